@@ -1,0 +1,127 @@
+//! Who asks.
+
+use super::{AccountId, ApiKeyId, Scopes, ServiceId, SessionId, WorkspaceId};
+
+/// Where a request came from: personal data, kept apart from the evidence and erased with the person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visitor {
+    /// The network address, as the trusted edge saw it.
+    pub address: String,
+    /// The program, as it calls itself.
+    pub agent: String,
+}
+
+/// What somebody is in a workspace; each includes those below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Sees.
+    Viewer,
+    /// Makes and changes resources.
+    Editor,
+    /// Manages people and billing.
+    Admin,
+    /// The one who answers for the workspace.
+    Owner,
+}
+
+impl Role {
+    /// As stored, sent and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Reads the written form.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Viewer, Self::Editor, Self::Admin, Self::Owner].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// Who does something, as operations decide about it and the audit records it.
+///
+/// A key is another variant than the person who made it, so that an operation on credentials cannot take one for the
+/// other: [`Actor::signed_in`] is `None` for a key.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// Nobody known yet: sign-up, sign-in.
+    Stranger(Visitor),
+    /// A person in a browser session.
+    SignedIn {
+        /// The person.
+        account: AccountId,
+        /// The workspace they look at.
+        workspace: WorkspaceId,
+        /// The session they use.
+        session: SessionId,
+        /// Where from.
+        visitor: Visitor,
+    },
+    /// A program with an API key.
+    KeyHolder {
+        /// The key.
+        key: ApiKeyId,
+        /// The person the key acts for.
+        account: AccountId,
+        /// The one workspace the key reaches.
+        workspace: WorkspaceId,
+        /// What the key may do, already cut by its owner's role.
+        scopes: Scopes,
+        /// Where from.
+        visitor: Visitor,
+    },
+    /// A connected service.
+    Service {
+        /// The service.
+        service: ServiceId,
+        /// Its name, unique on this appliance.
+        name: String,
+    },
+    /// The admin at the command line of the machine.
+    Operator,
+    /// The appliance itself: jobs.
+    House,
+}
+
+impl Actor {
+    /// The person, where there is one.
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::SignedIn { account, .. } | Self::KeyHolder { account, .. } => Some(*account),
+            Self::Stranger(_) | Self::Service { .. } | Self::Operator | Self::House => None,
+        }
+    }
+
+    /// Where the request came from, where a request came at all.
+    pub fn visitor(&self) -> Option<&Visitor> {
+        match self {
+            Self::Stranger(visitor) | Self::SignedIn { visitor, .. } | Self::KeyHolder { visitor, .. } => Some(visitor),
+            Self::Service { .. } | Self::Operator | Self::House => None,
+        }
+    }
+
+    /// The word for this kind of actor in the audit (domain 3.2).
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Stranger(_) => "anonymous",
+            Self::SignedIn { .. } => "account",
+            Self::KeyHolder { .. } => "api_key",
+            Self::Service { .. } => "service",
+            Self::Operator => "operator",
+            Self::House => "system",
+        }
+    }
+
+    /// Whether this actor may change the credentials and the existence of `account`: the person in a session, the
+    /// operator at the machine, the appliance's own jobs. Never a key and never a service.
+    pub fn may_govern(&self, account: AccountId) -> bool {
+        match self {
+            Self::SignedIn { account: own, .. } => *own == account,
+            Self::Operator | Self::House => true,
+            Self::Stranger(_) | Self::KeyHolder { .. } | Self::Service { .. } => false,
+        }
+    }
+}

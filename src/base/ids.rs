@@ -1,0 +1,130 @@
+//! Ids: a type prefix and a UUIDv7 (RFC 9562 §5.7) in Crockford base32, 26 characters, lower case.
+//!
+//! They sort by time, say nothing about a person, and may therefore outlive an erasure as pseudonyms.
+
+use super::{Chance, Timestamp};
+
+/// Crockford's alphabet: no i, l, o, u.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// 128 bits in groups of five.
+const DIGITS: usize = 26;
+
+/// A UUIDv7 for this moment: 48 bits of milliseconds, then 74 random bits.
+fn uuid_v7(now: Timestamp, chance: &mut Chance) -> u128 {
+    let random = u128::from_be_bytes(chance.bytes());
+    let millis = (now.millis().max(0) as u128) & 0xffff_ffff_ffff;
+    (millis << 80) | (0x7 << 76) | (((random >> 64) & 0xfff) << 64) | (0b10 << 62) | (random & 0x3fff_ffff_ffff_ffff)
+}
+
+fn encode(value: u128) -> [u8; DIGITS] {
+    let mut text = [0u8; DIGITS];
+    for (place, digit) in text.iter_mut().rev().enumerate() {
+        *digit = ALPHABET[((value >> (5 * place)) & 31) as usize];
+    }
+    text
+}
+
+fn decode(text: &str) -> Option<u128> {
+    // The first digit holds the upper three bits only, so anything above 7 would not fit.
+    if text.len() != DIGITS || text.as_bytes()[0] > b'7' {
+        return None;
+    }
+    text.bytes().try_fold(0u128, |value, byte| {
+        let digit = ALPHABET.iter().position(|known| *known == byte)?;
+        Some((value << 5) | digit as u128)
+    })
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
+
+        impl $name {
+            /// What every id of this kind begins with, the underscore included.
+            pub const PREFIX: &'static str = concat!($prefix, "_");
+
+            /// A new id, sortable by `now`.
+            pub fn new(now: Timestamp, chance: &mut Chance) -> Self {
+                Self(uuid_v7(now, chance))
+            }
+
+            /// Reads the written form. `None`: this is not an id of this kind.
+            pub fn parse(text: &str) -> Option<Self> {
+                decode(text.strip_prefix(Self::PREFIX)?).map(Self)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(Self::PREFIX)?;
+                f.write_str(std::str::from_utf8(&encode(self.0)).unwrap_or_default())
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A person's account.
+    AccountId = "acc";
+    /// One e-mail address of an account.
+    EmailId = "eml";
+    /// Owner of keys, wallet, resources and activity.
+    WorkspaceId = "ws";
+    /// An API key.
+    ApiKeyId = "key";
+    /// A connected service.
+    ServiceId = "svc";
+    /// A browser session, as lists and the audit name it; the cookie holds something else.
+    SessionId = "ses";
+    /// An audit event.
+    EventId = "evt";
+    /// A ledger account.
+    LedgerAccountId = "lac";
+    /// A ledger transaction.
+    TransactionId = "ltx";
+    /// A lot of credit.
+    LotId = "lot";
+    /// A job.
+    JobId = "job";
+    /// A mail on its way.
+    MailId = "mail";
+    /// A request about a person's data: export or erasure.
+    RequestId = "dsr";
+    /// A finished export.
+    ArtifactId = "art";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_what_it_wrote_and_sorts_by_time() {
+        let mut chance = Chance::seeded(1);
+        let early = AccountId::new(Timestamp::from_millis(1_000), &mut chance);
+        let late = AccountId::new(Timestamp::from_millis(2_000), &mut chance);
+
+        assert_eq!(AccountId::parse(&early.to_string()), Some(early));
+        assert!(early.to_string() < late.to_string() && early < late);
+        assert_eq!(early.to_string().len(), "acc_".len() + 26);
+    }
+
+    #[test]
+    fn foreign_prefixes_and_wrong_letters_are_not_ids() {
+        let mut chance = Chance::seeded(1);
+        let text = AccountId::new(Timestamp::from_millis(1_000), &mut chance).to_string();
+
+        assert_eq!(WorkspaceId::parse(&text), None);
+        assert_eq!(AccountId::parse(&text.to_uppercase()), None);
+        assert_eq!(AccountId::parse("acc_z0000000000000000000000000"), None);
+        assert_eq!(AccountId::parse("acc_"), None);
+    }
+}

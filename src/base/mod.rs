@@ -1,0 +1,26 @@
+//! Values: what things are before anybody stores, sends or shows them.
+//!
+//! No I/O, no SQL, no HTTP, no serde. Everything here exists only in its right form: whoever holds an
+//! [`EmailAddress`] need not ask whether it is one.
+
+mod actor;
+mod chance;
+mod email_address;
+mod ids;
+mod money;
+mod page;
+mod problem;
+mod scope;
+mod secret;
+mod time;
+
+pub use actor::{Actor, Role, Visitor};
+pub use chance::Chance;
+pub use email_address::{EmailAddress, NotAnEmailAddress};
+pub use ids::*;
+pub use money::{Credits, MoneyError, Quantity};
+pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
+pub use problem::Problem;
+pub use scope::{ScopeEntry, ScopeTable, Scopes};
+pub use secret::Secret;
+pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};

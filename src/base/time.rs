@@ -1,0 +1,172 @@
+//! Time: the only place that asks the machine for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A moment in UTC, in whole milliseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, as JWT and introspection (RFC 7662) count.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This moment and then `duration`; stays at the end of time instead of overflowing.
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// This moment less `duration`.
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long ago `earlier` was; zero when it is not earlier.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// RFC 3339 in UTC with milliseconds, `2026-05-03T09:00:00.000Z`.
+    pub fn rfc3339(self) -> String {
+        self.zoned().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    }
+
+    /// A day for people: `3 May 2026`.
+    pub fn day(self) -> String {
+        self.zoned().strftime("%-d %B %Y").to_string()
+    }
+
+    /// A day for machines and date fields: `2026-05-03`.
+    pub fn iso_day(self) -> String {
+        self.zoned().strftime("%Y-%m-%d").to_string()
+    }
+
+    /// Day and time for people, in UTC: `3 May 2026, 09:00 UTC`.
+    pub fn day_and_time(self) -> String {
+        self.zoned().strftime("%-d %B %Y, %H:%M UTC").to_string()
+    }
+
+    /// The first moment of a day written `2026-05-03`, or the moment of a full RFC 3339 time. `None`: neither.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+            return Some(Self(moment.as_millisecond()));
+        }
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let zoned = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Self(zoned.timestamp().as_millisecond()))
+    }
+
+    fn zoned(self) -> jiff::Zoned {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC)
+    }
+}
+
+/// `n` seconds.
+pub const fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// `n` minutes.
+pub const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
+}
+
+/// `n` hours.
+pub const fn hours(n: u64) -> Duration {
+    Duration::from_secs(n * 3600)
+}
+
+/// `n` days of 24 hours.
+pub const fn days(n: u64) -> Duration {
+    Duration::from_secs(n * 86_400)
+}
+
+/// Tells the time: the machine's, or one that only a test moves.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's clock.
+    System,
+    /// A clock that stands still until somebody calls [`Clock::advance`].
+    Standing(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `at`.
+    pub fn standing_at(at: Timestamp) -> Self {
+        Self::Standing(Arc::new(AtomicI64::new(at.0)))
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => Timestamp(
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
+            ),
+            Self::Standing(at) => Timestamp(at.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a standing clock on; the machine's clock moves by itself.
+    pub fn advance(&self, by: Duration) {
+        if let Self::Standing(at) = self {
+            at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+/// Measures how long something took, for logs and figures; never decides anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts measuring.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The time since the start.
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_for_machines_and_for_people() {
+        let moment = Timestamp::parse("2026-05-03T09:00:00.120Z").unwrap();
+
+        assert_eq!(moment.rfc3339(), "2026-05-03T09:00:00.120Z");
+        assert_eq!(moment.day(), "3 May 2026");
+        assert_eq!(moment.day_and_time(), "3 May 2026, 09:00 UTC");
+        assert_eq!(Timestamp::parse("2026-05-03").unwrap().rfc3339(), "2026-05-03T00:00:00.000Z");
+        assert_eq!(Timestamp::parse("soon"), None);
+    }
+
+    #[test]
+    fn a_standing_clock_moves_only_when_told() {
+        let clock = Clock::standing_at(Timestamp::from_millis(5));
+        let before = clock.now();
+        clock.advance(seconds(2));
+
+        assert_eq!(clock.now().since(before), seconds(2));
+        assert_eq!(before.since(clock.now()), Duration::ZERO);
+    }
+}
