@@ -1,0 +1,216 @@
+//! What the settings are.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::base::{Credits, ScopeTable, Secret};
+
+/// All settings of an appliance.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The region all data stays in.
+    pub region: String,
+    /// The only source of links and of the cookie's origin; without a slash at the end.
+    pub public_url: String,
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The keyring file, outside the data folder.
+    pub keyring: PathBuf,
+    /// Where to listen.
+    pub listen: Listen,
+    /// Who may sign up.
+    pub signup: Signup,
+    /// How long sessions last.
+    pub session: Session,
+    /// How mail leaves.
+    pub mail: Mail,
+    /// API keys.
+    pub api_keys: ApiKeys,
+    /// Money.
+    pub billing: Billing,
+    /// Sibling appliances, offered at sign-up.
+    pub regions: Vec<Sibling>,
+    /// What may be called; nothing else is.
+    pub egress: Vec<Egress>,
+    /// Gateways.
+    pub forward_auth: ForwardAuth,
+    /// The published snapshot.
+    pub snapshot: Snapshot,
+    /// What usage costs.
+    pub prices: Vec<Price>,
+    /// The scopes a key can have.
+    pub scopes: ScopeTable,
+    /// Export and erasure.
+    pub privacy: Privacy,
+    /// Passwords.
+    pub passwords: Passwords,
+    /// A throw-away appliance: never from a file.
+    pub demo: bool,
+}
+
+/// `[listen]`.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// One or more addresses.
+    pub addresses: Vec<SocketAddr>,
+    /// Transport security.
+    pub tls: Tls,
+    /// A proxy in front ends TLS.
+    pub behind_proxy: bool,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Worker threads. `None`: one per core.
+    pub workers: Option<usize>,
+}
+
+/// `listen.tls`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Plain HTTP: on loopback or behind a proxy only.
+    Off,
+    /// A certificate made at start, for a first look.
+    SelfSigned,
+    /// PEM files.
+    Files {
+        /// The chain.
+        certificate: PathBuf,
+        /// Its key.
+        private_key: PathBuf,
+    },
+}
+
+/// `[signup]`.
+#[derive(Clone, Debug)]
+pub struct Signup {
+    /// Who may.
+    pub mode: SignupMode,
+    /// For [`SignupMode::Domains`]: the domains, folded.
+    pub domains: Vec<String>,
+}
+
+/// `signup.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignupMode {
+    /// Everybody.
+    Open,
+    /// Addresses of the listed domains.
+    Domains,
+    /// Nobody but with the operator's link; accounts come from the command line.
+    Closed,
+}
+
+/// `[session]`.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Signed out after this long without a request.
+    pub idle_timeout: Duration,
+    /// Signed out after this long whatever happens.
+    pub absolute_timeout: Duration,
+    /// Both, for people who asked to stay signed in.
+    pub remember_for: Duration,
+}
+
+/// `[mail]`.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// The way out.
+    pub transport: MailTransport,
+    /// The sender.
+    pub from: String,
+}
+
+/// `mail.transport`.
+#[derive(Clone, Debug)]
+pub enum MailTransport {
+    /// A relay.
+    Smtp {
+        /// `smtps://name:password@host:port` or `smtp://…`.
+        url: Secret<String>,
+    },
+    /// One `.eml` per mail.
+    Directory(PathBuf),
+    /// A line in the log; no mail.
+    Log,
+}
+
+/// `[api_keys]`.
+#[derive(Clone, Debug)]
+pub struct ApiKeys {
+    /// What every key begins with, without the underscore.
+    pub prefix: String,
+    /// Longest life a new key may have. `None`: it need not expire.
+    pub max_lifetime: Option<Duration>,
+}
+
+/// `[billing]`.
+#[derive(Clone, Debug)]
+pub struct Billing {
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// What every new account gets. Zero: nothing.
+    pub signup_credit: Credits,
+}
+
+/// `[[regions]]`.
+#[derive(Clone, Debug)]
+pub struct Sibling {
+    /// Its region.
+    pub name: String,
+    /// For people.
+    pub label: String,
+    /// Its `public_url`.
+    pub url: String,
+}
+
+/// `[[egress]]`.
+#[derive(Clone, Debug)]
+pub struct Egress {
+    /// The host that may be called.
+    pub host: String,
+    /// The region it is in.
+    pub region: String,
+    /// Why it is called.
+    pub purpose: String,
+}
+
+/// `[forward_auth]`.
+#[derive(Clone, Debug)]
+pub struct ForwardAuth {
+    /// Networks that may ask without a service credential.
+    pub allow: Vec<IpNet>,
+}
+
+/// `[snapshot]`.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// How often a changed database is published.
+    pub interval: Duration,
+}
+
+/// `[[prices]]`.
+#[derive(Clone, Debug)]
+pub struct Price {
+    /// What is used.
+    pub sku: String,
+    /// Counted in.
+    pub unit: String,
+    /// Credits per unit.
+    pub price: Credits,
+}
+
+/// `[privacy]`.
+#[derive(Clone, Debug)]
+pub struct Privacy {
+    /// How long a finished export stays.
+    pub export_keep: Duration,
+}
+
+/// `[passwords]`.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    /// Characters at least; 15 or more while it is the only factor.
+    pub min_length: usize,
+}

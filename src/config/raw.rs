@@ -1,0 +1,119 @@
+//! The settings as written: each with its origin, before anybody asks what it means.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{Document, Item, TableLike, Value as Toml};
+
+use super::ConfigError;
+
+/// Where a setting was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Line of the file.
+    Line(usize),
+    /// Environment variable.
+    Variable(String),
+}
+
+/// A written value.
+#[derive(Clone, Debug)]
+pub(super) enum Written {
+    Text(String),
+    Number(i64),
+    Bool(bool),
+    List(Vec<String>),
+    /// A kind no setting has: float, date, table where a value is wanted.
+    Other(&'static str),
+}
+
+/// A written value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub value: Written,
+    pub origin: Origin,
+}
+
+/// One entry of a list of tables, such as `[[prices]]`.
+pub(super) type Entry = (Origin, BTreeMap<String, Setting>);
+
+/// Everything written.
+pub(super) struct Raw {
+    pub name: String,
+    pub settings: BTreeMap<String, Setting>,
+    pub lists: BTreeMap<String, Vec<Entry>>,
+}
+
+impl Raw {
+    pub(super) fn from_text(text: &str, name: &str) -> Result<Self, ConfigError> {
+        let document = Document::parse(text.to_owned()).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            let what = error.message().lines().next().unwrap_or("this is not TOML").to_owned();
+            ConfigError { faults: vec![format!("{name}:{line}: {what}. Write it as TOML: key = \"value\".")] }
+        })?;
+        let mut raw = Self { name: name.to_owned(), settings: BTreeMap::new(), lists: BTreeMap::new() };
+        raw.take_table("", document.as_table(), text);
+        Ok(raw)
+    }
+
+    fn take_table(&mut self, prefix: &str, table: &dyn TableLike, text: &str) {
+        for (key, item) in table.iter() {
+            let path = if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") };
+            let key_span = table.get_key_value(key).and_then(|(key, _)| key.span());
+            let at = Origin::Line(line_of(text, key_span.or(item.span()).map_or(0, |span| span.start)));
+            match item {
+                Item::ArrayOfTables(entries) => {
+                    let entries = entries.iter().map(|entry| {
+                        let line = line_of(text, entry.span().map_or(0, |span| span.start));
+                        (Origin::Line(line), flat(entry, text))
+                    });
+                    self.lists.insert(path, entries.collect());
+                }
+                Item::Table(inner) => self.take_table(&path, inner, text),
+                Item::Value(Toml::InlineTable(inner)) => self.take_table(&path, inner, text),
+                item => {
+                    self.settings.insert(path, Setting { value: written(item), origin: at });
+                }
+            }
+        }
+    }
+
+    /// Lays `DOMICILE_<SECTION>__<KEY>` over the file; `DOMICILE_CONFIG` is the command line's.
+    pub(super) fn lay_over(&mut self, environment: &[(String, String)]) {
+        for (variable, value) in environment {
+            let Some(name) = variable.strip_prefix("DOMICILE_").filter(|name| *name != "CONFIG") else { continue };
+            let path = name.to_ascii_lowercase().replace("__", ".");
+            let setting = Setting { value: Written::Text(value.clone()), origin: Origin::Variable(variable.clone()) };
+            self.settings.insert(path, setting);
+        }
+    }
+}
+
+fn flat(table: &dyn TableLike, text: &str) -> BTreeMap<String, Setting> {
+    let at = |key: &str| table.get_key_value(key).and_then(|(key, _)| key.span()).map_or(0, |span| span.start);
+    table
+        .iter()
+        .map(|(key, item)| {
+            let origin = Origin::Line(line_of(text, at(key)));
+            (key.to_owned(), Setting { value: written(item), origin })
+        })
+        .collect()
+}
+
+fn written(item: &Item) -> Written {
+    match item.as_value() {
+        Some(Toml::String(text)) => Written::Text(text.value().clone()),
+        Some(Toml::Integer(number)) => Written::Number(*number.value()),
+        Some(Toml::Boolean(truth)) => Written::Bool(*truth.value()),
+        Some(Toml::Array(entries)) => {
+            let texts: Option<Vec<String>> = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect();
+            texts.map_or(Written::Other("a list of something other than texts"), Written::List)
+        }
+        Some(Toml::Float(_)) => Written::Other("a number with a point"),
+        Some(Toml::Datetime(_)) => Written::Other("a date"),
+        Some(Toml::InlineTable(_)) | None => Written::Other("a table"),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}

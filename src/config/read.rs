@@ -1,0 +1,695 @@
+//! From what is written to what it means.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::ConfigError;
+use super::durations::parse_duration;
+use super::model::{
+    ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session,
+    Sibling, Signup, SignupMode, Snapshot, Tls,
+};
+use super::raw::{Entry, Origin, Raw, Setting, Written};
+use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
+
+/// NIST SP 800-63B-4: a password that is the only factor has 15 characters or more.
+const PASSWORD_MIN: i64 = 15;
+
+/// Takes settings out of the raw ones, and notes every fault instead of stopping at the first.
+struct Reader {
+    raw: Raw,
+    known: Vec<String>,
+    faults: Vec<String>,
+}
+
+pub(super) fn config(raw: Raw) -> Result<Config, ConfigError> {
+    let mut reader = Reader { raw, known: Vec::new(), faults: Vec::new() };
+    let config = reader.config();
+    reader.refuse_unknown();
+    match (config, reader.faults.is_empty()) {
+        (Some(config), true) => Ok(config),
+        (_, _) => Err(ConfigError { faults: reader.faults }),
+    }
+}
+
+impl Reader {
+    fn config(&mut self) -> Option<Config> {
+        let region = self.region();
+        let public_url = self.public_url();
+        let data_dir = PathBuf::from(self.text("data_dir").map_or("/var/lib/domicile".into(), |(text, _)| text));
+        let keyring = PathBuf::from(self.text("keyring").map_or("/etc/domicile/keyring".into(), |(text, _)| text));
+        let listen = self.listen();
+        let signup = self.signup();
+        let session = self.session();
+        let egress = self.egress(region.as_deref().unwrap_or_default());
+        let mail = self.mail(&egress);
+        let api_keys = self.api_keys();
+        let billing = self.billing();
+        let regions = self.siblings();
+        let forward_auth = self.forward_auth();
+        let snapshot = Snapshot { interval: self.duration("snapshot.interval", minutes(5)) };
+        let prices = self.prices();
+        let scopes = self.scopes();
+        let privacy = Privacy { export_keep: self.duration("privacy.export_keep", days(7)) };
+        let passwords = self.passwords();
+        Some(Config {
+            region: region?,
+            public_url: public_url?,
+            data_dir,
+            keyring,
+            listen,
+            signup,
+            session,
+            mail,
+            api_keys,
+            billing,
+            regions,
+            egress,
+            forward_auth,
+            snapshot,
+            prices,
+            scopes,
+            privacy,
+            passwords,
+            demo: false,
+        })
+    }
+
+    fn region(&mut self) -> Option<String> {
+        let Some((region, at)) = self.text("region") else {
+            self.missing("region", "the one region all data stays in, for example region = \"eu\"");
+            return None;
+        };
+        if !is_short_name(&region) {
+            self.fault(
+                &at,
+                "region",
+                "must be 1 to 32 of a-z, 0-9 and hyphens, beginning with a letter, for example \"eu\"",
+            );
+        }
+        Some(region)
+    }
+
+    fn public_url(&mut self) -> Option<String> {
+        let Some((url, at)) = self.text("public_url") else {
+            self.missing(
+                "public_url",
+                "the address people type, for example public_url = \"https://account.example.org\"",
+            );
+            return None;
+        };
+        let url = url.trim_end_matches('/').to_owned();
+        if let Err(why) = check_origin(&url) {
+            self.fault(&at, "public_url", why);
+        }
+        Some(url)
+    }
+
+    fn listen(&mut self) -> Listen {
+        let behind_proxy = self.truth("listen.behind_proxy");
+        let default = ("127.0.0.1:8080".to_owned(), Origin::Line(0));
+        let written = self.list("listen.address");
+        let addresses: Vec<(SocketAddr, Origin)> = written
+            .unwrap_or_else(|| vec![default])
+            .into_iter()
+            .filter_map(|(text, at)| match SocketAddr::from_str(&text) {
+                Ok(address) => Some((address, at)),
+                Err(_) => {
+                    self.fault(&at, "listen.address", "must be an address and a port, for example \"127.0.0.1:8080\"");
+                    None
+                }
+            })
+            .collect();
+        let tls = self.tls();
+        if tls == Tls::Off && !behind_proxy {
+            let open = addresses.iter().find(|(address, _)| !address.ip().is_loopback());
+            if let Some((address, at)) = open.cloned() {
+                let what = format!(
+                    "{address} is not on this machine alone, so it needs tls = \"files\" or \"self-signed\", or behind_proxy = true where a proxy ends TLS"
+                );
+                self.fault(&at, "listen.address", &what);
+            }
+        }
+        let trusted_proxies = self.networks("listen.trusted_proxies");
+        let workers = self.number("listen.workers", 1, 256).and_then(|number| usize::try_from(number).ok());
+        if let Some(setting) = self.take("listen.metrics_address") {
+            self.not_yet(&setting.origin, "listen.metrics_address", "metrics");
+        }
+        Listen {
+            addresses: addresses.into_iter().map(|(address, _)| address).collect(),
+            tls,
+            behind_proxy,
+            trusted_proxies,
+            workers,
+        }
+    }
+
+    fn tls(&mut self) -> Tls {
+        let certificate = self.text("listen.certificate").map(|(text, _)| PathBuf::from(text));
+        let private_key = self.text("listen.private_key").map(|(text, _)| PathBuf::from(text));
+        let Some((tls, at)) = self.text("listen.tls") else { return Tls::Off };
+        match (tls.as_str(), certificate, private_key) {
+            ("off", _, _) => Tls::Off,
+            ("self-signed", _, _) => Tls::SelfSigned,
+            ("files", Some(certificate), Some(private_key)) => Tls::Files { certificate, private_key },
+            ("files", _, _) => {
+                self.fault(&at, "listen.tls", "is \"files\", so certificate and private_key must name the PEM files");
+                Tls::Off
+            }
+            _ => {
+                self.fault(&at, "listen.tls", "must be \"off\", \"files\" or \"self-signed\"");
+                Tls::Off
+            }
+        }
+    }
+
+    fn signup(&mut self) -> Signup {
+        let domains: Vec<(String, Origin)> = self.list("signup.domains").unwrap_or_default();
+        let mode = match self.text("signup.mode") {
+            None => SignupMode::Open,
+            Some((mode, at)) => match mode.as_str() {
+                "open" => SignupMode::Open,
+                "domains" => SignupMode::Domains,
+                "closed" => SignupMode::Closed,
+                "invite" => {
+                    self.not_yet(&at, "signup.mode", "\"invite\"");
+                    SignupMode::Closed
+                }
+                _ => {
+                    self.fault(&at, "signup.mode", "must be \"open\", \"domains\" or \"closed\"");
+                    SignupMode::Closed
+                }
+            },
+        };
+        if mode == SignupMode::Domains && domains.is_empty() {
+            self.faults.push(format!(
+                "{}: signup.mode is \"domains\", so signup.domains must name at least one.",
+                self.raw.name
+            ));
+        }
+        Signup { mode, domains: domains.into_iter().map(|(domain, _)| domain.to_ascii_lowercase()).collect() }
+    }
+
+    fn session(&mut self) -> Session {
+        Session {
+            idle_timeout: self.duration("session.idle_timeout", minutes(30)),
+            absolute_timeout: self.duration("session.absolute_timeout", hours(12)),
+            remember_for: self.duration("session.remember_for", days(30)),
+        }
+    }
+
+    fn mail(&mut self, egress: &[Egress]) -> Mail {
+        let from = self.text("mail.from");
+        let url = self.secret("mail.smtp_url");
+        let directory = self.text("mail.directory");
+        let transport = self.text("mail.transport").unwrap_or(("log".into(), Origin::Line(0)));
+        let transport = match (transport.0.as_str(), url, directory) {
+            ("log", _, _) => MailTransport::Log,
+            ("directory", _, Some((folder, _))) => MailTransport::Directory(PathBuf::from(folder)),
+            ("directory", _, None) => {
+                self.fault(&transport.1, "mail.transport", "is \"directory\", so mail.directory must name the folder");
+                MailTransport::Log
+            }
+            ("smtp", Some((url, at)), _) => {
+                self.check_relay(&url, &at, egress);
+                MailTransport::Smtp { url }
+            }
+            ("smtp", None, _) => {
+                self.fault(
+                    &transport.1,
+                    "mail.transport",
+                    "is \"smtp\", so mail.smtp_url (or smtp_url_file) must name the relay",
+                );
+                MailTransport::Log
+            }
+            _ => {
+                self.fault(&transport.1, "mail.transport", "must be \"smtp\", \"directory\" or \"log\"");
+                MailTransport::Log
+            }
+        };
+        let from = match from {
+            Some((from, at)) => {
+                if lettre::message::Mailbox::from_str(&from).is_err() {
+                    self.fault(&at, "mail.from", "must be an address, for example \"Domicile <account@example.org>\"");
+                }
+                from
+            }
+            None => "Domicile <account@localhost>".to_owned(),
+        };
+        Mail { transport, from }
+    }
+
+    /// The relay must be declared: what is not in `[[egress]]` is not called.
+    fn check_relay(&mut self, url: &Secret<String>, at: &Origin, egress: &[Egress]) {
+        let Some(host) = host_of(url.expose(), &["smtp://", "smtps://"]) else {
+            self.fault(at, "mail.smtp_url", "must look like \"smtps://name:password@smtp.example.org:465\"");
+            return;
+        };
+        let declared = egress.iter().any(|line| line.host == host);
+        if !declared && !is_loopback_name(&host) {
+            let what = format!(
+                "calls {host}, which is not declared. Add a table [[egress]] with host = \"{host}\", the region it is in, and purpose = \"mail\""
+            );
+            self.fault(at, "mail.smtp_url", &what);
+        }
+    }
+
+    fn api_keys(&mut self) -> ApiKeys {
+        let prefix = match self.text("api_keys.prefix") {
+            None => "dok".to_owned(),
+            Some((prefix, at)) => {
+                let letters = prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+                let first = prefix.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+                if !letters || !first || !(2..=8).contains(&prefix.len()) || prefix == "dos" {
+                    self.fault(
+                        &at,
+                        "api_keys.prefix",
+                        "must be 2 to 8 of a-z and 0-9, beginning with a letter, and not \"dos\", which services have",
+                    );
+                }
+                prefix
+            }
+        };
+        match self.text("api_keys.reveal") {
+            Some((reveal, at)) if reveal == "owner" => self.not_yet(&at, "api_keys.reveal", "\"owner\""),
+            Some((reveal, at)) if reveal != "once" => self.fault(&at, "api_keys.reveal", "must be \"once\""),
+            _ => {}
+        }
+        let max_lifetime = self.optional_duration("api_keys.max_lifetime");
+        ApiKeys { prefix, max_lifetime }
+    }
+
+    fn billing(&mut self) -> Billing {
+        let currency = match self.text("billing.currency") {
+            None => "usd".to_owned(),
+            Some((currency, at)) => {
+                if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_lowercase()) {
+                    self.fault(&at, "billing.currency", "must be three small letters (ISO 4217), for example \"eur\"");
+                }
+                currency
+            }
+        };
+        match self.text("billing.provider") {
+            Some((provider, at)) if provider == "manual" || provider == "stripe" => {
+                self.not_yet(&at, "billing.provider", &format!("\"{provider}\""));
+            }
+            Some((provider, at)) if provider != "none" => self.fault(&at, "billing.provider", "must be \"none\""),
+            _ => {}
+        }
+        let signup_credit = self.credits("billing.signup_credit").unwrap_or(Credits::whole(5));
+        Billing { currency, signup_credit }
+    }
+
+    /// Without a word about it, gateways on this machine may ask.
+    fn forward_auth(&mut self) -> ForwardAuth {
+        let is_written = self.raw.settings.contains_key("forward_auth.allow");
+        let written = self.networks("forward_auth.allow");
+        let loopback = || [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(IpNet::from).to_vec();
+        ForwardAuth { allow: if is_written { written } else { loopback() } }
+    }
+
+    fn siblings(&mut self) -> Vec<Sibling> {
+        self.entries("regions", &["name", "label", "url"])
+            .into_iter()
+            .filter_map(|(at, [name, label, url])| {
+                if let Err(why) = check_origin(url.trim_end_matches('/')) {
+                    self.fault(&at, "regions.url", why);
+                    return None;
+                }
+                Some(Sibling { name, label, url: url.trim_end_matches('/').to_owned() })
+            })
+            .collect()
+    }
+
+    fn egress(&mut self, own: &str) -> Vec<Egress> {
+        self.entries("egress", &["host", "region", "purpose"])
+            .into_iter()
+            .filter_map(|(at, [host, region, purpose])| {
+                if region != own {
+                    let what = format!("is \"{region}\", and this appliance is pinned to \"{own}\": data would leave its region. Use a host inside it");
+                    self.fault(&at, "egress.region", &what);
+                    return None;
+                }
+                Some(Egress { host: host.to_ascii_lowercase(), region, purpose })
+            })
+            .collect()
+    }
+
+    fn prices(&mut self) -> Vec<Price> {
+        let mut prices: Vec<Price> = Vec::new();
+        for (at, [sku, unit, price]) in self.entries("prices", &["sku", "unit", "price"]) {
+            if prices.iter().any(|known| known.sku == sku) {
+                self.fault(&at, "prices.sku", "is priced twice; keep one of the two");
+                continue;
+            }
+            match Credits::parse(&price) {
+                Ok(price) => prices.push(Price { sku, unit, price }),
+                Err(_) => self.fault(
+                    &at,
+                    "prices.price",
+                    "must be a text with decimal credits, at most six decimals, for example \"0.001\"",
+                ),
+            }
+        }
+        prices
+    }
+
+    fn scopes(&mut self) -> ScopeTable {
+        let custom = self.entries("scopes", &["name", "description"]);
+        let at = custom.first().map_or(Origin::Line(0), |(at, _)| at.clone());
+        let named: Vec<(String, String)> =
+            custom.into_iter().map(|(_, [name, description])| (name, description)).collect();
+        ScopeTable::new(&named).unwrap_or_else(|why| {
+            self.fault(&at, "scopes", &why);
+            // Without own scopes the table is always right; the fault above stops the start.
+            ScopeTable::new(&[]).unwrap_or_else(|_| unreachable!("the built-in scopes do not clash"))
+        })
+    }
+
+    fn passwords(&mut self) -> Passwords {
+        let min = self.number("passwords.min_length", PASSWORD_MIN, 128).unwrap_or(PASSWORD_MIN);
+        Passwords { min_length: usize::try_from(min).unwrap_or(15) }
+    }
+
+    // ---- taking single settings ----
+
+    fn take(&mut self, key: &str) -> Option<Setting> {
+        self.known.push(key.to_owned());
+        self.raw.settings.remove(key)
+    }
+
+    fn text(&mut self, key: &str) -> Option<(String, Origin)> {
+        let setting = self.take(key)?;
+        match setting.value {
+            Written::Text(text) => Some((text, setting.origin)),
+            _ => {
+                self.fault(&setting.origin, key, "must be a text in quotes");
+                None
+            }
+        }
+    }
+
+    /// A secret: written, or in a file named by `<key>_file`, one line end at its end ignored.
+    fn secret(&mut self, key: &str) -> Option<(Secret<String>, Origin)> {
+        let file = self.text(&format!("{key}_file"));
+        let written = self.text(key);
+        match (written, file) {
+            (Some((text, at)), None) => Some((Secret::new(text), at)),
+            (None, Some((path, at))) => match std::fs::read_to_string(&path) {
+                Ok(text) => Some((Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()), at)),
+                Err(error) => {
+                    self.fault(&at, &format!("{key}_file"), &format!("names {path}, which cannot be read: {error}"));
+                    None
+                }
+            },
+            (Some(_), Some((_, at))) => {
+                self.fault(&at, &format!("{key}_file"), &format!("and {key} are both written; keep one"));
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn list(&mut self, key: &str) -> Option<Vec<(String, Origin)>> {
+        let setting = self.take(key)?;
+        let texts = match setting.value {
+            Written::List(texts) => texts,
+            // One text stands for a list of one; in a variable, commas part several.
+            Written::Text(text) => {
+                text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+            }
+            _ => {
+                self.fault(&setting.origin, key, "must be a text or a list of texts");
+                return None;
+            }
+        };
+        Some(texts.into_iter().map(|text| (text, setting.origin.clone())).collect())
+    }
+
+    fn truth(&mut self, key: &str) -> bool {
+        match self.take(key).map(|setting| (setting.value, setting.origin)) {
+            None => false,
+            Some((Written::Bool(truth), _)) => truth,
+            Some((Written::Text(text), Origin::Variable(_))) if text == "true" || text == "false" => text == "true",
+            Some((_, at)) => {
+                self.fault(&at, key, "must be true or false");
+                false
+            }
+        }
+    }
+
+    fn number(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
+        let setting = self.take(key)?;
+        let number = match (&setting.value, &setting.origin) {
+            (Written::Number(number), _) => Some(*number),
+            (Written::Text(text), Origin::Variable(_)) => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.fault(&setting.origin, key, &format!("must be a whole number from {least} to {most}"));
+        }
+        number
+    }
+
+    fn duration(&mut self, key: &str, default: Duration) -> Duration {
+        self.optional_duration(key).unwrap_or(default)
+    }
+
+    fn optional_duration(&mut self, key: &str) -> Option<Duration> {
+        let (text, at) = self.text(key)?;
+        let duration = parse_duration(&text);
+        if duration.is_none() {
+            self.fault(&at, key, "must be a number and s, m, h or d, for example \"30m\"");
+        }
+        duration
+    }
+
+    fn credits(&mut self, key: &str) -> Option<Credits> {
+        let (text, at) = self.text(key)?;
+        let credits = Credits::parse(&text).ok();
+        if credits.is_none() {
+            self.fault(&at, key, "must be a text with decimal credits, for example \"5.00\"");
+        }
+        credits
+    }
+
+    fn networks(&mut self, key: &str) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for (text, at) in self.list(key).unwrap_or_default() {
+            match IpNet::from_str(&text).or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address)))
+            {
+                Ok(network) => networks.push(network),
+                Err(_) => self.fault(&at, key, "must be networks such as \"10.0.0.0/8\" or \"127.0.0.1/32\""),
+            }
+        }
+        networks
+    }
+
+    /// The tables of a list, each with exactly these text members.
+    fn entries<const N: usize>(&mut self, list: &str, members: &[&str; N]) -> Vec<(Origin, [String; N])> {
+        self.known.push(list.to_owned());
+        let entries: Vec<Entry> = self.raw.lists.remove(list).unwrap_or_default();
+        let mut read = Vec::new();
+        for (at, mut entry) in entries {
+            let mut complete = true;
+            let values = members.map(|member| match entry.remove(member) {
+                Some(Setting { value: Written::Text(text), .. }) if !text.is_empty() => text,
+                found => {
+                    let at = found.map_or(at.clone(), |setting| setting.origin);
+                    self.fault(&at, &format!("{list}.{member}"), "must be written, as a text in quotes");
+                    complete = false;
+                    String::new()
+                }
+            });
+            for (key, setting) in entry {
+                self.unknown(
+                    &setting.origin,
+                    &format!("{list}.{key}"),
+                    &members.map(|member| format!("{list}.{member}")),
+                );
+            }
+            if complete {
+                read.push((at, values));
+            }
+        }
+        read
+    }
+
+    // ---- saying what is wrong ----
+
+    fn fault(&mut self, at: &Origin, key: &str, what: &str) {
+        let place = self.place(at);
+        self.faults.push(format!("{place}: {key} {what}."));
+    }
+
+    fn missing(&mut self, key: &str, what: &str) {
+        self.faults.push(format!("{}: {key} is missing. Add {what}.", self.raw.name));
+    }
+
+    fn not_yet(&mut self, at: &Origin, key: &str, what: &str) {
+        self.fault(at, key, &format!("asks for {what}, which this version does not have. Remove the line"));
+    }
+
+    fn place(&self, at: &Origin) -> String {
+        match at {
+            Origin::Line(0) => self.raw.name.clone(),
+            Origin::Line(line) => format!("{}:{line}", self.raw.name),
+            Origin::Variable(name) => format!("environment variable {name}"),
+        }
+    }
+
+    fn unknown(&mut self, at: &Origin, key: &str, candidates: &[String]) {
+        let nearest = candidates
+            .iter()
+            .min_by_key(|candidate| distance(key, candidate))
+            .filter(|candidate| distance(key, candidate) <= 3);
+        let advice = match nearest {
+            Some(nearest) => format!("Did you mean {nearest}?"),
+            None => "Remove it, or see the manual for the settings there are.".to_owned(),
+        };
+        let place = self.place(at);
+        self.faults.push(format!("{place}: {key} is not a setting. {advice}"));
+    }
+
+    fn refuse_unknown(&mut self) {
+        let known = self.known.clone();
+        for (key, setting) in std::mem::take(&mut self.raw.settings) {
+            if key.starts_with("oauth.") {
+                self.not_yet(&setting.origin, &key, "sign-in with other providers");
+            } else {
+                self.unknown(&setting.origin, &key, &known);
+            }
+        }
+        for (list, entries) in std::mem::take(&mut self.raw.lists) {
+            let at = entries.first().map_or(Origin::Line(0), |(at, _)| at.clone());
+            self.unknown(&at, &list, &known);
+        }
+    }
+}
+
+fn is_short_name(text: &str) -> bool {
+    let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    letters && (1..=32).contains(&text.len()) && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
+}
+
+/// The host of a URL with one of these schemes, folded. `None`: it has none.
+fn host_of(url: &str, schemes: &[&str]) -> Option<String> {
+    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host_and_port = authority.rsplit('@').next()?;
+    let host = match host_and_port.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next()?,
+        None => host_and_port.split(':').next()?,
+    };
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn check_origin(url: &str) -> Result<(), &'static str> {
+    let host = host_of(url, &["http://", "https://"])
+        .ok_or("must begin with https:// and name a host, for example \"https://account.example.org\"")?;
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    if rest.contains(['/', '?', '#', '@', ' ']) {
+        return Err("must be scheme, host and port alone, without a path, for example \"https://account.example.org\"");
+    }
+    if url.starts_with("http://") && !is_loopback_name(&host) {
+        return Err("must begin with https:// unless the host is this machine itself");
+    }
+    Ok(())
+}
+
+/// Levenshtein's distance, for "did you mean".
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = corner + usize::from(from != *to);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "region = \"eu\"\npublic_url = \"https://account.example.org\"\n";
+
+    fn faults(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
+        let environment: Vec<(String, String)> = environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        Config::from_text(text, "d.toml", &environment).err().map(|error| error.faults).unwrap_or_default()
+    }
+
+    #[test]
+    fn two_lines_are_enough() {
+        let config = Config::from_text(LEAST, "d.toml", &[]).unwrap();
+
+        assert_eq!((config.region.as_str(), config.billing.signup_credit), ("eu", Credits::whole(5)));
+        assert_eq!(config.listen.addresses[0].to_string(), "127.0.0.1:8080");
+    }
+
+    #[test]
+    fn every_fault_names_its_place_and_cure() {
+        for (text, place_and_word) in [
+            ("", ["d.toml: region is missing", "for example"]),
+            ("region = 5", ["d.toml:1: region", "text in quotes"]),
+            ("region = \"EU\"", ["d.toml:1: region", "a-z"]),
+            ("[listen]\nadress = \"x\"", ["d.toml:2: listen.adress is not a setting", "Did you mean listen.address?"]),
+            ("[listen]\naddress = \"0.0.0.0:80\"", ["d.toml:2: listen.address", "tls"]),
+            ("[session]\nidle_timeout = \"soon\"", ["d.toml:2: session.idle_timeout", "30m"]),
+            (
+                "[mail]\ntransport = \"smtp\"\nsmtp_url = \"smtps://smtp.example.org\"",
+                ["d.toml:3: mail.smtp_url", "[[egress]]"],
+            ),
+            ("[[egress]]\nhost = \"h\"\nregion = \"us\"\npurpose = \"mail\"", ["egress.region", "leave its region"]),
+            ("[[prices]]\nsku = \"a\"\nunit = \"s\"\nprice = \"0.0000001\"", ["prices.price", "six decimals"]),
+            ("[[scopes]]\nname = \"models\"\ndescription = \"x\"", ["scopes", "exists already"]),
+            ("[oauth.google]\nclient_id = \"x\"", ["oauth.google.client_id", "does not have"]),
+            ("region = ", ["d.toml:1:", "TOML"]),
+            ("public_url = \"http://example.org\"", ["public_url", "https://"]),
+        ] {
+            let found = faults(text, &[]).join("\n");
+            assert!(place_and_word.iter().all(|part| found.contains(part)), "{text:?} said: {found}");
+        }
+    }
+
+    #[test]
+    fn variables_lie_over_the_file_and_unknown_ones_are_refused() {
+        let set = [
+            ("DOMICILE_LISTEN__ADDRESS".to_owned(), "127.0.0.1:9, [::1]:9".to_owned()),
+            ("DOMICILE_CONFIG".into(), "x".into()),
+        ];
+        let config = Config::from_text(LEAST, "d.toml", &set).unwrap();
+
+        assert_eq!(config.listen.addresses.len(), 2);
+        let found = faults(LEAST, &[("DOMICILE_REGIO", "us")]);
+        assert!(found[0].contains("DOMICILE_REGIO") && found[0].contains("Did you mean region?"), "{found:?}");
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("url");
+        std::fs::write(&file, "smtp://127.0.0.1:2525\n").unwrap();
+        let text = format!("{LEAST}[mail]\ntransport = \"smtp\"\nsmtp_url_file = \"{}\"\n", file.display());
+
+        let config = Config::from_text(&text, "d.toml", &[]).unwrap();
+
+        assert!(
+            matches!(&config.mail.transport, MailTransport::Smtp { url } if url.expose() == "smtp://127.0.0.1:2525")
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Says what the settings mean, for `domicile check`.
+
+use super::durations::write_duration;
+use super::model::{Config, MailTransport, SignupMode, Tls};
+
+impl Config {
+    /// What the settings mean, a name and a sentence each.
+    pub fn meaning(&self) -> Vec<(&'static str, String)> {
+        let addresses = self.listen.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let tls = match (&self.listen.tls, self.listen.behind_proxy) {
+            (Tls::Off, true) => "off; a proxy in front ends TLS".to_owned(),
+            (Tls::Off, false) => "off; reachable from this machine only".to_owned(),
+            (Tls::SelfSigned, _) => "a certificate of its own, which browsers warn about".to_owned(),
+            (Tls::Files { certificate, .. }, _) => format!("from {}", certificate.display()),
+        };
+        let mail = match &self.mail.transport {
+            MailTransport::Smtp { .. } => format!("over SMTP, from {}", self.mail.from),
+            MailTransport::Directory(folder) => format!("written to {}", folder.display()),
+            MailTransport::Log => "not sent, only logged".to_owned(),
+        };
+        let egress = match self.egress.as_slice() {
+            [] => "nothing outside this machine is called".to_owned(),
+            lines => {
+                lines.iter().map(|line| format!("{} ({})", line.host, line.purpose)).collect::<Vec<_>>().join(", ")
+            }
+        };
+        let signup = match self.signup.mode {
+            SignupMode::Open => "open to everybody".to_owned(),
+            SignupMode::Domains => format!("for addresses of {}", self.signup.domains.join(", ")),
+            SignupMode::Closed => "closed; accounts are made at the command line".to_owned(),
+        };
+        let sessions = format!(
+            "end after {} idle or {} in all, {} when remembered",
+            write_duration(self.session.idle_timeout),
+            write_duration(self.session.absolute_timeout),
+            write_duration(self.session.remember_for)
+        );
+        vec![
+            ("Region", format!("{}; all data stays in it", self.region)),
+            ("Public URL", self.public_url.clone()),
+            ("Listens on", addresses),
+            ("TLS", tls),
+            ("Data", self.data_dir.display().to_string()),
+            ("Keyring", self.keyring.display().to_string()),
+            ("Mail", mail),
+            ("Egress", egress),
+            ("Sign-up", signup),
+            ("Sessions", sessions),
+            ("Snapshot", format!("every {} when something changed", write_duration(self.snapshot.interval))),
+            ("Signup credit", format!("{} {}", self.billing.signup_credit, self.billing.currency)),
+            ("Prices", format!("{} of them", self.prices.len())),
+        ]
+    }
+
+    /// What is allowed and still worth a second look.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if matches!(self.mail.transport, MailTransport::Log) {
+            warnings.push(
+                "mail.transport is \"log\": nobody gets codes or notices. Set it to \"smtp\" before people sign up."
+                    .into(),
+            );
+        }
+        if self.keyring.starts_with(&self.data_dir) {
+            warnings.push(
+                "keyring is inside data_dir: a copy of the data would carry its keys along. Keep it elsewhere.".into(),
+            );
+        }
+        warnings
+    }
+}
