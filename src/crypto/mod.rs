@@ -1,0 +1,12 @@
+//! Secrets: the keyring, look-up digests, sealed fields, passwords, and files sealed to people.
+
+pub mod age_file;
+mod keyring;
+mod password_rules;
+mod passwords;
+pub mod seal;
+pub mod tokens;
+
+pub use keyring::{Keyring, KeyringError};
+pub use password_rules::{Password, PasswordFault};
+pub use passwords::{HashingBusy, PasswordPool};

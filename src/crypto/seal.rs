@@ -1,0 +1,100 @@
+//! Sealed fields: XChaCha20-Poly1305 with the key's id in the ciphertext and the place of the field bound to it.
+//!
+//! ```text
+//! 1 byte version | 4 bytes key id, big endian | 24 bytes nonce | ciphertext and tag
+//! ```
+//! The associated data is the place, `table|column|row`: a ciphertext moved elsewhere does not open.
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+
+use super::Keyring;
+use crate::base::{Chance, Secret};
+
+const VERSION: u8 = 1;
+const NONCE: usize = 24;
+const HEAD: usize = 1 + 4 + NONCE;
+/// The key id written where the key is not of the keyring.
+const OWN_KEY: u32 = 0;
+
+/// The bytes do not open: another key, another place, or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sealed value does not open")]
+pub struct DoesNotOpen;
+
+/// Seals under the newest data key.
+pub fn seal(keyring: &Keyring, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
+    let (id, key) = keyring.newest_data_key();
+    write(key, id, chance, place, plain)
+}
+
+/// Opens what [`seal`] made, also under an older key that is still in the keyring.
+///
+/// # Errors
+/// [`DoesNotOpen`].
+pub fn open(keyring: &Keyring, place: &str, sealed: &[u8]) -> Result<Secret<Vec<u8>>, DoesNotOpen> {
+    let id = sealed.get(1..5).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes).ok_or(DoesNotOpen)?;
+    read(keyring.data_key(id).ok_or(DoesNotOpen)?, place, sealed)
+}
+
+/// Seals under a key of the caller's, such as a person's own.
+pub fn seal_under(key: &Secret<[u8; 32]>, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
+    write(key, OWN_KEY, chance, place, plain)
+}
+
+/// Opens what [`seal_under`] made.
+///
+/// # Errors
+/// [`DoesNotOpen`].
+pub fn open_under(key: &Secret<[u8; 32]>, place: &str, sealed: &[u8]) -> Result<Secret<Vec<u8>>, DoesNotOpen> {
+    read(key, place, sealed)
+}
+
+fn write(key: &Secret<[u8; 32]>, id: u32, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
+    let nonce: [u8; NONCE] = chance.bytes();
+    let cipher = XChaCha20Poly1305::new(key.expose().into());
+    // It fails only beyond 256 GiB, and our fields are bounded long before.
+    #[allow(clippy::expect_used)]
+    let ciphertext = cipher
+        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
+        .expect("a field is shorter than the cipher's limit");
+    let mut sealed = Vec::with_capacity(HEAD + ciphertext.len());
+    sealed.push(VERSION);
+    sealed.extend_from_slice(&id.to_be_bytes());
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(&ciphertext);
+    sealed
+}
+
+fn read(key: &Secret<[u8; 32]>, place: &str, sealed: &[u8]) -> Result<Secret<Vec<u8>>, DoesNotOpen> {
+    if sealed.len() < HEAD || sealed[0] != VERSION {
+        return Err(DoesNotOpen);
+    }
+    let nonce: [u8; NONCE] = sealed[5..HEAD].try_into().map_err(|_| DoesNotOpen)?;
+    XChaCha20Poly1305::new(key.expose().into())
+        .decrypt(&XNonce::from(nonce), Payload { msg: &sealed[HEAD..], aad: place.as_bytes() })
+        .map(Secret::new)
+        .map_err(|_| DoesNotOpen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Timestamp;
+
+    #[test]
+    fn a_sealed_value_opens_at_its_place_only() {
+        let mut chance = Chance::seeded(1);
+        let keyring = Keyring::generate(&mut chance, Timestamp::from_millis(0));
+        let sealed = seal(&keyring, &mut chance, "a|b|1", b"secret");
+
+        assert_eq!(open(&keyring, "a|b|1", &sealed).unwrap().expose(), b"secret");
+        assert_eq!(open(&keyring, "a|b|2", &sealed).unwrap_err(), DoesNotOpen);
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert!(open(&keyring, "a|b|1", &changed).is_err(), "byte {place}");
+        }
+        assert!(open(&keyring, "a|b|1", &sealed[..20]).is_err());
+    }
+}
