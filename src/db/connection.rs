@@ -1,0 +1,111 @@
+//! Opens connections, and asserts on each one what the promises rest on.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::Error;
+use crate::base::Secret;
+
+/// SQLite before 3.51.3 carries the WAL-reset corruption bug (sqlite.org/wal.html#walresetbug).
+pub const ENGINE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+
+/// How long a connection waits for another process's write, such as a command beside the server.
+const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+/// Prepared statements kept per connection: more than all `STATEMENTS` of the house.
+const STATEMENTS_KEPT: usize = 256;
+/// Page cache per connection in KiB, held decrypted: small, because the hot path has its own map in front.
+const CACHE_KIB: i64 = 2048;
+
+/// The SQLite version inside this program, as numbers.
+pub fn engine_version() -> (u32, u32, u32) {
+    let number = u32::try_from(rusqlite::version_number()).unwrap_or(0);
+    (number / 1_000_000, number / 1000 % 1000, number % 1000)
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Reads and never writes: `query_only`.
+    Read,
+    /// The one writer of this process.
+    Write,
+}
+
+/// Opens the live file with its raw key and asserts the pragmas.
+///
+/// # Errors
+/// [`Error::KeyDoesNotOpen`] for a wrong key; [`Error::Unsafe`] when a pragma did not take.
+pub(super) fn open(path: &Path, key: &Secret<String>, purpose: Purpose) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_CREATE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection, key, purpose).map_err(|error| name_wrong_key(error, path))?;
+    Ok(connection)
+}
+
+/// Gives a fresh connection its key and settings. The key comes first: SQLCipher wants it before the first read.
+pub(super) fn prepare(connection: &Connection, key: &Secret<String>, purpose: Purpose) -> Result<(), Error> {
+    unlock(connection, key)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    settle(connection, purpose)?;
+    for (pragma, wanted) in [("journal_mode", "wal"), ("synchronous", "2"), ("cipher_status", "1")] {
+        assert_pragma(connection, pragma, wanted)?;
+    }
+    Ok(())
+}
+
+/// Hands SQLCipher the raw key: no key derivation per connection (0.09 ms instead of 76 ms).
+pub(super) fn unlock(connection: &Connection, key: &Secret<String>) -> Result<(), Error> {
+    let statement = Secret::new(format!("pragma key = \"{}\"", key.expose()));
+    connection.execute_batch(statement.expose())?;
+    Ok(())
+}
+
+/// The settings every connection has, in memory or on disk.
+pub(super) fn settle(connection: &Connection, purpose: Purpose) -> Result<(), Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", "on")?;
+    connection.pragma_update(None, "trusted_schema", "off")?;
+    connection.pragma_update(None, "secure_delete", "on")?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cell_size_check", "on")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // The writer checkpoints; a reader must never be the one who pays for it.
+    connection.pragma_update(None, "wal_autocheckpoint", if purpose == Purpose::Write { 1000 } else { 0 })?;
+    connection.pragma_update(None, "query_only", purpose == Purpose::Read)?;
+    for (pragma, wanted) in [("foreign_keys", "1"), ("trusted_schema", "0"), ("secure_delete", "1")] {
+        assert_pragma(connection, pragma, wanted)?;
+    }
+    Ok(())
+}
+
+fn assert_pragma(connection: &Connection, pragma: &'static str, wanted: &str) -> Result<(), Error> {
+    let found: String = connection
+        .query_row(&format!("pragma {pragma}"), [], |row| row.get::<_, rusqlite::types::Value>(0))
+        .map(|value| match value {
+            rusqlite::types::Value::Integer(number) => number.to_string(),
+            rusqlite::types::Value::Text(text) => text,
+            other => format!("{other:?}"),
+        })?;
+    if found == wanted { Ok(()) } else { Err(Error::Unsafe { pragma, wanted: wanted.to_owned(), found }) }
+}
+
+/// SQLCipher says "file is not a database" for a wrong key: the admin needs the other sentence.
+pub(super) fn name_wrong_key(error: Error, path: &Path) -> Error {
+    match &error {
+        Error::Sqlite(inner) if inner.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            Error::KeyDoesNotOpen(path.display().to_string())
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_engine_is_past_the_wal_reset_bug() {
+        assert!(super::engine_version() >= super::ENGINE_VERSION_MIN);
+    }
+}

@@ -1,0 +1,119 @@
+//! What can go wrong between us and the file.
+
+use crate::base::Problem;
+
+/// A failure of the store. Slices carry it as their `Db` variant.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite refused or failed; the transaction did not happen.
+    #[error("the database refused: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// No reading connection became free in time.
+    #[error("no reading connection became free: {0}")]
+    Pool(#[from] r2d2::Error),
+    /// The file has migrations that this program does not know.
+    #[error("the database has schema {found}, and this program knows schemas up to {known}")]
+    Newer {
+        /// `PRAGMA user_version` of the file.
+        found: usize,
+        /// The last migration of this program.
+        known: usize,
+    },
+    /// A migration failed; the schema is what it was before.
+    #[error("the database could not be brought to the current schema: {0}")]
+    Migration(#[from] rusqlite_migration::Error),
+    /// The key does not open the file, or the file is not a database: SQLCipher cannot tell these apart.
+    #[error("the key does not open {0}")]
+    KeyDoesNotOpen(String),
+    /// A pragma did not take: the connection is not safe to use.
+    #[error("the connection answered {found} for `{pragma}`, and {wanted} is needed")]
+    Unsafe {
+        /// Which pragma.
+        pragma: &'static str,
+        /// What it must be.
+        wanted: String,
+        /// What it is.
+        found: String,
+    },
+    /// The writer's queue is full.
+    #[error("the writer has more work than it can take")]
+    Busy,
+    /// The writer stopped after an I/O error, or is stopping.
+    #[error("the writer has stopped")]
+    Stopped,
+    /// An operation panicked; its savepoint was rolled back.
+    #[error("an operation panicked")]
+    Panicked,
+    /// A stored value is not what its column promises.
+    #[error("a stored value is damaged: {0}")]
+    Damaged(String),
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// A file error with its path.
+    pub fn file(path: &std::path::Path, source: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), source }
+    }
+
+    /// Whether the file can no longer be trusted to take writes: after EIO, SQLite's handle answers "malformed" for
+    /// ever, so the only honest thing is to stop and be started again (safety 7.3).
+    pub fn is_fatal(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, ReadOnly, SystemIoFailure};
+        matches!(self.code(), Some(SystemIoFailure | DatabaseCorrupt | NotADatabase | CannotOpen | ReadOnly))
+    }
+
+    /// Whether the disk is full: nothing was changed, and it may work again later.
+    pub fn is_full(&self) -> bool {
+        matches!(self.code(), Some(rusqlite::ErrorCode::DiskFull))
+    }
+
+    /// Whether a unique constraint refused the row.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(
+            self,
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE
+                    || failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+        )
+    }
+
+    fn code(&self) -> Option<rusqlite::ErrorCode> {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        if error.is_full() {
+            let mut problem = Problem::busy(
+                "disk_full",
+                "The disk of this server is full, so nothing was changed. Tell your operator; try again later.",
+                60,
+            );
+            problem.cause = Some(error.to_string());
+            return problem;
+        }
+        match error {
+            Error::Busy => Problem::busy(
+                "busy",
+                "Too much is being written right now. Try again in a moment; nothing was changed.",
+                1,
+            ),
+            Error::Stopped => {
+                Problem::busy("stopping", "This server is stopping. Try again in a moment; nothing was changed.", 5)
+            }
+            other => Problem::ours(other),
+        }
+    }
+}

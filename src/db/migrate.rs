@@ -1,0 +1,86 @@
+//! Brings a database to the schema of this program, and refuses one that is ahead of it.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use super::Error;
+use super::connection::{self, Purpose};
+use crate::base::Secret;
+
+/// The migrations in order. A released one is never edited; what must change gets a new file.
+pub const SCHEMA: &[&str] = &[
+    include_str!("migrations/0001_site.sql"),
+    include_str!("migrations/0002_audit.sql"),
+    include_str!("migrations/0003_jobs_and_mail.sql"),
+    include_str!("migrations/0004_accounts.sql"),
+    include_str!("migrations/0005_sessions.sql"),
+    include_str!("migrations/0006_keys_and_services.sql"),
+    include_str!("migrations/0007_ledger.sql"),
+    include_str!("migrations/0008_usage.sql"),
+    include_str!("migrations/0009_privacy.sql"),
+];
+
+/// How many migrations this program knows: the schema version of a current database.
+pub const MIGRATIONS_COUNT: usize = SCHEMA.len();
+
+fn migrations() -> Migrations<'static> {
+    Migrations::new(SCHEMA.iter().map(|sql| M::up(sql)).collect())
+}
+
+/// The schema version of a connection's database.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn schema_version(connection: &Connection) -> Result<usize, Error> {
+    let version: i64 = connection.query_row("pragma user_version", [], |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// Refuses a newer database before anything is written, then applies what is missing in one transaction.
+pub(super) fn to_current(connection: &mut Connection) -> Result<(), Error> {
+    let found = schema_version(connection)?;
+    if found > MIGRATIONS_COUNT {
+        return Err(Error::Newer { found, known: MIGRATIONS_COUNT });
+    }
+    if found < MIGRATIONS_COUNT {
+        migrations().to_latest(connection)?;
+    }
+    Ok(())
+}
+
+/// Makes or updates the database file at `path`.
+///
+/// # Errors
+/// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Migration`].
+pub fn migrate_file(path: &Path, key: &Secret<String>) -> Result<(), Error> {
+    to_current(&mut connection::open(path, key, Purpose::Write)?)
+}
+
+/// A database of the current schema in memory, for tests: the same pragmas, no file.
+///
+/// # Errors
+/// [`Error::Migration`].
+pub fn in_memory() -> Result<Connection, Error> {
+    let mut connection = Connection::open_in_memory()?;
+    connection::settle(&connection, Purpose::Write)?;
+    to_current(&mut connection)?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_migrations_apply_and_a_newer_schema_is_refused() {
+        let mut connection = in_memory().unwrap();
+        for statement in crate::db::site::STATEMENTS {
+            connection.prepare(statement).unwrap();
+        }
+        connection.pragma_update(None, "user_version", 999).unwrap();
+
+        assert!(matches!(to_current(&mut connection), Err(Error::Newer { found: 999, .. })));
+    }
+}

@@ -1,0 +1,26 @@
+//! The store room: one live SQLCipher file, one writer, many readers.
+//!
+//! Every change is one transaction on the writer's thread and is answered when it is on disk. Every connection is
+//! opened by [`connection`] and asserted there; nobody else opens the file.
+
+mod change;
+mod columns;
+mod connection;
+mod copy;
+mod error;
+mod migrate;
+mod pool;
+mod site;
+mod store;
+mod tx;
+mod wal_index;
+mod writer;
+
+pub use connection::{ENGINE_VERSION_MIN, engine_version};
+pub use copy::{FileCopy, PAGE_BYTES};
+pub use error::Error;
+pub use migrate::{MIGRATIONS_COUNT, SCHEMA, in_memory, migrate_file, schema_version};
+pub use site::{SiteStamp, find_stamp, stamp};
+pub use store::{Layout, Store};
+pub use tx::{Site, Tx, View, write_directly};
+pub use writer::Committed;

@@ -1,0 +1,152 @@
+//! Reading and writing: what an operation holds in its hands.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use rusqlite::{Connection, Params, Row};
+
+use super::Error;
+use crate::base::{Chance, Clock, Timestamp};
+use crate::config::Config;
+use crate::crypto::Keyring;
+
+/// What every transaction knows about the appliance it runs in; the same from start to end.
+pub struct Site {
+    /// The settings.
+    pub config: Config,
+    /// The secrets.
+    pub keyring: Keyring,
+}
+
+/// A consistent look at the database: everything read through one `View` is of one moment.
+pub struct View<'c> {
+    connection: &'c Connection,
+    now: Timestamp,
+    site: &'c Arc<Site>,
+}
+
+impl<'c> View<'c> {
+    pub(super) fn new(connection: &'c Connection, now: Timestamp, site: &'c Arc<Site>) -> Self {
+        Self { connection, now, site }
+    }
+
+    /// Now, the same all through.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The appliance.
+    pub fn site(&self) -> &'c Arc<Site> {
+        self.site
+    }
+
+    /// The one row of a query. `None`: there is none.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn find<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        use rusqlite::OptionalExtension;
+        Ok(self.connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+    }
+
+    /// The one row of a query that always has one, such as a count.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        Ok(self.connection.prepare_cached(sql)?.query_row(params, read)?)
+    }
+
+    /// All rows of a query; the query itself has the limit.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn list<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        Ok(self.connection.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Walks over all rows without holding them, for checks over whole tables. Stops at the first `Err`.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] as `E`, or what `each` said.
+    pub fn walk<E: From<Error>>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(Error::from)?;
+        let mut rows = statement.query(params).map_err(Error::from)?;
+        while let Some(row) = rows.next().map_err(Error::from)? {
+            each(row)?;
+        }
+        Ok(())
+    }
+}
+
+/// One change: everything done through it happens together, or not at all.
+pub struct Tx<'c> {
+    view: View<'c>,
+    chance: &'c mut Chance,
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn new(view: View<'c>, chance: &'c mut Chance) -> Self {
+        Self { view, chance }
+    }
+
+    /// Randomness.
+    pub fn rng(&mut self) -> &mut Chance {
+        self.chance
+    }
+
+    /// Runs one statement; answers how many rows it touched.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`]; ask [`Error::is_duplicate`] where a unique constraint may refuse.
+    pub fn execute(&mut self, sql: &str, params: impl Params) -> Result<usize, Error> {
+        Ok(self.view.connection.prepare_cached(sql)?.execute(params)?)
+    }
+}
+
+impl<'c> Deref for Tx<'c> {
+    type Target = View<'c>;
+
+    fn deref(&self) -> &View<'c> {
+        &self.view
+    }
+}
+
+/// One write on a connection that nobody shares: tests in memory, and copies that are not served yet.
+///
+/// # Errors
+/// What `work` said (nothing happened then), or [`Error::Sqlite`].
+pub fn write_directly<T, E: From<Error>>(
+    connection: &mut Connection,
+    site: &Arc<Site>,
+    clock: &Clock,
+    chance: &mut Chance,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(Error::from)?;
+    let mut tx = Tx::new(View::new(&transaction, clock.now(), site), chance);
+    let made = work(&mut tx)?;
+    transaction.commit().map_err(Error::from)?;
+    Ok(made)
+}

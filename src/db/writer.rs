@@ -1,0 +1,263 @@
+//! The one writer: a thread that takes closures from a bounded queue and commits what is queued together.
+//!
+//! Each closure runs in a savepoint of its own, so one caller's failure never touches another's; the commit is one
+//! fsync for all, and each caller is answered only after it. What is queued is committed at once: the writer never
+//! waits for more.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::change::{Batch, Change, ForeignVersion};
+use super::{Error, Site, Tx, View};
+use crate::base::{Chance, Clock, Timestamp};
+
+/// Callers that may wait for the writer; beyond it they are told to come back.
+pub(super) const QUEUE_MAX: usize = 4096;
+/// Closures in one commit: bounds how long the first of them waits.
+const BATCH_MAX: usize = 512;
+
+/// Tables whose rows decide whether a credential is good: a change starts a new generation (see `change`).
+const CREDENTIAL_TABLES: [&str; 7] = ["account", "account_email", "api_key", "membership", "service", "session", "workspace"];
+const JOB_TABLE: &str = "job";
+
+/// What a commit touched, told after it is durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// There may be a new job.
+    pub jobs: bool,
+}
+
+/// One caller's work, with its answer kept until the commit.
+pub(super) trait Work: Send {
+    /// Does the work; `true`: keep it.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Answers the caller. `failure`: what happened to the transaction instead of a commit.
+    fn answer(self: Box<Self>, failure: Option<Error>);
+}
+
+struct Call<F, T, E> {
+    work: Option<F>,
+    outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Work for Call<F, T, E>
+where
+    F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        // Nothing of ours is behind the unwound closure: its savepoint is rolled back, and it owned what it held.
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(Error::Panicked.into()));
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failure: Option<Error>) {
+        let answer = match (failure, self.outcome) {
+            // An operation that refused is refused whatever became of the others' commit.
+            (_, Some(Err(refusal))) => Err(refusal),
+            (Some(failure), _) => Err(failure.into()),
+            (None, Some(Ok(made))) => Ok(made),
+            (None, None) => Err(Error::Stopped.into()),
+        };
+        // A caller that has gone away no longer wants its answer; the work is committed all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The callers' end of the queue.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Work>>,
+    failed: Arc<AtomicBool>,
+}
+
+/// What the thread works with.
+pub(super) struct Desk {
+    pub connection: Connection,
+    pub site: Arc<Site>,
+    pub clock: Clock,
+    pub chance: Chance,
+    pub change: Arc<Change>,
+    /// Told after each commit that touched something somebody waits for.
+    pub on_commit: Box<dyn Fn(Committed) + Send>,
+    /// Told once, with the reason, when the writer can no longer be trusted.
+    pub on_fatal: Box<dyn Fn(&Error) + Send>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends when the last `Writer` is gone and the queue is empty, or at the first I/O error.
+    pub(super) fn start(desk: Desk) -> Result<(Self, std::thread::JoinHandle<()>), Error> {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let failed = Arc::new(AtomicBool::new(false));
+        let touched = Arc::new(AtomicU8::new(0));
+        watch_tables(&desk.connection, &touched)?;
+        let told = failed.clone();
+        let thread = std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || serve(desk, waiting, &touched, &told))
+            .map_err(|error| Error::file(std::path::Path::new("writer thread"), error))?;
+        Ok((Self { queue, failed }, thread))
+    }
+
+    /// Hands work over; the receiver gets the answer once the commit is on disk.
+    pub(super) fn submit<F, T, E>(&self, work: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
+    where
+        F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        if self.failed.load(Ordering::SeqCst) {
+            return Err(Error::Stopped);
+        }
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(Call { work: Some(work), outcome: None, reply });
+        match self.queue.try_send(call) {
+            Ok(()) => Ok(answer),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Busy),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Stopped),
+        }
+    }
+}
+
+const CREDENTIALS: u8 = 1;
+const JOBS: u8 = 2;
+/// Anything but the queue of jobs.
+const CONTENT: u8 = 4;
+
+fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
+    let touched = touched.clone();
+    connection.update_hook(Some(move |_, _: &str, table: &str, _| {
+        let mark = match table {
+            JOB_TABLE => JOBS,
+            table if CREDENTIAL_TABLES.contains(&table) => CREDENTIALS | CONTENT,
+            _ => CONTENT,
+        };
+        touched.fetch_or(mark, Ordering::Relaxed);
+    }))?;
+    Ok(())
+}
+
+fn serve(mut desk: Desk, mut waiting: mpsc::Receiver<Box<dyn Work>>, touched: &AtomicU8, failed: &AtomicBool) {
+    let mut seen = ForeignVersion::default();
+    let mut last = Timestamp::from_millis(0);
+    while let Some(first) = waiting.blocking_recv() {
+        let mut batch = vec![first];
+        // Time never goes back between two commits, so ids and the audit stay in order when the clock steps back.
+        last = last.max(desk.clock.now());
+        let outcome = commit_together(&mut desk, &mut waiting, &mut batch, last, &mut seen);
+        let mask = touched.swap(0, Ordering::Relaxed);
+        match outcome {
+            Ok((ticket, wrote)) => {
+                // The hook is silent about tables without rowid, so a write that it did not see counts as content too.
+                let content_changed = wrote && (mask & CONTENT != 0 || mask == 0);
+                ticket.committed(wrote, mask & CREDENTIALS != 0, content_changed);
+                batch.into_iter().for_each(|work| work.answer(None));
+                if mask & JOBS != 0 {
+                    (desk.on_commit)(Committed { jobs: true });
+                }
+            }
+            Err(error) => {
+                let fatal = error.is_fatal();
+                if fatal {
+                    failed.store(true, Ordering::SeqCst);
+                    (desk.on_fatal)(&error);
+                }
+                let story = error.to_string();
+                let mut first_gets_it = Some(error);
+                for work in batch {
+                    let told = first_gets_it.take().unwrap_or_else(|| repeat(&story, fatal));
+                    work.answer(Some(told));
+                }
+                if fatal {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The same failure for everybody else in the batch; SQLite's error itself cannot be copied.
+fn repeat(story: &str, fatal: bool) -> Error {
+    if fatal { Error::Stopped } else { Error::Damaged(format!("the shared commit failed: {story}")) }
+}
+
+/// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk.
+fn commit_together<'d>(
+    desk: &'d mut Desk,
+    waiting: &mut mpsc::Receiver<Box<dyn Work>>,
+    batch: &mut Vec<Box<dyn Work>>,
+    now: Timestamp,
+    seen: &mut ForeignVersion,
+) -> Result<(Batch<'d>, bool), Error> {
+    desk.connection.prepare_cached("begin immediate")?.execute([])?;
+    let ticket = match Batch::begin(&desk.change, &desk.connection, seen) {
+        Ok(ticket) => ticket,
+        Err(error) => return Err(roll_back(&desk.connection, error)),
+    };
+    let mut wrote = false;
+    let mut done = 0;
+    let outcome = loop {
+        let Some(work) = batch.get_mut(done) else { break Ok(()) };
+        match run_one(&desk.connection, &desk.site, &mut desk.chance, now, work.as_mut()) {
+            Ok(changed) => wrote |= changed,
+            Err(error) => break Err(error),
+        }
+        done += 1;
+        if done == batch.len() && done < BATCH_MAX {
+            if let Ok(next) = waiting.try_recv() {
+                batch.push(next);
+            }
+        }
+    };
+    let outcome = outcome.and_then(|()| Ok(desk.connection.prepare_cached("commit")?.execute([])?));
+    match outcome {
+        Ok(_) => Ok((ticket, wrote)),
+        Err(error) => {
+            ticket.abandoned();
+            Err(roll_back(&desk.connection, error))
+        }
+    }
+}
+
+/// One caller's work in its savepoint. `Ok(true)`: it changed something and is kept.
+fn run_one(
+    connection: &Connection,
+    site: &Arc<Site>,
+    chance: &mut Chance,
+    now: Timestamp,
+    work: &mut dyn Work,
+) -> Result<bool, Error> {
+    connection.prepare_cached("savepoint caller")?.execute([])?;
+    let before = connection.total_changes();
+    let keep = work.run(&mut Tx::new(View::new(connection, now, site), chance));
+    // A full disk or an I/O error makes SQLite roll the whole transaction back by itself.
+    if connection.is_autocommit() {
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+            Some("the transaction was rolled back by the engine".into()),
+        )
+        .into());
+    }
+    if !keep {
+        connection.prepare_cached("rollback to caller")?.execute([])?;
+    }
+    connection.prepare_cached("release caller")?.execute([])?;
+    Ok(keep && connection.total_changes() != before)
+}
+
+fn roll_back(connection: &Connection, error: Error) -> Error {
+    if !connection.is_autocommit() {
+        // The first error is the one to tell; a failing rollback shows again at the next begin.
+        let _ = connection.execute_batch("rollback");
+    }
+    error
+}
