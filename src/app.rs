@@ -1,0 +1,187 @@
+//! The one bridge from async to the store, and what every door shares.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::base::{Chance, Clock, Problem, Timestamp};
+use crate::config::Config;
+use crate::crypto::{Keyring, PasswordPool};
+use crate::db::{self, Layout, Site, Store, Tx, View};
+use crate::outbound::{Transport, TransportError};
+
+/// The open appliance.
+pub struct App {
+    store: Store,
+    passwords: PasswordPool,
+    jobs_waiting: Arc<Notify>,
+    transport: Transport,
+}
+
+/// Why the appliance does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no database yet.
+    #[error("there is no database at {0}")]
+    NotInitialised(String),
+    /// The configuration names another region than the database was made for.
+    #[error("the database belongs to region \"{stamped}\", and the configuration says \"{configured}\"")]
+    OtherRegion {
+        /// What `init` stamped.
+        stamped: String,
+        /// What the configuration says.
+        configured: String,
+    },
+    /// The engine inside this program has a known fault.
+    #[error("SQLite {0}.{1}.{2} has a fault that can damage the database")]
+    OldEngine(u32, u32, u32),
+    /// The way out for mail.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The store.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+/// How the appliance is opened.
+pub struct Opening {
+    /// The settings.
+    pub config: Config,
+    /// The secrets.
+    pub keyring: Keyring,
+    /// The machine's clock, or a test's.
+    pub clock: Clock,
+    /// The machine's randomness, or a test's.
+    pub chance: Chance,
+    /// Told once when a write failed for good: whoever serves must stop with exit status 74.
+    pub on_fatal: Box<dyn Fn(&db::Error) + Send>,
+}
+
+impl App {
+    /// Opens the data folder of the configuration, after checking that it is ours to open.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is changed then.
+    pub fn open(opening: Opening) -> Result<Arc<Self>, OpenError> {
+        let engine = db::engine_version();
+        if engine < db::ENGINE_VERSION_MIN {
+            return Err(OpenError::OldEngine(engine.0, engine.1, engine.2));
+        }
+        let layout = Layout::of(&opening.config.data_dir);
+        if !layout.live().exists() {
+            return Err(OpenError::NotInitialised(layout.live().display().to_string()));
+        }
+        let transport = Transport::of(&opening.config)?;
+        let site = Arc::new(Site { config: opening.config, keyring: opening.keyring });
+        let jobs_waiting = Arc::new(Notify::new());
+        let wake = jobs_waiting.clone();
+        let store = Store::open(
+            layout,
+            site,
+            opening.clock,
+            opening.chance,
+            move |committed| {
+                if committed.jobs {
+                    wake.notify_one();
+                }
+            },
+            opening.on_fatal,
+        )?;
+        let app = Self { store, passwords: PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX), jobs_waiting, transport };
+        app.check_region()?;
+        Ok(Arc::new(app))
+    }
+
+    fn check_region(&self) -> Result<(), OpenError> {
+        let configured = &self.config().region;
+        match self.store.glance(db::find_stamp)? {
+            Some(stamp) if stamp.region == *configured => Ok(()),
+            Some(stamp) => Err(OpenError::OtherRegion { stamped: stamp.region, configured: configured.clone() }),
+            None => Err(OpenError::NotInitialised(self.store.layout().live().display().to_string())),
+        }
+    }
+
+    /// The store itself, for snapshots and the hot path.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.store.site().config
+    }
+
+    /// The secrets.
+    pub fn keyring(&self) -> &Keyring {
+        &self.store.site().keyring
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.store.clock().now()
+    }
+
+    /// The threads that hash passwords.
+    pub fn passwords(&self) -> &PasswordPool {
+        &self.passwords
+    }
+
+    /// The way out for mail.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Changes something: one transaction, answered when it is on disk.
+    ///
+    /// # Errors
+    /// What `work` said; nothing happened then.
+    pub async fn write<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<db::Error> + Send + 'static,
+    {
+        self.store.write(work).await
+    }
+
+    /// Reads from one consistent moment, on a thread that may wait.
+    ///
+    /// # Errors
+    /// What `look` said.
+    pub async fn read<T, E>(
+        self: &Arc<Self>,
+        look: impl FnOnce(&View<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<db::Error> + Send + 'static,
+    {
+        let app = self.clone();
+        tokio::task::spawn_blocking(move || app.store.read_and_wait(look))
+            .await
+            .unwrap_or_else(|_| Err(db::Error::Panicked.into()))
+    }
+
+    /// A look of microseconds, on this thread: one or two prepared statements.
+    ///
+    /// # Errors
+    /// What `look` said.
+    pub fn glance<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, db::Error>) -> Result<T, db::Error> {
+        self.store.glance(look)
+    }
+
+    /// Waits until a commit queued a job.
+    pub async fn jobs_wait(&self) {
+        self.jobs_waiting.notified().await;
+    }
+}
+
+/// Threads that hash: one per core of a small machine; more would only take turns.
+const HASH_THREADS: usize = 2;
+/// Sign-ins that may wait for a hash: at some 20 ms each, the last of them waits about 0.6 s.
+const HASH_QUEUE_MAX: usize = 64;
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        Problem::ours(error)
+    }
+}
