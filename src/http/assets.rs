@@ -1,0 +1,69 @@
+//! Styles, script, fonts and icons, inside the binary. Names carry a piece of their content's hash, so browsers keep them
+//! for ever and a new version is a new name.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use rust_embed::RustEmbed;
+
+use crate::base::Problem;
+
+use super::Answer;
+
+#[derive(RustEmbed)]
+#[folder = "assets/"]
+#[exclude = "*.txt"]
+struct Files;
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const A_DAY: &str = "public, max-age=86400";
+
+/// `app.css` → `/assets/app.1f3a5c7e.css`.
+pub fn href(name: &str) -> &'static str {
+    static HREFS: OnceLock<HashMap<String, String>> = OnceLock::new();
+    let hrefs = HREFS.get_or_init(|| Files::iter().map(|name| (name.to_string(), hashed(&name))).collect());
+    hrefs.get(name).map_or("/assets/missing", String::as_str)
+}
+
+fn hashed(name: &str) -> String {
+    let hash = Files::get(name).map(|file| hex::encode(&file.metadata.sha256_hash()[..4])).unwrap_or_default();
+    match name.rsplit_once('.') {
+        Some((stem, ending)) => format!("/assets/{stem}.{hash}.{ending}"),
+        None => format!("/assets/{name}"),
+    }
+}
+
+/// `GET /assets/{name}`: by hashed name for ever; fonts, which the style sheet names, for a day.
+pub async fn serve(path: web::Path<String>) -> Answer {
+    let wanted = format!("/assets/{path}");
+    let hashed_name = Files::iter().find(|name| href(name) == wanted);
+    let (name, caching) = match hashed_name {
+        Some(name) => (name.to_string(), FOR_EVER),
+        None if path.starts_with("fonts/") => (path.into_inner(), A_DAY),
+        None => return Err(Problem::not_found().into()),
+    };
+    let file = Files::get(&name).ok_or_else(Problem::not_found)?;
+    let mime = match name.rsplit('.').next() {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, mime))
+        .insert_header((header::CACHE_CONTROL, caching))
+        .body(file.data.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_carry_their_content() {
+        let href = super::href("app.css");
+
+        assert!(href.starts_with("/assets/app.") && href.ends_with(".css") && href.len() == "/assets/app.12345678.css".len());
+    }
+}

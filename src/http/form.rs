@@ -1,0 +1,131 @@
+//! Forms: read whole, bounded, and only from our own pages.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpRequest};
+
+use super::{Fault, csrf};
+use crate::app::App;
+use crate::base::{Problem, Secret};
+
+/// Fields of one form at most.
+const FIELDS_MAX: usize = 500;
+
+/// The fields of a form whose sender was checked. A handler that changes something takes one, and thereby cannot forget
+/// the check.
+pub struct Form {
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    /// The first value of a field. Empty: not sent.
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+
+    /// The first value of a field that nobody may print.
+    pub fn secret(&self, name: &str) -> Secret<String> {
+        Secret::new(self.text(name).to_owned())
+    }
+
+    /// Every value of a field, such as ticked boxes.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// Whether a box was ticked.
+    pub fn is_ticked(&self, name: &str) -> bool {
+        !self.text(name).is_empty()
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let body = Bytes::from_request(&request, payload);
+        Box::pin(async move {
+            let app = request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::ours("no app in the request"))?.clone();
+            csrf::refuse_foreign(&request, &app.config().public_url, app.config().demo)?;
+            let is_form = request
+                .headers()
+                .get(actix_web::http::header::CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok())
+                .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+            if !is_form {
+                return Err(malformed("Its Content-Type must be application/x-www-form-urlencoded.").into());
+            }
+            let body = body.await.map_err(super::json::body_problem)?;
+            let form = Self { fields: decode(&body)? };
+            csrf::check(&app, &request, form.text(csrf::FIELD))?;
+            Ok(form)
+        })
+    }
+}
+
+fn malformed(what: &str) -> Problem {
+    Problem::new(400, "malformed_form", format!("The form could not be read. {what}"))
+}
+
+/// `application/x-www-form-urlencoded` (WHATWG URL §5.1), refused where it is not UTF-8 instead of guessed at.
+pub fn decode(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+    let text = std::str::from_utf8(body).map_err(|_| malformed("Send it as UTF-8."))?;
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let mut fields = Vec::new();
+    for pair in pairs {
+        if fields.len() >= FIELDS_MAX {
+            return Err(malformed("It has too many fields."));
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode_part(name), decode_part(value));
+        let (Some(name), Some(value)) = (name, value) else {
+            return Err(malformed("A field is not encoded as percent signs and UTF-8."));
+        };
+        fields.push((name, value));
+    }
+    Ok(fields)
+}
+
+fn decode_part(part: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        match first {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let mut byte = [0u8; 1];
+                hex::decode_to_slice(after.get(..2)?, &mut byte).ok()?;
+                bytes.push(byte[0]);
+                rest = &after[2..];
+                continue;
+            }
+            other => bytes.push(*other),
+        }
+        rest = after;
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.contains('\0')).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read_as_sent_or_refused() {
+        let fields = decode(b"a=1&b=x+y%20%C3%A9&a=2&c").unwrap();
+        assert_eq!(fields[1], ("b".into(), "x y é".into()));
+        assert_eq!(fields.len(), 4);
+
+        for bad in [&b"a=%"[..], b"a=%zz", b"a=%ff", b"\xff=1", b"a=%00"] {
+            assert_eq!(decode(bad).unwrap_err().code, "malformed_form");
+        }
+        assert!(decode("a=1&".repeat(501).as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! Tools for pages: what every page shows around its own content.
+
+use std::sync::Arc;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::{Answer, Identity, cookie, csrf, forget, redirect};
+use crate::app::App;
+use crate::base::Problem;
+
+/// Holds which sentence the next page says once.
+pub const FLASH: &str = "__Host-flash";
+/// Light or dark, where the person chose.
+pub const THEME: &str = "__Host-theme";
+
+/// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
+const FLASHES: [(&str, &str); 9] = [
+    ("saved", "Saved."),
+    ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
+    ("signed-out", "You are signed out."),
+    ("code-sent", "A new code is on its way."),
+    ("verified", "Your address is verified. Welcome."),
+    ("password-changed", "Your password is changed. Sign in with the new one."),
+    ("export-started", "Your export is being made. This page shows its progress."),
+    ("signed-in-again", "Sign in again to go on."),
+    ("theme", "The theme is changed."),
+];
+
+/// A light on the rail.
+pub struct RailItem {
+    /// Where it leads.
+    pub href: &'static str,
+    /// Its words.
+    pub label: &'static str,
+    /// Its picture.
+    pub icon: &'static str,
+    /// Whether the page shown is this one.
+    pub is_current: bool,
+}
+
+const RAIL: [(&str, &str, &str); 5] = [
+    ("/settings/profile", "Profile", "user"),
+    ("/settings/keys", "API keys", "key"),
+    ("/settings/billing", "Billing", "card"),
+    ("/settings/privacy", "Privacy", "shield"),
+    ("/activity", "Activity", "activity"),
+];
+
+/// A choice of theme.
+pub struct ThemeChoice {
+    /// As posted.
+    pub value: &'static str,
+    /// Its word.
+    pub label: &'static str,
+    /// Whether it is in force.
+    pub is_current: bool,
+}
+
+/// The person as the rail shows them.
+pub struct Person {
+    /// What to call them.
+    pub display_name: String,
+    /// Their username.
+    pub username: String,
+}
+
+/// What surrounds a page.
+pub struct Chrome {
+    /// The page's name, in the tab.
+    pub title: String,
+    /// The path, for the rail and for coming back.
+    pub path: String,
+    /// The person. `None`: a stranger.
+    pub person: Option<Person>,
+    /// The token of this browser's forms.
+    pub csrf: String,
+    /// `light`, `dark` or `system`.
+    pub theme: String,
+    /// A sentence said once.
+    pub flash: Option<&'static str>,
+    /// Whether this is a throw-away appliance.
+    pub is_demo: bool,
+    /// Seconds after which the page loads itself again. `None`: never.
+    pub refresh_seconds: Option<u32>,
+}
+
+impl Chrome {
+    /// What surrounds a page answered to `request`.
+    pub fn of(app: &App, request: &HttpRequest, title: &str) -> Self {
+        let extensions = request.extensions();
+        let person = extensions
+            .get::<Identity>()
+            .map(|identity| Person { display_name: identity.display_name.clone(), username: identity.username.clone() });
+        let binding = csrf::binding(request).or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));
+        let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
+        let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
+        Self {
+            title: title.to_owned(),
+            path: request.path().to_owned(),
+            person,
+            csrf: binding.map(|binding| csrf::token(app, &binding)).unwrap_or_default(),
+            theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
+            flash: FLASHES.iter().find(|(name, _)| *name == said).map(|(_, sentence)| *sentence),
+            is_demo: app.config().demo,
+            refresh_seconds: None,
+        }
+    }
+
+    /// The rail, with the current page marked.
+    pub fn rail(&self) -> Vec<RailItem> {
+        RAIL.iter()
+            .map(|(href, label, icon)| RailItem { href, label, icon, is_current: self.path.starts_with(href) })
+            .collect()
+    }
+
+    /// The three themes.
+    pub fn themes(&self) -> Vec<ThemeChoice> {
+        [("system", "System"), ("light", "Light"), ("dark", "Dark")]
+            .into_iter()
+            .map(|(value, label)| ThemeChoice { value, label, is_current: self.theme == value })
+            .collect()
+    }
+}
+
+/// What was wrong with a form, shown above it.
+pub struct FormFault {
+    /// The id of the field at fault. `None`: not about one.
+    pub field: Option<&'static str>,
+    /// What happened and what to do.
+    pub sentence: String,
+}
+
+impl From<&Problem> for FormFault {
+    fn from(problem: &Problem) -> Self {
+        Self { field: problem.field, sentence: problem.sentence.clone() }
+    }
+}
+
+/// A page with status 200; what it said once is forgotten.
+pub fn render(page: &impl Template) -> Answer {
+    with_status(StatusCode::OK, page)
+}
+
+/// A form shown again with what was wrong: the status is the problem's, the page is ours. A failure of our own is not the
+/// form's fault, and passes on.
+pub fn again(problem: &Problem, page: &impl Template) -> Answer {
+    if problem.status >= 500 && problem.status != 503 {
+        return Err(problem.clone().into());
+    }
+    let mut response = with_status(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_REQUEST), page)?;
+    if let Some(seconds) = problem.retry_after_seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+    }
+    Ok(response)
+}
+
+/// A page with a status of its own.
+pub fn with_status(status: StatusCode, page: &impl Template) -> Answer {
+    let html = page.render().map_err(Problem::ours)?;
+    Ok(HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        // Tells the front that this answer has its final form; it takes the mark off.
+        .insert_header(("x-page", "1"))
+        .cookie(forget(FLASH))
+        .body(html))
+}
+
+/// 303 to a page that says one sentence.
+pub fn go(to: &str, flash: &'static str) -> HttpResponse {
+    let mut response = redirect(to);
+    // A cookie that cannot be added is a sentence that is not said.
+    let _ = response.add_cookie(&cookie(FLASH, flash.to_owned(), Some(crate::base::minutes(1))));
+    response
+}
+
+/// Only a path of our own, so that nobody is led elsewhere after signing in.
+pub fn safe_path(wanted: &str) -> &str {
+    let harmless = wanted.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_?=&.".contains(&b));
+    if harmless && wanted.starts_with('/') && !wanted.starts_with("//") && !wanted.contains("/.") {
+        wanted
+    } else {
+        "/settings/profile"
+    }
+}
+
+/// The app every handler has.
+pub type TheApp = actix_web::web::Data<Arc<App>>;
+
+#[cfg(test)]
+mod tests {
+    use super::safe_path;
+
+    #[test]
+    fn nobody_is_led_elsewhere() {
+        assert_eq!(safe_path("/settings/keys?create=1"), "/settings/keys?create=1");
+        for lure in ["", "//evil", "/\\evil", "https://evil", "/%2f%2fevil", "/@evil", "evil", "/\t/evil", "/../x", "/a\nb"] {
+            assert_eq!(safe_path(lure), "/settings/profile", "{lure:?}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! **For:** answering a repeated request with the answer it got, instead of doing it twice.
+//! **Words:** idempotency key (draft-ietf-httpapi-idempotency-key-header), kept answer.
+//! **Tables:** `kept_answer`.
+//! **Never:** keeps a secret; keeps an answer of a request that changed nothing.
+//! **Start reading:** [`once`].
+
+mod error;
+mod ops;
+mod store;
+
+pub use error::IdempotencyError;
+pub use ops::{Answer, Request, once, purge_expired};
+pub use store::STATEMENTS;

@@ -1,0 +1,49 @@
+//! All SQL of the kept answers.
+
+use rusqlite::named_params;
+
+use super::ops::{Answer, Request};
+use crate::base::Timestamp;
+use crate::db::{Error, Tx, View};
+
+const FIND: &str = "
+    select request_hash, status, body from kept_answer
+    where actor_id = :actor_id and route = :route and key = :key and expires_at > :now";
+const REPLACE: &str = "
+    insert or replace into kept_answer (actor_id, route, key, request_hash, status, body, expires_at)
+    values (:actor_id, :route, :key, :request_hash, :status, :body, :expires_at)";
+const DELETE_EXPIRED: &str = "
+    delete from kept_answer where rowid in (select rowid from kept_answer where expires_at <= :now limit :limit)";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[FIND, REPLACE, DELETE_EXPIRED];
+
+pub(super) fn find(view: &View<'_>, request: &Request) -> Result<Option<([u8; 32], Answer)>, Error> {
+    let now = view.now();
+    view.find(
+        FIND,
+        named_params! {":actor_id": request.actor, ":route": request.route, ":key": request.key, ":now": now},
+        |row| Ok((row.get(0)?, Answer { status: row.get(1)?, body: row.get(2)? })),
+    )
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, request: &Request, answer: &Answer, expires_at: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        REPLACE,
+        named_params! {
+            ":actor_id": request.actor,
+            ":route": request.route,
+            ":key": request.key,
+            ":request_hash": request.hash,
+            ":status": answer.status,
+            ":body": answer.body,
+            ":expires_at": expires_at,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn delete_expired(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(DELETE_EXPIRED, named_params! {":now": now, ":limit": limit})
+}

@@ -1,0 +1,85 @@
+//! Runs what is due: woken by commits that queued something, and once a second for what other processes queued.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::model::{Claimed, Outcome};
+use super::{ops, store};
+use crate::app::App;
+use crate::base::seconds;
+use crate::db::Error;
+
+/// What runs a job of one name. It may run twice, so it is written so that twice is the same as once.
+pub type Handler = fn(Arc<App>, Value) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// One line of the table of handlers.
+#[derive(Clone, Copy)]
+pub struct Line {
+    /// The job's name.
+    pub name: &'static str,
+    /// What it runs.
+    pub run: Handler,
+}
+
+/// Takes jobs one after the other until it is told to stop.
+pub struct Runner {
+    app: Arc<App>,
+    lines: &'static [Line],
+}
+
+impl Runner {
+    /// A runner over a table of handlers.
+    pub fn new(app: Arc<App>, lines: &'static [Line]) -> Self {
+        Self { app, lines }
+    }
+
+    /// Works until the future is dropped; a job in hand is then put back when its lease ends.
+    pub async fn work(self) {
+        loop {
+            match run_due(&self.app, self.lines).await {
+                Ok(0) => {
+                    // A commit wakes us; the second is for jobs that a command queued in another process.
+                    let _ = tokio::time::timeout(seconds(1), self.app.jobs_wait()).await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "The job queue could not be read; trying again in five seconds.");
+                    tokio::time::sleep(seconds(5)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Runs every job that is due now; answers how many ran.
+///
+/// # Errors
+/// [`Error`] when the queue cannot be read or an outcome cannot be noted.
+pub async fn run_due(app: &Arc<App>, lines: &'static [Line]) -> Result<usize, Error> {
+    let mut ran = 0;
+    // Looking before locking: an idle appliance must not take the write lock every second.
+    if !app.glance(store::is_due)? {
+        return Ok(0);
+    }
+    while let Some(job) = app.write(ops::claim).await? {
+        run_one(app, lines, job).await?;
+        ran += 1;
+    }
+    Ok(ran)
+}
+
+async fn run_one(app: &Arc<App>, lines: &'static [Line], job: Claimed) -> Result<(), Error> {
+    let outcome = match lines.iter().find(|line| line.name == job.name) {
+        Some(line) => (line.run)(app.clone(), job.payload.clone()).await,
+        None => Outcome::GiveUp(format!("this program has no job named {}", job.name)),
+    };
+    match &outcome {
+        Outcome::Done => tracing::debug!(job = %job.id, name = %job.name, "A job is done."),
+        Outcome::Again(why) => tracing::warn!(job = %job.id, name = %job.name, why, "A job will be tried again."),
+        Outcome::GiveUp(why) => tracing::error!(job = %job.id, name = %job.name, why, "A job was given up."),
+    }
+    app.write(move |tx| ops::finish(tx, job.id, job.attempts, &outcome)).await
+}

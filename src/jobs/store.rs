@@ -1,0 +1,92 @@
+//! All SQL of the queue.
+
+use rusqlite::named_params;
+
+use super::model::{Claimed, NewJob};
+use crate::base::{AccountId, JobId, Timestamp};
+use crate::db::{Error, Tx, View};
+
+const INSERT: &str = "
+    insert into job (id, name, payload_json, subject_id, unique_key, state, run_at, created_at)
+    values (:id, :name, :payload_json, :subject_id, :unique_key, 'queued', :run_at, :run_at)
+    on conflict (unique_key) where unique_key is not null and state in ('queued', 'running') do nothing";
+const COUNT_DUE: &str = "
+    select exists (select 1 from job where state = 'queued' and run_at <= :now)
+        or exists (select 1 from job where state = 'running' and run_at <= :now)";
+const CLAIM: &str = "
+    update job set state = 'running', attempts = attempts + 1, run_at = :lease_until
+    where id = (select id from job where state = 'queued' and run_at <= :now order by run_at limit 1)
+    returning id, name, payload_json, attempts - 1";
+const FINISH: &str = "
+    update job set state = :state, finished_at = :now, last_error = :last_error where id = :id";
+const RETRY: &str = "update job set state = 'queued', run_at = :run_at, last_error = :last_error where id = :id";
+const RELEASE_EXPIRED: &str = "update job set state = 'queued' where state = 'running' and run_at <= :now";
+const DELETE_OF_SUBJECT: &str = "delete from job where subject_id = :subject_id";
+const DELETE_FINISHED: &str = "
+    delete from job where id in (
+      select id from job where state in ('done', 'failed') and finished_at < :before limit :limit)";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] =
+    &[INSERT, COUNT_DUE, CLAIM, FINISH, RETRY, RELEASE_EXPIRED, DELETE_OF_SUBJECT, DELETE_FINISHED];
+
+pub(super) fn insert(tx: &mut Tx<'_>, id: JobId, new: &NewJob) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(
+        INSERT,
+        named_params! {
+            ":id": id,
+            ":name": new.name,
+            ":payload_json": new.payload.to_string(),
+            ":subject_id": new.subject,
+            ":unique_key": new.unique_key,
+            ":run_at": now,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn is_due(view: &View<'_>) -> Result<bool, Error> {
+    let now = view.now();
+    view.one(COUNT_DUE, named_params! {":now": now}, |row| row.get(0))
+}
+
+/// Takes the job that has waited longest. Until `lease_until` nobody else takes it.
+pub(super) fn claim(tx: &mut Tx<'_>, lease_until: Timestamp) -> Result<Option<Claimed>, Error> {
+    let now = tx.now();
+    tx.find(CLAIM, named_params! {":now": now, ":lease_until": lease_until}, |row| {
+        let payload: String = row.get(2)?;
+        Ok(Claimed {
+            id: row.get(0)?,
+            name: row.get(1)?,
+            payload: serde_json::from_str(&payload).unwrap_or_default(),
+            attempts: row.get(3)?,
+        })
+    })
+}
+
+pub(super) fn update_finished(tx: &mut Tx<'_>, id: JobId, failure: Option<&str>) -> Result<(), Error> {
+    let now = tx.now();
+    let state = if failure.is_none() { "done" } else { "failed" };
+    tx.execute(FINISH, named_params! {":id": id, ":state": state, ":now": now, ":last_error": failure})?;
+    Ok(())
+}
+
+pub(super) fn update_retry(tx: &mut Tx<'_>, id: JobId, run_at: Timestamp, reason: &str) -> Result<(), Error> {
+    tx.execute(RETRY, named_params! {":id": id, ":run_at": run_at, ":last_error": reason})?;
+    Ok(())
+}
+
+/// Puts back what a stopped process had in its hands.
+pub(super) fn update_expired_leases(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(RELEASE_EXPIRED, named_params! {":now": now})
+}
+
+pub(super) fn delete_of_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
+    tx.execute(DELETE_OF_SUBJECT, named_params! {":subject_id": subject})
+}
+
+pub(super) fn delete_finished(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
+    tx.execute(DELETE_FINISHED, named_params! {":before": before, ":limit": limit})
+}
