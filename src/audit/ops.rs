@@ -1,0 +1,245 @@
+//! Record, read, verify, forget.
+
+use serde_json::{Map, Value, json};
+
+use super::chain::{self, Digest, GENESIS, Leaf};
+use super::error::AuditError;
+use super::model::{Event, Filter, Part, Recorded, Verified};
+use super::store::{self, EventRow, PrivateRow};
+use crate::base::{AccountId, Actor, EventId, PAGE_SIZE_MAX, Page, Secret, WorkspaceId};
+use crate::crypto::seal;
+use crate::db::{Error, Tx, View};
+
+/// The subject of what belongs to nobody known: a failed sign-in with a name that does not exist.
+const NOBODY: &str = "nobody";
+
+/// Records an event in the caller's transaction: what is not committed was never recorded, and nothing that records is
+/// committed unrecorded.
+///
+/// Where the actor came from a network, address and program are kept as a private part of the event's subject.
+///
+/// # Errors
+/// [`Error`]: the caller's transaction must not commit then.
+pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error> {
+    let (last, previous) = store::find_head(tx)?.unwrap_or((0, GENESIS));
+    let now = tx.now();
+    let id = EventId::new(now, tx.rng());
+    let subject = event.subject.or(actor.account()).map_or_else(|| NOBODY.to_owned(), |account| account.to_string());
+
+    let mut private = event.private;
+    if let Some(visitor) = actor.visitor() {
+        private.push((Part::Network, json!({"address": visitor.address, "agent": visitor.agent})));
+    }
+    let (sealed, commitments) = seal_parts(tx, &subject, last + 1, private)?;
+
+    let mut row = EventRow {
+        seq: last + 1,
+        id: id.to_string(),
+        at: now,
+        event: event.name.to_owned(),
+        outcome: event.outcome.as_str().to_owned(),
+        workspace: event.workspace.map(|id| id.to_string()),
+        actor_kind: actor.kind().to_owned(),
+        actor_id: actor_id(actor),
+        target: event.target,
+        data: event.data.to_string(),
+        commitments: commitments.to_string(),
+        previous,
+        leaf: GENESIS,
+    };
+    row.leaf = chain::leaf(&previous, &leaf_of(&row));
+    store::insert_event(tx, id, &row)?;
+    sealed.iter().try_for_each(|part| store::insert_private(tx, row.seq, part))
+}
+
+/// The opaque id of who acted; a key acts under its own id, and the event's data says for whom.
+fn actor_id(actor: &Actor) -> Option<String> {
+    match actor {
+        Actor::SignedIn { account, .. } => Some(account.to_string()),
+        Actor::KeyHolder { key, .. } => Some(key.to_string()),
+        Actor::Service { service, .. } => Some(service.to_string()),
+        Actor::Stranger(_) | Actor::Operator | Actor::House => None,
+    }
+}
+
+fn leaf_of(row: &EventRow) -> Leaf<'_> {
+    Leaf {
+        seq: row.seq,
+        id: &row.id,
+        at: row.at,
+        event: &row.event,
+        outcome: &row.outcome,
+        workspace: row.workspace.as_deref(),
+        actor_kind: &row.actor_kind,
+        actor_id: row.actor_id.as_deref(),
+        target: row.target.as_deref(),
+        data: &row.data,
+        commitments: &row.commitments,
+    }
+}
+
+/// Where a sealed part stands: nobody can move it to another event.
+fn context(seq: i64, part: &str) -> String {
+    format!("audit_private|sealed|{seq}|{part}")
+}
+
+fn seal_parts(
+    tx: &mut Tx<'_>,
+    subject: &str,
+    seq: i64,
+    private: Vec<(Part, Value)>,
+) -> Result<(Vec<PrivateRow>, Value), Error> {
+    if private.is_empty() {
+        return Ok((Vec::new(), json!({})));
+    }
+    let key = subject_key_or_new(tx, subject)?;
+    let mut rows = Vec::with_capacity(private.len());
+    let mut commitments = Map::new();
+    for (part, value) in private {
+        let (name, text) = (part.as_str(), value.to_string());
+        let salt: [u8; 32] = tx.rng().bytes();
+        commitments.insert(name.to_owned(), Value::String(chain::commitment(&salt, subject, name, &text)));
+        let sealed = seal::seal_under(&key, tx.rng(), &context(seq, name), text.as_bytes());
+        rows.push(PrivateRow { part: name.to_owned(), subject: subject.to_owned(), salt, sealed });
+    }
+    Ok((rows, Value::Object(commitments)))
+}
+
+fn key_context(subject: &str) -> String {
+    format!("subject_key|sealed_key|{subject}")
+}
+
+fn subject_key_or_new(tx: &mut Tx<'_>, subject: &str) -> Result<Secret<[u8; 32]>, Error> {
+    if let Some(key) = find_subject_key(tx, subject)? {
+        return Ok(key);
+    }
+    let key = Secret::new(tx.rng().bytes::<32>());
+    let site = tx.site().clone();
+    let sealed = seal::seal(&site.keyring, tx.rng(), &key_context(subject), key.expose());
+    store::insert_subject_key(tx, subject, &sealed)?;
+    Ok(key)
+}
+
+fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Secret<[u8; 32]>>, Error> {
+    let Some(sealed) = store::find_subject_key(view, subject)? else { return Ok(None) };
+    let damaged = || Error::Damaged(format!("the subject key of {subject}"));
+    let opened = seal::open(&view.site().keyring, &key_context(subject), &sealed).map_err(|_| damaged())?;
+    let key: [u8; 32] = opened.expose().as_slice().try_into().map_err(|_| damaged())?;
+    Ok(Some(Secret::new(key)))
+}
+
+/// Makes everything private about `account` unreadable for ever, here and in copies made before: the parts, their salts
+/// and the key. Answers how many parts there were. The chain still verifies. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    store::delete_subject(tx, account)
+}
+
+/// The last event's number and leaf: keep it elsewhere, and a cut tail shows too. Zero and [`GENESIS`] when empty.
+///
+/// # Errors
+/// [`Error`].
+pub fn head(view: &View<'_>) -> Result<(i64, Digest), Error> {
+    Ok(store::find_head(view)?.unwrap_or((0, GENESIS)))
+}
+
+/// Checks every event against its predecessor and its own leaf, and every private part that still exists against its
+/// commitment. 10 million events take some ten seconds.
+///
+/// # Errors
+/// [`AuditError::Damaged`] names the first event that does not fit.
+pub fn verify(view: &View<'_>) -> Result<Verified, AuditError> {
+    let mut head = GENESIS;
+    let mut events = 0;
+    let mut private_parts = 0;
+    store::walk_events(view, |row| {
+        let damaged = |what| AuditError::Damaged { seq: row.seq, what };
+        if row.seq != events + 1 {
+            return Err(AuditError::Damaged { seq: events + 1, what: "the event is missing" });
+        }
+        if row.previous != head {
+            return Err(damaged("it does not follow the event before it"));
+        }
+        if chain::leaf(&head, &leaf_of(&row)) != row.leaf {
+            return Err(damaged("its content was changed"));
+        }
+        private_parts += verify_private(view, &row)?;
+        head = row.leaf;
+        events = row.seq;
+        Ok(())
+    })?;
+    Ok(Verified { events, private_parts, head })
+}
+
+fn verify_private(view: &View<'_>, row: &EventRow) -> Result<i64, AuditError> {
+    let damaged = |what| AuditError::Damaged { seq: row.seq, what };
+    if row.commitments == "{}" {
+        return Ok(0);
+    }
+    let commitments: Value =
+        serde_json::from_str(&row.commitments).map_err(|_| damaged("its commitments are not readable"))?;
+    let parts = store::list_private(view, row.seq)?;
+    for part in &parts {
+        let key = find_subject_key(view, &part.subject)?.ok_or_else(|| damaged("a private part outlived its key"))?;
+        let opened = seal::open_under(&key, &context(row.seq, &part.part), &part.sealed)
+            .map_err(|_| damaged("a private part was changed"))?;
+        let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged("a private part is not text"))?;
+        let committed = commitments.get(&part.part).and_then(Value::as_str);
+        if committed != Some(&chain::commitment(&part.salt, &part.subject, &part.part, text)) {
+            return Err(damaged("a private part is not what was committed to"));
+        }
+    }
+    Ok(i64::try_from(parts.len()).unwrap_or(i64::MAX))
+}
+
+/// What a person did, what was done to their account, and what happened in their workspace: newest first, with the
+/// private parts that still exist.
+///
+/// # Errors
+/// [`Error`].
+pub fn list(
+    view: &View<'_>,
+    account: AccountId,
+    workspace: WorkspaceId,
+    filter: &Filter,
+) -> Result<Page<Recorded>, Error> {
+    let limit = filter.limit.clamp(1, PAGE_SIZE_MAX);
+    let rows = store::list_feed(view, account, workspace, filter.before, limit + 1)?;
+    let recorded = rows.into_iter().map(|row| read_back(view, row)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of(recorded, limit, |event| event.seq))
+}
+
+/// What `account` did, and what was done to it or recorded about it, oldest first, after event `after`: for the person's own
+/// export, in portions of at most 1,000.
+///
+/// # Errors
+/// [`Error`].
+pub fn own_events(view: &View<'_>, account: AccountId, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
+    let rows = store::list_own(view, account, after, limit.min(1000))?;
+    rows.into_iter().map(|row| read_back(view, row)).collect()
+}
+
+fn read_back(view: &View<'_>, row: EventRow) -> Result<Recorded, Error> {
+    let mut private = Map::new();
+    for part in store::list_private(view, row.seq)? {
+        let Some(key) = find_subject_key(view, &part.subject)? else { continue };
+        let opened = seal::open_under(&key, &context(row.seq, &part.part), &part.sealed);
+        if let Some(value) = opened.ok().and_then(|text| serde_json::from_slice(text.expose()).ok()) {
+            private.insert(part.part, value);
+        }
+    }
+    Ok(Recorded {
+        seq: row.seq,
+        id: row.id,
+        at: row.at,
+        name: row.event,
+        outcome: row.outcome,
+        actor_kind: row.actor_kind,
+        actor_id: row.actor_id,
+        target: row.target,
+        data: serde_json::from_str(&row.data).unwrap_or(Value::Null),
+        private,
+    })
+}

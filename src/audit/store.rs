@@ -1,0 +1,192 @@
+//! All SQL of the audit.
+
+use rusqlite::{Row, named_params};
+
+use super::chain::Digest;
+use crate::base::{AccountId, Cursor, EventId, Timestamp, WorkspaceId};
+use crate::db::{Error, Tx, View};
+
+const FIND_HEAD: &str = "select seq, leaf_hash from audit_event order by seq desc limit 1";
+const INSERT_EVENT: &str = "
+    insert into audit_event (seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json,
+                             commitments_json, prev_hash, leaf_hash)
+    values (:seq, :id, :at, :event, :outcome, :workspace_id, :actor_kind, :actor_id, :target_id, :data_json,
+            :commitments_json, :prev_hash, :leaf_hash)";
+const INSERT_PRIVATE: &str = "
+    insert into audit_private (seq, part, subject_id, salt, sealed) values (:seq, :part, :subject_id, :salt, :sealed)";
+const FIND_SUBJECT_KEY: &str = "select sealed_key from subject_key where subject_id = :subject_id";
+const INSERT_SUBJECT_KEY: &str = "
+    insert into subject_key (subject_id, sealed_key, created_at) values (:subject_id, :sealed_key, :created_at)";
+const DELETE_PRIVATE: &str = "delete from audit_private where subject_id = :subject_id";
+const DELETE_SUBJECT_KEY: &str = "delete from subject_key where subject_id = :subject_id";
+const LIST_EVENTS: &str = "
+    select seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
+           prev_hash, leaf_hash
+    from audit_event
+    order by seq";
+const LIST_FEED: &str = "
+    select seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
+           prev_hash, leaf_hash
+    from audit_event
+    where seq in (
+      select seq from (select seq from audit_event where workspace_id = :workspace_id and seq < :before order by seq desc limit :limit)
+      union select seq from (select seq from audit_event where target_id = :account_id and seq < :before order by seq desc limit :limit)
+      union select seq from (select seq from audit_event where actor_id = :account_id and seq < :before order by seq desc limit :limit))
+    order by seq desc
+    limit :limit";
+const LIST_OWN: &str = "
+    select seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
+           prev_hash, leaf_hash
+    from audit_event
+    where seq in (
+      select seq from (select seq from audit_event where actor_id = :account_id and seq > :after order by seq limit :limit)
+      union select seq from (select seq from audit_event where target_id = :account_id and seq > :after order by seq limit :limit)
+      union select seq from (select seq from audit_private where subject_id = :account_id and seq > :after order by seq limit :limit))
+    order by seq
+    limit :limit";
+const LIST_PRIVATE: &str = "select part, subject_id, salt, sealed from audit_private where seq = :seq order by part";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[
+    FIND_HEAD,
+    INSERT_EVENT,
+    INSERT_PRIVATE,
+    FIND_SUBJECT_KEY,
+    INSERT_SUBJECT_KEY,
+    DELETE_PRIVATE,
+    DELETE_SUBJECT_KEY,
+    LIST_EVENTS,
+    LIST_FEED,
+    LIST_OWN,
+    LIST_PRIVATE,
+];
+
+/// A row of `audit_event`.
+pub(super) struct EventRow {
+    pub seq: i64,
+    pub id: String,
+    pub at: Timestamp,
+    pub event: String,
+    pub outcome: String,
+    pub workspace: Option<String>,
+    pub actor_kind: String,
+    pub actor_id: Option<String>,
+    pub target: Option<String>,
+    pub data: String,
+    pub commitments: String,
+    pub previous: Digest,
+    pub leaf: Digest,
+}
+
+/// A row of `audit_private`.
+pub(super) struct PrivateRow {
+    pub part: String,
+    pub subject: String,
+    pub salt: [u8; 32],
+    pub sealed: Vec<u8>,
+}
+
+fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        at: row.get(2)?,
+        event: row.get(3)?,
+        outcome: row.get(4)?,
+        workspace: row.get(5)?,
+        actor_kind: row.get(6)?,
+        actor_id: row.get(7)?,
+        target: row.get(8)?,
+        data: row.get(9)?,
+        commitments: row.get(10)?,
+        previous: row.get(11)?,
+        leaf: row.get(12)?,
+    })
+}
+
+pub(super) fn find_head(view: &View<'_>) -> Result<Option<(i64, Digest)>, Error> {
+    view.find(FIND_HEAD, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub(super) fn insert_event(tx: &mut Tx<'_>, id: EventId, row: &EventRow) -> Result<(), Error> {
+    tx.execute(
+        INSERT_EVENT,
+        named_params! {
+            ":seq": row.seq,
+            ":id": id,
+            ":at": row.at,
+            ":event": row.event,
+            ":outcome": row.outcome,
+            ":workspace_id": row.workspace,
+            ":actor_kind": row.actor_kind,
+            ":actor_id": row.actor_id,
+            ":target_id": row.target,
+            ":data_json": row.data,
+            ":commitments_json": row.commitments,
+            ":prev_hash": row.previous,
+            ":leaf_hash": row.leaf,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn insert_private(tx: &mut Tx<'_>, seq: i64, row: &PrivateRow) -> Result<(), Error> {
+    tx.execute(
+        INSERT_PRIVATE,
+        named_params! {
+            ":seq": seq,
+            ":part": row.part,
+            ":subject_id": row.subject,
+            ":salt": row.salt,
+            ":sealed": row.sealed,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Vec<u8>>, Error> {
+    view.find(FIND_SUBJECT_KEY, named_params! {":subject_id": subject}, |row| row.get(0))
+}
+
+pub(super) fn insert_subject_key(tx: &mut Tx<'_>, subject: &str, sealed: &[u8]) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(INSERT_SUBJECT_KEY, named_params! {":subject_id": subject, ":sealed_key": sealed, ":created_at": now})?;
+    Ok(())
+}
+
+pub(super) fn delete_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
+    let parts = tx.execute(DELETE_PRIVATE, named_params! {":subject_id": subject})?;
+    tx.execute(DELETE_SUBJECT_KEY, named_params! {":subject_id": subject})?;
+    Ok(parts)
+}
+
+pub(super) fn walk_events<E: From<Error>>(
+    view: &View<'_>,
+    mut each: impl FnMut(EventRow) -> Result<(), E>,
+) -> Result<(), E> {
+    view.walk(LIST_EVENTS, [], |row| each(read_event(row).map_err(Error::from)?))
+}
+
+pub(super) fn list_feed(
+    view: &View<'_>,
+    account: AccountId,
+    workspace: WorkspaceId,
+    before: Option<Cursor>,
+    limit: u32,
+) -> Result<Vec<EventRow>, Error> {
+    view.list(
+        LIST_FEED,
+        named_params! {":account_id": account, ":workspace_id": workspace, ":before": before.map_or(i64::MAX, |cursor| cursor.0), ":limit": limit},
+        read_event,
+    )
+}
+
+pub(super) fn list_own(view: &View<'_>, account: AccountId, after: i64, limit: u32) -> Result<Vec<EventRow>, Error> {
+    view.list(LIST_OWN, named_params! {":account_id": account, ":after": after, ":limit": limit}, read_event)
+}
+
+pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>, Error> {
+    view.list(LIST_PRIVATE, named_params! {":seq": seq}, |row| {
+        Ok(PrivateRow { part: row.get(0)?, subject: row.get(1)?, salt: row.get(2)?, sealed: row.get(3)? })
+    })
+}

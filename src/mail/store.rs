@@ -1,0 +1,103 @@
+//! All SQL of the outbox.
+
+use rusqlite::{Row, named_params};
+
+use super::model::Mail;
+use crate::base::{AccountId, MailId, Timestamp};
+use crate::db::{Error, Tx, View};
+
+const INSERT: &str = "
+    insert into mail_outbox (id, account_id, recipient, subject, body_text, body_html, created_at, next_at,
+                             forget_when_sent)
+    values (:id, :account_id, :recipient, :subject, :body_text, :body_html, :now, :now, :forget_when_sent)";
+const CLAIM: &str = "
+    update mail_outbox set attempts = attempts + 1, next_at = :lease_until
+    where id = (select id from mail_outbox
+                where sent_at is null and given_up_at is null and next_at <= :now order by next_at limit 1)
+    returning id, account_id, recipient, subject, body_text, body_html, attempts";
+const LIST_RECENT: &str = "
+    select id, account_id, recipient, subject, body_text, body_html, attempts, created_at from mail_outbox
+    order by id desc
+    limit 100";
+const UPDATE_SENT: &str = "update mail_outbox set sent_at = :now, last_error = null where id = :id";
+const UPDATE_FAILED: &str = "
+    update mail_outbox set next_at = :next_at, last_error = :last_error, given_up_at = :given_up_at where id = :id";
+const DELETE_FORGOTTEN: &str = "delete from mail_outbox where id = :id and forget_when_sent = 1";
+const DELETE_OF_ACCOUNT: &str = "delete from mail_outbox where account_id = :account_id";
+const DELETE_OLD: &str = "
+    delete from mail_outbox where id in (select id from mail_outbox where sent_at < :before limit :limit)";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[INSERT, CLAIM, LIST_RECENT, UPDATE_SENT, UPDATE_FAILED, DELETE_FORGOTTEN, DELETE_OF_ACCOUNT, DELETE_OLD];
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Mail> {
+    Ok(Mail {
+        id: row.get(0)?,
+        account: row.get(1)?,
+        recipient: row.get(2)?,
+        subject: row.get(3)?,
+        text: row.get(4)?,
+        html: row.get(5)?,
+        attempts: row.get(6)?,
+    })
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, mail: &Mail, forget_when_sent: bool) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(
+        INSERT,
+        named_params! {
+            ":id": mail.id,
+            ":account_id": mail.account,
+            ":recipient": mail.recipient,
+            ":subject": mail.subject,
+            ":body_text": mail.text,
+            ":body_html": mail.html,
+            ":now": now,
+            ":forget_when_sent": forget_when_sent,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn claim(tx: &mut Tx<'_>, lease_until: Timestamp) -> Result<Option<Mail>, Error> {
+    let now = tx.now();
+    tx.find(CLAIM, named_params! {":now": now, ":lease_until": lease_until}, read)
+}
+
+pub(super) fn list_recent(view: &View<'_>) -> Result<Vec<(Mail, Timestamp)>, Error> {
+    view.list(LIST_RECENT, [], |row| Ok((read(row)?, row.get(7)?)))
+}
+
+pub(super) fn update_sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(UPDATE_SENT, named_params! {":id": id, ":now": now})?;
+    Ok(())
+}
+
+pub(super) fn update_failed(
+    tx: &mut Tx<'_>,
+    id: MailId,
+    next_at: Timestamp,
+    reason: &str,
+    given_up_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    tx.execute(
+        UPDATE_FAILED,
+        named_params! {":id": id, ":next_at": next_at, ":last_error": reason, ":given_up_at": given_up_at},
+    )?;
+    Ok(())
+}
+
+/// Deletes the mail if it was marked so. Answers how many.
+pub(super) fn delete_forgotten(tx: &mut Tx<'_>, id: MailId) -> Result<usize, Error> {
+    tx.execute(DELETE_FORGOTTEN, named_params! {":id": id})
+}
+
+pub(super) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    tx.execute(DELETE_OF_ACCOUNT, named_params! {":account_id": account})
+}
+
+pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
+    tx.execute(DELETE_OLD, named_params! {":before": before, ":limit": limit})
+}
