@@ -1,0 +1,96 @@
+//! What can be wrong with an account.
+
+use super::model::UsernameFault;
+use crate::base::Problem;
+use crate::db;
+
+/// A refusal or failure about accounts.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// There is no such account, or it is not yours.
+    #[error("no such account")]
+    NotFound,
+    /// The username is not one.
+    #[error("not a username: {0:?}")]
+    Username(UsernameFault),
+    /// Somebody has the username, or had it less than a year ago.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The text is not an e-mail address.
+    #[error("not an e-mail address")]
+    EmailAddress,
+    /// The address is another account's.
+    #[error("the address belongs to another account")]
+    EmailTaken,
+    /// The display name is empty, too long or does not print.
+    #[error("not a display name")]
+    DisplayName,
+    /// The code is wrong, used up or too old.
+    #[error("the code is not good")]
+    CodeRefused {
+        /// Tries left with this code; zero: a new one is needed.
+        tries_left: u32,
+    },
+    /// A code went out less than a minute ago.
+    #[error("a code was sent a moment ago")]
+    CodeTooSoon {
+        /// Seconds to wait.
+        wait_seconds: u32,
+    },
+    /// The one-time link is unknown, used or too old.
+    #[error("the link is not good")]
+    LinkRefused,
+    /// The store.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+impl From<AccountError> for Problem {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::NotFound => Problem::not_found(),
+            AccountError::Username(UsernameFault::Length) => {
+                Problem::field("username", "username_length", "A username has 4 to 32 characters. Choose another one.")
+            }
+            AccountError::Username(UsernameFault::Letters) => Problem::field(
+                "username",
+                "username_letters",
+                "A username has small letters, digits and single hyphens inside. Choose another one.",
+            ),
+            AccountError::Username(UsernameFault::Reserved) => {
+                Problem::field("username", "username_reserved", "This username is reserved. Choose another one.")
+            }
+            AccountError::UsernameTaken => {
+                Problem { status: 409, ..Problem::field("username", "username_taken", "This username is taken. Choose another one.") }
+            }
+            AccountError::EmailAddress => {
+                Problem::field("email", "email_invalid", "This is not an e-mail address. Check it, for example for a missing @.")
+            }
+            AccountError::EmailTaken => Problem {
+                status: 409,
+                ..Problem::field("email", "email_taken", "This address belongs to another account. Use another one.")
+            },
+            AccountError::DisplayName => Problem::field(
+                "display_name",
+                "display_name_invalid",
+                "A display name has 1 to 64 visible characters. Change it and save again.",
+            ),
+            AccountError::CodeRefused { tries_left: 0 } => {
+                Problem::field("code", "code_refused", "This code is no longer good. Ask for a new one with Resend code.")
+            }
+            AccountError::CodeRefused { .. } => {
+                Problem::field("code", "code_refused", "This code is not right. Check the newest mail and type its six digits.")
+            }
+            AccountError::CodeTooSoon { wait_seconds } => Problem {
+                retry_after_seconds: Some(wait_seconds),
+                ..Problem::new(429, "code_too_soon", "A code was sent a moment ago. Wait a minute, then ask again.")
+            },
+            AccountError::LinkRefused => Problem::new(
+                400,
+                "link_refused",
+                "This link was used already or is too old. Ask for a new one.",
+            ),
+            AccountError::Db(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! All SQL about people.
+
+use rusqlite::{Row, named_params};
+
+use super::model::{Account, AccountState, Email, LinkPurpose, NewAccount};
+use crate::base::{AccountId, Cursor, EmailAddress, EmailId, Timestamp};
+use crate::db::{Error, Tx, View};
+
+const INSERT: &str = "
+    insert into account (id, username, display_name, region, state, is_operator, created_at)
+    values (:id, :username, :display_name, :region, :state, :is_operator, :created_at)";
+const FIND: &str = "
+    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at
+    from account
+    where id = :id";
+const FIND_BY_USERNAME: &str = "
+    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at
+    from account
+    where username = :username";
+const FIND_BY_EMAIL: &str = "
+    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at
+    from account_email e join account a on a.id = e.account_id
+    where e.folded = :folded
+    order by e.verified_at is null, a.created_at desc
+    limit 1";
+const LIST: &str = "
+    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at
+    from account
+    where rowid < :before
+    order by rowid desc
+    limit :limit";
+const COUNT: &str = "select count(*) from account";
+const LIST_PENDING: &str = "select id from account where state = 'pending' and created_at < :before limit :limit";
+const UPDATE_STATE: &str = "update account set state = :state where id = :id";
+const UPDATE_OPERATOR: &str = "update account set is_operator = 1 where id = :id";
+const UPDATE_DISPLAY_NAME: &str = "update account set display_name = :display_name where id = :id";
+const DELETE: &str = "delete from account where id = :id";
+
+const INSERT_EMAIL: &str = "
+    insert into account_email (id, account_id, address, folded, verified_at, is_primary, added_at)
+    values (:id, :account_id, :address, :folded, :verified_at, :is_primary, :added_at)";
+const LIST_EMAILS: &str = "
+    select id, address, verified_at, is_primary from account_email
+    where account_id = :account_id
+    order by is_primary desc, added_at";
+const FIND_VERIFIED_OWNER: &str = "
+    select account_id from account_email where folded = :folded and verified_at is not null";
+const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where id = :id and verified_at is null";
+const DELETE_EMAILS: &str = "delete from account_email where account_id = :account_id";
+
+const REPLACE_CODE: &str = "
+    insert or replace into email_code (email_id, digest, tries, sent_at, expires_at)
+    values (:email_id, :digest, 0, :sent_at, :expires_at)";
+const FIND_CODE: &str = "select digest, tries, sent_at, expires_at from email_code where email_id = :email_id";
+const UPDATE_CODE_TRIES: &str = "update email_code set tries = tries + 1 where email_id = :email_id";
+const DELETE_CODE: &str = "delete from email_code where email_id = :email_id";
+const DELETE_CODES: &str = "
+    delete from email_code where email_id in (select id from account_email where account_id = :account_id)";
+
+const REPLACE_PASSWORD: &str = "
+    insert or replace into password (account_id, phc, changed_at) values (:account_id, :phc, :changed_at)";
+const FIND_PASSWORD: &str = "select phc from password where account_id = :account_id";
+const DELETE_PASSWORD: &str = "delete from password where account_id = :account_id";
+
+const INSERT_LINK: &str = "
+    insert into one_time_link (digest, purpose, account_id, created_at, expires_at)
+    values (:digest, :purpose, :account_id, :created_at, :expires_at)";
+const USE_LINK: &str = "
+    update one_time_link set used_at = :now
+    where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now
+    returning account_id";
+const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
+
+const INSERT_RETIRED: &str = "
+    insert or replace into retired_username (digest, until) values (:digest, :until)";
+const FIND_RETIRED: &str = "select 1 from retired_username where digest = :digest and until > :now";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    FIND,
+    FIND_BY_USERNAME,
+    FIND_BY_EMAIL,
+    LIST,
+    COUNT,
+    LIST_PENDING,
+    UPDATE_STATE,
+    UPDATE_OPERATOR,
+    UPDATE_DISPLAY_NAME,
+    DELETE,
+    INSERT_EMAIL,
+    LIST_EMAILS,
+    FIND_VERIFIED_OWNER,
+    UPDATE_VERIFIED,
+    DELETE_EMAILS,
+    REPLACE_CODE,
+    FIND_CODE,
+    UPDATE_CODE_TRIES,
+    DELETE_CODE,
+    DELETE_CODES,
+    REPLACE_PASSWORD,
+    FIND_PASSWORD,
+    DELETE_PASSWORD,
+    INSERT_LINK,
+    USE_LINK,
+    DELETE_LINKS,
+    INSERT_RETIRED,
+    FIND_RETIRED,
+];
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
+    let state: String = row.get(7)?;
+    Ok(Account {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        display_name: row.get(2)?,
+        company: row.get(3)?,
+        use_case: row.get(4)?,
+        bio: row.get(5)?,
+        region: row.get(6)?,
+        state: AccountState::parse(&state).ok_or(rusqlite::Error::InvalidQuery)?,
+        is_operator: row.get(8)?,
+        created_at: row.get(9)?,
+    })
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, id: AccountId, new: &NewAccount, region: &str) -> Result<(), Error> {
+    let now = tx.now();
+    let state = if new.is_verified { AccountState::Active } else { AccountState::Pending };
+    tx.execute(
+        INSERT,
+        named_params! {
+            ":id": id,
+            ":username": new.username.as_str(),
+            ":display_name": new.username.as_str(),
+            ":region": region,
+            ":state": state.as_str(),
+            ":is_operator": new.is_operator,
+            ":created_at": now,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn find(view: &View<'_>, id: AccountId) -> Result<Option<Account>, Error> {
+    view.find(FIND, named_params! {":id": id}, read)
+}
+
+pub(super) fn find_by_username(view: &View<'_>, username: &str) -> Result<Option<Account>, Error> {
+    view.find(FIND_BY_USERNAME, named_params! {":username": username}, read)
+}
+
+/// By an address: the account that verified it, else the newest that claims it.
+pub(super) fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<Option<Account>, Error> {
+    view.find(FIND_BY_EMAIL, named_params! {":folded": address.folded()}, read)
+}
+
+pub(super) fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Vec<Account>, Error> {
+    let before = before.map_or(i64::MAX, |cursor| cursor.0);
+    view.list(LIST, named_params! {":before": before, ":limit": limit}, read)
+}
+
+pub(super) fn count(view: &View<'_>) -> Result<i64, Error> {
+    view.one(COUNT, [], |row| row.get(0))
+}
+
+pub(super) fn list_pending_before(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<AccountId>, Error> {
+    view.list(LIST_PENDING, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
+}
+
+pub(super) fn update_state(tx: &mut Tx<'_>, id: AccountId, state: AccountState) -> Result<(), Error> {
+    tx.execute(UPDATE_STATE, named_params! {":id": id, ":state": state.as_str()})?;
+    Ok(())
+}
+
+pub(super) fn update_operator(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
+    tx.execute(UPDATE_OPERATOR, named_params! {":id": id})?;
+    Ok(())
+}
+
+pub(super) fn update_display_name(tx: &mut Tx<'_>, id: AccountId, display_name: &str) -> Result<(), Error> {
+    tx.execute(UPDATE_DISPLAY_NAME, named_params! {":id": id, ":display_name": display_name})?;
+    Ok(())
+}
+
+pub(super) fn delete(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
+    for statement in [DELETE_CODES, DELETE_EMAILS, DELETE_PASSWORD, DELETE_LINKS] {
+        tx.execute(statement, named_params! {":account_id": id})?;
+    }
+    tx.execute(DELETE, named_params! {":id": id})?;
+    Ok(())
+}
+
+pub(super) fn insert_email(
+    tx: &mut Tx<'_>,
+    id: EmailId,
+    account: AccountId,
+    address: &EmailAddress,
+    verified_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(
+        INSERT_EMAIL,
+        named_params! {
+            ":id": id,
+            ":account_id": account,
+            ":address": address,
+            ":folded": address.folded(),
+            ":verified_at": verified_at,
+            ":is_primary": true,
+            ":added_at": now,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn list_emails(view: &View<'_>, account: AccountId) -> Result<Vec<Email>, Error> {
+    view.list(LIST_EMAILS, named_params! {":account_id": account}, |row| {
+        Ok(Email { id: row.get(0)?, address: row.get(1)?, verified_at: row.get(2)?, is_primary: row.get(3)? })
+    })
+}
+
+pub(super) fn find_verified_owner(view: &View<'_>, address: &EmailAddress) -> Result<Option<AccountId>, Error> {
+    view.find(FIND_VERIFIED_OWNER, named_params! {":folded": address.folded()}, |row| row.get(0))
+}
+
+pub(super) fn update_verified(tx: &mut Tx<'_>, id: EmailId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(UPDATE_VERIFIED, named_params! {":id": id, ":now": now})?;
+    Ok(())
+}
+
+/// A code as kept.
+pub(super) struct Code {
+    pub digest: [u8; 32],
+    pub tries: u32,
+    pub sent_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+pub(super) fn insert_code(tx: &mut Tx<'_>, email: EmailId, digest: &[u8; 32], expires_at: Timestamp) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(
+        REPLACE_CODE,
+        named_params! {":email_id": email, ":digest": digest, ":sent_at": now, ":expires_at": expires_at},
+    )?;
+    Ok(())
+}
+
+pub(super) fn find_code(view: &View<'_>, email: EmailId) -> Result<Option<Code>, Error> {
+    view.find(FIND_CODE, named_params! {":email_id": email}, |row| {
+        Ok(Code { digest: row.get(0)?, tries: row.get(1)?, sent_at: row.get(2)?, expires_at: row.get(3)? })
+    })
+}
+
+pub(super) fn update_code_tries(tx: &mut Tx<'_>, email: EmailId) -> Result<(), Error> {
+    tx.execute(UPDATE_CODE_TRIES, named_params! {":email_id": email})?;
+    Ok(())
+}
+
+pub(super) fn delete_code(tx: &mut Tx<'_>, email: EmailId) -> Result<(), Error> {
+    tx.execute(DELETE_CODE, named_params! {":email_id": email})?;
+    Ok(())
+}
+
+pub(super) fn insert_password(tx: &mut Tx<'_>, account: AccountId, phc: &str) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(REPLACE_PASSWORD, named_params! {":account_id": account, ":phc": phc, ":changed_at": now})?;
+    Ok(())
+}
+
+pub(super) fn find_password(view: &View<'_>, account: AccountId) -> Result<Option<String>, Error> {
+    view.find(FIND_PASSWORD, named_params! {":account_id": account}, |row| row.get(0))
+}
+
+pub(super) fn insert_link(
+    tx: &mut Tx<'_>,
+    digest: &[u8; 32],
+    purpose: LinkPurpose,
+    account: Option<AccountId>,
+) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(
+        INSERT_LINK,
+        named_params! {
+            ":digest": digest,
+            ":purpose": purpose.as_str(),
+            ":account_id": account,
+            ":created_at": now,
+            ":expires_at": now.plus(purpose.life()),
+        },
+    )?;
+    Ok(())
+}
+
+/// Uses a link up. `None`: it is not good. `Some(None)`: good, and not about an account.
+pub(super) fn update_link_used(
+    tx: &mut Tx<'_>,
+    digest: &[u8; 32],
+    purpose: LinkPurpose,
+) -> Result<Option<Option<AccountId>>, Error> {
+    let now = tx.now();
+    tx.find(USE_LINK, named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now}, |row| row.get(0))
+}
+
+pub(super) fn insert_retired(tx: &mut Tx<'_>, digest: &[u8; 32], until: Timestamp) -> Result<(), Error> {
+    tx.execute(INSERT_RETIRED, named_params! {":digest": digest, ":until": until})?;
+    Ok(())
+}
+
+pub(super) fn is_retired(view: &View<'_>, digest: &[u8; 32]) -> Result<bool, Error> {
+    let now = view.now();
+    Ok(view.find(FIND_RETIRED, named_params! {":digest": digest, ":now": now}, |_| Ok(()))?.is_some())
+}

@@ -1,0 +1,13 @@
+//! **For:** owning things: keys, the wallet, resources and activity belong to a workspace, and people to workspaces.
+//! **Words:** workspace (personal or team), member, role.
+//! **Tables:** `workspace`, `membership`.
+//! **Never:** knows what a workspace owns; leaves one without exactly one owner.
+//! **Start reading:** [`create_personal`].
+
+mod model;
+mod ops;
+mod store;
+
+pub use model::{Membership, Workspace};
+pub use ops::{create_personal, erase, find, members, personal, role_of};
+pub use store::STATEMENTS;

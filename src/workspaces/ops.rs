@@ -1,0 +1,64 @@
+//! What can be done with a workspace by itself.
+
+use serde_json::json;
+
+use super::model::{Membership, Workspace};
+use super::store;
+use crate::accounts::Account;
+use crate::audit::{self, Event};
+use crate::base::{AccountId, Actor, Role, WorkspaceId};
+use crate::db::{Error, Tx, View};
+
+/// Makes the personal workspace of a new account, which owns it.
+///
+/// # Errors
+/// [`Error`].
+pub fn create_personal(tx: &mut Tx<'_>, actor: &Actor, account: &Account) -> Result<Workspace, Error> {
+    let now = tx.now();
+    let id = WorkspaceId::new(now, tx.rng());
+    store::insert(tx, id, &account.username, account.id, &account.region)?;
+    store::insert_member(tx, id, account.id, Role::Owner)?;
+    let event = Event::of("workspace.created").workspace(id).target(id).subject(account.id).data(json!({"kind": "personal"}));
+    audit::record(tx, actor, event)?;
+    store::find(tx, id)?.ok_or_else(|| Error::Damaged(format!("the new workspace {id}")))
+}
+
+/// The workspace. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find(view: &View<'_>, id: WorkspaceId) -> Result<Option<Workspace>, Error> {
+    store::find(view, id)
+}
+
+/// The account's personal workspace. `None`: there is no such account.
+///
+/// # Errors
+/// [`Error`].
+pub fn personal(view: &View<'_>, account: AccountId) -> Result<Option<Workspace>, Error> {
+    store::find_personal(view, account)
+}
+
+/// What the account is in the workspace. `None`: not a member.
+///
+/// # Errors
+/// [`Error`].
+pub fn role_of(view: &View<'_>, workspace: WorkspaceId, account: AccountId) -> Result<Option<Role>, Error> {
+    store::find_role(view, workspace, account)
+}
+
+/// The members, the oldest first, a thousand at most.
+///
+/// # Errors
+/// [`Error`].
+pub fn members(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Membership>, Error> {
+    store::list_members(view, workspace)
+}
+
+/// Deletes the workspace's own rows; what it owned must be gone before.
+///
+/// # Errors
+/// [`Error`].
+pub fn erase(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<(), Error> {
+    store::delete(tx, workspace)
+}
