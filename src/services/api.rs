@@ -1,0 +1,249 @@
+//! What services ask: is this key good (RFC 7662), and may this request pass.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::callers::{Caller, Callers};
+use crate::api_keys::{Verified, Verifier};
+use crate::app::App;
+use crate::base::{Problem, Role};
+use crate::http::{Answer, Fault, Identity, json};
+use crate::{accounts, http};
+
+/// Every reason why a key is not good gets these bytes and no others.
+const INACTIVE: &str = r#"{"active":false}"#;
+/// The browser session's rights: a person in a session may do what every key of theirs may.
+const SESSION_SCOPE: &str = "admin";
+
+impl FromRequest for Caller {
+    type Error = Fault;
+    type Future = Ready<Result<Self, Fault>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(request))
+    }
+}
+
+fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
+    let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::ours("no callers in the request"))?;
+    let refused = || Fault(Problem::new(401, "invalid_service", "This needs the credential of a connected service."));
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
+    if let Some(credential) = strip_scheme(header, "bearer ") {
+        return callers.find(credential)?.ok_or_else(refused);
+    }
+    // HTTP Basic (RFC 7617): the service's name or id, and its credential, as Apache and Kong send them.
+    let pair = strip_scheme(header, "basic ").and_then(|encoded| STANDARD.decode(encoded).ok()).ok_or_else(refused)?;
+    let pair = String::from_utf8(pair).map_err(|_| refused())?;
+    let (name, credential) = pair.split_once(':').ok_or_else(refused)?;
+    let caller = callers.find(credential)?.ok_or_else(refused)?;
+    if name == caller.0.name || name == caller.0.id.to_string() { Ok(caller) } else { Err(refused()) }
+}
+
+/// The credential after its scheme, whatever the case of the scheme (RFC 9110 §11.1).
+fn strip_scheme<'h>(header: &'h str, scheme: &str) -> Option<&'h str> {
+    let (found, rest) = header.split_at_checked(scheme.len())?;
+    found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
+#[derive(Serialize)]
+struct Introspection<'a> {
+    active: bool,
+    scope: &'a str,
+    client_id: String,
+    username: &'a str,
+    sub: String,
+    token_type: &'static str,
+    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    iss: &'a str,
+    workspace: String,
+    role: &'static str,
+    plan: &'a str,
+    region: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted: Option<bool>,
+}
+
+/// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked.
+pub async fn introspect(
+    app: Data<Arc<App>>,
+    verifier: Data<Verifier>,
+    _caller: Caller,
+    body: Result<Bytes, actix_web::Error>,
+) -> Answer {
+    let body = body.map_err(json::body_problem)?;
+    let fields = http::decode_form(&body)?;
+    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let Some(token) = field("token").filter(|token| !token.is_empty()) else {
+        return Err(Problem::field("token", "token_missing", "The form needs the field token: the key to be checked.").into());
+    };
+    let Ok(verified) = verifier.verify(token)? else { return Ok(json::private(200, INACTIVE.to_owned())) };
+    let config = app.config();
+    let wanted = field("scope").filter(|scope| !scope.is_empty());
+    let granted = wanted.map(|scope| config.scopes.wanted(scope).is_some_and(|wanted| verified.rights.grant(wanted)));
+    let answer = Introspection {
+        active: true,
+        scope: &verified.scope,
+        client_id: verified.key.to_string(),
+        username: &verified.username,
+        sub: verified.account.to_string(),
+        token_type: "api_key",
+        iat: verified.created_at.unix_seconds(),
+        exp: verified.expires_at.map(|end| end.unix_seconds()),
+        iss: &config.public_url,
+        workspace: verified.workspace.to_string(),
+        role: verified.role.as_str(),
+        plan: &verified.plan,
+        region: &verified.region,
+        granted,
+    };
+    let text = serde_json::to_string(&answer).map_err(Problem::ours)?;
+    Ok(json::private(200, text))
+}
+
+/// Who passes, in the words gateways copy into the request behind them.
+struct Pass<'a> {
+    account: String,
+    username: &'a str,
+    display_name: &'a str,
+    email: &'a str,
+    workspace: String,
+    role: Role,
+    scopes: &'a str,
+    key: Option<String>,
+    plan: &'a str,
+    region: &'a str,
+}
+
+/// Any method on `/v1/forward-auth` and below: whether a gateway may let a request pass. Exactly 200 with an empty body
+/// on yes (Envoy takes nothing else for a yes), 401 or 403 on no (nginx takes nothing else for a no).
+pub async fn forward_auth(
+    app: Data<Arc<App>>,
+    verifier: Data<Verifier>,
+    callers: Data<Callers>,
+    request: HttpRequest,
+) -> Answer {
+    if !may_ask(&app, &callers, &request)? {
+        return Ok(no(403, None, "caller_not_allowed"));
+    }
+    let wanted = match scope_of(request.query_string()) {
+        Some(scope) => match app.config().scopes.wanted(&scope) {
+            Some(wanted) => wanted,
+            None => return Ok(no(403, Some("insufficient_scope"), "unknown_scope")),
+        },
+        None => crate::base::Scopes::NONE,
+    };
+    if let Some(text) = key_of(request.headers()) {
+        return match verifier.verify(text)? {
+            Err(_) => Ok(no(401, Some("invalid_token"), "invalid_token")),
+            Ok(verified) if !verified.rights.grant(wanted) => Ok(no(403, Some("insufficient_scope"), "insufficient_scope")),
+            Ok(verified) => Ok(yes(&pass_of(&verified))),
+        };
+    }
+    match session_pass(&app, &request)? {
+        Some(response) => Ok(response),
+        None => Ok(no(401, Some("invalid_token"), "no_credential")),
+    }
+}
+
+/// A trusted network asks, or a service that proves itself in `X-Domicile-Service`. The address is the connection's own:
+/// what a client writes into `X-Forwarded-For` must not open this door.
+fn may_ask(app: &App, callers: &Callers, request: &HttpRequest) -> Result<bool, Problem> {
+    if let Some(credential) = request.headers().get("x-domicile-service").and_then(|value| value.to_str().ok()) {
+        return Ok(callers.find(credential)?.is_some());
+    }
+    let allowed = &app.config().forward_auth.allow;
+    Ok(request.peer_addr().is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip()))))
+}
+
+fn scope_of(query: &str) -> Option<String> {
+    let fields = http::decode_form(query.as_bytes()).ok()?;
+    fields.into_iter().find(|(name, _)| name == "scope").map(|(_, value)| value).filter(|scope| !scope.is_empty())
+}
+
+fn key_of(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text("authorization").and_then(|value| strip_scheme(value, "bearer "));
+    bearer.or_else(|| text("x-api-key"))
+}
+
+fn pass_of(verified: &Verified) -> Pass<'_> {
+    Pass {
+        account: verified.account.to_string(),
+        username: &verified.username,
+        display_name: &verified.display_name,
+        email: &verified.email,
+        workspace: verified.workspace.to_string(),
+        role: verified.role,
+        scopes: &verified.scope,
+        key: Some(verified.key.to_string()),
+        plan: &verified.plan,
+        region: &verified.region,
+    }
+}
+
+/// A browser that is signed in passes as its person.
+fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResponse>, Problem> {
+    let Some(identity) = request.extensions().get::<Identity>().cloned() else { return Ok(None) };
+    let (email, workspace) = app.glance(|view| {
+        let email = accounts::primary_email(view, identity.account)?;
+        Ok((email, crate::workspaces::find(view, identity.workspace)?))
+    })?;
+    let Some(workspace) = workspace else { return Ok(None) };
+    let pass = Pass {
+        account: identity.account.to_string(),
+        username: &identity.username,
+        display_name: &identity.display_name,
+        email: email.as_ref().map_or("", |address| address.as_str()),
+        workspace: workspace.id.to_string(),
+        role: Role::Owner,
+        scopes: SESSION_SCOPE,
+        key: None,
+        plan: &workspace.plan,
+        region: &workspace.region,
+    };
+    Ok(Some(yes(&pass)))
+}
+
+fn yes(pass: &Pass<'_>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    let mut put = |name: &'static str, value: &str| {
+        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are.
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            response.insert_header((HeaderName::from_static(name), value));
+        }
+    };
+    put("domicile-account", &pass.account);
+    put("domicile-username", pass.username);
+    put("domicile-workspace", &pass.workspace);
+    put("domicile-role", pass.role.as_str());
+    put("domicile-scopes", pass.scopes);
+    if let Some(key) = &pass.key {
+        put("domicile-key", key);
+    }
+    put("domicile-plan", pass.plan);
+    put("domicile-region", pass.region);
+    put("remote-user", pass.username);
+    put("remote-email", pass.email);
+    put("remote-name", pass.display_name);
+    put("remote-groups", pass.role.as_str());
+    put("cache-control", "no-store");
+    response.finish()
+}
+
+fn no(status: u16, error: Option<&str>, reason: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap_or_default());
+    if let Some(error) = error {
+        response.insert_header((header::WWW_AUTHENTICATE, format!("Bearer error=\"{error}\"")));
+    }
+    response.insert_header(("domicile-reason", reason)).insert_header((header::CACHE_CONTROL, "no-store")).finish()
+}
