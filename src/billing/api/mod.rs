@@ -1,0 +1,128 @@
+//! JSON doors: usage from services, and the wallet for holders of a key.
+
+mod wire;
+
+use std::sync::Arc;
+
+use actix_web::web::{Bytes, Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::ledger;
+use super::usage::{self, UsageError};
+use crate::api_keys::api::KeyHolder;
+use crate::app::App;
+use crate::base::Problem;
+use crate::http::{Answer, json};
+use crate::idempotency::{self, Request};
+use crate::services::Caller;
+use crate::workspaces;
+pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
+
+/// `POST /v1/usage/events`. With an `Idempotency-Key`, a repetition gets the first answer.
+pub async fn record_events(
+    app: Data<Arc<App>>,
+    caller: Caller,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+) -> Answer {
+    let body = body.map_err(json::body_problem)?;
+    let repeatable = repeatable(&request, &caller, "POST /v1/usage/events", &body)?;
+    let events = wire::read_events(&body)?;
+    let actor = caller.actor();
+    let (answer, is_repetition) = app
+        .write(move |tx| {
+            idempotency::once(tx, repeatable.as_ref(), |tx| {
+                let recorded = usage::record_batch(tx, &actor, &events)?;
+                let body = serde_json::to_string(&EventsResponse::from(recorded)).unwrap_or_default();
+                Ok::<_, UsageError>(idempotency::Answer { status: 200, body })
+            })
+        })
+        .await?;
+    let mut response = json::private(answer.status, answer.body);
+    if is_repetition {
+        mark_replayed(&mut response);
+    }
+    Ok(response)
+}
+
+fn mark_replayed(response: &mut HttpResponse) {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+}
+
+/// The request's Idempotency-Key, quoted as the draft has it or bare as others send it. `None`: it has none.
+fn repeatable(
+    request: &HttpRequest,
+    caller: &Caller,
+    route: &'static str,
+    body: &[u8],
+) -> Result<Option<Request>, Problem> {
+    let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let key = header.to_str().unwrap_or_default().trim().trim_matches('"');
+    if key.is_empty() || key.len() > 255 {
+        let sentence = "An Idempotency-Key has 1 to 255 visible characters. Use a random one per request.";
+        return Err(Problem::new(400, "idempotency_key_invalid", sentence));
+    }
+    let hash = Sha256::digest(body).into();
+    Ok(Some(Request { actor: caller.0.id.to_string(), route, key: key.to_owned(), hash }))
+}
+
+/// The days of a list.
+#[derive(Deserialize)]
+pub struct Days {
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+}
+
+/// `GET /api/billing/transactions`: the newest first, as many as a statement's page holds.
+pub async fn transactions(app: Data<Arc<App>>, holder: KeyHolder, days: Query<Days>) -> Answer {
+    holder.require(&app, "billing:read")?;
+    let filter = wire::read_range(Some(&days.from), Some(&days.to))?;
+    let workspace = holder.verified.workspace;
+    let page = app.read(move |view| ledger::statement(view, workspace, &filter)).await?;
+    let body = serde_json::to_string(&TransactionsResponse::from(&page.rows[..])).map_err(Problem::ours)?;
+    Ok(json::private(200, body))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    username: String,
+    name: String,
+    account_type: String,
+    plan: String,
+    credits_cents: i64,
+    counts: Counts,
+    teams: Vec<()>,
+}
+
+#[derive(Serialize, Default)]
+struct Counts {
+    projects: u64,
+    datasets: u64,
+    models: u64,
+}
+
+/// `GET /api/account/summary`: whose key this is, the plan and the credit in whole cents, rounded toward zero.
+pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
+    holder.require(&app, "account:read")?;
+    let id = holder.verified.workspace;
+    let (workspace, balance) =
+        app.read(move |view| Ok::<_, crate::db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?))).await?;
+    let workspace = workspace.ok_or_else(Problem::not_found)?;
+    let summary = Summary {
+        username: holder.verified.username.clone(),
+        name: holder.verified.display_name.clone(),
+        account_type: workspace.kind,
+        plan: workspace.plan,
+        credits_cents: balance.cents(),
+        counts: Counts::default(),
+        teams: Vec::new(),
+    };
+    let body = serde_json::to_string(&summary).map_err(Problem::ours)?;
+    Ok(json::private(200, body))
+}

@@ -1,0 +1,190 @@
+//! Reads the whole book again and compares it with everything that is kept about it (domain 2.6, 1 to 5 and 9).
+//!
+//! The triggers refuse what would damage the book; this finds what came in another way: a tool on the file, a bad disk, a
+//! fault of ours.
+
+use std::collections::HashMap;
+
+use super::error::LedgerError;
+use super::store::{self, BalanceRow, HistoryLine, HistoryPosting, HistoryRow, LotRow};
+use crate::base::{LedgerAccountId, WorkspaceId};
+use crate::db::View;
+
+/// The result of checking the whole book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Transactions read.
+    pub transactions: i64,
+    /// Accounts whose balance was added up again.
+    pub accounts: i64,
+}
+
+/// Checks the book from its first transaction to its last: numbers dense, transactions sealed and zero, no account ever
+/// beyond its bounds, no wallet with credit and debt at once, every statement line what its transaction did and a
+/// continuation of the one before, every kept balance the sum of its postings. Holds one number per account.
+///
+/// # Errors
+/// [`LedgerError::Damaged`] names the first row that does not fit; [`LedgerError::Db`].
+pub fn check(view: &View<'_>) -> Result<Checked, LedgerError> {
+    let mut book = Book::default();
+    store::walk_history(view, |row| book.read(row))?;
+    book.close()?;
+    if store::count_lines(view)? != book.transactions {
+        return Err(damaged("statement_line", "there are more lines than transactions"));
+    }
+    let mut kept = 0;
+    store::walk_balances(view, |row| {
+        kept += 1;
+        book.compare(&row)
+    })?;
+    let accounts = i64::try_from(book.accounts.len()).unwrap_or(i64::MAX);
+    if kept != accounts {
+        return Err(damaged("ledger_balance", "an account with postings has no balance"));
+    }
+    store::walk_lots(view, |row| book.compare_lot(&row))?;
+    Ok(Checked { transactions: book.transactions, accounts })
+}
+
+fn damaged(row: impl std::fmt::Display, what: &'static str) -> LedgerError {
+    LedgerError::Damaged { row: row.to_string(), what }
+}
+
+/// An account as far as the book was read.
+struct Folded {
+    balance: i64,
+    last_seq: i64,
+}
+
+/// A wallet as far as the book was read, debits positive.
+#[derive(Default)]
+struct Wallet {
+    lots: i128,
+    overdraft: i128,
+    balance_after: i128,
+}
+
+/// The transaction whose postings are being read.
+struct Open {
+    seq: i64,
+    workspace: WorkspaceId,
+    postings: u32,
+    sum: i128,
+    effect: i128,
+    line: Option<HistoryLine>,
+}
+
+#[derive(Default)]
+struct Book {
+    transactions: i64,
+    accounts: HashMap<LedgerAccountId, Folded>,
+    wallets: HashMap<WorkspaceId, Wallet>,
+    open: Option<Open>,
+}
+
+impl Book {
+    fn read(&mut self, row: HistoryRow) -> Result<(), LedgerError> {
+        if self.open.as_ref().is_none_or(|open| open.seq != row.seq) {
+            self.close()?;
+            self.begin(&row)?;
+        }
+        match row.posting {
+            Some(posting) => self.add(&posting),
+            None => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, row: &HistoryRow) -> Result<(), LedgerError> {
+        self.transactions += 1;
+        let name = format!("ledger_tx {}", row.seq);
+        if row.seq != self.transactions {
+            return Err(damaged(name, "a number before it is missing"));
+        }
+        if !row.is_sealed {
+            return Err(damaged(name, "it is not sealed"));
+        }
+        self.open =
+            Some(Open { seq: row.seq, workspace: row.workspace, postings: 0, sum: 0, effect: 0, line: row.line });
+        Ok(())
+    }
+
+    fn add(&mut self, posting: &HistoryPosting) -> Result<(), LedgerError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let amount = i128::from(posting.amount);
+        open.postings += 1;
+        open.sum += amount;
+
+        let account = self.accounts.entry(posting.account).or_insert(Folded { balance: 0, last_seq: 0 });
+        let moved = account.balance.checked_add(posting.amount);
+        let Some(balance) = moved.filter(|balance| (posting.low..=posting.high).contains(balance)) else {
+            let row = format!("ledger_posting {} on {}", open.seq, posting.account);
+            return Err(damaged(row, "it takes the account beyond its bounds"));
+        };
+        *account = Folded { balance, last_seq: open.seq };
+
+        let Some(owner) = posting.wallet else { return Ok(()) };
+        if owner != open.workspace {
+            return Err(damaged(format!("ledger_posting {}", open.seq), "it moves another workspace's wallet"));
+        }
+        open.effect -= amount;
+        let wallet = self.wallets.entry(owner).or_default();
+        *(if posting.is_lot { &mut wallet.lots } else { &mut wallet.overdraft }) += amount;
+        Ok(())
+    }
+
+    /// Judges the transaction whose last posting was read.
+    fn close(&mut self) -> Result<(), LedgerError> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let name = format!("ledger_tx {}", open.seq);
+        if open.postings < 2 {
+            return Err(damaged(name, "it has fewer than two postings"));
+        }
+        if open.sum != 0 {
+            return Err(damaged(name, "its postings do not add up to zero"));
+        }
+        let wallet = self.wallets.entry(open.workspace).or_default();
+        if wallet.lots < 0 && wallet.overdraft > 0 {
+            return Err(damaged(name, "the wallet has credit and debt at once"));
+        }
+        let Some(line) = open.line else { return Err(damaged(name, "it has no statement line")) };
+        let row = format!("statement_line {}", line.seq);
+        if line.seq != open.seq || line.workspace != open.workspace || !line.is_same_kind {
+            return Err(damaged(row, "it does not say what its transaction says"));
+        }
+        if i128::from(line.amount) != open.effect {
+            return Err(damaged(row, "its amount is not what its transaction did"));
+        }
+        let balance_after = i128::from(line.balance_after);
+        if balance_after != wallet.balance_after + open.effect {
+            return Err(damaged(row, "its balance does not continue the line before it"));
+        }
+        if balance_after != -(wallet.lots + wallet.overdraft) {
+            return Err(damaged(row, "its balance is not the lots less the overdraft"));
+        }
+        wallet.balance_after = balance_after;
+        Ok(())
+    }
+
+    fn compare(&self, row: &BalanceRow) -> Result<(), LedgerError> {
+        let name = format!("ledger_balance {}", row.account);
+        if !row.has_bounds_of_account {
+            return Err(damaged(name, "its bounds are not its account's"));
+        }
+        match self.accounts.get(&row.account) {
+            Some(folded) if folded.balance == row.balance && folded.last_seq == row.last_seq => Ok(()),
+            Some(_) => Err(damaged(name, "it is not the sum of the account's postings")),
+            None => Err(damaged(name, "its account has no postings")),
+        }
+    }
+
+    fn compare_lot(&self, row: &LotRow) -> Result<(), LedgerError> {
+        let name = format!("credit_lot {}", row.id);
+        if row.posted != Some(row.original) {
+            return Err(damaged(name, "its first amount is not what its transaction put in"));
+        }
+        match self.accounts.get(&row.account) {
+            Some(folded) if row.is_exhausted == (folded.balance == 0) => Ok(()),
+            Some(_) => Err(damaged(name, "its mark does not say whether something is left")),
+            None => Err(damaged(name, "its account has no postings")),
+        }
+    }
+}

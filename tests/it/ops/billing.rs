@@ -1,0 +1,227 @@
+//! The ledger and usage: what a person would lose money by, and that they do not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domicile::accounts::{self, NewAccount, Username};
+use domicile::base::{
+    Actor, Chance, Clock, Credits, EmailAddress, PAGE_SIZE, Quantity, ServiceId, Timestamp, WorkspaceId, days, hours,
+};
+use domicile::billing::ledger::{
+    self, Account, Category, Charge, Checked, Draft, Filter, Grant, Kind, LedgerError, Origin, Posted, Posting,
+};
+use domicile::billing::usage::{self, BatchAnswer, EventName, Fault, NewEvent, Rejected};
+use domicile::billing::{self, BillingError};
+use domicile::config::Config;
+use domicile::crypto::Keyring;
+use domicile::db::{self, Layout, Site, Store, Tx};
+use domicile::workspaces::{self, Workspace};
+use proptest::prelude::*;
+use proptest::test_runner::{RngSeed, TestRunner};
+use rusqlite::Connection;
+
+mod book;
+mod histories;
+mod use_of_things;
+mod wallets;
+
+/// A house in memory, with a clock that stands.
+struct House {
+    connection: Connection,
+    site: Arc<Site>,
+    clock: Clock,
+    chance: Chance,
+}
+
+const START: &str = "2026-05-03T09:00:00Z";
+
+fn site() -> Site {
+    let mut chance = Chance::seeded(7);
+    let now = Timestamp::parse(START).unwrap();
+    Site {
+        config: Config::for_demo(Path::new("/var/lib/house"), 8600).unwrap(),
+        keyring: Keyring::generate(&mut chance, now),
+    }
+}
+
+fn house() -> House {
+    let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
+    House { connection: db::in_memory().unwrap(), site: Arc::new(site()), clock, chance: Chance::seeded(11) }
+}
+
+impl House {
+    fn write<T, E: From<db::Error>>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        db::write_directly(&mut self.connection, &self.site, &self.clock, &mut self.chance, work)
+    }
+
+    fn look<T>(&mut self, look: impl FnOnce(&mut Tx<'_>) -> T) -> T {
+        self.write(|tx| Ok::<T, db::Error>(look(tx))).unwrap()
+    }
+
+    fn workspace(&mut self, name: &str) -> Workspace {
+        let new = NewAccount {
+            username: Username::parse(name).unwrap(),
+            email: EmailAddress::parse(&format!("{name}@example.org")).unwrap(),
+            is_verified: true,
+            password: None,
+            is_operator: false,
+        };
+        self.write(|tx| {
+            let account = accounts::create(tx, &Actor::Operator, &new).unwrap();
+            workspaces::create_personal(tx, &Actor::Operator, &account)
+        })
+        .unwrap()
+    }
+
+    fn grant(&mut self, grant: Grant) -> Result<Posted, LedgerError> {
+        self.write(|tx| ledger::grant(tx, &Actor::Operator, grant))
+    }
+
+    fn charge(&mut self, charge: Charge) -> Result<Posted, LedgerError> {
+        self.write(|tx| ledger::charge(tx, &Actor::House, charge))
+    }
+
+    fn spend(&mut self, charge: Charge) -> Result<Posted, LedgerError> {
+        self.write(|tx| ledger::spend(tx, &Actor::House, charge))
+    }
+
+    fn report(&mut self, events: &[Result<NewEvent, Fault>]) -> BatchAnswer {
+        let farm = farm();
+        self.write(|tx| usage::record_batch(tx, &farm, events)).unwrap()
+    }
+
+    fn balance(&mut self, workspace: WorkspaceId) -> Credits {
+        self.look(|tx| ledger::balance(tx, workspace).unwrap())
+    }
+
+    fn check(&mut self) -> Result<Checked, LedgerError> {
+        self.write(|tx| ledger::check(tx))
+    }
+
+    /// What is left in each lot by its key, and `debt`, in micro-credits.
+    fn wallet(&mut self, workspace: WorkspaceId) -> Vec<(String, i64)> {
+        let sql = "
+            select coalesce(t.idem_key, 'debt'), abs(b.balance_micro)
+            from ledger_account a
+            join ledger_balance b on b.account_id = a.id
+            left join credit_lot l on l.account_id = a.id
+            left join ledger_tx t on t.seq = l.tx_seq
+            where a.workspace_id = :workspace_id and b.balance_micro <> 0
+            order by 1";
+        let params = rusqlite::named_params! {":workspace_id": workspace};
+        self.look(|tx| tx.list(sql, params, |row| Ok((row.get(0)?, row.get(1)?))).unwrap())
+    }
+
+    fn count(&mut self, table: &str) -> i64 {
+        self.connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn farm() -> Actor {
+    let service = ServiceId::new(Timestamp::from_millis(1), &mut Chance::seeded(3));
+    Actor::Service { service, name: "farm".into() }
+}
+
+fn some_workspace() -> WorkspaceId {
+    WorkspaceId::new(Timestamp::from_millis(1), &mut Chance::seeded(5))
+}
+
+fn micro(micro: i64) -> Credits {
+    Credits::from_micro(micro).unwrap()
+}
+
+fn gift(workspace: WorkspaceId, amount: Credits, key: &str) -> Grant {
+    Grant::promotional(workspace, amount, Origin::Adjustment, "A gift", key)
+}
+
+fn charge_of(workspace: WorkspaceId, amount: Credits, key: &str) -> Charge {
+    Charge { workspace, amount, details: "gpu.h100".into(), key: None, idem_key: key.into() }
+}
+
+fn event(workspace: WorkspaceId, id: &str, quantity: &str) -> NewEvent {
+    NewEvent {
+        source: EventName::parse("https://gpu.example/farm-1").unwrap(),
+        id: EventName::parse(id).unwrap(),
+        workspace,
+        sku: "gpu.h100".into(),
+        quantity: Quantity::parse(quantity).unwrap(),
+        occurred_at: Timestamp::parse(START).unwrap(),
+        key: None,
+    }
+}
+
+/// Runs `property` over random values of `strategy`; the seed is printed, and `SEED` repeats it.
+fn for_all<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| u64::from(Chance::system().below(u32::MAX)));
+    eprintln!("SEED={seed}");
+    let config = ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let ran = TestRunner::new(config).run(&strategy, |value| {
+        property(value);
+        Ok(())
+    });
+    if let Err(failure) = ran {
+        panic!("SEED={seed}: {failure}");
+    }
+}
+
+#[test]
+fn every_new_account_gets_the_welcome_credit_once() {
+    let mut house = house();
+    let workspace = house.workspace("orchard");
+
+    let given = house.write(|tx| billing::signup_credit(tx, &workspace)).unwrap().unwrap();
+    let mut generous = site();
+    generous.config.billing.signup_credit = Credits::whole(50);
+    house.site = Arc::new(generous);
+    let again = house.write(|tx| billing::signup_credit(tx, &workspace)).unwrap();
+
+    assert_eq!((given.balance_after, again, house.balance(workspace.id)), (Credits::whole(5), None, Credits::whole(5)));
+    let page = house.look(|tx| ledger::statement(tx, workspace.id, &Filter { limit: 9, ..Filter::default() }).unwrap());
+    assert_eq!(page.rows.iter().map(|line| line.kind).collect::<Vec<_>>(), [Kind::Signup]);
+
+    let mut stingy = site();
+    stingy.config.billing.signup_credit = Credits::ZERO;
+    house.site = Arc::new(stingy);
+    let poor = house.workspace("meadow");
+    assert_eq!(house.write(|tx| billing::signup_credit(tx, &poor)).unwrap(), None);
+    assert_eq!(house.balance(poor.id), Credits::ZERO);
+}
+
+#[test]
+fn an_operator_gives_credit_with_a_reason_that_can_be_forgotten() {
+    let mut house = house();
+    let workspace = house.workspace("orchard");
+    let mut give = |actor: &Actor, amount: Credits, reason: &str| {
+        house.write(|tx| billing::grant_by_operator(tx, actor, workspace.id, amount, reason))
+    };
+
+    assert!(matches!(give(&farm(), Credits::whole(1), "mine"), Err(BillingError::NotAllowed)));
+    assert!(matches!(give(&Actor::Operator, Credits::whole(1), "  "), Err(BillingError::BadReason { chars: 0 })));
+    assert!(matches!(
+        give(&Actor::Operator, Credits::whole(1), &"x".repeat(201)),
+        Err(BillingError::BadReason { chars: 201 })
+    ));
+    assert!(matches!(
+        give(&Actor::Operator, Credits::ZERO, "nothing"),
+        Err(BillingError::Ledger(LedgerError::NotPositive))
+    ));
+    let posted = give(&Actor::Operator, Credits::whole(25), "Sorry about Tuesday, Ada").unwrap();
+    assert_eq!(posted.balance_after, Credits::whole(25));
+    let events = "select count(*) from audit_event where event = 'billing.credit_granted'";
+    assert_eq!(house.connection.query_row(events, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+
+    let details = |house: &mut House| {
+        let filter = Filter { limit: 9, ..Filter::default() };
+        house.look(|tx| ledger::statement(tx, workspace.id, &filter).unwrap()).rows[0].details.clone()
+    };
+    assert_eq!(details(&mut house), "Sorry about Tuesday, Ada");
+    house.write(|tx| billing::forget(tx, workspace.id)).unwrap();
+    assert_eq!((details(&mut house).as_str(), house.balance(workspace.id)), ("", Credits::whole(25)));
+    house.check().unwrap();
+}

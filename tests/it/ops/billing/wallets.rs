@@ -1,0 +1,274 @@
+//! What goes into a wallet, what comes out, and in which order.
+
+use super::*;
+
+#[test]
+fn a_grant_is_there_to_be_used_and_the_statement_says_how() {
+    let (mut house, ws) = (house(), some_workspace());
+
+    house.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+    let after = house.charge(charge_of(ws, micro(1_250_000), "use")).unwrap();
+
+    assert_eq!((after.seq, after.balance_after), (2, micro(3_750_000)));
+    let page = house.look(|tx| ledger::statement(tx, ws, &Filter { limit: PAGE_SIZE, ..Filter::default() }).unwrap());
+    let lines: Vec<_> = page.rows.iter().map(|line| (line.kind, line.amount.to_string(), line.balance_after)).collect();
+    assert_eq!(
+        lines,
+        [(Kind::Usage, "-1.25".to_owned(), micro(3_750_000)), (Kind::Adjustment, "5.00".to_owned(), Credits::whole(5)),]
+    );
+    assert_eq!(house.check().unwrap(), Checked { transactions: 2, accounts: 3 });
+}
+
+#[test]
+fn what_is_missing_is_owed_and_the_next_credit_repays_it_first() {
+    let (mut house, ws) = (house(), some_workspace());
+    house.grant(gift(ws, Credits::whole(5), "first")).unwrap();
+
+    house.charge(charge_of(ws, Credits::whole(7), "use")).unwrap();
+    assert_eq!(house.wallet(ws), [("debt".to_owned(), 2_000_000)]);
+    house.grant(gift(ws, Credits::whole(1), "second")).unwrap();
+    assert_eq!(house.wallet(ws), [("debt".to_owned(), 1_000_000)]);
+    let after = house.grant(gift(ws, Credits::whole(10), "third")).unwrap();
+
+    assert_eq!(after.balance_after, Credits::whole(9));
+    assert_eq!(house.wallet(ws), [("third".to_owned(), 9_000_000)]);
+    house.check().unwrap();
+}
+
+#[test]
+fn the_same_key_again_is_the_same_transaction_and_another_content_is_refused() {
+    let (mut house, ws) = (house(), some_workspace());
+    let first = house.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+    let used = house.charge(charge_of(ws, Credits::whole(6), "use")).unwrap();
+
+    for _ in 0..100 {
+        assert_eq!(house.grant(gift(ws, Credits::whole(5), "gift")).unwrap(), first);
+        assert_eq!(house.charge(charge_of(ws, Credits::whole(6), "use")).unwrap(), used);
+    }
+    let other_words = Grant { details: "Other words".into(), ..gift(ws, Credits::whole(5), "gift") };
+    assert_eq!(house.grant(other_words).unwrap(), first);
+
+    let paid = Grant { category: Category::Paid, ..gift(ws, Credits::whole(5), "gift") };
+    assert!(matches!(house.grant(gift(ws, Credits::whole(6), "gift")), Err(LedgerError::Conflict)));
+    assert!(matches!(house.grant(paid), Err(LedgerError::Conflict)));
+    assert!(matches!(house.charge(charge_of(ws, Credits::whole(5), "gift")), Err(LedgerError::Conflict)));
+    assert!(matches!(house.spend(charge_of(ws, Credits::whole(5), "use")), Err(LedgerError::Conflict)));
+    assert_eq!((house.count("ledger_tx"), house.balance(ws)), (2, Credits::whole(1).negated()));
+}
+
+/// (key, priority, expires in days, category), granted in this order, one credit each, and the keys in burn order.
+type BurnCase = (&'static [(&'static str, u8, Option<u64>, Category)], &'static [&'static str]);
+
+#[test]
+fn lots_burn_in_the_promised_order() {
+    use Category::{Paid, Promotional};
+    let cases: [BurnCase; 6] = [
+        (&[("late", 60, None, Promotional), ("early", 40, None, Paid)], &["early", "late"]),
+        (&[("never", 50, None, Promotional), ("soon", 50, Some(9), Paid)], &["soon", "never"]),
+        (&[("june", 50, Some(30), Promotional), ("may", 50, Some(10), Paid)], &["may", "june"]),
+        (&[("paid", 50, None, Paid), ("given", 50, None, Promotional)], &["given", "paid"]),
+        (&[("older", 50, None, Paid), ("newer", 50, None, Paid)], &["older", "newer"]),
+        (
+            &[
+                ("e", 50, None, Paid),
+                ("d", 50, None, Promotional),
+                ("c", 50, Some(20), Paid),
+                ("b", 50, Some(20), Promotional),
+                ("f", 51, Some(1), Promotional),
+                ("a", 0, None, Paid),
+            ],
+            &["a", "b", "c", "d", "e", "f"],
+        ),
+    ];
+    for (lots, order) in cases {
+        let (mut house, ws) = (house(), some_workspace());
+        let expires = |house: &House, in_days: &Option<u64>| in_days.map(|n| house.clock.now().plus(days(n)));
+        for (key, priority, in_days, category) in lots {
+            let expires_at = expires(&house, in_days);
+            let lot =
+                Grant { priority: *priority, expires_at, category: *category, ..gift(ws, Credits::whole(1), key) };
+            house.grant(lot).unwrap();
+        }
+        for (place, key) in order.iter().enumerate() {
+            house.charge(charge_of(ws, Credits::whole(1), &format!("use {place}"))).unwrap();
+            let left = house.wallet(ws);
+            assert!(
+                !left.iter().any(|(lot, _)| lot == key),
+                "{key} burns as number {place} of {order:?}, not {left:?}"
+            );
+        }
+        house.check().unwrap();
+    }
+}
+
+#[test]
+fn a_charge_takes_as_many_lots_as_it_needs() {
+    let (mut house, ws) = (house(), some_workspace());
+    for n in 0..100 {
+        house.grant(gift(ws, Credits::whole(1), &format!("gift {n:02}"))).unwrap();
+    }
+
+    house.charge(charge_of(ws, micro(98_500_000), "use")).unwrap();
+
+    assert_eq!(house.wallet(ws), [("gift 98".to_owned(), 500_000), ("gift 99".to_owned(), 1_000_000)]);
+    house.check().unwrap();
+}
+
+#[test]
+fn a_spend_is_refused_when_the_wallet_does_not_hold_it() {
+    let (mut house, ws) = (house(), some_workspace());
+    house.grant(gift(ws, Credits::whole(1), "gift")).unwrap();
+
+    let refused = house.spend(charge_of(ws, micro(1_000_001), "too much")).unwrap_err();
+    assert!(matches!(refused, LedgerError::InsufficientCredit { available, needed }
+            if available == Credits::whole(1) && needed == micro(1_000_001)));
+    assert_eq!(house.count("ledger_tx"), 1);
+
+    house.spend(charge_of(ws, Credits::whole(1), "all")).unwrap();
+    assert!(matches!(
+        house.spend(charge_of(ws, micro(1), "one more")),
+        Err(LedgerError::InsufficientCredit { available: Credits::ZERO, .. })
+    ));
+}
+
+#[test]
+fn of_many_parallel_spends_of_the_last_credit_exactly_one_succeeds() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::of(folder.path());
+    std::fs::create_dir_all(layout.live_dir()).unwrap();
+    let store = Store::open(layout, Arc::new(site()), Clock::System, Chance::system(), |_| (), |_| ()).unwrap();
+    let ws = some_workspace();
+
+    for round in 0..20 {
+        let grant = gift(ws, Credits::whole(1), &format!("gift {round}"));
+        store.write_and_wait(move |tx| ledger::grant(tx, &Actor::Operator, grant)).unwrap();
+        let spent = std::thread::scope(|scope| {
+            let spends: Vec<_> = (0..64)
+                .map(|n| {
+                    let charge = charge_of(ws, Credits::whole(1), &format!("spend {round} {n}"));
+                    let store = &store;
+                    scope.spawn(move || store.write_and_wait(move |tx| ledger::spend(tx, &Actor::House, charge)))
+                })
+                .collect();
+            spends.into_iter().map(|spend| spend.join().unwrap()).filter(Result::is_ok).count()
+        });
+
+        assert_eq!(spent, 1, "round {round}");
+    }
+    let checked = store.read_and_wait(|view| ledger::check(view)).unwrap();
+    assert_eq!(checked.transactions, 40);
+}
+
+#[test]
+fn expired_credit_is_gone_with_a_line_that_says_so() {
+    let (mut house, ws) = (house(), some_workspace());
+    let expires_at = Some(house.clock.now().plus(days(30)));
+    house.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "month") }).unwrap();
+    house.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
+    house.clock.advance(days(30));
+
+    assert_eq!(house.balance(ws), Credits::whole(3));
+    let expired = house.write(|tx| ledger::expire_due(tx)).unwrap();
+    let again = house.write(|tx| ledger::expire_due(tx)).unwrap();
+
+    assert_eq!((expired, again, house.balance(ws)), (1, 0, Credits::ZERO));
+    let page = house.look(|tx| ledger::statement(tx, ws, &Filter { limit: 1, ..Filter::default() }).unwrap());
+    assert_eq!((page.rows[0].kind, page.rows[0].amount), (Kind::Expired, Credits::whole(3).negated()));
+    house.check().unwrap();
+}
+
+#[test]
+fn nothing_is_paid_with_credit_past_its_time_even_before_the_nightly_job() {
+    let (mut house, ws) = (house(), some_workspace());
+    let expires_at = Some(house.clock.now().plus(days(1)));
+    house.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "day") }).unwrap();
+    house.clock.advance(days(2));
+
+    let refused = house.spend(charge_of(ws, Credits::whole(1), "spend"));
+    assert!(matches!(refused, Err(LedgerError::InsufficientCredit { available: Credits::ZERO, .. })));
+    house.charge(charge_of(ws, Credits::whole(1), "use")).unwrap();
+
+    assert_eq!(house.wallet(ws), [("debt".to_owned(), 1_000_000)]);
+    house.check().unwrap();
+}
+
+#[test]
+fn wallets_stop_at_their_limit_without_stopping_others() {
+    let (mut house, rich) = (house(), some_workspace());
+    for n in 0..4 {
+        house.grant(gift(rich, micro(250_000_000_000_000), &format!("gift {n}"))).unwrap();
+    }
+    assert_eq!(house.balance(rich), Credits::MAX);
+
+    assert!(matches!(house.grant(gift(rich, micro(1), "one more")), Err(LedgerError::TooLarge)));
+    let other = WorkspaceId::new(Timestamp::from_millis(2), &mut Chance::seeded(6));
+    house.grant(gift(other, Credits::MAX, "other")).unwrap();
+    for key in ["all", "as much again"] {
+        house.charge(charge_of(rich, Credits::MAX, key)).unwrap();
+    }
+
+    assert_eq!(house.balance(rich), Credits::MAX.negated());
+    assert!(matches!(house.charge(charge_of(rich, micro(1), "too much")), Err(LedgerError::TooLarge)));
+    let types = "select count(*) from ledger_balance where typeof(balance_micro) <> 'integer'";
+    assert_eq!(house.connection.query_row(types, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    house.check().unwrap();
+}
+
+#[test]
+fn only_amounts_above_zero_move() {
+    let (mut house, ws) = (house(), some_workspace());
+
+    for amount in [Credits::ZERO, micro(-1)] {
+        assert!(matches!(house.grant(gift(ws, amount, "gift")), Err(LedgerError::NotPositive)));
+        assert!(matches!(house.charge(charge_of(ws, amount, "use")), Err(LedgerError::NotPositive)));
+        assert!(matches!(house.spend(charge_of(ws, amount, "spend")), Err(LedgerError::NotPositive)));
+    }
+    assert_eq!(house.count("ledger_tx"), 0);
+}
+
+#[test]
+fn postings_that_do_not_add_up_are_refused() {
+    let (mut house, ws) = (house(), some_workspace());
+    let five = Credits::whole(5);
+    for postings in [
+        vec![],
+        vec![Posting::debit(Account::Clearing, five)],
+        vec![Posting::debit(Account::Clearing, five), Posting::credit(Account::Usage, micro(4_999_999))],
+        vec![Posting::debit(Account::Clearing, Credits::ZERO), Posting::credit(Account::Usage, Credits::ZERO)],
+    ] {
+        let draft = Draft {
+            workspace: ws,
+            kind: Kind::Adjustment,
+            details: String::new(),
+            key: None,
+            idem_key: "odd".into(),
+            postings,
+            opens: None,
+        };
+        let refused = house.write(|tx| ledger::post(tx, &Actor::Operator, draft));
+        assert!(matches!(refused, Err(LedgerError::Unbalanced)));
+    }
+    assert_eq!(house.count("ledger_tx"), 0);
+}
+
+#[test]
+fn a_statement_is_read_in_pages_and_between_days() {
+    let (mut house, ws) = (house(), some_workspace());
+    let start = house.clock.now();
+    for n in 0..5 {
+        house.grant(gift(ws, Credits::whole(1), &format!("gift {n}"))).unwrap();
+        house.clock.advance(days(1));
+    }
+    let mut lines = |filter: Filter| {
+        let page = house.look(|tx| ledger::statement(tx, ws, &filter).unwrap());
+        (page.rows.iter().map(|line| line.seq).collect::<Vec<_>>(), page.next)
+    };
+
+    let (first, next) = lines(Filter { limit: 2, ..Filter::default() });
+    let (second, next_again) = lines(Filter { limit: 2, before: next, ..Filter::default() });
+    let (last, end) = lines(Filter { limit: 2, before: next_again, ..Filter::default() });
+    assert_eq!((first, second, last, end), (vec![5, 4], vec![3, 2], vec![1], None));
+
+    let (from, to) = (Some(start.plus(days(1))), Some(start.plus(days(3))));
+    assert_eq!(lines(Filter { from, to, limit: 9, before: None }).0, [3, 2]);
+}
