@@ -1,0 +1,69 @@
+//! The door to one's own activity.
+
+use actix_web::HttpRequest;
+use actix_web::web::Query;
+use askama::Template;
+use serde::Deserialize;
+
+use super::model::{device_of, title_of};
+use crate::audit::{self, Filter, Part, Recorded};
+use crate::base::{Cursor, PAGE_SIZE};
+use crate::http::page::{self, Chrome, TheApp};
+use crate::http::{Answer, SignedIn};
+
+struct EventRow {
+    title: String,
+    details: String,
+    device: String,
+    address: String,
+    time: String,
+    iso: String,
+    id: String,
+}
+
+#[derive(Template)]
+#[template(path = "activity/activity.html")]
+struct ActivityPage {
+    chrome: Chrome,
+    events: Vec<EventRow>,
+    next: Option<String>,
+}
+
+/// Where the list goes on.
+#[derive(Deserialize)]
+pub struct From {
+    #[serde(default)]
+    before: String,
+}
+
+/// `GET /activity`.
+pub async fn activity(app: TheApp, request: HttpRequest, who: SignedIn, from: Query<From>) -> Answer {
+    let (account, workspace) = (who.identity.account, who.identity.workspace);
+    let filter = Filter { before: Cursor::parse(&from.before), limit: PAGE_SIZE };
+    let events = app.read(move |view| audit::list(view, account, workspace, &filter)).await?;
+    page::render(&ActivityPage {
+        chrome: Chrome::of(&app, &request, "Activity"),
+        next: events.next.map(|cursor| format!("/activity?before={cursor}")),
+        events: events.rows.into_iter().map(row).collect(),
+    })
+}
+
+fn row(event: Recorded) -> EventRow {
+    let by = match event.actor_kind.as_str() {
+        "operator" => Some("by the operator"),
+        "service" => Some("by a service"),
+        "system" => Some("by the house"),
+        _ => None,
+    };
+    let name = event.private_text(Part::Text, "name").or_else(|| event.private_text(Part::Text, "reason"));
+    let details = [name, by].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    EventRow {
+        title: title_of(&event.name).to_owned(),
+        details,
+        device: event.private_text(Part::Network, "agent").map(device_of).unwrap_or_default(),
+        address: event.private_text(Part::Network, "address").unwrap_or_default().to_owned(),
+        time: event.at.day_and_time(),
+        iso: event.at.rfc3339(),
+        id: event.id,
+    }
+}

@@ -1,0 +1,299 @@
+//! Everything about a person, part by part: all SQL of the archive.
+//!
+//! It reads across the tables of other slices, which nothing else may: what the law calls a copy of the data (GDPR
+//! Art. 15(3)) is a copy of rows, and one table that names them can be compared with the data map.
+
+use rusqlite::named_params;
+use serde_json::{Map, Value};
+
+use super::cells::Cell;
+use crate::base::{AccountId, WorkspaceId};
+use crate::db::{Error, View};
+
+/// What a part is read by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The person.
+    Account,
+    /// Each workspace the person is in.
+    EachWorkspace,
+    /// The workspace that is the person's own.
+    OwnWorkspace,
+}
+
+/// The form of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON object.
+    Object,
+    /// A JSON array of objects.
+    Array,
+    /// A table for spreadsheets.
+    Csv,
+}
+
+/// A part of the archive.
+#[derive(Debug)]
+pub struct Part {
+    /// Where in the archive, without the ending; `{workspace}` stands for an id.
+    pub path: &'static str,
+    /// What it is, for people.
+    pub title: &'static str,
+    /// Its files.
+    pub forms: &'static [Form],
+    /// What it is read by.
+    pub of: Of,
+    /// The names of its values, in the order of the statement, and how they are written.
+    pub columns: &'static [(&'static str, Cell)],
+    /// Where its rows come from; the one parameter is `:subject`.
+    pub sql: &'static str,
+}
+
+const PROFILE: &str = "
+    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at,
+           p.changed_at
+    from account a left join password p on p.account_id = a.id
+    where a.id = :subject";
+const EMAILS: &str = "
+    select id, address, verified_at, is_primary, added_at from account_email
+    where account_id = :subject
+    order by is_primary desc, added_at";
+const SESSIONS: &str = "
+    select id, created_at, last_seen_at, ends_at, proved_at, address, agent from session
+    where account_id = :subject
+    order by created_at";
+const EXPORTS: &str = "
+    select id, state, recipient_kind, requested_at, finished_at, problem from data_request
+    where account_id = :subject
+    order by requested_at";
+const WORKSPACE: &str = "
+    select id, kind, slug, name, plan, region, owner_id, state, created_at from workspace where id = :subject";
+// Other members are named as everybody in the workspace sees them, and no further (domain 4.1, 5).
+const MEMBERS: &str = "
+    select m.account_id, a.display_name, m.role, m.joined_at
+    from membership m join account a on a.id = m.account_id
+    where m.workspace_id = :subject
+    order by m.joined_at";
+const KEYS: &str = "
+    select k.id, k.workspace_id, k.name, k.display, k.scopes, k.state, k.created_at, k.expires_at, k.revoked_at,
+           u.last_used_at, u.uses
+    from api_key k left join api_key_use u on u.key_id = k.id
+    where k.account_id = :subject
+    order by k.created_at";
+const STATEMENT: &str = "
+    select l.seq, l.tx_id, l.at, l.kind, l.details, l.amount_micro, l.balance_after_micro, t.key_id
+    from statement_line l join ledger_tx t on t.id = l.tx_id
+    where l.workspace_id = :subject
+    order by l.seq";
+const LOTS: &str = "
+    select l.id, l.kind, l.category, l.original_micro, -coalesce(b.balance_micro, 0), l.effective_at, l.expires_at
+    from credit_lot l left join ledger_balance b on b.account_id = l.account_id
+    where l.workspace_id = :subject
+    order by l.tx_seq";
+const USAGE: &str = "
+    select source, id, sku, quantity_micro, price_micro, charge_micro, key_id, occurred_at, received_at, tx_id
+    from usage_event
+    where workspace_id = :subject
+    order by occurred_at";
+const OWN_WORKSPACES: &str = "
+    select m.workspace_id, w.kind = 'personal' and w.owner_id = m.account_id
+    from membership m join workspace w on w.id = m.workspace_id
+    where m.account_id = :subject
+    order by m.joined_at";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] =
+    &[PROFILE, EMAILS, SESSIONS, EXPORTS, WORKSPACE, MEMBERS, KEYS, STATEMENT, LOTS, USAGE, OWN_WORKSPACES];
+
+/// Everything there is but the activity, which the audit tells (see `activity.rs`).
+pub const PARTS: &[Part] = &[
+    Part {
+        path: "account/profile",
+        title: "Who you are here",
+        forms: &[Form::Object],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("username", Cell::Text),
+            ("display_name", Cell::Text),
+            ("company", Cell::Text),
+            ("use_case", Cell::Text),
+            ("bio", Cell::Text),
+            ("region", Cell::Text),
+            ("state", Cell::Text),
+            ("is_operator", Cell::Flag),
+            ("created_at", Cell::Time),
+            ("password_changed_at", Cell::Time),
+        ],
+        sql: PROFILE,
+    },
+    Part {
+        path: "account/emails",
+        title: "Your e-mail addresses",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("address", Cell::Text),
+            ("verified_at", Cell::Time),
+            ("is_primary", Cell::Flag),
+            ("added_at", Cell::Time),
+        ],
+        sql: EMAILS,
+    },
+    Part {
+        path: "account/sessions",
+        title: "Where you are signed in",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("created_at", Cell::Time),
+            ("last_seen_at", Cell::Time),
+            ("ends_at", Cell::Time),
+            ("proved_at", Cell::Time),
+            ("address", Cell::Text),
+            ("agent", Cell::Text),
+        ],
+        sql: SESSIONS,
+    },
+    Part {
+        path: "account/exports",
+        title: "Exports you asked for",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("state", Cell::Text),
+            ("recipient_kind", Cell::Text),
+            ("requested_at", Cell::Time),
+            ("finished_at", Cell::Time),
+            ("problem", Cell::Text),
+        ],
+        sql: EXPORTS,
+    },
+    Part {
+        path: "workspaces/{workspace}/workspace",
+        title: "A workspace you are in",
+        forms: &[Form::Object],
+        of: Of::EachWorkspace,
+        columns: &[
+            ("id", Cell::Text),
+            ("kind", Cell::Text),
+            ("slug", Cell::Text),
+            ("name", Cell::Text),
+            ("plan", Cell::Text),
+            ("region", Cell::Text),
+            ("owner", Cell::Text),
+            ("state", Cell::Text),
+            ("created_at", Cell::Time),
+        ],
+        sql: WORKSPACE,
+    },
+    Part {
+        path: "workspaces/{workspace}/members",
+        title: "Its members",
+        forms: &[Form::Array],
+        of: Of::EachWorkspace,
+        columns: &[
+            ("account", Cell::Text),
+            ("display_name", Cell::Text),
+            ("role", Cell::Text),
+            ("joined_at", Cell::Time),
+        ],
+        sql: MEMBERS,
+    },
+    Part {
+        path: "keys/keys",
+        title: "Your API keys, without their secrets",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("workspace", Cell::Text),
+            ("name", Cell::Text),
+            ("display", Cell::Text),
+            ("scopes", Cell::Words),
+            ("state", Cell::Text),
+            ("created_at", Cell::Time),
+            ("expires_at", Cell::Time),
+            ("revoked_at", Cell::Time),
+            ("last_used_at", Cell::Time),
+            ("uses", Cell::Number),
+        ],
+        sql: KEYS,
+    },
+    Part {
+        path: "billing/statement",
+        title: "Every transaction, with the balance after it",
+        forms: &[Form::Array, Form::Csv],
+        of: Of::OwnWorkspace,
+        columns: &[
+            ("seq", Cell::Number),
+            ("id", Cell::Text),
+            ("at", Cell::Time),
+            ("kind", Cell::Text),
+            ("details", Cell::Text),
+            ("amount", Cell::Credits),
+            ("balance_after", Cell::Credits),
+            ("key", Cell::Text),
+        ],
+        sql: STATEMENT,
+    },
+    Part {
+        path: "billing/lots",
+        title: "Credit you were given, and what is left of it",
+        forms: &[Form::Array],
+        of: Of::OwnWorkspace,
+        columns: &[
+            ("id", Cell::Text),
+            ("kind", Cell::Text),
+            ("category", Cell::Text),
+            ("original", Cell::Credits),
+            ("left", Cell::Credits),
+            ("effective_at", Cell::Time),
+            ("expires_at", Cell::Time),
+        ],
+        sql: LOTS,
+    },
+    Part {
+        path: "usage/usage",
+        title: "What services reported that you used",
+        forms: &[Form::Csv],
+        of: Of::OwnWorkspace,
+        columns: &[
+            ("source", Cell::Text),
+            ("id", Cell::Text),
+            ("sku", Cell::Text),
+            ("quantity", Cell::Quantity),
+            ("price", Cell::Credits),
+            ("charge", Cell::Credits),
+            ("key", Cell::Text),
+            ("occurred_at", Cell::Time),
+            ("received_at", Cell::Time),
+            ("transaction", Cell::Text),
+        ],
+        sql: USAGE,
+    },
+];
+
+/// The workspaces a person is in, and whether each is their own.
+pub(super) fn list_workspaces(view: &View<'_>, account: AccountId) -> Result<Vec<(WorkspaceId, bool)>, Error> {
+    view.list(OWN_WORKSPACES, named_params! {":subject": account}, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Walks over the rows of a part.
+pub(super) fn walk_part<E: From<Error>>(
+    view: &View<'_>,
+    part: &Part,
+    subject: &str,
+    mut each: impl FnMut(Map<String, Value>) -> Result<(), E>,
+) -> Result<(), E> {
+    view.walk(part.sql, named_params! {":subject": subject}, |row| {
+        let mut values = Map::new();
+        for (place, (name, cell)) in part.columns.iter().enumerate() {
+            values.insert((*name).to_owned(), cell.read(row, place).map_err(Error::from)?);
+        }
+        each(values)
+    })
+}

@@ -1,0 +1,268 @@
+//! Writes the archive.
+
+use std::io::Write;
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
+
+use super::super::{ExportRecipient, PrivacyError};
+use super::manifest::{self, Entry};
+use super::store::{self, Form, Of, PARTS, Part};
+use super::activity;
+use crate::accounts;
+use crate::audit::Digest;
+use crate::base::{AccountId, Timestamp, WorkspaceId};
+use crate::db::{self, Error, View};
+
+/// A sealed archive, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of the sealed bytes.
+    pub sha256: Digest,
+}
+
+/// Writes everything about `account` into `sink`, sealed to `recipient`. `progress` hears before each part how much is done,
+/// in percent, and what comes next. All of it is of the view's one moment.
+///
+/// # Errors
+/// [`PrivacyError::NotFound`] when the account is gone; [`PrivacyError::Db`] for rows and for the file; what `progress` said.
+pub fn write(
+    view: &View<'_>,
+    account: AccountId,
+    recipient: &ExportRecipient,
+    sink: impl Write,
+    mut progress: impl FnMut(u8, &str) -> Result<(), Error>,
+) -> Result<Sealed, PrivacyError> {
+    let person = accounts::find(view, account)?.ok_or(PrivacyError::NotFound)?;
+    let site = db::find_stamp(view)?.ok_or_else(|| Error::Damaged("the site stamp".into()))?;
+    let public_url = &view.site().config.public_url;
+    let created = view.now().rfc3339();
+    let files = files_of(&store::list_workspaces(view, account)?);
+    let steps = files.len() + ACTIVITY.len();
+
+    let sealing = recipient.seal(Counted::new(sink)).map_err(broken)?;
+    let mut archive = Archive::new(sealing, view.now());
+    for (place, file) in files.iter().enumerate() {
+        progress(percent(place, steps), &file.path)?;
+        archive.add_rows(view, file, account)?;
+    }
+    for (place, (path, form)) in ACTIVITY.iter().enumerate() {
+        progress(percent(files.len() + place, steps), path)?;
+        archive.add_activity(view, path, *form, account)?;
+    }
+    progress(percent(steps, steps), "Packing")?;
+
+    let index = manifest::index(&person, public_url, &created, &archive.entries).map_err(broken)?;
+    archive.add_text("index.html", "This page", "index", "text/html", &index)?;
+    let signed = manifest::signed(&view.site().keyring, &site, public_url, &person, &created, &archive.entries);
+    archive.add_text("manifest.json", "The list", "manifest", "application/json", &format!("{signed:#}\n"))?;
+
+    let sealing = archive.zip.finish().map_err(broken)?.into_inner();
+    Ok(sealing.finish().map_err(broken)?.finish())
+}
+
+/// The part of the work that is done, leaving the last percent to the caller, who makes it durable.
+fn percent(done: usize, steps: usize) -> u8 {
+    u8::try_from(done * 99 / steps).unwrap_or(99)
+}
+
+const ACTIVITY: [(&str, Form); 2] = [("activity/activity.jsonl", Form::Array), ("activity/activity.csv", Form::Csv)];
+
+/// A file of a part, for one subject.
+struct PartFile {
+    part: &'static Part,
+    form: Form,
+    path: String,
+    /// `None`: the person.
+    workspace: Option<WorkspaceId>,
+}
+
+fn files_of(workspaces: &[(WorkspaceId, bool)]) -> Vec<PartFile> {
+    let mut files = Vec::new();
+    for part in PARTS {
+        let subjects: Vec<Option<WorkspaceId>> = match part.of {
+            Of::Account => vec![None],
+            Of::EachWorkspace => workspaces.iter().map(|(id, _)| Some(*id)).collect(),
+            Of::OwnWorkspace => workspaces.iter().filter(|(_, is_own)| *is_own).map(|(id, _)| Some(*id)).collect(),
+        };
+        for workspace in subjects {
+            let id = workspace.map(|id| id.to_string()).unwrap_or_default();
+            for form in part.forms {
+                let ending = if *form == Form::Csv { "csv" } else { "json" };
+                let path = format!("{}.{ending}", part.path.replace("{workspace}", &id));
+                files.push(PartFile { part, form: *form, path, workspace });
+            }
+        }
+    }
+    files
+}
+
+/// What can go wrong with the file beneath is one thing to the caller.
+fn broken(error: impl std::fmt::Display) -> Error {
+    Error::File { path: "the archive".into(), source: std::io::Error::other(error.to_string()) }
+}
+
+type Zip<W> = ZipWriter<StreamWriter<age::stream::StreamWriter<W>>>;
+
+struct Archive<W: Write> {
+    zip: Zip<W>,
+    options: SimpleFileOptions,
+    entries: Vec<Entry>,
+}
+
+impl<W: Write> Archive<W> {
+    fn new(sealing: age::stream::StreamWriter<W>, now: Timestamp) -> Self {
+        let options = SimpleFileOptions::default().unix_permissions(0o600).last_modified_time(zip_time(now));
+        Self { zip: ZipWriter::new_stream(sealing), options, entries: Vec::new() }
+    }
+
+    /// Adds one file: `fill` writes it and answers its rows.
+    fn add(
+        &mut self,
+        (path, title, kind, media): (&str, &'static str, &'static str, &'static str),
+        fill: impl FnOnce(&mut dyn Write) -> Result<u64, PrivacyError>,
+    ) -> Result<(), PrivacyError> {
+        self.zip.start_file(path, self.options).map_err(broken)?;
+        let mut counted = Counted::new(&mut self.zip);
+        let rows = fill(&mut counted)?;
+        let written = counted.finish();
+        let (bytes, sha256) = (written.bytes, written.sha256);
+        self.entries.push(Entry { path: path.to_owned(), title, kind, media, rows, bytes, sha256 });
+        Ok(())
+    }
+
+    fn add_text(
+        &mut self,
+        path: &str,
+        title: &'static str,
+        kind: &'static str,
+        media: &'static str,
+        text: &str,
+    ) -> Result<(), PrivacyError> {
+        self.add((path, title, kind, media), |sink| {
+            sink.write_all(text.as_bytes()).map_err(broken)?;
+            Ok(1)
+        })
+    }
+
+    fn add_rows(&mut self, view: &View<'_>, file: &PartFile, account: AccountId) -> Result<(), PrivacyError> {
+        let part = file.part;
+        let subject = file.workspace.map_or_else(|| account.to_string(), |id| id.to_string());
+        let kind = part.path.rsplit('/').next().unwrap_or(part.path);
+        self.add((&file.path, part.title, kind, media_of(file.form)), |sink| match file.form {
+            Form::Object => object(view, part, &subject, sink),
+            Form::Array => array(view, part, &subject, sink),
+            Form::Csv => table(view, part, &subject, sink),
+        })
+    }
+
+    fn add_activity(
+        &mut self,
+        view: &View<'_>,
+        path: &str,
+        form: Form,
+        account: AccountId,
+    ) -> Result<(), PrivacyError> {
+        let media = if form == Form::Csv { media_of(form) } else { "application/jsonl" };
+        let mut rows = 0;
+        self.add((path, "What you did, and what was recorded about you", "activity", media), |sink| {
+            if form == Form::Csv {
+                let mut table = csv::Writer::from_writer(sink);
+                table.write_record(activity::COLUMNS).map_err(broken)?;
+                activity::walk(view, account, |event| {
+                    rows += 1;
+                    table.write_record(activity::cells(event)).map_err(broken)
+                })?;
+                table.flush().map_err(broken)?;
+            } else {
+                activity::walk(view, account, |event| {
+                    rows += 1;
+                    writeln!(sink, "{}", activity::json(event)).map_err(broken)
+                })?;
+            }
+            Ok(rows)
+        })
+    }
+}
+
+fn media_of(form: Form) -> &'static str {
+    match form {
+        Form::Object | Form::Array => "application/json",
+        Form::Csv => "text/csv",
+    }
+}
+
+fn object(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
+    let mut rows = 0;
+    store::walk_part(view, part, subject, |row| {
+        rows += 1;
+        writeln!(sink, "{:#}", Value::Object(row)).map_err(broken)
+    })?;
+    Ok(rows)
+}
+
+fn array(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
+    let mut rows = 0;
+    sink.write_all(b"[").map_err(broken)?;
+    store::walk_part(view, part, subject, |row| {
+        let between = if rows == 0 { "\n" } else { ",\n" };
+        rows += 1;
+        write!(sink, "{between}{}", Value::Object(row)).map_err(broken)
+    })?;
+    sink.write_all(if rows == 0 { b"]\n" } else { b"\n]\n" }).map_err(broken)?;
+    Ok(rows)
+}
+
+fn table(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
+    let mut rows = 0;
+    let mut table = csv::Writer::from_writer(sink);
+    table.write_record(part.columns.iter().map(|(name, _)| name)).map_err(broken)?;
+    store::walk_part(view, part, subject, |row| {
+        rows += 1;
+        table.write_record(part.columns.iter().map(|(name, cell)| cell.csv(&row[*name]))).map_err(broken)
+    })?;
+    table.flush().map_err(broken)?;
+    Ok(rows)
+}
+
+/// The zip format counts from 1980 and in UTC where nobody says otherwise; a moment outside it is its first one.
+fn zip_time(now: Timestamp) -> zip::DateTime {
+    let text = now.rfc3339();
+    let part = |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<u16>().ok()).unwrap_or(0);
+    let small = |range| u8::try_from(part(range)).unwrap_or(0);
+    zip::DateTime::from_date_and_time(part(0..4), small(5..7), small(8..10), small(11..13), small(14..16), small(17..19))
+        .unwrap_or_default()
+}
+
+/// Passes bytes on, and counts and hashes them.
+struct Counted<W> {
+    sink: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W> Counted<W> {
+    fn new(sink: W) -> Self {
+        Self { sink, hash: Sha256::new(), bytes: 0 }
+    }
+
+    fn finish(self) -> Sealed {
+        Sealed { bytes: self.bytes, sha256: self.hash.finalize().into() }
+    }
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.sink.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.sink.flush()
+    }
+}

@@ -1,0 +1,1 @@
+pub const TABLES: u8 = 0;

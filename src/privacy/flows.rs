@@ -1,0 +1,168 @@
+//! What must do something slow beside its transaction: check a password, write and remove files.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::model::{Receipt, Work};
+use super::{ExportRecipient, PrivacyError, archive, ops, tombstones};
+use crate::accounts;
+use crate::app::App;
+use crate::audit::{self, Event};
+use crate::base::{AccountId, Actor, Secret};
+use crate::db::{Error, Tx};
+use crate::sessions;
+
+/// What a person types to delete their account.
+const CONFIRMATION: &str = "DELETE";
+
+/// Deletes the account after the person typed `DELETE` and their password. When it answers, nothing of the person is left
+/// but opaque ids, and the erasure journal says so on the disk.
+///
+/// # Errors
+/// [`PrivacyError::NotConfirmed`], [`PrivacyError::WrongPassword`], [`PrivacyError::Throttled`] after several of these,
+/// [`PrivacyError::NotFound`] for somebody else's account or one that is gone. Nothing is deleted then.
+pub async fn delete_account(
+    app: &Arc<App>,
+    actor: Actor,
+    account: AccountId,
+    confirmation: &str,
+    password: Secret<String>,
+) -> Result<Receipt, PrivacyError> {
+    if confirmation != CONFIRMATION {
+        return Err(PrivacyError::NotConfirmed);
+    }
+    if !actor.may_govern(account) {
+        return Err(PrivacyError::NotFound);
+    }
+    let bucket = format!("erasure:{account}");
+    let asked = bucket.clone();
+    let (throttled, hash) = app
+        .read(move |view| Ok::<_, Error>((sessions::throttled(view, &asked)?, accounts::password_hash(view, account)?)))
+        .await?;
+    if let Some(pause) = throttled {
+        return Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds });
+    }
+    if !app.passwords().verify(&password, hash).await? {
+        app.write(move |tx| note_wrong_password(tx, &actor, account, &bucket)).await?;
+        return Err(PrivacyError::WrongPassword);
+    }
+    let receipt = app.write(move |tx| ops::erase(tx, &actor, account)).await?;
+    let (cleaner, erased) = (app.clone(), receipt.clone());
+    // A panic in there has been logged, and what it left undone is done at the next start.
+    let _ = tokio::task::spawn_blocking(move || clean_up_after(&cleaner, &[erased])).await;
+    Ok(receipt)
+}
+
+fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, bucket: &str) -> Result<(), Error> {
+    sessions::note_failure(tx, bucket)?;
+    let event = Event::of("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
+    audit::record(tx, actor, event)
+}
+
+/// Deletes the account because an operator says so. Blocks this thread: for the command line.
+///
+/// # Errors
+/// [`PrivacyError::NotFound`] when it is gone.
+pub fn erase_by_operator(app: &App, actor: Actor, account: AccountId) -> Result<Receipt, PrivacyError> {
+    let receipt = app.store().write_and_wait(move |tx| ops::erase(tx, &actor, account))?;
+    clean_up_after(app, std::slice::from_ref(&receipt));
+    Ok(receipt)
+}
+
+/// What follows an erasure once it is committed: the person's export files go, the journal gets its line, and the deleted
+/// rows leave the write-ahead log. The erasure has happened whatever fails here; each step is done again later: files by the
+/// nightly sweep, the journal at the next start, the log by the next checkpoint.
+pub(super) fn clean_up_after(app: &App, receipts: &[Receipt]) {
+    let folder = app.store().layout().exports();
+    for artifact in receipts.iter().flat_map(|receipt| &receipt.exports) {
+        archive::remove(&folder, *artifact);
+    }
+    if let Err(error) = tombstones::catch_up(app) {
+        tracing::error!(%error, "The erasure journal could not be written; it is tried again at the next erasure and start.");
+    }
+    match app.store().checkpoint() {
+        Ok(true) => {}
+        Ok(false) => tracing::debug!("A reader kept the write-ahead log; the next checkpoint empties it."),
+        Err(error) => tracing::warn!(%error, "The write-ahead log could not be emptied after an erasure."),
+    }
+}
+
+/// Writes an export of the account to the new file `output`, sealed to `recipient`. The same archive as the page's, for
+/// the command line; blocks this thread.
+///
+/// # Errors
+/// [`PrivacyError::NotFound`], [`PrivacyError::FileExists`]; [`PrivacyError::Db`] when the file cannot be written, which
+/// is then not left half.
+pub fn export_to_file(
+    app: &App,
+    actor: Actor,
+    account: AccountId,
+    recipient: &ExportRecipient,
+    output: &Path,
+) -> Result<archive::Sealed, PrivacyError> {
+    if !actor.may_govern(account) {
+        return Err(PrivacyError::NotFound);
+    }
+    let file = File::options().write(true).create_new(true).mode(0o600).open(output).map_err(|error| {
+        match error.kind() {
+            std::io::ErrorKind::AlreadyExists => PrivacyError::FileExists(output.display().to_string()),
+            _ => Error::file(output, error).into(),
+        }
+    })?;
+    let outcome = seal_into(app, account, recipient, &file, output, |_, _| Ok(()));
+    let sealed = match outcome {
+        Ok(sealed) => sealed,
+        Err(error) => {
+            // The error to tell is the first one.
+            let _ = std::fs::remove_file(output);
+            return Err(error);
+        }
+    };
+    let evidence = json!({"bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256), "delivered": "file"});
+    app.store().write_and_wait(move |tx| {
+        let event = Event::of("privacy.export_ready").target(account).subject(account).data(evidence);
+        audit::record(tx, &actor, event)
+    })?;
+    Ok(sealed)
+}
+
+/// Writes the file of a request, complete under its name when this returns. Blocks this thread.
+pub(super) fn write_artifact(
+    app: &App,
+    work: &Work,
+    mut progress: impl FnMut(u8, &str) -> Result<(), Error>,
+) -> Result<archive::Sealed, PrivacyError> {
+    let folder = app.store().layout().exports();
+    let recipient = app.store().read_and_wait(|view| ops::open_recipient(view, work))?;
+    if let Err(error) = std::fs::create_dir(&folder) {
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            return Err(Error::file(&folder, error).into());
+        }
+    }
+    let unfinished = archive::unfinished_path(&folder, work.artifact);
+    let told = |error| Error::file(&unfinished, error);
+    // What a killed job left under this name is written over.
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(told)?;
+    let sealed = seal_into(app, work.account, &recipient, &file, &unfinished, &mut progress)?;
+    std::fs::rename(&unfinished, archive::sealed_path(&folder, work.artifact)).map_err(told)?;
+    File::open(&folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::file(&folder, error))?;
+    Ok(sealed)
+}
+
+fn seal_into(
+    app: &App,
+    account: AccountId,
+    recipient: &ExportRecipient,
+    mut file: &File,
+    path: &Path,
+    progress: impl FnMut(u8, &str) -> Result<(), Error>,
+) -> Result<archive::Sealed, PrivacyError> {
+    let sealed = app.store().read_and_wait(|view| archive::write(view, account, recipient, file, progress))?;
+    file.flush().and_then(|()| file.sync_all()).map_err(|error| Error::file(path, error))?;
+    Ok(sealed)
+}

@@ -1,0 +1,101 @@
+//! Delete a person.
+
+use serde_json::json;
+
+use super::super::model::Receipt;
+use super::super::tombstones::Tombstone;
+use super::super::{PrivacyError, mails, store};
+use crate::audit::{self, Digest, Event, GENESIS};
+use crate::base::{AccountId, Actor, RequestId};
+use crate::db::{self, Tx, View};
+use crate::{accounts, api_keys, billing, jobs, mail, sessions, workspaces};
+
+/// Deletes everything about the person, as the data map says, in this one transaction. Sessions and keys are dead with it.
+/// Files and the erasure journal follow after the commit: see `flows`, which everybody calls who is not a transaction.
+///
+/// A second call finds nobody. Credit that was given and not spent stays in the book under the workspace's opaque id, for
+/// the book never changes.
+///
+/// # Errors
+/// [`PrivacyError::NotFound`] when there is no such account, or the actor is neither the person nor the operator.
+pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Receipt, PrivacyError> {
+    let person = accounts::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(PrivacyError::NotFound)?;
+    let erased_at = tx.now();
+    let receipt = RequestId::new(erased_at, tx.rng());
+    let exports = store::list_artifact_ids(tx, account)?;
+    let primary = accounts::emails(tx, account)?.into_iter().find(|email| email.is_primary);
+
+    // Recorded first: the private parts of this event go with all others of the person.
+    let event = Event::of("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
+    audit::record(tx, actor, event)?;
+    sessions::forget(tx, account)?;
+    api_keys::forget(tx, account)?;
+    store::delete_exports(tx, account)?;
+    mail::forget(tx, account)?;
+    jobs::forget(tx, account)?;
+    if let Some(workspace) = workspaces::personal(tx, account)? {
+        billing::forget(tx, workspace.id)?;
+        workspaces::erase(tx, workspace.id)?;
+    }
+    accounts::erase(tx, account)?;
+    audit::forget(tx, account)?;
+    bury(tx, account, receipt)?;
+
+    // A stranger's address that nobody proved gets no mail about somebody who left.
+    if let Some(email) = primary.filter(|email| email.verified_at.is_some()) {
+        let letter = mails::account_deleted(&person.display_name, &receipt.to_string(), &tx.site().config.public_url);
+        mail::enqueue_farewell(tx, email.address, &letter)?;
+    }
+    Ok(Receipt { id: receipt, account, erased_at, exports })
+}
+
+fn bury(tx: &mut Tx<'_>, account: AccountId, receipt: RequestId) -> Result<(), db::Error> {
+    let (seq, previous) = store::find_last_tombstone(tx)?.map_or((0, GENESIS), |last| (last.seq, last.hash));
+    let mut tombstone = Tombstone {
+        seq: seq + 1,
+        subject: account.to_string(),
+        kind: "erasure".into(),
+        erased_at: tx.now(),
+        receipt: receipt.to_string(),
+        previous,
+        hash: Digest::default(),
+    };
+    tombstone.hash = tombstone.expected_hash();
+    store::insert_tombstone(tx, &tombstone)
+}
+
+/// Erases accounts whose address nobody verified in time, a hundred at most.
+pub(in crate::privacy) fn erase_pending(tx: &mut Tx<'_>) -> Result<Vec<Receipt>, PrivacyError> {
+    let due = accounts::purge_pending(tx)?;
+    due.into_iter().map(|account| erase(tx, &Actor::House, account)).collect()
+}
+
+/// The number of the last tombstone; zero: nobody was erased.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn last_tombstone(view: &View<'_>) -> Result<i64, db::Error> {
+    Ok(store::find_last_tombstone(view)?.map_or(0, |last| last.seq))
+}
+
+/// Checks the chain of tombstones in the database. `Ok(last)`, or `Err(seq)` of the first that does not continue the one
+/// before it.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn verify_tombstones(view: &View<'_>) -> Result<Result<i64, i64>, db::Error> {
+    const BATCH_MAX: u32 = 1000;
+    let (mut seq, mut hash) = (0, GENESIS);
+    loop {
+        let batch = store::list_tombstones(view, seq + 1, BATCH_MAX)?;
+        if batch.is_empty() {
+            return Ok(Ok(seq));
+        }
+        for tombstone in batch {
+            if !tombstone.follows(seq, &hash) {
+                return Ok(Err(seq + 1));
+            }
+            (seq, hash) = (tombstone.seq, tombstone.hash);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! All SQL about requests, artifacts, links and tombstones.
+
+use rusqlite::{Row, named_params};
+
+use super::model::{Artifact, Export, ExportState, Work};
+use super::tombstones::Tombstone;
+use crate::base::{AccountId, ArtifactId, RequestId, Timestamp};
+use crate::db::{Error, Tx, View};
+
+const INSERT_REQUEST: &str = "
+    insert into data_request (id, account_id, artifact_id, kind, state, recipient_kind, sealed_recipient, requested_at)
+    values (:id, :account_id, :artifact_id, 'export', 'requested', :recipient_kind, :sealed_recipient, :requested_at)";
+const LIST_REQUESTED: &str = "
+    select state, requested_at from data_request
+    where account_id = :account_id and (requested_at > :after or state in ('requested', 'running'))
+    order by requested_at";
+const FIND_WORK: &str = "
+    select id, account_id, artifact_id, recipient_kind, sealed_recipient, requested_at
+    from data_request
+    where id = :id and state in ('requested', 'running') and sealed_recipient is not null";
+const UPDATE_PROGRESS: &str = "
+    update data_request set state = 'running', progress_percent = :progress_percent, step = :step
+    where id = :id and state in ('requested', 'running')";
+const UPDATE_READY: &str = "
+    update data_request
+    set state = 'ready', progress_percent = 100, step = '', sealed_recipient = null, finished_at = :now
+    where id = :id and state in ('requested', 'running')";
+const UPDATE_FAILED: &str = "
+    update data_request
+    set state = 'failed', step = '', sealed_recipient = null, finished_at = :now, problem = :problem
+    where id = :id and state in ('requested', 'running')";
+const UPDATE_EXPIRED: &str = "update data_request set state = 'expired' where artifact_id = :artifact_id";
+const LIST_STALE: &str = "
+    select id from data_request where state in ('requested', 'running') and requested_at < :before limit :limit";
+const LIST_EXPORTS: &str = "
+    select r.id, r.state, r.progress_percent, r.step, r.requested_at, r.finished_at, r.problem,
+           a.id, a.file_name, a.bytes, a.sha256, a.ready_at, a.delete_after
+    from data_request r left join export_artifact a on a.request_id = r.id
+    where r.account_id = :account_id
+    order by r.requested_at desc, r.id desc
+    limit :limit";
+const LIST_KEPT_FILES: &str = "select artifact_id from data_request where state in ('requested', 'running', 'ready')";
+const LIST_ARTIFACT_IDS: &str = "select artifact_id from data_request where account_id = :account_id";
+const DELETE_OLD_REQUESTS: &str = "
+    delete from data_request
+    where state in ('failed', 'expired') and requested_at < :before";
+const DELETE_REQUESTS: &str = "delete from data_request where account_id = :account_id";
+
+const INSERT_ARTIFACT: &str = "
+    insert into export_artifact (id, request_id, account_id, file_name, bytes, sha256, ready_at, delete_after)
+    values (:id, :request_id, :account_id, :file_name, :bytes, :sha256, :ready_at, :delete_after)";
+const FIND_ARTIFACT: &str = "
+    select id, file_name, bytes, sha256, ready_at, delete_after from export_artifact
+    where id = :id and account_id = :account_id and delete_after > :now";
+const LIST_OLD_ARTIFACTS: &str = "
+    select id, account_id from export_artifact where delete_after <= :now limit :limit";
+const DELETE_ARTIFACT: &str = "delete from export_artifact where id = :id";
+const DELETE_ARTIFACTS: &str = "delete from export_artifact where account_id = :account_id";
+
+const INSERT_LINK: &str = "
+    insert into export_link (digest, artifact_id, account_id, expires_at)
+    values (:digest, :artifact_id, :account_id, :expires_at)";
+const FIND_BY_LINK: &str = "
+    select a.id, a.file_name, a.bytes, a.sha256, a.ready_at, a.delete_after
+    from export_link l join export_artifact a on a.id = l.artifact_id
+    where l.digest = :digest and l.account_id = :account_id and l.expires_at > :now and a.delete_after > :now";
+const DELETE_OLD_LINKS: &str = "delete from export_link where expires_at <= :now";
+const DELETE_LINKS_OF_ARTIFACT: &str = "delete from export_link where artifact_id = :artifact_id";
+const DELETE_LINKS: &str = "
+    delete from export_link where artifact_id in (select id from export_artifact where account_id = :account_id)";
+
+const FIND_LAST_TOMBSTONE: &str = "
+    select seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash from tombstone order by seq desc limit 1";
+const LIST_TOMBSTONES: &str = "
+    select seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash from tombstone
+    where seq >= :from
+    order by seq
+    limit :limit";
+const INSERT_TOMBSTONE: &str = "
+    insert into tombstone (seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash)
+    values (:seq, :subject_id, :kind, :erased_at, :receipt_id, :prev_hash, :hash)";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[
+    INSERT_REQUEST,
+    LIST_REQUESTED,
+    FIND_WORK,
+    UPDATE_PROGRESS,
+    UPDATE_READY,
+    UPDATE_FAILED,
+    UPDATE_EXPIRED,
+    LIST_STALE,
+    LIST_EXPORTS,
+    LIST_KEPT_FILES,
+    LIST_ARTIFACT_IDS,
+    DELETE_OLD_REQUESTS,
+    DELETE_REQUESTS,
+    INSERT_ARTIFACT,
+    FIND_ARTIFACT,
+    LIST_OLD_ARTIFACTS,
+    DELETE_ARTIFACT,
+    DELETE_ARTIFACTS,
+    INSERT_LINK,
+    FIND_BY_LINK,
+    DELETE_OLD_LINKS,
+    DELETE_LINKS_OF_ARTIFACT,
+    DELETE_LINKS,
+    FIND_LAST_TOMBSTONE,
+    LIST_TOMBSTONES,
+    INSERT_TOMBSTONE,
+];
+
+pub(super) fn insert_request(tx: &mut Tx<'_>, work: &Work) -> Result<(), Error> {
+    tx.execute(
+        INSERT_REQUEST,
+        named_params! {
+            ":id": work.request,
+            ":account_id": work.account,
+            ":artifact_id": work.artifact,
+            ":recipient_kind": work.recipient_kind,
+            ":sealed_recipient": work.recipient,
+            ":requested_at": work.requested_at,
+        },
+    )?;
+    Ok(())
+}
+
+/// Requests since `after`, and those under way, oldest first.
+pub(super) fn list_requested(
+    view: &View<'_>,
+    account: AccountId,
+    after: Timestamp,
+) -> Result<Vec<(ExportState, Timestamp)>, Error> {
+    view.list(LIST_REQUESTED, named_params! {":account_id": account, ":after": after}, |row| {
+        Ok((read_state(row, 0)?, row.get(1)?))
+    })
+}
+
+fn read_state(row: &Row<'_>, column: usize) -> rusqlite::Result<ExportState> {
+    let state: String = row.get(column)?;
+    ExportState::parse(&state).ok_or(rusqlite::Error::InvalidQuery)
+}
+
+pub(super) fn find_work(view: &View<'_>, request: RequestId) -> Result<Option<Work>, Error> {
+    view.find(FIND_WORK, named_params! {":id": request}, |row| {
+        Ok(Work {
+            request: row.get(0)?,
+            account: row.get(1)?,
+            artifact: row.get(2)?,
+            recipient_kind: row.get(3)?,
+            recipient: row.get(4)?,
+            requested_at: row.get(5)?,
+        })
+    })
+}
+
+pub(super) fn update_progress(tx: &mut Tx<'_>, request: RequestId, percent: u8, step: &str) -> Result<(), Error> {
+    tx.execute(UPDATE_PROGRESS, named_params! {":id": request, ":progress_percent": percent, ":step": step})?;
+    Ok(())
+}
+
+/// `false`: the request is no longer under way.
+pub(super) fn update_ready(tx: &mut Tx<'_>, request: RequestId) -> Result<bool, Error> {
+    let now = tx.now();
+    Ok(tx.execute(UPDATE_READY, named_params! {":id": request, ":now": now})? == 1)
+}
+
+pub(super) fn update_failed(tx: &mut Tx<'_>, request: RequestId, problem: &str) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(UPDATE_FAILED, named_params! {":id": request, ":now": now, ":problem": problem})?;
+    Ok(())
+}
+
+pub(super) fn update_expired(tx: &mut Tx<'_>, artifact: ArtifactId) -> Result<(), Error> {
+    tx.execute(UPDATE_EXPIRED, named_params! {":artifact_id": artifact})?;
+    Ok(())
+}
+
+pub(super) fn list_stale(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<RequestId>, Error> {
+    view.list(LIST_STALE, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
+}
+
+pub(super) fn list_exports(view: &View<'_>, account: AccountId, limit: u32) -> Result<Vec<Export>, Error> {
+    view.list(LIST_EXPORTS, named_params! {":account_id": account, ":limit": limit}, |row| {
+        let has_artifact = row.get::<_, Option<ArtifactId>>(7)?.is_some();
+        Ok(Export {
+            id: row.get(0)?,
+            state: read_state(row, 1)?,
+            progress_percent: row.get(2)?,
+            step: row.get(3)?,
+            requested_at: row.get(4)?,
+            finished_at: row.get(5)?,
+            problem: row.get(6)?,
+            artifact: if has_artifact { Some(read_artifact(row, 7)?) } else { None },
+        })
+    })
+}
+
+fn read_artifact(row: &Row<'_>, first: usize) -> rusqlite::Result<Artifact> {
+    Ok(Artifact {
+        id: row.get(first)?,
+        file_name: row.get(first + 1)?,
+        bytes: row.get::<_, i64>(first + 2)?.unsigned_abs(),
+        sha256: row.get(first + 3)?,
+        ready_at: row.get(first + 4)?,
+        delete_after: row.get(first + 5)?,
+    })
+}
+
+/// Exports whose files are wanted, or being written.
+pub(super) fn list_kept_files(view: &View<'_>) -> Result<Vec<ArtifactId>, Error> {
+    view.list(LIST_KEPT_FILES, [], |row| row.get(0))
+}
+
+pub(super) fn list_artifact_ids(view: &View<'_>, account: AccountId) -> Result<Vec<ArtifactId>, Error> {
+    view.list(LIST_ARTIFACT_IDS, named_params! {":account_id": account}, |row| row.get(0))
+}
+
+pub(super) fn delete_old_requests(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
+    tx.execute(DELETE_OLD_REQUESTS, named_params! {":before": before})
+}
+
+/// Links, artifacts and requests of a person, in the order the tables ask for.
+pub(super) fn delete_exports(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    for statement in [DELETE_LINKS, DELETE_ARTIFACTS, DELETE_REQUESTS] {
+        tx.execute(statement, named_params! {":account_id": account})?;
+    }
+    Ok(())
+}
+
+pub(super) fn insert_artifact(tx: &mut Tx<'_>, work: &Work, artifact: &Artifact) -> Result<(), Error> {
+    tx.execute(
+        INSERT_ARTIFACT,
+        named_params! {
+            ":id": artifact.id,
+            ":request_id": work.request,
+            ":account_id": work.account,
+            ":file_name": artifact.file_name,
+            ":bytes": i64::try_from(artifact.bytes).unwrap_or(i64::MAX),
+            ":sha256": artifact.sha256,
+            ":ready_at": artifact.ready_at,
+            ":delete_after": artifact.delete_after,
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn find_artifact(
+    view: &View<'_>,
+    account: AccountId,
+    artifact: ArtifactId,
+) -> Result<Option<Artifact>, Error> {
+    let now = view.now();
+    view.find(FIND_ARTIFACT, named_params! {":id": artifact, ":account_id": account, ":now": now}, |row| {
+        read_artifact(row, 0)
+    })
+}
+
+pub(super) fn list_old_artifacts(view: &View<'_>, limit: u32) -> Result<Vec<(ArtifactId, AccountId)>, Error> {
+    let now = view.now();
+    view.list(LIST_OLD_ARTIFACTS, named_params! {":now": now, ":limit": limit}, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// An artifact and the links to it.
+pub(super) fn delete_artifact(tx: &mut Tx<'_>, artifact: ArtifactId) -> Result<(), Error> {
+    tx.execute(DELETE_LINKS_OF_ARTIFACT, named_params! {":artifact_id": artifact})?;
+    tx.execute(DELETE_ARTIFACT, named_params! {":id": artifact})?;
+    Ok(())
+}
+
+pub(super) fn insert_link(
+    tx: &mut Tx<'_>,
+    digest: &[u8; 32],
+    account: AccountId,
+    artifact: ArtifactId,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        INSERT_LINK,
+        named_params! {":digest": digest, ":artifact_id": artifact, ":account_id": account, ":expires_at": expires_at},
+    )?;
+    Ok(())
+}
+
+pub(super) fn find_by_link(
+    view: &View<'_>,
+    digest: &[u8; 32],
+    account: AccountId,
+) -> Result<Option<Artifact>, Error> {
+    let now = view.now();
+    view.find(FIND_BY_LINK, named_params! {":digest": digest, ":account_id": account, ":now": now}, |row| {
+        read_artifact(row, 0)
+    })
+}
+
+pub(super) fn delete_old_links(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(DELETE_OLD_LINKS, named_params! {":now": now})
+}
+
+fn read_tombstone(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
+    Ok(Tombstone {
+        seq: row.get(0)?,
+        subject: row.get(1)?,
+        kind: row.get(2)?,
+        erased_at: row.get(3)?,
+        receipt: row.get(4)?,
+        previous: row.get(5)?,
+        hash: row.get(6)?,
+    })
+}
+
+pub(super) fn find_last_tombstone(view: &View<'_>) -> Result<Option<Tombstone>, Error> {
+    view.find(FIND_LAST_TOMBSTONE, [], read_tombstone)
+}
+
+/// Tombstones from `from` on, in order.
+pub(super) fn list_tombstones(view: &View<'_>, from: i64, limit: u32) -> Result<Vec<Tombstone>, Error> {
+    view.list(LIST_TOMBSTONES, named_params! {":from": from, ":limit": limit}, read_tombstone)
+}
+
+pub(super) fn insert_tombstone(tx: &mut Tx<'_>, tombstone: &Tombstone) -> Result<(), Error> {
+    tx.execute(
+        INSERT_TOMBSTONE,
+        named_params! {
+            ":seq": tombstone.seq,
+            ":subject_id": tombstone.subject,
+            ":kind": tombstone.kind,
+            ":erased_at": tombstone.erased_at,
+            ":receipt_id": tombstone.receipt,
+            ":prev_hash": tombstone.previous,
+            ":hash": tombstone.hash,
+        },
+    )?;
+    Ok(())
+}

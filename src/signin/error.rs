@@ -1,0 +1,67 @@
+//! What can be wrong at the door.
+
+use crate::accounts::AccountError;
+use crate::base::Problem;
+use crate::billing;
+use crate::crypto::{HashingBusy, PasswordFault};
+use crate::db;
+use crate::sessions::Throttled;
+
+/// A refusal or failure at the door.
+#[derive(Debug, thiserror::Error)]
+pub enum SigninError {
+    /// Name or password is wrong, or nobody has that name: which of these is not told.
+    #[error("name or password is wrong")]
+    BadCredentials,
+    /// Too many wrong tries.
+    #[error("too many tries")]
+    Throttled(Throttled),
+    /// Sign-up is closed, or not for this address.
+    #[error("sign-up is closed")]
+    Closed,
+    /// The password may not be used.
+    #[error("the password may not be used: {0:?}")]
+    Password(PasswordFault),
+    /// Too many passwords are being hashed.
+    #[error(transparent)]
+    Busy(#[from] HashingBusy),
+    /// About the account.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// About its wallet.
+    #[error(transparent)]
+    Billing(#[from] billing::BillingError),
+    /// The store.
+    #[error(transparent)]
+    Db(#[from] db::Error),
+}
+
+impl From<SigninError> for Problem {
+    fn from(error: SigninError) -> Self {
+        match error {
+            SigninError::BadCredentials => Problem::new(
+                401,
+                "bad_credentials",
+                "Name or password is wrong. Check both, or reset your password.",
+            ),
+            SigninError::Throttled(throttled) => Problem {
+                retry_after_seconds: Some(throttled.wait_seconds),
+                ..Problem::new(
+                    429,
+                    "too_many_tries",
+                    format!("Too many wrong tries. Wait {} seconds, then try again.", throttled.wait_seconds),
+                )
+            },
+            SigninError::Closed => Problem::new(
+                403,
+                "signup_closed",
+                "Sign-up is not open for this address. Ask your operator for an account.",
+            ),
+            SigninError::Password(fault) => fault.into(),
+            SigninError::Busy(busy) => busy.into(),
+            SigninError::Account(error) => error.into(),
+            SigninError::Billing(error) => error.into(),
+            SigninError::Db(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Coming in, with the slow step (hashing) between a look and one transaction.
+
+use std::sync::Arc;
+
+use super::error::SigninError;
+use super::model::{SignIn, SignUp, SignedUp, Started};
+use super::ops;
+use crate::accounts::{self, AccountError, NewAccount, Username};
+use crate::app::App;
+use crate::base::{Actor, EmailAddress, Secret, Visitor};
+use crate::config::SignupMode;
+use crate::crypto::Password;
+use crate::sessions;
+
+/// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
+///
+/// # Errors
+/// [`SigninError::Closed`], [`SigninError::Password`], [`SigninError::Account`] for what was typed wrong;
+/// [`SigninError::Busy`] when too many passwords wait.
+pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<SignedUp, SigninError> {
+    let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
+    let username = Username::parse(&form.username).map_err(AccountError::Username)?;
+    let password = new_password(app, form.password, username.as_str(), &email)?;
+    let signup = &app.config().signup;
+    let open = match signup.mode {
+        SignupMode::Open => true,
+        SignupMode::Domains => signup.domains.contains(&email.domain()),
+        SignupMode::Closed => false,
+    };
+    if !open && form.claim.is_empty() {
+        return Err(SigninError::Closed);
+    }
+    // Hashed before anybody looks whether the address is known, so that both take the same time.
+    let phc = app.passwords().hash(&password).await?;
+    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
+    app.write(move |tx| ops::sign_up(tx, &Actor::Stranger(visitor), new, &form.claim)).await
+}
+
+/// Takes a sign-in. Unknown name, wrong password, no password and a suspended account get one answer after one hash.
+///
+/// # Errors
+/// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
+pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<Started, SigninError> {
+    let name = form.name.clone();
+    let (account, stored, throttled) = app
+        .read(move |view| {
+            let account = ops::find_for_sign_in(view, &name)?;
+            let throttled = sessions::throttled(view, &ops::throttle_name(account.as_ref(), &name))?;
+            let stored = account.as_ref().map(|found| accounts::password_hash(view, found.id)).transpose()?.flatten();
+            Ok::<_, SigninError>((account, stored, throttled))
+        })
+        .await?;
+    if let Some(throttled) = throttled {
+        return Err(SigninError::Throttled(throttled));
+    }
+    let bucket = ops::throttle_name(account.as_ref(), &form.name);
+    let actor = Actor::Stranger(visitor);
+    let right = app.passwords().verify(&form.password, stored).await?;
+    match (account, right) {
+        (Some(account), true) => {
+            app.write(move |tx| ops::admit(tx, &actor, account.id, &bucket, form.remember)).await
+        }
+        (account, _) => {
+            app.write(move |tx| ops::refuse(tx, &actor, account.map(|account| account.id), &bucket)).await?;
+            Err(SigninError::BadCredentials)
+        }
+    }
+}
+
+/// Sends a reset link where the address has an account. Never tells whether it has.
+///
+/// # Errors
+/// [`AccountError::EmailAddress`] for what is not an address at all.
+pub async fn request_reset(app: &Arc<App>, visitor: Visitor, email: &str) -> Result<(), SigninError> {
+    let address = EmailAddress::parse(email).map_err(|_| AccountError::EmailAddress)?;
+    app.write(move |tx| ops::request_reset(tx, &Actor::Stranger(visitor), &address)).await
+}
+
+/// Sets a new password with a reset link.
+///
+/// # Errors
+/// [`SigninError::Password`]; [`AccountError::LinkRefused`].
+pub async fn reset(
+    app: &Arc<App>,
+    visitor: Visitor,
+    token: String,
+    password: Secret<String>,
+) -> Result<(), SigninError> {
+    let min = app.config().passwords.min_length;
+    let password = Password::parse(password, min, &[]).map_err(SigninError::Password)?;
+    let phc = app.passwords().hash(&password).await?;
+    app.write(move |tx| ops::reset(tx, &Actor::Stranger(visitor), &token, &phc)).await
+}
+
+/// Checks a new password against the site's rule and the person's own words.
+///
+/// # Errors
+/// [`SigninError::Password`].
+pub fn new_password(
+    app: &App,
+    password: Secret<String>,
+    username: &str,
+    email: &EmailAddress,
+) -> Result<Password, SigninError> {
+    let host = app.config().public_url.rsplit('/').next().unwrap_or_default().to_owned();
+    let local = email.as_str().split('@').next().unwrap_or_default();
+    Password::parse(password, app.config().passwords.min_length, &[username, email.as_str(), local, &host])
+        .map_err(SigninError::Password)
+}

@@ -1,0 +1,43 @@
+//! What is written to people at the door.
+
+use crate::accounts::Account;
+use crate::mail::{Link, PlainLetter};
+
+/// Somebody tried to sign up with an address that has an account.
+pub(super) fn account_exists(site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "You have an account already".into(),
+        paragraphs: vec!["Somebody, perhaps you, tried to create an account with this address. It has one already, so nothing was made.".into()],
+        code: None,
+        link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
+        closing: "If you forgot your password, the sign-in page has a link to reset it. If it was not you, do nothing.".into(),
+        site: site.into(),
+    }
+}
+
+/// The address is proved and the account in use.
+pub(super) fn welcome(account: &Account, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Welcome to Domicile".into(),
+        paragraphs: vec![
+            format!("Hello {}, your account is ready.", account.display_name),
+            format!("Your username is {}, and your data is kept in the region {}.", account.username, account.region),
+        ],
+        code: None,
+        link: Some(Link { label: "Make your first API key", url: format!("{site}/settings/keys?create=1") }),
+        closing: "Keep this mail: it tells when your account began.".into(),
+        site: site.into(),
+    }
+}
+
+/// A link to set a password.
+pub(super) fn password_reset(account: &Account, link: String, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Set your password".into(),
+        paragraphs: vec![format!("Hello {}, with this link you set a new password. It is good for 30 minutes, once.", account.display_name)],
+        code: None,
+        link: Some(Link { label: "Set a new password", url: link }),
+        closing: "If you did not ask for it, do nothing: your password stays as it is.".into(),
+        site: site.into(),
+    }
+}

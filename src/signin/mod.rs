@@ -1,0 +1,16 @@
+//! **For:** coming in: sign-up, proof of the address, sign-in by password, a forgotten password.
+//! **Words:** sign-up, code, sign-in, reset link, claim (the first operator's one-time link).
+//! **Tables:** none of its own: it joins what accounts, workspaces, sessions and billing keep.
+//! **Never:** tells a stranger whether an address or a name is known, by words or by time; hashes inside a transaction.
+//! **Start reading:** [`flows`], top to bottom.
+
+mod error;
+pub mod flows;
+mod mails;
+mod model;
+mod ops;
+pub mod pages;
+
+pub use error::SigninError;
+pub use model::{NewPerson, SignIn, SignUp, SignedUp, Started};
+pub use ops::{claim_link, create_account, reset_link_by_mail, verify};

@@ -1,0 +1,194 @@
+//! The one transaction of each step; what is slow happens before, in `flows`.
+
+use super::error::SigninError;
+use super::mails;
+use super::model::{NewPerson, SignedUp, Started};
+use crate::accounts::{self, Account, AccountError, AccountState, CodeAnswer, LinkPurpose, NewAccount};
+use crate::audit::{self, Event, Outcome};
+use crate::base::{AccountId, Actor, EmailAddress, Secret};
+use crate::billing;
+use crate::db::{self, Tx, View};
+use crate::sessions::{self, NewSession};
+use crate::{mail, workspaces};
+
+/// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, that person is
+/// told by mail, nothing is made, and the answer is the same.
+///
+/// # Errors
+/// [`AccountError::UsernameTaken`]: usernames are public. [`AccountError::LinkRefused`] for a claim that is not good.
+pub(super) fn sign_up(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    mut new: NewAccount,
+    claim: &str,
+) -> Result<SignedUp, SigninError> {
+    if !claim.is_empty() {
+        accounts::use_link(tx, LinkPurpose::OperatorClaim, claim)?;
+        new.is_operator = true;
+    }
+    match accounts::create(tx, actor, &new) {
+        Ok(account) => {
+            workspaces::create_personal(tx, actor, &account)?;
+            accounts::send_code(tx, actor, account.id)?;
+            Ok(SignedUp { account: account.id })
+        }
+        Err(AccountError::EmailTaken) => {
+            let url = tx.site().config.public_url.clone();
+            let owner = accounts::find_by_email(tx, &new.email)?.map(|owner| owner.id);
+            mail::enqueue(tx, owner, new.email, &mails::account_exists(&url))?;
+            let now = tx.now();
+            Ok(SignedUp { account: AccountId::new(now, tx.rng()) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes an account at the command line: active with its wallet at once when its address is vouched for, else pending
+/// with a code on its way; without a password, a link to set one goes out too.
+///
+/// # Errors
+/// [`AccountError::UsernameTaken`], [`AccountError::EmailTaken`].
+pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Result<Account, SigninError> {
+    let has_password = person.password.is_some();
+    let new = NewAccount {
+        username: person.username,
+        email: person.email,
+        is_verified: person.is_verified,
+        password: person.password,
+        is_operator: false,
+    };
+    let account = accounts::create(tx, actor, &new)?;
+    let workspace = workspaces::create_personal(tx, actor, &account)?;
+    billing::signup_credit(tx, &workspace)?;
+    if !has_password {
+        reset_link_by_mail(tx, actor, account.id)?;
+    } else if !new.is_verified {
+        accounts::send_code(tx, actor, account.id)?;
+    }
+    Ok(account)
+}
+
+/// Tries the code; when it is right, the account is active, has its credit, and a session begins.
+///
+/// # Errors
+/// [`SigninError::Account`] with how many tries are left is the inner result, because the try must be committed.
+pub fn verify(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    code: &str,
+) -> Result<Result<Secret<String>, AccountError>, SigninError> {
+    match accounts::verify_email(tx, actor, account, code)? {
+        CodeAnswer::Refused(error) => Ok(Err(error)),
+        CodeAnswer::Verified(account) => {
+            open_wallet(tx, &account)?;
+            let visitor = actor.visitor().cloned().unwrap_or_default();
+            let (_, token) =
+                sessions::start(tx, actor, &NewSession { account: account.id, visitor, remember: false })?;
+            if let Some(address) = accounts::primary_email(tx, account.id)? {
+                let url = tx.site().config.public_url.clone();
+                mail::enqueue(tx, Some(account.id), address, &mails::welcome(&account, &url))?;
+            }
+            Ok(Ok(token))
+        }
+    }
+}
+
+/// The credit that every active account starts with; given once however often it is asked for.
+fn open_wallet(tx: &mut Tx<'_>, account: &Account) -> Result<(), SigninError> {
+    if let Some(workspace) = workspaces::personal(tx, account.id)? {
+        billing::signup_credit(tx, &workspace)?;
+    }
+    Ok(())
+}
+
+/// Where throttling counts: the account where there is one, else the typed name, so that known and unknown names are
+/// slowed alike.
+pub(super) fn throttle_name(account: Option<&Account>, typed: &str) -> String {
+    match account {
+        Some(account) => format!("account:{}", account.id),
+        None => format!("name:{}", typed.trim().to_lowercase()),
+    }
+}
+
+/// The account that may sign in by this name. Suspended ones may not.
+pub(super) fn find_for_sign_in(view: &View<'_>, name: &str) -> Result<Option<Account>, db::Error> {
+    Ok(accounts::find_by_name(view, name)?.filter(|account| account.state != AccountState::Suspended))
+}
+
+/// Notes a wrong password.
+pub(super) fn refuse(tx: &mut Tx<'_>, actor: &Actor, account: Option<AccountId>, bucket: &str) -> Result<(), db::Error> {
+    sessions::note_failure(tx, bucket)?;
+    let mut event = Event::of("auth.signin_failed").outcome(Outcome::Failure);
+    if let Some(account) = account {
+        event = event.target(account).subject(account);
+    }
+    audit::record(tx, actor, event)
+}
+
+/// Begins a session after a right password; an account that still has to prove its address gets a code instead.
+pub(super) fn admit(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    bucket: &str,
+    remember: bool,
+) -> Result<Started, SigninError> {
+    let person = accounts::find(tx, account)?.ok_or(SigninError::BadCredentials)?;
+    sessions::clear_failures(tx, bucket)?;
+    if person.state == AccountState::Pending {
+        match accounts::resend_code(tx, actor, account) {
+            Ok(()) | Err(AccountError::CodeTooSoon { .. }) => return Ok(Started::MustVerify(account)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let visitor = actor.visitor().cloned().unwrap_or_default();
+    let (_, token) = sessions::start(tx, actor, &NewSession { account, visitor, remember })?;
+    audit::record(tx, actor, Event::of("auth.signin_succeeded").target(account).subject(account))?;
+    let keep = remember.then_some(tx.site().config.session.remember_for);
+    Ok(Started::Session { token, keep })
+}
+
+/// Mails a link to set a password to the account behind the address, where there is one. The answer is the same.
+pub(super) fn request_reset(tx: &mut Tx<'_>, actor: &Actor, address: &EmailAddress) -> Result<(), SigninError> {
+    match accounts::find_by_email(tx, address)?.filter(|account| account.state != AccountState::Suspended) {
+        Some(account) => reset_link_by_mail(tx, actor, account.id),
+        None => Ok(()),
+    }
+}
+
+/// Mails a link to set a password; good for 30 minutes, once.
+///
+/// # Errors
+/// [`AccountError::NotFound`].
+pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
+    let person = accounts::find(tx, account)?.ok_or(AccountError::NotFound)?;
+    let address = accounts::primary_email(tx, account)?.ok_or(AccountError::NotFound)?;
+    let token = accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(account))?;
+    let site = tx.site().config.public_url.clone();
+    let link = format!("{site}/reset?token={}", token.expose());
+    mail::enqueue(tx, Some(account), address, &mails::password_reset(&person, link, &site))?;
+    Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested").target(account).subject(account))?)
+}
+
+/// Sets the new password and ends every session. Following the link proved the address too.
+pub(super) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc: &str) -> Result<(), SigninError> {
+    let account = accounts::use_link(tx, LinkPurpose::PasswordReset, token)?.ok_or(AccountError::LinkRefused)?;
+    let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
+    if person.state == AccountState::Pending {
+        let person = accounts::verify_by_operator(tx, actor, account)?;
+        open_wallet(tx, &person)?;
+    }
+    accounts::set_password(tx, actor, account, phc)?;
+    sessions::end_all(tx, actor, account, None)?;
+    Ok(audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?)
+}
+
+/// The first operator's one-time link: whoever follows it signs up as operator, whatever the sign-up mode.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn claim_link(tx: &mut Tx<'_>) -> Result<String, db::Error> {
+    let token = accounts::issue_link(tx, LinkPurpose::OperatorClaim, None)?;
+    Ok(format!("{}/signup?claim={}", tx.site().config.public_url, token.expose()))
+}
