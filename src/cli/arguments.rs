@@ -1,0 +1,248 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The account section of a platform, on your own machine.
+#[derive(Parser, Debug)]
+#[command(name = "domicile", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:\n  domicile demo\n  domicile init && domicile serve\n\nExit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74 I/O error while serving.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug, Clone)]
+pub(super) struct Common {
+    /// The configuration file.
+    #[arg(long, global = true, env = "DOMICILE_CONFIG", default_value = crate::config::DEFAULT_PATH, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print the result as JSON, for programs.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Try it: a throw-away appliance with sample people, keys and credit.
+    #[command(after_help = "Example:\n  domicile demo")]
+    Demo {
+        /// The port of the loopback interface.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
+    /// Make keyring and database of a new appliance, stamp its region, print the first operator's one-time link.
+    #[command(after_help = "Example:\n  domicile init --config /etc/domicile/domicile.toml")]
+    Init,
+    /// Check the configuration and say what it means. Exit 2: the server would not start.
+    #[command(after_help = "Example:\n  domicile check")]
+    Check,
+    /// Run the server.
+    #[command(after_help = "Example:\n  domicile serve")]
+    Serve,
+    /// People.
+    #[command(subcommand_required = true)]
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// API keys.
+    #[command(subcommand_required = true)]
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Connected services.
+    #[command(subcommand_required = true)]
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
+    },
+    /// Credit.
+    #[command(subcommand_required = true)]
+    Credit {
+        #[command(subcommand)]
+        command: CreditCommand,
+    },
+    /// The ledger.
+    #[command(subcommand_required = true)]
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+    /// The audit.
+    #[command(subcommand_required = true)]
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+    /// The published snapshot.
+    #[command(subcommand_required = true)]
+    Snapshot {
+        #[command(subcommand)]
+        command: SnapshotCommand,
+    },
+    /// The keyring.
+    #[command(subcommand_required = true)]
+    Keyring {
+        #[command(subcommand)]
+        command: KeyringCommand,
+    },
+    /// Check a snapshot or a copy of one: pages, structure, ledger and audit. Exit 3: damage.
+    #[command(after_help = "Example:\n  domicile verify /backup/domicile.sqlite")]
+    Verify {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Exit 0 when the local server is ready.
+    #[command(after_help = "Example:\n  domicile healthcheck")]
+    Healthcheck,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum AccountCommand {
+    /// Make an account; prints its id.
+    #[command(after_help = "Example:\n  printf '%s' \"$PASSWORD\" | domicile account create --email ada@example.org --username ada-l --password-stdin --verified")]
+    Create {
+        /// Where the person can be written to.
+        #[arg(long)]
+        email: String,
+        /// 4 to 32 small letters, digits and hyphens; permanent.
+        #[arg(long)]
+        username: String,
+        /// Read the password from standard input. Without it, a link to set one is mailed.
+        #[arg(long)]
+        password_stdin: bool,
+        /// The person also runs this appliance.
+        #[arg(long)]
+        operator: bool,
+        /// You vouch for the address. Without it, the person must verify it first.
+        #[arg(long)]
+        verified: bool,
+    },
+    /// List accounts, the newest first.
+    #[command(after_help = "Example:\n  domicile account list --json")]
+    List,
+    /// Show one account.
+    #[command(after_help = "Example:\n  domicile account show ada-l")]
+    Show {
+        /// Id, username or e-mail address.
+        account: String,
+    },
+    /// Delete an account and everything about it, for ever.
+    #[command(after_help = "Example:\n  domicile account delete ada-l --yes")]
+    Delete {
+        /// Id, username or e-mail address.
+        account: String,
+        /// Do it; without this flag it only says what would happen.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Write everything about an account into a sealed archive.
+    #[command(after_help = "Example:\n  printf '%s' \"$PASSPHRASE\" | domicile account export ada-l --passphrase-stdin --output ada.zip.age")]
+    Export {
+        /// Id, username or e-mail address.
+        account: String,
+        /// Read the passphrase from standard input.
+        #[arg(long)]
+        passphrase_stdin: bool,
+        /// Seal to this age or SSH public key instead.
+        #[arg(long, conflicts_with = "passphrase_stdin")]
+        recipient: Option<String>,
+        /// The file to write; it must not exist.
+        #[arg(long)]
+        output: PathBuf,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum KeyCommand {
+    /// Make an API key; prints only the key.
+    #[command(after_help = "Example:\n  domicile key create --account ada-l --name ci --scope models:read --scope billing:read --expires 90d")]
+    Create {
+        /// Id, username or e-mail address of its owner.
+        #[arg(long)]
+        account: String,
+        /// For people, to tell it from others.
+        #[arg(long)]
+        name: String,
+        /// What it may do; may be given several times.
+        #[arg(long, required = true)]
+        scope: Vec<String>,
+        /// When it ends, such as 90d. Without it, it never expires.
+        #[arg(long)]
+        expires: Option<String>,
+    },
+    /// List an account's keys.
+    #[command(after_help = "Example:\n  domicile key list --account ada-l")]
+    List {
+        /// Id, username or e-mail address.
+        #[arg(long)]
+        account: String,
+    },
+    /// End a key for ever.
+    #[command(after_help = "Example:\n  domicile key revoke key_01k9…")]
+    Revoke {
+        /// The key's id, as `key list` prints it.
+        key: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum ServiceCommand {
+    /// Connect a service; prints only its credential.
+    #[command(after_help = "Example:\n  domicile service create training")]
+    Create {
+        /// Its name, unique here.
+        name: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum CreditCommand {
+    /// Give credit; prints the transaction's id.
+    #[command(after_help = "Example:\n  domicile credit grant --account ada-l --amount 25.00 --reason \"Workshop\"")]
+    Grant {
+        /// Id, username or e-mail address.
+        #[arg(long)]
+        account: String,
+        /// Decimal credits, at most six decimals.
+        #[arg(long)]
+        amount: String,
+        /// Why; the person sees it.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum LedgerCommand {
+    /// Check every transaction and balance. Exit 3: damage.
+    #[command(after_help = "Example:\n  domicile ledger check")]
+    Check,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum AuditCommand {
+    /// Check every event of the chain. Exit 3: damage.
+    #[command(after_help = "Example:\n  domicile audit verify")]
+    Verify,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum SnapshotCommand {
+    /// Publish a snapshot now, checked before it replaces the old one.
+    #[command(after_help = "Example:\n  domicile snapshot now")]
+    Now,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum KeyringCommand {
+    /// Print the database key for an independent reader. Whoever has it and a copy can read everything; it is audited.
+    #[command(after_help = "Example:\n  domicile keyring show-database-key")]
+    ShowDatabaseKey,
+}

@@ -1,0 +1,96 @@
+//! `domicile demo`: a throw-away appliance with sample people.
+
+use std::sync::Arc;
+
+use super::failure::Failure;
+use super::house::become_owner;
+use super::{init, serve};
+use crate::api_keys::{self, Expiry, KeyName, NewApiKey};
+use crate::app::App;
+use crate::base::{Actor, Credits, EmailAddress, Problem, Secret, days};
+use crate::billing;
+use crate::config::Config;
+use crate::crypto::{Keyring, Password};
+use crate::signin::{self, NewPerson, SigninError};
+use crate::{accounts, workspaces};
+
+const PASSWORD: &str = "a walk by the river";
+const PEOPLE: [(&str, &str); 2] = [("ada-l", "ada@example.org"), ("grace-h", "grace@example.org")];
+
+pub(super) fn run(port: u16) -> Result<(), Failure> {
+    serve::log_to_stderr();
+    let folder = Folder::new()?;
+    let config = Config::for_demo(&folder.0, port)?;
+    init::make(&config)?;
+    let keyring = Keyring::load(&config.keyring, false)?;
+    become_owner(&config.data_dir)?;
+    let url = config.public_url.clone();
+    let outcome = serve::run_with(config, keyring, |app| {
+        let (key, service) = furnish(app)?;
+        println!("\n  Domicile demo: everything is in a temporary folder and gone when you stop it (Ctrl-C).\n");
+        println!("  Open       {url}");
+        println!("  Sign in    ada-l / {PASSWORD}");
+        println!("  Mail       {url}/demo/mail\n");
+        println!("  A key of ada-l's, and a service that may verify it:");
+        println!("  KEY={key}");
+        println!("  SERVICE={service}");
+        println!("  curl -d \"token=$KEY\" -H \"Authorization: Bearer $SERVICE\" {url}/v1/introspect\n");
+        Ok(())
+    });
+    drop(folder);
+    outcome
+}
+
+/// A folder that goes when the demonstration ends.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let name = format!("domicile-demo-{}", hex::encode(crate::base::Chance::system().bytes::<6>()));
+        let path = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::refused(format!("{} cannot be made: {error}.", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Nothing more can be done about what cannot be removed, and the folder's name says what it was.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Sample people with keys, credit and a little history, and a service. Answers a key and the service's credential.
+fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
+    let password = Password::parse(Secret::new(PASSWORD.to_owned()), app.config().passwords.min_length, &[])
+        .map_err(Problem::from)?;
+    let phc = app.passwords().hash_and_wait(&password).map_err(Problem::from)?;
+    app.store()
+        .write_and_wait(move |tx| {
+            let operator = Actor::Operator;
+            let mut key = None;
+            for (username, address) in PEOPLE {
+                let email = EmailAddress::parse(address).map_err(|_| accounts::AccountError::EmailAddress)?;
+                let username = accounts::Username::parse(username).map_err(accounts::AccountError::Username)?;
+                let person = NewPerson { email, username, password: Some(phc.clone()), is_verified: true };
+                let account = signin::create_account(tx, &operator, person)?;
+                let workspace = workspaces::personal(tx, account.id)?.ok_or(SigninError::BadCredentials)?;
+                billing::grant_by_operator(tx, &operator, workspace.id, Credits::whole(25), "Workshop credit")?;
+                let name = KeyName::parse("training-server").ok_or(SigninError::BadCredentials)?;
+                let new = NewApiKey { name, scopes: vec!["training".into(), "read".into()], expiry: Expiry::After(days(90)) };
+                let made = api_keys::create(tx, &operator, account.id, workspace.id, &new)
+                    .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
+                key.get_or_insert(made.secret);
+            }
+            let name = crate::services::ServiceName::parse("training").ok_or(SigninError::BadCredentials)?;
+            let (_, credential) = crate::services::create(tx, &operator, &name)
+                .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
+            let key = key.map(|key| key.expose().clone()).unwrap_or_default();
+            Ok::<_, SigninError>((key, credential.expose().clone()))
+        })
+        .map_err(|error| Problem::from(error).into())
+}

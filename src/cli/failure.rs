@@ -1,0 +1,120 @@
+//! How a command fails: a sentence and an exit status.
+
+use crate::app::OpenError;
+use crate::base::Problem;
+use crate::config::ConfigError;
+use crate::crypto::KeyringError;
+use crate::db;
+
+/// Exit statuses (contract section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Refused or failed.
+    Refused = 1,
+    /// Usage or configuration; every refusal of `serve` to start.
+    Configuration = 2,
+    /// A verification found damage.
+    Damage = 3,
+    /// An I/O error while serving (EX_IOERR of sysexits.h).
+    Io = 74,
+}
+
+/// What went wrong and what to do, for a person at 3 a.m.
+#[derive(Debug)]
+pub struct Failure {
+    /// One or more sentences.
+    pub sentence: String,
+    /// How the process ends.
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// Refused or failed.
+    pub fn refused(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), exit: Exit::Refused }
+    }
+
+    /// Usage or configuration.
+    pub fn configuration(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), exit: Exit::Configuration }
+    }
+
+    /// Damage was found.
+    pub fn damage(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), exit: Exit::Damage }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::configuration(format!("the configuration cannot be used:\n{error}"))
+    }
+}
+
+impl From<KeyringError> for Failure {
+    fn from(error: KeyringError) -> Self {
+        let cure = match &error {
+            KeyringError::Missing(_) => {
+                "Run `domicile init` for a new appliance, or put the keyring of this appliance back from its safe place."
+                    .to_owned()
+            }
+            KeyringError::Exists(_) => "It is never overwritten: without it the data it belongs to is lost. Move both away first if you want to begin anew.".to_owned(),
+            KeyringError::ReadableByOthers { path, .. } => format!("Run: chmod 600 {}", path.display()),
+            KeyringError::NotAKeyring { .. } => "Put the keyring of this appliance back from its safe place.".to_owned(),
+            KeyringError::Io { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                format!("Run the command as root, or as the person who may read {}.", path.display())
+            }
+            KeyringError::Io { .. } => "Check the disk and the folder.".to_owned(),
+        };
+        Self::configuration(format!("the keyring cannot be used: {error}. {cure}"))
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let sentence = match &error {
+            OpenError::NotInitialised(path) => {
+                format!("{path} does not exist, so there is nothing to open. Run `domicile init` first, or check data_dir.")
+            }
+            OpenError::OtherRegion { stamped, configured } => format!(
+                "the database belongs to region \"{stamped}\", and the configuration says region = \"{configured}\". A region never changes: set region = \"{stamped}\", or use another data_dir for \"{configured}\"."
+            ),
+            OpenError::OldEngine(..) => format!("{error}. Use a build with SQLite 3.51.3 or newer."),
+            OpenError::Transport(inner) => format!("{inner}. Check [mail] in the configuration."),
+            OpenError::Db(inner) => return Self::opening(inner),
+        };
+        Self::configuration(sentence)
+    }
+}
+
+impl Failure {
+    fn opening(error: &db::Error) -> Self {
+        let sentence = match error {
+            db::Error::KeyDoesNotOpen(path) => format!(
+                "the keyring does not open {path}: it belongs to another appliance, or the file is not a database of Domicile. Put the right keyring back; nothing was changed."
+            ),
+            db::Error::Newer { found, known } => format!(
+                "the database has schema {found}, made by a newer version; this version knows schemas up to {known}. Install the newer version again, or restore the snapshot made before the upgrade."
+            ),
+            db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
+            other => format!("the database cannot be opened: {other}. Check that the folder exists, belongs to this person and can be written."),
+        };
+        Self::configuration(sentence)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        match &problem.cause {
+            Some(cause) => Self::refused(format!("{} ({cause})", problem.sentence)),
+            None => Self::refused(problem.sentence),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! `domicile account …` and `domicile key …`.
+
+use serde_json::json;
+
+use super::arguments::{AccountCommand, Common, KeyCommand};
+use super::failure::Failure;
+use super::house::{find_account, open, secret_from_stdin};
+use crate::accounts::{self, Account, AccountError, Username};
+use crate::api_keys::{self, ApiKeyError, Expiry, KeyName, NewApiKey};
+use crate::app::App;
+use crate::base::{Actor, ApiKeyId, EmailAddress, PAGE_SIZE_MAX, Problem};
+use crate::billing::ledger;
+use crate::crypto::age_file::Recipient;
+use crate::signin::{self, NewPerson};
+use crate::{db, privacy};
+
+pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), Failure> {
+    match command {
+        AccountCommand::Create { email, username, password_stdin, operator, verified } => {
+            create(common, email, username, *password_stdin, *operator, *verified)
+        }
+        AccountCommand::List => list(common),
+        AccountCommand::Show { account } => show(common, account),
+        AccountCommand::Delete { account, yes } => delete(common, account, *yes),
+        AccountCommand::Export { account, passphrase_stdin, recipient, output } => {
+            let recipient = match (recipient, passphrase_stdin) {
+                (Some(key), _) => Recipient::key(key),
+                (None, true) => Recipient::passphrase(secret_from_stdin("passphrase")?),
+                (None, false) => {
+                    return Err(Failure::configuration(
+                        "an export is always sealed: give --passphrase-stdin, or --recipient with an age or SSH public key.",
+                    ));
+                }
+            };
+            let recipient = recipient.map_err(|fault| Problem::from(privacy::PrivacyError::Recipient(fault)))?;
+            export(common, account, recipient, output)
+        }
+    }
+}
+
+fn create(
+    common: &Common,
+    email: &str,
+    username: &str,
+    password_stdin: bool,
+    operator: bool,
+    verified: bool,
+) -> Result<(), Failure> {
+    let email = EmailAddress::parse(email).map_err(|_| Problem::from(AccountError::EmailAddress))?;
+    let username = Username::parse(username).map_err(|fault| Problem::from(AccountError::Username(fault)))?;
+    let typed = if password_stdin { Some(secret_from_stdin("password")?) } else { None };
+    let app = open(common)?;
+    let password = match typed {
+        Some(typed) => {
+            let password = signin::flows::new_password(&app, typed, username.as_str(), &email).map_err(Problem::from)?;
+            Some(app.passwords().hash_and_wait(&password).map_err(Problem::from)?)
+        }
+        None => None,
+    };
+    let account = app
+        .store()
+        .write_and_wait(move |tx| {
+            let person = NewPerson { email, username, password, is_verified: verified };
+            let account = signin::create_account(tx, &Actor::Operator, person)?;
+            if operator {
+                accounts::make_operator(tx, account.id)?;
+            }
+            Ok::<_, signin::SigninError>(account)
+        })
+        .map_err(Problem::from)?;
+    if common.json {
+        println!("{}", json!({"id": account.id.to_string(), "username": account.username}));
+    } else {
+        println!("{}", account.id);
+    }
+    Ok(())
+}
+
+fn list(common: &Common) -> Result<(), Failure> {
+    let app = open(common)?;
+    let read = |view: &db::View<'_>| Ok::<_, db::Error>((accounts::list(view, None, PAGE_SIZE_MAX)?, accounts::count(view)?));
+    let (people, all) = app.store().read_and_wait(read).map_err(Problem::from)?;
+    if common.json {
+        let people: Vec<_> = people.iter().map(account_json).collect();
+        println!("{}", json!({"accounts": people, "total": all}));
+        return Ok(());
+    }
+    for person in &people {
+        println!("{}  {:<32}  {:<9}  {}", person.id, person.username, person.state.as_str(), person.created_at.iso_day());
+    }
+    if all > i64::try_from(people.len()).unwrap_or(i64::MAX) {
+        eprintln!("The newest {} of {all} are shown.", people.len());
+    }
+    Ok(())
+}
+
+fn account_json(person: &Account) -> serde_json::Value {
+    json!({
+        "id": person.id.to_string(),
+        "username": person.username,
+        "display_name": person.display_name,
+        "state": person.state.as_str(),
+        "operator": person.is_operator,
+        "region": person.region,
+        "created_at": person.created_at.rfc3339(),
+    })
+}
+
+fn show(common: &Common, name: &str) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, workspace) = find_account(&app, name)?;
+    let (id, ws) = (person.id, workspace.id);
+    let (emails, balance, keys) = app
+        .store()
+        .read_and_wait(move |view| {
+            Ok::<_, db::Error>((accounts::emails(view, id)?, ledger::balance(view, ws)?, api_keys::count_live(view, ws)?))
+        })
+        .map_err(Problem::from)?;
+    if common.json {
+        let mut shown = account_json(&person);
+        shown["workspace"] = json!(ws.to_string());
+        shown["plan"] = json!(workspace.plan);
+        shown["balance"] = json!(balance.to_string());
+        shown["live_keys"] = json!(keys);
+        shown["emails"] = emails
+            .iter()
+            .map(|email| json!({"address": email.address.as_str(), "verified": email.verified_at.is_some(), "primary": email.is_primary}))
+            .collect();
+        println!("{shown}");
+        return Ok(());
+    }
+    println!("Account     {}", person.id);
+    println!("Username    {}", person.username);
+    println!("Name        {}", person.display_name);
+    println!("State       {}", person.state.as_str());
+    println!("Region      {}", person.region);
+    println!("Since       {}", person.created_at.day_and_time());
+    for email in emails {
+        let state = if email.verified_at.is_some() { "verified" } else { "unverified" };
+        println!("E-mail      {} ({state})", email.address);
+    }
+    println!("Workspace   {} (plan {})", workspace.id, workspace.plan);
+    println!("Balance     {balance}");
+    println!("Live keys   {keys}");
+    Ok(())
+}
+
+fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, _) = find_account(&app, name)?;
+    if !yes {
+        return Err(Failure::refused(format!(
+            "this would erase {} ({}) and everything about them, for ever; nothing was changed. Add --yes to do it.",
+            person.username, person.id
+        )));
+    }
+    let receipt = privacy::flows::erase_by_operator(&app, Actor::Operator, person.id).map_err(Problem::from)?;
+    if common.json {
+        println!("{}", json!({"receipt": receipt.id.to_string()}));
+    } else {
+        println!("{}", receipt.id);
+    }
+    Ok(())
+}
+
+fn export(common: &Common, name: &str, recipient: Recipient, output: &std::path::Path) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, _) = find_account(&app, name)?;
+    privacy::flows::export_to_file(&app, Actor::Operator, person.id, &recipient, output).map_err(Problem::from)?;
+    println!("{}", output.display());
+    Ok(())
+}
+
+pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
+    let app = open(common)?;
+    match command {
+        KeyCommand::Create { account, name, scope, expires } => create_key(common, &app, account, name, scope, expires.as_deref()),
+        KeyCommand::List { account } => list_keys(common, &app, account),
+        KeyCommand::Revoke { key } => {
+            let id = ApiKeyId::parse(key).ok_or_else(|| {
+                Failure::refused(format!("\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."))
+            })?;
+            let key = app.store().write_and_wait(move |tx| api_keys::revoke(tx, &Actor::Operator, id));
+            let key = key.map_err(|error| match error {
+                ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),
+                other => Problem::from(other).into(),
+            })?;
+            println!("{}", if common.json { json!({"id": key.id.to_string(), "state": key.state.as_str()}).to_string() } else { key.id.to_string() });
+            Ok(())
+        }
+    }
+}
+
+fn create_key(
+    common: &Common,
+    app: &App,
+    account: &str,
+    name: &str,
+    scopes: &[String],
+    expires: Option<&str>,
+) -> Result<(), Failure> {
+    let (person, workspace) = find_account(app, account)?;
+    let new = NewApiKey {
+        name: KeyName::parse(name).ok_or_else(|| Problem::from(ApiKeyError::Name))?,
+        scopes: scopes.to_vec(),
+        expiry: Expiry::parse(expires.unwrap_or("never")).ok_or_else(|| Problem::from(ApiKeyError::Expiry))?,
+    };
+    if let Some(unknown) = new.scopes.iter().find(|name| app.config().scopes.rights(name).is_none()) {
+        let known: Vec<_> = app.config().scopes.entries().iter().map(|entry| entry.name.as_str()).collect();
+        return Err(Failure::refused(format!("there is no scope \"{unknown}\". There are: {}.", known.join(", "))));
+    }
+    let (account, workspace) = (person.id, workspace.id);
+    let made = app
+        .store()
+        .write_and_wait(move |tx| api_keys::create(tx, &Actor::Operator, account, workspace, &new))
+        .map_err(Problem::from)?;
+    if common.json {
+        println!("{}", json!({"id": made.key.id.to_string(), "key": made.secret.expose()}));
+    } else {
+        println!("{}", made.secret.expose());
+    }
+    Ok(())
+}
+
+fn list_keys(common: &Common, app: &App, account: &str) -> Result<(), Failure> {
+    let (_, workspace) = find_account(app, account)?;
+    let keys = app.store().read_and_wait(move |view| api_keys::list(view, workspace.id)).map_err(Problem::from)?;
+    if common.json {
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                json!({
+                    "id": key.id.to_string(), "name": key.name, "display": key.display, "scopes": key.scopes,
+                    "state": key.state.as_str(), "created_at": key.created_at.rfc3339(),
+                    "expires_at": key.expires_at.map(crate::base::Timestamp::rfc3339),
+                    "last_used_at": key.last_used_at.map(crate::base::Timestamp::rfc3339), "uses": key.uses,
+                })
+            })
+            .collect();
+        println!("{}", json!({"keys": keys}));
+        return Ok(());
+    }
+    for key in keys {
+        let end = key.expires_at.map_or("never expires".to_owned(), |end| format!("until {}", end.iso_day()));
+        println!("{}  {}…  {:<8}  {:<20}  {}  {}", key.id, key.display, key.state.as_str(), end, key.name, key.scopes);
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! `domicile serve`.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::arguments::Common;
+use super::failure::{Exit, Failure};
+use super::house;
+use crate::app::App;
+use crate::config::Config;
+use crate::crypto::Keyring;
+use crate::db::Layout;
+use crate::server::{self, Fatal, Served};
+use crate::{privacy, snapshots};
+
+pub(super) fn run(common: &Common) -> Result<(), Failure> {
+    log_to_stderr();
+    let config = house::config(common)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let keyring = house::keyring(&config)?;
+    house::become_owner(&config.data_dir)?;
+    run_with(config, keyring, |_| Ok(()))
+}
+
+/// Serves an appliance; `before` runs once it is open and before it listens.
+pub(super) fn run_with(
+    config: Config,
+    keyring: Keyring,
+    before: impl FnOnce(&Arc<App>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let layout = Layout::of(&config.data_dir);
+    let _lock = lock(&layout)?;
+    let fatal = Arc::new(Fatal::default());
+    let told = fatal.clone();
+    let on_fatal = Box::new(move |error: &crate::db::Error| {
+        tracing::error!(%error, "A write failed for good: the server stops, so that nothing false is answered.");
+        told.report();
+    });
+    let app = house::open_with(config, keyring, on_fatal)?;
+    privacy::tombstones::catch_up(&app).map_err(|error| Failure::configuration(format!("{error}.")))?;
+    snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
+    before(&app)?;
+    let system = actix_web::rt::System::new();
+    match system.block_on(server::serve(app, fatal)) {
+        Ok(Served::Stopped) => Ok(()),
+        Ok(Served::WriteFailed) => Err(Failure {
+            sentence: "a write failed, so the server stopped. Check the disk; what was acknowledged is safe.".into(),
+            exit: Exit::Io,
+        }),
+        Err(error) => Err(Failure::configuration(error.to_string())),
+    }
+}
+
+/// Only one server on a folder. The lock goes with the process, however it ends.
+fn lock(layout: &Layout) -> Result<Option<Flock<File>>, Failure> {
+    if !layout.live_dir().exists() {
+        return Ok(None);
+    }
+    let path = layout.lock();
+    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(|error| {
+        Failure::configuration(format!(
+            "{} cannot be written: {error}. Mount the folder writable and give it to the person who runs the server.",
+            path.display()
+        ))
+    })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Some).map_err(|_| {
+        Failure::configuration(format!(
+            "another server is running on {}. Stop it first, or give this one a data_dir of its own.",
+            layout.root().display()
+        ))
+    })
+}
+
+/// Logs go to stderr, where systemd takes them up; `RUST_LOG` narrows or widens them.
+pub(super) fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,actix_server=warn".into());
+    // A second installation in one process keeps the first.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+}

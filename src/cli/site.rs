@@ -1,0 +1,132 @@
+//! `domicile service …`, `credit …`, `ledger …`, `audit …`, `snapshot …`, `keyring …` and `verify`.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::arguments::{
+    AuditCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, ServiceCommand, SnapshotCommand,
+};
+use super::failure::Failure;
+use super::house::{self, find_account, open};
+use crate::audit::{self, AuditError, Event};
+use crate::base::{Actor, Clock, Credits, MoneyError, Problem};
+use crate::billing::{self, ledger};
+use crate::services::{self, ServiceError, ServiceName};
+use crate::{db, snapshots};
+
+pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
+    let ServiceCommand::Create { name } = command;
+    let name = ServiceName::parse(name).ok_or_else(|| Problem::from(ServiceError::Name))?;
+    let app = open(common)?;
+    let made = app.store().write_and_wait(move |tx| services::create(tx, &Actor::Operator, &name));
+    let (service, credential) = made.map_err(Problem::from)?;
+    if common.json {
+        println!("{}", json!({"id": service.id.to_string(), "name": service.name, "credential": credential.expose()}));
+    } else {
+        println!("{}", credential.expose());
+    }
+    Ok(())
+}
+
+pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Failure> {
+    let CreditCommand::Grant { account, amount, reason } = command;
+    let amount = Credits::parse(amount).map_err(|fault| {
+        Failure::refused(match fault {
+            MoneyError::TooPrecise => format!("\"{amount}\" has more than six decimals. Give at most six."),
+            MoneyError::TooLarge => format!("\"{amount}\" is more than an amount may be. Give at most {}.", Credits::MAX),
+            MoneyError::NotADecimal | MoneyError::NotPositive => {
+                format!("\"{amount}\" is not an amount. Give decimal credits above zero, for example 25.00.")
+            }
+        })
+    })?;
+    if amount == Credits::ZERO {
+        return Err(Failure::refused("an amount of zero grants nothing. Give decimal credits above zero, for example 25.00."));
+    }
+    let app = open(common)?;
+    let (_, workspace) = find_account(&app, account)?;
+    let reason = reason.clone();
+    let posted = app
+        .store()
+        .write_and_wait(move |tx| billing::grant_by_operator(tx, &Actor::Operator, workspace.id, amount, &reason))
+        .map_err(Problem::from)?;
+    if common.json {
+        println!("{}", json!({"transaction": posted.id.to_string(), "balance": posted.balance_after.to_string()}));
+    } else {
+        println!("{}", posted.id);
+    }
+    Ok(())
+}
+
+pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Failure> {
+    let LedgerCommand::Check = command;
+    let app = open(common)?;
+    let checked = app.store().read_and_wait(ledger::check).map_err(|error| match error {
+        ledger::LedgerError::Damaged { .. } => Failure::damage(format!("{error}. Restore the last good snapshot and compare.")),
+        other => Problem::from(other).into(),
+    })?;
+    if common.json {
+        println!("{}", json!({"ok": true, "transactions": checked.transactions, "accounts": checked.accounts}));
+    } else {
+        println!("The ledger is right: {} transactions, {} accounts.", checked.transactions, checked.accounts);
+    }
+    Ok(())
+}
+
+pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failure> {
+    let AuditCommand::Verify = command;
+    let app = open(common)?;
+    let verified = app.store().read_and_wait(audit::verify).map_err(|error| match error {
+        AuditError::Damaged { .. } => Failure::damage(format!("{error}. Restore the last good snapshot and compare.")),
+        AuditError::Db(error) => Problem::from(error).into(),
+    })?;
+    let head = hex::encode(verified.head);
+    if common.json {
+        println!("{}", json!({"ok": true, "events": verified.events, "private_parts": verified.private_parts, "head": head}));
+    } else {
+        println!("The audit is right: {} events, {} private parts, head {head}.", verified.events, verified.private_parts);
+    }
+    Ok(())
+}
+
+pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(), Failure> {
+    let SnapshotCommand::Now = command;
+    let app = open(common)?;
+    let manifest = snapshots::publish(&app).map_err(|error| Failure::refused(format!("{error}.")))?;
+    if common.json {
+        println!("{}", manifest.to_json());
+    } else {
+        println!("{}", app.store().layout().snapshot().display());
+    }
+    Ok(())
+}
+
+pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), Failure> {
+    let KeyringCommand::ShowDatabaseKey = command;
+    let app = open(common)?;
+    app.store()
+        .write_and_wait(|tx| audit::record(tx, &Actor::Operator, Event::of("site.database_key_shown")))
+        .map_err(|error: db::Error| Problem::from(error))?;
+    println!("{}", app.keyring().database_key_hex().expose());
+    Ok(())
+}
+
+pub(super) fn verify(common: &Common, file: &Path) -> Result<(), Failure> {
+    let config = house::config(common)?;
+    let keyring = house::keyring(&config)?;
+    let site = std::sync::Arc::new(db::Site { config, keyring });
+    let report = snapshots::verify_file(file, &site, Clock::System.now())
+        .map_err(|damage| Failure::damage(format!("{} must not be restored: {damage}.", file.display())))?;
+    if common.json {
+        println!("{}", report.to_json());
+    } else {
+        println!(
+            "{} is right: made {}, {} audit events, {} ledger transactions.",
+            file.display(),
+            report.stamp.made_at.day_and_time(),
+            report.audit_events,
+            report.ledger_transactions
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Every recurring line in one table. A line only enqueues a job; what the job does lives in its slice.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::api_keys::{self, Verifier};
+use crate::app::App;
+use crate::jobs::{self, Line, NewJob, Outcome};
+use crate::{billing, idempotency, mail, privacy, sessions, snapshots};
+
+/// One recurring job: when (seconds first, UTC), what, why.
+struct Recurring {
+    cron: &'static str,
+    job: &'static str,
+    why: &'static str,
+}
+
+const TIDY: &str = "house.tidy";
+
+const RECURRING: &[Recurring] = &[
+    Recurring { cron: "0 * * * * *", job: mail::DELIVER, why: "mails whose next try is due" },
+    Recurring { cron: "30 * * * * *", job: TIDY, why: "sessions, answers, links and jobs whose time is over" },
+    Recurring { cron: "15 */10 * * * *", job: privacy::jobs::EXPIRE, why: "exports are kept for a week, links for an hour" },
+    Recurring { cron: "40 */10 * * * *", job: privacy::jobs::ERASE_PENDING, why: "accounts nobody verified live a day" },
+    Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "credit with an end" },
+];
+
+/// What runs a job of each name.
+pub const LINES: &[Line] = &[
+    Line { name: mail::DELIVER, run: |app, _| Box::pin(mail::deliver(app)) },
+    Line { name: TIDY, run: |app, _| Box::pin(tidy(app)) },
+    Line { name: privacy::jobs::EXPORT, run: |app, payload| Box::pin(privacy::jobs::export(app, payload)) },
+    Line { name: privacy::jobs::EXPIRE, run: |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload)) },
+    Line { name: privacy::jobs::ERASE_PENDING, run: |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload)) },
+    Line { name: billing::EXPIRE_LOTS, run: |app, _| Box::pin(billing::expire_lots(app)) },
+    Line { name: snapshots::jobs::PUBLISH, run: |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload)) },
+];
+
+/// Deletes what is over, a bounded number of rows at a time.
+async fn tidy(app: Arc<App>) -> Outcome {
+    let rows = app
+        .write(|tx| {
+            sessions::purge_ended(tx)?;
+            idempotency::purge_expired(tx)?;
+            mail::purge_old(tx)?;
+            jobs::purge_finished(tx)
+        })
+        .await;
+    match rows {
+        Ok(_) => Outcome::Done,
+        Err(error) => Outcome::Again(error.to_string()),
+    }
+}
+
+/// Starts the clock. It stops when what is returned is dropped.
+///
+/// # Errors
+/// [`JobSchedulerError`]: a line of the table is not a cron line.
+pub async fn start(app: Arc<App>, verifier: Data<Verifier>) -> Result<JobScheduler, JobSchedulerError> {
+    let clock = JobScheduler::new().await?;
+    for line in RECURRING {
+        tracing::debug!(cron = line.cron, job = line.job, why = line.why, "A line of the schedule.");
+        clock.add(enqueuing(line.cron, line.job, app.clone())?).await?;
+    }
+    let every = app.config().snapshot.interval;
+    let snapshots_app = app.clone();
+    clock
+        .add(Job::new_repeated_async(every, move |_, _| {
+            let app = snapshots_app.clone();
+            Box::pin(async move { enqueue(&app, snapshots::jobs::PUBLISH).await })
+        })?)
+        .await?;
+    // Not a job of the table: what it writes down is in this process's memory only.
+    clock
+        .add(Job::new_async("0 * * * * *", move |_, _| {
+            let (app, verifier) = (app.clone(), verifier.clone());
+            Box::pin(async move { write_uses(&app, &verifier).await })
+        })?)
+        .await?;
+    clock.start().await?;
+    Ok(clock)
+}
+
+fn enqueuing(cron: &str, job: &'static str, app: Arc<App>) -> Result<Job, JobSchedulerError> {
+    Job::new_async(cron, move |_, _| {
+        let app = app.clone();
+        Box::pin(async move { enqueue(&app, job).await })
+    })
+}
+
+async fn enqueue(app: &App, job: &'static str) {
+    if let Err(error) = app.write(move |tx| jobs::enqueue(tx, NewJob::once(job))).await {
+        tracing::error!(%error, job, "A recurring job could not be queued.");
+    }
+}
+
+async fn write_uses(app: &App, verifier: &Verifier) {
+    if let Err(error) = api_keys::record_use(app, verifier).await {
+        tracing::error!(%error, "The use of keys could not be written down.");
+    }
+}
+
+/// What is still in memory when the server stops.
+pub async fn last_words(app: &App, verifier: &Verifier) {
+    write_uses(app, verifier).await;
+}

@@ -1,0 +1,220 @@
+//! The outermost layer: a name for each request, a net under each handler, the headers of each answer, and the form in
+//! which a fault is told.
+
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpResponse};
+use futures_util::FutureExt;
+use serde::Serialize;
+
+use super::{identify, pages};
+use crate::app::App;
+use crate::base::{Chance, Problem};
+use crate::http::{RequestId, csrf, redirect};
+
+/// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+const PERMISSIONS: &str =
+    "publickey-credentials-get=(self), publickey-credentials-create=(self), clipboard-write=(self)";
+
+/// Which visitors read a path: it decides the form of a fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// People.
+    Page,
+    /// Services and probes: problem+json (RFC 9457).
+    Service,
+    /// The reference's client: `{"error": …}`.
+    KeyHolder,
+}
+
+fn reader_of(path: &str) -> Reader {
+    if path.starts_with("/api/") {
+        Reader::KeyHolder
+    } else if path.starts_with("/v1/") || path.starts_with("/.well-known/") || path == "/healthz" || path == "/readyz" {
+        Reader::Service
+    } else {
+        Reader::Page
+    }
+}
+
+/// Wraps every request.
+pub(super) async fn front(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let reader = reader_of(request.path());
+    let app = request.app_data::<Data<Arc<App>>>().map(|app| app.get_ref().clone());
+    if let Some(app) = &app {
+        identify::mark(app, &request, reader == Reader::Page || request.path().starts_with("/v1/forward-auth")).await;
+    }
+    let outer = request.request().clone();
+    // The handlers' own locks recover from a panic, and what a handler wrote is a transaction that was rolled back.
+    let outcome = std::panic::AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let mut response = match outcome {
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => ServiceResponse::new(outer, error.error_response()),
+        Err(_) => ServiceResponse::new(outer, fault_response(Problem::ours("a handler panicked"))),
+    };
+    if response.status().is_client_error() || response.status().is_server_error() {
+        response = tell_fault(response, reader, app.as_ref());
+    }
+    dress(&mut response, reader, app.as_ref());
+    Ok(response)
+}
+
+fn fault_response(problem: Problem) -> HttpResponse {
+    actix_web::ResponseError::error_response(&crate::http::Fault(problem))
+}
+
+/// What the framework itself refuses, in our words.
+fn frameworks_own(status: StatusCode) -> Problem {
+    match status.as_u16() {
+        404 => Problem::not_found(),
+        405 => Problem::new(405, "method_not_allowed", "This address does not take that kind of request. Follow a link or a form of the page."),
+        413 => Problem::new(413, "too_large", "What was sent is larger than this address takes. Send less at once."),
+        408 => Problem::new(408, "timeout", "The request took too long to arrive. Send it again."),
+        status if status < 500 => Problem::new(status, "bad_request", "The request could not be read. Check its address and form."),
+        _ => Problem::ours("the framework failed"),
+    }
+}
+
+/// Gives a fault the form its reader knows. Answers that have a body of their own, such as a form shown again, stay.
+fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&Arc<App>>) -> ServiceResponse<BoxBody> {
+    let problem = response.response().extensions().get::<Problem>().cloned();
+    let has_body = !matches!(response.response().body().size(), actix_web::body::BodySize::None | actix_web::body::BodySize::Sized(0));
+    let asked_by_gateway = response.request().path().starts_with("/v1/forward-auth") && problem.is_none();
+    if asked_by_gateway || (problem.is_none() && has_body && response.headers().contains_key("x-page")) {
+        return response;
+    }
+    let problem = problem.unwrap_or_else(|| frameworks_own(response.status()));
+    let request_id = request_id(response.request());
+    if problem.status >= 500 {
+        let cause = problem.cause.as_deref().unwrap_or("none given");
+        tracing::error!(request = %request_id, path = response.request().path(), code = problem.code, cause, "A request failed.");
+    }
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let (request, _) = response.into_parts();
+    let mut told = match reader {
+        Reader::Page if problem.code == "signed_out" => to_sign_in(&request),
+        Reader::Page => pages::fault(app, &request, &problem, &request_id),
+        Reader::Service => problem_json(&problem, &request_id),
+        Reader::KeyHolder => error_json(&problem),
+    };
+    let headers = told.headers_mut();
+    if let Some(seconds) = problem.retry_after_seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(allow) = allow {
+        headers.insert(header::ALLOW, allow);
+    }
+    if problem.status == 401 && reader != Reader::Page {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+    }
+    ServiceResponse::new(request, told)
+}
+
+/// A stranger on a page of a person's is led to sign in, and back afterwards.
+fn to_sign_in(request: &actix_web::HttpRequest) -> HttpResponse {
+    let safe = request.method() == Method::GET && request.path() != "/signin";
+    if safe { redirect(&format!("/signin?next={}", request.path())) } else { redirect("/signin") }
+}
+
+#[derive(Serialize)]
+struct ProblemDocument<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    error: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let document = ProblemDocument {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: problem.status,
+        detail: &problem.sentence,
+        code: problem.code,
+        error: &problem.sentence,
+        request_id,
+        field: problem.field,
+    };
+    HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "application/problem+json"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(serde_json::to_string(&document).unwrap_or_default())
+}
+
+fn error_json(problem: &Problem) -> HttpResponse {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        error: &'a str,
+        code: &'a str,
+    }
+    let told = Told { error: &problem.sentence, code: problem.code };
+    HttpResponse::build(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(serde_json::to_string(&told).unwrap_or_default())
+}
+
+/// The request's name; made when first asked for, because the hot path never asks.
+fn request_id(request: &actix_web::HttpRequest) -> String {
+    if let Some(id) = request.extensions().get::<RequestId>() {
+        return id.0.clone();
+    }
+    let id = hex::encode(Chance::system().bytes::<8>());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    id
+}
+
+/// The headers of every answer.
+fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&Arc<App>>) {
+    let status = response.status();
+    let id = if status.is_server_error() || status.is_client_error() || reader != Reader::Service {
+        Some(request_id(response.request()))
+    } else {
+        None
+    };
+    let new_visit = (reader == Reader::Page).then(|| response.request().extensions().get::<csrf::NewVisit>().cloned()).flatten();
+    let is_tls = app.is_some_and(|app| app.config().public_url.starts_with("https://"));
+    if let Some(visit) = new_visit {
+        let cookie = crate::http::cookie(csrf::VISIT, visit.0, None);
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    let headers = response.headers_mut();
+    headers.remove("x-page");
+    let mut put = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if is_tls {
+        put(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    }
+    if reader == Reader::Page {
+        put(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        put(header::REFERRER_POLICY, "same-origin");
+        put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+        put(HeaderName::from_static("permissions-policy"), PERMISSIONS);
+        put(header::X_FRAME_OPTIONS, "DENY");
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+}

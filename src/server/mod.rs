@@ -1,0 +1,17 @@
+//! **For:** the front of the house: which path leads where, who stands at the door, how an answer leaves.
+//! **Words:** front (the outermost layer), identity, fault, readiness.
+//! **Tables:** none.
+//! **Never:** decides anything about the domain; lets an answer leave without its headers.
+//! **Start reading:** `routes.rs`, then `front.rs`.
+
+mod front;
+mod health;
+mod identify;
+pub mod openapi;
+pub mod pages;
+mod routes;
+mod run;
+mod tls;
+
+pub use routes::{Access, ROUTES, Route};
+pub use run::{Fatal, ServeError, Served, serve};

@@ -1,0 +1,152 @@
+//! Every path, page and API, in one table: who may enter, and where it leads.
+
+use actix_web::http::Method;
+use actix_web::web::{self, PayloadConfig, ServiceConfig};
+use actix_web::{Handler, Responder, Route as ActixRoute};
+
+use super::{health, openapi, pages};
+use crate::http::assets;
+use crate::{accounts, activity, api_keys, billing, privacy, services, signin};
+
+/// Who may enter. The extractor in the handler's signature enforces it; a test compares the two by knocking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Everybody,
+    /// A person in a session; others are led to sign in.
+    SignedIn,
+    /// The holder of an API key; others get 401.
+    KeyHolder,
+    /// A connected service; others get 401.
+    Service,
+    /// A gateway on a trusted network, or a service; it decides about others.
+    Gateway,
+    /// Only on a throw-away appliance.
+    Demo,
+}
+
+/// A route as the tests and the documentation see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path, with `{parameters}`.
+    pub path: &'static str,
+    /// Who may enter.
+    pub access: Access,
+}
+
+/// A body of 10,000 events, generously.
+const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+macro_rules! routes {
+    ($($method:ident $path:literal $access:ident => $handler:expr;)*) => {
+        /// Every route of the house.
+        pub const ROUTES: &[Route] = &[
+            $(Route { method: stringify!($method), path: $path, access: Access::$access },)*
+            Route { method: "POST", path: "/v1/usage/events", access: Access::Service },
+            Route { method: "GET", path: "/v1/forward-auth", access: Access::Gateway },
+        ];
+
+        /// Builds the router. Routes of one path stand together in one resource, so that a wrong method is 405.
+        pub(super) fn configure(config: &mut ServiceConfig) {
+            let mut table = Table::default();
+            $(table.add(Method::$method, $path, $handler);)*
+            table.into_config(config);
+            config.service(
+                web::resource("/v1/usage/events")
+                    .app_data(PayloadConfig::new(EVENTS_BYTES_MAX))
+                    .route(web::post().to(billing::api::record_events)),
+            );
+            // Envoy appends the original path, and every method of the request behind the gateway arrives here.
+            config.service(web::resource(["/v1/forward-auth", "/v1/forward-auth/{tail:.*}"]).to(services::api::forward_auth));
+        }
+    };
+}
+
+routes! {
+    GET  "/"                                    SignedIn  => pages::home;
+    GET  "/settings"                            SignedIn  => pages::home;
+    GET  "/signup"                              Everybody => signin::pages::sign_up_form;
+    POST "/signup"                              Everybody => signin::pages::sign_up;
+    GET  "/verify"                              Everybody => signin::pages::verify_form;
+    POST "/verify"                              Everybody => signin::pages::verify;
+    POST "/verify/resend"                       Everybody => signin::pages::resend;
+    GET  "/signin"                              Everybody => signin::pages::sign_in_form;
+    POST "/signin"                              Everybody => signin::pages::sign_in;
+    POST "/signout"                             SignedIn  => signin::pages::sign_out;
+    GET  "/forgot"                              Everybody => signin::pages::forgot_form;
+    POST "/forgot"                              Everybody => signin::pages::forgot;
+    GET  "/reset"                               Everybody => signin::pages::reset_form;
+    POST "/reset"                               Everybody => signin::pages::reset;
+    POST "/theme"                               Everybody => accounts::pages::theme;
+    GET  "/settings/profile"                    SignedIn  => accounts::pages::profile;
+    POST "/settings/profile"                    SignedIn  => accounts::pages::save;
+    GET  "/settings/keys"                       SignedIn  => api_keys::pages::list;
+    POST "/settings/keys"                       SignedIn  => api_keys::pages::create;
+    GET  "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::confirm_revoke;
+    POST "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::revoke;
+    GET  "/settings/billing"                    SignedIn  => billing::pages::billing;
+    GET  "/settings/privacy"                    SignedIn  => privacy::pages::privacy;
+    POST "/settings/privacy/export"             SignedIn  => privacy::pages::request_export;
+    POST "/settings/privacy/export/{id}/download" SignedIn => privacy::pages::download;
+    GET  "/settings/privacy/delete"             SignedIn  => privacy::pages::confirm_delete;
+    POST "/settings/privacy/delete"             SignedIn  => privacy::pages::delete;
+    GET  "/activity"                            SignedIn  => activity::pages::activity;
+    GET  "/demo/mail"                           Demo      => pages::demo_mail;
+    GET  "/assets/{name:.*}"                    Everybody => assets::serve;
+    GET  "/healthz"                             Everybody => health::healthz;
+    GET  "/readyz"                              Everybody => health::readyz;
+    GET  "/v1/openapi.json"                     Everybody => openapi::document;
+    POST "/v1/introspect"                       Service   => services::api::introspect;
+    GET  "/api/account/summary"                 KeyHolder => billing::api::summary;
+    GET  "/api/api-keys"                        KeyHolder => api_keys::api::list;
+    GET  "/api/billing/transactions"            KeyHolder => billing::api::transactions;
+}
+
+/// Gathers routes by path.
+#[derive(Default)]
+struct Table {
+    resources: Vec<(&'static str, Vec<ActixRoute>)>,
+}
+
+impl Table {
+    fn add<F, Args>(&mut self, method: Method, path: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        Args: actix_web::FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        // HEAD is GET without the body (RFC 9110 §9.3.2); the server leaves the body out by itself.
+        let is_get = method == Method::GET;
+        let guard = actix_web::guard::Method(method);
+        let route = if is_get {
+            web::route().guard(actix_web::guard::Any(guard).or(actix_web::guard::Head())).to(handler)
+        } else {
+            web::route().guard(guard).to(handler)
+        };
+        match self.resources.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, routes)) => routes.push(route),
+            None => self.resources.push((path, vec![route])),
+        }
+    }
+
+    fn into_config(self, config: &mut ServiceConfig) {
+        for (path, routes) in self.resources {
+            config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_first_segment_is_kept_from_people() {
+        for route in ROUTES {
+            let segment = route.path.split('/').nth(1).unwrap_or_default();
+            assert!(segment.is_empty() || accounts::is_reserved(segment), "reserve the username \"{segment}\"");
+        }
+    }
+}

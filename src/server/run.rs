@@ -1,0 +1,139 @@
+//! Start, serve, stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, PayloadConfig};
+use actix_web::{App as Web, HttpServer, web};
+
+use super::front::front;
+use super::{routes, tls};
+use crate::api_keys::Verifier;
+use crate::app::App;
+use crate::base::seconds;
+use crate::jobs::Runner;
+use crate::schedule;
+use crate::services::Callers;
+
+/// Forms and small JSON bodies; the routes that take more say so.
+const BODY_MAX: usize = 64 * 1024;
+/// What is in flight when a stop is asked for has this long to end.
+const DRAIN_SECONDS: u64 = 10;
+/// A client that sends its request head slower than this is dropped.
+const HEAD_SECONDS: u64 = 10;
+
+/// Why serving did not begin, in one sentence for the admin.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ServeError(pub String);
+
+/// How serving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// It was asked to stop.
+    Stopped,
+    /// A write failed for good: exit status 74.
+    WriteFailed,
+}
+
+/// Serves until a signal or a fatal write error. `fatal` is set by the store when it can no longer be trusted.
+///
+/// # Errors
+/// [`ServeError`] when an address cannot be taken or the TLS files cannot be used.
+pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeError> {
+    let config = app.config();
+    let tls = tls::settings(config).map_err(ServeError)?;
+    let verifier = Data::new(Verifier::new(app.clone()));
+    let callers = Data::new(Callers::new(app.clone()));
+    let shared = Data::new(app.clone());
+    let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
+
+    let mut server = HttpServer::new({
+        let (verifier, callers) = (verifier.clone(), callers.clone());
+        move || {
+            Web::new()
+                .app_data(shared.clone())
+                .app_data(verifier.clone())
+                .app_data(callers.clone())
+                .app_data(PayloadConfig::new(BODY_MAX))
+                .wrap(from_fn(front))
+                .configure(routes::configure)
+                .default_service(web::to(super::pages::nothing_here))
+        }
+    })
+    .workers(workers)
+    .client_request_timeout(seconds(HEAD_SECONDS))
+    .shutdown_timeout(DRAIN_SECONDS)
+    .server_hostname("domicile");
+    for address in &config.listen.addresses {
+        let told = |error| {
+            ServeError(format!(
+                "{address} cannot be listened on: {error}. Stop the program that uses it, or change listen.address."
+            ))
+        };
+        server = match &tls {
+            Some(tls) => server.bind_rustls_0_23(address, tls.clone()).map_err(told)?,
+            None => server.bind(address).map_err(told)?,
+        };
+    }
+    let server = server.run();
+    fatal.stops(server.handle());
+
+    let _jobs = tokio::spawn(Runner::new(app.clone(), schedule::LINES).work());
+    let _clock = schedule::start(app.clone(), verifier.clone())
+        .await
+        .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
+    let _watch = tokio::spawn(watch(app.clone()));
+    for address in &config.listen.addresses {
+        tracing::info!(%address, region = config.region, "Domicile serves.");
+    }
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("Serving")]);
+    server.await.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+
+    if fatal.happened() {
+        return Ok(Served::WriteFailed);
+    }
+    schedule::last_words(&app, &verifier).await;
+    Ok(Served::Stopped)
+}
+
+/// The way from the writer's thread to the server: stop now, no write can be trusted any more.
+#[derive(Default)]
+pub struct Fatal {
+    happened: AtomicBool,
+    server: std::sync::Mutex<Option<ServerHandle>>,
+}
+
+impl Fatal {
+    /// Called by the writer.
+    pub fn report(&self) {
+        self.happened.store(true, Ordering::SeqCst);
+        let server = self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(server) = server {
+            drop(server.stop(false));
+        }
+    }
+
+    fn stops(&self, handle: ServerHandle) {
+        *self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(handle);
+    }
+
+    fn happened(&self) -> bool {
+        self.happened.load(Ordering::SeqCst)
+    }
+}
+
+/// Tells systemd that we live, but only while the writer answers.
+async fn watch(app: Arc<App>) {
+    let Some(interval) = sd_notify::watchdog_enabled() else { return };
+    let mut ticks = tokio::time::interval(interval / 2);
+    loop {
+        ticks.tick().await;
+        if app.write(|_| Ok::<(), crate::db::Error>(())).await.is_ok() {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+}
