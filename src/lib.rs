@@ -1,1 +1,37 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
 pub mod base;
+pub mod config;
+pub mod crypto;
+
+pub mod db;
+pub mod outbound;
+
+pub mod app;
+
+pub mod http;
+pub mod idempotency;
+pub mod jobs;
+
+pub mod audit;
+pub mod mail;
+
+pub mod accounts;
+pub mod workspaces;
+
+pub mod api_keys;
+pub mod services;
+pub mod sessions;
+
+pub mod billing;
+
+pub mod activity;
+pub mod signin;
+
+pub mod privacy;
+pub mod snapshots;
+
+pub mod schedule;
+pub mod server;
+
+pub mod cli;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: parses its arguments and calls the command line.
+
+fn main() -> std::process::ExitCode {
+    domicile::cli::run(std::env::args_os())
+}

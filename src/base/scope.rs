@@ -15,6 +15,11 @@ impl Scopes {
         self.0 & wanted.0 == wanted.0
     }
 
+    /// The rights that are in both.
+    pub const fn cut(self, limit: Self) -> Self {
+        Self(self.0 & limit.0)
+    }
+
     /// The rights of both.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
