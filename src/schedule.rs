@@ -22,8 +22,16 @@ const TIDY: &str = "house.tidy";
 const RECURRING: &[Recurring] = &[
     Recurring { cron: "0 * * * * *", job: mail::DELIVER, why: "mails whose next try is due" },
     Recurring { cron: "30 * * * * *", job: TIDY, why: "sessions, answers, links and jobs whose time is over" },
-    Recurring { cron: "15 */10 * * * *", job: privacy::jobs::EXPIRE, why: "exports are kept for a week, links for an hour" },
-    Recurring { cron: "40 */10 * * * *", job: privacy::jobs::ERASE_PENDING, why: "accounts nobody verified live a day" },
+    Recurring {
+        cron: "15 */10 * * * *",
+        job: privacy::jobs::EXPIRE,
+        why: "exports are kept for a week, links for an hour",
+    },
+    Recurring {
+        cron: "40 */10 * * * *",
+        job: privacy::jobs::ERASE_PENDING,
+        why: "accounts nobody verified live a day",
+    },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "credit with an end" },
 ];
 
@@ -33,9 +41,15 @@ pub const LINES: &[Line] = &[
     Line { name: TIDY, run: |app, _| Box::pin(tidy(app)) },
     Line { name: privacy::jobs::EXPORT, run: |app, payload| Box::pin(privacy::jobs::export(app, payload)) },
     Line { name: privacy::jobs::EXPIRE, run: |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload)) },
-    Line { name: privacy::jobs::ERASE_PENDING, run: |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload)) },
+    Line {
+        name: privacy::jobs::ERASE_PENDING,
+        run: |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload)),
+    },
     Line { name: billing::EXPIRE_LOTS, run: |app, _| Box::pin(billing::expire_lots(app)) },
-    Line { name: snapshots::jobs::PUBLISH, run: |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload)) },
+    Line {
+        name: snapshots::jobs::PUBLISH,
+        run: |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload)),
+    },
 ];
 
 /// Deletes what is over, a bounded number of rows at a time.

@@ -27,10 +27,7 @@ pub enum AccountError {
     DisplayName,
     /// The code is wrong, used up or too old.
     #[error("the code is not good")]
-    CodeRefused {
-        /// Tries left with this code; zero: a new one is needed.
-        tries_left: u32,
-    },
+    CodeRefused,
     /// A code went out less than a minute ago.
     #[error("a code was sent a moment ago")]
     CodeTooSoon {
@@ -60,12 +57,15 @@ impl From<AccountError> for Problem {
             AccountError::Username(UsernameFault::Reserved) => {
                 Problem::field("username", "username_reserved", "This username is reserved. Choose another one.")
             }
-            AccountError::UsernameTaken => {
-                Problem { status: 409, ..Problem::field("username", "username_taken", "This username is taken. Choose another one.") }
-            }
-            AccountError::EmailAddress => {
-                Problem::field("email", "email_invalid", "This is not an e-mail address. Check it, for example for a missing @.")
-            }
+            AccountError::UsernameTaken => Problem {
+                status: 409,
+                ..Problem::field("username", "username_taken", "This username is taken. Choose another one.")
+            },
+            AccountError::EmailAddress => Problem::field(
+                "email",
+                "email_invalid",
+                "This is not an e-mail address. Check it, for example for a missing @.",
+            ),
             AccountError::EmailTaken => Problem {
                 status: 409,
                 ..Problem::field("email", "email_taken", "This address belongs to another account. Use another one.")
@@ -75,21 +75,19 @@ impl From<AccountError> for Problem {
                 "display_name_invalid",
                 "A display name has 1 to 64 visible characters. Change it and save again.",
             ),
-            AccountError::CodeRefused { tries_left: 0 } => {
-                Problem::field("code", "code_refused", "This code is no longer good. Ask for a new one with Resend code.")
-            }
-            AccountError::CodeRefused { .. } => {
-                Problem::field("code", "code_refused", "This code is not right. Check the newest mail and type its six digits.")
-            }
+            // One sentence for all of it: how many tries are left would tell a stranger whether the address was new here.
+            AccountError::CodeRefused => Problem::field(
+                "code",
+                "code_refused",
+                "This code is not right or no longer good. Type the six digits of the newest mail; after five tries ask for a new one with Resend code.",
+            ),
             AccountError::CodeTooSoon { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
                 ..Problem::new(429, "code_too_soon", "A code was sent a moment ago. Wait a minute, then ask again.")
             },
-            AccountError::LinkRefused => Problem::new(
-                400,
-                "link_refused",
-                "This link was used already or is too old. Ask for a new one.",
-            ),
+            AccountError::LinkRefused => {
+                Problem::new(400, "link_refused", "This link was used already or is too old. Ask for a new one.")
+            }
             AccountError::Db(error) => error.into(),
         }
     }

@@ -6,7 +6,9 @@ use crate::mail::PlainLetter;
 pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainLetter {
     PlainLetter {
         subject: format!("{code} is your code"),
-        paragraphs: vec![format!("Hello {display_name}, type this code to show that the address is yours. It is good for ten minutes.")],
+        paragraphs: vec![format!(
+            "Hello {display_name}, type this code to show that the address is yours. It is good for ten minutes."
+        )],
         code: Some(code.to_owned()),
         link: None,
         closing: "Nobody will ever ask you for this code. If you did not ask for it, do nothing.".into(),

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::error::AccountError;
 use super::mails;
 use super::model::{
-    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, Email, LinkPurpose, NewAccount, PENDING_LIFE, Profile, RESEND_AFTER,
-    USERNAME_RETIRED,
+    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, Email, LinkPurpose, NewAccount, PENDING_LIFE, Profile,
+    RESEND_AFTER, USERNAME_RETIRED,
 };
 use super::store;
 use crate::audit::{self, Event, Part};
@@ -148,7 +148,8 @@ pub fn update_profile(
         return Ok(());
     }
     store::update_display_name(tx, account, profile.display_name.as_str())?;
-    let event = Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": ["display_name"]}));
+    let event =
+        Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": ["display_name"]}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -200,24 +201,29 @@ pub enum CodeAnswer {
 ///
 /// # Errors
 /// [`AccountError::Db`] only.
-pub fn verify_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Result<CodeAnswer, AccountError> {
-    let refused = |tries_left| Ok(CodeAnswer::Refused(AccountError::CodeRefused { tries_left }));
-    let Some(email) = primary(tx, account)?.filter(|email| email.verified_at.is_none()) else { return refused(0) };
-    let Some(kept) = store::find_code(tx, email.id)? else { return refused(0) };
+pub fn verify_email(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    code: &str,
+) -> Result<CodeAnswer, AccountError> {
+    let refused = Ok(CodeAnswer::Refused(AccountError::CodeRefused));
+    let Some(email) = primary(tx, account)?.filter(|email| email.verified_at.is_none()) else { return refused };
+    let Some(kept) = store::find_code(tx, email.id)? else { return refused };
     if kept.tries >= CODE_TRIES_MAX || kept.expires_at <= tx.now() {
-        return refused(0);
+        return refused;
     }
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     if !Secret::new(kept.digest).matches(&code_digest(tx, email.id, &typed)) {
         store::update_code_tries(tx, email.id)?;
         let event = Event::of("email.verify_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
         audit::record(tx, actor, event)?;
-        return refused(CODE_TRIES_MAX - kept.tries - 1);
+        return refused;
     }
     store::delete_code(tx, email.id)?;
     match store::find_verified_owner(tx, &email.address)? {
         // Somebody else proved the address since the code was sent; this claim to it is void.
-        Some(_) => refused(0),
+        Some(_) => refused,
         None => Ok(CodeAnswer::Verified(activate(tx, actor, account, &email)?)),
     }
 }

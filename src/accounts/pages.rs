@@ -38,9 +38,8 @@ async fn build(
     typed: Option<(&str, &Problem)>,
 ) -> Result<ProfilePage, Problem> {
     let account = who.identity.account;
-    let (person, emails) = app
-        .read(move |view| Ok::<_, AccountError>((ops::find(view, account)?, ops::emails(view, account)?)))
-        .await?;
+    let (person, emails) =
+        app.read(move |view| Ok::<_, AccountError>((ops::find(view, account)?, ops::emails(view, account)?))).await?;
     let person = person.ok_or_else(Problem::not_found)?;
     Ok(ProfilePage {
         chrome: Chrome::of(app, request, "Profile"),

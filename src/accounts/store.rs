@@ -238,7 +238,12 @@ pub(super) struct Code {
     pub expires_at: Timestamp,
 }
 
-pub(super) fn insert_code(tx: &mut Tx<'_>, email: EmailId, digest: &[u8; 32], expires_at: Timestamp) -> Result<(), Error> {
+pub(super) fn insert_code(
+    tx: &mut Tx<'_>,
+    email: EmailId,
+    digest: &[u8; 32],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
         REPLACE_CODE,

@@ -46,12 +46,16 @@ impl From<ApiKeyError> for Problem {
     fn from(error: ApiKeyError) -> Self {
         match error {
             ApiKeyError::NotFound => Problem::not_found(),
-            ApiKeyError::Name => {
-                Problem::field("name", "key_name_invalid", "A key's name has 1 to 64 visible characters. Choose another one.")
-            }
-            ApiKeyError::UnknownScope(_) => {
-                Problem::field("scope", "unknown_scope", "One of these scopes does not exist here. Choose from the list.")
-            }
+            ApiKeyError::Name => Problem::field(
+                "name",
+                "key_name_invalid",
+                "A key's name has 1 to 64 visible characters. Choose another one.",
+            ),
+            ApiKeyError::UnknownScope(_) => Problem::field(
+                "scope",
+                "unknown_scope",
+                "One of these scopes does not exist here. Choose from the list.",
+            ),
             ApiKeyError::NoScope => {
                 Problem::field("scope", "no_scope", "A key without a scope can do nothing. Choose at least one.")
             }
@@ -68,7 +72,9 @@ impl From<ApiKeyError> for Problem {
             ApiKeyError::TooMany { .. } => Problem::new(
                 409,
                 "too_many_keys",
-                format!("This workspace has {KEYS_PER_WORKSPACE_MAX} keys, the most it can have. Revoke one that is not used."),
+                format!(
+                    "This workspace has {KEYS_PER_WORKSPACE_MAX} keys, the most it can have. Revoke one that is not used."
+                ),
             ),
             ApiKeyError::NotForKeys => Problem::new(
                 403,

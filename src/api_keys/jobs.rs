@@ -19,7 +19,8 @@ pub async fn record_use(app: &App, verifier: &Verifier) -> Result<(), Error> {
     let uses = verifier.take_uses();
     for batch in uses.chunks(BATCH_MAX) {
         let batch = batch.to_vec();
-        app.write(move |tx| batch.iter().try_for_each(|(key, at, uses)| store::insert_use(tx, *key, *at, *uses))).await?;
+        app.write(move |tx| batch.iter().try_for_each(|(key, at, uses)| store::insert_use(tx, *key, *at, *uses)))
+            .await?;
     }
     Ok(())
 }

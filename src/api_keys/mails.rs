@@ -8,7 +8,10 @@ pub(super) fn key_created(key: &ApiKey, site: &str) -> PlainLetter {
     let end = key.expires_at.map_or("It does not expire.".to_owned(), |end| format!("It expires on {}.", end.day()));
     PlainLetter {
         subject: format!("Your API key “{}” was created", key.name),
-        paragraphs: vec![format!("A new API key, {}…, can act for you with these scopes: {}. {end}", key.display, key.scopes)],
+        paragraphs: vec![format!(
+            "A new API key, {}…, can act for you with these scopes: {}. {end}",
+            key.display, key.scopes
+        )],
         code: None,
         link: Some(Link { label: "See your keys", url: format!("{site}/settings/keys") }),
         closing: "If it was not you, revoke the key and change your password.".into(),

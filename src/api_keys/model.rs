@@ -36,13 +36,8 @@ pub enum Expiry {
 
 impl Expiry {
     /// The choices of the page, as value and words; the third is preselected.
-    pub const PRESETS: [(&'static str, &'static str); 5] = [
-        ("30d", "30 days"),
-        ("60d", "60 days"),
-        ("90d", "90 days"),
-        ("365d", "1 year"),
-        ("never", "No expiration"),
-    ];
+    pub const PRESETS: [(&'static str, &'static str); 5] =
+        [("30d", "30 days"), ("60d", "60 days"), ("90d", "90 days"), ("365d", "1 year"), ("never", "No expiration")];
 
     /// Reads `never` or a span such as `90d`, up to ten years. `None`: neither.
     pub fn parse(text: &str) -> Option<Self> {

@@ -45,8 +45,7 @@ const DELETE_USES: &str = "
 const DELETE_KEYS: &str = "delete from api_key where account_id = :account_id";
 
 /// Every statement of this room, for the test that prepares them.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, COUNT_LIVE, LIST, FIND, REVOKE, VERIFY, RECORD_USE, DELETE_USES, DELETE_KEYS];
+pub const STATEMENTS: &[&str] = &[INSERT, COUNT_LIVE, LIST, FIND, REVOKE, VERIFY, RECORD_USE, DELETE_USES, DELETE_KEYS];
 
 fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
     let stored: String = row.get(6)?;

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 /// The account section of a platform, on your own machine.
 #[derive(Parser, Debug)]
 #[command(name = "domicile", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Examples:\n  domicile demo\n  domicile init && domicile serve\n\nExit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74 I/O error while serving.")]
+#[command(
+    after_help = "Examples:\n  domicile demo\n  domicile init && domicile serve\n\nExit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74 I/O error while serving."
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     pub common: Common,
@@ -106,7 +108,9 @@ pub(super) enum Command {
 #[derive(Subcommand, Debug)]
 pub(super) enum AccountCommand {
     /// Make an account; prints its id.
-    #[command(after_help = "Example:\n  printf '%s' \"$PASSWORD\" | domicile account create --email ada@example.org --username ada-l --password-stdin --verified")]
+    #[command(
+        after_help = "Example:\n  printf '%s' \"$PASSWORD\" | domicile account create --email ada@example.org --username ada-l --password-stdin --verified"
+    )]
     Create {
         /// Where the person can be written to.
         #[arg(long)]
@@ -143,7 +147,9 @@ pub(super) enum AccountCommand {
         yes: bool,
     },
     /// Write everything about an account into a sealed archive.
-    #[command(after_help = "Example:\n  printf '%s' \"$PASSPHRASE\" | domicile account export ada-l --passphrase-stdin --output ada.zip.age")]
+    #[command(
+        after_help = "Example:\n  printf '%s' \"$PASSPHRASE\" | domicile account export ada-l --passphrase-stdin --output ada.zip.age"
+    )]
     Export {
         /// Id, username or e-mail address.
         account: String,
@@ -162,7 +168,9 @@ pub(super) enum AccountCommand {
 #[derive(Subcommand, Debug)]
 pub(super) enum KeyCommand {
     /// Make an API key; prints only the key.
-    #[command(after_help = "Example:\n  domicile key create --account ada-l --name ci --scope models:read --scope billing:read --expires 90d")]
+    #[command(
+        after_help = "Example:\n  domicile key create --account ada-l --name ci --scope models:read --scope billing:read --expires 90d"
+    )]
     Create {
         /// Id, username or e-mail address of its owner.
         #[arg(long)]

@@ -11,8 +11,11 @@ use crate::base::seconds;
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = house::config(common)?;
     if common.json {
-        let meaning: serde_json::Map<_, _> =
-            config.meaning().into_iter().map(|(name, words)| (name.to_owned(), serde_json::Value::String(words))).collect();
+        let meaning: serde_json::Map<_, _> = config
+            .meaning()
+            .into_iter()
+            .map(|(name, words)| (name.to_owned(), serde_json::Value::String(words)))
+            .collect();
         println!("{}", serde_json::json!({"settings": meaning, "warnings": config.warnings()}));
     } else {
         for (name, words) in config.meaning() {
@@ -32,7 +35,8 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
 /// Asks the local server whether it is ready, as a load balancer would.
 pub(super) fn health(common: &Common) -> Result<(), Failure> {
     let config = house::config(common)?;
-    let address = config.listen.addresses.first().copied().ok_or_else(|| Failure::configuration("listen.address is empty."))?;
+    let address =
+        config.listen.addresses.first().copied().ok_or_else(|| Failure::configuration("listen.address is empty."))?;
     let mut target = address;
     if target.ip().is_unspecified() {
         target.set_ip(if target.is_ipv4() {
@@ -41,7 +45,8 @@ pub(super) fn health(common: &Common) -> Result<(), Failure> {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    let told = |error: &dyn std::fmt::Display| Failure::refused(format!("the server at {target} is not ready: {error}."));
+    let told =
+        |error: &dyn std::fmt::Display| Failure::refused(format!("the server at {target} is not ready: {error}."));
     let stream = TcpStream::connect_timeout(&target, seconds(3)).map_err(|error| told(&error))?;
     stream.set_read_timeout(Some(seconds(5))).map_err(|error| told(&error))?;
     if !matches!(config.listen.tls, crate::config::Tls::Off) {

@@ -81,7 +81,8 @@ fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
                 let workspace = workspaces::personal(tx, account.id)?.ok_or(SigninError::BadCredentials)?;
                 billing::grant_by_operator(tx, &operator, workspace.id, Credits::whole(25), "Workshop credit")?;
                 let name = KeyName::parse("training-server").ok_or(SigninError::BadCredentials)?;
-                let new = NewApiKey { name, scopes: vec!["training".into(), "read".into()], expiry: Expiry::After(days(90)) };
+                let new =
+                    NewApiKey { name, scopes: vec!["training".into(), "read".into()], expiry: Expiry::After(days(90)) };
                 let made = api_keys::create(tx, &operator, account.id, workspace.id, &new)
                     .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
                 key.get_or_insert(made.secret);

@@ -81,7 +81,9 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let sentence = match &error {
             OpenError::NotInitialised(path) => {
-                format!("{path} does not exist, so there is nothing to open. Run `domicile init` first, or check data_dir.")
+                format!(
+                    "{path} does not exist, so there is nothing to open. Run `domicile init` first, or check data_dir."
+                )
             }
             OpenError::OtherRegion { stamped, configured } => format!(
                 "the database belongs to region \"{stamped}\", and the configuration says region = \"{configured}\". A region never changes: set region = \"{stamped}\", or use another data_dir for \"{configured}\"."
@@ -104,7 +106,9 @@ impl Failure {
                 "the database has schema {found}, made by a newer version; this version knows schemas up to {known}. Install the newer version again, or restore the snapshot made before the upgrade."
             ),
             db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
-            other => format!("the database cannot be opened: {other}. Check that the folder exists, belongs to this person and can be written."),
+            other => format!(
+                "the database cannot be opened: {other}. Check that the folder exists, belongs to this person and can be written."
+            ),
         };
         Self::configuration(sentence)
     }

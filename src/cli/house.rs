@@ -17,7 +17,8 @@ use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration with the environment over it.
 pub(super) fn config(common: &Common) -> Result<Config, Failure> {
-    let environment: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name.starts_with("DOMICILE_")).collect();
+    let environment: Vec<(String, String)> =
+        std::env::vars().filter(|(name, _)| name.starts_with("DOMICILE_")).collect();
     Ok(Config::load(&common.config, &environment)?)
 }
 
@@ -41,7 +42,8 @@ pub(super) fn become_owner(data_dir: &Path) -> Result<(), Failure> {
     if user.is_root() {
         return Ok(());
     }
-    let told = |error: nix::Error| Failure::refused(format!("cannot become the owner of {}: {error}.", data_dir.display()));
+    let told =
+        |error: nix::Error| Failure::refused(format!("cannot become the owner of {}: {error}.", data_dir.display()));
     nix::unistd::setgroups(&[group]).map_err(told)?;
     nix::unistd::setgid(group).map_err(told)?;
     nix::unistd::setuid(user).map_err(told)
@@ -83,7 +85,8 @@ fn can_write(layout: &Layout) -> Result<(), Failure> {
 
 /// The account behind an id, username or address, with its workspace.
 pub(super) fn find_account(app: &App, name: &str) -> Result<(Account, Workspace), Failure> {
-    let nobody = || Failure::refused(format!("there is no account \"{name}\". `domicile account list` shows who there is."));
+    let nobody =
+        || Failure::refused(format!("there is no account \"{name}\". `domicile account list` shows who there is."));
     let wanted = name.to_owned();
     let found = app.store().read_and_wait(move |view| {
         let Some(account) = accounts::find_by_name(view, &wanted)? else { return Ok(None) };

@@ -52,7 +52,8 @@ fn create(
     let app = open(common)?;
     let password = match typed {
         Some(typed) => {
-            let password = signin::flows::new_password(&app, typed, username.as_str(), &email).map_err(Problem::from)?;
+            let password =
+                signin::flows::new_password(&app, typed, username.as_str(), &email).map_err(Problem::from)?;
             Some(app.passwords().hash_and_wait(&password).map_err(Problem::from)?)
         }
         None => None,
@@ -78,7 +79,8 @@ fn create(
 
 fn list(common: &Common) -> Result<(), Failure> {
     let app = open(common)?;
-    let read = |view: &db::View<'_>| Ok::<_, db::Error>((accounts::list(view, None, PAGE_SIZE_MAX)?, accounts::count(view)?));
+    let read =
+        |view: &db::View<'_>| Ok::<_, db::Error>((accounts::list(view, None, PAGE_SIZE_MAX)?, accounts::count(view)?));
     let (people, all) = app.store().read_and_wait(read).map_err(Problem::from)?;
     if common.json {
         let people: Vec<_> = people.iter().map(account_json).collect();
@@ -86,7 +88,13 @@ fn list(common: &Common) -> Result<(), Failure> {
         return Ok(());
     }
     for person in &people {
-        println!("{}  {:<32}  {:<9}  {}", person.id, person.username, person.state.as_str(), person.created_at.iso_day());
+        println!(
+            "{}  {:<32}  {:<9}  {}",
+            person.id,
+            person.username,
+            person.state.as_str(),
+            person.created_at.iso_day()
+        );
     }
     if all > i64::try_from(people.len()).unwrap_or(i64::MAX) {
         eprintln!("The newest {} of {all} are shown.", people.len());
@@ -113,7 +121,11 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
     let (emails, balance, keys) = app
         .store()
         .read_and_wait(move |view| {
-            Ok::<_, db::Error>((accounts::emails(view, id)?, ledger::balance(view, ws)?, api_keys::count_live(view, ws)?))
+            Ok::<_, db::Error>((
+                accounts::emails(view, id)?,
+                ledger::balance(view, ws)?,
+                api_keys::count_live(view, ws)?,
+            ))
         })
         .map_err(Problem::from)?;
     if common.json {
@@ -174,18 +186,29 @@ fn export(common: &Common, name: &str, recipient: Recipient, output: &std::path:
 pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
     let app = open(common)?;
     match command {
-        KeyCommand::Create { account, name, scope, expires } => create_key(common, &app, account, name, scope, expires.as_deref()),
+        KeyCommand::Create { account, name, scope, expires } => {
+            create_key(common, &app, account, name, scope, expires.as_deref())
+        }
         KeyCommand::List { account } => list_keys(common, &app, account),
         KeyCommand::Revoke { key } => {
             let id = ApiKeyId::parse(key).ok_or_else(|| {
-                Failure::refused(format!("\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."))
+                Failure::refused(format!(
+                    "\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."
+                ))
             })?;
             let key = app.store().write_and_wait(move |tx| api_keys::revoke(tx, &Actor::Operator, id));
             let key = key.map_err(|error| match error {
                 ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),
                 other => Problem::from(other).into(),
             })?;
-            println!("{}", if common.json { json!({"id": key.id.to_string(), "state": key.state.as_str()}).to_string() } else { key.id.to_string() });
+            println!(
+                "{}",
+                if common.json {
+                    json!({"id": key.id.to_string(), "state": key.state.as_str()}).to_string()
+                } else {
+                    key.id.to_string()
+                }
+            );
             Ok(())
         }
     }

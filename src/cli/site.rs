@@ -34,14 +34,18 @@ pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Fai
     let amount = Credits::parse(amount).map_err(|fault| {
         Failure::refused(match fault {
             MoneyError::TooPrecise => format!("\"{amount}\" has more than six decimals. Give at most six."),
-            MoneyError::TooLarge => format!("\"{amount}\" is more than an amount may be. Give at most {}.", Credits::MAX),
+            MoneyError::TooLarge => {
+                format!("\"{amount}\" is more than an amount may be. Give at most {}.", Credits::MAX)
+            }
             MoneyError::NotADecimal | MoneyError::NotPositive => {
                 format!("\"{amount}\" is not an amount. Give decimal credits above zero, for example 25.00.")
             }
         })
     })?;
     if amount == Credits::ZERO {
-        return Err(Failure::refused("an amount of zero grants nothing. Give decimal credits above zero, for example 25.00."));
+        return Err(Failure::refused(
+            "an amount of zero grants nothing. Give decimal credits above zero, for example 25.00.",
+        ));
     }
     let app = open(common)?;
     let (_, workspace) = find_account(&app, account)?;
@@ -62,7 +66,9 @@ pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Fai
     let LedgerCommand::Check = command;
     let app = open(common)?;
     let checked = app.store().read_and_wait(ledger::check).map_err(|error| match error {
-        ledger::LedgerError::Damaged { .. } => Failure::damage(format!("{error}. Restore the last good snapshot and compare.")),
+        ledger::LedgerError::Damaged { .. } => {
+            Failure::damage(format!("{error}. Restore the last good snapshot and compare."))
+        }
         other => Problem::from(other).into(),
     })?;
     if common.json {
@@ -82,9 +88,15 @@ pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failu
     })?;
     let head = hex::encode(verified.head);
     if common.json {
-        println!("{}", json!({"ok": true, "events": verified.events, "private_parts": verified.private_parts, "head": head}));
+        println!(
+            "{}",
+            json!({"ok": true, "events": verified.events, "private_parts": verified.private_parts, "head": head})
+        );
     } else {
-        println!("The audit is right: {} events, {} private parts, head {head}.", verified.events, verified.private_parts);
+        println!(
+            "The audit is right: {} events, {} private parts, head {head}.",
+            verified.events, verified.private_parts
+        );
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ pub(super) enum Written {
     Number(i64),
     Bool(bool),
     List(Vec<String>),
-    /// A kind no setting has: float, date, table where a value is wanted.
-    Other(&'static str),
+    /// A kind no setting has: a number with a point, a date, a table where a value is wanted.
+    Other,
 }
 
 /// A written value and where it stands.
@@ -106,11 +106,9 @@ fn written(item: &Item) -> Written {
         Some(Toml::Boolean(truth)) => Written::Bool(*truth.value()),
         Some(Toml::Array(entries)) => {
             let texts: Option<Vec<String>> = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect();
-            texts.map_or(Written::Other("a list of something other than texts"), Written::List)
+            texts.map_or(Written::Other, Written::List)
         }
-        Some(Toml::Float(_)) => Written::Other("a number with a point"),
-        Some(Toml::Datetime(_)) => Written::Other("a date"),
-        Some(Toml::InlineTable(_)) | None => Written::Other("a table"),
+        Some(Toml::Float(_) | Toml::Datetime(_) | Toml::InlineTable(_)) | None => Written::Other,
     }
 }
 

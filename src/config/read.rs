@@ -308,7 +308,8 @@ impl Reader {
     fn forward_auth(&mut self) -> ForwardAuth {
         let is_written = self.raw.settings.contains_key("forward_auth.allow");
         let written = self.networks("forward_auth.allow");
-        let loopback = || [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(IpNet::from).to_vec();
+        let loopback =
+            || [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(IpNet::from).to_vec();
         ForwardAuth { allow: if is_written { written } else { loopback() } }
     }
 
@@ -481,8 +482,7 @@ impl Reader {
     fn networks(&mut self, key: &str) -> Vec<IpNet> {
         let mut networks = Vec::new();
         for (text, at) in self.list(key).unwrap_or_default() {
-            match IpNet::from_str(&text).or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address)))
-            {
+            match IpNet::from_str(&text).or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address))) {
                 Ok(network) => networks.push(network),
                 Err(_) => self.fault(&at, key, "must be networks such as \"10.0.0.0/8\" or \"127.0.0.1/32\""),
             }

@@ -38,10 +38,8 @@ impl Store {
             .open(path)
             .map_err(|error| Error::file(path, error))?;
         let live = connection::open(&self.layout().live(), &key, Purpose::Read)?;
-        let mut copy = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
+        let mut copy =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection::unlock(&copy, &key)?;
         match Backup::new(&live, &mut copy)?.step(ALL_PAGES)? {
             StepResult::Done => {}

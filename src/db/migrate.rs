@@ -76,9 +76,6 @@ mod tests {
     #[test]
     fn all_migrations_apply_and_a_newer_schema_is_refused() {
         let mut connection = in_memory().unwrap();
-        for statement in crate::db::site::STATEMENTS {
-            connection.prepare(statement).unwrap();
-        }
         connection.pragma_update(None, "user_version", 999).unwrap();
 
         assert!(matches!(to_current(&mut connection), Err(Error::Newer { found: 999, .. })));

@@ -24,7 +24,9 @@ impl Readers {
     pub(super) fn pool(path: PathBuf, site: Arc<Site>) -> Result<r2d2::Pool<Self>, Error> {
         Ok(r2d2::Pool::builder()
             .max_size(READERS_MAX)
-            .min_idle(Some(1))
+            // None in advance: a connection that opens in the background while the process ends would use SQLCipher's
+            // library after it was taken down.
+            .min_idle(Some(0))
             .connection_timeout(READER_TIMEOUT)
             .test_on_check_out(false)
             .build(Self { path, site })?)

@@ -20,7 +20,7 @@ const FIND: &str = "select region, site_id, created_at from site where id = 1";
 const INSERT: &str = "insert into site (id, region, site_id, created_at) values (1, :region, :site_id, :created_at)";
 
 /// Every statement of this room, for the test that prepares them.
-pub(super) const STATEMENTS: &[&str] = &[FIND, INSERT];
+pub const STATEMENTS: &[&str] = &[FIND, INSERT];
 
 /// The stamp. `None`: the database was never stamped.
 ///

@@ -122,7 +122,7 @@ impl Store {
             on_commit: Box::new(on_commit),
             on_fatal: Box::new(on_fatal),
         };
-        let (writer, _) = Writer::start(desk)?;
+        let writer = Writer::start(desk)?;
         let readers = Readers::pool(live, site.clone())?;
         let id = NEXT_STORE.fetch_add(1, Ordering::Relaxed);
         Ok(Self { id, layout, site, clock, change, writer, readers, published: AtomicU64::new(NOTHING) })

@@ -7,6 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +22,8 @@ pub(super) const QUEUE_MAX: usize = 4096;
 const BATCH_MAX: usize = 512;
 
 /// Tables whose rows decide whether a credential is good: a change starts a new generation (see `change`).
-const CREDENTIAL_TABLES: [&str; 7] = ["account", "account_email", "api_key", "membership", "service", "session", "workspace"];
+const CREDENTIAL_TABLES: [&str; 7] =
+    ["account", "account_email", "api_key", "membership", "service", "session", "workspace"];
 const JOB_TABLE: &str = "job";
 
 /// What a commit touched, told after it is durable.
@@ -73,11 +75,24 @@ where
     }
 }
 
-/// The callers' end of the queue.
-#[derive(Clone)]
+/// The callers' end of the queue. Dropping it waits for the thread: what is queued is committed, and the connection is
+/// closed before the process takes SQLCipher's library down.
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Work>>,
+    queue: Option<mpsc::Sender<Box<dyn Work>>>,
     failed: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        let Some(thread) = self.thread.take() else { return };
+        // The last owner may be a piece of work on the thread itself, which cannot wait for its own end.
+        if thread.thread().id() != std::thread::current().id() {
+            // It caught its callers' panics; one of its own was reported as it happened.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// What the thread works with.
@@ -94,8 +109,8 @@ pub(super) struct Desk {
 }
 
 impl Writer {
-    /// Starts the thread. It ends when the last `Writer` is gone and the queue is empty, or at the first I/O error.
-    pub(super) fn start(desk: Desk) -> Result<(Self, std::thread::JoinHandle<()>), Error> {
+    /// Starts the thread. It ends when the `Writer` is gone and the queue is empty, or at the first I/O error.
+    pub(super) fn start(desk: Desk) -> Result<Self, Error> {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let failed = Arc::new(AtomicBool::new(false));
         let touched = Arc::new(AtomicU8::new(0));
@@ -105,7 +120,7 @@ impl Writer {
             .name("writer".into())
             .spawn(move || serve(desk, waiting, &touched, &told))
             .map_err(|error| Error::file(std::path::Path::new("writer thread"), error))?;
-        Ok((Self { queue, failed }, thread))
+        Ok(Self { queue: Some(queue), failed, thread: Some(thread) })
     }
 
     /// Hands work over; the receiver gets the answer once the commit is on disk.
@@ -118,9 +133,10 @@ impl Writer {
         if self.failed.load(Ordering::SeqCst) {
             return Err(Error::Stopped);
         }
+        let Some(queue) = &self.queue else { return Err(Error::Stopped) };
         let (reply, answer) = oneshot::channel();
         let call = Box::new(Call { work: Some(work), outcome: None, reply });
-        match self.queue.try_send(call) {
+        match queue.try_send(call) {
             Ok(()) => Ok(answer),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Stopped),

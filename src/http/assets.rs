@@ -64,6 +64,10 @@ mod tests {
     fn names_carry_their_content() {
         let href = super::href("app.css");
 
-        assert!(href.starts_with("/assets/app.") && href.ends_with(".css") && href.len() == "/assets/app.12345678.css".len());
+        assert!(
+            href.starts_with("/assets/app.")
+                && href.ends_with(".css")
+                && href.len() == "/assets/app.12345678.css".len()
+        );
     }
 }

@@ -56,9 +56,17 @@ pub fn check(app: &App, request: &HttpRequest, typed: &str) -> Result<(), Proble
 }
 
 fn foreign() -> Problem {
-    Problem::new(403, "cross_site", "This form was sent from another site, so nothing was changed. Open the page here and try again.")
+    Problem::new(
+        403,
+        "cross_site",
+        "This form was sent from another site, so nothing was changed. Open the page here and try again.",
+    )
 }
 
 fn stale() -> Problem {
-    Problem::new(403, "csrf", "This form is out of date, so nothing was changed. Go back, reload the page and send it again.")
+    Problem::new(
+        403,
+        "csrf",
+        "This form is out of date, so nothing was changed. Go back, reload the page and send it again.",
+    )
 }

@@ -51,7 +51,8 @@ impl FromRequest for Form {
         let request = request.clone();
         let body = Bytes::from_request(&request, payload);
         Box::pin(async move {
-            let app = request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::ours("no app in the request"))?.clone();
+            let app =
+                request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::ours("no app in the request"))?.clone();
             csrf::refuse_foreign(&request, &app.config().public_url, app.config().demo)?;
             let is_form = request
                 .headers()

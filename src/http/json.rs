@@ -19,8 +19,9 @@ pub fn body_problem(error: actix_web::Error) -> Problem {
 /// # Errors
 /// 400 `malformed_json` with line and column, and the member where serde names one.
 pub fn parse<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(body)
-        .map_err(|error| Problem::new(400, "malformed_json", format!("The body is not the JSON this address reads: {error}.")))
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(400, "malformed_json", format!("The body is not the JSON this address reads: {error}."))
+    })
 }
 
 /// An answer that carries rights or a person's data: never cached.

@@ -1,8 +1,8 @@
 //! Tools for doors: what pages and JSON routes share. Knows actix, knows no slice.
 
 pub mod assets;
-pub mod csrf;
 mod cookies;
+pub mod csrf;
 mod fault;
 mod form;
 

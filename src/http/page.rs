@@ -90,10 +90,12 @@ impl Chrome {
     /// What surrounds a page answered to `request`.
     pub fn of(app: &App, request: &HttpRequest, title: &str) -> Self {
         let extensions = request.extensions();
-        let person = extensions
-            .get::<Identity>()
-            .map(|identity| Person { display_name: identity.display_name.clone(), username: identity.username.clone() });
-        let binding = csrf::binding(request).or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));
+        let person = extensions.get::<Identity>().map(|identity| Person {
+            display_name: identity.display_name.clone(),
+            username: identity.username.clone(),
+        });
+        let binding =
+            csrf::binding(request).or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));
         let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
         let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
         Self {
@@ -195,7 +197,9 @@ mod tests {
     #[test]
     fn nobody_is_led_elsewhere() {
         assert_eq!(safe_path("/settings/keys?create=1"), "/settings/keys?create=1");
-        for lure in ["", "//evil", "/\\evil", "https://evil", "/%2f%2fevil", "/@evil", "evil", "/\t/evil", "/../x", "/a\nb"] {
+        for lure in
+            ["", "//evil", "/\\evil", "https://evil", "/%2f%2fevil", "/@evil", "evil", "/\t/evil", "/../x", "/a\nb"]
+        {
             assert_eq!(safe_path(lure), "/settings/profile", "{lure:?}");
         }
     }

@@ -28,7 +28,8 @@ const DELETE_OLD: &str = "
     delete from mail_outbox where id in (select id from mail_outbox where sent_at < :before limit :limit)";
 
 /// Every statement of this room, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[INSERT, CLAIM, LIST_RECENT, UPDATE_SENT, UPDATE_FAILED, DELETE_FORGOTTEN, DELETE_OF_ACCOUNT, DELETE_OLD];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, CLAIM, LIST_RECENT, UPDATE_SENT, UPDATE_FAILED, DELETE_FORGOTTEN, DELETE_OF_ACCOUNT, DELETE_OLD];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Mail> {
     Ok(Mail {

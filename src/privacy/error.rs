@@ -75,11 +75,17 @@ impl From<PrivacyError> for Problem {
             }
             PrivacyError::TooManyExports { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
-                ..Problem::new(429, "too_many_exports", "Five exports were made in a day. Download one of them, or come back tomorrow.")
+                ..Problem::new(
+                    429,
+                    "too_many_exports",
+                    "Five exports were made in a day. Download one of them, or come back tomorrow.",
+                )
             },
-            PrivacyError::NotConfirmed => {
-                Problem::field("confirm", "not_confirmed", "Type DELETE in capital letters to confirm. Nothing was deleted.")
-            }
+            PrivacyError::NotConfirmed => Problem::field(
+                "confirm",
+                "not_confirmed",
+                "Type DELETE in capital letters to confirm. Nothing was deleted.",
+            ),
             PrivacyError::WrongPassword => {
                 Problem::field("password", "wrong_password", "This is not your password. Nothing was deleted.")
             }

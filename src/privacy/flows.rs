@@ -108,12 +108,11 @@ pub fn export_to_file(
     if !actor.may_govern(account) {
         return Err(PrivacyError::NotFound);
     }
-    let file = File::options().write(true).create_new(true).mode(0o600).open(output).map_err(|error| {
-        match error.kind() {
+    let file =
+        File::options().write(true).create_new(true).mode(0o600).open(output).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => PrivacyError::FileExists(output.display().to_string()),
             _ => Error::file(output, error).into(),
-        }
-    })?;
+        })?;
     let outcome = seal_into(app, account, recipient, &file, output, |_, _| Ok(()));
     let sealed = match outcome {
         Ok(sealed) => sealed,

@@ -6,10 +6,14 @@ use crate::mail::{Link, PlainLetter};
 pub(super) fn export_ready(display_name: &str, keep_until: &str, site: &str) -> PlainLetter {
     PlainLetter {
         subject: "Your export is ready".into(),
-        paragraphs: vec![format!("Hello {display_name}, the archive you asked for is ready. It is kept until {keep_until}.")],
+        paragraphs: vec![format!(
+            "Hello {display_name}, the archive you asked for is ready. It is kept until {keep_until}."
+        )],
         code: None,
         link: Some(Link { label: "Download it", url: format!("{site}/settings/privacy") }),
-        closing: "It is sealed: only your passphrase or your key opens it. If you did not ask for it, change your password.".into(),
+        closing:
+            "It is sealed: only your passphrase or your key opens it. If you did not ask for it, change your password."
+                .into(),
         site: site.to_owned(),
     }
 }
@@ -20,7 +24,9 @@ pub(super) fn account_deleted(display_name: &str, receipt: &str, site: &str) -> 
         subject: "Your account is deleted".into(),
         paragraphs: vec![
             format!("Goodbye {display_name}. Your account and everything in it were erased."),
-            format!("Your receipt is {receipt}. It holds nothing personal; keep it if you may have to ask about the erasure."),
+            format!(
+                "Your receipt is {receipt}. It holds nothing personal; keep it if you may have to ask about the erasure."
+            ),
         ],
         code: None,
         link: None,

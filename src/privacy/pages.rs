@@ -178,10 +178,17 @@ struct DeletePage {
 }
 
 impl DeletePage {
-    async fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, fault: Option<&Problem>) -> Result<Self, Problem> {
+    async fn build(
+        app: &TheApp,
+        request: &HttpRequest,
+        who: &SignedIn,
+        fault: Option<&Problem>,
+    ) -> Result<Self, Problem> {
         let workspace = who.identity.workspace;
         let (keys, balance) = app
-            .read(move |view| Ok::<_, db::Error>((api_keys::count_live(view, workspace)?, ledger::balance(view, workspace)?)))
+            .read(move |view| {
+                Ok::<_, db::Error>((api_keys::count_live(view, workspace)?, ledger::balance(view, workspace)?))
+            })
             .await?;
         Ok(Self {
             chrome: Chrome::of(app, request, "Delete your account"),

@@ -282,11 +282,7 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-pub(super) fn find_by_link(
-    view: &View<'_>,
-    digest: &[u8; 32],
-    account: AccountId,
-) -> Result<Option<Artifact>, Error> {
+pub(super) fn find_by_link(view: &View<'_>, digest: &[u8; 32], account: AccountId) -> Result<Option<Artifact>, Error> {
     let now = view.now();
     view.find(FIND_BY_LINK, named_params! {":digest": digest, ":account_id": account, ":now": now}, |row| {
         read_artifact(row, 0)

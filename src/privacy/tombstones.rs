@@ -165,8 +165,7 @@ pub fn catch_up(app: &App) -> Result<usize, JournalError> {
     let _alone = lock(&layout.tombstones_lock())?;
     let path = layout.tombstones();
     let told = |error| Error::file(&path, error);
-    let mut file =
-        File::options().create(true).append(true).read(true).mode(0o600).open(&path).map_err(told)?;
+    let mut file = File::options().create(true).append(true).read(true).mode(0o600).open(&path).map_err(told)?;
     let last = last_line(&mut file, &path)?;
     let (seq, hash) = last.as_ref().map_or((0, GENESIS), |tombstone| (tombstone.seq, tombstone.hash));
 
@@ -240,8 +239,7 @@ pub fn verify(path: &Path, keyring: &Keyring) -> Result<Checked, JournalError> {
     let mut checked = Checked { count: 0, head: GENESIS };
     for text in BufReader::new(File::open(path).map_err(told)?).lines() {
         let damaged = |what| JournalError::Damaged { line: checked.count + 1, what };
-        let line: Line =
-            serde_json::from_str(&text.map_err(told)?).map_err(|_| damaged("is not readable"))?;
+        let line: Line = serde_json::from_str(&text.map_err(told)?).map_err(|_| damaged("is not readable"))?;
         let tombstone = line.read().ok_or_else(|| damaged("is not readable"))?;
         if !tombstone.follows(checked.count, &checked.head) {
             return Err(damaged("does not continue the one before it"));

@@ -10,7 +10,6 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
-use futures_util::FutureExt;
 use serde::Serialize;
 
 use super::{identify, pages};
@@ -55,14 +54,8 @@ pub(super) async fn front(
     if let Some(app) = &app {
         identify::mark(app, &request, reader == Reader::Page || request.path().starts_with("/v1/forward-auth")).await;
     }
-    let outer = request.request().clone();
-    // The handlers' own locks recover from a panic, and what a handler wrote is a transaction that was rolled back.
-    let outcome = std::panic::AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    let mut response = match outcome {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
-        Ok(Err(error)) => ServiceResponse::new(outer, error.error_response()),
-        Err(_) => ServiceResponse::new(outer, fault_response(Problem::ours("a handler panicked"))),
-    };
+    // Handlers answer their faults themselves; an error here is one of the framework's own.
+    let mut response = next.call(request).await?.map_into_boxed_body();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = tell_fault(response, reader, app.as_ref());
     }
@@ -70,18 +63,20 @@ pub(super) async fn front(
     Ok(response)
 }
 
-fn fault_response(problem: Problem) -> HttpResponse {
-    actix_web::ResponseError::error_response(&crate::http::Fault(problem))
-}
-
 /// What the framework itself refuses, in our words.
 fn frameworks_own(status: StatusCode) -> Problem {
     match status.as_u16() {
         404 => Problem::not_found(),
-        405 => Problem::new(405, "method_not_allowed", "This address does not take that kind of request. Follow a link or a form of the page."),
+        405 => Problem::new(
+            405,
+            "method_not_allowed",
+            "This address does not take that kind of request. Follow a link or a form of the page.",
+        ),
         413 => Problem::new(413, "too_large", "What was sent is larger than this address takes. Send less at once."),
         408 => Problem::new(408, "timeout", "The request took too long to arrive. Send it again."),
-        status if status < 500 => Problem::new(status, "bad_request", "The request could not be read. Check its address and form."),
+        status if status < 500 => {
+            Problem::new(status, "bad_request", "The request could not be read. Check its address and form.")
+        }
         _ => Problem::ours("the framework failed"),
     }
 }
@@ -89,7 +84,10 @@ fn frameworks_own(status: StatusCode) -> Problem {
 /// Gives a fault the form its reader knows. Answers that have a body of their own, such as a form shown again, stay.
 fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&Arc<App>>) -> ServiceResponse<BoxBody> {
     let problem = response.response().extensions().get::<Problem>().cloned();
-    let has_body = !matches!(response.response().body().size(), actix_web::body::BodySize::None | actix_web::body::BodySize::Sized(0));
+    let has_body = !matches!(
+        response.response().body().size(),
+        actix_web::body::BodySize::None | actix_web::body::BodySize::Sized(0)
+    );
     let asked_by_gateway = response.request().path().starts_with("/v1/forward-auth") && problem.is_none();
     if asked_by_gateway || (problem.is_none() && has_body && response.headers().contains_key("x-page")) {
         return response;
@@ -189,7 +187,8 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     } else {
         None
     };
-    let new_visit = (reader == Reader::Page).then(|| response.request().extensions().get::<csrf::NewVisit>().cloned()).flatten();
+    let new_visit =
+        (reader == Reader::Page).then(|| response.request().extensions().get::<csrf::NewVisit>().cloned()).flatten();
     let is_tls = app.is_some_and(|app| app.config().public_url.starts_with("https://"));
     if let Some(visit) = new_visit {
         let cookie = crate::http::cookie(csrf::VISIT, visit.0, None);

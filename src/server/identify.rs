@@ -61,9 +61,9 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
     let listen = &app.config().listen;
     let peer = request.peer_addr().map(|peer| peer.ip());
     let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let address = peer.map(|peer| first_untrusted(peer, forwarded, |hop| {
-        listen.trusted_proxies.iter().any(|network| network.contains(&hop))
-    }));
+    let address = peer.map(|peer| {
+        first_untrusted(peer, forwarded, |hop| listen.trusted_proxies.iter().any(|network| network.contains(&hop)))
+    });
     Visitor { address: address.map(|address| address.to_string()).unwrap_or_default(), agent: agent.to_owned() }
 }
 

@@ -25,7 +25,12 @@ struct FaultPage<'a> {
 }
 
 /// A fault as a page. Where even that fails, one line of text.
-pub(super) fn fault(app: Option<&Arc<App>>, request: &HttpRequest, problem: &Problem, request_id: &str) -> HttpResponse {
+pub(super) fn fault(
+    app: Option<&Arc<App>>,
+    request: &HttpRequest,
+    problem: &Problem,
+    request_id: &str,
+) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let Some(app) = app else { return HttpResponse::build(status).body(problem.sentence.clone()) };
     let title = match problem.status {

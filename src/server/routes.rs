@@ -1,11 +1,17 @@
 //! Every path, page and API, in one table: who may enter, and where it leads.
 
+use std::panic::AssertUnwindSafe;
+
 use actix_web::http::Method;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Responder, Route as ActixRoute};
 
+use futures_util::FutureExt;
+use futures_util::future::{CatchUnwind, Map};
+
 use super::{health, openapi, pages};
-use crate::http::assets;
+use crate::base::Problem;
+use crate::http::{Fault, assets};
 use crate::{accounts, activity, api_keys, billing, privacy, services, signin};
 
 /// Who may enter. The extractor in the handler's signature enforces it; a test compares the two by knocking.
@@ -56,10 +62,12 @@ macro_rules! routes {
             config.service(
                 web::resource("/v1/usage/events")
                     .app_data(PayloadConfig::new(EVENTS_BYTES_MAX))
-                    .route(web::post().to(billing::api::record_events)),
+                    .route(web::post().to(Netted(billing::api::record_events))),
             );
             // Envoy appends the original path, and every method of the request behind the gateway arrives here.
-            config.service(web::resource(["/v1/forward-auth", "/v1/forward-auth/{tail:.*}"]).to(services::api::forward_auth));
+            config.service(
+                web::resource(["/v1/forward-auth", "/v1/forward-auth/{tail:.*}"]).to(Netted(services::api::forward_auth)),
+            );
         }
     };
 }
@@ -104,6 +112,24 @@ routes! {
     GET  "/api/billing/transactions"            KeyHolder => billing::api::transactions;
 }
 
+/// A net under a handler: a panic in it is one 500 and nothing else. What it held is dropped, and a transaction it began was
+/// rolled back by the writer.
+#[derive(Clone)]
+struct Netted<H>(H);
+
+type Caught<F, O> = Map<CatchUnwind<AssertUnwindSafe<F>>, fn(std::thread::Result<O>) -> Result<O, Fault>>;
+
+impl<H: Handler<Args>, Args> Handler<Args> for Netted<H> {
+    type Output = Result<H::Output, Fault>;
+    type Future = Caught<H::Future, H::Output>;
+
+    fn call(&self, args: Args) -> Self::Future {
+        AssertUnwindSafe(self.0.call(args))
+            .catch_unwind()
+            .map(|outcome| outcome.map_err(|_| Fault(Problem::ours("a handler panicked"))))
+    }
+}
+
 /// Gathers routes by path.
 #[derive(Default)]
 struct Table {
@@ -121,9 +147,9 @@ impl Table {
         let is_get = method == Method::GET;
         let guard = actix_web::guard::Method(method);
         let route = if is_get {
-            web::route().guard(actix_web::guard::Any(guard).or(actix_web::guard::Head())).to(handler)
+            web::route().guard(actix_web::guard::Any(guard).or(actix_web::guard::Head())).to(Netted(handler))
         } else {
-            web::route().guard(guard).to(handler)
+            web::route().guard(guard).to(Netted(handler))
         };
         match self.resources.iter_mut().find(|(known, _)| *known == path) {
             Some((_, routes)) => routes.push(route),

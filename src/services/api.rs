@@ -35,7 +35,8 @@ impl FromRequest for Caller {
 fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
     let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::ours("no callers in the request"))?;
     let refused = || Fault(Problem::new(401, "invalid_service", "This needs the credential of a connected service."));
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
+    let header =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
     if let Some(credential) = strip_scheme(header, "bearer ") {
         return callers.find(credential)?.ok_or_else(refused);
     }
@@ -84,7 +85,9 @@ pub async fn introspect(
     let fields = http::decode_form(&body)?;
     let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
     let Some(token) = field("token").filter(|token| !token.is_empty()) else {
-        return Err(Problem::field("token", "token_missing", "The form needs the field token: the key to be checked.").into());
+        return Err(
+            Problem::field("token", "token_missing", "The form needs the field token: the key to be checked.").into()
+        );
     };
     let Ok(verified) = verifier.verify(token)? else { return Ok(json::private(200, INACTIVE.to_owned())) };
     let config = app.config();
@@ -145,7 +148,9 @@ pub async fn forward_auth(
     if let Some(text) = key_of(request.headers()) {
         return match verifier.verify(text)? {
             Err(_) => Ok(no(401, Some("invalid_token"), "invalid_token")),
-            Ok(verified) if !verified.rights.grant(wanted) => Ok(no(403, Some("insufficient_scope"), "insufficient_scope")),
+            Ok(verified) if !verified.rights.grant(wanted) => {
+                Ok(no(403, Some("insufficient_scope"), "insufficient_scope"))
+            }
             Ok(verified) => Ok(yes(&pass_of(&verified))),
         };
     }

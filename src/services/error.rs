@@ -27,7 +27,11 @@ impl From<ServiceError> for Problem {
             ),
             ServiceError::NameTaken => Problem {
                 status: 409,
-                ..Problem::field("name", "service_name_taken", "A service of this name exists already. Choose another name.")
+                ..Problem::field(
+                    "name",
+                    "service_name_taken",
+                    "A service of this name exists already. Choose another name.",
+                )
             },
             ServiceError::Db(error) => error.into(),
         }

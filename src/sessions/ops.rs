@@ -89,12 +89,7 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
 ///
 /// # Errors
 /// [`Error`].
-pub fn end_all(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    except: Option<SessionId>,
-) -> Result<usize, Error> {
+pub fn end_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, except: Option<SessionId>) -> Result<usize, Error> {
     let ended = store::delete_all(tx, account, except)?;
     if ended > 0 {
         let event = Event::of("session.revoked_all").target(account).subject(account).data(json!({"sessions": ended}));

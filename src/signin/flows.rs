@@ -57,9 +57,7 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
     let actor = Actor::Stranger(visitor);
     let right = app.passwords().verify(&form.password, stored).await?;
     match (account, right) {
-        (Some(account), true) => {
-            app.write(move |tx| ops::admit(tx, &actor, account.id, &bucket, form.remember)).await
-        }
+        (Some(account), true) => app.write(move |tx| ops::admit(tx, &actor, account.id, &bucket, form.remember)).await,
         (account, _) => {
             app.write(move |tx| ops::refuse(tx, &actor, account.map(|account| account.id), &bucket)).await?;
             Err(SigninError::BadCredentials)

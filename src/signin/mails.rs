@@ -34,7 +34,10 @@ pub(super) fn welcome(account: &Account, site: &str) -> PlainLetter {
 pub(super) fn password_reset(account: &Account, link: String, site: &str) -> PlainLetter {
     PlainLetter {
         subject: "Set your password".into(),
-        paragraphs: vec![format!("Hello {}, with this link you set a new password. It is good for 30 minutes, once.", account.display_name)],
+        paragraphs: vec![format!(
+            "Hello {}, with this link you set a new password. It is good for 30 minutes, once.",
+            account.display_name
+        )],
         code: None,
         link: Some(Link { label: "Set a new password", url: link }),
         closing: "If you did not ask for it, do nothing: your password stays as it is.".into(),

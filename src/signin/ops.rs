@@ -71,7 +71,7 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
 /// Tries the code; when it is right, the account is active, has its credit, and a session begins.
 ///
 /// # Errors
-/// [`SigninError::Account`] with how many tries are left is the inner result, because the try must be committed.
+/// A refusal is the inner result, because the try must be committed.
 pub fn verify(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -83,8 +83,7 @@ pub fn verify(
         CodeAnswer::Verified(account) => {
             open_wallet(tx, &account)?;
             let visitor = actor.visitor().cloned().unwrap_or_default();
-            let (_, token) =
-                sessions::start(tx, actor, &NewSession { account: account.id, visitor, remember: false })?;
+            let (_, token) = sessions::start(tx, actor, &NewSession { account: account.id, visitor, remember: false })?;
             if let Some(address) = accounts::primary_email(tx, account.id)? {
                 let url = tx.site().config.public_url.clone();
                 mail::enqueue(tx, Some(account.id), address, &mails::welcome(&account, &url))?;
@@ -117,7 +116,12 @@ pub(super) fn find_for_sign_in(view: &View<'_>, name: &str) -> Result<Option<Acc
 }
 
 /// Notes a wrong password.
-pub(super) fn refuse(tx: &mut Tx<'_>, actor: &Actor, account: Option<AccountId>, bucket: &str) -> Result<(), db::Error> {
+pub(super) fn refuse(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: Option<AccountId>,
+    bucket: &str,
+) -> Result<(), db::Error> {
     sessions::note_failure(tx, bucket)?;
     let mut event = Event::of("auth.signin_failed").outcome(Outcome::Failure);
     if let Some(account) = account {

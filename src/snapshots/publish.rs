@@ -14,8 +14,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::SnapshotError;
 use super::model::{Manifest, Stamp};
-use super::verify::verify_file;
 use super::store;
+use super::verify::verify_file;
 use crate::app::App;
 use crate::audit::{self, Digest};
 use crate::base::Chance;
@@ -82,7 +82,11 @@ fn make(app: &App, unfinished: &Path, chance: &mut Chance) -> Result<Manifest, S
     write_synced(&beside, &format!("{:#}\n", manifest.to_json()))?;
     replace(&beside, &layout.manifest())?;
     sync_folder(layout.root())?;
-    tracing::info!(bytes = manifest.report.bytes, audit_seq = manifest.report.stamp.audit_seq, "A snapshot was published.");
+    tracing::info!(
+        bytes = manifest.report.bytes,
+        audit_seq = manifest.report.stamp.audit_seq,
+        "A snapshot was published."
+    );
     Ok(manifest)
 }
 
@@ -117,8 +121,7 @@ fn require_space(layout: &Layout) -> Result<(), SnapshotError> {
 
 fn lock(path: &Path) -> Result<File, Error> {
     let told = |error| Error::file(path, error);
-    let file =
-        File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(told)?;
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(told)?;
     file.lock().map_err(told)?;
     Ok(file)
 }

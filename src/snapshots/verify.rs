@@ -56,11 +56,9 @@ fn check_pages(copy: &FileCopy, bytes: u64, site: &Site) -> Result<(), Damage> {
         Some(_) if forged.len() as u64 == bytes / PAGE_BYTES => {
             Err(if is_cut { Damage::NotADatabase } else { Damage::OtherKey { keyring: site.keyring.id() } })
         }
-        Some(first) => Err(Damage::Pages {
-            count: forged.len(),
-            from: (first - 1) * PAGE_BYTES,
-            to: first * PAGE_BYTES - 1,
-        }),
+        Some(first) => {
+            Err(Damage::Pages { count: forged.len(), from: (first - 1) * PAGE_BYTES, to: first * PAGE_BYTES - 1 })
+        }
         None if is_cut => Err(Damage::Truncated { bytes }),
         None => faults.into_iter().next().map_or(Ok(()), |fault| Err(Damage::Structure(fault))),
     }

@@ -111,8 +111,9 @@ struct Counts {
 pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let id = holder.verified.workspace;
-    let (workspace, balance) =
-        app.read(move |view| Ok::<_, crate::db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?))).await?;
+    let (workspace, balance) = app
+        .read(move |view| Ok::<_, crate::db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?)))
+        .await?;
     let workspace = workspace.ok_or_else(Problem::not_found)?;
     let summary = Summary {
         username: holder.verified.username.clone(),

@@ -47,9 +47,7 @@ impl Cell {
             (_, Value::Null) => String::new(),
             (Self::Text, Value::String(text)) => guarded(text),
             (_, Value::String(text)) => text.clone(),
-            (_, Value::Array(words)) => {
-                guarded(&words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
-            }
+            (_, Value::Array(words)) => guarded(&words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
             (_, other) => other.to_string(),
         }
     }

@@ -34,7 +34,9 @@ pub(in crate::privacy) fn remove(folder: &Path, artifact: ArtifactId) {
         match std::fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => tracing::error!(path = %path.display(), %error, "An export could not be removed; it is tried again tonight."),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "An export could not be removed; it is tried again tonight.")
+            }
         }
     }
 }

@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use super::super::{ExportRecipient, PrivacyError};
+use super::activity;
 use super::manifest::{self, Entry};
 use super::store::{self, Form, Of, PARTS, Part};
-use super::activity;
 use crate::accounts;
 use crate::audit::Digest;
 use crate::base::{AccountId, Timestamp, WorkspaceId};
@@ -231,10 +231,18 @@ fn table(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> R
 /// The zip format counts from 1980 and in UTC where nobody says otherwise; a moment outside it is its first one.
 fn zip_time(now: Timestamp) -> zip::DateTime {
     let text = now.rfc3339();
-    let part = |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<u16>().ok()).unwrap_or(0);
+    let part =
+        |range: std::ops::Range<usize>| text.get(range).and_then(|digits| digits.parse::<u16>().ok()).unwrap_or(0);
     let small = |range| u8::try_from(part(range)).unwrap_or(0);
-    zip::DateTime::from_date_and_time(part(0..4), small(5..7), small(8..10), small(11..13), small(14..16), small(17..19))
-        .unwrap_or_default()
+    zip::DateTime::from_date_and_time(
+        part(0..4),
+        small(5..7),
+        small(8..10),
+        small(11..13),
+        small(14..16),
+        small(17..19),
+    )
+    .unwrap_or_default()
 }
 
 /// Passes bytes on, and counts and hashes them.

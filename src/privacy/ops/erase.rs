@@ -26,7 +26,8 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     let primary = accounts::emails(tx, account)?.into_iter().find(|email| email.is_primary);
 
     // Recorded first: the private parts of this event go with all others of the person.
-    let event = Event::of("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
+    let event =
+        Event::of("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
     audit::record(tx, actor, event)?;
     sessions::forget(tx, account)?;
     api_keys::forget(tx, account)?;

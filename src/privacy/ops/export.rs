@@ -67,8 +67,7 @@ pub fn request_export(
             unique_key: Some(format!("{}:{request}", jobs::EXPORT)),
         },
     )?;
-    let event =
-        Event::of("privacy.export_requested").target(request).subject(account).data(json!({"recipient": kind}));
+    let event = Event::of("privacy.export_requested").target(request).subject(account).data(json!({"recipient": kind}));
     audit::record(tx, actor, event)?;
     Ok(request)
 }
@@ -88,8 +87,7 @@ fn written(recipient: &ExportRecipient) -> (&'static str, Secret<String>) {
 /// Who the export of `work` is for.
 pub(in crate::privacy) fn open_recipient(view: &View<'_>, work: &Work) -> Result<ExportRecipient, PrivacyError> {
     let damaged = || db::Error::Damaged(format!("the recipient of {}", work.request));
-    let opened =
-        seal::open(&view.site().keyring, &place(work.request), &work.recipient).map_err(|_| damaged())?;
+    let opened = seal::open(&view.site().keyring, &place(work.request), &work.recipient).map_err(|_| damaged())?;
     let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged())?;
     match work.recipient_kind.as_str() {
         "passphrase" => Ok(ExportRecipient::passphrase(Secret::new(text.to_owned()))?),
@@ -120,15 +118,15 @@ pub(in crate::privacy) fn progress(
 
 /// Gives a request up and forgets its recipient.
 fn fail(tx: &mut Tx<'_>, request: RequestId) -> Result<(), db::Error> {
-    store::update_failed(tx, request, "The export could not be made. Ask for a new one; if it fails again, tell your operator.")
+    store::update_failed(
+        tx,
+        request,
+        "The export could not be made. Ask for a new one; if it fails again, tell your operator.",
+    )
 }
 
 /// Notes that the file of `work` is complete and tells the person. `false`: nobody wants it any more.
-pub(in crate::privacy) fn finish(
-    tx: &mut Tx<'_>,
-    work: &Work,
-    sealed: &archive::Sealed,
-) -> Result<bool, PrivacyError> {
+pub(in crate::privacy) fn finish(tx: &mut Tx<'_>, work: &Work, sealed: &archive::Sealed) -> Result<bool, PrivacyError> {
     let Some(person) = accounts::find(tx, work.account)? else { return Ok(false) };
     if !store::update_ready(tx, work.request)? {
         return Ok(false);
@@ -148,10 +146,9 @@ pub(in crate::privacy) fn finish(
         let letter = mails::export_ready(&person.display_name, &until, &tx.site().config.public_url);
         mail::enqueue(tx, Some(work.account), address, &letter)?;
     }
-    let event = Event::of("privacy.export_ready")
-        .target(work.request)
-        .subject(work.account)
-        .data(json!({"artifact": work.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}));
+    let event = Event::of("privacy.export_ready").target(work.request).subject(work.account).data(
+        json!({"artifact": work.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}),
+    );
     audit::record(tx, &Actor::House, event)?;
     Ok(true)
 }

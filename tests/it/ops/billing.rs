@@ -1,6 +1,5 @@
 //! The ledger and usage: what a person would lose money by, and that they do not.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use domicile::accounts::{self, NewAccount, Username};
@@ -18,46 +17,19 @@ use domicile::db::{self, Layout, Site, Store, Tx};
 use domicile::workspaces::{self, Workspace};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
-use rusqlite::Connection;
+
+use crate::support::{START, TestHouse as House, site};
 
 mod book;
 mod histories;
 mod use_of_things;
 mod wallets;
 
-/// A house in memory, with a clock that stands.
-struct House {
-    connection: Connection,
-    site: Arc<Site>,
-    clock: Clock,
-    chance: Chance,
-}
-
-const START: &str = "2026-05-03T09:00:00Z";
-
-fn site() -> Site {
-    let mut chance = Chance::seeded(7);
-    let now = Timestamp::parse(START).unwrap();
-    Site {
-        config: Config::for_demo(Path::new("/var/lib/house"), 8600).unwrap(),
-        keyring: Keyring::generate(&mut chance, now),
-    }
-}
-
 fn house() -> House {
-    let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
-    House { connection: db::in_memory().unwrap(), site: Arc::new(site()), clock, chance: Chance::seeded(11) }
+    House::new()
 }
 
 impl House {
-    fn write<T, E: From<db::Error>>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
-        db::write_directly(&mut self.connection, &self.site, &self.clock, &mut self.chance, work)
-    }
-
-    fn look<T>(&mut self, look: impl FnOnce(&mut Tx<'_>) -> T) -> T {
-        self.write(|tx| Ok::<T, db::Error>(look(tx))).unwrap()
-    }
-
     fn workspace(&mut self, name: &str) -> Workspace {
         let new = NewAccount {
             username: Username::parse(name).unwrap(),
@@ -110,10 +82,6 @@ impl House {
             order by 1";
         let params = rusqlite::named_params! {":workspace_id": workspace};
         self.look(|tx| tx.list(sql, params, |row| Ok((row.get(0)?, row.get(1)?))).unwrap())
-    }
-
-    fn count(&mut self, table: &str) -> i64 {
-        self.connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap()
     }
 }
 

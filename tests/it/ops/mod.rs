@@ -1,1 +1,12 @@
+//! What each operation promises, through the faces of the slices. Mirrors `src/<slice>/ops.rs`.
+
+mod accounts;
+mod api_keys;
+mod audit;
 mod billing;
+mod jobs_and_mail;
+mod privacy;
+mod sessions;
+mod signin;
+mod snapshots;
+mod store;

@@ -1,0 +1,1 @@
+//! What must hold of every route, table, statement and document: a new one is checked without a test of its own.

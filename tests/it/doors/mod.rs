@@ -1,0 +1,3 @@
+//! What a visitor sees: few tests per door, against the real program.
+
+mod main_job;

@@ -1,0 +1,277 @@
+//! A real appliance: the program itself, on a free port, in a folder of its own.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use domicile::base::Stopwatch;
+use tempfile::TempDir;
+
+use super::browser::{Browser, Call};
+use super::mailbox::Mailbox;
+
+/// How long a start may take on a busy machine before it counts as none.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A port of the loopback interface that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// See the module. The server ends with it.
+pub struct Appliance {
+    folder: TempDir,
+    pub port: u16,
+    server: Option<Child>,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+impl Ran {
+    /// The result, of a command that must have worked.
+    pub fn ok(self) -> String {
+        assert_eq!(self.status, 0, "{self:?}");
+        self.stdout.trim_end().to_owned()
+    }
+}
+
+impl Appliance {
+    /// Made and running.
+    pub fn running() -> Self {
+        Self::running_with("")
+    }
+
+    /// Made and running, with more settings: whole tables, written after the usual ones.
+    pub fn running_with(more: &str) -> Self {
+        let mut appliance = Self::made_with(more);
+        appliance.start();
+        appliance
+    }
+
+    /// Made by `init`, not running.
+    pub fn made() -> Self {
+        Self::made_with("")
+    }
+
+    pub fn made_with(more: &str) -> Self {
+        let appliance = Self::configured(more);
+        appliance.run(&["init"]).ok();
+        appliance
+    }
+
+    /// A configuration and nothing else.
+    pub fn configured(more: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let port = free_port();
+        let root = folder.path().display();
+        let mail = if more.contains("[mail]") {
+            String::new()
+        } else {
+            format!(
+                "[mail]\ntransport = \"directory\"\nfrom = \"Domicile <account@example.org>\"\ndirectory = \"{root}/mail\"\n"
+            )
+        };
+        let text = format!(
+            "region = \"eu\"\npublic_url = \"http://localhost:{port}\"\ndata_dir = \"{root}/data\"\nkeyring = \"{root}/keyring\"\n\
+             [listen]\naddress = \"127.0.0.1:{port}\"\n[forward_auth]\nallow = [\"127.0.0.1/32\"]\n\
+             [[prices]]\nsku = \"gpu.h100\"\nunit = \"second\"\nprice = \"0.001\"\n{mail}{more}"
+        );
+        std::fs::write(folder.path().join("domicile.toml"), text).unwrap();
+        Self { folder, port, server: None }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("domicile.toml")
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn keyring(&self) -> PathBuf {
+        self.folder.path().join("keyring")
+    }
+
+    pub fn mailbox(&self) -> Mailbox {
+        Mailbox(self.folder.path().join("mail"))
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    /// Writes the configuration anew with `from` replaced by `to`.
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        assert!(text.contains(from), "{from:?} is not in\n{text}");
+        std::fs::write(self.config(), text.replace(from, to)).unwrap();
+    }
+
+    /// The program with the appliance's configuration and nothing of the tester's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_domicile"));
+        command.args(arguments).env_clear().env("DOMICILE_CONFIG", self.config()).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with_input(arguments, "")
+    }
+
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
+        finish(&mut command, input)
+    }
+
+    /// Starts the server and waits until it says that it is ready, as systemd would.
+    pub fn start(&mut self) {
+        let socket_path = self.folder.path().join("notify");
+        let _ = std::fs::remove_file(&socket_path);
+        let socket = UnixDatagram::bind(&socket_path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = self.command(&["serve"]);
+        command.env("NOTIFY_SOCKET", &socket_path).stdout(Stdio::null()).stderr(log);
+        let mut server = command.spawn().unwrap();
+        let watch = Stopwatch::start();
+        let mut message = [0u8; 512];
+        loop {
+            if let Ok(length) = socket.recv(&mut message) {
+                if String::from_utf8_lossy(&message[..length]).contains("READY=1") {
+                    break;
+                }
+            }
+            if let Some(status) = server.try_wait().unwrap() {
+                panic!("the server ended with {status} instead of serving:\n{}", self.log());
+            }
+            assert!(watch.elapsed() < START_PATIENCE, "the server did not become ready:\n{}", self.log());
+        }
+        self.server = Some(server);
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// What the server logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// The server's process id.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("the server is not running").id()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut server = self.server.take().expect("the server is not running");
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+
+    /// Asks the server to stop and waits until it has.
+    pub fn stop(&mut self) -> ExitStatus {
+        let mut server = self.server.take().expect("the server is not running");
+        let pid = nix::unistd::Pid::from_raw(server.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        server.wait().unwrap()
+    }
+
+    /// Waits for the server to end by itself.
+    pub fn wait_for_end(&mut self) -> ExitStatus {
+        let mut server = self.server.take().expect("the server is not running");
+        super::wait_for("the server's end", || server.try_wait().unwrap())
+    }
+
+    /// A visitor with a browser.
+    pub fn browser(&self) -> Browser {
+        Browser::at(self.port)
+    }
+
+    /// A request without a browser.
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        Call::new(self.port, method, path)
+    }
+
+    /// A verified account with [`super::PASSWORD`], made at the command line. Answers its id.
+    pub fn account(&self, username: &str) -> String {
+        let email = format!("{username}@example.org");
+        let arguments =
+            ["account", "create", "--email", &email, "--username", username, "--password-stdin", "--verified"];
+        self.run_with_input(&arguments, super::PASSWORD).ok()
+    }
+
+    /// A key of the account's.
+    pub fn api_key(&self, account: &str, scopes: &[&str]) -> String {
+        let mut arguments = vec!["key", "create", "--account", account, "--name", "ci"];
+        for scope in scopes {
+            arguments.extend(["--scope", scope]);
+        }
+        self.run(&arguments).ok()
+    }
+
+    /// The credential of a new service.
+    pub fn service(&self, name: &str) -> String {
+        self.run(&["service", "create", name]).ok()
+    }
+
+    /// The id of the account's workspace.
+    pub fn workspace(&self, account: &str) -> String {
+        let shown: serde_json::Value =
+            serde_json::from_str(&self.run(&["account", "show", account, "--json"]).ok()).unwrap();
+        shown["workspace"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn finish(command: &mut Command, input: &str) -> Ran {
+    let watch = Stopwatch::start();
+    let mut child = command.spawn().unwrap();
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that refuses before it reads closes its end first.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let mut stderr_pipe = child.stderr.take();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        if let Some(pipe) = stderr_pipe.as_mut() {
+            let _ = pipe.read_to_string(&mut text);
+        }
+        text
+    });
+    let mut stdout = String::new();
+    if let Some(mut pipe) = child.stdout.take() {
+        pipe.read_to_string(&mut stdout).unwrap();
+    }
+    let status = child.wait().unwrap();
+    Ran { status: status.code().unwrap_or(-1), stdout, stderr: reader.join().unwrap(), took: watch.elapsed() }
+}

@@ -1,0 +1,192 @@
+//! Requests: bare ones, and those of a browser without JavaScript that keeps cookies and sends forms.
+
+use std::collections::BTreeMap;
+
+use super::appliance::Appliance;
+use super::mailbox::Letter;
+
+/// Everybody's password in the tests.
+pub const PASSWORD: &str = "correct horse, no battery";
+
+/// One request.
+pub struct Call {
+    url: String,
+    method: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    pub fn new(port: u16, method: &str, path: &str) -> Self {
+        let url = format!("http://127.0.0.1:{port}{path}");
+        Self { url, method: method.to_owned(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn bearer(self, credential: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {credential}"))
+    }
+
+    pub fn json(self, value: &serde_json::Value) -> Self {
+        self.header("Content-Type", "application/json").body(value.to_string())
+    }
+
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let text: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        self.header("Content-Type", "application/x-www-form-urlencoded").body(text.join("&"))
+    }
+
+    pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = bytes.into();
+        self
+    }
+
+    /// Sends it. Redirects are not followed.
+    pub fn send(self) -> Answer {
+        self.try_send().unwrap_or_else(|error| panic!("the request failed: {error}"))
+    }
+
+    /// As [`Call::send`], where the server may be gone.
+    pub fn try_send(self) -> Result<Answer, ureq::Error> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .build()
+            .into();
+        let mut request = ureq::http::Request::builder().method(self.method.as_str()).uri(&self.url);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let mut response = agent.run(request.body(self.body)?)?;
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let status = response.status().as_u16();
+        let body = response.body_mut().with_config().limit(256 << 20).read_to_vec()?;
+        Ok(Answer { status, headers, body })
+    }
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Where it leads.
+    pub fn location(&self) -> &str {
+        self.header("location")
+    }
+
+    /// The value of the page's first input or output with this attribute text, such as `name="csrf"`.
+    pub fn value_of(&self, attribute: &str) -> String {
+        let text = self.text();
+        let tag = text.split('<').find(|tag| tag.contains(attribute));
+        let tag = tag.unwrap_or_else(|| panic!("no element with {attribute} in\n{text}"));
+        match tag.split_once("value=\"") {
+            Some((_, rest)) => rest.split('"').next().unwrap_or_default().to_owned(),
+            None => tag.split_once('>').map(|(_, content)| content.trim().to_owned()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Percent-encodes everything but letters and digits.
+pub fn encode(text: &str) -> String {
+    let one =
+        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(one).collect()
+}
+
+/// A browser without JavaScript.
+#[derive(Clone)]
+pub struct Browser {
+    port: u16,
+    pub cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    pub fn at(port: u16) -> Self {
+        Self { port, cookies: BTreeMap::new() }
+    }
+
+    pub fn get(&mut self, path: &str) -> Answer {
+        let answer = self.call("GET", path).send();
+        self.keep(&answer);
+        answer
+    }
+
+    /// Opens `page`, fills in its form and sends it to `action`.
+    pub fn submit(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let shown = self.get(page);
+        assert_eq!(shown.status, 200, "{page} was not shown: {} {}", shown.status, shown.location());
+        let csrf = shown.value_of("name=\"csrf\"");
+        let mut all = vec![("csrf", csrf.as_str())];
+        all.extend(fields);
+        let answer = self.call("POST", action).header("Sec-Fetch-Site", "same-origin").form(&all).send();
+        self.keep(&answer);
+        answer
+    }
+
+    /// A request with this browser's cookies.
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let call =
+            Call::new(self.port, method, path).header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0");
+        if cookies.is_empty() { call } else { call.header("Cookie", &cookies.join("; ")) }
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        for (_, cookie) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
+            let (pair, rest) = cookie.split_once(';').unwrap_or((cookie, ""));
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if rest.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// Signs in with [`PASSWORD`].
+    pub fn sign_in(&mut self, name: &str) -> Answer {
+        let answer = self.submit("/signin", "/signin", &[("name", name), ("password", PASSWORD)]);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        answer
+    }
+
+    /// Signs up, reads the mail and verifies the address.
+    pub fn sign_up(&mut self, house: &Appliance, username: &str) -> Letter {
+        let email = format!("{username}@example.org");
+        let fields = [("email", email.as_str()), ("username", username), ("password", PASSWORD)];
+        let answer = self.submit("/signup", "/signup", &fields);
+        assert_eq!((answer.status, answer.location()), (303, "/verify"), "{}", answer.text());
+        let letter = house.mailbox().wait_for(&email, "code");
+        let answer = self.submit("/verify", "/verify", &[("code", &letter.code())]);
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        letter
+    }
+}

@@ -1,0 +1,63 @@
+//! The folder that an appliance with `transport = "directory"` writes its mail into.
+
+use std::path::PathBuf;
+
+use super::wait_for;
+
+/// A mail as a person reads it.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    pub to: String,
+    pub subject: String,
+    /// Everything, decoded as far as our own mails are encoded.
+    pub text: String,
+}
+
+/// See the module.
+pub struct Mailbox(pub PathBuf);
+
+impl Mailbox {
+    /// Every mail so far, in no order.
+    pub fn letters(&self) -> Vec<Letter> {
+        let Ok(entries) = std::fs::read_dir(&self.0) else { return Vec::new() };
+        entries
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|ending| ending == "eml"))
+            .filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
+            .map(|text| read(&text))
+            .collect()
+    }
+
+    /// Waits for the mail to `to` whose subject contains `subject`.
+    pub fn wait_for(&self, to: &str, subject: &str) -> Letter {
+        wait_for(&format!("a mail to {to} about {subject:?}"), || {
+            self.letters().into_iter().find(|letter| letter.to.contains(to) && letter.subject.contains(subject))
+        })
+    }
+}
+
+impl Letter {
+    /// The six digits of a verification mail.
+    pub fn code(&self) -> String {
+        let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
+        self.text.split_whitespace().find(is_code).unwrap_or_else(|| panic!("no code in {self:?}")).to_owned()
+    }
+
+    /// The first link that contains `part`.
+    pub fn link(&self, part: &str) -> String {
+        let words = self.text.split(|c: char| c.is_whitespace() || "<>\"".contains(c));
+        let found = words.into_iter().find(|word| word.starts_with("http") && word.contains(part));
+        found.unwrap_or_else(|| panic!("no link with {part} in {self:?}")).to_owned()
+    }
+}
+
+fn read(eml: &str) -> Letter {
+    let unix = eml.replace("\r\n", "\n");
+    // Quoted-printable (RFC 2045 §6.7), as far as ASCII goes.
+    let text = unix.replace("=\n", "").replace("=3D", "=").replace("=3d", "=");
+    let header = |name: &str| {
+        let line = text.lines().find(|line| line.to_lowercase().starts_with(name)).unwrap_or_default();
+        line.split_once(": ").map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    Letter { to: header("to:"), subject: header("subject:"), text: text.clone() }
+}

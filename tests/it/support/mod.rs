@@ -1,0 +1,35 @@
+//! The words the tests are written in.
+
+mod appliance;
+mod browser;
+mod mailbox;
+mod parts;
+mod test_app;
+mod test_house;
+
+pub use appliance::{Appliance, Ran, free_port};
+pub use browser::{Answer, Browser, Call, PASSWORD};
+pub use mailbox::{Letter, Mailbox};
+pub use parts::{part, tool_script};
+pub use test_app::TestApp;
+pub use test_house::{START, TestHouse, site};
+
+use std::time::Duration;
+
+use domicile::base::Stopwatch;
+
+/// What another process does is waited for, but not for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `look` finds something. Looking again is all there is to do about another process; how long it takes decides
+/// nothing.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let watch = Stopwatch::start();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(watch.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

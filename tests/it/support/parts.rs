@@ -1,0 +1,28 @@
+//! Real components beside us. A part that is missing fails the test and says what to install.
+
+use std::path::{Path, PathBuf};
+
+/// The path of a program of the machine or of `tests/tools`.
+pub fn part(name: &str) -> PathBuf {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools");
+    let own = match name {
+        "python3" => Some(tools.join("venv/bin/python3")),
+        "ultralytics-platform" => Some(tools.join("venv/bin/ultralytics-platform")),
+        _ => None,
+    };
+    let path = own.unwrap_or_else(|| on_path(name).unwrap_or_else(|| PathBuf::from(name)));
+    assert!(path.exists(), "this test needs {name}, which is not here. Run: ./dev tools");
+    path
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// A script under `tests/`.
+pub fn tool_script(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    assert!(path.is_file(), "{} is missing", path.display());
+    path
+}
