@@ -1,1 +1,8 @@
 //! What must hold of every route, table, statement and document: a new one is checked without a test of its own.
+
+mod cross_site_forms_change_nothing;
+mod every_statement_prepares;
+mod every_table_is_in_the_data_map;
+mod headers_of_every_answer;
+mod openapi_is_current;
+mod strangers_are_refused;

@@ -1,0 +1,92 @@
+//! Row 51 of the fault catalogue, and S5: every unsafe route refuses what another site sends, and reads change nothing.
+
+use domicile::server::{Access, ROUTES};
+
+use crate::support::{Appliance, Browser};
+
+fn pages() -> impl Iterator<Item = (&'static str, String)> {
+    ROUTES
+        .iter()
+        .filter(|route| !route.path.starts_with("/v1/") && !route.path.starts_with("/api/") && route.access != Access::Demo)
+        .map(|route| {
+            let path = route.path.replace("{id}", "key_00000000000000000000000000").replace("{name:.*}", "app.css");
+            (route.method, path)
+        })
+}
+
+/// Row counts of everything but the minute's own housekeeping, by an independent look at a snapshot.
+fn rows(house: &Appliance) -> String {
+    house.run(&["snapshot", "now"]).ok();
+    let manifest = std::fs::read_to_string(house.data().join("domicile.sqlite.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let mut rows = manifest["rows"].as_object().unwrap().clone();
+    rows.remove("job");
+    serde_json::Value::Object(rows).to_string()
+}
+
+fn token_of(browser: &mut Browser, page: &str) -> String {
+    browser.get(page).value_of("name=\"csrf\"")
+}
+
+#[test]
+fn every_form_from_another_site_is_refused_and_changes_nothing() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let token = token_of(&mut ada, "/settings/privacy");
+    let fields = [("csrf", token.as_str()), ("confirm", "DELETE"), ("password", crate::support::PASSWORD), ("name", "x"), ("scope", "read")];
+    let before = rows(&house);
+
+    for (method, path) in pages().filter(|(method, _)| *method == "POST") {
+        // Each carries the right cookie and even the right token; what is wrong is where it comes from.
+        let foreign: [(&str, &str); 3] =
+            [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site"), ("Origin", "https://evil.example")];
+        for (header, value) in foreign {
+            let answer = ada.call(method, &path).header(header, value).form(&fields).send();
+            assert_eq!(answer.status, 403, "{path} took a form with {header}: {value}");
+        }
+        for content_type in ["text/plain", "application/json", "multipart/form-data; boundary=x"] {
+            let answer = ada.call(method, &path).header("Sec-Fetch-Site", "cross-site").header("Content-Type", content_type).body("{}").send();
+            assert!(matches!(answer.status, 403 | 415), "{path} took {content_type}: {}", answer.status);
+        }
+    }
+    assert_eq!(rows(&house), before);
+}
+
+#[test]
+fn a_form_without_its_token_is_refused_and_changes_nothing() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    house.account("grace-h");
+    let (mut ada, mut grace) = (house.browser(), house.browser());
+    ada.sign_in("ada-l");
+    grace.sign_in("grace-h");
+    let foreign = token_of(&mut grace, "/settings/privacy");
+    let before = rows(&house);
+
+    for (method, path) in pages().filter(|(method, _)| *method == "POST") {
+        for token in ["", "0000", foreign.as_str()] {
+            let answer = ada.call(method, &path).header("Sec-Fetch-Site", "same-origin").form(&[("csrf", token)]).send();
+            assert_eq!(answer.status, 403, "{path} took the token {token:?}");
+        }
+    }
+    assert_eq!(rows(&house), before);
+}
+
+#[test]
+fn reading_every_page_changes_nothing() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let before = rows(&house);
+
+    for (_, path) in pages().filter(|(method, _)| *method == "GET") {
+        let answer = ada.get(&path);
+        assert!(answer.status < 500, "{path}: {}", answer.status);
+        let head = ada.call("HEAD", &path).send();
+        assert_eq!((head.status, head.body.len()), (answer.status, 0), "HEAD {path}");
+    }
+    assert_eq!(rows(&house), before);
+}

@@ -1,0 +1,51 @@
+//! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
+
+use domicile::{accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces};
+
+const ROOMS: [(&str, &[&str]); 15] = [
+    ("db::site", db::STATEMENTS),
+    ("jobs", jobs::STATEMENTS),
+    ("idempotency", idempotency::STATEMENTS),
+    ("mail", mail::STATEMENTS),
+    ("audit", audit::STATEMENTS),
+    ("accounts", accounts::STATEMENTS),
+    ("workspaces", workspaces::STATEMENTS),
+    ("sessions", sessions::STATEMENTS),
+    ("api_keys", api_keys::STATEMENTS),
+    ("services", services::STATEMENTS),
+    ("billing::ledger", billing::ledger::STATEMENTS),
+    ("billing::usage", billing::usage::STATEMENTS),
+    ("privacy", privacy::STATEMENTS),
+    ("privacy::archive", privacy::ARCHIVE_STATEMENTS),
+    ("snapshots", snapshots::STATEMENTS),
+];
+
+#[test]
+fn every_statement_prepares() {
+    let connection = db::in_memory().unwrap();
+
+    for (room, statements) in ROOMS {
+        assert!(!statements.is_empty(), "{room} lists no statement");
+        for statement in statements {
+            connection.prepare(statement).unwrap_or_else(|error| panic!("{room}: {error} in{statement}"));
+        }
+    }
+}
+
+#[test]
+fn every_statement_is_listed() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let listed: Vec<&str> = ROOMS.iter().flat_map(|(_, statements)| statements.iter().copied()).collect();
+
+    for file in super::super::house::files_under(&source, "rs").into_iter().filter(|file| file.ends_with("store.rs")) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for constant in text.split("\nconst ").skip(1).filter(|constant| constant.contains(": &str =")) {
+            let (name, rest) = constant.split_once(": &str =").unwrap();
+            let Some((_, literal)) = rest.split_once('"') else { continue };
+            let body = literal.split("\";").next().unwrap_or_default();
+            let is_sql = ["select ", "insert ", "update ", "delete ", "with "].iter().any(|verb| body.trim_start().starts_with(verb));
+            let is_listed = listed.iter().any(|statement| statement.trim() == body.trim());
+            assert!(!is_sql || is_listed, "{} has the statement {name}, which STATEMENTS does not list", file.display());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Somebody decided about every table and column: what an export holds of it and what an erasure does to it.
+
+use std::collections::BTreeSet;
+
+use domicile::db;
+use domicile::privacy::PARTS;
+use domicile::privacy::data_map::{Erasure, TABLES, TOLD_BY_THE_AUDIT};
+use rusqlite::Connection;
+
+fn names(connection: &Connection, sql: &str) -> BTreeSet<String> {
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn every_table_and_column_is_decided_about() {
+    let connection = db::in_memory().unwrap();
+    let tables = names(&connection, "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'");
+
+    let mapped: BTreeSet<String> = TABLES.iter().map(|table| table.name.to_owned()).collect();
+    assert_eq!(tables, mapped, "add the table to src/privacy/data_map.rs, and say what export and erasure do with it");
+
+    for table in TABLES {
+        let columns = names(&connection, &format!("select name from pragma_table_info('{}')", table.name));
+        let decided: Vec<&str> = table.exported.iter().copied().chain(table.left_out.iter().map(|(name, _)| *name)).collect();
+        let distinct: BTreeSet<String> = decided.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(decided.len(), distinct.len(), "{}: a column is decided about twice", table.name);
+        assert_eq!(columns, distinct, "{}: say in src/privacy/data_map.rs what happens to the column", table.name);
+    }
+}
+
+#[test]
+fn what_the_map_promises_exists() {
+    let connection = db::in_memory().unwrap();
+
+    for table in TABLES {
+        let name = table.name;
+        assert_eq!(table.part.is_some(), !table.exported.is_empty(), "{name}: a part and exported columns go together");
+        if let Some(part) = table.part {
+            let exists = part == TOLD_BY_THE_AUDIT || PARTS.iter().any(|known| known.path == part);
+            assert!(exists, "{name}: the archive has no part {part}");
+        }
+        for (column, reason) in table.left_out {
+            assert!(!reason.is_empty(), "{name}.{column} is left out without a reason");
+        }
+        match table.erasure {
+            Erasure::Empties(columns, reason) => {
+                let known = names(&connection, &format!("select name from pragma_table_info('{name}')"));
+                assert!(columns.iter().all(|column| known.contains(*column)) && !reason.is_empty(), "{name}");
+            }
+            Erasure::Keeps(reason) => assert!(reason.contains("Art."), "{name} is kept, and no article of law says why"),
+            Erasure::Deletes | Erasure::NothingPersonal => {}
+        }
+    }
+    for part in PARTS {
+        assert!(TABLES.iter().any(|table| table.part == Some(part.path)), "no table of the map is in the part {}", part.path);
+    }
+}

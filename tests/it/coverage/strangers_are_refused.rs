@@ -1,0 +1,127 @@
+//! Knocks at every door as everybody who may not enter.
+
+use domicile::server::{Access, ROUTES, Route};
+
+use crate::support::{Answer, Appliance};
+
+fn path_of(route: &Route) -> String {
+    route.path.replace("{id}", "key_00000000000000000000000000").replace("{name:.*}", "app.css")
+}
+
+/// A request that is well formed in everything but who sends it.
+fn knock(house: &Appliance, route: &Route, header: Option<(&str, &str)>) -> Answer {
+    let mut call = house.call(route.method, &path_of(route));
+    if let Some((name, value)) = header {
+        call = call.header(name, value);
+    }
+    match route.path {
+        "/v1/usage/events" => call.json(&serde_json::json!([])),
+        "/v1/introspect" => call.form(&[("token", "x")]),
+        _ if route.method == "POST" => call.form(&[("csrf", "x")]),
+        _ => call,
+    }
+    .send()
+}
+
+fn is_led_to_sign_in(answer: &Answer) -> bool {
+    answer.status == 303 && answer.location().starts_with("/signin")
+}
+
+#[test]
+fn strangers_are_refused_at_every_door_that_is_not_theirs() {
+    let house = Appliance::running();
+
+    for route in ROUTES {
+        let answer = knock(&house, route, None);
+        let right = match route.access {
+            Access::Everybody => answer.status < 500 && !is_led_to_sign_in(&answer) || route.path == "/verify",
+            Access::SignedIn => is_led_to_sign_in(&answer),
+            Access::KeyHolder | Access::Service => answer.status == 401 && !answer.header("www-authenticate").is_empty(),
+            // The tests are on the network that may ask; asked about nobody, the gateway is told no.
+            Access::Gateway => answer.status == 401,
+            Access::Demo => answer.status == 404,
+        };
+        assert!(right, "{} {} answered a stranger {} {}", route.method, route.path, answer.status, answer.location());
+    }
+}
+
+#[test]
+fn an_api_key_and_a_service_open_only_their_own_doors() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let key = house.api_key("ada-l", &["admin"]);
+    let service = house.service("training");
+
+    for (who, credential, own) in [("a key", &key, Access::KeyHolder), ("a service", &service, Access::Service)] {
+        let bearer = format!("Bearer {credential}");
+        for route in ROUTES.iter().filter(|route| route.access != own) {
+            let answer = knock(&house, route, Some(("Authorization", &bearer)));
+            let refused = match route.access {
+                Access::SignedIn => is_led_to_sign_in(&answer),
+                Access::KeyHolder | Access::Service => answer.status == 401,
+                Access::Demo => answer.status == 404,
+                // Everybody may enter, and a gateway is told about whoever it asks.
+                Access::Everybody | Access::Gateway => answer.status < 500,
+            };
+            assert!(refused, "{who} was let in at {} {}: {}", route.method, route.path, answer.status);
+        }
+    }
+}
+
+#[test]
+fn a_session_opens_no_door_for_programs() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+
+    for route in ROUTES.iter().filter(|route| matches!(route.access, Access::KeyHolder | Access::Service)) {
+        let answer = ada.call(route.method, &path_of(route)).body("").send();
+        assert_eq!(answer.status, 401, "{} {}", route.method, route.path);
+    }
+}
+
+#[test]
+fn somebody_elses_things_are_not_found() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    house.account("grace-h");
+    house.api_key("ada-l", &["read"]);
+    let listed: serde_json::Value =
+        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+    let id = listed["keys"][0]["id"].as_str().unwrap();
+    let mut grace = house.browser();
+    grace.sign_in("grace-h");
+
+    let foreign = format!("/settings/keys/{id}/revoke");
+    let missing = "/settings/keys/key_00000000000000000000000000/revoke";
+    for path in [foreign.as_str(), missing] {
+        assert_eq!(grace.get(path).status, 404, "{path}");
+        assert_eq!(grace.submit("/settings/keys", path, &[]).status, 404, "{path}");
+    }
+    let still: serde_json::Value =
+        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+    assert_eq!(still["keys"][0]["state"], "active");
+}
+
+#[test]
+fn only_networks_that_may_ask_get_an_answer_at_forward_auth() {
+    let house = Appliance::made();
+    house.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = [\"192.0.2.0/24\"]");
+    let mut house = house;
+    house.start();
+    house.account("ada-l");
+    let key = house.api_key("ada-l", &["read"]);
+    let service = house.service("gateway");
+
+    let ask = |service: Option<&str>| {
+        let call = house.call("GET", "/v1/forward-auth").bearer(&key).header("X-Forwarded-For", "192.0.2.1");
+        match service {
+            Some(credential) => call.header("X-Domicile-Service", credential),
+            None => call,
+        }
+        .send()
+        .status
+    };
+    assert_eq!((ask(None), ask(Some("dos_nonsense")), ask(Some(&service))), (403, 403, 200));
+}
