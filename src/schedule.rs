@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::web::Data;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::api_keys::{self, Verifier};
@@ -72,7 +71,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
 ///
 /// # Errors
 /// [`JobSchedulerError`]: a line of the table is not a cron line.
-pub async fn start(app: Arc<App>, verifier: Data<Verifier>) -> Result<JobScheduler, JobSchedulerError> {
+pub async fn start(app: Arc<App>, verifier: Arc<Verifier>) -> Result<JobScheduler, JobSchedulerError> {
     let clock = JobScheduler::new().await?;
     for line in RECURRING {
         tracing::debug!(cron = line.cron, job = line.job, why = line.why, "A line of the schedule.");

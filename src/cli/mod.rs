@@ -1,4 +1,8 @@
-//! The fourth door: commands for the admin at the machine. Each calls the same operation as page, JSON and job.
+//! **For:** the admin at the machine: the fourth door.
+//! **Words:** command, result (on stdout), talk (on stderr), exit status.
+//! **Tables:** none.
+//! **Never:** does what no operation does; keeps a secret in an argument; touches a file as root that is another's.
+//! **Start reading:** `arguments.rs`, then `run.rs`.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command's result is what it prints.
 
 mod arguments;
@@ -8,56 +12,9 @@ mod failure;
 mod house;
 mod init;
 mod people;
+mod run;
 mod serve;
 mod site;
 
-use std::ffi::OsString;
-use std::process::ExitCode;
-
-use clap::Parser;
-
-use arguments::{Arguments, Command};
 pub use failure::{Exit, Failure};
-
-/// Runs one command and answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found,
-/// 74 I/O error while serving.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let is_help = !error.use_stderr();
-            // Help goes to stdout, mistakes to stderr; clap knows which.
-            let _ = error.print();
-            return ExitCode::from(if is_help { 0 } else { 2 });
-        }
-    };
-    // A second installation is refused by rustls and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    match dispatch(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("domicile: {failure}");
-            ExitCode::from(failure.exit as u8)
-        }
-    }
-}
-
-fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
-    let common = &arguments.common;
-    match &arguments.command {
-        Command::Demo { port } => demo::run(*port),
-        Command::Init => init::run(common),
-        Command::Check => check::run(common),
-        Command::Serve => serve::run(common),
-        Command::Account { command } => people::account(common, command),
-        Command::Key { command } => people::key(common, command),
-        Command::Service { command } => site::service(common, command),
-        Command::Credit { command } => site::credit(common, command),
-        Command::Ledger { command } => site::ledger(common, command),
-        Command::Audit { command } => site::audit(common, command),
-        Command::Snapshot { command } => site::snapshot(common, command),
-        Command::Keyring { command } => site::keyring(common, command),
-        Command::Verify { file } => site::verify(common, file),
-        Command::Healthcheck => check::health(common),
-    }
-}
+pub use run::run;

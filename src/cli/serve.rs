@@ -44,8 +44,7 @@ pub(super) fn run_with(
     privacy::tombstones::catch_up(&app).map_err(|error| Failure::configuration(format!("{error}.")))?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     before(&app)?;
-    let system = actix_web::rt::System::new();
-    match system.block_on(server::serve(app, fatal)) {
+    match server::serve_and_wait(app, fatal) {
         Ok(Served::Stopped) => Ok(()),
         Ok(Served::WriteFailed) => Err(Failure {
             sentence: "a write failed, so the server stopped. Check the disk; what was acknowledged is safe.".into(),

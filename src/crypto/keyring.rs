@@ -231,6 +231,12 @@ impl Keyring {
         Secret::new(digest(&hmac_of(key.expose()), format!("domicile/derive/1/{purpose}").as_bytes()))
     }
 
+    /// HMAC-SHA-256 (RFC 2104) of `text` under the key of one purpose, in hexadecimal: for tokens that only we can make and
+    /// that hold for that purpose alone.
+    pub fn mark(&self, purpose: &str, text: &str) -> String {
+        hex::encode(digest(&hmac_of(self.derive(purpose).expose()), text.as_bytes()))
+    }
+
     /// An Ed25519 signature (RFC 8032) by the appliance.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signing_key.sign(message).to_bytes()

@@ -53,11 +53,10 @@ pub fn open_under(key: &Secret<[u8; 32]>, place: &str, sealed: &[u8]) -> Result<
 fn write(key: &Secret<[u8; 32]>, id: u32, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
     let nonce: [u8; NONCE] = chance.bytes();
     let cipher = XChaCha20Poly1305::new(key.expose().into());
+    let payload = Payload { msg: plain, aad: place.as_bytes() };
     // It fails only beyond 256 GiB, and our fields are bounded long before.
     #[allow(clippy::expect_used)]
-    let ciphertext = cipher
-        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
-        .expect("a field is shorter than the cipher's limit");
+    let ciphertext = cipher.encrypt(&XNonce::from(nonce), payload).expect("a field is shorter than the cipher's limit");
     let mut sealed = Vec::with_capacity(HEAD + ciphertext.len());
     sealed.push(VERSION);
     sealed.extend_from_slice(&id.to_be_bytes());

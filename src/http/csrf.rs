@@ -2,8 +2,6 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use crate::app::App;
 use crate::base::{Problem, Secret};
@@ -20,12 +18,7 @@ pub const FIELD: &str = "csrf";
 /// The token for forms of this browser: keyed with what is in its cookie, so that knowing one's own tells nothing of
 /// another's.
 pub fn token(app: &App, binding: &str) -> String {
-    let key = app.keyring().derive("csrf");
-    // HMAC takes keys of any length.
-    #[allow(clippy::expect_used)]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes any key");
-    mac.update(binding.as_bytes());
-    hex::encode(mac.finalize().into_bytes())
+    app.keyring().mark("csrf", binding)
 }
 
 /// What a token is bound to: the session, else the visit. `None`: the browser has neither.

@@ -1,4 +1,8 @@
-//! Tools for doors: what pages and JSON routes share. Knows actix, knows no slice.
+//! **For:** doors: what pages and JSON routes share to read a request and to answer it.
+//! **Words:** chrome (what surrounds a page), form, fault, identity, flash (a sentence said once).
+//! **Tables:** none.
+//! **Never:** knows a slice; decides about the domain.
+//! **Start reading:** `page.rs`, then `form.rs` and `csrf.rs`.
 
 pub mod assets;
 mod cookies;

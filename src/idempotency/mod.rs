@@ -5,9 +5,11 @@
 //! **Start reading:** [`once`].
 
 mod error;
+mod model;
 mod ops;
 mod store;
 
 pub use error::IdempotencyError;
-pub use ops::{Answer, Request, once, purge_expired};
+pub use model::{Answer, Request};
+pub use ops::{once, purge_expired};
 pub use store::STATEMENTS;

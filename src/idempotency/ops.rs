@@ -1,6 +1,7 @@
 //! Do it once.
 
 use super::error::IdempotencyError;
+use super::model::{Answer, Request};
 use super::store;
 use crate::base::hours;
 use crate::db::{Error, Tx};
@@ -9,28 +10,6 @@ use crate::db::{Error, Tx};
 const KEPT_HOURS: u64 = 48;
 /// Rows one tidying deletes at most.
 const PURGE_BATCH_MAX: u32 = 1000;
-
-/// Which request this is.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The credential it came with: keys of two senders never meet.
-    pub actor: String,
-    /// The route.
-    pub route: &'static str,
-    /// The Idempotency-Key.
-    pub key: String,
-    /// SHA-256 of the body.
-    pub hash: [u8; 32],
-}
-
-/// What was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// The body, JSON.
-    pub body: String,
-}
 
 /// Does `operation` and keeps its answer in the same transaction; a repetition gets the kept answer and does nothing.
 /// `true` in the pair: it is a repetition. Two at the same instant are two transactions, one after the other, so the

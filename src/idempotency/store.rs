@@ -2,7 +2,7 @@
 
 use rusqlite::named_params;
 
-use super::ops::{Answer, Request};
+use super::model::{Answer, Request};
 use crate::base::Timestamp;
 use crate::db::{Error, Tx, View};
 

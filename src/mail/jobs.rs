@@ -7,9 +7,6 @@ use crate::app::App;
 use crate::jobs::Outcome;
 use crate::outbound::{Envelope, TransportError};
 
-/// The job's name.
-pub const DELIVER: &str = "mail.deliver";
-
 /// Sends every mail that is due. A mail that fails waits by itself and does not hold up the others.
 pub async fn deliver(app: Arc<App>) -> Outcome {
     loop {

@@ -10,8 +10,8 @@ mod model;
 mod ops;
 mod store;
 
-pub use jobs::{DELIVER, deliver};
+pub use jobs::deliver;
 pub use letter::{Link, PlainLetter};
-pub use model::{Letter, Mail};
+pub use model::{DELIVER, Letter, Mail};
 pub use ops::{enqueue, enqueue_farewell, forget, purge_old, recent};
 pub use store::STATEMENTS;

@@ -2,6 +2,9 @@
 
 use crate::base::{AccountId, EmailAddress, MailId};
 
+/// The name of the job that delivers.
+pub const DELIVER: &str = "mail.deliver";
+
 /// What a slice writes: a subject and the same message as text and as HTML.
 pub trait Letter {
     /// One line.

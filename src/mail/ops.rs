@@ -1,7 +1,7 @@
 //! Queue, take, note, forget.
 
-use super::model::{Letter, Mail};
-use super::{jobs, store};
+use super::model::{DELIVER, Letter, Mail};
+use super::store;
 use crate::base::{AccountId, EmailAddress, MailId, Timestamp, days, minutes, seconds};
 use crate::db::{Error, Tx, View};
 use crate::jobs::{NewJob, enqueue as enqueue_job};
@@ -46,7 +46,7 @@ fn queue(
     let mail = Mail { id, account, recipient, subject, text: letter.text(), html: letter.html(), attempts: 0 };
     store::insert(tx, &mail, forget_when_sent)?;
     // Not unique: the job that runs right now may already have looked, and a second look costs nothing.
-    enqueue_job(tx, NewJob { unique_key: None, ..NewJob::once(jobs::DELIVER) })
+    enqueue_job(tx, NewJob { unique_key: None, ..NewJob::once(DELIVER) })
 }
 
 /// Takes the next due mail for two minutes; a crash in between sends it once more rather than never.

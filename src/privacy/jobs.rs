@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use super::model::EXPORT;
 use super::{PrivacyError, archive, flows, ops};
 use crate::app::App;
 use crate::base::{ArtifactId, RequestId};
 use crate::db::Error;
 use crate::jobs::Outcome;
 
-/// Writes one export.
-pub const EXPORT: &str = "privacy.export";
 /// Deletes exports whose time is over, and files nobody wants.
 pub const EXPIRE: &str = "privacy.expire_exports";
 /// Erases accounts whose address nobody verified.

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use crate::base::{AccountId, ArtifactId, RequestId, Secret, Timestamp};
 
+/// The name of the job that writes one export.
+pub const EXPORT: &str = "privacy.export";
+
 /// Where an export is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportState {

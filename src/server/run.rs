@@ -38,6 +38,14 @@ pub enum Served {
     WriteFailed,
 }
 
+/// As [`serve`], on this thread until it ends.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_and_wait(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeError> {
+    actix_web::rt::System::new().block_on(serve(app, fatal))
+}
+
 /// Serves until a signal or a fatal write error. `fatal` is set by the store when it can no longer be trusted.
 ///
 /// # Errors
@@ -82,7 +90,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     fatal.stops(server.handle());
 
     let _jobs = tokio::spawn(Runner::new(app.clone(), schedule::LINES).work());
-    let _clock = schedule::start(app.clone(), verifier.clone())
+    let _clock = schedule::start(app.clone(), verifier.clone().into_inner())
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
     let _watch = tokio::spawn(watch(app.clone()));

@@ -3,9 +3,7 @@
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
-use sha2::Sha256;
 
 use super::flows;
 use super::model::{SignIn, SignUp, Started};
@@ -92,11 +90,7 @@ fn wait_for_code(app: &App, account: AccountId) -> HttpResponse {
 
 /// Signs the cookie, so that nobody waits for somebody else's code.
 fn pending_mark(app: &App, account: &str) -> String {
-    // HMAC takes keys of any length.
-    #[allow(clippy::expect_used)]
-    let mut mac = Hmac::<Sha256>::new_from_slice(app.keyring().derive("pending").expose()).expect("HMAC takes any key");
-    mac.update(account.as_bytes());
-    hex::encode(mac.finalize().into_bytes())
+    app.keyring().mark("pending", account)
 }
 
 fn pending(app: &App, request: &HttpRequest) -> Option<AccountId> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::model::{Artifact, Download, Export, Link, Work};
-use super::super::{ExportRecipient, PrivacyError, archive, jobs, mails, store};
+use super::super::model::{Artifact, Download, EXPORT, Export, Link, Work};
+use super::super::{ExportRecipient, PrivacyError, archive, mails, store};
 use crate::accounts;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, ArtifactId, RequestId, Secret, Timestamp, days, hours, minutes};
@@ -61,10 +61,10 @@ pub fn request_export(
     enqueue(
         tx,
         NewJob {
-            name: jobs::EXPORT,
+            name: EXPORT,
             payload: json!({"request": request.to_string()}),
             subject: Some(account),
-            unique_key: Some(format!("{}:{request}", jobs::EXPORT)),
+            unique_key: Some(format!("{EXPORT}:{request}")),
         },
     )?;
     let event = Event::of("privacy.export_requested").target(request).subject(account).data(json!({"recipient": kind}));

@@ -7,7 +7,9 @@ use crate::support::{Appliance, Browser};
 fn pages() -> impl Iterator<Item = (&'static str, String)> {
     ROUTES
         .iter()
-        .filter(|route| !route.path.starts_with("/v1/") && !route.path.starts_with("/api/") && route.access != Access::Demo)
+        .filter(|route| {
+            !route.path.starts_with("/v1/") && !route.path.starts_with("/api/") && route.access != Access::Demo
+        })
         .map(|route| {
             let path = route.path.replace("{id}", "key_00000000000000000000000000").replace("{name:.*}", "app.css");
             (route.method, path)
@@ -35,7 +37,13 @@ fn every_form_from_another_site_is_refused_and_changes_nothing() {
     let mut ada = house.browser();
     ada.sign_in("ada-l");
     let token = token_of(&mut ada, "/settings/privacy");
-    let fields = [("csrf", token.as_str()), ("confirm", "DELETE"), ("password", crate::support::PASSWORD), ("name", "x"), ("scope", "read")];
+    let fields = [
+        ("csrf", token.as_str()),
+        ("confirm", "DELETE"),
+        ("password", crate::support::PASSWORD),
+        ("name", "x"),
+        ("scope", "read"),
+    ];
     let before = rows(&house);
 
     for (method, path) in pages().filter(|(method, _)| *method == "POST") {
@@ -47,7 +55,12 @@ fn every_form_from_another_site_is_refused_and_changes_nothing() {
             assert_eq!(answer.status, 403, "{path} took a form with {header}: {value}");
         }
         for content_type in ["text/plain", "application/json", "multipart/form-data; boundary=x"] {
-            let answer = ada.call(method, &path).header("Sec-Fetch-Site", "cross-site").header("Content-Type", content_type).body("{}").send();
+            let answer = ada
+                .call(method, &path)
+                .header("Sec-Fetch-Site", "cross-site")
+                .header("Content-Type", content_type)
+                .body("{}")
+                .send();
             assert!(matches!(answer.status, 403 | 415), "{path} took {content_type}: {}", answer.status);
         }
     }
@@ -67,7 +80,8 @@ fn a_form_without_its_token_is_refused_and_changes_nothing() {
 
     for (method, path) in pages().filter(|(method, _)| *method == "POST") {
         for token in ["", "0000", foreign.as_str()] {
-            let answer = ada.call(method, &path).header("Sec-Fetch-Site", "same-origin").form(&[("csrf", token)]).send();
+            let answer =
+                ada.call(method, &path).header("Sec-Fetch-Site", "same-origin").form(&[("csrf", token)]).send();
             assert_eq!(answer.status, 403, "{path} took the token {token:?}");
         }
     }

@@ -1,6 +1,8 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
-use domicile::{accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces};
+use domicile::{
+    accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
+};
 
 const ROOMS: [(&str, &[&str]); 15] = [
     ("db::site", db::STATEMENTS),
@@ -43,9 +45,15 @@ fn every_statement_is_listed() {
             let (name, rest) = constant.split_once(": &str =").unwrap();
             let Some((_, literal)) = rest.split_once('"') else { continue };
             let body = literal.split("\";").next().unwrap_or_default();
-            let is_sql = ["select ", "insert ", "update ", "delete ", "with "].iter().any(|verb| body.trim_start().starts_with(verb));
+            let is_sql = ["select ", "insert ", "update ", "delete ", "with "]
+                .iter()
+                .any(|verb| body.trim_start().starts_with(verb));
             let is_listed = listed.iter().any(|statement| statement.trim() == body.trim());
-            assert!(!is_sql || is_listed, "{} has the statement {name}, which STATEMENTS does not list", file.display());
+            assert!(
+                !is_sql || is_listed,
+                "{} has the statement {name}, which STATEMENTS does not list",
+                file.display()
+            );
         }
     }
 }

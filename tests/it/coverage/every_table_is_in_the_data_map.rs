@@ -22,7 +22,8 @@ fn every_table_and_column_is_decided_about() {
 
     for table in TABLES {
         let columns = names(&connection, &format!("select name from pragma_table_info('{}')", table.name));
-        let decided: Vec<&str> = table.exported.iter().copied().chain(table.left_out.iter().map(|(name, _)| *name)).collect();
+        let decided: Vec<&str> =
+            table.exported.iter().copied().chain(table.left_out.iter().map(|(name, _)| *name)).collect();
         let distinct: BTreeSet<String> = decided.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(decided.len(), distinct.len(), "{}: a column is decided about twice", table.name);
         assert_eq!(columns, distinct, "{}: say in src/privacy/data_map.rs what happens to the column", table.name);
@@ -48,11 +49,17 @@ fn what_the_map_promises_exists() {
                 let known = names(&connection, &format!("select name from pragma_table_info('{name}')"));
                 assert!(columns.iter().all(|column| known.contains(*column)) && !reason.is_empty(), "{name}");
             }
-            Erasure::Keeps(reason) => assert!(reason.contains("Art."), "{name} is kept, and no article of law says why"),
+            Erasure::Keeps(reason) => {
+                assert!(reason.contains("Art."), "{name} is kept, and no article of law says why")
+            }
             Erasure::Deletes | Erasure::NothingPersonal => {}
         }
     }
     for part in PARTS {
-        assert!(TABLES.iter().any(|table| table.part == Some(part.path)), "no table of the map is in the part {}", part.path);
+        assert!(
+            TABLES.iter().any(|table| table.part == Some(part.path)),
+            "no table of the map is in the part {}",
+            part.path
+        );
     }
 }

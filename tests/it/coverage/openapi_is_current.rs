@@ -20,7 +20,11 @@ fn every_program_route_is_described_and_nothing_else() {
         .unwrap()
         .iter()
         .flat_map(|(path, methods)| {
-            let methods = methods.as_object().unwrap().keys().filter(|name| ["get", "post", "put", "delete"].contains(&name.as_str()));
+            let methods = methods
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter(|name| ["get", "post", "put", "delete"].contains(&name.as_str()));
             methods.map(|method| (path.clone(), method.clone())).collect::<Vec<_>>()
         })
         .collect();

@@ -36,7 +36,9 @@ fn strangers_are_refused_at_every_door_that_is_not_theirs() {
         let right = match route.access {
             Access::Everybody => answer.status < 500 && !is_led_to_sign_in(&answer) || route.path == "/verify",
             Access::SignedIn => is_led_to_sign_in(&answer),
-            Access::KeyHolder | Access::Service => answer.status == 401 && !answer.header("www-authenticate").is_empty(),
+            Access::KeyHolder | Access::Service => {
+                answer.status == 401 && !answer.header("www-authenticate").is_empty()
+            }
             // The tests are on the network that may ask; asked about nobody, the gateway is told no.
             Access::Gateway => answer.status == 401,
             Access::Demo => answer.status == 404,

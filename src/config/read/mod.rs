@@ -1,20 +1,22 @@
 //! From what is written to what it means.
 
+mod shapes;
+mod values;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::ConfigError;
-use super::durations::parse_duration;
 use super::model::{
     ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session,
     Sibling, Signup, SignupMode, Snapshot, Tls,
 };
-use super::raw::{Entry, Origin, Raw, Setting, Written};
+use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
+use shapes::{check_origin, host_of, is_loopback_name, is_short_name};
 
 /// NIST SP 800-63B-4: a password that is the only factor has 15 characters or more.
 const PASSWORD_MIN: i64 = 15;
@@ -375,251 +377,6 @@ impl Reader {
         let min = self.number("passwords.min_length", PASSWORD_MIN, 128).unwrap_or(PASSWORD_MIN);
         Passwords { min_length: usize::try_from(min).unwrap_or(15) }
     }
-
-    // ---- taking single settings ----
-
-    fn take(&mut self, key: &str) -> Option<Setting> {
-        self.known.push(key.to_owned());
-        self.raw.settings.remove(key)
-    }
-
-    fn text(&mut self, key: &str) -> Option<(String, Origin)> {
-        let setting = self.take(key)?;
-        match setting.value {
-            Written::Text(text) => Some((text, setting.origin)),
-            _ => {
-                self.fault(&setting.origin, key, "must be a text in quotes");
-                None
-            }
-        }
-    }
-
-    /// A secret: written, or in a file named by `<key>_file`, one line end at its end ignored.
-    fn secret(&mut self, key: &str) -> Option<(Secret<String>, Origin)> {
-        let file = self.text(&format!("{key}_file"));
-        let written = self.text(key);
-        match (written, file) {
-            (Some((text, at)), None) => Some((Secret::new(text), at)),
-            (None, Some((path, at))) => match std::fs::read_to_string(&path) {
-                Ok(text) => Some((Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()), at)),
-                Err(error) => {
-                    self.fault(&at, &format!("{key}_file"), &format!("names {path}, which cannot be read: {error}"));
-                    None
-                }
-            },
-            (Some(_), Some((_, at))) => {
-                self.fault(&at, &format!("{key}_file"), &format!("and {key} are both written; keep one"));
-                None
-            }
-            (None, None) => None,
-        }
-    }
-
-    fn list(&mut self, key: &str) -> Option<Vec<(String, Origin)>> {
-        let setting = self.take(key)?;
-        let texts = match setting.value {
-            Written::List(texts) => texts,
-            // One text stands for a list of one; in a variable, commas part several.
-            Written::Text(text) => {
-                text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
-            }
-            _ => {
-                self.fault(&setting.origin, key, "must be a text or a list of texts");
-                return None;
-            }
-        };
-        Some(texts.into_iter().map(|text| (text, setting.origin.clone())).collect())
-    }
-
-    fn truth(&mut self, key: &str) -> bool {
-        match self.take(key).map(|setting| (setting.value, setting.origin)) {
-            None => false,
-            Some((Written::Bool(truth), _)) => truth,
-            Some((Written::Text(text), Origin::Variable(_))) if text == "true" || text == "false" => text == "true",
-            Some((_, at)) => {
-                self.fault(&at, key, "must be true or false");
-                false
-            }
-        }
-    }
-
-    fn number(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
-        let setting = self.take(key)?;
-        let number = match (&setting.value, &setting.origin) {
-            (Written::Number(number), _) => Some(*number),
-            (Written::Text(text), Origin::Variable(_)) => text.parse().ok(),
-            _ => None,
-        };
-        let number = number.filter(|number| (least..=most).contains(number));
-        if number.is_none() {
-            self.fault(&setting.origin, key, &format!("must be a whole number from {least} to {most}"));
-        }
-        number
-    }
-
-    fn duration(&mut self, key: &str, default: Duration) -> Duration {
-        self.optional_duration(key).unwrap_or(default)
-    }
-
-    fn optional_duration(&mut self, key: &str) -> Option<Duration> {
-        let (text, at) = self.text(key)?;
-        let duration = parse_duration(&text);
-        if duration.is_none() {
-            self.fault(&at, key, "must be a number and s, m, h or d, for example \"30m\"");
-        }
-        duration
-    }
-
-    fn credits(&mut self, key: &str) -> Option<Credits> {
-        let (text, at) = self.text(key)?;
-        let credits = Credits::parse(&text).ok();
-        if credits.is_none() {
-            self.fault(&at, key, "must be a text with decimal credits, for example \"5.00\"");
-        }
-        credits
-    }
-
-    fn networks(&mut self, key: &str) -> Vec<IpNet> {
-        let mut networks = Vec::new();
-        for (text, at) in self.list(key).unwrap_or_default() {
-            match IpNet::from_str(&text).or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address))) {
-                Ok(network) => networks.push(network),
-                Err(_) => self.fault(&at, key, "must be networks such as \"10.0.0.0/8\" or \"127.0.0.1/32\""),
-            }
-        }
-        networks
-    }
-
-    /// The tables of a list, each with exactly these text members.
-    fn entries<const N: usize>(&mut self, list: &str, members: &[&str; N]) -> Vec<(Origin, [String; N])> {
-        self.known.push(list.to_owned());
-        let entries: Vec<Entry> = self.raw.lists.remove(list).unwrap_or_default();
-        let mut read = Vec::new();
-        for (at, mut entry) in entries {
-            let mut complete = true;
-            let values = members.map(|member| match entry.remove(member) {
-                Some(Setting { value: Written::Text(text), .. }) if !text.is_empty() => text,
-                found => {
-                    let at = found.map_or(at.clone(), |setting| setting.origin);
-                    self.fault(&at, &format!("{list}.{member}"), "must be written, as a text in quotes");
-                    complete = false;
-                    String::new()
-                }
-            });
-            for (key, setting) in entry {
-                self.unknown(
-                    &setting.origin,
-                    &format!("{list}.{key}"),
-                    &members.map(|member| format!("{list}.{member}")),
-                );
-            }
-            if complete {
-                read.push((at, values));
-            }
-        }
-        read
-    }
-
-    // ---- saying what is wrong ----
-
-    fn fault(&mut self, at: &Origin, key: &str, what: &str) {
-        let place = self.place(at);
-        self.faults.push(format!("{place}: {key} {what}."));
-    }
-
-    fn missing(&mut self, key: &str, what: &str) {
-        self.faults.push(format!("{}: {key} is missing. Add {what}.", self.raw.name));
-    }
-
-    fn not_yet(&mut self, at: &Origin, key: &str, what: &str) {
-        self.fault(at, key, &format!("asks for {what}, which this version does not have. Remove the line"));
-    }
-
-    fn place(&self, at: &Origin) -> String {
-        match at {
-            Origin::Line(0) => self.raw.name.clone(),
-            Origin::Line(line) => format!("{}:{line}", self.raw.name),
-            Origin::Variable(name) => format!("environment variable {name}"),
-        }
-    }
-
-    fn unknown(&mut self, at: &Origin, key: &str, candidates: &[String]) {
-        let nearest = candidates
-            .iter()
-            .min_by_key(|candidate| distance(key, candidate))
-            .filter(|candidate| distance(key, candidate) <= 3);
-        let advice = match nearest {
-            Some(nearest) => format!("Did you mean {nearest}?"),
-            None => "Remove it, or see the manual for the settings there are.".to_owned(),
-        };
-        let place = self.place(at);
-        self.faults.push(format!("{place}: {key} is not a setting. {advice}"));
-    }
-
-    fn refuse_unknown(&mut self) {
-        let known = self.known.clone();
-        for (key, setting) in std::mem::take(&mut self.raw.settings) {
-            if key.starts_with("oauth.") {
-                self.not_yet(&setting.origin, &key, "sign-in with other providers");
-            } else {
-                self.unknown(&setting.origin, &key, &known);
-            }
-        }
-        for (list, entries) in std::mem::take(&mut self.raw.lists) {
-            let at = entries.first().map_or(Origin::Line(0), |(at, _)| at.clone());
-            self.unknown(&at, &list, &known);
-        }
-    }
-}
-
-fn is_short_name(text: &str) -> bool {
-    let letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    letters && (1..=32).contains(&text.len()) && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
-}
-
-/// The host of a URL with one of these schemes, folded. `None`: it has none.
-fn host_of(url: &str, schemes: &[&str]) -> Option<String> {
-    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme))?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host_and_port = authority.rsplit('@').next()?;
-    let host = match host_and_port.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next()?,
-        None => host_and_port.split(':').next()?,
-    };
-    (!host.is_empty()).then(|| host.to_ascii_lowercase())
-}
-
-fn is_loopback_name(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
-fn check_origin(url: &str) -> Result<(), &'static str> {
-    let host = host_of(url, &["http://", "https://"])
-        .ok_or("must begin with https:// and name a host, for example \"https://account.example.org\"")?;
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    if rest.contains(['/', '?', '#', '@', ' ']) {
-        return Err("must be scheme, host and port alone, without a path, for example \"https://account.example.org\"");
-    }
-    if url.starts_with("http://") && !is_loopback_name(&host) {
-        return Err("must begin with https:// unless the host is this machine itself");
-    }
-    Ok(())
-}
-
-/// Levenshtein's distance, for "did you mean".
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = corner + usize::from(from != *to);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
