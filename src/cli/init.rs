@@ -52,6 +52,8 @@ pub(super) fn make(config: &Config) -> Result<String, Failure> {
     for folder in [layout.live_dir(), layout.exports()] {
         make_folder(&folder)?;
     }
+    // The lock of `serve` is made here, so that a start that is refused writes nothing.
+    std::fs::File::create(layout.lock()).map_err(|error| cannot_make(&layout.lock(), &error))?;
     let problem = |error: db::Error| Failure::from(Problem::from(error));
     db::migrate_file(&layout.live(), &keyring.database_key_pragma()).map_err(problem)?;
     let region = config.region.clone();
@@ -73,7 +75,7 @@ pub(super) fn make(config: &Config) -> Result<String, Failure> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), Failure> {
-    let made = if folder.exists() {
+    let made = if folder.is_dir() {
         std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
     } else {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)

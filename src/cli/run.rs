@@ -21,6 +21,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if is_help { 0 } else { 2 });
         }
     };
+    // Whatever this program makes is its owner's alone, also where the folder around it is not.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     // A second installation is refused by rustls and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match dispatch(&arguments) {

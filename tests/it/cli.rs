@@ -1,1 +1,54 @@
-//! To come.
+//! The command line: what works, and what is refused with a sentence that names the cause and the cure.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::support::{Appliance, PASSWORD, Ran};
+
+mod changes;
+mod refusals;
+
+/// Every file under `folder` with its bytes and mode: what a refusal must leave as it was.
+fn picture(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.is_file() {
+                let mode = entry.metadata().unwrap().permissions().mode();
+                found.insert(path.clone(), (mode, std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// A refusal: its status, words of its sentence, and that nothing changed.
+#[track_caller]
+fn refused(house: &Appliance, arguments: &[&str], status: i32, words: &[&str]) -> Ran {
+    let before = picture(house.folder());
+    let ran = house.run(arguments);
+    assert_eq!(ran.status, status, "{ran:?}");
+    assert_eq!(ran.stdout, "", "{ran:?}");
+    for word in words {
+        assert!(ran.stderr.contains(word), "{word:?} is not in: {}", ran.stderr);
+    }
+    let after = picture(house.folder());
+    let changed: Vec<_> = after.iter().filter(|(path, file)| before.get(*path) != Some(file)).map(|(path, _)| path).collect();
+    assert!(changed.is_empty() && after.len() == before.len(), "{arguments:?} changed {changed:?}");
+    ran
+}
+
+/// The live database, opened as an independent reader does.
+fn open_live(house: &Appliance) -> Connection {
+    let key = house.run(&["keyring", "show-database-key"]).ok();
+    let connection = Connection::open(house.data().join("live/live.sqlite")).unwrap();
+    connection.execute_batch(&format!("pragma key = \"x'{key}'\"")).unwrap();
+    connection
+}

@@ -1,1 +1,452 @@
-//! To come.
+//! The Debian package, in a small Debian of its own that is booted as a container: no network, no trace on this machine.
+//!
+//! It packs the binary under test. What is missing on this machine is a failure that says how to get it, never a skip.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Booting takes a second; a busy machine may need many.
+const BOOT_SECONDS_MAX: u64 = 120;
+
+const CONFIGURE: &str = "sed -i -e 's|^#region = .*|region = \"eu\"|' \
+     -e 's|^#public_url = .*|public_url = \"https://account.example.org\"|' /etc/domicile/domicile.toml";
+const INSTALL: &str = "dpkg -i /root/domicile.deb";
+const INSTALL_AND_START: &str = "domicile init && systemctl start domicile";
+const CREATE_ADA: &str = "printf '%s' 'a walk by the river' | \
+     domicile account create --email ada@example.org --username ada-l --verified --password-stdin";
+
+#[test]
+fn installing_starts_nothing_and_says_what_is_left() {
+    let machine = Machine::boot();
+
+    let told = machine.ok(INSTALL);
+
+    for step in ["domicile.toml", "domicile init", "systemctl start domicile"] {
+        assert!(told.contains(step), "the installation does not tell \"{step}\":\n{told}");
+    }
+    assert_eq!(machine.ok("systemctl is-enabled domicile"), "enabled");
+    assert_eq!(machine.refused("systemctl is-active domicile"), "inactive");
+    // To start it now is no failure: there is only nothing to serve.
+    machine.ok("systemctl start domicile");
+    assert_eq!(machine.refused("systemctl is-active domicile"), "inactive");
+    assert_eq!(machine.ok("systemctl show -P ConditionResult domicile"), "no");
+    let told = machine.refused("domicile check");
+    assert!(told.contains("region is missing") && told.contains("public_url is missing"), "{told}");
+    assert_eq!(machine.modes("/etc/domicile"), "750 root domicile");
+    assert_eq!(machine.modes("/etc/domicile/domicile.toml"), "640 root domicile");
+    assert_eq!(machine.modes("/var/lib/domicile"), "700 domicile domicile");
+    assert_eq!(
+        machine.ok("getent passwd domicile | cut -d: -f5-"),
+        "Domicile account service:/var/lib/domicile:/usr/sbin/nologin"
+    );
+}
+
+#[test]
+fn the_service_runs_confined_and_comes_back_with_everything_it_had() {
+    let machine = Machine::boot();
+    machine.ok(INSTALL);
+    machine.ok(CONFIGURE);
+
+    let link = machine.ok("domicile init");
+    // Type=notify: this returns when the server says that it is ready.
+    machine.ok("systemctl start domicile");
+
+    assert!(link.contains("https://account.example.org/"), "{link}");
+    assert_eq!(machine.ok("systemctl is-active domicile"), "active");
+    assert_eq!(machine.ok("systemctl show -P StatusText domicile"), "Serving");
+    assert_eq!(machine.ok("domicile healthcheck"), "ready");
+    assert_eq!(machine.modes("/etc/domicile/keyring"), "600 root root");
+    assert_eq!(machine.modes("/var/lib/domicile"), "700 domicile domicile");
+    let server = machine.ok("cat /proc/$(systemctl show -P MainPID domicile)/status");
+    let uid = machine.ok("id -u domicile");
+    for (field, value) in [("Uid", uid.as_str()), ("CapEff", "0000000000000000"), ("NoNewPrivs", "1"), ("Seccomp", "2")]
+    {
+        let found =
+            server.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')?.split_whitespace().next());
+        assert_eq!(found, Some(value), "{field} of the server's process:\n{server}");
+    }
+    machine.ok("systemd-analyze security --threshold=15 domicile");
+
+    // A command of root's beside the running server leaves no file of root's.
+    let ada = machine.ok(CREATE_ADA);
+    assert_eq!(machine.ok("find /var/lib/domicile ! -user domicile"), "");
+    assert!(machine.ok("domicile account show ada-l").contains(&ada));
+
+    // Restarted, killed and upgraded, it comes back with her.
+    machine.ok("systemctl restart domicile");
+    assert_eq!(machine.ok("domicile healthcheck"), "ready");
+    machine.ok("systemctl kill -s KILL domicile");
+    machine.until("systemctl is-active domicile && domicile healthcheck");
+    assert_eq!(machine.ok("systemctl show -P NRestarts domicile"), "1");
+    let before = machine.ok("systemctl show -P MainPID domicile");
+    let told = machine.ok(INSTALL);
+    assert_ne!(machine.ok("systemctl show -P MainPID domicile"), before, "the upgrade did not restart it:\n{told}");
+    assert!(!told.contains("Three steps"), "{told}");
+    assert_eq!(machine.ok("domicile healthcheck"), "ready");
+    assert!(machine.ok("grep ^region /etc/domicile/domicile.toml").contains("eu"));
+    assert_eq!(machine.modes("/etc/domicile/domicile.toml"), "640 root domicile");
+    assert!(machine.ok("domicile account show ada-l").contains(&ada));
+    assert_eq!(machine.ok("find /var/lib/domicile ! -user domicile"), "");
+
+    // A start that cannot succeed is tried once, and the journal says why.
+    machine.ok("sed -i 's|^region = .*|region = \"us\"|' /etc/domicile/domicile.toml");
+    machine.refused("systemctl restart domicile");
+    assert_eq!(machine.ok("systemctl show -P ExecMainStatus domicile"), "2");
+    assert_eq!(machine.refused("systemctl is-active domicile"), "failed");
+    let journal = machine.ok("journalctl -u domicile --no-pager -o cat -n 20");
+    assert!(journal.contains("belongs to region \"eu\""), "{journal}");
+}
+
+#[test]
+fn removing_keeps_everything_and_purging_first_saves_the_last_snapshot() {
+    let machine = Machine::boot();
+    machine.ok(INSTALL);
+    machine.ok(CONFIGURE);
+    machine.ok(INSTALL_AND_START);
+    let ada = machine.ok(CREATE_ADA);
+
+    machine.ok("dpkg -r domicile");
+
+    assert_eq!(machine.refused("systemctl is-active domicile"), "inactive");
+    assert_eq!(machine.modes("/etc/domicile/keyring"), "600 root root");
+    machine.ok("test -e /etc/domicile/domicile.toml -a -e /var/lib/domicile/live/live.sqlite");
+    assert_eq!(machine.ok("find /var/lib/domicile ! -user domicile ! -name published-at-removal"), "");
+
+    // Installed again, it goes on where it ended.
+    let told = machine.ok(INSTALL);
+    assert!(told.contains("systemctl start domicile") && !told.contains("domicile init"), "{told}");
+    machine.ok("systemctl start domicile");
+    assert!(machine.ok("domicile account show ada-l").contains(&ada));
+
+    // Purged with the server running: what was acknowledged a moment ago is in the last snapshot.
+    machine.ok("domicile credit grant --account ada-l --amount 7.25 --reason Farewell");
+    let seal = |json: &str, name: &str| -> String {
+        let rest = json.split(&format!("\"{name}\":")).nth(1).unwrap_or_else(|| panic!("no {name} in {json}"));
+        rest.trim_start().trim_matches('"').split(['"', ',', '}']).next().unwrap_or_default().to_owned()
+    };
+    let head = seal(&machine.ok("domicile audit verify --json"), "head");
+    let told = machine.ok("dpkg -P domicile");
+    let last = machine.ok("ls /var/backups/domicile-final-*.sqlite");
+    assert!(told.contains(&last) && told.contains("/etc/domicile/keyring is kept"), "{told}");
+    assert_eq!(machine.modes(&last), "600 root root");
+    assert_eq!(machine.modes("/etc/domicile/keyring"), "600 root root");
+    assert_eq!(machine.ok("ls /etc/domicile"), "keyring");
+    machine.refused("ls -d /var/lib/domicile");
+    machine.ok("getent passwd domicile");
+
+    // The kept keyring opens it.
+    machine.ok(INSTALL);
+    machine.ok(CONFIGURE);
+    let report = machine.ok(&format!("domicile verify --json {last}"));
+    assert_eq!(seal(&report, "audit_head"), head, "{report}");
+
+    // What was never published is not deleted.
+    machine.ok("mv /etc/domicile/keyring /root/keyring");
+    machine.ok(INSTALL_AND_START);
+    machine.ok("systemctl stop domicile && mv /etc/domicile/keyring /root/second");
+    let told = machine.ok("dpkg -P domicile 2>&1");
+    assert!(told.contains("/var/lib/domicile is kept"), "{told}");
+    machine.ok("test -e /var/lib/domicile/live/live.sqlite");
+}
+
+#[test]
+fn lintian_finds_no_error() {
+    needs("lintian", "lintian");
+
+    let output = run(Command::new("lintian").args(["--allow-root", "--fail-on", "error"]).arg(package()));
+
+    assert!(output.status.success(), "{}", both(&output));
+}
+
+#[test]
+fn every_setting_is_in_the_conffile_with_its_default() {
+    let conffile = read("packaging/domicile.toml");
+    let mut settings = Vec::new();
+    let mut section = String::new();
+    for line in conffile.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some((key, _)) = line.strip_prefix('#').and_then(|line| line.split_once(" = ")) {
+            settings.push(format!("{section}{key}"));
+        } else if let Some(list) = line.trim_start_matches(['#', ' ']).strip_prefix("[[") {
+            settings.push(list.trim_end_matches(']').to_owned());
+        }
+    }
+
+    // What the program asks for, and knows to refuse with "this version does not have" it.
+    let not_yet = ["listen.metrics_address", "api_keys.reveal", "billing.provider"];
+    let takes = [
+        "take",
+        "text",
+        "secret",
+        "list",
+        "truth",
+        "number",
+        "duration",
+        "optional_duration",
+        "credits",
+        "networks",
+        "entries",
+    ];
+    let mut missing = Vec::new();
+    for source in files(&root().join("src/config")) {
+        let text = std::fs::read_to_string(&source).unwrap();
+        for take in takes {
+            for (at, _) in text.match_indices(&format!("self.{take}(\"")) {
+                let key = text[at..].split('"').nth(1).unwrap_or_default();
+                if !settings.iter().any(|setting| setting == key) && !not_yet.contains(&key) {
+                    missing.push(key.to_owned());
+                }
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "packaging/domicile.toml lacks {missing:?}: add each with its default and a line on what it does"
+    );
+    assert!(settings.len() > 30, "{settings:?}");
+
+    // Laid open whole, the file means what two lines mean.
+    let required = "region = \"eu\"\npublic_url = \"https://account.example.org\"\n";
+    let is_example = |line: &str| {
+        ["certificate", "private_key", "workers", "smtp_url", "directory", "max_lifetime"]
+            .iter()
+            .any(|key| line.starts_with(&format!("#{key}")))
+    };
+    let open = conffile.lines().filter(|line| !is_example(line)).map(|line| match line.strip_prefix('#') {
+        Some(setting) if !setting.starts_with(' ') => setting,
+        _ => line,
+    });
+    let open: String = open.flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(meaning("open", &open), meaning("least", required));
+
+    // The examples are right too. Those of lists stand after three spaces; the two ways to name the relay exclude another.
+    let examples = conffile.lines().filter(|line| !line.starts_with("#smtp_url_file"));
+    let examples = examples.map(|line| match line.strip_prefix("#   ").or(line.strip_prefix('#')) {
+        Some(setting) if !setting.starts_with(' ') && (setting.starts_with("[[") || setting.contains(" = ")) => setting,
+        _ => line,
+    });
+    let examples: String = examples.flat_map(|line| [line, "\n"]).collect();
+    assert!(meaning("examples", &examples).contains("smtp.example.org"));
+}
+
+#[test]
+fn the_man_page_names_every_command_and_no_other() {
+    let page = read("packaging/man/domicile.8");
+    let named: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix(".It Cm ")?.split(' ').next()).collect();
+
+    let help = both(&run(Command::new(env!("CARGO_BIN_EXE_domicile")).arg("--help")));
+    let commands = help.split("Commands:").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap_or_default();
+    let mut commands: Vec<&str> =
+        commands.lines().filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+
+    let mut sorted = named.clone();
+    sorted.sort_unstable();
+    commands.sort_unstable();
+    assert_eq!(sorted, commands, "packaging/man/domicile.8 against `domicile --help`");
+}
+
+#[test]
+fn the_changelog_begins_with_this_version() {
+    let changelog = read("packaging/changelog");
+
+    let expected = format!("domicile ({}) ", env!("CARGO_PKG_VERSION"));
+
+    assert!(changelog.starts_with(&expected), "packaging/changelog must begin with \"{expected}\"");
+}
+
+/// A booted Debian. It ends with the test, however that ends.
+struct Machine {
+    folder: PathBuf,
+    container: Child,
+    /// Its first process, by whose id we step in.
+    first: u32,
+}
+
+impl Machine {
+    fn boot() -> Self {
+        needs("debootstrap", "debootstrap");
+        needs("systemd-nspawn", "systemd-container");
+        needs("nsenter", "util-linux");
+        let me = run(Command::new("id").arg("-u"));
+        assert_eq!(both(&me).trim(), "0", "a container is booted as root only: run the tests as root");
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("domicile-package-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(&name);
+        let root = folder.join("root");
+        std::fs::create_dir_all(&root).unwrap();
+        let unpacked = run(Command::new("tar").arg("-xf").arg(minbase()).arg("-C").arg(&root));
+        assert!(unpacked.status.success(), "{}", both(&unpacked));
+        std::fs::copy(package(), root.join("root/domicile.deb")).unwrap();
+
+        let log = std::fs::File::create(folder.join("boot.log")).unwrap();
+        // If this test is killed, the kernel ends the container with it.
+        let container = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"])
+            .args(["--private-network", "--link-journal=no", "--machine", &name, "--directory"])
+            .arg(&root)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut machine = Self { folder, container, first: 0 };
+        let boot_log = machine.folder.join("boot.log");
+        let said = || std::fs::read_to_string(&boot_log).unwrap_or_default();
+        let deadline = Instant::now() + Duration::from_secs(BOOT_SECONDS_MAX);
+        loop {
+            assert!(
+                Instant::now() < deadline,
+                "the container did not boot in {BOOT_SECONDS_MAX} s. It said:\n{}",
+                said()
+            );
+            if let Some(status) = machine.container.try_wait().unwrap() {
+                panic!("systemd-nspawn ended with {status}. It said:\n{}", said());
+            }
+            let id = machine.container.id();
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+            if let Some(first) = children.split_whitespace().next().and_then(|first| first.parse().ok()) {
+                machine.first = first;
+                let state = both(&machine.sh("systemctl is-system-running 2>/dev/null"));
+                if ["running", "degraded"].contains(&state.trim()) {
+                    return machine;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Runs a script inside.
+    fn sh(&self, script: &str) -> Output {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.first.to_string(), "--all", "--", "/usr/bin/env", "-i"]);
+        command.args([
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME=/root",
+            "LC_ALL=C.UTF-8",
+        ]);
+        run(command.args(["DEBIAN_FRONTEND=noninteractive", "/bin/sh", "-e", "-c", script]))
+    }
+
+    /// What a script prints; it must succeed.
+    #[track_caller]
+    fn ok(&self, script: &str) -> String {
+        let output = self.sh(script);
+        assert!(
+            output.status.success(),
+            "{script}\nended with {}:\n{}\n{}",
+            output.status,
+            both(&output),
+            self.asked_next()
+        );
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// What a script says when it fails, as it must.
+    #[track_caller]
+    fn refused(&self, script: &str) -> String {
+        let output = self.sh(script);
+        assert!(!output.status.success(), "{script}\nwas not refused:\n{}\n{}", both(&output), self.asked_next());
+        both(&output).trim().to_owned()
+    }
+
+    /// Waits until a script succeeds.
+    #[track_caller]
+    fn until(&self, script: &str) {
+        let deadline = Instant::now() + Duration::from_secs(BOOT_SECONDS_MAX);
+        while !self.sh(script).status.success() {
+            assert!(Instant::now() < deadline, "{script}\nnever succeeded.\n{}", self.asked_next());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Mode, owner and group of a file inside.
+    #[track_caller]
+    fn modes(&self, path: &str) -> String {
+        self.ok(&format!("stat -c '%a %U %G' {path}"))
+    }
+
+    /// What a person would ask next.
+    fn asked_next(&self) -> String {
+        let next = "systemctl status --no-pager domicile; journalctl -u domicile --no-pager -n 60; \
+                    ls -lR /etc/domicile /var/lib/domicile; cat /etc/domicile/domicile.toml | grep -v '^#' | grep .";
+        format!("\n---- inside the container: {next}\n{}", both(&self.sh(&format!("set +e; {next}"))))
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // With systemd-nspawn go its first process and so all others; the folder is free when that one is gone.
+        let _ = self.container.kill();
+        let _ = self.container.wait();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.first != 0 && Path::new(&format!("/proc/{}", self.first)).exists() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The package of the binary under test, made once.
+fn package() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        // Built already, as these tests were; building here would lay another binary under the tests that run beside.
+        let output =
+            run(Command::new(root().join("dev")).args(["deb", "--profile", "dev", "--no-build"]).current_dir(root()));
+        assert!(output.status.success(), "./dev deb failed:\n{}", both(&output));
+        let package = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        root().join(package)
+    })
+}
+
+/// The archive of a small Debian, made once and kept.
+fn minbase() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let output = run(&mut Command::new(root().join("tests/package/minbase.sh")));
+        assert!(output.status.success(), "tests/package/minbase.sh failed:\n{}", both(&output));
+        String::from_utf8_lossy(&output.stdout).trim().into()
+    })
+}
+
+/// What `domicile check --json` says of a file with this text.
+#[track_caller]
+fn meaning(name: &str, text: &str) -> String {
+    let file = std::env::temp_dir().join(format!("domicile-conffile-{}-{name}.toml", std::process::id()));
+    std::fs::write(&file, text).unwrap();
+    let output = run(Command::new(env!("CARGO_BIN_EXE_domicile")).args(["check", "--json", "--config"]).arg(&file));
+    let _ = std::fs::remove_file(&file);
+    assert!(output.status.success(), "{}\n{text}", both(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[track_caller]
+fn needs(command: &str, package: &str) {
+    let found = run(Command::new("sh").args(["-c", &format!("command -v {command}")])).status.success();
+    assert!(found, "{command} is missing. Run ./dev tools, or: apt-get install --no-install-recommends {package}");
+}
+
+fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?} could not be started: {error}"))
+}
+
+fn both(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}

@@ -1,0 +1,151 @@
+use super::{Appliance, PASSWORD, PermissionsExt};
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn check_says_what_the_settings_mean() {
+    let house = Appliance::made();
+
+    let told = house.run(&["check"]).ok();
+    for word in ["eu", "127.0.0.1", "mail", "snapshot"] {
+        assert!(told.to_lowercase().contains(word), "{word:?} is not in:\n{told}");
+    }
+    assert!(json(&house.run(&["check", "--json"]).ok())["settings"].is_object());
+}
+
+#[test]
+fn init_makes_files_only_their_owner_can_read() {
+    let house = Appliance::made();
+
+    let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(house.keyring()), 0o600);
+    assert_eq!((mode(house.data()), mode(house.data().join("live"))), (0o700, 0o700));
+    assert_eq!(mode(house.data().join("live/live.sqlite")) & 0o077, 0);
+}
+
+#[test]
+fn a_change_at_the_command_line_is_in_force_at_the_servers_next_request() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let service = house.service("training");
+    let key = house.api_key("ada-l", &["read"]);
+    let is_active = || {
+        house.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send().json()["active"] == true
+    };
+    let id = json(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok())["keys"][0]["id"].as_str().unwrap().to_owned();
+
+    for _ in 0..3 {
+        assert!(is_active());
+    }
+    house.run(&["key", "revoke", &id]).ok();
+    assert!(!is_active());
+
+    let balance = || json(&house.call("GET", "/api/account/summary").bearer(&house.api_key("ada-l", &["account:read"])).send().text());
+    let before = balance()["creditsCents"].as_i64().unwrap();
+    house.run(&["credit", "grant", "--account", "ada-l", "--amount", "25.00", "--reason", "Workshop"]).ok();
+    assert_eq!(balance()["creditsCents"].as_i64().unwrap(), before + 2500);
+}
+
+#[test]
+fn an_account_is_shown_and_deleted_and_its_session_ends() {
+    let house = Appliance::running();
+    let id = house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    assert_eq!(json(&house.run(&["account", "show", "ada-l@example.org", "--json"]).ok())["id"], id.as_str());
+    assert_eq!(json(&house.run(&["account", "list", "--json"]).ok())["total"], 1);
+
+    let receipt = house.run(&["account", "delete", "ada-l", "--yes"]).ok();
+
+    assert!(receipt.starts_with("dsr_"), "{receipt}");
+    assert_eq!(ada.get("/settings/profile").status, 303);
+    assert_eq!(house.run(&["account", "show", &id]).status, 1);
+    assert_eq!(json(&house.run(&["account", "list", "--json"]).ok())["total"], 0);
+    house.mailbox().wait_for("ada-l@example.org", "deleted");
+    let journal = std::fs::read_to_string(house.data().join("tombstones.jsonl")).unwrap();
+    assert!(journal.contains(&id), "{journal}");
+}
+
+#[test]
+fn an_account_without_a_password_gets_a_link_to_set_one() {
+    let house = Appliance::running();
+    house.run(&["account", "create", "--email", "ada@example.org", "--username", "ada-l", "--verified"]).ok();
+
+    let link = house.mailbox().wait_for("ada@example.org", "password").link("/reset");
+    let path = link.strip_prefix(&house.url()).unwrap().to_owned();
+    let mut ada = house.browser();
+    let token = path.split_once("token=").unwrap().1;
+    let done = ada.submit(&path, "/reset", &[("token", token), ("password", PASSWORD)]);
+    assert_eq!(done.status, 303, "{}", done.text());
+    ada.sign_in("ada-l");
+    assert_eq!(ada.get("/settings/profile").status, 200);
+}
+
+#[test]
+fn an_account_is_exported_into_a_sealed_file() {
+    let house = Appliance::made();
+    house.account("ada-l");
+    let output = house.folder().join("ada.zip.age").display().to_string();
+
+    let arguments = ["account", "export", "ada-l", "--passphrase-stdin", "--output", &output];
+    house.run_with_input(&arguments, "a long passphrase").ok();
+
+    let sealed = std::fs::read(&output).unwrap();
+    assert!(sealed.starts_with(b"age-encryption.org/v1\n"));
+    assert_eq!(std::fs::metadata(&output).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = house.run_with_input(&arguments, "a long passphrase");
+    assert_eq!(again.status, 1, "{again:?}");
+    assert_eq!(std::fs::read(&output).unwrap(), sealed);
+    let unsealed = house.run(&["account", "export", "ada-l", "--output", "x"]);
+    assert_eq!(unsealed.status, 2, "{unsealed:?}");
+}
+
+#[test]
+fn healthcheck_tells_whether_the_server_is_ready() {
+    let mut house = Appliance::made();
+    assert_eq!(house.run(&["healthcheck"]).status, 1);
+    house.start();
+    assert_eq!(house.run(&["healthcheck"]).ok(), "ready");
+    house.stop();
+    assert_eq!(house.run(&["healthcheck"]).status, 1);
+}
+
+#[test]
+fn the_first_operators_link_works_once() {
+    let mut house = Appliance::configured("");
+    let link = house.run(&["init"]).ok();
+    house.start();
+    let path = link.strip_prefix(&house.url()).unwrap().to_owned();
+    let claim = path.split_once("claim=").unwrap().1;
+    let mut ada = house.browser();
+    let fields = [("claim", claim), ("email", "ada@example.org"), ("username", "ada-l"), ("password", PASSWORD)];
+
+    assert_eq!(ada.submit(&path, "/signup", &fields).status, 303);
+    let shown = json(&house.run(&["account", "show", "ada-l", "--json"]).ok());
+    assert_eq!(shown["operator"], true);
+
+    let mut eve = house.browser();
+    let fields = [("claim", claim), ("email", "eve@example.org"), ("username", "eve-x"), ("password", PASSWORD)];
+    assert_eq!(eve.submit(&path, "/signup", &fields).status, 400);
+    assert_eq!(house.run(&["account", "show", "eve-x"]).status, 1);
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let house = Appliance::configured("");
+    let commands: [&[&str]; 21] = [
+        &["demo"], &["init"], &["check"], &["serve"], &["account", "create"], &["account", "list"], &["account", "show"],
+        &["account", "delete"], &["account", "export"], &["key", "create"], &["key", "list"], &["key", "revoke"],
+        &["service", "create"], &["credit", "grant"], &["ledger", "check"], &["audit", "verify"], &["snapshot", "now"],
+        &["keyring", "show-database-key"], &["verify"], &["healthcheck"], &[],
+    ];
+    for command in commands {
+        let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+        let told = house.run(&arguments);
+        assert_eq!(told.status, 0, "{command:?}: {told:?}");
+        assert!(told.stdout.contains("Example"), "{command:?} has no example:\n{}", told.stdout);
+    }
+    assert!(house.run(&["--version"]).ok().starts_with("domicile "));
+}
