@@ -1,5 +1,6 @@
 //! Reading and writing: what an operation holds in its hands.
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -23,11 +24,29 @@ pub struct View<'c> {
     connection: &'c Connection,
     now: Timestamp,
     site: &'c Arc<Site>,
+    /// The first failure of the disk, whatever the operation made of it: the writer must know.
+    disk_failure: Cell<Option<rusqlite::ffi::Error>>,
 }
 
 impl<'c> View<'c> {
     pub(super) fn new(connection: &'c Connection, now: Timestamp, site: &'c Arc<Site>) -> Self {
-        Self { connection, now, site }
+        Self { connection, now, site, disk_failure: Cell::new(None) }
+    }
+
+    /// The first failure of the disk that a statement of this view met. `None`: the disk took everything.
+    pub(super) fn disk_failure(&self) -> Option<Error> {
+        self.disk_failure.get().map(|failure| rusqlite::Error::SqliteFailure(failure, None).into())
+    }
+
+    fn noted<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, Error> {
+        outcome.map_err(|error| {
+            let failure = error.sqlite_error().copied();
+            let error = Error::from(error);
+            if (error.is_fatal() || error.is_full()) && self.disk_failure.get().is_none() {
+                self.disk_failure.set(failure);
+            }
+            error
+        })
     }
 
     /// Now, the same all through.
@@ -51,7 +70,7 @@ impl<'c> View<'c> {
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
         use rusqlite::OptionalExtension;
-        Ok(self.connection.prepare_cached(sql)?.query_row(params, read).optional()?)
+        self.noted(self.connection.prepare_cached(sql).and_then(|mut found| found.query_row(params, read).optional()))
     }
 
     /// The one row of a query that always has one, such as a count.
@@ -64,7 +83,7 @@ impl<'c> View<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        Ok(self.connection.prepare_cached(sql)?.query_row(params, read)?)
+        self.noted(self.connection.prepare_cached(sql).and_then(|mut found| found.query_row(params, read)))
     }
 
     /// All rows of a query; the query itself has the limit.
@@ -77,7 +96,8 @@ impl<'c> View<'c> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
-        Ok(self.connection.prepare_cached(sql)?.query_map(params, read)?.collect::<rusqlite::Result<_>>()?)
+        let rows = |mut found: rusqlite::CachedStatement<'_>| found.query_map(params, read)?.collect();
+        self.noted(self.connection.prepare_cached(sql).and_then(rows))
     }
 
     /// Walks over all rows without holding them, for checks over whole tables. Stops at the first `Err`.
@@ -90,9 +110,9 @@ impl<'c> View<'c> {
         params: impl Params,
         mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut statement = self.connection.prepare_cached(sql).map_err(Error::from)?;
-        let mut rows = statement.query(params).map_err(Error::from)?;
-        while let Some(row) = rows.next().map_err(Error::from)? {
+        let mut statement = self.noted(self.connection.prepare_cached(sql))?;
+        let mut rows = self.noted(statement.query(params))?;
+        while let Some(row) = self.noted(rows.next())? {
             each(row)?;
         }
         Ok(())
@@ -120,7 +140,8 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// [`Error::Sqlite`]; ask [`Error::is_duplicate`] where a unique constraint may refuse.
     pub fn execute(&mut self, sql: &str, params: impl Params) -> Result<usize, Error> {
-        Ok(self.view.connection.prepare_cached(sql)?.execute(params)?)
+        let connection = self.view.connection;
+        self.view.noted(connection.prepare_cached(sql).and_then(|mut found| found.execute(params)))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
 use super::change::{Batch, Change, ForeignVersion};
@@ -254,14 +254,17 @@ fn run_one(
 ) -> Result<bool, Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
     let before = connection.total_changes();
-    let keep = work.run(&mut Tx::new(View::new(connection, now, site), chance));
-    // A full disk or an I/O error makes SQLite roll the whole transaction back by itself.
+    let mut tx = Tx::new(View::new(connection, now, site), chance);
+    let keep = work.run(&mut tx);
+    // What the operation made of a failing disk does not count: nobody may be answered "done" after it. A disk that is
+    // merely full makes SQLite roll the whole transaction back by itself, or the one statement, which is the caller's affair.
+    let failure = tx.disk_failure();
     if connection.is_autocommit() {
-        return Err(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
-            Some("the transaction was rolled back by the engine".into()),
-        )
-        .into());
+        let rolled_back = || rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None).into();
+        return Err(failure.unwrap_or_else(rolled_back));
+    }
+    if let Some(failure) = failure.filter(Error::is_fatal) {
+        return Err(failure);
     }
     if !keep {
         connection.prepare_cached("rollback to caller")?.execute([])?;

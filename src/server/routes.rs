@@ -166,7 +166,35 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::{App, test as visits};
+
     use super::*;
+    use crate::server::front::front;
+
+    #[allow(clippy::unused_async)]
+    async fn falls() -> &'static str {
+        panic!("this handler falls")
+    }
+
+    #[actix_web::test]
+    async fn a_panic_in_a_handler_is_one_500_and_nothing_else() {
+        let mut table = Table::default();
+        table.add(Method::GET, "/v1/falls", falls);
+        table.add(Method::GET, "/healthz", health::healthz);
+        let web = App::new().wrap(from_fn(front)).configure(|config| table.into_config(config));
+        let house = visits::init_service(web).await;
+        let ask = |path: &str| visits::TestRequest::get().uri(path).to_request();
+
+        for _ in 0..3 {
+            let fallen = visits::call_service(&house, ask("/v1/falls")).await;
+            assert_eq!(fallen.status(), 500);
+            let told: serde_json::Value = visits::read_body_json(fallen).await;
+            assert_eq!(told["code"], "internal");
+            assert!(!told.to_string().contains("falls"), "{told}");
+            assert_eq!(visits::call_service(&house, ask("/healthz")).await.status(), 200);
+        }
+    }
 
     #[test]
     fn every_first_segment_is_kept_from_people() {

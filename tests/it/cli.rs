@@ -40,7 +40,8 @@ fn refused(house: &Appliance, arguments: &[&str], status: i32, words: &[&str]) -
         assert!(ran.stderr.contains(word), "{word:?} is not in: {}", ran.stderr);
     }
     let after = picture(house.folder());
-    let changed: Vec<_> = after.iter().filter(|(path, file)| before.get(*path) != Some(file)).map(|(path, _)| path).collect();
+    let changed: Vec<_> =
+        after.iter().filter(|(path, file)| before.get(*path) != Some(file)).map(|(path, _)| path).collect();
     assert!(changed.is_empty() && after.len() == before.len(), "{arguments:?} changed {changed:?}");
     ran
 }

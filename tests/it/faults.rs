@@ -1,1 +1,55 @@
-//! To come.
+//! A bad day: the process is killed, the disk fails or is full, bodies are absurd, copies are made blindly. Rows of the fault
+//! catalogue are named where a test is theirs.
+
+mod bad_requests;
+mod disks;
+mod kills;
+mod snapshots_under_load;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Appliance};
+
+/// What a service needs to report usage.
+struct Reporter {
+    service: String,
+    workspace: String,
+}
+
+impl Reporter {
+    fn of(house: &Appliance) -> Self {
+        house.account("ada-l");
+        Self { service: house.service("training"), workspace: house.workspace("ada-l") }
+    }
+
+    fn event(&self, id: &str) -> Value {
+        json!({"id": id, "source": "https://gpu.example", "workspace": self.workspace, "sku": "gpu.h100",
+               "quantity": "1", "time": "2026-05-03T09:00:00Z"})
+    }
+
+    /// Reports events; `None`: the server is gone.
+    fn report(&self, house: &Appliance, ids: &[String]) -> Option<Answer> {
+        let events: Vec<Value> = ids.iter().map(|id| self.event(id)).collect();
+        house.call("POST", "/v1/usage/events").bearer(&self.service).json(&Value::Array(events)).try_send().ok()
+    }
+}
+
+/// Runs `work` on a few threads until `meanwhile` is done; answers what the threads gathered.
+fn while_working<T: Send, R>(
+    threads: usize,
+    work: impl Fn(usize, &AtomicBool) -> Vec<T> + Sync,
+    meanwhile: impl FnOnce() -> R,
+) -> (Vec<T>, R) {
+    let stop = Arc::new(AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let (work, stop_ref) = (&work, &stop);
+        let running: Vec<_> = (0..threads).map(|number| scope.spawn(move || work(number, stop_ref))).collect();
+        let made = meanwhile();
+        stop.store(true, Ordering::SeqCst);
+        let gathered = running.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        (gathered, made)
+    })
+}

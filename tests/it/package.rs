@@ -276,18 +276,16 @@ impl Machine {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("domicile-package-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(&name);
-        let root = folder.join("root");
-        std::fs::create_dir_all(&root).unwrap();
-        let unpacked = run(Command::new("tar").arg("-xf").arg(minbase()).arg("-C").arg(&root));
-        assert!(unpacked.status.success(), "{}", both(&unpacked));
-        std::fs::copy(package(), root.join("root/domicile.deb")).unwrap();
-
+        std::fs::create_dir_all(&folder).unwrap();
         let log = std::fs::File::create(folder.join("boot.log")).unwrap();
-        // If this test is killed, the kernel ends the container with it.
+        // All share one Debian, which nobody changes: what a container writes is in memory and gone with it. If this test
+        // is killed, the kernel ends the container too.
         let container = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"])
-            .args(["--private-network", "--link-journal=no", "--machine", &name, "--directory"])
-            .arg(&root)
+            .args(["--private-network", "--link-journal=no", "--read-only", "--volatile=overlay", "--machine", &name])
+            .arg(format!("--bind-ro={}:/root/domicile.deb", package().display()))
+            .arg("--directory")
+            .arg(minbase())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -379,7 +377,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // With systemd-nspawn go its first process and so all others; the folder is free when that one is gone.
+        // With systemd-nspawn goes its first process, and with that one all others.
         let _ = self.container.kill();
         let _ = self.container.wait();
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -403,7 +401,7 @@ fn package() -> &'static Path {
     })
 }
 
-/// The archive of a small Debian, made once and kept.
+/// A small Debian, made once and kept.
 fn minbase() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {

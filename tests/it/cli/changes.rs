@@ -34,7 +34,10 @@ fn a_change_at_the_command_line_is_in_force_at_the_servers_next_request() {
     let is_active = || {
         house.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send().json()["active"] == true
     };
-    let id = json(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok())["keys"][0]["id"].as_str().unwrap().to_owned();
+    let id = json(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok())["keys"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
 
     for _ in 0..3 {
         assert!(is_active());
@@ -42,7 +45,11 @@ fn a_change_at_the_command_line_is_in_force_at_the_servers_next_request() {
     house.run(&["key", "revoke", &id]).ok();
     assert!(!is_active());
 
-    let balance = || json(&house.call("GET", "/api/account/summary").bearer(&house.api_key("ada-l", &["account:read"])).send().text());
+    let balance = || {
+        json(
+            &house.call("GET", "/api/account/summary").bearer(&house.api_key("ada-l", &["account:read"])).send().text(),
+        )
+    };
     let before = balance()["creditsCents"].as_i64().unwrap();
     house.run(&["credit", "grant", "--account", "ada-l", "--amount", "25.00", "--reason", "Workshop"]).ok();
     assert_eq!(balance()["creditsCents"].as_i64().unwrap(), before + 2500);
@@ -136,10 +143,27 @@ fn the_first_operators_link_works_once() {
 fn every_command_has_help_with_an_example() {
     let house = Appliance::configured("");
     let commands: [&[&str]; 21] = [
-        &["demo"], &["init"], &["check"], &["serve"], &["account", "create"], &["account", "list"], &["account", "show"],
-        &["account", "delete"], &["account", "export"], &["key", "create"], &["key", "list"], &["key", "revoke"],
-        &["service", "create"], &["credit", "grant"], &["ledger", "check"], &["audit", "verify"], &["snapshot", "now"],
-        &["keyring", "show-database-key"], &["verify"], &["healthcheck"], &[],
+        &["demo"],
+        &["init"],
+        &["check"],
+        &["serve"],
+        &["account", "create"],
+        &["account", "list"],
+        &["account", "show"],
+        &["account", "delete"],
+        &["account", "export"],
+        &["key", "create"],
+        &["key", "list"],
+        &["key", "revoke"],
+        &["service", "create"],
+        &["credit", "grant"],
+        &["ledger", "check"],
+        &["audit", "verify"],
+        &["snapshot", "now"],
+        &["keyring", "show-database-key"],
+        &["verify"],
+        &["healthcheck"],
+        &[],
     ];
     for command in commands {
         let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();

@@ -13,7 +13,9 @@ fn a_setting_nobody_knows_is_refused_with_its_line_and_the_likely_one() {
 fn a_variable_nobody_knows_is_refused() {
     let house = Appliance::made();
 
-    let ran = super::Ran { ..crate::support::finish(house.command(&["check"]).env("DOMICILE_LISTEN__ADRESS", "127.0.0.1:1"), "") };
+    let ran = super::Ran {
+        ..crate::support::finish(house.command(&["check"]).env("DOMICILE_LISTEN__ADRESS", "127.0.0.1:1"), "")
+    };
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("DOMICILE_LISTEN__ADRESS"), "{}", ran.stderr);
 }
@@ -175,7 +177,9 @@ fn what_is_not_there_or_not_right_is_refused_with_one() {
         assert_eq!((ran.status, ran.stdout.as_str()), (1, ""), "{arguments:?}: {ran:?}");
         assert!(ran.stderr.contains(word), "{arguments:?}: {}", ran.stderr);
     }
-    let rows = |name: &str| open_live(&house).query_row(&format!("select count(*) from {name}"), [], |row| row.get::<_, i64>(0)).unwrap();
+    let rows = |name: &str| {
+        open_live(&house).query_row(&format!("select count(*) from {name}"), [], |row| row.get::<_, i64>(0)).unwrap()
+    };
     assert_eq!((rows("account"), rows("api_key"), rows("ledger_tx"), rows("service")), (1, 0, 1, 0));
     assert_eq!(before.len(), picture(&house.data()).len());
 }
@@ -196,7 +200,9 @@ fn damage_ends_with_three_and_names_the_first_damaged_row() {
     refused(&house, &["verify", &damaged.display().to_string()], 3, &["must not be restored", "damaged.sqlite"]);
 
     let connection = open_live(&house);
-    connection.execute_batch("drop trigger audit_event_is_never_changed; update audit_event set event = 'x' where seq = 2").unwrap();
+    connection
+        .execute_batch("drop trigger audit_event_is_never_changed; update audit_event set event = 'x' where seq = 2")
+        .unwrap();
     drop(connection);
     let ran = house.run(&["audit", "verify"]);
     assert_eq!(ran.status, 3, "{ran:?}");

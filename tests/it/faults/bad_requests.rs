@@ -1,0 +1,184 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+
+use super::{Appliance, Reporter};
+
+/// Resident memory of the server, in KiB.
+fn resident_kib(house: &Appliance) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn row_27_absurd_bodies_are_refused_and_cost_no_memory() {
+    let house = Appliance::running();
+    let reporter = Reporter::of(&house);
+    let post = |path: &str, kind: &str, body: Vec<u8>| {
+        house.call("POST", path).bearer(&reporter.service).header("Content-Type", kind).body(body).send()
+    };
+    // Warm, so that what is measured is growth.
+    for _ in 0..20 {
+        reporter.report(&house, &["warm".into()]).unwrap();
+        post("/v1/usage/events", "application/json", vec![b'['; 1 << 20]);
+    }
+    let before = resident_kib(&house);
+
+    let form = "application/x-www-form-urlencoded";
+    for _ in 0..5 {
+        let large = post("/v1/usage/events", "application/json", vec![b' '; 9 << 20]);
+        assert_eq!((large.status, large.json()["code"].as_str()), (413, Some("too_large")));
+        assert_eq!(post("/v1/introspect", form, vec![b'x'; 1 << 20]).status, 413);
+        assert_eq!(post("/signin", form, vec![b'x'; 1 << 20]).status, 413);
+        let deep = post("/v1/usage/events", "application/json", vec![b'['; 1_000_000]);
+        assert_eq!(deep.status, 400, "{}", deep.text());
+        let fields = post("/v1/introspect", form, "a=1&".repeat(15_000).into_bytes());
+        assert_eq!((fields.status, fields.json()["code"].as_str()), (400, Some("malformed_form")));
+        let header = house.call("GET", "/healthz").header("X-Long", &"x".repeat(200_000)).try_send();
+        assert!(header.is_err() || matches!(header.unwrap().status, 400 | 413 | 431));
+    }
+
+    let growth = resident_kib(&house) - before;
+    assert!(growth < 10 * 1024, "{growth} KiB more");
+    assert_eq!(house.call("GET", "/readyz").send().status, 200);
+}
+
+#[test]
+fn malformed_bodies_are_refused_with_the_field() {
+    let house = Appliance::running();
+    let reporter = Reporter::of(&house);
+    let events = |body: &str| {
+        let answer = house
+            .call("POST", "/v1/usage/events")
+            .bearer(&reporter.service)
+            .header("Content-Type", "application/json")
+            .body(body)
+            .send();
+        (answer.status, answer.json())
+    };
+
+    for body in ["", "{", "{}", "null", "[{}]x", "\"x\"", "[1", "[]]"] {
+        let (status, told) = events(body);
+        assert_eq!(status, 400, "{body:?}: {told}");
+        let sentence = told["error"].as_str().unwrap_or_default();
+        assert!(sentence.len() > 20 && sentence.ends_with('.'), "{body:?}: {told}");
+    }
+    let missing = house.call("POST", "/v1/introspect").bearer(&reporter.service).form(&[("tokn", "x")]).send();
+    assert_eq!((missing.status, missing.json()["field"].as_str()), (400, Some("token")));
+    let not_utf8 = house.call("POST", "/v1/introspect").bearer(&reporter.service).body(&b"token=%ff"[..]).send();
+    assert_eq!(not_utf8.status, 400);
+}
+
+#[test]
+fn row_46_numbers_that_are_none_are_refused_one_by_one() {
+    let house = Appliance::running();
+    let reporter = Reporter::of(&house);
+    let bad = [
+        json!("-1"),
+        json!(-1),
+        json!("0"),
+        json!(0),
+        json!("1e3"),
+        json!(0.5),
+        json!("NaN"),
+        json!("Infinity"),
+        json!("-0"),
+        json!(""),
+        json!(" 1"),
+        json!("1 "),
+        json!("+1"),
+        json!("0x10"),
+        json!("1,5"),
+        json!("0.0000001"),
+        json!(null),
+        json!(true),
+        json!([1]),
+        json!({"n": 1}),
+        json!("9223372036854775808"),
+        json!("99999999999999999999999999"),
+    ];
+    let mut events: Vec<Value> = bad
+        .iter()
+        .enumerate()
+        .map(|(number, quantity)| {
+            let mut event = reporter.event(&format!("bad-{number}"));
+            event["quantity"] = quantity.clone();
+            event
+        })
+        .collect();
+    events.push(reporter.event("good"));
+
+    let answer = house.call("POST", "/v1/usage/events").bearer(&reporter.service).json(&Value::Array(events)).send();
+
+    let told = answer.json();
+    assert_eq!((answer.status, told["accepted"].as_i64()), (200, Some(1)), "{told}");
+    let rejected: Vec<i64> =
+        told["rejected"].as_array().unwrap().iter().map(|fault| fault["index"].as_i64().unwrap()).collect();
+    assert_eq!(rejected, (0..bad.len() as i64).collect::<Vec<_>>(), "{told}");
+}
+
+#[test]
+fn row_45_a_repeated_event_is_billed_once_and_another_body_is_a_conflict() {
+    let mut house = Appliance::running();
+    let reporter = Reporter::of(&house);
+    let send = |house: &Appliance, key: &str, body: &Value| {
+        house
+            .call("POST", "/v1/usage/events")
+            .bearer(&reporter.service)
+            .header("Idempotency-Key", key)
+            .json(body)
+            .send()
+    };
+    let event = json!([reporter.event("once")]);
+
+    let first = send(&house, "k1", &event);
+    assert_eq!(first.json()["accepted"], 1);
+    for _ in 0..100 {
+        let again = send(&house, "k1", &event);
+        assert_eq!((again.json(), again.header("idempotent-replayed")), (first.json(), "true"));
+    }
+    let other = send(&house, "k1", &json!([reporter.event("twice")]));
+    assert_eq!((other.status, other.json()["code"].as_str()), (409, Some("idempotency_mismatch")));
+    house.stop();
+    house.start();
+    assert_eq!(send(&house, "k1", &event).json(), first.json());
+    assert_eq!(send(&house, "k2", &event).json()["duplicates"], 1);
+
+    let mut altered = event.clone();
+    altered[0]["quantity"] = json!("2");
+    let conflict = send(&house, "k3", &altered).json();
+    assert_eq!(
+        (conflict["accepted"].as_i64(), conflict["rejected"][0]["code"].as_str()),
+        (Some(0), Some("event_conflict"))
+    );
+}
+
+#[test]
+fn broken_http_is_answered_once_or_not_at_all() {
+    let house = Appliance::running();
+    let ask = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(("127.0.0.1", house.port)).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+
+    for broken in [
+        &b"GET /healthz HTTP/9.9\r\n\r\n"[..],
+        b"nonsense\r\n\r\n",
+        b"POST /signin HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /signin HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /signin HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /heal\0thz HTTP/1.1\r\nHost: x\r\n\r\n",
+    ] {
+        let answer = ask(broken);
+        let answers = answer.matches("HTTP/1.1 ").count();
+        assert!(answers <= 1 && !answer.contains(" 200 "), "{:?}: {answer}", String::from_utf8_lossy(broken));
+    }
+    assert_eq!(house.call("GET", "/healthz").send().status, 200);
+}

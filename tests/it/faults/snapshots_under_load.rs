@@ -1,0 +1,43 @@
+use super::{Appliance, Reporter, while_working};
+
+/// Copies made blindly while the file is replaced under the copier.
+const COPIES: usize = 25;
+
+#[test]
+fn every_blind_copy_of_the_published_snapshot_verifies() {
+    let house = Appliance::running();
+    let reporter = Reporter::of(&house);
+    house.run(&["snapshot", "now"]).ok();
+    let published = house.data().join("domicile.sqlite");
+    let copies = house.folder().join("copies");
+    std::fs::create_dir(&copies).unwrap();
+
+    // One thread writes, one publishes, and the backup job knows nothing of either.
+    let work = |number: usize, stop: &std::sync::atomic::AtomicBool| {
+        let mut rounds = 0;
+        while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+            rounds += 1;
+            if number == 0 {
+                house.run(&["snapshot", "now"]).ok();
+            } else {
+                let ids: Vec<String> = (0..20).map(|turn| format!("{number}-{rounds}-{turn}")).collect();
+                reporter.report(&house, &ids).unwrap();
+            }
+        }
+        vec![(number, rounds)]
+    };
+    let (worked, ()) = while_working(3, work, || {
+        for number in 0..COPIES {
+            let copy = copies.join(format!("{number}.sqlite"));
+            let status = std::process::Command::new("cp").arg(&published).arg(&copy).status().unwrap();
+            assert!(status.success());
+        }
+    });
+
+    let published_rounds = worked.iter().find(|(number, _)| *number == 0).unwrap().1;
+    assert!(published_rounds > 0, "nothing was published meanwhile");
+    for number in 0..COPIES {
+        house.run(&["verify", &copies.join(format!("{number}.sqlite")).display().to_string()]).ok();
+    }
+    assert_eq!(std::fs::read_dir(&copies).unwrap().count(), COPIES, "verifying left something beside a copy");
+}
