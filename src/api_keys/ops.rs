@@ -34,7 +34,7 @@ pub fn create(
     let site = tx.site().clone();
     check_scopes(&site.config.scopes, &new.scopes)?;
     let held = store::count_live(tx, workspace)?;
-    if !(held < KEYS_PER_WORKSPACE_MAX) {
+    if held >= KEYS_PER_WORKSPACE_MAX {
         return Err(ApiKeyError::TooMany { held });
     }
 

@@ -21,7 +21,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 /// Writes a span as [`parse_duration`] reads it, in the largest unit that is exact.
 pub(super) fn write_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
-    let exact = [(86_400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds % unit == 0);
+    let exact = [(86_400, "d"), (3600, "h"), (60, "m")].into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit));
     exact.map_or_else(|| format!("{seconds}s"), |(unit, name)| format!("{}{name}", seconds / unit))
 }
 

@@ -84,7 +84,7 @@ impl Password {
             return Err(PasswordFault::TooCommon);
         }
         let personal = |word: &&str| word.chars().count() >= 4 && is_mostly(folded.expose(), &word.to_lowercase());
-        if context.iter().any(|word| personal(&word)) {
+        if context.iter().any(personal) {
             return Err(PasswordFault::TooPersonal);
         }
         Ok(Self(normal))

@@ -228,10 +228,11 @@ fn commit_together<'d>(
             Err(error) => break Err(error),
         }
         done += 1;
-        if done == batch.len() && done < BATCH_MAX {
-            if let Ok(next) = waiting.try_recv() {
-                batch.push(next);
-            }
+        if done == batch.len()
+            && done < BATCH_MAX
+            && let Ok(next) = waiting.try_recv()
+        {
+            batch.push(next);
         }
     };
     let outcome = outcome.and_then(|()| Ok(desk.connection.prepare_cached("commit")?.execute([])?));

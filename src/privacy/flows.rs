@@ -138,10 +138,10 @@ pub(super) fn write_artifact(
 ) -> Result<archive::Sealed, PrivacyError> {
     let folder = app.store().layout().exports();
     let recipient = app.store().read_and_wait(|view| ops::open_recipient(view, work))?;
-    if let Err(error) = std::fs::create_dir(&folder) {
-        if error.kind() != std::io::ErrorKind::AlreadyExists {
-            return Err(Error::file(&folder, error).into());
-        }
+    if let Err(error) = std::fs::create_dir(&folder)
+        && error.kind() != std::io::ErrorKind::AlreadyExists
+    {
+        return Err(Error::file(&folder, error).into());
     }
     let unfinished = archive::unfinished_path(&folder, work.artifact);
     let told = |error| Error::file(&unfinished, error);

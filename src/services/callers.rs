@@ -47,10 +47,10 @@ impl Callers {
         }
         let digest = self.app.keyring().lookup(credential.as_bytes());
         let remembered = self.remembered.pin();
-        if let Some(generation) = self.app.store().generation() {
-            if let Some((_, caller)) = remembered.get(&digest).filter(|known| known.0 == generation) {
-                return Ok(Some(caller.clone()));
-            }
+        if let Some(generation) = self.app.store().generation()
+            && let Some((_, caller)) = remembered.get(&digest).filter(|known| known.0 == generation)
+        {
+            return Ok(Some(caller.clone()));
         }
         let generation = self.app.store().generation_for_tag();
         let found = self.app.glance(|view| ops::find_by_credential(view, credential))?;

@@ -49,7 +49,7 @@ fn look_from_outside(path: &Path) -> Result<u64, Damage> {
 }
 
 fn check_pages(copy: &FileCopy, bytes: u64, site: &Site) -> Result<(), Damage> {
-    let is_cut = bytes % PAGE_BYTES != 0;
+    let is_cut = !bytes.is_multiple_of(PAGE_BYTES);
     let faults = copy.forged_pages()?;
     let forged: Vec<u64> = faults.iter().filter_map(|fault| forged_page(fault)).collect();
     match forged.first() {
