@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Booting takes a second; a busy machine may need many.
 const BOOT_SECONDS_MAX: u64 = 120;
+/// Ending one takes no time.
+const END_SECONDS_MAX: u64 = 20;
 
 const CONFIGURE: &str = "sed -i -e 's|^#region = .*|region = \"eu\"|' \
      -e 's|^#public_url = .*|public_url = \"https://account.example.org\"|' /etc/domicile/domicile.toml";
@@ -278,14 +280,9 @@ impl Machine {
         let folder = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&folder).unwrap();
         let log = std::fs::File::create(folder.join("boot.log")).unwrap();
-        // All share one Debian, which nobody changes: what a container writes is in memory and gone with it. If this test
-        // is killed, the kernel ends the container too.
-        let container = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"])
-            .args(["--private-network", "--link-journal=no", "--read-only", "--volatile=overlay", "--machine", &name])
-            .arg(format!("--bind-ro={}:/root/domicile.deb", package().display()))
-            .arg("--directory")
-            .arg(minbase())
+        let container = Command::new(root().join("tests/package/boot.sh"))
+            .arg(&name)
+            .args([minbase(), package()])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -377,14 +374,32 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // With systemd-nspawn goes its first process, and with that one all others.
-        let _ = self.container.kill();
-        let _ = self.container.wait();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while self.first != 0 && Path::new(&format!("/proc/{}", self.first)).exists() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(10));
+        // Asked to end, systemd-nspawn takes the first process along, and with that one go all others.
+        run(Command::new("kill").arg(self.container.id().to_string()));
+        let deadline = Instant::now() + Duration::from_secs(END_SECONDS_MAX);
+        let is_over = |container: &mut Child| container.try_wait().is_ok_and(|status| status.is_some());
+        while !(is_over(&mut self.container) && self.groups_are_gone()) {
+            if Instant::now() > deadline {
+                eprintln!("the container of process {} did not end in {END_SECONDS_MAX} s", self.container.id());
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Machine {
+    /// Removes the container's control groups, which works once the last process in them has gone.
+    fn groups_are_gone(&self) -> bool {
+        let name = self.folder.file_name().unwrap_or_default();
+        let groups = ["", "unified", "systemd"].map(|tree| Path::new("/sys/fs/cgroup").join(tree).join(name));
+        groups.iter().filter(|group| group.exists()).all(|group| {
+            // Their files are none and go along; the deepest group goes first.
+            run(Command::new("find").arg(group).args(["-depth", "-type", "d", "-exec", "rmdir", "{}", "+"]))
+                .status
+                .success()
+        })
     }
 }
 

@@ -1,12 +1,13 @@
 #!/bin/sh
-# Makes a small Debian with systemd, once, and prints the archive it is kept in: about a minute, then nothing.
+# Makes a small Debian with systemd, once, and prints the folder it is in: about a minute, then nothing.
 set -eu
 cd "$(dirname "$0")/../.."
 
-archive=tests/.cache/minbase-$(sha256sum < tests/package/minbase.sh | cut -c1-12).tar
-if [ ! -e "$archive" ]; then
+folder=tests/.cache/minbase-$(sha256sum < tests/package/minbase.sh | cut -c1-12)
+if [ ! -d "$folder" ]; then
     # The mirror that this machine itself uses, where it is one of Debian 12.
     mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Created-By: Packages' | sed -n 's/^bookworm //p' | head -n 1)
+    rm -rf tests/.cache/minbase*
     mkdir -p tests/.cache
     work=$(mktemp -d "$PWD/tests/.cache/minbase.XXXXXX")
     trap 'rm -rf "$work"' EXIT
@@ -17,7 +18,6 @@ if [ ! -e "$archive" ]; then
     }
     # The downloaded packages are of no more use.
     rm -f "$work"/root/var/cache/apt/archives/*.deb
-    tar -cf "$work/tar" -C "$work/root" .
-    mv "$work/tar" "$archive"
+    mv -T "$work/root" "$folder"
 fi
-echo "$PWD/$archive"
+echo "$PWD/$folder"
