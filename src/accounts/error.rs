@@ -28,7 +28,7 @@ pub enum AccountError {
     /// The code is wrong, used up or too old.
     #[error("the code is not good")]
     CodeRefused,
-    /// A code went out less than a minute ago.
+    /// A code went out less than a minute ago, or too many in an hour.
     #[error("a code was sent a moment ago")]
     CodeTooSoon {
         /// Seconds to wait.
@@ -83,7 +83,11 @@ impl From<AccountError> for Problem {
             ),
             AccountError::CodeTooSoon { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
-                ..Problem::new(429, "code_too_soon", "A code was sent a moment ago. Wait a minute, then ask again.")
+                ..Problem::new(
+                    429,
+                    "code_too_soon",
+                    "A code was sent a moment ago, or several in the last hour. Wait, then ask again.",
+                )
             },
             AccountError::LinkRefused => {
                 Problem::new(400, "link_refused", "This link was used already or is too old. Ask for a new one.")

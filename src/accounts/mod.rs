@@ -18,8 +18,8 @@ pub use model::{
 };
 pub use ops::{
     CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_name, is_username_free, issue_link, list,
-    make_operator, password_hash, primary_email, purge_pending, resend_code, send_code, set_password, update_profile,
-    use_link, verify_by_operator, verify_email,
+    make_operator, password_hash, primary_email, purge_old, purge_pending, resend_code, send_code, set_password,
+    update_profile, use_link, verify_by_operator, verify_email,
 };
 pub use reserved::is_reserved;
 pub use store::STATEMENTS;

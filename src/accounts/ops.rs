@@ -5,8 +5,8 @@ use serde_json::json;
 use super::error::AccountError;
 use super::mails;
 use super::model::{
-    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, Email, LinkPurpose, NewAccount, PENDING_LIFE, Profile,
-    RESEND_AFTER, USERNAME_RETIRED,
+    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Email, LinkPurpose, NewAccount,
+    PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED,
 };
 use super::store;
 use crate::audit::{self, Event, Part};
@@ -14,6 +14,9 @@ use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
 use crate::mail;
+
+/// Rows of each kind that one tidying deletes at most.
+const PURGE_BATCH_MAX: u32 = 1000;
 
 /// Makes an account with its first address. It is `pending` until the address is verified.
 ///
@@ -163,23 +166,29 @@ pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(
     let code = tokens::six_digits(tx.rng());
     let expires_at = tx.now().plus(CODE_LIFE);
     let digest = code_digest(tx, email.id, code.expose());
-    store::insert_code(tx, email.id, &digest, expires_at)?;
+    let window = tx.now().minus(CODES_WINDOW);
+    store::insert_code(tx, email.id, &digest, expires_at, window)?;
     let letter = mails::verify_code(&person.display_name, code.expose(), &tx.site().config.public_url);
     mail::enqueue(tx, Some(account), email.address, &letter)?;
     Ok(audit::record(tx, actor, Event::of("email.code_sent").target(account).subject(account))?)
 }
 
-/// As [`send_code`], when the last code is at least a minute old and the address still needs one.
+/// As [`send_code`], when the last code is at least a minute old, there were not too many in the last hour, and the address
+/// still needs one.
 ///
 /// # Errors
 /// [`AccountError::CodeTooSoon`], [`AccountError::NotFound`].
 pub fn resend_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), AccountError> {
     let email = primary(tx, account)?.filter(|email| email.verified_at.is_none()).ok_or(AccountError::NotFound)?;
     if let Some(code) = store::find_code(tx, email.id)? {
-        let age = tx.now().since(code.sent_at);
-        if age < RESEND_AFTER {
-            let wait_seconds = u32::try_from((RESEND_AFTER - age).as_secs() + 1).unwrap_or(60);
-            return Err(AccountError::CodeTooSoon { wait_seconds });
+        let minute = code.sent_at.plus(RESEND_AFTER);
+        let hour = code.counted_from.plus(CODES_WINDOW);
+        let next = if code.sent_count >= CODES_MAX { minute.max(hour) } else { minute };
+        let wait = next.since(tx.now());
+        if !wait.is_zero() {
+            return Err(AccountError::CodeTooSoon {
+                wait_seconds: u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX),
+            });
         }
     }
     send_code(tx, actor, account)
@@ -220,7 +229,7 @@ pub fn verify_email(
         audit::record(tx, actor, event)?;
         return refused;
     }
-    store::delete_code(tx, email.id)?;
+    store::end_code(tx, email.id)?;
     match store::find_verified_owner(tx, &email.address)? {
         // Somebody else proved the address since the code was sent; this claim to it is void.
         Some(_) => refused,
@@ -292,6 +301,15 @@ pub fn use_link(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<Op
 /// [`db::Error`].
 pub fn purge_pending(view: &View<'_>) -> Result<Vec<AccountId>, db::Error> {
     store::list_pending_before(view, view.now().minus(PENDING_LIFE), PAGE_SIZE_MAX)
+}
+
+/// Deletes codes and links an hour after their time, and retired names after their year.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, db::Error> {
+    let before = tx.now().minus(CODES_WINDOW);
+    store::delete_old(tx, before, PURGE_BATCH_MAX)
 }
 
 /// Deletes every row about the person that this slice keeps, and keeps the username out of use for a year.

@@ -49,11 +49,18 @@ const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where
 const DELETE_EMAILS: &str = "delete from account_email where account_id = :account_id";
 
 const REPLACE_CODE: &str = "
-    insert or replace into email_code (email_id, digest, tries, sent_at, expires_at)
-    values (:email_id, :digest, 0, :sent_at, :expires_at)";
-const FIND_CODE: &str = "select digest, tries, sent_at, expires_at from email_code where email_id = :email_id";
+    insert into email_code (email_id, digest, sent_at, expires_at, counted_from)
+    values (:email_id, :digest, :now, :expires_at, :now)
+    on conflict (email_id) do update
+    set digest = :digest, tries = 0, sent_at = :now, expires_at = :expires_at,
+        sent_count = case when counted_from > :window then sent_count + 1 else 1 end,
+        counted_from = case when counted_from > :window then counted_from else :now end";
+const FIND_CODE: &str = "
+    select digest, tries, sent_at, expires_at, counted_from, sent_count from email_code where email_id = :email_id";
+const END_CODE: &str = "update email_code set expires_at = :now where email_id = :email_id";
+const DELETE_OLD_CODES: &str = "
+    delete from email_code where email_id in (select email_id from email_code where sent_at <= :before limit :limit)";
 const UPDATE_CODE_TRIES: &str = "update email_code set tries = tries + 1 where email_id = :email_id";
-const DELETE_CODE: &str = "delete from email_code where email_id = :email_id";
 const DELETE_CODES: &str = "
     delete from email_code where email_id in (select id from account_email where account_id = :account_id)";
 
@@ -69,10 +76,15 @@ const USE_LINK: &str = "
     update one_time_link set used_at = :now
     where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now
     returning account_id";
+const DELETE_OLD_LINKS: &str = "
+    delete from one_time_link where digest in (
+      select digest from one_time_link where expires_at <= :before limit :limit)";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
 
 const INSERT_RETIRED: &str = "
     insert or replace into retired_username (digest, until) values (:digest, :until)";
+const DELETE_OLD_RETIRED: &str = "
+    delete from retired_username where digest in (select digest from retired_username where until <= :now limit :limit)";
 const FIND_RETIRED: &str = "select 1 from retired_username where digest = :digest and until > :now";
 
 /// Every statement of this room, for the test that prepares them.
@@ -96,15 +108,18 @@ pub const STATEMENTS: &[&str] = &[
     REPLACE_CODE,
     FIND_CODE,
     UPDATE_CODE_TRIES,
-    DELETE_CODE,
+    END_CODE,
+    DELETE_OLD_CODES,
     DELETE_CODES,
     REPLACE_PASSWORD,
     FIND_PASSWORD,
     DELETE_PASSWORD,
     INSERT_LINK,
     USE_LINK,
+    DELETE_OLD_LINKS,
     DELETE_LINKS,
     INSERT_RETIRED,
+    DELETE_OLD_RETIRED,
     FIND_RETIRED,
 ];
 
@@ -236,25 +251,43 @@ pub(super) struct Code {
     pub tries: u32,
     pub sent_at: Timestamp,
     pub expires_at: Timestamp,
+    /// Since when codes are counted, and how many there were.
+    pub counted_from: Timestamp,
+    pub sent_count: u32,
 }
 
+/// Keeps a code in place of any earlier one; codes since `window` are counted together.
 pub(super) fn insert_code(
     tx: &mut Tx<'_>,
     email: EmailId,
     digest: &[u8; 32],
     expires_at: Timestamp,
+    window: Timestamp,
 ) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
         REPLACE_CODE,
-        named_params! {":email_id": email, ":digest": digest, ":sent_at": now, ":expires_at": expires_at},
+        named_params! {
+            ":email_id": email,
+            ":digest": digest,
+            ":now": now,
+            ":expires_at": expires_at,
+            ":window": window,
+        },
     )?;
     Ok(())
 }
 
 pub(super) fn find_code(view: &View<'_>, email: EmailId) -> Result<Option<Code>, Error> {
     view.find(FIND_CODE, named_params! {":email_id": email}, |row| {
-        Ok(Code { digest: row.get(0)?, tries: row.get(1)?, sent_at: row.get(2)?, expires_at: row.get(3)? })
+        Ok(Code {
+            digest: row.get(0)?,
+            tries: row.get(1)?,
+            sent_at: row.get(2)?,
+            expires_at: row.get(3)?,
+            counted_from: row.get(4)?,
+            sent_count: row.get(5)?,
+        })
     })
 }
 
@@ -263,9 +296,20 @@ pub(super) fn update_code_tries(tx: &mut Tx<'_>, email: EmailId) -> Result<(), E
     Ok(())
 }
 
-pub(super) fn delete_code(tx: &mut Tx<'_>, email: EmailId) -> Result<(), Error> {
-    tx.execute(DELETE_CODE, named_params! {":email_id": email})?;
+/// Uses a code up; what was counted stays.
+pub(super) fn end_code(tx: &mut Tx<'_>, email: EmailId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(END_CODE, named_params! {":email_id": email, ":now": now})?;
     Ok(())
+}
+
+/// Deletes codes sent and links that ended `before`, and retired names that are free again.
+pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
+    let now = tx.now();
+    let codes = tx.execute(DELETE_OLD_CODES, named_params! {":before": before, ":limit": limit})?;
+    let links = tx.execute(DELETE_OLD_LINKS, named_params! {":before": before, ":limit": limit})?;
+    let names = tx.execute(DELETE_OLD_RETIRED, named_params! {":now": now, ":limit": limit})?;
+    Ok(codes + links + names)
 }
 
 pub(super) fn insert_password(tx: &mut Tx<'_>, account: AccountId, phc: &str) -> Result<(), Error> {

@@ -192,6 +192,8 @@ pub const TABLES: &[Table] = &[
             ("tries", STATE),
             ("sent_at", STATE),
             ("expires_at", "ten minutes after it was sent"),
+            ("counted_from", STATE),
+            ("sent_count", STATE),
         ],
         erasure: Erasure::Deletes,
     },

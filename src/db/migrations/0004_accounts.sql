@@ -28,14 +28,18 @@ create unique index account_email_verified on account_email (folded) where verif
 create unique index account_email_primary on account_email (account_id) where is_primary = 1;
 create index account_email_folded on account_email (folded);
 
--- Six-digit codes, kept as a keyed digest, ten minutes, five tries.
+-- Six-digit codes, kept as a keyed digest, ten minutes, five tries. The row outlives its code by an hour, because it also
+-- counts the codes sent since `counted_from`: a guesser gets few of them.
 create table email_code (
   email_id text primary key references account_email (id),
   digest blob not null,
   tries integer not null default 0,
   sent_at integer not null,
-  expires_at integer not null
+  expires_at integer not null,
+  counted_from integer not null,
+  sent_count integer not null default 1
 ) strict;
+create index email_code_old on email_code (sent_at);
 
 create table password (
   account_id text primary key references account (id),
@@ -53,12 +57,14 @@ create table one_time_link (
   used_at integer
 ) strict;
 create index one_time_link_of_account on one_time_link (account_id);
+create index one_time_link_old on one_time_link (expires_at);
 
 -- Names that nobody gets for a year after their owner left; only a keyed digest, so the name itself is gone.
 create table retired_username (
   digest blob primary key,
   until integer not null
 ) strict;
+create index retired_username_old on retired_username (until);
 
 -- The owner of keys, wallet, resources and activity. Everybody has a personal one.
 create table workspace (

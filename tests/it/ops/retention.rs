@@ -1,0 +1,73 @@
+//! D2: what has had its time is deleted by the house itself, and no sooner.
+
+use domicile::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
+use domicile::base::{Actor, EmailAddress, days, hours, minutes, seconds};
+use domicile::jobs::{self, NewJob};
+use domicile::sessions::{self, NewSession};
+
+use crate::support::{TestApp, TestHouse};
+
+const ROWS: &str = "
+    select (select count(*) from session) + (select count(*) from email_code) + (select count(*) from one_time_link)
+         + (select count(*) from retired_username)";
+
+fn tidy(app: &TestApp) {
+    app.write(|tx| jobs::enqueue(tx, NewJob::once("house.tidy"))).unwrap();
+    app.run_jobs();
+}
+
+#[test]
+fn sessions_codes_links_and_retired_names_go_when_their_time_is_over() {
+    let app = TestApp::new();
+    let ada = app.person("ada-l");
+    let grace = app.person("grace-h");
+    let visitor = app.stranger();
+    app.write(move |tx| {
+        let actor = ada.by_browser();
+        sessions::start(tx, &actor, &NewSession { account: ada.account.id, visitor, remember: false })?;
+        accounts::send_code(tx, &actor, ada.account.id).unwrap();
+        accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(ada.account.id))
+    })
+    .unwrap();
+    app.write(move |tx| domicile::privacy::erase(tx, &Actor::Operator, grace.account.id)).unwrap();
+
+    let counts: Vec<i64> = [minutes(0), minutes(29), minutes(2), hours(2), days(364), days(2)]
+        .into_iter()
+        .map(|pause| {
+            app.clock.advance(pause);
+            tidy(&app);
+            app.number(ROWS)
+        })
+        .collect();
+
+    // All four; all four; the session ends after 30 idle minutes; code and link an hour after theirs; the name after a year.
+    assert_eq!(counts, [4, 4, 3, 1, 1, 0]);
+}
+
+#[test]
+fn a_guesser_gets_five_codes_an_hour_and_five_tries_each() {
+    let mut house = TestHouse::new();
+    let new = NewAccount {
+        username: Username::parse("ada-l").unwrap(),
+        email: EmailAddress::parse("ada@example.org").unwrap(),
+        is_verified: false,
+        password: None,
+        is_operator: false,
+    };
+    let account = house.write(|tx| accounts::create(tx, &Actor::Operator, &new)).unwrap().id;
+    house.write(|tx| accounts::send_code(tx, &Actor::Operator, account)).unwrap();
+
+    let mut sent = 1;
+    for _ in 0..59 {
+        house.clock.advance(seconds(60));
+        match house.write(|tx| accounts::resend_code(tx, &Actor::Operator, account)) {
+            Ok(()) => sent += 1,
+            Err(AccountError::CodeTooSoon { wait_seconds }) => assert!(wait_seconds <= 3600),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((sent, house.count("mail_outbox")), (5, 5));
+
+    house.clock.advance(seconds(61));
+    house.write(|tx| accounts::resend_code(tx, &Actor::Operator, account)).unwrap();
+}
