@@ -112,6 +112,25 @@ fn a_username_is_taken_whatever_its_case() {
 }
 
 #[test]
+fn a_left_username_is_nobodys_for_a_year() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    house.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
+    let mut is_free = |name: &str| house.look(|tx| accounts::is_username_free(tx, name).unwrap());
+    assert!(!is_free("ada-ada"));
+    assert!(!is_free("Ada-Ada"));
+
+    house.clock.advance(days(365) - seconds(1));
+    let new = claimant("ada-ada", "another-ada@example.org");
+    let refused = house.write(|tx| accounts::create(tx, &Actor::Operator, &new));
+    house.clock.advance(seconds(1));
+    let taken = house.write(|tx| accounts::create(tx, &Actor::Operator, &new));
+
+    assert!(matches!(refused, Err(AccountError::UsernameTaken)));
+    assert_eq!(taken.unwrap().username, "ada-ada");
+}
+
+#[test]
 fn an_account_that_nobody_verified_is_gone_after_a_day_with_its_name() {
     let house = TestApp::new();
     let keeper = house.person("keeper");
