@@ -448,6 +448,24 @@ fn long_passwords_count_to_their_last_character() {
 }
 
 #[test]
+fn nothing_is_cut_off_a_password_at_its_greatest_length() {
+    let house = TestApp::new();
+    let longest: String = "several words in a row, ".chars().cycle().take(1024).collect();
+    let before = house.footprint();
+    let too_long = house.sign_up_with("ada@example.org", "ada-ada", &format!("{longest}x"), "");
+    assert!(matches!(too_long, Err(SigninError::Password(PasswordFault::TooLong))));
+    assert_eq!(house.footprint(), before);
+
+    house.sign_up_with("ada@example.org", "ada-ada", &longest, "").unwrap();
+
+    for more in ["x", "xyz", &"x".repeat(1 << 20)] {
+        let wrong = house.sign_in("ada-ada", &format!("{longest}{more}"));
+        assert!(matches!(wrong, Err(SigninError::BadCredentials)), "{} more", more.len());
+    }
+    assert!(matches!(house.sign_in("ada-ada", &longest), Ok(Started::MustVerify(_))));
+}
+
+#[test]
 fn a_password_is_the_same_on_every_keyboard() {
     let house = TestApp::new();
     house.sign_up_with("ada@example.org", "ada-ada", "caf\u{e9} cr\u{e8}me br\u{fb}l\u{e9}e", "").unwrap();
