@@ -401,6 +401,21 @@ fn a_reset_link_is_good_once_for_half_an_hour_and_survives_a_bad_password() {
 }
 
 #[test]
+fn a_reset_link_is_nowhere_once_its_mail_went_out() {
+    let house = TestApp::with(|config| config.demo = false);
+    house.person("ada-ada");
+    house.ask_for_reset("ada-ada@example.org").unwrap();
+    let token = house.reset_token("ada-ada@example.org");
+    assert_eq!(house.places_of(&token), ["mail_outbox.body_text", "mail_outbox.body_html"]);
+
+    house.run_jobs();
+
+    assert_eq!(house.places_of(&token), Vec::<String>::new());
+    assert_eq!(token_in(&house.mailbox().wait_for("ada-ada@example.org", "Set your password").link("/reset")), token);
+    house.reset(&token, OTHER).unwrap();
+}
+
+#[test]
 fn asking_for_a_reset_does_not_tell_who_is_here() {
     let house = TestApp::new();
     house.suspend(&house.person("suspended"));
