@@ -319,6 +319,19 @@ fn guesses_about_one_person_slow_nobody_else() {
 }
 
 #[test]
+fn many_guesses_at_once_are_slowed_like_guesses_in_a_row() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+
+    let told = std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..40).map(|_| scope.spawn(|| house.guess("ada-ada"))).collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect::<Vec<_>>()
+    });
+
+    assert_eq!(told.iter().filter(|guess| **guess == Guess::Wrong).count(), 6);
+}
+
+#[test]
 fn a_person_who_has_not_proved_the_address_is_asked_to_after_the_right_password() {
     let house = TestApp::new();
     let pending = house.sign_up("ada@example.org", "ada-ada").unwrap();
