@@ -126,6 +126,15 @@ impl TestHouse {
         Self { connection: db::in_memory().unwrap(), site: Arc::new(site()), clock, chance: Chance::seeded(11) }
     }
 
+    /// The same house once more, as a copy of its database is.
+    pub fn copied(&self) -> Self {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let copying = rusqlite::backup::Backup::new(&self.connection, &mut connection).unwrap();
+        assert_eq!(copying.step(-1).unwrap(), rusqlite::backup::StepResult::Done);
+        drop(copying);
+        Self { connection, site: self.site.clone(), clock: self.clock.clone(), chance: Chance::seeded(12) }
+    }
+
     /// One transaction.
     pub fn write<T, E: From<db::Error>>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
         db::write_directly(&mut self.connection, &self.site, &self.clock, &mut self.chance, work)
