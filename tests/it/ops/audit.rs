@@ -202,6 +202,18 @@ fn a_change_of_a_private_part_is_found_and_named() {
 }
 
 #[test]
+fn a_private_part_that_was_never_recorded_is_found() {
+    let (mut house, _, _) = lived_in();
+    let plain = house.number("select seq from audit_event where event = 'house.tidied'");
+
+    house.tamper(&format!(
+        "insert into audit_private select {plain}, part, subject_id, salt, sealed from audit_private where part = 'network' limit 1"
+    ));
+
+    assert_eq!(house.verify().map_err(|(seq, _)| seq), Err(plain));
+}
+
+#[test]
 fn a_person_reads_the_private_parts_of_their_own_events() {
     let (mut house, ada, _) = lived_in();
 
