@@ -144,6 +144,19 @@ fn a_job_that_says_never_and_a_job_nobody_knows_are_given_up_at_once() {
 }
 
 #[test]
+fn a_job_that_panics_holds_up_nobody() {
+    let house = TestApp::new();
+    house.queue_job(job("test.panics"));
+    house.queue_job(job("test.count"));
+
+    assert_eq!(house.run(), 2);
+
+    assert_eq!(house.text("select state from job where name = 'test.count'").as_deref(), Some("done"));
+    assert_eq!(house.text("select state from job where name = 'test.panics'").as_deref(), Some("queued"));
+    assert!(house.pause("select run_at from job where name = 'test.panics'") > seconds(0));
+}
+
+#[test]
 fn a_job_with_the_same_key_waits_once_and_can_come_again_when_done() {
     let house = TestApp::new();
     for _ in 0..3 {
