@@ -56,9 +56,9 @@ pub fn is_username_free(view: &View<'_>, username: &str) -> Result<bool, db::Err
     Ok(store::find_by_username(view, username)?.is_none() && !store::is_retired(view, &name_digest(view, username))?)
 }
 
-/// A keyed digest, so that the list of left names does not tell the names.
+/// A keyed digest, so that the list of left names does not tell the names. Folded, as the table of accounts compares.
 fn name_digest(view: &View<'_>, username: &str) -> [u8; 32] {
-    view.site().keyring.lookup(format!("retired-username:{username}").as_bytes())
+    view.site().keyring.lookup(format!("retired-username:{}", username.to_ascii_lowercase()).as_bytes())
 }
 
 /// The account. `None`: there is none.

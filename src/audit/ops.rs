@@ -170,6 +170,10 @@ pub fn verify(view: &View<'_>) -> Result<Verified, AuditError> {
         events = row.seq;
         Ok(())
     })?;
+    // Events without commitments are passed over above, which spares a look per event.
+    if let Some(seq) = store::find_uncommitted(view)? {
+        return Err(AuditError::Damaged { seq, what: "a private part was never committed to" });
+    }
     Ok(Verified { events, private_parts, head })
 }
 

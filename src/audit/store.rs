@@ -45,6 +45,12 @@ const LIST_OWN: &str = "
     order by seq
     limit :limit";
 const LIST_PRIVATE: &str = "select part, subject_id, salt, sealed from audit_private where seq = :seq order by part";
+const FIND_UNCOMMITTED: &str = "
+    select p.seq
+    from audit_private p left join audit_event e on e.seq = p.seq
+    where e.seq is null or e.commitments_json = '{}'
+    order by p.seq
+    limit 1";
 
 /// Every statement of this room, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
@@ -59,6 +65,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST_FEED,
     LIST_OWN,
     LIST_PRIVATE,
+    FIND_UNCOMMITTED,
 ];
 
 /// A row of `audit_event`.
@@ -189,4 +196,9 @@ pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>,
     view.list(LIST_PRIVATE, named_params! {":seq": seq}, |row| {
         Ok(PrivateRow { part: row.get(0)?, subject: row.get(1)?, salt: row.get(2)?, sealed: row.get(3)? })
     })
+}
+
+/// The first event with a private part that it does not commit to at all. `None`: there is none.
+pub(super) fn find_uncommitted(view: &View<'_>) -> Result<Option<i64>, Error> {
+    view.find(FIND_UNCOMMITTED, [], |row| row.get(0))
 }

@@ -119,9 +119,10 @@ impl From<PasswordFault> for Problem {
     }
 }
 
-/// The one form that is hashed and compared.
+/// The one form that is hashed and compared. No password has more than `BYTES_MAX` characters, so of what is longer one
+/// more than that is enough to be none, and a megabyte costs no more than a line.
 pub(super) fn normalise(text: &Secret<String>) -> Secret<String> {
-    Secret::new(text.expose().chars().take(BYTES_MAX).nfc().collect())
+    Secret::new(text.expose().chars().take(BYTES_MAX + 1).nfc().collect())
 }
 
 /// Fewer than five different characters, or little else than neighbours in a row: `abcdef…`, `1234567890…`.

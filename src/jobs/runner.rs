@@ -1,8 +1,10 @@
 //! Runs what is due: woken by commits that queued something, and once a second for what other processes queued.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use serde_json::Value;
 
@@ -71,9 +73,19 @@ pub async fn run_due(app: &Arc<App>, lines: &'static [Line]) -> Result<usize, Er
     Ok(ran)
 }
 
+/// Runs a handler to its end. One that panics is tried again: a fault in one job must not stop the others, for ever.
+async fn run_to_end(mut running: Pin<Box<dyn Future<Output = Outcome> + Send>>) -> Outcome {
+    std::future::poll_fn(|context| {
+        // The handler owns what it holds, and what it wrote in a transaction is committed or rolled back there.
+        catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Outcome::Again("the job panicked".into())))
+    })
+    .await
+}
+
 async fn run_one(app: &Arc<App>, lines: &'static [Line], job: Claimed) -> Result<(), Error> {
     let outcome = match lines.iter().find(|line| line.name == job.name) {
-        Some(line) => (line.run)(app.clone(), job.payload.clone()).await,
+        Some(line) => run_to_end((line.run)(app.clone(), job.payload.clone())).await,
         None => Outcome::GiveUp(format!("this program has no job named {}", job.name)),
     };
     match &outcome {

@@ -57,10 +57,17 @@ pub(super) fn claim(tx: &mut Tx<'_>) -> Result<Option<Mail>, Error> {
 
 /// Notes that a mail went out.
 pub(super) fn sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
-    match store::delete_forgotten(tx, id)? {
-        0 => store::update_sent(tx, id),
-        _ => Ok(()),
+    if store::delete_forgotten(tx, id)? > 0 {
+        return Ok(());
     }
+    store::update_sent(tx, id)?;
+    empty(tx, id)
+}
+
+/// What a mail says may be a code or a link: it stays no longer than it has to go out (ASVS 5.0 6.4.1). The demonstration
+/// keeps it, because its window is the only place where its mails are read.
+fn empty(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    if tx.site().config.demo { Ok(()) } else { store::update_empty(tx, id) }
 }
 
 /// Notes that a mail did not go out: the next try waits 30 s, doubling up to an hour. `permanent`: there is no next try.
@@ -71,7 +78,8 @@ pub(super) fn failed(tx: &mut Tx<'_>, mail: &Mail, reason: &str, permanent: bool
         return Ok(());
     }
     let pause = seconds(30 << mail.attempts.saturating_sub(1).min(7)).min(seconds(3600));
-    store::update_failed(tx, mail.id, now.plus(pause), reason, give_up.then_some(now))
+    store::update_failed(tx, mail.id, now.plus(pause), reason, give_up.then_some(now))?;
+    if give_up { empty(tx, mail.id) } else { Ok(()) }
 }
 
 /// The newest mails, a hundred at most: for the demonstration's window.
@@ -90,7 +98,7 @@ pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     store::delete_of_account(tx, account)
 }
 
-/// Deletes mails that went out more than a week ago.
+/// Deletes mails that went out, or were given up, more than a week ago.
 ///
 /// # Errors
 /// [`Error`].

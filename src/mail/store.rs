@@ -20,16 +20,18 @@ const LIST_RECENT: &str = "
     order by id desc
     limit 100";
 const UPDATE_SENT: &str = "update mail_outbox set sent_at = :now, last_error = null where id = :id";
+const EMPTY: &str = "update mail_outbox set body_text = '', body_html = '' where id = :id";
 const UPDATE_FAILED: &str = "
     update mail_outbox set next_at = :next_at, last_error = :last_error, given_up_at = :given_up_at where id = :id";
 const DELETE_FORGOTTEN: &str = "delete from mail_outbox where id = :id and forget_when_sent = 1";
 const DELETE_OF_ACCOUNT: &str = "delete from mail_outbox where account_id = :account_id";
 const DELETE_OLD: &str = "
-    delete from mail_outbox where id in (select id from mail_outbox where sent_at < :before limit :limit)";
+    delete from mail_outbox where id in (
+      select id from mail_outbox where sent_at < :before or given_up_at < :before limit :limit)";
 
 /// Every statement of this room, for the test that prepares them.
 pub const STATEMENTS: &[&str] =
-    &[INSERT, CLAIM, LIST_RECENT, UPDATE_SENT, UPDATE_FAILED, DELETE_FORGOTTEN, DELETE_OF_ACCOUNT, DELETE_OLD];
+    &[INSERT, CLAIM, LIST_RECENT, UPDATE_SENT, EMPTY, UPDATE_FAILED, DELETE_FORGOTTEN, DELETE_OF_ACCOUNT, DELETE_OLD];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Mail> {
     Ok(Mail {
@@ -73,6 +75,12 @@ pub(super) fn list_recent(view: &View<'_>) -> Result<Vec<(Mail, Timestamp)>, Err
 pub(super) fn update_sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(UPDATE_SENT, named_params! {":id": id, ":now": now})?;
+    Ok(())
+}
+
+/// Takes the words out of a mail.
+pub(super) fn update_empty(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    tx.execute(EMPTY, named_params! {":id": id})?;
     Ok(())
 }
 

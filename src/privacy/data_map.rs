@@ -130,7 +130,7 @@ pub const TABLES: &[Table] = &[
             ("account_id", LINK),
             ("recipient", "the person's address, exported with the account; the mail itself was sent to them"),
             ("subject", "sent to the person, and kept here a week"),
-            ("body_text", "sent to the person; may hold a code or link, which are secrets"),
+            ("body_text", "sent to the person, then emptied; may hold a code or link, which are secrets"),
             ("body_html", "as the text"),
             ("created_at", STATE),
             ("next_at", STATE),

@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::base::{Actor, EmailAddress, Secret, Visitor};
 use crate::config::SignupMode;
 use crate::crypto::Password;
-use crate::sessions;
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
 ///
@@ -42,17 +41,14 @@ pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<S
 /// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
 pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<Started, SigninError> {
     let name = form.name.clone();
-    let (account, stored, throttled) = app
+    let (account, stored) = app
         .read(move |view| {
             let account = ops::find_for_sign_in(view, &name)?;
-            let throttled = sessions::throttled(view, &ops::throttle_name(account.as_ref(), &name))?;
+            ops::must_not_wait(view, &ops::throttle_name(account.as_ref(), &name))?;
             let stored = account.as_ref().map(|found| accounts::password_hash(view, found.id)).transpose()?.flatten();
-            Ok::<_, SigninError>((account, stored, throttled))
+            Ok::<_, SigninError>((account, stored))
         })
         .await?;
-    if let Some(throttled) = throttled {
-        return Err(SigninError::Throttled(throttled));
-    }
     let bucket = ops::throttle_name(account.as_ref(), &form.name);
     let actor = Actor::Stranger(visitor);
     let right = app.passwords().verify(&form.password, stored).await?;

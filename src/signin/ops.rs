@@ -115,22 +115,32 @@ pub(super) fn find_for_sign_in(view: &View<'_>, name: &str) -> Result<Option<Acc
     Ok(accounts::find_by_name(view, name)?.filter(|account| account.state != AccountState::Suspended))
 }
 
+/// Refuses where tries for `bucket` have to wait. Asked before the hash, which costs, and once more after it: of many
+/// passwords that are tried at the same moment, no more are told right from wrong than of as many in a row.
+pub(super) fn must_not_wait(view: &View<'_>, bucket: &str) -> Result<(), SigninError> {
+    sessions::throttled(view, bucket)?.map_or(Ok(()), |throttled| Err(SigninError::Throttled(throttled)))
+}
+
 /// Notes a wrong password.
 pub(super) fn refuse(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: Option<AccountId>,
     bucket: &str,
-) -> Result<(), db::Error> {
+) -> Result<(), SigninError> {
+    must_not_wait(tx, bucket)?;
     sessions::note_failure(tx, bucket)?;
     let mut event = Event::of("auth.signin_failed").outcome(Outcome::Failure);
     if let Some(account) = account {
         event = event.target(account).subject(account);
     }
-    audit::record(tx, actor, event)
+    Ok(audit::record(tx, actor, event)?)
 }
 
 /// Begins a session after a right password; an account that still has to prove its address gets a code instead.
+///
+/// # Errors
+/// [`SigninError::Throttled`]: wrong ones that were tried at the same moment came first.
 pub(super) fn admit(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -139,6 +149,7 @@ pub(super) fn admit(
     remember: bool,
 ) -> Result<Started, SigninError> {
     let person = accounts::find(tx, account)?.ok_or(SigninError::BadCredentials)?;
+    must_not_wait(tx, bucket)?;
     sessions::clear_failures(tx, bucket)?;
     if person.state == AccountState::Pending {
         match accounts::resend_code(tx, actor, account) {

@@ -19,8 +19,8 @@ create index job_of_subject on job (subject_id) where subject_id is not null;
 create unique index job_once on job (unique_key) where unique_key is not null and state in ('queued', 'running');
 
 -- Mail on its way. A row is written by the operation that causes the mail, in its transaction; sending happens later and
--- at least once. Sent mails are kept a week for the operator's questions, then deleted; those marked `forget_when_sent`
--- (the last mail to somebody who left) go at once, sent or given up.
+-- at least once. Mails that are done with, sent or given up, are kept a week without their words for the operator's
+-- questions, then deleted; those marked `forget_when_sent` (the last mail to somebody who left) go at once.
 create table mail_outbox (
   id text primary key,
   account_id text,

@@ -1,1 +1,421 @@
-//! To come.
+//! Keys that programs carry: made once, shown once, dead at once.
+
+use std::sync::Arc;
+
+use domicile::api_keys::{
+    self, ApiKeyError, CreatedApiKey, Expiry, KeyName, KeyState, KeyText, NewApiKey, Refusal, Verifier,
+};
+use domicile::base::{Actor, ApiKeyId, Chance, ServiceId, days, seconds};
+use domicile::privacy;
+use sha2::{Digest, Sha256};
+
+use crate::support::{Person, TestApp, TestHouse, places_of, site};
+
+fn new(scopes: &[&str], expiry: &str) -> NewApiKey {
+    NewApiKey {
+        name: KeyName::parse("ci").unwrap(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        expiry: Expiry::parse(expiry).unwrap(),
+    }
+}
+
+impl TestHouse {
+    fn make(&mut self, actor: &Actor, owner: &Person, new: &NewApiKey) -> Result<CreatedApiKey, ApiKeyError> {
+        self.write(|tx| api_keys::create(tx, actor, owner.account.id, owner.workspace, new))
+    }
+}
+
+fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, Refusal> {
+    verifier.verify(text).unwrap().map(|verified| verified.key)
+}
+
+#[test]
+fn a_new_key_is_listed_without_its_text_recorded_and_told_by_mail() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+
+    let made = house.make(&ada.by_browser(), &ada, &new(&["models:read", "billing:read"], "90d")).unwrap();
+
+    let listed = house.look(|tx| api_keys::list(tx, ada.workspace).unwrap());
+    assert_eq!(listed.len(), 1);
+    let key = &listed[0];
+    assert_eq!((key.id, key.name.as_str(), key.state), (made.key.id, "ci", KeyState::Active));
+    assert_eq!((key.scopes.as_str(), key.uses, key.last_used_at), ("models:read billing:read", 0, None));
+    assert_eq!(key.expires_at, Some(house.clock.now().plus(days(90))));
+    assert!(made.secret.expose().starts_with(&key.display) && key.display.len() == 12);
+    assert_eq!(house.events_of(&ada).last().unwrap(), "api_key.created");
+    assert_eq!(house.outbox(), ["ada-ada@example.org: Your API key “ci” was created"]);
+}
+
+#[test]
+fn the_database_holds_no_keys_text() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let made = house.api_key(&ada, "ci", &["models:read"]);
+    let (actor, id) = (ada.by_browser(), made.key.id);
+    house.write(|tx| api_keys::revoke(tx, &actor, id)).unwrap();
+
+    let text = made.secret.expose();
+    let secret_part = &text[made.key.display.len()..];
+
+    for hidden in [text.as_str(), &text[4..], secret_part, &secret_part[..24]] {
+        assert_eq!(house.places_of(hidden), Vec::<String>::new());
+    }
+    // A digest without the pepper would tell whoever has the database that a key found elsewhere is of here.
+    let digest = Sha256::digest(text);
+    assert_eq!(house.look(|tx| places_of(tx, &digest)), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_key_may_be_is_decided_before_anything_happens() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let before = house.footprint();
+    let actor = ada.by_browser();
+    let mut refused = |scopes: &[&str], expiry: &str| house.make(&actor, &ada, &new(scopes, expiry)).err().unwrap();
+
+    assert!(matches!(refused(&[], "90d"), ApiKeyError::NoScope));
+    for unknown in ["models:fly", "keys:write", "", "*", "MODELS:READ", "models:read billing:read"] {
+        assert!(
+            matches!(refused(&["models:read", unknown], "90d"), ApiKeyError::UnknownScope(name) if name == unknown)
+        );
+    }
+
+    assert_eq!(house.footprint(), before);
+    for name in ["", "  ", "a\nb", &"x".repeat(65)] {
+        assert!(KeyName::parse(name).is_none(), "{name:?}");
+    }
+    for expiry in ["", "0d", "tomorrow", "3654d", "-1d"] {
+        assert!(Expiry::parse(expiry).is_none(), "{expiry:?}");
+    }
+    assert!(house.make(&actor, &ada, &new(&["reports:read"], "3653d")).is_ok());
+}
+
+#[test]
+fn a_site_can_forbid_keys_that_live_long() {
+    let mut house = TestHouse::new();
+    let mut strict = site();
+    strict.config.api_keys.max_lifetime = Some(days(30));
+    house.site = Arc::new(strict);
+    let ada = house.person("ada-ada");
+    let actor = ada.by_browser();
+    let before = house.footprint();
+
+    for expiry in ["31d", "never"] {
+        let refused = house.make(&actor, &ada, &new(&["read"], expiry));
+        assert!(matches!(refused, Err(ApiKeyError::TooLong { max_days: 30 })), "{expiry}");
+    }
+    assert_eq!(house.footprint(), before);
+    assert!(house.make(&actor, &ada, &new(&["read"], "30d")).is_ok());
+}
+
+#[test]
+fn a_workspace_has_at_most_a_thousand_live_keys() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let actor = ada.by_browser();
+    let (short, long) = (new(&["read"], "30d"), new(&["read"], "60d"));
+    let (account, workspace) = (ada.account.id, ada.workspace);
+    let keys = house
+        .write(|tx| {
+            let mut keys = vec![api_keys::create(tx, &actor, account, workspace, &short)?.key.id];
+            for _ in 1..1000 {
+                keys.push(api_keys::create(tx, &actor, account, workspace, &long)?.key.id);
+            }
+            Ok::<_, ApiKeyError>(keys)
+        })
+        .unwrap();
+    let before = house.footprint();
+
+    let refused = house.make(&actor, &ada, &short);
+    assert!(matches!(refused, Err(ApiKeyError::TooMany { held: 1000 })));
+    assert_eq!(house.footprint(), before);
+
+    house.write(|tx| api_keys::revoke(tx, &actor, keys[999])).unwrap();
+    house.make(&actor, &ada, &long).unwrap();
+    house.clock.advance(days(30));
+    house.make(&actor, &ada, &long).unwrap();
+    assert!(matches!(house.make(&actor, &ada, &long), Err(ApiKeyError::TooMany { held: 1000 })));
+    assert_eq!(house.look(|tx| api_keys::count_live(tx, workspace).unwrap()), 1000);
+}
+
+#[test]
+fn a_key_can_never_make_or_revoke_keys() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let holder = house.key_holder(&ada);
+    let service =
+        Actor::Service { service: ServiceId::new(house.clock.now(), &mut Chance::seeded(2)), name: "farm".into() };
+    let key = house.look(|tx| api_keys::list(tx, ada.workspace).unwrap()).remove(0).id;
+    let before = house.footprint();
+
+    for actor in [&holder, &service] {
+        let made = house.make(actor, &ada, &new(&["read"], "30d"));
+        let revoked = house.write(|tx| api_keys::revoke(tx, actor, key));
+        assert!(matches!(made, Err(ApiKeyError::NotForKeys)), "{}", actor.kind());
+        assert!(matches!(revoked, Err(ApiKeyError::NotForKeys)), "{}", actor.kind());
+    }
+
+    assert_eq!(house.footprint(), before);
+    assert_eq!(house.look(|tx| api_keys::count_live(tx, ada.workspace).unwrap()), 1);
+}
+
+#[test]
+fn somebody_elses_key_and_workspace_are_not_found() {
+    let mut house = TestHouse::new();
+    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let key = house.api_key(&ada, "ci", &["read"]).key.id;
+    let missing = ApiKeyId::new(house.clock.now(), &mut Chance::seeded(99));
+    let before = house.footprint();
+
+    for (actor, id) in [(bob.by_browser(), key), (house.stranger(), key), (ada.by_browser(), missing)] {
+        let revoked = house.write(|tx| api_keys::revoke(tx, &actor, id));
+        let found = house.look(|tx| api_keys::find(tx, &actor, id).map(|_| ()));
+        assert!(matches!(revoked, Err(ApiKeyError::NotFound)));
+        assert!(matches!(found, Err(ApiKeyError::NotFound)));
+    }
+    for (actor, account, workspace) in [
+        (bob.by_browser(), ada.account.id, ada.workspace),
+        (bob.by_browser(), bob.account.id, ada.workspace),
+        (ada.by_browser(), ada.account.id, bob.workspace),
+        (house.stranger(), ada.account.id, ada.workspace),
+    ] {
+        let made = house.write(|tx| api_keys::create(tx, &actor, account, workspace, &new(&["read"], "30d")));
+        assert!(matches!(made, Err(ApiKeyError::NotFound)));
+    }
+
+    assert_eq!(house.footprint(), before);
+}
+
+#[test]
+fn revoking_twice_is_the_same_as_once() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let key = house.api_key(&ada, "ci", &["read"]).key.id;
+    let actor = ada.by_browser();
+
+    let first = house.write(|tx| api_keys::revoke(tx, &actor, key)).unwrap();
+    let before = house.footprint();
+    house.clock.advance(days(1));
+    let second = house.write(|tx| api_keys::revoke(tx, &Actor::Operator, key)).unwrap();
+
+    assert_eq!(
+        (first.state, second.state, first.revoked_at),
+        (KeyState::Revoked, KeyState::Revoked, second.revoked_at)
+    );
+    assert_eq!(house.footprint(), before);
+    assert_eq!(house.outbox().last().unwrap(), "ada-ada@example.org: Your API key “ci” was revoked");
+    assert_eq!(house.look(|tx| api_keys::live(tx, ada.workspace).unwrap()).len(), 0);
+}
+
+#[test]
+fn a_good_key_says_whose_it_is_and_what_it_may() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let key = house.api_key(&ada, "ci");
+    let verifier = Verifier::new(house.app.clone());
+
+    for _ in 0..2 {
+        let verified = verifier.verify(key.secret.expose()).unwrap().unwrap();
+        assert_eq!((verified.key, verified.account, verified.workspace), (key.key.id, ada.account.id, ada.workspace));
+        assert_eq!((verified.username.as_str(), verified.email.as_str()), ("ada-ada", "ada-ada@example.org"));
+        assert_eq!((verified.scope.as_str(), verified.plan.as_str()), ("models:read", "free"));
+    }
+}
+
+#[test]
+fn a_revoked_key_is_refused_from_the_very_next_question_on() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let key = house.api_key(&ada, "ci");
+    let verifier = Verifier::new(house.app.clone());
+    assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
+
+    let (actor, id) = (ada.by_browser(), key.key.id);
+    house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+
+    assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+}
+
+#[test]
+fn no_thread_is_told_that_a_revoked_key_is_good() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let verifier = Verifier::new(house.app.clone());
+
+    for _ in 0..20 {
+        let key = house.api_key(&ada, "ci");
+        let revoked = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        loop {
+                            // Read before the question: an answer that began after the revocation must be a refusal.
+                            let is_over = revoked.load(std::sync::atomic::Ordering::SeqCst);
+                            let told = verdict(&verifier, key.secret.expose());
+                            if is_over {
+                                return told;
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let (actor, id) = (ada.by_browser(), key.key.id);
+            house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+            revoked.store(true, std::sync::atomic::Ordering::SeqCst);
+            for told in asking {
+                assert_eq!(told.join().unwrap(), Err(Refusal::NotGood));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_key_revoked_by_another_process_is_refused_at_once_too() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let (first, second) = (house.api_key(&ada, "first"), house.api_key(&ada, "second"));
+    let verifier = Verifier::new(house.app.clone());
+    let command = house.another();
+    for key in [&first, &second] {
+        assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
+    }
+
+    for (key, left) in [(&first, Some(&second)), (&second, None)] {
+        let (actor, id) = (ada.by_browser(), key.key.id);
+        command.store().write_and_wait(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+
+        assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+        if let Some(left) = left {
+            assert_eq!(verdict(&verifier, left.secret.expose()), Ok(left.key.id));
+        }
+        // Also after this process has written, and may trust its memory again.
+        house.write(|tx| tx.execute("update site set id = id where 0", [])).unwrap();
+        assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+    }
+}
+
+#[test]
+fn a_key_made_by_another_process_is_good_at_once() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let verifier = Verifier::new(house.app.clone());
+    let command = house.another();
+
+    let (actor, account, workspace) = (ada.by_browser(), ada.account.id, ada.workspace);
+    let made = command
+        .store()
+        .write_and_wait(move |tx| api_keys::create(tx, &actor, account, workspace, &new(&["read"], "1d")))
+        .unwrap();
+
+    assert_eq!(verdict(&verifier, made.secret.expose()), Ok(made.key.id));
+}
+
+#[test]
+fn a_key_ends_in_the_second_it_says() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let key = house.api_key(&ada, "ci");
+    let verifier = Verifier::new(house.app.clone());
+
+    house.clock.advance(days(90) - seconds(1));
+    assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
+    house.clock.advance(seconds(1));
+
+    assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+    assert_eq!(verdict(&Verifier::new(house.app.clone()), key.secret.expose()), Err(Refusal::NotGood));
+    let listed = house.look(|view| api_keys::list(view, ada.workspace).unwrap());
+    assert_eq!(listed[0].state, KeyState::Expired);
+}
+
+#[test]
+fn the_keys_of_somebody_who_was_suspended_or_erased_are_refused() {
+    let house = TestApp::new();
+    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let (adas, bobs) = (house.api_key(&ada, "ci"), house.api_key(&bob, "ci"));
+    let verifier = Verifier::new(house.app.clone());
+    for key in [&adas, &bobs] {
+        assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
+    }
+
+    house.suspend(&ada);
+    let id = bob.account.id;
+    house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+
+    for key in [&adas, &bobs] {
+        assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+    }
+}
+
+#[test]
+fn a_mistyped_key_is_refused_without_asking_the_database() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let key = house.api_key(&ada, "ci");
+    let verifier = Verifier::new(house.app.clone());
+    let unknown = KeyText::generate("dok", &mut Chance::seeded(3));
+    let good = key.secret.expose();
+    let mut slip = good.clone();
+    slip.replace_range(20..21, if &good[20..21] == "0" { "1" } else { "0" });
+    let swapped_case = good.to_uppercase();
+    let (live, away) = (house.layout().live_dir(), house.layout().root().join("away"));
+
+    std::fs::rename(&live, &away).unwrap();
+    // A thread that has never looked has to open the database, which is not there.
+    let (malformed, asked) = std::thread::scope(|scope| {
+        let answers = scope.spawn(|| {
+            let malformed = ["", "dok_", "nonsense", &slip, &good[1..], &format!("{good} "), &swapped_case]
+                .map(|text| verifier.verify(text).map(Result::err));
+            (malformed, verifier.verify(unknown.expose()).is_err())
+        });
+        answers.join().unwrap()
+    });
+    std::fs::rename(&away, &live).unwrap();
+
+    for answer in malformed {
+        assert_eq!(answer.unwrap(), Some(Refusal::Malformed));
+    }
+    assert!(asked, "a well-formed key is looked up");
+    assert_eq!(verdict(&verifier, unknown.expose()), Err(Refusal::NotGood));
+}
+
+#[test]
+fn uses_are_counted_and_written_down_together() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let (used, unused) = (house.api_key(&ada, "used"), house.api_key(&ada, "unused"));
+    let verifier = Verifier::new(house.app.clone());
+    let began = house.clock.now();
+    for _ in 0..7 {
+        verdict(&verifier, used.secret.expose()).unwrap();
+        house.clock.advance(seconds(1));
+    }
+    let find = |id: ApiKeyId| house.look(|view| api_keys::find(view, &Actor::Operator, id).unwrap());
+    assert_eq!((find(used.key.id).uses, find(used.key.id).last_used_at), (0, None));
+
+    for _ in 0..2 {
+        house.block_on(api_keys::record_use(&house.app, &verifier)).unwrap();
+    }
+
+    assert_eq!((find(used.key.id).uses, find(used.key.id).last_used_at), (7, Some(began.plus(seconds(6)))));
+    assert_eq!((find(unused.key.id).uses, find(unused.key.id).last_used_at), (0, None));
+    verdict(&verifier, used.secret.expose()).unwrap();
+    house.block_on(api_keys::record_use(&house.app, &verifier)).unwrap();
+    assert_eq!(find(used.key.id).uses, 8);
+}
+
+#[test]
+fn a_use_of_a_key_that_is_gone_is_dropped() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let key = house.api_key(&ada, "ci");
+    let verifier = Verifier::new(house.app.clone());
+    verdict(&verifier, key.secret.expose()).unwrap();
+    let id = ada.account.id;
+    house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+
+    house.block_on(api_keys::record_use(&house.app, &verifier)).unwrap();
+
+    assert_eq!(house.number("select count(*) from api_key_use"), 0);
+}

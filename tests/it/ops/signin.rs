@@ -1,1 +1,509 @@
-//! To come.
+//! Coming in: sign-up, sign-in, a forgotten password. Through the flows, with real hashes.
+
+use domicile::accounts::{self, Account, AccountError, AccountState};
+use domicile::base::{Actor, Credits, Secret, days, hours, minutes, seconds};
+use domicile::billing::ledger;
+use domicile::config::SignupMode;
+use domicile::crypto::PasswordFault;
+use domicile::sessions::{self, Current, Throttled};
+use domicile::signin::{self, SignedUp, SigninError, Started, flows};
+use domicile::workspaces;
+
+use crate::support::{FOOTPRINT, PASSWORD, TestApp, visitor};
+
+const WRONG: &str = "battery horse, no staple";
+const OTHER: &str = "a brand new set of words";
+
+impl TestApp {
+    fn find(&self, name: &str) -> Option<Account> {
+        self.look(|view| accounts::find_by_name(view, name).unwrap())
+    }
+
+    fn current(&self, token: &Secret<String>) -> Option<Current> {
+        self.look(|view| sessions::current(view, token.expose()).unwrap())
+    }
+
+    fn balance_of(&self, account: &Account) -> Credits {
+        self.look(|view| {
+            let workspace = workspaces::personal(view, account.id).unwrap().unwrap();
+            ledger::balance(view, workspace.id).unwrap()
+        })
+    }
+
+    fn verify(&self, pending: SignedUp, code: &str) -> Result<Secret<String>, AccountError> {
+        let (actor, code) = (Actor::Stranger(visitor()), code.to_owned());
+        self.write(move |tx| signin::verify(tx, &actor, pending.account, &code)).unwrap()
+    }
+
+    fn ask_for_reset(&self, email: &str) -> Result<(), SigninError> {
+        self.block_on(flows::request_reset(&self.app, visitor(), email))
+    }
+
+    /// The secret of the newest reset link to `email`.
+    fn reset_token(&self, email: &str) -> String {
+        token_in(&self.letter(email, "Set your password").link("/reset?token="))
+    }
+
+    fn reset(&self, token: &str, password: &str) -> Result<(), SigninError> {
+        self.block_on(flows::reset(&self.app, visitor(), token.to_owned(), Secret::new(password.to_owned())))
+    }
+
+    fn claim(&self) -> String {
+        token_in(&self.write(|tx| signin::claim_link(tx)).unwrap())
+    }
+
+    /// What a try with a wrong password is told.
+    fn guess(&self, name: &str) -> Guess {
+        match self.sign_in(name, WRONG) {
+            Err(SigninError::BadCredentials) => Guess::Wrong,
+            Err(SigninError::Throttled(Throttled { wait_seconds })) => Guess::MustWait(wait_seconds),
+            Err(other) => panic!("another refusal: {other}"),
+            Ok(_) => panic!("a wrong password got in"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Guess {
+    Wrong,
+    MustWait(u32),
+}
+
+fn token_in(link: &str) -> String {
+    link.rsplit('=').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_fresh_appliance_has_nobody_in_it() {
+    let house = TestApp::new();
+
+    assert_eq!(house.look(|view| accounts::count(view).unwrap()), 0);
+    for name in ["admin", "root", "operator", "domicile", "admin@localhost"] {
+        assert!(matches!(house.sign_in(name, "administrator-1"), Err(SigninError::BadCredentials)), "{name}");
+    }
+}
+
+#[test]
+fn who_proves_the_address_is_in_with_a_workspace_and_the_welcome_credit() {
+    let house = TestApp::new();
+    let pending = house.sign_up("ada@example.org", "ada-ada").unwrap();
+    let code = house.letter("ada@example.org", "code").code();
+    assert_eq!(house.find("ada-ada").unwrap().state, AccountState::Pending);
+
+    let token = house.verify(pending, &code).unwrap();
+
+    let ada = house.find("ada-ada").unwrap();
+    assert_eq!((ada.state, ada.is_operator, house.balance_of(&ada)), (AccountState::Active, false, Credits::whole(5)));
+    assert_eq!(house.current(&token).unwrap().account, ada.id);
+    assert!(house.letter("ada@example.org", "Welcome").text.contains("ada-ada"));
+    assert!(matches!(house.verify(pending, &code), Err(AccountError::CodeRefused)));
+}
+
+#[test]
+fn the_welcome_credit_is_given_once_whichever_way_somebody_comes_in() {
+    let house = TestApp::new();
+    let pending = house.sign_up("ada@example.org", "ada-ada").unwrap();
+    let code = house.letter("ada@example.org", "code").code();
+    house.verify(pending, &code).unwrap();
+    for _ in 0..2 {
+        house.clock.advance(seconds(1));
+        house.ask_for_reset("ada@example.org").unwrap();
+        house.reset(&house.reset_token("ada@example.org"), PASSWORD).unwrap();
+        house.session("ada-ada");
+    }
+
+    assert_eq!(house.balance_of(&house.find("ada-ada").unwrap()), Credits::whole(5));
+    assert_eq!(house.number("select count(*) from ledger_tx"), 1);
+}
+
+#[test]
+fn signing_up_with_a_known_address_looks_the_same_and_tells_its_owner() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    let before = house.footprint();
+
+    let answer = house.sign_up("ADA-ada@Example.org", "mallory").unwrap();
+
+    let letter = house.letter("ADA-ada@Example.org", "You have an account already");
+    assert!(!letter.text.contains("mallory"));
+    assert!(house.find(&answer.account.to_string()).is_none());
+    assert!(matches!(house.verify(answer, "000000"), Err(AccountError::CodeRefused)));
+    let mut mailed = before.clone();
+    mailed.iter_mut().filter(|(table, _)| ["mail_outbox", "job"].contains(table)).for_each(|(_, rows)| *rows += 1);
+    assert_eq!(house.footprint(), mailed);
+    assert_eq!(FOOTPRINT.len(), before.len());
+
+    let new = house.sign_up("new@example.org", "mallory").unwrap();
+    assert_eq!(format!("{answer:?}").len(), format!("{new:?}").len());
+}
+
+#[test]
+fn what_is_typed_wrong_at_sign_up_is_refused_and_nothing_happens() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    let before = house.footprint();
+    let refused =
+        |email: &str, username: &str, password: &str| house.sign_up_with(email, username, password, "").unwrap_err();
+
+    assert!(matches!(refused("nonsense", "bob-bob", PASSWORD), SigninError::Account(AccountError::EmailAddress)));
+    assert!(matches!(refused("b@example.org", "b", PASSWORD), SigninError::Account(AccountError::Username(_))));
+    assert!(matches!(refused("b@example.org", "Ada-Ada", PASSWORD), SigninError::Account(AccountError::UsernameTaken)));
+    assert!(matches!(
+        refused("b@example.org", "bob-bob", "fourteen chars"),
+        SigninError::Password(PasswordFault::TooShort { min: 15 })
+    ));
+    assert!(matches!(
+        refused("barbara-liskov@example.org", "bob-bob", "barbara-liskov-1"),
+        SigninError::Password(PasswordFault::TooPersonal)
+    ));
+
+    assert_eq!(house.footprint(), before);
+}
+
+#[test]
+fn the_sign_up_mode_decides_who_may() {
+    let cases: [(SignupMode, &[(&str, bool)]); 3] = [
+        (SignupMode::Open, &[("a@example.org", true), ("a@example.com", true)]),
+        (SignupMode::Domains, &[("a@Example.ORG", true), ("a@sub.example.org", false), ("a@example.com", false)]),
+        (SignupMode::Closed, &[("a@example.org", false)]),
+    ];
+    for (mode, addresses) in cases {
+        let house = TestApp::with(|config| {
+            config.signup.mode = mode;
+            config.signup.domains = vec!["example.org".into()];
+        });
+        for (number, (email, may)) in addresses.iter().enumerate() {
+            let before = house.footprint();
+            match house.sign_up(email, &format!("somebody-{number}")) {
+                Ok(_) => assert!(may, "{mode:?} {email}"),
+                Err(SigninError::Closed) => {
+                    assert!(!may, "{mode:?} {email}");
+                    assert_eq!(house.footprint(), before);
+                }
+                Err(other) => panic!("{mode:?} {email}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_operators_link_works_once_within_a_day_whatever_the_mode() {
+    let house = TestApp::with(|config| config.signup.mode = SignupMode::Closed);
+    let (first, second) = (house.claim(), house.claim());
+    let claim = |name: &str, token: &str| house.sign_up_with(&format!("{name}@example.org"), name, PASSWORD, token);
+
+    let pending = claim("ada-ada", &first).unwrap();
+    let code = house.letter("ada-ada@example.org", "code").code();
+    house.verify(pending, &code).unwrap();
+    let before = house.footprint();
+    let again = claim("bob-bob", &first);
+    let guessed = claim("bob-bob", "nonsense");
+    house.clock.advance(hours(24));
+    let late = claim("bob-bob", &second);
+
+    assert!(house.find("ada-ada").unwrap().is_operator);
+    for refused in [again, guessed, late] {
+        assert!(matches!(refused, Err(SigninError::Account(AccountError::LinkRefused))));
+    }
+    assert_eq!(house.footprint(), before);
+    assert!(house.places_of(&first).is_empty() && house.places_of(&second).is_empty());
+}
+
+#[test]
+fn a_claim_that_fails_for_another_reason_is_not_used_up() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    let token = house.claim();
+
+    let taken = house.sign_up_with("bob@example.org", "ada-ada", PASSWORD, &token);
+    house.sign_up_with("bob@example.org", "bob-bob", PASSWORD, &token).unwrap();
+
+    assert!(matches!(taken, Err(SigninError::Account(AccountError::UsernameTaken))));
+    assert!(house.find("bob-bob").unwrap().is_operator);
+}
+
+#[test]
+fn a_person_signs_in_by_name_or_address_in_any_case() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+
+    for name in ["ada-ada", " ADA-Ada ", "ada-ada@example.org", "ADA-ADA@EXAMPLE.ORG"] {
+        let token = house.session(name);
+        assert_eq!(house.current(&token).unwrap().account, ada.account.id, "{name}");
+        assert_eq!(house.places_of(token.expose()), Vec::<String>::new());
+    }
+
+    let recorded = "select count(*) from audit_event where event = 'auth.signin_succeeded'";
+    assert_eq!(house.number(recorded), 4);
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    house.suspend(&house.person("suspended"));
+    let sessions = house.number("select count(*) from session");
+
+    for (name, password) in [
+        ("ada-ada", WRONG),
+        ("nobody-here", PASSWORD),
+        ("suspended", PASSWORD),
+        ("nobody@example.org", WRONG),
+        ("", ""),
+    ] {
+        assert!(matches!(house.sign_in(name, password), Err(SigninError::BadCredentials)), "{name}");
+    }
+
+    assert_eq!(house.number("select count(*) from session"), sessions);
+    let failures = "select count(*) from audit_event where event = 'auth.signin_failed' and outcome = 'failure'";
+    assert_eq!(house.number(failures), 5);
+    let of_ada = house.look(|view| domicile::audit::own_events(view, ada.account.id, 0, 100).unwrap());
+    assert_eq!(of_ada.iter().filter(|event| event.name == "auth.signin_failed").count(), 1);
+}
+
+#[test]
+fn guesses_become_slow_alike_for_names_that_exist_and_names_that_do_not() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+
+    let [known, unknown] = ["ada-ada", "nobody-here"].map(|name| {
+        let free = (0..6).map(|_| house.guess(name)).collect::<Vec<_>>();
+        assert_eq!(free, [Guess::Wrong; 6]);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let Guess::MustWait(wait) = house.guess(name) else { panic!("no pause after {waits:?}") };
+            waits.push(wait);
+            house.clock.advance(seconds(u64::from(wait) - 1) - std::time::Duration::from_millis(1));
+            assert!(matches!(house.guess(name), Guess::MustWait(_)));
+            house.clock.advance(std::time::Duration::from_millis(1));
+            assert_eq!(house.guess(name), Guess::Wrong);
+        }
+        waits
+    });
+
+    assert_eq!(known, unknown);
+    // What is told is the pause and the second that is under way.
+    assert_eq!(known, [2, 3, 5, 9, 17, 33, 65, 129, 257, 513, 901, 901]);
+}
+
+#[test]
+fn a_pause_holds_up_the_right_password_too_and_ends_by_itself() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    (0..20).for_each(|_| {
+        if let Guess::MustWait(wait) = house.guess("ada-ada@example.org") {
+            house.clock.advance(seconds(u64::from(wait)));
+            house.guess("ada-ada");
+        }
+    });
+    let Guess::MustWait(wait) = house.guess("ada-ada") else { panic!("no pause") };
+
+    assert!(matches!(house.sign_in("ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
+    house.clock.advance(seconds(u64::from(wait)));
+    let token = house.session("ada-ada");
+
+    assert_eq!(house.current(&token).unwrap().account, ada.account.id);
+    // The right password ended it: there are free tries again.
+    assert_eq!((0..6).map(|_| house.guess("ada-ada")).collect::<Vec<_>>(), [Guess::Wrong; 6]);
+}
+
+#[test]
+fn guesses_about_one_person_slow_nobody_else() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    house.person("bob-bob");
+    let told: Vec<_> = (0..7).map(|_| house.guess("ada-ada")).collect();
+
+    assert!(matches!(told[6], Guess::MustWait(_)));
+    house.session("bob-bob");
+}
+
+#[test]
+fn many_guesses_at_once_are_slowed_like_guesses_in_a_row() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+
+    let told = std::thread::scope(|scope| {
+        let guesses: Vec<_> = (0..40).map(|_| scope.spawn(|| house.guess("ada-ada"))).collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect::<Vec<_>>()
+    });
+
+    assert_eq!(told.iter().filter(|guess| **guess == Guess::Wrong).count(), 6);
+}
+
+#[test]
+fn a_person_who_has_not_proved_the_address_is_asked_to_after_the_right_password() {
+    let house = TestApp::new();
+    let pending = house.sign_up("ada@example.org", "ada-ada").unwrap();
+    let first = house.letter("ada@example.org", "code").code();
+
+    assert!(matches!(house.sign_in("ada-ada", WRONG), Err(SigninError::BadCredentials)));
+    for _ in 0..2 {
+        assert!(
+            matches!(house.sign_in("ada-ada", PASSWORD), Ok(Started::MustVerify(account)) if account == pending.account)
+        );
+    }
+    assert_eq!(house.letter("ada@example.org", "code").code(), first);
+    house.clock.advance(minutes(1));
+    assert!(matches!(house.sign_in("ada-ada", PASSWORD), Ok(Started::MustVerify(_))));
+
+    let second = house.letter("ada@example.org", "code").code();
+    assert_ne!(first, second);
+    assert_eq!(house.number("select count(*) from session"), 0);
+    house.verify(pending, &second).unwrap();
+    house.session("ada-ada");
+}
+
+#[test]
+fn a_remembered_sign_in_tells_the_browser_how_long_to_keep_it() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    let sign_in = |remember| {
+        let form = signin::SignIn { name: "ada-ada".into(), password: Secret::new(PASSWORD.into()), remember };
+        match house.block_on(flows::sign_in(&house.app, visitor(), form)).unwrap() {
+            Started::Session { keep, .. } => keep,
+            Started::MustVerify(_) => panic!("the address is proved"),
+        }
+    };
+
+    assert_eq!((sign_in(false), sign_in(true)), (None, Some(days(30))));
+}
+
+#[test]
+fn a_reset_link_sets_a_new_password_and_ends_every_session() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    let sessions = [house.session("ada-ada"), house.session("ada-ada")];
+
+    house.ask_for_reset("ADA-ada@example.org").unwrap();
+    house.reset(&house.reset_token("ada-ada@example.org"), OTHER).unwrap();
+
+    assert!(sessions.iter().all(|token| house.current(token).is_none()));
+    assert!(matches!(house.sign_in("ada-ada", PASSWORD), Err(SigninError::BadCredentials)));
+    assert!(matches!(house.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
+    for event in ["auth.password_reset_requested", "auth.password_changed", "auth.password_reset_completed"] {
+        let found = house.look(|view| {
+            let sql = "select count(*) from audit_event where event = :event";
+            view.one(sql, rusqlite::named_params! {":event": event}, |row| row.get::<_, i64>(0)).unwrap()
+        });
+        assert_eq!(found, 1, "{event}");
+    }
+}
+
+#[test]
+fn a_reset_link_is_good_once_for_half_an_hour_and_survives_a_bad_password() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    house.ask_for_reset("ada-ada@example.org").unwrap();
+    let token = house.reset_token("ada-ada@example.org");
+
+    let weak = house.reset(&token, "too short");
+    house.clock.advance(minutes(30) - seconds(1));
+    house.reset(&token, OTHER).unwrap();
+    let twice = house.reset(&token, WRONG);
+    house.ask_for_reset("ada-ada@example.org").unwrap();
+    let late = house.reset_token("ada-ada@example.org");
+    house.clock.advance(minutes(30));
+    let too_late = house.reset(&late, WRONG);
+
+    assert!(matches!(weak, Err(SigninError::Password(PasswordFault::TooShort { .. }))));
+    for refused in [twice, too_late, house.reset("nonsense", WRONG), house.reset("", WRONG)] {
+        assert!(matches!(refused, Err(SigninError::Account(AccountError::LinkRefused))));
+    }
+    assert!(matches!(house.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
+}
+
+#[test]
+fn a_reset_link_is_nowhere_once_its_mail_went_out() {
+    let house = TestApp::with(|config| config.demo = false);
+    house.person("ada-ada");
+    house.ask_for_reset("ada-ada@example.org").unwrap();
+    let token = house.reset_token("ada-ada@example.org");
+    assert_eq!(house.places_of(&token), ["mail_outbox.body_text", "mail_outbox.body_html"]);
+
+    house.run_jobs();
+
+    assert_eq!(house.places_of(&token), Vec::<String>::new());
+    assert_eq!(token_in(&house.mailbox().wait_for("ada-ada@example.org", "Set your password").link("/reset")), token);
+    house.reset(&token, OTHER).unwrap();
+}
+
+#[test]
+fn asking_for_a_reset_does_not_tell_who_is_here() {
+    let house = TestApp::new();
+    house.suspend(&house.person("suspended"));
+    let before = house.footprint();
+
+    house.ask_for_reset("nobody@example.org").unwrap();
+    house.ask_for_reset("suspended@example.org").unwrap();
+    let typo = house.ask_for_reset("nonsense");
+
+    assert!(matches!(typo, Err(SigninError::Account(AccountError::EmailAddress))));
+    assert_eq!(house.footprint(), before);
+}
+
+#[test]
+fn following_a_reset_link_proves_the_address_and_shuts_out_who_took_it_before() {
+    let house = TestApp::new();
+    let pending = house.sign_up("ada@example.org", "mallory").unwrap();
+    let code = house.letter("ada@example.org", "code").code();
+
+    house.ask_for_reset("ada@example.org").unwrap();
+    house.reset(&house.reset_token("ada@example.org"), OTHER).unwrap();
+
+    let account = house.find("ada@example.org").unwrap();
+    assert_eq!((account.state, house.balance_of(&account)), (AccountState::Active, Credits::whole(5)));
+    assert!(matches!(house.sign_in("mallory", PASSWORD), Err(SigninError::BadCredentials)));
+    assert!(matches!(house.verify(pending, &code), Err(AccountError::CodeRefused)));
+    assert!(matches!(house.sign_in("mallory", OTHER), Ok(Started::Session { .. })));
+}
+
+#[test]
+fn long_passwords_count_to_their_last_character() {
+    let house = TestApp::new();
+    let pattern = "wörter und mehr, ";
+    for (number, chars) in [15, 64, 128, 900].into_iter().enumerate() {
+        let password: String = pattern.chars().cycle().take(chars - 1).chain(['x']).collect();
+        let almost: String = pattern.chars().cycle().take(chars - 1).chain(['y']).collect();
+        let (name, email) = (format!("somebody-{number}"), format!("somebody-{number}@example.org"));
+        house.sign_up_with(&email, &name, &password, "").unwrap();
+
+        assert!(matches!(house.sign_in(&name, &almost), Err(SigninError::BadCredentials)), "{chars}");
+        let shorter: String = password.chars().take(chars - 1).collect();
+        assert!(matches!(house.sign_in(&name, &shorter), Err(SigninError::BadCredentials)), "{chars}");
+        assert!(matches!(house.sign_in(&name, &password), Ok(Started::MustVerify(_))), "{chars}");
+    }
+}
+
+#[test]
+fn nothing_is_cut_off_a_password_at_its_greatest_length() {
+    let house = TestApp::new();
+    let longest: String = "several words in a row, ".chars().cycle().take(1024).collect();
+    let before = house.footprint();
+    let too_long = house.sign_up_with("ada@example.org", "ada-ada", &format!("{longest}x"), "");
+    assert!(matches!(too_long, Err(SigninError::Password(PasswordFault::TooLong))));
+    assert_eq!(house.footprint(), before);
+
+    house.sign_up_with("ada@example.org", "ada-ada", &longest, "").unwrap();
+
+    for more in ["x", "xyz", &"x".repeat(1 << 20)] {
+        let wrong = house.sign_in("ada-ada", &format!("{longest}{more}"));
+        assert!(matches!(wrong, Err(SigninError::BadCredentials)), "{} more", more.len());
+    }
+    assert!(matches!(house.sign_in("ada-ada", &longest), Ok(Started::MustVerify(_))));
+}
+
+#[test]
+fn a_password_is_the_same_on_every_keyboard() {
+    let house = TestApp::new();
+    house.sign_up_with("ada@example.org", "ada-ada", "caf\u{e9} cr\u{e8}me br\u{fb}l\u{e9}e", "").unwrap();
+    house.sign_up_with("bob@example.org", "bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶", "").unwrap();
+
+    let decomposed = house.sign_in("ada-ada", "cafe\u{301} cre\u{300}me bru\u{302}le\u{301}e");
+    let plain = house.sign_in("ada-ada", "cafe creme brulee");
+    let emoji = house.sign_in("bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶");
+
+    assert!(matches!(decomposed, Ok(Started::MustVerify(_))));
+    assert!(matches!(plain, Err(SigninError::BadCredentials)));
+    assert!(matches!(emoji, Ok(Started::MustVerify(_))));
+}

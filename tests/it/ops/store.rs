@@ -1,1 +1,467 @@
-//! To come.
+//! The store room: one writer for everybody, and a file that is noise to whoever has no key.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::thread::JoinHandle;
+
+use domicile::accounts::{self, NewAccount, Username};
+use domicile::base::{
+    Actor, Chance, Clock, Credits, EmailAddress, Quantity, ServiceId, Timestamp, hours, minutes, seconds,
+};
+use domicile::billing::ledger;
+use domicile::billing::usage::{self, BatchAnswer, EventName, Fault, NewEvent};
+use domicile::crypto::Keyring;
+use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, Tx, View};
+use domicile::services::{self, ServiceName};
+use domicile::sessions;
+use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use crate::support::{START, TestApp, TestHouse, holds, site, tables};
+
+/// A live database in a folder of its own, without anything above it.
+struct Room {
+    store: Arc<Store>,
+    clock: Clock,
+    folder: TempDir,
+}
+
+impl Room {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(Layout::of(folder.path()).live_dir()).unwrap();
+        let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
+        let store = open(folder.path(), site(), &clock).unwrap();
+        Self { store: Arc::new(store), clock, folder }
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::of(self.folder.path())
+    }
+
+    /// Another process's store.
+    fn another(&self) -> Store {
+        let (layout, site) = (self.layout(), Arc::new(site()));
+        Store::open(layout, site, self.clock.clone(), Chance::seeded(6), |_| (), |_| ()).unwrap()
+    }
+
+    /// A connection of somebody who has the key.
+    fn connection(&self) -> Connection {
+        keyed(&self.layout().live(), &site())
+    }
+
+    /// How many failures were noted, as everybody sees it.
+    fn noted(&self) -> i64 {
+        self.connection().query_row("select coalesce(sum(failures), 0) from throttle", [], |row| row.get(0)).unwrap()
+    }
+
+    /// Keeps the writer busy; what is queued until it is let go is one commit.
+    fn hold(&self) -> Held {
+        let (release, wait) = mpsc::channel::<()>();
+        let (begin, begun) = mpsc::channel();
+        let store = self.store.clone();
+        let thread = std::thread::spawn(move || {
+            let held = store.write_and_wait(move |_| {
+                begin.send(()).unwrap();
+                wait.recv().unwrap();
+                Ok::<_, Error>(())
+            });
+            held.unwrap();
+        });
+        begun.recv().unwrap();
+        Held { release, thread }
+    }
+}
+
+struct Held {
+    release: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Held {
+    fn let_go(self) {
+        self.release.send(()).unwrap();
+        self.thread.join().unwrap();
+    }
+}
+
+fn open(folder: &Path, site: Site, clock: &Clock) -> Result<Store, Error> {
+    Store::open(Layout::of(folder), Arc::new(site), clock.clone(), Chance::seeded(5), |_| (), |_| ())
+}
+
+fn keyed(path: &Path, site: &Site) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    let key = site.keyring.database_key_pragma();
+    connection.execute_batch(&format!("pragma key = \"{}\"", key.expose())).unwrap();
+    connection
+}
+
+type Answer<'s, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 's>>;
+
+/// Queues a change without waiting for its answer.
+fn queue<T: Send + 'static>(
+    store: &Store,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+) -> Answer<'_, T> {
+    let mut answer: Answer<'_, T> = Box::pin(store.write(work));
+    assert!(is_pending(&mut answer), "the writer is held, and answered");
+    answer
+}
+
+fn is_pending<T>(answer: &mut Answer<'_, T>) -> bool {
+    matches!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
+}
+
+fn wait_for<T>(answer: Answer<'_, T>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer)
+}
+
+fn note(tx: &mut Tx<'_>) -> Result<(), Error> {
+    sessions::note_failure(tx, "somebody")
+}
+
+/// Every file of a folder with the hash of its content.
+fn hashes(folder: &Path) -> Vec<(String, String)> {
+    let files = TestApp::files_in(folder).into_iter();
+    files.map(|name| (name.clone(), hex::encode(Sha256::digest(std::fs::read(folder.join(name)).unwrap())))).collect()
+}
+
+#[test]
+fn a_caller_that_fails_or_panics_takes_nobody_elses_work_along() {
+    let room = Room::new();
+    let held = room.hold();
+
+    let before = queue(&room.store, note);
+    let refused = queue(&room.store, |tx| {
+        note(tx)?;
+        Err::<(), _>(Error::Busy)
+    });
+    let panicked = queue(&room.store, |tx| {
+        note(tx)?;
+        if tx.now().millis() > 0 {
+            panic!("an operation with a fault");
+        }
+        Ok(())
+    });
+    let forbidden = queue(&room.store, |tx| {
+        note(tx)?;
+        tx.execute(
+            "insert into membership (workspace_id, account_id, role, joined_at) values ('x', 'y', 'owner', 0)",
+            [],
+        )
+    });
+    let after = queue(&room.store, note);
+    held.let_go();
+
+    assert!(wait_for(before).is_ok() && wait_for(after).is_ok());
+    assert!(matches!(wait_for(refused), Err(Error::Busy)));
+    assert!(matches!(wait_for(panicked), Err(Error::Panicked)));
+    assert!(matches!(wait_for(forbidden), Err(Error::Sqlite(_))));
+    assert_eq!(room.noted(), 2);
+    room.store.write_and_wait(note).unwrap();
+    assert_eq!(room.noted(), 3);
+}
+
+#[test]
+fn nobody_is_answered_before_the_commit() {
+    let room = Room::new();
+    let held = room.hold();
+    let mut first = queue(&room.store, note);
+    let (begin, begun) = mpsc::channel();
+    let (release, wait) = mpsc::channel::<()>();
+    let last = queue(&room.store, move |_| {
+        begin.send(()).unwrap();
+        wait.recv().unwrap();
+        Ok(())
+    });
+
+    held.release.send(()).unwrap();
+    begun.recv().unwrap();
+    // The first one's work is done, and the commit has to wait for the last one's.
+    assert!(is_pending(&mut first));
+    assert_eq!(room.noted(), 0);
+    release.send(()).unwrap();
+
+    wait_for(first).unwrap();
+    assert_eq!(room.noted(), 1);
+    wait_for(last).unwrap();
+    held.thread.join().unwrap();
+}
+
+#[test]
+fn a_full_queue_says_so_and_loses_nothing_that_it_took() {
+    const QUEUE_MAX: usize = 4096;
+    let room = Room::new();
+    let held = room.hold();
+    let mut taken: Vec<_> = (0..QUEUE_MAX).map(|_| queue(&room.store, note)).collect();
+
+    for _ in 0..3 {
+        let mut one_more: Answer<'_, ()> = Box::pin(room.store.write(note));
+        let Poll::Ready(answer) = one_more.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("the queue has no end")
+        };
+        assert!(matches!(answer, Err(Error::Busy)));
+    }
+    held.let_go();
+
+    assert!(taken.drain(..).all(|answer| wait_for(answer).is_ok()));
+    assert_eq!(room.noted(), 4096);
+}
+
+#[test]
+fn time_never_goes_back_between_two_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(Layout::of(folder.path()).live_dir()).unwrap();
+    let at = Arc::new(std::sync::atomic::AtomicI64::new(Timestamp::parse(START).unwrap().millis()));
+    let store = open(folder.path(), site(), &Clock::Standing(at.clone())).unwrap();
+    let now = || store.write_and_wait(|tx| Ok::<_, Error>(tx.now())).unwrap();
+
+    let first = now();
+    at.fetch_sub(3_600_000, std::sync::atomic::Ordering::SeqCst);
+    let second = now();
+    at.fetch_add(3_600_000 + 1, std::sync::atomic::Ordering::SeqCst);
+    let third = now();
+
+    assert_eq!((second, third), (first, Timestamp::from_millis(first.millis() + 1)));
+}
+
+#[test]
+fn a_reader_sees_one_moment_however_long_it_looks() {
+    let room = Room::new();
+    let count =
+        |view: &View<'_>| view.one("select coalesce(sum(failures), 0) from throttle", [], |row| row.get::<_, i64>(0));
+
+    let (before, during) = room
+        .store
+        .read_and_wait(|view| {
+            let before = count(view)?;
+            room.store.write_and_wait(note)?;
+            Ok::<_, Error>((before, count(view)?))
+        })
+        .unwrap();
+
+    assert_eq!((before, during), (0, 0));
+    assert_eq!(room.store.read_and_wait(count).unwrap(), 1);
+}
+
+#[test]
+fn every_connection_is_durable_checked_and_suspicious() {
+    let room = Room::new();
+    let pragmas = |view: &View<'_>| {
+        let ask = |pragma: &str| view.one(&format!("pragma {pragma}"), [], |row| row.get::<_, i64>(0));
+        ["synchronous", "foreign_keys", "trusted_schema", "secure_delete", "cell_size_check", "query_only"]
+            .into_iter()
+            .map(ask)
+            .collect::<Result<Vec<_>, Error>>()
+    };
+
+    assert_eq!(room.store.write_and_wait(move |tx| pragmas(tx)).unwrap(), [2, 1, 0, 1, 1, 0]);
+    assert_eq!(room.store.read_and_wait(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
+    assert_eq!(room.store.glance(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
+    let mut memory = TestHouse::new();
+    assert_eq!(memory.look(|tx| pragmas(tx).unwrap()), [2, 1, 0, 1, 1, 0]);
+    let journal = |view: &View<'_>| view.one("pragma journal_mode", [], |row| row.get::<_, String>(0));
+    assert_eq!(room.store.write_and_wait(move |tx| journal(tx)).unwrap(), "wal");
+    assert_eq!(room.store.read_and_wait(journal).unwrap(), "wal");
+}
+
+#[test]
+fn whoever_looks_cannot_write() {
+    let room = Room::new();
+    let write = |view: &View<'_>| {
+        let sql =
+            "insert into throttle (bucket, failures, until, updated_at) values (x'00', 1, 0, 0) returning failures";
+        view.one(sql, [], |row| row.get::<_, i64>(0))
+    };
+
+    assert!(room.store.read_and_wait(write).is_err());
+    assert!(room.store.glance(write).is_err());
+    assert_eq!(room.noted(), 0);
+}
+
+#[test]
+fn every_table_refuses_a_value_of_another_type() {
+    let mut house = TestHouse::new();
+
+    let (all, loose) = house.look(|tx| {
+        let loose = "select name from pragma_table_list where type = 'table' and strict = 0 and name not like 'sqlite~_%' escape '~'";
+        (tables(tx), tx.list(loose, [], |row| row.get::<_, String>(0)).unwrap())
+    });
+
+    assert!(all.len() > 20, "{all:?}");
+    assert_eq!(loose, Vec::<String>::new());
+}
+
+#[test]
+fn a_new_generation_begins_with_every_change_of_a_credential_and_only_then() {
+    let room = Room::new();
+    let service = |name: &'static str| {
+        let name = ServiceName::parse(name).unwrap();
+        move |tx: &mut Tx<'_>| {
+            services::create(tx, &Actor::Operator, &name).unwrap();
+            Ok::<_, Error>(())
+        }
+    };
+    assert_eq!(room.store.generation(), None, "nobody has looked yet");
+    room.store.write_and_wait(note).unwrap();
+    let first = room.store.generation().unwrap();
+
+    room.store.write_and_wait(note).unwrap();
+    assert_eq!(room.store.generation(), Some(first));
+    room.store.write_and_wait(service("farm")).unwrap();
+    assert_eq!(room.store.generation(), Some(first + 1));
+
+    let other = room.another();
+    other.write_and_wait(service("mill")).unwrap();
+    assert_eq!(room.store.generation(), None, "somebody else has committed");
+    room.store.write_and_wait(|_| Ok::<_, Error>(())).unwrap();
+    let third = room.store.generation().unwrap();
+    assert!(third > first + 1);
+    room.store.write_and_wait(note).unwrap();
+    assert_eq!(room.store.generation(), Some(third));
+}
+
+#[test]
+fn whoever_asks_for_the_generation_has_the_writer_look() {
+    let room = Room::new();
+    room.store.write_and_wait(note).unwrap();
+    room.another().write_and_wait(note).unwrap();
+
+    assert_eq!(room.store.generation(), None);
+
+    crate::support::wait_for("the writer's look", || room.store.generation());
+}
+
+#[test]
+fn what_is_on_the_disk_is_noise() {
+    let house = TestApp::new();
+    let canary = "Lord-Byrons-Daughter";
+    let new = NewAccount {
+        username: Username::parse(canary).unwrap(),
+        email: EmailAddress::parse(&format!("{canary}@example.org")).unwrap(),
+        is_verified: true,
+        password: Some("$argon2id$canary-of-a-hash".into()),
+        is_operator: false,
+    };
+    house.write(move |tx| accounts::create(tx, &Actor::Operator, &new)).unwrap();
+    assert!(!house.places_of(canary).is_empty());
+    let copy = house.folder().join("copy.sqlite");
+    house.app.store().copy_to(&copy, &mut Chance::seeded(4), |_| Ok(())).unwrap();
+    let log = house.layout().live_dir().join("live.sqlite-wal");
+    let in_the_log = std::fs::read(&log).unwrap();
+    assert!(in_the_log.len() > 4096);
+    house.app.store().checkpoint().unwrap();
+
+    let live = std::fs::read(house.layout().live()).unwrap();
+    for (name, bytes) in [("live", &live), ("log", &in_the_log), ("copy", &std::fs::read(&copy).unwrap())] {
+        for plain in ["SQLite format 3", canary, "canary-of-a-hash", "create table", "account", "gpu.h100"] {
+            assert!(!holds(bytes, plain.as_bytes()), "{plain:?} is in the {name}");
+        }
+        // Noise cannot be made smaller.
+        let (mut seen, all) = ([0usize; 256], bytes.len());
+        bytes.iter().for_each(|byte| seen[usize::from(*byte)] += 1);
+        assert!(seen.iter().all(|times| *times < all / 128), "{name}: the bytes are not spread evenly");
+    }
+}
+
+#[test]
+fn a_wrong_key_opens_nothing_and_changes_nothing() {
+    let room = Room::new();
+    room.store.write_and_wait(note).unwrap();
+    let Room { store, clock, folder } = room;
+    drop(Arc::into_inner(store).unwrap());
+    let live = Layout::of(folder.path()).live_dir();
+    let before = hashes(&live);
+    let mut foreign = site();
+    foreign.keyring = Keyring::generate(&mut Chance::seeded(99), clock.now());
+
+    let refused = open(folder.path(), foreign, &clock);
+
+    assert!(matches!(refused, Err(Error::KeyDoesNotOpen(path)) if path.ends_with("live.sqlite")));
+    assert_eq!(hashes(&live), before);
+    assert!(open(folder.path(), site(), &clock).is_ok());
+}
+
+#[test]
+fn a_newer_database_is_refused_and_left_as_it_is() {
+    let room = Room::new();
+    let Room { store, clock, folder } = room;
+    drop(Arc::into_inner(store).unwrap());
+    let layout = Layout::of(folder.path());
+    let newer = MIGRATIONS_COUNT + 1;
+    keyed(&layout.live(), &site()).pragma_update(None, "user_version", i64::try_from(newer).unwrap()).unwrap();
+    let before = hashes(&layout.live_dir());
+
+    let refused = open(folder.path(), site(), &clock);
+    let migrated = db::migrate_file(&layout.live(), &site().keyring.database_key_pragma());
+
+    for refused in [refused.map(|_| ()), migrated] {
+        assert!(matches!(refused, Err(Error::Newer { found, known: MIGRATIONS_COUNT }) if found == newer));
+    }
+    assert_eq!(hashes(&layout.live_dir()), before);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout::of(folder.path());
+    std::fs::create_dir_all(layout.live_dir()).unwrap();
+    std::fs::write(layout.live(), "not a database, and long enough to have a page".repeat(200)).unwrap();
+    let before = hashes(&layout.live_dir());
+
+    let refused = open(folder.path(), site(), &Clock::System);
+
+    assert!(matches!(refused, Err(Error::KeyDoesNotOpen(_))));
+    assert_eq!(hashes(&layout.live_dir()), before);
+}
+
+#[test]
+fn an_event_reported_a_hundred_times_from_eight_threads_counts_once_also_after_a_restart() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let farm =
+        Actor::Service { service: ServiceId::new(house.clock.now(), &mut Chance::seeded(3)), name: "farm".into() };
+    let event = |quantity: &str| -> Result<NewEvent, Fault> {
+        Ok(NewEvent {
+            source: EventName::parse("https://gpu.example/farm-1").unwrap(),
+            id: EventName::parse("run-1").unwrap(),
+            workspace: ada.workspace,
+            sku: "gpu.h100".into(),
+            quantity: Quantity::parse(quantity).unwrap(),
+            occurred_at: Timestamp::parse(START).unwrap(),
+            key: None,
+        })
+    };
+    let report = |house: &TestApp, quantity: &str| {
+        let (farm, batch) = (farm.clone(), [event(quantity)]);
+        house.write(move |tx| usage::record_batch(tx, &farm, &batch)).unwrap()
+    };
+    let balance = |house: &TestApp| house.look(|view| ledger::balance(view, ada.workspace).unwrap());
+
+    let answers = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|n| {
+                scope.spawn({
+                    let (house, report) = (&house, &report);
+                    move || (0..if n < 4 { 13 } else { 12 }).map(|_| report(house, "1000")).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(answers.len(), 100);
+    assert_eq!(answers.iter().map(|answer| answer.accepted).sum::<usize>(), 1);
+    assert_eq!(answers.iter().map(|answer| answer.duplicates).sum::<usize>(), 99);
+    assert_eq!(balance(&house), Credits::whole(4));
+
+    let house = house.reopen();
+    house.clock.advance(hours(1) + minutes(1) + seconds(1));
+    assert_eq!(report(&house, "1000"), BatchAnswer { accepted: 0, duplicates: 1, rejected: vec![] });
+    assert_eq!(report(&house, "1001").rejected[0].fault, Fault::Conflict);
+    assert_eq!(balance(&house), Credits::whole(4));
+    house.look(|view| ledger::check(view).unwrap());
+}

@@ -4,19 +4,21 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
+use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, NewApiKey};
 use domicile::app::{App, Opening};
 use domicile::base::{Actor, Chance, Clock, EmailAddress, Secret, Timestamp, Visitor};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
-use domicile::db::{self, Layout, Tx};
+use domicile::db::{self, Layout, Tx, View};
 use domicile::jobs;
 use domicile::schedule::LINES;
-use domicile::signin::{self, NewPerson, flows};
+use domicile::signin::{self, NewPerson, SignIn, SignUp, SigninError, Started, flows};
 use domicile::{accounts, workspaces};
 use tempfile::TempDir;
 
 use super::PASSWORD;
-use super::test_house::{Person, START, visitor};
+use super::mailbox::{Letter, Mailbox};
+use super::test_house::{self, FOOTPRINT, Person, START, SUSPEND, visitor};
 
 /// See the module.
 pub struct TestApp {
@@ -52,8 +54,7 @@ impl TestApp {
             let region = config.region.clone();
             store.write_and_wait(move |tx| db::stamp(tx, &region)).unwrap();
         }
-        let on_fatal = Box::new(|error: &db::Error| panic!("a write failed for good: {error}"));
-        let app = App::open(Opening { config, keyring, clock: clock.clone(), chance, on_fatal }).unwrap();
+        let app = open(config, clock.clone(), chance.split());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { app, clock, runtime, folder }
     }
@@ -102,6 +103,108 @@ impl TestApp {
         .unwrap()
     }
 
+    /// The same folder opened once more, as a command beside the server does.
+    pub fn another(&self) -> Arc<App> {
+        open(self.app.config().clone(), self.clock.clone(), Chance::seeded(12))
+    }
+
+    /// Closes everything and opens it again.
+    pub fn reopen(self) -> Self {
+        let (config, clock) = (self.app.config().clone(), self.clock.clone());
+        let Self { app, runtime, folder, .. } = self;
+        // Its tasks may hold the appliance a moment longer.
+        drop(runtime);
+        let app = Arc::into_inner(app).unwrap_or_else(|| panic!("somebody still holds the appliance"));
+        drop(app);
+        let app = open(config, clock.clone(), Chance::seeded(13));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Self { app, clock, runtime, folder }
+    }
+
+    /// Looks at one moment.
+    pub fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        self.app.store().read_and_wait(|view| Ok::<_, db::Error>(look(view))).unwrap()
+    }
+
+    /// A sign-up as typed.
+    pub fn sign_up(&self, email: &str, username: &str) -> Result<signin::SignedUp, SigninError> {
+        self.sign_up_with(email, username, PASSWORD, "")
+    }
+
+    pub fn sign_up_with(
+        &self,
+        email: &str,
+        username: &str,
+        password: &str,
+        claim: &str,
+    ) -> Result<signin::SignedUp, SigninError> {
+        let password = Secret::new(password.to_owned());
+        let form = SignUp { email: email.into(), username: username.into(), password, claim: claim.into() };
+        self.block_on(flows::sign_up(&self.app, visitor(), form))
+    }
+
+    /// A sign-in as typed.
+    pub fn sign_in(&self, name: &str, password: &str) -> Result<Started, SigninError> {
+        let form = SignIn { name: name.into(), password: Secret::new(password.to_owned()), remember: false };
+        self.block_on(flows::sign_in(&self.app, visitor(), form))
+    }
+
+    /// A sign-in that must succeed: the value of the cookie.
+    pub fn session(&self, name: &str) -> Secret<String> {
+        match self.sign_in(name, PASSWORD) {
+            Ok(Started::Session { token, .. }) => token,
+            Ok(Started::MustVerify(_)) => panic!("{name} must prove an address first"),
+            Err(error) => panic!("{name} cannot sign in: {error}"),
+        }
+    }
+
+    /// A key of the person's, for 90 days.
+    pub fn api_key(&self, owner: &Person, name: &str) -> CreatedApiKey {
+        let expiry = Expiry::parse("90d").unwrap();
+        let new = NewApiKey { name: KeyName::parse(name).unwrap(), scopes: vec!["models:read".into()], expiry };
+        let (actor, account, workspace) = (owner.by_browser(), owner.account.id, owner.workspace);
+        self.write(move |tx| api_keys::create(tx, &actor, account, workspace, &new)).unwrap()
+    }
+
+    /// Stops the account, as an operator will be able to.
+    pub fn suspend(&self, person: &Person) {
+        let id = person.account.id;
+        self.write(move |tx| tx.execute(SUSPEND, rusqlite::named_params! {":id": id})).unwrap();
+    }
+
+    /// The newest mail to `to` about `subject` that waits in the outbox, or went out from it.
+    pub fn letter(&self, to: &str, subject: &str) -> Letter {
+        let letters = self.look(test_house::letters);
+        let found = letters.iter().find(|letter| letter.to == to && letter.subject.contains(subject));
+        found.unwrap_or_else(|| panic!("no mail to {to} about {subject:?} among {letters:?}")).clone()
+    }
+
+    /// Where delivered mail is.
+    pub fn mailbox(&self) -> Mailbox {
+        Mailbox(self.folder().join("mail"))
+    }
+
+    /// What a refusal must leave as it was.
+    pub fn footprint(&self) -> Vec<(&'static str, i64)> {
+        self.look(|view| {
+            let count = |table| view.one(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap();
+            FOOTPRINT.into_iter().map(|table| (table, count(table))).collect()
+        })
+    }
+
+    /// Where `needle` stands in the database: `table.column`, each once.
+    pub fn places_of(&self, needle: &str) -> Vec<String> {
+        self.look(|view| test_house::places_of(view, needle.as_bytes()))
+    }
+
+    /// The files of a folder, by name.
+    pub fn files_in(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Somebody nobody knows yet.
     pub fn stranger(&self) -> Visitor {
         visitor()
@@ -111,4 +214,10 @@ impl TestApp {
     pub fn number(&self, sql: &'static str) -> i64 {
         self.app.store().read_and_wait(|view| view.one(sql, [], |row| row.get(0))).unwrap()
     }
+}
+
+fn open(config: Config, clock: Clock, chance: Chance) -> Arc<App> {
+    let keyring = Keyring::load(&config.keyring, false).unwrap();
+    let on_fatal = Box::new(|error: &db::Error| panic!("a write failed for good: {error}"));
+    App::open(Opening { config, keyring, clock, chance, on_fatal }).unwrap()
 }

@@ -9,10 +9,14 @@ use domicile::audit::{self, Filter, Recorded};
 use domicile::base::{Actor, Chance, Clock, EmailAddress, SessionId, Timestamp, Visitor, WorkspaceId};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
-use domicile::db::{self, Site, Tx};
+use domicile::db::{self, Site, Tx, View};
+use domicile::mail;
 use domicile::signin::{self, NewPerson};
 use domicile::workspaces;
 use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::mailbox::Letter;
 
 /// When every test begins.
 pub const START: &str = "2026-05-03T09:00:00Z";
@@ -59,10 +63,76 @@ pub fn visitor() -> Visitor {
     Visitor { address: "203.0.113.7".into(), agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0".into() }
 }
 
+/// No operation stops an account yet.
+pub const SUSPEND: &str = "update account set state = 'suspended' where id = :id";
+
+/// What a refusal must leave as it was.
+pub const FOOTPRINT: [&str; 9] =
+    ["audit_event", "mail_outbox", "job", "account", "api_key", "session", "ledger_tx", "data_request", "tombstone"];
+
+/// The mails of the outbox, the newest first.
+pub fn letters(view: &View<'_>) -> Vec<Letter> {
+    let recent = mail::recent(view).unwrap().into_iter();
+    recent.map(|(mail, _)| Letter { to: mail.recipient.to_string(), subject: mail.subject, text: mail.text }).collect()
+}
+
+/// The tables of the schema, by name.
+pub fn tables(view: &View<'_>) -> Vec<String> {
+    let sql =
+        "select name from sqlite_schema where type = 'table' and name not like 'sqlite~_%' escape '~' order by name";
+    view.list(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// Every text and blob that is stored, with its `table.column`.
+pub fn stored_values(view: &View<'_>) -> Vec<(String, Vec<u8>)> {
+    let mut values = Vec::new();
+    for table in tables(view) {
+        let columns: Vec<String> = view
+            .list("select name from pragma_table_info(:table)", rusqlite::named_params! {":table": table}, |row| {
+                row.get(0)
+            })
+            .unwrap();
+        view.walk(&format!("select * from \"{table}\""), [], |row| {
+            for (place, column) in columns.iter().enumerate() {
+                match row.get(place)? {
+                    Value::Text(text) => values.push((format!("{table}.{column}"), text.into_bytes())),
+                    Value::Blob(bytes) => values.push((format!("{table}.{column}"), bytes)),
+                    Value::Null | Value::Integer(_) | Value::Real(_) => {}
+                }
+            }
+            Ok::<_, db::Error>(())
+        })
+        .unwrap();
+    }
+    values
+}
+
+/// Where `needle` stands in the database, whatever its case: `table.column`, each once.
+pub fn places_of(view: &View<'_>, needle: &[u8]) -> Vec<String> {
+    let mut places: Vec<_> =
+        stored_values(view).into_iter().filter(|(_, value)| holds(value, needle)).map(|(place, _)| place).collect();
+    places.dedup();
+    places
+}
+
+/// Whether the bytes have `needle` somewhere, whatever its case.
+pub fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+}
+
 impl TestHouse {
     pub fn new() -> Self {
         let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
         Self { connection: db::in_memory().unwrap(), site: Arc::new(site()), clock, chance: Chance::seeded(11) }
+    }
+
+    /// The same house once more, as a copy of its database is.
+    pub fn copied(&self) -> Self {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let copying = rusqlite::backup::Backup::new(&self.connection, &mut connection).unwrap();
+        assert_eq!(copying.step(-1).unwrap(), rusqlite::backup::StepResult::Done);
+        drop(copying);
+        Self { connection, site: self.site.clone(), clock: self.clock.clone(), chance: Chance::seeded(12) }
     }
 
     /// One transaction.
@@ -123,6 +193,40 @@ impl TestHouse {
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
+    /// The mails of the outbox, the newest first.
+    pub fn letters(&mut self) -> Vec<Letter> {
+        self.look(|tx| letters(tx))
+    }
+
+    /// Somebody without a session.
+    pub fn stranger(&self) -> Actor {
+        Actor::Stranger(visitor())
+    }
+
+    /// A program that holds the person's key.
+    pub fn key_holder(&mut self, owner: &Person) -> Actor {
+        let made = self.api_key(owner, "held", &["admin"]);
+        let scopes = self.site.config.scopes.rights_of("admin");
+        let (account, workspace) = (owner.account.id, owner.workspace);
+        Actor::KeyHolder { key: made.key.id, account, workspace, scopes, visitor: visitor() }
+    }
+
+    /// Stops the account, as an operator will be able to.
+    pub fn suspend(&mut self, person: &Person) {
+        let id = person.account.id;
+        self.look(|tx| tx.execute(SUSPEND, rusqlite::named_params! {":id": id}).unwrap());
+    }
+
+    /// One value out of the database.
+    pub fn number(&self, sql: &str) -> i64 {
+        self.connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Where `needle` stands in the database: `table.column`, each once.
+    pub fn places_of(&mut self, needle: &str) -> Vec<String> {
+        self.look(|tx| places_of(tx, needle.as_bytes()))
+    }
+
     /// How many rows a table has.
     pub fn count(&self, table: &str) -> i64 {
         self.connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap()
@@ -130,10 +234,7 @@ impl TestHouse {
 
     /// What a refusal must leave as it was: events, mails, jobs, accounts, keys, transactions.
     pub fn footprint(&self) -> Vec<(&'static str, i64)> {
-        ["audit_event", "mail_outbox", "job", "account", "api_key", "session", "ledger_tx", "data_request", "tombstone"]
-            .into_iter()
-            .map(|table| (table, self.count(table)))
-            .collect()
+        FOOTPRINT.into_iter().map(|table| (table, self.count(table))).collect()
     }
 
     /// Everything the account's slice knows of somebody.
