@@ -1,1 +1,105 @@
-//! To come.
+//! One life in a real browser, and every page of it looked at. The scripts stand in `tests/browser`.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Appliance, finish, free_port, part, tool_script};
+
+/// A program beside us that says one line when it is ready, and ends with the test.
+struct Beside {
+    child: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Beside {
+    fn started(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        Self { child, said }
+    }
+
+    fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.said.read_line(&mut line).unwrap() > 0, "the program beside us ended");
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Plays a script of `tests/browser` in Chromium; it says itself what was wrong.
+fn play(name: &str, mut given: Value) {
+    for needed in ["node_modules/playwright-core", "node_modules/axe-core"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(needed);
+        assert!(path.exists(), "this test needs {needed}, which is not here. Run: ./dev tools");
+    }
+    part("chromium");
+    if let Ok(shots) = std::env::var("DOMICILE_TEST_SHOTS") {
+        given["shots"] = json!(shots);
+    }
+    let mut node = Command::new(part("node"));
+    node.arg(tool_script(&format!("browser/{name}"))).arg(given.to_string());
+    node.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ran = finish(&mut node, "");
+    assert_eq!(ran.status, 0, "{name} failed:\n{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_person_signs_up_works_pays_and_leaves() {
+    let post = TempDir::new().unwrap();
+    let mut relay =
+        Beside::started(Command::new(part("python3")).arg(tool_script("browser/smtp.py")).arg(post.path()));
+    let relay_port = relay.next_line();
+    let house = Appliance::running_with(&format!(
+        "[mail]\ntransport = \"smtp\"\nfrom = \"Domicile <account@example.org>\"\nsmtp_url = \"smtp://127.0.0.1:{relay_port}\"\n\
+         [[egress]]\nhost = \"127.0.0.1\"\nregion = \"eu\"\npurpose = \"mail\"\n"
+    ));
+
+    play(
+        "story.mjs",
+        json!({
+            "url": house.url(),
+            "mail": post.path(),
+            "folder": house.folder(),
+            "config": house.config(),
+            "domicile": env!("CARGO_BIN_EXE_domicile"),
+            "python": part("python3"),
+            "age": part("age"),
+        }),
+    );
+}
+
+/// The demonstration is the appliance to look at: it has people with a past, and shows its mail.
+fn demonstration(folder: &TempDir) -> (Beside, String) {
+    let port = free_port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_domicile"));
+    command.args(["demo", "--port", &port.to_string()]).env_clear().env("TMPDIR", folder.path());
+    let mut demo = Beside::started(command.stderr(Stdio::null()));
+    while !demo.next_line().starts_with("curl") {}
+    (demo, format!("http://localhost:{port}"))
+}
+
+#[test]
+fn every_page_is_accessible() {
+    let folder = TempDir::new().unwrap();
+    let (_demo, url) = demonstration(&folder);
+
+    play("pages.mjs", json!({ "url": url }));
+}
+
+#[test]
+fn the_forms_work_without_javascript() {
+    let folder = TempDir::new().unwrap();
+    let (_demo, url) = demonstration(&folder);
+
+    play("no_script.mjs", json!({ "url": url }));
+}

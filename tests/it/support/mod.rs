@@ -7,7 +7,7 @@ mod parts;
 mod test_app;
 mod test_house;
 
-pub use appliance::{Appliance, Ran, finish};
+pub use appliance::{Appliance, Ran, finish, free_port};
 pub use browser::{Answer, Browser, Call, PASSWORD};
 pub use mailbox::{Letter, Mailbox};
 pub use parts::{part, tool_script};
