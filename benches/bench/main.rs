@@ -1,1 +1,107 @@
-fn main() {}
+//! `cargo bench` measures Domicile and prints one table: ours, what it is compared with, the bar.
+//!
+//! Everything is a ratio within one run, because absolute figures move with the machine; the robust one is processor time
+//! per request. The server under test is the real program in a process of its own, the load comes from this one, over
+//! loopback. `cargo bench -- --quick` runs everything shortly, to see that it runs; its figures mean little.
+
+#![allow(clippy::print_stdout)] // The table is what this program is for.
+
+mod bare;
+mod compare;
+mod fixture;
+mod inside;
+mod load;
+mod outside;
+mod process;
+mod requests;
+mod table;
+mod verify;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use compare::Plan;
+use table::Row;
+
+/// Why there is no table.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A failure in one sentence.
+pub fn fail(sentence: impl Into<String>) -> Failure {
+    sentence.into().into()
+}
+
+/// What this run measures.
+#[derive(Clone, Copy)]
+pub struct Run {
+    /// Keys of the large appliance.
+    pub keys: usize,
+    /// Keys of the one whose snapshot is taken: some 100 MB in a full run.
+    pub snapshot_keys: usize,
+    /// For each figure of the hot path.
+    pub plan: Plan,
+    /// Writes, events and the like in one figure.
+    pub writes: u64,
+    /// Random verifications before memory is looked at.
+    pub verifications: u64,
+}
+
+const FULL: Run = Run {
+    keys: 1_000_000,
+    snapshot_keys: 200_000,
+    plan: Plan { rounds: 3, time: Duration::from_millis(1000) },
+    writes: 40_000,
+    verifications: 200_000,
+};
+const QUICK: Run = Run {
+    keys: 12_000,
+    snapshot_keys: 2_000,
+    plan: Plan { rounds: 1, time: Duration::from_millis(200) },
+    writes: 1_000,
+    verifications: 2_000,
+};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|argument| argument == bare::ARGUMENT).is_some() {
+        return told(bare::serve(arguments));
+    }
+    let arguments: Vec<String> = arguments.collect();
+    let run = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    // A part's name runs that part alone; cargo itself adds `--bench`.
+    let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    told(measure(run, |part| wanted.is_empty() || wanted.iter().any(|name| *name == part)))
+}
+
+fn told(outcome: Result<(), Failure>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Part = (&'static str, fn(Run, &fixture::Fixture) -> Result<Vec<Row>, Failure>);
+
+/// The parts in the order of the table. The second of each takes the large appliance.
+const PARTS: [Part; 3] = [("verify", verify::rows), ("outside", outside::rows), ("inside", inside::rows)];
+
+fn measure(run: Run, is_wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
+    let begun = Instant::now();
+    if cfg!(debug_assertions) {
+        println!("This is a debug build: its figures mean nothing.");
+    }
+    eprintln!("bench: filling an appliance with {} keys", table::thousands(run.keys as f64));
+    let large = fixture::Fixture::with_keys(run.keys)?;
+    eprintln!("bench: filled after {:.0} s", begun.elapsed().as_secs_f64());
+    let mut rows = Vec::new();
+    for (name, part) in PARTS.into_iter().filter(|(name, _)| is_wanted(name)) {
+        rows.extend(part(run, &large)?);
+        eprintln!("bench: {name} after {:.0} s", begun.elapsed().as_secs_f64());
+    }
+    println!("\nEach of \"ours\" and \"beside it\": answers per second, p50/p99, processor time per answer.\n");
+    table::print(&rows);
+    Ok(())
+}

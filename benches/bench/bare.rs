@@ -1,0 +1,127 @@
+//! What ours is compared with: actix handlers that do nothing but answer. Same method, same parsing, and an answer of the
+//! same headers and bytes, taken from one of ours.
+
+use std::path::Path;
+use std::process::Command;
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Form};
+use actix_web::{App, HttpResponse, HttpServer};
+use serde::{Deserialize, Serialize};
+
+use crate::process::{Core, Server, free_address};
+use crate::{Failure, fail, load};
+
+/// The argument that makes this program the bare server.
+pub const ARGUMENT: &str = "--bare";
+
+/// A handler to be served.
+#[derive(Serialize, Deserialize, Clone)]
+pub struct Shape {
+    path: String,
+    reads_form: bool,
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Shape {
+    /// The shape of what a server of ours answers to `request`.
+    pub fn of(server: &Server, path: &str, reads_form: bool, request: &[u8]) -> Result<Self, Failure> {
+        let (status, answer) = load::once(server.address, request)?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| fail("an answer without a head"))?;
+        if status >= 400 {
+            return Err(fail(format!("{path} answered {answer}")));
+        }
+        // The server adds these by itself.
+        let by_itself = ["date", "content-length", "transfer-encoding", "connection"];
+        let headers = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
+        let headers = headers.filter(|(name, _)| !by_itself.contains(&name.to_ascii_lowercase().as_str()));
+        Ok(Self {
+            path: path.to_owned(),
+            reads_form,
+            status,
+            headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect(),
+            body: body.to_owned(),
+        })
+    }
+}
+
+/// Starts this program again as the bare server of `shapes`.
+pub fn start(shapes: &[Shape], core: Core, folder: &Path) -> Result<Server, Failure> {
+    let address = free_address()?;
+    let file = folder.join("shapes.json");
+    std::fs::write(&file, serde_json::to_string(shapes)?)?;
+    let mut program = Command::new(std::env::current_exe()?);
+    program.arg(ARGUMENT).arg(&file).arg(address.to_string());
+    Server::start(program, address, core, &folder.join("bare.log"))
+}
+
+/// The fields that ours read; nothing is done with them.
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    csrf: String,
+}
+
+/// An answer whose parts are made once.
+struct Ready {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: &'static [u8],
+}
+
+impl Ready {
+    fn of(shape: &Shape) -> Result<Self, Failure> {
+        let headers = shape
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                let value: &'static str = value.clone().leak();
+                Ok((HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?))
+            })
+            .collect::<Result<_, Failure>>()?;
+        let body: &'static str = shape.body.clone().leak();
+        Ok(Self { status: StatusCode::from_u16(shape.status)?, headers, body: body.as_bytes() })
+    }
+
+    fn answer(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.clone()));
+        }
+        if self.body.is_empty() { response.finish() } else { response.body(self.body) }
+    }
+}
+
+/// Serves until it is ended: `<shapes file> <address>`.
+pub fn serve(mut arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
+    let mut next = || arguments.next().ok_or_else(|| fail("the bare server needs a file and an address"));
+    let shapes: Vec<Shape> = serde_json::from_str(&std::fs::read_to_string(next()?)?)?;
+    let address = next()?;
+    shapes.iter().try_for_each(|shape| Ready::of(shape).map(drop))?;
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let server = HttpServer::new(move || {
+        let mut app = App::new().route("/healthz", web::get().to(HttpResponse::Ok));
+        for shape in &shapes {
+            let Ok(ready) = Ready::of(shape).map(std::sync::Arc::new) else { continue };
+            app = if shape.reads_form {
+                app.route(
+                    &shape.path,
+                    web::route().guard(actix_web::guard::Method(Method::POST)).to(move |form: Form<Fields>| {
+                        std::hint::black_box((form.token.len(), form.csrf.len()));
+                        std::future::ready(ready.answer())
+                    }),
+                )
+            } else {
+                app.route(&shape.path, web::get().to(move || std::future::ready(ready.answer())))
+            };
+        }
+        app
+    });
+    actix_web::rt::System::new().block_on(server.workers(workers).bind(&address)?.run())?;
+    Ok(())
+}

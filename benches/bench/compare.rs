@@ -1,0 +1,128 @@
+//! Ours and the bare handler, one after the other in the same run, as often as the run allows; the middle values count.
+
+use std::time::Duration;
+
+use crate::load::{self, Load, Source};
+use crate::process::{Core, Server};
+use crate::table::{median, thousands};
+use crate::{Failure, fail};
+
+/// How long and how often something is measured.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub rounds: usize,
+    pub time: Duration,
+}
+
+/// Requests of one sample at most.
+const REQUESTS_MAX: u64 = 400_000;
+/// Requests that warm up what is measured next.
+const WARMING: Duration = Duration::from_millis(300);
+
+/// What one server did.
+#[derive(Clone, Copy, Default)]
+pub struct Sample {
+    pub per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    /// Processor time of the server's process per request.
+    pub cpu_us: f64,
+}
+
+impl std::fmt::Display for Sample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:>7}/s {:>5.2}/{:>5.2} ms {:>5.1} µs",
+            thousands(self.per_second),
+            self.p50_ms,
+            self.p99_ms,
+            self.cpu_us
+        )
+    }
+}
+
+/// Both, and what lies between them.
+pub struct Comparison {
+    pub ours: Sample,
+    pub bare: Sample,
+    /// Ours in parts of the bare handler's requests per second.
+    pub ratio: f64,
+    /// Processor time that ours takes more, in µs per request.
+    pub more_us: f64,
+}
+
+/// A load of so many connections in lockstep with the plan.
+pub fn load_of(server: &Server, connections: usize, expected: u16, core: Core, plan: Plan) -> Load {
+    Load {
+        address: server.address,
+        connections,
+        requests_max: REQUESTS_MAX,
+        time_max: plan.time,
+        pause: Duration::ZERO,
+        expected,
+        core,
+    }
+}
+
+/// Measures one server once. Any unexpected answer is a failure: errors are fast, and a fast error is no figure.
+pub fn sample(server: &Server, load: &Load, source: &Source) -> Result<Sample, Failure> {
+    let before = server.cpu();
+    let answers = load::run(load, source)?;
+    let used = server.cpu().saturating_sub(before);
+    if answers.others > 0 || answers.answered == 0 {
+        let mut request = Vec::new();
+        source(0, &mut request);
+        let (_, answer) = load::once(server.address, &request)?;
+        return Err(fail(format!("{} unexpected answers, such as: {answer}", answers.others)));
+    }
+    Ok(Sample {
+        per_second: answers.per_second(),
+        p50_ms: answers.quantile_ms(0.5),
+        p99_ms: answers.quantile_ms(0.99),
+        cpu_us: used.as_secs_f64() * 1e6 / answers.answered as f64,
+    })
+}
+
+/// The middle values of several samples.
+pub fn repeated(server: &Server, load: &Load, source: &Source, plan: Plan) -> Result<Sample, Failure> {
+    load::run(&Load { time_max: WARMING, ..load.clone() }, source)?;
+    let samples = (0..plan.rounds).map(|_| sample(server, load, source)).collect::<Result<Vec<_>, _>>()?;
+    Ok(middle(&samples))
+}
+
+/// Takes turns with the bare server.
+pub fn with_bare(
+    ours: &Server,
+    bare: &Server,
+    load: &Load,
+    source: &Source,
+    plan: Plan,
+) -> Result<Comparison, Failure> {
+    let bare_load = Load { address: bare.address, ..load.clone() };
+    for load in [load, &bare_load] {
+        load::run(&Load { time_max: WARMING, ..load.clone() }, source)?;
+    }
+    let mut samples = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        samples.1.push(sample(bare, &bare_load, source)?);
+        samples.0.push(sample(ours, load, source)?);
+    }
+    let pairs = || samples.0.iter().zip(&samples.1);
+    Ok(Comparison {
+        ours: middle(&samples.0),
+        bare: middle(&samples.1),
+        ratio: median(pairs().map(|(ours, bare)| ours.per_second / bare.per_second).collect()),
+        more_us: median(pairs().map(|(ours, bare)| ours.cpu_us - bare.cpu_us).collect()),
+    })
+}
+
+fn middle(samples: &[Sample]) -> Sample {
+    let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure).collect());
+    Sample {
+        per_second: of(|sample| sample.per_second),
+        p50_ms: of(|sample| sample.p50_ms),
+        p99_ms: of(|sample| sample.p99_ms),
+        cpu_us: of(|sample| sample.cpu_us),
+    }
+}

@@ -1,0 +1,306 @@
+//! An appliance full of keys, in a folder that goes with it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use domicile::accounts::Username;
+use domicile::api_keys::{Expiry, KeyName, KeyText, NewApiKey};
+use domicile::app::{App, Opening};
+use domicile::base::{
+    AccountId, Actor, ApiKeyId, Chance, Clock, Credits, EmailAddress, EmailId, Secret, Timestamp, Visitor, WorkspaceId,
+};
+use domicile::billing;
+use domicile::config::Config;
+use domicile::crypto::{Keyring, Password};
+use domicile::db::{self, Layout};
+use domicile::services::{self, ServiceName};
+use domicile::sessions::{self, NewSession};
+use domicile::signin::{self, NewPerson};
+use domicile::{api_keys, workspaces};
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+
+use crate::process::{Core, Server, free_address};
+use crate::{Failure, fail};
+
+/// The person who looks at pages and signs in.
+pub const USERNAME: &str = "ada-l";
+pub const PASSWORD: &str = "a walk by the river";
+/// Keys of one account.
+const KEYS_PER_ACCOUNT: usize = 20;
+/// Workspaces that usage is reported for.
+const CUSTOMERS: usize = 10;
+
+/// The binary under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_domicile");
+
+/// What is in the appliance.
+pub struct Fixture {
+    folder: TempDir,
+    pub address: SocketAddr,
+    config: PathBuf,
+    /// Texts of the keys, one after the other.
+    keys: String,
+    key_bytes: usize,
+    /// The credential of a service.
+    pub service: String,
+    /// The cookie of a person in a session.
+    pub session: String,
+    /// The token of that session's forms.
+    pub csrf: String,
+    /// Workspaces with credit.
+    pub customers: Vec<String>,
+}
+
+impl Fixture {
+    /// Makes an appliance with `count` keys.
+    pub fn with_keys(count: usize) -> Result<Self, Failure> {
+        // Beside the build's own files and not in the temporary folder, which may be memory: writes must reach a disk.
+        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let address = free_address()?;
+        let config = folder.path().join("domicile.toml");
+        std::fs::write(&config, settings(folder.path(), address))?;
+        let made = Command::new(PROGRAM).arg("init").arg("--config").arg(&config).output()?;
+        if !made.status.success() {
+            return Err(fail(String::from_utf8_lossy(&made.stderr)));
+        }
+        let mut fixture = Self {
+            folder,
+            address,
+            config,
+            keys: String::new(),
+            key_bytes: 0,
+            service: String::new(),
+            session: String::new(),
+            csrf: String::new(),
+            customers: Vec::new(),
+        };
+        let app = fixture.open()?;
+        fixture.furnish(&app)?;
+        fixture.fill(&app, count)?;
+        Ok(fixture)
+    }
+
+    /// The appliance inside this process.
+    pub fn open(&self) -> Result<Arc<App>, Failure> {
+        let config = Config::load(&self.config, &[])?;
+        let keyring = Keyring::load(&config.keyring, false)?;
+        let opening =
+            Opening { config, keyring, clock: Clock::System, chance: Chance::system(), on_fatal: Box::new(|_| ()) };
+        Ok(App::open(opening)?)
+    }
+
+    /// Serves the appliance from a process of its own.
+    pub fn serve(&self, core: Core) -> Result<Server, Failure> {
+        let mut program = Command::new(PROGRAM);
+        program.arg("serve").arg("--config").arg(&self.config);
+        Server::start(program, self.address, core, &self.folder.path().join("server.log"))
+    }
+
+    /// Where temporary files of the same disk may stand.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// How many keys there are.
+    pub fn count(&self) -> usize {
+        self.keys.len() / self.key_bytes.max(1)
+    }
+
+    /// The text of a key.
+    pub fn key(&self, number: usize) -> &str {
+        let start = number % self.count().max(1) * self.key_bytes;
+        &self.keys[start..start + self.key_bytes]
+    }
+
+    /// All texts, for a load that outlives a borrow.
+    pub fn keys(&self) -> (Arc<str>, usize) {
+        (self.keys.as_str().into(), self.key_bytes)
+    }
+
+    fn furnish(&mut self, app: &App) -> Result<(), Failure> {
+        let password =
+            Password::parse(Secret::new(PASSWORD.to_owned()), 15, &[]).map_err(|fault| fail(format!("{fault:?}")))?;
+        let phc = app.passwords().hash_and_wait(&password)?;
+        let (service, session, customers) = app.store().write_and_wait(move |tx| {
+            let operator = Actor::Operator;
+            let name = ServiceName::parse("training").ok_or_else(|| fail("a name"))?;
+            let (_, credential) = services::create(tx, &operator, &name)?;
+            let mut session = None;
+            let mut customers = Vec::new();
+            for number in 0..CUSTOMERS {
+                let username = if number == 0 { USERNAME.to_owned() } else { format!("customer-{number}") };
+                let person = NewPerson {
+                    email: EmailAddress::parse(&format!("{username}@example.org")).map_err(|_| fail("an address"))?,
+                    username: Username::parse(&username).map_err(|fault| fail(format!("{fault:?}")))?,
+                    password: Some(phc.clone()),
+                    is_verified: true,
+                };
+                let account = signin::create_account(tx, &operator, person)?;
+                let workspace = workspaces::personal(tx, account.id)?.ok_or_else(|| fail("a workspace"))?;
+                billing::grant_by_operator(tx, &operator, workspace.id, Credits::whole(1_000_000), "Benchmark")?;
+                let name = KeyName::parse("training-server").ok_or_else(|| fail("a name"))?;
+                let new = NewApiKey { name, scopes: vec!["training".into(), "read".into()], expiry: Expiry::Never };
+                api_keys::create(tx, &operator, account.id, workspace.id, &new)?;
+                customers.push(workspace.id.to_string());
+                if session.is_none() {
+                    let new = NewSession { account: account.id, visitor: Visitor::default(), remember: true };
+                    session = Some(sessions::start(tx, &operator, &new)?.1);
+                }
+            }
+            let session = session.ok_or_else(|| fail("a session"))?;
+            Ok::<_, Failure>((credential.expose().clone(), session.expose().clone(), customers))
+        })?;
+        self.csrf = domicile::http::csrf::token(app, &session);
+        (self.service, self.session, self.customers) = (service, session, customers);
+        Ok(())
+    }
+
+    /// Writes keys and the people behind them in one transaction, as the operations would, but without their audit.
+    fn fill(&mut self, app: &App, count: usize) -> Result<(), Failure> {
+        let layout = Layout::of(&app.config().data_dir);
+        let mut connection = Connection::open(layout.live())?;
+        let pragma = Secret::new(format!("pragma key = \"{}\"", app.keyring().database_key_pragma().expose()));
+        connection.execute_batch(pragma.expose())?;
+        // The whole table in memory, and no waiting for the disk: nobody needs this database after a power cut.
+        connection
+            .execute_batch("pragma synchronous = off; pragma cache_size = -2000000; pragma wal_autocheckpoint = 0")?;
+        let prefix = app.config().api_keys.prefix.clone();
+        let mut chance = Chance::seeded(1);
+        let now = app.now();
+        let transaction = connection.transaction()?;
+        {
+            let mut insert = Inserts { connection: &transaction, chance: &mut chance, now };
+            let mut owner = None;
+            for number in 0..count {
+                if number % KEYS_PER_ACCOUNT == 0 {
+                    owner = Some(insert.person(number / KEYS_PER_ACCOUNT)?);
+                }
+                let (account, workspace) = owner.ok_or_else(|| fail("a key without an owner"))?;
+                let text = KeyText::generate(&prefix, insert.chance);
+                insert.key(app.keyring(), account, workspace, &text)?;
+                self.key_bytes = text.expose().len();
+                self.keys.push_str(text.expose());
+            }
+        }
+        transaction.commit()?;
+        connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+struct Inserts<'c> {
+    connection: &'c Connection,
+    chance: &'c mut Chance,
+    now: Timestamp,
+}
+
+impl Inserts<'_> {
+    fn person(&mut self, number: usize) -> Result<(AccountId, WorkspaceId), Failure> {
+        let (account, workspace) = (AccountId::new(self.now, self.chance), WorkspaceId::new(self.now, self.chance));
+        let email = EmailId::new(self.now, self.chance);
+        let name = format!("person-{number}");
+        let address = format!("{name}@example.org");
+        self.connection
+            .prepare_cached(
+                "insert into account (id, username, display_name, region, state, created_at)
+                 values (?1, ?2, ?3, 'eu', 'active', ?4)",
+            )?
+            .execute(params![account, name, format!("Person {number}"), self.now])?;
+        self.connection
+            .prepare_cached(
+                "insert into account_email (id, account_id, address, folded, verified_at, is_primary, added_at)
+                 values (?1, ?2, ?3, ?3, ?4, 1, ?4)",
+            )?
+            .execute(params![email, account, address, self.now])?;
+        self.connection
+            .prepare_cached(
+                "insert into workspace (id, kind, slug, name, region, owner_id, state, created_at)
+                 values (?1, 'personal', ?2, ?2, 'eu', ?3, 'active', ?4)",
+            )?
+            .execute(params![workspace, name, account, self.now])?;
+        self.connection
+            .prepare_cached(
+                "insert into membership (workspace_id, account_id, role, joined_at) values (?1, ?2, 'owner', ?3)",
+            )?
+            .execute(params![workspace, account, self.now])?;
+        Ok((account, workspace))
+    }
+
+    fn key(
+        &mut self,
+        keyring: &Keyring,
+        account: AccountId,
+        workspace: WorkspaceId,
+        text: &KeyText,
+    ) -> Result<(), Failure> {
+        self.connection
+            .prepare_cached(
+                "insert into api_key
+                   (id, workspace_id, account_id, name, display, lookup, pepper_id, scopes, state, created_at)
+                 values (?1, ?2, ?3, 'training-server', ?4, ?5, ?6, 'training read', 'active', ?7)",
+            )?
+            .execute(params![
+                ApiKeyId::new(self.now, self.chance),
+                workspace,
+                account,
+                text.display(),
+                keyring.lookup(text.expose().as_bytes()),
+                keyring.pepper_id(),
+                self.now,
+            ])?;
+        Ok(())
+    }
+}
+
+fn settings(folder: &Path, address: SocketAddr) -> String {
+    let quoted = |name: &str| toml::Value::String(folder.join(name).display().to_string()).to_string();
+    format!(
+        r#"
+region = "eu"
+public_url = "http://{address}"
+data_dir = {data}
+keyring = {keyring}
+[listen]
+address = "{address}"
+[mail]
+transport = "directory"
+directory = {mail}
+[snapshot]
+interval = "24h"
+[[prices]]
+sku = "gpu.h100"
+unit = "second"
+price = "0.001"
+"#,
+        data = quoted("data"),
+        keyring = quoted("keyring"),
+        mail = quoted("mail"),
+    )
+}
+
+/// A fresh in-process appliance without keys beyond its customers'.
+pub fn empty() -> Result<Fixture, Failure> {
+    Fixture::with_keys(0)
+}
+
+/// The live database's size in MiB.
+pub fn size_mib(app: &App) -> f64 {
+    let bytes = std::fs::metadata(app.store().layout().live()).map_or(0, |about| about.len());
+    bytes as f64 / (1024.0 * 1024.0)
+}
+
+/// The pragmas of a connection that writes one transaction per write, as durable as ours.
+pub fn plain_writer(app: &App) -> Result<Connection, Failure> {
+    let connection = Connection::open(app.store().layout().live())?;
+    let pragma = Secret::new(format!("pragma key = \"{}\"", app.keyring().database_key_pragma().expose()));
+    connection.execute_batch(pragma.expose())?;
+    connection.execute_batch(
+        "pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on; pragma foreign_keys = on",
+    )?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    let _ = db::engine_version();
+    Ok(connection)
+}

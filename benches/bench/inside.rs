@@ -1,0 +1,155 @@
+//! Below the doors: the store, the audit, the snapshot, in this process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use domicile::app::App;
+use domicile::audit::{self, Event};
+use domicile::base::{Actor, JobId};
+use domicile::jobs::{self, NewJob};
+use domicile::{db, snapshots};
+use rusqlite::params;
+
+use crate::fixture::{self, Fixture};
+use crate::table::{Row, median, thousands};
+use crate::{Failure, Run, fail};
+
+/// Audit events appended in one transaction.
+const AUDIT_EVENTS: u32 = 2_000;
+/// Writes a second while a snapshot is made.
+const WRITES_PER_SECOND: u64 = 1_000;
+
+pub fn rows(run: Run, _: &Fixture) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    let empty = fixture::empty()?;
+    {
+        let app = empty.open()?;
+        let (alone, p99) = one_transaction_each(&app, run.writes / 8)?;
+        for callers in [1, 16, 64] {
+            rows.push(writes(&app, callers, if callers == 1 { run.writes / 8 } else { run.writes }, alone, p99)?);
+        }
+        rows.push(audit_append(&app)?);
+    }
+    rows.push(snapshot(run)?);
+    Ok(rows)
+}
+
+fn job() -> NewJob {
+    NewJob { name: "bench", payload: serde_json::Value::Null, subject: None, unique_key: None }
+}
+
+/// Every write its own transaction, one after the other, on a connection as durable as the store's: writes per second and
+/// the p99 in milliseconds.
+fn one_transaction_each(app: &App, writes: u64) -> Result<(f64, f64), Failure> {
+    let connection = fixture::plain_writer(app)?;
+    let mut chance = domicile::base::Chance::seeded(3);
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    for _ in 0..writes {
+        let at = Instant::now();
+        let now = app.now();
+        connection.prepare_cached("begin immediate")?.execute([])?;
+        connection
+            .prepare_cached(
+                "insert into job (id, name, payload_json, state, run_at, created_at) values (?1, 'bench', 'null', 'queued', ?2, ?2)",
+            )?
+            .execute(params![JobId::new(now, &mut chance), now])?;
+        connection.prepare_cached("commit")?.execute([])?;
+        times.push(at.elapsed().as_secs_f64() * 1000.0);
+    }
+    Ok((writes as f64 / begun.elapsed().as_secs_f64(), quantile(times, 0.99)))
+}
+
+fn quantile(mut times: Vec<f64>, part: f64) -> f64 {
+    times.sort_unstable_by(f64::total_cmp);
+    let place = (times.len().saturating_sub(1) as f64 * part).round() as usize;
+    times.get(place).copied().unwrap_or(0.0)
+}
+
+/// So many callers, each with one write at a time. Answers the time of each write in milliseconds and of all in seconds.
+fn write_together(app: &Arc<App>, callers: usize, writes: u64) -> Result<(Vec<f64>, f64), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let left = Arc::new(AtomicU64::new(writes));
+    let begun = Instant::now();
+    let times = runtime.block_on(async {
+        let tasks: Vec<_> = (0..callers)
+            .map(|_| {
+                let (app, left) = (app.clone(), left.clone());
+                tokio::spawn(async move {
+                    let mut times = Vec::new();
+                    while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                        let at = Instant::now();
+                        app.write(|tx| jobs::enqueue(tx, job())).await?;
+                        times.push(at.elapsed().as_secs_f64() * 1000.0);
+                    }
+                    Ok::<_, db::Error>(times)
+                })
+            })
+            .collect();
+        let mut all = Vec::new();
+        for task in tasks {
+            all.extend(task.await.map_err(|error| fail(error.to_string()))??);
+        }
+        Ok::<_, Failure>(all)
+    })?;
+    Ok((times, begun.elapsed().as_secs_f64()))
+}
+
+fn writes(app: &Arc<App>, callers: usize, writes: u64, alone: f64, alone_p99: f64) -> Result<Row, Failure> {
+    let (times, seconds) = write_together(app, callers, writes)?;
+    let rate = times.len() as f64 / seconds;
+    let (p50, p99) = (quantile(times.clone(), 0.5), quantile(times, 0.99));
+    Ok(Row::plain(format!("durable writes in the store, {callers} callers"), format!("x {:.1}", rate / alone))
+        .ours(format!("{:>7}/s {p50:>5.2}/{p99:>5.2} ms", thousands(rate)))
+        .beside(format!("{:>7}/s p99 {alone_p99:.2} ms, one by one", thousands(alone))))
+}
+
+fn audit_append(app: &App) -> Result<Row, Failure> {
+    let append = |tx: &mut db::Tx<'_>| {
+        let begun = Instant::now();
+        for _ in 0..AUDIT_EVENTS {
+            audit::record(tx, &Actor::House, Event::of("bench.event"))?;
+        }
+        Ok::<_, db::Error>(begun.elapsed().as_secs_f64() * 1e6 / f64::from(AUDIT_EVENTS))
+    };
+    let times = (0..5).map(|_| app.store().write_and_wait(append)).collect::<Result<Vec<_>, _>>()?;
+    let each = median(times);
+    Ok(Row::new("audit append inside a transaction", format!("{each:.1} µs"), "<= 6 µs", each <= 6.0))
+}
+
+/// Publishes while somebody writes at a steady pace.
+fn snapshot(run: Run) -> Result<Row, Failure> {
+    let fixture = Fixture::with_keys(run.snapshot_keys)?;
+    let app = fixture.open()?;
+    let size = fixture::size_mib(&app);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let (app, is_over) = (app.clone(), is_over.clone());
+        move || {
+            let mut times = Vec::new();
+            let pause = Duration::from_micros(1_000_000 / WRITES_PER_SECOND);
+            while !is_over.load(Ordering::Relaxed) {
+                let at = Instant::now();
+                app.store().write_and_wait(|tx| jobs::enqueue(tx, job()))?;
+                times.push(at.elapsed().as_secs_f64() * 1000.0);
+                std::thread::sleep(pause.saturating_sub(at.elapsed()));
+            }
+            Ok::<_, db::Error>(times)
+        }
+    });
+    let begun = Instant::now();
+    let published = snapshots::publish(&app);
+    let took = begun.elapsed().as_secs_f64();
+    is_over.store(true, Ordering::Relaxed);
+    let times = writer.join().map_err(|_| fail("a writer panicked"))??;
+    published?;
+    let (p99, longest) = (quantile(times.clone(), 0.99), quantile(times, 1.0));
+    Ok(Row::new(
+        format!("snapshot of {size:.0} MiB under writes, verified"),
+        format!("{took:.2} s"),
+        "writers' p99 <= 5 ms",
+        p99 <= 5.0,
+    )
+    .ours(format!("writers p99 {p99:.2}, max {longest:.1} ms")))
+}

@@ -1,0 +1,176 @@
+//! What a person or an admin sees of the whole server: its start, its memory, its writes, its manners under load. Server
+//! and load run on whichever core is free.
+
+use std::time::Duration;
+
+use domicile::crypto::{Password, PasswordPool};
+
+use crate::bare::{self, Shape};
+use crate::compare::{self, Plan};
+use crate::fixture::{Fixture, PASSWORD, PROGRAM};
+use crate::load::{self, Answers, Load};
+use crate::process::{Core, Server, cpu_of};
+use crate::requests::{self, PROFILE};
+use crate::table::{Row, median, thousands};
+use crate::{Failure, Run, fail};
+
+/// Starts whose middle counts.
+const STARTS: usize = 5;
+/// Sign-ins whose processor time is averaged.
+const SIGN_INS: u64 = 40;
+/// Usage events in a batch.
+const BATCH: usize = 100;
+/// The cookie of the browser that signs in; its value is nobody's business but the token's.
+const VISIT: &str = "bench-visit";
+
+pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    let (server, row) = start(large)?;
+    rows.push(row);
+    rows.extend(memory(run, large, &server)?);
+    rows.push(binary()?);
+    let csrf = domicile::http::csrf::token(&*large.open()?, VISIT);
+    rows.extend(sign_in(run, &server, &csrf)?);
+    rows.push(manners(run, large, &server, &csrf)?);
+    rows.push(durable_write(run, large, &server)?);
+    rows.push(usage(run, large, &server)?);
+    server.stop();
+    Ok(rows)
+}
+
+fn load_of(server: &Server, connections: usize, expected: u16, time_max: Duration, requests_max: u64) -> Load {
+    let plan = Plan { rounds: 1, time: time_max };
+    Load { requests_max, ..compare::load_of(server, connections, expected, Core::Any, plan) }
+}
+
+fn start(large: &Fixture) -> Result<(Server, Row), Failure> {
+    let mut times = Vec::new();
+    let mut server = large.serve(Core::Any)?;
+    for _ in 0..STARTS {
+        server.stop();
+        server = large.serve(Core::Any)?;
+        times.push(server.started_in.as_secs_f64() * 1000.0);
+    }
+    let took = median(times);
+    let size = crate::fixture::size_mib(&*large.open()?);
+    let row = Row::new(
+        format!("start to first answer, {size:.0} MiB of data"),
+        format!("{took:.1} ms"),
+        "<= 50 ms",
+        took <= 50.0,
+    );
+    Ok((server, row))
+}
+
+fn memory(run: Run, large: &Fixture, server: &Server) -> Result<[Row; 2], Failure> {
+    let idle = server.resident_mib();
+    let load = load_of(server, 16, 200, Duration::from_secs(20), run.verifications);
+    let answers = load::run(&load, &requests::forward_auth(large, large.count()))?;
+    let after = server.resident_mib();
+    Ok([
+        Row::new("resident memory, idle", format!("{idle:.1} MiB"), "<= 30 MiB", idle <= 30.0),
+        Row::new(
+            format!("resident memory after {} random verifications", thousands(answers.answered as f64)),
+            format!("{after:.1} MiB"),
+            "<= 96 MiB",
+            after <= 96.0,
+        ),
+    ])
+}
+
+fn binary() -> Result<Row, Failure> {
+    let size = std::fs::metadata(PROGRAM)?.len() as f64 / (1024.0 * 1024.0);
+    Ok(Row::new("the program's file", format!("{size:.1} MiB"), "<= 30 MiB", size <= 30.0))
+}
+
+/// Processor time of one hash, on the threads that hash in the server.
+fn hash_ms() -> Result<f64, Failure> {
+    let pool = PasswordPool::start(1, 2);
+    let password = Password::parse(domicile::base::Secret::new(PASSWORD.to_owned()), 15, &[])
+        .map_err(|fault| fail(format!("{fault:?}")))?;
+    pool.hash_and_wait(&password)?;
+    let before = cpu_of("self");
+    for _ in 0..SIGN_INS {
+        pool.hash_and_wait(&password)?;
+    }
+    Ok((cpu_of("self") - before).as_secs_f64() * 1000.0 / SIGN_INS as f64)
+}
+
+fn sign_in(_: Run, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
+    let source = requests::sign_in(VISIT, csrf);
+    let one = load_of(server, 1, 303, Duration::from_secs(10), SIGN_INS);
+    compare::sample(server, &Load { requests_max: 2, ..one.clone() }, &source)?;
+    let hash = hash_ms()?;
+    let sample = compare::sample(server, &one, &source)?;
+    let whole = sample.cpu_us / 1000.0;
+    let more = whole - hash;
+    let crowd = load::run(&load_of(server, 64, 303, Duration::from_secs(5), 64), &source)?;
+    let last = crowd.quantile_ms(1.0);
+    Ok([
+        Row::new("sign-in, beyond its hash", format!("{more:+.2} ms CPU"), "<= 1 ms", more <= 1.0)
+            .ours(format!("{whole:.2} ms CPU"))
+            .beside(format!("hash {hash:.2} ms CPU")),
+        Row::new("64 sign in at once: the last answer", format!("{last:.0} ms"), "<= 1300 ms", last <= 1300.0)
+            .ours(format!("{} let in, {} told to wait", crowd.answered, crowd.others)),
+    ])
+}
+
+/// Verification at a steady pace, first alone, then while the writer is kept busy and eight people sign in.
+fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<Row, Failure> {
+    let time = run.plan.time * 3;
+    let paced = Load { pause: Duration::from_millis(4), ..load_of(server, 16, 200, time, u64::MAX) };
+    let verifying = requests::forward_auth(large, 10_000);
+    load::run(&Load { pause: Duration::ZERO, ..paced.clone() }, &verifying)?;
+    let idle = load::run(&paced, &verifying)?;
+    let longer = time + run.plan.time;
+    let writing = load::start(&load_of(server, 8, 200, longer, u64::MAX), &requests::usage(large, BATCH));
+    let signing_in = load::start(&load_of(server, 8, 303, longer, u64::MAX), &requests::sign_in(VISIT, csrf));
+    std::thread::sleep(run.plan.time / 2);
+    let busy = load::run(&paced, &verifying)?;
+    let written = ended(writing)?;
+    let signed_in = ended(signing_in)?;
+    let ratio = busy.quantile_ms(0.99) / idle.quantile_ms(0.99);
+    let of = |answers: &Answers| format!("{:.2}/{:.2} ms", answers.quantile_ms(0.5), answers.quantile_ms(0.99));
+    let what = format!(
+        "verification while {} events/s are written, {:.0} sign in/s",
+        thousands(written.per_second() * BATCH as f64),
+        signed_in.per_second()
+    );
+    Ok(Row::new(what, format!("p99 x {ratio:.1}"), "<= x 2", ratio <= 2.0)
+        .ours(of(&busy))
+        .beside(format!("idle {}", of(&idle))))
+}
+
+fn ended(load: std::thread::JoinHandle<Result<Answers, Failure>>) -> Result<Answers, Failure> {
+    load.join().map_err(|_| fail("a load panicked"))?
+}
+
+fn durable_write(run: Run, large: &Fixture, server: &Server) -> Result<Row, Failure> {
+    let source = requests::save_profile(large);
+    let shape = Shape::of(server, PROFILE, true, &requests::first(&source))?;
+    let bare = bare::start(&[shape], Core::Any, large.path())?;
+    let load = load_of(server, 64, 303, run.plan.time, run.writes);
+    let compared = compare::with_bare(server, &bare, &load, &source, run.plan)?;
+    bare.stop();
+    Ok(Row::new(
+        "a durable write with its audit over HTTP, 64 conn.",
+        format!("{:.0} %", compared.ratio * 100.0),
+        ">= 50 %",
+        compared.ratio >= 0.5,
+    )
+    .ours(compared.ours.to_string())
+    .beside(compared.bare.to_string()))
+}
+
+fn usage(run: Run, large: &Fixture, server: &Server) -> Result<Row, Failure> {
+    let load = load_of(server, 8, 200, run.plan.time, run.writes / 10);
+    let sample = compare::repeated(server, &load, &requests::usage(large, BATCH), run.plan)?;
+    let events = sample.per_second * BATCH as f64;
+    Ok(Row::new(
+        format!("usage events in batches of {BATCH}, 8 conn."),
+        format!("{}/s, {:.1} µs each", thousands(events), sample.cpu_us / BATCH as f64),
+        ">= 50,000/s",
+        events >= 50_000.0,
+    )
+    .ours(sample.to_string()))
+}
