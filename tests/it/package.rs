@@ -158,6 +158,7 @@ fn removing_keeps_everything_and_purging_first_saves_the_last_snapshot() {
 fn lintian_finds_no_error() {
     needs("lintian", "lintian");
 
+    let _alone = alone();
     let output = run(Command::new("lintian").args(["--allow-root", "--fail-on", "error"]).arg(package()));
 
     assert!(output.status.success(), "{}", both(&output));
@@ -280,9 +281,16 @@ impl Machine {
         let folder = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&folder).unwrap();
         let log = std::fs::File::create(folder.join("boot.log")).unwrap();
+        let (debian, deb) = {
+            let _alone = alone();
+            // A copy of its own: the next process makes the package anew.
+            let deb = folder.join("domicile.deb");
+            std::fs::copy(package(), &deb).unwrap();
+            (minbase(), deb)
+        };
         let container = Command::new(root().join("tests/package/boot.sh"))
             .arg(&name)
-            .args([minbase(), package()])
+            .args([debian, &deb])
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -403,27 +411,34 @@ impl Machine {
     }
 }
 
-/// The package of the binary under test, made once.
+/// The package of the binary under test, made once by each process; for who holds [`alone`].
 fn package() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
         // Built already, as these tests were; building here would lay another binary under the tests that run beside.
-        let output =
-            run(Command::new(root().join("dev")).args(["deb", "--profile", "dev", "--no-build"]).current_dir(root()));
+        let mut dev = Command::new(root().join("dev"));
+        let output = run(dev.args(["deb", "--profile", "dev", "--no-build"]).current_dir(root()));
         assert!(output.status.success(), "./dev deb failed:\n{}", both(&output));
-        let package = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        root().join(package)
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
     })
 }
 
-/// A small Debian, made once and kept.
+/// A small Debian, made once and kept; for who holds [`alone`].
 fn minbase() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {
         let output = run(&mut Command::new(root().join("tests/package/minbase.sh")));
         assert!(output.status.success(), "tests/package/minbase.sh failed:\n{}", both(&output));
-        String::from_utf8_lossy(&output.stdout).trim().into()
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
     })
+}
+
+/// While the answer lives, no other test, in this process or another, makes the package or the small Debian.
+fn alone() -> std::fs::File {
+    std::fs::create_dir_all(root().join("tests/.cache")).unwrap();
+    let file = std::fs::File::create(root().join("tests/.cache/package.lock")).unwrap();
+    file.lock().unwrap();
+    file
 }
 
 /// What `domicile check --json` says of a file with this text.
