@@ -7,10 +7,12 @@ use super::house::become_owner;
 use super::{init, serve};
 use crate::api_keys::{self, Expiry, KeyName, NewApiKey};
 use crate::app::App;
-use crate::base::{Actor, Credits, EmailAddress, Problem, Secret, days};
+use crate::base::{Actor, ApiKeyId, Credits, EmailAddress, Problem, Quantity, Secret, WorkspaceId, days};
 use crate::billing;
+use crate::billing::usage::{self, EventName, NewEvent};
 use crate::config::Config;
 use crate::crypto::{Keyring, Password};
+use crate::db::Tx;
 use crate::signin::{self, NewPerson, SigninError};
 use crate::{accounts, workspaces};
 
@@ -64,6 +66,31 @@ impl Drop for Folder {
     }
 }
 
+/// What everybody used: sku, quantity, how many days ago.
+const HISTORY: [(&str, &str, u64); 4] =
+    [("gpu.h100", "3600", 9), ("storage.gb", "1250", 6), ("gpu.h100", "5400", 3), ("gpu.h100", "1260.5", 1)];
+
+fn used(
+    tx: &Tx<'_>,
+    homes: &[(WorkspaceId, ApiKeyId)],
+    sku: &str,
+    quantity: &str,
+    days_ago: u64,
+) -> Vec<Result<NewEvent, usage::Fault>> {
+    let event = |(workspace, key): &(WorkspaceId, ApiKeyId)| {
+        Some(NewEvent {
+            source: EventName::parse("https://training.example.org")?,
+            id: EventName::parse(&format!("{workspace}-{days_ago}"))?,
+            workspace: *workspace,
+            sku: sku.to_owned(),
+            quantity: Quantity::parse(quantity).ok()?,
+            occurred_at: tx.now().minus(days(days_ago)),
+            key: Some(*key),
+        })
+    };
+    homes.iter().filter_map(event).map(Ok).collect()
+}
+
 /// Sample people with keys, credit and a little history, and a service. Answers a key and the service's credential.
 fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
     let password = Password::parse(Secret::new(PASSWORD.to_owned()), app.config().passwords.min_length, &[])
@@ -73,6 +100,7 @@ fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
         .write_and_wait(move |tx| {
             let operator = Actor::Operator;
             let mut key = None;
+            let mut homes = Vec::new();
             for (username, address) in PEOPLE {
                 let email = EmailAddress::parse(address).map_err(|_| accounts::AccountError::EmailAddress)?;
                 let username = accounts::Username::parse(username).map_err(accounts::AccountError::Username)?;
@@ -85,11 +113,18 @@ fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
                     NewApiKey { name, scopes: vec!["training".into(), "read".into()], expiry: Expiry::After(days(90)) };
                 let made = api_keys::create(tx, &operator, account.id, workspace.id, &new)
                     .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
+                homes.push((workspace.id, made.key.id));
                 key.get_or_insert(made.secret);
             }
             let name = crate::services::ServiceName::parse("training").ok_or(SigninError::BadCredentials)?;
-            let (_, credential) = crate::services::create(tx, &operator, &name)
+            let (service, credential) = crate::services::create(tx, &operator, &name)
                 .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
+            let service = Actor::Service { service: service.id, name: service.name };
+            for (sku, quantity, days_ago) in HISTORY {
+                let used = used(tx, &homes, sku, quantity, days_ago);
+                usage::record_batch(tx, &service, &used)
+                    .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
+            }
             let key = key.map(|key| key.expose().clone()).unwrap_or_default();
             Ok::<_, SigninError>((key, credential.expose().clone()))
         })

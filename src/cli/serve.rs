@@ -74,11 +74,16 @@ fn lock(layout: &Layout) -> Result<Option<Flock<File>>, Failure> {
     })
 }
 
-/// Logs go to stderr, where systemd takes them up; `RUST_LOG` narrows or widens them.
+/// Logs go to stderr, where systemd takes them up; `RUST_LOG` narrows or widens them. Colour is for people at a terminal
+/// who did not ask for none (no-color.org).
 pub(super) fn log_to_stderr() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,actix_server=warn".into());
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| QUIET_GUESTS.into());
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second installation in one process keeps the first.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    let _ = log.with_target(false).with_ansi(colour).try_init();
 }
+
+/// What we say ourselves, and of our libraries what went wrong.
+const QUIET_GUESTS: &str = "warn,domicile=info";

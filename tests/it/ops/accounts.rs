@@ -184,7 +184,9 @@ fn a_code_is_good_once_also_typed_with_spaces() {
     assert!(house.type_code(&ada, &format!(" {} {} ", &code[..3], &code[3..])));
     assert!(!house.type_code(&ada, &code));
 
-    assert_eq!(house.count("email_code"), 0);
+    // The row stays for an hour, because it counts the codes; the code in it is over.
+    let good = format!("select count(*) from email_code where expires_at > {}", house.clock.now().millis());
+    assert_eq!(house.number(&good), 0);
     let verified = "select count(*) from audit_event where event = 'email.verified'";
     assert_eq!(house.number(verified), 1);
     assert!(matches!(house.resend(&ada), Err(AccountError::NotFound)));
