@@ -13,11 +13,16 @@ use crate::billing::usage::{self, EventName, NewEvent};
 use crate::config::Config;
 use crate::crypto::{Keyring, Password};
 use crate::db::Tx;
-use crate::signin::{self, NewPerson, SigninError};
-use crate::{accounts, workspaces};
+use crate::signin::{self, NewPerson};
+use crate::{accounts, services, workspaces};
 
 const PASSWORD: &str = "a walk by the river";
-const PEOPLE: [(&str, &str); 2] = [("ada-l", "ada@example.org"), ("grace-h", "grace@example.org")];
+/// Username, address, name.
+const PEOPLE: [(&str, &str, &str); 2] =
+    [("ada-l", "ada@example.org", "Ada Lovelace"), ("grace-h", "grace@example.org", "Grace Hopper")];
+/// Name, scopes, days until it ends.
+const KEYS: [(&str, &[&str], u64); 2] =
+    [("training-server", &["training", "read"], 90), ("nightly-report", &["billing:read", "usage:read"], 30)];
 
 pub(super) fn run(port: u16) -> Result<(), Failure> {
     serve::log_to_stderr();
@@ -80,7 +85,7 @@ fn used(
     let event = |(workspace, key): &(WorkspaceId, ApiKeyId)| {
         Some(NewEvent {
             source: EventName::parse("https://training.example.org")?,
-            id: EventName::parse(&format!("{workspace}-{days_ago}"))?,
+            id: EventName::parse(&format!("{key}-{days_ago}"))?,
             workspace: *workspace,
             sku: sku.to_owned(),
             quantity: Quantity::parse(quantity).ok()?,
@@ -96,37 +101,44 @@ fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
     let password = Password::parse(Secret::new(PASSWORD.to_owned()), app.config().passwords.min_length, &[])
         .map_err(Problem::from)?;
     let phc = app.passwords().hash_and_wait(&password).map_err(Problem::from)?;
-    app.store()
-        .write_and_wait(move |tx| {
-            let operator = Actor::Operator;
-            let mut key = None;
-            let mut homes = Vec::new();
-            for (username, address) in PEOPLE {
-                let email = EmailAddress::parse(address).map_err(|_| accounts::AccountError::EmailAddress)?;
-                let username = accounts::Username::parse(username).map_err(accounts::AccountError::Username)?;
-                let person = NewPerson { email, username, password: Some(phc.clone()), is_verified: true };
-                let account = signin::create_account(tx, &operator, person)?;
-                let workspace = workspaces::personal(tx, account.id)?.ok_or(SigninError::BadCredentials)?;
-                billing::grant_by_operator(tx, &operator, workspace.id, Credits::whole(25), "Workshop credit")?;
-                let name = KeyName::parse("training-server").ok_or(SigninError::BadCredentials)?;
-                let new =
-                    NewApiKey { name, scopes: vec!["training".into(), "read".into()], expiry: Expiry::After(days(90)) };
-                let made = api_keys::create(tx, &operator, account.id, workspace.id, &new)
-                    .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
-                homes.push((workspace.id, made.key.id));
-                key.get_or_insert(made.secret);
-            }
-            let name = crate::services::ServiceName::parse("training").ok_or(SigninError::BadCredentials)?;
-            let (service, credential) = crate::services::create(tx, &operator, &name)
-                .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
-            let service = Actor::Service { service: service.id, name: service.name };
-            for (sku, quantity, days_ago) in HISTORY {
-                let used = used(tx, &homes, sku, quantity, days_ago);
-                usage::record_batch(tx, &service, &used)
-                    .map_err(|error| crate::db::Error::Damaged(error.to_string()))?;
-            }
-            let key = key.map(|key| key.expose().clone()).unwrap_or_default();
-            Ok::<_, SigninError>((key, credential.expose().clone()))
-        })
-        .map_err(|error| Problem::from(error).into())
+    Ok(app.store().write_and_wait(move |tx| fill(tx, &phc))?)
+}
+
+fn fill(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
+    let operator = Actor::Operator;
+    let misspelt = || Problem::ours("a name of the samples is not one");
+    let mut keys = Vec::new();
+    let mut homes = Vec::new();
+    for (username, address, name) in PEOPLE {
+        let email = EmailAddress::parse(address).map_err(|_| misspelt())?;
+        let username = accounts::Username::parse(username).map_err(|_| misspelt())?;
+        let person = NewPerson { email, username, password: Some(phc.to_owned()), is_verified: true };
+        let account = signin::create_account(tx, &operator, person)?;
+        let display_name = accounts::DisplayName::parse(name).ok_or_else(misspelt)?;
+        accounts::update_profile(tx, &operator, account.id, &accounts::Profile { display_name })?;
+        let workspace = workspaces::personal(tx, account.id)?.ok_or_else(misspelt)?.id;
+        billing::grant_by_operator(tx, &operator, workspace, Credits::whole(25), "Workshop credit")?;
+        let mut made_here = Vec::new();
+        for (name, scopes, expiry) in KEYS {
+            let new = NewApiKey {
+                name: KeyName::parse(name).ok_or_else(misspelt)?,
+                scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+                expiry: Expiry::After(days(expiry)),
+            };
+            let made = api_keys::create(tx, &operator, account.id, workspace, &new)?;
+            made_here.push(made);
+        }
+        // The first key is the one that was used.
+        homes.extend(made_here.first().map(|made| (workspace, made.key.id)));
+        keys.extend(made_here.into_iter().map(|made| made.secret));
+    }
+    let name = services::ServiceName::parse("training").ok_or_else(misspelt)?;
+    let (service, credential) = services::create(tx, &operator, &name)?;
+    let service = Actor::Service { service: service.id, name: service.name };
+    for (sku, quantity, days_ago) in HISTORY {
+        let events = used(tx, &homes, sku, quantity, days_ago);
+        usage::record_batch(tx, &service, &events)?;
+    }
+    let key = keys.first().map(|key| key.expose().clone()).unwrap_or_default();
+    Ok((key, credential.expose().clone()))
 }
