@@ -116,7 +116,12 @@ async fn write_uses(app: &App, verifier: &Verifier) {
     }
 }
 
-/// What is still in memory when the server stops.
-pub async fn last_words(app: &App, verifier: &Verifier) {
+/// What is still in memory when the server stops, and the last snapshot: backup jobs run while nothing serves, too.
+pub async fn last_words(app: &Arc<App>, verifier: &Verifier) {
     write_uses(app, verifier).await;
+    if let jobs::Outcome::Again(why) | jobs::Outcome::GiveUp(why) =
+        snapshots::jobs::publish_when_changed(app.clone(), serde_json::Value::Null).await
+    {
+        tracing::error!(why, "No snapshot was published at the stop; the one before is still there.");
+    }
 }

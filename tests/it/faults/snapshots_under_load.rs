@@ -41,3 +41,16 @@ fn every_blind_copy_of_the_published_snapshot_verifies() {
     }
     assert_eq!(std::fs::read_dir(&copies).unwrap().count(), COPIES, "verifying left something beside a copy");
 }
+
+#[test]
+fn a_stop_publishes_what_was_not_published_yet() {
+    let mut house = Appliance::running();
+    house.account("ada-l");
+
+    assert!(house.stop().success());
+
+    let manifest = std::fs::read_to_string(house.data().join("domicile.sqlite.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["rows"]["account"], 1, "{manifest}");
+    house.run(&["verify", &house.data().join("domicile.sqlite").display().to_string()]).ok();
+}
