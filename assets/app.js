@@ -1,8 +1,9 @@
 // Comfort only: every page works without this file.
 const announce = (button, text) => {
-  const before = button.textContent;
-  button.textContent = text;
-  setTimeout(() => { button.textContent = before; }, 2000);
+  const words = button.querySelector("[aria-live]");
+  const before = words.innerText;
+  words.textContent = text;
+  setTimeout(() => { words.textContent = before; }, 2000);
 };
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -25,20 +26,61 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   button.addEventListener("click", () => {
     const hidden = field.type === "password";
     field.type = hidden ? "text" : "password";
-    button.textContent = hidden ? "Hide" : "Show";
+    button.firstChild.textContent = hidden ? "Hide" : "Show";
     button.setAttribute("aria-pressed", String(hidden));
   });
 }
 
-for (const form of document.querySelectorAll("form[method=post]")) {
-  form.addEventListener("submit", () => {
-    const button = form.querySelector("button:not([type=button])");
-    if (button) button.setAttribute("aria-busy", "true");
+// A second press of a button that is at work does nothing: a key is not made twice. A download leaves its page as it is.
+for (const form of document.querySelectorAll("form[method=post]:not([data-stays])")) {
+  form.addEventListener("submit", (event) => {
+    const button = event.submitter ?? form.querySelector("button:not([type=button])");
+    if (button.getAttribute("aria-busy") === "true") event.preventDefault();
+    button.setAttribute("aria-busy", "true");
   });
 }
 // A page from the back-forward cache must not look busy for ever.
 addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 });
+
+// Presets tick scopes, and the sentence beside the button says what is ticked.
+const presets = document.querySelector("[data-presets]");
+if (presets) {
+  presets.hidden = false;
+  const boxes = [...document.querySelectorAll("input[name=scope]")];
+  const sentence = document.querySelector("[data-chosen]");
+  const nothing = sentence.textContent;
+  const say = () => {
+    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    sentence.textContent = chosen.length ? `This key may: ${chosen.join(", ")}.` : nothing;
+  };
+  for (const button of presets.querySelectorAll("[data-preset]")) {
+    button.addEventListener("click", () => {
+      const wanted = button.dataset.preset.split(" ");
+      for (const box of boxes) box.checked = wanted.includes(box.value);
+      say();
+    });
+  }
+  for (const box of boxes) box.addEventListener("change", say);
+  say();
+}
+
+// An export under way: its card is fetched again until it is ready. As a document, not as text: the page's policy allows
+// no text to become elements.
+const POLL_MS = 1500;
+const poll = () => {
+  if (!document.querySelector("[data-poll]")) return;
+  const request = new XMLHttpRequest();
+  request.open("GET", location.pathname);
+  request.responseType = "document";
+  request.onloadend = () => {
+    const fresh = request.response?.getElementById("exports");
+    if (fresh) document.getElementById("exports").replaceWith(document.adoptNode(fresh));
+    setTimeout(poll, POLL_MS);
+  };
+  request.send();
+};
+setTimeout(poll, POLL_MS);
 
 document.querySelector("[data-focus]")?.focus();

@@ -8,7 +8,7 @@ use super::model::{DisplayName, Profile};
 use super::ops;
 use crate::base::{Problem, days};
 use crate::http::page::{self, Chrome, FormFault, THEME, TheApp};
-use crate::http::{Answer, Form, SignedIn, VisitorOf, cookie};
+use crate::http::{Answer, Form, SignedIn, VisitorOf, cookie, redirect};
 
 const PATH: &str = "/settings/profile";
 
@@ -79,7 +79,7 @@ pub async fn save(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) 
 
 /// `POST /theme`: light, dark, or as the system has it; kept in this browser.
 pub async fn theme(_visitor: VisitorOf, form: Form) -> Answer {
-    let mut response = page::go(page::safe_path(form.text("back")), "theme");
+    let mut response = redirect(page::safe_path(form.text("back")));
     let choice = form.text("theme");
     let kept = if matches!(choice, "light" | "dark") { choice } else { "system" };
     let _ = response.add_cookie(&cookie(THEME, kept.to_owned(), Some(days(365))));

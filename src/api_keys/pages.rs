@@ -15,11 +15,22 @@ use crate::http::{Answer, Form, SignedIn};
 const PATH: &str = "/settings/keys";
 /// Preselected: long enough to be useful, short enough to be forgotten safely.
 const EXPIRY_PRESET: &str = "90d";
+/// What most programs need, in one press: label and scopes.
+const PRESETS: [Preset; 2] =
+    [Preset { label: "Training machine", scopes: "training" }, Preset { label: "Read only", scopes: "read" }];
+/// What a new key can try first: a scope it may hold, and the call it opens.
+const FIRST_CALLS: [(&str, &str); 2] =
+    [("account:read", "/api/account/summary"), ("billing:read", "/api/billing/transactions")];
 
 struct Choice {
     value: &'static str,
     label: &'static str,
     is_chosen: bool,
+}
+
+struct Preset {
+    label: &'static str,
+    scopes: &'static str,
 }
 
 struct ScopeChoice {
@@ -50,7 +61,8 @@ struct KeyRow {
 struct Made {
     name: String,
     secret: String,
-    url: String,
+    /// A command line. `None`: the key opens no call that would show anything.
+    first_call: Option<String>,
 }
 
 #[derive(Template)]
@@ -62,6 +74,7 @@ struct ListPage {
     is_creating: bool,
     name: String,
     expiries: Vec<Choice>,
+    presets: &'static [Preset],
     scope_groups: Vec<ScopeGroup>,
     keys: Vec<KeyRow>,
 }
@@ -90,6 +103,7 @@ impl ListPage {
                 .iter()
                 .map(|(value, label)| Choice { value, label, is_chosen: *value == chosen })
                 .collect(),
+            presets: &PRESETS,
             scope_groups: groups(app, &typed.scopes),
             keys: keys.into_iter().map(|key| row(key, now)).collect(),
         })
@@ -155,8 +169,9 @@ pub async fn create(app: TheApp, request: HttpRequest, who: SignedIn, form: Form
     match make(&app, &who, &typed).await {
         Ok(made) => {
             let mut page = ListPage::build(&app, &request, &who, &Typed::default()).await?;
-            let (name, secret) = (made.key.name, made.secret.expose().clone());
-            page.made = Some(Made { name, secret, url: app.config().public_url.clone() });
+            let secret = made.secret.expose().clone();
+            let first_call = first_call(&app, &made.key.scopes, &secret);
+            page.made = Some(Made { name: made.key.name, secret, first_call });
             page::render(&page)
         }
         Err(error) => {
@@ -167,6 +182,14 @@ pub async fn create(app: TheApp, request: HttpRequest, who: SignedIn, form: Form
             page::again(&problem, &page)
         }
     }
+}
+
+fn first_call(app: &TheApp, scopes: &str, secret: &str) -> Option<String> {
+    let config = app.config();
+    let held = config.scopes.rights_of(scopes);
+    let opens = |scope: &str| config.scopes.wanted(scope).is_some_and(|wanted| held.grant(wanted));
+    let (_, path) = FIRST_CALLS.into_iter().find(|(scope, _)| opens(scope))?;
+    Some(format!("curl -H \"Authorization: Bearer {secret}\" {}{path}", config.public_url))
 }
 
 async fn make(app: &TheApp, who: &SignedIn, typed: &Typed) -> Result<CreatedApiKey, ApiKeyError> {

@@ -15,6 +15,8 @@ use super::Answer;
 #[derive(RustEmbed)]
 #[folder = "assets/"]
 #[exclude = "*.txt"]
+// Pictures for the README: no page shows them.
+#[exclude = "screenshots/*"]
 struct Files;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";

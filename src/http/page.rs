@@ -16,16 +16,15 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 9] = [
+const FLASHES: [(&str, &str); 8] = [
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
     ("signed-out", "You are signed out."),
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),
     ("password-changed", "Your password is changed. Sign in with the new one."),
-    ("export-started", "Your export is being made. This page shows its progress."),
+    ("export-started", "Your export is being made. A mail tells you when it is ready."),
     ("signed-in-again", "Sign in again to go on."),
-    ("theme", "The theme is changed."),
 ];
 
 /// A light on the rail.
@@ -64,6 +63,13 @@ pub struct Person {
     pub display_name: String,
     /// Their username.
     pub username: String,
+}
+
+impl Person {
+    /// The letter in the circle beside the name.
+    pub fn initial(&self) -> String {
+        self.display_name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
+    }
 }
 
 /// What surrounds a page.
@@ -132,6 +138,13 @@ pub struct FormFault {
     pub field: Option<&'static str>,
     /// What happened and what to do.
     pub sentence: String,
+}
+
+impl FormFault {
+    /// Whether the field of this id is at fault.
+    pub fn is_at(&self, field: &str) -> bool {
+        self.field == Some(field)
+    }
 }
 
 impl From<&Problem> for FormFault {

@@ -39,7 +39,9 @@ struct ExportRow {
 struct PrivacyPage {
     chrome: Chrome,
     fault: Option<FormFault>,
+    recipient: String,
     kept_for: String,
+    is_under_way: bool,
     exports: Vec<ExportRow>,
 }
 
@@ -48,19 +50,24 @@ impl PrivacyPage {
         app: &TheApp,
         request: &HttpRequest,
         who: &SignedIn,
-        fault: Option<&Problem>,
+        typed: Option<(&str, &Problem)>,
     ) -> Result<Self, Problem> {
         let account = who.identity.account;
         let exports = app.read(move |view| ops::exports_of(view, account)).await?;
+        let is_under_way = exports.iter().any(|export| export.state.is_under_way());
         let mut chrome = Chrome::of(app, request, "Privacy");
-        if exports.iter().any(|export| export.state.is_under_way()) && fault.is_none() {
+        // A form shown again stands at an address that only takes posts; the rail and the theme lead back to the page.
+        chrome.path = PATH.to_owned();
+        if is_under_way && typed.is_none() {
             chrome.refresh_seconds = Some(REFRESH_SECONDS);
         }
         let days = app.config().privacy.export_keep.as_secs() / 86_400;
         Ok(Self {
             chrome,
-            fault: fault.map(FormFault::from),
+            fault: typed.map(|(_, problem)| FormFault::from(problem)),
+            recipient: typed.map(|(recipient, _)| recipient.to_owned()).unwrap_or_default(),
             kept_for: if days == 1 { "a day".into() } else { format!("{days} days") },
+            is_under_way,
             exports: exports.into_iter().map(row).collect(),
         })
     }
@@ -109,7 +116,8 @@ pub async fn request_export(app: TheApp, request: HttpRequest, who: SignedIn, fo
         Ok(_) => Ok(page::go(PATH, "export-started")),
         Err(error) => {
             let problem = Problem::from(error);
-            page::again(&problem, &PrivacyPage::build(&app, &request, &who, Some(&problem)).await?)
+            let typed = Some((form.text("recipient"), &problem));
+            page::again(&problem, &PrivacyPage::build(&app, &request, &who, typed).await?)
         }
     }
 }
