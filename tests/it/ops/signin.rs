@@ -30,7 +30,7 @@ impl TestApp {
         })
     }
 
-    fn verify(&self, pending: SignedUp, code: &str) -> Result<Secret<String>, AccountError> {
+    fn prove(&self, pending: SignedUp, code: &str) -> Result<Secret<String>, AccountError> {
         let (actor, code) = (Actor::Stranger(visitor()), code.to_owned());
         self.write(move |tx| signin::verify(tx, &actor, pending.account, &code)).unwrap()
     }
@@ -90,13 +90,13 @@ fn who_proves_the_address_is_in_with_a_workspace_and_the_welcome_credit() {
     let code = house.letter("ada@example.org", "code").code();
     assert_eq!(house.find("ada-ada").unwrap().state, AccountState::Pending);
 
-    let token = house.verify(pending, &code).unwrap();
+    let token = house.prove(pending, &code).unwrap();
 
     let ada = house.find("ada-ada").unwrap();
     assert_eq!((ada.state, ada.is_operator, house.balance_of(&ada)), (AccountState::Active, false, Credits::whole(5)));
     assert_eq!(house.current(&token).unwrap().account, ada.id);
     assert!(house.letter("ada@example.org", "Welcome").text.contains("ada-ada"));
-    assert!(matches!(house.verify(pending, &code), Err(AccountError::CodeRefused)));
+    assert!(matches!(house.prove(pending, &code), Err(AccountError::CodeRefused)));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn the_welcome_credit_is_given_once_whichever_way_somebody_comes_in() {
     let house = TestApp::new();
     let pending = house.sign_up("ada@example.org", "ada-ada").unwrap();
     let code = house.letter("ada@example.org", "code").code();
-    house.verify(pending, &code).unwrap();
+    house.prove(pending, &code).unwrap();
     for _ in 0..2 {
         house.clock.advance(seconds(1));
         house.ask_for_reset("ada@example.org").unwrap();
@@ -127,7 +127,7 @@ fn signing_up_with_a_known_address_looks_the_same_and_tells_its_owner() {
     let letter = house.letter("ADA-ada@Example.org", "You have an account already");
     assert!(!letter.text.contains("mallory"));
     assert!(house.find(&answer.account.to_string()).is_none());
-    assert!(matches!(house.verify(answer, "000000"), Err(AccountError::CodeRefused)));
+    assert!(matches!(house.prove(answer, "000000"), Err(AccountError::CodeRefused)));
     let mut mailed = before.clone();
     mailed.iter_mut().filter(|(table, _)| ["mail_outbox", "job"].contains(table)).for_each(|(_, rows)| *rows += 1);
     assert_eq!(house.footprint(), mailed);
@@ -194,7 +194,7 @@ fn the_operators_link_works_once_within_a_day_whatever_the_mode() {
 
     let pending = claim("ada-ada", &first).unwrap();
     let code = house.letter("ada-ada@example.org", "code").code();
-    house.verify(pending, &code).unwrap();
+    house.prove(pending, &code).unwrap();
     let before = house.footprint();
     let again = claim("bob-bob", &first);
     let guessed = claim("bob-bob", "nonsense");
@@ -350,7 +350,7 @@ fn a_person_who_has_not_proved_the_address_is_asked_to_after_the_right_password(
     let second = house.letter("ada@example.org", "code").code();
     assert_ne!(first, second);
     assert_eq!(house.number("select count(*) from session"), 0);
-    house.verify(pending, &second).unwrap();
+    house.prove(pending, &second).unwrap();
     house.session("ada-ada");
 }
 
@@ -454,7 +454,7 @@ fn following_a_reset_link_proves_the_address_and_shuts_out_who_took_it_before() 
     let account = house.find("ada@example.org").unwrap();
     assert_eq!((account.state, house.balance_of(&account)), (AccountState::Active, Credits::whole(5)));
     assert!(matches!(house.sign_in("mallory", PASSWORD), Err(SigninError::BadCredentials)));
-    assert!(matches!(house.verify(pending, &code), Err(AccountError::CodeRefused)));
+    assert!(matches!(house.prove(pending, &code), Err(AccountError::CodeRefused)));
     assert!(matches!(house.sign_in("mallory", OTHER), Ok(Started::Session { .. })));
 }
 

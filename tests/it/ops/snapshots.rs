@@ -1,1 +1,452 @@
-//! To come.
+//! The published file: whole, true, and replaced only by one that is.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domicile::base::{Actor, Chance, Credits, days};
+use domicile::billing::{self, BillingError};
+use domicile::crypto::Keyring;
+use domicile::db::{self, PAGE_BYTES, Site};
+use domicile::jobs::{self, NewJob};
+use domicile::privacy;
+use domicile::snapshots::{self, Damage, Manifest, Report, SnapshotError, verify_file};
+use domicile::{accounts, audit, workspaces};
+use rusqlite::{Connection, named_params};
+use sha2::{Digest, Sha256};
+
+use crate::support::TestApp;
+
+/// The same as [`PAGE_BYTES`].
+const PAGE: usize = 4096;
+
+impl TestApp {
+    fn publish(&self) -> Manifest {
+        snapshots::publish(&self.app).unwrap()
+    }
+
+    fn published(&self) -> PathBuf {
+        self.layout().snapshot()
+    }
+
+    fn verify(&self, path: &Path) -> Result<Report, Damage> {
+        verify_file(path, self.app.store().site(), self.app.now())
+    }
+
+    /// A copy of the published file, in a folder of its own.
+    fn copied(&self, name: &str) -> PathBuf {
+        let folder = self.folder().join("copies");
+        std::fs::create_dir_all(&folder).unwrap();
+        let copy = folder.join(name);
+        std::fs::copy(self.published(), &copy).unwrap();
+        copy
+    }
+
+    /// What somebody with the key does to a copy; the triggers are no obstacle to them.
+    fn edited(&self, name: &str, sql: &str) -> Result<Report, Damage> {
+        let copy = self.copied(name);
+        let connection = self.opened(&copy);
+        let triggers: Vec<String> = {
+            let mut statement = connection.prepare("select name from sqlite_schema where type = 'trigger'").unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        triggers.iter().for_each(|name| connection.execute_batch(&format!("drop trigger {name}")).unwrap());
+        connection.execute_batch("pragma foreign_keys = off; pragma ignore_check_constraints = on").unwrap();
+        connection.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert!(connection.total_changes() > 0 || sql.contains("drop"), "{sql} changes nothing");
+        drop(connection);
+        self.verify(&copy)
+    }
+
+    fn opened(&self, path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        let key = self.app.keyring().database_key_pragma();
+        connection.execute_batch(&format!("pragma key = \"{}\"", key.expose())).unwrap();
+        connection
+    }
+}
+
+/// Two people with keys, credit that was given, and somebody who left.
+fn lived_in() -> TestApp {
+    let house = TestApp::new();
+    let (ada, gone) = (house.person("ada-ada"), house.person("gone-gone"));
+    house.api_key(&ada, "ci");
+    house
+        .write(move |tx| billing::grant_by_operator(tx, &Actor::Operator, ada.workspace, Credits::whole(25), "Welcome"))
+        .unwrap();
+    house.write(move |tx| privacy::erase(tx, &Actor::Operator, gone.account.id)).unwrap();
+    house
+}
+
+fn flip(path: &Path, at: u64) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes[usize::try_from(at).unwrap()] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn cut(path: &Path, bytes: u64) {
+    std::fs::File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
+}
+
+#[test]
+fn a_published_snapshot_verifies_and_says_what_it_holds() {
+    let house = lived_in();
+
+    let manifest = house.publish();
+
+    let report = house.verify(&house.published()).unwrap();
+    assert_eq!(report.stamp, manifest.report.stamp);
+    let head = house.look(|view| audit::head(view).unwrap());
+    assert_eq!((report.stamp.audit_seq, report.stamp.audit_head), head);
+    assert_eq!((report.stamp.made_at, report.stamp.tombstone_seq), (house.app.now(), 1));
+    assert_eq!(report.stamp.keyring_id, house.app.keyring().id());
+    assert_eq!((report.region.as_str(), report.audit_events, report.ledger_transactions), ("eu", head.0, 3));
+    let rows = |table: &str| report.rows.iter().find(|(name, _)| name == table).unwrap().1;
+    assert_eq!((rows("account"), rows("api_key"), rows("snapshot_stamp")), (1, 1, 1));
+    assert_eq!(house.number("select count(*) from snapshot_stamp"), 0);
+
+    let bytes = std::fs::read(house.published()).unwrap();
+    assert_eq!(bytes.len() as u64, report.bytes);
+    let beside: serde_json::Value = serde_json::from_slice(&std::fs::read(house.layout().manifest()).unwrap()).unwrap();
+    assert_eq!(beside["sha256"], hex::encode(Sha256::digest(&bytes)));
+    assert_eq!((&beside["file"], &beside["audit_seq"]), (&"domicile.sqlite".into(), &report.stamp.audit_seq.into()));
+    assert_eq!(std::fs::metadata(house.published()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_snapshot_is_of_one_moment_whatever_is_written_meanwhile() {
+    let house = lived_in();
+    let done = std::sync::atomic::AtomicBool::new(false);
+
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                house.write(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied"))).unwrap();
+            }
+        });
+        for _ in 0..5 {
+            let manifest = house.publish();
+            assert_eq!(manifest.report.audit_events, manifest.report.stamp.audit_seq);
+        }
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn any_flipped_bit_is_found_and_the_place_named() {
+    let house = lived_in();
+    house.publish();
+    let bytes = std::fs::metadata(house.published()).unwrap().len();
+    let pages = bytes / PAGE_BYTES;
+
+    // The salt at the beginning, and bytes of content, initialisation vector and authentication code in several pages.
+    let mut chance = Chance::seeded(31);
+    let mut places: Vec<u64> = vec![0, 15, 16, 100, PAGE_BYTES - 1, PAGE_BYTES, bytes - 1, bytes - 70];
+    places.extend((0..24).map(|_| u64::from(chance.below(u32::try_from(bytes).unwrap()))));
+    for at in places {
+        let copy = house.copied("flipped");
+        flip(&copy, at);
+
+        let page = at / PAGE_BYTES;
+        match house.verify(&copy).unwrap_err() {
+            Damage::Pages { count: 1, from, to } => {
+                assert_eq!((from, to), (page * PAGE_BYTES, (page + 1) * PAGE_BYTES - 1))
+            }
+            // With another salt no page opens.
+            Damage::OtherKey { .. } => assert!(at < 16, "byte {at}"),
+            other => panic!("byte {at} of {pages} pages: {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_shorter_file_is_found_wherever_it_was_cut() {
+    let house = lived_in();
+    house.publish();
+    let bytes = std::fs::metadata(house.published()).unwrap().len();
+
+    for left in [
+        bytes - 1,
+        bytes - 100,
+        bytes - PAGE_BYTES,
+        bytes / PAGE_BYTES / 2 * PAGE_BYTES,
+        PAGE_BYTES * 2 + 5,
+        PAGE_BYTES,
+    ] {
+        let copy = house.copied("cut");
+        cut(&copy, left);
+        let found = house.verify(&copy).unwrap_err();
+        assert!(matches!(found, Damage::Truncated { bytes } if bytes == left), "{left} of {bytes}: {found}");
+    }
+    for (left, wanted) in [(PAGE_BYTES - 1, "not a database"), (15, "not a database"), (0, "empty")] {
+        let copy = house.copied("cut");
+        cut(&copy, left);
+        let found = house.verify(&copy).unwrap_err().to_string();
+        assert!(found.contains(wanted), "{left}: {found}");
+    }
+}
+
+#[test]
+fn what_is_no_snapshot_is_called_by_its_name() {
+    let house = lived_in();
+    house.publish();
+    let folder = house.folder().join("others");
+    std::fs::create_dir_all(&folder).unwrap();
+    let at = |name: &str| folder.join(name);
+    let plain = Connection::open(at("plain")).unwrap();
+    plain.execute_batch("create table t (a)").unwrap();
+    std::fs::write(at("noise"), Chance::seeded(8).bytes::<16384>()).unwrap();
+    std::fs::write(at("text"), "Dear Sir or Madam").unwrap();
+    house.app.store().checkpoint().unwrap();
+    std::fs::copy(house.layout().live(), at("live")).unwrap();
+
+    assert!(matches!(house.verify(&at("plain")), Err(Damage::NotEncrypted)));
+    assert!(matches!(house.verify(&at("noise")), Err(Damage::OtherKey { .. })));
+    assert!(matches!(house.verify(&at("text")), Err(Damage::NotADatabase)));
+    assert!(matches!(house.verify(&at("live")), Err(Damage::NotASnapshot)));
+    assert!(matches!(house.verify(&at("nothing")), Err(Damage::Unreadable(_))));
+    assert!(matches!(house.verify(&folder), Err(Damage::NotADatabase)));
+}
+
+#[test]
+fn a_snapshot_of_another_keyring_is_not_opened() {
+    let house = lived_in();
+    house.publish();
+    let keyring = Keyring::generate(&mut Chance::seeded(77), house.app.now());
+    let id = keyring.id();
+    let other = Arc::new(Site { config: house.app.config().clone(), keyring });
+
+    let found = verify_file(&house.published(), &other, house.app.now());
+
+    assert!(matches!(found, Err(Damage::OtherKey { keyring }) if keyring == id));
+}
+
+#[test]
+fn a_file_torn_between_two_snapshots_is_found() {
+    let house = lived_in();
+    house.publish();
+    let old = std::fs::read(house.published()).unwrap();
+    house.publish();
+    let new = std::fs::read(house.published()).unwrap();
+    let pages = old.len().min(new.len()) / PAGE;
+
+    // Each snapshot has a salt of its own, so a page of one is no page of the other.
+    for torn_at in 1..pages {
+        let copy = house.copied("torn");
+        std::fs::write(&copy, [&new[..torn_at * PAGE], &old[torn_at * PAGE..]].concat()).unwrap();
+        let found = house.verify(&copy).unwrap_err();
+        assert!(matches!(found, Damage::Pages { .. }), "torn at page {torn_at} of {pages}: {found}");
+    }
+}
+
+#[test]
+fn one_page_of_an_earlier_moment_is_found() {
+    let house = lived_in();
+    house.publish();
+    let copy = house.copied("torn");
+    let old = std::fs::read(&copy).unwrap();
+    let ada = house.look(|view| accounts::find_by_name(view, "ada-ada").unwrap().unwrap());
+    let workspace = house.look(|view| workspaces::personal(view, ada.id).unwrap().unwrap().id);
+    let mut later = house.opened(&copy);
+    for n in 0..20 {
+        let (site, clock, mut chance) = (house.app.store().site(), &house.clock, Chance::seeded(40 + n));
+        db::write_directly(&mut later, site, clock, &mut chance, |tx| {
+            billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(1), "More").map(|_| ())?;
+            let (seq, head) = audit::head(tx)?;
+            let told = named_params! {":seq": seq, ":head": head};
+            tx.execute("update snapshot_stamp set audit_seq = :seq, audit_head = :head", told)?;
+            Ok::<_, BillingError>(())
+        })
+        .unwrap();
+    }
+    drop(later);
+    house.verify(&copy).unwrap();
+    let new = std::fs::read(&copy).unwrap();
+    let pages = old.len() / PAGE;
+    let differ: Vec<_> =
+        (1..pages).filter(|n| old[n * PAGE..(n + 1) * PAGE] != new[n * PAGE..(n + 1) * PAGE]).collect();
+    assert!(differ.len() >= 8, "{differ:?}");
+
+    // Every page opens, and one is as it was before: a write that never reached the disk.
+    for page in &differ {
+        let mut torn = new.clone();
+        torn[page * PAGE..(page + 1) * PAGE].copy_from_slice(&old[page * PAGE..(page + 1) * PAGE]);
+        std::fs::write(&copy, torn).unwrap();
+        let found = house.verify(&copy).unwrap_err();
+        assert!(!matches!(found, Damage::Pages { .. }), "page {page} of {pages} is old: {found}");
+    }
+}
+
+#[test]
+fn a_row_that_was_edited_with_the_key_is_found_and_named() {
+    let house = lived_in();
+    house.publish();
+    let posting = "tx_id = (select id from ledger_tx where seq = 2) and n = 1";
+
+    let ledger = [
+        format!("update ledger_posting set amount_micro = amount_micro + 1 where {posting}"),
+        format!("delete from ledger_posting where {posting}"),
+        "update ledger_balance set balance_micro = balance_micro - 1 where balance_micro < 0".into(),
+        "update statement_line set amount_micro = amount_micro + 1 where seq = 3".into(),
+        "update ledger_tx set sealed = 0 where seq = 2".into(),
+        "update credit_lot set original_micro = original_micro * 2".into(),
+    ];
+    for sql in ledger {
+        let found = house.edited("edited", &sql).unwrap_err();
+        assert!(matches!(found, Damage::Ledger(_) | Damage::Dangling(_)), "{sql}: {found}");
+    }
+    for sql in [
+        "update audit_event set event = 'nothing.happened' where seq = 3",
+        "update audit_private set salt = zeroblob(32)",
+        "delete from audit_private; delete from audit_event where seq = (select max(seq) - 1 from audit_event)",
+    ] {
+        let found = house.edited("edited", sql).unwrap_err();
+        assert!(matches!(found, Damage::Audit(_)), "{sql}: {found}");
+    }
+    let found = house.edited("edited", "update tombstone set subject_id = 'acc_x'").unwrap_err();
+    assert!(matches!(found, Damage::Tombstone { seq: 1 }), "{found}");
+    for sql in [
+        "update snapshot_stamp set audit_seq = audit_seq + 1",
+        "update snapshot_stamp set keyring_id = '00000000'",
+        "delete from tombstone",
+        "delete from audit_private where seq = (select max(seq) from audit_event); delete from audit_event where seq = (select max(seq) from audit_event)",
+        "delete from audit_private; delete from audit_event",
+    ] {
+        let found = house.edited("edited", sql).unwrap_err();
+        assert!(matches!(found, Damage::OtherStamp { .. }), "{sql}: {found}");
+    }
+    let found = house.edited("edited", "delete from account_email; delete from account").unwrap_err();
+    assert!(matches!(found, Damage::Dangling(_)), "{found}");
+    let found = house.edited("edited", "delete from snapshot_stamp").unwrap_err();
+    assert!(matches!(found, Damage::NotASnapshot), "{found}");
+    let found = house.edited("edited", "update site set region = 'us'; pragma user_version = 999").unwrap_err();
+    assert!(matches!(found, Damage::Newer { found: 999, .. }), "{found}");
+}
+
+#[test]
+fn a_copy_that_does_not_verify_is_not_published() {
+    let house = lived_in();
+    house.publish();
+    let before = std::fs::read(house.published()).unwrap();
+    let manifest = std::fs::read(house.layout().manifest()).unwrap();
+    let live = house.opened(&house.layout().live());
+    live.execute_batch(
+        "drop trigger audit_event_is_never_changed; update audit_event set outcome = 'denied' where seq = 2",
+    )
+    .unwrap();
+
+    let refused = snapshots::publish(&house.app);
+
+    assert!(matches!(refused, Err(SnapshotError::Damaged(Damage::Audit(_)))));
+    assert_eq!(std::fs::read(house.published()).unwrap(), before);
+    assert_eq!(std::fs::read(house.layout().manifest()).unwrap(), manifest);
+    assert!(!TestApp::files_in(house.layout().root()).iter().any(|name| name.starts_with('.')));
+    assert!(house.app.store().has_unpublished());
+
+    live.execute_batch("update audit_event set outcome = 'success' where seq = 2").unwrap();
+    house.publish();
+}
+
+#[test]
+fn nothing_is_published_when_nothing_changed() {
+    let house = lived_in();
+    // The mails that wait go out first: that they went is a change.
+    house.run_jobs();
+    assert!(snapshots::publish_when_changed(&house.app).unwrap().is_some());
+    let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(house.published()).unwrap());
+    let first = inode();
+
+    house.clock.advance(days(1));
+    assert!(snapshots::publish_when_changed(&house.app).unwrap().is_none());
+    // The queue of jobs is no content: publishing is a job itself.
+    house.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
+    house.run_jobs();
+    assert_eq!(inode(), first);
+
+    house.write(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied"))).unwrap();
+    house.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
+    house.run_jobs();
+    assert_ne!(inode(), first);
+    house.verify(&house.published()).unwrap();
+}
+
+#[test]
+fn what_was_written_while_a_snapshot_was_made_is_published_the_next_time() {
+    let house = lived_in();
+    house.publish();
+    let content = house.app.store().content();
+    house.write(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied"))).unwrap();
+
+    house.app.store().note_published(content);
+
+    assert!(house.app.store().has_unpublished());
+    assert!(snapshots::publish_when_changed(&house.app).unwrap().is_some());
+}
+
+#[test]
+fn a_change_by_another_process_is_published_too() {
+    let house = lived_in();
+    house.publish();
+    house
+        .another()
+        .store()
+        .write_and_wait(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied")))
+        .unwrap();
+
+    // Any write of this process, such as the one that queues the job, finds it.
+    house.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
+    house.run_jobs();
+
+    let head = house.look(|view| audit::head(view).unwrap());
+    assert_eq!(house.verify(&house.published()).unwrap().stamp.audit_seq, head.0);
+}
+
+#[test]
+fn what_a_killed_publisher_left_is_cleaned_away() {
+    let house = lived_in();
+    let root = house.layout().root().to_owned();
+    for name in [".snapshot-0011223344556677", ".snapshot-0011223344556677-journal", ".snapshot-x.json"] {
+        std::fs::write(root.join(name), "half a copy").unwrap();
+    }
+    std::fs::write(root.join("notes.txt"), "an admin's").unwrap();
+
+    snapshots::clean_up(house.layout()).unwrap();
+
+    let left = TestApp::files_in(&root);
+    assert!(!left.iter().any(|name| name.starts_with(".snapshot")), "{left:?}");
+    assert!(left.contains(&"notes.txt".to_owned()));
+    house.publish();
+    let mut expected = left;
+    expected.extend(["domicile.sqlite".into(), "domicile.sqlite.json".into()]);
+    expected.sort_unstable();
+    assert_eq!(TestApp::files_in(&root), expected);
+}
+
+#[test]
+fn verifying_leaves_nothing_beside_a_copy_even_where_nothing_can_be_written() {
+    let house = lived_in();
+    house.publish();
+    let copy = house.copied("domicile.sqlite");
+    let folder = copy.parent().unwrap().to_owned();
+    let before = std::fs::read(&copy).unwrap();
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o400)).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o500)).unwrap();
+
+    let verified = house.verify(&copy);
+    let files = TestApp::files_in(&folder);
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+
+    verified.unwrap();
+    assert_eq!(files, ["domicile.sqlite"]);
+    assert_eq!(std::fs::read(&copy).unwrap(), before);
+}
+
+#[test]
+fn a_file_whose_name_means_something_in_an_address_is_verified_all_the_same() {
+    let house = lived_in();
+    house.publish();
+
+    for name in ["a copy.sqlite", "50%.sqlite", "what?immutable=0&mode=rw", "#1.sqlite", "ümlaut.sqlite"] {
+        house.verify(&house.copied(name)).unwrap();
+    }
+}
