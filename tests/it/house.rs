@@ -202,7 +202,7 @@ fn sql_stands_in_stores_only() {
     for source in sources().iter().filter(|source| source.room() != "store.rs" && !source.is_in(&["db/"])) {
         breaches.extend(lines_where(source, |line| {
             let is_sql = |verb: &&str| line.contains(*verb) || line.contains(&verb.to_uppercase());
-            verbs.iter().any(|verb| is_sql(&verb)) || line.contains("rusqlite::Connection")
+            verbs.iter().any(is_sql) || line.contains("rusqlite::Connection")
         }));
     }
     none_of(

@@ -11,9 +11,7 @@ use domicile::billing::ledger::{
 };
 use domicile::billing::usage::{self, BatchAnswer, EventName, Fault, NewEvent, Rejected};
 use domicile::billing::{self, BillingError};
-use domicile::config::Config;
-use domicile::crypto::Keyring;
-use domicile::db::{self, Layout, Site, Store, Tx};
+use domicile::db::{Layout, Store};
 use domicile::workspaces::{self, Workspace};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};

@@ -209,7 +209,7 @@ fn jobs_that_ended_are_deleted_after_a_week() {
     house.queue_job(job("test.count"));
     house.queue_job(job("test.never"));
     house.run();
-    let purge = || house.write(|tx| jobs::purge_finished(tx)).unwrap();
+    let purge = || house.write(jobs::purge_finished).unwrap();
 
     house.clock.advance(days(7));
     assert_eq!(purge(), 0);
@@ -320,7 +320,7 @@ fn a_mail_is_given_up_after_thirty_tries_and_forgotten_after_a_week() {
 
     assert_eq!(house.number("select count(*) from mail_outbox where given_up_at is not null and attempts = 30"), 1);
     assert_eq!(house.places_of("It happened."), Vec::<String>::new());
-    let purge = || house.write(|tx| mail::purge_old(tx)).unwrap();
+    let purge = || house.write(mail::purge_old).unwrap();
     assert_eq!(purge(), 0);
     house.clock.advance(days(7));
     assert_eq!(purge(), 1);

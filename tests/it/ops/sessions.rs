@@ -217,9 +217,9 @@ fn sessions_that_ended_are_deleted() {
     house.write(|tx| sessions::note_failure(tx, "network:203.0.113.7")).unwrap();
 
     house.clock.advance(minutes(30));
-    assert_eq!(house.write(|tx| sessions::purge_ended(tx)).unwrap(), 1);
+    assert_eq!(house.write(sessions::purge_ended).unwrap(), 1);
     house.clock.advance(hours(24));
-    assert_eq!(house.write(|tx| sessions::purge_ended(tx)).unwrap(), 1);
+    assert_eq!(house.write(sessions::purge_ended).unwrap(), 1);
 
     assert_eq!((house.count("session"), house.count("throttle")), (1, 0));
     assert!(house.current(&kept).is_some());

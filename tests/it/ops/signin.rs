@@ -49,7 +49,7 @@ impl TestApp {
     }
 
     fn claim(&self) -> String {
-        token_in(&self.write(|tx| signin::claim_link(tx)).unwrap())
+        token_in(&self.write(signin::claim_link).unwrap())
     }
 
     /// What a try with a wrong password is told.

@@ -34,7 +34,6 @@ pub struct Ran {
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
-    pub took: Duration,
 }
 
 impl Ran {
@@ -152,10 +151,9 @@ impl Appliance {
         let watch = Stopwatch::start();
         let mut message = [0u8; 512];
         loop {
-            if let Ok(length) = socket.recv(&mut message) {
-                if String::from_utf8_lossy(&message[..length]).contains("READY=1") {
-                    break;
-                }
+            let told = socket.recv(&mut message).map(|length| String::from_utf8_lossy(&message[..length]).into_owned());
+            if told.is_ok_and(|told| told.contains("READY=1")) {
+                break;
             }
             if let Some(status) = server.try_wait().unwrap() {
                 panic!("the server ended with {status} instead of serving:\n{}", self.log());
@@ -254,7 +252,6 @@ impl Drop for Appliance {
 
 /// Runs a command to its end.
 pub fn finish(command: &mut Command, input: &str) -> Ran {
-    let watch = Stopwatch::start();
     let mut child = command.spawn().unwrap();
     if let Some(mut stdin) = child.stdin.take() {
         // A command that refuses before it reads closes its end first.
@@ -273,5 +270,5 @@ pub fn finish(command: &mut Command, input: &str) -> Ran {
         pipe.read_to_string(&mut stdout).unwrap();
     }
     let status = child.wait().unwrap();
-    Ran { status: status.code().unwrap_or(-1), stdout, stderr: reader.join().unwrap(), took: watch.elapsed() }
+    Ran { status: status.code().unwrap_or(-1), stdout, stderr: reader.join().unwrap() }
 }

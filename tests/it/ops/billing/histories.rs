@@ -125,7 +125,7 @@ fn do_both(house: &mut House, model: &mut Model, wallets: &[WorkspaceId; 3], dee
             (Outcome::Done, Outcome::Done)
         }
         Deed::Expire => {
-            house.write(|tx| ledger::expire_due(tx)).unwrap();
+            house.write(ledger::expire_due).unwrap();
             (0..3).for_each(|wallet| model.expire(wallet));
             (Outcome::Done, Outcome::Done)
         }
@@ -173,7 +173,7 @@ fn any_history_ends_as_the_simple_model_says() {
                 assert_eq!(said, expected, "{deed:?}");
             }
         }
-        house.write(|tx| ledger::expire_due(tx)).unwrap();
+        house.write(ledger::expire_due).unwrap();
         (0..3).for_each(|wallet| model.expire(wallet));
 
         for (wallet, workspace) in wallets.iter().enumerate() {

@@ -155,7 +155,7 @@ fn of_many_parallel_spends_of_the_last_credit_exactly_one_succeeds() {
 
         assert_eq!(spent, 1, "round {round}");
     }
-    let checked = store.read_and_wait(|view| ledger::check(view)).unwrap();
+    let checked = store.read_and_wait(ledger::check).unwrap();
     assert_eq!(checked.transactions, 40);
 }
 
@@ -168,8 +168,8 @@ fn expired_credit_is_gone_with_a_line_that_says_so() {
     house.clock.advance(days(30));
 
     assert_eq!(house.balance(ws), Credits::whole(3));
-    let expired = house.write(|tx| ledger::expire_due(tx)).unwrap();
-    let again = house.write(|tx| ledger::expire_due(tx)).unwrap();
+    let expired = house.write(ledger::expire_due).unwrap();
+    let again = house.write(ledger::expire_due).unwrap();
 
     assert_eq!((expired, again, house.balance(ws)), (1, 0, Credits::ZERO));
     let page = house.look(|tx| ledger::statement(tx, ws, &Filter { limit: 1, ..Filter::default() }).unwrap());
