@@ -37,10 +37,18 @@ pub(super) enum Purpose {
 /// # Errors
 /// [`Error::KeyDoesNotOpen`] for a wrong key; [`Error::Unsafe`] when a pragma did not take.
 pub(super) fn open(path: &Path, key: &Secret<String>, purpose: Purpose) -> Result<Connection, Error> {
+    start_library();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(path, flags)?;
     prepare(&connection, key, purpose).map_err(|error| name_wrong_key(error, path))?;
     Ok(connection)
+}
+
+/// Starts the library under SQLCipher before SQLCipher does, and without its handler at exit: that one frees what threads
+/// which end at the same moment still use (the pool's, which nobody can wait for), and a command would die by a signal after
+/// its work was done.
+pub(super) fn start_library() {
+    openssl_sys::init();
 }
 
 /// Gives a fresh connection its key and settings. The key comes first: SQLCipher wants it before the first read.

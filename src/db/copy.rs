@@ -71,6 +71,7 @@ impl FileCopy {
     /// [`Error::Sqlite`] when the file cannot be opened.
     pub fn open(path: &Path, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        connection::start_library();
         let connection = Connection::open_with_flags(immutable_uri(path), flags)?;
         connection::unlock(&connection, &site.keyring.database_key_pragma())?;
         Ok(Self { connection, site: site.clone(), now })

@@ -63,6 +63,7 @@ pub fn migrate_file(path: &Path, key: &Secret<String>) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Migration`].
 pub fn in_memory() -> Result<Connection, Error> {
+    connection::start_library();
     let mut connection = Connection::open_in_memory()?;
     connection::settle(&connection, Purpose::Write)?;
     to_current(&mut connection)?;
