@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use crate::base::{Chance, Clock, Problem, Timestamp};
 use crate::config::Config;
@@ -14,7 +14,7 @@ use crate::outbound::{Transport, TransportError};
 pub struct App {
     store: Store,
     passwords: PasswordPool,
-    jobs_waiting: Arc<Notify>,
+    jobs_waiting: watch::Sender<()>,
     transport: Transport,
 }
 
@@ -73,7 +73,7 @@ impl App {
         }
         let transport = Transport::of(&opening.config)?;
         let site = Arc::new(Site { config: opening.config, keyring: opening.keyring });
-        let jobs_waiting = Arc::new(Notify::new());
+        let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
         let store = Store::open(
             layout,
@@ -82,7 +82,7 @@ impl App {
             opening.chance,
             move |committed| {
                 if committed.jobs {
-                    wake.notify_one();
+                    wake.send_replace(());
                 }
             },
             opening.on_fatal,
@@ -169,9 +169,9 @@ impl App {
         self.store.glance(look)
     }
 
-    /// Waits until a commit queued a job.
-    pub async fn jobs_wait(&self) {
-        self.jobs_waiting.notified().await;
+    /// Changes whenever a commit queued a job.
+    pub fn jobs_wake(&self) -> watch::Receiver<()> {
+        self.jobs_waiting.subscribe()
     }
 }
 

@@ -1,11 +1,12 @@
 //! What is written to people about their account.
 
-use crate::mail::PlainLetter;
+use crate::mail::{Link, PlainLetter};
 
 /// The six digits that prove an address.
 pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainLetter {
     PlainLetter {
-        subject: format!("{code} is your code"),
+        // Without the code: subjects stand in lists, logs and notifications.
+        subject: "Your code for Domicile".into(),
         paragraphs: vec![format!(
             "Hello {display_name}, type this code to show that the address is yours. It is good for ten minutes."
         )],
@@ -13,5 +14,17 @@ pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainLe
         link: None,
         closing: "Nobody will ever ask you for this code. If you did not ask for it, do nothing.".into(),
         site: site.to_owned(),
+    }
+}
+
+/// Somebody tried to sign up with an address that has an account.
+pub(super) fn account_exists(site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "You have an account already".into(),
+        paragraphs: vec!["Somebody, perhaps you, tried to create an account with this address. It has one already, so nothing was made.".into()],
+        code: None,
+        link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
+        closing: "If you forgot your password, the sign-in page has a link to reset it. If it was not you, do nothing.".into(),
+        site: site.into(),
     }
 }

@@ -21,13 +21,13 @@ const PURGE_BATCH_MAX: u32 = 1000;
 /// Makes an account with its first address. It is `pending` until the address is verified.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`]; [`AccountError::EmailTaken`] when the address is verified by another account, which
-/// the sign-up page must not tell (see `signin`).
+/// [`AccountError::UsernameTaken`]; [`AccountError::EmailTaken`] when the address is to count as verified and another
+/// account verified it. A mere claim to a known address is taken like any other, so that nobody learns from it (safety P8).
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Account, AccountError> {
     if !is_username_free(tx, new.username.as_str())? {
         return Err(AccountError::UsernameTaken);
     }
-    if store::find_verified_owner(tx, &new.email)?.is_some() {
+    if new.is_verified && is_email_taken(tx, &new.email)? {
         return Err(AccountError::EmailTaken);
     }
     let now = tx.now();
@@ -56,6 +56,14 @@ pub fn is_username_free(view: &View<'_>, username: &str) -> Result<bool, db::Err
     Ok(store::find_by_username(view, username)?.is_none() && !store::is_retired(view, &name_digest(view, username))?)
 }
 
+/// Whether some account verified the address.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn is_email_taken(view: &View<'_>, address: &EmailAddress) -> Result<bool, db::Error> {
+    Ok(store::find_verified_owner(view, address)?.is_some())
+}
+
 /// A keyed digest, so that the list of left names does not tell the names. Folded, as the table of accounts compares.
 fn name_digest(view: &View<'_>, username: &str) -> [u8; 32] {
     view.site().keyring.lookup(format!("retired-username:{}", username.to_ascii_lowercase()).as_bytes())
@@ -81,6 +89,17 @@ pub fn find_by_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::
     match EmailAddress::parse(name) {
         Ok(address) => store::find_by_email(view, &address),
         Err(_) => store::find_by_username(view, name),
+    }
+}
+
+/// The account behind a username, or behind an e-mail address that it verified. `None`: there is none.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn find_by_proved_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::Error> {
+    match EmailAddress::parse(name.trim()) {
+        Ok(address) => store::find_verified_owner(view, &address)?.map_or(Ok(None), |owner| store::find(view, owner)),
+        Err(_) => store::find_by_username(view, name.trim()),
     }
 }
 
@@ -156,7 +175,8 @@ pub fn update_profile(
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// Sends a new six-digit code to the account's primary address, in place of any earlier one.
+/// Sends a new six-digit code to the account's primary address, in place of any earlier one. Where another account verified
+/// the address, its owner is told instead and the code is one that nobody gets: the same rows in the same time.
 ///
 /// # Errors
 /// [`AccountError::NotFound`] without a primary address.
@@ -165,10 +185,17 @@ pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(
     let email = primary(tx, account)?.ok_or(AccountError::NotFound)?;
     let code = tokens::six_digits(tx.rng());
     let expires_at = tx.now().plus(CODE_LIFE);
-    let digest = code_digest(tx, email.id, code.expose());
+    let owner = store::find_verified_owner(tx, &email.address)?;
+    let is_taken = owner.is_some_and(|owner| owner != account);
+    let digest = if is_taken { tx.rng().bytes() } else { code_digest(tx, email.id, code.expose()) };
     let window = tx.now().minus(CODES_WINDOW);
     store::insert_code(tx, email.id, &digest, expires_at, window)?;
-    let letter = mails::verify_code(&person.display_name, code.expose(), &tx.site().config.public_url);
+    let url = &tx.site().config.public_url;
+    let letter = if is_taken {
+        mails::account_exists(url)
+    } else {
+        mails::verify_code(&person.display_name, code.expose(), url)
+    };
     mail::enqueue(tx, Some(account), email.address, &letter)?;
     Ok(audit::record(tx, actor, Event::of("email.code_sent").target(account).subject(account))?)
 }
@@ -265,14 +292,6 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &st
     Ok(audit::record(tx, actor, Event::of("auth.password_changed").target(account).subject(account))?)
 }
 
-/// Lets the person run the appliance.
-///
-/// # Errors
-/// [`AccountError::Db`].
-pub fn make_operator(tx: &mut Tx<'_>, account: AccountId) -> Result<(), AccountError> {
-    Ok(store::update_operator(tx, account)?)
-}
-
 /// Makes a one-time link's secret; only its digest is kept.
 ///
 /// # Errors
@@ -285,6 +304,14 @@ pub fn issue_link(
     let token = tokens::random_token(tx.rng());
     store::insert_link(tx, &tokens::digest(token.expose()), purpose, account)?;
     Ok(token)
+}
+
+/// Makes every one-time link of the account worthless.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
+    store::delete_links(tx, account)
 }
 
 /// Uses a one-time link up. `None`: a link that is not about an account.

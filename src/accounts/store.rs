@@ -32,7 +32,6 @@ const LIST: &str = "
 const COUNT: &str = "select count(*) from account";
 const LIST_PENDING: &str = "select id from account where state = 'pending' and created_at < :before limit :limit";
 const UPDATE_STATE: &str = "update account set state = :state where id = :id";
-const UPDATE_OPERATOR: &str = "update account set is_operator = 1 where id = :id";
 const UPDATE_DISPLAY_NAME: &str = "update account set display_name = :display_name where id = :id";
 const DELETE: &str = "delete from account where id = :id";
 
@@ -97,7 +96,6 @@ pub const STATEMENTS: &[&str] = &[
     COUNT,
     LIST_PENDING,
     UPDATE_STATE,
-    UPDATE_OPERATOR,
     UPDATE_DISPLAY_NAME,
     DELETE,
     INSERT_EMAIL,
@@ -185,11 +183,6 @@ pub(super) fn list_pending_before(view: &View<'_>, before: Timestamp, limit: u32
 
 pub(super) fn update_state(tx: &mut Tx<'_>, id: AccountId, state: AccountState) -> Result<(), Error> {
     tx.execute(UPDATE_STATE, named_params! {":id": id, ":state": state.as_str()})?;
-    Ok(())
-}
-
-pub(super) fn update_operator(tx: &mut Tx<'_>, id: AccountId) -> Result<(), Error> {
-    tx.execute(UPDATE_OPERATOR, named_params! {":id": id})?;
     Ok(())
 }
 
@@ -339,6 +332,11 @@ pub(super) fn insert_link(
             ":expires_at": now.plus(purpose.life()),
         },
     )?;
+    Ok(())
+}
+
+pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 

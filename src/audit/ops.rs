@@ -128,8 +128,8 @@ fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Secret<[u8;
     Ok(Some(Secret::new(key)))
 }
 
-/// Makes everything private about `account` unreadable for ever, here and in copies made before: the parts, their salts
-/// and the key. Answers how many parts there were. The chain still verifies. Calling it twice is the same as once.
+/// Makes everything private about `account` unreadable for ever, here and in every later snapshot: the parts, their salts
+/// and the key. Copies made before are the erasure journal's affair. Answers how many parts there were. The chain still verifies. Calling it twice is the same as once.
 ///
 /// # Errors
 /// [`Error`].
@@ -215,13 +215,19 @@ pub fn list(
     Ok(Page::of(recorded, limit, |event| event.seq))
 }
 
-/// What `account` did, and what was done to it or recorded about it, oldest first, after event `after`: for the person's own
-/// export, in portions of at most 1,000.
+/// What `account` did, what was done to it or recorded about it, and what happened in `workspace`, their own; the oldest
+/// first, after event `after`: for the person's own export, in portions of at most 1,000.
 ///
 /// # Errors
 /// [`Error`].
-pub fn own_events(view: &View<'_>, account: AccountId, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
-    let rows = store::list_own(view, account, after, limit.min(1000))?;
+pub fn own_events(
+    view: &View<'_>,
+    account: AccountId,
+    workspace: Option<WorkspaceId>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Recorded>, Error> {
+    let rows = store::list_own(view, account, workspace, after, limit.min(1000))?;
     rows.into_iter().map(|row| read_back(view, row)).collect()
 }
 

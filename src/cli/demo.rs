@@ -112,7 +112,8 @@ fn fill(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
     for (username, address, name) in PEOPLE {
         let email = EmailAddress::parse(address).map_err(|_| misspelt())?;
         let username = accounts::Username::parse(username).map_err(|_| misspelt())?;
-        let person = NewPerson { email, username, password: Some(phc.to_owned()), is_verified: true };
+        let person =
+            NewPerson { email, username, password: Some(phc.to_owned()), is_verified: true, is_operator: false };
         let account = signin::create_account(tx, &operator, person)?;
         let display_name = accounts::DisplayName::parse(name).ok_or_else(misspelt)?;
         accounts::update_profile(tx, &operator, account.id, &accounts::Profile { display_name })?;

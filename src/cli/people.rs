@@ -12,7 +12,7 @@ use crate::base::{Actor, ApiKeyId, EmailAddress, PAGE_SIZE_MAX, Problem};
 use crate::billing::ledger;
 use crate::crypto::age_file::Recipient;
 use crate::signin::{self, NewPerson};
-use crate::{db, privacy};
+use crate::{db, privacy, snapshots};
 
 pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), Failure> {
     match command {
@@ -61,12 +61,8 @@ fn create(
     let account = app
         .store()
         .write_and_wait(move |tx| {
-            let person = NewPerson { email, username, password, is_verified: verified };
-            let account = signin::create_account(tx, &Actor::Operator, person)?;
-            if operator {
-                accounts::make_operator(tx, account.id)?;
-            }
-            Ok::<_, signin::SigninError>(account)
+            let person = NewPerson { email, username, password, is_verified: verified, is_operator: operator };
+            signin::create_account(tx, &Actor::Operator, person)
         })
         .map_err(Problem::from)?;
     if common.json {
@@ -167,6 +163,10 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
         )));
     }
     let receipt = privacy::flows::erase_by_operator(&app, Actor::Operator, person.id).map_err(Problem::from)?;
+    // Where no server runs, nobody else would take the person out of the file that backup jobs copy.
+    if let Err(error) = snapshots::publish(&app) {
+        eprintln!("Erased; but the published snapshot still has the person: {error}. Run: domicile snapshot now");
+    }
     if common.json {
         println!("{}", json!({"receipt": receipt.id.to_string()}));
     } else {

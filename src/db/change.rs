@@ -37,7 +37,8 @@ impl Change {
 
     /// The generation that memory must be of to hold. `None`: somebody unknown has committed; ask the database.
     pub(super) fn generation(&self) -> Option<u64> {
-        // The generation is read before the counter is compared: a commit in between makes the comparison fail.
+        // A commit that this process vouches for may fall between the two loads: the older generation is answered then, to a
+        // request that began before the committer was told that it is done. The next request sees the new one.
         let generation = self.generation.load(Ordering::SeqCst);
         (u64::from(self.counter.read()) == self.vouched.load(Ordering::SeqCst)).then_some(generation)
     }

@@ -21,9 +21,10 @@ pub(super) const QUEUE_MAX: usize = 4096;
 /// Closures in one commit: bounds how long the first of them waits.
 const BATCH_MAX: usize = 512;
 
-/// Tables whose rows decide whether a credential is good: a change starts a new generation (see `change`).
-const CREDENTIAL_TABLES: [&str; 7] =
-    ["account", "account_email", "api_key", "membership", "service", "session", "workspace"];
+/// Tables whose rows decide whether a remembered credential is good: a change starts a new generation (see `change`).
+/// Sessions are not remembered, but looked up for each request, so that their noting when somebody was last seen costs
+/// nobody's memory.
+const CREDENTIAL_TABLES: [&str; 6] = ["account", "account_email", "api_key", "membership", "service", "workspace"];
 const JOB_TABLE: &str = "job";
 
 /// What a commit touched, told after it is durable.
@@ -187,10 +188,10 @@ fn serve(mut desk: Desk, mut waiting: mpsc::Receiver<Box<dyn Work>>, touched: &A
                     failed.store(true, Ordering::SeqCst);
                     (desk.on_fatal)(&error);
                 }
-                let story = error.to_string();
+                let all = repeat(&error);
                 let mut first_gets_it = Some(error);
                 for work in batch {
-                    let told = first_gets_it.take().unwrap_or_else(|| repeat(&story, fatal));
+                    let told = first_gets_it.take().unwrap_or_else(&all);
                     work.answer(Some(told));
                 }
                 if fatal {
@@ -201,9 +202,14 @@ fn serve(mut desk: Desk, mut waiting: mpsc::Receiver<Box<dyn Work>>, touched: &A
     }
 }
 
-/// The same failure for everybody else in the batch; SQLite's error itself cannot be copied.
-fn repeat(story: &str, fatal: bool) -> Error {
-    if fatal { Error::Stopped } else { Error::Damaged(format!("the shared commit failed: {story}")) }
+/// The same failure for everybody else in the batch: a full disk is one for all of them. SQLite's error itself cannot be
+/// copied, its code can.
+fn repeat(error: &Error) -> impl Fn() -> Error + use<> {
+    let code = match error {
+        Error::Sqlite(inner) => inner.sqlite_error().copied(),
+        _ => None,
+    };
+    move || code.map_or(Error::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())
 }
 
 /// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk.

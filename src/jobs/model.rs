@@ -39,6 +39,25 @@ pub struct Claimed {
     pub attempts: u32,
 }
 
+/// Jobs that wait for each other: those of some names, or all but those.
+#[derive(Clone, Debug)]
+pub(super) struct Lane {
+    /// A JSON array.
+    pub names: String,
+    /// Whether `names` are the ones left out.
+    pub all_but: bool,
+}
+
+impl Lane {
+    pub(super) fn of(names: &[&str]) -> Self {
+        Self { names: Value::from(names.to_vec()).to_string(), all_but: false }
+    }
+
+    pub(super) fn all_but(names: &[&str]) -> Self {
+        Self { all_but: true, ..Self::of(names) }
+    }
+}
+
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -1,6 +1,6 @@
 //! Queue, take, finish, forget.
 
-use super::model::{Claimed, NewJob, Outcome, pause_after};
+use super::model::{Claimed, Lane, NewJob, Outcome, pause_after};
 use super::store;
 use crate::base::{AccountId, JobId, days, minutes};
 use crate::db::{Error, Tx};
@@ -20,11 +20,11 @@ pub fn enqueue(tx: &mut Tx<'_>, new: NewJob) -> Result<(), Error> {
     store::insert(tx, id, &new)
 }
 
-/// Takes the next due job for ten minutes, after putting back what nobody finished in time.
-pub(super) fn claim(tx: &mut Tx<'_>) -> Result<Option<Claimed>, Error> {
+/// Takes the lane's next due job for ten minutes, after putting back what nobody finished in time.
+pub(super) fn claim(tx: &mut Tx<'_>, lane: &Lane) -> Result<Option<Claimed>, Error> {
     store::update_expired_leases(tx)?;
     let lease = tx.now().plus(minutes(10));
-    store::claim(tx, lease)
+    store::claim(tx, lane, lease)
 }
 
 /// Notes how a job ended.

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use serde_json::Value;
 
-use super::model::{Claimed, Outcome};
+use super::model::{Claimed, Lane, Outcome};
 use super::{ops, store};
 use crate::app::App;
 use crate::base::seconds;
@@ -24,27 +24,43 @@ pub struct Line {
     pub name: &'static str,
     /// What it runs.
     pub run: Handler,
+    /// Whether it may take as long as others make it: then it runs beside the rest, and holds up its own kind alone.
+    pub has_own_lane: bool,
 }
 
-/// Takes jobs one after the other until it is told to stop.
+impl Line {
+    /// A job that waits for its turn among the others.
+    pub const fn of(name: &'static str, run: Handler) -> Self {
+        Self { name, run, has_own_lane: false }
+    }
+
+    /// A job that may take long, and runs beside the others.
+    pub const fn beside(name: &'static str, run: Handler) -> Self {
+        Self { name, run, has_own_lane: true }
+    }
+}
+
+/// Takes the jobs of one lane one after the other until it is told to stop.
 pub struct Runner {
     app: Arc<App>,
     lines: &'static [Line],
+    lane: Lane,
 }
 
 impl Runner {
-    /// A runner over a table of handlers.
-    pub fn new(app: Arc<App>, lines: &'static [Line]) -> Self {
-        Self { app, lines }
+    /// Runners over a table of handlers, one for each lane. They work side by side.
+    pub fn lanes(app: &Arc<App>, lines: &'static [Line]) -> Vec<Self> {
+        lanes_of(lines).into_iter().map(|lane| Self { app: app.clone(), lines, lane }).collect()
     }
 
     /// Works until the future is dropped; a job in hand is then put back when its lease ends.
     pub async fn work(self) {
+        let mut wake = self.app.jobs_wake();
         loop {
-            match run_due(&self.app, self.lines).await {
+            match run_lane(&self.app, self.lines, &self.lane).await {
                 Ok(0) => {
                     // A commit wakes us; the second is for jobs that a command queued in another process.
-                    let _ = tokio::time::timeout(seconds(1), self.app.jobs_wait()).await;
+                    let _ = tokio::time::timeout(seconds(1), wake.changed()).await;
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -56,21 +72,37 @@ impl Runner {
     }
 }
 
-/// Runs every job that is due now; answers how many ran.
+fn lanes_of(lines: &[Line]) -> Vec<Lane> {
+    let own: Vec<&str> = lines.iter().filter(|line| line.has_own_lane).map(|line| line.name).collect();
+    let mut lanes: Vec<Lane> = own.iter().map(|name| Lane::of(&[name])).collect();
+    lanes.push(Lane::all_but(&own));
+    lanes
+}
+
+/// Runs every job that is due now, lane by lane; answers how many ran.
 ///
 /// # Errors
 /// [`Error`] when the queue cannot be read or an outcome cannot be noted.
 pub async fn run_due(app: &Arc<App>, lines: &'static [Line]) -> Result<usize, Error> {
     let mut ran = 0;
+    for lane in lanes_of(lines) {
+        ran += run_lane(app, lines, &lane).await?;
+    }
+    Ok(ran)
+}
+
+async fn run_lane(app: &Arc<App>, lines: &'static [Line], lane: &Lane) -> Result<usize, Error> {
+    let mut ran = 0;
     // Looking before locking: an idle appliance must not take the write lock every second.
-    if !app.glance(store::is_due)? {
+    if !app.glance(|view| store::is_due(view, lane))? {
         return Ok(0);
     }
-    while let Some(job) = app.write(ops::claim).await? {
+    loop {
+        let asked = lane.clone();
+        let Some(job) = app.write(move |tx| ops::claim(tx, &asked)).await? else { return Ok(ran) };
         run_one(app, lines, job).await?;
         ran += 1;
     }
-    Ok(ran)
 }
 
 /// Runs a handler to its end. One that panics is tried again: a fault in one job must not stop the others, for ever.

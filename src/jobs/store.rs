@@ -2,7 +2,7 @@
 
 use rusqlite::named_params;
 
-use super::model::{Claimed, NewJob};
+use super::model::{Claimed, Lane, NewJob};
 use crate::base::{AccountId, JobId, Timestamp};
 use crate::db::{Error, Tx, View};
 
@@ -11,14 +11,20 @@ const INSERT: &str = "
     values (:id, :name, :payload_json, :subject_id, :unique_key, 'queued', :run_at, :run_at)
     on conflict (unique_key) where unique_key is not null and state in ('queued', 'running') do nothing";
 const COUNT_DUE: &str = "
-    select exists (select 1 from job where state = 'queued' and run_at <= :now)
-        or exists (select 1 from job where state = 'running' and run_at <= :now)";
+    select exists (
+      select 1 from job
+      where state in ('queued', 'running') and run_at <= :now
+        and (name in (select value from json_each(:names))) <> :all_but)";
 const CLAIM: &str = "
     update job set state = 'running', attempts = attempts + 1, run_at = :lease_until
-    where id = (select id from job where state = 'queued' and run_at <= :now order by run_at limit 1)
+    where id = (
+      select id from job
+      where state = 'queued' and run_at <= :now and (name in (select value from json_each(:names))) <> :all_but
+      order by run_at
+      limit 1)
     returning id, name, payload_json, attempts - 1";
 const FINISH: &str = "
-    update job set state = :state, finished_at = :now, last_error = :last_error where id = :id";
+    update job set state = :state, payload_json = 'null', finished_at = :now, last_error = :last_error where id = :id";
 const RETRY: &str = "update job set state = 'queued', run_at = :run_at, last_error = :last_error where id = :id";
 const RELEASE_EXPIRED: &str = "update job set state = 'queued' where state = 'running' and run_at <= :now";
 const DELETE_OF_SUBJECT: &str = "delete from job where subject_id = :subject_id";
@@ -46,15 +52,18 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: JobId, new: &NewJob) -> Result<(), Err
     Ok(())
 }
 
-pub(super) fn is_due(view: &View<'_>) -> Result<bool, Error> {
+pub(super) fn is_due(view: &View<'_>, lane: &Lane) -> Result<bool, Error> {
     let now = view.now();
-    view.one(COUNT_DUE, named_params! {":now": now}, |row| row.get(0))
+    let params = named_params! {":now": now, ":names": lane.names, ":all_but": lane.all_but};
+    view.one(COUNT_DUE, params, |row| row.get(0))
 }
 
-/// Takes the job that has waited longest. Until `lease_until` nobody else takes it.
-pub(super) fn claim(tx: &mut Tx<'_>, lease_until: Timestamp) -> Result<Option<Claimed>, Error> {
+/// Takes the job of the lane that has waited longest. Until `lease_until` nobody else takes it.
+pub(super) fn claim(tx: &mut Tx<'_>, lane: &Lane, lease_until: Timestamp) -> Result<Option<Claimed>, Error> {
     let now = tx.now();
-    tx.find(CLAIM, named_params! {":now": now, ":lease_until": lease_until}, |row| {
+    let params =
+        named_params! {":now": now, ":lease_until": lease_until, ":names": lane.names, ":all_but": lane.all_but};
+    tx.find(CLAIM, params, |row| {
         let payload: String = row.get(2)?;
         Ok(Claimed {
             id: row.get(0)?,

@@ -54,6 +54,17 @@ pub enum TransportError {
     Later(String),
 }
 
+impl TransportError {
+    /// In a word, without anything that a relay said.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Settings(_) => "settings",
+            Self::Refused(_) => "refused",
+            Self::Later(_) => "later",
+        }
+    }
+}
+
 impl Transport {
     /// The transport of the configuration. Opens no connection.
     ///
@@ -91,8 +102,8 @@ impl Transport {
             Way::Directory(folder) => write_whole(folder, &format!("{}.eml", mail.id), &message.formatted())
                 .map_err(|error| TransportError::Later(format!("{}: {error}", folder.display()))),
             Way::Log => {
-                // The body may hold a code or a link, which a log must not.
-                tracing::info!(mail = %mail.id, subject = mail.subject, "A mail would be sent; mail.transport is \"log\".");
+                // What it says may be a code, a link or a name, which a log must not hold.
+                tracing::info!(mail = %mail.id, "A mail would be sent; mail.transport is \"log\".");
                 Ok(())
             }
         }

@@ -18,7 +18,7 @@ pub mod tombstones;
 
 pub use archive::{PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
 pub use error::PrivacyError;
-pub use model::{Artifact, Download, Export, ExportState, Link, Receipt};
+pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, Receipt};
 pub use ops::{
     DOWNLOADS_LIFE, EXPORTS_A_DAY_MAX, erase, export_link, exports_of, find_by_link, last_tombstone, note_download,
     request_export, verify_tombstones,

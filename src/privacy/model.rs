@@ -7,6 +7,10 @@ use crate::base::{AccountId, ArtifactId, RequestId, Secret, Timestamp};
 /// The name of the job that writes one export.
 pub const EXPORT: &str = "privacy.export";
 
+/// The name of the job that publishes a snapshot: an erasure asks for one, so that the file of the backup jobs forgets the
+/// person, too.
+pub const PUBLISH: &str = "snapshot.publish";
+
 /// Where an export is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportState {

@@ -89,7 +89,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let server = server.run();
     fatal.stops(server.handle());
 
-    let _jobs = tokio::spawn(Runner::new(app.clone(), schedule::LINES).work());
+    let _jobs: Vec<_> =
+        Runner::lanes(&app, schedule::LINES).into_iter().map(|lane| tokio::spawn(lane.work())).collect();
     let _clock = schedule::start(app.clone(), verifier.clone().into_inner())
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;

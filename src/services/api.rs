@@ -219,30 +219,31 @@ fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResp
     Ok(Some(yes(&pass)))
 }
 
+/// Always the whole set: a gateway that copies what it gets would else let through what the client wrote under a name that
+/// is missing here.
 fn yes(pass: &Pass<'_>) -> HttpResponse {
+    let names: [(&'static str, &str); 12] = [
+        ("domicile-account", &pass.account),
+        ("domicile-username", pass.username),
+        ("domicile-workspace", &pass.workspace),
+        ("domicile-role", pass.role.as_str()),
+        ("domicile-scopes", pass.scopes),
+        ("domicile-key", pass.key.as_deref().unwrap_or_default()),
+        ("domicile-plan", pass.plan),
+        ("domicile-region", pass.region),
+        ("remote-user", pass.username),
+        ("remote-email", pass.email),
+        ("remote-name", pass.display_name),
+        ("remote-groups", pass.role.as_str()),
+    ];
     let mut response = HttpResponse::Ok();
-    let mut put = |name: &'static str, value: &str| {
-        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are.
-        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-            response.insert_header((HeaderName::from_static(name), value));
-        }
-    };
-    put("domicile-account", &pass.account);
-    put("domicile-username", pass.username);
-    put("domicile-workspace", &pass.workspace);
-    put("domicile-role", pass.role.as_str());
-    put("domicile-scopes", pass.scopes);
-    if let Some(key) = &pass.key {
-        put("domicile-key", key);
+    for (name, value) in names {
+        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are. What no header can
+        // hold is empty, which is not what the client wrote either.
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static(""));
+        response.insert_header((HeaderName::from_static(name), value));
     }
-    put("domicile-plan", pass.plan);
-    put("domicile-region", pass.region);
-    put("remote-user", pass.username);
-    put("remote-email", pass.email);
-    put("remote-name", pass.display_name);
-    put("remote-groups", pass.role.as_str());
-    put("cache-control", "no-store");
-    response.finish()
+    response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish()
 }
 
 fn no(status: u16, error: Option<&str>, reason: &'static str) -> HttpResponse {

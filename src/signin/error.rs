@@ -39,9 +39,11 @@ pub enum SigninError {
 impl From<SigninError> for Problem {
     fn from(error: SigninError) -> Self {
         match error {
-            SigninError::BadCredentials => {
-                Problem::new(401, "bad_credentials", "Name or password is wrong. Check both, or reset your password.")
-            }
+            SigninError::BadCredentials => Problem::new(
+                401,
+                "bad_credentials",
+                "Name or password is wrong. Check both, or reset your password. An address counts once it is verified; until then use your username.",
+            ),
             SigninError::Throttled(throttled) => Problem {
                 retry_after_seconds: Some(throttled.wait_seconds),
                 ..Problem::new(

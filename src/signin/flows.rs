@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::SigninError;
 use super::model::{SignIn, SignUp, SignedUp, Started};
 use super::ops;
-use crate::accounts::{self, AccountError, NewAccount, Username};
+use crate::accounts::{AccountError, NewAccount, Username};
 use crate::app::App;
 use crate::base::{Actor, EmailAddress, Secret, Visitor};
 use crate::config::SignupMode;
@@ -41,21 +41,19 @@ pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<S
 /// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
 pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<Started, SigninError> {
     let name = form.name.clone();
-    let (account, stored) = app
+    let found = app
         .read(move |view| {
-            let account = ops::find_for_sign_in(view, &name)?;
-            ops::must_not_wait(view, &ops::throttle_name(account.as_ref(), &name))?;
-            let stored = account.as_ref().map(|found| accounts::password_hash(view, found.id)).transpose()?.flatten();
-            Ok::<_, SigninError>((account, stored))
+            ops::must_not_wait(view, &ops::typed_bucket(&name))?;
+            Ok::<_, SigninError>(ops::find_for_sign_in(view, &name)?)
         })
         .await?;
-    let bucket = ops::throttle_name(account.as_ref(), &form.name);
+    let (account, stored) = found.map_or((None, None), |(account, stored)| (Some(account.id), stored));
     let actor = Actor::Stranger(visitor);
-    let right = app.passwords().verify(&form.password, stored).await?;
+    let right = app.passwords().verify(&form.password, stored.clone()).await?;
     match (account, right) {
-        (Some(account), true) => app.write(move |tx| ops::admit(tx, &actor, account.id, &bucket, form.remember)).await,
+        (Some(account), true) => app.write(move |tx| ops::admit(tx, &actor, account, stored.as_deref(), &form)).await,
         (account, _) => {
-            app.write(move |tx| ops::refuse(tx, &actor, account.map(|account| account.id), &bucket)).await?;
+            app.write(move |tx| ops::refuse(tx, &actor, account, &form.name)).await?;
             Err(SigninError::BadCredentials)
         }
     }

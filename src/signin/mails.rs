@@ -3,18 +3,6 @@
 use crate::accounts::Account;
 use crate::mail::{Link, PlainLetter};
 
-/// Somebody tried to sign up with an address that has an account.
-pub(super) fn account_exists(site: &str) -> PlainLetter {
-    PlainLetter {
-        subject: "You have an account already".into(),
-        paragraphs: vec!["Somebody, perhaps you, tried to create an account with this address. It has one already, so nothing was made.".into()],
-        code: None,
-        link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
-        closing: "If you forgot your password, the sign-in page has a link to reset it. If it was not you, do nothing.".into(),
-        site: site.into(),
-    }
-}
-
 /// The address is proved and the account in use.
 pub(super) fn welcome(account: &Account, site: &str) -> PlainLetter {
     PlainLetter {

@@ -18,7 +18,7 @@ pub struct SignUp {
 /// A sign-up was taken. The same for an address that is new and for one that has an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignedUp {
-    /// Whose code is waited for; nobody's where the address had an account already.
+    /// Whose code is waited for.
     pub account: AccountId,
 }
 
@@ -55,4 +55,6 @@ pub struct NewPerson {
     pub password: Option<String>,
     /// Whether the address counts as proved.
     pub is_verified: bool,
+    /// Whether they run the appliance, too.
+    pub is_operator: bool,
 }

@@ -2,7 +2,7 @@
 
 use super::error::SigninError;
 use super::mails;
-use super::model::{NewPerson, SignedUp, Started};
+use super::model::{NewPerson, SignIn, SignedUp, Started};
 use crate::accounts::{self, Account, AccountError, AccountState, CodeAnswer, LinkPurpose, NewAccount};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, EmailAddress, Secret};
@@ -11,11 +11,12 @@ use crate::db::{self, Tx, View};
 use crate::sessions::{self, NewSession};
 use crate::{mail, workspaces};
 
-/// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, that person is
-/// told by mail, nothing is made, and the answer is the same.
+/// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, all is the same
+/// but the letter (see [`accounts::send_code`]), so that nothing that follows tells a stranger who has an account.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`]: usernames are public. [`AccountError::LinkRefused`] for a claim that is not good.
+/// [`AccountError::UsernameTaken`]: usernames are public. With a claim, whose bearer is no stranger:
+/// [`AccountError::LinkRefused`] when it is not good, [`AccountError::EmailTaken`], which leaves it good.
 pub(super) fn sign_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -25,22 +26,14 @@ pub(super) fn sign_up(
     if !claim.is_empty() {
         accounts::use_link(tx, LinkPurpose::OperatorClaim, claim)?;
         new.is_operator = true;
-    }
-    match accounts::create(tx, actor, &new) {
-        Ok(account) => {
-            workspaces::create_personal(tx, actor, &account)?;
-            accounts::send_code(tx, actor, account.id)?;
-            Ok(SignedUp { account: account.id })
+        if accounts::is_email_taken(tx, &new.email)? {
+            return Err(AccountError::EmailTaken.into());
         }
-        Err(AccountError::EmailTaken) => {
-            let url = tx.site().config.public_url.clone();
-            let owner = accounts::find_by_email(tx, &new.email)?.map(|owner| owner.id);
-            mail::enqueue(tx, owner, new.email, &mails::account_exists(&url))?;
-            let now = tx.now();
-            Ok(SignedUp { account: AccountId::new(now, tx.rng()) })
-        }
-        Err(error) => Err(error.into()),
     }
+    let account = accounts::create(tx, actor, &new)?;
+    workspaces::create_personal(tx, actor, &account)?;
+    accounts::send_code(tx, actor, account.id)?;
+    Ok(SignedUp { account: account.id })
 }
 
 /// Makes an account at the command line: active with its wallet at once when its address is vouched for, else pending
@@ -49,13 +42,16 @@ pub(super) fn sign_up(
 /// # Errors
 /// [`AccountError::UsernameTaken`], [`AccountError::EmailTaken`].
 pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Result<Account, SigninError> {
+    if accounts::is_email_taken(tx, &person.email)? {
+        return Err(AccountError::EmailTaken.into());
+    }
     let has_password = person.password.is_some();
     let new = NewAccount {
         username: person.username,
         email: person.email,
         is_verified: person.is_verified,
         password: person.password,
-        is_operator: false,
+        is_operator: person.is_operator,
     };
     let account = accounts::create(tx, actor, &new)?;
     let workspace = workspaces::create_personal(tx, actor, &account)?;
@@ -101,18 +97,27 @@ fn open_wallet(tx: &mut Tx<'_>, account: &Account) -> Result<(), SigninError> {
     Ok(())
 }
 
-/// Where throttling counts: the account where there is one, else the typed name, so that known and unknown names are
-/// slowed alike.
-pub(super) fn throttle_name(account: Option<&Account>, typed: &str) -> String {
-    match account {
-        Some(account) => format!("account:{}", account.id),
-        None => format!("name:{}", typed.trim().to_lowercase()),
-    }
+/// Where throttling counts what was typed. The pause that a person sees hangs on this alone, so that it tells nothing about
+/// which names and addresses belong together, or to anybody.
+pub(super) fn typed_bucket(typed: &str) -> String {
+    format!("name:{}", typed.trim().to_lowercase())
 }
 
-/// The account that may sign in by this name. Suspended ones may not.
-pub(super) fn find_for_sign_in(view: &View<'_>, name: &str) -> Result<Option<Account>, db::Error> {
-    Ok(accounts::find_by_name(view, name)?.filter(|account| account.state != AccountState::Suspended))
+/// Where throttling counts all tries against one account, whatever was typed.
+pub(super) fn account_bucket(account: AccountId) -> String {
+    format!("account:{account}")
+}
+
+/// The account that may sign in by this name, and the password to check. An address counts once it is verified (else a
+/// stranger who claimed it would answer for it); suspended accounts do not count, nor those that were tried too often.
+pub(super) fn find_for_sign_in(view: &View<'_>, name: &str) -> Result<Option<(Account, Option<String>)>, db::Error> {
+    let is_good = |account: &Account| account.state != AccountState::Suspended;
+    let Some(account) = accounts::find_by_proved_name(view, name)?.filter(is_good) else { return Ok(None) };
+    if sessions::throttled(view, &account_bucket(account.id))?.is_some() {
+        return Ok(None);
+    }
+    let password = accounts::password_hash(view, account.id)?;
+    Ok(Some((account, password)))
 }
 
 /// Refuses where tries for `bucket` have to wait. Asked before the hash, which costs, and once more after it: of many
@@ -126,31 +131,42 @@ pub(super) fn refuse(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: Option<AccountId>,
-    bucket: &str,
+    typed: &str,
 ) -> Result<(), SigninError> {
-    must_not_wait(tx, bucket)?;
-    sessions::note_failure(tx, bucket)?;
+    must_not_wait(tx, &typed_bucket(typed))?;
+    sessions::note_failure(tx, &typed_bucket(typed))?;
     let mut event = Event::of("auth.signin_failed").outcome(Outcome::Failure);
-    if let Some(account) = account {
+    // Somebody who was erased meanwhile must not get a key for private parts again.
+    let known = account.map(|account| accounts::find(tx, account)).transpose()?.flatten();
+    if let Some(account) = known.map(|known| known.id) {
+        sessions::note_failure(tx, &account_bucket(account))?;
         event = event.target(account).subject(account);
     }
     Ok(audit::record(tx, actor, event)?)
 }
 
 /// Begins a session after a right password; an account that still has to prove its address gets a code instead.
+/// `checked` is the stored password that was found right: it must still be the one.
 ///
 /// # Errors
-/// [`SigninError::Throttled`]: wrong ones that were tried at the same moment came first.
+/// [`SigninError::Throttled`]: wrong ones that were tried at the same moment came first. [`SigninError::BadCredentials`]:
+/// the password was changed, or the account stopped, while this one was checked.
 pub(super) fn admit(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
-    bucket: &str,
-    remember: bool,
+    checked: Option<&str>,
+    form: &SignIn,
 ) -> Result<Started, SigninError> {
-    let person = accounts::find(tx, account)?.ok_or(SigninError::BadCredentials)?;
-    must_not_wait(tx, bucket)?;
-    sessions::clear_failures(tx, bucket)?;
+    must_not_wait(tx, &typed_bucket(&form.name))?;
+    let (person, stored) = find_for_sign_in(tx, &form.name)?
+        .filter(|(found, _)| found.id == account)
+        .ok_or(SigninError::BadCredentials)?;
+    if stored.as_deref() != checked {
+        return Err(SigninError::BadCredentials);
+    }
+    forget_failures(tx, &person, &form.name)?;
+    let remember = form.remember;
     if person.state == AccountState::Pending {
         match accounts::resend_code(tx, actor, account) {
             Ok(()) | Err(AccountError::CodeTooSoon { .. }) => return Ok(Started::MustVerify(account)),
@@ -164,11 +180,20 @@ pub(super) fn admit(
     Ok(Started::Session { token, keep })
 }
 
-/// Mails a link to set a password to the account behind the address, where there is one. The answer is the same.
+fn forget_failures(tx: &mut Tx<'_>, person: &Account, typed: &str) -> Result<(), db::Error> {
+    sessions::clear_failures(tx, &typed_bucket(typed))?;
+    sessions::clear_failures(tx, &account_bucket(person.id))
+}
+
+/// Mails a link to set a password to the account behind the address, where there is one. The answer is the same, and so is
+/// what is written, but for the letter: a link that nobody gets waits for its end like the others.
 pub(super) fn request_reset(tx: &mut Tx<'_>, actor: &Actor, address: &EmailAddress) -> Result<(), SigninError> {
     match accounts::find_by_email(tx, address)?.filter(|account| account.state != AccountState::Suspended) {
         Some(account) => reset_link_by_mail(tx, actor, account.id),
-        None => Ok(()),
+        None => {
+            accounts::issue_link(tx, LinkPurpose::PasswordReset, None)?;
+            Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested"))?)
+        }
     }
 }
 
@@ -186,7 +211,8 @@ pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) ->
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested").target(account).subject(account))?)
 }
 
-/// Sets the new password and ends every session. Following the link proved the address too.
+/// Sets the new password, ends every session and every other link. Following the link proved the address too; tries that
+/// failed before no longer count, so that the person can come in.
 pub(super) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc: &str) -> Result<(), SigninError> {
     let account = accounts::use_link(tx, LinkPurpose::PasswordReset, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
@@ -196,6 +222,11 @@ pub(super) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc: &str) -> R
     }
     accounts::set_password(tx, actor, account, phc)?;
     sessions::end_all(tx, actor, account, None)?;
+    accounts::revoke_links(tx, account)?;
+    forget_failures(tx, &person, &person.username)?;
+    if let Some(address) = accounts::primary_email(tx, account)? {
+        forget_failures(tx, &person, address.as_str())?;
+    }
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?)
 }
 

@@ -36,8 +36,8 @@ create table audit_private (
 ) strict;
 create index audit_private_of_subject on audit_private (subject_id, seq);
 
--- One key per person, itself sealed by the keyring. Destroying it makes every sealed part of that person unreadable,
--- also in copies of this file made before.
+-- One key per person, itself sealed by the keyring. Destroying it makes every sealed part of that person unreadable
+-- here and in every later snapshot. Copies made before still hold it: the erasure journal is what cleans those.
 create table subject_key (
   subject_id text primary key,
   sealed_key blob not null,

@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::super::model::Receipt;
+use super::super::model::{PUBLISH, Receipt};
 use super::super::tombstones::Tombstone;
 use super::super::{PrivacyError, mails, store};
 use crate::audit::{self, Digest, Event, GENESIS};
 use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Tx, View};
+use crate::jobs::NewJob;
 use crate::{accounts, api_keys, billing, jobs, mail, sessions, workspaces};
 
 /// Deletes everything about the person, as the data map says, in this one transaction. Sessions and keys are dead with it.
@@ -41,6 +42,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     accounts::erase(tx, account)?;
     audit::forget(tx, account)?;
     bury(tx, account, receipt)?;
+    jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
     // A stranger's address that nobody proved gets no mail about somebody who left.
     if let Some(email) = primary.filter(|email| email.verified_at.is_some()) {

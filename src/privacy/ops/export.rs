@@ -146,7 +146,7 @@ pub(in crate::privacy) fn finish(tx: &mut Tx<'_>, work: &Work, sealed: &archive:
         let letter = mails::export_ready(&person.display_name, &until, &tx.site().config.public_url);
         mail::enqueue(tx, Some(work.account), address, &letter)?;
     }
-    let event = Event::of("privacy.export_ready").target(work.request).subject(work.account).data(
+    let event = Event::of("privacy.export_ready").target(work.account).subject(work.account).data(
         json!({"artifact": work.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}),
     );
     audit::record(tx, &Actor::House, event)?;
@@ -213,7 +213,8 @@ pub(in crate::privacy) fn sweep(tx: &mut Tx<'_>) -> Result<Vec<ArtifactId>, db::
     for (artifact, account) in &old {
         store::delete_artifact(tx, *artifact)?;
         store::update_expired(tx, *artifact)?;
-        let event = Event::of("privacy.export_expired").target(artifact).subject(*account);
+        let data = json!({"artifact": artifact.to_string()});
+        let event = Event::of("privacy.export_expired").target(*account).subject(*account).data(data);
         audit::record(tx, &Actor::House, event)?;
     }
     store::delete_old_links(tx)?;

@@ -19,19 +19,16 @@ static DONE: AtomicU32 = AtomicU32::new(0);
 
 /// Handlers as a slice has them: one that does its work, and some that do not.
 const HANDLERS: &[Line] = &[
-    Line { name: "test.count", run: |_, _| Box::pin(async { Outcome::Done }) },
-    Line { name: "test.again", run: |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) }) },
-    Line { name: "test.never", run: |_, _| Box::pin(async { Outcome::GiveUp("it makes no sense".into()) }) },
-    Line { name: "test.panics", run: |_, _| Box::pin(async { panic!("a job with a fault") }) },
-    Line {
-        name: "test.adds",
-        run: |_, payload| {
-            Box::pin(async move {
-                DONE.fetch_add(payload["add"].as_u64().unwrap().try_into().unwrap(), Ordering::SeqCst);
-                Outcome::Done
-            })
-        },
-    },
+    Line::of("test.count", |_, _| Box::pin(async { Outcome::Done })),
+    Line::of("test.again", |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) })),
+    Line::of("test.never", |_, _| Box::pin(async { Outcome::GiveUp("it makes no sense".into()) })),
+    Line::of("test.panics", |_, _| Box::pin(async { panic!("a job with a fault") })),
+    Line::of("test.adds", |_, payload| {
+        Box::pin(async move {
+            DONE.fetch_add(payload["add"].as_u64().unwrap().try_into().unwrap(), Ordering::SeqCst);
+            Outcome::Done
+        })
+    }),
 ];
 
 impl TestApp {

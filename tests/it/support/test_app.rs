@@ -94,6 +94,7 @@ impl TestApp {
             username: accounts::Username::parse(username).unwrap(),
             password: Some(phc),
             is_verified: true,
+            is_operator: false,
         };
         self.write(move |tx| {
             let account = signin::create_account(tx, &Actor::Operator, person)?;

@@ -152,6 +152,7 @@ impl TestHouse {
             username: Username::parse(username).unwrap(),
             password: Some("$argon2id$not-a-real-one".into()),
             is_verified: true,
+            is_operator: false,
         };
         let made = self.write(|tx| {
             let account = signin::create_account(tx, &Actor::Operator, person)?;
