@@ -215,13 +215,19 @@ pub fn list(
     Ok(Page::of(recorded, limit, |event| event.seq))
 }
 
-/// What `account` did, and what was done to it or recorded about it, oldest first, after event `after`: for the person's own
-/// export, in portions of at most 1,000.
+/// What `account` did, what was done to it or recorded about it, and what happened in the workspace that is its own, oldest
+/// first, after event `after`: for the person's own export, in portions of at most 1,000.
 ///
 /// # Errors
 /// [`Error`].
-pub fn own_events(view: &View<'_>, account: AccountId, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
-    let rows = store::list_own(view, account, after, limit.min(1000))?;
+pub fn own_events(
+    view: &View<'_>,
+    account: AccountId,
+    workspace: Option<WorkspaceId>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Recorded>, Error> {
+    let rows = store::list_own(view, account, workspace, after, limit.min(1000))?;
     rows.into_iter().map(|row| read_back(view, row)).collect()
 }
 

@@ -41,6 +41,7 @@ const LIST_OWN: &str = "
     where seq in (
       select seq from (select seq from audit_event where actor_id = :account_id and seq > :after order by seq limit :limit)
       union select seq from (select seq from audit_event where target_id = :account_id and seq > :after order by seq limit :limit)
+      union select seq from (select seq from audit_event where workspace_id = :workspace_id and seq > :after order by seq limit :limit)
       union select seq from (select seq from audit_private where subject_id = :account_id and seq > :after order by seq limit :limit))
     order by seq
     limit :limit";
@@ -188,8 +189,18 @@ pub(super) fn list_feed(
     )
 }
 
-pub(super) fn list_own(view: &View<'_>, account: AccountId, after: i64, limit: u32) -> Result<Vec<EventRow>, Error> {
-    view.list(LIST_OWN, named_params! {":account_id": account, ":after": after, ":limit": limit}, read_event)
+pub(super) fn list_own(
+    view: &View<'_>,
+    account: AccountId,
+    workspace: Option<WorkspaceId>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<EventRow>, Error> {
+    view.list(
+        LIST_OWN,
+        named_params! {":account_id": account, ":workspace_id": workspace, ":after": after, ":limit": limit},
+        read_event,
+    )
 }
 
 pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>, Error> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::audit::{self, Part, Recorded};
-use crate::base::AccountId;
+use crate::base::{AccountId, WorkspaceId};
 use crate::db::{Error, View};
 
 /// Events read together.
@@ -13,15 +13,16 @@ const PORTION: u32 = 500;
 pub(super) const COLUMNS: [&str; 10] =
     ["seq", "id", "at", "event", "outcome", "actor", "target", "address", "agent", "more"];
 
-/// Walks over the person's events, the oldest first.
+/// Walks over the events of the person and of their own workspace, the oldest first.
 pub(super) fn walk<E: From<Error>>(
     view: &View<'_>,
     account: AccountId,
+    workspace: Option<WorkspaceId>,
     mut each: impl FnMut(&Recorded) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut after = 0;
     loop {
-        let events = audit::own_events(view, account, after, PORTION)?;
+        let events = audit::own_events(view, account, workspace, after, PORTION)?;
         let Some(last) = events.last() else { return Ok(()) };
         after = last.seq;
         events.iter().try_for_each(&mut each)?;

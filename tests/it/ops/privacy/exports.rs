@@ -95,6 +95,39 @@ fn is_flag(column: &str) -> bool {
 }
 
 #[test]
+fn the_activity_in_the_export_is_all_that_happened_to_the_person_and_in_their_workspace() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+    let (id, workspace) = (ada.account.id.to_string(), ada.workspace.to_string());
+    let wanted: Vec<(String, String)> = house.look(|view| {
+        let sql = "
+            select id, event from audit_event
+            where actor_id = :id or target_id = :id or workspace_id = :workspace
+               or seq in (select seq from audit_private where subject_id = :id)";
+        let told = named_params! {":id": id, ":workspace": workspace};
+        view.list(sql, told, |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    });
+
+    let files = house.exported(&ada);
+
+    for file in ["activity/activity.jsonl", "activity/activity.csv"] {
+        let text = std::str::from_utf8(&files[file]).unwrap();
+        for (event, name) in &wanted {
+            assert!(text.contains(event.as_str()), "{name} is not in {file}");
+        }
+    }
+    let lines: Vec<serde_json::Value> = std::str::from_utf8(&files["activity/activity.jsonl"])
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.iter().any(|line| line["private"]["network"]["address"] == CANARIES[5]));
+    assert!(lines.iter().any(|line| line["private"]["contact"]["email"] == "canary-name@example.org"));
+    assert!(lines.iter().any(|line| line["private"]["text"]["name"] == CANARIES[7]));
+    assert!(lines.iter().any(|line| line["event"] == "billing.credit_granted"));
+}
+
+#[test]
 fn no_secret_leaves_the_house() {
     let house = TestApp::new();
     let ada = house.whole_person();
