@@ -14,7 +14,7 @@ use crate::accounts;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret};
-use crate::db::{Error, Tx};
+use crate::db::{Error, Tx, View};
 use crate::sessions;
 
 /// What a person types to delete their account.
@@ -39,29 +39,44 @@ pub async fn delete_account(
     if !actor.may_govern(account) {
         return Err(PrivacyError::NotFound);
     }
-    let bucket = format!("erasure:{account}");
-    let asked = bucket.clone();
-    let (throttled, hash) = app
-        .read(move |view| Ok::<_, Error>((sessions::throttled(view, &asked)?, accounts::password_hash(view, account)?)))
+    let hash = app
+        .read(move |view| {
+            must_not_wait(view, account)?;
+            Ok::<_, PrivacyError>(accounts::password_hash(view, account)?)
+        })
         .await?;
-    if let Some(pause) = throttled {
-        return Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds });
-    }
     if !app.passwords().verify(&password, hash).await? {
-        app.write(move |tx| note_wrong_password(tx, &actor, account, &bucket)).await?;
+        app.write(move |tx| note_wrong_password(tx, &actor, account)).await?;
         return Err(PrivacyError::WrongPassword);
     }
-    let receipt = app.write(move |tx| ops::erase(tx, &actor, account)).await?;
+    let receipt = app
+        .write(move |tx| {
+            must_not_wait(tx, account)?;
+            ops::erase(tx, &actor, account)
+        })
+        .await?;
     let (cleaner, erased) = (app.clone(), receipt.clone());
     // A panic in there has been logged, and what it left undone is done at the next start.
     let _ = tokio::task::spawn_blocking(move || clean_up_after(&cleaner, &[erased])).await;
     Ok(receipt)
 }
 
-fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, bucket: &str) -> Result<(), Error> {
-    sessions::note_failure(tx, bucket)?;
+/// Where wrong passwords at the deletion are counted.
+fn bucket(account: AccountId) -> String {
+    format!("erasure:{account}")
+}
+
+/// Refuses where tries have to wait: asked before the hash, and again after it, for tries that began together.
+fn must_not_wait(view: &View<'_>, account: AccountId) -> Result<(), PrivacyError> {
+    let throttled = sessions::throttled(view, &bucket(account))?;
+    throttled.map_or(Ok(()), |pause| Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds }))
+}
+
+fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), PrivacyError> {
+    must_not_wait(tx, account)?;
+    sessions::note_failure(tx, &bucket(account))?;
     let event = Event::of("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
-    audit::record(tx, actor, event)
+    Ok(audit::record(tx, actor, event)?)
 }
 
 /// Deletes the account because an operator says so. Blocks this thread: for the command line.

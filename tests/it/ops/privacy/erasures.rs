@@ -164,6 +164,22 @@ fn an_account_is_deleted_after_the_word_and_the_password() {
 }
 
 #[test]
+fn wrong_passwords_at_the_deletion_are_slowed_down_also_all_at_once() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+
+    let told = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| house.delete(&ada, "DELETE", "not my password"))).collect();
+        tries.into_iter().map(|tried| tried.join().unwrap()).collect::<Vec<_>>()
+    });
+
+    assert_eq!(told.iter().filter(|told| matches!(told, Err(PrivacyError::WrongPassword))).count(), 6);
+    assert!(matches!(house.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::Throttled { .. })));
+    house.clock.advance(minutes(15));
+    house.delete(&ada, "DELETE", PASSWORD).unwrap();
+}
+
+#[test]
 fn the_last_mail_goes_to_a_proved_address_only_and_leaves_no_trace() {
     let house = TestApp::new();
     let ada = house.person("ada-ada");
