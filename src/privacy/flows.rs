@@ -72,8 +72,10 @@ fn must_not_wait(view: &View<'_>, account: AccountId) -> Result<(), PrivacyError
     throttled.map_or(Ok(()), |pause| Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds }))
 }
 
+/// Nothing is noted about somebody who is gone meanwhile: it would stay for ever.
 fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), PrivacyError> {
     must_not_wait(tx, account)?;
+    accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
     sessions::note_failure(tx, &bucket(account))?;
     let event = Event::of("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)

@@ -121,7 +121,8 @@ pub(super) fn must_not_wait(view: &View<'_>, bucket: &str) -> Result<(), SigninE
     sessions::throttled(view, bucket)?.map_or(Ok(()), |throttled| Err(SigninError::Throttled(throttled)))
 }
 
-/// Notes a wrong password.
+/// Notes a wrong password. About nobody when the account was erased while the password was checked: what is recorded about
+/// somebody who is gone would stay for ever.
 pub(super) fn refuse(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -131,8 +132,8 @@ pub(super) fn refuse(
     must_not_wait(tx, bucket)?;
     sessions::note_failure(tx, bucket)?;
     let mut event = Event::of("auth.signin_failed").outcome(Outcome::Failure);
-    if let Some(account) = account {
-        event = event.target(account).subject(account);
+    if let Some(account) = account.map(|id| accounts::find(tx, id)).transpose()?.flatten() {
+        event = event.target(account.id).subject(account.id);
     }
     Ok(audit::record(tx, actor, event)?)
 }

@@ -236,6 +236,30 @@ fn an_erasure_during_an_export_leaves_no_export() {
 }
 
 #[test]
+fn nothing_is_recorded_about_somebody_who_left_while_they_signed_in() {
+    let house = TestApp::new();
+    for (round, password) in ["wrong", PASSWORD, "wrong", PASSWORD].into_iter().enumerate() {
+        let ada = house.person(["ada-one", "ada-two", "ada-three", "ada-four"][round]);
+        std::thread::scope(|scope| {
+            let name = ada.account.username.clone();
+            let signing_in = scope.spawn(|| drop(house.sign_in(&{ name }, password)));
+            house.erase(Actor::Operator, ada.account.id).unwrap();
+            signing_in.join().unwrap();
+        });
+
+        let id = ada.account.id;
+        house.look(|view| {
+            for table in ["subject_key", "audit_private"] {
+                let sql = format!("select count(*) from {table} where subject_id = :id");
+                let left: i64 = view.one(&sql, named_params! {":id": id}, |row| row.get(0)).unwrap();
+                assert_eq!(left, 0, "{table} in round {round}");
+            }
+        });
+    }
+    assert_eq!(house.number("select count(*) from session"), 0);
+}
+
+#[test]
 fn a_restarted_house_knows_who_left() {
     let house = TestApp::new();
     let ada = house.whole_person();
