@@ -283,6 +283,7 @@ fn a_name_cannot_bend_a_mail() {
     bent.paragraphs = vec![format!("Hello {evil}\r\n.\r\nDATA"), "<script>alert(1)</script>".into()];
 
     house.post(bent);
+    assert!(!house.text("select subject from mail_outbox").unwrap().contains(['\r', '\n']));
     house.deliver();
 
     let folder = house.folder().join("mail");

@@ -236,6 +236,49 @@ fn an_erasure_during_an_export_leaves_no_export() {
 }
 
 #[test]
+fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
+    // The job may be faster than the look for its last step; that case is of the test before.
+    let was_late = (0..20).any(|_| {
+        let house = TestApp::new();
+        let ada = house.person("ada-ada");
+        let request = house.request(&ada, &some_key()).unwrap();
+        let payload = serde_json::json!({"request": request.to_string()});
+        let step = || {
+            let sql = "select iif(state = 'ready', 'Ready', step) from data_request";
+            house.look(|view| view.one(sql, [], |row| row.get::<_, String>(0)).unwrap())
+        };
+        let is_written = {
+            let folder = house.layout().exports();
+            move || TestApp::files_in(&folder).iter().any(|name| name.ends_with(".zip.age"))
+        };
+
+        let receipt = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                assert_eq!(runtime.block_on(privacy::jobs::export(house.app.clone(), payload)), Outcome::Done);
+            });
+            while !["Packing", "Ready"].contains(&step().as_str()) {
+                std::thread::yield_now();
+            }
+            let id = ada.account.id;
+            house.write(move |tx| {
+                // From its last step on, the job needs the writer only to say that it is done.
+                crate::support::wait_for("the file", || is_written().then_some(()));
+                privacy::erase(tx, &Actor::Operator, id)
+            })
+        });
+
+        receipt.unwrap();
+        assert_eq!(house.number("select count(*) from export_artifact"), 0);
+        let was_late = house.number("select count(*) from audit_event where event = 'privacy.export_ready'") == 0;
+        assert!(!was_late || house.exports_folder().is_empty(), "{:?}", house.exports_folder());
+        was_late
+    });
+
+    assert!(was_late, "no erasure came between the file and the word that it is there");
+}
+
+#[test]
 fn nothing_is_recorded_about_somebody_who_left_while_they_signed_in() {
     let house = TestApp::new();
     for (round, password) in ["wrong", PASSWORD, "wrong", PASSWORD].into_iter().enumerate() {

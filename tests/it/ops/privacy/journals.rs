@@ -133,6 +133,14 @@ fn any_change_of_the_journal_is_found_and_its_line_named() {
     assert_eq!(with(&[lines[0], lines[1], lines[1], lines[2]]), 3);
     assert_eq!(with(&[lines[0], "", lines[1], lines[2]]), 2);
 
+    // A line that this appliance signed in another history.
+    let elsewhere = TestApp::new();
+    elsewhere.clock.advance(domicile::base::seconds(1));
+    elsewhere.erase_somebody("one-one");
+    tombstones::catch_up(&elsewhere.app).unwrap();
+    let first = elsewhere.journal();
+    assert_eq!(with(&[first.trim_end(), lines[1], lines[2]]), 2);
+
     house.write_journal(&whole);
     assert_eq!(house.check().unwrap().count, 3);
     let other = Keyring::generate(&mut domicile::base::Chance::seeded(9), house.clock.now());
