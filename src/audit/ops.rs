@@ -215,7 +215,7 @@ pub fn list(
     Ok(Page::of(recorded, limit, |event| event.seq))
 }
 
-/// What `account` did, what was done to it or recorded about it, and what happened in `workspace`, their own; the oldest
+/// What `account` did, what was done to it or recorded about it, and what happened in the workspace that is its own, oldest
 /// first, after event `after`: for the person's own export, in portions of at most 1,000.
 ///
 /// # Errors

@@ -61,25 +61,23 @@ pub async fn delete_account(
     Ok(receipt)
 }
 
+/// Where wrong passwords at the deletion are counted.
 fn bucket(account: AccountId) -> String {
     format!("erasure:{account}")
 }
 
-/// Asked before the hash, which costs, and again in the write after it: of many passwords that are tried at the same moment,
-/// no more are told right from wrong than of as many in a row.
+/// Refuses where tries have to wait: asked before the hash, and again after it, for tries that began together.
 fn must_not_wait(view: &View<'_>, account: AccountId) -> Result<(), PrivacyError> {
-    let refuse = |pause: sessions::Throttled| Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds });
-    sessions::throttled(view, &bucket(account))?.map_or(Ok(()), refuse)
+    let throttled = sessions::throttled(view, &bucket(account))?;
+    throttled.map_or(Ok(()), |pause| Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds }))
 }
 
+/// Nothing is noted about somebody who is gone meanwhile: it would stay for ever.
 fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), PrivacyError> {
     must_not_wait(tx, account)?;
+    accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
     sessions::note_failure(tx, &bucket(account))?;
-    let mut event = Event::of("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account);
-    // Somebody who was erased meanwhile must not get a key for private parts again.
-    if accounts::find(tx, account)?.is_some() {
-        event = event.subject(account);
-    }
+    let event = Event::of("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }
 

@@ -126,7 +126,8 @@ pub(super) fn must_not_wait(view: &View<'_>, bucket: &str) -> Result<(), SigninE
     sessions::throttled(view, bucket)?.map_or(Ok(()), |throttled| Err(SigninError::Throttled(throttled)))
 }
 
-/// Notes a wrong password.
+/// Notes a wrong password. About nobody when the account was erased while the password was checked: what is recorded about
+/// somebody who is gone would stay for ever.
 pub(super) fn refuse(
     tx: &mut Tx<'_>,
     actor: &Actor,

@@ -13,10 +13,11 @@ const PORTION: u32 = 500;
 pub(super) const COLUMNS: [&str; 10] =
     ["seq", "id", "at", "event", "outcome", "actor", "target", "address", "agent", "more"];
 
-/// Walks over the person's events and those of their own workspace, the oldest first.
+/// Walks over the events of the person and of their own workspace, the oldest first.
 pub(super) fn walk<E: From<Error>>(
     view: &View<'_>,
-    (account, workspace): (AccountId, Option<WorkspaceId>),
+    account: AccountId,
+    workspace: Option<WorkspaceId>,
     mut each: impl FnMut(&Recorded) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut after = 0;

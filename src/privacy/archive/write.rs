@@ -41,7 +41,7 @@ pub fn write(
     let public_url = &view.site().config.public_url;
     let created = view.now().rfc3339();
     let workspaces = store::list_workspaces(view, account)?;
-    let own = workspaces.iter().find(|(_, is_own)| *is_own).map(|(id, _)| *id);
+    let own_workspace = workspaces.iter().find(|(_, is_own)| *is_own).map(|(id, _)| *id);
     let files = files_of(&workspaces);
     let steps = files.len() + ACTIVITY.len();
 
@@ -53,7 +53,7 @@ pub fn write(
     }
     for (place, (path, form)) in ACTIVITY.iter().enumerate() {
         progress(percent(files.len() + place, steps), path)?;
-        archive.add_activity(view, path, *form, (account, own))?;
+        archive.add_activity(view, path, *form, (account, own_workspace))?;
     }
     progress(percent(steps, steps), "Packing")?;
 
@@ -166,7 +166,7 @@ impl<W: Write> Archive<W> {
         view: &View<'_>,
         path: &str,
         form: Form,
-        whose: (AccountId, Option<WorkspaceId>),
+        (account, workspace): (AccountId, Option<WorkspaceId>),
     ) -> Result<(), PrivacyError> {
         let media = if form == Form::Csv { media_of(form) } else { "application/jsonl" };
         let mut rows = 0;
@@ -174,13 +174,13 @@ impl<W: Write> Archive<W> {
             if form == Form::Csv {
                 let mut table = csv::Writer::from_writer(sink);
                 table.write_record(activity::COLUMNS).map_err(broken)?;
-                activity::walk(view, whose, |event| {
+                activity::walk(view, account, workspace, |event| {
                     rows += 1;
                     table.write_record(activity::cells(event)).map_err(broken)
                 })?;
                 table.flush().map_err(broken)?;
             } else {
-                activity::walk(view, whose, |event| {
+                activity::walk(view, account, workspace, |event| {
                     rows += 1;
                     writeln!(sink, "{}", activity::json(event)).map_err(broken)
                 })?;

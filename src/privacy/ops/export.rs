@@ -194,7 +194,8 @@ pub fn find_by_link(view: &View<'_>, account: AccountId, token: &str) -> Result<
     }))
 }
 
-/// Records that a download began; once per download, not per range of it.
+/// Records that a download began; once per download, not per range of it. Nothing when its person is gone meanwhile: it
+/// would stay for ever.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -204,6 +205,9 @@ pub fn note_download(
     account: AccountId,
     artifact: ArtifactId,
 ) -> Result<(), db::Error> {
+    if accounts::find(tx, account)?.is_none() {
+        return Ok(());
+    }
     audit::record(tx, actor, Event::of("privacy.export_downloaded").target(artifact).subject(account))
 }
 

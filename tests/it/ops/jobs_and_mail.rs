@@ -12,8 +12,13 @@ use domicile::db::Error;
 use domicile::jobs::{self, Line, NewJob, Outcome};
 use domicile::mail::{self, Letter as _, Link, PlainLetter};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::support::{TestApp, TestHouse};
+
+/// Told when the job that hangs has begun.
+static HANGING: Notify = Notify::const_new();
+const DONE_AT_LAST: Line = Line::of("test.hangs", |_, _| Box::pin(async { Outcome::Done }));
 
 static DONE: AtomicU32 = AtomicU32::new(0);
 
@@ -22,6 +27,12 @@ const HANDLERS: &[Line] = &[
     Line::of("test.count", |_, _| Box::pin(async { Outcome::Done })),
     Line::of("test.again", |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) })),
     Line::of("test.never", |_, _| Box::pin(async { Outcome::GiveUp("it makes no sense".into()) })),
+    Line::of("test.hangs", |_, _| {
+        Box::pin(async {
+            HANGING.notify_one();
+            std::future::pending().await
+        })
+    }),
     Line::of("test.panics", |_, _| Box::pin(async { panic!("a job with a fault") })),
     Line::of("test.adds", |_, payload| {
         Box::pin(async move {
@@ -37,7 +48,11 @@ impl TestApp {
     }
 
     fn run(&self) -> usize {
-        self.block_on(jobs::run_due(&self.app, HANDLERS)).unwrap()
+        self.run_knowing(HANDLERS)
+    }
+
+    fn run_knowing(&self, handlers: &'static [Line]) -> usize {
+        self.block_on(jobs::run_due(&self.app, handlers)).unwrap()
     }
 
     fn deliver(&self) {
@@ -169,17 +184,23 @@ fn a_job_with_the_same_key_waits_once_and_can_come_again_when_done() {
 #[test]
 fn what_a_stopped_process_had_in_hand_is_done_by_another_after_ten_minutes() {
     let house = TestApp::new();
-    house.queue_job(job("test.count"));
-    // What a process leaves that takes a job and is killed.
-    let taken = "update job set state = 'running', attempts = 1, run_at = run_at + 600000";
-    house.write(move |tx| tx.execute(taken, [])).unwrap();
+    house.queue_job(job("test.hangs"));
+    // A process that takes the job and is stopped in the middle of it.
+    house.block_on(async {
+        tokio::select! {
+            ran = jobs::run_due(&house.app, HANDLERS) => panic!("a job that hangs came to an end: {ran:?}"),
+            () = HANGING.notified() => {}
+        }
+    });
+    assert_eq!(house.text(STATE).as_deref(), Some("running"));
 
     house.clock.advance(minutes(10) - seconds(1));
-    assert_eq!(house.run(), 0);
+    assert_eq!(house.run_knowing(&[DONE_AT_LAST]), 0);
     house.clock.advance(seconds(1));
-    assert_eq!(house.run(), 1);
+    assert_eq!(house.run_knowing(&[DONE_AT_LAST]), 1);
 
     assert_eq!(house.text(STATE).as_deref(), Some("done"));
+    assert_eq!(house.number("select attempts from job"), 2);
 }
 
 #[test]
@@ -256,6 +277,7 @@ fn a_name_cannot_bend_a_mail() {
     bent.paragraphs = vec![format!("Hello {evil}\r\n.\r\nDATA"), "<script>alert(1)</script>".into()];
 
     house.post(bent);
+    assert!(!house.text("select subject from mail_outbox").unwrap().contains(['\r', '\n']));
     house.deliver();
 
     let folder = house.folder().join("mail");

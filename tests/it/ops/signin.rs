@@ -257,7 +257,8 @@ fn a_wrong_password_and_an_unknown_name_get_the_same_answer() {
     assert_eq!(house.number("select count(*) from session"), sessions);
     let failures = "select count(*) from audit_event where event = 'auth.signin_failed' and outcome = 'failure'";
     assert_eq!(house.number(failures), 5);
-    let of_ada = house.look(|view| domicile::audit::own_events(view, ada.account.id, Some(ada.workspace), 0, 100).unwrap());
+    let of_ada =
+        house.look(|view| domicile::audit::own_events(view, ada.account.id, Some(ada.workspace), 0, 100).unwrap());
     assert_eq!(of_ada.iter().filter(|event| event.name == "auth.signin_failed").count(), 1);
 }
 

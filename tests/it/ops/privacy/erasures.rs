@@ -1,0 +1,321 @@
+//! Having everything gone.
+
+use domicile::base::{Stopwatch, hours, seconds};
+use domicile::billing::ledger;
+use domicile::jobs::Outcome;
+use domicile::sessions;
+
+use super::*;
+
+impl TestApp {
+    fn erase(&self, actor: Actor, account: AccountId) -> Result<privacy::Receipt, PrivacyError> {
+        self.write(move |tx| privacy::erase(tx, &actor, account))
+    }
+
+    fn delete(&self, person: &Person, word: &str, password: &str) -> Result<privacy::Receipt, PrivacyError> {
+        let (actor, password) = (self.at_home(person), Secret::new(password.to_owned()));
+        self.block_on(flows::delete_account(&self.app, actor, person.account.id, word, password))
+    }
+}
+
+#[test]
+fn an_erasure_does_to_every_table_what_the_data_map_says() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+    house.exported(&ada);
+    let artifact = house.export(&ada).artifact.unwrap().id;
+    let actor = house.at_home(&ada);
+    house
+        .write({
+            let (actor, id) = (actor.clone(), ada.account.id);
+            move |tx| privacy::export_link(tx, &actor, id, artifact)
+        })
+        .unwrap();
+    house.look(|view| {
+        for table in TABLES.iter().filter(|table| matches!(table.erasure, Erasure::Deletes | Erasure::Empties(..))) {
+            assert!(rows(view, table.name) > 0, "{} is empty, which proves nothing", table.name);
+        }
+    });
+    let money = house.number("select sum(amount_micro * n) from ledger_posting");
+
+    let receipt = house.delete(&ada, "DELETE", PASSWORD).unwrap();
+    house.run_jobs();
+
+    house.look(|view| {
+        for table in TABLES {
+            match table.erasure {
+                // The queue keeps what is nobody's: that mails were delivered.
+                Erasure::Deletes if table.name == "job" => {
+                    assert_eq!(column(view, "job", "subject_id"), []);
+                }
+                // What belongs to nobody known is not the person's: a service's name, a failure with an unknown name.
+                Erasure::Deletes if ["audit_private", "subject_key"].contains(&table.name) => {
+                    assert_eq!(
+                        column(view, table.name, "subject_id"),
+                        [Value::Text("nobody".into())],
+                        "{}",
+                        table.name
+                    );
+                }
+                Erasure::Deletes => assert_eq!(rows(view, table.name), 0, "{}", table.name),
+                Erasure::Empties(columns, _) => {
+                    assert_eq!((table.name, columns), ("statement_line", &["details"][..]), "look at the new ones too");
+                    let sql = "select distinct details from statement_line where kind = 'adjustment'";
+                    assert_eq!(view.list(sql, [], |row| row.get::<_, String>(0)).unwrap(), [""]);
+                }
+                Erasure::Keeps(_) | Erasure::NothingPersonal => {}
+            }
+        }
+    });
+    for trace in CANARIES.into_iter().chain(["canary-name@example.org", PASSWORD]) {
+        assert_eq!(house.places_of(trace), Vec::<String>::new(), "{trace}");
+    }
+    assert_eq!(house.exports_folder(), Vec::<String>::new());
+    assert_eq!(receipt.exports, [artifact]);
+    assert_eq!(house.number("select sum(amount_micro * n) from ledger_posting"), money);
+    house.look(|view| {
+        audit::verify(view).unwrap();
+        ledger::check(view).unwrap();
+        assert_eq!(privacy::verify_tombstones(view).unwrap(), Ok(1));
+    });
+}
+
+#[test]
+fn an_erasure_takes_nothing_from_anybody_else() {
+    let house = TestApp::new();
+    let (ada, bob) = (house.whole_person(), house.person("bob-bob"));
+    let (token, key) = (house.session("bob-bob"), house.api_key(&bob, "ci"));
+    house.exported(&bob);
+    let (account, workspace) = (bob.account.id.to_string(), bob.workspace.to_string());
+    let of_bob = |house: &TestApp| {
+        let mut found = BTreeMap::new();
+        for (place, value) in house.look(|view| crate::support::stored_values(view)) {
+            if [account.as_str(), &workspace, "bob-bob"].iter().any(|trace| holds(&value, trace.as_bytes())) {
+                *found.entry(place).or_insert(0) += 1;
+            }
+        }
+        found
+    };
+    let before = of_bob(&house);
+    assert!(before.len() > 20, "{before:?}");
+
+    house.delete(&ada, "DELETE", PASSWORD).unwrap();
+
+    assert_eq!(of_bob(&house), before);
+    assert!(house.look(|view| sessions::current(view, token.expose()).unwrap()).is_some());
+    assert!(Verifier::new(house.app.clone()).verify(key.secret.expose()).unwrap().is_ok());
+    assert_eq!(house.exports_folder().len(), 1);
+    let credit = house.look(|view| ledger::balance(view, bob.workspace).unwrap());
+    assert_eq!(credit, Credits::whole(5));
+}
+
+#[test]
+fn only_the_person_and_the_operator_may_erase_and_only_once() {
+    let house = TestApp::new();
+    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let key = house.api_key(&ada, "ci").key.id;
+    let scopes = house.app.config().scopes.rights_of("admin");
+    let (account, workspace) = (ada.account.id, ada.workspace);
+    let holder = Actor::KeyHolder { key, account, workspace, scopes, visitor: home() };
+    let before = house.footprint();
+
+    for actor in [bob.by_browser(), holder, Actor::Stranger(house.stranger())] {
+        assert!(matches!(house.erase(actor.clone(), account), Err(PrivacyError::NotFound)), "{}", actor.kind());
+        let password = Secret::new(PASSWORD.to_owned());
+        let asked = house.block_on(flows::delete_account(&house.app, actor, account, "DELETE", password));
+        assert!(matches!(asked, Err(PrivacyError::NotFound)));
+    }
+    assert_eq!(house.footprint(), before);
+
+    house.erase(house.at_home(&ada), account).unwrap();
+    flows::erase_by_operator(&house.app, Actor::Operator, bob.account.id).unwrap();
+    let after = house.footprint();
+    for gone in [account, bob.account.id] {
+        assert!(matches!(house.erase(Actor::Operator, gone), Err(PrivacyError::NotFound)));
+        let again = flows::erase_by_operator(&house.app, Actor::Operator, gone);
+        assert!(matches!(again, Err(PrivacyError::NotFound)));
+    }
+    assert_eq!(house.footprint(), after);
+    assert_eq!(house.number("select count(*) from tombstone"), 2);
+}
+
+#[test]
+fn an_account_is_deleted_after_the_word_and_the_password() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let before = house.footprint();
+
+    for word in ["", "delete", "DELETE ", "yes"] {
+        assert!(matches!(house.delete(&ada, word, PASSWORD), Err(PrivacyError::NotConfirmed)), "{word:?}");
+    }
+    assert_eq!(house.footprint(), before);
+    assert!(matches!(house.delete(&ada, "DELETE", "not my password"), Err(PrivacyError::WrongPassword)));
+    let failed = "select count(*) from audit_event where event = 'auth.stepup_failed' and outcome = 'failure'";
+    assert_eq!((house.number(failed), house.number("select count(*) from account")), (1, 1));
+
+    let receipt = house.delete(&ada, "DELETE", PASSWORD).unwrap();
+
+    assert_eq!((receipt.account, receipt.erased_at), (ada.account.id, house.clock.now()));
+    assert!(house.letter("ada-ada@example.org", "Your account is deleted").text.contains(&receipt.id.to_string()));
+    assert!(matches!(
+        house.delete(&ada, "DELETE", PASSWORD),
+        Err(PrivacyError::WrongPassword | PrivacyError::NotFound)
+    ));
+}
+
+#[test]
+fn wrong_passwords_at_the_deletion_are_slowed_down_also_all_at_once() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+
+    let told = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| house.delete(&ada, "DELETE", "not my password"))).collect();
+        tries.into_iter().map(|tried| tried.join().unwrap()).collect::<Vec<_>>()
+    });
+
+    assert_eq!(told.iter().filter(|told| matches!(told, Err(PrivacyError::WrongPassword))).count(), 6);
+    assert!(matches!(house.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::Throttled { .. })));
+    house.clock.advance(minutes(15));
+    house.delete(&ada, "DELETE", PASSWORD).unwrap();
+}
+
+#[test]
+fn the_last_mail_goes_to_a_proved_address_only_and_leaves_no_trace() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    house.sign_up("unproved@example.org", "pending").unwrap();
+    let pending = house.look(|view| accounts::find_by_name(view, "pending").unwrap().unwrap()).id;
+    house.erase(Actor::Operator, pending).unwrap();
+    assert_eq!(house.places_of("unproved@example.org"), Vec::<String>::new());
+
+    house.erase(Actor::Operator, ada.account.id).unwrap();
+    assert_eq!(house.number("select count(*) from mail_outbox"), 1);
+    house.run_jobs();
+
+    let letters = house.mailbox().letters();
+    assert_eq!(letters.iter().map(|letter| letter.to.as_str()).collect::<Vec<_>>(), ["ada-ada@example.org"]);
+    assert_eq!((house.number("select count(*) from mail_outbox"), house.places_of("ada-ada")), (0, vec![]));
+}
+
+#[test]
+fn an_erasure_during_an_export_leaves_no_export() {
+    for round in 0..4 {
+        let house = TestApp::new();
+        let ada = house.whole_person();
+        let request = house.request(&ada, &some_key()).unwrap();
+        let payload = serde_json::json!({"request": request.to_string()});
+
+        let export = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(privacy::jobs::export(house.app.clone(), payload.clone()))
+        };
+        std::thread::scope(|scope| {
+            let exporting = scope.spawn(export);
+            // As far along as the round says, in tenths; the job may be faster, which is one of the cases.
+            let watch = Stopwatch::start();
+            let far_enough = |view: &View<'_>| {
+                let sql = "select count(*) from data_request where progress_percent >= :percent or state = 'ready'";
+                view.one(sql, named_params! {":percent": round * 30}, |row| row.get::<_, i64>(0)).unwrap() > 0
+            };
+            while !house.look(far_enough) {
+                assert!(watch.elapsed() < seconds(30), "the export does not get on");
+            }
+            flows::erase_by_operator(&house.app, Actor::Operator, ada.account.id).unwrap();
+            // Its file may be gone under its hands; then it is tried again and finds nobody who wants it.
+            let outcome = exporting.join().unwrap();
+            assert!(!matches!(outcome, Outcome::GiveUp(_)), "{outcome:?}");
+        });
+        assert_eq!(export(), Outcome::Done);
+
+        assert_eq!(house.exports_folder(), Vec::<String>::new(), "round {round}");
+        for table in ["data_request", "export_artifact", "export_link"] {
+            assert_eq!(house.look(|view| rows(view, table)), 0, "{table} in round {round}");
+        }
+        assert_eq!(house.number("select count(*) from mail_outbox where subject = 'Your export is ready'"), 0);
+    }
+}
+
+#[test]
+fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
+    // The job may be faster than the look for its last step; that case is of the test before.
+    let was_late = (0..20).any(|_| {
+        let house = TestApp::new();
+        let ada = house.person("ada-ada");
+        let request = house.request(&ada, &some_key()).unwrap();
+        let payload = serde_json::json!({"request": request.to_string()});
+        let step = || {
+            let sql = "select iif(state = 'ready', 'Ready', step) from data_request";
+            house.look(|view| view.one(sql, [], |row| row.get::<_, String>(0)).unwrap())
+        };
+        let is_written = {
+            let folder = house.layout().exports();
+            move || TestApp::files_in(&folder).iter().any(|name| name.ends_with(".zip.age"))
+        };
+
+        let receipt = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                assert_eq!(runtime.block_on(privacy::jobs::export(house.app.clone(), payload)), Outcome::Done);
+            });
+            while !["Packing", "Ready"].contains(&step().as_str()) {
+                std::thread::yield_now();
+            }
+            let id = ada.account.id;
+            house.write(move |tx| {
+                // From its last step on, the job needs the writer only to say that it is done.
+                crate::support::wait_for("the file", || is_written().then_some(()));
+                privacy::erase(tx, &Actor::Operator, id)
+            })
+        });
+
+        receipt.unwrap();
+        assert_eq!(house.number("select count(*) from export_artifact"), 0);
+        let was_late = house.number("select count(*) from audit_event where event = 'privacy.export_ready'") == 0;
+        assert!(!was_late || house.exports_folder().is_empty(), "{:?}", house.exports_folder());
+        was_late
+    });
+
+    assert!(was_late, "no erasure came between the file and the word that it is there");
+}
+
+#[test]
+fn nothing_is_recorded_about_somebody_who_left_while_they_signed_in() {
+    let house = TestApp::new();
+    for (round, password) in ["wrong", PASSWORD, "wrong", PASSWORD].into_iter().enumerate() {
+        let ada = house.person(["ada-one", "ada-two", "ada-three", "ada-four"][round]);
+        std::thread::scope(|scope| {
+            let name = ada.account.username.clone();
+            let signing_in = scope.spawn(|| drop(house.sign_in(&{ name }, password)));
+            house.erase(Actor::Operator, ada.account.id).unwrap();
+            signing_in.join().unwrap();
+        });
+
+        let id = ada.account.id;
+        house.look(|view| {
+            for table in ["subject_key", "audit_private"] {
+                let sql = format!("select count(*) from {table} where subject_id = :id");
+                let left: i64 = view.one(&sql, named_params! {":id": id}, |row| row.get(0)).unwrap();
+                assert_eq!(left, 0, "{table} in round {round}");
+            }
+        });
+    }
+    assert_eq!(house.number("select count(*) from session"), 0);
+}
+
+#[test]
+fn a_restarted_house_knows_who_left() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+    house.delete(&ada, "DELETE", PASSWORD).unwrap();
+    house.run_jobs();
+
+    let house = house.reopen();
+
+    house.clock.advance(hours(1));
+    assert!(house.sign_in(CANARIES[0], PASSWORD).is_err());
+    assert!(!house.look(|view| accounts::is_username_free(view, CANARIES[0]).unwrap()));
+    assert!(house.look(|view| workspaces::personal(view, ada.account.id).unwrap()).is_none());
+    for trace in CANARIES {
+        assert_eq!(house.places_of(trace), Vec::<String>::new(), "{trace}");
+    }
+}

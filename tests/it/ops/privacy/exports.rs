@@ -1,0 +1,504 @@
+//! Taking everything along.
+
+use domicile::base::{days, hours, seconds};
+use domicile::jobs::{self, NewJob};
+use domicile::privacy::{DOWNLOADS_LIFE, EXPORTS_A_DAY_MAX, ExportState};
+use ed25519_dalek::{Signature, VerifyingKey};
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+/// The reason that the data map gives for what must never leave the house.
+const SECRET: &str = "a secret, or what one is checked against";
+
+const LOTS: &str = "select balance_micro from ledger_balance join credit_lot using (account_id)";
+
+impl TestApp {
+    fn sweep(&self) {
+        self.write(|tx| jobs::enqueue(tx, NewJob::once(privacy::jobs::EXPIRE))).unwrap();
+        self.run_jobs();
+    }
+
+    fn ready(&self, person: &Person) -> privacy::Artifact {
+        self.request(person, &some_key()).unwrap();
+        self.run_jobs();
+        self.export(person).artifact.unwrap()
+    }
+
+    fn link_to(&self, person: &Person, artifact: ArtifactId) -> Result<privacy::Link, PrivacyError> {
+        let (actor, account) = (self.at_home(person), person.account.id);
+        self.write(move |tx| privacy::export_link(tx, &actor, account, artifact))
+    }
+
+    fn follow(&self, account: AccountId, token: &str) -> Option<privacy::Download> {
+        self.look(|view| privacy::find_by_link(view, account, token).unwrap())
+    }
+}
+
+#[test]
+fn everything_the_data_map_promises_is_in_the_export() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+
+    let files = house.exported(&ada);
+
+    let text = text_of(&files);
+    for canary in CANARIES.into_iter().chain(["canary-name@example.org", "gpu.h100", "https://gpu.example/farm-1"]) {
+        assert!(text.contains(canary), "{canary:?} is not in the export");
+    }
+    // All of it belongs to the one person of this house, so that every value of a column must be in its part. The export was
+    // under way when it was written: what was noted about it later is not in it.
+    let later = |table: &str, column: &str| table == "data_request" && ["state", "finished_at"].contains(&column);
+    let mut checked = 0;
+    for table in TABLES.iter().filter(|table| table.part.is_some() && !table.name.starts_with("audit_")) {
+        let path = table.part.unwrap().replace("{workspace}", &ada.workspace.to_string());
+        let part: Vec<_> =
+            [".json", ".csv"].into_iter().filter_map(|ending| files.get(&format!("{path}{ending}"))).cloned().collect();
+        assert!(!part.is_empty(), "{path} is not in the export");
+        assert!(house.look(|view| rows(view, table.name)) > 0, "{} is empty, which proves nothing", table.name);
+        for name in table.exported.iter().filter(|name| !later(table.name, name)) {
+            let values = house.look(|view| match table.name {
+                // The other accounts are the site's own.
+                "ledger_balance" => view.list(LOTS, [], |row| row.get(0)).unwrap(),
+                _ => column(view, table.name, name),
+            });
+            for wanted in values.into_iter().flat_map(|value| written(table.name, name, value)) {
+                for file in &part {
+                    assert!(holds(file, wanted.as_bytes()), "{}.{name}: {wanted:?} is not in {path}", table.name);
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked > 80, "{checked}");
+}
+
+/// How a stored value stands in the export.
+fn written(table: &str, column: &str, value: Value) -> Vec<String> {
+    let is = |ending: &str| column.ends_with(ending);
+    match value {
+        Value::Text(text) if column == "scopes" => text.split(' ').map(str::to_owned).collect(),
+        Value::Text(text) => vec![text],
+        Value::Integer(millis) if column == "at" || is("_at") => vec![Timestamp::from_millis(millis).rfc3339()],
+        Value::Integer(micro) if column == "quantity_micro" => vec![Quantity::from_micro(micro).unwrap().to_string()],
+        // What is left of a lot stands as a negative balance.
+        Value::Integer(micro) if table == "ledger_balance" => vec![Credits::from_micro(-micro).unwrap().to_string()],
+        Value::Integer(micro) if is("_micro") => vec![Credits::from_micro(micro).unwrap().to_string()],
+        Value::Integer(flag) if is_flag(column) => vec![(flag == 1).to_string()],
+        Value::Integer(number) => vec![number.to_string()],
+        other => panic!("{table}.{column} is {other:?}"),
+    }
+}
+
+fn is_flag(column: &str) -> bool {
+    column.starts_with("is_")
+}
+
+#[test]
+fn the_activity_in_the_export_is_all_that_happened_to_the_person_and_in_their_workspace() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+    let (id, workspace) = (ada.account.id.to_string(), ada.workspace.to_string());
+    let wanted: Vec<(String, String)> = house.look(|view| {
+        let sql = "
+            select id, event from audit_event
+            where actor_id = :id or target_id = :id or workspace_id = :workspace
+               or seq in (select seq from audit_private where subject_id = :id)";
+        let told = named_params! {":id": id, ":workspace": workspace};
+        view.list(sql, told, |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    });
+
+    let files = house.exported(&ada);
+
+    for file in ["activity/activity.jsonl", "activity/activity.csv"] {
+        let text = std::str::from_utf8(&files[file]).unwrap();
+        for (event, name) in &wanted {
+            assert!(text.contains(event.as_str()), "{name} is not in {file}");
+        }
+    }
+    let lines: Vec<serde_json::Value> = std::str::from_utf8(&files["activity/activity.jsonl"])
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.iter().any(|line| line["private"]["network"]["address"] == CANARIES[5]));
+    assert!(lines.iter().any(|line| line["private"]["contact"]["email"] == "canary-name@example.org"));
+    assert!(lines.iter().any(|line| line["private"]["text"]["name"] == CANARIES[7]));
+    assert!(lines.iter().any(|line| line["event"] == "billing.credit_granted"));
+}
+
+#[test]
+fn no_secret_leaves_the_house() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+    let key = house.api_key(&ada, "another");
+    let token = house.session(CANARIES[0]);
+    let before = house.look(secrets);
+    assert!(before.len() >= 10, "{before:?}");
+
+    let files = house.exported(&ada);
+
+    let text = text_of(&files);
+    let after = house.look(secrets);
+    for (place, secret) in before.iter().chain(&after) {
+        for written in [hex::encode(secret), String::from_utf8_lossy(secret).into_owned(), base64_of(secret)] {
+            assert!(!text.contains(&written), "{place} is in the export as {written}");
+        }
+    }
+    for secret in [key.secret.expose(), &key.secret.expose()[12..].to_owned(), token.expose(), &PASSWORD.to_owned()] {
+        assert!(!text.contains(secret.as_str()));
+    }
+    assert!(!text.contains("$argon2id$"));
+}
+
+/// What the data map calls a secret, with its place.
+fn secrets(view: &View<'_>) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for table in TABLES {
+        for (name, _) in table.left_out.iter().filter(|(_, why)| *why == SECRET) {
+            for value in column(view, table.name, name) {
+                match value {
+                    Value::Text(text) => found.push((format!("{}.{name}", table.name), text.into_bytes())),
+                    Value::Blob(bytes) => found.push((format!("{}.{name}", table.name), bytes)),
+                    other => panic!("{}.{name} is {other:?}", table.name),
+                }
+            }
+        }
+    }
+    found
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes)
+}
+
+#[test]
+fn an_export_is_of_one_person_alone() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+    let bob = house.person("bob-bob");
+    house.api_key(&bob, "bobs-laptop");
+    house.session("bob-bob");
+
+    let text = text_of(&house.exported(&ada));
+
+    for of_bob in
+        ["bob-bob", "bobs-laptop", &bob.account.id.to_string(), &bob.workspace.to_string(), "203.0.113.7 (bob)"]
+    {
+        assert!(!text.contains(of_bob), "{of_bob}");
+    }
+}
+
+#[test]
+fn the_manifest_lists_every_file_as_it_is_and_is_signed() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+
+    let files = house.exported(&ada);
+
+    let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    let parts = manifest["parts"].as_array().unwrap();
+    let mut listed: Vec<_> = parts.iter().map(|part| part["path"].as_str().unwrap()).collect();
+    listed.push("manifest.json");
+    listed.sort_unstable();
+    assert_eq!(listed, files.keys().map(String::as_str).collect::<Vec<_>>());
+    for part in parts {
+        let path = part["path"].as_str().unwrap();
+        let bytes = &files[path];
+        assert_eq!(part["bytes"], bytes.len(), "{path}");
+        assert_eq!(part["sha256"], hex::encode(Sha256::digest(bytes)), "{path}");
+        assert_eq!(part["rows"], rows_in(path, bytes), "{path}");
+    }
+    assert_eq!(manifest["subject"]["account"], ada.account.id.to_string());
+    assert_eq!((&manifest["region"], &manifest["format"]), (&"eu".into(), &"domicile.export".into()));
+
+    let mut unsigned = manifest.clone();
+    unsigned.as_object_mut().unwrap().remove("signature");
+    let mut key = [0u8; 32];
+    hex::decode_to_slice(manifest["site"]["public_key"].as_str().unwrap(), &mut key).unwrap();
+    let key = VerifyingKey::from_bytes(&key).unwrap();
+    assert_eq!(key, house.app.keyring().verifying_key());
+    let mut signature = [0u8; 64];
+    hex::decode_to_slice(manifest["signature"]["value"].as_str().unwrap(), &mut signature).unwrap();
+    let signature = Signature::from_bytes(&signature);
+    key.verify_strict(unsigned.to_string().as_bytes(), &signature).unwrap();
+    unsigned["parts"][0]["rows"] = 2.into();
+    assert!(key.verify_strict(unsigned.to_string().as_bytes(), &signature).is_err());
+}
+
+fn rows_in(path: &str, bytes: &[u8]) -> usize {
+    let text = std::str::from_utf8(bytes).unwrap();
+    match path.rsplit('.').next().unwrap() {
+        "csv" => csv::Reader::from_reader(bytes).records().map(Result::unwrap).count(),
+        "jsonl" => text.lines().count(),
+        "json" => match serde_json::from_str(text).unwrap() {
+            serde_json::Value::Array(rows) => rows.len(),
+            _ => 1,
+        },
+        _ => 1,
+    }
+}
+
+#[test]
+fn a_passphrase_opens_the_export_and_another_does_not() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let recipient = ExportRecipient::passphrase(Secret::new("open sesame".into())).unwrap();
+    let (actor, id) = (house.at_home(&ada), ada.account.id);
+    house.write(move |tx| privacy::request_export(tx, &actor, id, &recipient)).unwrap();
+    assert_eq!(house.places_of("open sesame"), Vec::<String>::new());
+
+    house.run_jobs();
+
+    let artifact = house.export(&ada).artifact.unwrap();
+    let bytes = std::fs::read(house.file_of(artifact.id)).unwrap();
+    assert_eq!((artifact.bytes, artifact.sha256), (bytes.len() as u64, Sha256::digest(&bytes).into()));
+    assert!(!holds(&bytes, b"ada-ada") && !holds(&bytes, b"profile"));
+    let whoever_knows = |passphrase: &str| {
+        let mut identity = age::scrypt::Identity::new(passphrase.to_owned().into());
+        identity.set_max_work_factor(20);
+        unsealed(&bytes, &identity)
+    };
+    assert!(text_of(&whoever_knows("open sesame").unwrap()).contains("ada-ada@example.org"));
+    assert!(matches!(whoever_knows("open barley"), Err(age::DecryptError::DecryptionFailed)));
+    assert_eq!(house.number("select count(*) from data_request where sealed_recipient is not null"), 0);
+}
+
+#[test]
+fn a_person_is_told_when_the_export_is_ready_and_the_record_says_so() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+
+    let artifact = house.ready(&ada);
+
+    let export = house.export(&ada);
+    assert_eq!((export.state, export.progress_percent, export.problem), (ExportState::Ready, 100, None));
+    assert_eq!(artifact.file_name, "domicile-export-ada-ada-20260503.zip.age");
+    assert!(house.letter("ada-ada@example.org", "Your export is ready").text.contains("10 May 2026"));
+    for event in ["privacy.export_requested", "privacy.export_ready"] {
+        let sql = "select count(*) from audit_event where event = :event";
+        let found =
+            house.look(|view| view.one(sql, named_params! {":event": event}, |row| row.get::<_, i64>(0)).unwrap());
+        assert_eq!(found, 1, "{event}");
+    }
+    assert_eq!(house.exports_folder(), [format!("{}.zip.age", artifact.id)]);
+}
+
+#[test]
+fn one_export_is_made_at_a_time_and_five_a_day() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let first = house.request(&ada, &some_key()).unwrap();
+    let before = house.footprint();
+    assert!(matches!(house.request(&ada, &some_key()), Err(PrivacyError::ExportRunning)));
+    assert_eq!(house.footprint(), before);
+    house.run_jobs();
+    assert_eq!(house.export(&ada).id, first);
+
+    for _ in 1..EXPORTS_A_DAY_MAX {
+        house.clock.advance(hours(1));
+        house.ready(&ada);
+    }
+    let before = house.footprint();
+    let refused = house.request(&ada, &some_key());
+    assert!(matches!(refused, Err(PrivacyError::TooManyExports { wait_seconds }) if wait_seconds == 20 * 3600 + 1));
+    assert_eq!(house.footprint(), before);
+
+    let bob = house.person("bob-bob");
+    house.ready(&bob);
+    house.clock.advance(hours(20) - seconds(1));
+    assert!(matches!(house.request(&ada, &some_key()), Err(PrivacyError::TooManyExports { .. })));
+    house.clock.advance(seconds(1));
+    house.ready(&ada);
+    assert_eq!(EXPORTS_A_DAY_MAX, 5);
+}
+
+#[test]
+fn nobody_asks_for_somebody_elses_data() {
+    let house = TestApp::new();
+    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let artifact = house.ready(&ada);
+    let key = house.api_key(&ada, "ci").key.id;
+    let scopes = house.app.config().scopes.rights_of("admin");
+    let (account, workspace) = (ada.account.id, ada.workspace);
+    let holder = Actor::KeyHolder { key, account, workspace, scopes, visitor: home() };
+    let nobody = AccountId::new(house.clock.now(), &mut domicile::base::Chance::seeded(99));
+    let before = house.footprint();
+
+    for (actor, asked) in [
+        (bob.by_browser(), account),
+        (holder, account),
+        (Actor::Stranger(house.stranger()), account),
+        (Actor::Operator, nobody),
+    ] {
+        assert!(matches!(house.request_as(actor.clone(), asked, &some_key()), Err(PrivacyError::NotFound)));
+        let link = house.write(move |tx| privacy::export_link(tx, &actor, asked, artifact.id));
+        assert!(matches!(link, Err(PrivacyError::NotFound)));
+    }
+
+    assert!(matches!(house.link_to(&bob, artifact.id), Err(PrivacyError::NotFound)));
+    assert_eq!(house.footprint(), before);
+    assert_eq!(house.number("select count(*) from export_link"), 0);
+}
+
+#[test]
+fn what_is_no_recipient_is_refused() {
+    for bad in ["", "age1nonsense", "AGE-SECRET-KEY-1", "ssh-dss AAAA", &"x".repeat(3000)] {
+        assert!(ExportRecipient::key(bad).is_err(), "{bad:?}");
+    }
+    for bad in ["", "seven77", &"x".repeat(3000)] {
+        assert!(ExportRecipient::passphrase(Secret::new(bad.to_owned())).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_download_link_is_good_for_an_hour_and_for_its_person() {
+    let house = TestApp::new();
+    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let artifact = house.ready(&ada);
+    let link = house.link_to(&ada, artifact.id).unwrap();
+    let token = link.token.expose();
+    assert_eq!(house.places_of(token), Vec::<String>::new());
+
+    assert_eq!(house.follow(ada.account.id, token).unwrap().path, house.file_of(artifact.id));
+    assert!(house.follow(bob.account.id, token).is_none());
+    assert!(house.follow(ada.account.id, "nonsense").is_none());
+    house.clock.advance(DOWNLOADS_LIFE - seconds(1));
+    assert!(house.follow(ada.account.id, token).is_some());
+    house.clock.advance(seconds(1));
+
+    assert!(house.follow(ada.account.id, token).is_none());
+    assert_eq!((DOWNLOADS_LIFE, link.expires_at), (minutes(60), house.clock.now()));
+    house.sweep();
+    assert_eq!(house.number("select count(*) from export_link"), 0);
+}
+
+#[test]
+fn an_export_is_deleted_after_a_week_and_its_links_with_it() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let artifact = house.ready(&ada);
+    let folder = house.layout().exports();
+    std::fs::write(folder.join("notes.txt"), "an admin's").unwrap();
+    let stray = ArtifactId::new(house.clock.now(), &mut domicile::base::Chance::seeded(3));
+    for name in [format!("{stray}.zip.age"), format!("{stray}.partial")] {
+        std::fs::write(folder.join(name), "nobody's").unwrap();
+    }
+
+    house.clock.advance(days(7) - seconds(1));
+    house.sweep();
+    assert_eq!(house.exports_folder(), [format!("{}.zip.age", artifact.id), "notes.txt".into()]);
+    let link = house.link_to(&ada, artifact.id).unwrap();
+    assert_eq!(link.expires_at, artifact.delete_after);
+    house.clock.advance(seconds(1));
+    assert!(house.follow(ada.account.id, link.token.expose()).is_none());
+    assert!(matches!(house.link_to(&ada, artifact.id), Err(PrivacyError::NotFound)));
+    house.sweep();
+
+    assert_eq!(house.exports_folder(), ["notes.txt"]);
+    let export = house.export(&ada);
+    assert_eq!((export.state, export.artifact.is_none()), (ExportState::Expired, true));
+    assert_eq!(house.number("select count(*) from export_artifact"), 0);
+    let expired = "select count(*) from audit_event where event = 'privacy.export_expired'";
+    assert_eq!(house.number(expired), 1);
+    house.clock.advance(days(90));
+    house.sweep();
+    assert_eq!(house.number("select count(*) from data_request"), 0);
+}
+
+#[test]
+fn an_export_whose_job_was_killed_is_written_again_under_the_same_name() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let identity = age::x25519::Identity::generate();
+    house.request(&ada, &identity.to_public().to_string()).unwrap();
+    house.write(|tx| {
+        // What a process leaves that was killed in the middle of it.
+        tx.execute("update job set state = 'running', attempts = 1, run_at = run_at + 600000 where name = 'privacy.export'", [])?;
+        tx.execute("update data_request set state = 'running', progress_percent = 40, step = 'billing'", [])
+    })
+    .unwrap();
+    let artifact: String =
+        house.look(|view| view.one("select artifact_id from data_request", [], |row| row.get(0)).unwrap());
+    std::fs::write(house.layout().exports().join(format!("{artifact}.partial")), vec![7; 1 << 20]).unwrap();
+    house.sweep();
+    assert_eq!(house.exports_folder(), [format!("{artifact}.partial")], "the sweep leaves what is being written");
+
+    house.clock.advance(minutes(10));
+    house.run_jobs();
+
+    assert_eq!(house.exports_folder(), [format!("{artifact}.zip.age")]);
+    let made = house.export(&ada).artifact.unwrap();
+    assert_eq!(made.id.to_string(), artifact);
+    let files = unsealed(&std::fs::read(house.file_of(made.id)).unwrap(), &identity).unwrap();
+    assert!(text_of(&files).contains("ada-ada@example.org"));
+}
+
+#[test]
+fn a_job_that_runs_twice_makes_one_export_and_one_mail() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let request = house.request(&ada, &some_key()).unwrap();
+    let payload = serde_json::json!({"request": request.to_string()});
+
+    for _ in 0..2 {
+        let outcome = house.block_on(privacy::jobs::export(house.app.clone(), payload.clone()));
+        assert_eq!(outcome, jobs::Outcome::Done);
+    }
+
+    assert_eq!(house.exports_folder().len(), 1);
+    assert_eq!(house.number("select count(*) from export_artifact"), 1);
+    assert_eq!(house.number("select count(*) from mail_outbox where subject = 'Your export is ready'"), 1);
+}
+
+#[test]
+fn an_export_that_does_not_come_about_in_six_hours_has_failed_and_its_recipient_is_forgotten() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    // A file where the folder should be.
+    std::fs::remove_dir(house.layout().exports()).unwrap();
+    std::fs::write(house.layout().exports(), "in the way").unwrap();
+    house.request(&ada, &some_key()).unwrap();
+    house.run_jobs();
+    assert!(house.export(&ada).state.is_under_way());
+
+    house.clock.advance(hours(6) + seconds(1));
+    house.run_jobs();
+
+    let export = house.export(&ada);
+    assert_eq!(export.state, ExportState::Failed);
+    assert!(export.problem.unwrap().contains("Ask for a new one"));
+    assert_eq!(house.number("select count(*) from data_request where sealed_recipient is not null"), 0);
+    std::fs::remove_file(house.layout().exports()).unwrap();
+    house.ready(&ada);
+}
+
+#[test]
+fn an_operator_writes_an_export_to_a_file_that_is_not_there_yet() {
+    let house = TestApp::new();
+    let ada = house.whole_person();
+    let identity = age::x25519::Identity::generate();
+    let recipient = ExportRecipient::key(&identity.to_public().to_string()).unwrap();
+    let output = house.folder().join("ada.zip.age");
+    let write = |actor: Actor| flows::export_to_file(&house.app, actor, ada.account.id, &recipient, &output);
+    let before = house.footprint();
+    assert!(matches!(write(Actor::Stranger(house.stranger())), Err(PrivacyError::NotFound)));
+    assert!(!output.exists());
+    assert_eq!(house.footprint(), before);
+
+    let sealed = write(Actor::Operator).unwrap();
+
+    let bytes = std::fs::read(&output).unwrap();
+    assert_eq!((sealed.bytes, sealed.sha256), (bytes.len() as u64, Sha256::digest(&bytes).into()));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&output).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(text_of(&unsealed(&bytes, &identity).unwrap()).contains(CANARIES[1]));
+    assert!(matches!(write(Actor::Operator), Err(PrivacyError::FileExists(_))));
+    assert_eq!(std::fs::read(&output).unwrap(), bytes);
+    let nobody = AccountId::new(house.clock.now(), &mut domicile::base::Chance::seeded(99));
+    let other = house.folder().join("nobody.zip.age");
+    let refused = flows::export_to_file(&house.app, Actor::Operator, nobody, &recipient, &other);
+    assert!(matches!(refused, Err(PrivacyError::NotFound)));
+    assert!(!other.exists());
+}

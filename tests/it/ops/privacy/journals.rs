@@ -1,0 +1,185 @@
+//! The erasure journal beside the database.
+
+use domicile::audit::GENESIS;
+use domicile::crypto::Keyring;
+use domicile::privacy::tombstones::{self, Checked, JournalError};
+
+use super::*;
+
+impl TestApp {
+    /// Erases somebody new; the journal is not told.
+    fn erase_somebody(&self, name: &'static str) -> String {
+        let id = self.person(name).account.id;
+        self.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+        id.to_string()
+    }
+
+    fn journal(&self) -> String {
+        std::fs::read_to_string(self.layout().tombstones()).unwrap()
+    }
+
+    fn write_journal(&self, text: &str) {
+        std::fs::write(self.layout().tombstones(), text).unwrap();
+    }
+
+    fn check(&self) -> Result<Checked, JournalError> {
+        tombstones::verify(&self.layout().tombstones(), self.app.keyring())
+    }
+}
+
+fn line_of(error: JournalError) -> i64 {
+    match error {
+        JournalError::Damaged { line, .. } => line,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn each_erasure_is_a_signed_line_that_continues_the_one_before() {
+    let house = TestApp::new();
+    let (ada, bob) = (house.whole_person(), house.person("bob-bob"));
+
+    for person in [&ada, &bob] {
+        flows::erase_by_operator(&house.app, Actor::Operator, person.account.id).unwrap();
+    }
+
+    let text = house.journal();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| line["seq"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(
+        (&lines[0]["id"], &lines[1]["id"]),
+        (&ada.account.id.to_string().into(), &bob.account.id.to_string().into())
+    );
+    assert_eq!((&lines[0]["prev_hash"], &lines[1]["prev_hash"]), (&hex::encode(GENESIS).into(), &lines[0]["hash"]));
+    let checked = house.check().unwrap();
+    assert_eq!((checked.count, hex::encode(checked.head)), (2, lines[1]["hash"].as_str().unwrap().to_owned()));
+    for canary in CANARIES.into_iter().chain(["bob-bob", "example.org"]) {
+        assert!(!text.contains(canary), "{canary}");
+    }
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(house.layout().tombstones()).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn what_the_journal_lacks_is_written_later_and_once() {
+    let house = TestApp::new();
+    let gone = [house.erase_somebody("one-one"), house.erase_somebody("two-two"), house.erase_somebody("three-three")];
+    assert!(!house.layout().tombstones().exists());
+
+    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 3);
+    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 0);
+    house.erase_somebody("four-four");
+    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 1);
+
+    assert_eq!(house.check().unwrap().count, 4);
+    assert!(gone.iter().all(|id| house.journal().contains(id)));
+}
+
+#[test]
+fn half_a_line_that_a_crash_left_is_written_again() {
+    let house = TestApp::new();
+    for name in ["one-one", "two-two"] {
+        house.erase_somebody(name);
+    }
+    tombstones::catch_up(&house.app).unwrap();
+    let whole = house.journal();
+    let first = whole.lines().next().unwrap().len() + 1;
+
+    for cut in [first + 1, first + 100, whole.len() - 1, 10] {
+        house.write_journal(&whole[..cut]);
+        tombstones::catch_up(&house.app).unwrap();
+        assert_eq!(house.journal(), whole, "cut after {cut}");
+    }
+}
+
+#[test]
+fn any_change_of_the_journal_is_found_and_its_line_named() {
+    let house = TestApp::new();
+    for name in ["one-one", "two-two", "three-three"] {
+        house.erase_somebody(name);
+    }
+    tombstones::catch_up(&house.app).unwrap();
+    let whole = house.journal();
+    let lines: Vec<&str> = whole.lines().collect();
+    let with = |changed: &[&str]| {
+        house.write_journal(&format!("{}\n", changed.join("\n")));
+        line_of(house.check().unwrap_err())
+    };
+
+    for (place, line) in lines.iter().enumerate() {
+        let number = i64::try_from(place).unwrap() + 1;
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+        for (name, value) in &fields {
+            let other = match value {
+                serde_json::Value::String(text) if name == "erased_at" => text.replace("2026", "2025").into(),
+                serde_json::Value::String(text) => {
+                    let last = if text.ends_with('0') { "1" } else { "0" };
+                    format!("{}{last}", &text[..text.len() - 1]).into()
+                }
+                other => (other.as_i64().unwrap() + 1).into(),
+            };
+            let mut changed = fields.clone();
+            changed.insert(name.clone(), other);
+            let changed = serde_json::to_string(&changed).unwrap();
+            let mut all = lines.clone();
+            all[place] = &changed;
+            assert_eq!(with(&all), number, "{name} of line {number}");
+        }
+    }
+    assert_eq!(with(&[lines[1], lines[2]]), 1);
+    assert_eq!(with(&[lines[0], lines[2]]), 2);
+    assert_eq!(with(&[lines[0], lines[2], lines[1]]), 2);
+    assert_eq!(with(&[lines[0], lines[1], lines[1], lines[2]]), 3);
+    assert_eq!(with(&[lines[0], "", lines[1], lines[2]]), 2);
+
+    // A line that this appliance signed in another history.
+    let elsewhere = TestApp::new();
+    elsewhere.clock.advance(domicile::base::seconds(1));
+    elsewhere.erase_somebody("one-one");
+    tombstones::catch_up(&elsewhere.app).unwrap();
+    let first = elsewhere.journal();
+    assert_eq!(with(&[first.trim_end(), lines[1], lines[2]]), 2);
+
+    house.write_journal(&whole);
+    assert_eq!(house.check().unwrap().count, 3);
+    let other = Keyring::generate(&mut domicile::base::Chance::seeded(9), house.clock.now());
+    assert_eq!(line_of(tombstones::verify(&house.layout().tombstones(), &other).unwrap_err()), 1);
+}
+
+#[test]
+fn a_journal_that_knows_more_than_the_database_is_left_as_it_is() {
+    let house = TestApp::new();
+    for name in ["one-one", "two-two"] {
+        house.erase_somebody(name);
+    }
+    tombstones::catch_up(&house.app).unwrap();
+    let both = house.journal();
+    let older = TestApp::new();
+    older.erase_somebody("one-one");
+    older.clock.advance(domicile::base::seconds(1));
+
+    older.write_journal(&both);
+    let ahead = tombstones::catch_up(&older.app);
+    assert!(matches!(ahead, Err(JournalError::Ahead { journal: 2, database: 1 })), "{ahead:?}");
+    assert_eq!(older.journal(), both);
+
+    older.erase_somebody("another");
+    let diverged = tombstones::catch_up(&older.app);
+    assert!(matches!(diverged, Err(JournalError::Diverged { seq: 2 })), "{diverged:?}");
+    assert_eq!(older.journal(), both);
+}
+
+#[test]
+fn an_erasure_happens_also_where_the_journal_cannot_be_written() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    std::fs::create_dir(house.layout().tombstones()).unwrap();
+
+    flows::erase_by_operator(&house.app, Actor::Operator, ada.account.id).unwrap();
+    assert!(house.look(|view| accounts::find(view, ada.account.id).unwrap()).is_none());
+    std::fs::remove_dir(house.layout().tombstones()).unwrap();
+
+    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 1);
+    assert_eq!(house.check().unwrap().count, 1);
+}
