@@ -5,7 +5,7 @@ use crate::mail::PlainLetter;
 /// The six digits that prove an address.
 pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainLetter {
     PlainLetter {
-        subject: format!("{code} is your code"),
+        subject: format!("{code} is your Domicile code"),
         paragraphs: vec![format!(
             "Hello {display_name}, type this code to show that the address is yours. It is good for ten minutes."
         )],
