@@ -103,3 +103,11 @@ fn the_forms_work_without_javascript() {
 
     play("no_script.mjs", json!({ "url": url }));
 }
+
+#[test]
+fn the_script_adds_comfort_and_the_keyboard_suffices() {
+    let folder = TempDir::new().unwrap();
+    let (_demo, url) = demonstration(&folder);
+
+    play("comfort.mjs", json!({ "url": url }));
+}
