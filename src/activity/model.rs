@@ -11,6 +11,7 @@ pub fn title_of(name: &str) -> &str {
         "email.verify_failed" => "Wrong code",
         "auth.signin_succeeded" => "Signed in",
         "auth.signin_failed" => "Sign-in failed",
+        "auth.stepup_failed" => "Wrong password",
         "auth.password_changed" => "Password changed",
         "auth.password_reset_requested" => "Password reset asked for",
         "auth.password_reset_completed" => "Password reset",
@@ -20,10 +21,12 @@ pub fn title_of(name: &str) -> &str {
         "api_key.created" => "API key created",
         "api_key.revoked" => "API key revoked",
         "billing.credit_granted" => "Credit granted",
+        "billing.credit_expired" => "Credit expired",
         "usage.batch_recorded" => "Usage recorded",
         "privacy.export_requested" => "Export asked for",
         "privacy.export_ready" => "Export ready",
         "privacy.export_downloaded" => "Export downloaded",
+        "privacy.export_expired" => "Export removed",
         other => other,
     }
 }

@@ -52,7 +52,7 @@ fn row(event: Recorded) -> EventRow {
     let by = match event.actor_kind.as_str() {
         "operator" => Some("by the operator"),
         "service" => Some("by a service"),
-        "system" => Some("by the house"),
+        "system" => Some("automatic"),
         _ => None,
     };
     let name = event.private_text(Part::Text, "name").or_else(|| event.private_text(Part::Text, "reason"));

@@ -10,7 +10,8 @@ pub(super) fn key_created(key: &ApiKey, site: &str) -> PlainLetter {
         subject: format!("Your API key “{}” was created", key.name),
         paragraphs: vec![format!(
             "A new API key, {}…, can act for you with these scopes: {}. {end}",
-            key.display, key.scopes
+            key.display,
+            key.scopes.replace(' ', ", ")
         )],
         code: None,
         link: Some(Link { label: "See your keys", url: format!("{site}/settings/keys") }),

@@ -51,6 +51,7 @@ struct KeyRow {
     scopes: String,
     created: String,
     last_used: String,
+    last_used_day: String,
     expires: String,
     expires_soon: bool,
     state: &'static str,
@@ -134,6 +135,7 @@ fn row(key: ApiKey, now: Timestamp) -> KeyRow {
         scopes: key.scopes.replace(' ', ", "),
         created: key.created_at.day(),
         last_used: key.last_used_at.map_or("Never".into(), Timestamp::day_and_time),
+        last_used_day: key.last_used_at.map_or("Never".into(), Timestamp::day),
         expires: key.expires_at.map_or("Never".into(), Timestamp::day),
         expires_soon: key.expires_at.is_some_and(|end| end.since(now) < days(7)),
         state: match key.state {

@@ -13,7 +13,7 @@ pub(super) fn welcome(account: &Account, site: &str) -> PlainLetter {
         ],
         code: None,
         link: Some(Link { label: "Make your first API key", url: format!("{site}/settings/keys?create=1") }),
-        closing: "Keep this mail: it tells when your account began.".into(),
+        closing: "Under Privacy you can take your data with you, or leave, at any time.".into(),
         site: site.into(),
     }
 }

@@ -120,13 +120,16 @@ const violationsOf = async (page) => {
   });
 };
 
-// What reaches over the right edge of the page, as a person on a phone would notice it.
+// What reaches over the right edge of the window and cannot be scrolled to in a part of its own. A card cuts off what is too
+// wide for it, so it is not enough to ask whether the page itself can be scrolled.
 const overflowOf = (page) =>
   page.evaluate(() => {
     const width = document.documentElement.clientWidth;
-    if (document.documentElement.scrollWidth <= width) return [];
-    const wide = [...document.querySelectorAll("body *")].filter((it) => it.getBoundingClientRect().right > width + 1);
-    return wide.slice(-3).map((it) => it.outerHTML.slice(0, 160));
+    const scrolls = (it) => it && (["auto", "scroll"].includes(getComputedStyle(it).overflowX) || scrolls(it.parentElement));
+    const wide = [...document.querySelectorAll("body *")]
+      .filter((it) => it.getBoundingClientRect().right > width + 1 && !scrolls(it.parentElement));
+    if (document.documentElement.scrollWidth > width) wide.push(document.body);
+    return wide.map((it) => it.outerHTML.slice(0, 160));
   });
 
 /** Looks at the page as it stands: light, dark and on a phone. With `given.shots` it keeps pictures. */

@@ -1,0 +1,83 @@
+// What the script adds to pages that work without it, and what the keyboard alone can do.
+import assert from "node:assert/strict";
+import { fillIn, given, open, press, sees, until } from "./browser.mjs";
+
+const PASSWORD = "a walk by the river";
+
+const { person, close } = await open();
+const page = await person({ permissions: ["clipboard-read", "clipboard-write"] });
+const at = (path) => page.goto(given.url + path);
+const focused = () => page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.id);
+
+// ---- A password can be looked at before it is sent.
+await at("/signin");
+await fillIn(page, { "Email or username": "ada-l", Password: "not this one" });
+await press(page, "Show password");
+assert.equal(await page.getByLabel("Password", { exact: true }).getAttribute("type"), "text");
+await press(page, "Hide password");
+
+// ---- A fault takes the focus to where it can be mended.
+await press(page, "Sign in");
+await page.getByRole("alert").waitFor();
+assert.match(await focused(), /wrong/);
+await fillIn(page, { "Email or username": "ada-l", Password: PASSWORD });
+await page.keyboard.press("Enter");
+await sees(page, "Profile");
+
+// ---- The keyboard: past the rail in one step, and along the form in its order.
+await page.keyboard.press("Tab");
+assert.equal(await focused(), "Skip to the content");
+await page.keyboard.press("Enter");
+await page.keyboard.press("Tab");
+assert.equal(await focused(), "display_name");
+for (const stop of ["username", "Save"]) {
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), stop);
+}
+const ring = await page.evaluate(() => getComputedStyle(document.activeElement).boxShadow);
+assert.notEqual(ring, "none", "the button with the focus does not show it");
+
+// ---- Presets tick the scopes, and the foot of the form says them.
+await at("/settings/keys?create=1");
+await press(page, "Read only");
+assert.ok(await page.getByLabel("read", { exact: true }).isChecked());
+await page.getByText("This key may: read.").waitFor();
+await page.getByLabel("models:write", { exact: true }).check();
+await page.getByText("This key may: read, models:write.").waitFor();
+await press(page, "Clear");
+assert.equal(await page.getByRole("checkbox", { checked: true }).count(), 0);
+await press(page, "Read only");
+
+// ---- A key that never ends is warned of.
+const warning = page.getByText("Prefer an end.");
+assert.ok(!(await warning.isVisible()));
+await page.getByLabel("Expiration").selectOption("never");
+await warning.waitFor();
+
+// ---- Two presses make one key, and the command beside it works as it stands.
+await fillIn(page, { Name: "twice" });
+await page.getByRole("button", { name: "Create key" }).dblclick();
+const key = (await page.locator("output#new-key").innerText()).trim();
+await press(page, "Copy");
+assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
+await page.getByText("Copied").first().waitFor();
+await press(page, "Copy the command");
+const command = await page.evaluate(() => navigator.clipboard.readText());
+const [, header, url] = /^curl -H "Authorization: (.+)" (\S+)$/.exec(command);
+assert.equal((await fetch(url, { headers: { Authorization: header } })).status, 200);
+await at("/settings/keys");
+assert.equal(await page.getByRole("row", { name: /twice/ }).count(), 1);
+
+// ---- An export's progress arrives without the page being loaded again: what is being typed stays.
+await at("/settings/privacy");
+await fillIn(page, { Passphrase: "seven grey herons" });
+await press(page, "Export all data");
+await page.getByText("Your exports").waitFor();
+await fillIn(page, { Recipient: "half a sentence" });
+await page.getByRole("button", { name: "Download export" }).waitFor();
+assert.equal(await page.getByLabel("Recipient").inputValue(), "half a sentence");
+const download = page.getByRole("button", { name: "Download export" });
+await Promise.all([page.waitForEvent("download"), download.click()]);
+await until("the button to be ready again", async () => (await download.getAttribute("aria-busy")) !== "true");
+
+await close();
