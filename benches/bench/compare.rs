@@ -16,8 +16,10 @@ pub struct Plan {
 
 /// Requests of one sample at most.
 const REQUESTS_MAX: u64 = 400_000;
-/// Requests that warm up what is measured next.
-const WARMING: Duration = Duration::from_millis(300);
+/// Requests that warm up what is measured next: all keys in use are asked for, on a slow machine too.
+const WARMING_REQUESTS: u64 = 50_000;
+/// Warming ends after this long whatever it reached.
+const WARMING_MAX: Duration = Duration::from_secs(3);
 
 /// What one server did.
 #[derive(Clone, Copy, Default)]
@@ -86,9 +88,15 @@ pub fn sample(server: &Server, load: &Load, source: &Source) -> Result<Sample, F
 
 /// The middle values of several samples.
 pub fn repeated(server: &Server, load: &Load, source: &Source, plan: Plan) -> Result<Sample, Failure> {
-    load::run(&Load { time_max: WARMING, ..load.clone() }, source)?;
+    warm(load, source, plan)?;
     let samples = (0..plan.rounds).map(|_| sample(server, load, source)).collect::<Result<Vec<_>, _>>()?;
     Ok(middle(&samples))
+}
+
+fn warm(load: &Load, source: &Source, plan: Plan) -> Result<(), Failure> {
+    let time_max = WARMING_MAX.min(plan.time * 3);
+    load::run(&Load { time_max, requests_max: WARMING_REQUESTS.min(load.requests_max), ..load.clone() }, source)?;
+    Ok(())
 }
 
 /// Takes turns with the bare server.
@@ -101,7 +109,7 @@ pub fn with_bare(
 ) -> Result<Comparison, Failure> {
     let bare_load = Load { address: bare.address, ..load.clone() };
     for load in [load, &bare_load] {
-        load::run(&Load { time_max: WARMING, ..load.clone() }, source)?;
+        warm(load, source, plan)?;
     }
     let mut samples = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds {

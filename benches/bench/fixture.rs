@@ -137,6 +137,7 @@ impl Fixture {
                     username: Username::parse(&username).map_err(|fault| fail(format!("{fault:?}")))?,
                     password: Some(phc.clone()),
                     is_verified: true,
+                    is_operator: false,
                 };
                 let account = signin::create_account(tx, &operator, person)?;
                 let workspace = workspaces::personal(tx, account.id)?.ok_or_else(|| fail("a workspace"))?;

@@ -6,17 +6,23 @@ use std::time::{Duration, Instant};
 
 use domicile::app::App;
 use domicile::audit::{self, Event};
-use domicile::base::{Actor, JobId};
+use domicile::base::{Actor, Chance, JobId, ServiceId};
 use domicile::jobs::{self, NewJob};
-use domicile::{db, snapshots};
+use domicile::{billing, db, snapshots};
 use rusqlite::params;
 
 use crate::fixture::{self, Fixture};
+use crate::process::cpu_of_this_thread;
+use crate::requests;
 use crate::table::{Row, median, thousands};
 use crate::{Failure, Run, fail};
 
 /// Audit events appended in one transaction.
-const AUDIT_EVENTS: u32 = 2_000;
+const AUDIT_EVENTS: u32 = 10_000;
+/// Batches of usage recorded one after the other.
+const BATCHES: u32 = 200;
+/// Usage events in each.
+const BATCH: u32 = 100;
 /// Writes a second while a snapshot is made.
 const WRITES_PER_SECOND: u64 = 1_000;
 
@@ -30,6 +36,7 @@ pub fn rows(run: Run, _: &Fixture) -> Result<Vec<Row>, Failure> {
             rows.push(writes(&app, callers, if callers == 1 { run.writes / 8 } else { run.writes }, alone, p99)?);
         }
         rows.push(audit_append(&app)?);
+        rows.push(usage_batches(&app, &empty)?);
     }
     rows.push(snapshot(run)?);
     Ok(rows)
@@ -43,7 +50,7 @@ fn job() -> NewJob {
 /// the p99 in milliseconds.
 fn one_transaction_each(app: &App, writes: u64) -> Result<(f64, f64), Failure> {
     let connection = fixture::plain_writer(app)?;
-    let mut chance = domicile::base::Chance::seeded(3);
+    let mut chance = Chance::seeded(3);
     let mut times = Vec::new();
     let begun = Instant::now();
     for _ in 0..writes {
@@ -107,15 +114,42 @@ fn writes(app: &Arc<App>, callers: usize, writes: u64, alone: f64, alone_p99: f6
 
 fn audit_append(app: &App) -> Result<Row, Failure> {
     let append = |tx: &mut db::Tx<'_>| {
-        let begun = Instant::now();
+        let before = cpu_of_this_thread();
         for _ in 0..AUDIT_EVENTS {
             audit::record(tx, &Actor::House, Event::of("bench.event"))?;
         }
-        Ok::<_, db::Error>(begun.elapsed().as_secs_f64() * 1e6 / f64::from(AUDIT_EVENTS))
+        Ok::<_, db::Error>((cpu_of_this_thread() - before).as_secs_f64() * 1e6 / f64::from(AUDIT_EVENTS))
     };
-    let times = (0..5).map(|_| app.store().write_and_wait(append)).collect::<Result<Vec<_>, _>>()?;
+    let times = (0..3).map(|_| app.store().write_and_wait(append)).collect::<Result<Vec<_>, _>>()?;
     let each = median(times);
     Ok(Row::new("audit append inside a transaction", format!("{each:.1} µs"), "<= 6 µs", each <= 6.0))
+}
+
+/// Batches as the door hands them over: what the writer's thread does for an event, without HTTP and without the commit.
+fn usage_batches(app: &App, fixture: &Fixture) -> Result<Row, Failure> {
+    let actor = Actor::Service { service: ServiceId::new(app.now(), &mut Chance::seeded(4)), name: "training".into() };
+    let events = f64::from(BATCHES * BATCH);
+    let bodies: Vec<String> = (0..BATCHES).map(|_| requests::usage_body(&fixture.customers, BATCH as usize)).collect();
+    let before = cpu_of_this_thread();
+    let batches = bodies
+        .iter()
+        .map(|body| billing::api::read_events(body.as_bytes()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|problem| fail(problem.sentence))?;
+    let reading = cpu_of_this_thread() - before;
+    let recording = app.store().write_and_wait(move |tx| {
+        let before = cpu_of_this_thread();
+        for batch in &batches {
+            let answer = billing::usage::record_batch(tx, &actor, batch)?;
+            if answer.accepted != batch.len() {
+                return Err(fail("a usage event was not accepted"));
+            }
+        }
+        Ok::<_, Failure>(cpu_of_this_thread() - before)
+    })?;
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / events;
+    Ok(Row::plain("a usage event on the writer's thread", format!("{:.1} µs", each(recording)))
+        .ours(format!("its JSON read on a worker in {:.1} µs", each(reading))))
 }
 
 /// Publishes while somebody writes at a steady pace.

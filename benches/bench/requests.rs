@@ -94,22 +94,28 @@ pub fn sign_in(visit: &str, csrf: &str) -> Source {
     always(form("/signin", &format!("__Host-visit={visit}"), &body))
 }
 
+/// New usage events, spread over the customers, as JSON.
+pub fn usage_body(customers: &[String], events: usize) -> String {
+    static REPORTED: AtomicU64 = AtomicU64::new(0);
+    let mut body = String::with_capacity(events * 200);
+    for place in 0..events {
+        let id = REPORTED.fetch_add(1, Ordering::Relaxed);
+        let workspace = &customers[place % customers.len()];
+        body.push_str(if place == 0 { "[" } else { "," });
+        body.push_str(&format!(
+            "{{\"id\":\"{id}\",\"source\":\"https://gpu.example/farm-1\",\"workspace\":\"{workspace}\",\
+             \"sku\":\"gpu.h100\",\"quantity\":\"3.5\",\"time\":\"2026-05-03T09:00:00Z\"}}"
+        ));
+    }
+    body.push(']');
+    body
+}
+
 /// A service reports `events` new events, spread over the customers.
 pub fn usage(fixture: &Fixture, events: usize) -> Source {
-    static REPORTED: AtomicU64 = AtomicU64::new(0);
     let (service, customers) = (fixture.service.clone(), fixture.customers.clone());
     Arc::new(move |_, buffer| {
-        let mut body = String::with_capacity(events * 200);
-        for place in 0..events {
-            let id = REPORTED.fetch_add(1, Ordering::Relaxed);
-            let workspace = &customers[place % customers.len()];
-            body.push_str(if place == 0 { "[" } else { "," });
-            body.push_str(&format!(
-                "{{\"id\":\"{id}\",\"source\":\"https://gpu.example/farm-1\",\"workspace\":\"{workspace}\",\
-                 \"sku\":\"gpu.h100\",\"quantity\":\"3.5\",\"time\":\"2026-05-03T09:00:00Z\"}}"
-            ));
-        }
-        body.push(']');
+        let body = usage_body(&customers, events);
         let head = format!(
             "POST /v1/usage/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {service}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",

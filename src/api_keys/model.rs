@@ -1,5 +1,6 @@
 //! What a key is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{AccountId, ApiKeyId, Role, Scopes, Secret, Timestamp, WorkspaceId, days};
@@ -118,12 +119,36 @@ pub struct CreatedApiKey {
     pub secret: Secret<String>,
 }
 
-/// A key that is good, and all that a verifier wants to know of it.
+/// A key that is good, and all that a verifier wants to know of it. What it shares with the other keys of its owner is
+/// in [`Owner`] and read as if it stood here.
 #[derive(Clone, Debug)]
 pub struct Verified {
     /// The key.
     pub key: ApiKeyId,
-    /// The person it acts for.
+    /// Whose it is.
+    pub owner: Arc<Owner>,
+    /// Scope names, separated by spaces.
+    pub scope: String,
+    /// The rights behind them, cut by the role.
+    pub rights: Scopes,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when. `None`: for ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl std::ops::Deref for Verified {
+    type Target = Owner;
+
+    fn deref(&self) -> &Owner {
+        &self.owner
+    }
+}
+
+/// Who is behind the keys of one person in one workspace: active, and a member there.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The person the key acts for.
     pub account: AccountId,
     /// Their username.
     pub username: String,
@@ -139,14 +164,6 @@ pub struct Verified {
     pub plan: String,
     /// The region of its data.
     pub region: String,
-    /// Scope names, separated by spaces.
-    pub scope: String,
-    /// The rights behind them, cut by the role.
-    pub rights: Scopes,
-    /// Since when.
-    pub created_at: Timestamp,
-    /// Until when. `None`: for ever.
-    pub expires_at: Option<Timestamp>,
 }
 
 /// Why a key is not good. Its holder may be told; a service never is.

@@ -2,8 +2,8 @@
 
 use rusqlite::{Row, named_params};
 
-use super::model::{ApiKey, KeyState, Verified};
-use crate::base::{AccountId, ApiKeyId, Scopes, Timestamp, WorkspaceId};
+use super::model::{ApiKey, KeyState, Owner};
+use crate::base::{AccountId, ApiKeyId, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
 const INSERT: &str = "
@@ -26,16 +26,19 @@ const FIND: &str = "
     where k.id = :id";
 const REVOKE: &str = "
     update api_key set state = 'revoked', revoked_at = :now, lookup = :dead_lookup where id = :id and state = 'active'";
-// Reads across accounts and workspaces, because a verifier needs all of it in one look.
-const VERIFY: &str = "
-    select k.id, k.account_id, a.username, a.display_name, coalesce(e.address, ''), k.workspace_id, m.role, w.plan, w.region,
-           k.scopes, k.created_at, k.expires_at
-    from api_key k
-    join account a on a.id = k.account_id and a.state = 'active'
-    join workspace w on w.id = k.workspace_id
+const FIND_BY_LOOKUP: &str = "
+    select id, account_id, workspace_id, scopes, created_at, expires_at
+    from api_key
+    where lookup = :lookup and state = 'active'";
+// Reads across accounts and workspaces, because a verifier needs all of it in one look. Apart from the key, because it is
+// the same for all keys of a person and most of the work: four tables, each by its index.
+const FIND_OWNER: &str = "
+    select a.username, a.display_name, coalesce(e.address, ''), m.role, w.plan, w.region
+    from account a
+    join workspace w on w.id = :workspace_id
     join membership m on m.workspace_id = w.id and m.account_id = a.id
     left join account_email e on e.account_id = a.id and e.is_primary = 1
-    where k.lookup = :lookup and k.state = 'active'";
+    where a.id = :account_id and a.state = 'active'";
 const RECORD_USE: &str = "
     insert into api_key_use (key_id, last_used_at, uses)
     select :key_id, :at, :uses where exists (select 1 from api_key where id = :key_id)
@@ -45,7 +48,8 @@ const DELETE_USES: &str = "
 const DELETE_KEYS: &str = "delete from api_key where account_id = :account_id";
 
 /// Every statement of this room, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[INSERT, COUNT_LIVE, LIST, FIND, REVOKE, VERIFY, RECORD_USE, DELETE_USES, DELETE_KEYS];
+pub const STATEMENTS: &[&str] =
+    &[INSERT, COUNT_LIVE, LIST, FIND, REVOKE, FIND_BY_LOOKUP, FIND_OWNER, RECORD_USE, DELETE_USES, DELETE_KEYS];
 
 fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
     let stored: String = row.get(6)?;
@@ -110,23 +114,42 @@ pub(super) fn update_revoked(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &[u8; 3
     tx.execute(REVOKE, named_params! {":id": id, ":now": now, ":dead_lookup": dead_lookup})
 }
 
-/// The key behind a digest, its rights not yet filled in.
-pub(super) fn find_verified(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<Verified>, Error> {
-    view.find(VERIFY, named_params! {":lookup": lookup}, |row| {
-        Ok(Verified {
+/// A live key as the verifier finds it.
+pub(super) struct Found {
+    pub key: ApiKeyId,
+    pub account: AccountId,
+    pub workspace: WorkspaceId,
+    pub scope: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The live key behind a digest, whoever its owner is.
+pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<Found>, Error> {
+    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, |row| {
+        Ok(Found {
             key: row.get(0)?,
             account: row.get(1)?,
-            username: row.get(2)?,
-            display_name: row.get(3)?,
-            email: row.get(4)?,
-            workspace: row.get(5)?,
-            role: row.get(6)?,
-            plan: row.get(7)?,
-            region: row.get(8)?,
-            scope: row.get(9)?,
-            rights: Scopes::NONE,
-            created_at: row.get(10)?,
-            expires_at: row.get(11)?,
+            workspace: row.get(2)?,
+            scope: row.get(3)?,
+            created_at: row.get(4)?,
+            expires_at: row.get(5)?,
+        })
+    })
+}
+
+/// The person of a key in its workspace. `None`: not active, or not a member.
+pub(super) fn find_owner(view: &View<'_>, account: AccountId, workspace: WorkspaceId) -> Result<Option<Owner>, Error> {
+    view.find(FIND_OWNER, named_params! {":account_id": account, ":workspace_id": workspace}, |row| {
+        Ok(Owner {
+            account,
+            username: row.get(0)?,
+            display_name: row.get(1)?,
+            email: row.get(2)?,
+            workspace,
+            role: row.get(3)?,
+            plan: row.get(4)?,
+            region: row.get(5)?,
         })
     })
 }

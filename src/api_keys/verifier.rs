@@ -1,27 +1,32 @@
 //! The hot path: is this key good? Answered on the worker's own thread, without the writer, without a hop.
 //!
 //! ```text
-//! form and CRC ── HMAC ── memory of this generation? ── yes: answer
-//!                                  └─ no: one prepared look-up on this thread's connection ── remember ── answer
+//! form and CRC ── HMAC ── key in memory, of this generation? ── yes: answer
+//!                          └─ no: look the key up ── its owner in memory, of this generation? ── yes: remember, answer
+//!                                                     └─ no: look the owner up too ── remember, answer
 //! ```
-//! Memory is bounded and holds only for the generation it was read in (see `db::change`): every commit that touches a
+//! Owners are remembered apart from keys: they are the larger part of a look-up and of what is remembered, and the same for
+//! all keys of a person. So a key that is asked for the first time costs one index and one row. Memory is bounded and holds only for the generation it was read in (see `db::change`): every commit that touches a
 //! credential starts a new one, and a commit by another process suspends it until the writer has looked.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use papaya::HashMap as SharedMap;
 
-use super::model::{Refusal, Verified};
+use super::model::{Owner, Refusal, Verified};
 use super::store;
 use super::text::KeyText;
 use crate::app::App;
-use crate::base::{ApiKeyId, Role, Scopes, Timestamp};
+use crate::base::{AccountId, ApiKeyId, Role, Scopes, Timestamp, WorkspaceId};
 use crate::db::{Error, View};
 
-/// Keys remembered at most: some 40 MiB. Beyond it memory starts anew, which costs each key one look-up.
-const REMEMBERED_MAX: usize = 65_536;
+/// Keys remembered at most: some 20 MiB. Beyond it memory starts anew, which costs each key one look-up.
+const KEYS_REMEMBERED_MAX: usize = 65_536;
+/// Owners remembered at most: some 20 MiB.
+const OWNERS_REMEMBERED_MAX: usize = 32_768;
 /// Keys whose use is gathered between two writes; beyond it a use is not counted, rather than memory growing.
 const USES_MAX: usize = 262_144;
 /// Shards of the use counters, so that workers seldom wait for each other.
@@ -29,23 +34,50 @@ const USE_SHARDS: usize = 16;
 
 type Digest = [u8; 32];
 
-struct Remembered {
-    generation: u64,
-    verified: Arc<Verified>,
+/// What was read, for as long as its generation holds. Starts anew when it is full.
+struct Memory<K, V> {
+    known: SharedMap<K, (u64, Arc<V>)>,
+    count: AtomicUsize,
+    max: usize,
+}
+
+impl<K: Hash + Eq, V> Memory<K, V> {
+    fn new(max: usize) -> Self {
+        Self { known: SharedMap::new(), count: AtomicUsize::new(0), max }
+    }
+
+    fn find(&self, key: &K, generation: u64) -> Option<Arc<V>> {
+        self.known.pin().get(key).filter(|(of, _)| *of == generation).map(|(_, value)| value.clone())
+    }
+
+    fn keep(&self, key: K, generation: u64, value: &Arc<V>) {
+        let known = self.known.pin();
+        if known.insert(key, (generation, value.clone())).is_none()
+            && self.count.fetch_add(1, Ordering::Relaxed) >= self.max
+        {
+            known.clear();
+            self.count.store(0, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Knows good keys for as long as they are good.
 pub struct Verifier {
     app: Arc<App>,
-    remembered: SharedMap<Digest, Remembered>,
-    count: AtomicUsize,
+    keys: Memory<Digest, Verified>,
+    owners: Memory<(AccountId, WorkspaceId), Owner>,
     uses: [Mutex<HashMap<ApiKeyId, (Timestamp, i64)>>; USE_SHARDS],
 }
 
 impl Verifier {
     /// A verifier over the open appliance.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, remembered: SharedMap::new(), count: AtomicUsize::new(0), uses: Default::default() }
+        Self {
+            app,
+            keys: Memory::new(KEYS_REMEMBERED_MAX),
+            owners: Memory::new(OWNERS_REMEMBERED_MAX),
+            uses: Default::default(),
+        }
     }
 
     /// Whether the text is a good key now, and whose. Notes the use.
@@ -68,26 +100,55 @@ impl Verifier {
     fn look_up(&self, text: &str) -> Result<Option<Arc<Verified>>, Error> {
         let keyring = self.app.keyring();
         let newest = keyring.lookup(text.as_bytes());
-        if let Some(generation) = self.app.store().generation() {
-            let remembered = self.remembered.pin();
-            if let Some(known) = remembered.get(&newest).filter(|known| known.generation == generation) {
-                return Ok(Some(known.verified.clone()));
-            }
+        let holds = self.app.store().generation();
+        if let Some(known) = holds.and_then(|generation| self.keys.find(&newest, generation)) {
+            return Ok(Some(known));
         }
-        // The tag is taken before the look: a change in between makes what was read worthless, and the tag says so.
-        let generation = self.app.store().generation_for_tag();
-        let found = self.app.glance(|view| find(view, keyring.lookups(text.as_bytes())))?;
+        // The tag is taken before the look: a change in between makes what was read worthless, and the tag says so. Where
+        // memory holds it is the same generation, because an owner remembered in it may become part of the answer.
+        let tag = holds.unwrap_or_else(|| self.app.store().generation_for_tag());
+        let found = self.app.glance(|view| self.find(view, keyring.lookups(text.as_bytes()), holds, tag))?;
         let Some(verified) = found.map(Arc::new) else { return Ok(None) };
-        self.remember(newest, Remembered { generation, verified: verified.clone() });
+        self.keys.keep(newest, tag, &verified);
         Ok(Some(verified))
     }
 
-    fn remember(&self, digest: Digest, known: Remembered) {
-        let remembered = self.remembered.pin();
-        if remembered.insert(digest, known).is_none() && self.count.fetch_add(1, Ordering::Relaxed) >= REMEMBERED_MAX {
-            remembered.clear();
-            self.count.store(0, Ordering::Relaxed);
+    /// Looks the key up. `holds`: the generation whose memory holds for this request. `None`: none does.
+    fn find(
+        &self,
+        view: &View<'_>,
+        lookups: impl Iterator<Item = Digest>,
+        holds: Option<u64>,
+        tag: u64,
+    ) -> Result<Option<Verified>, Error> {
+        for lookup in lookups {
+            let Some(found) = store::find_by_lookup(view, &lookup)? else { continue };
+            let Some(owner) = self.owner(view, (found.account, found.workspace), holds, tag)? else { return Ok(None) };
+            return Ok(Some(Verified {
+                key: found.key,
+                rights: rights_of(view, owner.role, &found.scope),
+                owner,
+                scope: found.scope,
+                created_at: found.created_at,
+                expires_at: found.expires_at,
+            }));
         }
+        Ok(None)
+    }
+
+    fn owner(
+        &self,
+        view: &View<'_>,
+        who: (AccountId, WorkspaceId),
+        holds: Option<u64>,
+        tag: u64,
+    ) -> Result<Option<Arc<Owner>>, Error> {
+        if let Some(known) = holds.and_then(|generation| self.owners.find(&who, generation)) {
+            return Ok(Some(known));
+        }
+        let Some(owner) = store::find_owner(view, who.0, who.1)?.map(Arc::new) else { return Ok(None) };
+        self.owners.keep(who, tag, &owner);
+        Ok(Some(owner))
     }
 
     fn note_use(&self, key: ApiKeyId, now: Timestamp) {
@@ -116,21 +177,11 @@ fn shard_of(key: ApiKeyId) -> usize {
     STATE.get_or_init(RandomState::new).hash_one(key) as usize % USE_SHARDS
 }
 
-fn find(view: &View<'_>, lookups: impl Iterator<Item = Digest>) -> Result<Option<Verified>, Error> {
-    for lookup in lookups {
-        if let Some(mut verified) = store::find_verified(view, &lookup)? {
-            verified.rights = rights_of(view, &verified);
-            return Ok(Some(verified));
-        }
-    }
-    Ok(None)
-}
-
 /// The key's scopes, cut by what its owner is in the workspace: whoever only sees, has keys that only read.
-fn rights_of(view: &View<'_>, verified: &Verified) -> Scopes {
+fn rights_of(view: &View<'_>, role: Role, scope: &str) -> Scopes {
     let table = &view.site().config.scopes;
-    let rights = table.rights_of(&verified.scope);
-    match verified.role {
+    let rights = table.rights_of(scope);
+    match role {
         Role::Owner | Role::Admin | Role::Editor => rights,
         Role::Viewer => rights.cut(table.rights_of("read")),
     }

@@ -53,6 +53,11 @@ impl Change {
         self.content.load(Ordering::SeqCst)
     }
 
+    /// Pages of the log that a checkpoint would have to move.
+    pub(super) fn pages_to_move(&self) -> u32 {
+        self.counter.pages_to_move()
+    }
+
     /// Whether the caller is the first to ask the writer for a look since its last one.
     pub(super) fn wants_look(&self) -> bool {
         !self.look_asked.swap(true, Ordering::SeqCst)

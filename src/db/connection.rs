@@ -14,8 +14,13 @@ pub const ENGINE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Prepared statements kept per connection: more than all `STATEMENTS` of the house.
 const STATEMENTS_KEPT: usize = 256;
-/// Page cache per connection in KiB, held decrypted: small, because the hot path has its own map in front.
-const CACHE_KIB: i64 = 2048;
+/// Page cache of a reader in the pool, in KiB, held decrypted.
+const CACHE_KIB: i64 = 2 * 1024;
+/// Page cache of a worker's own reader: what it does not hold is decrypted for each look (some 8 µs a page). The upper
+/// levels of every index over a million keys fit, so a look decrypts leaves and nothing else.
+const GLANCE_CACHE_KIB: i64 = 8 * 1024;
+/// Page cache of the writer: large enough for the pages that a batch touches, else they are encrypted twice.
+const WRITE_CACHE_KIB: i64 = 16 * 1024;
 
 /// The SQLite version inside this program, as numbers.
 pub fn engine_version() -> (u32, u32, u32) {
@@ -28,6 +33,8 @@ pub fn engine_version() -> (u32, u32, u32) {
 pub(super) enum Purpose {
     /// Reads and never writes: `query_only`.
     Read,
+    /// As `Read`, for the looks of one worker thread.
+    Glance,
     /// The one writer of this process.
     Write,
 }
@@ -79,10 +86,15 @@ pub(super) fn settle(connection: &Connection, purpose: Purpose) -> Result<(), Er
     connection.pragma_update(None, "secure_delete", "on")?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cell_size_check", "on")?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // The writer checkpoints; a reader must never be the one who pays for it.
-    connection.pragma_update(None, "wal_autocheckpoint", if purpose == Purpose::Write { 1000 } else { 0 })?;
-    connection.pragma_update(None, "query_only", purpose == Purpose::Read)?;
+    let cache_kib = match purpose {
+        Purpose::Read => CACHE_KIB,
+        Purpose::Glance => GLANCE_CACHE_KIB,
+        Purpose::Write => WRITE_CACHE_KIB,
+    };
+    connection.pragma_update(None, "cache_size", -cache_kib)?;
+    // Nobody who waits for a commit pays for a checkpoint: the writer makes it after it has answered.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "query_only", purpose != Purpose::Write)?;
     for (pragma, wanted) in [("foreign_keys", "1"), ("trusted_schema", "0"), ("secure_delete", "1")] {
         assert_pragma(connection, pragma, wanted)?;
     }

@@ -184,7 +184,7 @@ impl Store {
     pub fn glance<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
         pool::with_own(
             self.id,
-            || connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Read),
+            || connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Glance),
             |connection| look(&View::new(connection, self.clock.now(), &self.site)),
         )
     }

@@ -13,12 +13,18 @@ use super::Error;
 /// Byte offset of `iChange` in the WAL-index header (sqlite.org/walformat.html §2.1): it grows by one with every
 /// commit of any process, also across a checkpoint that truncates the WAL.
 const CHANGE_COUNTER_OFFSET: usize = 8;
+/// Byte offset of `mxFrame` in the same header: pages in the log.
+const LOG_PAGES_OFFSET: usize = 16;
+/// Byte offset of `nBackfill` behind the two copies of the header: pages of the log that are in the main file already.
+const MOVED_PAGES_OFFSET: usize = 96;
 /// SQLite maps the WAL-index in regions of this size.
 const REGION_BYTES: i32 = 32 * 1024;
 
-/// The commit counter of the live file, as every process of this machine shares it.
+/// The commit counter of the live file, as every process of this machine shares it, and the length of the log beside it.
 pub(super) struct CommitCounter {
     counter: *const AtomicU32,
+    log_pages: *const AtomicU32,
+    moved_pages: *const AtomicU32,
     // Keeps the connection, and with it SQLite's mapping, for as long as the pointer lives.
     _sentinel: Connection,
 }
@@ -58,14 +64,27 @@ impl CommitCounter {
         if code != ffi::SQLITE_OK || mapping.is_null() {
             return Err(refused(code));
         }
-        // SAFETY: the region has 32 KiB, and the header at its start is four-byte aligned.
-        let counter = unsafe { mapping.cast::<u8>().add(CHANGE_COUNTER_OFFSET) }.cast::<AtomicU32>().cast_const();
-        Ok(Self { counter, _sentinel: sentinel })
+        // SAFETY: the region has 32 KiB, and the header at its start is four-byte aligned, as are the offsets.
+        let at = |offset: usize| unsafe { mapping.cast::<u8>().add(offset) }.cast::<AtomicU32>().cast_const();
+        Ok(Self {
+            counter: at(CHANGE_COUNTER_OFFSET),
+            log_pages: at(LOG_PAGES_OFFSET),
+            moved_pages: at(MOVED_PAGES_OFFSET),
+            _sentinel: sentinel,
+        })
     }
 
     /// How many commits there have been, modulo 2^32.
     pub(super) fn read(&self) -> u32 {
         // SAFETY: mapped and aligned, see `of`; SQLite writes it as a whole under its own lock.
         unsafe { (*self.counter).load(Ordering::Acquire) }
+    }
+
+    /// Pages of the log that a checkpoint would have to move, give or take a commit of this moment.
+    pub(super) fn pages_to_move(&self) -> u32 {
+        // SAFETY: as in `read`.
+        let (log, moved) =
+            unsafe { ((*self.log_pages).load(Ordering::Relaxed), (*self.moved_pages).load(Ordering::Relaxed)) };
+        log.saturating_sub(moved)
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::JoinHandle;
 
+use rusqlite::hooks::Action;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,10 +22,15 @@ pub(super) const QUEUE_MAX: usize = 4096;
 /// Closures in one commit: bounds how long the first of them waits.
 const BATCH_MAX: usize = 512;
 
-/// Tables whose rows decide whether a remembered credential is good: a change starts a new generation (see `change`).
-/// Sessions are not remembered, but looked up for each request, so that their noting when somebody was last seen costs
-/// nobody's memory.
+/// Pages in the log before the writer moves them into the main file: SQLite's own measure.
+const CHECKPOINT_PAGES: u32 = 1000;
+
+/// Tables whose rows decide whether a credential is good: a change starts a new generation (see `change`). Sessions are
+/// not here, because they are looked up for every request and never remembered.
 const CREDENTIAL_TABLES: [&str; 6] = ["account", "account_email", "api_key", "membership", "service", "workspace"];
+/// Those of them whose new rows leave every remembered credential as it was: only good ones are remembered, and a new row
+/// makes none of them wrong. A new address is another matter, because it can be the first of a person.
+const GROWING_TABLES: [&str; 4] = ["account", "api_key", "membership", "workspace"];
 const JOB_TABLE: &str = "job";
 
 /// What a commit touched, told after it is durable.
@@ -152,10 +158,11 @@ const CONTENT: u8 = 4;
 
 fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
     let touched = touched.clone();
-    connection.update_hook(Some(move |_, _: &str, table: &str, _| {
+    connection.update_hook(Some(move |action, _: &str, table: &str, _| {
+        let is_harmless = action == Action::SQLITE_INSERT && GROWING_TABLES.contains(&table);
         let mark = match table {
             JOB_TABLE => JOBS,
-            table if CREDENTIAL_TABLES.contains(&table) => CREDENTIALS | CONTENT,
+            table if !is_harmless && CREDENTIAL_TABLES.contains(&table) => CREDENTIALS | CONTENT,
             _ => CONTENT,
         };
         touched.fetch_or(mark, Ordering::Relaxed);
@@ -181,6 +188,7 @@ fn serve(mut desk: Desk, mut waiting: mpsc::Receiver<Box<dyn Work>>, touched: &A
                 if mask & JOBS != 0 {
                     (desk.on_commit)(Committed { jobs: true });
                 }
+                checkpoint_when_due(&desk);
             }
             Err(error) => {
                 let fatal = error.is_fatal();
@@ -202,11 +210,24 @@ fn serve(mut desk: Desk, mut waiting: mpsc::Receiver<Box<dyn Work>>, touched: &A
     }
 }
 
+/// Moves the log into the main file once it is long, as far as readers allow. After the answers: a checkpoint takes
+/// milliseconds, and while it ran inside the commit, readers could not know whose commit it was (see `change`).
+fn checkpoint_when_due(desk: &Desk) {
+    if desk.change.pages_to_move() < CHECKPOINT_PAGES {
+        return;
+    }
+    let moved = desk.connection.prepare_cached("pragma wal_checkpoint(passive)");
+    if let Err(error) = moved.and_then(|mut moved| moved.query_row([], |_| Ok(()))) {
+        // Nothing is lost: what was committed stays in the log, and the next commit tries again.
+        tracing::warn!(%error, "The write-ahead log could not be moved into the database.");
+    }
+}
+
 /// The same failure for everybody else in the batch: a full disk is one for all of them. SQLite's error itself cannot be
 /// copied, its code can.
 fn repeat(error: &Error) -> impl Fn() -> Error + use<> {
     let code = match error {
-        Error::Sqlite(inner) => inner.sqlite_error().copied(),
+        Error::Sqlite(inner) if !error.is_fatal() => inner.sqlite_error().copied(),
         _ => None,
     };
     move || code.map_or(Error::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())

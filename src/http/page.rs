@@ -95,6 +95,9 @@ pub struct Chrome {
 impl Chrome {
     /// What surrounds a page answered to `request`.
     pub fn of(app: &App, request: &HttpRequest, title: &str) -> Self {
+        // Before the extensions are borrowed: the first who asks for cookies has them parsed into there.
+        let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
+        let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
         let extensions = request.extensions();
         let person = extensions.get::<Identity>().map(|identity| Person {
             display_name: identity.display_name.clone(),
@@ -102,8 +105,6 @@ impl Chrome {
         });
         let binding =
             csrf::binding(request).or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));
-        let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
-        let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
         Self {
             title: title.to_owned(),
             path: request.path().to_owned(),

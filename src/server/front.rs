@@ -25,17 +25,24 @@ const PERMISSIONS: &str =
 
 /// Which visitors read a path: it decides the form of a fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reader {
+pub(super) enum Reader {
     /// People.
     Page,
     /// Services and probes: problem+json (RFC 9457).
     Service,
+    /// Gateways that ask about somebody's request. As services, but the somebody may be in a session.
+    Gateway,
     /// The reference's client: `{"error": …}`.
     KeyHolder,
 }
 
+/// Where gateways ask, and everything below it.
+const GATEWAY_PATH: &str = "/v1/forward-auth";
+
 fn reader_of(path: &str) -> Reader {
-    if path.starts_with("/api/") {
+    if path.starts_with(GATEWAY_PATH) {
+        Reader::Gateway
+    } else if path.starts_with("/api/") {
         Reader::KeyHolder
     } else if path.starts_with("/v1/") || path.starts_with("/.well-known/") || path == "/healthz" || path == "/readyz" {
         Reader::Service
@@ -52,7 +59,7 @@ pub(super) async fn front(
     let reader = reader_of(request.path());
     let app = request.app_data::<Data<Arc<App>>>().map(|app| app.get_ref().clone());
     if let Some(app) = &app {
-        identify::mark(app, &request, reader == Reader::Page || request.path().starts_with("/v1/forward-auth")).await;
+        identify::mark(app, &request, reader).await;
     }
     // Handlers answer their faults themselves; an error here is one of the framework's own.
     let mut response = next.call(request).await?.map_into_boxed_body();
@@ -88,7 +95,7 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
         response.response().body().size(),
         actix_web::body::BodySize::None | actix_web::body::BodySize::Sized(0)
     );
-    let asked_by_gateway = response.request().path().starts_with("/v1/forward-auth") && problem.is_none();
+    let asked_by_gateway = reader == Reader::Gateway && problem.is_none();
     if asked_by_gateway || (problem.is_none() && has_body && response.headers().contains_key("x-page")) {
         return response;
     }
@@ -103,7 +110,7 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     let mut told = match reader {
         Reader::Page if problem.code == "signed_out" => to_sign_in(&request),
         Reader::Page => pages::fault(app, &request, &problem, &request_id),
-        Reader::Service => problem_json(&problem, &request_id),
+        Reader::Service | Reader::Gateway => problem_json(&problem, &request_id),
         Reader::KeyHolder => error_json(&problem),
     };
     let headers = told.headers_mut();
@@ -182,11 +189,10 @@ fn request_id(request: &actix_web::HttpRequest) -> String {
 /// The headers of every answer.
 fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&Arc<App>>) {
     let status = response.status();
-    let id = if status.is_server_error() || status.is_client_error() || reader != Reader::Service {
-        Some(request_id(response.request()))
-    } else {
-        None
-    };
+    let is_fault = status.is_server_error() || status.is_client_error();
+    // The hot path goes without a name, unless it has something to complain of.
+    let is_named = is_fault || matches!(reader, Reader::Page | Reader::KeyHolder);
+    let id = is_named.then(|| request_id(response.request()));
     let new_visit =
         (reader == Reader::Page).then(|| response.request().extensions().get::<csrf::NewVisit>().cloned()).flatten();
     let is_tls = app.is_some_and(|app| app.config().public_url.starts_with("https://"));

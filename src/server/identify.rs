@@ -7,19 +7,31 @@ use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::{Method, header};
 
+use super::front::Reader;
 use crate::app::App;
 use crate::base::{Chance, Visitor};
 use crate::crypto::tokens;
 use crate::http::{Identity, SESSION, VisitorOf, csrf};
 use crate::sessions;
 
-/// Notes visitor and person in the request, for extractors.
-pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, wants_person: bool) {
-    if !wants_person {
-        if request.path().starts_with("/api/") {
+/// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
+pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reader) {
+    match reader {
+        Reader::Page => {}
+        Reader::KeyHolder => {
             request.extensions_mut().insert(VisitorOf(visitor_of(app, request)));
+            return;
         }
-        return;
+        Reader::Service => return,
+        // A gateway asks for every request behind it, mostly about a key: then there is nobody to look for.
+        Reader::Gateway => {
+            // Parsing cookies keeps a list in the request, even of none.
+            let has_cookies = request.headers().contains_key(header::COOKIE);
+            if let Some(cookie) = has_cookies.then(|| request.cookie(SESSION)).flatten() {
+                mark_person(app, request, cookie.value()).await;
+            }
+            return;
+        }
     }
     request.extensions_mut().insert(VisitorOf(visitor_of(app, request)));
     match request.cookie(SESSION) {

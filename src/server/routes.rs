@@ -56,6 +56,11 @@ macro_rules! routes {
 
         /// Builds the router. Routes of one path stand together in one resource, so that a wrong method is 405.
         pub(super) fn configure(config: &mut ServiceConfig) {
+            // First, because it is asked most; see `Table::into_config`. Envoy appends the original path, and every method
+            // of the request behind the gateway arrives here. Two resources, because the path alone needs no pattern.
+            for path in ["/v1/forward-auth", "/v1/forward-auth/{tail:.*}"] {
+                config.service(web::resource(path).to(Netted(services::api::forward_auth)));
+            }
             let mut table = Table::default();
             $(table.add(Method::$method, $path, $handler);)*
             table.into_config(config);
@@ -63,10 +68,6 @@ macro_rules! routes {
                 web::resource("/v1/usage/events")
                     .app_data(PayloadConfig::new(EVENTS_BYTES_MAX))
                     .route(web::post().to(Netted(billing::api::record_events))),
-            );
-            // Envoy appends the original path, and every method of the request behind the gateway arrives here.
-            config.service(
-                web::resource(["/v1/forward-auth", "/v1/forward-auth/{tail:.*}"]).to(Netted(services::api::forward_auth)),
             );
         }
     };
@@ -157,7 +158,9 @@ impl Table {
         }
     }
 
-    fn into_config(self, config: &mut ServiceConfig) {
+    fn into_config(mut self, config: &mut ServiceConfig) {
+        // The router tries one path after the other, and programs ask far more often than people.
+        self.resources.sort_by_key(|(path, _)| !path.starts_with("/v1/"));
         for (path, routes) in self.resources {
             config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));
         }
