@@ -339,7 +339,7 @@ fn the_address_leads_to_who_proved_it_and_not_to_who_claims_it() {
 fn a_one_time_link_is_used_once_in_time_and_for_its_purpose() {
     let mut house = TestHouse::new();
     let ada = house.person("ada-ada");
-    let mut issue = |house: &mut TestHouse| {
+    let issue = |house: &mut TestHouse| {
         let id = Some(ada.account.id);
         house.write(|tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, id)).unwrap()
     };
