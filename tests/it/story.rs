@@ -63,8 +63,7 @@ fn play(name: &str, mut given: Value) {
 #[test]
 fn a_person_signs_up_works_pays_and_leaves() {
     let post = TempDir::new().unwrap();
-    let mut relay =
-        Beside::started(Command::new(part("python3")).arg(tool_script("browser/smtp.py")).arg(post.path()));
+    let mut relay = Beside::started(Command::new(part("python3")).arg(tool_script("browser/smtp.py")).arg(post.path()));
     let relay_port = relay.next_line();
     let house = Appliance::running_with(&format!(
         "[mail]\ntransport = \"smtp\"\nfrom = \"Domicile <account@example.org>\"\nsmtp_url = \"smtp://127.0.0.1:{relay_port}\"\n\
