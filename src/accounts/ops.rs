@@ -314,6 +314,14 @@ pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error
     store::delete_links(tx, account)
 }
 
+/// Whose one-time link it is, without using it up. `None`: it is not good, or not about an account.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn find_by_link(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Result<Option<Account>, db::Error> {
+    store::find_link(view, &tokens::digest(token), purpose)?.map_or(Ok(None), |account| store::find(view, account))
+}
+
 /// Uses a one-time link up. `None`: a link that is not about an account.
 ///
 /// # Errors

@@ -71,6 +71,9 @@ const DELETE_PASSWORD: &str = "delete from password where account_id = :account_
 const INSERT_LINK: &str = "
     insert into one_time_link (digest, purpose, account_id, created_at, expires_at)
     values (:digest, :purpose, :account_id, :created_at, :expires_at)";
+const FIND_LINK: &str = "
+    select account_id from one_time_link
+    where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now";
 const USE_LINK: &str = "
     update one_time_link set used_at = :now
     where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now
@@ -113,6 +116,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_PASSWORD,
     DELETE_PASSWORD,
     INSERT_LINK,
+    FIND_LINK,
     USE_LINK,
     DELETE_OLD_LINKS,
     DELETE_LINKS,
@@ -338,6 +342,13 @@ pub(super) fn insert_link(
 pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     Ok(())
+}
+
+/// Whose link it is, without using it up. `None`: it is not good, or not about an account.
+pub(super) fn find_link(view: &View<'_>, digest: &[u8; 32], purpose: LinkPurpose) -> Result<Option<AccountId>, Error> {
+    let now = view.now();
+    let params = named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now};
+    Ok(view.find(FIND_LINK, params, |row| row.get(0))?.flatten())
 }
 
 /// Uses a link up. `None`: it is not good. `Some(None)`: good, and not about an account.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use super::error::SigninError;
 use super::model::{SignIn, SignUp, SignedUp, Started};
 use super::ops;
-use crate::accounts::{AccountError, NewAccount, Username};
+use crate::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
 use crate::app::App;
 use crate::base::{Actor, EmailAddress, Secret, Visitor};
 use crate::config::SignupMode;
 use crate::crypto::Password;
+use crate::db;
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
 ///
@@ -78,8 +79,16 @@ pub async fn reset(
     token: String,
     password: Secret<String>,
 ) -> Result<(), SigninError> {
-    let min = app.config().passwords.min_length;
-    let password = Password::parse(password, min, &[]).map_err(SigninError::Password)?;
+    let asked = token.clone();
+    let person = app
+        .read(move |view| {
+            let account = accounts::find_by_link(view, LinkPurpose::PasswordReset, &asked)?;
+            let address = account.as_ref().map(|found| accounts::primary_email(view, found.id)).transpose()?.flatten();
+            Ok::<_, db::Error>(account.zip(address))
+        })
+        .await?;
+    let (account, address) = person.ok_or(AccountError::LinkRefused)?;
+    let password = new_password(app, password, &account.username, &address)?;
     let phc = app.passwords().hash(&password).await?;
     app.write(move |tx| ops::reset(tx, &Actor::Stranger(visitor), &token, &phc)).await
 }

@@ -168,7 +168,7 @@ fn a_claim_to_an_address_keeps_nobody_else_from_proving_it() {
 
     assert_eq!(house.find("ada@example.org").unwrap().id, ada.id);
     assert_eq!(house.find("squatter").unwrap().state, AccountState::Pending);
-    let late = claimant("late-late", "ADA@example.org");
+    let late = NewAccount { is_verified: true, ..claimant("late-late", "ADA@example.org") };
     let refused = house.write(|tx| accounts::create(tx, &Actor::Operator, &late));
     assert!(matches!(refused, Err(AccountError::EmailTaken)));
     let vouched = house.write(|tx| accounts::verify_by_operator(tx, &Actor::Operator, squatter.id));

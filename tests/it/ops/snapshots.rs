@@ -350,9 +350,9 @@ fn a_copy_that_does_not_verify_is_not_published() {
 #[test]
 fn nothing_is_published_when_nothing_changed() {
     let house = lived_in();
-    // The mails that wait go out first: that they went is a change.
+    // The mails that wait go out first: that they went is a change. So is the erasure, which asked for a snapshot itself.
     house.run_jobs();
-    assert!(snapshots::publish_when_changed(&house.app).unwrap().is_some());
+    snapshots::publish_when_changed(&house.app).unwrap();
     let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(house.published()).unwrap());
     let first = inode();
 
