@@ -381,6 +381,38 @@ fn a_mistyped_key_is_refused_without_asking_the_database() {
 }
 
 #[test]
+fn a_living_key_stays_in_sight_however_many_ended_after_it() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let actor = ada.by_browser();
+    let kept = house.make(&actor, &ada, &new(&["models:read"], "never")).unwrap().key.id;
+    let revoked = house.make(&actor, &ada, &new(&["models:read"], "never")).unwrap().key.id;
+    house.write(|tx| api_keys::revoke(tx, &actor, revoked)).unwrap();
+    for _ in 0..2 {
+        for _ in 0..500 {
+            house.make(&actor, &ada, &new(&["models:read"], "30d")).unwrap();
+        }
+        // To the moment itself: a key is good before its end, and not at it.
+        house.clock.advance(days(30));
+    }
+    let newest = house.make(&actor, &ada, &new(&["models:read"], "30d")).unwrap().key.id;
+
+    let (listed, live, count) = house.look(|tx| {
+        let id = ada.workspace;
+        (
+            api_keys::list(tx, id).unwrap(),
+            api_keys::live(tx, id).unwrap(),
+            api_keys::count_live(tx, id).unwrap(),
+        )
+    });
+
+    let ids: Vec<ApiKeyId> = live.iter().map(|key| key.id).collect();
+    assert_eq!((ids, count), (vec![newest, kept], 2));
+    assert_eq!((listed[0].id, listed[1].id, listed.len()), (newest, kept, 1000));
+    assert!(listed[2..].iter().all(|key| key.state != KeyState::Active));
+}
+
+#[test]
 fn uses_are_counted_and_written_down_together() {
     let house = TestApp::new();
     let ada = house.person("ada-ada");
