@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{AccountId, ApiKeyId, Role, Scopes, Secret, Timestamp, WorkspaceId, days};
+use crate::base::{AccountId, ApiKeyId, Role, Scopes, Secret, Timestamp, WorkspaceId, days, is_visible};
 
 /// Live keys a workspace may have.
 pub const KEYS_PER_WORKSPACE_MAX: i64 = 1000;
@@ -15,7 +15,7 @@ impl KeyName {
     /// Reads a name. `None`: empty, too long, or with characters that do not print.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.trim();
-        let fits = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        let fits = (1..=64).contains(&name.chars().count()) && is_visible(name);
         fits.then(|| Self(name.to_owned()))
     }
 

@@ -12,6 +12,7 @@ mod page;
 mod problem;
 mod scope;
 mod secret;
+mod text;
 mod time;
 
 pub use actor::{Actor, Role, Visitor};
@@ -23,4 +24,5 @@ pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
 pub use problem::Problem;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
+pub use text::is_visible;
 pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};
