@@ -19,7 +19,7 @@ pub use actor::{Actor, Role, Visitor};
 pub use chance::Chance;
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
-pub use money::{Credits, MoneyError, Quantity};
+pub use money::{Credits, MoneyError, Quantity, Total};
 pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
 pub use problem::Problem;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
