@@ -149,11 +149,7 @@ pub struct Verified {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Why a key is not good. Its holder may be told; a service never is.
+/// A key that is not good: malformed, unknown, revoked, expired, or its owner is not active. Which of these is nobody's
+/// business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// No form or checksum of a key: a slip of the finger, or no key at all.
-    Malformed,
-    /// Unknown, revoked, expired, or its owner is not active: which of these is nobody's business.
-    NotGood,
-}
+pub struct NotGood;
