@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{AccountId, EmailAddress, EmailId, Timestamp, minutes, seconds};
+use crate::base::{AccountId, EmailAddress, EmailId, Timestamp, is_visible, minutes, seconds};
 
 /// How long a six-digit code is good (domain 5.1.2).
 pub const CODE_LIFE: Duration = minutes(10);
@@ -132,19 +132,13 @@ impl DisplayName {
     /// Reads a display name. `None`: empty, too long, or with characters that do not print.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.trim();
-        let prints = name.chars().all(|c| !c.is_control() && !is_invisible(c));
-        (prints && (1..=64).contains(&name.chars().count())).then(|| Self(name.to_owned()))
+        (is_visible(name) && (1..=64).contains(&name.chars().count())).then(|| Self(name.to_owned()))
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Characters that change the direction of text or have no width: in a name they serve to deceive only (UTS #39 §3).
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// What a person may change about themselves.

@@ -10,7 +10,7 @@ use super::model::{
 };
 use super::store;
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Secret};
+use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret};
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
 use crate::mail;
@@ -115,7 +115,7 @@ pub fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<Option<A
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Vec<Account>, db::Error> {
+pub fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<Account>, db::Error> {
     store::list(view, before, limit.min(PAGE_SIZE_MAX))
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{Account, AccountState, Email, LinkPurpose, NewAccount};
-use crate::base::{AccountId, Cursor, EmailAddress, EmailId, Timestamp};
+use crate::base::{AccountId, Cursor, EmailAddress, EmailId, Page, Timestamp};
 use crate::db::{Error, Tx, View};
 
 const INSERT: &str = "
@@ -24,7 +24,7 @@ const FIND_BY_EMAIL: &str = "
     order by e.verified_at is null, a.created_at desc
     limit 1";
 const LIST: &str = "
-    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at
+    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, rowid
     from account
     where rowid < :before
     order by rowid desc
@@ -172,9 +172,12 @@ pub(super) fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<O
     view.find(FIND_BY_EMAIL, named_params! {":folded": address.folded()}, read)
 }
 
-pub(super) fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Vec<Account>, Error> {
+pub(super) fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<Account>, Error> {
     let before = before.map_or(i64::MAX, |cursor| cursor.0);
-    view.list(LIST, named_params! {":before": before, ":limit": limit}, read)
+    let numbered = |row: &Row<'_>| Ok((read(row)?, row.get::<_, i64>(10)?));
+    let rows = view.list(LIST, named_params! {":before": before, ":limit": limit + 1}, numbered)?;
+    let page = Page::of(rows, limit, |(_, number)| *number);
+    Ok(Page { rows: page.rows.into_iter().map(|(account, _)| account).collect(), next: page.next })
 }
 
 pub(super) fn count(view: &View<'_>) -> Result<i64, Error> {

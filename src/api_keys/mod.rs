@@ -17,7 +17,7 @@ mod verifier;
 
 pub use error::ApiKeyError;
 pub use jobs::{RECORD_USE, record_use};
-pub use model::{ApiKey, CreatedApiKey, Expiry, KeyName, KeyState, NewApiKey, Owner, Refusal, Verified};
+pub use model::{ApiKey, CreatedApiKey, Expiry, KeyName, KeyState, NewApiKey, NotGood, Owner, Verified};
 pub use ops::{count_live, create, find, forget, list, live, revoke};
 pub use store::STATEMENTS;
 pub use text::KeyText;

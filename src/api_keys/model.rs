@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{AccountId, ApiKeyId, Role, Scopes, Secret, Timestamp, WorkspaceId, days};
+use crate::base::{AccountId, ApiKeyId, Role, Scopes, Secret, Timestamp, WorkspaceId, days, is_visible};
 
 /// Live keys a workspace may have.
 pub const KEYS_PER_WORKSPACE_MAX: i64 = 1000;
@@ -16,7 +16,7 @@ impl KeyName {
     /// Reads a name. `None`: empty, too long, or with characters that do not print.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.trim();
-        let fits = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        let fits = (1..=64).contains(&name.chars().count()) && is_visible(name);
         fits.then(|| Self(name.to_owned()))
     }
 
@@ -166,11 +166,7 @@ pub struct Owner {
     pub region: String,
 }
 
-/// Why a key is not good. Its holder may be told; a service never is.
+/// A key that is not good: malformed, unknown, revoked, expired, or its owner is not active. Which of these is nobody's
+/// business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// No form or checksum of a key: a slip of the finger, or no key at all.
-    Malformed,
-    /// Unknown, revoked, expired, or its owner is not active: which of these is nobody's business.
-    NotGood,
-}
+pub struct NotGood;

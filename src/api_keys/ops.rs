@@ -98,7 +98,7 @@ fn owner_only(view: &View<'_>, actor: &Actor, account: AccountId, workspace: Wor
     if owns && actor.may_govern(account) { Ok(()) } else { Err(ApiKeyError::NotFound) }
 }
 
-/// The keys of a workspace: live ones first, the newest first, revoked ones last.
+/// The keys of a workspace, the newest first: all live ones, then of those that have ended as many as a list holds.
 ///
 /// # Errors
 /// [`Error`].

@@ -17,7 +17,7 @@ const LIST: &str = "
            k.revoked_at, u.last_used_at, coalesce(u.uses, 0)
     from api_key k left join api_key_use u on u.key_id = k.id
     where k.workspace_id = :workspace_id
-    order by k.state = 'revoked', k.id desc
+    order by k.state <> 'active' or (k.expires_at is not null and k.expires_at <= :now), k.id desc
     limit :limit";
 const FIND: &str = "
     select k.id, k.workspace_id, k.account_id, k.name, k.display, k.scopes, k.state, k.created_at, k.expires_at,
@@ -101,7 +101,7 @@ pub(super) fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64,
 
 pub(super) fn list(view: &View<'_>, workspace: WorkspaceId, limit: u32) -> Result<Vec<ApiKey>, Error> {
     let now = view.now();
-    view.list(LIST, named_params! {":workspace_id": workspace, ":limit": limit}, |row| read(row, now))
+    view.list(LIST, named_params! {":workspace_id": workspace, ":limit": limit, ":now": now}, |row| read(row, now))
 }
 
 pub(super) fn find(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {

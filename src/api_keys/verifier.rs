@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use papaya::HashMap as SharedMap;
 
-use super::model::{Owner, Refusal, Verified};
+use super::model::{NotGood, Owner, Verified};
 use super::store;
 use super::text::KeyText;
 use crate::app::App;
@@ -84,14 +84,14 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Error`] when the database cannot be asked. A key that is not good is an answer, not an error.
-    pub fn verify(&self, text: &str) -> Result<Result<Arc<Verified>, Refusal>, Error> {
+    pub fn verify(&self, text: &str) -> Result<Result<Arc<Verified>, NotGood>, Error> {
         if !KeyText::is_well_formed(&self.app.config().api_keys.prefix, text) {
-            return Ok(Err(Refusal::Malformed));
+            return Ok(Err(NotGood));
         }
-        let Some(verified) = self.look_up(text)? else { return Ok(Err(Refusal::NotGood)) };
+        let Some(verified) = self.look_up(text)? else { return Ok(Err(NotGood)) };
         let now = self.app.now();
         if verified.expires_at.is_some_and(|end| end <= now) {
-            return Ok(Err(Refusal::NotGood));
+            return Ok(Err(NotGood));
         }
         self.note_use(verified.key, now);
         Ok(Ok(verified))

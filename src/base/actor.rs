@@ -44,7 +44,7 @@ impl Role {
 /// Who does something, as operations decide about it and the audit records it.
 ///
 /// A key is another variant than the person who made it, so that an operation on credentials cannot take one for the
-/// other: [`Actor::signed_in`] is `None` for a key.
+/// other: a key governs nothing ([`Actor::may_govern`]), not even its own person.
 #[derive(Clone, Debug)]
 pub enum Actor {
     /// Nobody known yet: sign-up, sign-in.

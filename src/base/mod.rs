@@ -12,15 +12,17 @@ mod page;
 mod problem;
 mod scope;
 mod secret;
+mod text;
 mod time;
 
 pub use actor::{Actor, Role, Visitor};
 pub use chance::Chance;
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
-pub use money::{Credits, MoneyError, Quantity};
+pub use money::{Credits, MoneyError, Quantity, Total};
 pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
 pub use problem::Problem;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
+pub use text::is_visible;
 pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};

@@ -78,16 +78,6 @@ impl Credits {
         self.0 / (MICRO_PER_CREDIT / 100)
     }
 
-    /// What `quantity` costs at this price per unit, rounded half to even at the millionth.
-    /// `None`: more than an amount may be.
-    pub fn times(self, quantity: Quantity) -> Option<Self> {
-        let exact = i128::from(self.0) * i128::from(quantity.0);
-        let unit = i128::from(MICRO_PER_CREDIT);
-        let (whole, rest) = (exact.div_euclid(unit), exact.rem_euclid(unit));
-        let up = rest * 2 > unit || (rest * 2 == unit && whole % 2 != 0);
-        Self::from_micro(i64::try_from(whole + i128::from(up)).ok()?)
-    }
-
     /// For screens: two decimals, thousands separated, rounded toward zero: `1,234.50`.
     pub fn for_people(self) -> String {
         let cents = self.cents().unsigned_abs();
@@ -139,10 +129,28 @@ impl Quantity {
 
 impl std::fmt::Display for Quantity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let fraction = format!("{:06}", self.0 % MICRO_PER_CREDIT);
+        Total::default().plus(*self).fmt(f)
+    }
+}
+
+/// A sum of quantities, in millionths of the unit. What one use may be does not bound what many are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Total(u128);
+
+impl Total {
+    /// The sum. It cannot overflow: 2^77 of the largest quantities would fit.
+    pub const fn plus(self, quantity: Quantity) -> Self {
+        Self(self.0 + quantity.0.unsigned_abs() as u128)
+    }
+}
+
+impl std::fmt::Display for Total {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const UNIT: u128 = MICRO_PER_CREDIT as u128;
+        let fraction = format!("{:06}", self.0 % UNIT);
         match fraction.trim_end_matches('0') {
-            "" => write!(f, "{}", self.0 / MICRO_PER_CREDIT),
-            kept => write!(f, "{}.{kept}", self.0 / MICRO_PER_CREDIT),
+            "" => write!(f, "{}", self.0 / UNIT),
+            kept => write!(f, "{}.{kept}", self.0 / UNIT),
         }
     }
 }
@@ -185,12 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn a_price_times_a_quantity_rounds_half_to_even() {
-        let price = Credits::parse("0.000001").unwrap();
-        let cost = |q: &str| price.times(Quantity::parse(q).unwrap()).unwrap().micro();
+    fn a_sum_of_quantities_goes_beyond_what_one_may_be() {
+        let most = Quantity::from_micro(MICRO_MAX).unwrap();
+        let little = Quantity::parse("0.5").unwrap();
 
-        assert_eq!((cost("0.5"), cost("1.5"), cost("2.5"), cost("0.500001")), (0, 2, 2, 1));
-        assert_eq!(Credits::MAX.times(Quantity::parse("2").unwrap()), None);
+        assert_eq!(Total::default().plus(little).plus(little).to_string(), "1");
+        assert_eq!(Total::default().plus(most).plus(most).plus(little).to_string(), "2000000000.5");
     }
 
     #[test]

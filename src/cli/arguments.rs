@@ -128,9 +128,13 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         verified: bool,
     },
-    /// List accounts, the newest first.
-    #[command(after_help = "Example:\n  domicile account list --json")]
-    List,
+    /// List accounts, the newest first: a hundred of them, or all.
+    #[command(after_help = "Example:\n  domicile account list --all --json")]
+    List {
+        /// List everybody.
+        #[arg(long)]
+        all: bool,
+    },
     /// Show one account.
     #[command(after_help = "Example:\n  domicile account show ada-l")]
     Show {

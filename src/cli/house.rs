@@ -1,5 +1,6 @@
 //! Opens the appliance for a command: the same files as the server, beside it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,9 +18,21 @@ use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration with the environment over it.
 pub(super) fn config(common: &Common) -> Result<Config, Failure> {
-    let environment: Vec<(String, String)> =
-        std::env::vars().filter(|(name, _)| name.starts_with("DOMICILE_")).collect();
-    Ok(Config::load(&common.config, &environment)?)
+    Ok(Config::load(&common.config, &environment(std::env::vars_os())?)?)
+}
+
+/// The variables that are settings. Others may be any bytes: they are none of our business.
+fn environment(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, Failure> {
+    // `DOMICILE_CONFIG` is a path, which is what its bytes are; the command line has read it.
+    let ours = all.filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DOMICILE_") && name != "DOMICILE_CONFIG");
+    ours.map(|(name, value)| match (name.to_str(), value.to_str()) {
+        (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Failure::configuration(format!(
+            "the variable {} is not UTF-8. Write it in UTF-8, or take it out of the environment.",
+            name.display()
+        ))),
+    })
+    .collect()
 }
 
 /// Reads the keyring, from a systemd credential where there is one.

@@ -19,7 +19,7 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
         AccountCommand::Create { email, username, password_stdin, operator, verified } => {
             create(common, email, username, *password_stdin, *operator, *verified)
         }
-        AccountCommand::List => list(common),
+        AccountCommand::List { all } => list(common, *all),
         AccountCommand::Show { account } => show(common, account),
         AccountCommand::Delete { account, yes } => delete(common, account, *yes),
         AccountCommand::Export { account, passphrase_stdin, recipient, output } => {
@@ -73,14 +73,17 @@ fn create(
     Ok(())
 }
 
-fn list(common: &Common) -> Result<(), Failure> {
+fn list(common: &Common, is_whole: bool) -> Result<(), Failure> {
     let app = open(common)?;
-    let read =
-        |view: &db::View<'_>| Ok::<_, db::Error>((accounts::list(view, None, PAGE_SIZE_MAX)?, accounts::count(view)?));
-    let (people, all) = app.store().read_and_wait(read).map_err(Problem::from)?;
+    let read = |view: &db::View<'_>| Ok::<_, db::Error>((newest(view, is_whole)?, accounts::count(view)?));
+    let (people, total) = app.store().read_and_wait(read).map_err(Problem::from)?;
+    let is_cut = total > i64::try_from(people.len()).unwrap_or(i64::MAX);
+    if is_cut {
+        eprintln!("The newest {} of {total} are shown; --all shows everybody.", people.len());
+    }
     if common.json {
         let people: Vec<_> = people.iter().map(account_json).collect();
-        println!("{}", json!({"accounts": people, "total": all}));
+        println!("{}", json!({"accounts": people, "total": total}));
         return Ok(());
     }
     for person in &people {
@@ -92,10 +95,18 @@ fn list(common: &Common) -> Result<(), Failure> {
             person.created_at.iso_day()
         );
     }
-    if all > i64::try_from(people.len()).unwrap_or(i64::MAX) {
-        eprintln!("The newest {} of {all} are shown.", people.len());
-    }
     Ok(())
+}
+
+/// One page of accounts, or page after page to the last, all of one moment.
+fn newest(view: &db::View<'_>, is_whole: bool) -> Result<Vec<Account>, db::Error> {
+    let mut page = accounts::list(view, None, PAGE_SIZE_MAX)?;
+    let mut people = page.rows;
+    while let Some(next) = page.next.filter(|_| is_whole) {
+        page = accounts::list(view, Some(next), PAGE_SIZE_MAX)?;
+        people.append(&mut page.rows);
+    }
+    Ok(people)
 }
 
 fn account_json(person: &Account) -> serde_json::Value {

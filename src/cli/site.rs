@@ -13,6 +13,7 @@ use crate::audit::{self, AuditError, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem};
 use crate::billing::{self, ledger};
 use crate::services::{self, ServiceError, ServiceName};
+use crate::snapshots::Damage;
 use crate::{db, snapshots};
 
 pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
@@ -123,12 +124,27 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
     Ok(())
 }
 
+/// A file that was not read says nothing about itself: that is a refusal, and not damage.
+fn not_verified(file: &Path, damage: &Damage) -> Failure {
+    use std::io::ErrorKind::{NotFound, PermissionDenied};
+    let name = file.display();
+    match damage {
+        Damage::Unreadable(error) if error.kind() == NotFound => {
+            Failure::refused(format!("there is no file {name}, so nothing was verified. Check the path."))
+        }
+        Damage::Unreadable(error) if error.kind() == PermissionDenied => Failure::refused(format!(
+            "{name} may not be read by this person, so nothing was verified. Run the command as somebody who may."
+        )),
+        damage => Failure::damage(format!("{name} must not be restored: {damage}.")),
+    }
+}
+
 pub(super) fn verify(common: &Common, file: &Path) -> Result<(), Failure> {
     let config = house::config(common)?;
     let keyring = house::keyring(&config)?;
     let site = std::sync::Arc::new(db::Site { config, keyring });
-    let report = snapshots::verify_file(file, &site, Clock::System.now())
-        .map_err(|damage| Failure::damage(format!("{} must not be restored: {damage}.", file.display())))?;
+    let report =
+        snapshots::verify_file(file, &site, Clock::System.now()).map_err(|damage| not_verified(file, &damage))?;
     if common.json {
         println!("{}", report.to_json());
     } else {

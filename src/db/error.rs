@@ -75,6 +75,12 @@ impl Error {
         matches!(self.code(), Some(rusqlite::ErrorCode::DiskFull))
     }
 
+    /// Whether others held what was needed for longer than we wait: no reader came free, or another process had the lock.
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        matches!(self, Self::Busy | Self::Pool(_)) || matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
+    }
+
     /// Whether a unique constraint refused the row.
     pub fn is_duplicate(&self) -> bool {
         matches!(
@@ -104,16 +110,62 @@ impl From<Error> for Problem {
             problem.cause = Some(error.to_string());
             return problem;
         }
+        if error.is_busy() {
+            let sentence = "Too much is happening here right now. Try again in a moment; nothing was changed.";
+            return Problem { cause: Some(error.to_string()), ..Problem::busy("busy", sentence, 1) };
+        }
         match error {
-            Error::Busy => Problem::busy(
-                "busy",
-                "Too much is being written right now. Try again in a moment; nothing was changed.",
-                1,
-            ),
             Error::Stopped => {
                 Problem::busy("stopping", "This server is stopping. Try again in a moment; nothing was changed.", 5)
             }
             other => Problem::ours(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pool that never has a connection.
+    struct Nobody;
+
+    impl r2d2::ManageConnection for Nobody {
+        type Connection = ();
+        type Error = std::fmt::Error;
+
+        fn connect(&self) -> Result<(), std::fmt::Error> {
+            Err(std::fmt::Error)
+        }
+
+        fn is_valid(&self, (): &mut ()) -> Result<(), std::fmt::Error> {
+            Ok(())
+        }
+
+        fn has_broken(&self, (): &mut ()) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn waiting_in_vain_is_told_as_later_and_not_as_our_fault() {
+        let pool = r2d2::Pool::builder().max_size(1).connection_timeout(std::time::Duration::from_millis(10));
+        let no_reader = pool.build_unchecked(Nobody).get().unwrap_err();
+        let said_by_sqlite = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+
+        for error in [
+            Error::Busy,
+            Error::Pool(no_reader),
+            Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_BUSY)),
+            Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_BUSY_SNAPSHOT)),
+            Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_LOCKED)),
+        ] {
+            let words = error.to_string();
+            let problem = Problem::from(error);
+            assert_eq!((problem.status, problem.code, problem.retry_after_seconds), (503, "busy", Some(1)), "{words}");
+            assert_eq!(problem.cause, Some(words));
+        }
+        let ours = Problem::from(Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_ERROR)));
+        assert_eq!((ours.status, ours.retry_after_seconds), (500, None));
     }
 }

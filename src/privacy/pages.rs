@@ -1,10 +1,14 @@
 //! The door to a person's rights: export and deletion.
 
+use std::fs::File;
+use std::io::Read;
+
 use actix_web::http::header;
 use actix_web::web::{Bytes, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
+use tokio::task::spawn_blocking;
 
 use super::error::PrivacyError;
 use super::model::{Download, Export, ExportState, Receipt};
@@ -147,21 +151,22 @@ pub async fn download(app: TheApp, who: SignedIn, path: Path<String>, _form: For
             Ok::<_, PrivacyError>(found)
         })
         .await?;
-    stream_file(found)
+    stream_file(found).await
 }
 
-fn stream_file(found: Download) -> Answer {
-    use std::io::Read;
-    let file = std::fs::File::open(&found.path).map_err(|error| db::Error::file(&found.path, error))?;
+/// Sends the file piece by piece. Each is read on a thread that may wait for the disk, so that a slow one holds up nobody
+/// else. A range is not answered: it means something for GET alone (RFC 9110 §14.2), and an export is asked for by POST,
+/// because each download is audited and mints its own link.
+async fn stream_file(found: Download) -> Answer {
+    let path = found.path;
+    let opened = spawn_blocking(move || File::open(&path).map_err(|error| db::Error::file(&path, error))).await;
+    let file = opened.map_err(Problem::ours)??;
     let pieces = stream::unfold(Some(file), |file| async move {
-        let mut file = file?;
-        let mut piece = vec![0u8; PIECE_BYTES];
-        match file.read(&mut piece) {
-            Ok(0) => None,
-            Ok(read) => {
-                piece.truncate(read);
-                Some((Ok(Bytes::from(piece)), Some(file)))
-            }
+        let file = file?;
+        let read = spawn_blocking(move || read_piece(file)).await.map_err(std::io::Error::other);
+        match read.flatten() {
+            Ok((piece, _)) if piece.is_empty() => None,
+            Ok((piece, file)) => Some((Ok(piece), Some(file))),
             Err(error) => Some((Err(actix_web::Error::from(error)), None)),
         }
     });
@@ -173,6 +178,14 @@ fn stream_file(found: Download) -> Answer {
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .no_chunking(artifact.bytes)
         .streaming(Box::pin(pieces)))
+}
+
+/// The next piece, empty at the end, and the file to go on with.
+fn read_piece(mut file: File) -> std::io::Result<(Bytes, File)> {
+    let mut piece = vec![0u8; PIECE_BYTES];
+    let read = file.read(&mut piece)?;
+    piece.truncate(read);
+    Ok((Bytes::from(piece), file))
 }
 
 #[derive(Template)]

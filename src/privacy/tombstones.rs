@@ -162,7 +162,7 @@ pub struct Checked {
 /// [`JournalError::Ahead`], [`JournalError::Diverged`]: nothing is written then; [`JournalError::Db`].
 pub fn catch_up(app: &App) -> Result<usize, JournalError> {
     let layout = app.store().layout();
-    let _alone = lock(&layout.tombstones_lock())?;
+    let _alone = db::lock_file(&layout.tombstones_lock())?;
     let path = layout.tombstones();
     let told = |error| Error::file(&path, error);
     let mut file = File::options().create(true).append(true).read(true).mode(0o600).open(&path).map_err(told)?;
@@ -250,11 +250,4 @@ pub fn verify(path: &Path, keyring: &Keyring) -> Result<Checked, JournalError> {
         checked = Checked { count: tombstone.seq, head: tombstone.hash };
     }
     Ok(checked)
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let told = |error| Error::file(path, error);
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(told)?;
-    file.lock().map_err(told)?;
-    Ok(file)
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem};
-use crate::http::{RequestId, csrf, redirect};
+use crate::http::{RequestId, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -128,8 +128,14 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
 
 /// A stranger on a page of a person's is led to sign in, and back afterwards.
 fn to_sign_in(request: &actix_web::HttpRequest) -> HttpResponse {
-    let safe = request.method() == Method::GET && request.path() != "/signin";
-    if safe { redirect(&format!("/signin?next={}", request.path())) } else { redirect("/signin") }
+    if request.method() != Method::GET || request.path() == "/signin" {
+        return redirect("/signin");
+    }
+    let whole = request.uri().path_and_query().map_or(request.path(), |wanted| wanted.as_str());
+    // A query that the way back would not take is left behind; the page itself is still reached.
+    let wanted = if page::safe_path(whole) == whole { whole } else { request.path() };
+    // Of what a safe path may hold, only this would end the value.
+    redirect(&format!("/signin?next={}", wanted.replace('&', "%26")))
 }
 
 #[derive(Serialize)]

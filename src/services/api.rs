@@ -161,13 +161,16 @@ pub async fn forward_auth(
 }
 
 /// A trusted network asks, or a service that proves itself in `X-Domicile-Service`. The address is the connection's own:
-/// what a client writes into `X-Forwarded-For` must not open this door.
+/// what a client writes into `X-Forwarded-For` must not open this door. On a socket of both families an IPv4 peer comes mapped
+/// into IPv6 (RFC 4291 §2.5.5.2), and is the same peer.
 fn may_ask(app: &App, callers: &Callers, request: &HttpRequest) -> Result<bool, Problem> {
     if let Some(credential) = request.headers().get("x-domicile-service").and_then(|value| value.to_str().ok()) {
         return Ok(callers.find(credential)?.is_some());
     }
     let allowed = &app.config().forward_auth.allow;
-    Ok(request.peer_addr().is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip()))))
+    Ok(request
+        .peer_addr()
+        .is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
 }
 
 fn scope_of(query: &str) -> Option<String> {

@@ -102,7 +102,7 @@ impl From<LedgerError> for Damage {
     }
 }
 
-/// Why no snapshot was published. The one before is still there.
+/// Why no snapshot was published, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The disk has too little room for a second copy.
@@ -116,7 +116,13 @@ pub enum SnapshotError {
     /// The new copy did not pass its checks.
     #[error("the new snapshot was not published: {0}")]
     Damaged(#[from] Damage),
-    /// A file could not be read, written or replaced, or SQLite refused.
+    /// The new snapshot is in place, checked and whole. Its manifest is the one of the snapshot before, or a power failure
+    /// now could still bring that snapshot back; publishing again cures both.
+    #[error(
+        "the new snapshot is in place, but its manifest could not be written or the folder not be synchronised: {0}"
+    )]
+    InPlace(#[source] db::Error),
+    /// A file could not be read, written or replaced, or SQLite refused. The snapshot before is still there.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -132,7 +138,7 @@ impl From<SnapshotError> for Problem {
                     60,
                 )
             },
-            SnapshotError::Damaged(_) => Problem::ours(error),
+            SnapshotError::Damaged(_) | SnapshotError::InPlace(_) => Problem::ours(error),
             SnapshotError::Db(error) => error.into(),
         }
     }

@@ -29,10 +29,11 @@ const UNFINISHED: &str = ".snapshot-";
 /// publisher, also of another process.
 ///
 /// # Errors
-/// [`SnapshotError`]: the snapshot before stays, and nothing unfinished is left.
+/// [`SnapshotError::InPlace`]: the new snapshot has replaced the one before, and what belongs to it is missing. Every other
+/// [`SnapshotError`]: the snapshot before stays. Nothing unfinished is left.
 pub fn publish(app: &App) -> Result<Manifest, SnapshotError> {
     let layout = app.store().layout();
-    let _alone = lock(&layout.snapshot_lock())?;
+    let _alone = db::lock_file(&layout.snapshot_lock())?;
     remove_unfinished(layout)?;
     // Taken before the copy: what is committed meanwhile is published the next time, whether the copy has it or not.
     let content = app.store().content();
@@ -42,7 +43,10 @@ pub fn publish(app: &App) -> Result<Manifest, SnapshotError> {
     match &outcome {
         Ok(_) => app.store().note_published(content),
         Err(error) => {
-            tracing::error!(%error, "No snapshot was published; the one before is still there.");
+            match error {
+                SnapshotError::InPlace(_) => tracing::error!(%error, "A snapshot was published, but not to its end."),
+                _ => tracing::error!(%error, "No snapshot was published; the one before is still there."),
+            }
             // What cannot be removed now is removed before the next one.
             let _ = remove_unfinished(layout);
         }
@@ -66,7 +70,7 @@ pub fn publish_when_changed(app: &App) -> Result<Option<Manifest>, SnapshotError
 /// # Errors
 /// [`SnapshotError::Db`].
 pub fn clean_up(layout: &Layout) -> Result<(), SnapshotError> {
-    let _alone = lock(&layout.snapshot_lock())?;
+    let _alone = db::lock_file(&layout.snapshot_lock())?;
     Ok(remove_unfinished(layout)?)
 }
 
@@ -78,16 +82,21 @@ fn make(app: &App, unfinished: &Path, chance: &mut Chance) -> Result<Manifest, S
     let sha256 = hash_and_sync(unfinished)?;
     let manifest = Manifest { report, sha256 };
     replace(unfinished, &layout.snapshot())?;
-    let beside = with_json(unfinished);
-    write_synced(&beside, &format!("{:#}\n", manifest.to_json()))?;
-    replace(&beside, &layout.manifest())?;
-    sync_folder(layout.root())?;
+    // From here on the snapshot before is gone, and an error must not say otherwise.
+    settle(layout, &with_json(unfinished), &manifest).map_err(SnapshotError::InPlace)?;
     tracing::info!(
         bytes = manifest.report.bytes,
         audit_seq = manifest.report.stamp.audit_seq,
         "A snapshot was published."
     );
     Ok(manifest)
+}
+
+/// Puts the manifest beside the snapshot that is in place, and makes both names durable.
+fn settle(layout: &Layout, beside: &Path, manifest: &Manifest) -> Result<(), Error> {
+    write_synced(beside, &format!("{:#}\n", manifest.to_json()))?;
+    replace(beside, &layout.manifest())?;
+    sync_folder(layout.root())
 }
 
 /// What the copy says of itself, written into the copy.
@@ -117,13 +126,6 @@ fn require_space(layout: &Layout) -> Result<(), SnapshotError> {
         .map_err(|error| Error::file(layout.root(), std::io::Error::from(error)))?;
     let free = disk.blocks_available().saturating_mul(disk.fragment_size());
     if free < needed { Err(SnapshotError::NoSpace { needed, free }) } else { Ok(()) }
-}
-
-fn lock(path: &Path) -> Result<File, Error> {
-    let told = |error| Error::file(path, error);
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(told)?;
-    file.lock().map_err(told)?;
-    Ok(file)
 }
 
 fn remove_unfinished(layout: &Layout) -> Result<(), Error> {

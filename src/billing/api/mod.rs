@@ -28,9 +28,15 @@ pub async fn record_events(
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
     let body = body.map_err(json::body_problem)?;
-    let repeatable = repeatable(&request, &caller, "POST /v1/usage/events", &body)?;
-    let events = wire::read_events(&body)?;
+    let key = idempotency_key(&request)?;
     let actor = caller.actor();
+    let asker = caller.0.id.to_string();
+    let (repeatable, events) = aside(body, move |body| {
+        let hash = || Sha256::digest(body).into();
+        let repeatable = key.map(|key| Request { actor: asker, route: "POST /v1/usage/events", key, hash: hash() });
+        Ok((repeatable, wire::read_events(body)?))
+    })
+    .await?;
     let (answer, is_repetition) = app
         .write(move |tx| {
             idempotency::once(tx, repeatable.as_ref(), |tx| {
@@ -52,21 +58,29 @@ fn mark_replayed(response: &mut HttpResponse) {
     response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
 }
 
+/// Bytes of a body that a worker reads itself, in about a millisecond; a larger one would hold up its other requests.
+const READ_HERE_MAX: usize = 64 * 1024;
+
+/// Reads a body: a large one on a thread that may take its time.
+async fn aside<T: Send + 'static>(
+    body: Bytes,
+    read: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    if body.len() <= READ_HERE_MAX {
+        return read(&body);
+    }
+    tokio::task::spawn_blocking(move || read(&body)).await.map_err(Problem::ours)?
+}
+
 /// The request's Idempotency-Key, quoted as the draft has it or bare as others send it. `None`: it has none.
-fn repeatable(
-    request: &HttpRequest,
-    caller: &Caller,
-    route: &'static str,
-    body: &[u8],
-) -> Result<Option<Request>, Problem> {
+fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let key = header.to_str().unwrap_or_default().trim().trim_matches('"');
     if key.is_empty() || key.len() > 255 {
         let sentence = "An Idempotency-Key has 1 to 255 visible characters. Use a random one per request.";
         return Err(Problem::new(400, "idempotency_key_invalid", sentence));
     }
-    let hash = Sha256::digest(body).into();
-    Ok(Some(Request { actor: caller.0.id.to_string(), route, key: key.to_owned(), hash }))
+    Ok(Some(key.to_owned()))
 }
 
 /// The days of a list.

@@ -6,8 +6,11 @@
 //!   "time":"2026-05-03T09:00:00Z", "key":"key_..."}]
 //! ```
 
-use serde::Serialize;
-use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 
 use super::super::ledger::{Filter, Kind, STATEMENT_LINES_MAX, StatementLine};
 use super::super::usage::{BATCH_EVENTS_MAX, BatchAnswer, EventName, Fault, NewEvent};
@@ -21,74 +24,211 @@ const NAME_CHARS_SHOWN: usize = 40;
 /// Reads the body of `POST /v1/usage/events`: an array of 1 to 10,000 events. What is wrong with one event is its own
 /// [`Fault`] and does not touch the others.
 ///
+/// Each element becomes its event as it is met, and reading ends with the first one too many: what a body costs in
+/// memory is what its events are, not what JSON could hold in as many bytes.
+///
 /// # Errors
 /// A [`Problem`] of status 400 when the body is not such an array.
 pub fn read_events(body: &[u8]) -> Result<Vec<Result<NewEvent, Fault>>, Problem> {
-    let events: Vec<Value> = serde_json::from_slice(body).map_err(|error| {
-        let sentence = format!("The body is not a JSON array of events ({error}). Send [{{...}}, ...].");
-        Problem::new(400, "malformed_json", sentence)
-    })?;
-    if !(1..=BATCH_EVENTS_MAX).contains(&events.len()) {
+    let mut batch = Batch::default();
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = json.deserialize_seq(&mut batch).and_then(|()| json.end());
+    if batch.is_too_long || (read.is_ok() && batch.events.is_empty()) {
         let sentence = format!("A batch has 1 to {BATCH_EVENTS_MAX} events. Send them in batches of that size.");
         return Err(Problem::new(400, "batch_size", sentence));
     }
-    Ok(events.iter().map(read_event).collect())
+    read.map(|()| batch.events).map_err(|error| {
+        let sentence = format!("The body is not a JSON array of events ({error}). Send [{{...}}, ...].");
+        Problem::new(400, "malformed_json", sentence)
+    })
 }
 
-fn read_event(event: &Value) -> Result<NewEvent, Fault> {
-    let Value::Object(members) = event else { return Err(Fault::NotAnObject) };
-    if let Some(unknown) = members.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
-        return Err(Fault::UnknownMember(unknown.chars().take(NAME_CHARS_SHOWN).collect()));
+/// The array, filled as it is read.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Result<NewEvent, Fault>>,
+    is_too_long: bool,
+}
+
+impl<'de> Visitor<'de> for &mut Batch {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of events")
     }
-    if !is_absent(members, "authorization") {
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while self.events.len() < BATCH_EVENTS_MAX {
+            match elements.next_element::<Element>()? {
+                Some(element) => self.events.push(element.0),
+                None => return Ok(()),
+            }
+        }
+        self.is_too_long = elements.next_element::<IgnoredAny>()?.is_some();
+        Ok(())
+    }
+}
+
+/// One element of the array: an event, or what is wrong with it.
+struct Element(Result<NewEvent, Fault>);
+
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue).map(|value| match value {
+            Member::Object(members) => Self(read_event(&members)),
+            _ => Self(Err(Fault::NotAnObject)),
+        })
+    }
+}
+
+/// A JSON value as far as events know them; of all others only that they are there.
+enum Member<'de> {
+    Null,
+    Text(Cow<'de, str>),
+    Whole(u64),
+    Object(Box<Members<'de>>),
+    Other,
+}
+
+/// The members of one event. Of a name that comes twice, the last counts, as most readers of JSON have it.
+#[derive(Default)]
+struct Members<'de> {
+    /// In the order of [`MEMBERS`].
+    values: [Option<Member<'de>>; MEMBERS.len()],
+    /// The first in the alphabet of those that events do not have, as much of it as is shown.
+    unknown: Option<String>,
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Member<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an event")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Member<'de>, E> {
+        Ok(Member::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Member<'de>, E> {
+        Ok(Member::Other)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Member<'de>, E> {
+        Ok(Member::Whole(number))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Member<'de>, E> {
+        Ok(Member::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Member<'de>, E> {
+        Ok(Member::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Member<'de>, E> {
+        Ok(Member::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Member<'de>, A::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Member::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Member<'de>, A::Error> {
+        let mut members = Box::<Members<'de>>::default();
+        while let Some(Name(name)) = map.next_key()? {
+            if let Some(place) = MEMBERS.iter().position(|known| *known == name) {
+                members.values[place] = Some(map.next_value::<Value>()?.0);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                let shown: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+                members.unknown = Some(match members.unknown.take() {
+                    Some(first) => first.min(shown),
+                    None => shown,
+                });
+            }
+        }
+        Ok(Member::Object(members))
+    }
+}
+
+/// A member's name, which is not copied unless it has escapes in it.
+#[derive(Deserialize)]
+struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
+
+/// A member's value. What is within an object or an array is passed over: no member of an event is one.
+struct Value<'de>(Member<'de>);
+
+impl<'de> Deserialize<'de> for Value<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyValue).map(Self)
+    }
+}
+
+fn read_event(members: &Members<'_>) -> Result<NewEvent, Fault> {
+    if let Some(unknown) = &members.unknown {
+        return Err(Fault::UnknownMember(unknown.clone()));
+    }
+    if !members.is_absent("authorization") {
         return Err(Fault::UnknownAuthorization);
     }
     Ok(NewEvent {
-        source: text(members, "source").and_then(|text| parsed(text, EventName::parse, Fault::BadSource))?,
-        id: text(members, "id").and_then(|text| parsed(text, EventName::parse, Fault::BadId))?,
-        workspace: text(members, "workspace")
-            .and_then(|text| parsed(text, WorkspaceId::parse, Fault::UnknownWorkspace))?,
-        sku: text(members, "sku").and_then(|text| text.map(str::to_owned).ok_or(Fault::UnknownSku))?,
-        quantity: quantity(member(members, "quantity")?).ok_or(Fault::BadQuantity)?,
-        occurred_at: text(members, "time").and_then(|text| parsed(text, moment, Fault::BadTime))?,
-        key: match is_absent(members, "key") {
+        source: members.parsed("source", EventName::parse, Fault::BadSource)?,
+        id: members.parsed("id", EventName::parse, Fault::BadId)?,
+        workspace: members.parsed("workspace", WorkspaceId::parse, Fault::UnknownWorkspace)?,
+        sku: members.parsed("sku", |sku| Some(sku.to_owned()), Fault::UnknownSku)?,
+        quantity: quantity(members.get("quantity")?).ok_or(Fault::BadQuantity)?,
+        occurred_at: members.parsed("time", moment, Fault::BadTime)?,
+        key: match members.is_absent("key") {
             true => None,
-            false => text(members, "key").and_then(|text| parsed(text, ApiKeyId::parse, Fault::BadKey)).map(Some)?,
+            false => members.parsed("key", ApiKeyId::parse, Fault::BadKey).map(Some)?,
         },
     })
 }
 
-fn member<'e>(members: &'e Map<String, Value>, name: &'static str) -> Result<&'e Value, Fault> {
-    members.get(name).ok_or(Fault::Missing(name))
+impl<'de> Members<'de> {
+    fn find(&self, name: &str) -> Option<&Member<'de>> {
+        self.values[MEMBERS.iter().position(|known| *known == name)?].as_ref()
+    }
+
+    fn get(&self, name: &'static str) -> Result<&Member<'de>, Fault> {
+        self.find(name).ok_or(Fault::Missing(name))
+    }
+
+    /// Left out, or null, which says the same.
+    fn is_absent(&self, name: &str) -> bool {
+        matches!(self.find(name), None | Some(Member::Null))
+    }
+
+    /// What a member's text says; `fault` when it is no text, or not such a one.
+    fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>, fault: Fault) -> Result<T, Fault> {
+        match self.get(name)? {
+            Member::Text(text) => parse(text).ok_or(fault),
+            _ => Err(fault),
+        }
+    }
 }
 
-/// Left out, or null, which says the same.
-fn is_absent(members: &Map<String, Value>, name: &str) -> bool {
-    members.get(name).is_none_or(Value::is_null)
-}
-
-/// A member's text. `Ok(None)`: it is there and is something else.
-fn text<'e>(members: &'e Map<String, Value>, name: &'static str) -> Result<Option<&'e str>, Fault> {
-    member(members, name).map(Value::as_str)
-}
-
-fn parsed<T>(text: Option<&str>, parse: impl Fn(&str) -> Option<T>, fault: Fault) -> Result<T, Fault> {
-    text.and_then(parse).ok_or(fault)
+/// A decimal in text, or a whole number. A JSON number with a point or an exponent was a float somewhere, and a float is
+/// not what was meant: it is refused instead of rounded.
+fn quantity(value: &Member<'_>) -> Option<Quantity> {
+    match value {
+        Member::Text(text) => Quantity::parse(text).ok(),
+        Member::Whole(number) => Quantity::parse(&number.to_string()).ok(),
+        _ => None,
+    }
 }
 
 /// A full RFC 3339 time; a day alone is not the moment of a use.
 fn moment(text: &str) -> Option<Timestamp> {
     text.contains(['T', 't', ' ']).then(|| Timestamp::parse(text))?
-}
-
-/// A decimal in text, or a whole number. A JSON number with a point or an exponent was a float somewhere, and a float is
-/// not what was meant: it is refused instead of rounded.
-fn quantity(value: &Value) -> Option<Quantity> {
-    match value {
-        Value::String(text) => Quantity::parse(text).ok(),
-        Value::Number(number) => Quantity::parse(&number.as_u64()?.to_string()).ok(),
-        _ => None,
-    }
 }
 
 /// The answer to a batch.
@@ -206,7 +346,7 @@ fn cents(amount: Credits) -> Number {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -288,6 +428,13 @@ mod tests {
         assert_eq!(fault_of("quantitty", json!(1)), "unknown_member");
         assert_eq!(read(&json!("event")).map(|_| ()), Err(Fault::NotAnObject));
         assert_eq!(read(&json!({"id": "17"})).map(|_| ()), Err(Fault::Missing("source")));
+        assert_eq!(fault_of("quantity", json!({"of": {"of": []}})), "bad_quantity");
+        assert_eq!(read(&json!({"b": [1, {"c": 2}], "a": null})).map(|_| ()), Err(Fault::UnknownMember("a".into())));
+        let escaped = event().to_string().replace("\"sku\"", "\"sk\\u0075\"").replace("farm", "f\\u0061rm");
+        assert_eq!(
+            read_events(format!("[{escaped}]").as_bytes()).unwrap()[0].as_ref().unwrap().source.as_str(),
+            "farm"
+        );
     }
 
     #[test]
@@ -319,5 +466,9 @@ mod tests {
             ("batch_size", "malformed_json", "malformed_json", "malformed_json")
         );
         assert_eq!(code(&format!("[{}1]", "1,".repeat(BATCH_EVENTS_MAX))), "batch_size");
+        assert_eq!(read_events(format!("[1{}]", ",1".repeat(BATCH_EVENTS_MAX - 1)).as_bytes()).unwrap().len(), 10_000);
+        // Reading ends there, whatever follows.
+        assert_eq!(code(&format!("[{}!", "1,".repeat(BATCH_EVENTS_MAX + 1))), "batch_size");
+        assert_eq!((code("[1] 2"), code("[1,]"), code("1")), ("malformed_json", "malformed_json", "malformed_json"));
     }
 }

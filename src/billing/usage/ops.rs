@@ -10,7 +10,7 @@ use super::error::UsageError;
 use super::model::{BatchAnswer, Fault, Meter, NewEvent, Rejected};
 use super::store::{self, EventRow};
 use crate::audit::{self, Event};
-use crate::base::{Actor, Credits, Quantity, ServiceId, TransactionId, WorkspaceId};
+use crate::base::{Actor, Credits, ServiceId, Total, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx};
 use crate::workspaces;
 
@@ -69,7 +69,8 @@ struct Group {
     price: Credits,
     meter: Meter,
     charge: Credits,
-    quantity: Option<Quantity>,
+    /// `None`: no event yet.
+    quantity: Option<Total>,
 }
 
 enum Counted {
@@ -99,7 +100,7 @@ struct Priced {
     meter: Meter,
     charge: Credits,
     group_charge: Credits,
-    group_quantity: Quantity,
+    group_quantity: Total,
     room: Credits,
 }
 
@@ -114,8 +115,7 @@ fn price<'e>(tx: &mut Tx<'_>, batch: &mut Batch<'e>, event: &'e NewEvent) -> Res
 
 fn place(group: &Group, room: Credits, event: &NewEvent) -> Result<Priced, Fault> {
     let (meter, charge) = group.meter.plus(group.price, event.quantity).ok_or(Fault::BadQuantity)?;
-    let before = group.quantity.map_or(0, Quantity::micro);
-    let group_quantity = Quantity::from_micro(before + event.quantity.micro()).ok_or(Fault::BadQuantity)?;
+    let group_quantity = group.quantity.unwrap_or_default().plus(event.quantity);
     let group_charge = group.charge.plus(charge).ok_or(Fault::TooLarge)?;
     let room = room.minus(charge).filter(|left| *left >= Credits::ZERO).ok_or(Fault::TooLarge)?;
     Ok(Priced { meter, charge, group_charge, group_quantity, room })

@@ -1,4 +1,4 @@
-use super::{Appliance, PASSWORD, PermissionsExt};
+use super::{Appliance, PASSWORD, PermissionsExt, open_live};
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -172,4 +172,36 @@ fn every_command_has_help_with_an_example() {
         assert!(told.stdout.contains("Example"), "{command:?} has no example:\n{}", told.stdout);
     }
     assert!(house.run(&["--version"]).ok().starts_with("domicile "));
+}
+
+#[test]
+fn the_list_of_accounts_is_whole_when_asked() {
+    let house = Appliance::made();
+    house.account("ada-l");
+    open_live(&house)
+        .execute_batch(
+            "with recursive n(i) as (select 100 union all select i + 1 from n where i < 349)
+             insert into account (id, username, display_name, company, use_case, bio, region, state, is_operator, created_at)
+             select substr(id, 1, length(id) - 3) || i, 'person-' || i, display_name, company, use_case, bio, region, state,
+                    is_operator, created_at + i
+             from account, n",
+        )
+        .unwrap();
+    let names = |arguments: &[&str]| -> Vec<String> {
+        let told = json(&house.run(arguments).ok());
+        assert_eq!(told["total"], 251);
+        let accounts = told["accounts"].as_array().unwrap();
+        accounts.iter().map(|account| account["username"].as_str().unwrap().to_owned()).collect()
+    };
+
+    let page = names(&["account", "list", "--json"]);
+    let all = names(&["account", "list", "--json", "--all"]);
+
+    assert_eq!((page.len(), page[0].as_str(), page[99].as_str()), (100, "person-349", "person-250"));
+    let mut expected: Vec<String> = (100..350).rev().map(|number| format!("person-{number}")).collect();
+    expected.push("ada-l".into());
+    assert_eq!(all, expected);
+    assert_eq!(house.run(&["account", "list", "--all"]).ok().lines().count(), 251);
+    let cut = house.run(&["account", "list"]);
+    assert!(cut.stderr.contains("100 of 251") && cut.stderr.contains("--all"), "{}", cut.stderr);
 }

@@ -1,3 +1,5 @@
+use std::os::unix::ffi::OsStrExt;
+
 use super::{Appliance, PermissionsExt, open_live, picture, refused};
 
 #[test]
@@ -18,6 +20,23 @@ fn a_variable_nobody_knows_is_refused() {
     };
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("DOMICILE_LISTEN__ADRESS"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_variable_that_is_not_text_is_refused_by_name_where_it_is_ours() {
+    let house = Appliance::made();
+    let bytes = |bytes: &[u8]| std::ffi::OsStr::from_bytes(bytes).to_owned();
+    let check = |name: &[u8], value: &[u8]| {
+        crate::support::finish(house.command(&["check"]).env(bytes(name), bytes(value)), "")
+    };
+
+    check(b"SOMEBODY_ELSES", b"\xff").ok();
+    check(b"SOMEBODY\xff", b"else's").ok();
+    for (name, value) in [(&b"DOMICILE_LISTEN__ADDRESS"[..], &b"\xff"[..]), (b"DOMICILE_LISTEN\xff", b"1")] {
+        let ran = check(name, value);
+        assert_eq!(ran.status, 2, "{ran:?}");
+        assert!(ran.stderr.contains("DOMICILE_LISTEN") && ran.stderr.contains("is not UTF-8"), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -216,6 +235,13 @@ fn damage_ends_with_three_and_names_the_first_damaged_row() {
     let ran = house.run(&["ledger", "check"]);
     assert_eq!(ran.status, 3, "{ran:?}");
     assert!(ran.stderr.contains("ledger_tx 1"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_called_damaged() {
+    let house = Appliance::made();
+
+    refused(&house, &["verify", "nowhere.sqlite"], 1, &["there is no file nowhere.sqlite", "Check the path"]);
 }
 
 #[test]

@@ -7,8 +7,12 @@ use super::{Appliance, Reporter};
 
 /// Resident memory of the server, in KiB.
 fn resident_kib(house: &Appliance) -> i64 {
+    memory_kib(house, "VmRSS")
+}
+
+fn memory_kib(house: &Appliance, which: &str) -> i64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(which)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -43,6 +47,27 @@ fn row_27_absurd_bodies_are_refused_and_cost_no_memory() {
     let growth = resident_kib(&house) - before;
     assert!(growth < 10 * 1024, "{growth} KiB more");
     assert_eq!(house.call("GET", "/readyz").send().status, 200);
+}
+
+#[test]
+fn row_27_a_batch_of_millions_costs_little_more_than_its_bytes() {
+    let house = Appliance::running();
+    let reporter = Reporter::of(&house);
+    reporter.report(&house, &["warm".into()]).unwrap();
+    let before = memory_kib(&house, "VmHWM");
+    let body = format!("[{}1]", "1,".repeat(4_000_000 - 1));
+
+    let many = house
+        .call("POST", "/v1/usage/events")
+        .bearer(&reporter.service)
+        .header("Content-Type", "application/json")
+        .body(body)
+        .send();
+
+    assert_eq!((many.status, many.json()["code"].as_str()), (400, Some("batch_size")));
+    let growth = memory_kib(&house, "VmHWM") - before;
+    // The body of 8 MB, and as much again while it is gathered.
+    assert!(growth < 40 * 1024, "{growth} KiB at most");
 }
 
 #[test]

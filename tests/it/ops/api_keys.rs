@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domicile::api_keys::{
-    self, ApiKeyError, CreatedApiKey, Expiry, KeyName, KeyState, KeyText, NewApiKey, Refusal, Verifier,
+    self, ApiKeyError, CreatedApiKey, Expiry, KeyName, KeyState, KeyText, NewApiKey, NotGood, Verifier,
 };
 use domicile::base::{Actor, ApiKeyId, Chance, ServiceId, days, seconds};
 use domicile::privacy;
@@ -25,7 +25,7 @@ impl TestHouse {
     }
 }
 
-fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, Refusal> {
+fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, NotGood> {
     verifier.verify(text).unwrap().map(|verified| verified.key)
 }
 
@@ -234,7 +234,7 @@ fn a_revoked_key_is_refused_from_the_very_next_question_on() {
     let (actor, id) = (ada.by_browser(), key.key.id);
     house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
-    assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+    assert_eq!(verdict(&verifier, key.secret.expose()), Err(NotGood));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn no_thread_is_told_that_a_revoked_key_is_good() {
             house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
             revoked.store(true, std::sync::atomic::Ordering::SeqCst);
             for told in asking {
-                assert_eq!(told.join().unwrap(), Err(Refusal::NotGood));
+                assert_eq!(told.join().unwrap(), Err(NotGood));
             }
         });
     }
@@ -286,13 +286,13 @@ fn a_key_revoked_by_another_process_is_refused_at_once_too() {
         let (actor, id) = (ada.by_browser(), key.key.id);
         command.store().write_and_wait(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
-        assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+        assert_eq!(verdict(&verifier, key.secret.expose()), Err(NotGood));
         if let Some(left) = left {
             assert_eq!(verdict(&verifier, left.secret.expose()), Ok(left.key.id));
         }
         // Also after this process has written, and may trust its memory again.
         house.write(|tx| tx.execute("update site set id = id where 0", [])).unwrap();
-        assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+        assert_eq!(verdict(&verifier, key.secret.expose()), Err(NotGood));
     }
 }
 
@@ -323,8 +323,8 @@ fn a_key_ends_in_the_second_it_says() {
     assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
     house.clock.advance(seconds(1));
 
-    assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
-    assert_eq!(verdict(&Verifier::new(house.app.clone()), key.secret.expose()), Err(Refusal::NotGood));
+    assert_eq!(verdict(&verifier, key.secret.expose()), Err(NotGood));
+    assert_eq!(verdict(&Verifier::new(house.app.clone()), key.secret.expose()), Err(NotGood));
     let listed = house.look(|view| api_keys::list(view, ada.workspace).unwrap());
     assert_eq!(listed[0].state, KeyState::Expired);
 }
@@ -344,7 +344,7 @@ fn the_keys_of_somebody_who_was_suspended_or_erased_are_refused() {
     house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
 
     for key in [&adas, &bobs] {
-        assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::NotGood));
+        assert_eq!(verdict(&verifier, key.secret.expose()), Err(NotGood));
     }
 }
 
@@ -374,10 +374,38 @@ fn a_mistyped_key_is_refused_without_asking_the_database() {
     std::fs::rename(&away, &live).unwrap();
 
     for answer in malformed {
-        assert_eq!(answer.unwrap(), Some(Refusal::Malformed));
+        assert_eq!(answer.unwrap(), Some(NotGood));
     }
     assert!(asked, "a well-formed key is looked up");
-    assert_eq!(verdict(&verifier, unknown.expose()), Err(Refusal::NotGood));
+    assert_eq!(verdict(&verifier, unknown.expose()), Err(NotGood));
+}
+
+#[test]
+fn a_living_key_stays_in_sight_however_many_ended_after_it() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let actor = ada.by_browser();
+    let kept = house.make(&actor, &ada, &new(&["models:read"], "never")).unwrap().key.id;
+    let revoked = house.make(&actor, &ada, &new(&["models:read"], "never")).unwrap().key.id;
+    house.write(|tx| api_keys::revoke(tx, &actor, revoked)).unwrap();
+    for _ in 0..2 {
+        for _ in 0..500 {
+            house.make(&actor, &ada, &new(&["models:read"], "30d")).unwrap();
+        }
+        // To the moment itself: a key is good before its end, and not at it.
+        house.clock.advance(days(30));
+    }
+    let newest = house.make(&actor, &ada, &new(&["models:read"], "30d")).unwrap().key.id;
+
+    let (listed, live, count) = house.look(|tx| {
+        let id = ada.workspace;
+        (api_keys::list(tx, id).unwrap(), api_keys::live(tx, id).unwrap(), api_keys::count_live(tx, id).unwrap())
+    });
+
+    let ids: Vec<ApiKeyId> = live.iter().map(|key| key.id).collect();
+    assert_eq!((ids, count), (vec![newest, kept], 2));
+    assert_eq!((listed[0].id, listed[1].id, listed.len()), (newest, kept, 1000));
+    assert!(listed[2..].iter().all(|key| key.state != KeyState::Active));
 }
 
 #[test]

@@ -441,6 +441,29 @@ fn what_a_killed_publisher_left_is_cleaned_away() {
 }
 
 #[test]
+fn after_the_rename_an_error_does_not_say_that_the_old_snapshot_is_there() {
+    let house = lived_in();
+    house.publish();
+    let before = std::fs::read(house.published()).unwrap();
+    house.person("late-comer");
+    let manifest = house.layout().manifest();
+    std::fs::remove_file(&manifest).unwrap();
+    std::fs::create_dir(&manifest).unwrap();
+
+    let error = snapshots::publish(&house.app).unwrap_err();
+
+    assert!(matches!(error, SnapshotError::InPlace(_)), "{error}");
+    assert!(error.to_string().contains("domicile.sqlite.json"), "{error}");
+    assert_ne!(std::fs::read(house.published()).unwrap(), before);
+    house.verify(&house.published()).unwrap();
+    assert!(!TestApp::files_in(house.layout().root()).iter().any(|name| name.starts_with(".snapshot")));
+    assert!(house.app.store().has_unpublished(), "it is published again");
+    std::fs::remove_dir(&manifest).unwrap();
+    house.publish();
+    assert!(manifest.is_file());
+}
+
+#[test]
 fn verifying_leaves_nothing_beside_a_copy_even_where_nothing_can_be_written() {
     let house = lived_in();
     house.publish();

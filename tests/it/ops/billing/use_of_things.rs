@@ -115,6 +115,24 @@ fn a_debt_at_its_limit_rejects_events_and_not_the_batch() {
 }
 
 #[test]
+fn an_event_is_not_rejected_for_the_size_of_its_neighbours() {
+    let mut house = house();
+    let mut cheap = site();
+    cheap.config.prices[0].price = micro(1);
+    house.site = Arc::new(cheap);
+    let workspace = house.workspace("orchard").id;
+    let most = "1000000000";
+
+    let batch = [Ok(event(workspace, "1", most)), Ok(event(workspace, "2", most)), Ok(event(workspace, "3", "0.5"))];
+    assert_eq!(house.report(&batch), BatchAnswer { accepted: 3, duplicates: 0, rejected: vec![] });
+
+    assert_eq!(house.balance(workspace), micro(-2_000_000_000));
+    let page = house.look(|tx| ledger::statement(tx, workspace, &Filter { limit: 9, ..Filter::default() }).unwrap());
+    assert_eq!(page.rows[0].details, "gpu.h100: 2000000000.5 × second");
+    house.check().unwrap();
+}
+
+#[test]
 fn only_a_service_reports_usage() {
     let mut house = house();
     let workspace = house.workspace("orchard").id;
