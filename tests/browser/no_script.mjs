@@ -20,7 +20,7 @@ await page.getByRole("alert").waitFor();
 const reader = await person({ javaScriptEnabled: false });
 const code = await until("the code", async () => {
   await reader.goto(`${given.url}/demo/mail`);
-  return /\b(\d{6}) is your/.exec(await reader.getByRole("main").innerText())?.[1];
+  return /Your code for Domicile[^]*?\b(\d{6})\b/.exec(await reader.getByRole("main").innerText())?.[1];
 });
 await fillIn(page, { Code: code });
 await press(page, "Verify");

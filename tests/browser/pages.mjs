@@ -44,7 +44,7 @@ await inspect(page, "verify-wrong");
 await press(page, "Resend code");
 await page.getByRole("status").waitFor();
 await inspect(page, "verify-resent");
-const code = /\b\d{6}\b/.exec(await mailAbout(/is your Domicile code/))[0];
+const code = /\b\d{6}\b/.exec(await mailAbout(/Your code for Domicile/))[0];
 await fillIn(page, { Code: code });
 await press(page, "Verify");
 await sees(page, "Profile");

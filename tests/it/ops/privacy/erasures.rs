@@ -89,7 +89,7 @@ fn an_erasure_takes_nothing_from_anybody_else() {
     let (account, workspace) = (bob.account.id.to_string(), bob.workspace.to_string());
     let of_bob = |house: &TestApp| {
         let mut found = BTreeMap::new();
-        for (place, value) in house.look(|view| crate::support::stored_values(view)) {
+        for (place, value) in house.look(crate::support::stored_values) {
             if [account.as_str(), &workspace, "bob-bob"].iter().any(|trace| holds(&value, trace.as_bytes())) {
                 *found.entry(place).or_insert(0) += 1;
             }
