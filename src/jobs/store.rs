@@ -10,11 +10,16 @@ const INSERT: &str = "
     insert into job (id, name, payload_json, subject_id, unique_key, state, run_at, created_at)
     values (:id, :name, :payload_json, :subject_id, :unique_key, 'queued', :run_at, :run_at)
     on conflict (unique_key) where unique_key is not null and state in ('queued', 'running') do nothing";
+// One state after the other, because each has its index; asked for both at once, every job of the week was read.
 const COUNT_DUE: &str = "
     select exists (
-      select 1 from job
-      where state in ('queued', 'running') and run_at <= :now
-        and (name in (select value from json_each(:names))) <> :all_but)";
+        select 1 from job
+        where state = 'queued' and run_at <= :now
+          and (name in (select value from json_each(:names))) <> :all_but)
+      or exists (
+        select 1 from job
+        where state = 'running' and run_at <= :now
+          and (name in (select value from json_each(:names))) <> :all_but)";
 const CLAIM: &str = "
     update job set state = 'running', attempts = attempts + 1, run_at = :lease_until
     where id = (

@@ -26,6 +26,7 @@ create table account_email (
 ) strict;
 create unique index account_email_verified on account_email (folded) where verified_at is not null;
 create unique index account_email_primary on account_email (account_id) where is_primary = 1;
+create index account_email_of_account on account_email (account_id);
 create index account_email_folded on account_email (folded);
 
 -- Six-digit codes, kept as a keyed digest, ten minutes, five tries. The row outlives its code by an hour, because it also
