@@ -13,5 +13,5 @@ mod store;
 pub use chain::{Digest, GENESIS};
 pub use error::AuditError;
 pub use model::{Event, Filter, Outcome, Part, Recorded, Verified};
-pub use ops::{forget, head, list, own_events, record, verify};
+pub use ops::{forget, head, list, own_events, purge_strangers, record, verify};
 pub use store::STATEMENTS;

@@ -1,17 +1,23 @@
 //! Record, read, verify, forget.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::chain::{self, Digest, GENESIS, Leaf};
 use super::error::AuditError;
 use super::model::{Event, Filter, Part, Recorded, Verified};
 use super::store::{self, EventRow, PrivateRow};
-use crate::base::{AccountId, Actor, EventId, PAGE_SIZE_MAX, Page, Secret, WorkspaceId};
+use crate::base::{AccountId, Actor, EventId, PAGE_SIZE_MAX, Page, Secret, WorkspaceId, days};
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
 
 /// The subject of what belongs to nobody known: a failed sign-in with a name that does not exist.
 const NOBODY: &str = "nobody";
+/// Network addresses of strangers are kept this long, to see an attack and no longer (GDPR Art. 5(1)(e); domain 3.2).
+const STRANGERS_KEPT: Duration = days(30);
+/// Private parts that one tidying deletes at most.
+const PURGE_BATCH_MAX: u32 = 1000;
 
 /// Records an event in the caller's transaction: what is not committed was never recorded, and nothing that records is
 /// committed unrecorded.
@@ -135,6 +141,15 @@ fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Secret<[u8;
 /// [`Error`].
 pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     store::delete_subject(tx, account)
+}
+
+/// Deletes the private parts about nobody known after thirty days. The chain still verifies.
+///
+/// # Errors
+/// [`Error`].
+pub fn purge_strangers(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let before = tx.now().minus(STRANGERS_KEPT);
+    store::delete_old_private(tx, NOBODY, before, PURGE_BATCH_MAX)
 }
 
 /// The last event's number and leaf: keep it elsewhere, and a cut tail shows too. Zero and [`GENESIS`] when empty.

@@ -18,6 +18,14 @@ const FIND_SUBJECT_KEY: &str = "select sealed_key from subject_key where subject
 const INSERT_SUBJECT_KEY: &str = "
     insert into subject_key (subject_id, sealed_key, created_at) values (:subject_id, :sealed_key, :created_at)";
 const DELETE_PRIVATE: &str = "delete from audit_private where subject_id = :subject_id";
+// Only the oldest are looked at: their numbers and times run together.
+const DELETE_OLD_PRIVATE: &str = "
+    delete from audit_private where (seq, part) in (
+      select p.seq, p.part
+      from (
+        select seq, part from audit_private where subject_id = :subject_id order by seq limit :limit
+      ) p join audit_event e on e.seq = p.seq
+      where e.at < :before)";
 const DELETE_SUBJECT_KEY: &str = "delete from subject_key where subject_id = :subject_id";
 const LIST_EVENTS: &str = "
     select seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
@@ -61,6 +69,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_SUBJECT_KEY,
     INSERT_SUBJECT_KEY,
     DELETE_PRIVATE,
+    DELETE_OLD_PRIVATE,
     DELETE_SUBJECT_KEY,
     LIST_EVENTS,
     LIST_FEED,
@@ -166,6 +175,15 @@ pub(super) fn delete_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usiz
     let parts = tx.execute(DELETE_PRIVATE, named_params! {":subject_id": subject})?;
     tx.execute(DELETE_SUBJECT_KEY, named_params! {":subject_id": subject})?;
     Ok(parts)
+}
+
+pub(super) fn delete_old_private(
+    tx: &mut Tx<'_>,
+    subject: &str,
+    before: Timestamp,
+    limit: u32,
+) -> Result<usize, Error> {
+    tx.execute(DELETE_OLD_PRIVATE, named_params! {":subject_id": subject, ":before": before, ":limit": limit})
 }
 
 pub(super) fn walk_events<E: From<Error>>(

@@ -15,7 +15,7 @@ create table session (
 create index session_of_account on session (account_id);
 create index session_end on session (ends_at);
 
--- Failed proofs, per bucket (an account, a network): how many in a row, and until when nobody tries again.
+-- Failed proofs, per bucket (an account, a typed name): how many in a row, and until when nobody tries again.
 create table throttle (
   bucket blob primary key,
   failures integer not null,

@@ -1,6 +1,7 @@
 //! D2: what has had its time is deleted by the house itself, and no sooner.
 
 use domicile::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
+use domicile::audit::{self, Event};
 use domicile::base::{Actor, EmailAddress, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
 use domicile::sessions::{self, NewSession};
@@ -70,4 +71,24 @@ fn a_guesser_gets_five_codes_an_hour_and_five_tries_each() {
 
     house.clock.advance(seconds(61));
     house.write(|tx| accounts::resend_code(tx, &Actor::Operator, account)).unwrap();
+}
+
+#[test]
+fn where_strangers_came_from_is_forgotten_after_thirty_days_and_the_chain_still_holds() {
+    let app = TestApp::new();
+    let stranger = Actor::Stranger(app.stranger());
+    app.write(move |tx| audit::record(tx, &stranger, Event::of("auth.signin_failed"))).unwrap();
+    let parts = || app.number("select count(*) from audit_private where subject_id = 'nobody'");
+
+    let counts: Vec<i64> = [days(0), days(30), seconds(1)]
+        .into_iter()
+        .map(|pause| {
+            app.clock.advance(pause);
+            tidy(&app);
+            parts()
+        })
+        .collect();
+
+    assert_eq!(counts, [1, 1, 0]);
+    app.app.store().read_and_wait(audit::verify).unwrap();
 }
