@@ -5,6 +5,7 @@ use crate::base::Problem;
 use crate::config::ConfigError;
 use crate::crypto::KeyringError;
 use crate::db;
+use crate::privacy::tombstones::JournalError;
 
 /// Exit statuses (contract section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,25 @@ impl Failure {
             ),
         };
         Self::configuration(sentence)
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let cure = match &error {
+            JournalError::Damaged { path, .. } => format!(
+                "Put the journal back as your backup has it. If it has none, move {path} away: the next start writes the journal anew from the database, which knows every erasure up to its own age."
+            ),
+            JournalError::Ahead { path, journal, database } => format!(
+                "Put the newest copy of the database back, the one that goes with this journal. If this is the newest, people who were erased after it are in it again: move {path} away, start, and run `domicile account delete ID --yes` for each \"id\" of its lines {} to {journal}.",
+                database + 1
+            ),
+            JournalError::Diverged { path, .. } => format!(
+                "Put the journal back that was copied together with this database, or the database that goes with {path}."
+            ),
+            JournalError::Db(_) => "Check the folder and its owner.".to_owned(),
+        };
+        Self::configuration(format!("{error}. {cure}"))
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn run_with(
         told.report();
     });
     let app = house::open_with(config, keyring, on_fatal)?;
-    privacy::tombstones::catch_up(&app).map_err(|error| Failure::configuration(format!("{error}.")))?;
+    privacy::tombstones::catch_up(&app)?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     before(&app)?;
     match server::serve_and_wait(app, fatal) {
