@@ -86,6 +86,9 @@ impl From<OpenError> for Failure {
                     "{path} does not exist, so there is nothing to open. Run `domicile init` first, or check data_dir."
                 )
             }
+            OpenError::Unfinished { folder, keyring } => format!(
+                "the database in {folder} was never finished, because `domicile init` was interrupted: nothing is in it, and nothing can be lost. Remove that folder, move {keyring} away, and run `domicile init` again."
+            ),
             OpenError::OtherRegion { stamped, configured } => format!(
                 "the database belongs to region \"{stamped}\", and the configuration says region = \"{configured}\". A region never changes: set region = \"{stamped}\", or use another data_dir for \"{configured}\"."
             ),

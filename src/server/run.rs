@@ -13,6 +13,7 @@ use super::{routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::seconds;
+use crate::config::Config;
 use crate::jobs::Runner;
 use crate::schedule;
 use crate::services::Callers;
@@ -36,6 +37,14 @@ pub enum Served {
     Stopped,
     /// A write failed for good: exit status 74.
     WriteFailed,
+}
+
+/// Whether the TLS settings can be used: the files are there, can be read and fit together.
+///
+/// # Errors
+/// [`ServeError`], as [`serve`] would say it.
+pub fn check_tls(config: &Config) -> Result<(), ServeError> {
+    tls::settings(config).map(drop).map_err(ServeError)
 }
 
 /// As [`serve`], on this thread until it ends.
