@@ -111,10 +111,10 @@ fn can_write(config: &Config) -> Result<(), Failure> {
         ))
     };
     let needed = [layout.live_dir(), layout.live(), layout.lock(), layout.root().to_owned()];
-    match needed.iter().filter(|path| path.exists()).find_map(|path| Some((path, access(path, AccessFlags::W_OK).err()?))) {
-        Some((path, error)) => Err(told(path, error)),
-        None => Ok(()),
+    for path in needed.iter().filter(|path| path.exists()) {
+        access(path, AccessFlags::W_OK).map_err(|error| told(path, error))?;
     }
+    Ok(())
 }
 
 /// The account behind an id, username or address, with its workspace.

@@ -66,7 +66,8 @@ fn refuse_made(config: &Config, layout: &Layout) -> Result<(), Failure> {
     }
     if layout.live().exists()
         && let Ok(keyring) = house::keyring(config)
-        && let Err(unfinished @ OpenError::Unfinished { .. }) = App::examine(config.clone(), keyring, Clock::System.now())
+        && let Err(unfinished @ OpenError::Unfinished { .. }) =
+            App::examine(config.clone(), keyring, Clock::System.now())
     {
         return Err(unfinished.into());
     }

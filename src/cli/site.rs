@@ -143,8 +143,8 @@ pub(super) fn verify(common: &Common, file: &Path) -> Result<(), Failure> {
     let config = house::config(common)?;
     let keyring = house::keyring(&config)?;
     let site = std::sync::Arc::new(db::Site { config, keyring });
-    let report = snapshots::verify_file(file, &site, Clock::System.now())
-        .map_err(|damage| not_verified(file, &damage))?;
+    let report =
+        snapshots::verify_file(file, &site, Clock::System.now()).map_err(|damage| not_verified(file, &damage))?;
     if common.json {
         println!("{}", report.to_json());
     } else {

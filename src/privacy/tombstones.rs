@@ -132,7 +132,9 @@ pub enum JournalError {
         what: &'static str,
     },
     /// The journal knows erasures that the database does not: the database is older than it.
-    #[error("the erasure journal {path} has {journal} erasures, and the database {database}: the database is an older copy")]
+    #[error(
+        "the erasure journal {path} has {journal} erasures, and the database {database}: the database is an older copy"
+    )]
     Ahead {
         /// Which file.
         path: String,
@@ -142,7 +144,9 @@ pub enum JournalError {
         database: i64,
     },
     /// Their last common erasure is not the same.
-    #[error("line {seq} of the erasure journal {path} is another erasure than in the database: they are not of one history")]
+    #[error(
+        "line {seq} of the erasure journal {path} is another erasure than in the database: they are not of one history"
+    )]
     Diverged {
         /// Which file.
         path: String,

@@ -168,7 +168,9 @@ fn may_ask(app: &App, callers: &Callers, request: &HttpRequest) -> Result<bool, 
         return Ok(callers.find(credential)?.is_some());
     }
     let allowed = &app.config().forward_auth.allow;
-    Ok(request.peer_addr().is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
+    Ok(request
+        .peer_addr()
+        .is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
 }
 
 fn scope_of(query: &str) -> Option<String> {

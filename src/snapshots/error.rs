@@ -118,7 +118,9 @@ pub enum SnapshotError {
     Damaged(#[from] Damage),
     /// The new snapshot is in place, checked and whole. Its manifest is the one of the snapshot before, or a power failure
     /// now could still bring that snapshot back; publishing again cures both.
-    #[error("the new snapshot is in place, but its manifest could not be written or the folder not be synchronised: {0}")]
+    #[error(
+        "the new snapshot is in place, but its manifest could not be written or the folder not be synchronised: {0}"
+    )]
     InPlace(#[source] db::Error),
     /// A file could not be read, written or replaced, or SQLite refused. The snapshot before is still there.
     #[error(transparent)]

@@ -431,7 +431,10 @@ mod tests {
         assert_eq!(fault_of("quantity", json!({"of": {"of": []}})), "bad_quantity");
         assert_eq!(read(&json!({"b": [1, {"c": 2}], "a": null})).map(|_| ()), Err(Fault::UnknownMember("a".into())));
         let escaped = event().to_string().replace("\"sku\"", "\"sk\\u0075\"").replace("farm", "f\\u0061rm");
-        assert_eq!(read_events(format!("[{escaped}]").as_bytes()).unwrap()[0].as_ref().unwrap().source.as_str(), "farm");
+        assert_eq!(
+            read_events(format!("[{escaped}]").as_bytes()).unwrap()[0].as_ref().unwrap().source.as_str(),
+            "farm"
+        );
     }
 
     #[test]

@@ -230,7 +230,10 @@ fn readiness_is_asked_through_tls() {
     house.stop();
 
     let (one, key) = certificate(&house, "one");
-    house.reconfigure("tls = \"self-signed\"", &format!("tls = \"files\"\ncertificate = \"{one}\"\nprivate_key = \"{key}\""));
+    house.reconfigure(
+        "tls = \"self-signed\"",
+        &format!("tls = \"files\"\ncertificate = \"{one}\"\nprivate_key = \"{key}\""),
+    );
     house.start();
     assert_eq!(ready(&house), (0, "ready".into()));
     // Whoever answers there with another certificate is not our server.

@@ -399,11 +399,7 @@ fn a_living_key_stays_in_sight_however_many_ended_after_it() {
 
     let (listed, live, count) = house.look(|tx| {
         let id = ada.workspace;
-        (
-            api_keys::list(tx, id).unwrap(),
-            api_keys::live(tx, id).unwrap(),
-            api_keys::count_live(tx, id).unwrap(),
-        )
+        (api_keys::list(tx, id).unwrap(), api_keys::live(tx, id).unwrap(), api_keys::count_live(tx, id).unwrap())
     });
 
     let ids: Vec<ApiKeyId> = live.iter().map(|key| key.id).collect();
