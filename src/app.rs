@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::base::{Chance, Clock, Problem, Timestamp};
 use crate::config::Config;
 use crate::crypto::{Keyring, PasswordPool};
-use crate::db::{self, Layout, Site, Store, Tx, View};
+use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
 use crate::outbound::{Transport, TransportError};
 
 /// The open appliance.
@@ -24,6 +24,14 @@ pub enum OpenError {
     /// There is no database yet.
     #[error("there is no database at {0}")]
     NotInitialised(String),
+    /// There is a database, and `init` never finished it: there is nothing in it.
+    #[error("the database in {folder} was never finished")]
+    Unfinished {
+        /// The folder of the live database.
+        folder: String,
+        /// The keyring that was made with it.
+        keyring: String,
+    },
     /// The configuration names another region than the database was made for.
     #[error("the database belongs to region \"{stamped}\", and the configuration says \"{configured}\"")]
     OtherRegion {
@@ -63,15 +71,7 @@ impl App {
     /// # Errors
     /// [`OpenError`]; nothing is changed then.
     pub fn open(opening: Opening) -> Result<Arc<Self>, OpenError> {
-        let engine = db::engine_version();
-        if engine < db::ENGINE_VERSION_MIN {
-            return Err(OpenError::OldEngine(engine.0, engine.1, engine.2));
-        }
-        let layout = Layout::of(&opening.config.data_dir);
-        if !layout.live().exists() {
-            return Err(OpenError::NotInitialised(layout.live().display().to_string()));
-        }
-        let transport = Transport::of(&opening.config)?;
+        let (layout, transport) = look_around(&opening.config)?;
         let site = Arc::new(Site { config: opening.config, keyring: opening.keyring });
         let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
@@ -88,17 +88,23 @@ impl App {
             opening.on_fatal,
         )?;
         let app = Self { store, passwords: PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX), jobs_waiting, transport };
-        app.check_region()?;
+        check_stamp(app.store.glance(db::find_stamp)?, app.config())?;
         Ok(Arc::new(app))
     }
 
-    fn check_region(&self) -> Result<(), OpenError> {
-        let configured = &self.config().region;
-        match self.store.glance(db::find_stamp)? {
-            Some(stamp) if stamp.region == *configured => Ok(()),
-            Some(stamp) => Err(OpenError::OtherRegion { stamped: stamp.region, configured: configured.clone() }),
-            None => Err(OpenError::NotInitialised(self.store.layout().live().display().to_string())),
-        }
+    /// Looks whether [`App::open`] would refuse, beside a server or without one, and changes no byte on the disk. Answers
+    /// the database as found, its schema not brought up to date.
+    ///
+    /// # Errors
+    /// What [`App::open`] would refuse with.
+    pub fn examine(config: Config, keyring: Keyring, now: Timestamp) -> Result<FileCopy, OpenError> {
+        let (layout, _) = look_around(&config)?;
+        let site = Arc::new(Site { config, keyring });
+        let found = FileCopy::open_live(&layout, &site, now)?;
+        // A file without a schema has no table for a stamp either.
+        let stamp = if found.schema_version()? == 0 { None } else { db::find_stamp(&found.view())? };
+        check_stamp(stamp, &site.config)?;
+        Ok(found)
     }
 
     /// The store itself, for snapshots and the hot path.
@@ -172,6 +178,32 @@ impl App {
     /// Changes whenever a commit queued a job.
     pub fn jobs_wake(&self) -> watch::Receiver<()> {
         self.jobs_waiting.subscribe()
+    }
+}
+
+/// What can be refused before the database is opened.
+fn look_around(config: &Config) -> Result<(Layout, Transport), OpenError> {
+    let engine = db::engine_version();
+    if engine < db::ENGINE_VERSION_MIN {
+        return Err(OpenError::OldEngine(engine.0, engine.1, engine.2));
+    }
+    let layout = Layout::of(&config.data_dir);
+    if !layout.live().exists() {
+        return Err(OpenError::NotInitialised(layout.live().display().to_string()));
+    }
+    let transport = Transport::of(config)?;
+    Ok((layout, transport))
+}
+
+/// Whether the database is one that `init` finished, for the region of the configuration.
+fn check_stamp(stamp: Option<SiteStamp>, config: &Config) -> Result<(), OpenError> {
+    match stamp {
+        Some(stamp) if stamp.region == config.region => Ok(()),
+        Some(stamp) => Err(OpenError::OtherRegion { stamped: stamp.region, configured: config.region.clone() }),
+        None => Err(OpenError::Unfinished {
+            folder: Layout::of(&config.data_dir).live_dir().display().to_string(),
+            keyring: config.keyring.display().to_string(),
+        }),
     }
 }
 

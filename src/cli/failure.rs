@@ -5,6 +5,7 @@ use crate::base::Problem;
 use crate::config::ConfigError;
 use crate::crypto::KeyringError;
 use crate::db;
+use crate::privacy::tombstones::JournalError;
 
 /// Exit statuses (contract section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,9 @@ impl From<OpenError> for Failure {
                     "{path} does not exist, so there is nothing to open. Run `domicile init` first, or check data_dir."
                 )
             }
+            OpenError::Unfinished { folder, keyring } => format!(
+                "the database in {folder} was never finished, because `domicile init` was interrupted: nothing is in it, and nothing can be lost. Remove that folder, move {keyring} away, and run `domicile init` again."
+            ),
             OpenError::OtherRegion { stamped, configured } => format!(
                 "the database belongs to region \"{stamped}\", and the configuration says region = \"{configured}\". A region never changes: set region = \"{stamped}\", or use another data_dir for \"{configured}\"."
             ),
@@ -111,6 +115,25 @@ impl Failure {
             ),
         };
         Self::configuration(sentence)
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        let cure = match &error {
+            JournalError::Damaged { path, .. } => format!(
+                "Put the journal back as your backup has it. If it has none, move {path} away: the next start writes the journal anew from the database, which knows every erasure up to its own age."
+            ),
+            JournalError::Ahead { path, journal, database } => format!(
+                "Put the newest copy of the database back, the one that goes with this journal. If this is the newest, people who were erased after it are in it again: move {path} away, start, and run `domicile account delete ID --yes` for each \"id\" of its lines {} to {journal}.",
+                database + 1
+            ),
+            JournalError::Diverged { path, .. } => format!(
+                "Put the journal back that was copied together with this database, or the database that goes with {path}."
+            ),
+            JournalError::Db(_) => "Check the folder and its owner.".to_owned(),
+        };
+        Self::configuration(format!("{error}. {cure}"))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::base::{Chance, Clock, Problem, Secret};
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::{self, Layout};
+use crate::privacy;
 use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration with the environment over it.
@@ -76,24 +77,44 @@ pub(super) fn open_with(
     keyring: Keyring,
     on_fatal: Box<dyn Fn(&db::Error) + Send>,
 ) -> Result<Arc<App>, Failure> {
-    can_write(&Layout::of(&config.data_dir))?;
+    can_write(&config)?;
     Ok(App::open(Opening { config, keyring, clock: Clock::System, chance: Chance::system(), on_fatal })?)
 }
 
+/// Looks whether [`open_with`] and the server would refuse, and changes nothing.
+pub(super) fn examine(config: Config, keyring: Keyring) -> Result<(), Failure> {
+    can_write(&config)?;
+    let layout = Layout::of(&config.data_dir);
+    let found = App::examine(config, keyring, Clock::System.now())?;
+    Ok(privacy::tombstones::check(&found.view(), &layout)?)
+}
+
+/// Whether there is anything of an appliance: what cannot be looked at counts, because a new appliance could not be made
+/// there.
+pub(super) fn is_begun(config: &Config) -> bool {
+    let layout = Layout::of(&config.data_dir);
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let keyring = Keyring::locate(&config.keyring, credentials.as_deref());
+    [keyring, layout.live(), layout.snapshot()].iter().any(|path| path.try_exists().unwrap_or(true))
+}
+
 /// SQLite would only say "unable to open database file"; the admin needs to know which folder and why.
-fn can_write(layout: &Layout) -> Result<(), Failure> {
-    let live = layout.live_dir();
-    if !layout.live().exists() {
-        return Ok(());
-    }
-    nix::unistd::access(&live, nix::unistd::AccessFlags::W_OK).map_err(|error| {
+fn can_write(config: &Config) -> Result<(), Failure> {
+    use nix::unistd::{AccessFlags, access};
+    let layout = Layout::of(&config.data_dir);
+    let told = |path: &Path, error: nix::Error| {
         Failure::configuration(format!(
             "{} cannot be written: {}. Mount it writable, or give it to the person who runs the server: chown -R domicile: {}",
-            live.display(),
+            path.display(),
             error.desc(),
             layout.root().display()
         ))
-    })
+    };
+    let needed = [layout.live_dir(), layout.live(), layout.lock(), layout.root().to_owned()];
+    for path in needed.iter().filter(|path| path.exists()) {
+        access(path, AccessFlags::W_OK).map_err(|error| told(path, error))?;
+    }
+    Ok(())
 }
 
 /// The account behind an id, username or address, with its workspace.

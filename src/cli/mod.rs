@@ -9,6 +9,7 @@ mod arguments;
 mod check;
 mod demo;
 mod failure;
+mod health;
 mod house;
 mod init;
 mod people;

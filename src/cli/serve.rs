@@ -32,6 +32,8 @@ pub(super) fn run_with(
     keyring: Keyring,
     before: impl FnOnce(&Arc<App>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    // Before anything is opened: a start that is refused writes nothing.
+    server::check_tls(&config).map_err(|error| Failure::configuration(error.to_string()))?;
     let layout = Layout::of(&config.data_dir);
     let _lock = lock(&layout)?;
     let fatal = Arc::new(Fatal::default());
@@ -41,7 +43,7 @@ pub(super) fn run_with(
         told.report();
     });
     let app = house::open_with(config, keyring, on_fatal)?;
-    privacy::tombstones::catch_up(&app).map_err(|error| Failure::configuration(format!("{error}.")))?;
+    privacy::tombstones::catch_up(&app)?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     before(&app)?;
     match server::serve_and_wait(app, fatal) {

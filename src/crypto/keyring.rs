@@ -157,11 +157,22 @@ impl Keyring {
             _ => KeyringError::Io { path: path.to_owned(), source },
         };
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+        let unfinished = unfinished(path);
+        // What was killed while it wrote this left secrets that nothing was ever sealed with.
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(io)?;
         // An odd umask must not make the file unreadable for us or readable for others.
         file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(io)?;
         file.write_all(self.text().expose().as_bytes()).map_err(io)?;
         file.sync_all().map_err(io)?;
+        // A second name instead of a new one: a rename would replace a keyring that is there.
+        let named = std::fs::hard_link(&unfinished, path);
+        std::fs::remove_file(&unfinished).map_err(io)?;
+        named.map_err(io)?;
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
     }
 
@@ -254,6 +265,13 @@ impl std::fmt::Debug for Keyring {
     }
 }
 
+/// How a keyring is called before it is whole.
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".unfinished");
+    name.into()
+}
+
 fn hmac_of(key: &[u8; 32]) -> HmacSha256 {
     // HMAC takes keys of any length; 32 bytes are always right.
     #[allow(clippy::expect_used)]
@@ -286,6 +304,19 @@ mod tests {
         assert_eq!((read.id(), read.lookup(b"x")), (keyring.id(), keyring.lookup(b"x")));
         assert_eq!(read.derive("csrf").expose(), keyring.derive("csrf").expose());
         assert!(matches!(keyring.write_new(&path), Err(KeyringError::Exists(_))));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_keyring_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyring");
+        std::fs::write(unfinished(&path), "half a key").unwrap();
+
+        keyring().write_new(&path).unwrap();
+
+        assert_eq!(Keyring::load(&path, false).unwrap().id(), keyring().id());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

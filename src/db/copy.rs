@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{self, Purpose};
 use super::tx::write_directly;
-use super::{Error, Site, Store, Tx, View};
+use super::{Error, Layout, Site, Store, Tx, View, migrate};
 use crate::base::{Chance, Timestamp};
 
 /// Every page at once: in portions the copy begins again with every commit, and under load it never ends.
@@ -56,8 +56,7 @@ impl Store {
     }
 }
 
-/// A database file that nobody writes, opened to be looked at. Leaves nothing beside it, also in a folder that cannot be
-/// written.
+/// A database file opened to be looked at. Leaves it and its folder as they are, also where they could be written.
 pub struct FileCopy {
     connection: Connection,
     site: Arc<Site>,
@@ -65,14 +64,41 @@ pub struct FileCopy {
 }
 
 impl FileCopy {
-    /// Opens the file with the appliance's key, without reading it yet.
+    /// Opens a file that nobody writes with the appliance's key, without reading it yet.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when the file cannot be opened.
     pub fn open(path: &Path, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
+        Self::open_as(path, IMMUTABLE, site, now)
+    }
+
+    /// Opens the live database, beside a server or without one, and sees that it is one of this key and of a schema that
+    /// this program knows.
+    ///
+    /// A server has a write-ahead log and its index beside the file, and a killed one left them: then what is committed is
+    /// read from there. The index is not written: where no server keeps it, SQLite makes itself one in memory. Without
+    /// these two, everything is in the file, and opening it in the usual way would make them.
+    ///
+    /// # Errors
+    /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Sqlite`].
+    pub fn open_live(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
+        let live = layout.live();
+        let has = |ending: &str| {
+            let mut beside = live.clone().into_os_string();
+            beside.push(ending);
+            Path::new(&beside).exists()
+        };
+        let manner = if has("-wal") && has("-shm") { SHARED } else { IMMUTABLE };
+        let copy = Self::open_as(&live, manner, site, now)?;
+        copy.settle().map_err(|error| connection::name_wrong_key(error, &live))?;
+        migrate::known_version(&copy.connection)?;
+        Ok(copy)
+    }
+
+    fn open_as(path: &Path, manner: &str, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         connection::start_library();
-        let connection = Connection::open_with_flags(immutable_uri(path), flags)?;
+        let connection = Connection::open_with_flags(uri(path, manner), flags)?;
         connection::unlock(&connection, &site.keyring.database_key_pragma())?;
         Ok(Self { connection, site: site.clone(), now })
     }
@@ -147,8 +173,12 @@ impl FileCopy {
     }
 }
 
-/// `immutable`: no locks, no journal and no shared memory, because nobody writes the file (sqlite.org/uri.html).
-fn immutable_uri(path: &Path) -> String {
+/// No locks, no journal and no shared memory, because nobody writes the file (sqlite.org/uri.html).
+const IMMUTABLE: &str = "immutable=1";
+/// A reader among others that writes nothing, not even into the index they share (sqlite.org/wal.html#readonly).
+const SHARED: &str = "readonly_shm=1";
+
+fn uri(path: &Path, manner: &str) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         match byte {
@@ -156,5 +186,5 @@ fn immutable_uri(path: &Path) -> String {
             other => uri.push_str(&format!("%{other:02X}")),
         }
     }
-    uri + "?immutable=1"
+    uri + "?" + manner
 }

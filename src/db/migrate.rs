@@ -1,13 +1,15 @@
 //! Brings a database to the schema of this program, and refuses one that is ahead of it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use super::Error;
 use super::connection::{self, Purpose};
-use crate::base::Secret;
+use super::tx::write_directly;
+use super::{Error, Site, Tx};
+use crate::base::{Chance, Clock, Secret};
 
 /// The migrations in order. A released one is never edited; what must change gets a new file.
 pub const SCHEMA: &[&str] = &[
@@ -38,12 +40,18 @@ pub fn schema_version(connection: &Connection) -> Result<usize, Error> {
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
+/// The schema version of a database that this program can bring to its own.
+///
+/// # Errors
+/// [`Error::Newer`].
+pub(super) fn known_version(connection: &Connection) -> Result<usize, Error> {
+    let found = schema_version(connection)?;
+    if found > MIGRATIONS_COUNT { Err(Error::Newer { found, known: MIGRATIONS_COUNT }) } else { Ok(found) }
+}
+
 /// Refuses a newer database before anything is written, then applies what is missing in one transaction.
 pub(super) fn to_current(connection: &mut Connection) -> Result<(), Error> {
-    let found = schema_version(connection)?;
-    if found > MIGRATIONS_COUNT {
-        return Err(Error::Newer { found, known: MIGRATIONS_COUNT });
-    }
+    let found = known_version(connection)?;
     if found < MIGRATIONS_COUNT {
         migrations().to_latest(connection)?;
     }
@@ -56,6 +64,26 @@ pub(super) fn to_current(connection: &mut Connection) -> Result<(), Error> {
 /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Migration`].
 pub fn migrate_file(path: &Path, key: &Secret<String>) -> Result<(), Error> {
     to_current(&mut connection::open(path, key, Purpose::Write)?)
+}
+
+/// Makes a database file at `path` with what `work` writes into it. When it returns, all of it is on the disk and in that
+/// one file, which may be renamed.
+///
+/// # Errors
+/// [`Error::Sqlite`], or what `work` said.
+pub fn make_file<T>(
+    path: &Path,
+    site: &Arc<Site>,
+    clock: &Clock,
+    chance: &mut Chance,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut connection = connection::open(path, &site.keyring.database_key_pragma(), Purpose::Write)?;
+    to_current(&mut connection)?;
+    let made = write_directly(&mut connection, site, clock, chance, work)?;
+    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+    connection.close().map_err(|(_, error)| Error::Sqlite(error))?;
+    Ok(made)
 }
 
 /// A database of the current schema in memory, for tests: the same pragmas, no file.

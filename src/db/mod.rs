@@ -21,7 +21,7 @@ pub use connection::{ENGINE_VERSION_MIN, engine_version};
 pub use copy::{FileCopy, PAGE_BYTES};
 pub use error::Error;
 pub use lock::lock_file;
-pub use migrate::{MIGRATIONS_COUNT, SCHEMA, in_memory, migrate_file, schema_version};
+pub use migrate::{MIGRATIONS_COUNT, SCHEMA, in_memory, make_file, migrate_file, schema_version};
 pub use site::{STATEMENTS, SiteStamp, find_stamp, stamp};
 pub use store::{Layout, Store};
 pub use tx::{Site, Tx, View, write_directly};

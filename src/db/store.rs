@@ -41,6 +41,16 @@ impl Layout {
         self.live_dir().join("live.sqlite")
     }
 
+    /// The live database while `init` makes it.
+    pub fn unfinished(&self) -> PathBuf {
+        self.live_dir().join("unfinished.sqlite")
+    }
+
+    /// Names the keyring of an `init` that has begun; gone when it is done.
+    pub fn init_note(&self) -> PathBuf {
+        self.root.join("init.unfinished")
+    }
+
     /// Held by the one server of this folder.
     pub fn lock(&self) -> PathBuf {
         self.live_dir().join("server.lock")

@@ -18,11 +18,13 @@ use crate::app::App;
 use crate::audit::{Digest, GENESIS};
 use crate::base::Timestamp;
 use crate::crypto::Keyring;
-use crate::db::{self, Error};
+use crate::db::{self, Error, Layout, View};
 
 const DOMAIN: &[u8] = b"domicile/tombstone/1";
-/// Longer than any line: what follows the last line feed within it is the rest of a write that a crash cut off.
+/// Longer than any line, so that the last one is nearly always within it.
 const TAIL_BYTES: u64 = 4096;
+/// How far back a last line is looked for in a journal that something else has written into.
+const SEARCHED_BYTES_MAX: u64 = 16 << 20;
 /// Rows read together.
 const BATCH_MAX: u32 = 1000;
 
@@ -116,29 +118,39 @@ fn digest(text: &str) -> Option<Digest> {
     hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
 }
 
-/// What can be wrong with the journal.
+/// What can be wrong with the journal at `path`.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A line is not what it was when it was written.
-    #[error("line {line} of the erasure journal {what}")]
+    #[error("line {line} of the erasure journal {path} {what}")]
     Damaged {
+        /// Which file.
+        path: String,
         /// Counted from 1.
         line: i64,
         /// What does not fit.
         what: &'static str,
     },
     /// The journal knows erasures that the database does not: the database is older than it.
-    #[error("the erasure journal has {journal} erasures, and the database {database}: the database is an older copy")]
+    #[error(
+        "the erasure journal {path} has {journal} erasures, and the database {database}: the database is an older copy"
+    )]
     Ahead {
+        /// Which file.
+        path: String,
         /// Lines of the journal.
         journal: i64,
         /// Rows of the database.
         database: i64,
     },
     /// Their last common erasure is not the same.
-    #[error("erasure {seq} of the journal is another one than in the database")]
+    #[error(
+        "line {seq} of the erasure journal {path} is another erasure than in the database: they are not of one history"
+    )]
     Diverged {
-        /// Which.
+        /// Which file.
+        path: String,
+        /// Which: erasures are numbered as the lines are.
         seq: i64,
     },
     /// The file, or the store.
@@ -166,16 +178,17 @@ pub fn catch_up(app: &App) -> Result<usize, JournalError> {
     let path = layout.tombstones();
     let told = |error| Error::file(&path, error);
     let mut file = File::options().create(true).append(true).read(true).mode(0o600).open(&path).map_err(told)?;
-    let last = last_line(&mut file, &path)?;
-    let (seq, hash) = last.as_ref().map_or((0, GENESIS), |tombstone| (tombstone.seq, tombstone.hash));
+    let end = app.store().read_and_wait(|view| checked_end(view, &mut file, &path))?;
+    if end.half > 0 {
+        tracing::warn!(bytes = end.half, "The erasure journal ended in half a line; it is written again.");
+        file.set_len(end.kept).map_err(told)?;
+    }
+    let seq = end.last.map_or(0, |tombstone| tombstone.seq);
 
     let mut written = 0;
     let mut from = seq.max(1);
     loop {
         let batch = app.store().read_and_wait(move |view| store::list_tombstones(view, from, BATCH_MAX))?;
-        if written == 0 {
-            agree(seq, &hash, batch.first(), app)?;
-        }
         let missing: Vec<_> = batch.iter().filter(|tombstone| tombstone.seq > seq).collect();
         for tombstone in &missing {
             let line = serde_json::to_string(&Line::of(tombstone, app.keyring())).map_err(|e| told(e.into()))?;
@@ -193,40 +206,97 @@ pub fn catch_up(app: &App) -> Result<usize, JournalError> {
     Ok(written)
 }
 
-/// Whether the last line of the journal is in the database, and the same there.
-fn agree(seq: i64, hash: &Digest, first: Option<&Tombstone>, app: &App) -> Result<(), JournalError> {
-    if seq == 0 {
-        return Ok(());
+/// Looks whether [`catch_up`] would refuse, and changes nothing.
+///
+/// # Errors
+/// As [`catch_up`].
+pub fn check(view: &View<'_>, layout: &Layout) -> Result<(), JournalError> {
+    let path = layout.tombstones();
+    match File::open(&path) {
+        Ok(mut file) => checked_end(view, &mut file, &path).map(|_| ()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::file(&path, error).into()),
     }
-    match first {
-        Some(row) if row.seq == seq && row.hash == *hash => Ok(()),
-        Some(row) if row.seq == seq => Err(JournalError::Diverged { seq }),
-        _ => {
-            let database = app.store().read_and_wait(super::last_tombstone)?;
-            Err(JournalError::Ahead { journal: seq, database })
+}
+
+/// Where a journal's last whole line ends.
+struct End {
+    /// `None`: there is no line.
+    last: Option<Tombstone>,
+    /// Bytes up to the end of it.
+    kept: u64,
+    /// Bytes after it: the rest of a write that a crash cut off.
+    half: u64,
+}
+
+/// The end of the journal, after seeing that its last line is in the database, and the same there.
+fn checked_end(view: &View<'_>, file: &mut File, path: &Path) -> Result<End, JournalError> {
+    let end = find_end(view, file, path)?;
+    let Some(last) = &end.last else { return Ok(end) };
+    let (seq, path) = (last.seq, path.display().to_string());
+    match store::list_tombstones(view, seq, 1)?.first() {
+        Some(row) if row.seq == seq && row.hash == last.hash => Ok(end),
+        Some(row) if row.seq == seq => Err(JournalError::Diverged { path, seq }),
+        _ => Err(JournalError::Ahead { path, journal: seq, database: super::last_tombstone(view)? }),
+    }
+}
+
+fn find_end(view: &View<'_>, file: &mut File, path: &Path) -> Result<End, JournalError> {
+    let told = |error| Error::file(path, error);
+    let length = file.metadata().map_err(told)?.len();
+    let mut span = TAIL_BYTES;
+    loop {
+        let from = length.saturating_sub(span);
+        file.seek(SeekFrom::Start(from)).map_err(told)?;
+        let mut tail = Vec::new();
+        Read::by_ref(file).take(span).read_to_end(&mut tail).map_err(told)?;
+        let whole = tail.iter().rposition(|byte| *byte == b'\n');
+        let begin = whole.and_then(|end| tail[..end].iter().rposition(|byte| *byte == b'\n').map(|before| before + 1));
+        match (whole, begin) {
+            (Some(end), Some(begin)) => return line_at(file, path, &tail[begin..end], from + end as u64 + 1, length),
+            (Some(end), None) if from == 0 => return line_at(file, path, &tail[..end], end as u64 + 1, length),
+            (None, _) if from == 0 => return no_line(view, path, &tail),
+            // A line that is longer than any, or none yet: it may begin further back.
+            _ if span < SEARCHED_BYTES_MAX => span *= 2,
+            _ => return Err(damaged(path, lines_to(file, length).map_err(told)? + 1, "does not end")),
         }
     }
 }
 
-/// The last whole line, after cutting off what a crash left behind it. `None`: the journal is empty.
-fn last_line(file: &mut File, path: &Path) -> Result<Option<Tombstone>, JournalError> {
-    let told = |error| Error::file(path, error);
-    let length = file.metadata().map_err(told)?.len();
-    let from = length.saturating_sub(TAIL_BYTES);
-    file.seek(SeekFrom::Start(from)).map_err(told)?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail).map_err(told)?;
-    let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let kept = from + whole as u64;
-    if kept < length {
-        tracing::warn!(bytes = length - kept, "The erasure journal ended in half a line; it is written again.");
-        file.set_len(kept).map_err(told)?;
+fn line_at(file: &mut File, path: &Path, line: &[u8], kept: u64, length: u64) -> Result<End, JournalError> {
+    match serde_json::from_slice::<Line>(line).ok().and_then(|line| line.read()) {
+        Some(tombstone) => Ok(End { last: Some(tombstone), kept, half: length - kept }),
+        None => {
+            let number = lines_to(file, kept).map_err(|error| Error::file(path, error))?;
+            Err(damaged(path, number, "is not readable"))
+        }
     }
-    let Some(body) = tail[..whole].strip_suffix(b"\n") else { return Ok(None) };
-    let line = &body[body.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)..];
-    let damaged = JournalError::Damaged { line: 0, what: "at its end is not readable" };
-    let tombstone = serde_json::from_slice::<Line>(line).ok().and_then(|line| line.read());
-    tombstone.map(Some).ok_or(damaged)
+}
+
+/// A journal without one whole line is empty, or the very first line was cut off; anything else is not a journal, and not
+/// ours to cut.
+fn no_line(view: &View<'_>, path: &Path, content: &[u8]) -> Result<End, JournalError> {
+    let first = store::list_tombstones(view, 1, 1)?;
+    let first = first.first().map(|tombstone| serde_json::to_string(&Line::of(tombstone, &view.site().keyring)));
+    let is_its_beginning = |line: String| line.as_bytes().starts_with(content);
+    if content.is_empty() || first.is_some_and(|line| line.is_ok_and(is_its_beginning)) {
+        return Ok(End { last: None, kept: 0, half: content.len() as u64 });
+    }
+    Err(damaged(path, 1, "is not whole, and not the beginning of the first erasure"))
+}
+
+/// How many lines end within the first `end` bytes.
+fn lines_to(file: &mut File, end: u64) -> std::io::Result<i64> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut lines = 0;
+    for byte in BufReader::new(file.take(end)).bytes() {
+        lines += i64::from(byte? == b'\n');
+    }
+    Ok(lines)
+}
+
+fn damaged(path: &Path, line: i64, what: &'static str) -> JournalError {
+    JournalError::Damaged { path: path.display().to_string(), line, what }
 }
 
 /// Checks every line of a journal, or of a copy of one: numbers dense, each continuing the one before, all signed by the
@@ -238,7 +308,7 @@ pub fn verify(path: &Path, keyring: &Keyring) -> Result<Checked, JournalError> {
     let told = |error| Error::file(path, error);
     let mut checked = Checked { count: 0, head: GENESIS };
     for text in BufReader::new(File::open(path).map_err(told)?).lines() {
-        let damaged = |what| JournalError::Damaged { line: checked.count + 1, what };
+        let damaged = |what| damaged(path, checked.count + 1, what);
         let line: Line = serde_json::from_str(&text.map_err(told)?).map_err(|_| damaged("is not readable"))?;
         let tombstone = line.read().ok_or_else(|| damaged("is not readable"))?;
         if !tombstone.follows(checked.count, &checked.head) {

@@ -14,4 +14,4 @@ mod run;
 mod tls;
 
 pub use routes::{Access, ROUTES, Route};
-pub use run::{Fatal, ServeError, Served, serve, serve_and_wait};
+pub use run::{Fatal, ServeError, Served, check_tls, serve, serve_and_wait};

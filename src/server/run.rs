@@ -13,6 +13,7 @@ use super::{routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::seconds;
+use crate::config::Config;
 use crate::jobs::Runner;
 use crate::schedule;
 use crate::services::Callers;
@@ -36,6 +37,14 @@ pub enum Served {
     Stopped,
     /// A write failed for good: exit status 74.
     WriteFailed,
+}
+
+/// Whether the TLS settings can be used: the files are there, can be read and fit together.
+///
+/// # Errors
+/// [`ServeError`], as [`serve`] would say it.
+pub fn check_tls(config: &Config) -> Result<(), ServeError> {
+    tls::settings(config).map(drop).map_err(ServeError)
 }
 
 /// As [`serve`], on this thread until it ends.
@@ -98,8 +107,13 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     for address in &config.listen.addresses {
         tracing::info!(%address, region = config.region, "Domicile serves.");
     }
+    // Its handlers of signals are in place once it has run for the first time; before that, a stop right after READY would
+    // be a kill.
+    let serving = actix_web::rt::spawn(server);
+    tokio::task::yield_now().await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("Serving")]);
-    server.await.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
+    let served = serving.await.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
+    served.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
 
     if fatal.happened() {

@@ -34,6 +34,9 @@ fn from_files(certificate: &Path, private_key: &Path) -> Result<Identity, String
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| told(certificate, &error))?;
+    if chain.is_empty() {
+        return Err(told(certificate, &"it holds no certificate"));
+    }
     let key = PrivateKeyDer::from_pem_file(private_key).map_err(|error| told(private_key, &error))?;
     Ok((chain, key))
 }

@@ -10,6 +10,7 @@ use crate::support::{Appliance, PASSWORD, Ran};
 
 mod changes;
 mod refusals;
+mod starts;
 
 /// Every file under `folder` with its bytes and mode: what a refusal must leave as it was.
 fn picture(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {

@@ -1,4 +1,5 @@
 //! What a visitor sees: few tests per door, against the real program.
 
+mod downloads;
 mod main_job;
 mod ways_in;

@@ -1,0 +1,28 @@
+//! An export at the door.
+
+use sha2::{Digest, Sha256};
+
+use crate::support::{Appliance, PASSWORD, wait_for};
+
+#[test]
+fn a_download_is_the_whole_file_that_its_tag_names() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let path = "/settings/privacy";
+    let asked = ada.submit(path, "/settings/privacy/export", &[("passphrase", PASSWORD)]);
+    assert_eq!(asked.status, 303, "{}", asked.text());
+
+    let action = wait_for("the export", || {
+        let page = ada.get(path).text();
+        let found = page.split('"').find(|word| word.starts_with("/settings/privacy/export/")).map(str::to_owned);
+        found.filter(|action| action.ends_with("/download"))
+    });
+    let file = ada.submit(path, &action, &[]);
+
+    assert_eq!((file.status, file.header("cache-control")), (200, "no-store"), "{action}");
+    assert!(file.body.starts_with(b"age-encryption.org/v1\n"));
+    assert_eq!(file.header("content-length"), file.body.len().to_string());
+    assert_eq!(file.header("etag"), format!("\"{}\"", hex::encode(Sha256::digest(&file.body))));
+}

@@ -1,0 +1,89 @@
+//! The erasure journal: what a crash or somebody's hand did to its end.
+
+use std::io::Write;
+
+use domicile::base::{Actor, days};
+use domicile::privacy::{self, tombstones};
+
+use crate::support::TestApp;
+
+/// With these people erased, and their lines.
+fn erased(names: &[&'static str]) -> (TestApp, String) {
+    let house = TestApp::new();
+    for name in names {
+        let id = house.person(name).account.id;
+        house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+    }
+    tombstones::catch_up(&house.app).unwrap();
+    let text = read(&house);
+    assert_eq!(text.lines().count(), names.len());
+    (house, text)
+}
+
+fn read(house: &TestApp) -> String {
+    std::fs::read_to_string(house.layout().tombstones()).unwrap()
+}
+
+fn write(house: &TestApp, content: impl AsRef<[u8]>) {
+    std::fs::write(house.layout().tombstones(), content).unwrap();
+}
+
+#[test]
+fn the_rest_of_a_cut_off_write_is_written_again_however_long_it_is() {
+    let (house, whole) = erased(&["ada-ada", "bo-bo"]);
+    let (first, second) = whole.split_at(whole.find('\n').unwrap() + 1);
+
+    for rest in [&second[..1], &second[..second.len() - 1], &"\0".repeat(10_000), &"\0".repeat(100_000)] {
+        write(&house, format!("{first}{rest}"));
+        house.look(|view| tombstones::check(view, house.layout())).unwrap();
+        assert_eq!(tombstones::catch_up(&house.app).unwrap(), 1);
+        assert_eq!(read(&house), whole);
+    }
+    for rest in ["", &first[..1], &first[..first.len() - 1]] {
+        write(&house, rest);
+        assert_eq!(tombstones::catch_up(&house.app).unwrap(), 2, "{rest}");
+        assert_eq!(read(&house), whole);
+    }
+}
+
+#[test]
+fn what_is_not_a_journal_is_refused_and_not_cut() {
+    let (house, whole) = erased(&["ada-ada", "bo-bo", "cy-cy-cy"]);
+    let path = house.layout().tombstones().display().to_string();
+    let begin_of_third = whole.match_indices('\n').nth(1).unwrap().0 + 1;
+
+    for (content, line) in [
+        ("notes of an admin".to_owned(), 1),
+        ("x".repeat(20_000), 1),
+        (format!("{}notes\n", &whole[..begin_of_third]), 3),
+        (format!("{whole}{}\n", "x".repeat(20_000)), 4),
+    ] {
+        write(&house, &content);
+        let checked = house.look(|view| tombstones::check(view, house.layout())).unwrap_err().to_string();
+        let refused = tombstones::catch_up(&house.app).unwrap_err().to_string();
+        assert_eq!(checked, refused);
+        assert!(refused.contains(&format!("line {line} of the erasure journal {path}")), "{refused}");
+        assert_eq!(read(&house), content);
+    }
+}
+
+#[test]
+fn a_journal_that_knows_more_than_the_database_is_refused_with_both_numbers() {
+    let (house, whole) = erased(&["ada-ada", "bo-bo"]);
+    let other = TestApp::new();
+    other.clock.advance(days(1));
+    let id = other.person("cy-cy-cy").account.id;
+    other.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+    write(&other, &whole);
+    let told = tombstones::catch_up(&other.app).unwrap_err().to_string();
+    assert!(told.contains("tombstones.jsonl has 2 erasures, and the database 1"), "{told}");
+
+    write(&other, &whole[..whole.find('\n').unwrap() + 1]);
+    let told = tombstones::catch_up(&other.app).unwrap_err().to_string();
+    assert!(told.contains("line 1 of the erasure journal") && told.contains("another erasure"), "{told}");
+
+    let mut file = std::fs::File::options().append(true).open(house.layout().tombstones()).unwrap();
+    file.write_all(b"{\"seq\":3").unwrap();
+    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 0);
+    assert_eq!(read(&house), whole);
+}
