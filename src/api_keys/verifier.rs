@@ -25,8 +25,8 @@ use crate::db::{Error, View};
 
 /// Keys remembered at most: some 20 MiB. Beyond it memory starts anew, which costs each key one look-up.
 const KEYS_REMEMBERED_MAX: usize = 65_536;
-/// Owners remembered at most: some 20 MiB.
-const OWNERS_REMEMBERED_MAX: usize = 32_768;
+/// Owners remembered at most: some 25 MiB.
+const OWNERS_REMEMBERED_MAX: usize = 65_536;
 /// Keys whose use is gathered between two writes; beyond it a use is not counted, rather than memory growing.
 const USES_MAX: usize = 262_144;
 /// Shards of the use counters, so that workers seldom wait for each other.

@@ -102,8 +102,9 @@ fn work(waiting: &Mutex<Receiver<Work>>) {
         tracing::debug!(%error, "The hashing thread keeps its priority.");
     }
     let mut chance = Chance::system();
-    // Kept for the thread's life: fresh memory costs a third of the time in page faults.
-    let mut memory = vec![Block::new(); MEMORY_KIB as usize];
+    // Taken with the first hash, so that a server where nobody signs in does without; then kept for the thread's life,
+    // because fresh memory costs a third of the time in page faults.
+    let mut memory = Vec::new();
     loop {
         let next = match waiting.lock() {
             Ok(waiting) => waiting.recv(),

@@ -1,6 +1,7 @@
 //! JSON doors: bodies in, answers out.
 
 use actix_web::HttpResponse;
+use actix_web::body::MessageBody;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 
@@ -25,7 +26,7 @@ pub fn parse<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem>
 }
 
 /// An answer that carries rights or a person's data: never cached.
-pub fn private(status: u16, body: String) -> HttpResponse {
+pub fn private(status: u16, body: impl MessageBody + 'static) -> HttpResponse {
     HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap_or_default())
         .insert_header((header::CONTENT_TYPE, "application/json"))
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -1,23 +1,42 @@
 //! What services ask: is this key good (RFC 7662), and may this request pass.
 
+use std::fmt::{Display, Write};
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::callers::{Caller, Callers};
 use crate::api_keys::{Verified, Verifier};
 use crate::app::App;
-use crate::base::{Problem, Role};
+use crate::base::{AccountId, ApiKeyId, Problem, Role, WorkspaceId};
 use crate::http::{Answer, Fault, Identity, json};
 use crate::{accounts, http};
 
+// What gateways are told of who passes, and where a service that asks proves itself. Made here and not for each request.
+const ACCOUNT: HeaderName = HeaderName::from_static("domicile-account");
+const USERNAME: HeaderName = HeaderName::from_static("domicile-username");
+const WORKSPACE: HeaderName = HeaderName::from_static("domicile-workspace");
+const ROLE: HeaderName = HeaderName::from_static("domicile-role");
+const SCOPES: HeaderName = HeaderName::from_static("domicile-scopes");
+const KEY: HeaderName = HeaderName::from_static("domicile-key");
+const PLAN: HeaderName = HeaderName::from_static("domicile-plan");
+const REGION: HeaderName = HeaderName::from_static("domicile-region");
+const REMOTE_USER: HeaderName = HeaderName::from_static("remote-user");
+const REMOTE_EMAIL: HeaderName = HeaderName::from_static("remote-email");
+const REMOTE_NAME: HeaderName = HeaderName::from_static("remote-name");
+const REMOTE_GROUPS: HeaderName = HeaderName::from_static("remote-groups");
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const SERVICE: HeaderName = HeaderName::from_static("x-domicile-service");
+
+/// Room for the answer about a good key.
+const ANSWER_BYTES: usize = 512;
 /// Every reason why a key is not good gets these bytes and no others.
 const INACTIVE: &str = r#"{"active":false}"#;
 /// The browser session's rights: a person in a session may do what every key of theirs may.
@@ -58,20 +77,29 @@ fn strip_scheme<'h>(header: &'h str, scheme: &str) -> Option<&'h str> {
 struct Introspection<'a> {
     active: bool,
     scope: &'a str,
-    client_id: String,
+    client_id: Shown<ApiKeyId>,
     username: &'a str,
-    sub: String,
+    sub: Shown<AccountId>,
     token_type: &'static str,
     iat: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
     iss: &'a str,
-    workspace: String,
+    workspace: Shown<WorkspaceId>,
     role: &'static str,
     plan: &'a str,
     region: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     granted: Option<bool>,
+}
+
+/// An id written straight into the answer.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }
 
 /// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked.
@@ -89,40 +117,41 @@ pub async fn introspect(
             Problem::field("token", "token_missing", "The form needs the field token: the key to be checked.").into()
         );
     };
-    let Ok(verified) = verifier.verify(token)? else { return Ok(json::private(200, INACTIVE.to_owned())) };
+    let Ok(verified) = verifier.verify(token)? else { return Ok(json::private(200, INACTIVE)) };
     let config = app.config();
     let wanted = field("scope").filter(|scope| !scope.is_empty());
     let granted = wanted.map(|scope| config.scopes.wanted(scope).is_some_and(|wanted| verified.rights.grant(wanted)));
     let answer = Introspection {
         active: true,
         scope: &verified.scope,
-        client_id: verified.key.to_string(),
+        client_id: Shown(verified.key),
         username: &verified.username,
-        sub: verified.account.to_string(),
+        sub: Shown(verified.account),
         token_type: "api_key",
         iat: verified.created_at.unix_seconds(),
         exp: verified.expires_at.map(|end| end.unix_seconds()),
         iss: &config.public_url,
-        workspace: verified.workspace.to_string(),
+        workspace: Shown(verified.workspace),
         role: verified.role.as_str(),
         plan: &verified.plan,
         region: &verified.region,
         granted,
     };
-    let text = serde_json::to_string(&answer).map_err(Problem::ours)?;
+    let mut text = Vec::with_capacity(ANSWER_BYTES);
+    serde_json::to_writer(&mut text, &answer).map_err(Problem::ours)?;
     Ok(json::private(200, text))
 }
 
 /// Who passes, in the words gateways copy into the request behind them.
 struct Pass<'a> {
-    account: String,
+    account: AccountId,
     username: &'a str,
     display_name: &'a str,
     email: &'a str,
-    workspace: String,
+    workspace: WorkspaceId,
     role: Role,
     scopes: &'a str,
-    key: Option<String>,
+    key: Option<ApiKeyId>,
     plan: &'a str,
     region: &'a str,
 }
@@ -164,7 +193,7 @@ pub async fn forward_auth(
 /// what a client writes into `X-Forwarded-For` must not open this door. On a socket of both families an IPv4 peer comes mapped
 /// into IPv6 (RFC 4291 §2.5.5.2), and is the same peer.
 fn may_ask(app: &App, callers: &Callers, request: &HttpRequest) -> Result<bool, Problem> {
-    if let Some(credential) = request.headers().get("x-domicile-service").and_then(|value| value.to_str().ok()) {
+    if let Some(credential) = request.headers().get(SERVICE).and_then(|value| value.to_str().ok()) {
         return Ok(callers.find(credential)?.is_some());
     }
     let allowed = &app.config().forward_auth.allow;
@@ -179,21 +208,21 @@ fn scope_of(query: &str) -> Option<String> {
 }
 
 fn key_of(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text("authorization").and_then(|value| strip_scheme(value, "bearer "));
-    bearer.or_else(|| text("x-api-key"))
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(header::AUTHORIZATION).and_then(|value| strip_scheme(value, "bearer "));
+    bearer.or_else(|| text(API_KEY))
 }
 
 fn pass_of(verified: &Verified) -> Pass<'_> {
     Pass {
-        account: verified.account.to_string(),
+        account: verified.account,
         username: &verified.username,
         display_name: &verified.display_name,
         email: &verified.email,
-        workspace: verified.workspace.to_string(),
+        workspace: verified.workspace,
         role: verified.role,
         scopes: &verified.scope,
-        key: Some(verified.key.to_string()),
+        key: Some(verified.key),
         plan: &verified.plan,
         region: &verified.region,
     }
@@ -208,11 +237,11 @@ fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResp
     })?;
     let Some(workspace) = workspace else { return Ok(None) };
     let pass = Pass {
-        account: identity.account.to_string(),
+        account: identity.account,
         username: &identity.username,
         display_name: &identity.display_name,
         email: email.as_ref().map_or("", |address| address.as_str()),
-        workspace: workspace.id.to_string(),
+        workspace: workspace.id,
         role: Role::Owner,
         scopes: SESSION_SCOPE,
         key: None,
@@ -224,27 +253,37 @@ fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResp
 
 /// Always the whole set: a gateway that copies what it gets would else let through what the client wrote under a name that
 /// is missing here.
+/// Room for the values of the headers below.
+const PASS_BYTES: usize = 512;
+
 fn yes(pass: &Pass<'_>) -> HttpResponse {
-    let names: [(&'static str, &str); 12] = [
-        ("domicile-account", &pass.account),
-        ("domicile-username", pass.username),
-        ("domicile-workspace", &pass.workspace),
-        ("domicile-role", pass.role.as_str()),
-        ("domicile-scopes", pass.scopes),
-        ("domicile-key", pass.key.as_deref().unwrap_or_default()),
-        ("domicile-plan", pass.plan),
-        ("domicile-region", pass.region),
-        ("remote-user", pass.username),
-        ("remote-email", pass.email),
-        ("remote-name", pass.display_name),
-        ("remote-groups", pass.role.as_str()),
+    let role = pass.role.as_str();
+    let key = pass.key.as_ref().map(|key| key as &dyn Display);
+    let values: [(HeaderName, Option<&dyn Display>); 12] = [
+        (ACCOUNT, Some(&pass.account)),
+        (USERNAME, Some(&pass.username)),
+        (WORKSPACE, Some(&pass.workspace)),
+        (ROLE, Some(&role)),
+        (SCOPES, Some(&pass.scopes)),
+        (KEY, key),
+        (PLAN, Some(&pass.plan)),
+        (REGION, Some(&pass.region)),
+        (REMOTE_USER, Some(&pass.username)),
+        (REMOTE_EMAIL, Some(&pass.email)),
+        (REMOTE_NAME, Some(&pass.display_name)),
+        (REMOTE_GROUPS, Some(&role)),
     ];
     let mut response = HttpResponse::Ok();
-    for (name, value) in names {
-        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are. What no header can
-        // hold is empty, which is not what the client wrote either.
-        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static(""));
-        response.insert_header((HeaderName::from_static(name), value));
+    // One piece of memory for all values instead of one for each: a gateway asks for every request behind it.
+    let mut text = BytesMut::with_capacity(PASS_BYTES);
+    for (name, value) in values {
+        let Some(value) = value else { continue };
+        // Writing into memory does not fail.
+        let _ = write!(text, "{value}");
+        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are.
+        if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
+            response.insert_header((name, value));
+        }
     }
     response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish()
 }
