@@ -251,39 +251,38 @@ fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResp
     Ok(Some(yes(&pass)))
 }
 
-/// Always the whole set: a gateway that copies what it gets would else let through what the client wrote under a name that
-/// is missing here.
 /// Room for the values of the headers below.
 const PASS_BYTES: usize = 512;
 
+/// Always the whole set: a gateway that copies what it gets would else let through what the client wrote under a name that
+/// is missing here.
 fn yes(pass: &Pass<'_>) -> HttpResponse {
     let role = pass.role.as_str();
-    let key = pass.key.as_ref().map(|key| key as &dyn Display);
-    let values: [(HeaderName, Option<&dyn Display>); 12] = [
-        (ACCOUNT, Some(&pass.account)),
-        (USERNAME, Some(&pass.username)),
-        (WORKSPACE, Some(&pass.workspace)),
-        (ROLE, Some(&role)),
-        (SCOPES, Some(&pass.scopes)),
+    let key: &dyn Display = pass.key.as_ref().map_or(&"", |key| key);
+    let values: [(HeaderName, &dyn Display); 12] = [
+        (ACCOUNT, &pass.account),
+        (USERNAME, &pass.username),
+        (WORKSPACE, &pass.workspace),
+        (ROLE, &role),
+        (SCOPES, &pass.scopes),
         (KEY, key),
-        (PLAN, Some(&pass.plan)),
-        (REGION, Some(&pass.region)),
-        (REMOTE_USER, Some(&pass.username)),
-        (REMOTE_EMAIL, Some(&pass.email)),
-        (REMOTE_NAME, Some(&pass.display_name)),
-        (REMOTE_GROUPS, Some(&role)),
+        (PLAN, &pass.plan),
+        (REGION, &pass.region),
+        (REMOTE_USER, &pass.username),
+        (REMOTE_EMAIL, &pass.email),
+        (REMOTE_NAME, &pass.display_name),
+        (REMOTE_GROUPS, &role),
     ];
     let mut response = HttpResponse::Ok();
     // One piece of memory for all values instead of one for each: a gateway asks for every request behind it.
     let mut text = BytesMut::with_capacity(PASS_BYTES);
     for (name, value) in values {
-        let Some(value) = value else { continue };
         // Writing into memory does not fail.
         let _ = write!(text, "{value}");
-        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are.
-        if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
-            response.insert_header((name, value));
-        }
+        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are. What no header can hold is
+        // empty, which is not what the client wrote either.
+        let value = HeaderValue::from_maybe_shared(text.split().freeze());
+        response.insert_header((name, value.unwrap_or(HeaderValue::from_static(""))));
     }
     response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish()
 }

@@ -1,5 +1,6 @@
 //! What a visitor sees: few tests per door, against the real program.
 
 mod downloads;
+mod gateways;
 mod main_job;
 mod ways_in;
