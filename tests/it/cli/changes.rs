@@ -205,3 +205,27 @@ fn the_list_of_accounts_is_whole_when_asked() {
     let cut = house.run(&["account", "list"]);
     assert!(cut.stderr.contains("100 of 251") && cut.stderr.contains("--all"), "{}", cut.stderr);
 }
+
+#[test]
+fn an_erasure_takes_the_person_out_of_the_published_snapshot_too() {
+    let mut house = Appliance::made();
+    let accounts = |house: &Appliance| {
+        let manifest = std::fs::read_to_string(house.data().join("domicile.sqlite.json")).unwrap();
+        json(&manifest)["rows"]["account"].as_i64().unwrap()
+    };
+    house.account("ada-l");
+    house.account("grace-h");
+    house.run(&["snapshot", "now"]).ok();
+    assert_eq!(accounts(&house), 2);
+
+    // Where no server runs, the command does it; where one runs, the person's own click does.
+    house.run(&["account", "delete", "ada-l", "--yes"]).ok();
+    assert_eq!(accounts(&house), 1);
+    house.start();
+    let mut grace = house.browser();
+    grace.sign_in("grace-h");
+    let fields = [("confirm", "DELETE"), ("password", PASSWORD)];
+    assert_eq!(grace.submit("/settings/privacy/delete", "/settings/privacy/delete", &fields).status, 200);
+
+    crate::support::wait_for("a snapshot without anybody", || (accounts(&house) == 0).then_some(()));
+}
