@@ -54,8 +54,10 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
         is_operator: person.is_operator,
     };
     let account = accounts::create(tx, actor, &new)?;
-    let workspace = workspaces::create_personal(tx, actor, &account)?;
-    billing::signup_credit(tx, &workspace)?;
+    workspaces::create_personal(tx, actor, &account)?;
+    if new.is_verified {
+        open_wallet(tx, &account)?;
+    }
     if !has_password {
         reset_link_by_mail(tx, actor, account.id)?;
     } else if !new.is_verified {

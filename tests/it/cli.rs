@@ -14,20 +14,12 @@ mod starts;
 
 /// Every file under `folder` with its bytes and mode: what a refusal must leave as it was.
 fn picture(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
-    let mut found = BTreeMap::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.is_file() {
-                let mode = entry.metadata().unwrap().permissions().mode();
-                found.insert(path.clone(), (mode, std::fs::read(&path).unwrap()));
-            }
-        }
-    }
-    found
+    let look = |path: PathBuf| {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        let bytes = std::fs::read(&path).unwrap();
+        (path, (mode, bytes))
+    };
+    crate::house::every_file_under(folder).into_iter().map(look).collect()
 }
 
 /// A refusal: its status, words of its sentence, and that nothing changed.

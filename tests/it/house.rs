@@ -4,6 +4,13 @@ use std::path::{Path, PathBuf};
 
 /// Every file under `folder` with this ending.
 pub fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = every_file_under(folder);
+    found.retain(|path| path.extension().is_some_and(|found| found == ending));
+    found
+}
+
+/// Every file under `folder`.
+pub fn every_file_under(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
@@ -11,7 +18,7 @@ pub fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
             let path = entry.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|found| found == ending) {
+            } else if path.is_file() {
                 found.push(path);
             }
         }

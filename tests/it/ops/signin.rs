@@ -552,3 +552,21 @@ fn a_password_is_the_same_on_every_keyboard() {
     assert!(matches!(plain, Err(SigninError::BadCredentials)));
     assert!(matches!(emoji, Ok(Started::MustVerify(_))));
 }
+
+#[test]
+fn an_account_made_for_somebody_has_its_credit_once_the_address_is_proved() {
+    let mut house = crate::support::TestHouse::new();
+    let mut made = |username: &str, is_verified: bool| {
+        let person = domicile::signin::NewPerson {
+            email: domicile::base::EmailAddress::parse(&format!("{username}@example.org")).unwrap(),
+            username: domicile::accounts::Username::parse(username).unwrap(),
+            password: Some("$argon2id$not-a-real-one".into()),
+            is_verified,
+            is_operator: false,
+        };
+        house.write(|tx| domicile::signin::create_account(tx, &domicile::base::Actor::Operator, person)).unwrap();
+        house.count("ledger_tx")
+    };
+
+    assert_eq!((made("ada-ada", false), made("bob-bob", true)), (0, 1));
+}
