@@ -148,7 +148,12 @@ impl Fixture {
                 api_keys::create(tx, &operator, account.id, workspace.id, &new)?;
                 customers.push(workspace.id.to_string());
                 if session.is_none() {
-                    let new = NewSession { account: account.id, visitor: Visitor::default(), remember: true };
+                    let new = NewSession {
+                        account: account.id,
+                        visitor: Visitor::default(),
+                        remember: true,
+                        method: "password".into(),
+                    };
                     session = Some(sessions::start(tx, &operator, &new)?.1);
                 }
             }

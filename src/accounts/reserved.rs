@@ -19,6 +19,7 @@ const RESERVED: &[&str] = &[
     "signin",
     "signout",
     "signup",
+    "step-up",
     "theme",
     "v1",
     "verify",

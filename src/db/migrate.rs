@@ -22,6 +22,12 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0007_ledger.sql"),
     include_str!("migrations/0008_usage.sql"),
     include_str!("migrations/0009_privacy.sql"),
+    include_str!("migrations/0010_sessions.sql"),
+    include_str!("migrations/0011_factors.sql"),
+    include_str!("migrations/0012_identities.sql"),
+    include_str!("migrations/0013_people.sql"),
+    include_str!("migrations/0014_keys.sql"),
+    include_str!("migrations/0015_tokens.sql"),
 ];
 
 /// How many migrations this program knows: the schema version of a current database.

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 
 use super::Fault;
-use crate::base::{AccountId, Actor, Problem, SessionId, Visitor, WorkspaceId};
+use crate::base::{AccountId, Actor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId};
 
 /// A random name for one request: on the page, in the answer's header, in the log.
 #[derive(Clone, Debug)]
@@ -30,7 +30,13 @@ pub struct Identity {
     pub username: String,
     /// What to call them.
     pub display_name: String,
+    /// When they last proved who they are.
+    pub proved_at: Timestamp,
 }
+
+/// The session's new cookie value, where the request was also a proof: goes out with whatever the answer is.
+#[derive(Clone)]
+pub struct Renewed(pub Secret<String>);
 
 /// A person in a session. A handler that takes one is closed to strangers: they are led to sign in.
 pub struct SignedIn {

@@ -17,4 +17,4 @@ pub mod page;
 pub use cookies::{SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
-pub use identity::{Identity, RequestId, SignedIn, VisitorOf, redirect};
+pub use identity::{Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};

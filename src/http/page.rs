@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Answer, Identity, cookie, csrf, forget, redirect};
+use super::{Answer, Identity, Renewed, cookie, csrf, forget, redirect};
 use crate::app::App;
 use crate::base::Problem;
 
@@ -39,8 +39,9 @@ pub struct RailItem {
     pub is_current: bool,
 }
 
-const RAIL: [(&str, &str, &str); 5] = [
+const RAIL: [(&str, &str, &str); 6] = [
     ("/settings/profile", "Profile", "user"),
+    ("/settings/security", "Security", "lock"),
     ("/settings/keys", "API keys", "key"),
     ("/settings/billing", "Billing", "card"),
     ("/settings/privacy", "Privacy", "shield"),
@@ -103,8 +104,10 @@ impl Chrome {
             display_name: identity.display_name.clone(),
             username: identity.username.clone(),
         });
-        let binding =
-            csrf::binding(request).or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));
+        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.0.expose().clone());
+        let binding = renewed
+            .or_else(|| csrf::binding(request))
+            .or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));
         Self {
             title: title.to_owned(),
             path: request.path().to_owned(),

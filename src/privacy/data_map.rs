@@ -214,6 +214,7 @@ pub const TABLES: &[Table] = &[
             ("digest", SECRET),
             ("purpose", "in the activity"),
             ("account_id", LINK),
+            ("about", LINK),
             ("created_at", "in the activity"),
             ("expires_at", STATE),
             ("used_at", "in the activity"),
@@ -246,7 +247,7 @@ pub const TABLES: &[Table] = &[
     Table {
         name: "session",
         part: Some("account/sessions"),
-        exported: &["id", "created_at", "last_seen_at", "ends_at", "proved_at", "address", "agent"],
+        exported: &["id", "created_at", "last_seen_at", "ends_at", "proved_at", "address", "agent", "method"],
         left_out: &[("digest", SECRET), ("account_id", LINK), ("idle_seconds", "a setting of the site")],
         erasure: Erasure::Deletes,
     },

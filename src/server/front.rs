@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem};
-use crate::http::{RequestId, csrf, page, redirect};
+use crate::http::{Renewed, RequestId, SESSION, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -201,6 +201,14 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     let id = is_named.then(|| request_id(response.request()));
     let new_visit =
         (reader == Reader::Page).then(|| response.request().extensions().get::<csrf::NewVisit>().cloned()).flatten();
+    let renewed = response.request().extensions().get::<Renewed>().cloned();
+    if let Some(renewed) = renewed {
+        // As long as the browser keeps the old value: until it is closed, or as [`sign_in`] said; the server ends it anyway.
+        let cookie = crate::http::cookie(SESSION, renewed.0.expose().clone(), None);
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
     let is_tls = app.is_some_and(|app| app.config().public_url.starts_with("https://"));
     if let Some(visit) = new_visit {
         let cookie = crate::http::cookie(csrf::VISIT, visit.0, None);

@@ -66,6 +66,7 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) {
         session: current.id,
         username: current.username,
         display_name: current.display_name,
+        proved_at: current.proved_at,
     });
 }
 

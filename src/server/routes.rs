@@ -3,12 +3,14 @@
 use std::panic::AssertUnwindSafe;
 
 use actix_web::http::Method;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Responder, Route as ActixRoute};
 
 use futures_util::FutureExt;
 use futures_util::future::{CatchUnwind, Map};
 
+use super::fresh::fresh;
 use super::{health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
@@ -21,6 +23,8 @@ pub enum Access {
     Everybody,
     /// A person in a session; others are led to sign in.
     SignedIn,
+    /// As [`Access::SignedIn`], with a proof that is at most ten minutes old; others are asked for one.
+    Fresh,
     /// The holder of an API key; others get 401.
     KeyHolder,
     /// A connected service; others get 401.
@@ -62,7 +66,7 @@ macro_rules! routes {
                 config.service(web::resource(path).to(Netted(services::api::forward_auth)));
             }
             let mut table = Table::default();
-            $(table.add(Method::$method, $path, $handler);)*
+            $(table.add(Method::$method, $path, Access::$access, $handler);)*
             table.into_config(config);
             config.service(
                 web::resource("/v1/usage/events")
@@ -88,17 +92,20 @@ routes! {
     POST "/forgot"                              Everybody => signin::pages::forgot;
     GET  "/reset"                               Everybody => signin::pages::reset_form;
     POST "/reset"                               Everybody => signin::pages::reset;
+    GET  "/step-up"                             SignedIn  => signin::pages::step_up_form;
+    POST "/step-up"                             Fresh     => signin::pages::step_up;
+    GET  "/settings/security"                   SignedIn  => signin::pages::security;
     POST "/theme"                               Everybody => accounts::pages::theme;
     GET  "/settings/profile"                    SignedIn  => accounts::pages::profile;
     POST "/settings/profile"                    SignedIn  => accounts::pages::save;
     GET  "/settings/keys"                       SignedIn  => api_keys::pages::list;
-    POST "/settings/keys"                       SignedIn  => api_keys::pages::create;
+    POST "/settings/keys"                       Fresh     => api_keys::pages::create;
     GET  "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::confirm_revoke;
     POST "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::revoke;
     GET  "/settings/billing"                    SignedIn  => billing::pages::billing;
     GET  "/settings/privacy"                    SignedIn  => privacy::pages::privacy;
     POST "/settings/privacy/export"             SignedIn  => privacy::pages::request_export;
-    POST "/settings/privacy/export/{id}/download" SignedIn => privacy::pages::download;
+    POST "/settings/privacy/export/{id}/download" Fresh   => privacy::pages::download;
     GET  "/settings/privacy/delete"             SignedIn  => privacy::pages::confirm_delete;
     POST "/settings/privacy/delete"             SignedIn  => privacy::pages::delete;
     GET  "/activity"                            SignedIn  => activity::pages::activity;
@@ -138,7 +145,7 @@ struct Table {
 }
 
 impl Table {
-    fn add<F, Args>(&mut self, method: Method, path: &'static str, handler: F)
+    fn add<F, Args>(&mut self, method: Method, path: &'static str, access: Access, handler: F)
     where
         F: Handler<Args>,
         Args: actix_web::FromRequest + 'static,
@@ -152,6 +159,7 @@ impl Table {
         } else {
             web::route().guard(guard).to(Netted(handler))
         };
+        let route = if access == Access::Fresh { route.wrap(from_fn(fresh)) } else { route };
         match self.resources.iter_mut().find(|(known, _)| *known == path) {
             Some((_, routes)) => routes.push(route),
             None => self.resources.push((path, vec![route])),
@@ -169,7 +177,6 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::middleware::from_fn;
     use actix_web::{App, test as visits};
 
     use super::*;
@@ -183,8 +190,8 @@ mod tests {
     #[actix_web::test]
     async fn a_panic_in_a_handler_is_one_500_and_nothing_else() {
         let mut table = Table::default();
-        table.add(Method::GET, "/v1/falls", falls);
-        table.add(Method::GET, "/healthz", health::healthz);
+        table.add(Method::GET, "/v1/falls", Access::Everybody, falls);
+        table.add(Method::GET, "/healthz", Access::Everybody, health::healthz);
         let web = App::new().wrap(from_fn(front)).configure(|config| table.into_config(config));
         let house = visits::init_service(web).await;
         let ask = |path: &str| visits::TestRequest::get().uri(path).to_request();

@@ -8,8 +8,8 @@ mod model;
 mod ops;
 mod store;
 
-pub use model::{Current, NewSession, Session, Throttled};
+pub use model::{Current, FRESH_FOR, NewSession, Session, Throttled};
 pub use ops::{
-    clear_failures, current, end, end_all, forget, list, note_failure, purge_ended, start, throttled, touch,
+    clear_failures, current, end, end_all, forget, list, note_failure, purge_ended, renew, start, throttled, touch,
 };
 pub use store::STATEMENTS;

@@ -13,6 +13,8 @@ pub struct NewSession {
     pub visitor: Visitor,
     /// Whether the person asked to stay signed in on this device.
     pub remember: bool,
+    /// How they proved who they are, for the list of sessions.
+    pub method: String,
 }
 
 /// A session as listed.
@@ -28,6 +30,8 @@ pub struct Session {
     pub ends_at: Timestamp,
     /// Where from.
     pub visitor: Visitor,
+    /// How its person proved who they are. Empty: it is older than this note.
+    pub method: String,
 }
 
 /// A session in use, with what every page shows of its person.
@@ -48,6 +52,9 @@ pub struct Current {
     /// When the person last proved who they are.
     pub proved_at: Timestamp,
 }
+
+/// How long a proof is fresh: what a borrowed browser must not do asks for another one after it (safety S3).
+pub const FRESH_FOR: Duration = minutes(10);
 
 /// How stale `last_seen_at` may be: a write a minute per session, not one per page.
 pub(super) const SEEN_STEP: Duration = minutes(1);

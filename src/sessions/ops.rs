@@ -35,11 +35,23 @@ pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(Sessio
         idle_seconds: i64::try_from(idle.as_secs()).unwrap_or(i64::MAX),
         ends_at: now.plus(whole),
         visitor: &visitor,
+        method: &new.method,
     };
     store::insert(tx, id, &tokens::digest(token.expose()), &row)?;
     let event = Event::of("session.started").target(id).subject(new.account).data(json!({"remembered": new.remember}));
     audit::record(tx, actor, event)?;
     Ok((id, token))
+}
+
+/// Gives the session a new cookie value and notes that its person just proved who they are; the old value is worthless at
+/// once. `None`: the session has ended.
+///
+/// # Errors
+/// [`Error`].
+pub fn renew(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Result<Option<Secret<String>>, Error> {
+    let token = tokens::random_token(tx.rng());
+    let renewed = store::update_proved(tx, account, session, &tokens::digest(token.expose()))?;
+    Ok((renewed > 0).then_some(token))
 }
 
 /// The session behind a cookie. `None`: unknown, ended, or its account is not active.

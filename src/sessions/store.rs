@@ -7,8 +7,9 @@ use crate::base::{AccountId, SessionId, Timestamp, Visitor};
 use crate::db::{Error, Tx, View};
 
 const INSERT: &str = "
-    insert into session (id, digest, account_id, created_at, last_seen_at, idle_seconds, ends_at, proved_at, address, agent)
-    values (:id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent)";
+    insert into session (
+      id, digest, account_id, created_at, last_seen_at, idle_seconds, ends_at, proved_at, address, agent, method)
+    values (:id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent, :method)";
 // Reads the person and the workspace with the session: every page needs all three, and it is one look instead of three.
 const FIND_CURRENT: &str = "
     select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at
@@ -17,11 +18,14 @@ const FIND_CURRENT: &str = "
     join workspace w on w.owner_id = a.id and w.kind = 'personal'
     where s.digest = :digest and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now";
 const LIST: &str = "
-    select id, created_at, last_seen_at, ends_at, address, agent from session
+    select id, created_at, last_seen_at, ends_at, address, agent, method from session
     where account_id = :account_id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now
     order by last_seen_at desc
     limit 100";
 const UPDATE_SEEN: &str = "update session set last_seen_at = max(last_seen_at, :now) where id = :id";
+const UPDATE_PROVED: &str = "
+    update session set digest = :digest, proved_at = :now
+    where id = :id and account_id = :account_id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now";
 const DELETE: &str = "delete from session where id = :id and account_id = :account_id";
 const DELETE_ALL: &str = "delete from session where account_id = :account_id and id is not :except";
 const DELETE_ENDED: &str = "
@@ -44,6 +48,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_CURRENT,
     LIST,
     UPDATE_SEEN,
+    UPDATE_PROVED,
     DELETE,
     DELETE_ALL,
     DELETE_ENDED,
@@ -60,6 +65,7 @@ pub(super) struct Row<'r> {
     pub idle_seconds: i64,
     pub ends_at: Timestamp,
     pub visitor: &'r Visitor,
+    pub method: &'r str,
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Row<'_>) -> Result<(), Error> {
@@ -75,6 +81,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Ro
             ":ends_at": row.ends_at,
             ":address": row.visitor.address,
             ":agent": row.visitor.agent,
+            ":method": row.method,
         },
     )?;
     Ok(())
@@ -104,6 +111,7 @@ pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, 
             last_seen_at: row.get(2)?,
             ends_at: row.get(3)?,
             visitor: Visitor { address: row.get(4)?, agent: row.get(5)? },
+            method: row.get(6)?,
         })
     })
 }
@@ -112,6 +120,17 @@ pub(super) fn update_seen(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(UPDATE_SEEN, named_params! {":id": id, ":now": now})?;
     Ok(())
+}
+
+/// Zero: the session has ended.
+pub(super) fn update_proved(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: SessionId,
+    digest: &[u8; 32],
+) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(UPDATE_PROVED, named_params! {":id": id, ":account_id": account, ":digest": digest, ":now": now})
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, account: AccountId, id: SessionId) -> Result<usize, Error> {

@@ -13,6 +13,12 @@ pub enum SigninError {
     /// Name or password is wrong, or nobody has that name: which of these is not told.
     #[error("name or password is wrong")]
     BadCredentials,
+    /// The proof that somebody is still the one who signed in is wrong.
+    #[error("the proof is wrong")]
+    NotProved,
+    /// The session ended meanwhile.
+    #[error("the session ended")]
+    SignedOut,
     /// Too many wrong tries.
     #[error("too many tries")]
     Throttled(Throttled),
@@ -44,6 +50,11 @@ impl From<SigninError> for Problem {
                 "bad_credentials",
                 "Name or password is wrong. Check both, or reset your password. An address counts once it is verified; until then use your username.",
             ),
+            SigninError::NotProved => Problem {
+                status: 403,
+                ..Problem::field("proof", "not_proved", "This is not right. Check it and try again.")
+            },
+            SigninError::SignedOut => Problem::new(401, "signed_out", "You were signed out. Sign in again."),
             SigninError::Throttled(throttled) => Problem {
                 retry_after_seconds: Some(throttled.wait_seconds),
                 ..Problem::new(

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::error::SigninError;
-use super::model::{SignIn, SignUp, SignedUp, Started};
+use super::model::{SignIn, SignUp, SignedUp, Started, StepUp};
 use super::ops;
 use crate::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
 use crate::app::App;
-use crate::base::{Actor, EmailAddress, Secret, Visitor};
+use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
 use crate::config::SignupMode;
 use crate::crypto::Password;
 use crate::db;
@@ -58,6 +58,30 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
             Err(SigninError::BadCredentials)
         }
     }
+}
+
+/// Takes a proof by somebody who is signed in. Answers the new value of their session cookie.
+///
+/// # Errors
+/// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Busy`], [`SigninError::SignedOut`].
+pub async fn step_up(
+    app: &Arc<App>,
+    actor: Actor,
+    account: AccountId,
+    session: SessionId,
+    typed: StepUp,
+) -> Result<Secret<String>, SigninError> {
+    let stored = app
+        .read(move |view| {
+            ops::must_not_wait(view, &ops::step_up_bucket(account))?;
+            Ok::<_, SigninError>(accounts::password_hash(view, account)?)
+        })
+        .await?;
+    if app.passwords().verify(&typed.password, stored).await? {
+        return app.write(move |tx| ops::step_up(tx, &actor, account, session)).await;
+    }
+    app.write(move |tx| ops::refuse_step_up(tx, &actor, account)).await?;
+    Err(SigninError::NotProved)
 }
 
 /// Sends a reset link where the address has an account. Never tells whether it has.

@@ -32,6 +32,31 @@ pub struct SignIn {
     pub remember: bool,
 }
 
+/// What somebody proved on the way in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The password.
+    Password,
+    /// The code that was mailed to the address they signed up with.
+    Code,
+}
+
+impl Proof {
+    /// As stored with the session and recorded in the audit.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Password => "password",
+            Self::Code => "code",
+        }
+    }
+}
+
+/// A proof typed by somebody who is signed in already.
+pub struct StepUp {
+    /// The password.
+    pub password: Secret<String>,
+}
+
 /// How a sign-in went on.
 pub enum Started {
     /// In: the value of the session cookie.

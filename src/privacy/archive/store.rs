@@ -59,7 +59,7 @@ const EMAILS: &str = "
     where account_id = :subject
     order by is_primary desc, added_at";
 const SESSIONS: &str = "
-    select id, created_at, last_seen_at, ends_at, proved_at, address, agent from session
+    select id, created_at, last_seen_at, ends_at, proved_at, address, agent, method from session
     where account_id = :subject
     order by created_at";
 const EXPORTS: &str = "
@@ -154,6 +154,7 @@ pub const PARTS: &[Part] = &[
             ("proved_at", Cell::Time),
             ("address", Cell::Text),
             ("agent", Cell::Text),
+            ("method", Cell::Text),
         ],
         sql: SESSIONS,
     },

@@ -35,7 +35,7 @@ fn strangers_are_refused_at_every_door_that_is_not_theirs() {
         let answer = knock(&house, route, None);
         let right = match route.access {
             Access::Everybody => answer.status < 500 && !is_led_to_sign_in(&answer) || route.path == "/verify",
-            Access::SignedIn => is_led_to_sign_in(&answer),
+            Access::SignedIn | Access::Fresh => is_led_to_sign_in(&answer),
             Access::KeyHolder | Access::Service => {
                 answer.status == 401 && !answer.header("www-authenticate").is_empty()
             }
@@ -59,7 +59,7 @@ fn an_api_key_and_a_service_open_only_their_own_doors() {
         for route in ROUTES.iter().filter(|route| route.access != own) {
             let answer = knock(&house, route, Some(("Authorization", &bearer)));
             let refused = match route.access {
-                Access::SignedIn => is_led_to_sign_in(&answer),
+                Access::SignedIn | Access::Fresh => is_led_to_sign_in(&answer),
                 Access::KeyHolder | Access::Service => answer.status == 401,
                 Access::Demo => answer.status == 404,
                 // Everybody may enter, and a gateway is told about whoever it asks.

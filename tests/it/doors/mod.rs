@@ -3,4 +3,5 @@
 mod downloads;
 mod gateways;
 mod main_job;
+mod step_up;
 mod ways_in;

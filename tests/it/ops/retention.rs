@@ -25,7 +25,11 @@ fn sessions_codes_links_and_retired_names_go_when_their_time_is_over() {
     let visitor = app.stranger();
     app.write(move |tx| {
         let actor = ada.by_browser();
-        sessions::start(tx, &actor, &NewSession { account: ada.account.id, visitor, remember: false })?;
+        sessions::start(
+            tx,
+            &actor,
+            &NewSession { account: ada.account.id, visitor, remember: false, method: "password".into() },
+        )?;
         accounts::send_code(tx, &actor, ada.account.id).unwrap();
         accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(ada.account.id))
     })

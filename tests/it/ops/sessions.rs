@@ -7,7 +7,10 @@ use crate::support::{Person, TestHouse, visitor};
 
 impl TestHouse {
     fn begin(&mut self, person: &Person, remember: bool) -> (SessionId, String) {
-        let (actor, new) = (self.stranger(), NewSession { account: person.account.id, visitor: visitor(), remember });
+        let (actor, new) = (
+            self.stranger(),
+            NewSession { account: person.account.id, visitor: visitor(), remember, method: "password".into() },
+        );
         let (id, token) = self.write(|tx| sessions::start(tx, &actor, &new)).unwrap();
         (id, token.expose().clone())
     }
@@ -229,7 +232,8 @@ fn sessions_that_ended_are_deleted() {
 fn a_browser_that_talks_too_much_is_cut_short() {
     let mut house = TestHouse::new();
     let ada = house.person("ada-ada");
-    let mut new = NewSession { account: ada.account.id, visitor: visitor(), remember: false };
+    let mut new =
+        NewSession { account: ada.account.id, visitor: visitor(), remember: false, method: "password".into() };
     new.visitor.agent = "é".repeat(10_000);
     let actor = house.stranger();
 

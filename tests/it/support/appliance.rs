@@ -26,6 +26,8 @@ pub struct Appliance {
     folder: TempDir,
     pub port: u16,
     server: Option<Child>,
+    /// Says how far ahead the server's clock is; see [`Appliance::set_ahead`].
+    clock: Option<PathBuf>,
 }
 
 /// What a command said.
@@ -57,6 +59,26 @@ impl Appliance {
         appliance
     }
 
+    /// As [`Appliance::running_with`], with a clock that [`Appliance::set_ahead`] moves: libfaketime stands before the
+    /// system's own.
+    pub fn running_with_clock(more: &str) -> Self {
+        let mut appliance = Self::made_with(more);
+        let clock = appliance.folder.path().join("clock");
+        std::fs::write(&clock, "+0s").unwrap();
+        appliance.clock = Some(clock);
+        appliance.start();
+        appliance
+    }
+
+    /// Sets the server's clock so many seconds ahead of the machine's; commands beside it keep the machine's.
+    pub fn set_ahead(&self, seconds: u64) {
+        let clock = self.clock.as_ref().expect("start it with running_with_clock");
+        // Replaced whole: the server may read it at any moment.
+        let next = clock.with_extension("next");
+        std::fs::write(&next, format!("+{seconds}s")).unwrap();
+        std::fs::rename(next, clock).unwrap();
+    }
+
     /// Made by `init`, not running.
     pub fn made() -> Self {
         Self::made_with("")
@@ -86,7 +108,7 @@ impl Appliance {
              [[prices]]\nsku = \"gpu.h100\"\nunit = \"second\"\nprice = \"0.001\"\n{mail}{more}"
         );
         std::fs::write(folder.path().join("domicile.toml"), text).unwrap();
-        Self { folder, port, server: None }
+        Self { folder, port, server: None, clock: None }
     }
 
     pub fn folder(&self) -> &Path {
@@ -146,6 +168,12 @@ impl Appliance {
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = self.command(&["serve"]);
+        if let Some(clock) = &self.clock {
+            let library = super::part("libfaketime.so.1");
+            command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
+            // Timers and pauses of the runtime keep their own pace.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
         command.env("NOTIFY_SOCKET", &socket_path).stdout(Stdio::null()).stderr(log);
         let mut server = command.spawn().unwrap();
         let watch = Stopwatch::start();

@@ -102,6 +102,17 @@ impl Answer {
         self.header("location")
     }
 
+    /// The hidden fields of the page's forms, as a browser would send them on.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let text = self.text();
+        let hidden = text.split('<').filter(|tag| tag.starts_with("input type=\"hidden\""));
+        let part = |tag: &str, name: &str| {
+            let (_, rest) = tag.split_once(&format!("{name}=\""))?;
+            Some(unescape(rest.split('"').next().unwrap_or_default()))
+        };
+        hidden.filter_map(|tag| Some((part(tag, " name")?, part(tag, " value")?))).collect()
+    }
+
     /// The value of the page's first input or output with this attribute text, such as `name="csrf"`.
     pub fn value_of(&self, attribute: &str) -> String {
         let text = self.text();
@@ -112,6 +123,12 @@ impl Answer {
             None => tag.split_once('>').map(|(_, content)| content.trim().to_owned()).unwrap_or_default(),
         }
     }
+}
+
+/// Undoes what a template does to text in an attribute.
+fn unescape(text: &str) -> String {
+    let named = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+    named.iter().fold(text.to_owned(), |text, (code, letter)| text.replace(code, letter))
 }
 
 /// Percent-encodes everything but letters and digits.
@@ -146,7 +163,12 @@ impl Browser {
         let csrf = shown.value_of("name=\"csrf\"");
         let mut all = vec![("csrf", csrf.as_str())];
         all.extend(fields);
-        let answer = self.call("POST", action).header("Sec-Fetch-Site", "same-origin").form(&all).send();
+        self.post(action, &all)
+    }
+
+    /// Sends a form of a page that is open already.
+    pub fn post(&mut self, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let answer = self.call("POST", action).header("Sec-Fetch-Site", "same-origin").form(fields).send();
         self.keep(&answer);
         answer
     }

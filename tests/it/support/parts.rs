@@ -8,6 +8,10 @@ pub fn part(name: &str) -> PathBuf {
     let own = match name {
         "python3" => Some(tools.join("venv/bin/python3")),
         "ultralytics-platform" => Some(tools.join("venv/bin/ultralytics-platform")),
+        "libfaketime.so.1" => {
+            let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+            libraries.map(|entry| entry.path().join("faketime").join(name)).find(|path| path.is_file())
+        }
         _ => None,
     };
     let path = own.unwrap_or_else(|| on_path(name).unwrap_or_else(|| PathBuf::from(name)));

@@ -1,0 +1,93 @@
+//! Step-up: what a borrowed browser must not do wants a proof that is at most ten minutes old.
+//!
+//! ```text
+//! fresh? ── yes: the handler
+//!    └─ no ── a form with a proof? ── right: new cookie, the handler (it never knew)
+//!                                └─ none or wrong: the page that asks; the form goes along in it
+//! ```
+
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::web::{Bytes, Data};
+use actix_web::{Error, HttpMessage, HttpResponse};
+
+use crate::app::App;
+use crate::base::Actor;
+use crate::http::{Fault, Identity, Renewed, VisitorOf, csrf, decode_form, redirect};
+use crate::sessions::FRESH_FOR;
+use crate::signin::{flows, pages};
+
+/// Stands before a route that wants a fresh proof.
+pub(super) async fn fresh(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let app = request.app_data::<Data<Arc<App>>>().map(|app| app.get_ref().clone());
+    let identity = request.extensions().get::<Identity>().cloned();
+    // Without a person the handler itself says what to do.
+    let (Some(app), Some(identity)) = (app, identity) else { return go_on(request, next).await };
+    if app.now().since(identity.proved_at) < FRESH_FOR {
+        return go_on(request, next).await;
+    }
+    if request.method() == Method::GET || request.method() == Method::HEAD {
+        let asked = redirect(&format!("/step-up?next={}", request.path()));
+        return Ok(request.into_response(asked));
+    }
+    let body = match request.extract::<Bytes>().await {
+        Ok(body) => body,
+        Err(error) => return Ok(request.error_response(Fault(crate::http::json::body_problem(error)))),
+    };
+    request.set_payload(Payload::from(body.clone()));
+    let fields = match read_form(&app, &request, &body) {
+        Ok(fields) => fields,
+        Err(fault) => return Ok(request.error_response(fault)),
+    };
+    match prove(&app, &request, &identity, &fields).await {
+        None => go_on(request, next).await,
+        Some(asked) => Ok(request.into_response(asked)),
+    }
+}
+
+async fn go_on(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+}
+
+/// The form, if it is one of ours: nobody else's is asked for a proof, or kept.
+fn read_form(app: &App, request: &ServiceRequest, body: &Bytes) -> Result<Vec<(String, String)>, Fault> {
+    csrf::refuse_foreign(request.request(), &app.config().public_url, app.config().demo)?;
+    let fields = decode_form(body)?;
+    let token = fields.iter().find(|(name, _)| name == csrf::FIELD).map_or("", |(_, value)| value);
+    csrf::check(app, request.request(), token)?;
+    Ok(fields)
+}
+
+/// `None`: proved, go on.
+async fn prove(
+    app: &Arc<App>,
+    request: &ServiceRequest,
+    identity: &Identity,
+    fields: &[(String, String)],
+) -> Option<HttpResponse> {
+    let ask = |problem: Option<&crate::base::Problem>| {
+        let page = pages::ask_for_proof(app, request.request(), &identity.username, fields, problem);
+        Some(page.unwrap_or_else(|fault| actix_web::ResponseError::error_response(&fault)))
+    };
+    let Some(proof) = pages::proof_of(fields) else { return ask(None) };
+    let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default().0;
+    let (account, workspace, session) = (identity.account, identity.workspace, identity.session);
+    let actor = Actor::SignedIn { account, workspace, session, visitor };
+    match flows::step_up(app, actor, account, session, proof).await {
+        Ok(token) => {
+            request.extensions_mut().insert(Renewed(token));
+            None
+        }
+        Err(error) => ask(Some(&error.into())),
+    }
+}

@@ -1,0 +1,113 @@
+//! A new person: sign-up, proof of the address, accounts made by the operator.
+
+use super::super::error::SigninError;
+use super::super::mails;
+use super::super::model::{NewPerson, Proof, SignedUp};
+use super::reset::reset_link_by_mail;
+use crate::accounts::{self, Account, AccountError, CodeAnswer, LinkPurpose, NewAccount};
+use crate::base::{AccountId, Actor, Secret};
+use crate::billing;
+use crate::db::{self, Tx};
+use crate::sessions::{self, NewSession};
+use crate::{mail, workspaces};
+
+/// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, all is the same
+/// but the letter (see [`accounts::send_code`]), so that nothing that follows tells a stranger who has an account.
+///
+/// # Errors
+/// [`AccountError::UsernameTaken`]: usernames are public. With a claim, whose bearer is no stranger:
+/// [`AccountError::LinkRefused`] when it is not good, [`AccountError::EmailTaken`], which leaves it good.
+pub(in crate::signin) fn sign_up(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    mut new: NewAccount,
+    claim: &str,
+) -> Result<SignedUp, SigninError> {
+    if !claim.is_empty() {
+        accounts::use_link(tx, LinkPurpose::OperatorClaim, claim)?;
+        new.is_operator = true;
+        if accounts::is_email_taken(tx, &new.email)? {
+            return Err(AccountError::EmailTaken.into());
+        }
+    }
+    let account = accounts::create(tx, actor, &new)?;
+    workspaces::create_personal(tx, actor, &account)?;
+    accounts::send_code(tx, actor, account.id)?;
+    Ok(SignedUp { account: account.id })
+}
+
+/// Makes an account at the command line: active with its wallet at once when its address is vouched for, else pending
+/// with a code on its way; without a password, a link to set one goes out too.
+///
+/// # Errors
+/// [`AccountError::UsernameTaken`], [`AccountError::EmailTaken`].
+pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Result<Account, SigninError> {
+    if accounts::is_email_taken(tx, &person.email)? {
+        return Err(AccountError::EmailTaken.into());
+    }
+    let has_password = person.password.is_some();
+    let new = NewAccount {
+        username: person.username,
+        email: person.email,
+        is_verified: person.is_verified,
+        password: person.password,
+        is_operator: person.is_operator,
+    };
+    let account = accounts::create(tx, actor, &new)?;
+    workspaces::create_personal(tx, actor, &account)?;
+    if new.is_verified {
+        open_wallet(tx, &account)?;
+    }
+    if !has_password {
+        reset_link_by_mail(tx, actor, account.id)?;
+    } else if !new.is_verified {
+        accounts::send_code(tx, actor, account.id)?;
+    }
+    Ok(account)
+}
+
+/// Tries the code; when it is right, the account is active, has its credit, and a session begins.
+///
+/// # Errors
+/// A refusal is the inner result, because the try must be committed.
+pub fn verify(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    code: &str,
+) -> Result<Result<Secret<String>, AccountError>, SigninError> {
+    match accounts::verify_email(tx, actor, account, code)? {
+        CodeAnswer::Refused(error) => Ok(Err(error)),
+        CodeAnswer::Verified(account) => {
+            open_wallet(tx, &account)?;
+            let visitor = actor.visitor().cloned().unwrap_or_default();
+            let (_, token) = sessions::start(
+                tx,
+                actor,
+                &NewSession { account: account.id, visitor, remember: false, method: Proof::Code.as_str().to_owned() },
+            )?;
+            if let Some(address) = accounts::primary_email(tx, account.id)? {
+                let url = tx.site().config.public_url.clone();
+                mail::enqueue(tx, Some(account.id), address, &mails::welcome(&account, &url))?;
+            }
+            Ok(Ok(token))
+        }
+    }
+}
+
+/// The credit that every active account starts with; given once however often it is asked for.
+pub(in crate::signin) fn open_wallet(tx: &mut Tx<'_>, account: &Account) -> Result<(), SigninError> {
+    if let Some(workspace) = workspaces::personal(tx, account.id)? {
+        billing::signup_credit(tx, &workspace)?;
+    }
+    Ok(())
+}
+
+/// The first operator's one-time link: whoever follows it signs up as operator, whatever the sign-up mode.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn claim_link(tx: &mut Tx<'_>) -> Result<String, db::Error> {
+    let token = accounts::issue_link(tx, LinkPurpose::OperatorClaim, None)?;
+    Ok(format!("{}/signup?claim={}", tx.site().config.public_url, token.expose()))
+}

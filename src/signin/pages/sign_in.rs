@@ -1,0 +1,66 @@
+//! Sign in, sign out.
+
+use actix_web::HttpRequest;
+use actix_web::web::Query;
+use askama::Template;
+use serde::Deserialize;
+
+use super::super::flows;
+use super::super::model::SignIn;
+use super::{MaybeSignedIn, let_in};
+use crate::base::Problem;
+use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect};
+use crate::sessions;
+
+#[derive(Template)]
+#[template(path = "signin/signin.html")]
+struct SignInPage<'a> {
+    chrome: Chrome,
+    fault: Option<FormFault>,
+    name: &'a str,
+    next: &'a str,
+}
+
+/// Where to go after signing in.
+#[derive(Deserialize)]
+pub struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// `GET /signin`.
+pub async fn sign_in_form(app: TheApp, request: HttpRequest, identity: MaybeSignedIn, next: Query<Next>) -> Answer {
+    if identity.0 {
+        return Ok(redirect(page::safe_path(&next.next)));
+    }
+    let chrome = Chrome::of(&app, &request, "Sign in");
+    page::render(&SignInPage { chrome, fault: None, name: "", next: &next.next })
+}
+
+/// `POST /signin`.
+pub async fn sign_in(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+    let typed = SignIn {
+        name: form.text("name").to_owned(),
+        password: form.secret("password"),
+        remember: form.is_ticked("remember"),
+    };
+    match flows::sign_in(&app, visitor.0, typed).await {
+        Ok(started) => Ok(let_in(&app, started, form.text("next"))),
+        Err(error) => {
+            let problem = Problem::from(error);
+            let chrome = Chrome::of(&app, &request, "Sign in");
+            let fault = Some(FormFault::from(&problem));
+            page::again(&problem, &SignInPage { chrome, fault, name: form.text("name"), next: form.text("next") })
+        }
+    }
+}
+
+/// `POST /signout`: ends the session on the server and takes its cookie away.
+pub async fn sign_out(app: TheApp, who: SignedIn, _form: Form) -> Answer {
+    let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
+    app.write(move |tx| sessions::end(tx, &actor, account, session)).await?;
+    let mut response = page::go("/signin", "signed-out");
+    let _ = response.add_cookie(&forget(SESSION));
+    Ok(response)
+}

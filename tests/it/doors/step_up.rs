@@ -1,0 +1,73 @@
+//! What a borrowed browser must not do asks for a fresh proof (S3): ten minutes, then once more.
+
+use crate::support::{Answer, Appliance, Browser, PASSWORD};
+
+/// Ten minutes and a second.
+const STALE: u64 = 601;
+
+fn signed_in(house: &Appliance) -> Browser {
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    ada
+}
+
+const KEY: [(&str, &str); 3] = [("name", "nightly \"run\""), ("expires", "90d"), ("scope", "read")];
+
+fn create_key(ada: &mut Browser) -> Answer {
+    ada.submit("/settings/keys", "/settings/keys", &KEY)
+}
+
+fn keys(house: &Appliance) -> usize {
+    let listed: serde_json::Value =
+        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+    listed["keys"].as_array().unwrap().len()
+}
+
+/// Sends the page that asks, with a password typed in.
+fn prove(ada: &mut Browser, asked: &Answer, password: &str) -> Answer {
+    let mut fields = asked.fields();
+    fields.retain(|(name, _)| name != "proof_password");
+    fields.push(("proof_password".into(), password.into()));
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    ada.post("/settings/keys", &fields)
+}
+
+#[test]
+fn s3_a_key_is_made_with_a_fresh_proof_only_and_the_form_is_kept() {
+    let house = Appliance::running_with_clock("");
+    let mut ada = signed_in(&house);
+    house.set_ahead(STALE - 2);
+    assert_eq!(create_key(&mut ada).status, 200, "the proof of the sign-in was fresh");
+    house.set_ahead(STALE);
+    let asked = create_key(&mut ada);
+    assert_eq!((asked.status, keys(&house)), (403, 1), "{}", asked.text());
+    assert!(asked.text().contains("Confirm that it is you"));
+
+    let wrong = prove(&mut ada, &asked, "not the password at all");
+    assert_eq!((wrong.status, keys(&house)), (403, 1));
+    let old = ada.clone();
+    let made = prove(&mut ada, &wrong, PASSWORD);
+
+    assert_eq!((made.status, keys(&house)), (200, 2), "{}", made.text());
+    assert!(made.text().contains("nightly &#34;run&#34;"), "the name was kept: {}", made.text());
+    assert_ne!(ada.cookies["__Host-session"], old.cookies["__Host-session"], "S1: a rise of rights is a new cookie");
+    assert_eq!(old.clone().get("/settings/profile").status, 303, "S1: the old one is dead");
+    assert_eq!(create_key(&mut ada).status, 200, "and the proof holds for what follows");
+}
+
+#[test]
+fn s5_a_foreign_form_is_not_asked_for_a_proof_but_refused() {
+    let house = Appliance::running_with_clock("");
+    let ada = signed_in(&house);
+    house.set_ahead(STALE);
+
+    let fields = [("csrf", "0000"), ("proof_password", PASSWORD), ("name", "x"), ("scope", "read"), ("expires", "90d")];
+    let foreign = ada.call("POST", "/settings/keys").header("Sec-Fetch-Site", "cross-site").form(&fields).send();
+    let stale = ada.call("POST", "/settings/keys").header("Sec-Fetch-Site", "same-origin").form(&fields).send();
+
+    for answer in [foreign, stale] {
+        assert_eq!((answer.status, keys(&house)), (403, 0));
+        assert!(!answer.text().contains("Confirm that it is you"));
+    }
+}
