@@ -141,6 +141,21 @@ pub(super) enum AccountCommand {
         /// Id, username or e-mail address.
         account: String,
     },
+    /// Stop an account: it is signed out everywhere and its keys are refused, at once. Nothing is deleted.
+    #[command(after_help = "Example:\n  domicile account suspend ada-l --reason \"left the project\"")]
+    Suspend {
+        /// Id, username or e-mail address.
+        account: String,
+        /// Kept with the audit event; the person is not told.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Give a suspended account back to its person.
+    #[command(after_help = "Example:\n  domicile account reactivate ada-l")]
+    Reactivate {
+        /// Id, username or e-mail address.
+        account: String,
+    },
     /// Delete an account and everything about it, for ever.
     #[command(after_help = "Example:\n  domicile account delete ada-l --yes")]
     Delete {

@@ -8,10 +8,10 @@ use super::house::{find_account, open, secret_from_stdin};
 use crate::accounts::{self, Account, AccountError, Username};
 use crate::api_keys::{self, ApiKeyError, Expiry, KeyName, NewApiKey};
 use crate::app::App;
-use crate::base::{Actor, ApiKeyId, EmailAddress, PAGE_SIZE_MAX, Problem};
+use crate::base::{AccountId, Actor, ApiKeyId, EmailAddress, PAGE_SIZE_MAX, Problem};
 use crate::billing::ledger;
 use crate::crypto::age_file::Recipient;
-use crate::signin::{self, NewPerson};
+use crate::signin::{self, NewPerson, SigninError};
 use crate::{db, privacy, snapshots};
 
 pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), Failure> {
@@ -21,6 +21,13 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
         }
         AccountCommand::List { all } => list(common, *all),
         AccountCommand::Show { account } => show(common, account),
+        AccountCommand::Suspend { account, reason } => {
+            let reason = reason.clone();
+            change_state(common, account, move |tx, id| signin::suspend(tx, &Actor::Operator, id, &reason))
+        }
+        AccountCommand::Reactivate { account } => {
+            change_state(common, account, |tx, id| signin::reactivate(tx, &Actor::Operator, id))
+        }
         AccountCommand::Delete { account, yes } => delete(common, account, *yes),
         AccountCommand::Export { account, passphrase_stdin, recipient, output } => {
             let recipient = match (recipient, passphrase_stdin) {
@@ -161,6 +168,22 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
     println!("Workspace   {} (plan {})", workspace.id, workspace.plan);
     println!("Balance     {balance}");
     println!("Live keys   {keys}");
+    Ok(())
+}
+
+fn change_state(
+    common: &Common,
+    name: &str,
+    change: impl FnOnce(&mut db::Tx<'_>, AccountId) -> Result<Account, SigninError> + Send + 'static,
+) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, _) = find_account(&app, name)?;
+    let changed = app.store().write_and_wait(move |tx| change(tx, person.id)).map_err(Problem::from)?;
+    if common.json {
+        println!("{}", account_json(&changed));
+    } else {
+        println!("{}", changed.id);
+    }
     Ok(())
 }
 

@@ -248,7 +248,12 @@ pub const TABLES: &[Table] = &[
         name: "session",
         part: Some("account/sessions"),
         exported: &["id", "created_at", "last_seen_at", "ends_at", "proved_at", "address", "agent", "method"],
-        left_out: &[("digest", SECRET), ("account_id", LINK), ("idle_seconds", "a setting of the site")],
+        left_out: &[
+            ("digest", SECRET),
+            ("account_id", LINK),
+            ("idle_seconds", "a setting of the site"),
+            ("remembered", STATE),
+        ],
         erasure: Erasure::Deletes,
     },
     Table {
