@@ -308,6 +308,15 @@ pub const TABLES: &[Table] = &[
         erasure: Erasure::NothingPersonal,
     },
     Table {
+        name: "credential_change",
+        part: None,
+        exported: &[],
+        left_out: &[("seq", STATE), ("kind", STATE), ("subject_id", LINK)],
+        erasure: Erasure::Keeps(
+            "opaque ids that join nothing once the person is gone; the newest ten thousand of all people stay (Art. 32)",
+        ),
+    },
+    Table {
         name: "ledger_account",
         part: None,
         exported: &[],
