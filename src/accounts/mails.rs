@@ -28,3 +28,18 @@ pub(super) fn account_exists(site: &str) -> PlainLetter {
         site: site.into(),
     }
 }
+
+/// API keys that were locked are good again.
+pub(super) fn keys_unlocked(site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Your API keys work again".into(),
+        paragraphs: vec![
+            "Your API keys were refused since you told us that a sign-in was not yours. You have a new password now, so they are good again.".into(),
+            "If whoever signed in could have seen or made a key, revoke it and make a new one.".into(),
+        ],
+        code: None,
+        link: Some(Link { label: "Look through your keys", url: format!("{site}/settings/keys") }),
+        closing: format!("If it was not you who set the password, set a new one at {site}/forgot and tell your operator."),
+        site: site.into(),
+    }
+}

@@ -170,6 +170,8 @@ pub enum LinkPurpose {
     PasswordReset,
     /// Sign up as the first operator.
     OperatorClaim,
+    /// Say that a sign-in was somebody else's. About the session.
+    NotMe,
 }
 
 impl LinkPurpose {
@@ -178,14 +180,17 @@ impl LinkPurpose {
         match self {
             Self::PasswordReset => "password_reset",
             Self::OperatorClaim => "operator_claim",
+            Self::NotMe => "not_me",
         }
     }
 
-    /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance.
+    /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance, a week to read
+    /// one's mail.
     pub const fn life(self) -> Duration {
         match self {
             Self::PasswordReset => minutes(30),
             Self::OperatorClaim => crate::base::hours(24),
+            Self::NotMe => crate::base::days(7),
         }
     }
 }

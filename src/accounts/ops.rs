@@ -10,7 +10,7 @@ use super::model::{
 };
 use super::store;
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret};
+use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret, Timestamp};
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
 use crate::mail;
@@ -291,13 +291,39 @@ pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Re
     store::update_state(tx, account, state)
 }
 
-/// Sets the password to an Argon2id hash made elsewhere.
+/// Sets the password to an Argon2id hash made elsewhere. API keys that were locked are good again.
 ///
 /// # Errors
 /// [`AccountError::Db`].
 pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &str) -> Result<(), AccountError> {
     store::insert_password(tx, account, phc)?;
+    if store::update_keys_unlocked(tx, account)? > 0 {
+        audit::record(tx, actor, Event::of("account.keys_unlocked").target(account).subject(account))?;
+        if let Some(email) = primary(tx, account)? {
+            let letter = mails::keys_unlocked(&tx.site().config.public_url);
+            mail::enqueue(tx, Some(account), email.address, &letter)?;
+        }
+    }
     Ok(audit::record(tx, actor, Event::of("auth.password_changed").target(account).subject(account))?)
+}
+
+/// Has the account's API keys refused, from the next request on, until it has a new password. Twice is the same as once.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn lock_keys(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), db::Error> {
+    if store::update_keys_locked(tx, account)? > 0 {
+        audit::record(tx, actor, Event::of("account.keys_locked").target(account).subject(account))?;
+    }
+    Ok(())
+}
+
+/// Since when the account's API keys are refused. `None`: they are not.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn keys_locked_at(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, db::Error> {
+    store::find_keys_locked(view, account)
 }
 
 /// Makes a one-time link's secret; only its digest is kept.
@@ -310,7 +336,22 @@ pub fn issue_link(
     account: Option<AccountId>,
 ) -> Result<Secret<String>, db::Error> {
     let token = tokens::random_token(tx.rng());
-    store::insert_link(tx, &tokens::digest(token.expose()), purpose, account)?;
+    store::insert_link(tx, &tokens::digest(token.expose()), purpose, account, None)?;
+    Ok(token)
+}
+
+/// As [`issue_link`], for a link about something of the account's; what that is, the purpose says.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn issue_link_about(
+    tx: &mut Tx<'_>,
+    purpose: LinkPurpose,
+    account: AccountId,
+    about: &str,
+) -> Result<Secret<String>, db::Error> {
+    let token = tokens::random_token(tx.rng());
+    store::insert_link(tx, &tokens::digest(token.expose()), purpose, Some(account), Some(about))?;
     Ok(token)
 }
 
@@ -328,6 +369,18 @@ pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error
 /// [`db::Error`].
 pub fn find_by_link(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Result<Option<Account>, db::Error> {
     store::find_link(view, &tokens::digest(token), purpose)?.map_or(Ok(None), |account| store::find(view, account))
+}
+
+/// Whose one-time link it is and what it is about, without using it up. `None`: it is not good.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn find_link_about(
+    view: &View<'_>,
+    purpose: LinkPurpose,
+    token: &str,
+) -> Result<Option<(AccountId, Option<String>)>, db::Error> {
+    store::find_link_about(view, &tokens::digest(token), purpose)
 }
 
 /// Uses a one-time link up. `None`: a link that is not about an account.

@@ -33,6 +33,10 @@ const COUNT: &str = "select count(*) from account";
 const LIST_PENDING: &str = "select id from account where state = 'pending' and created_at < :before limit :limit";
 const UPDATE_STATE: &str = "update account set state = :state where id = :id";
 const UPDATE_DISPLAY_NAME: &str = "update account set display_name = :display_name where id = :id";
+const LOCK_KEYS: &str = "
+    update account set keys_locked_at = :now where id = :id and keys_locked_at is null";
+const UNLOCK_KEYS: &str = "update account set keys_locked_at = null where id = :id and keys_locked_at is not null";
+const FIND_KEYS_LOCKED: &str = "select keys_locked_at from account where id = :id";
 const DELETE: &str = "delete from account where id = :id";
 
 const INSERT_EMAIL: &str = "
@@ -69,11 +73,14 @@ const FIND_PASSWORD: &str = "select phc from password where account_id = :accoun
 const DELETE_PASSWORD: &str = "delete from password where account_id = :account_id";
 
 const INSERT_LINK: &str = "
-    insert into one_time_link (digest, purpose, account_id, created_at, expires_at)
-    values (:digest, :purpose, :account_id, :created_at, :expires_at)";
+    insert into one_time_link (digest, purpose, account_id, about, created_at, expires_at)
+    values (:digest, :purpose, :account_id, :about, :created_at, :expires_at)";
 const FIND_LINK: &str = "
     select account_id from one_time_link
     where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now";
+const FIND_LINK_ABOUT: &str = "
+    select account_id, about from one_time_link
+    where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now and account_id is not null";
 const USE_LINK: &str = "
     update one_time_link set used_at = :now
     where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now
@@ -100,6 +107,9 @@ pub const STATEMENTS: &[&str] = &[
     LIST_PENDING,
     UPDATE_STATE,
     UPDATE_DISPLAY_NAME,
+    LOCK_KEYS,
+    UNLOCK_KEYS,
+    FIND_KEYS_LOCKED,
     DELETE,
     INSERT_EMAIL,
     LIST_EMAILS,
@@ -117,6 +127,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_PASSWORD,
     INSERT_LINK,
     FIND_LINK,
+    FIND_LINK_ABOUT,
     USE_LINK,
     DELETE_OLD_LINKS,
     DELETE_LINKS,
@@ -322,11 +333,27 @@ pub(super) fn find_password(view: &View<'_>, account: AccountId) -> Result<Optio
     view.find(FIND_PASSWORD, named_params! {":account_id": account}, |row| row.get(0))
 }
 
+/// Zero: they are locked already.
+pub(super) fn update_keys_locked(tx: &mut Tx<'_>, id: AccountId) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(LOCK_KEYS, named_params! {":id": id, ":now": now})
+}
+
+/// Zero: they are not locked.
+pub(super) fn update_keys_unlocked(tx: &mut Tx<'_>, id: AccountId) -> Result<usize, Error> {
+    tx.execute(UNLOCK_KEYS, named_params! {":id": id})
+}
+
+pub(super) fn find_keys_locked(view: &View<'_>, id: AccountId) -> Result<Option<Timestamp>, Error> {
+    Ok(view.find(FIND_KEYS_LOCKED, named_params! {":id": id}, |row| row.get(0))?.flatten())
+}
+
 pub(super) fn insert_link(
     tx: &mut Tx<'_>,
     digest: &[u8; 32],
     purpose: LinkPurpose,
     account: Option<AccountId>,
+    about: Option<&str>,
 ) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
@@ -335,6 +362,7 @@ pub(super) fn insert_link(
             ":digest": digest,
             ":purpose": purpose.as_str(),
             ":account_id": account,
+            ":about": about,
             ":created_at": now,
             ":expires_at": now.plus(purpose.life()),
         },
@@ -352,6 +380,16 @@ pub(super) fn find_link(view: &View<'_>, digest: &[u8; 32], purpose: LinkPurpose
     let now = view.now();
     let params = named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now};
     Ok(view.find(FIND_LINK, params, |row| row.get(0))?.flatten())
+}
+
+pub(super) fn find_link_about(
+    view: &View<'_>,
+    digest: &[u8; 32],
+    purpose: LinkPurpose,
+) -> Result<Option<(AccountId, Option<String>)>, Error> {
+    let now = view.now();
+    let params = named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now};
+    view.find(FIND_LINK_ABOUT, params, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Uses a link up. `None`: it is not good. `Some(None)`: good, and not about an account.

@@ -7,4 +7,4 @@
 mod model;
 pub mod pages;
 
-pub use model::{device_of, title_of};
+pub use model::title_of;

@@ -11,10 +11,16 @@ pub fn title_of(name: &str) -> &str {
         "email.verify_failed" => "Wrong code",
         "auth.signin_succeeded" => "Signed in",
         "auth.signin_failed" => "Sign-in failed",
+        "auth.signin_disowned" => "Reported a sign-in as somebody else's",
         "auth.stepup_failed" => "Wrong password",
         "auth.password_changed" => "Password changed",
         "auth.password_reset_requested" => "Password reset asked for",
         "auth.password_reset_completed" => "Password reset",
+        "account.keys_locked" => "API keys stopped",
+        "account.keys_unlocked" => "API keys given back",
+        "account.suspended" => "Account suspended",
+        "account.reactivated" => "Account given back",
+        "session.reuse_detected" => "Session ended: its cookie was copied",
         "session.started" => "Session started",
         "session.revoked" => "Signed out",
         "session.revoked_all" => "Signed out everywhere",
@@ -28,44 +34,5 @@ pub fn title_of(name: &str) -> &str {
         "privacy.export_downloaded" => "Export downloaded",
         "privacy.export_expired" => "Export removed",
         other => other,
-    }
-}
-
-/// Browser and system in words, from what the browser calls itself: enough to recognise one's own.
-pub fn device_of(agent: &str) -> String {
-    let browser =
-        [("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")]
-            .into_iter()
-            .find(|(mark, _)| agent.contains(mark))
-            .map(|(_, name)| name);
-    let system = [
-        ("Windows", "Windows"),
-        ("Android", "Android"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Mac OS X", "macOS"),
-        ("Linux", "Linux"),
-    ]
-    .into_iter()
-    .find(|(mark, _)| agent.contains(mark))
-    .map(|(_, name)| name);
-    match (browser, system) {
-        (Some(browser), Some(system)) => format!("{browser} on {system}"),
-        (Some(browser), None) => browser.to_owned(),
-        (None, _) => agent.chars().take(40).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn devices_are_said_in_words() {
-        let chrome =
-            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36";
-
-        assert_eq!(device_of(chrome), "Chrome on Linux");
-        assert_eq!(device_of("curl/8.5"), "curl/8.5");
     }
 }

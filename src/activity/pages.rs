@@ -5,11 +5,12 @@ use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
-use super::model::{device_of, title_of};
+use super::model::title_of;
 use crate::audit::{self, Filter, Part, Recorded};
 use crate::base::{Cursor, PAGE_SIZE};
 use crate::http::page::{self, Chrome, TheApp};
 use crate::http::{Answer, SignedIn};
+use crate::sessions::device_of;
 
 struct EventRow {
     title: String,

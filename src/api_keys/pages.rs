@@ -8,7 +8,9 @@ use serde::Deserialize;
 use super::error::ApiKeyError;
 use super::model::{ApiKey, CreatedApiKey, Expiry, KeyName, KeyState, NewApiKey};
 use super::ops;
+use crate::accounts;
 use crate::base::{ApiKeyId, Problem, Timestamp, days};
+use crate::db;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
@@ -78,6 +80,8 @@ struct ListPage {
     presets: &'static [Preset],
     scope_groups: Vec<ScopeGroup>,
     keys: Vec<KeyRow>,
+    /// Whether all of them are refused until there is a new password.
+    are_locked: bool,
 }
 
 /// What was typed into the form, to be shown again.
@@ -90,8 +94,12 @@ struct Typed {
 
 impl ListPage {
     async fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, typed: &Typed) -> Result<Self, Problem> {
-        let workspace = who.identity.workspace;
-        let keys = app.read(move |view| ops::list(view, workspace)).await?;
+        let (workspace, account) = (who.identity.workspace, who.identity.account);
+        let (keys, locked_at) = app
+            .read(move |view| {
+                Ok::<_, db::Error>((ops::list(view, workspace)?, accounts::keys_locked_at(view, account)?))
+            })
+            .await?;
         let now = app.now();
         let chosen = if typed.expires.is_empty() { EXPIRY_PRESET } else { &typed.expires };
         Ok(Self {
@@ -107,6 +115,7 @@ impl ListPage {
             presets: &PRESETS,
             scope_groups: groups(app, &typed.scopes),
             keys: keys.into_iter().map(|key| row(key, now)).collect(),
+            are_locked: locked_at.is_some(),
         })
     }
 }

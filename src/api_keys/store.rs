@@ -44,7 +44,7 @@ const FIND_OWNER: &str = "
     join workspace w on w.id = :workspace_id
     join membership m on m.workspace_id = w.id and m.account_id = a.id
     left join account_email e on e.account_id = a.id and e.is_primary = 1
-    where a.id = :account_id and a.state = 'active'";
+    where a.id = :account_id and a.state = 'active' and a.keys_locked_at is null";
 const RECORD_USE: &str = "
     insert into api_key_use (key_id, last_used_at, uses)
     select :key_id, :at, :uses where exists (select 1 from api_key where id = :key_id)

@@ -1,14 +1,16 @@
 //! Who asks.
 
-use super::{AccountId, ApiKeyId, Scopes, ServiceId, SessionId, WorkspaceId};
+use super::{AccountId, ApiKeyId, Scopes, Secret, ServiceId, SessionId, WorkspaceId};
 
 /// Where a request came from: personal data, kept apart from the evidence and erased with the person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Visitor {
     /// The network address, as the trusted edge saw it.
     pub address: String,
     /// The program, as it calls itself.
     pub agent: String,
+    /// The secret that this browser was given when somebody signed in with it. `None`: nobody did, or it is no browser.
+    pub device: Option<Secret<String>>,
 }
 
 /// What somebody is in a workspace; each includes those below it.

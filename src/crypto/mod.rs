@@ -6,7 +6,9 @@ mod password_rules;
 mod passwords;
 pub mod seal;
 pub mod tokens;
+mod turns;
 
 pub use keyring::{Keyring, KeyringError};
 pub use password_rules::{Password, PasswordFault};
 pub use passwords::{HashingBusy, PasswordPool};
+pub use turns::Turn;

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::oneshot;
 
+use super::turns::{Turn, Turns};
 use super::Password;
 use crate::base::{Chance, Problem, Secret};
 
@@ -42,6 +43,7 @@ enum Work {
 /// The threads that hash.
 pub struct PasswordPool {
     queue: SyncSender<Work>,
+    turns: Turns,
 }
 
 impl PasswordPool {
@@ -56,7 +58,17 @@ impl PasswordPool {
                 tracing::error!(%error, "A hashing thread could not be started.");
             }
         }
-        Self { queue }
+        Self { queue, turns: Turns::new(queue_max + threads.max(1)) }
+    }
+
+    /// A turn to have a proof of `about` checked: waits until no other one is under way, so that tries at the same moment are
+    /// no more than tries in a row. Take it before looking whether somebody must wait, and keep it until the outcome is written.
+    ///
+    /// # Errors
+    /// [`HashingBusy`] when as many as the pool takes have turns or wait for one: nothing more is read, or remembered, of
+    /// those who are told to come back.
+    pub async fn turn(&self, about: &str) -> Result<Turn, HashingBusy> {
+        self.turns.take(about).await
     }
 
     /// The PHC string of a new password.

@@ -23,6 +23,7 @@ pub struct Site {
 pub struct View<'c> {
     connection: &'c Connection,
     now: Timestamp,
+    wall: Timestamp,
     site: &'c Arc<Site>,
     /// The first failure of the disk, whatever the operation made of it: the writer must know.
     disk_failure: Cell<Option<rusqlite::ffi::Error>>,
@@ -30,7 +31,12 @@ pub struct View<'c> {
 
 impl<'c> View<'c> {
     pub(super) fn new(connection: &'c Connection, now: Timestamp, site: &'c Arc<Site>) -> Self {
-        Self { connection, now, site, disk_failure: Cell::new(None) }
+        Self { connection, now, wall: now, site, disk_failure: Cell::new(None) }
+    }
+
+    /// With what the clock says, where `now` was kept from going back.
+    pub(super) fn with_wall(self, wall: Timestamp) -> Self {
+        Self { wall, ..self }
     }
 
     /// The first failure of the disk that a statement of this view met. `None`: the disk took everything.
@@ -52,6 +58,12 @@ impl<'c> View<'c> {
     /// Now, the same all through.
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// What the clock says. Other than [`View::now`] it goes back when the clock was set back: for what is compared with the
+    /// clock by others, such as the ends of sessions, and never for an order.
+    pub fn wall(&self) -> Timestamp {
+        self.wall
     }
 
     /// The appliance.

@@ -251,7 +251,7 @@ fn commit_together<'d>(
     let mut done = 0;
     let outcome = loop {
         let Some(work) = batch.get_mut(done) else { break Ok(()) };
-        match run_one(&desk.connection, &desk.site, &mut desk.chance, now, work.as_mut()) {
+        match run_one(&desk.connection, &desk.site, &mut desk.chance, [now, desk.clock.now()], work.as_mut()) {
             Ok(changed) => wrote |= changed,
             Err(error) => break Err(error),
         }
@@ -277,17 +277,17 @@ fn commit_together<'d>(
     }
 }
 
-/// One caller's work in its savepoint. `Ok(true)`: it changed something and is kept.
+/// One caller's work in its savepoint, at [`View::now`] and [`View::wall`]. `Ok(true)`: it changed something and is kept.
 fn run_one(
     connection: &Connection,
     site: &Arc<Site>,
     chance: &mut Chance,
-    now: Timestamp,
+    [now, wall]: [Timestamp; 2],
     work: &mut dyn Work,
 ) -> Result<bool, Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
     let before = connection.total_changes();
-    let mut tx = Tx::new(View::new(connection, now, site), chance);
+    let mut tx = Tx::new(View::new(connection, now, site).with_wall(wall), chance);
     let keep = work.run(&mut tx);
     // What the operation made of a failing disk does not count: nobody may be answered "done" after it. A disk that is
     // merely full makes SQLite roll the whole transaction back by itself, or the one statement, which is the caller's affair.

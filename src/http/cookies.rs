@@ -8,6 +8,9 @@ use actix_web::cookie::{Cookie, SameSite};
 /// The session cookie.
 pub const SESSION: &str = "__Host-session";
 
+/// Says which browser it is, so that its person is known to have used it before. It opens nothing.
+pub const DEVICE: &str = "__Host-device";
+
 /// A cookie for this host alone: Secure, HttpOnly, SameSite=Lax, path `/`. `keep`: `None` until the browser is closed.
 pub fn cookie(name: &'static str, value: String, keep: Option<Duration>) -> Cookie<'static> {
     let mut cookie =

@@ -32,7 +32,22 @@ pub struct Identity {
     pub display_name: String,
     /// When they last proved who they are.
     pub proved_at: Timestamp,
+    /// How long the session still lives.
+    pub left: SessionLeft,
 }
+
+/// How long a session still lives.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionLeft {
+    /// Whole seconds, if nothing more is asked of it.
+    pub seconds: u64,
+    /// Whether asking something does not make it longer.
+    pub is_final: bool,
+}
+
+/// A cookie was shown whose session ended: the sentence that the next page says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedOut(pub &'static str);
 
 /// The session's new cookie value, where the request was also a proof: goes out with whatever the answer is.
 #[derive(Clone)]

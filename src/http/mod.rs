@@ -14,7 +14,7 @@ mod identity;
 pub mod json;
 pub mod page;
 
-pub use cookies::{SESSION, cookie, forget};
+pub use cookies::{DEVICE, SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
-pub use identity::{Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
+pub use identity::{Identity, Renewed, RequestId, SessionLeft, SignedIn, SignedOut, VisitorOf, redirect};

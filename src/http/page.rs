@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Answer, Identity, Renewed, cookie, csrf, forget, redirect};
+use super::{Answer, Identity, Renewed, SessionLeft, cookie, csrf, forget, redirect};
 use crate::app::App;
 use crate::base::Problem;
 
@@ -16,7 +16,7 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 11] = [
+const FLASHES: [(&str, &str); 14] = [
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
     ("signed-out", "You are signed out."),
@@ -27,6 +27,12 @@ const FLASHES: [(&str, &str); 11] = [
     ("session-ended", "That device is signed out."),
     ("others-ended", "You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
+    (
+        "ended-idle",
+        "You were signed out because nothing happened here for a while. Sign in again, and you come back to where you were.",
+    ),
+    ("ended-age", "You were signed out because a session ends after a time, however busy it is. Sign in again to go on."),
+    ("ended", "You were signed out because your session was ended. Sign in again to go on."),
     ("signed-in-again", "Sign in again to go on."),
 ];
 
@@ -90,6 +96,10 @@ pub struct Chrome {
     pub theme: String,
     /// A sentence said once.
     pub flash: Option<&'static str>,
+    /// Whether that sentence is about something that was done, and not about something that ended by itself.
+    pub is_flash_good: bool,
+    /// How long the session still lives. `None`: a stranger.
+    pub left: Option<SessionLeft>,
     /// Whether this is a throw-away appliance.
     pub is_demo: bool,
     /// Seconds after which the page loads itself again. `None`: never.
@@ -118,6 +128,8 @@ impl Chrome {
             csrf: binding.map(|binding| csrf::token(app, &binding)).unwrap_or_default(),
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
             flash: FLASHES.iter().find(|(name, _)| *name == said).map(|(_, sentence)| *sentence),
+            is_flash_good: !said.starts_with("ended"),
+            left: extensions.get::<Identity>().map(|identity| identity.left),
             is_demo: app.config().demo,
             refresh_seconds: None,
         }
@@ -192,9 +204,14 @@ pub fn with_status(status: StatusCode, page: &impl Template) -> Answer {
 /// 303 to a page that says one sentence.
 pub fn go(to: &str, flash: &'static str) -> HttpResponse {
     let mut response = redirect(to);
+    say(&mut response, flash);
+    response
+}
+
+/// Lets the next page say one sentence.
+pub fn say(response: &mut HttpResponse, flash: &'static str) {
     // A cookie that cannot be added is a sentence that is not said.
     let _ = response.add_cookie(&cookie(FLASH, flash.to_owned(), Some(crate::base::minutes(1))));
-    response
 }
 
 /// Only a path of our own, so that nobody is led elsewhere after signing in.

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret};
 use crate::db::{Error, Tx, View};
-use crate::sessions;
+use crate::sessions::Guard;
 
 /// What a person types to delete their account.
 const CONFIRMATION: &str = "DELETE";
@@ -39,19 +39,22 @@ pub async fn delete_account(
     if !actor.may_govern(account) {
         return Err(PrivacyError::NotFound);
     }
+    let guard = app.glance(|view| Guard::of(view, &actor, account))?;
+    let _turn = app.passwords().turn(guard.about()).await?;
+    let (before, after) = (guard.clone(), guard.clone());
     let hash = app
         .read(move |view| {
-            must_not_wait(view, account)?;
+            must_not_wait(view, &before)?;
             Ok::<_, PrivacyError>(accounts::password_hash(view, account)?)
         })
         .await?;
     if !app.passwords().verify(&password, hash).await? {
-        app.write(move |tx| note_wrong_password(tx, &actor, account)).await?;
+        app.write(move |tx| note_wrong_password(tx, &actor, account, &after)).await?;
         return Err(PrivacyError::WrongPassword);
     }
     let receipt = app
         .write(move |tx| {
-            must_not_wait(tx, account)?;
+            must_not_wait(tx, &guard)?;
             ops::erase(tx, &actor, account)
         })
         .await?;
@@ -61,22 +64,22 @@ pub async fn delete_account(
     Ok(receipt)
 }
 
-/// Where wrong passwords at the deletion are counted.
-fn bucket(account: AccountId) -> String {
-    format!("erasure:{account}")
-}
-
-/// Refuses where tries have to wait: asked before the hash, and again after it, for tries that began together.
-fn must_not_wait(view: &View<'_>, account: AccountId) -> Result<(), PrivacyError> {
-    let throttled = sessions::throttled(view, &bucket(account))?;
+/// Refuses where tries have to wait: asked before the hash, and again after it.
+fn must_not_wait(view: &View<'_>, guard: &Guard) -> Result<(), PrivacyError> {
+    let throttled = guard.must_wait(view)?;
     throttled.map_or(Ok(()), |pause| Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds }))
 }
 
 /// Nothing is noted about somebody who is gone meanwhile: it would stay for ever.
-fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), PrivacyError> {
-    must_not_wait(tx, account)?;
+fn note_wrong_password(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    guard: &Guard,
+) -> Result<(), PrivacyError> {
+    must_not_wait(tx, guard)?;
     accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
-    sessions::note_failure(tx, &bucket(account))?;
+    guard.note_failure(tx)?;
     let event = Event::of("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem};
-use crate::http::{Renewed, RequestId, SESSION, csrf, page, redirect};
+use crate::http::{Renewed, RequestId, SESSION, SignedOut, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -108,7 +108,7 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     let allow = response.headers().get(header::ALLOW).cloned();
     let (request, _) = response.into_parts();
     let mut told = match reader {
-        Reader::Page if problem.code == "signed_out" => to_sign_in(&request),
+        Reader::Page if problem.code == "signed_out" => to_sign_in(&request, app),
         Reader::Page => pages::fault(app, &request, &problem, &request_id),
         Reader::Service | Reader::Gateway => problem_json(&problem, &request_id),
         Reader::KeyHolder => error_json(&problem),
@@ -126,16 +126,34 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     ServiceResponse::new(request, told)
 }
 
-/// A stranger on a page of a person's is led to sign in, and back afterwards.
-fn to_sign_in(request: &actix_web::HttpRequest) -> HttpResponse {
-    if request.method() != Method::GET || request.path() == "/signin" {
-        return redirect("/signin");
+/// A stranger on a page of a person's is led to sign in, and back afterwards; somebody whose session ended is told why.
+fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpResponse {
+    let whole = match request.method() {
+        &Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|wanted| wanted.as_str()),
+        // What was typed is lost; the page it was typed on is not.
+        &Method::POST => page_of(request, app),
+        _ => None,
+    };
+    let mut response = match whole.unwrap_or_default() {
+        "" => redirect("/signin"),
+        whole => {
+            // A query that the way back would not take is left behind; the page itself is still reached.
+            let path = whole.split('?').next().unwrap_or_default();
+            let wanted = if page::safe_path(whole) == whole { whole } else { path };
+            // Of what a safe path may hold, only this would end the value.
+            redirect(&format!("/signin?next={}", wanted.replace('&', "%26")))
+        }
+    };
+    if let Some(ended) = request.extensions().get::<SignedOut>() {
+        page::say(&mut response, ended.0);
     }
-    let whole = request.uri().path_and_query().map_or(request.path(), |wanted| wanted.as_str());
-    // A query that the way back would not take is left behind; the page itself is still reached.
-    let wanted = if page::safe_path(whole) == whole { whole } else { request.path() };
-    // Of what a safe path may hold, only this would end the value.
-    redirect(&format!("/signin?next={}", wanted.replace('&', "%26")))
+    response
+}
+
+/// The page of ours that a form was sent from, as the browser says. `None`: it does not, or it is not one of ours.
+fn page_of<'r>(request: &'r actix_web::HttpRequest, app: Option<&Arc<App>>) -> Option<&'r str> {
+    let from = request.headers().get(header::REFERER)?.to_str().ok()?;
+    from.strip_prefix(app?.config().public_url.as_str()).filter(|path| page::safe_path(path) == *path)
 }
 
 #[derive(Serialize)]

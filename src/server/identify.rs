@@ -10,17 +10,18 @@ use actix_web::http::header::{self, HeaderMap};
 
 use super::front::Reader;
 use crate::app::App;
-use crate::base::{Chance, Visitor};
+use crate::base::{Actor, Chance, Visitor};
 use crate::crypto::tokens;
-use crate::http::{Identity, SESSION, VisitorOf, csrf};
-use crate::sessions;
+use crate::http::{DEVICE, Identity, Renewed, SESSION, SessionLeft, SignedOut, VisitorOf, csrf};
+use crate::sessions::{self, Current, End, Shown};
 
 /// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
 pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reader) {
     match reader {
         Reader::Page => {}
         Reader::KeyHolder => {
-            request.extensions_mut().insert(VisitorOf(visitor_of(app, request)));
+            let visitor = visitor_of(app, request);
+            request.extensions_mut().insert(VisitorOf(visitor));
             return;
         }
         Reader::Service => return,
@@ -29,14 +30,20 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
             // Parsing cookies keeps a list in the request, even of none.
             let has_cookies = request.headers().contains_key(header::COOKIE);
             if let Some(cookie) = has_cookies.then(|| request.cookie(SESSION)).flatten() {
-                mark_person(app, request, cookie.value()).await;
+                // A gateway keeps no cookie for anybody, so this is no time for a new one.
+                let _ = mark_person(app, request, cookie.value()).await;
             }
             return;
         }
     }
-    request.extensions_mut().insert(VisitorOf(visitor_of(app, request)));
+    let visitor = visitor_of(app, request);
+    request.extensions_mut().insert(VisitorOf(visitor.clone()));
     match request.cookie(SESSION) {
-        Some(cookie) => mark_person(app, request, cookie.value()).await,
+        Some(cookie) => {
+            if let Some(current) = mark_person(app, request, cookie.value()).await {
+                rotate(app, request, &current, cookie.value()).await;
+            }
+        }
         None if request.method() == Method::GET && request.cookie(csrf::VISIT).is_none() => {
             let token = tokens::random_token(&mut Chance::system());
             request.extensions_mut().insert(csrf::NewVisit(token.expose().clone()));
@@ -45,32 +52,76 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
     }
 }
 
-async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) {
-    let current = match app.glance(|view| sessions::current(view, token)) {
-        Ok(Some(current)) => current,
-        Ok(None) => return,
+/// The script of a page asks here how long the session still lives; asking must not make it longer.
+const QUIET: &str = "/session/left";
+
+/// Notes the person behind a cookie. Answers their session, where it is in use.
+async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) -> Option<Current> {
+    let mut current = match app.glance(|view| sessions::show(view, token)) {
+        Ok(Shown::Live(current)) => *current,
+        Ok(Shown::Over(end)) => {
+            let said = if end == End::Idle { "ended-idle" } else { "ended-age" };
+            request.extensions_mut().insert(SignedOut(said));
+            return None;
+        }
+        Ok(Shown::Copied(session, account)) => {
+            let actor = Actor::Stranger(visitor_of(app, request));
+            if let Err(error) = app.write(move |tx| sessions::end_copied(tx, &actor, account, session)).await {
+                tracing::error!(%error, "A session whose cookie was copied could not be ended; its old cookie opens nothing.");
+            }
+            request.extensions_mut().insert(SignedOut("ended"));
+            return None;
+        }
+        Ok(Shown::Unknown) => {
+            request.extensions_mut().insert(SignedOut("ended"));
+            return None;
+        }
         Err(error) => {
             tracing::error!(%error, "A session could not be looked up; its request is treated as a stranger's.");
-            return;
+            return None;
         }
     };
-    if current.needs_touch(app.now()) {
+    let now = app.now();
+    if request.path() != QUIET && current.needs_touch(now) {
         let id = current.id;
-        if let Err(error) = app.write(move |tx| sessions::touch(tx, id)).await {
-            tracing::warn!(%error, "A session's last sight could not be noted.");
+        match app.write(move |tx| sessions::touch(tx, id)).await {
+            Ok(()) => current.last_seen_at = now,
+            Err(error) => tracing::warn!(%error, "A session's last sight could not be noted."),
         }
     }
+    let left = current.left(now);
     request.extensions_mut().insert(Identity {
         account: current.account,
         workspace: current.workspace,
         session: current.id,
-        username: current.username,
-        display_name: current.display_name,
+        username: current.username.clone(),
+        display_name: current.display_name.clone(),
         proved_at: current.proved_at,
+        left: SessionLeft { seconds: left.seconds, is_final: left.is_final },
     });
+    Some(current)
+}
+
+/// Gives a session whose cookie is a day old a new one, with a page that its person looks at. Not with a form: the page it
+/// came from may be sent once more, and its token hangs on the cookie.
+async fn rotate(app: &Arc<App>, request: &ServiceRequest, current: &Current, shown: &str) {
+    let is_look = request.method() == Method::GET && request.path() != QUIET;
+    if !is_look || !current.needs_rotation(app.now()) {
+        return;
+    }
+    let (id, shown) = (current.id, shown.to_owned());
+    match app.write(move |tx| sessions::rotate(tx, id, &shown)).await {
+        Ok(Some(renewed)) => {
+            request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "A session's cookie could not be renewed; it is tried again."),
+    }
 }
 
 fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
+    // Before anything of the request is borrowed: the first who asks for cookies has them parsed into its extensions.
+    let device = request.cookie(DEVICE).and_then(|cookie| sessions::read_device(app.keyring(), cookie.value()));
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let listen = &app.config().listen;
     let peer = request.peer_addr().map(|peer| peer.ip());
@@ -78,7 +129,11 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
     let address = peer.map(|peer| {
         first_untrusted(peer, &forwarded, |hop| listen.trusted_proxies.iter().any(|network| network.contains(&hop)))
     });
-    Visitor { address: address.map(|address| address.to_string()).unwrap_or_default(), agent: agent.to_owned() }
+    Visitor {
+        address: address.map(|address| address.to_string()).unwrap_or_default(),
+        agent: agent.to_owned(),
+        device,
+    }
 }
 
 /// All of `X-Forwarded-For`. Several lines are one list in their order (RFC 9110 §5.3): a proxy may add its own line below

@@ -92,6 +92,10 @@ routes! {
     POST "/forgot"                              Everybody => signin::pages::forgot;
     GET  "/reset"                               Everybody => signin::pages::reset_form;
     POST "/reset"                               Everybody => signin::pages::reset;
+    GET  "/not-me"                              Everybody => signin::pages::not_me_form;
+    POST "/not-me"                              Everybody => signin::pages::not_me;
+    GET  "/session/left"                        SignedIn  => signin::pages::session_left;
+    POST "/session/stay"                        SignedIn  => signin::pages::stay;
     GET  "/step-up"                             SignedIn  => signin::pages::step_up_form;
     POST "/step-up"                             Fresh     => signin::pages::step_up;
     GET  "/settings/security"                   SignedIn  => signin::pages::security;

@@ -1,13 +1,19 @@
 //! A browser in words, out of how it calls itself.
 
 /// Browsers by what only they say of themselves. Order decides: most also claim to be Chrome or Safari.
-const BROWSERS: [(&str, &str); 6] = [
+const BROWSERS: [(&str, &str); 12] = [
     ("Edg/", "Edge"),
+    ("EdgA/", "Edge"),
+    ("EdgiOS/", "Edge"),
     ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
     ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
     ("curl/", "curl"),
+    ("Wget/", "Wget"),
 ];
 /// Systems; a phone's before the one it is built on.
 const SYSTEMS: [(&str, &str); 7] = [

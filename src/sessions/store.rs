@@ -1,42 +1,92 @@
 //! All SQL about sessions.
 
+use std::time::Duration;
+
 use rusqlite::named_params;
 
-use super::model::{Current, Session};
-use crate::base::{AccountId, SessionId, Timestamp, Visitor};
+use super::model::{CLOCK_SLACK, Current, End, Session};
+use crate::base::{AccountId, SessionId, Timestamp, Visitor, seconds};
 use crate::db::{Error, Tx, View};
 
 const INSERT: &str = "
     insert into session (
-      id, digest, account_id, created_at, last_seen_at, idle_seconds, ends_at, proved_at, address, agent, method, remembered)
-    values (:id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent, :method, :remembered)";
+      id, digest, account_id, created_at, last_seen_at, idle_seconds, ends_at, proved_at, address, agent, method,
+      remembered, rotated_at)
+    values (
+      :id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent, :method,
+      :remembered, :now)";
 // Reads the person and the workspace with the session: every page needs all three, and it is one look instead of three.
 const FIND_CURRENT: &str = "
-    select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at
+    select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
+           s.rotated_at
     from session s
     join account a on a.id = s.account_id and a.state = 'active'
     join workspace w on w.owner_id = a.id and w.kind = 'personal'
-    where s.digest = :digest and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now";
+    where s.digest = :digest and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now
+      and s.last_seen_at <= :latest";
+const FIND_CURRENT_BY_ID: &str = "
+    select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
+           s.rotated_at
+    from session s
+    join account a on a.id = s.account_id and a.state = 'active'
+    join workspace w on w.owner_id = a.id and w.kind = 'personal'
+    where s.id = :id and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now
+      and s.last_seen_at <= :latest";
+const FIND_OVER: &str = "
+    select last_seen_at + idle_seconds * 1000 < ends_at
+    from session
+    where digest = :digest and (ends_at <= :now or last_seen_at + idle_seconds * 1000 <= :now)";
 const LIST: &str = "
     select id, created_at, last_seen_at, ends_at, address, agent, method from session
     where account_id = :account_id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now
+      and last_seen_at <= :latest
     order by last_seen_at desc
     limit 100";
-const UPDATE_SEEN: &str = "update session set last_seen_at = max(last_seen_at, :now) where id = :id";
+const UPDATE_SEEN: &str = "
+    update session set last_seen_at = max(last_seen_at, :now)
+    where id = :id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now";
 const UPDATE_PROVED: &str = "
-    update session set digest = :digest, proved_at = :now
+    update session set digest = :digest, proved_at = :now, rotated_at = :now
     where id = :id and account_id = :account_id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now
+    returning ends_at, remembered";
+const UPDATE_ROTATED: &str = "
+    update session set digest = :digest, rotated_at = :now
+    where id = :id and digest = :old and rotated_at <= :due
     returning ends_at, remembered";
 const DELETE: &str = "delete from session where id = :id and account_id = :account_id";
 const DELETE_ALL: &str = "delete from session where account_id = :account_id and id is not :except";
+const DELETE_BEYOND: &str = "
+    delete from session where id in (
+      select id from session where account_id = :account_id order by last_seen_at desc limit -1 offset :kept)";
 const DELETE_ENDED: &str = "
     delete from session where id in (
-      select id from session where ends_at <= :now or last_seen_at + idle_seconds * 1000 <= :now limit :limit)";
+      select id from session where ends_at <= :before or last_seen_at + idle_seconds * 1000 <= :before limit :limit)";
 
-const FIND_THROTTLE: &str = "select failures, until from throttle where bucket = :bucket";
+const INSERT_ROTATED: &str = "
+    insert into session_rotated (digest, session_id, until) values (:digest, :session_id, :until)";
+const FIND_ROTATED: &str = "
+    select s.id, s.account_id, r.until from session_rotated r join session s on s.id = r.session_id
+    where r.digest = :digest";
+
+const INSERT_DEVICE: &str = "
+    insert into device (digest, account_id, first_seen_at, last_seen_at) values (:digest, :account_id, :now, :now)
+    on conflict (digest) do update set last_seen_at = :now, is_trusted = 1";
+const FIND_TRUSTED_DEVICE: &str = "select 1 from device where digest = :digest and is_trusted = 1";
+const HAS_DEVICES: &str = "select exists (select 1 from device where account_id = :account_id)";
+const DISTRUST_DEVICES: &str = "update device set is_trusted = 0 where account_id = :account_id";
+const DELETE_DEVICES: &str = "delete from device where account_id = :account_id";
+const DELETE_DEVICES_BEYOND: &str = "
+    delete from device where digest in (
+      select digest from device where account_id = :account_id order by last_seen_at desc limit -1 offset :kept)";
+const DELETE_OLD_DEVICES: &str = "
+    delete from device where digest in (select digest from device where last_seen_at < :before limit :limit)";
+
+const FIND_THROTTLE: &str = "select until from throttle where bucket = :bucket";
+// One failure is forgotten for each time that passed since the last.
 const COUNT_FAILURE: &str = "
     insert into throttle (bucket, failures, until, updated_at) values (:bucket, 1, :now, :now)
-    on conflict (bucket) do update set failures = failures + 1, updated_at = :now
+    on conflict (bucket) do update
+    set failures = max(0, failures - max(0, :now - updated_at) / :forgets) + 1, updated_at = :now
     returning failures";
 const UPDATE_THROTTLE: &str = "update throttle set until = :until where bucket = :bucket";
 const DELETE_THROTTLE: &str = "delete from throttle where bucket = :bucket";
@@ -48,11 +98,24 @@ pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND_CURRENT,
     LIST,
+    FIND_CURRENT_BY_ID,
+    FIND_OVER,
     UPDATE_SEEN,
     UPDATE_PROVED,
+    UPDATE_ROTATED,
     DELETE,
     DELETE_ALL,
+    DELETE_BEYOND,
     DELETE_ENDED,
+    INSERT_ROTATED,
+    FIND_ROTATED,
+    INSERT_DEVICE,
+    FIND_TRUSTED_DEVICE,
+    HAS_DEVICES,
+    DISTRUST_DEVICES,
+    DELETE_DEVICES,
+    DELETE_DEVICES_BEYOND,
+    DELETE_OLD_DEVICES,
     FIND_THROTTLE,
     COUNT_FAILURE,
     UPDATE_THROTTLE,
@@ -71,7 +134,7 @@ pub(super) struct Row<'r> {
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Row<'_>) -> Result<(), Error> {
-    let now = tx.now();
+    let now = tx.wall();
     tx.execute(
         INSERT,
         named_params! {
@@ -90,37 +153,59 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Ro
     Ok(())
 }
 
+fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<Current> {
+    Ok(Current {
+        id: row.get(0)?,
+        account: row.get(1)?,
+        workspace: row.get(2)?,
+        username: row.get(3)?,
+        display_name: row.get(4)?,
+        last_seen_at: row.get(5)?,
+        proved_at: row.get(6)?,
+        idle: seconds(row.get::<_, i64>(7)?.unsigned_abs()),
+        ends_at: row.get(8)?,
+        rotated_at: row.get(9)?,
+        is_newest: true,
+    })
+}
+
 pub(super) fn find_current(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<Current>, Error> {
-    let now = view.now();
-    view.find(FIND_CURRENT, named_params! {":digest": digest, ":now": now}, |row| {
-        Ok(Current {
-            id: row.get(0)?,
-            account: row.get(1)?,
-            workspace: row.get(2)?,
-            username: row.get(3)?,
-            display_name: row.get(4)?,
-            last_seen_at: row.get(5)?,
-            proved_at: row.get(6)?,
-        })
+    let now = view.wall();
+    let params = named_params! {":digest": digest, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
+    view.find(FIND_CURRENT, params, read_current)
+}
+
+pub(super) fn find_current_by_id(view: &View<'_>, id: SessionId) -> Result<Option<Current>, Error> {
+    let now = view.wall();
+    let params = named_params! {":id": id, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
+    view.find(FIND_CURRENT_BY_ID, params, read_current)
+}
+
+/// Why the session ended by itself. `None`: it did not, or is gone.
+pub(super) fn find_over(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<End>, Error> {
+    let now = view.wall();
+    view.find(FIND_OVER, named_params! {":digest": digest, ":now": now}, |row| {
+        Ok(if row.get(0)? { End::Idle } else { End::Age })
     })
 }
 
 pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> {
-    let now = view.now();
-    view.list(LIST, named_params! {":account_id": account, ":now": now}, |row| {
+    let now = view.wall();
+    let params = named_params! {":account_id": account, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
+    view.list(LIST, params, |row| {
         Ok(Session {
             id: row.get(0)?,
             created_at: row.get(1)?,
             last_seen_at: row.get(2)?,
             ends_at: row.get(3)?,
-            visitor: Visitor { address: row.get(4)?, agent: row.get(5)? },
+            visitor: Visitor { address: row.get(4)?, agent: row.get(5)?, device: None },
             method: row.get(6)?,
         })
     })
 }
 
 pub(super) fn update_seen(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Error> {
-    let now = tx.now();
+    let now = tx.wall();
     tx.execute(UPDATE_SEEN, named_params! {":id": id, ":now": now})?;
     Ok(())
 }
@@ -132,9 +217,40 @@ pub(super) fn update_proved(
     id: SessionId,
     digest: &[u8; 32],
 ) -> Result<Option<(Timestamp, bool)>, Error> {
-    let now = tx.now();
+    let now = tx.wall();
     let params = named_params! {":id": id, ":account_id": account, ":digest": digest, ":now": now};
     tx.find(UPDATE_PROVED, params, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// As [`update_proved`]. `None`: `old` is no longer the session's, or not from before `due`.
+pub(super) fn update_rotated(
+    tx: &mut Tx<'_>,
+    id: SessionId,
+    old: &[u8; 32],
+    digest: &[u8; 32],
+    due: Timestamp,
+) -> Result<Option<(Timestamp, bool)>, Error> {
+    let now = tx.wall();
+    let params = named_params! {":id": id, ":old": old, ":digest": digest, ":due": due, ":now": now};
+    tx.find(UPDATE_ROTATED, params, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub(super) fn insert_rotated(tx: &mut Tx<'_>, id: SessionId, old: &[u8; 32], until: Timestamp) -> Result<(), Error> {
+    tx.execute(INSERT_ROTATED, named_params! {":digest": old, ":session_id": id, ":until": until})?;
+    Ok(())
+}
+
+/// A value that was replaced.
+pub(super) struct Rotated {
+    pub session: SessionId,
+    pub account: AccountId,
+    pub until: Timestamp,
+}
+
+pub(super) fn find_rotated(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<Rotated>, Error> {
+    view.find(FIND_ROTATED, named_params! {":digest": digest}, |row| {
+        Ok(Rotated { session: row.get(0)?, account: row.get(1)?, until: row.get(2)? })
+    })
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, account: AccountId, id: SessionId) -> Result<usize, Error> {
@@ -145,18 +261,58 @@ pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId, except: Option<Ses
     tx.execute(DELETE_ALL, named_params! {":account_id": account, ":except": except})
 }
 
-pub(super) fn delete_ended(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {
-    let now = tx.now();
-    tx.execute(DELETE_ENDED, named_params! {":now": now, ":limit": limit})
+/// Deletes all but the `kept` that were seen last.
+pub(super) fn delete_beyond(tx: &mut Tx<'_>, account: AccountId, kept: u32) -> Result<usize, Error> {
+    tx.execute(DELETE_BEYOND, named_params! {":account_id": account, ":kept": kept})
 }
 
-pub(super) fn find_throttle(view: &View<'_>, bucket: &[u8; 32]) -> Result<Option<(u32, Timestamp)>, Error> {
-    view.find(FIND_THROTTLE, named_params! {":bucket": bucket}, |row| Ok((row.get(0)?, row.get(1)?)))
+pub(super) fn delete_ended(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
+    tx.execute(DELETE_ENDED, named_params! {":before": before, ":limit": limit})
 }
 
-pub(super) fn count_failure(tx: &mut Tx<'_>, bucket: &[u8; 32]) -> Result<u32, Error> {
+/// Notes that the device was used now; it is trusted from now on.
+pub(super) fn insert_device(tx: &mut Tx<'_>, account: AccountId, digest: &[u8; 32]) -> Result<(), Error> {
     let now = tx.now();
-    tx.one(COUNT_FAILURE, named_params! {":bucket": bucket, ":now": now}, |row| row.get(0))
+    tx.execute(INSERT_DEVICE, named_params! {":digest": digest, ":account_id": account, ":now": now})?;
+    Ok(())
+}
+
+pub(super) fn is_trusted_device(view: &View<'_>, digest: &[u8; 32]) -> Result<bool, Error> {
+    Ok(view.find(FIND_TRUSTED_DEVICE, named_params! {":digest": digest}, |_| Ok(()))?.is_some())
+}
+
+pub(super) fn has_devices(view: &View<'_>, account: AccountId) -> Result<bool, Error> {
+    view.one(HAS_DEVICES, named_params! {":account_id": account}, |row| row.get(0))
+}
+
+pub(super) fn distrust_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DISTRUST_DEVICES, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+pub(super) fn delete_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    tx.execute(DELETE_DEVICES, named_params! {":account_id": account})
+}
+
+/// Deletes all but the `kept` that were used last.
+pub(super) fn delete_devices_beyond(tx: &mut Tx<'_>, account: AccountId, kept: u32) -> Result<usize, Error> {
+    tx.execute(DELETE_DEVICES_BEYOND, named_params! {":account_id": account, ":kept": kept})
+}
+
+pub(super) fn delete_old_devices(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
+    tx.execute(DELETE_OLD_DEVICES, named_params! {":before": before, ":limit": limit})
+}
+
+pub(super) fn find_throttle(view: &View<'_>, bucket: &[u8; 32]) -> Result<Option<Timestamp>, Error> {
+    view.find(FIND_THROTTLE, named_params! {":bucket": bucket}, |row| row.get(0))
+}
+
+/// Counts one more, after forgetting one for each `forgets` since the last.
+pub(super) fn count_failure(tx: &mut Tx<'_>, bucket: &[u8; 32], forgets: Duration) -> Result<u32, Error> {
+    let now = tx.now();
+    let forgets = i64::try_from(forgets.as_millis()).unwrap_or(i64::MAX);
+    let params = named_params! {":bucket": bucket, ":now": now, ":forgets": forgets};
+    tx.one(COUNT_FAILURE, params, |row| row.get(0))
 }
 
 pub(super) fn update_throttle(tx: &mut Tx<'_>, bucket: &[u8; 32], until: Timestamp) -> Result<(), Error> {

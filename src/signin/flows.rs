@@ -11,7 +11,7 @@ use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
 use crate::config::SignupMode;
 use crate::crypto::Password;
 use crate::db;
-use crate::sessions::Renewed;
+use crate::sessions::{Guard, Renewed};
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
 ///
@@ -42,23 +42,26 @@ pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<S
 /// # Errors
 /// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
 pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<Started, SigninError> {
-    let name = form.name.clone();
-    let found = app
-        .read(move |view| {
-            ops::must_not_wait(view, &ops::typed_bucket(&name))?;
-            Ok::<_, SigninError>(ops::find_for_sign_in(view, &name)?)
-        })
-        .await?;
-    let (account, stored) = found.map_or((None, None), |(account, stored)| (Some(account.id), stored));
     let actor = Actor::Stranger(visitor);
-    let right = app.passwords().verify(&form.password, stored.clone()).await?;
-    match (account, right) {
-        (Some(account), true) => app.write(move |tx| ops::admit(tx, &actor, account, stored.as_deref(), &form)).await,
-        (account, _) => {
-            app.write(move |tx| ops::refuse(tx, &actor, account, &form.name)).await?;
-            Err(SigninError::BadCredentials)
-        }
+    // A glance, before anything is waited for: those who must come back later take nobody's turn.
+    let (approach, throttled) = app.glance(|view| {
+        let approach = ops::approach(view, &actor, &form.name)?;
+        let throttled = approach.guard.must_wait(view)?;
+        Ok((approach, throttled))
+    })?;
+    if let Some(throttled) = throttled {
+        return Err(SigninError::Throttled(throttled));
     }
+    let _turn = app.passwords().turn(approach.guard.about()).await?;
+    let asked = approach.clone();
+    let stored = app.read(move |view| ops::password_at_the_door(view, &asked)).await?;
+    if app.passwords().verify(&form.password, stored.clone()).await? {
+        return app
+            .write(move |tx| ops::admit(tx, &actor, &approach, stored.as_deref(), form.remember))
+            .await;
+    }
+    app.write(move |tx| ops::refuse(tx, &actor, &approach)).await?;
+    Err(SigninError::BadCredentials)
 }
 
 /// Takes a proof by somebody who is signed in. Answers their new session cookie.
@@ -72,9 +75,11 @@ pub async fn step_up(
     session: SessionId,
     typed: StepUp,
 ) -> Result<Renewed, SigninError> {
+    let guard = app.glance(|view| Guard::of(view, &actor, account))?;
+    let _turn = app.passwords().turn(guard.about()).await?;
     let stored = app
         .read(move |view| {
-            ops::must_not_wait(view, &ops::step_up_bucket(account))?;
+            ops::must_not_wait(view, &guard)?;
             Ok::<_, SigninError>(accounts::password_hash(view, account)?)
         })
         .await?;
@@ -97,25 +102,31 @@ pub async fn request_reset(app: &Arc<App>, visitor: Visitor, email: &str) -> Res
 /// Sets a new password with a reset link.
 ///
 /// # Errors
-/// [`SigninError::Password`]; [`AccountError::LinkRefused`].
+/// [`SigninError::Password`]; [`AccountError::LinkRefused`]; [`SigninError::Throttled`] after many links that were refused.
 pub async fn reset(
     app: &Arc<App>,
     visitor: Visitor,
     token: String,
     password: Secret<String>,
 ) -> Result<(), SigninError> {
-    let asked = token.clone();
+    let actor = Actor::Stranger(visitor);
+    let (asked, guard) = (token.clone(), Guard::of_network(&actor));
+    let counted = guard.clone();
     let person = app
         .read(move |view| {
+            ops::must_not_wait(view, &guard)?;
             let account = accounts::find_by_link(view, LinkPurpose::PasswordReset, &asked)?;
             let address = account.as_ref().map(|found| accounts::primary_email(view, found.id)).transpose()?.flatten();
-            Ok::<_, db::Error>(account.zip(address))
+            Ok::<_, SigninError>(account.zip(address))
         })
         .await?;
-    let (account, address) = person.ok_or(AccountError::LinkRefused)?;
+    let Some((account, address)) = person else {
+        app.write(move |tx| counted.note_failure(tx)).await?;
+        return Err(AccountError::LinkRefused.into());
+    };
     let password = new_password(app, password, &account.username, &address)?;
     let phc = app.passwords().hash(&password).await?;
-    app.write(move |tx| ops::reset(tx, &Actor::Stranger(visitor), &token, &phc)).await
+    app.write(move |tx| ops::reset(tx, &actor, &token, &phc)).await
 }
 
 /// Sets a new password for somebody who is signed in and just proved it.

@@ -1,7 +1,9 @@
 //! What is written to people at the door.
 
 use crate::accounts::Account;
+use crate::base::{Timestamp, Visitor};
 use crate::mail::{Link, PlainLetter};
+use crate::sessions::device_of;
 
 /// The address is proved and the account in use.
 pub(super) fn welcome(account: &Account, site: &str) -> PlainLetter {
@@ -74,6 +76,30 @@ pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainLetter 
         code: None,
         link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
         closing: "You do not have to do anything.".into(),
+        site: site.into(),
+    }
+}
+
+/// Somebody signed in with a browser that the person never used here.
+pub(super) fn new_device(
+    account: &Account,
+    visitor: &Visitor,
+    at: Timestamp,
+    token: &str,
+    site: &str,
+) -> PlainLetter {
+    let network = if visitor.address.is_empty() { "unknown" } else { &visitor.address };
+    PlainLetter {
+        subject: "A new device signed in to your account".into(),
+        paragraphs: vec![
+            format!("Hello {}, somebody signed in to your account with a browser that was not used for it before.", account.display_name),
+            format!("Device: {}", device_of(&visitor.agent)),
+            format!("Network address: {network}"),
+            format!("Time: {}", at.day_and_time()),
+        ],
+        code: None,
+        link: Some(Link { label: "This was not me", url: format!("{site}/not-me?token={token}") }),
+        closing: "If it was you, do nothing. If not, the link signs everybody out and stops your API keys until you set a new password. It is good for seven days, once.".into(),
         site: site.into(),
     }
 }

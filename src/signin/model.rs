@@ -65,6 +65,8 @@ pub enum Started {
         token: Secret<String>,
         /// How long the browser keeps it. `None`: until it is closed.
         keep: Option<std::time::Duration>,
+        /// The value of the browser's device cookie.
+        device: Secret<String>,
     },
     /// The password was right; the address still has to be proved.
     MustVerify(AccountId),

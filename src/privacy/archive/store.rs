@@ -51,7 +51,7 @@ pub struct Part {
 
 const PROFILE: &str = "
     select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at,
-           p.changed_at
+           p.changed_at, a.keys_locked_at
     from account a left join password p on p.account_id = a.id
     where a.id = :subject";
 const EMAILS: &str = "
@@ -62,6 +62,10 @@ const SESSIONS: &str = "
     select id, created_at, last_seen_at, ends_at, proved_at, address, agent, method from session
     where account_id = :subject
     order by created_at";
+const DEVICES: &str = "
+    select first_seen_at, last_seen_at, is_trusted from device
+    where account_id = :subject
+    order by first_seen_at";
 const EXPORTS: &str = "
     select id, state, recipient_kind, requested_at, finished_at, problem from data_request
     where account_id = :subject
@@ -103,7 +107,7 @@ const OWN_WORKSPACES: &str = "
 
 /// Every statement of this room, for the test that prepares them.
 pub const STATEMENTS: &[&str] =
-    &[PROFILE, EMAILS, SESSIONS, EXPORTS, WORKSPACE, MEMBERS, KEYS, STATEMENT, LOTS, USAGE, OWN_WORKSPACES];
+    &[PROFILE, EMAILS, SESSIONS, DEVICES, EXPORTS, WORKSPACE, MEMBERS, KEYS, STATEMENT, LOTS, USAGE, OWN_WORKSPACES];
 
 /// Everything there is but the activity, which the audit tells (see `activity.rs`).
 pub const PARTS: &[Part] = &[
@@ -124,6 +128,7 @@ pub const PARTS: &[Part] = &[
             ("is_operator", Cell::Flag),
             ("created_at", Cell::Time),
             ("password_changed_at", Cell::Time),
+            ("keys_locked_at", Cell::Time),
         ],
         sql: PROFILE,
     },
@@ -157,6 +162,14 @@ pub const PARTS: &[Part] = &[
             ("method", Cell::Text),
         ],
         sql: SESSIONS,
+    },
+    Part {
+        path: "account/devices",
+        title: "Browsers you signed in with",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[("first_seen_at", Cell::Time), ("last_seen_at", Cell::Time), ("is_trusted", Cell::Flag)],
+        sql: DEVICES,
     },
     Part {
         path: "account/exports",

@@ -3,60 +3,63 @@
 use serde_json::json;
 
 use super::super::error::SigninError;
-use super::super::model::{Proof, SignIn, Started};
+use super::super::model::{Proof, Started};
+use super::not_me::tell_of_new_device;
 use crate::accounts::{self, Account, AccountError, AccountState};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor};
 use crate::db::{self, Tx, View};
-use crate::sessions::{self, NewSession};
+use crate::sessions::{self, Guard, NewSession};
 
-/// Where throttling counts what was typed. The pause that a person sees hangs on this alone, so that it tells nothing about
-/// which names and addresses belong together, or to anybody.
-pub(in crate::signin) fn typed_bucket(typed: &str) -> String {
-    format!("name:{}", typed.trim().to_lowercase())
+/// Somebody at the door: what decides whether they wait, and whose name they typed.
+#[derive(Clone)]
+pub(in crate::signin) struct Approach {
+    /// Asked before the password is looked at, and told when it was wrong.
+    pub guard: Guard,
+    /// `None`: nobody who may sign in has that name.
+    pub account: Option<AccountId>,
 }
 
-/// Where throttling counts all tries against one account, whatever was typed.
-pub(in crate::signin) fn account_bucket(account: AccountId) -> String {
-    format!("account:{account}")
-}
-
-/// The account that may sign in by this name, and the password to check. An address counts once it is verified (else a
-/// stranger who claimed it would answer for it); suspended accounts do not count, nor those that were tried too often.
-pub(in crate::signin) fn find_for_sign_in(
-    view: &View<'_>,
-    name: &str,
-) -> Result<Option<(Account, Option<String>)>, db::Error> {
+/// Looks who comes. An address counts once it is verified (else a stranger who claimed it would answer for it); suspended
+/// accounts do not count.
+pub(in crate::signin) fn approach(view: &View<'_>, actor: &Actor, typed: &str) -> Result<Approach, db::Error> {
     let is_good = |account: &Account| account.state != AccountState::Suspended;
-    let Some(account) = accounts::find_by_proved_name(view, name)?.filter(is_good) else { return Ok(None) };
-    if sessions::throttled(view, &account_bucket(account.id))?.is_some() {
-        return Ok(None);
-    }
-    let password = accounts::password_hash(view, account.id)?;
-    Ok(Some((account, password)))
+    let account = accounts::find_by_proved_name(view, typed)?.filter(is_good).map(|account| account.id);
+    Ok(Approach { guard: Guard::at_the_door(view, actor, typed, account)?, account })
 }
 
-/// Refuses where tries for `bucket` have to wait. Asked before the hash, which costs, and once more after it: of many
-/// passwords that are tried at the same moment, no more are told right from wrong than of as many in a row.
-pub(in crate::signin) fn must_not_wait(view: &View<'_>, bucket: &str) -> Result<(), SigninError> {
-    sessions::throttled(view, bucket)?.map_or(Ok(()), |throttled| Err(SigninError::Throttled(throttled)))
+/// The password to check. `None`: there is none, or it is not looked at because too many were tried.
+///
+/// # Errors
+/// [`SigninError::Throttled`].
+pub(in crate::signin) fn password_at_the_door(
+    view: &View<'_>,
+    approach: &Approach,
+) -> Result<Option<String>, SigninError> {
+    must_not_wait(view, &approach.guard)?;
+    match approach.account {
+        Some(account) if !approach.guard.is_silent(view)? => Ok(accounts::password_hash(view, account)?),
+        _ => Ok(None),
+    }
+}
+
+/// Refuses where somebody has to wait. Asked before the hash, which costs, and once more after it.
+///
+/// # Errors
+/// [`SigninError::Throttled`].
+pub(in crate::signin) fn must_not_wait(view: &View<'_>, guard: &Guard) -> Result<(), SigninError> {
+    guard.must_wait(view)?.map_or(Ok(()), |throttled| Err(SigninError::Throttled(throttled)))
 }
 
 /// Notes a wrong password. About nobody when the account was erased while the password was checked: what is recorded about
 /// somebody who is gone would stay for ever.
-pub(in crate::signin) fn refuse(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: Option<AccountId>,
-    typed: &str,
-) -> Result<(), SigninError> {
-    must_not_wait(tx, &typed_bucket(typed))?;
-    sessions::note_failure(tx, &typed_bucket(typed))?;
+pub(in crate::signin) fn refuse(tx: &mut Tx<'_>, actor: &Actor, approach: &Approach) -> Result<(), SigninError> {
+    must_not_wait(tx, &approach.guard)?;
+    approach.guard.note_failure(tx)?;
     let mut event = Event::of("auth.signin_failed").outcome(Outcome::Failure);
     // Somebody who was erased meanwhile must not get a key for private parts again.
-    let known = account.map(|account| accounts::find(tx, account)).transpose()?.flatten();
+    let known = approach.account.map(|account| accounts::find(tx, account)).transpose()?.flatten();
     if let Some(account) = known.map(|known| known.id) {
-        sessions::note_failure(tx, &account_bucket(account))?;
         event = event.target(account).subject(account);
     }
     Ok(audit::record(tx, actor, event)?)
@@ -71,19 +74,18 @@ pub(in crate::signin) fn refuse(
 pub(in crate::signin) fn admit(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    account: AccountId,
+    approach: &Approach,
     checked: Option<&str>,
-    form: &SignIn,
+    remember: bool,
 ) -> Result<Started, SigninError> {
-    must_not_wait(tx, &typed_bucket(&form.name))?;
-    let (person, stored) = find_for_sign_in(tx, &form.name)?
-        .filter(|(found, _)| found.id == account)
-        .ok_or(SigninError::BadCredentials)?;
-    if stored.as_deref() != checked {
+    let stored = password_at_the_door(tx, approach)?;
+    let person = approach.account.map(|account| accounts::find(tx, account)).transpose()?.flatten();
+    let is_good = |person: &Account| person.state != AccountState::Suspended;
+    let person = person.filter(is_good).ok_or(SigninError::BadCredentials)?;
+    if stored.is_none() || stored.as_deref() != checked {
         return Err(SigninError::BadCredentials);
     }
-    forget_failures(tx, &person, &form.name)?;
-    enter(tx, actor, &person, &Proof::Password, form.remember)
+    enter(tx, actor, &person, &Proof::Password, remember)
 }
 
 /// What follows a proof, whichever it was: a code for an address that nobody proved yet, else a session. Every way in ends
@@ -105,16 +107,37 @@ pub(in crate::signin) fn enter(
             Err(error) => return Err(error.into()),
         }
     }
-    let visitor = actor.visitor().cloned().unwrap_or_default();
-    let method = proof.as_str().to_owned();
-    let (_, token) = sessions::start(tx, actor, &NewSession { account, visitor, remember, method })?;
-    let event = Event::of("auth.signin_succeeded").target(account).subject(account);
-    audit::record(tx, actor, event.data(json!({"method": proof.as_str()})))?;
-    let keep = remember.then_some(tx.site().config.session.remember_for);
-    Ok(Started::Session { token, keep })
+    Ok(open(tx, actor, person, proof.as_str(), remember)?)
 }
 
-pub(in crate::signin) fn forget_failures(tx: &mut Tx<'_>, person: &Account, typed: &str) -> Result<(), db::Error> {
-    sessions::clear_failures(tx, &typed_bucket(typed))?;
-    sessions::clear_failures(tx, &account_bucket(person.id))
+/// Begins the session of somebody who proved all that is asked of them: failures before it no longer count, and they hear of
+/// it when they never used this browser. Operators are never remembered (domain 5.1.7). `method`: by what they proved it.
+pub(in crate::signin) fn open(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    person: &Account,
+    method: &str,
+    remember: bool,
+) -> Result<Started, db::Error> {
+    let account = person.id;
+    forget_failures(tx, person)?;
+    let visitor = actor.visitor().cloned().unwrap_or_default();
+    let device = sessions::note_device(tx, account, &visitor)?;
+    let remember = remember && !person.is_operator;
+    let new = NewSession { account, visitor, remember, method: method.to_owned() };
+    let (session, token) = sessions::start(tx, actor, &new)?;
+    let event = Event::of("auth.signin_succeeded").target(account).subject(account);
+    audit::record(tx, actor, event.data(json!({"method": method, "new_device": device.is_news})))?;
+    if device.is_news {
+        tell_of_new_device(tx, person, session, &new)?;
+    }
+    let keep = remember.then_some(tx.site().config.session.remember_for);
+    Ok(Started::Session { token, keep, device: device.cookie })
+}
+
+/// Failed tries no longer count, whatever name they were about, so that the person can come in.
+pub(in crate::signin) fn forget_failures(tx: &mut Tx<'_>, person: &Account) -> Result<(), db::Error> {
+    let addresses = accounts::emails(tx, person.id)?;
+    let proved = addresses.iter().filter(|email| email.verified_at.is_some()).map(|email| email.address.as_str());
+    Guard::clear(tx, person.id, proved.chain([person.username.as_str()]))
 }

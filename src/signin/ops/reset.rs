@@ -5,20 +5,25 @@ use super::super::mails;
 use super::change_password::tell_of_new_password;
 use super::enter::forget_failures;
 use super::sign_up::open_wallet;
-use crate::accounts::{self, AccountError, AccountState, LinkPurpose};
+use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, EmailAddress};
 use crate::db::Tx;
 use crate::{mail, sessions};
 
 /// Mails a link to set a password to the account behind the address, where there is one. The answer is the same, and so is
-/// what is written, but for the letter: a link that nobody gets waits for its end like the others.
+/// what is written, but for the letter: a link that nobody gets waits for its end like the others. Nobody fills a mailbox: of
+/// many requests for one address only the first few, and later one in a quarter of an hour, send a letter.
 pub(in crate::signin) fn request_reset(
     tx: &mut Tx<'_>,
     actor: &Actor,
     address: &EmailAddress,
 ) -> Result<(), SigninError> {
-    match accounts::find_by_email(tx, address)?.filter(|account| account.state != AccountState::Suspended) {
+    let asked = format!("reset-mail:{}", address.folded());
+    let is_enough = sessions::throttled(tx, &asked)?.is_some();
+    sessions::note_failure(tx, &asked)?;
+    let may = |account: &Account| account.state != AccountState::Suspended && !is_enough;
+    match accounts::find_by_email(tx, address)?.filter(may) {
         Some(account) => reset_link_by_mail(tx, actor, account.id),
         None => {
             accounts::issue_link(tx, LinkPurpose::PasswordReset, None)?;
@@ -53,10 +58,7 @@ pub(in crate::signin) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc:
     accounts::set_password(tx, actor, account, phc)?;
     sessions::end_all(tx, actor, account, None)?;
     accounts::revoke_links(tx, account)?;
-    forget_failures(tx, &person, &person.username)?;
-    if let Some(address) = accounts::primary_email(tx, account)? {
-        forget_failures(tx, &person, address.as_str())?;
-    }
+    forget_failures(tx, &person)?;
     tell_of_new_password(tx, account)?;
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?)
 }

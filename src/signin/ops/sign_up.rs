@@ -2,13 +2,13 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
-use super::super::model::{NewPerson, Proof, SignedUp};
+use super::super::model::{NewPerson, Proof, SignedUp, Started};
+use super::enter::open;
 use super::reset::reset_link_by_mail;
 use crate::accounts::{self, Account, AccountError, CodeAnswer, LinkPurpose, NewAccount};
-use crate::base::{AccountId, Actor, Secret};
+use crate::base::{AccountId, Actor};
 use crate::billing;
 use crate::db::{self, Tx};
-use crate::sessions::{self, NewSession};
 use crate::{mail, workspaces};
 
 /// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, all is the same
@@ -75,22 +75,17 @@ pub fn verify(
     actor: &Actor,
     account: AccountId,
     code: &str,
-) -> Result<Result<Secret<String>, AccountError>, SigninError> {
+) -> Result<Result<Started, AccountError>, SigninError> {
     match accounts::verify_email(tx, actor, account, code)? {
         CodeAnswer::Refused(error) => Ok(Err(error)),
         CodeAnswer::Verified(account) => {
             open_wallet(tx, &account)?;
-            let visitor = actor.visitor().cloned().unwrap_or_default();
-            let (_, token) = sessions::start(
-                tx,
-                actor,
-                &NewSession { account: account.id, visitor, remember: false, method: Proof::Code.as_str().to_owned() },
-            )?;
+            let started = open(tx, actor, &account, Proof::Code.as_str(), false)?;
             if let Some(address) = accounts::primary_email(tx, account.id)? {
                 let url = tx.site().config.public_url.clone();
                 mail::enqueue(tx, Some(account.id), address, &mails::welcome(&account, &url))?;
             }
-            Ok(Ok(token))
+            Ok(Ok(started))
         }
     }
 }

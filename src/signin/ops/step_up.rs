@@ -1,17 +1,12 @@
 //! Proving once more who one is, before something that a borrowed browser must not do.
 
 use super::super::error::SigninError;
-use super::enter::must_not_wait;
+use super::enter::{forget_failures, must_not_wait};
+use crate::accounts;
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::db::Tx;
-use crate::sessions::{self, Renewed};
-
-/// Where wrong proofs of somebody who is signed in are counted: apart from the tries of strangers, who could else keep a
-/// person from their own account.
-pub(in crate::signin) fn step_up_bucket(account: AccountId) -> String {
-    format!("step-up:{account}")
-}
+use crate::sessions::{self, Guard, Renewed};
 
 /// Takes a proof that was found right: the session is fresh, and its cookie has a new value (ASVS 5.0 7.2.4).
 ///
@@ -24,9 +19,10 @@ pub(in crate::signin) fn step_up(
     account: AccountId,
     session: SessionId,
 ) -> Result<Renewed, SigninError> {
-    must_not_wait(tx, &step_up_bucket(account))?;
+    must_not_wait(tx, &Guard::of(tx, actor, account)?)?;
     let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
-    sessions::clear_failures(tx, &step_up_bucket(account))?;
+    let person = accounts::find(tx, account)?.ok_or(SigninError::SignedOut)?;
+    forget_failures(tx, &person)?;
     audit::record(tx, actor, Event::of("auth.stepup_succeeded").target(account).subject(account))?;
     Ok(renewed)
 }
@@ -36,8 +32,9 @@ pub(in crate::signin) fn step_up(
 /// # Errors
 /// [`SigninError::Throttled`], [`SigninError::Db`].
 pub(in crate::signin) fn refuse_step_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
-    must_not_wait(tx, &step_up_bucket(account))?;
-    sessions::note_failure(tx, &step_up_bucket(account))?;
+    let guard = Guard::of(tx, actor, account)?;
+    must_not_wait(tx, &guard)?;
+    guard.note_failure(tx)?;
     let event = Event::of("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }

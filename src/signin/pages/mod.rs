@@ -1,7 +1,9 @@
 //! The doors: sign-up, code, sign-in, sign-out, forgotten password, step-up, and the security page.
 
+mod not_me;
 mod reset;
 mod security;
+mod session;
 mod sign_in;
 mod sign_up;
 mod step_up;
@@ -11,10 +13,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::model::Started;
 use crate::app::App;
 use crate::base::{AccountId, Secret, hours};
-use crate::http::{Identity, SESSION, cookie, page, redirect};
+use crate::http::{DEVICE, Identity, SESSION, cookie, page, redirect};
+use crate::sessions::DEVICE_KEPT;
 
+pub use not_me::{not_me, not_me_form};
 pub use reset::{forgot, forgot_form, reset, reset_form};
 pub use security::{change_password, end_others, end_session, security};
+pub use session::{session_left, stay};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_form};
@@ -26,9 +31,10 @@ const PENDING: &str = "__Host-pending";
 fn let_in(app: &App, started: Started, next: &str) -> HttpResponse {
     match started {
         Started::MustVerify(account) => wait_for_code(app, account),
-        Started::Session { token, keep } => {
+        Started::Session { token, keep, device } => {
             let mut response = redirect(page::safe_path(next));
             let _ = response.add_cookie(&cookie(SESSION, token.expose().clone(), keep));
+            let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_KEPT)));
             response
         }
     }

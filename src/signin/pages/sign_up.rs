@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use super::super::model::SignUp;
 use super::super::{flows, ops};
-use super::{PENDING, pending, wait_for_code};
+use super::{PENDING, let_in, pending, wait_for_code};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
 use crate::base::{Actor, Problem};
 use crate::config::Sibling;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
-use crate::http::{Answer, Form, SESSION, VisitorOf, cookie, forget, redirect};
+use crate::http::{Answer, Form, VisitorOf, forget, redirect};
 
 const HOME: &str = "/settings/profile";
 
@@ -99,9 +99,9 @@ pub async fn verify(app: TheApp, request: HttpRequest, visitor: VisitorOf, form:
     let code = form.text("code").to_owned();
     let answer = app.write(move |tx| ops::verify(tx, &Actor::Stranger(visitor.0), account, &code)).await?;
     match answer {
-        Ok(token) => {
-            let mut response = page::go(HOME, "verified");
-            let _ = response.add_cookie(&cookie(SESSION, token.expose().clone(), None));
+        Ok(started) => {
+            let mut response = let_in(&app, started, HOME);
+            page::say(&mut response, "verified");
             let _ = response.add_cookie(&forget(PENDING));
             Ok(response)
         }

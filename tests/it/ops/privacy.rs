@@ -134,7 +134,7 @@ impl TestApp {
 }
 
 fn home() -> Visitor {
-    Visitor { address: CANARIES[5].into(), agent: CANARIES[6].into() }
+    Visitor { address: CANARIES[5].into(), agent: CANARIES[6].into(), device: None }
 }
 
 fn some_key() -> String {

@@ -60,7 +60,8 @@ impl Person {
 
 /// Where the people of the tests come from.
 pub fn visitor() -> Visitor {
-    Visitor { address: "203.0.113.7".into(), agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0".into() }
+    let agent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0".into();
+    Visitor { address: "203.0.113.7".into(), agent, device: None }
 }
 
 /// What a refusal must leave as it was.

@@ -13,7 +13,7 @@ pub(super) struct SessionRow {
     pub id: String,
     pub device: String,
     pub address: String,
-    pub method: &'static str,
+    pub method: String,
     pub began: String,
     pub seen: String,
     pub is_this: bool,
@@ -32,15 +32,29 @@ fn row(session: Session, own: SessionId) -> SessionRow {
         id: session.id.to_string(),
         device: device_of(&session.visitor.agent),
         address: session.visitor.address,
-        method: match session.method.as_str() {
-            "password" => "Password",
-            "code" => "Code by mail",
-            _ => "",
-        },
+        method: in_words(&session.method),
         began: Timestamp::day_and_time(session.created_at),
         seen: Timestamp::day_and_time(session.last_seen_at),
         is_this: session.id == own,
     }
+}
+
+/// How somebody proved who they are, such as `Password and passkey`. Names that are not ours, such as a company's own
+/// sign-in, are shown as the admin wrote them.
+fn in_words(method: &str) -> String {
+    let word = |proof| match proof {
+        "password" => "password",
+        "code" => "code by mail",
+        "totp" => "authenticator code",
+        "recovery" | "recovery_code" => "recovery code",
+        "google" => "Google",
+        "github" => "GitHub",
+        "apple" => "Apple",
+        other => other,
+    };
+    let words = method.split('+').map(word).collect::<Vec<_>>().join(" and ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// `POST /settings/security/sessions/{id}/end`. Somebody else's is not found; one that has ended stays ended.

@@ -1,0 +1,52 @@
+//! A sign-in with a browser that its person never used: a mail, and the link in it for when it was somebody else.
+
+use super::super::error::SigninError;
+use super::super::mails;
+use super::reset::reset_link_by_mail;
+use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
+use crate::audit::{self, Event};
+use crate::base::{Actor, SessionId};
+use crate::db::{self, Tx, View};
+use crate::mail;
+use crate::sessions::{self, NewSession, Session};
+
+/// Writes to the person, with one link to undo it.
+pub(super) fn tell_of_new_device(
+    tx: &mut Tx<'_>,
+    person: &Account,
+    session: SessionId,
+    new: &NewSession,
+) -> Result<(), db::Error> {
+    let Some(address) = accounts::primary_email(tx, person.id)? else { return Ok(()) };
+    let about = session.to_string();
+    let token = accounts::issue_link_about(tx, LinkPurpose::NotMe, person.id, &about)?;
+    let site = tx.site().config.public_url.clone();
+    let letter = mails::new_device(person, &new.visitor, tx.now(), token.expose(), &site);
+    mail::enqueue(tx, Some(person.id), address, &letter)
+}
+
+/// What the link in the mail is about, without using it up: the sign-in, where its session is still in use. `None`: the link
+/// was used already or is too old.
+pub(in crate::signin) fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session>>, db::Error> {
+    let Some((account, about)) = accounts::find_link_about(view, LinkPurpose::NotMe, token)? else { return Ok(None) };
+    let session = about.as_deref().and_then(SessionId::parse);
+    Ok(Some(sessions::list(view, account)?.into_iter().find(|known| Some(known.id) == session)))
+}
+
+/// Takes the word of whoever has the mail: every session ends, no browser is trusted, API keys are refused from the next
+/// request on until there is a new password, and a link to set one goes out. Works once, and without signing in.
+///
+/// # Errors
+/// [`AccountError::LinkRefused`].
+pub(in crate::signin) fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninError> {
+    let account = accounts::use_link(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
+    let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
+    audit::record(tx, actor, Event::of("auth.signin_disowned").target(account).subject(account))?;
+    sessions::end_all(tx, actor, account, None)?;
+    sessions::distrust_devices(tx, account)?;
+    accounts::lock_keys(tx, actor, account)?;
+    if person.state != AccountState::Suspended {
+        reset_link_by_mail(tx, actor, account)?;
+    }
+    Ok(())
+}
