@@ -1,1 +1,0 @@
--- Second factors: nothing yet.

@@ -1,1 +1,0 @@
--- People as other providers know them: nothing yet.

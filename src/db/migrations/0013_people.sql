@@ -1,1 +1,0 @@
--- What people say about themselves and want: nothing yet.

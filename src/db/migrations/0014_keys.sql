@@ -1,1 +1,0 @@
--- The life and the limits of keys: nothing yet.

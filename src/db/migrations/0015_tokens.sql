@@ -1,1 +1,0 @@
--- Offline verification: nothing yet.
