@@ -7,7 +7,7 @@
 //! A commit by another process moves the counter past what the writer vouches for; readers then ask the database for
 //! every request until the writer has looked, found the foreign commit and what it changed.
 //!
-//! What changed is known exactly: triggers note the subject of every change of a credential (see migration 11). Each
+//! What changed is known exactly: triggers note the subject of every change of a credential (see migration 16). Each
 //! subject has a cell with the generation of its last change; what was read in an older generation is not believed. So
 //! nobody is removed from anywhere, and a reader that comes late with what it read before the change harms nothing.
 

@@ -23,7 +23,12 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0008_usage.sql"),
     include_str!("migrations/0009_privacy.sql"),
     include_str!("migrations/0010_sessions.sql"),
-    include_str!("migrations/0011_credential_changes.sql"),
+    include_str!("migrations/0011_factors.sql"),
+    include_str!("migrations/0012_identities.sql"),
+    include_str!("migrations/0013_people.sql"),
+    include_str!("migrations/0014_keys.sql"),
+    include_str!("migrations/0015_tokens.sql"),
+    include_str!("migrations/0016_credential_changes.sql"),
 ];
 
 /// How many migrations this program knows: the schema version of a current database.

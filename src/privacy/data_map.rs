@@ -214,6 +214,7 @@ pub const TABLES: &[Table] = &[
             ("digest", SECRET),
             ("purpose", "in the activity"),
             ("account_id", LINK),
+            ("about", LINK),
             ("created_at", "in the activity"),
             ("expires_at", STATE),
             ("used_at", "in the activity"),

@@ -1,0 +1,1 @@
+-- People as other providers know them: nothing yet.

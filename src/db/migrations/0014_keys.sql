@@ -1,0 +1,1 @@
+-- The life and the limits of keys: nothing yet.
