@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::oneshot;
 
-use super::turns::{Turn, Turns};
 use super::Password;
+use super::turns::{Turn, Turns};
 use crate::base::{Chance, Problem, Secret};
 
 /// OWASP's minimum for Argon2id: 19 MiB, two passes, one lane.

@@ -31,7 +31,10 @@ const FLASHES: [(&str, &str); 14] = [
         "ended-idle",
         "You were signed out because nothing happened here for a while. Sign in again, and you come back to where you were.",
     ),
-    ("ended-age", "You were signed out because a session ends after a time, however busy it is. Sign in again to go on."),
+    (
+        "ended-age",
+        "You were signed out because a session ends after a time, however busy it is. Sign in again to go on.",
+    ),
     ("ended", "You were signed out because your session was ended. Sign in again to go on."),
     ("signed-in-again", "Sign in again to go on."),
 ];

@@ -71,12 +71,7 @@ fn must_not_wait(view: &View<'_>, guard: &Guard) -> Result<(), PrivacyError> {
 }
 
 /// Nothing is noted about somebody who is gone meanwhile: it would stay for ever.
-fn note_wrong_password(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    guard: &Guard,
-) -> Result<(), PrivacyError> {
+fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, guard: &Guard) -> Result<(), PrivacyError> {
     must_not_wait(tx, guard)?;
     accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
     guard.note_failure(tx)?;

@@ -56,9 +56,7 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
     let asked = approach.clone();
     let stored = app.read(move |view| ops::password_at_the_door(view, &asked)).await?;
     if app.passwords().verify(&form.password, stored.clone()).await? {
-        return app
-            .write(move |tx| ops::admit(tx, &actor, &approach, stored.as_deref(), form.remember))
-            .await;
+        return app.write(move |tx| ops::admit(tx, &actor, &approach, stored.as_deref(), form.remember)).await;
     }
     app.write(move |tx| ops::refuse(tx, &actor, &approach)).await?;
     Err(SigninError::BadCredentials)

@@ -81,13 +81,7 @@ pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainLetter 
 }
 
 /// Somebody signed in with a browser that the person never used here.
-pub(super) fn new_device(
-    account: &Account,
-    visitor: &Visitor,
-    at: Timestamp,
-    token: &str,
-    site: &str,
-) -> PlainLetter {
+pub(super) fn new_device(account: &Account, visitor: &Visitor, at: Timestamp, token: &str, site: &str) -> PlainLetter {
     let network = if visitor.address.is_empty() { "unknown" } else { &visitor.address };
     PlainLetter {
         subject: "A new device signed in to your account".into(),

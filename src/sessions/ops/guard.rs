@@ -38,16 +38,13 @@ impl Guard {
     ///
     /// # Errors
     /// [`Error`].
-    pub fn at_the_door(
-        view: &View<'_>,
-        actor: &Actor,
-        typed: &str,
-        account: Option<AccountId>,
-    ) -> Result<Self, Error> {
+    pub fn at_the_door(view: &View<'_>, actor: &Actor, typed: &str, account: Option<AccountId>) -> Result<Self, Error> {
         let typed = folded(typed);
         let guard = match account {
             Some(account) => Self::of(view, actor, account)?,
-            None => Self { typed: None, account: Some(format!("nobody:{typed}")), known: None, network: network(actor) },
+            None => {
+                Self { typed: None, account: Some(format!("nobody:{typed}")), known: None, network: network(actor) }
+            }
         };
         Ok(Self { typed: Some(typed), ..guard })
     }
