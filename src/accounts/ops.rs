@@ -363,6 +363,14 @@ pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error
     store::delete_links(tx, account)
 }
 
+/// Makes the account's links for one purpose worthless.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn revoke_links_for(tx: &mut Tx<'_>, account: AccountId, purpose: LinkPurpose) -> Result<(), db::Error> {
+    store::delete_links_for(tx, account, purpose)
+}
+
 /// Whose one-time link it is, without using it up. `None`: it is not good, or not about an account.
 ///
 /// # Errors

@@ -88,6 +88,7 @@ const USE_LINK: &str = "
 const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
+const DELETE_LINKS_FOR: &str = "delete from one_time_link where account_id = :account_id and purpose = :purpose";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
 
 const INSERT_RETIRED: &str = "
@@ -130,6 +131,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_LINK_ABOUT,
     USE_LINK,
     DELETE_OLD_LINKS,
+    DELETE_LINKS_FOR,
     DELETE_LINKS,
     INSERT_RETIRED,
     DELETE_OLD_RETIRED,
@@ -372,6 +374,12 @@ pub(super) fn insert_link(
 
 pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+pub(super) fn delete_links_for(tx: &mut Tx<'_>, account: AccountId, purpose: LinkPurpose) -> Result<(), Error> {
+    let params = named_params! {":account_id": account, ":purpose": purpose.as_str()};
+    tx.execute(DELETE_LINKS_FOR, params)?;
     Ok(())
 }
 

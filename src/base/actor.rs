@@ -11,6 +11,8 @@ pub struct Visitor {
     pub agent: String,
     /// The secret that this browser was given when somebody signed in with it. `None`: nobody did, or it is no browser.
     pub device: Option<Secret<String>>,
+    /// The session that this browser is in already, and whose it is: another sign-in ends it.
+    pub session: Option<(AccountId, SessionId)>,
 }
 
 /// What somebody is in a workspace; each includes those below it.

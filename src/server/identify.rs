@@ -41,6 +41,8 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
     match request.cookie(SESSION) {
         Some(cookie) => {
             if let Some(current) = mark_person(app, request, cookie.value()).await {
+                let session = Some((current.account, current.id));
+                request.extensions_mut().insert(VisitorOf(Visitor { session, ..visitor }));
                 rotate(app, request, &current, cookie.value()).await;
             }
         }
@@ -129,7 +131,7 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
     let address = peer.map(|peer| {
         first_untrusted(peer, &forwarded, |hop| listen.trusted_proxies.iter().any(|network| network.contains(&hop)))
     });
-    Visitor { address: address.map(|address| address.to_string()).unwrap_or_default(), agent: agent.to_owned(), device }
+    Visitor { address: address.map(|address| address.to_string()).unwrap_or_default(), agent: agent.to_owned(), device, session: None }
 }
 
 /// All of `X-Forwarded-For`. Several lines are one list in their order (RFC 9110 §5.3): a proxy may add its own line below

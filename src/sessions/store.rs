@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::named_params;
 
 use super::model::{CLOCK_SLACK, Current, End, Session};
-use crate::base::{AccountId, SessionId, Timestamp, Visitor, seconds};
+use crate::base::{AccountId, SessionId, Timestamp, Visitor, hours, seconds};
 use crate::db::{Error, Tx, View};
 
 const INSERT: &str = "
@@ -90,8 +90,12 @@ const COUNT_FAILURE: &str = "
     returning failures";
 const UPDATE_THROTTLE: &str = "update throttle set until = :until where bucket = :bucket";
 const DELETE_THROTTLE: &str = "delete from throttle where bucket = :bucket";
+// One failure is forgotten a day, all of them after a month.
 const DELETE_OLD_THROTTLES: &str = "
-    delete from throttle where bucket in (select bucket from throttle where updated_at < :before limit :limit)";
+    delete from throttle where bucket in (
+      select bucket from throttle
+      where updated_at <= :now - :day and (updated_at <= :now - failures * :day or updated_at <= :now - 30 * :day)
+      limit :limit)";
 
 /// Every statement of this room, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
@@ -198,7 +202,7 @@ pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, 
             created_at: row.get(1)?,
             last_seen_at: row.get(2)?,
             ends_at: row.get(3)?,
-            visitor: Visitor { address: row.get(4)?, agent: row.get(5)?, device: None },
+            visitor: Visitor { address: row.get(4)?, agent: row.get(5)?, ..Visitor::default() },
             method: row.get(6)?,
         })
     })
@@ -325,6 +329,8 @@ pub(super) fn delete_throttle(tx: &mut Tx<'_>, bucket: &[u8; 32]) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn delete_old_throttles(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
-    tx.execute(DELETE_OLD_THROTTLES, named_params! {":before": before, ":limit": limit})
+pub(super) fn delete_old_throttles(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {
+    let now = tx.now();
+    let day = i64::try_from(hours(24).as_millis()).unwrap_or(i64::MAX);
+    tx.execute(DELETE_OLD_THROTTLES, named_params! {":now": now, ":day": day, ":limit": limit})
 }

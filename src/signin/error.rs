@@ -19,6 +19,9 @@ pub enum SigninError {
     /// The session ended meanwhile.
     #[error("the session ended")]
     SignedOut,
+    /// Its person said that a sign-in was somebody else's: nobody comes in until there is a new password.
+    #[error("the account is closed until it has a new password")]
+    Disowned,
     /// Too many wrong tries.
     #[error("too many tries")]
     Throttled(Throttled),
@@ -55,12 +58,20 @@ impl From<SigninError> for Problem {
                 ..Problem::field("proof", "not_proved", "This is not right. Check it and try again.")
             },
             SigninError::SignedOut => Problem::new(401, "signed_out", "You were signed out. Sign in again."),
+            SigninError::Disowned => Problem::new(
+                403,
+                "disowned",
+                "This account is closed, because you told us that a sign-in was not yours. Set a new password with the link in our mail, or ask for another one under \"Forgot your password?\".",
+            ),
             SigninError::Throttled(throttled) => Problem {
                 retry_after_seconds: Some(throttled.wait_seconds),
                 ..Problem::new(
                     429,
                     "too_many_tries",
-                    format!("Too many wrong tries. Wait {} seconds, then try again.", throttled.wait_seconds),
+                    format!(
+                        "Too many wrong tries. Wait {}, then try again. With a link from \"Forgot your password?\" you need not wait.",
+                        throttled.in_words()
+                    ),
                 )
             },
             SigninError::Closed => Problem::new(

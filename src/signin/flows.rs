@@ -97,7 +97,7 @@ pub async fn request_reset(app: &Arc<App>, visitor: Visitor, email: &str) -> Res
     app.write(move |tx| ops::request_reset(tx, &Actor::Stranger(visitor), &address)).await
 }
 
-/// Sets a new password with a reset link.
+/// Sets a new password with a reset link. Answers the device cookie of the browser that did it.
 ///
 /// # Errors
 /// [`SigninError::Password`]; [`AccountError::LinkRefused`]; [`SigninError::Throttled`] after many links that were refused.
@@ -106,7 +106,7 @@ pub async fn reset(
     visitor: Visitor,
     token: String,
     password: Secret<String>,
-) -> Result<(), SigninError> {
+) -> Result<Secret<String>, SigninError> {
     let actor = Actor::Stranger(visitor);
     let (asked, guard) = (token.clone(), Guard::of_network(&actor));
     let counted = guard.clone();

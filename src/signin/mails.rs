@@ -86,7 +86,7 @@ pub(super) fn new_device(account: &Account, visitor: &Visitor, at: Timestamp, to
     PlainLetter {
         subject: "A new device signed in to your account".into(),
         paragraphs: vec![
-            format!("Hello {}, somebody signed in to your account with a browser that was not used for it before.", account.display_name),
+            format!("Hello {}, somebody signed in to your account with a browser that it does not know.", account.display_name),
             format!("Device: {}", device_of(&visitor.agent)),
             format!("Network address: {network}"),
             format!("Time: {}", at.day_and_time()),

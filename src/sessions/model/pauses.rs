@@ -9,17 +9,18 @@
 //! | known | browsers that the person signed in with before, once the account's lane is closed | 3 more |
 //! | network | unknown browsers of one network, whoever they try to be | about 110 |
 //!
-//! So no more than ten wrong proofs of one account are looked at in any quarter of an hour, whoever tries what; and while
-//! strangers fill the account's lane, its person comes in at the first try with a browser that is known. No lane is closed
-//! for longer than a quarter of an hour.
+//! So no more than ten wrong proofs of one account are looked at in any quarter of an hour, whoever tries what, and no more
+//! than a hundred in a month (NIST SP 800-63B-4 §3.2.2): pauses go on doubling, up to a day. While strangers fill the
+//! account's lane, its person comes in at the first try with a browser that is known, and a link to set a new password makes
+//! any browser known. No lane is closed for good.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::base::{hours, minutes, seconds};
+use crate::base::{days, hours, minutes, seconds};
 
 /// The longest pause.
-pub(in crate::sessions) const PAUSE_MAX: Duration = minutes(15);
+pub(in crate::sessions) const PAUSE_MAX: Duration = days(1);
 
 /// Nobody may try again yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,33 +29,58 @@ pub struct Throttled {
     pub wait_seconds: u32,
 }
 
+impl Throttled {
+    /// Such as `45 seconds` or `3 hours`: never less than it is.
+    pub fn in_words(self) -> String {
+        let (count, unit) = match self.wait_seconds {
+            0..120 => (self.wait_seconds, "second"),
+            seconds @ 120..7200 => (seconds.div_ceil(60), "minute"),
+            seconds => (seconds.div_ceil(3600), "hour"),
+        };
+        format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    }
+}
+
 /// How a lane slows down.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::sessions) struct Pace {
     /// Failures without a pause.
     free: u32,
-    /// The first pause.
-    first: Duration,
-    /// Each further one is so many times as long.
-    factor: u32,
+    /// The first pauses.
+    early: &'static [Duration],
+    /// The pause after these; each further one is twice as long.
+    then: Duration,
+    /// The longest one.
+    most: Duration,
     /// One failure is forgotten after so long without another.
     pub forgets: Duration,
 }
 
+const QUARTER: Duration = minutes(15);
+
 impl Pace {
-    /// Names and accounts: five, then 1 s, 30 s, and a quarter of an hour from then on: seven in a quarter of an hour.
-    pub const PROOF: Self = Self { free: 4, first: seconds(1), factor: 30, forgets: hours(24) };
+    /// Names and accounts: five, then 1 s, 30 s, a quarter of an hour, half an hour, an hour … a day.
+    pub const PROOF: Self =
+        Self { free: 4, early: &[seconds(1), seconds(30)], then: QUARTER, most: PAUSE_MAX, forgets: hours(24) };
     /// A browser that is known, beside a lane that is closed: three.
-    pub const KNOWN: Self = Self { free: 2, first: PAUSE_MAX, factor: 1, forgets: hours(24) };
+    pub const KNOWN: Self = Self { free: 2, early: &[], then: QUARTER, most: PAUSE_MAX, forgets: hours(24) };
     /// A network: an office mistypes a hundred passwords on a Monday morning and nobody waits; a thousand names with one
     /// password each is another matter. Then 1 s, 2 s, 4 s …
-    pub const NETWORK: Self = Self { free: 99, first: seconds(1), factor: 2, forgets: seconds(9) };
+    pub const NETWORK: Self = Self { free: 99, early: &[], then: seconds(1), most: QUARTER, forgets: seconds(9) };
+    /// What is no proof, such as asking for a mail: as names, but never less than once in a quarter of an hour, so that
+    /// nobody is kept from what they ask for by somebody else who asks, too.
+    pub const ASKING: Self =
+        Self { free: 4, early: &[seconds(1), seconds(30)], then: QUARTER, most: QUARTER, forgets: hours(24) };
 
     /// The pause after so many failures. Never for ever, or a stranger could lock a person out.
     pub fn pause_after(self, failures: u32) -> Duration {
-        let Some(more) = failures.checked_sub(self.free + 1) else { return Duration::ZERO };
-        let times = self.factor.saturating_pow(more);
-        self.first.checked_mul(times).map_or(PAUSE_MAX, |pause| pause.min(PAUSE_MAX))
+        let Some(place) = failures.checked_sub(self.free + 1) else { return Duration::ZERO };
+        if let Some(early) = self.early.get(place as usize) {
+            return *early;
+        }
+        let doublings = place.saturating_sub(u32::try_from(self.early.len()).unwrap_or(u32::MAX));
+        let times = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+        self.then.checked_mul(times).map_or(self.most, |pause| pause.min(self.most))
     }
 }
 
@@ -77,28 +103,58 @@ mod tests {
     }
 
     #[test]
-    fn pauses_grow_and_end_at_a_quarter_of_an_hour() {
-        assert_eq!(pauses(Pace::PROOF, 3..=9), [0, 0, 1, 30, 900, 900, 900]);
-        assert_eq!(pauses(Pace::KNOWN, 1..=4), [0, 0, 900, 900]);
+    fn a_wait_is_said_in_words_a_person_thinks_in() {
+        let words = |wait_seconds| Throttled { wait_seconds }.in_words();
+        assert_eq!([1, 2, 119].map(words), ["1 second", "2 seconds", "119 seconds"]);
+        assert_eq!([120, 121, 901, 7199].map(words), ["2 minutes", "3 minutes", "16 minutes", "120 minutes"]);
+        assert_eq!([7200, 86_401].map(words), ["2 hours", "25 hours"]);
+    }
+
+    #[test]
+    fn pauses_double_and_end_at_a_day() {
+        let quarter = 900;
+        assert_eq!(pauses(Pace::PROOF, 3..=9), [0, 0, 1, 30, quarter, 2 * quarter, 4 * quarter]);
+        assert_eq!(pauses(Pace::KNOWN, 1..=4), [0, 0, quarter, 2 * quarter]);
         assert_eq!(pauses(Pace::NETWORK, 98..=103), [0, 0, 1, 2, 4, 8]);
-        for pace in [Pace::PROOF, Pace::KNOWN, Pace::NETWORK] {
-            assert_eq!(pace.pause_after(u32::MAX), PAUSE_MAX);
+        assert_eq!(pauses(Pace::ASKING, 4..=8), [0, 1, 30, quarter, quarter]);
+        for pace in [Pace::PROOF, Pace::KNOWN, Pace::NETWORK, Pace::ASKING] {
+            assert_eq!([40, 1000, u32::MAX].map(|failures| pace.pause_after(failures.max(pace.free + 40))), [pace.most; 3]);
+            assert!(pace.most <= PAUSE_MAX);
+        }
+    }
+
+    /// When a lane takes its tries, from whoever tries as soon as it may; in milliseconds. One failure is forgotten for each
+    /// whole `forgets` between two tries, as the store does it.
+    fn tries(pace: Pace, until: Duration) -> Vec<u128> {
+        let (mut at, mut failures) = (vec![0], 1);
+        loop {
+            let pause = pace.pause_after(failures);
+            let next = at.last().unwrap() + pause.as_millis();
+            if next >= until.as_millis() || at.len() > 1000 {
+                return at;
+            }
+            failures = failures - u32::try_from(pause.as_millis() / pace.forgets.as_millis()).unwrap() + 1;
+            at.push(next);
         }
     }
 
     #[test]
     fn p7_no_more_than_ten_tries_of_an_account_fit_into_a_quarter_of_an_hour() {
         let most = |pace: Pace| {
-            let mut at = vec![0];
-            while at.len() < 40 {
-                let failures = u32::try_from(at.len()).unwrap();
-                at.push(at.last().unwrap() + pace.pause_after(failures).as_millis());
-            }
-            let window = PAUSE_MAX.as_millis();
+            let (at, window) = (tries(pace, days(2)), QUARTER.as_millis());
             at.iter().map(|from| at.iter().filter(|try_| (*from..from + window).contains(try_)).count()).max().unwrap()
         };
 
         assert_eq!((most(Pace::PROOF), most(Pace::KNOWN)), (7, 3));
+    }
+
+    #[test]
+    fn p7_fewer_than_a_hundred_tries_of_an_account_fit_into_a_month() {
+        let of = |pace: Pace| tries(pace, days(30)).len();
+        let strangers = of(Pace::PROOF);
+
+        assert!((20..60).contains(&strangers), "{strangers}");
+        assert!(strangers + of(Pace::KNOWN) < 100);
     }
 
     #[test]

@@ -59,8 +59,15 @@ impl Guard {
             Actor::Stranger(visitor) => is_known_device(view, account, visitor)?,
             Actor::KeyHolder { .. } | Actor::Service { .. } | Actor::Operator | Actor::House => false,
         };
-        let known = is_known.then(|| format!("known:{account}"));
-        Ok(Self { typed: None, account: Some(format!("account:{account}")), known, network: network(actor) })
+        let guard = Self::of_known(actor, account);
+        Ok(Self { known: guard.known.filter(|_| is_known), ..guard })
+    }
+
+    /// A proof by somebody who is on the way in and of whom we know something already, such as that they signed up with this
+    /// browser: strangers who guess at the account do not hold them up.
+    pub fn of_known(actor: &Actor, account: AccountId) -> Self {
+        let known = Some(format!("known:{account}"));
+        Self { typed: None, account: Some(format!("account:{account}")), known, network: network(actor) }
     }
 
     /// A proof that is too long to be guessed and about nobody who is known before it is found right, such as a link.
@@ -183,7 +190,7 @@ pub fn throttled(view: &View<'_>, what: &str) -> Result<Option<Throttled>, Error
 /// # Errors
 /// [`Error`].
 pub fn note_failure(tx: &mut Tx<'_>, what: &str) -> Result<(), Error> {
-    count_in(tx, what, Pace::PROOF)
+    count_in(tx, what, Pace::ASKING)
 }
 
 /// Forgets the tries of `what`.

@@ -7,7 +7,7 @@ use super::super::model::{
 };
 use super::super::store;
 use crate::audit::{self, Event, Outcome};
-use crate::base::{AccountId, Actor, Secret, SessionId, Timestamp, hours};
+use crate::base::{AccountId, Actor, Secret, SessionId, Timestamp};
 use crate::crypto::tokens;
 use crate::db::{Error, Tx, View};
 
@@ -173,13 +173,14 @@ pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     Ok(store::delete_all(tx, account, None)? + store::delete_devices(tx, account)?)
 }
 
-/// Deletes sessions a day after they ended, throttles nobody touched for a day, and devices whose browser forgot them.
+/// Deletes sessions a day after they ended, counts of wrong tries that hold nobody up any more, and devices whose browser
+/// forgot them.
 ///
 /// # Errors
 /// [`Error`].
 pub fn purge_ended(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let now = tx.now();
     let sessions = store::delete_ended(tx, now.minus(ENDED_KEPT), PURGE_BATCH_MAX)?;
-    let throttles = store::delete_old_throttles(tx, now.minus(hours(24)), PURGE_BATCH_MAX)?;
+    let throttles = store::delete_old_throttles(tx, PURGE_BATCH_MAX)?;
     Ok(sessions + throttles + store::delete_old_devices(tx, now.minus(DEVICE_KEPT), PURGE_BATCH_MAX)?)
 }

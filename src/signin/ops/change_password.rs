@@ -2,12 +2,12 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
-use crate::accounts::{self, AccountError};
+use crate::accounts::{self, AccountError, LinkPurpose};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::db::{self, Tx};
 use crate::{mail, sessions};
 
-/// Sets the password, ends every session but the asking one, and makes links that wait worthless.
+/// Sets the password, ends every session but the asking one, and makes links to set another one worthless.
 ///
 /// # Errors
 /// [`AccountError::NotFound`] for somebody else's account.
@@ -23,7 +23,8 @@ pub(in crate::signin) fn change_password(
     }
     accounts::set_password(tx, actor, account, phc)?;
     sessions::end_all(tx, actor, account, Some(session))?;
-    accounts::revoke_links(tx, account)?;
+    // Links by which the person undoes what somebody else did stay good: it may be somebody else who does this.
+    accounts::revoke_links_for(tx, account, LinkPurpose::PasswordReset)?;
     Ok(tell_of_new_password(tx, account)?)
 }
 

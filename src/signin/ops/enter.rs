@@ -28,7 +28,8 @@ pub(in crate::signin) fn approach(view: &View<'_>, actor: &Actor, typed: &str) -
     Ok(Approach { guard: Guard::at_the_door(view, actor, typed, account)?, account })
 }
 
-/// The password to check. `None`: there is none, or it is not looked at because too many were tried.
+/// The password to check. `None`: there is none, or it is not looked at because too many were tried, or somebody else knows
+/// it.
 ///
 /// # Errors
 /// [`SigninError::Throttled`].
@@ -38,7 +39,9 @@ pub(in crate::signin) fn password_at_the_door(
 ) -> Result<Option<String>, SigninError> {
     must_not_wait(view, &approach.guard)?;
     match approach.account {
-        Some(account) if !approach.guard.is_silent(view)? => Ok(accounts::password_hash(view, account)?),
+        Some(account) if !approach.guard.is_silent(view)? && accounts::keys_locked_at(view, account)?.is_none() => {
+            Ok(accounts::password_hash(view, account)?)
+        }
         _ => Ok(None),
     }
 }
@@ -107,21 +110,32 @@ pub(in crate::signin) fn enter(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(open(tx, actor, person, proof.as_str(), remember)?)
+    open(tx, actor, person, proof.as_str(), remember)
 }
 
-/// Begins the session of somebody who proved all that is asked of them: failures before it no longer count, and they hear of
-/// it when they never used this browser. Operators are never remembered (domain 5.1.7). `method`: by what they proved it.
+/// Begins the session of somebody who proved all that is asked of them: failures before it no longer count, the session that
+/// the browser was in ends, and they hear of it when they never used this browser. Operators are never remembered (domain
+/// 5.1.7). `method`: by what they proved it.
+///
+/// # Errors
+/// [`SigninError::Disowned`]: a sign-in was somebody else's, and there is no new password yet. [`SigninError::Db`].
 pub(in crate::signin) fn open(
     tx: &mut Tx<'_>,
     actor: &Actor,
     person: &Account,
     method: &str,
     remember: bool,
-) -> Result<Started, db::Error> {
+) -> Result<Started, SigninError> {
     let account = person.id;
+    if accounts::keys_locked_at(tx, account)?.is_some() {
+        return Err(SigninError::Disowned);
+    }
     forget_failures(tx, person)?;
     let visitor = actor.visitor().cloned().unwrap_or_default();
+    // The browser's cookie is replaced: nobody would be left to use, or to end, the session before (ASVS 5.0 7.2.4).
+    if let Some((owner, before)) = visitor.session {
+        sessions::end(tx, actor, owner, before)?;
+    }
     let device = sessions::note_device(tx, account, &visitor)?;
     let remember = remember && !person.is_operator;
     let new = NewSession { account, visitor, remember, method: method.to_owned() };

@@ -7,7 +7,7 @@ use super::enter::forget_failures;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, EmailAddress};
+use crate::base::{AccountId, Actor, EmailAddress, Secret};
 use crate::db::Tx;
 use crate::{mail, sessions};
 
@@ -21,7 +21,10 @@ pub(in crate::signin) fn request_reset(
 ) -> Result<(), SigninError> {
     let asked = format!("reset-mail:{}", address.folded());
     let is_enough = sessions::throttled(tx, &asked)?.is_some();
-    sessions::note_failure(tx, &asked)?;
+    if !is_enough {
+        // Not when it is: else whoever asks all the time would keep the person from ever getting another one.
+        sessions::note_failure(tx, &asked)?;
+    }
     let may = |account: &Account| account.state != AccountState::Suspended && !is_enough;
     match accounts::find_by_email(tx, address)?.filter(may) {
         Some(account) => reset_link_by_mail(tx, actor, account.id),
@@ -48,7 +51,18 @@ pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) ->
 
 /// Sets the new password, ends every session and every other link. Following the link proved the address too; tries that
 /// failed before no longer count, so that the person can come in.
-pub(in crate::signin) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc: &str) -> Result<(), SigninError> {
+///
+/// The browser that did it is the only one that is known from now on, so that its person comes in with it at once, however
+/// many strangers guess at the account. Answers its device cookie.
+///
+/// # Errors
+/// [`AccountError::LinkRefused`].
+pub(in crate::signin) fn reset(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    token: &str,
+    phc: &str,
+) -> Result<Secret<String>, SigninError> {
     let account = accounts::use_link(tx, LinkPurpose::PasswordReset, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     if person.state == AccountState::Pending {
@@ -59,6 +73,9 @@ pub(in crate::signin) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc:
     sessions::end_all(tx, actor, account, None)?;
     accounts::revoke_links(tx, account)?;
     forget_failures(tx, &person)?;
+    sessions::distrust_devices(tx, account)?;
+    let device = sessions::note_device(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
     tell_of_new_password(tx, account)?;
-    Ok(audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?)
+    audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?;
+    Ok(device.cookie)
 }

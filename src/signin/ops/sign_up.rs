@@ -3,12 +3,13 @@
 use super::super::error::SigninError;
 use super::super::mails;
 use super::super::model::{NewPerson, Proof, SignedUp, Started};
-use super::enter::open;
+use super::enter::{must_not_wait, open};
 use super::reset::reset_link_by_mail;
 use crate::accounts::{self, Account, AccountError, CodeAnswer, LinkPurpose, NewAccount};
 use crate::base::{AccountId, Actor};
 use crate::billing;
 use crate::db::{self, Tx};
+use crate::sessions::Guard;
 use crate::{mail, workspaces};
 
 /// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, all is the same
@@ -69,15 +70,24 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
 /// Tries the code; when it is right, the account is active, has its credit, and a session begins.
 ///
 /// # Errors
-/// A refusal is the inner result, because the try must be committed.
+/// A refusal is the inner result, because the try must be committed: [`AccountError::CodeRefused`], or
+/// [`SigninError::Throttled`] after too many.
 pub fn verify(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     code: &str,
-) -> Result<Result<Started, AccountError>, SigninError> {
+) -> Result<Result<Started, SigninError>, SigninError> {
+    // Whoever is asked for a code signed up with this browser, or knows the password.
+    let guard = Guard::of_known(actor, account);
+    if let Err(throttled) = must_not_wait(tx, &guard) {
+        return Ok(Err(throttled));
+    }
     match accounts::verify_email(tx, actor, account, code)? {
-        CodeAnswer::Refused(error) => Ok(Err(error)),
+        CodeAnswer::Refused(error) => {
+            guard.note_failure(tx)?;
+            Ok(Err(error.into()))
+        }
         CodeAnswer::Verified(account) => {
             open_wallet(tx, &account)?;
             let started = open(tx, actor, &account, Proof::Code.as_str(), false)?;

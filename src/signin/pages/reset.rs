@@ -8,7 +8,8 @@ use serde::Deserialize;
 use super::super::flows;
 use crate::base::Problem;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
-use crate::http::{Answer, Form, VisitorOf};
+use crate::http::{Answer, DEVICE, Form, VisitorOf, cookie};
+use crate::sessions::DEVICE_KEPT;
 
 #[derive(Template)]
 #[template(path = "signin/forgot.html")]
@@ -62,7 +63,11 @@ pub async fn reset_form(app: TheApp, request: HttpRequest, link: Query<ResetLink
 pub async fn reset(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let token = form.text("token").to_owned();
     match flows::reset(&app, visitor.0, token, form.secret("password")).await {
-        Ok(()) => Ok(page::go("/signin", "password-changed")),
+        Ok(device) => {
+            let mut response = page::go("/signin", "password-changed");
+            let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_KEPT)));
+            Ok(response)
+        }
         Err(error) => {
             let problem = Problem::from(error);
             let chrome = Chrome::of(&app, &request, "Reset your password");

@@ -234,7 +234,7 @@ fn what_is_personal_is_in_no_event_as_text() {
     let ada = house.person("ada-ada");
     let mut actor = ada.by_browser();
     if let Actor::SignedIn { visitor, .. } = &mut actor {
-        *visitor = Visitor { address: canaries[0].into(), agent: canaries[1].into(), device: None };
+        *visitor = Visitor { address: canaries[0].into(), agent: canaries[1].into(), ..Visitor::default() };
     }
 
     let event = Event::of("api_key.created")

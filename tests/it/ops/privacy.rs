@@ -134,7 +134,7 @@ impl TestApp {
 }
 
 fn home() -> Visitor {
-    Visitor { address: CANARIES[5].into(), agent: CANARIES[6].into(), device: None }
+    Visitor { address: CANARIES[5].into(), agent: CANARIES[6].into(), ..Visitor::default() }
 }
 
 fn some_key() -> String {

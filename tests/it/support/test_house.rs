@@ -61,7 +61,7 @@ impl Person {
 /// Where the people of the tests come from.
 pub fn visitor() -> Visitor {
     let agent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0".into();
-    Visitor { address: "203.0.113.7".into(), agent, device: None }
+    Visitor { address: "203.0.113.7".into(), agent, ..Visitor::default() }
 }
 
 /// What a refusal must leave as it was.
