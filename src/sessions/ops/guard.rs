@@ -43,7 +43,7 @@ impl Guard {
         let guard = match account {
             Some(account) => Self::of(view, actor, account)?,
             None => {
-                Self { typed: None, account: Some(format!("nobody:{typed}")), known: None, network: network(actor) }
+                Self { typed: None, account: Some(nobody_lane(&typed)), known: None, network: network(actor) }
             }
         };
         Ok(Self { typed: Some(typed), ..guard })
@@ -114,15 +114,19 @@ impl Guard {
         Ok(self.account.as_deref().map(|account| wait_in(view, account)).transpose()?.flatten())
     }
 
-    /// Counts a wrong proof, in every lane at once. As many statements for a name that nobody has.
+    /// Counts a wrong proof, in every lane at once. As many statements for a name that nobody has, and for a proof that was
+    /// not looked at: that one says nothing about the account, whose lane would else be closed for a day by whoever goes
+    /// through its names.
     ///
     /// # Errors
     /// [`Error`].
     pub fn note_failure(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
         let name = self.typed.as_deref().map(name_lane);
+        let is_unseen = self.is_silent(tx)?;
+        let unseen = self.typed.as_deref().filter(|_| is_unseen).map(nobody_lane);
         let lanes = [
             (name.as_deref(), Pace::PROOF),
-            (self.account.as_deref(), Pace::PROOF),
+            (unseen.as_deref().or(self.account.as_deref()), Pace::PROOF),
             (self.known.as_deref(), Pace::KNOWN),
             (self.network.as_deref(), Pace::NETWORK),
         ];
@@ -149,6 +153,10 @@ impl Guard {
 
 fn name_lane(folded: &str) -> String {
     format!("name:{folded}")
+}
+
+fn nobody_lane(folded: &str) -> String {
+    format!("nobody:{folded}")
 }
 
 fn network(actor: &Actor) -> Option<String> {
