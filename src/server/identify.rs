@@ -131,7 +131,12 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
     let address = peer.map(|peer| {
         first_untrusted(peer, &forwarded, |hop| listen.trusted_proxies.iter().any(|network| network.contains(&hop)))
     });
-    Visitor { address: address.map(|address| address.to_string()).unwrap_or_default(), agent: agent.to_owned(), device, session: None }
+    Visitor {
+        address: address.map(|address| address.to_string()).unwrap_or_default(),
+        agent: agent.to_owned(),
+        device,
+        session: None,
+    }
 }
 
 /// All of `X-Forwarded-For`. Several lines are one list in their order (RFC 9110 §5.3): a proxy may add its own line below

@@ -13,4 +13,4 @@ pub mod pages;
 
 pub use error::SigninError;
 pub use model::{NewPerson, Proof, SignIn, SignUp, SignedUp, Started, StepUp};
-pub use ops::{claim_link, create_account, reactivate, reset_link_by_mail, suspend, verify};
+pub use ops::{claim_link, create_account, find_not_me, not_me, reactivate, reset_link_by_mail, suspend, verify};

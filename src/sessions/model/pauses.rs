@@ -118,7 +118,10 @@ mod tests {
         assert_eq!(pauses(Pace::NETWORK, 98..=103), [0, 0, 1, 2, 4, 8]);
         assert_eq!(pauses(Pace::ASKING, 4..=8), [0, 1, 30, quarter, quarter]);
         for pace in [Pace::PROOF, Pace::KNOWN, Pace::NETWORK, Pace::ASKING] {
-            assert_eq!([40, 1000, u32::MAX].map(|failures| pace.pause_after(failures.max(pace.free + 40))), [pace.most; 3]);
+            assert_eq!(
+                [40, 1000, u32::MAX].map(|failures| pace.pause_after(failures.max(pace.free + 40))),
+                [pace.most; 3]
+            );
             assert!(pace.most <= PAUSE_MAX);
         }
     }

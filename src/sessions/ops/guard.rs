@@ -42,9 +42,7 @@ impl Guard {
         let typed = folded(typed);
         let guard = match account {
             Some(account) => Self::of(view, actor, account)?,
-            None => {
-                Self { typed: None, account: Some(nobody_lane(&typed)), known: None, network: network(actor) }
-            }
+            None => Self { typed: None, account: Some(nobody_lane(&typed)), known: None, network: network(actor) },
         };
         Ok(Self { typed: Some(typed), ..guard })
     }

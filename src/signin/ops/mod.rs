@@ -11,11 +11,11 @@ mod suspend;
 
 pub(super) use change_password::change_password;
 pub(super) use enter::{admit, approach, must_not_wait, password_at_the_door, refuse};
-pub(super) use not_me::{find_not_me, not_me};
 pub(super) use reset::{request_reset, reset};
 pub(super) use sign_up::sign_up;
 pub(super) use step_up::{refuse_step_up, step_up};
 
+pub use not_me::{find_not_me, not_me};
 pub use reset::reset_link_by_mail;
 pub use sign_up::{claim_link, create_account, verify};
 pub use suspend::{reactivate, suspend};

@@ -27,18 +27,22 @@ pub(super) fn tell_of_new_device(
 
 /// What the link in the mail is about, without using it up: the sign-in, where its session is still in use. `None`: the link
 /// was used already or is too old.
-pub(in crate::signin) fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session>>, db::Error> {
+///
+/// # Errors
+/// [`db::Error`].
+pub fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session>>, db::Error> {
     let Some((account, about)) = accounts::find_link_about(view, LinkPurpose::NotMe, token)? else { return Ok(None) };
     let session = about.as_deref().and_then(SessionId::parse);
     Ok(Some(sessions::list(view, account)?.into_iter().find(|known| Some(known.id) == session)))
 }
 
 /// Takes the word of whoever has the mail: every session ends, no browser is trusted, API keys are refused from the next
-/// request on until there is a new password, and a link to set one goes out. Works once, and without signing in.
+/// request on, nobody comes in any way until there is a new password, and a link to set one goes out. Works once, and without
+/// signing in.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
-pub(in crate::signin) fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninError> {
+pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninError> {
     let account = accounts::use_link(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     audit::record(tx, actor, Event::of("auth.signin_disowned").target(account).subject(account))?;

@@ -1,14 +1,64 @@
-//! S2, S6, S8: what every answer carries, faults included.
+//! S6, S8: what every answer carries, faults included, and what no answer tells.
 
 use domicile::server::ROUTES;
 
 use crate::support::{Answer, Appliance};
+
+/// Where other programs have pages for their makers, lists of their files, or the files themselves.
+const LURES: [&str; 40] = [
+    "/.env",
+    "/.git/config",
+    "/.git/HEAD",
+    "/.well-known/",
+    "/.DS_Store",
+    "/Cargo.toml",
+    "/WEB-INF/web.xml",
+    "/_debug",
+    "/_profiler",
+    "/actuator",
+    "/actuator/env",
+    "/admin",
+    "/api",
+    "/api/",
+    "/api/docs",
+    "/assets",
+    "/assets/",
+    "/assets/../Cargo.toml",
+    "/assets/%2e%2e/Cargo.toml",
+    "/assets/..%2fCargo.toml",
+    "/assets/app.css/",
+    "/backup.zip",
+    "/cgi-bin/",
+    "/config.json",
+    "/console",
+    "/data/live/",
+    "/debug",
+    "/debug/pprof/",
+    "/debug/vars",
+    "/domicile.sqlite",
+    "/domicile.toml",
+    "/heapdump",
+    "/index.php",
+    "/metrics",
+    "/phpinfo.php",
+    "/server-info",
+    "/server-status",
+    "/static/",
+    "/swagger-ui/",
+    "/trace.axd",
+];
 
 fn check(answer: &Answer, what: &str, is_page: bool) {
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
     assert!(!answer.header("cache-control").is_empty(), "{what} says nothing about caches");
     assert!(answer.header("server").is_empty() && answer.header("x-powered-by").is_empty(), "{what} tells what it is");
     assert!(answer.header("x-page").is_empty(), "{what} leaks a mark of ours");
+    let hsts = answer.header("strict-transport-security");
+    let age = hsts.split(';').find_map(|part| part.trim().strip_prefix("max-age=")).and_then(|age| age.parse().ok());
+    assert!(age.is_some_and(|age: u64| age >= 365 * 24 * 3600), "{what}: {hsts:?}");
+    if is_page && !what.contains("/assets/app.css") {
+        assert!(answer.header("cache-control").contains("no-store"), "{what} may be kept");
+    }
     if is_page {
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{what}: {policy}");
@@ -26,8 +76,11 @@ fn check(answer: &Answer, what: &str, is_page: bool) {
 }
 
 #[test]
-fn every_answer_is_dressed() {
-    let house = Appliance::running();
+fn s6_every_answer_is_dressed() {
+    let mut house = Appliance::made();
+    // As people reach it: through TLS, which a proxy may take off.
+    house.reconfigure(&format!("\"http://localhost:{}\"", house.port), "\"https://house.example.org\"");
+    house.start();
     house.account("ada-l");
     let mut ada = house.browser();
     check(&ada.sign_in("ada-l"), "sign-in", true);
@@ -39,7 +92,6 @@ fn every_answer_is_dressed() {
             let answer = ada.call(method, &path).send();
             let is_page = !path.starts_with("/v1/") && !path.starts_with("/api/") && !path.ends_with("z");
             check(&answer, &format!("{method} {path}"), is_page);
-            assert!(method != "TRACE" || answer.status >= 400 || path.starts_with("/v1/forward-auth"), "TRACE {path}");
             assert!(answer.status < 500, "{method} {path}: {}", answer.status);
         }
     }
@@ -64,4 +116,45 @@ fn faults_have_the_form_their_reader_knows() {
     let wrong_method = house.call("DELETE", "/v1/introspect").send();
     assert_eq!((wrong_method.status, wrong_method.json()["code"].as_str()), (405, Some("method_not_allowed")));
     assert_eq!(wrong_method.header("allow"), "POST");
+}
+
+#[test]
+fn s8_trace_is_refused_everywhere_and_echoes_nothing() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+
+    for route in ROUTES {
+        let path = route.path.replace("{id}", "key_0").replace("{name:.*}", "app.css");
+        for method in ["TRACE", "TRACK", "DEBUG"] {
+            let answer = ada.call(method, &path).header("X-Canary", "tell me what I sent").send();
+            // The gateway asks about requests of every method; it is told who the person is, and nothing of what was sent.
+            assert!(path.starts_with("/v1/forward-auth") || matches!(answer.status, 404 | 405), "{method} {path}");
+            assert!(!answer.text().contains("tell me what") && !answer.text().contains("__Host-"), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn s8_no_folder_is_listed_nothing_is_for_its_makers_and_no_answer_tells_a_version() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let known = ROUTES.iter().map(|route| route.path.replace("{id}", "key_0").replace("{name:.*}", "app.css"));
+
+    for path in LURES {
+        let answer = ada.call("GET", path).send();
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(!answer.text().contains("app.js\"><") && !answer.text().contains("Index of"), "{path}");
+    }
+    for path in known.chain(LURES.map(str::to_owned)).filter(|path| path != "/v1/openapi.json" && path != "/readyz") {
+        let answer = ada.call("GET", &path).send();
+        let headers = format!("{:?}", answer.headers).to_lowercase();
+        for telling in ["actix", "rust", "server", "x-powered-by", env!("CARGO_PKG_VERSION")] {
+            assert!(!headers.contains(telling), "GET {path} tells {telling}: {headers}");
+        }
+        assert!(!answer.text().contains(env!("CARGO_PKG_VERSION")), "GET {path} tells its version");
+    }
 }

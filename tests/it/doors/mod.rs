@@ -3,6 +3,8 @@
 mod downloads;
 mod gateways;
 mod main_job;
+mod redirects;
 mod security;
+mod sessions;
 mod step_up;
 mod ways_in;

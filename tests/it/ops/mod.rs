@@ -6,6 +6,7 @@ mod audit;
 mod billing;
 mod jobs_and_mail;
 mod journal;
+mod not_me;
 mod privacy;
 mod retention;
 mod sessions;

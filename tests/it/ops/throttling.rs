@@ -44,7 +44,9 @@ impl TestApp {
 
     /// The visitor once they signed in: with the device cookie that their browser keeps.
     fn known(&self, name: &str, from: Visitor) -> Visitor {
-        let Ok(Started::Session { device, .. }) = self.come(&from, name, PASSWORD) else { panic!("{name} is not let in") };
+        let Ok(Started::Session { device, .. }) = self.come(&from, name, PASSWORD) else {
+            panic!("{name} is not let in")
+        };
         Visitor { device: sessions::read_device(self.app.keyring(), device.expose()), ..from }
     }
 

@@ -1,5 +1,6 @@
 //! A real appliance: the program itself, on a free port, in a folder of its own.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
@@ -8,6 +9,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use domicile::base::Stopwatch;
+use domicile::crypto::Keyring;
+use domicile::db::Layout;
+use rusqlite::Connection;
+use rusqlite::types::Value;
 use tempfile::TempDir;
 
 use super::browser::{Browser, Call};
@@ -198,6 +203,34 @@ impl Appliance {
     /// What the server logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Everything that is stored, table by table, read beside the server by a connection of our own; without what the house
+    /// itself writes down: its jobs, and when it saw a session.
+    pub fn content(&self) -> BTreeMap<String, String> {
+        let keyring = Keyring::load(&self.keyring(), false).unwrap();
+        let connection = Connection::open(Layout::of(&self.data()).live()).unwrap();
+        connection.execute_batch(&format!("pragma key = \"{}\"", keyring.database_key_pragma().expose())).unwrap();
+        let tables = "
+            select name from sqlite_schema
+            where type = 'table' and name not like 'sqlite~_%' escape '~' and name <> 'job'";
+        let mut names = connection.prepare(tables).unwrap();
+        let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let all_of = |table: &String| {
+            let mut rows = connection.prepare(&format!("select * from \"{table}\"")).unwrap();
+            let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
+            let read = rows.query_map([], |row| {
+                let cell = |place: usize| Ok(format!("{}={:?}", columns[place], row.get::<_, Value>(place)?));
+                (0..columns.len())
+                    .filter(|place| columns[*place] != "last_seen_at")
+                    .map(cell)
+                    .collect::<Result<Vec<_>, _>>()
+            });
+            let mut rows: Vec<String> = read.unwrap().map(|row| row.unwrap().join(" ")).collect();
+            rows.sort_unstable();
+            rows.join("\n")
+        };
+        names.iter().map(|table| (table.clone(), all_of(table))).collect()
     }
 
     /// The server's process id.

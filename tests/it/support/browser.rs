@@ -143,11 +143,13 @@ pub fn encode(text: &str) -> String {
 pub struct Browser {
     port: u16,
     pub cookies: BTreeMap<String, String>,
+    /// Every `Set-Cookie` it was sent, as it was sent.
+    pub set_cookies: Vec<String>,
 }
 
 impl Browser {
     pub fn at(port: u16) -> Self {
-        Self { port, cookies: BTreeMap::new() }
+        Self { port, cookies: BTreeMap::new(), set_cookies: Vec::new() }
     }
 
     pub fn get(&mut self, path: &str) -> Answer {
@@ -183,6 +185,7 @@ impl Browser {
 
     fn keep(&mut self, answer: &Answer) {
         for (_, cookie) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
+            self.set_cookies.push(cookie.clone());
             let (pair, rest) = cookie.split_once(';').unwrap_or((cookie, ""));
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if rest.contains("Max-Age=0") {

@@ -1,0 +1,312 @@
+//! S1 to S4 at the door: cookies that are new when they must be, and dead when they must be; and "this was not me".
+
+use crate::support::{Answer, Appliance, Browser, PASSWORD};
+
+const NEW: &str = "a quieter walk by the river";
+const SESSION: &str = "__Host-session";
+const DAY: u64 = 24 * 3600;
+
+fn is_in(browser: &Browser) -> bool {
+    browser.clone().get("/settings/profile").status == 200
+}
+
+fn signed_in(house: &Appliance, name: &str) -> Browser {
+    let mut browser = house.browser();
+    browser.sign_in(name);
+    browser
+}
+
+/// A browser with nothing but this session cookie, as a thief has it.
+fn holder_of(house: &Appliance, cookie: &str) -> Browser {
+    let mut browser = house.browser();
+    browser.cookies.insert(SESSION.into(), cookie.into());
+    browser
+}
+
+/// Follows the redirect of somebody whose session is over, and answers what the page to sign in says.
+fn farewell(browser: &mut Browser) -> String {
+    let led = browser.get("/settings/keys?create=1");
+    assert_eq!((led.status, led.location()), (303, "/signin?next=/settings/keys?create=1"));
+    browser.get("/signin?next=/settings/keys?create=1").text()
+}
+
+/// Sends a page that asks for a proof, with the password typed in.
+fn prove(browser: &mut Browser, asked: &Answer, action: &str) -> Answer {
+    let mut fields = asked.fields();
+    fields.push(("proof_password".into(), PASSWORD.into()));
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    browser.post(action, &fields)
+}
+
+#[test]
+fn s1_a_cookie_from_before_the_sign_in_is_never_good() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    for planted in ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "x", ""] {
+        let mut ada = holder_of(&house, planted);
+        // What she saw before she signed in, its visit included, is what somebody could have planted.
+        ada.get("/signin");
+        let before = ada.clone();
+
+        ada.sign_in("ada-l");
+
+        assert!(is_in(&ada));
+        assert!(ada.cookies[SESSION].len() >= 43 && ada.cookies[SESSION] != planted, "256 bits in base64url");
+        assert!(!is_in(&before), "{planted:?} became good");
+        let visit = before.cookies.get("__Host-visit").cloned().unwrap_or_default();
+        assert!(!is_in(&holder_of(&house, &visit)));
+    }
+}
+
+#[test]
+fn s1_another_sign_in_ends_the_session_of_its_browser_and_of_no_other() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    house.account("grace-h");
+    let elsewhere = signed_in(&house, "ada-l");
+    let mut desk = signed_in(&house, "ada-l");
+    let first = desk.clone();
+    let form =
+        |csrf: &str, name: &str| [("csrf", csrf.to_owned()), ("name", name.into()), ("password", PASSWORD.into())];
+    let again = |desk: &mut Browser, name: &str| {
+        let csrf = desk.get("/settings/profile").value_of("name=\"csrf\"");
+        let fields = form(&csrf, name);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        desk.post("/signin", &fields)
+    };
+
+    assert_eq!(again(&mut desk, "nobody-here").status, 401);
+    assert!(is_in(&first), "a wrong password ends nothing");
+    assert_eq!(again(&mut desk, "ada-l").status, 303);
+    let second = desk.clone();
+    assert_eq!(again(&mut desk, "grace-h").status, 303);
+
+    assert!(is_in(&desk) && is_in(&elsewhere));
+    assert!(!is_in(&first) && !is_in(&second));
+}
+
+#[test]
+fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
+    let house = Appliance::running_with_clock("");
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD), ("remember", "yes")]);
+    let mut old = ada.clone();
+    house.set_ahead(DAY - 30);
+    ada.get("/settings/profile");
+    assert_eq!(ada.cookies[SESSION], old.cookies[SESSION], "it is not time");
+
+    house.set_ahead(DAY + 5);
+    let kept = ada.get("/settings/profile");
+    assert!(kept.header("set-cookie").contains("Max-Age=25"), "29 days are left: {:?}", kept.headers);
+    assert_ne!(ada.cookies[SESSION], old.cookies[SESSION]);
+    let form =
+        [("csrf", kept.value_of("name=\"csrf\"")), ("theme", "dark".into()), ("back", "/settings/profile".into())];
+    let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(ada.post("/theme", &form).status, 303, "the page that came with the new cookie has a good form");
+    assert_eq!(old.get("/settings/profile").status, 200, "a request that was under way");
+    assert_eq!(old.cookies[SESSION], holder_of(&house, &old.cookies[SESSION]).cookies[SESSION]);
+
+    house.set_ahead(DAY + 5 + 90);
+    assert!(is_in(&ada));
+    assert!(farewell(&mut old).contains("your session was ended"));
+    assert!(farewell(&mut ada).contains("your session was ended"), "one of the two who have it is a thief");
+    let told = signed_in(&house, "ada-l").get("/activity").text();
+    assert!(told.contains("Session ended: its cookie was copied"), "{told}");
+}
+
+/// Every kind of page and form that sets cookies, one after the other.
+#[test]
+fn s2_every_cookie_is_for_this_host_alone_and_for_no_script() {
+    let house = Appliance::running_with_clock("");
+    let mut ada = house.browser();
+    ada.sign_up(&house, "ada-l");
+    ada.submit("/settings/profile", "/theme", &[("theme", "dark"), ("back", "/settings/profile")]);
+    ada.submit("/settings/profile", "/settings/profile", &[("display_name", "Ada")]);
+    house.set_ahead(601);
+    let asked = ada.get("/step-up?next=/settings/keys");
+    assert_eq!(prove(&mut ada, &asked, "/step-up").status, 303);
+    ada.submit("/settings/security", "/settings/security/password", &[("password", NEW)]);
+    ada.submit("/settings/profile", "/signout", &[]);
+    ada.submit("/signin", "/signin", &[("name", "ada-l"), ("password", NEW), ("remember", "yes")]);
+    house.set_ahead(601 + DAY);
+    ada.get("/settings/profile");
+    house.set_ahead(601 + 40 * DAY);
+    ada.get("/settings/profile");
+    ada.get("/signin");
+    ada.submit("/forgot", "/forgot", &[("email", "ada-l@example.org")]);
+    let link = house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
+    let (_, path) = link.split_once("/reset").unwrap();
+    let token = path.split_once("token=").unwrap().1;
+    let set = ada.submit(&format!("/reset{path}"), "/reset", &[("token", token), ("password", PASSWORD)]);
+    assert_eq!(set.status, 303, "{}", set.text());
+    ada.get("/nothing/here");
+
+    let mut names = std::collections::BTreeSet::new();
+    for set in &ada.set_cookies {
+        let mut parts = set.split("; ");
+        let (name, value) = parts.next().unwrap().split_once('=').unwrap();
+        let attributes: Vec<_> = parts.collect();
+        assert!(name.starts_with("__Host-"), "{set}");
+        for needed in ["Path=/", "Secure", "HttpOnly"] {
+            assert!(attributes.contains(&needed), "{set} lacks {needed}");
+        }
+        assert!(attributes.contains(&"SameSite=Lax") || attributes.contains(&"SameSite=Strict"), "{set}");
+        assert!(!attributes.iter().any(|attribute| attribute.to_lowercase().starts_with("domain")), "{set}");
+        let age = attributes.iter().find_map(|attribute| attribute.strip_prefix("Max-Age="));
+        assert!(age.is_none_or(|age| age.parse::<u64>().unwrap() <= 400 * DAY), "{set}");
+        assert!(!value.contains(' ') && !value.contains('"'), "{set}");
+        names.insert(name);
+    }
+    let known = ["__Host-device", "__Host-flash", "__Host-pending", "__Host-session", "__Host-theme", "__Host-visit"];
+    assert!(known.iter().all(|name| names.contains(name)), "the walk set only {names:?}");
+}
+
+#[test]
+fn s3_asking_how_long_is_left_does_not_lengthen_it_and_staying_does() {
+    let house = Appliance::running_with_clock("[session]\nidle_timeout = \"30m\"\nabsolute_timeout = \"1h\"\n");
+    house.account("ada-l");
+    let mut ada = signed_in(&house, "ada-l");
+    let left = |ada: &mut Browser| {
+        let told = ada.get("/session/left").json();
+        (told["seconds"].as_u64().unwrap(), told["final"].as_bool().unwrap())
+    };
+    let (seconds, is_final) = left(&mut ada);
+    assert!((1700..=1800).contains(&seconds) && !is_final, "{seconds}");
+    house.set_ahead(1740);
+    let (seconds, _) = left(&mut ada);
+    assert!(seconds <= 60, "{seconds}");
+    let page = ada.clone().get("/signin");
+    assert_eq!(page.status, 303);
+
+    // That page was a sign of life; this is what the button sends.
+    house.set_ahead(1740 + 1700);
+    let (seconds, is_final) = left(&mut ada);
+    assert!(seconds <= 160 && is_final, "the hour ends it: {seconds}");
+    let csrf = ada.get("/settings/profile").value_of("name=\"csrf\"");
+    assert_eq!(ada.post("/session/stay", &[("csrf", &csrf)]).status, 204);
+    let (_, is_final) = left(&mut ada);
+    assert!(is_final, "and nothing moves it");
+
+    house.set_ahead(3605);
+    let gone = ada.get("/session/left");
+    assert_eq!((gone.status, gone.location()), (303, "/signin?next=/session/left"));
+    assert!(farewell(&mut ada).contains("however busy it is"));
+}
+
+#[test]
+fn s3_who_comes_back_too_late_is_told_why_and_led_to_where_they_were() {
+    let house = Appliance::running_with_clock("");
+    house.account("ada-l");
+    let mut ada = signed_in(&house, "ada-l");
+    house.set_ahead(1795);
+    assert_eq!(ada.get("/session/left").status, 200, "it does not count as being there");
+    house.set_ahead(1805);
+
+    assert!(farewell(&mut ada).contains("because nothing happened here for a while"));
+
+    let back = ada.submit(
+        "/signin?next=/settings/keys?create=1",
+        "/signin",
+        &[("name", "ada-l"), ("password", PASSWORD), ("next", "/settings/keys?create=1")],
+    );
+    assert_eq!((back.status, back.location()), (303, "/settings/keys?create=1"));
+}
+
+#[test]
+fn s4_every_cookie_is_dead_once_it_is_signed_out_ended_changed_reset_stopped_or_deleted() {
+    let house = Appliance::running();
+    // What a gateway is told about a cookie that somebody captured.
+    let replay = |browser: &Browser| {
+        let cookie = format!("{SESSION}={}", browser.cookies[SESSION]);
+        house.call("GET", "/v1/forward-auth").header("Cookie", &cookie).send().status
+    };
+    type End = fn(&Appliance, &mut Browser, &str);
+    let ends: [(&str, End); 6] = [
+        ("signed-out", |_, desk, _| {
+            desk.submit("/settings/profile", "/signout", &[]);
+        }),
+        ("ended", |_, desk, _| {
+            desk.submit("/settings/security", "/settings/security/sessions/end-others", &[]);
+        }),
+        ("changed", |_, desk, _| {
+            desk.submit("/settings/security", "/settings/security/password", &[("password", NEW)]);
+        }),
+        ("reset", |house, _, name| {
+            let mut stranger = house.browser();
+            let email = format!("{name}@example.org");
+            stranger.submit("/forgot", "/forgot", &[("email", &email)]);
+            let link = house.mailbox().wait_for(&email, "Set your password").link("/reset");
+            let token = link.rsplit('=').next().unwrap();
+            stranger.submit(&format!("/reset?token={token}"), "/reset", &[("token", token), ("password", NEW)]);
+        }),
+        ("stopped", |house, _, name| {
+            house.run(&["account", "suspend", name]).ok();
+        }),
+        ("deleted", |_, desk, _| {
+            let form = [("confirm", "DELETE"), ("password", PASSWORD)];
+            desk.submit("/settings/privacy/delete", "/settings/privacy/delete", &form);
+        }),
+    ];
+
+    for (what, end) in ends {
+        let name = format!("ada-{what}");
+        house.account(&name);
+        let (mut desk, phone) = (signed_in(&house, &name), signed_in(&house, &name));
+        let captured = desk.clone();
+        assert_eq!((replay(&captured), replay(&phone)), (200, 200), "{what}");
+
+        end(&house, &mut desk, &name);
+
+        let expected = match what {
+            "signed-out" => (401, 200),
+            "ended" | "changed" => (200, 401),
+            _ => (401, 401),
+        };
+        assert_eq!((replay(&captured), replay(&phone)), expected, "{what}");
+    }
+}
+
+#[test]
+fn one_click_in_the_mail_about_a_new_device_closes_the_account_without_signing_in() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let home = signed_in(&house, "ada-l");
+    let key = house.api_key("ada-l", &["read"]);
+    let ask = || house.call("GET", "/v1/forward-auth").bearer(&key).send().status;
+    let mut thief = house.browser();
+    thief.sign_in("ada-l");
+    let link = house.mailbox().wait_for("ada-l@example.org", "A new device signed in").link("/not-me");
+    let path = link.strip_prefix(&house.url()).unwrap();
+    let token = path.split_once("token=").unwrap().1;
+
+    // Programs that look into mail follow its links.
+    let before = house.content();
+    for _ in 0..2 {
+        let shown = house.browser().get(path);
+        assert_eq!(shown.status, 200);
+        assert!(shown.text().contains("Firefox on Linux") && shown.text().contains("127.0.0.1"), "{}", shown.text());
+        assert_eq!(shown.header("referrer-policy"), "same-origin");
+    }
+    assert_eq!(house.content(), before, "a look changes nothing");
+    assert!(ask() == 200 && is_in(&thief) && is_in(&home));
+
+    let done = house.browser().submit(path, "/not-me", &[("token", token)]);
+
+    assert!(done.status == 200 && done.text().contains("closed to everybody"), "{}", done.text());
+    assert!(ask() == 401 && !is_in(&thief) && !is_in(&home));
+    let attempt = |password: &str| {
+        house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
+    };
+    assert_eq!(attempt(PASSWORD), 401);
+    let again = house.browser().get(path);
+    assert!(again.status == 400 && again.text().contains("This link is over"));
+    let again = house.browser().submit("/signin", "/not-me", &[("token", token)]);
+    assert!(again.status == 400 && again.text().contains("This link is over"));
+    let link = house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
+    let reset = link.rsplit('=').next().unwrap();
+    let mut own = house.browser();
+    own.submit(&format!("/reset?token={reset}"), "/reset", &[("token", reset), ("password", NEW)]);
+    assert_eq!((ask(), attempt(NEW), attempt(PASSWORD)), (200, 303, 401));
+    house.mailbox().wait_for("ada-l@example.org", "API keys work again");
+}

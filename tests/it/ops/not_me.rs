@@ -1,0 +1,237 @@
+//! A sign-in with a browser that nobody knows is told to its person, who undoes it with one click.
+
+use domicile::accounts;
+use domicile::api_keys::Verifier;
+use domicile::base::{Actor, Secret, Visitor, days, seconds};
+use domicile::sessions;
+use domicile::signin::{self, SignIn, SigninError, Started, flows};
+
+use crate::support::{PASSWORD, Person, TestApp, visitor};
+
+const OTHER: &str = "a brand new set of words";
+const NEWS: &str = "A new device signed in";
+const ADDRESS: &str = "ada-ada@example.org";
+
+fn thief() -> Visitor {
+    let agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/150.0 Safari/537.36".into();
+    Visitor { address: "198.51.100.9".into(), agent, ..Visitor::default() }
+}
+
+impl TestApp {
+    fn enter_with(&self, visitor: &Visitor, password: &str, remember: bool) -> Result<Started, SigninError> {
+        let form = SignIn { name: "ada-ada".into(), password: Secret::new(password.into()), remember };
+        self.block_on(flows::sign_in(&self.app, visitor.clone(), form))
+    }
+
+    /// A sign-in that works: the session's cookie, and the visitor with the device cookie that their browser now has.
+    fn enters(&self, visitor: &Visitor) -> (String, Visitor) {
+        match self.enter_with(visitor, PASSWORD, false) {
+            Ok(Started::Session { token, device, .. }) => {
+                let device = sessions::read_device(self.app.keyring(), device.expose());
+                (token.expose().clone(), Visitor { device, ..visitor.clone() })
+            }
+            Ok(Started::MustVerify(_)) => panic!("the address is proved"),
+            Err(error) => panic!("not let in: {error}"),
+        }
+    }
+
+    fn news(&self) -> i64 {
+        self.number("select count(*) from mail_outbox where subject = 'A new device signed in to your account'")
+    }
+
+    fn link(&self) -> String {
+        let link = self.letter(ADDRESS, NEWS).link("/not-me?token=");
+        link.rsplit('=').next().unwrap().to_owned()
+    }
+
+    fn disown(&self, token: &str) -> Result<(), SigninError> {
+        let (actor, token) = (Actor::Stranger(Visitor::default()), token.to_owned());
+        self.write(move |tx| signin::not_me(tx, &actor, &token))
+    }
+
+    fn is_alive(&self, cookie: &str) -> bool {
+        self.look(|view| sessions::current(view, cookie).unwrap().is_some())
+    }
+
+    fn reset_by_mail(&self) {
+        let link = self.letter(ADDRESS, "Set your password").link("/reset?token=");
+        let token = link.rsplit('=').next().unwrap().to_owned();
+        self.block_on(flows::reset(&self.app, visitor(), token, Secret::new(OTHER.into()))).unwrap();
+    }
+
+    /// Ada at home, and somebody else who knows her password.
+    fn robbed(&self) -> (Person, String, String) {
+        let ada = self.person("ada-ada");
+        let (home, _) = self.enters(&visitor());
+        let (robbed, _) = self.enters(&thief());
+        (ada, home, robbed)
+    }
+}
+
+#[test]
+fn only_a_browser_that_is_new_to_somebody_who_has_others_is_news() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    let (_, home) = house.enters(&visitor());
+    assert_eq!(house.news(), 0, "her first sign-in");
+    house.enters(&Visitor { address: "192.0.2.200".into(), agent: "renamed".into(), ..home.clone() });
+    assert_eq!(house.news(), 0, "the same browser, wherever it is and whatever it calls itself");
+
+    house.enters(&thief());
+
+    assert_eq!(house.news(), 1);
+    let letter = house.letter(ADDRESS, NEWS);
+    for told in ["Chrome on Windows", "198.51.100.9", "2026-05-03"] {
+        assert!(letter.text.contains(told), "{told} is not in {letter:?}");
+    }
+    let of =
+        "select count(*) from audit_event where event = 'auth.signin_succeeded' and data like '%\"new_device\":true%'";
+    assert_eq!(house.number(of), 1);
+}
+
+#[test]
+fn nobody_chooses_the_secret_of_a_browser_and_two_people_at_one_are_not_seen_together() {
+    let house = TestApp::new();
+    let keyring = house.app.keyring();
+    for forged in ["", "x", ".", "secret.", "secret.0000", &format!("secret.{}", keyring.mark("csrf", "secret"))] {
+        assert!(sessions::read_device(keyring, forged).is_none(), "{forged:?}");
+    }
+    let [ada, bob] = ["ada-ada", "bob-bob"].map(|name| house.person(name).account.id);
+    let device = Some(Secret::new("the same browser".to_owned()));
+    let shared = Visitor { device, ..visitor() };
+    let knows = |account| {
+        let shared = shared.clone();
+        house.look(|view| sessions::is_known_device(view, account, &shared).unwrap())
+    };
+    let by = shared.clone();
+    house.write(move |tx| sessions::note_device(tx, ada, &by)).unwrap();
+    assert_eq!((knows(ada), knows(bob)), (true, false));
+    let by = shared.clone();
+    house.write(move |tx| sessions::note_device(tx, bob, &by)).unwrap();
+    assert_eq!((knows(ada), knows(bob)), (true, true));
+    assert_eq!(house.number("select count(distinct digest) from device"), 2);
+    assert!(house.places_of("the same browser").is_empty());
+}
+
+#[test]
+fn one_click_ends_everything_and_keeps_it_closed_until_there_is_a_new_password() {
+    let house = TestApp::new();
+    let (ada, home, robbed) = house.robbed();
+    let key = house.api_key(&ada, "ci").secret;
+    let verifier = Verifier::new(house.app.clone());
+    let is_good = || verifier.verify(key.expose()).unwrap().is_ok();
+    assert!(is_good() && house.is_alive(&home) && house.is_alive(&robbed));
+    let token = house.link();
+    let before = house.footprint();
+    let shown = house.look(|view| signin::find_not_me(view, &token).unwrap()).flatten().expect("the sign-in is shown");
+    assert_eq!(shown.visitor.address, "198.51.100.9");
+    assert!(house.footprint() == before && is_good() && house.is_alive(&robbed), "a look changes nothing");
+
+    house.disown(&token).unwrap();
+
+    assert!(!is_good() && !house.is_alive(&home) && !house.is_alive(&robbed));
+    // Whoever knows the password knows nothing any more, on whichever browser.
+    for who in [thief(), visitor()] {
+        assert!(matches!(house.enter_with(&who, PASSWORD, false), Err(SigninError::BadCredentials)));
+    }
+    let subjects = "select group_concat(event, ' ') from (select event from audit_event order by seq desc limit 6)";
+    let events = house.look(|view| view.one(subjects, [], |row| row.get::<_, String>(0)).unwrap());
+    for event in ["auth.signin_disowned", "session.revoked_all", "account.keys_locked", "auth.password_reset_requested"]
+    {
+        assert!(events.contains(event), "{event} is not among {events}");
+    }
+
+    house.reset_by_mail();
+
+    assert!(is_good());
+    assert!(house.letter(ADDRESS, "API keys work again").text.contains("/settings/keys"));
+    assert!(house.enter_with(&visitor(), OTHER, false).is_ok());
+    assert!(matches!(house.enter_with(&thief(), PASSWORD, false), Err(SigninError::BadCredentials)));
+    let news = house.news();
+    house.enter_with(&thief(), OTHER, false).unwrap();
+    assert_eq!(house.news(), news + 1, "the browser of that sign-in is news again");
+}
+
+#[test]
+fn the_link_is_good_once_for_a_week_and_stored_as_a_digest() {
+    let house = TestApp::with(|config| config.demo = false);
+    house.robbed();
+    let token = house.link();
+    assert_eq!(house.places_of(&token), ["mail_outbox.body_text", "mail_outbox.body_html"]);
+    house.run_jobs();
+    assert!(house.places_of(&token).is_empty(), "its mail went out");
+
+    let refused = |token: &str| {
+        let before = house.footprint();
+        let told = house.disown(token).unwrap_err();
+        assert!(matches!(told, SigninError::Account(accounts::AccountError::LinkRefused)), "{told}");
+        assert!(house.look(|view| signin::find_not_me(view, token).unwrap()).is_none());
+        assert_eq!(house.footprint(), before);
+    };
+    refused("");
+    refused("nonsense");
+    house.clock.advance(days(7) - seconds(1));
+    assert!(house.look(|view| signin::find_not_me(view, &token).unwrap()).is_some());
+    house.disown(&token).unwrap();
+    refused(&token);
+
+    let late = TestApp::new();
+    let (_, home, _) = late.robbed();
+    let token = late.link();
+    late.clock.advance(days(7));
+    assert!(matches!(late.disown(&token), Err(SigninError::Account(accounts::AccountError::LinkRefused))));
+    assert_eq!(late.number("select count(*) from account where keys_locked_at is not null"), 0);
+    drop(home);
+}
+
+#[test]
+fn a_thief_who_sets_a_password_first_does_not_make_the_link_worthless() {
+    let house = TestApp::new();
+    let (ada, _, robbed) = house.robbed();
+    let token = house.link();
+    let session = house.look(|view| sessions::current(view, &robbed).unwrap()).unwrap().id;
+    let actor = Actor::SignedIn { account: ada.account.id, workspace: ada.workspace, session, visitor: thief() };
+    let new = Secret::new("the thief's own password".to_owned());
+    house.block_on(flows::change_password(&house.app, actor, ada.account.id, session, new)).unwrap();
+    assert!(house.is_alive(&robbed));
+
+    house.disown(&token).unwrap();
+
+    assert!(!house.is_alive(&robbed));
+    let again = house.enter_with(&thief(), "the thief's own password", false);
+    assert!(matches!(again, Err(SigninError::BadCredentials)));
+    house.reset_by_mail();
+    assert!(house.enter_with(&visitor(), OTHER, false).is_ok());
+}
+
+#[test]
+fn a_link_of_somebody_who_was_stopped_gives_nothing_back() {
+    let house = TestApp::new();
+    let (ada, ..) = house.robbed();
+    let token = house.link();
+    house.suspend(&ada);
+    let before = house.footprint();
+
+    assert!(house.disown(&token).is_err());
+
+    assert_eq!(house.footprint(), before);
+}
+
+#[test]
+fn operators_are_never_remembered() {
+    let house = TestApp::new();
+    house.person("ada-ada");
+    let kept = || match house.enter_with(&visitor(), PASSWORD, true) {
+        Ok(Started::Session { token, keep, .. }) => {
+            let ends_at = house.look(|view| sessions::current(view, token.expose()).unwrap()).unwrap().ends_at;
+            (keep, ends_at.since(house.clock.now()))
+        }
+        _ => panic!("not let in"),
+    };
+    assert_eq!(kept(), (Some(days(30)), days(30)));
+
+    let made = "update account set is_operator = 1";
+    house.write(move |tx| tx.execute(made, [])).unwrap();
+
+    assert_eq!(kept(), (None, domicile::base::hours(12)));
+}
