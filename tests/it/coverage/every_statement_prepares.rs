@@ -1,10 +1,10 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
 use domicile::{
-    accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
+    accounts, api_keys, audit, billing, db, factors, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("db::site", db::STATEMENTS),
     ("jobs", jobs::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
@@ -14,6 +14,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
     ("workspaces", workspaces::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
+    ("factors", factors::STATEMENTS),
     ("services", services::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),
