@@ -24,7 +24,12 @@ pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: b
     }
     if let Some(second) = second {
         agree(&app, account, second).map_err(|error| told(error, &person.username))?;
-        return tell(common, account, "done", "The second factors are removed, and the person is signed out everywhere.");
+        return tell(
+            common,
+            account,
+            "done",
+            "The second factors are removed, and the person is signed out everywhere.",
+        );
     }
     let started = app.store().write_and_wait(move |tx| factors::start_reset(tx, &actor, account, AskedBy::Operator));
     let waits = started.map_err(|error| told(error.into(), &person.username))?;
@@ -48,7 +53,9 @@ fn tell(common: &Common, account: AccountId, state: &str, sentence: &str) -> Res
 
 fn told(error: Refusal, username: &str) -> Failure {
     match error {
-        Refusal::Factor(FactorError::NotFound) => Failure::refused(format!("{username} has no second factor to reset.")),
+        Refusal::Factor(FactorError::NotFound) => {
+            Failure::refused(format!("{username} has no second factor to reset."))
+        }
         Refusal::Factor(error) => Problem::from(error).into(),
         Refusal::Other(failure) => failure,
     }
@@ -70,7 +77,8 @@ fn agree(app: &App, account: AccountId, second: &str) -> Result<(), Refusal> {
     let (second, _) = find_account(app, second).map_err(Refusal::Other)?;
     let typed = secret_from_stdin("second operator's password and code").map_err(Refusal::Other)?;
     let (password, code) = typed.expose().split_once('\n').unwrap_or((typed.expose(), ""));
-    let (password, code) = (Secret::new(password.trim_end_matches('\r').to_owned()), Secret::new(code.trim().to_owned()));
+    let (password, code) =
+        (Secret::new(password.trim_end_matches('\r').to_owned()), Secret::new(code.trim().to_owned()));
     let id = second.id;
     let stored = app.store().read_and_wait(move |view| Ok::<_, FactorError>(accounts::password_hash(view, id)?))?;
     let busy = |busy| Refusal::Other(Problem::from(busy).into());

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use webauthn_rs::prelude::{
-    DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Url, Uuid,
-    Webauthn, WebauthnBuilder, WebauthnError,
+    DiscoverableAuthentication, Passkey, PasskeyRegistration, PublicKeyCredential, RegisterPublicKeyCredential, Url,
+    Uuid, Webauthn, WebauthnBuilder, WebauthnError,
 };
 
 use super::error::FactorError;
@@ -122,6 +122,8 @@ pub(super) fn finish_asserting(
     answer: &Answer,
     credential_json: &str,
 ) -> Result<Signed, FactorError> {
+    refuse_framed(&answer.0.response.client_data_json)?;
+    refuse_padded(&answer.0.response.authenticator_data)?;
     let state: DiscoverableAuthentication = serde_json::from_str(state).map_err(refused)?;
     let mut passkey: Passkey = serde_json::from_str(credential_json).map_err(|_| FactorError::Damaged)?;
     let checked = party(config)?.finish_discoverable_authentication_v2(&answer.0, state, &passkey);
@@ -138,6 +140,30 @@ pub(super) fn finish_asserting(
         is_backed_up: signed.backup_state(),
         credential_json: serde_json::to_string(&passkey).map_err(refused)?,
     })
+}
+
+/// Our pages are in no frame, so no answer comes from one (§7.2 steps 10 and 11): webauthn-rs looks at this in registrations
+/// alone.
+fn refuse_framed(client_data: &[u8]) -> Result<(), FactorError> {
+    let said: Value = serde_json::from_slice(client_data).map_err(refused)?;
+    let is_own = matches!(said.get("crossOrigin"), None | Some(Value::Null | Value::Bool(false)));
+    if is_own && said.get("topOrigin").is_none() {
+        Ok(())
+    } else {
+        Err(refused("it was signed in a frame of another site"))
+    }
+}
+
+/// Authenticator data is 37 bytes, unless its flags announce more (§6.1); webauthn-rs passes over what is left.
+fn refuse_padded(authenticator_data: &[u8]) -> Result<(), FactorError> {
+    const LENGTH: usize = 37;
+    const MORE: u8 = 0x40 | 0x80;
+    let announces_more = authenticator_data.get(32).is_some_and(|flags| flags & MORE != 0);
+    if announces_more || authenticator_data.len() == LENGTH {
+        Ok(())
+    } else {
+        Err(refused("its data has another length"))
+    }
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, FactorError> {

@@ -76,9 +76,11 @@ impl From<FactorError> for Problem {
                     format!("Too many wrong codes. Wait {} seconds, then try again.", throttled.wait_seconds),
                 )
             },
-            FactorError::NoSetUp => {
-                Problem::new(409, "no_set_up", "This took longer than half an hour. Go back to Security and begin again.")
-            }
+            FactorError::NoSetUp => Problem::new(
+                409,
+                "no_set_up",
+                "This took longer than half an hour. Go back to Security and begin again.",
+            ),
             FactorError::PasskeyRefused(_) => Problem::new(
                 401,
                 "passkey_refused",
@@ -89,9 +91,11 @@ impl From<FactorError> for Problem {
                 "passkey_copied",
                 "This passkey was not accepted, because a copy of it seems to be in use. Use another way in, then remove it under Security.",
             ),
-            FactorError::PasskeyKnown => {
-                Problem::new(409, "passkey_known", "This passkey is in use already. Choose another device or password manager.")
-            }
+            FactorError::PasskeyKnown => Problem::new(
+                409,
+                "passkey_known",
+                "This passkey is in use already. Choose another device or password manager.",
+            ),
             FactorError::TooManyPasskeys => {
                 Problem::new(409, "too_many_passkeys", "You have 20 passkeys, which is the limit. Remove one first.")
             }

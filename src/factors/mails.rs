@@ -50,7 +50,10 @@ pub(super) fn recovery_code_used(person: &Account, left: u32, site: &str) -> Pla
     PlainLetter {
         subject: "A recovery code was used".into(),
         paragraphs: vec![
-            format!("Hello {}, one of your recovery codes was used in place of your second factor.", person.display_name),
+            format!(
+                "Hello {}, one of your recovery codes was used in place of your second factor.",
+                person.display_name
+            ),
             left,
         ],
         code: None,
@@ -69,11 +72,15 @@ pub(super) fn reset_started(person: &Account, due_at: Timestamp, link: String, s
                 "Hello {}, somebody asked to remove your authenticator app, passkeys and recovery codes, because they are lost.",
                 person.display_name
             ),
-            format!("This happens on {}. Until then it can be stopped with one click, without signing in.", due_at.day_and_time()),
+            format!(
+                "This happens on {}. Until then it can be stopped with one click, without signing in.",
+                due_at.day_and_time()
+            ),
         ],
         code: None,
         link: Some(Link { label: "This was not me: stop it", url: link }),
-        closing: "If it was you, do nothing and sign in after that time. Signing in with a factor stops it, too.".into(),
+        closing: "If it was you, do nothing and sign in after that time. Signing in with a factor stops it, too."
+            .into(),
         site: site.into(),
     }
 }

@@ -19,13 +19,13 @@ mod totp;
 pub use ceremony::passkeys_are_possible;
 pub use error::FactorError;
 pub use model::{
-    AskedBy, Asserted, Assertion, ChallengeFor, Challenged, Enrolled, FactorProof, Half, HALF_LIFE, HALF_TRIES_MAX, NewCodes,
-    Passkey, PasskeyName, RESET_WAIT, RecoveryCode, Reset, SetUp, Used,
+    AskedBy, Asserted, Assertion, ChallengeFor, Challenged, Enrolled, FactorProof, HALF_LIFE, HALF_TRIES_MAX, Half,
+    NewCodes, Passkey, PasskeyName, RESET_WAIT, RecoveryCode, Reset, SetUp, Used,
 };
 pub use ops::{
-    add_passkey, cancel_reset, cancel_reset_by_link, challenge, confirm_totp, count_wrong_try, end_half, enrolled, forget,
-    generate_codes, half, is_owed, is_required, owe, passkeys, prove, purge_old, remove_passkey, remove_since, remove_totp,
-    rename_passkey, reset_by_operators, reset_due, reset_of, set_up, set_up_under_way, start_reset,
+    add_passkey, cancel_reset, cancel_reset_by_link, challenge, confirm_totp, count_wrong_try, end_half, enrolled,
+    forget, generate_codes, half, is_owed, is_required, owe, passkeys, prove, purge_old, remove_passkey, remove_since,
+    remove_totp, rename_passkey, reset_by_operators, reset_due, reset_of, set_up, set_up_under_way, start_reset,
 };
 pub use qr::svg_path;
 pub use store::STATEMENTS;

@@ -52,7 +52,8 @@ const LIST_PASSKEYS: &str = "
     select id, account_id, name, sign_count, is_backed_up, created_at, last_used_at from passkey
     where account_id = :account_id
     order by created_at, id";
-const LIST_CREDENTIAL_IDS: &str = "select credential_id from passkey where account_id = :account_id order by created_at, id";
+const LIST_CREDENTIAL_IDS: &str =
+    "select credential_id from passkey where account_id = :account_id order by created_at, id";
 const FIND_CREDENTIAL: &str = "
     select p.id, p.account_id, p.credential_json, h.handle
     from passkey p join passkey_handle h on h.account_id = p.account_id
@@ -157,7 +158,12 @@ pub(super) fn find_owed(view: &View<'_>, account: AccountId, everybody: bool) ->
     Ok(view.find(FIND_OWED, params, |row| row.get(0))?.unwrap_or(false))
 }
 
-pub(super) fn insert_set_up(tx: &mut Tx<'_>, account: AccountId, sealed: &[u8], expires_at: Timestamp) -> Result<(), Error> {
+pub(super) fn insert_set_up(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    sealed: &[u8],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
     let params = named_params! {":account_id": account, ":sealed_secret": sealed, ":expires_at": expires_at};
     tx.execute(REPLACE_SET_UP, params)?;
     Ok(())

@@ -52,7 +52,8 @@ impl Seed {
 
     fn totp(&self) -> Totp {
         // Without skew: which step a code is of must be known, or it could be taken twice.
-        let builder = Builder::new().with_algorithm(Algorithm::SHA1).with_digits(6).with_step_duration(STEP_SECONDS as u64);
+        let builder =
+            Builder::new().with_algorithm(Algorithm::SHA1).with_digits(6).with_step_duration(STEP_SECONDS as u64);
         builder.with_skew(0).with_secret(*self.0.expose()).build_noncompliant()
     }
 }
@@ -104,6 +105,10 @@ mod tests {
         let seed = Seed::from_bytes(b"12345678901234567890").unwrap();
 
         assert_eq!(seed.base32().expose(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
-        assert!(seed.uri("Domicile example.org", "ada-l").expose().starts_with("otpauth://totp/Domicile%20example.org:ada-l?"));
+        assert!(
+            seed.uri("Domicile example.org", "ada-l")
+                .expose()
+                .starts_with("otpauth://totp/Domicile%20example.org:ada-l?")
+        );
     }
 }

@@ -38,12 +38,8 @@ pub struct Identity {
 
 /// Whether a page is open to somebody who must set up a second factor first: what they set it up with, and the way out.
 fn opens_to_owing(path: &str) -> bool {
-    const FOLDERS: [&str; 4] = [
-        "/settings/security/totp",
-        "/settings/security/passkeys",
-        "/settings/security/recovery-codes",
-        "/step-up",
-    ];
+    const FOLDERS: [&str; 4] =
+        ["/settings/security/totp", "/settings/security/passkeys", "/settings/security/recovery-codes", "/step-up"];
     let is_in = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     matches!(path, "/settings/security" | "/signout") || FOLDERS.into_iter().any(is_in)
 }
@@ -111,12 +107,18 @@ mod tests {
 
     #[test]
     fn little_is_open_to_whoever_owes_a_factor() {
-        for open in ["/settings/security", "/settings/security/totp/new", "/step-up", "/step-up/challenge", "/signout"] {
+        for open in ["/settings/security", "/settings/security/totp/new", "/step-up", "/step-up/challenge", "/signout"]
+        {
             assert!(opens_to_owing(open), "{open}");
         }
-        for closed in
-            ["/", "/settings/keys", "/settings/security/password", "/settings/security/totpx", "/settings/securityx", "/step-upx"]
-        {
+        for closed in [
+            "/",
+            "/settings/keys",
+            "/settings/security/password",
+            "/settings/security/totpx",
+            "/settings/securityx",
+            "/step-upx",
+        ] {
             assert!(!opens_to_owing(closed), "{closed}");
         }
     }

@@ -469,7 +469,10 @@ pub const TABLES: &[Table] = &[
         name: "passkey_handle",
         part: None,
         exported: &[],
-        left_out: &[("account_id", LINK), ("handle", "a random name for authenticators; says nothing about the person")],
+        left_out: &[
+            ("account_id", LINK),
+            ("handle", "a random name for authenticators; says nothing about the person"),
+        ],
         erasure: Erasure::Deletes,
     },
     Table {

@@ -11,8 +11,8 @@ use ipnet::IpNet;
 
 use super::ConfigError;
 use super::model::{
-    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session,
-    Sibling, Signup, SignupMode, Snapshot, Tls,
+    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, Passwords,
+    Price, Privacy, Session, Sibling, Signup, SignupMode, Snapshot, Tls,
 };
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
@@ -393,7 +393,8 @@ impl Reader {
     }
 
     fn passwords(&mut self, factors: Factors) -> Passwords {
-        let at = self.raw.settings.get("passwords.min_length").map_or(Origin::Line(0), |setting| setting.origin.clone());
+        let at =
+            self.raw.settings.get("passwords.min_length").map_or(Origin::Line(0), |setting| setting.origin.clone());
         let min = self.number("passwords.min_length", PASSWORD_MIN_WITH_FACTOR, 128).unwrap_or(PASSWORD_MIN);
         if min < PASSWORD_MIN && factors.required != FactorsRequired::Everybody {
             let what = format!(

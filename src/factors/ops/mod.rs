@@ -14,8 +14,6 @@ pub use passkeys::{add_passkey, challenge, passkeys, remove_passkey, rename_pass
 pub(super) use passkeys::{find_credential, refuse_passkey, take_challenge};
 pub use proofs::prove;
 pub use recovery::generate_codes;
-pub use resets::{
-    cancel_reset, cancel_reset_by_link, reset_by_operators, reset_due, reset_of, start_reset,
-};
+pub use resets::{cancel_reset, cancel_reset_by_link, reset_by_operators, reset_due, reset_of, start_reset};
 pub use totp::{confirm_totp, remove_totp, set_up, set_up_under_way};
 pub use whole::{enrolled, forget, is_owed, is_required, purge_old, remove_since};

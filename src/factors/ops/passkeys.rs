@@ -4,10 +4,8 @@ use serde_json::json;
 
 use super::super::ceremony;
 use super::super::error::FactorError;
-use super::super::model::{
-    CHALLENGE_LIFE, ChallengeFor, Challenged, NewCodes, PASSKEYS_MAX, Passkey, PasskeyName,
-};
 use super::super::mails;
+use super::super::model::{CHALLENGE_LIFE, ChallengeFor, Challenged, NewCodes, PASSKEYS_MAX, Passkey, PasskeyName};
 use super::super::store::{self, Credential};
 use super::recovery::first_codes;
 use super::whole::{changed, is_required};

@@ -87,12 +87,7 @@ fn has_other_way_in(view: &View<'_>, account: AccountId) -> Result<bool, db::Err
 ///
 /// # Errors
 /// As [`factors::remove_passkey`].
-pub(in crate::signin) fn remove_passkey(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    id: PasskeyId,
-) -> Result<(), FactorError> {
+pub fn remove_passkey(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, id: PasskeyId) -> Result<(), FactorError> {
     let has_other_way_in = has_other_way_in(tx, account)?;
     factors::remove_passkey(tx, actor, account, id, has_other_way_in)
 }

@@ -95,7 +95,9 @@ pub async fn lost_factor(app: TheApp, request: HttpRequest, visitor: VisitorOf, 
     let token = token_of(&request);
     let actor = Actor::Stranger(visitor.0);
     match app.write(move |tx| ops::lost_factor(tx, &actor, &token)).await {
-        Ok(_) => Ok(redirect(&format!("/signin/factor?next={}", page::safe_path(form.text("next")).replace('&', "%26")))),
+        Ok(_) => {
+            Ok(redirect(&format!("/signin/factor?next={}", page::safe_path(form.text("next")).replace('&', "%26"))))
+        }
         Err(SigninError::HalfOver) => Ok(begin_anew()),
         Err(error) => Err(error.into()),
     }
