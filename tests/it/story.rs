@@ -117,3 +117,19 @@ fn the_script_adds_comfort_and_the_keyboard_suffices() {
 
     play("comfort.mjs", json!({ "url": url }));
 }
+
+#[test]
+fn second_factors_are_set_up_used_and_taken_away() {
+    let house = Appliance::running_with_clock("");
+    let email = |username: &str| format!("{username}@example.org");
+    for (username, operator) in [("ada-l", None), ("olga-o", Some("--operator"))] {
+        let email = email(username);
+        let made = ["account", "create", "--email", &email, "--username", username, "--password-stdin", "--verified"];
+        let made: Vec<&str> = made.into_iter().chain(operator).collect();
+        house.run_with_input(&made, "a walk by the river").ok();
+    }
+    part("oathtool");
+    part("zbarimg");
+
+    play("factors.mjs", json!({ "url": house.url(), "folder": house.folder(), "clock": house.folder().join("clock") }));
+}

@@ -22,7 +22,11 @@ fn set_up(browser: &mut Browser) -> App {
     let secret = browser.get("/settings/security/totp").value_of("id=\"totp-secret\"").replace(' ', "");
     let shown = browser.submit("/settings/security/totp", "/settings/security/totp", &[("code", &code(&secret, 0))]);
     assert_eq!(shown.status, 200, "{}", shown.text());
-    let codes = shown.value_of("id=\"recovery-codes\"").lines().map(str::to_owned).collect();
+    let text = shown.text();
+    let codes: Vec<_> =
+        text.split("<li>").filter_map(|rest| rest.split_once("</li>")).map(|(code, _)| code.to_owned()).collect();
+    let codes: Vec<_> = codes.into_iter().filter(|code| code.len() == 17).collect();
+    assert_eq!(codes.len(), 10);
     App { secret, codes }
 }
 
