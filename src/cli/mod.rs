@@ -15,6 +15,7 @@ mod house;
 mod init;
 mod people;
 mod run;
+mod scan;
 mod serve;
 mod site;
 

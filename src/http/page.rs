@@ -16,13 +16,16 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 13] = [
+const FLASHES: [(&str, &str); 16] = [
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
     ("signed-out", "You are signed out."),
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),
     ("password-changed", "Your password is changed. Sign in with the new one."),
+    ("own-password-changed", "Your password is changed, and your other sessions are ended."),
+    ("session-ended", "That device is signed out."),
+    ("others-ended", "You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
     ("signin-over", "This took too long, or there were too many wrong codes. Sign in again."),
     ("two-step-on", "The authenticator app is set up."),
@@ -109,7 +112,7 @@ impl Chrome {
             display_name: identity.display_name.clone(),
             username: identity.username.clone(),
         });
-        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.0.expose().clone());
+        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.token.expose().clone());
         let binding = renewed
             .or_else(|| csrf::binding(request))
             .or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));

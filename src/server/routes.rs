@@ -104,6 +104,9 @@ routes! {
     POST "/step-up"                             Fresh     => signin::pages::step_up;
     POST "/step-up/challenge"                   SignedIn  => signin::pages::step_up_challenge;
     GET  "/settings/security"                   SignedIn  => signin::pages::security;
+    POST "/settings/security/password"          Fresh     => signin::pages::change_password;
+    POST "/settings/security/sessions/{id}/end" SignedIn  => signin::pages::end_session;
+    POST "/settings/security/sessions/end-others" SignedIn => signin::pages::end_others;
     POST "/settings/security/totp/new"          Fresh     => signin::pages::two_step::begin;
     GET  "/settings/security/totp"              Fresh     => signin::pages::two_step::form;
     POST "/settings/security/totp"              Fresh     => signin::pages::two_step::confirm;

@@ -12,6 +12,7 @@ use crate::config::SignupMode;
 use crate::crypto::Password;
 use crate::db;
 use crate::factors::{self, Assertion, ChallengeFor, FactorProof};
+use crate::sessions::Renewed;
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
 ///
@@ -109,7 +110,7 @@ async fn proof_of(
     })
 }
 
-/// Takes a proof by somebody who is signed in, as strong as what they enrolled. Answers the new value of their session cookie.
+/// Takes a proof by somebody who is signed in, as strong as what they enrolled. Answers their new session cookie.
 ///
 /// # Errors
 /// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Factor`], [`SigninError::Busy`],
@@ -120,7 +121,7 @@ pub async fn step_up(
     account: AccountId,
     session: SessionId,
     given: StepUp,
-) -> Result<Secret<String>, SigninError> {
+) -> Result<Renewed, SigninError> {
     match given {
         StepUp::Factor(presented) => {
             let proof = proof_of(app, &actor, ChallengeFor::StepUp(account), presented).await?;
@@ -136,7 +137,7 @@ async fn step_up_by_password(
     account: AccountId,
     session: SessionId,
     typed: Secret<String>,
-) -> Result<Secret<String>, SigninError> {
+) -> Result<Renewed, SigninError> {
     let stored = app
         .read(move |view| {
             ops::must_not_wait(view, &ops::step_up_bucket(account))?;
@@ -182,6 +183,28 @@ pub async fn reset(
     let password = new_password(app, password, &account.username, &address)?;
     let phc = app.passwords().hash(&password).await?;
     app.write(move |tx| ops::reset(tx, &Actor::Stranger(visitor), &token, &phc)).await
+}
+
+/// Sets a new password for somebody who is signed in and just proved it.
+///
+/// # Errors
+/// [`SigninError::Password`], [`SigninError::Busy`]; [`AccountError::NotFound`] for an account that is gone.
+pub async fn change_password(
+    app: &Arc<App>,
+    actor: Actor,
+    account: AccountId,
+    session: SessionId,
+    password: Secret<String>,
+) -> Result<(), SigninError> {
+    let person = app
+        .read(move |view| {
+            Ok::<_, db::Error>(accounts::find(view, account)?.zip(accounts::primary_email(view, account)?))
+        })
+        .await?;
+    let (person, address) = person.ok_or(AccountError::NotFound)?;
+    let password = new_password(app, password, &person.username, &address)?;
+    let phc = app.passwords().hash(&password).await?;
+    app.write(move |tx| ops::change_password(tx, &actor, account, session, &phc)).await
 }
 
 /// Checks a new password against the site's rule and the person's own words.

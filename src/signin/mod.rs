@@ -13,4 +13,4 @@ pub mod pages;
 
 pub use error::SigninError;
 pub use model::{NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
-pub use ops::{claim_link, create_account, remove_passkey, reset_link_by_mail, verify};
+pub use ops::{claim_link, create_account, reactivate, remove_passkey, reset_link_by_mail, suspend, verify};

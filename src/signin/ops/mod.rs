@@ -1,11 +1,14 @@
 //! The one transaction of each step; what is slow happens before, in `flows`.
 
+mod change_password;
 mod enter;
 mod factor;
 mod reset;
 mod sign_up;
 mod step_up;
+mod suspend;
 
+pub(super) use change_password::change_password;
 pub(super) use enter::{admit, find_for_sign_in, must_not_wait, refuse, typed_bucket};
 pub(super) use factor::{asked, enter_by_passkey, lost_factor, prove_half};
 pub(super) use reset::{request_reset, reset};
@@ -15,3 +18,4 @@ pub(super) use step_up::{proofs_open, refuse_step_up, step_up, step_up_bucket, s
 pub use factor::remove_passkey;
 pub use reset::reset_link_by_mail;
 pub use sign_up::{claim_link, create_account, verify};
+pub use suspend::{reactivate, suspend};

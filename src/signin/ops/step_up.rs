@@ -3,11 +3,12 @@
 use super::super::error::SigninError;
 use super::super::model::ProofsOpen;
 use super::enter::must_not_wait;
+use crate::accounts;
 use crate::audit::{self, Event, Outcome};
-use crate::base::{AccountId, Actor, Secret, SessionId};
+use crate::base::{AccountId, Actor, SessionId};
 use crate::db::{self, Tx, View};
 use crate::factors::{self, FactorError, FactorProof};
-use crate::{accounts, sessions};
+use crate::sessions::{self, Renewed};
 
 /// Where wrong proofs of somebody who is signed in are counted: apart from the tries of strangers, who could else keep a
 /// person from their own account.
@@ -37,7 +38,7 @@ pub(in crate::signin) fn step_up(
     actor: &Actor,
     account: AccountId,
     session: SessionId,
-) -> Result<Secret<String>, SigninError> {
+) -> Result<Renewed, SigninError> {
     must_not_wait(tx, &step_up_bucket(account))?;
     if !proofs_open(tx, account)?.password {
         return Err(SigninError::NotProved);
@@ -56,7 +57,7 @@ pub(in crate::signin) fn step_up_by_factor(
     account: AccountId,
     session: SessionId,
     proof: &FactorProof,
-) -> Result<Result<Secret<String>, SigninError>, SigninError> {
+) -> Result<Result<Renewed, SigninError>, SigninError> {
     match factors::prove(tx, actor, account, proof)? {
         Ok(used) => {
             factors::cancel_reset(tx, actor, account)?;
@@ -79,11 +80,11 @@ fn renew(
     account: AccountId,
     session: SessionId,
     method: &str,
-) -> Result<Secret<String>, SigninError> {
-    let token = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
+) -> Result<Renewed, SigninError> {
+    let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
     let event = Event::of("auth.stepup_succeeded").target(account).subject(account);
     audit::record(tx, actor, event.data(serde_json::json!({"method": method})))?;
-    Ok(token)
+    Ok(renewed)
 }
 
 /// Notes a wrong proof.

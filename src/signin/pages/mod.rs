@@ -19,7 +19,7 @@ use crate::http::{Form, Identity, SESSION, cookie, forget, json, page, redirect}
 pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
 pub use passkey::{passkey_challenge, sign_in_by_passkey};
 pub use reset::{forgot, forgot_form, reset, reset_form};
-pub use security::{passkeys, recovery, security, two_step};
+pub use security::{change_password, end_others, end_session, passkeys, recovery, security, two_step};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_challenge, step_up_form};

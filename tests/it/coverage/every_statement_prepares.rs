@@ -5,8 +5,9 @@ use domicile::{
     workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("db::site", db::STATEMENTS),
+    ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("mail", mail::STATEMENTS),

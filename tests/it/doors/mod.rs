@@ -4,5 +4,6 @@ mod downloads;
 mod factors;
 mod gateways;
 mod main_job;
+mod security;
 mod step_up;
 mod ways_in;

@@ -78,7 +78,7 @@ impl TestApp {
         let session = self.bare_session_of(person);
         let (account, workspace) = (person.account.id, person.workspace);
         let actor = Actor::SignedIn { account, workspace, session, visitor: visitor() };
-        self.block_on(flows::step_up(&self.app, actor, account, session, given))
+        self.block_on(flows::step_up(&self.app, actor, account, session, given)).map(|renewed| renewed.token)
     }
 
     fn method_of(&self, token: &Secret<String>) -> String {

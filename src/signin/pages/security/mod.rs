@@ -1,41 +1,76 @@
-//! Everything about how a person comes in. Each section of the page is a card, made in a module of its own.
+//! Everything about how a person comes in, one section a file.
 
 pub mod passkeys;
+mod password;
 pub mod recovery;
+mod sessions;
 pub mod two_step;
 
 use actix_web::HttpRequest;
 use askama::Template;
 
-use crate::base::AccountId;
+use crate::base::{AccountId, Problem};
 use crate::db::View;
 use crate::factors::FactorError;
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, SignedIn};
 use passkeys::PasskeysCard;
+use password::PasswordCard;
 use recovery::RecoveryCard;
+use sessions::SessionRow;
 use two_step::TwoStepCard;
+
+pub use password::change_password;
+pub use sessions::{end_others, end_session};
+
+const PATH: &str = "/settings/security";
 
 #[derive(Template)]
 #[template(path = "signin/security.html")]
 struct SecurityPage {
     chrome: Chrome,
+    fault: Option<FormFault>,
+    /// Then only the second factors are shown: nothing else works before one is set up.
     owes_factor: bool,
+    password: PasswordCard,
     two_step: TwoStepCard,
     passkeys: PasskeysCard,
     recovery: RecoveryCard,
+    sessions: Vec<SessionRow>,
+    has_others: bool,
 }
 
-struct Cards(TwoStepCard, PasskeysCard, RecoveryCard);
+struct FactorCards(TwoStepCard, PasskeysCard, RecoveryCard);
 
-fn cards(view: &View<'_>, account: AccountId) -> Result<Cards, FactorError> {
-    Ok(Cards(two_step::card(view, account)?, passkeys::card(view, account)?, recovery::card(view, account)?))
+fn factor_cards(view: &View<'_>, account: AccountId) -> Result<FactorCards, FactorError> {
+    Ok(FactorCards(two_step::card(view, account)?, passkeys::card(view, account)?, recovery::card(view, account)?))
+}
+
+impl SecurityPage {
+    async fn build(
+        app: &TheApp,
+        request: &HttpRequest,
+        who: &SignedIn,
+        fault: Option<&Problem>,
+    ) -> Result<Self, Problem> {
+        let account = who.identity.account;
+        let FactorCards(two_step, passkeys, recovery) = app.read(move |view| factor_cards(view, account)).await?;
+        let sessions = sessions::rows(app, who).await?;
+        Ok(Self {
+            chrome: Chrome::of(app, request, "Security"),
+            fault: fault.map(FormFault::from),
+            owes_factor: who.identity.owes_factor,
+            password: PasswordCard::of(app, who).await?,
+            two_step,
+            passkeys,
+            recovery,
+            has_others: sessions.len() > 1,
+            sessions,
+        })
+    }
 }
 
 /// `GET /settings/security`.
 pub async fn security(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
-    let account = who.identity.account;
-    let Cards(two_step, passkeys, recovery) = app.read(move |view| cards(view, account)).await?;
-    let chrome = Chrome::of(&app, &request, "Security");
-    page::render(&SecurityPage { chrome, owes_factor: who.identity.owes_factor, two_step, passkeys, recovery })
+    page::render(&SecurityPage::build(&app, &request, &who, None).await?)
 }

@@ -6,14 +6,13 @@ use askama::Template;
 
 use super::super::super::ops;
 use super::super::{assertion_in, challenge_answer};
+use super::PATH;
 use super::recovery::show_codes;
 use crate::base::{AccountId, PasskeyId, Problem};
 use crate::db::View;
 use crate::factors::{self, ChallengeFor, FactorError, Passkey, PasskeyName};
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
-
-const SECURITY: &str = "/settings/security";
 
 /// A passkey as the page lists it.
 pub(super) struct PasskeyRow {
@@ -64,7 +63,7 @@ pub async fn add(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -
     let (_, codes) = app.write(move |tx| factors::add_passkey(tx, &actor, account, &name, &made)).await?;
     match codes {
         Some(codes) => show_codes(&app, &request, &codes, "The passkey was added."),
-        None => Ok(page::go(SECURITY, "passkey-added")),
+        None => Ok(page::go(PATH, "passkey-added")),
     }
 }
 
@@ -98,7 +97,7 @@ pub async fn rename(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<S
         return show(&app, &request, account, &id, Some(&FactorError::Name.into())).await;
     };
     app.write(move |tx| factors::rename_passkey(tx, &actor, account, passkey, &name)).await?;
-    Ok(page::go(SECURITY, "saved"))
+    Ok(page::go(PATH, "saved"))
 }
 
 /// `POST /settings/security/passkeys/{id}/remove`.
@@ -106,7 +105,7 @@ pub async fn remove(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<S
     let (actor, account) = (who.actor(), who.identity.account);
     let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
     match app.write(move |tx| ops::remove_passkey(tx, &actor, account, passkey)).await {
-        Ok(()) => Ok(page::go(SECURITY, "factor-removed")),
+        Ok(()) => Ok(page::go(PATH, "factor-removed")),
         Err(error @ (FactorError::LastWayIn | FactorError::Required)) => {
             show(&app, &request, account, &id, Some(&error.into())).await
         }

@@ -52,5 +52,5 @@ pub async fn regenerate(app: TheApp, request: HttpRequest, who: SignedIn, _form:
 pub async fn cancel_reset(app: TheApp, who: SignedIn, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     app.write(move |tx| factors::cancel_reset(tx, &actor, account)).await?;
-    Ok(page::go("/settings/security", "factors-kept"))
+    Ok(page::go(super::PATH, "factors-kept"))
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::PATH;
 use super::recovery::show_codes;
 use crate::app::App;
 use crate::base::{AccountId, Problem};
@@ -10,8 +11,6 @@ use crate::db::View;
 use crate::factors::{self, FactorError, SetUp};
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn, redirect};
-
-const SECURITY: &str = "/settings/security";
 
 /// What the section shows.
 pub(super) struct TwoStepCard {
@@ -70,7 +69,7 @@ pub async fn form(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
     let account = who.identity.account;
     match app.read(move |view| factors::set_up_under_way(view, account)).await? {
         Some(set_up) => page::render(&TotpPage::of(&app, &request, &who.identity.username, &set_up, None)),
-        None => Ok(redirect(SECURITY)),
+        None => Ok(redirect(PATH)),
     }
 }
 
@@ -79,7 +78,7 @@ pub async fn confirm(app: TheApp, request: HttpRequest, who: SignedIn, form: For
     let (actor, account, code) = (who.actor(), who.identity.account, form.text("code").to_owned());
     match app.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).await {
         Ok(Some(codes)) => show_codes(&app, &request, &codes, "Two-step sign-in is on."),
-        Ok(None) => Ok(page::go(SECURITY, "two-step-on")),
+        Ok(None) => Ok(page::go(PATH, "two-step-on")),
         Err(error @ FactorError::CodeRefused) => {
             let problem = Problem { status: 400, ..error.into() };
             let set_up = app.read(move |view| factors::set_up_under_way(view, account)).await?;
@@ -102,7 +101,7 @@ pub async fn confirm_remove(app: TheApp, request: HttpRequest, who: SignedIn) ->
     let account = who.identity.account;
     let enrolled = app.read(move |view| factors::enrolled(view, account)).await?;
     if !enrolled.has_totp {
-        return Ok(redirect(SECURITY));
+        return Ok(redirect(PATH));
     }
     let chrome = Chrome::of(&app, &request, "Remove the authenticator app");
     page::render(&RemovePage { chrome, is_last: enrolled.count() == 1 })
@@ -112,5 +111,5 @@ pub async fn confirm_remove(app: TheApp, request: HttpRequest, who: SignedIn) ->
 pub async fn remove(app: TheApp, who: SignedIn, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     app.write(move |tx| factors::remove_totp(tx, &actor, account)).await?;
-    Ok(page::go(SECURITY, "factor-removed"))
+    Ok(page::go(PATH, "factor-removed"))
 }
