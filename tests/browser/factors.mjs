@@ -5,12 +5,10 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fillIn, given, inspect, open, press, sees } from "./browser.mjs";
+import { codeAt } from "./parties.mjs";
 
 const PASSWORD = "a walk by the river";
 const { person, close } = await open();
-
-const codeAt = (secret, ahead = 0) =>
-  execFileSync("oathtool", ["--totp", "-b", secret, "-N", `@${Math.floor(Date.now() / 1000) + ahead}`], { encoding: "utf8" }).trim();
 
 const signIn = async (page, name) => {
   await page.goto(`${given.url}/signin`);
@@ -33,7 +31,7 @@ const deviceOf = async (page) => {
   return { credentials, verify };
 };
 
-// ---- An authenticator app, with the keyboard alone where that is how it is done.
+// ---- An authenticator app, set up with its QR code.
 const ada = await person();
 await signIn(ada, "ada-l");
 await sees(ada, "Profile");
