@@ -40,9 +40,8 @@ pub(super) fn start_adding(
     display_name: &str,
     known: Vec<Vec<u8>>,
 ) -> Result<(Value, String), FactorError> {
-    let exclude = known.into_iter().map(Into::into).collect();
     let (options, state) = party(config)?
-        .start_passkey_registration(Uuid::from_bytes(handle), username, display_name, Some(exclude))
+        .start_passkey_registration(Uuid::from_bytes(handle), username, display_name, Some(known))
         .map_err(refused)?;
     let mut options = serde_json::to_value(&options).map_err(refused)?;
     let selection = &mut options["publicKey"]["authenticatorSelection"];
