@@ -172,6 +172,8 @@ pub enum LinkPurpose {
     OperatorClaim,
     /// Say that a sign-in was somebody else's. About the session.
     NotMe,
+    /// Stop a reset of the second factors.
+    FactorReset,
 }
 
 impl LinkPurpose {
@@ -181,16 +183,18 @@ impl LinkPurpose {
             Self::PasswordReset => "password_reset",
             Self::OperatorClaim => "operator_claim",
             Self::NotMe => "not_me",
+            Self::FactorReset => "factor_reset",
         }
     }
 
     /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance, a week to read
-    /// one's mail.
+    /// one's mail, and as long as a reset of factors waits (domain 5.1.11).
     pub const fn life(self) -> Duration {
         match self {
             Self::PasswordReset => minutes(30),
             Self::OperatorClaim => crate::base::hours(24),
             Self::NotMe => crate::base::days(7),
+            Self::FactorReset => crate::base::hours(72),
         }
     }
 }

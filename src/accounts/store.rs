@@ -88,7 +88,9 @@ const USE_LINK: &str = "
 const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
-const DELETE_LINKS_FOR: &str = "delete from one_time_link where account_id = :account_id and purpose = :purpose";
+// The others keep what a thief with the mailbox would like to be rid of.
+const DELETE_RESET_LINKS: &str = "
+    delete from one_time_link where account_id = :account_id and purpose = 'password_reset'";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
 
 const INSERT_RETIRED: &str = "
@@ -131,7 +133,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_LINK_ABOUT,
     USE_LINK,
     DELETE_OLD_LINKS,
-    DELETE_LINKS_FOR,
+    DELETE_RESET_LINKS,
     DELETE_LINKS,
     INSERT_RETIRED,
     DELETE_OLD_RETIRED,
@@ -372,14 +374,8 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
-    Ok(())
-}
-
-pub(super) fn delete_links_for(tx: &mut Tx<'_>, account: AccountId, purpose: LinkPurpose) -> Result<(), Error> {
-    let params = named_params! {":account_id": account, ":purpose": purpose.as_str()};
-    tx.execute(DELETE_LINKS_FOR, params)?;
+pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 

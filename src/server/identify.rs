@@ -13,7 +13,8 @@ use crate::app::App;
 use crate::base::{Actor, Chance, Visitor};
 use crate::crypto::tokens;
 use crate::http::{DEVICE, Identity, Renewed, SESSION, SessionLeft, SignedOut, VisitorOf, csrf};
-use crate::sessions::{self, Current, End, Shown};
+use crate::sessions::{Current, End, Shown};
+use crate::{factors, sessions};
 
 /// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
 pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reader) {
@@ -31,7 +32,7 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
             let has_cookies = request.headers().contains_key(header::COOKIE);
             if let Some(cookie) = has_cookies.then(|| request.cookie(SESSION)).flatten() {
                 // A gateway keeps no cookie for anybody, so this is no time for a new one.
-                let _ = mark_person(app, request, cookie.value()).await;
+                let _ = mark_person(app, request, cookie.value(), reader).await;
             }
             return;
         }
@@ -40,7 +41,7 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
     request.extensions_mut().insert(VisitorOf(visitor.clone()));
     match request.cookie(SESSION) {
         Some(cookie) => {
-            if let Some(current) = mark_person(app, request, cookie.value()).await {
+            if let Some(current) = mark_person(app, request, cookie.value(), reader).await {
                 let session = Some((current.account, current.id));
                 request.extensions_mut().insert(VisitorOf(Visitor { session, ..visitor }));
                 rotate(app, request, &current, cookie.value()).await;
@@ -58,15 +59,25 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
 const QUIET: &str = "/session/left";
 
 /// Notes the person behind a cookie. Answers their session, where it is in use.
-async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) -> Option<Current> {
-    let mut current = match app.glance(|view| sessions::show(view, token)) {
-        Ok(Shown::Live(current)) => *current,
-        Ok(Shown::Over(end)) => {
+async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, reader: Reader) -> Option<Current> {
+    let found = app.glance(|view| {
+        let shown = sessions::show(view, token)?;
+        let owes_factor = match &shown {
+            Shown::Live(current) => factors::is_owed(view, current.account)?,
+            Shown::Over(_) | Shown::Copied(..) | Shown::Unknown => false,
+        };
+        Ok((shown, owes_factor))
+    });
+    let (mut current, owes_factor) = match found {
+        // Behind a gateway there is no page where the factor could be set up.
+        Ok((Shown::Live(_), true)) if reader == Reader::Gateway => return None,
+        Ok((Shown::Live(current), owes_factor)) => (*current, owes_factor),
+        Ok((Shown::Over(end), _)) => {
             let said = if end == End::Idle { "ended-idle" } else { "ended-age" };
             request.extensions_mut().insert(SignedOut(said));
             return None;
         }
-        Ok(Shown::Copied(session, account)) => {
+        Ok((Shown::Copied(session, account), _)) => {
             let actor = Actor::Stranger(visitor_of(app, request));
             if let Err(error) = app.write(move |tx| sessions::end_copied(tx, &actor, account, session)).await {
                 tracing::error!(%error, "A session whose cookie was copied could not be ended; its old cookie opens nothing.");
@@ -74,7 +85,7 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) -> O
             request.extensions_mut().insert(SignedOut("ended"));
             return None;
         }
-        Ok(Shown::Unknown) => {
+        Ok((Shown::Unknown, _)) => {
             request.extensions_mut().insert(SignedOut("ended"));
             return None;
         }
@@ -100,6 +111,7 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) -> O
         display_name: current.display_name.clone(),
         proved_at: current.proved_at,
         left: SessionLeft { seconds: left.seconds, is_final: left.is_final },
+        owes_factor,
     });
     Some(current)
 }

@@ -26,6 +26,8 @@ pub struct Guard {
     account: Option<String>,
     /// The lane beside it, where the visitor may use it.
     known: Option<String>,
+    /// The lane of the account's second factors, for proofs that are one.
+    factor: Option<String>,
     network: Option<String>,
 }
 
@@ -42,7 +44,13 @@ impl Guard {
         let typed = folded(typed);
         let guard = match account {
             Some(account) => Self::of(view, actor, account)?,
-            None => Self { typed: None, account: Some(nobody_lane(&typed)), known: None, network: network(actor) },
+            None => Self {
+                typed: None,
+                account: Some(nobody_lane(&typed)),
+                known: None,
+                factor: None,
+                network: network(actor),
+            },
         };
         Ok(Self { typed: Some(typed), ..guard })
     }
@@ -65,12 +73,19 @@ impl Guard {
     /// browser: strangers who guess at the account do not hold them up.
     pub fn of_known(actor: &Actor, account: AccountId) -> Self {
         let known = Some(format!("known:{account}"));
-        Self { typed: None, account: Some(format!("account:{account}")), known, network: network(actor) }
+        Self { typed: None, account: Some(format!("account:{account}")), known, factor: None, network: network(actor) }
+    }
+
+    /// A second factor that is typed: by somebody whose first one was right, or who is signed in, or at the command line. In a
+    /// lane of its own besides, which only somebody who is in empties: a mailbox that sets a new password each quarter of an
+    /// hour must not buy as many guesses at codes.
+    pub fn of_factor(actor: &Actor, account: AccountId) -> Self {
+        Self { factor: Some(factor_lane(account)), ..Self::of_known(actor, account) }
     }
 
     /// A proof that is too long to be guessed and about nobody who is known before it is found right, such as a link.
     pub fn of_network(actor: &Actor) -> Self {
-        Self { typed: None, account: None, known: None, network: network(actor) }
+        Self { typed: None, account: None, known: None, factor: None, network: network(actor) }
     }
 
     /// What tries at the same moment take turns about.
@@ -89,7 +104,9 @@ impl Guard {
         let account = self.wait_for_account(view)?;
         if let Some(known) = &self.known {
             let beside = wait_in(view, known)?;
-            return Ok(account.zip(beside).map(|(account, beside)| account.min(beside)).map(told));
+            let both = account.zip(beside).map(|(account, beside)| account.min(beside));
+            let factor = self.factor.as_deref().map(|factor| wait_in(view, factor)).transpose()?.flatten();
+            return Ok(both.max(factor).map(told));
         }
         let network = self.network.as_deref().map(|network| wait_in(view, network)).transpose()?.flatten();
         let own = match &self.typed {
@@ -126,6 +143,7 @@ impl Guard {
             (name.as_deref(), Pace::PROOF),
             (unseen.as_deref().or(self.account.as_deref()), Pace::PROOF),
             (self.known.as_deref(), Pace::KNOWN),
+            (self.factor.as_deref(), Pace::PROOF),
             (self.network.as_deref(), Pace::NETWORK),
         ];
         lanes.into_iter().try_for_each(|(lane, pace)| lane.map_or(Ok(()), |lane| count_in(tx, lane, pace)))
@@ -141,6 +159,19 @@ impl Guard {
         account: AccountId,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(), Error> {
+        clear_failures(tx, &factor_lane(account))?;
+        Self::forgive(tx, account, names)
+    }
+
+    /// As [`Guard::clear`], for somebody who proved enough for a first factor: wrong second ones still count.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn forgive<'n>(
+        tx: &mut Tx<'_>,
+        account: AccountId,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(), Error> {
         for name in names {
             clear_failures(tx, &name_lane(&folded(name)))?;
         }
@@ -151,6 +182,10 @@ impl Guard {
 
 fn name_lane(folded: &str) -> String {
     format!("name:{folded}")
+}
+
+fn factor_lane(account: AccountId) -> String {
+    format!("factor:{account}")
 }
 
 fn nobody_lane(folded: &str) -> String {

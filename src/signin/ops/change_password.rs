@@ -2,7 +2,7 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
-use crate::accounts::{self, AccountError, LinkPurpose};
+use crate::accounts::{self, AccountError};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::db::{self, Tx};
 use crate::{mail, sessions};
@@ -24,7 +24,7 @@ pub(in crate::signin) fn change_password(
     accounts::set_password(tx, actor, account, phc)?;
     sessions::end_all(tx, actor, account, Some(session))?;
     // Links by which the person undoes what somebody else did stay good: it may be somebody else who does this.
-    accounts::revoke_links_for(tx, account, LinkPurpose::PasswordReset)?;
+    accounts::revoke_links(tx, account)?;
     Ok(tell_of_new_password(tx, account)?)
 }
 

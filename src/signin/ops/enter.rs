@@ -9,6 +9,7 @@ use crate::accounts::{self, Account, AccountError, AccountState};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor};
 use crate::db::{self, Tx, View};
+use crate::factors::{self, Half};
 use crate::sessions::{self, Guard, NewSession};
 
 /// Somebody at the door: what decides whether they wait, and whose name they typed.
@@ -91,8 +92,8 @@ pub(in crate::signin) fn admit(
     enter(tx, actor, &person, &Proof::Password, remember)
 }
 
-/// What follows a proof, whichever it was: a code for an address that nobody proved yet, else a session. Every way in ends
-/// here, so that what a session needs is asked for in one place.
+/// What follows a proof, whichever it was: a code for an address that nobody proved yet, the second step for somebody who has
+/// a second factor, else a session. Every way in ends here, so that what a session needs is asked for in one place.
 ///
 /// # Errors
 /// [`SigninError::Db`], [`SigninError::Account`].
@@ -110,7 +111,14 @@ pub(in crate::signin) fn enter(
             Err(error) => return Err(error.into()),
         }
     }
-    open(tx, actor, person, proof.as_str(), remember)
+    let method = proof.as_str();
+    if !proof.is_complete() && factors::enrolled(tx, account)?.is_any() {
+        let event = Event::of("auth.factor_asked").target(account).subject(account).data(json!({"method": method}));
+        audit::record(tx, actor, event)?;
+        let half = Half { account, method: method.to_owned(), remember };
+        return Ok(Started::MustProve(factors::owe(tx, &half)?));
+    }
+    open(tx, actor, person, method, remember)
 }
 
 /// Begins the session of somebody who proved all that is asked of them: failures before it no longer count, the session that
@@ -149,9 +157,14 @@ pub(in crate::signin) fn open(
     Ok(Started::Session { token, keep, device: device.cookie })
 }
 
-/// Failed tries no longer count, whatever name they were about, so that the person can come in.
+/// Failed tries no longer count, whatever name they were about: the person is in.
 pub(in crate::signin) fn forget_failures(tx: &mut Tx<'_>, person: &Account) -> Result<(), db::Error> {
-    let addresses = accounts::emails(tx, person.id)?;
-    let proved = addresses.iter().filter(|email| email.verified_at.is_some()).map(|email| email.address.as_str());
-    Guard::clear(tx, person.id, proved.chain([person.username.as_str()]))
+    let names = names_of(tx, person)?;
+    Guard::clear(tx, person.id, names.iter().map(String::as_str))
+}
+
+/// What the person can type at the door.
+pub(in crate::signin) fn names_of(view: &View<'_>, person: &Account) -> Result<Vec<String>, db::Error> {
+    let proved = accounts::emails(view, person.id)?.into_iter().filter(|email| email.verified_at.is_some());
+    Ok(proved.map(|email| email.address.as_str().to_owned()).chain([person.username.clone()]).collect())
 }

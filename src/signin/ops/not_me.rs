@@ -7,6 +7,7 @@ use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{Actor, SessionId};
 use crate::db::{self, Tx, View};
+use crate::factors;
 use crate::mail;
 use crate::sessions::{self, NewSession, Session};
 
@@ -36,17 +37,21 @@ pub fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session
     Ok(Some(sessions::list(view, account)?.into_iter().find(|known| Some(known.id) == session)))
 }
 
-/// Takes the word of whoever has the mail: every session ends, no browser is trusted, API keys are refused from the next
-/// request on, nobody comes in any way until there is a new password, and a link to set one goes out. Works once, and without
-/// signing in.
+/// Takes the word of whoever has the mail: every session ends, second factors that were added since that sign-in are gone, no
+/// browser is trusted, API keys are refused from the next request on, nobody comes in any way until there is a new password,
+/// and a link to set one goes out. Works once, and without signing in.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
 pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninError> {
+    let (_, about) = accounts::find_link_about(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let account = accounts::use_link(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     audit::record(tx, actor, Event::of("auth.signin_disowned").target(account).subject(account))?;
     sessions::end_all(tx, actor, account, None)?;
+    if let Some(session) = about.as_deref().and_then(SessionId::parse) {
+        factors::remove_since(tx, actor, account, session.made_at())?;
+    }
     sessions::distrust_devices(tx, account)?;
     accounts::lock_keys(tx, actor, account)?;
     if person.state != AccountState::Suspended {

@@ -3,12 +3,13 @@
 use super::super::error::SigninError;
 use super::super::mails;
 use super::change_password::tell_of_new_password;
-use super::enter::forget_failures;
+use super::enter::names_of;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, EmailAddress, Secret};
 use crate::db::Tx;
+use crate::sessions::Guard;
 use crate::{mail, sessions};
 
 /// Mails a link to set a password to the account behind the address, where there is one. The answer is the same, and so is
@@ -72,7 +73,8 @@ pub(in crate::signin) fn reset(
     accounts::set_password(tx, actor, account, phc)?;
     sessions::end_all(tx, actor, account, None)?;
     accounts::revoke_links(tx, account)?;
-    forget_failures(tx, &person)?;
+    let names = names_of(tx, &person)?;
+    Guard::forgive(tx, account, names.iter().map(String::as_str))?;
     sessions::distrust_devices(tx, account)?;
     let device = sessions::note_device(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
     tell_of_new_password(tx, account)?;

@@ -3,10 +3,11 @@
 use domicile::accounts;
 use domicile::api_keys::Verifier;
 use domicile::base::{Actor, Secret, Visitor, days, seconds};
+use domicile::factors;
 use domicile::sessions;
 use domicile::signin::{self, SignIn, SigninError, Started, flows};
 
-use crate::support::{PASSWORD, Person, TestApp, visitor};
+use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
 
 const OTHER: &str = "a brand new set of words";
 const NEWS: &str = "A new device signed in";
@@ -30,7 +31,7 @@ impl TestApp {
                 let device = sessions::read_device(self.app.keyring(), device.expose());
                 (token.expose().clone(), Visitor { device, ..visitor.clone() })
             }
-            Ok(Started::MustVerify(_)) => panic!("the address is proved"),
+            Ok(Started::MustVerify(_) | Started::MustProve(_)) => panic!("nothing is owed"),
             Err(error) => panic!("not let in: {error}"),
         }
     }
@@ -205,16 +206,45 @@ fn a_thief_who_sets_a_password_first_does_not_make_the_link_worthless() {
 }
 
 #[test]
+fn second_factors_that_the_thief_added_are_gone_and_those_from_before_stay() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    house.enters(&visitor());
+    let set_up = |house: &TestApp| {
+        let (actor, account) = (ada.by_browser(), ada.account.id);
+        house.write(move |tx| factors::set_up(tx, &actor, account)).unwrap();
+        let seed = house.look(|view| factors::set_up_under_way(view, account).unwrap().unwrap()).seed;
+        let code = oath_code(seed.base32().expose(), house.clock.now().unix_seconds());
+        let actor = ada.by_browser();
+        house.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).unwrap();
+    };
+    let enrolled = |house: &TestApp| house.look(|view| factors::enrolled(view, ada.account.id).unwrap().has_totp);
+    house.clock.advance(seconds(60));
+    house.enters(&thief());
+    let token = house.link();
+    house.clock.advance(seconds(60));
+    set_up(&house);
+    assert!(enrolled(&house));
+
+    house.disown(&token).unwrap();
+
+    assert!(!enrolled(&house));
+    house.reset_by_mail();
+    assert!(matches!(house.enter_with(&visitor(), OTHER, false), Ok(Started::Session { .. })), "no factor is owed");
+}
+
+#[test]
 fn a_link_of_somebody_who_was_stopped_gives_nothing_back() {
     let house = TestApp::new();
     let (ada, ..) = house.robbed();
     let token = house.link();
     house.suspend(&ada);
-    let before = house.footprint();
+    let letters = house.number("select count(*) from mail_outbox");
 
-    assert!(house.disown(&token).is_err());
+    house.disown(&token).unwrap();
 
-    assert_eq!(house.footprint(), before);
+    assert_eq!(house.number("select count(*) from account where state = 'suspended'"), 1);
+    assert_eq!(house.number("select count(*) from mail_outbox"), letters, "no link to set a password");
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(super) struct SessionRow {
     pub id: String,
     pub device: String,
     pub address: String,
+    /// By what the person came in. Empty: not known.
     pub method: String,
     pub began: String,
     pub seen: String,
