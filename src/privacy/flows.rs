@@ -39,7 +39,7 @@ pub async fn delete_account(
     if !actor.may_govern(account) {
         return Err(PrivacyError::NotFound);
     }
-    let guard = app.glance(|view| Guard::of(view, &actor, account))?;
+    let guard = Guard::of(account);
     let _turn = app.passwords().turn(guard.about()).await?;
     let (before, after) = (guard.clone(), guard.clone());
     let hash = app

@@ -139,7 +139,7 @@ async fn step_up_by_password(
     session: SessionId,
     typed: Secret<String>,
 ) -> Result<Renewed, SigninError> {
-    let guard = app.glance(|view| Guard::of(view, &actor, account))?;
+    let guard = Guard::of(account);
     let _turn = app.passwords().turn(guard.about()).await?;
     let stored = app
         .read(move |view| {

@@ -148,3 +148,16 @@ fn without_a_mouse_one_signs_up_comes_in_with_two_factors_and_ends_a_session() {
 
     play("keyboard.mjs", json!({ "url": house.url(), "mail": post.path() }));
 }
+
+#[test]
+fn s3_a_session_says_when_it_ends_and_a_sign_in_that_was_somebody_elses_is_undone() {
+    let house = Appliance::running_with_clock("");
+    let made =
+        ["account", "create", "--email", "ada-l@example.org", "--username", "ada-l", "--password-stdin", "--verified"];
+    house.run_with_input(&made, "a walk by the river").ok();
+
+    play(
+        "session.mjs",
+        json!({ "url": house.url(), "mail": house.folder().join("mail"), "clock": house.folder().join("clock") }),
+    );
+}

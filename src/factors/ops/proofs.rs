@@ -30,7 +30,7 @@ pub fn prove(
         FactorProof::Passkey(asserted) => prove_by_passkey(tx, actor, account, asserted),
         FactorProof::Typed(typed) => {
             // Counted with wrong passwords, and for themselves besides: a right password does not begin them anew (safety P7).
-            let guard = Guard::of_factor(actor, account);
+            let guard = Guard::of_factor(account);
             if let Some(throttled) = guard.must_wait(tx)? {
                 return Ok(Err(FactorError::Throttled(throttled)));
             }

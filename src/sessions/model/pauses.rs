@@ -1,12 +1,14 @@
 //! How long nobody may try again after wrong proofs (safety P7, domain 5.1.9).
 //!
-//! Wrong tries are counted in lanes. What is wrong in one path, such as a code, counts for all others, such as a password:
+//! Wrong tries are counted in lanes. What is wrong in one path, such as a code, counts for all others of its lane, such as a
+//! password typed once more:
 //!
 //! | lane | who is held up | tries in a quarter of an hour |
 //! |---|---|---|
-//! | name | who types this name, known or not | 7 |
-//! | account | unknown browsers, whatever they typed | 7 |
-//! | known | browsers that the person signed in with before, once the account's lane is closed | 3 more |
+//! | name | unknown browsers that type this name, known or not | 5 |
+//! | account | unknown browsers, whichever of its names they typed | 5 |
+//! | inside | whoever has more than a name: a browser that the person signed in with before, a session, a first factor | 5 |
+//! | factor | guesses at codes, whatever a new password forgave | 5 |
 //! | network | unknown browsers of one network, whoever they try to be | about 110 |
 //!
 //! So no more than ten wrong proofs of one account are looked at in any quarter of an hour, whoever tries what, and no more
@@ -59,18 +61,14 @@ pub(in crate::sessions) struct Pace {
 const QUARTER: Duration = minutes(15);
 
 impl Pace {
-    /// Names and accounts: five, then 1 s, 30 s, a quarter of an hour, half an hour, an hour … a day.
-    pub const PROOF: Self =
-        Self { free: 4, early: &[seconds(1), seconds(30)], then: QUARTER, most: PAUSE_MAX, forgets: hours(24) };
-    /// A browser that is known, beside a lane that is closed: three.
-    pub const KNOWN: Self = Self { free: 2, early: &[], then: QUARTER, most: PAUSE_MAX, forgets: hours(24) };
+    /// Proofs: four, then one after 30 s, after a quarter of an hour, half an hour, an hour … a day.
+    pub const PROOF: Self = Self { free: 3, early: &[seconds(30)], then: QUARTER, most: PAUSE_MAX, forgets: hours(24) };
     /// A network: an office mistypes a hundred passwords on a Monday morning and nobody waits; a thousand names with one
     /// password each is another matter. Then 1 s, 2 s, 4 s …
     pub const NETWORK: Self = Self { free: 99, early: &[], then: seconds(1), most: QUARTER, forgets: seconds(9) };
-    /// What is no proof, such as asking for a mail: as names, but never less than once in a quarter of an hour, so that
+    /// What is no proof, such as asking for a mail: as proofs, but never less than once in a quarter of an hour, so that
     /// nobody is kept from what they ask for by somebody else who asks, too.
-    pub const ASKING: Self =
-        Self { free: 4, early: &[seconds(1), seconds(30)], then: QUARTER, most: QUARTER, forgets: hours(24) };
+    pub const ASKING: Self = Self { most: QUARTER, ..Self::PROOF };
 
     /// The pause after so many failures. Never for ever, or a stranger could lock a person out.
     pub fn pause_after(self, failures: u32) -> Duration {
@@ -113,11 +111,10 @@ mod tests {
     #[test]
     fn pauses_double_and_end_at_a_day() {
         let quarter = 900;
-        assert_eq!(pauses(Pace::PROOF, 3..=9), [0, 0, 1, 30, quarter, 2 * quarter, 4 * quarter]);
-        assert_eq!(pauses(Pace::KNOWN, 1..=4), [0, 0, quarter, 2 * quarter]);
+        assert_eq!(pauses(Pace::PROOF, 3..=8), [0, 30, quarter, 2 * quarter, 4 * quarter, 8 * quarter]);
         assert_eq!(pauses(Pace::NETWORK, 98..=103), [0, 0, 1, 2, 4, 8]);
-        assert_eq!(pauses(Pace::ASKING, 4..=8), [0, 1, 30, quarter, quarter]);
-        for pace in [Pace::PROOF, Pace::KNOWN, Pace::NETWORK, Pace::ASKING] {
+        assert_eq!(pauses(Pace::ASKING, 3..=7), [0, 30, quarter, quarter, quarter]);
+        for pace in [Pace::PROOF, Pace::NETWORK, Pace::ASKING] {
             assert_eq!(
                 [40, 1000, u32::MAX].map(|failures| pace.pause_after(failures.max(pace.free + 40))),
                 [pace.most; 3]
@@ -143,21 +140,18 @@ mod tests {
 
     #[test]
     fn p7_no_more_than_ten_tries_of_an_account_fit_into_a_quarter_of_an_hour() {
-        let most = |pace: Pace| {
-            let (at, window) = (tries(pace, days(2)), QUARTER.as_millis());
-            at.iter().map(|from| at.iter().filter(|try_| (*from..from + window).contains(try_)).count()).max().unwrap()
-        };
+        let (at, window) = (tries(Pace::PROOF, days(2)), QUARTER.as_millis());
+        let most = at.iter().map(|from| at.iter().filter(|try_| (*from..from + window).contains(try_)).count()).max();
 
-        assert_eq!((most(Pace::PROOF), most(Pace::KNOWN)), (7, 3));
+        // The account's lane and the one inside.
+        assert_eq!(most.map(|most| 2 * most), Some(10));
     }
 
     #[test]
     fn p7_fewer_than_a_hundred_tries_of_an_account_fit_into_a_month() {
-        let of = |pace: Pace| tries(pace, days(30)).len();
-        let strangers = of(Pace::PROOF);
+        let of_a_lane = tries(Pace::PROOF, days(30)).len();
 
-        assert!((20..60).contains(&strangers), "{strangers}");
-        assert!(strangers + of(Pace::KNOWN) < 100);
+        assert!((20..50).contains(&of_a_lane), "{of_a_lane}");
     }
 
     #[test]

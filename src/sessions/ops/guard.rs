@@ -11,24 +11,34 @@ use crate::db::{Error, Tx, View};
 /// Who tries to prove what, as far as it decides about waiting.
 ///
 /// ```text
-/// let guard = Guard::of(tx, actor, account)?;          a code, a passkey, a password typed once more
-/// if let Some(throttled) = guard.must_wait(tx)? { .. } before the proof is looked at
+/// let guard = Guard::of(actor, account)                 a code, a password typed once more
+/// if let Some(throttled) = guard.must_wait(tx)? { .. }  before the proof is looked at
 /// guard.note_failure(tx)?                               it was wrong; commit this
-/// guard.clear(tx)?                                      somebody is in: with the session, not with one of two factors
+/// Guard::clear(tx, account, names)?                     somebody is in: with the session, not with one of two factors
 /// ```
 /// Where a proof is checked outside the transaction, ask before and once more inside, and take a turn
 /// (`PasswordPool::turn`), so that tries at the same moment are no more than tries in a row.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    /// What was typed by somebody who is nobody yet, folded.
-    typed: Option<String>,
-    /// The lane of the account, or of the name that has none. `None`: a proof that says by itself whose it is.
-    account: Option<String>,
-    /// The lane beside it, where the visitor may use it.
-    known: Option<String>,
+    /// What tries at the same moment take turns about.
+    about: String,
+    /// The lane beside the door, where the visitor may use it.
+    inside: Option<String>,
     /// The lane of the account's second factors, for proofs that are one.
     factor: Option<String>,
+    /// The lanes of whoever typed a name. `None`: nobody did.
+    door: Option<Door>,
+    /// `None`: the visitor's network is not known, or nobody waits for it.
     network: Option<String>,
+}
+
+/// What is counted about a name that was typed.
+#[derive(Clone, Debug)]
+struct Door {
+    /// Folded.
+    typed: String,
+    /// The lane of the account, or of the name that has none.
+    account: String,
 }
 
 fn folded(typed: &str) -> String {
@@ -42,78 +52,64 @@ impl Guard {
     /// [`Error`].
     pub fn at_the_door(view: &View<'_>, actor: &Actor, typed: &str, account: Option<AccountId>) -> Result<Self, Error> {
         let typed = folded(typed);
-        let guard = match account {
-            Some(account) => Self::of(view, actor, account)?,
-            None => Self {
-                typed: None,
-                account: Some(nobody_lane(&typed)),
-                known: None,
-                factor: None,
-                network: network(actor),
-            },
+        let inside = match (account, actor.visitor()) {
+            (Some(account), Some(visitor)) if is_known_device(view, account, visitor)? => Some(inside_lane(account)),
+            _ => None,
         };
-        Ok(Self { typed: Some(typed), ..guard })
+        let account = account.map_or_else(|| nobody_lane(&typed), account_lane);
+        let about = account.clone();
+        Ok(Self { about, inside, factor: None, door: Some(Door { typed, account }), network: network(actor) })
     }
 
-    /// A proof about an account that is known already: by a session, or by the first of two factors.
-    ///
-    /// # Errors
-    /// [`Error`].
-    pub fn of(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Self, Error> {
-        let is_known = match actor {
-            Actor::SignedIn { account: own, .. } => *own == account,
-            Actor::Stranger(visitor) => is_known_device(view, account, visitor)?,
-            Actor::KeyHolder { .. } | Actor::Service { .. } | Actor::Operator | Actor::House => false,
-        };
-        let guard = Self::of_known(actor, account);
-        Ok(Self { known: guard.known.filter(|_| is_known), ..guard })
+    /// A proof about an account by somebody of whom we know something already: they are signed in, or signed up with this
+    /// browser, or their first factor was right. Strangers who guess at the account do not hold them up.
+    pub fn of(account: AccountId) -> Self {
+        Self {
+            about: account_lane(account),
+            inside: Some(inside_lane(account)),
+            factor: None,
+            door: None,
+            network: None,
+        }
     }
 
-    /// A proof by somebody who is on the way in and of whom we know something already, such as that they signed up with this
-    /// browser: strangers who guess at the account do not hold them up.
-    pub fn of_known(actor: &Actor, account: AccountId) -> Self {
-        let known = Some(format!("known:{account}"));
-        Self { typed: None, account: Some(format!("account:{account}")), known, factor: None, network: network(actor) }
-    }
-
-    /// A second factor that is typed: by somebody whose first one was right, or who is signed in, or at the command line. In a
-    /// lane of its own besides, which only somebody who is in empties: a mailbox that sets a new password each quarter of an
-    /// hour must not buy as many guesses at codes.
-    pub fn of_factor(actor: &Actor, account: AccountId) -> Self {
-        Self { factor: Some(factor_lane(account)), ..Self::of_known(actor, account) }
+    /// As [`Guard::of`], for a second factor that is typed. In a lane of its own besides, which only somebody who is in
+    /// empties: a mailbox that sets a new password each quarter of an hour must not buy as many guesses at codes.
+    pub fn of_factor(account: AccountId) -> Self {
+        Self { factor: Some(factor_lane(account)), ..Self::of(account) }
     }
 
     /// A proof that is too long to be guessed and about nobody who is known before it is found right, such as a link.
     pub fn of_network(actor: &Actor) -> Self {
-        Self { typed: None, account: None, known: None, factor: None, network: network(actor) }
+        Self { about: String::new(), inside: None, factor: None, door: None, network: network(actor) }
     }
 
     /// What tries at the same moment take turns about.
     pub fn about(&self) -> &str {
-        self.account.as_deref().unwrap_or_default()
+        &self.about
     }
 
     /// How long this visitor must wait, as they may be told. `None`: go on, and ask [`Guard::is_silent`].
     ///
-    /// What somebody who typed a name is told hangs on that name and their own network alone, so that it tells nothing about
-    /// which names and addresses belong together, or to anybody.
+    /// What an unknown browser is told hangs on the name that was typed and its own network alone, so that it tells nothing
+    /// about which names and addresses belong together, or to anybody.
     ///
     /// # Errors
     /// [`Error`].
     pub fn must_wait(&self, view: &View<'_>) -> Result<Option<Throttled>, Error> {
-        let account = self.wait_for_account(view)?;
-        if let Some(known) = &self.known {
-            let beside = wait_in(view, known)?;
-            let both = account.zip(beside).map(|(account, beside)| account.min(beside));
-            let factor = self.factor.as_deref().map(|factor| wait_in(view, factor)).transpose()?.flatten();
-            return Ok(both.max(factor).map(told));
+        let inside = self.wait_inside(view)?;
+        if self.inside.is_some() && inside.is_none() {
+            return Ok(None);
         }
-        let network = self.network.as_deref().map(|network| wait_in(view, network)).transpose()?.flatten();
-        let own = match &self.typed {
-            Some(typed) => wait_in(view, &name_lane(typed))?,
-            None => account,
-        };
-        Ok(own.max(network).map(told))
+        let network = wait_in(view, self.network.as_deref())?;
+        let Some(door) = &self.door else { return Ok(inside.max(network).map(told)) };
+        let at_the_door = wait_in(view, Some(&name_lane(&door.typed)))?.max(network);
+        if self.inside.is_none() {
+            return Ok(at_the_door.map(told));
+        }
+        // A known browser may do what an unknown one may, too; and is told about the account, which is its person's.
+        let at_the_door = at_the_door.max(wait_in(view, Some(&door.account))?);
+        Ok(inside.zip(at_the_door).map(|(inside, at_the_door)| inside.min(at_the_door)).map(told))
     }
 
     /// Whether a proof by this visitor is not looked at, and is answered as if it were wrong: too many were tried at the
@@ -122,31 +118,34 @@ impl Guard {
     /// # Errors
     /// [`Error`].
     pub fn is_silent(&self, view: &View<'_>) -> Result<bool, Error> {
-        Ok(self.typed.is_some() && self.known.is_none() && self.wait_for_account(view)?.is_some())
+        match &self.door {
+            Some(door) if self.inside.is_none() => Ok(wait_in(view, Some(&door.account))?.is_some()),
+            _ => Ok(false),
+        }
     }
 
-    fn wait_for_account(&self, view: &View<'_>) -> Result<Option<Duration>, Error> {
-        Ok(self.account.as_deref().map(|account| wait_in(view, account)).transpose()?.flatten())
+    fn wait_inside(&self, view: &View<'_>) -> Result<Option<Duration>, Error> {
+        Ok(wait_in(view, self.inside.as_deref())?.max(wait_in(view, self.factor.as_deref())?))
     }
 
-    /// Counts a wrong proof, in every lane at once. As many statements for a name that nobody has, and for a proof that was
-    /// not looked at: that one says nothing about the account, whose lane would else be closed for a day by whoever goes
-    /// through its names.
+    /// Counts a wrong proof: beside the door where the visitor may use that, else at the door. As many statements for a name
+    /// that nobody has, and for a proof that was not looked at: that one says nothing about the account, whose lane would
+    /// else be closed for a day by whoever goes through its names.
     ///
     /// # Errors
     /// [`Error`].
     pub fn note_failure(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
-        let name = self.typed.as_deref().map(name_lane);
-        let is_unseen = self.is_silent(tx)?;
-        let unseen = self.typed.as_deref().filter(|_| is_unseen).map(nobody_lane);
-        let lanes = [
-            (name.as_deref(), Pace::PROOF),
-            (unseen.as_deref().or(self.account.as_deref()), Pace::PROOF),
-            (self.known.as_deref(), Pace::KNOWN),
-            (self.factor.as_deref(), Pace::PROOF),
-            (self.network.as_deref(), Pace::NETWORK),
-        ];
-        lanes.into_iter().try_for_each(|(lane, pace)| lane.map_or(Ok(()), |lane| count_in(tx, lane, pace)))
+        let is_inside = self.inside.is_some() && (self.door.is_none() || self.wait_inside(tx)?.is_none());
+        if is_inside {
+            count_in(tx, self.inside.as_deref(), Pace::PROOF)?;
+            return count_in(tx, self.factor.as_deref(), Pace::PROOF);
+        }
+        if let Some(door) = &self.door {
+            let unseen = self.is_silent(tx)?.then(|| nobody_lane(&door.typed));
+            count_in(tx, Some(&name_lane(&door.typed)), Pace::PROOF)?;
+            count_in(tx, Some(unseen.as_ref().unwrap_or(&door.account)), Pace::PROOF)?;
+        }
+        count_in(tx, self.network.as_deref(), Pace::NETWORK)
     }
 
     /// Forgets the failures of the account, because somebody proved all that is asked of them. `names`: what they can type
@@ -159,7 +158,7 @@ impl Guard {
         account: AccountId,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(), Error> {
-        clear_failures(tx, &factor_lane(account))?;
+        forget(tx, &factor_lane(account))?;
         Self::forgive(tx, account, names)
     }
 
@@ -173,15 +172,23 @@ impl Guard {
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(), Error> {
         for name in names {
-            clear_failures(tx, &name_lane(&folded(name)))?;
+            forget(tx, &name_lane(&folded(name)))?;
         }
-        clear_failures(tx, &format!("known:{account}"))?;
-        clear_failures(tx, &format!("account:{account}"))
+        forget(tx, &inside_lane(account))?;
+        forget(tx, &account_lane(account))
     }
 }
 
 fn name_lane(folded: &str) -> String {
     format!("name:{folded}")
+}
+
+fn account_lane(account: AccountId) -> String {
+    format!("account:{account}")
+}
+
+fn inside_lane(account: AccountId) -> String {
+    format!("inside:{account}")
 }
 
 fn factor_lane(account: AccountId) -> String {
@@ -204,18 +211,26 @@ fn bucket(view: &View<'_>, lane: &str) -> [u8; 32] {
     view.site().keyring.lookup(format!("throttle:{lane}").as_bytes())
 }
 
-fn wait_in(view: &View<'_>, lane: &str) -> Result<Option<Duration>, Error> {
+/// `None`: the lane is open, or there is none.
+fn wait_in(view: &View<'_>, lane: Option<&str>) -> Result<Option<Duration>, Error> {
+    let Some(lane) = lane else { return Ok(None) };
     let until = store::find_throttle(view, &bucket(view, lane))?;
     let wait = until.map(|until| until.since(view.now()));
     // No pause is longer: one that seems to be is from before the clock was set back.
     Ok(wait.filter(|wait| !wait.is_zero() && *wait <= PAUSE_MAX))
 }
 
-fn count_in(tx: &mut Tx<'_>, lane: &str, pace: Pace) -> Result<(), Error> {
+fn count_in(tx: &mut Tx<'_>, lane: Option<&str>, pace: Pace) -> Result<(), Error> {
+    let Some(lane) = lane else { return Ok(()) };
     let bucket = bucket(tx, lane);
     let failures = store::count_failure(tx, &bucket, pace.forgets)?;
     let until = tx.now().plus(pace.pause_after(failures));
     store::update_throttle(tx, &bucket, until)
+}
+
+fn forget(tx: &mut Tx<'_>, lane: &str) -> Result<(), Error> {
+    let bucket = bucket(tx, lane);
+    store::delete_throttle(tx, &bucket)
 }
 
 /// Whether tries of `what`, which is no proof of an account, must wait. `None`: go on.
@@ -223,7 +238,7 @@ fn count_in(tx: &mut Tx<'_>, lane: &str, pace: Pace) -> Result<(), Error> {
 /// # Errors
 /// [`Error`].
 pub fn throttled(view: &View<'_>, what: &str) -> Result<Option<Throttled>, Error> {
-    Ok(wait_in(view, what)?.map(told))
+    Ok(wait_in(view, Some(what))?.map(told))
 }
 
 /// Counts a try of `what`.
@@ -231,14 +246,5 @@ pub fn throttled(view: &View<'_>, what: &str) -> Result<Option<Throttled>, Error
 /// # Errors
 /// [`Error`].
 pub fn note_failure(tx: &mut Tx<'_>, what: &str) -> Result<(), Error> {
-    count_in(tx, what, Pace::ASKING)
-}
-
-/// Forgets the tries of `what`.
-///
-/// # Errors
-/// [`Error`].
-pub fn clear_failures(tx: &mut Tx<'_>, what: &str) -> Result<(), Error> {
-    let bucket = bucket(tx, what);
-    store::delete_throttle(tx, &bucket)
+    count_in(tx, Some(what), Pace::ASKING)
 }

@@ -120,8 +120,8 @@ pub fn end_copied(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: S
     if store::delete(tx, account, session)? == 0 {
         return Ok(());
     }
-    let event = Event::of("session.reuse_detected").outcome(Outcome::Denied).target(session).subject(account);
-    audit::record(tx, actor, event)
+    let event = Event::of("session.reuse_detected").outcome(Outcome::Denied).target(account).subject(account);
+    audit::record(tx, actor, event.data(json!({"session": session.to_string()})))
 }
 
 /// Notes that the session was seen, where [`Current::needs_touch`] says so. One that has ended stays ended.

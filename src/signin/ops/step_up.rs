@@ -33,7 +33,7 @@ pub(in crate::signin) fn step_up(
     account: AccountId,
     session: SessionId,
 ) -> Result<Renewed, SigninError> {
-    must_not_wait(tx, &Guard::of(tx, actor, account)?)?;
+    must_not_wait(tx, &Guard::of(account))?;
     if !proofs_open(tx, account)?.password {
         return Err(SigninError::NotProved);
     }
@@ -87,7 +87,7 @@ fn renew(
 /// # Errors
 /// [`SigninError::Throttled`], [`SigninError::Db`].
 pub(in crate::signin) fn refuse_step_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
-    let guard = Guard::of(tx, actor, account)?;
+    let guard = Guard::of(account);
     must_not_wait(tx, &guard)?;
     guard.note_failure(tx)?;
     let event = Event::of("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);

@@ -88,7 +88,11 @@ fn s7_sixty_lures_lead_nobody_to_another_host() {
     let token = csrf(&mut ada);
     let mut told = Vec::new();
     let mut note = |what: &str, lure: &str, status: u16, location: &str| {
-        assert_eq!(status, 303, "{what}: {lure:?}");
+        // No form may hold a zero byte.
+        assert!(
+            status == 303 || (status == 400 && location.is_empty() && lure.contains('\0')),
+            "{what}: {lure:?} {status}"
+        );
         assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{what}: {lure:?} became {location:?}");
         told.push((what.to_owned(), lure.to_owned(), location.to_owned()));
     };

@@ -82,7 +82,7 @@ fn only_a_browser_that_is_new_to_somebody_who_has_others_is_news() {
 
     assert_eq!(house.news(), 1);
     let letter = house.letter(ADDRESS, NEWS);
-    for told in ["Chrome on Windows", "198.51.100.9", "2026-05-03"] {
+    for told in ["Chrome on Windows", "198.51.100.9", "3 May 2026, 09:00 UTC"] {
         assert!(letter.text.contains(told), "{told} is not in {letter:?}");
     }
     let of =

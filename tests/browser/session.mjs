@@ -1,0 +1,134 @@
+// A session that is about to end, as its person meets it, and a sign-in that was somebody else's. The server's clock is moved
+// by the test, the page's by the browser, so that nobody waits.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { fillIn, given, inspect, open, press, sees, until } from "./browser.mjs";
+
+const PASSWORD = "a walk by the river";
+const MINUTE = 60;
+const { person, close } = await open();
+
+let ahead = 0;
+/** Time goes by, at the server and in every window of the page's browser. */
+const pass = async (seconds, page) => {
+  ahead += seconds;
+  fs.writeFileSync(`${given.clock}.next`, `+${ahead}s`);
+  fs.renameSync(`${given.clock}.next`, given.clock);
+  if (page) await page.clock.fastForward(seconds * 1000);
+};
+
+const signIn = async (page, name) => {
+  await page.goto(`${given.url}/signin`);
+  await fillIn(page, { "Email or username": name, Password: PASSWORD });
+  await press(page, "Sign in");
+  await sees(page, "Profile");
+};
+
+const questionOf = (page) => page.getByRole("alertdialog", { name: "Are you still there?" });
+const focused = (page) => page.evaluate(() => document.activeElement.textContent.trim());
+
+// ---- A minute before the end its person is asked, wherever they are on the page; the keyboard suffices to stay.
+const page = await person();
+await page.clock.install();
+await signIn(page, "ada-l");
+await page.goto(`${given.url}/settings/keys?create=1`);
+const question = questionOf(page);
+await fillIn(page, { Name: "half a name" });
+await pass(28 * MINUTE, page);
+assert.ok(!(await question.isVisible()), "two minutes before the end nobody is asked");
+await pass(MINUTE + 5, page);
+await question.waitFor();
+assert.equal(await focused(page), "Stay signed in");
+assert.match(await question.innerText(), /nothing happened here for a while/);
+assert.match(await question.innerText(), /Time left: \d\d seconds/);
+assert.equal(await question.getAttribute("aria-describedby"), "session-end-words");
+await inspect(page, "session-end");
+await page.keyboard.press("Enter");
+await question.waitFor({ state: "hidden" });
+assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "half a name", "what was typed stays");
+assert.equal(new URL(page.url()).pathname, "/settings/keys");
+
+// ---- What is answered in one window holds for the other.
+const other = await page.context().newPage();
+await other.goto(`${given.url}/settings/profile`);
+await pass(29 * MINUTE + 5, page);
+await question.waitFor();
+await questionOf(other).waitFor();
+await press(other, "Stay signed in");
+await questionOf(other).waitFor({ state: "hidden" });
+await page.clock.fastForward(6000);
+await question.waitFor({ state: "hidden" });
+
+// ---- Escape sends the question away, not the end: it comes back for the last moments, and then the page says why.
+await pass(29 * MINUTE + 5, page);
+await question.waitFor();
+await page.keyboard.press("Escape");
+await question.waitFor({ state: "hidden" });
+await pass(20, page);
+assert.ok(!(await question.isVisible()));
+await pass(25, page);
+await question.waitFor();
+await pass(20, page);
+await page.waitForURL(/\/signin\?next=/);
+await page.getByRole("status").getByText("because nothing happened here for a while").waitFor();
+await inspect(page, "session-ended");
+await fillIn(page, { "Email or username": "ada-l", Password: PASSWORD });
+await press(page, "Sign in");
+await sees(page, "API keys");
+await other.close();
+
+// ---- The end that nothing moves is said as what it is, and no button promises more.
+for (let seen = 0; seen < 42; seen += 1) {
+  await pass(17 * MINUTE);
+  await page.goto(`${given.url}/settings/profile`);
+}
+const { seconds, final } = await page.evaluate(async () => (await fetch("/session/left")).json());
+assert.ok(final && seconds < 7 * MINUTE, `${seconds} ${final}`);
+await pass(seconds - 40, page);
+await question.waitFor();
+assert.match(await question.innerText(), /however busy it is/);
+assert.ok(!(await page.getByRole("button", { name: "Stay signed in" }).isVisible()));
+await inspect(page, "session-final");
+await question.getByRole("button", { name: "Sign out" }).click();
+await page.getByText("You are signed out.").waitFor();
+
+// ---- Without scripts there is no question, and nothing stands in the way.
+const plain = await person({ javaScriptEnabled: false });
+await signIn(plain, "ada-l");
+assert.ok(!(await questionOf(plain).isVisible()));
+await pass(31 * MINUTE);
+await plain.goto(`${given.url}/settings/privacy`);
+await plain.getByRole("status").getByText("because nothing happened here for a while").waitFor();
+await fillIn(plain, { "Email or username": "ada-l", Password: PASSWORD });
+await press(plain, "Sign in");
+await sees(plain, "Privacy");
+
+// ---- Somebody else signs in. One click in the mail closes the account, without signing in, and without a script.
+const thief = await person();
+await signIn(thief, "ada-l");
+await plain.goto(`${given.url}/settings/security`);
+assert.equal(await plain.getByRole("list").filter({ hasText: "last seen" }).getByRole("listitem").count(), 2);
+await inspect(plain, "security-sessions");
+const link = await until("the mail about the new device", async () => {
+  const letters = fs.readdirSync(given.mail).filter((name) => name.endsWith(".eml")).sort();
+  const texts = letters.map((name) => fs.readFileSync(path.join(given.mail, name), "utf8"));
+  const decoded = texts.map((text) => text.replaceAll("\r\n", "\n").replaceAll("=\n", "").replaceAll("=3D", "="));
+  return decoded.map((text) => /http\S+\/not-me\?token=[\w-]+/.exec(text)?.[0]).filter(Boolean).at(-1);
+});
+const reader = await person({ javaScriptEnabled: false });
+await reader.goto(link);
+await sees(reader, "Was it not you who signed in?");
+await inspect(reader, "not-me");
+await press(reader, "This was not me");
+await sees(reader, "Your account is closed to everybody");
+await inspect(reader, "not-me-done");
+await reader.goto(link);
+await sees(reader, "This link is over");
+await inspect(reader, "not-me-over");
+for (const browser of [thief, plain]) {
+  await browser.goto(`${given.url}/settings/keys`);
+  await browser.getByRole("status").getByText("your session was ended").waitFor();
+}
+
+await close();
