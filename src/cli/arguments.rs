@@ -156,6 +156,18 @@ pub(super) enum AccountCommand {
         /// Id, username or e-mail address.
         account: String,
     },
+    /// List where a person is signed in, or sign them out; nothing else changes.
+    #[command(after_help = "Examples:\n  domicile account sessions ada-l\n  domicile account sessions ada-l --end-all")]
+    Sessions {
+        /// Id, username or e-mail address.
+        account: String,
+        /// End this one.
+        #[arg(long, value_name = "SESSION")]
+        end: Option<String>,
+        /// End all of them.
+        #[arg(long, conflicts_with = "end")]
+        end_all: bool,
+    },
     /// Delete an account and everything about it, for ever.
     #[command(after_help = "Example:\n  domicile account delete ada-l --yes")]
     Delete {

@@ -17,6 +17,7 @@ mod people;
 mod run;
 mod scan;
 mod serve;
+mod sessions;
 mod site;
 
 pub use failure::{Exit, Failure};

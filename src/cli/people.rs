@@ -7,6 +7,7 @@ use super::factors;
 use super::failure::Failure;
 use super::house::{find_account, open, secret_from_stdin};
 use super::scan;
+use super::sessions;
 use crate::accounts::{self, Account, AccountError, Username};
 use crate::api_keys::{self, ApiKeyError, Expiry, KeyName, NewApiKey};
 use crate::app::App;
@@ -29,6 +30,9 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
         }
         AccountCommand::Reactivate { account } => {
             change_state(common, account, |tx, id| signin::reactivate(tx, &Actor::Operator, id))
+        }
+        AccountCommand::Sessions { account, end, end_all } => {
+            sessions::sessions(common, account, end.as_deref(), *end_all)
         }
         AccountCommand::Delete { account, yes } => delete(common, account, *yes),
         AccountCommand::ResetFactors { account, second_operator, cancel } => {

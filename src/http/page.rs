@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Answer, Identity, Renewed, SessionLeft, cookie, csrf, forget, redirect};
+use super::{Answer, Identity, Renewed, SessionLeft, SignedOut, cookie, csrf, forget, redirect};
 use crate::app::App;
 use crate::base::Problem;
 
 /// Holds which sentence the next page says once.
 pub const FLASH: &str = "__Host-flash";
+/// Where somebody whose session ended is led, and told why.
+const SIGN_IN: &str = "/signin";
 /// Light or dark, where the person chose.
 pub const THEME: &str = "__Host-theme";
 
@@ -119,8 +121,12 @@ impl Chrome {
     pub fn of(app: &App, request: &HttpRequest, title: &str) -> Self {
         // Before the extensions are borrowed: the first who asks for cookies has them parsed into there.
         let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
-        let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned()).unwrap_or_default();
+        let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned());
         let extensions = request.extensions();
+        // Out of the cookie of the session itself, so that every window is told, and not only the first.
+        let is_at_the_door = request.method() == Method::GET && request.path() == SIGN_IN;
+        let ended = extensions.get::<SignedOut>().filter(|_| is_at_the_door).map(|ended| ended.0.to_owned());
+        let said = said.or(ended).unwrap_or_default();
         let person = extensions.get::<Identity>().map(|identity| Person {
             display_name: identity.display_name.clone(),
             username: identity.username.clone(),

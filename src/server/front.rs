@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem};
-use crate::http::{Renewed, RequestId, SESSION, SignedOut, csrf, page, redirect};
+use crate::http::{Renewed, RequestId, SESSION, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -127,7 +127,7 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     ServiceResponse::new(request, told)
 }
 
-/// A stranger on a page of a person's is led to sign in, and back afterwards; somebody whose session ended is told why.
+/// A stranger on a page of a person's is led to sign in, and back afterwards; somebody whose session ended is told why there.
 fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpResponse {
     let whole = match request.method() {
         &Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|wanted| wanted.as_str()),
@@ -135,7 +135,7 @@ fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpR
         &Method::POST => page_of(request, app),
         _ => None,
     };
-    let mut response = match whole.unwrap_or_default() {
+    match whole.unwrap_or_default() {
         "" => redirect("/signin"),
         whole => {
             // A query that the way back would not take is left behind; the page itself is still reached.
@@ -144,11 +144,7 @@ fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpR
             // Of what a safe path may hold, only this would end the value.
             redirect(&format!("/signin?next={}", wanted.replace('&', "%26")))
         }
-    };
-    if let Some(ended) = request.extensions().get::<SignedOut>() {
-        page::say(&mut response, ended.0);
     }
-    response
 }
 
 /// The page of ours that a form was sent from, as the browser says. `None`: it does not, or it is not one of ours.

@@ -309,3 +309,35 @@ fn one_click_in_the_mail_about_a_new_device_closes_the_account_without_signing_i
     assert_eq!((ask(), attempt(NEW), attempt(PASSWORD)), (200, 303, 401));
     house.mailbox().wait_for("ada-l@example.org", "API keys work again");
 }
+
+#[test]
+fn s4_an_operator_sees_where_somebody_is_signed_in_and_ends_it() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    house.account("grace-h");
+    let (desk, phone) = (signed_in(&house, "ada-l"), signed_in(&house, "ada-l"));
+    let graces = signed_in(&house, "grace-h");
+    let listed = |name: &str| -> Vec<serde_json::Value> {
+        let told = house.run(&["account", "sessions", name, "--json"]).ok();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        told["sessions"].as_array().unwrap().clone()
+    };
+    let both = listed("ada-l");
+    assert_eq!(both.len(), 2);
+    assert_eq!(
+        (&both[0]["device"], &both[0]["address"], &both[0]["method"]),
+        (&"Firefox on Linux".into(), &"127.0.0.1".into(), &"password".into())
+    );
+    let one = both[0]["id"].as_str().unwrap().to_owned();
+
+    assert_eq!(house.run(&["account", "sessions", "grace-h", "--end", &one]).status, 1, "it is not hers");
+    assert_eq!(house.run(&["account", "sessions", "ada-l", "--end", "nonsense"]).status, 1);
+    assert!(is_in(&desk) && is_in(&phone));
+    assert_eq!(house.run(&["account", "sessions", "ada-l", "--end", &one]).ok(), one);
+
+    assert_eq!(u8::from(is_in(&desk)) + u8::from(is_in(&phone)), 1);
+    assert_eq!(listed("ada-l").len(), 1);
+    assert_eq!(house.run(&["account", "sessions", "ada-l", "--end-all"]).ok(), "1");
+    assert!(!is_in(&desk) && !is_in(&phone) && is_in(&graces));
+    assert_eq!(house.run(&["account", "sessions", "ada-l"]).ok(), "");
+}

@@ -85,8 +85,7 @@ fn only_a_browser_that_is_new_to_somebody_who_has_others_is_news() {
     for told in ["Chrome on Windows", "198.51.100.9", "3 May 2026, 09:00 UTC"] {
         assert!(letter.text.contains(told), "{told} is not in {letter:?}");
     }
-    let of =
-        "select count(*) from audit_event where event = 'auth.signin_succeeded' and data like '%\"new_device\":true%'";
+    let of = "select count(*) from audit_event where event = 'auth.signin_succeeded' and data_json like '%\"new_device\":true%'";
     assert_eq!(house.number(of), 1);
 }
 

@@ -6,17 +6,19 @@ use std::path::PathBuf;
 
 use domicile::accounts::{self, DisplayName, Profile};
 use domicile::api_keys::{self, Verifier};
-use domicile::base::{AccountId, Actor, ArtifactId, Credits, Quantity, RequestId, Secret, Timestamp, Visitor, minutes};
+use domicile::base::{
+    AccountId, Actor, ArtifactId, Credits, Quantity, RequestId, Secret, Timestamp, Visitor, hours, minutes,
+};
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};
-use domicile::db::View;
+use domicile::db::{Tx, View};
 use domicile::privacy::data_map::{Erasure, TABLES};
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
 use domicile::signin;
 use domicile::{audit, workspaces};
-use rusqlite::named_params;
 use rusqlite::types::Value;
+use rusqlite::{ToSql, named_params};
 
 use crate::support::{PASSWORD, Person, START, TestApp, holds};
 
@@ -88,7 +90,32 @@ impl TestApp {
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
+        self.has_second_factors(&ada);
         ada
+    }
+
+    /// A row in every table of second factors, made where they are kept: what they are good for is not the point here.
+    fn has_second_factors(&self, person: &Person) {
+        const ROWS: [&str; 8] = [
+            "insert into totp values (:id, x'01', 1, :now)",
+            "insert into totp_setup values (:id, x'02', :later)",
+            "insert into recovery_code values (zeroblob(32), :id, :now, :later)",
+            "insert into passkey_handle values (:id, zeroblob(16))",
+            "insert into passkey values ('pky_1', :id, x'03', '{}', 'My canary phone', 7, 1, :now, :later)",
+            "insert into passkey_challenge values (zeroblob(32), 'add', :id, '{}', :later)",
+            "insert into half_session values (zeroblob(32), :id, 'password', 0, x'04', 0, :later)",
+            "insert into factor_reset values (:id, 'person', :now, :later)",
+        ];
+        let id = person.account.id;
+        let rows = move |tx: &mut Tx<'_>| {
+            let (now, later) = (tx.now(), tx.now().plus(hours(72)));
+            ROWS.into_iter().try_for_each(|row| {
+                let all = [(":id", &id as &dyn ToSql), (":now", &now), (":later", &later)];
+                let given: Vec<_> = all.into_iter().filter(|(name, _)| row.contains(name)).collect();
+                tx.execute(row, &*given).map(drop)
+            })
+        };
+        self.write(rows).unwrap();
     }
 
     /// The person in a browser, from where they live.

@@ -40,20 +40,20 @@ fn row(session: Session, own: SessionId) -> SessionRow {
     }
 }
 
-/// How somebody proved who they are, such as `Password and passkey`. Names that are not ours, such as a company's own
+/// How somebody proved who they are, such as `Password + authenticator app`. Names that are not ours, such as a company's own
 /// sign-in, are shown as the admin wrote them.
 fn in_words(method: &str) -> String {
     let word = |proof| match proof {
         "password" => "password",
         "code" => "code by mail",
-        "totp" => "authenticator code",
-        "recovery" | "recovery_code" => "recovery code",
+        "totp" => "authenticator app",
+        "recovery_code" => "recovery code",
         "google" => "Google",
         "github" => "GitHub",
         "apple" => "Apple",
         other => other,
     };
-    let words = method.split('+').map(word).collect::<Vec<_>>().join(" and ");
+    let words = method.split('+').map(word).collect::<Vec<_>>().join(" + ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

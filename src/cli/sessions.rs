@@ -1,0 +1,74 @@
+//! `domicile account sessions …`: where somebody is signed in, and the end of it.
+
+use serde_json::json;
+
+use super::arguments::Common;
+use super::failure::Failure;
+use super::house::{find_account, open};
+use crate::app::App;
+use crate::base::{AccountId, Actor, Problem, SessionId};
+use crate::db;
+use crate::sessions::{self, Session, device_of};
+
+pub(super) fn sessions(common: &Common, name: &str, end: Option<&str>, end_all: bool) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, _) = find_account(&app, name)?;
+    match (end, end_all) {
+        (Some(session), _) => end_one(common, &app, person.id, session),
+        (None, true) => end_every(common, &app, person.id),
+        (None, false) => list(common, &app, person.id),
+    }
+}
+
+fn list(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
+    let live = app.store().read_and_wait(|view| sessions::list(view, account)).map_err(Problem::from)?;
+    if common.json {
+        let live: Vec<_> = live.iter().map(in_json).collect();
+        println!("{}", json!({"sessions": live}));
+        return Ok(());
+    }
+    for session in live {
+        let (address, device) = (&session.visitor.address, device_of(&session.visitor.agent));
+        let (began, seen) = (session.created_at.day_and_time(), session.last_seen_at.day_and_time());
+        println!("{}  since {began}  last seen {seen}  {address:<15}  {device}", session.id);
+    }
+    Ok(())
+}
+
+fn in_json(session: &Session) -> serde_json::Value {
+    json!({
+        "id": session.id.to_string(),
+        "created_at": session.created_at.rfc3339(),
+        "last_seen_at": session.last_seen_at.rfc3339(),
+        "ends_at": session.ends_at.rfc3339(),
+        "address": session.visitor.address,
+        "device": device_of(&session.visitor.agent),
+        "method": session.method,
+    })
+}
+
+fn end_one(common: &Common, app: &App, account: AccountId, typed: &str) -> Result<(), Failure> {
+    let unknown =
+        || Failure::refused(format!("there is no session {typed} of this account. Without --end they are listed."));
+    let session = SessionId::parse(typed).ok_or_else(unknown)?;
+    let was_there = app
+        .store()
+        .write_and_wait(move |tx| {
+            let was_there = sessions::list(tx, account)?.iter().any(|known| known.id == session);
+            sessions::end(tx, &Actor::Operator, account, session)?;
+            Ok::<_, db::Error>(was_there)
+        })
+        .map_err(Problem::from)?;
+    if !was_there {
+        return Err(unknown());
+    }
+    println!("{}", if common.json { json!({"ended": 1}).to_string() } else { session.to_string() });
+    Ok(())
+}
+
+fn end_every(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
+    let end_all = move |tx: &mut db::Tx<'_>| sessions::end_all(tx, &Actor::Operator, account, None);
+    let ended = app.store().write_and_wait(end_all).map_err(Problem::from)?;
+    println!("{}", if common.json { json!({"ended": ended}).to_string() } else { ended.to_string() });
+    Ok(())
+}
