@@ -283,7 +283,7 @@ pub const TABLES: &[Table] = &[
             ("updated_at", STATE),
         ],
         erasure: Erasure::Keeps(
-            "a count behind a keyed digest of an opaque id, deleted after a day, so that leaving resets no guard (Art. 32)",
+            "a count behind a keyed digest, deleted after a month at the latest, so that leaving resets no guard (Art. 32)",
         ),
     },
     Table {

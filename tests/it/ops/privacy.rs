@@ -90,7 +90,6 @@ impl TestApp {
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
-        self.has_second_factors(&ada);
         ada
     }
 
