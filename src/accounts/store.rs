@@ -82,6 +82,14 @@ const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
+const DELETE_LINKS_FOR: &str = "
+    delete from one_time_link where account_id = :account_id and purpose = :purpose";
+const DELETE_OPEN_CLAIMS: &str = "
+    delete from one_time_link where purpose = 'operator_claim' and used_at is null";
+const FIND_OPERATOR: &str = "select 1 from account where is_operator = 1 and state <> 'pending' limit 1";
+const FIND_PASSWORD_TIME: &str = "select changed_at from password where account_id = :account_id";
+const UPDATE_PASSWORD_HASH: &str = "
+    update password set phc = :renewed where account_id = :account_id and phc = :checked";
 
 const INSERT_RETIRED: &str = "
     insert or replace into retired_username (digest, until) values (:digest, :until)";
@@ -120,6 +128,11 @@ pub const STATEMENTS: &[&str] = &[
     USE_LINK,
     DELETE_OLD_LINKS,
     DELETE_LINKS,
+    DELETE_LINKS_FOR,
+    DELETE_OPEN_CLAIMS,
+    FIND_OPERATOR,
+    FIND_PASSWORD_TIME,
+    UPDATE_PASSWORD_HASH,
     INSERT_RETIRED,
     DELETE_OLD_RETIRED,
     FIND_RETIRED,
@@ -342,8 +355,35 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
+pub(super) fn delete_links_for(tx: &mut Tx<'_>, account: AccountId, purpose: LinkPurpose) -> Result<(), Error> {
+    tx.execute(DELETE_LINKS_FOR, named_params! {":account_id": account, ":purpose": purpose.as_str()})?;
+    Ok(())
+}
+
+pub(super) fn delete_open_claims(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute(DELETE_OPEN_CLAIMS, [])?;
+    Ok(())
+}
+
+pub(super) fn has_operator(view: &View<'_>) -> Result<bool, Error> {
+    Ok(view.find(FIND_OPERATOR, [], |_| Ok(()))?.is_some())
+}
+
+pub(super) fn find_password_time(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, Error> {
+    view.find(FIND_PASSWORD_TIME, named_params! {":account_id": account}, |row| row.get(0))
+}
+
+/// Puts a better hash of the same password in place of the one that was checked.
+pub(super) fn update_password_hash(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    checked: &str,
+    renewed: &str,
+) -> Result<(), Error> {
+    tx.execute(
+        UPDATE_PASSWORD_HASH,
+        named_params! {":account_id": account, ":checked": checked, ":renewed": renewed},
+    )?;
     Ok(())
 }
 

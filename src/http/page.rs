@@ -16,13 +16,14 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 8] = [
+const FLASHES: [(&str, &str); 9] = [
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
     ("signed-out", "You are signed out."),
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),
     ("password-changed", "Your password is changed. Sign in with the new one."),
+    ("password-set", "Your password is changed. You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
     ("signed-in-again", "Sign in again to go on."),
 ];

@@ -95,6 +95,8 @@ routes! {
     GET  "/step-up"                             SignedIn  => signin::pages::step_up_form;
     POST "/step-up"                             Fresh     => signin::pages::step_up;
     GET  "/settings/security"                   SignedIn  => signin::pages::security;
+    POST "/settings/security/password"          Fresh     => signin::pages::change_password;
+    POST "/password/strength"                   Everybody => signin::pages::strength;
     POST "/theme"                               Everybody => accounts::pages::theme;
     GET  "/settings/profile"                    SignedIn  => accounts::pages::profile;
     POST "/settings/profile"                    SignedIn  => accounts::pages::save;

@@ -1,6 +1,7 @@
 //! What is written to people at the door.
 
 use crate::accounts::Account;
+use crate::base::{Timestamp, Visitor};
 use crate::mail::{Link, PlainLetter};
 
 /// The address is proved and the account in use.
@@ -29,6 +30,28 @@ pub(super) fn password_reset(account: &Account, link: String, site: &str) -> Pla
         code: None,
         link: Some(Link { label: "Set a new password", url: link }),
         closing: "If you did not ask for it, do nothing: your password stays as it is.".into(),
+        site: site.into(),
+    }
+}
+
+/// The password was changed: told to whoever might not have done it. `visitor`: where from, if it came from anywhere.
+pub(super) fn password_changed(account: &Account, visitor: Option<&Visitor>, at: Timestamp, site: &str) -> PlainLetter {
+    let from = match visitor {
+        Some(visitor) => format!("from the network address {}", visitor.address),
+        None => "by an operator at the machine".to_owned(),
+    };
+    PlainLetter {
+        subject: "Your password was changed".into(),
+        paragraphs: vec![format!(
+            "Hello {}, the password of your account {} was changed on {}, {from}. Everybody who was signed in elsewhere is signed out.",
+            account.display_name,
+            account.username,
+            at.day_and_time()
+        )],
+        code: None,
+        link: Some(Link { label: "Set a new password", url: format!("{site}/forgot") }),
+        closing: "If it was you, there is nothing to do. If not, set a new password at once, and look through your security settings."
+            .into(),
         site: site.into(),
     }
 }

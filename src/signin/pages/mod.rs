@@ -5,6 +5,7 @@ mod security;
 mod sign_in;
 mod sign_up;
 mod step_up;
+mod strength;
 
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -14,9 +15,10 @@ use crate::base::{AccountId, Secret, hours};
 use crate::http::{Identity, SESSION, cookie, page, redirect};
 
 pub use reset::{forgot, forgot_form, reset, reset_form};
-pub use security::security;
+pub use security::{change_password, security};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
+pub use strength::strength;
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_form};
 
 /// Remembers, between sign-up and code, whose code is waited for.

@@ -1,16 +1,17 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
 use domicile::{
-    accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
+    accounts, api_keys, audit, billing, db, idempotency, invitations, jobs, mail, privacy, services, sessions, snapshots, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("db::site", db::STATEMENTS),
     ("jobs", jobs::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("mail", mail::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("accounts", accounts::STATEMENTS),
+    ("invitations", invitations::STATEMENTS),
     ("workspaces", workspaces::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
