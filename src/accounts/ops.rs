@@ -283,6 +283,14 @@ fn activate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -
     store::find(tx, account)?.ok_or(AccountError::NotFound)
 }
 
+/// Puts the account into a state; whoever calls it records why.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Result<(), db::Error> {
+    store::update_state(tx, account, state)
+}
+
 /// Sets the password to an Argon2id hash made elsewhere.
 ///
 /// # Errors
@@ -343,12 +351,7 @@ pub fn password_changed_at(view: &View<'_>, account: AccountId) -> Result<Option
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn renew_password_hash(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    checked: &str,
-    renewed: &str,
-) -> Result<(), db::Error> {
+pub fn renew_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, renewed: &str) -> Result<(), db::Error> {
     store::update_password_hash(tx, account, checked, renewed)
 }
 

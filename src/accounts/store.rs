@@ -380,10 +380,7 @@ pub(super) fn update_password_hash(
     checked: &str,
     renewed: &str,
 ) -> Result<(), Error> {
-    tx.execute(
-        UPDATE_PASSWORD_HASH,
-        named_params! {":account_id": account, ":checked": checked, ":renewed": renewed},
-    )?;
+    tx.execute(UPDATE_PASSWORD_HASH, named_params! {":account_id": account, ":checked": checked, ":renewed": renewed})?;
     Ok(())
 }
 

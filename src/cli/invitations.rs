@@ -31,7 +31,9 @@ pub(super) fn invite(common: &Common, email: &str, is_operator: bool, print_link
         println!("{made}");
     } else if print_link {
         println!("{}", link.expose());
-        eprintln!("Hand the link over yourself: with it you vouch that the address is theirs. It is good for 14 days, once.");
+        eprintln!(
+            "Hand the link over yourself: with it you vouch that the address is theirs. It is good for 14 days, once."
+        );
     } else {
         println!("{}", invitation.id);
         eprintln!("The link is on its way to {}. It is good for 14 days, once.", invitation.address);
@@ -83,7 +85,9 @@ pub(super) fn operator_link(common: &Common) -> Result<(), Failure> {
         println!("{}", json!({"operator_link": link}));
     } else {
         println!("{link}");
-        eprintln!("It makes the first operator's account: once, within 24 hours. Links printed before are no longer good.");
+        eprintln!(
+            "It makes the first operator's account: once, within 24 hours. Links printed before are no longer good."
+        );
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ mod init;
 mod invitations;
 mod people;
 mod run;
+mod scan;
 mod serve;
 mod site;
 

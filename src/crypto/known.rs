@@ -169,7 +169,8 @@ fn stale(letters: &[char]) -> Vec<bool> {
     for piece in 1..=PIECE_MAX {
         let mut from = 0;
         while from + piece < letters.len() {
-            let run = (from + piece..letters.len()).take_while(|place| letters[*place] == letters[place - piece]).count();
+            let run =
+                (from + piece..letters.len()).take_while(|place| letters[*place] == letters[place - piece]).count();
             let length = run + piece;
             if run >= piece && length >= 6 {
                 marks[from..from + length].fill(true);

@@ -269,7 +269,8 @@ impl Bench {
     }
 
     fn is_weak(&self, phc: &str) -> bool {
-        parse(phc).is_none_or(|((memory_kib, passes, _), _, _)| HashCost { memory_kib, passes }.work() < self.cost.work())
+        parse(phc)
+            .is_none_or(|((memory_kib, passes, _), _, _)| HashCost { memory_kib, passes }.work() < self.cost.work())
     }
 
     fn argon2id(&mut self, password: &str, salt: &[u8], cost: Cost) -> Option<[u8; HASH_BYTES]> {

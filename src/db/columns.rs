@@ -3,8 +3,8 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailId, EventId, InvitationId, JobId, LedgerAccountId, LotId, MailId,
-    Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailId, EventId, InvitationId, JobId, LedgerAccountId,
+    LotId, MailId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]

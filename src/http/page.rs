@@ -16,14 +16,16 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 9] = [
+const FLASHES: [(&str, &str); 11] = [
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
     ("signed-out", "You are signed out."),
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),
     ("password-changed", "Your password is changed. Sign in with the new one."),
-    ("password-set", "Your password is changed. You are signed out everywhere else."),
+    ("own-password-changed", "Your password is changed, and your other sessions are ended."),
+    ("session-ended", "That device is signed out."),
+    ("others-ended", "You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
     ("signed-in-again", "Sign in again to go on."),
 ];
@@ -105,7 +107,7 @@ impl Chrome {
             display_name: identity.display_name.clone(),
             username: identity.username.clone(),
         });
-        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.0.expose().clone());
+        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.token.expose().clone());
         let binding = renewed
             .or_else(|| csrf::binding(request))
             .or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));

@@ -40,7 +40,10 @@ fn misdirected(config: &Config) -> Problem {
     Problem::new(
         421,
         "unknown_host",
-        format!("These pages are at {}. Open them there. A proxy in front passes on the name it was asked for.", config.public_url),
+        format!(
+            "These pages are at {}. Open them there. A proxy in front passes on the name it was asked for.",
+            config.public_url
+        ),
     )
 }
 

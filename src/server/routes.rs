@@ -97,6 +97,8 @@ routes! {
     GET  "/settings/security"                   SignedIn  => signin::pages::security;
     POST "/settings/security/password"          Fresh     => signin::pages::change_password;
     POST "/password/strength"                   Everybody => signin::pages::strength;
+    POST "/settings/security/sessions/{id}/end" SignedIn  => signin::pages::end_session;
+    POST "/settings/security/sessions/end-others" SignedIn => signin::pages::end_others;
     POST "/theme"                               Everybody => accounts::pages::theme;
     GET  "/settings/profile"                    SignedIn  => accounts::pages::profile;
     POST "/settings/profile"                    SignedIn  => accounts::pages::save;

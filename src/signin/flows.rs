@@ -12,6 +12,7 @@ use crate::config::SignupMode;
 use crate::crypto::{Checked, Password, Strength};
 use crate::db::{self, View};
 use crate::invitations::InvitationError;
+use crate::sessions::Renewed;
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
 ///
@@ -91,7 +92,7 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
     }
 }
 
-/// Takes a proof by somebody who is signed in. Answers the new value of their session cookie.
+/// Takes a proof by somebody who is signed in. Answers their new session cookie.
 ///
 /// # Errors
 /// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Busy`], [`SigninError::SignedOut`].
@@ -101,7 +102,7 @@ pub async fn step_up(
     account: AccountId,
     session: SessionId,
     typed: StepUp,
-) -> Result<Secret<String>, SigninError> {
+) -> Result<Renewed, SigninError> {
     let stored = app
         .read(move |view| {
             ops::must_not_wait(view, &ops::step_up_bucket(account))?;
@@ -147,17 +148,17 @@ pub async fn reset(
     app.write(move |tx| ops::reset(tx, &Actor::Stranger(visitor), &token, &phc)).await
 }
 
-/// Sets the password of somebody who is signed in. Answers the new value of their session cookie.
+/// Sets a new password for somebody who is signed in and just proved it. Answers their new session cookie.
 ///
 /// # Errors
-/// [`SigninError::Password`]; [`SigninError::Busy`]; [`SigninError::SignedOut`].
+/// [`SigninError::Password`], [`SigninError::Busy`]; [`SigninError::SignedOut`] where account or session are gone.
 pub async fn change_password(
     app: &Arc<App>,
     actor: Actor,
     account: AccountId,
     session: SessionId,
     password: Secret<String>,
-) -> Result<Secret<String>, SigninError> {
+) -> Result<Renewed, SigninError> {
     let words = app
         .read(move |view| {
             let person = accounts::find(view, account)?;
@@ -174,11 +175,7 @@ pub async fn change_password(
 ///
 /// # Errors
 /// [`SigninError::Busy`]; [`SigninError::Db`].
-pub async fn rate_password(
-    app: &Arc<App>,
-    asker: Asker,
-    password: Secret<String>,
-) -> Result<Strength, SigninError> {
+pub async fn rate_password(app: &Arc<App>, asker: Asker, password: Secret<String>) -> Result<Strength, SigninError> {
     let site = host_of(app);
     let words = app
         .read(move |view| {

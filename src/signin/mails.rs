@@ -34,24 +34,52 @@ pub(super) fn password_reset(account: &Account, link: String, site: &str) -> Pla
     }
 }
 
-/// The password was changed: told to whoever might not have done it. `visitor`: where from, if it came from anywhere.
+/// The password was changed, by reset or in person. `visitor`: where from, if it came from anywhere.
 pub(super) fn password_changed(account: &Account, visitor: Option<&Visitor>, at: Timestamp, site: &str) -> PlainLetter {
-    let from = match visitor {
-        Some(visitor) => format!("from the network address {}", visitor.address),
-        None => "by an operator at the machine".to_owned(),
-    };
+    let from = visitor.map(|visitor| visitor.address.as_str()).filter(|address| !address.is_empty());
     PlainLetter {
         subject: "Your password was changed".into(),
+        paragraphs: vec![
+            format!(
+                "Hello {}, your account has a new password, and your other sessions are ended.",
+                account.display_name
+            ),
+            format!("Time: {}", at.day_and_time()),
+            format!("Network address: {}", from.unwrap_or("unknown")),
+        ],
+        code: None,
+        link: Some(Link { label: "See where you are signed in", url: format!("{site}/settings/security") }),
+        closing: format!("If it was not you, set a new password at {site}/forgot and tell your operator."),
+        site: site.into(),
+    }
+}
+
+/// An operator stopped the account.
+pub(super) fn account_suspended(account: &Account, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Your account is suspended".into(),
         paragraphs: vec![format!(
-            "Hello {}, the password of your account {} was changed on {}, {from}. Everybody who was signed in elsewhere is signed out.",
-            account.display_name,
-            account.username,
-            at.day_and_time()
+            "Hello {}, an operator suspended your account. You are signed out everywhere, and your API keys are refused. Nothing is deleted.",
+            account.display_name
         )],
         code: None,
-        link: Some(Link { label: "Set a new password", url: format!("{site}/forgot") }),
-        closing: "If it was you, there is nothing to do. If not, set a new password at once, and look through your security settings."
-            .into(),
+        link: None,
+        closing: "Ask your operator for the reason and for what to do.".into(),
+        site: site.into(),
+    }
+}
+
+/// An operator gave the account back.
+pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Your account is in use again".into(),
+        paragraphs: vec![format!(
+            "Hello {}, your account is active again, and your API keys are good as before.",
+            account.display_name
+        )],
+        code: None,
+        link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
+        closing: "You do not have to do anything.".into(),
         site: site.into(),
     }
 }

@@ -13,4 +13,4 @@ pub mod pages;
 
 pub use error::SigninError;
 pub use model::{NewPerson, Proof, SignIn, SignUp, SignedUp, Started, StepUp};
-pub use ops::{claim_link, create_account, reset_link_by_mail, verify};
+pub use ops::{claim_link, create_account, reactivate, reset_link_by_mail, suspend, verify};

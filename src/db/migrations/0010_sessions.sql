@@ -1,5 +1,6 @@
--- How the person of a session proved who they are.
+-- How the person of a session proved who they are, and whether their browser keeps its cookie when it is closed.
 alter table session add column method text not null default '';
+alter table session add column remembered integer not null default 0 check (remembered in (0, 1));
 
 -- One-time links for more than a password: `about` says what one is about, such as a session or an address change; its
 -- meaning is the purpose's. SQLite cannot change a check, so the table is made anew.
@@ -19,16 +20,3 @@ drop table one_time_link;
 alter table one_time_link_new rename to one_time_link;
 create index one_time_link_of_account on one_time_link (account_id);
 create index one_time_link_old on one_time_link (expires_at);
-
--- Who was invited and has not come yet. The link's secret is not here, only its SHA-256. An address is invited once: a new
--- invitation takes the place of the one before it. The row goes when the invitation is taken, withdrawn or two weeks old.
-create table invitation (
-  id text primary key,
-  digest blob not null unique check (length(digest) = 32),
-  address text not null,
-  folded text not null unique,
-  is_operator integer not null check (is_operator in (0, 1)),
-  created_at integer not null,
-  expires_at integer not null
-) strict;
-create index invitation_old on invitation (expires_at);

@@ -2,8 +2,8 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
+use super::change_password::replace_password;
 use super::enter::forget_failures;
-use super::password::replace_password;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};

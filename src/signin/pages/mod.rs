@@ -15,11 +15,11 @@ use crate::base::{AccountId, Secret, hours};
 use crate::http::{Identity, SESSION, cookie, page, redirect};
 
 pub use reset::{forgot, forgot_form, reset, reset_form};
-pub use security::{change_password, security};
+pub use security::{change_password, end_others, end_session, security};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
-pub use strength::strength;
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_form};
+pub use strength::strength;
 
 /// Remembers, between sign-up and code, whose code is waited for.
 const PENDING: &str = "__Host-pending";

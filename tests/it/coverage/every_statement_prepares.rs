@@ -1,11 +1,13 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
 use domicile::{
-    accounts, api_keys, audit, billing, db, idempotency, invitations, jobs, mail, privacy, services, sessions, snapshots, workspaces,
+    accounts, api_keys, audit, billing, db, idempotency, invitations, jobs, mail, privacy, services, sessions,
+    snapshots, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("db::site", db::STATEMENTS),
+    ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("mail", mail::STATEMENTS),
