@@ -10,8 +10,11 @@ use crate::base::{Problem, Secret};
 const PRODUCT: &str = "domicile";
 /// Shorter words are part of too many others.
 const CONTEXT_WORD_MIN: usize = 4;
-/// Longer input is refused, never cut (ASVS 5.0 6.2.9 asks for at least 64 characters).
+/// Longer ones are refused, never cut (ASVS 5.0 6.2.9 asks for at least 64 characters). Counted in the normal form, which is
+/// the same on every keyboard.
 const BYTES_MAX: usize = 1024;
+/// What is longer than this as it was typed is no password, whatever it would be normalised to: so a megabyte costs nothing.
+const TYPED_BYTES_MAX: usize = 4 * BYTES_MAX;
 
 /// A password that may be set: long enough, not known, normalised once (NFC), so that it is the same on every keyboard.
 pub struct Password(Secret<String>);
@@ -38,10 +41,7 @@ impl Password {
     /// # Errors
     /// [`PasswordFault`].
     pub fn parse(text: Secret<String>, min_length: usize, context: &[&str]) -> Result<Self, PasswordFault> {
-        if text.expose().len() > BYTES_MAX {
-            return Err(PasswordFault::TooLong);
-        }
-        let normal = normalise(&text);
+        let normal = normalise(&text).ok_or(PasswordFault::TooLong)?;
         if normal.expose().chars().count() < min_length {
             return Err(PasswordFault::TooShort { min: min_length });
         }
@@ -54,13 +54,10 @@ impl Password {
     /// What somebody who types this password is told, by the rule of [`Password::parse`]. Keeps nothing of it.
     pub fn rate(text: &Secret<String>, min_length: usize, context: &[&str]) -> Strength {
         let refused = |sentence: String| Strength { score: 1, sentence };
-        let normal = normalise(text);
+        let Some(normal) = normalise(text) else { return refused(PasswordFault::TooLong.sentence()) };
         let length = normal.expose().chars().count();
         if length == 0 {
             return Strength { score: 0, sentence: String::new() };
-        }
-        if normal.expose().len() > BYTES_MAX {
-            return refused(PasswordFault::TooLong.sentence());
         }
         if length < min_length {
             let more = min_length - length;
@@ -143,10 +140,14 @@ fn context_words(context: &[&str]) -> Vec<String> {
     words
 }
 
-/// The one form that is hashed and compared. No password has more than `BYTES_MAX` characters, so of what is longer one
-/// more than that is enough to be none, and a megabyte costs no more than a line.
-pub(super) fn normalise(text: &Secret<String>) -> Secret<String> {
-    Secret::new(text.expose().chars().take(BYTES_MAX + 1).nfc().collect())
+/// The one form that is hashed and compared (Unicode NFC). `None`: it is longer than any password, so there is nothing to
+/// compare; it is never cut to what would fit.
+pub(super) fn normalise(text: &Secret<String>) -> Option<Secret<String>> {
+    if text.expose().len() > TYPED_BYTES_MAX {
+        return None;
+    }
+    let normal: String = text.expose().nfc().collect();
+    (normal.len() <= BYTES_MAX).then(|| Secret::new(normal))
 }
 
 #[cfg(test)]
@@ -182,10 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn composed_and_decomposed_letters_are_the_same_password() {
-        let composed = normalise(&Secret::new("caf\u{e9}".to_owned()));
-        let decomposed = normalise(&Secret::new("cafe\u{301}".to_owned()));
+    fn p5_composed_and_decomposed_letters_are_the_same_password() {
+        let composed = normalise(&Secret::new("caf\u{e9}".to_owned())).unwrap();
+        let decomposed = normalise(&Secret::new("cafe\u{301}".to_owned())).unwrap();
 
         assert_eq!(composed.expose(), decomposed.expose());
+    }
+
+    #[test]
+    fn p2_a_text_that_is_too_long_is_no_password_and_not_the_beginning_of_one() {
+        let is_one = |text: String| normalise(&Secret::new(text)).is_some();
+
+        assert!(is_one("x".repeat(1024)) && !is_one("x".repeat(1025)));
+        // Two bytes each in the normal form, whichever way they are typed.
+        assert!(is_one("\u{1d5}".repeat(512)) && is_one("U\u{308}\u{304}".repeat(512)));
+        assert!(!is_one("\u{1d5}".repeat(513)) && !is_one("U\u{308}\u{304}".repeat(513)));
+        assert!(!is_one("x".repeat(1 << 20)));
     }
 }

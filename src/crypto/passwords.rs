@@ -81,13 +81,13 @@ struct Bench {
     // Taken with the first hash, so that a server where nobody signs in does without; then kept for the thread's life,
     // because fresh memory costs a third of the time in page faults.
     memory: Vec<Block>,
-    hashed: Arc<AtomicU64>,
+    filled_kib: Arc<AtomicU64>,
 }
 
 /// The threads that hash.
 pub struct PasswordPool {
     queue: SyncSender<Work>,
-    hashed: Arc<AtomicU64>,
+    filled_kib: Arc<AtomicU64>,
     rated: Arc<AtomicUsize>,
 }
 
@@ -96,17 +96,17 @@ impl PasswordPool {
     pub fn start(threads: usize, queue_max: usize, cost: HashCost) -> Self {
         let (queue, waiting) = sync_channel(queue_max);
         let waiting = Arc::new(Mutex::new(waiting));
-        let hashed = Arc::new(AtomicU64::new(0));
+        let filled_kib = Arc::new(AtomicU64::new(0));
         for number in 0..threads.max(1) {
-            let (waiting, hashed) = (waiting.clone(), hashed.clone());
-            let bench = Bench { cost, chance: Chance::system(), memory: Vec::new(), hashed };
+            let (waiting, filled_kib) = (waiting.clone(), filled_kib.clone());
+            let bench = Bench { cost, chance: Chance::system(), memory: Vec::new(), filled_kib };
             let work = move || work(&waiting, bench);
             let started = std::thread::Builder::new().name(format!("hash-{number}")).spawn(work);
             if let Err(error) = started {
                 tracing::error!(%error, "A hashing thread could not be started.");
             }
         }
-        Self { queue, hashed, rated: Arc::new(AtomicUsize::new(0)) }
+        Self { queue, filled_kib, rated: Arc::new(AtomicUsize::new(0)) }
     }
 
     /// Checks a new password; see [`Password::parse`].
@@ -147,12 +147,13 @@ impl PasswordPool {
         self.submit(move |bench| bench.hash(password.expose()))?.await.map_err(|_| HashingBusy)
     }
 
-    /// Whether `typed` is the password behind `stored`. `None` costs as much and is never a match.
+    /// Whether `typed` is the password behind `stored`. `None` costs as much and is never a match. What is too long for a
+    /// password costs nothing, whoever is asked about, and is none.
     ///
     /// # Errors
     /// [`HashingBusy`].
     pub async fn verify(&self, typed: &Secret<String>, stored: Option<String>) -> Result<bool, HashingBusy> {
-        let typed = super::password_rules::normalise(typed);
+        let Some(typed) = super::password_rules::normalise(typed) else { return Ok(false) };
         self.submit(move |bench| bench.verify(typed.expose(), stored.as_deref()))?.await.map_err(|_| HashingBusy)
     }
 
@@ -162,7 +163,7 @@ impl PasswordPool {
     /// # Errors
     /// [`HashingBusy`].
     pub async fn check(&self, typed: &Secret<String>, stored: Option<String>) -> Result<Checked, HashingBusy> {
-        let typed = super::password_rules::normalise(typed);
+        let Some(typed) = super::password_rules::normalise(typed) else { return Ok(Checked::Wrong) };
         let check = move |bench: &mut Bench| match (bench.verify(typed.expose(), stored.as_deref()), stored) {
             (false, _) => Checked::Wrong,
             (true, Some(phc)) if bench.is_weak(&phc) => Checked::RightAndRenewed(bench.hash(typed.expose())),
@@ -180,9 +181,9 @@ impl PasswordPool {
         self.submit(move |bench| bench.hash(password.expose()))?.blocking_recv().map_err(|_| HashingBusy)
     }
 
-    /// Hashes made since the start, to compare what two requests cost.
-    pub fn hashes(&self) -> u64 {
-        self.hashed.load(Ordering::Relaxed)
+    /// KiB of memory that hashing has filled since the start: to compare what two requests cost, on any machine.
+    pub fn filled_kib(&self) -> u64 {
+        self.filled_kib.load(Ordering::Relaxed)
     }
 
     fn submit<T: Send + 'static>(
@@ -274,8 +275,10 @@ impl Bench {
     }
 
     fn argon2id(&mut self, password: &str, salt: &[u8], cost: Cost) -> Option<[u8; HASH_BYTES]> {
-        self.hashed.fetch_add(1, Ordering::Relaxed);
-        argon2id(password, salt, cost, &mut self.memory)
+        let digest = argon2id(password, salt, cost, &mut self.memory)?;
+        let (memory_kib, passes, _) = cost;
+        self.filled_kib.fetch_add(HashCost { memory_kib, passes }.work(), Ordering::Relaxed);
+        Some(digest)
     }
 }
 
@@ -313,7 +316,7 @@ mod tests {
     }
 
     fn bench(cost: HashCost) -> Bench {
-        Bench { cost, chance: Chance::seeded(1), memory: Vec::new(), hashed: Arc::default() }
+        Bench { cost, chance: Chance::seeded(1), memory: Vec::new(), filled_kib: Arc::default() }
     }
 
     #[test]
@@ -336,9 +339,15 @@ mod tests {
         let mut dearer = bench(HashCost { memory_kib: 40 * 1024, passes: 3 });
 
         assert!(dearer.is_weak(&stored) && dearer.verify("correct horse battery", Some(&stored)));
-        let before = dearer.hashed.load(Ordering::Relaxed);
-        assert!(!dearer.verify("another one entirely", Some(&stored)));
-        assert_eq!(dearer.hashed.load(Ordering::Relaxed) - before, 2);
+        let mut costs = |stored: Option<&str>| {
+            let before = dearer.filled_kib.load(Ordering::Relaxed);
+            assert!(!dearer.verify("another one entirely", stored));
+            dearer.filled_kib.load(Ordering::Relaxed) - before
+        };
+        let (known, nobody) = (costs(Some(&stored)), costs(None));
+
+        // What is left over is less than a pass over one block more.
+        assert!(nobody - known < 3, "{known} for a known person, {nobody} for nobody");
     }
 
     #[test]
