@@ -12,5 +12,5 @@ mod ops;
 pub mod pages;
 
 pub use error::SigninError;
-pub use model::{NewPerson, Proof, SignIn, SignUp, SignedUp, Started, StepUp};
+pub use model::{Asker, NewPerson, Proof, SignIn, SignUp, SignedUp, Started, StepUp};
 pub use ops::{claim_link, create_account, reactivate, reset_link_by_mail, suspend, verify};

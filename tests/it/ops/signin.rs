@@ -23,7 +23,7 @@ impl TestApp {
         self.look(|view| sessions::current(view, token.expose()).unwrap())
     }
 
-    fn balance_of(&self, account: &Account) -> Credits {
+    pub(super) fn balance_of(&self, account: &Account) -> Credits {
         self.look(|view| {
             let workspace = workspaces::personal(view, account.id).unwrap().unwrap();
             ledger::balance(view, workspace.id).unwrap()

@@ -116,7 +116,13 @@ impl TestApp {
 
     /// Closes everything and opens it again.
     pub fn reopen(self) -> Self {
-        let (config, clock) = (self.app.config().clone(), self.clock.clone());
+        self.reopen_with(|_| ())
+    }
+
+    /// As [`TestApp::reopen`], with settings changed meanwhile.
+    pub fn reopen_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let (mut config, clock) = (self.app.config().clone(), self.clock.clone());
+        change(&mut config);
         let Self { app, runtime, folder, .. } = self;
         // Its tasks may hold the appliance a moment longer.
         drop(runtime);
