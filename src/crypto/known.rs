@@ -13,10 +13,14 @@ const WORD_MIN: usize = 4;
 const WORD_MAX: usize = 24;
 /// A known word is most of a password when fewer letters than these stand around it.
 const LETTERS_MIN: usize = 5;
-/// A password without letters has at least so many characters that are not repeated.
+/// A password has at least so many characters that are not part of a repetition or a row.
+const FRESH_MIN: usize = 8;
+/// One without letters, so many.
 const SIGNS_MIN: usize = 10;
 /// Runs of a piece up to this long, over and over, add nothing: `!!!!`, `123123123`, `20242024`.
 const PIECE_MAX: usize = 4;
+/// Nor do neighbours in a row that are this many: `1234`, `dcba`.
+const ROW_MIN: usize = 4;
 
 /// Which letter a sign is usually written for, so that `p4$$w0rd` is the same word. Signs that are written for several letters
 /// put these into one class: `1` is `i` and `l`. Letters of other alphabets are in a class of their own that is in no list.
@@ -62,7 +66,7 @@ fn phrases() -> &'static Vec<Box<[u8]>> {
 pub(super) struct Text {
     letters: Vec<char>,
     classes: Vec<u8>,
-    /// Whether the letter is part of something repeated.
+    /// Whether the letter is part of something repeated, or of a row such as `1234`.
     is_stale: Vec<bool>,
 }
 
@@ -97,18 +101,12 @@ impl Text {
         covered.contains(&true) && self.letters_outside(&covered) < LETTERS_MIN
     }
 
-    /// Few different characters, neighbours in a row, or nothing but repetitions: `abcdef…`, `1234567890…`, `20242024…`.
+    /// Few different characters, or little but repetitions and rows: `abcdef…`, `1234567890…`, `20242024…`.
     fn is_pattern(&self) -> bool {
         let distinct: HashSet<&char> = self.letters.iter().collect();
-        let strides = |step: i64| {
-            let is_stride = |pair: &&[char]| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0])) == step;
-            self.letters.windows(2).filter(is_stride).count()
-        };
         let fresh = self.is_stale.iter().filter(|is_stale| !**is_stale).count();
         let has_letters = self.letters.iter().any(|letter| !is_padding(*letter));
-        distinct.len() < 5
-            || strides(1).max(strides(-1)) * 4 >= self.letters.len() * 3
-            || (!has_letters && fresh < SIGNS_MIN)
+        distinct.len() < 5 || fresh < if has_letters { FRESH_MIN } else { SIGNS_MIN }
     }
 
     fn holds_little_but_a_password(&self) -> bool {
@@ -116,16 +114,17 @@ impl Text {
         (0..self.classes.len()).any(|from| {
             (WORD_MIN..=WORD_MAX).any(|length| {
                 let Some(word) = self.classes.get(from..from + length) else { return false };
-                // Digits are letters here; a number that could be read as a word is none.
-                let spelt = self.letters[from..from + length].iter().filter(|letter| letter.is_alphabetic()).count();
-                if spelt < 3 || !known.contains(word) {
+                if !known.contains(word) {
                     return false;
                 }
                 let mut covered = vec![false; self.letters.len()];
                 self.cover(word, &mut covered);
-                self.letters_outside(&covered) < LETTERS_MIN
+                // Digits are letters here. A number that could be read as a word is none, unless nothing else is there.
+                let spelt = self.letters[from..from + length].iter().filter(|letter| letter.is_alphabetic()).count();
+                let outside = if spelt < 3 { self.fresh_outside(&covered) } else { self.letters_outside(&covered) };
+                outside < LETTERS_MIN
             })
-        }) || (self.classes.len() <= WORD_MAX && known.contains(self.classes.as_slice()))
+        })
     }
 
     /// Spaces and signs between the words of a phrase change nothing.
@@ -151,7 +150,12 @@ impl Text {
         }
     }
 
-    /// Letters that are neither covered nor part of a repetition.
+    /// Characters that are neither covered nor part of a repetition or a row.
+    fn fresh_outside(&self, covered: &[bool]) -> usize {
+        covered.iter().zip(&self.is_stale).filter(|(is_covered, is_stale)| !**is_covered && !**is_stale).count()
+    }
+
+    /// Those of them that are letters.
     fn letters_outside(&self, covered: &[bool]) -> usize {
         let counts = |place: &usize| !covered[*place] && !self.is_stale[*place] && !is_padding(self.letters[*place]);
         (0..self.letters.len()).filter(counts).count()
@@ -163,9 +167,19 @@ fn is_padding(letter: char) -> bool {
     letter.is_ascii() && !letter.is_ascii_alphabetic()
 }
 
-/// Which letters belong to a run of one short piece, at least twice and six letters long.
+/// Which letters belong to a run of one short piece, at least twice and six letters long, or to a row of neighbours.
 fn stale(letters: &[char]) -> Vec<bool> {
     let mut marks = vec![false; letters.len()];
+    for step in [1, -1] {
+        let mut from = 0;
+        while from < letters.len() {
+            let row = 1 + letters[from..].windows(2).take_while(|pair| is_step(pair[0], pair[1], step)).count();
+            if row >= ROW_MIN {
+                marks[from..from + row].fill(true);
+            }
+            from += row;
+        }
+    }
     for piece in 1..=PIECE_MAX {
         let mut from = 0;
         while from + piece < letters.len() {
@@ -181,6 +195,15 @@ fn stale(letters: &[char]) -> Vec<bool> {
         }
     }
     marks
+}
+
+/// Whether the letters are neighbours, forwards or backwards; after 9 comes 0.
+fn is_step(from: char, to: char, step: i32) -> bool {
+    let number = |letter: char| letter.to_digit(10).and_then(|digit| i32::try_from(digit).ok());
+    match (number(from), number(to)) {
+        (Some(from), Some(to)) => (from + step).rem_euclid(10) == to,
+        _ => i64::from(u32::from(to)) - i64::from(u32::from(from)) == i64::from(step),
+    }
 }
 
 #[cfg(test)]
@@ -206,5 +229,6 @@ mod tests {
         assert_eq!(marks("dragon!!!!!!"), "......xxxxxx");
         assert_eq!(marks("784512202420242024"), "......xxxxxxxxxxxx");
         assert_eq!(marks("a quiet walk"), "............");
+        assert_eq!(marks("x8901q4321z321"), ".xxxx.xxxx....");
     }
 }
