@@ -1,8 +1,10 @@
 //! What a visitor sees: few tests per door, against the real program.
 
 mod downloads;
+mod enumeration;
 mod gateways;
 mod main_job;
+mod passwords;
 mod security;
 mod step_up;
 mod ways_in;
