@@ -314,13 +314,13 @@ pub fn issue_link(
     Ok(token)
 }
 
-/// Makes every link that sets the account's password worthless. Links by which a person takes back what somebody else
-/// changed stay good: whoever has a stolen account would else begin with those.
+/// Makes every link to set the account's password worthless. Links that undo something stay good: whoever reads the mailbox
+/// and sets a new password must not take them from their owner.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
-    store::delete_links_for(tx, account, LinkPurpose::PasswordReset)
+    store::delete_reset_links(tx, account)
 }
 
 /// Makes every link that would make a first operator worthless.

@@ -81,9 +81,10 @@ const USE_LINK: &str = "
 const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
+// The others keep what a thief with the mailbox would like to be rid of.
+const DELETE_RESET_LINKS: &str = "
+    delete from one_time_link where account_id = :account_id and purpose = 'password_reset'";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
-const DELETE_LINKS_FOR: &str = "
-    delete from one_time_link where account_id = :account_id and purpose = :purpose";
 const DELETE_OPEN_CLAIMS: &str = "
     delete from one_time_link where purpose = 'operator_claim' and used_at is null";
 const FIND_OPERATOR: &str = "select 1 from account where is_operator = 1 and state <> 'pending' limit 1";
@@ -127,8 +128,8 @@ pub const STATEMENTS: &[&str] = &[
     FIND_LINK,
     USE_LINK,
     DELETE_OLD_LINKS,
+    DELETE_RESET_LINKS,
     DELETE_LINKS,
-    DELETE_LINKS_FOR,
     DELETE_OPEN_CLAIMS,
     FIND_OPERATOR,
     FIND_PASSWORD_TIME,
@@ -355,8 +356,8 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-pub(super) fn delete_links_for(tx: &mut Tx<'_>, account: AccountId, purpose: LinkPurpose) -> Result<(), Error> {
-    tx.execute(DELETE_LINKS_FOR, named_params! {":account_id": account, ":purpose": purpose.as_str()})?;
+pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 

@@ -186,6 +186,16 @@ impl PasswordPool {
         self.filled_kib.load(Ordering::Relaxed)
     }
 
+    /// As [`PasswordPool::verify`], for the command line.
+    ///
+    /// # Errors
+    /// [`HashingBusy`].
+    pub fn verify_and_wait(&self, typed: &Secret<String>, stored: Option<String>) -> Result<bool, HashingBusy> {
+        let Some(typed) = super::password_rules::normalise(typed) else { return Ok(false) };
+        let verify = move |bench: &mut Bench| bench.verify(typed.expose(), stored.as_deref());
+        self.submit(verify)?.blocking_recv().map_err(|_| HashingBusy)
+    }
+
     fn submit<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Bench) -> T + Send + 'static,

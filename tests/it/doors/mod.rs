@@ -2,6 +2,7 @@
 
 mod downloads;
 mod enumeration;
+mod factors;
 mod gateways;
 mod main_job;
 mod passwords;
