@@ -56,7 +56,6 @@ impl Config {
             ("Sign-up", signup),
             ("Passwords", passwords),
             ("Sessions", sessions),
-            ("Passwords", format!("{} characters at least", self.passwords.min_length)),
             ("Second factor", factors.to_owned()),
             ("Snapshot", format!("every {} when something changed", write_duration(self.snapshot.interval))),
             ("Signup credit", format!("{} {}", self.billing.signup_credit, self.billing.currency)),

@@ -160,7 +160,7 @@ fn whom_an_operator_invites_signs_up_with_the_mailed_link_though_nobody_else_may
     let shown: serde_json::Value =
         serde_json::from_str(&house.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
     assert_eq!(
-        (shown["email"].as_str(), shown["operator"].as_bool()),
+        (shown["emails"][0]["address"].as_str(), shown["operator"].as_bool()),
         (Some("ada@example.org"), Some(false)),
         "{shown}"
     );
