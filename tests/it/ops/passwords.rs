@@ -3,12 +3,12 @@
 use std::process::{Command, Stdio};
 
 use domicile::accounts::AccountError;
-use domicile::base::{Secret, minutes, seconds};
+use domicile::base::{Actor, Secret, minutes, seconds};
 use domicile::crypto::PasswordFault;
-use domicile::signin::{Asker, SigninError, Started, flows};
+use domicile::signin::{self, Asker, NewPerson, SigninError, Started, StepUp, flows};
 
 use super::signin::token_in;
-use crate::support::{PASSWORD, TestApp, finish, part, tool_script};
+use crate::support::{PASSWORD, Person, TestApp, finish, part, tool_script};
 
 const WRONG: &str = "battery horse, no staple";
 const OTHER: &str = "a brand new set of words";
@@ -319,6 +319,26 @@ fn p8_a_known_and_an_unknown_name_cost_the_same_work() {
         assert!(filled.abs_diff(nobodys.0) < 3, "{name:?}: {filled} KiB instead of {}", nobodys.0);
         assert_eq!(rows, nobodys.1, "{name:?}");
     }
+}
+
+#[test]
+fn p8_a_wrong_proof_costs_the_same_work_whether_there_is_a_password_or_not() {
+    let house = TestApp::new();
+    let (ada, without) = (house.person("ada-ada"), NewPerson { password: None, ..house.new_person("bob-bob") });
+    let bob = house.write(move |tx| signin::create_account(tx, &Actor::Operator, without)).unwrap();
+    let bob = Person { account: bob, workspace: ada.workspace };
+    let wrong_proof = |person: &Person| {
+        let (actor, account) = (person.by_browser(), person.account.id);
+        let Actor::SignedIn { session, .. } = actor else { panic!("nobody is signed in") };
+        let typed = StepUp::Password(Secret::new(WRONG.to_owned()));
+        let given = flows::step_up(&house.app, actor, account, session, typed);
+        house.cost_of(|| assert!(matches!(house.block_on(given), Err(SigninError::NotProved))))
+    };
+
+    let (with, without) = (wrong_proof(&ada), wrong_proof(&bob));
+
+    assert_eq!(with.0, 2 * 19 * 1024);
+    assert_eq!(with, without);
 }
 
 #[test]
