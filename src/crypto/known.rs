@@ -111,7 +111,9 @@ impl Text {
 
     fn holds_little_but_a_password(&self) -> bool {
         let known = passwords();
-        (0..self.classes.len()).any(|from| {
+        // A word that is most of it begins before too many letters have gone by.
+        let last = (0..self.letters.len()).filter(|place| self.is_letter(*place)).nth(LETTERS_MIN - 1);
+        (0..last.map_or(self.letters.len(), |last| last + 1)).any(|from| {
             (WORD_MIN..=WORD_MAX).any(|length| {
                 let Some(word) = self.classes.get(from..from + length) else { return false };
                 if !known.contains(word) {
@@ -157,8 +159,12 @@ impl Text {
 
     /// Those of them that are letters.
     fn letters_outside(&self, covered: &[bool]) -> usize {
-        let counts = |place: &usize| !covered[*place] && !self.is_stale[*place] && !is_padding(self.letters[*place]);
-        (0..self.letters.len()).filter(counts).count()
+        (0..self.letters.len()).filter(|place| !covered[*place] && self.is_letter(*place)).count()
+    }
+
+    /// Whether it is a letter that is not part of a repetition or a row.
+    fn is_letter(&self, place: usize) -> bool {
+        !self.is_stale[place] && !is_padding(self.letters[place])
     }
 }
 

@@ -15,14 +15,13 @@ fn ask_for_reset(house: &Appliance, email: &str) {
 
 /// The newest reset link to the address that is none of `known`.
 fn reset_link(house: &Appliance, email: &str, known: &[&str]) -> String {
-    let link = crate::support::wait_for("a new reset link", || {
+    crate::support::wait_for("a new reset link", || {
         let letters = house.mailbox().letters().into_iter();
         let mut links = letters
             .filter(|letter| letter.to.contains(email) && letter.subject.contains("Set your password"))
             .map(|letter| path_of(house, &letter.link("/reset?token=")));
         links.find(|link| !known.contains(&link.as_str()))
-    });
-    link
+    })
 }
 
 fn set(browser: &mut Browser, link: &str, password: &str) -> crate::support::Answer {
