@@ -51,8 +51,9 @@ for (const meter of document.querySelectorAll("[data-meter]")) {
       if (!answer.ok) return;
       const { score, sentence } = await answer.json();
       meter.dataset.score = score;
-      words.textContent = sentence;
       meter.hidden = score === 0;
+      // Shown first: what appears together with its words is not read out.
+      requestAnimationFrame(() => { words.textContent = sentence; });
     } catch {
       // The next key asks again, and the form is checked whatever the meter says.
     }

@@ -8,7 +8,7 @@ use super::ops;
 use crate::accounts::{self, Account, AccountError, LinkPurpose, NewAccount, Username};
 use crate::app::App;
 use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
-use crate::config::SignupMode;
+use crate::config::{Config, SignupMode};
 use crate::crypto::{Checked, Password, Strength};
 use crate::db::{self, View};
 use crate::factors::{self, Assertion, ChallengeFor, FactorProof};
@@ -243,24 +243,24 @@ pub async fn change_password(
 /// # Errors
 /// [`SigninError::Busy`]; [`SigninError::Db`].
 pub async fn rate_password(app: &Arc<App>, asker: Asker, password: Secret<String>) -> Result<Strength, SigninError> {
-    let site = host_of(app);
-    let words = app
-        .read(move |view| {
-            let person = match &asker {
-                Asker::SignedIn(account) => accounts::find(view, *account)?,
-                Asker::Resetting(token) => accounts::find_by_link(view, LinkPurpose::PasswordReset, token)?,
-                Asker::SigningUp { email, username } => return Ok(vec![email.clone(), username.clone(), site]),
-            };
-            person.map_or(Ok(vec![site]), |person| words_about(view, &person))
-        })
-        .await
-        .map_err(|error: db::Error| error)?;
+    let words = app.read(move |view| words_beside(view, asker)).await?;
     Ok(app.passwords().rate(password, app.config().passwords.min_length, words).await?)
+}
+
+/// What others know of whoever types, as far as we know who it is.
+fn words_beside(view: &View<'_>, asker: Asker) -> Result<Vec<String>, db::Error> {
+    let site = host_of(&view.site().config);
+    let person = match asker {
+        Asker::SignedIn(account) => accounts::find(view, account)?,
+        Asker::Resetting(token) => accounts::find_by_link(view, LinkPurpose::PasswordReset, &token)?,
+        Asker::SigningUp { email, username } => return Ok(vec![site, username, email]),
+    };
+    person.map_or(Ok(vec![site]), |person| words_about(view, &person))
 }
 
 /// What others know of a person: no password is made of it.
 fn words_about(view: &View<'_>, person: &Account) -> Result<Vec<String>, db::Error> {
-    let site = view.site().config.public_url.rsplit('/').next().unwrap_or_default().to_owned();
+    let site = host_of(&view.site().config);
     let mut words = vec![site, person.username.clone(), person.display_name.clone(), person.company.clone()];
     words.extend(accounts::emails(view, person.id)?.into_iter().map(|email| email.address.to_string()));
     Ok(words)
@@ -268,11 +268,11 @@ fn words_about(view: &View<'_>, person: &Account) -> Result<Vec<String>, db::Err
 
 /// As [`words_about`], of somebody who is about to have an account.
 fn own_words(app: &App, username: &str, email: &EmailAddress) -> Vec<String> {
-    vec![host_of(app), username.to_owned(), email.to_string()]
+    vec![host_of(app.config()), username.to_owned(), email.to_string()]
 }
 
-fn host_of(app: &App) -> String {
-    app.config().public_url.rsplit('/').next().unwrap_or_default().to_owned()
+fn host_of(config: &Config) -> String {
+    config.public_url.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// Checks a new password, on the threads that hash.
