@@ -18,9 +18,10 @@ pub use model::{
 };
 pub use ops::{
     CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_proved_name,
-    find_link_about, is_email_taken, is_username_free, issue_link, issue_link_about, keys_locked_at, list, lock_keys,
-    password_hash, primary_email, purge_old, purge_pending, resend_code, revoke_links, send_code, set_password,
-    set_state, update_profile, use_link, verify_by_operator, verify_email,
+    find_link_about, has_operator, is_email_taken, is_username_free, issue_link, issue_link_about, keys_locked_at,
+    list, lock_keys, password_changed_at, password_hash, primary_email, purge_old, purge_pending, renew_password_hash,
+    resend_code, revoke_claims, revoke_links, send_code, set_password, set_state, update_profile, use_link,
+    verify_by_operator, verify_email,
 };
 pub use reserved::is_reserved;
 pub use store::STATEMENTS;

@@ -14,6 +14,7 @@ const RESERVED: &[&str] = &[
     "healthz",
     "not-me",
     "oauth",
+    "password",
     "readyz",
     "reset",
     "session",

@@ -70,7 +70,8 @@ pub(in crate::signin) fn refuse(tx: &mut Tx<'_>, actor: &Actor, approach: &Appro
 }
 
 /// Begins a session after a right password; an account that still has to prove its address gets a code instead.
-/// `checked` is the stored password that was found right: it must still be the one.
+/// `checked` is the stored password that was found right: it must still be the one. `renewed`: a better hash of it, to be
+/// kept.
 ///
 /// # Errors
 /// [`SigninError::Throttled`]: wrong ones that were tried at the same moment came first. [`SigninError::BadCredentials`]:
@@ -79,7 +80,7 @@ pub(in crate::signin) fn admit(
     tx: &mut Tx<'_>,
     actor: &Actor,
     approach: &Approach,
-    checked: Option<&str>,
+    [checked, renewed]: [Option<&str>; 2],
     remember: bool,
 ) -> Result<Started, SigninError> {
     let stored = password_at_the_door(tx, approach)?;
@@ -88,6 +89,9 @@ pub(in crate::signin) fn admit(
     let person = person.filter(is_good).ok_or(SigninError::BadCredentials)?;
     if stored.is_none() || stored.as_deref() != checked {
         return Err(SigninError::BadCredentials);
+    }
+    if let Some((checked, renewed)) = checked.zip(renewed) {
+        accounts::renew_password_hash(tx, person.id, checked, renewed)?;
     }
     enter(tx, actor, &person, &Proof::Password, remember)
 }

@@ -3,6 +3,7 @@
 mod change_password;
 mod enter;
 mod factor;
+mod invited;
 mod not_me;
 mod reset;
 mod sign_up;
@@ -12,12 +13,14 @@ mod suspend;
 pub(super) use change_password::change_password;
 pub(super) use enter::{admit, approach, must_not_wait, password_at_the_door, refuse};
 pub(super) use factor::{asked, enter_by_passkey, lost_factor, prove_half};
+pub(super) use invited::{accept_invitation, invited_address};
 pub(super) use reset::{request_reset, reset};
 pub(super) use sign_up::sign_up;
 pub(super) use step_up::{proofs_open, refuse_step_up, step_up, step_up_by_factor};
 
 pub use factor::remove_passkey;
+pub use invited::claim_link;
 pub use not_me::{find_not_me, not_me};
 pub use reset::reset_link_by_mail;
-pub use sign_up::{claim_link, create_account, verify};
+pub use sign_up::{create_account, verify};
 pub use suspend::{reactivate, suspend};

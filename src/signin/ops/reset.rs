@@ -2,7 +2,7 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
-use super::change_password::tell_of_new_password;
+use super::change_password::replace_password;
 use super::enter::names_of;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
@@ -50,8 +50,8 @@ pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) ->
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested").target(account).subject(account))?)
 }
 
-/// Sets the new password, ends every session and every other link. Following the link proved the address too; tries that
-/// failed before no longer count, so that the person can come in.
+/// Sets the new password; see [`replace_password`]. Following the link proved the address too; tries that failed before no
+/// longer count, so that the person can come in.
 ///
 /// The browser that did it is the only one that is known from now on, so that its person comes in with it at once, however
 /// many strangers guess at the account. Answers its device cookie.
@@ -70,14 +70,11 @@ pub(in crate::signin) fn reset(
         let person = accounts::verify_by_operator(tx, actor, account)?;
         open_wallet(tx, &person)?;
     }
-    accounts::set_password(tx, actor, account, phc)?;
-    sessions::end_all(tx, actor, account, None)?;
-    accounts::revoke_links(tx, account)?;
+    replace_password(tx, actor, &person, phc, None)?;
     let names = names_of(tx, &person)?;
     Guard::forgive(tx, account, names.iter().map(String::as_str))?;
     sessions::distrust_devices(tx, account)?;
     let device = sessions::note_device(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
-    tell_of_new_password(tx, account)?;
     audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?;
     Ok(device.cookie)
 }

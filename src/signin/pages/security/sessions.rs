@@ -46,6 +46,8 @@ fn in_words(method: &str) -> String {
     let word = |proof| match proof {
         "password" => "password",
         "code" => "code by mail",
+        "invitation" => "invitation",
+        "passkey" => "passkey",
         "totp" => "authenticator app",
         "recovery_code" => "recovery code",
         "google" => "Google",
