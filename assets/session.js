@@ -69,7 +69,9 @@ if (dialog) {
     stay.querySelector("button").removeAttribute("aria-busy");
     ask();
   });
-  dialog.addEventListener("cancel", () => { dismissed = true; });
+  const dismiss = () => { dismissed = true; };
+  dialog.addEventListener("cancel", dismiss);
+  dialog.querySelector("form[method=dialog]").addEventListener("submit", dismiss);
   setInterval(tick, 1000);
   document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && ask());
   later(Math.max(0, secondsLeft() - WARN_SECONDS));

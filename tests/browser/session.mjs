@@ -86,11 +86,17 @@ for (let seen = 0; seen < 42; seen += 1) {
 const { seconds, final } = await page.evaluate(async () => (await fetch("/session/left")).json());
 assert.ok(final && seconds < 7 * MINUTE, `${seconds} ${final}`);
 await pass(seconds - 40, page);
-await question.waitFor();
-assert.match(await question.innerText(), /however busy it is/);
+const notice = page.getByRole("alertdialog", { name: "Your session is about to end" });
+await notice.waitFor();
+assert.match(await notice.innerText(), /however busy it is/);
 assert.ok(!(await page.getByRole("button", { name: "Stay signed in" }).isVisible()));
+assert.equal(await focused(page), "Back to the page", "whoever types on loses nothing");
 await inspect(page, "session-final");
-await question.getByRole("button", { name: "Sign out" }).click();
+await page.keyboard.press("Enter");
+await notice.waitFor({ state: "hidden" });
+await pass(27, page);
+await notice.waitFor();
+await notice.getByRole("button", { name: "Sign out" }).click();
 await page.getByText("You are signed out.").waitFor();
 
 // ---- Without scripts there is no question, and nothing stands in the way.

@@ -192,7 +192,8 @@ fn a_thief_who_sets_a_password_first_does_not_make_the_link_worthless() {
     let session = house.look(|view| sessions::current(view, &robbed).unwrap()).unwrap().id;
     let actor = Actor::SignedIn { account: ada.account.id, workspace: ada.workspace, session, visitor: thief() };
     let new = Secret::new("the thief's own password".to_owned());
-    house.block_on(flows::change_password(&house.app, actor, ada.account.id, session, new)).unwrap();
+    let renewed = house.block_on(flows::change_password(&house.app, actor, ada.account.id, session, new)).unwrap();
+    let robbed = renewed.token.expose().clone();
     assert!(house.is_alive(&robbed));
 
     house.disown(&token).unwrap();
