@@ -86,7 +86,7 @@ for (let seen = 0; seen < 42; seen += 1) {
 const { seconds, final } = await page.evaluate(async () => (await fetch("/session/left")).json());
 assert.ok(final && seconds < 7 * MINUTE, `${seconds} ${final}`);
 await pass(seconds - 40, page);
-const notice = page.getByRole("alertdialog", { name: "Your session is about to end" });
+const notice = page.getByRole("alertdialog", { name: "Your session ends soon" });
 await notice.waitFor();
 assert.match(await notice.innerText(), /however busy it is/);
 assert.ok(!(await page.getByRole("button", { name: "Stay signed in" }).isVisible()));
