@@ -2,19 +2,21 @@
 
 /// First path segments of our routes (a test compares them with the router), role names of RFC 2142, and words that
 /// would let a person pose as the house.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     // Routes.
     ".well-known",
     "activity",
     "admin",
     "api",
     "assets",
+    "avatars",
     "demo",
     "forgot",
     "healthz",
     "oauth",
     "readyz",
     "reset",
+    "revert",
     "settings",
     "signin",
     "signout",

@@ -76,6 +76,8 @@ ids! {
     AccountId = "acc";
     /// One e-mail address of an account.
     EmailId = "eml";
+    /// A change of the primary address.
+    EmailChangeId = "ech";
     /// Owner of keys, wallet, resources and activity.
     WorkspaceId = "ws";
     /// An API key.

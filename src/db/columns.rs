@@ -3,7 +3,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailId, EventId, JobId, LedgerAccountId, LotId, MailId,
+    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, JobId, LedgerAccountId, LotId, MailId,
     Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
@@ -39,7 +39,7 @@ macro_rules! text_ids {
 }
 
 text_ids! {
-    AccountId EmailId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId MailId
+    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId MailId
     RequestId ArtifactId
 }
 

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 
 use super::Fault;
-use crate::base::{AccountId, Actor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId};
+use crate::base::{AccountId, Actor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone};
 
 /// A random name for one request: on the page, in the answer's header, in the log.
 #[derive(Clone, Debug)]
@@ -32,6 +32,23 @@ pub struct Identity {
     pub display_name: String,
     /// When they last proved who they are.
     pub proved_at: Timestamp,
+    /// What every page shows of them.
+    pub face: Face,
+    /// `light`, `dark` or `system`, as they chose. `None`: they did not.
+    pub theme: Option<String>,
+    /// The language of their pages, BCP 47.
+    pub language: String,
+    /// Whose clock times are told by.
+    pub zone: Zone,
+}
+
+/// A person at a glance: a picture, or initials on a colour.
+#[derive(Clone, Debug, Default)]
+pub struct Face {
+    /// The name of their picture. `None`: they have none.
+    pub picture: Option<String>,
+    /// The name of the colour.
+    pub colour: String,
 }
 
 /// The session's new cookie value, where the request was also a proof: goes out with whatever the answer is.

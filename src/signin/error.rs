@@ -1,10 +1,12 @@
 //! What can be wrong at the door.
 
 use crate::accounts::AccountError;
+use crate::api_keys::ApiKeyError;
 use crate::base::Problem;
 use crate::billing;
 use crate::crypto::{HashingBusy, PasswordFault};
 use crate::db;
+use crate::people::PeopleError;
 use crate::sessions::Throttled;
 
 /// A refusal or failure at the door.
@@ -34,6 +36,12 @@ pub enum SigninError {
     /// About the account.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// About what the person says about themselves.
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    /// About keys.
+    #[error(transparent)]
+    ApiKey(#[from] ApiKeyError),
     /// About its wallet.
     #[error(transparent)]
     Billing(#[from] billing::BillingError),
@@ -71,6 +79,8 @@ impl From<SigninError> for Problem {
             SigninError::Password(fault) => fault.into(),
             SigninError::Busy(busy) => busy.into(),
             SigninError::Account(error) => error.into(),
+            SigninError::People(error) => error.into(),
+            SigninError::ApiKey(error) => error.into(),
             SigninError::Billing(error) => error.into(),
             SigninError::Db(error) => error.into(),
         }

@@ -1,6 +1,8 @@
-//! The doors: sign-up, code, sign-in, sign-out, forgotten password, step-up, and the security page.
+//! The doors: sign-up, code, sign-in, sign-out, forgotten password, step-up, and the pages of security and profile.
 
+mod profile;
 mod reset;
+mod revert;
 mod security;
 mod sign_in;
 mod sign_up;
@@ -13,6 +15,11 @@ use crate::app::App;
 use crate::base::{AccountId, Secret, hours};
 use crate::http::{Identity, SESSION, cookie, page, redirect};
 
+pub use profile::{
+    add_email, profile, remove_email, remove_picture, resend_email, save_notifications, save_preferences, save_profile,
+    set_colour, set_picture, set_primary, theme, verify_email,
+};
+pub use revert::{revert, revert_form};
 pub use reset::{forgot, forgot_form, reset, reset_form};
 pub use security::security;
 pub use sign_in::{sign_in, sign_in_form, sign_out};
