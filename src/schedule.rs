@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
-use crate::{accounts, audit, billing, idempotency, mail, privacy, sessions, snapshots};
+use crate::{accounts, audit, billing, db, idempotency, mail, privacy, sessions, snapshots};
 
 /// One recurring job: when (seconds first, UTC), what, why.
 struct Recurring {
@@ -66,6 +66,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
             audit::purge_strangers(tx)?;
             idempotency::purge_expired(tx)?;
             mail::purge_old(tx)?;
+            db::purge_changes(tx)?;
             jobs::purge_finished(tx)
         })
         .await;

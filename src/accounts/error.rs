@@ -67,6 +67,9 @@ pub enum AccountError {
         /// Seconds to wait.
         wait_seconds: u32,
     },
+    /// Nobody proved the account's address yet.
+    #[error("the account is pending")]
+    StillPending,
     /// The one-time link is unknown, used or too old.
     #[error("the link is not good")]
     LinkRefused,
@@ -175,6 +178,11 @@ impl From<AccountError> for Problem {
                     "A code was sent a moment ago, or several in the last hour. Wait, then ask again.",
                 )
             },
+            AccountError::StillPending => Problem::new(
+                409,
+                "account_pending",
+                "Nobody verified this account's address yet. It is deleted a day after it was made; delete it to end it sooner.",
+            ),
             AccountError::LinkRefused => {
                 Problem::new(400, "link_refused", "This link was used already or is too old. Ask for a new one.")
             }

@@ -370,6 +370,14 @@ pub(super) fn prove(
     Ok(audit::record(tx, actor, Event::of("email.verified").target(account).subject(account))?)
 }
 
+/// Puts the account into a state; whoever calls it records why.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Result<(), db::Error> {
+    store::update_state(tx, account, state)
+}
+
 /// Sets the password to an Argon2id hash made elsewhere.
 ///
 /// # Errors

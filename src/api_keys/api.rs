@@ -18,7 +18,7 @@ use crate::http::{Answer, Fault, VisitorOf, json};
 /// A program with a good key. Not a person: it has no session, and no operation on credentials takes it for one.
 pub struct KeyHolder {
     /// The key and whose it is.
-    pub verified: Arc<Verified>,
+    pub verified: Verified,
     visitor: VisitorOf,
 }
 

@@ -5,6 +5,7 @@
 //! **Start reading:** `model.rs`, then [`create`] and [`Verifier::verify`].
 
 pub mod api;
+mod directory;
 mod error;
 mod jobs;
 mod mails;

@@ -128,7 +128,7 @@ pub struct Verified {
     /// Whose it is.
     pub owner: Arc<Owner>,
     /// Scope names, separated by spaces.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// The rights behind them, cut by the role.
     pub rights: Scopes,
     /// Since when.

@@ -33,9 +33,15 @@ const LIST_LIVE_SINCE: &str = "
 const REVOKE: &str = "
     update api_key set state = 'revoked', revoked_at = :now, lookup = :dead_lookup where id = :id and state = 'active'";
 const FIND_BY_LOOKUP: &str = "
-    select id, account_id, workspace_id, scopes, created_at, expires_at
+    select id, account_id, workspace_id, scopes, expires_at
     from api_key
     where lookup = :lookup and state = 'active'";
+const LIST_AFTER: &str = "
+    select rowid, lookup, id, account_id, workspace_id, scopes, expires_at
+    from api_key
+    where rowid > :after and state = 'active'
+    order by rowid
+    limit :limit";
 // Reads across accounts and workspaces, because a verifier needs all of it in one look. Apart from the key, because it is
 // the same for all keys of a person and most of the work: four tables, each by its index.
 const FIND_OWNER: &str = "
@@ -54,8 +60,20 @@ const DELETE_USES: &str = "
 const DELETE_KEYS: &str = "delete from api_key where account_id = :account_id";
 
 /// Every statement of this room, for the test that prepares them.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, COUNT_LIVE, LIST, FIND, LIST_LIVE_SINCE, REVOKE, FIND_BY_LOOKUP, FIND_OWNER, RECORD_USE, DELETE_USES, DELETE_KEYS];
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    COUNT_LIVE,
+    LIST,
+    FIND,
+    LIST_LIVE_SINCE,
+    REVOKE,
+    LIST_AFTER,
+    FIND_BY_LOOKUP,
+    FIND_OWNER,
+    RECORD_USE,
+    DELETE_USES,
+    DELETE_KEYS,
+];
 
 fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
     let stored: String = row.get(6)?;
@@ -131,7 +149,6 @@ pub(super) struct Found {
     pub account: AccountId,
     pub workspace: WorkspaceId,
     pub scope: String,
-    pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
 }
 
@@ -143,9 +160,22 @@ pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Optio
             account: row.get(1)?,
             workspace: row.get(2)?,
             scope: row.get(3)?,
-            created_at: row.get(4)?,
-            expires_at: row.get(5)?,
+            expires_at: row.get(4)?,
         })
+    })
+}
+
+/// Live keys behind row number `after`, in the order of the table: number, digest, key.
+pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<(i64, [u8; 32], Found)>, Error> {
+    view.list(LIST_AFTER, named_params! {":after": after, ":limit": limit}, |row| {
+        let found = Found {
+            key: row.get(2)?,
+            account: row.get(3)?,
+            workspace: row.get(4)?,
+            scope: row.get(5)?,
+            expires_at: row.get(6)?,
+        };
+        Ok((row.get(0)?, row.get(1)?, found))
     })
 }
 

@@ -50,6 +50,27 @@ macro_rules! ids {
                 Self(uuid_v7(now, chance))
             }
 
+            /// When it was made, to the millisecond (RFC 9562 §5.7).
+            pub fn made_at(self) -> Timestamp {
+                Timestamp::from_millis(i64::try_from(self.0 >> 80).unwrap_or(0))
+            }
+
+            /// A number that spreads ids evenly over a table: their random bits. Nothing secret, nothing unique.
+            pub const fn spread(self) -> u64 {
+                // The lower half of a UUIDv7 is random but for its two highest bits.
+                (self.0 & 0x3fff_ffff_ffff_ffff) as u64
+            }
+
+            /// The number behind the written form, for memory that is kept small.
+            pub const fn to_u128(self) -> u128 {
+                self.0
+            }
+
+            /// The id of such a number.
+            pub const fn from_u128(number: u128) -> Self {
+                Self(number)
+            }
+
             /// Reads the written form. `None`: this is not an id of this kind.
             pub fn parse(text: &str) -> Option<Self> {
                 decode(text.strip_prefix(Self::PREFIX)?).map(Self)

@@ -3,7 +3,7 @@
 //! A scope is a name; behind it stand *rights*, one bit each. Asking "may this key?" is one AND over two words.
 
 /// The rights that one key holds, or one request wants: a bit per right of the [`ScopeTable`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Scopes(u128);
 
 impl Scopes {

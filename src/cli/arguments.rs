@@ -141,6 +141,21 @@ pub(super) enum AccountCommand {
         /// Id, username or e-mail address.
         account: String,
     },
+    /// Stop an account: it is signed out everywhere and its keys are refused, at once. Nothing is deleted.
+    #[command(after_help = "Example:\n  domicile account suspend ada-l --reason \"left the project\"")]
+    Suspend {
+        /// Id, username or e-mail address.
+        account: String,
+        /// Kept with the audit event; the person is not told.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Give a suspended account back to its person.
+    #[command(after_help = "Example:\n  domicile account reactivate ada-l")]
+    Reactivate {
+        /// Id, username or e-mail address.
+        account: String,
+    },
     /// Delete an account and everything about it, for ever.
     #[command(after_help = "Example:\n  domicile account delete ada-l --yes")]
     Delete {
@@ -195,6 +210,22 @@ pub(super) enum KeyCommand {
         /// Id, username or e-mail address.
         #[arg(long)]
         account: String,
+    },
+    /// Find keys that lie about in files, by form and checksum. Asks nobody and needs no appliance. Exit 1: found some.
+    #[command(after_help = "Example:\n  domicile key scan .\n  git diff --cached | domicile key scan -")]
+    Scan {
+        /// A file or a folder; `-` reads standard input. Links are not followed.
+        path: PathBuf,
+        /// What keys begin with; may be given several times. Without it, as configured.
+        #[arg(long)]
+        prefix: Vec<String>,
+    },
+    /// Print what keys look like, for scanners and hooks.
+    #[command(after_help = "Example:\n  domicile key pattern")]
+    Pattern {
+        /// What keys begin with; may be given several times. Without it, as configured.
+        #[arg(long)]
+        prefix: Vec<String>,
     },
     /// End a key for ever.
     #[command(after_help = "Example:\n  domicile key revoke key_01k9…")]

@@ -5,13 +5,14 @@ use serde_json::json;
 use super::arguments::{AccountCommand, Common, KeyCommand};
 use super::failure::Failure;
 use super::house::{find_account, open, secret_from_stdin};
+use super::scan;
 use crate::accounts::{self, Account, AccountError, Username};
 use crate::api_keys::{self, ApiKeyError, Expiry, KeyName, NewApiKey};
 use crate::app::App;
-use crate::base::{Actor, ApiKeyId, EmailAddress, PAGE_SIZE_MAX, Problem};
+use crate::base::{AccountId, Actor, ApiKeyId, EmailAddress, PAGE_SIZE_MAX, Problem};
 use crate::billing::ledger;
 use crate::crypto::age_file::Recipient;
-use crate::signin::{self, NewPerson};
+use crate::signin::{self, NewPerson, SigninError};
 use crate::{db, privacy, snapshots};
 
 pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), Failure> {
@@ -21,6 +22,13 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
         }
         AccountCommand::List { all } => list(common, *all),
         AccountCommand::Show { account } => show(common, account),
+        AccountCommand::Suspend { account, reason } => {
+            let reason = reason.clone();
+            change_state(common, account, move |tx, id| signin::suspend(tx, &Actor::Operator, id, &reason))
+        }
+        AccountCommand::Reactivate { account } => {
+            change_state(common, account, |tx, id| signin::reactivate(tx, &Actor::Operator, id))
+        }
         AccountCommand::Delete { account, yes } => delete(common, account, *yes),
         AccountCommand::Export { account, passphrase_stdin, recipient, output } => {
             let recipient = match (recipient, passphrase_stdin) {
@@ -164,6 +172,22 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+fn change_state(
+    common: &Common,
+    name: &str,
+    change: impl FnOnce(&mut db::Tx<'_>, AccountId) -> Result<Account, SigninError> + Send + 'static,
+) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, _) = find_account(&app, name)?;
+    let changed = app.store().write_and_wait(move |tx| change(tx, person.id)).map_err(Problem::from)?;
+    if common.json {
+        println!("{}", account_json(&changed));
+    } else {
+        println!("{}", changed.id);
+    }
+    Ok(())
+}
+
 fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     let app = open(common)?;
     let (person, _) = find_account(&app, name)?;
@@ -195,18 +219,23 @@ fn export(common: &Common, name: &str, recipient: Recipient, output: &std::path:
 }
 
 pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
-    let app = open(common)?;
     match command {
-        KeyCommand::Create { account, name, scope, expires } => {
-            create_key(common, &app, account, name, scope, expires.as_deref())
+        KeyCommand::Scan { path, prefix } => scan::scan(common, path, prefix),
+        KeyCommand::Pattern { prefix } => {
+            scan::pattern(common, prefix);
+            Ok(())
         }
-        KeyCommand::List { account } => list_keys(common, &app, account),
+        KeyCommand::Create { account, name, scope, expires } => {
+            create_key(common, &*open(common)?, account, name, scope, expires.as_deref())
+        }
+        KeyCommand::List { account } => list_keys(common, &*open(common)?, account),
         KeyCommand::Revoke { key } => {
             let id = ApiKeyId::parse(key).ok_or_else(|| {
                 Failure::refused(format!(
                     "\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."
                 ))
             })?;
+            let app = open(common)?;
             let key = app.store().write_and_wait(move |tx| api_keys::revoke(tx, &Actor::Operator, id));
             let key = key.map_err(|error| match error {
                 ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),

@@ -28,6 +28,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0013_people.sql"),
     include_str!("migrations/0014_keys.sql"),
     include_str!("migrations/0015_tokens.sql"),
+    include_str!("migrations/0016_credential_changes.sql"),
 ];
 
 /// How many migrations this program knows: the schema version of a current database.

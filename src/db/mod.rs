@@ -17,6 +17,7 @@ mod tx;
 mod wal_index;
 mod writer;
 
+pub use change::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
 pub use connection::{ENGINE_VERSION_MIN, engine_version};
 pub use copy::{FileCopy, PAGE_BYTES};
 pub use error::Error;

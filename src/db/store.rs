@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use super::change::Change;
+use super::change::{Change, Subject};
 use super::connection::{self, Purpose};
 use super::pool::{self, Readers};
 use super::wal_index::CommitCounter;
@@ -199,20 +199,25 @@ impl Store {
         )
     }
 
-    /// The generation that remembered credentials must be of. `None`: ask the database for this request; the writer
-    /// has been asked to find out who committed.
-    pub fn generation(&self) -> Option<u64> {
-        let generation = self.change.generation();
-        if generation.is_none() && self.change.wants_look() {
+    /// Whether what is remembered of credentials holds, where [`Store::is_as_of`] says so. `false`: ask the database for
+    /// this request; the writer has been asked to find out who committed.
+    pub fn memory_holds(&self) -> bool {
+        let holds = self.change.holds();
+        if !holds && self.change.wants_look() {
             // An empty work is a look: the writer compares versions when it takes its lock. Full queue: it looks anyway.
             drop(self.writer.submit(|_| Ok::<(), Error>(())));
         }
-        generation
+        holds
     }
 
-    /// Tags what is read from the database next; taken before reading.
-    pub fn generation_for_tag(&self) -> u64 {
-        self.change.generation_for_tag()
+    /// Tags what is read from the database next; taken before reading. It grows with every change of a credential.
+    pub fn generation(&self) -> u64 {
+        self.change.generation()
+    }
+
+    /// Whether nothing about `subject` changed since `tag` was taken, as far as this process knows.
+    pub fn is_as_of(&self, subject: Subject, tag: u64) -> bool {
+        self.change.is_as_of(subject, tag)
     }
 
     /// Counts what changed since this process began, the queue of jobs left out. Taken before copying, it tells whether the

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::JoinHandle;
 
-use rusqlite::hooks::Action;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::change::{Batch, Change, ForeignVersion};
+use super::change::{Batch, Change, Found, Seen};
 use super::{Error, Site, Tx, View};
 use crate::base::{Chance, Clock, Timestamp};
 
@@ -25,12 +24,8 @@ const BATCH_MAX: usize = 512;
 /// Pages in the log before the writer moves them into the main file: SQLite's own measure.
 const CHECKPOINT_PAGES: u32 = 1000;
 
-/// Tables whose rows decide whether a credential is good: a change starts a new generation (see `change`). Sessions are
-/// not here, because they are looked up for every request and never remembered.
-const CREDENTIAL_TABLES: [&str; 6] = ["account", "account_email", "api_key", "membership", "service", "workspace"];
-/// Those of them whose new rows leave every remembered credential as it was: only good ones are remembered, and a new row
-/// makes none of them wrong. A new address is another matter, because it can be the first of a person.
-const GROWING_TABLES: [&str; 4] = ["account", "api_key", "membership", "workspace"];
+/// Where triggers note each change of a credential (see `change`).
+const CHANGE_TABLE: &str = "credential_change";
 const JOB_TABLE: &str = "job";
 
 /// What a commit touched, told after it is durable.
@@ -122,10 +117,11 @@ impl Writer {
         let failed = Arc::new(AtomicBool::new(false));
         let touched = Arc::new(AtomicU8::new(0));
         watch_tables(&desk.connection, &touched)?;
+        let seen = Seen::now(&desk.connection)?;
         let told = failed.clone();
         let thread = std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || serve(desk, waiting, &touched, &told))
+            .spawn(move || serve(desk, waiting, seen, &touched, &told))
             .map_err(|error| Error::file(std::path::Path::new("writer thread"), error))?;
         Ok(Self { queue: Some(queue), failed, thread: Some(thread) })
     }
@@ -158,11 +154,10 @@ const CONTENT: u8 = 4;
 
 fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
     let touched = touched.clone();
-    connection.update_hook(Some(move |action, _: &str, table: &str, _| {
-        let is_harmless = action == Action::SQLITE_INSERT && GROWING_TABLES.contains(&table);
+    connection.update_hook(Some(move |_, _: &str, table: &str, _| {
         let mark = match table {
             JOB_TABLE => JOBS,
-            table if !is_harmless && CREDENTIAL_TABLES.contains(&table) => CREDENTIALS | CONTENT,
+            CHANGE_TABLE => CREDENTIALS | CONTENT,
             _ => CONTENT,
         };
         touched.fetch_or(mark, Ordering::Relaxed);
@@ -170,20 +165,25 @@ fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), 
     Ok(())
 }
 
-fn serve(mut desk: Desk, mut waiting: mpsc::Receiver<Box<dyn Work>>, touched: &AtomicU8, failed: &AtomicBool) {
-    let mut seen = ForeignVersion::default();
+fn serve(
+    mut desk: Desk,
+    mut waiting: mpsc::Receiver<Box<dyn Work>>,
+    mut seen: Seen,
+    touched: &AtomicU8,
+    failed: &AtomicBool,
+) {
     let mut last = Timestamp::from_millis(0);
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = vec![first];
         // Time never goes back between two commits, so ids and the audit stay in order when the clock steps back.
         last = last.max(desk.clock.now());
-        let outcome = commit_together(&mut desk, &mut waiting, &mut batch, last, &mut seen);
+        let outcome = commit_together(&mut desk, &mut waiting, &mut batch, last, &mut seen, touched);
         let mask = touched.swap(0, Ordering::Relaxed);
         match outcome {
-            Ok((ticket, wrote)) => {
+            Ok((ticket, wrote, found)) => {
                 // The hook is silent about tables without rowid, so a write that it did not see counts as content too.
                 let content_changed = wrote && (mask & CONTENT != 0 || mask == 0);
-                ticket.committed(wrote, mask & CREDENTIALS != 0, content_changed);
+                ticket.committed(&mut seen, wrote, &found, content_changed);
                 batch.into_iter().for_each(|work| work.answer(None));
                 if mask & JOBS != 0 {
                     (desk.on_commit)(Committed { jobs: true });
@@ -239,8 +239,9 @@ fn commit_together<'d>(
     waiting: &mut mpsc::Receiver<Box<dyn Work>>,
     batch: &mut Vec<Box<dyn Work>>,
     now: Timestamp,
-    seen: &mut ForeignVersion,
-) -> Result<(Batch<'d>, bool), Error> {
+    seen: &mut Seen,
+    touched: &AtomicU8,
+) -> Result<(Batch<'d>, bool, Found), Error> {
     desk.connection.prepare_cached("begin immediate")?.execute([])?;
     let ticket = match Batch::begin(&desk.change, &desk.connection, seen) {
         Ok(ticket) => ticket,
@@ -262,11 +263,15 @@ fn commit_together<'d>(
             batch.push(next);
         }
     };
-    let outcome = outcome.and_then(|()| Ok(desk.connection.prepare_cached("commit")?.execute([])?));
+    let outcome = outcome.and_then(|()| {
+        let found = ticket.find(&desk.connection, seen, touched.load(Ordering::Relaxed) & CREDENTIALS != 0)?;
+        desk.connection.prepare_cached("commit")?.execute([])?;
+        Ok(found)
+    });
     match outcome {
-        Ok(_) => Ok((ticket, wrote)),
+        Ok(found) => Ok((ticket, wrote, found)),
         Err(error) => {
-            ticket.abandoned();
+            ticket.abandoned(seen);
             Err(roll_back(&desk.connection, error))
         }
     }

@@ -53,7 +53,12 @@ pub struct Face {
 
 /// The session's new cookie value, where the request was also a proof: goes out with whatever the answer is.
 #[derive(Clone)]
-pub struct Renewed(pub Secret<String>);
+pub struct Renewed {
+    /// The cookie's value.
+    pub token: Secret<String>,
+    /// How long the browser keeps it. `None`: until it is closed.
+    pub keep: Option<std::time::Duration>,
+}
 
 /// A person in a session. A handler that takes one is closed to strangers: they are led to sign in.
 pub struct SignedIn {

@@ -23,6 +23,9 @@ const FLASHES: &[(&str, &str)] = &[
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),
     ("password-changed", "Your password is changed. Sign in with the new one."),
+    ("own-password-changed", "Your password is changed, and your other sessions are ended."),
+    ("session-ended", "That device is signed out."),
+    ("others-ended", "You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
     ("email-added", "A code is on its way to the new address. Type it below."),
     ("email-verified", "The address is verified. You can sign in with it, and make it the primary one."),
@@ -127,7 +130,7 @@ impl Chrome {
         // What the person chose goes with them; a browser without a person has its own cookie.
         let theme = chosen.and_then(|identity| identity.theme.clone()).or(theme);
         let language = chosen.map_or_else(|| "en".to_owned(), |identity| identity.language.clone());
-        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.0.expose().clone());
+        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.token.expose().clone());
         let binding = renewed
             .or_else(|| csrf::binding(request))
             .or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));

@@ -248,7 +248,12 @@ pub const TABLES: &[Table] = &[
         name: "session",
         part: Some("account/sessions"),
         exported: &["id", "created_at", "last_seen_at", "ends_at", "proved_at", "address", "agent", "method"],
-        left_out: &[("digest", SECRET), ("account_id", LINK), ("idle_seconds", "a setting of the site")],
+        left_out: &[
+            ("digest", SECRET),
+            ("account_id", LINK),
+            ("idle_seconds", "a setting of the site"),
+            ("remembered", STATE),
+        ],
         erasure: Erasure::Deletes,
     },
     Table {
@@ -301,6 +306,15 @@ pub const TABLES: &[Table] = &[
             ("created_at", STATE),
         ],
         erasure: Erasure::NothingPersonal,
+    },
+    Table {
+        name: "credential_change",
+        part: None,
+        exported: &[],
+        left_out: &[("seq", STATE), ("kind", STATE), ("subject_id", LINK)],
+        erasure: Erasure::Keeps(
+            "opaque ids that join nothing once the person is gone; the newest ten thousand of all people stay (Art. 32)",
+        ),
     },
     Table {
         name: "ledger_account",

@@ -84,8 +84,8 @@ async fn prove(
     let (account, workspace, session) = (identity.account, identity.workspace, identity.session);
     let actor = Actor::SignedIn { account, workspace, session, visitor };
     match flows::step_up(app, actor, account, session, proof).await {
-        Ok(token) => {
-            request.extensions_mut().insert(Renewed(token));
+        Ok(renewed) => {
+            request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
             None
         }
         Err(error) => ask(Some(&error.into())),

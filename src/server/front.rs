@@ -213,8 +213,7 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
         (reader == Reader::Page).then(|| response.request().extensions().get::<csrf::NewVisit>().cloned()).flatten();
     let renewed = response.request().extensions().get::<Renewed>().cloned();
     if let Some(renewed) = renewed {
-        // As long as the browser keeps the old value: until it is closed, or as [`sign_in`] said; the server ends it anyway.
-        let cookie = crate::http::cookie(SESSION, renewed.0.expose().clone(), None);
+        let cookie = crate::http::cookie(SESSION, renewed.token.expose().clone(), renewed.keep);
         if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }

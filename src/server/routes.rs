@@ -95,6 +95,9 @@ routes! {
     GET  "/step-up"                             SignedIn  => signin::pages::step_up_form;
     POST "/step-up"                             Fresh     => signin::pages::step_up;
     GET  "/settings/security"                   SignedIn  => signin::pages::security;
+    POST "/settings/security/password"          Fresh     => signin::pages::change_password;
+    POST "/settings/security/sessions/{id}/end" SignedIn  => signin::pages::end_session;
+    POST "/settings/security/sessions/end-others" SignedIn => signin::pages::end_others;
     GET  "/revert"                              Everybody => signin::pages::revert_form;
     POST "/revert"                              Everybody => signin::pages::revert;
     POST "/theme"                               Everybody => signin::pages::theme;

@@ -104,6 +104,11 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
     let _watch = tokio::spawn(watch(app.clone()));
+    let reading = verifier.clone().into_inner();
+    let _reading = tokio::task::spawn_blocking(move || match reading.read_ahead() {
+        Ok(keys) => tracing::debug!(keys, "Keys were read ahead."),
+        Err(error) => tracing::warn!(%error, "Keys could not be read ahead; each is read when it is asked for."),
+    });
     for address in &config.listen.addresses {
         tracing::info!(%address, region = config.region, "Domicile serves.");
     }
@@ -116,6 +121,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     served.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
 
+    verifier.stop_reading_ahead();
     if fatal.happened() {
         return Ok(Served::WriteFailed);
     }

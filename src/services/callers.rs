@@ -9,7 +9,7 @@ use super::ops;
 use crate::api_keys::KeyText;
 use crate::app::App;
 use crate::base::Actor;
-use crate::db::Error;
+use crate::db::{Error, Subject};
 
 /// Credentials remembered at most; beyond it memory starts anew.
 const REMEMBERED_MAX: usize = 4_096;
@@ -47,18 +47,20 @@ impl Callers {
         }
         let digest = self.app.keyring().lookup(credential.as_bytes());
         let remembered = self.remembered.pin();
-        if let Some(generation) = self.app.store().generation()
-            && let Some((_, caller)) = remembered.get(&digest).filter(|known| known.0 == generation)
+        let store = self.app.store();
+        let is_good = |(tag, caller): &&(u64, Caller)| store.is_as_of(Subject::Service(caller.0.id), *tag);
+        if store.memory_holds()
+            && let Some((_, caller)) = remembered.get(&digest).filter(is_good)
         {
             return Ok(Some(caller.clone()));
         }
-        let generation = self.app.store().generation_for_tag();
+        let tag = store.generation();
         let found = self.app.glance(|view| ops::find_by_credential(view, credential))?;
         let Some(caller) = found.map(|service| Caller(Arc::new(service))) else { return Ok(None) };
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(digest, (generation, caller.clone()));
+        remembered.insert(digest, (tag, caller.clone()));
         Ok(Some(caller))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{AccountId, SessionId, Timestamp, Visitor, WorkspaceId, minutes, seconds};
+use crate::base::{AccountId, Secret, SessionId, Timestamp, Visitor, WorkspaceId, minutes, seconds};
 
 /// A session to be started.
 #[derive(Clone, Debug)]
@@ -61,6 +61,15 @@ pub struct Current {
     pub language: String,
     /// The name of their time zone.
     pub time_zone: String,
+}
+
+/// The new cookie of a session that goes on.
+#[derive(Clone)]
+pub struct Renewed {
+    /// The cookie's value.
+    pub token: Secret<String>,
+    /// How long the browser keeps it. `None`: until it is closed.
+    pub keep: Option<Duration>,
 }
 
 /// How long a proof is fresh: what a borrowed browser must not do asks for another one after it (safety S3).

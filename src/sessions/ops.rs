@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::model::{Current, NewSession, SEEN_STEP, Session, Throttled, pause_after};
+use super::model::{Current, NewSession, Renewed, SEEN_STEP, Session, Throttled, pause_after};
 use super::store;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret, SessionId, hours};
@@ -36,6 +36,7 @@ pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(Sessio
         ends_at: now.plus(whole),
         visitor: &visitor,
         method: &new.method,
+        remembered: new.remember,
     };
     store::insert(tx, id, &tokens::digest(token.expose()), &row)?;
     let event = Event::of("session.started").target(id).subject(new.account).data(json!({"remembered": new.remember}));
@@ -44,14 +45,15 @@ pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(Sessio
 }
 
 /// Gives the session a new cookie value and notes that its person just proved who they are; the old value is worthless at
-/// once. `None`: the session has ended.
+/// once. A remembered session stays remembered. `None`: the session has ended.
 ///
 /// # Errors
 /// [`Error`].
-pub fn renew(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Result<Option<Secret<String>>, Error> {
+pub fn renew(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Result<Option<Renewed>, Error> {
     let token = tokens::random_token(tx.rng());
+    let now = tx.now();
     let renewed = store::update_proved(tx, account, session, &tokens::digest(token.expose()))?;
-    Ok((renewed > 0).then_some(token))
+    Ok(renewed.map(|(ends_at, remembered)| Renewed { token, keep: remembered.then(|| ends_at.since(now)) }))
 }
 
 /// The session behind a cookie. `None`: unknown, ended, or its account is not active.

@@ -8,8 +8,8 @@ use crate::db::{Error, Tx, View};
 
 const INSERT: &str = "
     insert into session (
-      id, digest, account_id, created_at, last_seen_at, idle_seconds, ends_at, proved_at, address, agent, method)
-    values (:id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent, :method)";
+      id, digest, account_id, created_at, last_seen_at, idle_seconds, ends_at, proved_at, address, agent, method, remembered)
+    values (:id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent, :method, :remembered)";
 // Reads the person, the workspace and what was chosen about pages with the session: every page needs all of it, and it is
 // one look instead of five.
 const FIND_CURRENT: &str = "
@@ -29,7 +29,8 @@ const LIST: &str = "
 const UPDATE_SEEN: &str = "update session set last_seen_at = max(last_seen_at, :now) where id = :id";
 const UPDATE_PROVED: &str = "
     update session set digest = :digest, proved_at = :now
-    where id = :id and account_id = :account_id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now";
+    where id = :id and account_id = :account_id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now
+    returning ends_at, remembered";
 const DELETE: &str = "delete from session where id = :id and account_id = :account_id";
 const DELETE_ALL: &str = "delete from session where account_id = :account_id and id is not :except";
 const DELETE_ENDED: &str = "
@@ -70,6 +71,7 @@ pub(super) struct Row<'r> {
     pub ends_at: Timestamp,
     pub visitor: &'r Visitor,
     pub method: &'r str,
+    pub remembered: bool,
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Row<'_>) -> Result<(), Error> {
@@ -86,6 +88,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Ro
             ":address": row.visitor.address,
             ":agent": row.visitor.agent,
             ":method": row.method,
+            ":remembered": row.remembered,
         },
     )?;
     Ok(())
@@ -131,15 +134,16 @@ pub(super) fn update_seen(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Zero: the session has ended.
+/// When the session ends whatever happens, and whether it is remembered. `None`: it has ended.
 pub(super) fn update_proved(
     tx: &mut Tx<'_>,
     account: AccountId,
     id: SessionId,
     digest: &[u8; 32],
-) -> Result<usize, Error> {
+) -> Result<Option<(Timestamp, bool)>, Error> {
     let now = tx.now();
-    tx.execute(UPDATE_PROVED, named_params! {":id": id, ":account_id": account, ":digest": digest, ":now": now})
+    let params = named_params! {":id": id, ":account_id": account, ":digest": digest, ":now": now};
+    tx.find(UPDATE_PROVED, params, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, account: AccountId, id: SessionId) -> Result<usize, Error> {

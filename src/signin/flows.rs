@@ -11,6 +11,7 @@ use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
 use crate::config::SignupMode;
 use crate::crypto::Password;
 use crate::db;
+use crate::sessions::Renewed;
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
 ///
@@ -60,7 +61,7 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
     }
 }
 
-/// Takes a proof by somebody who is signed in. Answers the new value of their session cookie.
+/// Takes a proof by somebody who is signed in. Answers their new session cookie.
 ///
 /// # Errors
 /// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Busy`], [`SigninError::SignedOut`].
@@ -70,7 +71,7 @@ pub async fn step_up(
     account: AccountId,
     session: SessionId,
     typed: StepUp,
-) -> Result<Secret<String>, SigninError> {
+) -> Result<Renewed, SigninError> {
     let stored = app
         .read(move |view| {
             ops::must_not_wait(view, &ops::step_up_bucket(account))?;
@@ -123,6 +124,28 @@ pub async fn reset(
 /// [`AccountError::LinkRefused`]; nothing happened then.
 pub async fn revert_email(app: &Arc<App>, visitor: Visitor, token: String) -> Result<EmailAddress, SigninError> {
     app.write(move |tx| ops::revert_email(tx, &Actor::Stranger(visitor), &token)).await
+}
+
+/// Sets a new password for somebody who is signed in and just proved it.
+///
+/// # Errors
+/// [`SigninError::Password`], [`SigninError::Busy`]; [`AccountError::NotFound`] for an account that is gone.
+pub async fn change_password(
+    app: &Arc<App>,
+    actor: Actor,
+    account: AccountId,
+    session: SessionId,
+    password: Secret<String>,
+) -> Result<(), SigninError> {
+    let person = app
+        .read(move |view| {
+            Ok::<_, db::Error>(accounts::find(view, account)?.zip(accounts::primary_email(view, account)?))
+        })
+        .await?;
+    let (person, address) = person.ok_or(AccountError::NotFound)?;
+    let password = new_password(app, password, &person.username, &address)?;
+    let phc = app.passwords().hash(&password).await?;
+    app.write(move |tx| ops::change_password(tx, &actor, account, session, &phc)).await
 }
 
 /// Checks a new password against the site's rule and the person's own words.

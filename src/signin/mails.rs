@@ -129,3 +129,48 @@ pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) 
         site: site.into(),
     }
 }
+
+/// The password was changed, by reset or in person.
+pub(super) fn password_changed(account: &Account, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Your password was changed".into(),
+        paragraphs: vec![format!(
+            "Hello {}, your account has a new password, and your other sessions are ended.",
+            account.display_name
+        )],
+        code: None,
+        link: Some(Link { label: "See where you are signed in", url: format!("{site}/settings/security") }),
+        closing: format!("If it was not you, set a new password at {site}/forgot and tell your operator."),
+        site: site.into(),
+    }
+}
+
+/// An operator stopped the account.
+pub(super) fn account_suspended(account: &Account, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Your account is suspended".into(),
+        paragraphs: vec![format!(
+            "Hello {}, an operator suspended your account. You are signed out everywhere, and your API keys are refused. Nothing is deleted.",
+            account.display_name
+        )],
+        code: None,
+        link: None,
+        closing: "Ask your operator for the reason and for what to do.".into(),
+        site: site.into(),
+    }
+}
+
+/// An operator gave the account back.
+pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Your account is in use again".into(),
+        paragraphs: vec![format!(
+            "Hello {}, your account is active again, and your API keys are good as before.",
+            account.display_name
+        )],
+        code: None,
+        link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
+        closing: "You do not have to do anything.".into(),
+        site: site.into(),
+    }
+}

@@ -15,5 +15,6 @@ pub mod pages;
 pub use error::SigninError;
 pub use model::{NewPerson, Proof, SignIn, SignUp, SignedUp, Started, StepUp};
 pub use ops::{
-    claim_link, create_account, remove_email, reset_link_by_mail, set_primary_email, verify, verify_added_email,
+    claim_link, create_account, reactivate, remove_email, reset_link_by_mail, set_primary_email, suspend, verify,
+    verify_added_email,
 };

@@ -1,5 +1,6 @@
--- How the person of a session proved who they are.
+-- How the person of a session proved who they are, and whether their browser keeps its cookie when it is closed.
 alter table session add column method text not null default '';
+alter table session add column remembered integer not null default 0 check (remembered in (0, 1));
 
 -- One-time links for more than a password: `about` says what one is about, such as a session or an address change; its
 -- meaning is the purpose's. SQLite cannot change a check, so the table is made anew.

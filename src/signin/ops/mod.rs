@@ -1,12 +1,15 @@
 //! The one transaction of each step; what is slow happens before, in `flows`.
 
+mod change_password;
 mod emails;
 mod enter;
 mod reset;
 mod sign_up;
 
 mod step_up;
+mod suspend;
 
+pub(super) use change_password::change_password;
 pub(super) use emails::revert_email;
 pub(super) use enter::{admit, find_for_sign_in, must_not_wait, refuse, typed_bucket};
 pub(super) use reset::{request_reset, reset};
@@ -16,3 +19,4 @@ pub(super) use step_up::{refuse_step_up, step_up, step_up_bucket};
 pub use emails::{remove_email, set_primary_email, verify_added_email};
 pub use reset::reset_link_by_mail;
 pub use sign_up::{claim_link, create_account, verify};
+pub use suspend::{reactivate, suspend};

@@ -2,6 +2,7 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
+use super::change_password::tell_of_new_password;
 use super::enter::forget_failures;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, AccountError, AccountState, LinkPurpose};
@@ -56,5 +57,6 @@ pub(in crate::signin) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc:
     if let Some(address) = accounts::primary_email(tx, account)? {
         forget_failures(tx, &person, address.as_str())?;
     }
+    tell_of_new_password(tx, account)?;
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?)
 }

@@ -3,9 +3,9 @@
 use super::super::error::SigninError;
 use super::enter::must_not_wait;
 use crate::audit::{self, Event, Outcome};
-use crate::base::{AccountId, Actor, Secret, SessionId};
+use crate::base::{AccountId, Actor, SessionId};
 use crate::db::Tx;
-use crate::sessions;
+use crate::sessions::{self, Renewed};
 
 /// Where wrong proofs of somebody who is signed in are counted: apart from the tries of strangers, who could else keep a
 /// person from their own account.
@@ -23,12 +23,12 @@ pub(in crate::signin) fn step_up(
     actor: &Actor,
     account: AccountId,
     session: SessionId,
-) -> Result<Secret<String>, SigninError> {
+) -> Result<Renewed, SigninError> {
     must_not_wait(tx, &step_up_bucket(account))?;
-    let token = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
+    let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
     sessions::clear_failures(tx, &step_up_bucket(account))?;
     audit::record(tx, actor, Event::of("auth.stepup_succeeded").target(account).subject(account))?;
-    Ok(token)
+    Ok(renewed)
 }
 
 /// Notes a wrong proof.

@@ -21,7 +21,7 @@ pub use profile::{
 };
 pub use revert::{revert, revert_form};
 pub use reset::{forgot, forgot_form, reset, reset_form};
-pub use security::security;
+pub use security::{change_password, end_others, end_session, security};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_form};

@@ -4,8 +4,9 @@ use domicile::{
     accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     ("db::site", db::STATEMENTS),
+    ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("mail", mail::STATEMENTS),

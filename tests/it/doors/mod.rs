@@ -3,5 +3,6 @@
 mod downloads;
 mod gateways;
 mod main_job;
+mod security;
 mod step_up;
 mod ways_in;

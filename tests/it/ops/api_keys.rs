@@ -219,7 +219,7 @@ fn a_good_key_says_whose_it_is_and_what_it_may() {
         let verified = verifier.verify(key.secret.expose()).unwrap().unwrap();
         assert_eq!((verified.key, verified.account, verified.workspace), (key.key.id, ada.account.id, ada.workspace));
         assert_eq!((verified.username.as_str(), verified.email.as_str()), ("ada-ada", "ada-ada@example.org"));
-        assert_eq!((verified.scope.as_str(), verified.plan.as_str()), ("models:read", "free"));
+        assert_eq!((&*verified.scope, verified.plan.as_str()), ("models:read", "free"));
     }
 }
 
@@ -446,4 +446,26 @@ fn a_use_of_a_key_that_is_gone_is_dropped() {
     house.block_on(api_keys::record_use(&house.app, &verifier)).unwrap();
 
     assert_eq!(house.number("select count(*) from api_key_use"), 0);
+}
+
+#[test]
+fn keys_that_were_read_ahead_are_believed_until_they_change() {
+    let house = TestApp::new();
+    let (ada, bo) = (house.person("ada-ada"), house.person("bo-bobo"));
+    let keys = [house.api_key(&ada, "ci"), house.api_key(&ada, "nightly"), house.api_key(&bo, "ci")];
+    let verifier = Verifier::new(house.app.clone());
+    assert_eq!(verifier.read_ahead().unwrap(), 3);
+    let good = || keys.each_ref().map(|key| verifier.verify(key.secret.expose()).unwrap().is_ok());
+    assert_eq!(good(), [true; 3]);
+
+    let (actor, id) = (ada.by_browser(), keys[0].key.id);
+    house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+    assert_eq!(good(), [false, true, true]);
+    house.suspend(&bo);
+    assert_eq!(good(), [false, true, false]);
+
+    // What another process does is seen by the very next request, too.
+    let (actor, id) = (ada.by_browser(), keys[1].key.id);
+    house.another().store().write_and_wait(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+    assert_eq!(good(), [false; 3]);
 }

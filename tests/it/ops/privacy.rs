@@ -44,7 +44,7 @@ impl TestApp {
     fn whole_person(&self) -> Person {
         let ada = self.person(CANARIES[0]);
         let (id, actor) = (ada.account.id, self.at_home(&ada));
-        let profile = Profile { display_name: DisplayName::parse(CANARIES[1]).unwrap() };
+        let profile = Profile::named(DisplayName::parse(CANARIES[1]).unwrap());
         let recorder = actor.clone();
         self.write(move |tx| {
             accounts::update_profile(tx, &recorder, id, &profile)?;

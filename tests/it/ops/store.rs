@@ -14,7 +14,7 @@ use domicile::base::{
 use domicile::billing::ledger;
 use domicile::billing::usage::{self, BatchAnswer, EventName, Fault, NewEvent};
 use domicile::crypto::Keyring;
-use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, Tx, View};
+use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, Subject, Tx, View};
 use domicile::services::{self, ServiceName};
 use domicile::sessions;
 use rusqlite::Connection;
@@ -296,44 +296,74 @@ fn every_table_refuses_a_value_of_another_type() {
     assert_eq!(loose, Vec::<String>::new());
 }
 
-#[test]
-fn a_new_generation_begins_with_every_change_of_a_credential_and_only_then() {
-    let room = Room::new();
-    let service = |name: &'static str| {
-        let name = ServiceName::parse(name).unwrap();
-        move |tx: &mut Tx<'_>| {
-            services::create(tx, &Actor::Operator, &name).unwrap();
-            Ok::<_, Error>(())
-        }
-    };
-    assert_eq!(room.store.generation(), None, "nobody has looked yet");
-    room.store.write_and_wait(note).unwrap();
-    let first = room.store.generation().unwrap();
-
-    room.store.write_and_wait(note).unwrap();
-    assert_eq!(room.store.generation(), Some(first));
-    room.store.write_and_wait(service("farm")).unwrap();
-    assert_eq!(room.store.generation(), Some(first + 1));
-
-    let other = room.another();
-    other.write_and_wait(service("mill")).unwrap();
-    assert_eq!(room.store.generation(), None, "somebody else has committed");
-    room.store.write_and_wait(|_| Ok::<_, Error>(())).unwrap();
-    let third = room.store.generation().unwrap();
-    assert!(third > first + 1);
-    room.store.write_and_wait(note).unwrap();
-    assert_eq!(room.store.generation(), Some(third));
+/// A service made in one transaction.
+fn service(name: &'static str) -> impl FnOnce(&mut Tx<'_>) -> Result<ServiceId, Error> {
+    let name = ServiceName::parse(name).unwrap();
+    move |tx| Ok(services::create(tx, &Actor::Operator, &name).unwrap().0.id)
 }
 
 #[test]
-fn whoever_asks_for_the_generation_has_the_writer_look() {
+fn what_changed_is_forgotten_and_nothing_else() {
     let room = Room::new();
+    assert!(!room.store.memory_holds(), "nobody has looked yet");
+    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let tag = room.store.generation();
+    let is_good = |service| room.store.memory_holds() && room.store.is_as_of(Subject::Service(service), tag);
     room.store.write_and_wait(note).unwrap();
-    room.another().write_and_wait(note).unwrap();
+    assert!(is_good(farm), "a note changes no credential");
 
-    assert_eq!(room.store.generation(), None);
+    let mill = room.store.write_and_wait(service("mill")).unwrap();
 
-    crate::support::wait_for("the writer's look", || room.store.generation());
+    assert!(is_good(farm) && !is_good(mill));
+    let rename = move |tx: &mut Tx<'_>| {
+        tx.execute("update service set name = 'barn' where id = :id", rusqlite::named_params! {":id": farm})
+    };
+    room.store.write_and_wait(rename).unwrap();
+    assert!(!is_good(farm));
+}
+
+#[test]
+fn a_foreign_change_suspends_memory_until_the_writer_has_found_it() {
+    let room = Room::new();
+    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let tag = room.store.generation();
+    let other = room.another();
+    let mill = other.write_and_wait(service("mill")).unwrap();
+    assert!(!room.store.memory_holds(), "somebody else has committed");
+
+    crate::support::wait_for("the writer's look", || room.store.memory_holds().then_some(()));
+
+    assert!(room.store.is_as_of(Subject::Service(farm), tag) && !room.store.is_as_of(Subject::Service(mill), tag));
+    let generation = room.store.generation();
+    other.write_and_wait(note).unwrap();
+    room.store.write_and_wait(note).unwrap();
+    assert_eq!(room.store.generation(), generation, "a foreign note changes no credential");
+}
+
+#[test]
+fn a_refused_change_is_no_change_and_one_of_which_nobody_knows_is_all() {
+    let room = Room::new();
+    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let tag = room.store.generation();
+    let refused = room.store.write_and_wait(|tx: &mut Tx<'_>| {
+        tx.execute("update service set name = 'barn'", [])?;
+        Err::<(), Error>(Error::Busy)
+    });
+    assert!(refused.is_err() && room.store.is_as_of(Subject::Service(farm), tag));
+
+    // The other process deletes its notes before this one has read them.
+    let other = room.another();
+    other
+        .write_and_wait(|tx: &mut Tx<'_>| {
+            tx.execute("update service set name = 'barn'", [])?;
+            tx.execute("update service set name = 'mill'", [])?;
+            tx.execute("delete from credential_change where seq < (select max(seq) from credential_change)", [])
+        })
+        .unwrap();
+    room.store.write_and_wait(note).unwrap();
+
+    let nobody = ServiceId::new(Timestamp::from_millis(0), &mut Chance::seeded(9));
+    assert!(room.store.memory_holds() && !room.store.is_as_of(Subject::Service(nobody), tag));
 }
 
 #[test]

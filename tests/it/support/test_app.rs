@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::PASSWORD;
 use super::mailbox::{Letter, Mailbox};
-use super::test_house::{self, FOOTPRINT, Person, START, SUSPEND, visitor};
+use super::test_house::{self, FOOTPRINT, Person, START, visitor};
 
 /// See the module.
 pub struct TestApp {
@@ -167,10 +167,10 @@ impl TestApp {
         self.write(move |tx| api_keys::create(tx, &actor, account, workspace, &new)).unwrap()
     }
 
-    /// Stops the account, as an operator will be able to.
+    /// Stops the account, as the operator does.
     pub fn suspend(&self, person: &Person) {
         let id = person.account.id;
-        self.write(move |tx| tx.execute(SUSPEND, rusqlite::named_params! {":id": id})).unwrap();
+        self.write(move |tx| signin::suspend(tx, &Actor::Operator, id, "")).unwrap();
     }
 
     /// The newest mail to `to` about `subject` that waits in the outbox, or went out from it.

@@ -63,9 +63,6 @@ pub fn visitor() -> Visitor {
     Visitor { address: "203.0.113.7".into(), agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0".into() }
 }
 
-/// No operation stops an account yet.
-pub const SUSPEND: &str = "update account set state = 'suspended' where id = :id";
-
 /// What a refusal must leave as it was.
 pub const FOOTPRINT: [&str; 9] =
     ["audit_event", "mail_outbox", "job", "account", "api_key", "session", "ledger_tx", "data_request", "tombstone"];
@@ -212,10 +209,10 @@ impl TestHouse {
         Actor::KeyHolder { key: made.key.id, account, workspace, scopes, visitor: visitor() }
     }
 
-    /// Stops the account, as an operator will be able to.
+    /// Stops the account, as the operator does.
     pub fn suspend(&mut self, person: &Person) {
         let id = person.account.id;
-        self.look(|tx| tx.execute(SUSPEND, rusqlite::named_params! {":id": id}).unwrap());
+        self.write(|tx| signin::suspend(tx, &Actor::Operator, id, "")).unwrap();
     }
 
     /// One value out of the database.

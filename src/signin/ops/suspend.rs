@@ -1,0 +1,58 @@
+//! An operator stops an account, and gives it back.
+
+use serde_json::json;
+
+use super::super::error::SigninError;
+use super::super::mails;
+use crate::accounts::{self, Account, AccountError, AccountState};
+use crate::audit::{self, Event, Part};
+use crate::base::{AccountId, Actor};
+use crate::db::Tx;
+use crate::{mail, sessions};
+
+/// Stops an active account: its sessions end with this transaction, its keys are refused from the next request on, and
+/// nobody can sign in or reset its password. Nothing is deleted. Suspending twice is the same as once.
+///
+/// # Errors
+/// [`AccountError::NotFound`] when there is none, or the actor is no operator; [`AccountError::StillPending`] for one
+/// whose address nobody proved: it ends by itself.
+pub fn suspend(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, reason: &str) -> Result<Account, SigninError> {
+    let person = for_operator(tx, actor, account)?;
+    if person.state == AccountState::Suspended {
+        return Ok(person);
+    }
+    accounts::set_state(tx, account, AccountState::Suspended)?;
+    sessions::end_all(tx, actor, account, None)?;
+    accounts::revoke_links(tx, account)?;
+    let event = Event::of("account.suspended").target(account).subject(account);
+    audit::record(tx, actor, event.private(Part::Text, json!({"reason": reason})))?;
+    let site = tx.site().config.public_url.clone();
+    if let Some(address) = accounts::primary_email(tx, account)? {
+        mail::enqueue(tx, Some(account), address, &mails::account_suspended(&person, &site))?;
+    }
+    for_operator(tx, actor, account)
+}
+
+/// Gives a suspended account back to its person; its keys are good again. Doing it twice is the same as once.
+///
+/// # Errors
+/// As [`suspend`].
+pub fn reactivate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, SigninError> {
+    let person = for_operator(tx, actor, account)?;
+    if person.state == AccountState::Active {
+        return Ok(person);
+    }
+    accounts::set_state(tx, account, AccountState::Active)?;
+    audit::record(tx, actor, Event::of("account.reactivated").target(account).subject(account))?;
+    let site = tx.site().config.public_url.clone();
+    if let Some(address) = accounts::primary_email(tx, account)? {
+        mail::enqueue(tx, Some(account), address, &mails::account_reactivated(&person, &site))?;
+    }
+    for_operator(tx, actor, account)
+}
+
+fn for_operator(tx: &Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, SigninError> {
+    let may = matches!(actor, Actor::Operator | Actor::House);
+    let person = accounts::find(tx, account)?.filter(|_| may).ok_or(AccountError::NotFound)?;
+    if person.state == AccountState::Pending { Err(AccountError::StillPending.into()) } else { Ok(person) }
+}

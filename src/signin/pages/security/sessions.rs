@@ -1,0 +1,65 @@
+//! Where the person is signed in.
+
+use actix_web::web::Path;
+
+use super::PATH;
+use crate::base::{Problem, SessionId, Timestamp};
+use crate::http::page::{self, TheApp};
+use crate::http::{Answer, Form, SignedIn};
+use crate::sessions::{self, Session, device_of};
+
+/// A line of the list.
+pub(super) struct SessionRow {
+    pub id: String,
+    pub device: String,
+    pub address: String,
+    pub method: &'static str,
+    pub began: String,
+    pub seen: String,
+    pub is_this: bool,
+}
+
+/// The live sessions, this one first.
+pub(super) async fn rows(app: &TheApp, who: &SignedIn) -> Result<Vec<SessionRow>, Problem> {
+    let (account, own) = (who.identity.account, who.identity.session);
+    let mut sessions = app.read(move |view| sessions::list(view, account)).await?;
+    sessions.sort_by_key(|session| session.id != own);
+    Ok(sessions.into_iter().map(|session| row(session, own)).collect())
+}
+
+fn row(session: Session, own: SessionId) -> SessionRow {
+    SessionRow {
+        id: session.id.to_string(),
+        device: device_of(&session.visitor.agent),
+        address: session.visitor.address,
+        method: match session.method.as_str() {
+            "password" => "Password",
+            "code" => "Code by mail",
+            _ => "",
+        },
+        began: Timestamp::day_and_time(session.created_at),
+        seen: Timestamp::day_and_time(session.last_seen_at),
+        is_this: session.id == own,
+    }
+}
+
+/// `POST /settings/security/sessions/{id}/end`. Somebody else's is not found; one that has ended stays ended.
+pub async fn end_session(app: TheApp, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+    let session = SessionId::parse(&path).ok_or_else(Problem::not_found)?;
+    let (actor, account) = (who.actor(), who.identity.account);
+    let was_there = app
+        .write(move |tx| {
+            let was_there = sessions::list(tx, account)?.iter().any(|known| known.id == session);
+            sessions::end(tx, &actor, account, session)?;
+            Ok::<_, crate::db::Error>(was_there)
+        })
+        .await?;
+    if was_there { Ok(page::go(PATH, "session-ended")) } else { Err(Problem::not_found().into()) }
+}
+
+/// `POST /settings/security/sessions/end-others`.
+pub async fn end_others(app: TheApp, who: SignedIn, _form: Form) -> Answer {
+    let (actor, account, own) = (who.actor(), who.identity.account, who.identity.session);
+    app.write(move |tx| sessions::end_all(tx, &actor, account, Some(own))).await?;
+    Ok(page::go(PATH, "others-ended"))
+}

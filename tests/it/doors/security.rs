@@ -1,0 +1,148 @@
+//! The Security page: where somebody is signed in, and a new password.
+
+use crate::support::{Appliance, Browser, PASSWORD};
+
+const NEW: &str = "a quieter walk by the river";
+
+/// Two browsers of one person.
+fn two(house: &Appliance) -> (Browser, Browser) {
+    house.account("ada-l");
+    let (mut desk, mut phone) = (house.browser(), house.browser());
+    desk.sign_in("ada-l");
+    phone.sign_in("ada-l");
+    (desk, phone)
+}
+
+fn is_in(browser: &Browser) -> bool {
+    browser.clone().get("/settings/profile").status == 200
+}
+
+/// The way to end the first session that is listed beside this one.
+fn way_to_end(browser: &mut Browser) -> String {
+    let page = browser.get("/settings/security").text();
+    let (_, rest) = page.split_once("action=\"/settings/security/sessions/ses_").expect("another session is listed");
+    format!("/settings/security/sessions/ses_{}", rest.split('"').next().unwrap())
+}
+
+#[test]
+fn s4_a_session_that_is_ended_from_the_list_is_dead_at_once() {
+    let house = Appliance::running();
+    let (mut desk, phone) = two(&house);
+    let listed = desk.get("/settings/security").text();
+    assert_eq!(listed.matches("Firefox on Linux</strong>").count(), 2, "{listed}");
+    assert_eq!(listed.matches(">This device<").count(), 1);
+
+    let way = way_to_end(&mut desk);
+    let answer = desk.submit("/settings/security", &way, &[]);
+
+    assert_eq!((answer.status, answer.location()), (303, "/settings/security"));
+    assert!(is_in(&desk) && !is_in(&phone));
+    assert_eq!(desk.submit("/settings/security", &way, &[]).status, 404, "it has ended");
+}
+
+#[test]
+fn s4_sign_out_everywhere_else_leaves_this_one() {
+    let house = Appliance::running();
+    let (mut desk, phone) = two(&house);
+
+    desk.submit("/settings/security", "/settings/security/sessions/end-others", &[]);
+
+    assert!(is_in(&desk) && !is_in(&phone));
+    assert!(!desk.get("/settings/security").text().contains("Sign out everywhere else"));
+}
+
+#[test]
+fn somebody_elses_session_is_not_found() {
+    let house = Appliance::running();
+    let (mut desk, phone) = two(&house);
+    let way = way_to_end(&mut desk);
+    house.account("grace-h");
+    let mut grace = house.browser();
+    grace.sign_in("grace-h");
+
+    assert_eq!(grace.submit("/settings/security", &way, &[]).status, 404);
+    assert!(is_in(&desk) && is_in(&phone));
+}
+
+#[test]
+fn row_75_a_new_password_ends_the_other_sessions_and_is_told() {
+    let house = Appliance::running();
+    let (mut desk, phone) = two(&house);
+    let change = |browser: &mut Browser, password: &str| {
+        browser.submit("/settings/security", "/settings/security/password", &[("password", password)])
+    };
+    assert_eq!(change(&mut desk, "password-password").status, 400);
+    assert!(is_in(&phone), "a refusal changes nothing");
+
+    let changed = change(&mut desk, NEW);
+
+    assert_eq!(changed.status, 303, "{}", changed.text());
+    assert!(is_in(&desk) && !is_in(&phone));
+    house.mailbox().wait_for("ada-l@example.org", "password was changed");
+    let attempt = |password: &str| {
+        house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
+    };
+    assert_eq!((attempt(PASSWORD), attempt(NEW)), (401, 303));
+}
+
+#[test]
+fn row_75_a_suspended_person_is_out_at_once_and_comes_back() {
+    let house = Appliance::running();
+    let (desk, _) = two(&house);
+    let key = house.api_key("ada-l", &["read"]);
+    let ask = || house.call("GET", "/v1/forward-auth").bearer(&key).send().status;
+    let attempt = || house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]).status;
+    assert_eq!(ask(), 200);
+
+    house.run(&["account", "suspend", "ada-l", "--reason", "left the project"]).ok();
+    assert_eq!((ask(), is_in(&desk), attempt()), (401, false, 401));
+    let shown: serde_json::Value =
+        serde_json::from_str(&house.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
+    assert_eq!(shown["state"], "suspended");
+
+    house.run(&["account", "reactivate", "ada-l"]).ok();
+    assert_eq!((ask(), is_in(&desk), attempt()), (200, false, 303), "the old session stays dead");
+    house.mailbox().wait_for("ada-l@example.org", "suspended");
+    house.mailbox().wait_for("ada-l@example.org", "in use again");
+}
+
+#[test]
+fn s3_a_remembered_session_stays_remembered_after_a_proof() {
+    let house = Appliance::running_with_clock("");
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD), ("remember", "yes")]);
+    house.set_ahead(601);
+    let asked = ada.get("/step-up?next=/settings/keys");
+    let mut fields = asked.fields();
+    fields.push(("proof_password".into(), PASSWORD.into()));
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+
+    let proved = ada.post("/step-up", &fields);
+
+    assert_eq!((proved.status, proved.location()), (303, "/settings/keys"));
+    let days = 24 * 3600;
+    let kept: u64 =
+        proved.header("set-cookie").split("Max-Age=").nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
+    assert!((29 * days..30 * days).contains(&kept), "{kept}");
+}
+
+#[test]
+fn s3_a_session_ends_after_its_idle_time_and_not_before() {
+    let house = Appliance::running_with_clock("[session]\nidle_timeout = \"30m\"\nabsolute_timeout = \"1h\"\n");
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+
+    house.set_ahead(1790);
+    assert_eq!(ada.get("/settings/profile").status, 200, "used before the idle end");
+    house.set_ahead(1790 + 1790);
+    assert_eq!(ada.get("/settings/profile").status, 200, "and used again");
+    house.set_ahead(3605);
+    assert_eq!(ada.get("/settings/profile").status, 303, "the absolute end comes however busy somebody is");
+
+    house.set_ahead(7000);
+    ada.sign_in("ada-l");
+    house.set_ahead(7000 + 1805);
+    assert_eq!(ada.get("/settings/profile").status, 303, "the idle end");
+}
