@@ -68,8 +68,6 @@ impl Language {
 /// sent to everybody: they are not of these kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailKind {
-    /// What is new in the product. Nobody gets it who did not ask for it.
-    ProductUpdates,
     /// A key ends soon, or was not renewed for long.
     KeyReminders,
     /// What was used, and how near a limit is.
@@ -79,8 +77,6 @@ pub enum MailKind {
 /// Which optional mails a person wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailChoices {
-    /// See [`MailKind::ProductUpdates`].
-    pub product_updates: bool,
     /// See [`MailKind::KeyReminders`].
     pub key_reminders: bool,
     /// See [`MailKind::Usage`].
@@ -89,7 +85,7 @@ pub struct MailChoices {
 
 impl Default for MailChoices {
     fn default() -> Self {
-        Self { product_updates: false, key_reminders: true, usage: true }
+        Self { key_reminders: true, usage: true }
     }
 }
 
@@ -97,7 +93,6 @@ impl MailChoices {
     /// Whether mails of this kind are wanted.
     pub const fn wants(self, kind: MailKind) -> bool {
         match kind {
-            MailKind::ProductUpdates => self.product_updates,
             MailKind::KeyReminders => self.key_reminders,
             MailKind::Usage => self.usage,
         }
@@ -113,8 +108,6 @@ pub struct Settings {
     pub language: Language,
     /// Whose clock times are told by.
     pub zone: Zone,
-    /// Whether features that are not for everybody yet are shown.
-    pub early_access: bool,
 }
 
 /// All that a person chose, or what the house takes where they did not.
@@ -134,7 +127,6 @@ impl Preferences {
             ("theme", old.theme == new.theme),
             ("language", old.language == new.language),
             ("time_zone", old.zone == new.zone),
-            ("early_access", old.early_access == new.early_access),
             ("mails", before.mails == self.mails),
         ];
         choices.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()

@@ -90,6 +90,14 @@ pub fn picture(view: &View<'_>, name: &str, size: PictureSize) -> Result<Option<
     store::find_picture(view, name, size)
 }
 
+/// The person's own picture in its largest size. `None`: they have none.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn own_picture(view: &View<'_>, account: AccountId) -> Result<Option<Picture>, db::Error> {
+    store::find_own_picture(view, account)
+}
+
 /// What the person chose, or what the house takes where they did not.
 ///
 /// # Errors

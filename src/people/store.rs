@@ -17,21 +17,19 @@ const REPLACE_PICTURE: &str = "
     insert or replace into picture (account_id, name, media, large, medium, small, uploaded_at)
     values (:account_id, :name, :media, :large, :medium, :small, :now)";
 const FIND_PICTURE_NAME: &str = "select name from picture where account_id = :account_id";
+const FIND_OWN: &str = "select media, large from picture where account_id = :account_id";
 const FIND_LARGE: &str = "select media, large from picture where name = :name";
 const FIND_MEDIUM: &str = "select media, medium from picture where name = :name";
 const FIND_SMALL: &str = "select media, small from picture where name = :name";
 const DELETE_PICTURE: &str = "delete from picture where account_id = :account_id";
 
 const FIND_PREFERENCE: &str = "
-    select theme, language, time_zone, is_mailed_product_updates, is_mailed_key_reminders, is_mailed_usage, is_early_access
-    from preference
+    select theme, language, time_zone, is_mailed_key_reminders, is_mailed_usage from preference
     where account_id = :account_id";
 const REPLACE_PREFERENCE: &str = "
     insert or replace into preference (
-      account_id, theme, language, time_zone, is_mailed_product_updates, is_mailed_key_reminders, is_mailed_usage,
-      is_early_access, updated_at)
-    values (
-      :account_id, :theme, :language, :time_zone, :product_updates, :key_reminders, :usage, :early_access, :now)";
+      account_id, theme, language, time_zone, is_mailed_key_reminders, is_mailed_usage, updated_at)
+    values (:account_id, :theme, :language, :time_zone, :key_reminders, :usage, :now)";
 const DELETE_PREFERENCE: &str = "delete from preference where account_id = :account_id";
 
 /// Every statement of this room, for the test that prepares them.
@@ -41,6 +39,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_LINKS,
     REPLACE_PICTURE,
     FIND_PICTURE_NAME,
+    FIND_OWN,
     FIND_LARGE,
     FIND_MEDIUM,
     FIND_SMALL,
@@ -94,14 +93,21 @@ pub(super) fn find_picture_name(view: &View<'_>, account: AccountId) -> Result<O
     view.find(FIND_PICTURE_NAME, named_params! {":account_id": account}, |row| row.get(0))
 }
 
+fn read_picture(row: &Row<'_>) -> rusqlite::Result<Picture> {
+    Ok(Picture { media: row.get(0)?, bytes: row.get(1)? })
+}
+
+pub(super) fn find_own_picture(view: &View<'_>, account: AccountId) -> Result<Option<Picture>, Error> {
+    view.find(FIND_OWN, named_params! {":account_id": account}, read_picture)
+}
+
 pub(super) fn find_picture(view: &View<'_>, name: &str, size: PictureSize) -> Result<Option<Picture>, Error> {
     let statement = match size {
         PictureSize::Large => FIND_LARGE,
         PictureSize::Medium => FIND_MEDIUM,
         PictureSize::Small => FIND_SMALL,
     };
-    let read = |row: &Row<'_>| Ok(Picture { media: row.get(0)?, bytes: row.get(1)? });
-    view.find(statement, named_params! {":name": name}, read)
+    view.find(statement, named_params! {":name": name}, read_picture)
 }
 
 pub(super) fn delete_picture(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
@@ -116,9 +122,8 @@ fn read_preferences(row: &Row<'_>) -> rusqlite::Result<Preferences> {
             // A language that the pages no longer exist in is read as the house's own.
             language: Language::parse(&language).unwrap_or_default(),
             zone: Zone::of(&zone),
-            early_access: row.get(6)?,
         },
-        mails: MailChoices { product_updates: row.get(3)?, key_reminders: row.get(4)?, usage: row.get(5)? },
+        mails: MailChoices { key_reminders: row.get(3)?, usage: row.get(4)? },
     })
 }
 
@@ -135,10 +140,8 @@ pub(super) fn replace_preferences(tx: &mut Tx<'_>, account: AccountId, chosen: &
             ":theme": chosen.settings.theme.as_str(),
             ":language": chosen.settings.language.as_str(),
             ":time_zone": chosen.settings.zone.name(),
-            ":product_updates": chosen.mails.product_updates,
             ":key_reminders": chosen.mails.key_reminders,
             ":usage": chosen.mails.usage,
-            ":early_access": chosen.settings.early_access,
             ":now": now,
         },
     )?;

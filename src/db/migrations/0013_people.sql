@@ -61,9 +61,7 @@ create table preference (
   theme text not null check (theme in ('system', 'light', 'dark')),
   language text not null,
   time_zone text not null,
-  is_mailed_product_updates integer not null check (is_mailed_product_updates in (0, 1)),
   is_mailed_key_reminders integer not null check (is_mailed_key_reminders in (0, 1)),
   is_mailed_usage integer not null check (is_mailed_usage in (0, 1)),
-  is_early_access integer not null check (is_early_access in (0, 1)),
   updated_at integer not null
 ) strict;

@@ -1,10 +1,10 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
 use domicile::{
-    accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
+    accounts, api_keys, audit, billing, db, idempotency, jobs, mail, people, privacy, services, sessions, snapshots, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("db::site", db::STATEMENTS),
     ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -12,6 +12,8 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("mail", mail::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("accounts", accounts::STATEMENTS),
+    ("accounts::addresses", accounts::addresses::STATEMENTS),
+    ("people", people::STATEMENTS),
     ("workspaces", workspaces::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),

@@ -27,7 +27,6 @@ pub(super) struct PreferencesCard {
     pub themes: Vec<Choice>,
     pub languages: Vec<Choice>,
     pub zones: Vec<ZoneGroup>,
-    pub early_access: bool,
 }
 
 pub(super) fn card(
@@ -50,7 +49,6 @@ pub(super) fn card(
             .map(|known| Choice { value: known.as_str(), label: known.label(), is_chosen: known.as_str() == language })
             .into(),
         zones: zone_groups(zone),
-        early_access: typed.map_or(chosen.early_access, |form| form.is_ticked("early_access")),
     }
 }
 
@@ -97,7 +95,6 @@ pub(super) fn notifications(chosen: MailChoices, refused: Option<(&Refused<'_>, 
             row(None, "Security", "Sign-ins, passwords and factors.", true),
             row(Some("key_reminders"), "Key reminders", "A key ends soon, or is old.", chosen.key_reminders),
             row(Some("usage"), "Usage", "What was used, and limits that are near.", chosen.usage),
-            row(Some("product_updates"), "Product updates", "What is new, now and then.", chosen.product_updates),
         ],
     }
 }
@@ -107,7 +104,6 @@ fn read(form: &Form) -> Result<Settings, PeopleError> {
         theme: Theme::parse(form.text("theme")).ok_or(PeopleError::Theme)?,
         language: Language::parse(form.text("language")).ok_or(PeopleError::Language)?,
         zone: Zone::parse(form.text("time_zone")).ok_or(PeopleError::Zone)?,
-        early_access: form.is_ticked("early_access"),
     })
 }
 
@@ -134,7 +130,6 @@ pub async fn save_preferences(app: TheApp, request: HttpRequest, who: SignedIn, 
 pub async fn save_notifications(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let mails = MailChoices {
-        product_updates: form.is_ticked("product_updates"),
         key_reminders: form.is_ticked("key_reminders"),
         usage: form.is_ticked("usage"),
     };
