@@ -15,8 +15,9 @@ pub const RESEND_AFTER: Duration = seconds(60);
 pub const CODES_MAX: u32 = 5;
 /// See [`CODES_MAX`].
 pub const CODES_WINDOW: Duration = crate::base::hours(1);
-/// Codes per account to addresses that it added, in [`CODES_WINDOW`].
-pub const ADDED_CODES_MAX: u32 = 10;
+/// Codes per account to addresses that it added, in [`CODES_WINDOW`]: removing an address and adding it again is no way to
+/// more guesses, nor to fill somebody's mailbox.
+pub const ADDED_CODES_MAX: u32 = 5;
 /// Addresses of one account.
 pub const EMAILS_MAX: usize = 10;
 /// How long the address before can undo a change of the primary one.

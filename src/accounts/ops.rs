@@ -135,7 +135,8 @@ pub fn find_by_proved_name(view: &View<'_>, name: &str) -> Result<Option<Account
     }
 }
 
-/// The account that verified the address, else the newest that claims it. `None`: nobody.
+/// The account that verified the address, else the newest that signed up with it; who merely added it to their others does
+/// not answer for it. `None`: nobody.
 ///
 /// # Errors
 /// [`db::Error`].

@@ -22,7 +22,7 @@ const FIND_BY_EMAIL: &str = "
     select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at,
            a.colour
     from account_email e join account a on a.id = e.account_id
-    where e.folded = :folded
+    where e.folded = :folded and (e.verified_at is not null or e.is_primary = 1)
     order by e.verified_at is null, a.created_at desc
     limit 1";
 const LIST: &str = "
@@ -50,8 +50,6 @@ const FIND_VERIFIED_OWNER: &str = "
     select account_id from account_email where folded = :folded and verified_at is not null";
 const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where id = :id and verified_at is null";
 const DELETE_EMAILS: &str = "delete from account_email where account_id = :account_id";
-
-
 
 const REPLACE_CODE: &str = "
     insert into email_code (email_id, digest, sent_at, expires_at, counted_from)

@@ -20,7 +20,7 @@ fn governed(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Accoun
 /// and everything else is the same.
 ///
 /// # Errors
-/// [`AccountError::EmailListed`], [`AccountError::TooManyEmails`]; [`AccountError::CodeTooSoon`] after ten codes in an
+/// [`AccountError::EmailListed`], [`AccountError::TooManyEmails`]; [`AccountError::CodeTooSoon`] after five codes in an
 /// hour; [`AccountError::NotFound`] when the account is not the actor's.
 pub fn add_email(
     tx: &mut Tx<'_>,
@@ -47,7 +47,7 @@ pub fn add_email(
 /// Sends another code to an address that was added and is not verified yet.
 ///
 /// # Errors
-/// [`AccountError::CodeTooSoon`] within a minute, after five codes to the address or ten of the account in an hour;
+/// [`AccountError::CodeTooSoon`] within a minute, after five codes of the account in an hour;
 /// [`AccountError::NotFound`] for an address that is another's, verified, or the one of the sign-up.
 pub fn resend_email_code(
     tx: &mut Tx<'_>,
