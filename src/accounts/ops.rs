@@ -22,14 +22,10 @@ const PURGE_BATCH_MAX: u32 = 1000;
 /// Makes an account with its first address. It is `pending` until the address is verified.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`]; [`AccountError::EmailTaken`] when the address is to count as verified and another
-/// account verified it. A mere claim to a known address is taken like any other, so that nobody learns from it (safety P8).
+/// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`]; [`AccountError::EmailTaken`] when the address is to
+/// count as verified and another account verified it. A mere claim to a known address is taken like any other, so that nobody learns from it (safety P8).
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Account, AccountError> {
-    if !is_username_free(tx, new.username.as_str())? {
-        let is_taken = store::find_by_username(tx, new.username.as_str())?.is_some();
-        let is_left = store::is_retired(tx, &name_digest(tx, new.username.as_str()))?;
-        return Err(if is_taken || is_left { AccountError::UsernameTaken } else { AccountError::UsernameLooksTaken });
-    }
+    must_be_free(tx, &new.username)?;
     if new.is_verified && is_email_taken(tx, &new.email)? {
         return Err(AccountError::EmailTaken);
     }
@@ -63,6 +59,20 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
 pub fn is_username_free(view: &View<'_>, username: &str) -> Result<bool, db::Error> {
     let is_had = store::has_lookalike(view, &likeness::skeleton(username))?;
     Ok(!is_had && !store::is_retired(view, &name_digest(view, username))?)
+}
+
+/// Refuses a name that nobody can take now.
+///
+/// # Errors
+/// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`].
+pub fn must_be_free(view: &View<'_>, username: &Username) -> Result<(), AccountError> {
+    if is_username_free(view, username.as_str())? {
+        return Ok(());
+    }
+    // A left name that only looks like it is told as taken: nobody has it to be compared with.
+    let is_left = store::is_retired(view, &name_digest(view, username.as_str()))?;
+    let is_taken = is_left || store::find_by_username(view, username.as_str())?.is_some();
+    Err(if is_taken { AccountError::UsernameTaken } else { AccountError::UsernameLooksTaken })
 }
 
 /// A username like `wanted` that somebody could take now. `None`: none was found near it.

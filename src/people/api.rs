@@ -52,8 +52,10 @@ pub async fn check_username(app: TheApp, visitor: VisitorOf, asked: Query<Asked>
         .read(move |view| {
             let fault = match Username::parse(&asked.username) {
                 Err(fault) => Some(AccountError::Username(fault)),
-                Ok(name) if accounts::is_username_free(view, name.as_str())? => None,
-                Ok(_) => Some(AccountError::UsernameTaken),
+                Ok(name) => match accounts::must_be_free(view, &name) {
+                    Err(AccountError::Db(error)) => return Err(error),
+                    tried => tried.err(),
+                },
             };
             let wants_other = fault.is_some() && asked.suggest;
             let other = if wants_other { accounts::suggest_username(view, &asked.username)? } else { None };

@@ -11,7 +11,7 @@ use image::codecs::png::{PngDecoder, PngEncoder};
 use image::codecs::webp::WebPDecoder;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 
 use super::model::PictureSize;
 use crate::base::Problem;
@@ -20,6 +20,8 @@ use crate::base::Problem;
 pub const PICTURE_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// Pixels of the largest picture (domain 5.1.5).
 pub const PICTURE_PIXELS_MAX: u64 = 8_000_000;
+/// The longest side in pixels: a strip of one pixel by millions is no picture of anybody, and slow to read.
+const PICTURE_SIDE_MAX: u32 = 10_000;
 /// What a decoder may take: four channels of 16 bits per pixel, and as much again for its own work.
 const DECODER_BYTES_MAX: u64 = PICTURE_PIXELS_MAX * 16;
 /// The quality of a JPEG that shows no blocks at these sizes.
@@ -32,7 +34,7 @@ pub enum PictureFault {
     Missing,
     /// More than [`PICTURE_BYTES_MAX`].
     TooLarge,
-    /// More than [`PICTURE_PIXELS_MAX`].
+    /// More than [`PICTURE_PIXELS_MAX`], or a side of more than ten thousand.
     TooManyPixels,
     /// Not PNG, JPEG or WebP.
     OtherKind,
@@ -49,7 +51,7 @@ impl From<PictureFault> for Problem {
             }
             PictureFault::TooManyPixels => (
                 "picture_too_many_pixels",
-                "This picture has more than 8 million pixels. Make it smaller, then upload it again.",
+                "This picture has more than 8 million pixels, or a side of more than 10,000. Make it smaller, then upload it again.",
             ),
             PictureFault::OtherKind => {
                 ("picture_kind", "This is not a PNG, JPEG or WebP picture. Save it as one of these, then upload it again.")
@@ -102,17 +104,23 @@ pub fn render(bytes: &[u8]) -> Result<Rendered, PictureFault> {
 }
 
 fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureFault> {
-    let damaged = |_| PictureFault::Damaged;
     let source = Cursor::new(bytes);
     match bytes {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => {
-            read(PngDecoder::with_limits(source, limits()).map_err(damaged)?)
+            read(PngDecoder::with_limits(source, limits()).map_err(fault)?)
         }
-        [0xff, 0xd8, 0xff, ..] => read(JpegDecoder::new(source).map_err(damaged)?),
+        [0xff, 0xd8, 0xff, ..] => read(JpegDecoder::new(source).map_err(fault)?),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => {
-            read(WebPDecoder::new(source).map_err(damaged)?)
+            read(WebPDecoder::new(source).map_err(fault)?)
         }
         _ => Err(PictureFault::OtherKind),
+    }
+}
+
+fn fault(error: ImageError) -> PictureFault {
+    match error {
+        ImageError::Limits(_) => PictureFault::TooManyPixels,
+        _ => PictureFault::Damaged,
     }
 }
 
@@ -124,18 +132,18 @@ fn limits() -> Limits {
 
 fn read(mut decoder: impl ImageDecoder) -> Result<DynamicImage, PictureFault> {
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PICTURE_PIXELS_MAX {
+    if u64::from(width) * u64::from(height) > PICTURE_PIXELS_MAX || width.max(height) > PICTURE_SIDE_MAX {
         return Err(PictureFault::TooManyPixels);
     }
-    decoder.set_limits(limits()).map_err(|_| PictureFault::Damaged)?;
+    decoder.set_limits(limits()).map_err(fault)?;
     // Cameras write how they were held beside the pixels, and what stands there stays behind: so it is done now.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|_| PictureFault::Damaged)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(fault)?;
     image.apply_orientation(orientation);
     Ok(image)
 }
 
-/// The middle square. Cut before anything is scaled: a strip of one pixel by millions would grow without bounds.
+/// The middle square. Cut before anything is scaled: a strip would grow without bounds.
 fn middle(image: DynamicImage) -> DynamicImage {
     let (width, height) = (image.width(), image.height());
     let side = width.min(height);

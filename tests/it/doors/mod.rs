@@ -3,6 +3,7 @@
 mod downloads;
 mod gateways;
 mod main_job;
+mod profile;
 mod security;
 mod step_up;
 mod ways_in;

@@ -4,7 +4,6 @@ use std::io::Cursor;
 
 use domicile::base::seconds;
 use domicile::people::{self, PICTURE_BYTES_MAX, PeopleError, PictureFault, PictureSize, flows};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, GenericImageView, ImageFormat, ImageReader, Rgba, RgbaImage};
 
 use crate::support::{Person, TestApp, holds};
@@ -92,9 +91,8 @@ fn the_middle_square_is_kept_in_three_sizes_whichever_kind_it_was() {
         }
         names.push(name);
     }
-    names.dedup();
-    assert_eq!((names.len(), house.number("select count(*) from picture")), (3, 1), "each in place of the one before");
-    assert!(house.picture(&names[0], PictureSize::Small).is_none());
+    assert_eq!(house.number("select count(*) from picture"), 1, "each in place of the one before");
+    assert!(house.picture(&names[1], PictureSize::Small).is_none());
 }
 
 #[test]
@@ -171,12 +169,14 @@ fn row_90_what_is_no_picture_is_refused_and_the_one_before_stays() {
         (hollow(3, 3), PictureFault::Damaged),
         (hollow(0, 3), PictureFault::Damaged),
         (hollow(2829, 2829), PictureFault::TooManyPixels),
-        (hollow(1, 8_000_001), PictureFault::TooManyPixels),
+        (hollow(1, 10_001), PictureFault::TooManyPixels),
+        (hollow(10_001, 1), PictureFault::TooManyPixels),
         (hollow(u32::MAX >> 1, u32::MAX >> 1), PictureFault::TooManyPixels),
         (large, PictureFault::TooLarge),
     ] {
         let start: String = String::from_utf8_lossy(&file[..file.len().min(16)]).into_owned();
-        assert_eq!(fault(house.upload(&ada, file)), wanted, "{start:?}");
+        let what = format!("{start:?} of {} bytes", file.len());
+        assert_eq!(fault(house.upload(&ada, file)), wanted, "{what}");
     }
     assert_eq!(house.footprint(), before);
     assert!(house.picture(&name, PictureSize::Large).is_some());
@@ -187,12 +187,10 @@ fn row_90_a_bomb_of_eight_megapixels_is_a_picture_like_any_other() {
     let house = TestApp::new();
     let ada = house.person("ada-ada");
     // All of one colour: some kilobytes that become thirty megabytes, and the narrowest strip there can be.
-    for (width, height) in [(2828, 2828), (1, 8_000_000), (8_000_000, 1)] {
+    for (width, height) in [(2828, 2828), (1, 10_000), (10_000, 1)] {
         let grey = DynamicImage::ImageLuma8(image::GrayImage::new(width, height));
-        let mut file = Vec::new();
-        let encoder = PngEncoder::new_with_quality(&mut file, CompressionType::Fast, FilterType::Up);
-        grey.write_with_encoder(encoder).unwrap();
-        assert!(file.len() < 300_000, "{}", file.len());
+        let file = written(&grey, ImageFormat::Png);
+        assert!(file.len() < 100_000, "{}", file.len());
 
         let name = house.upload(&ada, file).unwrap();
 
