@@ -117,3 +117,11 @@ fn the_script_adds_comfort_and_the_keyboard_suffices() {
 
     play("comfort.mjs", json!({ "url": url }));
 }
+
+#[test]
+fn the_profile_saves_itself_and_an_address_can_be_changed_and_restored() {
+    let folder = TempDir::new().unwrap();
+    let (_demo, url) = demonstration(&folder);
+
+    play("people.mjs", json!({ "url": url }));
+}
