@@ -21,8 +21,10 @@ pub mod people;
 pub mod workspaces;
 
 pub mod api_keys;
-pub mod services;
 pub mod sessions;
+
+pub mod factors;
+pub mod services;
 
 pub mod billing;
 

@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
-use crate::{accounts, audit, billing, db, idempotency, mail, privacy, sessions, snapshots};
+use crate::{accounts, audit, billing, db, factors, idempotency, mail, privacy, sessions, snapshots};
 
 /// One recurring job: when (seconds first, UTC), what, why.
 struct Recurring {
@@ -31,6 +31,11 @@ const RECURRING: &[Recurring] = &[
         job: privacy::jobs::ERASE_PENDING,
         why: "accounts nobody verified live a day",
     },
+    Recurring {
+        cron: "50 */10 * * * *",
+        job: factors::jobs::RESET_DUE,
+        why: "second factors whose loss nobody contradicted for three days",
+    },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "credit with an end" },
 ];
 
@@ -41,6 +46,7 @@ pub const LINES: &[Line] = &[
     Line::of(TIDY, |app, _| Box::pin(tidy(app))),
     Line::of(privacy::jobs::EXPIRE, |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload))),
     Line::of(privacy::jobs::ERASE_PENDING, |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload))),
+    Line::of(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     Line::of(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     Line::of(snapshots::jobs::PUBLISH, |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload))),
 ];
@@ -63,6 +69,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
         .write(|tx| {
             sessions::purge_ended(tx)?;
             accounts::purge_old(tx)?;
+            factors::purge_old(tx)?;
             audit::purge_strangers(tx)?;
             idempotency::purge_expired(tx)?;
             mail::purge_old(tx)?;

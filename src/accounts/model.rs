@@ -365,6 +365,8 @@ pub enum LinkPurpose {
     OperatorClaim,
     /// Undo a change of the primary address.
     EmailRevert,
+    /// Stop a reset of the second factors.
+    FactorReset,
 }
 
 impl LinkPurpose {
@@ -374,16 +376,18 @@ impl LinkPurpose {
             Self::PasswordReset => "password_reset",
             Self::OperatorClaim => "operator_claim",
             Self::EmailRevert => "email_revert",
+            Self::FactorReset => "factor_reset",
         }
     }
 
     /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance, a week to
-    /// undo a change (domain 5.1.3).
+    /// undo a change (domain 5.1.3), and as long as a reset of factors waits (domain 5.1.11).
     pub const fn life(self) -> Duration {
         match self {
             Self::PasswordReset => minutes(30),
             Self::OperatorClaim => crate::base::hours(24),
             Self::EmailRevert => REVERT_LIFE,
+            Self::FactorReset => crate::base::hours(72),
         }
     }
 }

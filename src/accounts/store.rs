@@ -85,10 +85,10 @@ const USE_LINK: &str = "
 const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
+// The others keep what a thief with the mailbox would like to be rid of.
+const DELETE_RESET_LINKS: &str = "
+    delete from one_time_link where account_id = :account_id and purpose = 'password_reset'";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
-// Whoever can reset the password may be the one whom this link keeps out.
-const REVOKE_LINKS: &str = "
-    delete from one_time_link where account_id = :account_id and purpose <> 'email_revert'";
 
 const INSERT_RETIRED: &str = "
     insert or replace into retired_username (digest, until) values (:digest, :until)";
@@ -128,8 +128,8 @@ pub const STATEMENTS: &[&str] = &[
     FIND_LINK,
     USE_LINK,
     DELETE_OLD_LINKS,
+    DELETE_RESET_LINKS,
     DELETE_LINKS,
-    REVOKE_LINKS,
     INSERT_RETIRED,
     DELETE_OLD_RETIRED,
     FIND_RETIRED,
@@ -397,9 +397,8 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-/// Deletes the account's links but those that undo a change of address.
-pub(super) fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(REVOKE_LINKS, named_params! {":account_id": account})?;
+pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 

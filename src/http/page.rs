@@ -33,6 +33,11 @@ const FLASHES: &[(&str, &str)] = &[
     ("email-removed", "The address is removed."),
     ("picture-saved", "Your picture is saved."),
     ("picture-removed", "Your picture is removed."),
+    ("signin-over", "This took too long, or there were too many wrong codes. Sign in again."),
+    ("two-step-on", "The authenticator app is set up."),
+    ("passkey-added", "The passkey was added."),
+    ("factor-removed", "It was removed, and your other sessions were signed out."),
+    ("factors-kept", "Your second factors stay as they are."),
     ("signed-in-again", "Sign in again to go on."),
 ];
 

@@ -6,6 +6,7 @@ use crate::base::Problem;
 use crate::billing;
 use crate::crypto::{HashingBusy, PasswordFault};
 use crate::db;
+use crate::factors::FactorError;
 use crate::people::PeopleError;
 use crate::sessions::Throttled;
 
@@ -18,6 +19,9 @@ pub enum SigninError {
     /// The proof that somebody is still the one who signed in is wrong.
     #[error("the proof is wrong")]
     NotProved,
+    /// The first step is too long ago, or there were too many wrong codes.
+    #[error("the half-session is over")]
+    HalfOver,
     /// The session ended meanwhile.
     #[error("the session ended")]
     SignedOut,
@@ -33,6 +37,9 @@ pub enum SigninError {
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Busy(#[from] HashingBusy),
+    /// About a second factor.
+    #[error(transparent)]
+    Factor(#[from] FactorError),
     /// About the account.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -62,6 +69,11 @@ impl From<SigninError> for Problem {
                 status: 403,
                 ..Problem::field("proof", "not_proved", "This is not right. Check it and try again.")
             },
+            SigninError::HalfOver => Problem::new(
+                401,
+                "signin_over",
+                "This took longer than ten minutes, or there were too many wrong codes. Sign in again.",
+            ),
             SigninError::SignedOut => Problem::new(401, "signed_out", "You were signed out. Sign in again."),
             SigninError::Throttled(throttled) => Problem {
                 retry_after_seconds: Some(throttled.wait_seconds),
@@ -78,6 +90,7 @@ impl From<SigninError> for Problem {
             ),
             SigninError::Password(fault) => fault.into(),
             SigninError::Busy(busy) => busy.into(),
+            SigninError::Factor(error) => error.into(),
             SigninError::Account(error) => error.into(),
             SigninError::People(error) => error.into(),
             SigninError::ApiKey(error) => error.into(),

@@ -114,7 +114,7 @@ pub(super) fn email_removed(account: &Account, removed: &EmailAddress, site: &st
 /// To the address that is primary again.
 pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) -> PlainLetter {
     let mut paragraphs = vec![format!(
-        "Hello {}, this is the primary address of your account again. Everybody was signed out, and addresses and API keys that were added since the change are gone.",
+        "Hello {}, this is the primary address of your account again. Everybody was signed out, and addresses, second factors and API keys that were added since the change are gone.",
         account.display_name
     )];
     if had_password {
@@ -125,7 +125,7 @@ pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) 
         paragraphs,
         code: None,
         link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
-        closing: "Look at your keys and your activity, and tell your operator if you miss something.".into(),
+        closing: "Look at your ways in, your keys and your activity, and tell your operator if you miss something.".into(),
         site: site.into(),
     }
 }

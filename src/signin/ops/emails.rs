@@ -9,7 +9,7 @@ use crate::accounts::addresses::{self, EmailAnswer, PrimaryChange};
 use crate::accounts::{self, Account, AccountError};
 use crate::base::{AccountId, Actor, EmailAddress, EmailId, SessionId, Timestamp};
 use crate::db::{self, Tx};
-use crate::{api_keys, mail, sessions};
+use crate::{api_keys, factors, mail, sessions};
 
 fn own_session(actor: &Actor) -> Option<SessionId> {
     match actor {
@@ -115,8 +115,7 @@ pub(in crate::signin) fn revert_email(
     Ok(undone.restored)
 }
 
-/// Closes every way in that was opened since a moment: keys, and with them whatever else lets somebody in. A new way in has
-/// its line here.
+/// Closes every way in that was opened since a moment: keys and second factors. A new way in has its line here.
 fn close_what_was_opened_since(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -124,5 +123,6 @@ fn close_what_was_opened_since(
     since: Timestamp,
 ) -> Result<(), SigninError> {
     api_keys::revoke_since(tx, actor, account, since)?;
+    factors::remove_since(tx, actor, account, since)?;
     Ok(())
 }

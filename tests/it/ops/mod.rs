@@ -5,6 +5,7 @@ mod api_keys;
 mod audit;
 mod billing;
 mod emails;
+mod factors;
 mod jobs_and_mail;
 mod journal;
 mod people;

@@ -3,10 +3,11 @@
 use domicile::accounts::{self, AccountError, LinkPurpose, REVERT_LIFE, addresses};
 use domicile::api_keys::{self, KeyState};
 use domicile::base::{Actor, EmailAddress, EmailId, Secret, days, hours, minutes, seconds};
+use domicile::factors;
 use domicile::sessions;
 use domicile::signin::{self, SigninError, flows};
 
-use crate::support::{PASSWORD, Person, TestApp, visitor};
+use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
 
 const OLD: &str = "ada-ada@example.org";
 
@@ -40,6 +41,15 @@ impl TestApp {
     fn addresses_of(&self, person: &Person) -> Vec<String> {
         let id = person.account.id;
         self.look(|view| accounts::emails(view, id).unwrap()).iter().map(|email| email.address.to_string()).collect()
+    }
+
+    fn set_up_an_app(&self, person: &Person) {
+        let (actor, id) = (person.by_browser(), person.account.id);
+        let by = actor.clone();
+        self.write(move |tx| factors::set_up(tx, &by, id)).unwrap();
+        let seed = self.look(|view| factors::set_up_under_way(view, id).unwrap()).unwrap().seed;
+        let code = oath_code(seed.base32().expose(), self.clock.now().unix_seconds());
+        self.write(move |tx| factors::confirm_totp(tx, &actor, id, &code)).unwrap();
     }
 
     fn is_live(&self, token: &Secret<String>) -> bool {
@@ -83,10 +93,11 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
         .block_on(flows::change_password(&house.app, thief.clone(), id, session_of(&thief), password))
         .unwrap();
     house.api_key(&ada, "the thief's");
-    let thiefs = match house.sign_in("ada-ada", "mallory likes long walks").unwrap() {
-        signin::Started::Session { token, .. } => token,
-        signin::Started::MustVerify(_) => panic!("no session"),
+    let signin::Started::Session { token: thiefs, .. } = house.sign_in("ada-ada", "mallory likes long walks").unwrap()
+    else {
+        panic!("the thief has no session")
     };
+    house.set_up_an_app(&ada);
     let reset = house.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
     house.clock.advance(days(3));
 
@@ -95,6 +106,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     assert_eq!(house.addresses_of(&ada), [OLD, "ada@home.example"]);
     assert_eq!(house.look(|view| accounts::primary_email(view, id).unwrap()).unwrap().as_str(), OLD);
     assert!(!house.is_live(&thiefs) && !house.is_live(&at_home));
+    assert!(!house.look(|view| factors::enrolled(view, id).unwrap()).is_any(), "the thief's app is gone");
     assert!(house.sign_in("ada-ada", "mallory likes long walks").is_err());
     assert!(house.look(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, reset.expose()).unwrap()).is_none());
     assert_eq!(house.key_states(&ada), [
