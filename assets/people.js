@@ -9,7 +9,7 @@ const keepSaved = (form) => {
   const state = document.querySelector(`[data-state="${form.dataset.autosave}"]`);
   let timer;
   let running = false;
-  let last = new URLSearchParams(new FormData(form)).toString();
+  let last;
 
   const say = (is, sentence = words[is]) => {
     state.hidden = false;
@@ -30,10 +30,16 @@ const keepSaved = (form) => {
     }
   };
 
+  const filled = () => new URLSearchParams(new FormData(form)).toString();
+
   const save = () => {
     clearTimeout(timer);
-    const typed = new URLSearchParams(new FormData(form)).toString();
-    if (running || typed === last) return;
+    const typed = filled();
+    if (running) return;
+    if (typed === last) {
+      if (state.dataset.is === "saved") say("saved");
+      return;
+    }
     running = true;
     say("saving");
     const request = new XMLHttpRequest();
@@ -43,12 +49,13 @@ const keepSaved = (form) => {
     request.responseType = "document";
     request.onloadend = () => {
       running = false;
+      const isOlder = filled() !== typed;
       const isHere = request.responseURL && new URL(request.responseURL).pathname.startsWith("/settings/profile");
       if (request.status === 200 && isHere) {
         last = typed;
         show(null);
-        say("saved");
         mirror(request.response);
+        if (!isOlder) say("saved");
       } else if (request.status === 200) {
         say("not-saved", "You were signed out. Sign in, then save again.");
       } else if (request.status >= 400 && request.status < 429) {
@@ -56,14 +63,18 @@ const keepSaved = (form) => {
         say(form.contains(document.activeElement) && !form.querySelector("[aria-invalid]") ? "waiting" : "not-saved");
       } else {
         say("not-saved", "Not saved. Press Save in a moment.");
+        return;
       }
-      if (new URLSearchParams(new FormData(form)).toString() !== typed) timer = setTimeout(save, SAVE_AFTER_MS);
+      if (isOlder) save();
     };
     request.send(typed);
   };
 
+  last = filled();
   form.addEventListener("input", (event) => {
     clearTimeout(timer);
+    // What is shown as saved is what is in the form.
+    if (state.dataset.is === "saved") state.hidden = true;
     if (event.target.name === "theme") document.documentElement.dataset.theme = event.target.value;
     timer = setTimeout(save, SAVE_AFTER_MS);
   });
@@ -71,6 +82,13 @@ const keepSaved = (form) => {
   // A refusal that was kept back while its field was typed in is told when the field is left.
   form.addEventListener("focusout", () => { if (state.dataset.is === "waiting") { last = ""; setTimeout(save); } });
   form.addEventListener("submit", () => clearTimeout(timer));
+  // Who leaves within the second takes nothing back.
+  addEventListener("pagehide", () => {
+    const typed = filled();
+    if (typed !== last && !form.querySelector("[aria-invalid]")) {
+      fetch(form.action, { method: "POST", body: new URLSearchParams(typed), keepalive: true, redirect: "manual" }).catch(() => {});
+    }
+  });
 };
 
 // What other parts of the page show of what was saved: the name beside the rail, the theme that is pressed.
