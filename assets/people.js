@@ -2,6 +2,8 @@
 // is free. Every form works without this file.
 const SAVE_AFTER_MS = 1000;
 const ASK_AFTER_MS = 400;
+// A field that is left for the form's own button is saved by the button.
+const LEFT_AFTER_MS = 150;
 
 const words = { saving: "Saving…", saved: "Saved", waiting: "Not saved yet", "not-saved": "Not saved" };
 
@@ -9,6 +11,7 @@ const keepSaved = (form) => {
   const state = document.querySelector(`[data-state="${form.dataset.autosave}"]`);
   let timer;
   let running = false;
+  let leaving = false;
   let last;
 
   const say = (is, sentence = words[is]) => {
@@ -49,6 +52,7 @@ const keepSaved = (form) => {
     request.responseType = "document";
     request.onloadend = () => {
       running = false;
+      if (leaving) return;
       const isOlder = filled() !== typed;
       const isHere = request.responseURL && new URL(request.responseURL).pathname.startsWith("/settings/profile");
       if (request.status === 200 && isHere) {
@@ -78,14 +82,16 @@ const keepSaved = (form) => {
     if (event.target.name === "theme") document.documentElement.dataset.theme = event.target.value;
     timer = setTimeout(save, SAVE_AFTER_MS);
   });
-  form.addEventListener("change", save);
+  const soon = () => { clearTimeout(timer); timer = setTimeout(save, LEFT_AFTER_MS); };
+  form.addEventListener("change", soon);
   // A refusal that was kept back while its field was typed in is told when the field is left.
-  form.addEventListener("focusout", () => { if (state.dataset.is === "waiting") { last = ""; setTimeout(save); } });
-  form.addEventListener("submit", () => clearTimeout(timer));
+  form.addEventListener("focusout", () => { if (state.dataset.is === "waiting") { last = ""; soon(); } });
+  form.addEventListener("submit", () => { clearTimeout(timer); leaving = true; });
+  addEventListener("pageshow", () => { leaving = false; });
   // Who leaves within the second takes nothing back.
   addEventListener("pagehide", () => {
     const typed = filled();
-    if (typed !== last && !form.querySelector("[aria-invalid]")) {
+    if (!leaving && typed !== last && !form.querySelector("[aria-invalid]")) {
       fetch(form.action, { method: "POST", body: new URLSearchParams(typed), keepalive: true, redirect: "manual" }).catch(() => {});
     }
   });
@@ -119,7 +125,7 @@ if (name) {
     if (suggestion) {
       const take = document.createElement("button");
       take.type = "button";
-      take.className = "button quiet small";
+      take.className = "button small";
       take.textContent = `Use ${suggestion}`;
       take.addEventListener("click", () => { name.value = suggestion; name.focus(); ask(); });
       told.append(" ", take);

@@ -119,9 +119,10 @@ impl From<AccountError> for Problem {
                 status: 409,
                 ..Problem::field("email", "email_taken", "This address belongs to another account. Use another one.")
             },
-            AccountError::EmailListed => {
-                Problem { status: 409, ..Problem::field("email", "email_listed", "This address is on your list already.") }
-            }
+            AccountError::EmailListed => Problem {
+                status: 409,
+                ..Problem::field("email", "email_listed", "This address is on your list already.")
+            },
             AccountError::TooManyEmails => Problem {
                 status: 409,
                 ..Problem::field(
@@ -158,7 +159,9 @@ impl From<AccountError> for Problem {
                 "bio_invalid",
                 "Write 10 to 500 visible characters about yourself, or leave this empty.",
             ),
-            AccountError::Colour => Problem::field("colour", "colour_unknown", "Choose one of the colours of the list."),
+            AccountError::Colour => {
+                Problem::field("colour", "colour_unknown", "Choose one of the colours of the list.")
+            }
             AccountError::DisplayName => Problem::field(
                 "display_name",
                 "display_name_invalid",

@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn letters_that_look_alike_are_one() {
-        for (one, other) in [("modern", "rnodern"), ("paul", "pau1"), ("lily", "1i1y"), ("zoe0", "zoeo"), ("wave", "vvave")] {
+        for (one, other) in
+            [("modern", "rnodern"), ("paul", "pau1"), ("lily", "1i1y"), ("zoe0", "zoeo"), ("wave", "vvave")]
+        {
             assert_eq!(skeleton(one), skeleton(other), "{one} {other}");
         }
         assert_ne!(skeleton("ada-l"), skeleton("adal"));

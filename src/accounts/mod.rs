@@ -17,13 +17,14 @@ mod store;
 pub use error::AccountError;
 pub use model::{
     Account, AccountState, Bio, CODE_LIFE, Colour, Company, DisplayName, EMAILS_MAX, Email, EmailChange, LinkPurpose,
-    NewAccount, Profile, REVERT_LIFE, RESEND_AFTER, UseCase, Username, UsernameFault,
+    NewAccount, Profile, RESEND_AFTER, REVERT_LIFE, UseCase, Username, UsernameFault,
 };
 pub use ops::{
-    CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_proved_name, find_by_username,
-    is_email_taken, is_username_free, issue_link, list, password_hash, primary_email, purge_old, purge_pending,
-    issue_link_about, must_be_free, resend_code, revoke_links, send_code, set_colour, set_password, set_state, suggest_username,
-    update_profile, use_link, use_link_about, verify_by_operator, verify_email,
+    CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_proved_name,
+    find_by_username, is_email_taken, is_username_free, issue_link, issue_link_about, list, must_be_free,
+    password_hash, primary_email, purge_old, purge_pending, resend_code, revoke_links, send_code, set_colour,
+    set_password, set_state, suggest_username, update_profile, use_link, use_link_about, verify_by_operator,
+    verify_email,
 };
 pub use reserved::is_reserved;
 pub use store::STATEMENTS;

@@ -261,11 +261,7 @@ pub(super) fn send_code_to(
     let window = tx.now().minus(CODES_WINDOW);
     store::insert_code(tx, email.id, &digest, expires_at, window)?;
     let url = &tx.site().config.public_url;
-    let letter = if is_taken {
-        to_owner(url)
-    } else {
-        mails::verify_code(&person.display_name, code.expose(), url)
-    };
+    let letter = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
     mail::enqueue(tx, Some(account), email.address.clone(), &letter)?;
     Ok(audit::record(tx, actor, Event::of("email.code_sent").target(account).subject(account))?)
 }
@@ -370,12 +366,7 @@ fn activate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -
 }
 
 /// Notes that the address is the account's; what others claimed by it is void.
-pub(super) fn prove(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    email: &Email,
-) -> Result<(), AccountError> {
+pub(super) fn prove(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<(), AccountError> {
     store::update_verified(tx, email.id)?;
     addresses::void_claims(tx, account, &email.address)?;
     Ok(audit::record(tx, actor, Event::of("email.verified").target(account).subject(account))?)
@@ -458,11 +449,7 @@ pub fn use_link(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<Op
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
-pub fn use_link_about(
-    tx: &mut Tx<'_>,
-    purpose: LinkPurpose,
-    token: &str,
-) -> Result<(AccountId, String), AccountError> {
+pub fn use_link_about(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<(AccountId, String), AccountError> {
     let link = store::update_link_used(tx, &tokens::digest(token), purpose)?.ok_or(AccountError::LinkRefused)?;
     link.account.zip(link.about).ok_or(AccountError::LinkRefused)
 }

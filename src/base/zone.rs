@@ -15,18 +15,8 @@ pub struct Zone {
 const UTC: &str = "UTC";
 
 /// The parts of the world that zones are named by; what else the database has are old names of these.
-const REGIONS: [&str; 10] = [
-    "Africa",
-    "America",
-    "Antarctica",
-    "Arctic",
-    "Asia",
-    "Atlantic",
-    "Australia",
-    "Europe",
-    "Indian",
-    "Pacific",
-];
+const REGIONS: [&str; 10] =
+    ["Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
 
 impl Default for Zone {
     fn default() -> Self {
@@ -63,8 +53,7 @@ impl Zone {
     pub fn names() -> &'static [String] {
         static NAMES: OnceLock<Vec<String>> = OnceLock::new();
         NAMES.get_or_init(|| {
-            let is_place =
-                |name: &String| name.split_once('/').is_some_and(|(region, _)| REGIONS.contains(&region));
+            let is_place = |name: &String| name.split_once('/').is_some_and(|(region, _)| REGIONS.contains(&region));
             let mut names: Vec<String> =
                 jiff::tz::db().available().map(|name| name.to_string()).filter(is_place).collect();
             names.sort_unstable();

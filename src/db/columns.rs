@@ -3,8 +3,8 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, JobId, LedgerAccountId, LotId,
-    MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, JobId, LedgerAccountId,
+    LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]

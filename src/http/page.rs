@@ -29,7 +29,10 @@ const FLASHES: &[(&str, &str)] = &[
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
     ("email-added", "A code is on its way to the new address. Type it below."),
     ("email-verified", "The address is verified. You can sign in with it, and make it the primary one."),
-    ("email-primary", "The primary address is changed. Both addresses are told; the one before can undo it for a week."),
+    (
+        "email-primary",
+        "The primary address is changed. Both addresses are told; the one before can undo it for a week.",
+    ),
     ("email-removed", "The address is removed."),
     ("picture-saved", "Your picture is saved."),
     ("picture-removed", "Your picture is removed."),
@@ -245,8 +248,13 @@ mod tests {
 
     #[test]
     fn a_name_has_one_letter_or_two() {
-        for (name, letters) in [("Ada Lovelace", "AL"), ("ada", "A"), ("Ada B. (King) of Lovelace", "AL"), ("東京 太郎", "東太"), ("!", "")]
-        {
+        for (name, letters) in [
+            ("Ada Lovelace", "AL"),
+            ("ada", "A"),
+            ("Ada B. (King) of Lovelace", "AL"),
+            ("東京 太郎", "東太"),
+            ("!", ""),
+        ] {
             assert_eq!(initials(name), letters, "{name}");
         }
     }

@@ -53,9 +53,10 @@ impl From<PictureFault> for Problem {
                 "picture_too_many_pixels",
                 "This picture has more than 8 million pixels, or a side of more than 10,000. Make it smaller, then upload it again.",
             ),
-            PictureFault::OtherKind => {
-                ("picture_kind", "This is not a PNG, JPEG or WebP picture. Save it as one of these, then upload it again.")
-            }
+            PictureFault::OtherKind => (
+                "picture_kind",
+                "This is not a PNG, JPEG or WebP picture. Save it as one of these, then upload it again.",
+            ),
             PictureFault::Damaged => {
                 ("picture_damaged", "This picture is damaged and cannot be read. Save it anew, then upload it again.")
             }

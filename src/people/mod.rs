@@ -21,7 +21,7 @@ pub use model::{
     Language, MailChoices, MailKind, Picture, PictureSize, Preferences, PublicProfile, Settings, Theme, picture_path,
 };
 pub use ops::{
-    forget, links, mail_if_wanted, own_picture, picture, preferences, public_profile, remove_picture, save_mail_choices, save_profile,
-    save_settings, set_picture, set_theme, wants,
+    forget, links, mail_if_wanted, own_picture, picture, preferences, public_profile, remove_picture,
+    save_mail_choices, save_profile, save_settings, set_picture, set_theme, wants,
 };
 pub use store::STATEMENTS;

@@ -237,14 +237,7 @@ pub const TABLES: &[Table] = &[
     Table {
         name: "preference",
         part: Some("account/preferences"),
-        exported: &[
-            "theme",
-            "language",
-            "time_zone",
-            "is_mailed_key_reminders",
-            "is_mailed_usage",
-            "updated_at",
-        ],
+        exported: &["theme", "language", "time_zone", "is_mailed_key_reminders", "is_mailed_usage", "updated_at"],
         left_out: &[("account_id", LINK)],
         erasure: Erasure::Deletes,
     },

@@ -125,7 +125,8 @@ pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) 
         paragraphs,
         code: None,
         link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
-        closing: "Look at your ways in, your keys and your activity, and tell your operator if you miss something.".into(),
+        closing: "Look at your ways in, your keys and your activity, and tell your operator if you miss something."
+            .into(),
         site: site.into(),
     }
 }

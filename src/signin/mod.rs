@@ -15,6 +15,6 @@ pub mod pages;
 pub use error::SigninError;
 pub use model::{NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
 pub use ops::{
-    claim_link, create_account, reactivate, remove_email, remove_passkey, reset_link_by_mail, set_primary_email, suspend,
-    verify, verify_added_email,
+    claim_link, create_account, reactivate, remove_email, remove_passkey, reset_link_by_mail, set_primary_email,
+    suspend, verify, verify_added_email,
 };

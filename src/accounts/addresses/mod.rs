@@ -7,9 +7,9 @@
 mod ops;
 mod store;
 
-pub(super) use ops::{forget, purge_old, void_claims};
 pub use ops::{
-    EmailAnswer, PrimaryChange, Undone, add_email, emails_kept, remove_email, resend_email_code, revert_change, set_primary,
-    verify_added,
+    EmailAnswer, PrimaryChange, Undone, add_email, emails_kept, remove_email, resend_email_code, revert_change,
+    set_primary, verify_added,
 };
+pub(super) use ops::{forget, purge_old, void_claims};
 pub use store::STATEMENTS;

@@ -91,7 +91,8 @@ pub(super) fn delete_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAd
         tx.execute(DELETE_CODE, named_params! {":email_id": claim})?;
         tx.execute(DELETE_CLAIM, named_params! {":id": claim})?;
     }
-    let claimants = tx.list(LIST_CLAIMANTS, params, |row| Ok((row.get::<_, AccountId>(0)?, row.get::<_, EmailId>(1)?)))?;
+    let claimants =
+        tx.list(LIST_CLAIMANTS, params, |row| Ok((row.get::<_, AccountId>(0)?, row.get::<_, EmailId>(1)?)))?;
     for (claimant, email) in claimants {
         end_code(tx, email)?;
         delete_password(tx, claimant)?;

@@ -11,10 +11,10 @@ use super::activity;
 use super::manifest::{self, Entry};
 use super::store::{self, Form, Of, PARTS, Part};
 use crate::accounts;
-use crate::people;
 use crate::audit::Digest;
 use crate::base::{AccountId, Timestamp, WorkspaceId};
 use crate::db::{self, Error, View};
+use crate::people;
 
 /// A sealed archive, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,12 +18,7 @@ fn own_session(actor: &Actor) -> Option<SessionId> {
     }
 }
 
-fn tell(
-    tx: &mut Tx<'_>,
-    person: &Account,
-    address: EmailAddress,
-    letter: &mail::PlainLetter,
-) -> Result<(), db::Error> {
+fn tell(tx: &mut Tx<'_>, person: &Account, address: EmailAddress, letter: &mail::PlainLetter) -> Result<(), db::Error> {
     mail::enqueue(tx, Some(person.id), address, letter)
 }
 

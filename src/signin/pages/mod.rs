@@ -25,8 +25,8 @@ pub use profile::{
     add_email, profile, remove_email, remove_picture, resend_email, save_notifications, save_preferences, save_profile,
     set_colour, set_picture, set_primary, theme, verify_email,
 };
-pub use revert::{revert, revert_form};
 pub use reset::{forgot, forgot_form, reset, reset_form};
+pub use revert::{revert, revert_form};
 pub use security::{change_password, end_others, end_session, passkeys, recovery, security, two_step};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};

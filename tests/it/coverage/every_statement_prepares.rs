@@ -1,8 +1,8 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
 use domicile::{
-    accounts, api_keys, audit, billing, db, factors, idempotency, jobs, mail, people, privacy, services, sessions, snapshots,
-    workspaces,
+    accounts, api_keys, audit, billing, db, factors, idempotency, jobs, mail, people, privacy, services, sessions,
+    snapshots, workspaces,
 };
 
 const ROOMS: [(&str, &[&str]); 19] = [

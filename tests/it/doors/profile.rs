@@ -203,7 +203,8 @@ fn the_mail_to_the_old_address_gives_the_account_back_without_signing_in() {
 fn whether_a_username_is_free_is_said_while_somebody_types() {
     let house = Appliance::running();
     house.account("modern-ada");
-    let ask = |name: &str| house.call("GET", &format!("/api/username/check?suggest=true&username={name}")).send().json();
+    let ask =
+        |name: &str| house.call("GET", &format!("/api/username/check?suggest=true&username={name}")).send().json();
 
     assert_eq!(ask("lovelace"), serde_json::json!({"available": true}));
     for (name, code, suggestion) in [
@@ -219,7 +220,8 @@ fn whether_a_username_is_free_is_said_while_somebody_types() {
         assert_eq!(found, (Some(false), Some(code), Some(suggestion)), "{name}: {told}");
         assert!(told["reason"].as_str().unwrap().ends_with('.'), "{told}");
     }
-    let refused = (0..60).map(|_| house.call("GET", "/api/username/check?username=ada-l").send()).find(|a| a.status != 200);
+    let refused =
+        (0..60).map(|_| house.call("GET", "/api/username/check?username=ada-l").send()).find(|a| a.status != 200);
     let refused = refused.expect("somebody asked more than sixty times");
     assert_eq!((refused.status, refused.header("retry-after")), (429, "60"));
 }

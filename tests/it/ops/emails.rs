@@ -126,15 +126,24 @@ fn an_added_address_gets_a_code_at_once_and_is_a_way_in_once_it_is_proved() {
     let found = house.look(|tx| accounts::find_by_proved_name(tx, "ADA@work.example").unwrap());
     assert_eq!(found.unwrap().id, ada.account.id);
     let listed = emails_of(&mut house, &ada);
-    assert_eq!(listed.iter().map(|email| (email.is_primary, email.verified_at.is_some())).collect::<Vec<_>>(), [
-        (true, true),
-        (false, true)
-    ]);
+    assert_eq!(
+        listed.iter().map(|email| (email.is_primary, email.verified_at.is_some())).collect::<Vec<_>>(),
+        [(true, true), (false, true)]
+    );
     assert!(listed[1].is_company());
     assert_eq!(told, ["ada-ada@example.org: An address was added to your account"]);
     let events = house.events_of(&ada);
     assert_eq!(events[events.len() - 4..], ["email.added", "email.code_sent", "email.verify_failed", "email.verified"]);
-    assert_eq!(house.places_of("work.example"), ["account_email.address", "account_email.folded", "mail_outbox.recipient", "mail_outbox.body_text", "mail_outbox.body_html"]);
+    assert_eq!(
+        house.places_of("work.example"),
+        [
+            "account_email.address",
+            "account_email.folded",
+            "mail_outbox.recipient",
+            "mail_outbox.body_text",
+            "mail_outbox.body_html"
+        ]
+    );
 }
 
 #[test]
@@ -248,10 +257,10 @@ fn only_a_proved_address_becomes_the_primary_one_and_both_are_told() {
     let told = told(&mut house, |house| set_primary(house, &ada, id).unwrap());
 
     assert_eq!(primary_of(&mut house, &ada), "ada@work.example");
-    assert_eq!(told, [
-        "ada-ada@example.org: Your primary address was changed",
-        "ada@work.example: This is your primary address now"
-    ]);
+    assert_eq!(
+        told,
+        ["ada-ada@example.org: Your primary address was changed", "ada@work.example: This is your primary address now"]
+    );
     let letters = house.letters();
     let about = |subject: &str| letters.iter().find(|letter| letter.subject.contains(subject)).unwrap();
     let old = about("was changed");
@@ -306,10 +315,13 @@ fn the_primary_address_stays_and_so_does_the_one_before_for_a_week() {
     let told = told(&mut house, |house| remove(house, &ada, old).unwrap());
 
     assert_eq!(emails_of(&mut house, &ada).len(), 1);
-    assert_eq!(told, [
-        "ada-ada@example.org: An address was removed from your account",
-        "ada@work.example: An address was removed from your account"
-    ]);
+    assert_eq!(
+        told,
+        [
+            "ada-ada@example.org: An address was removed from your account",
+            "ada@work.example: An address was removed from your account"
+        ]
+    );
     let stranger = house.look(|tx| accounts::find_by_proved_name(tx, "ada-ada@example.org").unwrap());
     assert!(stranger.is_none());
 }

@@ -239,16 +239,17 @@ fn nobody_chooses_for_somebody_else() {
     for actor in others {
         let kind = actor.kind();
         let tries = [
-            house.write(|tx| people::save_profile(tx, &actor, id, &profile("I was here too."), &links("x", "").unwrap())),
+            house.write(|tx| {
+                people::save_profile(tx, &actor, id, &profile("I was here too."), &links("x", "").unwrap())
+            }),
             house.write(|tx| people::save_settings(tx, &actor, id, Settings::default())),
             house.write(|tx| people::set_theme(tx, &actor, id, Theme::Dark)),
             house.write(|tx| people::save_mail_choices(tx, &actor, id, MailChoices::default())),
             house.write(|tx| people::remove_picture(tx, &actor, id)),
             house.write(|tx| accounts::set_colour(tx, &actor, id, Colour::Rose)).map_err(PeopleError::from),
         ];
-        let is_not_found = |error: &PeopleError| {
-            matches!(error, PeopleError::NotFound | PeopleError::Account(AccountError::NotFound))
-        };
+        let is_not_found =
+            |error: &PeopleError| matches!(error, PeopleError::NotFound | PeopleError::Account(AccountError::NotFound));
         assert!(tries.iter().all(|tried| tried.as_ref().is_err_and(is_not_found)), "{kind} {tries:?}");
     }
     assert_eq!(all(&house), before);

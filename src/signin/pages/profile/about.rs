@@ -77,9 +77,7 @@ fn read(form: &Form) -> Result<(Profile, Links), PeopleError> {
 pub async fn save_profile(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let done = match read(&form) {
-        Ok((profile, links)) => {
-            app.write(move |tx| people::save_profile(tx, &actor, account, &profile, &links)).await
-        }
+        Ok((profile, links)) => app.write(move |tx| people::save_profile(tx, &actor, account, &profile, &links)).await,
         Err(error) => Err(error),
     };
     let done = done.map(|()| "saved").map_err(|error| (Refused::About(&form), error.into()));

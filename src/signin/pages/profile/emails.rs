@@ -43,7 +43,8 @@ pub(super) fn card(
     zone: &Zone,
     refused: Option<(&Refused<'_>, &Problem)>,
 ) -> EmailsCard {
-    let mut card = EmailsCard { fault: None, rows: Vec::new(), typed: String::new(), is_full: emails.len() >= EMAILS_MAX };
+    let mut card =
+        EmailsCard { fault: None, rows: Vec::new(), typed: String::new(), is_full: emails.len() >= EMAILS_MAX };
     let mut wrong_code = None;
     match refused {
         Some((Refused::Email(form), problem)) => {

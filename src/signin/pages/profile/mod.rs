@@ -101,8 +101,6 @@ async fn answer(
         Ok(flash) => Ok(page::go(PATH, flash)),
         // What is not the person's is not found, whatever page it was asked on.
         Err((_, problem)) if problem.status == 404 => Err(problem.into()),
-        Err((what, problem)) => {
-            page::again(&problem, &build(app, request, who, Some((what, &problem))).await?)
-        }
+        Err((what, problem)) => page::again(&problem, &build(app, request, who, Some((what, &problem))).await?),
     }
 }

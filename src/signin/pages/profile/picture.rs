@@ -24,11 +24,8 @@ pub(super) fn card(
     picture: Option<String>,
     refused: Option<(&Refused<'_>, &Problem)>,
 ) -> PictureCard {
-    let choice = |known: &Colour| Choice {
-        value: known.as_str(),
-        label: known.label(),
-        is_chosen: *known == person.colour,
-    };
+    let choice =
+        |known: &Colour| Choice { value: known.as_str(), label: known.label(), is_chosen: *known == person.colour };
     PictureCard {
         fault: match refused {
             Some((Refused::Picture, problem)) => Some(FormFault::from(problem)),

@@ -29,11 +29,7 @@ pub(super) struct PreferencesCard {
     pub zones: Vec<ZoneGroup>,
 }
 
-pub(super) fn card(
-    chosen: &Settings,
-    theme_now: &str,
-    refused: Option<(&Refused<'_>, &Problem)>,
-) -> PreferencesCard {
+pub(super) fn card(chosen: &Settings, theme_now: &str, refused: Option<(&Refused<'_>, &Problem)>) -> PreferencesCard {
     let (typed, fault) = match refused {
         Some((Refused::Preferences(form), problem)) => (Some(*form), Some(FormFault::from(problem))),
         _ => (None, None),
@@ -56,11 +52,7 @@ fn zone_groups(chosen: &str) -> Vec<ZoneGroup> {
     let mut groups: Vec<ZoneGroup> = Vec::new();
     for name in Zone::names() {
         let (region, place) = name.split_once('/').unwrap_or(("Everywhere", name));
-        let choice = ZoneChoice {
-            name,
-            label: place.replace('_', " ").replace('/', ", "),
-            is_chosen: name == chosen,
-        };
+        let choice = ZoneChoice { name, label: place.replace('_', " ").replace('/', ", "), is_chosen: name == chosen };
         match groups.last_mut().filter(|group| group.label == region) {
             Some(group) => group.zones.push(choice),
             None => groups.push(ZoneGroup { label: region, zones: vec![choice] }),
@@ -111,9 +103,10 @@ fn read(form: &Form) -> Result<Settings, PeopleError> {
 pub async fn save_preferences(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let saved = match read(&form) {
-        Ok(settings) => app
-            .write(move |tx| people::save_settings(tx, &actor, account, settings.clone()).map(|()| settings.theme))
-            .await,
+        Ok(settings) => {
+            app.write(move |tx| people::save_settings(tx, &actor, account, settings.clone()).map(|()| settings.theme))
+                .await
+        }
         Err(error) => Err(error),
     };
     match saved {
@@ -129,10 +122,7 @@ pub async fn save_preferences(app: TheApp, request: HttpRequest, who: SignedIn, 
 /// `POST /settings/profile/notifications`.
 pub async fn save_notifications(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
-    let mails = MailChoices {
-        key_reminders: form.is_ticked("key_reminders"),
-        usage: form.is_ticked("usage"),
-    };
+    let mails = MailChoices { key_reminders: form.is_ticked("key_reminders"), usage: form.is_ticked("usage") };
     let saved = app.write(move |tx| people::save_mail_choices(tx, &actor, account, mails)).await;
     let done = saved.map(|()| "saved").map_err(|error| (Refused::Notifications, error.into()));
     answer(&app, &request, &who, done).await

@@ -89,9 +89,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     let second = house.add_and_prove(&ada, "mallory@worse.example");
     house.make_primary(&ada, second);
     let password = Secret::new("mallory likes long walks".to_owned());
-    house
-        .block_on(flows::change_password(&house.app, thief.clone(), id, session_of(&thief), password))
-        .unwrap();
+    house.block_on(flows::change_password(&house.app, thief.clone(), id, session_of(&thief), password)).unwrap();
     house.api_key(&ada, "the thief's");
     let signin::Started::Session { token: thiefs, .. } = house.sign_in("ada-ada", "mallory likes long walks").unwrap()
     else {
@@ -108,12 +106,13 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     assert!(!house.is_live(&thiefs) && !house.is_live(&at_home));
     assert!(!house.look(|view| factors::enrolled(view, id).unwrap()).is_any(), "the thief's app is gone");
     assert!(house.sign_in("ada-ada", "mallory likes long walks").is_err());
-    assert!(house.look(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, reset.expose()).unwrap()).is_none());
-    assert_eq!(house.key_states(&ada), [
-        ("her own".to_owned(), true),
-        ("made before the address".to_owned(), true),
-        ("the thief's".to_owned(), false)
-    ]);
+    assert!(
+        house.look(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, reset.expose()).unwrap()).is_none()
+    );
+    assert_eq!(
+        house.key_states(&ada),
+        [("her own".to_owned(), true), ("made before the address".to_owned(), true), ("the thief's".to_owned(), false)]
+    );
     assert_eq!(house.look(|view| accounts::emails(view, id).unwrap())[1].id, hers);
     // What goes on: the restored address is told, and a link to a new password with it.
     house.letter(OLD, "Your address is restored");
@@ -240,6 +239,9 @@ fn an_address_that_was_there_long_before_brings_only_what_came_after_down() {
 
     house.revert(&house.way_back(OLD)).unwrap();
 
-    assert_eq!(house.key_states(&ada), [("after the change".to_owned(), false), ("before the change".to_owned(), true)]);
+    assert_eq!(
+        house.key_states(&ada),
+        [("after the change".to_owned(), false), ("before the change".to_owned(), true)]
+    );
     assert_eq!(house.addresses_of(&ada), [OLD, "ada@home.example"]);
 }

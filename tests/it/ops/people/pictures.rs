@@ -66,7 +66,8 @@ fn crc32(bytes: &[u8]) -> u32 {
 /// The header of a PNG of this size, and pixels that are not there.
 fn hollow(width: u32, height: u32) -> Vec<u8> {
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 6, 0, 0, 0]].concat();
-    let parts = [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &[0x78, 0x9c]), chunk(b"IEND", &[])];
+    let parts =
+        [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &[0x78, 0x9c]), chunk(b"IEND", &[])];
     parts.concat()
 }
 
@@ -99,7 +100,8 @@ fn the_middle_square_is_kept_in_three_sizes_whichever_kind_it_was() {
 fn what_lets_something_through_stays_so() {
     let house = TestApp::new();
     let ada = house.person("ada-ada");
-    let clear = DynamicImage::ImageRgba8(RgbaImage::from_fn(64, 64, |x, _| Rgba([9, 9, 9, if x < 32 { 0 } else { 255 }])));
+    let clear =
+        DynamicImage::ImageRgba8(RgbaImage::from_fn(64, 64, |x, _| Rgba([9, 9, 9, if x < 32 { 0 } else { 255 }])));
 
     let name = house.upload(&ada, written(&clear, ImageFormat::WebP)).unwrap();
 
