@@ -420,7 +420,7 @@ fn what_can_no_longer_be_undone_is_forgotten_and_so_are_counts() {
     let id = proved(&mut house, &ada, "ada@work.example");
     set_primary(&mut house, &ada, id).unwrap();
     let sweep = |house: &mut TestHouse| {
-        house.write(|tx| accounts::purge_old(tx)).unwrap();
+        house.write(accounts::purge_old).unwrap();
         (house.count("email_change"), house.count("email_code_count"), house.count("one_time_link"))
     };
 

@@ -201,7 +201,7 @@ fn who_goes_back_by_themselves_leaves_no_link_behind() {
 
     assert!(is_refused(&house.revert(&token)));
     // The address that was left again could else take the account back.
-    let letters = house.look(|view| crate::support::letters(view));
+    let letters = house.look(crate::support::letters);
     let to_work: Vec<_> = letters.iter().filter(|letter| letter.to == "ada@work.example").collect();
     assert!(to_work.iter().all(|letter| !letter.text.contains("/revert?")), "{to_work:?}");
     let (actor, id) = (ada.by_browser(), ada.account.id);

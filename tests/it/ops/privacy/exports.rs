@@ -39,6 +39,7 @@ impl TestApp {
 fn everything_the_data_map_promises_is_in_the_export() {
     let house = TestApp::new();
     let ada = house.whole_person();
+    house.second_factors(ada.account.id);
 
     let files = house.exported(&ada);
 
