@@ -68,9 +68,9 @@ impl Language {
 /// sent to everybody: they are not of these kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailKind {
-    /// A key ends soon, or was not renewed for long.
+    /// A key ends soon.
     KeyReminders,
-    /// What was used, and how near a limit is.
+    /// A budget is spent, or a limit is near.
     Usage,
 }
 
@@ -185,8 +185,6 @@ pub struct PublicProfile {
     pub username: String,
     /// What to call them.
     pub display_name: String,
-    /// Company or organisation. Empty: not given.
-    pub company: String,
     /// About them. Empty: not given.
     pub bio: String,
     /// Where else they can be found.

@@ -200,7 +200,6 @@ pub fn public_profile(view: &View<'_>, username: &str) -> Result<Option<PublicPr
         picture: store::find_picture_name(view, person.id)?,
         username: person.username,
         display_name: person.display_name,
-        company: person.company,
         bio: person.bio,
         colour: person.colour,
     }))

@@ -85,8 +85,8 @@ pub(super) fn notifications(chosen: MailChoices, refused: Option<(&Refused<'_>, 
             row(None, "Account activity", "Addresses, exports and keys of your account.", true),
             row(None, "Billing alerts", "Credit that runs out, payments and receipts.", true),
             row(None, "Security", "Sign-ins, passwords and factors.", true),
-            row(Some("key_reminders"), "Key reminders", "A key ends soon, or is old.", chosen.key_reminders),
-            row(Some("usage"), "Usage", "What was used, and limits that are near.", chosen.usage),
+            row(Some("key_reminders"), "Key reminders", "A key ends soon.", chosen.key_reminders),
+            row(Some("usage"), "Usage", "Budgets that are spent, and limits that are near.", chosen.usage),
         ],
     }
 }
