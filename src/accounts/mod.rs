@@ -21,10 +21,10 @@ pub use model::{
 };
 pub use ops::{
     CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_proved_name,
-    find_by_username, is_email_taken, is_username_free, issue_link, issue_link_about, list, must_be_free,
-    password_hash, primary_email, purge_old, purge_pending, resend_code, revoke_links, send_code, set_colour,
-    set_password, set_state, suggest_username, update_profile, use_link, use_link_about, verify_by_operator,
-    verify_email,
+    find_by_username, has_operator, is_email_taken, is_username_free, issue_link, issue_link_about, list, must_be_free,
+    password_changed_at, password_hash, primary_email, purge_old, purge_pending, renew_password_hash, resend_code,
+    revoke_claims, revoke_links, send_code, set_colour, set_password, set_state, suggest_username, update_profile,
+    use_link, use_link_about, verify_by_operator, verify_email,
 };
 pub use reserved::is_reserved;
 pub use store::STATEMENTS;

@@ -14,6 +14,7 @@ pub(super) const RESERVED: &[&str] = &[
     "forgot",
     "healthz",
     "oauth",
+    "password",
     "readyz",
     "reset",
     "revert",

@@ -99,6 +99,8 @@ ids! {
     EmailId = "eml";
     /// A change of the primary address.
     EmailChangeId = "ech";
+    /// An invitation to sign up.
+    InvitationId = "inv";
     /// Owner of keys, wallet, resources and activity.
     WorkspaceId = "ws";
     /// An API key.

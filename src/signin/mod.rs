@@ -1,7 +1,7 @@
 //! **For:** coming in: sign-up, proof of addresses, sign-in by password, a forgotten password, the second step, step-up; the
 //! page of the profile, because addresses are ways in.
 //! **Words:** sign-up, code, sign-in, reset link, claim (the first operator's one-time link).
-//! **Tables:** none of its own: it joins what accounts, workspaces, sessions and billing keep.
+//! **Tables:** none of its own: it joins what accounts, invitations, workspaces, sessions and billing keep.
 //! **Never:** tells a stranger whether an address or a name is known, by words or by time; hashes inside a transaction.
 //! **Start reading:** [`flows`], top to bottom.
 
@@ -13,7 +13,7 @@ mod ops;
 pub mod pages;
 
 pub use error::SigninError;
-pub use model::{NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
+pub use model::{Asker, NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
 pub use ops::{
     claim_link, create_account, reactivate, remove_email, remove_passkey, reset_link_by_mail, set_primary_email,
     suspend, verify, verify_added_email,

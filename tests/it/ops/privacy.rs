@@ -17,7 +17,7 @@ use domicile::privacy::data_map::{Erasure, TABLES};
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
 use domicile::signin;
-use domicile::{audit, workspaces};
+use domicile::{audit, invitations, workspaces};
 use rusqlite::named_params;
 use rusqlite::types::Value;
 
@@ -47,6 +47,8 @@ type Files = BTreeMap<String, Vec<u8>>;
 impl TestApp {
     /// One person with something in every table that knows people.
     fn whole_person(&self) -> Person {
+        let address = EmailAddress::parse("canary-name@example.org").unwrap();
+        self.write(move |tx| invitations::issue(tx, &Actor::Operator, address, false)).unwrap();
         let ada = self.person(CANARIES[0]);
         let (id, actor) = (ada.account.id, self.at_home(&ada));
         let profile = Profile {
