@@ -2,7 +2,7 @@
 
 use domicile::accounts::{self, AccountError, LinkPurpose, REVERT_LIFE, addresses};
 use domicile::api_keys::{self, KeyState};
-use domicile::base::{Actor, EmailAddress, EmailId, Secret, days, hours, minutes, seconds};
+use domicile::base::{EmailAddress, EmailId, Secret, days, hours, minutes, seconds};
 use domicile::factors;
 use domicile::sessions;
 use domicile::signin::{self, SigninError, flows};
@@ -52,6 +52,18 @@ impl TestApp {
         self.write(move |tx| factors::confirm_totp(tx, &actor, id, &code)).unwrap();
     }
 
+    /// Forgets the password, and sets a new one with the mail that comes.
+    fn set_password_by_mail(&self, address: &str, password: &str) {
+        self.block_on(flows::request_reset(&self.app, visitor(), address)).unwrap();
+        self.follow_reset(address, password);
+    }
+
+    fn follow_reset(&self, address: &str, password: &str) {
+        let link = self.letter(address, "Set your password").link("/reset");
+        let token = link.split_once("token=").unwrap().1.to_owned();
+        self.block_on(flows::reset(&self.app, visitor(), token, Secret::new(password.to_owned()))).unwrap();
+    }
+
     fn is_live(&self, token: &Secret<String>) -> bool {
         self.look(|view| sessions::current(view, token.expose()).unwrap()).is_some()
     }
@@ -79,7 +91,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     let at_home = house.session("ada-ada");
 
     // The thief sits at her open browser.
-    let (thief, id) = (ada.by_browser(), ada.account.id);
+    let id = ada.account.id;
     house.api_key(&ada, "made before the address");
     house.clock.advance(minutes(1));
     let mallorys = house.add_and_prove(&ada, "mallory@evil.example");
@@ -88,8 +100,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     house.clock.advance(hours(2));
     let second = house.add_and_prove(&ada, "mallory@worse.example");
     house.make_primary(&ada, second);
-    let password = Secret::new("mallory likes long walks".to_owned());
-    house.block_on(flows::change_password(&house.app, thief.clone(), id, session_of(&thief), password)).unwrap();
+    house.set_password_by_mail("mallory@worse.example", "mallory likes long walks");
     house.api_key(&ada, "the thief's");
     let signin::Started::Session { token: thiefs, .. } = house.sign_in("ada-ada", "mallory likes long walks").unwrap()
     else {
@@ -116,17 +127,8 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     assert_eq!(house.look(|view| accounts::emails(view, id).unwrap())[1].id, hers);
     // What goes on: the restored address is told, and a link to a new password with it.
     house.letter(OLD, "Your address is restored");
-    let link = house.letter(OLD, "Set your password").link("/reset");
-    let token = link.split_once("token=").unwrap().1.to_owned();
-    house.block_on(flows::reset(&house.app, visitor(), token, Secret::new(PASSWORD.to_owned()))).unwrap();
+    house.follow_reset(OLD, PASSWORD);
     house.session("ada-ada");
-}
-
-fn session_of(actor: &Actor) -> domicile::base::SessionId {
-    match actor {
-        Actor::SignedIn { session, .. } => *session,
-        _ => panic!("not a session"),
-    }
 }
 
 #[test]
@@ -161,11 +163,7 @@ fn a_new_password_does_not_take_the_way_back_away() {
     let token = house.way_back(OLD);
 
     // Whoever reads the new address's mail resets the password.
-    house.block_on(flows::request_reset(&house.app, visitor(), "ada@work.example")).unwrap();
-    let link = house.letter("ada@work.example", "Set your password").link("/reset");
-    let reset = link.split_once("token=").unwrap().1.to_owned();
-    let password = Secret::new("mallory likes long walks".to_owned());
-    house.block_on(flows::reset(&house.app, visitor(), reset, password)).unwrap();
+    house.set_password_by_mail("ada@work.example", "mallory likes long walks");
 
     assert_eq!(house.revert(&token).unwrap(), OLD);
 }
