@@ -188,13 +188,18 @@ await inspect(page, "people-email-primary");
 
 // ---- the way back, from a browser that nobody is signed in with and that runs no script
 const link = /https?:\S+\/revert\S+/.exec(await mailTo("ada@example.org", "Your primary address was changed"))[0];
+const watcher = await person();
+await watcher.goto(link);
+await watcher.getByRole("button", { name: "Restore my address" }).waitFor();
+await inspect(watcher, "people-revert");
 const owner = await person({ javaScriptEnabled: false });
 await owner.goto(link);
 await press(owner, "Restore my address");
 await owner.getByRole("status").filter({ hasText: "is the primary address again" }).waitFor();
 await page.reload();
 await sees(page, "Sign in");
-const watcher = await person();
+await press(watcher, "Restore my address");
+await watcher.getByRole("alert").filter({ hasText: "used already" }).waitFor();
 await watcher.goto(link);
 await watcher.getByRole("alert").filter({ hasText: "used already" }).waitFor();
 await inspect(watcher, "people-revert-used");

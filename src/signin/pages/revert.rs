@@ -52,7 +52,8 @@ pub async fn revert(app: TheApp, request: HttpRequest, visitor: VisitorOf, form:
         }
         Err(error) => {
             let problem = Problem::from(error);
-            let fault = Some(FormFault::from(&problem));
+            // The page itself says what a link that is not good means here.
+            let fault = Some(&problem).filter(|problem| problem.code != "link_refused").map(FormFault::from);
             page::again(&problem, &RevertPage { chrome, fault, token: "", is_good: false, restored: None })
         }
     }
