@@ -13,8 +13,10 @@ mod form;
 mod identity;
 pub mod json;
 pub mod page;
+mod upload;
 
 pub use cookies::{DEVICE, SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
-pub use identity::{Identity, Renewed, RequestId, SessionLeft, SignedIn, SignedOut, VisitorOf, redirect};
+pub use identity::{Face, Identity, Renewed, RequestId, SessionLeft, SignedIn, SignedOut, VisitorOf, redirect};
+pub use upload::{FILE_BYTES_MAX, Upload};

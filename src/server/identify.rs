@@ -10,9 +10,9 @@ use actix_web::http::header::{self, HeaderMap};
 
 use super::front::Reader;
 use crate::app::App;
-use crate::base::{Actor, Chance, Visitor};
+use crate::base::{Actor, Chance, Visitor, Zone};
 use crate::crypto::tokens;
-use crate::http::{DEVICE, Identity, Renewed, SESSION, SessionLeft, SignedOut, VisitorOf, csrf};
+use crate::http::{DEVICE, Face, Identity, Renewed, SESSION, SessionLeft, SignedOut, VisitorOf, csrf};
 use crate::sessions::{Current, End, Shown};
 use crate::{factors, sessions};
 
@@ -112,6 +112,10 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
         proved_at: current.proved_at,
         left: SessionLeft { seconds: left.seconds, is_final: left.is_final },
         owes_factor,
+        face: Face { picture: current.picture.clone(), colour: current.colour.clone() },
+        theme: current.theme.clone(),
+        language: current.language.clone(),
+        zone: Zone::of(&current.time_zone),
     });
     Some(current)
 }

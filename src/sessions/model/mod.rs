@@ -56,6 +56,16 @@ pub struct Current {
     pub last_seen_at: Timestamp,
     /// When the person last proved who they are.
     pub proved_at: Timestamp,
+    /// The name of their picture. `None`: they have none.
+    pub picture: Option<String>,
+    /// What stands behind their initials.
+    pub colour: String,
+    /// `light`, `dark` or `system`. `None`: they did not choose.
+    pub theme: Option<String>,
+    /// The language of their pages, BCP 47.
+    pub language: String,
+    /// The name of their time zone.
+    pub time_zone: String,
     /// How long it lives without being seen.
     pub idle: Duration,
     /// When it ends whatever happens.

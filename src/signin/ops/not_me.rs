@@ -2,8 +2,8 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
-use super::reset::reset_link_by_mail;
-use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
+use super::reset::send_reset_link;
+use crate::accounts::{self, Account, AccountError, AccountState, Email, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{Actor, SessionId};
 use crate::db::{self, Tx, View};
@@ -49,13 +49,17 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     audit::record(tx, actor, Event::of("auth.signin_disowned").target(account).subject(account))?;
     sessions::end_all(tx, actor, account, None)?;
-    if let Some(session) = about.as_deref().and_then(SessionId::parse) {
-        factors::remove_since(tx, actor, account, session.made_at())?;
-    }
+    let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::made_at);
+    factors::remove_since(tx, actor, account, since)?;
     sessions::distrust_devices(tx, account)?;
     accounts::lock_keys(tx, actor, account)?;
-    if person.state != AccountState::Suspended {
-        reset_link_by_mail(tx, actor, account)?;
+    if person.state == AccountState::Suspended {
+        return Ok(());
+    }
+    // Not to an address that was added since: that one may be the other person's.
+    let is_own = |email: &Email| email.verified_at.is_some_and(|at| at <= since);
+    for email in accounts::emails(tx, account)?.into_iter().filter(is_own) {
+        send_reset_link(tx, actor, &person, email.address)?;
     }
     Ok(())
 }

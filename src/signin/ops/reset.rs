@@ -43,10 +43,21 @@ pub(in crate::signin) fn request_reset(
 pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
     let person = accounts::find(tx, account)?.ok_or(AccountError::NotFound)?;
     let address = accounts::primary_email(tx, account)?.ok_or(AccountError::NotFound)?;
+    send_reset_link(tx, actor, &person, address)
+}
+
+/// As [`reset_link_by_mail`], to one of the person's addresses.
+pub(super) fn send_reset_link(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    person: &Account,
+    address: EmailAddress,
+) -> Result<(), SigninError> {
+    let account = person.id;
     let token = accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(account))?;
     let site = tx.site().config.public_url.clone();
     let link = format!("{site}/reset?token={}", token.expose());
-    mail::enqueue(tx, Some(account), address, &mails::password_reset(&person, link, &site))?;
+    mail::enqueue(tx, Some(account), address, &mails::password_reset(person, link, &site))?;
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested").target(account).subject(account))?)
 }
 

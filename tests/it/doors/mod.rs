@@ -6,6 +6,7 @@ mod factors;
 mod gateways;
 mod main_job;
 mod passwords;
+mod profile;
 mod redirects;
 mod security;
 mod sessions;

@@ -34,7 +34,7 @@ fn an_erasure_does_to_every_table_what_the_data_map_says() {
     let house = TestApp::new();
     let ada = house.whole_person();
     house.has_a_session_of_two_days(&ada);
-    house.has_second_factors(&ada);
+    house.second_factors(ada.account.id);
     house.exported(&ada);
     let artifact = house.export(&ada).artifact.unwrap().id;
     let actor = house.at_home(&ada);
