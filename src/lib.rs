@@ -20,8 +20,12 @@ pub mod accounts;
 pub mod workspaces;
 
 pub mod api_keys;
-pub mod services;
 pub mod sessions;
+
+pub mod tokens;
+
+pub mod resources;
+pub mod services;
 
 pub mod billing;
 

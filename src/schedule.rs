@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
-use crate::{accounts, audit, billing, db, idempotency, mail, privacy, sessions, snapshots};
+use crate::{accounts, audit, billing, db, idempotency, mail, privacy, sessions, snapshots, tokens};
 
 /// One recurring job: when (seconds first, UTC), what, why.
 struct Recurring {
@@ -32,6 +32,7 @@ const RECURRING: &[Recurring] = &[
         why: "accounts nobody verified live a day",
     },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "credit with an end" },
+    Recurring { cron: "50 */10 * * * *", job: tokens::TEND, why: "the next signing key is published a day before it signs" },
 ];
 
 /// What runs a job of each name.
@@ -42,6 +43,7 @@ pub const LINES: &[Line] = &[
     Line::of(privacy::jobs::EXPIRE, |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload))),
     Line::of(privacy::jobs::ERASE_PENDING, |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload))),
     Line::of(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
+    Line::of(tokens::TEND, |app, _| Box::pin(tokens::tend(app))),
     Line::of(snapshots::jobs::PUBLISH, |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload))),
 ];
 
@@ -67,6 +69,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
             idempotency::purge_expired(tx)?;
             mail::purge_old(tx)?;
             db::purge_changes(tx)?;
+            tokens::purge_old(tx)?;
             jobs::purge_finished(tx)
         })
         .await;

@@ -163,6 +163,12 @@ impl ScopeTable {
         names.split(' ').filter_map(|name| self.rights(name)).fold(Scopes::NONE, Scopes::and)
     }
 
+    /// Every scope that lies within `rights`, written out, separated by spaces.
+    pub fn names_within(&self, rights: Scopes) -> String {
+        let held = self.entries.iter().filter(|entry| entry.rights != Scopes::NONE && rights.grant(entry.rights));
+        held.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
     /// The rights that a request wants, names separated by spaces. `None`: a name is unknown, so nobody can hold it.
     pub fn wanted(&self, names: &str) -> Option<Scopes> {
         names
@@ -192,6 +198,18 @@ mod tests {
         assert!(!holds("read", "models:write") && !holds("write", "billing:read"));
         assert!(holds("admin", "reports:read") && !holds("read", "reports:read"));
         assert!(holds("reports:read", "reports:read"));
+    }
+
+    #[test]
+    fn a_bundle_is_written_out_and_what_is_cut_is_not() {
+        let table = table();
+        let of = |names: &str| table.names_within(table.rights_of(names));
+
+        assert_eq!(of("models:read"), "models:read");
+        assert_eq!(of("models:write"), "models models:read models:write");
+        assert_eq!(of("training"), "training models:read datasets:read training:start metrics:write");
+        assert_eq!(of("nobody-knows"), "");
+        assert_eq!(of("admin").split(' ').count(), table.entries().len());
     }
 
     #[test]

@@ -272,4 +272,11 @@ pub(super) enum KeyringCommand {
     /// Print the database key for an independent reader. Whoever has it and a copy can read everything; it is audited.
     #[command(after_help = "Example:\n  domicile keyring show-database-key")]
     ShowDatabaseKey,
+    /// Publish the next key that signs access tokens; it signs a day later, when every verifier knows it.
+    #[command(after_help = "Example:\n  domicile keyring rotate-token-key")]
+    RotateTokenKey {
+        /// The secret got out: withdraw every signing key now and sign with a new one at once. All access tokens are dead.
+        #[arg(long)]
+        compromised: bool,
+    },
 }

@@ -14,7 +14,7 @@ use crate::base::{Actor, Clock, Credits, MoneyError, Problem};
 use crate::billing::{self, ledger};
 use crate::services::{self, ServiceError, ServiceName};
 use crate::snapshots::Damage;
-use crate::{db, snapshots};
+use crate::{db, snapshots, tokens};
 
 pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
     let ServiceCommand::Create { name } = command;
@@ -115,12 +115,24 @@ pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(),
 }
 
 pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), Failure> {
-    let KeyringCommand::ShowDatabaseKey = command;
     let app = open(common)?;
-    app.store()
-        .write_and_wait(|tx| audit::record(tx, &Actor::Operator, Event::of("site.database_key_shown")))
-        .map_err(|error: db::Error| Problem::from(error))?;
-    println!("{}", app.keyring().database_key_hex().expose());
+    match command {
+        KeyringCommand::ShowDatabaseKey => {
+            app.store()
+                .write_and_wait(|tx| audit::record(tx, &Actor::Operator, Event::of("site.database_key_shown")))
+                .map_err(|error: db::Error| Problem::from(error))?;
+            println!("{}", app.keyring().database_key_hex().expose());
+        }
+        KeyringCommand::RotateTokenKey { compromised } => {
+            let change = if *compromised { tokens::replace_compromised } else { tokens::rotate };
+            let key = app.store().write_and_wait(move |tx| change(tx, &Actor::Operator)).map_err(Problem::from)?;
+            if common.json {
+                println!("{}", json!({"kid": key.kid, "signs_from": key.not_before.rfc3339()}));
+            } else {
+                println!("{} signs from {}.", key.kid, key.not_before.day_and_time());
+            }
+        }
+    }
     Ok(())
 }
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// Passwords.
     pub passwords: Passwords,
+    /// Access tokens.
+    pub tokens: Tokens,
     /// A throw-away appliance: never from a file.
     pub demo: bool,
 }
@@ -213,4 +215,13 @@ pub struct Privacy {
 pub struct Passwords {
     /// Characters at least; 15 or more while it is the only factor.
     pub min_length: usize,
+}
+
+/// `[tokens]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens {
+    /// How long an access token is good: 1 to 15 minutes.
+    pub life: Duration,
+    /// How long a signing key signs: two days or more, because its successor is published a day before.
+    pub rotate_every: Duration,
 }

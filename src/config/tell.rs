@@ -46,6 +46,14 @@ impl Config {
             ("Egress", egress),
             ("Sign-up", signup),
             ("Sessions", sessions),
+            (
+                "Access tokens",
+                format!(
+                    "live {}; the signing key changes every {}",
+                    write_duration(self.tokens.life),
+                    write_duration(self.tokens.rotate_every)
+                ),
+            ),
             ("Snapshot", format!("every {} when something changed", write_duration(self.snapshot.interval))),
             ("Signup credit", format!("{} {}", self.billing.signup_credit, self.billing.currency)),
             ("Prices", format!("{} of them", self.prices.len())),

@@ -12,9 +12,11 @@ mod form;
 
 mod identity;
 pub mod json;
+mod leaving;
 pub mod page;
 
 pub use cookies::{SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
 pub use identity::{Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
+pub use leaving::Leaving;

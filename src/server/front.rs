@@ -38,12 +38,16 @@ pub(super) enum Reader {
 
 /// Where gateways ask, and everything below it.
 const GATEWAY_PATH: &str = "/v1/forward-auth";
+/// What people read about the doors of programs.
+const DOCS_PATH: &str = "/v1/docs";
 
 fn reader_of(path: &str) -> Reader {
     if path.starts_with(GATEWAY_PATH) {
         Reader::Gateway
     } else if path.starts_with("/api/") {
         Reader::KeyHolder
+    } else if path == DOCS_PATH {
+        Reader::Page
     } else if path.starts_with("/v1/") || path.starts_with("/.well-known/") || path == "/healthz" || path == "/readyz" {
         Reader::Service
     } else {

@@ -11,10 +11,10 @@ use futures_util::FutureExt;
 use futures_util::future::{CatchUnwind, Map};
 
 use super::fresh::fresh;
-use super::{health, openapi, pages};
+use super::{docs, health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
-use crate::{accounts, activity, api_keys, billing, privacy, services, signin};
+use crate::{accounts, activity, api_keys, billing, privacy, resources, services, signin, tokens};
 
 /// Who may enter. The extractor in the handler's signature enforces it; a test compares the two by knocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,10 +117,21 @@ routes! {
     GET  "/healthz"                             Everybody => health::healthz;
     GET  "/readyz"                              Everybody => health::readyz;
     GET  "/v1/openapi.json"                     Everybody => openapi::document;
+    GET  "/v1/docs"                             Everybody => docs::page;
+    GET  "/.well-known/jwks.json"               Everybody => tokens::api::key_set;
+    GET  "/.well-known/oauth-authorization-server" Everybody => tokens::api::metadata;
     POST "/v1/introspect"                       Service   => services::api::introspect;
+    POST "/v1/token"                            Everybody => services::api::token;
+    GET  "/v1/revocations"                      Service   => services::api::revocations;
     GET  "/api/account/summary"                 KeyHolder => billing::api::summary;
     GET  "/api/api-keys"                        KeyHolder => api_keys::api::list;
+    GET  "/api/users"                           KeyHolder => billing::api::profile;
+    GET  "/api/storage"                         KeyHolder => resources::api::storage;
     GET  "/api/billing/transactions"            KeyHolder => billing::api::transactions;
+    GET  "/api/billing/usage-summary"           KeyHolder => billing::api::usage_summary;
+    GET  "/api/trash"                           KeyHolder => resources::api::trash;
+    POST "/api/trash"                           KeyHolder => resources::api::restore;
+    DELETE "/api/trash"                         KeyHolder => resources::api::delete_trash;
 }
 
 /// A net under a handler: a panic in it is one 500 and nothing else. What it held is dropped, and a transaction it began was

@@ -6,20 +6,23 @@ mod values;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::ConfigError;
-use super::model::{
-    ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session,
-    Sibling, Signup, SignupMode, Snapshot, Tls,
-};
+use super::model::{ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens};
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
 use shapes::{check_origin, host_of, is_loopback_name, is_short_name};
 
 /// NIST SP 800-63B-4: a password that is the only factor has 15 characters or more.
 const PASSWORD_MIN: i64 = 15;
+
+/// An access token lives no longer than 15 minutes, because what it grants is not asked for again.
+const TOKEN_LIFE: (Duration, Duration, &str) = (minutes(1), minutes(15), "must be 1 to 15 minutes, for example \"5m\"");
+/// The next signing key is published a day before it signs, so each signs two days at least.
+const ROTATION: (Duration, Duration, &str) = (days(2), days(730), "must be 2 to 730 days, for example \"90d\"");
 
 /// Takes settings out of the raw ones, and notes every fault instead of stopping at the first.
 struct Reader {
@@ -58,6 +61,7 @@ impl Reader {
         let scopes = self.scopes();
         let privacy = Privacy { export_keep: self.duration("privacy.export_keep", days(7)) };
         let passwords = self.passwords();
+        let tokens = self.tokens();
         Some(Config {
             region: region?,
             public_url: public_url?,
@@ -77,6 +81,7 @@ impl Reader {
             scopes,
             privacy,
             passwords,
+            tokens,
             demo: false,
         })
     }
@@ -373,6 +378,12 @@ impl Reader {
         })
     }
 
+    fn tokens(&mut self) -> Tokens {
+        let life = self.duration_within("tokens.life", TOKEN_LIFE, minutes(5));
+        let rotate_every = self.duration_within("tokens.rotate_every", ROTATION, days(90));
+        Tokens { life, rotate_every }
+    }
+
     fn passwords(&mut self) -> Passwords {
         let min = self.number("passwords.min_length", PASSWORD_MIN, 128).unwrap_or(PASSWORD_MIN);
         Passwords { min_length: usize::try_from(min).unwrap_or(15) }
@@ -414,6 +425,8 @@ mod tests {
             ("[[egress]]\nhost = \"h\"\nregion = \"us\"\npurpose = \"mail\"", ["egress.region", "leave its region"]),
             ("[[prices]]\nsku = \"a\"\nunit = \"s\"\nprice = \"0.0000001\"", ["prices.price", "six decimals"]),
             ("[[scopes]]\nname = \"models\"\ndescription = \"x\"", ["scopes", "exists already"]),
+            ("[tokens]\nlife = \"1h\"", ["d.toml:2: tokens.life", "1 to 15 minutes"]),
+            ("[tokens]\nrotate_every = \"1d\"", ["d.toml:2: tokens.rotate_every", "2 to 730 days"]),
             ("[oauth.google]\nclient_id = \"x\"", ["oauth.google.client_id", "does not have"]),
             ("region = ", ["d.toml:1:", "TOML"]),
             ("public_url = \"http://example.org\"", ["public_url", "https://"]),

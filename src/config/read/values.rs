@@ -95,6 +95,20 @@ impl Reader {
         self.optional_duration(key).unwrap_or(default)
     }
 
+    /// A span within bounds, both included; the last of `bounds` says which.
+    pub(super) fn duration_within(
+        &mut self,
+        key: &str,
+        (least, most, what): (Duration, Duration, &str),
+        default: Duration,
+    ) -> Duration {
+        let Some((text, at)) = self.text(key) else { return default };
+        parse_duration(&text).filter(|span| (least..=most).contains(span)).unwrap_or_else(|| {
+            self.fault(&at, key, what);
+            default
+        })
+    }
+
     pub(super) fn optional_duration(&mut self, key: &str) -> Option<Duration> {
         let (text, at) = self.text(key)?;
         let duration = parse_duration(&text);

@@ -1,0 +1,39 @@
+//! A key in exchange for a token: verified on this thread, with a write only when a signing key is due.
+
+use std::sync::Arc;
+
+use super::error::TokenError;
+use super::model::{Asked, Issued, PublishedKey};
+use super::ops;
+use crate::api_keys::Verifier;
+use crate::app::App;
+use crate::base::Chance;
+
+/// Exchanges a good key for a token (RFC 8693). Nothing is written: what an exchange gives, the key gives already; it counts as
+/// a use of the key.
+///
+/// # Errors
+/// [`TokenError`].
+pub async fn exchange(app: &Arc<App>, verifier: &Verifier, asked: Asked) -> Result<Issued, TokenError> {
+    let mut desk = app.glance(ops::desk)?;
+    if ops::is_due(app.store().site(), &desk.published(), app.now()) {
+        app.write(ops::rotate_when_due).await?;
+        desk = app.glance(ops::desk)?;
+    }
+    let verified = verifier.verify(asked.key.expose())?.map_err(|_| TokenError::BadKey)?;
+    let (site, now) = (app.store().site(), app.now());
+    ops::issue(site, &desk, &mut Chance::system(), &verified, &asked.audience, asked.scope.as_deref(), now)
+}
+
+/// The keys that verify tokens now and soon; makes the next one where it is due.
+///
+/// # Errors
+/// [`TokenError`].
+pub async fn key_set(app: &Arc<App>) -> Result<Vec<PublishedKey>, TokenError> {
+    let keys = app.glance(ops::published)?;
+    if !ops::is_due(app.store().site(), &keys, app.now()) {
+        return Ok(keys);
+    }
+    app.write(ops::rotate_when_due).await?;
+    Ok(app.glance(ops::published)?)
+}
