@@ -211,6 +211,22 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         account: String,
     },
+    /// Find keys that lie about in files, by form and checksum. Asks nobody and needs no appliance. Exit 1: found some.
+    #[command(after_help = "Example:\n  domicile key scan .\n  git diff --cached | domicile key scan -")]
+    Scan {
+        /// A file or a folder; `-` reads standard input. Links are not followed.
+        path: PathBuf,
+        /// What keys begin with; may be given several times. Without it, as configured.
+        #[arg(long)]
+        prefix: Vec<String>,
+    },
+    /// Print what keys look like, for scanners and hooks.
+    #[command(after_help = "Example:\n  domicile key pattern")]
+    Pattern {
+        /// What keys begin with; may be given several times. Without it, as configured.
+        #[arg(long)]
+        prefix: Vec<String>,
+    },
     /// End a key for ever.
     #[command(after_help = "Example:\n  domicile key revoke key_01k9…")]
     Revoke {

@@ -14,6 +14,7 @@ mod house;
 mod init;
 mod people;
 mod run;
+mod scan;
 mod serve;
 mod site;
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::arguments::{AccountCommand, Common, KeyCommand};
 use super::failure::Failure;
 use super::house::{find_account, open, secret_from_stdin};
+use super::scan;
 use crate::accounts::{self, Account, AccountError, Username};
 use crate::api_keys::{self, ApiKeyError, Expiry, KeyName, NewApiKey};
 use crate::app::App;
@@ -218,18 +219,23 @@ fn export(common: &Common, name: &str, recipient: Recipient, output: &std::path:
 }
 
 pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
-    let app = open(common)?;
     match command {
-        KeyCommand::Create { account, name, scope, expires } => {
-            create_key(common, &app, account, name, scope, expires.as_deref())
+        KeyCommand::Scan { path, prefix } => scan::scan(common, path, prefix),
+        KeyCommand::Pattern { prefix } => {
+            scan::pattern(common, prefix);
+            Ok(())
         }
-        KeyCommand::List { account } => list_keys(common, &app, account),
+        KeyCommand::Create { account, name, scope, expires } => {
+            create_key(common, &*open(common)?, account, name, scope, expires.as_deref())
+        }
+        KeyCommand::List { account } => list_keys(common, &*open(common)?, account),
         KeyCommand::Revoke { key } => {
             let id = ApiKeyId::parse(key).ok_or_else(|| {
                 Failure::refused(format!(
                     "\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."
                 ))
             })?;
+            let app = open(common)?;
             let key = app.store().write_and_wait(move |tx| api_keys::revoke(tx, &Actor::Operator, id));
             let key = key.map_err(|error| match error {
                 ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),
