@@ -32,7 +32,11 @@ const RECURRING: &[Recurring] = &[
         why: "accounts nobody verified live a day",
     },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "credit with an end" },
-    Recurring { cron: "50 */10 * * * *", job: tokens::TEND, why: "the next signing key is published a day before it signs" },
+    Recurring {
+        cron: "50 */10 * * * *",
+        job: tokens::TEND,
+        why: "the next signing key is published a day before it signs",
+    },
 ];
 
 /// What runs a job of each name.

@@ -12,7 +12,10 @@ mod tell;
 use std::path::{Path, PathBuf};
 
 pub use durations::parse_duration;
-pub use model::{ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens};
+pub use model::{
+    ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session,
+    Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
+};
 
 /// Where the package puts the configuration.
 pub const DEFAULT_PATH: &str = "/etc/domicile/domicile.toml";

@@ -18,6 +18,7 @@ const PAGE_ITEMS_MAX: u32 = 200;
 /// Pages that can be asked for.
 const PAGES_MAX: u32 = 1_000_000;
 
+/// Whether the largest resources are asked for.
 #[derive(Deserialize)]
 pub struct StorageQuery {
     #[serde(default)]
@@ -83,6 +84,7 @@ pub async fn storage(app: Data<Arc<App>>, holder: KeyHolder, query: Query<Storag
     })
 }
 
+/// What of the trash is asked for.
 #[derive(Deserialize)]
 pub struct TrashQuery {
     #[serde(default)]

@@ -154,7 +154,9 @@ fn kind_of(schema: &Value, is_required: bool) -> String {
         (Value::Null, Value::Null, Value::Null) => "text or number".to_owned(),
         (Value::Null, Value::Null, Value::Array(kinds)) => kinds.iter().map(shown).collect::<Vec<_>>().join(" or "),
         (Value::Null, Value::Null, kind) => shown(kind).replace("string", "text"),
-        (Value::Null, choices, _) => items(&serde_json::json!({ "of": choices }), "of").map(shown).collect::<Vec<_>>().join(" | "),
+        (Value::Null, choices, _) => {
+            items(&serde_json::json!({ "of": choices }), "of").map(shown).collect::<Vec<_>>().join(" | ")
+        }
         (value, ..) => shown(value),
     };
     if is_required { format!("{kind}, required") } else { kind }
@@ -167,7 +169,9 @@ fn credential_of(document: &Value, operation: &Value) -> String {
         told => told,
     };
     let ways: Vec<String> = items(operation, "security")
-        .map(|way| way.as_object().and_then(|way| way.keys().next()).map_or_else(|| "None.".to_owned(), |name| told(name)))
+        .map(|way| {
+            way.as_object().and_then(|way| way.keys().next()).map_or_else(|| "None.".to_owned(), |name| told(name))
+        })
         .collect();
     if ways.is_empty() { "None.".to_owned() } else { ways.join(" Or: ") }
 }
@@ -185,7 +189,8 @@ mod tests {
     #[test]
     fn every_operation_of_the_document_is_on_the_page() {
         let document: Value = serde_json::from_str(DOCUMENT).unwrap();
-        let described = members(&document, "paths").map(|(_, methods)| methods.as_object().unwrap().len()).sum::<usize>();
+        let described =
+            members(&document, "paths").map(|(_, methods)| methods.as_object().unwrap().len()).sum::<usize>();
 
         let sections = sections_of(&document);
 

@@ -20,7 +20,8 @@ pub use error::TokenError;
 pub use jobs::{TEND, tend};
 pub use jwt::is_token_shaped;
 pub use model::{
-    Asked, Audience, FEED_PAGE_MAX, Issued, KEEP_AFTER, LIFE_MAX, News, PUBLISH_AHEAD, PublishedKey, Revocation, TOKEN_TYPE,
+    Asked, Audience, FEED_PAGE_MAX, Issued, KEEP_AFTER, LIFE_MAX, News, PUBLISH_AHEAD, PublishedKey, Revocation,
+    TOKEN_TYPE,
 };
 pub use ops::{examine, news, published, purge_old, replace_compromised, rotate, rotate_when_due};
 pub use store::STATEMENTS;

@@ -72,10 +72,6 @@ pub(super) struct TokenKey {
     /// `None`: it signs no more.
     pub sealed_secret: Option<Vec<u8>>,
     pub not_before: Timestamp,
-    /// Until when it signs. `None`: no successor is made yet.
-    pub sign_until: Option<Timestamp>,
-    /// Until when it is published. `None`: no successor is made yet.
-    pub publish_until: Option<Timestamp>,
 }
 
 /// A signing key as everybody may see it.

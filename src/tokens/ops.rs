@@ -6,8 +6,8 @@ use super::claims::Claims;
 use super::error::TokenError;
 use super::jwt;
 use super::model::{
-    Audience, Due, FEED_KEPT, FEED_PAGE_MAX, Issued, KEEP_AFTER, LIFE_MAX, News, PUBLISH_AHEAD, PublishedKey, TokenKey, due,
-    signer,
+    Audience, Due, FEED_KEPT, FEED_PAGE_MAX, Issued, KEEP_AFTER, LIFE_MAX, News, PUBLISH_AHEAD, PublishedKey, TokenKey,
+    due, signer,
 };
 use super::store;
 use crate::api_keys::Verified;
@@ -132,9 +132,7 @@ pub(super) fn issue(
     let table = &site.config.scopes;
     let rights = match scope {
         None => verified.rights,
-        Some(names) => {
-            table.wanted(names).filter(|wanted| verified.rights.grant(*wanted)).ok_or(TokenError::Scope)?
-        }
+        Some(names) => table.wanted(names).filter(|wanted| verified.rights.grant(*wanted)).ok_or(TokenError::Scope)?,
     };
     let life = site.config.tokens.life.min(LIFE_MAX);
     // Whole seconds, rounded toward an earlier end.

@@ -7,11 +7,11 @@ use crate::base::Timestamp;
 use crate::db::{Error, Tx, View};
 
 const LIST_KEYS: &str = "
-    select kid, public_key, sealed_secret, not_before, sign_until, publish_until from jwt_key
+    select kid, public_key, sealed_secret, not_before from jwt_key
     where publish_until is null or publish_until > :now
     order by not_before desc, kid";
 const FIND_KEY: &str = "
-    select kid, public_key, sealed_secret, not_before, sign_until, publish_until from jwt_key
+    select kid, public_key, sealed_secret, not_before from jwt_key
     where kid = :kid and (publish_until is null or publish_until > :now)";
 const INSERT_KEY: &str = "
     insert into jwt_key (kid, public_key, sealed_secret, created_at, not_before)
@@ -53,14 +53,7 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<TokenKey> {
-    Ok(TokenKey {
-        kid: row.get(0)?,
-        public_key: row.get(1)?,
-        sealed_secret: row.get(2)?,
-        not_before: row.get(3)?,
-        sign_until: row.get(4)?,
-        publish_until: row.get(5)?,
-    })
+    Ok(TokenKey { kid: row.get(0)?, public_key: row.get(1)?, sealed_secret: row.get(2)?, not_before: row.get(3)? })
 }
 
 /// The published keys, the newest first; two at a time, or three.
@@ -109,7 +102,8 @@ pub(super) fn update_succeeded(
 /// Empties the secrets of keys that sign no more, and deletes keys that nobody needs any more.
 pub(super) fn retire_keys(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let now = tx.now();
-    Ok(tx.execute(EMPTY_SECRETS, named_params! {":now": now})? + tx.execute(DELETE_OLD_KEYS, named_params! {":now": now})?)
+    Ok(tx.execute(EMPTY_SECRETS, named_params! {":now": now})?
+        + tx.execute(DELETE_OLD_KEYS, named_params! {":now": now})?)
 }
 
 pub(super) fn delete_keys(tx: &mut Tx<'_>) -> Result<usize, Error> {

@@ -11,7 +11,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::ConfigError;
-use super::model::{ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens};
+use super::model::{
+    ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session,
+    Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
+};
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
 use shapes::{check_origin, host_of, is_loopback_name, is_short_name};

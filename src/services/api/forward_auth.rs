@@ -98,7 +98,8 @@ fn may_ask(app: &App, callers: &Callers, request: &HttpRequest) -> Result<bool, 
 fn wanted(table: &ScopeTable, request: &HttpRequest) -> Option<Scopes> {
     let mut wanted = Scopes::NONE;
     if !request.query_string().is_empty() {
-        for (_, names) in http::decode_form(request.query_string().as_bytes()).ok()?.iter().filter(|(name, _)| name == "scope")
+        for (_, names) in
+            http::decode_form(request.query_string().as_bytes()).ok()?.iter().filter(|(name, _)| name == "scope")
         {
             wanted = wanted.and(table.wanted(names)?);
         }

@@ -42,7 +42,9 @@ fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
 fn find_caller(callers: &Callers, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
     // Two of them are one too many: nobody can say which one was meant.
     let mut sent = headers.get_all(header::AUTHORIZATION);
-    let (Some(header), None) = (sent.next().and_then(|value| value.to_str().ok()), sent.next()) else { return Ok(None) };
+    let (Some(header), None) = (sent.next().and_then(|value| value.to_str().ok()), sent.next()) else {
+        return Ok(None);
+    };
     if let Some(credential) = strip_scheme(header, "bearer ") {
         return Ok(callers.find(credential)?);
     }

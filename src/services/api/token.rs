@@ -13,10 +13,10 @@ use super::find_caller;
 use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::{Problem, Secret};
+use crate::http;
 use crate::http::{Answer, json};
 use crate::tokens::flows::exchange;
 use crate::tokens::{Asked, Audience, Issued, TOKEN_TYPE};
-use crate::http;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// What a key may be called: our own word, or the one that clients know who know no other. It may be left out.
@@ -57,7 +57,8 @@ pub async fn token(
 ) -> Answer {
     let caller = find_caller(&callers, request.headers())?;
     if caller.is_none() && request.headers().contains_key(header::AUTHORIZATION) {
-        let sentence = "The Authorization is not the credential of a connected service. Leave it out, or send a good one.";
+        let sentence =
+            "The Authorization is not the credential of a connected service. Leave it out, or send a good one.";
         return Ok(refusal(&Problem::new(401, "invalid_client", sentence)));
     }
     let body = body.map_err(json::body_problem)?;
@@ -100,10 +101,12 @@ fn read(body: &Bytes, caller: Option<&Caller>) -> Result<Asked, Problem> {
     if one("actor_token")?.is_some() {
         return Err(wrong("actor_token", "A key is exchanged alone. Leave actor_token out."));
     }
-    let key = one("subject_token")?.ok_or_else(|| wrong("subject_token", "The form needs subject_token: the API key."))?;
+    let key =
+        one("subject_token")?.ok_or_else(|| wrong("subject_token", "The form needs subject_token: the API key."))?;
     let audience = match (one("audience")?, caller) {
         (Some(named), _) => Audience::parse(named).ok_or_else(|| {
-            let sentence = "An audience is one word of 1 to 255 visible characters, such as a service's name or address.";
+            let sentence =
+                "An audience is one word of 1 to 255 visible characters, such as a service's name or address.";
             Problem::field("audience", "invalid_target", sentence)
         })?,
         (None, Some(caller)) => Audience::of_service(&caller.0.name),

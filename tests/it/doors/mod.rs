@@ -5,4 +5,5 @@ mod gateways;
 mod main_job;
 mod security;
 mod step_up;
+mod tokens;
 mod ways_in;

@@ -31,7 +31,8 @@ fn feed(house: &Appliance, service: &str, query: &str) -> Answer {
 }
 
 fn key_id(house: &Appliance, account: &str) -> String {
-    let listed: Value = serde_json::from_str(&house.run(&["key", "list", "--account", account, "--json"]).ok()).unwrap();
+    let listed: Value =
+        serde_json::from_str(&house.run(&["key", "list", "--account", account, "--json"]).ok()).unwrap();
     listed["keys"][0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -39,9 +40,14 @@ fn key_id(house: &Appliance, account: &str) -> String {
 fn python(house: &Appliance, script: &str, arguments: &[&str], clock: bool, secrets: &str) -> Value {
     let mut command = Command::new(part("python3"));
     command.arg(tool_script(&format!("tokens/{script}"))).arg(house.url()).args(arguments);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     if clock {
-        command.env("LD_PRELOAD", part("libfaketime.so.1")).env("FAKETIME_TIMESTAMP_FILE", house.folder().join("clock"));
+        command
+            .env("LD_PRELOAD", part("libfaketime.so.1"))
+            .env("FAKETIME_TIMESTAMP_FILE", house.folder().join("clock"));
         command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
     }
     let ran = finish(&mut command, &format!("{secrets}\n"));
@@ -55,7 +61,8 @@ fn o7_two_rotations_under_load_refuse_nobody() {
     house.account("ada-l");
     let key = house.api_key("ada-l", &["models:read"]);
 
-    let seen = python(&house, "rotation.py", &[&house.folder().join("clock").display().to_string(), "172800"], true, &key);
+    let seen =
+        python(&house, "rotation.py", &[&house.folder().join("clock").display().to_string(), "172800"], true, &key);
 
     assert_eq!(seen["refused"], json!([]), "{seen}");
     let kids = seen["kids"].as_array().unwrap();
@@ -149,7 +156,11 @@ fn an_exchange_is_refused_in_the_words_of_oauth_and_gives_nothing() {
     ] {
         let answer = with(more);
         let told = answer.json();
-        assert_eq!((answer.status, told["error"].as_str(), told["code"].as_str()), (400, Some(code), Some(code)), "{more:?}");
+        assert_eq!(
+            (answer.status, told["error"].as_str(), told["code"].as_str()),
+            (400, Some(code), Some(code)),
+            "{more:?}"
+        );
         assert!(!told["error_description"].as_str().unwrap().is_empty() && told["access_token"].is_null(), "{told}");
         assert_eq!((answer.header("content-type"), answer.header("cache-control")), ("application/json", "no-store"));
     }
@@ -231,7 +242,13 @@ fn whoever_waits_for_news_does_not_hold_up_a_stop() {
     wait_for("the waiting request", || {
         let table = std::fs::read_to_string(format!("/proc/{}/net/tcp", house.pid())).unwrap();
         let ours = format!(":{port:04X} ");
-        table.lines().any(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(ours.trim())) && line.contains(" 01 ")).then_some(())
+        table
+            .lines()
+            .any(|line| {
+                line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(ours.trim()))
+                    && line.contains(" 01 ")
+            })
+            .then_some(())
     });
 
     let watch = domicile::base::Stopwatch::start();
@@ -257,7 +274,11 @@ fn the_operator_rotates_the_signing_key_or_withdraws_it() {
     assert_eq!(first.len(), 1);
 
     let told: Value = serde_json::from_str(&house.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
-    assert_eq!(kids(), [told["kid"].as_str().unwrap(), &first[0]], "the next one is published, and the old one signs on");
+    assert_eq!(
+        kids(),
+        [told["kid"].as_str().unwrap(), &first[0]],
+        "the next one is published, and the old one signs on"
+    );
     let again: Value = serde_json::from_str(&house.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
     assert_eq!((&again, introspect(&house, &service, token)["active"].as_bool()), (&told, Some(true)));
 
