@@ -19,6 +19,7 @@ use crate::http::Leaving;
 use crate::jobs::Runner;
 use crate::schedule;
 use crate::services::Callers;
+use crate::tokens;
 
 /// Forms and small JSON bodies; the routes that take more say so.
 const BODY_MAX: usize = 64 * 1024;
@@ -100,6 +101,10 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
             None => server.bind(address).map_err(told)?,
         };
     }
+    // The first verifier finds a signing key, and finds it by reading alone.
+    tokens::flows::keep_keys(&app)
+        .await
+        .map_err(|error| ServeError(format!("The key that signs access tokens could not be made: {error}.")))?;
     let server = server.run();
     fatal.stops(server.handle());
 

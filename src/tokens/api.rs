@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::flows;
 use super::model::{KEY_SET_AGE, PublishedKey};
+use super::ops;
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::Answer;
@@ -40,7 +40,7 @@ impl From<PublishedKey> for Jwk {
 
 /// `GET /.well-known/jwks.json`: the keys that verify access tokens. The next one is in it a day before it signs.
 pub async fn key_set(app: Data<Arc<App>>) -> Answer {
-    let keys = flows::key_set(&app).await?.into_iter().map(Jwk::from).collect();
+    let keys = app.glance(ops::published)?.into_iter().map(Jwk::from).collect();
     public("application/jwk-set+json", &KeySet { keys })
 }
 

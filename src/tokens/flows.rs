@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::TokenError;
-use super::model::{Asked, Issued, PublishedKey};
+use super::model::{Asked, Issued};
 use super::ops;
 use crate::api_keys::Verifier;
 use crate::app::App;
@@ -15,25 +15,20 @@ use crate::base::Chance;
 /// # Errors
 /// [`TokenError`].
 pub async fn exchange(app: &Arc<App>, verifier: &Verifier, asked: Asked) -> Result<Issued, TokenError> {
-    let mut desk = app.glance(ops::desk)?;
-    if ops::is_due(app.store().site(), &desk.published(), app.now()) {
-        app.write(ops::rotate_when_due).await?;
-        desk = app.glance(ops::desk)?;
-    }
+    keep_keys(app).await?;
+    let desk = app.glance(ops::desk)?;
     let verified = verifier.verify(asked.key.expose())?.map_err(|_| TokenError::BadKey)?;
     let (site, now) = (app.store().site(), app.now());
     ops::issue(site, &desk, &mut Chance::system(), &verified, &asked.audience, asked.scope.as_deref(), now)
 }
 
-/// The keys that verify tokens now and soon; makes the next one where it is due.
+/// Makes the first signing key, or the next one, where it is due; where it is not, nothing is written.
 ///
 /// # Errors
-/// [`TokenError`].
-pub async fn key_set(app: &Arc<App>) -> Result<Vec<PublishedKey>, TokenError> {
-    let keys = app.glance(ops::published)?;
-    if !ops::is_due(app.store().site(), &keys, app.now()) {
-        return Ok(keys);
+/// [`TokenError::Db`].
+pub async fn keep_keys(app: &Arc<App>) -> Result<(), TokenError> {
+    if app.glance(ops::is_due)? {
+        app.write(ops::rotate_when_due).await?;
     }
-    app.write(ops::rotate_when_due).await?;
-    Ok(app.glance(ops::published)?)
+    Ok(())
 }

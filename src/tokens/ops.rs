@@ -93,9 +93,10 @@ fn shown(key: &TokenKey) -> PublishedKey {
     PublishedKey { kid: key.kid.clone(), public_key: key.public_key, not_before: key.not_before }
 }
 
-/// Whether [`rotate_when_due`] has something to do.
-pub(super) fn is_due(site: &Site, keys: &[PublishedKey], now: Timestamp) -> bool {
-    due(keys.first().map(|key| key.not_before), site.config.tokens.rotate_every, now) != Due::Nothing
+/// Whether [`rotate_when_due`] has a key to make.
+pub(super) fn is_due(view: &View<'_>) -> Result<bool, db::Error> {
+    let newest = store::list_keys(view)?.first().map(|key| key.not_before);
+    Ok(due(newest, view.site().config.tokens.rotate_every, view.now()) != Due::Nothing)
 }
 
 /// What a token is signed with, and the feed's last number.
@@ -107,13 +108,6 @@ pub(super) struct Desk {
 /// Taken before the key is verified: whatever ends it later has a later number.
 pub(super) fn desk(view: &View<'_>) -> Result<Desk, db::Error> {
     Ok(Desk { epoch: store::find_last(view)?, keys: store::list_keys(view)? })
-}
-
-impl Desk {
-    /// As everybody may see it.
-    pub fn published(&self) -> Vec<PublishedKey> {
-        self.keys.iter().map(shown).collect()
-    }
 }
 
 /// Makes a token of a key that was just found good. It lives as long as the settings say, and no longer than the key.
