@@ -168,9 +168,24 @@ fn credential_of(document: &Value, operation: &Value) -> String {
         told if told.is_empty() => format!("The header {}.", text(&schemes[name], "name")),
         told => told,
     };
-    let ways: Vec<String> = items(operation, "security")
-        .map(|way| {
-            way.as_object().and_then(|way| way.keys().next()).map_or_else(|| "None.".to_owned(), |name| told(name))
+    // Alternatives of one kind differ in their scopes alone, and are told together.
+    let mut ways: Vec<(&str, Vec<&str>)> = Vec::new();
+    for way in items(operation, "security") {
+        let (name, scopes) =
+            way.as_object().and_then(|way| way.iter().next()).map_or(("", vec![]), |(name, scopes)| {
+                (name.as_str(), scopes.as_array().into_iter().flatten().filter_map(Value::as_str).collect())
+            });
+        match ways.last_mut() {
+            Some((known, more)) if *known == name => more.extend(scopes),
+            _ => ways.push((name, scopes)),
+        }
+    }
+    let ways: Vec<String> = ways
+        .iter()
+        .map(|(name, scopes)| match (*name, scopes.join(" or ")) {
+            ("", _) => "None.".to_owned(),
+            (name, scopes) if scopes.is_empty() => told(name),
+            (name, scopes) => format!("{} Its scope: {scopes}.", told(name)),
         })
         .collect();
     if ways.is_empty() { "None.".to_owned() } else { ways.join(" Or: ") }

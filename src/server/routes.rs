@@ -25,8 +25,9 @@ pub enum Access {
     SignedIn,
     /// As [`Access::SignedIn`], with a proof that is at most ten minutes old; others are asked for one.
     Fresh,
-    /// The holder of an API key; others get 401.
-    KeyHolder,
+    /// The holder of an API key with one of these scopes; without one it is 403, without a good key 401. Where there are
+    /// several, the handler asks for the one of the type that the request names.
+    KeyHolder(&'static [&'static str]),
     /// A connected service; others get 401.
     Service,
     /// A gateway on a trusted network, or a service; it decides about others.
@@ -50,10 +51,10 @@ pub struct Route {
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 macro_rules! routes {
-    ($($method:ident $path:literal $access:ident => $handler:expr;)*) => {
+    ($($method:ident $path:literal $access:ident $(($($scope:literal)+))? => $handler:expr;)*) => {
         /// Every route of the house.
         pub const ROUTES: &[Route] = &[
-            $(Route { method: stringify!($method), path: $path, access: Access::$access },)*
+            $(Route { method: stringify!($method), path: $path, access: Access::$access $((&[$($scope),+]))? },)*
             Route { method: "POST", path: "/v1/usage/events", access: Access::Service },
             Route { method: "GET", path: "/v1/forward-auth", access: Access::Gateway },
         ];
@@ -66,7 +67,7 @@ macro_rules! routes {
                 config.service(web::resource(path).to(Netted(services::api::forward_auth)));
             }
             let mut table = Table::default();
-            $(table.add(Method::$method, $path, Access::$access, $handler);)*
+            $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
             table.into_config(config);
             config.service(
                 web::resource("/v1/usage/events")
@@ -123,15 +124,15 @@ routes! {
     POST "/v1/introspect"                       Service   => services::api::introspect;
     POST "/v1/token"                            Everybody => services::api::token;
     GET  "/v1/revocations"                      Service   => services::api::revocations;
-    GET  "/api/account/summary"                 KeyHolder => billing::api::summary;
-    GET  "/api/api-keys"                        KeyHolder => api_keys::api::list;
-    GET  "/api/users"                           KeyHolder => billing::api::profile;
-    GET  "/api/storage"                         KeyHolder => resources::api::storage;
-    GET  "/api/billing/transactions"            KeyHolder => billing::api::transactions;
-    GET  "/api/billing/usage-summary"           KeyHolder => billing::api::usage_summary;
-    GET  "/api/trash"                           KeyHolder => resources::api::trash;
-    POST "/api/trash"                           KeyHolder => resources::api::restore;
-    DELETE "/api/trash"                         KeyHolder => resources::api::delete_trash;
+    GET  "/api/account/summary"                 KeyHolder("account:read") => billing::api::summary;
+    GET  "/api/api-keys"                        KeyHolder("account:read") => api_keys::api::list;
+    GET  "/api/users"                           KeyHolder("account:read") => billing::api::profile;
+    GET  "/api/storage"                         KeyHolder("usage:read") => resources::api::storage;
+    GET  "/api/billing/transactions"            KeyHolder("billing:read") => billing::api::transactions;
+    GET  "/api/billing/usage-summary"           KeyHolder("billing:read") => billing::api::usage_summary;
+    GET  "/api/trash"                           KeyHolder("projects:read" "datasets:read" "models:read") => resources::api::trash;
+    POST "/api/trash"                           KeyHolder("projects:write" "datasets:write" "models:write") => resources::api::restore;
+    DELETE "/api/trash"                         KeyHolder("projects:write" "datasets:write" "models:write") => resources::api::delete_trash;
 }
 
 /// A net under a handler: a panic in it is one 500 and nothing else. What it held is dropped, and a transaction it began was

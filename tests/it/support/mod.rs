@@ -8,7 +8,7 @@ mod test_app;
 mod test_house;
 
 pub use appliance::{Appliance, Ran, finish, free_port};
-pub use browser::{Answer, Browser, PASSWORD};
+pub use browser::{Answer, Browser, Call, PASSWORD};
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;
 pub use test_house::{Person, START, TestHouse, holds, places_of, site, stored_values, tables, visitor};
