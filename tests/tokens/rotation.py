@@ -13,10 +13,12 @@ import time
 
 from verifiers import LazyService, Service, exchange, header_of, httpx
 
-base_url, clock, rotate_every = sys.argv[1], sys.argv[2], int(sys.argv[3])
+base_url, clock = sys.argv[1:]
 key = sys.stdin.readline().strip()
 HOUR = 3600
+DAY = 24 * HOUR
 WORKERS = 3
+STEP = 30
 AUDIENCE = "inference"
 
 ahead = 0
@@ -67,13 +69,14 @@ class Worker(threading.Thread):
         with count:
             signed_first.setdefault(header_of(token)["kid"], now())
             tokens.append((now() + answer.json()["expires_in"], token))
-            old = [token for until, token in tokens if until > now() + 5]
-        for one in [token, *random.sample(old, min(4, len(old)))]:
+            # The clock moves by a step at most while this goes round once.
+            old = [(until, token) for until, token in tokens if until > now() + STEP + 10]
+        for until, one in [tokens[-1], *random.sample(old, min(4, len(old)))]:
             for service in self.services:
                 try:
                     service.accept(one, ["models:read"])
                 except Exception as error:  # whatever it is, it is a refusal
-                    refused.append(f"{type(service).__name__}: {error!r} of {header_of(one)}")
+                    refused.append(f"{type(service).__name__}: {error!r} of {header_of(one)}, good for {until - now()} s")
                 with count:
                     verified += 1
 
@@ -90,37 +93,47 @@ def rounds(each):
         sys.exit("a worker fell")
 
 
+start = now()
+
+
 def look():
     for one in httpx.get(f"{base_url}/.well-known/jwks.json").json()["keys"]:
         seen_first.setdefault(one["kid"], now())
 
 
-look()
-begin = now()
-for worker in workers:
-    worker.start()
-rounds(3)
-for change in (begin + rotate_every, begin + 2 * rotate_every):
-    while now() + 6 * HOUR < change - 120:
-        # A token that is in somebody's hands would be too old after such a step, and rightly so.
-        for worker in workers:
-            worker.turn.acquire()
-        move(6 * HOUR)
-        tokens.clear()
-        for worker in workers:
-            worker.turn.release()
-        rounds(2)
-        look()
+def leap(seconds):
+    """While nobody holds a token: after such a step it would be too old, and rightly so."""
     for worker in workers:
         worker.turn.acquire()
-    move(int(change - 120 - now()))
+    move(seconds)
     tokens.clear()
     for worker in workers:
         worker.turn.release()
-    for _ in range(20):
+    rounds(2)
+    look()
+
+
+look()
+for worker in workers:
+    worker.start()
+rounds(3)
+for known in (1, 2):
+    while len(seen_first) == known and now() < start + 5 * DAY:
+        leap(6 * HOUR)
+    # It was made in this step, and signs a day later.
+    signs = max(seen_first.values()) + DAY
+    while now() < signs - 120:
+        leap(min(6 * HOUR, int(signs - 119 - now())))
+    while len(signed_first) == known and now() < signs + 600:
+        rounds(2)
+        move(STEP)
+    # The tokens of the key before are still about, and then no longer.
+    for _ in range(14):
         rounds(2)
         look()
-        move(30)
+        move(STEP)
+# Until the key before is forgotten.
+leap(HOUR)
 rounds(2)
 for worker in workers:
     worker.is_over = True

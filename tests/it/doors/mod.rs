@@ -3,7 +3,9 @@
 mod downloads;
 mod gateways;
 mod main_job;
+mod reference_client;
 mod security;
+mod shipped_gateways;
 mod step_up;
 mod tokens;
 mod ways_in;

@@ -59,8 +59,8 @@ fn o7_two_rotations_under_load_refuse_nobody() {
     house.account("ada-l");
     let key = house.api_key("ada-l", &["models:read"]);
 
-    let seen =
-        python(&house, "rotation.py", &[&house.folder().join("clock").display().to_string(), "172800"], true, &key);
+    let clock = house.folder().join("clock").display().to_string();
+    let seen = python(&house, "rotation.py", &[&clock], true, &key);
 
     assert_eq!(seen["refused"], json!([]), "{seen}");
     let kids = seen["kids"].as_array().unwrap();
