@@ -25,7 +25,7 @@ fn command_line(house: &Appliance, key: &str, arguments: &[&str]) -> Ran {
 }
 
 fn refused(status: u16, sentence: &str) -> Value {
-    json!({"error": sentence, "status": status, "members": ["error"]})
+    json!({"error": sentence, "status": status, "members": ["code", "error"]})
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use domicile::api_keys::KeyText;
+use domicile::base::Chance;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Appliance, finish, part, tool_script, wait_for};
@@ -121,6 +123,77 @@ fn a_token_says_what_introspection_says_and_ends_with_the_key() {
     assert_eq!(introspect(&house, &inference, fresh), json!({"active": false}), "seen by the very next request");
     let after = exchange(&house, None, &[("subject_token", &key), ("audience", "inference")]);
     assert_eq!((after.status, after.json()["error"].as_str()), (400, Some("invalid_request")));
+}
+
+#[test]
+fn o8_whatever_is_not_good_is_answered_alike() {
+    let house = Appliance::running_with_clock("");
+    house.account("ada-l");
+    house.account("grace-h");
+    let (service, storage) = (house.service("inference"), house.service("storage"));
+    let good = house.api_key("ada-l", &["models:read"]);
+    let expiring =
+        house.run(&["key", "create", "--account", "ada-l", "--name", "x", "--scope", "read", "--expires", "1d"]).ok();
+    let of_grace = house.api_key("grace-h", &["models:read"]);
+    let made = |service: &str, key: &str| {
+        let made = exchange(&house, Some(service), &[("subject_token", key)]).json();
+        made["access_token"].as_str().unwrap().to_owned()
+    };
+    let old = made(&service, &good);
+    house.set_ahead(2 * 86_400);
+    let (token, foreign, of_grace_token) = (made(&service, &good), made(&storage, &good), made(&service, &of_grace));
+    house.run(&["account", "suspend", "grace-h", "--reason", "test"]).ok();
+    let revoked = house.api_key("ada-l", &["admin"]);
+    let listed: Value =
+        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+    let newest = listed["keys"].as_array().unwrap().iter().max_by_key(|key| key["id"].as_str().unwrap()).unwrap();
+    let of_revoked = made(&service, &revoked);
+    house.run(&["key", "revoke", newest["id"].as_str().unwrap()]).ok();
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let cookie = ada.cookies["__Host-session"].clone();
+    let unknown = KeyText::generate("dok", &mut Chance::seeded(1)).expose().to_owned();
+
+    let ask = |token: &str| {
+        let form = [("token", token), ("scope", "models:read")];
+        let mut answer = house.call("POST", "/v1/introspect").bearer(&service).form(&form).send();
+        answer.headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+        (answer.status, answer.headers.clone(), answer.text())
+    };
+    let expected = ask("nonsense");
+    assert_eq!((expected.0, expected.2.as_str()), (200, r#"{"active":false}"#));
+    let not_good = [
+        ("unknown", unknown.as_str()),
+        ("mistyped", &format!("{}x", &good[..good.len() - 1])),
+        ("cut short", &good[..good.len() - 1]),
+        ("with a space", &format!("{good} ")),
+        ("revoked", &revoked),
+        ("expired", &expiring),
+        ("of somebody who is suspended", &of_grace),
+        ("a service's", &service),
+        ("a session's", &cookie),
+        ("a token whose time is over", &old),
+        ("a token for another service", &foreign),
+        ("a token of a key that is revoked", &of_revoked),
+        ("a token of somebody who is suspended", &of_grace_token),
+        ("a token without its end", &token[..token.len() - 3]),
+        ("something long", &"x".repeat(20_000)),
+    ];
+    for (what, token) in not_good {
+        assert_eq!(ask(token), expected, "{what}");
+    }
+    for (what, token) in [("key", &good), ("token", &token)] {
+        assert!(ask(token).2.starts_with(r#"{"active":true"#), "the good {what}");
+    }
+    // Who may not ask learns nothing at all: good and bad are refused alike.
+    for credential in ["", "dos_nonsense", good.as_str()] {
+        let answers = [good.as_str(), revoked.as_str(), "nonsense"].map(|token| {
+            let answer = house.call("POST", "/v1/introspect").bearer(credential).form(&[("token", token)]).send();
+            (answer.status, answer.json()["code"].clone(), answer.json()["detail"].clone())
+        });
+        assert_eq!((answers[0].0, &answers[0]), (401, &answers[1]));
+        assert_eq!(answers[0], answers[2]);
+    }
 }
 
 #[test]

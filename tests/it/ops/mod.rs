@@ -12,3 +12,4 @@ mod sessions;
 mod signin;
 mod snapshots;
 mod store;
+mod tokens;
