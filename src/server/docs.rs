@@ -44,6 +44,21 @@ struct Told {
     members: String,
 }
 
+/// A gateway, and how it is told to ask: the file that is installed with the package.
+struct Gateway {
+    name: &'static str,
+    example: &'static str,
+}
+
+/// Every one stands in `packaging/examples`.
+const GATEWAYS: &[Gateway] = &[
+    Gateway { name: "nginx", example: include_str!("../../packaging/examples/nginx.conf") },
+    Gateway { name: "Traefik", example: include_str!("../../packaging/examples/traefik.conf") },
+    Gateway { name: "Caddy", example: include_str!("../../packaging/examples/caddy.conf") },
+    Gateway { name: "Envoy", example: include_str!("../../packaging/examples/envoy.conf") },
+    Gateway { name: "Apache", example: include_str!("../../packaging/examples/apache.conf") },
+];
+
 struct ScopeRow {
     name: String,
     about: String,
@@ -57,6 +72,7 @@ struct DocsPage<'d> {
     public_url: &'d str,
     sections: &'d [Section],
     scopes: Vec<ScopeRow>,
+    gateways: &'static [Gateway],
 }
 
 /// `GET /v1/docs`.
@@ -74,7 +90,13 @@ pub(super) async fn page(app: TheApp, request: HttpRequest) -> Answer {
         holds: table.names_within(table.rights_of(&entry.name)),
     });
     let chrome = Chrome::of(&app, &request, "The API");
-    page::render(&DocsPage { chrome, public_url: &app.config().public_url, sections, scopes: rows.collect() })
+    page::render(&DocsPage {
+        chrome,
+        public_url: &app.config().public_url,
+        sections,
+        scopes: rows.collect(),
+        gateways: GATEWAYS,
+    })
 }
 
 fn text(value: &Value, name: &str) -> String {

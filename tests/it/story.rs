@@ -103,6 +103,13 @@ fn every_page_is_accessible() {
 }
 
 #[test]
+fn the_description_for_programs_is_a_page_for_people() {
+    let house = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");
+
+    play("docs.mjs", json!({ "url": house.url() }));
+}
+
+#[test]
 fn the_forms_work_without_javascript() {
     let folder = TempDir::new().unwrap();
     let (_demo, url) = demonstration(&folder);
