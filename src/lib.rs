@@ -24,6 +24,7 @@ pub mod sessions;
 
 pub mod tokens;
 
+pub mod factors;
 pub mod resources;
 pub mod services;
 

@@ -49,6 +49,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// Access tokens.
     pub tokens: Tokens,
+    /// Second factors.
+    pub factors: Factors,
     /// A throw-away appliance: never from a file.
     pub demo: bool,
 }
@@ -213,7 +215,7 @@ pub struct Privacy {
 /// `[passwords]`.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    /// Characters at least; 15 or more while it is the only factor.
+    /// Characters at least; 15 or more unless everybody must have a second factor.
     pub min_length: usize,
 }
 
@@ -224,4 +226,20 @@ pub struct Tokens {
     pub life: Duration,
     /// How long a signing key signs: two days or more, because its successor is published a day before.
     pub rotate_every: Duration,
+}
+
+/// `[factors]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Factors {
+    /// Who must have one.
+    pub required: FactorsRequired,
+}
+
+/// `factors.required`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorsRequired {
+    /// Whoever runs the appliance.
+    Operators,
+    /// Everybody.
+    Everybody,
 }

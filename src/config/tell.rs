@@ -1,7 +1,7 @@
 //! Says what the settings mean, for `domicile check`.
 
 use super::durations::write_duration;
-use super::model::{Config, MailTransport, SignupMode, Tls};
+use super::model::{Config, FactorsRequired, MailTransport, SignupMode, Tls};
 
 impl Config {
     /// What the settings mean, a name and a sentence each.
@@ -35,6 +35,10 @@ impl Config {
             write_duration(self.session.absolute_timeout),
             write_duration(self.session.remember_for)
         );
+        let factors = match self.factors.required {
+            FactorsRequired::Operators => "required of operators, offered to everybody",
+            FactorsRequired::Everybody => "required of everybody",
+        };
         vec![
             ("Region", format!("{}; all data stays in it", self.region)),
             ("Public URL", self.public_url.clone()),
@@ -46,6 +50,8 @@ impl Config {
             ("Egress", egress),
             ("Sign-up", signup),
             ("Sessions", sessions),
+            ("Passwords", format!("{} characters at least", self.passwords.min_length)),
+            ("Second factor", factors.to_owned()),
             (
                 "Access tokens",
                 format!(

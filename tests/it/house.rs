@@ -84,7 +84,7 @@ const FLOORS: &[&[&str]] = &[
     &["workspaces"],
     &["sessions", "api_keys"],
     &["tokens"],
-    &["services", "resources"],
+    &["services", "resources", "factors"],
     &["billing"],
     &["signin", "activity"],
     &["privacy"],
