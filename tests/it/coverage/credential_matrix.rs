@@ -289,6 +289,11 @@ fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
     assert!(holes.is_empty(), "{} of {asked}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
     assert!(asked > ROUTES.len() * scopes.len() * PLACES.len(), "only {asked} requests");
     assert_eq!(rows(&house), before, "a request with a credential in the wrong place changed something");
+    // Also those that came in an address: what came in is not written down.
+    let log = house.log();
+    for holder in &holders {
+        assert!(!log.contains(&holder.credential), "the log holds a credential: {:?}", holder.kind);
+    }
 }
 
 /// A door that is open to everybody is as open for whoever carries something; only an exchange minds a false service.

@@ -343,3 +343,38 @@ fn a_token_from_after_a_backup_is_not_good_in_the_house_that_was_restored_from_i
     assert!(examine(&app, &late, "inference").is_none());
     assert!(examine(&app, &early, "inference").is_some());
 }
+
+#[test]
+fn o9_a_thousand_keys_and_their_tokens_are_nowhere_to_be_found() {
+    let app = TestApp::new();
+    let ada = app.person("ada-ada");
+    let verifier = Verifier::new(app.app.clone());
+    let mut secrets = std::collections::HashSet::new();
+    for _ in 0..1_000 {
+        let key = key(&app, &ada, &["models:read"], "30d");
+        let text = key.secret.expose();
+        assert!(verifier.verify(text).unwrap().is_ok());
+        let token = token(&app, &key);
+        // What a list shows of a key is no secret; what follows is. Of a token, it is the signature.
+        secrets.insert(text.as_bytes()[text.len() - NEEDLE..].to_vec());
+        secrets.insert(token.as_bytes()[token.len() - NEEDLE..].to_vec());
+    }
+    assert_eq!(secrets.len(), 2_000);
+    let found = |bytes: &[u8]| bytes.windows(NEEDLE).any(|window| secrets.contains(window));
+    let planted = secrets.iter().next().unwrap().clone();
+    assert!(found(&[b"before".as_slice(), &planted, b"after"].concat()), "it would be seen");
+
+    let places: Vec<_> = app.look(stored_values).into_iter().filter(|(_, value)| found(value)).collect();
+    assert!(places.is_empty(), "in the database: {:?}", places.iter().map(|(place, _)| place).collect::<Vec<_>>());
+    let mut open = vec![app.folder().to_path_buf()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            assert!(!found(&std::fs::read(&path).unwrap()), "in {}", path.display());
+        }
+    }
+}
+
+/// Letters that are looked for: 64 bits of a key's randomness and its checksum, 144 bits of a signature.
+const NEEDLE: usize = 24;
