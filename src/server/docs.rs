@@ -56,7 +56,6 @@ const GATEWAYS: &[Gateway] = &[
     Gateway { name: "Traefik", example: include_str!("../../packaging/examples/traefik.conf") },
     Gateway { name: "Caddy", example: include_str!("../../packaging/examples/caddy.conf") },
     Gateway { name: "Envoy", example: include_str!("../../packaging/examples/envoy.conf") },
-    Gateway { name: "Apache", example: include_str!("../../packaging/examples/apache.conf") },
 ];
 
 struct ScopeRow {

@@ -25,7 +25,7 @@ const call = page.getByRole("region", { name: "GET /api/account/summary" });
 assert.match(await call.innerText(), /Its scope: account:read/);
 
 // ---- The gateways are folded until they are asked for.
-for (const name of ["nginx", "Traefik", "Caddy", "Envoy", "Apache"]) {
+for (const name of ["nginx", "Traefik", "Caddy", "Envoy"]) {
   const text = page.getByRole("group", { name: `Configuration of ${name}` });
   assert.ok(!(await text.isVisible()));
   await page.getByText(name, { exact: true }).click();
