@@ -48,17 +48,6 @@ impl KeyHolder {
     }
 }
 
-impl KeyHolder {
-    /// Goes on only with one of these scopes.
-    ///
-    /// # Errors
-    /// As [`KeyHolder::require`].
-    pub fn require_any(&self, app: &App, scopes: &[&str]) -> Result<(), Problem> {
-        let granted = scopes.iter().map(|scope| self.require(app, scope));
-        granted.reduce(Result::or).unwrap_or(Ok(()))
-    }
-}
-
 impl FromRequest for KeyHolder {
     type Error = Fault;
     type Future = Ready<Result<Self, Fault>>;

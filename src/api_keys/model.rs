@@ -1,10 +1,9 @@
 //! What a key is.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{AccountId, ApiKeyId, Role, ScopeTable, Scopes, Secret, Timestamp, WorkspaceId, days, is_visible};
+use crate::base::{AccountId, ApiKeyId, Role, Scopes, Secret, Timestamp, WorkspaceId, days, is_visible};
 
 /// Live keys a workspace may have.
 pub const KEYS_PER_WORKSPACE_MAX: i64 = 1000;
@@ -136,16 +135,6 @@ pub struct Verified {
     pub created_at: Timestamp,
     /// Until when. `None`: for ever.
     pub expires_at: Option<Timestamp>,
-}
-
-impl Verified {
-    /// The names of what the key may do now. Whoever only sees has keys that only read, and then the names say so too.
-    pub fn effective_scope(&self, table: &ScopeTable) -> Cow<'_, str> {
-        match self.owner.role {
-            Role::Owner | Role::Admin | Role::Editor => Cow::Borrowed(&self.scope),
-            Role::Viewer => Cow::Owned(table.names_within(self.rights)),
-        }
-    }
 }
 
 impl std::ops::Deref for Verified {

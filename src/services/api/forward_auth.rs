@@ -124,7 +124,7 @@ fn pass_of<'v>(verified: &'v Verified, table: &ScopeTable) -> Pass<'v> {
         email: &verified.email,
         workspace: verified.workspace,
         role: verified.role,
-        scopes: verified.effective_scope(table),
+        scopes: super::effective_scope(verified, table),
         key: Some(verified.key),
         plan: &verified.plan,
         region: &verified.region,

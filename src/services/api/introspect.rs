@@ -83,7 +83,7 @@ pub async fn introspect(
     let config = app.config();
     let answer = Introspection {
         active: true,
-        scope: verified.effective_scope(&config.scopes),
+        scope: super::effective_scope(&verified, &config.scopes),
         client_id: Shown(verified.key),
         username: &verified.username,
         sub: Shown(verified.account),

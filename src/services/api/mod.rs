@@ -5,6 +5,7 @@ mod introspect;
 mod revocations;
 mod token;
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
@@ -15,7 +16,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::callers::{Caller, Callers};
-use crate::base::Problem;
+use crate::api_keys::Verified;
+use crate::base::{Problem, Role, ScopeTable};
 use crate::http::Fault;
 
 pub use forward_auth::forward_auth;
@@ -54,6 +56,14 @@ fn find_caller(callers: &Callers, headers: &HeaderMap) -> Result<Option<Caller>,
     let Some((name, credential)) = pair.split_once(':') else { return Ok(None) };
     let caller = callers.find(credential)?;
     Ok(caller.filter(|caller| name == caller.0.name || name == caller.0.id.to_string()))
+}
+
+/// The names of what the key may do now. Whoever only sees has keys that only read, and then the names say so too.
+fn effective_scope<'v>(verified: &'v Verified, table: &ScopeTable) -> Cow<'v, str> {
+    match verified.role {
+        Role::Owner | Role::Admin | Role::Editor => Cow::Borrowed(&verified.scope),
+        Role::Viewer => Cow::Owned(table.names_within(verified.rights)),
+    }
 }
 
 /// The credential after its scheme, whatever the case of the scheme (RFC 9110 §11.1).
