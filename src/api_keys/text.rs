@@ -7,6 +7,8 @@ use crate::base::{Chance, Secret};
 
 const RANDOM_DIGITS: usize = 32;
 const CHECK_DIGITS: usize = 8;
+/// Digits after the underscore.
+pub(super) const DIGITS: usize = RANDOM_DIGITS + CHECK_DIGITS;
 /// Digits that lists show after the prefix: 32 of the 128 bits; 96 stay secret.
 const SHOWN_DIGITS: usize = 8;
 
@@ -43,7 +45,11 @@ impl KeyText {
 
     /// What lists show: prefix, underscore and eight digits.
     pub fn display(&self) -> String {
-        let text = self.0.expose();
+        Self::display_of(self.0.expose())
+    }
+
+    /// As [`KeyText::display`], of a text that is well-formed.
+    pub(super) fn display_of(text: &str) -> String {
         let underscore = text.find('_').unwrap_or(0);
         text[..underscore + 1 + SHOWN_DIGITS].to_owned()
     }

@@ -11,10 +11,10 @@ mod tell;
 
 use std::path::{Path, PathBuf};
 
-pub use durations::parse_duration;
+pub use durations::{parse_duration, write_duration};
 pub use model::{
-    ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, Passwords, Price, Privacy, Session,
-    Sibling, Signup, SignupMode, Snapshot, Tls,
+    ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, OnExposure, Passwords, Price, Privacy,
+    Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls,
 };
 
 /// Where the package puts the configuration.

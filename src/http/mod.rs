@@ -9,12 +9,15 @@ mod cookies;
 pub mod csrf;
 mod fault;
 mod form;
-
+mod forwarded;
 mod identity;
 pub mod json;
 pub mod page;
+mod paced;
 
 pub use cookies::{SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
+pub use forwarded::{program_behind, visitor_at};
 pub use identity::{Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
+pub use paced::Paced;

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
@@ -13,7 +14,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
 use super::callers::{Caller, Callers};
-use crate::api_keys::{Verified, Verifier};
+use crate::api_keys::api::paced;
+use crate::api_keys::{Asked, Door, Refusal, Verified, Verifier};
 use crate::app::App;
 use crate::base::{AccountId, ApiKeyId, Problem, Role, WorkspaceId};
 use crate::http::{Answer, Fault, Identity, json};
@@ -117,10 +119,18 @@ pub async fn introspect(
             Problem::field("token", "token_missing", "The form needs the field token: the key to be checked.").into()
         );
     };
-    let Ok(verified) = verifier.verify(token)? else { return Ok(json::private(200, INACTIVE)) };
     let config = app.config();
-    let wanted = field("scope").filter(|scope| !scope.is_empty());
-    let granted = wanted.map(|scope| config.scopes.wanted(scope).is_some_and(|wanted| verified.rights.grant(wanted)));
+    let address = match field("ip").filter(|ip| !ip.is_empty()).map(str::parse::<IpAddr>) {
+        None => None,
+        Some(Ok(address)) => Some(address),
+        Some(Err(_)) => {
+            return Err(Problem::field("ip", "ip_invalid", "The field ip is not an address. Send one, or leave it out.").into());
+        }
+    };
+    let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.wanted(scope));
+    let asked = Asked { address, wanted: wanted.flatten().unwrap_or_default(), ..Asked::at(Door::Introspect) };
+    let Ok(verified) = verifier.verify_at(token, &asked)? else { return Ok(json::private(200, INACTIVE)) };
+    let granted = wanted.map(|wanted| wanted.is_some_and(|wanted| verified.rights.grant(wanted)));
     let answer = Introspection {
         active: true,
         scope: &verified.scope,
@@ -175,8 +185,14 @@ pub async fn forward_auth(
         None => crate::base::Scopes::NONE,
     };
     if let Some(text) = key_of(request.headers()) {
-        return match verifier.verify(text)? {
-            Err(_) => Ok(no(401, Some("invalid_token"), "invalid_token")),
+        let asked = Asked {
+            door: Door::ForwardAuth,
+            address: http::program_behind(request.headers(), |hop| is_gateway(&app, hop)),
+            agent: request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
+            wanted,
+        };
+        return match verifier.verify_at(text, &asked)? {
+            Err(refusal) => Ok(refused(refusal, request.query_string())),
             Ok(verified) if !verified.rights.grant(wanted) => {
                 Ok(no(403, Some("insufficient_scope"), "insufficient_scope"))
             }
@@ -285,6 +301,26 @@ fn yes(pass: &Pass<'_>) -> HttpResponse {
         response.insert_header((name, value.unwrap_or(HeaderValue::from_static(""))));
     }
     response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish()
+}
+
+/// A hop between the program and us that is one of the site's own.
+fn is_gateway(app: &App, hop: IpAddr) -> bool {
+    let config = app.config();
+    config.forward_auth.allow.iter().chain(&config.listen.trusted_proxies).any(|network| network.contains(&hop))
+}
+
+/// What a gateway is told about a key that is not good here and now. nginx takes only 401 and 403 for a no.
+fn refused(refusal: Refusal, query: &str) -> HttpResponse {
+    let is_nginx = http::decode_form(query.as_bytes()).is_ok_and(|fields| fields.iter().any(|(name, value)| name == "nginx" && value == "1"));
+    let status = if refusal.status() == 429 && is_nginx { 403 } else { refusal.status() };
+    let mut response = no(status, (status == 401).then_some("invalid_token"), refusal.code());
+    if let Refusal::TooFast { retry_after_seconds, .. } = refusal {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+    }
+    if let Some(paced) = paced(&Err(refusal)) {
+        paced.tell(response.headers_mut());
+    }
+    response
 }
 
 fn no(status: u16, error: Option<&str>, reason: &'static str) -> HttpResponse {
