@@ -99,15 +99,19 @@ impl App {
     }
 
     /// Takes the newest keys of the keyring into use: for the one server, before it serves, because whatever is written from
-    /// then on must be good for it. Answers the keys when they are others than before.
+    /// then on must be good for it. Answers the keys when there were others before.
     ///
     /// # Errors
     /// [`OpenError::Db`], [`OpenError::OldKeyring`].
     pub fn use_newest_keys(&self) -> Result<Option<KeyIds>, OpenError> {
         let newest = self.keyring().newest();
-        let is_new = self.store.write_and_wait(move |tx| db::use_keys(tx, newest))?;
+        let before = self.store.write_and_wait(move |tx| {
+            let before = db::find_keys_in_use(tx)?;
+            db::use_keys(tx, newest)?;
+            Ok::<_, db::Error>(before)
+        })?;
         self.keyring().use_only(newest)?;
-        Ok(is_new.then_some(newest))
+        Ok(before.filter(|before| *before != newest).map(|_| newest))
     }
 
     /// Looks whether [`App::open`] would refuse, beside a server or without one, and changes no byte on the disk. Answers

@@ -152,7 +152,7 @@ mod tests {
 
     fn entry(number: u32, chance: &mut Chance) -> (Digest, Entry) {
         let now = Timestamp::from_millis(1_777_000_000_000);
-        let expires_at = (number % 3 > 0).then_some(Timestamp::from_millis(i64::from(number) << 33));
+        let expires_at = (!number.is_multiple_of(3)).then_some(Timestamp::from_millis(i64::from(number) << 33));
         let key = ApiKeyId::new(now, chance);
         (chance.bytes(), Entry { key, owner: number, policy: number % 7, tag: 1, expires_at })
     }

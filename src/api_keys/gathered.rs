@@ -1,6 +1,7 @@
 //! What the hot path notes in memory: uses, rates, callers. Bounded, sharded, written down once a minute (see `jobs`).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -148,10 +149,11 @@ impl Shard {
     }
 
     fn count(&mut self, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
-        let use_ = match self.uses.get_mut(&key) {
-            Some(use_) => use_,
-            None if self.uses.len() < USES_MAX / SHARDS => self.uses.entry(key).or_default(),
-            None => return,
+        let is_full = self.uses.len() >= USES_MAX / SHARDS;
+        let use_ = match self.uses.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if is_full => return,
+            Entry::Vacant(new) => new.insert(Use::default()),
         };
         use_.at = use_.at.max(now.millis());
         let door = &mut use_.doors[asked.door.place()];

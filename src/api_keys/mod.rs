@@ -17,7 +17,6 @@ mod ops;
 mod pace;
 pub mod pages;
 mod reports;
-mod scan;
 mod store;
 mod text;
 mod uses;
@@ -34,7 +33,6 @@ pub use ops::{
     DAYS_SHOWN, Find, Health, Insight, change, count_live, create, days_of_use, disable, enable, expose, find, forget,
     health, insight, list, live, policy, restore, reveal, revoke, rotate, set_policy, spend,
 };
-pub use scan::{Finding, Scanner, gitleaks_rule, pattern, pre_receive_hook};
 pub use store::STATEMENTS;
 pub use text::KeyText;
 pub use uses::STATEMENTS as USE_STATEMENTS;

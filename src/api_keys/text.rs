@@ -7,8 +7,6 @@ use crate::base::{Chance, Secret};
 
 const RANDOM_DIGITS: usize = 32;
 const CHECK_DIGITS: usize = 8;
-/// Digits after the underscore.
-pub(super) const DIGITS: usize = RANDOM_DIGITS + CHECK_DIGITS;
 /// Digits that lists show after the prefix: 32 of the 128 bits; 96 stay secret.
 const SHOWN_DIGITS: usize = 8;
 
@@ -38,6 +36,33 @@ impl KeyText {
         u32::from_str_radix(check, 16) == Ok(crc32fast::hash(body.as_bytes()))
     }
 
+    /// Where keys with this prefix stand in `bytes`: the place of each first byte. A checksum that fits makes it a key; a
+    /// look-alike fits once in four thousand million.
+    pub fn places_in(prefix: &str, bytes: &[u8]) -> Vec<usize> {
+        let is_key = |window: &[u8]| {
+            window.starts_with(prefix.as_bytes())
+                && std::str::from_utf8(window).is_ok_and(|text| Self::is_well_formed(prefix, text))
+        };
+        let windows = bytes.windows(Self::length(prefix)).enumerate();
+        windows.filter(|(_, window)| is_key(window)).map(|(place, _)| place).collect()
+    }
+
+    /// What a scanner looks for that does not know checksums: a regular expression of RE2, PCRE and POSIX alike.
+    pub fn pattern(prefix: &str) -> String {
+        format!("{prefix}_[0-9a-f]{{{}}}", RANDOM_DIGITS + CHECK_DIGITS)
+    }
+
+    /// Bytes of a key with this prefix.
+    pub const fn length(prefix: &str) -> usize {
+        prefix.len() + 1 + RANDOM_DIGITS + CHECK_DIGITS
+    }
+
+    /// What may be shown of a key: prefix, underscore and eight digits.
+    pub fn shown(key: &str) -> &str {
+        let underscore = key.find('_').unwrap_or(0);
+        &key[..(underscore + 1 + SHOWN_DIGITS).min(key.len())]
+    }
+
     /// The key itself, for hashing and for showing once.
     pub fn expose(&self) -> &str {
         self.0.expose()
@@ -45,13 +70,7 @@ impl KeyText {
 
     /// What lists show: prefix, underscore and eight digits.
     pub fn display(&self) -> String {
-        Self::display_of(self.0.expose())
-    }
-
-    /// As [`KeyText::display`], of a text that is well-formed.
-    pub(super) fn display_of(text: &str) -> String {
-        let underscore = text.find('_').unwrap_or(0);
-        text[..underscore + 1 + SHOWN_DIGITS].to_owned()
+        Self::shown(self.0.expose()).to_owned()
     }
 
     /// The key, as the secret it is.
@@ -85,6 +104,19 @@ mod tests {
             let swapped: String = typed.into_iter().collect();
             assert!(swapped == text || !KeyText::is_well_formed("dok", &swapped), "{swapped}");
         }
+    }
+
+    #[test]
+    fn keys_are_found_among_other_bytes_and_look_alikes_are_not() {
+        let key = KeyText::generate("dok", &mut Chance::seeded(3));
+        let mut alike = key.expose().to_owned();
+        alike.replace_range(10..11, if &alike[10..11] == "0" { "1" } else { "0" });
+        let around = [b"\xff key=".as_slice(), key.expose().as_bytes(), b" no=", alike.as_bytes()];
+        let text = [around.concat().as_slice(), key.expose().as_bytes()].concat();
+
+        assert_eq!(KeyText::places_in("dok", &text), [6, 6 + 44 + 4 + 44]);
+        assert_eq!(KeyText::places_in("dos", &text), Vec::<usize>::new());
+        assert_eq!(KeyText::pattern("dok"), "dok_[0-9a-f]{40}");
     }
 
     #[test]

@@ -34,9 +34,12 @@ const READ_AHEAD_BATCH: u32 = 5_000;
 /// Whose keys: a person in a workspace.
 type Who = (AccountId, WorkspaceId);
 
+/// The things by number, and the numbers by thing.
+type Things<T> = (Vec<Arc<T>>, HashMap<Arc<T>, u32>);
+
 /// Things that many keys share, numbered. A number once given keeps its meaning.
 struct Numbered<T> {
-    things: RwLock<(Vec<Arc<T>>, HashMap<Arc<T>, u32>)>,
+    things: RwLock<Things<T>>,
     max: usize,
 }
 

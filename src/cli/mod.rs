@@ -12,8 +12,10 @@ mod failure;
 mod health;
 mod house;
 mod init;
+mod keys;
 mod people;
 mod run;
+mod scan;
 mod serve;
 mod site;
 

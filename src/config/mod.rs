@@ -11,7 +11,7 @@ mod tell;
 
 use std::path::{Path, PathBuf};
 
-pub use durations::{parse_duration, write_duration};
+pub use durations::parse_duration;
 pub use model::{
     ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, OnExposure, Passwords, Price, Privacy,
     Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls,

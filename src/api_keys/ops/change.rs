@@ -6,7 +6,7 @@ use super::super::error::ApiKeyError;
 use super::super::model::{ApiKey, Budget, KeyChange, KeyPolicy, LIFE_MAX, Limits};
 use super::super::store;
 use super::super::uses;
-use super::{event_about, find, owner_only};
+use super::{find, owner_only};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, ApiKeyId, Governor, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};

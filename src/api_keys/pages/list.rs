@@ -68,7 +68,6 @@ struct KeyRow {
     name: String,
     display: String,
     scopes: String,
-    created: String,
     last_used: String,
     last_used_day: String,
     expires: String,
@@ -131,7 +130,6 @@ struct ListPage {
     advice: Vec<Advice>,
     query: String,
     states: Vec<Choice>,
-    is_narrowed: bool,
     has_keys: bool,
     keys: Vec<KeyRow>,
     own_max_days: String,
@@ -246,7 +244,6 @@ impl ListPage {
             draft,
             quarantined: keys.iter().filter(|key| key.state == KeyState::Quarantined).map(quarantined).collect(),
             advice: advice(&health, &keys),
-            is_narrowed: !(state.is_empty() && query.is_empty()),
             query,
             states: STATES.map(|(value, label)| Choice { value, label, is_chosen: value == state }).into(),
             has_keys: !keys.is_empty(),
@@ -309,7 +306,6 @@ fn row(key: ApiKey, now: Timestamp, spark: Spark) -> KeyRow {
         name: key.name,
         display: key.display,
         scopes: key.scopes.replace(' ', ", "),
-        created: key.created_at.day(),
         expires,
         expires_soon,
         state,
@@ -337,7 +333,7 @@ fn advice(health: &Health, keys: &[ApiKey]) -> Vec<Advice> {
         Some(AdvisedKey { id: id.to_string(), name: key.name.clone(), detail })
     };
     let plain = |ids: &[crate::base::ApiKeyId]| ids.iter().filter_map(|id| advised(id, String::new())).collect();
-    let unused = health.unused_scopes.iter().filter_map(|(id, names)| advised(id, names.join(", "))).collect();
+    let unused: Vec<_> = health.unused_scopes.iter().filter_map(|(id, names)| advised(id, names.join(", "))).collect();
     let all = [
         ("Replaced, and a program still uses the old key", plain(&health.still_called)),
         ("Not used for 90 days: revoke what nobody needs", plain(&health.idle)),

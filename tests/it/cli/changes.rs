@@ -229,3 +229,35 @@ fn an_erasure_takes_the_person_out_of_the_published_snapshot_too() {
 
     crate::support::wait_for("a snapshot without anybody", || (accounts(&house) == 0).then_some(()));
 }
+
+#[test]
+fn keys_that_lie_about_are_found_and_not_printed() {
+    let house = Appliance::made();
+    house.account("ada-l");
+    let (key, service) = (house.api_key("ada-l", &["read"]), house.service("farm"));
+    let tree = house.folder().join("tree");
+    std::fs::create_dir_all(tree.join("deep/.git")).unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(tree.join(name), bytes).unwrap();
+    write("clean.txt", b"dok_0123456789abcdef0123456789abcdef01234567 looks like one\n");
+    assert_eq!(house.run(&["key", "scan", "tree"]).status, 0);
+
+    write("deep/settings.py", format!("# keys\nKEY = \"{key}\"\n").as_bytes());
+    // Over the border of two pieces, in a file that is no text.
+    write("large.bin", &[vec![0xff; (1 << 20) - 20], b"\n".to_vec(), service.clone().into_bytes()].concat());
+    write("deep/.git/packed", key.as_bytes());
+    std::os::unix::fs::symlink(tree.join("deep"), tree.join("link")).unwrap();
+    let scanned = house.run(&["key", "scan", "tree"]);
+
+    let expected =
+        [format!("tree/deep/settings.py:2: {}…", &key[..12]), format!("tree/large.bin:2: {}…", &service[..12])];
+    assert_eq!(
+        (scanned.status, scanned.stdout.lines().collect::<Vec<_>>()),
+        (1, expected.iter().map(String::as_str).collect())
+    );
+    assert!(!format!("{scanned:?}").contains(&key[..20]));
+    assert_eq!(
+        house.run_with_input(&["key", "scan", "-"], &format!("+{key}")).stdout,
+        format!("-:1: {}…\n", &key[..12])
+    );
+    assert!(house.run(&["key", "pattern"]).ok().contains("\\bdok_[0-9a-f]{40}\\b"));
+}

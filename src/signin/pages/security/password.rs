@@ -6,7 +6,6 @@ use super::super::super::flows;
 use super::{PATH, SecurityPage};
 use crate::accounts;
 use crate::base::Problem;
-use crate::db;
 use crate::http::page::{self, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
@@ -20,7 +19,7 @@ pub(super) struct PasswordCard {
 impl PasswordCard {
     pub(super) async fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let stored = app.read(move |view| Ok::<_, db::Error>(accounts::password_hash(view, account)?)).await?;
+        let stored = app.read(move |view| accounts::password_hash(view, account)).await?;
         Ok(Self { is_set: stored.is_some(), min_length: app.config().passwords.min_length })
     }
 }
