@@ -121,6 +121,30 @@ impl Fixture {
         (self.keys.as_str().into(), self.key_bytes)
     }
 
+    /// How many people own keys.
+    pub fn people(&self) -> u64 {
+        self.count().div_ceil(KEYS_PER_ACCOUNT) as u64
+    }
+
+    /// Lets the first `count` people who own keys sign in with [`PASSWORD`].
+    pub fn give_passwords(&self, count: u64) -> Result<(), Failure> {
+        let app = self.open()?;
+        let password =
+            Password::parse(Secret::new(PASSWORD.to_owned()), 15, &[]).map_err(|fault| fail(format!("{fault:?}")))?;
+        let phc = app.passwords().hash_and_wait(&password)?;
+        let connection = plain_writer(&app)?;
+        connection.execute_batch("begin immediate")?;
+        for number in 0..count {
+            connection
+                .prepare_cached(
+                    "insert into password (account_id, phc, changed_at) select id, ?2, ?3 from account where username = ?1",
+                )?
+                .execute(params![person_name(number), phc, app.now()])?;
+        }
+        connection.execute_batch("commit")?;
+        Ok(())
+    }
+
     fn furnish(&mut self, app: &App) -> Result<(), Failure> {
         let password =
             Password::parse(Secret::new(PASSWORD.to_owned()), 15, &[]).map_err(|fault| fail(format!("{fault:?}")))?;
@@ -216,7 +240,7 @@ impl Inserts<'_> {
     fn person(&mut self, number: usize) -> Result<(AccountId, WorkspaceId), Failure> {
         let (account, workspace) = (AccountId::new(self.now, self.chance), WorkspaceId::new(self.now, self.chance));
         let email = EmailId::new(self.now, self.chance);
-        let name = format!("person-{number}");
+        let name = person_name(number as u64);
         let address = format!("{name}@example.org");
         self.connection
             .prepare_cached(
@@ -268,6 +292,11 @@ impl Inserts<'_> {
             ])?;
         Ok(())
     }
+}
+
+/// The user name of a person who owns keys.
+pub fn person_name(number: u64) -> String {
+    format!("person-{number}")
 }
 
 fn settings(folder: &Path, address: SocketAddr) -> String {

@@ -41,18 +41,23 @@ pub struct Answers {
     pub answered: u64,
     /// With another one.
     pub others: u64,
+    /// Of the others, those that were told when to come back: 503 with `Retry-After`.
+    pub told_to_wait: u64,
     pub elapsed: Duration,
     /// Of every answer, sorted, in nanoseconds.
     latencies: Vec<u32>,
 }
 
 impl Answers {
-    fn note(&mut self, is_expected: bool, nanos: u32) {
+    fn note(&mut self, expected: u16, status: u16, answer: &[u8], nanos: u32) {
         self.latencies.push(nanos);
-        if is_expected {
+        if status == expected {
             self.answered += 1;
-        } else {
-            self.others += 1;
+            return;
+        }
+        self.others += 1;
+        if status == 503 && tells_when_to_come_back(answer) {
+            self.told_to_wait += 1;
         }
     }
 
@@ -132,7 +137,7 @@ async fn call(
         let sent = Instant::now();
         let status = exchange(&mut stream, &request, &mut answer).await?;
         let nanos = u32::try_from(sent.elapsed().as_nanos()).unwrap_or(u32::MAX);
-        answers.borrow_mut().note(status == load.expected, nanos);
+        answers.borrow_mut().note(load.expected, status, &answer, nanos);
         if !load.pause.is_zero() {
             tokio::time::sleep(load.pause).await;
         }
@@ -156,6 +161,12 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], answer: &mut Vec<u8>) 
             return Err(fail("an answer is too long"));
         }
     }
+}
+
+/// Whether an answer has the header of RFC 9110 section 10.2.3.
+fn tells_when_to_come_back(answer: &[u8]) -> bool {
+    let head = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    head.split("\r\n").take_while(|line| !line.is_empty()).any(|line| line.starts_with("retry-after: "))
 }
 
 /// Status and whole length of an answer whose head is complete.

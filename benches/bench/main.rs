@@ -8,6 +8,7 @@
 
 mod bare;
 mod compare;
+mod crowd;
 mod fixture;
 mod inside;
 mod load;
@@ -86,7 +87,8 @@ fn told(outcome: Result<(), Failure>) -> ExitCode {
 type Part = (&'static str, fn(Run, &fixture::Fixture) -> Result<Vec<Row>, Failure>);
 
 /// The parts in the order of the table. The second of each takes the large appliance.
-const PARTS: [Part; 3] = [("verify", verify::rows), ("outside", outside::rows), ("inside", inside::rows)];
+const PARTS: [Part; 4] =
+    [("verify", verify::rows), ("outside", outside::rows), ("crowd", crowd::rows), ("inside", inside::rows)];
 
 fn measure(run: Run, is_wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     let begun = Instant::now();

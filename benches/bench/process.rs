@@ -89,7 +89,12 @@ impl Server {
 
     /// Resident memory in MiB.
     pub fn resident_mib(&self) -> f64 {
-        resident_mib_of(self.child.id())
+        memory_mib_of(self.child.id(), "VmRSS:")
+    }
+
+    /// The most memory that was resident at any moment so far, in MiB.
+    pub fn peak_mib(&self) -> f64 {
+        memory_mib_of(self.child.id(), "VmHWM:")
     }
 
     /// Asks it to stop, waits, and ends it where it does not.
@@ -137,9 +142,9 @@ pub fn cpu_of_this_thread() -> Duration {
     Duration::from_nanos(told.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
-fn resident_mib_of(process: u32) -> f64 {
+fn memory_mib_of(process: u32, figure: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(figure)).unwrap_or_default();
     line.trim().split(' ').next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 

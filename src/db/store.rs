@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::change::{Change, Subject};
 use super::connection::{self, Purpose};
-use super::pool::{self, Readers};
+use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
 use super::writer::{Desk, Writer};
 use super::{Committed, Error, Site, Tx, View, migrate};
@@ -100,7 +100,7 @@ pub struct Store {
     clock: Clock,
     change: Arc<Change>,
     writer: Writer,
-    readers: r2d2::Pool<Readers>,
+    readers: Pool,
     published: AtomicU64,
 }
 
@@ -133,7 +133,7 @@ impl Store {
             on_fatal: Box::new(on_fatal),
         };
         let writer = Writer::start(desk)?;
-        let readers = Readers::pool(live, site.clone())?;
+        let readers = Pool::new(live, site.clone())?;
         let id = NEXT_STORE.fetch_add(1, Ordering::Relaxed);
         Ok(Self { id, layout, site, clock, change, writer, readers, published: AtomicU64::new(NOTHING) })
     }
@@ -182,7 +182,7 @@ impl Store {
     /// # Errors
     /// What `look` said, or [`Error::Pool`].
     pub fn read_and_wait<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
-        let mut connection = self.readers.get().map_err(Error::from)?;
+        let mut connection = self.readers.get().map_err(E::from)?;
         let transaction = connection.transaction().map_err(Error::from)?;
         look(&View::new(&transaction, self.clock.now(), &self.site))
     }

@@ -249,6 +249,22 @@ fn a_reader_sees_one_moment_however_long_it_looks() {
 }
 
 #[test]
+fn a_store_that_is_gone_has_closed_every_reader_and_left_no_log() {
+    let Room { store, clock, folder } = Room::new();
+    drop(store);
+    let layout = Layout::of(folder.path());
+
+    for _ in 0..100 {
+        let store = open(folder.path(), site(), &clock).unwrap();
+        store.read_and_wait(|view| view.one("select count(*) from account", [], |row| row.get::<_, i64>(0))).unwrap();
+        drop(store);
+
+        let names = std::fs::read_dir(layout.live_dir()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["live.sqlite"]);
+    }
+}
+
+#[test]
 fn every_connection_is_durable_checked_and_suspicious() {
     let room = Room::new();
     let pragmas = |view: &View<'_>| {
