@@ -22,6 +22,7 @@ pub struct KeyHolder {
     pub verified: Verified,
     visitor: VisitorOf,
     verifier: Data<Verifier>,
+    request: HttpRequest,
 }
 
 impl KeyHolder {
@@ -36,17 +37,22 @@ impl KeyHolder {
         }
     }
 
-    /// Goes on only with a scope.
+    /// Goes on only with a scope. A request that is refused here burns nothing.
     ///
     /// # Errors
     /// 403 with the sentence that the reference's client knows.
     pub fn require(&self, app: &App, scope: &str) -> Result<(), Problem> {
-        match app.config().scopes.wanted(scope) {
-            Some(wanted) if self.verified.rights.grant(wanted) => {
+        let wanted = app.config().scopes.wanted(scope).filter(|wanted| self.verified.rights.grant(*wanted));
+        match wanted {
+            Some(wanted) => {
                 self.verifier.note_wanted(self.verified.key, wanted);
                 Ok(())
             }
-            _ => Err(Problem::new(403, "insufficient_scope", "Permission denied for this operation")),
+            None => {
+                self.verifier.take_back(&self.verified, Door::Api);
+                self.request.extensions_mut().remove::<Paced>();
+                Err(Problem::new(403, "insufficient_scope", "Permission denied for this operation"))
+            }
         }
     }
 }
@@ -81,7 +87,8 @@ fn holder_of(request: &HttpRequest) -> Result<KeyHolder, Fault> {
     if let Some(paced) = paced(&verified) {
         request.extensions_mut().insert(paced);
     }
-    Ok(KeyHolder { verified: verified.map_err(Problem::from)?, visitor, verifier: verifier.clone() })
+    let verified = verified.map_err(Problem::from)?;
+    Ok(KeyHolder { verified, visitor, verifier: verifier.clone(), request: request.clone() })
 }
 
 /// What the headers of an answer say about the rate, where there is one.

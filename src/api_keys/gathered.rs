@@ -105,6 +105,18 @@ impl Gathered {
         }
     }
 
+    /// Takes back what the last [`Gathered::note`] of this key noted, but for whence and when.
+    pub(super) fn take_back(&self, key: ApiKeyId, door: Door, quota: Option<u32>) {
+        let mut shard = self.shard(key);
+        if let Some((until, quota)) = shard.rates.get_mut(&key).zip(quota) {
+            pace::give_back(until, quota);
+        }
+        if let Some(use_) = shard.uses.get_mut(&key) {
+            let uses = &mut use_.doors[door.place()];
+            *uses = uses.saturating_sub(1);
+        }
+    }
+
     /// Notes that somebody tried a key that was replaced.
     pub(super) fn note_late(&self, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
         add(&mut self.shard(key).late, key, now, asked);

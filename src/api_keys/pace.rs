@@ -27,6 +27,11 @@ pub(super) fn take(until: &mut i64, now: Timestamp, quota: u32) -> Result<Pace, 
     Ok(Pace { quota, remaining, reset_seconds: seconds_up(next - now) })
 }
 
+/// Takes one request back that was let in.
+pub(super) fn give_back(until: &mut i64, quota: u32) {
+    *until -= i64::from(WINDOW_SECONDS) * MICROS / i64::from(quota.max(1));
+}
+
 fn seconds_up(micros: i64) -> u32 {
     u32::try_from((micros + MICROS - 1).div_euclid(MICROS)).unwrap_or(u32::MAX)
 }
@@ -66,6 +71,8 @@ mod tests {
             assert_eq!(take(&mut until, start, 2), Err(30));
         }
         assert_eq!(until, before);
+        give_back(&mut until, 2);
+        assert_eq!(take(&mut until, start, 2), Ok(Pace { quota: 2, remaining: 0, reset_seconds: 60 }));
         assert_eq!(take(&mut until, start.plus(seconds(29)), 2), Err(1));
         assert!(take(&mut until, start.plus(seconds(30)), 2).is_ok());
         assert!(take(&mut until, start.plus(seconds(30)), 2).is_err());

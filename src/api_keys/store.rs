@@ -68,9 +68,11 @@ const UPDATE_CHANGE: &str = "
     set name = :name, networks = :networks, rate_per_minute = :rate_per_minute, budget_micro = :budget_micro,
         budget_period = :budget_period, spent_until = :spent_until
     where id = :id";
-const UPDATE_SPENT: &str = "
-    update api_key set spent_until = :until
-    where family_id = :family_id and state <> 'revoked' and budget_micro is not null and spent_until is not :until";
+const LIST_SPENT: &str = keys_where!(
+    "where k.family_id = :family_id and k.state <> 'revoked' and k.budget_period = :period and k.budget_micro <= :spent_micro
+      and k.spent_until is not :until"
+);
+const UPDATE_SPENT: &str = "update api_key set spent_until = :until where id = :id";
 // A key that was revoked meanwhile keeps the digest that no text has.
 const UPDATE_LOOKUP: &str = "
     update api_key set lookup = :lookup, pepper_id = :pepper_id
@@ -129,6 +131,7 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_STATE,
     UPDATE_REVOKED,
     UPDATE_CHANGE,
+    LIST_SPENT,
     UPDATE_SPENT,
     UPDATE_LOOKUP,
     LIST_LATE,
@@ -325,9 +328,24 @@ pub(super) fn update_change(
     Ok(())
 }
 
-/// Answers how many keys of the line are refused from now on and were not before.
-pub(super) fn update_spent(tx: &mut Tx<'_>, family: ApiKeyId, until: Timestamp) -> Result<usize, Error> {
-    tx.execute(UPDATE_SPENT, named_params! {":family_id": family, ":until": until})
+/// Keys of a line whose budget for this period is spent, and which are not refused for it yet.
+pub(super) fn list_spent(
+    view: &View<'_>,
+    family: ApiKeyId,
+    period: Period,
+    spent: Credits,
+    until: Timestamp,
+) -> Result<Vec<ApiKey>, Error> {
+    let now = view.now();
+    let params =
+        named_params! {":family_id": family, ":period": period.as_str(), ":spent_micro": spent, ":until": until};
+    view.list(LIST_SPENT, params, |row| read(row, now))
+}
+
+/// Refuses the key until then.
+pub(super) fn update_spent(tx: &mut Tx<'_>, id: ApiKeyId, until: Timestamp) -> Result<(), Error> {
+    tx.execute(UPDATE_SPENT, named_params! {":id": id, ":until": until})?;
+    Ok(())
 }
 
 /// Writes the digest under another pepper.

@@ -178,10 +178,15 @@ impl Verifier {
         if !policy.lets_in_from(asked.address) {
             return Err(Refusal::Network);
         }
-        let pace = self.gathered.note(key, now, asked, policy.rate, policy.is_retiring)?;
+        let rights = cut(policy.rights, owner.role, self.reading);
+        // Who asks for what the key may not, is told no by the caller: that is no use of it.
+        let pace = match rights.grant(asked.wanted) {
+            true => self.gathered.note(key, now, asked, policy.rate, policy.is_retiring)?,
+            false => None,
+        };
         Ok(Verified {
             key,
-            rights: cut(policy.rights, owner.role, self.reading),
+            rights,
             owner,
             scope: policy.scope.clone(),
             created_at: key.made_at(),
@@ -322,6 +327,11 @@ impl Verifier {
     /// Ends [`Verifier::read_ahead`] at its next pause.
     pub fn stop_reading_ahead(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes back the last use of a key that was let in and then refused for want of a right: it burns nothing.
+    pub fn take_back(&self, verified: &Verified, door: Door) {
+        self.gathered.take_back(verified.key, door, verified.pace.map(|pace| pace.quota));
     }
 
     /// Notes a right that the holder of a key used, beyond those that were asked for when it was let in.

@@ -1,5 +1,6 @@
 //! Whence a request came, as the proxies on its way say.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
@@ -8,9 +9,11 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// All of `X-Forwarded-For`. Several lines are one list in their order (RFC 9110 §5.3): a proxy may add its own line below
 /// the visitor's instead of lengthening it.
-fn forwarded_for(headers: &HeaderMap) -> String {
-    let lines = headers.get_all(FORWARDED_FOR).map(|line| String::from_utf8_lossy(line.as_bytes()));
-    lines.collect::<Vec<_>>().join(",")
+fn forwarded_for(headers: &HeaderMap) -> Cow<'_, str> {
+    let mut lines = headers.get_all(FORWARDED_FOR).map(|line| String::from_utf8_lossy(line.as_bytes()));
+    // Mostly there is one, and then nothing is copied.
+    let first = lines.next().unwrap_or_default();
+    lines.fold(first, |list, line| Cow::Owned(format!("{list},{line}")))
 }
 
 /// Walks from the connection outward, from the right of `X-Forwarded-For`, past every hop that is trusted: the first one

@@ -196,7 +196,13 @@ pub async fn forward_auth(
             Ok(verified) if !verified.rights.grant(wanted) => {
                 Ok(no(403, Some("insufficient_scope"), "insufficient_scope"))
             }
-            Ok(verified) => Ok(yes(&pass_of(&verified))),
+            Ok(verified) => {
+                let mut response = yes(&pass_of(&verified));
+                if let Some(paced) = paced(&Ok(verified)) {
+                    paced.tell(response.headers_mut());
+                }
+                Ok(response)
+            }
         };
     }
     match session_pass(&app, &request)? {

@@ -63,7 +63,7 @@ fn told(before: &Limits, after: &Limits) -> serde_json::Value {
 }
 
 /// Until when a line of keys is refused, by what it cost so far. `None`: something is left of the budget.
-pub(super) fn spent_until(view: &View<'_>, family: ApiKeyId, budget: Budget) -> Result<Option<Timestamp>, Error> {
+fn spent_until(view: &View<'_>, family: ApiKeyId, budget: Budget) -> Result<Option<Timestamp>, Error> {
     let now = view.now();
     let spent = uses::store::find_spend(view, family, &budget.period.name(now))?;
     Ok((spent >= budget.amount).then(|| budget.period.end(now)))

@@ -7,10 +7,10 @@ use serde_json::json;
 use super::super::directory::Digest;
 use super::super::gathered::{Use, doors_of};
 use super::super::mails;
-use super::super::model::{KeyCaller, Period};
+use super::super::model::{ApiKey, KeyCaller, Period};
 use super::super::store;
 use super::super::uses::store as records;
-use super::{change::spent_until, event_about, tell};
+use super::{event_about, tell};
 use crate::audit::{self, Outcome, Part};
 use crate::base::{Actor, ApiKeyId, Credits, Timestamp, WorkspaceId, days};
 use crate::db::{Error, Tx};
@@ -84,8 +84,8 @@ pub(in crate::api_keys) fn rewrite(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]
     stale.iter().try_for_each(|(key, digest)| store::update_lookup(tx, *key, digest, pepper_id))
 }
 
-/// Counts what the use of a key cost. Once its budget is spent, it is refused from the very next request on, and its owner is
-/// told once a day at most. A key of another workspace, or one that is gone, counts nothing: services can be wrong.
+/// Counts what the use of a key cost. Every key of its line whose budget that was is refused from the very next request on,
+/// and its owner is told once a day at most. A key of another workspace, or one that is gone, counts nothing: services can be wrong.
 ///
 /// # Errors
 /// [`Error`].
@@ -94,17 +94,23 @@ pub fn spend(tx: &mut Tx<'_>, key: ApiKeyId, workspace: WorkspaceId, amount: Cre
     let now = tx.now();
     for period in [Period::Month, Period::Total] {
         records::record_spend(tx, key.family, &period.name(now), amount)?;
+        let spent = records::find_spend(tx, key.family, &period.name(now))?;
+        let until = period.end(now);
+        for one in store::list_spent(tx, key.family, period, spent, until)? {
+            stop_spending(tx, &one, until)?;
+        }
     }
+    Ok(())
+}
+
+fn stop_spending(tx: &mut Tx<'_>, key: &ApiKey, until: Timestamp) -> Result<(), Error> {
     let Some(budget) = key.limits.budget else { return Ok(()) };
-    let Some(until) = spent_until(tx, key.family, budget)? else { return Ok(()) };
-    if store::update_spent(tx, key.family, until)? == 0 {
-        return Ok(());
-    }
+    store::update_spent(tx, key.id, until)?;
     let data = json!({"budget": budget.amount.to_string(), "budget_period": budget.period.as_str()});
-    audit::record(tx, &Actor::House, event_about("api_key.budget_exhausted", &key).data(data))?;
-    if records::record_notice(tx, key.id, "spent", Some(now.minus(days(1))))? {
+    audit::record(tx, &Actor::House, event_about("api_key.budget_exhausted", key).data(data))?;
+    if records::record_notice(tx, key.id, "spent", Some(tx.now().minus(days(1))))? {
         let url = tx.site().config.public_url.clone();
-        tell(tx, key.account, &mails::budget_spent(&key, budget, &url))?;
+        tell(tx, key.account, &mails::budget_spent(key, budget, &url))?;
     }
     Ok(())
 }
