@@ -1,15 +1,24 @@
 //! Keys that programs carry: made once, shown once, dead at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domicile::api_keys::{
-    self, ApiKeyError, CreatedApiKey, Expiry, KeyName, KeyState, KeyText, Limits, NewApiKey, Refusal, Verifier,
+    self, ApiKey, ApiKeyError, Asked, CreatedApiKey, Door, Expiry, KeyChange, KeyName, KeyState, KeyText, Limits,
+    NewApiKey, Refusal, Verified, Verifier,
 };
-use domicile::base::{Actor, ApiKeyId, Chance, Governor, days, seconds};
+use domicile::base::{Actor, ApiKeyId, Chance, Governor, days, hours, minutes, seconds};
+use domicile::jobs::{self, NewJob};
 use domicile::privacy;
 use sha2::{Digest, Sha256};
 
 use crate::support::{Person, TestApp, TestHouse, places_of, site};
+
+mod exposures;
+mod life;
+mod limits;
+mod secrets;
+mod uses;
 
 fn new(scopes: &[&str], expiry: &str) -> NewApiKey {
     NewApiKey {
@@ -24,6 +33,67 @@ impl TestHouse {
     fn make(&mut self, governor: &Governor, owner: &Person, new: &NewApiKey) -> Result<CreatedApiKey, ApiKeyError> {
         self.write(|tx| api_keys::create(tx, governor, owner.account.id, owner.workspace, new))
     }
+}
+
+impl TestApp {
+    fn verifier(&self) -> Verifier {
+        Verifier::new(self.app.clone())
+    }
+
+    /// The key as its owner sees it now.
+    fn key(&self, id: ApiKeyId) -> ApiKey {
+        self.look(|view| api_keys::find(view, &Governor::operator(), id).unwrap())
+    }
+
+    fn do_key(
+        &self,
+        governor: Governor,
+        id: ApiKeyId,
+        act: fn(&mut domicile::db::Tx<'_>, &Governor, ApiKeyId) -> Result<ApiKey, ApiKeyError>,
+    ) -> Result<ApiKey, ApiKeyError> {
+        self.write(move |tx| act(tx, &governor, id))
+    }
+
+    fn rotate(&self, governor: Governor, id: ApiKeyId, overlap: Duration) -> Result<CreatedApiKey, ApiKeyError> {
+        self.write(move |tx| api_keys::rotate(tx, &governor, id, overlap))
+    }
+
+    fn change(&self, governor: Governor, id: ApiKeyId, limits: Limits) -> Result<ApiKey, ApiKeyError> {
+        let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
+        self.write(move |tx| api_keys::change(tx, &governor, id, &change))
+    }
+
+    /// Lets a job of this name run now.
+    fn job(&self, name: &'static str) {
+        self.write(move |tx| jobs::enqueue(tx, NewJob::once(name))).unwrap();
+        self.run_jobs();
+    }
+
+    fn record(&self, verifier: &Verifier) {
+        self.block_on(api_keys::record_use(&self.app, verifier)).unwrap();
+    }
+
+    /// Mails that wait, the oldest first: their subjects.
+    fn subjects(&self) -> Vec<String> {
+        let mut letters: Vec<String> =
+            self.look(|view| crate::support::letters(view).into_iter().map(|letter| letter.subject).collect());
+        letters.reverse();
+        letters
+    }
+}
+
+/// Limits as typed.
+fn limits(networks: &str, rate: &str, budget: &str, period: &str) -> Limits {
+    Limits::read(networks, rate, budget, period).unwrap()
+}
+
+/// A question at the key holder's own routes, from an address.
+fn from(address: &str) -> Asked<'static> {
+    Asked { address: address.parse().ok(), agent: "trainer/1.0", ..Asked::at(Door::Api) }
+}
+
+fn asked<'v>(verifier: &'v Verifier, key: &CreatedApiKey, asked: &Asked<'_>) -> Result<Verified, Refusal> {
+    verifier.verify_at(key.secret.expose(), asked).unwrap()
 }
 
 fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, Refusal> {

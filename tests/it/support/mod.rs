@@ -11,7 +11,7 @@ pub use appliance::{Appliance, Ran, finish, free_port};
 pub use browser::{Answer, Browser, PASSWORD};
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;
-pub use test_house::{Person, START, TestHouse, holds, places_of, site, stored_values, tables, visitor};
+pub use test_house::{Person, START, TestHouse, holds, letters, places_of, site, stored_values, tables, visitor};
 
 use std::time::Duration;
 
