@@ -36,7 +36,7 @@ impl Config {
             write_duration(self.session.remember_for)
         );
         let keys = format!(
-            "begin with {}_, live {}, are shown {}; one that was found in public is {}",
+            "start with {}_, live {}, are shown {}; one that was found in public is {}",
             self.api_keys.prefix,
             self.api_keys.max_lifetime.map_or("as long as their owner says".to_owned(), |max| format!("at most {}", write_duration(max))),
             match self.api_keys.reveal {

@@ -40,10 +40,14 @@ pub fn change(
         .target(key.id)
         .subject(key.account)
         .data(told(&key.limits, &change.limits))
-        .private(Part::Text, json!({"name": key.name, "new_name": change.name.as_str()}))
         .private(
-            Part::Network,
-            json!({"networks": key.limits.networks_text(), "new_networks": change.limits.networks_text()}),
+            Part::Text,
+            json!({
+                "name": key.name,
+                "new_name": change.name.as_str(),
+                "networks": key.limits.networks_text(),
+                "new_networks": change.limits.networks_text(),
+            }),
         );
     audit::record(tx, governor, event)?;
     find(tx, governor, id)

@@ -4,7 +4,7 @@ use domicile::{
     accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 16] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("db::site", db::STATEMENTS),
     ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -15,6 +15,7 @@ const ROOMS: [(&str, &[&str]); 16] = [
     ("workspaces", workspaces::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
+    ("api_keys::uses", api_keys::USE_STATEMENTS),
     ("services", services::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),

@@ -74,7 +74,7 @@ fn c4_a_newer_pepper_kills_no_key_and_what_is_used_moves_to_it() {
 
     let house = house.with_a_newer_keyring();
     let verifier = house.verifier();
-    let peppers = |house: &TestApp| house.number("select group_concat(pepper_id, '') from (select pepper_id from api_key order by id)");
+    let peppers = |house: &TestApp| house.number("select cast(group_concat(pepper_id, '') as integer) from (select pepper_id from api_key order by id)");
     assert_eq!(peppers(&house), 11);
     for verifier in [&verifier, &house.verifier()] {
         for _ in 0..2 {
