@@ -20,6 +20,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 for (const button of document.querySelectorAll("[data-reveal]")) {
   button.hidden = false;
   const field = document.getElementById(button.dataset.reveal);

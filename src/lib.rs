@@ -20,8 +20,10 @@ pub mod accounts;
 pub mod workspaces;
 
 pub mod api_keys;
-pub mod services;
 pub mod sessions;
+
+pub mod factors;
+pub mod services;
 
 pub mod billing;
 

@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
-use crate::{accounts, audit, billing, db, idempotency, mail, privacy, sessions, snapshots};
+use crate::{accounts, audit, billing, db, factors, idempotency, mail, privacy, sessions, snapshots};
 
 /// One recurring job: when (seconds first, UTC), what, why.
 struct Recurring {
@@ -33,6 +33,11 @@ const RECURRING: &[Recurring] = &[
     },
     Recurring { cron: "20 * * * * *", job: api_keys::END_DUE, why: "overlaps and quarantines of keys that are over" },
     Recurring { cron: "50 20 * * * *", job: api_keys::REMIND, why: "keys that end in 30, 7 or 1 days; counters of long ago" },
+    Recurring {
+        cron: "50 */10 * * * *",
+        job: factors::jobs::RESET_DUE,
+        why: "second factors whose loss nobody contradicted for three days",
+    },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "credit with an end" },
 ];
 
@@ -46,6 +51,7 @@ pub const LINES: &[Line] = &[
     Line::of(api_keys::END_DUE, |app, _| Box::pin(api_keys::end_due(app))),
     Line::of(api_keys::REMIND, |app, _| Box::pin(api_keys::remind(app))),
     Line::beside(api_keys::RESEAL, |app, _| Box::pin(api_keys::reseal(app))),
+    Line::of(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     Line::of(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     Line::of(snapshots::jobs::PUBLISH, |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload))),
 ];
@@ -68,6 +74,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
         .write(|tx| {
             sessions::purge_ended(tx)?;
             accounts::purge_old(tx)?;
+            factors::purge_old(tx)?;
             audit::purge_strangers(tx)?;
             idempotency::purge_expired(tx)?;
             mail::purge_old(tx)?;

@@ -170,6 +170,8 @@ pub enum LinkPurpose {
     PasswordReset,
     /// Sign up as the first operator.
     OperatorClaim,
+    /// Stop a reset of the second factors.
+    FactorReset,
 }
 
 impl LinkPurpose {
@@ -178,14 +180,17 @@ impl LinkPurpose {
         match self {
             Self::PasswordReset => "password_reset",
             Self::OperatorClaim => "operator_claim",
+            Self::FactorReset => "factor_reset",
         }
     }
 
-    /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance.
+    /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance, and as long as a
+    /// reset of factors waits (domain 5.1.11).
     pub const fn life(self) -> Duration {
         match self {
             Self::PasswordReset => minutes(30),
             Self::OperatorClaim => crate::base::hours(24),
+            Self::FactorReset => crate::base::hours(72),
         }
     }
 }

@@ -314,12 +314,13 @@ pub fn issue_link(
     Ok(token)
 }
 
-/// Makes every one-time link of the account worthless.
+/// Makes every link to set the account's password worthless. Links that undo something stay good: whoever reads the mailbox
+/// and sets a new password must not take them from their owner.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
-    store::delete_links(tx, account)
+    store::delete_reset_links(tx, account)
 }
 
 /// Whose one-time link it is, without using it up. `None`: it is not good, or not about an account.

@@ -81,6 +81,9 @@ const USE_LINK: &str = "
 const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
+// The others keep what a thief with the mailbox would like to be rid of.
+const DELETE_RESET_LINKS: &str = "
+    delete from one_time_link where account_id = :account_id and purpose = 'password_reset'";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
 
 const INSERT_RETIRED: &str = "
@@ -119,6 +122,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_LINK,
     USE_LINK,
     DELETE_OLD_LINKS,
+    DELETE_RESET_LINKS,
     DELETE_LINKS,
     INSERT_RETIRED,
     DELETE_OLD_RETIRED,
@@ -342,8 +346,8 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
+pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 

@@ -211,7 +211,7 @@ fn finds_of(app: &App, reported: Vec<Reported>) -> Vec<Find> {
     let well_formed = reported.iter().filter(|one| KeyText::is_well_formed(prefix, one.token.trim()));
     well_formed
         .map(|one| Find {
-            lookups: app.keyring().lookups(one.token.trim().as_bytes()).map(|(_, digest)| digest).collect(),
+            lookups: app.keyring().lookups(one.token.trim().as_bytes()).collect(),
             kind: cut(&one.r#type),
             url: cut(&one.url),
             source: cut(&one.source),

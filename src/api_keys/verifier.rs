@@ -200,7 +200,7 @@ impl Verifier {
         let store = self.app.store();
         if store.memory_holds() {
             let mut in_use = None;
-            for (_, digest) in keyring.lookups(text.as_bytes()) {
+            for digest in keyring.lookups(text.as_bytes()) {
                 let newest = *in_use.get_or_insert(digest);
                 if let Some(entry) = self.directory.find(&digest)
                     && store.is_as_of(Subject::Key(entry.key), u64::from(entry.tag))
@@ -225,14 +225,14 @@ impl Verifier {
     fn find(
         &self,
         view: &View<'_>,
-        lookups: impl Iterator<Item = (u32, Digest)>,
+        lookups: impl Iterator<Item = Digest>,
         now: Timestamp,
         asked: &Asked<'_>,
     ) -> Result<Result<Known, Refusal>, Error> {
         // Taken before the look: a change in between makes what was read worthless, and the tag says so.
         let tag = self.app.store().generation();
         let mut in_use = None;
-        for (_, lookup) in lookups {
+        for lookup in lookups {
             let newest = *in_use.get_or_insert(lookup);
             let Some(found) = store::find_by_lookup(view, &lookup)? else { continue };
             if let Some(refusal) = refusal_of(&found, now) {

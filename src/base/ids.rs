@@ -105,6 +105,8 @@ ids! {
     ServiceId = "svc";
     /// A browser session, as lists and the audit name it; the cookie holds something else.
     SessionId = "ses";
+    /// A passkey, as lists and the audit name it; browsers know it by its credential id.
+    PasskeyId = "psk";
     /// An audit event.
     EventId = "evt";
     /// A ledger account.

@@ -165,6 +165,22 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Take the second factors away from a person who lost them: after 72 hours in which every address of theirs is told, or
+    /// at once when a second operator agrees.
+    #[command(
+        after_help = "Examples:\n  domicile account reset-factors ada-l\n  printf '%s\\n%s\\n' \"$PASSWORD\" \"$CODE\" | domicile account reset-factors ada-l --second-operator grace-h\n  domicile account reset-factors ada-l --cancel"
+    )]
+    ResetFactors {
+        /// Id, username or e-mail address of the person.
+        account: String,
+        /// Do it at once: this operator agrees, and proves it with their password and a code of theirs, a line each on standard
+        /// input.
+        #[arg(long, value_name = "ACCOUNT")]
+        second_operator: Option<String>,
+        /// Stop a reset that waits.
+        #[arg(long, conflicts_with = "second_operator")]
+        cancel: bool,
+    },
     /// Write everything about an account into a sealed archive.
     #[command(
         after_help = "Example:\n  printf '%s' \"$PASSPHRASE\" | domicile account export ada-l --passphrase-stdin --output ada.zip.age"

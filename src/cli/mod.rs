@@ -8,6 +8,7 @@
 mod arguments;
 mod check;
 mod demo;
+mod factors;
 mod failure;
 mod health;
 mod house;

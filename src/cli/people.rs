@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::arguments::{AccountCommand, Common};
+use super::factors;
 use super::failure::Failure;
 use super::house::{find_account, open, secret_from_stdin};
 use crate::accounts::{self, Account, AccountError, Username};
@@ -28,6 +29,9 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
             change_state(common, account, |tx, id| signin::reactivate(tx, &Actor::Operator, id))
         }
         AccountCommand::Delete { account, yes } => delete(common, account, *yes),
+        AccountCommand::ResetFactors { account, second_operator, cancel } => {
+            factors::reset(common, account, second_operator.as_deref(), *cancel)
+        }
         AccountCommand::Export { account, passphrase_stdin, recipient, output } => {
             let recipient = match (recipient, passphrase_stdin) {
                 (Some(key), _) => Recipient::key(key),

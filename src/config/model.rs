@@ -47,6 +47,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// Passwords.
     pub passwords: Passwords,
+    /// Second factors.
+    pub factors: Factors,
     /// A throw-away appliance: never from a file.
     pub demo: bool,
 }
@@ -238,6 +240,22 @@ pub struct Privacy {
 /// `[passwords]`.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    /// Characters at least; 15 or more while it is the only factor.
+    /// Characters at least; 15 or more unless everybody must have a second factor.
     pub min_length: usize,
+}
+
+/// `[factors]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Factors {
+    /// Who must have one.
+    pub required: FactorsRequired,
+}
+
+/// `factors.required`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactorsRequired {
+    /// Whoever runs the appliance.
+    Operators,
+    /// Everybody.
+    Everybody,
 }

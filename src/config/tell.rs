@@ -1,7 +1,7 @@
 //! Says what the settings mean, for `domicile check`.
 
 use super::durations::write_duration;
-use super::model::{Config, MailTransport, OnExposure, Reveal, SignupMode, Tls};
+use super::model::{Config, FactorsRequired, MailTransport, OnExposure, Reveal, SignupMode, Tls};
 
 impl Config {
     /// What the settings mean, a name and a sentence each.
@@ -49,6 +49,10 @@ impl Config {
                 OnExposure::Notify => "only reported to its owner",
             }
         );
+        let factors = match self.factors.required {
+            FactorsRequired::Operators => "required of operators, offered to everybody",
+            FactorsRequired::Everybody => "required of everybody",
+        };
         vec![
             ("Region", format!("{}; all data stays in it", self.region)),
             ("Public URL", self.public_url.clone()),
@@ -60,6 +64,8 @@ impl Config {
             ("Egress", egress),
             ("Sign-up", signup),
             ("Sessions", sessions),
+            ("Passwords", format!("{} characters at least", self.passwords.min_length)),
+            ("Second factor", factors.to_owned()),
             ("API keys", keys),
             ("Snapshot", format!("every {} when something changed", write_duration(self.snapshot.interval))),
             ("Signup credit", format!("{} {}", self.billing.signup_credit, self.billing.currency)),

@@ -89,6 +89,16 @@ impl PasswordPool {
         answer.blocking_recv().map_err(|_| HashingBusy)
     }
 
+    /// As [`PasswordPool::verify`], for the command line.
+    ///
+    /// # Errors
+    /// [`HashingBusy`].
+    pub fn verify_and_wait(&self, typed: &Secret<String>, stored: Option<String>) -> Result<bool, HashingBusy> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Work::Verify(super::password_rules::normalise(typed), stored, reply))?;
+        answer.blocking_recv().map_err(|_| HashingBusy)
+    }
+
     fn submit(&self, work: Work) -> Result<(), HashingBusy> {
         self.queue.try_send(work).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => HashingBusy,

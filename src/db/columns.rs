@@ -4,7 +4,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::base::{
     AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailId, EventId, JobId, LedgerAccountId, LotId, MailId,
-    Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ macro_rules! text_ids {
 
 text_ids! {
     AccountId EmailId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId MailId
-    RequestId ArtifactId
+    RequestId ArtifactId PasskeyId
 }
 
 impl ToSql for Timestamp {

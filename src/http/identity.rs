@@ -32,6 +32,16 @@ pub struct Identity {
     pub display_name: String,
     /// When they last proved who they are.
     pub proved_at: Timestamp,
+    /// Whether they must have a second factor and have none: then only [`opens_to_owing`] is open.
+    pub owes_factor: bool,
+}
+
+/// Whether a page is open to somebody who must set up a second factor first: what they set it up with, and the way out.
+fn opens_to_owing(path: &str) -> bool {
+    const FOLDERS: [&str; 4] =
+        ["/settings/security/totp", "/settings/security/passkeys", "/settings/security/recovery-codes", "/step-up"];
+    let is_in = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    matches!(path, "/settings/security" | "/signout") || FOLDERS.into_iter().any(is_in)
 }
 
 /// The session's new cookie value, where the request was also a proof: goes out with whatever the answer is.
@@ -77,6 +87,11 @@ impl FromRequest for SignedIn {
         let extensions = request.extensions();
         let visitor = extensions.get::<VisitorOf>().cloned().unwrap_or_default().0;
         ready(match extensions.get::<Identity>() {
+            Some(identity) if identity.owes_factor && !opens_to_owing(request.path()) => Err(Fault(Problem::new(
+                403,
+                "factor_owed",
+                "You must set up a second factor before anything else opens. Go to Security and add one.",
+            ))),
             Some(identity) => Ok(Self { identity: identity.clone(), visitor }),
             None => Err(Fault(Problem::new(401, "signed_out", "Sign in to see this page."))),
         })
@@ -95,4 +110,27 @@ impl FromRequest for VisitorOf {
 /// 303 See Other: the browser goes on with a GET.
 pub fn redirect(to: &str) -> HttpResponse {
     HttpResponse::build(StatusCode::SEE_OTHER).insert_header((header::LOCATION, to)).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::opens_to_owing;
+
+    #[test]
+    fn little_is_open_to_whoever_owes_a_factor() {
+        for open in ["/settings/security", "/settings/security/totp/new", "/step-up", "/step-up/challenge", "/signout"]
+        {
+            assert!(opens_to_owing(open), "{open}");
+        }
+        for closed in [
+            "/",
+            "/settings/keys",
+            "/settings/security/password",
+            "/settings/security/totpx",
+            "/settings/securityx",
+            "/step-upx",
+        ] {
+            assert!(!opens_to_owing(closed), "{closed}");
+        }
+    }
 }

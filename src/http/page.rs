@@ -16,7 +16,7 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 14] = [
+const FLASHES: [(&str, &str); 19] = [
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
     ("key-disabled", "The key is disabled. Programs that use it are refused until you enable it."),
@@ -30,6 +30,11 @@ const FLASHES: [(&str, &str); 14] = [
     ("session-ended", "That device is signed out."),
     ("others-ended", "You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
+    ("signin-over", "This took too long, or there were too many wrong codes. Sign in again."),
+    ("two-step-on", "The authenticator app is set up."),
+    ("passkey-added", "The passkey was added."),
+    ("factor-removed", "It was removed, and your other sessions were signed out."),
+    ("factors-kept", "Your second factors stay as they are."),
     ("signed-in-again", "Sign in again to go on."),
 ];
 

@@ -75,19 +75,21 @@ async fn prove(
     identity: &Identity,
     fields: &[(String, String)],
 ) -> Option<HttpResponse> {
-    let ask = |problem: Option<&crate::base::Problem>| {
-        let page = pages::ask_for_proof(app, request.request(), &identity.username, fields, problem);
-        Some(page.unwrap_or_else(|fault| actix_web::ResponseError::error_response(&fault)))
-    };
-    let Some(proof) = pages::proof_of(fields) else { return ask(None) };
-    let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default().0;
-    let (account, workspace, session) = (identity.account, identity.workspace, identity.session);
-    let actor = Actor::SignedIn { account, workspace, session, visitor };
-    match flows::step_up(app, actor, account, session, proof).await {
-        Ok(renewed) => {
-            request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
-            None
+    let problem = match pages::proof_of(fields) {
+        None => None,
+        Some(proof) => {
+            let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default().0;
+            let (account, workspace, session) = (identity.account, identity.workspace, identity.session);
+            let actor = Actor::SignedIn { account, workspace, session, visitor };
+            match flows::step_up(app, actor, account, session, proof).await {
+                Ok(renewed) => {
+                    request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
+                    return None;
+                }
+                Err(error) => Some(crate::base::Problem::from(error)),
+            }
         }
-        Err(error) => ask(Some(&error.into())),
-    }
+    };
+    let page = pages::ask_for_proof(app, request.request(), identity, fields, problem.as_ref()).await;
+    Some(page.unwrap_or_else(|fault| actix_web::ResponseError::error_response(&fault)))
 }

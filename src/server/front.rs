@@ -111,6 +111,7 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     let (request, _) = response.into_parts();
     let mut told = match reader {
         Reader::Page if problem.code == "signed_out" => to_sign_in(&request),
+        Reader::Page if problem.code == "factor_owed" => redirect("/settings/security"),
         Reader::Page => pages::fault(app, &request, &problem, &request_id),
         Reader::Service | Reader::Gateway => problem_json(&problem, &request_id),
         Reader::KeyHolder => error_json(&problem),

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::base::{Chance, Visitor};
 use crate::crypto::tokens;
 use crate::http::{Identity, SESSION, VisitorOf, csrf, visitor_at};
-use crate::sessions;
+use crate::{factors, sessions};
 
 /// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
 pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reader) {
@@ -34,14 +34,14 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
             // Parsing cookies keeps a list in the request, even of none.
             let has_cookies = request.headers().contains_key(header::COOKIE);
             if let Some(cookie) = has_cookies.then(|| request.cookie(SESSION)).flatten() {
-                mark_person(app, request, cookie.value()).await;
+                mark_person(app, request, cookie.value(), reader).await;
             }
             return;
         }
     }
     request.extensions_mut().insert(VisitorOf(visitor_of(app, request)));
     match request.cookie(SESSION) {
-        Some(cookie) => mark_person(app, request, cookie.value()).await,
+        Some(cookie) => mark_person(app, request, cookie.value(), reader).await,
         None if request.method() == Method::GET && request.cookie(csrf::VISIT).is_none() => {
             let token = tokens::random_token(&mut Chance::system());
             request.extensions_mut().insert(csrf::NewVisit(token.expose().clone()));
@@ -50,9 +50,16 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
     }
 }
 
-async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) {
-    let current = match app.glance(|view| sessions::current(view, token)) {
-        Ok(Some(current)) => current,
+async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, reader: Reader) {
+    let found = app.glance(|view| {
+        let Some(current) = sessions::current(view, token)? else { return Ok(None) };
+        let owes_factor = factors::is_owed(view, current.account)?;
+        Ok(Some((current, owes_factor)))
+    });
+    let (current, owes_factor) = match found {
+        // Behind a gateway there is no page where the factor could be set up.
+        Ok(Some((_, true))) if reader == Reader::Gateway => return,
+        Ok(Some(found)) => found,
         Ok(None) => return,
         Err(error) => {
             tracing::error!(%error, "A session could not be looked up; its request is treated as a stranger's.");
@@ -72,6 +79,7 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str) {
         username: current.username,
         display_name: current.display_name,
         proved_at: current.proved_at,
+        owes_factor,
     });
 }
 

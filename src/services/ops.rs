@@ -36,7 +36,7 @@ pub fn find_by_credential(view: &View<'_>, credential: &str) -> Result<Option<Se
     if !KeyText::is_well_formed(CREDENTIAL_PREFIX, credential) {
         return Ok(None);
     }
-    for (_, lookup) in view.site().keyring.lookups(credential.as_bytes()) {
+    for lookup in view.site().keyring.lookups(credential.as_bytes()) {
         if let Some(service) = store::find_by_lookup(view, &lookup)? {
             return Ok(Some(service));
         }

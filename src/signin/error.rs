@@ -5,6 +5,7 @@ use crate::base::Problem;
 use crate::billing;
 use crate::crypto::{HashingBusy, PasswordFault};
 use crate::db;
+use crate::factors::FactorError;
 use crate::sessions::Throttled;
 
 /// A refusal or failure at the door.
@@ -16,6 +17,9 @@ pub enum SigninError {
     /// The proof that somebody is still the one who signed in is wrong.
     #[error("the proof is wrong")]
     NotProved,
+    /// The first step is too long ago, or there were too many wrong codes.
+    #[error("the half-session is over")]
+    HalfOver,
     /// The session ended meanwhile.
     #[error("the session ended")]
     SignedOut,
@@ -31,6 +35,9 @@ pub enum SigninError {
     /// Too many passwords are being hashed.
     #[error(transparent)]
     Busy(#[from] HashingBusy),
+    /// About a second factor.
+    #[error(transparent)]
+    Factor(#[from] FactorError),
     /// About the account.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -54,6 +61,11 @@ impl From<SigninError> for Problem {
                 status: 403,
                 ..Problem::field("proof", "not_proved", "This is not right. Check it and try again.")
             },
+            SigninError::HalfOver => Problem::new(
+                401,
+                "signin_over",
+                "This took longer than ten minutes, or there were too many wrong codes. Sign in again.",
+            ),
             SigninError::SignedOut => Problem::new(401, "signed_out", "You were signed out. Sign in again."),
             SigninError::Throttled(throttled) => Problem {
                 retry_after_seconds: Some(throttled.wait_seconds),
@@ -70,6 +82,7 @@ impl From<SigninError> for Problem {
             ),
             SigninError::Password(fault) => fault.into(),
             SigninError::Busy(busy) => busy.into(),
+            SigninError::Factor(error) => error.into(),
             SigninError::Account(error) => error.into(),
             SigninError::Billing(error) => error.into(),
             SigninError::Db(error) => error.into(),

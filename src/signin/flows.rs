@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::SigninError;
-use super::model::{SignIn, SignUp, SignedUp, Started, StepUp};
+use super::model::{Presented, SignIn, SignUp, SignedUp, Started, StepUp};
 use super::ops;
 use crate::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
 use crate::app::App;
@@ -11,6 +11,7 @@ use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
 use crate::config::SignupMode;
 use crate::crypto::Password;
 use crate::db;
+use crate::factors::{self, Assertion, ChallengeFor, FactorProof};
 use crate::sessions::Renewed;
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
@@ -61,24 +62,90 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
     }
 }
 
-/// Takes a proof by somebody who is signed in. Answers their new session cookie.
+/// Takes the second step of a sign-in. `token`: the half-session's cookie.
 ///
 /// # Errors
-/// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Busy`], [`SigninError::SignedOut`].
+/// [`SigninError::HalfOver`]; [`SigninError::Factor`] for what is not right.
+pub async fn prove_half(
+    app: &Arc<App>,
+    visitor: Visitor,
+    token: String,
+    presented: Presented,
+) -> Result<Started, SigninError> {
+    let actor = Actor::Stranger(visitor);
+    let asked = token.clone();
+    let half = app.read(move |view| Ok::<_, SigninError>(factors::half(view, &asked)?)).await?;
+    let half = half.ok_or(SigninError::HalfOver)?;
+    let proof = proof_of(app, &actor, ChallengeFor::Factor(half.account), presented).await?;
+    app.write(move |tx| ops::prove_half(tx, &actor, &token, &proof)).await?
+}
+
+/// Takes a sign-in by passkey alone: who it is, is what the passkey says.
+///
+/// # Errors
+/// [`SigninError::Factor`], [`SigninError::BadCredentials`] where the account is not in use.
+pub async fn sign_in_by_passkey(
+    app: &Arc<App>,
+    visitor: Visitor,
+    signed: Assertion,
+    remember: bool,
+) -> Result<Started, SigninError> {
+    let actor = Actor::Stranger(visitor);
+    let asserted = factors::flows::check_signed(app, &actor, ChallengeFor::SignIn, signed).await?;
+    app.write(move |tx| ops::enter_by_passkey(tx, &actor, asserted, remember)).await?
+}
+
+/// What is presented, with a passkey's signature checked.
+async fn proof_of(
+    app: &Arc<App>,
+    actor: &Actor,
+    purpose: ChallengeFor,
+    presented: Presented,
+) -> Result<FactorProof, SigninError> {
+    Ok(match presented {
+        Presented::Typed(typed) => FactorProof::Typed(typed),
+        Presented::Passkey(signed) => {
+            FactorProof::Passkey(factors::flows::check_signed(app, actor, purpose, signed).await?)
+        }
+    })
+}
+
+/// Takes a proof by somebody who is signed in, as strong as what they enrolled. Answers their new session cookie.
+///
+/// # Errors
+/// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Factor`], [`SigninError::Busy`],
+/// [`SigninError::SignedOut`].
 pub async fn step_up(
     app: &Arc<App>,
     actor: Actor,
     account: AccountId,
     session: SessionId,
-    typed: StepUp,
+    given: StepUp,
+) -> Result<Renewed, SigninError> {
+    match given {
+        StepUp::Factor(presented) => {
+            let proof = proof_of(app, &actor, ChallengeFor::StepUp(account), presented).await?;
+            app.write(move |tx| ops::step_up_by_factor(tx, &actor, account, session, &proof)).await?
+        }
+        StepUp::Password(typed) => step_up_by_password(app, actor, account, session, typed).await,
+    }
+}
+
+async fn step_up_by_password(
+    app: &Arc<App>,
+    actor: Actor,
+    account: AccountId,
+    session: SessionId,
+    typed: Secret<String>,
 ) -> Result<Renewed, SigninError> {
     let stored = app
         .read(move |view| {
             ops::must_not_wait(view, &ops::step_up_bucket(account))?;
-            Ok::<_, SigninError>(accounts::password_hash(view, account)?)
+            let is_open = ops::proofs_open(view, account)?.password;
+            Ok::<_, SigninError>(if is_open { accounts::password_hash(view, account)? } else { None })
         })
         .await?;
-    if app.passwords().verify(&typed.password, stored).await? {
+    if app.passwords().verify(&typed, stored).await? {
         return app.write(move |tx| ops::step_up(tx, &actor, account, session)).await;
     }
     app.write(move |tx| ops::refuse_step_up(tx, &actor, account)).await?;

@@ -2,6 +2,7 @@
 
 use crate::accounts::Username;
 use crate::base::{AccountId, EmailAddress, Secret};
+use crate::factors::Assertion;
 
 /// A sign-up as typed.
 pub struct SignUp {
@@ -39,6 +40,8 @@ pub enum Proof {
     Password,
     /// The code that was mailed to the address they signed up with.
     Code,
+    /// A passkey that also verified its person.
+    Passkey,
 }
 
 impl Proof {
@@ -47,14 +50,42 @@ impl Proof {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Passkey => "passkey",
         }
+    }
+
+    /// Whether it is two factors in one: something one has, opened by something one is or knows. All others leave the second
+    /// one to be asked for.
+    pub const fn is_complete(&self) -> bool {
+        matches!(self, Self::Passkey)
     }
 }
 
-/// A proof typed by somebody who is signed in already.
-pub struct StepUp {
+/// A second factor as it comes through the door.
+pub enum Presented {
+    /// A code of the app, or a recovery code.
+    Typed(Secret<String>),
+    /// What a browser made of a challenge.
+    Passkey(Assertion),
+}
+
+/// A proof by somebody who is signed in already.
+pub enum StepUp {
+    /// The password: enough for whoever has no second factor.
+    Password(Secret<String>),
+    /// A second factor.
+    Factor(Presented),
+}
+
+/// Which proofs somebody who is signed in can give: as strong as what they enrolled (ASVS 5.0 7.5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProofsOpen {
     /// The password.
-    pub password: Secret<String>,
+    pub password: bool,
+    /// A code of the app, or a recovery code.
+    pub code: bool,
+    /// A passkey.
+    pub passkey: bool,
 }
 
 /// How a sign-in went on.
@@ -66,6 +97,8 @@ pub enum Started {
         /// How long the browser keeps it. `None`: until it is closed.
         keep: Option<std::time::Duration>,
     },
+    /// The first factor was right; the second is owed: the value of the half-session's cookie, which opens nothing.
+    MustProve(Secret<String>),
     /// The password was right; the address still has to be proved.
     MustVerify(AccountId),
 }

@@ -1,6 +1,6 @@
 // The others in the story: the admin at the command line, a service, programs in other languages, and the postman.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { given, until } from "./browser.mjs";
@@ -23,6 +23,12 @@ export const domicile = (...args) => run(given.domicile, args, "", { DOMICILE_CO
 export const script = async (name, args, input = "") => {
   const file = path.join(import.meta.dirname, name);
   return JSON.parse(await run(given.python, [file, ...args], `${input}\n`));
+};
+
+/** What an authenticator app with this secret (base32) shows, so many seconds from now: oathtool is the judge. */
+export const codeAt = (secret, ahead = 0) => {
+  const at = `@${Math.floor(Date.now() / 1000) + ahead}`;
+  return execFileSync("oathtool", ["--totp", "-b", secret, "-N", at], { encoding: "utf8" }).trim();
 };
 
 /** Every mail so far, the oldest first. */

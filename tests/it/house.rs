@@ -83,7 +83,7 @@ const FLOORS: &[&[&str]] = &[
     &["accounts"],
     &["workspaces"],
     &["sessions", "api_keys"],
-    &["services"],
+    &["services", "factors"],
     &["billing"],
     &["signin", "activity"],
     &["privacy"],

@@ -60,15 +60,21 @@ fn play(name: &str, mut given: Value) {
     assert_eq!(ran.status, 0, "{name} failed:\n{}{}", ran.stdout, ran.stderr);
 }
 
-#[test]
-fn a_person_signs_up_works_pays_and_leaves() {
-    let post = TempDir::new().unwrap();
+/// An appliance that hands its mail to a real SMTP server, which lays it down in the folder `post`.
+fn with_mail(post: &TempDir) -> (Beside, Appliance) {
     let mut relay = Beside::started(Command::new(part("python3")).arg(tool_script("browser/smtp.py")).arg(post.path()));
     let relay_port = relay.next_line();
     let house = Appliance::running_with(&format!(
         "[mail]\ntransport = \"smtp\"\nfrom = \"Domicile <account@example.org>\"\nsmtp_url = \"smtp://127.0.0.1:{relay_port}\"\n\
          [[egress]]\nhost = \"127.0.0.1\"\nregion = \"eu\"\npurpose = \"mail\"\n"
     ));
+    (relay, house)
+}
+
+#[test]
+fn a_person_signs_up_works_pays_and_leaves() {
+    let post = TempDir::new().unwrap();
+    let (_relay, house) = with_mail(&post);
 
     play(
         "story.mjs",
@@ -116,4 +122,29 @@ fn the_script_adds_comfort_and_the_keyboard_suffices() {
     let (_demo, url) = demonstration(&folder);
 
     play("comfort.mjs", json!({ "url": url }));
+}
+
+#[test]
+fn second_factors_are_set_up_used_and_taken_away() {
+    let house = Appliance::running_with_clock("");
+    let email = |username: &str| format!("{username}@example.org");
+    for (username, operator) in [("ada-l", None), ("olga-o", Some("--operator"))] {
+        let email = email(username);
+        let made = ["account", "create", "--email", &email, "--username", username, "--password-stdin", "--verified"];
+        let made: Vec<&str> = made.into_iter().chain(operator).collect();
+        house.run_with_input(&made, "a walk by the river").ok();
+    }
+    part("oathtool");
+    part("zbarimg");
+
+    play("factors.mjs", json!({ "url": house.url(), "folder": house.folder(), "clock": house.folder().join("clock") }));
+}
+
+#[test]
+fn without_a_mouse_one_signs_up_comes_in_with_two_factors_and_ends_a_session() {
+    let post = TempDir::new().unwrap();
+    let (_relay, house) = with_mail(&post);
+    part("oathtool");
+
+    play("keyboard.mjs", json!({ "url": house.url(), "mail": post.path() }));
 }

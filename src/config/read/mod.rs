@@ -11,15 +11,17 @@ use ipnet::IpNet;
 
 use super::ConfigError;
 use super::model::{
-    ApiKeys, Billing, Config, Egress, ForwardAuth, Listen, Mail, MailTransport, OnExposure, Passwords, Price, Privacy,
-    Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls,
+    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, OnExposure,
+    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls,
 };
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
 use shapes::{check_origin, host_of, is_loopback_name, is_short_name};
 
-/// NIST SP 800-63B-4: a password that is the only factor has 15 characters or more.
+/// NIST SP 800-63B-4 §3.1.1.2: a password that is the only factor has 15 characters or more.
 const PASSWORD_MIN: i64 = 15;
+/// The same: where a second factor is enforced.
+const PASSWORD_MIN_WITH_FACTOR: i64 = 8;
 
 /// Takes settings out of the raw ones, and notes every fault instead of stopping at the first.
 struct Reader {
@@ -57,7 +59,8 @@ impl Reader {
         let prices = self.prices();
         let scopes = self.scopes();
         let privacy = Privacy { export_keep: self.duration("privacy.export_keep", days(7)) };
-        let passwords = self.passwords();
+        let factors = self.factors();
+        let passwords = self.passwords(factors);
         Some(Config {
             region: region?,
             public_url: public_url?,
@@ -77,6 +80,7 @@ impl Reader {
             scopes,
             privacy,
             passwords,
+            factors,
             demo: false,
         })
     }
@@ -378,8 +382,31 @@ impl Reader {
         })
     }
 
-    fn passwords(&mut self) -> Passwords {
-        let min = self.number("passwords.min_length", PASSWORD_MIN, 128).unwrap_or(PASSWORD_MIN);
+    fn factors(&mut self) -> Factors {
+        let required = match self.text("factors.required") {
+            None => FactorsRequired::Operators,
+            Some((required, at)) => match required.as_str() {
+                "operators" => FactorsRequired::Operators,
+                "everybody" => FactorsRequired::Everybody,
+                _ => {
+                    self.fault(&at, "factors.required", "must be \"operators\" or \"everybody\"");
+                    FactorsRequired::Operators
+                }
+            },
+        };
+        Factors { required }
+    }
+
+    fn passwords(&mut self, factors: Factors) -> Passwords {
+        let at =
+            self.raw.settings.get("passwords.min_length").map_or(Origin::Line(0), |setting| setting.origin.clone());
+        let min = self.number("passwords.min_length", PASSWORD_MIN_WITH_FACTOR, 128).unwrap_or(PASSWORD_MIN);
+        if min < PASSWORD_MIN && factors.required != FactorsRequired::Everybody {
+            let what = format!(
+                "is {min}, which is enough beside a second factor only: make it {PASSWORD_MIN}, or set factors.required = \"everybody\""
+            );
+            self.fault(&at, "passwords.min_length", &what);
+        }
         Passwords { min_length: usize::try_from(min).unwrap_or(15) }
     }
 }
@@ -420,11 +447,27 @@ mod tests {
             ("[[prices]]\nsku = \"a\"\nunit = \"s\"\nprice = \"0.0000001\"", ["prices.price", "six decimals"]),
             ("[[scopes]]\nname = \"models\"\ndescription = \"x\"", ["scopes", "exists already"]),
             ("[oauth.google]\nclient_id = \"x\"", ["oauth.google.client_id", "does not have"]),
+            ("[factors]\nrequired = \"nobody\"", ["d.toml:2: factors.required", "everybody"]),
             ("region = ", ["d.toml:1:", "TOML"]),
             ("public_url = \"http://example.org\"", ["public_url", "https://"]),
         ] {
             let found = faults(text, &[]).join("\n");
             assert!(place_and_word.iter().all(|part| found.contains(part)), "{text:?} said: {found}");
+        }
+    }
+
+    #[test]
+    fn p1_a_short_password_stands_beside_a_second_factor_only() {
+        let with = |min: &str, required: &str| {
+            faults(&format!("{LEAST}[passwords]\nmin_length = {min}\n[factors]\nrequired = \"{required}\""), &[])
+        };
+
+        for (min, required) in [("15", "operators"), ("8", "everybody"), ("14", "everybody")] {
+            assert_eq!(with(min, required), Vec::<String>::new(), "{min} {required}");
+        }
+        for (min, required, cure) in [("14", "operators", "factors.required"), ("7", "everybody", "8 to 128")] {
+            let found = with(min, required).join("\n");
+            assert!(found.contains("d.toml:4: passwords.min_length") && found.contains(cure), "{found}");
         }
     }
 

@@ -62,6 +62,17 @@ const SESSIONS: &str = "
     select id, created_at, last_seen_at, ends_at, proved_at, address, agent, method from session
     where account_id = :subject
     order by created_at";
+const AUTHENTICATOR: &str = "select confirmed_at from totp where account_id = :subject";
+const PASSKEYS: &str = "
+    select id, name, sign_count, is_backed_up, created_at, last_used_at from passkey
+    where account_id = :subject
+    order by created_at";
+const RECOVERY_CODES: &str = "
+    select created_at, used_at from recovery_code
+    where account_id = :subject
+    order by created_at, used_at";
+const FACTOR_RESETS: &str = "
+    select asked_by, asked_at, due_at from factor_reset where account_id = :subject";
 const EXPORTS: &str = "
     select id, state, recipient_kind, requested_at, finished_at, problem from data_request
     where account_id = :subject
@@ -124,11 +135,28 @@ const OWN_WORKSPACES: &str = "
     order by m.joined_at";
 
 /// Every statement of this room, for the test that prepares them.
-pub const STATEMENTS: &[&str] =
-    &[
-        PROFILE, EMAILS, SESSIONS, EXPORTS, WORKSPACE, MEMBERS, KEY_POLICY, KEYS, KEY_DAYS, KEY_RIGHTS, KEY_CALLERS,
-        KEY_SPENDING, STATEMENT, LOTS, USAGE, OWN_WORKSPACES,
-    ];
+pub const STATEMENTS: &[&str] = &[
+    PROFILE,
+    EMAILS,
+    SESSIONS,
+    AUTHENTICATOR,
+    PASSKEYS,
+    RECOVERY_CODES,
+    FACTOR_RESETS,
+    EXPORTS,
+    WORKSPACE,
+    MEMBERS,
+    KEY_POLICY,
+    KEYS,
+    KEY_DAYS,
+    KEY_RIGHTS,
+    KEY_CALLERS,
+    KEY_SPENDING,
+    STATEMENT,
+    LOTS,
+    USAGE,
+    OWN_WORKSPACES,
+];
 
 /// Everything there is but the activity, which the audit tells (see `activity.rs`).
 pub const PARTS: &[Part] = &[
@@ -182,6 +210,45 @@ pub const PARTS: &[Part] = &[
             ("method", Cell::Text),
         ],
         sql: SESSIONS,
+    },
+    Part {
+        path: "account/authenticator",
+        title: "Your authenticator app, without its secret",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[("confirmed_at", Cell::Time)],
+        sql: AUTHENTICATOR,
+    },
+    Part {
+        path: "account/passkeys",
+        title: "Your passkeys",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("name", Cell::Text),
+            ("sign_count", Cell::Number),
+            ("is_backed_up", Cell::Flag),
+            ("created_at", Cell::Time),
+            ("last_used_at", Cell::Time),
+        ],
+        sql: PASSKEYS,
+    },
+    Part {
+        path: "account/recovery_codes",
+        title: "When your recovery codes were made and used, without the codes",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[("created_at", Cell::Time), ("used_at", Cell::Time)],
+        sql: RECOVERY_CODES,
+    },
+    Part {
+        path: "account/factor_reset",
+        title: "A removal of your second factors that waits",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[("asked_by", Cell::Text), ("asked_at", Cell::Time), ("due_at", Cell::Time)],
+        sql: FACTOR_RESETS,
     },
     Part {
         path: "account/exports",

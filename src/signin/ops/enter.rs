@@ -6,8 +6,9 @@ use super::super::error::SigninError;
 use super::super::model::{Proof, SignIn, Started};
 use crate::accounts::{self, Account, AccountError, AccountState};
 use crate::audit::{self, Event, Outcome};
-use crate::base::{AccountId, Actor};
+use crate::base::{AccountId, Actor, Secret};
 use crate::db::{self, Tx, View};
+use crate::factors::{self, Half};
 use crate::sessions::{self, NewSession};
 
 /// Where throttling counts what was typed. The pause that a person sees hangs on this alone, so that it tells nothing about
@@ -86,8 +87,8 @@ pub(in crate::signin) fn admit(
     enter(tx, actor, &person, &Proof::Password, form.remember)
 }
 
-/// What follows a proof, whichever it was: a code for an address that nobody proved yet, else a session. Every way in ends
-/// here, so that what a session needs is asked for in one place.
+/// What follows a proof, whichever it was: a code for an address that nobody proved yet, the second step for somebody who has
+/// a second factor, else a session. Every way in ends here, so that what a session needs is asked for in one place.
 ///
 /// # Errors
 /// [`SigninError::Db`], [`SigninError::Account`].
@@ -105,13 +106,30 @@ pub(in crate::signin) fn enter(
             Err(error) => return Err(error.into()),
         }
     }
-    let visitor = actor.visitor().cloned().unwrap_or_default();
     let method = proof.as_str().to_owned();
-    let (_, token) = sessions::start(tx, actor, &NewSession { account, visitor, remember, method })?;
-    let event = Event::of("auth.signin_succeeded").target(account).subject(account);
-    audit::record(tx, actor, event.data(json!({"method": proof.as_str()})))?;
-    let keep = remember.then_some(tx.site().config.session.remember_for);
+    if !proof.is_complete() && factors::enrolled(tx, account)?.is_any() {
+        let event = Event::of("auth.factor_asked").target(account).subject(account).data(json!({"method": method}));
+        audit::record(tx, actor, event)?;
+        return Ok(Started::MustProve(factors::owe(tx, &Half { account, method, remember })?));
+    }
+    let (token, keep) = open(tx, actor, account, method, remember)?;
     Ok(Started::Session { token, keep })
+}
+
+/// Begins the session of somebody who proved all that is asked of them. `method`: by what.
+pub(super) fn open(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    method: String,
+    remember: bool,
+) -> Result<(Secret<String>, Option<std::time::Duration>), db::Error> {
+    let visitor = actor.visitor().cloned().unwrap_or_default();
+    let event = Event::of("auth.signin_succeeded").target(account).subject(account).data(json!({"method": method}));
+    let (_, token) = sessions::start(tx, actor, &NewSession { account, visitor, remember, method })?;
+    audit::record(tx, actor, event)?;
+    let keep = remember.then_some(tx.site().config.session.remember_for);
+    Ok((token, keep))
 }
 
 pub(in crate::signin) fn forget_failures(tx: &mut Tx<'_>, person: &Account, typed: &str) -> Result<(), db::Error> {

@@ -1,10 +1,13 @@
 //! Proving once more who one is, before something that a borrowed browser must not do.
 
 use super::super::error::SigninError;
+use super::super::model::ProofsOpen;
 use super::enter::must_not_wait;
+use crate::accounts;
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, SessionId};
-use crate::db::Tx;
+use crate::db::{self, Tx, View};
+use crate::factors::{self, FactorError, FactorProof};
 use crate::sessions::{self, Renewed};
 
 /// Where wrong proofs of somebody who is signed in are counted: apart from the tries of strangers, who could else keep a
@@ -13,11 +16,23 @@ pub(in crate::signin) fn step_up_bucket(account: AccountId) -> String {
     format!("step-up:{account}")
 }
 
-/// Takes a proof that was found right: the session is fresh, and its cookie has a new value (ASVS 5.0 7.2.4).
+/// Which proofs the person can give. Whoever enrolled a second factor proves one: a password that was looked over a shoulder
+/// is not enough.
+pub(in crate::signin) fn proofs_open(view: &View<'_>, account: AccountId) -> Result<ProofsOpen, db::Error> {
+    let enrolled = factors::enrolled(view, account)?;
+    if enrolled.is_any() {
+        let code = enrolled.has_totp || enrolled.codes_left > 0;
+        return Ok(ProofsOpen { password: false, code, passkey: enrolled.passkeys > 0 });
+    }
+    let password = accounts::password_hash(view, account)?.is_some();
+    Ok(ProofsOpen { password, code: false, passkey: false })
+}
+
+/// Takes a password that was found right: the session is fresh, and its cookie has a new value (ASVS 5.0 7.2.4).
 ///
 /// # Errors
 /// [`SigninError::Throttled`]: wrong ones that were tried at the same moment came first. [`SigninError::SignedOut`]: the
-/// session ended while the proof was checked.
+/// session ended while the proof was checked. [`SigninError::NotProved`]: a second factor was enrolled meanwhile.
 pub(in crate::signin) fn step_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -25,9 +40,50 @@ pub(in crate::signin) fn step_up(
     session: SessionId,
 ) -> Result<Renewed, SigninError> {
     must_not_wait(tx, &step_up_bucket(account))?;
-    let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
+    if !proofs_open(tx, account)?.password {
+        return Err(SigninError::NotProved);
+    }
     sessions::clear_failures(tx, &step_up_bucket(account))?;
-    audit::record(tx, actor, Event::of("auth.stepup_succeeded").target(account).subject(account))?;
+    renew(tx, actor, account, session, "password")
+}
+
+/// Tries a second factor of somebody who is signed in. A refusal is the inner result, because the try must be committed.
+///
+/// # Errors
+/// [`SigninError::SignedOut`]. Inside: [`SigninError::NotProved`], and what else [`factors::prove`] refuses.
+pub(in crate::signin) fn step_up_by_factor(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    session: SessionId,
+    proof: &FactorProof,
+) -> Result<Result<Renewed, SigninError>, SigninError> {
+    match factors::prove(tx, actor, account, proof)? {
+        Ok(used) => {
+            factors::cancel_reset(tx, actor, account)?;
+            renew(tx, actor, account, session, used.as_str()).map(Ok)
+        }
+        Err(refused) => {
+            let event = Event::of("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
+            audit::record(tx, actor, event)?;
+            Ok(Err(match refused {
+                FactorError::CodeRefused => SigninError::NotProved,
+                other => other.into(),
+            }))
+        }
+    }
+}
+
+fn renew(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    session: SessionId,
+    method: &str,
+) -> Result<Renewed, SigninError> {
+    let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
+    let event = Event::of("auth.stepup_succeeded").target(account).subject(account);
+    audit::record(tx, actor, event.data(serde_json::json!({"method": method})))?;
     Ok(renewed)
 }
 

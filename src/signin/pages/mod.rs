@@ -1,5 +1,7 @@
-//! The doors: sign-up, code, sign-in, sign-out, forgotten password, step-up, and the security page.
+//! The doors: sign-up, code, sign-in, sign-out, forgotten password, the second step, step-up, and the security page.
 
+mod factor;
+mod passkey;
 mod reset;
 mod security;
 mod sign_in;
@@ -11,27 +13,50 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::model::Started;
 use crate::app::App;
 use crate::base::{AccountId, Secret, hours};
-use crate::http::{Identity, SESSION, cookie, page, redirect};
+use crate::factors::{Assertion, Challenged, HALF_LIFE};
+use crate::http::{Form, Identity, SESSION, cookie, forget, json, page, redirect};
 
+pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
+pub use passkey::{passkey_challenge, sign_in_by_passkey};
 pub use reset::{forgot, forgot_form, reset, reset_form};
-pub use security::{change_password, end_others, end_session, security};
+pub use security::{change_password, end_others, end_session, passkeys, recovery, security, two_step};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
-pub use step_up::{ask_for_proof, proof_of, step_up, step_up_form};
+pub use step_up::{ask_for_proof, proof_of, step_up, step_up_challenge, step_up_form};
 
 /// Remembers, between sign-up and code, whose code is waited for.
 const PENDING: &str = "__Host-pending";
+/// Remembers, between the two steps of a sign-in, what was proved. It opens nothing.
+const HALF: &str = "__Host-half";
 
 /// Answers somebody whose proof was taken: a session and the page they wanted, or the next question.
 fn let_in(app: &App, started: Started, next: &str) -> HttpResponse {
     match started {
         Started::MustVerify(account) => wait_for_code(app, account),
+        Started::MustProve(token) => {
+            let mut response = redirect(&format!("/signin/factor?next={}", page::safe_path(next).replace('&', "%26")));
+            let _ = response.add_cookie(&cookie(HALF, token.expose().clone(), Some(HALF_LIFE)));
+            response
+        }
         Started::Session { token, keep } => {
             let mut response = redirect(page::safe_path(next));
             let _ = response.add_cookie(&cookie(SESSION, token.expose().clone(), keep));
+            let _ = response.add_cookie(&forget(HALF));
             response
         }
     }
+}
+
+/// A challenge for a script: its ticket, and the options of `navigator.credentials`.
+fn challenge_answer(given: Challenged) -> HttpResponse {
+    let body = serde_json::json!({"ticket": given.ticket.expose(), "options": given.options});
+    json::private(200, body.to_string())
+}
+
+/// What a script put into a form: a challenge's ticket and the browser's answer. `None`: it put nothing there.
+fn assertion_in(form: &Form) -> Option<Assertion> {
+    let (ticket, credential) = (form.text("ticket").to_owned(), form.text("credential").to_owned());
+    (!credential.is_empty()).then_some(Assertion { ticket, credential })
 }
 
 fn wait_for_code(app: &App, account: AccountId) -> HttpResponse {

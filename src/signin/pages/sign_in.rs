@@ -5,13 +5,15 @@ use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
+use super::super::error::SigninError;
 use super::super::flows;
 use super::super::model::SignIn;
 use super::{MaybeSignedIn, let_in};
+use crate::app::App;
 use crate::base::Problem;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect};
-use crate::sessions;
+use crate::{factors, sessions};
 
 #[derive(Template)]
 #[template(path = "signin/signin.html")]
@@ -20,6 +22,7 @@ struct SignInPage<'a> {
     fault: Option<FormFault>,
     name: &'a str,
     next: &'a str,
+    has_passkeys: bool,
 }
 
 /// Where to go after signing in.
@@ -35,7 +38,8 @@ pub async fn sign_in_form(app: TheApp, request: HttpRequest, identity: MaybeSign
         return Ok(redirect(page::safe_path(&next.next)));
     }
     let chrome = Chrome::of(&app, &request, "Sign in");
-    page::render(&SignInPage { chrome, fault: None, name: "", next: &next.next })
+    let has_passkeys = factors::passkeys_are_possible(app.config());
+    page::render(&SignInPage { chrome, fault: None, name: "", next: &next.next, has_passkeys })
 }
 
 /// `POST /signin`.
@@ -47,13 +51,18 @@ pub async fn sign_in(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
     };
     match flows::sign_in(&app, visitor.0, typed).await {
         Ok(started) => Ok(let_in(&app, started, form.text("next"))),
-        Err(error) => {
-            let problem = Problem::from(error);
-            let chrome = Chrome::of(&app, &request, "Sign in");
-            let fault = Some(FormFault::from(&problem));
-            page::again(&problem, &SignInPage { chrome, fault, name: form.text("name"), next: form.text("next") })
-        }
+        Err(error) => sign_in_again(&app, &request, &form, error),
     }
+}
+
+/// The page once more, with what was wrong.
+pub(super) fn sign_in_again(app: &App, request: &HttpRequest, form: &Form, error: SigninError) -> Answer {
+    let problem = Problem::from(error);
+    let chrome = Chrome::of(app, request, "Sign in");
+    let fault = Some(FormFault::from(&problem));
+    let has_passkeys = factors::passkeys_are_possible(app.config());
+    let (name, next) = (form.text("name"), form.text("next"));
+    page::again(&problem, &SignInPage { chrome, fault, name, next, has_passkeys })
 }
 
 /// `POST /signout`: ends the session on the server and takes its cookie away.

@@ -1,20 +1,25 @@
 //! The page that asks once more who one is. `server/fresh.rs` shows it in place of any route that wants a fresh proof; the
 //! form it interrupted goes along in hidden fields and is carried out once the proof is right.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use super::super::model::StepUp;
+use super::super::model::{Presented, ProofsOpen, StepUp};
+use super::super::ops;
+use super::challenge_answer;
 use crate::app::App;
 use crate::base::{Problem, Secret};
+use crate::factors::{self, Assertion, ChallengeFor};
 use crate::http::page::{self, Chrome, FormFault, TheApp};
-use crate::http::{Answer, Form, SignedIn, csrf, redirect};
+use crate::http::{Answer, Form, Identity, SignedIn, csrf, redirect};
 
-/// The field of the proof, on the page that asks for it.
-const PROOF: &str = "proof_password";
+/// What the fields of a proof begin with, on the page that asks for it: they are not kept.
+const PROOF: &str = "proof_";
 
 struct Kept {
     name: String,
@@ -29,29 +34,39 @@ struct StepUpPage {
     action: String,
     kept: Vec<Kept>,
     username: String,
+    open: ProofsOpen,
 }
 
 /// The proof in a form, where it has one.
 pub fn proof_of(fields: &[(String, String)]) -> Option<StepUp> {
-    let (_, typed) = fields.iter().find(|(name, _)| name == PROOF)?;
-    Some(StepUp { password: Secret::new(typed.clone()) })
+    let typed = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+    if let Some(credential) = typed("proof_credential").filter(|credential| !credential.is_empty()) {
+        let ticket = typed("proof_ticket").unwrap_or_default();
+        return Some(StepUp::Factor(Presented::Passkey(Assertion { ticket, credential })));
+    }
+    if let Some(code) = typed("proof_code") {
+        return Some(StepUp::Factor(Presented::Typed(Secret::new(code))));
+    }
+    typed("proof_password").map(|password| StepUp::Password(Secret::new(password)))
 }
 
 /// Asks for a proof in place of what `request` wanted. `fields`: its form, kept for when the proof is right.
-pub fn ask_for_proof(
-    app: &App,
+pub async fn ask_for_proof(
+    app: &Arc<App>,
     request: &HttpRequest,
-    username: &str,
+    identity: &Identity,
     fields: &[(String, String)],
     fault: Option<&Problem>,
 ) -> Answer {
-    let kept = fields.iter().filter(|(name, _)| name != PROOF && name != csrf::FIELD);
+    let account = identity.account;
+    let kept = fields.iter().filter(|(name, _)| !name.starts_with(PROOF) && name != csrf::FIELD);
     let page = StepUpPage {
         chrome: Chrome::of(app, request, "Confirm that it is you"),
         fault: fault.map(FormFault::from),
         action: request.path().to_owned(),
         kept: kept.map(|(name, value)| Kept { name: name.clone(), value: value.clone() }).collect(),
-        username: username.to_owned(),
+        username: identity.username.clone(),
+        open: app.read(move |view| ops::proofs_open(view, account)).await?,
     };
     match fault {
         Some(problem) => page::again(problem, &page),
@@ -69,7 +84,7 @@ pub struct Next {
 /// `GET /step-up`: for what is no form, such as a link or a script of ours. Its own form leads to [`step_up`].
 pub async fn step_up_form(app: TheApp, request: HttpRequest, who: SignedIn, next: Query<Next>) -> Answer {
     let fields = [("next".to_owned(), page::safe_path(&next.next).to_owned())];
-    let mut response = ask_for_proof(&app, &request, &who.identity.username, &fields, None)?;
+    let mut response = ask_for_proof(&app, &request, &who.identity, &fields, None).await?;
     *response.status_mut() = StatusCode::OK;
     Ok(response)
 }
@@ -77,4 +92,10 @@ pub async fn step_up_form(app: TheApp, request: HttpRequest, who: SignedIn, next
 /// `POST /step-up`: the proof was taken on the way here.
 pub async fn step_up(_who: SignedIn, form: Form) -> HttpResponse {
     redirect(page::safe_path(form.text("next")))
+}
+
+/// `POST /step-up/challenge`, for a script.
+pub async fn step_up_challenge(app: TheApp, who: SignedIn, _form: Form) -> Answer {
+    let purpose = ChallengeFor::StepUp(who.identity.account);
+    Ok(challenge_answer(app.write(move |tx| factors::challenge(tx, purpose)).await?))
 }

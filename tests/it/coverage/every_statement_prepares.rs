@@ -1,10 +1,11 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
 use domicile::{
-    accounts, api_keys, audit, billing, db, idempotency, jobs, mail, privacy, services, sessions, snapshots, workspaces,
+    accounts, api_keys, audit, billing, db, factors, idempotency, jobs, mail, privacy, services, sessions, snapshots,
+    workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("db::site", db::STATEMENTS),
     ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -16,6 +17,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("sessions", sessions::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
     ("api_keys::uses", api_keys::USE_STATEMENTS),
+    ("factors", factors::STATEMENTS),
     ("services", services::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),

@@ -34,7 +34,10 @@ fn strangers_are_refused_at_every_door_that_is_not_theirs() {
     for route in ROUTES {
         let answer = knock(&house, route, None);
         let right = match route.access {
-            Access::Everybody => answer.status < 500 && !is_led_to_sign_in(&answer) || route.path == "/verify",
+            Access::Everybody => {
+                answer.status < 500 && !is_led_to_sign_in(&answer)
+                    || ["/verify", "/signin/factor"].contains(&route.path)
+            }
             Access::SignedIn | Access::Fresh => is_led_to_sign_in(&answer),
             Access::KeyHolder | Access::Service => {
                 answer.status == 401 && !answer.header("www-authenticate").is_empty()

@@ -1,6 +1,7 @@
 //! What a visitor sees: few tests per door, against the real program.
 
 mod downloads;
+mod factors;
 mod gateways;
 mod main_job;
 mod security;

@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod audit;
 mod billing;
+mod factors;
 mod jobs_and_mail;
 mod journal;
 mod privacy;

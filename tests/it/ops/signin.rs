@@ -400,7 +400,7 @@ fn a_remembered_sign_in_tells_the_browser_how_long_to_keep_it() {
         let form = signin::SignIn { name: "ada-ada".into(), password: Secret::new(PASSWORD.into()), remember };
         match house.block_on(flows::sign_in(&house.app, visitor(), form)).unwrap() {
             Started::Session { keep, .. } => keep,
-            Started::MustVerify(_) => panic!("the address is proved"),
+            Started::MustVerify(_) | Started::MustProve(_) => panic!("the password is all there is to prove"),
         }
     };
 

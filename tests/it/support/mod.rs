@@ -1,6 +1,7 @@
 //! The words the tests are written in.
 
 mod appliance;
+mod authenticator;
 mod browser;
 mod mailbox;
 mod parts;
@@ -8,6 +9,7 @@ mod test_app;
 mod test_house;
 
 pub use appliance::{Appliance, Ran, finish, free_port};
+pub use authenticator::{Authenticator, oath_code};
 pub use browser::{Answer, Browser, PASSWORD};
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;

@@ -154,6 +154,7 @@ impl TestApp {
     pub fn session(&self, name: &str) -> Secret<String> {
         match self.sign_in(name, PASSWORD) {
             Ok(Started::Session { token, .. }) => token,
+            Ok(Started::MustProve(_)) => panic!("{name} must prove a second factor first"),
             Ok(Started::MustVerify(_)) => panic!("{name} must prove an address first"),
             Err(error) => panic!("{name} cannot sign in: {error}"),
         }

@@ -1,16 +1,24 @@
 //! Everything about how a person comes in, one section a file.
 
+pub mod passkeys;
 mod password;
+pub mod recovery;
 mod sessions;
+pub mod two_step;
 
 use actix_web::HttpRequest;
 use askama::Template;
 
-use crate::base::Problem;
+use crate::base::{AccountId, Problem};
+use crate::db::View;
+use crate::factors::FactorError;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, SignedIn};
+use passkeys::PasskeysCard;
 use password::PasswordCard;
+use recovery::RecoveryCard;
 use sessions::SessionRow;
+use two_step::TwoStepCard;
 
 pub use password::change_password;
 pub use sessions::{end_others, end_session};
@@ -22,9 +30,20 @@ const PATH: &str = "/settings/security";
 struct SecurityPage {
     chrome: Chrome,
     fault: Option<FormFault>,
+    /// Then only the second factors are shown: nothing else works before one is set up.
+    owes_factor: bool,
     password: PasswordCard,
+    two_step: TwoStepCard,
+    passkeys: PasskeysCard,
+    recovery: RecoveryCard,
     sessions: Vec<SessionRow>,
     has_others: bool,
+}
+
+struct FactorCards(TwoStepCard, PasskeysCard, RecoveryCard);
+
+fn factor_cards(view: &View<'_>, account: AccountId) -> Result<FactorCards, FactorError> {
+    Ok(FactorCards(two_step::card(view, account)?, passkeys::card(view, account)?, recovery::card(view, account)?))
 }
 
 impl SecurityPage {
@@ -34,11 +53,17 @@ impl SecurityPage {
         who: &SignedIn,
         fault: Option<&Problem>,
     ) -> Result<Self, Problem> {
+        let account = who.identity.account;
+        let FactorCards(two_step, passkeys, recovery) = app.read(move |view| factor_cards(view, account)).await?;
         let sessions = sessions::rows(app, who).await?;
         Ok(Self {
             chrome: Chrome::of(app, request, "Security"),
             fault: fault.map(FormFault::from),
+            owes_factor: who.identity.owes_factor,
             password: PasswordCard::of(app, who).await?,
+            two_step,
+            passkeys,
+            recovery,
             has_others: sessions.len() > 1,
             sessions,
         })

@@ -13,7 +13,8 @@ pub(super) struct SessionRow {
     pub id: String,
     pub device: String,
     pub address: String,
-    pub method: &'static str,
+    /// By what the person came in. Empty: not known.
+    pub method: String,
     pub began: String,
     pub seen: String,
     pub is_this: bool,
@@ -32,15 +33,26 @@ fn row(session: Session, own: SessionId) -> SessionRow {
         id: session.id.to_string(),
         device: device_of(&session.visitor.agent),
         address: session.visitor.address,
-        method: match session.method.as_str() {
-            "password" => "Password",
-            "code" => "Code by mail",
-            _ => "",
-        },
+        method: shown(&session.method),
         began: Timestamp::day_and_time(session.created_at),
         seen: Timestamp::day_and_time(session.last_seen_at),
         is_this: session.id == own,
     }
+}
+
+/// The steps of a sign-in, such as "Password + authenticator app".
+fn shown(method: &str) -> String {
+    let steps = method.split('+').map(|step| match step {
+        "password" => "password",
+        "code" => "code by mail",
+        "passkey" => "passkey",
+        "totp" => "authenticator app",
+        "recovery_code" => "recovery code",
+        _ => "",
+    });
+    let shown = steps.filter(|step| !step.is_empty()).collect::<Vec<_>>().join(" + ");
+    let (first, rest) = shown.split_at(shown.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
 }
 
 /// `POST /settings/security/sessions/{id}/end`. Somebody else's is not found; one that has ended stays ended.

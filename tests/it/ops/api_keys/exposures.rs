@@ -7,7 +7,7 @@ use super::*;
 
 fn find_of(house: &TestApp, text: &str) -> Find {
     Find {
-        lookups: house.app.keyring().lookups(text.as_bytes()).map(|(_, digest)| digest).collect(),
+        lookups: house.app.keyring().lookups(text.as_bytes()).collect(),
         kind: "domicile_key".into(),
         url: "https://git.example/leak/settings.py".into(),
         source: "commit".into(),

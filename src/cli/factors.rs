@@ -1,0 +1,90 @@
+//! `domicile account reset-factors`.
+
+use serde_json::json;
+
+use super::arguments::Common;
+use super::failure::Failure;
+use super::house::{find_account, open, secret_from_stdin};
+use crate::accounts;
+use crate::app::App;
+use crate::base::{AccountId, Actor, Problem, Secret};
+use crate::factors::{self, AskedBy, FactorError};
+
+pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: bool) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, _) = find_account(&app, name)?;
+    let (account, actor) = (person.id, Actor::Operator);
+    if cancel {
+        let was_waiting =
+            app.store().write_and_wait(move |tx| factors::cancel_reset(tx, &actor, account)).map_err(Problem::from)?;
+        if !was_waiting {
+            return Err(Failure::refused(format!("no reset waits for {}; nothing was changed.", person.username)));
+        }
+        return tell(common, account, "cancelled", "The reset is stopped; the second factors stay.");
+    }
+    if let Some(second) = second {
+        agree(&app, account, second).map_err(|error| told(error, &person.username))?;
+        return tell(
+            common,
+            account,
+            "done",
+            "The second factors are removed, and the person is signed out everywhere.",
+        );
+    }
+    let started = app.store().write_and_wait(move |tx| factors::start_reset(tx, &actor, account, AskedBy::Operator));
+    let waits = started.map_err(|error| told(error.into(), &person.username))?;
+    if common.json {
+        println!("{}", json!({"id": account.to_string(), "state": "waiting", "due_at": waits.due_at.rfc3339()}));
+    } else {
+        println!("{}", waits.due_at.rfc3339());
+        eprintln!("Every verified address was told. Without objection the factors go at that time; --cancel stops it.");
+    }
+    Ok(())
+}
+
+fn tell(common: &Common, account: AccountId, state: &str, sentence: &str) -> Result<(), Failure> {
+    if common.json {
+        println!("{}", json!({"id": account.to_string(), "state": state}));
+    } else {
+        println!("{sentence}");
+    }
+    Ok(())
+}
+
+fn told(error: Refusal, username: &str) -> Failure {
+    match error {
+        Refusal::Factor(FactorError::NotFound) => {
+            Failure::refused(format!("{username} has no second factor to reset."))
+        }
+        Refusal::Factor(error) => Problem::from(error).into(),
+        Refusal::Other(failure) => failure,
+    }
+}
+
+enum Refusal {
+    Factor(FactorError),
+    Other(Failure),
+}
+
+impl From<FactorError> for Refusal {
+    fn from(error: FactorError) -> Self {
+        Self::Factor(error)
+    }
+}
+
+/// The second operator's word: a password and a code, a line each. Who the first one is, is who may run this command.
+fn agree(app: &App, account: AccountId, second: &str) -> Result<(), Refusal> {
+    let (second, _) = find_account(app, second).map_err(Refusal::Other)?;
+    let typed = secret_from_stdin("second operator's password and code").map_err(Refusal::Other)?;
+    let (password, code) = typed.expose().split_once('\n').unwrap_or((typed.expose(), ""));
+    let (password, code) =
+        (Secret::new(password.trim_end_matches('\r').to_owned()), Secret::new(code.trim().to_owned()));
+    let id = second.id;
+    let stored = app.store().read_and_wait(move |view| Ok::<_, FactorError>(accounts::password_hash(view, id)?))?;
+    let busy = |busy| Refusal::Other(Problem::from(busy).into());
+    let is_right = app.passwords().verify_and_wait(&password, stored.clone()).map_err(busy)?;
+    let checked = stored.filter(|_| is_right);
+    let agreed =
+        app.store().write_and_wait(move |tx| factors::reset_by_operators(tx, account, id, checked.as_deref(), code))?;
+    Ok(agreed?)
+}

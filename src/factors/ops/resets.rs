@@ -1,0 +1,149 @@
+//! A person who lost every factor. Never by mail alone: either two operators agree, or everybody who could object is told and
+//! three days pass (domain 5.1.11).
+
+use serde_json::json;
+
+use super::super::error::FactorError;
+use super::super::model::{AskedBy, FactorProof, RESET_WAIT, Reset};
+use super::super::{mails, store};
+use super::proofs::prove;
+use crate::accounts::{self, Account, AccountState, LinkPurpose};
+use crate::audit::{self, Event, Outcome};
+use crate::base::{AccountId, Actor, Secret};
+use crate::db::{Error, Tx, View};
+use crate::mail::{self, PlainLetter};
+use crate::sessions;
+
+/// Resets that one job carries out at most.
+const BATCH_MAX: u32 = 100;
+
+/// The reset that waits for the account. `None`: none does.
+///
+/// # Errors
+/// [`Error`].
+pub fn reset_of(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Error> {
+    store::find_reset(view, account)
+}
+
+/// Begins the wait and tells every verified address at once, with a link that stops it. A second call is the same as one.
+///
+/// # Errors
+/// [`FactorError::NotFound`] for somebody without factors.
+pub fn start_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, by: AskedBy) -> Result<Reset, FactorError> {
+    let person = accounts::find(tx, account)?.ok_or(FactorError::NotFound)?;
+    if !store::find_enrolled(tx, account)?.is_any() {
+        return Err(FactorError::NotFound);
+    }
+    let due_at = tx.now().plus(RESET_WAIT);
+    if store::insert_reset(tx, account, by.as_str(), due_at)? > 0 {
+        let token = accounts::issue_link(tx, LinkPurpose::FactorReset, Some(account))?;
+        let site = tx.site().config.public_url.clone();
+        let link = format!("{site}/signin/factor/keep?token={}", token.expose());
+        tell_everywhere(tx, account, &mails::reset_started(&person, due_at, link, &site))?;
+        let event = Event::of("auth.recovery_started").target(account).subject(account);
+        audit::record(tx, actor, event.data(json!({"asked_by": by.as_str()})))?;
+    }
+    store::find_reset(tx, account)?.ok_or(FactorError::NotFound)
+}
+
+/// Stops a reset that waits. `false`: none did.
+///
+/// # Errors
+/// [`Error`].
+pub fn cancel_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<bool, Error> {
+    if store::delete_reset(tx, account)? == 0 {
+        return Ok(false);
+    }
+    audit::record(tx, actor, Event::of("auth.recovery_cancelled").target(account).subject(account))?;
+    if let Some(person) = accounts::find(tx, account)? {
+        let site = tx.site().config.public_url.clone();
+        tell_everywhere(tx, account, &mails::reset_cancelled(&person, &site))?;
+    }
+    Ok(true)
+}
+
+/// Stops a reset by the link that its mail carried, which works without signing in.
+///
+/// # Errors
+/// [`FactorError::LinkRefused`].
+pub fn cancel_reset_by_link(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), FactorError> {
+    let used = accounts::use_link(tx, LinkPurpose::FactorReset, token).map_err(|error| match error {
+        accounts::AccountError::Db(error) => FactorError::Db(error),
+        _ => FactorError::LinkRefused,
+    })?;
+    let account = used.ok_or(FactorError::LinkRefused)?;
+    if cancel_reset(tx, actor, account)? { Ok(()) } else { Err(FactorError::LinkRefused) }
+}
+
+/// Takes every factor away at once, because two operators agree: the one at the machine, and `second`, whose password was
+/// found right (`checked` is the stored hash it was compared with; `None`: it was wrong) and who now proves a factor of theirs. A refusal is the
+/// inner result, because the try must be committed.
+///
+/// # Errors
+/// [`FactorError::NotFound`] for somebody without factors. Inside: [`FactorError::NotTwoOperators`],
+/// [`FactorError::Throttled`].
+pub fn reset_by_operators(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    second: AccountId,
+    checked: Option<&str>,
+    code: Secret<String>,
+) -> Result<Result<(), FactorError>, FactorError> {
+    if !store::find_enrolled(tx, account)?.is_any() {
+        return Err(FactorError::NotFound);
+    }
+    let is_good = |operator: &Account| operator.is_operator && operator.state == AccountState::Active;
+    let operator = accounts::find(tx, second)?.filter(is_good);
+    let is_right_password = checked.is_some() && accounts::password_hash(tx, second)?.as_deref() == checked;
+    let agreed = if operator.is_none() || second == account || !is_right_password {
+        Err(FactorError::NotTwoOperators)
+    } else {
+        prove(tx, &Actor::Operator, second, &FactorProof::Typed(code))?
+    };
+    if let Err(refused) = agreed {
+        let event = Event::of("auth.recovery_refused").outcome(Outcome::Denied).target(account).subject(account);
+        audit::record(tx, &Actor::Operator, event.data(json!({"second_operator": second.to_string()})))?;
+        return Ok(Err(match refused {
+            throttled @ FactorError::Throttled(_) => throttled,
+            _ => FactorError::NotTwoOperators,
+        }));
+    }
+    take_all(tx, &Actor::Operator, account, json!({"second_operator": second.to_string()}))?;
+    Ok(Ok(()))
+}
+
+/// Carries out the resets whose wait is over, a hundred at most. Answers how many.
+///
+/// # Errors
+/// [`Error`].
+pub fn reset_due(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let due = store::list_due_resets(tx, BATCH_MAX)?;
+    for account in &due {
+        take_all(tx, &Actor::House, *account, json!({"waited_hours": RESET_WAIT.as_secs() / 3600}))?;
+    }
+    Ok(due.len())
+}
+
+fn take_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_json::Value) -> Result<(), Error> {
+    let had = store::find_enrolled(tx, account)?;
+    store::delete_all(tx, account)?;
+    sessions::end_all(tx, actor, account, None)?;
+    let mut data = data;
+    data["totp"] = json!(had.has_totp);
+    data["passkeys"] = json!(had.passkeys);
+    audit::record(tx, actor, Event::of("auth.recovery_completed").target(account).subject(account).data(data))?;
+    if let Some(person) = accounts::find(tx, account)? {
+        let site = tx.site().config.public_url.clone();
+        tell_everywhere(tx, account, &mails::reset_done(&person, &site))?;
+    }
+    Ok(())
+}
+
+/// To every address the person proved.
+fn tell_everywhere(tx: &mut Tx<'_>, account: AccountId, letter: &PlainLetter) -> Result<(), Error> {
+    let proved = accounts::emails(tx, account)?.into_iter().filter(|email| email.verified_at.is_some());
+    for email in proved {
+        mail::enqueue(tx, Some(account), email.address, letter)?;
+    }
+    Ok(())
+}

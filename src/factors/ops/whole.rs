@@ -1,0 +1,111 @@
+//! All factors of a person at once.
+
+use serde_json::json;
+
+use super::super::model::Enrolled;
+use super::super::store;
+use crate::accounts::{self, Account};
+use crate::audit::{self, Event};
+use crate::base::{AccountId, Actor, SessionId, Timestamp};
+use crate::config::FactorsRequired;
+use crate::db::{Error, Tx, View};
+use crate::mail::{self, PlainLetter};
+use crate::sessions;
+
+/// Rows of each kind that one tidying deletes at most.
+const PURGE_BATCH_MAX: u32 = 1000;
+
+/// What the person has.
+///
+/// # Errors
+/// [`Error`].
+pub fn enrolled(view: &View<'_>, account: AccountId) -> Result<Enrolled, Error> {
+    store::find_enrolled(view, account)
+}
+
+/// Whether the person must have a factor here.
+pub fn is_required(view: &View<'_>, person: &Account) -> bool {
+    match view.site().config.factors.required {
+        FactorsRequired::Everybody => true,
+        FactorsRequired::Operators => person.is_operator,
+    }
+}
+
+/// Whether the person must have a factor and has none: then nothing opens to them but setting one up.
+///
+/// # Errors
+/// [`Error`].
+pub fn is_owed(view: &View<'_>, account: AccountId) -> Result<bool, Error> {
+    let everybody = view.site().config.factors.required == FactorsRequired::Everybody;
+    store::find_owed(view, account, everybody)
+}
+
+/// Removes app, recovery codes and passkeys that were added at `since` or later, and stops a reset asked for since: what
+/// somebody who came in by theft may have left behind. Answers whether there was anything. The caller ends the sessions and
+/// tells the person.
+///
+/// # Errors
+/// [`Error`].
+pub fn remove_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: Timestamp) -> Result<bool, Error> {
+    let (totp, codes) = store::delete_since(tx, account, since)?;
+    let passkeys = store::list_passkeys_since(tx, account, since)?;
+    store::delete_set_up(tx, account)?;
+    store::delete_halves(tx, account)?;
+    if store::find_reset(tx, account)?.is_some_and(|reset| reset.asked_at >= since) {
+        store::delete_reset(tx, account)?;
+    }
+    let reverted = json!({"reverted": true});
+    if totp > 0 {
+        let event = Event::of("auth.totp_disabled").target(account).subject(account).data(reverted.clone());
+        audit::record(tx, actor, event)?;
+    }
+    for passkey in &passkeys {
+        store::delete_passkey(tx, account, *passkey)?;
+        let event = Event::of("auth.passkey_removed").target(*passkey).subject(account).data(reverted.clone());
+        audit::record(tx, actor, event)?;
+    }
+    if !store::find_enrolled(tx, account)?.is_any() {
+        store::delete_codes(tx, account)?;
+    }
+    Ok(totp + codes + passkeys.len() > 0)
+}
+
+/// Deletes every row about the person without a word: their erasure is the event.
+///
+/// # Errors
+/// [`Error`].
+pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    store::delete_all(tx, account)?;
+    store::delete_handle(tx, account)
+}
+
+/// Deletes challenges, half-sessions and set-ups whose time is over.
+///
+/// # Errors
+/// [`Error`].
+pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    store::delete_old(tx, PURGE_BATCH_MAX)
+}
+
+/// What follows every change of factors: other sessions end, sign-ins under way begin anew, and the person is told.
+pub(super) fn changed(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    letter: impl FnOnce(&Account, &str) -> PlainLetter,
+) -> Result<(), Error> {
+    sessions::end_all(tx, actor, account, session_of(actor))?;
+    store::delete_halves(tx, account)?;
+    let site = tx.site().config.public_url.clone();
+    if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
+        mail::enqueue(tx, Some(account), address, &letter(&person, &site))?;
+    }
+    Ok(())
+}
+
+fn session_of(actor: &Actor) -> Option<SessionId> {
+    match actor {
+        Actor::SignedIn { session, .. } => Some(*session),
+        _ => None,
+    }
+}

@@ -1,0 +1,450 @@
+//! All SQL about second factors.
+
+use rusqlite::named_params;
+
+use super::model::{Enrolled, Half, Passkey, Reset};
+use crate::base::{AccountId, PasskeyId, Timestamp};
+use crate::db::{Error, Tx, View};
+
+const FIND_ENROLLED: &str = "
+    select exists (select 1 from totp where account_id = :account_id),
+           (select count(*) from passkey where account_id = :account_id),
+           (select count(*) from recovery_code where account_id = :account_id and used_at is null)";
+// Asked at every page of somebody who is signed in: one look, by keys alone.
+const FIND_OWED: &str = "
+    select (is_operator = 1 or :everybody)
+       and not exists (select 1 from totp where account_id = :account_id)
+       and not exists (select 1 from passkey where account_id = :account_id)
+    from account where id = :account_id";
+
+const REPLACE_SET_UP: &str = "
+    insert or replace into totp_setup (account_id, sealed_secret, expires_at)
+    values (:account_id, :sealed_secret, :expires_at)";
+const FIND_SET_UP: &str = "
+    select sealed_secret from totp_setup where account_id = :account_id and expires_at > :now";
+const DELETE_SET_UP: &str = "delete from totp_setup where account_id = :account_id";
+const REPLACE_TOTP: &str = "
+    insert or replace into totp (account_id, sealed_secret, last_step, confirmed_at)
+    values (:account_id, :sealed_secret, :last_step, :now)";
+const FIND_TOTP: &str = "select sealed_secret, last_step from totp where account_id = :account_id";
+const UPDATE_STEP: &str = "
+    update totp set last_step = :step where account_id = :account_id and last_step < :step";
+const DELETE_TOTP: &str = "delete from totp where account_id = :account_id";
+const DELETE_TOTP_SINCE: &str = "delete from totp where account_id = :account_id and confirmed_at >= :since";
+
+const INSERT_CODE: &str = "
+    insert into recovery_code (lookup, account_id, created_at) values (:lookup, :account_id, :now)";
+const USE_CODE: &str = "
+    update recovery_code set used_at = :now
+    where lookup = :lookup and account_id = :account_id and used_at is null";
+const DELETE_CODES: &str = "delete from recovery_code where account_id = :account_id";
+const DELETE_CODES_SINCE: &str = "delete from recovery_code where account_id = :account_id and created_at >= :since";
+
+const INSERT_HANDLE: &str = "insert or ignore into passkey_handle (account_id, handle) values (:account_id, :handle)";
+const FIND_HANDLE: &str = "select handle from passkey_handle where account_id = :account_id";
+const DELETE_HANDLE: &str = "delete from passkey_handle where account_id = :account_id";
+const INSERT_PASSKEY: &str = "
+    insert into passkey (
+      id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
+    values (:id, :account_id, :credential_id, :credential_json, :name, :sign_count, :is_backed_up, :now)
+    on conflict (credential_id) do nothing";
+const LIST_PASSKEYS: &str = "
+    select id, account_id, name, sign_count, is_backed_up, created_at, last_used_at from passkey
+    where account_id = :account_id
+    order by created_at, id";
+const LIST_CREDENTIAL_IDS: &str =
+    "select credential_id from passkey where account_id = :account_id order by created_at, id";
+const FIND_CREDENTIAL: &str = "
+    select p.id, p.account_id, p.credential_json, h.handle
+    from passkey p join passkey_handle h on h.account_id = p.account_id
+    where p.credential_id = :credential_id";
+// A counter that does not rise is refused here once more, because two answers may have been checked at the same moment.
+const UPDATE_SIGNED: &str = "
+    update passkey
+    set sign_count = :sign_count, is_backed_up = :is_backed_up, credential_json = :credential_json, last_used_at = :now
+    where id = :id and account_id = :account_id and (sign_count < :sign_count or (sign_count = 0 and :sign_count = 0))";
+const UPDATE_NAME: &str = "update passkey set name = :name where id = :id and account_id = :account_id";
+const DELETE_PASSKEY: &str = "delete from passkey where id = :id and account_id = :account_id";
+const DELETE_PASSKEYS: &str = "delete from passkey where account_id = :account_id";
+const LIST_PASSKEYS_SINCE: &str = "select id from passkey where account_id = :account_id and created_at >= :since";
+
+const INSERT_CHALLENGE: &str = "
+    insert into passkey_challenge (digest, purpose, account_id, state_json, expires_at)
+    values (:digest, :purpose, :account_id, :state_json, :expires_at)";
+const TAKE_CHALLENGE: &str = "
+    delete from passkey_challenge where digest = :digest
+    returning purpose, account_id, state_json, expires_at";
+const DELETE_CHALLENGES: &str = "delete from passkey_challenge where account_id = :account_id";
+
+const INSERT_HALF: &str = "
+    insert into half_session (digest, account_id, method, remember, password_stamp, expires_at)
+    values (:digest, :account_id, :method, :remember, :password_stamp, :expires_at)";
+const FIND_HALF: &str = "
+    select account_id, method, remember, password_stamp from half_session where digest = :digest and expires_at > :now";
+const COUNT_HALF_TRY: &str = "update half_session set tries = tries + 1 where digest = :digest returning tries";
+const DELETE_HALF: &str = "delete from half_session where digest = :digest";
+const DELETE_HALVES: &str = "delete from half_session where account_id = :account_id";
+
+const INSERT_RESET: &str = "
+    insert or ignore into factor_reset (account_id, asked_by, asked_at, due_at)
+    values (:account_id, :asked_by, :now, :due_at)";
+const FIND_RESET: &str = "select asked_at, due_at from factor_reset where account_id = :account_id";
+const LIST_DUE_RESETS: &str = "select account_id from factor_reset where due_at <= :now order by due_at limit :limit";
+const DELETE_RESET: &str = "delete from factor_reset where account_id = :account_id";
+
+const DELETE_OLD_SET_UPS: &str = "
+    delete from totp_setup where account_id in (
+      select account_id from totp_setup where expires_at <= :now limit :limit)";
+const DELETE_OLD_CHALLENGES: &str = "
+    delete from passkey_challenge where digest in (
+      select digest from passkey_challenge where expires_at <= :now limit :limit)";
+const DELETE_OLD_HALVES: &str = "
+    delete from half_session where digest in (select digest from half_session where expires_at <= :now limit :limit)";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[
+    FIND_ENROLLED,
+    FIND_OWED,
+    REPLACE_SET_UP,
+    FIND_SET_UP,
+    DELETE_SET_UP,
+    REPLACE_TOTP,
+    FIND_TOTP,
+    UPDATE_STEP,
+    DELETE_TOTP,
+    DELETE_TOTP_SINCE,
+    INSERT_CODE,
+    USE_CODE,
+    DELETE_CODES,
+    DELETE_CODES_SINCE,
+    INSERT_HANDLE,
+    FIND_HANDLE,
+    DELETE_HANDLE,
+    INSERT_PASSKEY,
+    LIST_PASSKEYS,
+    LIST_CREDENTIAL_IDS,
+    FIND_CREDENTIAL,
+    UPDATE_SIGNED,
+    UPDATE_NAME,
+    DELETE_PASSKEY,
+    DELETE_PASSKEYS,
+    LIST_PASSKEYS_SINCE,
+    INSERT_CHALLENGE,
+    TAKE_CHALLENGE,
+    DELETE_CHALLENGES,
+    INSERT_HALF,
+    FIND_HALF,
+    COUNT_HALF_TRY,
+    DELETE_HALF,
+    DELETE_HALVES,
+    INSERT_RESET,
+    FIND_RESET,
+    LIST_DUE_RESETS,
+    DELETE_RESET,
+    DELETE_OLD_SET_UPS,
+    DELETE_OLD_CHALLENGES,
+    DELETE_OLD_HALVES,
+];
+
+pub(super) fn find_enrolled(view: &View<'_>, account: AccountId) -> Result<Enrolled, Error> {
+    view.one(FIND_ENROLLED, named_params! {":account_id": account}, |row| {
+        Ok(Enrolled { has_totp: row.get(0)?, passkeys: row.get(1)?, codes_left: row.get(2)? })
+    })
+}
+
+/// Whether the person must have a factor and has none.
+pub(super) fn find_owed(view: &View<'_>, account: AccountId, everybody: bool) -> Result<bool, Error> {
+    let params = named_params! {":account_id": account, ":everybody": everybody};
+    Ok(view.find(FIND_OWED, params, |row| row.get(0))?.unwrap_or(false))
+}
+
+pub(super) fn insert_set_up(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    sealed: &[u8],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    let params = named_params! {":account_id": account, ":sealed_secret": sealed, ":expires_at": expires_at};
+    tx.execute(REPLACE_SET_UP, params)?;
+    Ok(())
+}
+
+pub(super) fn find_set_up(view: &View<'_>, account: AccountId) -> Result<Option<Vec<u8>>, Error> {
+    let now = view.now();
+    view.find(FIND_SET_UP, named_params! {":account_id": account, ":now": now}, |row| row.get(0))
+}
+
+pub(super) fn delete_set_up(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_SET_UP, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+pub(super) fn insert_totp(tx: &mut Tx<'_>, account: AccountId, sealed: &[u8], step: i64) -> Result<(), Error> {
+    let now = tx.now();
+    let params = named_params! {":account_id": account, ":sealed_secret": sealed, ":last_step": step, ":now": now};
+    tx.execute(REPLACE_TOTP, params)?;
+    Ok(())
+}
+
+/// The sealed secret, and the newest step whose code was taken.
+pub(super) fn find_totp(view: &View<'_>, account: AccountId) -> Result<Option<(Vec<u8>, i64)>, Error> {
+    view.find(FIND_TOTP, named_params! {":account_id": account}, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Notes that a code was taken. Zero: a code of this step or a later one was taken before.
+pub(super) fn update_step(tx: &mut Tx<'_>, account: AccountId, step: i64) -> Result<usize, Error> {
+    tx.execute(UPDATE_STEP, named_params! {":account_id": account, ":step": step})
+}
+
+pub(super) fn delete_totp(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    tx.execute(DELETE_TOTP, named_params! {":account_id": account})
+}
+
+pub(super) fn insert_code(tx: &mut Tx<'_>, account: AccountId, lookup: &[u8; 32]) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(INSERT_CODE, named_params! {":lookup": lookup, ":account_id": account, ":now": now})?;
+    Ok(())
+}
+
+/// Uses a code up. Zero: it is not good.
+pub(super) fn update_code_used(tx: &mut Tx<'_>, account: AccountId, lookup: &[u8; 32]) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(USE_CODE, named_params! {":lookup": lookup, ":account_id": account, ":now": now})
+}
+
+pub(super) fn delete_codes(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    tx.execute(DELETE_CODES, named_params! {":account_id": account})
+}
+
+/// Keeps `handle` for somebody who has none yet.
+pub(super) fn insert_handle(tx: &mut Tx<'_>, account: AccountId, handle: &[u8; 16]) -> Result<(), Error> {
+    tx.execute(INSERT_HANDLE, named_params! {":account_id": account, ":handle": handle})?;
+    Ok(())
+}
+
+pub(super) fn find_handle(view: &View<'_>, account: AccountId) -> Result<Option<[u8; 16]>, Error> {
+    view.find(FIND_HANDLE, named_params! {":account_id": account}, |row| row.get(0))
+}
+
+/// What a new passkey's row holds beside its id.
+pub(super) struct NewPasskey<'r> {
+    pub account: AccountId,
+    pub credential_id: &'r [u8],
+    pub credential_json: &'r str,
+    pub name: &'r str,
+    pub sign_count: u32,
+    pub is_backed_up: bool,
+}
+
+/// Zero: somebody has the credential already.
+pub(super) fn insert_passkey(tx: &mut Tx<'_>, id: PasskeyId, new: &NewPasskey<'_>) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(
+        INSERT_PASSKEY,
+        named_params! {
+            ":id": id,
+            ":account_id": new.account,
+            ":credential_id": new.credential_id,
+            ":credential_json": new.credential_json,
+            ":name": new.name,
+            ":sign_count": new.sign_count,
+            ":is_backed_up": new.is_backed_up,
+            ":now": now,
+        },
+    )
+}
+
+pub(super) fn list_passkeys(view: &View<'_>, account: AccountId) -> Result<Vec<Passkey>, Error> {
+    view.list(LIST_PASSKEYS, named_params! {":account_id": account}, |row| {
+        Ok(Passkey {
+            id: row.get(0)?,
+            account: row.get(1)?,
+            name: row.get(2)?,
+            sign_count: row.get(3)?,
+            is_backed_up: row.get(4)?,
+            created_at: row.get(5)?,
+            last_used_at: row.get(6)?,
+        })
+    })
+}
+
+pub(super) fn list_credential_ids(view: &View<'_>, account: AccountId) -> Result<Vec<Vec<u8>>, Error> {
+    view.list(LIST_CREDENTIAL_IDS, named_params! {":account_id": account}, |row| row.get(0))
+}
+
+/// A passkey as it is checked against.
+pub(super) struct Credential {
+    pub id: PasskeyId,
+    pub account: AccountId,
+    pub credential_json: String,
+    pub handle: [u8; 16],
+}
+
+pub(super) fn find_credential(view: &View<'_>, credential_id: &[u8]) -> Result<Option<Credential>, Error> {
+    view.find(FIND_CREDENTIAL, named_params! {":credential_id": credential_id}, |row| {
+        Ok(Credential { id: row.get(0)?, account: row.get(1)?, credential_json: row.get(2)?, handle: row.get(3)? })
+    })
+}
+
+/// Notes a signature. Zero: the passkey is gone, or its counter did not rise.
+pub(super) fn update_signed(tx: &mut Tx<'_>, signed: &super::model::Asserted) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(
+        UPDATE_SIGNED,
+        named_params! {
+            ":id": signed.passkey,
+            ":account_id": signed.account,
+            ":sign_count": signed.sign_count,
+            ":is_backed_up": signed.is_backed_up,
+            ":credential_json": signed.credential_json,
+            ":now": now,
+        },
+    )
+}
+
+pub(super) fn update_name(tx: &mut Tx<'_>, account: AccountId, id: PasskeyId, name: &str) -> Result<usize, Error> {
+    tx.execute(UPDATE_NAME, named_params! {":id": id, ":account_id": account, ":name": name})
+}
+
+pub(super) fn delete_passkey(tx: &mut Tx<'_>, account: AccountId, id: PasskeyId) -> Result<usize, Error> {
+    tx.execute(DELETE_PASSKEY, named_params! {":id": id, ":account_id": account})
+}
+
+pub(super) fn list_passkeys_since(
+    view: &View<'_>,
+    account: AccountId,
+    since: Timestamp,
+) -> Result<Vec<PasskeyId>, Error> {
+    view.list(LIST_PASSKEYS_SINCE, named_params! {":account_id": account, ":since": since}, |row| row.get(0))
+}
+
+/// Deletes app and codes that were added at `since` or later. Answers how many rows of each.
+pub(super) fn delete_since(tx: &mut Tx<'_>, account: AccountId, since: Timestamp) -> Result<(usize, usize), Error> {
+    let totp = tx.execute(DELETE_TOTP_SINCE, named_params! {":account_id": account, ":since": since})?;
+    let codes = tx.execute(DELETE_CODES_SINCE, named_params! {":account_id": account, ":since": since})?;
+    Ok((totp, codes))
+}
+
+pub(super) fn insert_challenge(
+    tx: &mut Tx<'_>,
+    digest: &[u8; 32],
+    (purpose, account): (&str, Option<AccountId>),
+    state_json: &str,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        INSERT_CHALLENGE,
+        named_params! {
+            ":digest": digest,
+            ":purpose": purpose,
+            ":account_id": account,
+            ":state_json": state_json,
+            ":expires_at": expires_at,
+        },
+    )?;
+    Ok(())
+}
+
+/// A challenge as it was given out.
+pub(super) struct Challenge {
+    pub purpose: String,
+    pub account: Option<AccountId>,
+    pub state_json: String,
+    pub expires_at: Timestamp,
+}
+
+/// Takes a challenge away, so that it has one answer.
+pub(super) fn take_challenge(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<Option<Challenge>, Error> {
+    tx.find(TAKE_CHALLENGE, named_params! {":digest": digest}, |row| {
+        Ok(Challenge { purpose: row.get(0)?, account: row.get(1)?, state_json: row.get(2)?, expires_at: row.get(3)? })
+    })
+}
+
+pub(super) fn insert_half(
+    tx: &mut Tx<'_>,
+    digest: &[u8; 32],
+    half: &Half,
+    password_stamp: &[u8; 32],
+    expires_at: Timestamp,
+) -> Result<(), Error> {
+    tx.execute(
+        INSERT_HALF,
+        named_params! {
+            ":digest": digest,
+            ":account_id": half.account,
+            ":method": half.method,
+            ":remember": half.remember,
+            ":password_stamp": password_stamp,
+            ":expires_at": expires_at,
+        },
+    )?;
+    Ok(())
+}
+
+/// A half-session in its time, with the stamp of the password it began with.
+pub(super) fn find_half(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<(Half, [u8; 32])>, Error> {
+    let now = view.now();
+    view.find(FIND_HALF, named_params! {":digest": digest, ":now": now}, |row| {
+        Ok((Half { account: row.get(0)?, method: row.get(1)?, remember: row.get(2)? }, row.get(3)?))
+    })
+}
+
+/// Counts a wrong try. `None`: there is no such half-session.
+pub(super) fn count_half_try(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<Option<u32>, Error> {
+    tx.find(COUNT_HALF_TRY, named_params! {":digest": digest}, |row| row.get(0))
+}
+
+pub(super) fn delete_half(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<usize, Error> {
+    tx.execute(DELETE_HALF, named_params! {":digest": digest})
+}
+
+pub(super) fn delete_halves(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_HALVES, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+/// Zero: one waits already.
+pub(super) fn insert_reset(tx: &mut Tx<'_>, account: AccountId, by: &str, due_at: Timestamp) -> Result<usize, Error> {
+    let now = tx.now();
+    tx.execute(INSERT_RESET, named_params! {":account_id": account, ":asked_by": by, ":now": now, ":due_at": due_at})
+}
+
+pub(super) fn find_reset(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Error> {
+    view.find(FIND_RESET, named_params! {":account_id": account}, |row| {
+        Ok(Reset { asked_at: row.get(0)?, due_at: row.get(1)? })
+    })
+}
+
+pub(super) fn list_due_resets(view: &View<'_>, limit: u32) -> Result<Vec<AccountId>, Error> {
+    let now = view.now();
+    view.list(LIST_DUE_RESETS, named_params! {":now": now, ":limit": limit}, |row| row.get(0))
+}
+
+pub(super) fn delete_reset(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    tx.execute(DELETE_RESET, named_params! {":account_id": account})
+}
+
+/// Deletes every factor of the account, and what is under way about them.
+pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    for statement in
+        [DELETE_TOTP, DELETE_SET_UP, DELETE_CODES, DELETE_PASSKEYS, DELETE_CHALLENGES, DELETE_HALVES, DELETE_RESET]
+    {
+        tx.execute(statement, named_params! {":account_id": account})?;
+    }
+    Ok(())
+}
+
+pub(super) fn delete_handle(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_HANDLE, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+/// Deletes challenges, half-sessions and set-ups whose time is over.
+pub(super) fn delete_old(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {
+    let now = tx.now();
+    let mut rows = 0;
+    for statement in [DELETE_OLD_CHALLENGES, DELETE_OLD_HALVES, DELETE_OLD_SET_UPS] {
+        rows += tx.execute(statement, named_params! {":now": now, ":limit": limit})?;
+    }
+    Ok(rows)
+}

@@ -1,0 +1,114 @@
+//! The section "Passkeys".
+
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+use askama::Template;
+
+use super::super::super::ops;
+use super::super::{assertion_in, challenge_answer};
+use super::PATH;
+use super::recovery::show_codes;
+use crate::base::{AccountId, PasskeyId, Problem};
+use crate::db::View;
+use crate::factors::{self, ChallengeFor, FactorError, Passkey, PasskeyName};
+use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::{Answer, Form, SignedIn};
+
+/// A passkey as the page lists it.
+pub(super) struct PasskeyRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) created: String,
+    pub(super) last_used: String,
+    pub(super) is_backed_up: bool,
+}
+
+impl From<Passkey> for PasskeyRow {
+    fn from(passkey: Passkey) -> Self {
+        Self {
+            id: passkey.id.to_string(),
+            name: passkey.name,
+            created: passkey.created_at.day(),
+            last_used: passkey.last_used_at.map_or("Never".into(), |at| at.day_and_time()),
+            is_backed_up: passkey.is_backed_up,
+        }
+    }
+}
+
+/// What the section shows.
+pub(super) struct PasskeysCard {
+    /// Whether this site can have passkeys at all.
+    pub(super) is_possible: bool,
+    pub(super) rows: Vec<PasskeyRow>,
+}
+
+pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<PasskeysCard, FactorError> {
+    let is_possible = factors::passkeys_are_possible(&view.site().config);
+    let rows = factors::passkeys(view, account)?.into_iter().map(Into::into).collect();
+    Ok(PasskeysCard { is_possible, rows })
+}
+
+/// `POST /settings/security/passkeys/challenge`, for a script.
+pub async fn challenge(app: TheApp, who: SignedIn, _form: Form) -> Answer {
+    let purpose = ChallengeFor::Adding(who.identity.account);
+    Ok(challenge_answer(app.write(move |tx| factors::challenge(tx, purpose)).await?))
+}
+
+/// `POST /settings/security/passkeys`: what the browser made of the challenge.
+pub async fn add(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+    let (actor, account) = (who.actor(), who.identity.account);
+    let name = PasskeyName::parse(form.text("name")).ok_or(FactorError::Name)?;
+    let made = assertion_in(&form).ok_or_else(|| FactorError::PasskeyRefused("nothing was made".into()))?;
+    let made = factors::flows::check_made(&app, account, made).await?;
+    let (_, codes) = app.write(move |tx| factors::add_passkey(tx, &actor, account, &name, &made)).await?;
+    match codes {
+        Some(codes) => show_codes(&app, &request, &codes, "The passkey was added."),
+        None => Ok(page::go(PATH, "passkey-added")),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "signin/passkey.html")]
+struct PasskeyPage {
+    chrome: Chrome,
+    fault: Option<FormFault>,
+    passkey: PasskeyRow,
+}
+
+async fn show(app: &TheApp, request: &HttpRequest, account: AccountId, id: &str, problem: Option<&Problem>) -> Answer {
+    let id = PasskeyId::parse(id).ok_or_else(Problem::not_found)?;
+    let rows = app.read(move |view| factors::passkeys(view, account)).await?;
+    let passkey = rows.into_iter().find(|passkey| passkey.id == id).ok_or_else(Problem::not_found)?;
+    let chrome = Chrome::of(app, request, "Passkey");
+    let page = PasskeyPage { chrome, fault: problem.map(FormFault::from), passkey: passkey.into() };
+    problem.map_or_else(|| page::render(&page), |problem| page::again(problem, &page))
+}
+
+/// `GET /settings/security/passkeys/{id}`.
+pub async fn one(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<String>) -> Answer {
+    show(&app, &request, who.identity.account, &id, None).await
+}
+
+/// `POST /settings/security/passkeys/{id}/rename`.
+pub async fn rename(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<String>, form: Form) -> Answer {
+    let (actor, account) = (who.actor(), who.identity.account);
+    let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
+    let Some(name) = PasskeyName::parse(form.text("name")) else {
+        return show(&app, &request, account, &id, Some(&FactorError::Name.into())).await;
+    };
+    app.write(move |tx| factors::rename_passkey(tx, &actor, account, passkey, &name)).await?;
+    Ok(page::go(PATH, "saved"))
+}
+
+/// `POST /settings/security/passkeys/{id}/remove`.
+pub async fn remove(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<String>, _form: Form) -> Answer {
+    let (actor, account) = (who.actor(), who.identity.account);
+    let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
+    match app.write(move |tx| ops::remove_passkey(tx, &actor, account, passkey)).await {
+        Ok(()) => Ok(page::go(PATH, "factor-removed")),
+        Err(error @ (FactorError::LastWayIn | FactorError::Required)) => {
+            show(&app, &request, account, &id, Some(&error.into())).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}

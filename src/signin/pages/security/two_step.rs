@@ -1,0 +1,115 @@
+//! The section "Two-step sign-in": the authenticator app.
+
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::PATH;
+use super::recovery::show_codes;
+use crate::app::App;
+use crate::base::{AccountId, Problem};
+use crate::db::View;
+use crate::factors::{self, FactorError, SetUp};
+use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::{Answer, Form, SignedIn, redirect};
+
+/// What the section shows.
+pub(super) struct TwoStepCard {
+    pub(super) is_on: bool,
+    /// Whether any second factor is asked for at sign-in.
+    pub(super) is_any: bool,
+    /// When all factors go, where a reset waits.
+    pub(super) due: Option<String>,
+}
+
+pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<TwoStepCard, FactorError> {
+    let enrolled = factors::enrolled(view, account)?;
+    let due = factors::reset_of(view, account)?.map(|reset| reset.due_at.day_and_time());
+    Ok(TwoStepCard { is_on: enrolled.has_totp, is_any: enrolled.is_any(), due })
+}
+
+/// `POST /settings/security/totp/new`: a new secret, shown on the next page.
+pub async fn begin(app: TheApp, who: SignedIn, _form: Form) -> Result<HttpResponse, crate::http::Fault> {
+    let (actor, account) = (who.actor(), who.identity.account);
+    app.write(move |tx| factors::set_up(tx, &actor, account)).await?;
+    Ok(redirect("/settings/security/totp"))
+}
+
+#[derive(Template)]
+#[template(path = "signin/totp.html")]
+struct TotpPage {
+    chrome: Chrome,
+    fault: Option<FormFault>,
+    /// The secret in groups of four.
+    secret: String,
+    uri: String,
+    qr_side: i32,
+    qr_path: String,
+}
+
+impl TotpPage {
+    fn of(app: &App, request: &HttpRequest, username: &str, set_up: &SetUp, problem: Option<&Problem>) -> Self {
+        let host = app.config().public_url.rsplit('/').next().unwrap_or_default();
+        let uri = set_up.seed.uri(&format!("Domicile {}", host.replace(':', " ")), username);
+        let (qr_side, qr_path) = factors::svg_path(uri.expose()).unwrap_or_default();
+        let digits = set_up.seed.base32();
+        let groups: Vec<_> = digits.expose().as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+        Self {
+            chrome: Chrome::of(app, request, "Set up an authenticator app"),
+            fault: problem.map(FormFault::from),
+            secret: groups.join(" "),
+            uri: uri.expose().clone(),
+            qr_side,
+            qr_path,
+        }
+    }
+}
+
+/// `GET /settings/security/totp`: the secret, until a code confirms it.
+pub async fn form(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+    let account = who.identity.account;
+    match app.read(move |view| factors::set_up_under_way(view, account)).await? {
+        Some(set_up) => page::render(&TotpPage::of(&app, &request, &who.identity.username, &set_up, None)),
+        None => Ok(redirect(PATH)),
+    }
+}
+
+/// `POST /settings/security/totp`: the first code.
+pub async fn confirm(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+    let (actor, account, code) = (who.actor(), who.identity.account, form.text("code").to_owned());
+    match app.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).await {
+        Ok(Some(codes)) => show_codes(&app, &request, &codes, "Two-step sign-in is on."),
+        Ok(None) => Ok(page::go(PATH, "two-step-on")),
+        Err(error @ FactorError::CodeRefused) => {
+            let problem = Problem { status: 400, ..error.into() };
+            let set_up = app.read(move |view| factors::set_up_under_way(view, account)).await?;
+            let set_up = set_up.ok_or(FactorError::NoSetUp)?;
+            page::again(&problem, &TotpPage::of(&app, &request, &who.identity.username, &set_up, Some(&problem)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "signin/totp_remove.html")]
+struct RemovePage {
+    chrome: Chrome,
+    is_last: bool,
+}
+
+/// `GET /settings/security/totp/remove`.
+pub async fn confirm_remove(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+    let account = who.identity.account;
+    let enrolled = app.read(move |view| factors::enrolled(view, account)).await?;
+    if !enrolled.has_totp {
+        return Ok(redirect(PATH));
+    }
+    let chrome = Chrome::of(&app, &request, "Remove the authenticator app");
+    page::render(&RemovePage { chrome, is_last: enrolled.count() == 1 })
+}
+
+/// `POST /settings/security/totp/remove`.
+pub async fn remove(app: TheApp, who: SignedIn, _form: Form) -> Answer {
+    let (actor, account) = (who.actor(), who.identity.account);
+    app.write(move |tx| factors::remove_totp(tx, &actor, account)).await?;
+    Ok(page::go(PATH, "factor-removed"))
+}

@@ -1,0 +1,273 @@
+//! The second step at the real door: what a half-session opens, codes in parallel, who must have a factor, lost factors.
+
+use domicile::base::Clock;
+use domicile::server::{Access, ROUTES};
+
+use crate::support::{Answer, Appliance, Browser, PASSWORD, oath_code};
+
+/// An app, set up by `browser` in its pages: its secret and the recovery codes.
+struct App {
+    secret: String,
+    codes: Vec<String>,
+}
+
+/// What the app shows `ahead` seconds from now.
+fn code(secret: &str, ahead: i64) -> String {
+    oath_code(secret, Clock::System.now().unix_seconds() + ahead)
+}
+
+fn set_up(browser: &mut Browser) -> App {
+    let begun = browser.submit("/settings/security", "/settings/security/totp/new", &[]);
+    assert_eq!((begun.status, begun.location()), (303, "/settings/security/totp"), "{}", begun.text());
+    let secret = browser.get("/settings/security/totp").value_of("id=\"totp-secret\"").replace(' ', "");
+    let shown = browser.submit("/settings/security/totp", "/settings/security/totp", &[("code", &code(&secret, 0))]);
+    assert_eq!(shown.status, 200, "{}", shown.text());
+    let text = shown.text();
+    let codes: Vec<_> =
+        text.split("<li>").filter_map(|rest| rest.split_once("</li>")).map(|(code, _)| code.to_owned()).collect();
+    let codes: Vec<_> = codes.into_iter().filter(|code| code.len() == 17).collect();
+    assert_eq!(codes.len(), 10);
+    App { secret, codes }
+}
+
+/// The first step; the second one is asked for.
+fn first_step(house: &Appliance, name: &str) -> Browser {
+    let mut browser = house.browser();
+    let answer = browser.sign_in(name);
+    assert!(answer.location().starts_with("/signin/factor"), "{}", answer.location());
+    assert!(!browser.cookies.contains_key("__Host-session"));
+    browser
+}
+
+fn second_step(browser: &mut Browser, typed: &str) -> Answer {
+    browser.submit("/signin/factor", "/signin/factor", &[("code", typed)])
+}
+
+fn with_factor(house: &Appliance) -> (Browser, App) {
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let app = set_up(&mut ada);
+    (ada, app)
+}
+
+#[test]
+fn t2_fifty_posts_of_one_code_at_the_same_moment_are_one_sign_in() {
+    let house = Appliance::running();
+    let (_, app) = with_factor(&house);
+    let asked: Vec<_> = (0..50)
+        .map(|_| {
+            let mut browser = first_step(&house, "ada-l");
+            let csrf = browser.get("/signin/factor").value_of("name=\"csrf\"");
+            (browser, csrf)
+        })
+        .collect();
+    let code = code(&app.secret, 30);
+    let gate = std::sync::Barrier::new(asked.len());
+
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let (gate, code) = (&gate, code.as_str());
+        let posts: Vec<_> = asked
+            .into_iter()
+            .map(|(mut browser, csrf)| {
+                scope.spawn(move || {
+                    gate.wait();
+                    browser.post("/signin/factor", &[("csrf", &csrf), ("code", code)])
+                })
+            })
+            .collect();
+        posts.into_iter().map(|post| post.join().unwrap()).collect()
+    });
+
+    let is_in = |answer: &&Answer| answer.headers.iter().any(|(_, value)| value.starts_with("__Host-session="));
+    assert_eq!(answers.iter().filter(is_in).count(), 1);
+    for refused in answers.iter().filter(|answer| !is_in(answer)) {
+        assert!(matches!(refused.status, 401 | 429), "{} {}", refused.status, refused.text());
+    }
+}
+
+#[test]
+fn t5_one_recovery_code_at_the_same_moment_is_one_sign_in() {
+    let house = Appliance::running();
+    let (_, app) = with_factor(&house);
+    let asked: Vec<_> = (0..5).map(|_| first_step(&house, "ada-l")).collect();
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let typed = app.codes[0].as_str();
+        let posts: Vec<_> =
+            asked.into_iter().map(|mut browser| scope.spawn(move || second_step(&mut browser, typed))).collect();
+        posts.into_iter().map(|post| post.join().unwrap()).collect()
+    });
+    let location = |answer: &Answer| answer.location().to_owned();
+    assert_eq!(answers.iter().filter(|answer| location(answer) == "/settings/profile").count(), 1);
+    house.mailbox().wait_for("ada-l@example.org", "A recovery code was used");
+}
+
+#[test]
+fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
+    let house = Appliance::running();
+    let (_, app) = with_factor(&house);
+    let mut half = first_step(&house, "ada-l");
+    let csrf = half.get("/signin/factor").value_of("name=\"csrf\"");
+    // As it is, and passed off as a session.
+    let mut forged = half.clone();
+    forged.cookies.insert("__Host-session".into(), half.cookies["__Host-half"].clone());
+    for route in ROUTES.iter().filter(|route| matches!(route.access, Access::SignedIn | Access::Fresh)) {
+        let path = route.path.replace("{id}", "psk_00000000000000000000000000");
+        for browser in [&half, &forged] {
+            let answer =
+                browser.call(route.method, &path).header("Sec-Fetch-Site", "same-origin").form(&[("csrf", &csrf)]);
+            let answer = answer.send();
+            assert_eq!(answer.status, 303, "{} {path}", route.method);
+            assert!(answer.location().starts_with("/signin"), "{} {path}: {}", route.method, answer.location());
+        }
+    }
+    assert_eq!(forged.call("GET", "/v1/forward-auth").send().status, 401);
+    // The first step again only begins another half-session; the reset of a password begins none.
+    assert!(half.get("/signin").status == 200);
+    let link = {
+        half.submit("/forgot", "/forgot", &[("email", "ada-l@example.org")]);
+        house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset?token=")
+    };
+    let page = &link[link.find("/reset").unwrap()..];
+    let token = page.rsplit('=').next().unwrap();
+    let answer = half.submit(page, "/reset", &[("token", token), ("password", PASSWORD)]);
+    assert_eq!((answer.status, answer.location()), (303, "/signin"));
+    assert!(!half.cookies.contains_key("__Host-session"));
+    let over = half.get("/signin/factor");
+    assert_eq!((over.status, over.location()), (303, "/signin"), "the new password ended the half-session");
+
+    let mut again = first_step(&house, "ada-l");
+    let answer = second_step(&mut again, &code(&app.secret, 30));
+    assert_eq!((answer.status, answer.location()), (303, "/settings/profile"), "{}", answer.text());
+    assert!(!again.cookies.contains_key("__Host-half"));
+}
+
+#[test]
+fn s70_an_api_key_reaches_no_factor() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let key = house.api_key("ada-l", &["admin"]);
+    for route in ROUTES.iter().filter(|route| route.path.starts_with("/settings/security")) {
+        let path = route.path.replace("{id}", "psk_00000000000000000000000000");
+        let answer = house.call(route.method, &path).bearer(&key).form(&[("csrf", "x")]).send();
+        assert!(answer.status == 303 && answer.location().starts_with("/signin"), "{path}: {}", answer.status);
+    }
+}
+
+#[test]
+fn t4_no_page_and_no_export_tells_the_seed_after_enrolment() {
+    let house = Appliance::running();
+    let (mut ada, app) = with_factor(&house);
+    let grouped = |text: &str| text.replace([' ', '\n'], "");
+    for path in ["/settings/security", "/settings/security/totp", "/settings/security/totp/remove", "/activity"] {
+        assert!(!grouped(&ada.get(path).text()).contains(&app.secret), "{path}");
+    }
+    let leads = ada.get("/settings/security/totp");
+    assert_eq!((leads.status, leads.location()), (303, "/settings/security"));
+    let file = house.folder().join("ada.zip.age");
+    let export = ["account", "export", "ada-l", "--passphrase-stdin", "--output", file.to_str().unwrap()];
+    house.run_with_input(&export, "seven grey herons of spring").ok();
+    let identity = age::scrypt::Identity::new("seven grey herons of spring".to_owned().into());
+    let mut plain = Vec::new();
+    let sealed = std::fs::read(&file).unwrap();
+    let mut reader = age::Decryptor::new(sealed.as_slice()).unwrap().decrypt(std::iter::once(&identity as _)).unwrap();
+    std::io::Read::read_to_end(&mut reader, &mut plain).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(plain)).unwrap();
+    let mut saw_the_app = false;
+    for place in 0..archive.len() {
+        let mut text = String::new();
+        let mut file = archive.by_index(place).unwrap();
+        let name = file.name().unwrap().into_owned();
+        std::io::Read::read_to_string(&mut file, &mut text).unwrap();
+        assert!(!text.contains(&app.secret), "{name}");
+        assert!(app.codes.iter().all(|code| !text.contains(code.as_str())), "{name}");
+        saw_the_app |= name == "account/authenticator.json" && text.contains("confirmed_at");
+    }
+    assert!(saw_the_app);
+}
+
+#[test]
+fn an_operator_sets_up_a_factor_before_anything_else_opens() {
+    let house = Appliance::running();
+    let made = ["account", "create", "--email", "olga-o@example.org", "--username", "olga-o", "--password-stdin"];
+    house.run_with_input(&[&made[..], &["--verified", "--operator"]].concat(), PASSWORD).ok();
+    let mut olga = house.browser();
+    olga.sign_in("olga-o");
+
+    for path in ["/settings/profile", "/settings/keys", "/settings/privacy", "/activity", "/"] {
+        let led = olga.get(path);
+        assert_eq!((led.status, led.location()), (303, "/settings/security"), "{path}");
+    }
+    let csrf = olga.get("/settings/security").value_of("name=\"csrf\"");
+    let key = [("csrf", csrf.as_str()), ("name", "x"), ("scope", "read"), ("expires", "90d")];
+    assert_eq!(olga.post("/settings/keys", &key).location(), "/settings/security");
+    assert_eq!(olga.call("GET", "/v1/forward-auth").send().status, 401);
+    assert!(olga.get("/settings/security").text().contains("Set up a second factor first"));
+
+    set_up(&mut olga);
+    assert_eq!(olga.get("/settings/keys").status, 200);
+    assert_eq!(olga.call("GET", "/v1/forward-auth").send().status, 200);
+    let refused = olga.submit("/settings/security/totp/remove", "/settings/security/totp/remove", &[]);
+    assert_eq!(refused.status, 409, "{}", refused.text());
+    assert_eq!(olga.get("/settings/keys").status, 200);
+}
+
+#[test]
+fn s3_a_factor_is_changed_with_a_fresh_proof_only() {
+    let house = Appliance::running_with_clock("");
+    let (mut ada, app) = with_factor(&house);
+    house.set_ahead(601);
+    let shown = ada.get("/settings/security/totp/remove");
+    let csrf = shown.value_of("name=\"csrf\"");
+    let asked = ada.post("/settings/security/totp/remove", &[("csrf", &csrf)]);
+    assert_eq!(asked.status, 403);
+    assert!(asked.text().contains("Confirm that it is you") && asked.text().contains("proof_code"));
+    let with = |field: &str, value: &str| {
+        ada.clone().post("/settings/security/totp/remove", &[("csrf", &csrf), (field, value)])
+    };
+    assert_eq!(with("proof_password", PASSWORD).status, 403, "a password is weaker than what was enrolled");
+    assert_eq!(with("proof_code", "000000").status, 403);
+    let done = with("proof_code", &code(&app.secret, 601));
+    assert_eq!((done.status, done.location()), (303, "/settings/security"), "{}", done.text());
+}
+
+#[test]
+fn a_lost_factor_goes_after_three_days_unless_a_link_stops_it() {
+    let house = Appliance::running_with_clock("");
+    let (_, app) = with_factor(&house);
+    let mut thief = first_step(&house, "ada-l");
+    let started = thief.submit("/signin/factor", "/signin/factor/lost", &[]);
+    assert_eq!(started.status, 303);
+    assert!(thief.get("/signin/factor").text().contains("will be removed on"));
+    let link = house.mailbox().wait_for("ada-l@example.org", "will be removed").link("/signin/factor/keep?token=");
+    let page = &link[link.find("/signin").unwrap()..];
+    let mut owner = house.browser();
+    let looked = owner.get(page);
+    assert!(looked.text().contains("Stop the removal"), "a look changes nothing");
+    assert!(thief.get("/signin/factor").text().contains("will be removed on"));
+    let token = page.rsplit('=').next().unwrap();
+    let kept = owner.submit(page, "/signin/factor/keep", &[("token", token)]);
+    assert!(kept.text().contains("Your second factors stay"), "{}", kept.text());
+    assert_eq!(owner.submit(page, "/signin/factor/keep", &[("token", token)]).status, 400);
+    assert!(!thief.get("/signin/factor").text().contains("will be removed on"));
+
+    // The operator at the machine alone, and with another one.
+    house.run(&["account", "reset-factors", "ada-l"]).ok();
+    assert_eq!(house.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 0);
+    assert_eq!(house.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 1);
+    let made = ["account", "create", "--email", "olga-o@example.org", "--username", "olga-o", "--password-stdin"];
+    house.run_with_input(&[&made[..], &["--verified", "--operator"]].concat(), PASSWORD).ok();
+    let mut olga = house.browser();
+    olga.sign_in("olga-o");
+    let olgas = set_up(&mut olga);
+    let agree = ["account", "reset-factors", "ada-l", "--second-operator", "olga-o"];
+    let wrong = house.run_with_input(&agree, &format!("{PASSWORD}\n000000\n"));
+    assert_eq!(wrong.status, 1, "{wrong:?}");
+    assert!(first_step(&house, "ada-l").get("/signin/factor").status == 200);
+    let done = house.run_with_input(&agree, &format!("{PASSWORD}\n{}\n", code(&olgas.secret, 30)));
+    assert_eq!(done.status, 0, "{done:?}");
+    let mut ada = house.browser();
+    assert_eq!(ada.sign_in("ada-l").location(), "/settings/profile");
+    house.mailbox().wait_for("ada-l@example.org", "Your second factors were removed");
+    assert!(!app.secret.is_empty());
+}
