@@ -3,6 +3,7 @@
 mod downloads;
 mod factors;
 mod gateways;
+mod keys;
 mod main_job;
 mod security;
 mod step_up;
