@@ -4,6 +4,8 @@
 //! a table or column that nobody decided about. Two more fill every table with one person's data, and look at what the
 //! export holds and the erasure leaves.
 
+mod keys;
+
 /// What an erasure does to the rows about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Erasure {
@@ -270,88 +272,14 @@ pub const TABLES: &[Table] = &[
             "a count behind a keyed digest of an opaque id, deleted after a day, so that leaving resets no guard (Art. 32)",
         ),
     },
-    Table {
-        name: "api_key",
-        part: Some("keys/keys"),
-        exported: &[
-            "id",
-            "workspace_id",
-            "name",
-            "display",
-            "scopes",
-            "state",
-            "state_at",
-            "ended_as",
-            "created_at",
-            "expires_at",
-            "retire_at",
-            "revoked_at",
-            "predecessor_id",
-            "networks",
-            "rate_per_minute",
-            "budget_micro",
-            "budget_period",
-            "spent_until",
-        ],
-        left_out: &[
-            ("account_id", LINK),
-            ("lookup", SECRET),
-            ("pepper_id", STATE),
-            ("sealed", SECRET),
-            ("state_before", STATE),
-            ("family_id", "the first key of the line, which the predecessors lead to"),
-        ],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_use",
-        part: Some("keys/keys"),
-        exported: &["last_used_at", "uses", "last_address", "last_agent"],
-        left_out: &[("key_id", LINK)],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_use_day",
-        part: Some("keys/days"),
-        exported: &["key_id", "day", "door", "uses"],
-        left_out: &[],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_right_use",
-        part: Some("keys/rights"),
-        exported: &["key_id", "right_name", "last_day"],
-        left_out: &[],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_caller",
-        part: Some("keys/callers"),
-        exported: &["key_id", "address", "agent", "first_at", "last_at", "uses"],
-        left_out: &[],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_notice",
-        part: None,
-        exported: &[],
-        left_out: &[("key_id", LINK), ("kind", STATE), ("at", STATE)],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_spend",
-        part: Some("keys/spending"),
-        exported: &["family_id", "period", "spent_micro"],
-        left_out: &[],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_policy",
-        part: Some("workspaces/{workspace}/key_policy"),
-        exported: &["max_life_days", "changed_at"],
-        left_out: &[("workspace_id", LINK)],
-        erasure: Erasure::Deletes,
-    },
+    keys::API_KEY,
+    keys::API_KEY_USE,
+    keys::API_KEY_USE_DAY,
+    keys::API_KEY_RIGHT_USE,
+    keys::API_KEY_CALLER,
+    keys::API_KEY_NOTICE,
+    keys::API_KEY_SPEND,
+    keys::API_KEY_POLICY,
     Table {
         name: "keyring_in_use",
         part: None,

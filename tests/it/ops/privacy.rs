@@ -97,7 +97,41 @@ impl TestApp {
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
+        self.second_factors(id);
         ada
+    }
+
+    /// Something in every table of second factors; what it means is tested where they are.
+    fn second_factors(&self, account: AccountId) {
+        let sealed: [(&str, &str); 8] = [
+            ("totp", "account_id, sealed_secret, last_step, confirmed_at) values (:id, x'00', 1, 1777000000001"),
+            ("totp_setup", "account_id, sealed_secret, expires_at) values (:id, x'00', 1777000000002"),
+            ("recovery_code", "lookup, account_id, created_at) values (zeroblob(32), :id, 1777000000003"),
+            ("passkey_handle", "account_id, handle) values (:id, zeroblob(16)"),
+            (
+                "passkey",
+                "id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
+                 values ('pk_1', :id, x'00', '{}', 'canary-passkey', 3, 1, 1777000000004",
+            ),
+            (
+                "passkey_challenge",
+                "digest, purpose, account_id, state_json, expires_at)
+                 values (zeroblob(32), 'add', :id, '{}', 1777000000005",
+            ),
+            (
+                "half_session",
+                "digest, account_id, method, remember, password_stamp, expires_at)
+                 values (zeroblob(32), :id, 'password', 0, x'00', 1777000000006",
+            ),
+            ("factor_reset", "account_id, asked_by, asked_at, due_at) values (:id, 'person', 1777000000007, 1777000000008"),
+        ];
+        self.write(move |tx| {
+            for (table, rest) in sealed {
+                tx.execute(&format!("insert or ignore into {table} ({rest})"), named_params! {":id": account})?;
+            }
+            Ok::<_, domicile::db::Error>(())
+        })
+        .unwrap();
     }
 
     /// A key with every limit, that was replaced and is still in use, in a workspace with a rule of its own.
