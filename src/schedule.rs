@@ -32,7 +32,11 @@ const RECURRING: &[Recurring] = &[
         why: "accounts nobody verified live a day",
     },
     Recurring { cron: "20 * * * * *", job: api_keys::END_DUE, why: "overlaps and quarantines of keys that are over" },
-    Recurring { cron: "50 20 * * * *", job: api_keys::REMIND, why: "keys that end in 30, 7 or 1 days; counters of long ago" },
+    Recurring {
+        cron: "50 20 * * * *",
+        job: api_keys::REMIND,
+        why: "keys that end in 30, 7 or 1 days; counters of long ago",
+    },
     Recurring {
         cron: "50 */10 * * * *",
         job: factors::jobs::RESET_DUE,

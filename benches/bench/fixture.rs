@@ -9,8 +9,8 @@ use domicile::accounts::Username;
 use domicile::api_keys::{Expiry, KeyName, KeyText, Limits, NewApiKey};
 use domicile::app::{App, Opening};
 use domicile::base::{
-    AccountId, Actor, ApiKeyId, Chance, Clock, Credits, EmailAddress, EmailId, Governor, JobId, Secret, Timestamp, Visitor,
-    WorkspaceId, days,
+    AccountId, Actor, ApiKeyId, Chance, Clock, Credits, EmailAddress, EmailId, Governor, JobId, Secret, Timestamp,
+    Visitor, WorkspaceId, days,
 };
 use domicile::billing;
 use domicile::config::Config;

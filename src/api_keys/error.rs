@@ -116,7 +116,9 @@ impl From<ApiKeyError> for Problem {
             ApiKeyError::Rate => Problem::field(
                 "rate",
                 "rate_invalid",
-                format!("A rate is a whole number of requests a minute, from 1 to {RATE_MAX}. Leave it empty for no limit."),
+                format!(
+                    "A rate is a whole number of requests a minute, from 1 to {RATE_MAX}. Leave it empty for no limit."
+                ),
             ),
             ApiKeyError::Budget => Problem::field(
                 "budget",

@@ -39,8 +39,14 @@ pub(super) fn key_rotated(new: &ApiKey, old: &ApiKey, retire_at: Timestamp, site
     letter(
         format!("Your API key “{}” was rotated", new.name),
         vec![
-            format!("A new key, {}…, takes the place of {}…, with the same scopes and limits.", new.display, old.display),
-            format!("The old key is good until {}. Bring the new one to every program before.", retire_at.day_and_time()),
+            format!(
+                "A new key, {}…, takes the place of {}…, with the same scopes and limits.",
+                new.display, old.display
+            ),
+            format!(
+                "The old key is good until {}. Bring the new one to every program before.",
+                retire_at.day_and_time()
+            ),
         ],
         "If it was not you, revoke both keys and change your password.",
         site,
@@ -102,7 +108,10 @@ pub(super) fn replaced_key_used(key: &ApiKey, caller: &KeyCaller, site: &str) ->
     letter(
         format!("The old API key “{}” is still in use", key.name),
         vec![
-            format!("You replaced the API key {}…, and its overlap is over. It was just refused, from {from}.", key.display),
+            format!(
+                "You replaced the API key {}…, and its overlap is over. It was just refused, from {from}.",
+                key.display
+            ),
             "A program of yours may have been forgotten, or somebody else has the old key.".to_owned(),
         ],
         "If you do not know who it is, look at what the key could do, and at your activity.",
@@ -119,7 +128,10 @@ pub(super) fn budget_spent(key: &ApiKey, budget: Budget, site: &str) -> PlainLet
     letter(
         format!("The budget of your API key “{}” is spent", key.name),
         vec![
-            format!("What the API key {}… used cost {} credits, all of its budget. It is refused from now on.", key.display, budget.amount),
+            format!(
+                "What the API key {}… used cost {} credits, all of its budget. It is refused from now on.",
+                key.display, budget.amount
+            ),
             until.to_owned(),
         ],
         "If it was not you, revoke the key.",

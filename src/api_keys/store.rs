@@ -43,7 +43,8 @@ const LIST: &str = keys_where!(
     limit :limit"
 );
 const FIND: &str = keys_where!("where k.id = :id");
-const LIST_RETIRED: &str = keys_where!("where k.state = 'retiring' and k.retire_at <= :now order by k.retire_at limit :limit");
+const LIST_RETIRED: &str =
+    keys_where!("where k.state = 'retiring' and k.retire_at <= :now order by k.retire_at limit :limit");
 const LIST_FORSAKEN: &str =
     keys_where!("where k.state = 'quarantined' and k.state_at <= :before order by k.state_at limit :limit");
 const LIST_ENDING: &str = keys_where!(
@@ -266,7 +267,8 @@ pub(super) fn list_ending(
 ) -> Result<Vec<ApiKey>, Error> {
     let now = view.now();
     let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    let params = named_params! {":now": now, ":until": now.plus(span), ":span": span_ms, ":kind": kind, ":limit": limit};
+    let params =
+        named_params! {":now": now, ":until": now.plus(span), ":span": span_ms, ":kind": kind, ":limit": limit};
     view.list(LIST_ENDING, params, |row| read(row, now))
 }
 
@@ -302,8 +304,7 @@ pub(super) fn update_revoked(
     dead_lookup: Option<[u8; 32]>,
 ) -> Result<(), Error> {
     let now = tx.now();
-    let params =
-        named_params! {":id": id, ":now": now, ":ended_as": ended.as_str(), ":dead_lookup": dead_lookup};
+    let params = named_params! {":id": id, ":now": now, ":ended_as": ended.as_str(), ":dead_lookup": dead_lookup};
     tx.execute(UPDATE_REVOKED, params)?;
     Ok(())
 }
@@ -436,15 +437,13 @@ pub(super) fn update_sealed(tx: &mut Tx<'_>, id: ApiKeyId, sealed: &[u8]) -> Res
 }
 
 pub(super) fn find_policy(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<KeyPolicy>, Error> {
-    view.find(FIND_POLICY, named_params! {":workspace_id": workspace}, |row| Ok(KeyPolicy { max_life_days: row.get(0)? }))
+    view.find(FIND_POLICY, named_params! {":workspace_id": workspace}, |row| {
+        Ok(KeyPolicy { max_life_days: row.get(0)? })
+    })
 }
 
 /// `None`: the workspace has no rule of its own.
-pub(super) fn replace_policy(
-    tx: &mut Tx<'_>,
-    workspace: WorkspaceId,
-    policy: Option<KeyPolicy>,
-) -> Result<(), Error> {
+pub(super) fn replace_policy(tx: &mut Tx<'_>, workspace: WorkspaceId, policy: Option<KeyPolicy>) -> Result<(), Error> {
     let now = tx.now();
     match policy {
         Some(KeyPolicy { max_life_days }) => tx.execute(

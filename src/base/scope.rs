@@ -187,7 +187,8 @@ impl ScopeTable {
     /// What each scope implies, as the documentation prints it: a table in Markdown, made from nothing but this table.
     pub fn markdown(&self) -> String {
         let line = |entry: &ScopeEntry| {
-            let rights = self.names_of(entry.rights).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
+            let rights =
+                self.names_of(entry.rights).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
             format!("| `{}` | {rights} |\n", entry.name)
         };
         self.entries.iter().fold("| scope | rights |\n|---|---|\n".to_owned(), |table, entry| table + &line(entry))
@@ -237,6 +238,14 @@ mod tests {
         assert!(!holds("read", "models:write") && !holds("write", "billing:read"));
         assert!(holds("admin", "reports:read") && !holds("read", "reports:read"));
         assert!(holds("reports:read", "reports:read"));
+    }
+
+    #[test]
+    fn the_documentation_prints_the_table_that_decides() {
+        let readme = include_str!("../../README.md");
+        let table = ScopeTable::new(&[]).unwrap().markdown();
+
+        assert!(readme.contains(&table), "README.md should have this table:\n{table}");
     }
 
     #[test]

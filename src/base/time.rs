@@ -189,7 +189,10 @@ mod tests {
         assert_eq!(next("2026-12-31T23:59:59.999Z"), "2027-01-01T00:00:00.000Z");
         assert_eq!(next("2028-01-31"), "2028-02-01T00:00:00.000Z");
         let leap = Timestamp::parse("2028-02-29T12:00:00Z").unwrap();
-        assert_eq!((leap.month().as_str(), Timestamp::of_day(leap.day_number()).iso_day().as_str()), ("2028-02", "2028-02-29"));
+        assert_eq!(
+            (leap.month().as_str(), Timestamp::of_day(leap.day_number()).iso_day().as_str()),
+            ("2028-02", "2028-02-29")
+        );
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::base::Problem;
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::Layout;
-use crate::server::{self, Fatal, Served};
 use crate::jobs::NewJob;
+use crate::server::{self, Fatal, Served};
 use crate::{api_keys, jobs, privacy, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {

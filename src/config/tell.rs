@@ -38,7 +38,9 @@ impl Config {
         let keys = format!(
             "start with {}_, live {}, are shown {}; one that was found in public is {}",
             self.api_keys.prefix,
-            self.api_keys.max_lifetime.map_or("as long as their owner says".to_owned(), |max| format!("at most {}", write_duration(max))),
+            self.api_keys
+                .max_lifetime
+                .map_or("as long as their owner says".to_owned(), |max| format!("at most {}", write_duration(max))),
             match self.api_keys.reveal {
                 Reveal::Once => "once",
                 Reveal::Owner => "to their owner again",

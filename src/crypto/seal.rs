@@ -41,7 +41,12 @@ pub fn open(keyring: &Keyring, place: &str, sealed: &[u8]) -> Result<Secret<Vec<
 ///
 /// # Errors
 /// [`DoesNotOpen`].
-pub fn reseal(keyring: &Keyring, chance: &mut Chance, place: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, DoesNotOpen> {
+pub fn reseal(
+    keyring: &Keyring,
+    chance: &mut Chance,
+    place: &str,
+    sealed: &[u8],
+) -> Result<Option<Vec<u8>>, DoesNotOpen> {
     let (id, _) = keyring.data_key_in_use();
     if sealed.get(1..5) == Some(id.to_be_bytes().as_slice()) {
         return Ok(None);

@@ -12,8 +12,8 @@ mod form;
 mod forwarded;
 mod identity;
 pub mod json;
-pub mod page;
 mod paced;
+pub mod page;
 
 pub use cookies::{SESSION, cookie, forget};
 pub use fault::{Answer, Fault};

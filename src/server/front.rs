@@ -218,7 +218,8 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
-    let paced = (reader == Reader::KeyHolder).then(|| response.request().extensions().get::<Paced>().copied()).flatten();
+    let paced =
+        (reader == Reader::KeyHolder).then(|| response.request().extensions().get::<Paced>().copied()).flatten();
     let headers = response.headers_mut();
     if let Some(paced) = paced {
         paced.tell(headers);

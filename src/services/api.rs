@@ -124,7 +124,12 @@ pub async fn introspect(
         None => None,
         Some(Ok(address)) => Some(address),
         Some(Err(_)) => {
-            return Err(Problem::field("ip", "ip_invalid", "The field ip is not an address. Send one, or leave it out.").into());
+            return Err(Problem::field(
+                "ip",
+                "ip_invalid",
+                "The field ip is not an address. Send one, or leave it out.",
+            )
+            .into());
         }
     };
     let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.wanted(scope));
@@ -317,7 +322,8 @@ fn is_gateway(app: &App, hop: IpAddr) -> bool {
 
 /// What a gateway is told about a key that is not good here and now. nginx takes only 401 and 403 for a no.
 fn refused(refusal: Refusal, query: &str) -> HttpResponse {
-    let is_nginx = http::decode_form(query.as_bytes()).is_ok_and(|fields| fields.iter().any(|(name, value)| name == "nginx" && value == "1"));
+    let is_nginx = http::decode_form(query.as_bytes())
+        .is_ok_and(|fields| fields.iter().any(|(name, value)| name == "nginx" && value == "1"));
     let status = if refusal.status() == 429 && is_nginx { 403 } else { refusal.status() };
     let mut response = no(status, (status == 401).then_some("invalid_token"), refusal.code());
     if let Refusal::TooFast { retry_after_seconds, .. } = refusal {

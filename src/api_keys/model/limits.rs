@@ -162,10 +162,7 @@ mod tests {
 
         assert_eq!(read("").as_deref(), Some(""));
         assert_eq!(read("203.0.113.7").as_deref(), Some("203.0.113.7/32"));
-        assert_eq!(
-            read("10.1.2.3/8, 2001:db8::/32\n10.0.0.0/8").as_deref(),
-            Some("10.0.0.0/8 2001:db8::/32")
-        );
+        assert_eq!(read("10.1.2.3/8, 2001:db8::/32\n10.0.0.0/8").as_deref(), Some("10.0.0.0/8 2001:db8::/32"));
         assert_eq!(read("::ffff:10.0.0.1").as_deref(), Some("10.0.0.1/32"));
         for bad in ["10.0.0.0/33", "example.org", "10.0.0", "10.0.0.0/8;", "*"] {
             assert_eq!(read(bad), None, "{bad}");

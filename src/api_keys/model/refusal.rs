@@ -49,7 +49,9 @@ impl Refusal {
     /// The HTTP status that says it: 401 where another key is needed, 403 where another place or time, 429 where patience.
     pub const fn status(self) -> u16 {
         match self {
-            Self::Malformed | Self::Unknown | Self::Replaced | Self::Expired | Self::Disabled | Self::Quarantined => 401,
+            Self::Malformed | Self::Unknown | Self::Replaced | Self::Expired | Self::Disabled | Self::Quarantined => {
+                401
+            }
             Self::Network | Self::BudgetSpent => 403,
             Self::TooFast { .. } => 429,
         }

@@ -116,10 +116,9 @@ impl KeyState {
             (Self::Active | Self::Retiring | Self::Disabled, KeyEvent::Expose) => Some(Self::Quarantined),
             (Self::Quarantined, KeyEvent::Restore) => before,
             (Self::Retiring, KeyEvent::Retire) => Some(Self::Revoked),
-            (
-                Self::Active | Self::Retiring | Self::Disabled | Self::Quarantined | Self::Expired,
-                KeyEvent::Revoke,
-            ) => Some(Self::Revoked),
+            (Self::Active | Self::Retiring | Self::Disabled | Self::Quarantined | Self::Expired, KeyEvent::Revoke) => {
+                Some(Self::Revoked)
+            }
             _ => None,
         }
     }

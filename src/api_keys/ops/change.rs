@@ -16,12 +16,7 @@ use crate::db::{Error, Tx, View};
 /// # Errors
 /// [`ApiKeyError::NotFound`] for somebody else's, and when the person does not own the workspace any more;
 /// [`ApiKeyError::Over`] for one that has ended.
-pub fn change(
-    tx: &mut Tx<'_>,
-    governor: &Governor,
-    id: ApiKeyId,
-    change: &KeyChange,
-) -> Result<ApiKey, ApiKeyError> {
+pub fn change(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId, change: &KeyChange) -> Result<ApiKey, ApiKeyError> {
     let key = find(tx, governor, id)?;
     owner_only(tx, governor, key.account, key.workspace)?;
     if key.state.is_over() {

@@ -35,11 +35,7 @@ pub fn reveal(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId) -> Result<Secr
 
 /// Seals texts anew that are not under the data key in use, behind the id `after` and in their order. Answers the last id
 /// looked at. `None`: there are no more.
-pub(in crate::api_keys) fn reseal_batch(
-    tx: &mut Tx<'_>,
-    after: &str,
-    limit: u32,
-) -> Result<Option<ApiKeyId>, Error> {
+pub(in crate::api_keys) fn reseal_batch(tx: &mut Tx<'_>, after: &str, limit: u32) -> Result<Option<ApiKeyId>, Error> {
     let site = tx.site().clone();
     let batch = store::list_sealed(tx, after, limit)?;
     let last = batch.last().map(|(id, _)| *id);

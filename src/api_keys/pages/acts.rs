@@ -15,13 +15,8 @@ use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
 /// How long the old key may stay good, as value and words.
-const OVERLAPS: [(&str, &str); 5] = [
-    ("0", "Not at all: it ends now"),
-    ("1h", "1 hour"),
-    ("24h", "1 day"),
-    ("3d", "3 days"),
-    ("7d", "7 days"),
-];
+const OVERLAPS: [(&str, &str); 5] =
+    [("0", "Not at all: it ends now"), ("1h", "1 hour"), ("24h", "1 day"), ("3d", "3 days"), ("7d", "7 days")];
 const OVERLAP_PRESET: &str = "24h";
 
 /// What the page asks about.

@@ -400,7 +400,9 @@ pub async fn set_policy(app: TheApp, request: HttpRequest, who: SignedIn, form: 
     let typed = form.text("max_life_days").trim().to_owned();
     let policy = match typed.as_str() {
         "" => Ok(None),
-        number => number.parse().map(|max_life_days| Some(KeyPolicy { max_life_days })).map_err(|_| ApiKeyError::Expiry),
+        number => {
+            number.parse().map(|max_life_days| Some(KeyPolicy { max_life_days })).map_err(|_| ApiKeyError::Expiry)
+        }
     };
     let (governor, account, workspace) = (who.governor(), who.identity.account, who.identity.workspace);
     let set = match policy {

@@ -6,9 +6,7 @@ mod list;
 mod scopes;
 mod shown;
 
-pub use acts::{
-    confirm_disable, confirm_revoke, confirm_rotate, disable, enable, restore, reveal, revoke, rotate,
-};
+pub use acts::{confirm_disable, confirm_revoke, confirm_rotate, disable, enable, restore, reveal, revoke, rotate};
 pub use detail::{change, detail};
 pub use list::{create, list, set_policy};
 pub use scopes::scopes;

@@ -283,11 +283,7 @@ impl Reader {
         let reveal = self.one_of("api_keys.reveal", &[("once", Reveal::Once), ("owner", Reveal::Owner)]);
         let on_exposure = self.one_of(
             "api_keys.on_exposure",
-            &[
-                ("quarantine", OnExposure::Quarantine),
-                ("revoke", OnExposure::Revoke),
-                ("notify", OnExposure::Notify),
-            ],
+            &[("quarantine", OnExposure::Quarantine), ("revoke", OnExposure::Revoke), ("notify", OnExposure::Notify)],
         );
         let max_lifetime = self.optional_duration("api_keys.max_lifetime");
         let rate = self.number("api_keys.rate_per_minute", 1, 1_000_000).and_then(|rate| u32::try_from(rate).ok());

@@ -339,7 +339,8 @@ fn a_push_that_brings_a_key_is_refused_by_the_hook_that_is_printed() {
     let git = |arguments: &[&str]| {
         let mut git = Command::new(crate::support::part("git"));
         git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]).args(arguments).current_dir(&work);
-        let done = git.env("PATH", &path).env("HOME", house.folder()).env("DOMICILE_CONFIG", house.config()).output().unwrap();
+        let done =
+            git.env("PATH", &path).env("HOME", house.folder()).env("DOMICILE_CONFIG", house.config()).output().unwrap();
         (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
     };
     std::fs::create_dir(&work).unwrap();

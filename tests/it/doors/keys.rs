@@ -6,7 +6,8 @@ use crate::support::{Answer, Appliance, Browser};
 
 /// A key with options of the command line: its text and its id.
 fn key(house: &Appliance, options: &[&str]) -> (String, String) {
-    let mut arguments = vec!["--json", "key", "create", "--account", "ada-l", "--name", "ci", "--scope", "account:read"];
+    let mut arguments =
+        vec!["--json", "key", "create", "--account", "ada-l", "--name", "ci", "--scope", "account:read"];
     arguments.extend(options);
     let made: serde_json::Value = serde_json::from_str(&house.run(&arguments).ok()).unwrap();
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
@@ -134,7 +135,8 @@ fn whoever_found_a_key_can_have_it_stopped_and_learns_nothing() {
     house.account("ada-l");
     let (found, id) = key(&house, &[]);
     let report = |body: serde_json::Value| house.call("POST", "/v1/key-exposures").json(&body).send();
-    let one = |token: &str| json!([{"token": token, "type": "domicile", "url": "https://git.example/x", "source": "commit"}]);
+    let one =
+        |token: &str| json!([{"token": token, "type": "domicile", "url": "https://git.example/x", "source": "commit"}]);
 
     let unknown = report(one(&format!("dok_{}", "0".repeat(40))));
     let mine = report(one(&found));

@@ -92,7 +92,7 @@ fn from(address: &str) -> Asked<'static> {
     Asked { address: address.parse().ok(), agent: "trainer/1.0", ..Asked::at(Door::Api) }
 }
 
-fn asked<'v>(verifier: &'v Verifier, key: &CreatedApiKey, asked: &Asked<'_>) -> Result<Verified, Refusal> {
+fn asked(verifier: &Verifier, key: &CreatedApiKey, asked: &Asked<'_>) -> Result<Verified, Refusal> {
     verifier.verify_at(key.secret.expose(), asked).unwrap()
 }
 

@@ -97,7 +97,6 @@ impl TestApp {
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
-        self.second_factors(id);
         ada
     }
 
@@ -123,7 +122,10 @@ impl TestApp {
                 "digest, account_id, method, remember, password_stamp, expires_at)
                  values (zeroblob(32), :id, 'password', 0, x'00', 1777000000006",
             ),
-            ("factor_reset", "account_id, asked_by, asked_at, due_at) values (:id, 'person', 1777000000007, 1777000000008"),
+            (
+                "factor_reset",
+                "account_id, asked_by, asked_at, due_at) values (:id, 'person', 1777000000007, 1777000000008",
+            ),
         ];
         self.write(move |tx| {
             for (table, rest) in sealed {

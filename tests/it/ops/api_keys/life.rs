@@ -118,7 +118,8 @@ fn a_disabled_key_is_refused_until_it_is_enabled_and_ends_when_it_was_to_end() {
         assert_eq!(house.do_key(ada.in_person(), key.key.id, api_keys::enable).unwrap().state, KeyState::Active);
         assert_eq!(told(), Ok(key.key.id));
     }
-    let events = house.number("select count(*) from audit_event where event in ('api_key.disabled', 'api_key.enabled')");
+    let events =
+        house.number("select count(*) from audit_event where event in ('api_key.disabled', 'api_key.enabled')");
     assert_eq!(events, 2, "doing it twice is the same as once");
     house.do_key(ada.in_person(), key.key.id, api_keys::disable).unwrap();
     house.clock.advance(LIFE);
@@ -173,7 +174,10 @@ fn a_revoked_key_stays_as_a_tombstone_that_matches_nothing() {
     assert_eq!(stands(&house), Vec::<String>::new());
     assert_eq!(house.number("select count(*) from api_key where sealed is not null"), 0);
     let left = house.key(key.key.id);
-    assert_eq!((left.state, left.ended, left.revoked_at), (KeyState::Revoked, Some(Ended::Asked), Some(house.clock.now())));
+    assert_eq!(
+        (left.state, left.ended, left.revoked_at),
+        (KeyState::Revoked, Some(Ended::Asked), Some(house.clock.now()))
+    );
     assert_eq!((left.name.as_str(), left.display, left.scopes.as_str()), ("ci", key.key.display, "models:read"));
 }
 
@@ -192,7 +196,8 @@ fn owners_are_reminded_once_at_each_mark_and_of_all_their_keys_together() {
     }
 
     let letters = house.mailbox().letters();
-    let ends: Vec<_> = letters.iter().map(|letter| letter.subject.clone()).filter(|text| text.contains("expire")).collect();
+    let ends: Vec<_> =
+        letters.iter().map(|letter| letter.subject.clone()).filter(|text| text.contains("expire")).collect();
     let of = |part: &str| ends.iter().filter(|subject| subject.contains(part)).count();
     assert_eq!(
         (of("2 of your API keys expire within 30 days"), of("2 of your API keys expire within 7 days")),
@@ -200,7 +205,11 @@ fn owners_are_reminded_once_at_each_mark_and_of_all_their_keys_together() {
         "{ends:?}"
     );
     assert_eq!(of("2 of your API keys expire within a day"), 1, "{ends:?}");
-    assert_eq!(of("Your API key =?utf-8?b?4oCcY2nigJ0=?= expires within a day"), 1, "the key of a week is reminded of its last day only: {ends:?}");
+    assert_eq!(
+        of("Your API key =?utf-8?b?4oCcY2nigJ0=?= expires within a day"),
+        1,
+        "the key of a week is reminded of its last day only: {ends:?}"
+    );
     assert_eq!(ends.len(), 4, "{ends:?}");
 }
 
@@ -269,7 +278,8 @@ fn a_last_day_is_counted_to_its_end() {
     assert_eq!(now.plus(life).rfc3339(), now.plus(days(2)).iso_day() + "T00:00:00.000Z");
     assert!(matches!(Expiry::on_day(&today, now), Some(Expiry::After(life)) if life <= days(1)));
     let too_late = now.plus(days(3700)).iso_day();
-    for none in ["", "soon", "2026-13-01", "2026-02-30", "2020-01-01", "2027-01-01T00:00:00Z", "+02027-1-1", &too_late] {
+    for none in ["", "soon", "2026-13-01", "2026-02-30", "2020-01-01", "2027-01-01T00:00:00Z", "+02027-1-1", &too_late]
+    {
         assert_eq!(Expiry::on_day(none, now), None, "{none}");
     }
 }
@@ -327,7 +337,8 @@ fn a_key_that_was_replaced_is_noticed_when_somebody_still_uses_it() {
     house.clock.advance(hours(1));
     house.job(api_keys::END_DUE);
     let late = "select count(*) from audit_event where event = 'api_key.rotated_key_used' and outcome = 'denied'";
-    let letters = || house.mailbox().letters().into_iter().filter(|letter| letter.subject.contains("still in use")).count();
+    let letters =
+        || house.mailbox().letters().into_iter().filter(|letter| letter.subject.contains("still in use")).count();
 
     for _ in 0..3 {
         for _ in 0..5 {
@@ -342,9 +353,13 @@ fn a_key_that_was_replaced_is_noticed_when_somebody_still_uses_it() {
     house.record(&verifier);
     house.run_jobs();
     assert_eq!((house.number(late), letters()), (2, 1), "an entry a day, one letter");
-    let callers = house.look(|view| api_keys::insight(view, &api_keys::find(view, &Governor::operator(), old.key.id).unwrap()));
+    let callers =
+        house.look(|view| api_keys::insight(view, &api_keys::find(view, &Governor::operator(), old.key.id).unwrap()));
     let callers = callers.unwrap().callers;
-    assert_eq!((callers[0].address.as_str(), callers[0].agent.as_str(), callers[0].uses), ("203.0.113.9", "trainer/1.0", 16));
+    assert_eq!(
+        (callers[0].address.as_str(), callers[0].agent.as_str(), callers[0].uses),
+        ("203.0.113.9", "trainer/1.0", 16)
+    );
 
     // After ninety days nothing of its text is left, and nobody notices any more.
     house.clock.advance(days(91));

@@ -217,7 +217,10 @@ fn a_budget_in_all_is_that_of_the_whole_line_of_keys() {
     assert_eq!(told(), [Err(Refusal::BudgetSpent); 2]);
     house.clock.advance(days(400));
     assert_eq!(verdict(&verifier, new.secret.expose()), Err(Refusal::BudgetSpent), "time does not bring it back");
-    assert_eq!(house.rotate(ada.in_person(), new.key.id, days(1)).unwrap().key.spent_until, house.key(new.key.id).spent_until);
+    assert_eq!(
+        house.rotate(ada.in_person(), new.key.id, days(1)).unwrap().key.spent_until,
+        house.key(new.key.id).spent_until
+    );
 }
 
 #[test]

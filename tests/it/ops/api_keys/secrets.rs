@@ -56,7 +56,10 @@ fn a_sealed_text_opens_nowhere_but_in_its_own_row() {
     house
         .write(move |tx| {
             let moved = rusqlite::named_params! {":source": from, ":target": to};
-            tx.execute("update api_key set sealed = (select sealed from api_key where id = :source) where id = :target", moved)
+            tx.execute(
+                "update api_key set sealed = (select sealed from api_key where id = :source) where id = :target",
+                moved,
+            )
         })
         .unwrap();
 
@@ -75,7 +78,9 @@ fn c4_a_newer_pepper_kills_no_key_and_what_is_used_moves_to_it() {
     let house = house.with_a_newer_keyring();
     let verifier = house.verifier();
     let peppers = |house: &TestApp| {
-        house.number("select max(iif(name = 'used', 10 * pepper_id, 0)) + max(iif(name = 'used', 0, pepper_id)) from api_key")
+        house.number(
+            "select max(iif(name = 'used', 10 * pepper_id, 0)) + max(iif(name = 'used', 0, pepper_id)) from api_key",
+        )
     };
     assert_eq!(peppers(&house), 11);
     for verifier in [&verifier, &house.verifier()] {

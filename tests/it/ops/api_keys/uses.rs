@@ -45,7 +45,11 @@ fn uses_are_counted_by_day_and_door_and_nothing_is_written_for_a_request() {
     let key = house.key(key.key.id);
     assert_eq!((doors, key.uses, key.last_used_at), (3, 9, Some(house.clock.now())));
     assert_eq!((key.last_address.as_str(), key.last_agent.as_str()), ("203.0.113.9", "trainer/1.0"));
-    assert_eq!(house.number("select count(*) from credential_change"), changes, "and no key has to be read again for it");
+    assert_eq!(
+        house.number("select count(*) from credential_change"),
+        changes,
+        "and no key has to be read again for it"
+    );
 }
 
 #[test]
@@ -82,7 +86,8 @@ fn who_still_calls_with_the_old_key_is_shown_until_nobody_does() {
     house.record(&verifier);
 
     let shown = house.insight(old.key.id);
-    let callers: Vec<_> = shown.callers.iter().map(|one| (one.address.as_str(), one.agent.as_str(), one.uses)).collect();
+    let callers: Vec<_> =
+        shown.callers.iter().map(|one| (one.address.as_str(), one.agent.as_str(), one.uses)).collect();
     assert_eq!(callers, [("203.0.113.9", "trainer/1.0", 1), ("198.51.100.1", "trainer/1.0", 2)]);
     assert_eq!(shown.callers[0].last_at, house.clock.now().minus(minutes(1)));
     assert_eq!((shown.successor, house.insight(new.key.id).callers.len()), (Some(new.key.id), 0));
