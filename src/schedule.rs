@@ -31,6 +31,12 @@ const RECURRING: &[Recurring] = &[
         job: privacy::jobs::ERASE_PENDING,
         why: "accounts nobody verified live a day",
     },
+    Recurring { cron: "20 * * * * *", job: api_keys::END_DUE, why: "overlaps and quarantines of keys that are over" },
+    Recurring {
+        cron: "50 20 * * * *",
+        job: api_keys::REMIND,
+        why: "keys that end in 30, 7 or 1 days; counters of long ago",
+    },
     Recurring {
         cron: "50 */10 * * * *",
         job: factors::jobs::RESET_DUE,
@@ -51,6 +57,9 @@ pub const LINES: &[Line] = &[
     Line::of(TIDY, |app, _| Box::pin(tidy(app))),
     Line::of(privacy::jobs::EXPIRE, |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload))),
     Line::of(privacy::jobs::ERASE_PENDING, |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload))),
+    Line::of(api_keys::END_DUE, |app, _| Box::pin(api_keys::end_due(app))),
+    Line::of(api_keys::REMIND, |app, _| Box::pin(api_keys::remind(app))),
+    Line::beside(api_keys::RESEAL, |app, _| Box::pin(api_keys::reseal(app))),
     Line::of(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     Line::of(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     Line::of(tokens::TEND, |app, _| Box::pin(tokens::tend(app))),

@@ -15,7 +15,7 @@ mod secret;
 mod text;
 mod time;
 
-pub use actor::{Actor, Role, Visitor};
+pub use actor::{Actor, Governor, Role, Visitor};
 pub use chance::Chance;
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;

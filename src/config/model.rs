@@ -147,6 +147,33 @@ pub struct ApiKeys {
     pub prefix: String,
     /// Longest life a new key may have. `None`: it need not expire.
     pub max_lifetime: Option<Duration>,
+    /// Who sees a key's text after it was made.
+    pub reveal: Reveal,
+    /// What happens to a key that somebody found where it should not be.
+    pub on_exposure: OnExposure,
+    /// Requests a minute with keys that have no rate of their own, at key holders' routes, gateways and the exchange of
+    /// tokens. `None`: as many as they like.
+    pub rate_per_minute: Option<u32>,
+}
+
+/// `api_keys.reveal`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reveal {
+    /// Nobody: it is shown once, and not kept.
+    Once,
+    /// Its owner, with a fresh proof; it is kept sealed.
+    Owner,
+}
+
+/// `api_keys.on_exposure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExposure {
+    /// It is refused until its owner restores it, and revoked after a day.
+    Quarantine,
+    /// It is revoked at once.
+    Revoke,
+    /// Its owner is told, and nothing else.
+    Notify,
 }
 
 /// `[billing]`.

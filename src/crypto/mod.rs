@@ -7,6 +7,6 @@ mod passwords;
 pub mod seal;
 pub mod tokens;
 
-pub use keyring::{Keyring, KeyringError};
+pub use keyring::{KeyIds, Keyring, KeyringError, TooOld};
 pub use password_rules::{Password, PasswordFault};
 pub use passwords::{HashingBusy, PasswordPool};

@@ -9,14 +9,17 @@ mod cookies;
 pub mod csrf;
 mod fault;
 mod form;
-
+mod forwarded;
 mod identity;
 pub mod json;
 mod leaving;
+mod paced;
 pub mod page;
 
 pub use cookies::{SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
+pub use forwarded::{program_behind, visitor_at};
 pub use identity::{Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
 pub use leaving::Leaving;
+pub use paced::Paced;

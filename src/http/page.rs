@@ -16,9 +16,12 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 16] = [
+const FLASHES: [(&str, &str); 19] = [
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
+    ("key-disabled", "The key is disabled. Programs that use it are refused until you enable it."),
+    ("key-enabled", "The key is enabled."),
+    ("key-restored", "The key is out of quarantine and works again."),
     ("signed-out", "You are signed out."),
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),

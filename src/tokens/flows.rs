@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::TokenError;
 use super::model::{Asked, Issued};
 use super::ops;
-use crate::api_keys::Verifier;
+use crate::api_keys::{self, Door, Verifier};
 use crate::app::App;
 use crate::base::Chance;
 
@@ -17,8 +17,11 @@ use crate::base::Chance;
 pub async fn exchange(app: &Arc<App>, verifier: &Verifier, asked: Asked) -> Result<Issued, TokenError> {
     keep_keys(app).await?;
     let desk = app.glance(ops::desk)?;
-    let verified = verifier.verify(asked.key.expose())?.map_err(|_| TokenError::BadKey)?;
     let (site, now) = (app.store().site(), app.now());
+    let wanted = asked.scope.as_deref().and_then(|names| site.config.scopes.wanted(names)).unwrap_or_default();
+    let Asked { address, agent, .. } = &asked;
+    let question = api_keys::Asked { door: Door::Token, address: *address, agent, wanted };
+    let verified = verifier.verify_at(asked.key.expose(), &question)?.map_err(TokenError::BadKey)?;
     ops::issue(site, &desk, &mut Chance::system(), &verified, &asked.audience, asked.scope.as_deref(), now)
 }
 

@@ -1,5 +1,6 @@
 //! What a signing key and an access token are, and when a key signs.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::{Secret, Timestamp, hours, minutes};
@@ -51,6 +52,10 @@ pub struct Asked {
     pub audience: Audience,
     /// Fewer scopes than the key's. `None`: all of them.
     pub scope: Option<String>,
+    /// Whence the key came. `None`: nobody said, so a key with a list of networks is refused.
+    pub address: Option<IpAddr>,
+    /// What the program calls itself. Empty: nothing.
+    pub agent: String,
 }
 
 /// A token that was just made.

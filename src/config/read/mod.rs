@@ -12,8 +12,8 @@ use ipnet::IpNet;
 
 use super::ConfigError;
 use super::model::{
-    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, Passwords,
-    Price, Privacy, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
+    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, OnExposure,
+    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
 };
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
@@ -288,13 +288,14 @@ impl Reader {
                 prefix
             }
         };
-        match self.text("api_keys.reveal") {
-            Some((reveal, at)) if reveal == "owner" => self.not_yet(&at, "api_keys.reveal", "\"owner\""),
-            Some((reveal, at)) if reveal != "once" => self.fault(&at, "api_keys.reveal", "must be \"once\""),
-            _ => {}
-        }
+        let reveal = self.one_of("api_keys.reveal", &[("once", Reveal::Once), ("owner", Reveal::Owner)]);
+        let on_exposure = self.one_of(
+            "api_keys.on_exposure",
+            &[("quarantine", OnExposure::Quarantine), ("revoke", OnExposure::Revoke), ("notify", OnExposure::Notify)],
+        );
         let max_lifetime = self.optional_duration("api_keys.max_lifetime");
-        ApiKeys { prefix, max_lifetime }
+        let rate = self.number("api_keys.rate_per_minute", 1, 1_000_000).and_then(|rate| u32::try_from(rate).ok());
+        ApiKeys { prefix, max_lifetime, reveal, on_exposure, rate_per_minute: rate }
     }
 
     fn billing(&mut self) -> Billing {

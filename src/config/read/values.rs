@@ -77,6 +77,20 @@ impl Reader {
         }
     }
 
+    /// One of a few words; the first is the default.
+    pub(super) fn one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
+        let default = choices[0].1;
+        let Some((word, at)) = self.text(key) else { return default };
+        match choices.iter().find(|(known, _)| *known == word) {
+            Some((_, meaning)) => *meaning,
+            None => {
+                let words: Vec<_> = choices.iter().map(|(known, _)| format!("\"{known}\"")).collect();
+                self.fault(&at, key, &format!("must be one of {}", words.join(", ")));
+                default
+            }
+        }
+    }
+
     pub(super) fn number(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
         let setting = self.take(key)?;
         let number = match (&setting.value, &setting.origin) {

@@ -28,9 +28,16 @@ create table revocation (
 create index revocation_of on revocation (subject_id, seq);
 create index revocation_seen on revocation (seen_at);
 
--- A key that is rotated stays good until its overlap ends, and so do its tokens. Fewer scopes are an end for what was issued.
-create trigger revocation_of_changed_key after update of state, scopes on api_key
-  when (new.state <> old.state and new.state not in ('active', 'retiring')) or new.scopes <> old.scopes
+-- A key that is rotated stays good until its overlap ends, and so do its tokens; an overlap that is shorter than a token's
+-- longest life (15 minutes, in milliseconds) ends them at once. Other scopes or networks, an earlier end and a spent budget are
+-- an end for what was issued, too.
+create trigger revocation_of_changed_key after update of state, scopes, networks, expires_at, retire_at, spent_until on api_key
+  when (new.state <> old.state and new.state not in ('active', 'retiring'))
+    or new.scopes <> old.scopes
+    or new.networks <> old.networks
+    or (new.expires_at is not null and new.expires_at < coalesce(old.expires_at, new.expires_at + 1))
+    or (new.retire_at is not null and new.retire_at < new.state_at + 900000 and new.retire_at is not old.retire_at)
+    or (new.spent_until is not null and new.spent_until > coalesce(old.spent_until, 0))
 begin
   insert into revocation (kind, subject_id) values ('key', new.id);
 end;

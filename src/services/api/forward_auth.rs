@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -10,7 +11,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::super::callers::Callers;
 use super::strip_scheme;
-use crate::api_keys::{Verified, Verifier};
+use crate::api_keys::api::paced;
+use crate::api_keys::{Asked, Door, Refusal, Verified, Verifier};
 use crate::app::App;
 use crate::base::{AccountId, ApiKeyId, Problem, Role, ScopeTable, Scopes, WorkspaceId};
 use crate::http::{Answer, Identity};
@@ -65,12 +67,24 @@ pub async fn forward_auth(
         return Ok(no(403, Some("insufficient_scope"), "unknown_scope"));
     };
     if let Some(text) = key_of(request.headers()) {
-        return match verifier.verify(text)? {
-            Err(_) => Ok(no(401, Some("invalid_token"), "invalid_token")),
+        let asked = Asked {
+            door: Door::ForwardAuth,
+            address: http::program_behind(request.headers(), |hop| is_gateway(&app, hop)),
+            agent: request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
+            wanted,
+        };
+        return match verifier.verify_at(text, &asked)? {
+            Err(refusal) => Ok(refused(refusal, request.query_string())),
             Ok(verified) if !verified.rights.grant(wanted) => {
                 Ok(no(403, Some("insufficient_scope"), "insufficient_scope"))
             }
-            Ok(verified) => Ok(yes(&pass_of(&verified, &app.config().scopes))),
+            Ok(verified) => {
+                let mut response = yes(&pass_of(&verified, &app.config().scopes));
+                if let Some(paced) = paced(&Ok(verified)) {
+                    paced.tell(response.headers_mut());
+                }
+                Ok(response)
+            }
         };
     }
     match session_pass(&app, &request)? {
@@ -188,6 +202,27 @@ fn yes(pass: &Pass<'_>) -> HttpResponse {
         response.insert_header((name, value.unwrap_or(HeaderValue::from_static(""))));
     }
     response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish()
+}
+
+/// A hop between the program and us that is one of the site's own.
+fn is_gateway(app: &App, hop: IpAddr) -> bool {
+    let config = app.config();
+    config.forward_auth.allow.iter().chain(&config.listen.trusted_proxies).any(|network| network.contains(&hop))
+}
+
+/// What a gateway is told about a key that is not good here and now. nginx takes only 401 and 403 for a no.
+fn refused(refusal: Refusal, query: &str) -> HttpResponse {
+    let is_nginx = http::decode_form(query.as_bytes())
+        .is_ok_and(|fields| fields.iter().any(|(name, value)| name == "nginx" && value == "1"));
+    let status = if refusal.status() == 429 && is_nginx { 403 } else { refusal.status() };
+    let mut response = no(status, (status == 401).then_some("invalid_token"), refusal.code());
+    if let Refusal::TooFast { retry_after_seconds, .. } = refusal {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+    }
+    if let Some(paced) = paced(&Err(refusal)) {
+        paced.tell(response.headers_mut());
+    }
+    response
 }
 
 fn no(status: u16, error: Option<&str>, reason: &'static str) -> HttpResponse {

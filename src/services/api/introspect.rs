@@ -9,7 +9,7 @@ use actix_web::web::{Bytes, Data};
 use serde::{Serialize, Serializer};
 
 use super::super::callers::Caller;
-use crate::api_keys::Verifier;
+use crate::api_keys::{Asked, Door, Verifier};
 use crate::app::App;
 use crate::base::{AccountId, ApiKeyId, Problem, Scopes, WorkspaceId};
 use crate::http::{Answer, json};
@@ -73,14 +73,14 @@ pub async fn introspect(
     let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
     let Some(token) = field("token").filter(|token| !token.is_empty()) else {
         let sentence = "The form needs the field token: the key to be checked.";
-        return Err(Problem::field("token", "invalid_request", sentence).into());
+        return Err(Problem::field("token", "token_missing", sentence).into());
     };
-    let wanted = field("scope").filter(|scope| !scope.is_empty());
-    let granted = |rights: Scopes| {
-        wanted.map(|scope| app.config().scopes.wanted(scope).is_some_and(|wanted| rights.grant(wanted)))
-    };
-    let Ok(verified) = verifier.verify(token)? else { return about_token(&app, &caller, token, granted) };
     let config = app.config();
+    let address = field("ip").filter(|ip| !ip.is_empty()).map(super::read_address).transpose()?;
+    let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.wanted(scope));
+    let granted = |rights: Scopes| wanted.map(|wanted| wanted.is_some_and(|wanted| rights.grant(wanted)));
+    let asked = Asked { address, wanted: wanted.flatten().unwrap_or_default(), ..Asked::at(Door::Introspect) };
+    let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(&app, &caller, token, granted) };
     let answer = Introspection {
         active: true,
         scope: super::effective_scope(&verified, &config.scopes),

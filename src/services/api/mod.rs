@@ -7,6 +7,7 @@ mod token;
 
 use std::borrow::Cow;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
@@ -64,6 +65,12 @@ fn effective_scope<'v>(verified: &'v Verified, table: &ScopeTable) -> Cow<'v, st
         Role::Owner | Role::Admin | Role::Editor => Cow::Borrowed(&verified.scope),
         Role::Viewer => Cow::Owned(table.names_within(verified.rights)),
     }
+}
+
+/// The address that a service says a key was used from.
+fn read_address(text: &str) -> Result<IpAddr, Problem> {
+    let wrong = || Problem::field("ip", "ip_invalid", "The field ip is not an address. Send one, or leave it out.");
+    text.parse().map_err(|_| wrong())
 }
 
 /// The credential after its scheme, whatever the case of the scheme (RFC 9110 §11.1).

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::super::callers::{Caller, Callers};
-use super::find_caller;
+use super::{find_caller, read_address};
 use crate::api_keys::Verifier;
 use crate::app::App;
-use crate::base::{Problem, Secret};
+use crate::base::{Problem, Secret, Visitor};
 use crate::http;
-use crate::http::{Answer, json};
+use crate::http::{Answer, VisitorOf, json};
 use crate::tokens::flows::exchange;
 use crate::tokens::{Asked, Audience, Issued, TOKEN_TYPE};
 
@@ -62,7 +62,8 @@ pub async fn token(
         return Ok(refusal(&Problem::new(401, "invalid_client", sentence)));
     }
     let body = body.map_err(json::body_problem)?;
-    let asked = match read(&body, caller.as_ref()) {
+    let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default().0;
+    let asked = match read(&body, caller.as_ref(), &visitor) {
         Ok(asked) => asked,
         Err(problem) => return Ok(refusal(&problem)),
     };
@@ -73,7 +74,7 @@ pub async fn token(
     }
 }
 
-fn read(body: &Bytes, caller: Option<&Caller>) -> Result<Asked, Problem> {
+fn read(body: &Bytes, caller: Option<&Caller>, visitor: &Visitor) -> Result<Asked, Problem> {
     let wrong = |field: &'static str, sentence: &str| Problem::field(field, "invalid_request", sentence);
     let fields = http::decode_form(body).map_err(|problem| Problem { code: "invalid_request", ..problem })?;
     // RFC 6749 §3.2: a parameter that comes twice is an error, and one without a value is as if it were left out.
@@ -112,7 +113,14 @@ fn read(body: &Bytes, caller: Option<&Caller>) -> Result<Asked, Problem> {
         (None, Some(caller)) => Audience::of_service(&caller.0.name),
         (None, None) => return Err(wrong("audience", "The form needs audience: the service that the token is for.")),
     };
-    Ok(Asked { key: Secret::new(key.to_owned()), audience, scope: one("scope")?.map(str::to_owned) })
+    let scope = one("scope")?.map(str::to_owned);
+    let (address, agent) = match (one("ip")?, caller) {
+        (said, Some(_)) => (said.map(read_address).transpose()?, String::new()),
+        // The program itself: where it is, nobody need say.
+        (None, None) => (visitor.address.parse().ok(), visitor.agent.clone()),
+        (Some(_), None) => return Err(wrong("ip", "Only a service says where a key came from. Leave ip out.")),
+    };
+    Ok(Asked { key: Secret::new(key.to_owned()), audience, scope, address, agent })
 }
 
 fn told(issued: &Issued) -> Answer {

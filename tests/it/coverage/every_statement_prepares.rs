@@ -5,7 +5,7 @@ use domicile::{
     tokens, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("db::site", db::STATEMENTS),
     ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -17,6 +17,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("sessions", sessions::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
     ("tokens", tokens::STATEMENTS),
+    ("api_keys::uses", api_keys::USE_STATEMENTS),
     ("factors", factors::STATEMENTS),
     ("services", services::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),

@@ -3,6 +3,7 @@
 mod downloads;
 mod factors;
 mod gateways;
+mod keys;
 mod main_job;
 mod reference_client;
 mod security;

@@ -246,6 +246,43 @@ fn an_exchange_is_refused_in_the_words_of_oauth_and_gives_nothing() {
 }
 
 #[test]
+fn a_key_with_limits_is_exchanged_within_them() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let service = house.service("inference");
+    let key = |more: &[&str]| {
+        let arguments = ["key", "create", "--account", "ada-l", "--name", "x", "--scope", "models:read"];
+        house.run(&[&arguments, more].concat()).ok()
+    };
+    let elsewhere = key(&["--network", "192.0.2.0/24"]);
+    let at_home = key(&["--network", "127.0.0.0/8", "--network", "::1/128"]);
+
+    let by_service = |fields: &[(&str, &str)]| exchange(&house, Some(&service), fields);
+    let by_itself = |key: &str| exchange(&house, None, &[("subject_token", key), ("audience", "inference")]);
+    assert_eq!(by_service(&[("subject_token", &elsewhere), ("ip", "192.0.2.7")]).status, 200);
+    for refused in [
+        by_service(&[("subject_token", &elsewhere)]),
+        by_service(&[("subject_token", &elsewhere), ("ip", "198.51.100.7")]),
+        by_itself(&elsewhere),
+    ] {
+        let told = refused.json();
+        assert_eq!((refused.status, told["error"].as_str()), (400, Some("invalid_request")), "{told}");
+        assert!(told["error_description"].as_str().unwrap().contains("network"), "{told}");
+    }
+    assert_eq!(by_itself(&at_home).status, 200);
+    assert_eq!(by_service(&[("subject_token", &at_home), ("ip", "somewhere")]).status, 400);
+    let forged = [("subject_token", elsewhere.as_str()), ("audience", "inference"), ("ip", "192.0.2.7")];
+    assert_eq!(exchange(&house, None, &forged).status, 400, "the program itself does not say where it is");
+
+    let slow = key(&["--rate", "1"]);
+    let answers: Vec<_> = (0..3).map(|_| by_itself(&slow)).collect();
+    assert_eq!(answers[0].status, 200);
+    let last = &answers[2];
+    assert_eq!((last.status, last.json()["error"].as_str()), (429, Some("rate_limited")), "{}", last.text());
+    assert!(last.header("retry-after").parse::<u32>().unwrap() > 0);
+}
+
+#[test]
 fn the_description_of_the_server_is_true() {
     let house = Appliance::running();
     let told = house.call("GET", "/.well-known/oauth-authorization-server").send();

@@ -5,8 +5,10 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use domicile::accounts::{self, DisplayName, Profile};
-use domicile::api_keys::{self, Verifier};
-use domicile::base::{AccountId, Actor, ArtifactId, Credits, Quantity, RequestId, Secret, Timestamp, Visitor, minutes};
+use domicile::api_keys::{self, Asked, Door, Expiry, KeyName, KeyPolicy, Limits, NewApiKey, Verifier};
+use domicile::base::{
+    AccountId, Actor, ApiKeyId, ArtifactId, Credits, Quantity, RequestId, Secret, Timestamp, Visitor, days, minutes,
+};
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};
 use domicile::db::View;
@@ -25,7 +27,7 @@ mod exports;
 mod journals;
 
 /// What a person leaves in a house: every one of these must be in the export, and none of them anywhere after the erasure.
-const CANARIES: [&str; 9] = [
+const CANARIES: [&str; 12] = [
     "canary-name",
     "Canary Displayname",
     "canary-company",
@@ -35,6 +37,9 @@ const CANARIES: [&str; 9] = [
     "Canary/1.0 (agent)",
     "canary-key",
     "canary-reason",
+    "canary-replaced",
+    "198.51.100.77",
+    "Canary/2.0 (program)",
 ];
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -68,18 +73,22 @@ impl TestApp {
         let verifier = Verifier::new(self.app.clone());
         self.clock.advance(minutes(1));
         (0..777).for_each(|_| drop(verifier.verify(key.secret.expose()).unwrap().unwrap()));
+        let replaced = self.replaced_key(&ada, &verifier);
         self.block_on(api_keys::record_use(&self.app, &verifier)).unwrap();
         self.clock.advance(minutes(1));
         let workspace = ada.workspace;
-        let batch = [Ok(NewEvent {
-            source: EventName::parse("https://gpu.example/farm-1").unwrap(),
-            id: EventName::parse("run-1").unwrap(),
-            workspace,
-            sku: "gpu.h100".into(),
-            quantity: Quantity::parse("1500").unwrap(),
-            occurred_at: Timestamp::parse(START).unwrap(),
-            key: Some(key.key.id),
-        })];
+        let event = |id: &str, key| {
+            Ok(NewEvent {
+                source: EventName::parse("https://gpu.example/farm-1").unwrap(),
+                id: EventName::parse(id).unwrap(),
+                workspace,
+                sku: "gpu.h100".into(),
+                quantity: Quantity::parse("1500").unwrap(),
+                occurred_at: Timestamp::parse(START).unwrap(),
+                key: Some(key),
+            })
+        };
+        let batch = [event("run-1", key.key.id), event("run-2", replaced)];
         self.write(move |tx| {
             billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(25), CANARIES[8]).unwrap();
             let (service, _) = services::create(tx, &Actor::Operator, &ServiceName::parse("farm").unwrap()).unwrap();
@@ -89,6 +98,70 @@ impl TestApp {
         })
         .unwrap();
         ada
+    }
+
+    /// Something in every table of second factors; what it means is tested where they are.
+    fn second_factors(&self, account: AccountId) {
+        let sealed: [(&str, &str); 8] = [
+            ("totp", "account_id, sealed_secret, last_step, confirmed_at) values (:id, x'00', 1, 1777000000001"),
+            ("totp_setup", "account_id, sealed_secret, expires_at) values (:id, x'00', 1777000000002"),
+            ("recovery_code", "lookup, account_id, created_at) values (zeroblob(32), :id, 1777000000003"),
+            ("passkey_handle", "account_id, handle) values (:id, zeroblob(16)"),
+            (
+                "passkey",
+                "id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
+                 values ('pk_1', :id, x'00', '{}', 'canary-passkey', 3, 1, 1777000000004",
+            ),
+            (
+                "passkey_challenge",
+                "digest, purpose, account_id, state_json, expires_at)
+                 values (zeroblob(32), 'add', :id, '{}', 1777000000005",
+            ),
+            (
+                "half_session",
+                "digest, account_id, method, remember, password_stamp, expires_at)
+                 values (zeroblob(32), :id, 'password', 0, x'00', 1777000000006",
+            ),
+            (
+                "factor_reset",
+                "account_id, asked_by, asked_at, due_at) values (:id, 'person', 1777000000007, 1777000000008",
+            ),
+        ];
+        self.write(move |tx| {
+            for (table, rest) in sealed {
+                tx.execute(&format!("insert or ignore into {table} ({rest})"), named_params! {":id": account})?;
+            }
+            Ok::<_, domicile::db::Error>(())
+        })
+        .unwrap();
+    }
+
+    /// A key with every limit, that was replaced and is still in use, in a workspace with a rule of its own.
+    fn replaced_key(&self, ada: &Person, verifier: &Verifier) -> ApiKeyId {
+        let limits = Limits::read("198.51.100.0/24 2001:db8:ca::/48", "600", "1", "total").unwrap();
+        let new = NewApiKey {
+            name: KeyName::parse(CANARIES[9]).unwrap(),
+            scopes: vec!["models:read".into()],
+            expiry: Expiry::parse("90d").unwrap(),
+            limits,
+        };
+        let key = self.make_key(ada, new);
+        let asked = Asked {
+            address: CANARIES[10].parse().ok(),
+            agent: CANARIES[11],
+            wanted: self.app.config().scopes.wanted("models:read").unwrap(),
+            ..Asked::at(Door::Api)
+        };
+        verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
+        let (governor, account, workspace, id) = (ada.in_person(), ada.account.id, ada.workspace, key.key.id);
+        self.write(move |tx| {
+            api_keys::set_policy(tx, &governor, account, workspace, Some(KeyPolicy { max_life_days: 99 }))?;
+            api_keys::rotate(tx, &governor, id, days(7))
+        })
+        .unwrap();
+        self.clock.advance(minutes(1));
+        verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
+        id
     }
 
     /// The person in a browser, from where they live.

@@ -1,7 +1,7 @@
 //! Tokens that are verified without asking: which key signs, how long a token lives, and the news of what ended.
 
-use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, NewApiKey, Verifier};
-use domicile::base::{Actor, Secret, days, hours, minutes, seconds};
+use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyChange, KeyName, Limits, NewApiKey, Verifier};
+use domicile::base::{Actor, Governor, Secret, days, hours, minutes, seconds};
 use domicile::crypto::Keyring;
 use domicile::db;
 use domicile::privacy;
@@ -14,9 +14,14 @@ use crate::support::{Person, TestApp, holds, stored_values};
 /// A key of the person's with these scopes and this life.
 fn key(app: &TestApp, owner: &Person, scopes: &[&str], expiry: &str) -> CreatedApiKey {
     let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    let new = NewApiKey { name: KeyName::parse("ci").unwrap(), scopes, expiry: Expiry::parse(expiry).unwrap() };
-    let (actor, account, workspace) = (owner.by_browser(), owner.account.id, owner.workspace);
-    app.write(move |tx| api_keys::create(tx, &actor, account, workspace, &new)).unwrap()
+    let new = NewApiKey {
+        name: KeyName::parse("ci").unwrap(),
+        scopes,
+        expiry: Expiry::parse(expiry).unwrap(),
+        limits: Limits::default(),
+    };
+    let (governor, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
+    app.write(move |tx| api_keys::create(tx, &governor, account, workspace, &new)).unwrap()
 }
 
 fn exchange(app: &TestApp, key: &str, scope: Option<&str>) -> Result<Issued, TokenError> {
@@ -24,6 +29,8 @@ fn exchange(app: &TestApp, key: &str, scope: Option<&str>) -> Result<Issued, Tok
         key: Secret::new(key.to_owned()),
         audience: Audience::parse("inference").unwrap(),
         scope: scope.map(str::to_owned),
+        address: None,
+        agent: String::new(),
     };
     app.block_on(flows::exchange(&app.app, &Verifier::new(app.app.clone()), asked))
 }
@@ -127,7 +134,7 @@ fn o7_a_token_lives_five_minutes_or_what_the_site_says_and_never_longer_than_its
         assert!(examine(&app, issued.token.expose(), "inference").is_some());
         app.clock.advance(seconds(1));
         assert!(examine(&app, issued.token.expose(), "inference").is_none());
-        assert!(matches!(exchange(&app, ending.secret.expose(), None), Err(TokenError::BadKey)));
+        assert!(matches!(exchange(&app, ending.secret.expose(), None), Err(TokenError::BadKey(_))));
     }
 }
 
@@ -205,7 +212,7 @@ fn an_exchange_gives_at_most_what_the_key_may_do_and_a_refusal_gives_nothing() {
         assert!(matches!(exchange(&app, &text, Some(more)), Err(TokenError::Scope)), "{more}");
     }
     for bad in ["", "dok_nonsense", "ey.ey.ey", &text[..text.len() - 1]] {
-        assert!(matches!(exchange(&app, bad, None), Err(TokenError::BadKey)), "{bad}");
+        assert!(matches!(exchange(&app, bad, None), Err(TokenError::BadKey(_))), "{bad}");
     }
     assert_eq!(app.footprint(), before, "an exchange writes nothing");
 
@@ -230,10 +237,25 @@ fn a_token_is_good_for_its_audience_alone() {
 #[test]
 fn what_ends_is_in_the_feed_and_ends_its_tokens_and_nobody_elses() {
     type Ends = fn(&mut db::Tx<'_>, &Person, &CreatedApiKey) -> (&'static str, String);
-    let ends: [(&str, Ends); 6] = [
+    let ends: [(&str, Ends); 9] = [
         ("revoke", |tx, _, key| {
-            api_keys::revoke(tx, &Actor::Operator, key.key.id).unwrap();
+            api_keys::revoke(tx, &Governor::operator(), key.key.id).unwrap();
             ("key", key.key.id.to_string())
+        }),
+        ("disable", |tx, _, key| {
+            api_keys::disable(tx, &Governor::operator(), key.key.id).unwrap();
+            ("key", key.key.id.to_string())
+        }),
+        ("fewer networks", |tx, _, key| {
+            let limits = Limits::read("192.0.2.0/24", "", "", "").unwrap();
+            let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
+            api_keys::change(tx, &Governor::operator(), key.key.id, &change).unwrap();
+            ("key", key.key.id.to_string())
+        }),
+        ("a budget that is spent", |tx, _, key| {
+            let id = key.key.id.to_string();
+            tx.execute("update api_key set spent_until = 9000000000000 where id = :id", &[(":id", &id)]).unwrap();
+            ("key", id)
         }),
         ("fewer scopes", |tx, _, key| {
             let id = key.key.id.to_string();
@@ -282,7 +304,7 @@ fn a_key_that_is_used_ends_nothing_and_a_token_made_after_an_end_is_good() {
     let ada = app.person("ada-ada");
     let (first, second) = (key(&app, &ada, &["models:read"], "never"), key(&app, &ada, &["models:read"], "never"));
     let id = first.key.id;
-    app.write(move |tx| api_keys::revoke(tx, &Actor::Operator, id)).unwrap();
+    app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
     let account = ada.account.id;
     app.write(move |tx| signin::suspend(tx, &Actor::Operator, account, "")).unwrap();
     app.write(move |tx| signin::reactivate(tx, &Actor::Operator, account)).unwrap();
@@ -300,7 +322,7 @@ fn the_feed_keeps_a_day_and_its_numbers_for_ever() {
     let ada = app.person("ada-ada");
     let ids: Vec<_> = (0..3).map(|_| key(&app, &ada, &["models:read"], "never").key.id).collect();
     for id in ids {
-        app.write(move |tx| api_keys::revoke(tx, &Actor::Operator, id)).unwrap();
+        app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
     }
     let page = |after, limit| app.look(|view| tokens::news(view, after, limit).unwrap());
     let first = page(0, 2).unwrap();
@@ -318,7 +340,7 @@ fn the_feed_keeps_a_day_and_its_numbers_for_ever() {
     assert_eq!(page(0, 2).map(|news| (news.revocations.len(), news.next)), Some((0, 0)));
     assert_eq!(page(3, 2).map(|news| news.next), Some(3), "whoever was there goes on");
     let id = key(&app, &ada, &["models:read"], "never").key.id;
-    app.write(move |tx| api_keys::revoke(tx, &Actor::Operator, id)).unwrap();
+    app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
     assert_eq!(page(3, 2).unwrap().revocations[0].seq, 4);
 }
 
@@ -329,7 +351,7 @@ fn a_token_from_after_a_backup_is_not_good_in_the_house_that_was_restored_from_i
     let (ended, lasting) = (key(&app, &ada, &["models:read"], "never"), key(&app, &ada, &["models:read"], "never"));
     let early = token(&app, &lasting);
     let id = ended.key.id;
-    app.write(move |tx| api_keys::revoke(tx, &Actor::Operator, id)).unwrap();
+    app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
     let late = token(&app, &lasting);
     assert!(examine(&app, &late, "inference").is_some());
 
