@@ -69,6 +69,25 @@ pub(super) struct Taken {
     pub stale: Vec<(ApiKeyId, Digest)>,
 }
 
+impl Taken {
+    /// The last so many of each kind. `None`: nothing is left.
+    pub(super) fn next_batch(&mut self, most: usize) -> Option<Self> {
+        let batch = Self {
+            uses: last(&mut self.uses, most),
+            callers: last(&mut self.callers, most),
+            late: last(&mut self.late, most),
+            stale: last(&mut self.stale, most),
+        };
+        let is_empty =
+            batch.uses.is_empty() && batch.callers.is_empty() && batch.late.is_empty() && batch.stale.is_empty();
+        (!is_empty).then_some(batch)
+    }
+}
+
+fn last<T>(all: &mut Vec<T>, most: usize) -> Vec<T> {
+    all.split_off(all.len().saturating_sub(most))
+}
+
 impl Gathered {
     fn shard(&self, key: ApiKeyId) -> MutexGuard<'_, Shard> {
         let shard = &self.0[(key.spread() % SHARDS as u64) as usize];

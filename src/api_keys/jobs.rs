@@ -18,7 +18,8 @@ pub const RESEAL: &str = "api_keys.reseal";
 const BATCH_MAX: usize = 250;
 
 /// Writes down once a minute what the verifier gathered: uses, callers, tries of replaced keys, and digests under the pepper
-/// in use. A crash before it loses at most a minute of counting, never a key.
+/// in use. All of it in one transaction, unless more keys were used than other writers should wait for. A crash before it
+/// loses at most a minute of counting, never a key.
 ///
 /// # Errors
 /// [`Error`].
@@ -27,21 +28,8 @@ pub async fn record_use(app: &App, verifier: &Verifier) -> Result<(), Error> {
     // In the order of the table, so that neighbours share a page: each page is decrypted and encrypted once.
     taken.uses.sort_unstable_by_key(|(key, _)| *key);
     taken.stale.sort_unstable();
-    while !taken.uses.is_empty() {
-        let batch = taken.uses.split_off(taken.uses.len().saturating_sub(BATCH_MAX));
-        app.write(move |tx| ops::record_uses(tx, &batch)).await?;
-    }
-    for batch in taken.callers.chunks(BATCH_MAX) {
-        let batch = batch.to_vec();
-        app.write(move |tx| ops::record_callers(tx, &batch)).await?;
-    }
-    for batch in taken.late.chunks(BATCH_MAX) {
-        let batch = batch.to_vec();
-        app.write(move |tx| ops::record_late(tx, &batch)).await?;
-    }
-    for batch in taken.stale.chunks(BATCH_MAX) {
-        let batch = batch.to_vec();
-        app.write(move |tx| ops::rewrite(tx, &batch)).await?;
+    while let Some(batch) = taken.next_batch(BATCH_MAX) {
+        app.write(move |tx| ops::record(tx, &batch)).await?;
     }
     Ok(())
 }

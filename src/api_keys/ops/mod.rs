@@ -16,8 +16,8 @@ pub(super) use expose::known;
 pub use expose::{Find, expose};
 pub use life::{disable, enable, forget, restore, revoke};
 pub use look::{DAYS_SHOWN, Health, Insight, count_live, days_of_use, find, health, insight, list, live, policy};
+pub(super) use recorded::record;
 pub use recorded::spend;
-pub(super) use recorded::{record_callers, record_late, record_uses, rewrite};
 pub(super) use reveal::reseal_batch;
 pub use reveal::reveal;
 

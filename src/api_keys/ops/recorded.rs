@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::directory::Digest;
-use super::super::gathered::{Use, doors_of};
+use super::super::gathered::{Taken, Use, doors_of};
 use super::super::mails;
 use super::super::model::{ApiKey, KeyCaller, Period};
 use super::super::store;
@@ -15,12 +15,24 @@ use crate::audit::{self, Outcome, Part};
 use crate::base::{Actor, ApiKeyId, Credits, Timestamp, WorkspaceId, days};
 use crate::db::{Error, Tx};
 
-/// Writes last use, days and rights. Uses of keys that are gone are dropped.
-pub(in crate::api_keys) fn record_uses(tx: &mut Tx<'_>, uses: &[(ApiKeyId, Use)]) -> Result<(), Error> {
+/// Writes down what was gathered; what it says of keys that are gone is dropped.
+pub(in crate::api_keys) fn record(tx: &mut Tx<'_>, taken: &Taken) -> Result<(), Error> {
+    record_uses(tx, &taken.uses)?;
+    record_callers(tx, &taken.callers)?;
+    record_late(tx, &taken.late)?;
+    rewrite(tx, &taken.stale)
+}
+
+/// Writes last use, days and rights.
+fn record_uses(tx: &mut Tx<'_>, uses: &[(ApiKeyId, Use)]) -> Result<(), Error> {
     let site = tx.site().clone();
     for (key, use_) in uses {
         let at = Timestamp::from_millis(use_.at);
-        let count = doors_of(use_).map(|(_, uses)| uses).sum();
+        let count: i64 = doors_of(use_).map(|(_, uses)| uses).sum();
+        // All of them were taken back.
+        if count == 0 {
+            continue;
+        }
         let detail = use_.detail.as_deref();
         let address = detail.and_then(|detail| detail.address).map(|address| address.to_string()).unwrap_or_default();
         let agent = detail.map_or("", |detail| &detail.agent);
@@ -39,7 +51,7 @@ pub(in crate::api_keys) fn record_uses(tx: &mut Tx<'_>, uses: &[(ApiKeyId, Use)]
 }
 
 /// Writes who used keys that are being replaced.
-pub(in crate::api_keys) fn record_callers(tx: &mut Tx<'_>, callers: &[(ApiKeyId, KeyCaller)]) -> Result<(), Error> {
+fn record_callers(tx: &mut Tx<'_>, callers: &[(ApiKeyId, KeyCaller)]) -> Result<(), Error> {
     for (key, caller) in callers {
         if store::find(tx, *key)?.is_some() {
             records::record_caller(tx, *key, caller)?;
@@ -48,8 +60,8 @@ pub(in crate::api_keys) fn record_callers(tx: &mut Tx<'_>, callers: &[(ApiKeyId,
     Ok(())
 }
 
-/// Somebody used keys that were replaced: an entry in the audit for each caller a day, and one letter for each key.
-pub(in crate::api_keys) fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Error> {
+/// Somebody used keys that were replaced: for each key an entry in the audit a day, and one letter.
+fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Error> {
     let url = tx.site().config.public_url.clone();
     let mut by_key: BTreeMap<ApiKeyId, Vec<&KeyCaller>> = BTreeMap::new();
     for (key, caller) in late {
@@ -79,7 +91,7 @@ pub(in crate::api_keys) fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCa
 }
 
 /// Writes keys under the pepper in use that were found under another.
-pub(in crate::api_keys) fn rewrite(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]) -> Result<(), Error> {
+fn rewrite(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]) -> Result<(), Error> {
     let pepper_id = tx.site().keyring.pepper_id();
     stale.iter().try_for_each(|(key, digest)| store::update_lookup(tx, *key, digest, pepper_id))
 }

@@ -415,7 +415,7 @@ pub async fn set_policy(app: TheApp, request: HttpRequest, who: SignedIn, form: 
             let problem = Problem::field(
                 "max_life_days",
                 "days_invalid",
-                "This is a number of days from 1 to 3653, or nothing. Choose such a number.",
+                "Keys live for a number of days from 1 to 3653. Write such a number, or nothing.",
             );
             let mut page = ListPage::build(&app, &request, &who, Draft::default(), &Narrowed::default()).await?;
             page.own_max_days = typed;

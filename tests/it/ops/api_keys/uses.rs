@@ -53,6 +53,26 @@ fn uses_are_counted_by_day_and_door_and_nothing_is_written_for_a_request() {
 }
 
 #[test]
+fn a_minute_of_use_is_one_transaction() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let keys: Vec<_> = (0..40).map(|_| house.api_key(&ada, "ci")).collect();
+    let old = house.rotate(ada.in_person(), keys[0].key.id, hours(1)).unwrap();
+    let verifier = house.verifier();
+    for _ in 0..3 {
+        keys.iter().chain([&old]).for_each(|key| drop(asked(&verifier, key, &from("203.0.113.9")).unwrap()));
+    }
+    let commits = || house.app.store().content();
+    let before = commits();
+
+    house.record(&verifier);
+
+    assert_eq!((commits() - before, house.number("select sum(uses) from api_key_use")), (1, 41 * 3));
+    house.record(&verifier);
+    assert_eq!(commits() - before, 1, "nothing new is no transaction");
+}
+
+#[test]
 fn what_is_gathered_is_written_at_the_stop() {
     let house = TestApp::new();
     let ada = house.person("ada-ada");
