@@ -127,8 +127,8 @@ fn header<'v>(seen: &'v Value, name: &str) -> Vec<&'v str> {
     pairs.iter().filter(|pair| pair[0] == name).map(|pair| pair[1].as_str().unwrap()).collect()
 }
 
-/// What every gateway must do, whichever it is.
-fn keeps_the_service(site: &mut Site) {
+/// What every gateway must do, whichever it is. `too_fast`: how it says that a key is used faster than it may be.
+fn keeps_the_service(site: &mut Site, too_fast: u64) {
     let account = site.house.account("ada-l");
     let (right, other) =
         (site.house.api_key("ada-l", &["models:read"]), site.house.api_key("ada-l", &["billing:read"]));
@@ -189,6 +189,18 @@ fn keeps_the_service(site: &mut Site) {
     assert_eq!(seen["sha256"], hex::encode(Sha256::digest(&body)));
     assert!(!seen.to_string().contains(&right));
 
+    // Too fast: with the reason, and when to come back.
+    let slow = ["key", "create", "--account", "ada-l", "--name", "slow", "--scope", "models:read", "--rate", "1"];
+    let slow = format!("Bearer {}", site.house.run(&slow).ok());
+    let answers: Vec<_> = (0..3).map(|_| site.ask("GET", "/", &[("Authorization", &slow)], "")).collect();
+    assert_eq!(answers[0]["status"], 200);
+    let last = &answers[2];
+    assert_eq!(
+        (last["status"].as_u64(), last["headers"]["domicile-reason"].as_str()),
+        (Some(too_fast), Some("rate_limited"))
+    );
+    assert!(last["headers"]["retry-after"].as_str().unwrap_or_default().parse::<u32>().is_ok(), "{last}");
+
     // Revoked is refused at the next request, also on a connection that is open.
     let listed: Value =
         serde_json::from_str(&site.house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
@@ -247,7 +259,7 @@ fn nginx_as_shipped_keeps_a_service() {
     let mut site =
         Site::with(Appliance::running(), |house, port, upstream, folder| nginx(house, port, upstream, folder, &[]));
 
-    keeps_the_service(&mut site);
+    keeps_the_service(&mut site, 403);
 
     // It knows 200, 401 and 403, and was told nothing else but that nobody is there.
     let log = std::fs::read_to_string(site.house.folder().join("gateway/error.log")).unwrap();
@@ -267,7 +279,7 @@ fn nginx_that_is_on_no_trusted_network_proves_itself_as_shipped() {
         nginx(house, port, upstream, folder, &[proof])
     });
 
-    keeps_the_service(&mut site);
+    keeps_the_service(&mut site, 403);
 }
 
 #[test]
@@ -289,7 +301,7 @@ fn caddy_as_shipped_keeps_a_service() {
         command
     });
 
-    keeps_the_service(&mut site);
+    keeps_the_service(&mut site, 429);
 }
 
 #[test]
