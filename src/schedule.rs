@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
-use crate::{accounts, audit, billing, db, factors, idempotency, mail, privacy, sessions, snapshots};
+use crate::{accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, snapshots};
 
 /// One recurring job: when (seconds first, UTC), what, why.
 struct Recurring {
@@ -78,6 +78,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
         .write(|tx| {
             sessions::purge_ended(tx)?;
             accounts::purge_old(tx)?;
+            invitations::purge_old(tx)?;
             factors::purge_old(tx)?;
             audit::purge_strangers(tx)?;
             idempotency::purge_expired(tx)?;

@@ -7,6 +7,7 @@
 mod fresh;
 mod front;
 mod health;
+mod hosts;
 mod identify;
 pub mod openapi;
 pub mod pages;
