@@ -13,6 +13,7 @@ mod failure;
 mod health;
 mod house;
 mod init;
+mod invitations;
 mod keys;
 mod people;
 mod run;

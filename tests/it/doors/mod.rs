@@ -1,10 +1,12 @@
 //! What a visitor sees: few tests per door, against the real program.
 
 mod downloads;
+mod enumeration;
 mod factors;
 mod gateways;
 mod keys;
 mod main_job;
+mod passwords;
 mod reference_client;
 mod security;
 mod shipped_gateways;
