@@ -36,6 +36,36 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   });
 }
 
+// How good a new password is, in the words of the rule it has to pass: the server says it, a moment after the last key.
+const PAUSE_MS = 250;
+for (const meter of document.querySelectorAll("[data-meter]")) {
+  const field = document.getElementById(meter.dataset.meter);
+  const words = meter.querySelector("[aria-live]");
+  let timer;
+  let asked = new AbortController();
+  const ask = async () => {
+    asked = new AbortController();
+    try {
+      const body = new URLSearchParams(new FormData(field.form));
+      const answer = await fetch("/password/strength", { method: "POST", body, signal: asked.signal });
+      if (!answer.ok) return;
+      const { score, sentence } = await answer.json();
+      meter.dataset.score = score;
+      meter.hidden = score === 0;
+      // Shown first: what appears together with its words is not read out.
+      requestAnimationFrame(() => { words.textContent = sentence; });
+    } catch {
+      // The next key asks again, and the form is checked whatever the meter says.
+    }
+  };
+  field.addEventListener("input", () => {
+    asked.abort();
+    clearTimeout(timer);
+    if (field.value) timer = setTimeout(ask, PAUSE_MS);
+    else meter.hidden = true;
+  });
+}
+
 // A second press of a button that is at work does nothing: a key is not made twice. A download leaves its page as it is.
 for (const form of document.querySelectorAll("form[method=post]:not([data-stays])")) {
   form.addEventListener("submit", (event) => {

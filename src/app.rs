@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::base::{Chance, Clock, Problem, Timestamp};
 use crate::config::Config;
-use crate::crypto::{Keyring, PasswordPool};
+use crate::crypto::{HashCost, Keyring, PasswordPool};
 use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
 use crate::outbound::{Transport, TransportError};
 
@@ -87,7 +87,10 @@ impl App {
             },
             opening.on_fatal,
         )?;
-        let app = Self { store, passwords: PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX), jobs_waiting, transport };
+        let wanted = &store.site().config.passwords;
+        let cost = HashCost { memory_kib: wanted.memory_kib, passes: wanted.passes };
+        let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
+        let app = Self { store, passwords, jobs_waiting, transport };
         check_stamp(app.store.glance(db::find_stamp)?, app.config())?;
         Ok(Arc::new(app))
     }

@@ -17,6 +17,7 @@ pub mod audit;
 pub mod mail;
 
 pub mod accounts;
+pub mod invitations;
 pub mod workspaces;
 
 pub mod api_keys;

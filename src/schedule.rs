@@ -7,7 +7,9 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
-use crate::{accounts, audit, billing, db, factors, idempotency, mail, privacy, sessions, snapshots, tokens};
+use crate::{
+    accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, snapshots, tokens,
+};
 
 /// One recurring job: when (seconds first, UTC), what, why.
 struct Recurring {
@@ -75,6 +77,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
         .write(|tx| {
             sessions::purge_ended(tx)?;
             accounts::purge_old(tx)?;
+            invitations::purge_old(tx)?;
             factors::purge_old(tx)?;
             audit::purge_strangers(tx)?;
             idempotency::purge_expired(tx)?;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use domicile::crypto::{Password, PasswordPool};
+use domicile::crypto::{HashCost, Password, PasswordPool};
 
 use crate::bare::{self, Shape};
 use crate::compare::{self, Plan};
@@ -29,6 +29,7 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     rows.push(row);
     rows.extend(memory(run, large, &server)?);
     rows.push(binary()?);
+    rows.push(check()?);
     let csrf = domicile::http::csrf::token(&*large.open()?, VISIT);
     rows.extend(sign_in(run, &server, &csrf)?);
     rows.push(manners(run, large, &server, &csrf)?);
@@ -83,9 +84,23 @@ fn binary() -> Result<Row, Failure> {
     Ok(Row::new("the program's file", format!("{size:.1} MiB"), "<= 30 MiB", size <= 30.0))
 }
 
+/// Processor time of the check of a new password, for the longest one that is allowed.
+fn check() -> Result<Row, Failure> {
+    let words = "kettle, heron, marmalade; tractor and quince! ".chars().cycle();
+    let longest = domicile::base::Secret::new(words.take(1024).collect::<String>());
+    let check = || Password::parse(longest.clone(), 15, &["ada-lovelace", "ada@example.org", "account.example.org"]);
+    check().map_err(|fault| fail(format!("{fault:?}")))?;
+    let before = cpu_of("self");
+    for _ in 0..SIGN_INS {
+        check().map_err(|fault| fail(format!("{fault:?}")))?;
+    }
+    let took = (cpu_of("self") - before).as_secs_f64() * 1000.0 / SIGN_INS as f64;
+    Ok(Row::new("check of a new password, 1,024 characters", format!("{took:.2} ms CPU"), "<= 5 ms", took <= 5.0))
+}
+
 /// Processor time of one hash, on the threads that hash in the server.
 fn hash_ms() -> Result<f64, Failure> {
-    let pool = PasswordPool::start(1, 2);
+    let pool = PasswordPool::start(1, 2, HashCost::LEAST);
     let password = Password::parse(domicile::base::Secret::new(PASSWORD.to_owned()), 15, &[])
         .map_err(|fault| fail(format!("{fault:?}")))?;
     pool.hash_and_wait(&password)?;

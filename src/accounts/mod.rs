@@ -18,9 +18,9 @@ pub use model::{
 };
 pub use ops::{
     CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_proved_name,
-    is_email_taken, is_username_free, issue_link, list, password_hash, primary_email, purge_old, purge_pending,
-    resend_code, revoke_links, send_code, set_password, set_state, update_profile, use_link, verify_by_operator,
-    verify_email,
+    has_operator, is_email_taken, is_username_free, issue_link, list, password_changed_at, password_hash,
+    primary_email, purge_old, purge_pending, renew_password_hash, resend_code, revoke_claims, revoke_links, send_code,
+    set_password, set_state, update_profile, use_link, verify_by_operator, verify_email,
 };
 pub use reserved::is_reserved;
 pub use store::STATEMENTS;

@@ -10,7 +10,7 @@ use super::model::{
 };
 use super::store;
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret};
+use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret, Timestamp};
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
 use crate::mail;
@@ -321,6 +321,38 @@ pub fn issue_link(
 /// [`db::Error`].
 pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
     store::delete_reset_links(tx, account)
+}
+
+/// Makes every link that would make a first operator worthless.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn revoke_claims(tx: &mut Tx<'_>) -> Result<(), db::Error> {
+    store::delete_open_claims(tx)
+}
+
+/// Whether somebody runs the appliance: an operator with a proved address, stopped or not.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn has_operator(view: &View<'_>) -> Result<bool, db::Error> {
+    store::has_operator(view)
+}
+
+/// When the password was set. `None`: there is none.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn password_changed_at(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, db::Error> {
+    store::find_password_time(view, account)
+}
+
+/// Keeps a better hash of the password that was found right. Where it was changed meanwhile, nothing happens.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn renew_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, renewed: &str) -> Result<(), db::Error> {
+    store::update_password_hash(tx, account, checked, renewed)
 }
 
 /// Whose one-time link it is, without using it up. `None`: it is not good, or not about an account.

@@ -13,6 +13,7 @@ const RESERVED: &[&str] = &[
     "forgot",
     "healthz",
     "oauth",
+    "password",
     "readyz",
     "reset",
     "settings",

@@ -85,6 +85,12 @@ const DELETE_OLD_LINKS: &str = "
 const DELETE_RESET_LINKS: &str = "
     delete from one_time_link where account_id = :account_id and purpose = 'password_reset'";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
+const DELETE_OPEN_CLAIMS: &str = "
+    delete from one_time_link where purpose = 'operator_claim' and used_at is null";
+const FIND_OPERATOR: &str = "select 1 from account where is_operator = 1 and state <> 'pending' limit 1";
+const FIND_PASSWORD_TIME: &str = "select changed_at from password where account_id = :account_id";
+const UPDATE_PASSWORD_HASH: &str = "
+    update password set phc = :renewed where account_id = :account_id and phc = :checked";
 
 const INSERT_RETIRED: &str = "
     insert or replace into retired_username (digest, until) values (:digest, :until)";
@@ -124,6 +130,10 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OLD_LINKS,
     DELETE_RESET_LINKS,
     DELETE_LINKS,
+    DELETE_OPEN_CLAIMS,
+    FIND_OPERATOR,
+    FIND_PASSWORD_TIME,
+    UPDATE_PASSWORD_HASH,
     INSERT_RETIRED,
     DELETE_OLD_RETIRED,
     FIND_RETIRED,
@@ -348,6 +358,30 @@ pub(super) fn insert_link(
 
 pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+pub(super) fn delete_open_claims(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute(DELETE_OPEN_CLAIMS, [])?;
+    Ok(())
+}
+
+pub(super) fn has_operator(view: &View<'_>) -> Result<bool, Error> {
+    Ok(view.find(FIND_OPERATOR, [], |_| Ok(()))?.is_some())
+}
+
+pub(super) fn find_password_time(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, Error> {
+    view.find(FIND_PASSWORD_TIME, named_params! {":account_id": account}, |row| row.get(0))
+}
+
+/// Puts a better hash of the same password in place of the one that was checked.
+pub(super) fn update_password_hash(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    checked: &str,
+    renewed: &str,
+) -> Result<(), Error> {
+    tx.execute(UPDATE_PASSWORD_HASH, named_params! {":account_id": account, ":checked": checked, ":renewed": renewed})?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ pub fn title_of(name: &str) -> &str {
     match name {
         "account.created" => "Account created",
         "account.profile_updated" => "Profile changed",
+        "account.invitation_accepted" => "Invitation accepted",
         "workspace.created" => "Workspace created",
         "email.code_sent" => "Code sent by mail",
         "email.verified" => "Address verified",

@@ -97,6 +97,8 @@ ids! {
     AccountId = "acc";
     /// One e-mail address of an account.
     EmailId = "eml";
+    /// An invitation to sign up.
+    InvitationId = "inv";
     /// Owner of keys, wallet, resources and activity.
     WorkspaceId = "ws";
     /// An API key.

@@ -128,6 +128,32 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         verified: bool,
     },
+    /// Invite an address: whoever follows the mailed link may sign up with it, in every sign-up mode. Prints the invitation's
+    /// id.
+    #[command(after_help = "Example:\n  domicile account invite --email ada@example.org")]
+    Invite {
+        /// Who is invited.
+        #[arg(long)]
+        email: String,
+        /// The person will also run this appliance.
+        #[arg(long)]
+        operator: bool,
+        /// Print the link instead of mailing it; you vouch for the address then.
+        #[arg(long)]
+        print_link: bool,
+    },
+    /// List invitations that nobody took yet.
+    #[command(after_help = "Example:\n  domicile account invitations --json")]
+    Invitations,
+    /// Take an invitation back.
+    #[command(after_help = "Example:\n  domicile account uninvite ada@example.org")]
+    Uninvite {
+        /// Its id or address.
+        invitation: String,
+    },
+    /// Print a new one-time link for the first operator, when the one of `init` was lost or is too old.
+    #[command(after_help = "Example:\n  domicile account operator-link")]
+    OperatorLink,
     /// List accounts, the newest first: a hundred of them, or all.
     #[command(after_help = "Example:\n  domicile account list --all --json")]
     List {

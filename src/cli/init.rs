@@ -13,7 +13,7 @@ use crate::base::{Chance, Clock, Problem};
 use crate::config::Config;
 use crate::crypto::{Keyring, KeyringError};
 use crate::db::{self, Layout};
-use crate::signin;
+use crate::signin::{self, SigninError};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = house::config(common)?;
@@ -39,7 +39,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
 /// It may be killed at any point and run again: the database has its name only when it is whole, so whatever has the name
 /// is never touched; and a keyring is used again only where there is no database and the note says that it was made for
 /// this folder. So no keyring of somebody's other data is ever taken for ours. A link that was not printed is lost with its
-/// init; `domicile account create --operator` makes an operator too.
+/// init; `domicile account operator-link` prints another one.
 pub(super) fn make(config: &Config) -> Result<String, Failure> {
     let layout = Layout::of(&config.data_dir);
     refuse_made(config, &layout)?;
@@ -124,7 +124,7 @@ fn make_database(config: &Config, keyring: Keyring, layout: &Layout, chance: &mu
         db::stamp(tx, &region)?;
         signin::claim_link(tx)
     })
-    .map_err(|error| Failure::from(Problem::from(error)))?;
+    .map_err(|error: SigninError| Failure::from(Problem::from(error)))?;
     std::fs::rename(&unfinished, &live)
         .and_then(|()| std::fs::File::open(layout.live_dir())?.sync_all())
         .map_err(|error| cannot_make(&live, &error))?;

@@ -13,6 +13,7 @@ mod failure;
 mod health;
 mod house;
 mod init;
+mod invitations;
 mod people;
 mod run;
 mod scan;

@@ -6,6 +6,7 @@ use super::arguments::{AccountCommand, Common, KeyCommand};
 use super::factors;
 use super::failure::Failure;
 use super::house::{find_account, open, secret_from_stdin};
+use super::invitations;
 use super::scan;
 use crate::accounts::{self, Account, AccountError, Username};
 use crate::api_keys::{self, ApiKeyError, Expiry, KeyName, NewApiKey};
@@ -21,6 +22,12 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
         AccountCommand::Create { email, username, password_stdin, operator, verified } => {
             create(common, email, username, *password_stdin, *operator, *verified)
         }
+        AccountCommand::Invite { email, operator, print_link } => {
+            invitations::invite(common, email, *operator, *print_link)
+        }
+        AccountCommand::Invitations => invitations::list(common),
+        AccountCommand::Uninvite { invitation } => invitations::withdraw(common, invitation),
+        AccountCommand::OperatorLink => invitations::operator_link(common),
         AccountCommand::List { all } => list(common, *all),
         AccountCommand::Show { account } => show(common, account),
         AccountCommand::Suspend { account, reason } => {

@@ -64,6 +64,8 @@ pub struct Listen {
     pub tls: Tls,
     /// A proxy in front ends TLS.
     pub behind_proxy: bool,
+    /// Names beside the public one under which the pages may be asked for, folded.
+    pub hosts: Vec<String>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads. `None`: one per core.
@@ -102,7 +104,10 @@ pub enum SignupMode {
     Open,
     /// Addresses of the listed domains.
     Domains,
-    /// Nobody but with the operator's link; accounts come from the command line.
+    /// Who was invited.
+    Invite,
+    /// Nobody who comes by; accounts come from the command line. Whoever holds the operator's link or an invitation is let in
+    /// in every mode.
     Closed,
 }
 
@@ -217,6 +222,10 @@ pub struct Privacy {
 pub struct Passwords {
     /// Characters at least; 15 or more unless everybody must have a second factor.
     pub min_length: usize,
+    /// Memory of a new hash, in KiB. Hashes that cost less are made anew when their person signs in.
+    pub memory_kib: u32,
+    /// Passes over that memory.
+    pub passes: u32,
 }
 
 /// `[tokens]`.

@@ -27,8 +27,13 @@ impl Config {
         let signup = match self.signup.mode {
             SignupMode::Open => "open to everybody".to_owned(),
             SignupMode::Domains => format!("for addresses of {}", self.signup.domains.join(", ")),
+            SignupMode::Invite => "by invitation; domicile account invite".to_owned(),
             SignupMode::Closed => "closed; accounts are made at the command line".to_owned(),
         };
+        let passwords = format!(
+            "{} characters or more, hashed with {} KiB in {} passes",
+            self.passwords.min_length, self.passwords.memory_kib, self.passwords.passes
+        );
         let sessions = format!(
             "end after {} idle or {} in all, {} when remembered",
             write_duration(self.session.idle_timeout),
@@ -49,8 +54,8 @@ impl Config {
             ("Mail", mail),
             ("Egress", egress),
             ("Sign-up", signup),
+            ("Passwords", passwords),
             ("Sessions", sessions),
-            ("Passwords", format!("{} characters at least", self.passwords.min_length)),
             ("Second factor", factors.to_owned()),
             (
                 "Access tokens",

@@ -2,11 +2,14 @@
 
 pub mod age_file;
 mod keyring;
+mod known;
 mod password_rules;
 mod passwords;
 pub mod seal;
+mod strength;
 pub mod tokens;
 
 pub use keyring::{Keyring, KeyringError};
 pub use password_rules::{Password, PasswordFault};
-pub use passwords::{HashingBusy, PasswordPool};
+pub use passwords::{Checked, HashCost, HashingBusy, PasswordPool};
+pub use strength::Strength;

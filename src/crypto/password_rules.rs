@@ -2,50 +2,19 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::known::Text;
+use super::strength::{self, GUESSES_LOG10_MIN, Strength};
 use crate::base::{Problem, Secret};
 
-/// Longer input is refused, never cut (ASVS 5.0 6.2.9 asks for at least 64 characters).
+/// The product's own name: in the context of everybody.
+const PRODUCT: &str = "domicile";
+/// Shorter words are part of too many others.
+const CONTEXT_WORD_MIN: usize = 4;
+/// Longer ones are refused, never cut (ASVS 5.0 6.2.9 asks for at least 64 characters). Counted in the normal form, which is
+/// the same on every keyboard.
 const BYTES_MAX: usize = 1024;
-
-/// Words that passwords of people in a hurry are made of; a password that is one of these repeated, or little more than
-/// one of these, is known to everybody.
-const KNOWN: &[&str] = &[
-    "password",
-    "passwort",
-    "passw0rd",
-    "qwertyuiop",
-    "qwerty",
-    "azerty",
-    "asdfghjkl",
-    "zxcvbnm",
-    "1q2w3e4r5t",
-    "letmein",
-    "iloveyou",
-    "welcome",
-    "administrator",
-    "admin",
-    "changeme",
-    "secret",
-    "monkey",
-    "dragon",
-    "football",
-    "baseball",
-    "superman",
-    "batman",
-    "trustno1",
-    "sunshine",
-    "princess",
-    "whatever",
-    "master",
-    "shadow",
-    "michael",
-    "jennifer",
-    "abcdefghijklmnopqrstuvwxyz",
-    "01234567890123456789",
-    "98765432109876543210",
-    "correcthorsebatterystaple",
-    "domicile",
-];
+/// What is longer than this as it was typed is no password, whatever it would be normalised to: so a megabyte costs nothing.
+const TYPED_BYTES_MAX: usize = 4 * BYTES_MAX;
 
 /// A password that may be set: long enough, not known, normalised once (NFC), so that it is the same on every keyboard.
 pub struct Password(Secret<String>);
@@ -72,22 +41,33 @@ impl Password {
     /// # Errors
     /// [`PasswordFault`].
     pub fn parse(text: Secret<String>, min_length: usize, context: &[&str]) -> Result<Self, PasswordFault> {
-        if text.expose().len() > BYTES_MAX {
-            return Err(PasswordFault::TooLong);
-        }
-        let normal = normalise(&text);
+        let normal = normalise(&text).ok_or(PasswordFault::TooLong)?;
         if normal.expose().chars().count() < min_length {
             return Err(PasswordFault::TooShort { min: min_length });
         }
-        let folded = Secret::new(normal.expose().to_lowercase());
-        if is_pattern(folded.expose()) || KNOWN.iter().any(|known| is_mostly(folded.expose(), known)) {
-            return Err(PasswordFault::TooCommon);
+        match guessed(normal.expose(), context) {
+            (Some(fault), _) => Err(fault),
+            (None, _) => Ok(Self(normal)),
         }
-        let personal = |word: &&str| word.chars().count() >= 4 && is_mostly(folded.expose(), &word.to_lowercase());
-        if context.iter().any(personal) {
-            return Err(PasswordFault::TooPersonal);
+    }
+
+    /// What somebody who types this password is told, by the rule of [`Password::parse`]. Keeps nothing of it.
+    pub fn rate(text: &Secret<String>, min_length: usize, context: &[&str]) -> Strength {
+        let refused = |sentence: String| Strength { score: 1, sentence };
+        let Some(normal) = normalise(text) else { return refused(PasswordFault::TooLong.sentence()) };
+        let length = normal.expose().chars().count();
+        if length == 0 {
+            return Strength { score: 0, sentence: String::new() };
         }
-        Ok(Self(normal))
+        if length < min_length {
+            let more = min_length - length;
+            let characters = if more == 1 { "character" } else { "characters" };
+            return refused(format!("{more} more {characters}. Several words in a row are easy to remember."));
+        }
+        match guessed(normal.expose(), context) {
+            (Some(fault), _) => refused(fault.sentence()),
+            (None, guesses_log10) => strength::praise(guesses_log10),
+        }
     }
 
     pub(super) fn normalised(&self) -> &Secret<String> {
@@ -95,52 +75,79 @@ impl Password {
     }
 }
 
-impl From<PasswordFault> for Problem {
-    fn from(fault: PasswordFault) -> Self {
-        let sentence = match fault {
-            PasswordFault::TooShort { min } => {
+impl PasswordFault {
+    /// What is so, and what to do.
+    fn sentence(self) -> String {
+        match self {
+            Self::TooShort { min } => {
                 format!("A password has at least {min} characters. Several words in a row are easy to remember.")
             }
-            PasswordFault::TooLong => "A password has at most 1,024 bytes. Use a shorter one.".to_owned(),
-            PasswordFault::TooCommon => {
-                "This password is known to everybody or a simple pattern. Use another one.".to_owned()
+            Self::TooLong => "A password has at most 1,024 bytes. Use a shorter one.".to_owned(),
+            Self::TooCommon => {
+                "This password is known to everybody or a simple pattern. Add another word or two; uncommon words are better."
+                    .to_owned()
             }
-            PasswordFault::TooPersonal => {
-                "This password is made of your name or address, which others know. Use another one.".to_owned()
+            Self::TooPersonal => {
+                "This password is made of your name, your address or this site, which others know. Use other words."
+                    .to_owned()
             }
-        };
-        let code = match fault {
-            PasswordFault::TooShort { .. } => "password_too_short",
-            PasswordFault::TooLong => "password_too_long",
-            PasswordFault::TooCommon => "password_too_common",
-            PasswordFault::TooPersonal => "password_too_personal",
-        };
-        Problem::field("password", code, sentence)
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Self::TooShort { .. } => "password_too_short",
+            Self::TooLong => "password_too_long",
+            Self::TooCommon => "password_too_common",
+            Self::TooPersonal => "password_too_personal",
+        }
     }
 }
 
-/// The one form that is hashed and compared. No password has more than `BYTES_MAX` characters, so of what is longer one
-/// more than that is enough to be none, and a megabyte costs no more than a line.
-pub(super) fn normalise(text: &Secret<String>) -> Secret<String> {
-    Secret::new(text.expose().chars().take(BYTES_MAX + 1).nfc().collect())
+impl From<PasswordFault> for Problem {
+    fn from(fault: PasswordFault) -> Self {
+        Problem::field("password", fault.code(), fault.sentence())
+    }
 }
 
-/// Fewer than five different characters, or little else than neighbours in a row: `abcdef…`, `1234567890…`.
-fn is_pattern(text: &str) -> bool {
-    let characters: Vec<char> = text.chars().collect();
-    let mut distinct = characters.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let strides = |step: i64| {
-        let stride = |pair: &&[char]| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0])) == step;
-        characters.windows(2).filter(stride).count()
-    };
-    distinct.len() < 5 || strides(1).max(strides(-1)) * 4 >= characters.len() * 3
+/// What speaks against a password that is long enough, and how many guesses it takes.
+fn guessed(text: &str, context: &[&str]) -> (Option<PasswordFault>, f64) {
+    let apart = Text::of(text);
+    if apart.is_known() {
+        return (Some(PasswordFault::TooCommon), 0.0);
+    }
+    let words = context_words(context);
+    if apart.is_mostly_of(&words) {
+        return (Some(PasswordFault::TooPersonal), 0.0);
+    }
+    let by_strangers = strength::guesses_log10(text, &[]);
+    if by_strangers < GUESSES_LOG10_MIN {
+        return (Some(PasswordFault::TooCommon), by_strangers);
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let by_neighbours = strength::guesses_log10(text, &words);
+    ((by_neighbours < GUESSES_LOG10_MIN).then_some(PasswordFault::TooPersonal), by_neighbours)
 }
 
-/// Whether taking `word` out of `text` wherever it stands leaves fewer than five characters that are not digits or signs.
-fn is_mostly(text: &str, word: &str) -> bool {
-    text.contains(word) && text.replace(word, "").chars().filter(|c| c.is_alphabetic()).count() < 5
+/// The words about person and site, whole and in their parts, the longest first.
+fn context_words(context: &[&str]) -> Vec<String> {
+    let whole = context.iter().copied().chain([PRODUCT]);
+    let parts = context.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+    let mut words: Vec<String> = whole.chain(parts).map(str::to_lowercase).collect();
+    words.retain(|word| word.chars().count() >= CONTEXT_WORD_MIN);
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.dedup();
+    words
+}
+
+/// The one form that is hashed and compared (Unicode NFC). `None`: it is longer than any password, so there is nothing to
+/// compare; it is never cut to what would fit.
+pub(super) fn normalise(text: &Secret<String>) -> Option<Secret<String>> {
+    if text.expose().len() > TYPED_BYTES_MAX {
+        return None;
+    }
+    let normal: String = text.expose().nfc().collect();
+    (normal.len() <= BYTES_MAX).then(|| Secret::new(normal))
 }
 
 #[cfg(test)]
@@ -176,10 +183,21 @@ mod tests {
     }
 
     #[test]
-    fn composed_and_decomposed_letters_are_the_same_password() {
-        let composed = normalise(&Secret::new("caf\u{e9}".to_owned()));
-        let decomposed = normalise(&Secret::new("cafe\u{301}".to_owned()));
+    fn p5_composed_and_decomposed_letters_are_the_same_password() {
+        let composed = normalise(&Secret::new("caf\u{e9}".to_owned())).unwrap();
+        let decomposed = normalise(&Secret::new("cafe\u{301}".to_owned())).unwrap();
 
         assert_eq!(composed.expose(), decomposed.expose());
+    }
+
+    #[test]
+    fn p2_a_text_that_is_too_long_is_no_password_and_not_the_beginning_of_one() {
+        let is_one = |text: String| normalise(&Secret::new(text)).is_some();
+
+        assert!(is_one("x".repeat(1024)) && !is_one("x".repeat(1025)));
+        // Two bytes each in the normal form, whichever way they are typed.
+        assert!(is_one("\u{1d5}".repeat(512)) && is_one("U\u{308}\u{304}".repeat(512)));
+        assert!(!is_one("\u{1d5}".repeat(513)) && !is_one("U\u{308}\u{304}".repeat(513)));
+        assert!(!is_one("x".repeat(1 << 20)));
     }
 }

@@ -1,6 +1,7 @@
-//! Password hashing: Argon2id on threads of its own, at low priority and with a bounded queue, so that a rush of sign-ins
-//! neither eats the memory nor slows key verification.
+//! Passwords on threads of their own, at low priority and with a bounded queue, so that a rush of sign-ins neither eats the
+//! memory nor slows key verification: hashing (Argon2id) and the check of new ones.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 
@@ -9,19 +10,37 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::oneshot;
 
-use super::Password;
+use super::{Password, PasswordFault, Strength};
 use crate::base::{Chance, Problem, Secret};
 
-/// OWASP's minimum for Argon2id: 19 MiB, two passes, one lane.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
+/// What a hash costs whoever makes one (RFC 9106 §3.1), on one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashCost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+}
+
+impl HashCost {
+    /// OWASP's least for Argon2id: 19 MiB, two passes.
+    pub const LEAST: Self = Self { memory_kib: 19 * 1024, passes: 2 };
+
+    /// Blocks of memory that are filled, which is what takes the time.
+    fn work(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
+    }
+}
+
 const LANES: u32 = 1;
 const HASH_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
 /// The lowest priority: hashing takes what verification leaves over.
 const NICE: i32 = 19;
-/// What a person without an account or a password is compared with: the same work, never a match.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdC4u$bm9ib2R5IGhhcyB0aGlzIHBhc3N3b3JkIGF0IGFsbC4";
+/// The salt of a person without an account or a password: the same work, never a match.
+const NOBODYS_SALT: &[u8; SALT_BYTES] = b"nobody's salt...";
+/// Passwords that are rated at once while somebody types: they leave the queue to those who sign in.
+const RATED_AT_ONCE_MAX: usize = 8;
 
 /// The queue is full: the caller is told to come back in a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,29 +53,89 @@ impl From<HashingBusy> for Problem {
     }
 }
 
-enum Work {
-    Hash(Secret<String>, oneshot::Sender<String>),
-    Verify(Secret<String>, Option<String>, oneshot::Sender<bool>),
+/// How a password was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It is another one, or there is none.
+    Wrong,
+    /// It is the one.
+    Right,
+    /// It is the one, and its hash is weaker than the site now wants: the PHC string of a better one.
+    RightAndRenewed(String),
+}
+
+impl Checked {
+    /// Whether it is the one.
+    pub fn is_right(&self) -> bool {
+        !matches!(self, Self::Wrong)
+    }
+}
+
+/// What there is to do, with the tools of a thread.
+type Work = Box<dyn FnOnce(&mut Bench) + Send>;
+
+/// What a hashing thread works with.
+struct Bench {
+    cost: HashCost,
+    chance: Chance,
+    // Taken with the first hash, so that a server where nobody signs in does without; then kept for the thread's life,
+    // because fresh memory costs a third of the time in page faults.
+    memory: Vec<Block>,
+    filled_kib: Arc<AtomicU64>,
 }
 
 /// The threads that hash.
 pub struct PasswordPool {
     queue: SyncSender<Work>,
+    filled_kib: Arc<AtomicU64>,
+    rated: Arc<AtomicUsize>,
 }
 
 impl PasswordPool {
-    /// Starts `threads` threads with room for `queue_max` waiting callers.
-    pub fn start(threads: usize, queue_max: usize) -> Self {
+    /// Starts `threads` threads with room for `queue_max` waiting callers; new hashes cost `cost`.
+    pub fn start(threads: usize, queue_max: usize, cost: HashCost) -> Self {
         let (queue, waiting) = sync_channel(queue_max);
         let waiting = Arc::new(Mutex::new(waiting));
+        let filled_kib = Arc::new(AtomicU64::new(0));
         for number in 0..threads.max(1) {
-            let waiting = waiting.clone();
-            let started = std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || work(&waiting));
+            let (waiting, filled_kib) = (waiting.clone(), filled_kib.clone());
+            let bench = Bench { cost, chance: Chance::system(), memory: Vec::new(), filled_kib };
+            let work = move || work(&waiting, bench);
+            let started = std::thread::Builder::new().name(format!("hash-{number}")).spawn(work);
             if let Err(error) = started {
                 tracing::error!(%error, "A hashing thread could not be started.");
             }
         }
-        Self { queue }
+        Self { queue, filled_kib, rated: Arc::new(AtomicUsize::new(0)) }
+    }
+
+    /// Checks a new password; see [`Password::parse`].
+    ///
+    /// # Errors
+    /// [`HashingBusy`]; the inner result is the password's own.
+    pub async fn parse(
+        &self,
+        text: Secret<String>,
+        min_length: usize,
+        context: Vec<String>,
+    ) -> Result<Result<Password, PasswordFault>, HashingBusy> {
+        let parse = move |_: &mut Bench| Password::parse(text, min_length, &borrowed(&context));
+        self.submit(parse)?.await.map_err(|_| HashingBusy)
+    }
+
+    /// Rates what somebody types; see [`Password::rate`]. A few at once only.
+    ///
+    /// # Errors
+    /// [`HashingBusy`].
+    pub async fn rate(
+        &self,
+        text: Secret<String>,
+        min_length: usize,
+        context: Vec<String>,
+    ) -> Result<Strength, HashingBusy> {
+        let _place = Place::take(&self.rated)?;
+        let rate = move |_: &mut Bench| Password::rate(&text, min_length, &borrowed(&context));
+        self.submit(rate)?.await.map_err(|_| HashingBusy)
     }
 
     /// The PHC string of a new password.
@@ -64,19 +143,33 @@ impl PasswordPool {
     /// # Errors
     /// [`HashingBusy`].
     pub async fn hash(&self, password: &Password) -> Result<String, HashingBusy> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Work::Hash(password.normalised().clone(), reply))?;
-        answer.await.map_err(|_| HashingBusy)
+        let password = password.normalised().clone();
+        self.submit(move |bench| bench.hash(password.expose()))?.await.map_err(|_| HashingBusy)
     }
 
-    /// Whether `typed` is the password behind `stored`. `None` costs as much and is never a match.
+    /// Whether `typed` is the password behind `stored`. `None` costs as much and is never a match. What is too long for a
+    /// password costs nothing, whoever is asked about, and is none.
     ///
     /// # Errors
     /// [`HashingBusy`].
     pub async fn verify(&self, typed: &Secret<String>, stored: Option<String>) -> Result<bool, HashingBusy> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Work::Verify(super::password_rules::normalise(typed), stored, reply))?;
-        answer.await.map_err(|_| HashingBusy)
+        let Some(typed) = super::password_rules::normalise(typed) else { return Ok(false) };
+        self.submit(move |bench| bench.verify(typed.expose(), stored.as_deref()))?.await.map_err(|_| HashingBusy)
+    }
+
+    /// As [`PasswordPool::verify`]; where the password is right and its hash weaker than the site now wants, a better one is
+    /// made from it, because nobody else ever knows the password.
+    ///
+    /// # Errors
+    /// [`HashingBusy`].
+    pub async fn check(&self, typed: &Secret<String>, stored: Option<String>) -> Result<Checked, HashingBusy> {
+        let Some(typed) = super::password_rules::normalise(typed) else { return Ok(Checked::Wrong) };
+        let check = move |bench: &mut Bench| match (bench.verify(typed.expose(), stored.as_deref()), stored) {
+            (false, _) => Checked::Wrong,
+            (true, Some(phc)) if bench.is_weak(&phc) => Checked::RightAndRenewed(bench.hash(typed.expose())),
+            (true, _) => Checked::Right,
+        };
+        self.submit(check)?.await.map_err(|_| HashingBusy)
     }
 
     /// As [`PasswordPool::hash`], for the command line.
@@ -84,9 +177,13 @@ impl PasswordPool {
     /// # Errors
     /// [`HashingBusy`].
     pub fn hash_and_wait(&self, password: &Password) -> Result<String, HashingBusy> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Work::Hash(password.normalised().clone(), reply))?;
-        answer.blocking_recv().map_err(|_| HashingBusy)
+        let password = password.normalised().clone();
+        self.submit(move |bench| bench.hash(password.expose()))?.blocking_recv().map_err(|_| HashingBusy)
+    }
+
+    /// KiB of memory that hashing has filled since the start: to compare what two requests cost, on any machine.
+    pub fn filled_kib(&self) -> u64 {
+        self.filled_kib.load(Ordering::Relaxed)
     }
 
     /// As [`PasswordPool::verify`], for the command line.
@@ -94,66 +191,104 @@ impl PasswordPool {
     /// # Errors
     /// [`HashingBusy`].
     pub fn verify_and_wait(&self, typed: &Secret<String>, stored: Option<String>) -> Result<bool, HashingBusy> {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Work::Verify(super::password_rules::normalise(typed), stored, reply))?;
-        answer.blocking_recv().map_err(|_| HashingBusy)
+        let Some(typed) = super::password_rules::normalise(typed) else { return Ok(false) };
+        let verify = move |bench: &mut Bench| bench.verify(typed.expose(), stored.as_deref());
+        self.submit(verify)?.blocking_recv().map_err(|_| HashingBusy)
     }
 
-    fn submit(&self, work: Work) -> Result<(), HashingBusy> {
-        self.queue.try_send(work).map_err(|error| match error {
-            TrySendError::Full(_) | TrySendError::Disconnected(_) => HashingBusy,
-        })
+    fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Bench) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, HashingBusy> {
+        let (reply, answer) = oneshot::channel();
+        let work: Work = Box::new(move |bench| drop(reply.send(work(bench))));
+        match self.queue.try_send(work) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(HashingBusy),
+        }
     }
 }
 
-fn work(waiting: &Mutex<Receiver<Work>>) {
+fn borrowed(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+/// One of the few places for ratings; free again when it is dropped, also where the caller went away.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(taken: &Arc<AtomicUsize>) -> Result<Self, HashingBusy> {
+        let place = Self(taken.clone());
+        if taken.fetch_add(1, Ordering::Relaxed) < RATED_AT_ONCE_MAX { Ok(place) } else { Err(HashingBusy) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn work(waiting: &Mutex<Receiver<Work>>, mut bench: Bench) {
     // On Linux this is the priority of the calling thread alone. Without it hashing still works, only less politely.
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "The hashing thread keeps its priority.");
     }
-    let mut chance = Chance::system();
-    // Taken with the first hash, so that a server where nobody signs in does without; then kept for the thread's life,
-    // because fresh memory costs a third of the time in page faults.
-    let mut memory = Vec::new();
     loop {
         let next = match waiting.lock() {
             Ok(waiting) => waiting.recv(),
             Err(_) => return,
         };
         match next {
-            Ok(Work::Hash(password, reply)) => {
-                let _ = reply.send(hash(password.expose(), &mut chance, &mut memory));
-            }
-            Ok(Work::Verify(typed, stored, reply)) => {
-                let _ = reply.send(verify(typed.expose(), stored.as_deref(), &mut memory));
-            }
+            Ok(work) => work(&mut bench),
             Err(_) => return,
         }
     }
 }
 
-fn hash(password: &str, chance: &mut Chance, memory: &mut Vec<Block>) -> String {
-    let salt: [u8; SALT_BYTES] = chance.bytes();
-    let digest = argon2id(password, &salt, (MEMORY_KIB, PASSES, LANES), memory).unwrap_or_default();
-    format!(
-        "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${}${}",
-        STANDARD_NO_PAD.encode(salt),
-        STANDARD_NO_PAD.encode(digest)
-    )
-}
+impl Bench {
+    fn hash(&mut self, password: &str) -> String {
+        let salt: [u8; SALT_BYTES] = self.chance.bytes();
+        let HashCost { memory_kib, passes } = self.cost;
+        let digest = self.argon2id(password, &salt, (memory_kib, passes, LANES)).unwrap_or_default();
+        let (salt, digest) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(digest));
+        format!("$argon2id$v=19$m={memory_kib},t={passes},p={LANES}${salt}${digest}")
+    }
 
-fn verify(typed: &str, stored: Option<&str>, memory: &mut Vec<Block>) -> bool {
-    let compare = |phc: &str, memory: &mut Vec<Block>| -> Option<bool> {
-        let (cost, salt, expected) = parse(phc)?;
-        let digest = argon2id(typed, &salt, cost, memory)?;
-        Some(Secret::new(digest.to_vec()).matches(&expected))
-    };
-    match stored {
-        Some(phc) => compare(phc, memory).unwrap_or(false),
-        None => {
-            compare(NOBODYS, memory);
-            false
+    fn verify(&mut self, typed: &str, stored: Option<&str>) -> bool {
+        let found = stored.and_then(parse);
+        let Some((cost, salt, expected)) = found else {
+            let HashCost { memory_kib, passes } = self.cost;
+            self.argon2id(typed, NOBODYS_SALT, (memory_kib, passes, LANES));
+            return false;
+        };
+        let digest = self.argon2id(typed, &salt, cost);
+        let is_right = digest.is_some_and(|digest| Secret::new(digest.to_vec()).matches(&expected));
+        if !is_right {
+            self.fill_up(typed, cost);
         }
+        is_right
+    }
+
+    /// A wrong password for a hash of earlier times costs what one for nobody costs, or the difference would tell who is here
+    /// and has not signed in since the cost was raised.
+    fn fill_up(&mut self, typed: &str, (memory_kib, passes, _): Cost) {
+        let rest = self.cost.work().saturating_sub(HashCost { memory_kib, passes }.work());
+        let memory = u32::try_from(rest / u64::from(self.cost.passes.max(1))).unwrap_or(0);
+        // Below the least that Argon2 takes, there is nothing to make up for.
+        self.argon2id(typed, NOBODYS_SALT, (memory, self.cost.passes, LANES));
+    }
+
+    fn is_weak(&self, phc: &str) -> bool {
+        parse(phc)
+            .is_none_or(|((memory_kib, passes, _), _, _)| HashCost { memory_kib, passes }.work() < self.cost.work())
+    }
+
+    fn argon2id(&mut self, password: &str, salt: &[u8], cost: Cost) -> Option<[u8; HASH_BYTES]> {
+        let digest = argon2id(password, salt, cost, &mut self.memory)?;
+        let (memory_kib, passes, _) = cost;
+        self.filled_kib.fetch_add(HashCost { memory_kib, passes }.work(), Ordering::Relaxed);
+        Some(digest)
     }
 }
 
@@ -190,17 +325,48 @@ mod tests {
         Password::parse(Secret::new(text.to_owned()), 15, &[]).unwrap()
     }
 
+    fn bench(cost: HashCost) -> Bench {
+        Bench { cost, chance: Chance::seeded(1), memory: Vec::new(), filled_kib: Arc::default() }
+    }
+
     #[test]
     fn a_password_is_known_again_and_nobody_has_one() {
-        let pool = PasswordPool::start(1, 4);
+        let pool = PasswordPool::start(1, 4, HashCost::LEAST);
         let stored = pool.hash_and_wait(&password("correct horse battery")).unwrap();
-        let mut memory = Vec::new();
+        let mut bench = bench(HashCost::LEAST);
 
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(verify("correct horse battery", Some(&stored), &mut memory));
-        assert!(!verify("correct horse batterz", Some(&stored), &mut memory));
-        assert!(!verify("correct horse battery", None, &mut memory));
-        assert!(!verify("x", Some("$argon2i$nonsense"), &mut memory));
-        assert!(parse(NOBODYS).is_some());
+        assert!(bench.verify("correct horse battery", Some(&stored)));
+        assert!(!bench.verify("correct horse batterz", Some(&stored)));
+        assert!(!bench.verify("correct horse battery", None));
+        assert!(!bench.verify("x", Some("$argon2i$nonsense")));
+        assert!(!bench.is_weak(&stored));
+    }
+
+    #[test]
+    fn a_hash_of_earlier_times_is_weak_and_its_wrong_password_costs_as_much_as_nobodys() {
+        let stored = bench(HashCost::LEAST).hash("correct horse battery");
+        let mut dearer = bench(HashCost { memory_kib: 40 * 1024, passes: 3 });
+
+        assert!(dearer.is_weak(&stored) && dearer.verify("correct horse battery", Some(&stored)));
+        let mut costs = |stored: Option<&str>| {
+            let before = dearer.filled_kib.load(Ordering::Relaxed);
+            assert!(!dearer.verify("another one entirely", stored));
+            dearer.filled_kib.load(Ordering::Relaxed) - before
+        };
+        let (known, nobody) = (costs(Some(&stored)), costs(None));
+
+        // What is left over is less than a pass over one block more.
+        assert!(nobody - known < 3, "{known} for a known person, {nobody} for nobody");
+    }
+
+    #[test]
+    fn few_are_rated_at_once_and_each_gives_its_place_back() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let places: Vec<_> = (0..RATED_AT_ONCE_MAX).map(|_| Place::take(&taken).unwrap()).collect();
+
+        assert!(Place::take(&taken).is_err());
+        drop(places);
+        assert_eq!(taken.load(Ordering::Relaxed), 0);
     }
 }

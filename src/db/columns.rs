@@ -3,8 +3,8 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailId, EventId, JobId, LedgerAccountId, LotId, MailId,
-    PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailId, EventId, InvitationId, JobId, LedgerAccountId,
+    LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ macro_rules! text_ids {
 
 text_ids! {
     AccountId EmailId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId MailId
-    RequestId ArtifactId PasskeyId
+    RequestId ArtifactId InvitationId PasskeyId
 }
 
 impl ToSql for Timestamp {

@@ -29,6 +29,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0014_keys.sql"),
     include_str!("migrations/0015_tokens.sql"),
     include_str!("migrations/0016_credential_changes.sql"),
+    include_str!("migrations/0017_invitations.sql"),
 ];
 
 /// How many migrations this program knows: the schema version of a current database.
@@ -78,17 +79,17 @@ pub fn migrate_file(path: &Path, key: &Secret<String>) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Sqlite`], or what `work` said.
-pub fn make_file<T>(
+pub fn make_file<T, E: From<Error>>(
     path: &Path,
     site: &Arc<Site>,
     clock: &Clock,
     chance: &mut Chance,
-    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
     let mut connection = connection::open(path, &site.keyring.database_key_pragma(), Purpose::Write)?;
     to_current(&mut connection)?;
     let made = write_directly(&mut connection, site, clock, chance, work)?;
-    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())).map_err(Error::Sqlite)?;
     connection.close().map_err(|(_, error)| Error::Sqlite(error))?;
     Ok(made)
 }

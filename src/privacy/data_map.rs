@@ -257,6 +257,21 @@ pub const TABLES: &[Table] = &[
         erasure: Erasure::Deletes,
     },
     Table {
+        name: "invitation",
+        part: None,
+        exported: &[],
+        left_out: &[
+            ("id", STATE),
+            ("digest", SECRET),
+            ("address", "of somebody who has no account; the row goes when they make one, or after two weeks"),
+            ("folded", DERIVED),
+            ("is_operator", STATE),
+            ("created_at", STATE),
+            ("expires_at", STATE),
+        ],
+        erasure: Erasure::Deletes,
+    },
+    Table {
         name: "throttle",
         part: None,
         exported: &[],

@@ -12,10 +12,10 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
 use serde::Serialize;
 
-use super::{identify, pages};
+use super::{hosts, identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem};
-use crate::http::{Renewed, RequestId, SESSION, csrf, page, redirect};
+use crate::http::{Fault, Renewed, RequestId, SESSION, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -63,6 +63,13 @@ pub(super) async fn front(
     let reader = reader_of(request.path());
     let app = request.app_data::<Data<Arc<App>>>().map(|app| app.get_ref().clone());
     if let Some(app) = &app {
+        if reader == Reader::Page
+            && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())
+        {
+            let mut refused = tell_fault(request.error_response(Fault(problem)), reader, Some(app));
+            dress(&mut refused, reader, Some(app));
+            return Ok(refused);
+        }
         identify::mark(app, &request, reader).await;
     }
     // Handlers answer their faults themselves; an error here is one of the framework's own.

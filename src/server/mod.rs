@@ -8,6 +8,7 @@ mod docs;
 mod fresh;
 mod front;
 mod health;
+mod hosts;
 mod identify;
 pub mod openapi;
 pub mod pages;

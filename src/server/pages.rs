@@ -19,7 +19,7 @@ struct FaultPage<'a> {
     status: u16,
     title: &'static str,
     sentence: &'a str,
-    way_out: &'static str,
+    way_out: &'a str,
     way_out_label: &'static str,
     request_id: &'a str,
 }
@@ -40,18 +40,24 @@ pub(super) fn fault(
         405 => "Not this way",
         409 => "This cannot be done now",
         413 => "Too large",
+        421 => "Not under this name",
         429 => "Too many tries",
         503 => "Busy for a moment",
         status if status >= 500 => "Something went wrong on our side",
         _ => "This could not be read",
+    };
+    // Under another name every path would lead to this page again.
+    let (way_out, way_out_label) = match problem.status {
+        421 => (app.config().public_url.as_str(), "Open the site"),
+        _ => ("/settings/profile", "Back to your account"),
     };
     let page = FaultPage {
         chrome: Chrome::of(app, request, title),
         status: problem.status,
         title,
         sentence: &problem.sentence,
-        way_out: "/settings/profile",
-        way_out_label: "Back to your account",
+        way_out,
+        way_out_label,
         request_id,
     };
     page::with_status(status, &page).unwrap_or_else(|_| HttpResponse::build(status).body(problem.sentence.clone()))

@@ -106,6 +106,7 @@ routes! {
     POST "/step-up/challenge"                   SignedIn  => signin::pages::step_up_challenge;
     GET  "/settings/security"                   SignedIn  => signin::pages::security;
     POST "/settings/security/password"          Fresh     => signin::pages::change_password;
+    POST "/password/strength"                   Everybody => signin::pages::strength;
     POST "/settings/security/sessions/{id}/end" SignedIn  => signin::pages::end_session;
     POST "/settings/security/sessions/end-others" SignedIn => signin::pages::end_others;
     POST "/settings/security/totp/new"          Fresh     => signin::pages::two_step::begin;

@@ -6,6 +6,7 @@ use crate::billing;
 use crate::crypto::{HashingBusy, PasswordFault};
 use crate::db;
 use crate::factors::FactorError;
+use crate::invitations::InvitationError;
 use crate::sessions::Throttled;
 
 /// A refusal or failure at the door.
@@ -29,6 +30,9 @@ pub enum SigninError {
     /// Sign-up is closed, or not for this address.
     #[error("sign-up is closed")]
     Closed,
+    /// Somebody runs the appliance already.
+    #[error("there is an operator already")]
+    OperatorExists,
     /// The password may not be used.
     #[error("the password may not be used: {0:?}")]
     Password(PasswordFault),
@@ -41,6 +45,9 @@ pub enum SigninError {
     /// About the account.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// About an invitation.
+    #[error(transparent)]
+    Invitation(#[from] InvitationError),
     /// About its wallet.
     #[error(transparent)]
     Billing(#[from] billing::BillingError),
@@ -80,10 +87,16 @@ impl From<SigninError> for Problem {
                 "signup_closed",
                 "Sign-up is not open for this address. Ask your operator for an account.",
             ),
+            SigninError::OperatorExists => Problem::new(
+                409,
+                "operator_exists",
+                "There is an operator already. Make another one with `domicile account create --operator` or `domicile account invite --operator`.",
+            ),
             SigninError::Password(fault) => fault.into(),
             SigninError::Busy(busy) => busy.into(),
             SigninError::Factor(error) => error.into(),
             SigninError::Account(error) => error.into(),
+            SigninError::Invitation(error) => error.into(),
             SigninError::Billing(error) => error.into(),
             SigninError::Db(error) => error.into(),
         }

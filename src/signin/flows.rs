@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::error::SigninError;
-use super::model::{Presented, SignIn, SignUp, SignedUp, Started, StepUp};
+use super::model::{Asker, Presented, SignIn, SignUp, SignedUp, Started, StepUp};
 use super::ops;
-use crate::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
+use crate::accounts::{self, Account, AccountError, LinkPurpose, NewAccount, Username};
 use crate::app::App;
 use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
-use crate::config::SignupMode;
-use crate::crypto::Password;
-use crate::db;
+use crate::config::{Config, SignupMode};
+use crate::crypto::{Checked, Password, Strength};
+use crate::db::{self, View};
 use crate::factors::{self, Assertion, ChallengeFor, FactorProof};
+use crate::invitations::InvitationError;
 use crate::sessions::Renewed;
 
 /// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
@@ -22,20 +23,47 @@ use crate::sessions::Renewed;
 pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<SignedUp, SigninError> {
     let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
     let username = Username::parse(&form.username).map_err(AccountError::Username)?;
-    let password = new_password(app, form.password, username.as_str(), &email)?;
     let signup = &app.config().signup;
     let open = match signup.mode {
         SignupMode::Open => true,
         SignupMode::Domains => signup.domains.contains(&email.domain()),
-        SignupMode::Closed => false,
+        SignupMode::Invite | SignupMode::Closed => false,
     };
     if !open && form.claim.is_empty() {
         return Err(SigninError::Closed);
     }
+    let password = accepted(app, form.password, own_words(app, username.as_str(), &email)).await?;
     // Hashed before anybody looks whether the address is known, so that both take the same time.
     let phc = app.passwords().hash(&password).await?;
     let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
     app.write(move |tx| ops::sign_up(tx, &Actor::Stranger(visitor), new, &form.claim)).await
+}
+
+/// Takes the sign-up of somebody who holds an invitation; the address is the invitation's, whatever was typed. They are in.
+///
+/// # Errors
+/// [`SigninError::Invitation`] for a link that is not good; [`SigninError::Password`], [`SigninError::Account`] for what was
+/// typed wrong, which leaves it good; [`SigninError::Busy`].
+pub async fn accept_invitation(
+    app: &Arc<App>,
+    visitor: Visitor,
+    form: SignUp,
+    token: String,
+) -> Result<Started, SigninError> {
+    let email = invited_address(app, token.clone()).await?.ok_or(InvitationError::LinkRefused)?;
+    let username = Username::parse(&form.username).map_err(AccountError::Username)?;
+    let password = accepted(app, form.password, own_words(app, username.as_str(), &email)).await?;
+    let phc = app.passwords().hash(&password).await?;
+    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
+    app.write(move |tx| ops::accept_invitation(tx, &Actor::Stranger(visitor), new, &token)).await
+}
+
+/// The address an invitation is for. `None`: its link is not good.
+///
+/// # Errors
+/// [`SigninError::Db`].
+pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<EmailAddress>, SigninError> {
+    app.read(move |view| Ok(ops::invited_address(view, &token)?)).await
 }
 
 /// Takes a sign-in. Unknown name, wrong password, no password and a suspended account get one answer after one hash.
@@ -52,9 +80,12 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
         .await?;
     let (account, stored) = found.map_or((None, None), |(account, stored)| (Some(account.id), stored));
     let actor = Actor::Stranger(visitor);
-    let right = app.passwords().verify(&form.password, stored.clone()).await?;
-    match (account, right) {
-        (Some(account), true) => app.write(move |tx| ops::admit(tx, &actor, account, stored.as_deref(), &form)).await,
+    let checked = app.passwords().check(&form.password, stored.clone()).await?;
+    match (account, checked.is_right()) {
+        (Some(account), true) => {
+            let renewed = if let Checked::RightAndRenewed(phc) = checked { Some(phc) } else { None };
+            app.write(move |tx| ops::admit(tx, &actor, account, stored.as_deref(), renewed.as_deref(), &form)).await
+        }
         (account, _) => {
             app.write(move |tx| ops::refuse(tx, &actor, account, &form.name)).await?;
             Err(SigninError::BadCredentials)
@@ -172,42 +203,85 @@ pub async fn reset(
     password: Secret<String>,
 ) -> Result<(), SigninError> {
     let asked = token.clone();
-    let person = app
+    let words = app
         .read(move |view| {
             let account = accounts::find_by_link(view, LinkPurpose::PasswordReset, &asked)?;
-            let address = account.as_ref().map(|found| accounts::primary_email(view, found.id)).transpose()?.flatten();
-            Ok::<_, db::Error>(account.zip(address))
+            account.map_or(Ok(None), |person| words_about(view, &person).map(Some))
         })
-        .await?;
-    let (account, address) = person.ok_or(AccountError::LinkRefused)?;
-    let password = new_password(app, password, &account.username, &address)?;
+        .await?
+        .ok_or(AccountError::LinkRefused)?;
+    let password = accepted(app, password, words).await?;
     let phc = app.passwords().hash(&password).await?;
     app.write(move |tx| ops::reset(tx, &Actor::Stranger(visitor), &token, &phc)).await
 }
 
-/// Sets a new password for somebody who is signed in and just proved it.
+/// Sets a new password for somebody who is signed in and just proved it. Answers their new session cookie.
 ///
 /// # Errors
-/// [`SigninError::Password`], [`SigninError::Busy`]; [`AccountError::NotFound`] for an account that is gone.
+/// [`SigninError::Password`], [`SigninError::Busy`]; [`SigninError::SignedOut`] where account or session are gone.
 pub async fn change_password(
     app: &Arc<App>,
     actor: Actor,
     account: AccountId,
     session: SessionId,
     password: Secret<String>,
-) -> Result<(), SigninError> {
-    let person = app
+) -> Result<Renewed, SigninError> {
+    let words = app
         .read(move |view| {
-            Ok::<_, db::Error>(accounts::find(view, account)?.zip(accounts::primary_email(view, account)?))
+            let person = accounts::find(view, account)?;
+            person.map_or(Ok(None), |person| words_about(view, &person).map(Some))
         })
-        .await?;
-    let (person, address) = person.ok_or(AccountError::NotFound)?;
-    let password = new_password(app, password, &person.username, &address)?;
+        .await?
+        .ok_or(SigninError::SignedOut)?;
+    let password = accepted(app, password, words).await?;
     let phc = app.passwords().hash(&password).await?;
     app.write(move |tx| ops::change_password(tx, &actor, account, session, &phc)).await
 }
 
-/// Checks a new password against the site's rule and the person's own words.
+/// Rates what somebody types, by the rule of a new password. Keeps and records nothing.
+///
+/// # Errors
+/// [`SigninError::Busy`]; [`SigninError::Db`].
+pub async fn rate_password(app: &Arc<App>, asker: Asker, password: Secret<String>) -> Result<Strength, SigninError> {
+    let words = app.read(move |view| words_beside(view, asker)).await?;
+    Ok(app.passwords().rate(password, app.config().passwords.min_length, words).await?)
+}
+
+/// What others know of whoever types, as far as we know who it is.
+fn words_beside(view: &View<'_>, asker: Asker) -> Result<Vec<String>, db::Error> {
+    let site = host_of(&view.site().config);
+    let person = match asker {
+        Asker::SignedIn(account) => accounts::find(view, account)?,
+        Asker::Resetting(token) => accounts::find_by_link(view, LinkPurpose::PasswordReset, &token)?,
+        Asker::SigningUp { email, username } => return Ok(vec![site, username, email]),
+    };
+    person.map_or(Ok(vec![site]), |person| words_about(view, &person))
+}
+
+/// What others know of a person: no password is made of it.
+fn words_about(view: &View<'_>, person: &Account) -> Result<Vec<String>, db::Error> {
+    let site = host_of(&view.site().config);
+    let mut words = vec![site, person.username.clone(), person.display_name.clone(), person.company.clone()];
+    words.extend(accounts::emails(view, person.id)?.into_iter().map(|email| email.address.to_string()));
+    Ok(words)
+}
+
+/// As [`words_about`], of somebody who is about to have an account.
+fn own_words(app: &App, username: &str, email: &EmailAddress) -> Vec<String> {
+    vec![host_of(app.config()), username.to_owned(), email.to_string()]
+}
+
+fn host_of(config: &Config) -> String {
+    config.public_url.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// Checks a new password, on the threads that hash.
+async fn accepted(app: &App, password: Secret<String>, words: Vec<String>) -> Result<Password, SigninError> {
+    let min_length = app.config().passwords.min_length;
+    app.passwords().parse(password, min_length, words).await?.map_err(SigninError::Password)
+}
+
+/// As the flows check a new password, for the command line.
 ///
 /// # Errors
 /// [`SigninError::Password`].
@@ -217,8 +291,7 @@ pub fn new_password(
     username: &str,
     email: &EmailAddress,
 ) -> Result<Password, SigninError> {
-    let host = app.config().public_url.rsplit('/').next().unwrap_or_default().to_owned();
-    let local = email.as_str().split('@').next().unwrap_or_default();
-    Password::parse(password, app.config().passwords.min_length, &[username, email.as_str(), local, &host])
-        .map_err(SigninError::Password)
+    let words = own_words(app, username, email);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    Password::parse(password, app.config().passwords.min_length, &words).map_err(SigninError::Password)
 }

@@ -1,6 +1,7 @@
 //! What is written to people at the door.
 
 use crate::accounts::Account;
+use crate::base::{Timestamp, Visitor};
 use crate::mail::{Link, PlainLetter};
 
 /// The address is proved and the account in use.
@@ -33,14 +34,19 @@ pub(super) fn password_reset(account: &Account, link: String, site: &str) -> Pla
     }
 }
 
-/// The password was changed, by reset or in person.
-pub(super) fn password_changed(account: &Account, site: &str) -> PlainLetter {
+/// The password was changed, by reset or in person. `visitor`: where from, if it came from anywhere.
+pub(super) fn password_changed(account: &Account, visitor: Option<&Visitor>, at: Timestamp, site: &str) -> PlainLetter {
+    let from = visitor.map(|visitor| visitor.address.as_str()).filter(|address| !address.is_empty());
     PlainLetter {
         subject: "Your password was changed".into(),
-        paragraphs: vec![format!(
-            "Hello {}, your account has a new password, and your other sessions are ended.",
-            account.display_name
-        )],
+        paragraphs: vec![
+            format!(
+                "Hello {}, your account has a new password, and your other sessions are ended.",
+                account.display_name
+            ),
+            format!("Time: {}", at.day_and_time()),
+            format!("Network address: {}", from.unwrap_or("unknown")),
+        ],
         code: None,
         link: Some(Link { label: "See where you are signed in", url: format!("{site}/settings/security") }),
         closing: format!("If it was not you, set a new password at {site}/forgot and tell your operator."),

@@ -1,6 +1,6 @@
 //! **For:** coming in: sign-up, proof of the address, sign-in by password, a forgotten password, the second step, step-up.
 //! **Words:** sign-up, code, sign-in, reset link, claim (the first operator's one-time link).
-//! **Tables:** none of its own: it joins what accounts, workspaces, sessions and billing keep.
+//! **Tables:** none of its own: it joins what accounts, invitations, workspaces, sessions and billing keep.
 //! **Never:** tells a stranger whether an address or a name is known, by words or by time; hashes inside a transaction.
 //! **Start reading:** [`flows`], top to bottom.
 
@@ -12,5 +12,5 @@ mod ops;
 pub mod pages;
 
 pub use error::SigninError;
-pub use model::{NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
+pub use model::{Asker, NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
 pub use ops::{claim_link, create_account, reactivate, remove_passkey, reset_link_by_mail, suspend, verify};

@@ -23,6 +23,21 @@ pub struct SignedUp {
     pub account: AccountId,
 }
 
+/// Who types a new password, as far as it is known: what others know of them is no good in it.
+pub enum Asker {
+    /// Somebody in a session.
+    SignedIn(AccountId),
+    /// The bearer of a reset link.
+    Resetting(String),
+    /// A stranger, with what they typed beside it.
+    SigningUp {
+        /// Their address.
+        email: String,
+        /// Their username.
+        username: String,
+    },
+}
+
 /// A sign-in as typed.
 pub struct SignIn {
     /// Username or e-mail address.
@@ -40,6 +55,8 @@ pub enum Proof {
     Password,
     /// The code that was mailed to the address they signed up with.
     Code,
+    /// An invitation to their address.
+    Invitation,
     /// A passkey that also verified its person.
     Passkey,
 }
@@ -50,6 +67,7 @@ impl Proof {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Invitation => "invitation",
             Self::Passkey => "passkey",
         }
     }

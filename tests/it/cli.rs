@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::support::{Appliance, PASSWORD, Ran};
 
 mod changes;
+mod invitations;
 mod refusals;
 mod starts;
 

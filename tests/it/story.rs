@@ -132,6 +132,15 @@ fn the_script_adds_comfort_and_the_keyboard_suffices() {
 }
 
 #[test]
+fn p3_passwords_are_rated_while_they_are_typed_and_taken_as_they_are_pasted() {
+    let house = Appliance::running_with("[signup]\nmode = \"invite\"\n");
+    let invitation = house.run(&["account", "invite", "--email", "ada-lovelace@example.org", "--print-link"]).ok();
+    let claim = house.run(&["account", "operator-link"]).ok();
+
+    play("passwords.mjs", json!({ "url": house.url(), "invitation": invitation, "claim": claim }));
+}
+
+#[test]
 fn second_factors_are_set_up_used_and_taken_away() {
     let house = Appliance::running_with_clock("");
     let email = |username: &str| format!("{username}@example.org");

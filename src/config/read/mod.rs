@@ -28,6 +28,9 @@ const PASSWORD_MIN_WITH_FACTOR: i64 = 8;
 const TOKEN_LIFE: (Duration, Duration, &str) = (minutes(1), minutes(15), "must be 1 to 15 minutes, for example \"5m\"");
 /// The next signing key is published a day before it signs, so each signs two days at least.
 const ROTATION: (Duration, Duration, &str) = (days(2), days(730), "must be 2 to 730 days, for example \"90d\"");
+/// OWASP's least for Argon2id is 19 MiB and two passes; two hashes are made at once, and people wait for them.
+const HASH_MEMORY_KIB: [u32; 2] = [19 * 1024, 1024 * 1024];
+const HASH_PASSES: [u32; 2] = [2, 16];
 
 /// Takes settings out of the raw ones, and notes every fault instead of stopping at the first.
 struct Reader {
@@ -149,6 +152,7 @@ impl Reader {
             }
         }
         let trusted_proxies = self.networks("listen.trusted_proxies");
+        let hosts = self.list("listen.hosts").unwrap_or_default();
         let workers = self.number("listen.workers", 1, 256).and_then(|number| usize::try_from(number).ok());
         if let Some(setting) = self.take("listen.metrics_address") {
             self.not_yet(&setting.origin, "listen.metrics_address", "metrics");
@@ -157,6 +161,7 @@ impl Reader {
             addresses: addresses.into_iter().map(|(address, _)| address).collect(),
             tls,
             behind_proxy,
+            hosts: hosts.into_iter().map(|(host, _)| host.to_ascii_lowercase()).collect(),
             trusted_proxies,
             workers,
         }
@@ -189,12 +194,9 @@ impl Reader {
                 "open" => SignupMode::Open,
                 "domains" => SignupMode::Domains,
                 "closed" => SignupMode::Closed,
-                "invite" => {
-                    self.not_yet(&at, "signup.mode", "\"invite\"");
-                    SignupMode::Closed
-                }
+                "invite" => SignupMode::Invite,
                 _ => {
-                    self.fault(&at, "signup.mode", "must be \"open\", \"domains\" or \"closed\"");
+                    self.fault(&at, "signup.mode", "must be \"open\", \"domains\", \"invite\" or \"closed\"");
                     SignupMode::Closed
                 }
             },
@@ -416,7 +418,13 @@ impl Reader {
             );
             self.fault(&at, "passwords.min_length", &what);
         }
-        Passwords { min_length: usize::try_from(min).unwrap_or(15) }
+        let mut cost = |key: &'static str, [least, most]: [u32; 2]| {
+            let number = self.number(key, i64::from(least), i64::from(most));
+            number.and_then(|number| u32::try_from(number).ok()).unwrap_or(least)
+        };
+        let memory_kib = cost("passwords.memory_kib", HASH_MEMORY_KIB);
+        let passes = cost("passwords.passes", HASH_PASSES);
+        Passwords { min_length: usize::try_from(min).unwrap_or(15), memory_kib, passes }
     }
 }
 

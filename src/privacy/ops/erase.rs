@@ -9,7 +9,7 @@ use crate::audit::{self, Digest, Event, GENESIS};
 use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Tx, View};
 use crate::jobs::NewJob;
-use crate::{accounts, api_keys, billing, factors, jobs, mail, sessions, workspaces};
+use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, sessions, workspaces};
 
 /// Deletes everything about the person, as the data map says, in this one transaction. Sessions and keys are dead with it.
 /// Files and the erasure journal follow after the commit: see `flows`, which everybody calls who is not a transaction.
@@ -24,7 +24,12 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     let erased_at = tx.now();
     let receipt = RequestId::new(erased_at, tx.rng());
     let exports = store::list_artifact_ids(tx, account)?;
-    let primary = accounts::emails(tx, account)?.into_iter().find(|email| email.is_primary);
+    let emails = accounts::emails(tx, account)?;
+    // Who never proved an address withdraws nobody's invitation by going.
+    for email in emails.iter().filter(|email| email.verified_at.is_some()) {
+        invitations::forget(tx, &email.address)?;
+    }
+    let primary = emails.into_iter().find(|email| email.is_primary);
 
     // Recorded first: the private parts of this event go with all others of the person.
     let event =

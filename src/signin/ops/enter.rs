@@ -64,7 +64,8 @@ pub(in crate::signin) fn refuse(
 }
 
 /// Begins a session after a right password; an account that still has to prove its address gets a code instead.
-/// `checked` is the stored password that was found right: it must still be the one.
+/// `checked` is the stored password that was found right: it must still be the one. `renewed`: a better hash of it, to be
+/// kept.
 ///
 /// # Errors
 /// [`SigninError::Throttled`]: wrong ones that were tried at the same moment came first. [`SigninError::BadCredentials`]:
@@ -74,6 +75,7 @@ pub(in crate::signin) fn admit(
     actor: &Actor,
     account: AccountId,
     checked: Option<&str>,
+    renewed: Option<&str>,
     form: &SignIn,
 ) -> Result<Started, SigninError> {
     must_not_wait(tx, &typed_bucket(&form.name))?;
@@ -82,6 +84,9 @@ pub(in crate::signin) fn admit(
         .ok_or(SigninError::BadCredentials)?;
     if stored.as_deref() != checked {
         return Err(SigninError::BadCredentials);
+    }
+    if let Some((checked, renewed)) = checked.zip(renewed) {
+        accounts::renew_password_hash(tx, account, checked, renewed)?;
     }
     forget_failures(tx, &person, &form.name)?;
     enter(tx, actor, &person, &Proof::Password, form.remember)

@@ -2,14 +2,14 @@
 
 use super::super::error::SigninError;
 use super::super::mails;
-use super::change_password::tell_of_new_password;
+use super::change_password::replace_password;
 use super::enter::forget_failures;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, EmailAddress};
 use crate::db::Tx;
-use crate::{mail, sessions};
+use crate::mail;
 
 /// Mails a link to set a password to the account behind the address, where there is one. The answer is the same, and so is
 /// what is written, but for the letter: a link that nobody gets waits for its end like the others.
@@ -41,8 +41,8 @@ pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) ->
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested").target(account).subject(account))?)
 }
 
-/// Sets the new password, ends every session and every other link. Following the link proved the address too; tries that
-/// failed before no longer count, so that the person can come in.
+/// Sets the new password; see [`replace_password`]. Following the link proved the address too; tries that failed before no
+/// longer count, so that the person can come in.
 pub(in crate::signin) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc: &str) -> Result<(), SigninError> {
     let account = accounts::use_link(tx, LinkPurpose::PasswordReset, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
@@ -50,13 +50,10 @@ pub(in crate::signin) fn reset(tx: &mut Tx<'_>, actor: &Actor, token: &str, phc:
         let person = accounts::verify_by_operator(tx, actor, account)?;
         open_wallet(tx, &person)?;
     }
-    accounts::set_password(tx, actor, account, phc)?;
-    sessions::end_all(tx, actor, account, None)?;
-    accounts::revoke_links(tx, account)?;
+    replace_password(tx, actor, &person, phc, None)?;
     forget_failures(tx, &person, &person.username)?;
     if let Some(address) = accounts::primary_email(tx, account)? {
         forget_failures(tx, &person, address.as_str())?;
     }
-    tell_of_new_password(tx, account)?;
     Ok(audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?)
 }

@@ -3,8 +3,9 @@
 use super::super::error::SigninError;
 use super::super::mails;
 use super::super::model::{NewPerson, Proof, SignedUp};
+use super::invited::use_claim;
 use super::reset::reset_link_by_mail;
-use crate::accounts::{self, Account, AccountError, CodeAnswer, LinkPurpose, NewAccount};
+use crate::accounts::{self, Account, AccountError, CodeAnswer, NewAccount};
 use crate::base::{AccountId, Actor, Secret};
 use crate::billing;
 use crate::db::{self, Tx};
@@ -24,7 +25,7 @@ pub(in crate::signin) fn sign_up(
     claim: &str,
 ) -> Result<SignedUp, SigninError> {
     if !claim.is_empty() {
-        accounts::use_link(tx, LinkPurpose::OperatorClaim, claim)?;
+        use_claim(tx, claim)?;
         new.is_operator = true;
         if accounts::is_email_taken(tx, &new.email)? {
             return Err(AccountError::EmailTaken.into());
@@ -54,6 +55,9 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
         is_operator: person.is_operator,
     };
     let account = accounts::create(tx, actor, &new)?;
+    if new.is_operator {
+        accounts::revoke_claims(tx)?;
+    }
     workspaces::create_personal(tx, actor, &account)?;
     if new.is_verified {
         open_wallet(tx, &account)?;
@@ -86,13 +90,17 @@ pub fn verify(
                 actor,
                 &NewSession { account: account.id, visitor, remember: false, method: Proof::Code.as_str().to_owned() },
             )?;
-            if let Some(address) = accounts::primary_email(tx, account.id)? {
-                let url = tx.site().config.public_url.clone();
-                mail::enqueue(tx, Some(account.id), address, &mails::welcome(&account, &url))?;
-            }
+            welcome(tx, &account)?;
             Ok(Ok(token))
         }
     }
+}
+
+/// Greets somebody whose address is proved.
+pub(super) fn welcome(tx: &mut Tx<'_>, account: &Account) -> Result<(), db::Error> {
+    let Some(address) = accounts::primary_email(tx, account.id)? else { return Ok(()) };
+    let url = tx.site().config.public_url.clone();
+    mail::enqueue(tx, Some(account.id), address, &mails::welcome(account, &url))
 }
 
 /// The credit that every active account starts with; given once however often it is asked for.
@@ -101,13 +109,4 @@ pub(in crate::signin) fn open_wallet(tx: &mut Tx<'_>, account: &Account) -> Resu
         billing::signup_credit(tx, &workspace)?;
     }
     Ok(())
-}
-
-/// The first operator's one-time link: whoever follows it signs up as operator, whatever the sign-up mode.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn claim_link(tx: &mut Tx<'_>) -> Result<String, db::Error> {
-    let token = accounts::issue_link(tx, LinkPurpose::OperatorClaim, None)?;
-    Ok(format!("{}/signup?claim={}", tx.site().config.public_url, token.expose()))
 }

@@ -7,6 +7,7 @@ mod security;
 mod sign_in;
 mod sign_up;
 mod step_up;
+mod strength;
 
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -23,6 +24,7 @@ pub use security::{change_password, end_others, end_session, passkeys, recovery,
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_challenge, step_up_form};
+pub use strength::strength;
 
 /// Remembers, between sign-up and code, whose code is waited for.
 const PENDING: &str = "__Host-pending";

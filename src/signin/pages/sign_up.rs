@@ -5,15 +5,16 @@ use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
-use super::super::model::SignUp;
+use super::super::model::{SignUp, Started};
 use super::super::{flows, ops};
-use super::{PENDING, pending, wait_for_code};
+use super::{PENDING, let_in, pending};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
 use crate::base::{Actor, Problem};
-use crate::config::Sibling;
+use crate::config::{Sibling, SignupMode};
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SESSION, VisitorOf, cookie, forget, redirect};
+use crate::invitations::InvitationError;
 
 const HOME: &str = "/settings/profile";
 
@@ -22,8 +23,15 @@ const HOME: &str = "/settings/profile";
 struct SignUpPage<'a> {
     chrome: Chrome,
     fault: Option<FormFault>,
+    /// Nobody signs up without a link: there is no form.
+    is_closed: bool,
+    is_by_invitation: bool,
     is_claim: bool,
     claim: &'a str,
+    is_invited: bool,
+    invite: &'a str,
+    /// Whose addresses may sign up, where not everybody's may.
+    domains: String,
     email: &'a str,
     username: &'a str,
     min_length: usize,
@@ -36,16 +44,39 @@ struct SignUpPage<'a> {
 pub struct Claim {
     #[serde(default)]
     claim: String,
+    #[serde(default)]
+    invite: String,
+}
+
+/// What the page shows in its fields.
+#[derive(Clone, Copy, Default)]
+struct Shown<'a> {
+    claim: &'a str,
+    invite: &'a str,
+    email: &'a str,
+    username: &'a str,
 }
 
 impl<'a> SignUpPage<'a> {
-    fn of(app: &'a App, request: &HttpRequest, typed: [&'a str; 3], fault: Option<&Problem>) -> Self {
-        let [claim, email, username] = typed;
+    fn of(app: &'a App, request: &HttpRequest, shown: Shown<'a>, fault: Option<&Problem>) -> Self {
+        let Shown { claim, invite, email, username } = shown;
+        let signup = &app.config().signup;
+        let (is_claim, is_invited) = (!claim.is_empty(), !invite.is_empty());
+        let is_for_few = !is_claim && !is_invited;
         Self {
             chrome: Chrome::of(app, request, "Create your account"),
             fault: fault.map(FormFault::from),
-            is_claim: !claim.is_empty(),
+            is_closed: is_for_few && matches!(signup.mode, SignupMode::Closed | SignupMode::Invite),
+            is_by_invitation: signup.mode == SignupMode::Invite,
+            is_claim,
             claim,
+            is_invited,
+            invite,
+            domains: if is_for_few && signup.mode == SignupMode::Domains {
+                signup.domains.join(" or ")
+            } else {
+                String::new()
+            },
             email,
             username,
             min_length: app.config().passwords.min_length,
@@ -56,8 +87,21 @@ impl<'a> SignUpPage<'a> {
 }
 
 /// `GET /signup`.
-pub async fn sign_up_form(app: TheApp, request: HttpRequest, claim: Query<Claim>) -> Answer {
-    page::render(&SignUpPage::of(&app, &request, [&claim.claim, "", ""], None))
+pub async fn sign_up_form(app: TheApp, request: HttpRequest, link: Query<Claim>) -> Answer {
+    if link.invite.is_empty() {
+        let shown = Shown { claim: &link.claim, ..Shown::default() };
+        return page::render(&SignUpPage::of(&app, &request, shown, None));
+    }
+    match flows::invited_address(&app, link.invite.clone()).await? {
+        Some(address) => {
+            let shown = Shown { invite: &link.invite, email: address.as_str(), ..Shown::default() };
+            page::render(&SignUpPage::of(&app, &request, shown, None))
+        }
+        None => {
+            let problem = Problem::from(InvitationError::LinkRefused);
+            page::again(&problem, &SignUpPage::of(&app, &request, Shown::default(), Some(&problem)))
+        }
+    }
 }
 
 /// `POST /signup`.
@@ -68,12 +112,21 @@ pub async fn sign_up(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
         password: form.secret("password"),
         claim: form.text("claim").to_owned(),
     };
-    match flows::sign_up(&app, visitor.0, typed).await {
-        Ok(taken) => Ok(wait_for_code(&app, taken.account)),
+    let started = match form.text("invite") {
+        "" => flows::sign_up(&app, visitor.0, typed).await.map(|taken| Started::MustVerify(taken.account)),
+        invite => flows::accept_invitation(&app, visitor.0, typed, invite.to_owned()).await,
+    };
+    match started {
+        Ok(started) => Ok(let_in(&app, started, HOME)),
         Err(error) => {
             let problem = Problem::from(error);
-            let typed = [form.text("claim"), form.text("email"), form.text("username")];
-            page::again(&problem, &SignUpPage::of(&app, &request, typed, Some(&problem)))
+            let shown = Shown {
+                claim: form.text("claim"),
+                invite: form.text("invite"),
+                email: form.text("email"),
+                username: form.text("username"),
+            };
+            page::again(&problem, &SignUpPage::of(&app, &request, shown, Some(&problem)))
         }
     }
 }

@@ -142,12 +142,16 @@ fn the_first_operators_link_works_once() {
 #[test]
 fn every_command_has_help_with_an_example() {
     let house = Appliance::configured("");
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 25] = [
         &["demo"],
         &["init"],
         &["check"],
         &["serve"],
         &["account", "create"],
+        &["account", "invite"],
+        &["account", "invitations"],
+        &["account", "uninvite"],
+        &["account", "operator-link"],
         &["account", "list"],
         &["account", "show"],
         &["account", "delete"],

@@ -1,9 +1,11 @@
 //! What a visitor sees: few tests per door, against the real program.
 
 mod downloads;
+mod enumeration;
 mod factors;
 mod gateways;
 mod main_job;
+mod passwords;
 mod reference_client;
 mod security;
 mod shipped_gateways;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use domicile::accounts::{self, DisplayName, Profile};
 use domicile::api_keys::{self, Verifier};
-use domicile::base::{AccountId, Actor, ArtifactId, Credits, Quantity, RequestId, Secret, Timestamp, Visitor, minutes};
+use domicile::base::{
+    AccountId, Actor, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor, minutes,
+};
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};
 use domicile::db::View;
@@ -14,7 +16,7 @@ use domicile::privacy::data_map::{Erasure, TABLES};
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
 use domicile::signin;
-use domicile::{audit, workspaces};
+use domicile::{audit, invitations, workspaces};
 use rusqlite::named_params;
 use rusqlite::types::Value;
 
@@ -42,6 +44,8 @@ type Files = BTreeMap<String, Vec<u8>>;
 impl TestApp {
     /// One person with something in every table that knows people.
     fn whole_person(&self) -> Person {
+        let address = EmailAddress::parse("canary-name@example.org").unwrap();
+        self.write(move |tx| invitations::issue(tx, &Actor::Operator, address, false)).unwrap();
         let ada = self.person(CANARIES[0]);
         let (id, actor) = (ada.account.id, self.at_home(&ada));
         let profile = Profile { display_name: DisplayName::parse(CANARIES[1]).unwrap() };

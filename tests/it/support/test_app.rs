@@ -84,18 +84,23 @@ impl TestApp {
         self.block_on(jobs::run_due(&self.app, LINES)).unwrap()
     }
 
-    /// A person with a real password ([`PASSWORD`]), active.
-    pub fn person(&self, username: &'static str) -> Person {
+    /// Somebody to be made, with a real password ([`PASSWORD`]), active.
+    pub fn new_person(&self, username: &str) -> NewPerson {
         let email = EmailAddress::parse(&format!("{username}@example.org")).unwrap();
         let password = flows::new_password(&self.app, Secret::new(PASSWORD.to_owned()), username, &email).unwrap();
         let phc = self.app.passwords().hash_and_wait(&password).unwrap();
-        let person = NewPerson {
+        NewPerson {
             email,
             username: accounts::Username::parse(username).unwrap(),
             password: Some(phc),
             is_verified: true,
             is_operator: false,
-        };
+        }
+    }
+
+    /// A person with a real password ([`PASSWORD`]), active.
+    pub fn person(&self, username: &'static str) -> Person {
+        let person = self.new_person(username);
         self.write(move |tx| {
             let account = signin::create_account(tx, &Actor::Operator, person)?;
             let workspace = workspaces::personal(tx, account.id)?.unwrap();
@@ -111,7 +116,13 @@ impl TestApp {
 
     /// Closes everything and opens it again.
     pub fn reopen(self) -> Self {
-        let (config, clock) = (self.app.config().clone(), self.clock.clone());
+        self.reopen_with(|_| ())
+    }
+
+    /// As [`TestApp::reopen`], with settings changed meanwhile.
+    pub fn reopen_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let (mut config, clock) = (self.app.config().clone(), self.clock.clone());
+        change(&mut config);
         let Self { app, runtime, folder, .. } = self;
         // Its tasks may hold the appliance a moment longer.
         drop(runtime);

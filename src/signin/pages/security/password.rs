@@ -1,26 +1,32 @@
 //! The password.
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage, HttpRequest};
 
 use super::super::super::flows;
 use super::{PATH, SecurityPage};
 use crate::accounts;
-use crate::base::Problem;
+use crate::base::{Problem, Timestamp};
 use crate::http::page::{self, TheApp};
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::{Answer, Form, Renewed, SignedIn};
 
 /// What the section shows.
 pub(super) struct PasswordCard {
-    /// Whether there is one to be changed.
-    pub is_set: bool,
+    /// When it was set. `None`: there is none to be changed.
+    pub changed: Option<String>,
+    /// For the program that remembers it.
+    pub username: String,
     pub min_length: usize,
 }
 
 impl PasswordCard {
     pub(super) async fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let stored = app.read(move |view| accounts::password_hash(view, account)).await?;
-        Ok(Self { is_set: stored.is_some(), min_length: app.config().passwords.min_length })
+        let changed = app.read(move |view| accounts::password_changed_at(view, account)).await?;
+        Ok(Self {
+            changed: changed.map(Timestamp::day),
+            username: who.identity.username.clone(),
+            min_length: app.config().passwords.min_length,
+        })
     }
 }
 
@@ -28,7 +34,10 @@ impl PasswordCard {
 pub async fn change_password(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (account, session) = (who.identity.account, who.identity.session);
     match flows::change_password(&app, who.actor(), account, session, form.secret("password")).await {
-        Ok(()) => Ok(page::go(PATH, "own-password-changed")),
+        Ok(renewed) => {
+            request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
+            Ok(page::go(PATH, "own-password-changed"))
+        }
         Err(error) => {
             let problem = Problem::from(error);
             page::again(&problem, &SecurityPage::build(&app, &request, &who, Some(&problem)).await?)

@@ -45,6 +45,7 @@ fn shown(method: &str) -> String {
     let steps = method.split('+').map(|step| match step {
         "password" => "password",
         "code" => "code by mail",
+        "invitation" => "invitation",
         "passkey" => "passkey",
         "totp" => "authenticator app",
         "recovery_code" => "recovery code",

@@ -1,0 +1,121 @@
+//! Invite, take, withdraw.
+
+use serde_json::json;
+
+use super::error::InvitationError;
+use super::mails;
+use super::model::{Invitation, LIFE};
+use super::store;
+use crate::accounts;
+use crate::audit::{self, Event, Part};
+use crate::base::{Actor, EmailAddress, InvitationId, Secret};
+use crate::crypto::tokens;
+use crate::db::{self, Tx, View};
+use crate::mail;
+
+/// Rows one tidying deletes at most.
+const PURGE_BATCH_MAX: u32 = 1000;
+
+/// Invites an address, in place of an earlier invitation to it. Answers the invitation and its link, whose secret is nowhere
+/// else; whether the link is mailed or handed over is the caller's.
+///
+/// # Errors
+/// [`InvitationError::EmailTaken`]; [`InvitationError::NotFound`] where the actor is no operator.
+pub fn issue(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    address: EmailAddress,
+    is_operator: bool,
+) -> Result<(Invitation, Secret<String>), InvitationError> {
+    must_be_operator(actor)?;
+    if accounts::is_email_taken(tx, &address)? {
+        return Err(InvitationError::EmailTaken);
+    }
+    let now = tx.now();
+    let id = InvitationId::new(now, tx.rng());
+    let token = tokens::random_token(tx.rng());
+    let invitation = Invitation { id, address, is_operator, created_at: now, expires_at: now.plus(LIFE) };
+    store::delete_by_address(tx, &invitation.address)?;
+    store::insert(tx, &invitation, &tokens::digest(token.expose()))?;
+    let event = Event::of("account.invited")
+        .target(id)
+        .data(json!({"operator": is_operator}))
+        .private(Part::Contact, json!({"email": invitation.address.as_str()}));
+    audit::record(tx, actor, event)?;
+    let link = format!("{}/signup?invite={}", tx.site().config.public_url, token.expose());
+    Ok((invitation, Secret::new(link)))
+}
+
+/// Queues the mail with the link. It is forgotten once it is sent: the invited are not people here yet.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn mail_link(tx: &mut Tx<'_>, invitation: &Invitation, link: &Secret<String>) -> Result<(), db::Error> {
+    let letter = mails::invited(link.expose().clone(), &tx.site().config.public_url);
+    mail::enqueue_farewell(tx, invitation.address.clone(), &letter)
+}
+
+/// The invitation behind a link's secret, without taking it. `None`: it is not good.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn find(view: &View<'_>, token: &str) -> Result<Option<Invitation>, db::Error> {
+    store::find(view, &tokens::digest(token))
+}
+
+/// Takes an invitation: it is gone, and whoever brought it may make the account it is for.
+///
+/// # Errors
+/// [`InvitationError::LinkRefused`] for one that is unknown, used, withdrawn or too old; which of these is not told.
+pub fn take(tx: &mut Tx<'_>, token: &str) -> Result<Invitation, InvitationError> {
+    let digest = tokens::digest(token);
+    let invitation = store::find(tx, &digest)?.ok_or(InvitationError::LinkRefused)?;
+    store::delete(tx, invitation.id)?;
+    Ok(invitation)
+}
+
+/// Those that wait, the newest first.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn list(view: &View<'_>) -> Result<Vec<Invitation>, db::Error> {
+    store::list(view)
+}
+
+/// Takes an invitation back, by its id or its address.
+///
+/// # Errors
+/// [`InvitationError::NotFound`], also where the actor is no operator.
+pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, name: &str) -> Result<InvitationId, InvitationError> {
+    must_be_operator(actor)?;
+    let address = EmailAddress::parse(name.trim()).ok();
+    let waiting = store::list(tx)?.into_iter();
+    let is_meant = |invitation: &Invitation| match &address {
+        Some(address) => invitation.address.folded() == address.folded(),
+        None => invitation.id.to_string() == name.trim(),
+    };
+    let invitation = waiting.into_iter().find(is_meant).ok_or(InvitationError::NotFound)?;
+    store::delete(tx, invitation.id)?;
+    audit::record(tx, actor, Event::of("account.invitation_withdrawn").target(invitation.id))?;
+    Ok(invitation.id)
+}
+
+fn must_be_operator(actor: &Actor) -> Result<(), InvitationError> {
+    if matches!(actor, Actor::Operator) { Ok(()) } else { Err(InvitationError::NotFound) }
+}
+
+/// Deletes invitations to somebody's address.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn forget(tx: &mut Tx<'_>, address: &EmailAddress) -> Result<usize, db::Error> {
+    store::delete_by_address(tx, address)
+}
+
+/// Deletes invitations that nobody took in time.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, db::Error> {
+    store::delete_old(tx, PURGE_BATCH_MAX)
+}
