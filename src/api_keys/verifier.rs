@@ -26,8 +26,8 @@ use crate::db::{Error, Subject, View};
 
 /// Owners kept at most: some 40 MiB. Keys of more owners than these are looked up for each request.
 const OWNERS_MAX: usize = 131_072;
-/// Different sets of scopes kept at most.
-const POLICIES_MAX: usize = 16_384;
+/// Different scopes and limits kept at most: some 20 MiB. Keys with others than these are looked up for each request.
+const POLICIES_MAX: usize = 65_536;
 /// Keys read ahead in one look, so that no reader holds on to the past for long.
 const READ_AHEAD_BATCH: u32 = 5_000;
 

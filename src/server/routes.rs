@@ -131,11 +131,11 @@ routes! {
     GET  "/settings/keys/{id}"                  SignedIn  => api_keys::pages::detail;
     POST "/settings/keys/{id}"                  Fresh     => api_keys::pages::change;
     GET  "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::confirm_revoke;
-    POST "/settings/keys/{id}/revoke"           Fresh     => api_keys::pages::revoke;
+    POST "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::revoke;
     GET  "/settings/keys/{id}/rotate"           SignedIn  => api_keys::pages::confirm_rotate;
     POST "/settings/keys/{id}/rotate"           Fresh     => api_keys::pages::rotate;
     GET  "/settings/keys/{id}/disable"          SignedIn  => api_keys::pages::confirm_disable;
-    POST "/settings/keys/{id}/disable"          Fresh     => api_keys::pages::disable;
+    POST "/settings/keys/{id}/disable"          SignedIn  => api_keys::pages::disable;
     POST "/settings/keys/{id}/enable"           Fresh     => api_keys::pages::enable;
     POST "/settings/keys/{id}/restore"          Fresh     => api_keys::pages::restore;
     POST "/settings/keys/{id}/reveal"           Fresh     => api_keys::pages::reveal;

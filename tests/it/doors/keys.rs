@@ -205,5 +205,13 @@ fn a_kept_key_is_shown_again_only_after_a_fresh_proof() {
     let asked = ada.submit(&path, &way, &[]);
 
     assert!(!asked.text().contains(&text), "the page asks for a proof first");
+    let ask = |ada: &mut Browser, act: &str| ada.submit(&path, &format!("{path}/{act}"), &[("overlap", "0")]).status;
+    assert_ne!(ask(&mut ada, "rotate"), 303);
+    assert_eq!(ask(&mut ada, "disable"), 303, "to stop a key needs no more than a session");
+    assert_eq!(summary(&house, &text).json()["code"], "key_disabled");
+    ask(&mut ada, "enable");
+    assert_eq!(summary(&house, &text).json()["code"], "key_disabled", "to let it in again does");
+    assert_eq!(ask(&mut ada, "revoke"), 303);
+    assert_eq!(summary(&house, &text).status, 401);
     assert!(ada.get("/activity").text().contains("API key shown again"), "it is in the person's activity");
 }
