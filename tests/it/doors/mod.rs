@@ -7,6 +7,7 @@ mod gateways;
 mod keys;
 mod main_job;
 mod passwords;
+mod profile;
 mod security;
 mod step_up;
 mod ways_in;
