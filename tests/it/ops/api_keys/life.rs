@@ -224,7 +224,11 @@ fn whoever_wants_no_reminders_gets_none_and_is_not_sent_old_ones_later() {
             (ada.by_browser(), ada.account.id, MailChoices { key_reminders, ..MailChoices::default() });
         house.write(move |tx| people::save_mail_choices(tx, &actor, account, chosen)).unwrap();
     };
-    let reminders = || house.mailbox().letters().iter().filter(|letter| letter.subject.contains("expire")).count();
+    let reminders = || {
+        house.clock.advance(minutes(1));
+        house.run_jobs();
+        house.mailbox().letters().iter().filter(|letter| letter.subject.contains("expire")).count()
+    };
 
     choose(false);
     house.clock.advance(days(61));
