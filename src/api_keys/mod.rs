@@ -31,7 +31,7 @@ pub use model::{
 };
 pub use ops::{
     DAYS_SHOWN, Find, Health, Insight, change, count_live, create, days_of_use, disable, enable, expose, find, forget,
-    health, insight, list, live, policy, restore, reveal, revoke, rotate, set_policy, spend,
+    health, insight, list, live, policy, restore, reveal, revoke, revoke_since, rotate, set_policy, spend,
 };
 pub use store::STATEMENTS;
 pub use text::KeyText;

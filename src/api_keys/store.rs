@@ -85,6 +85,8 @@ const LIST_LATE: &str = "
     order by revoked_at
     limit :limit";
 const UPDATE_DEAD: &str = "update api_key set lookup = :dead_lookup, pepper_id = 0 where id = :id";
+const LIST_LIVE_SINCE: &str =
+    keys_where!("where k.account_id = :account_id and k.state <> 'revoked' and k.created_at >= :since order by k.id");
 const FIND_BY_LOOKUP: &str = "
     select id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until
     from api_key
@@ -137,6 +139,7 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_LOOKUP,
     LIST_LATE,
     UPDATE_DEAD,
+    LIST_LIVE_SINCE,
     LIST_AFTER,
     FIND_BY_LOOKUP,
     FIND_OWNER,
@@ -244,6 +247,12 @@ pub(super) fn list(view: &View<'_>, workspace: WorkspaceId, limit: u32) -> Resul
 pub(super) fn find(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {
     let now = view.now();
     view.find(FIND, named_params! {":id": id}, |row| read(row, now))
+}
+
+/// Keys of the account that were made then or later, and not revoked.
+pub(super) fn list_live_since(view: &View<'_>, account: AccountId, since: Timestamp) -> Result<Vec<ApiKey>, Error> {
+    let now = view.now();
+    view.list(LIST_LIVE_SINCE, named_params! {":account_id": account, ":since": since}, |row| read(row, now))
 }
 
 /// Keys whose overlap is over and that nobody has ended yet.

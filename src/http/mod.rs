@@ -15,11 +15,13 @@ pub mod json;
 mod leaving;
 mod paced;
 pub mod page;
+mod upload;
 
 pub use cookies::{SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
 pub use forwarded::{program_behind, visitor_at};
-pub use identity::{Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
+pub use identity::{Face, Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
 pub use leaving::Leaving;
 pub use paced::Paced;
+pub use upload::{FILE_BYTES_MAX, Upload};

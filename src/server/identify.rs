@@ -9,9 +9,9 @@ use actix_web::http::header;
 
 use super::front::{EXCHANGE_PATH, EXPOSURES_PATH, Reader};
 use crate::app::App;
-use crate::base::{Chance, Visitor};
+use crate::base::{Chance, Visitor, Zone};
 use crate::crypto::tokens;
-use crate::http::{Identity, SESSION, VisitorOf, csrf, visitor_at};
+use crate::http::{Face, Identity, SESSION, VisitorOf, csrf, visitor_at};
 use crate::{factors, sessions};
 
 /// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
@@ -80,6 +80,10 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
         display_name: current.display_name,
         proved_at: current.proved_at,
         owes_factor,
+        face: Face { picture: current.picture, colour: current.colour },
+        theme: current.theme,
+        language: current.language,
+        zone: Zone::of(&current.time_zone),
     });
 }
 

@@ -9,6 +9,7 @@ use super::super::uses;
 use super::{dead_lookup, end, tell};
 use crate::base::{AccountId, Actor, days};
 use crate::db::{Error, Tx};
+use crate::people::{self, MailKind};
 
 /// Rows one run takes at most; the rest waits for the next one.
 const BATCH_MAX: u32 = 500;
@@ -34,7 +35,7 @@ pub(in crate::api_keys) fn end_due(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes to owners 30, 7 and 1 days before a key ends, once each, all keys of a person in one letter. What is due at once,
+/// Writes to owners who want it 30, 7 and 1 days before a key ends, once each, all keys of a person in one letter. What is due at once,
 /// because nobody looked for a while, is one reminder: the nearest. A key that was made for no longer than that has none.
 pub(in crate::api_keys) fn remind(tx: &mut Tx<'_>) -> Result<(), Error> {
     let url = tx.site().config.public_url.clone();
@@ -48,7 +49,7 @@ pub(in crate::api_keys) fn remind(tx: &mut Tx<'_>) -> Result<(), Error> {
             letters.entry(key.account).or_default().push(key);
         }
         for (account, keys) in letters {
-            tell(tx, account, &mails::keys_end_soon(&keys, *number, &url))?;
+            people::mail_if_wanted(tx, account, MailKind::KeyReminders, &mails::keys_end_soon(&keys, *number, &url))?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use super::super::store;
 use super::super::uses;
 use super::{end, event_about, find, next, owner_only, tell};
 use crate::audit;
-use crate::base::{AccountId, ApiKeyId, Governor};
+use crate::base::{AccountId, ApiKeyId, Governor, Timestamp};
 use crate::db::{Error, Tx};
 
 /// Stops a key until it is enabled again. Doing it twice is the same as once.
@@ -69,6 +69,26 @@ pub fn revoke(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId) -> Result<ApiK
     let url = tx.site().config.public_url.clone();
     tell(tx, key.account, &mails::key_revoked(&key, &url))?;
     find(tx, governor, id)
+}
+
+/// Ends every key of the account that was made at `since` or later: whoever took the account over made it, as far as anybody
+/// knows. Answers how many.
+///
+/// # Errors
+/// [`Error`].
+pub fn revoke_since(
+    tx: &mut Tx<'_>,
+    governor: &Governor,
+    account: AccountId,
+    since: Timestamp,
+) -> Result<usize, Error> {
+    let keys = store::list_live_since(tx, account, since)?;
+    let url = tx.site().config.public_url.clone();
+    for key in &keys {
+        end(tx, governor, key, Ended::Asked)?;
+        tell(tx, account, &mails::key_revoked(key, &url))?;
+    }
+    Ok(keys.len())
 }
 
 /// Deletes every key of the account and what is known of their use. Answers how many keys.

@@ -14,7 +14,7 @@ pub use create::{create, rotate};
 pub(super) use due::{end_due, purge, remind};
 pub(super) use expose::known;
 pub use expose::{Find, expose};
-pub use life::{disable, enable, forget, restore, revoke};
+pub use life::{disable, enable, forget, restore, revoke, revoke_since};
 pub use look::{DAYS_SHOWN, Health, Insight, count_live, days_of_use, find, health, insight, list, live, policy};
 pub(super) use recorded::record;
 pub use recorded::spend;

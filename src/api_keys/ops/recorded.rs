@@ -14,6 +14,7 @@ use super::{event_about, tell};
 use crate::audit::{self, Outcome, Part};
 use crate::base::{Actor, ApiKeyId, Credits, Timestamp, WorkspaceId, days};
 use crate::db::{Error, Tx};
+use crate::people::{self, MailKind};
 
 /// Writes down what was gathered; what it says of keys that are gone is dropped.
 pub(in crate::api_keys) fn record(tx: &mut Tx<'_>, taken: &Taken) -> Result<(), Error> {
@@ -122,7 +123,7 @@ fn stop_spending(tx: &mut Tx<'_>, key: &ApiKey, until: Timestamp) -> Result<(), 
     audit::record(tx, &Actor::House, event_about("api_key.budget_exhausted", key).data(data))?;
     if records::record_notice(tx, key.id, "spent", Some(tx.now().minus(days(1))))? {
         let url = tx.site().config.public_url.clone();
-        tell(tx, key.account, &mails::budget_spent(key, budget, &url))?;
+        people::mail_if_wanted(tx, key.account, MailKind::Usage, &mails::budget_spent(key, budget, &url))?;
     }
     Ok(())
 }

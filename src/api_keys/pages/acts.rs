@@ -9,7 +9,7 @@ use super::super::model::{ApiKey, KeyState, OVERLAP_MAX};
 use super::super::ops;
 use super::shown::last_use_of;
 use super::{PATH, detail, id_of, list};
-use crate::base::{Problem, days};
+use crate::base::{Problem, Zone, days};
 use crate::config::parse_duration;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
@@ -29,10 +29,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(key: ApiKey) -> Self {
+    fn of(key: ApiKey, zone: &Zone) -> Self {
         Self {
             id: key.id.to_string(),
-            last_used: last_use_of(&key),
+            last_used: last_use_of(&key, zone),
             name: key.name,
             display: key.display,
             scopes: key.scopes.replace(' ', ", "),
@@ -55,7 +55,10 @@ struct RevokePage {
 /// `GET /settings/keys/{id}/revoke`: asks before it is done.
 pub async fn confirm_revoke(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
     let key = asked(&app, &who, &path).await?;
-    page::render(&RevokePage { chrome: Chrome::of(&app, &request, "Revoke a key"), key: Asked::of(key) })
+    page::render(&RevokePage {
+        chrome: Chrome::of(&app, &request, "Revoke a key"),
+        key: Asked::of(key, &who.identity.zone),
+    })
 }
 
 /// `POST /settings/keys/{id}/revoke`.
@@ -75,7 +78,10 @@ struct DisablePage {
 /// `GET /settings/keys/{id}/disable`: asks before it is done.
 pub async fn confirm_disable(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
     let key = asked(&app, &who, &path).await?;
-    page::render(&DisablePage { chrome: Chrome::of(&app, &request, "Disable a key"), key: Asked::of(key) })
+    page::render(&DisablePage {
+        chrome: Chrome::of(&app, &request, "Disable a key"),
+        key: Asked::of(key, &who.identity.zone),
+    })
 }
 
 /// `POST /settings/keys/{id}/disable`.
@@ -134,7 +140,7 @@ impl RotatePage {
         Ok(Self {
             chrome: Chrome::of(app, request, "Rotate a key"),
             fault: None,
-            key: Asked::of(key),
+            key: Asked::of(key, &who.identity.zone),
             life,
             overlaps: overlaps.collect(),
         })

@@ -10,7 +10,7 @@ use super::super::ops::{self, Insight};
 use super::id_of;
 use super::list::{Choice, periods};
 use super::shown::{Spark, end_of, last_use_of, limits_of, tag_of, thousands};
-use crate::base::{ApiKeyId, Problem, Timestamp};
+use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
 use crate::config::Reveal;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
@@ -110,12 +110,12 @@ impl DetailPage {
             .await?;
         let title = format!("API key “{}”", key.name);
         let can_reveal = key.is_kept && app.config().api_keys.reveal == Reveal::Owner;
-        Ok(Self::of(Chrome::of(app, request, &title), key, insight, can_reveal, app.now()))
+        Ok(Self::of(Chrome::of(app, request, &title), key, insight, can_reveal, app.now(), &who.identity.zone))
     }
 
-    fn of(chrome: Chrome, key: ApiKey, insight: Insight, can_reveal: bool, now: Timestamp) -> Self {
+    fn of(chrome: Chrome, key: ApiKey, insight: Insight, can_reveal: bool, now: Timestamp, zone: &Zone) -> Self {
         let (state, colour) = tag_of(&key);
-        let (expires, expires_soon) = end_of(&key, now);
+        let (expires, expires_soon) = end_of(&key, now, zone);
         let draft = Draft::of(&key);
         let spent = insight.spent.map(|(spent, budget)| {
             let period = if budget.period == Period::Month { "this month" } else { "in all" };
@@ -124,7 +124,7 @@ impl DetailPage {
         let callers = insight.callers.into_iter().map(|caller| CallerRow {
             address: if caller.address.is_empty() { "Unknown".to_owned() } else { caller.address },
             agent: if caller.agent.is_empty() { "Unknown".to_owned() } else { caller.agent },
-            last: caller.last_at.day_and_time(),
+            last: caller.last_at.day_and_time_in(zone),
             uses: thousands(caller.uses),
         });
         Self {
@@ -134,16 +134,16 @@ impl DetailPage {
             state,
             colour,
             scopes: key.scopes.split(' ').map(str::to_owned).collect(),
-            created: key.created_at.day_and_time(),
+            created: key.created_at.day_and_time_in(zone),
             expires,
             expires_soon,
-            last_used: last_use_of(&key),
+            last_used: last_use_of(&key, zone),
             uses: thousands(key.uses),
             limits: limits_of(&key),
             spent,
             predecessor: key.predecessor.map(|id| id.to_string()),
             successor: insight.successor.map(|id| id.to_string()),
-            retires: key.retire_at.map(Timestamp::day_and_time),
+            retires: key.retire_at.map(|end| end.day_and_time_in(zone)),
             spark: Spark::of(&insight.days, now),
             callers: callers.collect(),
             revealed: None,

@@ -12,7 +12,7 @@ use super::super::model::{
 use super::super::ops::{self, Health};
 use super::PATH;
 use super::shown::{Spark, end_of, last_use_of, tag_of};
-use crate::base::{Problem, Timestamp, days};
+use crate::base::{Problem, Timestamp, Zone, days};
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
@@ -221,7 +221,7 @@ impl ListPage {
                 Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?))
             })
             .await?;
-        let now = app.now();
+        let (now, zone) = (app.now(), &who.identity.zone);
         let site_max = app.config().api_keys.max_lifetime;
         let own_max = policy.map(|KeyPolicy { max_life_days }| days(max_life_days.into()));
         let max = [site_max, own_max].into_iter().flatten().min();
@@ -242,7 +242,11 @@ impl ListPage {
             presets: &PRESETS,
             scope_groups: groups(app, &draft.scopes),
             draft,
-            quarantined: keys.iter().filter(|key| key.state == KeyState::Quarantined).map(quarantined).collect(),
+            quarantined: keys
+                .iter()
+                .filter(|key| key.state == KeyState::Quarantined)
+                .map(|key| quarantined(key, zone))
+                .collect(),
             advice: advice(&health, &keys),
             query,
             states: STATES.map(|(value, label)| Choice { value, label, is_chosen: value == state }).into(),
@@ -254,7 +258,7 @@ impl ListPage {
                 .filter(|key| narrowed.holds(key))
                 .map(|key| {
                     let spark = Spark::of(&used.remove(&key.id).unwrap_or_default(), now);
-                    row(key, now, spark)
+                    row(key, now, zone, spark)
                 })
                 .collect(),
         })
@@ -296,13 +300,13 @@ fn groups(app: &TheApp, chosen: &[String]) -> Vec<ScopeGroup> {
     groups
 }
 
-fn row(key: ApiKey, now: Timestamp, spark: Spark) -> KeyRow {
+fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Spark) -> KeyRow {
     let (state, colour) = tag_of(&key);
-    let (expires, expires_soon) = end_of(&key, now);
+    let (expires, expires_soon) = end_of(&key, now, zone);
     KeyRow {
         id: key.id.to_string(),
-        last_used: last_use_of(&key),
-        last_used_day: key.last_used_at.map_or("Never".into(), Timestamp::day),
+        last_used: last_use_of(&key, zone),
+        last_used_day: key.last_used_at.map_or("Never".into(), |used| used.day_in(zone)),
         name: key.name,
         display: key.display,
         scopes: key.scopes.replace(' ', ", "),
@@ -317,13 +321,13 @@ fn row(key: ApiKey, now: Timestamp, spark: Spark) -> KeyRow {
     }
 }
 
-fn quarantined(key: &ApiKey) -> Quarantined {
+fn quarantined(key: &ApiKey, zone: &Zone) -> Quarantined {
     Quarantined {
         id: key.id.to_string(),
         name: key.name.clone(),
         display: key.display.clone(),
-        since: key.state_at.day_and_time(),
-        until: key.state_at.plus(QUARANTINE).day_and_time(),
+        since: key.state_at.day_and_time_in(zone),
+        until: key.state_at.plus(QUARANTINE).day_and_time_in(zone),
     }
 }
 
@@ -382,7 +386,7 @@ pub(super) async fn show_made(
     let mut page = ListPage::build(app, request, who, Draft::default(), &Narrowed::default()).await?;
     let secret = made.secret.expose().clone();
     let first_call = first_call(app, &made.key.scopes, &secret);
-    let overlap = overlap.map(Timestamp::day_and_time);
+    let overlap = overlap.map(|end| end.day_and_time_in(&who.identity.zone));
     page.made = Some(Made { name: made.key.name, secret, first_call, overlap, is_kept: made.key.is_kept });
     page::render(&page)
 }

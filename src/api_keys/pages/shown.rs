@@ -2,7 +2,7 @@
 
 use super::super::model::{ApiKey, DayOfUse, KeyState, Period};
 use super::super::ops::DAYS_SHOWN;
-use crate::base::{Timestamp, days};
+use crate::base::{Timestamp, Zone, days};
 
 /// A bar of the picture of a key's use.
 pub(super) struct Bar {
@@ -76,16 +76,16 @@ pub(super) fn tag_of(key: &ApiKey) -> (&'static str, &'static str) {
 }
 
 /// When a key ends by itself, in words, and whether that is soon.
-pub(super) fn end_of(key: &ApiKey, now: Timestamp) -> (String, bool) {
+pub(super) fn end_of(key: &ApiKey, now: Timestamp, zone: &Zone) -> (String, bool) {
     match key.good_until() {
         None => ("Never".to_owned(), false),
-        Some(end) => (end.day(), !key.state.is_over() && end.since(now) < days(7)),
+        Some(end) => (end.day_in(zone), !key.state.is_over() && end.since(now) < days(7)),
     }
 }
 
 /// The last use in words: day, and whence.
-pub(super) fn last_use_of(key: &ApiKey) -> String {
-    let at = key.last_used_at.map_or("Never".to_owned(), Timestamp::day_and_time);
+pub(super) fn last_use_of(key: &ApiKey, zone: &Zone) -> String {
+    let at = key.last_used_at.map_or("Never".to_owned(), |used| used.day_and_time_in(zone));
     if key.last_address.is_empty() { at } else { format!("{at}, from {}", key.last_address) }
 }
 

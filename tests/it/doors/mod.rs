@@ -7,6 +7,7 @@ mod gateways;
 mod keys;
 mod main_job;
 mod passwords;
+mod profile;
 mod reference_client;
 mod security;
 mod shipped_gateways;

@@ -253,7 +253,8 @@ fn revoking_twice_is_the_same_as_once() {
         (KeyState::Revoked, KeyState::Revoked, second.revoked_at)
     );
     assert_eq!(house.footprint(), before);
-    assert_eq!(house.outbox().last().unwrap(), "ada-ada@example.org: Your API key “ci” was revoked");
+    let told = "ada-ada@example.org: Your API key “ci” was revoked";
+    assert_eq!(house.outbox().iter().filter(|line| *line == told).count(), 1);
     assert_eq!(house.look(|tx| api_keys::live(tx, ada.workspace).unwrap()).len(), 0);
 }
 

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
-use domicile::accounts::{self, DisplayName, Profile};
+use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
 use domicile::api_keys::{self, Asked, Door, Expiry, KeyName, KeyPolicy, Limits, NewApiKey, Verifier};
 use domicile::base::{
     AccountId, Actor, ApiKeyId, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor,
-    days, minutes,
+    Zone, days, minutes,
 };
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};
 use domicile::db::View;
+use domicile::people::{self, Links, PeopleError, Platform, Settings};
 use domicile::privacy::data_map::{Erasure, TABLES};
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
@@ -28,16 +29,18 @@ mod exports;
 mod journals;
 
 /// What a person leaves in a house: every one of these must be in the export, and none of them anywhere after the erasure.
-const CANARIES: [&str; 12] = [
+const CANARIES: [&str; 14] = [
     "canary-name",
     "Canary Displayname",
     "canary-company",
-    "canary-use-case",
+    "canary-link",
     "canary-bio of a person",
     "2001:db8::ca:4a",
     "Canary/1.0 (agent)",
     "canary-key",
     "canary-reason",
+    "canary-name@work.example",
+    "Asia/Almaty",
     "canary-replaced",
     "198.51.100.77",
     "Canary/2.0 (program)",
@@ -52,19 +55,27 @@ impl TestApp {
         self.write(move |tx| invitations::issue(tx, &Actor::Operator, address, false)).unwrap();
         let ada = self.person(CANARIES[0]);
         let (id, actor) = (ada.account.id, self.at_home(&ada));
-        let profile = Profile { display_name: DisplayName::parse(CANARIES[1]).unwrap() };
-        let recorder = actor.clone();
+        let profile = Profile {
+            display_name: DisplayName::parse(CANARIES[1]).unwrap(),
+            company: Company::parse(CANARIES[2]).unwrap(),
+            use_case: Some(UseCase::Agriculture),
+            bio: Bio::parse(CANARIES[4]).unwrap(),
+        };
+        let links =
+            Links::parse(|platform| if platform == Platform::GitHub { CANARIES[3] } else { Default::default() });
+        let settings = Settings { zone: Zone::parse(CANARIES[10]).unwrap(), ..Settings::default() };
+        let (recorder, links) = (actor.clone(), links.unwrap());
         self.write(move |tx| {
-            accounts::update_profile(tx, &recorder, id, &profile)?;
-            // No page asks for these yet.
-            let told =
-                named_params! {":id": id, ":company": CANARIES[2], ":use_case": CANARIES[3], ":bio": CANARIES[4]};
-            tx.execute("update account set company = :company, use_case = :use_case, bio = :bio where id = :id", told)?;
-            accounts::send_code(tx, &recorder, id)
+            people::save_profile(tx, &recorder, id, &profile, &links)?;
+            people::save_settings(tx, &recorder, id, settings)?;
+            accounts::send_code(tx, &recorder, id)?;
+            Ok::<_, PeopleError>(())
         })
         .unwrap();
+        self.block_on(people::flows::set_picture(&self.app, actor.clone(), id, a_picture())).unwrap();
+        self.move_to(&ada, CANARIES[9]);
         self.clock.advance(minutes(1));
-        let reset = signin::flows::request_reset(&self.app, home(), "canary-name@example.org");
+        let reset = signin::flows::request_reset(&self.app, home(), CANARIES[9]);
         self.block_on(reset).unwrap();
         let form = signin::SignIn { name: CANARIES[0].into(), password: Secret::new("wrong".into()), remember: false };
         assert!(self.block_on(signin::flows::sign_in(&self.app, home(), form)).is_err());
@@ -143,15 +154,15 @@ impl TestApp {
     fn replaced_key(&self, ada: &Person, verifier: &Verifier) -> ApiKeyId {
         let limits = Limits::read("198.51.100.0/24 2001:db8:ca::/48", "600", "1", "total").unwrap();
         let new = NewApiKey {
-            name: KeyName::parse(CANARIES[9]).unwrap(),
+            name: KeyName::parse(CANARIES[11]).unwrap(),
             scopes: vec!["models:read".into()],
             expiry: Expiry::parse("90d").unwrap(),
             limits,
         };
         let key = self.make_key(ada, new);
         let asked = Asked {
-            address: CANARIES[10].parse().ok(),
-            agent: CANARIES[11],
+            address: CANARIES[12].parse().ok(),
+            agent: CANARIES[13],
             wanted: self.app.config().scopes.wanted("models:read").unwrap(),
             ..Asked::at(Door::Api)
         };
@@ -165,6 +176,19 @@ impl TestApp {
         self.clock.advance(minutes(1));
         verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
         id
+    }
+
+    /// Adds an address, proves it and makes it the primary one.
+    fn move_to(&self, person: &Person, email: &'static str) {
+        let (actor, id) = (self.at_home(person), person.account.id);
+        let (by, address) = (actor.clone(), EmailAddress::parse(email).unwrap());
+        let added = self.write(move |tx| accounts::addresses::add_email(tx, &by, id, &address)).unwrap();
+        let code = self.letter(email, "code").code();
+        self.write(move |tx| {
+            signin::verify_added_email(tx, &actor, id, added, &code)?.unwrap();
+            signin::set_primary_email(tx, &actor, id, added)
+        })
+        .unwrap();
     }
 
     /// The person in a browser, from where they live.
@@ -213,6 +237,12 @@ fn home() -> Visitor {
     Visitor { address: CANARIES[5].into(), agent: CANARIES[6].into() }
 }
 
+fn a_picture() -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(60, 60, image::Rgb([0, 99, 0])).write_to(&mut file, image::ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
 fn some_key() -> String {
     age::x25519::Identity::generate().to_public().to_string()
 }
@@ -233,9 +263,10 @@ fn unsealed(bytes: &[u8], identity: &dyn age::Identity) -> Result<Files, age::De
     Ok(files)
 }
 
-/// All the text of an archive.
+/// All the text of an archive: everything in it but pictures.
 fn text_of(files: &Files) -> String {
-    files.values().map(|bytes| std::str::from_utf8(bytes).unwrap()).collect::<Vec<_>>().join("\n")
+    let texts = files.iter().filter(|(name, _)| !name.starts_with("account/picture."));
+    texts.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 /// The values of one column.

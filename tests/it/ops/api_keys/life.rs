@@ -1,6 +1,7 @@
 //! Made, replaced, stopped, ended: each step is in force at the very next request.
 
 use domicile::api_keys::{Ended, KeyEvent, KeyPolicy, OVERLAP_DEFAULT, OVERLAP_MAX};
+use domicile::people::{self, MailChoices};
 
 use super::*;
 
@@ -211,6 +212,34 @@ fn owners_are_reminded_once_at_each_mark_and_of_all_their_keys_together() {
         "the key of a week is reminded of its last day only: {ends:?}"
     );
     assert_eq!(ends.len(), 4, "{ends:?}");
+}
+
+#[test]
+fn whoever_wants_no_reminders_gets_none_and_is_not_sent_old_ones_later() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    house.api_key(&ada, "ci");
+    let choose = |key_reminders| {
+        let (actor, account, chosen) =
+            (ada.by_browser(), ada.account.id, MailChoices { key_reminders, ..MailChoices::default() });
+        house.write(move |tx| people::save_mail_choices(tx, &actor, account, chosen)).unwrap();
+    };
+    let reminders = || {
+        house.clock.advance(minutes(1));
+        house.run_jobs();
+        house.mailbox().letters().iter().filter(|letter| letter.subject.contains("expire")).count()
+    };
+
+    choose(false);
+    house.clock.advance(days(61));
+    house.job(api_keys::REMIND);
+    choose(true);
+    house.job(api_keys::REMIND);
+    assert_eq!(reminders(), 0);
+    house.clock.advance(days(22));
+    house.job(api_keys::REMIND);
+
+    assert_eq!(reminders(), 1, "the next one is sent");
 }
 
 #[test]
