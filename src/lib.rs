@@ -18,6 +18,7 @@ pub mod mail;
 
 pub mod accounts;
 pub mod invitations;
+pub mod people;
 pub mod workspaces;
 
 pub mod api_keys;

@@ -1,7 +1,7 @@
 //! What can be wrong with an account.
 
 use super::model::UsernameFault;
-use crate::base::Problem;
+use crate::base::{Problem, Timestamp};
 use crate::db;
 
 /// A refusal or failure about accounts.
@@ -16,12 +16,45 @@ pub enum AccountError {
     /// Somebody has the username, or had it less than a year ago.
     #[error("the username is taken")]
     UsernameTaken,
+    /// The username only looks like somebody's.
+    #[error("the username looks like another one")]
+    UsernameLooksTaken,
     /// The text is not an e-mail address.
     #[error("not an e-mail address")]
     EmailAddress,
     /// The address is another account's.
     #[error("the address belongs to another account")]
     EmailTaken,
+    /// The account has the address already.
+    #[error("the account has the address already")]
+    EmailListed,
+    /// The account has as many addresses as it may.
+    #[error("the account has too many addresses")]
+    TooManyEmails,
+    /// The address must be proved first.
+    #[error("the address is not verified")]
+    EmailUnverified,
+    /// The primary address stays.
+    #[error("the primary address cannot be removed")]
+    EmailIsPrimary,
+    /// The address can undo a change, and stays as long as it can.
+    #[error("the address can undo a change until later")]
+    EmailKeptForRevert {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The company is too long or does not print.
+    #[error("not a company")]
+    Company,
+    /// There is no such use case.
+    #[error("not a use case")]
+    UseCase,
+    /// The text about the person is too short, too long or does not print.
+    #[error("not a bio")]
+    Bio,
+    /// There is no such colour.
+    #[error("not a colour")]
+    Colour,
     /// The display name is empty, too long or does not print.
     #[error("not a display name")]
     DisplayName,
@@ -60,6 +93,19 @@ impl From<AccountError> for Problem {
             AccountError::Username(UsernameFault::Reserved) => {
                 Problem::field("username", "username_reserved", "This username is reserved. Choose another one.")
             }
+            AccountError::Username(UsernameFault::LooksReserved) => Problem::field(
+                "username",
+                "username_confusable",
+                "This username looks like a reserved one. Choose one that differs in more than letters that look alike.",
+            ),
+            AccountError::UsernameLooksTaken => Problem {
+                status: 409,
+                ..Problem::field(
+                    "username",
+                    "username_confusable",
+                    "This username looks like somebody else's. Choose one that differs in more than letters that look alike.",
+                )
+            },
             AccountError::UsernameTaken => Problem {
                 status: 409,
                 ..Problem::field("username", "username_taken", "This username is taken. Choose another one.")
@@ -67,12 +113,55 @@ impl From<AccountError> for Problem {
             AccountError::EmailAddress => Problem::field(
                 "email",
                 "email_invalid",
-                "This is not an e-mail address. Check it, for example for a missing @.",
+                "This is not an e-mail address. Check it, for example for a missing @. A domain with other letters than a to z is written in its form that begins with xn--.",
             ),
             AccountError::EmailTaken => Problem {
                 status: 409,
                 ..Problem::field("email", "email_taken", "This address belongs to another account. Use another one.")
             },
+            AccountError::EmailListed => Problem {
+                status: 409,
+                ..Problem::field("email", "email_listed", "This address is on your list already.")
+            },
+            AccountError::TooManyEmails => Problem {
+                status: 409,
+                ..Problem::field(
+                    "email",
+                    "too_many_emails",
+                    "An account has ten addresses at most. Remove one that you no longer need, then add this one.",
+                )
+            },
+            AccountError::EmailUnverified => Problem::new(
+                409,
+                "email_unverified",
+                "This address is not verified yet. Type the code that was sent to it, then make it the primary one.",
+            ),
+            AccountError::EmailIsPrimary => Problem::new(
+                409,
+                "email_is_primary",
+                "This is the primary address, so it stays. Make another one primary, then remove it.",
+            ),
+            AccountError::EmailKeptForRevert { until } => Problem::new(
+                409,
+                "email_kept",
+                format!("This address can undo the change of your primary address, so it stays until {}.", until.day()),
+            ),
+            AccountError::Company => Problem::field(
+                "company",
+                "company_invalid",
+                "A company has at most 100 visible characters. Change it and save again.",
+            ),
+            AccountError::UseCase => {
+                Problem::field("use_case", "use_case_unknown", "Choose one of the use cases of the list.")
+            }
+            AccountError::Bio => Problem::field(
+                "bio",
+                "bio_invalid",
+                "Write 10 to 500 visible characters about yourself, or leave this empty.",
+            ),
+            AccountError::Colour => {
+                Problem::field("colour", "colour_unknown", "Choose one of the colours of the list.")
+            }
             AccountError::DisplayName => Problem::field(
                 "display_name",
                 "display_name_invalid",

@@ -17,6 +17,18 @@ pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainLe
     }
 }
 
+/// Somebody wanted to add an address to their account, and it is another account's.
+pub(super) fn address_in_use(site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "Your address stays with your account".into(),
+        paragraphs: vec!["Somebody, perhaps you, wanted to add this address to another account. It belongs to yours, so nothing was changed.".into()],
+        code: None,
+        link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
+        closing: "To use the address with another account, remove it from this one first. If it was not you, do nothing.".into(),
+        site: site.into(),
+    }
+}
+
 /// Somebody tried to sign up with an address that has an account.
 pub(super) fn account_exists(site: &str) -> PlainLetter {
     PlainLetter {

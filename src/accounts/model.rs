@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::base::{AccountId, EmailAddress, EmailId, Timestamp, is_visible, minutes, seconds};
+use super::likeness;
+use crate::base::{AccountId, EmailAddress, EmailChangeId, EmailId, Timestamp, is_visible, minutes, seconds};
 
 /// How long a six-digit code is good (domain 5.1.2).
 pub const CODE_LIFE: Duration = minutes(10);
@@ -14,6 +15,13 @@ pub const RESEND_AFTER: Duration = seconds(60);
 pub const CODES_MAX: u32 = 5;
 /// See [`CODES_MAX`].
 pub const CODES_WINDOW: Duration = crate::base::hours(1);
+/// Codes per account to addresses that it added, in [`CODES_WINDOW`]: removing an address and adding it again is no way to
+/// more guesses, nor to fill somebody's mailbox.
+pub const ADDED_CODES_MAX: u32 = 5;
+/// Addresses of one account.
+pub const EMAILS_MAX: usize = 10;
+/// How long the address before can undo a change of the primary one.
+pub const REVERT_LIFE: Duration = crate::base::days(7);
 /// An account whose address nobody verified lives this long.
 pub const PENDING_LIFE: Duration = crate::base::hours(24);
 /// A left username stays out of use this long, so that nobody inherits its links.
@@ -60,6 +68,8 @@ pub struct Account {
     pub use_case: String,
     /// About them. Empty: not given.
     pub bio: String,
+    /// What stands behind their initials.
+    pub colour: Colour,
     /// The region their data is in, for ever.
     pub region: String,
     /// Where in its life.
@@ -81,6 +91,40 @@ pub struct Email {
     pub verified_at: Option<Timestamp>,
     /// Where notices and links go.
     pub is_primary: bool,
+    /// When it was added.
+    pub added_at: Timestamp,
+}
+
+impl Email {
+    /// Whether it is proved and of a company: at a domain where not everybody can have an address.
+    pub fn is_company(&self) -> bool {
+        self.verified_at.is_some() && !is_consumer(&self.address.domain())
+    }
+}
+
+/// Whether anybody can have an address at the domain, which is folded.
+fn is_consumer(domain: &str) -> bool {
+    include_str!("consumer_domains.txt").lines().any(|known| {
+        let above = domain.strip_suffix(known);
+        !known.is_empty() && above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    })
+}
+
+/// A change of the primary address that can be undone.
+#[derive(Clone, Copy, Debug)]
+pub struct EmailChange {
+    /// Its id, which the one-time link is about.
+    pub id: EmailChangeId,
+    /// The address before.
+    pub from: EmailId,
+    /// The address after.
+    pub to: EmailId,
+    /// When the new address was added: what was opened since may be a thief's.
+    pub since: Timestamp,
+    /// When it happened.
+    pub changed_at: Timestamp,
+    /// Until when it can be undone.
+    pub revert_until: Timestamp,
 }
 
 /// A name in links: 4 to 32 of `a-z`, `0-9` and hyphens, no hyphen at either end, no two in a row, not reserved.
@@ -96,6 +140,8 @@ pub enum UsernameFault {
     Letters,
     /// The name is kept back.
     Reserved,
+    /// The name only looks like one that is kept back.
+    LooksReserved,
 }
 
 impl Username {
@@ -115,12 +161,20 @@ impl Username {
         if super::is_reserved(&name) {
             return Err(UsernameFault::Reserved);
         }
+        if likeness::looks_reserved(&name) {
+            return Err(UsernameFault::LooksReserved);
+        }
         Ok(Self(name))
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name with letters that look alike made equal.
+    pub(super) fn skeleton(&self) -> String {
+        likeness::skeleton(&self.0)
     }
 }
 
@@ -141,11 +195,150 @@ impl DisplayName {
     }
 }
 
+/// A company or organisation: at most 100 characters that show. Empty: not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Company(String);
+
+impl Company {
+    /// Reads a company. `None`: too long, or with characters that do not print.
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.trim();
+        (is_visible(name) && name.chars().count() <= 100).then(|| Self(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What people write about themselves: 10 to 500 characters on lines of their own. Empty: not given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bio(String);
+
+impl Bio {
+    /// Reads a text; line ends become those of Unix. `None`: too short, too long, or with characters that do not print.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.replace("\r\n", "\n");
+        let text = text.trim();
+        let has_right_length = text.is_empty() || (10..=500).contains(&text.chars().count());
+        (has_right_length && text.split('\n').all(is_visible)).then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+macro_rules! choices {
+    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $value:literal, $label:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$each])* $variant,)*
+        }
+
+        impl $name {
+            /// All of them, in the order they are offered.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// As stored and sent.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value,)*
+                }
+            }
+
+            /// For people.
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $label,)*
+                }
+            }
+
+            /// Reads the stored form. `None`: there is no such choice.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == text)
+            }
+        }
+    };
+}
+
+choices! {
+    /// What somebody mainly works on (domain A2, 14).
+    UseCase {
+        /// Checks on a production line.
+        Manufacturing = "manufacturing", "Manufacturing & QC";
+        /// Shelves and stock.
+        Retail = "retail", "Retail & Inventory";
+        /// Watching over places.
+        Security = "security", "Security & Surveillance";
+        /// Medicine.
+        Healthcare = "healthcare", "Healthcare & Medical";
+        /// Vehicles and robots.
+        Automotive = "automotive", "Automotive & Robotics";
+        /// Fields and animals.
+        Agriculture = "agriculture", "Agriculture";
+        /// Science and teaching.
+        Research = "research", "Research & Academia";
+        /// For oneself.
+        Personal = "personal", "Personal Project";
+    }
+}
+
+choices! {
+    /// What stands behind the initials of somebody without a picture.
+    Colour {
+        /// The house's own green.
+        Teal = "teal", "Teal";
+        /// Blue.
+        Blue = "blue", "Blue";
+        /// Violet.
+        Violet = "violet", "Violet";
+        /// Plum.
+        Plum = "plum", "Plum";
+        /// Rose.
+        Rose = "rose", "Rose";
+        /// Amber.
+        Amber = "amber", "Amber";
+        /// Olive.
+        Olive = "olive", "Olive";
+        /// Grey.
+        Slate = "slate", "Slate";
+    }
+}
+
 /// What a person may change about themselves.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Required.
     pub display_name: DisplayName,
+    /// Company or organisation.
+    pub company: Company,
+    /// What they mainly work on. `None`: not given.
+    pub use_case: Option<UseCase>,
+    /// About them.
+    pub bio: Bio,
+}
+
+impl Profile {
+    /// A name and nothing else.
+    pub fn named(display_name: DisplayName) -> Self {
+        Self { display_name, company: Company::default(), use_case: None, bio: Bio::default() }
+    }
+
+    /// The names of the fields that are not as `account` has them.
+    pub(super) fn differs_from(&self, account: &Account) -> Vec<&'static str> {
+        let use_case = self.use_case.map_or("", UseCase::as_str);
+        let fields = [
+            ("display_name", account.display_name == self.display_name.as_str()),
+            ("company", account.company == self.company.as_str()),
+            ("use_case", account.use_case == use_case),
+            ("bio", account.bio == self.bio.as_str()),
+        ];
+        fields.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+    }
 }
 
 /// An account to be made.
@@ -170,6 +363,8 @@ pub enum LinkPurpose {
     PasswordReset,
     /// Sign up as the first operator.
     OperatorClaim,
+    /// Undo a change of the primary address.
+    EmailRevert,
     /// Stop a reset of the second factors.
     FactorReset,
 }
@@ -180,16 +375,18 @@ impl LinkPurpose {
         match self {
             Self::PasswordReset => "password_reset",
             Self::OperatorClaim => "operator_claim",
+            Self::EmailRevert => "email_revert",
             Self::FactorReset => "factor_reset",
         }
     }
 
-    /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance, and as long as a
-    /// reset of factors waits (domain 5.1.11).
+    /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance, a week to
+    /// undo a change (domain 5.1.3), and as long as a reset of factors waits (domain 5.1.11).
     pub const fn life(self) -> Duration {
         match self {
             Self::PasswordReset => minutes(30),
             Self::OperatorClaim => crate::base::hours(24),
+            Self::EmailRevert => REVERT_LIFE,
             Self::FactorReset => crate::base::hours(72),
         }
     }
@@ -211,8 +408,33 @@ mod tests {
             ("аdal", UsernameFault::Letters),
             ("settings", UsernameFault::Reserved),
             ("postmaster", UsernameFault::Reserved),
+            ("adrnin", UsernameFault::LooksReserved),
+            ("sign-1n", UsernameFault::LooksReserved),
         ] {
             assert_eq!(Username::parse(bad), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn companies_are_told_from_mailbox_providers() {
+        for consumer in ["gmail.com", "privaterelay.appleid.com", "mail.yahoo.co.uk", "qq.com"] {
+            assert!(is_consumer(consumer), "{consumer}");
+        }
+        for company in ["example.org", "notgmail.com", "gmail.com.example.org", "com", ""] {
+            assert!(!is_consumer(company), "{company}");
+        }
+    }
+
+    #[test]
+    fn texts_about_people_are_bounded_and_print() {
+        assert_eq!(Bio::parse(" Ten\r\nletters ").unwrap().as_str(), "Ten\nletters");
+        assert!(Bio::parse("").is_some() && Bio::parse(&"x".repeat(500)).is_some());
+        for bad in ["too short", &"x".repeat(501), "hidden \u{202e} turn", "a bell \u{7} rings"] {
+            assert_eq!(Bio::parse(bad), None, "{bad:?}");
+        }
+        assert!(Company::parse("Ötzi & Söhne GmbH").is_some() && Company::parse("").is_some());
+        for bad in ["a\nb", "a\r\nBcc: x@y", &"x".repeat(101), "\u{200b}"] {
+            assert_eq!(Company::parse(bad), None, "{bad:?}");
         }
     }
 

@@ -3,30 +3,29 @@
 use serde_json::json;
 
 use super::error::AccountError;
-use super::mails;
 use super::model::{
-    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Email, LinkPurpose, NewAccount,
-    PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED,
+    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Colour, Email, LinkPurpose, NewAccount,
+    PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED, Username,
 };
-use super::store;
+use super::{addresses, likeness, mails, store};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret, Timestamp};
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
-use crate::mail;
+use crate::mail::{self, PlainLetter};
 
+/// Names that are tried to find a free one.
+const SUGGESTIONS_MAX: u32 = 40;
 /// Rows of each kind that one tidying deletes at most.
 const PURGE_BATCH_MAX: u32 = 1000;
 
 /// Makes an account with its first address. It is `pending` until the address is verified.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`]; [`AccountError::EmailTaken`] when the address is to count as verified and another
-/// account verified it. A mere claim to a known address is taken like any other, so that nobody learns from it (safety P8).
+/// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`]; [`AccountError::EmailTaken`] when the address is to
+/// count as verified and another account verified it. A mere claim to a known address is taken like any other, so that nobody learns from it (safety P8).
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Account, AccountError> {
-    if !is_username_free(tx, new.username.as_str())? {
-        return Err(AccountError::UsernameTaken);
-    }
+    must_be_free(tx, &new.username)?;
     if new.is_verified && is_email_taken(tx, &new.email)? {
         return Err(AccountError::EmailTaken);
     }
@@ -34,8 +33,13 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
     let region = tx.site().config.region.clone();
     let id = AccountId::new(now, tx.rng());
     let email = EmailId::new(now, tx.rng());
-    store::insert(tx, id, new, &region)?;
-    store::insert_email(tx, email, id, &new.email, new.is_verified.then_some(now))?;
+    let colours = Colour::ALL;
+    let colour = colours[usize::try_from(tx.rng().below(colours.len() as u32)).unwrap_or_default()];
+    store::insert(tx, id, new, colour, &region)?;
+    store::insert_email(tx, email, id, &new.email, new.is_verified.then_some(now), true)?;
+    if new.is_verified {
+        addresses::void_claims(tx, id, &new.email)?;
+    }
     if let Some(phc) = &new.password {
         store::insert_password(tx, id, phc)?;
     }
@@ -48,12 +52,41 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
     store::find(tx, id)?.ok_or(AccountError::NotFound)
 }
 
-/// Whether somebody could take the name now.
+/// Whether somebody could take the name now: nobody has it or one that looks like it, or had it less than a year ago.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn is_username_free(view: &View<'_>, username: &str) -> Result<bool, db::Error> {
-    Ok(store::find_by_username(view, username)?.is_none() && !store::is_retired(view, &name_digest(view, username))?)
+    let is_had = store::has_lookalike(view, &likeness::skeleton(username))?;
+    Ok(!is_had && !store::is_retired(view, &name_digest(view, username))?)
+}
+
+/// Refuses a name that nobody can take now.
+///
+/// # Errors
+/// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`].
+pub fn must_be_free(view: &View<'_>, username: &Username) -> Result<(), AccountError> {
+    if is_username_free(view, username.as_str())? {
+        return Ok(());
+    }
+    // A left name that only looks like it is told as taken: nobody has it to be compared with.
+    let is_left = store::is_retired(view, &name_digest(view, username.as_str()))?;
+    let is_taken = is_left || store::find_by_username(view, username.as_str())?.is_some();
+    Err(if is_taken { AccountError::UsernameTaken } else { AccountError::UsernameLooksTaken })
+}
+
+/// A username like `wanted` that somebody could take now. `None`: none was found near it.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn suggest_username(view: &View<'_>, wanted: &str) -> Result<Option<Username>, db::Error> {
+    for number in 1..=SUGGESTIONS_MAX {
+        let Ok(candidate) = Username::parse(&likeness::variant(wanted, number)) else { continue };
+        if is_username_free(view, candidate.as_str())? {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether some account verified the address.
@@ -64,9 +97,10 @@ pub fn is_email_taken(view: &View<'_>, address: &EmailAddress) -> Result<bool, d
     Ok(store::find_verified_owner(view, address)?.is_some())
 }
 
-/// A keyed digest, so that the list of left names does not tell the names. Folded, as the table of accounts compares.
+/// A keyed digest, so that the list of left names does not tell the names. Of the skeleton: nor does anybody get a name that
+/// looks like a left one.
 fn name_digest(view: &View<'_>, username: &str) -> [u8; 32] {
-    view.site().keyring.lookup(format!("retired-username:{}", username.to_ascii_lowercase()).as_bytes())
+    view.site().keyring.lookup(format!("retired-username:{}", likeness::skeleton(username)).as_bytes())
 }
 
 /// The account. `None`: there is none.
@@ -92,6 +126,14 @@ pub fn find_by_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::
     }
 }
 
+/// The account of this username, whatever its case. `None`: there is none.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn find_by_username(view: &View<'_>, username: &str) -> Result<Option<Account>, db::Error> {
+    store::find_by_username(view, username)
+}
+
 /// The account behind a username, or behind an e-mail address that it verified. `None`: there is none.
 ///
 /// # Errors
@@ -103,7 +145,8 @@ pub fn find_by_proved_name(view: &View<'_>, name: &str) -> Result<Option<Account
     }
 }
 
-/// The account that verified the address, else the newest that claims it. `None`: nobody.
+/// The account that verified the address, else the newest that signed up with it; who merely added it to their others does
+/// not answer for it. `None`: nobody.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -143,7 +186,7 @@ pub fn primary_email(view: &View<'_>, account: AccountId) -> Result<Option<Email
     Ok(primary(view, account)?.map(|email| email.address))
 }
 
-fn primary(view: &View<'_>, account: AccountId) -> Result<Option<Email>, db::Error> {
+pub(super) fn primary(view: &View<'_>, account: AccountId) -> Result<Option<Email>, db::Error> {
     Ok(store::list_emails(view, account)?.into_iter().find(|email| email.is_primary))
 }
 
@@ -166,12 +209,27 @@ pub fn update_profile(
     profile: &Profile,
 ) -> Result<(), AccountError> {
     let before = store::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(AccountError::NotFound)?;
-    if before.display_name == profile.display_name.as_str() {
+    let fields = profile.differs_from(&before);
+    if fields.is_empty() {
         return Ok(());
     }
-    store::update_display_name(tx, account, profile.display_name.as_str())?;
+    store::update_profile(tx, account, profile)?;
+    let event = Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": fields}));
+    Ok(audit::record(tx, actor, event)?)
+}
+
+/// Chooses what stands behind the person's initials.
+///
+/// # Errors
+/// [`AccountError::NotFound`] when the account is not the actor's.
+pub fn set_colour(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, colour: Colour) -> Result<(), AccountError> {
+    let before = store::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(AccountError::NotFound)?;
+    if before.colour == colour {
+        return Ok(());
+    }
+    store::update_colour(tx, account, colour)?;
     let event =
-        Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": ["display_name"]}));
+        Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": ["colour"]}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -183,6 +241,18 @@ pub fn update_profile(
 pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), AccountError> {
     let person = store::find(tx, account)?.ok_or(AccountError::NotFound)?;
     let email = primary(tx, account)?.ok_or(AccountError::NotFound)?;
+    send_code_to(tx, actor, &person, &email, mails::account_exists)
+}
+
+/// Sends a code to an address of the person. `to_owner`: what the owner is told where another account verified it.
+pub(super) fn send_code_to(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    person: &Account,
+    email: &Email,
+    to_owner: fn(&str) -> PlainLetter,
+) -> Result<(), AccountError> {
+    let account = person.id;
     let code = tokens::six_digits(tx.rng());
     let expires_at = tx.now().plus(CODE_LIFE);
     let owner = store::find_verified_owner(tx, &email.address)?;
@@ -191,12 +261,8 @@ pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(
     let window = tx.now().minus(CODES_WINDOW);
     store::insert_code(tx, email.id, &digest, expires_at, window)?;
     let url = &tx.site().config.public_url;
-    let letter = if is_taken {
-        mails::account_exists(url)
-    } else {
-        mails::verify_code(&person.display_name, code.expose(), url)
-    };
-    mail::enqueue(tx, Some(account), email.address, &letter)?;
+    let letter = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
+    mail::enqueue(tx, Some(account), email.address.clone(), &letter)?;
     Ok(audit::record(tx, actor, Event::of("email.code_sent").target(account).subject(account))?)
 }
 
@@ -207,18 +273,24 @@ pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(
 /// [`AccountError::CodeTooSoon`], [`AccountError::NotFound`].
 pub fn resend_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), AccountError> {
     let email = primary(tx, account)?.filter(|email| email.verified_at.is_none()).ok_or(AccountError::NotFound)?;
-    if let Some(code) = store::find_code(tx, email.id)? {
+    must_not_be_too_soon(tx, email.id)?;
+    send_code(tx, actor, account)
+}
+
+/// Refuses another code within a minute, and after five in an hour.
+pub(super) fn must_not_be_too_soon(view: &View<'_>, email: EmailId) -> Result<(), AccountError> {
+    if let Some(code) = store::find_code(view, email)? {
         let minute = code.sent_at.plus(RESEND_AFTER);
         let hour = code.counted_from.plus(CODES_WINDOW);
         let next = if code.sent_count >= CODES_MAX { minute.max(hour) } else { minute };
-        let wait = next.since(tx.now());
+        let wait = next.since(view.now());
         if !wait.is_zero() {
             return Err(AccountError::CodeTooSoon {
                 wait_seconds: u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX),
             });
         }
     }
-    send_code(tx, actor, account)
+    Ok(())
 }
 
 fn code_digest(view: &View<'_>, email: EmailId, code: &str) -> [u8; 32] {
@@ -245,23 +317,34 @@ pub fn verify_email(
 ) -> Result<CodeAnswer, AccountError> {
     let refused = Ok(CodeAnswer::Refused(AccountError::CodeRefused));
     let Some(email) = primary(tx, account)?.filter(|email| email.verified_at.is_none()) else { return refused };
-    let Some(kept) = store::find_code(tx, email.id)? else { return refused };
-    if kept.tries >= CODE_TRIES_MAX || kept.expires_at <= tx.now() {
+    if !try_code(tx, actor, account, &email, code)? {
         return refused;
+    }
+    Ok(CodeAnswer::Verified(activate(tx, actor, account, &email)?))
+}
+
+/// Whether the code is the one that was sent to the address; a right one is used up, a wrong one uses up a try.
+pub(super) fn try_code(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    email: &Email,
+    code: &str,
+) -> Result<bool, AccountError> {
+    let Some(kept) = store::find_code(tx, email.id)? else { return Ok(false) };
+    if kept.tries >= CODE_TRIES_MAX || kept.expires_at <= tx.now() {
+        return Ok(false);
     }
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     if !Secret::new(kept.digest).matches(&code_digest(tx, email.id, &typed)) {
         store::update_code_tries(tx, email.id)?;
         let event = Event::of("email.verify_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
         audit::record(tx, actor, event)?;
-        return refused;
+        return Ok(false);
     }
     store::end_code(tx, email.id)?;
-    match store::find_verified_owner(tx, &email.address)? {
-        // Somebody else proved the address since the code was sent; this claim to it is void.
-        Some(_) => refused,
-        None => Ok(CodeAnswer::Verified(activate(tx, actor, account, &email)?)),
-    }
+    // Somebody else may have proved the address since the code was sent; this claim to it is void then.
+    Ok(store::find_verified_owner(tx, &email.address)?.is_none())
 }
 
 /// Takes the primary address as proved, because an operator vouches for it.
@@ -277,10 +360,16 @@ pub fn verify_by_operator(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) ->
 }
 
 fn activate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<Account, AccountError> {
-    store::update_verified(tx, email.id)?;
     store::update_state(tx, account, AccountState::Active)?;
-    audit::record(tx, actor, Event::of("email.verified").target(account).subject(account))?;
+    prove(tx, actor, account, email)?;
     store::find(tx, account)?.ok_or(AccountError::NotFound)
+}
+
+/// Notes that the address is the account's; what others claimed by it is void.
+pub(super) fn prove(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<(), AccountError> {
+    store::update_verified(tx, email.id)?;
+    addresses::void_claims(tx, account, &email.address)?;
+    Ok(audit::record(tx, actor, Event::of("email.verified").target(account).subject(account))?)
 }
 
 /// Puts the account into a state; whoever calls it records why.
@@ -310,7 +399,22 @@ pub fn issue_link(
     account: Option<AccountId>,
 ) -> Result<Secret<String>, db::Error> {
     let token = tokens::random_token(tx.rng());
-    store::insert_link(tx, &tokens::digest(token.expose()), purpose, account)?;
+    store::insert_link(tx, &tokens::digest(token.expose()), purpose, account, None)?;
+    Ok(token)
+}
+
+/// As [`issue_link`], for a link that is about something of the account, by its id.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn issue_link_about(
+    tx: &mut Tx<'_>,
+    purpose: LinkPurpose,
+    account: AccountId,
+    about: &str,
+) -> Result<Secret<String>, db::Error> {
+    let token = tokens::random_token(tx.rng());
+    store::insert_link(tx, &tokens::digest(token.expose()), purpose, Some(account), Some(about))?;
     Ok(token)
 }
 
@@ -360,7 +464,8 @@ pub fn renew_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, r
 /// # Errors
 /// [`db::Error`].
 pub fn find_by_link(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Result<Option<Account>, db::Error> {
-    store::find_link(view, &tokens::digest(token), purpose)?.map_or(Ok(None), |account| store::find(view, account))
+    let account = store::find_link(view, &tokens::digest(token), purpose)?.and_then(|link| link.account);
+    account.map_or(Ok(None), |account| store::find(view, account))
 }
 
 /// Uses a one-time link up. `None`: a link that is not about an account.
@@ -368,7 +473,17 @@ pub fn find_by_link(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Resul
 /// # Errors
 /// [`AccountError::LinkRefused`] for one that is unknown, used or too old; which of these is not told.
 pub fn use_link(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<Option<AccountId>, AccountError> {
-    store::update_link_used(tx, &tokens::digest(token), purpose)?.ok_or(AccountError::LinkRefused)
+    let link = store::update_link_used(tx, &tokens::digest(token), purpose)?;
+    link.map(|link| link.account).ok_or(AccountError::LinkRefused)
+}
+
+/// Uses up a link of [`issue_link_about`]: whose it is, and what it is about.
+///
+/// # Errors
+/// [`AccountError::LinkRefused`].
+pub fn use_link_about(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<(AccountId, String), AccountError> {
+    let link = store::update_link_used(tx, &tokens::digest(token), purpose)?.ok_or(AccountError::LinkRefused)?;
+    link.account.zip(link.about).ok_or(AccountError::LinkRefused)
 }
 
 /// Pending accounts whose day is over, a hundred at most: whoever erases accounts erases these.
@@ -385,7 +500,7 @@ pub fn purge_pending(view: &View<'_>) -> Result<Vec<AccountId>, db::Error> {
 /// [`db::Error`].
 pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, db::Error> {
     let before = tx.now().minus(CODES_WINDOW);
-    store::delete_old(tx, before, PURGE_BATCH_MAX)
+    Ok(store::delete_old(tx, before, PURGE_BATCH_MAX)? + addresses::purge_old(tx, before, PURGE_BATCH_MAX)?)
 }
 
 /// Deletes every row about the person that this slice keeps, and keeps the username out of use for a year.
@@ -399,5 +514,6 @@ pub fn erase(tx: &mut Tx<'_>, account: AccountId) -> Result<(), AccountError> {
     if person.state != AccountState::Pending {
         store::insert_retired(tx, &name_digest(tx, &person.username), until)?;
     }
+    addresses::forget(tx, account)?;
     Ok(store::delete(tx, account)?)
 }

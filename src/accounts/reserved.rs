@@ -2,13 +2,14 @@
 
 /// First path segments of our routes (a test compares them with the router), role names of RFC 2142, and words that
 /// would let a person pose as the house.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     // Routes.
     ".well-known",
     "activity",
     "admin",
     "api",
     "assets",
+    "avatars",
     "demo",
     "forgot",
     "healthz",
@@ -16,6 +17,7 @@ const RESERVED: &[&str] = &[
     "password",
     "readyz",
     "reset",
+    "revert",
     "settings",
     "signin",
     "signout",

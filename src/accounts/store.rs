@@ -2,29 +2,31 @@
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Account, AccountState, Email, LinkPurpose, NewAccount};
+use super::model::{Account, AccountState, Colour, Email, LinkPurpose, NewAccount, Profile};
 use crate::base::{AccountId, Cursor, EmailAddress, EmailId, Page, Timestamp};
 use crate::db::{Error, Tx, View};
 
 const INSERT: &str = "
-    insert into account (id, username, display_name, region, state, is_operator, created_at)
-    values (:id, :username, :display_name, :region, :state, :is_operator, :created_at)";
+    insert into account (id, username, skeleton, display_name, colour, region, state, is_operator, created_at)
+    values (:id, :username, :skeleton, :display_name, :colour, :region, :state, :is_operator, :created_at)";
 const FIND: &str = "
-    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at
+    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, colour
     from account
     where id = :id";
 const FIND_BY_USERNAME: &str = "
-    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at
+    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, colour
     from account
     where username = :username";
+const FIND_LOOKALIKE: &str = "select 1 from account where skeleton = :skeleton";
 const FIND_BY_EMAIL: &str = "
-    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at
+    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at,
+           a.colour
     from account_email e join account a on a.id = e.account_id
-    where e.folded = :folded
+    where e.folded = :folded and (e.verified_at is not null or e.is_primary = 1)
     order by e.verified_at is null, a.created_at desc
     limit 1";
 const LIST: &str = "
-    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, rowid
+    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, colour, rowid
     from account
     where rowid < :before
     order by rowid desc
@@ -32,16 +34,18 @@ const LIST: &str = "
 const COUNT: &str = "select count(*) from account";
 const LIST_PENDING: &str = "select id from account where state = 'pending' and created_at < :before limit :limit";
 const UPDATE_STATE: &str = "update account set state = :state where id = :id";
-const UPDATE_DISPLAY_NAME: &str = "update account set display_name = :display_name where id = :id";
+const UPDATE_PROFILE: &str = "
+    update account set display_name = :display_name, company = :company, use_case = :use_case, bio = :bio where id = :id";
+const UPDATE_COLOUR: &str = "update account set colour = :colour where id = :id";
 const DELETE: &str = "delete from account where id = :id";
 
 const INSERT_EMAIL: &str = "
     insert into account_email (id, account_id, address, folded, verified_at, is_primary, added_at)
     values (:id, :account_id, :address, :folded, :verified_at, :is_primary, :added_at)";
 const LIST_EMAILS: &str = "
-    select id, address, verified_at, is_primary from account_email
+    select id, address, verified_at, is_primary, added_at from account_email
     where account_id = :account_id
-    order by is_primary desc, added_at";
+    order by is_primary desc, added_at, id";
 const FIND_VERIFIED_OWNER: &str = "
     select account_id from account_email where folded = :folded and verified_at is not null";
 const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where id = :id and verified_at is null";
@@ -69,15 +73,15 @@ const FIND_PASSWORD: &str = "select phc from password where account_id = :accoun
 const DELETE_PASSWORD: &str = "delete from password where account_id = :account_id";
 
 const INSERT_LINK: &str = "
-    insert into one_time_link (digest, purpose, account_id, created_at, expires_at)
-    values (:digest, :purpose, :account_id, :created_at, :expires_at)";
+    insert into one_time_link (digest, purpose, account_id, about, created_at, expires_at)
+    values (:digest, :purpose, :account_id, :about, :created_at, :expires_at)";
 const FIND_LINK: &str = "
-    select account_id from one_time_link
+    select account_id, about from one_time_link
     where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now";
 const USE_LINK: &str = "
     update one_time_link set used_at = :now
     where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now
-    returning account_id";
+    returning account_id, about";
 const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
@@ -103,12 +107,14 @@ pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND,
     FIND_BY_USERNAME,
+    FIND_LOOKALIKE,
     FIND_BY_EMAIL,
     LIST,
     COUNT,
     LIST_PENDING,
     UPDATE_STATE,
-    UPDATE_DISPLAY_NAME,
+    UPDATE_PROFILE,
+    UPDATE_COLOUR,
     DELETE,
     INSERT_EMAIL,
     LIST_EMAILS,
@@ -141,6 +147,7 @@ pub const STATEMENTS: &[&str] = &[
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
     let state: String = row.get(7)?;
+    let colour: String = row.get(10)?;
     Ok(Account {
         id: row.get(0)?,
         username: row.get(1)?,
@@ -148,6 +155,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
         company: row.get(3)?,
         use_case: row.get(4)?,
         bio: row.get(5)?,
+        colour: Colour::parse(&colour).ok_or(rusqlite::Error::InvalidQuery)?,
         region: row.get(6)?,
         state: AccountState::parse(&state).ok_or(rusqlite::Error::InvalidQuery)?,
         is_operator: row.get(8)?,
@@ -155,7 +163,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
     })
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, id: AccountId, new: &NewAccount, region: &str) -> Result<(), Error> {
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    id: AccountId,
+    new: &NewAccount,
+    colour: Colour,
+    region: &str,
+) -> Result<(), Error> {
     let now = tx.now();
     let state = if new.is_verified { AccountState::Active } else { AccountState::Pending };
     tx.execute(
@@ -163,7 +177,9 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: AccountId, new: &NewAccount, region: &
         named_params! {
             ":id": id,
             ":username": new.username.as_str(),
+            ":skeleton": new.username.skeleton(),
             ":display_name": new.username.as_str(),
+            ":colour": colour.as_str(),
             ":region": region,
             ":state": state.as_str(),
             ":is_operator": new.is_operator,
@@ -181,6 +197,11 @@ pub(super) fn find_by_username(view: &View<'_>, username: &str) -> Result<Option
     view.find(FIND_BY_USERNAME, named_params! {":username": username}, read)
 }
 
+/// Whether somebody's name looks like this one, or is it.
+pub(super) fn has_lookalike(view: &View<'_>, skeleton: &str) -> Result<bool, Error> {
+    Ok(view.find(FIND_LOOKALIKE, named_params! {":skeleton": skeleton}, |_| Ok(()))?.is_some())
+}
+
 /// By an address: the account that verified it, else the newest that claims it.
 pub(super) fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<Option<Account>, Error> {
     view.find(FIND_BY_EMAIL, named_params! {":folded": address.folded()}, read)
@@ -188,7 +209,7 @@ pub(super) fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<O
 
 pub(super) fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<Account>, Error> {
     let before = before.map_or(i64::MAX, |cursor| cursor.0);
-    let numbered = |row: &Row<'_>| Ok((read(row)?, row.get::<_, i64>(10)?));
+    let numbered = |row: &Row<'_>| Ok((read(row)?, row.get::<_, i64>(11)?));
     let rows = view.list(LIST, named_params! {":before": before, ":limit": limit + 1}, numbered)?;
     let page = Page::of(rows, limit, |(_, number)| *number);
     Ok(Page { rows: page.rows.into_iter().map(|(account, _)| account).collect(), next: page.next })
@@ -207,8 +228,22 @@ pub(super) fn update_state(tx: &mut Tx<'_>, id: AccountId, state: AccountState) 
     Ok(())
 }
 
-pub(super) fn update_display_name(tx: &mut Tx<'_>, id: AccountId, display_name: &str) -> Result<(), Error> {
-    tx.execute(UPDATE_DISPLAY_NAME, named_params! {":id": id, ":display_name": display_name})?;
+pub(super) fn update_profile(tx: &mut Tx<'_>, id: AccountId, profile: &Profile) -> Result<(), Error> {
+    tx.execute(
+        UPDATE_PROFILE,
+        named_params! {
+            ":id": id,
+            ":display_name": profile.display_name.as_str(),
+            ":company": profile.company.as_str(),
+            ":use_case": profile.use_case.map_or("", |known| known.as_str()),
+            ":bio": profile.bio.as_str(),
+        },
+    )?;
+    Ok(())
+}
+
+pub(super) fn update_colour(tx: &mut Tx<'_>, id: AccountId, colour: Colour) -> Result<(), Error> {
+    tx.execute(UPDATE_COLOUR, named_params! {":id": id, ":colour": colour.as_str()})?;
     Ok(())
 }
 
@@ -226,6 +261,7 @@ pub(super) fn insert_email(
     account: AccountId,
     address: &EmailAddress,
     verified_at: Option<Timestamp>,
+    is_primary: bool,
 ) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
@@ -236,7 +272,7 @@ pub(super) fn insert_email(
             ":address": address,
             ":folded": address.folded(),
             ":verified_at": verified_at,
-            ":is_primary": true,
+            ":is_primary": is_primary,
             ":added_at": now,
         },
     )?;
@@ -244,8 +280,16 @@ pub(super) fn insert_email(
 }
 
 pub(super) fn list_emails(view: &View<'_>, account: AccountId) -> Result<Vec<Email>, Error> {
-    view.list(LIST_EMAILS, named_params! {":account_id": account}, |row| {
-        Ok(Email { id: row.get(0)?, address: row.get(1)?, verified_at: row.get(2)?, is_primary: row.get(3)? })
+    view.list(LIST_EMAILS, named_params! {":account_id": account}, read_email)
+}
+
+pub(super) fn read_email(row: &Row<'_>) -> rusqlite::Result<Email> {
+    Ok(Email {
+        id: row.get(0)?,
+        address: row.get(1)?,
+        verified_at: row.get(2)?,
+        is_primary: row.get(3)?,
+        added_at: row.get(4)?,
     })
 }
 
@@ -332,6 +376,11 @@ pub(super) fn insert_password(tx: &mut Tx<'_>, account: AccountId, phc: &str) ->
     Ok(())
 }
 
+/// Makes the password unusable: nobody comes in with it, and a new one can be set.
+pub(super) fn delete_password(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})
+}
+
 pub(super) fn find_password(view: &View<'_>, account: AccountId) -> Result<Option<String>, Error> {
     view.find(FIND_PASSWORD, named_params! {":account_id": account}, |row| row.get(0))
 }
@@ -341,6 +390,7 @@ pub(super) fn insert_link(
     digest: &[u8; 32],
     purpose: LinkPurpose,
     account: Option<AccountId>,
+    about: Option<&str>,
 ) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
@@ -349,6 +399,7 @@ pub(super) fn insert_link(
             ":digest": digest,
             ":purpose": purpose.as_str(),
             ":account_id": account,
+            ":about": about,
             ":created_at": now,
             ":expires_at": now.plus(purpose.life()),
         },
@@ -358,6 +409,11 @@ pub(super) fn insert_link(
 
 pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 
@@ -385,21 +441,30 @@ pub(super) fn update_password_hash(
     Ok(())
 }
 
-/// Whose link it is, without using it up. `None`: it is not good, or not about an account.
-pub(super) fn find_link(view: &View<'_>, digest: &[u8; 32], purpose: LinkPurpose) -> Result<Option<AccountId>, Error> {
-    let now = view.now();
-    let params = named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now};
-    Ok(view.find(FIND_LINK, params, |row| row.get(0))?.flatten())
+/// A link that is good: whose it is, and what it is about.
+pub(super) struct Link {
+    pub account: Option<AccountId>,
+    pub about: Option<String>,
 }
 
-/// Uses a link up. `None`: it is not good. `Some(None)`: good, and not about an account.
+fn read_link(row: &Row<'_>) -> rusqlite::Result<Link> {
+    Ok(Link { account: row.get(0)?, about: row.get(1)? })
+}
+
+/// The link, without using it up. `None`: it is not good.
+pub(super) fn find_link(view: &View<'_>, digest: &[u8; 32], purpose: LinkPurpose) -> Result<Option<Link>, Error> {
+    let now = view.now();
+    view.find(FIND_LINK, named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now}, read_link)
+}
+
+/// Uses a link up. `None`: it is not good.
 pub(super) fn update_link_used(
     tx: &mut Tx<'_>,
     digest: &[u8; 32],
     purpose: LinkPurpose,
-) -> Result<Option<Option<AccountId>>, Error> {
+) -> Result<Option<Link>, Error> {
     let now = tx.now();
-    tx.find(USE_LINK, named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now}, |row| row.get(0))
+    tx.find(USE_LINK, named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now}, read_link)
 }
 
 pub(super) fn insert_retired(tx: &mut Tx<'_>, digest: &[u8; 32], until: Timestamp) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::model::{device_of, title_of};
 use crate::audit::{self, Filter, Part, Recorded};
-use crate::base::{Cursor, PAGE_SIZE};
+use crate::base::{Cursor, PAGE_SIZE, Zone};
 use crate::http::page::{self, Chrome, TheApp};
 use crate::http::{Answer, SignedIn};
 
@@ -44,11 +44,11 @@ pub async fn activity(app: TheApp, request: HttpRequest, who: SignedIn, from: Qu
     page::render(&ActivityPage {
         chrome: Chrome::of(&app, &request, "Activity"),
         next: events.next.map(|cursor| format!("/activity?before={cursor}")),
-        events: events.rows.into_iter().map(row).collect(),
+        events: events.rows.into_iter().map(|event| row(event, &who.identity.zone)).collect(),
     })
 }
 
-fn row(event: Recorded) -> EventRow {
+fn row(event: Recorded, zone: &Zone) -> EventRow {
     let by = match event.actor_kind.as_str() {
         "operator" => Some("by the operator"),
         "service" => Some("by a service"),
@@ -62,7 +62,7 @@ fn row(event: Recorded) -> EventRow {
         details,
         device: event.private_text(Part::Network, "agent").map(device_of).unwrap_or_default(),
         address: event.private_text(Part::Network, "address").unwrap_or_default().to_owned(),
-        time: event.at.day_and_time(),
+        time: event.at.day_and_time_in(zone),
         iso: event.at.rfc3339(),
         id: event.id,
     }

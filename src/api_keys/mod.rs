@@ -19,7 +19,7 @@ mod verifier;
 pub use error::ApiKeyError;
 pub use jobs::{RECORD_USE, record_use};
 pub use model::{ApiKey, CreatedApiKey, Expiry, KeyName, KeyState, NewApiKey, NotGood, Owner, Verified};
-pub use ops::{count_live, create, find, forget, list, live, revoke};
+pub use ops::{count_live, create, find, forget, list, live, revoke, revoke_since};
 pub use store::STATEMENTS;
 pub use text::KeyText;
 pub use verifier::Verifier;

@@ -10,7 +10,7 @@ use super::store;
 use super::text::KeyText;
 use crate::accounts;
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, Actor, ApiKeyId, Role, WorkspaceId};
+use crate::base::{AccountId, Actor, ApiKeyId, Role, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 use crate::{mail, workspaces};
 
@@ -139,10 +139,32 @@ pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, id: ApiKeyId) -> Result<ApiKey, Ap
         return Err(ApiKeyError::NotForKeys);
     }
     let key = find(tx, actor, id)?;
+    end(tx, actor, &key)?;
+    find(tx, actor, id)
+}
+
+/// Ends every live key of the account that was made at `since` or later: whoever took the account over made it, as far as
+/// anybody knows. Answers how many.
+///
+/// # Errors
+/// [`ApiKeyError::Db`].
+pub fn revoke_since(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    since: Timestamp,
+) -> Result<usize, ApiKeyError> {
+    let keys = store::list_live_since(tx, account, since)?;
+    keys.iter().try_for_each(|key| end(tx, actor, key))?;
+    Ok(keys.len())
+}
+
+fn end(tx: &mut Tx<'_>, actor: &Actor, key: &ApiKey) -> Result<(), ApiKeyError> {
+    let id = key.id;
     // The row stays for the audit; its digest becomes one that no text can have.
     let dead_lookup: [u8; 32] = Sha256::digest(format!("revoked:{id}")).into();
     if store::update_revoked(tx, id, &dead_lookup)? == 0 {
-        return Ok(key);
+        return Ok(());
     }
     let event = Event::of("api_key.revoked")
         .workspace(key.workspace)
@@ -152,9 +174,9 @@ pub fn revoke(tx: &mut Tx<'_>, actor: &Actor, id: ApiKeyId) -> Result<ApiKey, Ap
     audit::record(tx, actor, event)?;
     let url = tx.site().config.public_url.clone();
     if let Some(address) = accounts::primary_email(tx, key.account)? {
-        mail::enqueue(tx, Some(key.account), address, &mails::key_revoked(&key, &url))?;
+        mail::enqueue(tx, Some(key.account), address, &mails::key_revoked(key, &url))?;
     }
-    find(tx, actor, id)
+    Ok(())
 }
 
 /// Deletes every key of the account and what is known of their use. Answers how many keys.

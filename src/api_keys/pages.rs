@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::error::ApiKeyError;
 use super::model::{ApiKey, CreatedApiKey, Expiry, KeyName, KeyState, NewApiKey};
 use super::ops;
-use crate::base::{ApiKeyId, Problem, Timestamp, days};
+use crate::base::{ApiKeyId, Problem, Timestamp, Zone, days};
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
@@ -92,7 +92,7 @@ impl ListPage {
     async fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, typed: &Typed) -> Result<Self, Problem> {
         let workspace = who.identity.workspace;
         let keys = app.read(move |view| ops::list(view, workspace)).await?;
-        let now = app.now();
+        let (now, zone) = (app.now(), &who.identity.zone);
         let chosen = if typed.expires.is_empty() { EXPIRY_PRESET } else { &typed.expires };
         Ok(Self {
             chrome: Chrome::of(app, request, "API keys"),
@@ -106,7 +106,7 @@ impl ListPage {
                 .collect(),
             presets: &PRESETS,
             scope_groups: groups(app, &typed.scopes),
-            keys: keys.into_iter().map(|key| row(key, now)).collect(),
+            keys: keys.into_iter().map(|key| row(key, now, zone)).collect(),
         })
     }
 }
@@ -127,16 +127,17 @@ fn groups(app: &TheApp, chosen: &[String]) -> Vec<ScopeGroup> {
     groups
 }
 
-fn row(key: ApiKey, now: Timestamp) -> KeyRow {
+fn row(key: ApiKey, now: Timestamp, zone: &Zone) -> KeyRow {
+    let day = |moment: Timestamp| moment.day_in(zone);
     KeyRow {
         id: key.id.to_string(),
         name: key.name,
         display: key.display,
         scopes: key.scopes.replace(' ', ", "),
-        created: key.created_at.day(),
-        last_used: key.last_used_at.map_or("Never".into(), Timestamp::day_and_time),
-        last_used_day: key.last_used_at.map_or("Never".into(), Timestamp::day),
-        expires: key.expires_at.map_or("Never".into(), Timestamp::day),
+        created: day(key.created_at),
+        last_used: key.last_used_at.map_or("Never".into(), |used| used.day_and_time_in(zone)),
+        last_used_day: key.last_used_at.map_or("Never".into(), day),
+        expires: key.expires_at.map_or("Never".into(), day),
         expires_soon: key.expires_at.is_some_and(|end| end.since(now) < days(7)),
         state: match key.state {
             KeyState::Active => "Active",
@@ -229,7 +230,7 @@ pub async fn confirm_revoke(app: TheApp, request: HttpRequest, who: SignedIn, pa
         name: key.name,
         display: key.display,
         scopes: key.scopes.replace(' ', ", "),
-        last_used: key.last_used_at.map_or("Never".into(), Timestamp::day_and_time),
+        last_used: key.last_used_at.map_or("Never".into(), |used| used.day_and_time_in(&who.identity.zone)),
     })
 }
 

@@ -24,6 +24,12 @@ const FIND: &str = "
            k.revoked_at, u.last_used_at, coalesce(u.uses, 0)
     from api_key k left join api_key_use u on u.key_id = k.id
     where k.id = :id";
+const LIST_LIVE_SINCE: &str = "
+    select k.id, k.workspace_id, k.account_id, k.name, k.display, k.scopes, k.state, k.created_at, k.expires_at,
+           k.revoked_at, u.last_used_at, coalesce(u.uses, 0)
+    from api_key k left join api_key_use u on u.key_id = k.id
+    where k.account_id = :account_id and k.state = 'active' and k.created_at >= :since
+    order by k.id";
 const REVOKE: &str = "
     update api_key set state = 'revoked', revoked_at = :now, lookup = :dead_lookup where id = :id and state = 'active'";
 const FIND_BY_LOOKUP: &str = "
@@ -59,6 +65,7 @@ pub const STATEMENTS: &[&str] = &[
     COUNT_LIVE,
     LIST,
     FIND,
+    LIST_LIVE_SINCE,
     REVOKE,
     LIST_AFTER,
     FIND_BY_LOOKUP,
@@ -124,6 +131,11 @@ pub(super) fn list(view: &View<'_>, workspace: WorkspaceId, limit: u32) -> Resul
 pub(super) fn find(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {
     let now = view.now();
     view.find(FIND, named_params! {":id": id}, |row| read(row, now))
+}
+
+pub(super) fn list_live_since(view: &View<'_>, account: AccountId, since: Timestamp) -> Result<Vec<ApiKey>, Error> {
+    let now = view.now();
+    view.list(LIST_LIVE_SINCE, named_params! {":account_id": account, ":since": since}, |row| read(row, now))
 }
 
 pub(super) fn update_revoked(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &[u8; 32]) -> Result<usize, Error> {

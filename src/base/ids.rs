@@ -97,6 +97,8 @@ ids! {
     AccountId = "acc";
     /// One e-mail address of an account.
     EmailId = "eml";
+    /// A change of the primary address.
+    EmailChangeId = "ech";
     /// An invitation to sign up.
     InvitationId = "inv";
     /// Owner of keys, wallet, resources and activity.

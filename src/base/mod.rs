@@ -14,6 +14,7 @@ mod scope;
 mod secret;
 mod text;
 mod time;
+mod zone;
 
 pub use actor::{Actor, Role, Visitor};
 pub use chance::Chance;
@@ -26,3 +27,4 @@ pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
 pub use text::is_visible;
 pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};
+pub use zone::Zone;

@@ -6,7 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::ledger::{self, Filter, Kind, StatementLine};
-use crate::base::{Credits, Cursor, PAGE_SIZE, Timestamp, days};
+use crate::base::{Credits, Cursor, PAGE_SIZE, Zone};
 use crate::http::page::{self, Chrome, TheApp};
 use crate::http::{Answer, SignedIn};
 
@@ -45,12 +45,12 @@ pub struct Asked {
 
 /// `GET /settings/billing`. A day that is not one is taken as not asked for.
 pub async fn billing(app: TheApp, request: HttpRequest, who: SignedIn, asked: Query<Asked>) -> Answer {
-    let from = Timestamp::parse(&asked.from);
-    let to = Timestamp::parse(&asked.to);
+    let zone = who.identity.zone.clone();
+    let (from, to) = (zone.day(&asked.from), zone.day(&asked.to));
     let filter = Filter {
-        from,
+        from: from.map(|(start, _)| start),
         // The last day is shown whole.
-        to: to.map(|day| day.plus(days(1))),
+        to: to.map(|(_, end)| end),
         before: Cursor::parse(&asked.before),
         limit: PAGE_SIZE,
     };
@@ -60,7 +60,9 @@ pub async fn billing(app: TheApp, request: HttpRequest, who: SignedIn, asked: Qu
             Ok::<_, crate::db::Error>((ledger::balance(view, workspace)?, ledger::statement(view, workspace, &filter)?))
         })
         .await?;
-    let (from, to) = (from.map(Timestamp::iso_day).unwrap_or_default(), to.map(Timestamp::iso_day).unwrap_or_default());
+    let asked = asked.into_inner();
+    let from = from.map(|_| asked.from).unwrap_or_default();
+    let to = to.map(|_| asked.to).unwrap_or_default();
     page::render(&BillingPage {
         chrome: Chrome::of(&app, &request, "Billing"),
         balance: balance.for_people(),
@@ -71,13 +73,13 @@ pub async fn billing(app: TheApp, request: HttpRequest, who: SignedIn, asked: Qu
         },
         currency: app.config().billing.currency.to_uppercase(),
         next: lines.next.map(|cursor| format!("/settings/billing?from={from}&to={to}&before={cursor}")),
-        lines: lines.rows.into_iter().map(row).collect(),
+        lines: lines.rows.into_iter().map(|line| row(line, &zone)).collect(),
         from,
         to,
     })
 }
 
-fn row(line: StatementLine) -> LineRow {
+fn row(line: StatementLine, zone: &Zone) -> LineRow {
     LineRow {
         kind: match line.kind {
             Kind::Signup => "Signup bonus",
@@ -88,7 +90,7 @@ fn row(line: StatementLine) -> LineRow {
             Kind::Refund => "Refund",
         },
         details: line.details,
-        time: line.at.day_and_time(),
+        time: line.at.day_and_time_in(zone),
         amount: exact(line.amount),
         balance: line.balance_after.for_people(),
         is_credit: line.amount > Credits::ZERO,

@@ -116,7 +116,7 @@ fn fill(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
             NewPerson { email, username, password: Some(phc.to_owned()), is_verified: true, is_operator: false };
         let account = signin::create_account(tx, &operator, person)?;
         let display_name = accounts::DisplayName::parse(name).ok_or_else(misspelt)?;
-        accounts::update_profile(tx, &operator, account.id, &accounts::Profile { display_name })?;
+        accounts::update_profile(tx, &operator, account.id, &accounts::Profile::named(display_name))?;
         let workspace = workspaces::personal(tx, account.id)?.ok_or_else(misspelt)?.id;
         billing::grant_by_operator(tx, &operator, workspace, Credits::whole(25), "Workshop credit")?;
         let mut made_here = Vec::new();

@@ -175,7 +175,8 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
     println!("Since       {}", person.created_at.day_and_time());
     for email in emails {
         let state = if email.verified_at.is_some() { "verified" } else { "unverified" };
-        println!("E-mail      {} ({state})", email.address);
+        let rank = if email.is_primary { "primary, " } else { "" };
+        println!("E-mail      {} ({rank}{state})", email.address);
     }
     println!("Workspace   {} (plan {})", workspace.id, workspace.plan);
     println!("Balance     {balance}");

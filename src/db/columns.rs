@@ -3,8 +3,9 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailId, EventId, InvitationId, JobId, LedgerAccountId,
-    LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp, TransactionId, WorkspaceId,
+    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, InvitationId, JobId,
+    LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp,
+    TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -39,8 +40,8 @@ macro_rules! text_ids {
 }
 
 text_ids! {
-    AccountId EmailId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId MailId
-    RequestId ArtifactId InvitationId PasskeyId
+    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId
+    MailId RequestId ArtifactId InvitationId PasskeyId
 }
 
 impl ToSql for Timestamp {

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 
 use super::Fault;
-use crate::base::{AccountId, Actor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId};
+use crate::base::{AccountId, Actor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone};
 
 /// A random name for one request: on the page, in the answer's header, in the log.
 #[derive(Clone, Debug)]
@@ -34,6 +34,23 @@ pub struct Identity {
     pub proved_at: Timestamp,
     /// Whether they must have a second factor and have none: then only [`opens_to_owing`] is open.
     pub owes_factor: bool,
+    /// What every page shows of them.
+    pub face: Face,
+    /// `light`, `dark` or `system`, as they chose. `None`: they did not.
+    pub theme: Option<String>,
+    /// The language of their pages, BCP 47.
+    pub language: String,
+    /// Whose clock times are told by.
+    pub zone: Zone,
+}
+
+/// A person at a glance: a picture, or initials on a colour.
+#[derive(Clone, Debug, Default)]
+pub struct Face {
+    /// The name of their picture. `None`: they have none.
+    pub picture: Option<String>,
+    /// The name of the colour.
+    pub colour: String,
 }
 
 /// Whether a page is open to somebody who must set up a second factor first: what they set it up with, and the way out.
@@ -41,7 +58,7 @@ fn opens_to_owing(path: &str) -> bool {
     const FOLDERS: [&str; 4] =
         ["/settings/security/totp", "/settings/security/passkeys", "/settings/security/recovery-codes", "/step-up"];
     let is_in = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    matches!(path, "/settings/security" | "/signout") || FOLDERS.into_iter().any(is_in)
+    matches!(path, "/settings/security" | "/signout" | "/theme") || FOLDERS.into_iter().any(is_in)
 }
 
 /// The session's new cookie value, where the request was also a proof: goes out with whatever the answer is.

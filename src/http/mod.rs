@@ -14,9 +14,11 @@ mod identity;
 pub mod json;
 mod leaving;
 pub mod page;
+mod upload;
 
 pub use cookies::{SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
-pub use identity::{Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
+pub use identity::{Face, Identity, Renewed, RequestId, SignedIn, VisitorOf, redirect};
 pub use leaving::Leaving;
+pub use upload::{FILE_BYTES_MAX, Upload};

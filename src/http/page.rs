@@ -6,7 +6,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Answer, Identity, Renewed, cookie, csrf, forget, redirect};
+use super::{Answer, Face, Identity, Renewed, cookie, csrf, forget, redirect};
 use crate::app::App;
 use crate::base::Problem;
 
@@ -16,7 +16,7 @@ pub const FLASH: &str = "__Host-flash";
 pub const THEME: &str = "__Host-theme";
 
 /// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
-const FLASHES: [(&str, &str); 16] = [
+const FLASHES: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
     ("signed-out", "You are signed out."),
@@ -27,6 +27,15 @@ const FLASHES: [(&str, &str); 16] = [
     ("session-ended", "That device is signed out."),
     ("others-ended", "You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
+    ("email-added", "A code is on its way to the new address. Type it below."),
+    ("email-verified", "The address is verified. You can sign in with it, and make it the primary one."),
+    (
+        "email-primary",
+        "The primary address is changed. Both addresses are told; the one before can undo it for a week.",
+    ),
+    ("email-removed", "The address is removed."),
+    ("picture-saved", "Your picture is saved."),
+    ("picture-removed", "Your picture is removed."),
     ("signin-over", "This took too long, or there were too many wrong codes. Sign in again."),
     ("two-step-on", "The authenticator app is set up."),
     ("passkey-added", "The passkey was added."),
@@ -72,13 +81,23 @@ pub struct Person {
     pub display_name: String,
     /// Their username.
     pub username: String,
+    /// Their picture, or what stands in its place.
+    pub face: Face,
 }
 
 impl Person {
-    /// The letter in the circle beside the name.
-    pub fn initial(&self) -> String {
-        self.display_name.chars().next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default()
+    /// The letters in the circle beside the name: of its first and its last word.
+    pub fn initials(&self) -> String {
+        initials(&self.display_name)
     }
+}
+
+/// The first letters of the first and the last word of a name.
+pub fn initials(name: &str) -> String {
+    let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let (first, last) = (letters.next(), letters.next_back());
+    let upper = |letter: char| letter.to_uppercase().next().unwrap_or(letter);
+    [first, last].into_iter().flatten().map(upper).collect()
 }
 
 /// What surrounds a page.
@@ -93,6 +112,8 @@ pub struct Chrome {
     pub csrf: String,
     /// `light`, `dark` or `system`.
     pub theme: String,
+    /// BCP 47.
+    pub language: String,
     /// A sentence said once.
     pub flash: Option<&'static str>,
     /// Whether this is a throw-away appliance.
@@ -111,7 +132,12 @@ impl Chrome {
         let person = extensions.get::<Identity>().map(|identity| Person {
             display_name: identity.display_name.clone(),
             username: identity.username.clone(),
+            face: identity.face.clone(),
         });
+        let chosen = extensions.get::<Identity>();
+        // What the person chose goes with them; a browser without a person has its own cookie.
+        let theme = chosen.and_then(|identity| identity.theme.clone()).or(theme);
+        let language = chosen.map_or_else(|| "en".to_owned(), |identity| identity.language.clone());
         let renewed = extensions.get::<Renewed>().map(|renewed| renewed.token.expose().clone());
         let binding = renewed
             .or_else(|| csrf::binding(request))
@@ -122,6 +148,7 @@ impl Chrome {
             person,
             csrf: binding.map(|binding| csrf::token(app, &binding)).unwrap_or_default(),
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
+            language,
             flash: FLASHES.iter().find(|(name, _)| *name == said).map(|(_, sentence)| *sentence),
             is_demo: app.config().demo,
             refresh_seconds: None,
@@ -217,7 +244,20 @@ pub type TheApp = actix_web::web::Data<Arc<App>>;
 
 #[cfg(test)]
 mod tests {
-    use super::safe_path;
+    use super::{initials, safe_path};
+
+    #[test]
+    fn a_name_has_one_letter_or_two() {
+        for (name, letters) in [
+            ("Ada Lovelace", "AL"),
+            ("ada", "A"),
+            ("Ada B. (King) of Lovelace", "AL"),
+            ("東京 太郎", "東太"),
+            ("!", ""),
+        ] {
+            assert_eq!(initials(name), letters, "{name}");
+        }
+    }
 
     #[test]
     fn nobody_is_led_elsewhere() {

@@ -14,7 +14,7 @@ use super::error::PrivacyError;
 use super::model::{Download, Export, ExportState, Receipt};
 use super::{ExportRecipient, flows, ops};
 use crate::api_keys;
-use crate::base::{Problem, RequestId, Secret};
+use crate::base::{Problem, RequestId, Secret, Zone};
 use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
@@ -72,20 +72,20 @@ impl PrivacyPage {
             recipient: typed.map(|(recipient, _)| recipient.to_owned()).unwrap_or_default(),
             kept_for: if days == 1 { "a day".into() } else { format!("{days} days") },
             is_under_way,
-            exports: exports.into_iter().map(row).collect(),
+            exports: exports.into_iter().map(|export| row(export, &who.identity.zone)).collect(),
         })
     }
 }
 
-fn row(export: Export) -> ExportRow {
+fn row(export: Export, zone: &Zone) -> ExportRow {
     let details = match (&export.artifact, &export.problem) {
-        (Some(artifact), _) => format!("{} · kept until {}", size(artifact.bytes), artifact.delete_after.day()),
+        (Some(artifact), _) => format!("{} · kept until {}", size(artifact.bytes), artifact.delete_after.day_in(zone)),
         (None, Some(problem)) => problem.clone(),
         (None, None) => String::new(),
     };
     ExportRow {
         id: export.id.to_string(),
-        title: format!("Export of {}", export.requested_at.day_and_time()),
+        title: format!("Export of {}", export.requested_at.day_and_time_in(zone)),
         details,
         is_running: export.state.is_under_way(),
         percent: export.progress_percent,

@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use super::{hosts, identify, pages};
 use crate::app::App;
-use crate::base::{Chance, Problem};
-use crate::http::{Fault, Renewed, RequestId, SESSION, csrf, page, redirect};
+use crate::base::{Chance, Problem, days};
+use crate::http::{Fault, Identity, Renewed, RequestId, SESSION, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -204,6 +204,16 @@ fn request_id(request: &actix_web::HttpRequest) -> String {
     id
 }
 
+/// The person's own theme where this browser does not know it yet, so that the page is right once they are signed out, too.
+fn theme_to_mirror(request: &actix_web::HttpRequest, reader: Reader) -> Option<String> {
+    if reader != Reader::Page || request.method() != Method::GET {
+        return None;
+    }
+    let known = request.cookie(page::THEME).map_or_else(|| "system".to_owned(), |cookie| cookie.value().to_owned());
+    let chosen = request.extensions().get::<Identity>().and_then(|identity| identity.theme.clone());
+    chosen.filter(|chosen| *chosen != known)
+}
+
 /// The headers of every answer.
 fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&Arc<App>>) {
     let status = response.status();
@@ -216,6 +226,12 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     let renewed = response.request().extensions().get::<Renewed>().cloned();
     if let Some(renewed) = renewed {
         let cookie = crate::http::cookie(SESSION, renewed.token.expose().clone(), renewed.keep);
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    if let Some(theme) = theme_to_mirror(response.request(), reader) {
+        let cookie = crate::http::cookie(page::THEME, theme, Some(days(365)));
         if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
             response.headers_mut().append(header::SET_COOKIE, value);
         }

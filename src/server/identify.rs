@@ -10,9 +10,9 @@ use actix_web::http::header::{self, HeaderMap};
 
 use super::front::Reader;
 use crate::app::App;
-use crate::base::{Chance, Visitor};
+use crate::base::{Chance, Visitor, Zone};
 use crate::crypto::tokens;
-use crate::http::{Identity, SESSION, VisitorOf, csrf};
+use crate::http::{Face, Identity, SESSION, VisitorOf, csrf};
 use crate::{factors, sessions};
 
 /// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
@@ -75,6 +75,10 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
         display_name: current.display_name,
         proved_at: current.proved_at,
         owes_factor,
+        face: Face { picture: current.picture, colour: current.colour },
+        theme: current.theme,
+        language: current.language,
+        zone: Zone::of(&current.time_zone),
     });
 }
 

@@ -14,7 +14,7 @@ use super::fresh::fresh;
 use super::{docs, health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
-use crate::{accounts, activity, api_keys, billing, privacy, resources, services, signin, tokens};
+use crate::{activity, api_keys, billing, people, privacy, resources, services, signin, tokens};
 
 /// Who may enter. The extractor in the handler's signature enforces it; a test compares the two by knocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,9 +121,22 @@ routes! {
     POST "/settings/security/passkeys/{id}/remove" Fresh  => signin::pages::passkeys::remove;
     POST "/settings/security/recovery-codes"    Fresh     => signin::pages::recovery::regenerate;
     POST "/settings/security/reset/cancel"      SignedIn  => signin::pages::recovery::cancel_reset;
-    POST "/theme"                               Everybody => accounts::pages::theme;
-    GET  "/settings/profile"                    SignedIn  => accounts::pages::profile;
-    POST "/settings/profile"                    SignedIn  => accounts::pages::save;
+    GET  "/revert"                              Everybody => signin::pages::revert_form;
+    POST "/revert"                              Everybody => signin::pages::revert;
+    POST "/theme"                               Everybody => signin::pages::theme;
+    GET  "/settings/profile"                    SignedIn  => signin::pages::profile;
+    POST "/settings/profile"                    SignedIn  => signin::pages::save_profile;
+    POST "/settings/profile/picture"            SignedIn  => signin::pages::set_picture;
+    POST "/settings/profile/picture/remove"     SignedIn  => signin::pages::remove_picture;
+    POST "/settings/profile/colour"             SignedIn  => signin::pages::set_colour;
+    POST "/settings/profile/preferences"        SignedIn  => signin::pages::save_preferences;
+    POST "/settings/profile/notifications"      SignedIn  => signin::pages::save_notifications;
+    POST "/settings/profile/emails"             Fresh     => signin::pages::add_email;
+    POST "/settings/profile/emails/{id}/verify" Fresh     => signin::pages::verify_email;
+    POST "/settings/profile/emails/{id}/resend" Fresh     => signin::pages::resend_email;
+    POST "/settings/profile/emails/{id}/primary" Fresh    => signin::pages::set_primary;
+    POST "/settings/profile/emails/{id}/remove" Fresh     => signin::pages::remove_email;
+    GET  "/avatars/{id}"                        Everybody => people::pages::avatar;
     GET  "/settings/keys"                       SignedIn  => api_keys::pages::list;
     POST "/settings/keys"                       Fresh     => api_keys::pages::create;
     GET  "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::confirm_revoke;
@@ -144,6 +157,7 @@ routes! {
     GET  "/.well-known/jwks.json"               Everybody => tokens::api::key_set;
     GET  "/.well-known/oauth-authorization-server" Everybody => tokens::api::metadata;
     POST "/v1/introspect"                       Service   => services::api::introspect;
+    GET  "/api/username/check"                  Everybody => people::api::check_username;
     POST "/v1/token"                            Everybody => services::api::token;
     GET  "/v1/revocations"                      Service   => services::api::revocations;
     GET  "/api/account/summary"                 KeyHolder("account:read") => billing::api::summary;
@@ -247,7 +261,7 @@ mod tests {
     fn every_first_segment_is_kept_from_people() {
         for route in ROUTES {
             let segment = route.path.split('/').nth(1).unwrap_or_default();
-            assert!(segment.is_empty() || accounts::is_reserved(segment), "reserve the username \"{segment}\"");
+            assert!(segment.is_empty() || crate::accounts::is_reserved(segment), "reserve the username \"{segment}\"");
         }
     }
 }

@@ -51,6 +51,16 @@ pub struct Current {
     pub last_seen_at: Timestamp,
     /// When the person last proved who they are.
     pub proved_at: Timestamp,
+    /// The name of their picture. `None`: they have none.
+    pub picture: Option<String>,
+    /// What stands behind their initials.
+    pub colour: String,
+    /// `light`, `dark` or `system`. `None`: they did not choose.
+    pub theme: Option<String>,
+    /// The language of their pages, BCP 47.
+    pub language: String,
+    /// The name of their time zone.
+    pub time_zone: String,
 }
 
 /// The new cookie of a session that goes on.

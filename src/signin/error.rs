@@ -1,12 +1,14 @@
 //! What can be wrong at the door.
 
 use crate::accounts::AccountError;
+use crate::api_keys::ApiKeyError;
 use crate::base::Problem;
 use crate::billing;
 use crate::crypto::{HashingBusy, PasswordFault};
 use crate::db;
 use crate::factors::FactorError;
 use crate::invitations::InvitationError;
+use crate::people::PeopleError;
 use crate::sessions::Throttled;
 
 /// A refusal or failure at the door.
@@ -45,6 +47,12 @@ pub enum SigninError {
     /// About the account.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// About what the person says about themselves.
+    #[error(transparent)]
+    People(#[from] PeopleError),
+    /// About keys.
+    #[error(transparent)]
+    ApiKey(#[from] ApiKeyError),
     /// About an invitation.
     #[error(transparent)]
     Invitation(#[from] InvitationError),
@@ -96,6 +104,8 @@ impl From<SigninError> for Problem {
             SigninError::Busy(busy) => busy.into(),
             SigninError::Factor(error) => error.into(),
             SigninError::Account(error) => error.into(),
+            SigninError::People(error) => error.into(),
+            SigninError::ApiKey(error) => error.into(),
             SigninError::Invitation(error) => error.into(),
             SigninError::Billing(error) => error.into(),
             SigninError::Db(error) => error.into(),

@@ -215,6 +215,14 @@ pub async fn reset(
     app.write(move |tx| ops::reset(tx, &Actor::Stranger(visitor), &token, &phc)).await
 }
 
+/// Undoes a change of the primary address with the link that the address before was sent. Answers the restored address.
+///
+/// # Errors
+/// [`AccountError::LinkRefused`]; nothing happened then.
+pub async fn revert_email(app: &Arc<App>, visitor: Visitor, token: String) -> Result<EmailAddress, SigninError> {
+    app.write(move |tx| ops::revert_email(tx, &Actor::Stranger(visitor), &token)).await
+}
+
 /// Sets a new password for somebody who is signed in and just proved it. Answers their new session cookie.
 ///
 /// # Errors

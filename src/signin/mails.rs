@@ -1,7 +1,7 @@
 //! What is written to people at the door.
 
 use crate::accounts::Account;
-use crate::base::{Timestamp, Visitor};
+use crate::base::{EmailAddress, Timestamp, Visitor};
 use crate::mail::{Link, PlainLetter};
 
 /// The address is proved and the account in use.
@@ -30,6 +30,103 @@ pub(super) fn password_reset(account: &Account, link: String, site: &str) -> Pla
         code: None,
         link: Some(Link { label: "Set a new password", url: link }),
         closing: "If you did not ask for it, do nothing: your password stays as it is.".into(),
+        site: site.into(),
+    }
+}
+
+/// A second address is a way in from now on.
+pub(super) fn email_added(account: &Account, added: &EmailAddress, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "An address was added to your account".into(),
+        paragraphs: vec![format!(
+            "Hello {}, {added} was verified for your account. Whoever reads its mail can sign in with it and your password.",
+            account.display_name
+        )],
+        code: None,
+        link: Some(Link { label: "Look at your addresses", url: format!("{site}/settings/profile") }),
+        closing: "If it was not you, remove the address and change your password at once.".into(),
+        site: site.into(),
+    }
+}
+
+/// To the new primary address.
+pub(super) fn primary_now(account: &Account, from: &EmailAddress, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "This is your primary address now".into(),
+        paragraphs: vec![format!(
+            "Hello {}, notices and links of your account come here from now on. Before, they went to {from}.",
+            account.display_name
+        )],
+        code: None,
+        link: Some(Link { label: "Look at your addresses", url: format!("{site}/settings/profile") }),
+        closing: "The address before was told, too.".into(),
+        site: site.into(),
+    }
+}
+
+/// To the address that was primary. `revert`: the link that undoes it, and until when; without one, this was the way back.
+pub(super) fn primary_no_longer(
+    account: &Account,
+    to: &EmailAddress,
+    revert: Option<(String, Timestamp)>,
+    site: &str,
+) -> PlainLetter {
+    let mut paragraphs = vec![format!(
+        "Hello {}, notices and links of your account go to {to} from now on, and no longer to this address.",
+        account.display_name
+    )];
+    let (link, closing) = match revert {
+        Some((url, until)) => {
+            paragraphs.push(format!(
+                "If it was not you, undo it with this link until {}: this address is the primary one again, everybody is signed out, and what was added since is removed.",
+                until.day_and_time()
+            ));
+            let closing = "The link works without signing in, once. If it was you, do nothing.";
+            (Some(Link { label: "Revert the change", url }), closing)
+        }
+        None => (None, "The change before is undone with this. If it was not you, reset your password."),
+    };
+    PlainLetter {
+        subject: "Your primary address was changed".into(),
+        paragraphs,
+        code: None,
+        link,
+        closing: closing.into(),
+        site: site.into(),
+    }
+}
+
+/// An address is no longer a way in.
+pub(super) fn email_removed(account: &Account, removed: &EmailAddress, site: &str) -> PlainLetter {
+    PlainLetter {
+        subject: "An address was removed from your account".into(),
+        paragraphs: vec![format!(
+            "Hello {}, {removed} was removed from your account. Nobody can sign in with it any more.",
+            account.display_name
+        )],
+        code: None,
+        link: None,
+        closing: "If it was not you, change your password at once.".into(),
+        site: site.into(),
+    }
+}
+
+/// To the address that is primary again.
+pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) -> PlainLetter {
+    let mut paragraphs = vec![format!(
+        "Hello {}, this is the primary address of your account again. Everybody was signed out, and addresses, second factors and API keys that were added since the change are gone.",
+        account.display_name
+    )];
+    if had_password {
+        paragraphs.push("The password no longer works. A link to set a new one is in another mail.".into());
+    }
+    PlainLetter {
+        subject: "Your address is restored".into(),
+        paragraphs,
+        code: None,
+        link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
+        closing: "Look at your ways in, your keys and your activity, and tell your operator if you miss something."
+            .into(),
         site: site.into(),
     }
 }

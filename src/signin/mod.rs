@@ -1,4 +1,5 @@
-//! **For:** coming in: sign-up, proof of the address, sign-in by password, a forgotten password, the second step, step-up.
+//! **For:** coming in: sign-up, proof of addresses, sign-in by password, a forgotten password, the second step, step-up; the
+//! page of the profile, because addresses are ways in.
 //! **Words:** sign-up, code, sign-in, reset link, claim (the first operator's one-time link).
 //! **Tables:** none of its own: it joins what accounts, invitations, workspaces, sessions and billing keep.
 //! **Never:** tells a stranger whether an address or a name is known, by words or by time; hashes inside a transaction.
@@ -13,4 +14,7 @@ pub mod pages;
 
 pub use error::SigninError;
 pub use model::{Asker, NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
-pub use ops::{claim_link, create_account, reactivate, remove_passkey, reset_link_by_mail, suspend, verify};
+pub use ops::{
+    claim_link, create_account, reactivate, remove_email, remove_passkey, reset_link_by_mail, set_primary_email,
+    suspend, verify, verify_added_email,
+};

@@ -30,9 +30,10 @@ assert.equal(await focused(), "Skip to the content");
 await page.keyboard.press("Enter");
 await page.keyboard.press("Tab");
 assert.equal(await focused(), "display_name");
-for (const stop of ["username", "Save"]) {
+const links = ["github", "linkedin", "x", "youtube", "scholar", "discord", "website"].map((name) => `link_${name}`);
+for (const stop of ["username", "company", "use_case", "bio", ...links, "Save"]) {
   await page.keyboard.press("Tab");
-  assert.equal(await focused(), stop);
+  assert.equal(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim()), stop);
 }
 const ring = await page.evaluate(() => getComputedStyle(document.activeElement).boxShadow);
 assert.notEqual(ring, "none", "the button with the focus does not show it");

@@ -81,7 +81,7 @@ const FLOORS: &[&[&str]] = &[
     &["http", "jobs", "idempotency"],
     &["mail", "audit"],
     &["accounts"],
-    &["workspaces", "invitations"],
+    &["workspaces", "invitations", "people"],
     &["sessions", "api_keys"],
     &["tokens"],
     &["services", "resources", "factors"],

@@ -132,6 +132,14 @@ fn the_script_adds_comfort_and_the_keyboard_suffices() {
 }
 
 #[test]
+fn the_profile_saves_itself_and_an_address_can_be_changed_and_restored() {
+    let folder = TempDir::new().unwrap();
+    let (_demo, url) = demonstration(&folder);
+
+    play("people.mjs", json!({ "url": url }));
+}
+
+#[test]
 fn p3_passwords_are_rated_while_they_are_typed_and_taken_as_they_are_pasted() {
     let house = Appliance::running_with("[signup]\nmode = \"invite\"\n");
     let invitation = house.run(&["account", "invite", "--email", "ada-lovelace@example.org", "--print-link"]).ok();

@@ -50,10 +50,20 @@ pub struct Part {
 }
 
 const PROFILE: &str = "
-    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at,
-           p.changed_at
-    from account a left join password p on p.account_id = a.id
+    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.colour, i.media, i.uploaded_at, a.region, a.state,
+           a.is_operator, a.created_at, p.changed_at
+    from account a left join password p on p.account_id = a.id left join picture i on i.account_id = a.id
     where a.id = :subject";
+const LINKS: &str = "select platform, value from profile_link where account_id = :subject order by platform";
+// A person who chose nothing has nulls: what the house takes then is no data about them.
+const PREFERENCES: &str = "
+    select p.theme, p.language, p.time_zone, p.is_mailed_key_reminders, p.is_mailed_usage, p.updated_at
+    from account a left join preference p on p.account_id = a.id
+    where a.id = :subject";
+const EMAIL_CHANGES: &str = "
+    select id, from_id, to_id, changed_at, revert_until, closed_at from email_change
+    where account_id = :subject
+    order by changed_at, id";
 const EMAILS: &str = "
     select id, address, verified_at, is_primary, added_at from account_email
     where account_id = :subject
@@ -115,7 +125,10 @@ const OWN_WORKSPACES: &str = "
 /// Every statement of this room, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     PROFILE,
+    LINKS,
+    PREFERENCES,
     EMAILS,
+    EMAIL_CHANGES,
     SESSIONS,
     AUTHENTICATOR,
     PASSKEYS,
@@ -145,6 +158,9 @@ pub const PARTS: &[Part] = &[
             ("company", Cell::Text),
             ("use_case", Cell::Text),
             ("bio", Cell::Text),
+            ("colour", Cell::Text),
+            ("picture", Cell::Text),
+            ("picture_uploaded_at", Cell::Time),
             ("region", Cell::Text),
             ("state", Cell::Text),
             ("is_operator", Cell::Flag),
@@ -152,6 +168,29 @@ pub const PARTS: &[Part] = &[
             ("password_changed_at", Cell::Time),
         ],
         sql: PROFILE,
+    },
+    Part {
+        path: "account/links",
+        title: "Where else you can be found",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[("platform", Cell::Text), ("value", Cell::Text)],
+        sql: LINKS,
+    },
+    Part {
+        path: "account/preferences",
+        title: "How you want things",
+        forms: &[Form::Object],
+        of: Of::Account,
+        columns: &[
+            ("theme", Cell::Text),
+            ("language", Cell::Text),
+            ("time_zone", Cell::Text),
+            ("mail_key_reminders", Cell::Flag),
+            ("mail_usage", Cell::Flag),
+            ("changed_at", Cell::Time),
+        ],
+        sql: PREFERENCES,
     },
     Part {
         path: "account/emails",
@@ -166,6 +205,21 @@ pub const PARTS: &[Part] = &[
             ("added_at", Cell::Time),
         ],
         sql: EMAILS,
+    },
+    Part {
+        path: "account/email-changes",
+        title: "Changes of your primary address, by the ids of your addresses",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("from", Cell::Text),
+            ("to", Cell::Text),
+            ("changed_at", Cell::Time),
+            ("revert_until", Cell::Time),
+            ("closed_at", Cell::Time),
+        ],
+        sql: EMAIL_CHANGES,
     },
     Part {
         path: "account/sessions",

@@ -14,6 +14,7 @@ use crate::accounts;
 use crate::audit::Digest;
 use crate::base::{AccountId, Timestamp, WorkspaceId};
 use crate::db::{self, Error, View};
+use crate::people;
 
 /// A sealed archive, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub fn write(
     let workspaces = store::list_workspaces(view, account)?;
     let own_workspace = workspaces.iter().find(|(_, is_own)| *is_own).map(|(id, _)| *id);
     let files = files_of(&workspaces);
+    let picture = people::own_picture(view, account)?;
     let steps = files.len() + ACTIVITY.len();
 
     let sealing = recipient.seal(Counted::new(sink)).map_err(broken)?;
@@ -54,6 +56,9 @@ pub fn write(
     for (place, (path, form)) in ACTIVITY.iter().enumerate() {
         progress(percent(files.len() + place, steps), path)?;
         archive.add_activity(view, path, *form, (account, own_workspace))?;
+    }
+    if let Some(picture) = &picture {
+        archive.add_picture(picture)?;
     }
     progress(percent(steps, steps), "Packing")?;
 
@@ -158,6 +163,17 @@ impl<W: Write> Archive<W> {
             Form::Object => object(view, part, &subject, sink),
             Form::Array => array(view, part, &subject, sink),
             Form::Csv => table(view, part, &subject, sink),
+        })
+    }
+
+    fn add_picture(&mut self, picture: &people::Picture) -> Result<(), PrivacyError> {
+        let (path, media) = match picture.media.as_str() {
+            "image/png" => ("account/picture.png", "image/png"),
+            _ => ("account/picture.jpg", "image/jpeg"),
+        };
+        self.add((path, "Your picture", "picture", media), |sink| {
+            sink.write_all(&picture.bytes).map_err(broken)?;
+            Ok(1)
         })
     }
 

@@ -9,7 +9,7 @@ use crate::audit::{self, Digest, Event, GENESIS};
 use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Tx, View};
 use crate::jobs::NewJob;
-use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, sessions, workspaces};
+use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, workspaces};
 
 /// Deletes everything about the person, as the data map says, in this one transaction. Sessions and keys are dead with it.
 /// Files and the erasure journal follow after the commit: see `flows`, which everybody calls who is not a transaction.
@@ -45,6 +45,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
         billing::forget(tx, workspace.id)?;
         workspaces::erase(tx, workspace.id)?;
     }
+    people::forget(tx, account)?;
     accounts::erase(tx, account)?;
     audit::forget(tx, account)?;
     bury(tx, account, receipt)?;

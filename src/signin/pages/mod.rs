@@ -1,8 +1,11 @@
-//! The doors: sign-up, code, sign-in, sign-out, forgotten password, the second step, step-up, and the security page.
+//! The doors: sign-up, code, sign-in, sign-out, forgotten password, the second step, step-up, and the pages of security and
+//! profile.
 
 mod factor;
 mod passkey;
+mod profile;
 mod reset;
+mod revert;
 mod security;
 mod sign_in;
 mod sign_up;
@@ -19,7 +22,12 @@ use crate::http::{Form, Identity, SESSION, cookie, forget, json, page, redirect}
 
 pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
 pub use passkey::{passkey_challenge, sign_in_by_passkey};
+pub use profile::{
+    add_email, profile, remove_email, remove_picture, resend_email, save_notifications, save_preferences, save_profile,
+    set_colour, set_picture, set_primary, theme, verify_email,
+};
 pub use reset::{forgot, forgot_form, reset, reset_form};
+pub use revert::{revert, revert_form};
 pub use security::{change_password, end_others, end_session, passkeys, recovery, security, two_step};
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};

@@ -1,11 +1,11 @@
 //! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
 
 use domicile::{
-    accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, mail, privacy, services, sessions,
-    snapshots, tokens, workspaces,
+    accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, mail, people, privacy, services,
+    sessions, snapshots, tokens, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 19] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("db::site", db::STATEMENTS),
     ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -13,6 +13,8 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("mail", mail::STATEMENTS),
     ("audit", audit::STATEMENTS),
     ("accounts", accounts::STATEMENTS),
+    ("accounts::addresses", accounts::addresses::STATEMENTS),
+    ("people", people::STATEMENTS),
     ("invitations", invitations::STATEMENTS),
     ("workspaces", workspaces::STATEMENTS),
     ("sessions", sessions::STATEMENTS),

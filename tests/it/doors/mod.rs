@@ -6,6 +6,7 @@ mod factors;
 mod gateways;
 mod main_job;
 mod passwords;
+mod profile;
 mod reference_client;
 mod security;
 mod shipped_gateways;

@@ -278,7 +278,7 @@ fn a_change_of_the_profile_is_recorded_without_its_words() {
     let mut house = TestHouse::new();
     let ada = house.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
-    let profile = Profile { display_name: DisplayName::parse("Ada Lovelace").unwrap() };
+    let profile = Profile::named(DisplayName::parse("Ada Lovelace").unwrap());
 
     house.write(|tx| accounts::update_profile(tx, &actor, id, &profile)).unwrap();
     let events = house.count("audit_event");
@@ -299,7 +299,7 @@ fn nobody_changes_somebody_elses_profile() {
     let mut house = TestHouse::new();
     let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
     let holder = house.key_holder(&ada);
-    let profile = Profile { display_name: DisplayName::parse("Mallory").unwrap() };
+    let profile = Profile::named(DisplayName::parse("Mallory").unwrap());
     let before = house.footprint();
 
     for actor in [bob.by_browser(), holder, house.stranger()] {

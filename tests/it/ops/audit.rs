@@ -254,7 +254,7 @@ fn what_is_personal_is_in_no_event_as_text() {
 #[test]
 fn the_chain_verifies_after_a_person_was_erased_and_nothing_leads_to_them() {
     let (mut house, ada, bob) = lived_in();
-    let profile = Profile { display_name: DisplayName::parse("Augusta Ada King").unwrap() };
+    let profile = Profile::named(DisplayName::parse("Augusta Ada King").unwrap());
     let actor = ada.by_browser();
     house.write(|tx| accounts::update_profile(tx, &actor, ada.account.id, &profile)).unwrap();
     let (before, bobs) = (house.verify().unwrap(), house.activity_of(&bob).len());

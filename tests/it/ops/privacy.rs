@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
-use domicile::accounts::{self, DisplayName, Profile};
+use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
 use domicile::api_keys::{self, Verifier};
 use domicile::base::{
-    AccountId, Actor, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor, minutes,
+    AccountId, Actor, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor, Zone, minutes,
 };
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};
 use domicile::db::View;
+use domicile::people::{self, Links, PeopleError, Platform, Settings};
 use domicile::privacy::data_map::{Erasure, TABLES};
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
@@ -27,16 +28,18 @@ mod exports;
 mod journals;
 
 /// What a person leaves in a house: every one of these must be in the export, and none of them anywhere after the erasure.
-const CANARIES: [&str; 9] = [
+const CANARIES: [&str; 11] = [
     "canary-name",
     "Canary Displayname",
     "canary-company",
-    "canary-use-case",
+    "canary-link",
     "canary-bio of a person",
     "2001:db8::ca:4a",
     "Canary/1.0 (agent)",
     "canary-key",
     "canary-reason",
+    "canary-name@work.example",
+    "Asia/Almaty",
 ];
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -48,19 +51,27 @@ impl TestApp {
         self.write(move |tx| invitations::issue(tx, &Actor::Operator, address, false)).unwrap();
         let ada = self.person(CANARIES[0]);
         let (id, actor) = (ada.account.id, self.at_home(&ada));
-        let profile = Profile { display_name: DisplayName::parse(CANARIES[1]).unwrap() };
-        let recorder = actor.clone();
+        let profile = Profile {
+            display_name: DisplayName::parse(CANARIES[1]).unwrap(),
+            company: Company::parse(CANARIES[2]).unwrap(),
+            use_case: Some(UseCase::Agriculture),
+            bio: Bio::parse(CANARIES[4]).unwrap(),
+        };
+        let links =
+            Links::parse(|platform| if platform == Platform::GitHub { CANARIES[3] } else { Default::default() });
+        let settings = Settings { zone: Zone::parse(CANARIES[10]).unwrap(), ..Settings::default() };
+        let (recorder, links) = (actor.clone(), links.unwrap());
         self.write(move |tx| {
-            accounts::update_profile(tx, &recorder, id, &profile)?;
-            // No page asks for these yet.
-            let told =
-                named_params! {":id": id, ":company": CANARIES[2], ":use_case": CANARIES[3], ":bio": CANARIES[4]};
-            tx.execute("update account set company = :company, use_case = :use_case, bio = :bio where id = :id", told)?;
-            accounts::send_code(tx, &recorder, id)
+            people::save_profile(tx, &recorder, id, &profile, &links)?;
+            people::save_settings(tx, &recorder, id, settings)?;
+            accounts::send_code(tx, &recorder, id)?;
+            Ok::<_, PeopleError>(())
         })
         .unwrap();
+        self.block_on(people::flows::set_picture(&self.app, actor.clone(), id, a_picture())).unwrap();
+        self.move_to(&ada, CANARIES[9]);
         self.clock.advance(minutes(1));
-        let reset = signin::flows::request_reset(&self.app, home(), "canary-name@example.org");
+        let reset = signin::flows::request_reset(&self.app, home(), CANARIES[9]);
         self.block_on(reset).unwrap();
         let form = signin::SignIn { name: CANARIES[0].into(), password: Secret::new("wrong".into()), remember: false };
         assert!(self.block_on(signin::flows::sign_in(&self.app, home(), form)).is_err());
@@ -93,6 +104,55 @@ impl TestApp {
         })
         .unwrap();
         ada
+    }
+
+    /// Something in every table of second factors; what it means is tested where they are.
+    fn second_factors(&self, account: AccountId) {
+        let sealed: [(&str, &str); 8] = [
+            ("totp", "account_id, sealed_secret, last_step, confirmed_at) values (:id, x'00', 1, 1777000000001"),
+            ("totp_setup", "account_id, sealed_secret, expires_at) values (:id, x'00', 1777000000002"),
+            ("recovery_code", "lookup, account_id, created_at) values (zeroblob(32), :id, 1777000000003"),
+            ("passkey_handle", "account_id, handle) values (:id, zeroblob(16)"),
+            (
+                "passkey",
+                "id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
+                 values ('pk_1', :id, x'00', '{}', 'canary-passkey', 3, 1, 1777000000004",
+            ),
+            (
+                "passkey_challenge",
+                "digest, purpose, account_id, state_json, expires_at)
+                 values (zeroblob(32), 'add', :id, '{}', 1777000000005",
+            ),
+            (
+                "half_session",
+                "digest, account_id, method, remember, password_stamp, expires_at)
+                 values (zeroblob(32), :id, 'password', 0, x'00', 1777000000006",
+            ),
+            (
+                "factor_reset",
+                "account_id, asked_by, asked_at, due_at) values (:id, 'person', 1777000000007, 1777000000008",
+            ),
+        ];
+        self.write(move |tx| {
+            for (table, rest) in sealed {
+                tx.execute(&format!("insert or ignore into {table} ({rest})"), named_params! {":id": account})?;
+            }
+            Ok::<_, domicile::db::Error>(())
+        })
+        .unwrap();
+    }
+
+    /// Adds an address, proves it and makes it the primary one.
+    fn move_to(&self, person: &Person, email: &'static str) {
+        let (actor, id) = (self.at_home(person), person.account.id);
+        let (by, address) = (actor.clone(), EmailAddress::parse(email).unwrap());
+        let added = self.write(move |tx| accounts::addresses::add_email(tx, &by, id, &address)).unwrap();
+        let code = self.letter(email, "code").code();
+        self.write(move |tx| {
+            signin::verify_added_email(tx, &actor, id, added, &code)?.unwrap();
+            signin::set_primary_email(tx, &actor, id, added)
+        })
+        .unwrap();
     }
 
     /// The person in a browser, from where they live.
@@ -141,6 +201,12 @@ fn home() -> Visitor {
     Visitor { address: CANARIES[5].into(), agent: CANARIES[6].into() }
 }
 
+fn a_picture() -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(60, 60, image::Rgb([0, 99, 0])).write_to(&mut file, image::ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
 fn some_key() -> String {
     age::x25519::Identity::generate().to_public().to_string()
 }
@@ -161,9 +227,10 @@ fn unsealed(bytes: &[u8], identity: &dyn age::Identity) -> Result<Files, age::De
     Ok(files)
 }
 
-/// All the text of an archive.
+/// All the text of an archive: everything in it but pictures.
 fn text_of(files: &Files) -> String {
-    files.values().map(|bytes| std::str::from_utf8(bytes).unwrap()).collect::<Vec<_>>().join("\n")
+    let texts = files.iter().filter(|(name, _)| !name.starts_with("account/picture."));
+    texts.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 /// The values of one column.

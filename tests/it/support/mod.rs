@@ -13,7 +13,7 @@ pub use authenticator::{Authenticator, oath_code};
 pub use browser::{Answer, Browser, Call, PASSWORD};
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;
-pub use test_house::{Person, START, TestHouse, holds, places_of, site, stored_values, tables, visitor};
+pub use test_house::{Person, START, TestHouse, holds, letters, places_of, site, stored_values, tables, visitor};
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use actix_web::web::Path;
 
 use super::PATH;
-use crate::base::{Problem, SessionId, Timestamp};
+use crate::base::{Problem, SessionId, Zone};
 use crate::http::page::{self, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 use crate::sessions::{self, Session, device_of};
@@ -25,17 +25,17 @@ pub(super) async fn rows(app: &TheApp, who: &SignedIn) -> Result<Vec<SessionRow>
     let (account, own) = (who.identity.account, who.identity.session);
     let mut sessions = app.read(move |view| sessions::list(view, account)).await?;
     sessions.sort_by_key(|session| session.id != own);
-    Ok(sessions.into_iter().map(|session| row(session, own)).collect())
+    Ok(sessions.into_iter().map(|session| row(session, own, &who.identity.zone)).collect())
 }
 
-fn row(session: Session, own: SessionId) -> SessionRow {
+fn row(session: Session, own: SessionId, zone: &Zone) -> SessionRow {
     SessionRow {
         id: session.id.to_string(),
         device: device_of(&session.visitor.agent),
         address: session.visitor.address,
         method: shown(&session.method),
-        began: Timestamp::day_and_time(session.created_at),
-        seen: Timestamp::day_and_time(session.last_seen_at),
+        began: session.created_at.day_and_time_in(zone),
+        seen: session.last_seen_at.day_and_time_in(zone),
         is_this: session.id == own,
     }
 }

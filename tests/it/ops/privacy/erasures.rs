@@ -22,6 +22,7 @@ impl TestApp {
 fn an_erasure_does_to_every_table_what_the_data_map_says() {
     let house = TestApp::new();
     let ada = house.whole_person();
+    house.second_factors(ada.account.id);
     house.exported(&ada);
     let artifact = house.export(&ada).artifact.unwrap().id;
     let actor = house.at_home(&ada);

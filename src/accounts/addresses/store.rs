@@ -1,0 +1,165 @@
+//! All SQL about addresses beside the first one, and about changes of the primary one.
+
+use rusqlite::named_params;
+
+use super::super::model::{Email, EmailChange};
+use super::super::store::{delete_links, delete_password, end_code, read_email};
+use crate::base::{AccountId, EmailAddress, EmailChangeId, EmailId, Timestamp};
+use crate::db::{Error, Tx, View};
+
+const FIND_EMAIL: &str = "
+    select id, address, verified_at, is_primary, added_at from account_email
+    where id = :id and account_id = :account_id";
+const CLEAR_PRIMARY: &str = "update account_email set is_primary = 0 where account_id = :account_id and is_primary = 1";
+const SET_PRIMARY: &str = "update account_email set is_primary = 1 where id = :id and account_id = :account_id";
+const DELETE_CODE: &str = "delete from email_code where email_id = :email_id";
+const DELETE_EMAIL: &str = "delete from account_email where id = :id and account_id = :account_id";
+// Claims of others to an address that was proved: rows beside a primary address go, and pending accounts, whose primary
+// address it is, keep the row until their day is over and lose everything they could come in with.
+const LIST_VOID_CLAIMS: &str = "
+    select id from account_email where folded = :folded and verified_at is null and account_id <> :account_id and is_primary = 0";
+const DELETE_CLAIM: &str = "delete from account_email where id = :id";
+const LIST_CLAIMANTS: &str = "
+    select account_id, id from account_email
+    where folded = :folded and verified_at is null and account_id <> :account_id and is_primary = 1";
+
+const INSERT_CHANGE: &str = "
+    insert into email_change (id, account_id, from_id, to_id, since, changed_at, revert_until)
+    values (:id, :account_id, :from_id, :to_id, :since, :changed_at, :revert_until)";
+const LIST_CHANGES: &str = "
+    select id, from_id, to_id, since, changed_at, revert_until from email_change
+    where account_id = :account_id and closed_at is null and revert_until > :now
+    order by changed_at, id";
+const CLOSE_CHANGE: &str = "update email_change set closed_at = :now where id = :id";
+const DELETE_OLD_CHANGES: &str = "
+    delete from email_change where id in (select id from email_change where revert_until <= :before limit :limit)";
+const DELETE_CHANGES: &str = "delete from email_change where account_id = :account_id";
+
+const COUNT_ADDED_CODE: &str = "
+    insert into email_code_count (account_id, counted_from, sent_count) values (:account_id, :now, 1)
+    on conflict (account_id) do update
+    set sent_count = case when counted_from > :window then sent_count + 1 else 1 end,
+        counted_from = case when counted_from > :window then counted_from else :now end
+    returning sent_count, counted_from";
+const DELETE_OLD_COUNTS: &str = "
+    delete from email_code_count where account_id in (
+      select account_id from email_code_count where counted_from <= :before limit :limit)";
+const DELETE_COUNT: &str = "delete from email_code_count where account_id = :account_id";
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[
+    FIND_EMAIL,
+    CLEAR_PRIMARY,
+    SET_PRIMARY,
+    DELETE_CODE,
+    DELETE_EMAIL,
+    LIST_VOID_CLAIMS,
+    DELETE_CLAIM,
+    LIST_CLAIMANTS,
+    INSERT_CHANGE,
+    LIST_CHANGES,
+    CLOSE_CHANGE,
+    DELETE_OLD_CHANGES,
+    DELETE_CHANGES,
+    COUNT_ADDED_CODE,
+    DELETE_OLD_COUNTS,
+    DELETE_COUNT,
+];
+
+pub(super) fn find_email(view: &View<'_>, account: AccountId, id: EmailId) -> Result<Option<Email>, Error> {
+    view.find(FIND_EMAIL, named_params! {":id": id, ":account_id": account}, read_email)
+}
+
+/// Makes one address primary in place of the one that is.
+pub(super) fn update_primary(tx: &mut Tx<'_>, account: AccountId, id: EmailId) -> Result<(), Error> {
+    tx.execute(CLEAR_PRIMARY, named_params! {":account_id": account})?;
+    tx.execute(SET_PRIMARY, named_params! {":id": id, ":account_id": account})?;
+    Ok(())
+}
+
+pub(super) fn delete_email(tx: &mut Tx<'_>, account: AccountId, id: EmailId) -> Result<(), Error> {
+    tx.execute(DELETE_CODE, named_params! {":email_id": id})?;
+    tx.execute(DELETE_EMAIL, named_params! {":id": id, ":account_id": account})?;
+    Ok(())
+}
+
+/// Takes from everybody but `owner` what they claimed by an address that `owner` proved.
+pub(super) fn delete_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) -> Result<(), Error> {
+    let folded = address.folded();
+    let params = named_params! {":folded": folded, ":account_id": owner};
+    for claim in tx.list(LIST_VOID_CLAIMS, params, |row| row.get::<_, EmailId>(0))? {
+        tx.execute(DELETE_CODE, named_params! {":email_id": claim})?;
+        tx.execute(DELETE_CLAIM, named_params! {":id": claim})?;
+    }
+    let claimants =
+        tx.list(LIST_CLAIMANTS, params, |row| Ok((row.get::<_, AccountId>(0)?, row.get::<_, EmailId>(1)?)))?;
+    for (claimant, email) in claimants {
+        end_code(tx, email)?;
+        delete_password(tx, claimant)?;
+        delete_links(tx, claimant)?;
+    }
+    Ok(())
+}
+
+pub(super) fn insert_change(tx: &mut Tx<'_>, account: AccountId, change: &EmailChange) -> Result<(), Error> {
+    tx.execute(
+        INSERT_CHANGE,
+        named_params! {
+            ":id": change.id,
+            ":account_id": account,
+            ":from_id": change.from,
+            ":to_id": change.to,
+            ":since": change.since,
+            ":changed_at": change.changed_at,
+            ":revert_until": change.revert_until,
+        },
+    )?;
+    Ok(())
+}
+
+/// Changes that can still be undone, the oldest first.
+pub(super) fn list_changes(view: &View<'_>, account: AccountId) -> Result<Vec<EmailChange>, Error> {
+    let now = view.now();
+    view.list(LIST_CHANGES, named_params! {":account_id": account, ":now": now}, |row| {
+        Ok(EmailChange {
+            id: row.get(0)?,
+            from: row.get(1)?,
+            to: row.get(2)?,
+            since: row.get(3)?,
+            changed_at: row.get(4)?,
+            revert_until: row.get(5)?,
+        })
+    })
+}
+
+pub(super) fn update_change_closed(tx: &mut Tx<'_>, id: EmailChangeId) -> Result<(), Error> {
+    let now = tx.now();
+    tx.execute(CLOSE_CHANGE, named_params! {":id": id, ":now": now})?;
+    Ok(())
+}
+
+/// Counts a code to an address that was added: how many since when, this one included.
+pub(super) fn count_added_code(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    window: Timestamp,
+) -> Result<(u32, Timestamp), Error> {
+    let now = tx.now();
+    let params = named_params! {":account_id": account, ":now": now, ":window": window};
+    tx.one(COUNT_ADDED_CODE, params, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Deletes changes that could be undone until `before`, and counts that began before it.
+pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
+    let changes = tx.execute(DELETE_OLD_CHANGES, named_params! {":before": before, ":limit": limit})?;
+    let counts = tx.execute(DELETE_OLD_COUNTS, named_params! {":before": before, ":limit": limit})?;
+    Ok(changes + counts)
+}
+
+/// Deletes the account's changes and its count of codes.
+pub(super) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    for statement in [DELETE_CHANGES, DELETE_COUNT] {
+        tx.execute(statement, named_params! {":account_id": account})?;
+    }
+    Ok(())
+}

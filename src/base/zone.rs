@@ -1,0 +1,136 @@
+//! Time zones: when a moment was, by the clock of the person who reads.
+
+use std::sync::OnceLock;
+
+use super::Timestamp;
+
+/// A time zone of the IANA database, such as `Europe/Berlin`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    name: String,
+    rules: jiff::tz::TimeZone,
+}
+
+/// The zone of whoever said nothing.
+const UTC: &str = "UTC";
+
+/// The parts of the world that zones are named by; what else the database has are old names of these.
+const REGIONS: [&str; 10] =
+    ["Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self { name: UTC.into(), rules: jiff::tz::TimeZone::UTC }
+    }
+}
+
+impl Zone {
+    /// The zone of this name. `None`: not one of [`Zone::names`].
+    pub fn parse(name: &str) -> Option<Self> {
+        if name == UTC {
+            return Some(Self::default());
+        }
+        let known = Self::names().iter().find(|known| known.as_str() == name)?;
+        let rules = jiff::tz::TimeZone::get(known).ok()?;
+        Some(Self { name: known.clone(), rules })
+    }
+
+    /// The zone of a stored name; UTC where the database of this machine no longer has it.
+    pub fn of(stored: &str) -> Self {
+        if stored.is_empty() || stored == UTC {
+            return Self::default();
+        }
+        Self::parse(stored).unwrap_or_default()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Every name a person can choose, UTC first, then by the alphabet. The database is the machine's where it has one, else
+    /// the one inside this program.
+    pub fn names() -> &'static [String] {
+        static NAMES: OnceLock<Vec<String>> = OnceLock::new();
+        NAMES.get_or_init(|| {
+            let is_place = |name: &String| name.split_once('/').is_some_and(|(region, _)| REGIONS.contains(&region));
+            let mut names: Vec<String> =
+                jiff::tz::db().available().map(|name| name.to_string()).filter(is_place).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.insert(0, UTC.into());
+            names
+        })
+    }
+
+    /// The day written `2026-05-03`, from its first moment to the first one after it, here. `None`: not a day.
+    pub fn day(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let start = |date: jiff::civil::Date| date.to_zoned(self.rules.clone()).ok();
+        let moment = |zoned: jiff::Zoned| Timestamp::from_millis(zoned.timestamp().as_millisecond());
+        Some((moment(start(date)?), moment(start(date.tomorrow().ok()?)?)))
+    }
+
+    fn at(&self, moment: Timestamp) -> jiff::Zoned {
+        jiff::Timestamp::from_millisecond(moment.millis()).unwrap_or_default().to_zoned(self.rules.clone())
+    }
+}
+
+impl Timestamp {
+    /// The day for people in a zone: `3 May 2026`.
+    pub fn day_in(self, zone: &Zone) -> String {
+        zone.at(self).strftime("%-d %B %Y").to_string()
+    }
+
+    /// Day and time for people in a zone, with what the zone is called then: `3 May 2026, 11:00 CEST`. Where it has no
+    /// letters, how far it is from UTC: `UTC+05`.
+    pub fn day_and_time_in(self, zone: &Zone) -> String {
+        let zoned = zone.at(self);
+        let called = zoned.strftime("%Z").to_string();
+        let called = if called.starts_with(['+', '-']) { format!("UTC{called}") } else { called };
+        format!("{} {called}", zoned.strftime("%-d %B %Y, %H:%M"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(name: &str) -> Zone {
+        Zone::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_moment_is_told_by_the_clock_of_the_reader() {
+        let summer = Timestamp::parse("2026-07-01T22:30:00Z").unwrap();
+        let winter = Timestamp::parse("2026-01-01T09:00:00Z").unwrap();
+
+        assert_eq!(summer.day_and_time_in(&Zone::default()), summer.day_and_time());
+        assert_eq!(summer.day_and_time_in(&zone("Europe/Berlin")), "2 July 2026, 00:30 CEST");
+        assert_eq!(winter.day_and_time_in(&zone("Europe/Berlin")), "1 January 2026, 10:00 CET");
+        assert_eq!(winter.day_and_time_in(&zone("Asia/Almaty")), "1 January 2026, 14:00 UTC+05");
+        assert_eq!((summer.day_in(&zone("Europe/Berlin")), summer.day()), ("2 July 2026".into(), "1 July 2026".into()));
+    }
+
+    #[test]
+    fn a_day_is_as_long_as_its_clock_says() {
+        let hours = |day: &str| {
+            let (start, end) = zone("Europe/Berlin").day(day).unwrap();
+            end.since(start).as_secs() / 3600
+        };
+
+        assert_eq!((hours("2026-03-29"), hours("2026-05-03"), hours("2026-10-25")), (23, 24, 25));
+        assert_eq!(zone("Europe/Berlin").day("soon"), None);
+    }
+
+    #[test]
+    fn only_names_of_the_database_are_zones() {
+        let names = Zone::names();
+
+        assert!(names.len() > 300 && names[0] == "UTC", "{}", names.len());
+        for bad in ["", "Mars/Olympus", "europe/berlin", "../etc/passwd", "Europe", "posix/Europe/Berlin", "EST"] {
+            assert_eq!(Zone::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Zone::of("Mars/Olympus"), Zone::default());
+    }
+}

@@ -1,0 +1,101 @@
+//! Forms with a file (RFC 7578): read part by part, bounded, and only from our own pages.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_multipart::{Field, Multipart};
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+
+use super::{Fault, Form, csrf};
+use crate::app::App;
+use crate::base::Problem;
+
+/// The largest file kept of an upload, in bytes; a handler takes less. One byte more is kept, so that it can tell.
+pub const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// A field that is no file.
+const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Read and thrown away beyond what is kept, so that the person is told what was wrong instead of losing the connection.
+const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Parts of one form.
+const PARTS_MAX: usize = 20;
+
+/// A form with a file, whose sender was checked as that of a [`Form`].
+pub struct Upload {
+    /// The file of the field `file`: at most [`FILE_BYTES_MAX`] and one byte of it. Empty: there was none.
+    pub file: Vec<u8>,
+}
+
+fn malformed() -> Problem {
+    Problem::new(400, "malformed_form", "The form could not be read. Go back, reload the page and send it again.")
+}
+
+impl FromRequest for Upload {
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Fault>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request.content_type() != "multipart/form-data" {
+            // A form without a file, as far as it is one of ours: then it is the file that is missing.
+            let form = Form::from_request(request, payload);
+            return Box::pin(async move { form.await.map(|_| Self { file: Vec::new() }) });
+        }
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let app =
+                request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::ours("no app in the request"))?.clone();
+            csrf::refuse_foreign(&request, &app.config().public_url, app.config().demo)?;
+            let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+            if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > READ_BYTES_MAX) {
+                return Err(too_large().into());
+            }
+            let (token, file) = read(Multipart::new(request.headers(), payload)).await?;
+            csrf::check(&app, &request, &token)?;
+            Ok(Self { file })
+        })
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::new(413, "too_large", "What was sent is larger than this address takes. Send a smaller file.")
+}
+
+/// The token and the file of a form.
+async fn read(mut parts: Multipart) -> Result<(String, Vec<u8>), Problem> {
+    let (mut token, mut file) = (String::new(), Vec::new());
+    let (mut left, mut count) = (READ_BYTES_MAX, 0);
+    while let Some(part) = parts.next().await {
+        let mut part = part.map_err(|_| malformed())?;
+        count += 1;
+        if count > PARTS_MAX {
+            return Err(malformed());
+        }
+        let name = part.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            csrf::FIELD => {
+                let text = read_part(&mut part, TEXT_BYTES_MAX, &mut left).await?;
+                token = String::from_utf8(text).map_err(|_| malformed())?;
+            }
+            "file" => file = read_part(&mut part, FILE_BYTES_MAX, &mut left).await?,
+            _ => drop(read_part(&mut part, 0, &mut left).await?),
+        }
+    }
+    Ok((token, file))
+}
+
+/// A part as far as it is kept: `keep` bytes and one more.
+async fn read_part(part: &mut Field, keep: usize, left: &mut usize) -> Result<Vec<u8>, Problem> {
+    let mut kept = Vec::new();
+    while let Some(bytes) = part.next().await {
+        let bytes = bytes.map_err(|_| malformed())?;
+        *left = left.checked_sub(bytes.len()).ok_or_else(too_large)?;
+        let room = (keep + 1).saturating_sub(kept.len());
+        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+    Ok(kept)
+}

@@ -1,0 +1,285 @@
+//! Where else people can be found: names, ids and addresses in the form that each platform gives them (domain A2, 15).
+
+use super::error::PeopleError;
+
+/// A platform that a profile can link to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// By username.
+    GitHub,
+    /// By the last part of the profile's address.
+    LinkedIn,
+    /// By username.
+    X,
+    /// By the channel's handle.
+    YouTube,
+    /// By the id in the profile's address.
+    Scholar,
+    /// By username; has no public page.
+    Discord,
+    /// Any address.
+    Website,
+}
+
+/// How the values of a platform look.
+struct Form {
+    stored: &'static str,
+    field: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    /// Addresses people paste in place of the value.
+    prefixes: &'static [&'static str],
+    /// What goes before the value in a link. Empty: there is no page.
+    page: &'static str,
+    wrong: &'static str,
+}
+
+impl Platform {
+    /// All of them, in the order they are shown.
+    pub const ALL: [Self; 7] =
+        [Self::GitHub, Self::LinkedIn, Self::X, Self::YouTube, Self::Scholar, Self::Discord, Self::Website];
+
+    const fn form(self) -> Form {
+        match self {
+            Self::GitHub => Form {
+                stored: "github",
+                field: "link_github",
+                label: "GitHub",
+                hint: "username",
+                prefixes: &["github.com/"],
+                page: "https://github.com/",
+                wrong: "A GitHub username has up to 39 letters, digits and single hyphens inside.",
+            },
+            Self::LinkedIn => Form {
+                stored: "linkedin",
+                field: "link_linkedin",
+                label: "LinkedIn",
+                hint: "profile-slug",
+                prefixes: &["linkedin.com/in/"],
+                page: "https://www.linkedin.com/in/",
+                wrong: "This is the last part of your LinkedIn address: 3 to 100 letters, digits and hyphens.",
+            },
+            Self::X => Form {
+                stored: "x",
+                field: "link_x",
+                label: "X",
+                hint: "username",
+                prefixes: &["x.com/", "twitter.com/"],
+                page: "https://x.com/",
+                wrong: "An X username has up to 15 letters, digits and underscores.",
+            },
+            Self::YouTube => Form {
+                stored: "youtube",
+                field: "link_youtube",
+                label: "YouTube",
+                hint: "channel-handle",
+                prefixes: &["youtube.com/@", "youtube.com/"],
+                page: "https://www.youtube.com/@",
+                wrong: "A YouTube handle has 3 to 30 letters, digits, dots, hyphens and underscores.",
+            },
+            Self::Scholar => Form {
+                stored: "scholar",
+                field: "link_scholar",
+                label: "Google Scholar",
+                hint: "user-id",
+                prefixes: &["scholar.google.com/citations?user="],
+                page: "https://scholar.google.com/citations?user=",
+                wrong: "A Google Scholar id has 12 letters, digits, hyphens and underscores; it stands behind user= in your profile's address.",
+            },
+            Self::Discord => Form {
+                stored: "discord",
+                field: "link_discord",
+                label: "Discord",
+                hint: "username",
+                prefixes: &[],
+                page: "",
+                wrong: "A Discord username has 2 to 32 small letters, digits, underscores and single dots.",
+            },
+            Self::Website => Form {
+                stored: "website",
+                field: "link_website",
+                label: "Website",
+                hint: "example.com",
+                prefixes: &[],
+                page: "",
+                wrong: "Write the address of a page, such as example.com or https://example.com/me.",
+            },
+        }
+    }
+
+    /// As stored and sent.
+    pub const fn as_str(self) -> &'static str {
+        self.form().stored
+    }
+
+    /// For people.
+    pub const fn label(self) -> &'static str {
+        self.form().label
+    }
+
+    /// The field of a form.
+    pub const fn field(self) -> &'static str {
+        self.form().field
+    }
+
+    /// What stands in an empty field.
+    pub const fn hint(self) -> &'static str {
+        self.form().hint
+    }
+
+    /// What to do about a value of another form.
+    pub(super) const fn wrong(self) -> &'static str {
+        self.form().wrong
+    }
+
+    pub(super) fn parse(stored: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == stored)
+    }
+
+    /// Where the value leads. `None`: the platform has no public pages.
+    pub fn href(self, value: &str) -> Option<String> {
+        match self {
+            Self::Discord => None,
+            Self::Website => Some(value.to_owned()),
+            _ => Some(format!("{}{value}", self.form().page)),
+        }
+    }
+
+    /// The value in the platform's form; a whole address and a leading `@` are taken for the name in them. `None`: it is none.
+    fn read(self, typed: &str) -> Option<String> {
+        let typed = typed.trim();
+        if self == Self::Website {
+            return website(typed);
+        }
+        let bare = typed.strip_prefix("https://").or_else(|| typed.strip_prefix("http://")).unwrap_or(typed);
+        let bare = bare.strip_prefix("www.").unwrap_or(bare);
+        let inner = self.form().prefixes.iter().find_map(|prefix| bare.strip_prefix(prefix));
+        let value = inner.unwrap_or(typed).trim_end_matches('/');
+        let value = if self == Self::Scholar { value } else { value.strip_prefix('@').unwrap_or(value) };
+        let (length, extra): (std::ops::RangeInclusive<usize>, &[u8]) = match self {
+            Self::GitHub => (1..=39, b"-"),
+            Self::LinkedIn => (3..=100, b"-"),
+            Self::X => (1..=15, b"_"),
+            Self::YouTube => (3..=30, b"._-"),
+            Self::Scholar => (12..=12, b"_-"),
+            Self::Discord | Self::Website => (2..=32, b"._"),
+        };
+        let letters = value.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b));
+        let whole = match self {
+            Self::GitHub => !value.starts_with('-') && !value.ends_with('-') && !value.contains("--"),
+            Self::Discord => !value.contains("..") && !value.bytes().any(|b| b.is_ascii_uppercase()),
+            _ => true,
+        };
+        (length.contains(&value.len()) && letters && whole).then(|| value.to_owned())
+    }
+}
+
+/// An address of the web: `https` unless `http` is said, a host with a dot in it, and perhaps a path. Nothing that could be a
+/// script, carry a password, or look like another host (RFC 3986 §7.6).
+fn website(typed: &str) -> Option<String> {
+    let (scheme, rest) = match typed.split_once("://") {
+        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
+        None => ("https".to_owned(), typed),
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+    let is_label = |label: &str| {
+        let ends = !label.starts_with('-') && !label.ends_with('-');
+        (1..=63).contains(&label.len()) && ends && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_host = host.contains('.') && host.len() <= 253 && host.split('.').all(is_label);
+    let is_port = authority.len() == host.len() || (1..=5).contains(&port.len()) && port.parse::<u16>().is_ok();
+    let is_path = path.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"'\\^`{|}".contains(&b));
+    let is_good = matches!(scheme.as_str(), "https" | "http") && is_host && is_port && is_path && typed.len() <= 200;
+    is_good.then(|| format!("{scheme}://{}{path}", authority.to_ascii_lowercase()))
+}
+
+/// A person's links, each in its platform's form, in the order they are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links(Vec<(Platform, String)>);
+
+impl Links {
+    /// Reads what was typed for each platform; what is empty is left out.
+    ///
+    /// # Errors
+    /// [`PeopleError::Link`] for the first value that has another form.
+    pub fn parse<'t>(typed: impl Fn(Platform) -> &'t str) -> Result<Self, PeopleError> {
+        let mut links = Vec::new();
+        for platform in Platform::ALL {
+            let text = typed(platform).trim();
+            if !text.is_empty() {
+                links.push((platform, platform.read(text).ok_or(PeopleError::Link(platform))?));
+            }
+        }
+        Ok(Self(links))
+    }
+
+    pub(super) fn of(links: Vec<(Platform, String)>) -> Self {
+        let place = |platform: Platform| Platform::ALL.iter().position(|known| *known == platform);
+        let mut links = links;
+        links.sort_by_key(|(platform, _)| place(*platform));
+        Self(links)
+    }
+
+    /// Each link, in the order they are shown.
+    pub fn iter(&self) -> impl Iterator<Item = (Platform, &str)> {
+        self.0.iter().map(|(platform, value)| (*platform, value.as_str()))
+    }
+
+    /// The value for a platform. Empty: none.
+    pub fn value_of(&self, platform: Platform) -> &str {
+        self.iter().find(|(known, _)| *known == platform).map_or("", |(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_the_form_of_its_platform() {
+        let good = [
+            (Platform::GitHub, "ada-l", "ada-l"),
+            (Platform::GitHub, "https://github.com/ada-l/", "ada-l"),
+            (Platform::GitHub, "@ada", "ada"),
+            (Platform::LinkedIn, "https://www.linkedin.com/in/ada-lovelace-1815", "ada-lovelace-1815"),
+            (Platform::X, "https://twitter.com/ada_l", "ada_l"),
+            (Platform::YouTube, "https://www.youtube.com/@ada.l", "ada.l"),
+            (Platform::Scholar, "https://scholar.google.com/citations?user=qc6CJjYAAAAJ", "qc6CJjYAAAAJ"),
+            (Platform::Discord, "ada.l_1", "ada.l_1"),
+            (Platform::Website, "Example.com", "https://example.com"),
+            (Platform::Website, "http://example.com:8080/me?x=1#top", "http://example.com:8080/me?x=1#top"),
+        ];
+        for (platform, typed, kept) in good {
+            assert_eq!(platform.read(typed).as_deref(), Some(kept), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_link_is_refused() {
+        let bad = [
+            (Platform::GitHub, "ada--l"),
+            (Platform::GitHub, "https://evil.example/ada"),
+            (Platform::GitHub, "ada\"onclick=x"),
+            (Platform::LinkedIn, "ad"),
+            (Platform::X, "sixteen_letters_"),
+            (Platform::YouTube, "a b c"),
+            (Platform::Scholar, "short"),
+            (Platform::Discord, "Ada"),
+            (Platform::Discord, "a..b"),
+            (Platform::Website, "javascript:alert(1)"),
+            (Platform::Website, "javascript://example.com/%0aalert(1)"),
+            (Platform::Website, "data:text/html,x"),
+            (Platform::Website, "https://example.com@evil.example"),
+            (Platform::Website, "https://exämple.com"),
+            (Platform::Website, "localhost"),
+            (Platform::Website, "https://example.com/<script>"),
+            (Platform::Website, "https://example.com:99999"),
+            (Platform::Website, "//example.com"),
+            (Platform::Website, "https://example.com/a b"),
+        ];
+        for (platform, typed) in bad {
+            assert_eq!(platform.read(typed), None, "{typed}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! **For:** what people say about themselves and how they want things: links, picture, preferences.
+//! **Words:** link (of a profile), picture, preference, kind of mail (optional or required).
+//! **Tables:** `profile_link`, `picture`, `preference`.
+//! **Never:** serves a byte of an uploaded file: pictures are written anew; asks about mail that has to be sent.
+//! **Start reading:** `model.rs`, then `ops.rs`.
+
+pub mod api;
+mod error;
+pub mod flows;
+mod imaging;
+mod links;
+mod model;
+mod ops;
+pub mod pages;
+mod store;
+
+pub use error::PeopleError;
+pub use imaging::{PICTURE_BYTES_MAX, PICTURE_PIXELS_MAX, PictureFault, Rendered};
+pub use links::{Links, Platform};
+pub use model::{
+    Language, MailChoices, MailKind, Picture, PictureSize, Preferences, PublicProfile, Settings, Theme, picture_path,
+};
+pub use ops::{
+    forget, links, mail_if_wanted, own_picture, picture, preferences, public_profile, remove_picture,
+    save_mail_choices, save_profile, save_settings, set_picture, set_theme, wants,
+};
+pub use store::STATEMENTS;

@@ -1,0 +1,137 @@
+//! The card of the addresses. Every route that changes one wants a fresh proof.
+
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+
+use super::super::super::error::SigninError;
+use super::super::super::ops;
+use super::{Refused, answer};
+use crate::accounts::addresses;
+use crate::accounts::{AccountError, EMAILS_MAX, Email};
+use crate::base::{AccountId, Actor, EmailAddress, EmailId, Problem, Timestamp, Zone};
+use crate::db::Tx;
+use crate::http::page::{FormFault, TheApp};
+use crate::http::{Answer, Form, SignedIn};
+
+pub(super) struct EmailRow {
+    pub id: String,
+    pub address: String,
+    pub is_primary: bool,
+    pub is_verified: bool,
+    pub is_company: bool,
+    /// Waits for a code that was sent.
+    pub is_waiting: bool,
+    pub can_be_primary: bool,
+    pub can_be_removed: bool,
+    /// Until when it can undo a change and stays. `None`: it can be removed.
+    pub kept_until: Option<String>,
+    /// What was wrong with the code.
+    pub fault: Option<FormFault>,
+}
+
+pub(super) struct EmailsCard {
+    /// About the address typed, or about the card.
+    pub fault: Option<FormFault>,
+    pub rows: Vec<EmailRow>,
+    pub typed: String,
+    pub is_full: bool,
+}
+
+pub(super) fn card(
+    emails: Vec<Email>,
+    kept: &[(EmailId, Timestamp)],
+    zone: &Zone,
+    refused: Option<(&Refused<'_>, &Problem)>,
+) -> EmailsCard {
+    let mut card =
+        EmailsCard { fault: None, rows: Vec::new(), typed: String::new(), is_full: emails.len() >= EMAILS_MAX };
+    let mut wrong_code = None;
+    match refused {
+        Some((Refused::Email(form), problem)) => {
+            card.fault = Some(FormFault::from(problem));
+            card.typed = form.text("email").to_owned();
+        }
+        Some((Refused::EmailAct, problem)) => card.fault = Some(FormFault::from(problem)),
+        Some((Refused::Code(id), problem)) => wrong_code = Some((*id, problem)),
+        _ => {}
+    }
+    card.rows = emails
+        .into_iter()
+        .map(|email| {
+            let until = kept.iter().filter(|(id, _)| *id == email.id).map(|(_, until)| *until).max();
+            let is_verified = email.verified_at.is_some();
+            EmailRow {
+                id: email.id.to_string(),
+                is_company: email.is_company(),
+                is_primary: email.is_primary,
+                is_verified,
+                is_waiting: !is_verified && !email.is_primary,
+                can_be_primary: is_verified && !email.is_primary,
+                can_be_removed: !email.is_primary && until.is_none(),
+                kept_until: until.map(|until| until.day_and_time_in(zone)),
+                fault: wrong_code.filter(|(id, _)| *id == email.id).map(|(_, problem)| FormFault::from(problem)),
+                address: email.address.to_string(),
+            }
+        })
+        .collect();
+    card
+}
+
+/// `POST /settings/profile/emails`. The answer is the same whether or not another account has the address.
+pub async fn add_email(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+    let (actor, account) = (who.actor(), who.identity.account);
+    let added = match EmailAddress::parse(form.text("email")) {
+        Ok(address) => app.write(move |tx| addresses::add_email(tx, &actor, account, &address)).await,
+        Err(_) => Err(AccountError::EmailAddress),
+    };
+    let done = added.map(|_| "email-added").map_err(|error| (Refused::Email(&form), error.into()));
+    answer(&app, &request, &who, done).await
+}
+
+fn id_of(path: &str) -> Result<EmailId, Problem> {
+    EmailId::parse(path).ok_or_else(Problem::not_found)
+}
+
+/// `POST /settings/profile/emails/{id}/verify`.
+pub async fn verify_email(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
+    let (id, actor, account) = (id_of(&path)?, who.actor(), who.identity.account);
+    let code = form.text("code").to_owned();
+    let tried = app.write(move |tx| ops::verify_added_email(tx, &actor, account, id, &code)).await;
+    let done = match tried {
+        Ok(Ok(())) => Ok("email-verified"),
+        Ok(Err(refused)) => Err((Refused::Code(id), refused.into())),
+        Err(error) => Err((Refused::Code(id), error.into())),
+    };
+    answer(&app, &request, &who, done).await
+}
+
+/// What each button beside an address does.
+type Act = fn(&mut Tx<'_>, &Actor, AccountId, EmailId) -> Result<(), SigninError>;
+
+async fn act(
+    app: &TheApp,
+    request: &HttpRequest,
+    who: &SignedIn,
+    path: &str,
+    (act, flash): (Act, &'static str),
+) -> Answer {
+    let (id, actor, account) = (id_of(path)?, who.actor(), who.identity.account);
+    let done = app.write(move |tx| act(tx, &actor, account, id)).await;
+    answer(app, request, who, done.map(|()| flash).map_err(|error| (Refused::EmailAct, error.into()))).await
+}
+
+/// `POST /settings/profile/emails/{id}/resend`.
+pub async fn resend_email(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+    let resend: Act = |tx, actor, account, id| Ok(addresses::resend_email_code(tx, actor, account, id)?);
+    act(&app, &request, &who, &path, (resend, "code-sent")).await
+}
+
+/// `POST /settings/profile/emails/{id}/primary`.
+pub async fn set_primary(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+    act(&app, &request, &who, &path, (ops::set_primary_email, "email-primary")).await
+}
+
+/// `POST /settings/profile/emails/{id}/remove`.
+pub async fn remove_email(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+    act(&app, &request, &who, &path, (ops::remove_email, "email-removed")).await
+}

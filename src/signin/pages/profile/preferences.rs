@@ -1,0 +1,141 @@
+//! The cards of preferences and notifications, and the theme at the rail.
+
+use actix_web::HttpRequest;
+
+use super::about::Choice;
+use super::{Refused, answer};
+use crate::base::{Problem, Zone, days};
+use crate::http::page::{self, FormFault, THEME, TheApp};
+use crate::http::{Answer, Form, SignedIn, VisitorOf, cookie, redirect};
+use crate::people::{self, Language, MailChoices, PeopleError, Settings, Theme};
+
+/// Time zones of one part of the world.
+pub(super) struct ZoneGroup {
+    pub label: &'static str,
+    pub zones: Vec<ZoneChoice>,
+}
+
+pub(super) struct ZoneChoice {
+    pub name: &'static str,
+    /// The place, without its part of the world.
+    pub label: String,
+    pub is_chosen: bool,
+}
+
+pub(super) struct PreferencesCard {
+    pub fault: Option<FormFault>,
+    pub themes: Vec<Choice>,
+    pub languages: Vec<Choice>,
+    pub zones: Vec<ZoneGroup>,
+}
+
+pub(super) fn card(chosen: &Settings, theme_now: &str, refused: Option<(&Refused<'_>, &Problem)>) -> PreferencesCard {
+    let (typed, fault) = match refused {
+        Some((Refused::Preferences(form), problem)) => (Some(*form), Some(FormFault::from(problem))),
+        _ => (None, None),
+    };
+    let theme = typed.map_or(theme_now, |form| form.text("theme"));
+    let themes = [("system", "As the system has it"), ("light", "Light"), ("dark", "Dark")];
+    let language = typed.map_or(chosen.language.as_str(), |form| form.text("language"));
+    let zone = typed.map_or(chosen.zone.name(), |form| form.text("time_zone"));
+    PreferencesCard {
+        fault,
+        themes: themes.map(|(value, label)| Choice { value, label, is_chosen: value == theme }).into(),
+        languages: Language::ALL
+            .map(|known| Choice { value: known.as_str(), label: known.label(), is_chosen: known.as_str() == language })
+            .into(),
+        zones: zone_groups(zone),
+    }
+}
+
+fn zone_groups(chosen: &str) -> Vec<ZoneGroup> {
+    let mut groups: Vec<ZoneGroup> = Vec::new();
+    for name in Zone::names() {
+        let (region, place) = name.split_once('/').unwrap_or(("Everywhere", name));
+        let choice = ZoneChoice { name, label: place.replace('_', " ").replace('/', ", "), is_chosen: name == chosen };
+        match groups.last_mut().filter(|group| group.label == region) {
+            Some(group) => group.zones.push(choice),
+            None => groups.push(ZoneGroup { label: region, zones: vec![choice] }),
+        }
+    }
+    groups
+}
+
+/// A row of the matrix. Those without a field are sent to everybody.
+pub(super) struct MailRow {
+    pub field: Option<&'static str>,
+    pub label: &'static str,
+    pub about: &'static str,
+    pub is_wanted: bool,
+}
+
+pub(super) struct NotificationsCard {
+    pub fault: Option<FormFault>,
+    pub rows: Vec<MailRow>,
+}
+
+pub(super) fn notifications(chosen: MailChoices, refused: Option<(&Refused<'_>, &Problem)>) -> NotificationsCard {
+    let row = |field, label, about, is_wanted| MailRow { field, label, about, is_wanted };
+    NotificationsCard {
+        fault: match refused {
+            Some((Refused::Notifications, problem)) => Some(FormFault::from(problem)),
+            _ => None,
+        },
+        rows: vec![
+            row(None, "Account activity", "Addresses, exports and keys of your account.", true),
+            row(None, "Billing alerts", "Credit that runs out, payments and receipts.", true),
+            row(None, "Security", "Sign-ins, passwords and factors.", true),
+            row(Some("key_reminders"), "Key reminders", "A key ends soon.", chosen.key_reminders),
+            row(Some("usage"), "Usage", "Budgets that are spent, and limits that are near.", chosen.usage),
+        ],
+    }
+}
+
+fn read(form: &Form) -> Result<Settings, PeopleError> {
+    Ok(Settings {
+        theme: Theme::parse(form.text("theme")).ok_or(PeopleError::Theme)?,
+        language: Language::parse(form.text("language")).ok_or(PeopleError::Language)?,
+        zone: Zone::parse(form.text("time_zone")).ok_or(PeopleError::Zone)?,
+    })
+}
+
+/// `POST /settings/profile/preferences`.
+pub async fn save_preferences(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+    let (actor, account) = (who.actor(), who.identity.account);
+    let saved = match read(&form) {
+        Ok(settings) => {
+            app.write(move |tx| people::save_settings(tx, &actor, account, settings.clone()).map(|()| settings.theme))
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(theme) => {
+            let mut response = answer(&app, &request, &who, Ok("saved")).await?;
+            let _ = response.add_cookie(&cookie(THEME, theme.as_str().to_owned(), Some(days(365))));
+            Ok(response)
+        }
+        Err(error) => answer(&app, &request, &who, Err((Refused::Preferences(&form), error.into()))).await,
+    }
+}
+
+/// `POST /settings/profile/notifications`.
+pub async fn save_notifications(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+    let (actor, account) = (who.actor(), who.identity.account);
+    let mails = MailChoices { key_reminders: form.is_ticked("key_reminders"), usage: form.is_ticked("usage") };
+    let saved = app.write(move |tx| people::save_mail_choices(tx, &actor, account, mails)).await;
+    let done = saved.map(|()| "saved").map_err(|error| (Refused::Notifications, error.into()));
+    answer(&app, &request, &who, done).await
+}
+
+/// `POST /theme`: light, dark, or as the system has it; kept with the account where there is one, and in this browser.
+pub async fn theme(app: TheApp, who: Option<SignedIn>, _visitor: VisitorOf, form: Form) -> Answer {
+    let theme = Theme::parse(form.text("theme")).unwrap_or_default();
+    if let Some(who) = who {
+        let (actor, account) = (who.actor(), who.identity.account);
+        app.write(move |tx| people::set_theme(tx, &actor, account, theme)).await?;
+    }
+    let mut response = redirect(page::safe_path(form.text("back")));
+    let _ = response.add_cookie(&cookie(THEME, theme.as_str().to_owned(), Some(days(365))));
+    Ok(response)
+}

@@ -1,0 +1,227 @@
+//! The Profile page, and the links in mails about addresses, as a browser without JavaScript meets them.
+
+use crate::support::{Answer, Appliance, Browser, PASSWORD};
+
+const PAGE: &str = "/settings/profile";
+const OLD: &str = "ada-l@example.org";
+const NEW: &str = "ada@work.example";
+
+fn signed_in(house: &Appliance) -> Browser {
+    house.account("ada-l");
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    ada
+}
+
+/// A PNG of one colour, 40 pixels square.
+fn a_picture() -> Vec<u8> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(40, 40, image::Rgb([0, 99, 0])).write_to(&mut file, image::ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+/// Sends a file as a browser's form does (RFC 7578).
+fn upload(browser: &mut Browser, csrf: &str, file: &[u8]) -> Answer {
+    let part = |head: &str, body: &[u8]| {
+        [format!("--edge\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(), body, b"\r\n"].concat()
+    };
+    let body = [
+        part("name=\"csrf\"", csrf.as_bytes()),
+        part("name=\"file\"; filename=\"../../me.png\"", file),
+        b"--edge--\r\n".to_vec(),
+    ];
+    let call = browser.call("POST", "/settings/profile/picture").header("Sec-Fetch-Site", "same-origin");
+    call.header("Content-Type", "multipart/form-data; boundary=edge").body(body.concat()).send()
+}
+
+/// The path of the act beside the first address that offers it.
+fn act(page: &Answer, name: &str) -> String {
+    let text = page.text();
+    let actions = text.split("action=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let found = actions.into_iter().find(|path| path.contains("/emails/") && path.ends_with(name));
+    found.unwrap_or_else(|| panic!("no {name} on\n{text}")).to_owned()
+}
+
+/// Adds [`NEW`] and proves it.
+fn add_and_prove(house: &Appliance, ada: &mut Browser) {
+    let added = ada.submit(PAGE, "/settings/profile/emails", &[("email", NEW)]);
+    assert_eq!((added.status, added.location()), (303, PAGE), "{}", added.text());
+    let code = house.mailbox().wait_for(NEW, "code").code();
+    let way = act(&ada.get(PAGE), "/verify");
+    assert_eq!(ada.submit(PAGE, &way, &[("code", &code)]).status, 303);
+}
+
+#[test]
+fn what_is_saved_stands_on_the_page_and_says_so() {
+    let house = Appliance::running();
+    let mut ada = signed_in(&house);
+    let told = [
+        ("display_name", "Ada \"Augusta\" <King>"),
+        ("company", "Analytical Engines"),
+        ("use_case", "research"),
+        ("bio", "I build engines.\r\nOn paper."),
+        ("link_github", "https://github.com/ada-l"),
+        ("link_website", "ada.example"),
+    ];
+
+    let saved = ada.submit(PAGE, PAGE, &told);
+    assert_eq!((saved.status, saved.location()), (303, PAGE), "{}", saved.text());
+    let page = ada.get(PAGE).text();
+    assert!(page.contains("Saved."), "{page}");
+    for shown in [
+        "Ada &#34;Augusta&#34; &#60;King&#62;",
+        "value=\"Analytical Engines\"",
+        "value=\"research\" selected",
+        "I build engines.\nOn paper.",
+        "value=\"ada-l\"",
+        "value=\"https://ada.example\"",
+    ] {
+        assert!(page.contains(shown), "{shown} is not on\n{page}");
+    }
+
+    let refused = ada.submit(PAGE, PAGE, &[("display_name", "Ada"), ("company", "Kept as typed"), ("bio", "short")]);
+    assert_eq!(refused.status, 400);
+    let text = refused.text();
+    assert!(text.contains("Kept as typed") && text.contains("Write 10 to 500") && text.contains(">short</textarea>"));
+    assert!(ada.get(PAGE).text().contains("value=\"Analytical Engines\""), "a refusal changes nothing");
+}
+
+#[test]
+fn what_was_chosen_holds_on_every_page_and_in_another_browser() {
+    let house = Appliance::running();
+    let mut ada = signed_in(&house);
+    let zone = [("theme", "dark"), ("language", "en"), ("time_zone", "Asia/Almaty")];
+    assert_eq!(ada.submit(PAGE, "/settings/profile/preferences", &zone).status, 303);
+    let mut phone = house.browser();
+    phone.sign_in("ada-l");
+
+    let page = phone.get("/settings/security").text();
+    assert!(page.contains("data-theme=\"dark\"") && page.contains("UTC+05"), "{page}");
+    assert_eq!(phone.cookies["__Host-theme"], "dark", "so that the sign-in page is right, too");
+    for bad in [("theme", "blue"), ("language", "tlh"), ("time_zone", "Mars/Olympus")] {
+        let tried: Vec<_> = zone.iter().map(|known| if known.0 == bad.0 { bad } else { *known }).collect();
+        assert_eq!(ada.submit(PAGE, "/settings/profile/preferences", &tried).status, 400, "{bad:?}");
+    }
+    let off: [(&str, &str); 0] = [];
+    assert_eq!(ada.submit(PAGE, "/settings/profile/notifications", &off).status, 303);
+    let page = phone.get(PAGE).text();
+    assert!(!page.contains("name=\"usage\" value=\"yes\" checked") && page.matches("Required").count() >= 3);
+    assert!(page.contains("value=\"Asia/Almaty\" selected"));
+}
+
+#[test]
+fn a_picture_is_taken_from_our_own_page_only_and_served_as_what_it_is() {
+    let house = Appliance::running();
+    let mut ada = signed_in(&house);
+    let csrf = ada.get(PAGE).value_of("name=\"csrf\"");
+    let file = a_picture();
+    assert_eq!(upload(&mut ada, "forged", &file).status, 403);
+    let foreign = ada.call("POST", "/settings/profile/picture").header("Sec-Fetch-Site", "cross-site");
+    let foreign = foreign.header("Content-Type", "multipart/form-data; boundary=edge").body("--edge--\r\n").send();
+    assert_eq!(foreign.status, 403);
+    assert!(!ada.get(PAGE).text().contains("/avatars/"));
+
+    let taken = upload(&mut ada, &csrf, &file);
+
+    assert_eq!(taken.status, 303, "{}", taken.text());
+    let page = ada.get(PAGE).text();
+    let path = format!("/avatars/{}", page.split("/avatars/").nth(1).unwrap().split('"').next().unwrap());
+    let served = house.call("GET", &path).send();
+    assert_eq!((served.status, served.header("content-type")), (200, "image/jpeg"));
+    assert_eq!(served.header("x-content-type-options"), "nosniff");
+    assert!(served.header("cache-control").starts_with("private"), "{}", served.header("cache-control"));
+    assert!(served.body.starts_with(&[0xff, 0xd8, 0xff]));
+    let again = house.call("GET", &path).header("If-None-Match", served.header("etag")).send();
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    for wrong in ["/avatars/x-512", "/avatars/", &format!("{path}0"), "/avatars/..%2f..%2fkeyring-48"] {
+        assert_eq!(house.call("GET", wrong).send().status, 404, "{wrong}");
+    }
+
+    let text = upload(&mut ada, &csrf, b"<svg xmlns='http://www.w3.org/2000/svg'/>");
+    assert!(text.status == 400 && text.text().contains("not a PNG, JPEG or WebP"), "{}", text.text());
+    let large = upload(&mut ada, &csrf, &vec![0x89; 6 << 20]);
+    assert!(large.status == 413 && large.text().contains("more than 5 MB"), "{}", large.status);
+    assert!(ada.get(PAGE).text().contains(&path), "the one before stays");
+    assert_eq!(ada.submit(PAGE, "/settings/profile/picture/remove", &[]).status, 303);
+    assert_eq!(house.call("GET", &path).send().status, 404);
+}
+
+#[test]
+fn s3_addresses_are_changed_with_a_fresh_proof_only() {
+    let house = Appliance::running_with_clock("");
+    let mut ada = signed_in(&house);
+    house.set_ahead(601);
+
+    let asked = ada.submit(PAGE, "/settings/profile/emails", &[("email", NEW)]);
+
+    assert_eq!(asked.status, 403);
+    assert!(asked.text().contains("Confirm that it is you"));
+    assert!(!ada.get(PAGE).text().contains(NEW));
+    let mut fields = asked.fields();
+    fields.push(("proof_password".into(), PASSWORD.into()));
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(ada.post("/settings/profile/emails", &fields).status, 303);
+    assert!(ada.get(PAGE).text().contains(NEW), "the address was kept in the form");
+}
+
+#[test]
+fn the_mail_to_the_old_address_gives_the_account_back_without_signing_in() {
+    let house = Appliance::running();
+    let mut thief = signed_in(&house);
+    add_and_prove(&house, &mut thief);
+    let way = act(&thief.get(PAGE), "/primary");
+    assert_eq!(thief.submit(PAGE, &way, &[]).status, 303);
+    let text = thief.get(PAGE).text();
+    assert!(text.contains("Can undo the change") && !text.contains("/remove\""), "{text}");
+    house.mailbox().wait_for(NEW, "primary address now");
+    let link = house.mailbox().wait_for(OLD, "primary address was changed").link("/revert");
+    let path = link.split_once(&house.port.to_string()).unwrap().1.to_owned();
+
+    let mut owner = house.browser();
+    let shown = owner.get(&path);
+    assert!(shown.status == 200 && shown.text().contains("Restore my address"), "{}", shown.text());
+    assert_eq!(thief.get(PAGE).status, 200, "looking at a link changes nothing");
+    let csrf = shown.value_of("name=\"csrf\"");
+    let token = shown.value_of("name=\"token\"");
+    let restored = owner.post("/revert", &[("csrf", &csrf), ("token", &token)]);
+    assert!(restored.status == 200 && restored.text().contains(OLD), "{}", restored.text());
+
+    assert_eq!(thief.get(PAGE).status, 303, "the thief is out");
+    let attempt = house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]);
+    assert_eq!(attempt.status, 401, "the password is no longer good");
+    house.mailbox().wait_for(OLD, "Your address is restored");
+    house.mailbox().wait_for(OLD, "Set your password");
+    let again = owner.get(&path);
+    assert!(again.status == 200 && again.text().contains("used already"), "{}", again.text());
+    assert_eq!(owner.post("/revert", &[("csrf", &csrf), ("token", &token)]).status, 400);
+    let shown: serde_json::Value =
+        serde_json::from_str(&house.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
+    assert_eq!(shown["emails"].as_array().unwrap().len(), 1, "{shown}");
+}
+
+#[test]
+fn whether_a_username_is_free_is_said_while_somebody_types() {
+    let house = Appliance::running();
+    house.account("modern-ada");
+    let ask =
+        |name: &str| house.call("GET", &format!("/api/username/check?suggest=true&username={name}")).send().json();
+
+    assert_eq!(ask("lovelace"), serde_json::json!({"available": true}));
+    for (name, code, suggestion) in [
+        ("modern-ada", "username_taken", "modern-ada-2"),
+        ("MODERN-ada", "username_taken", "modern-ada-2"),
+        ("rnodern-ada", "username_confusable", "rnodern-ada-2"),
+        ("settings", "username_reserved", "settings-2"),
+        ("adrnin", "username_confusable", "adrnin-2"),
+        ("a--da", "username_letters", "a-da"),
+    ] {
+        let told = ask(name);
+        let found = (told["available"].as_bool(), told["code"].as_str(), told["suggestion"].as_str());
+        assert_eq!(found, (Some(false), Some(code), Some(suggestion)), "{name}: {told}");
+        assert!(told["reason"].as_str().unwrap().ends_with('.'), "{told}");
+    }
+    let refused =
+        (0..60).map(|_| house.call("GET", "/api/username/check?username=ada-l").send()).find(|a| a.status != 200);
+    let refused = refused.expect("somebody asked more than sixty times");
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "60"));
+}

@@ -1,0 +1,245 @@
+//! The way back: a thief took the account over by its primary address, and the owner has the mail that went to the old one.
+
+use domicile::accounts::{self, AccountError, LinkPurpose, REVERT_LIFE, addresses};
+use domicile::api_keys::{self, KeyState};
+use domicile::base::{EmailAddress, EmailId, Secret, days, hours, minutes, seconds};
+use domicile::factors;
+use domicile::sessions;
+use domicile::signin::{self, SigninError, flows};
+
+use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
+
+const OLD: &str = "ada-ada@example.org";
+
+impl TestApp {
+    /// Adds and proves an address.
+    fn add_and_prove(&self, person: &Person, email: &'static str) -> EmailId {
+        let (actor, id) = (person.by_browser(), person.account.id);
+        let address = EmailAddress::parse(email).unwrap();
+        let by = actor.clone();
+        let added = self.write(move |tx| addresses::add_email(tx, &by, id, &address)).unwrap();
+        let code = self.letter(email, "code").code();
+        self.write(move |tx| signin::verify_added_email(tx, &actor, id, added, &code)).unwrap().unwrap();
+        added
+    }
+
+    fn make_primary(&self, person: &Person, email: EmailId) {
+        let (actor, id) = (person.by_browser(), person.account.id);
+        self.write(move |tx| signin::set_primary_email(tx, &actor, id, email)).unwrap();
+    }
+
+    /// The secret of the newest link to undo a change that went to `to`.
+    fn way_back(&self, to: &str) -> String {
+        let link = self.letter(to, "primary address was changed").link("/revert");
+        link.split_once("token=").unwrap().1.to_owned()
+    }
+
+    fn revert(&self, token: &str) -> Result<String, SigninError> {
+        self.block_on(flows::revert_email(&self.app, visitor(), token.to_owned())).map(|address| address.to_string())
+    }
+
+    fn addresses_of(&self, person: &Person) -> Vec<String> {
+        let id = person.account.id;
+        self.look(|view| accounts::emails(view, id).unwrap()).iter().map(|email| email.address.to_string()).collect()
+    }
+
+    fn set_up_an_app(&self, person: &Person) {
+        let (actor, id) = (person.by_browser(), person.account.id);
+        let by = actor.clone();
+        self.write(move |tx| factors::set_up(tx, &by, id)).unwrap();
+        let seed = self.look(|view| factors::set_up_under_way(view, id).unwrap()).unwrap().seed;
+        let code = oath_code(seed.base32().expose(), self.clock.now().unix_seconds());
+        self.write(move |tx| factors::confirm_totp(tx, &actor, id, &code)).unwrap();
+    }
+
+    /// Forgets the password, and sets a new one with the mail that comes.
+    fn set_password_by_mail(&self, address: &str, password: &str) {
+        self.block_on(flows::request_reset(&self.app, visitor(), address)).unwrap();
+        self.follow_reset(address, password);
+    }
+
+    fn follow_reset(&self, address: &str, password: &str) {
+        let link = self.letter(address, "Set your password").link("/reset");
+        let token = link.split_once("token=").unwrap().1.to_owned();
+        self.block_on(flows::reset(&self.app, visitor(), token, Secret::new(password.to_owned()))).unwrap();
+    }
+
+    fn is_live(&self, token: &Secret<String>) -> bool {
+        self.look(|view| sessions::current(view, token.expose()).unwrap()).is_some()
+    }
+
+    fn key_states(&self, person: &Person) -> Vec<(String, bool)> {
+        let workspace = person.workspace;
+        let listed = self.look(|view| api_keys::list(view, workspace).unwrap());
+        let mut states: Vec<_> = listed.into_iter().map(|key| (key.name, key.state == KeyState::Active)).collect();
+        states.sort();
+        states
+    }
+}
+
+fn is_refused(tried: &Result<String, SigninError>) -> bool {
+    matches!(tried, Err(SigninError::Account(AccountError::LinkRefused)))
+}
+
+#[test]
+fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    house.api_key(&ada, "her own");
+    let hers = house.add_and_prove(&ada, "ada@home.example");
+    house.clock.advance(days(30));
+    let at_home = house.session("ada-ada");
+
+    // The thief sits at her open browser.
+    let id = ada.account.id;
+    house.api_key(&ada, "made before the address");
+    house.clock.advance(minutes(1));
+    let mallorys = house.add_and_prove(&ada, "mallory@evil.example");
+    house.make_primary(&ada, mallorys);
+    let token = house.way_back(OLD);
+    house.clock.advance(hours(2));
+    let second = house.add_and_prove(&ada, "mallory@worse.example");
+    house.make_primary(&ada, second);
+    house.set_password_by_mail("mallory@worse.example", "mallory likes long walks");
+    house.api_key(&ada, "the thief's");
+    let signin::Started::Session { token: thiefs, .. } = house.sign_in("ada-ada", "mallory likes long walks").unwrap()
+    else {
+        panic!("the thief has no session")
+    };
+    house.set_up_an_app(&ada);
+    let reset = house.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
+    house.clock.advance(days(3));
+
+    assert_eq!(house.revert(&token).unwrap(), OLD);
+
+    assert_eq!(house.addresses_of(&ada), [OLD, "ada@home.example"]);
+    assert_eq!(house.look(|view| accounts::primary_email(view, id).unwrap()).unwrap().as_str(), OLD);
+    assert!(!house.is_live(&thiefs) && !house.is_live(&at_home));
+    assert!(!house.look(|view| factors::enrolled(view, id).unwrap()).is_any(), "the thief's app is gone");
+    assert!(house.sign_in("ada-ada", "mallory likes long walks").is_err());
+    assert!(
+        house.look(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, reset.expose()).unwrap()).is_none()
+    );
+    assert_eq!(
+        house.key_states(&ada),
+        [("her own".to_owned(), true), ("made before the address".to_owned(), true), ("the thief's".to_owned(), false)]
+    );
+    assert_eq!(house.look(|view| accounts::emails(view, id).unwrap())[1].id, hers);
+    // What goes on: the restored address is told, and a link to a new password with it.
+    house.letter(OLD, "Your address is restored");
+    house.follow_reset(OLD, PASSWORD);
+    house.session("ada-ada");
+}
+
+#[test]
+fn the_link_is_good_for_a_week_and_once() {
+    let house = TestApp::new();
+    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let work = house.add_and_prove(&ada, "ada@work.example");
+    house.make_primary(&ada, work);
+    let hers = house.way_back(OLD);
+    let works = house.add_and_prove(&bob, "bob@work.example");
+    house.make_primary(&bob, works);
+    let his = house.way_back("bob-bob@example.org");
+
+    house.clock.advance(REVERT_LIFE - seconds(1));
+    house.revert(&hers).unwrap();
+    house.clock.advance(seconds(1));
+    let before = (house.footprint(), house.addresses_of(&ada), house.addresses_of(&bob));
+    for token in [hers.as_str(), his.as_str(), "", "nonsense"] {
+        assert!(is_refused(&house.revert(token)), "{token}");
+    }
+
+    assert_eq!((house.footprint(), house.addresses_of(&ada), house.addresses_of(&bob)), before);
+    assert_eq!(house.addresses_of(&bob)[0], "bob@work.example");
+}
+
+#[test]
+fn a_new_password_does_not_take_the_way_back_away() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let work = house.add_and_prove(&ada, "ada@work.example");
+    house.make_primary(&ada, work);
+    let token = house.way_back(OLD);
+
+    // Whoever reads the new address's mail resets the password.
+    house.set_password_by_mail("ada@work.example", "mallory likes long walks");
+
+    assert_eq!(house.revert(&token).unwrap(), OLD);
+}
+
+#[test]
+fn a_link_of_another_purpose_opens_no_way_back() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let id = ada.account.id;
+    let work = house.add_and_prove(&ada, "ada@work.example");
+    house.make_primary(&ada, work);
+    let reset = house.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
+    let revert = house.way_back(OLD);
+    let before = house.footprint();
+
+    assert!(is_refused(&house.revert(reset.expose())));
+    let password = Secret::new(PASSWORD.to_owned());
+    assert!(house.block_on(flows::reset(&house.app, visitor(), revert, password)).is_err());
+    assert_eq!(house.footprint(), before);
+}
+
+#[test]
+fn who_goes_back_by_themselves_leaves_no_link_behind() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let id = ada.account.id;
+    let old = house.look(|view| accounts::emails(view, id).unwrap())[0].id;
+    let work = house.add_and_prove(&ada, "ada@work.example");
+    house.make_primary(&ada, work);
+    let token = house.way_back(OLD);
+
+    house.make_primary(&ada, old);
+
+    assert!(is_refused(&house.revert(&token)));
+    // The address that was left again could else take the account back.
+    let letters = house.look(crate::support::letters);
+    let to_work: Vec<_> = letters.iter().filter(|letter| letter.to == "ada@work.example").collect();
+    assert!(to_work.iter().all(|letter| !letter.text.contains("/revert?")), "{to_work:?}");
+    let (actor, id) = (ada.by_browser(), ada.account.id);
+    house.write(move |tx| signin::remove_email(tx, &actor, id, work)).unwrap();
+}
+
+#[test]
+fn the_thief_cannot_undo_the_undoing() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let first = house.add_and_prove(&ada, "mallory@evil.example");
+    house.make_primary(&ada, first);
+    let hers = house.way_back(OLD);
+    let second = house.add_and_prove(&ada, "mallory@worse.example");
+    house.make_primary(&ada, second);
+    let thiefs = house.way_back("mallory@evil.example");
+
+    house.revert(&hers).unwrap();
+
+    assert!(is_refused(&house.revert(&thiefs)));
+    assert_eq!(house.addresses_of(&ada), [OLD]);
+}
+
+#[test]
+fn an_address_that_was_there_long_before_brings_only_what_came_after_down() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let work = house.add_and_prove(&ada, "ada@work.example");
+    house.clock.advance(days(8));
+    house.api_key(&ada, "before the change");
+    house.add_and_prove(&ada, "ada@home.example");
+    house.clock.advance(minutes(1));
+    house.make_primary(&ada, work);
+    house.api_key(&ada, "after the change");
+
+    house.revert(&house.way_back(OLD)).unwrap();
+
+    assert_eq!(
+        house.key_states(&ada),
+        [("after the change".to_owned(), false), ("before the change".to_owned(), true)]
+    );
+    assert_eq!(house.addresses_of(&ada), [OLD, "ada@home.example"]);
+}

@@ -1,0 +1,272 @@
+//! What people say about themselves, and how they want things.
+
+use domicile::accounts::{
+    self, AccountError, Bio, Colour, Company, DisplayName, NewAccount, Profile, UseCase, Username, UsernameFault,
+};
+use domicile::base::{Actor, EmailAddress, Zone};
+use domicile::mail::PlainLetter;
+use domicile::people::{self, Language, Links, MailChoices, MailKind, PeopleError, Platform, Settings, Theme};
+use domicile::privacy;
+
+use crate::support::{Person, TestHouse};
+
+mod pictures;
+
+fn wanted(name: &str) -> NewAccount {
+    NewAccount {
+        username: Username::parse(name).unwrap(),
+        email: EmailAddress::parse(&format!("{name}@example.org")).unwrap(),
+        is_verified: true,
+        password: None,
+        is_operator: false,
+    }
+}
+
+fn profile(bio: &str) -> Profile {
+    Profile {
+        display_name: DisplayName::parse("Ada Lovelace").unwrap(),
+        company: Company::parse("Analytical Engines").unwrap(),
+        use_case: Some(UseCase::Research),
+        bio: Bio::parse(bio).unwrap(),
+    }
+}
+
+fn links(github: &str, website: &str) -> Result<Links, PeopleError> {
+    Links::parse(|platform| match platform {
+        Platform::GitHub => github,
+        Platform::Website => website,
+        _ => "",
+    })
+}
+
+/// What a refusal must leave as it was, with what this slice keeps.
+fn all(house: &TestHouse) -> Vec<(&'static str, i64)> {
+    let more = ["profile_link", "picture", "preference"];
+    house.footprint().into_iter().chain(more.map(|table| (table, house.count(table)))).collect()
+}
+
+/// Everybody who is not the person.
+fn others(house: &mut TestHouse, person: &Person) -> [Actor; 3] {
+    let bob = house.person("bob-bob");
+    [bob.by_browser(), house.key_holder(person), house.stranger()]
+}
+
+#[test]
+fn a_name_that_only_looks_like_a_taken_or_reserved_one_is_refused() {
+    let mut house = TestHouse::new();
+    house.person("modern-paul");
+    let before = all(&house);
+
+    for sly in ["rnodern-paul", "m0dern-paul", "modern-pau1", "modern-paui"] {
+        assert!(!house.look(|tx| accounts::is_username_free(tx, sly).unwrap()), "{sly}");
+        let refused = house.write(|tx| accounts::create(tx, &Actor::Operator, &wanted(sly)));
+        assert!(matches!(refused, Err(AccountError::UsernameLooksTaken)), "{sly}");
+    }
+    for sly in ["adrnin", "slgnin", "sign-in", "d0micile", "0perator"] {
+        assert_eq!(Username::parse(sly), Err(UsernameFault::LooksReserved), "{sly}");
+    }
+
+    assert_eq!(all(&house), before);
+    house.person("modern-pauline");
+}
+
+#[test]
+fn a_name_that_looks_like_a_left_one_is_nobodys_for_a_year_either() {
+    let mut house = TestHouse::new();
+    let ada = house.person("lady-ada");
+    house.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
+
+    for left in ["lady-ada", "1ady-ada", "iady-ada"] {
+        assert!(!house.look(|tx| accounts::is_username_free(tx, left).unwrap()), "{left}");
+    }
+}
+
+#[test]
+fn a_name_near_the_wanted_one_is_suggested() {
+    let mut house = TestHouse::new();
+    for name in ["ada-l", "ada-l-2"] {
+        house.person(name);
+    }
+    let mut suggest = |wanted: &str| {
+        let found = house.look(|tx| accounts::suggest_username(tx, wanted).unwrap());
+        found.map(|name| name.as_str().to_owned())
+    };
+
+    assert_eq!(suggest("ada-l").as_deref(), Some("ada-l-3"));
+    assert_eq!(suggest("Ada Lovelace!").as_deref(), Some("ada-lovelace"));
+    assert_eq!(suggest("settings").as_deref(), Some("settings-2"));
+    assert_eq!(suggest("§§").as_deref(), None);
+}
+
+#[test]
+fn every_field_has_its_bounds() {
+    let long = |length: usize| "x".repeat(length);
+    assert!(Company::parse("").is_some() && Company::parse(&long(100)).is_some());
+    assert!(Bio::parse("").is_some() && Bio::parse(&long(10)).is_some() && Bio::parse(&long(500)).is_some());
+    assert_eq!(Bio::parse("I build\r\nengines.").unwrap().as_str(), "I build\nengines.");
+
+    for bad in [long(101), "a\u{202e}b".into(), "a\nb".into()] {
+        assert!(Company::parse(&bad).is_none(), "{bad:?}");
+    }
+    for bad in [long(9), long(501), format!("{}\u{200b}", long(20)), "tab\tin between".into()] {
+        assert!(Bio::parse(&bad).is_none(), "{bad:?}");
+    }
+    assert!(UseCase::parse("").is_none() && UseCase::parse("Research").is_none());
+    assert!(Colour::parse("#ff0000").is_none());
+}
+
+#[test]
+fn a_profile_is_kept_whole_and_recorded_without_its_words() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let (actor, id) = (ada.by_browser(), ada.account.id);
+    let said = links("https://github.com/ada-l", "ada.example/me").unwrap();
+    let save = |house: &mut TestHouse, links: &Links| {
+        house.write(|tx| people::save_profile(tx, &actor, id, &profile("I build engines."), links)).unwrap();
+    };
+
+    save(&mut house, &said);
+    let events = house.count("audit_event");
+    save(&mut house, &said);
+    assert_eq!(house.count("audit_event"), events, "nothing changed, so nothing is recorded");
+
+    let public = house.look(|tx| people::public_profile(tx, "ADA-ada").unwrap()).unwrap();
+    assert_eq!((public.display_name.as_str(), public.bio.as_str()), ("Ada Lovelace", "I build engines."));
+    let shown: Vec<_> = public.links.iter().map(|(platform, value)| platform.href(value).unwrap()).collect();
+    assert_eq!(shown, ["https://github.com/ada-l", "https://ada.example/me"]);
+    let kept = house.find("ada-ada").unwrap();
+    assert_eq!((kept.company.as_str(), kept.use_case.as_str()), ("Analytical Engines", "research"));
+    assert_eq!(house.places_of("Engines"), ["account.company", "account.bio"]);
+    assert_eq!(house.places_of("ada.example"), ["profile_link.value"]);
+    save(&mut house, &links("", "").unwrap());
+    assert_eq!(house.count("profile_link"), 0);
+}
+
+#[test]
+fn what_is_no_link_is_refused_before_anything_is_kept() {
+    for (github, website, at) in [
+        ("ada--l", "", Platform::GitHub),
+        ("https://evil.example/ada", "", Platform::GitHub),
+        ("ada-l", "javascript:alert(1)", Platform::Website),
+        ("ada-l", "https://a.example@evil.example", Platform::Website),
+    ] {
+        assert!(matches!(links(github, website), Err(PeopleError::Link(found)) if found == at), "{github} {website}");
+    }
+}
+
+#[test]
+fn who_is_not_active_has_no_public_profile() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    house.suspend(&ada);
+
+    assert!(house.look(|tx| people::public_profile(tx, "ada-ada").unwrap()).is_none());
+    assert!(house.look(|tx| people::public_profile(tx, "nobody-here").unwrap()).is_none());
+}
+
+#[test]
+fn preferences_are_kept_together_and_recorded_by_name() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let (actor, id) = (ada.by_browser(), ada.account.id);
+    let settings =
+        Settings { theme: Theme::Dark, language: Language::English, zone: Zone::parse("Asia/Almaty").unwrap() };
+    assert_eq!(house.look(|tx| people::preferences(tx, id).unwrap()), people::Preferences::default());
+
+    house.write(|tx| people::save_settings(tx, &actor, id, settings.clone())).unwrap();
+    let mails = MailChoices { key_reminders: false, usage: true };
+    house.write(|tx| people::save_mail_choices(tx, &actor, id, mails)).unwrap();
+    house.write(|tx| people::set_theme(tx, &actor, id, Theme::Light)).unwrap();
+    let events = house.count("audit_event");
+    house.write(|tx| people::set_theme(tx, &actor, id, Theme::Light)).unwrap();
+
+    let kept = house.look(|tx| people::preferences(tx, id).unwrap());
+    assert_eq!((kept.settings, kept.mails), (Settings { theme: Theme::Light, ..settings }, mails));
+    assert_eq!(house.count("audit_event"), events);
+    let told: Vec<_> = house
+        .activity_of(&ada)
+        .into_iter()
+        .filter(|event| event.name == "account.preferences_updated")
+        .map(|event| event.data["fields"].to_string())
+        .collect();
+    assert_eq!(told, [r#"["theme"]"#, r#"["mails"]"#, r#"["theme","time_zone"]"#]);
+}
+
+#[test]
+fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let (actor, id) = (ada.by_browser(), ada.account.id);
+    let letter = PlainLetter {
+        subject: "About what is optional".into(),
+        paragraphs: vec!["Hello.".into()],
+        code: None,
+        link: None,
+        closing: String::new(),
+        site: "https://account.example.org".into(),
+    };
+    let kinds = [MailKind::KeyReminders, MailKind::Usage];
+    let sent = |house: &mut TestHouse| {
+        kinds.map(|kind| house.write(|tx| people::mail_if_wanted(tx, id, kind, &letter)).unwrap())
+    };
+
+    assert_eq!(sent(&mut house), [true, true], "what nobody chose is as the house has it");
+    for (key_reminders, usage) in [(true, false), (false, true), (false, false)] {
+        let mails = MailChoices { key_reminders, usage };
+        house.write(|tx| people::save_mail_choices(tx, &actor, id, mails)).unwrap();
+        let before = house.count("mail_outbox");
+        assert_eq!(sent(&mut house), [key_reminders, usage]);
+        assert_eq!(house.count("mail_outbox") - before, i64::from(key_reminders) + i64::from(usage));
+    }
+
+    // Everything is switched off, and what protects the account is told all the same.
+    let before = house.outbox().len();
+    house.api_key(&ada, "ci", &["read"]);
+    house.suspend(&ada);
+    let subjects = house.outbox().split_off(before);
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert!(subjects.iter().all(|subject| subject.starts_with("ada-ada@example.org: ")));
+}
+
+#[test]
+fn nobody_chooses_for_somebody_else() {
+    let mut house = TestHouse::new();
+    let ada = house.person("ada-ada");
+    let id = ada.account.id;
+    let others = others(&mut house, &ada);
+    let before = all(&house);
+
+    for actor in others {
+        let kind = actor.kind();
+        let tries = [
+            house.write(|tx| {
+                people::save_profile(tx, &actor, id, &profile("I was here too."), &links("x", "").unwrap())
+            }),
+            house.write(|tx| people::save_settings(tx, &actor, id, Settings::default())),
+            house.write(|tx| people::set_theme(tx, &actor, id, Theme::Dark)),
+            house.write(|tx| people::save_mail_choices(tx, &actor, id, MailChoices::default())),
+            house.write(|tx| people::remove_picture(tx, &actor, id)),
+            house.write(|tx| accounts::set_colour(tx, &actor, id, Colour::Rose)).map_err(PeopleError::from),
+        ];
+        let is_not_found =
+            |error: &PeopleError| matches!(error, PeopleError::NotFound | PeopleError::Account(AccountError::NotFound));
+        assert!(tries.iter().all(|tried| tried.as_ref().is_err_and(is_not_found)), "{kind} {tries:?}");
+    }
+    assert_eq!(all(&house), before);
+}
+
+#[test]
+fn a_colour_is_given_at_the_start_and_can_be_changed() {
+    let mut house = TestHouse::new();
+    let people: Vec<Person> = (0..24).map(|number| house.person(&format!("person-{number}x"))).collect();
+    let mut given: Vec<_> = people.iter().map(|person| person.account.colour.as_str()).collect();
+    given.sort_unstable();
+    given.dedup();
+    assert!(given.len() >= 4, "{given:?}");
+    let ada = &people[0];
+    let (actor, id) = (ada.by_browser(), ada.account.id);
+
+    house.write(|tx| accounts::set_colour(tx, &actor, id, Colour::Plum)).unwrap();
+
+    assert_eq!(house.find("person-0x").unwrap().colour, Colour::Plum);
+}
