@@ -5,6 +5,7 @@
 //! export holds and the erasure leaves.
 
 mod keys;
+mod tokens;
 
 /// What an erasure does to the rows about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,31 +358,8 @@ pub const TABLES: &[Table] = &[
         ],
         erasure: Erasure::NothingPersonal,
     },
-    Table {
-        name: "jwt_key",
-        part: None,
-        exported: &[],
-        left_out: &[
-            ("kid", STATE),
-            ("public_key", STATE),
-            ("sealed_secret", SECRET),
-            ("created_at", STATE),
-            ("not_before", STATE),
-            ("sign_until", STATE),
-            ("publish_until", STATE),
-        ],
-        erasure: Erasure::NothingPersonal,
-    },
-    Table {
-        name: "revocation",
-        part: None,
-        exported: &[],
-        left_out: &[("seq", STATE), ("kind", STATE), ("subject_id", LINK), ("seen_at", STATE)],
-        erasure: Erasure::Keeps(
-            "opaque ids that join nothing once the person is gone, deleted after a day: so services refuse at once what the \
-             person's tokens would still open (Art. 32)",
-        ),
-    },
+    tokens::JWT_KEY,
+    tokens::REVOCATION,
     Table {
         name: "credential_change",
         part: None,

@@ -1,17 +1,19 @@
 //! For holders of a key: whose it is, what the plan and the credit are, and what is public of a person.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::web::{Data, Query};
 use serde::{Deserialize, Serialize};
 
 use super::super::ledger;
-use crate::accounts::{self, Account, AccountState, Username};
+use crate::accounts::{self, Account, Username};
 use crate::api_keys::api::KeyHolder;
 use crate::app::App;
 use crate::base::{Credits, Problem, WorkspaceId};
 use crate::db;
 use crate::http::{Answer, json};
+use crate::people::{self, PictureSize, Platform, PublicProfile};
 use crate::resources::NO_LIMIT;
 use crate::workspaces::{self, Workspace};
 
@@ -150,6 +152,8 @@ struct Profile {
 struct Public {
     username: String,
     full_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
     account_type: &'static str,
     icon_letter: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +162,8 @@ struct Public {
     company: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     use_case: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    socials: BTreeMap<&'static str, String>,
     follower_count: u32,
     is_followed: bool,
 }
@@ -171,24 +177,46 @@ pub async fn profile(app: Data<Arc<App>>, holder: KeyHolder, wanted: Query<Wante
     }
     // A username and nothing else: an address or an id must not lead to a person.
     let username = Username::parse(&wanted.username).map_err(|_| nobody())?;
-    let found = app.read(move |view| accounts::find_by_name(view, username.as_str())).await?;
-    let person = found.filter(|person| person.state == AccountState::Active).ok_or_else(nobody)?;
-    let is_own = person.id == holder.verified.account;
-    answer(&Profile { user: public(person, is_own) })
+    let own = holder.verified.account;
+    let look = move |view: &db::View<'_>| {
+        let person = people::public_profile(view, username.as_str())?;
+        Ok::<_, db::Error>((person, accounts::find(view, own)?))
+    };
+    let (person, own) = app.read(look).await?;
+    let person = person.ok_or_else(nobody)?;
+    let own = own.filter(|own| own.username == person.username);
+    answer(&Profile { user: public(&app.config().public_url, person, own) })
 }
 
-fn public(person: Account, is_own: bool) -> Public {
+fn public(public_url: &str, person: PublicProfile, own: Option<Account>) -> Public {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    let (company, use_case) = own.map(|own| (own.company, own.use_case)).unwrap_or_default();
+    let picture = person.picture.map(|name| people::picture_path(&name, PictureSize::Large));
     Public {
         icon_letter: person.display_name.chars().next().map(|first| first.to_uppercase().collect()).unwrap_or_default(),
+        socials: person.links.iter().map(|(platform, value)| (social(platform), value.to_owned())).collect(),
+        image_url: picture.map(|path| format!("{public_url}{path}")),
         username: person.username,
         full_name: person.display_name,
         account_type: "personal",
         bio: given(person.bio),
-        company: given(person.company).filter(|_| is_own),
-        use_case: given(person.use_case).filter(|_| is_own),
+        company: given(company),
+        use_case: given(use_case),
         follower_count: 0,
         is_followed: false,
+    }
+}
+
+/// What the client calls a platform.
+const fn social(platform: Platform) -> &'static str {
+    match platform {
+        Platform::GitHub => "github",
+        Platform::LinkedIn => "linkedin",
+        Platform::X => "twitter",
+        Platform::YouTube => "youtube",
+        Platform::Scholar => "scholar",
+        Platform::Discord => "discord",
+        Platform::Website => "website",
     }
 }
 

@@ -34,6 +34,11 @@ fn every_call_of_the_accounts_part_is_answered_in_the_shape_that_the_client_desc
     house.account("ada-l");
     let key = house.api_key("ada-l", &["admin"]);
     house.run(&["credit", "grant", "--account", "ada-l", "--amount", "1.239", "--reason", "test"]).ok();
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let told =
+        [("display_name", "Ada"), ("company", "Analytical Engines"), ("link_github", "ada-l"), ("link_x", "ada_l")];
+    assert_eq!(ada.submit("/settings/profile", "/settings/profile", &told).status, 303);
 
     let seen = calls(&house, &key);
 
@@ -54,6 +59,9 @@ fn every_call_of_the_accounts_part_is_answered_in_the_shape_that_the_client_desc
     let types: Vec<_> =
         seen["transactions"]["transactions"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
     assert_eq!(types, ["adjustment", "signup"]);
+    let shown = &seen["profile"]["user"];
+    assert_eq!((&shown["fullName"], &shown["company"]), (&json!("Ada"), &json!("Analytical Engines")));
+    assert_eq!(shown["socials"], json!({"github": "ada-l", "twitter": "ada_l"}));
     assert_eq!(seen["none_yet"]["transactions"], json!([]));
     assert_eq!(
         (&seen["usage_summary"]["plan"]["planId"], &seen["usage_summary"]["creditsCents"]),
@@ -67,6 +75,13 @@ fn every_call_of_the_accounts_part_is_answered_in_the_shape_that_the_client_desc
     assert_eq!(seen["delete"], refused(404, "Resource not found in trash"));
     assert_eq!(seen["empty"], json!({"success": true, "deletedCount": 0}));
     assert_eq!(seen["nobody"]["status"], 404);
+
+    // Where somebody works is told to themselves alone.
+    house.account("grace-h");
+    let of_grace = calls(&house, &house.api_key("grace-h", &["account:read"]));
+    let shown = &of_grace["profile"]["user"];
+    assert_eq!((&shown["fullName"], &shown["socials"]["github"]), (&json!("Ada"), &json!("ada-l")));
+    assert!(shown.get("company").is_none(), "{shown}");
 }
 
 #[test]
