@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::base::{Chance, Clock, Problem, Timestamp};
 use crate::config::Config;
-use crate::crypto::{HashCost, Keyring, PasswordPool};
+use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
 use crate::outbound::{Transport, TransportError};
 
@@ -40,6 +40,9 @@ pub enum OpenError {
         /// What the configuration says.
         configured: String,
     },
+    /// The database was written with keys that the keyring does not have.
+    #[error(transparent)]
+    OldKeyring(#[from] TooOld),
     /// The engine inside this program has a known fault.
     #[error("SQLite {0}.{1}.{2} has a fault that can damage the database")]
     OldEngine(u32, u32, u32),
@@ -92,7 +95,26 @@ impl App {
         let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
         let app = Self { store, passwords, jobs_waiting, transport };
         check_stamp(app.store.glance(db::find_stamp)?, app.config())?;
+        if let Some(ids) = app.store.glance(db::find_keys_in_use)? {
+            app.keyring().use_only(ids)?;
+        }
         Ok(Arc::new(app))
+    }
+
+    /// Takes the newest keys of the keyring into use: for the one server, before it serves, because whatever is written from
+    /// then on must be good for it. Answers the keys when there were others before.
+    ///
+    /// # Errors
+    /// [`OpenError::Db`], [`OpenError::OldKeyring`].
+    pub fn use_newest_keys(&self) -> Result<Option<KeyIds>, OpenError> {
+        let newest = self.keyring().newest();
+        let before = self.store.write_and_wait(move |tx| {
+            let before = db::find_keys_in_use(tx)?;
+            db::use_keys(tx, newest)?;
+            Ok::<_, db::Error>(before)
+        })?;
+        self.keyring().use_only(newest)?;
+        Ok(before.filter(|before| *before != newest).map(|_| newest))
     }
 
     /// Looks whether [`App::open`] would refuse, beside a server or without one, and changes no byte on the disk. Answers
@@ -107,6 +129,12 @@ impl App {
         // A file without a schema has no table for a stamp either.
         let stamp = if found.schema_version()? == 0 { None } else { db::find_stamp(&found.view())? };
         check_stamp(stamp, &site.config)?;
+        // A schema from before there was such a table is brought up to date by the start itself.
+        if found.schema_version()? == db::MIGRATIONS_COUNT
+            && let Some(ids) = db::find_keys_in_use(&found.view())?
+        {
+            site.keyring.use_only(ids)?;
+        }
         Ok(found)
     }
 

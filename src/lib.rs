@@ -24,7 +24,10 @@ pub mod workspaces;
 pub mod api_keys;
 pub mod sessions;
 
+pub mod tokens;
+
 pub mod factors;
+pub mod resources;
 pub mod services;
 
 pub mod billing;

@@ -7,7 +7,9 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
-use crate::{accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, snapshots};
+use crate::{
+    accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, snapshots, tokens,
+};
 
 /// One recurring job: when (seconds first, UTC), what, why.
 struct Recurring {
@@ -31,12 +33,23 @@ const RECURRING: &[Recurring] = &[
         job: privacy::jobs::ERASE_PENDING,
         why: "accounts nobody verified live a day",
     },
+    Recurring { cron: "20 * * * * *", job: api_keys::END_DUE, why: "overlaps and quarantines of keys that are over" },
+    Recurring {
+        cron: "50 20 * * * *",
+        job: api_keys::REMIND,
+        why: "keys that end in 30, 7 or 1 days; counters of long ago",
+    },
     Recurring {
         cron: "50 */10 * * * *",
         job: factors::jobs::RESET_DUE,
         why: "second factors whose loss nobody contradicted for three days",
     },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "credit with an end" },
+    Recurring {
+        cron: "20 */10 * * * *",
+        job: tokens::TEND,
+        why: "the next signing key is published a day before it signs",
+    },
 ];
 
 /// What runs a job of each name.
@@ -46,8 +59,12 @@ pub const LINES: &[Line] = &[
     Line::of(TIDY, |app, _| Box::pin(tidy(app))),
     Line::of(privacy::jobs::EXPIRE, |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload))),
     Line::of(privacy::jobs::ERASE_PENDING, |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload))),
+    Line::of(api_keys::END_DUE, |app, _| Box::pin(api_keys::end_due(app))),
+    Line::of(api_keys::REMIND, |app, _| Box::pin(api_keys::remind(app))),
+    Line::beside(api_keys::RESEAL, |app, _| Box::pin(api_keys::reseal(app))),
     Line::of(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     Line::of(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
+    Line::of(tokens::TEND, |app, _| Box::pin(tokens::tend(app))),
     Line::of(snapshots::jobs::PUBLISH, |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload))),
 ];
 
@@ -75,6 +92,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
             idempotency::purge_expired(tx)?;
             mail::purge_old(tx)?;
             db::purge_changes(tx)?;
+            tokens::purge_old(tx)?;
             jobs::purge_finished(tx)
         })
         .await;

@@ -6,11 +6,11 @@ use std::process::Command;
 use std::sync::Arc;
 
 use domicile::accounts::Username;
-use domicile::api_keys::{Expiry, KeyName, KeyText, NewApiKey};
+use domicile::api_keys::{Expiry, KeyName, KeyText, Limits, NewApiKey};
 use domicile::app::{App, Opening};
 use domicile::base::{
-    AccountId, Actor, ApiKeyId, Chance, Clock, Credits, EmailAddress, EmailId, JobId, Secret, Timestamp, Visitor,
-    WorkspaceId, days,
+    AccountId, Actor, ApiKeyId, Chance, Clock, Credits, EmailAddress, EmailId, Governor, JobId, Secret, Timestamp,
+    Visitor, WorkspaceId, days,
 };
 use domicile::billing;
 use domicile::config::Config;
@@ -168,8 +168,9 @@ impl Fixture {
                 let workspace = workspaces::personal(tx, account.id)?.ok_or_else(|| fail("a workspace"))?;
                 billing::grant_by_operator(tx, &operator, workspace.id, Credits::whole(1_000_000), "Benchmark")?;
                 let name = KeyName::parse("training-server").ok_or_else(|| fail("a name"))?;
-                let new = NewApiKey { name, scopes: vec!["training".into(), "read".into()], expiry: Expiry::Never };
-                api_keys::create(tx, &operator, account.id, workspace.id, &new)?;
+                let scopes = vec!["training".into(), "read".into()];
+                let new = NewApiKey { name, scopes, expiry: Expiry::Never, limits: Limits::default() };
+                api_keys::create(tx, &Governor::operator(), account.id, workspace.id, &new)?;
                 customers.push(workspace.id.to_string());
                 if session.is_none() {
                     let new = NewSession {

@@ -1,45 +1,101 @@
-//! All SQL about keys.
+//! All SQL about keys themselves; what is recorded about their use stands in `uses/store.rs`.
 
 use rusqlite::{Row, named_params};
 
-use super::model::{ApiKey, KeyState, Owner};
-use crate::base::{AccountId, ApiKeyId, Timestamp, WorkspaceId};
+use super::model::{
+    ApiKey, Budget, Ended, KeyChange, KeyPolicy, KeyState, Limits, Owner, Period, parse_networks, state_now,
+};
+use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
+/// A key with what is known of its use, in the order of [`read`].
+macro_rules! keys_where {
+    ($rest:literal) => {
+        concat!(
+            "
+    select k.id, k.workspace_id, k.account_id, k.name, k.display, k.scopes, k.state, k.state_at, k.state_before, k.ended_as,
+           k.created_at, k.expires_at, k.retire_at, k.revoked_at, k.predecessor_id, k.family_id, k.networks,
+           k.rate_per_minute, k.budget_micro, k.budget_period, k.spent_until, k.sealed is not null,
+           u.last_used_at, coalesce(u.uses, 0), coalesce(u.last_address, ''), coalesce(u.last_agent, '')
+    from api_key k left join api_key_use u on u.key_id = k.id
+    ",
+            $rest
+        )
+    };
+}
+
 const INSERT: &str = "
-    insert into api_key (id, workspace_id, account_id, name, display, lookup, pepper_id, scopes, state, created_at, expires_at)
-    values (:id, :workspace_id, :account_id, :name, :display, :lookup, :pepper_id, :scopes, 'active', :created_at, :expires_at)";
+    insert into api_key (id, workspace_id, account_id, name, display, lookup, pepper_id, sealed, scopes, state, state_at,
+                         created_at, expires_at, predecessor_id, family_id, networks, rate_per_minute, budget_micro,
+                         budget_period, spent_until)
+    values (:id, :workspace_id, :account_id, :name, :display, :lookup, :pepper_id, :sealed, :scopes, 'active', :created_at,
+            :created_at, :expires_at, :predecessor_id, :family_id, :networks, :rate_per_minute, :budget_micro,
+            :budget_period, :spent_until)";
+// A retiring key does not count: a workspace with as many keys as it may have can still replace one.
 const COUNT_LIVE: &str = "
     select count(*) from api_key
-    where workspace_id = :workspace_id and state = 'active' and (expires_at is null or expires_at > :now)";
-const LIST: &str = "
-    select k.id, k.workspace_id, k.account_id, k.name, k.display, k.scopes, k.state, k.created_at, k.expires_at,
-           k.revoked_at, u.last_used_at, coalesce(u.uses, 0)
-    from api_key k left join api_key_use u on u.key_id = k.id
-    where k.workspace_id = :workspace_id
-    order by k.state <> 'active' or (k.expires_at is not null and k.expires_at <= :now), k.id desc
+    where workspace_id = :workspace_id and state in ('active', 'disabled', 'quarantined')
+      and (expires_at is null or expires_at > :now)";
+const LIST: &str = keys_where!(
+    "where k.workspace_id = :workspace_id
+    order by k.state = 'revoked' or (k.expires_at is not null and k.expires_at <= :now)
+               or (k.state = 'retiring' and k.retire_at <= :now), k.id desc
+    limit :limit"
+);
+const FIND: &str = keys_where!("where k.id = :id");
+const LIST_RETIRED: &str =
+    keys_where!("where k.state = 'retiring' and k.retire_at <= :now order by k.retire_at limit :limit");
+const LIST_FORSAKEN: &str =
+    keys_where!("where k.state = 'quarantined' and k.state_at <= :before order by k.state_at limit :limit");
+const LIST_ENDING: &str = keys_where!(
+    "where k.state = 'active' and k.expires_at > :now and k.expires_at <= :until
+      and k.created_at < k.expires_at - :span
+      and not exists (select 1 from api_key_notice n where n.key_id = k.id and n.kind = :kind)
+    order by k.expires_at
+    limit :limit"
+);
+const FIND_SUCCESSOR: &str = "select id from api_key where predecessor_id = :id";
+const UPDATE_STATE: &str = "
+    update api_key
+    set state = :state, state_at = :now, state_before = :state_before, retire_at = coalesce(:retire_at, retire_at)
+    where id = :id";
+const UPDATE_REVOKED: &str = "
+    update api_key
+    set state = 'revoked', state_at = :now, state_before = null, revoked_at = :now, ended_as = :ended_as, sealed = null,
+        lookup = coalesce(:dead_lookup, lookup), pepper_id = iif(:dead_lookup is null, pepper_id, 0)
+    where id = :id";
+const UPDATE_CHANGE: &str = "
+    update api_key
+    set name = :name, networks = :networks, rate_per_minute = :rate_per_minute, budget_micro = :budget_micro,
+        budget_period = :budget_period, spent_until = :spent_until
+    where id = :id";
+const LIST_SPENT: &str = keys_where!(
+    "where k.family_id = :family_id and k.state <> 'revoked' and k.budget_period = :period and k.budget_micro <= :spent_micro
+      and k.spent_until is not :until"
+);
+const UPDATE_SPENT: &str = "update api_key set spent_until = :until where id = :id";
+// A key that was revoked meanwhile keeps the digest that no text has.
+const UPDATE_LOOKUP: &str = "
+    update api_key set lookup = :lookup, pepper_id = :pepper_id
+    where id = :id and pepper_id not in (0, :pepper_id)";
+// Until then a use of a replaced key is noticed.
+const LIST_LATE: &str = "
+    select id from api_key
+    where ended_as = 'rotated' and revoked_at <= :before and pepper_id <> 0
+    order by revoked_at
     limit :limit";
-const FIND: &str = "
-    select k.id, k.workspace_id, k.account_id, k.name, k.display, k.scopes, k.state, k.created_at, k.expires_at,
-           k.revoked_at, u.last_used_at, coalesce(u.uses, 0)
-    from api_key k left join api_key_use u on u.key_id = k.id
-    where k.id = :id";
-const LIST_LIVE_SINCE: &str = "
-    select k.id, k.workspace_id, k.account_id, k.name, k.display, k.scopes, k.state, k.created_at, k.expires_at,
-           k.revoked_at, u.last_used_at, coalesce(u.uses, 0)
-    from api_key k left join api_key_use u on u.key_id = k.id
-    where k.account_id = :account_id and k.state = 'active' and k.created_at >= :since
-    order by k.id";
-const REVOKE: &str = "
-    update api_key set state = 'revoked', revoked_at = :now, lookup = :dead_lookup where id = :id and state = 'active'";
+const UPDATE_DEAD: &str = "update api_key set lookup = :dead_lookup, pepper_id = 0 where id = :id";
+const LIST_LIVE_SINCE: &str =
+    keys_where!("where k.account_id = :account_id and k.state <> 'revoked' and k.created_at >= :since order by k.id");
 const FIND_BY_LOOKUP: &str = "
-    select id, account_id, workspace_id, scopes, expires_at
+    select id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until
     from api_key
-    where lookup = :lookup and state = 'active'";
+    where lookup = :lookup";
 const LIST_AFTER: &str = "
-    select rowid, lookup, id, account_id, workspace_id, scopes, expires_at
+    select id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until,
+           rowid, lookup
     from api_key
-    where rowid > :after and state = 'active'
+    where rowid > :after and state in ('active', 'retiring') and spent_until is null
     order by rowid
     limit :limit";
 // Reads across accounts and workspaces, because a verifier needs all of it in one look. Apart from the key, because it is
@@ -51,12 +107,18 @@ const FIND_OWNER: &str = "
     join membership m on m.workspace_id = w.id and m.account_id = a.id
     left join account_email e on e.account_id = a.id and e.is_primary = 1
     where a.id = :account_id and a.state = 'active' and a.keys_locked_at is null";
-const RECORD_USE: &str = "
-    insert into api_key_use (key_id, last_used_at, uses)
-    select :key_id, :at, :uses where exists (select 1 from api_key where id = :key_id)
-    on conflict (key_id) do update set last_used_at = max(last_used_at, excluded.last_used_at), uses = uses + excluded.uses";
-const DELETE_USES: &str = "
-    delete from api_key_use where key_id in (select id from api_key where account_id = :account_id)";
+const FIND_SEALED: &str = "select sealed from api_key where id = :id and sealed is not null";
+const LIST_SEALED: &str = "
+    select id, sealed from api_key where sealed is not null and id > :after order by id limit :limit";
+const UPDATE_SEALED: &str = "update api_key set sealed = :sealed where id = :id and sealed is not null";
+const FIND_POLICY: &str = "select max_life_days from api_key_policy where workspace_id = :workspace_id";
+const REPLACE_POLICY: &str = "
+    insert into api_key_policy (workspace_id, max_life_days, changed_at) values (:workspace_id, :max_life_days, :now)
+    on conflict (workspace_id) do update set max_life_days = excluded.max_life_days, changed_at = excluded.changed_at";
+const DELETE_POLICY: &str = "delete from api_key_policy where workspace_id = :workspace_id";
+const DELETE_POLICIES: &str = "
+    delete from api_key_policy
+    where workspace_id in (select id from workspace where owner_id = :account_id and kind = 'personal')";
 const DELETE_KEYS: &str = "delete from api_key where account_id = :account_id";
 
 /// Every statement of this room, for the test that prepares them.
@@ -65,24 +127,43 @@ pub const STATEMENTS: &[&str] = &[
     COUNT_LIVE,
     LIST,
     FIND,
+    LIST_RETIRED,
+    LIST_FORSAKEN,
+    LIST_ENDING,
+    FIND_SUCCESSOR,
+    UPDATE_STATE,
+    UPDATE_REVOKED,
+    UPDATE_CHANGE,
+    LIST_SPENT,
+    UPDATE_SPENT,
+    UPDATE_LOOKUP,
+    LIST_LATE,
+    UPDATE_DEAD,
     LIST_LIVE_SINCE,
-    REVOKE,
     LIST_AFTER,
     FIND_BY_LOOKUP,
     FIND_OWNER,
-    RECORD_USE,
-    DELETE_USES,
+    FIND_SEALED,
+    LIST_SEALED,
+    UPDATE_SEALED,
+    FIND_POLICY,
+    REPLACE_POLICY,
+    DELETE_POLICY,
+    DELETE_POLICIES,
     DELETE_KEYS,
 ];
 
+fn state_of(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<KeyState>> {
+    Ok(row.get::<_, Option<String>>(place)?.as_deref().and_then(KeyState::parse))
+}
+
 fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
-    let stored: String = row.get(6)?;
-    let expires_at: Option<Timestamp> = row.get(8)?;
-    let state = match (stored.as_str(), expires_at) {
-        ("active", Some(end)) if end <= now => KeyState::Expired,
-        ("active", _) => KeyState::Active,
-        _ => KeyState::Revoked,
-    };
+    let (expires_at, retire_at) = (row.get(11)?, row.get(12)?);
+    // The table's own check knows no other word.
+    let stored = state_of(row, 6)?.unwrap_or(KeyState::Revoked);
+    let amount: Option<i64> = row.get(18)?;
+    let period: Option<String> = row.get(19)?;
+    let budget = amount.and_then(Credits::from_micro).zip(period.as_deref().and_then(Period::parse));
     Ok(ApiKey {
         id: row.get(0)?,
         workspace: row.get(1)?,
@@ -90,16 +171,39 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
         name: row.get(3)?,
         display: row.get(4)?,
         scopes: row.get(5)?,
-        state,
-        created_at: row.get(7)?,
+        state: state_now(stored, expires_at, retire_at, now),
+        state_at: row.get(7)?,
+        state_before: state_of(row, 8)?,
+        ended: row.get::<_, Option<String>>(9)?.as_deref().and_then(Ended::parse),
+        created_at: row.get(10)?,
         expires_at,
-        revoked_at: row.get(9)?,
-        last_used_at: row.get(10)?,
-        uses: row.get(11)?,
+        retire_at,
+        revoked_at: row.get(13)?,
+        predecessor: row.get(14)?,
+        family: row.get(15)?,
+        limits: Limits {
+            networks: parse_networks(&row.get::<_, String>(16)?).unwrap_or_default(),
+            rate_per_minute: row.get(17)?,
+            budget: budget.map(|(amount, period)| Budget { amount, period }),
+        },
+        spent_until: row.get(20)?,
+        is_kept: row.get(21)?,
+        last_used_at: row.get(22)?,
+        uses: row.get(23)?,
+        last_address: row.get(24)?,
+        last_agent: row.get(25)?,
     })
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, key: &ApiKey, lookup: &[u8; 32], pepper_id: u32) -> Result<(), Error> {
+/// What is stored of a key's text.
+pub(super) struct TextAtRest {
+    pub lookup: [u8; 32],
+    pub pepper_id: u32,
+    pub sealed: Option<Vec<u8>>,
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, key: &ApiKey, text: &TextAtRest) -> Result<(), Error> {
+    let (amount, period) = split(key.limits.budget);
     tx.execute(
         INSERT,
         named_params! {
@@ -108,14 +212,26 @@ pub(super) fn insert(tx: &mut Tx<'_>, key: &ApiKey, lookup: &[u8; 32], pepper_id
             ":account_id": key.account,
             ":name": key.name,
             ":display": key.display,
-            ":lookup": lookup,
-            ":pepper_id": pepper_id,
+            ":lookup": text.lookup,
+            ":pepper_id": text.pepper_id,
+            ":sealed": text.sealed,
             ":scopes": key.scopes,
             ":created_at": key.created_at,
             ":expires_at": key.expires_at,
+            ":predecessor_id": key.predecessor,
+            ":family_id": key.family,
+            ":networks": key.limits.networks_text(),
+            ":rate_per_minute": key.limits.rate_per_minute,
+            ":budget_micro": amount,
+            ":budget_period": period,
+            ":spent_until": key.spent_until,
         },
     )?;
     Ok(())
+}
+
+fn split(budget: Option<Budget>) -> (Option<i64>, Option<&'static str>) {
+    (budget.map(|budget| budget.amount.micro()), budget.map(|budget| budget.period.as_str()))
 }
 
 pub(super) fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error> {
@@ -133,49 +249,169 @@ pub(super) fn find(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKey>, Erro
     view.find(FIND, named_params! {":id": id}, |row| read(row, now))
 }
 
+/// Keys of the account that were made then or later, and not revoked.
 pub(super) fn list_live_since(view: &View<'_>, account: AccountId, since: Timestamp) -> Result<Vec<ApiKey>, Error> {
     let now = view.now();
     view.list(LIST_LIVE_SINCE, named_params! {":account_id": account, ":since": since}, |row| read(row, now))
 }
 
-pub(super) fn update_revoked(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &[u8; 32]) -> Result<usize, Error> {
-    let now = tx.now();
-    tx.execute(REVOKE, named_params! {":id": id, ":now": now, ":dead_lookup": dead_lookup})
+/// Keys whose overlap is over and that nobody has ended yet.
+pub(super) fn list_retired(view: &View<'_>, limit: u32) -> Result<Vec<ApiKey>, Error> {
+    let now = view.now();
+    view.list(LIST_RETIRED, named_params! {":now": now, ":limit": limit}, |row| read(row, now))
 }
 
-/// A live key as the verifier finds it.
+/// Keys that have been in quarantine since `before` or longer.
+pub(super) fn list_forsaken(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<ApiKey>, Error> {
+    let now = view.now();
+    view.list(LIST_FORSAKEN, named_params! {":before": before, ":limit": limit}, |row| read(row, now))
+}
+
+/// Active keys that end in `span` and were made to live longer, without a notice of this kind.
+pub(super) fn list_ending(
+    view: &View<'_>,
+    span: std::time::Duration,
+    kind: &str,
+    limit: u32,
+) -> Result<Vec<ApiKey>, Error> {
+    let now = view.now();
+    let span_ms = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    let params =
+        named_params! {":now": now, ":until": now.plus(span), ":span": span_ms, ":kind": kind, ":limit": limit};
+    view.list(LIST_ENDING, params, |row| read(row, now))
+}
+
+pub(super) fn find_successor(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKeyId>, Error> {
+    view.find(FIND_SUCCESSOR, named_params! {":id": id}, |row| row.get(0))
+}
+
+/// Any state but revoked. `retire_at`: a new end of the overlap.
+pub(super) fn update_state(
+    tx: &mut Tx<'_>,
+    id: ApiKeyId,
+    state: KeyState,
+    before: Option<KeyState>,
+    retire_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    let now = tx.now();
+    let params = named_params! {
+        ":id": id,
+        ":now": now,
+        ":state": state.as_str(),
+        ":state_before": before.map(KeyState::as_str),
+        ":retire_at": retire_at,
+    };
+    tx.execute(UPDATE_STATE, params)?;
+    Ok(())
+}
+
+/// `dead_lookup`: what stands in place of the digest. `None`: the digest stays, so that a later use is noticed.
+pub(super) fn update_revoked(
+    tx: &mut Tx<'_>,
+    id: ApiKeyId,
+    ended: Ended,
+    dead_lookup: Option<[u8; 32]>,
+) -> Result<(), Error> {
+    let now = tx.now();
+    let params = named_params! {":id": id, ":now": now, ":ended_as": ended.as_str(), ":dead_lookup": dead_lookup};
+    tx.execute(UPDATE_REVOKED, params)?;
+    Ok(())
+}
+
+pub(super) fn update_change(
+    tx: &mut Tx<'_>,
+    id: ApiKeyId,
+    change: &KeyChange,
+    spent_until: Option<Timestamp>,
+) -> Result<(), Error> {
+    let (amount, period) = split(change.limits.budget);
+    let params = named_params! {
+        ":id": id,
+        ":name": change.name.as_str(),
+        ":networks": change.limits.networks_text(),
+        ":rate_per_minute": change.limits.rate_per_minute,
+        ":budget_micro": amount,
+        ":budget_period": period,
+        ":spent_until": spent_until,
+    };
+    tx.execute(UPDATE_CHANGE, params)?;
+    Ok(())
+}
+
+/// Keys of a line whose budget for this period is spent, and which are not refused for it yet.
+pub(super) fn list_spent(
+    view: &View<'_>,
+    family: ApiKeyId,
+    period: Period,
+    spent: Credits,
+    until: Timestamp,
+) -> Result<Vec<ApiKey>, Error> {
+    let now = view.now();
+    let params =
+        named_params! {":family_id": family, ":period": period.as_str(), ":spent_micro": spent, ":until": until};
+    view.list(LIST_SPENT, params, |row| read(row, now))
+}
+
+/// Refuses the key until then.
+pub(super) fn update_spent(tx: &mut Tx<'_>, id: ApiKeyId, until: Timestamp) -> Result<(), Error> {
+    tx.execute(UPDATE_SPENT, named_params! {":id": id, ":until": until})?;
+    Ok(())
+}
+
+/// Writes the digest under another pepper.
+pub(super) fn update_lookup(tx: &mut Tx<'_>, id: ApiKeyId, lookup: &[u8; 32], pepper_id: u32) -> Result<(), Error> {
+    tx.execute(UPDATE_LOOKUP, named_params! {":id": id, ":lookup": lookup, ":pepper_id": pepper_id})?;
+    Ok(())
+}
+
+/// Keys that were replaced before then and whose late use would still be noticed.
+pub(super) fn list_late(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<ApiKeyId>, Error> {
+    view.list(LIST_LATE, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
+}
+
+pub(super) fn update_dead(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &[u8; 32]) -> Result<(), Error> {
+    tx.execute(UPDATE_DEAD, named_params! {":id": id, ":dead_lookup": dead_lookup})?;
+    Ok(())
+}
+
+/// A key as the verifier finds it, good or not.
 pub(super) struct Found {
     pub key: ApiKeyId,
     pub account: AccountId,
     pub workspace: WorkspaceId,
     pub scope: String,
+    pub state: KeyState,
     pub expires_at: Option<Timestamp>,
+    pub retire_at: Option<Timestamp>,
+    pub networks: String,
+    pub rate_per_minute: Option<u32>,
+    pub spent_until: Option<Timestamp>,
 }
 
-/// The live key behind a digest, whoever its owner is.
-pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<Found>, Error> {
-    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, |row| {
-        Ok(Found {
-            key: row.get(0)?,
-            account: row.get(1)?,
-            workspace: row.get(2)?,
-            scope: row.get(3)?,
-            expires_at: row.get(4)?,
-        })
+fn read_found(row: &Row<'_>) -> rusqlite::Result<Found> {
+    Ok(Found {
+        key: row.get(0)?,
+        account: row.get(1)?,
+        workspace: row.get(2)?,
+        scope: row.get(3)?,
+        state: state_of(row, 4)?.unwrap_or(KeyState::Revoked),
+        expires_at: row.get(5)?,
+        retire_at: row.get(6)?,
+        networks: row.get(7)?,
+        rate_per_minute: row.get(8)?,
+        spent_until: row.get(9)?,
     })
 }
 
-/// Live keys behind row number `after`, in the order of the table: number, digest, key.
+/// The key behind a digest, whoever its owner is. Of revoked ones only those that were replaced have a digest.
+pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<Found>, Error> {
+    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, read_found)
+}
+
+/// Good keys behind row number `after`, in the order of the table: number, digest, key.
 pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<(i64, [u8; 32], Found)>, Error> {
     view.list(LIST_AFTER, named_params! {":after": after, ":limit": limit}, |row| {
-        let found = Found {
-            key: row.get(2)?,
-            account: row.get(3)?,
-            workspace: row.get(4)?,
-            scope: row.get(5)?,
-            expires_at: row.get(6)?,
-        };
-        Ok((row.get(0)?, row.get(1)?, found))
+        Ok((row.get(10)?, row.get(11)?, read_found(row)?))
     })
 }
 
@@ -195,12 +431,40 @@ pub(super) fn find_owner(view: &View<'_>, account: AccountId, workspace: Workspa
     })
 }
 
-pub(super) fn insert_use(tx: &mut Tx<'_>, key: ApiKeyId, at: Timestamp, uses: i64) -> Result<(), Error> {
-    tx.execute(RECORD_USE, named_params! {":key_id": key, ":at": at, ":uses": uses})?;
+pub(super) fn find_sealed(view: &View<'_>, id: ApiKeyId) -> Result<Option<Vec<u8>>, Error> {
+    view.find(FIND_SEALED, named_params! {":id": id}, |row| row.get(0))
+}
+
+/// Sealed texts behind the id `after`, in their order.
+pub(super) fn list_sealed(view: &View<'_>, after: &str, limit: u32) -> Result<Vec<(ApiKeyId, Vec<u8>)>, Error> {
+    view.list(LIST_SEALED, named_params! {":after": after, ":limit": limit}, |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+pub(super) fn update_sealed(tx: &mut Tx<'_>, id: ApiKeyId, sealed: &[u8]) -> Result<(), Error> {
+    tx.execute(UPDATE_SEALED, named_params! {":id": id, ":sealed": sealed})?;
+    Ok(())
+}
+
+pub(super) fn find_policy(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<KeyPolicy>, Error> {
+    view.find(FIND_POLICY, named_params! {":workspace_id": workspace}, |row| {
+        Ok(KeyPolicy { max_life_days: row.get(0)? })
+    })
+}
+
+/// `None`: the workspace has no rule of its own.
+pub(super) fn replace_policy(tx: &mut Tx<'_>, workspace: WorkspaceId, policy: Option<KeyPolicy>) -> Result<(), Error> {
+    let now = tx.now();
+    match policy {
+        Some(KeyPolicy { max_life_days }) => tx.execute(
+            REPLACE_POLICY,
+            named_params! {":workspace_id": workspace, ":max_life_days": max_life_days, ":now": now},
+        )?,
+        None => tx.execute(DELETE_POLICY, named_params! {":workspace_id": workspace})?,
+    };
     Ok(())
 }
 
 pub(super) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
-    tx.execute(DELETE_USES, named_params! {":account_id": account})?;
+    tx.execute(DELETE_POLICIES, named_params! {":account_id": account})?;
     tx.execute(DELETE_KEYS, named_params! {":account_id": account})
 }

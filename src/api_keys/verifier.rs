@@ -10,10 +10,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ipnet::IpNet;
 
 use super::directory::{Digest, Directory, Entry, READ_AHEAD_MAX};
-use super::model::{NotGood, Owner, Verified};
+use super::gathered::{Gathered, Taken};
+use super::model::{Asked, Door, KeyState, Owner, Refusal, Verified, parse_networks, state_now};
+use super::reports::Reports;
 use super::store;
 use super::text::KeyText;
 use crate::app::App;
@@ -22,12 +26,8 @@ use crate::db::{Error, Subject, View};
 
 /// Owners kept at most: some 40 MiB. Keys of more owners than these are looked up for each request.
 const OWNERS_MAX: usize = 131_072;
-/// Different sets of scopes kept at most.
-const POLICIES_MAX: usize = 16_384;
-/// Keys whose use is gathered between two writes; beyond it a use is not counted, rather than memory growing.
-const USES_MAX: usize = 262_144;
-/// Shards of the use counters, so that workers seldom wait for each other.
-const USE_SHARDS: usize = 16;
+/// Different scopes and limits kept at most: some 20 MiB. Keys with others than these are looked up for each request.
+const POLICIES_MAX: usize = 65_536;
 /// Keys read ahead in one look, so that no reader holds on to the past for long.
 const READ_AHEAD_BATCH: u32 = 5_000;
 
@@ -71,11 +71,40 @@ impl<T: std::hash::Hash + Eq> Numbered<T> {
     }
 }
 
-/// What many keys may do: the names of their scopes, and the rights behind them before any role cuts them.
+/// Nobody calls from here.
+const NOWHERE: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 32));
+
+/// What many keys may do: the names of their scopes, the rights behind them before any role cuts them, and the limits.
 #[derive(PartialEq, Eq, Hash)]
 struct Policy {
     scope: Arc<str>,
     rights: Scopes,
+    /// Empty: from anywhere.
+    networks: Vec<IpNet>,
+    /// Requests a minute, of the key itself or of the site.
+    rate: Option<u32>,
+    /// Its end is that of an overlap.
+    is_retiring: bool,
+}
+
+impl Policy {
+    fn lets_in_from(&self, address: Option<std::net::IpAddr>) -> bool {
+        self.networks.is_empty()
+            || address.is_some_and(|address| {
+                let address = address.to_canonical();
+                self.networks.iter().any(|network| network.contains(&address))
+            })
+    }
+}
+
+/// A key that lives, as far as the database says.
+struct Known {
+    key: ApiKeyId,
+    /// Its own end, or that of its overlap.
+    ends_at: Option<Timestamp>,
+    policy: Arc<Policy>,
+    /// `None`: not active, or not a member.
+    owner: Option<Arc<Owner>>,
 }
 
 /// Owners as they were read, by their number, with the generation of the reading.
@@ -91,7 +120,8 @@ pub struct Verifier {
     numbers: Numbered<Who>,
     owners: Owners,
     stopping: AtomicBool,
-    uses: [Mutex<HashMap<ApiKeyId, (Timestamp, i64)>>; USE_SHARDS],
+    gathered: Gathered,
+    reports: Reports,
 }
 
 impl Verifier {
@@ -106,75 +136,145 @@ impl Verifier {
             numbers: Numbered::new(OWNERS_MAX),
             owners: Owners::default(),
             stopping: AtomicBool::new(false),
-            uses: Default::default(),
+            gathered: Gathered::default(),
+            reports: Reports::default(),
         }
     }
 
-    /// Whether the text is a good key now, and whose. Notes the use.
+    /// Whether the text is a good key now, and whose, for a service that asks and says nothing of whence it came.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify_at`].
+    pub fn verify(&self, text: &str) -> Result<Result<Verified, Refusal>, Error> {
+        self.verify_at(text, &Asked::at(Door::Introspect))
+    }
+
+    /// Whether the text is a good key at this door now, and whose. Notes the use; what is refused burns nothing.
     ///
     /// # Errors
     /// [`Error`] when the database cannot be asked. A key that is not good is an answer, not an error.
-    pub fn verify(&self, text: &str) -> Result<Result<Verified, NotGood>, Error> {
+    pub fn verify_at(&self, text: &str, asked: &Asked<'_>) -> Result<Result<Verified, Refusal>, Error> {
         if !KeyText::is_well_formed(&self.app.config().api_keys.prefix, text) {
-            return Ok(Err(NotGood));
+            return Ok(Err(Refusal::Malformed));
         }
-        let Some(verified) = self.look_up(text)? else { return Ok(Err(NotGood)) };
         let now = self.app.now();
-        if verified.expires_at.is_some_and(|end| end <= now) {
-            return Ok(Err(NotGood));
-        }
-        self.note_use(verified.key, now);
-        Ok(Ok(verified))
+        Ok(match self.look_up(text, now, asked)? {
+            Ok(known) => self.admit(known, now, asked),
+            Err(refusal) => Err(refusal),
+        })
     }
 
-    fn look_up(&self, text: &str) -> Result<Option<Verified>, Error> {
-        let keyring = self.app.keyring();
-        let newest = keyring.lookup(text.as_bytes());
-        let store = self.app.store();
-        let holds = store.memory_holds();
-        if holds
-            && let Some(entry) = self.directory.find(&newest)
-            && store.is_as_of(Subject::Key(entry.key), u64::from(entry.tag))
-            && let Some(policy) = self.policies.get(entry.policy)
-            && let Some(who) = self.numbers.get(entry.owner)
-        {
-            let owner = match self.owner_in_memory(entry.owner, *who) {
-                Some(owner) => Some(owner),
-                None => self.app.glance(|view| self.owner(view, *who))?,
-            };
-            return Ok(owner.map(|owner| self.verified(entry.key, entry.expires_at, &policy, owner)));
+    /// What only the moment and the door decide.
+    fn admit(&self, known: Known, now: Timestamp, asked: &Asked<'_>) -> Result<Verified, Refusal> {
+        let Known { key, ends_at, policy, owner } = known;
+        let owner = owner.ok_or(Refusal::Unknown)?;
+        if ends_at.is_some_and(|end| end <= now) {
+            if policy.is_retiring {
+                self.gathered.note_late(key, now, asked);
+                return Err(Refusal::Replaced);
+            }
+            return Err(Refusal::Expired);
         }
-        self.app.glance(|view| self.find(view, keyring.lookups(text.as_bytes())))
+        if !policy.lets_in_from(asked.address) {
+            return Err(Refusal::Network);
+        }
+        let rights = cut(policy.rights, owner.role, self.reading);
+        // Who asks for what the key may not, is told no by the caller: that is no use of it.
+        let pace = match rights.grant(asked.wanted) {
+            true => self.gathered.note(key, now, asked, policy.rate, policy.is_retiring)?,
+            false => None,
+        };
+        Ok(Verified {
+            key,
+            rights,
+            owner,
+            scope: policy.scope.clone(),
+            created_at: key.made_at(),
+            expires_at: ends_at,
+            pace,
+        })
+    }
+
+    fn look_up(&self, text: &str, now: Timestamp, asked: &Asked<'_>) -> Result<Result<Known, Refusal>, Error> {
+        let keyring = self.app.keyring();
+        let store = self.app.store();
+        if store.memory_holds() {
+            let mut in_use = None;
+            for digest in keyring.lookups(text.as_bytes()) {
+                let newest = *in_use.get_or_insert(digest);
+                if let Some(entry) = self.directory.find(&digest)
+                    && store.is_as_of(Subject::Key(entry.key), u64::from(entry.tag))
+                    && let Some(policy) = self.policies.get(entry.policy)
+                    && let Some(who) = self.numbers.get(entry.owner)
+                {
+                    let owner = match self.owner_in_memory(entry.owner, *who) {
+                        Some(owner) => Some(owner),
+                        None => self.app.glance(|view| self.owner(view, *who))?,
+                    };
+                    if digest != newest {
+                        self.gathered.note_stale(entry.key, newest);
+                    }
+                    return Ok(Ok(Known { key: entry.key, ends_at: entry.expires_at, policy, owner }));
+                }
+            }
+        }
+        self.app.glance(|view| self.find(view, keyring.lookups(text.as_bytes()), now, asked))
     }
 
     /// Looks the key up, and keeps what was found.
-    fn find(&self, view: &View<'_>, lookups: impl Iterator<Item = Digest>) -> Result<Option<Verified>, Error> {
+    fn find(
+        &self,
+        view: &View<'_>,
+        lookups: impl Iterator<Item = Digest>,
+        now: Timestamp,
+        asked: &Asked<'_>,
+    ) -> Result<Result<Known, Refusal>, Error> {
         // Taken before the look: a change in between makes what was read worthless, and the tag says so.
         let tag = self.app.store().generation();
+        let mut in_use = None;
         for lookup in lookups {
+            let newest = *in_use.get_or_insert(lookup);
             let Some(found) = store::find_by_lookup(view, &lookup)? else { continue };
-            let who = (found.account, found.workspace);
-            let Some(owner) = self.owner(view, who)? else { return Ok(None) };
-            self.keep(&lookup, &found, tag);
-            let policy = self.policy_of(&found.scope);
-            return Ok(Some(self.verified(found.key, found.expires_at, &policy, owner)));
+            if let Some(refusal) = refusal_of(&found, now) {
+                if refusal == Refusal::Replaced {
+                    self.gathered.note_late(found.key, now, asked);
+                }
+                return Ok(Err(refusal));
+            }
+            if lookup != newest {
+                self.gathered.note_stale(found.key, newest);
+            }
+            let owner = self.owner(view, (found.account, found.workspace))?;
+            if owner.is_some() {
+                self.keep(&lookup, &found, tag);
+            }
+            let policy = Arc::new(self.policy_of(&found));
+            return Ok(Ok(Known { key: found.key, ends_at: ends_at(&found), policy, owner }));
         }
-        Ok(None)
+        Ok(Err(Refusal::Unknown))
     }
 
-    fn policy_of(&self, scope: &str) -> Policy {
-        Policy { scope: scope.into(), rights: self.app.config().scopes.rights_of(scope) }
+    fn policy_of(&self, found: &store::Found) -> Policy {
+        let config = self.app.config();
+        Policy {
+            scope: found.scope.as_str().into(),
+            rights: config.scopes.rights_of(&found.scope),
+            // A list that cannot be read lets nobody in, where an empty one would let in everybody.
+            networks: parse_networks(&found.networks).unwrap_or_else(|| vec![NOWHERE]),
+            rate: found.rate_per_minute.or(config.api_keys.rate_per_minute),
+            is_retiring: found.state == KeyState::Retiring,
+        }
     }
 
     /// Keeps a key that was read in generation `tag`, as far as memory goes.
     fn keep(&self, digest: &Digest, found: &store::Found, tag: u64) {
         let numbers = (
             self.numbers.number_of((found.account, found.workspace)),
-            self.policies.number_of(self.policy_of(&found.scope)),
+            self.policies.number_of(self.policy_of(found)),
             u32::try_from(tag).ok(),
         );
         if let (Some(owner), Some(policy), Some(tag)) = numbers {
-            let entry = Entry { key: found.key, owner, policy, tag, expires_at: found.expires_at };
+            let entry = Entry { key: found.key, owner, policy, tag, expires_at: ends_at(found) };
             self.directory.keep(digest, &entry);
         }
     }
@@ -229,32 +329,45 @@ impl Verifier {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    fn note_use(&self, key: ApiKeyId, now: Timestamp) {
-        let shard = &self.uses[(key.spread() % USE_SHARDS as u64) as usize];
-        // A poisoned counter would be a panic while adding two numbers; counting on is right then too.
-        let mut uses = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(use_) = uses.get_mut(&key) {
-            *use_ = (now.max(use_.0), use_.1 + 1);
-        } else if uses.len() < USES_MAX / USE_SHARDS {
-            uses.insert(key, (now, 1));
-        }
+    /// Takes back the last use of a key that was let in and then refused for want of a right: it burns nothing.
+    pub fn take_back(&self, verified: &Verified, door: Door) {
+        self.gathered.take_back(verified.key, door, verified.pace.map(|pace| pace.quota));
     }
 
-    /// Takes what was gathered since the last time: key, last use, number of uses.
-    pub fn take_uses(&self) -> Vec<(ApiKeyId, Timestamp, i64)> {
-        let take =
-            |shard: &Mutex<HashMap<_, _>>| std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
-        self.uses.iter().flat_map(take).map(|(key, (at, uses))| (key, at, uses)).collect()
+    /// Notes a right that the holder of a key used, beyond those that were asked for when it was let in.
+    pub fn note_wanted(&self, key: ApiKeyId, wanted: Scopes) {
+        self.gathered.note_wanted(key, wanted);
     }
 
-    fn verified(&self, key: ApiKeyId, expires_at: Option<Timestamp>, policy: &Policy, owner: Arc<Owner>) -> Verified {
-        Verified {
-            key,
-            rights: cut(policy.rights, owner.role, self.reading),
-            owner,
-            scope: policy.scope.clone(),
-            created_at: key.made_at(),
-            expires_at,
+    /// Lets a report about keys that were found in, or says how many seconds its network has to wait.
+    ///
+    /// # Errors
+    /// The seconds.
+    pub fn admit_report(&self, address: std::net::IpAddr) -> Result<(), u32> {
+        self.reports.admit(address, self.app.now())
+    }
+
+    /// Takes what was gathered since the last time.
+    pub(super) fn take(&self) -> Taken {
+        self.gathered.take()
+    }
+}
+
+/// The earlier of a key's own end and that of its overlap.
+fn ends_at(found: &store::Found) -> Option<Timestamp> {
+    [found.expires_at, found.retire_at].into_iter().flatten().min()
+}
+
+/// Why the key is not good, whoever asks. `None`: it is, but for its owner.
+fn refusal_of(found: &store::Found, now: Timestamp) -> Option<Refusal> {
+    match state_now(found.state, found.expires_at, found.retire_at, now) {
+        // Of those that are revoked, only what was replaced is found at all.
+        KeyState::Revoked => Some(Refusal::Replaced),
+        KeyState::Expired => Some(Refusal::Expired),
+        KeyState::Disabled => Some(Refusal::Disabled),
+        KeyState::Quarantined => Some(Refusal::Quarantined),
+        KeyState::Active | KeyState::Retiring => {
+            found.spent_until.filter(|until| *until > now).map(|_| Refusal::BudgetSpent)
         }
     }
 }

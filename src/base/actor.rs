@@ -48,7 +48,7 @@ impl Role {
 /// Who does something, as operations decide about it and the audit records it.
 ///
 /// A key is another variant than the person who made it, so that an operation on credentials cannot take one for the
-/// other: a key governs nothing ([`Actor::may_govern`]), not even its own person.
+/// other: a key governs nothing ([`Actor::may_govern`]), not even its own person, and never becomes a [`Governor`].
 #[derive(Clone, Debug)]
 pub enum Actor {
     /// Nobody known yet: sign-up, sign-in.
@@ -127,5 +127,60 @@ impl Actor {
             Self::Operator | Self::House => true,
             Self::Stranger(_) | Self::KeyHolder { .. } | Self::Service { .. } => false,
         }
+    }
+}
+
+/// Somebody who may govern credentials: a person in a session, the operator at the machine, the appliance itself.
+///
+/// Operations that make, change or end credentials take one of these and no [`Actor`], and nothing makes one out of an actor.
+/// So a program with a key cannot even be passed to them: not a rule that is checked, but a sentence that does not compile.
+///
+/// ```
+/// use domicile::base::Governor;
+/// fn ends_a_key(_: &Governor) {}
+///
+/// ends_a_key(&Governor::operator());
+/// ```
+/// ```compile_fail,E0308
+/// use domicile::base::{Actor, Governor};
+/// fn ends_a_key(_: &Governor) {}
+///
+/// fn by_a_key(holder: &Actor) {
+///     ends_a_key(holder);
+/// }
+/// ```
+/// ```compile_fail,E0277
+/// use domicile::base::{Actor, Governor};
+///
+/// fn by_a_key(holder: Actor) -> Governor {
+///     Governor::from(holder)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Governor(Actor);
+
+impl Governor {
+    /// A person in a browser session.
+    pub fn person(account: AccountId, workspace: WorkspaceId, session: SessionId, visitor: Visitor) -> Self {
+        Self(Actor::SignedIn { account, workspace, session, visitor })
+    }
+
+    /// The admin at the command line.
+    pub const fn operator() -> Self {
+        Self(Actor::Operator)
+    }
+
+    /// The appliance's own jobs.
+    pub const fn house() -> Self {
+        Self(Actor::House)
+    }
+}
+
+/// What anybody may do who acts, a governor may do as themselves.
+impl std::ops::Deref for Governor {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.0
     }
 }

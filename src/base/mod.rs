@@ -16,7 +16,7 @@ mod text;
 mod time;
 mod zone;
 
-pub use actor::{Actor, Role, Visitor};
+pub use actor::{Actor, Governor, Role, Visitor};
 pub use chance::Chance;
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;

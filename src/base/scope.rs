@@ -24,6 +24,11 @@ impl Scopes {
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    /// Whether it is no right at all.
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// One scope that can be given to a key.
@@ -42,6 +47,8 @@ pub struct ScopeEntry {
 #[derive(Clone, Debug)]
 pub struct ScopeTable {
     entries: Vec<ScopeEntry>,
+    /// What each single right is called.
+    names: Vec<(Scopes, String)>,
 }
 
 /// Resources whose keys have levels (contract section 8).
@@ -74,6 +81,7 @@ impl ScopeTable {
             if table.entries.iter().any(|entry| entry.name == *name) {
                 return Err(format!("the scope \"{name}\" exists already; choose another name"));
             }
+            table.names.push((Scopes(1 << (64 + number)), name.clone()));
             table.entries.push(ScopeEntry {
                 name: name.clone(),
                 description: description.clone(),
@@ -145,7 +153,45 @@ impl ScopeTable {
         ));
         entries.push(entry("billing:read", ACCOUNT_GROUP, "Read the balance and the transactions.", billing));
         entries.push(entry("usage:read", ACCOUNT_GROUP, "Read storage and usage.", usage));
-        Self { entries }
+        let mut names: Vec<(Scopes, String)> = Vec::new();
+        for (number, resource) in RESOURCES.iter().enumerate() {
+            names.push((bit(2 * number), format!("{resource}:read")));
+            names.push((bit(2 * number + 1), format!("{resource}:write")));
+        }
+        let single = [
+            (account, "account:read"),
+            (billing, "billing:read"),
+            (usage, "usage:read"),
+            (training_start, "training:start"),
+            (metrics_write, "metrics:write"),
+        ];
+        names.extend(single.map(|(right, name)| (right, name.to_owned())));
+        Self { entries, names }
+    }
+
+    /// What the single rights are called, in the order of their bits.
+    pub fn names_of(&self, rights: Scopes) -> Vec<&str> {
+        self.names.iter().filter(|(right, _)| rights.grant(*right)).map(|(_, name)| name.as_str()).collect()
+    }
+
+    /// The single right of this name. `None`: there is none.
+    pub fn rights_named(&self, name: &str) -> Option<Scopes> {
+        self.names.iter().find(|(_, known)| known == name).map(|(right, _)| *right)
+    }
+
+    /// The single rights behind a scope, by name. Nothing: there is no such scope.
+    pub fn implied_by(&self, name: &str) -> Vec<&str> {
+        self.rights(name).map(|rights| self.names_of(rights)).unwrap_or_default()
+    }
+
+    /// What each scope implies, as the documentation prints it: a table in Markdown, made from nothing but this table.
+    pub fn markdown(&self) -> String {
+        let line = |entry: &ScopeEntry| {
+            let rights =
+                self.names_of(entry.rights).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" ");
+            format!("| `{}` | {rights} |\n", entry.name)
+        };
+        self.entries.iter().fold("| scope | rights |\n|---|---|\n".to_owned(), |table, entry| table + &line(entry))
     }
 
     /// All scopes in the order of the page.
@@ -161,6 +207,12 @@ impl ScopeTable {
     /// The rights behind names separated by spaces (RFC 6749 §3.3); names nobody knows any more give nothing.
     pub fn rights_of(&self, names: &str) -> Scopes {
         names.split(' ').filter_map(|name| self.rights(name)).fold(Scopes::NONE, Scopes::and)
+    }
+
+    /// Every scope that lies within `rights`, written out, separated by spaces.
+    pub fn names_within(&self, rights: Scopes) -> String {
+        let held = self.entries.iter().filter(|entry| entry.rights != Scopes::NONE && rights.grant(entry.rights));
+        held.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(" ")
     }
 
     /// The rights that a request wants, names separated by spaces. `None`: a name is unknown, so nobody can hold it.
@@ -192,6 +244,26 @@ mod tests {
         assert!(!holds("read", "models:write") && !holds("write", "billing:read"));
         assert!(holds("admin", "reports:read") && !holds("read", "reports:read"));
         assert!(holds("reports:read", "reports:read"));
+    }
+
+    #[test]
+    fn a_bundle_is_written_out_and_what_is_cut_is_not() {
+        let table = table();
+        let of = |names: &str| table.names_within(table.rights_of(names));
+
+        assert_eq!(of("models:read"), "models:read");
+        assert_eq!(of("models:write"), "models models:read models:write");
+        assert_eq!(of("training"), "training models:read datasets:read training:start metrics:write");
+        assert_eq!(of("nobody-knows"), "");
+        assert_eq!(of("admin").split(' ').count(), table.entries().len());
+    }
+
+    #[test]
+    fn the_documentation_prints_the_table_that_decides() {
+        let readme = include_str!("../../README.md");
+        let table = ScopeTable::new(&[]).unwrap().markdown();
+
+        assert!(readme.contains(&table), "README.md should have this table:\n{table}");
     }
 
     #[test]

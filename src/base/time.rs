@@ -59,6 +59,28 @@ impl Timestamp {
         self.zoned().strftime("%-d %B %Y, %H:%M UTC").to_string()
     }
 
+    /// The month, `2026-05`, in UTC.
+    pub fn month(self) -> String {
+        self.zoned().strftime("%Y-%m").to_string()
+    }
+
+    /// The first moment of the next month, in UTC.
+    pub fn next_month(self) -> Self {
+        let first = self.zoned().first_of_month().and_then(|first| first.start_of_day());
+        let next = first.and_then(|first| first.checked_add(jiff::Span::new().months(1)));
+        next.map_or(self, |next| Self(next.timestamp().as_millisecond()))
+    }
+
+    /// The number of the day since 1970, in UTC.
+    pub const fn day_number(self) -> i64 {
+        self.0.div_euclid(86_400_000)
+    }
+
+    /// The first moment of a day of that number.
+    pub const fn of_day(number: i64) -> Self {
+        Self(number.saturating_mul(86_400_000))
+    }
+
     /// The first moment of a day written `2026-05-03`, or the moment of a full RFC 3339 time. `None`: neither.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(moment) = text.parse::<jiff::Timestamp>() {
@@ -158,6 +180,19 @@ mod tests {
         assert_eq!(moment.day_and_time(), "3 May 2026, 09:00 UTC");
         assert_eq!(Timestamp::parse("2026-05-03").unwrap().rfc3339(), "2026-05-03T00:00:00.000Z");
         assert_eq!(Timestamp::parse("soon"), None);
+    }
+
+    #[test]
+    fn months_follow_each_other_over_the_year_and_the_leap_day() {
+        let next = |text: &str| Timestamp::parse(text).unwrap().next_month().rfc3339();
+
+        assert_eq!(next("2026-12-31T23:59:59.999Z"), "2027-01-01T00:00:00.000Z");
+        assert_eq!(next("2028-01-31"), "2028-02-01T00:00:00.000Z");
+        let leap = Timestamp::parse("2028-02-29T12:00:00Z").unwrap();
+        assert_eq!(
+            (leap.month().as_str(), Timestamp::of_day(leap.day_number()).iso_day().as_str()),
+            ("2028-02", "2028-02-29")
+        );
     }
 
     #[test]

@@ -244,20 +244,7 @@ pub(super) enum KeyCommand {
     #[command(
         after_help = "Example:\n  domicile key create --account ada-l --name ci --scope models:read --scope billing:read --expires 90d"
     )]
-    Create {
-        /// Id, username or e-mail address of its owner.
-        #[arg(long)]
-        account: String,
-        /// For people, to tell it from others.
-        #[arg(long)]
-        name: String,
-        /// What it may do; may be given several times.
-        #[arg(long, required = true)]
-        scope: Vec<String>,
-        /// When it ends, such as 90d. Without it, it never expires.
-        #[arg(long)]
-        expires: Option<String>,
-    },
+    Create(NewKey),
     /// List an account's keys.
     #[command(after_help = "Example:\n  domicile key list --account ada-l")]
     List {
@@ -281,12 +268,50 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         prefix: Vec<String>,
     },
+    /// Make a new key of the same kind in place of one; prints only the new key. The old one stays good for a while.
+    #[command(after_help = "Example:\n  domicile key rotate key_01k9… --overlap 3d")]
+    Rotate {
+        /// The key's id, as `key list` prints it.
+        key: String,
+        /// How long the old key stays good: 0 to 7d, and never longer than it would have been. Without it, 24h.
+        #[arg(long)]
+        overlap: Option<String>,
+    },
     /// End a key for ever.
     #[command(after_help = "Example:\n  domicile key revoke key_01k9…")]
     Revoke {
         /// The key's id, as `key list` prints it.
         key: String,
     },
+}
+
+/// What `key create` is told.
+#[derive(Args, Debug)]
+pub(super) struct NewKey {
+    /// Id, username or e-mail address of its owner.
+    #[arg(long)]
+    pub account: String,
+    /// For people, to tell it from others.
+    #[arg(long)]
+    pub name: String,
+    /// What it may do; may be given several times.
+    #[arg(long, required = true)]
+    pub scope: Vec<String>,
+    /// When it ends, such as 90d. Without it, it never expires.
+    #[arg(long)]
+    pub expires: Option<String>,
+    /// From where it may be used: an address or a CIDR block; may be given several times. Without it, from anywhere.
+    #[arg(long)]
+    pub network: Vec<String>,
+    /// Requests a minute. Without it, what the site allows.
+    #[arg(long)]
+    pub rate: Option<String>,
+    /// What its use may cost in a calendar month, in decimal credits. Without it, whatever the workspace has.
+    #[arg(long)]
+    pub budget: Option<String>,
+    /// The budget is for the whole life of the key and not for each month.
+    #[arg(long, requires = "budget")]
+    pub budget_in_all: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -342,4 +367,16 @@ pub(super) enum KeyringCommand {
     /// Print the database key for an independent reader. Whoever has it and a copy can read everything; it is audited.
     #[command(after_help = "Example:\n  domicile keyring show-database-key")]
     ShowDatabaseKey,
+    /// Publish the next key that signs access tokens; it signs a day later, when every verifier knows it.
+    #[command(after_help = "Example:\n  domicile keyring rotate-token-key")]
+    RotateTokenKey {
+        /// The secret got out: withdraw every signing key now and sign with a new one at once. All access tokens are dead.
+        #[arg(long)]
+        compromised: bool,
+    },
+    /// Add a new pepper and a new data key; every old one stays, so that no key and nothing sealed is lost. Audited.
+    #[command(
+        after_help = "Example:\n  domicile keyring rotate && systemctl restart domicile\n\nThe new ones are in use from the next start on. Back the keyring up again: an older copy does not open what is made then."
+    )]
+    Rotate,
 }

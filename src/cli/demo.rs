@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::failure::Failure;
 use super::house::become_owner;
 use super::{init, serve};
-use crate::api_keys::{self, Expiry, KeyName, NewApiKey};
+use crate::api_keys::{self, Expiry, KeyName, Limits, NewApiKey};
 use crate::app::App;
-use crate::base::{Actor, ApiKeyId, Credits, EmailAddress, Problem, Quantity, Secret, WorkspaceId, days};
+use crate::base::{Actor, ApiKeyId, Credits, EmailAddress, Governor, Problem, Quantity, Secret, WorkspaceId, days};
 use crate::billing;
 use crate::billing::usage::{self, EventName, NewEvent};
 use crate::config::Config;
@@ -125,8 +125,9 @@ fn fill(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
                 name: KeyName::parse(name).ok_or_else(misspelt)?,
                 scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
                 expiry: Expiry::After(days(expiry)),
+                limits: Limits::default(),
             };
-            let made = api_keys::create(tx, &operator, account.id, workspace, &new)?;
+            let made = api_keys::create(tx, &Governor::operator(), account.id, workspace, &new)?;
             made_here.push(made);
         }
         // The first key is the one that was used.

@@ -72,6 +72,7 @@ impl From<KeyringError> for Failure {
             KeyringError::Io { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 format!("Run the command as root, or as the person who may read {}.", path.display())
             }
+            KeyringError::Busy(_) => "Wait for it to end, then try again.".to_owned(),
             KeyringError::Io { .. } => "Check the disk and the folder.".to_owned(),
         };
         Self::configuration(format!("the keyring cannot be used: {error}. {cure}"))
@@ -91,6 +92,9 @@ impl From<OpenError> for Failure {
             ),
             OpenError::OtherRegion { stamped, configured } => format!(
                 "the database belongs to region \"{stamped}\", and the configuration says region = \"{configured}\". A region never changes: set region = \"{stamped}\", or use another data_dir for \"{configured}\"."
+            ),
+            OpenError::OldKeyring(_) => format!(
+                "the keyring is older than the database: {error}. Put the newest copy of the keyring back, made after `domicile keyring rotate`; nothing was changed."
             ),
             OpenError::OldEngine(..) => format!("{error}. Use a build with SQLite 3.51.3 or newer."),
             OpenError::Transport(inner) => format!("{inner}. Check [mail] in the configuration."),

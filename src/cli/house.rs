@@ -44,6 +44,18 @@ pub(super) fn keyring(config: &Config) -> Result<Keyring, Failure> {
     Ok(Keyring::load(&path, is_credential)?)
 }
 
+/// Where the keyring is that a command may change: never a systemd credential, which is a copy.
+pub(super) fn keyring_to_change(config: &Config) -> Result<PathBuf, Failure> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let path = Keyring::locate(&config.keyring, credentials.as_deref());
+    if credentials.is_some_and(|folder| path.starts_with(folder)) {
+        return Err(Failure::refused(
+            "the keyring is a systemd credential, a copy of the file that [keyring] names. Run the command outside of the service.",
+        ));
+    }
+    Ok(path)
+}
+
 /// Root reads the keyring and then becomes the owner of the data folder, so that no file there is ever root's. Anybody
 /// else stays who they are.
 pub(super) fn become_owner(data_dir: &Path) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ mod health;
 mod house;
 mod init;
 mod invitations;
+mod keys;
 mod people;
 mod run;
 mod scan;

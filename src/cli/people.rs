@@ -1,18 +1,16 @@
-//! `domicile account …` and `domicile key …`.
+//! `domicile account …`.
 
 use serde_json::json;
 
-use super::arguments::{AccountCommand, Common, KeyCommand};
+use super::arguments::{AccountCommand, Common};
 use super::factors;
 use super::failure::Failure;
 use super::house::{find_account, open, secret_from_stdin};
 use super::invitations;
-use super::scan;
 use super::sessions;
 use crate::accounts::{self, Account, AccountError, Username};
-use crate::api_keys::{self, ApiKeyError, Expiry, KeyName, NewApiKey};
-use crate::app::App;
-use crate::base::{AccountId, Actor, ApiKeyId, EmailAddress, PAGE_SIZE_MAX, Problem};
+use crate::api_keys;
+use crate::base::{AccountId, Actor, EmailAddress, PAGE_SIZE_MAX, Problem};
 use crate::billing::ledger;
 use crate::crypto::age_file::Recipient;
 use crate::signin::{self, NewPerson, SigninError};
@@ -231,97 +229,5 @@ fn export(common: &Common, name: &str, recipient: Recipient, output: &std::path:
     let (person, _) = find_account(&app, name)?;
     privacy::flows::export_to_file(&app, Actor::Operator, person.id, &recipient, output).map_err(Problem::from)?;
     println!("{}", output.display());
-    Ok(())
-}
-
-pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
-    match command {
-        KeyCommand::Scan { path, prefix } => scan::scan(common, path, prefix),
-        KeyCommand::Pattern { prefix } => {
-            scan::pattern(common, prefix);
-            Ok(())
-        }
-        KeyCommand::Create { account, name, scope, expires } => {
-            create_key(common, &*open(common)?, account, name, scope, expires.as_deref())
-        }
-        KeyCommand::List { account } => list_keys(common, &*open(common)?, account),
-        KeyCommand::Revoke { key } => {
-            let id = ApiKeyId::parse(key).ok_or_else(|| {
-                Failure::refused(format!(
-                    "\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."
-                ))
-            })?;
-            let app = open(common)?;
-            let key = app.store().write_and_wait(move |tx| api_keys::revoke(tx, &Actor::Operator, id));
-            let key = key.map_err(|error| match error {
-                ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),
-                other => Problem::from(other).into(),
-            })?;
-            println!(
-                "{}",
-                if common.json {
-                    json!({"id": key.id.to_string(), "state": key.state.as_str()}).to_string()
-                } else {
-                    key.id.to_string()
-                }
-            );
-            Ok(())
-        }
-    }
-}
-
-fn create_key(
-    common: &Common,
-    app: &App,
-    account: &str,
-    name: &str,
-    scopes: &[String],
-    expires: Option<&str>,
-) -> Result<(), Failure> {
-    let (person, workspace) = find_account(app, account)?;
-    let new = NewApiKey {
-        name: KeyName::parse(name).ok_or_else(|| Problem::from(ApiKeyError::Name))?,
-        scopes: scopes.to_vec(),
-        expiry: Expiry::parse(expires.unwrap_or("never")).ok_or_else(|| Problem::from(ApiKeyError::Expiry))?,
-    };
-    if let Some(unknown) = new.scopes.iter().find(|name| app.config().scopes.rights(name).is_none()) {
-        let known: Vec<_> = app.config().scopes.entries().iter().map(|entry| entry.name.as_str()).collect();
-        return Err(Failure::refused(format!("there is no scope \"{unknown}\". There are: {}.", known.join(", "))));
-    }
-    let (account, workspace) = (person.id, workspace.id);
-    let made = app
-        .store()
-        .write_and_wait(move |tx| api_keys::create(tx, &Actor::Operator, account, workspace, &new))
-        .map_err(Problem::from)?;
-    if common.json {
-        println!("{}", json!({"id": made.key.id.to_string(), "key": made.secret.expose()}));
-    } else {
-        println!("{}", made.secret.expose());
-    }
-    Ok(())
-}
-
-fn list_keys(common: &Common, app: &App, account: &str) -> Result<(), Failure> {
-    let (_, workspace) = find_account(app, account)?;
-    let keys = app.store().read_and_wait(move |view| api_keys::list(view, workspace.id)).map_err(Problem::from)?;
-    if common.json {
-        let keys: Vec<_> = keys
-            .iter()
-            .map(|key| {
-                json!({
-                    "id": key.id.to_string(), "name": key.name, "display": key.display, "scopes": key.scopes,
-                    "state": key.state.as_str(), "created_at": key.created_at.rfc3339(),
-                    "expires_at": key.expires_at.map(crate::base::Timestamp::rfc3339),
-                    "last_used_at": key.last_used_at.map(crate::base::Timestamp::rfc3339), "uses": key.uses,
-                })
-            })
-            .collect();
-        println!("{}", json!({"keys": keys}));
-        return Ok(());
-    }
-    for key in keys {
-        let end = key.expires_at.map_or("never expires".to_owned(), |end| format!("until {}", end.iso_day()));
-        println!("{}  {}…  {:<8}  {:<20}  {}  {}", key.id, key.display, key.state.as_str(), end, key.name, key.scopes);
-    }
     Ok(())
 }

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command};
 use super::failure::Failure;
-use super::{check, demo, health, init, people, serve, site};
+use super::{check, demo, health, init, keys, people, serve, site};
 
 /// Runs one command and answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found,
 /// 74 I/O error while serving.
@@ -42,7 +42,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Check => check::run(common),
         Command::Serve => serve::run(common),
         Command::Account { command } => people::account(common, command),
-        Command::Key { command } => people::key(common, command),
+        Command::Key { command } => keys::key(common, command),
         Command::Service { command } => site::service(common, command),
         Command::Credit { command } => site::credit(common, command),
         Command::Ledger { command } => site::ledger(common, command),

@@ -18,6 +18,19 @@ const PREFIX: &str = "dok";
 /// Read at once; a file of any size takes no more memory.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// Refuses a push that brings a key, in whichever of its commits: only lines that are added, of commits that the server does
+/// not have yet.
+const PRE_RECEIVE: &str = r#"#!/bin/sh
+set -eu
+none=$(git hash-object --stdin < /dev/null | tr '0-9a-f' '0')
+while read -r old new ref; do
+    [ "$new" != "$none" ] || continue
+    if ! git log --no-color --format= --patch --unified=0 "$new" --not --all | grep '^+' | domicile key scan -; then
+        echo "refused: $ref brings a key. Take it out of the history, and rotate it: it is known." >&2
+        exit 1
+    fi
+done"#;
+
 /// A key that lies about.
 struct Found {
     place: String,
@@ -129,4 +142,5 @@ pub(super) fn pattern(common: &Common, given: &[String]) {
         println!("regex = '''\\b{}\\b'''", KeyText::pattern(prefix));
     }
     println!("\n# For git, as .git/hooks/pre-commit:\n#!/bin/sh\ngit diff --cached | domicile key scan -");
+    println!("\n# For a git server, as hooks/pre-receive:\n{PRE_RECEIVE}");
 }

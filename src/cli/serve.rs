@@ -9,11 +9,13 @@ use super::arguments::Common;
 use super::failure::{Exit, Failure};
 use super::house;
 use crate::app::App;
+use crate::base::Problem;
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::Layout;
+use crate::jobs::NewJob;
 use crate::server::{self, Fatal, Served};
-use crate::{privacy, snapshots};
+use crate::{api_keys, jobs, privacy, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     log_to_stderr();
@@ -45,6 +47,11 @@ pub(super) fn run_with(
     let app = house::open_with(config, keyring, on_fatal)?;
     privacy::tombstones::catch_up(&app)?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
+    if let Some(keys) = app.use_newest_keys()? {
+        tracing::info!(pepper = keys.pepper, data_key = keys.data_key, "New keys of the keyring are in use.");
+        let queued = app.store().write_and_wait(|tx| jobs::enqueue(tx, NewJob::once(api_keys::RESEAL)));
+        queued.map_err(|error: crate::db::Error| Problem::from(error))?;
+    }
     before(&app)?;
     match server::serve_and_wait(app, fatal) {
         Ok(Served::Stopped) => Ok(()),

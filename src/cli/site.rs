@@ -10,11 +10,12 @@ use super::arguments::{
 use super::failure::Failure;
 use super::house::{self, find_account, open};
 use crate::audit::{self, AuditError, Event};
-use crate::base::{Actor, Clock, Credits, MoneyError, Problem};
+use crate::base::{Actor, Chance, Clock, Credits, MoneyError, Problem};
 use crate::billing::{self, ledger};
+use crate::crypto::{KeyIds, Keyring};
 use crate::services::{self, ServiceError, ServiceName};
 use crate::snapshots::Damage;
-use crate::{db, snapshots};
+use crate::{db, snapshots, tokens};
 
 pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
     let ServiceCommand::Create { name } = command;
@@ -115,12 +116,45 @@ pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(),
 }
 
 pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), Failure> {
-    let KeyringCommand::ShowDatabaseKey = command;
+    match command {
+        KeyringCommand::ShowDatabaseKey => {
+            let app = open(common)?;
+            app.store()
+                .write_and_wait(|tx| audit::record(tx, &Actor::Operator, Event::of("site.database_key_shown")))
+                .map_err(|error: db::Error| Problem::from(error))?;
+            println!("{}", app.keyring().database_key_hex().expose());
+            Ok(())
+        }
+        KeyringCommand::Rotate => rotate_keyring(common),
+        KeyringCommand::RotateTokenKey { compromised } => {
+            let app = open(common)?;
+            let change = if *compromised { tokens::replace_compromised } else { tokens::rotate };
+            let key = app.store().write_and_wait(move |tx| change(tx, &Actor::Operator)).map_err(Problem::from)?;
+            if common.json {
+                println!("{}", json!({"kid": key.kid, "signs_from": key.not_before.rfc3339()}));
+            } else {
+                println!("{} signs from {}.", key.kid, key.not_before.day_and_time());
+            }
+            Ok(())
+        }
+    }
+}
+
+fn rotate_keyring(common: &Common) -> Result<(), Failure> {
+    let path = house::keyring_to_change(&house::config(common)?)?;
+    let KeyIds { pepper, data_key } = Keyring::rotate(&path, &mut Chance::system())?.newest();
+    // Opened with the new keyring: it must be good for the database before anybody relies on it.
     let app = open(common)?;
+    let event = Event::of("site.keyring_rotated").data(json!({"pepper": pepper, "data_key": data_key}));
     app.store()
-        .write_and_wait(|tx| audit::record(tx, &Actor::Operator, Event::of("site.database_key_shown")))
+        .write_and_wait(|tx| audit::record(tx, &Actor::Operator, event))
         .map_err(|error: db::Error| Problem::from(error))?;
-    println!("{}", app.keyring().database_key_hex().expose());
+    if common.json {
+        println!("{}", json!({"pepper": pepper, "data_key": data_key}));
+    } else {
+        println!("{}", path.display());
+    }
+    eprintln!("The new keys are in use from the next start of the server on. Back the keyring up again.");
     Ok(())
 }
 

@@ -47,6 +47,8 @@ pub struct Config {
     pub privacy: Privacy,
     /// Passwords.
     pub passwords: Passwords,
+    /// Access tokens.
+    pub tokens: Tokens,
     /// Second factors.
     pub factors: Factors,
     /// A throw-away appliance: never from a file.
@@ -150,6 +152,33 @@ pub struct ApiKeys {
     pub prefix: String,
     /// Longest life a new key may have. `None`: it need not expire.
     pub max_lifetime: Option<Duration>,
+    /// Who sees a key's text after it was made.
+    pub reveal: Reveal,
+    /// What happens to a key that somebody found where it should not be.
+    pub on_exposure: OnExposure,
+    /// Requests a minute with keys that have no rate of their own, at key holders' routes, gateways and the exchange of
+    /// tokens. `None`: as many as they like.
+    pub rate_per_minute: Option<u32>,
+}
+
+/// `api_keys.reveal`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reveal {
+    /// Nobody: it is shown once, and not kept.
+    Once,
+    /// Its owner, with a fresh proof; it is kept sealed.
+    Owner,
+}
+
+/// `api_keys.on_exposure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExposure {
+    /// It is refused until its owner restores it, and revoked after a day.
+    Quarantine,
+    /// It is revoked at once.
+    Revoke,
+    /// Its owner is told, and nothing else.
+    Notify,
 }
 
 /// `[billing]`.
@@ -224,6 +253,15 @@ pub struct Passwords {
     pub memory_kib: u32,
     /// Passes over that memory.
     pub passes: u32,
+}
+
+/// `[tokens]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokens {
+    /// How long an access token is good: 1 to 15 minutes.
+    pub life: Duration,
+    /// How long a signing key signs: two days or more, because its successor is published a day before.
+    pub rotate_every: Duration,
 }
 
 /// `[factors]`.

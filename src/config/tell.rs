@@ -1,7 +1,7 @@
 //! Says what the settings mean, for `domicile check`.
 
 use super::durations::write_duration;
-use super::model::{Config, FactorsRequired, MailTransport, SignupMode, Tls};
+use super::model::{Config, FactorsRequired, MailTransport, OnExposure, Reveal, SignupMode, Tls};
 
 impl Config {
     /// What the settings mean, a name and a sentence each.
@@ -40,6 +40,22 @@ impl Config {
             write_duration(self.session.absolute_timeout),
             write_duration(self.session.remember_for)
         );
+        let keys = format!(
+            "start with {}_, live {}, are shown {}; one that was found in public is {}",
+            self.api_keys.prefix,
+            self.api_keys
+                .max_lifetime
+                .map_or("as long as their owner says".to_owned(), |max| format!("at most {}", write_duration(max))),
+            match self.api_keys.reveal {
+                Reveal::Once => "once",
+                Reveal::Owner => "to their owner again",
+            },
+            match self.api_keys.on_exposure {
+                OnExposure::Quarantine => "put into quarantine",
+                OnExposure::Revoke => "revoked",
+                OnExposure::Notify => "only reported to its owner",
+            }
+        );
         let factors = match self.factors.required {
             FactorsRequired::Operators => "required of operators, offered to everybody",
             FactorsRequired::Everybody => "required of everybody",
@@ -57,6 +73,15 @@ impl Config {
             ("Passwords", passwords),
             ("Sessions", sessions),
             ("Second factor", factors.to_owned()),
+            (
+                "Access tokens",
+                format!(
+                    "live {}; the signing key changes every {}",
+                    write_duration(self.tokens.life),
+                    write_duration(self.tokens.rotate_every)
+                ),
+            ),
+            ("API keys", keys),
             ("Snapshot", format!("every {} when something changed", write_duration(self.snapshot.interval))),
             ("Signup credit", format!("{} {}", self.billing.signup_credit, self.billing.currency)),
             ("Prices", format!("{} of them", self.prices.len())),

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,7 +30,24 @@ pub struct Keyring {
     data_keys: Vec<(u32, Key)>,
     signing_key: SigningKey,
     created_at: String,
+    /// Places of the pepper and the data key that new digests and ciphertexts are made with: the newest, until
+    /// [`Keyring::use_only`] says otherwise.
+    in_use: (AtomicUsize, AtomicUsize),
 }
+
+/// Names one pepper and one data key of a keyring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyIds {
+    /// For look-up digests.
+    pub pepper: u32,
+    /// For sealed values.
+    pub data_key: u32,
+}
+
+/// The keyring lacks a key that the database was written with: it is older than the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the keyring lacks pepper {} or data key {}", .0.pepper, .0.data_key)]
+pub struct TooOld(pub KeyIds);
 
 /// Why a keyring is not usable.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +82,9 @@ pub enum KeyringError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another command is writing it.
+    #[error("another command is changing {}", .0.display())]
+    Busy(PathBuf),
 }
 
 impl Keyring {
@@ -77,7 +98,69 @@ impl Keyring {
             data_keys: vec![(1, Secret::new(chance.bytes()))],
             signing_key: SigningKey::from_bytes(&chance.bytes()),
             created_at: now.rfc3339(),
+            in_use: Default::default(),
         }
+    }
+
+    /// Adds a new pepper and a new data key to the keyring file, which is replaced whole: beside it, synced, renamed. Every old
+    /// one stays, so nothing that was written with it is lost. Owner and mode stay as they are. Answers the keyring as it is
+    /// then.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; the file is as it was then.
+    pub fn rotate(path: &Path, chance: &mut Chance) -> Result<Self, KeyringError> {
+        let io = |source: std::io::Error| KeyringError::Io { path: path.to_owned(), source };
+        // What a link leads to is replaced, not the link.
+        let path = &std::fs::canonicalize(path).map_err(io)?;
+        // Two commands at once would each lose the other's keys.
+        let held = std::fs::File::open(path).map_err(io)?;
+        held.try_lock().map_err(|_| KeyringError::Busy(path.to_owned()))?;
+        let (held_file, named_file) = (held.metadata().map_err(io)?, std::fs::metadata(path).map_err(io)?);
+        if held_file.ino() != named_file.ino() {
+            return Err(KeyringError::Busy(path.to_owned()));
+        }
+        let mut keyring = Self::load(path, false)?;
+        let (pepper, data_key) = (chance.bytes::<32>(), chance.bytes::<32>());
+        let next = |ids: Vec<u32>| ids.into_iter().max().unwrap_or(0).saturating_add(1);
+        let pepper_id = next(keyring.peppers.iter().map(|(id, _)| *id).collect());
+        let data_key_id = next(keyring.data_keys.iter().map(|(id, _)| *id).collect());
+        keyring.peppers.push((pepper_id, hmac_of(&pepper)));
+        keyring.pepper_bytes.push((pepper_id, Secret::new(pepper)));
+        keyring.data_keys.push((data_key_id, Secret::new(data_key)));
+
+        let unfinished = keyring.write_beside(path)?;
+        std::os::unix::fs::chown(&unfinished, Some(held_file.uid()), Some(held_file.gid())).map_err(io)?;
+        std::fs::rename(&unfinished, path).map_err(io)?;
+        sync_folder_of(path).map_err(io)?;
+        Ok(Self::parse(keyring.text().expose()).unwrap_or(keyring))
+    }
+
+    /// The newest pepper and data key of the keyring.
+    pub fn newest(&self) -> KeyIds {
+        let last = |ids: Option<u32>| ids.unwrap_or(0);
+        KeyIds {
+            pepper: last(self.peppers.last().map(|(id, _)| *id)),
+            data_key: last(self.data_keys.last().map(|(id, _)| *id)),
+        }
+    }
+
+    /// Every pepper and every data key, the oldest first.
+    pub fn all_ids(&self) -> (Vec<u32>, Vec<u32>) {
+        let peppers = self.peppers.iter().map(|(id, _)| *id).collect();
+        (peppers, self.data_keys.iter().map(|(id, _)| *id).collect())
+    }
+
+    /// Makes new digests and ciphertexts with these keys, though there may be newer ones: a server that was started before a
+    /// rotation knows only them, and what is written beside it must be good for it too.
+    ///
+    /// # Errors
+    /// [`TooOld`] when the keyring lacks one of them; nothing changes then.
+    pub fn use_only(&self, ids: KeyIds) -> Result<(), TooOld> {
+        let pepper = self.peppers.iter().position(|(id, _)| *id == ids.pepper).ok_or(TooOld(ids))?;
+        let data_key = self.data_keys.iter().position(|(id, _)| *id == ids.data_key).ok_or(TooOld(ids))?;
+        self.in_use.0.store(pepper, Ordering::SeqCst);
+        self.in_use.1.store(data_key, Ordering::SeqCst);
+        Ok(())
     }
 
     /// Where the keyring is: a systemd credential of that name if there is one, else the configured path.
@@ -136,7 +219,8 @@ impl Keyring {
         if pepper_bytes.is_empty() || data_keys.is_empty() {
             return Err(0);
         }
-        let peppers = pepper_bytes.iter().map(|(id, bytes)| (*id, hmac_of(bytes.expose()))).collect();
+        let peppers: Vec<_> = pepper_bytes.iter().map(|(id, bytes)| (*id, hmac_of(bytes.expose()))).collect();
+        let in_use = (AtomicUsize::new(peppers.len() - 1), AtomicUsize::new(data_keys.len() - 1));
         Ok(Self {
             database_key: database_key.ok_or(0usize)?,
             peppers,
@@ -144,6 +228,7 @@ impl Keyring {
             data_keys,
             signing_key: signing_key.ok_or(0usize)?,
             created_at,
+            in_use,
         })
     }
 
@@ -156,7 +241,17 @@ impl Keyring {
             std::io::ErrorKind::AlreadyExists => KeyringError::Exists(path.to_owned()),
             _ => KeyringError::Io { path: path.to_owned(), source },
         };
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let unfinished = self.write_beside(path)?;
+        // A second name instead of a new one: a rename would replace a keyring that is there.
+        let named = std::fs::hard_link(&unfinished, path);
+        std::fs::remove_file(&unfinished).map_err(io)?;
+        named.map_err(io)?;
+        sync_folder_of(path).map_err(io)
+    }
+
+    /// Writes the whole text beside `path`, on the disk when this returns.
+    fn write_beside(&self, path: &Path) -> Result<PathBuf, KeyringError> {
+        let io = |source: std::io::Error| KeyringError::Io { path: path.to_owned(), source };
         let unfinished = unfinished(path);
         // What was killed while it wrote this left secrets that nothing was ever sealed with.
         match std::fs::remove_file(&unfinished) {
@@ -169,11 +264,7 @@ impl Keyring {
         file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(io)?;
         file.write_all(self.text().expose().as_bytes()).map_err(io)?;
         file.sync_all().map_err(io)?;
-        // A second name instead of a new one: a rename would replace a keyring that is there.
-        let named = std::fs::hard_link(&unfinished, path);
-        std::fs::remove_file(&unfinished).map_err(io)?;
-        named.map_err(io)?;
-        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+        Ok(unfinished)
     }
 
     fn text(&self) -> Secret<String> {
@@ -206,28 +297,31 @@ impl Keyring {
         Secret::new(hex::encode(self.database_key.expose()))
     }
 
-    /// The look-up digest of a secret: HMAC-SHA-256 (RFC 2104) under the newest pepper.
+    /// The look-up digest of a secret: HMAC-SHA-256 (RFC 2104) under the pepper in use.
     pub fn lookup(&self, secret: &[u8]) -> [u8; 32] {
-        digest(&self.newest_pepper().1, secret)
+        digest(&self.pepper_in_use().1, secret)
     }
 
-    /// The digests under every pepper, the newest first: an older key is found until it is rewritten.
+    /// The digests under every pepper, that in use first, then the newest: an older key is found until it is
+    /// rewritten, and so is one that was written beside a server that does not know the newest yet.
     pub fn lookups(&self, secret: &[u8]) -> impl Iterator<Item = [u8; 32]> {
-        self.peppers.iter().rev().map(move |(_, pepper)| digest(pepper, secret))
+        let (first, _) = *self.pepper_in_use();
+        let others = self.peppers.iter().rev().filter(move |(id, _)| *id != first);
+        std::iter::once(self.pepper_in_use()).chain(others).map(move |(_, pepper)| digest(pepper, secret))
     }
 
     /// Which pepper [`Keyring::lookup`] uses.
     pub fn pepper_id(&self) -> u32 {
-        self.newest_pepper().0
+        self.pepper_in_use().0
     }
 
-    fn newest_pepper(&self) -> &(u32, HmacSha256) {
-        &self.peppers[self.peppers.len() - 1]
+    fn pepper_in_use(&self) -> &(u32, HmacSha256) {
+        &self.peppers[self.in_use.0.load(Ordering::Relaxed)]
     }
 
     /// The data key for new ciphertexts, with its id.
-    pub(super) fn newest_data_key(&self) -> (u32, &Key) {
-        let (id, key) = &self.data_keys[self.data_keys.len() - 1];
+    pub(super) fn data_key_in_use(&self) -> (u32, &Key) {
+        let (id, key) = &self.data_keys[self.in_use.1.load(Ordering::Relaxed)];
         (*id, key)
     }
 
@@ -236,9 +330,9 @@ impl Keyring {
         self.data_keys.iter().find(|(known, _)| *known == id).map(|(_, key)| key)
     }
 
-    /// A key for one purpose, derived from the newest data key.
+    /// A key for one purpose, derived from the data key in use.
     pub fn derive(&self, purpose: &str) -> Key {
-        let (_, key) = self.newest_data_key();
+        let (_, key) = self.data_key_in_use();
         Secret::new(digest(&hmac_of(key.expose()), format!("domicile/derive/1/{purpose}").as_bytes()))
     }
 
@@ -263,6 +357,11 @@ impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Keyring({})", self.id())
     }
+}
+
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all())
 }
 
 /// How a keyring is called before it is whole.
@@ -317,6 +416,49 @@ mod tests {
 
         assert_eq!(Keyring::load(&path, false).unwrap().id(), keyring().id());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn c4_rotation_adds_keys_and_keeps_every_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyring");
+        let before = keyring();
+        before.write_new(&path).unwrap();
+
+        for times in 1..=3 {
+            let rotated = Keyring::rotate(&path, &mut Chance::seeded(40 + u64::from(times))).unwrap();
+            let newest = KeyIds { pepper: 1 + times, data_key: 1 + times };
+            assert_eq!((rotated.newest(), Keyring::load(&path, false).unwrap().newest()), (newest, newest));
+            assert_eq!((rotated.id(), rotated.verifying_key()), (before.id(), before.verifying_key()));
+        }
+
+        let after = Keyring::load(&path, false).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_ne!(after.lookup(b"key"), before.lookup(b"key"));
+        assert!(after.lookups(b"key").any(|digest| digest == before.lookup(b"key")));
+        // As long as a server runs that has never heard of the new ones, digests are made with what it knows.
+        after.use_only(before.newest()).unwrap();
+        assert_eq!((after.lookup(b"key"), after.pepper_id()), (before.lookup(b"key"), 1));
+        assert_eq!(before.use_only(after.newest()), Err(TooOld(after.newest())));
+        assert_eq!(before.pepper_id(), 1);
+    }
+
+    #[test]
+    fn a_rotation_that_cannot_be_written_leaves_the_keyring_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyring");
+        keyring().write_new(&path).unwrap();
+        let text = std::fs::read(&path).unwrap();
+        // A folder where the new one would be written.
+        std::fs::create_dir(unfinished(&path)).unwrap();
+
+        assert!(matches!(Keyring::rotate(&path, &mut Chance::seeded(1)), Err(KeyringError::Io { .. })));
+        let held = std::fs::File::open(&path).unwrap();
+        held.lock().unwrap();
+        assert!(matches!(Keyring::rotate(&path, &mut Chance::seeded(1)), Err(KeyringError::Busy(_))));
+
+        assert_eq!(std::fs::read(&path).unwrap(), text);
     }
 
     #[test]

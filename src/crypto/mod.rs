@@ -10,7 +10,7 @@ mod strength;
 pub mod tokens;
 mod turns;
 
-pub use keyring::{Keyring, KeyringError};
+pub use keyring::{KeyIds, Keyring, KeyringError, TooOld};
 pub use password_rules::{Password, PasswordFault};
 pub use passwords::{Checked, HashCost, HashingBusy, PasswordPool};
 pub use strength::Strength;

@@ -22,9 +22,9 @@ const OWN_KEY: u32 = 0;
 #[error("the sealed value does not open")]
 pub struct DoesNotOpen;
 
-/// Seals under the newest data key.
+/// Seals under the data key in use.
 pub fn seal(keyring: &Keyring, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
-    let (id, key) = keyring.newest_data_key();
+    let (id, key) = keyring.data_key_in_use();
     write(key, id, chance, place, plain)
 }
 
@@ -35,6 +35,24 @@ pub fn seal(keyring: &Keyring, chance: &mut Chance, place: &str, plain: &[u8]) -
 pub fn open(keyring: &Keyring, place: &str, sealed: &[u8]) -> Result<Secret<Vec<u8>>, DoesNotOpen> {
     let id = sealed.get(1..5).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes).ok_or(DoesNotOpen)?;
     read(keyring.data_key(id).ok_or(DoesNotOpen)?, place, sealed)
+}
+
+/// Seals again what was sealed under another data key than the one in use. `None`: it is under that one already.
+///
+/// # Errors
+/// [`DoesNotOpen`].
+pub fn reseal(
+    keyring: &Keyring,
+    chance: &mut Chance,
+    place: &str,
+    sealed: &[u8],
+) -> Result<Option<Vec<u8>>, DoesNotOpen> {
+    let (id, _) = keyring.data_key_in_use();
+    if sealed.get(1..5) == Some(id.to_be_bytes().as_slice()) {
+        return Ok(None);
+    }
+    let plain = open(keyring, place, sealed)?;
+    Ok(Some(seal(keyring, chance, place, plain.expose())))
 }
 
 /// Seals under a key of the caller's, such as a person's own.
@@ -95,5 +113,25 @@ mod tests {
             assert!(open(&keyring, "a|b|1", &changed).is_err(), "byte {place}");
         }
         assert!(open(&keyring, "a|b|1", &sealed[..20]).is_err());
+    }
+
+    #[test]
+    fn c4_what_was_sealed_before_a_rotation_opens_after_it_and_is_sealed_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keyring");
+        let mut chance = Chance::seeded(1);
+        let before = Keyring::generate(&mut chance, Timestamp::from_millis(0));
+        before.write_new(&path).unwrap();
+        let old = seal(&before, &mut chance, "a|b|1", b"secret");
+
+        let after = Keyring::rotate(&path, &mut chance).unwrap();
+        let new = reseal(&after, &mut chance, "a|b|1", &old).unwrap().unwrap();
+
+        assert_eq!((&old[1..5], &new[1..5]), ([0, 0, 0, 1].as_slice(), [0, 0, 0, 2].as_slice()));
+        assert_eq!(open(&after, "a|b|1", &old).unwrap().expose(), b"secret");
+        assert_eq!(open(&after, "a|b|1", &new).unwrap().expose(), b"secret");
+        assert_eq!(reseal(&after, &mut chance, "a|b|1", &new), Ok(None));
+        assert_eq!(reseal(&after, &mut chance, "a|b|2", &old), Err(DoesNotOpen));
+        assert_eq!(open(&before, "a|b|1", &new).unwrap_err(), DoesNotOpen);
     }
 }

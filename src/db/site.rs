@@ -1,9 +1,11 @@
-//! The stamp of the appliance inside its database: which one it is, and the region it is pinned to.
+//! The stamp of the appliance inside its database: which one it is, the region it is pinned to, and which keys of the keyring
+//! are in use.
 
 use rusqlite::named_params;
 
 use super::{Error, Tx, View};
 use crate::base::Timestamp;
+use crate::crypto::KeyIds;
 
 /// What `init` wrote once.
 #[derive(Debug, Clone)]
@@ -19,8 +21,32 @@ pub struct SiteStamp {
 const FIND: &str = "select region, site_id, created_at from site where id = 1";
 const INSERT: &str = "insert into site (id, region, site_id, created_at) values (1, :region, :site_id, :created_at)";
 
+const FIND_KEYS: &str = "select pepper_id, data_key_id from keyring_in_use where id = 1";
+const REPLACE_KEYS: &str = "
+    insert into keyring_in_use (id, pepper_id, data_key_id, since) values (1, :pepper_id, :data_key_id, :since)
+    on conflict (id) do update set pepper_id = excluded.pepper_id, data_key_id = excluded.data_key_id, since = excluded.since
+    where pepper_id <> excluded.pepper_id or data_key_id <> excluded.data_key_id";
+
 /// Every statement of this room, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[FIND, INSERT];
+pub const STATEMENTS: &[&str] = &[FIND, INSERT, FIND_KEYS, REPLACE_KEYS];
+
+/// Which keys of the keyring new digests and ciphertexts are made with. `None`: no server has run yet, so the newest.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn find_keys_in_use(view: &View<'_>) -> Result<Option<KeyIds>, Error> {
+    view.find(FIND_KEYS, [], |row| Ok(KeyIds { pepper: row.get(0)?, data_key: row.get(1)? }))
+}
+
+/// From now on new digests and ciphertexts are made with these. Answers whether that is new.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn use_keys(tx: &mut Tx<'_>, ids: KeyIds) -> Result<bool, Error> {
+    let now = tx.now();
+    let keys = named_params! {":pepper_id": ids.pepper, ":data_key_id": ids.data_key, ":since": now};
+    Ok(tx.execute(REPLACE_KEYS, keys)? == 1)
+}
 
 /// The stamp. `None`: the database was never stamped.
 ///

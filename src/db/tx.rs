@@ -19,6 +19,16 @@ pub struct Site {
     pub keyring: Keyring,
 }
 
+thread_local! {
+    static STATEMENTS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many statements this thread has run through views and transactions: lets a test say "none". A counter of the thread's
+/// own costs nothing where workers would fight over a common one.
+pub fn statements_of_this_thread() -> u64 {
+    STATEMENTS.with(Cell::get)
+}
+
 /// A consistent look at the database: everything read through one `View` is of one moment.
 pub struct View<'c> {
     connection: &'c Connection,
@@ -45,6 +55,7 @@ impl<'c> View<'c> {
     }
 
     fn noted<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, Error> {
+        STATEMENTS.with(|run| run.set(run.get() + 1));
         outcome.map_err(|error| {
             let failure = error.sqlite_error().copied();
             let error = Error::from(error);

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 
 use super::Fault;
-use crate::base::{AccountId, Actor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone};
+use crate::base::{AccountId, Actor, Governor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone};
 
 /// A random name for one request: on the page, in the answer's header, in the log.
 #[derive(Clone, Debug)]
@@ -95,6 +95,12 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
+    /// As operations on credentials know them.
+    pub fn governor(&self) -> Governor {
+        let Identity { account, workspace, session, .. } = self.identity;
+        Governor::person(account, workspace, session, self.visitor.clone())
+    }
+
     /// As operations know them.
     pub fn actor(&self) -> Actor {
         Actor::SignedIn {

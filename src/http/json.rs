@@ -32,3 +32,9 @@ pub fn private(status: u16, body: impl MessageBody + 'static) -> HttpResponse {
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(body)
 }
+
+/// Marks a fault that was told in a form of its own, so that the outermost layer leaves it as it is.
+pub fn final_form(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(header::HeaderName::from_static("x-page"), header::HeaderValue::from_static("1"));
+    response
+}

@@ -9,14 +9,19 @@ mod cookies;
 pub mod csrf;
 mod fault;
 mod form;
-
+mod forwarded;
 mod identity;
 pub mod json;
+mod leaving;
+mod paced;
 pub mod page;
 mod upload;
 
 pub use cookies::{DEVICE, SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form};
+pub use forwarded::{program_behind, visitor_at};
 pub use identity::{Face, Identity, Renewed, RequestId, SessionLeft, SignedIn, SignedOut, VisitorOf, redirect};
+pub use leaving::Leaving;
+pub use paced::Paced;
 pub use upload::{FILE_BYTES_MAX, Upload};

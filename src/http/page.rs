@@ -21,6 +21,9 @@ pub const THEME: &str = "__Host-theme";
 const FLASHES: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
+    ("key-disabled", "The key is disabled. Programs that use it are refused until you enable it."),
+    ("key-enabled", "The key is enabled."),
+    ("key-restored", "The key is out of quarantine and works again."),
     ("signed-out", "You are signed out."),
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),

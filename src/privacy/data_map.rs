@@ -4,6 +4,9 @@
 //! a table or column that nobody decided about. Two more fill every table with one person's data, and look at what the
 //! export holds and the erasure leaves.
 
+mod keys;
+mod tokens;
+
 /// What an erasure does to the rows about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Erasure {
@@ -343,29 +346,20 @@ pub const TABLES: &[Table] = &[
             "a count behind a keyed digest, deleted after a month at the latest, so that leaving resets no guard (Art. 32)",
         ),
     },
+    keys::API_KEY,
+    keys::API_KEY_USE,
+    keys::API_KEY_USE_DAY,
+    keys::API_KEY_RIGHT_USE,
+    keys::API_KEY_CALLER,
+    keys::API_KEY_NOTICE,
+    keys::API_KEY_SPEND,
+    keys::API_KEY_POLICY,
     Table {
-        name: "api_key",
-        part: Some("keys/keys"),
-        exported: &[
-            "id",
-            "workspace_id",
-            "name",
-            "display",
-            "scopes",
-            "state",
-            "created_at",
-            "expires_at",
-            "revoked_at",
-        ],
-        left_out: &[("account_id", LINK), ("lookup", SECRET), ("pepper_id", STATE)],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "api_key_use",
-        part: Some("keys/keys"),
-        exported: &["last_used_at", "uses"],
-        left_out: &[("key_id", LINK)],
-        erasure: Erasure::Deletes,
+        name: "keyring_in_use",
+        part: None,
+        exported: &[],
+        left_out: &[("id", STATE), ("pepper_id", STATE), ("data_key_id", STATE), ("since", STATE)],
+        erasure: Erasure::NothingPersonal,
     },
     Table {
         name: "service",
@@ -380,6 +374,8 @@ pub const TABLES: &[Table] = &[
         ],
         erasure: Erasure::NothingPersonal,
     },
+    tokens::JWT_KEY,
+    tokens::REVOCATION,
     Table {
         name: "credential_change",
         part: None,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{hosts, identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem, days};
-use crate::http::{Fault, Identity, Renewed, RequestId, SESSION, csrf, page, redirect};
+use crate::http::{Fault, Identity, Paced, Renewed, RequestId, SESSION, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -36,14 +36,22 @@ pub(super) enum Reader {
     KeyHolder,
 }
 
+/// Where keys that were found are reported.
+pub(super) const EXPOSURES_PATH: &str = "/v1/key-exposures";
+/// Where a key's own program exchanges it, which may be allowed from some networks only.
+pub(super) const EXCHANGE_PATH: &str = "/v1/token";
 /// Where gateways ask, and everything below it.
 const GATEWAY_PATH: &str = "/v1/forward-auth";
+/// What people read about the doors of programs.
+const DOCS_PATH: &str = "/v1/docs";
 
 fn reader_of(path: &str) -> Reader {
     if path.starts_with(GATEWAY_PATH) {
         Reader::Gateway
     } else if path.starts_with("/api/") {
         Reader::KeyHolder
+    } else if path == DOCS_PATH {
+        Reader::Page
     } else if path.starts_with("/v1/") || path.starts_with("/.well-known/") || path == "/healthz" || path == "/readyz" {
         Reader::Service
     } else {
@@ -253,7 +261,12 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
+    let paced =
+        (reader == Reader::KeyHolder).then(|| response.request().extensions().get::<Paced>().copied()).flatten();
     let headers = response.headers_mut();
+    if let Some(paced) = paced {
+        paced.tell(headers);
+    }
     headers.remove("x-page");
     let mut put = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
     put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");

@@ -4,6 +4,7 @@
 //! **Never:** decides anything about the domain; lets an answer leave without its headers.
 //! **Start reading:** `routes.rs`, then `front.rs`.
 
+mod docs;
 mod fresh;
 mod front;
 mod health;

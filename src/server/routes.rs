@@ -11,10 +11,10 @@ use futures_util::FutureExt;
 use futures_util::future::{CatchUnwind, Map};
 
 use super::fresh::fresh;
-use super::{health, openapi, pages};
+use super::{docs, health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
-use crate::{activity, api_keys, billing, people, privacy, services, signin};
+use crate::{activity, api_keys, billing, people, privacy, resources, services, signin, tokens};
 
 /// Who may enter. The extractor in the handler's signature enforces it; a test compares the two by knocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,9 @@ pub enum Access {
     SignedIn,
     /// As [`Access::SignedIn`], with a proof that is at most ten minutes old; others are asked for one.
     Fresh,
-    /// The holder of an API key; others get 401.
-    KeyHolder,
+    /// The holder of an API key with one of these scopes; without one it is 403, without a good key 401. Where there are
+    /// several, the handler asks for the one of the type that the request names.
+    KeyHolder(&'static [&'static str]),
     /// A connected service; others get 401.
     Service,
     /// A gateway on a trusted network, or a service; it decides about others.
@@ -50,10 +51,10 @@ pub struct Route {
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 macro_rules! routes {
-    ($($method:ident $path:literal $access:ident => $handler:expr;)*) => {
+    ($($method:ident $path:literal $access:ident $(($($scope:literal)+))? => $handler:expr;)*) => {
         /// Every route of the house.
         pub const ROUTES: &[Route] = &[
-            $(Route { method: stringify!($method), path: $path, access: Access::$access },)*
+            $(Route { method: stringify!($method), path: $path, access: Access::$access $((&[$($scope),+]))? },)*
             Route { method: "POST", path: "/v1/usage/events", access: Access::Service },
             Route { method: "GET", path: "/v1/forward-auth", access: Access::Gateway },
         ];
@@ -66,7 +67,7 @@ macro_rules! routes {
                 config.service(web::resource(path).to(Netted(services::api::forward_auth)));
             }
             let mut table = Table::default();
-            $(table.add(Method::$method, $path, Access::$access, $handler);)*
+            $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
             table.into_config(config);
             config.service(
                 web::resource("/v1/usage/events")
@@ -142,8 +143,19 @@ routes! {
     GET  "/avatars/{id}"                        Everybody => people::pages::avatar;
     GET  "/settings/keys"                       SignedIn  => api_keys::pages::list;
     POST "/settings/keys"                       Fresh     => api_keys::pages::create;
+    GET  "/settings/keys/scopes"                SignedIn  => api_keys::pages::scopes;
+    POST "/settings/keys/policy"                Fresh     => api_keys::pages::set_policy;
+    GET  "/settings/keys/{id}"                  SignedIn  => api_keys::pages::detail;
+    POST "/settings/keys/{id}"                  Fresh     => api_keys::pages::change;
     GET  "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::confirm_revoke;
     POST "/settings/keys/{id}/revoke"           SignedIn  => api_keys::pages::revoke;
+    GET  "/settings/keys/{id}/rotate"           SignedIn  => api_keys::pages::confirm_rotate;
+    POST "/settings/keys/{id}/rotate"           Fresh     => api_keys::pages::rotate;
+    GET  "/settings/keys/{id}/disable"          SignedIn  => api_keys::pages::confirm_disable;
+    POST "/settings/keys/{id}/disable"          SignedIn  => api_keys::pages::disable;
+    POST "/settings/keys/{id}/enable"           Fresh     => api_keys::pages::enable;
+    POST "/settings/keys/{id}/restore"          Fresh     => api_keys::pages::restore;
+    POST "/settings/keys/{id}/reveal"           Fresh     => api_keys::pages::reveal;
     GET  "/settings/billing"                    SignedIn  => billing::pages::billing;
     GET  "/settings/privacy"                    SignedIn  => privacy::pages::privacy;
     POST "/settings/privacy/export"             SignedIn  => privacy::pages::request_export;
@@ -156,11 +168,23 @@ routes! {
     GET  "/healthz"                             Everybody => health::healthz;
     GET  "/readyz"                              Everybody => health::readyz;
     GET  "/v1/openapi.json"                     Everybody => openapi::document;
+    GET  "/v1/docs"                             Everybody => docs::page;
+    GET  "/.well-known/jwks.json"               Everybody => tokens::api::key_set;
+    GET  "/.well-known/oauth-authorization-server" Everybody => tokens::api::metadata;
+    POST "/v1/key-exposures"                    Everybody => api_keys::api::report_exposures;
     POST "/v1/introspect"                       Service   => services::api::introspect;
     GET  "/api/username/check"                  Everybody => people::api::check_username;
-    GET  "/api/account/summary"                 KeyHolder => billing::api::summary;
-    GET  "/api/api-keys"                        KeyHolder => api_keys::api::list;
-    GET  "/api/billing/transactions"            KeyHolder => billing::api::transactions;
+    POST "/v1/token"                            Everybody => services::api::token;
+    GET  "/v1/revocations"                      Service   => services::api::revocations;
+    GET  "/api/account/summary"                 KeyHolder("account:read") => billing::api::summary;
+    GET  "/api/api-keys"                        KeyHolder("account:read") => api_keys::api::list;
+    GET  "/api/users"                           KeyHolder("account:read") => billing::api::profile;
+    GET  "/api/storage"                         KeyHolder("usage:read") => resources::api::storage;
+    GET  "/api/billing/transactions"            KeyHolder("billing:read") => billing::api::transactions;
+    GET  "/api/billing/usage-summary"           KeyHolder("billing:read") => billing::api::usage_summary;
+    GET  "/api/trash"                           KeyHolder("projects:read" "datasets:read" "models:read") => resources::api::trash;
+    POST "/api/trash"                           KeyHolder("projects:write" "datasets:write" "models:write") => resources::api::restore;
+    DELETE "/api/trash"                         KeyHolder("projects:write" "datasets:write" "models:write") => resources::api::delete_trash;
 }
 
 /// A net under a handler: a panic in it is one 500 and nothing else. What it held is dropped, and a transaction it began was

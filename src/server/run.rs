@@ -7,6 +7,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App as Web, HttpServer, web};
+use tokio::sync::watch;
 
 use super::front::front;
 use super::{routes, tls};
@@ -14,9 +15,11 @@ use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
+use crate::http::Leaving;
 use crate::jobs::Runner;
 use crate::schedule;
 use crate::services::Callers;
+use crate::tokens;
 
 /// Forms and small JSON bodies; the routes that take more say so.
 const BODY_MAX: usize = 64 * 1024;
@@ -65,15 +68,18 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let verifier = Data::new(Verifier::new(app.clone()));
     let callers = Data::new(Callers::new(app.clone()));
     let shared = Data::new(app.clone());
+    let stops = watch::Sender::new(false);
+    let leaving = Data::new(Leaving::following(&stops));
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
 
     let mut server = HttpServer::new({
-        let (verifier, callers) = (verifier.clone(), callers.clone());
+        let (verifier, callers, leaving) = (verifier.clone(), callers.clone(), leaving.clone());
         move || {
             Web::new()
                 .app_data(shared.clone())
                 .app_data(verifier.clone())
                 .app_data(callers.clone())
+                .app_data(leaving.clone())
                 .app_data(PayloadConfig::new(BODY_MAX))
                 .wrap(from_fn(front))
                 .configure(routes::configure)
@@ -95,6 +101,10 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
             None => server.bind(address).map_err(told)?,
         };
     }
+    // The first verifier finds a signing key, and finds it by reading alone.
+    tokens::flows::keep_keys(&app)
+        .await
+        .map_err(|error| ServeError(format!("The key that signs access tokens could not be made: {error}.")))?;
     let server = server.run();
     fatal.stops(server.handle());
 
@@ -103,7 +113,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let _clock = schedule::start(app.clone(), verifier.clone().into_inner())
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
-    let _watch = tokio::spawn(watch(app.clone()));
+    let _watch = tokio::spawn(feed_watchdog(app.clone()));
+    let _stops = tokio::spawn(tell_stop(stops));
     let reading = verifier.clone().into_inner();
     let _reading = tokio::task::spawn_blocking(move || match reading.read_ahead() {
         Ok(keys) => tracing::debug!(keys, "Keys were read ahead."),
@@ -155,8 +166,22 @@ impl Fatal {
     }
 }
 
+/// Tells answers that wait that a signal asks for the stop: the server itself only stops taking new requests, and waits for
+/// those it has.
+async fn tell_stop(stops: watch::Sender<bool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    stops.send_replace(true);
+}
+
 /// Tells systemd that we live, but only while the writer answers.
-async fn watch(app: Arc<App>) {
+async fn feed_watchdog(app: Arc<App>) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
     let mut ticks = tokio::time::interval(interval / 2);
     loop {

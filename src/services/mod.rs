@@ -1,4 +1,4 @@
-//! **For:** the platform's other programs: who may ask about keys and report usage.
+//! **For:** the platform's other programs: who may ask about keys and tokens, and report usage.
 //! **Words:** service, service credential (`dos_…`).
 //! **Tables:** `service`.
 //! **Never:** keeps a credential; tells one service about another.

@@ -1,13 +1,15 @@
-"""The reference's own client, unmodified, as a program with a key uses it. What it gets is compared with the shapes that
-the client itself describes, member by member. Prints the answers as JSON; a refusal as {"error": ..., "status": ...}."""
+"""The reference's own client, unmodified, as a program with a key uses it: once in order and once asynchronously, which must
+come to the same. What it gets is compared with the shapes that the client itself describes, member by member. Prints the
+answers as JSON; a refusal stands in place of the answer as {"error": ..., "status": ...}."""
 
+import asyncio
 import json
 import sys
 import types
 import typing
 
 try:
-    from ultralytics_platform import APIError, Platform
+    from ultralytics_platform import APIError, AsyncPlatform, Platform
     from ultralytics_platform import types as shapes
 except ModuleNotFoundError:
     sys.exit("this test needs ultralytics-platform, which is not here. Run: ./dev tools")
@@ -52,23 +54,61 @@ def differences(value, shape, where):
     return [] if isinstance(value, shape) else [f"{where}: {value!r} is not {shape}"]
 
 
-client = Platform(api_key=key, base_url=base_url, max_retries=0)
-try:
-    answers = {
-        "summary": client.account.summary(),
-        "api_keys": client.account.api_keys(),
-        "transactions": client.billing.transactions(),
-    }
-except APIError as error:
-    print(json.dumps({"error": error.json, "status": error.status_code}))
-    sys.exit(0)
-
-described = {
-    "summary": shapes.AccountSummaryResponse,
-    "api_keys": shapes.AccountApiKeysResponse,
-    "transactions": shapes.BillingTransactionsResponse,
+CALLS = {
+    "summary": (shapes.AccountSummaryResponse, lambda client: client.account.summary()),
+    "api_keys": (shapes.AccountApiKeysResponse, lambda client: client.account.api_keys()),
+    "storage": (shapes.AccountStorageResponse, lambda client: client.account.storage()),
+    "storage_details": (shapes.AccountStorageResponse, lambda client: client.account.storage(details="true")),
+    "profile": (shapes.AccountProfileResponse, lambda client: client.account.profile(username=username)),
+    "nobody": (shapes.AccountProfileResponse, lambda client: client.account.profile(username="nobody-here")),
+    "transactions": (shapes.BillingTransactionsResponse, lambda client: client.billing.transactions()),
+    "none_yet": (shapes.BillingTransactionsResponse, lambda client: client.billing.transactions(from_="2020-01-01", to="2020-02-01")),
+    "usage_summary": (shapes.BillingUsageSummaryResponse, lambda client: client.billing.usage_summary()),
+    "trash": (shapes.LifecycleTrashResponse, lambda client: client.lifecycle.trash(type="all", page=1, limit=10)),
+    "restore": (shapes.LifecycleRestoreResponse, lambda client: client.lifecycle.restore(id="m1", type="model")),
+    "delete": (shapes.LifecycleDeleteTrashResponse, lambda client: client.lifecycle.delete_trash(body={"id": "m1", "type": "model"})),
+    "empty": (shapes.LifecycleDeleteTrashResponse, lambda client: client.lifecycle.delete_trash(body={"all": True})),
 }
-faults = [fault for name, shape in described.items() for fault in differences(answers[name], shape, name)]
+username = sys.argv[2]
+
+
+def refusal(error):
+    return {"error": (error.json or {}).get("error"), "status": error.status_code, "members": sorted(error.json or {})}
+
+
+def in_order():
+    answers = {}
+    with Platform(api_key=key, base_url=base_url, max_retries=0) as client:
+        for name, (_, call) in CALLS.items():
+            try:
+                answers[name] = call(client)
+            except APIError as error:
+                answers[name] = refusal(error)
+    return answers
+
+
+async def at_once():
+    async def one(client, call):
+        try:
+            return await call(client)
+        except APIError as error:
+            return refusal(error)
+
+    async with AsyncPlatform(api_key=key, base_url=base_url, max_retries=0) as client:
+        answers = await asyncio.gather(*(one(client, call) for _, call in CALLS.values()))
+    return dict(zip(CALLS, answers))
+
+
+answers = in_order()
+same = asyncio.run(at_once())
+if answers != same:
+    sys.exit(f"asynchronously it comes to something else:\n{answers}\n{same}")
+faults = [
+    fault
+    for name, (shape, _) in CALLS.items()
+    if "error" not in answers[name]
+    for fault in differences(answers[name], shape, name)
+]
 if faults:
     sys.exit("the answers are not what the client describes:\n" + "\n".join(faults))
 print(json.dumps(answers))

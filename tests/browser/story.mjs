@@ -67,7 +67,7 @@ const charge = page.getByRole("row", { name: /Usage/ });
 assert.match(await charge.innerText(), /1\.50/);
 
 // ---- The reference's own client sees the same.
-const seen = await script("reference_client.py", [given.url], key);
+const seen = await script("reference_client.py", [given.url, "ada-l"], key);
 assert.equal(seen.summary.username, "ada-l");
 assert.equal(seen.summary.creditsCents, 350);
 assert.deepEqual(seen.api_keys.keys.map((one) => one.name), ["training-server"]);
@@ -105,7 +105,7 @@ await sees(page, /Revoke/);
 await press(page, "Revoke");
 await page.getByRole("status").waitFor();
 assert.deepEqual(await training.introspect(key), { active: false });
-assert.equal((await script("reference_client.py", [given.url], key)).error.error, "Invalid API key");
+assert.equal((await script("reference_client.py", [given.url, "ada-l"], key)).summary.error, "Invalid API key");
 
 // ---- She signs out and in again, is wrong once, and leaves a second key behind.
 await press(page, "Sign out");

@@ -109,6 +109,22 @@ fn every_page_is_accessible() {
 }
 
 #[test]
+fn the_description_for_programs_is_a_page_for_people() {
+    let house = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");
+
+    play("docs.mjs", json!({ "url": house.url() }));
+}
+
+#[test]
+fn keys_are_made_limited_replaced_and_stopped_in_a_browser() {
+    let house = Appliance::running_with("[api_keys]\nreveal = \"owner\"\nmax_lifetime = \"365d\"\n");
+    house.account("ada-l");
+    let service = house.service("training");
+
+    play("keys.mjs", json!({ "url": house.url(), "service": service, "workspace": house.workspace("ada-l") }));
+}
+
+#[test]
 fn the_forms_work_without_javascript() {
     let folder = TempDir::new().unwrap();
     let (_demo, url) = demonstration(&folder);

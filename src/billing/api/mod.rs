@@ -1,12 +1,13 @@
 //! JSON doors: usage from services, and the wallet for holders of a key.
 
+mod account;
 mod wire;
 
 use std::sync::Arc;
 
 use actix_web::web::{Bytes, Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::ledger;
@@ -17,7 +18,7 @@ use crate::base::Problem;
 use crate::http::{Answer, json};
 use crate::idempotency::{self, Request};
 use crate::services::Caller;
-use crate::workspaces;
+pub use account::{profile, summary, usage_summary};
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
 /// `POST /v1/usage/events`. With an `Idempotency-Key`, a repetition gets the first answer.
@@ -99,45 +100,5 @@ pub async fn transactions(app: Data<Arc<App>>, holder: KeyHolder, days: Query<Da
     let workspace = holder.verified.workspace;
     let page = app.read(move |view| ledger::statement(view, workspace, &filter)).await?;
     let body = serde_json::to_string(&TransactionsResponse::from(&page.rows[..])).map_err(Problem::ours)?;
-    Ok(json::private(200, body))
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Summary {
-    username: String,
-    name: String,
-    account_type: String,
-    plan: String,
-    credits_cents: i64,
-    counts: Counts,
-    teams: Vec<()>,
-}
-
-#[derive(Serialize, Default)]
-struct Counts {
-    projects: u64,
-    datasets: u64,
-    models: u64,
-}
-
-/// `GET /api/account/summary`: whose key this is, the plan and the credit in whole cents, rounded toward zero.
-pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
-    holder.require(&app, "account:read")?;
-    let id = holder.verified.workspace;
-    let (workspace, balance) = app
-        .read(move |view| Ok::<_, crate::db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?)))
-        .await?;
-    let workspace = workspace.ok_or_else(Problem::not_found)?;
-    let summary = Summary {
-        username: holder.verified.username.clone(),
-        name: holder.verified.display_name.clone(),
-        account_type: workspace.kind,
-        plan: workspace.plan,
-        credits_cents: balance.cents(),
-        counts: Counts::default(),
-        teams: Vec::new(),
-    };
-    let body = serde_json::to_string(&summary).map_err(Problem::ours)?;
     Ok(json::private(200, body))
 }

@@ -10,9 +10,9 @@ use super::error::UsageError;
 use super::model::{BatchAnswer, Fault, Meter, NewEvent, Rejected};
 use super::store::{self, EventRow};
 use crate::audit::{self, Event};
-use crate::base::{Actor, Credits, ServiceId, Total, TransactionId, WorkspaceId};
+use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Total, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx};
-use crate::workspaces;
+use crate::{api_keys, workspaces};
 
 /// Counts, prices and charges a batch of events; what could not be read at the door comes along as its fault, so that
 /// the answer names every event by its place.
@@ -29,7 +29,7 @@ pub fn record_batch(
 ) -> Result<BatchAnswer, UsageError> {
     let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
     let mut answer = BatchAnswer::default();
-    let mut batch = Batch { service: *service, groups: BTreeMap::new(), rooms: BTreeMap::new() };
+    let mut batch = Batch { service: *service, groups: BTreeMap::new(), rooms: BTreeMap::new(), keys: BTreeMap::new() };
 
     for (index, event) in events.iter().enumerate() {
         match count(tx, &mut batch, event)? {
@@ -59,6 +59,8 @@ struct Batch<'e> {
     groups: BTreeMap<(WorkspaceId, &'e str), Option<Group>>,
     /// How much more each workspace can be charged. `None`: there is no such workspace.
     rooms: BTreeMap<WorkspaceId, Option<Credits>>,
+    /// What the use of each key cost, for its budget.
+    keys: BTreeMap<(ApiKeyId, WorkspaceId), Credits>,
 }
 
 /// The events of one workspace and sku: one transaction.
@@ -145,6 +147,10 @@ fn keep<'e>(
     group.charge = priced.group_charge;
     group.quantity = Some(priced.group_quantity);
     batch.rooms.insert(event.workspace, Some(priced.room));
+    if let Some(key) = event.key.filter(|_| priced.charge > Credits::ZERO) {
+        let spent = batch.keys.entry((key, event.workspace)).or_insert(Credits::ZERO);
+        *spent = spent.plus(priced.charge).unwrap_or(Credits::MAX);
+    }
     Ok(Counted::New)
 }
 
@@ -205,6 +211,9 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
 /// Writes the meters and posts the charges; answers how many transactions.
 fn settle(tx: &mut Tx<'_>, actor: &Actor, batch: Batch<'_>) -> Result<usize, UsageError> {
     let mut transactions = 0;
+    for ((key, workspace), spent) in batch.keys {
+        api_keys::spend(tx, key, workspace, spent)?;
+    }
     for ((workspace, sku), group) in batch.groups {
         let Some((group, quantity)) = group.and_then(|group| group.quantity.map(|quantity| (group, quantity))) else {
             continue;

@@ -6,13 +6,14 @@ mod values;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::ConfigError;
 use super::model::{
-    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, Passwords,
-    Price, Privacy, Session, Sibling, Signup, SignupMode, Snapshot, Tls,
+    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, OnExposure,
+    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
 };
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
@@ -23,6 +24,10 @@ const PASSWORD_MIN: i64 = 15;
 /// The same: where a second factor is enforced.
 const PASSWORD_MIN_WITH_FACTOR: i64 = 8;
 
+/// An access token lives no longer than 15 minutes, because what it grants is not asked for again.
+const TOKEN_LIFE: (Duration, Duration, &str) = (minutes(1), minutes(15), "must be 1 to 15 minutes, for example \"5m\"");
+/// The next signing key is published a day before it signs, so each signs two days at least.
+const ROTATION: (Duration, Duration, &str) = (days(2), days(730), "must be 2 to 730 days, for example \"90d\"");
 /// OWASP's least for Argon2id is 19 MiB and two passes; two hashes are made at once, and people wait for them.
 const HASH_MEMORY_KIB: [u32; 2] = [19 * 1024, 1024 * 1024];
 const HASH_PASSES: [u32; 2] = [2, 16];
@@ -63,6 +68,7 @@ impl Reader {
         let prices = self.prices();
         let scopes = self.scopes();
         let privacy = Privacy { export_keep: self.duration("privacy.export_keep", days(7)) };
+        let tokens = self.tokens();
         let factors = self.factors();
         let passwords = self.passwords(factors);
         Some(Config {
@@ -84,6 +90,7 @@ impl Reader {
             scopes,
             privacy,
             passwords,
+            tokens,
             factors,
             demo: false,
         })
@@ -283,13 +290,14 @@ impl Reader {
                 prefix
             }
         };
-        match self.text("api_keys.reveal") {
-            Some((reveal, at)) if reveal == "owner" => self.not_yet(&at, "api_keys.reveal", "\"owner\""),
-            Some((reveal, at)) if reveal != "once" => self.fault(&at, "api_keys.reveal", "must be \"once\""),
-            _ => {}
-        }
+        let reveal = self.one_of("api_keys.reveal", &[("once", Reveal::Once), ("owner", Reveal::Owner)]);
+        let on_exposure = self.one_of(
+            "api_keys.on_exposure",
+            &[("quarantine", OnExposure::Quarantine), ("revoke", OnExposure::Revoke), ("notify", OnExposure::Notify)],
+        );
         let max_lifetime = self.optional_duration("api_keys.max_lifetime");
-        ApiKeys { prefix, max_lifetime }
+        let rate = self.number("api_keys.rate_per_minute", 1, 1_000_000).and_then(|rate| u32::try_from(rate).ok());
+        ApiKeys { prefix, max_lifetime, reveal, on_exposure, rate_per_minute: rate }
     }
 
     fn billing(&mut self) -> Billing {
@@ -380,6 +388,12 @@ impl Reader {
         })
     }
 
+    fn tokens(&mut self) -> Tokens {
+        let life = self.duration_within("tokens.life", TOKEN_LIFE, minutes(5));
+        let rotate_every = self.duration_within("tokens.rotate_every", ROTATION, days(90));
+        Tokens { life, rotate_every }
+    }
+
     fn factors(&mut self) -> Factors {
         let required = match self.text("factors.required") {
             None => FactorsRequired::Operators,
@@ -450,6 +464,8 @@ mod tests {
             ("[[egress]]\nhost = \"h\"\nregion = \"us\"\npurpose = \"mail\"", ["egress.region", "leave its region"]),
             ("[[prices]]\nsku = \"a\"\nunit = \"s\"\nprice = \"0.0000001\"", ["prices.price", "six decimals"]),
             ("[[scopes]]\nname = \"models\"\ndescription = \"x\"", ["scopes", "exists already"]),
+            ("[tokens]\nlife = \"1h\"", ["d.toml:2: tokens.life", "1 to 15 minutes"]),
+            ("[tokens]\nrotate_every = \"1d\"", ["d.toml:2: tokens.rotate_every", "2 to 730 days"]),
             ("[oauth.google]\nclient_id = \"x\"", ["oauth.google.client_id", "does not have"]),
             ("[factors]\nrequired = \"nobody\"", ["d.toml:2: factors.required", "everybody"]),
             ("region = ", ["d.toml:1:", "TOML"]),

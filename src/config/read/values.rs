@@ -77,6 +77,20 @@ impl Reader {
         }
     }
 
+    /// One of a few words; the first is the default.
+    pub(super) fn one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
+        let default = choices[0].1;
+        let Some((word, at)) = self.text(key) else { return default };
+        match choices.iter().find(|(known, _)| *known == word) {
+            Some((_, meaning)) => *meaning,
+            None => {
+                let words: Vec<_> = choices.iter().map(|(known, _)| format!("\"{known}\"")).collect();
+                self.fault(&at, key, &format!("must be one of {}", words.join(", ")));
+                default
+            }
+        }
+    }
+
     pub(super) fn number(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
         let setting = self.take(key)?;
         let number = match (&setting.value, &setting.origin) {
@@ -93,6 +107,20 @@ impl Reader {
 
     pub(super) fn duration(&mut self, key: &str, default: Duration) -> Duration {
         self.optional_duration(key).unwrap_or(default)
+    }
+
+    /// A span within bounds, both included; the last of `bounds` says which.
+    pub(super) fn duration_within(
+        &mut self,
+        key: &str,
+        (least, most, what): (Duration, Duration, &str),
+        default: Duration,
+    ) -> Duration {
+        let Some((text, at)) = self.text(key) else { return default };
+        parse_duration(&text).filter(|span| (least..=most).contains(span)).unwrap_or_else(|| {
+            self.fault(&at, key, what);
+            default
+        })
     }
 
     pub(super) fn optional_duration(&mut self, key: &str) -> Option<Duration> {

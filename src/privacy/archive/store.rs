@@ -100,11 +100,33 @@ const MEMBERS: &str = "
     where m.workspace_id = :subject
     order by m.joined_at";
 const KEYS: &str = "
-    select k.id, k.workspace_id, k.name, k.display, k.scopes, k.state, k.created_at, k.expires_at, k.revoked_at,
-           u.last_used_at, u.uses
+    select k.id, k.workspace_id, k.name, k.display, k.scopes, k.state, k.state_at, k.ended_as, k.created_at, k.expires_at,
+           k.retire_at, k.revoked_at, k.predecessor_id, k.networks, k.rate_per_minute, k.budget_micro, k.budget_period,
+           k.spent_until, u.last_used_at, u.uses, u.last_address, u.last_agent
     from api_key k left join api_key_use u on u.key_id = k.id
     where k.account_id = :subject
     order by k.created_at";
+// Days are counted from 1970; people read them as what they are.
+const KEY_DAYS: &str = "
+    select d.key_id, d.day * 86400000, d.door, d.uses
+    from api_key_use_day d join api_key k on k.id = d.key_id
+    where k.account_id = :subject
+    order by d.key_id, d.day, d.door";
+const KEY_RIGHTS: &str = "
+    select r.key_id, r.right_name, r.last_day * 86400000
+    from api_key_right_use r join api_key k on k.id = r.key_id
+    where k.account_id = :subject
+    order by r.key_id, r.right_name";
+const KEY_CALLERS: &str = "
+    select c.key_id, c.address, c.agent, c.first_at, c.last_at, c.uses
+    from api_key_caller c join api_key k on k.id = c.key_id
+    where k.account_id = :subject
+    order by c.key_id, c.first_at";
+const KEY_SPENDING: &str = "
+    select s.family_id, s.period, s.spent_micro from api_key_spend s
+    where s.family_id in (select family_id from api_key where account_id = :subject)
+    order by s.family_id, s.period";
+const KEY_POLICY: &str = "select max_life_days, changed_at from api_key_policy where workspace_id = :subject";
 const STATEMENT: &str = "
     select l.seq, l.tx_id, l.at, l.kind, l.details, l.amount_micro, l.balance_after_micro, t.key_id
     from statement_line l join ledger_tx t on t.id = l.tx_id
@@ -142,7 +164,12 @@ pub const STATEMENTS: &[&str] = &[
     EXPORTS,
     WORKSPACE,
     MEMBERS,
+    KEY_POLICY,
     KEYS,
+    KEY_DAYS,
+    KEY_RIGHTS,
+    KEY_CALLERS,
+    KEY_SPENDING,
     STATEMENT,
     LOTS,
     USAGE,
@@ -338,6 +365,14 @@ pub const PARTS: &[Part] = &[
         sql: MEMBERS,
     },
     Part {
+        path: "workspaces/{workspace}/key_policy",
+        title: "How long its new keys may live",
+        forms: &[Form::Array],
+        of: Of::EachWorkspace,
+        columns: &[("max_life_days", Cell::Number), ("changed_at", Cell::Time)],
+        sql: KEY_POLICY,
+    },
+    Part {
         path: "keys/keys",
         title: "Your API keys, without their secrets",
         forms: &[Form::Array],
@@ -349,13 +384,63 @@ pub const PARTS: &[Part] = &[
             ("display", Cell::Text),
             ("scopes", Cell::Words),
             ("state", Cell::Text),
+            ("state_at", Cell::Time),
+            ("ended_as", Cell::Text),
             ("created_at", Cell::Time),
             ("expires_at", Cell::Time),
+            ("retire_at", Cell::Time),
             ("revoked_at", Cell::Time),
+            ("predecessor", Cell::Text),
+            ("networks", Cell::Words),
+            ("rate_per_minute", Cell::Number),
+            ("budget", Cell::Credits),
+            ("budget_period", Cell::Text),
+            ("spent_until", Cell::Time),
             ("last_used_at", Cell::Time),
             ("uses", Cell::Number),
+            ("last_address", Cell::Text),
+            ("last_agent", Cell::Text),
         ],
         sql: KEYS,
+    },
+    Part {
+        path: "keys/days",
+        title: "How often they were used, by day and door",
+        forms: &[Form::Csv],
+        of: Of::Account,
+        columns: &[("key", Cell::Text), ("day", Cell::Time), ("door", Cell::Text), ("uses", Cell::Number)],
+        sql: KEY_DAYS,
+    },
+    Part {
+        path: "keys/rights",
+        title: "Which of their rights were last asked for when",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[("key", Cell::Text), ("right", Cell::Text), ("last_day", Cell::Time)],
+        sql: KEY_RIGHTS,
+    },
+    Part {
+        path: "keys/callers",
+        title: "Who used keys that were being replaced",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("key", Cell::Text),
+            ("address", Cell::Text),
+            ("agent", Cell::Text),
+            ("first_at", Cell::Time),
+            ("last_at", Cell::Time),
+            ("uses", Cell::Number),
+        ],
+        sql: KEY_CALLERS,
+    },
+    Part {
+        path: "keys/spending",
+        title: "What their use cost, by line of keys",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[("first_key", Cell::Text), ("period", Cell::Text), ("spent", Cell::Credits)],
+        sql: KEY_SPENDING,
     },
     Part {
         path: "billing/statement",

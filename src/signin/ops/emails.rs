@@ -7,7 +7,7 @@ use super::super::mails;
 use super::reset::reset_link_by_mail;
 use crate::accounts::addresses::{self, EmailAnswer, PrimaryChange};
 use crate::accounts::{self, Account, AccountError};
-use crate::base::{AccountId, Actor, EmailAddress, EmailId, SessionId, Timestamp};
+use crate::base::{AccountId, Actor, EmailAddress, EmailId, Governor, SessionId, Timestamp};
 use crate::db::{self, Tx};
 use crate::{api_keys, factors, mail, sessions};
 
@@ -117,7 +117,7 @@ fn close_what_was_opened_since(
     account: AccountId,
     since: Timestamp,
 ) -> Result<(), SigninError> {
-    api_keys::revoke_since(tx, actor, account, since)?;
+    api_keys::revoke_since(tx, &Governor::house(), account, since)?;
     factors::remove_since(tx, actor, account, since)?;
     Ok(())
 }

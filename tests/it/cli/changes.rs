@@ -265,3 +265,109 @@ fn keys_that_lie_about_are_found_and_not_printed() {
     );
     assert!(house.run(&["key", "pattern"]).ok().contains("\\bdok_[0-9a-f]{40}\\b"));
 }
+
+#[test]
+fn a_key_that_is_rotated_beside_the_server_is_in_force_at_the_very_next_request() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let old = house.api_key("ada-l", &["account:read"]);
+    let status = |key: &str| house.call("GET", "/api/account/summary").bearer(key).send().status;
+    assert_eq!(status(&old), 200);
+    let listed = || -> serde_json::Value {
+        serde_json::from_str(&house.run(&["--json", "key", "list", "--account", "ada-l"]).ok()).unwrap()
+    };
+    let id = listed()["keys"][0]["id"].as_str().unwrap().to_owned();
+
+    assert_eq!(house.run(&["key", "rotate", &id, "--overlap", "8d"]).status, 1);
+    let new = house.run(&["key", "rotate", &id]);
+    assert!(new.stderr.contains("The old key is good until"), "{new:?}");
+    let new = new.ok();
+    assert_eq!((status(&old), status(&new)), (200, 200));
+    assert_eq!(house.run(&["key", "rotate", &id]).status, 1, "it has a successor");
+    let newest = listed()["keys"][0]["id"].as_str().unwrap().to_owned();
+    let third = house.run(&["key", "rotate", &newest, "--overlap", "0"]).ok();
+
+    assert_eq!((status(&old), status(&new), status(&third)), (200, 401, 200));
+    assert_eq!(house.run(&["key", "rotate", "key_of_nobody"]).status, 1);
+}
+
+#[test]
+fn c4_a_rotated_keyring_kills_no_key_and_an_older_copy_of_it_is_refused() {
+    let mut house = Appliance::running();
+    house.account("ada-l");
+    let (key, service) = (house.api_key("ada-l", &["account:read"]), house.service("farm"));
+    let mut ada = house.browser();
+    ada.sign_in("ada-l");
+    let good = |house: &Appliance| {
+        let introspected = house.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send();
+        let summary = house.call("GET", "/api/account/summary").bearer(&key).send();
+        (summary.status, introspected.json()["active"].as_bool())
+    };
+    let older = std::fs::read(house.keyring()).unwrap();
+
+    house.run(&["keyring", "rotate"]).ok();
+    assert_eq!(good(&house), (200, Some(true)), "the server that runs knows nothing of it");
+    let beside = house.api_key("ada-l", &["account:read"]);
+    assert_eq!(house.call("GET", "/api/account/summary").bearer(&beside).send().status, 200);
+    house.stop();
+    house.start();
+    for _ in 0..2 {
+        assert_eq!(good(&house), (200, Some(true)));
+    }
+    assert_eq!(ada.get("/settings/profile").status, 200, "who was signed in still is");
+    assert_eq!(house.run(&["audit", "verify"]).status, 0);
+    house.stop();
+    house.start();
+    assert_eq!(good(&house), (200, Some(true)), "also once it has moved to the new pepper");
+    house.stop();
+
+    std::fs::write(house.keyring(), older).unwrap();
+    for command in ["check", "serve"] {
+        let refused = house.run(&[command]);
+        assert_eq!(refused.status, 2, "{refused:?}");
+        assert!(refused.stderr.contains("the keyring is older than the database"), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_push_that_brings_a_key_is_refused_by_the_hook_that_is_printed() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    let house = Appliance::made();
+    house.account("ada-l");
+    let key = house.api_key("ada-l", &["read"]);
+    let (server, work) = (house.folder().join("server.git"), house.folder().join("work"));
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_domicile")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new(crate::support::part("git"));
+        git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]).args(arguments).current_dir(&work);
+        let done =
+            git.env("PATH", &path).env("HOME", house.folder()).env("DOMICILE_CONFIG", house.config()).output().unwrap();
+        (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    std::fs::create_dir(&work).unwrap();
+    assert!(git(&["init", "-q", "--bare", server.to_str().unwrap()]).0);
+    assert!(git(&["init", "-q", "-b", "main", "."]).0);
+    let printed = house.run(&["key", "pattern"]).ok();
+    let (_, hook) = printed.split_once("# For a git server, as hooks/pre-receive:\n").unwrap();
+    let hook_path = server.join("hooks/pre-receive");
+    std::fs::write(&hook_path, format!("{hook}\n")).unwrap();
+    std::fs::set_permissions(&hook_path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let commit = |text: &str, branch: &str| {
+        std::fs::write(work.join("settings.py"), text).unwrap();
+        git(&["add", "."]);
+        assert!(git(&["commit", "-q", "-m", "settings"]).0);
+        git(&["push", "-q", server.to_str().unwrap(), &format!("HEAD:refs/heads/{branch}")])
+    };
+
+    assert!(commit("KEY = None\n", "main").0);
+    let (pushed, told) = commit(&format!("KEY = \"{key}\"\n"), "main");
+    assert!(!pushed && told.contains("brings a key") && !told.contains(&key), "{told}");
+    // Taking it out again is not enough: the history has it.
+    let (pushed, _) = commit("KEY = None  # now from the environment\n", "other");
+
+    assert!(!pushed);
+    assert!(git(&["push", "-q", server.to_str().unwrap(), "HEAD~2:refs/heads/clean"]).0);
+}

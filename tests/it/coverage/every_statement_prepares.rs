@@ -2,10 +2,10 @@
 
 use domicile::{
     accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, mail, people, privacy, services,
-    sessions, snapshots, workspaces,
+    sessions, snapshots, tokens, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 22] = [
     ("db::site", db::STATEMENTS),
     ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -19,6 +19,8 @@ const ROOMS: [(&str, &[&str]); 20] = [
     ("workspaces", workspaces::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
+    ("tokens", tokens::STATEMENTS),
+    ("api_keys::uses", api_keys::USE_STATEMENTS),
     ("factors", factors::STATEMENTS),
     ("services", services::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),

@@ -1,5 +1,6 @@
 //! What must hold of every route, table, statement and document: a new one is checked without a test of its own.
 
+mod credential_matrix;
 mod cross_site_forms_change_nothing;
 mod every_statement_prepares;
 mod every_table_is_in_the_data_map;

@@ -19,3 +19,4 @@ mod signin;
 mod snapshots;
 mod store;
 mod throttling;
+mod tokens;

@@ -5,9 +5,10 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
-use domicile::api_keys::{self, Verifier};
+use domicile::api_keys::{self, Asked, Door, Expiry, KeyName, KeyPolicy, Limits, NewApiKey, Verifier};
 use domicile::base::{
-    AccountId, Actor, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor, Zone, minutes,
+    AccountId, Actor, ApiKeyId, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor,
+    Zone, days, minutes,
 };
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};
@@ -28,7 +29,7 @@ mod exports;
 mod journals;
 
 /// What a person leaves in a house: every one of these must be in the export, and none of them anywhere after the erasure.
-const CANARIES: [&str; 11] = [
+const CANARIES: [&str; 14] = [
     "canary-name",
     "Canary Displayname",
     "canary-company",
@@ -40,6 +41,9 @@ const CANARIES: [&str; 11] = [
     "canary-reason",
     "canary-name@work.example",
     "Asia/Almaty",
+    "canary-replaced",
+    "198.51.100.77",
+    "Canary/2.0 (program)",
 ];
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -83,18 +87,22 @@ impl TestApp {
         let verifier = Verifier::new(self.app.clone());
         self.clock.advance(minutes(1));
         (0..777).for_each(|_| drop(verifier.verify(key.secret.expose()).unwrap().unwrap()));
+        let replaced = self.replaced_key(&ada, &verifier);
         self.block_on(api_keys::record_use(&self.app, &verifier)).unwrap();
         self.clock.advance(minutes(1));
         let workspace = ada.workspace;
-        let batch = [Ok(NewEvent {
-            source: EventName::parse("https://gpu.example/farm-1").unwrap(),
-            id: EventName::parse("run-1").unwrap(),
-            workspace,
-            sku: "gpu.h100".into(),
-            quantity: Quantity::parse("1500").unwrap(),
-            occurred_at: Timestamp::parse(START).unwrap(),
-            key: Some(key.key.id),
-        })];
+        let event = |id: &str, key| {
+            Ok(NewEvent {
+                source: EventName::parse("https://gpu.example/farm-1").unwrap(),
+                id: EventName::parse(id).unwrap(),
+                workspace,
+                sku: "gpu.h100".into(),
+                quantity: Quantity::parse("1500").unwrap(),
+                occurred_at: Timestamp::parse(START).unwrap(),
+                key: Some(key),
+            })
+        };
+        let batch = [event("run-1", key.key.id), event("run-2", replaced)];
         self.write(move |tx| {
             billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(25), CANARIES[8]).unwrap();
             let (service, _) = services::create(tx, &Actor::Operator, &ServiceName::parse("farm").unwrap()).unwrap();
@@ -140,6 +148,34 @@ impl TestApp {
             Ok::<_, domicile::db::Error>(())
         })
         .unwrap();
+    }
+
+    /// A key with every limit, that was replaced and is still in use, in a workspace with a rule of its own.
+    fn replaced_key(&self, ada: &Person, verifier: &Verifier) -> ApiKeyId {
+        let limits = Limits::read("198.51.100.0/24 2001:db8:ca::/48", "600", "1", "total").unwrap();
+        let new = NewApiKey {
+            name: KeyName::parse(CANARIES[11]).unwrap(),
+            scopes: vec!["models:read".into()],
+            expiry: Expiry::parse("90d").unwrap(),
+            limits,
+        };
+        let key = self.make_key(ada, new);
+        let asked = Asked {
+            address: CANARIES[12].parse().ok(),
+            agent: CANARIES[13],
+            wanted: self.app.config().scopes.wanted("models:read").unwrap(),
+            ..Asked::at(Door::Api)
+        };
+        verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
+        let (governor, account, workspace, id) = (ada.in_person(), ada.account.id, ada.workspace, key.key.id);
+        self.write(move |tx| {
+            api_keys::set_policy(tx, &governor, account, workspace, Some(KeyPolicy { max_life_days: 99 }))?;
+            api_keys::rotate(tx, &governor, id, days(7))
+        })
+        .unwrap();
+        self.clock.advance(minutes(1));
+        verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
+        id
     }
 
     /// Adds an address, proves it and makes it the primary one.

@@ -60,13 +60,26 @@ impl Call {
 
     /// As [`Call::send`], where the server may be gone.
     pub fn try_send(self) -> Result<Answer, ureq::Error> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
+        self.try_send_over(&Self::agent())
+    }
+
+    /// As [`Call::send`], over connections that are kept, for whoever has thousands to send.
+    pub fn send_over(self, agent: &ureq::Agent) -> Answer {
+        self.try_send_over(agent).unwrap_or_else(|error| panic!("the request failed: {error}"))
+    }
+
+    /// Keeps connections open from one call to the next.
+    pub fn agent() -> ureq::Agent {
+        ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .allow_non_standard_methods(true)
             .timeout_global(Some(std::time::Duration::from_secs(60)))
             .build()
-            .into();
+            .into()
+    }
+
+    fn try_send_over(self, agent: &ureq::Agent) -> Result<Answer, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(self.method.as_str()).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(name, value);

@@ -10,7 +10,7 @@ mod test_house;
 
 pub use appliance::{Appliance, Ran, finish, free_port};
 pub use authenticator::{Authenticator, oath_code};
-pub use browser::{Answer, Browser, PASSWORD, encode};
+pub use browser::{Answer, Browser, Call, PASSWORD, encode};
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;
 pub use test_house::{Person, START, TestHouse, holds, letters, places_of, site, stored_values, tables, visitor};

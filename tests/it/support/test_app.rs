@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, NewApiKey};
+use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
 use domicile::app::{App, Opening};
 use domicile::base::{Actor, Chance, Clock, EmailAddress, Secret, Timestamp, Visitor};
 use domicile::config::Config;
@@ -174,9 +174,15 @@ impl TestApp {
     /// A key of the person's, for 90 days.
     pub fn api_key(&self, owner: &Person, name: &str) -> CreatedApiKey {
         let expiry = Expiry::parse("90d").unwrap();
-        let new = NewApiKey { name: KeyName::parse(name).unwrap(), scopes: vec!["models:read".into()], expiry };
-        let (actor, account, workspace) = (owner.by_browser(), owner.account.id, owner.workspace);
-        self.write(move |tx| api_keys::create(tx, &actor, account, workspace, &new)).unwrap()
+        let limits = Limits::default();
+        let new = NewApiKey { name: KeyName::parse(name).unwrap(), scopes: vec!["models:read".into()], expiry, limits };
+        self.make_key(owner, new)
+    }
+
+    /// Any key of the person's.
+    pub fn make_key(&self, owner: &Person, new: NewApiKey) -> CreatedApiKey {
+        let (governor, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
+        self.write(move |tx| api_keys::create(tx, &governor, account, workspace, &new)).unwrap()
     }
 
     /// Stops the account, as the operator does.

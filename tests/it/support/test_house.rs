@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domicile::accounts::{self, Account, Username};
-use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, NewApiKey};
+use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
 use domicile::audit::{self, Filter, Recorded};
-use domicile::base::{Actor, Chance, Clock, EmailAddress, SessionId, Timestamp, Visitor, WorkspaceId};
+use domicile::base::{Actor, Chance, Clock, EmailAddress, Governor, SessionId, Timestamp, Visitor, WorkspaceId};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Site, Tx, View};
@@ -47,6 +47,12 @@ pub struct Person {
 }
 
 impl Person {
+    /// The person in a browser session, as operations on credentials want it.
+    pub fn in_person(&self) -> Governor {
+        let session = SessionId::new(self.account.created_at, &mut Chance::seeded(1));
+        Governor::person(self.account.id, self.workspace, session, visitor())
+    }
+
     /// The person in a browser session.
     pub fn by_browser(&self) -> Actor {
         Actor::SignedIn {
@@ -166,9 +172,10 @@ impl TestHouse {
             name: KeyName::parse(name).unwrap(),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             expiry: Expiry::parse("90d").unwrap(),
+            limits: Limits::default(),
         };
-        let actor = owner.by_browser();
-        self.write(|tx| api_keys::create(tx, &actor, owner.account.id, owner.workspace, &new)).unwrap()
+        let governor = owner.in_person();
+        self.write(|tx| api_keys::create(tx, &governor, owner.account.id, owner.workspace, &new)).unwrap()
     }
 
     /// The events a person sees, the newest first.

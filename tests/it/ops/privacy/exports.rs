@@ -79,11 +79,13 @@ fn everything_the_data_map_promises_is_in_the_export() {
 fn written(table: &str, column: &str, value: Value) -> Vec<String> {
     let is = |ending: &str| column.ends_with(ending);
     match value {
-        Value::Text(text) if column == "scopes" => text.split(' ').map(str::to_owned).collect(),
+        Value::Text(text) if text.is_empty() => Vec::new(),
+        Value::Text(text) if ["scopes", "networks"].contains(&column) => text.split(' ').map(str::to_owned).collect(),
         Value::Text(text) => vec![text],
         Value::Integer(millis) if column == "at" || is("_at") || is("_until") => {
             vec![Timestamp::from_millis(millis).rfc3339()]
         }
+        Value::Integer(day) if ["day", "last_day"].contains(&column) => vec![Timestamp::of_day(day).rfc3339()],
         Value::Integer(micro) if column == "quantity_micro" => vec![Quantity::from_micro(micro).unwrap().to_string()],
         // What is left of a lot stands as a negative balance.
         Value::Integer(micro) if table == "ledger_balance" => vec![Credits::from_micro(-micro).unwrap().to_string()],

@@ -1,22 +1,21 @@
-//! What services ask: is this key good (RFC 7662), and may this request pass.
+//! Any method on `/v1/forward-auth` and below: whether a gateway may let a request pass.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
-use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::web::{Bytes, BytesMut, Data};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Serialize, Serializer};
+use actix_web::web::{BytesMut, Data};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
-use super::callers::{Caller, Callers};
-use crate::api_keys::{Verified, Verifier};
+use super::super::callers::Callers;
+use super::strip_scheme;
+use crate::api_keys::api::paced;
+use crate::api_keys::{Asked, Door, Refusal, Verified, Verifier};
 use crate::app::App;
-use crate::base::{AccountId, ApiKeyId, Problem, Role, WorkspaceId};
-use crate::http::{Answer, Fault, Identity, json};
+use crate::base::{AccountId, ApiKeyId, Problem, Role, ScopeTable, Scopes, WorkspaceId};
+use crate::http::{Answer, Identity};
 use crate::{accounts, http};
 
 // What gateways are told of who passes, and where a service that asks proves itself. Made here and not for each request.
@@ -34,113 +33,10 @@ const REMOTE_NAME: HeaderName = HeaderName::from_static("remote-name");
 const REMOTE_GROUPS: HeaderName = HeaderName::from_static("remote-groups");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const SERVICE: HeaderName = HeaderName::from_static("x-domicile-service");
+const SCOPE: HeaderName = HeaderName::from_static("x-domicile-scope");
 
-/// Room for the answer about a good key.
-const ANSWER_BYTES: usize = 512;
-/// Every reason why a key is not good gets these bytes and no others.
-const INACTIVE: &str = r#"{"active":false}"#;
 /// The browser session's rights: a person in a session may do what every key of theirs may.
 const SESSION_SCOPE: &str = "admin";
-
-impl FromRequest for Caller {
-    type Error = Fault;
-    type Future = Ready<Result<Self, Fault>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(caller_of(request))
-    }
-}
-
-fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
-    let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::ours("no callers in the request"))?;
-    let refused = || Fault(Problem::new(401, "invalid_service", "This needs the credential of a connected service."));
-    let header =
-        request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
-    if let Some(credential) = strip_scheme(header, "bearer ") {
-        return callers.find(credential)?.ok_or_else(refused);
-    }
-    // HTTP Basic (RFC 7617): the service's name or id, and its credential, as Apache and Kong send them.
-    let pair = strip_scheme(header, "basic ").and_then(|encoded| STANDARD.decode(encoded).ok()).ok_or_else(refused)?;
-    let pair = String::from_utf8(pair).map_err(|_| refused())?;
-    let (name, credential) = pair.split_once(':').ok_or_else(refused)?;
-    let caller = callers.find(credential)?.ok_or_else(refused)?;
-    if name == caller.0.name || name == caller.0.id.to_string() { Ok(caller) } else { Err(refused()) }
-}
-
-/// The credential after its scheme, whatever the case of the scheme (RFC 9110 §11.1).
-fn strip_scheme<'h>(header: &'h str, scheme: &str) -> Option<&'h str> {
-    let (found, rest) = header.split_at_checked(scheme.len())?;
-    found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
-}
-
-#[derive(Serialize)]
-struct Introspection<'a> {
-    active: bool,
-    scope: &'a str,
-    client_id: Shown<ApiKeyId>,
-    username: &'a str,
-    sub: Shown<AccountId>,
-    token_type: &'static str,
-    iat: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exp: Option<i64>,
-    iss: &'a str,
-    workspace: Shown<WorkspaceId>,
-    role: &'static str,
-    plan: &'a str,
-    region: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    granted: Option<bool>,
-}
-
-/// An id written straight into the answer.
-struct Shown<T>(T);
-
-impl<T: Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked.
-pub async fn introspect(
-    app: Data<Arc<App>>,
-    verifier: Data<Verifier>,
-    _caller: Caller,
-    body: Result<Bytes, actix_web::Error>,
-) -> Answer {
-    let body = body.map_err(json::body_problem)?;
-    let fields = http::decode_form(&body)?;
-    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-    let Some(token) = field("token").filter(|token| !token.is_empty()) else {
-        return Err(
-            Problem::field("token", "token_missing", "The form needs the field token: the key to be checked.").into()
-        );
-    };
-    let Ok(verified) = verifier.verify(token)? else { return Ok(json::private(200, INACTIVE)) };
-    let config = app.config();
-    let wanted = field("scope").filter(|scope| !scope.is_empty());
-    let granted = wanted.map(|scope| config.scopes.wanted(scope).is_some_and(|wanted| verified.rights.grant(wanted)));
-    let answer = Introspection {
-        active: true,
-        scope: &verified.scope,
-        client_id: Shown(verified.key),
-        username: &verified.username,
-        sub: Shown(verified.account),
-        token_type: "api_key",
-        iat: verified.created_at.unix_seconds(),
-        exp: verified.expires_at.map(|end| end.unix_seconds()),
-        iss: &config.public_url,
-        workspace: Shown(verified.workspace),
-        role: verified.role.as_str(),
-        plan: &verified.plan,
-        region: &verified.region,
-        granted,
-    };
-    let mut text = Vec::with_capacity(ANSWER_BYTES);
-    serde_json::to_writer(&mut text, &answer).map_err(Problem::ours)?;
-    Ok(json::private(200, text))
-}
 
 /// Who passes, in the words gateways copy into the request behind them.
 struct Pass<'a> {
@@ -150,7 +46,7 @@ struct Pass<'a> {
     email: &'a str,
     workspace: WorkspaceId,
     role: Role,
-    scopes: &'a str,
+    scopes: Cow<'a, str>,
     key: Option<ApiKeyId>,
     plan: &'a str,
     region: &'a str,
@@ -167,20 +63,28 @@ pub async fn forward_auth(
     if !may_ask(&app, &callers, &request)? {
         return Ok(no(403, None, "caller_not_allowed"));
     }
-    let wanted = match scope_of(request.query_string()) {
-        Some(scope) => match app.config().scopes.wanted(&scope) {
-            Some(wanted) => wanted,
-            None => return Ok(no(403, Some("insufficient_scope"), "unknown_scope")),
-        },
-        None => crate::base::Scopes::NONE,
+    let Some(wanted) = wanted(&app.config().scopes, &request) else {
+        return Ok(no(403, Some("insufficient_scope"), "unknown_scope"));
     };
     if let Some(text) = key_of(request.headers()) {
-        return match verifier.verify(text)? {
-            Err(_) => Ok(no(401, Some("invalid_token"), "invalid_token")),
+        let asked = Asked {
+            door: Door::ForwardAuth,
+            address: http::program_behind(request.headers(), |hop| is_gateway(&app, hop)),
+            agent: request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
+            wanted,
+        };
+        return match verifier.verify_at(text, &asked)? {
+            Err(refusal) => Ok(refused(refusal, request.query_string())),
             Ok(verified) if !verified.rights.grant(wanted) => {
                 Ok(no(403, Some("insufficient_scope"), "insufficient_scope"))
             }
-            Ok(verified) => Ok(yes(&pass_of(&verified))),
+            Ok(verified) => {
+                let mut response = yes(&pass_of(&verified, &app.config().scopes));
+                if let Some(paced) = paced(&Ok(verified)) {
+                    paced.tell(response.headers_mut());
+                }
+                Ok(response)
+            }
         };
     }
     match session_pass(&app, &request)? {
@@ -202,9 +106,22 @@ fn may_ask(app: &App, callers: &Callers, request: &HttpRequest) -> Result<bool, 
         .is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
 }
 
-fn scope_of(query: &str) -> Option<String> {
-    let fields = http::decode_form(query.as_bytes()).ok()?;
-    fields.into_iter().find(|(name, _)| name == "scope").map(|(_, value)| value).filter(|scope| !scope.is_empty())
+/// Every scope the gateway asks for: in the query, and in a header for gateways that cannot write a query of their own
+/// (Envoy). All of them count, so that whatever a client adds under either name asks for more and never for less. `None`: one
+/// of them is unknown, or cannot be read.
+fn wanted(table: &ScopeTable, request: &HttpRequest) -> Option<Scopes> {
+    let mut wanted = Scopes::NONE;
+    if !request.query_string().is_empty() {
+        for (_, names) in
+            http::decode_form(request.query_string().as_bytes()).ok()?.iter().filter(|(name, _)| name == "scope")
+        {
+            wanted = wanted.and(table.wanted(names)?);
+        }
+    }
+    for names in request.headers().get_all(SCOPE) {
+        wanted = wanted.and(table.wanted(names.to_str().ok()?)?);
+    }
+    Some(wanted)
 }
 
 fn key_of(headers: &HeaderMap) -> Option<&str> {
@@ -213,7 +130,7 @@ fn key_of(headers: &HeaderMap) -> Option<&str> {
     bearer.or_else(|| text(API_KEY))
 }
 
-fn pass_of(verified: &Verified) -> Pass<'_> {
+fn pass_of<'v>(verified: &'v Verified, table: &ScopeTable) -> Pass<'v> {
     Pass {
         account: verified.account,
         username: &verified.username,
@@ -221,7 +138,7 @@ fn pass_of(verified: &Verified) -> Pass<'_> {
         email: &verified.email,
         workspace: verified.workspace,
         role: verified.role,
-        scopes: &verified.scope,
+        scopes: super::effective_scope(verified, table),
         key: Some(verified.key),
         plan: &verified.plan,
         region: &verified.region,
@@ -243,7 +160,7 @@ fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResp
         email: email.as_ref().map_or("", |address| address.as_str()),
         workspace: workspace.id,
         role: Role::Owner,
-        scopes: SESSION_SCOPE,
+        scopes: Cow::Borrowed(SESSION_SCOPE),
         key: None,
         plan: &workspace.plan,
         region: &workspace.region,
@@ -285,6 +202,27 @@ fn yes(pass: &Pass<'_>) -> HttpResponse {
         response.insert_header((name, value.unwrap_or(HeaderValue::from_static(""))));
     }
     response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish()
+}
+
+/// A hop between the program and us that is one of the site's own.
+fn is_gateway(app: &App, hop: IpAddr) -> bool {
+    let config = app.config();
+    config.forward_auth.allow.iter().chain(&config.listen.trusted_proxies).any(|network| network.contains(&hop))
+}
+
+/// What a gateway is told about a key that is not good here and now. nginx takes only 401 and 403 for a no.
+fn refused(refusal: Refusal, query: &str) -> HttpResponse {
+    let is_nginx = http::decode_form(query.as_bytes())
+        .is_ok_and(|fields| fields.iter().any(|(name, value)| name == "nginx" && value == "1"));
+    let status = if refusal.status() == 429 && is_nginx { 403 } else { refusal.status() };
+    let mut response = no(status, (status == 401).then_some("invalid_token"), refusal.code());
+    if let Refusal::TooFast { retry_after_seconds, .. } = refusal {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+    }
+    if let Some(paced) = paced(&Err(refusal)) {
+        paced.tell(response.headers_mut());
+    }
+    response
 }
 
 fn no(status: u16, error: Option<&str>, reason: &'static str) -> HttpResponse {

@@ -1,0 +1,233 @@
+//! What the hot path notes in memory: uses, rates, callers. Bounded, sharded, written down once a minute (see `jobs`).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::directory::Digest;
+use super::model::{Asked, Door, KeyCaller, Pace, Refusal};
+use super::pace;
+use crate::base::{ApiKeyId, Scopes, Timestamp};
+
+/// Keys whose use is gathered between two writes; beyond it a use is not counted, rather than memory growing.
+const USES_MAX: usize = 262_144;
+/// Keys with a rate that are used within a minute; of more than these, some are let in uncounted.
+const RATES_MAX: usize = 65_536;
+/// Callers of keys that are being replaced, uses of keys that were, and digests to be rewritten, between two writes.
+const NOTES_MAX: usize = 16_384;
+/// Shards, so that workers seldom wait for each other.
+const SHARDS: usize = 16;
+/// Characters of a program's name that are kept.
+const AGENT_CHARS_MAX: usize = 200;
+
+/// The use of a key since the last writing.
+#[derive(Debug, Default)]
+pub(super) struct Use {
+    /// When last, in milliseconds.
+    pub at: i64,
+    /// Requests by door, in the order of [`Door::ALL`].
+    pub doors: [u32; 4],
+    /// Apart, because most keys have little to say: this keeps an entry small.
+    pub detail: Option<Box<Detail>>,
+}
+
+/// Whence, by whom and what for.
+#[derive(Debug, Default)]
+pub(super) struct Detail {
+    pub address: Option<IpAddr>,
+    pub agent: String,
+    pub wanted: Scopes,
+}
+
+/// Who called with a key.
+type Caller = (ApiKeyId, Option<IpAddr>, String);
+
+#[derive(Default)]
+struct Shard {
+    uses: HashMap<ApiKeyId, Use>,
+    rates: HashMap<ApiKeyId, i64>,
+    callers: HashMap<Caller, (Timestamp, i64)>,
+    late: HashMap<Caller, (Timestamp, i64)>,
+    stale: HashMap<ApiKeyId, Digest>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Gathered([Mutex<Shard>; SHARDS]);
+
+/// All that was gathered since it was last taken.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Good uses.
+    pub uses: Vec<(ApiKeyId, Use)>,
+    /// Who used keys that are being replaced.
+    pub callers: Vec<(ApiKeyId, KeyCaller)>,
+    /// Who tried keys that were replaced.
+    pub late: Vec<(ApiKeyId, KeyCaller)>,
+    /// Digests under the pepper in use, of keys that were found under another.
+    pub stale: Vec<(ApiKeyId, Digest)>,
+}
+
+impl Taken {
+    /// The last so many of each kind. `None`: nothing is left.
+    pub(super) fn next_batch(&mut self, most: usize) -> Option<Self> {
+        let batch = Self {
+            uses: last(&mut self.uses, most),
+            callers: last(&mut self.callers, most),
+            late: last(&mut self.late, most),
+            stale: last(&mut self.stale, most),
+        };
+        let is_empty =
+            batch.uses.is_empty() && batch.callers.is_empty() && batch.late.is_empty() && batch.stale.is_empty();
+        (!is_empty).then_some(batch)
+    }
+}
+
+fn last<T>(all: &mut Vec<T>, most: usize) -> Vec<T> {
+    all.split_off(all.len().saturating_sub(most))
+}
+
+impl Gathered {
+    fn shard(&self, key: ApiKeyId) -> MutexGuard<'_, Shard> {
+        let shard = &self.0[(key.spread() % SHARDS as u64) as usize];
+        // A poisoned counter would be a panic while adding two numbers; counting on is right then too.
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a request through at its pace and notes it. What is refused is not noted and burns nothing.
+    pub(super) fn note(
+        &self,
+        key: ApiKeyId,
+        now: Timestamp,
+        asked: &Asked<'_>,
+        quota: Option<u32>,
+        is_retiring: bool,
+    ) -> Result<Option<Pace>, Refusal> {
+        let mut shard = self.shard(key);
+        let pace = match quota.filter(|_| asked.door.is_paced()) {
+            None => None,
+            Some(quota) => shard.pace(key, now, quota)?,
+        };
+        shard.count(key, now, asked);
+        if is_retiring {
+            add(&mut shard.callers, key, now, asked);
+        }
+        Ok(pace)
+    }
+
+    /// Notes a right that was asked for after the key was let in.
+    pub(super) fn note_wanted(&self, key: ApiKeyId, wanted: Scopes) {
+        if let Some(use_) = self.shard(key).uses.get_mut(&key) {
+            let detail = use_.detail.get_or_insert_default();
+            detail.wanted = detail.wanted.and(wanted);
+        }
+    }
+
+    /// Takes back what the last [`Gathered::note`] of this key noted, but for whence and when.
+    pub(super) fn take_back(&self, key: ApiKeyId, door: Door, quota: Option<u32>) {
+        let mut shard = self.shard(key);
+        if let Some((until, quota)) = shard.rates.get_mut(&key).zip(quota) {
+            pace::give_back(until, quota);
+        }
+        if let Some(use_) = shard.uses.get_mut(&key) {
+            let uses = &mut use_.doors[door.place()];
+            *uses = uses.saturating_sub(1);
+        }
+    }
+
+    /// Notes that somebody tried a key that was replaced.
+    pub(super) fn note_late(&self, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
+        add(&mut self.shard(key).late, key, now, asked);
+    }
+
+    /// Notes the digest that a key should be found under.
+    pub(super) fn note_stale(&self, key: ApiKeyId, digest: Digest) {
+        let mut shard = self.shard(key);
+        if shard.stale.len() < NOTES_MAX / SHARDS {
+            shard.stale.insert(key, digest);
+        }
+    }
+
+    /// Takes what was gathered since the last time. Rates stay.
+    pub(super) fn take(&self) -> Taken {
+        let mut taken = Taken::default();
+        for shard in &self.0 {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.uses.extend(std::mem::take(&mut shard.uses));
+            taken.callers.extend(std::mem::take(&mut shard.callers).into_iter().map(caller));
+            taken.late.extend(std::mem::take(&mut shard.late).into_iter().map(caller));
+            taken.stale.extend(std::mem::take(&mut shard.stale));
+        }
+        taken
+    }
+}
+
+impl Shard {
+    fn pace(&mut self, key: ApiKeyId, now: Timestamp, quota: u32) -> Result<Option<Pace>, Refusal> {
+        if let Some(until) = self.rates.get_mut(&key) {
+            return taken(until, now, quota);
+        }
+        if self.rates.len() >= RATES_MAX / SHARDS {
+            // Whoever has all of its quota again need not be remembered.
+            let now = now.millis().saturating_mul(1000);
+            self.rates.retain(|_, until| *until > now);
+        }
+        if self.rates.len() >= RATES_MAX / SHARDS {
+            return Ok(None);
+        }
+        taken(self.rates.entry(key).or_default(), now, quota)
+    }
+
+    fn count(&mut self, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
+        let is_full = self.uses.len() >= USES_MAX / SHARDS;
+        let use_ = match self.uses.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if is_full => return,
+            Entry::Vacant(new) => new.insert(Use::default()),
+        };
+        use_.at = use_.at.max(now.millis());
+        let door = &mut use_.doors[asked.door.place()];
+        *door = door.saturating_add(1);
+        if asked.address.is_none() && asked.agent.is_empty() && asked.wanted.is_none() {
+            return;
+        }
+        let detail = use_.detail.get_or_insert_default();
+        detail.address = asked.address.or(detail.address);
+        detail.wanted = detail.wanted.and(asked.wanted);
+        if !asked.agent.is_empty() && detail.agent != asked.agent {
+            detail.agent.clear();
+            detail.agent.push_str(cut(asked.agent));
+        }
+    }
+}
+
+fn taken(until: &mut i64, now: Timestamp, quota: u32) -> Result<Option<Pace>, Refusal> {
+    pace::take(until, now, quota)
+        .map(Some)
+        .map_err(|retry_after_seconds| Refusal::TooFast { quota, retry_after_seconds })
+}
+
+fn add(notes: &mut HashMap<Caller, (Timestamp, i64)>, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
+    let caller = (key, asked.address, cut(asked.agent).to_owned());
+    if let Some(known) = notes.get_mut(&caller) {
+        *known = (known.0.max(now), known.1 + 1);
+    } else if notes.len() < NOTES_MAX / SHARDS {
+        notes.insert(caller, (now, 1));
+    }
+}
+
+/// The beginning of a name, at a whole character.
+fn cut(agent: &str) -> &str {
+    agent.char_indices().nth(AGENT_CHARS_MAX).map_or(agent, |(end, _)| &agent[..end])
+}
+
+fn caller(((key, address, agent), (last_at, uses)): (Caller, (Timestamp, i64))) -> (ApiKeyId, KeyCaller) {
+    let address = address.map(|address| address.to_string()).unwrap_or_default();
+    (key, KeyCaller { address, agent, last_at, uses })
+}
+
+/// The door of a place in a row of counters.
+pub(super) fn doors_of(use_: &Use) -> impl Iterator<Item = (Door, i64)> {
+    Door::ALL.into_iter().zip(use_.doors).filter(|(_, uses)| *uses > 0).map(|(door, uses)| (door, i64::from(uses)))
+}

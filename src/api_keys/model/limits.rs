@@ -1,0 +1,174 @@
+//! From where, how fast and for how much a key may be used.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::base::{Credits, Timestamp};
+
+/// Networks that a key's list may have.
+pub const NETWORKS_MAX: usize = 32;
+/// Requests a minute that a limit may allow.
+pub const RATE_MAX: u32 = 1_000_000;
+
+/// What a budget is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Period {
+    /// Each calendar month, in UTC.
+    Month,
+    /// Its whole life, that of its successors included.
+    Total,
+}
+
+impl Period {
+    /// As stored and posted.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Total => "total",
+        }
+    }
+
+    /// Reads the written form.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Month, Self::Total].into_iter().find(|period| period.as_str() == text)
+    }
+
+    /// The period of `now`, as spending is kept by: `2026-05`, or `total`.
+    pub fn name(self, now: Timestamp) -> String {
+        match self {
+            Self::Month => now.month(),
+            Self::Total => "total".to_owned(),
+        }
+    }
+
+    /// When the period of `now` is over; one that never is, ends with time.
+    pub fn end(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Month => now.next_month(),
+            Self::Total => Timestamp::from_millis(i64::MAX),
+        }
+    }
+}
+
+/// How much may be charged for the use of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Budget {
+    /// Above zero.
+    pub amount: Credits,
+    /// Per month, or in all.
+    pub period: Period,
+}
+
+/// The limits of a key. The default: none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// From where it may be used. Empty: from anywhere.
+    pub networks: Vec<IpNet>,
+    /// Requests a minute. `None`: what the site allows every key.
+    pub rate_per_minute: Option<u32>,
+    /// What may be charged. `None`: whatever the workspace has.
+    pub budget: Option<Budget>,
+}
+
+/// Which of the limits as typed is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitFault {
+    /// The list of networks.
+    Networks,
+    /// The requests a minute.
+    Rate,
+    /// The amount, or its period.
+    Budget,
+}
+
+impl Limits {
+    /// Reads limits as people type them; an empty field is no limit.
+    ///
+    /// # Errors
+    /// [`LimitFault`]: the first field that is neither.
+    pub fn read(networks: &str, rate: &str, budget: &str, period: &str) -> Result<Self, LimitFault> {
+        let networks = parse_networks(networks).ok_or(LimitFault::Networks)?;
+        let rate_per_minute = match rate.trim() {
+            "" => None,
+            rate => Some(rate.parse().ok().filter(|rate| (1..=RATE_MAX).contains(rate)).ok_or(LimitFault::Rate)?),
+        };
+        let budget = match budget.trim() {
+            "" => None,
+            amount => {
+                let amount = Credits::parse(amount).ok().filter(|amount| *amount > Credits::ZERO);
+                let period = Period::parse(period).ok_or(LimitFault::Budget)?;
+                Some(Budget { amount: amount.ok_or(LimitFault::Budget)?, period })
+            }
+        };
+        Ok(Self { networks, rate_per_minute, budget })
+    }
+
+    /// Networks as stored.
+    pub fn networks_text(&self) -> String {
+        self.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Reads CIDR blocks and single addresses, with spaces, commas or line ends between. Host bits are dropped, repetitions too.
+/// `None`: one of them is none, or there are more than [`NETWORKS_MAX`].
+pub fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
+    let mut networks: Vec<IpNet> = Vec::new();
+    for word in text.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty()) {
+        let network = word.parse().or_else(|_| word.parse::<IpAddr>().map(IpNet::from)).ok()?;
+        let network = canonical(network).trunc();
+        if !networks.contains(&network) {
+            networks.push(network);
+        }
+    }
+    (networks.len() <= NETWORKS_MAX).then_some(networks)
+}
+
+/// An IPv4 network mapped into IPv6 (RFC 4291 §2.5.5.2) is taken as what it is, as visitors' addresses are.
+fn canonical(network: IpNet) -> IpNet {
+    match network {
+        IpNet::V6(v6) if v6.prefix_len() >= 96 => match v6.addr().to_ipv4_mapped() {
+            Some(address) => IpNet::new(address.into(), v6.prefix_len() - 96).unwrap_or(network),
+            None => network,
+        },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_whole_or_not_at_all() {
+        assert_eq!(Limits::read("", " ", "", ""), Ok(Limits::default()));
+        let read = Limits::read("10.0.0.1", "60", "25.5", "month").unwrap();
+        assert_eq!((read.rate_per_minute, read.networks_text().as_str()), (Some(60), "10.0.0.1/32"));
+        assert_eq!(read.budget.map(|budget| (budget.amount.micro(), budget.period)), Some((25_500_000, Period::Month)));
+        for rate in ["0", "-1", "1.5", "1000001", "many"] {
+            assert_eq!(Limits::read("", rate, "", ""), Err(LimitFault::Rate), "{rate}");
+        }
+        for (budget, period) in [("0", "month"), ("-1", "month"), ("1", ""), ("1", "week"), ("0.0000001", "total")] {
+            assert_eq!(Limits::read("", "", budget, period), Err(LimitFault::Budget), "{budget} {period}");
+        }
+        assert_eq!(Limits::read("here", "", "", ""), Err(LimitFault::Networks));
+    }
+
+    #[test]
+    fn networks_are_read_as_people_write_them() {
+        let read = |text: &str| {
+            parse_networks(text).map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        };
+
+        assert_eq!(read("").as_deref(), Some(""));
+        assert_eq!(read("203.0.113.7").as_deref(), Some("203.0.113.7/32"));
+        assert_eq!(read("10.1.2.3/8, 2001:db8::/32\n10.0.0.0/8").as_deref(), Some("10.0.0.0/8 2001:db8::/32"));
+        assert_eq!(read("::ffff:10.0.0.1").as_deref(), Some("10.0.0.1/32"));
+        for bad in ["10.0.0.0/33", "example.org", "10.0.0", "10.0.0.0/8;", "*"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        let many: Vec<String> = (0..=NETWORKS_MAX).map(|n| format!("10.0.{n}.0/24")).collect();
+        assert_eq!(read(&many.join(" ")), None);
+        assert!(read(&many[1..].join(" ")).is_some());
+    }
+}

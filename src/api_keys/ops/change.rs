@@ -1,0 +1,101 @@
+//! What an owner may change: the name and the limits of a key, and how long keys of a workspace may live.
+
+use serde_json::json;
+
+use super::super::error::ApiKeyError;
+use super::super::model::{ApiKey, Budget, KeyChange, KeyPolicy, LIFE_MAX, Limits};
+use super::super::store;
+use super::super::uses;
+use super::{find, owner_only};
+use crate::audit::{self, Event, Part};
+use crate::base::{AccountId, ApiKeyId, Governor, Timestamp, WorkspaceId};
+use crate::db::{Error, Tx, View};
+
+/// Renames a key and sets its limits. A budget counts what was spent before it was set.
+///
+/// # Errors
+/// [`ApiKeyError::NotFound`] for somebody else's, and when the person does not own the workspace any more;
+/// [`ApiKeyError::Over`] for one that has ended.
+pub fn change(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId, change: &KeyChange) -> Result<ApiKey, ApiKeyError> {
+    let key = find(tx, governor, id)?;
+    owner_only(tx, governor, key.account, key.workspace)?;
+    if key.state.is_over() {
+        return Err(ApiKeyError::Over);
+    }
+    if key.name == change.name.as_str() && key.limits == change.limits {
+        return Ok(key);
+    }
+    let spent_until = match change.limits.budget {
+        Some(budget) => spent_until(tx, key.family, budget)?,
+        None => None,
+    };
+    store::update_change(tx, id, change, spent_until)?;
+    let event = Event::of("api_key.changed")
+        .workspace(key.workspace)
+        .target(key.id)
+        .subject(key.account)
+        .data(told(&key.limits, &change.limits))
+        .private(
+            Part::Text,
+            json!({
+                "name": key.name,
+                "new_name": change.name.as_str(),
+                "networks": key.limits.networks_text(),
+                "new_networks": change.limits.networks_text(),
+            }),
+        );
+    audit::record(tx, governor, event)?;
+    find(tx, governor, id)
+}
+
+/// Networks are personal enough to be kept apart; how many there are is evidence.
+fn told(before: &Limits, after: &Limits) -> serde_json::Value {
+    let one = |limits: &Limits| {
+        json!({
+            "networks": limits.networks.len(),
+            "rate_per_minute": limits.rate_per_minute,
+            "budget": limits.budget.map(|budget| budget.amount.to_string()),
+            "budget_period": limits.budget.map(|budget| budget.period.as_str()),
+        })
+    };
+    json!({"before": one(before), "after": one(after)})
+}
+
+/// Until when a line of keys is refused, by what it cost so far. `None`: something is left of the budget.
+fn spent_until(view: &View<'_>, family: ApiKeyId, budget: Budget) -> Result<Option<Timestamp>, Error> {
+    let now = view.now();
+    let spent = uses::store::find_spend(view, family, &budget.period.name(now))?;
+    Ok((spent >= budget.amount).then(|| budget.period.end(now)))
+}
+
+/// Says how long new keys of the workspace may live. Keys that are there stay as they are. `None`: as long as the site allows.
+///
+/// # Errors
+/// [`ApiKeyError::NotFound`] when the account does not own the workspace; [`ApiKeyError::Expiry`] beyond ten years or for no
+/// days at all.
+pub fn set_policy(
+    tx: &mut Tx<'_>,
+    governor: &Governor,
+    account: AccountId,
+    workspace: WorkspaceId,
+    policy: Option<KeyPolicy>,
+) -> Result<(), ApiKeyError> {
+    owner_only(tx, governor, account, workspace)?;
+    let most = LIFE_MAX.as_secs() / 86_400;
+    if policy.is_some_and(|policy| !(1..=most).contains(&u64::from(policy.max_life_days))) {
+        return Err(ApiKeyError::Expiry);
+    }
+    let before = store::find_policy(tx, workspace)?;
+    if before == policy {
+        return Ok(());
+    }
+    store::replace_policy(tx, workspace, policy)?;
+    let days = |policy: Option<KeyPolicy>| policy.map(|policy| policy.max_life_days);
+    let event = Event::of("workspace.key_policy_changed")
+        .workspace(workspace)
+        .target(workspace)
+        .subject(account)
+        .data(json!({"max_life_days": days(policy), "before": days(before)}));
+    audit::record(tx, governor, event)?;
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! `/settings/keys/{id}`: everything about one key.
+
+use actix_web::HttpRequest;
+use actix_web::web::Path;
+use askama::Template;
+
+use super::super::error::ApiKeyError;
+use super::super::model::{ApiKey, KeyChange, KeyName, KeyState, Limits, Period};
+use super::super::ops::{self, Insight};
+use super::id_of;
+use super::list::{Choice, periods};
+use super::shown::{Spark, end_of, last_use_of, limits_of, tag_of, thousands};
+use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
+use crate::config::Reveal;
+use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::{Answer, Form, SignedIn};
+
+struct CallerRow {
+    address: String,
+    agent: String,
+    last: String,
+    uses: String,
+}
+
+/// The form's fields as typed.
+struct Draft {
+    name: String,
+    networks: String,
+    rate: String,
+    budget: String,
+    period: String,
+}
+
+impl Draft {
+    fn of(key: &ApiKey) -> Self {
+        let Limits { rate_per_minute, budget, .. } = &key.limits;
+        Self {
+            name: key.name.clone(),
+            networks: key.limits.networks_text().replace(' ', ", "),
+            rate: rate_per_minute.map(|rate| rate.to_string()).unwrap_or_default(),
+            budget: budget.map(|budget| budget.amount.to_string()).unwrap_or_default(),
+            period: budget.map_or(Period::Month, |budget| budget.period).as_str().to_owned(),
+        }
+    }
+
+    fn typed(form: &Form) -> Self {
+        let text = |name: &str| form.text(name).trim().to_owned();
+        Self {
+            name: form.text("name").to_owned(),
+            networks: text("networks"),
+            rate: text("rate"),
+            budget: text("budget"),
+            period: text("budget_period"),
+        }
+    }
+
+    fn read(&self) -> Result<KeyChange, ApiKeyError> {
+        Ok(KeyChange {
+            name: KeyName::parse(&self.name).ok_or(ApiKeyError::Name)?,
+            limits: Limits::read(&self.networks, &self.rate, &self.budget, &self.period)?,
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "api_keys/detail.html")]
+struct DetailPage {
+    chrome: Chrome,
+    fault: Option<FormFault>,
+    id: String,
+    name: String,
+    display: String,
+    state: &'static str,
+    colour: &'static str,
+    scopes: Vec<String>,
+    created: String,
+    expires: String,
+    expires_soon: bool,
+    last_used: String,
+    last_agent: String,
+    uses: String,
+    limits: String,
+    spent: Option<String>,
+    predecessor: Option<String>,
+    successor: Option<String>,
+    retires: Option<String>,
+    spark: Spark,
+    callers: Vec<CallerRow>,
+    revealed: Option<String>,
+    draft: Draft,
+    periods: Vec<Choice>,
+    can_change: bool,
+    can_rotate: bool,
+    can_disable: bool,
+    can_enable: bool,
+    can_restore: bool,
+    can_reveal: bool,
+    can_revoke: bool,
+}
+
+impl DetailPage {
+    async fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, id: ApiKeyId) -> Result<Self, Problem> {
+        let actor = who.actor();
+        let (key, insight) = app
+            .read(move |view| {
+                let key = ops::find(view, &actor, id)?;
+                let insight = ops::insight(view, &key)?;
+                Ok::<_, ApiKeyError>((key, insight))
+            })
+            .await?;
+        let title = format!("API key “{}”", key.name);
+        let can_reveal = key.is_kept && app.config().api_keys.reveal == Reveal::Owner;
+        Ok(Self::of(Chrome::of(app, request, &title), key, insight, can_reveal, app.now(), &who.identity.zone))
+    }
+
+    fn of(chrome: Chrome, key: ApiKey, insight: Insight, can_reveal: bool, now: Timestamp, zone: &Zone) -> Self {
+        let (state, colour) = tag_of(&key);
+        let (expires, expires_soon) = end_of(&key, now, zone);
+        let draft = Draft::of(&key);
+        let spent = insight.spent.map(|(spent, budget)| {
+            let period = if budget.period == Period::Month { "this month" } else { "in all" };
+            format!("{spent} of {} credits {period}", budget.amount)
+        });
+        let callers = insight.callers.into_iter().map(|caller| CallerRow {
+            address: if caller.address.is_empty() { "Unknown".to_owned() } else { caller.address },
+            agent: if caller.agent.is_empty() { "Unknown".to_owned() } else { caller.agent },
+            last: caller.last_at.day_and_time_in(zone),
+            uses: thousands(caller.uses),
+        });
+        Self {
+            chrome,
+            fault: None,
+            id: key.id.to_string(),
+            state,
+            colour,
+            scopes: key.scopes.split(' ').map(str::to_owned).collect(),
+            created: key.created_at.day_and_time_in(zone),
+            expires,
+            expires_soon,
+            last_used: last_use_of(&key, zone),
+            uses: thousands(key.uses),
+            limits: limits_of(&key),
+            spent,
+            predecessor: key.predecessor.map(|id| id.to_string()),
+            successor: insight.successor.map(|id| id.to_string()),
+            retires: key.retire_at.map(|end| end.day_and_time_in(zone)),
+            spark: Spark::of(&insight.days, now),
+            callers: callers.collect(),
+            revealed: None,
+            periods: periods(&draft.period),
+            draft,
+            can_change: !key.state.is_over(),
+            can_rotate: key.state == KeyState::Active,
+            can_disable: key.state == KeyState::Active,
+            can_enable: key.state == KeyState::Disabled,
+            can_restore: key.state == KeyState::Quarantined,
+            can_reveal: can_reveal && !key.state.is_over(),
+            can_revoke: key.state != KeyState::Revoked,
+            name: key.name,
+            display: key.display,
+            last_agent: key.last_agent,
+        }
+    }
+}
+
+/// `GET /settings/keys/{id}`.
+pub async fn detail(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
+    page::render(&DetailPage::build(&app, &request, &who, id_of(&path)?).await?)
+}
+
+/// `POST /settings/keys/{id}`: name and limits.
+pub async fn change(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
+    let (id, draft) = (id_of(&path)?, Draft::typed(&form));
+    let changed = match draft.read() {
+        Ok(change) => {
+            let governor = who.governor();
+            app.write(move |tx| ops::change(tx, &governor, id, &change)).await.map(drop)
+        }
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(()) => Ok(page::go(&format!("{}/{id}", super::PATH), "saved")),
+        Err(error) => {
+            let problem = Problem::from(error);
+            let mut page = DetailPage::build(&app, &request, &who, id).await?;
+            page.periods = periods(&draft.period);
+            page.draft = draft;
+            page.fault = Some(FormFault::from(&problem));
+            page::again(&problem, &page)
+        }
+    }
+}
+
+/// The page with the key's text on it.
+pub(super) async fn show_revealed(
+    app: &TheApp,
+    request: &HttpRequest,
+    who: &SignedIn,
+    id: ApiKeyId,
+    text: String,
+) -> Answer {
+    let mut page = DetailPage::build(app, request, who, id).await?;
+    page.revealed = Some(text);
+    page::render(&page)
+}

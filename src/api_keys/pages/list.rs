@@ -1,0 +1,436 @@
+//! `/settings/keys`: the list, and the form for a new one.
+
+use actix_web::HttpRequest;
+use actix_web::web::Query;
+use askama::Template;
+use serde::Deserialize;
+
+use super::super::error::ApiKeyError;
+use super::super::model::{
+    ApiKey, CreatedApiKey, Expiry, KeyName, KeyPolicy, KeyState, Limits, NewApiKey, Period, QUARANTINE,
+};
+use super::super::ops::{self, Health};
+use super::PATH;
+use super::shown::{Spark, end_of, last_use_of, tag_of};
+use crate::accounts;
+use crate::base::{Problem, Timestamp, Zone, days};
+use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::{Answer, Form, SignedIn};
+
+/// Preselected: long enough to be useful, short enough to be forgotten safely.
+const EXPIRY_PRESET: &str = "90d";
+/// What most programs need, in one press: label and scopes.
+const PRESETS: [Preset; 2] =
+    [Preset { label: "Training machine", scopes: "training" }, Preset { label: "Read only", scopes: "read" }];
+/// What a new key can try first: a scope it may hold, and the call it opens.
+const FIRST_CALLS: [(&str, &str); 2] =
+    [("account:read", "/api/account/summary"), ("billing:read", "/api/billing/transactions")];
+/// The states a list can be narrowed to, as value and words; `live` is all that have not ended.
+const STATES: [(&str, &str); 8] = [
+    ("", "Any state"),
+    ("live", "Not ended"),
+    ("active", "Active"),
+    ("retiring", "Retiring"),
+    ("disabled", "Disabled"),
+    ("quarantined", "Quarantined"),
+    ("expired", "Expired"),
+    ("revoked", "Revoked"),
+];
+
+pub(super) struct Choice {
+    pub value: &'static str,
+    pub label: &'static str,
+    pub is_chosen: bool,
+}
+
+pub(super) fn periods(chosen: &str) -> Vec<Choice> {
+    let choices = [(Period::Month.as_str(), "a month"), (Period::Total.as_str(), "in all")];
+    choices.into_iter().map(|(value, label)| Choice { value, label, is_chosen: value == chosen }).collect()
+}
+
+struct Preset {
+    label: &'static str,
+    scopes: &'static str,
+}
+
+struct ScopeChoice {
+    name: String,
+    description: String,
+    is_chosen: bool,
+}
+
+struct ScopeGroup {
+    title: &'static str,
+    scopes: Vec<ScopeChoice>,
+}
+
+struct KeyRow {
+    id: String,
+    name: String,
+    display: String,
+    scopes: String,
+    last_used: String,
+    last_used_day: String,
+    expires: String,
+    expires_soon: bool,
+    state: &'static str,
+    colour: &'static str,
+    is_over: bool,
+    can_rotate: bool,
+    can_revoke: bool,
+    spark: Spark,
+}
+
+struct Quarantined {
+    id: String,
+    name: String,
+    display: String,
+    since: String,
+    until: String,
+}
+
+/// One line of what is worth a look.
+struct Advice {
+    sentence: &'static str,
+    keys: Vec<AdvisedKey>,
+}
+
+struct AdvisedKey {
+    id: String,
+    name: String,
+    detail: String,
+}
+
+pub(super) struct Made {
+    pub name: String,
+    pub secret: String,
+    /// A command line. `None`: the key opens no call that would show anything.
+    pub first_call: Option<String>,
+    /// Until when the key that it replaces is good.
+    pub overlap: Option<String>,
+    /// Whether its owner can see it again.
+    pub is_kept: bool,
+}
+
+#[derive(Template)]
+#[template(path = "api_keys/list.html")]
+struct ListPage {
+    chrome: Chrome,
+    fault: Option<FormFault>,
+    made: Option<Made>,
+    is_creating: bool,
+    draft: Draft,
+    expiries: Vec<Choice>,
+    periods: Vec<Choice>,
+    first_day: String,
+    last_day: String,
+    max_life: Option<u64>,
+    presets: &'static [Preset],
+    scope_groups: Vec<ScopeGroup>,
+    quarantined: Vec<Quarantined>,
+    advice: Vec<Advice>,
+    query: String,
+    states: Vec<Choice>,
+    has_keys: bool,
+    /// Whether all of them are refused until there is a new password.
+    are_locked: bool,
+    keys: Vec<KeyRow>,
+    own_max_days: String,
+    site_max_days: Option<u64>,
+}
+
+/// What was typed into the form, to be shown again.
+#[derive(Default)]
+struct Draft {
+    name: String,
+    expires: String,
+    expires_on: String,
+    scopes: Vec<String>,
+    networks: String,
+    rate: String,
+    budget: String,
+    period: String,
+}
+
+impl Draft {
+    fn of(form: &Form) -> Self {
+        let text = |name: &str| form.text(name).trim().to_owned();
+        Self {
+            name: form.text("name").to_owned(),
+            expires: text("expires"),
+            expires_on: text("expires_on"),
+            scopes: form.all("scope"),
+            networks: text("networks"),
+            rate: text("rate"),
+            budget: text("budget"),
+            period: text("budget_period"),
+        }
+    }
+
+    fn has_limits(&self) -> bool {
+        !(self.networks.is_empty() && self.rate.is_empty() && self.budget.is_empty())
+    }
+
+    fn read(&self, now: Timestamp) -> Result<NewApiKey, ApiKeyError> {
+        let expiry = match self.expires.as_str() {
+            "custom" => Expiry::on_day(&self.expires_on, now),
+            other => Expiry::parse(other),
+        };
+        Ok(NewApiKey {
+            name: KeyName::parse(&self.name).ok_or(ApiKeyError::Name)?,
+            scopes: self.scopes.clone(),
+            expiry: expiry.ok_or(ApiKeyError::Expiry)?,
+            limits: Limits::read(&self.networks, &self.rate, &self.budget, &self.period)?,
+        })
+    }
+}
+
+/// Whether the form is open, and what the list is narrowed to.
+#[derive(Deserialize, Default)]
+pub struct Narrowed {
+    create: Option<String>,
+    q: Option<String>,
+    state: Option<String>,
+}
+
+impl Narrowed {
+    fn holds(&self, key: &ApiKey) -> bool {
+        let state = self.state.as_deref().unwrap_or_default();
+        let is_state = match state {
+            "" => true,
+            "live" => !key.state.is_over(),
+            state => key.state.as_str() == state,
+        };
+        let wanted = self.q.as_deref().unwrap_or_default().trim().to_lowercase();
+        let texts = [&key.name, &key.display, &key.scopes];
+        is_state && texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+    }
+}
+
+impl ListPage {
+    async fn build(
+        app: &TheApp,
+        request: &HttpRequest,
+        who: &SignedIn,
+        draft: Draft,
+        narrowed: &Narrowed,
+    ) -> Result<Self, Problem> {
+        let (workspace, account) = (who.identity.workspace, who.identity.account);
+        let (keys, mut used, health, policy, are_locked) = app
+            .read(move |view| {
+                let keys = ops::list(view, workspace)?;
+                let health = ops::health(view, workspace, &keys)?;
+                let used = ops::days_of_use(view, workspace)?;
+                let are_locked = accounts::keys_locked_at(view, account)?.is_some();
+                Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, are_locked))
+            })
+            .await?;
+        let (now, zone) = (app.now(), &who.identity.zone);
+        let site_max = app.config().api_keys.max_lifetime;
+        let own_max = policy.map(|KeyPolicy { max_life_days }| days(max_life_days.into()));
+        let max = [site_max, own_max].into_iter().flatten().min();
+        let most = max.map_or(super::super::model::LIFE_MAX, |max| max);
+        let state = narrowed.state.clone().unwrap_or_default();
+        let query = narrowed.q.clone().unwrap_or_default();
+        let whole_days = |life: std::time::Duration| life.as_secs() / 86_400;
+        Ok(Self {
+            chrome: Chrome::of(app, request, "API keys"),
+            fault: None,
+            made: None,
+            is_creating: false,
+            expiries: expiries(&draft, max),
+            periods: periods(&draft.period),
+            first_day: now.plus(days(1)).iso_day(),
+            last_day: now.plus(most).minus(days(1)).iso_day(),
+            max_life: max.map(whole_days),
+            presets: &PRESETS,
+            scope_groups: groups(app, &draft.scopes),
+            draft,
+            quarantined: keys
+                .iter()
+                .filter(|key| key.state == KeyState::Quarantined)
+                .map(|key| quarantined(key, zone))
+                .collect(),
+            advice: advice(&health, &keys),
+            query,
+            states: STATES.map(|(value, label)| Choice { value, label, is_chosen: value == state }).into(),
+            has_keys: !keys.is_empty(),
+            are_locked,
+            own_max_days: policy.map(|policy| policy.max_life_days.to_string()).unwrap_or_default(),
+            site_max_days: site_max.map(whole_days),
+            keys: keys
+                .into_iter()
+                .filter(|key| narrowed.holds(key))
+                .map(|key| {
+                    let spark = Spark::of(&used.remove(&key.id).unwrap_or_default(), now);
+                    row(key, now, zone, spark)
+                })
+                .collect(),
+        })
+    }
+}
+
+/// The choices that the site and the workspace allow.
+fn expiries(draft: &Draft, max: Option<std::time::Duration>) -> Vec<Choice> {
+    let allowed = Expiry::PRESETS.iter().filter(|(value, _)| match (Expiry::parse(value), max) {
+        (Some(Expiry::After(life)), Some(max)) => life <= max,
+        _ => true,
+    });
+    let mut choices: Vec<(&'static str, &'static str)> = allowed.copied().collect();
+    choices.push(("custom", "Until a day…"));
+    if max.is_none() {
+        choices.push(("never", "No expiration"));
+    }
+    let wanted = if draft.expires.is_empty() { EXPIRY_PRESET } else { &draft.expires };
+    // Where the usual choice is not allowed, the longest that is.
+    let is_there = choices.iter().any(|(value, _)| *value == wanted);
+    let longest = choices.iter().rev().find(|(value, _)| value.ends_with('d')).map_or("custom", |(value, _)| value);
+    let chosen = if is_there { wanted } else { longest };
+    choices.iter().map(|(value, label)| Choice { value, label, is_chosen: *value == chosen }).collect()
+}
+
+fn groups(app: &TheApp, chosen: &[String]) -> Vec<ScopeGroup> {
+    let mut groups: Vec<ScopeGroup> = Vec::new();
+    for entry in app.config().scopes.entries() {
+        let choice = ScopeChoice {
+            name: entry.name.clone(),
+            description: entry.description.clone(),
+            is_chosen: chosen.contains(&entry.name),
+        };
+        match groups.last_mut().filter(|group| group.title == entry.group) {
+            Some(group) => group.scopes.push(choice),
+            None => groups.push(ScopeGroup { title: entry.group, scopes: vec![choice] }),
+        }
+    }
+    groups
+}
+
+fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Spark) -> KeyRow {
+    let (state, colour) = tag_of(&key);
+    let (expires, expires_soon) = end_of(&key, now, zone);
+    KeyRow {
+        id: key.id.to_string(),
+        last_used: last_use_of(&key, zone),
+        last_used_day: key.last_used_at.map_or("Never".into(), |used| used.day_in(zone)),
+        name: key.name,
+        display: key.display,
+        scopes: key.scopes.replace(' ', ", "),
+        expires,
+        expires_soon,
+        state,
+        colour,
+        is_over: key.state.is_over(),
+        can_rotate: key.state == KeyState::Active,
+        can_revoke: key.revoked_at.is_none() && key.state != KeyState::Revoked,
+        spark,
+    }
+}
+
+fn quarantined(key: &ApiKey, zone: &Zone) -> Quarantined {
+    Quarantined {
+        id: key.id.to_string(),
+        name: key.name.clone(),
+        display: key.display.clone(),
+        since: key.state_at.day_and_time_in(zone),
+        until: key.state_at.plus(QUARANTINE).day_and_time_in(zone),
+    }
+}
+
+fn advice(health: &Health, keys: &[ApiKey]) -> Vec<Advice> {
+    let advised = |id: &crate::base::ApiKeyId, detail: String| {
+        let key = keys.iter().find(|key| key.id == *id)?;
+        Some(AdvisedKey { id: id.to_string(), name: key.name.clone(), detail })
+    };
+    let plain = |ids: &[crate::base::ApiKeyId]| ids.iter().filter_map(|id| advised(id, String::new())).collect();
+    let unused: Vec<_> = health.unused_scopes.iter().filter_map(|(id, names)| advised(id, names.join(", "))).collect();
+    let all = [
+        ("Replaced, and a program still uses the old key", plain(&health.still_called)),
+        ("Not used for 90 days: revoke what nobody needs", plain(&health.idle)),
+        ("Never expires: a key that leaks stays good", plain(&health.never_expire)),
+        ("Has scopes that nobody asked for in 90 days", unused),
+    ];
+    all.into_iter().filter(|(_, keys)| !keys.is_empty()).map(|(sentence, keys)| Advice { sentence, keys }).collect()
+}
+
+/// `GET /settings/keys`.
+pub async fn list(app: TheApp, request: HttpRequest, who: SignedIn, narrowed: Query<Narrowed>) -> Answer {
+    let mut page = ListPage::build(&app, &request, &who, Draft::default(), &narrowed).await?;
+    page.is_creating = narrowed.create.is_some();
+    page::render(&page)
+}
+
+/// `POST /settings/keys`. The answer is the page itself, because the key is shown once and a redirect would lose it.
+pub async fn create(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+    let draft = Draft::of(&form);
+    match make(&app, &who, &draft).await {
+        Ok(made) => show_made(&app, &request, &who, made, None).await,
+        Err(error) => {
+            let problem = Problem::from(error);
+            let mut page = ListPage::build(&app, &request, &who, draft, &Narrowed::default()).await?;
+            page.is_creating = true;
+            page.fault = Some(FormFault::from(&problem));
+            page::again(&problem, &page)
+        }
+    }
+}
+
+async fn make(app: &TheApp, who: &SignedIn, draft: &Draft) -> Result<CreatedApiKey, ApiKeyError> {
+    let new = draft.read(app.now())?;
+    let (governor, account, workspace) = (who.governor(), who.identity.account, who.identity.workspace);
+    app.write(move |tx| ops::create(tx, &governor, account, workspace, &new)).await
+}
+
+/// The list with a new key above it.
+pub(super) async fn show_made(
+    app: &TheApp,
+    request: &HttpRequest,
+    who: &SignedIn,
+    made: CreatedApiKey,
+    overlap: Option<Timestamp>,
+) -> Answer {
+    let mut page = ListPage::build(app, request, who, Draft::default(), &Narrowed::default()).await?;
+    let secret = made.secret.expose().clone();
+    let first_call = first_call(app, &made.key.scopes, &secret);
+    let overlap = overlap.map(|end| end.day_and_time_in(&who.identity.zone));
+    page.made = Some(Made { name: made.key.name, secret, first_call, overlap, is_kept: made.key.is_kept });
+    page::render(&page)
+}
+
+fn first_call(app: &TheApp, scopes: &str, secret: &str) -> Option<String> {
+    let config = app.config();
+    let held = config.scopes.rights_of(scopes);
+    let opens = |scope: &str| config.scopes.wanted(scope).is_some_and(|wanted| held.grant(wanted));
+    let (_, path) = FIRST_CALLS.into_iter().find(|(scope, _)| opens(scope))?;
+    Some(format!("curl -H \"Authorization: Bearer {secret}\" {}{path}", config.public_url))
+}
+
+/// `POST /settings/keys/policy`: how long new keys may live.
+pub async fn set_policy(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+    let typed = form.text("max_life_days").trim().to_owned();
+    let policy = match typed.as_str() {
+        "" => Ok(None),
+        number => {
+            number.parse().map(|max_life_days| Some(KeyPolicy { max_life_days })).map_err(|_| ApiKeyError::Expiry)
+        }
+    };
+    let (governor, account, workspace) = (who.governor(), who.identity.account, who.identity.workspace);
+    let set = match policy {
+        Ok(policy) => app.write(move |tx| ops::set_policy(tx, &governor, account, workspace, policy)).await,
+        Err(error) => Err(error),
+    };
+    match set {
+        Ok(()) => Ok(page::go(PATH, "saved")),
+        Err(ApiKeyError::Expiry) => {
+            let problem = Problem::field(
+                "max_life_days",
+                "days_invalid",
+                "Keys live for a number of days from 1 to 3653. Write such a number, or nothing.",
+            );
+            let mut page = ListPage::build(&app, &request, &who, Draft::default(), &Narrowed::default()).await?;
+            page.own_max_days = typed;
+            page.fault = Some(FormFault::from(&problem));
+            page::again(&problem, &page)
+        }
+        Err(error) => Err(Problem::from(error).into()),
+    }
+}

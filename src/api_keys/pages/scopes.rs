@@ -1,0 +1,32 @@
+//! `/settings/keys/scopes`: what each scope implies.
+
+use actix_web::HttpRequest;
+use askama::Template;
+
+use crate::http::page::{self, Chrome, TheApp};
+use crate::http::{Answer, SignedIn};
+
+struct ScopeRow {
+    name: String,
+    description: String,
+    rights: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "api_keys/scopes.html")]
+struct ScopesPage {
+    chrome: Chrome,
+    scopes: Vec<ScopeRow>,
+}
+
+/// `GET /settings/keys/scopes`: the table that decides, as it is.
+pub async fn scopes(app: TheApp, request: HttpRequest, _who: SignedIn) -> Answer {
+    let table = &app.config().scopes;
+    let row = |entry: &crate::base::ScopeEntry| ScopeRow {
+        name: entry.name.clone(),
+        description: entry.description.clone(),
+        rights: table.implied_by(&entry.name).into_iter().map(str::to_owned).collect(),
+    };
+    let scopes = table.entries().iter().map(row).collect();
+    page::render(&ScopesPage { chrome: Chrome::of(&app, &request, "Scopes"), scopes })
+}

@@ -1,0 +1,228 @@
+//! All SQL about the use of keys: last use, days, rights, callers, notices, spending.
+
+use rusqlite::named_params;
+
+use super::super::model::{DayOfUse, Door, KeyCaller};
+use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
+use crate::db::{Error, Tx, View};
+
+const RECORD_USE: &str = "
+    insert into api_key_use (key_id, last_used_at, uses, last_address, last_agent)
+    select :key_id, :at, :uses, :address, :agent where exists (select 1 from api_key where id = :key_id)
+    on conflict (key_id) do update set
+      last_used_at = max(last_used_at, excluded.last_used_at),
+      uses = uses + excluded.uses,
+      last_address = iif(excluded.last_address = '', last_address, excluded.last_address),
+      last_agent = iif(excluded.last_agent = '', last_agent, excluded.last_agent)";
+const RECORD_DAY: &str = "
+    insert into api_key_use_day (key_id, day, door, uses) values (:key_id, :day, :door, :uses)
+    on conflict (key_id, day, door) do update set uses = uses + excluded.uses";
+const RECORD_RIGHT: &str = "
+    insert into api_key_right_use (key_id, right_name, last_day) values (:key_id, :right_name, :day)
+    on conflict (key_id, right_name) do update set last_day = max(last_day, excluded.last_day)";
+const RECORD_CALLER: &str = "
+    insert into api_key_caller (key_id, address, agent, first_at, last_at, uses)
+    select :key_id, :address, :agent, :at, :at, :uses
+    where exists (select 1 from api_key where id = :key_id)
+      and (select count(*) from api_key_caller where key_id = :key_id) < :max
+    on conflict (key_id, address, agent) do update set last_at = max(last_at, excluded.last_at), uses = uses + excluded.uses";
+// The list of callers has an end, and those on it are counted on.
+const UPDATE_CALLER: &str = "
+    update api_key_caller set last_at = max(last_at, :at), uses = uses + :uses
+    where key_id = :key_id and address = :address and agent = :agent";
+const RECORD_NOTICE: &str = "
+    insert into api_key_notice (key_id, kind, at) values (:key_id, :kind, :now)
+    on conflict (key_id, kind) do update set at = excluded.at where at <= :before";
+const RECORD_SPEND: &str = "
+    insert into api_key_spend (family_id, period, spent_micro) values (:family_id, :period, :spent_micro)
+    on conflict (family_id, period) do update set spent_micro = spent_micro + excluded.spent_micro";
+const FIND_SPEND: &str = "
+    select spent_micro from api_key_spend where family_id = :family_id and period = :period";
+const LIST_DAYS: &str = "
+    select day, sum(uses) from api_key_use_day
+    where key_id = :key_id and day > :after
+    group by day
+    order by day";
+const LIST_DAYS_OF_WORKSPACE: &str = "
+    select k.id, d.day, sum(d.uses)
+    from api_key k join api_key_use_day d on d.key_id = k.id
+    where k.workspace_id = :workspace_id and d.day > :after
+    group by k.id, d.day
+    order by k.id, d.day";
+const LIST_RIGHTS_OF_WORKSPACE: &str = "
+    select k.id, r.right_name
+    from api_key k join api_key_right_use r on r.key_id = k.id
+    where k.workspace_id = :workspace_id and r.last_day > :after";
+const LIST_CALLERS: &str = "
+    select address, agent, last_at, uses from api_key_caller where key_id = :key_id order by last_at desc limit :limit";
+// By the day first, which has an index; the rest follows its key.
+const DELETE_OLD_DAYS: &str = "
+    delete from api_key_use_day
+    where (key_id, day, door) in (select key_id, day, door from api_key_use_day where day < :before limit :limit)";
+const DELETE_CALLERS: &str = "delete from api_key_caller where key_id = :key_id";
+const DELETE_OF_ACCOUNT: [&str; 6] = [
+    "delete from api_key_use where key_id in (select id from api_key where account_id = :account_id)",
+    "delete from api_key_use_day where key_id in (select id from api_key where account_id = :account_id)",
+    "delete from api_key_right_use where key_id in (select id from api_key where account_id = :account_id)",
+    "delete from api_key_caller where key_id in (select id from api_key where account_id = :account_id)",
+    "delete from api_key_notice where key_id in (select id from api_key where account_id = :account_id)",
+    "delete from api_key_spend where family_id in (select family_id from api_key where account_id = :account_id)",
+];
+
+/// Every statement of this room, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[
+    RECORD_USE,
+    RECORD_DAY,
+    RECORD_RIGHT,
+    RECORD_CALLER,
+    UPDATE_CALLER,
+    RECORD_NOTICE,
+    RECORD_SPEND,
+    FIND_SPEND,
+    LIST_DAYS,
+    LIST_DAYS_OF_WORKSPACE,
+    LIST_RIGHTS_OF_WORKSPACE,
+    LIST_CALLERS,
+    DELETE_OLD_DAYS,
+    DELETE_CALLERS,
+    DELETE_OF_ACCOUNT[0],
+    DELETE_OF_ACCOUNT[1],
+    DELETE_OF_ACCOUNT[2],
+    DELETE_OF_ACCOUNT[3],
+    DELETE_OF_ACCOUNT[4],
+    DELETE_OF_ACCOUNT[5],
+];
+
+/// Callers of one key that are written down at most.
+const CALLERS_MAX: u32 = 50;
+
+/// The last use, and how many since it was last written. `false`: the key is gone, and nothing was written.
+pub(in crate::api_keys) fn record_use(
+    tx: &mut Tx<'_>,
+    key: ApiKeyId,
+    at: Timestamp,
+    uses: i64,
+    address: &str,
+    agent: &str,
+) -> Result<bool, Error> {
+    let params = named_params! {":key_id": key, ":at": at, ":uses": uses, ":address": address, ":agent": agent};
+    Ok(tx.execute(RECORD_USE, params)? == 1)
+}
+
+pub(in crate::api_keys) fn record_day(
+    tx: &mut Tx<'_>,
+    key: ApiKeyId,
+    day: i64,
+    door: Door,
+    uses: i64,
+) -> Result<(), Error> {
+    tx.execute(RECORD_DAY, named_params! {":key_id": key, ":day": day, ":door": door.as_str(), ":uses": uses})?;
+    Ok(())
+}
+
+pub(in crate::api_keys) fn record_right(tx: &mut Tx<'_>, key: ApiKeyId, name: &str, day: i64) -> Result<(), Error> {
+    tx.execute(RECORD_RIGHT, named_params! {":key_id": key, ":right_name": name, ":day": day})?;
+    Ok(())
+}
+
+pub(in crate::api_keys) fn record_caller(tx: &mut Tx<'_>, key: ApiKeyId, caller: &KeyCaller) -> Result<(), Error> {
+    let known = named_params! {
+        ":key_id": key,
+        ":address": caller.address,
+        ":agent": caller.agent,
+        ":at": caller.last_at,
+        ":uses": caller.uses,
+    };
+    if tx.execute(UPDATE_CALLER, known)? == 0 {
+        let new = named_params! {
+            ":key_id": key,
+            ":address": caller.address,
+            ":agent": caller.agent,
+            ":at": caller.last_at,
+            ":uses": caller.uses,
+            ":max": CALLERS_MAX,
+        };
+        tx.execute(RECORD_CALLER, new)?;
+    }
+    Ok(())
+}
+
+/// Whether the notice is new: there was none of this kind, or none since `before`. `None`: once for ever.
+pub(in crate::api_keys) fn record_notice(
+    tx: &mut Tx<'_>,
+    key: ApiKeyId,
+    kind: &str,
+    before: Option<Timestamp>,
+) -> Result<bool, Error> {
+    let now = tx.now();
+    let before = before.unwrap_or(Timestamp::from_millis(i64::MIN));
+    let params = named_params! {":key_id": key, ":kind": kind, ":now": now, ":before": before};
+    Ok(tx.execute(RECORD_NOTICE, params)? == 1)
+}
+
+pub(in crate::api_keys) fn record_spend(
+    tx: &mut Tx<'_>,
+    family: ApiKeyId,
+    period: &str,
+    amount: Credits,
+) -> Result<(), Error> {
+    let params = named_params! {":family_id": family, ":period": period, ":spent_micro": amount};
+    tx.execute(RECORD_SPEND, params)?;
+    Ok(())
+}
+
+/// What the use of a line of keys cost in a period.
+pub(in crate::api_keys) fn find_spend(view: &View<'_>, family: ApiKeyId, period: &str) -> Result<Credits, Error> {
+    let found: Option<i64> =
+        view.find(FIND_SPEND, named_params! {":family_id": family, ":period": period}, |row| row.get(0))?;
+    // What is beyond an amount is more than any budget.
+    Ok(found.map_or(Credits::ZERO, |micro| Credits::from_micro(micro).unwrap_or(Credits::MAX)))
+}
+
+pub(in crate::api_keys) fn list_days(view: &View<'_>, key: ApiKeyId, after: i64) -> Result<Vec<DayOfUse>, Error> {
+    view.list(LIST_DAYS, named_params! {":key_id": key, ":after": after}, |row| {
+        Ok(DayOfUse { day: row.get(0)?, uses: row.get(1)? })
+    })
+}
+
+/// As [`list_days`], of every key of a workspace.
+pub(in crate::api_keys) fn list_days_of_workspace(
+    view: &View<'_>,
+    workspace: WorkspaceId,
+    after: i64,
+) -> Result<Vec<(ApiKeyId, DayOfUse)>, Error> {
+    view.list(LIST_DAYS_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":after": after}, |row| {
+        Ok((row.get(0)?, DayOfUse { day: row.get(1)?, uses: row.get(2)? }))
+    })
+}
+
+/// Rights that were asked for after that day, of every key of a workspace.
+pub(in crate::api_keys) fn list_rights_of_workspace(
+    view: &View<'_>,
+    workspace: WorkspaceId,
+    after: i64,
+) -> Result<Vec<(ApiKeyId, String)>, Error> {
+    view.list(LIST_RIGHTS_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":after": after}, |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+}
+
+pub(in crate::api_keys) fn list_callers(view: &View<'_>, key: ApiKeyId, limit: u32) -> Result<Vec<KeyCaller>, Error> {
+    view.list(LIST_CALLERS, named_params! {":key_id": key, ":limit": limit}, |row| {
+        Ok(KeyCaller { address: row.get(0)?, agent: row.get(1)?, last_at: row.get(2)?, uses: row.get(3)? })
+    })
+}
+
+pub(in crate::api_keys) fn delete_old_days(tx: &mut Tx<'_>, before: i64, limit: u32) -> Result<usize, Error> {
+    tx.execute(DELETE_OLD_DAYS, named_params! {":before": before, ":limit": limit})
+}
+
+pub(in crate::api_keys) fn delete_callers(tx: &mut Tx<'_>, key: ApiKeyId) -> Result<usize, Error> {
+    tx.execute(DELETE_CALLERS, named_params! {":key_id": key})
+}
+
+pub(in crate::api_keys) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    DELETE_OF_ACCOUNT
+        .into_iter()
+        .try_for_each(|statement| tx.execute(statement, named_params! {":account_id": account}).map(drop))
+}

@@ -1,0 +1,140 @@
+//! `domicile key …`.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::arguments::{Common, KeyCommand, NewKey};
+use super::failure::Failure;
+use super::house::{find_account, open};
+use super::scan;
+use crate::api_keys::{self, ApiKey, ApiKeyError, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey, OVERLAP_DEFAULT};
+use crate::base::{ApiKeyId, Governor, Problem, Timestamp};
+use crate::config::parse_duration;
+
+pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
+    match command {
+        KeyCommand::Scan { path, prefix } => scan::scan(common, path, prefix),
+        KeyCommand::Pattern { prefix } => {
+            scan::pattern(common, prefix);
+            Ok(())
+        }
+        KeyCommand::Create(new) => create(common, new),
+        KeyCommand::List { account } => list(common, account),
+        KeyCommand::Rotate { key, overlap } => rotate(common, key, overlap.as_deref()),
+        KeyCommand::Revoke { key } => revoke(common, key),
+    }
+}
+
+fn create(common: &Common, asked: &NewKey) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (person, workspace) = find_account(&app, &asked.account)?;
+    let text = |typed: &Option<String>| typed.clone().unwrap_or_default();
+    let limits = Limits::read(
+        &asked.network.join(" "),
+        &text(&asked.rate),
+        &text(&asked.budget),
+        if asked.budget_in_all { "total" } else { "month" },
+    );
+    let new = NewApiKey {
+        name: KeyName::parse(&asked.name).ok_or_else(|| Problem::from(ApiKeyError::Name))?,
+        scopes: asked.scope.clone(),
+        expiry: Expiry::parse(asked.expires.as_deref().unwrap_or("never"))
+            .ok_or_else(|| Problem::from(ApiKeyError::Expiry))?,
+        limits: limits.map_err(|fault| Problem::from(ApiKeyError::from(fault)))?,
+    };
+    if let Some(unknown) = new.scopes.iter().find(|name| app.config().scopes.rights(name).is_none()) {
+        let known: Vec<_> = app.config().scopes.entries().iter().map(|entry| entry.name.as_str()).collect();
+        return Err(Failure::refused(format!("there is no scope \"{unknown}\". There are: {}.", known.join(", "))));
+    }
+    let (account, workspace) = (person.id, workspace.id);
+    let made = app
+        .store()
+        .write_and_wait(move |tx| api_keys::create(tx, &Governor::operator(), account, workspace, &new))
+        .map_err(Problem::from)?;
+    print_made(common, &made);
+    Ok(())
+}
+
+/// Only the text on stdout, so that it can go straight to where a program reads its secrets.
+fn print_made(common: &Common, made: &CreatedApiKey) {
+    if common.json {
+        println!("{}", json!({"id": made.key.id.to_string(), "key": made.secret.expose()}));
+    } else {
+        println!("{}", made.secret.expose());
+    }
+}
+
+fn list(common: &Common, account: &str) -> Result<(), Failure> {
+    let app = open(common)?;
+    let (_, workspace) = find_account(&app, account)?;
+    let keys = app.store().read_and_wait(move |view| api_keys::list(view, workspace.id)).map_err(Problem::from)?;
+    if common.json {
+        println!("{}", json!({"keys": keys.iter().map(key_json).collect::<Vec<_>>()}));
+        return Ok(());
+    }
+    for key in keys {
+        let end = key.good_until().map_or("never expires".to_owned(), |end| format!("until {}", end.iso_day()));
+        println!("{}  {}…  {:<11}  {:<20}  {}  {}", key.id, key.display, key.state.as_str(), end, key.name, key.scopes);
+    }
+    Ok(())
+}
+
+fn key_json(key: &ApiKey) -> serde_json::Value {
+    let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
+    json!({
+        "id": key.id.to_string(), "name": key.name, "display": key.display, "scopes": key.scopes,
+        "state": key.state.as_str(), "created_at": key.created_at.rfc3339(),
+        "expires_at": time(key.expires_at), "retire_at": time(key.retire_at),
+        "predecessor": key.predecessor.map(|id| id.to_string()),
+        "networks": key.limits.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "rate_per_minute": key.limits.rate_per_minute,
+        "budget": key.limits.budget.map(|budget| budget.amount.to_string()),
+        "budget_period": key.limits.budget.map(|budget| budget.period.as_str()),
+        "last_used_at": time(key.last_used_at), "uses": key.uses,
+    })
+}
+
+fn rotate(common: &Common, key: &str, overlap: Option<&str>) -> Result<(), Failure> {
+    let id = id_of(key)?;
+    let overlap = match overlap {
+        None => OVERLAP_DEFAULT,
+        Some("0") => Duration::ZERO,
+        Some(span) => parse_duration(span).ok_or_else(|| Problem::from(ApiKeyError::Overlap))?,
+    };
+    let app = open(common)?;
+    let made = app.store().write_and_wait(move |tx| api_keys::rotate(tx, &Governor::operator(), id, overlap));
+    let made = made.map_err(|error| told(error, id))?;
+    let end = app.store().read_and_wait(move |view| api_keys::find(view, &Governor::operator(), id));
+    if let Some(end) = end.map_err(Problem::from)?.retire_at {
+        eprintln!("The old key is good until {}.", end.day_and_time());
+    }
+    print_made(common, &made);
+    Ok(())
+}
+
+fn revoke(common: &Common, key: &str) -> Result<(), Failure> {
+    let id = id_of(key)?;
+    let app = open(common)?;
+    let key = app.store().write_and_wait(move |tx| api_keys::revoke(tx, &Governor::operator(), id));
+    let key = key.map_err(|error| told(error, id))?;
+    if common.json {
+        println!("{}", json!({"id": key.id.to_string(), "state": key.state.as_str()}));
+    } else {
+        println!("{}", key.id);
+    }
+    Ok(())
+}
+
+fn id_of(key: &str) -> Result<ApiKeyId, Failure> {
+    ApiKeyId::parse(key).ok_or_else(|| {
+        Failure::refused(format!("\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."))
+    })
+}
+
+fn told(error: ApiKeyError, id: ApiKeyId) -> Failure {
+    match error {
+        ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),
+        other => Problem::from(other).into(),
+    }
+}

@@ -1,0 +1,241 @@
+//! `/v1/docs`: the description of the JSON doors as a page, made of the same document, without scripts.
+
+use std::sync::OnceLock;
+
+use actix_web::HttpRequest;
+use askama::Template;
+use serde_json::{Map, Value};
+
+use super::openapi::DOCUMENT;
+use crate::base::Problem;
+use crate::http::Answer;
+use crate::http::page::{self, Chrome, TheApp};
+
+/// Operations of one tag.
+struct Section {
+    title: String,
+    about: String,
+    anchor: String,
+    operations: Vec<Operation>,
+}
+
+struct Operation {
+    method: String,
+    path: String,
+    summary: String,
+    about: String,
+    credential: String,
+    inputs: Vec<Input>,
+    answers: Vec<Told>,
+}
+
+/// Something that is sent.
+struct Input {
+    name: String,
+    place: &'static str,
+    kind: String,
+    about: String,
+}
+
+/// Something that may come back.
+struct Told {
+    status: String,
+    about: String,
+    members: String,
+}
+
+/// A gateway, and how it is told to ask: the file that is installed with the package.
+struct Gateway {
+    name: &'static str,
+    example: &'static str,
+}
+
+/// Every one stands in `packaging/examples`.
+const GATEWAYS: &[Gateway] = &[
+    Gateway { name: "nginx", example: include_str!("../../packaging/examples/nginx.conf") },
+    Gateway { name: "Traefik", example: include_str!("../../packaging/examples/traefik.conf") },
+    Gateway { name: "Caddy", example: include_str!("../../packaging/examples/caddy.conf") },
+    Gateway { name: "Envoy", example: include_str!("../../packaging/examples/envoy.conf") },
+];
+
+struct ScopeRow {
+    name: String,
+    about: String,
+    holds: String,
+}
+
+#[derive(Template)]
+#[template(path = "server/docs.html")]
+struct DocsPage<'d> {
+    chrome: Chrome,
+    public_url: &'d str,
+    sections: &'d [Section],
+    scopes: Vec<ScopeRow>,
+    gateways: &'static [Gateway],
+}
+
+/// `GET /v1/docs`.
+pub(super) async fn page(app: TheApp, request: HttpRequest) -> Answer {
+    static SECTIONS: OnceLock<Vec<Section>> = OnceLock::new();
+    let document = || -> Value { serde_json::from_str(DOCUMENT).unwrap_or_default() };
+    let sections = SECTIONS.get_or_init(|| sections_of(&document()));
+    if sections.is_empty() {
+        return Err(Problem::ours("the description cannot be read").into());
+    }
+    let table = &app.config().scopes;
+    let rows = table.entries().iter().map(|entry| ScopeRow {
+        name: entry.name.clone(),
+        about: entry.description.clone(),
+        holds: table.names_within(table.rights_of(&entry.name)),
+    });
+    let chrome = Chrome::of(&app, &request, "The API");
+    page::render(&DocsPage {
+        chrome,
+        public_url: &app.config().public_url,
+        sections,
+        scopes: rows.collect(),
+        gateways: GATEWAYS,
+    })
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn members<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = (&'v String, &'v Value)> {
+    value.get(name).and_then(Value::as_object).into_iter().flat_map(Map::iter)
+}
+
+fn items<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn sections_of(document: &Value) -> Vec<Section> {
+    let section = |tag: &Value| {
+        let title = text(tag, "name");
+        let operations = members(document, "paths").flat_map(|(path, methods)| {
+            let methods = methods.as_object().into_iter().flat_map(Map::iter);
+            methods.map(move |(method, operation)| (path, method, operation))
+        });
+        let ours = operations.filter(|(_, _, operation)| items(operation, "tags").any(|tag| tag == title.as_str()));
+        let operations = ours.map(|(path, method, operation)| read(document, path, method, operation)).collect();
+        Section { anchor: title.replace(' ', "-"), about: text(tag, "description"), title, operations }
+    };
+    items(document, "tags").map(section).collect()
+}
+
+fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operation {
+    let parameters = items(operation, "parameters").map(|parameter| Input {
+        name: text(parameter, "name"),
+        place: if parameter["in"] == "header" { "header" } else { "query" },
+        kind: kind_of(&parameter["schema"], parameter["required"] == true),
+        about: text(parameter, "description"),
+    });
+    let body = members(&operation["requestBody"], "content").flat_map(|(_, content)| fields_of(document, content));
+    let answers = members(operation, "responses").map(|(status, answer)| Told {
+        status: status.clone(),
+        about: text(answer, "description"),
+        members: members(answer, "content").map(|(_, content)| named(document, &content["schema"])).collect(),
+    });
+    Operation {
+        method: method.to_uppercase(),
+        path: path.to_owned(),
+        summary: text(operation, "summary"),
+        about: text(operation, "description"),
+        credential: credential_of(document, operation),
+        inputs: parameters.chain(body).collect(),
+        answers: answers.collect(),
+    }
+}
+
+/// The schema itself, where only its name stands.
+fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
+    let pointer = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+    pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(schema)
+}
+
+fn fields_of(document: &Value, content: &Value) -> Vec<Input> {
+    let schema = resolved(document, &content["schema"]);
+    // Of an array, what one element has; of alternatives, what any of them has.
+    let schema = if schema["type"] == "array" { resolved(document, &schema["items"]) } else { schema };
+    let alternatives: Vec<&Value> = items(schema, "oneOf").map(|one| resolved(document, one)).collect();
+    let shapes = if alternatives.is_empty() { vec![schema] } else { alternatives };
+    let field = |shape: &Value, (name, schema): (&String, &Value)| Input {
+        name: name.clone(),
+        place: "body",
+        kind: kind_of(schema, shapes.len() == 1 && items(shape, "required").any(|required| required == name.as_str())),
+        about: text(schema, "description"),
+    };
+    shapes.iter().flat_map(|shape| members(shape, "properties").map(|member| field(shape, member))).collect()
+}
+
+fn kind_of(schema: &Value, is_required: bool) -> String {
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let kind = match (&schema["const"], &schema["enum"], &schema["type"]) {
+        (Value::Null, Value::Null, Value::Null) => "text or number".to_owned(),
+        (Value::Null, Value::Null, Value::Array(kinds)) => kinds.iter().map(shown).collect::<Vec<_>>().join(" or "),
+        (Value::Null, Value::Null, kind) => shown(kind).replace("string", "text"),
+        (Value::Null, choices, _) => {
+            items(&serde_json::json!({ "of": choices }), "of").map(shown).collect::<Vec<_>>().join(" | ")
+        }
+        (value, ..) => shown(value),
+    };
+    if is_required { format!("{kind}, required") } else { kind }
+}
+
+fn credential_of(document: &Value, operation: &Value) -> String {
+    let schemes = &document["components"]["securitySchemes"];
+    let told = |name: &str| match text(&schemes[name], "description") {
+        told if told.is_empty() => format!("The header {}.", text(&schemes[name], "name")),
+        told => told,
+    };
+    // Alternatives of one kind differ in their scopes alone, and are told together.
+    let mut ways: Vec<(&str, Vec<&str>)> = Vec::new();
+    for way in items(operation, "security") {
+        let (name, scopes) =
+            way.as_object().and_then(|way| way.iter().next()).map_or(("", vec![]), |(name, scopes)| {
+                (name.as_str(), scopes.as_array().into_iter().flatten().filter_map(Value::as_str).collect())
+            });
+        match ways.last_mut() {
+            Some((known, more)) if *known == name => more.extend(scopes),
+            _ => ways.push((name, scopes)),
+        }
+    }
+    let ways: Vec<String> = ways
+        .iter()
+        .map(|(name, scopes)| match (*name, scopes.join(" or ")) {
+            ("", _) => "None.".to_owned(),
+            (name, scopes) if scopes.is_empty() => told(name),
+            (name, scopes) => format!("{} Its scope: {scopes}.", told(name)),
+        })
+        .collect();
+    if ways.is_empty() { "None.".to_owned() } else { ways.join(" Or: ") }
+}
+
+fn named(document: &Value, schema: &Value) -> String {
+    let schema = resolved(document, schema);
+    let names: Vec<&str> = members(schema, "properties").map(|(name, _)| name.as_str()).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_document_is_on_the_page() {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let described =
+            members(&document, "paths").map(|(_, methods)| methods.as_object().unwrap().len()).sum::<usize>();
+
+        let sections = sections_of(&document);
+
+        assert_eq!(sections.iter().map(|section| section.operations.len()).sum::<usize>(), described);
+        let all = || sections.iter().flat_map(|section| &section.operations);
+        assert!(all().all(|operation| !operation.summary.is_empty() && !operation.answers.is_empty()));
+        let exchange = all().find(|operation| operation.path == "/v1/token").unwrap();
+        assert!(exchange.inputs.iter().any(|input| input.name == "subject_token" && input.kind == "text, required"));
+        let trash = all().find(|operation| operation.path == "/api/trash" && operation.method == "DELETE").unwrap();
+        assert!(trash.inputs.iter().any(|input| input.name == "all"), "alternatives are all shown");
+    }
+}

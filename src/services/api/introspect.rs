@@ -1,0 +1,119 @@
+//! `POST /v1/introspect`: whether a key or a token is good, and whose.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::web::{Bytes, Data};
+use serde::{Serialize, Serializer};
+
+use super::super::callers::Caller;
+use crate::api_keys::{Asked, Door, Verifier};
+use crate::app::App;
+use crate::base::{AccountId, ApiKeyId, Problem, Scopes, WorkspaceId};
+use crate::http::{Answer, json};
+use crate::{http, tokens};
+
+/// Room for the answer about a good key.
+const ANSWER_BYTES: usize = 512;
+/// Every reason why a key is not good gets these bytes and no others.
+const INACTIVE: &str = r#"{"active":false}"#;
+
+#[derive(Serialize)]
+struct Introspection<'a> {
+    active: bool,
+    scope: Cow<'a, str>,
+    client_id: Shown<ApiKeyId>,
+    username: &'a str,
+    sub: Shown<AccountId>,
+    token_type: &'static str,
+    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    iss: &'a str,
+    workspace: Shown<WorkspaceId>,
+    role: &'static str,
+    plan: &'a str,
+    region: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted: Option<bool>,
+}
+
+/// An access token: what it says, which is what everybody else reads in it.
+#[derive(Serialize)]
+struct TokenIntrospection<'a> {
+    active: bool,
+    token_type: &'static str,
+    #[serde(flatten)]
+    claims: &'a tokens::Claims,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted: Option<bool>,
+}
+
+/// An id written straight into the answer.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked. An access
+/// token is active for the service it was made for, by its name or id, and for no other.
+pub async fn introspect(
+    app: Data<Arc<App>>,
+    verifier: Data<Verifier>,
+    caller: Caller,
+    body: Result<Bytes, actix_web::Error>,
+) -> Answer {
+    let body = body.map_err(json::body_problem)?;
+    let fields = http::decode_form(&body)?;
+    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let Some(token) = field("token").filter(|token| !token.is_empty()) else {
+        let sentence = "The form needs the field token: the key to be checked.";
+        return Err(Problem::field("token", "token_missing", sentence).into());
+    };
+    let config = app.config();
+    let address = field("ip").filter(|ip| !ip.is_empty()).map(super::read_address).transpose()?;
+    let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.wanted(scope));
+    let granted = |rights: Scopes| wanted.map(|wanted| wanted.is_some_and(|wanted| rights.grant(wanted)));
+    let asked = Asked { address, wanted: wanted.flatten().unwrap_or_default(), ..Asked::at(Door::Introspect) };
+    let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(&app, &caller, token, granted) };
+    let answer = Introspection {
+        active: true,
+        scope: super::effective_scope(&verified, &config.scopes),
+        client_id: Shown(verified.key),
+        username: &verified.username,
+        sub: Shown(verified.account),
+        token_type: "api_key",
+        iat: verified.created_at.unix_seconds(),
+        exp: verified.expires_at.map(|end| end.unix_seconds()),
+        iss: &config.public_url,
+        workspace: Shown(verified.workspace),
+        role: verified.role.as_str(),
+        plan: &verified.plan,
+        region: &verified.region,
+        granted: granted(verified.rights),
+    };
+    told(&answer)
+}
+
+/// What is not a good key may be a token; nothing else is asked for what does not look like one.
+fn about_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Scopes) -> Option<bool>) -> Answer {
+    if !tokens::is_token_shaped(token) {
+        return Ok(json::private(200, INACTIVE));
+    }
+    let id = caller.0.id.to_string();
+    let found = app.glance(|view| tokens::examine(view, token, &[&caller.0.name, &id]))?;
+    let Some(claims) = found else { return Ok(json::private(200, INACTIVE)) };
+    let granted = granted(app.config().scopes.rights_of(&claims.scope));
+    told(&TokenIntrospection { active: true, token_type: "Bearer", claims: &claims, granted })
+}
+
+fn told(answer: &impl Serialize) -> Result<HttpResponse, http::Fault> {
+    let mut text = Vec::with_capacity(ANSWER_BYTES);
+    serde_json::to_writer(&mut text, answer).map_err(Problem::ours)?;
+    Ok(json::private(200, text))
+}

@@ -1,0 +1,80 @@
+//! What services ask: is this key good (RFC 7662), may this request pass, a token for this key (RFC 8693), what ended.
+
+mod forward_auth;
+mod introspect;
+mod revocations;
+mod token;
+
+use std::borrow::Cow;
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::callers::{Caller, Callers};
+use crate::api_keys::Verified;
+use crate::base::{Problem, Role, ScopeTable};
+use crate::http::Fault;
+
+pub use forward_auth::forward_auth;
+pub use introspect::introspect;
+pub use revocations::revocations;
+pub use token::token;
+
+impl FromRequest for Caller {
+    type Error = Fault;
+    type Future = Ready<Result<Self, Fault>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(caller_of(request))
+    }
+}
+
+fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
+    let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::ours("no callers in the request"))?;
+    let refused = || Fault(Problem::new(401, "invalid_service", "This needs the credential of a connected service."));
+    find_caller(callers, request.headers())?.ok_or_else(refused)
+}
+
+/// The service that the request's `Authorization` proves. `None`: it has none, or not a good one.
+fn find_caller(callers: &Callers, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+    // Two of them are one too many: nobody can say which one was meant.
+    let mut sent = headers.get_all(header::AUTHORIZATION);
+    let (Some(header), None) = (sent.next().and_then(|value| value.to_str().ok()), sent.next()) else {
+        return Ok(None);
+    };
+    if let Some(credential) = strip_scheme(header, "bearer ") {
+        return Ok(callers.find(credential)?);
+    }
+    // HTTP Basic (RFC 7617): the service's name or id, and its credential, as Apache and Kong send them.
+    let pair = strip_scheme(header, "basic ").and_then(|encoded| STANDARD.decode(encoded).ok());
+    let pair = pair.and_then(|pair| String::from_utf8(pair).ok()).unwrap_or_default();
+    let Some((name, credential)) = pair.split_once(':') else { return Ok(None) };
+    let caller = callers.find(credential)?;
+    Ok(caller.filter(|caller| name == caller.0.name || name == caller.0.id.to_string()))
+}
+
+/// The names of what the key may do now. Whoever only sees has keys that only read, and then the names say so too.
+fn effective_scope<'v>(verified: &'v Verified, table: &ScopeTable) -> Cow<'v, str> {
+    match verified.role {
+        Role::Owner | Role::Admin | Role::Editor => Cow::Borrowed(&verified.scope),
+        Role::Viewer => Cow::Owned(table.names_within(verified.rights)),
+    }
+}
+
+/// The address that a service says a key was used from.
+fn read_address(text: &str) -> Result<IpAddr, Problem> {
+    let wrong = || Problem::field("ip", "ip_invalid", "The field ip is not an address. Send one, or leave it out.");
+    text.parse().map_err(|_| wrong())
+}
+
+/// The credential after its scheme, whatever the case of the scheme (RFC 9110 §11.1).
+fn strip_scheme<'h>(header: &'h str, scheme: &str) -> Option<&'h str> {
+    let (found, rest) = header.split_at_checked(scheme.len())?;
+    found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}

@@ -1,0 +1,443 @@
+//! C1, O9: every route × every way to carry a credential × every scope. What is expected follows from what the table of routes
+//! declares and from the contract's table of scopes; what is observed is the real program's. A new route is in it by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domicile::server::{Access, ROUTES, Route};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Appliance, Call};
+
+/// Each scope and the single rights it stands for, as the contract has them; nothing of ours is asked.
+fn scopes() -> BTreeMap<String, BTreeSet<String>> {
+    let resources = ["models", "datasets", "deployments", "projects"];
+    let levels = |levels: &[&str]| -> BTreeSet<String> {
+        resources.iter().flat_map(|resource| levels.iter().map(move |level| format!("{resource}:{level}"))).collect()
+    };
+    let words = |text: &str| -> BTreeSet<String> { text.split(' ').map(str::to_owned).collect() };
+    let mut scopes = BTreeMap::new();
+    let mut add = |name: &str, rights: BTreeSet<String>| scopes.insert(name.to_owned(), rights);
+    for resource in resources {
+        add(&format!("{resource}:read"), words(&format!("{resource}:read")));
+        add(&format!("{resource}:write"), words(&format!("{resource}:read {resource}:write")));
+    }
+    for bundle in ["models", "datasets", "deployments"] {
+        add(bundle, words(&format!("{bundle}:read {bundle}:write")));
+    }
+    for single in ["account:read", "billing:read", "usage:read", "training:start", "metrics:write", "reports:read"] {
+        add(single, words(single));
+    }
+    add("training", words("models:read datasets:read training:start metrics:write"));
+    add("read", levels(&["read"]).into_iter().chain(words("account:read billing:read usage:read")).collect());
+    add("write", levels(&["read", "write"]));
+    let everything = scopes.values().flatten().cloned().collect();
+    scopes.insert("admin".into(), everything);
+    scopes
+}
+
+/// What somebody holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A key with this scope alone.
+    Key(&'static str),
+    /// A key that is not good.
+    DeadKey(&'static str),
+    Service,
+    /// An access token that was made of a key.
+    Token,
+    /// The value of a session's cookie.
+    Session,
+}
+
+/// Where it is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Bearer,
+    BearerInSmallLetters,
+    NoScheme,
+    OtherScheme,
+    BasicPassword,
+    BasicUser,
+    ApiKeyHeader,
+    ServiceHeader,
+    Cookie,
+    Query,
+    OtherQuery,
+}
+
+const PLACES: [Place; 11] = [
+    Place::Bearer,
+    Place::BearerInSmallLetters,
+    Place::NoScheme,
+    Place::OtherScheme,
+    Place::BasicPassword,
+    Place::BasicUser,
+    Place::ApiKeyHeader,
+    Place::ServiceHeader,
+    Place::Cookie,
+    Place::Query,
+    Place::OtherQuery,
+];
+
+impl Place {
+    fn is_bearer(self) -> bool {
+        matches!(self, Self::Bearer | Self::BearerInSmallLetters)
+    }
+
+    fn is_authorization(self) -> bool {
+        !matches!(self, Self::ApiKeyHeader | Self::ServiceHeader | Self::Cookie | Self::Query | Self::OtherQuery)
+    }
+
+    /// The request with the credential in this place, sent to `path`.
+    fn carry(self, house: &Appliance, method: &str, path: &str, credential: &str) -> Call {
+        let with = |query: &str| format!("{path}{}{query}={credential}", if path.contains('?') { '&' } else { '?' });
+        let basic = |pair: String| format!("Basic {}", STANDARD.encode(pair));
+        let call = |path: &str| house.call(method, path);
+        match self {
+            Self::Bearer => call(path).header("Authorization", &format!("Bearer {credential}")),
+            Self::BearerInSmallLetters => call(path).header("authorization", &format!("bearer {credential}")),
+            Self::NoScheme => call(path).header("Authorization", credential),
+            Self::OtherScheme => call(path).header("Authorization", &format!("Token {credential}")),
+            Self::BasicPassword => call(path).header("Authorization", &basic(format!("inference:{credential}"))),
+            Self::BasicUser => call(path).header("Authorization", &basic(format!("{credential}:"))),
+            Self::ApiKeyHeader => call(path).header("X-Api-Key", credential),
+            Self::ServiceHeader => call(path).header("X-Domicile-Service", credential),
+            Self::Cookie => call(path).header("Cookie", &format!("__Host-session={credential}")),
+            Self::Query => call(&with("access_token")),
+            Self::OtherQuery => call(&with("api_key")),
+        }
+    }
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Enters,
+    LacksScope,
+    /// As if nothing had been carried.
+    Stranger,
+}
+
+/// What the declaration of the route promises.
+fn expected(access: Access, kind: Kind, place: Place, scopes: &BTreeMap<String, BTreeSet<String>>) -> Outcome {
+    let enters = match (access, kind) {
+        (Access::KeyHolder(wanted), Kind::Key(held)) if place.is_bearer() => {
+            let has_one = wanted.iter().any(|wanted| scopes[*wanted].is_subset(&scopes[held]));
+            return if has_one { Outcome::Enters } else { Outcome::LacksScope };
+        }
+        (Access::Service, Kind::Service) => place.is_bearer() || place == Place::BasicPassword,
+        (Access::SignedIn | Access::Fresh, Kind::Session) => place == Place::Cookie,
+        _ => false,
+    };
+    if enters { Outcome::Enters } else { Outcome::Stranger }
+}
+
+/// What the answer says. `None`: neither this nor that.
+fn observed(access: Access, answer: &Answer) -> Option<Outcome> {
+    let is_program = matches!(access, Access::KeyHolder(_) | Access::Service);
+    match answer.status {
+        500.. => None,
+        401 if is_program => (!answer.header("www-authenticate").is_empty()).then_some(Outcome::Stranger),
+        403 if is_program => {
+            let is_right = answer.json()["error"] == "Permission denied for this operation";
+            is_right.then_some(Outcome::LacksScope)
+        }
+        303 if !is_program && answer.location().starts_with("/signin") => Some(Outcome::Stranger),
+        404 if access == Access::Demo => Some(Outcome::Stranger),
+        _ => Some(Outcome::Enters),
+    }
+}
+
+/// The path with something in place of its parameters that is there for nobody.
+fn path_of(route: &Route) -> String {
+    let mut path = route.path.replace("{name:.*}", "app.css");
+    while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
+        path.replace_range(start..=end, "key_00000000000000000000000000");
+    }
+    path
+}
+
+/// Well formed in everything but the credential, one request for each scope of which any opens the door.
+fn requests(route: &Route) -> Vec<(String, Option<String>, Access)> {
+    let path = path_of(route);
+    let one = |path: String, body: Option<Value>| vec![(path, body.map(|body| body.to_string()), route.access)];
+    match (route.method, route.path, route.access) {
+        ("GET", "/api/users", _) => one(format!("{path}?username=ada-l"), None),
+        // A type each, and the scope that goes with it.
+        (method, "/api/trash", Access::KeyHolder(wanted)) => wanted
+            .iter()
+            .map(|scope| {
+                let kind = scope.split("s:").next().unwrap();
+                let body = (method != "GET").then(|| json!({"id": "x", "type": kind}).to_string());
+                let path = if method == "GET" { format!("{path}?type={kind}") } else { path.clone() };
+                (path, body, Access::KeyHolder(std::slice::from_ref(scope)))
+            })
+            .collect(),
+        (_, "/v1/usage/events", _) => one(path, Some(json!([]))),
+        _ => one(path, None),
+    }
+}
+
+fn finish(call: Call, route: &Route, body: Option<&str>) -> Call {
+    match (body, route.method, route.path) {
+        (Some(body), ..) => call.header("Content-Type", "application/json").body(body),
+        (None, _, "/v1/introspect") => call.form(&[("token", "x")]),
+        (None, "POST", _) => call.form(&[("csrf", "x")]),
+        _ => call,
+    }
+}
+
+struct Holder {
+    kind: Kind,
+    credential: String,
+}
+
+/// Somebody with a credential of every kind, and of keys one for each scope.
+fn holders(house: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec<Holder> {
+    house.account("ada-l");
+    let mut holders: Vec<Holder> = scopes
+        .keys()
+        .map(|scope| Holder { kind: Kind::Key(scope.clone().leak()), credential: house.api_key("ada-l", &[scope]) })
+        .collect();
+    let admin = holders.iter().find(|holder| holder.kind == Kind::Key("admin")).unwrap().credential.clone();
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", admin.as_str()),
+        ("audience", "inference"),
+    ];
+    let token = house.call("POST", "/v1/token").form(&form).send().json()["access_token"].as_str().unwrap().to_owned();
+    holders.push(Holder { kind: Kind::Token, credential: token });
+
+    house.account("grace-h");
+    let of_grace = house.api_key("grace-h", &["admin"]);
+    house.run(&["account", "suspend", "grace-h", "--reason", "test"]).ok();
+    holders.push(Holder { kind: Kind::DeadKey("of somebody who is suspended"), credential: of_grace });
+    house.account("joan-c");
+    let revoked = house.api_key("joan-c", &["admin"]);
+    let listed: Value =
+        serde_json::from_str(&house.run(&["key", "list", "--account", "joan-c", "--json"]).ok()).unwrap();
+    house.run(&["key", "revoke", listed["keys"][0]["id"].as_str().unwrap()]).ok();
+    let mut mistyped = admin.clone();
+    let last = if mistyped.pop() == Some('0') { '1' } else { '0' };
+    mistyped.push(last);
+    holders.push(Holder { kind: Kind::DeadKey("revoked"), credential: revoked });
+    holders.push(Holder { kind: Kind::DeadKey("mistyped"), credential: mistyped });
+
+    holders.push(Holder { kind: Kind::Service, credential: house.service("inference") });
+    let mut browser = house.browser();
+    browser.sign_in("ada-l");
+    let cookie = browser.cookies["__Host-session"].clone();
+    holders.push(Holder { kind: Kind::Session, credential: cookie });
+    holders
+}
+
+fn appliance() -> Appliance {
+    let mut house = Appliance::made_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read reports\"\n");
+    // No network is trusted: a gateway has to prove itself.
+    house.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
+    house.start();
+    house
+}
+
+/// Row counts of all that a request could change; that a key was used is noted, and so is who was refused.
+fn rows(house: &Appliance) -> BTreeMap<String, Value> {
+    house.run(&["snapshot", "now"]).ok();
+    let manifest: Value =
+        serde_json::from_str(&std::fs::read_to_string(house.data().join("domicile.sqlite.json")).unwrap()).unwrap();
+    let noted = |name: &str| name == "job" || name.starts_with("audit_") || name.starts_with("api_key_");
+    let rows = manifest["rows"].as_object().unwrap().clone();
+    rows.into_iter().filter(|(name, _)| !noted(name)).collect()
+}
+
+#[test]
+fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
+    let house = appliance();
+    let scopes = scopes();
+    let holders = holders(&house, &scopes);
+    let agent = Call::agent();
+    let before = rows(&house);
+    let (mut holes, mut asked) = (Vec::new(), 0);
+
+    for route in ROUTES {
+        for (path, body, access) in requests(route) {
+            let bare = finish(house.call(route.method, &path), route, body.as_deref()).send_over(&agent);
+            for holder in &holders {
+                for place in PLACES {
+                    let call = place.carry(&house, route.method, &path, &holder.credential);
+                    let answer = finish(call, route, body.as_deref()).send_over(&agent);
+                    asked += 1;
+                    let is_right = match access {
+                        Access::Everybody => is_as_for_everybody(route, holder.kind, place, &answer, &bare),
+                        Access::Gateway => {
+                            (answer.status, answer.header("domicile-reason")) == at_gateway(holder.kind, place)
+                        }
+                        _ => observed(access, &answer) == Some(expected(access, holder.kind, place, &scopes)),
+                    };
+                    if !is_right {
+                        holes.push(format!(
+                            "{} {path}: {:?} as {place:?} got {}",
+                            route.method, holder.kind, answer.status
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    assert!(holes.is_empty(), "{} of {asked}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
+    assert!(asked > ROUTES.len() * scopes.len() * PLACES.len(), "only {asked} requests");
+    assert_eq!(rows(&house), before, "a request with a credential in the wrong place changed something");
+    // Also those that came in an address: what came in is not written down.
+    let log = house.log();
+    for holder in &holders {
+        assert!(!log.contains(&holder.credential), "the log holds a credential: {:?}", holder.kind);
+    }
+}
+
+/// A door that is open to everybody is as open for whoever carries something; only an exchange minds a false service.
+fn is_as_for_everybody(route: &Route, kind: Kind, place: Place, answer: &Answer, bare: &Answer) -> bool {
+    if kind == Kind::Session && place == Place::Cookie {
+        return answer.status < 500 && answer.status != 401;
+    }
+    let is_service = kind == Kind::Service && (place.is_bearer() || place == Place::BasicPassword);
+    if route.path == "/v1/token" && place.is_authorization() && !is_service {
+        return (answer.status, answer.json()["error"].as_str()) == (401, Some("invalid_client"));
+    }
+    (answer.status, answer.location()) == (bare.status, bare.location()) || answer.status == 429
+}
+
+/// Where no network is trusted, only a service may ask; and nobody was asked about.
+fn at_gateway(kind: Kind, place: Place) -> (u16, &'static str) {
+    if kind == Kind::Service && place == Place::ServiceHeader {
+        (401, "no_credential")
+    } else {
+        (403, "caller_not_allowed")
+    }
+}
+
+#[test]
+fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_their_scope() {
+    let house = appliance();
+    let scopes = scopes();
+    let holders = holders(&house, &scopes);
+    let gateway = house.service("gateway");
+    let agent = Call::agent();
+    let mut holes = Vec::new();
+
+    let mut ask = |holder: &Holder, place: Place, method: &str, path: &str, header: Option<&str>, expected: u16| {
+        let mut call = place.carry(&house, method, path, &holder.credential);
+        // Beside whatever is carried, unless that is carried in its place.
+        if place != Place::ServiceHeader {
+            call = call.header("X-Domicile-Service", &gateway);
+        }
+        if let Some(scope) = header {
+            call = call.header("X-Domicile-Scope", scope);
+        }
+        let status = call.send_over(&agent).status;
+        if status != expected {
+            holes.push(format!("{method} {path} {header:?}: {:?} as {place:?} got {status}", holder.kind));
+        }
+    };
+    for holder in &holders {
+        for place in PLACES {
+            let passes = match holder.kind {
+                Kind::Key(_) => place.is_bearer() || place == Place::ApiKeyHeader,
+                Kind::Session => place == Place::Cookie,
+                _ => false,
+            };
+            let refusal = match (place, holder.kind) {
+                (Place::ServiceHeader, Kind::Service) => 401,
+                (Place::ServiceHeader, _) => 403,
+                _ => 401,
+            };
+            for method in ["GET", "POST", "DELETE", "PROPFIND"] {
+                ask(holder, place, method, "/v1/forward-auth", None, if passes { 200 } else { refusal });
+            }
+        }
+        for (wanted, rights) in &scopes {
+            let (passes, place) = match holder.kind {
+                Kind::Key(held) => (rights.is_subset(&scopes[held]), Place::Bearer),
+                Kind::Session => (true, Place::Cookie),
+                _ => continue,
+            };
+            let expected = if passes { 200 } else { 403 };
+            ask(holder, place, "GET", &format!("/v1/forward-auth?scope={wanted}"), None, expected);
+            ask(holder, place, "GET", "/v1/forward-auth/below", Some(wanted), expected);
+        }
+        if let Kind::Key(_) = holder.kind {
+            ask(holder, Place::Bearer, "GET", "/v1/forward-auth?scope=flying", None, 403);
+            ask(holder, Place::Bearer, "GET", "/v1/forward-auth?scope=", Some("flying"), 403);
+        }
+    }
+
+    assert!(holes.is_empty(), "{}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
+}
+
+#[test]
+fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing_else() {
+    let house = appliance();
+    let scopes = scopes();
+    let holders = holders(&house, &scopes);
+    let service = house.service("training");
+    let agent = Call::agent();
+    let mut holes = Vec::new();
+
+    for holder in &holders {
+        let Kind::Key(held) = holder.kind else { continue };
+        for (wanted, rights) in
+            scopes.iter().map(|(name, rights)| (name.as_str(), Some(rights))).chain([("flying", None)])
+        {
+            let expected = rights.is_some_and(|rights| rights.is_subset(&scopes[held]));
+            let form = [("token", holder.credential.as_str()), ("scope", wanted)];
+            let told = house.call("POST", "/v1/introspect").bearer(&service).form(&form).send_over(&agent).json();
+            if (&told["active"], &told["granted"]) != (&json!(true), &json!(expected)) {
+                holes.push(format!("introspection: {held} asked for {wanted}: {told}"));
+            }
+            let form = [
+                ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+                ("subject_token", holder.credential.as_str()),
+                ("scope", wanted),
+            ];
+            let made = house.call("POST", "/v1/token").bearer(&service).form(&form).send_over(&agent);
+            let names: BTreeSet<String> =
+                made.json()["scope"].as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+            // Written out: every scope that lies within what was asked for, and no other.
+            let within = |rights: &BTreeSet<String>| -> BTreeSet<String> {
+                scopes.iter().filter(|(_, each)| each.is_subset(rights)).map(|(name, _)| name.clone()).collect()
+            };
+            let is_right = match rights.filter(|_| expected) {
+                Some(rights) => made.status == 200 && names == within(rights),
+                None => made.status == 400 && made.json()["error"] == "invalid_scope",
+            };
+            if !is_right {
+                holes.push(format!("exchange: {held} asked for {wanted}: {} {}", made.status, made.text()));
+            }
+        }
+    }
+
+    assert!(holes.is_empty(), "{}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
+}
+
+#[test]
+fn the_description_and_the_documentation_say_which_scope_a_door_wants() {
+    let document: Value = serde_json::from_str(domicile::server::openapi::DOCUMENT).unwrap();
+    let house = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");
+    let page = house.call("GET", "/v1/docs").send().text();
+    for route in ROUTES {
+        let Access::KeyHolder(wanted) = route.access else { continue };
+        let ways = document["paths"][route.path][route.method.to_lowercase()]["security"].as_array().unwrap();
+        let told: Vec<&str> = ways.iter().filter_map(|way| way["apiKey"][0].as_str()).collect();
+        assert_eq!(told, wanted, "{} {}", route.method, route.path);
+    }
+    for (name, rights) in scopes() {
+        let row = page.split("<tr>").find(|row| row.starts_with(&format!("<td><code>{name}</code>")));
+        let row = row.unwrap_or_else(|| panic!("{name} is not on the page"));
+        let last = row.rsplit("<td").next().unwrap();
+        let shown: BTreeSet<&str> = last.split(['>', '<']).nth(1).unwrap().split_whitespace().collect();
+        let within: BTreeSet<String> =
+            scopes().into_iter().filter(|(_, each)| each.is_subset(&rights)).map(|(each, _)| each).collect();
+        assert_eq!(shown, within.iter().map(String::as_str).collect(), "what {name} grants");
+    }
+}
