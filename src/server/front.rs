@@ -144,10 +144,10 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
 
 /// A stranger on a page of a person's is led to sign in, and back afterwards; somebody whose session ended is told why there.
 fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpResponse {
-    let whole = match request.method() {
-        &Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|wanted| wanted.as_str()),
+    let whole = match *request.method() {
+        Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|wanted| wanted.as_str()),
         // What was typed is lost; the page it was typed on is not.
-        &Method::POST => page_of(request, app),
+        Method::POST => page_of(request, app),
         _ => None,
     };
     match whole.unwrap_or_default() {
