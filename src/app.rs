@@ -8,7 +8,7 @@ use crate::base::{Chance, Clock, Problem, Timestamp};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
-use crate::outbound::{Transport, TransportError};
+use crate::outbound::{Caller, Transport, TransportError};
 
 /// The open appliance.
 pub struct App {
@@ -16,6 +16,7 @@ pub struct App {
     passwords: PasswordPool,
     jobs_waiting: watch::Sender<()>,
     transport: Transport,
+    caller: Caller,
 }
 
 /// Why the appliance does not open.
@@ -78,6 +79,7 @@ impl App {
         let site = Arc::new(Site { config: opening.config, keyring: opening.keyring });
         let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
+        let caller = Caller::of(&site.config);
         let store = Store::open(
             layout,
             site,
@@ -93,7 +95,7 @@ impl App {
         let wanted = &store.site().config.passwords;
         let cost = HashCost { memory_kib: wanted.memory_kib, passes: wanted.passes };
         let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
-        let app = Self { store, passwords, jobs_waiting, transport };
+        let app = Self { store, passwords, jobs_waiting, transport, caller };
         check_stamp(app.store.glance(db::find_stamp)?, app.config())?;
         if let Some(ids) = app.store.glance(db::find_keys_in_use)? {
             app.keyring().use_only(ids)?;
@@ -166,6 +168,11 @@ impl App {
     /// The way out for mail.
     pub fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    /// The way out for calls over HTTP.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Changes something: one transaction, answered when it is on disk.

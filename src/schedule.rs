@@ -8,7 +8,7 @@ use crate::api_keys::{self, Verifier};
 use crate::app::App;
 use crate::jobs::{self, Line, NewJob, Outcome};
 use crate::{
-    accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, snapshots, tokens,
+    accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, signin, snapshots, tokens,
 };
 
 /// One recurring job: when (seconds first, UTC), what, why.
@@ -86,6 +86,7 @@ async fn tidy(app: Arc<App>) -> Outcome {
         .write(|tx| {
             sessions::purge_ended(tx)?;
             accounts::purge_old(tx)?;
+            signin::oauth::purge_old(tx)?;
             invitations::purge_old(tx)?;
             factors::purge_old(tx)?;
             audit::purge_strangers(tx)?;

@@ -23,8 +23,9 @@ pub use ops::{
     CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_proved_name,
     find_by_username, find_link_about, has_operator, is_email_taken, is_username_free, issue_link, issue_link_about,
     keys_locked_at, list, lock_keys, must_be_free, password_changed_at, password_hash, primary_email, purge_old,
-    purge_pending, renew_password_hash, resend_code, revoke_claims, revoke_links, send_code, set_colour, set_password,
-    set_state, suggest_username, update_profile, use_link, use_link_about, verify_by_operator, verify_email,
+    purge_pending, renew_password_hash, resend_code, revoke_claims, revoke_links, send_code, set_colour,
+    set_display_name, set_password, set_state, suggest_username, update_profile, use_link, use_link_about,
+    verify_by_operator, verify_email, void_claims,
 };
 pub use reserved::is_reserved;
 pub use store::STATEMENTS;

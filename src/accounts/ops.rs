@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::error::AccountError;
 use super::model::{
-    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Colour, Email, LinkPurpose, NewAccount,
-    PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED, Username,
+    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Colour, DisplayName, Email, LinkPurpose,
+    NewAccount, PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED, Username,
 };
 use super::{addresses, likeness, mails, store};
 use crate::audit::{self, Event, Part};
@@ -231,6 +231,28 @@ pub fn set_colour(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, colour: Co
     let event =
         Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": ["colour"]}));
     Ok(audit::record(tx, actor, event)?)
+}
+
+/// Sets what pages and mails call the person, without a word: part of making an account.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn set_display_name(tx: &mut Tx<'_>, account: AccountId, name: &DisplayName) -> Result<(), db::Error> {
+    store::update_display_name(tx, account, name.as_str())
+}
+
+/// Voids what others claimed of the address that `owner` proved: accounts in use lose the unproved address, those that
+/// waited for it lose password, codes and links. Answers the latter, a hundred at most, for whoever keeps more about them.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn void_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) -> Result<Vec<AccountId>, db::Error> {
+    store::delete_claims(tx, owner, address)?;
+    let claimants = store::list_pending_claims(tx, owner, address, PAGE_SIZE_MAX)?;
+    for claimant in &claimants {
+        store::delete_ways_in(tx, *claimant)?;
+    }
+    Ok(claimants)
 }
 
 /// Sends a new six-digit code to the account's primary address, in place of any earlier one. Where another account verified

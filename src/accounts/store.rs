@@ -53,6 +53,18 @@ const LIST_EMAILS: &str = "
 const FIND_VERIFIED_OWNER: &str = "
     select account_id from account_email where folded = :folded and verified_at is not null";
 const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where id = :id and verified_at is null";
+const UPDATE_DISPLAY_NAME: &str = "update account set display_name = :display_name where id = :id";
+// The owner's own row is the verified one.
+const DELETE_CLAIM_CODES: &str = "
+    delete from email_code where email_id in (
+      select id from account_email where folded = :folded and verified_at is null and account_id <> :owner)";
+const DELETE_CLAIMS: &str = "
+    delete from account_email
+    where folded = :folded and verified_at is null and account_id <> :owner and is_primary = 0";
+const LIST_PENDING_CLAIMS: &str = "
+    select a.id from account_email e join account a on a.id = e.account_id and a.state = 'pending'
+    where e.folded = :folded and e.verified_at is null and e.account_id <> :owner
+    limit :limit";
 const DELETE_EMAILS: &str = "delete from account_email where account_id = :account_id";
 
 const REPLACE_CODE: &str = "
@@ -127,6 +139,10 @@ pub const STATEMENTS: &[&str] = &[
     LIST_EMAILS,
     FIND_VERIFIED_OWNER,
     UPDATE_VERIFIED,
+    UPDATE_DISPLAY_NAME,
+    DELETE_CLAIM_CODES,
+    DELETE_CLAIMS,
+    LIST_PENDING_CLAIMS,
     DELETE_EMAILS,
     REPLACE_CODE,
     FIND_CODE,
@@ -307,6 +323,36 @@ pub(super) fn find_verified_owner(view: &View<'_>, address: &EmailAddress) -> Re
 pub(super) fn update_verified(tx: &mut Tx<'_>, id: EmailId) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(UPDATE_VERIFIED, named_params! {":id": id, ":now": now})?;
+    Ok(())
+}
+
+pub(super) fn update_display_name(tx: &mut Tx<'_>, account: AccountId, name: &str) -> Result<(), Error> {
+    tx.execute(UPDATE_DISPLAY_NAME, named_params! {":id": account, ":display_name": name})?;
+    Ok(())
+}
+
+/// Ends the codes of others for the address, and their claims to it where it is not all they have.
+pub(super) fn delete_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) -> Result<(), Error> {
+    tx.execute(DELETE_CLAIM_CODES, named_params! {":folded": address.folded(), ":owner": owner})?;
+    tx.execute(DELETE_CLAIMS, named_params! {":folded": address.folded(), ":owner": owner})?;
+    Ok(())
+}
+
+/// Accounts of others that wait for the address to be proved.
+pub(super) fn list_pending_claims(
+    view: &View<'_>,
+    owner: AccountId,
+    address: &EmailAddress,
+    limit: u32,
+) -> Result<Vec<AccountId>, Error> {
+    let params = named_params! {":folded": address.folded(), ":owner": owner, ":limit": limit};
+    view.list(LIST_PENDING_CLAIMS, params, |row| row.get(0))
+}
+
+/// Deletes what an account is opened with: password and one-time links.
+pub(super) fn delete_ways_in(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})?;
+    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 

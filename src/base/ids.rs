@@ -109,6 +109,8 @@ ids! {
     ServiceId = "svc";
     /// A browser session, as lists and the audit name it; the cookie holds something else.
     SessionId = "ses";
+    /// A person as another provider knows them.
+    IdentityId = "idn";
     /// A passkey, as lists and the audit name it; browsers know it by its credential id.
     PasskeyId = "psk";
     /// An audit event.

@@ -24,6 +24,11 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// As the standard library counts, for crates that ask for it.
+    pub fn system_time(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
+    }
+
     /// This moment and then `duration`; stays at the end of time instead of overflowing.
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))

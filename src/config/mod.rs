@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 pub use durations::parse_duration;
 pub use model::{
-    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, OnExposure,
-    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
+    ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport,
+    OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session, Sibling, Signup, SignupMode,
+    Snapshot, Tls, Tokens,
 };
 
 /// Where the package puts the configuration.

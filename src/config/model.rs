@@ -49,6 +49,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// Access tokens.
     pub tokens: Tokens,
+    /// Providers that people can sign in with, in the order of their buttons.
+    pub oauth: Vec<Provider>,
     /// Second factors.
     pub factors: Factors,
     /// A throw-away appliance: never from a file.
@@ -263,6 +265,78 @@ pub struct Tokens {
     /// How long a signing key signs: two days or more, because its successor is published a day before.
     pub rotate_every: Duration,
 }
+
+/// `[oauth.google]`, `[oauth.apple]`, `[oauth.github]`, `[oauth.oidc.<name>]`.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// In paths and settings: `google`, `apple`, `github` or the admin's own.
+    pub name: String,
+    /// On buttons.
+    pub label: String,
+    /// What is special about it.
+    pub kind: ProviderKind,
+    /// What it calls this appliance.
+    pub client_id: String,
+    /// How this appliance proves that. Empty for Apple, where a key makes one.
+    pub client_secret: Secret<String>,
+    /// Who it is, to the letter: with a subject, the key of an identity.
+    pub issuer: String,
+    /// Where browsers are led. `None`: as its metadata say.
+    pub authorize_url: Option<String>,
+    /// Where codes are exchanged. `None`: as its metadata say.
+    pub token_url: Option<String>,
+    /// GitHub's interface; nobody else has one.
+    pub api_url: Option<String>,
+    /// Its keys. `None`: as its metadata say.
+    pub jwks_url: Option<String>,
+    /// What is asked for. Empty: what is needed and no more.
+    pub scopes: Vec<String>,
+    /// Only people of these domains. Empty: everybody.
+    pub allowed_domains: Vec<String>,
+    /// Domains whose addresses it may vouch for (generic OpenID Connect only).
+    pub trusted_domains: Vec<String>,
+}
+
+impl Provider {
+    /// Whether an answer that names `issuer` is this provider's (RFC 9207). GitHub names its authorization server, which is
+    /// below its own name.
+    pub fn answers_as(&self, issuer: &str) -> bool {
+        let below = || issuer.strip_suffix("/login/oauth").is_some_and(|base| base == self.issuer);
+        issuer == self.issuer || self.kind == ProviderKind::GitHub && below()
+    }
+}
+
+/// What is special about a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// OpenID Connect; addresses of its own and of organisations count as proved.
+    Google,
+    /// OAuth without an ID token.
+    GitHub,
+    /// OpenID Connect that answers by a form from its own site.
+    Apple(AppleKey),
+    /// OpenID Connect.
+    Oidc,
+}
+
+/// What makes Apple's client secret.
+#[derive(Clone, Debug)]
+pub struct AppleKey {
+    /// Of the developer account.
+    pub team_id: String,
+    /// Of the key.
+    pub key_id: String,
+    /// P-256, PEM.
+    pub private_key: Secret<String>,
+}
+
+impl PartialEq for AppleKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.team_id == other.team_id && self.key_id == other.key_id
+    }
+}
+
+impl Eq for AppleKey {}
 
 /// `[factors]`.
 #[derive(Clone, Copy, Debug)]

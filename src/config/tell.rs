@@ -70,6 +70,7 @@ impl Config {
             ("Mail", mail),
             ("Egress", egress),
             ("Sign-up", signup),
+            ("Sign-in", self.ways_in()),
             ("Passwords", passwords),
             ("Sessions", sessions),
             ("Second factor", factors.to_owned()),
@@ -86,6 +87,12 @@ impl Config {
             ("Signup credit", format!("{} {}", self.billing.signup_credit, self.billing.currency)),
             ("Prices", format!("{} of them", self.prices.len())),
         ]
+    }
+
+    fn ways_in(&self) -> String {
+        let at = |provider: &super::Provider| format!("{} ({})", provider.label, provider.issuer);
+        let ways = std::iter::once("password".to_owned()).chain(self.oauth.iter().map(at));
+        ways.collect::<Vec<_>>().join(", ")
     }
 
     /// What is allowed and still worth a second look.

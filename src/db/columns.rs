@@ -3,8 +3,8 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 use crate::base::{
-    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, InvitationId, JobId,
-    LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp,
+    AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, IdentityId, InvitationId,
+    JobId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp,
     TransactionId, WorkspaceId,
 };
 
@@ -41,7 +41,7 @@ macro_rules! text_ids {
 
 text_ids! {
     AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId
-    MailId RequestId ArtifactId InvitationId PasskeyId
+    MailId RequestId ArtifactId IdentityId InvitationId PasskeyId
 }
 
 impl ToSql for Timestamp {

@@ -32,6 +32,8 @@ const FLASHES: &[(&str, &str)] = &[
     ("session-ended", "That device is signed out."),
     ("others-ended", "You are signed out everywhere else."),
     ("export-started", "Your export is being made. A mail tells you when it is ready."),
+    ("connected", "Your account there is connected: you can come in with it from now on."),
+    ("disconnected", "It is disconnected and does not open your account any more."),
     (
         "ended-idle",
         "You were signed out because nothing happened here for a while. Sign in again, and you come back to where you were.",

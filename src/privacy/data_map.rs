@@ -39,9 +39,9 @@ pub struct Table {
     pub erasure: Erasure,
 }
 
-const SECRET: &str = "a secret, or what one is checked against";
-const LINK: &str = "an id that only joins rows of this appliance";
-const STATE: &str = "how the appliance works it off; says nothing about the person";
+pub(super) const SECRET: &str = "a secret, or what one is checked against";
+pub(super) const LINK: &str = "an id that only joins rows of this appliance";
+pub(super) const STATE: &str = "how the appliance works it off; says nothing about the person";
 const EVIDENCE: &str = "evidence, without anything personal";
 const DERIVED: &str = "follows from rows that are exported";
 const BOOKS: &str = "accounts are kept as the law of the site's country asks (GDPR Art. 17(3)(b)); ids are opaque";
@@ -505,6 +505,20 @@ pub const TABLES: &[Table] = &[
         ),
     },
     Table {
+        name: "identity",
+        part: Some("account/identities"),
+        exported: &["id", "provider", "issuer", "subject", "label", "email", "linked_at", "last_used_at"],
+        left_out: &[("account_id", LINK)],
+        erasure: Erasure::Deletes,
+    },
+    Table {
+        name: "oauth_flow",
+        part: None,
+        exported: &[],
+        left_out: super::left_out::OAUTH_FLOW,
+        erasure: Erasure::Deletes,
+    },
+    Table {
         name: "totp",
         part: Some("account/authenticator"),
         exported: &["confirmed_at"],
@@ -550,28 +564,14 @@ pub const TABLES: &[Table] = &[
         name: "passkey_challenge",
         part: None,
         exported: &[],
-        left_out: &[
-            ("digest", SECRET),
-            ("purpose", STATE),
-            ("account_id", LINK),
-            ("state_json", SECRET),
-            ("expires_at", "five minutes after it was given out"),
-        ],
+        left_out: super::left_out::PASSKEY_CHALLENGE,
         erasure: Erasure::Deletes,
     },
     Table {
         name: "half_session",
         part: None,
         exported: &[],
-        left_out: &[
-            ("digest", SECRET),
-            ("account_id", LINK),
-            ("method", STATE),
-            ("remember", STATE),
-            ("password_stamp", SECRET),
-            ("tries", STATE),
-            ("expires_at", "ten minutes after the first step"),
-        ],
+        left_out: super::left_out::HALF_SESSION,
         erasure: Erasure::Deletes,
     },
     Table {

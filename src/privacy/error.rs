@@ -30,6 +30,9 @@ pub enum PrivacyError {
     /// The password is not right.
     #[error("the password is wrong")]
     WrongPassword,
+    /// There is no password to type, and no fresh proof of who it is.
+    #[error("there is no fresh proof")]
+    NotFresh,
     /// Too many wrong passwords.
     #[error("too many wrong passwords")]
     Throttled {
@@ -89,6 +92,11 @@ impl From<PrivacyError> for Problem {
             PrivacyError::WrongPassword => {
                 Problem::field("password", "wrong_password", "This is not your password. Nothing was deleted.")
             }
+            PrivacyError::NotFresh => Problem::new(
+                403,
+                "not_fresh",
+                "You have no password, so first confirm that it is you where you come in with. Nothing was deleted.",
+            ),
             PrivacyError::Throttled { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
                 ..Problem::new(429, "throttled", "There were too many wrong passwords. Wait a little, then try again.")

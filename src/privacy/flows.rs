@@ -13,18 +13,20 @@ use super::{ExportRecipient, PrivacyError, archive, ops, tombstones};
 use crate::accounts;
 use crate::app::App;
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, Secret};
+use crate::base::{AccountId, Actor, Secret, Timestamp};
 use crate::db::{Error, Tx, View};
-use crate::sessions::Guard;
+use crate::sessions::{FRESH_FOR, Guard};
 
 /// What a person types to delete their account.
 const CONFIRMATION: &str = "DELETE";
 
-/// Deletes the account after the person typed `DELETE` and their password. When it answers, nothing of the person is left
+/// Deletes the account after the person typed `DELETE` and their password; somebody without a password proved who they are
+/// less than ten minutes before (`proved_at`). When it answers, nothing of the person is left
 /// but opaque ids, and the erasure journal says so on the disk.
 ///
 /// # Errors
 /// [`PrivacyError::NotConfirmed`], [`PrivacyError::WrongPassword`], [`PrivacyError::Throttled`] after several of these,
+/// [`PrivacyError::NotFresh`] where there is no password and no fresh proof,
 /// [`PrivacyError::NotFound`] for somebody else's account or one that is gone. Nothing is deleted then.
 pub async fn delete_account(
     app: &Arc<App>,
@@ -32,6 +34,7 @@ pub async fn delete_account(
     account: AccountId,
     confirmation: &str,
     password: Secret<String>,
+    proved_at: Timestamp,
 ) -> Result<Receipt, PrivacyError> {
     if confirmation != CONFIRMATION {
         return Err(PrivacyError::NotConfirmed);
@@ -48,13 +51,21 @@ pub async fn delete_account(
             Ok::<_, PrivacyError>(accounts::password_hash(view, account)?)
         })
         .await?;
-    if !app.passwords().verify(&password, hash).await? {
+    let has_password = hash.is_some();
+    if !has_password && app.now().since(proved_at) >= FRESH_FOR {
+        return Err(PrivacyError::NotFresh);
+    }
+    if has_password && !app.passwords().verify(&password, hash).await? {
         app.write(move |tx| note_wrong_password(tx, &actor, account, &after)).await?;
         return Err(PrivacyError::WrongPassword);
     }
     let receipt = app
         .write(move |tx| {
             must_not_wait(tx, &guard)?;
+            // A password that was set meanwhile must be typed.
+            if !has_password && accounts::password_hash(tx, account)?.is_some() {
+                return Err(PrivacyError::WrongPassword);
+            }
             ops::erase(tx, &actor, account)
         })
         .await?;

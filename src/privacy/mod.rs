@@ -9,6 +9,7 @@ pub mod data_map;
 mod error;
 pub mod flows;
 pub mod jobs;
+mod left_out;
 mod mails;
 mod model;
 mod ops;

@@ -13,12 +13,14 @@ use tokio::task::spawn_blocking;
 use super::error::PrivacyError;
 use super::model::{Download, Export, ExportState, Receipt};
 use super::{ExportRecipient, flows, ops};
+use crate::accounts;
 use crate::api_keys;
 use crate::base::{Problem, RequestId, Secret, Zone};
 use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SESSION, SignedIn, forget};
+use crate::sessions::FRESH_FOR;
 
 const PATH: &str = "/settings/privacy";
 /// While an export is being made, the page loads itself again: progress without a script.
@@ -196,6 +198,9 @@ struct DeletePage {
     username: String,
     keys: String,
     balance: String,
+    has_password: bool,
+    /// Without a password: whether the last proof is fresh enough.
+    is_fresh: bool,
 }
 
 impl DeletePage {
@@ -205,10 +210,15 @@ impl DeletePage {
         who: &SignedIn,
         fault: Option<&Problem>,
     ) -> Result<Self, Problem> {
-        let workspace = who.identity.workspace;
-        let (keys, balance) = app
+        let (account, workspace) = (who.identity.account, who.identity.workspace);
+        let (keys, balance, has_password) = app
             .read(move |view| {
-                Ok::<_, db::Error>((api_keys::count_live(view, workspace)?, ledger::balance(view, workspace)?))
+                let has_password = accounts::password_hash(view, account)?.is_some();
+                Ok::<_, db::Error>((
+                    api_keys::count_live(view, workspace)?,
+                    ledger::balance(view, workspace)?,
+                    has_password,
+                ))
             })
             .await?;
         Ok(Self {
@@ -217,6 +227,8 @@ impl DeletePage {
             username: who.identity.username.clone(),
             keys: if keys == 1 { "1 API key".into() } else { format!("{keys} API keys") },
             balance: balance.for_people(),
+            has_password,
+            is_fresh: app.now().since(who.identity.proved_at) < FRESH_FOR,
         })
     }
 }
@@ -237,7 +249,8 @@ struct DeletedPage {
 pub async fn delete(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let password: Secret<String> = form.secret("password");
-    match flows::delete_account(&app, actor, account, form.text("confirm"), password).await {
+    let proved_at = who.identity.proved_at;
+    match flows::delete_account(&app, actor, account, form.text("confirm"), password, proved_at).await {
         Ok(receipt) => goodbye(&app, &request, &receipt),
         Err(error) => {
             let problem = Problem::from(error);

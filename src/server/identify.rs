@@ -27,7 +27,8 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
         Reader::Service => {
             // Where strangers are counted by where they come from, and where a key's own program stands at the door.
             if [EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.path()) {
-                request.extensions_mut().insert(VisitorOf(visitor_of(app, request)));
+                let visitor = visitor_of(app, request);
+                request.extensions_mut().insert(VisitorOf(visitor));
             }
             return;
         }

@@ -97,6 +97,14 @@ routes! {
     GET  "/signin/factor/keep"                  Everybody => signin::pages::keep_factors_form;
     POST "/signin/factor/keep"                  Everybody => signin::pages::keep_factors;
     POST "/signout"                             SignedIn  => signin::pages::sign_out;
+    GET  "/oauth/sign-up"                       Everybody => signin::oauth::pages::sign_up_form;
+    POST "/oauth/sign-up"                       Everybody => signin::oauth::pages::sign_up;
+    GET  "/oauth/connect"                       SignedIn  => signin::oauth::pages::confirm_connect;
+    POST "/oauth/connect"                       Fresh     => signin::oauth::pages::connect;
+    GET  "/oauth/{name}/start"                  Everybody => signin::oauth::pages::start;
+    GET  "/oauth/{name}/callback"               Everybody => signin::oauth::pages::callback;
+    POST "/oauth/{name}/callback"               Everybody => signin::oauth::pages::posted_callback;
+    GET  "/oauth/{name}/finish"                 Everybody => signin::oauth::pages::finish;
     GET  "/forgot"                              Everybody => signin::pages::forgot_form;
     POST "/forgot"                              Everybody => signin::pages::forgot;
     GET  "/reset"                               Everybody => signin::pages::reset_form;
@@ -125,6 +133,7 @@ routes! {
     POST "/settings/security/passkeys/{id}/remove" Fresh  => signin::pages::passkeys::remove;
     POST "/settings/security/recovery-codes"    Fresh     => signin::pages::recovery::regenerate;
     POST "/settings/security/reset/cancel"      SignedIn  => signin::pages::recovery::cancel_reset;
+    POST "/settings/security/identities/{id}/disconnect" Fresh => signin::oauth::pages::disconnect;
     GET  "/revert"                              Everybody => signin::pages::revert_form;
     POST "/revert"                              Everybody => signin::pages::revert;
     POST "/theme"                               Everybody => signin::pages::theme;

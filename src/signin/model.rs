@@ -48,6 +48,9 @@ pub struct SignIn {
     pub remember: bool,
 }
 
+/// What the method of a sign-in from elsewhere begins with: parted from the others, because admins name providers as they like.
+pub(super) const PROVIDER: &str = "oauth:";
+
 /// What somebody proved on the way in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
@@ -55,6 +58,8 @@ pub enum Proof {
     Password,
     /// The code that was mailed to the address they signed up with.
     Code,
+    /// An account at another provider, as [`Proof::provider`] writes it.
+    Provider(String),
     /// An invitation to their address.
     Invitation,
     /// A passkey that also verified its person.
@@ -62,11 +67,17 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// An account at the provider of this name.
+    pub fn provider(name: &str) -> Self {
+        Self::Provider(format!("{PROVIDER}{name}"))
+    }
+
     /// As stored with the session and recorded in the audit.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Provider(provider) => provider,
             Self::Invitation => "invitation",
             Self::Passkey => "passkey",
         }
@@ -104,6 +115,8 @@ pub struct ProofsOpen {
     pub code: bool,
     /// A passkey.
     pub passkey: bool,
+    /// A sign-in at a provider that they are connected with: for somebody who has nothing else.
+    pub provider: bool,
 }
 
 /// How a sign-in went on.

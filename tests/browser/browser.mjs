@@ -40,6 +40,9 @@ const chromiumPath = () => {
 // Everything that was wrong on the way; a walk goes on to its end and names it all at once.
 const complaints = [];
 
+// The other sites of a test, such as a provider: their pages are not looked at.
+const isNeighbour = (url) => Boolean(url) && (given.neighbours ?? []).includes(new URL(url).origin);
+
 /** Chromium. `close` fails if anything was wrong. */
 export const open = async () => {
   const browser = await chromium.launch({
@@ -53,7 +56,9 @@ export const open = async () => {
     context.setDefaultTimeout(PATIENCE);
     context.on("request", (request) => {
       const url = new URL(request.url());
-      if (url.protocol !== "data:" && url.protocol !== "blob:" && url.origin !== given.url) {
+      const isOurs = url.protocol === "data:" || url.protocol === "blob:" || url.origin === given.url;
+      // What a neighbour's own page asks for is its own affair.
+      if (!isOurs && !isNeighbour(url) && !isNeighbour(request.headers().referer)) {
         complaints.push(`a request to a foreign host: ${url}`);
       }
     });
@@ -75,7 +80,7 @@ const isStatusNotice = (text) => /^Failed to load resource: the server responded
 const listen = (page) => {
   page.on("console", (message) => {
     const isSerious = ["error", "warning"].includes(message.type());
-    if (isSerious && !isStatusNotice(message.text())) {
+    if (isSerious && !isStatusNotice(message.text()) && !isNeighbour(page.url())) {
       complaints.push(`${page.url()} said in the console: ${message.text()}`);
     }
   });

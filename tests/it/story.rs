@@ -1,41 +1,14 @@
 //! One life in a real browser, and every page of it looked at. The scripts stand in `tests/browser`.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Appliance, finish, free_port, part, tool_script};
-
-/// A program beside us that says one line when it is ready, and ends with the test.
-struct Beside {
-    child: Child,
-    said: BufReader<ChildStdout>,
-}
-
-impl Beside {
-    fn started(command: &mut Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(child.stdout.take().unwrap());
-        Self { child, said }
-    }
-
-    fn next_line(&mut self) -> String {
-        let mut line = String::new();
-        assert!(self.said.read_line(&mut line).unwrap() > 0, "the program beside us ended");
-        line.trim().to_owned()
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::doors::oauth::Neighbours;
+use crate::support::{Appliance, Beside, finish, free_port, part, tool_script};
 
 /// One browser at a time: a small machine that runs four gives none of them an answer in time.
 static SCREEN: Mutex<()> = Mutex::new(());
@@ -194,3 +167,44 @@ fn s3_a_session_says_when_it_ends_and_a_sign_in_that_was_somebody_elses_is_undon
         json!({ "url": house.url(), "mail": house.folder().join("mail"), "clock": house.folder().join("clock") }),
     );
 }
+
+#[test]
+fn somebody_lives_here_without_a_password_and_o2_crossed_answers_let_nobody_in() {
+    let mut house = Appliance::made_with_clock();
+    let (mut providers, said) = Beside::provider_with_clock("strict.mjs", &json!({"callback": house.url()}), &house);
+    let issuer = |name: &str| said[name].as_str().unwrap().to_owned();
+    house.add_settings(&format!(
+        "[oauth.google]\nclient_id = \"g\"\nclient_secret = \"s\"\nissuer = \"http://localhost:1\"\n\
+         [oauth.github]\nclient_id = \"g\"\nclient_secret = \"s\"\nissuer = \"http://localhost:1\"\n\
+         [oauth.oidc.corp]\nlabel = \"Firm\"\nclient_id = \"domicile\"\nclient_secret = \"secret-of-corp\"\nissuer = \"{}\"\n\
+         trusted_domains = [\"corp.example\"]\n\
+         [oauth.oidc.other]\nclient_id = \"domicile\"\nclient_secret = \"secret-of-other\"\nissuer = \"{}\"\n\
+         trusted_domains = [\"other.example\"]\n",
+        issuer("corp"),
+        issuer("other")
+    ));
+    house.start();
+
+    let clock = house.folder().join("clock");
+    play("oauth.mjs", json!({ "url": house.url(), "neighbours": [issuer("corp"), issuer("other")], "clock": clock }));
+
+    // Whoever crossed answers never made a code leave this machine: each exchange belongs to somebody who came in.
+    for (name, exchanges) in [("corp", EXCHANGES_AT_CORP), ("other", EXCHANGES_AT_OTHER)] {
+        let asked = providers.tell(&json!({"seen": name}));
+        let tokens = asked.as_array().unwrap().iter().filter(|call| call[1] == "/token").count();
+        assert_eq!(tokens, exchanges, "{name}");
+    }
+}
+
+#[test]
+fn apples_form_comes_across_sites_in_a_real_browser() {
+    let neighbours = Neighbours::new();
+    let (url, apple) = (neighbours.house.url(), neighbours.url("apple"));
+
+    play("oauth_apple.mjs", json!({ "url": url, "neighbours": [apple] }));
+}
+
+/// Ann and Bea, once each.
+const EXCHANGES_AT_CORP: usize = 2;
+/// Ann connects, proves herself, is somebody else, proves herself once more, and comes again; and Bea.
+const EXCHANGES_AT_OTHER: usize = 6;

@@ -1,5 +1,6 @@
 //! From what is written to what it means.
 
+mod oauth;
 mod shapes;
 mod values;
 
@@ -71,6 +72,7 @@ impl Reader {
         let tokens = self.tokens();
         let factors = self.factors();
         let passwords = self.passwords(factors);
+        let oauth = self.oauth(&egress);
         Some(Config {
             region: region?,
             public_url: public_url?,
@@ -91,6 +93,7 @@ impl Reader {
             privacy,
             passwords,
             tokens,
+            oauth,
             factors,
             demo: false,
         })
@@ -466,7 +469,23 @@ mod tests {
             ("[[scopes]]\nname = \"models\"\ndescription = \"x\"", ["scopes", "exists already"]),
             ("[tokens]\nlife = \"1h\"", ["d.toml:2: tokens.life", "1 to 15 minutes"]),
             ("[tokens]\nrotate_every = \"1d\"", ["d.toml:2: tokens.rotate_every", "2 to 730 days"]),
-            ("[oauth.google]\nclient_id = \"x\"", ["oauth.google.client_id", "does not have"]),
+            ("[oauth.google]\nclient_id = \"x\"", ["d.toml:2: oauth.google.client_secret", "client_secret_file"]),
+            ("[oauth.google]\nclient_id = \"x\"", ["calls oauth2.googleapis.com", "[[egress]]"]),
+            ("[oauth.github]\nclient_id = \"x\"\nclient_secret = \"y\"", ["api.github.com", "[[egress]]"]),
+            (
+                "[oauth.github]\nclient-id = \"x\"",
+                ["d.toml:2: oauth.github.client-id", "Did you mean oauth.github.client_id?"],
+            ),
+            ("[oauth.apple]\nclient_id = \"x\"", ["oauth.apple.private_key_file", ".p8"]),
+            ("[oauth.apple]\nprivate_key = \"x\"", ["d.toml:2: oauth.apple.private_key_file", "P-256"]),
+            ("[oauth.oidc.corp]\nclient_id = \"x\"", ["oauth.oidc.corp.issuer is missing", "https://"]),
+            (
+                "[oauth.oidc.corp]\nissuer = \"http://login.example.org\"",
+                ["d.toml:2: oauth.oidc.corp.issuer", "https://"],
+            ),
+            ("[oauth.oidc.corp]\nissuer = \"https://login.example.org\"", ["calls login.example.org", "[[egress]]"]),
+            ("[oauth.oidc.github]\nclient_id = \"x\"", ["oauth.oidc.github must be named", "not google"]),
+            ("[oauth.facebook]\nclient_id = \"x\"", ["oauth.facebook.client_id is not a setting", "Remove it"]),
             ("[factors]\nrequired = \"nobody\"", ["d.toml:2: factors.required", "everybody"]),
             ("region = ", ["d.toml:1:", "TOML"]),
             ("public_url = \"http://example.org\"", ["public_url", "https://"]),

@@ -221,11 +221,7 @@ impl Reader {
     pub(super) fn refuse_unknown(&mut self) {
         let known = self.known.clone();
         for (key, setting) in std::mem::take(&mut self.raw.settings) {
-            if key.starts_with("oauth.") {
-                self.not_yet(&setting.origin, &key, "sign-in with other providers");
-            } else {
-                self.unknown(&setting.origin, &key, &known);
-            }
+            self.unknown(&setting.origin, &key, &known);
         }
         for (list, entries) in std::mem::take(&mut self.raw.lists) {
             let at = entries.first().map_or(Origin::Line(0), |(at, _)| at.clone());

@@ -72,6 +72,10 @@ const SESSIONS: &str = "
     select id, created_at, last_seen_at, ends_at, proved_at, address, agent, method from session
     where account_id = :subject
     order by created_at";
+const IDENTITIES: &str = "
+    select id, provider, issuer, subject, label, email, linked_at, last_used_at from identity
+    where account_id = :subject
+    order by linked_at";
 const DEVICES: &str = "
     select first_seen_at, last_seen_at, is_trusted from device
     where account_id = :subject
@@ -156,6 +160,7 @@ pub const STATEMENTS: &[&str] = &[
     EMAILS,
     EMAIL_CHANGES,
     SESSIONS,
+    IDENTITIES,
     DEVICES,
     AUTHENTICATOR,
     PASSKEYS,
@@ -317,6 +322,23 @@ pub const PARTS: &[Part] = &[
         of: Of::Account,
         columns: &[("asked_by", Cell::Text), ("asked_at", Cell::Time), ("due_at", Cell::Time)],
         sql: FACTOR_RESETS,
+    },
+    Part {
+        path: "account/identities",
+        title: "Accounts at other sites that open yours",
+        forms: &[Form::Array],
+        of: Of::Account,
+        columns: &[
+            ("id", Cell::Text),
+            ("provider", Cell::Text),
+            ("issuer", Cell::Text),
+            ("subject", Cell::Text),
+            ("label", Cell::Text),
+            ("email", Cell::Text),
+            ("linked_at", Cell::Time),
+            ("last_used_at", Cell::Time),
+        ],
+        sql: IDENTITIES,
     },
     Part {
         path: "account/exports",

@@ -9,7 +9,7 @@ use crate::audit::{self, Digest, Event, GENESIS};
 use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Tx, View};
 use crate::jobs::NewJob;
-use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, workspaces};
+use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, signin, workspaces};
 
 /// Deletes everything about the person, as the data map says, in this one transaction. Sessions and keys are dead with it.
 /// Files and the erasure journal follow after the commit: see `flows`, which everybody calls who is not a transaction.
@@ -36,6 +36,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
         Event::of("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
     audit::record(tx, actor, event)?;
     sessions::forget(tx, account)?;
+    signin::oauth::forget(tx, account)?;
     api_keys::forget(tx, account)?;
     factors::forget(tx, account)?;
     store::delete_exports(tx, account)?;

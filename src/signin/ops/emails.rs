@@ -3,7 +3,8 @@
 //! An address is a way in, so every change of them ends the person's other sessions in the same transaction.
 
 use super::super::error::SigninError;
-use super::super::mails;
+use super::super::{mails, oauth};
+use super::claims::void_other_claims;
 use super::reset::reset_link_by_mail;
 use crate::accounts::addresses::{self, EmailAnswer, PrimaryChange};
 use crate::accounts::{self, Account, AccountError};
@@ -38,6 +39,7 @@ pub fn verify_added_email(
         EmailAnswer::Refused(error) => return Ok(Err(error)),
         EmailAnswer::Verified(person, address) => (person, address),
     };
+    void_other_claims(tx, actor, account, &address)?;
     sessions::end_all(tx, actor, account, own_session(actor))?;
     if let Some(primary) = accounts::primary_email(tx, account)? {
         let site = tx.site().config.public_url.clone();
@@ -119,5 +121,6 @@ fn close_what_was_opened_since(
 ) -> Result<(), SigninError> {
     api_keys::revoke_since(tx, &Governor::house(), account, since)?;
     factors::remove_since(tx, actor, account, since)?;
+    oauth::unlink_since(tx, actor, account, since)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::super::error::SigninError;
 use super::super::model::{Proof, Started};
+use super::super::oauth;
 use super::enter::{enter, open};
 use crate::accounts::{self, AccountState};
 use crate::base::{AccountId, Actor, PasskeyId};
@@ -79,7 +80,7 @@ pub(in crate::signin) fn lost_factor(tx: &mut Tx<'_>, actor: &Actor, token: &str
 
 /// Whether the person can come in without any passkey.
 fn has_other_way_in(view: &View<'_>, account: AccountId) -> Result<bool, db::Error> {
-    Ok(accounts::password_hash(view, account)?.is_some())
+    Ok(accounts::password_hash(view, account)?.is_some() || oauth::open_identities(view, account, None)? > 0)
 }
 
 /// Takes a passkey away, unless it is the last way in (safety W3).

@@ -2,6 +2,7 @@
 
 use super::super::error::SigninError;
 use super::super::model::{Proof, Started};
+use super::claims::void_other_claims;
 use super::enter::enter;
 use super::sign_up::{open_wallet, welcome};
 use crate::accounts::{self, AccountError, LinkPurpose, NewAccount};
@@ -34,6 +35,7 @@ pub(in crate::signin) fn accept_invitation(
         accounts::revoke_claims(tx)?;
     }
     workspaces::create_personal(tx, actor, &account)?;
+    void_other_claims(tx, actor, account.id, &new.email)?;
     open_wallet(tx, &account)?;
     welcome(tx, &account)?;
     let event = Event::of("account.invitation_accepted").target(invitation.id).subject(account.id);

@@ -1,7 +1,7 @@
 //! A sign-in with a browser that its person never used: a mail, and the link in it for when it was somebody else.
 
 use super::super::error::SigninError;
-use super::super::mails;
+use super::super::{mails, oauth};
 use super::reset::send_reset_link;
 use crate::accounts::{self, Account, AccountError, AccountState, Email, LinkPurpose};
 use crate::audit::{self, Event};
@@ -37,9 +37,9 @@ pub fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session
     Ok(Some(sessions::list(view, account)?.into_iter().find(|known| Some(known.id) == session)))
 }
 
-/// Takes the word of whoever has the mail: every session ends, second factors that were added since that sign-in are gone, no
-/// browser is trusted, API keys are refused from the next request on, nobody comes in any way until there is a new password,
-/// and a link to set one goes out. Works once, and without signing in.
+/// Takes the word of whoever has the mail: every session ends, second factors and accounts elsewhere that were added since that
+/// sign-in are gone, no browser is trusted, API keys are refused from the next request on, nobody comes in any way until there
+/// is a new password, and a link to set one goes out. Works once, and without signing in.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
@@ -51,6 +51,7 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     sessions::end_all(tx, actor, account, None)?;
     let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::made_at);
     factors::remove_since(tx, actor, account, since)?;
+    oauth::unlink_since(tx, actor, account, since)?;
     sessions::distrust_devices(tx, account)?;
     accounts::lock_keys(tx, actor, account)?;
     if person.state == AccountState::Suspended {

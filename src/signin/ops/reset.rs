@@ -1,8 +1,9 @@
 //! A forgotten password.
 
 use super::super::error::SigninError;
-use super::super::mails;
+use super::super::{mails, oauth};
 use super::change_password::replace_password;
+use super::claims::void_other_claims;
 use super::enter::names_of;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
@@ -10,7 +11,7 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, EmailAddress, Secret};
 use crate::db::Tx;
 use crate::sessions::Guard;
-use crate::{mail, sessions};
+use crate::{factors, mail, sessions};
 
 /// Mails a link to set a password to the account behind the address, where there is one. The answer is the same, and so is
 /// what is written, but for the letter: a link that nobody gets waits for its end like the others. Nobody fills a mailbox: of
@@ -79,7 +80,13 @@ pub(in crate::signin) fn reset(
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     if person.state == AccountState::Pending {
         let person = accounts::verify_by_operator(tx, actor, account)?;
+        // Whoever began this account may be somebody else than who has the address: nothing that was prepared in it stays.
+        oauth::forget(tx, account)?;
+        factors::forget(tx, account)?;
         open_wallet(tx, &person)?;
+        if let Some(address) = accounts::primary_email(tx, account)? {
+            void_other_claims(tx, actor, account, &address)?;
+        }
     }
     replace_password(tx, actor, &person, phc, None)?;
     let names = names_of(tx, &person)?;

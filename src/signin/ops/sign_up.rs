@@ -3,6 +3,7 @@
 use super::super::error::SigninError;
 use super::super::mails;
 use super::super::model::{NewPerson, Proof, SignedUp, Started};
+use super::claims::void_other_claims;
 use super::enter::{must_not_wait, open};
 use super::invited::use_claim;
 use super::reset::reset_link_by_mail;
@@ -61,6 +62,7 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
     }
     workspaces::create_personal(tx, actor, &account)?;
     if new.is_verified {
+        void_other_claims(tx, actor, account.id, &new.email)?;
         open_wallet(tx, &account)?;
     }
     if !has_password {
@@ -94,6 +96,9 @@ pub fn verify(
         }
         CodeAnswer::Verified(account) => {
             open_wallet(tx, &account)?;
+            if let Some(address) = accounts::primary_email(tx, account.id)? {
+                void_other_claims(tx, actor, account.id, &address)?;
+            }
             let started = open(tx, actor, &account, Proof::Code.as_str(), false)?;
             welcome(tx, &account)?;
             Ok(Ok(started))

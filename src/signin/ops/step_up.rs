@@ -1,7 +1,8 @@
 //! Proving once more who one is, before something that a borrowed browser must not do.
 
 use super::super::error::SigninError;
-use super::super::model::ProofsOpen;
+use super::super::model::{Proof, ProofsOpen};
+use super::super::oauth;
 use super::enter::{forget_failures, must_not_wait};
 use crate::accounts;
 use crate::audit::{self, Event, Outcome};
@@ -16,10 +17,11 @@ pub(in crate::signin) fn proofs_open(view: &View<'_>, account: AccountId) -> Res
     let enrolled = factors::enrolled(view, account)?;
     if enrolled.is_any() {
         let code = enrolled.has_totp || enrolled.codes_left > 0;
-        return Ok(ProofsOpen { password: false, code, passkey: enrolled.passkeys > 0 });
+        return Ok(ProofsOpen { password: false, code, passkey: enrolled.passkeys > 0, provider: false });
     }
     let password = accounts::password_hash(view, account)?.is_some();
-    Ok(ProofsOpen { password, code: false, passkey: false })
+    let provider = !password && oauth::open_identities(view, account, None)? > 0;
+    Ok(ProofsOpen { password, code: false, passkey: false, provider })
 }
 
 /// Takes a password that was found right: the session is fresh, and its cookie has a new value (ASVS 5.0 7.2.4).
@@ -65,6 +67,23 @@ pub(in crate::signin) fn step_up_by_factor(
             }))
         }
     }
+}
+
+/// Takes a sign-in at a provider that was just made again: for somebody who has nothing else to prove it with.
+///
+/// # Errors
+/// As [`step_up`].
+pub(in crate::signin) fn step_up_by_provider(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    session: SessionId,
+    proof: &Proof,
+) -> Result<Renewed, SigninError> {
+    if !proofs_open(tx, account)?.provider {
+        return Err(SigninError::NotProved);
+    }
+    renew(tx, actor, account, session, proof.as_str())
 }
 
 fn renew(

@@ -34,6 +34,7 @@ pub use reset::{forgot, forgot_form, reset, reset_form};
 pub use revert::{revert, revert_form};
 pub use security::{change_password, end_others, end_session, passkeys, recovery, security, two_step};
 pub use session::{session_left, stay};
+pub(in crate::signin) use sign_in::sign_in_instead;
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_challenge, step_up_form};
@@ -45,7 +46,7 @@ const PENDING: &str = "__Host-pending";
 const HALF: &str = "__Host-half";
 
 /// Answers somebody whose proof was taken: a session and the page they wanted, or the next question.
-fn let_in(app: &App, started: Started, next: &str) -> HttpResponse {
+pub(in crate::signin) fn let_in(app: &App, started: Started, next: &str) -> HttpResponse {
     match started {
         Started::MustVerify(account) => wait_for_code(app, account),
         Started::MustProve(token) => {

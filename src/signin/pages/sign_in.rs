@@ -6,8 +6,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::error::SigninError;
-use super::super::flows;
 use super::super::model::SignIn;
+use super::super::oauth::pages::Mark;
+use super::super::{flows, oauth};
 use super::{MaybeSignedIn, let_in};
 use crate::app::App;
 use crate::base::Problem;
@@ -23,6 +24,20 @@ struct SignInPage<'a> {
     name: &'a str,
     next: &'a str,
     has_passkeys: bool,
+    marks: Vec<Mark>,
+}
+
+impl<'a> SignInPage<'a> {
+    fn of(app: &App, request: &HttpRequest, name: &'a str, next: &'a str, fault: Option<&Problem>) -> Self {
+        Self {
+            chrome: Chrome::of(app, request, "Sign in"),
+            fault: fault.map(FormFault::from),
+            name,
+            next,
+            has_passkeys: factors::passkeys_are_possible(app.config()),
+            marks: oauth::pages::marks(app, next),
+        }
+    }
 }
 
 /// Where to go after signing in.
@@ -37,9 +52,7 @@ pub async fn sign_in_form(app: TheApp, request: HttpRequest, identity: MaybeSign
     if identity.0 {
         return Ok(redirect(page::safe_path(&next.next)));
     }
-    let chrome = Chrome::of(&app, &request, "Sign in");
-    let has_passkeys = factors::passkeys_are_possible(app.config());
-    page::render(&SignInPage { chrome, fault: None, name: "", next: &next.next, has_passkeys })
+    page::render(&SignInPage::of(&app, &request, "", &next.next, None))
 }
 
 /// `POST /signin`.
@@ -58,11 +71,12 @@ pub async fn sign_in(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
 /// The page once more, with what was wrong.
 pub(super) fn sign_in_again(app: &App, request: &HttpRequest, form: &Form, error: SigninError) -> Answer {
     let problem = Problem::from(error);
-    let chrome = Chrome::of(app, request, "Sign in");
-    let fault = Some(FormFault::from(&problem));
-    let has_passkeys = factors::passkeys_are_possible(app.config());
-    let (name, next) = (form.text("name"), form.text("next"));
-    page::again(&problem, &SignInPage { chrome, fault, name, next, has_passkeys })
+    page::again(&problem, &SignInPage::of(app, request, form.text("name"), form.text("next"), Some(&problem)))
+}
+
+/// The page with what was wrong on a way in that is none of its forms.
+pub(in crate::signin) fn sign_in_instead(app: &App, request: &HttpRequest, problem: &Problem) -> Answer {
+    page::again(problem, &SignInPage::of(app, request, "", "", Some(problem)))
 }
 
 /// `POST /signout`: ends the session on the server and takes its cookie away.

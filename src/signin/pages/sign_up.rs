@@ -6,7 +6,8 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::model::{SignUp, Started};
-use super::super::{flows, ops};
+use super::super::oauth::pages::Mark;
+use super::super::{flows, oauth, ops};
 use super::{PENDING, let_in, pending};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
@@ -37,6 +38,7 @@ struct SignUpPage<'a> {
     min_length: usize,
     region: &'a str,
     siblings: &'a [Sibling],
+    marks: Vec<Mark>,
 }
 
 /// What a link to sign-up may carry.
@@ -82,6 +84,8 @@ impl<'a> SignUpPage<'a> {
             min_length: app.config().passwords.min_length,
             region: &app.config().region,
             siblings: &app.config().regions,
+            // Links that let somebody in are for a password: they are not carried to another site.
+            marks: if is_for_few { oauth::pages::marks(app, "") } else { Vec::new() },
         }
     }
 }

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::REFERER;
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
 use super::super::model::{Presented, ProofsOpen, StepUp};
+use super::super::oauth::pages::{Mark, step_up_marks};
 use super::super::ops;
 use super::challenge_answer;
 use crate::app::App;
@@ -35,6 +37,8 @@ struct StepUpPage {
     kept: Vec<Kept>,
     username: String,
     open: ProofsOpen,
+    /// Where somebody proves themselves who has nothing else.
+    providers: Vec<Mark>,
 }
 
 /// The proof in a form, where it has one.
@@ -60,18 +64,37 @@ pub async fn ask_for_proof(
 ) -> Answer {
     let account = identity.account;
     let kept = fields.iter().filter(|(name, _)| !name.starts_with(PROOF) && name != csrf::FIELD);
+    let next = match fields.iter().find(|(name, _)| name == "next") {
+        Some((_, next)) => next.clone(),
+        // A form cannot go along to another site: they come back to the page they were on.
+        None => came_from(app, request),
+    };
+    let (open, providers) = app
+        .read(move |view| {
+            let open = ops::proofs_open(view, account)?;
+            let providers = if open.provider { step_up_marks(view, account, &next)? } else { Vec::new() };
+            Ok::<_, crate::db::Error>((open, providers))
+        })
+        .await?;
     let page = StepUpPage {
         chrome: Chrome::of(app, request, "Confirm that it is you"),
         fault: fault.map(FormFault::from),
         action: request.path().to_owned(),
         kept: kept.map(|(name, value)| Kept { name: name.clone(), value: value.clone() }).collect(),
         username: identity.username.clone(),
-        open: app.read(move |view| ops::proofs_open(view, account)).await?,
+        open,
+        providers,
     };
     match fault {
         Some(problem) => page::again(problem, &page),
         None => page::with_status(StatusCode::FORBIDDEN, &page),
     }
+}
+
+/// The page of ours that the request came from, as the browser says.
+fn came_from(app: &App, request: &HttpRequest) -> String {
+    let referer = request.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    page::safe_path(referer.strip_prefix(app.config().public_url.as_str()).unwrap_or_default()).to_owned()
 }
 
 /// Where to go on.

@@ -2,10 +2,10 @@
 
 use domicile::{
     accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, mail, people, privacy, services,
-    sessions, snapshots, tokens, workspaces,
+    sessions, signin, snapshots, tokens, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 23] = [
     ("db::site", db::STATEMENTS),
     ("db::change", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
     ("invitations", invitations::STATEMENTS),
     ("workspaces", workspaces::STATEMENTS),
     ("sessions", sessions::STATEMENTS),
+    ("signin::oauth", signin::oauth::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
     ("tokens", tokens::STATEMENTS),
     ("api_keys::uses", api_keys::USE_STATEMENTS),

@@ -6,6 +6,7 @@ mod factors;
 mod gateways;
 mod keys;
 mod main_job;
+pub mod oauth;
 mod passwords;
 mod profile;
 mod redirects;

@@ -10,6 +10,7 @@ mod invitations;
 mod jobs_and_mail;
 mod journal;
 mod not_me;
+mod oauth;
 mod passwords;
 mod people;
 mod privacy;

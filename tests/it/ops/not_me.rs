@@ -206,9 +206,10 @@ fn a_thief_who_sets_a_password_first_does_not_make_the_link_worthless() {
 }
 
 #[test]
-fn second_factors_that_the_thief_added_are_gone_and_those_from_before_stay() {
+fn factors_and_accounts_elsewhere_that_the_thief_added_are_gone_and_those_from_before_stay() {
     let house = TestApp::new();
     let ada = house.person("ada-ada");
+    house.connect(&ada, "her own");
     house.enters(&visitor());
     let set_up = |house: &TestApp| {
         let (actor, account) = (ada.by_browser(), ada.account.id);
@@ -224,11 +225,13 @@ fn second_factors_that_the_thief_added_are_gone_and_those_from_before_stay() {
     let token = house.link();
     house.clock.advance(seconds(60));
     set_up(&house);
+    house.connect(&ada, "the thief's");
     assert!(enrolled(&house));
 
     house.disown(&token).unwrap();
 
     assert!(!enrolled(&house));
+    assert_eq!(house.connected(&ada), ["her own"]);
     house.reset_by_mail();
     assert!(matches!(house.enter_with(&visitor(), OTHER, false), Ok(Started::Session { .. })), "no factor is owed");
 }

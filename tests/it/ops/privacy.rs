@@ -18,6 +18,7 @@ use domicile::privacy::data_map::{Erasure, TABLES};
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
 use domicile::signin;
+use domicile::signin::oauth;
 use domicile::{audit, invitations, workspaces};
 use rusqlite::named_params;
 use rusqlite::types::Value;
@@ -29,7 +30,7 @@ mod exports;
 mod journals;
 
 /// What a person leaves in a house: every one of these must be in the export, and none of them anywhere after the erasure.
-const CANARIES: [&str; 14] = [
+const CANARIES: [&str; 15] = [
     "canary-name",
     "Canary Displayname",
     "canary-company",
@@ -44,6 +45,7 @@ const CANARIES: [&str; 14] = [
     "canary-replaced",
     "198.51.100.77",
     "Canary/2.0 (program)",
+    "canary-elsewhere",
 ];
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -72,6 +74,7 @@ impl TestApp {
             Ok::<_, PeopleError>(())
         })
         .unwrap();
+        self.connect_elsewhere(id);
         self.block_on(people::flows::set_picture(&self.app, actor.clone(), id, a_picture())).unwrap();
         self.move_to(&ada, CANARIES[9]);
         self.clock.advance(minutes(1));
@@ -112,6 +115,18 @@ impl TestApp {
         })
         .unwrap();
         ada
+    }
+
+    /// An account elsewhere that opens this one, and a way to another one that is under way.
+    fn connect_elsewhere(&self, id: AccountId) {
+        let identity = "
+            insert into identity (id, account_id, provider, issuer, subject, label, email, linked_at, last_used_at)
+            values ('idn_00000000000000000000000000', :id, 'corp', 'https://idp.example', :name, :name, :name, 1, 2)";
+        self.write(move |tx| {
+            tx.execute(identity, named_params! {":id": id, ":name": CANARIES[14]})?;
+            oauth::begin(tx, "corp", oauth::Purpose::Connect, Some(id), "/", "a browser").map(|_| ())
+        })
+        .unwrap();
     }
 
     /// Something in every table of second factors; what it means is tested where they are.

@@ -88,7 +88,9 @@ impl TestApp {
             Door::Code => self.second_step_of(ada, visitor, "000000"),
             Door::RecoveryCode => self.second_step_of(ada, visitor, "00000-00000-00000"),
             Door::Deletion => {
-                let asked = privacy::flows::delete_account(&self.app, ada.by_browser(), account, "DELETE", typed());
+                let now = self.app.now();
+                let asked =
+                    privacy::flows::delete_account(&self.app, ada.by_browser(), account, "DELETE", typed(), now);
                 match self.block_on(asked) {
                     Err(PrivacyError::WrongPassword) => Told::Wrong,
                     Err(PrivacyError::Throttled { .. }) => Told::Wait,

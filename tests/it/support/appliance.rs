@@ -67,12 +67,35 @@ impl Appliance {
     /// As [`Appliance::running_with`], with a clock that [`Appliance::set_ahead`] moves: libfaketime stands before the
     /// system's own.
     pub fn running_with_clock(more: &str) -> Self {
-        let mut appliance = Self::made_with(more);
+        let mut appliance = Self::made_with_clock();
+        appliance.add_settings(more);
+        appliance.start();
+        appliance
+    }
+
+    /// Made by `init`, not running, with a clock that [`Appliance::set_ahead`] moves.
+    pub fn made_with_clock() -> Self {
+        let mut appliance = Self::made();
         let clock = appliance.folder.path().join("clock");
         std::fs::write(&clock, "+0s").unwrap();
         appliance.clock = Some(clock);
-        appliance.start();
         appliance
+    }
+
+    /// Adds whole tables to the configuration.
+    pub fn add_settings(&self, more: &str) {
+        let mut config = std::fs::File::options().append(true).open(self.config()).unwrap();
+        config.write_all(more.as_bytes()).unwrap();
+    }
+
+    /// Gives a program that is about to start the server's clock.
+    pub fn share_clock(&self, command: &mut Command) {
+        if let Some(clock) = &self.clock {
+            let library = super::part("libfaketime.so.1");
+            command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
+            // Timers and pauses of the runtime keep their own pace.
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
     }
 
     /// Sets the server's clock so many seconds ahead of the machine's; commands beside it keep the machine's.
@@ -173,12 +196,7 @@ impl Appliance {
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = self.command(&["serve"]);
-        if let Some(clock) = &self.clock {
-            let library = super::part("libfaketime.so.1");
-            command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
-            // Timers and pauses of the runtime keep their own pace.
-            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        }
+        self.share_clock(&mut command);
         command.env("NOTIFY_SOCKET", &socket_path).stdout(Stdio::null()).stderr(log);
         let mut server = command.spawn().unwrap();
         let watch = Stopwatch::start();

@@ -26,8 +26,12 @@ pub struct Answer {
 
 impl Call {
     pub fn new(port: u16, method: &str, path: &str) -> Self {
-        let url = format!("http://127.0.0.1:{port}{path}");
-        Self { url, method: method.to_owned(), headers: Vec::new(), body: Vec::new() }
+        Self::to(&format!("http://127.0.0.1:{port}{path}"), method)
+    }
+
+    /// To somebody else.
+    pub fn to(url: &str, method: &str) -> Self {
+        Self { url: url.to_owned(), method: method.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -140,7 +144,15 @@ impl Answer {
 
 /// Undoes what a template does to text in an attribute.
 fn unescape(text: &str) -> String {
-    let named = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+    let named = [
+        ("&#34;", "\""),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&#60;", "<"),
+        ("&#62;", ">"),
+        ("&#38;", "&"),
+        ("&amp;", "&"),
+    ];
     named.iter().fold(text.to_owned(), |text, (code, letter)| text.replace(code, letter))
 }
 

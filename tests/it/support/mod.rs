@@ -2,6 +2,7 @@
 
 mod appliance;
 mod authenticator;
+mod beside;
 mod browser;
 mod mailbox;
 mod parts;
@@ -10,6 +11,7 @@ mod test_house;
 
 pub use appliance::{Appliance, Ran, finish, free_port};
 pub use authenticator::{Authenticator, oath_code};
+pub use beside::Beside;
 pub use browser::{Answer, Browser, Call, PASSWORD, encode};
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
 use domicile::app::{App, Opening};
-use domicile::base::{Actor, Chance, Clock, EmailAddress, Secret, Timestamp, Visitor};
+use domicile::base::{Actor, Chance, Clock, EmailAddress, IdentityId, Secret, Timestamp, Visitor};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Layout, Tx, View};
@@ -14,6 +14,7 @@ use domicile::jobs;
 use domicile::schedule::LINES;
 use domicile::signin::{self, NewPerson, SignIn, SignUp, SigninError, Started, flows};
 use domicile::{accounts, workspaces};
+use rusqlite::named_params;
 use tempfile::TempDir;
 
 use super::PASSWORD;
@@ -169,6 +170,27 @@ impl TestApp {
             Ok(Started::MustVerify(_)) => panic!("{name} must prove an address first"),
             Err(error) => panic!("{name} cannot sign in: {error}"),
         }
+    }
+
+    /// Connects the person's account at another provider now, as if they had come back from there.
+    pub fn connect(&self, owner: &Person, subject: &'static str) {
+        let account = owner.account.id;
+        self.write(move |tx| {
+            let now = tx.now();
+            let id = IdentityId::new(now, tx.rng());
+            let identity = "
+                insert into identity (id, account_id, provider, issuer, subject, label, email, linked_at, last_used_at)
+                values (:id, :account, 'corp', 'https://idp.example', :subject, :subject, null, :now, :now)";
+            let told = named_params! {":id": id, ":account": account, ":subject": subject, ":now": now};
+            tx.execute(identity, told).map(drop)
+        })
+        .unwrap();
+    }
+
+    /// What the person's accounts at other providers are called there.
+    pub fn connected(&self, owner: &Person) -> Vec<String> {
+        let identities = self.look(|view| signin::oauth::identities(view, owner.account.id).unwrap());
+        identities.into_iter().map(|identity| identity.label).collect()
     }
 
     /// A key of the person's, for 90 days.

@@ -1,5 +1,6 @@
 //! Everything about how a person comes in, one section a file.
 
+mod identities;
 pub mod passkeys;
 mod password;
 pub mod recovery;
@@ -14,6 +15,7 @@ use crate::db::View;
 use crate::factors::FactorError;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, SignedIn};
+use identities::Identities;
 use passkeys::PasskeysCard;
 use password::PasswordCard;
 use recovery::RecoveryCard;
@@ -36,6 +38,7 @@ struct SecurityPage {
     two_step: TwoStepCard,
     passkeys: PasskeysCard,
     recovery: RecoveryCard,
+    identities: Identities,
     sessions: Vec<SessionRow>,
     has_others: bool,
 }
@@ -64,6 +67,7 @@ impl SecurityPage {
             two_step,
             passkeys,
             recovery,
+            identities: Identities::of(app, who).await?,
             has_others: sessions.len() > 1,
             sessions,
         })

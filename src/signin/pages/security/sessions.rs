@@ -4,9 +4,11 @@ use actix_web::web::Path;
 
 use super::PATH;
 use crate::base::{Problem, SessionId, Zone};
+use crate::config::Provider;
 use crate::http::page::{self, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 use crate::sessions::{self, Session, device_of};
+use crate::signin::model::PROVIDER;
 
 /// A line of the list.
 pub(super) struct SessionRow {
@@ -25,39 +27,44 @@ pub(super) async fn rows(app: &TheApp, who: &SignedIn) -> Result<Vec<SessionRow>
     let (account, own) = (who.identity.account, who.identity.session);
     let mut sessions = app.read(move |view| sessions::list(view, account)).await?;
     sessions.sort_by_key(|session| session.id != own);
-    Ok(sessions.into_iter().map(|session| row(session, own, &who.identity.zone)).collect())
+    let (zone, providers) = (&who.identity.zone, &app.config().oauth);
+    Ok(sessions.into_iter().map(|session| row(session, own, zone, providers)).collect())
 }
 
-fn row(session: Session, own: SessionId, zone: &Zone) -> SessionRow {
+fn row(session: Session, own: SessionId, zone: &Zone, providers: &[Provider]) -> SessionRow {
     SessionRow {
         id: session.id.to_string(),
         device: device_of(&session.visitor.agent),
         address: session.visitor.address,
-        method: in_words(&session.method),
+        method: in_words(&session.method, providers),
         began: session.created_at.day_and_time_in(zone),
         seen: session.last_seen_at.day_and_time_in(zone),
         is_this: session.id == own,
     }
 }
 
-/// How somebody proved who they are, such as `Password + authenticator app`. Names that are not ours, such as a company's own
-/// sign-in, are shown as the admin wrote them.
-fn in_words(method: &str) -> String {
-    let word = |proof| match proof {
+/// How somebody proved who they are, such as `Password + authenticator app`.
+fn in_words<'a>(method: &'a str, providers: &'a [Provider]) -> String {
+    let word = |proof: &'a str| match proof {
         "password" => "password",
         "code" => "code by mail",
         "invitation" => "invitation",
         "passkey" => "passkey",
         "totp" => "authenticator app",
         "recovery_code" => "recovery code",
-        "google" => "Google",
-        "github" => "GitHub",
-        "apple" => "Apple",
-        other => other,
+        other => match other.strip_prefix(PROVIDER) {
+            Some(provider) => label_of(provider, providers),
+            None => other,
+        },
     };
     let words = method.split('+').map(word).collect::<Vec<_>>().join(" + ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What people call a provider; one that left the settings is called by its name there.
+fn label_of<'a>(name: &'a str, providers: &'a [Provider]) -> &'a str {
+    providers.iter().find(|provider| provider.name == name).map_or(name, |provider| provider.label.as_str())
 }
 
 /// `POST /settings/security/sessions/{id}/end`. Somebody else's is not found; one that has ended stays ended.

@@ -86,6 +86,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     let house = TestApp::new();
     let ada = house.person("ada-ada");
     house.api_key(&ada, "her own");
+    house.connect(&ada, "her own");
     let hers = house.add_and_prove(&ada, "ada@home.example");
     house.clock.advance(days(30));
     let at_home = house.session("ada-ada");
@@ -107,6 +108,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
         panic!("the thief has no session")
     };
     house.set_up_an_app(&ada);
+    house.connect(&ada, "the thief's");
     let reset = house.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
     house.clock.advance(days(3));
 
@@ -116,6 +118,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     assert_eq!(house.look(|view| accounts::primary_email(view, id).unwrap()).unwrap().as_str(), OLD);
     assert!(!house.is_live(&thiefs) && !house.is_live(&at_home));
     assert!(!house.look(|view| factors::enrolled(view, id).unwrap()).is_any(), "the thief's app is gone");
+    assert_eq!(house.connected(&ada), ["her own"]);
     assert!(house.sign_in("ada-ada", "mallory likes long walks").is_err());
     assert!(
         house.look(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, reset.expose()).unwrap()).is_none()

@@ -25,7 +25,14 @@ impl TestApp {
 
     fn delete(&self, person: &Person, word: &str, password: &str) -> Result<privacy::Receipt, PrivacyError> {
         let (actor, password) = (self.at_home(person), Secret::new(password.to_owned()));
-        self.block_on(flows::delete_account(&self.app, actor, person.account.id, word, password))
+        self.block_on(flows::delete_account(
+            &self.app,
+            actor,
+            person.account.id,
+            word,
+            password,
+            person.account.created_at,
+        ))
     }
 }
 
@@ -135,7 +142,8 @@ fn only_the_person_and_the_operator_may_erase_and_only_once() {
     for actor in [bob.by_browser(), holder, Actor::Stranger(house.stranger())] {
         assert!(matches!(house.erase(actor.clone(), account), Err(PrivacyError::NotFound)), "{}", actor.kind());
         let password = Secret::new(PASSWORD.to_owned());
-        let asked = house.block_on(flows::delete_account(&house.app, actor, account, "DELETE", password));
+        let asked =
+            house.block_on(flows::delete_account(&house.app, actor, account, "DELETE", password, house.clock.now()));
         assert!(matches!(asked, Err(PrivacyError::NotFound)));
     }
     assert_eq!(house.footprint(), before);
