@@ -45,7 +45,7 @@ pub fn title_of(name: &str) -> &str {
         "session.reuse_detected" => "Session ended: its cookie was copied",
         "session.started" => "Session started",
         "session.revoked" => "Signed out",
-        "session.revoked_all" => "Signed out everywhere",
+        "session.revoked_all" => "Sessions signed out",
         "api_key.created" => "API key created",
         "api_key.changed" => "API key changed",
         "api_key.rotated" => "API key rotated",

@@ -5,6 +5,7 @@
 //! export holds and the erasure leaves.
 
 mod keys;
+mod sessions;
 mod tokens;
 
 /// What an erasure does to the rows about a person.
@@ -290,33 +291,9 @@ pub const TABLES: &[Table] = &[
         left_out: &[("workspace_id", "in the name of the file")],
         erasure: Erasure::Deletes,
     },
-    Table {
-        name: "session",
-        part: Some("account/sessions"),
-        exported: &["id", "created_at", "last_seen_at", "ends_at", "proved_at", "address", "agent", "method"],
-        left_out: &[
-            ("digest", SECRET),
-            ("account_id", LINK),
-            ("idle_seconds", "a setting of the site"),
-            ("remembered", STATE),
-            ("rotated_at", STATE),
-        ],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "session_rotated",
-        part: None,
-        exported: &[],
-        left_out: &[("digest", SECRET), ("session_id", LINK), ("until", STATE)],
-        erasure: Erasure::Deletes,
-    },
-    Table {
-        name: "device",
-        part: Some("account/devices"),
-        exported: &["first_seen_at", "last_seen_at", "is_trusted"],
-        left_out: &[("digest", SECRET), ("account_id", LINK)],
-        erasure: Erasure::Deletes,
-    },
+    sessions::SESSION,
+    sessions::SESSION_ROTATED,
+    sessions::DEVICE,
     Table {
         name: "invitation",
         part: None,

@@ -126,6 +126,55 @@ fn a_token_says_what_introspection_says_and_ends_with_the_key() {
 }
 
 #[test]
+fn keys_that_somebody_elses_sign_in_locked_are_refused_by_the_very_next_request_and_their_tokens_end() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    house.account("grace-h");
+    let inference = house.service("inference");
+    let (locked, other) = (house.api_key("ada-l", &["models:read"]), house.api_key("grace-h", &["models:read"]));
+    let made = |key: &str| exchange(&house, Some(&inference), &[("subject_token", key)]).json()["access_token"].clone();
+    let (ended, lasting) = (made(&locked), made(&other));
+    let (ended, lasting) = (ended.as_str().unwrap(), lasting.as_str().unwrap());
+    let forward = |key: &str| house.call("GET", "/v1/forward-auth").header("X-Api-Key", key).send().status;
+    // Asked before, so that whatever remembers has something to remember.
+    for text in [&locked, ended, &other, lasting] {
+        assert_eq!(introspect(&house, &inference, text)["active"], true);
+    }
+    assert_eq!((forward(&locked), forward(&other)), (200, 200));
+    let next = feed(&house, &inference, "after=0").json()["next"].as_i64().unwrap();
+    for _ in 0..2 {
+        house.browser().sign_in("ada-l");
+    }
+    let link = house.mailbox().wait_for("ada-l@example.org", "A new device signed in").link("/not-me");
+    let path = link.strip_prefix(&house.url()).unwrap();
+    let token = path.split_once("token=").unwrap().1;
+
+    assert_eq!(house.browser().submit(path, "/not-me", &[("token", token)]).status, 200);
+
+    assert_eq!((forward(&locked), forward(&other)), (401, 200));
+    for text in [locked.as_str(), ended] {
+        assert_eq!(introspect(&house, &inference, text), json!({"active": false}));
+    }
+    for text in [other.as_str(), lasting] {
+        assert_eq!(introspect(&house, &inference, text)["active"], true, "hers were not locked");
+    }
+    let news = feed(&house, &inference, &format!("after={next}")).json();
+    assert_eq!(news["revocations"].as_array().unwrap().len(), 1, "{news}");
+    assert_eq!(news["revocations"][0]["kind"], "subject");
+    let refused = exchange(&house, Some(&inference), &[("subject_token", &locked)]);
+    assert_eq!((refused.status, refused.json()["error"].as_str()), (400, Some("invalid_request")));
+
+    // With a new password the key is good again; what was issued before the lock stays dead.
+    let link = house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
+    let reset = link.rsplit('=').next().unwrap();
+    let fields = [("token", reset), ("password", "a quieter walk by the river")];
+    house.browser().submit(&format!("/reset?token={reset}"), "/reset", &fields);
+    assert_eq!(forward(&locked), 200);
+    assert_eq!(introspect(&house, &inference, ended), json!({"active": false}));
+    assert_eq!(introspect(&house, &inference, made(&locked).as_str().unwrap())["active"], true);
+}
+
+#[test]
 fn o8_whatever_is_not_good_is_answered_alike() {
     let house = Appliance::running_with_clock("");
     house.account("ada-l");

@@ -1,5 +1,6 @@
 //! Tokens that are verified without asking: which key signs, how long a token lives, and the news of what ended.
 
+use domicile::accounts;
 use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyChange, KeyName, Limits, NewApiKey, Verifier};
 use domicile::base::{Actor, Governor, Secret, days, hours, minutes, seconds};
 use domicile::crypto::Keyring;
@@ -237,7 +238,7 @@ fn a_token_is_good_for_its_audience_alone() {
 #[test]
 fn what_ends_is_in_the_feed_and_ends_its_tokens_and_nobody_elses() {
     type Ends = fn(&mut db::Tx<'_>, &Person, &CreatedApiKey) -> (&'static str, String);
-    let ends: [(&str, Ends); 9] = [
+    let ends: [(&str, Ends); 10] = [
         ("revoke", |tx, _, key| {
             api_keys::revoke(tx, &Governor::operator(), key.key.id).unwrap();
             ("key", key.key.id.to_string())
@@ -264,6 +265,10 @@ fn what_ends_is_in_the_feed_and_ends_its_tokens_and_nobody_elses() {
         }),
         ("suspend", |tx, person, _| {
             signin::suspend(tx, &Actor::Operator, person.account.id, "").unwrap();
+            ("subject", person.account.id.to_string())
+        }),
+        ("keys that are locked", |tx, person, _| {
+            accounts::lock_keys(tx, &Actor::Operator, person.account.id).unwrap();
             ("subject", person.account.id.to_string())
         }),
         ("another role", |tx, person, _| {
