@@ -1,7 +1,7 @@
 //! The server under test: a process of its own, asked by its id how much it has used.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,12 @@ use crate::{Failure, fail, load};
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Starting may take this long, with a large database in a debug build.
 const START_MAX: Duration = Duration::from_secs(60);
+/// Reading a million keys ahead may take this long, with both cores busy.
+const READING_MAX: Duration = Duration::from_secs(120);
+/// What the server logs when it has read ahead; its log is all that says so from outside.
+const HAS_READ: &str = "Keys were read ahead.";
+/// Warnings, and that line.
+const LOGGED: &str = "warn,domicile::server::run=debug";
 /// Stopping may take this long before it is ended the hard way.
 const STOP_MAX: Duration = Duration::from_secs(15);
 
@@ -49,6 +55,7 @@ const ALL_CORES: usize = 64;
 /// A running server.
 pub struct Server {
     child: Child,
+    log: PathBuf,
     pub address: SocketAddr,
     /// From the start of the process to its first answer.
     pub started_in: Duration,
@@ -58,14 +65,14 @@ impl Server {
     /// Starts `program` and waits until it answers on `address`. Its log goes into the file `log`.
     pub fn start(mut program: Command, address: SocketAddr, core: Core, log: &Path) -> Result<Self, Failure> {
         let log_file = std::fs::File::create(log)?;
-        program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log_file).env("RUST_LOG", "warn");
+        program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log_file).env("RUST_LOG", LOGGED);
         let begun = Instant::now();
         let starting = std::thread::spawn(move || {
             pin_this_thread(core);
             program.spawn()
         });
         let child = starting.join().map_err(|_| fail("the server could not be started"))??;
-        let mut server = Self { child, address, started_in: Duration::ZERO };
+        let mut server = Self { child, log: log.to_owned(), address, started_in: Duration::ZERO };
         loop {
             if load::once(address, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").is_ok() {
                 server.started_in = begun.elapsed();
@@ -80,6 +87,18 @@ impl Server {
             }
             std::thread::sleep(Duration::from_micros(500));
         }
+    }
+
+    /// Waits until every key that fits is in memory: a figure before that would be one of the start.
+    pub fn wait_until_read(&self) -> Result<(), Failure> {
+        let begun = Instant::now();
+        while !std::fs::read_to_string(&self.log)?.contains(HAS_READ) {
+            if begun.elapsed() > READING_MAX {
+                return Err(fail(format!("the server never logged \"{HAS_READ}\"")));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     /// Processor time used so far, user and system, all threads.

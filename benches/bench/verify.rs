@@ -18,6 +18,7 @@ const HOT: usize = 10_000;
 pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     let ours = large.serve(SERVERS)?;
+    ours.wait_until_read()?;
     let bare = bare::start(&shapes(&ours, large)?, SERVERS, large.path())?;
     let compare = |source: &Source, connections| {
         let load = compare::load_of(&ours, connections, 200, LOADS, run.plan);
@@ -87,6 +88,7 @@ fn forward_auth(what: String, compared: &Comparison) -> Row {
 fn flatness(run: Run, hot: Sample, anywhere: Sample) -> Result<[Row; 2], Failure> {
     let small = Fixture::with_keys(HOT)?;
     let server = small.serve(SERVERS)?;
+    server.wait_until_read()?;
     let load = compare::load_of(&server, 16, 200, LOADS, run.plan);
     let few = compare::repeated(&server, &load, &requests::forward_auth(&small, HOT), run.plan)?;
     server.stop();

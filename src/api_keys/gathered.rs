@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -43,10 +44,33 @@ pub(super) struct Detail {
 /// Who called with a key.
 type Caller = (ApiKeyId, Option<IpAddr>, String);
 
+/// Hashes ids of keys by their own random bits: they are made here, and nobody outside can choose one.
+#[derive(Default)]
+struct ByChance(u64);
+
+impl Hasher for ByChance {
+    fn write(&mut self, bytes: &[u8]) {
+        // An id is hashed as a number; this is for completeness.
+        bytes.iter().for_each(|byte| self.write_u128(u128::from(self.0.rotate_left(8) ^ u64::from(*byte))));
+    }
+
+    fn write_u128(&mut self, id: u128) {
+        // Random are the lower 62 bits, and of these a shard has those with the same remainder. A product brings all of them
+        // into its middle, which is where this is cut out.
+        self.0 = (u128::from(id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type ByKey<T> = HashMap<ApiKeyId, T, BuildHasherDefault<ByChance>>;
+
 #[derive(Default)]
 struct Shard {
-    uses: HashMap<ApiKeyId, Use>,
-    rates: HashMap<ApiKeyId, i64>,
+    uses: ByKey<Use>,
+    rates: ByKey<i64>,
     callers: HashMap<Caller, (Timestamp, i64)>,
     late: HashMap<Caller, (Timestamp, i64)>,
     stale: HashMap<ApiKeyId, Digest>,

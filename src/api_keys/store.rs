@@ -3,7 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{
-    ApiKey, Budget, Ended, KeyChange, KeyPolicy, KeyState, Limits, Owner, Period, parse_networks, state_now,
+    ApiKey, Budget, Ended, KeyChange, KeyPolicy, KeyState, Limits, Owner, OwnerWords, Period, parse_networks, state_now,
 };
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
@@ -408,8 +408,11 @@ pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Optio
     view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, read_found)
 }
 
+/// A key with its row number and its digest.
+pub(super) type Listed = (i64, [u8; 32], Found);
+
 /// Good keys behind row number `after`, in the order of the table: number, digest, key.
-pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<(i64, [u8; 32], Found)>, Error> {
+pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<Listed>, Error> {
     view.list(LIST_AFTER, named_params! {":after": after, ":limit": limit}, |row| {
         Ok((row.get(10)?, row.get(11)?, read_found(row)?))
     })
@@ -418,16 +421,15 @@ pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<
 /// The person of a key in its workspace. `None`: not active, or not a member.
 pub(super) fn find_owner(view: &View<'_>, account: AccountId, workspace: WorkspaceId) -> Result<Option<Owner>, Error> {
     view.find(FIND_OWNER, named_params! {":account_id": account, ":workspace_id": workspace}, |row| {
-        Ok(Owner {
-            account,
-            username: row.get(0)?,
-            display_name: row.get(1)?,
-            email: row.get(2)?,
-            workspace,
-            role: row.get(3)?,
-            plan: row.get(4)?,
-            region: row.get(5)?,
-        })
+        let word = |place: usize| Ok::<_, rusqlite::Error>(row.get_ref(place)?.as_str()?);
+        let words = OwnerWords {
+            username: word(0)?,
+            display_name: word(1)?,
+            email: word(2)?,
+            plan: word(4)?,
+            region: word(5)?,
+        };
+        Ok(Owner::new(account, workspace, row.get(3)?, &words))
     })
 }
 

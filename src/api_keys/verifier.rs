@@ -21,7 +21,7 @@ use super::reports::Reports;
 use super::store;
 use super::text::KeyText;
 use crate::app::App;
-use crate::base::{AccountId, ApiKeyId, Role, Scopes, Timestamp, WorkspaceId};
+use crate::base::{AccountId, ApiKeyId, Role, Scopes, SharedText, Timestamp, WorkspaceId};
 use crate::db::{Error, Subject, View};
 
 /// Owners kept at most: some 40 MiB. Keys of more owners than these are looked up for each request.
@@ -77,7 +77,7 @@ const NOWHERE: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::
 /// What many keys may do: the names of their scopes, the rights behind them before any role cuts them, and the limits.
 #[derive(PartialEq, Eq, Hash)]
 struct Policy {
-    scope: Arc<str>,
+    scope: SharedText,
     rights: Scopes,
     /// Empty: from anywhere.
     networks: Vec<IpNet>,
@@ -205,11 +205,16 @@ impl Verifier {
                 if let Some(entry) = self.directory.find(&digest)
                     && store.is_as_of(Subject::Key(entry.key), u64::from(entry.tag))
                     && let Some(policy) = self.policies.get(entry.policy)
-                    && let Some(who) = self.numbers.get(entry.owner)
                 {
-                    let owner = match self.owner_in_memory(entry.owner, *who) {
+                    let owner = match self.owner_in_memory(entry.owner) {
                         Some(owner) => Some(owner),
-                        None => self.app.glance(|view| self.owner(view, *who))?,
+                        None => match self.numbers.get(entry.owner) {
+                            Some(who) => {
+                                let tag = store.generation();
+                                self.app.glance(|view| self.owner(view, *who, tag))?
+                            }
+                            None => break,
+                        },
                     };
                     if digest != newest {
                         self.gathered.note_stale(entry.key, newest);
@@ -244,7 +249,7 @@ impl Verifier {
             if lookup != newest {
                 self.gathered.note_stale(found.key, newest);
             }
-            let owner = self.owner(view, (found.account, found.workspace))?;
+            let owner = self.owner(view, (found.account, found.workspace), tag)?;
             if owner.is_some() {
                 self.keep(&lookup, &found, tag);
             }
@@ -279,17 +284,18 @@ impl Verifier {
         }
     }
 
-    fn owner_in_memory(&self, number: u32, who: Who) -> Option<Arc<Owner>> {
+    fn owner_in_memory(&self, number: u32) -> Option<Arc<Owner>> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let (tag, owner) = owners.get(number as usize)?.as_ref()?;
         let store = self.app.store();
-        let is_good = store.is_as_of(Subject::Account(who.0), *tag) && store.is_as_of(Subject::Workspace(who.1), *tag);
+        let is_good = store.is_as_of(Subject::Account(owner.account), *tag)
+            && store.is_as_of(Subject::Workspace(owner.workspace), *tag);
         is_good.then(|| owner.clone())
     }
 
-    /// Looks the owner up, and keeps who was found. `None`: not active, or not a member.
-    fn owner(&self, view: &View<'_>, who: Who) -> Result<Option<Arc<Owner>>, Error> {
-        let tag = self.app.store().generation();
+    /// Looks the owner up, and keeps who was found in generation `tag`, which was taken before `view` saw anything. `None`: not
+    /// active, or not a member.
+    fn owner(&self, view: &View<'_>, who: Who, tag: u64) -> Result<Option<Arc<Owner>>, Error> {
         let Some(owner) = store::find_owner(view, who.0, who.1)?.map(Arc::new) else { return Ok(None) };
         if let Some(number) = self.numbers.number_of(who) {
             let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
@@ -304,8 +310,8 @@ impl Verifier {
         Ok(Some(owner))
     }
 
-    /// Reads every key that fits into memory, so that none is asked for the first time by somebody who waits. On a thread of
-    /// its own, after the start; answers how many were read.
+    /// Reads every key that fits into memory and whose it is, so that none is asked for the first time by somebody who waits.
+    /// On a thread of its own, after the start; answers how many were read.
     ///
     /// # Errors
     /// [`Error`]: what was read stays, the rest comes when it is asked for.
@@ -313,7 +319,11 @@ impl Verifier {
         let (mut after, mut read) = (0, 0);
         while !self.stopping.load(Ordering::Relaxed) && self.directory.len() < READ_AHEAD_MAX {
             let tag = self.app.store().generation();
-            let batch = self.app.store().read_and_wait(|view| store::list_after(view, after, READ_AHEAD_BATCH))?;
+            let batch = self.app.store().read_and_wait(|view| {
+                let batch = store::list_after(view, after, READ_AHEAD_BATCH)?;
+                self.read_owners_ahead(view, &batch, tag)?;
+                Ok::<_, Error>(batch)
+            })?;
             let Some((last, _, _)) = batch.last() else { break };
             after = *last;
             read += batch.len();
@@ -322,6 +332,18 @@ impl Verifier {
             }
         }
         Ok(read)
+    }
+
+    fn read_owners_ahead(&self, view: &View<'_>, batch: &[store::Listed], tag: u64) -> Result<(), Error> {
+        for (_, _, found) in batch {
+            let who = (found.account, found.workspace);
+            if let Some(number) = self.numbers.number_of(who)
+                && self.owner_in_memory(number).is_none()
+            {
+                self.owner(view, who, tag)?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends [`Verifier::read_ahead`] at its next pause.

@@ -18,8 +18,14 @@ fn uuid_v7(now: Timestamp, chance: &mut Chance) -> u128 {
 
 fn encode(value: u128) -> [u8; DIGITS] {
     let mut text = [0u8; DIGITS];
-    for (place, digit) in text.iter_mut().rev().enumerate() {
-        *digit = ALPHABET[((value >> (5 * place)) & 31) as usize];
+    // In pieces of twelve digits: machine words are shifted faster than twice their width.
+    let (first, rest) = text.split_at_mut(2);
+    let (middle, last) = rest.split_at_mut(12);
+    for (digits, mut bits) in [(first, (value >> 120) as u64), (middle, (value >> 60) as u64), (last, value as u64)] {
+        for digit in digits.iter_mut().rev() {
+            *digit = ALPHABET[(bits & 31) as usize];
+            bits >>= 5;
+        }
     }
     text
 }
@@ -69,6 +75,14 @@ macro_rules! ids {
             /// The id of such a number.
             pub const fn from_u128(number: u128) -> Self {
                 Self(number)
+            }
+
+            /// The written form, as [`std::fmt::Display`] writes it, with one piece of memory and no formatting.
+            pub fn written(self) -> String {
+                let mut text = String::with_capacity(Self::PREFIX.len() + DIGITS);
+                text.push_str(Self::PREFIX);
+                text.push_str(std::str::from_utf8(&encode(self.0)).unwrap_or_default());
+                text
             }
 
             /// Reads the written form. `None`: this is not an id of this kind.
@@ -144,6 +158,8 @@ mod tests {
         assert_eq!(AccountId::parse(&early.to_string()), Some(early));
         assert!(early.to_string() < late.to_string() && early < late);
         assert_eq!(early.to_string().len(), "acc_".len() + 26);
+        assert_eq!(early.written(), early.to_string());
+        assert_eq!(AccountId::from_u128(u128::MAX).written(), "acc_7zzzzzzzzzzzzzzzzzzzzzzzzz");
     }
 
     #[test]

@@ -25,6 +25,6 @@ pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
 pub use problem::Problem;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
-pub use text::is_visible;
+pub use text::{SharedText, is_visible};
 pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use zone::Zone;

@@ -1,4 +1,54 @@
-//! What may stand in a name that people read.
+//! Text: what may stand in a name that people read, and what is given out many times.
+
+use bytes::Bytes;
+
+/// Text that never changes and is shared: a clone or a part of it costs no memory.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct SharedText(Bytes);
+
+impl SharedText {
+    /// A part of it. Nothing, where `range` does not lie on whole characters of the text.
+    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+        // As `str::is_char_boundary`, without reading the whole text for it.
+        let is_boundary = |at: usize| self.0.get(at).map_or(at == self.0.len(), |byte| !matches!(byte, 0x80..=0xbf));
+        if range.start > range.end || !is_boundary(range.start) || !is_boundary(range.end) {
+            return Self::default();
+        }
+        Self(self.0.slice(range))
+    }
+
+    /// Its UTF-8, still shared.
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl From<String> for SharedText {
+    fn from(text: String) -> Self {
+        Self(Bytes::from(text))
+    }
+}
+
+impl From<&str> for SharedText {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl std::ops::Deref for SharedText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // Made of a `str` and cut between characters only.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for SharedText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&**self, f)
+    }
+}
 
 /// Whether every character of `text` shows: no control characters, and none that change the direction of text or have no
 /// width, which serve in a name only to deceive (UTS #39 §3).
@@ -10,7 +60,7 @@ pub fn is_visible(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_visible;
+    use super::{SharedText, is_visible};
 
     #[test]
     fn what_does_not_show_is_found() {
@@ -18,5 +68,12 @@ mod tests {
         for hidden in ["a\u{202e}b", "a\u{200b}b", "a\u{feff}", "\u{2066}a", "a\nb", "a\u{7f}", "a\u{2028}b"] {
             assert!(!is_visible(hidden), "{hidden:?}");
         }
+    }
+    #[test]
+    fn a_part_is_of_whole_characters() {
+        let text = SharedText::from("Zoë Ada".to_owned());
+
+        assert_eq!((&*text.part(0..4), &*text.part(5..8)), ("Zoë", "Ada"));
+        assert_eq!((&*text.part(3..8), &*text.part(5..99)), ("", ""));
     }
 }

@@ -1,5 +1,6 @@
 //! Forms: read whole, bounded, and only from our own pages.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ impl FromRequest for Form {
                 return Err(malformed("Its Content-Type must be application/x-www-form-urlencoded.").into());
             }
             let body = body.await.map_err(super::json::body_problem)?;
-            let form = Self { fields: decode(&body)? };
+            let form = Self { fields: decode_owned(&body)? };
             csrf::check(&app, &request, form.text(csrf::FIELD))?;
             Ok(form)
         })
@@ -74,8 +75,9 @@ fn malformed(what: &str) -> Problem {
     Problem::new(400, "malformed_form", format!("The form could not be read. {what}"))
 }
 
-/// `application/x-www-form-urlencoded` (WHATWG URL §5.1), refused where it is not UTF-8 instead of guessed at.
-pub fn decode(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+/// `application/x-www-form-urlencoded` (WHATWG URL §5.1), refused where it is not UTF-8 instead of guessed at. What is not
+/// encoded is not copied.
+pub fn decode(body: &[u8]) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("Send it as UTF-8."))?;
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let mut fields = Vec::new();
@@ -93,7 +95,15 @@ pub fn decode(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
     Ok(fields)
 }
 
-fn decode_part(part: &str) -> Option<String> {
+/// As [`decode`], for what outlives the body.
+pub fn decode_owned(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
+    Ok(decode(body)?.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+}
+
+fn decode_part(part: &str) -> Option<Cow<'_, str>> {
+    if part.bytes().all(|byte| !matches!(byte, b'+' | b'%' | 0)) {
+        return Some(Cow::Borrowed(part));
+    }
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -111,7 +121,7 @@ fn decode_part(part: &str) -> Option<String> {
         rest = after;
     }
     let text = String::from_utf8(bytes).ok()?;
-    (!text.contains('\0')).then_some(text)
+    (!text.contains('\0')).then_some(Cow::Owned(text))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
 use crate::base::Problem;
@@ -28,13 +28,13 @@ pub fn parse<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem>
 /// An answer that carries rights or a person's data: never cached.
 pub fn private(status: u16, body: impl MessageBody + 'static) -> HttpResponse {
     HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap_or_default())
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .body(body)
 }
 
 /// Marks a fault that was told in a form of its own, so that the outermost layer leaves it as it is.
 pub fn final_form(mut response: HttpResponse) -> HttpResponse {
-    response.headers_mut().insert(header::HeaderName::from_static("x-page"), header::HeaderValue::from_static("1"));
+    response.headers_mut().insert(HeaderName::from_static("x-page"), HeaderValue::from_static("1"));
     response
 }

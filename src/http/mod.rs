@@ -19,7 +19,7 @@ mod upload;
 
 pub use cookies::{DEVICE, SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
-pub use form::{Form, decode as decode_form};
+pub use form::{Form, decode as decode_form, decode_owned as decode_form_owned};
 pub use forwarded::{program_behind, visitor_at};
 pub use identity::{Face, Identity, Renewed, RequestId, SessionLeft, SignedIn, SignedOut, VisitorOf, redirect};
 pub use leaving::Leaving;

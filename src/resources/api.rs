@@ -75,12 +75,12 @@ pub async fn storage(app: Data<Arc<App>>, holder: KeyHolder, query: Query<Storag
         return Err(Problem::field("details", "invalid_request", "details is true or false").into());
     }
     answer(&Storage {
-        tier: &holder.verified.plan,
+        tier: &holder.verified.plan(),
         usage: Usage { storage: Gauge { current: 0, limit: NO_LIMIT, percent: 0 } },
         updated_at: None,
         breakdown: Breakdown { by_category: Categories::default(), top_items: [] },
-        region: &holder.verified.region,
-        username: &holder.verified.username,
+        region: &holder.verified.region(),
+        username: &holder.verified.username(),
     })
 }
 
@@ -153,7 +153,7 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
     if !query.id.is_empty() {
         return Err(nothing_there());
     }
-    let region = &holder.verified.region;
+    let region = &holder.verified.region();
     answer(&Trash { items: [], total: 0, page, limit, total_pages: 0, summary: Summary::default(), region })
 }
 

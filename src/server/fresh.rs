@@ -17,7 +17,7 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 
 use crate::app::App;
 use crate::base::Actor;
-use crate::http::{Fault, Identity, Renewed, VisitorOf, csrf, decode_form, redirect};
+use crate::http::{Fault, Identity, Renewed, VisitorOf, csrf, decode_form_owned, redirect};
 use crate::sessions::FRESH_FOR;
 use crate::signin::{flows, pages};
 
@@ -62,7 +62,7 @@ async fn go_on(
 /// The form, if it is one of ours: nobody else's is asked for a proof, or kept.
 fn read_form(app: &App, request: &ServiceRequest, body: &Bytes) -> Result<Vec<(String, String)>, Fault> {
     csrf::refuse_foreign(request.request(), &app.config().public_url, app.config().demo)?;
-    let fields = decode_form(body)?;
+    let fields = decode_form_owned(body)?;
     let token = fields.iter().find(|(name, _)| name == csrf::FIELD).map_or("", |(_, value)| value);
     csrf::check(app, request.request(), token)?;
     Ok(fields)

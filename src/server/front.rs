@@ -1,14 +1,16 @@
 //! The outermost layer: a name for each request, a net under each handler, the headers of each answer, and the form in
 //! which a fault is told.
 
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::middleware::Next;
-use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
 use serde::Serialize;
 
@@ -60,29 +62,113 @@ fn reader_of(path: &str) -> Reader {
 }
 
 /// Wraps every request.
-pub(super) async fn front(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let reader = reader_of(request.path());
-    let app = request.app_data::<Data<Arc<App>>>().map(|app| app.get_ref().clone());
-    if let Some(app) = &app {
-        if reader == Reader::Page
-            && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())
-        {
-            let mut refused = tell_fault(request.error_response(Fault(problem)), reader, Some(app));
-            dress(&mut refused, reader, Some(app));
-            return Ok(refused);
+pub(super) struct Front {
+    app: Option<Arc<App>>,
+    is_tls: bool,
+}
+
+impl Front {
+    /// In front of the appliance. `None`: of nothing, in a test of the layer itself.
+    pub(super) fn of(app: Option<Arc<App>>) -> Self {
+        let is_tls = app.as_ref().is_some_and(|app| app.config().public_url.starts_with("https://"));
+        Self { app, is_tls }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Front
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: Unpin,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = Wrapped<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let front = Self { app: self.app.clone(), is_tls: self.is_tls };
+        ready(Ok(Wrapped { front: Rc::new(front), service: Rc::new(service) }))
+    }
+}
+
+/// The house with its front.
+pub(super) struct Wrapped<S> {
+    front: Rc<Front>,
+    service: Rc<S>,
+}
+
+impl<S, B> Service<ServiceRequest> for Wrapped<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: Unpin,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = Passage<S::Future>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let reader = reader_of(request.path());
+        if identify::is_nobody_to_mark(&request, reader) {
+            let house = self.service.call(request);
+            return Passage::AtOnce { front: self.front.clone(), reader, house };
         }
-        identify::mark(app, &request, reader).await;
+        let (front, service) = (self.front.clone(), self.service.clone());
+        Passage::Marked(Box::pin(async move {
+            if let Some(app) = &front.app {
+                if reader == Reader::Page
+                    && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())
+                {
+                    let mut refused = tell_fault(request.error_response(Fault(problem)), reader, Some(app));
+                    dress(&mut refused, reader, front.is_tls);
+                    return Ok(refused);
+                }
+                identify::mark(app, &request, reader).await;
+            }
+            Ok(front.see_off(service.call(request).await?, reader))
+        }))
     }
-    // Handlers answer their faults themselves; an error here is one of the framework's own.
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    if response.status().is_client_error() || response.status().is_server_error() {
-        response = tell_fault(response, reader, app.as_ref());
+}
+
+impl Front {
+    /// Handlers answer their faults themselves; an error here is one of the framework's own.
+    fn see_off<B: MessageBody + 'static>(&self, response: ServiceResponse<B>, reader: Reader) -> ServiceResponse<BoxBody> {
+        let mut response = response.map_into_boxed_body();
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response = tell_fault(response, reader, self.app.as_ref());
+        }
+        dress(&mut response, reader, self.is_tls);
+        response
     }
-    dress(&mut response, reader, app.as_ref());
-    Ok(response)
+}
+
+/// A request on its way through the house.
+pub(super) enum Passage<F> {
+    /// As services and gateways ask, for every request of their own: nothing is waited for before the house itself.
+    AtOnce { front: Rc<Front>, reader: Reader, house: F },
+    /// Somebody is looked for first.
+    Marked(Pin<Box<dyn Future<Output = Result<ServiceResponse<BoxBody>, Error>>>>),
+}
+
+impl<F, B> Future for Passage<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>> + Unpin,
+    B: MessageBody + 'static,
+{
+    type Output = Result<ServiceResponse<BoxBody>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::AtOnce { front, reader, house } => {
+                Pin::new(house).poll(context).map_ok(|response| front.see_off(response, *reader))
+            }
+            Self::Marked(passage) => passage.as_mut().poll(context),
+        }
+    }
 }
 
 /// What the framework itself refuses, in our words.
@@ -223,8 +309,8 @@ fn request_id(request: &actix_web::HttpRequest) -> String {
 }
 
 /// The person's own theme where this browser does not know it yet, so that the page is right once they are signed out, too.
-fn theme_to_mirror(request: &actix_web::HttpRequest, reader: Reader) -> Option<String> {
-    if reader != Reader::Page || request.method() != Method::GET {
+fn theme_to_mirror(request: &actix_web::HttpRequest) -> Option<String> {
+    if request.method() != Method::GET {
         return None;
     }
     let known = request.cookie(page::THEME).map_or_else(|| "system".to_owned(), |cookie| cookie.value().to_owned());
@@ -233,57 +319,59 @@ fn theme_to_mirror(request: &actix_web::HttpRequest, reader: Reader) -> Option<S
 }
 
 /// The headers of every answer.
-fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, app: Option<&Arc<App>>) {
+fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, is_tls: bool) {
     let status = response.status();
     let is_fault = status.is_server_error() || status.is_client_error();
     // The hot path goes without a name, unless it has something to complain of.
-    let is_named = is_fault || matches!(reader, Reader::Page | Reader::KeyHolder);
-    let id = is_named.then(|| request_id(response.request()));
-    let new_visit =
-        (reader == Reader::Page).then(|| response.request().extensions().get::<csrf::NewVisit>().cloned()).flatten();
-    let renewed = response.request().extensions().get::<Renewed>().cloned();
-    if let Some(renewed) = renewed {
-        let cookie = crate::http::cookie(SESSION, renewed.token.expose().clone(), renewed.keep);
-        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
-            response.headers_mut().append(header::SET_COOKIE, value);
+    if is_fault || matches!(reader, Reader::Page | Reader::KeyHolder) {
+        let id = request_id(response.request());
+        let headers = response.headers_mut();
+        headers.remove("x-page");
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert(HeaderName::from_static("x-request-id"), value);
         }
     }
-    if let Some(theme) = theme_to_mirror(response.request(), reader) {
-        let cookie = crate::http::cookie(page::THEME, theme, Some(days(365)));
-        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
-            response.headers_mut().append(header::SET_COOKIE, value);
+    match reader {
+        Reader::Page => dress_page(response),
+        Reader::KeyHolder => {
+            let paced = response.request().extensions().get::<Paced>().copied();
+            if let Some(paced) = paced {
+                paced.tell(response.headers_mut());
+            }
         }
+        Reader::Service | Reader::Gateway => {}
     }
-    let is_tls = app.is_some_and(|app| app.config().public_url.starts_with("https://"));
-    if let Some(visit) = new_visit {
-        let cookie = crate::http::cookie(csrf::VISIT, visit.0, None);
-        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
-            response.headers_mut().append(header::SET_COOKIE, value);
-        }
-    }
-    let paced =
-        (reader == Reader::KeyHolder).then(|| response.request().extensions().get::<Paced>().copied()).flatten();
     let headers = response.headers_mut();
-    if let Some(paced) = paced {
-        paced.tell(headers);
-    }
-    headers.remove("x-page");
-    let mut put = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
-    put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_tls {
-        put(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
-    }
-    if reader == Reader::Page {
-        put(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
-        put(header::REFERRER_POLICY, "same-origin");
-        put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-        put(HeaderName::from_static("permissions-policy"), PERMISSIONS);
-        put(header::X_FRAME_OPTIONS, "DENY");
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
+}
+
+/// What a browser is told beside the page, and the cookies that go with it.
+fn dress_page(response: &mut ServiceResponse<BoxBody>) {
+    let request = response.request();
+    let renewed = request.extensions().get::<Renewed>().cloned();
+    let new_visit = request.extensions().get::<csrf::NewVisit>().cloned();
+    let cookies = [
+        renewed.map(|renewed| crate::http::cookie(SESSION, renewed.token.expose().clone(), renewed.keep)),
+        theme_to_mirror(request).map(|theme| crate::http::cookie(page::THEME, theme, Some(days(365)))),
+        new_visit.map(|visit| crate::http::cookie(csrf::VISIT, visit.0, None)),
+    ];
+    let headers = response.headers_mut();
+    for cookie in cookies.into_iter().flatten() {
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            headers.append(header::SET_COOKIE, value);
+        }
     }
+    let mut put = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    put(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    put(header::REFERRER_POLICY, "same-origin");
+    put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    put(HeaderName::from_static("permissions-policy"), PERMISSIONS);
+    put(header::X_FRAME_OPTIONS, "DENY");
 }

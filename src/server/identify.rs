@@ -15,28 +15,31 @@ use crate::http::{DEVICE, Face, Identity, Renewed, SESSION, SessionLeft, SignedO
 use crate::sessions::{Current, End, Shown};
 use crate::{factors, sessions};
 
+/// Whether [`mark`] has nothing to do: most services and gateways, for every request of theirs.
+pub(super) fn is_nobody_to_mark(request: &ServiceRequest, reader: Reader) -> bool {
+    match reader {
+        Reader::Page | Reader::KeyHolder => false,
+        // Where strangers are counted by where they come from, and where a key's own program stands at the door.
+        Reader::Service => ![EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.path()),
+        // A gateway asks for every request behind it, mostly about a key: then there is nobody to look for.
+        Reader::Gateway => !request.headers().contains_key(header::COOKIE),
+    }
+}
+
 /// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
 pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reader) {
+    if is_nobody_to_mark(request, reader) {
+        return;
+    }
     match reader {
         Reader::Page => {}
-        Reader::KeyHolder => {
+        Reader::KeyHolder | Reader::Service => {
             let visitor = visitor_of(app, request);
             request.extensions_mut().insert(VisitorOf(visitor));
             return;
         }
-        Reader::Service => {
-            // Where strangers are counted by where they come from, and where a key's own program stands at the door.
-            if [EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.path()) {
-                let visitor = visitor_of(app, request);
-                request.extensions_mut().insert(VisitorOf(visitor));
-            }
-            return;
-        }
-        // A gateway asks for every request behind it, mostly about a key: then there is nobody to look for.
         Reader::Gateway => {
-            // Parsing cookies keeps a list in the request, even of none.
-            let has_cookies = request.headers().contains_key(header::COOKIE);
-            if let Some(cookie) = has_cookies.then(|| request.cookie(SESSION)).flatten() {
+            if let Some(cookie) = request.cookie(SESSION) {
                 // A gateway keeps no cookie for anybody, so this is no time for a new one.
                 let _ = mark_person(app, request, cookie.value(), reader).await;
             }

@@ -47,6 +47,12 @@ pub struct Route {
     pub access: Access,
 }
 
+const FORWARD_AUTH: &str = "/v1/forward-auth";
+/// Envoy appends the original path.
+const FORWARD_AUTH_BELOW: &str = "/v1/forward-auth/{tail:.*}";
+/// What is asked for every request of somebody else's, in the order in which the router tries them.
+const ASKED_MOST: [&str; 3] = [FORWARD_AUTH, "/v1/introspect", FORWARD_AUTH_BELOW];
+
 /// A body of 10,000 events, generously.
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -61,12 +67,12 @@ macro_rules! routes {
 
         /// Builds the router. Routes of one path stand together in one resource, so that a wrong method is 405.
         pub(super) fn configure(config: &mut ServiceConfig) {
-            // First, because it is asked most; see `Table::into_config`. Envoy appends the original path, and every method
-            // of the request behind the gateway arrives here. Two resources, because the path alone needs no pattern.
-            for path in ["/v1/forward-auth", "/v1/forward-auth/{tail:.*}"] {
-                config.service(web::resource(path).to(Netted(services::api::forward_auth)));
-            }
             let mut table = Table::default();
+            // Every method of the request behind the gateway arrives here. Two resources, because the path alone needs no
+            // pattern.
+            for path in [FORWARD_AUTH, FORWARD_AUTH_BELOW] {
+                table.resources.push((path, vec![web::route().to(Netted(services::api::forward_auth))]));
+            }
             $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
             table.into_config(config);
             config.service(
@@ -244,7 +250,10 @@ impl Table {
 
     fn into_config(mut self, config: &mut ServiceConfig) {
         // The router tries one path after the other, and programs ask far more often than people.
-        self.resources.sort_by_key(|(path, _)| !path.starts_with("/v1/"));
+        self.resources.sort_by_key(|(path, _)| {
+            let place = ASKED_MOST.iter().position(|asked| asked == path);
+            (place.unwrap_or(ASKED_MOST.len()), !path.starts_with("/v1/"))
+        });
         for (path, routes) in self.resources {
             config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));
         }
@@ -256,7 +265,7 @@ mod tests {
     use actix_web::{App, test as visits};
 
     use super::*;
-    use crate::server::front::front;
+    use crate::server::front::Front;
 
     #[allow(clippy::unused_async)]
     async fn falls() -> &'static str {
@@ -268,7 +277,7 @@ mod tests {
         let mut table = Table::default();
         table.add(Method::GET, "/v1/falls", Access::Everybody, falls);
         table.add(Method::GET, "/healthz", Access::Everybody, health::healthz);
-        let web = App::new().wrap(from_fn(front)).configure(|config| table.into_config(config));
+        let web = App::new().wrap(Front::of(None)).configure(|config| table.into_config(config));
         let house = visits::init_service(web).await;
         let ask = |path: &str| visits::TestRequest::get().uri(path).to_request();
 

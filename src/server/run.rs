@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App as Web, HttpServer, web};
 use tokio::sync::watch;
 
-use super::front::front;
+use super::front::Front;
 use super::{routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
@@ -81,7 +80,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
                 .app_data(callers.clone())
                 .app_data(leaving.clone())
                 .app_data(PayloadConfig::new(BODY_MAX))
-                .wrap(from_fn(front))
+                .wrap(Front::of(Some(shared.get_ref().clone())))
                 .configure(routes::configure)
                 .default_service(web::to(super::pages::nothing_here))
         }

@@ -149,8 +149,8 @@ pub(super) fn issue(
         scope: scope.clone(),
         workspace: verified.workspace.to_string(),
         role: verified.role.as_str().to_owned(),
-        plan: verified.plan.clone(),
-        region: verified.region.clone(),
+        plan: verified.plan().to_string(),
+        region: verified.region().to_string(),
         epoch: desk.epoch,
     };
     let sealed = key.sealed_secret.as_deref().unwrap_or_default();

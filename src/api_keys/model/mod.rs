@@ -1,6 +1,7 @@
 //! What a key is.
 
 mod limits;
+mod owner;
 mod refusal;
 mod state;
 
@@ -9,10 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks};
+pub use owner::Owner;
+pub(super) use owner::OwnerWords;
 pub use refusal::Refusal;
 pub use state::{Ended, KeyEvent, KeyState, state_now};
 
-use crate::base::{AccountId, ApiKeyId, Role, Scopes, Secret, Timestamp, WorkspaceId, days, is_visible};
+use crate::base::{AccountId, ApiKeyId, Scopes, Secret, SharedText, Timestamp, WorkspaceId, days, is_visible};
 
 /// Live keys a workspace may have.
 pub const KEYS_PER_WORKSPACE_MAX: i64 = 1000;
@@ -172,7 +175,7 @@ pub struct Verified {
     /// Whose it is.
     pub owner: Arc<Owner>,
     /// Scope names, separated by spaces.
-    pub scope: Arc<str>,
+    pub scope: SharedText,
     /// The rights behind them, cut by the role.
     pub rights: Scopes,
     /// Since when.
@@ -289,25 +292,4 @@ impl std::ops::Deref for Verified {
     fn deref(&self) -> &Owner {
         &self.owner
     }
-}
-
-/// Who is behind the keys of one person in one workspace: active, and a member there.
-#[derive(Clone, Debug)]
-pub struct Owner {
-    /// The person the key acts for.
-    pub account: AccountId,
-    /// Their username.
-    pub username: String,
-    /// What to call them.
-    pub display_name: String,
-    /// Where they can be written to.
-    pub email: String,
-    /// The workspace it reaches.
-    pub workspace: WorkspaceId,
-    /// What the person is there.
-    pub role: Role,
-    /// The workspace's plan.
-    pub plan: String,
-    /// The region of its data.
-    pub region: String,
 }

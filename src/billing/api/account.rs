@@ -41,8 +41,8 @@ pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let (workspace, balance) = wallet(&app, holder.verified.workspace).await?;
     let summary = Summary {
-        username: holder.verified.username.clone(),
-        name: holder.verified.display_name.clone(),
+        username: holder.verified.username().to_string(),
+        name: holder.verified.display_name().to_string(),
         account_type: workspace.kind,
         plan: workspace.plan,
         credits_cents: balance.cents(),

@@ -1,12 +1,11 @@
 //! Any method on `/v1/forward-auth` and below: whether a gateway may let a request pass.
 
-use std::borrow::Cow;
-use std::fmt::{Display, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::web::{BytesMut, Data};
+use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::super::callers::Callers;
@@ -14,7 +13,7 @@ use super::strip_scheme;
 use crate::api_keys::api::paced;
 use crate::api_keys::{Asked, Door, Refusal, Verified, Verifier};
 use crate::app::App;
-use crate::base::{AccountId, ApiKeyId, Problem, Role, ScopeTable, Scopes, WorkspaceId};
+use crate::base::{Problem, Role, ScopeTable, Scopes, SharedText};
 use crate::http::{Answer, Identity};
 use crate::{accounts, http};
 
@@ -35,21 +34,24 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const SERVICE: HeaderName = HeaderName::from_static("x-domicile-service");
 const SCOPE: HeaderName = HeaderName::from_static("x-domicile-scope");
 
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// The browser session's rights: a person in a session may do what every key of theirs may.
 const SESSION_SCOPE: &str = "admin";
 
 /// Who passes, in the words gateways copy into the request behind them.
-struct Pass<'a> {
-    account: AccountId,
-    username: &'a str,
-    display_name: &'a str,
-    email: &'a str,
-    workspace: WorkspaceId,
+struct Pass {
+    account: SharedText,
+    username: SharedText,
+    display_name: SharedText,
+    email: SharedText,
+    workspace: SharedText,
     role: Role,
-    scopes: Cow<'a, str>,
-    key: Option<ApiKeyId>,
-    plan: &'a str,
-    region: &'a str,
+    scopes: SharedText,
+    /// Empty: there is none.
+    key: SharedText,
+    plan: SharedText,
+    region: SharedText,
 }
 
 /// Any method on `/v1/forward-auth` and below: whether a gateway may let a request pass. Exactly 200 with an empty body
@@ -79,7 +81,7 @@ pub async fn forward_auth(
                 Ok(no(403, Some("insufficient_scope"), "insufficient_scope"))
             }
             Ok(verified) => {
-                let mut response = yes(&pass_of(&verified, &app.config().scopes));
+                let mut response = yes(pass_of(&verified, &app.config().scopes));
                 if let Some(paced) = paced(&Ok(verified)) {
                     paced.tell(response.headers_mut());
                 }
@@ -130,18 +132,18 @@ fn key_of(headers: &HeaderMap) -> Option<&str> {
     bearer.or_else(|| text(API_KEY))
 }
 
-fn pass_of<'v>(verified: &'v Verified, table: &ScopeTable) -> Pass<'v> {
+fn pass_of(verified: &Verified, table: &ScopeTable) -> Pass {
     Pass {
-        account: verified.account,
-        username: &verified.username,
-        display_name: &verified.display_name,
-        email: &verified.email,
-        workspace: verified.workspace,
+        account: verified.account_text(),
+        username: verified.username(),
+        display_name: verified.display_name(),
+        email: verified.email(),
+        workspace: verified.workspace_text(),
         role: verified.role,
         scopes: super::effective_scope(verified, table),
-        key: Some(verified.key),
-        plan: &verified.plan,
-        region: &verified.region,
+        key: verified.key.written().into(),
+        plan: verified.plan(),
+        region: verified.region(),
     }
 }
 
@@ -154,54 +156,47 @@ fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResp
     })?;
     let Some(workspace) = workspace else { return Ok(None) };
     let pass = Pass {
-        account: identity.account,
-        username: &identity.username,
-        display_name: &identity.display_name,
-        email: email.as_ref().map_or("", |address| address.as_str()),
-        workspace: workspace.id,
+        account: identity.account.written().into(),
+        username: identity.username.into(),
+        display_name: identity.display_name.into(),
+        email: email.as_ref().map_or("", |address| address.as_str()).into(),
+        workspace: workspace.id.written().into(),
         role: Role::Owner,
-        scopes: Cow::Borrowed(SESSION_SCOPE),
-        key: None,
-        plan: &workspace.plan,
-        region: &workspace.region,
+        scopes: SESSION_SCOPE.into(),
+        key: SharedText::default(),
+        plan: workspace.plan.into(),
+        region: workspace.region.into(),
     };
-    Ok(Some(yes(&pass)))
+    Ok(Some(yes(pass)))
 }
-
-/// Room for the values of the headers below.
-const PASS_BYTES: usize = 512;
 
 /// Always the whole set: a gateway that copies what it gets would else let through what the client wrote under a name that
 /// is missing here.
-fn yes(pass: &Pass<'_>) -> HttpResponse {
-    let role = pass.role.as_str();
-    let key: &dyn Display = pass.key.as_ref().map_or(&"", |key| key);
-    let values: [(HeaderName, &dyn Display); 12] = [
-        (ACCOUNT, &pass.account),
-        (USERNAME, &pass.username),
-        (WORKSPACE, &pass.workspace),
-        (ROLE, &role),
-        (SCOPES, &pass.scopes),
-        (KEY, key),
-        (PLAN, &pass.plan),
-        (REGION, &pass.region),
-        (REMOTE_USER, &pass.username),
-        (REMOTE_EMAIL, &pass.email),
-        (REMOTE_NAME, &pass.display_name),
-        (REMOTE_GROUPS, &role),
-    ];
-    let mut response = HttpResponse::Ok();
-    // One piece of memory for all values instead of one for each: a gateway asks for every request behind it.
-    let mut text = BytesMut::with_capacity(PASS_BYTES);
-    for (name, value) in values {
-        // Writing into memory does not fail.
-        let _ = write!(text, "{value}");
-        // Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are. What no header can hold is
-        // empty, which is not what the client wrote either.
-        let value = HeaderValue::from_maybe_shared(text.split().freeze());
-        response.insert_header((name, value.unwrap_or(HeaderValue::from_static(""))));
-    }
-    response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store"))).finish()
+fn yes(pass: Pass) -> HttpResponse {
+    let mut response = HttpResponse::new(StatusCode::OK);
+    let headers = response.headers_mut();
+    let role = HeaderValue::from_static(pass.role.as_str());
+    let username = value_of(pass.username);
+    headers.insert(ACCOUNT, value_of(pass.account));
+    headers.insert(USERNAME, username.clone());
+    headers.insert(WORKSPACE, value_of(pass.workspace));
+    headers.insert(ROLE, role.clone());
+    headers.insert(SCOPES, value_of(pass.scopes));
+    headers.insert(KEY, value_of(pass.key));
+    headers.insert(PLAN, value_of(pass.plan));
+    headers.insert(REGION, value_of(pass.region));
+    headers.insert(REMOTE_USER, username);
+    headers.insert(REMOTE_EMAIL, value_of(pass.email));
+    headers.insert(REMOTE_NAME, value_of(pass.display_name));
+    headers.insert(REMOTE_GROUPS, role);
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    response
+}
+
+/// Names people chose may hold letters beyond ASCII; gateways pass the bytes on as they are. What no header can hold is
+/// empty, which is not what the client wrote either.
+fn value_of(text: SharedText) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text.into_bytes()).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// A hop between the program and us that is one of the site's own.
@@ -226,9 +221,9 @@ fn refused(refusal: Refusal, query: &str) -> HttpResponse {
 }
 
 fn no(status: u16, error: Option<&str>, reason: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap_or_default());
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or_default());
     if let Some(error) = error {
         response.insert_header((header::WWW_AUTHENTICATE, format!("Bearer error=\"{error}\"")));
     }
-    response.insert_header(("domicile-reason", reason)).insert_header((header::CACHE_CONTROL, "no-store")).finish()
+    response.insert_header(("domicile-reason", reason)).insert_header((header::CACHE_CONTROL, NO_STORE)).finish()
 }

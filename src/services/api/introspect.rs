@@ -1,17 +1,15 @@
 //! `POST /v1/introspect`: whether a key or a token is good, and whose.
 
-use std::borrow::Cow;
-use std::fmt::Display;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::super::callers::Caller;
 use crate::api_keys::{Asked, Door, Verifier};
 use crate::app::App;
-use crate::base::{AccountId, ApiKeyId, Problem, Scopes, WorkspaceId};
+use crate::base::{Problem, Scopes};
 use crate::http::{Answer, json};
 use crate::{http, tokens};
 
@@ -23,16 +21,16 @@ const INACTIVE: &str = r#"{"active":false}"#;
 #[derive(Serialize)]
 struct Introspection<'a> {
     active: bool,
-    scope: Cow<'a, str>,
-    client_id: Shown<ApiKeyId>,
+    scope: &'a str,
+    client_id: &'a str,
     username: &'a str,
-    sub: Shown<AccountId>,
+    sub: &'a str,
     token_type: &'static str,
     iat: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
     iss: &'a str,
-    workspace: Shown<WorkspaceId>,
+    workspace: &'a str,
     role: &'static str,
     plan: &'a str,
     region: &'a str,
@@ -51,15 +49,6 @@ struct TokenIntrospection<'a> {
     granted: Option<bool>,
 }
 
-/// An id written straight into the answer.
-struct Shown<T>(T);
-
-impl<T: Display> Serialize for Shown<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
 /// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked. An access
 /// token is active for the service it was made for, by its name or id, and for no other.
 pub async fn introspect(
@@ -70,7 +59,7 @@ pub async fn introspect(
 ) -> Answer {
     let body = body.map_err(json::body_problem)?;
     let fields = http::decode_form(&body)?;
-    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_ref());
     let Some(token) = field("token").filter(|token| !token.is_empty()) else {
         let sentence = "The form needs the field token: the key to be checked.";
         return Err(Problem::field("token", "token_missing", sentence).into());
@@ -83,18 +72,18 @@ pub async fn introspect(
     let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(&app, &caller, token, granted) };
     let answer = Introspection {
         active: true,
-        scope: super::effective_scope(&verified, &config.scopes),
-        client_id: Shown(verified.key),
-        username: &verified.username,
-        sub: Shown(verified.account),
+        scope: &super::effective_scope(&verified, &config.scopes),
+        client_id: &verified.key.written(),
+        username: &verified.username(),
+        sub: &verified.account_text(),
         token_type: "api_key",
         iat: verified.created_at.unix_seconds(),
         exp: verified.expires_at.map(|end| end.unix_seconds()),
         iss: &config.public_url,
-        workspace: Shown(verified.workspace),
+        workspace: &verified.workspace_text(),
         role: verified.role.as_str(),
-        plan: &verified.plan,
-        region: &verified.region,
+        plan: &verified.plan(),
+        region: &verified.region(),
         granted: granted(verified.rights),
     };
     told(&answer)

@@ -5,7 +5,6 @@ mod introspect;
 mod revocations;
 mod token;
 
-use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 
@@ -18,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::callers::{Caller, Callers};
 use crate::api_keys::Verified;
-use crate::base::{Problem, Role, ScopeTable};
+use crate::base::{Problem, Role, ScopeTable, SharedText};
 use crate::http::Fault;
 
 pub use forward_auth::forward_auth;
@@ -60,10 +59,10 @@ fn find_caller(callers: &Callers, headers: &HeaderMap) -> Result<Option<Caller>,
 }
 
 /// The names of what the key may do now. Whoever only sees has keys that only read, and then the names say so too.
-fn effective_scope<'v>(verified: &'v Verified, table: &ScopeTable) -> Cow<'v, str> {
+fn effective_scope(verified: &Verified, table: &ScopeTable) -> SharedText {
     match verified.role {
-        Role::Owner | Role::Admin | Role::Editor => Cow::Borrowed(&verified.scope),
-        Role::Viewer => Cow::Owned(table.names_within(verified.rights)),
+        Role::Owner | Role::Admin | Role::Editor => verified.scope.clone(),
+        Role::Viewer => table.names_within(verified.rights).into(),
     }
 }
 

@@ -82,7 +82,7 @@ fn read(body: &Bytes, caller: Option<&Caller>, visitor: &Visitor) -> Result<Aske
         let mut sent = fields.iter().filter(|(field, value)| field == name && !value.is_empty());
         match (sent.next(), sent.next()) {
             (Some(_), Some(_)) => Err(wrong(name, &format!("The form has {name} twice. Send it once."))),
-            (first, _) => Ok(first.map(|(_, value)| value.as_str())),
+            (first, _) => Ok(first.map(|(_, value)| value.as_ref())),
         }
     };
     match one("grant_type")? {

@@ -268,8 +268,8 @@ fn a_good_key_says_whose_it_is_and_what_it_may() {
     for _ in 0..2 {
         let verified = verifier.verify(key.secret.expose()).unwrap().unwrap();
         assert_eq!((verified.key, verified.account, verified.workspace), (key.key.id, ada.account.id, ada.workspace));
-        assert_eq!((verified.username.as_str(), verified.email.as_str()), ("ada-ada", "ada-ada@example.org"));
-        assert_eq!((&*verified.scope, verified.plan.as_str()), ("models:read", "free"));
+        assert_eq!((&*verified.username(), &*verified.email()), ("ada-ada", "ada-ada@example.org"));
+        assert_eq!((&*verified.scope, &*verified.plan()), ("models:read", "free"));
     }
 }
 
