@@ -12,7 +12,7 @@ use super::{BINDER, BINDER_KEPT, binder_of};
 use crate::base::{Actor, Chance, Problem};
 use crate::crypto::tokens;
 use crate::http::page::{self, TheApp};
-use crate::http::{Answer, Identity, Renewed, VisitorOf, cookie, decode_form, redirect};
+use crate::http::{Answer, Identity, Renewed, VisitorOf, cookie, decode_form_owned, redirect};
 
 /// What a link to a provider says.
 #[derive(Deserialize)]
@@ -79,7 +79,7 @@ pub async fn callback(
 /// led to [`finish`] with a GET that brings its cookies.
 pub async fn posted_callback(app: TheApp, name: Path<String>, body: Bytes) -> Answer {
     flows::provider(&app, &name)?;
-    let fields = decode_form(&body)?;
+    let fields = decode_form_owned(&body)?;
     let field = |wanted: &str| fields.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone());
     let text = |wanted: &str| field(wanted).unwrap_or_default();
     let answered = Answered {
