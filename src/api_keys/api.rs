@@ -191,7 +191,8 @@ fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<Reported>, Prob
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let reported: Vec<Reported> = if kind.starts_with("application/x-www-form-urlencoded") {
         let fields = decode_form(body)?;
-        let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone().into_owned());
+        let field =
+            |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone().into_owned());
         let token = field("token").ok_or_else(wrong)?;
         let said = |name: &str| field(name).unwrap_or_default();
         vec![Reported { token, r#type: said("type"), url: said("url"), source: said("source") }]

@@ -136,7 +136,11 @@ where
 
 impl Front {
     /// Handlers answer their faults themselves; an error here is one of the framework's own.
-    fn see_off<B: MessageBody + 'static>(&self, response: ServiceResponse<B>, reader: Reader) -> ServiceResponse<BoxBody> {
+    fn see_off<B: MessageBody + 'static>(
+        &self,
+        response: ServiceResponse<B>,
+        reader: Reader,
+    ) -> ServiceResponse<BoxBody> {
         let mut response = response.map_into_boxed_body();
         if response.status().is_client_error() || response.status().is_server_error() {
             response = tell_fault(response, reader, self.app.as_ref());

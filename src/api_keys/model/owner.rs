@@ -33,7 +33,12 @@ pub(in crate::api_keys) struct OwnerWords<'a> {
 }
 
 impl Owner {
-    pub(in crate::api_keys) fn new(account: AccountId, workspace: WorkspaceId, role: Role, of: &OwnerWords<'_>) -> Self {
+    pub(in crate::api_keys) fn new(
+        account: AccountId,
+        workspace: WorkspaceId,
+        role: Role,
+        of: &OwnerWords<'_>,
+    ) -> Self {
         let (account_text, workspace_text) = (account.written(), workspace.written());
         let words: [&str; WORDS] =
             [&account_text, &workspace_text, of.username, of.display_name, of.email, of.plan, of.region];
