@@ -278,8 +278,9 @@ impl Inserts<'_> {
         self.connection
             .prepare_cached(
                 "insert into api_key
-                   (id, workspace_id, account_id, name, display, lookup, pepper_id, scopes, state, created_at)
-                 values (?1, ?2, ?3, 'training-server', ?4, ?5, ?6, 'training read', 'active', ?7)",
+                   (id, workspace_id, account_id, name, display, lookup, pepper_id, scopes, state, state_at, created_at,
+                    family_id)
+                 values (?1, ?2, ?3, 'training-server', ?4, ?5, ?6, 'training read', 'active', ?7, ?7, ?1)",
             )?
             .execute(params![
                 ApiKeyId::new(self.now, self.chance),
