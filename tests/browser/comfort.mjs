@@ -28,6 +28,8 @@ await sees(page, "Profile");
 await page.keyboard.press("Tab");
 assert.equal(await focused(), "Skip to the content");
 await page.keyboard.press("Enter");
+// A jump within the page is done after the key; a Tab before it would start from the link.
+await until("the jump past the rail", () => page.evaluate(() => document.activeElement.id === "main"));
 await page.keyboard.press("Tab");
 assert.equal(await focused(), "display_name");
 const links = ["github", "linkedin", "x", "youtube", "scholar", "discord", "website"].map((name) => `link_${name}`);

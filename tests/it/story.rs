@@ -20,7 +20,7 @@ fn play(name: &str, mut given: Value) {
         assert!(path.exists(), "this test needs {needed}, which is not here. Run: ./dev tools");
     }
     part("chromium");
-    if let Ok(shots) = std::env::var("DOMICILE_TEST_SHOTS") {
+    if let Ok(shots) = std::env::var("TEST_SHOTS") {
         given["shots"] = json!(shots);
     }
     let mut node = Command::new(part("node"));
