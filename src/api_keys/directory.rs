@@ -107,7 +107,7 @@ pub(super) const READ_AHEAD_MAX: usize = SHARDS * SHARD_MAX / 5 * 4;
 /// guess set right by how far it is off, and the rest is a few neighbours. Half the memory that halving would look at.
 fn search(slots: &[Slot], mark: &[u32; 3]) -> Result<usize, usize> {
     let Some(last) = slots.len().checked_sub(1) else { return Err(0) };
-    let part = |word: u32| (u64::from(word) * slots.len() as u64 >> 32) as usize;
+    let part = |word: u32| ((u64::from(word) * slots.len() as u64) >> 32) as usize;
     let mut at = part(mark[0]).min(last);
     let found = slots[at].mark[0];
     at = match mark[0].checked_sub(found) {

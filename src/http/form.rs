@@ -75,9 +75,12 @@ fn malformed(what: &str) -> Problem {
     Problem::new(400, "malformed_form", format!("The form could not be read. {what}"))
 }
 
+/// A field of a form: its name and its value, borrowed from the body where they can be.
+pub type Field<'b> = (Cow<'b, str>, Cow<'b, str>);
+
 /// `application/x-www-form-urlencoded` (WHATWG URL §5.1), refused where it is not UTF-8 instead of guessed at. What is not
 /// encoded is not copied.
-pub fn decode(body: &[u8]) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Problem> {
+pub fn decode(body: &[u8]) -> Result<Vec<Field<'_>>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("Send it as UTF-8."))?;
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let mut fields = Vec::new();
