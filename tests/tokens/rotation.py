@@ -6,7 +6,6 @@ import collections
 import json
 import os
 import random
-import select
 import sys
 import threading
 import time
@@ -22,6 +21,10 @@ STEP = 30
 AUDIENCE = "inference"
 
 ahead = 0
+# The appliance's clock is moved by a library that reads a file again and again, and two threads that read at once may see a
+# moment that never was. This process has threads and needs no library: everybody in it asks here.
+true_time = time.time
+time.time = lambda: true_time() + ahead
 tokens = collections.deque(maxlen=200)
 refused, verified = [], 0
 signed_first, seen_first = {}, {}
@@ -32,13 +35,9 @@ def now():
     return time.time()
 
 
-def pause(seconds):
-    # Not time.sleep: with the library that moves the clock, it refuses to wait until a moment.
-    select.select([], [], [], seconds)
-
-
 def move(seconds):
     global ahead
+    # First: whoever verifies may be ahead of whoever signs, but not behind.
     ahead += seconds
     with open(f"{clock}.mine", "w") as file:
         file.write(f"+{ahead}s")
@@ -57,7 +56,7 @@ class Worker(threading.Thread):
             with self.turn:
                 self.work()
             self.rounds += 1
-            pause(0.001)
+            time.sleep(0.001)
 
     def work(self):
         global verified
@@ -88,7 +87,7 @@ def rounds(each):
     """Until every worker has gone round so often again."""
     goals = [worker.rounds + each for worker in workers]
     while any(worker.rounds < goal and worker.is_alive() for worker, goal in zip(workers, goals)):
-        pause(0.005)
+        time.sleep(0.005)
     if not all(worker.is_alive() for worker in workers):
         sys.exit("a worker fell")
 
@@ -138,7 +137,7 @@ rounds(2)
 for worker in workers:
     worker.is_over = True
 while any(worker.is_alive() for worker in workers):
-    pause(0.005)
+    time.sleep(0.005)
 look()
 
 kids = sorted(signed_first, key=signed_first.get)

@@ -40,16 +40,10 @@ fn key_id(house: &Appliance, account: &str) -> String {
 }
 
 /// A script of `tests/tokens` with a line of secrets.
-fn python(house: &Appliance, script: &str, arguments: &[&str], clock: bool, secrets: &str) -> Value {
+fn python(house: &Appliance, script: &str, arguments: &[&str], secrets: &str) -> Value {
     let mut command = Command::new(part("python3"));
     command.arg(tool_script(&format!("tokens/{script}"))).arg(house.url()).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    if clock {
-        command
-            .env("LD_PRELOAD", part("libfaketime.so.1"))
-            .env("FAKETIME_TIMESTAMP_FILE", house.folder().join("clock"));
-        command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    }
     let ran = finish(&mut command, &format!("{secrets}\n"));
     assert_eq!(ran.status, 0, "{script}: {}{}", ran.stdout, ran.stderr);
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{script} said {error}: {}", ran.stdout))
@@ -62,7 +56,7 @@ fn o7_two_rotations_under_load_refuse_nobody() {
     let key = house.api_key("ada-l", &["models:read"]);
 
     let clock = house.folder().join("clock").display().to_string();
-    let seen = python(&house, "rotation.py", &[&clock], true, &key);
+    let seen = python(&house, "rotation.py", &[&clock], &key);
 
     assert_eq!(seen["refused"], json!([]), "{seen}");
     let kids = seen["kids"].as_array().unwrap();
@@ -81,7 +75,7 @@ fn row_80_whatever_is_made_of_a_token_is_believed_by_nobody() {
     let key = house.api_key("ada-l", &["models:read"]);
     let service = house.service("inference");
 
-    let seen = python(&house, "attacks.py", &[], false, &format!("{key} {service}"));
+    let seen = python(&house, "attacks.py", &[], &format!("{key} {service}"));
 
     assert!(seen["tried"].as_u64().unwrap() >= 25);
     assert_eq!(seen["library"], json!(["good"]));
