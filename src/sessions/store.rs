@@ -19,7 +19,7 @@ const INSERT: &str = "
 // one look instead of five.
 const FIND_CURRENT: &str = "
     select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
-           s.rotated_at, i.name, a.colour, p.theme, coalesce(p.language, 'en'), coalesce(p.time_zone, 'UTC')
+           s.rotated_at, i.name, a.colour, p.theme, coalesce(p.language, 'en'), coalesce(p.time_zone, 'UTC'), a.is_operator
     from session s
     join account a on a.id = s.account_id and a.state = 'active'
     join workspace w on w.owner_id = a.id and w.kind = 'personal'
@@ -29,7 +29,7 @@ const FIND_CURRENT: &str = "
       and s.last_seen_at <= :latest";
 const FIND_CURRENT_BY_ID: &str = "
     select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
-           s.rotated_at, i.name, a.colour, p.theme, coalesce(p.language, 'en'), coalesce(p.time_zone, 'UTC')
+           s.rotated_at, i.name, a.colour, p.theme, coalesce(p.language, 'en'), coalesce(p.time_zone, 'UTC'), a.is_operator
     from session s
     join account a on a.id = s.account_id and a.state = 'active'
     join workspace w on w.owner_id = a.id and w.kind = 'personal'
@@ -179,6 +179,7 @@ fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<Current> {
         theme: row.get(12)?,
         language: row.get(13)?,
         time_zone: row.get(14)?,
+        is_operator: row.get(15)?,
         is_newest: true,
     })
 }

@@ -66,6 +66,8 @@ pub struct Current {
     pub language: String,
     /// The name of their time zone.
     pub time_zone: String,
+    /// Whether they run this appliance.
+    pub is_operator: bool,
     /// How long it lives without being seen.
     pub idle: Duration,
     /// When it ends whatever happens.
