@@ -10,7 +10,6 @@ use actix_web::http::header;
 use super::front::{EXCHANGE_PATH, EXPOSURES_PATH, Reader};
 use crate::app::App;
 use crate::base::{Actor, Chance, Visitor, Zone};
-use crate::config::FactorsRequired;
 use crate::crypto::tokens;
 use crate::http::{DEVICE, Face, Identity, Renewed, SESSION, SessionLeft, SignedOut, VisitorOf, csrf, visitor_at};
 use crate::sessions::{Current, End, Shown};
@@ -70,13 +69,10 @@ const QUIET: &str = "/session/left";
 
 /// Notes the person behind a cookie. Answers their session, where it is in use.
 async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, reader: Reader) -> Option<Current> {
-    let wants_everybodys = app.config().factors.required == FactorsRequired::Everybody;
     let found = app.glance(|view| {
         let shown = sessions::show(view, token)?;
         let owes_factor = match &shown {
-            Shown::Live(current) if current.is_operator || wants_everybodys => factors::is_owed(view, current.account)?,
-            // Nobody asks a factor of them: the look-up would be one more for every request.
-            Shown::Live(_) => false,
+            Shown::Live(current) => factors::is_owed(view, current.account, current.is_operator)?,
             Shown::Over(_) | Shown::Copied(..) | Shown::Unknown => false,
         };
         Ok((shown, owes_factor))
