@@ -71,8 +71,8 @@ type ByKey<T> = HashMap<ApiKeyId, T, BuildHasherDefault<ByChance>>;
 struct Shard {
     uses: ByKey<Use>,
     rates: ByKey<i64>,
-    callers: HashMap<Caller, (Timestamp, i64)>,
-    late: HashMap<Caller, (Timestamp, i64)>,
+    callers: Callers,
+    late: Callers,
     stale: HashMap<ApiKeyId, Digest>,
 }
 
@@ -185,9 +185,55 @@ impl Gathered {
         }
         taken
     }
+
+    /// Puts back what was taken, beside what was gathered since. As for what comes new, there is an end to memory.
+    pub(super) fn put_back(&self, taken: &Taken) {
+        for (key, use_) in &taken.uses {
+            if let Some(known) = self.shard(*key).use_of(*key) {
+                known.add(use_);
+            }
+        }
+        for (key, caller) in &taken.callers {
+            put_caller(&mut self.shard(*key).callers, *key, caller);
+        }
+        for (key, caller) in &taken.late {
+            put_caller(&mut self.shard(*key).late, *key, caller);
+        }
+        for (key, digest) in &taken.stale {
+            self.note_stale(*key, *digest);
+        }
+    }
+}
+
+impl Use {
+    /// Adds an earlier one.
+    fn add(&mut self, earlier: &Self) {
+        self.at = self.at.max(earlier.at);
+        for (uses, before) in self.doors.iter_mut().zip(earlier.doors) {
+            *uses = uses.saturating_add(before);
+        }
+        if let Some(before) = &earlier.detail {
+            let detail = self.detail.get_or_insert_default();
+            detail.address = detail.address.or(before.address);
+            detail.wanted = detail.wanted.and(before.wanted);
+            if detail.agent.is_empty() {
+                detail.agent.clone_from(&before.agent);
+            }
+        }
+    }
 }
 
 impl Shard {
+    /// The use of a key. `None`: there are too many of others.
+    fn use_of(&mut self, key: ApiKeyId) -> Option<&mut Use> {
+        let is_full = self.uses.len() >= USES_MAX / SHARDS;
+        match self.uses.entry(key) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if is_full => None,
+            Entry::Vacant(new) => Some(new.insert(Use::default())),
+        }
+    }
+
     fn pace(&mut self, key: ApiKeyId, now: Timestamp, quota: u32) -> Result<Option<Pace>, Refusal> {
         if let Some(until) = self.rates.get_mut(&key) {
             return taken(until, now, quota);
@@ -204,12 +250,7 @@ impl Shard {
     }
 
     fn count(&mut self, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
-        let is_full = self.uses.len() >= USES_MAX / SHARDS;
-        let use_ = match self.uses.entry(key) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if is_full => return,
-            Entry::Vacant(new) => new.insert(Use::default()),
-        };
+        let Some(use_) = self.use_of(key) else { return };
         use_.at = use_.at.max(now.millis());
         let door = &mut use_.doors[asked.door.place()];
         *door = door.saturating_add(1);
@@ -232,12 +273,22 @@ fn taken(until: &mut i64, now: Timestamp, quota: u32) -> Result<Option<Pace>, Re
         .map_err(|retry_after_seconds| Refusal::TooFast { quota, retry_after_seconds })
 }
 
-fn add(notes: &mut HashMap<Caller, (Timestamp, i64)>, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
-    let caller = (key, asked.address, cut(asked.agent).to_owned());
+/// Callers, when they called last and how often.
+type Callers = HashMap<Caller, (Timestamp, i64)>;
+
+fn add(notes: &mut Callers, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
+    put(notes, (key, asked.address, cut(asked.agent).to_owned()), now, 1);
+}
+
+fn put_caller(notes: &mut Callers, key: ApiKeyId, caller: &KeyCaller) {
+    put(notes, (key, caller.address.parse().ok(), caller.agent.clone()), caller.last_at, caller.uses);
+}
+
+fn put(notes: &mut Callers, caller: Caller, at: Timestamp, uses: i64) {
     if let Some(known) = notes.get_mut(&caller) {
-        *known = (known.0.max(now), known.1 + 1);
+        *known = (known.0.max(at), known.1.saturating_add(uses));
     } else if notes.len() < NOTES_MAX / SHARDS {
-        notes.insert(caller, (now, 1));
+        notes.insert(caller, (at, uses));
     }
 }
 
@@ -254,4 +305,48 @@ fn caller(((key, address, agent), (last_at, uses)): (Caller, (Timestamp, i64))) 
 /// The door of a place in a row of counters.
 pub(super) fn doors_of(use_: &Use) -> impl Iterator<Item = (Door, i64)> {
     Door::ALL.into_iter().zip(use_.doors).filter(|(_, uses)| *uses > 0).map(|(door, uses)| (door, i64::from(uses)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Chance;
+
+    #[test]
+    fn what_is_put_back_is_counted_with_what_came_since() {
+        let (gathered, mut chance) = (Gathered::default(), Chance::seeded(5));
+        let at = |second: i64| Timestamp::from_millis(1_777_000_000_000 + second * 1000);
+        let [busy, idle] = [ApiKeyId::new(at(0), &mut chance), ApiKeyId::new(at(0), &mut chance)];
+        let here: IpAddr = "203.0.113.7".parse().unwrap();
+        let asked = |agent| Asked { agent, address: Some(here), ..Asked::at(Door::ForwardAuth) };
+        let note = |key, second, agent| gathered.note(key, at(second), &asked(agent), None, true).unwrap();
+        note(busy, 1, "curl");
+        note(idle, 1, "curl");
+        gathered.note_late(busy, at(1), &asked("curl"));
+        gathered.note_stale(idle, [7; 32]);
+
+        let lost = gathered.take();
+        note(busy, 2, "wget");
+        gathered.put_back(&lost);
+        let mut taken = gathered.take();
+
+        taken.uses.sort_unstable_by_key(|(key, _)| *key != busy);
+        let of = |(_, use_): &(ApiKeyId, Use)| {
+            let detail = use_.detail.as_ref().unwrap();
+            (use_.at, use_.doors[Door::ForwardAuth.place()], detail.address, detail.agent.clone())
+        };
+        let uses: Vec<_> = taken.uses.iter().map(of).collect();
+        assert_eq!(
+            uses,
+            [(at(2).millis(), 2, Some(here), "wget".to_owned()), (at(1).millis(), 1, Some(here), "curl".to_owned())]
+        );
+        let caller = |agent: &str, second, uses| {
+            let (address, agent) = (here.to_string(), agent.to_owned());
+            KeyCaller { address, agent, last_at: at(second), uses }
+        };
+        for noted in [(busy, caller("curl", 1, 1)), (busy, caller("wget", 2, 1)), (idle, caller("curl", 1, 1))] {
+            assert!(taken.callers.contains(&noted), "{noted:?}");
+        }
+        assert_eq!((taken.callers.len(), taken.late, taken.stale), (3, lost.late, vec![(idle, [7; 32])]));
+    }
 }

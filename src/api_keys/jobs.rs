@@ -22,16 +22,22 @@ const BATCH_MAX: usize = 250;
 /// loses at most a minute of counting, never a key.
 ///
 /// # Errors
-/// [`Error`].
+/// The first [`Error`]: what could not be written down is written with what is gathered next.
 pub async fn record_use(app: &App, verifier: &Verifier) -> Result<(), Error> {
     let mut taken = verifier.take();
     // In the order of the table, so that neighbours share a page: each page is decrypted and encrypted once.
     taken.uses.sort_unstable_by_key(|(key, _)| *key);
     taken.stale.sort_unstable();
+    let mut recorded = Ok(());
     while let Some(batch) = taken.next_batch(BATCH_MAX) {
-        app.write(move |tx| ops::record(tx, &batch)).await?;
+        let batch = Arc::new(batch);
+        let noted = batch.clone();
+        if let Err(error) = app.write(move |tx| ops::record(tx, &noted)).await {
+            verifier.put_back(&batch);
+            recorded = recorded.and(Err(error));
+        }
     }
-    Ok(())
+    recorded
 }
 
 fn outcome(done: Result<(), Error>) -> Outcome {

@@ -373,6 +373,11 @@ impl Verifier {
     pub(super) fn take(&self) -> Taken {
         self.gathered.take()
     }
+
+    /// Puts back what could not be written down.
+    pub(super) fn put_back(&self, taken: &Taken) {
+        self.gathered.put_back(taken);
+    }
 }
 
 /// The earlier of a key's own end and that of its overlap.

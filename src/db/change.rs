@@ -126,6 +126,11 @@ impl Change {
         !self.look_asked.swap(true, Ordering::SeqCst)
     }
 
+    /// Call when the writer looks, or could not: from now on a look may be asked for again.
+    pub(super) fn looked(&self) {
+        self.look_asked.store(false, Ordering::SeqCst);
+    }
+
     /// Marks `subjects` as changed. `None`: nobody can say which, so all are.
     fn mark(&self, subjects: Option<&[Subject]>) {
         let generation = self.generation.load(Ordering::SeqCst) + 1;
@@ -173,7 +178,7 @@ pub(super) struct Found {
 impl<'c> Batch<'c> {
     /// Call with the write lock held, when nobody else can commit.
     pub(super) fn begin(change: &'c Change, connection: &Connection, seen: &mut Seen) -> Result<Self, Error> {
-        change.look_asked.store(false, Ordering::SeqCst);
+        change.looked();
         let version: i64 = connection.prepare_cached("pragma data_version")?.query_row([], |row| row.get(0))?;
         let is_after_foreign = seen.version.replace(version) != Some(version);
         if is_after_foreign {
@@ -203,7 +208,7 @@ impl<'c> Batch<'c> {
         Ok(Found { subjects: subjects.filter(|_| is_whole && last >= seen.change), last })
     }
 
-    /// Call after the commit and before anybody is answered.
+    /// Call after the commit and before anybody is answered. `wrote`: something came into the log, so the counter moved.
     pub(super) fn committed(self, seen: &mut Seen, wrote: bool, found: &Found, content_changed: bool) {
         if content_changed {
             self.change.content.fetch_add(1, Ordering::SeqCst);

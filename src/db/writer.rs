@@ -4,11 +4,13 @@
 //! fsync for all, and each caller is answered only after it. What is queued is committed at once: the writer never
 //! waits for more.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::JoinHandle;
 
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
@@ -147,6 +149,18 @@ impl Writer {
     }
 }
 
+thread_local! {
+    /// Whether this thread's last commit put anything into the log. Writing what was there already does not, although rows were
+    /// counted as changed.
+    static HAS_LOGGED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// SQLite calls it after each commit that put something into the log.
+fn note_logged(_: &Wal, _: std::ffi::c_int) -> rusqlite::Result<()> {
+    HAS_LOGGED.set(true);
+    Ok(())
+}
+
 const CREDENTIALS: u8 = 1;
 const JOBS: u8 = 2;
 /// Anything but the queue of jobs.
@@ -162,6 +176,7 @@ fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), 
         };
         touched.fetch_or(mark, Ordering::Relaxed);
     }))?;
+    connection.wal_hook(Some(note_logged));
     Ok(())
 }
 
@@ -233,7 +248,8 @@ fn repeat(error: &Error) -> impl Fn() -> Error + use<> {
     move || code.map_or(Error::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())
 }
 
-/// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk.
+/// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk, and whether that
+/// took a commit in the log.
 fn commit_together<'d>(
     desk: &'d mut Desk,
     waiting: &mut mpsc::Receiver<Box<dyn Work>>,
@@ -242,17 +258,20 @@ fn commit_together<'d>(
     seen: &mut Seen,
     touched: &AtomicU8,
 ) -> Result<(Batch<'d>, bool, Found), Error> {
-    desk.connection.prepare_cached("begin immediate")?.execute([])?;
+    if let Err(error) = begin(&desk.connection) {
+        // Whoever asked for a look may ask again.
+        desk.change.looked();
+        return Err(error);
+    }
     let ticket = match Batch::begin(&desk.change, &desk.connection, seen) {
         Ok(ticket) => ticket,
         Err(error) => return Err(roll_back(&desk.connection, error)),
     };
-    let mut wrote = false;
     let mut done = 0;
     let outcome = loop {
         let Some(work) = batch.get_mut(done) else { break Ok(()) };
         match run_one(&desk.connection, &desk.site, &mut desk.chance, [now, desk.clock.now()], work.as_mut()) {
-            Ok(changed) => wrote |= changed,
+            Ok(()) => {}
             Err(error) => break Err(error),
         }
         done += 1;
@@ -265,11 +284,12 @@ fn commit_together<'d>(
     };
     let outcome = outcome.and_then(|()| {
         let found = ticket.find(&desk.connection, seen, touched.load(Ordering::Relaxed) & CREDENTIALS != 0)?;
+        HAS_LOGGED.set(false);
         desk.connection.prepare_cached("commit")?.execute([])?;
         Ok(found)
     });
     match outcome {
-        Ok(found) => Ok((ticket, wrote, found)),
+        Ok(found) => Ok((ticket, HAS_LOGGED.get(), found)),
         Err(error) => {
             ticket.abandoned(seen);
             Err(roll_back(&desk.connection, error))
@@ -277,16 +297,20 @@ fn commit_together<'d>(
     }
 }
 
-/// One caller's work in its savepoint, at [`View::now`] and [`View::wall`]. `Ok(true)`: it changed something and is kept.
+fn begin(connection: &Connection) -> Result<(), Error> {
+    connection.prepare_cached("begin immediate")?.execute([])?;
+    Ok(())
+}
+
+/// One caller's work in its savepoint, at [`View::now`] and [`View::wall`].
 fn run_one(
     connection: &Connection,
     site: &Arc<Site>,
     chance: &mut Chance,
     [now, wall]: [Timestamp; 2],
     work: &mut dyn Work,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
-    let before = connection.total_changes();
     let mut tx = Tx::new(View::new(connection, now, site).with_wall(wall), chance);
     let keep = work.run(&mut tx);
     // What the operation made of a failing disk does not count: nobody may be answered "done" after it. A disk that is
@@ -303,7 +327,7 @@ fn run_one(
         connection.prepare_cached("rollback to caller")?.execute([])?;
     }
     connection.prepare_cached("release caller")?.execute([])?;
-    Ok(keep && connection.total_changes() != before)
+    Ok(())
 }
 
 fn roll_back(connection: &Connection, error: Error) -> Error {

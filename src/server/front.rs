@@ -14,6 +14,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage, HttpResponse};
 use serde::Serialize;
 
+use super::turnstile::Turnstile;
 use super::{hosts, identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem, days};
@@ -89,7 +90,7 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         let front = Self { app: self.app.clone(), is_tls: self.is_tls };
-        ready(Ok(Wrapped { front: Rc::new(front), service: Rc::new(service) }))
+        ready(Ok(Wrapped { front: Rc::new(front), service: Rc::new(service), turnstile: Rc::default() }))
     }
 }
 
@@ -97,6 +98,7 @@ where
 pub(super) struct Wrapped<S> {
     front: Rc<Front>,
     service: Rc<S>,
+    turnstile: Rc<Turnstile>,
 }
 
 impl<S, B> Service<ServiceRequest> for Wrapped<S>
@@ -112,13 +114,18 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let reader = reader_of(request.path());
+        // As the router will read it: `%74` is a `t` to it, so it must be one here.
+        let path = request.match_info().as_str();
+        let reader = reader_of(path);
         if identify::is_nobody_to_mark(&request, reader) {
             let house = self.service.call(request);
             return Passage::AtOnce { front: self.front.clone(), reader, house };
         }
-        let (front, service) = (self.front.clone(), self.service.clone());
+        let (front, service, turnstile) = (self.front.clone(), self.service.clone(), self.turnstile.clone());
         Passage::Marked(Box::pin(async move {
+            if reader == Reader::Page {
+                turnstile.pass().await;
+            }
             if let Some(app) = &front.app {
                 if reader == Reader::Page
                     && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())

@@ -20,7 +20,7 @@ pub(super) fn is_nobody_to_mark(request: &ServiceRequest, reader: Reader) -> boo
     match reader {
         Reader::Page | Reader::KeyHolder => false,
         // Where strangers are counted by where they come from, and where a key's own program stands at the door.
-        Reader::Service => ![EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.path()),
+        Reader::Service => ![EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.match_info().as_str()),
         // A gateway asks for every request behind it, mostly about a key: then there is nobody to look for.
         Reader::Gateway => !request.headers().contains_key(header::COOKIE),
     }

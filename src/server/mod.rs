@@ -15,6 +15,7 @@ pub mod pages;
 mod routes;
 mod run;
 mod tls;
+mod turnstile;
 
 pub use routes::{Access, ROUTES, Route};
 pub use run::{Fatal, ServeError, Served, check_tls, serve, serve_and_wait};

@@ -94,7 +94,21 @@ fn s6_every_answer_is_dressed() {
             let is_page = path == "/v1/docs" || !is_program && !path.ends_with('z');
             check(&answer, &format!("{method} {path}"), is_page);
             assert!(answer.status < 500, "{method} {path}: {}", answer.status);
+            // The same address to the router, whatever the address looks like.
+            let spelled = spelled_out(&path);
+            let same = ada.call(method, &spelled).send();
+            check(&same, &format!("{method} {spelled}"), is_page);
+            assert_eq!(same.status, answer.status, "{method} {spelled}");
         }
+    }
+}
+
+/// The same path with the first letter of its last part percent-encoded (RFC 3986 §2.1).
+fn spelled_out(path: &str) -> String {
+    let start = path.rfind('/').map_or(0, |slash| slash + 1);
+    match path[start..].chars().next() {
+        Some(letter) => format!("{}%{:02x}{}", &path[..start], u32::from(letter), &path[start + 1..]),
+        None => path.to_owned(),
     }
 }
 

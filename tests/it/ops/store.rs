@@ -357,6 +357,23 @@ fn a_foreign_change_suspends_memory_until_the_writer_has_found_it() {
 }
 
 #[test]
+fn a_write_of_what_was_there_already_vouches_for_no_commit() {
+    let room = Room::new();
+    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let tag = room.store.generation();
+    let same = |tx: &mut Tx<'_>| tx.execute("update service set created_at = created_at", []);
+    assert_eq!(room.store.write_and_wait(same).unwrap(), 1, "a row counts as changed");
+    assert!(room.store.memory_holds());
+
+    let rename = |tx: &mut Tx<'_>| tx.execute("update service set name = 'barn'", []);
+    room.another().write_and_wait(rename).unwrap();
+
+    assert!(!room.store.memory_holds(), "the next commit in the log is somebody else's");
+    crate::support::wait_for("the writer's look", || room.store.memory_holds().then_some(()));
+    assert!(!room.store.is_as_of(Subject::Service(farm), tag));
+}
+
+#[test]
 fn a_refused_change_is_no_change_and_one_of_which_nobody_knows_is_all() {
     let room = Room::new();
     let farm = room.store.write_and_wait(service("farm")).unwrap();
