@@ -37,9 +37,6 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
     let colour = colours[usize::try_from(tx.rng().below(colours.len() as u32)).unwrap_or_default()];
     store::insert(tx, id, new, colour, &region)?;
     store::insert_email(tx, email, id, &new.email, new.is_verified.then_some(now), true)?;
-    if new.is_verified {
-        addresses::void_claims(tx, id, &new.email)?;
-    }
     if let Some(phc) = &new.password {
         store::insert_password(tx, id, phc)?;
     }
@@ -242,13 +239,13 @@ pub fn set_display_name(tx: &mut Tx<'_>, account: AccountId, name: &DisplayName)
 }
 
 /// Voids what others claimed of the address that `owner` proved: accounts in use lose the unproved address, those that
-/// waited for it lose password, codes and links. Answers the latter, a hundred at most, for whoever keeps more about them.
+/// waited for it lose password, codes and links. Answers the latter, for whoever keeps more about them.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn void_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) -> Result<Vec<AccountId>, db::Error> {
     store::delete_claims(tx, owner, address)?;
-    let claimants = store::list_pending_claims(tx, owner, address, PAGE_SIZE_MAX)?;
+    let claimants = store::list_pending_claims(tx, owner, address)?;
     for claimant in &claimants {
         store::delete_ways_in(tx, *claimant)?;
     }
@@ -387,10 +384,10 @@ fn activate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -
     store::find(tx, account)?.ok_or(AccountError::NotFound)
 }
 
-/// Notes that the address is the account's; what others claimed by it is void.
+/// Notes that the address is the account's. What others claimed by it is void: whoever calls sees to it, because sessions and
+/// factors may hang on it (see [`void_claims`]).
 pub(super) fn prove(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<(), AccountError> {
     store::update_verified(tx, email.id)?;
-    addresses::void_claims(tx, account, &email.address)?;
     Ok(audit::record(tx, actor, Event::of("email.verified").target(account).subject(account))?)
 }
 

@@ -63,8 +63,7 @@ const DELETE_CLAIMS: &str = "
     where folded = :folded and verified_at is null and account_id <> :owner and is_primary = 0";
 const LIST_PENDING_CLAIMS: &str = "
     select a.id from account_email e join account a on a.id = e.account_id and a.state = 'pending'
-    where e.folded = :folded and e.verified_at is null and e.account_id <> :owner
-    limit :limit";
+    where e.folded = :folded and e.verified_at is null and e.account_id <> :owner";
 const DELETE_EMAILS: &str = "delete from account_email where account_id = :account_id";
 
 const REPLACE_CODE: &str = "
@@ -343,9 +342,8 @@ pub(super) fn list_pending_claims(
     view: &View<'_>,
     owner: AccountId,
     address: &EmailAddress,
-    limit: u32,
 ) -> Result<Vec<AccountId>, Error> {
-    let params = named_params! {":folded": address.folded(), ":owner": owner, ":limit": limit};
+    let params = named_params! {":folded": address.folded(), ":owner": owner};
     view.list(LIST_PENDING_CLAIMS, params, |row| row.get(0))
 }
 
@@ -477,11 +475,6 @@ pub(super) fn insert_link(
 
 pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
-    Ok(())
-}
-
-pub(super) fn delete_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 

@@ -27,16 +27,6 @@ const FIND_CURRENT: &str = "
     left join preference p on p.account_id = a.id
     where s.digest = :digest and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now
       and s.last_seen_at <= :latest";
-const FIND_CURRENT_BY_ID: &str = "
-    select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
-           s.rotated_at, i.name, a.colour, p.theme, coalesce(p.language, 'en'), coalesce(p.time_zone, 'UTC'), a.is_operator
-    from session s
-    join account a on a.id = s.account_id and a.state = 'active'
-    join workspace w on w.owner_id = a.id and w.kind = 'personal'
-    left join picture i on i.account_id = a.id
-    left join preference p on p.account_id = a.id
-    where s.id = :id and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now
-      and s.last_seen_at <= :latest";
 const FIND_OVER: &str = "
     select last_seen_at + idle_seconds * 1000 < ends_at
     from session
@@ -70,7 +60,7 @@ const DELETE_ENDED: &str = "
 const INSERT_ROTATED: &str = "
     insert into session_rotated (digest, session_id, until) values (:digest, :session_id, :until)";
 const FIND_ROTATED: &str = "
-    select s.id, s.account_id, r.until from session_rotated r join session s on s.id = r.session_id
+    select s.id, s.account_id, s.digest, r.until from session_rotated r join session s on s.id = r.session_id
     where r.digest = :digest";
 
 const INSERT_DEVICE: &str = "
@@ -107,7 +97,6 @@ pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND_CURRENT,
     LIST,
-    FIND_CURRENT_BY_ID,
     FIND_OVER,
     UPDATE_SEEN,
     UPDATE_PROVED,
@@ -190,12 +179,6 @@ pub(super) fn find_current(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<
     view.find(FIND_CURRENT, params, read_current)
 }
 
-pub(super) fn find_current_by_id(view: &View<'_>, id: SessionId) -> Result<Option<Current>, Error> {
-    let now = view.wall();
-    let params = named_params! {":id": id, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
-    view.find(FIND_CURRENT_BY_ID, params, read_current)
-}
-
 /// Why the session ended by itself. `None`: it did not, or is gone.
 pub(super) fn find_over(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<End>, Error> {
     let now = view.wall();
@@ -259,12 +242,14 @@ pub(super) fn insert_rotated(tx: &mut Tx<'_>, id: SessionId, old: &[u8; 32], unt
 pub(super) struct Rotated {
     pub session: SessionId,
     pub account: AccountId,
+    /// Of the value that is good now.
+    pub newest: [u8; 32],
     pub until: Timestamp,
 }
 
 pub(super) fn find_rotated(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<Rotated>, Error> {
     view.find(FIND_ROTATED, named_params! {":digest": digest}, |row| {
-        Ok(Rotated { session: row.get(0)?, account: row.get(1)?, until: row.get(2)? })
+        Ok(Rotated { session: row.get(0)?, account: row.get(1)?, newest: row.get(2)?, until: row.get(3)? })
     })
 }
 

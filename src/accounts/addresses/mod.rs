@@ -11,5 +11,5 @@ pub use ops::{
     EmailAnswer, PrimaryChange, Undone, add_email, emails_kept, remove_email, resend_email_code, revert_change,
     set_primary, verify_added,
 };
-pub(super) use ops::{forget, purge_old, void_claims};
+pub(super) use ops::{forget, purge_old};
 pub use store::STATEMENTS;

@@ -106,17 +106,6 @@ pub fn verify_added(
     Ok(EmailAnswer::Verified(person, email.address))
 }
 
-/// Takes from everybody else what they claimed by an address that `owner` proved: claims beside a primary address, and the
-/// password and links of accounts that wait for a code to it (domain 5.1.12 c). Those accounts have no session; they are
-/// gone after their day.
-pub(in crate::accounts) fn void_claims(
-    tx: &mut Tx<'_>,
-    owner: AccountId,
-    address: &EmailAddress,
-) -> Result<(), db::Error> {
-    store::delete_claims(tx, owner, address)
-}
-
 /// The primary address is another one now.
 pub struct PrimaryChange {
     /// Whose.

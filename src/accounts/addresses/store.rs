@@ -3,8 +3,8 @@
 use rusqlite::named_params;
 
 use super::super::model::{Email, EmailChange};
-use super::super::store::{delete_links, delete_password, end_code, read_email};
-use crate::base::{AccountId, EmailAddress, EmailChangeId, EmailId, Timestamp};
+use super::super::store::read_email;
+use crate::base::{AccountId, EmailChangeId, EmailId, Timestamp};
 use crate::db::{Error, Tx, View};
 
 const FIND_EMAIL: &str = "
@@ -14,14 +14,6 @@ const CLEAR_PRIMARY: &str = "update account_email set is_primary = 0 where accou
 const SET_PRIMARY: &str = "update account_email set is_primary = 1 where id = :id and account_id = :account_id";
 const DELETE_CODE: &str = "delete from email_code where email_id = :email_id";
 const DELETE_EMAIL: &str = "delete from account_email where id = :id and account_id = :account_id";
-// Claims of others to an address that was proved: rows beside a primary address go, and pending accounts, whose primary
-// address it is, keep the row until their day is over and lose everything they could come in with.
-const LIST_VOID_CLAIMS: &str = "
-    select id from account_email where folded = :folded and verified_at is null and account_id <> :account_id and is_primary = 0";
-const DELETE_CLAIM: &str = "delete from account_email where id = :id";
-const LIST_CLAIMANTS: &str = "
-    select account_id, id from account_email
-    where folded = :folded and verified_at is null and account_id <> :account_id and is_primary = 1";
 
 const INSERT_CHANGE: &str = "
     insert into email_change (id, account_id, from_id, to_id, since, changed_at, revert_until)
@@ -53,9 +45,6 @@ pub const STATEMENTS: &[&str] = &[
     SET_PRIMARY,
     DELETE_CODE,
     DELETE_EMAIL,
-    LIST_VOID_CLAIMS,
-    DELETE_CLAIM,
-    LIST_CLAIMANTS,
     INSERT_CHANGE,
     LIST_CHANGES,
     CLOSE_CHANGE,
@@ -80,24 +69,6 @@ pub(super) fn update_primary(tx: &mut Tx<'_>, account: AccountId, id: EmailId) -
 pub(super) fn delete_email(tx: &mut Tx<'_>, account: AccountId, id: EmailId) -> Result<(), Error> {
     tx.execute(DELETE_CODE, named_params! {":email_id": id})?;
     tx.execute(DELETE_EMAIL, named_params! {":id": id, ":account_id": account})?;
-    Ok(())
-}
-
-/// Takes from everybody but `owner` what they claimed by an address that `owner` proved.
-pub(super) fn delete_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) -> Result<(), Error> {
-    let folded = address.folded();
-    let params = named_params! {":folded": folded, ":account_id": owner};
-    for claim in tx.list(LIST_VOID_CLAIMS, params, |row| row.get::<_, EmailId>(0))? {
-        tx.execute(DELETE_CODE, named_params! {":email_id": claim})?;
-        tx.execute(DELETE_CLAIM, named_params! {":id": claim})?;
-    }
-    let claimants =
-        tx.list(LIST_CLAIMANTS, params, |row| Ok((row.get::<_, AccountId>(0)?, row.get::<_, EmailId>(1)?)))?;
-    for (claimant, email) in claimants {
-        end_code(tx, email)?;
-        delete_password(tx, claimant)?;
-        delete_links(tx, claimant)?;
-    }
     Ok(())
 }
 

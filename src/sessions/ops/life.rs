@@ -104,7 +104,7 @@ pub fn show(view: &View<'_>, token: &str) -> Result<Shown, Error> {
         if rotated.until <= view.wall() {
             return Ok(Shown::Copied(rotated.session, rotated.account));
         }
-        let current = store::find_current_by_id(view, rotated.session)?;
+        let current = store::find_current(view, &rotated.newest)?;
         let live = |current| Shown::Live(Box::new(Current { is_newest: false, ..current }));
         return Ok(current.map_or(Shown::Unknown, live));
     }

@@ -1,66 +1,14 @@
 //! The configurations that are shipped for gateways, each before a real gateway in front of a real service.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Appliance, free_port, part, tool_script, wait_for};
-
-/// What gateways are told of who passes, and the service behind them with them.
-const TOLD: [&str; 12] = [
-    "domicile-account",
-    "domicile-username",
-    "domicile-workspace",
-    "domicile-role",
-    "domicile-scopes",
-    "domicile-key",
-    "domicile-plan",
-    "domicile-region",
-    "remote-user",
-    "remote-email",
-    "remote-name",
-    "remote-groups",
-];
-
-/// A program beside the test that ends with it.
-struct Beside {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
-}
-
-impl Beside {
-    fn started(mut command: Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, stdin, stdout }
-    }
-
-    fn python(script: &str) -> Self {
-        let mut command = Command::new(part("python3"));
-        command.arg(tool_script(script));
-        Self::started(command)
-    }
-
-    fn next_line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::support::{Appliance, Beside, TOLD_TO_GATEWAYS, free_port, part, wait_for};
 
 /// An example as it is shipped, with what its first lines tell the admin to change.
 fn example(name: &str, changes: &[(&str, String)]) -> String {
@@ -87,14 +35,14 @@ impl Site {
     /// `gateway` writes its configuration into a folder and says how it is started.
     fn with(house: Appliance, gateway: impl FnOnce(&Appliance, u16, u16, &Path) -> Command) -> Self {
         let mut upstream = Beside::python("gateways/upstream.py");
-        let upstream_port: u16 = upstream.next_line().trim().parse().unwrap();
+        let upstream_port: u16 = upstream.next_line().parse().unwrap();
         let folder = house.folder().join("gateway");
         std::fs::create_dir(&folder).unwrap();
         let own = rcgen::generate_simple_self_signed(["inference.example.org".to_owned()]).unwrap();
         std::fs::write(folder.join("site.pem"), own.cert.pem()).unwrap();
         std::fs::write(folder.join("site.key"), own.signing_key.serialize_pem()).unwrap();
         let port = free_port();
-        let gateway = Beside::started(gateway(&house, port, upstream_port, &folder));
+        let gateway = Beside::started(&mut gateway(&house, port, upstream_port, &folder));
         wait_for("the gateway", || TcpStream::connect(("127.0.0.1", port)).ok());
         let client = Beside::python("gateways/ask.py");
         Self { house, upstream, upstream_port, gateway: Some(gateway), port, client }
@@ -104,8 +52,7 @@ impl Site {
         let headers: BTreeMap<_, _> = headers.iter().copied().collect();
         let url = format!("https://127.0.0.1:{}{path}", self.port);
         let asked = json!({"method": method, "url": url, "headers": headers, "body": body});
-        writeln!(self.client.stdin.as_mut().unwrap(), "{asked}").unwrap();
-        serde_json::from_str(&self.client.next_line()).unwrap()
+        self.client.tell(&asked)
     }
 
     /// The status, and what the service saw if it was asked.
@@ -155,7 +102,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     assert_eq!(site.reached(), 0);
 
     // Whoever may pass does, and the service is told who it is: by the gateway alone.
-    let mut forged: Vec<(&str, &str)> = TOLD.iter().map(|name| (*name, "forged")).collect();
+    let mut forged: Vec<(&str, &str)> = TOLD_TO_GATEWAYS.iter().map(|name| (*name, "forged")).collect();
     forged.extend([
         ("Authorization", bearer.as_str()),
         ("X-Domicile-Service", "forged"),
@@ -166,7 +113,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
         (status, seen["method"].as_str(), seen["path"].as_str()),
         (200, Some("GET"), Some("/generate?prompt=a%20b"))
     );
-    for name in TOLD {
+    for name in TOLD_TO_GATEWAYS {
         let values = header(&seen, name);
         assert!(values.len() == 1 && !values[0].is_empty() && values[0] != "forged", "{name}: {seen}");
     }
@@ -218,8 +165,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     assert_eq!(site.reached(), reached + 1);
     site.house.start();
     assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 200, "and it goes on by itself");
-    assert!(site.gateway.as_mut().unwrap().child.try_wait().unwrap().is_none());
-    assert!(site.upstream.child.try_wait().unwrap().is_none());
+    assert!(site.gateway.as_mut().unwrap().is_there() && site.upstream.is_there());
 }
 
 fn nginx(house: &Appliance, port: u16, upstream: u16, folder: &Path, more: &[(&str, String)]) -> Command {
@@ -319,7 +265,7 @@ fn every_example_takes_away_what_the_client_wrote_and_hands_on_all_that_is_told(
         let text = example(name, &[]).to_lowercase();
         let said: String =
             text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
-        for header in TOLD.iter().chain(&["x-domicile-scope", "x-domicile-service", "domicile-reason"]) {
+        for header in TOLD_TO_GATEWAYS.iter().chain(&["x-domicile-scope", "x-domicile-service", "domicile-reason"]) {
             assert!(said.contains(header), "{name} lets the client's {header} through, or forgets to hand it on");
         }
         assert!(said.contains("/v1/forward-auth") && said.contains("models:read"), "{name} does not ask");

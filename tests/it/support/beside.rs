@@ -21,6 +21,11 @@ impl Beside {
         Self { child, hears, said }
     }
 
+    /// A Python script of `tests/`.
+    pub fn python(script: &str) -> Self {
+        Self::started(Command::new(part("python3")).arg(tool_script(script)))
+    }
+
     /// A script of `tests/providers`, with what it says first.
     pub fn provider(name: &str, given: &Value) -> (Self, Value) {
         Self::ready(&mut Self::script(name, given))
@@ -49,6 +54,11 @@ impl Beside {
         let mut line = String::new();
         assert!(self.said.read_line(&mut line).unwrap() > 0, "the program beside us ended");
         line.trim().to_owned()
+    }
+
+    /// Whether it still runs.
+    pub fn is_there(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Tells it something, and hears what it says to that.

@@ -21,6 +21,22 @@ use std::time::Duration;
 
 use domicile::base::Stopwatch;
 
+/// What gateways are told of who passes.
+pub const TOLD_TO_GATEWAYS: [&str; 12] = [
+    "domicile-account",
+    "domicile-username",
+    "domicile-workspace",
+    "domicile-role",
+    "domicile-scopes",
+    "domicile-key",
+    "domicile-plan",
+    "domicile-region",
+    "remote-user",
+    "remote-email",
+    "remote-name",
+    "remote-groups",
+];
+
 /// What another process does is waited for, but not for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
