@@ -213,6 +213,15 @@ impl App {
         self.store.glance(look)
     }
 
+    /// As [`App::read`], on this thread: for a person's own handful of rows, where a hop to another thread would cost more than
+    /// the look.
+    ///
+    /// # Errors
+    /// What `look` said.
+    pub fn look<T, E: From<db::Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.store.look(look)
+    }
+
     /// Changes whenever a commit queued a job.
     pub fn jobs_wake(&self) -> watch::Receiver<()> {
         self.jobs_waiting.subscribe()

@@ -64,6 +64,7 @@ pub fn load_of(server: &Server, connections: usize, expected: u16, core: Core, p
         pause: Duration::ZERO,
         expected,
         core,
+        nice: 0,
     }
 }
 

@@ -23,11 +23,14 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     large.give_passwords(people)?;
     let csrf = domicile::http::csrf::token(&*large.open()?, VISIT);
     let server = large.serve(Core::Any)?;
-    let crowd =
-        Load { requests_max: people, ..load_of(&server, usize::try_from(people)?, 303, Duration::from_secs(60)) };
-    let signing_in = requests::sign_in_each(VISIT, &csrf);
+    let crowd = Load {
+        requests_max: people,
+        nice: 19,
+        ..load_of(&server, usize::try_from(people)?, 303, Duration::from_secs(60))
+    };
+    let signing_in = requests::sign_in_each(VISIT, &csrf, people);
     let verifying = requests::forward_auth(large, 10_000);
-    let paced = |time_max| Load { pause: PACE, ..load_of(&server, 16, 200, time_max) };
+    let paced = |time_max| Load { pause: PACE, nice: -10, ..load_of(&server, 16, 200, time_max) };
     load::run(&load_of(&server, 16, 200, run.plan.time), &verifying)?;
     let idle = load::run(&paced(run.plan.time * 3), &verifying)?;
     let before = server.resident_mib();

@@ -126,7 +126,7 @@ impl Fixture {
         self.count().div_ceil(KEYS_PER_ACCOUNT) as u64
     }
 
-    /// Lets the first `count` people who own keys sign in with [`PASSWORD`].
+    /// Lets the first `count` people who own keys sign in with [`PASSWORD`], those who already do included.
     pub fn give_passwords(&self, count: u64) -> Result<(), Failure> {
         let app = self.open()?;
         let password =
@@ -137,7 +137,8 @@ impl Fixture {
         for number in 0..count {
             connection
                 .prepare_cached(
-                    "insert into password (account_id, phc, changed_at) select id, ?2, ?3 from account where username = ?1",
+                    "insert into password (account_id, phc, changed_at) select id, ?2, ?3 from account where username = ?1
+                     on conflict do nothing",
                 )?
                 .execute(params![person_name(number), phc, app.now()])?;
         }

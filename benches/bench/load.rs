@@ -32,6 +32,9 @@ pub struct Load {
     /// The status every answer must have; others are counted apart.
     pub expected: u16,
     pub core: Core,
+    /// The priority of its thread, from -20, first, to 19, last. Loads stand for machines elsewhere: a crowd must not take the
+    /// server's processor time, and who measures must not wait for it.
+    pub nice: i32,
 }
 
 /// What came back.
@@ -83,6 +86,7 @@ pub fn start(load: &Load, source: &Source) -> std::thread::JoinHandle<Result<Ans
     let (load, source) = (load.clone(), source.clone());
     std::thread::spawn(move || {
         process::pin_this_thread(load.core);
+        process::set_priority(load.nice);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         tokio::task::LocalSet::new().block_on(&runtime, drive(load, source))
     })

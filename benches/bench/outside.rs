@@ -20,11 +20,14 @@ const STARTS: usize = 5;
 const SIGN_INS: u64 = 40;
 /// Usage events in a batch.
 const BATCH: usize = 100;
+/// People who sign in, one after the other: nobody so often that their oldest sessions would end.
+const PEOPLE: u64 = 500;
 /// The cookie of the browser that signs in; its value is nobody's business but the token's.
 const VISIT: &str = "bench-visit";
 
 pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
+    large.give_passwords(PEOPLE)?;
     let (server, row) = start(large)?;
     rows.push(row);
     rows.extend(memory(run, large, &server)?);
@@ -112,7 +115,7 @@ fn hash_ms() -> Result<f64, Failure> {
 }
 
 fn sign_in(_: Run, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
-    let source = requests::sign_in(VISIT, csrf);
+    let source = requests::sign_in_each(VISIT, csrf, PEOPLE);
     let one = load_of(server, 1, 303, Duration::from_secs(10), SIGN_INS);
     compare::sample(server, &Load { requests_max: 2, ..one.clone() }, &source)?;
     let hash = hash_ms()?;
@@ -139,7 +142,8 @@ fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<Row
     let idle = load::run(&paced, &verifying)?;
     let longer = time + run.plan.time;
     let writing = load::start(&load_of(server, 8, 200, longer, u64::MAX), &requests::usage(large, BATCH));
-    let signing_in = load::start(&load_of(server, 8, 303, longer, u64::MAX), &requests::sign_in(VISIT, csrf));
+    let signing_in =
+        load::start(&load_of(server, 8, 303, longer, u64::MAX), &requests::sign_in_each(VISIT, csrf, PEOPLE));
     std::thread::sleep(run.plan.time / 2);
     let busy = load::run(&paced, &verifying)?;
     let written = ended(writing)?;

@@ -49,6 +49,12 @@ pub fn pin_this_thread(core: Core) {
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
+/// Gives the calling thread a priority.
+pub fn set_priority(nice: i32) {
+    // Only root goes first. Where it is refused, figures are noisier and still figures.
+    let _ = rustix::process::setpriority_process(None, nice);
+}
+
 /// Cores named when nothing is to be bound; the system leaves out those that are not there.
 const ALL_CORES: usize = 64;
 

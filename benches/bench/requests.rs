@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::fixture::{self, Fixture, PASSWORD, USERNAME};
+use crate::fixture::{self, Fixture, PASSWORD};
 use crate::load::Source;
 
 /// The path of forward-auth.
@@ -88,18 +88,12 @@ pub fn save_profile(fixture: &Fixture) -> Source {
     })
 }
 
-/// A person signs in with the right password, from a browser whose visit has this token.
-pub fn sign_in(visit: &str, csrf: &str) -> Source {
-    let body = format!("csrf={csrf}&next=&name={USERNAME}&password={}", PASSWORD.replace(' ', "+"));
-    always(form("/signin", &format!("__Host-visit={visit}"), &body))
-}
-
-/// Each request is another person who signs in with the right password.
-pub fn sign_in_each(visit: &str, csrf: &str) -> Source {
+/// Each request is another one of `people` who signs in with the right password, from a browser whose visit has this token.
+pub fn sign_in_each(visit: &str, csrf: &str, people: u64) -> Source {
     let (cookie, csrf) = (format!("__Host-visit={visit}"), csrf.to_owned());
     let password = PASSWORD.replace(' ', "+");
     Arc::new(move |number, buffer| {
-        let body = format!("csrf={csrf}&next=&name={}&password={password}", fixture::person_name(number));
+        let body = format!("csrf={csrf}&next=&name={}&password={password}", fixture::person_name(number % people));
         buffer.extend_from_slice(form("/signin", &cookie, &body).as_bytes());
     })
 }

@@ -42,6 +42,7 @@ const LIST: &str = keys_where!(
                or (k.state = 'retiring' and k.retire_at <= :now), k.id desc
     limit :limit"
 );
+const HAS_MORE: &str = "select 1 from api_key where workspace_id = :workspace_id limit 1 offset :few";
 const FIND: &str = keys_where!("where k.id = :id");
 const LIST_RETIRED: &str =
     keys_where!("where k.state = 'retiring' and k.retire_at <= :now order by k.retire_at limit :limit");
@@ -126,6 +127,7 @@ pub const STATEMENTS: &[&str] = &[
     INSERT,
     COUNT_LIVE,
     LIST,
+    HAS_MORE,
     FIND,
     LIST_RETIRED,
     LIST_FORSAKEN,
@@ -242,6 +244,12 @@ pub(super) fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64,
 pub(super) fn list(view: &View<'_>, workspace: WorkspaceId, limit: u32) -> Result<Vec<ApiKey>, Error> {
     let now = view.now();
     view.list(LIST, named_params! {":workspace_id": workspace, ":limit": limit, ":now": now}, |row| read(row, now))
+}
+
+/// Whether the workspace has, or had, more keys than `few`.
+pub(super) fn has_more(view: &View<'_>, workspace: WorkspaceId, few: u32) -> Result<bool, Error> {
+    let params = named_params! {":workspace_id": workspace, ":few": few};
+    Ok(view.find(HAS_MORE, params, |_| Ok(()))?.is_some())
 }
 
 pub(super) fn find(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKey>, Error> {

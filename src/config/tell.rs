@@ -35,10 +35,11 @@ impl Config {
             self.passwords.min_length, self.passwords.memory_kib, self.passwords.passes
         );
         let sessions = format!(
-            "end after {} idle or {} in all, {} when remembered",
+            "end after {} idle or {} in all, {} when remembered; a proof is good for {}",
             write_duration(self.session.idle_timeout),
             write_duration(self.session.absolute_timeout),
-            write_duration(self.session.remember_for)
+            write_duration(self.session.remember_for),
+            write_duration(self.session.step_up_after)
         );
         let keys = format!(
             "start with {}_, live {}, are shown {}; one that was found in public is {}",

@@ -192,11 +192,24 @@ impl Store {
     /// # Errors
     /// What `look` said.
     pub fn glance<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        pool::with_own(
-            self.id,
-            || connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Glance),
-            |connection| look(&View::new(connection, self.clock.now(), &self.site)),
-        )
+        self.with_own(|connection| look(&View::new(connection, self.clock.now(), &self.site)))
+    }
+
+    /// As [`Store::glance`], from one consistent moment: several statements that must agree.
+    ///
+    /// # Errors
+    /// What `look` said.
+    pub fn look<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+        let looked = self.with_own(|connection| {
+            let transaction = connection.unchecked_transaction()?;
+            Ok(look(&View::new(&transaction, self.clock.now(), &self.site)))
+        });
+        looked?
+    }
+
+    fn with_own<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let open = || connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Glance);
+        pool::with_own(self.id, open, look)
     }
 
     /// Whether what is remembered of credentials holds, where [`Store::is_as_of`] says so. `false`: ask the database for

@@ -15,14 +15,14 @@ use crate::app::App;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret, Timestamp};
 use crate::db::{Error, Tx, View};
-use crate::sessions::{FRESH_FOR, Guard};
+use crate::sessions::Guard;
 
 /// What a person types to delete their account.
 const CONFIRMATION: &str = "DELETE";
 
 /// Deletes the account after the person typed `DELETE` and their password; somebody without a password proved who they are
-/// less than ten minutes before (`proved_at`). When it answers, nothing of the person is left
-/// but opaque ids, and the erasure journal says so on the disk.
+/// only just (`proved_at`). When it answers, nothing of the person is left but opaque ids, and the erasure journal says so on
+/// the disk.
 ///
 /// # Errors
 /// [`PrivacyError::NotConfirmed`], [`PrivacyError::WrongPassword`], [`PrivacyError::Throttled`] after several of these,
@@ -52,7 +52,7 @@ pub async fn delete_account(
         })
         .await?;
     let has_password = hash.is_some();
-    if !has_password && app.now().since(proved_at) >= FRESH_FOR {
+    if !has_password && app.now().since(proved_at) >= app.config().session.step_up_after {
         return Err(PrivacyError::NotFresh);
     }
     if has_password && !app.passwords().verify(&password, hash).await? {

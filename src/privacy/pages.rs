@@ -20,7 +20,6 @@ use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SESSION, SignedIn, forget};
-use crate::sessions::FRESH_FOR;
 
 const PATH: &str = "/settings/privacy";
 /// While an export is being made, the page loads itself again: progress without a script.
@@ -228,7 +227,7 @@ impl DeletePage {
             keys: if keys == 1 { "1 API key".into() } else { format!("{keys} API keys") },
             balance: balance.for_people(),
             has_password,
-            is_fresh: app.now().since(who.identity.proved_at) < FRESH_FOR,
+            is_fresh: app.now().since(who.identity.proved_at) < app.config().session.step_up_after,
         })
     }
 }

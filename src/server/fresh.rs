@@ -1,4 +1,4 @@
-//! Step-up: what a borrowed browser must not do wants a proof that is at most ten minutes old.
+//! Step-up: what a borrowed browser must not do wants a proof that is not old: ten minutes, or as the admin says.
 //!
 //! ```text
 //! fresh? ── yes: the handler
@@ -18,7 +18,6 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 use crate::app::App;
 use crate::base::Actor;
 use crate::http::{Fault, Identity, Renewed, VisitorOf, csrf, decode_form_owned, redirect};
-use crate::sessions::FRESH_FOR;
 use crate::signin::{flows, pages};
 
 /// Stands before a route that wants a fresh proof.
@@ -30,7 +29,7 @@ pub(super) async fn fresh(
     let identity = request.extensions().get::<Identity>().cloned();
     // Without a person the handler itself says what to do.
     let (Some(app), Some(identity)) = (app, identity) else { return go_on(request, next).await };
-    if app.now().since(identity.proved_at) < FRESH_FOR {
+    if app.now().since(identity.proved_at) < app.config().session.step_up_after {
         return go_on(request, next).await;
     }
     if request.method() == Method::GET || request.method() == Method::HEAD {

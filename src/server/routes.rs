@@ -23,7 +23,7 @@ pub enum Access {
     Everybody,
     /// A person in a session; others are led to sign in.
     SignedIn,
-    /// As [`Access::SignedIn`], with a proof that is at most ten minutes old; others are asked for one.
+    /// As [`Access::SignedIn`], with a proof that is at most `session.step_up_after` old; others are asked for one.
     Fresh,
     /// The holder of an API key with one of these scopes; without one it is 403, without a good key 401. Where there are
     /// several, the handler asks for the one of the type that the request names.
@@ -48,10 +48,8 @@ pub struct Route {
 }
 
 const FORWARD_AUTH: &str = "/v1/forward-auth";
-/// Envoy appends the original path.
-const FORWARD_AUTH_BELOW: &str = "/v1/forward-auth/{tail:.*}";
 /// What is asked for every request of somebody else's, in the order in which the router tries them.
-const ASKED_MOST: [&str; 3] = [FORWARD_AUTH, "/v1/introspect", FORWARD_AUTH_BELOW];
+const ASKED_MOST: [&str; 2] = [FORWARD_AUTH, "/v1/introspect"];
 
 /// A body of 10,000 events, generously.
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -68,18 +66,15 @@ macro_rules! routes {
         /// Builds the router. Routes of one path stand together in one resource, so that a wrong method is 405.
         pub(super) fn configure(config: &mut ServiceConfig) {
             let mut table = Table::default();
-            // Every method of the request behind the gateway arrives here. Two resources, because the path alone needs no
-            // pattern.
-            for path in [FORWARD_AUTH, FORWARD_AUTH_BELOW] {
-                table.resources.push((path, vec![web::route().to(Netted(services::api::forward_auth))]));
-            }
+            // Every method of the request behind the gateway arrives here.
+            table.resources.push((FORWARD_AUTH, vec![web::route().to(Netted(services::api::forward_auth))]));
             $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
-            table.into_config(config);
             config.service(
                 web::resource("/v1/usage/events")
                     .app_data(PayloadConfig::new(EVENTS_BYTES_MAX))
                     .route(web::post().to(Netted(billing::api::record_events))),
             );
+            table.into_config(config);
         }
     };
 }
@@ -249,12 +244,19 @@ impl Table {
     }
 
     fn into_config(mut self, config: &mut ServiceConfig) {
-        // The router tries one path after the other, and programs ask far more often than people.
+        // The router tries one path after the other: programs ask far more often than people, and a path with parameters is a
+        // pattern, a hundred times as dear as one without.
         self.resources.sort_by_key(|(path, _)| {
             let place = ASKED_MOST.iter().position(|asked| asked == path);
-            (place.unwrap_or(ASKED_MOST.len()), !path.starts_with("/v1/"))
+            (place.unwrap_or(ASKED_MOST.len()), path.contains('{'), !path.starts_with("/v1/"))
         });
-        for (path, routes) in self.resources {
+        for (place, (path, routes)) in self.resources.into_iter().enumerate() {
+            if place == ASKED_MOST.len() {
+                // Envoy appends the original path. A scope, because that is no pattern.
+                config.service(
+                    web::scope(FORWARD_AUTH).default_service(web::route().to(Netted(services::api::forward_auth))),
+                );
+            }
             config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));
         }
     }

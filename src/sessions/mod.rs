@@ -11,9 +11,7 @@ mod ops;
 mod store;
 
 pub use device::device_of;
-pub use model::{
-    Current, DEVICE_KEPT, End, FRESH_FOR, Left, NewSession, NotedDevice, Renewed, Session, Shown, Throttled,
-};
+pub use model::{Current, DEVICE_KEPT, End, Left, NewSession, NotedDevice, Renewed, Session, Shown, Throttled};
 pub use ops::{
     Guard, current, distrust_devices, end, end_all, end_copied, forget, is_known_device, list, note_device,
     note_failure, purge_ended, read_device, renew, rotate, show, start, throttled, touch,

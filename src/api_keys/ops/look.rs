@@ -11,6 +11,8 @@ use crate::db::{Error, View};
 
 /// Rows of a list; a workspace has at most as many live keys.
 const LIST_MAX: u32 = 1000;
+/// So many are read and shown within the time of a request of anybody else's.
+const FEW: u32 = 50;
 /// Callers that a page shows.
 const CALLERS_SHOWN: u32 = 20;
 /// Days of the picture of a key's use.
@@ -26,6 +28,14 @@ const SETTLED_DAYS: u64 = 30;
 /// [`Error`].
 pub fn list(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<ApiKey>, Error> {
     store::list(view, workspace, LIST_MAX)
+}
+
+/// Whether the workspace has so few keys that [`list`] and what goes with it take microseconds.
+///
+/// # Errors
+/// [`Error`].
+pub fn are_few(view: &View<'_>, workspace: WorkspaceId) -> Result<bool, Error> {
+    Ok(!store::has_more(view, workspace, FEW)?)
 }
 
 /// As [`list`], without those that have ended.

@@ -15,7 +15,9 @@ pub(super) use due::{end_due, purge, remind};
 pub(super) use expose::known;
 pub use expose::{Find, expose};
 pub use life::{disable, enable, forget, restore, revoke, revoke_since};
-pub use look::{DAYS_SHOWN, Health, Insight, count_live, days_of_use, find, health, insight, list, live, policy};
+pub use look::{
+    DAYS_SHOWN, Health, Insight, are_few, count_live, days_of_use, find, health, insight, list, live, policy,
+};
 pub(super) use recorded::record;
 pub use recorded::spend;
 pub(super) use reveal::reseal_batch;

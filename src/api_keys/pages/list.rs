@@ -14,6 +14,7 @@ use super::PATH;
 use super::shown::{Spark, end_of, last_use_of, tag_of};
 use crate::accounts;
 use crate::base::{Problem, Timestamp, Zone, days};
+use crate::db::View;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
@@ -216,15 +217,16 @@ impl ListPage {
         narrowed: &Narrowed,
     ) -> Result<Self, Problem> {
         let (workspace, account) = (who.identity.workspace, who.identity.account);
-        let (keys, mut used, health, policy, are_locked) = app
-            .read(move |view| {
-                let keys = ops::list(view, workspace)?;
-                let health = ops::health(view, workspace, &keys)?;
-                let used = ops::days_of_use(view, workspace)?;
-                let are_locked = accounts::keys_locked_at(view, account)?.is_some();
-                Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, are_locked))
-            })
-            .await?;
+        let look = move |view: &View<'_>| {
+            let keys = ops::list(view, workspace)?;
+            let health = ops::health(view, workspace, &keys)?;
+            let used = ops::days_of_use(view, workspace)?;
+            let are_locked = accounts::keys_locked_at(view, account)?.is_some();
+            Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, are_locked))
+        };
+        let are_few = app.glance(|view| ops::are_few(view, workspace))?;
+        let (keys, mut used, health, policy, are_locked) =
+            if are_few { app.look(look)? } else { app.read(look).await? };
         let (now, zone) = (app.now(), &who.identity.zone);
         let site_max = app.config().api_keys.max_lifetime;
         let own_max = policy.map(|KeyPolicy { max_life_days }| days(max_life_days.into()));

@@ -27,6 +27,9 @@ const PASSWORD_MIN_WITH_FACTOR: i64 = 8;
 
 /// An access token lives no longer than 15 minutes, because what it grants is not asked for again.
 const TOKEN_LIFE: (Duration, Duration, &str) = (minutes(1), minutes(15), "must be 1 to 15 minutes, for example \"5m\"");
+/// A proof that is good for longer than an hour proves nothing about who sits there now.
+const STEP_UP_BOUNDS: (Duration, Duration, &str) =
+    (minutes(2), minutes(60), "must be 2 to 60 minutes, for example \"10m\"");
 /// The next signing key is published a day before it signs, so each signs two days at least.
 const ROTATION: (Duration, Duration, &str) = (days(2), days(730), "must be 2 to 730 days, for example \"90d\"");
 /// OWASP's least for Argon2id is 19 MiB and two passes; two hashes are made at once, and people wait for them.
@@ -218,6 +221,7 @@ impl Reader {
             idle_timeout: self.duration("session.idle_timeout", minutes(30)),
             absolute_timeout: self.duration("session.absolute_timeout", hours(12)),
             remember_for: self.duration("session.remember_for", days(30)),
+            step_up_after: self.duration_within("session.step_up_after", STEP_UP_BOUNDS, minutes(10)),
         }
     }
 
@@ -460,6 +464,7 @@ mod tests {
             ("[listen]\nadress = \"x\"", ["d.toml:2: listen.adress is not a setting", "Did you mean listen.address?"]),
             ("[listen]\naddress = \"0.0.0.0:80\"", ["d.toml:2: listen.address", "tls"]),
             ("[session]\nidle_timeout = \"soon\"", ["d.toml:2: session.idle_timeout", "30m"]),
+            ("[session]\nstep_up_after = \"2h\"", ["d.toml:2: session.step_up_after", "2 to 60 minutes"]),
             (
                 "[mail]\ntransport = \"smtp\"\nsmtp_url = \"smtps://smtp.example.org\"",
                 ["d.toml:3: mail.smtp_url", "[[egress]]"],

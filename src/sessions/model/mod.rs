@@ -146,8 +146,6 @@ pub struct NotedDevice {
     pub is_news: bool,
 }
 
-/// How long a proof is fresh: what a borrowed browser must not do asks for another one after it (safety S3).
-pub const FRESH_FOR: Duration = minutes(10);
 /// How long a browser keeps its device cookie, and we its digest, after the last sign-in: the longest that browsers keep any
 /// (RFC 6265bis §5.5).
 pub const DEVICE_KEPT: Duration = days(400);

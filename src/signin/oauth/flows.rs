@@ -11,13 +11,9 @@ use crate::app::App;
 use crate::base::{AccountId, Actor, SessionId, seconds};
 use crate::config::Provider;
 use crate::outbound::CallError;
-use crate::sessions::FRESH_FOR;
 
 /// All that is asked of a provider for one page: people wait for it.
 const TALK_MAX: Duration = seconds(9);
-
-// A way lasts as long as a proof: whoever comes back on it proved themselves within it.
-const _: () = assert!(super::model::WAY_LIFE.as_secs() == FRESH_FOR.as_secs());
 
 /// A provider of the settings.
 ///

@@ -36,6 +36,7 @@ struct StepUpPage {
     action: String,
     kept: Vec<Kept>,
     username: String,
+    good_for_minutes: u64,
     open: ProofsOpen,
     /// Where somebody proves themselves who has nothing else.
     providers: Vec<Mark>,
@@ -82,6 +83,7 @@ pub async fn ask_for_proof(
         action: request.path().to_owned(),
         kept: kept.map(|(name, value)| Kept { name: name.clone(), value: value.clone() }).collect(),
         username: identity.username.clone(),
+        good_for_minutes: app.config().session.step_up_after.as_secs() / 60,
         open,
         providers,
     };

@@ -57,6 +57,19 @@ fn s3_a_key_is_made_with_a_fresh_proof_only_and_the_form_is_kept() {
 }
 
 #[test]
+fn s3_how_long_a_proof_is_good_for_is_a_setting() {
+    let house = Appliance::running_with_clock("[session]\nstep_up_after = \"3m\"\n");
+    let mut ada = signed_in(&house);
+    house.set_ahead(178);
+    assert_eq!(create_key(&mut ada).status, 200);
+    house.set_ahead(180);
+    let asked = create_key(&mut ada);
+
+    assert_eq!((asked.status, keys(&house)), (403, 1));
+    assert!(asked.text().contains("not older than 3 minutes"), "{}", asked.text());
+}
+
+#[test]
 fn s5_a_foreign_form_is_not_asked_for_a_proof_but_refused() {
     let house = Appliance::running_with_clock("");
     let ada = signed_in(&house);

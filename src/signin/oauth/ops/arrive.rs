@@ -14,7 +14,6 @@ use crate::base::{AccountId, Actor, SessionId};
 use crate::config::{Provider, ProviderKind, SignupMode};
 use crate::crypto::seal;
 use crate::db::{self, Tx};
-use crate::sessions::FRESH_FOR;
 use crate::signin::SigninError;
 
 /// Goes on with `found`. `who`: the person in the browser's session, if there is one. A refusal is the inner result,
@@ -127,11 +126,12 @@ fn step_up(
 /// Whether the person proved themselves at the provider just now. An OpenID issuer was asked to ask again, so it says that it
 /// did, and on this way (OpenID Connect Core §3.1.2.1, `max_age`); the others are asked in their own way and may say nothing.
 fn is_fresh(tx: &Tx<'_>, provider: &Provider, way: &Way, found: &Found) -> bool {
-    match (&provider.kind, found.proved_at) {
-        (ProviderKind::Oidc, at) => at.is_some_and(|at| at >= way.began_at.minus(SKEW)),
-        (_, Some(at)) => tx.now().since(at) < FRESH_FOR + SKEW,
-        (_, None) => true,
-    }
+    let proved_at = match provider.kind {
+        ProviderKind::Oidc => found.proved_at.filter(|at| *at >= way.began_at.minus(SKEW)),
+        _ => found.proved_at.or(Some(way.began_at)),
+    };
+    let good_for = tx.site().config.session.step_up_after;
+    proved_at.is_some_and(|at| tx.now().since(at) < good_for + SKEW)
 }
 
 fn link_refused(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, found: &Found) -> Result<OauthError, db::Error> {

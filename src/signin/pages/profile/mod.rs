@@ -48,24 +48,22 @@ struct ProfilePage {
     since: String,
 }
 
-async fn build(
+fn build(
     app: &TheApp,
     request: &HttpRequest,
     who: &SignedIn,
     refused: Option<(Refused<'_>, &Problem)>,
 ) -> Result<ProfilePage, Problem> {
     let account = who.identity.account;
-    let (person, links, emails, kept, chosen) = app
-        .read(move |view| {
-            Ok::<_, SigninError>((
-                accounts::find(view, account)?,
-                people::links(view, account)?,
-                accounts::emails(view, account)?,
-                accounts::addresses::emails_kept(view, account)?,
-                people::preferences(view, account)?,
-            ))
-        })
-        .await?;
+    let (person, links, emails, kept, chosen) = app.look(|view| {
+        Ok::<_, SigninError>((
+            accounts::find(view, account)?,
+            people::links(view, account)?,
+            accounts::emails(view, account)?,
+            accounts::addresses::emails_kept(view, account)?,
+            people::preferences(view, account)?,
+        ))
+    })?;
     let person = person.ok_or_else(Problem::not_found)?;
     let mut chrome = Chrome::of(app, request, "Profile");
     // A form shown again stands at an address that only takes posts; the rail and the theme lead back to the page.
@@ -87,7 +85,7 @@ async fn build(
 
 /// `GET /settings/profile`.
 pub async fn profile(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
-    page::render(&build(&app, &request, &who, None).await?)
+    page::render(&build(&app, &request, &who, None)?)
 }
 
 /// Shows the page again with what was refused, or goes on to the page that says what was done.
@@ -101,6 +99,6 @@ async fn answer(
         Ok(flash) => Ok(page::go(PATH, flash)),
         // What is not the person's is not found, whatever page it was asked on.
         Err((_, problem)) if problem.status == 404 => Err(problem.into()),
-        Err((what, problem)) => page::again(&problem, &build(app, request, who, Some((what, &problem))).await?),
+        Err((what, problem)) => page::again(&problem, &build(app, request, who, Some((what, &problem)))?),
     }
 }

@@ -1,6 +1,9 @@
 //! The cards of preferences and notifications, and the theme at the rail.
 
+use std::sync::LazyLock;
+
 use actix_web::HttpRequest;
+use askama::Template;
 
 use super::about::Choice;
 use super::{Refused, answer};
@@ -10,23 +13,59 @@ use crate::http::{Answer, Form, SignedIn, VisitorOf, cookie, redirect};
 use crate::people::{self, Language, MailChoices, PeopleError, Settings, Theme};
 
 /// Time zones of one part of the world.
-pub(super) struct ZoneGroup {
-    pub label: &'static str,
-    pub zones: Vec<ZoneChoice>,
+struct ZoneGroup {
+    label: &'static str,
+    /// The name, and the place without its part of the world.
+    zones: Vec<(&'static str, String)>,
 }
 
-pub(super) struct ZoneChoice {
-    pub name: &'static str,
-    /// The place, without its part of the world.
-    pub label: String,
+/// All zones as options, none of them chosen.
+#[derive(Template)]
+#[template(
+    source = r#"{% for group in groups %}<optgroup label="{{ group.label }}">{% for (name, place) in group.zones %}<option value="{{ name }}">{{ place }}</option>{% endfor %}</optgroup>{% endfor %}"#,
+    ext = "html"
+)]
+struct ZoneOptions {
+    groups: Vec<ZoneGroup>,
+}
+
+/// Hundreds of options that are the same for everybody, but for the one that is chosen: made once.
+static ZONE_OPTIONS: LazyLock<String> = LazyLock::new(|| {
+    let mut groups: Vec<ZoneGroup> = Vec::new();
+    for name in Zone::names().iter().map(String::as_str) {
+        let (region, place) = name.split_once('/').unwrap_or(("Everywhere", name));
+        let zone = (name, place.replace('_', " ").replace('/', ", "));
+        match groups.last_mut().filter(|group| group.label == region) {
+            Some(group) => group.zones.push(zone),
+            None => groups.push(ZoneGroup { label: region, zones: vec![zone] }),
+        }
+    }
+    ZoneOptions { groups }.render().unwrap_or_default()
+});
+
+/// The options of the zones, cut where the chosen one is to say so.
+pub(super) struct Zones {
+    pub before: &'static str,
+    pub after: &'static str,
     pub is_chosen: bool,
+}
+
+impl Zones {
+    fn with(chosen: &str) -> Self {
+        let option = format!("<option value=\"{chosen}\"");
+        // What was typed instead of a zone is not found, and none is chosen.
+        match ZONE_OPTIONS.find(&option).map(|place| ZONE_OPTIONS.split_at(place + option.len())) {
+            Some((before, after)) => Self { before, after, is_chosen: true },
+            None => Self { before: &ZONE_OPTIONS, after: "", is_chosen: false },
+        }
+    }
 }
 
 pub(super) struct PreferencesCard {
     pub fault: Option<FormFault>,
     pub themes: Vec<Choice>,
     pub languages: Vec<Choice>,
-    pub zones: Vec<ZoneGroup>,
+    pub zones: Zones,
 }
 
 pub(super) fn card(chosen: &Settings, theme_now: &str, refused: Option<(&Refused<'_>, &Problem)>) -> PreferencesCard {
@@ -44,21 +83,8 @@ pub(super) fn card(chosen: &Settings, theme_now: &str, refused: Option<(&Refused
         languages: Language::ALL
             .map(|known| Choice { value: known.as_str(), label: known.label(), is_chosen: known.as_str() == language })
             .into(),
-        zones: zone_groups(zone),
+        zones: Zones::with(zone),
     }
-}
-
-fn zone_groups(chosen: &str) -> Vec<ZoneGroup> {
-    let mut groups: Vec<ZoneGroup> = Vec::new();
-    for name in Zone::names() {
-        let (region, place) = name.split_once('/').unwrap_or(("Everywhere", name));
-        let choice = ZoneChoice { name, label: place.replace('_', " ").replace('/', ", "), is_chosen: name == chosen };
-        match groups.last_mut().filter(|group| group.label == region) {
-            Some(group) => group.zones.push(choice),
-            None => groups.push(ZoneGroup { label: region, zones: vec![choice] }),
-        }
-    }
-    groups
 }
 
 /// A row of the matrix. Those without a field are sent to everybody.

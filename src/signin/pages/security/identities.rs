@@ -32,9 +32,9 @@ pub struct Identities {
 }
 
 impl Identities {
-    pub(super) async fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
+    pub(super) fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
         let account = who.identity.account;
-        Ok(app.read(move |view| Self::read(view, account)).await?)
+        Ok(app.look(|view| Self::read(view, account))?)
     }
 
     fn read(view: &View<'_>, account: AccountId) -> Result<Self, db::Error> {

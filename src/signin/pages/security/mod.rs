@@ -50,24 +50,19 @@ fn factor_cards(view: &View<'_>, account: AccountId) -> Result<FactorCards, Fact
 }
 
 impl SecurityPage {
-    async fn build(
-        app: &TheApp,
-        request: &HttpRequest,
-        who: &SignedIn,
-        fault: Option<&Problem>,
-    ) -> Result<Self, Problem> {
+    fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, fault: Option<&Problem>) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let FactorCards(two_step, passkeys, recovery) = app.read(move |view| factor_cards(view, account)).await?;
-        let sessions = sessions::rows(app, who).await?;
+        let FactorCards(two_step, passkeys, recovery) = app.look(|view| factor_cards(view, account))?;
+        let sessions = sessions::rows(app, who)?;
         Ok(Self {
             chrome: Chrome::of(app, request, "Security"),
             fault: fault.map(FormFault::from),
             owes_factor: who.identity.owes_factor,
-            password: PasswordCard::of(app, who).await?,
+            password: PasswordCard::of(app, who)?,
             two_step,
             passkeys,
             recovery,
-            identities: Identities::of(app, who).await?,
+            identities: Identities::of(app, who)?,
             has_others: sessions.len() > 1,
             sessions,
         })
@@ -76,5 +71,5 @@ impl SecurityPage {
 
 /// `GET /settings/security`.
 pub async fn security(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
-    page::render(&SecurityPage::build(&app, &request, &who, None).await?)
+    page::render(&SecurityPage::build(&app, &request, &who, None)?)
 }

@@ -19,9 +19,9 @@ pub(super) struct PasswordCard {
 }
 
 impl PasswordCard {
-    pub(super) async fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
+    pub(super) fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let changed = app.read(move |view| accounts::password_changed_at(view, account)).await?;
+        let changed = app.look(|view| accounts::password_changed_at(view, account))?;
         Ok(Self {
             changed: changed.map(Timestamp::day),
             username: who.identity.username.clone(),
@@ -40,7 +40,7 @@ pub async fn change_password(app: TheApp, request: HttpRequest, who: SignedIn, f
         }
         Err(error) => {
             let problem = Problem::from(error);
-            page::again(&problem, &SecurityPage::build(&app, &request, &who, Some(&problem)).await?)
+            page::again(&problem, &SecurityPage::build(&app, &request, &who, Some(&problem))?)
         }
     }
 }
