@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::bare::{self, Shape};
 use crate::compare;
 use crate::fixture::Fixture;
 use crate::load::{self, Answers, Load};
@@ -41,6 +42,16 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     let beside = load::run(&crowd, &signing_in)?;
     let verified = verified.join().map_err(|_| fail("the verifying load panicked"))??;
     let peak = server.peak_mib();
+    // What two cores do to sixteen connections when another program answers as large a crowd: nobody's fault but theirs.
+    let shape = Shape::of(&server, "/signin", true, &requests::first(&requests::introspect(large, 1)))?;
+    let bare = bare::start(&[shape], Core::Any, large.path())?;
+    let elsewhere = Load { address: bare.address, expected: 200, ..crowd.clone() };
+    let begun = Instant::now();
+    load::run(&elsewhere, &signing_in)?;
+    let control = load::start(&paced(begun.elapsed()), &verifying);
+    load::run(&elsewhere, &signing_in)?;
+    let control = control.join().map_err(|_| fail("the verifying load panicked"))??;
+    bare.stop();
     server.stop();
 
     let (let_in, told) = (alone.answered + beside.answered, alone.told_to_wait + beside.told_to_wait);
@@ -60,6 +71,14 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
         Row::new("verification meanwhile", format!("p99 x {ratio:.1}"), "<= x 2", ratio <= 2.0 && verified.others == 0)
             .ours(of(&verified))
             .beside(format!("idle {}", of(&idle))),
+        Row::new(
+            "the same beside a crowd at a bare handler",
+            format!("p99 x {:.1}", verified.quantile_ms(0.99) / control.quantile_ms(0.99)),
+            "",
+            control.others == 0,
+        )
+        .ours(of(&verified))
+        .beside(of(&control)),
     ])
 }
 

@@ -136,14 +136,14 @@ fn sign_in(_: Run, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
 /// Verification at a steady pace, first alone, then while the writer is kept busy and eight people sign in.
 fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<Row, Failure> {
     let time = run.plan.time * 3;
-    let paced = Load { pause: Duration::from_millis(4), ..load_of(server, 16, 200, time, u64::MAX) };
+    let paced = Load { pause: Duration::from_millis(4), nice: -10, ..load_of(server, 16, 200, time, u64::MAX) };
     let verifying = requests::forward_auth(large, 10_000);
     load::run(&Load { pause: Duration::ZERO, ..paced.clone() }, &verifying)?;
     let idle = load::run(&paced, &verifying)?;
     let longer = time + run.plan.time;
-    let writing = load::start(&load_of(server, 8, 200, longer, u64::MAX), &requests::usage(large, BATCH));
-    let signing_in =
-        load::start(&load_of(server, 8, 303, longer, u64::MAX), &requests::sign_in_each(VISIT, csrf, PEOPLE));
+    let beside = |expected| Load { nice: 19, ..load_of(server, 8, expected, longer, u64::MAX) };
+    let writing = load::start(&beside(200), &requests::usage(large, BATCH));
+    let signing_in = load::start(&beside(303), &requests::sign_in_each(VISIT, csrf, PEOPLE));
     std::thread::sleep(run.plan.time / 2);
     let busy = load::run(&paced, &verifying)?;
     let written = ended(writing)?;

@@ -141,6 +141,11 @@ impl Verifier {
         }
     }
 
+    /// The open appliance.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
     /// Whether the text is a good key now, and whose, for a service that asks and says nothing of whence it came.
     ///
     /// # Errors

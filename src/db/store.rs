@@ -201,8 +201,8 @@ impl Store {
     /// What `look` said.
     pub fn look<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let looked = self.with_own(|connection| {
-            let transaction = connection.unchecked_transaction()?;
-            Ok(look(&View::new(&transaction, self.clock.now(), &self.site)))
+            let _moment = Moment::begin(connection)?;
+            Ok(look(&View::new(connection, self.clock.now(), &self.site)))
         });
         looked?
     }
@@ -263,5 +263,24 @@ impl Store {
     /// A connection of the caller's own for checkpoints.
     pub(super) fn maintenance_connection(&self) -> Result<Connection, Error> {
         connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Write)
+    }
+}
+
+/// One moment of the database, for as long as this lives.
+struct Moment<'c>(&'c Connection);
+
+impl<'c> Moment<'c> {
+    fn begin(connection: &'c Connection) -> Result<Self, Error> {
+        connection.prepare_cached("begin")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Moment<'_> {
+    fn drop(&mut self) {
+        // Nothing was written. What cannot end the moment cannot begin the next one either, and that is told.
+        if let Ok(mut end) = self.0.prepare_cached("rollback") {
+            let _ = end.execute([]);
+        }
     }
 }

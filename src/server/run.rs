@@ -26,6 +26,8 @@ const BODY_MAX: usize = 64 * 1024;
 const DRAIN_SECONDS: u64 = 10;
 /// A client that sends its request head slower than this is dropped.
 const HEAD_SECONDS: u64 = 10;
+/// The lowest priority of a thread.
+const LAST: i32 = 19;
 
 /// Why serving did not begin, in one sentence for the admin.
 #[derive(Debug, thiserror::Error)]
@@ -115,10 +117,17 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
     let _stops = tokio::spawn(tell_stop(stops));
     let reading = verifier.clone().into_inner();
-    let _reading = tokio::task::spawn_blocking(move || match reading.read_ahead() {
-        Ok(keys) => tracing::debug!(keys, "Keys were read ahead."),
-        Err(error) => tracing::warn!(%error, "Keys could not be read ahead; each is read when it is asked for."),
-    });
+    let read_ahead = move || {
+        // Whoever asks meanwhile goes first; where the priority is refused, only less so.
+        let _ = rustix::process::setpriority_process(None, LAST);
+        match reading.read_ahead() {
+            Ok(keys) => tracing::debug!(keys, "Keys were read ahead."),
+            Err(error) => tracing::warn!(%error, "Keys could not be read ahead; each is read when it is asked for."),
+        }
+    };
+    let reading = std::thread::Builder::new().name("read-ahead".into()).spawn(read_ahead);
+    let reading =
+        reading.map_err(|error| ServeError(format!("The thread that reads keys could not be started: {error}.")))?;
     for address in &config.listen.addresses {
         tracing::info!(%address, region = config.region, "Domicile serves.");
     }
@@ -132,6 +141,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
 
     verifier.stop_reading_ahead();
+    // It answers no panic; one of its own was reported as it happened.
+    let _ = reading.join();
     if fatal.happened() {
         return Ok(Served::WriteFailed);
     }

@@ -56,13 +56,9 @@ struct Pass {
 
 /// Any method on `/v1/forward-auth` and below: whether a gateway may let a request pass. Exactly 200 with an empty body
 /// on yes (Envoy takes nothing else for a yes), 401 or 403 on no (nginx takes nothing else for a no).
-pub async fn forward_auth(
-    app: Data<Arc<App>>,
-    verifier: Data<Verifier>,
-    callers: Data<Callers>,
-    request: HttpRequest,
-) -> Answer {
-    if !may_ask(&app, &callers, &request)? {
+pub async fn forward_auth(verifier: Data<Verifier>, callers: Data<Callers>, request: HttpRequest) -> Answer {
+    let app = verifier.app();
+    if !may_ask(app, &callers, &request)? {
         return Ok(no(403, None, "caller_not_allowed"));
     }
     let Some(wanted) = wanted(&app.config().scopes, &request) else {
@@ -71,7 +67,7 @@ pub async fn forward_auth(
     if let Some(text) = key_of(request.headers()) {
         let asked = Asked {
             door: Door::ForwardAuth,
-            address: http::program_behind(request.headers(), |hop| is_gateway(&app, hop)),
+            address: http::program_behind(request.headers(), |hop| is_gateway(app, hop)),
             agent: request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
             wanted,
         };
@@ -89,7 +85,7 @@ pub async fn forward_auth(
             }
         };
     }
-    match session_pass(&app, &request)? {
+    match session_pass(app, &request)? {
         Some(response) => Ok(response),
         None => Ok(no(401, Some("invalid_token"), "no_credential")),
     }

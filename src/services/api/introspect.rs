@@ -1,7 +1,5 @@
 //! `POST /v1/introspect`: whether a key or a token is good, and whose.
 
-use std::sync::Arc;
-
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
 use serde::Serialize;
@@ -51,12 +49,7 @@ struct TokenIntrospection<'a> {
 
 /// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked. An access
 /// token is active for the service it was made for, by its name or id, and for no other.
-pub async fn introspect(
-    app: Data<Arc<App>>,
-    verifier: Data<Verifier>,
-    caller: Caller,
-    body: Result<Bytes, actix_web::Error>,
-) -> Answer {
+pub async fn introspect(verifier: Data<Verifier>, caller: Caller, body: Result<Bytes, actix_web::Error>) -> Answer {
     let body = body.map_err(json::body_problem)?;
     let fields = http::decode_form(&body)?;
     let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_ref());
@@ -64,12 +57,13 @@ pub async fn introspect(
         let sentence = "The form needs the field token: the key to be checked.";
         return Err(Problem::field("token", "token_missing", sentence).into());
     };
+    let app = verifier.app();
     let config = app.config();
     let address = field("ip").filter(|ip| !ip.is_empty()).map(super::read_address).transpose()?;
     let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.wanted(scope));
     let granted = |rights: Scopes| wanted.map(|wanted| wanted.is_some_and(|wanted| rights.grant(wanted)));
     let asked = Asked { address, wanted: wanted.flatten().unwrap_or_default(), ..Asked::at(Door::Introspect) };
-    let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(&app, &caller, token, granted) };
+    let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(app, &caller, token, granted) };
     let answer = Introspection {
         active: true,
         scope: &super::effective_scope(&verified, &config.scopes),
