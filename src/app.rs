@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::base::{Chance, Clock, Problem, Timestamp};
+use crate::base::{Chance, Clock, Problem, Timestamp, roam};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
@@ -200,9 +200,11 @@ impl App {
         E: From<db::Error> + Send + 'static,
     {
         let app = self.clone();
-        tokio::task::spawn_blocking(move || app.store.read_and_wait(look))
-            .await
-            .unwrap_or_else(|_| Err(db::Error::Panicked.into()))
+        let work = move || {
+            roam();
+            app.store.read_and_wait(look)
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(db::Error::Panicked.into()))
     }
 
     /// A look of microseconds, on this thread: one or two prepared statements.

@@ -65,6 +65,7 @@ pub fn load_of(server: &Server, connections: usize, expected: u16, core: Core, p
         expected,
         core,
         nice: 0,
+        connected: None,
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Load {
     /// The priority of its thread, from -20, first, to 19, last. Loads stand for machines elsewhere: a crowd must not take the
     /// server's processor time, and who measures must not wait for it.
     pub nice: i32,
+    /// Told when every connection stands, before the first request.
+    pub connected: Option<std::sync::mpsc::Sender<()>>,
 }
 
 /// What came back.
@@ -98,6 +100,9 @@ async fn drive(load: Load, source: Source) -> Result<Answers, Failure> {
         let stream = TcpStream::connect(load.address).await?;
         stream.set_nodelay(true)?;
         streams.push(stream);
+    }
+    if let Some(connected) = &load.connected {
+        connected.send(())?;
     }
     let answers = Rc::new(RefCell::new(Answers::default()));
     let next = Rc::new(Cell::new(0));

@@ -5,6 +5,7 @@
 
 mod actor;
 mod chance;
+mod cores;
 mod email_address;
 mod ids;
 mod money;
@@ -18,6 +19,7 @@ mod zone;
 
 pub use actor::{Actor, Governor, Role, Visitor};
 pub use chance::Chance;
+pub use cores::{Cores, roam};
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
 pub use money::{Credits, MoneyError, Quantity, Total};

@@ -12,7 +12,7 @@ use super::front::Front;
 use super::{routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
-use crate::base::seconds;
+use crate::base::{Cores, seconds};
 use crate::config::Config;
 use crate::http::Leaving;
 use crate::jobs::Runner;
@@ -73,9 +73,12 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let leaving = Data::new(Leaving::following(&stops));
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
 
+    let cores = Arc::new(Cores::for_workers(workers));
     let mut server = HttpServer::new({
         let (verifier, callers, leaving) = (verifier.clone(), callers.clone(), leaving.clone());
         move || {
+            // On the worker's own thread, before its first request.
+            cores.take_one();
             Web::new()
                 .app_data(shared.clone())
                 .app_data(verifier.clone())

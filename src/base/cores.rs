@@ -1,0 +1,97 @@
+//! A core for each worker, so that two of them never take turns on one while the other core has nothing better to do than to
+//! hash.
+//!
+//! The kernel spreads threads over cores by how busy they were, and sets itself right after some milliseconds; a
+//! verification that comes meanwhile waits as long.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+thread_local! {
+    /// Whether this thread was let off the core of the worker that began it.
+    static ROAMS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Deals out the cores that the process may use.
+pub struct Cores {
+    allowed: Vec<usize>,
+    dealt: AtomicUsize,
+}
+
+impl Cores {
+    /// For so many workers. Where they are not as many as the cores, nobody is bound to one.
+    pub fn for_workers(workers: usize) -> Self {
+        let allowed = sched_getaffinity(None).map(|set| members(ALL.get_or_init(|| set))).unwrap_or_default();
+        let allowed = if allowed.len() == workers { allowed } else { Vec::new() };
+        Self { allowed, dealt: AtomicUsize::new(0) }
+    }
+
+    /// Binds the calling worker to the next core. Where that is refused, it runs wherever the kernel likes.
+    pub fn take_one(&self) {
+        if self.allowed.is_empty() {
+            return;
+        }
+        let next = self.dealt.fetch_add(1, Ordering::Relaxed) % self.allowed.len();
+        let mut own = CpuSet::new();
+        own.set(self.allowed[next]);
+        if let Err(error) = sched_setaffinity(None, &own) {
+            tracing::debug!(%error, "A worker is not bound to a core.");
+        }
+    }
+}
+
+/// The cores of the process, as they were before workers were bound.
+static ALL: OnceLock<CpuSet> = OnceLock::new();
+
+/// Lets the calling thread off the core that it has from the worker that began it: it works beside workers, not between them.
+pub fn roam() {
+    if !ROAMS.replace(true)
+        && let Some(all) = ALL.get()
+    {
+        // Where it is refused, it stays where it is.
+        let _ = sched_setaffinity(None, all);
+    }
+}
+
+fn members(set: &CpuSet) -> Vec<usize> {
+    (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_workers_as_cores_have_one_each_and_others_none() {
+        let all = members(&sched_getaffinity(None).unwrap());
+        let taken = |workers: usize| -> Vec<Vec<usize>> {
+            let cores = Cores::for_workers(workers);
+            std::thread::scope(|scope| {
+                let worker = || {
+                    cores.take_one();
+                    members(&sched_getaffinity(None).unwrap())
+                };
+                let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+                let mut taken: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+                taken.sort_unstable();
+                taken
+            })
+        };
+
+        assert_eq!(taken(all.len()), all.iter().map(|core| vec![*core]).collect::<Vec<_>>());
+        assert_eq!(taken(all.len() + 1), vec![all.clone(); all.len() + 1]);
+
+        let cores = Cores::for_workers(all.len());
+        let helper = || {
+            cores.take_one();
+            std::thread::scope(|scope| {
+                scope.spawn(|| (roam(), members(&sched_getaffinity(None).unwrap()))).join().unwrap()
+            })
+        };
+        let roaming = std::thread::scope(|scope| scope.spawn(helper).join().unwrap());
+        assert_eq!(roaming, ((), all), "what a worker begins works beside it");
+    }
+}
