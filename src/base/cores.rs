@@ -13,6 +13,8 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 thread_local! {
     /// Whether this thread was let off the core of the worker that began it.
     static ROAMS: Cell<bool> = const { Cell::new(false) };
+    /// Whether this worker has its core: it is asked once for each address that is listened on.
+    static HAS_CORE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Deals out the cores that the process may use.
@@ -29,9 +31,9 @@ impl Cores {
         Self { allowed, dealt: AtomicUsize::new(0) }
     }
 
-    /// Binds the calling worker to the next core. Where that is refused, it runs wherever the kernel likes.
+    /// Binds the calling worker to the next core, the first time that it asks. Where that is refused, it runs wherever the kernel likes.
     pub fn take_one(&self) {
-        if self.allowed.is_empty() {
+        if self.allowed.is_empty() || HAS_CORE.replace(true) {
             return;
         }
         let next = self.dealt.fetch_add(1, Ordering::Relaxed) % self.allowed.len();
@@ -71,6 +73,7 @@ mod tests {
             let cores = Cores::for_workers(workers);
             std::thread::scope(|scope| {
                 let worker = || {
+                    cores.take_one();
                     cores.take_one();
                     members(&sched_getaffinity(None).unwrap())
                 };

@@ -122,8 +122,8 @@ pub struct Session {
     pub absolute_timeout: Duration,
     /// Both, for people who asked to stay signed in.
     pub remember_for: Duration,
-    /// A proof is good for this long: what a borrowed browser must not do asks for another one after it (safety S3). Whole
-    /// minutes, 2 to 60.
+    /// A proof is good for this long: what a borrowed browser must not do asks for another one after it (safety S3). 2 to
+    /// 60 minutes.
     pub step_up_after: Duration,
 }
 

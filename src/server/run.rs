@@ -77,7 +77,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let mut server = HttpServer::new({
         let (verifier, callers, leaving) = (verifier.clone(), callers.clone(), leaving.clone());
         move || {
-            // On the worker's own thread, before its first request.
+            // On the worker's own thread, before its first request; once for each address.
             cores.take_one();
             Web::new()
                 .app_data(shared.clone())

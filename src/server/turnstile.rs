@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use tokio::sync::oneshot;
 
-/// People let in between two looks at the network. At some 50 µs each, that is what a program waits at most.
+/// People let in between two looks at the network. At some 50 µs each, a program waits no longer for them.
 const LET_IN: usize = 2;
 
 /// One of each worker.
