@@ -10,7 +10,7 @@ use actix_web::web::{self, Form};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::{Deserialize, Serialize};
 
-use crate::process::{Core, Server, free_address};
+use crate::process::{self, Core, Server, free_address};
 use crate::{Failure, fail, load};
 
 /// The argument that makes this program the bare server.
@@ -50,11 +50,16 @@ impl Shape {
 
 /// Starts this program again as the bare server of `shapes`.
 pub fn start(shapes: &[Shape], core: Core, folder: &Path) -> Result<Server, Failure> {
+    start_busy(shapes, 0, core, folder)
+}
+
+/// As [`start`], with so many threads of low priority that never have nothing to do.
+pub fn start_busy(shapes: &[Shape], busy: usize, core: Core, folder: &Path) -> Result<Server, Failure> {
     let address = free_address()?;
     let file = folder.join("shapes.json");
     std::fs::write(&file, serde_json::to_string(shapes)?)?;
     let mut program = Command::new(std::env::current_exe()?);
-    program.arg(ARGUMENT).arg(&file).arg(address.to_string());
+    program.arg(ARGUMENT).arg(&file).arg(address.to_string()).arg(busy.to_string());
     Server::start(program, address, core, &folder.join("bare.log"))
 }
 
@@ -97,11 +102,19 @@ impl Ready {
     }
 }
 
-/// Serves until it is ended: `<shapes file> <address>`.
+/// Serves until it is ended: `<shapes file> <address> <busy threads>`.
 pub fn serve(mut arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
-    let mut next = || arguments.next().ok_or_else(|| fail("the bare server needs a file and an address"));
+    let mut next = || arguments.next().ok_or_else(|| fail("the bare server needs a file, an address and a number"));
     let shapes: Vec<Shape> = serde_json::from_str(&std::fs::read_to_string(next()?)?)?;
     let address = next()?;
+    for _ in 0..next()?.parse()? {
+        std::thread::spawn(|| {
+            process::set_priority(19);
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+    }
     shapes.iter().try_for_each(|shape| Ready::of(shape).map(drop))?;
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(move || {

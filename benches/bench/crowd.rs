@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::bare::{self, Shape};
 use crate::compare;
 use crate::fixture::Fixture;
-use crate::load::{self, Answers, Load};
+use crate::load::{self, Answers, Load, Source};
 use crate::process::{Core, Server};
 use crate::requests;
 use crate::table::{Row, thousands};
@@ -18,6 +18,19 @@ const CROWD_MAX: u64 = 10_000;
 const VISIT: &str = "bench-crowd";
 /// Verifications a second: sixteen connections that wait so long after each answer.
 const PACE: Duration = Duration::from_millis(4);
+
+/// Threads that hash at low priority, in ours; in the bare server as many have something to do.
+const HASHING: usize = 2;
+
+/// Verification at a steady pace while a crowd signs in, and the crowd.
+struct Disturbed {
+    /// While people connect and sign in.
+    connecting: Answers,
+    /// While those sign in who are connected already.
+    seated: Answers,
+    /// What the crowd was told, each time it came.
+    crowds: [Answers; 3],
+}
 
 pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     let people = large.people().min(CROWD_MAX);
@@ -31,40 +44,33 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     };
     let signing_in = requests::sign_in_each(VISIT, &csrf, people);
     let verifying = requests::forward_auth(large, 10_000);
-    let paced = |time_max| Load { pause: PACE, nice: -10, ..load_of(&server, 16, 200, time_max) };
+    let paced = Load { pause: PACE, nice: -10, ..load_of(&server, 16, 200, run.plan.time * 3) };
     load::run(&load_of(&server, 16, 200, run.plan.time), &verifying)?;
-    let idle = load::run(&paced(run.plan.time * 3), &verifying)?;
+    let idle = load::run(&paced, &verifying)?;
     let before = server.resident_mib();
-
-    let begun = Instant::now();
-    let alone = load::run(&crowd, &signing_in)?;
-    let verified = load::start(&paced(begun.elapsed()), &verifying);
-    let beside = load::run(&crowd, &signing_in)?;
-    let verified = verified.join().map_err(|_| fail("the verifying load panicked"))??;
-    let (tell, connected) = std::sync::mpsc::channel();
-    let third = load::start(&Load { connected: Some(tell), ..crowd.clone() }, &signing_in);
-    connected.recv()?;
-    let seated = load::run(&paced(beside.elapsed), &verifying)?;
-    let third = third.join().map_err(|_| fail("the crowd panicked"))??;
+    let ours = disturb(&crowd, &signing_in, &paced, &verifying)?;
     let peak = server.peak_mib();
-    // What two cores do to sixteen connections when another program answers as large a crowd: nobody's fault but theirs.
-    let shape = Shape::of(&server, "/signin", true, &requests::first(&requests::introspect(large, 1)))?;
-    let bare = bare::start(&[shape], Core::Any, large.path())?;
-    let elsewhere = Load { address: bare.address, expected: 200, ..crowd.clone() };
-    let begun = Instant::now();
-    load::run(&elsewhere, &signing_in)?;
-    let control = load::start(&paced(begun.elapsed()), &verifying);
-    load::run(&elsewhere, &signing_in)?;
-    let control = control.join().map_err(|_| fail("the verifying load panicked"))??;
+    // The same, where a program that does nothing but answer has the crowd, and as many threads of low priority are busy: what
+    // the machine itself costs those who verify.
+    let shapes = [
+        Shape::of(&server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?,
+        Shape::of(&server, "/signin", true, &requests::first(&requests::introspect(large, 1)))?,
+    ];
+    let bare = bare::start_busy(&shapes, HASHING, Core::Any, large.path())?;
+    let at_bare = |load: &Load| Load { address: bare.address, expected: 200, ..load.clone() };
+    let control = disturb(&at_bare(&crowd), &signing_in, &at_bare(&paced), &verifying)?;
     bare.stop();
     server.stop();
 
-    let (let_in, told) = (
-        alone.answered + beside.answered + third.answered,
-        alone.told_to_wait + beside.told_to_wait + third.told_to_wait,
-    );
-    let ratio = verified.quantile_ms(0.99) / idle.quantile_ms(0.99);
+    let let_in: u64 = ours.crowds.iter().map(|crowd| crowd.answered).sum();
+    let told: u64 = ours.crowds.iter().map(|crowd| crowd.told_to_wait).sum();
     let of = |answers: &Answers| format!("{:.2}/{:.2} ms", answers.quantile_ms(0.5), answers.quantile_ms(0.99));
+    let undisturbed = |what: &str, ours: &Answers, bare: &Answers| {
+        let ratio = ours.quantile_ms(0.99) / bare.quantile_ms(0.99);
+        let of_idle = ours.quantile_ms(0.99) / idle.quantile_ms(0.99);
+        let figure = format!("p99 x {ratio:.1} (x {of_idle:.1} of idle, {})", of(&idle));
+        Row::new(what, figure, "<= x 2", ratio <= 2.0 && ours.others == 0).ours(of(ours)).beside(of(bare))
+    };
     let crowd_of = thousands(people as f64);
     Ok(vec![
         Row::new(
@@ -73,34 +79,27 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
             "nobody is told anything else",
             let_in > 0 && let_in + told == 3 * people,
         )
-        .ours(of(&alone)),
+        .ours(of(&ours.crowds[0])),
         Row::new("most memory resident meanwhile", format!("{peak:.0} MiB"), "<= 256 MiB more", peak - before <= 256.0)
             .beside(format!("before: {before:.0} MiB")),
-        Row::new(
-            "verification while they sign in, once they are connected",
-            format!("p99 x {:.1}", seated.quantile_ms(0.99) / idle.quantile_ms(0.99)),
-            "<= x 2",
-            seated.quantile_ms(0.99) <= 2.0 * idle.quantile_ms(0.99) && seated.others == 0,
-        )
-        .ours(of(&seated))
-        .beside(format!("idle {}", of(&idle))),
-        Row::new(
-            "verification while they connect and sign in",
-            format!("p99 x {ratio:.1}"),
-            "<= x 2",
-            ratio <= 2.0 && verified.others == 0,
-        )
-        .ours(of(&verified))
-        .beside(format!("idle {}", of(&idle))),
-        Row::new(
-            "the same beside a crowd at a bare handler",
-            format!("p99 x {:.1}", verified.quantile_ms(0.99) / control.quantile_ms(0.99)),
-            "",
-            control.others == 0,
-        )
-        .ours(of(&verified))
-        .beside(of(&control)),
+        undisturbed("verification while they sign in, once they are connected", &ours.seated, &control.seated),
+        undisturbed("verification while they connect and sign in", &ours.connecting, &control.connecting),
     ])
+}
+
+/// Lets the crowd come three times: alone, while somebody verifies, and once more when all of it is connected already.
+fn disturb(crowd: &Load, signing_in: &Source, paced: &Load, verifying: &Source) -> Result<Disturbed, Failure> {
+    let begun = Instant::now();
+    let alone = load::run(crowd, signing_in)?;
+    let connecting = load::start(&Load { time_max: begun.elapsed(), ..paced.clone() }, verifying);
+    let second = load::run(crowd, signing_in)?;
+    let connecting = connecting.join().map_err(|_| fail("the verifying load panicked"))??;
+    let (tell, connected) = std::sync::mpsc::channel();
+    let third = load::start(&Load { connected: Some(tell), ..crowd.clone() }, signing_in);
+    connected.recv()?;
+    let seated = load::run(&Load { time_max: second.elapsed, ..paced.clone() }, verifying)?;
+    let third = third.join().map_err(|_| fail("the crowd panicked"))??;
+    Ok(Disturbed { connecting, seated, crowds: [alone, second, third] })
 }
 
 fn load_of(server: &Server, connections: usize, expected: u16, time_max: Duration) -> Load {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::Error;
@@ -13,7 +14,7 @@ pub const ENGINE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 /// How long a connection waits for another process's write, such as a command beside the server.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Prepared statements kept per connection: more than all `STATEMENTS` of the house.
-const STATEMENTS_KEPT: usize = 256;
+const STATEMENTS_KEPT: usize = 512;
 /// Page cache of a reader in the pool, in KiB, held decrypted.
 const CACHE_KIB: i64 = 2 * 1024;
 /// Page cache of a worker's own reader: what it does not hold is decrypted for each look (some 8 µs a page). The upper
@@ -80,6 +81,8 @@ pub(super) fn unlock(connection: &Connection, key: &Secret<String>) -> Result<()
 pub(super) fn settle(connection: &Connection, purpose: Purpose) -> Result<(), Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // A plan once made stays: else SQLite compiles a statement anew for every other number that is bound to its `limit`.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", "on")?;
     connection.pragma_update(None, "trusted_schema", "off")?;
@@ -124,6 +127,23 @@ pub(super) fn name_wrong_key(error: Error, path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::{Connection, StatementStatus, named_params};
+
+    use super::{Purpose, settle};
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_is_bound_to_its_limit() {
+        let connection = Connection::open_in_memory().unwrap();
+        settle(&connection, Purpose::Glance).unwrap();
+        let mut listing = connection.prepare("select name from sqlite_schema order by name limit :limit").unwrap();
+
+        for limit in [1, 2, 3] {
+            assert!(!listing.exists(named_params! {":limit": limit}).unwrap());
+        }
+
+        assert_eq!(listing.get_status(StatementStatus::RePrepare), 0);
+    }
+
     #[test]
     fn the_engine_is_past_the_wal_reset_bug() {
         assert!(super::engine_version() >= super::ENGINE_VERSION_MIN);
