@@ -2,6 +2,7 @@
 
 mod forged;
 mod people;
+mod signatures;
 mod ways;
 mod with_factors;
 
