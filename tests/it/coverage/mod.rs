@@ -6,4 +6,5 @@ mod every_statement_prepares;
 mod every_table_is_in_the_data_map;
 mod headers_of_every_answer;
 mod openapi_is_current;
+mod scanned;
 mod strangers_are_refused;

@@ -202,10 +202,16 @@ impl Browser {
 
     /// A request with this browser's cookies.
     pub fn call(&self, method: &str, path: &str) -> Call {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = self.cookie_header();
         let call =
             Call::new(self.port, method, path).header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0");
-        if cookies.is_empty() { call } else { call.header("Cookie", &cookies.join("; ")) }
+        if cookies.is_empty() { call } else { call.header("Cookie", &cookies) }
+    }
+
+    /// Its cookies as it sends them.
+    pub fn cookie_header(&self) -> String {
+        let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.join("; ")
     }
 
     fn keep(&mut self, answer: &Answer) {
