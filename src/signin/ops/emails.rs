@@ -5,11 +5,13 @@
 use super::super::error::SigninError;
 use super::super::{mails, oauth};
 use super::claims::void_other_claims;
+use super::enter::must_not_wait;
 use super::reset::reset_link_by_mail;
 use crate::accounts::addresses::{self, EmailAnswer, PrimaryChange};
 use crate::accounts::{self, Account, AccountError};
 use crate::base::{AccountId, Actor, EmailAddress, EmailId, Governor, SessionId, Timestamp};
 use crate::db::{self, Tx};
+use crate::sessions::Guard;
 use crate::{api_keys, factors, mail, sessions};
 
 fn own_session(actor: &Actor) -> Option<SessionId> {
@@ -24,10 +26,11 @@ fn tell(tx: &mut Tx<'_>, person: &Account, address: EmailAddress, letter: &mail:
 }
 
 /// Tries the code of an address that was added. It is a way in from now on: other sessions end, and the primary address is
-/// told. A refused code is the inner result, because the try must be committed.
+/// told. A refused code is the inner result, because the try must be committed; it counts with every other wrong proof about
+/// the account.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] for an address that waits for no code.
+/// [`AccountError::NotFound`] for an address that waits for no code; [`SigninError::Throttled`].
 pub fn verify_added_email(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -35,8 +38,13 @@ pub fn verify_added_email(
     email: EmailId,
     code: &str,
 ) -> Result<Result<(), AccountError>, SigninError> {
+    let guard = Guard::of(account);
+    must_not_wait(tx, &guard)?;
     let (person, address) = match addresses::verify_added(tx, actor, account, email, code)? {
-        EmailAnswer::Refused(error) => return Ok(Err(error)),
+        EmailAnswer::Refused(error) => {
+            guard.note_failure(tx)?;
+            return Ok(Err(error));
+        }
         EmailAnswer::Verified(person, address) => (person, address),
     };
     void_other_claims(tx, actor, account, &address)?;

@@ -10,7 +10,8 @@ use crate::support::{Appliance, part};
 /// means something over TLS only, where it is given (`headers_of_every_answer`).
 const MISSED: [&str; 2] = ["X-XSS-Protection is not set", "Strict-Transport-Security is not set"];
 /// Each tries its kind of attack on every page, form and parameter that it reaches.
-const MODULES: &str = "backup,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,methods,permanentxss,redirect,shellshock,sql,xss";
+const MODULES: &str =
+    "backup,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,methods,permanentxss,redirect,shellshock,sql,xss";
 
 #[test]
 fn s8_a_scanner_finds_nothing_neither_as_a_stranger_nor_as_somebody_signed_in() {

