@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::base::{Chance, Clock, Problem, Timestamp, roam};
+use crate::base::{Chance, Clock, Problem, Timestamp};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
 use crate::outbound::{Caller, Transport, TransportError};
+use crate::threads::beside;
 
 /// The open appliance.
 pub struct App {
@@ -200,11 +201,7 @@ impl App {
         E: From<db::Error> + Send + 'static,
     {
         let app = self.clone();
-        let work = move || {
-            roam();
-            app.store.read_and_wait(look)
-        };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(db::Error::Panicked.into()))
+        beside(move || app.store.read_and_wait(look)).await.unwrap_or_else(|_| Err(db::Error::Panicked.into()))
     }
 
     /// A look of microseconds, on this thread: one or two prepared statements.

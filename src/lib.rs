@@ -3,6 +3,7 @@
 pub mod base;
 pub mod config;
 pub mod crypto;
+pub mod threads;
 
 pub mod db;
 pub mod outbound;

@@ -5,7 +5,6 @@
 
 mod actor;
 mod chance;
-mod cores;
 mod email_address;
 mod ids;
 mod money;
@@ -19,7 +18,6 @@ mod zone;
 
 pub use actor::{Actor, Governor, Role, Visitor};
 pub use chance::Chance;
-pub use cores::{Cores, roam};
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
 pub use money::{Credits, MoneyError, Quantity, Total};

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::turns::{Turn, Turns};
 use super::{Password, PasswordFault, Strength};
 use crate::base::{Chance, Problem, Secret};
+use crate::threads;
 
 /// What a hash costs whoever makes one (RFC 9106 §3.1), on one lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +37,6 @@ impl HashCost {
 const LANES: u32 = 1;
 const HASH_BYTES: usize = 32;
 const SALT_BYTES: usize = 16;
-/// The lowest priority: hashing takes what verification leaves over.
-const NICE: i32 = 19;
 /// The salt of a person without an account or a password: the same work, never a match.
 const NOBODYS_SALT: &[u8; SALT_BYTES] = b"nobody's salt...";
 /// Passwords that are rated at once while somebody types: they leave the queue to those who sign in.
@@ -243,10 +242,8 @@ impl Drop for Place {
 }
 
 fn work(waiting: &Mutex<Receiver<Work>>, mut bench: Bench) {
-    // On Linux this is the priority of the calling thread alone. Without it hashing still works, only less politely.
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "The hashing thread keeps its priority.");
-    }
+    // Hashing takes what verification leaves over.
+    threads::step_back(threads::LAST);
     loop {
         let next = match waiting.lock() {
             Ok(waiting) => waiting.recv(),

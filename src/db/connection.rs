@@ -14,7 +14,7 @@ pub const ENGINE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 /// How long a connection waits for another process's write, such as a command beside the server.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Prepared statements kept per connection: more than all `STATEMENTS` of the house.
-const STATEMENTS_KEPT: usize = 512;
+pub const STATEMENTS_KEPT: usize = 512;
 /// Page cache of a reader in the pool, in KiB, held decrypted.
 const CACHE_KIB: i64 = 2 * 1024;
 /// Page cache of a worker's own reader: what it does not hold is decrypted for each look (some 8 µs a page). The upper

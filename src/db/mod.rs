@@ -18,7 +18,7 @@ mod wal_index;
 mod writer;
 
 pub use change::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
-pub use connection::{ENGINE_VERSION_MIN, engine_version};
+pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, engine_version};
 pub use copy::{FileCopy, PAGE_BYTES};
 pub use error::Error;
 pub use lock::lock_file;

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::change::{Batch, Change, Found, Seen};
 use super::{Error, Site, Tx, View};
 use crate::base::{Chance, Clock, Timestamp};
+use crate::threads;
 
 /// Callers that may wait for the writer; beyond it they are told to come back.
 pub(super) const QUEUE_MAX: usize = 4096;
@@ -25,9 +26,6 @@ const BATCH_MAX: usize = 512;
 
 /// Pages in the log before the writer moves them into the main file: SQLite's own measure.
 const CHECKPOINT_PAGES: u32 = 1000;
-
-/// Behind those that answer requests: a verification must not wait for a batch of writes to be through with its core.
-const NICE: i32 = 5;
 
 /// Where triggers note each change of a credential (see `change`).
 const CHANGE_TABLE: &str = "credential_change";
@@ -190,10 +188,7 @@ fn serve(
     touched: &AtomicU8,
     failed: &AtomicBool,
 ) {
-    // On Linux this is the priority of the calling thread alone. Without it writing still works, only less politely.
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!(%error, "The writer keeps its priority.");
-    }
+    threads::step_back(threads::BEHIND_WORKERS);
     let mut last = Timestamp::from_millis(0);
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = vec![first];

@@ -8,6 +8,7 @@ use super::model::{Asserted, Assertion, ChallengeFor};
 use super::ops;
 use crate::app::App;
 use crate::base::{AccountId, Actor};
+use crate::threads;
 
 /// A passkey whose making was checked; see [`super::add_passkey`].
 pub struct MadePasskey(Made);
@@ -28,7 +29,7 @@ async fn state_of(app: &App, purpose: ChallengeFor, ticket: &str) -> Result<Stri
 async fn beside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FactorError> + Send + 'static,
 ) -> Result<T, FactorError> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = threads::beside(work).await;
     done.unwrap_or_else(|_| Err(FactorError::PasskeyRefused("the check was interrupted".into())))
 }
 

@@ -16,6 +16,7 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret, Timestamp};
 use crate::db::{Error, Tx, View};
 use crate::sessions::Guard;
+use crate::threads::beside;
 
 /// What a person types to delete their account.
 const CONFIRMATION: &str = "DELETE";
@@ -71,7 +72,7 @@ pub async fn delete_account(
         .await?;
     let (cleaner, erased) = (app.clone(), receipt.clone());
     // A panic in there has been logged, and what it left undone is done at the next start.
-    let _ = tokio::task::spawn_blocking(move || clean_up_after(&cleaner, &[erased])).await;
+    let _ = beside(move || clean_up_after(&cleaner, &[erased])).await;
     Ok(receipt)
 }
 

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::base::{ArtifactId, RequestId};
 use crate::db::Error;
 use crate::jobs::Outcome;
+use crate::threads::beside;
 
 /// Deletes exports whose time is over, and files nobody wants.
 pub const EXPIRE: &str = "privacy.expire_exports";
@@ -21,7 +22,7 @@ pub async fn export(app: Arc<App>, payload: Value) -> Outcome {
     let Some(request) = payload["request"].as_str().and_then(RequestId::parse) else {
         return Outcome::GiveUp("the payload names no request".into());
     };
-    match tokio::task::spawn_blocking(move || write_export(&app, request)).await {
+    match beside(move || write_export(&app, request)).await {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => Outcome::Again(error.to_string()),
         Err(error) => Outcome::Again(error.to_string()),
@@ -54,7 +55,7 @@ fn note_progress(app: &App, request: RequestId, percent: u8, step: &str) -> Resu
 
 /// Deletes exports whose time is over, and whatever else stands in their folder that nobody wants.
 pub async fn expire_exports(app: Arc<App>, _: Value) -> Outcome {
-    let outcome = tokio::task::spawn_blocking(move || {
+    let outcome = beside(move || {
         let expired = app.store().write_and_wait(|tx| {
             ops::fail_stale(tx)?;
             ops::sweep(tx)
@@ -89,7 +90,7 @@ fn remove_unwanted(app: &App, expired: &[ArtifactId], kept: &[ArtifactId]) -> Re
 
 /// Erases accounts that nobody verified within their day.
 pub async fn erase_pending(app: Arc<App>, _: Value) -> Outcome {
-    let outcome = tokio::task::spawn_blocking(move || {
+    let outcome = beside(move || {
         let receipts = app.store().write_and_wait(ops::erase_pending)?;
         if !receipts.is_empty() {
             flows::clean_up_after(&app, &receipts);

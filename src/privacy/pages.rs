@@ -8,7 +8,6 @@ use actix_web::web::{Bytes, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
-use tokio::task::spawn_blocking;
 
 use super::error::PrivacyError;
 use super::model::{Download, Export, ExportState, Receipt};
@@ -20,6 +19,7 @@ use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, Chrome, FormFault, TheApp};
 use crate::http::{Answer, Form, SESSION, SignedIn, forget};
+use crate::threads::beside;
 
 const PATH: &str = "/settings/privacy";
 /// While an export is being made, the page loads itself again: progress without a script.
@@ -160,11 +160,11 @@ pub async fn download(app: TheApp, who: SignedIn, path: Path<String>, _form: For
 /// because each download is audited and mints its own link.
 async fn stream_file(found: Download) -> Answer {
     let path = found.path;
-    let opened = spawn_blocking(move || File::open(&path).map_err(|error| db::Error::file(&path, error))).await;
+    let opened = beside(move || File::open(&path).map_err(|error| db::Error::file(&path, error))).await;
     let file = opened.map_err(Problem::ours)??;
     let pieces = stream::unfold(Some(file), |file| async move {
         let file = file?;
-        let read = spawn_blocking(move || read_piece(file)).await.map_err(std::io::Error::other);
+        let read = beside(move || read_piece(file)).await.map_err(std::io::Error::other);
         match read.flatten() {
             Ok((piece, _)) if piece.is_empty() => None,
             Ok((piece, file)) => Some((Ok(piece), Some(file))),

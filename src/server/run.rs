@@ -12,12 +12,13 @@ use super::front::Front;
 use super::{routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
-use crate::base::{Cores, seconds};
+use crate::base::seconds;
 use crate::config::Config;
 use crate::http::Leaving;
 use crate::jobs::Runner;
 use crate::schedule;
 use crate::services::Callers;
+use crate::threads::{self, Cores};
 use crate::tokens;
 
 /// Forms and small JSON bodies; the routes that take more say so.
@@ -26,8 +27,6 @@ const BODY_MAX: usize = 64 * 1024;
 const DRAIN_SECONDS: u64 = 10;
 /// A client that sends its request head slower than this is dropped.
 const HEAD_SECONDS: u64 = 10;
-/// The lowest priority of a thread.
-const LAST: i32 = 19;
 
 /// Why serving did not begin, in one sentence for the admin.
 #[derive(Debug, thiserror::Error)]
@@ -121,8 +120,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     let _stops = tokio::spawn(tell_stop(stops));
     let reading = verifier.clone().into_inner();
     let read_ahead = move || {
-        // Whoever asks meanwhile goes first; where the priority is refused, only less so.
-        let _ = rustix::process::setpriority_process(None, LAST);
+        // Whoever asks meanwhile goes first.
+        threads::step_back(threads::LAST);
         match reading.read_ahead() {
             Ok(keys) => tracing::debug!(keys, "Keys were read ahead."),
             Err(error) => tracing::warn!(%error, "Keys could not be read ahead; each is read when it is asked for."),

@@ -74,7 +74,7 @@ fn lines_where(source: &Source, is_breach: impl Fn(&str) -> bool) -> Vec<String>
 
 /// From the ground up. A module may use those of lower floors only.
 const FLOORS: &[&[&str]] = &[
-    &["base"],
+    &["base", "threads"],
     &["config", "crypto"],
     &["db", "outbound"],
     &["app"],
@@ -236,6 +236,20 @@ fn actix_stands_at_doors_only() {
         breaches,
         "an operation serves every door (rule 5)",
         "pass what you need as values; doors parse, call and show",
+    );
+}
+
+#[test]
+fn what_takes_long_is_done_beside_workers() {
+    let mut breaches = Vec::new();
+    for source in sources().iter().filter(|source| source.path != "threads.rs") {
+        let words = ["spawn_blocking", "web::block", "setpriority"];
+        breaches.extend(lines_where(source, |line| words.iter().any(|word| line.contains(word))));
+    }
+    none_of(
+        breaches,
+        "a thread that a worker begins has the worker's core and takes turns with it",
+        "call threads::beside, or threads::step_back",
     );
 }
 

@@ -18,6 +18,7 @@ use crate::base::Problem;
 use crate::http::{Answer, json};
 use crate::idempotency::{self, Request};
 use crate::services::Caller;
+use crate::threads::beside;
 pub use account::{profile, summary, usage_summary};
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
@@ -70,7 +71,7 @@ async fn aside<T: Send + 'static>(
     if body.len() <= READ_HERE_MAX {
         return read(&body);
     }
-    tokio::task::spawn_blocking(move || read(&body)).await.map_err(Problem::ours)?
+    beside(move || read(&body)).await.map_err(Problem::ours)?
 }
 
 /// The request's Idempotency-Key, quoted as the draft has it or bare as others send it. `None`: it has none.

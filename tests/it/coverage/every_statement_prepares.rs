@@ -44,6 +44,13 @@ fn every_statement_prepares() {
 }
 
 #[test]
+fn a_connection_keeps_every_statement() {
+    let all: usize = ROOMS.iter().map(|(_, statements)| statements.len()).sum();
+
+    assert!(all < db::STATEMENTS_KEPT, "there are {all}: raise STATEMENTS_KEPT, or each is compiled again and again");
+}
+
+#[test]
 fn every_statement_is_listed() {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let listed: Vec<&str> = ROOMS.iter().flat_map(|(_, statements)| statements.iter().copied()).collect();

@@ -1,14 +1,38 @@
-//! A core for each worker, so that two of them never take turns on one while the other core has nothing better to do than to
-//! hash.
+//! Who runs where, and behind whom.
 //!
-//! The kernel spreads threads over cores by how busy they were, and sets itself right after some milliseconds; a
-//! verification that comes meanwhile waits as long.
+//! A core for each worker, so that two of them never take turns on one while the other core has nothing better to do than to
+//! hash: the kernel spreads threads over cores by how busy they were, and sets itself right after some milliseconds; a
+//! verification that comes meanwhile waits as long. What takes long is done [`beside`] workers, and whoever works for nobody
+//! who waits stands behind them ([`step_back`]).
 
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// Behind those that answer requests: a verification must not wait for a batch of writes to be through with its core.
+pub const BEHIND_WORKERS: i32 = 5;
+/// The lowest priority: what all others leave over.
+pub const LAST: i32 = 19;
+
+/// Lowers the priority of the calling thread to `nice` (1 to 19).
+pub fn step_back(nice: i32) {
+    // On Linux this is about the calling thread alone. Where it is refused, everything works, only less politely.
+    if let Err(error) = setpriority_process(None, nice) {
+        tracing::debug!(%error, "A thread keeps its priority.");
+    }
+}
+
+/// Does what takes long on a thread that may wait, on whichever core is free: the thread of a worker would pass its core on.
+pub fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    spawn_blocking(move || {
+        roam();
+        work()
+    })
+}
 
 thread_local! {
     /// Whether this thread was let off the core of the worker that began it.
@@ -48,8 +72,8 @@ impl Cores {
 /// The cores of the process, as they were before workers were bound.
 static ALL: OnceLock<CpuSet> = OnceLock::new();
 
-/// Lets the calling thread off the core that it has from the worker that began it: it works beside workers, not between them.
-pub fn roam() {
+/// Lets the calling thread off the core that it has from the worker that began it.
+fn roam() {
     if !ROAMS.replace(true)
         && let Some(all) = ALL.get()
     {
@@ -88,13 +112,12 @@ mod tests {
         assert_eq!(taken(all.len() + 1), vec![all.clone(); all.len() + 1]);
 
         let cores = Cores::for_workers(all.len());
-        let helper = || {
+        let worker = || {
             cores.take_one();
-            std::thread::scope(|scope| {
-                scope.spawn(|| (roam(), members(&sched_getaffinity(None).unwrap()))).join().unwrap()
-            })
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async { beside(|| members(&sched_getaffinity(None).unwrap())).await }).unwrap()
         };
-        let roaming = std::thread::scope(|scope| scope.spawn(helper).join().unwrap());
-        assert_eq!(roaming, ((), all), "what a worker begins works beside it");
+        let begun = std::thread::scope(|scope| scope.spawn(worker).join().unwrap());
+        assert_eq!(begun, all, "what a worker begins works beside it");
     }
 }
