@@ -37,6 +37,15 @@ impl Reporter {
     }
 }
 
+/// Tells threads to stop when it is dropped.
+struct Stops<'s>(&'s AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Runs `work` on a few threads until `meanwhile` is done; answers what the threads gathered.
 fn while_working<T: Send, R>(
     threads: usize,
@@ -47,8 +56,10 @@ fn while_working<T: Send, R>(
     std::thread::scope(|scope| {
         let (work, stop_ref) = (&work, &stop);
         let running: Vec<_> = (0..threads).map(|number| scope.spawn(move || work(number, stop_ref))).collect();
+        // Also where `meanwhile` panics: else the others would work for ever, and the test hang instead of fail.
+        let stopping = Stops(&stop);
         let made = meanwhile();
-        stop.store(true, Ordering::SeqCst);
+        drop(stopping);
         let gathered = running.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         (gathered, made)
     })

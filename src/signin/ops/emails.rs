@@ -5,12 +5,12 @@
 use super::super::error::SigninError;
 use super::super::{mails, oauth};
 use super::claims::void_other_claims;
-use super::enter::must_not_wait;
 use super::reset::reset_link_by_mail;
 use crate::accounts::addresses::{self, EmailAnswer, PrimaryChange};
 use crate::accounts::{self, Account, AccountError};
 use crate::base::{AccountId, Actor, EmailAddress, EmailId, Governor, SessionId, Timestamp};
 use crate::db::{self, Tx};
+use crate::factors::FactorError;
 use crate::sessions::Guard;
 use crate::{api_keys, factors, mail, sessions};
 
@@ -30,7 +30,7 @@ fn tell(tx: &mut Tx<'_>, person: &Account, address: EmailAddress, letter: &mail:
 /// the account.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] for an address that waits for no code; [`SigninError::Throttled`].
+/// [`AccountError::NotFound`] for an address that waits for no code; [`FactorError::Throttled`].
 pub fn verify_added_email(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -39,7 +39,9 @@ pub fn verify_added_email(
     code: &str,
 ) -> Result<Result<(), AccountError>, SigninError> {
     let guard = Guard::of(account);
-    must_not_wait(tx, &guard)?;
+    if let Some(throttled) = guard.must_wait(tx)? {
+        return Err(FactorError::Throttled(throttled).into());
+    }
     let (person, address) = match addresses::verify_added(tx, actor, account, email, code)? {
         EmailAnswer::Refused(error) => {
             guard.note_failure(tx)?;
