@@ -9,13 +9,12 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage, HttpResponse};
-use serde::Serialize;
 
 use super::turnstile::Turnstile;
-use super::{hosts, identify, pages};
+use super::{faults, hosts, identify, pages};
 use crate::app::App;
 use crate::base::{Chance, Problem, days};
 use crate::http::{Fault, Identity, Paced, Renewed, RequestId, SESSION, csrf, page, redirect};
@@ -25,6 +24,9 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 const PERMISSIONS: &str =
     "publickey-credentials-get=(self), publickey-credentials-create=(self), clipboard-write=(self)";
+
+/// Where a request's name is told.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Which visitors read a path: it decides the form of a fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub(super) const EXPOSURES_PATH: &str = "/v1/key-exposures";
 /// Where a key's own program exchanges it, which may be allowed from some networks only.
 pub(super) const EXCHANGE_PATH: &str = "/v1/token";
 /// Where gateways ask, and everything below it.
-const GATEWAY_PATH: &str = "/v1/forward-auth";
+pub(super) const GATEWAY_PATH: &str = "/v1/forward-auth";
 /// What people read about the doors of programs.
 const DOCS_PATH: &str = "/v1/docs";
 
@@ -182,24 +184,6 @@ where
     }
 }
 
-/// What the framework itself refuses, in our words.
-fn frameworks_own(status: StatusCode) -> Problem {
-    match status.as_u16() {
-        404 => Problem::not_found(),
-        405 => Problem::new(
-            405,
-            "method_not_allowed",
-            "This address does not take that kind of request. Follow a link or a form of the page.",
-        ),
-        413 => Problem::new(413, "too_large", "What was sent is larger than this address takes. Send less at once."),
-        408 => Problem::new(408, "timeout", "The request took too long to arrive. Send it again."),
-        status if status < 500 => {
-            Problem::new(status, "bad_request", "The request could not be read. Check its address and form.")
-        }
-        _ => Problem::ours("the framework failed"),
-    }
-}
-
 /// Gives a fault the form its reader knows. Answers that have a body of their own, such as a form shown again, stay.
 fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&Arc<App>>) -> ServiceResponse<BoxBody> {
     let problem = response.response().extensions().get::<Problem>().cloned();
@@ -211,30 +195,21 @@ fn tell_fault(response: ServiceResponse<BoxBody>, reader: Reader, app: Option<&A
     if asked_by_gateway || (problem.is_none() && has_body && response.headers().contains_key("x-page")) {
         return response;
     }
-    let problem = problem.unwrap_or_else(|| frameworks_own(response.status()));
+    let problem = problem.unwrap_or_else(|| faults::frameworks_own(response.status()));
     let request_id = request_id(response.request());
-    if problem.status >= 500 {
-        let cause = problem.cause.as_deref().unwrap_or("none given");
-        tracing::error!(request = %request_id, path = response.request().path(), code = problem.code, cause, "A request failed.");
-    }
+    faults::report(&problem, &request_id, response.request().path());
     let allow = response.headers().get(header::ALLOW).cloned();
     let (request, _) = response.into_parts();
     let mut told = match reader {
         Reader::Page if problem.code == "signed_out" => to_sign_in(&request, app),
         Reader::Page if problem.code == "factor_owed" => redirect("/settings/security"),
         Reader::Page => pages::fault(app, &request, &problem, &request_id),
-        Reader::Service | Reader::Gateway => problem_json(&problem, &request_id),
-        Reader::KeyHolder => error_json(&problem),
+        Reader::Service | Reader::Gateway => faults::problem_json(&problem, &request_id),
+        Reader::KeyHolder => faults::error_json(&problem),
     };
-    let headers = told.headers_mut();
-    if let Some(seconds) = problem.retry_after_seconds {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
+    faults::add_retry_after(&problem, told.headers_mut());
     if let Some(allow) = allow {
-        headers.insert(header::ALLOW, allow);
-    }
-    if problem.status == 401 && reader != Reader::Page {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        told.headers_mut().insert(header::ALLOW, allow);
     }
     ServiceResponse::new(request, told)
 }
@@ -265,48 +240,9 @@ fn page_of<'r>(request: &'r actix_web::HttpRequest, app: Option<&Arc<App>>) -> O
     from.strip_prefix(app?.config().public_url.as_str()).filter(|path| page::safe_path(path) == *path)
 }
 
-#[derive(Serialize)]
-struct ProblemDocument<'a> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    code: &'a str,
-    error: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-}
-
-fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let document = ProblemDocument {
-        r#type: "about:blank",
-        title: status.canonical_reason().unwrap_or("Error"),
-        status: problem.status,
-        detail: &problem.sentence,
-        code: problem.code,
-        error: &problem.sentence,
-        request_id,
-        field: problem.field,
-    };
-    HttpResponse::build(status)
-        .insert_header((header::CONTENT_TYPE, "application/problem+json"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(serde_json::to_string(&document).unwrap_or_default())
-}
-
-fn error_json(problem: &Problem) -> HttpResponse {
-    #[derive(Serialize)]
-    struct Told<'a> {
-        error: &'a str,
-        code: &'a str,
-    }
-    let told = Told { error: &problem.sentence, code: problem.code };
-    HttpResponse::build(StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(serde_json::to_string(&told).unwrap_or_default())
+/// A new name for a request.
+pub(super) fn new_request_id() -> String {
+    hex::encode(Chance::system().bytes::<8>())
 }
 
 /// The request's name; made when first asked for, because the hot path never asks.
@@ -314,7 +250,7 @@ fn request_id(request: &actix_web::HttpRequest) -> String {
     if let Some(id) = request.extensions().get::<RequestId>() {
         return id.0.clone();
     }
-    let id = hex::encode(Chance::system().bytes::<8>());
+    let id = new_request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     id
 }
@@ -329,7 +265,7 @@ fn theme_to_mirror(request: &actix_web::HttpRequest) -> Option<String> {
     chosen.filter(|chosen| *chosen != known)
 }
 
-/// The headers of every answer.
+/// The headers of an answer.
 fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, is_tls: bool) {
     let status = response.status();
     let is_fault = status.is_server_error() || status.is_client_error();
@@ -339,7 +275,7 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, is_tls: bool) 
         let headers = response.headers_mut();
         headers.remove("x-page");
         if let Ok(value) = HeaderValue::from_str(&id) {
-            headers.insert(HeaderName::from_static("x-request-id"), value);
+            headers.insert(REQUEST_ID, value);
         }
     }
     match reader {
@@ -352,7 +288,11 @@ fn dress(response: &mut ServiceResponse<BoxBody>, reader: Reader, is_tls: bool) 
         }
         Reader::Service | Reader::Gateway => {}
     }
-    let headers = response.headers_mut();
+    dress_any(response.headers_mut(), is_tls);
+}
+
+/// The headers of every answer, whoever reads it.
+pub(super) fn dress_any(headers: &mut HeaderMap, is_tls: bool) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_tls {
         let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");

@@ -11,6 +11,8 @@ use futures_util::FutureExt;
 use futures_util::future::{CatchUnwind, Map};
 
 use super::fresh::fresh;
+use super::front::GATEWAY_PATH;
+use super::wicket::INTROSPECT_PATH;
 use super::{docs, health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
@@ -47,9 +49,9 @@ pub struct Route {
     pub access: Access,
 }
 
-const FORWARD_AUTH: &str = "/v1/forward-auth";
-/// What is asked for every request of somebody else's, in the order in which the router tries them.
-const ASKED_MOST: [&str; 2] = [FORWARD_AUTH, "/v1/introspect"];
+/// What is asked for every request of somebody else's, in the order in which the router tries them. Mostly the wicket has
+/// answered before.
+const ASKED_MOST: [&str; 2] = [GATEWAY_PATH, INTROSPECT_PATH];
 
 /// A body of 10,000 events, generously.
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -67,7 +69,7 @@ macro_rules! routes {
         pub(super) fn configure(config: &mut ServiceConfig) {
             let mut table = Table::default();
             // Every method of the request behind the gateway arrives here.
-            table.resources.push((FORWARD_AUTH, vec![web::route().to(Netted(services::api::forward_auth))]));
+            table.resources.push((GATEWAY_PATH, vec![web::route().to(Netted(services::api::forward_auth))]));
             $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
             config.service(
                 web::resource("/v1/usage/events")
@@ -254,7 +256,7 @@ impl Table {
             if place == ASKED_MOST.len() {
                 // Envoy appends the original path. A scope, because that is no pattern.
                 config.service(
-                    web::scope(FORWARD_AUTH).default_service(web::route().to(Netted(services::api::forward_auth))),
+                    web::scope(GATEWAY_PATH).default_service(web::route().to(Netted(services::api::forward_auth))),
                 );
             }
             config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));

@@ -9,6 +9,7 @@ use actix_web::{App as Web, HttpServer, web};
 use tokio::sync::watch;
 
 use super::front::Front;
+use super::wicket::Wicket;
 use super::{routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
@@ -22,7 +23,7 @@ use crate::threads::{self, Cores};
 use crate::tokens;
 
 /// Forms and small JSON bodies; the routes that take more say so.
-const BODY_MAX: usize = 64 * 1024;
+pub(super) const BODY_MAX: usize = 64 * 1024;
 /// What is in flight when a stop is asked for has this long to end.
 const DRAIN_SECONDS: u64 = 10;
 /// A client that sends its request head slower than this is dropped.
@@ -78,7 +79,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
         move || {
             // On the worker's own thread, before its first request; once for each address.
             cores.take_one();
-            Web::new()
+            let house = Web::new()
                 .app_data(shared.clone())
                 .app_data(verifier.clone())
                 .app_data(callers.clone())
@@ -86,7 +87,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
                 .app_data(PayloadConfig::new(BODY_MAX))
                 .wrap(Front::of(Some(shared.get_ref().clone())))
                 .configure(routes::configure)
-                .default_service(web::to(super::pages::nothing_here))
+                .default_service(web::to(super::pages::nothing_here));
+            Wicket::beside(house, verifier.clone().into_inner(), callers.clone().into_inner())
         }
     })
     .workers(workers)

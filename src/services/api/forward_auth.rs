@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_web::dev::RequestHead;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
@@ -57,22 +58,37 @@ struct Pass {
 /// Any method on `/v1/forward-auth` and below: whether a gateway may let a request pass. Exactly 200 with an empty body
 /// on yes (Envoy takes nothing else for a yes), 401 or 403 on no (nginx takes nothing else for a no).
 pub async fn forward_auth(verifier: Data<Verifier>, callers: Data<Callers>, request: HttpRequest) -> Answer {
-    let app = verifier.app();
-    if !may_ask(app, &callers, &request)? {
+    decide(&verifier, &callers, request.head(), || session_pass(verifier.app(), &request))
+}
+
+/// As [`forward_auth`], of a request without a cookie, so that nobody in a session can be behind it.
+pub fn forward_auth_at_once(verifier: &Verifier, callers: &Callers, head: &RequestHead) -> Answer {
+    decide(verifier, callers, head, || Ok(None))
+}
+
+fn decide(
+    verifier: &Verifier,
+    callers: &Callers,
+    head: &RequestHead,
+    session_pass: impl FnOnce() -> Result<Option<HttpResponse>, Problem>,
+) -> Answer {
+    let (app, headers) = (verifier.app(), head.headers());
+    let query = head.uri.query().unwrap_or_default();
+    if !may_ask(app, callers, head)? {
         return Ok(no(403, None, "caller_not_allowed"));
     }
-    let Some(wanted) = wanted(&app.config().scopes, &request) else {
+    let Some(wanted) = wanted(&app.config().scopes, headers, query) else {
         return Ok(no(403, Some("insufficient_scope"), "unknown_scope"));
     };
-    if let Some(text) = key_of(request.headers()) {
+    if let Some(text) = key_of(headers) {
         let asked = Asked {
             door: Door::ForwardAuth,
-            address: http::program_behind(request.headers(), |hop| is_gateway(app, hop)),
-            agent: request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
+            address: http::program_behind(headers, |hop| is_gateway(app, hop)),
+            agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
             wanted,
         };
         return match verifier.verify_at(text, &asked)? {
-            Err(refusal) => Ok(refused(refusal, request.query_string())),
+            Err(refusal) => Ok(refused(refusal, query)),
             Ok(verified) if !verified.rights.grant(wanted) => {
                 Ok(no(403, Some("insufficient_scope"), "insufficient_scope"))
             }
@@ -85,38 +101,31 @@ pub async fn forward_auth(verifier: Data<Verifier>, callers: Data<Callers>, requ
             }
         };
     }
-    match session_pass(app, &request)? {
-        Some(response) => Ok(response),
-        None => Ok(no(401, Some("invalid_token"), "no_credential")),
-    }
+    Ok(session_pass()?.unwrap_or_else(|| no(401, Some("invalid_token"), "no_credential")))
 }
 
 /// A trusted network asks, or a service that proves itself in `X-Domicile-Service`. The address is the connection's own:
 /// what a client writes into `X-Forwarded-For` must not open this door. On a socket of both families an IPv4 peer comes mapped
 /// into IPv6 (RFC 4291 §2.5.5.2), and is the same peer.
-fn may_ask(app: &App, callers: &Callers, request: &HttpRequest) -> Result<bool, Problem> {
-    if let Some(credential) = request.headers().get(SERVICE).and_then(|value| value.to_str().ok()) {
+fn may_ask(app: &App, callers: &Callers, head: &RequestHead) -> Result<bool, Problem> {
+    if let Some(credential) = head.headers().get(SERVICE).and_then(|value| value.to_str().ok()) {
         return Ok(callers.find(credential)?.is_some());
     }
     let allowed = &app.config().forward_auth.allow;
-    Ok(request
-        .peer_addr()
-        .is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
+    Ok(head.peer_addr.is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
 }
 
 /// Every scope the gateway asks for: in the query, and in a header for gateways that cannot write a query of their own
 /// (Envoy). All of them count, so that whatever a client adds under either name asks for more and never for less. `None`: one
 /// of them is unknown, or cannot be read.
-fn wanted(table: &ScopeTable, request: &HttpRequest) -> Option<Scopes> {
+fn wanted(table: &ScopeTable, headers: &HeaderMap, query: &str) -> Option<Scopes> {
     let mut wanted = Scopes::NONE;
-    if !request.query_string().is_empty() {
-        for (_, names) in
-            http::decode_form(request.query_string().as_bytes()).ok()?.iter().filter(|(name, _)| name == "scope")
-        {
+    if !query.is_empty() {
+        for (_, names) in http::decode_form(query.as_bytes()).ok()?.iter().filter(|(name, _)| name == "scope") {
             wanted = wanted.and(table.wanted(names)?);
         }
     }
-    for names in request.headers().get_all(SCOPE) {
+    for names in headers.get_all(SCOPE) {
         wanted = wanted.and(table.wanted(names.to_str().ok()?)?);
     }
     Some(wanted)

@@ -50,8 +50,12 @@ struct TokenIntrospection<'a> {
 /// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked. An access
 /// token is active for the service it was made for, by its name or id, and for no other.
 pub async fn introspect(verifier: Data<Verifier>, caller: Caller, body: Result<Bytes, actix_web::Error>) -> Answer {
-    let body = body.map_err(json::body_problem)?;
-    let fields = http::decode_form(&body)?;
+    examine(&verifier, &caller, &body.map_err(json::body_problem)?)
+}
+
+/// As [`introspect`], once the form is here.
+pub fn examine(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Answer {
+    let fields = http::decode_form(body)?;
     let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_ref());
     let Some(token) = field("token").filter(|token| !token.is_empty()) else {
         let sentence = "The form needs the field token: the key to be checked.";
@@ -63,7 +67,7 @@ pub async fn introspect(verifier: Data<Verifier>, caller: Caller, body: Result<B
     let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.wanted(scope));
     let granted = |rights: Scopes| wanted.map(|wanted| wanted.is_some_and(|wanted| rights.grant(wanted)));
     let asked = Asked { address, wanted: wanted.flatten().unwrap_or_default(), ..Asked::at(Door::Introspect) };
-    let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(app, &caller, token, granted) };
+    let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(app, caller, token, granted) };
     let answer = Introspection {
         active: true,
         scope: &super::effective_scope(&verified, &config.scopes),

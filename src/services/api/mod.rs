@@ -20,8 +20,8 @@ use crate::api_keys::Verified;
 use crate::base::{Problem, Role, ScopeTable, SharedText};
 use crate::http::Fault;
 
-pub use forward_auth::forward_auth;
-pub use introspect::introspect;
+pub use forward_auth::{forward_auth, forward_auth_at_once};
+pub use introspect::{examine, introspect};
 pub use revocations::revocations;
 pub use token::token;
 
@@ -36,8 +36,16 @@ impl FromRequest for Caller {
 
 fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
     let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::ours("no callers in the request"))?;
+    require_caller(callers, request.headers())
+}
+
+/// The service that the request's `Authorization` proves.
+///
+/// # Errors
+/// 401 `invalid_service`.
+pub fn require_caller(callers: &Callers, headers: &HeaderMap) -> Result<Caller, Fault> {
     let refused = || Fault(Problem::new(401, "invalid_service", "This needs the credential of a connected service."));
-    find_caller(callers, request.headers())?.ok_or_else(refused)
+    find_caller(callers, headers)?.ok_or_else(refused)
 }
 
 /// The service that the request's `Authorization` proves. `None`: it has none, or not a good one.

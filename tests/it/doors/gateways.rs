@@ -1,6 +1,6 @@
 //! What a gateway is told about who passes.
 
-use crate::support::{Appliance, TOLD_TO_GATEWAYS};
+use crate::support::{Answer, Appliance, TOLD_TO_GATEWAYS};
 
 #[test]
 fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
@@ -42,4 +42,60 @@ fn a_gateway_is_told_why_not_in_the_three_ways_it_knows() {
     assert_eq!(ask("scope=flying", &key), told);
     let told = (401, "Bearer error=\"invalid_token\"".to_owned());
     assert_eq!(ask("", "dok_nonsense"), told);
+}
+
+/// Status, headers and body, but for what is another with every answer.
+fn told(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+    let id = answer.header("x-request-id");
+    let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
+    headers.sort_unstable();
+    for (name, value) in &mut headers {
+        if name == "x-request-id" {
+            assert_eq!(value.len(), 16, "{answer:?}");
+            value.clear();
+        }
+    }
+    (answer.status, headers, if id.is_empty() { answer.text() } else { answer.text().replace(id, "") })
+}
+
+#[test]
+fn the_wicket_and_the_house_give_the_same_answers() {
+    let house = Appliance::running();
+    house.account("ada-l");
+    let key = house.api_key("ada-l", &["models:read"]);
+    let service = house.service("gateway");
+    let path = |query: &str| format!("/v1/forward-auth{query}");
+    let ask = |query: &str| house.call("GET", &path(query));
+    let introspect = |fields: &[(&str, &str)]| house.call("POST", "/v1/introspect").bearer(&service).form(fields);
+    let pad = "x".repeat(60_000);
+    // Each by a plain way, which the wicket takes, and with a header that means nothing and leads through the house.
+    let cases = [
+        ("passes", ask("?scope=models:read").bearer(&key), "cookie"),
+        ("another method", house.call("PUT", &path("")).bearer(&key), "cookie"),
+        ("may less", ask("?scope=models:write").bearer(&key), "cookie"),
+        ("no such scope", ask("?scope=flying").bearer(&key), "cookie"),
+        ("no key", ask("").bearer("dok_nonsense"), "cookie"),
+        ("nobody", ask(""), "cookie"),
+        ("no such service", ask("").bearer(&key).header("X-Domicile-Service", "dos_nonsense"), "cookie"),
+        ("good", introspect(&[("token", &key)]), "content-encoding"),
+        (
+            "good, in pieces",
+            introspect(&[("pad", &pad), ("token", &key), ("scope", "models:read")]),
+            "content-encoding",
+        ),
+        ("not good", introspect(&[("token", "dok_nonsense")]), "content-encoding"),
+        ("of nothing", introspect(&[]), "content-encoding"),
+        ("no form", house.call("POST", "/v1/introspect").bearer(&service).body("token=%zz"), "content-encoding"),
+        ("by nobody", house.call("POST", "/v1/introspect").form(&[("token", &key)]), "content-encoding"),
+        ("too large", introspect(&[("token", &pad), ("more", &pad)]), "content-encoding"),
+    ];
+
+    let mut statuses = Vec::new();
+    for (what, call, aside) in cases {
+        let by_wicket = call.clone().send();
+        let by_house = call.header(aside, if aside == "cookie" { "a=b" } else { "identity" }).send();
+        assert_eq!(told(&by_wicket), told(&by_house), "{what}");
+        statuses.push(by_wicket.status);
+    }
+    assert_eq!(statuses, [200, 200, 403, 403, 401, 401, 403, 200, 200, 200, 400, 400, 401, 413]);
 }

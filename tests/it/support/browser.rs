@@ -9,6 +9,7 @@ use super::mailbox::Letter;
 pub const PASSWORD: &str = "correct horse, no battery";
 
 /// One request.
+#[derive(Clone)]
 pub struct Call {
     url: String,
     method: String,

@@ -1,0 +1,103 @@
+//! Faults, in the forms that programs read.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use serde::Serialize;
+
+use crate::base::Problem;
+
+/// What the framework itself refuses, in our words.
+pub(super) fn frameworks_own(status: StatusCode) -> Problem {
+    match status.as_u16() {
+        404 => Problem::not_found(),
+        405 => Problem::new(
+            405,
+            "method_not_allowed",
+            "This address does not take that kind of request. Follow a link or a form of the page.",
+        ),
+        413 => Problem::new(413, "too_large", "What was sent is larger than this address takes. Send less at once."),
+        408 => Problem::new(408, "timeout", "The request took too long to arrive. Send it again."),
+        status if status < 500 => {
+            Problem::new(status, "bad_request", "The request could not be read. Check its address and form.")
+        }
+        _ => Problem::ours("the framework failed"),
+    }
+}
+
+/// Tells the admin of a fault that is ours.
+pub(super) fn report(problem: &Problem, request_id: &str, path: &str) {
+    if problem.status >= 500 {
+        let cause = problem.cause.as_deref().unwrap_or("none given");
+        tracing::error!(request = %request_id, path, code = problem.code, cause, "A request failed.");
+    }
+}
+
+#[derive(Serialize)]
+struct ProblemDocument<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    error: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+/// As programs read it (RFC 9457).
+pub(super) fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse {
+    let status = status_of(problem);
+    let document = ProblemDocument {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: problem.status,
+        detail: &problem.sentence,
+        code: problem.code,
+        error: &problem.sentence,
+        request_id,
+        field: problem.field,
+    };
+    to_program(problem, status, "application/problem+json", &document)
+}
+
+/// As the reference's client reads it.
+pub(super) fn error_json(problem: &Problem) -> HttpResponse {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        error: &'a str,
+        code: &'a str,
+    }
+    let told = Told { error: &problem.sentence, code: problem.code };
+    to_program(problem, status_of(problem), "application/json", &told)
+}
+
+fn status_of(problem: &Problem) -> StatusCode {
+    StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn to_program(
+    problem: &Problem,
+    status: StatusCode,
+    content_type: &'static str,
+    document: &impl Serialize,
+) -> HttpResponse {
+    let mut response = HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, content_type))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(serde_json::to_string(document).unwrap_or_default());
+    let headers = response.headers_mut();
+    add_retry_after(problem, headers);
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+    }
+    response
+}
+
+/// When to try again, where the fault says so.
+pub(super) fn add_retry_after(problem: &Problem, headers: &mut HeaderMap) {
+    if let Some(seconds) = problem.retry_after_seconds {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
