@@ -45,7 +45,7 @@ impl KeyHolder {
         let wanted = app.config().scopes.wanted(scope).filter(|wanted| self.verified.rights.grant(*wanted));
         match wanted {
             Some(wanted) => {
-                self.verifier.note_wanted(self.verified.key, wanted);
+                self.verifier.note_wanted(&self.verified, wanted);
                 Ok(())
             }
             None => {

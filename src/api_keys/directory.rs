@@ -1,25 +1,35 @@
-//! Keys in memory, all of them where they fit: 48 bytes a key, found by the digest of its text.
+//! Keys in memory, all of them where they fit: 44 bytes a key, found by the digest of its text.
 //!
 //! An entry says nothing by itself: it is believed for as long as nothing about its key changed since its tag (see
 //! `db::change`), and what is wrong is read again and written over. So entries may come late, from any thread, and none
 //! has to be taken out.
 
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::model::Noted;
 use crate::base::{ApiKeyId, Timestamp};
 
 /// HMAC-SHA-256 of a key's text under a pepper.
 pub(super) type Digest = [u8; 32];
 
-/// Digests are random, so their first bits spread them evenly.
-const SHARDS: usize = 4096;
-/// Entries of a shard: in all 1.3 million keys and 63 MB. A full shard writes one over another.
-const SHARD_MAX: usize = 320;
-/// A shard grows by so many: doubling would take twice the memory at worst.
-const GROWTH: usize = 16;
+/// Numbers of owners are below this.
+pub(super) const OWNERS_MAX: usize = 1 << OWNER_BITS;
+/// Numbers of policies are below this.
+pub(super) const POLICIES_MAX: usize = 1 << 16;
+/// Numbers of places where a use is noted are below this.
+pub(super) const NOTED_MAX: usize = 1 << (32 - OWNER_BITS);
+
+const OWNER_BITS: u32 = 18;
+/// Digests are random, so their last bits spread them evenly.
+const SHARDS: usize = 1024;
+/// Entries of a shard: in all 1.3 million keys and 58 MB. A full shard writes one over another. It has room for all of them at
+/// once, which takes memory only as they come, where growing in steps would leave holes of a third of it.
+const SHARD_MAX: usize = 1280;
+/// Parts of a shard whose beginnings are known, so that a search guesses among few.
+const PARTS: usize = 64;
 /// No end.
-const NEVER: u64 = u64::MAX;
+const NEVER: [u16; 3] = [u16::MAX; 3];
 
 /// What is known of a good key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,68 +39,70 @@ pub(super) struct Entry {
     /// Number of its owner.
     pub owner: u32,
     /// Number of what it may do.
-    pub policy: u32,
+    pub policy: u16,
     /// The generation it was read in.
     pub tag: u32,
     /// Until when. `None`: for ever.
     pub expires_at: Option<Timestamp>,
 }
 
-/// An entry as kept: four-byte aligned, so that none of its 48 bytes is filling. Of the digest the bits that chose the
+/// An entry as kept: four-byte aligned, so that none of its 44 bytes is filling. Of the digest the bits that chose the
 /// shard and 96 more: nobody without the pepper can make two digests that share them.
 #[derive(Clone, Copy)]
 struct Slot {
     mark: [u32; 3],
     key: [u32; 4],
-    owner: u32,
-    policy: u32,
+    /// The number of the owner; above it, where the use of the key is noted.
+    owner_and_noted: u32,
     tag: u32,
-    expires_at: [u32; 2],
+    policy: u16,
+    /// Milliseconds, the highest bits first.
+    expires_at: [u16; 3],
+}
+
+/// Slots by their marks.
+struct Shard {
+    slots: Vec<Slot>,
+    /// How many slots stand before each part; a part is the marks that share their first bits.
+    begins: [u16; PARTS],
 }
 
 /// See the module.
 pub(super) struct Directory {
-    shards: Box<[RwLock<Vec<Slot>>]>,
+    shards: Box<[RwLock<Shard>]>,
     count: AtomicUsize,
 }
 
 impl Directory {
     /// An empty one; memory is taken as it fills.
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| RwLock::default()).collect(), count: AtomicUsize::new(0) }
+        let empty = || RwLock::new(Shard { slots: Vec::new(), begins: [0; PARTS] });
+        Self { shards: (0..SHARDS).map(|_| empty()).collect(), count: AtomicUsize::new(0) }
     }
 
-    /// The entry of a digest, whether or not it is still to be believed.
-    pub(super) fn find(&self, digest: &Digest) -> Option<Entry> {
+    /// The entry of a digest, whether or not it is still to be believed, and where the use of its key was noted last.
+    pub(super) fn find(&self, digest: &Digest) -> Option<(Entry, Noted)> {
         let (shard, mark) = place_of(digest);
-        // A panic while a slot was copied leaves no slot half written.
-        let slots = self.shards[shard].read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let place = search(&slots, &mark).ok()?;
-        Some(read(&slots[place]))
+        let shard = self.read(shard);
+        let slot = &shard.slots[shard.search(&mark).ok()?];
+        Some((read(slot), noted_of(slot)))
     }
 
     /// Keeps an entry, in place of an older one.
     pub(super) fn keep(&self, digest: &Digest, entry: &Entry) {
         let (shard, mark) = place_of(digest);
-        let slot = write(mark, entry);
-        let mut slots = self.shards[shard].write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match search(&slots, &mark) {
-            // Two readers may come in any order: the newer reading stays.
-            Ok(place) if slots[place].tag <= slot.tag => slots[place] = slot,
-            Ok(_) => {}
-            Err(place) => {
-                if slots.len() >= SHARD_MAX {
-                    // The neighbour is as good as any other, and order is kept.
-                    let victim = place.min(slots.len() - 1);
-                    slots[victim] = slot;
-                    return;
-                }
-                if slots.len() == slots.capacity() {
-                    slots.reserve_exact(GROWTH);
-                }
-                slots.insert(place, slot);
-                self.count.fetch_add(1, Ordering::Relaxed);
-            }
+        if self.write(shard).keep(mark, entry) {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps where the use of a key is noted now. Nothing, where the key is not here.
+    pub(super) fn keep_noted(&self, digest: &Digest, noted: Noted) {
+        let (shard, mark) = place_of(digest);
+        let mut shard = self.write(shard);
+        if let Ok(place) = shard.search(&mark) {
+            let slot = &mut shard.slots[place];
+            slot.owner_and_noted = pack(owner_of(slot), noted);
         }
     }
 
@@ -98,31 +110,76 @@ impl Directory {
     pub(super) fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
+
+    // A panic while a slot was copied leaves no slot half written.
+    fn read(&self, shard: usize) -> RwLockReadGuard<'_, Shard> {
+        self.shards[shard].read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, shard: usize) -> RwLockWriteGuard<'_, Shard> {
+        self.shards[shard].write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// More keys than this are not read ahead: they would write each other over.
 pub(super) const READ_AHEAD_MAX: usize = SHARDS * SHARD_MAX / 5 * 4;
 
-/// Where a mark stands among sorted slots, or would stand. Marks are random and so spread evenly: the place is guessed, the
-/// guess set right by how far it is off, and the rest is a few neighbours. Half the memory that halving would look at.
-fn search(slots: &[Slot], mark: &[u32; 3]) -> Result<usize, usize> {
-    let Some(last) = slots.len().checked_sub(1) else { return Err(0) };
-    let part = |word: u32| ((u64::from(word) * slots.len() as u64) >> 32) as usize;
-    let mut at = part(mark[0]).min(last);
-    let found = slots[at].mark[0];
-    at = match mark[0].checked_sub(found) {
-        Some(short) => (at + part(short)).min(last),
-        None => at.saturating_sub(part(found - mark[0])),
-    };
-    while at > 0 && slots[at].mark > *mark {
-        at -= 1;
+impl Shard {
+    /// `true`: there is one more now.
+    fn keep(&mut self, mark: [u32; 3], entry: &Entry) -> bool {
+        match self.search(&mark) {
+            Ok(place) => {
+                let known = &mut self.slots[place];
+                // Two readers may come in any order: the newer reading stays.
+                if known.tag <= entry.tag {
+                    *known = write(mark, entry, noted_of(known));
+                }
+                false
+            }
+            Err(place) if self.slots.len() < SHARD_MAX => {
+                if self.slots.capacity() == 0 {
+                    self.slots.reserve_exact(SHARD_MAX);
+                }
+                self.slots.insert(place, write(mark, entry, Noted::default()));
+                self.count(part_of(&mark), |begin| begin + 1);
+                true
+            }
+            Err(place) => {
+                // The neighbour is as good as any other, and order is kept.
+                let victim = place.min(self.slots.len() - 1);
+                self.count(part_of(&self.slots[victim].mark), |begin| begin - 1);
+                self.count(part_of(&mark), |begin| begin + 1);
+                self.slots[victim] = write(mark, entry, Noted::default());
+                false
+            }
+        }
     }
-    while slots.get(at).is_some_and(|slot| slot.mark < *mark) {
-        at += 1;
+
+    /// Sets the beginnings of all parts after this one right.
+    fn count(&mut self, part: usize, change: impl Fn(u16) -> u16) {
+        self.begins[part + 1..].iter_mut().for_each(|begin| *begin = change(*begin));
     }
-    match slots.get(at) {
-        Some(slot) if slot.mark == *mark => Ok(at),
-        _ => Err(at),
+
+    /// Where a mark stands among the slots, or would stand. Marks are random and so spread evenly: the place is guessed within
+    /// its part, and the rest is a few neighbours. Of memory that is far away this looks at one place, where halving would
+    /// look at ten.
+    fn search(&self, mark: &[u32; 3]) -> Result<usize, usize> {
+        let (slots, part) = (&self.slots, part_of(mark));
+        let begin = usize::from(self.begins[part]);
+        let end = self.begins.get(part + 1).map_or(slots.len(), |next| usize::from(*next));
+        let within = u64::from(mark[0] << PARTS.trailing_zeros());
+        let mut at = begin + ((within * (end - begin) as u64) >> 32) as usize;
+        // Up to the first that is not smaller, or down to the last that is not.
+        while at < end && slots[at].mark < *mark {
+            at += 1;
+        }
+        while at > begin && slots.get(at).is_none_or(|slot| slot.mark > *mark) && slots[at - 1].mark >= *mark {
+            at -= 1;
+        }
+        match slots.get(at) {
+            Some(slot) if slot.mark == *mark => Ok(at),
+            _ => Err(at),
+        }
     }
 }
 
@@ -130,6 +187,23 @@ fn place_of(digest: &Digest) -> (usize, [u32; 3]) {
     let word = |at: usize| u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]]);
     // The last bytes choose the shard, the first are compared.
     (word(28) as usize % SHARDS, [word(0), word(4), word(8)])
+}
+
+fn part_of(mark: &[u32; 3]) -> usize {
+    (mark[0] >> (u32::BITS - PARTS.trailing_zeros())) as usize
+}
+
+fn pack(owner: u32, noted: Noted) -> u32 {
+    u32::from(noted.0) << OWNER_BITS | owner
+}
+
+fn owner_of(slot: &Slot) -> u32 {
+    slot.owner_and_noted & (OWNERS_MAX as u32 - 1)
+}
+
+fn noted_of(slot: &Slot) -> Noted {
+    // What is left is below NOTED_MAX.
+    Noted((slot.owner_and_noted >> OWNER_BITS) as u16)
 }
 
 fn split(number: u64) -> [u32; 2] {
@@ -141,30 +215,33 @@ fn join(halves: [u32; 2]) -> u64 {
     u64::from(halves[0]) << 32 | u64::from(halves[1])
 }
 
-fn write(mark: [u32; 3], entry: &Entry) -> Slot {
+fn write(mark: [u32; 3], entry: &Entry, noted: Noted) -> Slot {
     let key = entry.key.to_u128();
     let [a, b] = split((key >> 64) as u64);
     let [c, d] = split(key as u64);
-    let expires_at = entry.expires_at.map_or(NEVER, |end| u64::try_from(end.millis()).unwrap_or(0));
+    // 48 bits of milliseconds last for 8,900 years; what ends later never does.
+    let last = (1 << 48) - 1;
+    let end = entry.expires_at.map_or(last, |end| end.millis().clamp(0, last));
     Slot {
         mark,
         key: [a, b, c, d],
-        owner: entry.owner,
-        policy: entry.policy,
+        owner_and_noted: pack(entry.owner, noted),
         tag: entry.tag,
-        expires_at: split(expires_at),
+        policy: entry.policy,
+        expires_at: [(end >> 32) as u16, (end >> 16) as u16, end as u16],
     }
 }
 
 fn read(slot: &Slot) -> Entry {
     let [a, b, c, d] = slot.key;
-    let expires_at = join(slot.expires_at);
+    let [e, f, g] = slot.expires_at.map(i64::from);
+    let expires_at = (slot.expires_at != NEVER).then(|| Timestamp::from_millis(e << 32 | f << 16 | g));
     Entry {
         key: ApiKeyId::from_u128(u128::from(join([a, b])) << 64 | u128::from(join([c, d]))),
-        owner: slot.owner,
+        owner: owner_of(slot),
         policy: slot.policy,
         tag: slot.tag,
-        expires_at: i64::try_from(expires_at).ok().map(Timestamp::from_millis),
+        expires_at,
     }
 }
 
@@ -175,9 +252,17 @@ mod tests {
 
     fn entry(number: u32, chance: &mut Chance) -> (Digest, Entry) {
         let now = Timestamp::from_millis(1_777_000_000_000);
-        let expires_at = (!number.is_multiple_of(3)).then_some(Timestamp::from_millis(i64::from(number) << 33));
+        let expires_at = (!number.is_multiple_of(3)).then_some(Timestamp::from_millis(i64::from(number) << 32));
         let key = ApiKeyId::new(now, chance);
-        (chance.bytes(), Entry { key, owner: number, policy: number % 7, tag: 1, expires_at })
+        (chance.bytes(), Entry { key, owner: number, policy: u16::MAX - (number % 7) as u16, tag: 1, expires_at })
+    }
+
+    fn shard_of(slots: Vec<Slot>) -> Shard {
+        let mut shard = Shard { slots: Vec::new(), begins: [0; PARTS] };
+        for slot in slots {
+            assert!(shard.keep(slot.mark, &read(&slot)));
+        }
+        shard
     }
 
     #[test]
@@ -186,21 +271,22 @@ mod tests {
         let kept: Vec<_> = (0..50_000).map(|number| entry(number, &mut chance)).collect();
         kept.iter().for_each(|(digest, entry)| directory.keep(digest, entry));
 
-        assert_eq!((size_of::<Slot>(), directory.len()), (48, kept.len()));
-        assert!(kept.iter().all(|(digest, entry)| directory.find(digest) == Some(*entry)));
+        assert_eq!((size_of::<Slot>(), directory.len()), (44, kept.len()));
+        assert!(kept.iter().all(|(digest, entry)| directory.find(digest) == Some((*entry, Noted::default()))));
         assert!((0..50_000).all(|_| directory.find(&chance.bytes()).is_none()));
     }
 
     #[test]
     fn a_search_finds_what_halving_finds_however_marks_are_spread() {
         let (digest, entry) = entry(1, &mut Chance::seeded(4));
-        let slot = |word: u32| Slot { mark: [word, 0, 7], ..write(place_of(&digest).1, &entry) };
+        let slot = |word: u32| write([word, 0, 7], &entry, Noted::default());
         let even = (0..=255).map(|step| step << 24);
         for words in [vec![], vec![5], vec![0, u32::MAX], (0..300).collect(), even.collect::<Vec<u32>>()] {
-            let slots: Vec<Slot> = words.iter().map(|word| slot(*word)).collect();
+            let shard = shard_of(words.iter().rev().map(|word| slot(*word)).collect());
             let near = words.iter().flat_map(|word| [word.wrapping_sub(1), *word, word.wrapping_add(1)]);
             for mark in near.chain([0, 1 << 31, u32::MAX]).flat_map(|word| [[word, 0, 6], [word, 0, 7], [word, 1, 0]]) {
-                assert_eq!(search(&slots, &mark), slots.binary_search_by_key(&mark, |slot| slot.mark), "{mark:?}");
+                let halving = shard.slots.binary_search_by_key(&mark, |slot| slot.mark);
+                assert_eq!(shard.search(&mark), halving, "{mark:?} of {digest:?}");
             }
         }
     }
@@ -214,21 +300,50 @@ mod tests {
         directory.keep(&digest, &newer);
         directory.keep(&digest, &older);
 
-        assert_eq!((directory.find(&digest), directory.len()), (Some(newer), 1));
+        assert_eq!((directory.find(&digest), directory.len()), (Some((newer, Noted::default())), 1));
+    }
+
+    #[test]
+    fn where_a_use_is_noted_stays_when_the_key_is_read_again() {
+        let (directory, mut chance) = (Directory::new(), Chance::seeded(6));
+        let ((digest, older), (other, _)) = (entry(OWNERS_MAX as u32 - 1, &mut chance), entry(2, &mut chance));
+        let noted = Noted(NOTED_MAX as u16 - 1);
+
+        directory.keep(&digest, &older);
+        directory.keep_noted(&digest, noted);
+        directory.keep_noted(&other, noted);
+        let newer = Entry { tag: 2, ..older };
+        directory.keep(&digest, &newer);
+
+        assert_eq!((directory.find(&digest), directory.find(&other)), (Some((newer, noted)), None));
+    }
+
+    #[test]
+    fn an_end_is_kept_to_the_millisecond() {
+        let (_, entry) = entry(1, &mut Chance::seeded(7));
+        let kept = |millis: i64| {
+            let entry = Entry { expires_at: Some(Timestamp::from_millis(millis)), ..entry };
+            read(&write([1, 2, 3], &entry, Noted::default())).expires_at.map(Timestamp::millis)
+        };
+        let exact = [0, 1, 65_535, 65_536, 1_777_000_000_123, (1 << 48) - 2];
+        assert_eq!(exact.map(kept), exact.map(Some));
+        assert_eq!([-1, (1 << 48) - 1, i64::MAX].map(kept), [Some(0), None, None]);
     }
 
     #[test]
     fn memory_has_an_end() {
         let (directory, mut chance) = (Directory::new(), Chance::seeded(3));
-        for number in 0..2_000 {
+        for number in 0..5_000 {
             let (mut digest, entry) = entry(number, &mut chance);
             digest[28..].copy_from_slice(&[0, 0, 0, 5]);
             directory.keep(&digest, &entry);
-            assert_eq!(directory.find(&digest), Some(entry), "what was kept last is there");
+            assert_eq!(directory.find(&digest), Some((entry, Noted::default())), "what was kept last is there");
         }
 
-        let slots = directory.shards[5].read().unwrap();
-        assert_eq!((slots.len(), directory.len()), (SHARD_MAX, SHARD_MAX));
-        assert!(slots.is_sorted_by_key(|slot| slot.mark));
+        let shard = directory.read(5);
+        assert_eq!((shard.slots.len(), directory.len()), (SHARD_MAX, SHARD_MAX));
+        assert!(shard.slots.is_sorted_by_key(|slot| slot.mark));
+        let before = |part: usize| shard.slots.iter().filter(|slot| part_of(&slot.mark) < part).count();
+        assert!((0..PARTS).all(|part| usize::from(shard.begins[part]) == before(part)));
     }
 }

@@ -1,18 +1,18 @@
 //! What the hot path notes in memory: uses, rates, callers. Bounded, sharded, written down once a minute (see `jobs`).
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::directory::Digest;
-use super::model::{Asked, Door, KeyCaller, Pace, Refusal};
+use super::directory::{Digest, NOTED_MAX};
+use super::model::{Asked, Door, KeyCaller, Noted, Pace, Refusal};
 use super::pace;
 use crate::base::{ApiKeyId, Scopes, Timestamp};
 
-/// Keys whose use is gathered between two writes; beyond it a use is not counted, rather than memory growing.
-const USES_MAX: usize = 262_144;
+/// Keys of a shard whose use is gathered between two writes, in all 262,144; beyond it a use is not counted, rather than memory
+/// growing.
+const USES_MAX: usize = NOTED_MAX;
 /// Keys with a rate that are used within a minute; of more than these, some are let in uncounted.
 const RATES_MAX: usize = 65_536;
 /// Callers of keys that are being replaced, uses of keys that were, and digests to be rewritten, between two writes.
@@ -69,7 +69,11 @@ type ByKey<T> = HashMap<ApiKeyId, T, BuildHasherDefault<ByChance>>;
 
 #[derive(Default)]
 struct Shard {
-    uses: ByKey<Use>,
+    /// In the order of their first use. Where a key stands is remembered beside the key (see `directory`), because looking for
+    /// it in a map would cost as much again as finding the key.
+    uses: Vec<(ApiKeyId, Use)>,
+    /// Where those stand that are remembered nowhere.
+    strays: ByKey<Noted>,
     rates: ByKey<i64>,
     callers: Callers,
     late: Callers,
@@ -119,42 +123,46 @@ impl Gathered {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a request through at its pace and notes it. What is refused is not noted and burns nothing.
+    /// Lets a request through at its pace and notes it, where it was noted `last` if that is still the key's place. Answers
+    /// where it is noted now; `None`: there are too many. What is refused is not noted and burns nothing.
     pub(super) fn note(
         &self,
-        key: ApiKeyId,
+        (key, last): (ApiKeyId, Option<Noted>),
         now: Timestamp,
         asked: &Asked<'_>,
         quota: Option<u32>,
         is_retiring: bool,
-    ) -> Result<Option<Pace>, Refusal> {
+    ) -> Result<(Option<Pace>, Option<Noted>), Refusal> {
         let mut shard = self.shard(key);
         let pace = match quota.filter(|_| asked.door.is_paced()) {
             None => None,
             Some(quota) => shard.pace(key, now, quota)?,
         };
-        shard.count(key, now, asked);
+        let noted = shard.place_of(key, last);
+        if let Some((_, use_)) = noted.and_then(|noted| shard.uses.get_mut(usize::from(noted.0))) {
+            use_.count(now, asked);
+        }
         if is_retiring {
             add(&mut shard.callers, key, now, asked);
         }
-        Ok(pace)
+        Ok((pace, noted))
     }
 
     /// Notes a right that was asked for after the key was let in.
-    pub(super) fn note_wanted(&self, key: ApiKeyId, wanted: Scopes) {
-        if let Some(use_) = self.shard(key).uses.get_mut(&key) {
+    pub(super) fn note_wanted(&self, key: ApiKeyId, noted: Option<Noted>, wanted: Scopes) {
+        if let Some(use_) = self.shard(key).noted(key, noted) {
             let detail = use_.detail.get_or_insert_default();
             detail.wanted = detail.wanted.and(wanted);
         }
     }
 
     /// Takes back what the last [`Gathered::note`] of this key noted, but for whence and when.
-    pub(super) fn take_back(&self, key: ApiKeyId, door: Door, quota: Option<u32>) {
+    pub(super) fn take_back(&self, key: ApiKeyId, noted: Option<Noted>, door: Door, quota: Option<u32>) {
         let mut shard = self.shard(key);
         if let Some((until, quota)) = shard.rates.get_mut(&key).zip(quota) {
             pace::give_back(until, quota);
         }
-        if let Some(use_) = shard.uses.get_mut(&key) {
+        if let Some(use_) = shard.noted(key, noted) {
             let uses = &mut use_.doors[door.place()];
             *uses = uses.saturating_sub(1);
         }
@@ -178,7 +186,8 @@ impl Gathered {
         let mut taken = Taken::default();
         for shard in &self.0 {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            taken.uses.extend(std::mem::take(&mut shard.uses));
+            taken.uses.append(&mut std::mem::take(&mut shard.uses));
+            shard.strays = ByKey::default();
             taken.callers.extend(std::mem::take(&mut shard.callers).into_iter().map(caller));
             taken.late.extend(std::mem::take(&mut shard.late).into_iter().map(caller));
             taken.stale.extend(std::mem::take(&mut shard.stale));
@@ -189,7 +198,9 @@ impl Gathered {
     /// Puts back what was taken, beside what was gathered since. As for what comes new, there is an end to memory.
     pub(super) fn put_back(&self, taken: &Taken) {
         for (key, use_) in &taken.uses {
-            if let Some(known) = self.shard(*key).use_of(*key) {
+            let mut shard = self.shard(*key);
+            let noted = shard.place_of(*key, None);
+            if let Some(known) = shard.noted(*key, noted) {
                 known.add(use_);
             }
         }
@@ -206,6 +217,22 @@ impl Gathered {
 }
 
 impl Use {
+    fn count(&mut self, now: Timestamp, asked: &Asked<'_>) {
+        self.at = self.at.max(now.millis());
+        let door = &mut self.doors[asked.door.place()];
+        *door = door.saturating_add(1);
+        if asked.address.is_none() && asked.agent.is_empty() && asked.wanted.is_none() {
+            return;
+        }
+        let detail = self.detail.get_or_insert_default();
+        detail.address = asked.address.or(detail.address);
+        detail.wanted = detail.wanted.and(asked.wanted);
+        if !asked.agent.is_empty() && detail.agent != asked.agent {
+            detail.agent.clear();
+            detail.agent.push_str(cut(asked.agent));
+        }
+    }
+
     /// Adds an earlier one.
     fn add(&mut self, earlier: &Self) {
         self.at = self.at.max(earlier.at);
@@ -224,14 +251,26 @@ impl Use {
 }
 
 impl Shard {
-    /// The use of a key. `None`: there are too many of others.
-    fn use_of(&mut self, key: ApiKeyId) -> Option<&mut Use> {
-        let is_full = self.uses.len() >= USES_MAX / SHARDS;
-        match self.uses.entry(key) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(_) if is_full => None,
-            Entry::Vacant(new) => Some(new.insert(Use::default())),
+    /// Where the use of a key is noted: where it was last, if that is still its place. `None`: there are too many of others.
+    fn place_of(&mut self, key: ApiKeyId, last: Option<Noted>) -> Option<Noted> {
+        let last = match last {
+            Some(last) => Some(last),
+            None => self.strays.get(&key).copied(),
+        };
+        if self.noted(key, last).is_some() {
+            return last;
         }
+        let new = u16::try_from(self.uses.len()).ok().filter(|new| usize::from(*new) < USES_MAX).map(Noted)?;
+        self.uses.push((key, Use::default()));
+        if last.is_none() {
+            self.strays.insert(key, new);
+        }
+        Some(new)
+    }
+
+    fn noted(&mut self, key: ApiKeyId, noted: Option<Noted>) -> Option<&mut Use> {
+        let (of, use_) = self.uses.get_mut(usize::from(noted?.0))?;
+        (*of == key).then_some(use_)
     }
 
     fn pace(&mut self, key: ApiKeyId, now: Timestamp, quota: u32) -> Result<Option<Pace>, Refusal> {
@@ -247,23 +286,6 @@ impl Shard {
             return Ok(None);
         }
         taken(self.rates.entry(key).or_default(), now, quota)
-    }
-
-    fn count(&mut self, key: ApiKeyId, now: Timestamp, asked: &Asked<'_>) {
-        let Some(use_) = self.use_of(key) else { return };
-        use_.at = use_.at.max(now.millis());
-        let door = &mut use_.doors[asked.door.place()];
-        *door = door.saturating_add(1);
-        if asked.address.is_none() && asked.agent.is_empty() && asked.wanted.is_none() {
-            return;
-        }
-        let detail = use_.detail.get_or_insert_default();
-        detail.address = asked.address.or(detail.address);
-        detail.wanted = detail.wanted.and(asked.wanted);
-        if !asked.agent.is_empty() && detail.agent != asked.agent {
-            detail.agent.clear();
-            detail.agent.push_str(cut(asked.agent));
-        }
     }
 }
 
@@ -313,13 +335,33 @@ mod tests {
     use crate::base::Chance;
 
     #[test]
+    fn a_place_that_is_anothers_by_now_stays_anothers() {
+        let (gathered, mut chance, at) =
+            (Gathered::default(), Chance::seeded(6), Timestamp::from_millis(1_777_000_000_000));
+        let one = ApiKeyId::new(at, &mut chance);
+        let other = std::iter::repeat_with(|| ApiKeyId::new(at, &mut chance))
+            .find(|other| (other.spread() % SHARDS as u64, *other == one) == (one.spread() % SHARDS as u64, false))
+            .unwrap();
+        let note = |key, last| gathered.note((key, last), at, &Asked::at(Door::Api), None, false).unwrap().1;
+
+        let first = note(one, Some(Noted(9)));
+        assert_eq!((first, note(one, first)), (Some(Noted(0)), first));
+        gathered.take();
+        assert_eq!((note(other, first), note(one, first)), (first, Some(Noted(1))));
+        gathered.take_back(one, first, Door::Api, None);
+
+        let uses: Vec<_> = gathered.take().uses.iter().map(|(key, use_)| (*key, use_.doors)).collect();
+        assert_eq!(uses, [(other, [1, 0, 0, 0]), (one, [1, 0, 0, 0])]);
+    }
+
+    #[test]
     fn what_is_put_back_is_counted_with_what_came_since() {
         let (gathered, mut chance) = (Gathered::default(), Chance::seeded(5));
         let at = |second: i64| Timestamp::from_millis(1_777_000_000_000 + second * 1000);
         let [busy, idle] = [ApiKeyId::new(at(0), &mut chance), ApiKeyId::new(at(0), &mut chance)];
         let here: IpAddr = "203.0.113.7".parse().unwrap();
         let asked = |agent| Asked { agent, address: Some(here), ..Asked::at(Door::ForwardAuth) };
-        let note = |key, second, agent| gathered.note(key, at(second), &asked(agent), None, true).unwrap();
+        let note = |key, second, agent| gathered.note((key, None), at(second), &asked(agent), None, true).unwrap();
         note(busy, 1, "curl");
         note(idle, 1, "curl");
         gathered.note_late(busy, at(1), &asked("curl"));

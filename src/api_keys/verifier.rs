@@ -14,9 +14,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ipnet::IpNet;
 
-use super::directory::{Digest, Directory, Entry, READ_AHEAD_MAX};
+use super::directory::{self, Digest, Directory, Entry, POLICIES_MAX, READ_AHEAD_MAX};
 use super::gathered::{Gathered, Taken};
-use super::model::{Asked, Door, KeyState, Owner, Refusal, Verified, parse_networks, state_now};
+use super::model::{Asked, Door, KeyState, Noted, Owner, Refusal, Verified, parse_networks, state_now};
 use super::reports::Reports;
 use super::store;
 use super::text::KeyText;
@@ -26,8 +26,7 @@ use crate::db::{Error, Subject, View};
 
 /// Owners kept at most: some 40 MiB. Keys of more owners than these are looked up for each request.
 const OWNERS_MAX: usize = 131_072;
-/// Different scopes and limits kept at most: some 20 MiB. Keys with others than these are looked up for each request.
-const POLICIES_MAX: usize = 65_536;
+const _: () = assert!(OWNERS_MAX <= directory::OWNERS_MAX, "the directory has room for the number of every owner");
 /// Keys read ahead in one look, so that no reader holds on to the past for long.
 const READ_AHEAD_BATCH: u32 = 5_000;
 
@@ -105,6 +104,8 @@ struct Known {
     policy: Arc<Policy>,
     /// `None`: not active, or not a member.
     owner: Option<Arc<Owner>>,
+    /// Where the directory has it, and where that says its use was noted last. `None`: it has not.
+    kept: Option<(Digest, Noted)>,
 }
 
 /// Owners as they were read, by their number, with the generation of the reading.
@@ -171,7 +172,7 @@ impl Verifier {
 
     /// What only the moment and the door decide.
     fn admit(&self, known: Known, now: Timestamp, asked: &Asked<'_>) -> Result<Verified, Refusal> {
-        let Known { key, ends_at, policy, owner } = known;
+        let Known { key, ends_at, policy, owner, kept } = known;
         let owner = owner.ok_or(Refusal::Unknown)?;
         if ends_at.is_some_and(|end| end <= now) {
             if policy.is_retiring {
@@ -185,10 +186,18 @@ impl Verifier {
         }
         let rights = cut(policy.rights, owner.role, self.reading);
         // Who asks for what the key may not, is told no by the caller: that is no use of it.
-        let pace = match rights.grant(asked.wanted) {
-            true => self.gathered.note(key, now, asked, policy.rate, policy.is_retiring)?,
-            false => None,
+        let (pace, noted) = match rights.grant(asked.wanted) {
+            true => {
+                let last = kept.map(|(_, last)| last);
+                self.gathered.note((key, last), now, asked, policy.rate, policy.is_retiring)?
+            }
+            false => (None, None),
         };
+        if let (Some((digest, last)), Some(noted)) = (kept, noted)
+            && last != noted
+        {
+            self.directory.keep_noted(&digest, noted);
+        }
         Ok(Verified {
             key,
             rights,
@@ -197,6 +206,7 @@ impl Verifier {
             created_at: key.made_at(),
             expires_at: ends_at,
             pace,
+            noted,
         })
     }
 
@@ -207,9 +217,9 @@ impl Verifier {
             let mut in_use = None;
             for digest in keyring.lookups(text.as_bytes()) {
                 let newest = *in_use.get_or_insert(digest);
-                if let Some(entry) = self.directory.find(&digest)
+                if let Some((entry, last)) = self.directory.find(&digest)
                     && store.is_as_of(Subject::Key(entry.key), u64::from(entry.tag))
-                    && let Some(policy) = self.policies.get(entry.policy)
+                    && let Some(policy) = self.policies.get(u32::from(entry.policy))
                 {
                     let owner = match self.owner_in_memory(entry.owner) {
                         Some(owner) => Some(owner),
@@ -224,7 +234,8 @@ impl Verifier {
                     if digest != newest {
                         self.gathered.note_stale(entry.key, newest);
                     }
-                    return Ok(Ok(Known { key: entry.key, ends_at: entry.expires_at, policy, owner }));
+                    let kept = Some((digest, last));
+                    return Ok(Ok(Known { key: entry.key, ends_at: entry.expires_at, policy, owner, kept }));
                 }
             }
         }
@@ -259,7 +270,8 @@ impl Verifier {
                 self.keep(&lookup, &found, tag);
             }
             let policy = Arc::new(self.policy_of(&found));
-            return Ok(Ok(Known { key: found.key, ends_at: ends_at(&found), policy, owner }));
+            let kept = self.directory.find(&lookup).map(|(_, last)| (lookup, last));
+            return Ok(Ok(Known { key: found.key, ends_at: ends_at(&found), policy, owner, kept }));
         }
         Ok(Err(Refusal::Unknown))
     }
@@ -280,7 +292,7 @@ impl Verifier {
     fn keep(&self, digest: &Digest, found: &store::Found, tag: u64) {
         let numbers = (
             self.numbers.number_of((found.account, found.workspace)),
-            self.policies.number_of(self.policy_of(found)),
+            self.policies.number_of(self.policy_of(found)).and_then(|number| u16::try_from(number).ok()),
             u32::try_from(tag).ok(),
         );
         if let (Some(owner), Some(policy), Some(tag)) = numbers {
@@ -358,12 +370,12 @@ impl Verifier {
 
     /// Takes back the last use of a key that was let in and then refused for want of a right: it burns nothing.
     pub fn take_back(&self, verified: &Verified, door: Door) {
-        self.gathered.take_back(verified.key, door, verified.pace.map(|pace| pace.quota));
+        self.gathered.take_back(verified.key, verified.noted, door, verified.pace.map(|pace| pace.quota));
     }
 
     /// Notes a right that the holder of a key used, beyond those that were asked for when it was let in.
-    pub fn note_wanted(&self, key: ApiKeyId, wanted: Scopes) {
-        self.gathered.note_wanted(key, wanted);
+    pub fn note_wanted(&self, verified: &Verified, wanted: Scopes) {
+        self.gathered.note_wanted(verified.key, verified.noted, wanted);
     }
 
     /// Lets a report about keys that were found in, or says how many seconds its network has to wait.

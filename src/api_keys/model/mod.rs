@@ -184,7 +184,14 @@ pub struct Verified {
     pub expires_at: Option<Timestamp>,
     /// What is left of its rate after this request. `None`: it has none, or this door does not count.
     pub pace: Option<Pace>,
+    /// Where this use is noted. `None`: nowhere.
+    pub(in crate::api_keys) noted: Option<Noted>,
 }
+
+/// A place where the use of a key is noted until it is written down. What stands there says whose use it is: after a writing
+/// it may be another's, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::api_keys) struct Noted(pub u16);
 
 /// What is left of a rate, in the words of draft-ietf-httpapi-ratelimit-headers-11.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

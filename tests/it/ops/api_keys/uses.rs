@@ -164,10 +164,17 @@ fn health_names_what_an_owner_should_look_at_and_nothing_else() {
     house.clock.advance(days(30));
 
     let health = house.health(&ada);
-    assert_eq!((health.idle, health.unused_scopes), (vec![idle.key.id], unused));
-    verifier.note_wanted(broad.key.id, house.app.config().scopes.wanted("billing:read datasets:read").unwrap());
-    asked(&verifier, &broad, &from("203.0.113.9")).unwrap();
-    verifier.note_wanted(broad.key.id, house.app.config().scopes.wanted("billing:read datasets:read").unwrap());
+    assert_eq!((health.idle, &health.unused_scopes), (vec![idle.key.id], &unused));
+    let rest = house.app.config().scopes.wanted("billing:read datasets:read").unwrap();
+    let earlier = asked(&verifier, &broad, &from("203.0.113.9")).unwrap();
+    house.record(&verifier);
+    // The first use after a writing stands where another's stood before it.
+    asked(&verifier, &exact, &from("203.0.113.9")).unwrap();
+    verifier.note_wanted(&earlier, rest);
+    house.record(&verifier);
+    assert_eq!(house.health(&ada).unused_scopes, unused, "of a use that was written down nothing more is noted");
+    let now = asked(&verifier, &broad, &from("203.0.113.9")).unwrap();
+    verifier.note_wanted(&now, rest);
     house.record(&verifier);
     assert_eq!(house.health(&ada).unused_scopes, vec![]);
 }
