@@ -1,4 +1,4 @@
-//! Keys in memory, all of them where they fit: 44 bytes a key, found by the digest of its text.
+//! Keys in memory, all of them where they fit: 42 bytes a key, found by the digest of its text.
 //!
 //! An entry says nothing by itself: it is believed for as long as nothing about its key changed since its tag (see
 //! `db::change`), and what is wrong is read again and written over. So entries may come late, from any thread, and none
@@ -23,7 +23,7 @@ pub(super) const NOTED_MAX: usize = 1 << (32 - OWNER_BITS);
 const OWNER_BITS: u32 = 18;
 /// Digests are random, so their last bits spread them evenly.
 const SHARDS: usize = 1024;
-/// Entries of a shard: in all 1.3 million keys and 58 MB. A full shard writes one over another. It has room for all of them at
+/// Entries of a shard: in all 1.3 million keys and 55 MB. A full shard writes one over another. It has room for all of them at
 /// once, which takes memory only as they come, where growing in steps would leave holes of a third of it.
 const SHARD_MAX: usize = 1280;
 /// Parts of a shard whose beginnings are known, so that a search guesses among few.
@@ -46,15 +46,19 @@ pub(super) struct Entry {
     pub expires_at: Option<Timestamp>,
 }
 
-/// An entry as kept: four-byte aligned, so that none of its 44 bytes is filling. Of the digest the bits that chose the
-/// shard and 96 more: nobody without the pepper can make two digests that share them.
+/// Of a digest the bits that are compared, beside the ten that chose the shard. Nobody without the pepper can make a digest that
+/// shares them, and whoever guesses a million times a second for a hundred years meets one of a million keys with a chance of 1 in
+/// 400,000.
+type Mark = [u16; 5];
+
+/// An entry as kept: of halves of words, so that none of its 42 bytes is filling.
 #[derive(Clone, Copy)]
 struct Slot {
-    mark: [u32; 3],
-    key: [u32; 4],
+    mark: Mark,
+    key: [u16; 8],
     /// The number of the owner; above it, where the use of the key is noted.
-    owner_and_noted: u32,
-    tag: u32,
+    owner_and_noted: [u16; 2],
+    tag: [u16; 2],
     policy: u16,
     /// Milliseconds, the highest bits first.
     expires_at: [u16; 3],
@@ -102,7 +106,7 @@ impl Directory {
         let mut shard = self.write(shard);
         if let Ok(place) = shard.search(&mark) {
             let slot = &mut shard.slots[place];
-            slot.owner_and_noted = pack(owner_of(slot), noted);
+            slot.owner_and_noted = split(pack(owner_of(slot), noted));
         }
     }
 
@@ -126,12 +130,12 @@ pub(super) const READ_AHEAD_MAX: usize = SHARDS * SHARD_MAX / 5 * 4;
 
 impl Shard {
     /// `true`: there is one more now.
-    fn keep(&mut self, mark: [u32; 3], entry: &Entry) -> bool {
+    fn keep(&mut self, mark: Mark, entry: &Entry) -> bool {
         match self.search(&mark) {
             Ok(place) => {
                 let known = &mut self.slots[place];
                 // Two readers may come in any order: the newer reading stays.
-                if known.tag <= entry.tag {
+                if join(known.tag) <= entry.tag {
                     *known = write(mark, entry, noted_of(known));
                 }
                 false
@@ -163,11 +167,11 @@ impl Shard {
     /// Where a mark stands among the slots, or would stand. Marks are random and so spread evenly: the place is guessed within
     /// its part, and the rest is a few neighbours. Of memory that is far away this looks at one place, where halving would
     /// look at ten.
-    fn search(&self, mark: &[u32; 3]) -> Result<usize, usize> {
+    fn search(&self, mark: &Mark) -> Result<usize, usize> {
         let (slots, part) = (&self.slots, part_of(mark));
         let begin = usize::from(self.begins[part]);
         let end = self.begins.get(part + 1).map_or(slots.len(), |next| usize::from(*next));
-        let within = u64::from(mark[0] << PARTS.trailing_zeros());
+        let within = u64::from(join([mark[0], mark[1]]) << PARTS.trailing_zeros());
         let mut at = begin + ((within * (end - begin) as u64) >> 32) as usize;
         // Up to the first that is not smaller, or down to the last that is not.
         while at < end && slots[at].mark < *mark {
@@ -183,14 +187,14 @@ impl Shard {
     }
 }
 
-fn place_of(digest: &Digest) -> (usize, [u32; 3]) {
-    let word = |at: usize| u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]]);
+fn place_of(digest: &Digest) -> (usize, Mark) {
+    let part = |at: usize| u16::from_be_bytes([digest[at], digest[at + 1]]);
     // The last bytes choose the shard, the first are compared.
-    (word(28) as usize % SHARDS, [word(0), word(4), word(8)])
+    (usize::from(part(30)) % SHARDS, [part(0), part(2), part(4), part(6), part(8)])
 }
 
-fn part_of(mark: &[u32; 3]) -> usize {
-    (mark[0] >> (u32::BITS - PARTS.trailing_zeros())) as usize
+fn part_of(mark: &Mark) -> usize {
+    usize::from(mark[0] >> (u16::BITS - PARTS.trailing_zeros()))
 }
 
 fn pack(owner: u32, noted: Noted) -> u32 {
@@ -198,51 +202,43 @@ fn pack(owner: u32, noted: Noted) -> u32 {
 }
 
 fn owner_of(slot: &Slot) -> u32 {
-    slot.owner_and_noted & (OWNERS_MAX as u32 - 1)
+    join(slot.owner_and_noted) & (OWNERS_MAX as u32 - 1)
 }
 
 fn noted_of(slot: &Slot) -> Noted {
     // What is left is below NOTED_MAX.
-    Noted((slot.owner_and_noted >> OWNER_BITS) as u16)
+    Noted((join(slot.owner_and_noted) >> OWNER_BITS) as u16)
 }
 
-fn split(number: u64) -> [u32; 2] {
+fn split(number: u32) -> [u16; 2] {
     // The two halves, nothing lost.
-    [(number >> 32) as u32, number as u32]
+    [(number >> 16) as u16, number as u16]
 }
 
-fn join(halves: [u32; 2]) -> u64 {
-    u64::from(halves[0]) << 32 | u64::from(halves[1])
+fn join(halves: [u16; 2]) -> u32 {
+    u32::from(halves[0]) << 16 | u32::from(halves[1])
 }
 
-fn write(mark: [u32; 3], entry: &Entry, noted: Noted) -> Slot {
-    let key = entry.key.to_u128();
-    let [a, b] = split((key >> 64) as u64);
-    let [c, d] = split(key as u64);
+fn write(mark: Mark, entry: &Entry, noted: Noted) -> Slot {
     // 48 bits of milliseconds last for 8,900 years; what ends later never does.
     let last = (1 << 48) - 1;
     let end = entry.expires_at.map_or(last, |end| end.millis().clamp(0, last));
+    let key = entry.key.to_u128();
     Slot {
         mark,
-        key: [a, b, c, d],
-        owner_and_noted: pack(entry.owner, noted),
-        tag: entry.tag,
+        key: std::array::from_fn(|part| (key >> (16 * part)) as u16),
+        owner_and_noted: split(pack(entry.owner, noted)),
+        tag: split(entry.tag),
         policy: entry.policy,
         expires_at: [(end >> 32) as u16, (end >> 16) as u16, end as u16],
     }
 }
 
 fn read(slot: &Slot) -> Entry {
-    let [a, b, c, d] = slot.key;
+    let key = slot.key.iter().rev().fold(0, |key, part| key << 16 | u128::from(*part));
     let [e, f, g] = slot.expires_at.map(i64::from);
     let expires_at = (slot.expires_at != NEVER).then(|| Timestamp::from_millis(e << 32 | f << 16 | g));
-    Entry {
-        key: ApiKeyId::from_u128(u128::from(join([a, b])) << 64 | u128::from(join([c, d]))),
-        owner: owner_of(slot),
-        policy: slot.policy,
-        tag: slot.tag,
-        expires_at,
-    }
+    Entry { key: ApiKeyId::from_u128(key), owner: owner_of(slot), policy: slot.policy, tag: join(slot.tag), expires_at }
 }
 
 #[cfg(test)]
@@ -271,7 +267,7 @@ mod tests {
         let kept: Vec<_> = (0..50_000).map(|number| entry(number, &mut chance)).collect();
         kept.iter().for_each(|(digest, entry)| directory.keep(digest, entry));
 
-        assert_eq!((size_of::<Slot>(), directory.len()), (44, kept.len()));
+        assert_eq!((size_of::<Slot>(), directory.len()), (42, kept.len()));
         assert!(kept.iter().all(|(digest, entry)| directory.find(digest) == Some((*entry, Noted::default()))));
         assert!((0..50_000).all(|_| directory.find(&chance.bytes()).is_none()));
     }
@@ -279,12 +275,14 @@ mod tests {
     #[test]
     fn a_search_finds_what_halving_finds_however_marks_are_spread() {
         let (digest, entry) = entry(1, &mut Chance::seeded(4));
-        let slot = |word: u32| write([word, 0, 7], &entry, Noted::default());
+        let mark = |word: u32, rest: [u16; 3]| [split(word)[0], split(word)[1], rest[0], rest[1], rest[2]];
+        let slot = |word: u32| write(mark(word, [0, 0, 7]), &entry, Noted::default());
         let even = (0..=255).map(|step| step << 24);
         for words in [vec![], vec![5], vec![0, u32::MAX], (0..300).collect(), even.collect::<Vec<u32>>()] {
             let shard = shard_of(words.iter().rev().map(|word| slot(*word)).collect());
             let near = words.iter().flat_map(|word| [word.wrapping_sub(1), *word, word.wrapping_add(1)]);
-            for mark in near.chain([0, 1 << 31, u32::MAX]).flat_map(|word| [[word, 0, 6], [word, 0, 7], [word, 1, 0]]) {
+            let around = |word| [[0, 0, 6], [0, 0, 7], [1, 0, 0]].map(|rest| mark(word, rest));
+            for mark in near.chain([0, 1 << 31, u32::MAX]).flat_map(around) {
                 let halving = shard.slots.binary_search_by_key(&mark, |slot| slot.mark);
                 assert_eq!(shard.search(&mark), halving, "{mark:?} of {digest:?}");
             }
@@ -323,7 +321,7 @@ mod tests {
         let (_, entry) = entry(1, &mut Chance::seeded(7));
         let kept = |millis: i64| {
             let entry = Entry { expires_at: Some(Timestamp::from_millis(millis)), ..entry };
-            read(&write([1, 2, 3], &entry, Noted::default())).expires_at.map(Timestamp::millis)
+            read(&write([1, 2, 3, 4, 5], &entry, Noted::default())).expires_at.map(Timestamp::millis)
         };
         let exact = [0, 1, 65_535, 65_536, 1_777_000_000_123, (1 << 48) - 2];
         assert_eq!(exact.map(kept), exact.map(Some));

@@ -19,22 +19,35 @@ const RATES_MAX: usize = 65_536;
 const NOTES_MAX: usize = 16_384;
 /// Shards, so that workers seldom wait for each other.
 const SHARDS: usize = 16;
+/// Uses are counted from an hour before the first of them: clocks are set back, and what could not be written down is put back.
+const EARLIER_MILLIS: i64 = 3_600_000;
 /// Characters of a program's name that are kept.
 const AGENT_CHARS_MAX: usize = 200;
 
 /// The use of a key since the last writing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Use {
     /// When last, in milliseconds.
     pub at: i64,
     /// Requests by door, in the order of [`Door::ALL`].
-    pub doors: [u32; 4],
+    pub doors: [u16; 4],
     /// Apart, because most keys have little to say: this keeps an entry small.
     pub detail: Option<Box<Detail>>,
 }
 
+/// A use while it is gathered: 32 bytes, because there are many. A key that is used more often than its counters count has
+/// another one.
+struct Noting {
+    key: ApiKeyId,
+    /// When last, as its shard counts: enough for seven weeks.
+    at: u32,
+    doors: [u16; 4],
+    /// Number of its detail, from one on. 0: it has none.
+    detail: u32,
+}
+
 /// Whence, by whom and what for.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Detail {
     pub address: Option<IpAddr>,
     pub agent: String,
@@ -71,7 +84,10 @@ type ByKey<T> = HashMap<ApiKeyId, T, BuildHasherDefault<ByChance>>;
 struct Shard {
     /// In the order of their first use. Where a key stands is remembered beside the key (see `directory`), because looking for
     /// it in a map would cost as much again as finding the key.
-    uses: Vec<(ApiKeyId, Use)>,
+    uses: Vec<Noting>,
+    details: Vec<Detail>,
+    /// What their moments are counted from, in milliseconds.
+    since: i64,
     /// Where those stand that are remembered nowhere.
     strays: ByKey<Noted>,
     rates: ByKey<i64>,
@@ -138,9 +154,9 @@ impl Gathered {
             None => None,
             Some(quota) => shard.pace(key, now, quota)?,
         };
-        let noted = shard.place_of(key, last);
-        if let Some((_, use_)) = noted.and_then(|noted| shard.uses.get_mut(usize::from(noted.0))) {
-            use_.count(now, asked);
+        let noted = shard.place_of((key, last), now.millis(), &once(asked.door));
+        if let Some(noted) = noted {
+            shard.count(noted, now, asked);
         }
         if is_retiring {
             add(&mut shard.callers, key, now, asked);
@@ -150,8 +166,9 @@ impl Gathered {
 
     /// Notes a right that was asked for after the key was let in.
     pub(super) fn note_wanted(&self, key: ApiKeyId, noted: Option<Noted>, wanted: Scopes) {
-        if let Some(use_) = self.shard(key).noted(key, noted) {
-            let detail = use_.detail.get_or_insert_default();
+        let mut shard = self.shard(key);
+        if let Some(place) = shard.noted(key, noted) {
+            let detail = shard.detail_of(place);
             detail.wanted = detail.wanted.and(wanted);
         }
     }
@@ -162,8 +179,8 @@ impl Gathered {
         if let Some((until, quota)) = shard.rates.get_mut(&key).zip(quota) {
             pace::give_back(until, quota);
         }
-        if let Some(use_) = shard.noted(key, noted) {
-            let uses = &mut use_.doors[door.place()];
+        if let Some(place) = shard.noted(key, noted) {
+            let uses = &mut shard.uses[place].doors[door.place()];
             *uses = uses.saturating_sub(1);
         }
     }
@@ -186,8 +203,13 @@ impl Gathered {
         let mut taken = Taken::default();
         for shard in &self.0 {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            taken.uses.append(&mut std::mem::take(&mut shard.uses));
             shard.strays = ByKey::default();
+            let (uses, details) = (std::mem::take(&mut shard.uses), std::mem::take(&mut shard.details));
+            taken.uses.extend(uses.into_iter().map(|noting| {
+                let detail = noting.detail().and_then(|place| details.get(place)).cloned().map(Box::new);
+                let at = shard.since.saturating_add(noting.at.into());
+                (noting.key, Use { at, doors: noting.doors, detail })
+            }));
             taken.callers.extend(std::mem::take(&mut shard.callers).into_iter().map(caller));
             taken.late.extend(std::mem::take(&mut shard.late).into_iter().map(caller));
             taken.stale.extend(std::mem::take(&mut shard.stale));
@@ -199,9 +221,8 @@ impl Gathered {
     pub(super) fn put_back(&self, taken: &Taken) {
         for (key, use_) in &taken.uses {
             let mut shard = self.shard(*key);
-            let noted = shard.place_of(*key, None);
-            if let Some(known) = shard.noted(*key, noted) {
-                known.add(use_);
+            if let Some(noted) = shard.place_of((*key, None), use_.at, &use_.doors) {
+                shard.add(noted, use_);
             }
         }
         for (key, caller) in &taken.callers {
@@ -216,15 +237,73 @@ impl Gathered {
     }
 }
 
-impl Use {
-    fn count(&mut self, now: Timestamp, asked: &Asked<'_>) {
-        self.at = self.at.max(now.millis());
-        let door = &mut self.doors[asked.door.place()];
-        *door = door.saturating_add(1);
+impl Noting {
+    fn has_room(&self, more: &[u16; 4]) -> bool {
+        self.doors.iter().zip(more).all(|(uses, more)| uses.checked_add(*more).is_some())
+    }
+
+    /// Where its detail stands.
+    fn detail(&self) -> Option<usize> {
+        self.detail.checked_sub(1).map(|place| place as usize)
+    }
+}
+
+/// One use at a door.
+fn once(door: Door) -> [u16; 4] {
+    let mut doors = [0; 4];
+    doors[door.place()] = 1;
+    doors
+}
+
+impl Shard {
+    /// Where so much more use of a key is noted: where it was `last`, if that is still its place and has room. `None`: there are
+    /// too many of others.
+    fn place_of(&mut self, (key, last): (ApiKeyId, Option<Noted>), at: i64, more: &[u16; 4]) -> Option<Noted> {
+        let last = match last {
+            Some(last) => Some(last),
+            None => self.strays.get(&key).copied(),
+        };
+        if self.noted(key, last).is_some_and(|place| self.uses[place].has_room(more)) {
+            return last;
+        }
+        if self.uses.capacity() == 0 {
+            // At once, because growing in steps would leave holes; memory is taken only as uses come.
+            self.uses.reserve_exact(USES_MAX);
+        }
+        if self.uses.is_empty() {
+            self.since = at.saturating_sub(EARLIER_MILLIS);
+        }
+        let new = u16::try_from(self.uses.len()).ok().filter(|new| usize::from(*new) < USES_MAX).map(Noted)?;
+        self.uses.push(Noting { key, at: 0, doors: [0; 4], detail: 0 });
+        if last.is_none_or(|last| self.strays.get(&key) == Some(&last)) {
+            self.strays.insert(key, new);
+        }
+        Some(new)
+    }
+
+    /// The place of a use, if it is still the key's.
+    fn noted(&self, key: ApiKeyId, noted: Option<Noted>) -> Option<usize> {
+        let place = usize::from(noted?.0);
+        self.uses.get(place).is_some_and(|noting| noting.key == key).then_some(place)
+    }
+
+    fn detail_of(&mut self, place: usize) -> &mut Detail {
+        let noting = &mut self.uses[place];
+        if noting.detail == 0 {
+            self.details.push(Detail::default());
+            // There is one for a use at most.
+            noting.detail = self.details.len() as u32;
+        }
+        &mut self.details[noting.detail as usize - 1]
+    }
+
+    /// Notes one use more where there is room for it.
+    fn count(&mut self, Noted(noted): Noted, now: Timestamp, asked: &Asked<'_>) {
+        self.count_up(noted.into(), now.millis(), &once(asked.door));
         if asked.address.is_none() && asked.agent.is_empty() && asked.wanted.is_none() {
             return;
         }
-        let detail = self.detail.get_or_insert_default();
+        let detail = self.detail_of(noted.into());
         detail.address = asked.address.or(detail.address);
         detail.wanted = detail.wanted.and(asked.wanted);
         if !asked.agent.is_empty() && detail.agent != asked.agent {
@@ -233,14 +312,11 @@ impl Use {
         }
     }
 
-    /// Adds an earlier one.
-    fn add(&mut self, earlier: &Self) {
-        self.at = self.at.max(earlier.at);
-        for (uses, before) in self.doors.iter_mut().zip(earlier.doors) {
-            *uses = uses.saturating_add(before);
-        }
+    /// Adds an earlier use where there is room for it.
+    fn add(&mut self, Noted(noted): Noted, earlier: &Use) {
+        self.count_up(noted.into(), earlier.at, &earlier.doors);
         if let Some(before) = &earlier.detail {
-            let detail = self.detail.get_or_insert_default();
+            let detail = self.detail_of(noted.into());
             detail.address = detail.address.or(before.address);
             detail.wanted = detail.wanted.and(before.wanted);
             if detail.agent.is_empty() {
@@ -248,29 +324,11 @@ impl Use {
             }
         }
     }
-}
 
-impl Shard {
-    /// Where the use of a key is noted: where it was last, if that is still its place. `None`: there are too many of others.
-    fn place_of(&mut self, key: ApiKeyId, last: Option<Noted>) -> Option<Noted> {
-        let last = match last {
-            Some(last) => Some(last),
-            None => self.strays.get(&key).copied(),
-        };
-        if self.noted(key, last).is_some() {
-            return last;
-        }
-        let new = u16::try_from(self.uses.len()).ok().filter(|new| usize::from(*new) < USES_MAX).map(Noted)?;
-        self.uses.push((key, Use::default()));
-        if last.is_none() {
-            self.strays.insert(key, new);
-        }
-        Some(new)
-    }
-
-    fn noted(&mut self, key: ApiKeyId, noted: Option<Noted>) -> Option<&mut Use> {
-        let (of, use_) = self.uses.get_mut(usize::from(noted?.0))?;
-        (*of == key).then_some(use_)
+    fn count_up(&mut self, place: usize, at: i64, more: &[u16; 4]) {
+        let noting = &mut self.uses[place];
+        noting.at = noting.at.max(clamp(at.saturating_sub(self.since)));
+        noting.doors.iter_mut().zip(more).for_each(|(uses, more)| *uses = uses.saturating_add(*more));
     }
 
     fn pace(&mut self, key: ApiKeyId, now: Timestamp, quota: u32) -> Result<Option<Pace>, Refusal> {
@@ -287,6 +345,10 @@ impl Shard {
         }
         taken(self.rates.entry(key).or_default(), now, quota)
     }
+}
+
+fn clamp(millis: i64) -> u32 {
+    u32::try_from(millis).unwrap_or(if millis < 0 { 0 } else { u32::MAX })
 }
 
 fn taken(until: &mut i64, now: Timestamp, quota: u32) -> Result<Option<Pace>, Refusal> {
@@ -352,6 +414,27 @@ mod tests {
 
         let uses: Vec<_> = gathered.take().uses.iter().map(|(key, use_)| (*key, use_.doors)).collect();
         assert_eq!(uses, [(other, [1, 0, 0, 0]), (one, [1, 0, 0, 0])]);
+    }
+
+    #[test]
+    fn a_key_that_is_used_more_than_a_counter_counts_is_counted_all_the_same() {
+        let (gathered, at) = (Gathered::default(), Timestamp::from_millis(1_777_000_000_000));
+        let key = ApiKeyId::new(at, &mut Chance::seeded(9));
+        let uses = u32::from(u16::MAX) * 2 + 5;
+        let note = |last| gathered.note((key, last), at, &Asked::at(Door::Api), None, false).unwrap().1;
+
+        (0..uses).for_each(|_| assert!(note(None).is_some()));
+        let by_stray: u32 = gathered.take().uses.iter().map(|(_, use_)| u32::from(use_.doors[0])).sum();
+        let mut last = Some(Noted(0));
+        (0..uses).for_each(|_| last = note(last));
+        let taken = gathered.take();
+        gathered.put_back(&taken);
+        gathered.put_back(&taken);
+        let twice = gathered.take();
+
+        let count = |taken: &Taken| taken.uses.iter().map(|(_, use_)| u32::from(use_.doors[0])).sum::<u32>();
+        assert_eq!((by_stray, count(&taken), count(&twice)), (uses, uses, 2 * uses));
+        assert_eq!((taken.uses.len(), size_of::<Noting>()), (3, 32));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod jobs;
 mod mails;
 mod model;
 mod ops;
+mod owners;
 mod pace;
 pub mod pages;
 mod reports;

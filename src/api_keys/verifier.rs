@@ -14,24 +14,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use ipnet::IpNet;
 
-use super::directory::{self, Digest, Directory, Entry, POLICIES_MAX, READ_AHEAD_MAX};
+use super::directory::{Digest, Directory, Entry, POLICIES_MAX, READ_AHEAD_MAX};
 use super::gathered::{Gathered, Taken};
 use super::model::{Asked, Door, KeyState, Noted, Owner, Refusal, Verified, parse_networks, state_now};
+use super::owners::{Owners, Who};
 use super::reports::Reports;
 use super::store;
 use super::text::KeyText;
 use crate::app::App;
-use crate::base::{AccountId, ApiKeyId, Role, Scopes, SharedText, Timestamp, WorkspaceId};
+use crate::base::{ApiKeyId, Role, Scopes, SharedText, Timestamp};
 use crate::db::{Error, Subject, View};
 
-/// Owners kept at most: some 40 MiB. Keys of more owners than these are looked up for each request.
-const OWNERS_MAX: usize = 131_072;
-const _: () = assert!(OWNERS_MAX <= directory::OWNERS_MAX, "the directory has room for the number of every owner");
 /// Keys read ahead in one look, so that no reader holds on to the past for long.
 const READ_AHEAD_BATCH: u32 = 5_000;
-
-/// Whose keys: a person in a workspace.
-type Who = (AccountId, WorkspaceId);
 
 /// The things by number, and the numbers by thing.
 type Things<T> = (Vec<Arc<T>>, HashMap<Arc<T>, u32>);
@@ -103,13 +98,10 @@ struct Known {
     ends_at: Option<Timestamp>,
     policy: Arc<Policy>,
     /// `None`: not active, or not a member.
-    owner: Option<Arc<Owner>>,
+    owner: Option<Owner>,
     /// Where the directory has it, and where that says its use was noted last. `None`: it has not.
     kept: Option<(Digest, Noted)>,
 }
-
-/// Owners as they were read, by their number, with the generation of the reading.
-type Owners = RwLock<Vec<Option<(u64, Arc<Owner>)>>>;
 
 /// Knows good keys for as long as they are good.
 pub struct Verifier {
@@ -118,7 +110,6 @@ pub struct Verifier {
     reading: Scopes,
     directory: Directory,
     policies: Numbered<Policy>,
-    numbers: Numbered<Who>,
     owners: Owners,
     stopping: AtomicBool,
     gathered: Gathered,
@@ -134,7 +125,6 @@ impl Verifier {
             reading,
             directory: Directory::new(),
             policies: Numbered::new(POLICIES_MAX),
-            numbers: Numbered::new(OWNERS_MAX),
             owners: Owners::default(),
             stopping: AtomicBool::new(false),
             gathered: Gathered::default(),
@@ -223,10 +213,10 @@ impl Verifier {
                 {
                     let owner = match self.owner_in_memory(entry.owner) {
                         Some(owner) => Some(owner),
-                        None => match self.numbers.get(entry.owner) {
+                        None => match self.owners.who(entry.owner) {
                             Some(who) => {
                                 let tag = store.generation();
-                                self.app.glance(|view| self.owner(view, *who, tag))?
+                                self.app.glance(|view| self.owner(view, who, tag))?
                             }
                             None => break,
                         },
@@ -291,7 +281,7 @@ impl Verifier {
     /// Keeps a key that was read in generation `tag`, as far as memory goes.
     fn keep(&self, digest: &Digest, found: &store::Found, tag: u64) {
         let numbers = (
-            self.numbers.number_of((found.account, found.workspace)),
+            self.owners.number_of((found.account, found.workspace)),
             self.policies.number_of(self.policy_of(found)).and_then(|number| u16::try_from(number).ok()),
             u32::try_from(tag).ok(),
         );
@@ -301,30 +291,22 @@ impl Verifier {
         }
     }
 
-    fn owner_in_memory(&self, number: u32) -> Option<Arc<Owner>> {
-        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        let (tag, owner) = owners.get(number as usize)?.as_ref()?;
+    fn owner_in_memory(&self, number: u32) -> Option<Owner> {
         let store = self.app.store();
-        let is_good = store.is_as_of(Subject::Account(owner.account), *tag)
-            && store.is_as_of(Subject::Workspace(owner.workspace), *tag);
-        is_good.then(|| owner.clone())
+        self.owners.find(number, |owner, tag| {
+            store.is_as_of(Subject::Account(owner.account), tag)
+                && store.is_as_of(Subject::Workspace(owner.workspace), tag)
+        })
     }
 
     /// Looks the owner up, and keeps who was found in generation `tag`, which was taken before `view` saw anything. `None`: not
     /// active, or not a member.
-    fn owner(&self, view: &View<'_>, who: Who, tag: u64) -> Result<Option<Arc<Owner>>, Error> {
-        let Some(owner) = store::find_owner(view, who.0, who.1)?.map(Arc::new) else { return Ok(None) };
-        if let Some(number) = self.numbers.number_of(who) {
-            let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
-            let place = number as usize;
-            if owners.len() <= place {
-                owners.resize(place + 1, None);
-            }
-            if owners[place].as_ref().is_none_or(|(older, _)| *older <= tag) {
-                owners[place] = Some((tag, owner.clone()));
-            }
+    fn owner(&self, view: &View<'_>, who: Who, tag: u64) -> Result<Option<Owner>, Error> {
+        let owner = store::find_owner(view, who.0, who.1)?;
+        if let Some(owner) = &owner {
+            self.owners.keep(owner, tag);
         }
-        Ok(Some(owner))
+        Ok(owner)
     }
 
     /// Reads every key that fits into memory and whose it is, so that none is asked for the first time by somebody who waits.
@@ -354,7 +336,7 @@ impl Verifier {
     fn read_owners_ahead(&self, view: &View<'_>, batch: &[store::Listed], tag: u64) -> Result<(), Error> {
         for (_, _, found) in batch {
             let who = (found.account, found.workspace);
-            if let Some(number) = self.numbers.number_of(who)
+            if let Some(number) = self.owners.number_of(who)
                 && self.owner_in_memory(number).is_none()
             {
                 self.owner(view, who, tag)?;

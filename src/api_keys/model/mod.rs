@@ -6,7 +6,6 @@ mod refusal;
 mod state;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks};
@@ -173,7 +172,7 @@ pub struct Verified {
     /// The key.
     pub key: ApiKeyId,
     /// Whose it is.
-    pub owner: Arc<Owner>,
+    pub owner: Owner,
     /// Scope names, separated by spaces.
     pub scope: SharedText,
     /// The rights behind them, cut by the role.

@@ -17,7 +17,7 @@ pub struct Owner {
     pub role: Role,
     words: SharedText,
     /// Where each word ends.
-    ends: [u32; WORDS],
+    ends: [u16; WORDS],
 }
 
 /// Words of an owner, in the order of their text.
@@ -45,10 +45,15 @@ impl Owner {
         let mut text = String::with_capacity(words.iter().map(|word| word.len()).sum());
         let ends = words.map(|word| {
             text.push_str(word);
-            // No table holds a name of four thousand million bytes.
-            u32::try_from(text.len()).unwrap_or(u32::MAX)
+            // Names and addresses have limits of some hundred bytes.
+            u16::try_from(text.len()).unwrap_or(u16::MAX)
         });
         Self { account, workspace, role, words: text.into(), ends }
+    }
+
+    /// Of whom nothing is known yet but the name of their number.
+    pub(in crate::api_keys) fn unread(account: AccountId, workspace: WorkspaceId) -> Self {
+        Self { account, workspace, role: Role::Viewer, words: SharedText::default(), ends: [0; WORDS] }
     }
 
     /// The person's id as written.
@@ -88,7 +93,7 @@ impl Owner {
 
     fn word(&self, number: usize) -> SharedText {
         let begin = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let range: Range<usize> = begin as usize..self.ends[number] as usize;
+        let range: Range<usize> = begin.into()..self.ends[number].into();
         self.words.part(range)
     }
 }
