@@ -52,7 +52,7 @@ const FULL: Run = Run {
     snapshot_keys: 200_000,
     plan: Plan { rounds: 3, time: Duration::from_millis(1000) },
     writes: 40_000,
-    verifications: 200_000,
+    verifications: 1_000_000,
 };
 const QUICK: Run = Run {
     keys: 12_000,

@@ -145,6 +145,18 @@ mod tests {
     }
 
     #[test]
+    fn the_engine_is_compiled_without_locks_that_all_connections_share() {
+        let connection = Connection::open_in_memory().unwrap();
+        let has = |option: &str| {
+            connection.query_row("select sqlite_compileoption_used(?1)", [option], |row| row.get::<_, bool>(0)).unwrap()
+        };
+
+        let compiled = ["ENABLE_MEMORY_MANAGEMENT", "DEFAULT_MEMSTATUS=0", "THREADSAFE=1"].map(has);
+
+        assert_eq!(compiled, [false, true, true], "build where .cargo/config.toml is read");
+    }
+
+    #[test]
     fn the_engine_is_past_the_wal_reset_bug() {
         assert!(super::engine_version() >= super::ENGINE_VERSION_MIN);
     }
