@@ -7,6 +7,19 @@ use bytes::Bytes;
 pub struct SharedText(Bytes);
 
 impl SharedText {
+    /// As `from`, in one piece of memory with the count of those who share it: for many texts that are seldom asked for, each of
+    /// which would else be two far places to fetch.
+    pub fn packed(text: &str) -> Self {
+        // Sizes that an allocator wastes nothing of.
+        Self(match text.len() {
+            ..=102 => packed::<102>(text),
+            103..=134 => packed::<134>(text),
+            135..=166 => packed::<166>(text),
+            167..=230 => packed::<230>(text),
+            _ => Bytes::copy_from_slice(text.as_bytes()),
+        })
+    }
+
     /// A part of it. Nothing, where `range` does not lie on whole characters of the text.
     pub fn part(&self, range: std::ops::Range<usize>) -> Self {
         // As `str::is_char_boundary`, without reading the whole text for it.
@@ -21,6 +34,26 @@ impl SharedText {
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
+}
+
+struct Packed<const N: usize> {
+    bytes: [u8; N],
+    len: u16,
+}
+
+impl<const N: usize> AsRef<[u8]> for Packed<N> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// Of a text of `N` bytes at most; what is more is cut off.
+fn packed<const N: usize>(text: &str) -> Bytes {
+    let mut bytes = [0; N];
+    let len = text.len().min(N);
+    bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+    // No size of ours is beyond 65,535.
+    Bytes::from_owner(Packed { bytes, len: len as u16 })
 }
 
 impl From<String> for SharedText {
@@ -69,6 +102,17 @@ mod tests {
             assert!(!is_visible(hidden), "{hidden:?}");
         }
     }
+
+    #[test]
+    fn a_packed_text_of_any_length_is_the_text() {
+        for length in [0, 1, 102, 103, 134, 135, 166, 167, 230, 231, 70_000] {
+            let text: String = ('a'..='z').cycle().take(length).collect();
+            let packed = SharedText::packed(&text);
+            assert_eq!((&*packed, packed.clone()), (text.as_str(), SharedText::from(text.as_str())));
+            assert_eq!(packed.part(1..length), SharedText::from(text.get(1..).unwrap_or_default()));
+        }
+    }
+
     #[test]
     fn a_part_is_of_whole_characters() {
         let text = SharedText::from("Zoë Ada".to_owned());

@@ -48,7 +48,7 @@ impl Owner {
             // Names and addresses have limits of some hundred bytes.
             u16::try_from(text.len()).unwrap_or(u16::MAX)
         });
-        Self { account, workspace, role, words: text.into(), ends }
+        Self { account, workspace, role, words: SharedText::packed(&text), ends }
     }
 
     /// Of whom nothing is known yet but the name of their number.
