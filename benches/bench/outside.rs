@@ -18,6 +18,8 @@ use crate::{Failure, Run, fail};
 const STARTS: usize = 5;
 /// Sign-ins whose processor time is averaged.
 const SIGN_INS: u64 = 40;
+/// Threads that are busy while people sign in and events are written: two that hash, and the writer.
+const BUSY: usize = 3;
 /// Usage events in a batch.
 const BATCH: usize = 100;
 /// People who sign in, one after the other: nobody so often that their oldest sessions would end.
@@ -37,7 +39,7 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     rows.push(check()?);
     let csrf = domicile::http::csrf::token(&*large.open()?, VISIT);
     rows.extend(sign_in(run, &server, &csrf)?);
-    rows.push(manners(run, large, &server, &csrf)?);
+    rows.extend(manners(run, large, &server, &csrf)?);
     rows.push(durable_write(run, large, &server)?);
     rows.push(usage(run, large, &server)?);
     server.stop();
@@ -135,8 +137,9 @@ fn sign_in(_: Run, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
     ])
 }
 
-/// Verification at a steady pace, first alone, then while the writer is kept busy and eight people sign in.
-fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<Row, Failure> {
+/// Verification at a steady pace, first alone, then while the writer is kept busy and eight people sign in. And what the machine
+/// itself costs those who verify: the same at a bare handler, beside as many threads of low priority that are busy.
+fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
     let time = run.plan.time * 3;
     let paced = Load { pause: Duration::from_millis(4), nice: -10, ..load_of(server, 16, 200, time, u64::MAX) };
     let verifying = requests::forward_auth(large, 10_000);
@@ -150,16 +153,26 @@ fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<Row
     let busy = load::run(&paced, &verifying)?;
     let written = ended(writing)?;
     let signed_in = ended(signing_in)?;
+    let shape = Shape::of(server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?;
+    let bare = bare::start_busy(&[shape], BUSY, Core::Any, large.path())?;
+    let control = load::run(&Load { address: bare.address, ..paced.clone() }, &verifying)?;
+    bare.stop();
     let ratio = busy.quantile_ms(0.99) / idle.quantile_ms(0.99);
+    let of_bare = busy.quantile_ms(0.99) / control.quantile_ms(0.99);
     let of = |answers: &Answers| format!("{:.2}/{:.2} ms", answers.quantile_ms(0.5), answers.quantile_ms(0.99));
     let what = format!(
         "verification while {} events/s are written, {:.0} sign in/s",
         thousands(written.per_second() * BATCH as f64),
         signed_in.per_second()
     );
-    Ok(Row::new(what, format!("p99 x {ratio:.1}"), "<= x 2", ratio <= 2.0)
-        .ours(of(&busy))
-        .beside(format!("idle {}", of(&idle))))
+    Ok([
+        Row::new(what, format!("p99 x {ratio:.1}"), "<= x 2", ratio <= 2.0)
+            .ours(of(&busy))
+            .beside(format!("idle {}", of(&idle))),
+        Row::new("the same, beside a bare handler", format!("p99 x {of_bare:.1}"), "<= x 2", of_bare <= 2.0)
+            .ours(of(&busy))
+            .beside(of(&control)),
+    ])
 }
 
 fn ended(load: std::thread::JoinHandle<Result<Answers, Failure>>) -> Result<Answers, Failure> {

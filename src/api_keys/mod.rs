@@ -17,6 +17,7 @@ mod ops;
 mod owners;
 mod pace;
 pub mod pages;
+mod policies;
 mod reports;
 mod store;
 mod text;

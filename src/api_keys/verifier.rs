@@ -8,95 +8,53 @@
 //! the start, and by whoever asks first. What changed is forgotten exactly (see `db::change`): one person's change costs the
 //! others nothing. Owners are kept apart, because all keys of a person share theirs.
 
-use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use ipnet::IpNet;
 
-use super::directory::{Digest, Directory, Entry, POLICIES_MAX, READ_AHEAD_MAX};
+use super::directory::{Digest, Directory, Entry, READ_AHEAD_MAX};
 use super::gathered::{Gathered, Taken};
 use super::model::{Asked, Door, KeyState, Noted, Owner, Refusal, Verified, parse_networks, state_now};
 use super::owners::{Owners, Who};
+use super::policies::{Policies, Policy};
 use super::reports::Reports;
 use super::store;
 use super::text::KeyText;
 use crate::app::App;
-use crate::base::{ApiKeyId, Role, Scopes, SharedText, Timestamp};
+use crate::base::{ApiKeyId, Role, Scopes, Timestamp};
 use crate::db::{Error, Subject, View};
 
 /// Keys read ahead in one look, so that no reader holds on to the past for long.
 const READ_AHEAD_BATCH: u32 = 5_000;
 
-/// The things by number, and the numbers by thing.
-type Things<T> = (Vec<Arc<T>>, HashMap<Arc<T>, u32>);
-
-/// Things that many keys share, numbered. A number once given keeps its meaning.
-struct Numbered<T> {
-    things: RwLock<Things<T>>,
-    max: usize,
-}
-
-impl<T: std::hash::Hash + Eq> Numbered<T> {
-    fn new(max: usize) -> Self {
-        Self { things: RwLock::default(), max }
-    }
-
-    fn get(&self, number: u32) -> Option<Arc<T>> {
-        let things = self.things.read().unwrap_or_else(PoisonError::into_inner);
-        things.0.get(number as usize).cloned()
-    }
-
-    /// `None`: there are too many.
-    fn number_of(&self, thing: T) -> Option<u32> {
-        if let Some(number) = self.things.read().unwrap_or_else(PoisonError::into_inner).1.get(&thing) {
-            return Some(*number);
-        }
-        let mut things = self.things.write().unwrap_or_else(PoisonError::into_inner);
-        let (listed, numbers) = &mut *things;
-        if let Some(number) = numbers.get(&thing) {
-            return Some(*number);
-        }
-        let number = u32::try_from(listed.len()).ok().filter(|_| listed.len() < self.max)?;
-        let thing = Arc::new(thing);
-        listed.push(thing.clone());
-        numbers.insert(thing, number);
-        Some(number)
-    }
-}
-
 /// Nobody calls from here.
 const NOWHERE: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 32));
 
-/// What many keys may do: the names of their scopes, the rights behind them before any role cuts them, and the limits.
-#[derive(PartialEq, Eq, Hash)]
-struct Policy {
-    scope: SharedText,
-    rights: Scopes,
-    /// Empty: from anywhere.
-    networks: Vec<IpNet>,
-    /// Requests a minute, of the key itself or of the site.
-    rate: Option<u32>,
-    /// Its end is that of an overlap.
-    is_retiring: bool,
+/// What a key may do: as it is kept, or read for this request alone. Small, because it is handed on a few times.
+enum MayDo<'v> {
+    Kept(&'v Policy),
+    Read(Box<Policy>),
 }
 
-impl Policy {
-    fn lets_in_from(&self, address: Option<std::net::IpAddr>) -> bool {
-        self.networks.is_empty()
-            || address.is_some_and(|address| {
-                let address = address.to_canonical();
-                self.networks.iter().any(|network| network.contains(&address))
-            })
+impl Deref for MayDo<'_> {
+    type Target = Policy;
+
+    fn deref(&self) -> &Policy {
+        match self {
+            Self::Kept(policy) => policy,
+            Self::Read(policy) => policy,
+        }
     }
 }
 
 /// A key that lives, as far as the database says.
-struct Known {
+struct Known<'v> {
     key: ApiKeyId,
     /// Its own end, or that of its overlap.
     ends_at: Option<Timestamp>,
-    policy: Arc<Policy>,
+    policy: MayDo<'v>,
     /// `None`: not active, or not a member.
     owner: Option<Owner>,
     /// Where the directory has it, and where that says its use was noted last. `None`: it has not.
@@ -109,7 +67,7 @@ pub struct Verifier {
     /// What whoever only sees may do.
     reading: Scopes,
     directory: Directory,
-    policies: Numbered<Policy>,
+    policies: Policies,
     owners: Owners,
     stopping: AtomicBool,
     gathered: Gathered,
@@ -124,7 +82,7 @@ impl Verifier {
             app,
             reading,
             directory: Directory::new(),
-            policies: Numbered::new(POLICIES_MAX),
+            policies: Policies::new(),
             owners: Owners::default(),
             stopping: AtomicBool::new(false),
             gathered: Gathered::default(),
@@ -161,7 +119,7 @@ impl Verifier {
     }
 
     /// What only the moment and the door decide.
-    fn admit(&self, known: Known, now: Timestamp, asked: &Asked<'_>) -> Result<Verified, Refusal> {
+    fn admit(&self, known: Known<'_>, now: Timestamp, asked: &Asked<'_>) -> Result<Verified, Refusal> {
         let Known { key, ends_at, policy, owner, kept } = known;
         let owner = owner.ok_or(Refusal::Unknown)?;
         if ends_at.is_some_and(|end| end <= now) {
@@ -200,7 +158,12 @@ impl Verifier {
         })
     }
 
-    fn look_up(&self, text: &str, now: Timestamp, asked: &Asked<'_>) -> Result<Result<Known, Refusal>, Error> {
+    fn look_up<'v>(
+        &'v self,
+        text: &str,
+        now: Timestamp,
+        asked: &Asked<'_>,
+    ) -> Result<Result<Known<'v>, Refusal>, Error> {
         let keyring = self.app.keyring();
         let store = self.app.store();
         if store.memory_holds() {
@@ -209,7 +172,7 @@ impl Verifier {
                 let newest = *in_use.get_or_insert(digest);
                 if let Some((entry, last)) = self.directory.find(&digest)
                     && store.is_as_of(Subject::Key(entry.key), u64::from(entry.tag))
-                    && let Some(policy) = self.policies.get(u32::from(entry.policy))
+                    && let Some(policy) = self.policies.get(entry.policy)
                 {
                     let owner = match self.owner_in_memory(entry.owner) {
                         Some(owner) => Some(owner),
@@ -225,6 +188,7 @@ impl Verifier {
                         self.gathered.note_stale(entry.key, newest);
                     }
                     let kept = Some((digest, last));
+                    let policy = MayDo::Kept(policy);
                     return Ok(Ok(Known { key: entry.key, ends_at: entry.expires_at, policy, owner, kept }));
                 }
             }
@@ -233,13 +197,13 @@ impl Verifier {
     }
 
     /// Looks the key up, and keeps what was found.
-    fn find(
-        &self,
+    fn find<'v>(
+        &'v self,
         view: &View<'_>,
         lookups: impl Iterator<Item = Digest>,
         now: Timestamp,
         asked: &Asked<'_>,
-    ) -> Result<Result<Known, Refusal>, Error> {
+    ) -> Result<Result<Known<'v>, Refusal>, Error> {
         // Taken before the look: a change in between makes what was read worthless, and the tag says so.
         let tag = self.app.store().generation();
         let mut in_use = None;
@@ -259,7 +223,7 @@ impl Verifier {
             if owner.is_some() {
                 self.keep(&lookup, &found, tag);
             }
-            let policy = Arc::new(self.policy_of(&found));
+            let policy = MayDo::Read(Box::new(self.policy_of(&found)));
             let kept = self.directory.find(&lookup).map(|(_, last)| (lookup, last));
             return Ok(Ok(Known { key: found.key, ends_at: ends_at(&found), policy, owner, kept }));
         }
@@ -282,7 +246,7 @@ impl Verifier {
     fn keep(&self, digest: &Digest, found: &store::Found, tag: u64) {
         let numbers = (
             self.owners.number_of((found.account, found.workspace)),
-            self.policies.number_of(self.policy_of(found)).and_then(|number| u16::try_from(number).ok()),
+            self.policies.number_of(self.policy_of(found)),
             u32::try_from(tag).ok(),
         );
         if let (Some(owner), Some(policy), Some(tag)) = numbers {
