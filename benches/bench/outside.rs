@@ -72,7 +72,7 @@ fn start(large: &Fixture) -> Result<(Server, Row), Failure> {
 
 fn memory(run: Run, large: &Fixture, server: &Server) -> Result<[Row; 2], Failure> {
     let idle = server.resident_mib();
-    let load = load_of(server, 16, 200, Duration::from_secs(20), run.verifications);
+    let load = load_of(server, 16, 200, Duration::from_secs(60), run.verifications);
     let answers = load::run(&load, &requests::forward_auth(large, large.count()))?;
     let after = server.resident_mib();
     Ok([
