@@ -31,7 +31,7 @@ const LIST_SINCE: &str = "
     select seq, kind, subject_id from credential_change where seq > :after order by seq limit :limit";
 const DELETE_OLD: &str = "
     delete from credential_change
-    where seq <= (select max(seq) from credential_change) - :kept";
+    where seq <= min((select max(seq) from credential_change) - :kept, (select min(seq) from credential_change) + :most - 1)";
 
 /// Every statement of this room, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[FIND_LAST, LIST_SINCE, DELETE_OLD];
@@ -229,10 +229,10 @@ impl<'c> Batch<'c> {
     }
 }
 
-/// Deletes notes of changes but the newest ten thousand.
+/// Deletes notes of changes but the newest ten thousand, a bounded number at a time: a great many keys may have changed at once.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn purge_changes(tx: &mut super::Tx<'_>) -> Result<usize, Error> {
-    tx.execute(DELETE_OLD, named_params! {":kept": 10_000})
+    tx.execute(DELETE_OLD, named_params! {":kept": 10_000, ":most": 100_000})
 }

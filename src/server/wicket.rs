@@ -120,7 +120,11 @@ fn asked_of(head: &RequestHead) -> Option<Asked> {
     match head.uri.path() {
         // Behind a cookie may be somebody in a session.
         GATEWAY_PATH if !headers.contains_key(header::COOKIE) => Some(Asked::MayPass),
-        INTROSPECT_PATH if head.method == Method::POST && !headers.contains_key(header::CONTENT_ENCODING) => {
+        INTROSPECT_PATH if head.method == Method::POST => {
+            // In a form that has to be undone, or of a length that is not known, which the house bounds.
+            if headers.contains_key(header::CONTENT_ENCODING) || headers.contains_key(header::TRANSFER_ENCODING) {
+                return None;
+            }
             let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<usize>().ok()?;
             (length <= BODY_MAX).then_some(Asked::IsGood)
         }
@@ -198,8 +202,36 @@ impl Future for Way {
 #[cfg(test)]
 mod tests {
     use actix_web::body::to_bytes;
+    use actix_web::http::header::HeaderName;
 
     use super::*;
+
+    #[test]
+    fn what_is_unusual_goes_through_the_house() {
+        let taken = |method: Method, path: &'static str, headers: &[(HeaderName, &'static str)]| {
+            let mut request = Request::new();
+            request.head_mut().method = method;
+            *request.uri_mut() = actix_web::http::Uri::from_static(path);
+            for (name, value) in headers {
+                request.headers_mut().insert(name.clone(), HeaderValue::from_static(value));
+            }
+            asked_of(request.head()).is_some()
+        };
+        let length = |length| (header::CONTENT_LENGTH, length);
+
+        assert!(taken(Method::PUT, "/v1/forward-auth?scope=read", &[]));
+        assert!(taken(Method::POST, "/v1/introspect", &[length("65536")]));
+        assert!(!taken(Method::GET, "/v1/forward-auth", &[(header::COOKIE, "a=b")]));
+        assert!(!taken(Method::GET, "/v1/forward-auth/below", &[]));
+        assert!(!taken(Method::GET, "/v1/introspect", &[length("9")]));
+        for unusual in [length("65537"), length("-1"), length("")] {
+            assert!(!taken(Method::POST, "/v1/introspect", &[unusual]));
+        }
+        assert!(!taken(Method::POST, "/v1/introspect", &[]));
+        for encoding in [header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+            assert!(!taken(Method::POST, "/v1/introspect", &[length("9"), (encoding, "chunked")]));
+        }
+    }
 
     #[actix_web::test]
     async fn a_panic_at_the_door_is_one_500_and_nothing_else() {

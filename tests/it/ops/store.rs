@@ -400,6 +400,19 @@ fn a_refused_change_is_no_change_and_one_of_which_nobody_knows_is_all() {
 }
 
 #[test]
+fn notes_of_changes_are_deleted_a_hundred_thousand_at_a_time_until_ten_thousand_are_left() {
+    let room = Room::new();
+    let make = "
+        with recursive number (n) as (select 1 union all select n + 1 from number where n < 210000)
+        insert into credential_change (kind, subject_id) select 'key', 'key_of_somebody' from number";
+    room.store.write_and_wait(|tx: &mut Tx<'_>| tx.execute(make, [])).unwrap();
+
+    let deleted = [(); 4].map(|()| room.store.write_and_wait(db::purge_changes).unwrap());
+
+    assert_eq!(deleted, [100_000, 100_000, 0, 0]);
+}
+
+#[test]
 fn what_is_on_the_disk_is_noise() {
     let house = TestApp::new();
     let canary = "Lord-Byrons-Daughter";
