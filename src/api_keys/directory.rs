@@ -13,14 +13,14 @@ use crate::base::{ApiKeyId, Timestamp};
 /// HMAC-SHA-256 of a key's text under a pepper.
 pub(super) type Digest = [u8; 32];
 
-/// Numbers of owners are below this.
+/// Owners in memory at most, some 40 MiB: their numbers are below this.
 pub(super) const OWNERS_MAX: usize = 1 << OWNER_BITS;
 /// Numbers of policies are below this.
 pub(super) const POLICIES_MAX: usize = 1 << 16;
-/// Numbers of places where a use is noted are below this.
-pub(super) const NOTED_MAX: usize = 1 << (32 - OWNER_BITS);
+/// Numbers of places where a use is noted are below this: they share a word with the owner's.
+pub(super) const NOTED_MAX: usize = 1 << 14;
 
-const OWNER_BITS: u32 = 18;
+const OWNER_BITS: u32 = 17;
 /// Digests are random, so their last bits spread them evenly.
 const SHARDS: usize = 1024;
 /// Entries of a shard: in all 1.3 million keys and 55 MB. A full shard writes one over another. It has room for all of them at
@@ -248,7 +248,7 @@ mod tests {
 
     fn entry(number: u32, chance: &mut Chance) -> (Digest, Entry) {
         let now = Timestamp::from_millis(1_777_000_000_000);
-        let expires_at = (!number.is_multiple_of(3)).then_some(Timestamp::from_millis(i64::from(number) << 32));
+        let expires_at = (!number.is_multiple_of(3)).then_some(Timestamp::from_millis(i64::from(number) << 30));
         let key = ApiKeyId::new(now, chance);
         (chance.bytes(), Entry { key, owner: number, policy: u16::MAX - (number % 7) as u16, tag: 1, expires_at })
     }

@@ -47,7 +47,7 @@ struct Noting {
 }
 
 /// Whence, by whom and what for.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub(super) struct Detail {
     pub address: Option<IpAddr>,
     pub agent: String,
@@ -204,9 +204,12 @@ impl Gathered {
         for shard in &self.0 {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.strays = ByKey::default();
-            let (uses, details) = (std::mem::take(&mut shard.uses), std::mem::take(&mut shard.details));
+            let (uses, mut details) = (std::mem::take(&mut shard.uses), std::mem::take(&mut shard.details));
             taken.uses.extend(uses.into_iter().map(|noting| {
-                let detail = noting.detail().and_then(|place| details.get(place)).cloned().map(Box::new);
+                let detail = noting
+                    .detail()
+                    .and_then(|place| details.get_mut(place))
+                    .map(|detail| Box::new(std::mem::take(detail)));
                 let at = shard.since.saturating_add(noting.at.into());
                 (noting.key, Use { at, doors: noting.doors, detail })
             }));

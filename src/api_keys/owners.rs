@@ -7,19 +7,14 @@ use std::sync::{PoisonError, RwLock};
 
 use hashbrown::HashTable;
 
-use super::directory;
+use super::directory::OWNERS_MAX;
 use super::model::Owner;
 use crate::base::{AccountId, WorkspaceId};
-
-/// Owners kept at most: some 40 MiB. Keys of more owners than these are looked up for each request.
-const OWNERS_MAX: usize = 131_072;
-
-const _: () = assert!(OWNERS_MAX <= directory::OWNERS_MAX, "the directory has room for the number of every owner");
 
 /// Whose keys: a person in a workspace.
 pub(super) type Who = (AccountId, WorkspaceId);
 
-/// See the module. A number once given keeps its meaning.
+/// See the module. A number once given keeps its meaning. Keys of more owners than [`OWNERS_MAX`] are looked up for each request.
 #[derive(Default)]
 pub(super) struct Owners(RwLock<Numbered>);
 

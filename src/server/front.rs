@@ -1,17 +1,16 @@
 //! The outermost layer: a name for each request, a net under each handler, the headers of each answer, and the form in
 //! which a fault is told.
 
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
+use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage, HttpResponse};
+use futures_util::future::LocalBoxFuture;
 
 use super::turnstile::Turnstile;
 use super::{faults, hosts, identify, pages};
@@ -81,7 +80,6 @@ impl Front {
 impl<S, B> Transform<S, ServiceRequest> for Front
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    S::Future: Unpin,
     B: MessageBody + 'static,
 {
     type Response = ServiceResponse<BoxBody>;
@@ -106,12 +104,11 @@ pub(super) struct Wrapped<S> {
 impl<S, B> Service<ServiceRequest> for Wrapped<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    S::Future: Unpin,
     B: MessageBody + 'static,
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
-    type Future = Passage<S::Future>;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
 
     forward_ready!(service);
 
@@ -119,12 +116,8 @@ where
         // As the router will read it: `%74` is a `t` to it, so it must be one here.
         let path = request.match_info().as_str();
         let reader = reader_of(path);
-        if identify::is_nobody_to_mark(&request, reader) {
-            let house = self.service.call(request);
-            return Passage::AtOnce { front: self.front.clone(), reader, house };
-        }
         let (front, service, turnstile) = (self.front.clone(), self.service.clone(), self.turnstile.clone());
-        Passage::Marked(Box::pin(async move {
+        Box::pin(async move {
             if reader == Reader::Page {
                 turnstile.pass().await;
             }
@@ -139,7 +132,7 @@ where
                 identify::mark(app, &request, reader).await;
             }
             Ok(front.see_off(service.call(request).await?, reader))
-        }))
+        })
     }
 }
 
@@ -156,31 +149,6 @@ impl Front {
         }
         dress(&mut response, reader, self.is_tls);
         response
-    }
-}
-
-/// A request on its way through the house.
-pub(super) enum Passage<F> {
-    /// As services and gateways ask, for every request of their own: nothing is waited for before the house itself.
-    AtOnce { front: Rc<Front>, reader: Reader, house: F },
-    /// Somebody is looked for first.
-    Marked(Pin<Box<dyn Future<Output = Result<ServiceResponse<BoxBody>, Error>>>>),
-}
-
-impl<F, B> Future for Passage<F>
-where
-    F: Future<Output = Result<ServiceResponse<B>, Error>> + Unpin,
-    B: MessageBody + 'static,
-{
-    type Output = Result<ServiceResponse<BoxBody>, Error>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::AtOnce { front, reader, house } => {
-                Pin::new(house).poll(context).map_ok(|response| front.see_off(response, *reader))
-            }
-            Self::Marked(passage) => passage.as_mut().poll(context),
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::sessions::{Current, End, Shown};
 use crate::{factors, sessions};
 
 /// Whether [`mark`] has nothing to do: most services and gateways, for every request of theirs.
-pub(super) fn is_nobody_to_mark(request: &ServiceRequest, reader: Reader) -> bool {
+fn is_nobody_to_mark(request: &ServiceRequest, reader: Reader) -> bool {
     match reader {
         Reader::Page | Reader::KeyHolder => false,
         // Where strangers are counted by where they come from, and where a key's own program stands at the door.

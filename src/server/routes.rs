@@ -12,7 +12,6 @@ use futures_util::future::{CatchUnwind, Map};
 
 use super::fresh::fresh;
 use super::front::GATEWAY_PATH;
-use super::wicket::INTROSPECT_PATH;
 use super::{docs, health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
@@ -49,10 +48,6 @@ pub struct Route {
     pub access: Access,
 }
 
-/// What is asked for every request of somebody else's, in the order in which the router tries them. Mostly the wicket has
-/// answered before.
-const ASKED_MOST: [&str; 2] = [GATEWAY_PATH, INTROSPECT_PATH];
-
 /// A body of 10,000 events, generously.
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -68,9 +63,12 @@ macro_rules! routes {
         /// Builds the router. Routes of one path stand together in one resource, so that a wrong method is 405.
         pub(super) fn configure(config: &mut ServiceConfig) {
             let mut table = Table::default();
-            // Every method of the request behind the gateway arrives here.
-            table.resources.push((GATEWAY_PATH, vec![web::route().to(Netted(services::api::forward_auth))]));
             $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
+            // Every method of the request behind the gateway arrives here, and Envoy appends its path. A scope, because that is no
+            // pattern.
+            config.service(
+                web::scope(GATEWAY_PATH).default_service(web::route().to(Netted(services::api::forward_auth))),
+            );
             config.service(
                 web::resource("/v1/usage/events")
                     .app_data(PayloadConfig::new(EVENTS_BYTES_MAX))
@@ -248,17 +246,8 @@ impl Table {
     fn into_config(mut self, config: &mut ServiceConfig) {
         // The router tries one path after the other: programs ask far more often than people, and a path with parameters is a
         // pattern, a hundred times as dear as one without.
-        self.resources.sort_by_key(|(path, _)| {
-            let place = ASKED_MOST.iter().position(|asked| asked == path);
-            (place.unwrap_or(ASKED_MOST.len()), path.contains('{'), !path.starts_with("/v1/"))
-        });
-        for (place, (path, routes)) in self.resources.into_iter().enumerate() {
-            if place == ASKED_MOST.len() {
-                // Envoy appends the original path. A scope, because that is no pattern.
-                config.service(
-                    web::scope(GATEWAY_PATH).default_service(web::route().to(Netted(services::api::forward_auth))),
-                );
-            }
+        self.resources.sort_by_key(|(path, _)| (path.contains('{'), !path.starts_with("/v1/")));
+        for (path, routes) in self.resources {
             config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));
         }
     }

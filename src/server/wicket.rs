@@ -29,7 +29,7 @@ use crate::services::Callers;
 use crate::services::api::{examine, forward_auth_at_once, require_caller};
 
 /// Where services ask.
-pub(super) const INTROSPECT_PATH: &str = "/v1/introspect";
+const INTROSPECT_PATH: &str = "/v1/introspect";
 
 /// The door, with the house behind it.
 pub(super) struct Wicket<F> {
@@ -118,8 +118,8 @@ enum Asked {
 fn asked_of(head: &RequestHead) -> Option<Asked> {
     let headers = head.headers();
     match head.uri.path() {
-        // Behind a cookie may be somebody in a session.
-        GATEWAY_PATH if !headers.contains_key(header::COOKIE) => Some(Asked::MayPass),
+        // Envoy appends the original path. Behind a cookie may be somebody in a session.
+        path if is_gateways(path) => (!headers.contains_key(header::COOKIE)).then_some(Asked::MayPass),
         INTROSPECT_PATH if head.method == Method::POST => {
             // In a form that has to be undone, or of a length that is not known, which the house bounds.
             if headers.contains_key(header::CONTENT_ENCODING) || headers.contains_key(header::TRANSFER_ENCODING) {
@@ -130,6 +130,11 @@ fn asked_of(head: &RequestHead) -> Option<Asked> {
         }
         _ => None,
     }
+}
+
+/// The path where gateways ask, and all below it.
+fn is_gateways(path: &str) -> bool {
+    path.strip_prefix(GATEWAY_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Keeper {
@@ -222,7 +227,8 @@ mod tests {
         assert!(taken(Method::PUT, "/v1/forward-auth?scope=read", &[]));
         assert!(taken(Method::POST, "/v1/introspect", &[length("65536")]));
         assert!(!taken(Method::GET, "/v1/forward-auth", &[(header::COOKIE, "a=b")]));
-        assert!(!taken(Method::GET, "/v1/forward-auth/below", &[]));
+        assert!(taken(Method::GET, "/v1/forward-auth/below", &[]));
+        assert!(!taken(Method::GET, "/v1/forward-authority", &[]));
         assert!(!taken(Method::GET, "/v1/introspect", &[length("9")]));
         for unusual in [length("65537"), length("-1"), length("")] {
             assert!(!taken(Method::POST, "/v1/introspect", &[unusual]));
