@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::base::{Chance, Clock, Problem, Timestamp};
+use crate::base::{Clock, Problem, Rng, Timestamp};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
 use crate::outbound::{Caller, Transport, TransportError};
-use crate::threads::beside;
+use crate::threads::spawn_blocking;
 
 /// The open appliance.
 pub struct App {
@@ -65,7 +65,7 @@ pub struct Opening {
     /// The machine's clock, or a test's.
     pub clock: Clock,
     /// The machine's randomness, or a test's.
-    pub chance: Chance,
+    pub rng: Rng,
     /// Told once when a write failed for good: whoever serves must stop with exit status 74.
     pub on_fatal: Box<dyn Fn(&db::Error) + Send>,
 }
@@ -80,12 +80,12 @@ impl App {
         let site = Arc::new(Site { config: opening.config, keyring: opening.keyring });
         let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
-        let caller = Caller::of(&site.config);
+        let caller = Caller::new(&site.config);
         let store = Store::open(
             layout,
             site,
             opening.clock,
-            opening.chance,
+            opening.rng,
             move |committed| {
                 if committed.jobs {
                     wake.send_replace(());
@@ -97,8 +97,8 @@ impl App {
         let cost = HashCost { memory_kib: wanted.memory_kib, passes: wanted.passes };
         let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
         let app = Self { store, passwords, jobs_waiting, transport, caller };
-        check_stamp(app.store.glance(db::find_stamp)?, app.config())?;
-        if let Some(ids) = app.store.glance(db::find_keys_in_use)? {
+        check_stamp(app.store.query_inline(db::find_stamp)?, app.config())?;
+        if let Some(ids) = app.store.query_inline(db::find_keys_in_use)? {
             app.keyring().use_only(ids)?;
         }
         Ok(Arc::new(app))
@@ -111,7 +111,7 @@ impl App {
     /// [`OpenError::Db`], [`OpenError::OldKeyring`].
     pub fn use_newest_keys(&self) -> Result<Option<KeyIds>, OpenError> {
         let newest = self.keyring().newest();
-        let before = self.store.write_and_wait(move |tx| {
+        let before = self.store.write_blocking(move |tx| {
             let before = db::find_keys_in_use(tx)?;
             db::use_keys(tx, newest)?;
             Ok::<_, db::Error>(before)
@@ -192,7 +192,7 @@ impl App {
     ///
     /// # Errors
     /// What `look` said.
-    pub async fn read<T, E>(
+    pub async fn read_offloaded<T, E>(
         self: &Arc<Self>,
         look: impl FnOnce(&View<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
@@ -201,15 +201,15 @@ impl App {
         E: From<db::Error> + Send + 'static,
     {
         let app = self.clone();
-        beside(move || app.store.read_and_wait(look)).await.unwrap_or_else(|_| Err(db::Error::Panicked.into()))
+        spawn_blocking(move || app.store.read_blocking(look)).await.unwrap_or_else(|_| Err(db::Error::Panicked.into()))
     }
 
     /// A look of microseconds, on this thread: one or two prepared statements.
     ///
     /// # Errors
     /// What `look` said.
-    pub fn glance<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, db::Error>) -> Result<T, db::Error> {
-        self.store.glance(look)
+    pub fn query_inline<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, db::Error>) -> Result<T, db::Error> {
+        self.store.query_inline(look)
     }
 
     /// As [`App::read`], on this thread: for a person's own handful of rows, where a hop to another thread would cost more than
@@ -217,8 +217,8 @@ impl App {
     ///
     /// # Errors
     /// What `look` said.
-    pub fn look<T, E: From<db::Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.store.look(look)
+    pub fn read_inline<T, E: From<db::Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.store.read_inline(look)
     }
 
     /// Changes whenever a commit queued a job.
@@ -233,11 +233,11 @@ fn look_around(config: &Config) -> Result<(Layout, Transport), OpenError> {
     if engine < db::ENGINE_VERSION_MIN {
         return Err(OpenError::OldEngine(engine.0, engine.1, engine.2));
     }
-    let layout = Layout::of(&config.data_dir);
+    let layout = Layout::new(&config.data_dir);
     if !layout.live().exists() {
         return Err(OpenError::NotInitialised(layout.live().display().to_string()));
     }
-    let transport = Transport::of(config)?;
+    let transport = Transport::new(config)?;
     Ok((layout, transport))
 }
 
@@ -247,7 +247,7 @@ fn check_stamp(stamp: Option<SiteStamp>, config: &Config) -> Result<(), OpenErro
         Some(stamp) if stamp.region == config.region => Ok(()),
         Some(stamp) => Err(OpenError::OtherRegion { stamped: stamp.region, configured: config.region.clone() }),
         None => Err(OpenError::Unfinished {
-            folder: Layout::of(&config.data_dir).live_dir().display().to_string(),
+            folder: Layout::new(&config.data_dir).live_dir().display().to_string(),
             keyring: config.keyring.display().to_string(),
         }),
     }

@@ -56,16 +56,16 @@ const RECURRING: &[Recurring] = &[
 pub const LINES: &[Line] = &[
     Line::beside(mail::DELIVER, |app, _| Box::pin(mail::deliver(app))),
     Line::beside(privacy::jobs::EXPORT, |app, payload| Box::pin(privacy::jobs::export(app, payload))),
-    Line::of(TIDY, |app, _| Box::pin(tidy(app))),
-    Line::of(privacy::jobs::EXPIRE, |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload))),
-    Line::of(privacy::jobs::ERASE_PENDING, |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload))),
-    Line::of(api_keys::END_DUE, |app, _| Box::pin(api_keys::end_due(app))),
-    Line::of(api_keys::REMIND, |app, _| Box::pin(api_keys::remind(app))),
+    Line::new(TIDY, |app, _| Box::pin(tidy(app))),
+    Line::new(privacy::jobs::EXPIRE, |app, payload| Box::pin(privacy::jobs::expire_exports(app, payload))),
+    Line::new(privacy::jobs::ERASE_PENDING, |app, payload| Box::pin(privacy::jobs::erase_pending(app, payload))),
+    Line::new(api_keys::END_DUE, |app, _| Box::pin(api_keys::end_due(app))),
+    Line::new(api_keys::REMIND, |app, _| Box::pin(api_keys::remind(app))),
     Line::beside(api_keys::RESEAL, |app, _| Box::pin(api_keys::reseal(app))),
-    Line::of(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
-    Line::of(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
-    Line::of(tokens::TEND, |app, _| Box::pin(tokens::tend(app))),
-    Line::of(snapshots::jobs::PUBLISH, |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload))),
+    Line::new(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
+    Line::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
+    Line::new(tokens::TEND, |app, _| Box::pin(tokens::tend(app))),
+    Line::new(snapshots::jobs::PUBLISH, |app, payload| Box::pin(snapshots::jobs::publish_when_changed(app, payload))),
 ];
 
 // An erasure asks for a snapshot without the person; the job is named two floors above it.

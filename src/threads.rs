@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 /// Behind those that answer requests: a verification must not wait for a batch of writes to be through with its core.
 pub const BEHIND_WORKERS: i32 = 5;
@@ -27,8 +27,8 @@ pub fn step_back(nice: i32) {
 }
 
 /// Does what takes long on a thread that may wait, on whichever core is free: the thread of a worker would pass its core on.
-pub fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-    spawn_blocking(move || {
+pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    tokio::task::spawn_blocking(move || {
         roam();
         work()
     })
@@ -115,7 +115,7 @@ mod tests {
         let worker = || {
             cores.take_one();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            runtime.block_on(async { beside(|| members(&sched_getaffinity(None).unwrap())).await }).unwrap()
+            runtime.block_on(async { spawn_blocking(|| members(&sched_getaffinity(None).unwrap())).await }).unwrap()
         };
         let begun = std::thread::scope(|scope| scope.spawn(worker).join().unwrap());
         assert_eq!(begun, all, "what a worker begins works beside it");

@@ -28,7 +28,7 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of what a server of ours answers to `request`.
-    pub fn of(server: &Server, path: &str, reads_form: bool, request: &[u8]) -> Result<Self, Failure> {
+    pub fn new(server: &Server, path: &str, reads_form: bool, request: &[u8]) -> Result<Self, Failure> {
         let (status, answer) = load::once(server.address, request)?;
         let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| fail("an answer without a head"))?;
         if status >= 400 {
@@ -80,7 +80,7 @@ struct Ready {
 }
 
 impl Ready {
-    fn of(shape: &Shape) -> Result<Self, Failure> {
+    fn new(shape: &Shape) -> Result<Self, Failure> {
         let headers = shape
             .headers
             .iter()
@@ -115,12 +115,12 @@ pub fn serve(mut arguments: impl Iterator<Item = String>) -> Result<(), Failure>
             }
         });
     }
-    shapes.iter().try_for_each(|shape| Ready::of(shape).map(drop))?;
+    shapes.iter().try_for_each(|shape| Ready::new(shape).map(drop))?;
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let server = HttpServer::new(move || {
         let mut app = App::new().route("/healthz", web::get().to(HttpResponse::Ok));
         for shape in &shapes {
-            let Ok(ready) = Ready::of(shape).map(std::sync::Arc::new) else { continue };
+            let Ok(ready) = Ready::new(shape).map(std::sync::Arc::new) else { continue };
             app = if shape.reads_form {
                 app.route(
                     &shape.path,

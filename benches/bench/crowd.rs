@@ -53,8 +53,8 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     // The same, where a program that does nothing but answer has the crowd, and as many threads of low priority are busy: what
     // the machine itself costs those who verify.
     let shapes = [
-        Shape::of(&server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?,
-        Shape::of(&server, "/signin", true, &requests::first(&requests::introspect(large, 1)))?,
+        Shape::new(&server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?,
+        Shape::new(&server, "/signin", true, &requests::first(&requests::introspect(large, 1)))?,
     ];
     let bare = bare::start_busy(&shapes, HASHING, Core::Any, large.path())?;
     let at_bare = |load: &Load| Load { address: bare.address, expected: 200, ..load.clone() };

@@ -9,7 +9,7 @@ use domicile::accounts::Username;
 use domicile::api_keys::{Expiry, KeyName, KeyText, Limits, NewApiKey};
 use domicile::app::{App, Opening};
 use domicile::base::{
-    AccountId, Actor, ApiKeyId, Chance, Clock, Credits, EmailAddress, EmailId, Governor, JobId, Secret, Timestamp,
+    AccountId, Actor, ApiKeyId, Clock, CredentialAdmin, Credits, EmailAddress, EmailId, JobId, Rng, Secret, Timestamp,
     Visitor, WorkspaceId, days,
 };
 use domicile::billing;
@@ -88,8 +88,7 @@ impl Fixture {
     pub fn open(&self) -> Result<Arc<App>, Failure> {
         let config = Config::load(&self.config, &[])?;
         let keyring = Keyring::load(&config.keyring, false)?;
-        let opening =
-            Opening { config, keyring, clock: Clock::System, chance: Chance::system(), on_fatal: Box::new(|_| ()) };
+        let opening = Opening { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal: Box::new(|_| ()) };
         Ok(App::open(opening)?)
     }
 
@@ -150,7 +149,7 @@ impl Fixture {
         let password =
             Password::parse(Secret::new(PASSWORD.to_owned()), 15, &[]).map_err(|fault| fail(format!("{fault:?}")))?;
         let phc = app.passwords().hash_and_wait(&password)?;
-        let (service, session, customers) = app.store().write_and_wait(move |tx| {
+        let (service, session, customers) = app.store().write_blocking(move |tx| {
             let operator = Actor::Operator;
             let name = ServiceName::parse("training").ok_or_else(|| fail("a name"))?;
             let (_, credential) = services::create(tx, &operator, &name)?;
@@ -171,7 +170,7 @@ impl Fixture {
                 let name = KeyName::parse("training-server").ok_or_else(|| fail("a name"))?;
                 let scopes = vec!["training".into(), "read".into()];
                 let new = NewApiKey { name, scopes, expiry: Expiry::Never, limits: Limits::default() };
-                api_keys::create(tx, &Governor::operator(), account.id, workspace.id, &new)?;
+                api_keys::create(tx, &CredentialAdmin::operator(), account.id, workspace.id, &new)?;
                 customers.push(workspace.id.to_string());
                 if session.is_none() {
                     let new = NewSession {
@@ -193,7 +192,7 @@ impl Fixture {
 
     /// Writes keys and the people behind them in one transaction, as the operations would, but without their audit.
     fn fill(&mut self, app: &App, count: usize) -> Result<(), Failure> {
-        let layout = Layout::of(&app.config().data_dir);
+        let layout = Layout::new(&app.config().data_dir);
         let mut connection = Connection::open(layout.live())?;
         let pragma = Secret::new(format!("pragma key = \"{}\"", app.keyring().database_key_pragma().expose()));
         connection.execute_batch(pragma.expose())?;
@@ -201,18 +200,18 @@ impl Fixture {
         connection
             .execute_batch("pragma synchronous = off; pragma cache_size = -2000000; pragma wal_autocheckpoint = 0")?;
         let prefix = app.config().api_keys.prefix.clone();
-        let mut chance = Chance::seeded(1);
+        let mut rng = Rng::seeded(1);
         let now = app.now();
         let transaction = connection.transaction()?;
         {
-            let mut insert = Inserts { connection: &transaction, chance: &mut chance, now };
+            let mut insert = Inserts { connection: &transaction, rng: &mut rng, now };
             let mut owner = None;
             for number in 0..count {
                 if number % KEYS_PER_ACCOUNT == 0 {
                     owner = Some(insert.person(number / KEYS_PER_ACCOUNT)?);
                 }
                 let (account, workspace) = owner.ok_or_else(|| fail("a key without an owner"))?;
-                let text = KeyText::generate(&prefix, insert.chance);
+                let text = KeyText::generate(&prefix, insert.rng);
                 insert.key(app.keyring(), account, workspace, &text)?;
                 self.key_bytes = text.expose().len();
                 self.keys.push_str(text.expose());
@@ -224,7 +223,7 @@ impl Fixture {
         connection.execute(
             "insert into job (id, name, payload_json, unique_key, state, run_at, created_at)
              values (?1, 'snapshot.publish', 'null', 'snapshot.publish', 'running', ?2, ?3)",
-            params![JobId::new(now, &mut chance), now.plus(days(1)), now],
+            params![JobId::new(now, &mut rng), now.plus(days(1)), now],
         )?;
         connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
         Ok(())
@@ -233,14 +232,14 @@ impl Fixture {
 
 struct Inserts<'c> {
     connection: &'c Connection,
-    chance: &'c mut Chance,
+    rng: &'c mut Rng,
     now: Timestamp,
 }
 
 impl Inserts<'_> {
     fn person(&mut self, number: usize) -> Result<(AccountId, WorkspaceId), Failure> {
-        let (account, workspace) = (AccountId::new(self.now, self.chance), WorkspaceId::new(self.now, self.chance));
-        let email = EmailId::new(self.now, self.chance);
+        let (account, workspace) = (AccountId::new(self.now, self.rng), WorkspaceId::new(self.now, self.rng));
+        let email = EmailId::new(self.now, self.rng);
         let name = person_name(number as u64);
         let address = format!("{name}@example.org");
         self.connection
@@ -284,7 +283,7 @@ impl Inserts<'_> {
                  values (?1, ?2, ?3, 'training-server', ?4, ?5, ?6, 'training read', 'active', ?7, ?7, ?1)",
             )?
             .execute(params![
-                ApiKeyId::new(self.now, self.chance),
+                ApiKeyId::new(self.now, self.rng),
                 workspace,
                 account,
                 text.display(),

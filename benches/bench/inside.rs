@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use domicile::app::App;
 use domicile::audit::{self, Event};
-use domicile::base::{Actor, Chance, JobId, ServiceId};
+use domicile::base::{Actor, JobId, Rng, ServiceId};
 use domicile::jobs::{self, NewJob};
 use domicile::{billing, db, snapshots};
 use rusqlite::params;
@@ -50,7 +50,7 @@ fn job() -> NewJob {
 /// the p99 in milliseconds.
 fn one_transaction_each(app: &App, writes: u64) -> Result<(f64, f64), Failure> {
     let connection = fixture::plain_writer(app)?;
-    let mut chance = Chance::seeded(3);
+    let mut rng = Rng::seeded(3);
     let mut times = Vec::new();
     let begun = Instant::now();
     for _ in 0..writes {
@@ -61,7 +61,7 @@ fn one_transaction_each(app: &App, writes: u64) -> Result<(f64, f64), Failure> {
             .prepare_cached(
                 "insert into job (id, name, payload_json, state, run_at, created_at) values (?1, 'bench', 'null', 'queued', ?2, ?2)",
             )?
-            .execute(params![JobId::new(now, &mut chance), now])?;
+            .execute(params![JobId::new(now, &mut rng), now])?;
         connection.prepare_cached("commit")?.execute([])?;
         times.push(at.elapsed().as_secs_f64() * 1000.0);
     }
@@ -116,18 +116,18 @@ fn audit_append(app: &App) -> Result<Row, Failure> {
     let append = |tx: &mut db::Tx<'_>| {
         let before = cpu_of_this_thread();
         for _ in 0..AUDIT_EVENTS {
-            audit::record(tx, &Actor::House, Event::of("bench.event"))?;
+            audit::record(tx, &Actor::System, Event::new("bench.event"))?;
         }
         Ok::<_, db::Error>((cpu_of_this_thread() - before).as_secs_f64() * 1e6 / f64::from(AUDIT_EVENTS))
     };
-    let times = (0..3).map(|_| app.store().write_and_wait(append)).collect::<Result<Vec<_>, _>>()?;
+    let times = (0..3).map(|_| app.store().write_blocking(append)).collect::<Result<Vec<_>, _>>()?;
     let each = median(times);
     Ok(Row::new("audit append inside a transaction", format!("{each:.1} µs"), "<= 6 µs", each <= 6.0))
 }
 
 /// Batches as the door hands them over: what the writer's thread does for an event, without HTTP and without the commit.
 fn usage_batches(app: &App, fixture: &Fixture) -> Result<Row, Failure> {
-    let actor = Actor::Service { service: ServiceId::new(app.now(), &mut Chance::seeded(4)), name: "training".into() };
+    let actor = Actor::Service { service: ServiceId::new(app.now(), &mut Rng::seeded(4)), name: "training".into() };
     let events = f64::from(BATCHES * BATCH);
     let bodies: Vec<String> = (0..BATCHES).map(|_| requests::usage_body(&fixture.customers, BATCH as usize)).collect();
     let before = cpu_of_this_thread();
@@ -137,7 +137,7 @@ fn usage_batches(app: &App, fixture: &Fixture) -> Result<Row, Failure> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(|problem| fail(problem.sentence))?;
     let reading = cpu_of_this_thread() - before;
-    let recording = app.store().write_and_wait(move |tx| {
+    let recording = app.store().write_blocking(move |tx| {
         let before = cpu_of_this_thread();
         for batch in &batches {
             let answer = billing::usage::record_batch(tx, &actor, batch)?;
@@ -165,7 +165,7 @@ fn snapshot(run: Run) -> Result<Row, Failure> {
             let pause = Duration::from_micros(1_000_000 / WRITES_PER_SECOND);
             while !is_over.load(Ordering::Relaxed) {
                 let at = Instant::now();
-                app.store().write_and_wait(|tx| jobs::enqueue(tx, job()))?;
+                app.store().write_blocking(|tx| jobs::enqueue(tx, job()))?;
                 times.push(at.elapsed().as_secs_f64() * 1000.0);
                 std::thread::sleep(pause.saturating_sub(at.elapsed()));
             }

@@ -153,7 +153,7 @@ fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<[Ro
     let busy = load::run(&paced, &verifying)?;
     let written = ended(writing)?;
     let signed_in = ended(signing_in)?;
-    let shape = Shape::of(server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?;
+    let shape = Shape::new(server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?;
     let bare = bare::start_busy(&[shape], BUSY, Core::Any, large.path())?;
     let control = load::run(&Load { address: bare.address, ..paced.clone() }, &verifying)?;
     bare.stop();
@@ -181,7 +181,7 @@ fn ended(load: std::thread::JoinHandle<Result<Answers, Failure>>) -> Result<Answ
 
 fn durable_write(run: Run, large: &Fixture, server: &Server) -> Result<Row, Failure> {
     let source = requests::save_profile(large);
-    let shape = Shape::of(server, PROFILE, true, &requests::first(&source))?;
+    let shape = Shape::new(server, PROFILE, true, &requests::first(&source))?;
     let bare = bare::start(&[shape], Core::Any, large.path())?;
     let load = load_of(server, 64, 303, run.plan.time, run.writes);
     let compared = compare::with_bare(server, &bare, &load, &source, run.plan)?;

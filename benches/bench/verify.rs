@@ -66,7 +66,7 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
 }
 
 fn shapes(ours: &Server, large: &Fixture) -> Result<Vec<Shape>, Failure> {
-    let of = |path: &str, reads_form, source: &Source| Shape::of(ours, path, reads_form, &requests::first(source));
+    let of = |path: &str, reads_form, source: &Source| Shape::new(ours, path, reads_form, &requests::first(source));
     Ok(vec![
         of(FORWARD_AUTH, false, &requests::forward_auth(large, 1))?,
         of(INTROSPECT, true, &requests::introspect(large, 1))?,

@@ -7,7 +7,7 @@ use crate::base::{AccountId, EmailAddress, EmailChangeId, EmailId, Timestamp, is
 
 /// How long a six-digit code is good (domain 5.1.2).
 pub const CODE_LIFE: Duration = minutes(10);
-/// Tries per code: a guesser's chance is five in a million.
+/// Tries per code: a guesser's rng is five in a million.
 pub const CODE_TRIES_MAX: u32 = 5;
 /// How long to wait before another code is sent.
 pub const RESEND_AFTER: Duration = seconds(60);

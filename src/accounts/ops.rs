@@ -40,7 +40,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
     if let Some(phc) = &new.password {
         store::insert_password(tx, id, phc)?;
     }
-    let event = Event::of("account.created")
+    let event = Event::new("account.created")
         .target(id)
         .subject(id)
         .data(json!({"region": region, "verified": new.is_verified, "operator": new.is_operator}))
@@ -205,13 +205,13 @@ pub fn update_profile(
     account: AccountId,
     profile: &Profile,
 ) -> Result<(), AccountError> {
-    let before = store::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(AccountError::NotFound)?;
+    let before = store::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)?;
     let fields = profile.differs_from(&before);
     if fields.is_empty() {
         return Ok(());
     }
     store::update_profile(tx, account, profile)?;
-    let event = Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": fields}));
+    let event = Event::new("account.profile_updated").target(account).subject(account).data(json!({"fields": fields}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -220,13 +220,13 @@ pub fn update_profile(
 /// # Errors
 /// [`AccountError::NotFound`] when the account is not the actor's.
 pub fn set_colour(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, colour: Colour) -> Result<(), AccountError> {
-    let before = store::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(AccountError::NotFound)?;
+    let before = store::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)?;
     if before.colour == colour {
         return Ok(());
     }
     store::update_colour(tx, account, colour)?;
     let event =
-        Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": ["colour"]}));
+        Event::new("account.profile_updated").target(account).subject(account).data(json!({"fields": ["colour"]}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -282,7 +282,7 @@ pub(super) fn send_code_to(
     let url = &tx.site().config.public_url;
     let letter = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
     mail::enqueue(tx, Some(account), email.address.clone(), &letter)?;
-    Ok(audit::record(tx, actor, Event::of("email.code_sent").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new("email.code_sent").target(account).subject(account))?)
 }
 
 /// As [`send_code`], when the last code is at least a minute old, there were not too many in the last hour, and the address
@@ -357,7 +357,7 @@ pub(super) fn try_code(
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     if !Secret::new(kept.digest).matches(&code_digest(tx, email.id, &typed)) {
         store::update_code_tries(tx, email.id)?;
-        let event = Event::of("email.verify_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
+        let event = Event::new("email.verify_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
         audit::record(tx, actor, event)?;
         return Ok(false);
     }
@@ -388,7 +388,7 @@ fn activate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -
 /// factors may hang on it (see [`void_claims`]).
 pub(super) fn prove(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<(), AccountError> {
     store::update_verified(tx, email.id)?;
-    Ok(audit::record(tx, actor, Event::of("email.verified").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new("email.verified").target(account).subject(account))?)
 }
 
 /// Puts the account into a state; whoever calls it records why.
@@ -406,13 +406,13 @@ pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Re
 pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &str) -> Result<(), AccountError> {
     store::insert_password(tx, account, phc)?;
     if store::update_keys_unlocked(tx, account)? > 0 {
-        audit::record(tx, actor, Event::of("account.keys_unlocked").target(account).subject(account))?;
+        audit::record(tx, actor, Event::new("account.keys_unlocked").target(account).subject(account))?;
         if let Some(email) = primary(tx, account)? {
             let letter = mails::keys_unlocked(&tx.site().config.public_url);
             mail::enqueue(tx, Some(account), email.address, &letter)?;
         }
     }
-    Ok(audit::record(tx, actor, Event::of("auth.password_changed").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new("auth.password_changed").target(account).subject(account))?)
 }
 
 /// Has the account's API keys refused, from the next request on, until it has a new password. Twice is the same as once.
@@ -421,7 +421,7 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &st
 /// [`db::Error`].
 pub fn lock_keys(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), db::Error> {
     if store::update_keys_locked(tx, account)? > 0 {
-        audit::record(tx, actor, Event::of("account.keys_locked").target(account).subject(account))?;
+        audit::record(tx, actor, Event::new("account.keys_locked").target(account).subject(account))?;
     }
     Ok(())
 }

@@ -233,7 +233,7 @@ pub(super) fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Resul
     let before = before.map_or(i64::MAX, |cursor| cursor.0);
     let numbered = |row: &Row<'_>| Ok((read(row)?, row.get::<_, i64>(11)?));
     let rows = view.list(LIST, named_params! {":before": before, ":limit": limit + 1}, numbered)?;
-    let page = Page::of(rows, limit, |(_, number)| *number);
+    let page = Page::new(rows, limit, |(_, number)| *number);
     Ok(Page { rows: page.rows.into_iter().map(|(account, _)| account).collect(), next: page.next })
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::model::title_of;
 use crate::audit::{self, Filter, Part, Recorded};
 use crate::base::{Cursor, PAGE_SIZE, Zone};
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, SignedIn};
 use crate::sessions::device_of;
 
@@ -25,7 +25,7 @@ struct EventRow {
 #[derive(Template)]
 #[template(path = "activity/activity.html")]
 struct ActivityPage {
-    chrome: Chrome,
+    context: PageContext,
     events: Vec<EventRow>,
     next: Option<String>,
 }
@@ -41,9 +41,9 @@ pub struct From {
 pub async fn activity(app: TheApp, request: HttpRequest, who: SignedIn, from: Query<From>) -> Answer {
     let (account, workspace) = (who.identity.account, who.identity.workspace);
     let filter = Filter { before: Cursor::parse(&from.before), limit: PAGE_SIZE };
-    let events = app.read(move |view| audit::list(view, account, workspace, &filter)).await?;
+    let events = app.read_offloaded(move |view| audit::list(view, account, workspace, &filter)).await?;
     page::render(&ActivityPage {
-        chrome: Chrome::of(&app, &request, "Activity"),
+        context: PageContext::new(&app, &request, "Activity"),
         next: events.next.map(|cursor| format!("/activity?before={cursor}")),
         events: events.rows.into_iter().map(|event| row(event, &who.identity.zone)).collect(),
     })

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::base::{Actor, Problem, Scopes};
 use crate::http::{Answer, Fault, Paced, VisitorOf, decode_form, json};
 
-/// A program with a good key. Not a person: it has no session, and makes no [`crate::base::Governor`], which is what
+/// A program with a good key. Not a person: it has no session, and makes no [`crate::base::CredentialAdmin`], which is what
 /// operations on credentials take.
 pub struct KeyHolder {
     /// The key and whose it is.
@@ -126,7 +126,7 @@ struct KeyItem {
 pub async fn list(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let workspace = holder.verified.workspace;
-    let keys = app.read(move |view| ops::live(view, workspace)).await?;
+    let keys = app.read_offloaded(move |view| ops::live(view, workspace)).await?;
     let keys = keys.into_iter().map(|key| KeyItem {
         key_id: key.id.to_string(),
         name: key.name,
@@ -172,7 +172,7 @@ pub async fn report_exposures(
     let reported = read_report(&request, &body.map_err(json::body_problem)?)?;
     let finds = finds_of(&app, reported);
     if !finds.is_empty() {
-        let known = app.read(move |view| ops::known(view, finds)).await?;
+        let known = app.read_offloaded(move |view| ops::known(view, finds)).await?;
         if !known.is_empty() {
             app.write(move |tx| ops::expose(tx, &known)).await?;
         }

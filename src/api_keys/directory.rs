@@ -47,7 +47,7 @@ pub(super) struct Entry {
 }
 
 /// Of a digest the bits that are compared, beside the ten that chose the shard. Nobody without the pepper can make a digest that
-/// shares them, and whoever guesses a million times a second for a hundred years meets one of a million keys with a chance of 1 in
+/// shares them, and whoever guesses a million times a second for a hundred years meets one of a million keys with a rng of 1 in
 /// 400,000.
 type Mark = [u16; 5];
 
@@ -244,13 +244,13 @@ fn read(slot: &Slot) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Chance;
+    use crate::base::Rng;
 
-    fn entry(number: u32, chance: &mut Chance) -> (Digest, Entry) {
+    fn entry(number: u32, rng: &mut Rng) -> (Digest, Entry) {
         let now = Timestamp::from_millis(1_777_000_000_000);
         let expires_at = (!number.is_multiple_of(3)).then_some(Timestamp::from_millis(i64::from(number) << 30));
-        let key = ApiKeyId::new(now, chance);
-        (chance.bytes(), Entry { key, owner: number, policy: u16::MAX - (number % 7) as u16, tag: 1, expires_at })
+        let key = ApiKeyId::new(now, rng);
+        (rng.bytes(), Entry { key, owner: number, policy: u16::MAX - (number % 7) as u16, tag: 1, expires_at })
     }
 
     fn shard_of(slots: Vec<Slot>) -> Shard {
@@ -263,18 +263,18 @@ mod tests {
 
     #[test]
     fn an_entry_is_found_as_it_was_kept_among_many() {
-        let (directory, mut chance) = (Directory::new(), Chance::seeded(1));
-        let kept: Vec<_> = (0..50_000).map(|number| entry(number, &mut chance)).collect();
+        let (directory, mut rng) = (Directory::new(), Rng::seeded(1));
+        let kept: Vec<_> = (0..50_000).map(|number| entry(number, &mut rng)).collect();
         kept.iter().for_each(|(digest, entry)| directory.keep(digest, entry));
 
         assert_eq!((size_of::<Slot>(), directory.len()), (42, kept.len()));
         assert!(kept.iter().all(|(digest, entry)| directory.find(digest) == Some((*entry, Noted::default()))));
-        assert!((0..50_000).all(|_| directory.find(&chance.bytes()).is_none()));
+        assert!((0..50_000).all(|_| directory.find(&rng.bytes()).is_none()));
     }
 
     #[test]
     fn a_search_finds_what_halving_finds_however_marks_are_spread() {
-        let (digest, entry) = entry(1, &mut Chance::seeded(4));
+        let (digest, entry) = entry(1, &mut Rng::seeded(4));
         let mark = |word: u32, rest: [u16; 3]| [split(word)[0], split(word)[1], rest[0], rest[1], rest[2]];
         let slot = |word: u32| write(mark(word, [0, 0, 7]), &entry, Noted::default());
         let even = (0..=255).map(|step| step << 24);
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn the_newer_reading_stays_whoever_comes_last() {
-        let (directory, mut chance) = (Directory::new(), Chance::seeded(2));
-        let (digest, older) = entry(1, &mut chance);
+        let (directory, mut rng) = (Directory::new(), Rng::seeded(2));
+        let (digest, older) = entry(1, &mut rng);
         let newer = Entry { policy: 9, tag: 2, ..older };
 
         directory.keep(&digest, &newer);
@@ -303,8 +303,8 @@ mod tests {
 
     #[test]
     fn where_a_use_is_noted_stays_when_the_key_is_read_again() {
-        let (directory, mut chance) = (Directory::new(), Chance::seeded(6));
-        let ((digest, older), (other, _)) = (entry(OWNERS_MAX as u32 - 1, &mut chance), entry(2, &mut chance));
+        let (directory, mut rng) = (Directory::new(), Rng::seeded(6));
+        let ((digest, older), (other, _)) = (entry(OWNERS_MAX as u32 - 1, &mut rng), entry(2, &mut rng));
         let noted = Noted(NOTED_MAX as u16 - 1);
 
         directory.keep(&digest, &older);
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn an_end_is_kept_to_the_millisecond() {
-        let (_, entry) = entry(1, &mut Chance::seeded(7));
+        let (_, entry) = entry(1, &mut Rng::seeded(7));
         let kept = |millis: i64| {
             let entry = Entry { expires_at: Some(Timestamp::from_millis(millis)), ..entry };
             read(&write([1, 2, 3, 4, 5], &entry, Noted::default())).expires_at.map(Timestamp::millis)
@@ -330,9 +330,9 @@ mod tests {
 
     #[test]
     fn memory_has_an_end() {
-        let (directory, mut chance) = (Directory::new(), Chance::seeded(3));
+        let (directory, mut rng) = (Directory::new(), Rng::seeded(3));
         for number in 0..5_000 {
-            let (mut digest, entry) = entry(number, &mut chance);
+            let (mut digest, entry) = entry(number, &mut rng);
             digest[28..].copy_from_slice(&[0, 0, 0, 5]);
             directory.keep(&digest, &entry);
             assert_eq!(directory.find(&digest), Some((entry, Noted::default())), "what was kept last is there");

@@ -397,14 +397,13 @@ pub(super) fn doors_of(use_: &Use) -> impl Iterator<Item = (Door, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Chance;
+    use crate::base::Rng;
 
     #[test]
     fn a_place_that_is_anothers_by_now_stays_anothers() {
-        let (gathered, mut chance, at) =
-            (Gathered::default(), Chance::seeded(6), Timestamp::from_millis(1_777_000_000_000));
-        let one = ApiKeyId::new(at, &mut chance);
-        let other = std::iter::repeat_with(|| ApiKeyId::new(at, &mut chance))
+        let (gathered, mut rng, at) = (Gathered::default(), Rng::seeded(6), Timestamp::from_millis(1_777_000_000_000));
+        let one = ApiKeyId::new(at, &mut rng);
+        let other = std::iter::repeat_with(|| ApiKeyId::new(at, &mut rng))
             .find(|other| (other.spread() % SHARDS as u64, *other == one) == (one.spread() % SHARDS as u64, false))
             .unwrap();
         let note = |key, last| gathered.note((key, last), at, &Asked::at(Door::Api), None, false).unwrap().1;
@@ -422,7 +421,7 @@ mod tests {
     #[test]
     fn a_key_that_is_used_more_than_a_counter_counts_is_counted_all_the_same() {
         let (gathered, at) = (Gathered::default(), Timestamp::from_millis(1_777_000_000_000));
-        let key = ApiKeyId::new(at, &mut Chance::seeded(9));
+        let key = ApiKeyId::new(at, &mut Rng::seeded(9));
         let uses = u32::from(u16::MAX) * 2 + 5;
         let note = |last| gathered.note((key, last), at, &Asked::at(Door::Api), None, false).unwrap().1;
 
@@ -442,9 +441,9 @@ mod tests {
 
     #[test]
     fn what_is_put_back_is_counted_with_what_came_since() {
-        let (gathered, mut chance) = (Gathered::default(), Chance::seeded(5));
+        let (gathered, mut rng) = (Gathered::default(), Rng::seeded(5));
         let at = |second: i64| Timestamp::from_millis(1_777_000_000_000 + second * 1000);
-        let [busy, idle] = [ApiKeyId::new(at(0), &mut chance), ApiKeyId::new(at(0), &mut chance)];
+        let [busy, idle] = [ApiKeyId::new(at(0), &mut rng), ApiKeyId::new(at(0), &mut rng)];
         let here: IpAddr = "203.0.113.7".parse().unwrap();
         let asked = |agent| Asked { agent, address: Some(here), ..Asked::at(Door::ForwardAuth) };
         let note = |key, second, agent| gathered.note((key, None), at(second), &asked(agent), None, true).unwrap();

@@ -87,7 +87,7 @@ impl Place {
     }
 }
 
-/// Ids are made here by chance, and nobody outside can choose one.
+/// Ids are made here by rng, and nobody outside can choose one.
 fn spread((account, workspace): Who) -> u64 {
     account.spread() ^ workspace.spread().rotate_left(32)
 }
@@ -96,14 +96,14 @@ fn spread((account, workspace): Who) -> u64 {
 mod tests {
     use super::super::model::OwnerWords;
     use super::*;
-    use crate::base::{Chance, Role, Timestamp};
+    use crate::base::{Rng, Role, Timestamp};
 
     #[test]
     fn the_newer_reading_stays_under_the_number_it_had() {
-        let (owners, mut chance) = (Owners::default(), Chance::seeded(8));
+        let (owners, mut rng) = (Owners::default(), Rng::seeded(8));
         let now = Timestamp::from_millis(1_777_000_000_000);
         let people: Vec<Who> =
-            (0..1_000).map(|_| (AccountId::new(now, &mut chance), WorkspaceId::new(now, &mut chance))).collect();
+            (0..1_000).map(|_| (AccountId::new(now, &mut rng), WorkspaceId::new(now, &mut rng))).collect();
         let named = |(account, workspace): Who, username: &str| {
             let words = OwnerWords { username, display_name: "", email: "", plan: "free", region: "eu" };
             Owner::new(account, workspace, Role::Owner, &words)

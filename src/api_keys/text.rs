@@ -3,7 +3,7 @@
 //! The prefix makes a leaked key findable, the checksum lets a scanner decide without asking anybody, and a mistyped key
 //! costs no look-up (the reasons GitHub gave for its tokens in 2021). 128 bits are random.
 
-use crate::base::{Chance, Secret};
+use crate::base::{Rng, Secret};
 
 const RANDOM_DIGITS: usize = 32;
 const CHECK_DIGITS: usize = 8;
@@ -15,8 +15,8 @@ pub struct KeyText(Secret<String>);
 
 impl KeyText {
     /// A new key.
-    pub fn generate(prefix: &str, chance: &mut Chance) -> Self {
-        let mut text = format!("{prefix}_{}", hex::encode(chance.bytes::<{ RANDOM_DIGITS / 2 }>()));
+    pub fn generate(prefix: &str, rng: &mut Rng) -> Self {
+        let mut text = format!("{prefix}_{}", hex::encode(rng.bytes::<{ RANDOM_DIGITS / 2 }>()));
         let check = crc32fast::hash(text.as_bytes());
         text.push_str(&format!("{check:08x}"));
         Self(Secret::new(text))
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn no_slip_of_the_finger_makes_another_key() {
-        let key = KeyText::generate("dok", &mut Chance::seeded(1));
+        let key = KeyText::generate("dok", &mut Rng::seeded(1));
         let text = key.expose();
         assert!(KeyText::is_well_formed("dok", text));
         assert_eq!((text.len(), key.display()), (44, text[..12].to_owned()));
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn keys_are_found_among_other_bytes_and_look_alikes_are_not() {
-        let key = KeyText::generate("dok", &mut Chance::seeded(3));
+        let key = KeyText::generate("dok", &mut Rng::seeded(3));
         let mut alike = key.expose().to_owned();
         alike.replace_range(10..11, if &alike[10..11] == "0" { "1" } else { "0" });
         let around = [b"\xff key=".as_slice(), key.expose().as_bytes(), b" no=", alike.as_bytes()];
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn other_prefixes_and_lengths_are_refused() {
-        let key = KeyText::generate("do", &mut Chance::seeded(2));
+        let key = KeyText::generate("do", &mut Rng::seeded(2));
 
         assert_eq!(key.expose().len(), 43);
         assert!(!KeyText::is_well_formed("dok", key.expose()));

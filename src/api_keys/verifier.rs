@@ -179,7 +179,7 @@ impl Verifier {
                         None => match self.owners.who(entry.owner) {
                             Some(who) => {
                                 let tag = store.generation();
-                                self.app.glance(|view| self.owner(view, who, tag))?
+                                self.app.query_inline(|view| self.owner(view, who, tag))?
                             }
                             None => break,
                         },
@@ -193,7 +193,7 @@ impl Verifier {
                 }
             }
         }
-        self.app.glance(|view| self.find(view, keyring.lookups(text.as_bytes()), now, asked))
+        self.app.query_inline(|view| self.find(view, keyring.lookups(text.as_bytes()), now, asked))
     }
 
     /// Looks the key up, and keeps what was found.
@@ -282,7 +282,7 @@ impl Verifier {
         let (mut after, mut read) = (0, 0);
         while !self.stopping.load(Ordering::Relaxed) && self.directory.len() < READ_AHEAD_MAX {
             let tag = self.app.store().generation();
-            let batch = self.app.store().read_and_wait(|view| {
+            let batch = self.app.store().read_blocking(|view| {
                 let batch = store::list_after(view, after, READ_AHEAD_BATCH)?;
                 self.read_owners_ahead(view, &batch, tag)?;
                 Ok::<_, Error>(batch)

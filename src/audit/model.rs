@@ -66,7 +66,7 @@ pub struct Event {
 
 impl Event {
     /// An event by its dotted name, `api_key.created` (domain 3.3).
-    pub fn of(name: &'static str) -> Self {
+    pub fn new(name: &'static str) -> Self {
         Self {
             name,
             outcome: Outcome::Success,

@@ -64,7 +64,7 @@ fn actor_id(actor: &Actor) -> Option<String> {
         Actor::SignedIn { account, .. } => Some(account.to_string()),
         Actor::KeyHolder { key, .. } => Some(key.to_string()),
         Actor::Service { service, .. } => Some(service.to_string()),
-        Actor::Stranger(_) | Actor::Operator | Actor::House => None,
+        Actor::Anonymous(_) | Actor::Operator | Actor::System => None,
     }
 }
 
@@ -227,7 +227,7 @@ pub fn list(
     let limit = filter.limit.clamp(1, PAGE_SIZE_MAX);
     let rows = store::list_feed(view, account, workspace, filter.before, limit + 1)?;
     let recorded = rows.into_iter().map(|row| read_back(view, row)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Page::of(recorded, limit, |event| event.seq))
+    Ok(Page::new(recorded, limit, |event| event.seq))
 }
 
 /// What `account` did, what was done to it or recorded about it, and what happened in the workspace that is its own, oldest

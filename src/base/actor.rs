@@ -48,11 +48,11 @@ impl Role {
 /// Who does something, as operations decide about it and the audit records it.
 ///
 /// A key is another variant than the person who made it, so that an operation on credentials cannot take one for the
-/// other: a key governs nothing ([`Actor::may_govern`]), not even its own person, and never becomes a [`Governor`].
+/// other: a key governs nothing ([`Actor::can_manage`]), not even its own person, and never becomes a [`CredentialAdmin`].
 #[derive(Clone, Debug)]
 pub enum Actor {
     /// Nobody known yet: sign-up, sign-in.
-    Stranger(Visitor),
+    Anonymous(Visitor),
     /// A person in a browser session.
     SignedIn {
         /// The person.
@@ -87,7 +87,7 @@ pub enum Actor {
     /// The admin at the command line of the machine.
     Operator,
     /// The appliance itself: jobs.
-    House,
+    System,
 }
 
 impl Actor {
@@ -95,37 +95,39 @@ impl Actor {
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::SignedIn { account, .. } | Self::KeyHolder { account, .. } => Some(*account),
-            Self::Stranger(_) | Self::Service { .. } | Self::Operator | Self::House => None,
+            Self::Anonymous(_) | Self::Service { .. } | Self::Operator | Self::System => None,
         }
     }
 
     /// Where the request came from, where a request came at all.
     pub fn visitor(&self) -> Option<&Visitor> {
         match self {
-            Self::Stranger(visitor) | Self::SignedIn { visitor, .. } | Self::KeyHolder { visitor, .. } => Some(visitor),
-            Self::Service { .. } | Self::Operator | Self::House => None,
+            Self::Anonymous(visitor) | Self::SignedIn { visitor, .. } | Self::KeyHolder { visitor, .. } => {
+                Some(visitor)
+            }
+            Self::Service { .. } | Self::Operator | Self::System => None,
         }
     }
 
     /// The word for this kind of actor in the audit (domain 3.2).
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::Stranger(_) => "anonymous",
+            Self::Anonymous(_) => "anonymous",
             Self::SignedIn { .. } => "account",
             Self::KeyHolder { .. } => "api_key",
             Self::Service { .. } => "service",
             Self::Operator => "operator",
-            Self::House => "system",
+            Self::System => "system",
         }
     }
 
     /// Whether this actor may change the credentials and the existence of `account`: the person in a session, the
     /// operator at the machine, the appliance's own jobs. Never a key and never a service.
-    pub fn may_govern(&self, account: AccountId) -> bool {
+    pub fn can_manage(&self, account: AccountId) -> bool {
         match self {
             Self::SignedIn { account: own, .. } => *own == account,
-            Self::Operator | Self::House => true,
-            Self::Stranger(_) | Self::KeyHolder { .. } | Self::Service { .. } => false,
+            Self::Operator | Self::System => true,
+            Self::Anonymous(_) | Self::KeyHolder { .. } | Self::Service { .. } => false,
         }
     }
 }
@@ -136,30 +138,30 @@ impl Actor {
 /// So a program with a key cannot even be passed to them: not a rule that is checked, but a sentence that does not compile.
 ///
 /// ```
-/// use domicile::base::Governor;
-/// fn ends_a_key(_: &Governor) {}
+/// use domicile::base::CredentialAdmin;
+/// fn ends_a_key(_: &CredentialAdmin) {}
 ///
-/// ends_a_key(&Governor::operator());
+/// ends_a_key(&CredentialAdmin::operator());
 /// ```
 /// ```compile_fail,E0308
-/// use domicile::base::{Actor, Governor};
-/// fn ends_a_key(_: &Governor) {}
+/// use domicile::base::{Actor, CredentialAdmin};
+/// fn ends_a_key(_: &CredentialAdmin) {}
 ///
 /// fn by_a_key(holder: &Actor) {
 ///     ends_a_key(holder);
 /// }
 /// ```
 /// ```compile_fail,E0277
-/// use domicile::base::{Actor, Governor};
+/// use domicile::base::{Actor, CredentialAdmin};
 ///
-/// fn by_a_key(holder: Actor) -> Governor {
-///     Governor::from(holder)
+/// fn by_a_key(holder: Actor) -> CredentialAdmin {
+///     CredentialAdmin::from(holder)
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Governor(Actor);
+pub struct CredentialAdmin(Actor);
 
-impl Governor {
+impl CredentialAdmin {
     /// A person in a browser session.
     pub fn person(account: AccountId, workspace: WorkspaceId, session: SessionId, visitor: Visitor) -> Self {
         Self(Actor::SignedIn { account, workspace, session, visitor })
@@ -171,13 +173,13 @@ impl Governor {
     }
 
     /// The appliance's own jobs.
-    pub const fn house() -> Self {
-        Self(Actor::House)
+    pub const fn system() -> Self {
+        Self(Actor::System)
     }
 }
 
-/// What anybody may do who acts, a governor may do as themselves.
-impl std::ops::Deref for Governor {
+/// What anybody may do who acts, a admin may do as themselves.
+impl std::ops::Deref for CredentialAdmin {
     type Target = Actor;
 
     fn deref(&self) -> &Actor {

@@ -2,7 +2,7 @@
 //!
 //! They sort by time, say nothing about a person, and may therefore outlive an erasure as pseudonyms.
 
-use super::{Chance, Timestamp};
+use super::{Rng, Timestamp};
 
 /// Crockford's alphabet: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -10,8 +10,8 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const DIGITS: usize = 26;
 
 /// A UUIDv7 for this moment: 48 bits of milliseconds, then 74 random bits.
-fn uuid_v7(now: Timestamp, chance: &mut Chance) -> u128 {
-    let random = u128::from_be_bytes(chance.bytes());
+fn uuid_v7(now: Timestamp, rng: &mut Rng) -> u128 {
+    let random = u128::from_be_bytes(rng.bytes());
     let millis = (now.millis().max(0) as u128) & 0xffff_ffff_ffff;
     (millis << 80) | (0x7 << 76) | (((random >> 64) & 0xfff) << 64) | (0b10 << 62) | (random & 0x3fff_ffff_ffff_ffff)
 }
@@ -52,8 +52,8 @@ macro_rules! ids {
             pub const PREFIX: &'static str = concat!($prefix, "_");
 
             /// A new id, sortable by `now`.
-            pub fn new(now: Timestamp, chance: &mut Chance) -> Self {
-                Self(uuid_v7(now, chance))
+            pub fn new(now: Timestamp, rng: &mut Rng) -> Self {
+                Self(uuid_v7(now, rng))
             }
 
             /// When it was made, to the millisecond (RFC 9562 §5.7).
@@ -151,9 +151,9 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_what_it_wrote_and_sorts_by_time() {
-        let mut chance = Chance::seeded(1);
-        let early = AccountId::new(Timestamp::from_millis(1_000), &mut chance);
-        let late = AccountId::new(Timestamp::from_millis(2_000), &mut chance);
+        let mut rng = Rng::seeded(1);
+        let early = AccountId::new(Timestamp::from_millis(1_000), &mut rng);
+        let late = AccountId::new(Timestamp::from_millis(2_000), &mut rng);
 
         assert_eq!(AccountId::parse(&early.to_string()), Some(early));
         assert!(early.to_string() < late.to_string() && early < late);
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn foreign_prefixes_and_wrong_letters_are_not_ids() {
-        let mut chance = Chance::seeded(1);
-        let text = AccountId::new(Timestamp::from_millis(1_000), &mut chance).to_string();
+        let mut rng = Rng::seeded(1);
+        let text = AccountId::new(Timestamp::from_millis(1_000), &mut rng).to_string();
 
         assert_eq!(WorkspaceId::parse(&text), None);
         assert_eq!(AccountId::parse(&text.to_uppercase()), None);

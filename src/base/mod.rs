@@ -4,25 +4,25 @@
 //! [`EmailAddress`] need not ask whether it is one.
 
 mod actor;
-mod chance;
 mod email_address;
 mod ids;
 mod money;
 mod page;
 mod problem;
+mod rng;
 mod scope;
 mod secret;
 mod text;
 mod time;
 mod zone;
 
-pub use actor::{Actor, Governor, Role, Visitor};
-pub use chance::Chance;
+pub use actor::{Actor, CredentialAdmin, Role, Visitor};
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
 pub use money::{Credits, MoneyError, Quantity, Total};
 pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
 pub use problem::Problem;
+pub use rng::Rng;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
 pub use text::{SharedText, is_visible};

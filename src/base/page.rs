@@ -33,7 +33,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// Makes a page out of `limit + 1` fetched rows: the extra one only tells that there is more.
-    pub fn of(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> i64) -> Self {
+    pub fn new(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> i64) -> Self {
         let limit = limit as usize;
         let more = rows.len() > limit;
         rows.truncate(limit);

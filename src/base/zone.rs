@@ -36,7 +36,7 @@ impl Zone {
     }
 
     /// The zone of a stored name; UTC where the database of this machine no longer has it.
-    pub fn of(stored: &str) -> Self {
+    pub fn new(stored: &str) -> Self {
         if stored.is_empty() || stored == UTC {
             return Self::default();
         }
@@ -131,6 +131,6 @@ mod tests {
         for bad in ["", "Mars/Olympus", "europe/berlin", "../etc/passwd", "Europe", "posix/Europe/Berlin", "EST"] {
             assert_eq!(Zone::parse(bad), None, "{bad}");
         }
-        assert_eq!(Zone::of("Mars/Olympus"), Zone::default());
+        assert_eq!(Zone::new("Mars/Olympus"), Zone::default());
     }
 }

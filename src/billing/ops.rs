@@ -24,12 +24,12 @@ pub fn signup_credit(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<Option<Po
         return Ok(None);
     }
     let grant = Grant::promotional(workspace.id, amount, Origin::Signup, "Welcome credit", idem_key);
-    let posted = ledger::grant(tx, &Actor::House, grant)?;
-    let event = Event::of("billing.credit_granted")
+    let posted = ledger::grant(tx, &Actor::System, grant)?;
+    let event = Event::new("billing.credit_granted")
         .workspace(workspace.id)
         .target(posted.id)
         .data(json!({"kind": Kind::Signup.as_str(), "amount": amount.to_string()}));
-    audit::record(tx, &Actor::House, event)?;
+    audit::record(tx, &Actor::System, event)?;
     Ok(Some(posted))
 }
 
@@ -47,7 +47,7 @@ pub fn grant_by_operator(
     amount: Credits,
     reason: &str,
 ) -> Result<Posted, BillingError> {
-    if !matches!(actor, Actor::Operator | Actor::House) {
+    if !matches!(actor, Actor::Operator | Actor::System) {
         return Err(BillingError::NotAllowed);
     }
     let reason = reason.trim();
@@ -61,7 +61,7 @@ pub fn grant_by_operator(
     let idem_key = format!("adjustment:{}", TransactionId::new(now, tx.rng()));
     let grant = Grant::promotional(workspace, amount, Origin::Adjustment, reason, idem_key);
     let posted = ledger::grant(tx, actor, grant)?;
-    let event = Event::of("billing.credit_granted")
+    let event = Event::new("billing.credit_granted")
         .workspace(workspace)
         .target(posted.id)
         .subject(owner)

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::ledger::{self, Filter, Kind, StatementLine};
 use crate::base::{Credits, Cursor, PAGE_SIZE, Zone};
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, SignedIn};
 
 struct LineRow {
@@ -22,7 +22,7 @@ struct LineRow {
 #[derive(Template)]
 #[template(path = "billing/billing.html")]
 struct BillingPage {
-    chrome: Chrome,
+    context: PageContext,
     balance: String,
     balance_hint: &'static str,
     currency: String,
@@ -56,7 +56,7 @@ pub async fn billing(app: TheApp, request: HttpRequest, who: SignedIn, asked: Qu
     };
     let workspace = who.identity.workspace;
     let (balance, lines) = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             Ok::<_, crate::db::Error>((ledger::balance(view, workspace)?, ledger::statement(view, workspace, &filter)?))
         })
         .await?;
@@ -64,7 +64,7 @@ pub async fn billing(app: TheApp, request: HttpRequest, who: SignedIn, asked: Qu
     let from = from.map(|_| asked.from).unwrap_or_default();
     let to = to.map(|_| asked.to).unwrap_or_default();
     page::render(&BillingPage {
-        chrome: Chrome::of(&app, &request, "Billing"),
+        context: PageContext::new(&app, &request, "Billing"),
         balance: balance.for_people(),
         balance_hint: if balance < Credits::ZERO {
             "You owe this much. The next credit pays it first."

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::context::become_owner;
 use super::failure::Failure;
-use super::house::become_owner;
 use super::{init, serve};
 use crate::api_keys::{self, Expiry, KeyName, Limits, NewApiKey};
 use crate::app::App;
-use crate::base::{Actor, ApiKeyId, Credits, EmailAddress, Governor, Problem, Quantity, Secret, WorkspaceId, days};
+use crate::base::{
+    Actor, ApiKeyId, CredentialAdmin, Credits, EmailAddress, Problem, Quantity, Secret, WorkspaceId, days,
+};
 use crate::billing;
 use crate::billing::usage::{self, EventName, NewEvent};
 use crate::config::Config;
@@ -54,7 +56,7 @@ struct Folder(std::path::PathBuf);
 impl Folder {
     fn new() -> Result<Self, Failure> {
         use std::os::unix::fs::DirBuilderExt;
-        let name = format!("domicile-demo-{}", hex::encode(crate::base::Chance::system().bytes::<6>()));
+        let name = format!("domicile-demo-{}", hex::encode(crate::base::Rng::system().bytes::<6>()));
         let path = std::env::temp_dir().join(name);
         std::fs::DirBuilder::new()
             .mode(0o700)
@@ -101,7 +103,7 @@ fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
     let password = Password::parse(Secret::new(PASSWORD.to_owned()), app.config().passwords.min_length, &[])
         .map_err(Problem::from)?;
     let phc = app.passwords().hash_and_wait(&password).map_err(Problem::from)?;
-    Ok(app.store().write_and_wait(move |tx| fill(tx, &phc))?)
+    Ok(app.store().write_blocking(move |tx| fill(tx, &phc))?)
 }
 
 fn fill(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
@@ -127,7 +129,7 @@ fn fill(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
                 expiry: Expiry::After(days(expiry)),
                 limits: Limits::default(),
             };
-            let made = api_keys::create(tx, &Governor::operator(), account.id, workspace, &new)?;
+            let made = api_keys::create(tx, &CredentialAdmin::operator(), account.id, workspace, &new)?;
             made_here.push(made);
         }
         // The first key is the one that was used.

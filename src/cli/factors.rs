@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::arguments::Common;
+use super::context::{find_account, open, secret_from_stdin};
 use super::failure::Failure;
-use super::house::{find_account, open, secret_from_stdin};
 use crate::accounts;
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, Secret};
@@ -16,7 +16,7 @@ pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: b
     let (account, actor) = (person.id, Actor::Operator);
     if cancel {
         let was_waiting =
-            app.store().write_and_wait(move |tx| factors::cancel_reset(tx, &actor, account)).map_err(Problem::from)?;
+            app.store().write_blocking(move |tx| factors::cancel_reset(tx, &actor, account)).map_err(Problem::from)?;
         if !was_waiting {
             return Err(Failure::refused(format!("no reset waits for {}; nothing was changed.", person.username)));
         }
@@ -31,7 +31,7 @@ pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: b
             "The second factors are removed, and the person is signed out everywhere.",
         );
     }
-    let started = app.store().write_and_wait(move |tx| factors::start_reset(tx, &actor, account, AskedBy::Operator));
+    let started = app.store().write_blocking(move |tx| factors::start_reset(tx, &actor, account, AskedBy::Operator));
     let waits = started.map_err(|error| told(error.into(), &person.username))?;
     if common.json {
         println!("{}", json!({"id": account.to_string(), "state": "waiting", "due_at": waits.due_at.rfc3339()}));
@@ -80,11 +80,11 @@ fn agree(app: &App, account: AccountId, second: &str) -> Result<(), Refusal> {
     let (password, code) =
         (Secret::new(password.trim_end_matches('\r').to_owned()), Secret::new(code.trim().to_owned()));
     let id = second.id;
-    let stored = app.store().read_and_wait(move |view| Ok::<_, FactorError>(accounts::password_hash(view, id)?))?;
+    let stored = app.store().read_blocking(move |view| Ok::<_, FactorError>(accounts::password_hash(view, id)?))?;
     let busy = |busy| Refusal::Other(Problem::from(busy).into());
     let is_right = app.passwords().verify_and_wait(&password, stored.clone()).map_err(busy)?;
     let checked = stored.filter(|_| is_right);
     let agreed =
-        app.store().write_and_wait(move |tx| factors::reset_by_operators(tx, account, id, checked.as_deref(), code))?;
+        app.store().write_blocking(move |tx| factors::reset_by_operators(tx, account, id, checked.as_deref(), code))?;
     Ok(agreed?)
 }

@@ -11,8 +11,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 use super::arguments::Common;
+use super::context;
 use super::failure::Failure;
-use super::house;
 use crate::base::seconds;
 use crate::config::{Config, Tls};
 
@@ -21,7 +21,7 @@ const LINE_BYTES_MAX: u64 = 8 * 1024;
 
 /// Asks the local server whether it is ready, as a load balancer would.
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
-    let config = house::config(common)?;
+    let config = context::config(common)?;
     let target = target(&config)?;
     let told =
         |error: &dyn std::fmt::Display| Failure::refused(format!("the server at {target} is not ready: {error}."));

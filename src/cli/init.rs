@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::arguments::Common;
+use super::context;
 use super::failure::Failure;
-use super::house;
 use crate::app::{App, OpenError};
-use crate::base::{Chance, Clock, Problem};
+use crate::base::{Clock, Problem, Rng};
 use crate::config::Config;
 use crate::crypto::{Keyring, KeyringError};
 use crate::db::{self, Layout};
 use crate::signin::{self, SigninError};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
-    let config = house::config(common)?;
+    let config = context::config(common)?;
     let link = make(&config)?;
     if common.json {
         println!("{}", serde_json::json!({"region": config.region, "operator_link": link}));
@@ -41,12 +41,12 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
 /// this folder. So no keyring of somebody's other data is ever taken for ours. A link that was not printed is lost with its
 /// init; `domicile account operator-link` prints another one.
 pub(super) fn make(config: &Config) -> Result<String, Failure> {
-    let layout = Layout::of(&config.data_dir);
+    let layout = Layout::new(&config.data_dir);
     refuse_made(config, &layout)?;
-    let mut chance = Chance::system();
-    let keyring = begin(config, &layout, &mut chance)?;
+    let mut rng = Rng::system();
+    let keyring = begin(config, &layout, &mut rng)?;
     // From here on as the owner of the folder: the database must not be root's.
-    house::become_owner(&config.data_dir)?;
+    context::become_owner(&config.data_dir)?;
     for folder in [layout.live_dir(), layout.exports()] {
         make_folder(&folder)?;
     }
@@ -54,7 +54,7 @@ pub(super) fn make(config: &Config) -> Result<String, Failure> {
     for lock in [layout.lock(), layout.snapshot_lock(), layout.tombstones_lock()] {
         std::fs::File::create(&lock).map_err(|error| cannot_make(&lock, &error))?;
     }
-    let link = make_database(config, keyring, &layout, &mut chance)?;
+    let link = make_database(config, keyring, &layout, &mut rng)?;
     // A note that stays says something about a database that there is now, and nobody asks it.
     let _ = std::fs::remove_file(layout.init_note());
     Ok(link)
@@ -65,7 +65,7 @@ fn refuse_made(config: &Config, layout: &Layout) -> Result<(), Failure> {
         return Ok(());
     }
     if layout.live().exists()
-        && let Ok(keyring) = house::keyring(config)
+        && let Ok(keyring) = context::keyring(config)
         && let Err(unfinished @ OpenError::Unfinished { .. }) =
             App::examine(config.clone(), keyring, Clock::System.now())
     {
@@ -78,7 +78,7 @@ fn refuse_made(config: &Config, layout: &Layout) -> Result<(), Failure> {
 }
 
 /// The keyring to go on with: a new one, or the one that an unfinished init of this folder made.
-fn begin(config: &Config, layout: &Layout, chance: &mut Chance) -> Result<Keyring, Failure> {
+fn begin(config: &Config, layout: &Layout, rng: &mut Rng) -> Result<Keyring, Failure> {
     if config.keyring.exists() {
         let begun = std::fs::read_to_string(layout.init_note()).ok();
         return match Keyring::load(&config.keyring, false) {
@@ -90,7 +90,7 @@ fn begin(config: &Config, layout: &Layout, chance: &mut Chance) -> Result<Keyrin
     if let Some(folder) = config.keyring.parent() {
         std::fs::create_dir_all(folder).map_err(|error| cannot_make(folder, &error))?;
     }
-    let keyring = Keyring::generate(chance, Clock::System.now());
+    let keyring = Keyring::generate(rng, Clock::System.now());
     write_note(layout, &keyring.id()).map_err(|error| cannot_make(&layout.init_note(), &error))?;
     keyring.write_new(&config.keyring)?;
     Ok(keyring)
@@ -111,7 +111,7 @@ fn write_note(layout: &Layout, id: &str) -> std::io::Result<()> {
 }
 
 /// The database with its stamp, under another name until it is whole. Answers the operator's link.
-fn make_database(config: &Config, keyring: Keyring, layout: &Layout, chance: &mut Chance) -> Result<String, Failure> {
+fn make_database(config: &Config, keyring: Keyring, layout: &Layout, rng: &mut Rng) -> Result<String, Failure> {
     let (unfinished, live) = (layout.unfinished(), layout.live());
     for ending in ["", "-wal", "-shm", "-journal"] {
         let mut left = unfinished.clone().into_os_string();
@@ -120,7 +120,7 @@ fn make_database(config: &Config, keyring: Keyring, layout: &Layout, chance: &mu
     }
     let site = Arc::new(db::Site { config: config.clone(), keyring });
     let region = config.region.clone();
-    let link = db::make_file(&unfinished, &site, &Clock::System, chance, |tx| {
+    let link = db::make_file(&unfinished, &site, &Clock::System, rng, |tx| {
         db::stamp(tx, &region)?;
         signin::claim_link(tx)
     })

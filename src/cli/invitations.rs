@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::arguments::Common;
+use super::context::open;
 use super::failure::Failure;
-use super::house::open;
 use crate::accounts::AccountError;
 use crate::base::{Actor, EmailAddress, Problem};
 use crate::invitations::{self, InvitationError};
@@ -15,7 +15,7 @@ pub(super) fn invite(common: &Common, email: &str, is_operator: bool, print_link
     let app = open(common)?;
     let (invitation, link) = app
         .store()
-        .write_and_wait(move |tx| {
+        .write_blocking(move |tx| {
             let (invitation, link) = invitations::issue(tx, &Actor::Operator, address, is_operator)?;
             if !print_link {
                 invitations::mail_link(tx, &invitation, &link)?;
@@ -43,7 +43,7 @@ pub(super) fn invite(common: &Common, email: &str, is_operator: bool, print_link
 
 pub(super) fn list(common: &Common) -> Result<(), Failure> {
     let app = open(common)?;
-    let waiting = app.store().read_and_wait(invitations::list).map_err(Problem::from)?;
+    let waiting = app.store().read_blocking(invitations::list).map_err(Problem::from)?;
     if common.json {
         let waiting: Vec<_> = waiting
             .iter()
@@ -72,7 +72,7 @@ pub(super) fn withdraw(common: &Common, name: &str) -> Result<(), Failure> {
     let name = name.to_owned();
     let id = app
         .store()
-        .write_and_wait(move |tx| invitations::withdraw(tx, &Actor::Operator, &name))
+        .write_blocking(move |tx| invitations::withdraw(tx, &Actor::Operator, &name))
         .map_err(Problem::from)?;
     println!("{}", if common.json { json!({"id": id.to_string()}).to_string() } else { id.to_string() });
     Ok(())
@@ -80,7 +80,7 @@ pub(super) fn withdraw(common: &Common, name: &str) -> Result<(), Failure> {
 
 pub(super) fn operator_link(common: &Common) -> Result<(), Failure> {
     let app = open(common)?;
-    let link = app.store().write_and_wait(signin::claim_link).map_err(Problem::from)?;
+    let link = app.store().write_blocking(signin::claim_link).map_err(Problem::from)?;
     if common.json {
         println!("{}", json!({"operator_link": link}));
     } else {

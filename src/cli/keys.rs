@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::arguments::{Common, KeyCommand, NewKey};
+use super::context::{find_account, open};
 use super::failure::Failure;
-use super::house::{find_account, open};
 use super::scan;
 use crate::api_keys::{self, ApiKey, ApiKeyError, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey, OVERLAP_DEFAULT};
-use crate::base::{ApiKeyId, Governor, Problem, Timestamp};
+use crate::base::{ApiKeyId, CredentialAdmin, Problem, Timestamp};
 use crate::config::parse_duration;
 
 pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
@@ -50,7 +50,7 @@ fn create(common: &Common, asked: &NewKey) -> Result<(), Failure> {
     let (account, workspace) = (person.id, workspace.id);
     let made = app
         .store()
-        .write_and_wait(move |tx| api_keys::create(tx, &Governor::operator(), account, workspace, &new))
+        .write_blocking(move |tx| api_keys::create(tx, &CredentialAdmin::operator(), account, workspace, &new))
         .map_err(Problem::from)?;
     print_made(common, &made);
     Ok(())
@@ -68,7 +68,7 @@ fn print_made(common: &Common, made: &CreatedApiKey) {
 fn list(common: &Common, account: &str) -> Result<(), Failure> {
     let app = open(common)?;
     let (_, workspace) = find_account(&app, account)?;
-    let keys = app.store().read_and_wait(move |view| api_keys::list(view, workspace.id)).map_err(Problem::from)?;
+    let keys = app.store().read_blocking(move |view| api_keys::list(view, workspace.id)).map_err(Problem::from)?;
     if common.json {
         println!("{}", json!({"keys": keys.iter().map(key_json).collect::<Vec<_>>()}));
         return Ok(());
@@ -103,9 +103,9 @@ fn rotate(common: &Common, key: &str, overlap: Option<&str>) -> Result<(), Failu
         Some(span) => parse_duration(span).ok_or_else(|| Problem::from(ApiKeyError::Overlap))?,
     };
     let app = open(common)?;
-    let made = app.store().write_and_wait(move |tx| api_keys::rotate(tx, &Governor::operator(), id, overlap));
+    let made = app.store().write_blocking(move |tx| api_keys::rotate(tx, &CredentialAdmin::operator(), id, overlap));
     let made = made.map_err(|error| told(error, id))?;
-    let end = app.store().read_and_wait(move |view| api_keys::find(view, &Governor::operator(), id));
+    let end = app.store().read_blocking(move |view| api_keys::find(view, &CredentialAdmin::operator(), id));
     if let Some(end) = end.map_err(Problem::from)?.retire_at {
         eprintln!("The old key is good until {}.", end.day_and_time());
     }
@@ -116,7 +116,7 @@ fn rotate(common: &Common, key: &str, overlap: Option<&str>) -> Result<(), Failu
 fn revoke(common: &Common, key: &str) -> Result<(), Failure> {
     let id = id_of(key)?;
     let app = open(common)?;
-    let key = app.store().write_and_wait(move |tx| api_keys::revoke(tx, &Governor::operator(), id));
+    let key = app.store().write_blocking(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id));
     let key = key.map_err(|error| told(error, id))?;
     if common.json {
         println!("{}", json!({"id": key.id.to_string(), "state": key.state.as_str()}));

@@ -7,11 +7,11 @@
 
 mod arguments;
 mod check;
+mod context;
 mod demo;
 mod factors;
 mod failure;
 mod health;
-mod house;
 mod init;
 mod invitations;
 mod keys;

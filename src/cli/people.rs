@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::arguments::{AccountCommand, Common};
+use super::context::{find_account, open, secret_from_stdin};
 use super::factors;
 use super::failure::Failure;
-use super::house::{find_account, open, secret_from_stdin};
 use super::invitations;
 use super::sessions;
 use crate::accounts::{self, Account, AccountError, Username};
@@ -81,7 +81,7 @@ fn create(
     };
     let account = app
         .store()
-        .write_and_wait(move |tx| {
+        .write_blocking(move |tx| {
             let person = NewPerson { email, username, password, is_verified: verified, is_operator: operator };
             signin::create_account(tx, &Actor::Operator, person)
         })
@@ -97,7 +97,7 @@ fn create(
 fn list(common: &Common, is_whole: bool) -> Result<(), Failure> {
     let app = open(common)?;
     let read = |view: &db::View<'_>| Ok::<_, db::Error>((newest(view, is_whole)?, accounts::count(view)?));
-    let (people, total) = app.store().read_and_wait(read).map_err(Problem::from)?;
+    let (people, total) = app.store().read_blocking(read).map_err(Problem::from)?;
     let is_cut = total > i64::try_from(people.len()).unwrap_or(i64::MAX);
     if is_cut {
         eprintln!("The newest {} of {total} are shown; --all shows everybody.", people.len());
@@ -148,7 +148,7 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
     let (id, ws) = (person.id, workspace.id);
     let (emails, balance, keys) = app
         .store()
-        .read_and_wait(move |view| {
+        .read_blocking(move |view| {
             Ok::<_, db::Error>((
                 accounts::emails(view, id)?,
                 ledger::balance(view, ws)?,
@@ -193,7 +193,7 @@ fn change_state(
 ) -> Result<(), Failure> {
     let app = open(common)?;
     let (person, _) = find_account(&app, name)?;
-    let changed = app.store().write_and_wait(move |tx| change(tx, person.id)).map_err(Problem::from)?;
+    let changed = app.store().write_blocking(move |tx| change(tx, person.id)).map_err(Problem::from)?;
     if common.json {
         println!("{}", account_json(&changed));
     } else {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::arguments::Common;
+use super::context;
 use super::failure::Failure;
-use super::house;
 use crate::api_keys::KeyText;
 use crate::services::CREDENTIAL_PREFIX;
 
@@ -44,7 +44,7 @@ fn prefixes(common: &Common, given: &[String]) -> Vec<String> {
         return given.to_vec();
     }
     // Without a configuration, or with a broken one, the default is what most sites have.
-    let own = house::config(common).map_or_else(|_| PREFIX.to_owned(), |config| config.api_keys.prefix);
+    let own = context::config(common).map_or_else(|_| PREFIX.to_owned(), |config| config.api_keys.prefix);
     vec![own, CREDENTIAL_PREFIX.to_owned()]
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::arguments::Common;
+use super::context;
 use super::failure::{Exit, Failure};
-use super::house;
 use crate::app::App;
 use crate::base::Problem;
 use crate::config::Config;
@@ -19,12 +19,12 @@ use crate::{api_keys, jobs, privacy, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     log_to_stderr();
-    let config = house::config(common)?;
+    let config = context::config(common)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let keyring = house::keyring(&config)?;
-    house::become_owner(&config.data_dir)?;
+    let keyring = context::keyring(&config)?;
+    context::become_owner(&config.data_dir)?;
     run_with(config, keyring, |_| Ok(()))
 }
 
@@ -36,7 +36,7 @@ pub(super) fn run_with(
 ) -> Result<(), Failure> {
     // Before anything is opened: a start that is refused writes nothing.
     server::check_tls(&config).map_err(|error| Failure::configuration(error.to_string()))?;
-    let layout = Layout::of(&config.data_dir);
+    let layout = Layout::new(&config.data_dir);
     let _lock = lock(&layout)?;
     let fatal = Arc::new(Fatal::default());
     let told = fatal.clone();
@@ -44,12 +44,12 @@ pub(super) fn run_with(
         tracing::error!(%error, "A write failed for good: the server stops, so that nothing false is answered.");
         told.report();
     });
-    let app = house::open_with(config, keyring, on_fatal)?;
+    let app = context::open_with(config, keyring, on_fatal)?;
     privacy::tombstones::catch_up(&app)?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     if let Some(keys) = app.use_newest_keys()? {
         tracing::info!(pepper = keys.pepper, data_key = keys.data_key, "New keys of the keyring are in use.");
-        let queued = app.store().write_and_wait(|tx| jobs::enqueue(tx, NewJob::once(api_keys::RESEAL)));
+        let queued = app.store().write_blocking(|tx| jobs::enqueue(tx, NewJob::once(api_keys::RESEAL)));
         queued.map_err(|error: crate::db::Error| Problem::from(error))?;
     }
     before(&app)?;

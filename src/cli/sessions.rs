@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::arguments::Common;
+use super::context::{find_account, open};
 use super::failure::Failure;
-use super::house::{find_account, open};
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, SessionId};
 use crate::db;
@@ -21,7 +21,7 @@ pub(super) fn sessions(common: &Common, name: &str, end: Option<&str>, end_all: 
 }
 
 fn list(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
-    let live = app.store().read_and_wait(|view| sessions::list(view, account)).map_err(Problem::from)?;
+    let live = app.store().read_blocking(|view| sessions::list(view, account)).map_err(Problem::from)?;
     if common.json {
         let live: Vec<_> = live.iter().map(in_json).collect();
         println!("{}", json!({"sessions": live}));
@@ -53,7 +53,7 @@ fn end_one(common: &Common, app: &App, account: AccountId, typed: &str) -> Resul
     let session = SessionId::parse(typed).ok_or_else(unknown)?;
     let was_there = app
         .store()
-        .write_and_wait(move |tx| {
+        .write_blocking(move |tx| {
             let was_there = sessions::list(tx, account)?.iter().any(|known| known.id == session);
             sessions::end(tx, &Actor::Operator, account, session)?;
             Ok::<_, db::Error>(was_there)
@@ -68,7 +68,7 @@ fn end_one(common: &Common, app: &App, account: AccountId, typed: &str) -> Resul
 
 fn end_every(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
     let end_all = move |tx: &mut db::Tx<'_>| sessions::end_all(tx, &Actor::Operator, account, None);
-    let ended = app.store().write_and_wait(end_all).map_err(Problem::from)?;
+    let ended = app.store().write_blocking(end_all).map_err(Problem::from)?;
     println!("{}", if common.json { json!({"ended": ended}).to_string() } else { ended.to_string() });
     Ok(())
 }

@@ -7,10 +7,10 @@ use serde_json::json;
 use super::arguments::{
     AuditCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, ServiceCommand, SnapshotCommand,
 };
+use super::context::{self, find_account, open};
 use super::failure::Failure;
-use super::house::{self, find_account, open};
 use crate::audit::{self, AuditError, Event};
-use crate::base::{Actor, Chance, Clock, Credits, MoneyError, Problem};
+use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
 use crate::billing::{self, ledger};
 use crate::crypto::{KeyIds, Keyring};
 use crate::services::{self, ServiceError, ServiceName};
@@ -21,7 +21,7 @@ pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), F
     let ServiceCommand::Create { name } = command;
     let name = ServiceName::parse(name).ok_or_else(|| Problem::from(ServiceError::Name))?;
     let app = open(common)?;
-    let made = app.store().write_and_wait(move |tx| services::create(tx, &Actor::Operator, &name));
+    let made = app.store().write_blocking(move |tx| services::create(tx, &Actor::Operator, &name));
     let (service, credential) = made.map_err(Problem::from)?;
     if common.json {
         println!("{}", json!({"id": service.id.to_string(), "name": service.name, "credential": credential.expose()}));
@@ -54,7 +54,7 @@ pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Fai
     let reason = reason.clone();
     let posted = app
         .store()
-        .write_and_wait(move |tx| billing::grant_by_operator(tx, &Actor::Operator, workspace.id, amount, &reason))
+        .write_blocking(move |tx| billing::grant_by_operator(tx, &Actor::Operator, workspace.id, amount, &reason))
         .map_err(Problem::from)?;
     if common.json {
         println!("{}", json!({"transaction": posted.id.to_string(), "balance": posted.balance_after.to_string()}));
@@ -67,7 +67,7 @@ pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Fai
 pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Failure> {
     let LedgerCommand::Check = command;
     let app = open(common)?;
-    let checked = app.store().read_and_wait(ledger::check).map_err(|error| match error {
+    let checked = app.store().read_blocking(ledger::check).map_err(|error| match error {
         ledger::LedgerError::Damaged { .. } => {
             Failure::damage(format!("{error}. Restore the last good snapshot and compare."))
         }
@@ -84,7 +84,7 @@ pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Fai
 pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failure> {
     let AuditCommand::Verify = command;
     let app = open(common)?;
-    let verified = app.store().read_and_wait(audit::verify).map_err(|error| match error {
+    let verified = app.store().read_blocking(audit::verify).map_err(|error| match error {
         AuditError::Damaged { .. } => Failure::damage(format!("{error}. Restore the last good snapshot and compare.")),
         AuditError::Db(error) => Problem::from(error).into(),
     })?;
@@ -120,7 +120,7 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
         KeyringCommand::ShowDatabaseKey => {
             let app = open(common)?;
             app.store()
-                .write_and_wait(|tx| audit::record(tx, &Actor::Operator, Event::of("site.database_key_shown")))
+                .write_blocking(|tx| audit::record(tx, &Actor::Operator, Event::new("site.database_key_shown")))
                 .map_err(|error: db::Error| Problem::from(error))?;
             println!("{}", app.keyring().database_key_hex().expose());
             Ok(())
@@ -129,7 +129,7 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
         KeyringCommand::RotateTokenKey { compromised } => {
             let app = open(common)?;
             let change = if *compromised { tokens::replace_compromised } else { tokens::rotate };
-            let key = app.store().write_and_wait(move |tx| change(tx, &Actor::Operator)).map_err(Problem::from)?;
+            let key = app.store().write_blocking(move |tx| change(tx, &Actor::Operator)).map_err(Problem::from)?;
             if common.json {
                 println!("{}", json!({"kid": key.kid, "signs_from": key.not_before.rfc3339()}));
             } else {
@@ -141,13 +141,13 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
 }
 
 fn rotate_keyring(common: &Common) -> Result<(), Failure> {
-    let path = house::keyring_to_change(&house::config(common)?)?;
-    let KeyIds { pepper, data_key } = Keyring::rotate(&path, &mut Chance::system())?.newest();
+    let path = context::keyring_to_change(&context::config(common)?)?;
+    let KeyIds { pepper, data_key } = Keyring::rotate(&path, &mut Rng::system())?.newest();
     // Opened with the new keyring: it must be good for the database before anybody relies on it.
     let app = open(common)?;
-    let event = Event::of("site.keyring_rotated").data(json!({"pepper": pepper, "data_key": data_key}));
+    let event = Event::new("site.keyring_rotated").data(json!({"pepper": pepper, "data_key": data_key}));
     app.store()
-        .write_and_wait(|tx| audit::record(tx, &Actor::Operator, event))
+        .write_blocking(|tx| audit::record(tx, &Actor::Operator, event))
         .map_err(|error: db::Error| Problem::from(error))?;
     if common.json {
         println!("{}", json!({"pepper": pepper, "data_key": data_key}));
@@ -174,8 +174,8 @@ fn not_verified(file: &Path, damage: &Damage) -> Failure {
 }
 
 pub(super) fn verify(common: &Common, file: &Path) -> Result<(), Failure> {
-    let config = house::config(common)?;
-    let keyring = house::keyring(&config)?;
+    let config = context::config(common)?;
+    let keyring = context::keyring(&config)?;
     let site = std::sync::Arc::new(db::Site { config, keyring });
     let report =
         snapshots::verify_file(file, &site, Clock::System.now()).map_err(|damage| not_verified(file, &damage))?;

@@ -10,7 +10,7 @@ use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::base::{Chance, Secret, Timestamp};
+use crate::base::{Rng, Secret, Timestamp};
 
 type Key = Secret<[u8; 32]>;
 type HmacSha256 = Hmac<Sha256>;
@@ -89,14 +89,14 @@ pub enum KeyringError {
 
 impl Keyring {
     /// A new keyring with one key of each kind.
-    pub fn generate(chance: &mut Chance, now: Timestamp) -> Self {
-        let pepper = chance.bytes::<32>();
+    pub fn generate(rng: &mut Rng, now: Timestamp) -> Self {
+        let pepper = rng.bytes::<32>();
         Self {
-            database_key: Secret::new(chance.bytes()),
+            database_key: Secret::new(rng.bytes()),
             peppers: vec![(1, hmac_of(&pepper))],
             pepper_bytes: vec![(1, Secret::new(pepper))],
-            data_keys: vec![(1, Secret::new(chance.bytes()))],
-            signing_key: SigningKey::from_bytes(&chance.bytes()),
+            data_keys: vec![(1, Secret::new(rng.bytes()))],
+            signing_key: SigningKey::from_bytes(&rng.bytes()),
             created_at: now.rfc3339(),
             in_use: Default::default(),
         }
@@ -108,7 +108,7 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError`]; the file is as it was then.
-    pub fn rotate(path: &Path, chance: &mut Chance) -> Result<Self, KeyringError> {
+    pub fn rotate(path: &Path, rng: &mut Rng) -> Result<Self, KeyringError> {
         let io = |source: std::io::Error| KeyringError::Io { path: path.to_owned(), source };
         // What a link leads to is replaced, not the link.
         let path = &std::fs::canonicalize(path).map_err(io)?;
@@ -120,7 +120,7 @@ impl Keyring {
             return Err(KeyringError::Busy(path.to_owned()));
         }
         let mut keyring = Self::load(path, false)?;
-        let (pepper, data_key) = (chance.bytes::<32>(), chance.bytes::<32>());
+        let (pepper, data_key) = (rng.bytes::<32>(), rng.bytes::<32>());
         let next = |ids: Vec<u32>| ids.into_iter().max().unwrap_or(0).saturating_add(1);
         let pepper_id = next(keyring.peppers.iter().map(|(id, _)| *id).collect());
         let data_key_id = next(keyring.data_keys.iter().map(|(id, _)| *id).collect());
@@ -388,7 +388,7 @@ mod tests {
     use super::*;
 
     fn keyring() -> Keyring {
-        Keyring::generate(&mut Chance::seeded(1), Timestamp::from_millis(0))
+        Keyring::generate(&mut Rng::seeded(1), Timestamp::from_millis(0))
     }
 
     #[test]
@@ -426,7 +426,7 @@ mod tests {
         before.write_new(&path).unwrap();
 
         for times in 1..=3 {
-            let rotated = Keyring::rotate(&path, &mut Chance::seeded(40 + u64::from(times))).unwrap();
+            let rotated = Keyring::rotate(&path, &mut Rng::seeded(40 + u64::from(times))).unwrap();
             let newest = KeyIds { pepper: 1 + times, data_key: 1 + times };
             assert_eq!((rotated.newest(), Keyring::load(&path, false).unwrap().newest()), (newest, newest));
             assert_eq!((rotated.id(), rotated.verifying_key()), (before.id(), before.verifying_key()));
@@ -453,10 +453,10 @@ mod tests {
         // A folder where the new one would be written.
         std::fs::create_dir(unfinished(&path)).unwrap();
 
-        assert!(matches!(Keyring::rotate(&path, &mut Chance::seeded(1)), Err(KeyringError::Io { .. })));
+        assert!(matches!(Keyring::rotate(&path, &mut Rng::seeded(1)), Err(KeyringError::Io { .. })));
         let held = std::fs::File::open(&path).unwrap();
         held.lock().unwrap();
-        assert!(matches!(Keyring::rotate(&path, &mut Chance::seeded(1)), Err(KeyringError::Busy(_))));
+        assert!(matches!(Keyring::rotate(&path, &mut Rng::seeded(1)), Err(KeyringError::Busy(_))));
 
         assert_eq!(std::fs::read(&path).unwrap(), text);
     }

@@ -71,7 +71,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let letters: Vec<char> = text.chars().map(folded).collect();
         let classes = letters.iter().map(|letter| class(*letter)).collect();
         let is_stale = stale(&letters);
@@ -132,7 +132,7 @@ impl Text {
     /// Spaces and signs between the words of a phrase change nothing.
     fn is_mostly_a_phrase(&self) -> bool {
         let bare: String = self.letters.iter().filter(|letter| letter.is_alphanumeric()).collect();
-        let bare = Self::of(&bare);
+        let bare = Self::new(&bare);
         phrases().iter().any(|phrase| {
             let mut covered = vec![false; bare.letters.len()];
             bare.cover(phrase, &mut covered);

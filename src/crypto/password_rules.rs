@@ -112,7 +112,7 @@ impl From<PasswordFault> for Problem {
 
 /// What speaks against a password that is long enough, and how many guesses it takes.
 fn guessed(text: &str, context: &[&str]) -> (Option<PasswordFault>, f64) {
-    let apart = Text::of(text);
+    let apart = Text::new(text);
     if apart.is_known() {
         return (Some(PasswordFault::TooCommon), 0.0);
     }

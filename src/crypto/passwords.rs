@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::turns::{Turn, Turns};
 use super::{Password, PasswordFault, Strength};
-use crate::base::{Chance, Problem, Secret};
+use crate::base::{Problem, Rng, Secret};
 use crate::threads;
 
 /// What a hash costs whoever makes one (RFC 9106 §3.1), on one lane.
@@ -77,7 +77,7 @@ type Work = Box<dyn FnOnce(&mut Bench) + Send>;
 /// What a hashing thread works with.
 struct Bench {
     cost: HashCost,
-    chance: Chance,
+    rng: Rng,
     // Taken with the first hash, so that a server where nobody signs in does without; then kept for the thread's life,
     // because fresh memory costs a third of the time in page faults.
     memory: Vec<Block>,
@@ -100,7 +100,7 @@ impl PasswordPool {
         let filled_kib = Arc::new(AtomicU64::new(0));
         for number in 0..threads.max(1) {
             let (waiting, filled_kib) = (waiting.clone(), filled_kib.clone());
-            let bench = Bench { cost, chance: Chance::system(), memory: Vec::new(), filled_kib };
+            let bench = Bench { cost, rng: Rng::system(), memory: Vec::new(), filled_kib };
             let work = move || work(&waiting, bench);
             let started = std::thread::Builder::new().name(format!("hash-{number}")).spawn(work);
             if let Err(error) = started {
@@ -258,7 +258,7 @@ fn work(waiting: &Mutex<Receiver<Work>>, mut bench: Bench) {
 
 impl Bench {
     fn hash(&mut self, password: &str) -> String {
-        let salt: [u8; SALT_BYTES] = self.chance.bytes();
+        let salt: [u8; SALT_BYTES] = self.rng.bytes();
         let HashCost { memory_kib, passes } = self.cost;
         let digest = self.argon2id(password, &salt, (memory_kib, passes, LANES)).unwrap_or_default();
         let (salt, digest) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(digest));
@@ -336,7 +336,7 @@ mod tests {
     }
 
     fn bench(cost: HashCost) -> Bench {
-        Bench { cost, chance: Chance::seeded(1), memory: Vec::new(), filled_kib: Arc::default() }
+        Bench { cost, rng: Rng::seeded(1), memory: Vec::new(), filled_kib: Arc::default() }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
 use super::Keyring;
-use crate::base::{Chance, Secret};
+use crate::base::{Rng, Secret};
 
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
@@ -23,9 +23,9 @@ const OWN_KEY: u32 = 0;
 pub struct DoesNotOpen;
 
 /// Seals under the data key in use.
-pub fn seal(keyring: &Keyring, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
+pub fn seal(keyring: &Keyring, rng: &mut Rng, place: &str, plain: &[u8]) -> Vec<u8> {
     let (id, key) = keyring.data_key_in_use();
-    write(key, id, chance, place, plain)
+    write(key, id, rng, place, plain)
 }
 
 /// Opens what [`seal`] made, also under an older key that is still in the keyring.
@@ -41,23 +41,18 @@ pub fn open(keyring: &Keyring, place: &str, sealed: &[u8]) -> Result<Secret<Vec<
 ///
 /// # Errors
 /// [`DoesNotOpen`].
-pub fn reseal(
-    keyring: &Keyring,
-    chance: &mut Chance,
-    place: &str,
-    sealed: &[u8],
-) -> Result<Option<Vec<u8>>, DoesNotOpen> {
+pub fn reseal(keyring: &Keyring, rng: &mut Rng, place: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, DoesNotOpen> {
     let (id, _) = keyring.data_key_in_use();
     if sealed.get(1..5) == Some(id.to_be_bytes().as_slice()) {
         return Ok(None);
     }
     let plain = open(keyring, place, sealed)?;
-    Ok(Some(seal(keyring, chance, place, plain.expose())))
+    Ok(Some(seal(keyring, rng, place, plain.expose())))
 }
 
 /// Seals under a key of the caller's, such as a person's own.
-pub fn seal_under(key: &Secret<[u8; 32]>, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
-    write(key, OWN_KEY, chance, place, plain)
+pub fn seal_under(key: &Secret<[u8; 32]>, rng: &mut Rng, place: &str, plain: &[u8]) -> Vec<u8> {
+    write(key, OWN_KEY, rng, place, plain)
 }
 
 /// Opens what [`seal_under`] made.
@@ -68,8 +63,8 @@ pub fn open_under(key: &Secret<[u8; 32]>, place: &str, sealed: &[u8]) -> Result<
     read(key, place, sealed)
 }
 
-fn write(key: &Secret<[u8; 32]>, id: u32, chance: &mut Chance, place: &str, plain: &[u8]) -> Vec<u8> {
-    let nonce: [u8; NONCE] = chance.bytes();
+fn write(key: &Secret<[u8; 32]>, id: u32, rng: &mut Rng, place: &str, plain: &[u8]) -> Vec<u8> {
+    let nonce: [u8; NONCE] = rng.bytes();
     let cipher = XChaCha20Poly1305::new(key.expose().into());
     let payload = Payload { msg: plain, aad: place.as_bytes() };
     // It fails only beyond 256 GiB, and our fields are bounded long before.
@@ -101,9 +96,9 @@ mod tests {
 
     #[test]
     fn a_sealed_value_opens_at_its_place_only() {
-        let mut chance = Chance::seeded(1);
-        let keyring = Keyring::generate(&mut chance, Timestamp::from_millis(0));
-        let sealed = seal(&keyring, &mut chance, "a|b|1", b"secret");
+        let mut rng = Rng::seeded(1);
+        let keyring = Keyring::generate(&mut rng, Timestamp::from_millis(0));
+        let sealed = seal(&keyring, &mut rng, "a|b|1", b"secret");
 
         assert_eq!(open(&keyring, "a|b|1", &sealed).unwrap().expose(), b"secret");
         assert_eq!(open(&keyring, "a|b|2", &sealed).unwrap_err(), DoesNotOpen);
@@ -119,19 +114,19 @@ mod tests {
     fn c4_what_was_sealed_before_a_rotation_opens_after_it_and_is_sealed_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keyring");
-        let mut chance = Chance::seeded(1);
-        let before = Keyring::generate(&mut chance, Timestamp::from_millis(0));
+        let mut rng = Rng::seeded(1);
+        let before = Keyring::generate(&mut rng, Timestamp::from_millis(0));
         before.write_new(&path).unwrap();
-        let old = seal(&before, &mut chance, "a|b|1", b"secret");
+        let old = seal(&before, &mut rng, "a|b|1", b"secret");
 
-        let after = Keyring::rotate(&path, &mut chance).unwrap();
-        let new = reseal(&after, &mut chance, "a|b|1", &old).unwrap().unwrap();
+        let after = Keyring::rotate(&path, &mut rng).unwrap();
+        let new = reseal(&after, &mut rng, "a|b|1", &old).unwrap().unwrap();
 
         assert_eq!((&old[1..5], &new[1..5]), ([0, 0, 0, 1].as_slice(), [0, 0, 0, 2].as_slice()));
         assert_eq!(open(&after, "a|b|1", &old).unwrap().expose(), b"secret");
         assert_eq!(open(&after, "a|b|1", &new).unwrap().expose(), b"secret");
-        assert_eq!(reseal(&after, &mut chance, "a|b|1", &new), Ok(None));
-        assert_eq!(reseal(&after, &mut chance, "a|b|2", &old), Err(DoesNotOpen));
+        assert_eq!(reseal(&after, &mut rng, "a|b|1", &new), Ok(None));
+        assert_eq!(reseal(&after, &mut rng, "a|b|2", &old), Err(DoesNotOpen));
         assert_eq!(open(&before, "a|b|1", &new).unwrap_err(), DoesNotOpen);
     }
 }

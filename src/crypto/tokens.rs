@@ -4,11 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::base::{Chance, Secret};
+use crate::base::{Rng, Secret};
 
 /// 256 random bits in base64url without padding: 43 characters.
-pub fn random_token(chance: &mut Chance) -> Secret<String> {
-    Secret::new(URL_SAFE_NO_PAD.encode(chance.bytes::<32>()))
+pub fn random_token(rng: &mut Rng) -> Secret<String> {
+    Secret::new(URL_SAFE_NO_PAD.encode(rng.bytes::<32>()))
 }
 
 /// SHA-256 of a token. A token of 256 random bits needs neither salt nor pepper.
@@ -17,6 +17,6 @@ pub fn digest(token: &str) -> [u8; 32] {
 }
 
 /// Six random digits, leading zeros included.
-pub fn six_digits(chance: &mut Chance) -> Secret<String> {
-    Secret::new(format!("{:06}", chance.below(1_000_000)))
+pub fn six_digits(rng: &mut Rng) -> Secret<String> {
+    Secret::new(format!("{:06}", rng.below(1_000_000)))
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::connection::{self, Purpose};
 use super::tx::write_directly;
 use super::{Error, Layout, Site, Store, Tx, View, migrate};
-use crate::base::{Chance, Timestamp};
+use crate::base::{Rng, Timestamp};
 
 /// Every page at once: in portions the copy begins again with every commit, and under load it never ends.
 const ALL_PAGES: std::ffi::c_int = -1;
@@ -27,7 +27,7 @@ impl Store {
     pub fn copy_to(
         &self,
         path: &Path,
-        chance: &mut Chance,
+        rng: &mut Rng,
         describe: impl FnOnce(&mut Tx<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let key = self.site().keyring.database_key_pragma();
@@ -51,7 +51,7 @@ impl Store {
         connection::settle(&copy, Purpose::Write)?;
         // Nobody trusts this file before the caller has synchronised it as a whole.
         copy.pragma_update(None, "synchronous", "off")?;
-        write_directly(&mut copy, self.site(), self.clock(), chance, describe)?;
+        write_directly(&mut copy, self.site(), self.clock(), rng, describe)?;
         copy.close().map_err(|(_, error)| Error::Sqlite(error))
     }
 }

@@ -9,7 +9,7 @@ use rusqlite_migration::{M, Migrations};
 use super::connection::{self, Purpose};
 use super::tx::write_directly;
 use super::{Error, Site, Tx};
-use crate::base::{Chance, Clock, Secret};
+use crate::base::{Clock, Rng, Secret};
 
 /// The migrations in order. A released one is never edited; what must change gets a new file.
 pub const SCHEMA: &[&str] = &[
@@ -83,12 +83,12 @@ pub fn make_file<T, E: From<Error>>(
     path: &Path,
     site: &Arc<Site>,
     clock: &Clock,
-    chance: &mut Chance,
+    rng: &mut Rng,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let mut connection = connection::open(path, &site.keyring.database_key_pragma(), Purpose::Write)?;
     to_current(&mut connection)?;
-    let made = write_directly(&mut connection, site, clock, chance, work)?;
+    let made = write_directly(&mut connection, site, clock, rng, work)?;
     connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())).map_err(Error::Sqlite)?;
     connection.close().map_err(|(_, error)| Error::Sqlite(error))?;
     Ok(made)

@@ -12,7 +12,7 @@ use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
 use super::writer::{Desk, Writer};
 use super::{Committed, Error, Site, Tx, View, migrate};
-use crate::base::{Chance, Clock};
+use crate::base::{Clock, Rng};
 
 /// Where the files of a data folder are (contract section 2).
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Layout {
 
 impl Layout {
     /// The layout under `data_dir`.
-    pub fn of(data_dir: &Path) -> Self {
+    pub fn new(data_dir: &Path) -> Self {
         Self { root: data_dir.to_owned() }
     }
 
@@ -113,7 +113,7 @@ impl Store {
         layout: Layout,
         site: Arc<Site>,
         clock: Clock,
-        mut chance: Chance,
+        mut rng: Rng,
         on_commit: impl Fn(Committed) + Send + 'static,
         on_fatal: impl Fn(&Error) + Send + 'static,
     ) -> Result<Self, Error> {
@@ -122,12 +122,12 @@ impl Store {
         let mut connection = connection::open(&live, &key, Purpose::Write)?;
         migrate::to_current(&mut connection)?;
         let sentinel = connection::open(&live, &key, Purpose::Read)?;
-        let change = Arc::new(Change::new(CommitCounter::of(sentinel)?));
+        let change = Arc::new(Change::new(CommitCounter::new(sentinel)?));
         let desk = Desk {
             connection,
             site: site.clone(),
             clock: clock.clone(),
-            chance: chance.split(),
+            rng: rng.split(),
             change: change.clone(),
             on_commit: Box::new(on_commit),
             on_fatal: Box::new(on_fatal),
@@ -169,7 +169,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::write`].
-    pub fn write_and_wait<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub fn write_blocking<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
@@ -181,7 +181,7 @@ impl Store {
     ///
     /// # Errors
     /// What `look` said, or [`Error::Pool`].
-    pub fn read_and_wait<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn read_blocking<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut connection = self.readers.get().map_err(E::from)?;
         let transaction = connection.transaction().map_err(Error::from)?;
         look(&View::new(&transaction, self.clock.now(), &self.site))
@@ -191,7 +191,7 @@ impl Store {
     ///
     /// # Errors
     /// What `look` said.
-    pub fn glance<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub fn query_inline<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
         self.with_own(|connection| look(&View::new(connection, self.clock.now(), &self.site)))
     }
 
@@ -199,7 +199,7 @@ impl Store {
     ///
     /// # Errors
     /// What `look` said.
-    pub fn look<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn read_inline<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let looked = self.with_own(|connection| {
             let _moment = Moment::begin(connection)?;
             Ok(look(&View::new(connection, self.clock.now(), &self.site)))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Params, Row};
 
 use super::Error;
-use crate::base::{Chance, Clock, Timestamp};
+use crate::base::{Clock, Rng, Timestamp};
 use crate::config::Config;
 use crate::crypto::Keyring;
 
@@ -145,17 +145,17 @@ impl<'c> View<'c> {
 /// One change: everything done through it happens together, or not at all.
 pub struct Tx<'c> {
     view: View<'c>,
-    chance: &'c mut Chance,
+    rng: &'c mut Rng,
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(view: View<'c>, chance: &'c mut Chance) -> Self {
-        Self { view, chance }
+    pub(super) fn new(view: View<'c>, rng: &'c mut Rng) -> Self {
+        Self { view, rng }
     }
 
     /// Randomness.
-    pub fn rng(&mut self) -> &mut Chance {
-        self.chance
+    pub fn rng(&mut self) -> &mut Rng {
+        self.rng
     }
 
     /// Runs one statement; answers how many rows it touched.
@@ -184,12 +184,12 @@ pub fn write_directly<T, E: From<Error>>(
     connection: &mut Connection,
     site: &Arc<Site>,
     clock: &Clock,
-    chance: &mut Chance,
+    rng: &mut Rng,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(Error::from)?;
-    let mut tx = Tx::new(View::new(&transaction, clock.now(), site), chance);
+    let mut tx = Tx::new(View::new(&transaction, clock.now(), site), rng);
     let made = work(&mut tx)?;
     transaction.commit().map_err(Error::from)?;
     Ok(made)

@@ -40,7 +40,7 @@ impl CommitCounter {
     ///
     /// # Errors
     /// [`Error::Sqlite`] when SQLite does not hand out its mapping.
-    pub(super) fn of(sentinel: Connection) -> Result<Self, Error> {
+    pub(super) fn new(sentinel: Connection) -> Result<Self, Error> {
         sentinel.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
         let refused = |code| Error::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
         let mut mapping: *mut std::ffi::c_void = std::ptr::null_mut();

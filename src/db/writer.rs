@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::change::{Batch, Change, Found, Seen};
 use super::{Error, Site, Tx, View};
-use crate::base::{Chance, Clock, Timestamp};
+use crate::base::{Clock, Rng, Timestamp};
 use crate::threads;
 
 /// Callers that may wait for the writer; beyond it they are told to come back.
@@ -105,7 +105,7 @@ pub(super) struct Desk {
     pub connection: Connection,
     pub site: Arc<Site>,
     pub clock: Clock,
-    pub chance: Chance,
+    pub rng: Rng,
     pub change: Arc<Change>,
     /// Told after each commit that touched something somebody waits for.
     pub on_commit: Box<dyn Fn(Committed) + Send>,
@@ -272,7 +272,7 @@ fn commit_together<'d>(
     let mut done = 0;
     let outcome = loop {
         let Some(work) = batch.get_mut(done) else { break Ok(()) };
-        match run_one(&desk.connection, &desk.site, &mut desk.chance, [now, desk.clock.now()], work.as_mut()) {
+        match run_one(&desk.connection, &desk.site, &mut desk.rng, [now, desk.clock.now()], work.as_mut()) {
             Ok(()) => {}
             Err(error) => break Err(error),
         }
@@ -308,12 +308,12 @@ fn begin(connection: &Connection) -> Result<(), Error> {
 fn run_one(
     connection: &Connection,
     site: &Arc<Site>,
-    chance: &mut Chance,
+    rng: &mut Rng,
     [now, wall]: [Timestamp; 2],
     work: &mut dyn Work,
 ) -> Result<(), Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
-    let mut tx = Tx::new(View::new(connection, now, site).with_wall(wall), chance);
+    let mut tx = Tx::new(View::new(connection, now, site).with_wall(wall), rng);
     let keep = work.run(&mut tx);
     // What the operation made of a failing disk does not count: nobody may be answered "done" after it. A disk that is
     // merely full makes SQLite roll the whole transaction back by itself, or the one statement, which is the caller's affair.

@@ -26,10 +26,10 @@ async fn state_of(app: &App, purpose: ChallengeFor, ticket: &str) -> Result<Stri
 }
 
 /// Runs what takes a millisecond or two of arithmetic where others do not wait for it.
-async fn beside<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FactorError> + Send + 'static,
 ) -> Result<T, FactorError> {
-    let done = threads::beside(work).await;
+    let done = threads::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(FactorError::PasskeyRefused("the check was interrupted".into())))
 }
 
@@ -40,7 +40,7 @@ async fn beside<T: Send + 'static>(
 pub async fn check_made(app: &Arc<App>, account: AccountId, made: Assertion) -> Result<MadePasskey, FactorError> {
     let state = state_of(app, ChallengeFor::Adding(account), &made.ticket).await?;
     let own = app.clone();
-    beside(move || ceremony::finish_adding(own.config(), &state, &made.credential).map(MadePasskey)).await
+    run_blocking(move || ceremony::finish_adding(own.config(), &state, &made.credential).map(MadePasskey)).await
 }
 
 /// Checks a signature: the challenge is ours, unanswered and for this purpose, the passkey is known and belongs to whom it
@@ -79,7 +79,7 @@ async fn try_signed(
     let state = state_of(app, purpose, &signed.ticket).await?;
     let answer = Answer::parse(&signed.credential)?;
     let id = answer.credential_id().to_vec();
-    let found = app.read(move |view| Ok::<_, FactorError>(ops::find_credential(view, &id)?)).await?;
+    let found = app.read_offloaded(move |view| Ok::<_, FactorError>(ops::find_credential(view, &id)?)).await?;
     let credential = found.ok_or_else(|| refused("nobody has this passkey"))?;
     let (passkey, account) = (credential.id, credential.account);
     *known = Some((passkey, account));
@@ -95,7 +95,7 @@ async fn try_signed(
     }
     let own = app.clone();
     let check = move || ceremony::finish_asserting(own.config(), &state, &answer, &credential.credential_json);
-    let right = beside(check).await?;
+    let right = run_blocking(check).await?;
     Ok(Asserted {
         passkey,
         account,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::totp::Seed;
-use crate::base::{AccountId, Chance, PasskeyId, Secret, Timestamp, hours, is_visible, minutes};
+use crate::base::{AccountId, PasskeyId, Rng, Secret, Timestamp, hours, is_visible, minutes};
 
 /// How long the second step of a sign-in may take.
 pub const HALF_LIFE: Duration = minutes(10);
@@ -62,8 +62,8 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const LETTERS: usize = 15;
 
 impl RecoveryCode {
-    pub(super) fn generate(chance: &mut Chance) -> Self {
-        let letters = (0..LETTERS).map(|_| char::from(ALPHABET[chance.below(32) as usize]));
+    pub(super) fn generate(rng: &mut Rng) -> Self {
+        let letters = (0..LETTERS).map(|_| char::from(ALPHABET[rng.below(32) as usize]));
         Self(Secret::new(letters.collect()))
     }
 
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn recovery_codes_are_read_as_people_write_them() {
-        let code = RecoveryCode::generate(&mut Chance::seeded(1));
+        let code = RecoveryCode::generate(&mut Rng::seeded(1));
         let shown = code.shown();
 
         assert_eq!(shown.expose().len(), 17);

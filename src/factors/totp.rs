@@ -2,7 +2,7 @@
 
 use totp_rs::{Algorithm, Builder, Totp};
 
-use crate::base::{Chance, Secret, Timestamp};
+use crate::base::{Rng, Secret, Timestamp};
 
 /// 160 random bits (RFC 4226 §4 R6): what the hash can use.
 pub(super) const SEED_BYTES: usize = 20;
@@ -17,8 +17,8 @@ pub struct Seed(Secret<[u8; SEED_BYTES]>);
 
 impl Seed {
     /// A new one.
-    pub fn generate(chance: &mut Chance) -> Self {
-        Self(Secret::new(chance.bytes()))
+    pub fn generate(rng: &mut Rng) -> Self {
+        Self(Secret::new(rng.bytes()))
     }
 
     /// From its bytes. `None`: not as long as ours are.

@@ -7,7 +7,9 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 
 use super::Fault;
-use crate::base::{AccountId, Actor, Governor, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone};
+use crate::base::{
+    AccountId, Actor, CredentialAdmin, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone,
+};
 
 /// A random name for one request: on the page, in the answer's header, in the log.
 #[derive(Clone, Debug)]
@@ -96,9 +98,9 @@ pub struct SignedIn {
 
 impl SignedIn {
     /// As operations on credentials know them.
-    pub fn governor(&self) -> Governor {
+    pub fn admin(&self) -> CredentialAdmin {
         let Identity { account, workspace, session, .. } = self.identity;
-        Governor::person(account, workspace, session, self.visitor.clone())
+        CredentialAdmin::person(account, workspace, session, self.visitor.clone())
     }
 
     /// As operations know them.

@@ -1,5 +1,5 @@
 //! **For:** doors: what pages and JSON routes share to read a request and to answer it.
-//! **Words:** chrome (what surrounds a page), form, fault, identity, flash (a sentence said once).
+//! **Words:** context (what surrounds a page), form, fault, identity, flash (a sentence said once).
 //! **Tables:** none.
 //! **Never:** knows a slice; decides about the domain.
 //! **Start reading:** `page.rs`, then `form.rs` and `csrf.rs`.

@@ -61,7 +61,7 @@ const FLASHES: &[(&str, &str)] = &[
 ];
 
 /// A light on the rail.
-pub struct RailItem {
+pub struct SidebarItem {
     /// Where it leads.
     pub href: &'static str,
     /// Its words.
@@ -117,7 +117,7 @@ pub fn initials(name: &str) -> String {
 }
 
 /// What surrounds a page.
-pub struct Chrome {
+pub struct PageContext {
     /// The page's name, in the tab.
     pub title: String,
     /// The path, for the rail and for coming back.
@@ -142,9 +142,9 @@ pub struct Chrome {
     pub refresh_seconds: Option<u32>,
 }
 
-impl Chrome {
+impl PageContext {
     /// What surrounds a page answered to `request`.
-    pub fn of(app: &App, request: &HttpRequest, title: &str) -> Self {
+    pub fn new(app: &App, request: &HttpRequest, title: &str) -> Self {
         // Before the extensions are borrowed: the first who asks for cookies has them parsed into there.
         let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
         let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned());
@@ -182,9 +182,9 @@ impl Chrome {
     }
 
     /// The rail, with the current page marked.
-    pub fn rail(&self) -> Vec<RailItem> {
+    pub fn rail(&self) -> Vec<SidebarItem> {
         RAIL.iter()
-            .map(|(href, label, icon)| RailItem { href, label, icon, is_current: self.path.starts_with(href) })
+            .map(|(href, label, icon)| SidebarItem { href, label, icon, is_current: self.path.starts_with(href) })
             .collect()
     }
 

@@ -37,7 +37,7 @@ pub fn issue(
     let invitation = Invitation { id, address, is_operator, created_at: now, expires_at: now.plus(LIFE) };
     store::delete_by_address(tx, &invitation.address)?;
     store::insert(tx, &invitation, &tokens::digest(token.expose()))?;
-    let event = Event::of("account.invited")
+    let event = Event::new("account.invited")
         .target(id)
         .data(json!({"operator": is_operator}))
         .private(Part::Contact, json!({"email": invitation.address.as_str()}));
@@ -96,7 +96,7 @@ pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, name: &str) -> Result<Invitation
     };
     let invitation = waiting.into_iter().find(is_meant).ok_or(InvitationError::NotFound)?;
     store::delete(tx, invitation.id)?;
-    audit::record(tx, actor, Event::of("account.invitation_withdrawn").target(invitation.id))?;
+    audit::record(tx, actor, Event::new("account.invitation_withdrawn").target(invitation.id))?;
     Ok(invitation.id)
 }
 

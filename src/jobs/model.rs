@@ -49,12 +49,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn of(names: &[&str]) -> Self {
+    pub(super) fn new(names: &[&str]) -> Self {
         Self { names: Value::from(names.to_vec()).to_string(), all_but: false }
     }
 
     pub(super) fn all_but(names: &[&str]) -> Self {
-        Self { all_but: true, ..Self::of(names) }
+        Self { all_but: true, ..Self::new(names) }
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Line {
 
 impl Line {
     /// A job that waits for its turn among the others.
-    pub const fn of(name: &'static str, run: Handler) -> Self {
+    pub const fn new(name: &'static str, run: Handler) -> Self {
         Self { name, run, has_own_lane: false }
     }
 
@@ -74,7 +74,7 @@ impl Runner {
 
 fn lanes_of(lines: &[Line]) -> Vec<Lane> {
     let own: Vec<&str> = lines.iter().filter(|line| line.has_own_lane).map(|line| line.name).collect();
-    let mut lanes: Vec<Lane> = own.iter().map(|name| Lane::of(&[name])).collect();
+    let mut lanes: Vec<Lane> = own.iter().map(|name| Lane::new(&[name])).collect();
     lanes.push(Lane::all_but(&own));
     lanes
 }
@@ -94,7 +94,7 @@ pub async fn run_due(app: &Arc<App>, lines: &'static [Line]) -> Result<usize, Er
 async fn run_lane(app: &Arc<App>, lines: &'static [Line], lane: &Lane) -> Result<usize, Error> {
     let mut ran = 0;
     // Looking before locking: an idle appliance must not take the write lock every second.
-    if !app.glance(|view| store::is_due(view, lane))? {
+    if !app.query_inline(|view| store::is_due(view, lane))? {
         return Ok(0);
     }
     loop {

@@ -104,7 +104,7 @@ fn is_this_machine(host: &str) -> bool {
 
 impl Caller {
     /// A client for the hosts that the configuration declares. Opens no connection.
-    pub fn of(config: &Config) -> Self {
+    pub fn new(config: &Config) -> Self {
         let hosts = config.egress.iter().map(|line| line.host.clone()).collect();
         Self { declared: Arc::new(Declared(hosts)), client: OnceLock::new(), documents: Documents::default() }
     }

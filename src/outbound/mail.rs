@@ -70,7 +70,7 @@ impl Transport {
     ///
     /// # Errors
     /// [`TransportError::Settings`].
-    pub fn of(config: &Config) -> Result<Self, TransportError> {
+    pub fn new(config: &Config) -> Result<Self, TransportError> {
         let settings = |error: &dyn std::fmt::Display| TransportError::Settings(error.to_string());
         let from: Mailbox = config.mail.from.parse().map_err(|error| settings(&error))?;
         let message_id_domain = from.email.domain().to_owned();

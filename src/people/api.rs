@@ -49,7 +49,7 @@ pub async fn check_username(app: TheApp, visitor: VisitorOf, asked: Query<Asked>
     }
     let asked = asked.into_inner();
     let told = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             let fault = match Username::parse(&asked.username) {
                 Err(fault) => Some(AccountError::Username(fault)),
                 Ok(name) => match accounts::must_be_free(view, &name) {

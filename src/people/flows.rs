@@ -9,7 +9,7 @@ use super::imaging::{self, PictureFault};
 use super::ops;
 use crate::app::App;
 use crate::base::{AccountId, Actor};
-use crate::threads::beside;
+use crate::threads::spawn_blocking;
 
 /// Pictures that are worked on at once: each may take a hundred megabytes for a moment.
 const AT_ONCE_MAX: usize = 2;
@@ -34,7 +34,7 @@ pub async fn set_picture(
         imaging::render(&file)
     };
     // A decoder that falls over a file is the file's fault.
-    let rendered = beside(work).await;
+    let rendered = spawn_blocking(work).await;
     let rendered = rendered.unwrap_or(Err(PictureFault::Damaged)).map_err(PeopleError::Picture)?;
     app.write(move |tx| ops::set_picture(tx, &actor, account, &rendered)).await
 }

@@ -214,7 +214,7 @@ impl Links {
         Ok(Self(links))
     }
 
-    pub(super) fn of(links: Vec<(Platform, String)>) -> Self {
+    pub(super) fn new(links: Vec<(Platform, String)>) -> Self {
         let place = |platform: Platform| Platform::ALL.iter().position(|known| *known == platform);
         let mut links = links;
         links.sort_by_key(|(platform, _)| place(*platform));

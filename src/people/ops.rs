@@ -15,7 +15,7 @@ use crate::db::{self, Tx, View};
 use crate::mail::{self, Letter};
 
 fn must_govern(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<(), PeopleError> {
-    let is_theirs = actor.may_govern(account) && accounts::find(view, account)?.is_some();
+    let is_theirs = actor.can_manage(account) && accounts::find(view, account)?.is_some();
     if is_theirs { Ok(()) } else { Err(PeopleError::NotFound) }
 }
 
@@ -36,7 +36,7 @@ pub fn save_profile(
     }
     store::replace_links(tx, account, links)?;
     let event =
-        Event::of("account.profile_updated").target(account).subject(account).data(json!({"fields": ["links"]}));
+        Event::new("account.profile_updated").target(account).subject(account).data(json!({"fields": ["links"]}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -64,7 +64,7 @@ pub fn set_picture(
     let keyed = tx.site().keyring.lookup(format!("picture:{account}:{content}").as_bytes());
     let name = hex::encode(&keyed[..16]);
     store::replace_picture(tx, account, &name, picture)?;
-    let event = Event::of("account.avatar_changed").target(account).subject(account).data(json!({"removed": false}));
+    let event = Event::new("account.avatar_changed").target(account).subject(account).data(json!({"removed": false}));
     audit::record(tx, actor, event)?;
     Ok(name)
 }
@@ -78,7 +78,7 @@ pub fn remove_picture(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Res
     if store::delete_picture(tx, account)? == 0 {
         return Ok(());
     }
-    let event = Event::of("account.avatar_changed").target(account).subject(account).data(json!({"removed": true}));
+    let event = Event::new("account.avatar_changed").target(account).subject(account).data(json!({"removed": true}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -157,7 +157,7 @@ fn change(
     store::replace_preferences(tx, account, &chosen)?;
     let fields = chosen.differs_from(&before.unwrap_or_default());
     let event =
-        Event::of("account.preferences_updated").target(account).subject(account).data(json!({"fields": fields}));
+        Event::new("account.preferences_updated").target(account).subject(account).data(json!({"fields": fields}));
     Ok(audit::record(tx, actor, event)?)
 }
 

@@ -18,7 +18,8 @@ pub async fn avatar(app: TheApp, request: HttpRequest, path: Path<String>) -> An
     let (name, size) = read_picture_path(&path).ok_or_else(Problem::not_found)?;
     let tag = format!("\"{}\"", path.as_str());
     let name = name.to_owned();
-    let picture = app.read(move |view| ops::picture(view, &name, size)).await?.ok_or_else(Problem::not_found)?;
+    let picture =
+        app.read_offloaded(move |view| ops::picture(view, &name, size)).await?.ok_or_else(Problem::not_found)?;
     let is_known = request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let mut answer = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer.insert_header((header::CACHE_CONTROL, CACHING)).insert_header((header::ETAG, tag));

@@ -54,7 +54,7 @@ pub(super) fn list_links(view: &View<'_>, account: AccountId) -> Result<Links, E
         let platform: String = row.get(0)?;
         Ok((Platform::parse(&platform).ok_or(rusqlite::Error::InvalidQuery)?, row.get(1)?))
     })?;
-    Ok(Links::of(rows))
+    Ok(Links::new(rows))
 }
 
 pub(super) fn replace_links(tx: &mut Tx<'_>, account: AccountId, links: &Links) -> Result<(), Error> {
@@ -121,7 +121,7 @@ fn read_preferences(row: &Row<'_>) -> rusqlite::Result<Preferences> {
             theme: Theme::parse(&theme).ok_or(rusqlite::Error::InvalidQuery)?,
             // A language that the pages no longer exist in is read as the house's own.
             language: Language::parse(&language).unwrap_or_default(),
-            zone: Zone::of(&zone),
+            zone: Zone::new(&zone),
         },
         mails: MailChoices { key_reminders: row.get(3)?, usage: row.get(4)? },
     })

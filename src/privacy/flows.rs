@@ -16,7 +16,7 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret, Timestamp};
 use crate::db::{Error, Tx, View};
 use crate::sessions::Guard;
-use crate::threads::beside;
+use crate::threads::spawn_blocking;
 
 /// What a person types to delete their account.
 const CONFIRMATION: &str = "DELETE";
@@ -40,14 +40,14 @@ pub async fn delete_account(
     if confirmation != CONFIRMATION {
         return Err(PrivacyError::NotConfirmed);
     }
-    if !actor.may_govern(account) {
+    if !actor.can_manage(account) {
         return Err(PrivacyError::NotFound);
     }
-    let guard = Guard::of(account);
+    let guard = Guard::new(account);
     let _turn = app.passwords().turn(guard.about()).await?;
     let (before, after) = (guard.clone(), guard.clone());
     let hash = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             must_not_wait(view, &before)?;
             Ok::<_, PrivacyError>(accounts::password_hash(view, account)?)
         })
@@ -72,7 +72,7 @@ pub async fn delete_account(
         .await?;
     let (cleaner, erased) = (app.clone(), receipt.clone());
     // A panic in there has been logged, and what it left undone is done at the next start.
-    let _ = beside(move || clean_up_after(&cleaner, &[erased])).await;
+    let _ = spawn_blocking(move || clean_up_after(&cleaner, &[erased])).await;
     Ok(receipt)
 }
 
@@ -87,7 +87,7 @@ fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, guard
     must_not_wait(tx, guard)?;
     accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
     guard.note_failure(tx)?;
-    let event = Event::of("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
+    let event = Event::new("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -96,7 +96,7 @@ fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, guard
 /// # Errors
 /// [`PrivacyError::NotFound`] when it is gone.
 pub fn erase_by_operator(app: &App, actor: Actor, account: AccountId) -> Result<Receipt, PrivacyError> {
-    let receipt = app.store().write_and_wait(move |tx| ops::erase(tx, &actor, account))?;
+    let receipt = app.store().write_blocking(move |tx| ops::erase(tx, &actor, account))?;
     clean_up_after(app, std::slice::from_ref(&receipt));
     Ok(receipt)
 }
@@ -132,7 +132,7 @@ pub fn export_to_file(
     recipient: &ExportRecipient,
     output: &Path,
 ) -> Result<archive::Sealed, PrivacyError> {
-    if !actor.may_govern(account) {
+    if !actor.can_manage(account) {
         return Err(PrivacyError::NotFound);
     }
     let file =
@@ -150,8 +150,8 @@ pub fn export_to_file(
         }
     };
     let evidence = json!({"bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256), "delivered": "file"});
-    app.store().write_and_wait(move |tx| {
-        let event = Event::of("privacy.export_ready").target(account).subject(account).data(evidence);
+    app.store().write_blocking(move |tx| {
+        let event = Event::new("privacy.export_ready").target(account).subject(account).data(evidence);
         audit::record(tx, &actor, event)
     })?;
     Ok(sealed)
@@ -164,7 +164,7 @@ pub(super) fn write_artifact(
     mut progress: impl FnMut(u8, &str) -> Result<(), Error>,
 ) -> Result<archive::Sealed, PrivacyError> {
     let folder = app.store().layout().exports();
-    let recipient = app.store().read_and_wait(|view| ops::open_recipient(view, work))?;
+    let recipient = app.store().read_blocking(|view| ops::open_recipient(view, work))?;
     if let Err(error) = std::fs::create_dir(&folder)
         && error.kind() != std::io::ErrorKind::AlreadyExists
     {
@@ -188,7 +188,7 @@ fn seal_into(
     path: &Path,
     progress: impl FnMut(u8, &str) -> Result<(), Error>,
 ) -> Result<archive::Sealed, PrivacyError> {
-    let sealed = app.store().read_and_wait(|view| archive::write(view, account, recipient, file, progress))?;
+    let sealed = app.store().read_blocking(|view| archive::write(view, account, recipient, file, progress))?;
     file.flush().and_then(|()| file.sync_all()).map_err(|error| Error::file(path, error))?;
     Ok(sealed)
 }

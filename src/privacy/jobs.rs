@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::base::{ArtifactId, RequestId};
 use crate::db::Error;
 use crate::jobs::Outcome;
-use crate::threads::beside;
+use crate::threads::spawn_blocking;
 
 /// Deletes exports whose time is over, and files nobody wants.
 pub const EXPIRE: &str = "privacy.expire_exports";
@@ -22,7 +22,7 @@ pub async fn export(app: Arc<App>, payload: Value) -> Outcome {
     let Some(request) = payload["request"].as_str().and_then(RequestId::parse) else {
         return Outcome::GiveUp("the payload names no request".into());
     };
-    match beside(move || write_export(&app, request)).await {
+    match spawn_blocking(move || write_export(&app, request)).await {
         Ok(Ok(())) => Outcome::Done,
         Ok(Err(error)) => Outcome::Again(error.to_string()),
         Err(error) => Outcome::Again(error.to_string()),
@@ -30,7 +30,7 @@ pub async fn export(app: Arc<App>, payload: Value) -> Outcome {
 }
 
 fn write_export(app: &App, request: RequestId) -> Result<(), PrivacyError> {
-    let Some(work) = app.store().write_and_wait(move |tx| ops::begin(tx, request))? else { return Ok(()) };
+    let Some(work) = app.store().write_blocking(move |tx| ops::begin(tx, request))? else { return Ok(()) };
     let folder = app.store().layout().exports();
     let sealed = match flows::write_artifact(app, &work, |percent, step| note_progress(app, request, percent, step)) {
         Ok(sealed) => sealed,
@@ -42,7 +42,7 @@ fn write_export(app: &App, request: RequestId) -> Result<(), PrivacyError> {
         Err(error) => return Err(error),
     };
     let artifact = work.artifact;
-    if !app.store().write_and_wait(move |tx| ops::finish(tx, &work, &sealed))? {
+    if !app.store().write_blocking(move |tx| ops::finish(tx, &work, &sealed))? {
         archive::remove(&folder, artifact);
     }
     Ok(())
@@ -50,17 +50,17 @@ fn write_export(app: &App, request: RequestId) -> Result<(), PrivacyError> {
 
 fn note_progress(app: &App, request: RequestId, percent: u8, step: &str) -> Result<(), Error> {
     let step = step.to_owned();
-    app.store().write_and_wait(move |tx| ops::progress(tx, request, percent, &step))
+    app.store().write_blocking(move |tx| ops::progress(tx, request, percent, &step))
 }
 
 /// Deletes exports whose time is over, and whatever else stands in their folder that nobody wants.
 pub async fn expire_exports(app: Arc<App>, _: Value) -> Outcome {
-    let outcome = beside(move || {
-        let expired = app.store().write_and_wait(|tx| {
+    let outcome = spawn_blocking(move || {
+        let expired = app.store().write_blocking(|tx| {
             ops::fail_stale(tx)?;
             ops::sweep(tx)
         })?;
-        let kept = app.store().read_and_wait(ops::kept_files)?;
+        let kept = app.store().read_blocking(ops::kept_files)?;
         remove_unwanted(&app, &expired, &kept)
     });
     match outcome.await {
@@ -90,8 +90,8 @@ fn remove_unwanted(app: &App, expired: &[ArtifactId], kept: &[ArtifactId]) -> Re
 
 /// Erases accounts that nobody verified within their day.
 pub async fn erase_pending(app: Arc<App>, _: Value) -> Outcome {
-    let outcome = beside(move || {
-        let receipts = app.store().write_and_wait(ops::erase_pending)?;
+    let outcome = spawn_blocking(move || {
+        let receipts = app.store().write_blocking(ops::erase_pending)?;
         if !receipts.is_empty() {
             flows::clean_up_after(&app, &receipts);
         }

@@ -17,9 +17,9 @@ use crate::api_keys;
 use crate::base::{Problem, RequestId, Secret, Zone};
 use crate::billing::ledger;
 use crate::db;
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, SESSION, SignedIn, forget};
-use crate::threads::beside;
+use crate::threads::spawn_blocking;
 
 const PATH: &str = "/settings/privacy";
 /// While an export is being made, the page loads itself again: progress without a script.
@@ -42,7 +42,7 @@ struct ExportRow {
 #[derive(Template)]
 #[template(path = "privacy/privacy.html")]
 struct PrivacyPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     recipient: String,
     kept_for: String,
@@ -58,17 +58,17 @@ impl PrivacyPage {
         typed: Option<(&str, &Problem)>,
     ) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let exports = app.read(move |view| ops::exports_of(view, account)).await?;
+        let exports = app.read_offloaded(move |view| ops::exports_of(view, account)).await?;
         let is_under_way = exports.iter().any(|export| export.state.is_under_way());
-        let mut chrome = Chrome::of(app, request, "Privacy");
+        let mut context = PageContext::new(app, request, "Privacy");
         // A form shown again stands at an address that only takes posts; the rail and the theme lead back to the page.
-        chrome.path = PATH.to_owned();
+        context.path = PATH.to_owned();
         if is_under_way && typed.is_none() {
-            chrome.refresh_seconds = Some(REFRESH_SECONDS);
+            context.refresh_seconds = Some(REFRESH_SECONDS);
         }
         let days = app.config().privacy.export_keep.as_secs() / 86_400;
         Ok(Self {
-            chrome,
+            context,
             fault: typed.map(|(_, problem)| FormFault::from(problem)),
             recipient: typed.map(|(recipient, _)| recipient.to_owned()).unwrap_or_default(),
             kept_for: if days == 1 { "a day".into() } else { format!("{days} days") },
@@ -160,11 +160,11 @@ pub async fn download(app: TheApp, who: SignedIn, path: Path<String>, _form: For
 /// because each download is audited and mints its own link.
 async fn stream_file(found: Download) -> Answer {
     let path = found.path;
-    let opened = beside(move || File::open(&path).map_err(|error| db::Error::file(&path, error))).await;
+    let opened = spawn_blocking(move || File::open(&path).map_err(|error| db::Error::file(&path, error))).await;
     let file = opened.map_err(Problem::ours)??;
     let pieces = stream::unfold(Some(file), |file| async move {
         let file = file?;
-        let read = beside(move || read_piece(file)).await.map_err(std::io::Error::other);
+        let read = spawn_blocking(move || read_piece(file)).await.map_err(std::io::Error::other);
         match read.flatten() {
             Ok((piece, _)) if piece.is_empty() => None,
             Ok((piece, file)) => Some((Ok(piece), Some(file))),
@@ -192,7 +192,7 @@ fn read_piece(mut file: File) -> std::io::Result<(Bytes, File)> {
 #[derive(Template)]
 #[template(path = "privacy/delete.html")]
 struct DeletePage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     username: String,
     keys: String,
@@ -211,7 +211,7 @@ impl DeletePage {
     ) -> Result<Self, Problem> {
         let (account, workspace) = (who.identity.account, who.identity.workspace);
         let (keys, balance, has_password) = app
-            .read(move |view| {
+            .read_offloaded(move |view| {
                 let has_password = accounts::password_hash(view, account)?.is_some();
                 Ok::<_, db::Error>((
                     api_keys::count_live(view, workspace)?,
@@ -221,7 +221,7 @@ impl DeletePage {
             })
             .await?;
         Ok(Self {
-            chrome: Chrome::of(app, request, "Delete your account"),
+            context: PageContext::new(app, request, "Delete your account"),
             fault: fault.map(FormFault::from),
             username: who.identity.username.clone(),
             keys: if keys == 1 { "1 API key".into() } else { format!("{keys} API keys") },
@@ -240,7 +240,7 @@ pub async fn confirm_delete(app: TheApp, request: HttpRequest, who: SignedIn) ->
 #[derive(Template)]
 #[template(path = "privacy/deleted.html")]
 struct DeletedPage {
-    chrome: Chrome,
+    context: PageContext,
     receipt: String,
 }
 
@@ -259,9 +259,9 @@ pub async fn delete(app: TheApp, request: HttpRequest, who: SignedIn, form: Form
 }
 
 fn goodbye(app: &TheApp, request: &HttpRequest, receipt: &Receipt) -> Answer {
-    let mut chrome = Chrome::of(app, request, "Your account is deleted");
-    chrome.person = None;
-    let mut response = page::render(&DeletedPage { chrome, receipt: receipt.id.to_string() })?;
+    let mut context = PageContext::new(app, request, "Your account is deleted");
+    context.person = None;
+    let mut response = page::render(&DeletedPage { context, receipt: receipt.id.to_string() })?;
     // A cookie that cannot be added stays, and opens nothing any more.
     let _ = response.add_cookie(&forget(SESSION));
     Ok(response)

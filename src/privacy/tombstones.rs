@@ -75,7 +75,7 @@ struct Line {
 }
 
 impl Line {
-    fn of(tombstone: &Tombstone, keyring: &Keyring) -> Self {
+    fn new(tombstone: &Tombstone, keyring: &Keyring) -> Self {
         Self {
             seq: tombstone.seq,
             id: tombstone.subject.clone(),
@@ -178,7 +178,7 @@ pub fn catch_up(app: &App) -> Result<usize, JournalError> {
     let path = layout.tombstones();
     let told = |error| Error::file(&path, error);
     let mut file = File::options().create(true).append(true).read(true).mode(0o600).open(&path).map_err(told)?;
-    let end = app.store().read_and_wait(|view| checked_end(view, &mut file, &path))?;
+    let end = app.store().read_blocking(|view| checked_end(view, &mut file, &path))?;
     if end.half > 0 {
         tracing::warn!(bytes = end.half, "The erasure journal ended in half a line; it is written again.");
         file.set_len(end.kept).map_err(told)?;
@@ -188,10 +188,10 @@ pub fn catch_up(app: &App) -> Result<usize, JournalError> {
     let mut written = 0;
     let mut from = seq.max(1);
     loop {
-        let batch = app.store().read_and_wait(move |view| store::list_tombstones(view, from, BATCH_MAX))?;
+        let batch = app.store().read_blocking(move |view| store::list_tombstones(view, from, BATCH_MAX))?;
         let missing: Vec<_> = batch.iter().filter(|tombstone| tombstone.seq > seq).collect();
         for tombstone in &missing {
-            let line = serde_json::to_string(&Line::of(tombstone, app.keyring())).map_err(|e| told(e.into()))?;
+            let line = serde_json::to_string(&Line::new(tombstone, app.keyring())).map_err(|e| told(e.into()))?;
             file.write_all(format!("{line}\n").as_bytes()).map_err(told)?;
         }
         written += missing.len();
@@ -277,7 +277,7 @@ fn line_at(file: &mut File, path: &Path, line: &[u8], kept: u64, length: u64) ->
 /// ours to cut.
 fn no_line(view: &View<'_>, path: &Path, content: &[u8]) -> Result<End, JournalError> {
     let first = store::list_tombstones(view, 1, 1)?;
-    let first = first.first().map(|tombstone| serde_json::to_string(&Line::of(tombstone, &view.site().keyring)));
+    let first = first.first().map(|tombstone| serde_json::to_string(&Line::new(tombstone, &view.site().keyring)));
     let is_its_beginning = |line: String| line.as_bytes().starts_with(content);
     if content.is_empty() || first.is_some_and(|line| line.is_ok_and(is_its_beginning)) {
         return Ok(End { last: None, kept: 0, half: content.len() as u64 });

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::openapi::DOCUMENT;
 use crate::base::Problem;
 use crate::http::Answer;
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 
 /// Operations of one tag.
 struct Section {
@@ -67,7 +67,7 @@ struct ScopeRow {
 #[derive(Template)]
 #[template(path = "server/docs.html")]
 struct DocsPage<'d> {
-    chrome: Chrome,
+    context: PageContext,
     public_url: &'d str,
     sections: &'d [Section],
     scopes: Vec<ScopeRow>,
@@ -88,9 +88,9 @@ pub(super) async fn page(app: TheApp, request: HttpRequest) -> Answer {
         about: entry.description.clone(),
         holds: table.names_within(table.rights_of(&entry.name)),
     });
-    let chrome = Chrome::of(&app, &request, "The API");
+    let context = PageContext::new(&app, &request, "The API");
     page::render(&DocsPage {
-        chrome,
+        context,
         public_url: &app.config().public_url,
         sections,
         scopes: rows.collect(),

@@ -15,7 +15,7 @@ use futures_util::future::LocalBoxFuture;
 use super::turnstile::Turnstile;
 use super::{faults, hosts, identify, pages};
 use crate::app::App;
-use crate::base::{Chance, Problem, days};
+use crate::base::{Problem, Rng, days};
 use crate::http::{Fault, Identity, Paced, Renewed, RequestId, SESSION, csrf, page, redirect};
 
 /// What a page may load and do: nothing from elsewhere, no inline script or style (ui, section 3).
@@ -71,7 +71,7 @@ pub(super) struct Front {
 
 impl Front {
     /// In front of the appliance. `None`: of nothing, in a test of the layer itself.
-    pub(super) fn of(app: Option<Arc<App>>) -> Self {
+    pub(super) fn new(app: Option<Arc<App>>) -> Self {
         let is_tls = app.as_ref().is_some_and(|app| app.config().public_url.starts_with("https://"));
         Self { app, is_tls }
     }
@@ -210,7 +210,7 @@ fn page_of<'r>(request: &'r actix_web::HttpRequest, app: Option<&Arc<App>>) -> O
 
 /// A new name for a request.
 pub(super) fn new_request_id() -> String {
-    hex::encode(Chance::system().bytes::<8>())
+    hex::encode(Rng::system().bytes::<8>())
 }
 
 /// The request's name; made when first asked for, because the hot path never asks.

@@ -22,7 +22,7 @@ pub async fn readyz(app: Data<Arc<App>>) -> Answer {
         problem.cause = Some(error.to_string());
         problem
     };
-    app.glance(db::find_stamp).map_err(not_ready)?;
+    app.query_inline(db::find_stamp).map_err(not_ready)?;
     app.write(|_| Ok::<(), db::Error>(())).await.map_err(not_ready)?;
     Ok(json::private(200, r#"{"status":"ready"}"#.to_owned()))
 }

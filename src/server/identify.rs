@@ -9,7 +9,7 @@ use actix_web::http::header;
 
 use super::front::{EXCHANGE_PATH, EXPOSURES_PATH, Reader};
 use crate::app::App;
-use crate::base::{Actor, Chance, Visitor, Zone};
+use crate::base::{Actor, Rng, Visitor, Zone};
 use crate::crypto::tokens;
 use crate::http::{DEVICE, Face, Identity, Renewed, SESSION, SessionLeft, SignedOut, VisitorOf, csrf, visitor_at};
 use crate::sessions::{Current, End, Shown};
@@ -57,7 +57,7 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
             }
         }
         None if request.method() == Method::GET && request.cookie(csrf::VISIT).is_none() => {
-            let token = tokens::random_token(&mut Chance::system());
+            let token = tokens::random_token(&mut Rng::system());
             request.extensions_mut().insert(csrf::NewVisit(token.expose().clone()));
         }
         None => {}
@@ -69,7 +69,7 @@ const QUIET: &str = "/session/left";
 
 /// Notes the person behind a cookie. Answers their session, where it is in use.
 async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, reader: Reader) -> Option<Current> {
-    let found = app.glance(|view| {
+    let found = app.query_inline(|view| {
         let shown = sessions::show(view, token)?;
         let owes_factor = match &shown {
             Shown::Live(current) => factors::is_owed(view, current.account, current.is_operator)?,
@@ -87,7 +87,7 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
             return None;
         }
         Ok((Shown::Copied(session, account), _)) => {
-            let actor = Actor::Stranger(visitor_of(app, request));
+            let actor = Actor::Anonymous(visitor_of(app, request));
             if let Err(error) = app.write(move |tx| sessions::end_copied(tx, &actor, account, session)).await {
                 tracing::error!(%error, "A session whose cookie was copied could not be ended; its old cookie opens nothing.");
             }
@@ -124,7 +124,7 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
         face: Face { picture: current.picture.clone(), colour: current.colour.clone() },
         theme: current.theme.clone(),
         language: current.language.clone(),
-        zone: Zone::of(&current.time_zone),
+        zone: Zone::new(&current.time_zone),
     });
     Some(current)
 }

@@ -8,14 +8,14 @@ use askama::Template;
 
 use crate::app::App;
 use crate::base::Problem;
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, SignedIn, redirect};
 use crate::mail;
 
 #[derive(Template)]
 #[template(path = "server/fault.html")]
 struct FaultPage<'a> {
-    chrome: Chrome,
+    context: PageContext,
     status: u16,
     title: &'static str,
     sentence: &'a str,
@@ -52,7 +52,7 @@ pub(super) fn fault(
         _ => ("/settings/profile", "Back to your account"),
     };
     let page = FaultPage {
-        chrome: Chrome::of(app, request, title),
+        context: PageContext::new(app, request, title),
         status: problem.status,
         title,
         sentence: &problem.sentence,
@@ -84,7 +84,7 @@ struct MailRow {
 #[derive(Template)]
 #[template(path = "demo/mail.html")]
 struct MailPage {
-    chrome: Chrome,
+    context: PageContext,
     mails: Vec<MailRow>,
 }
 
@@ -93,12 +93,15 @@ pub(super) async fn demo_mail(app: TheApp, request: HttpRequest) -> Answer {
     if !app.config().demo {
         return Err(Problem::not_found().into());
     }
-    let mails = app.read(mail::recent).await?;
+    let mails = app.read_offloaded(mail::recent).await?;
     let row = |(mail, at): (mail::Mail, crate::base::Timestamp)| MailRow {
         subject: mail.subject,
         recipient: mail.recipient.to_string(),
         time: at.day_and_time(),
         text: mail.text,
     };
-    page::render(&MailPage { chrome: Chrome::of(&app, &request, "Mail"), mails: mails.into_iter().map(row).collect() })
+    page::render(&MailPage {
+        context: PageContext::new(&app, &request, "Mail"),
+        mails: mails.into_iter().map(row).collect(),
+    })
 }

@@ -270,7 +270,7 @@ mod tests {
         let mut table = Table::default();
         table.add(Method::GET, "/v1/falls", Access::Everybody, falls);
         table.add(Method::GET, "/healthz", Access::Everybody, health::healthz);
-        let web = App::new().wrap(Front::of(None)).configure(|config| table.into_config(config));
+        let web = App::new().wrap(Front::new(None)).configure(|config| table.into_config(config));
         let house = visits::init_service(web).await;
         let ask = |path: &str| visits::TestRequest::get().uri(path).to_request();
 

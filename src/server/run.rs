@@ -85,7 +85,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
                 .app_data(callers.clone())
                 .app_data(leaving.clone())
                 .app_data(PayloadConfig::new(BODY_MAX))
-                .wrap(Front::of(Some(shared.get_ref().clone())))
+                .wrap(Front::new(Some(shared.get_ref().clone())))
                 .configure(routes::configure)
                 .default_service(web::to(super::pages::nothing_here));
             Wicket::beside(house, verifier.clone().into_inner(), callers.clone().into_inner())

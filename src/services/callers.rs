@@ -55,7 +55,7 @@ impl Callers {
             return Ok(Some(caller.clone()));
         }
         let tag = store.generation();
-        let found = self.app.glance(|view| ops::find_by_credential(view, credential))?;
+        let found = self.app.query_inline(|view| ops::find_by_credential(view, credential))?;
         let Some(caller) = found.map(|service| Caller(Arc::new(service))) else { return Ok(None) };
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();

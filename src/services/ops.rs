@@ -21,7 +21,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, name: &ServiceName) -> Result<(Ser
     if !store::insert(tx, &service, &lookup, site.keyring.pepper_id())? {
         return Err(ServiceError::NameTaken);
     }
-    let event = Event::of("service.registered")
+    let event = Event::new("service.registered")
         .target(service.id)
         .private(Part::Text, serde_json::json!({"name": service.name}));
     audit::record(tx, actor, event)?;

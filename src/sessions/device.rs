@@ -1,6 +1,6 @@
 //! A browser in words, out of how it calls itself.
 
-/// Browsers by what only they say of themselves. Order decides: most also claim to be Chrome or Safari.
+/// Browsers by what only they say of themselves. Order decides: most also claim to be PageContext or Safari.
 const BROWSERS: [(&str, &str); 12] = [
     ("Edg/", "Edge"),
     ("EdgA/", "Edge"),
@@ -9,8 +9,8 @@ const BROWSERS: [(&str, &str); 12] = [
     ("SamsungBrowser/", "Samsung Internet"),
     ("Firefox/", "Firefox"),
     ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
+    ("CriOS/", "PageContext"),
+    ("PageContext/", "PageContext"),
     ("Safari/", "Safari"),
     ("curl/", "curl"),
     ("Wget/", "Wget"),
@@ -49,8 +49,11 @@ mod tests {
         for (agent, words) in [
             ("Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0".to_owned(), "Firefox on Linux"),
             (format!("{mac} Version/18.0 Safari/605.1.15"), "Safari on Mac"),
-            ("Mozilla/5.0 (Windows NT 10.0) Chrome/156.0 Safari/537.36 Edg/156.0".to_owned(), "Edge on Windows"),
-            ("Mozilla/5.0 (Linux; Android 15) Chrome/156.0 Mobile Safari/537.36".to_owned(), "Chrome on Android"),
+            ("Mozilla/5.0 (Windows NT 10.0) PageContext/156.0 Safari/537.36 Edg/156.0".to_owned(), "Edge on Windows"),
+            (
+                "Mozilla/5.0 (Linux; Android 15) PageContext/156.0 Mobile Safari/537.36".to_owned(),
+                "PageContext on Android",
+            ),
             ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)".to_owned(), "A browser on iPhone"),
             ("curl/8.5.0".to_owned(), "curl"),
             (String::new(), "Unknown device"),

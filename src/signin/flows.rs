@@ -36,7 +36,7 @@ pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<S
     // Hashed before anybody looks whether the address is known, so that both take the same time.
     let phc = app.passwords().hash(&password).await?;
     let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
-    app.write(move |tx| ops::sign_up(tx, &Actor::Stranger(visitor), new, &form.claim)).await
+    app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor), new, &form.claim)).await
 }
 
 /// Takes the sign-up of somebody who holds an invitation; the address is the invitation's, whatever was typed. They are in.
@@ -55,7 +55,7 @@ pub async fn accept_invitation(
     let password = accepted(app, form.password, own_words(app, username.as_str(), &email)).await?;
     let phc = app.passwords().hash(&password).await?;
     let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
-    app.write(move |tx| ops::accept_invitation(tx, &Actor::Stranger(visitor), new, &token)).await
+    app.write(move |tx| ops::accept_invitation(tx, &Actor::Anonymous(visitor), new, &token)).await
 }
 
 /// The address an invitation is for. `None`: its link is not good.
@@ -63,7 +63,7 @@ pub async fn accept_invitation(
 /// # Errors
 /// [`SigninError::Db`].
 pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<EmailAddress>, SigninError> {
-    app.read(move |view| Ok(ops::invited_address(view, &token)?)).await
+    app.read_offloaded(move |view| Ok(ops::invited_address(view, &token)?)).await
 }
 
 /// Takes a sign-in. Unknown name, wrong password, no password and a suspended account get one answer after one hash.
@@ -71,9 +71,9 @@ pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<Ema
 /// # Errors
 /// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
 pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<Started, SigninError> {
-    let actor = Actor::Stranger(visitor);
+    let actor = Actor::Anonymous(visitor);
     // A glance, before anything is waited for: those who must come back later take nobody's turn.
-    let (approach, throttled) = app.glance(|view| {
+    let (approach, throttled) = app.query_inline(|view| {
         let approach = ops::approach(view, &actor, &form.name)?;
         let throttled = approach.guard.must_wait(view)?;
         Ok((approach, throttled))
@@ -83,7 +83,7 @@ pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<S
     }
     let _turn = app.passwords().turn(approach.guard.about()).await?;
     let asked = approach.clone();
-    let stored = app.read(move |view| ops::password_at_the_door(view, &asked)).await?;
+    let stored = app.read_offloaded(move |view| ops::password_at_the_door(view, &asked)).await?;
     let checked = app.passwords().check(&form.password, stored.clone()).await?;
     if !checked.is_right() {
         app.write(move |tx| ops::refuse(tx, &actor, &approach)).await?;
@@ -106,9 +106,9 @@ pub async fn prove_half(
     token: String,
     presented: Presented,
 ) -> Result<Started, SigninError> {
-    let actor = Actor::Stranger(visitor);
+    let actor = Actor::Anonymous(visitor);
     let asked = token.clone();
-    let half = app.read(move |view| Ok::<_, SigninError>(factors::half(view, &asked)?)).await?;
+    let half = app.read_offloaded(move |view| Ok::<_, SigninError>(factors::half(view, &asked)?)).await?;
     let half = half.ok_or(SigninError::HalfOver)?;
     let proof = proof_of(app, &actor, ChallengeFor::Factor(half.account), presented).await?;
     app.write(move |tx| ops::prove_half(tx, &actor, &token, &proof)).await?
@@ -124,7 +124,7 @@ pub async fn sign_in_by_passkey(
     signed: Assertion,
     remember: bool,
 ) -> Result<Started, SigninError> {
-    let actor = Actor::Stranger(visitor);
+    let actor = Actor::Anonymous(visitor);
     let asserted = factors::flows::check_signed(app, &actor, ChallengeFor::SignIn, signed).await?;
     app.write(move |tx| ops::enter_by_passkey(tx, &actor, asserted, remember)).await?
 }
@@ -172,10 +172,10 @@ async fn step_up_by_password(
     session: SessionId,
     typed: Secret<String>,
 ) -> Result<Renewed, SigninError> {
-    let guard = Guard::of(account);
+    let guard = Guard::new(account);
     let _turn = app.passwords().turn(guard.about()).await?;
     let stored = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             ops::must_not_wait(view, &guard)?;
             let is_open = ops::proofs_open(view, account)?.password;
             Ok::<_, SigninError>(if is_open { accounts::password_hash(view, account)? } else { None })
@@ -194,7 +194,7 @@ async fn step_up_by_password(
 /// [`AccountError::EmailAddress`] for what is not an address at all.
 pub async fn request_reset(app: &Arc<App>, visitor: Visitor, email: &str) -> Result<(), SigninError> {
     let address = EmailAddress::parse(email).map_err(|_| AccountError::EmailAddress)?;
-    app.write(move |tx| ops::request_reset(tx, &Actor::Stranger(visitor), &address)).await
+    app.write(move |tx| ops::request_reset(tx, &Actor::Anonymous(visitor), &address)).await
 }
 
 /// Sets a new password with a reset link. Answers the device cookie of the browser that did it.
@@ -207,11 +207,11 @@ pub async fn reset(
     token: String,
     password: Secret<String>,
 ) -> Result<Secret<String>, SigninError> {
-    let actor = Actor::Stranger(visitor);
+    let actor = Actor::Anonymous(visitor);
     let (asked, guard) = (token.clone(), Guard::of_network(&actor));
     let counted = guard.clone();
     let words = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             ops::must_not_wait(view, &guard)?;
             let account = accounts::find_by_link(view, LinkPurpose::PasswordReset, &asked)?;
             account.map_or(Ok(None), |person| Ok::<_, SigninError>(Some(words_about(view, &person)?)))
@@ -231,7 +231,7 @@ pub async fn reset(
 /// # Errors
 /// [`AccountError::LinkRefused`]; nothing happened then.
 pub async fn revert_email(app: &Arc<App>, visitor: Visitor, token: String) -> Result<EmailAddress, SigninError> {
-    app.write(move |tx| ops::revert_email(tx, &Actor::Stranger(visitor), &token)).await
+    app.write(move |tx| ops::revert_email(tx, &Actor::Anonymous(visitor), &token)).await
 }
 
 /// Sets a new password for somebody who is signed in and just proved it. Answers their new session cookie.
@@ -246,7 +246,7 @@ pub async fn change_password(
     password: Secret<String>,
 ) -> Result<Renewed, SigninError> {
     let words = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             let person = accounts::find(view, account)?;
             person.map_or(Ok(None), |person| words_about(view, &person).map(Some))
         })
@@ -262,7 +262,7 @@ pub async fn change_password(
 /// # Errors
 /// [`SigninError::Busy`]; [`SigninError::Db`].
 pub async fn rate_password(app: &Arc<App>, asker: Asker, password: Secret<String>) -> Result<Strength, SigninError> {
-    let words = app.read(move |view| words_beside(view, asker)).await?;
+    let words = app.read_offloaded(move |view| words_beside(view, asker)).await?;
     Ok(app.passwords().rate(password, app.config().passwords.min_length, words).await?)
 }
 

@@ -18,7 +18,7 @@ use super::store;
 use super::verify::verify_file;
 use crate::app::App;
 use crate::audit::{self, Digest};
-use crate::base::Chance;
+use crate::base::Rng;
 use crate::db::{self, Error, Layout, MIGRATIONS_COUNT, Tx};
 use crate::privacy;
 
@@ -37,9 +37,9 @@ pub fn publish(app: &App) -> Result<Manifest, SnapshotError> {
     remove_unfinished(layout)?;
     // Taken before the copy: what is committed meanwhile is published the next time, whether the copy has it or not.
     let content = app.store().content();
-    let mut chance: Chance = app.store().write_and_wait(|tx| Ok::<_, Error>(tx.rng().split()))?;
-    let unfinished = layout.root().join(format!("{UNFINISHED}{}", hex::encode(chance.bytes::<8>())));
-    let outcome = make(app, &unfinished, &mut chance);
+    let mut rng: Rng = app.store().write_blocking(|tx| Ok::<_, Error>(tx.rng().split()))?;
+    let unfinished = layout.root().join(format!("{UNFINISHED}{}", hex::encode(rng.bytes::<8>())));
+    let outcome = make(app, &unfinished, &mut rng);
     match &outcome {
         Ok(_) => app.store().note_published(content),
         Err(error) => {
@@ -74,10 +74,10 @@ pub fn clean_up(layout: &Layout) -> Result<(), SnapshotError> {
     Ok(remove_unfinished(layout)?)
 }
 
-fn make(app: &App, unfinished: &Path, chance: &mut Chance) -> Result<Manifest, SnapshotError> {
+fn make(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, SnapshotError> {
     let layout = app.store().layout();
     require_space(layout)?;
-    app.store().copy_to(unfinished, chance, describe)?;
+    app.store().copy_to(unfinished, rng, describe)?;
     let report = verify_file(unfinished, app.store().site(), app.now())?;
     let sha256 = hash_and_sync(unfinished)?;
     let manifest = Manifest { report, sha256 };

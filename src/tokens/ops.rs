@@ -12,7 +12,7 @@ use super::model::{
 use super::store;
 use crate::api_keys::Verified;
 use crate::audit::{self, Event};
-use crate::base::{Actor, Chance, Secret, Timestamp};
+use crate::base::{Actor, Rng, Secret, Timestamp};
 use crate::crypto::seal;
 use crate::db::{self, Site, Tx, View};
 
@@ -29,7 +29,7 @@ pub fn rotate_when_due(tx: &mut Tx<'_>) -> Result<bool, TokenError> {
     let newest = store::list_keys(tx)?.first().map(|key| key.not_before);
     match due(newest, tx.site().config.tokens.rotate_every, tx.now()) {
         Due::Nothing => Ok(false),
-        Due::Successor(not_before) => add(tx, &Actor::House, not_before, "due").map(|_| true),
+        Due::Successor(not_before) => add(tx, &Actor::System, not_before, "due").map(|_| true),
     }
 }
 
@@ -60,7 +60,7 @@ pub fn replace_compromised(tx: &mut Tx<'_>, actor: &Actor) -> Result<PublishedKe
 }
 
 fn operator_only(actor: &Actor) -> Result<(), TokenError> {
-    if matches!(actor, Actor::Operator | Actor::House) { Ok(()) } else { Err(TokenError::NotAllowed) }
+    if matches!(actor, Actor::Operator | Actor::System) { Ok(()) } else { Err(TokenError::NotAllowed) }
 }
 
 fn add(tx: &mut Tx<'_>, actor: &Actor, not_before: Timestamp, why: &str) -> Result<PublishedKey, TokenError> {
@@ -70,7 +70,7 @@ fn add(tx: &mut Tx<'_>, actor: &Actor, not_before: Timestamp, why: &str) -> Resu
     let sealed = seal::seal(&site.keyring, tx.rng(), &place_of(&kid), seed.expose());
     store::insert_key(tx, &kid, &public_key, &sealed, not_before)?;
     store::update_succeeded(tx, &kid, not_before, not_before.plus(KEEP_AFTER))?;
-    let event = Event::of("site.token_key_made")
+    let event = Event::new("site.token_key_made")
         .target(&kid)
         .data(json!({"kid": kid, "signs_from": not_before.rfc3339(), "why": why}));
     audit::record(tx, actor, event)?;
@@ -117,7 +117,7 @@ pub(super) fn desk(view: &View<'_>) -> Result<Desk, db::Error> {
 pub(super) fn issue(
     site: &Site,
     desk: &Desk,
-    chance: &mut Chance,
+    rng: &mut Rng,
     verified: &Verified,
     audience: &Audience,
     scope: Option<&str>,
@@ -144,7 +144,7 @@ pub(super) fn issue(
         exp: until,
         iat: since,
         nbf: since,
-        jti: hex::encode(chance.bytes::<16>()),
+        jti: hex::encode(rng.bytes::<16>()),
         client_id: verified.key.to_string(),
         scope: scope.clone(),
         workspace: verified.workspace.to_string(),

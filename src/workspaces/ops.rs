@@ -19,7 +19,7 @@ pub fn create_personal(tx: &mut Tx<'_>, actor: &Actor, account: &Account) -> Res
     store::insert(tx, id, &account.username, account.id, &account.region)?;
     store::insert_member(tx, id, account.id, Role::Owner)?;
     let event =
-        Event::of("workspace.created").workspace(id).target(id).subject(account.id).data(json!({"kind": "personal"}));
+        Event::new("workspace.created").workspace(id).target(id).subject(account.id).data(json!({"kind": "personal"}));
     audit::record(tx, actor, event)?;
     store::find(tx, id)?.ok_or_else(|| Error::Damaged(format!("the new workspace {id}")))
 }

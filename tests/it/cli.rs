@@ -20,20 +20,20 @@ fn picture(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let bytes = std::fs::read(&path).unwrap();
         (path, (mode, bytes))
     };
-    crate::house::every_file_under(folder).into_iter().map(look).collect()
+    crate::architecture::every_file_under(folder).into_iter().map(look).collect()
 }
 
 /// A refusal: its status, words of its sentence, and that nothing changed.
 #[track_caller]
-fn refused(house: &Appliance, arguments: &[&str], status: i32, words: &[&str]) -> Ran {
-    let before = picture(house.folder());
-    let ran = house.run(arguments);
+fn refused(site: &Appliance, arguments: &[&str], status: i32, words: &[&str]) -> Ran {
+    let before = picture(site.folder());
+    let ran = site.run(arguments);
     assert_eq!(ran.status, status, "{ran:?}");
     assert_eq!(ran.stdout, "", "{ran:?}");
     for word in words {
         assert!(ran.stderr.contains(word), "{word:?} is not in: {}", ran.stderr);
     }
-    let after = picture(house.folder());
+    let after = picture(site.folder());
     let changed: Vec<_> =
         after.iter().filter(|(path, file)| before.get(*path) != Some(file)).map(|(path, _)| path).collect();
     assert!(changed.is_empty() && after.len() == before.len(), "{arguments:?} changed {changed:?}");
@@ -41,9 +41,9 @@ fn refused(house: &Appliance, arguments: &[&str], status: i32, words: &[&str]) -
 }
 
 /// The live database, opened as an independent reader does.
-fn open_live(house: &Appliance) -> Connection {
-    let key = house.run(&["keyring", "show-database-key"]).ok();
-    let connection = Connection::open(house.data().join("live/live.sqlite")).unwrap();
+fn open_live(site: &Appliance) -> Connection {
+    let key = site.run(&["keyring", "show-database-key"]).ok();
+    let connection = Connection::open(site.data().join("live/live.sqlite")).unwrap();
     connection.execute_batch(&format!("pragma key = \"x'{key}'\"")).unwrap();
     connection
 }

@@ -20,9 +20,9 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn of(house: &Appliance) -> Self {
-        house.account("ada-l");
-        Self { service: house.service("training"), workspace: house.workspace("ada-l") }
+    fn new(site: &Appliance) -> Self {
+        site.account("ada-l");
+        Self { service: site.service("training"), workspace: site.workspace("ada-l") }
     }
 
     fn event(&self, id: &str) -> Value {
@@ -31,9 +31,9 @@ impl Reporter {
     }
 
     /// Reports events; `None`: the server is gone.
-    fn report(&self, house: &Appliance, ids: &[String]) -> Option<Answer> {
+    fn report(&self, site: &Appliance, ids: &[String]) -> Option<Answer> {
         let events: Vec<Value> = ids.iter().map(|id| self.event(id)).collect();
-        house.call("POST", "/v1/usage/events").bearer(&self.service).json(&Value::Array(events)).try_send().ok()
+        site.call("POST", "/v1/usage/events").bearer(&self.service).json(&Value::Array(events)).try_send().ok()
     }
 }
 

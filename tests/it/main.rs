@@ -1,16 +1,16 @@
-//! One test binary: what each operation promises (`ops`), what a visitor sees (`doors`), what must hold of everything
-//! (`coverage`, `house`), the command line and its refusals (`cli`), and what survives a bad day (`faults`).
+//! One test binary: what each operation promises (`ops`), what a visitor sees (`http`), what must hold of everything
+//! (`coverage`, `architecture`), the command line and its refusals (`cli`), and what survives a bad day (`faults`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // A test stops where something is not as it must be.
 
 mod support;
 
 mod coverage;
-mod doors;
+mod http;
 mod ops;
 
+mod architecture;
 mod cli;
 mod faults;
-mod house;
 mod package;
 mod story;

@@ -13,7 +13,7 @@ use crate::base::{AccountId, Actor, EmailAddress, EmailChangeId, EmailId, Secret
 use crate::db::{self, Tx, View};
 
 fn governed(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Account, AccountError> {
-    ops::find(view, account)?.filter(|_| actor.may_govern(account)).ok_or(AccountError::NotFound)
+    ops::find(view, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)
 }
 
 /// Adds an address and sends a code to it at once. Where another account verified the address, its owner is told instead,
@@ -38,7 +38,7 @@ pub fn add_email(
     }
     let id = EmailId::new(tx.now(), tx.rng());
     people::insert_email(tx, id, account, address, None, false)?;
-    let event = Event::of("email.added").target(account).subject(account);
+    let event = Event::new("email.added").target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Contact, json!({"email": address.as_str()})))?;
     send(tx, actor, &person, id)?;
     Ok(id)
@@ -148,7 +148,7 @@ pub fn set_primary(
         }
         None => Some(open_change(tx, account, &from, &to)?),
     };
-    audit::record(tx, actor, Event::of("email.primary_changed").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new("email.primary_changed").target(account).subject(account))?;
     Ok(Some(PrimaryChange { person, from: from.address, to: to.address, revert }))
 }
 
@@ -206,7 +206,7 @@ pub fn remove_email(
         return Err(AccountError::EmailKeptForRevert { until });
     }
     store::delete_email(tx, account, email.id)?;
-    let event = Event::of("email.removed").target(account).subject(account);
+    let event = Event::new("email.removed").target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Contact, json!({"email": email.address.as_str()})))?;
     Ok((person, email))
 }
@@ -243,7 +243,7 @@ pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<Undo
         store::delete_email(tx, account, email.id)?;
     }
     let had_password = people::delete_password(tx, account)? > 0;
-    audit::record(tx, actor, Event::of("email.change_reverted").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new("email.change_reverted").target(account).subject(account))?;
     Ok(Undone { person, restored: from.address, since: change.since, had_password })
 }
 

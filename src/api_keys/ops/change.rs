@@ -8,7 +8,7 @@ use super::super::store;
 use super::super::uses;
 use super::{find, owner_only};
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, ApiKeyId, Governor, Timestamp, WorkspaceId};
+use crate::base::{AccountId, ApiKeyId, CredentialAdmin, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
 /// Renames a key and sets its limits. A budget counts what was spent before it was set.
@@ -16,9 +16,14 @@ use crate::db::{Error, Tx, View};
 /// # Errors
 /// [`ApiKeyError::NotFound`] for somebody else's, and when the person does not own the workspace any more;
 /// [`ApiKeyError::Over`] for one that has ended.
-pub fn change(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId, change: &KeyChange) -> Result<ApiKey, ApiKeyError> {
-    let key = find(tx, governor, id)?;
-    owner_only(tx, governor, key.account, key.workspace)?;
+pub fn change(
+    tx: &mut Tx<'_>,
+    admin: &CredentialAdmin,
+    id: ApiKeyId,
+    change: &KeyChange,
+) -> Result<ApiKey, ApiKeyError> {
+    let key = find(tx, admin, id)?;
+    owner_only(tx, admin, key.account, key.workspace)?;
     if key.state.is_over() {
         return Err(ApiKeyError::Over);
     }
@@ -30,7 +35,7 @@ pub fn change(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId, change: &KeyCh
         None => None,
     };
     store::update_change(tx, id, change, spent_until)?;
-    let event = Event::of("api_key.changed")
+    let event = Event::new("api_key.changed")
         .workspace(key.workspace)
         .target(key.id)
         .subject(key.account)
@@ -44,8 +49,8 @@ pub fn change(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId, change: &KeyCh
                 "new_networks": change.limits.networks_text(),
             }),
         );
-    audit::record(tx, governor, event)?;
-    find(tx, governor, id)
+    audit::record(tx, admin, event)?;
+    find(tx, admin, id)
 }
 
 /// Networks are personal enough to be kept apart; how many there are is evidence.
@@ -75,12 +80,12 @@ fn spent_until(view: &View<'_>, family: ApiKeyId, budget: Budget) -> Result<Opti
 /// days at all.
 pub fn set_policy(
     tx: &mut Tx<'_>,
-    governor: &Governor,
+    admin: &CredentialAdmin,
     account: AccountId,
     workspace: WorkspaceId,
     policy: Option<KeyPolicy>,
 ) -> Result<(), ApiKeyError> {
-    owner_only(tx, governor, account, workspace)?;
+    owner_only(tx, admin, account, workspace)?;
     let most = LIFE_MAX.as_secs() / 86_400;
     if policy.is_some_and(|policy| !(1..=most).contains(&u64::from(policy.max_life_days))) {
         return Err(ApiKeyError::Expiry);
@@ -91,11 +96,11 @@ pub fn set_policy(
     }
     store::replace_policy(tx, workspace, policy)?;
     let days = |policy: Option<KeyPolicy>| policy.map(|policy| policy.max_life_days);
-    let event = Event::of("workspace.key_policy_changed")
+    let event = Event::new("workspace.key_policy_changed")
         .workspace(workspace)
         .target(workspace)
         .subject(account)
         .data(json!({"max_life_days": days(policy), "before": days(before)}));
-    audit::record(tx, governor, event)?;
+    audit::record(tx, admin, event)?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::super::store::{self, TextAtRest};
 use super::super::text::KeyText;
 use super::{event_about, next, owner_only, tell};
 use crate::audit;
-use crate::base::{AccountId, ApiKeyId, Governor, ScopeTable, Timestamp, WorkspaceId, days};
+use crate::base::{AccountId, ApiKeyId, CredentialAdmin, ScopeTable, Timestamp, WorkspaceId, days};
 use crate::config::Reveal;
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
@@ -26,12 +26,12 @@ use crate::db::{Error, Tx, View};
 /// [`ApiKeyError::UnknownScope`], [`ApiKeyError::TooLong`]; [`ApiKeyError::TooMany`] at 1,000 live keys.
 pub fn create(
     tx: &mut Tx<'_>,
-    governor: &Governor,
+    admin: &CredentialAdmin,
     account: AccountId,
     workspace: WorkspaceId,
     new: &NewApiKey,
 ) -> Result<CreatedApiKey, ApiKeyError> {
-    owner_only(tx, governor, account, workspace)?;
+    owner_only(tx, admin, account, workspace)?;
     let site = tx.site().clone();
     check_scopes(&site.config.scopes, &new.scopes)?;
     room_for_one(tx, workspace)?;
@@ -72,7 +72,7 @@ pub fn create(
 
     let end = made.key.expires_at.map(Timestamp::rfc3339);
     let event = event_about("api_key.created", &made.key).data(json!({"scopes": made.key.scopes, "expires_at": end}));
-    audit::record(tx, governor, event)?;
+    audit::record(tx, admin, event)?;
     tell(tx, account, &mails::key_created(&made.key, &site.config.public_url))?;
     Ok(made)
 }
@@ -85,12 +85,12 @@ pub fn create(
 /// active: it has a successor, is stopped or over.
 pub fn rotate(
     tx: &mut Tx<'_>,
-    governor: &Governor,
+    admin: &CredentialAdmin,
     id: ApiKeyId,
     overlap: Duration,
 ) -> Result<CreatedApiKey, ApiKeyError> {
-    let old = super::find(tx, governor, id)?;
-    owner_only(tx, governor, old.account, old.workspace)?;
+    let old = super::find(tx, admin, id)?;
+    owner_only(tx, admin, old.account, old.workspace)?;
     if overlap > OVERLAP_MAX {
         return Err(ApiKeyError::Overlap);
     }
@@ -118,7 +118,7 @@ pub fn rotate(
     let made = keep(tx, new)?;
 
     let data = json!({"successor": made.key.id.to_string(), "retire_at": retire_at.rfc3339()});
-    audit::record(tx, governor, event_about("api_key.rotated", &old).data(data))?;
+    audit::record(tx, admin, event_about("api_key.rotated", &old).data(data))?;
     tell(tx, old.account, &mails::key_rotated(&made.key, &old, retire_at, &site))?;
     Ok(made)
 }

@@ -24,12 +24,12 @@ const DAYS_KEPT: i64 = 400;
 /// moment itself; this writes it down.
 pub(in crate::api_keys) fn end_due(tx: &mut Tx<'_>) -> Result<(), Error> {
     for key in store::list_retired(tx, BATCH_MAX)? {
-        end(tx, &Actor::House, &key, Ended::Rotated)?;
+        end(tx, &Actor::System, &key, Ended::Rotated)?;
     }
     let before = tx.now().minus(QUARANTINE);
     let url = tx.site().config.public_url.clone();
     for key in store::list_forsaken(tx, before, BATCH_MAX)? {
-        end(tx, &Actor::House, &key, Ended::Exposed)?;
+        end(tx, &Actor::System, &key, Ended::Exposed)?;
         tell(tx, key.account, &mails::key_revoked(&key, &url))?;
     }
     Ok(())

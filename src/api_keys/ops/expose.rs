@@ -70,13 +70,13 @@ fn expose_one(tx: &mut Tx<'_>, find: &Find, key: &ApiKey) -> Result<(), Error> {
     let event = event_about("api_key.exposure_reported", key)
         .private(Part::Contact, json!({"type": find.kind, "url": find.url, "source": find.source}));
     // Whence the report came is the finder's, and no business of the owner's, whose record this is.
-    audit::record(tx, &Actor::Stranger(Visitor::default()), event)?;
+    audit::record(tx, &Actor::Anonymous(Visitor::default()), event)?;
     match on_exposure {
         OnExposure::Quarantine => {
             store::update_state(tx, key.id, state, Some(key.state), None)?;
-            audit::record(tx, &Actor::House, event_about("api_key.quarantined", key))?;
+            audit::record(tx, &Actor::System, event_about("api_key.quarantined", key))?;
         }
-        OnExposure::Revoke => end(tx, &Actor::House, key, Ended::Exposed)?,
+        OnExposure::Revoke => end(tx, &Actor::System, key, Ended::Exposed)?,
         OnExposure::Notify => {}
     }
     tell(tx, key.account, &mails::key_exposed(key, on_exposure, &site.config.public_url))

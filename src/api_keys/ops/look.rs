@@ -59,7 +59,7 @@ pub fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error>
 /// # Errors
 /// [`ApiKeyError::NotFound`] for somebody else's.
 pub fn find(view: &View<'_>, actor: &Actor, id: ApiKeyId) -> Result<ApiKey, ApiKeyError> {
-    store::find(view, id)?.filter(|key| actor.may_govern(key.account)).ok_or(ApiKeyError::NotFound)
+    store::find(view, id)?.filter(|key| actor.can_manage(key.account)).ok_or(ApiKeyError::NotFound)
 }
 
 /// What the owner of the workspace decided about its keys. `None`: nothing.

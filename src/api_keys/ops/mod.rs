@@ -30,7 +30,7 @@ use super::error::ApiKeyError;
 use super::model::{ApiKey, Ended, KeyEvent, KeyState};
 use super::store;
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, Actor, ApiKeyId, Governor, Role, WorkspaceId};
+use crate::base::{AccountId, Actor, ApiKeyId, CredentialAdmin, Role, WorkspaceId};
 use crate::db::{Error, Tx, View};
 use crate::mail::{self, PlainLetter};
 use crate::{accounts, workspaces};
@@ -38,12 +38,12 @@ use crate::{accounts, workspaces};
 /// Only the owner of a workspace, in person, or the operator; to everybody else the workspace does not exist.
 fn owner_only(
     view: &View<'_>,
-    governor: &Governor,
+    admin: &CredentialAdmin,
     account: AccountId,
     workspace: WorkspaceId,
 ) -> Result<(), ApiKeyError> {
     let owns = workspaces::role_of(view, workspace, account)? == Some(Role::Owner);
-    if owns && governor.may_govern(account) { Ok(()) } else { Err(ApiKeyError::NotFound) }
+    if owns && admin.can_manage(account) { Ok(()) } else { Err(ApiKeyError::NotFound) }
 }
 
 /// Where the key is after `event`.
@@ -58,7 +58,7 @@ fn dead_lookup(id: ApiKeyId) -> [u8; 32] {
 
 /// An event about a key, with its name where it can be forgotten.
 fn event_about(name: &'static str, key: &ApiKey) -> Event {
-    Event::of(name)
+    Event::new(name)
         .workspace(key.workspace)
         .target(key.id)
         .subject(key.account)

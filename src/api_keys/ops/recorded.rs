@@ -83,7 +83,7 @@ fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Er
             .outcome(Outcome::Denied)
             .data(json!({"uses": uses, "callers": callers.len()}))
             .private(Part::Network, json!({"address": last.address, "agent": last.agent}));
-        audit::record(tx, &Actor::House, event)?;
+        audit::record(tx, &Actor::System, event)?;
         if records::record_notice(tx, id, "late_use", None)? {
             tell(tx, key.account, &mails::replaced_key_used(&key, last, &url))?;
         }
@@ -120,7 +120,7 @@ fn stop_spending(tx: &mut Tx<'_>, key: &ApiKey, until: Timestamp) -> Result<(), 
     let Some(budget) = key.limits.budget else { return Ok(()) };
     store::update_spent(tx, key.id, until)?;
     let data = json!({"budget": budget.amount.to_string(), "budget_period": budget.period.as_str()});
-    audit::record(tx, &Actor::House, event_about("api_key.budget_exhausted", key).data(data))?;
+    audit::record(tx, &Actor::System, event_about("api_key.budget_exhausted", key).data(data))?;
     if records::record_notice(tx, key.id, "spent", Some(tx.now().minus(days(1))))? {
         let url = tx.site().config.public_url.clone();
         people::mail_if_wanted(tx, key.account, MailKind::Usage, &mails::budget_spent(key, budget, &url))?;

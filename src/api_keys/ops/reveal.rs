@@ -4,7 +4,7 @@ use super::super::error::ApiKeyError;
 use super::super::store;
 use super::{event_about, find, owner_only};
 use crate::audit;
-use crate::base::{ApiKeyId, Governor, Secret};
+use crate::base::{ApiKeyId, CredentialAdmin, Secret};
 use crate::config::Reveal;
 use crate::crypto::seal::{self, DoesNotOpen};
 use crate::db::{Error, Tx};
@@ -19,9 +19,9 @@ pub(super) fn place_of(id: ApiKeyId) -> String {
 /// # Errors
 /// [`ApiKeyError::NotFound`] for somebody else's, and when the person does not own the workspace any more;
 /// [`ApiKeyError::NotKept`] where the site shows keys once, did so when this one was made, or the key has ended.
-pub fn reveal(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId) -> Result<Secret<String>, ApiKeyError> {
-    let key = find(tx, governor, id)?;
-    owner_only(tx, governor, key.account, key.workspace)?;
+pub fn reveal(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<Secret<String>, ApiKeyError> {
+    let key = find(tx, admin, id)?;
+    owner_only(tx, admin, key.account, key.workspace)?;
     let site = tx.site().clone();
     if site.config.api_keys.reveal != Reveal::Owner || key.state.is_over() {
         return Err(ApiKeyError::NotKept);
@@ -29,7 +29,7 @@ pub fn reveal(tx: &mut Tx<'_>, governor: &Governor, id: ApiKeyId) -> Result<Secr
     let sealed = store::find_sealed(tx, id)?.ok_or(ApiKeyError::NotKept)?;
     let plain = seal::open(&site.keyring, &place_of(id), &sealed)?;
     let text = String::from_utf8(plain.expose().clone()).map_err(|_| DoesNotOpen)?;
-    audit::record(tx, governor, event_about("api_key.revealed", &key))?;
+    audit::record(tx, admin, event_about("api_key.revealed", &key))?;
     Ok(Secret::new(text))
 }
 

@@ -11,7 +11,7 @@ use super::shown::last_use_of;
 use super::{PATH, detail, id_of, list};
 use crate::base::{Problem, Zone, days};
 use crate::config::parse_duration;
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
 /// How long the old key may stay good, as value and words.
@@ -29,7 +29,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(key: ApiKey, zone: &Zone) -> Self {
+    fn new(key: ApiKey, zone: &Zone) -> Self {
         Self {
             id: key.id.to_string(),
             last_used: last_use_of(&key, zone),
@@ -42,13 +42,13 @@ impl Asked {
 
 async fn asked(app: &TheApp, who: &SignedIn, path: &str) -> Result<ApiKey, Problem> {
     let (id, actor) = (id_of(path)?, who.actor());
-    Ok(app.read(move |view| ops::find(view, &actor, id)).await?)
+    Ok(app.read_offloaded(move |view| ops::find(view, &actor, id)).await?)
 }
 
 #[derive(Template)]
 #[template(path = "api_keys/revoke.html")]
 struct RevokePage {
-    chrome: Chrome,
+    context: PageContext,
     key: Asked,
 }
 
@@ -56,22 +56,22 @@ struct RevokePage {
 pub async fn confirm_revoke(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
     let key = asked(&app, &who, &path).await?;
     page::render(&RevokePage {
-        chrome: Chrome::of(&app, &request, "Revoke a key"),
-        key: Asked::of(key, &who.identity.zone),
+        context: PageContext::new(&app, &request, "Revoke a key"),
+        key: Asked::new(key, &who.identity.zone),
     })
 }
 
 /// `POST /settings/keys/{id}/revoke`.
 pub async fn revoke(app: TheApp, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let (id, governor) = (id_of(&path)?, who.governor());
-    app.write(move |tx| ops::revoke(tx, &governor, id)).await?;
+    let (id, admin) = (id_of(&path)?, who.admin());
+    app.write(move |tx| ops::revoke(tx, &admin, id)).await?;
     Ok(page::go(PATH, "key-revoked"))
 }
 
 #[derive(Template)]
 #[template(path = "api_keys/disable.html")]
 struct DisablePage {
-    chrome: Chrome,
+    context: PageContext,
     key: Asked,
 }
 
@@ -79,43 +79,43 @@ struct DisablePage {
 pub async fn confirm_disable(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
     let key = asked(&app, &who, &path).await?;
     page::render(&DisablePage {
-        chrome: Chrome::of(&app, &request, "Disable a key"),
-        key: Asked::of(key, &who.identity.zone),
+        context: PageContext::new(&app, &request, "Disable a key"),
+        key: Asked::new(key, &who.identity.zone),
     })
 }
 
 /// `POST /settings/keys/{id}/disable`.
 pub async fn disable(app: TheApp, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let (id, governor) = (id_of(&path)?, who.governor());
-    app.write(move |tx| ops::disable(tx, &governor, id)).await?;
+    let (id, admin) = (id_of(&path)?, who.admin());
+    app.write(move |tx| ops::disable(tx, &admin, id)).await?;
     Ok(page::go(&format!("{PATH}/{id}"), "key-disabled"))
 }
 
 /// `POST /settings/keys/{id}/enable`.
 pub async fn enable(app: TheApp, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let (id, governor) = (id_of(&path)?, who.governor());
-    app.write(move |tx| ops::enable(tx, &governor, id)).await?;
+    let (id, admin) = (id_of(&path)?, who.admin());
+    app.write(move |tx| ops::enable(tx, &admin, id)).await?;
     Ok(page::go(&format!("{PATH}/{id}"), "key-enabled"))
 }
 
 /// `POST /settings/keys/{id}/restore`: out of quarantine.
 pub async fn restore(app: TheApp, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let (id, governor) = (id_of(&path)?, who.governor());
-    app.write(move |tx| ops::restore(tx, &governor, id)).await?;
+    let (id, admin) = (id_of(&path)?, who.admin());
+    app.write(move |tx| ops::restore(tx, &admin, id)).await?;
     Ok(page::go(PATH, "key-restored"))
 }
 
 /// `POST /settings/keys/{id}/reveal`: the text again, where the site keeps it.
 pub async fn reveal(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let (id, governor) = (id_of(&path)?, who.governor());
-    let text = app.write(move |tx| ops::reveal(tx, &governor, id)).await?;
+    let (id, admin) = (id_of(&path)?, who.admin());
+    let text = app.write(move |tx| ops::reveal(tx, &admin, id)).await?;
     detail::show_revealed(&app, &request, &who, id, text.expose().clone()).await
 }
 
 #[derive(Template)]
 #[template(path = "api_keys/rotate.html")]
 struct RotatePage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     key: Asked,
     life: String,
@@ -138,9 +138,9 @@ impl RotatePage {
         let allowed = OVERLAPS.into_iter().filter(|(value, _)| fits(value));
         let overlaps = allowed.map(|(value, label)| list::Choice { value, label, is_chosen: value == OVERLAP_PRESET });
         Ok(Self {
-            chrome: Chrome::of(app, request, "Rotate a key"),
+            context: PageContext::new(app, request, "Rotate a key"),
             fault: None,
-            key: Asked::of(key, &who.identity.zone),
+            key: Asked::new(key, &who.identity.zone),
             life,
             overlaps: overlaps.collect(),
         })
@@ -162,15 +162,15 @@ pub async fn confirm_rotate(app: TheApp, request: HttpRequest, who: SignedIn, pa
 
 /// `POST /settings/keys/{id}/rotate`. The answer is the list with the new key, which is shown once.
 pub async fn rotate(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
-    let (id, governor) = (id_of(&path)?, who.governor());
+    let (id, admin) = (id_of(&path)?, who.admin());
     let Some(overlap) = overlap_of(form.text("overlap")) else {
         let problem = Problem::from(ApiKeyError::Overlap);
         let mut page = RotatePage::build(&app, &request, &who, &path).await?;
         page.fault = Some(FormFault::from(&problem));
         return page::again(&problem, &page);
     };
-    let made = app.write(move |tx| ops::rotate(tx, &governor, id, overlap)).await?;
+    let made = app.write(move |tx| ops::rotate(tx, &admin, id, overlap)).await?;
     let actor = who.actor();
-    let old = app.read(move |view| ops::find(view, &actor, id)).await?;
+    let old = app.read_offloaded(move |view| ops::find(view, &actor, id)).await?;
     list::show_made(&app, &request, &who, made, old.retire_at).await
 }

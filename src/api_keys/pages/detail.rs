@@ -12,7 +12,7 @@ use super::list::{Choice, periods};
 use super::shown::{Spark, end_of, last_use_of, limits_of, tag_of, thousands};
 use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
 use crate::config::Reveal;
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
 struct CallerRow {
@@ -32,7 +32,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(key: &ApiKey) -> Self {
+    fn new(key: &ApiKey) -> Self {
         let Limits { rate_per_minute, budget, .. } = &key.limits;
         Self {
             name: key.name.clone(),
@@ -65,7 +65,7 @@ impl Draft {
 #[derive(Template)]
 #[template(path = "api_keys/detail.html")]
 struct DetailPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     id: String,
     name: String,
@@ -102,7 +102,7 @@ impl DetailPage {
     async fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, id: ApiKeyId) -> Result<Self, Problem> {
         let actor = who.actor();
         let (key, insight) = app
-            .read(move |view| {
+            .read_offloaded(move |view| {
                 let key = ops::find(view, &actor, id)?;
                 let insight = ops::insight(view, &key)?;
                 Ok::<_, ApiKeyError>((key, insight))
@@ -110,13 +110,13 @@ impl DetailPage {
             .await?;
         let title = format!("API key “{}”", key.name);
         let can_reveal = key.is_kept && app.config().api_keys.reveal == Reveal::Owner;
-        Ok(Self::of(Chrome::of(app, request, &title), key, insight, can_reveal, app.now(), &who.identity.zone))
+        Ok(Self::new(PageContext::new(app, request, &title), key, insight, can_reveal, app.now(), &who.identity.zone))
     }
 
-    fn of(chrome: Chrome, key: ApiKey, insight: Insight, can_reveal: bool, now: Timestamp, zone: &Zone) -> Self {
+    fn new(context: PageContext, key: ApiKey, insight: Insight, can_reveal: bool, now: Timestamp, zone: &Zone) -> Self {
         let (state, colour) = tag_of(&key);
         let (expires, expires_soon) = end_of(&key, now, zone);
-        let draft = Draft::of(&key);
+        let draft = Draft::new(&key);
         let spent = insight.spent.map(|(spent, budget)| {
             let period = if budget.period == Period::Month { "this month" } else { "in all" };
             format!("{spent} of {} credits {period}", budget.amount)
@@ -128,7 +128,7 @@ impl DetailPage {
             uses: thousands(caller.uses),
         });
         Self {
-            chrome,
+            context,
             fault: None,
             id: key.id.to_string(),
             state,
@@ -144,7 +144,7 @@ impl DetailPage {
             predecessor: key.predecessor.map(|id| id.to_string()),
             successor: insight.successor.map(|id| id.to_string()),
             retires: key.retire_at.map(|end| end.day_and_time_in(zone)),
-            spark: Spark::of(&insight.days, now),
+            spark: Spark::new(&insight.days, now),
             callers: callers.collect(),
             revealed: None,
             periods: periods(&draft.period),
@@ -173,8 +173,8 @@ pub async fn change(app: TheApp, request: HttpRequest, who: SignedIn, path: Path
     let (id, draft) = (id_of(&path)?, Draft::typed(&form));
     let changed = match draft.read() {
         Ok(change) => {
-            let governor = who.governor();
-            app.write(move |tx| ops::change(tx, &governor, id, &change)).await.map(drop)
+            let admin = who.admin();
+            app.write(move |tx| ops::change(tx, &admin, id, &change)).await.map(drop)
         }
         Err(error) => Err(error),
     };

@@ -15,7 +15,7 @@ use super::shown::{Spark, end_of, last_use_of, tag_of};
 use crate::accounts;
 use crate::base::{Problem, Timestamp, Zone, days};
 use crate::db::View;
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
 /// Preselected: long enough to be useful, short enough to be forgotten safely.
@@ -116,7 +116,7 @@ pub(super) struct Made {
 #[derive(Template)]
 #[template(path = "api_keys/list.html")]
 struct ListPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     made: Option<Made>,
     is_creating: bool,
@@ -154,7 +154,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(form: &Form) -> Self {
+    fn new(form: &Form) -> Self {
         let text = |name: &str| form.text(name).trim().to_owned();
         Self {
             name: form.text("name").to_owned(),
@@ -224,9 +224,9 @@ impl ListPage {
             let are_locked = accounts::keys_locked_at(view, account)?.is_some();
             Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, are_locked))
         };
-        let are_few = app.glance(|view| ops::are_few(view, workspace))?;
+        let are_few = app.query_inline(|view| ops::are_few(view, workspace))?;
         let (keys, mut used, health, policy, are_locked) =
-            if are_few { app.look(look)? } else { app.read(look).await? };
+            if are_few { app.read_inline(look)? } else { app.read_offloaded(look).await? };
         let (now, zone) = (app.now(), &who.identity.zone);
         let site_max = app.config().api_keys.max_lifetime;
         let own_max = policy.map(|KeyPolicy { max_life_days }| days(max_life_days.into()));
@@ -236,7 +236,7 @@ impl ListPage {
         let query = narrowed.q.clone().unwrap_or_default();
         let whole_days = |life: std::time::Duration| life.as_secs() / 86_400;
         Ok(Self {
-            chrome: Chrome::of(app, request, "API keys"),
+            context: PageContext::new(app, request, "API keys"),
             fault: None,
             made: None,
             is_creating: false,
@@ -264,7 +264,7 @@ impl ListPage {
                 .into_iter()
                 .filter(|key| narrowed.holds(key))
                 .map(|key| {
-                    let spark = Spark::of(&used.remove(&key.id).unwrap_or_default(), now);
+                    let spark = Spark::new(&used.remove(&key.id).unwrap_or_default(), now);
                     row(key, now, zone, spark)
                 })
                 .collect(),
@@ -363,7 +363,7 @@ pub async fn list(app: TheApp, request: HttpRequest, who: SignedIn, narrowed: Qu
 
 /// `POST /settings/keys`. The answer is the page itself, because the key is shown once and a redirect would lose it.
 pub async fn create(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
-    let draft = Draft::of(&form);
+    let draft = Draft::new(&form);
     match make(&app, &who, &draft).await {
         Ok(made) => show_made(&app, &request, &who, made, None).await,
         Err(error) => {
@@ -378,8 +378,8 @@ pub async fn create(app: TheApp, request: HttpRequest, who: SignedIn, form: Form
 
 async fn make(app: &TheApp, who: &SignedIn, draft: &Draft) -> Result<CreatedApiKey, ApiKeyError> {
     let new = draft.read(app.now())?;
-    let (governor, account, workspace) = (who.governor(), who.identity.account, who.identity.workspace);
-    app.write(move |tx| ops::create(tx, &governor, account, workspace, &new)).await
+    let (admin, account, workspace) = (who.admin(), who.identity.account, who.identity.workspace);
+    app.write(move |tx| ops::create(tx, &admin, account, workspace, &new)).await
 }
 
 /// The list with a new key above it.
@@ -415,9 +415,9 @@ pub async fn set_policy(app: TheApp, request: HttpRequest, who: SignedIn, form: 
             number.parse().map(|max_life_days| Some(KeyPolicy { max_life_days })).map_err(|_| ApiKeyError::Expiry)
         }
     };
-    let (governor, account, workspace) = (who.governor(), who.identity.account, who.identity.workspace);
+    let (admin, account, workspace) = (who.admin(), who.identity.account, who.identity.workspace);
     let set = match policy {
-        Ok(policy) => app.write(move |tx| ops::set_policy(tx, &governor, account, workspace, policy)).await,
+        Ok(policy) => app.write(move |tx| ops::set_policy(tx, &admin, account, workspace, policy)).await,
         Err(error) => Err(error),
     };
     match set {

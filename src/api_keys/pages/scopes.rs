@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use askama::Template;
 
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, SignedIn};
 
 struct ScopeRow {
@@ -15,7 +15,7 @@ struct ScopeRow {
 #[derive(Template)]
 #[template(path = "api_keys/scopes.html")]
 struct ScopesPage {
-    chrome: Chrome,
+    context: PageContext,
     scopes: Vec<ScopeRow>,
 }
 
@@ -28,5 +28,5 @@ pub async fn scopes(app: TheApp, request: HttpRequest, _who: SignedIn) -> Answer
         rights: table.implied_by(&entry.name).into_iter().map(str::to_owned).collect(),
     };
     let scopes = table.entries().iter().map(row).collect();
-    page::render(&ScopesPage { chrome: Chrome::of(&app, &request, "Scopes"), scopes })
+    page::render(&ScopesPage { context: PageContext::new(&app, &request, "Scopes"), scopes })
 }

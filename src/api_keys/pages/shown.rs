@@ -23,7 +23,7 @@ const HIGH: i64 = 24;
 const WIDE: i64 = 4;
 
 impl Spark {
-    pub(super) fn of(used: &[DayOfUse], now: Timestamp) -> Self {
+    pub(super) fn new(used: &[DayOfUse], now: Timestamp) -> Self {
         let first = now.day_number() - DAYS_SHOWN + 1;
         let most = used.iter().max_by_key(|day| day.uses);
         let total: i64 = used.iter().map(|day| day.uses).sum();
@@ -115,9 +115,9 @@ mod tests {
         let now = Timestamp::parse("2026-05-30T12:00:00Z").unwrap();
         let day = |ago: i64, uses: i64| DayOfUse { day: now.day_number() - ago, uses };
 
-        let quiet = Spark::of(&[], now);
+        let quiet = Spark::new(&[], now);
         assert_eq!((quiet.words.as_str(), quiet.bars.len()), ("Not used in the last 30 days", 0));
-        let busy = Spark::of(&[day(29, 1), day(1, 24_000), day(0, 12_000)], now);
+        let busy = Spark::new(&[day(29, 1), day(1, 24_000), day(0, 12_000)], now);
         assert_eq!(busy.words, "Used 36,001 times in the last 30 days, most on 29 May 2026: 24,000");
         let places: Vec<_> = busy.bars.iter().map(|bar| (bar.x, bar.y, bar.height)).collect();
         assert_eq!(places, [(0, 22, 2), (112, 0, 24), (116, 12, 12)]);

@@ -54,7 +54,7 @@ pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
 
 async fn wallet(app: &Arc<App>, id: WorkspaceId) -> Result<(Workspace, Credits), Problem> {
     let look = move |view: &db::View<'_>| Ok::<_, db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?));
-    let (workspace, balance) = app.read(look).await?;
+    let (workspace, balance) = app.read_offloaded(look).await?;
     Ok((workspace.ok_or_else(Problem::not_found)?, balance))
 }
 
@@ -182,7 +182,7 @@ pub async fn profile(app: Data<Arc<App>>, holder: KeyHolder, wanted: Query<Wante
         let person = people::public_profile(view, username.as_str())?;
         Ok::<_, db::Error>((person, accounts::find(view, own)?))
     };
-    let (person, own) = app.read(look).await?;
+    let (person, own) = app.read_offloaded(look).await?;
     let person = person.ok_or_else(nobody)?;
     let own = own.filter(|own| own.username == person.username);
     answer(&Profile { user: public(&app.config().public_url, person, own) })

@@ -18,7 +18,7 @@ use crate::base::Problem;
 use crate::http::{Answer, json};
 use crate::idempotency::{self, Request};
 use crate::services::Caller;
-use crate::threads::beside;
+use crate::threads::spawn_blocking;
 pub use account::{profile, summary, usage_summary};
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
@@ -71,7 +71,7 @@ async fn aside<T: Send + 'static>(
     if body.len() <= READ_HERE_MAX {
         return read(&body);
     }
-    beside(move || read(&body)).await.map_err(Problem::ours)?
+    spawn_blocking(move || read(&body)).await.map_err(Problem::ours)?
 }
 
 /// The request's Idempotency-Key, quoted as the draft has it or bare as others send it. `None`: it has none.
@@ -99,7 +99,7 @@ pub async fn transactions(app: Data<Arc<App>>, holder: KeyHolder, days: Query<Da
     holder.require(&app, "billing:read")?;
     let filter = wire::read_range(Some(&days.from), Some(&days.to))?;
     let workspace = holder.verified.workspace;
-    let page = app.read(move |view| ledger::statement(view, workspace, &filter)).await?;
+    let page = app.read_offloaded(move |view| ledger::statement(view, workspace, &filter)).await?;
     let body = serde_json::to_string(&TransactionsResponse::from(&page.rows[..])).map_err(Problem::ours)?;
     Ok(json::private(200, body))
 }

@@ -263,7 +263,7 @@ impl Draft {
     }
 
     pub(super) fn content(&self) -> [u8; 32] {
-        let mut content = Content::of(self.kind, self.workspace);
+        let mut content = Content::new(self.kind, self.workspace);
         for posting in &self.postings {
             content.text(posting.account.code());
             content.text(&posting.account.lot().map(|lot| lot.to_string()).unwrap_or_default());
@@ -317,7 +317,7 @@ impl Grant {
     }
 
     pub(super) fn content(&self) -> [u8; 32] {
-        let mut content = Content::of(self.origin.kind(), self.workspace);
+        let mut content = Content::new(self.origin.kind(), self.workspace);
         content.number(self.amount.micro());
         content.text(self.category.as_str());
         content.number(i64::from(self.priority));
@@ -343,7 +343,7 @@ pub struct Charge {
 
 impl Charge {
     pub(super) fn content(&self) -> [u8; 32] {
-        let mut content = Content::of(Kind::Usage, self.workspace);
+        let mut content = Content::new(Kind::Usage, self.workspace);
         content.number(self.amount.micro());
         content.text(&self.key.map(|key| key.to_string()).unwrap_or_default());
         content.digest()
@@ -426,7 +426,7 @@ pub(super) fn burn(lots: impl IntoIterator<Item = Lot>, needed: Credits) -> (Vec
 struct Content(Sha256);
 
 impl Content {
-    fn of(kind: Kind, workspace: WorkspaceId) -> Self {
+    fn new(kind: Kind, workspace: WorkspaceId) -> Self {
         let mut content = Self(Sha256::new());
         content.text(kind.as_str());
         content.text(&workspace.to_string());

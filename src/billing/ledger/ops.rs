@@ -155,7 +155,7 @@ pub fn balance(view: &View<'_>, workspace: WorkspaceId) -> Result<Credits, db::E
 pub fn statement(view: &View<'_>, workspace: WorkspaceId, filter: &Filter) -> Result<Page<StatementLine>, db::Error> {
     let filter = Filter { limit: filter.limit.clamp(1, STATEMENT_LINES_MAX), ..*filter };
     let rows = store::list_lines(view, workspace, &filter)?;
-    Ok(Page::of(rows, filter.limit, |line| line.seq))
+    Ok(Page::new(rows, filter.limit, |line| line.seq))
 }
 
 /// Takes back the words of a workspace's lines of one kind, because somebody's words can be about a person (GDPR
@@ -263,12 +263,12 @@ fn expire(tx: &mut Tx<'_>, lot: &Lot) -> Result<(), LedgerError> {
         ],
         opens: None,
     };
-    let posted = post(tx, &Actor::House, draft)?;
-    let event = Event::of("billing.credit_expired")
+    let posted = post(tx, &Actor::System, draft)?;
+    let event = Event::new("billing.credit_expired")
         .workspace(lot.workspace)
         .target(posted.id)
         .data(json!({"lot": lot.id.to_string(), "amount": lot.left.to_string()}));
-    Ok(audit::record(tx, &Actor::House, event)?)
+    Ok(audit::record(tx, &Actor::System, event)?)
 }
 
 /// Writes a transaction: header, lot, postings, seal, line. The order is the triggers' order; each next step is refused

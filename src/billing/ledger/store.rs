@@ -150,7 +150,7 @@ fn actor_id(actor: &Actor) -> Option<String> {
         Actor::SignedIn { account, .. } => Some(account.to_string()),
         Actor::KeyHolder { key, .. } => Some(key.to_string()),
         Actor::Service { service, .. } => Some(service.to_string()),
-        Actor::Stranger(_) | Actor::Operator | Actor::House => None,
+        Actor::Anonymous(_) | Actor::Operator | Actor::System => None,
     }
 }
 

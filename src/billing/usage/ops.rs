@@ -48,7 +48,7 @@ pub fn record_batch(
             "rejected": answer.rejected.len(),
             "transactions": transactions,
         });
-        audit::record(tx, actor, Event::of("usage.batch_recorded").target(service).data(data))?;
+        audit::record(tx, actor, Event::new("usage.batch_recorded").target(service).data(data))?;
     }
     Ok(answer)
 }

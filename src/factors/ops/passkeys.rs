@@ -77,7 +77,7 @@ pub(in crate::factors) fn refuse_passkey(
     why: &FactorError,
 ) -> Result<(), Error> {
     let is_copied = matches!(why, FactorError::PasskeyCopied);
-    let mut event = Event::of("auth.passkey_refused")
+    let mut event = Event::new("auth.passkey_refused")
         .outcome(if is_copied { Outcome::Denied } else { Outcome::Failure })
         .data(json!({"counter_went_back": is_copied}));
     // Somebody who was erased meanwhile must not get a key for private parts again.
@@ -100,7 +100,7 @@ pub fn add_passkey(
     name: &PasskeyName,
     made: &super::super::flows::MadePasskey,
 ) -> Result<(PasskeyId, Option<NewCodes>), FactorError> {
-    if !actor.may_govern(account) {
+    if !actor.can_manage(account) {
         return Err(FactorError::NotFound);
     }
     if store::find_enrolled(tx, account)?.passkeys >= PASSKEYS_MAX {
@@ -119,7 +119,7 @@ pub fn add_passkey(
     if store::insert_passkey(tx, id, &new)? == 0 {
         return Err(FactorError::PasskeyKnown);
     }
-    let event = Event::of("auth.passkey_added").target(id).subject(account);
+    let event = Event::new("auth.passkey_added").target(id).subject(account);
     let event = event.data(json!({"backed_up": made.is_backed_up})).private(Part::Text, json!({"name": name.as_str()}));
     audit::record(tx, actor, event)?;
     let codes = first_codes(tx, actor, account)?;
@@ -146,10 +146,10 @@ pub fn rename_passkey(
     id: PasskeyId,
     name: &PasskeyName,
 ) -> Result<(), FactorError> {
-    if !actor.may_govern(account) || store::update_name(tx, account, id, name.as_str())? == 0 {
+    if !actor.can_manage(account) || store::update_name(tx, account, id, name.as_str())? == 0 {
         return Err(FactorError::NotFound);
     }
-    let event = Event::of("auth.passkey_renamed").target(id).subject(account);
+    let event = Event::new("auth.passkey_renamed").target(id).subject(account);
     Ok(audit::record(tx, actor, event.private(Part::Text, json!({"name": name.as_str()})))?)
 }
 
@@ -166,7 +166,7 @@ pub fn remove_passkey(
     id: PasskeyId,
     has_other_way_in: bool,
 ) -> Result<(), FactorError> {
-    let person = accounts::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(FactorError::NotFound)?;
+    let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(FactorError::NotFound)?;
     let had = store::find_enrolled(tx, account)?;
     let removed = store::list_passkeys(tx, account)?.into_iter().find(|passkey| passkey.id == id);
     let removed = removed.ok_or(FactorError::NotFound)?;
@@ -180,7 +180,7 @@ pub fn remove_passkey(
     if had.count() == 1 {
         store::delete_codes(tx, account)?;
     }
-    let event = Event::of("auth.passkey_removed").target(id).subject(account);
+    let event = Event::new("auth.passkey_removed").target(id).subject(account);
     audit::record(tx, actor, event.private(Part::Text, json!({"name": removed.name})))?;
     Ok(changed(tx, actor, account, |person, site| mails::passkey_removed(person, &removed.name, site))?)
 }

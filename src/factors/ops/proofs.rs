@@ -36,7 +36,7 @@ pub fn prove(
             }
             let Some(used) = try_typed(tx, actor, account, typed.expose())? else {
                 guard.note_failure(tx)?;
-                let event = Event::of("auth.factor_failed").outcome(Outcome::Failure).target(account).subject(account);
+                let event = Event::new("auth.factor_failed").outcome(Outcome::Failure).target(account).subject(account);
                 audit::record(tx, actor, event)?;
                 return Ok(Err(FactorError::CodeRefused));
             };
@@ -67,7 +67,7 @@ fn prove_by_passkey(
     if store::update_signed(tx, asserted)? > 0 {
         return Ok(Ok(Used::Passkey));
     }
-    let event = Event::of("auth.passkey_refused").outcome(Outcome::Denied).target(asserted.passkey).subject(account);
+    let event = Event::new("auth.passkey_refused").outcome(Outcome::Denied).target(asserted.passkey).subject(account);
     audit::record(tx, actor, event.data(json!({"counter_went_back": true})))?;
     Ok(Err(FactorError::PasskeyCopied))
 }

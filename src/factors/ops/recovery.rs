@@ -28,7 +28,7 @@ fn message(account: AccountId, code: &RecoveryCode) -> Vec<u8> {
 /// # Errors
 /// [`FactorError::NotFound`] when the account is not the actor's, or has no factor that a code could stand in for.
 pub fn generate_codes(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<NewCodes, FactorError> {
-    if !actor.may_govern(account) || !store::find_enrolled(tx, account)?.is_any() {
+    if !actor.can_manage(account) || !store::find_enrolled(tx, account)?.is_any() {
         return Err(FactorError::NotFound);
     }
     let codes = make(tx, actor, account)?;
@@ -51,7 +51,7 @@ fn make(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<NewCodes, 
         let lookup = tx.site().keyring.lookup(&message(account, code));
         store::insert_code(tx, account, &lookup)?;
     }
-    let event = Event::of("auth.recovery_codes_generated").target(account).subject(account);
+    let event = Event::new("auth.recovery_codes_generated").target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"codes": CODES})))?;
     Ok(NewCodes(codes))
 }
@@ -67,7 +67,7 @@ pub(super) fn use_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code:
         return Ok(false);
     }
     let left = store::find_enrolled(tx, account)?.codes_left;
-    let event = Event::of("auth.recovery_code_used").target(account).subject(account);
+    let event = Event::new("auth.recovery_code_used").target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"left": left})))?;
     if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
         let letter = mails::recovery_code_used(&person, left, &site.config.public_url);

@@ -40,7 +40,7 @@ pub fn start_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, by: Asked
         let site = tx.site().config.public_url.clone();
         let link = format!("{site}/signin/factor/keep?token={}", token.expose());
         tell_everywhere(tx, account, &mails::reset_started(&person, due_at, link, &site))?;
-        let event = Event::of("auth.recovery_started").target(account).subject(account);
+        let event = Event::new("auth.recovery_started").target(account).subject(account);
         audit::record(tx, actor, event.data(json!({"asked_by": by.as_str()})))?;
     }
     store::find_reset(tx, account)?.ok_or(FactorError::NotFound)
@@ -54,7 +54,7 @@ pub fn cancel_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Resul
     if store::delete_reset(tx, account)? == 0 {
         return Ok(false);
     }
-    audit::record(tx, actor, Event::of("auth.recovery_cancelled").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new("auth.recovery_cancelled").target(account).subject(account))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
         tell_everywhere(tx, account, &mails::reset_cancelled(&person, &site))?;
@@ -101,7 +101,7 @@ pub fn reset_by_operators(
         prove(tx, &Actor::Operator, second, &FactorProof::Typed(code))?
     };
     if let Err(refused) = agreed {
-        let event = Event::of("auth.recovery_refused").outcome(Outcome::Denied).target(account).subject(account);
+        let event = Event::new("auth.recovery_refused").outcome(Outcome::Denied).target(account).subject(account);
         audit::record(tx, &Actor::Operator, event.data(json!({"second_operator": second.to_string()})))?;
         return Ok(Err(match refused {
             throttled @ FactorError::Throttled(_) => throttled,
@@ -119,7 +119,7 @@ pub fn reset_by_operators(
 pub fn reset_due(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let due = store::list_due_resets(tx, BATCH_MAX)?;
     for account in &due {
-        take_all(tx, &Actor::House, *account, json!({"waited_hours": RESET_WAIT.as_secs() / 3600}))?;
+        take_all(tx, &Actor::System, *account, json!({"waited_hours": RESET_WAIT.as_secs() / 3600}))?;
     }
     Ok(due.len())
 }
@@ -131,7 +131,7 @@ fn take_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_json
     let mut data = data;
     data["totp"] = json!(had.has_totp);
     data["passkeys"] = json!(had.passkeys);
-    audit::record(tx, actor, Event::of("auth.recovery_completed").target(account).subject(account).data(data))?;
+    audit::record(tx, actor, Event::new("auth.recovery_completed").target(account).subject(account).data(data))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
         tell_everywhere(tx, account, &mails::reset_done(&person, &site))?;

@@ -28,7 +28,7 @@ pub(super) fn unsealed(view: &View<'_>, account: AccountId, sealed: &[u8]) -> Re
 /// # Errors
 /// [`FactorError::NotFound`] when the account is not the actor's.
 pub fn set_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), FactorError> {
-    if !actor.may_govern(account) {
+    if !actor.can_manage(account) {
         return Err(FactorError::NotFound);
     }
     let seed = Seed::generate(tx.rng());
@@ -58,7 +58,7 @@ pub fn confirm_totp(
     account: AccountId,
     typed: &str,
 ) -> Result<Option<NewCodes>, FactorError> {
-    if !actor.may_govern(account) {
+    if !actor.can_manage(account) {
         return Err(FactorError::NotFound);
     }
     let sealed = store::find_set_up(tx, account)?.ok_or(FactorError::NoSetUp)?;
@@ -67,7 +67,7 @@ pub fn confirm_totp(
     let is_replaced = store::find_totp(tx, account)?.is_some();
     store::insert_totp(tx, account, &sealed, step)?;
     store::delete_set_up(tx, account)?;
-    let event = Event::of("auth.totp_enabled").target(account).subject(account);
+    let event = Event::new("auth.totp_enabled").target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"replaced": is_replaced})))?;
     let codes = first_codes(tx, actor, account)?;
     changed(tx, actor, account, mails::totp_enabled)?;
@@ -79,7 +79,7 @@ pub fn confirm_totp(
 /// # Errors
 /// [`FactorError::NotFound`]; [`FactorError::Required`] where it is the last factor of somebody who must have one.
 pub fn remove_totp(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), FactorError> {
-    let person = accounts::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(FactorError::NotFound)?;
+    let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(FactorError::NotFound)?;
     let had = store::find_enrolled(tx, account)?;
     if !had.has_totp {
         return Err(FactorError::NotFound);
@@ -91,6 +91,6 @@ pub fn remove_totp(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result
     if had.count() == 1 {
         store::delete_codes(tx, account)?;
     }
-    audit::record(tx, actor, Event::of("auth.totp_disabled").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new("auth.totp_disabled").target(account).subject(account))?;
     Ok(changed(tx, actor, account, mails::totp_disabled)?)
 }

@@ -60,12 +60,12 @@ pub fn remove_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: T
     }
     let reverted = json!({"reverted": true});
     if totp > 0 {
-        let event = Event::of("auth.totp_disabled").target(account).subject(account).data(reverted.clone());
+        let event = Event::new("auth.totp_disabled").target(account).subject(account).data(reverted.clone());
         audit::record(tx, actor, event)?;
     }
     for passkey in &passkeys {
         store::delete_passkey(tx, account, *passkey)?;
-        let event = Event::of("auth.passkey_removed").target(*passkey).subject(account).data(reverted.clone());
+        let event = Event::new("auth.passkey_removed").target(*passkey).subject(account).data(reverted.clone());
         audit::record(tx, actor, event)?;
     }
     if !store::find_enrolled(tx, account)?.is_any() {

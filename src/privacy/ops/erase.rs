@@ -20,7 +20,7 @@ use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, peopl
 /// # Errors
 /// [`PrivacyError::NotFound`] when there is no such account, or the actor is neither the person nor the operator.
 pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Receipt, PrivacyError> {
-    let person = accounts::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(PrivacyError::NotFound)?;
+    let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(PrivacyError::NotFound)?;
     let erased_at = tx.now();
     let receipt = RequestId::new(erased_at, tx.rng());
     let exports = store::list_artifact_ids(tx, account)?;
@@ -33,7 +33,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
 
     // Recorded first: the private parts of this event go with all others of the person.
     let event =
-        Event::of("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
+        Event::new("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
     audit::record(tx, actor, event)?;
     sessions::forget(tx, account)?;
     signin::oauth::forget(tx, account)?;
@@ -78,7 +78,7 @@ fn bury(tx: &mut Tx<'_>, account: AccountId, receipt: RequestId) -> Result<(), d
 /// Erases accounts whose address nobody verified in time, a hundred at most.
 pub(in crate::privacy) fn erase_pending(tx: &mut Tx<'_>) -> Result<Vec<Receipt>, PrivacyError> {
     let due = accounts::purge_pending(tx)?;
-    due.into_iter().map(|account| erase(tx, &Actor::House, account)).collect()
+    due.into_iter().map(|account| erase(tx, &Actor::System, account)).collect()
 }
 
 /// The number of the last tombstone; zero: nobody was erased.

@@ -38,7 +38,7 @@ pub fn request_export(
     account: AccountId,
     recipient: &ExportRecipient,
 ) -> Result<RequestId, PrivacyError> {
-    if !actor.may_govern(account) || accounts::find(tx, account)?.is_none() {
+    if !actor.can_manage(account) || accounts::find(tx, account)?.is_none() {
         return Err(PrivacyError::NotFound);
     }
     let now = tx.now();
@@ -67,7 +67,8 @@ pub fn request_export(
             unique_key: Some(format!("{EXPORT}:{request}")),
         },
     )?;
-    let event = Event::of("privacy.export_requested").target(request).subject(account).data(json!({"recipient": kind}));
+    let event =
+        Event::new("privacy.export_requested").target(request).subject(account).data(json!({"recipient": kind}));
     audit::record(tx, actor, event)?;
     Ok(request)
 }
@@ -146,10 +147,10 @@ pub(in crate::privacy) fn finish(tx: &mut Tx<'_>, work: &Work, sealed: &archive:
         let letter = mails::export_ready(&person.display_name, &until, &tx.site().config.public_url);
         mail::enqueue(tx, Some(work.account), address, &letter)?;
     }
-    let event = Event::of("privacy.export_ready").target(work.account).subject(work.account).data(
+    let event = Event::new("privacy.export_ready").target(work.account).subject(work.account).data(
         json!({"artifact": work.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}),
     );
-    audit::record(tx, &Actor::House, event)?;
+    audit::record(tx, &Actor::System, event)?;
     Ok(true)
 }
 
@@ -172,7 +173,7 @@ pub fn export_link(
     account: AccountId,
     artifact: ArtifactId,
 ) -> Result<Link, PrivacyError> {
-    if !actor.may_govern(account) {
+    if !actor.can_manage(account) {
         return Err(PrivacyError::NotFound);
     }
     let found = store::find_artifact(tx, account, artifact)?.ok_or(PrivacyError::NotFound)?;
@@ -189,7 +190,7 @@ pub fn export_link(
 pub fn find_by_link(view: &View<'_>, account: AccountId, token: &str) -> Result<Option<Download>, db::Error> {
     let artifact = store::find_by_link(view, &tokens::digest(token), account)?;
     Ok(artifact.map(|artifact| {
-        let folder = db::Layout::of(&view.site().config.data_dir).exports();
+        let folder = db::Layout::new(&view.site().config.data_dir).exports();
         Download { path: archive::sealed_path(&folder, artifact.id), artifact }
     }))
 }
@@ -208,7 +209,7 @@ pub fn note_download(
     if accounts::find(tx, account)?.is_none() {
         return Ok(());
     }
-    audit::record(tx, actor, Event::of("privacy.export_downloaded").target(artifact).subject(account))
+    audit::record(tx, actor, Event::new("privacy.export_downloaded").target(artifact).subject(account))
 }
 
 /// Forgets exports whose time is over, links that are no longer good and old requests. Answers whose files are to go.
@@ -218,8 +219,8 @@ pub(in crate::privacy) fn sweep(tx: &mut Tx<'_>) -> Result<Vec<ArtifactId>, db::
         store::delete_artifact(tx, *artifact)?;
         store::update_expired(tx, *artifact)?;
         let data = json!({"artifact": artifact.to_string()});
-        let event = Event::of("privacy.export_expired").target(*account).subject(*account).data(data);
-        audit::record(tx, &Actor::House, event)?;
+        let event = Event::new("privacy.export_expired").target(*account).subject(*account).data(data);
+        audit::record(tx, &Actor::System, event)?;
     }
     store::delete_old_links(tx)?;
     let before = tx.now().minus(REQUESTS_KEPT);

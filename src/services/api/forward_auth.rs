@@ -155,7 +155,7 @@ fn pass_of(verified: &Verified, table: &ScopeTable) -> Pass {
 /// A browser that is signed in passes as its person.
 fn session_pass(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResponse>, Problem> {
     let Some(identity) = request.extensions().get::<Identity>().cloned() else { return Ok(None) };
-    let (email, workspace) = app.glance(|view| {
+    let (email, workspace) = app.query_inline(|view| {
         let email = accounts::primary_email(view, identity.account)?;
         Ok((email, crate::workspaces::find(view, identity.workspace)?))
     })?;

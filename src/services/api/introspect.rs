@@ -93,7 +93,7 @@ fn about_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Scopes)
         return Ok(json::private(200, INACTIVE));
     }
     let id = caller.0.id.to_string();
-    let found = app.glance(|view| tokens::examine(view, token, &[&caller.0.name, &id]))?;
+    let found = app.query_inline(|view| tokens::examine(view, token, &[&caller.0.name, &id]))?;
     let Some(claims) = found else { return Ok(json::private(200, INACTIVE)) };
     let granted = granted(app.config().scopes.rights_of(&claims.scope));
     told(&TokenIntrospection { active: true, token_type: "Bearer", claims: &claims, granted })

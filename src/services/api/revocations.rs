@@ -61,7 +61,7 @@ pub async fn revocations(app: Data<Arc<App>>, leaving: Leaving, _caller: Caller,
     let watch = Stopwatch::start();
     let turn = Turn::taken();
     loop {
-        let news = app.glance(|view| tokens::news(view, after, FEED_PAGE_MAX))?.ok_or_else(begun_anew)?;
+        let news = app.query_inline(|view| tokens::news(view, after, FEED_PAGE_MAX))?.ok_or_else(begun_anew)?;
         let is_over = watch.elapsed() >= wait || turn.is_none() || leaving.is_now();
         if is_over || !news.revocations.is_empty() {
             let body = serde_json::to_string(&Feed::from(news)).map_err(Problem::ours)?;

@@ -11,7 +11,7 @@ use crate::db::{Error, Tx, View};
 /// Who tries to prove what, as far as it decides about waiting.
 ///
 /// ```text
-/// let guard = Guard::of(actor, account)                 a code, a password typed once more
+/// let guard = Guard::new(actor, account)                 a code, a password typed once more
 /// if let Some(throttled) = guard.must_wait(tx)? { .. }  before the proof is looked at
 /// guard.note_failure(tx)?                               it was wrong; commit this
 /// Guard::clear(tx, account, names)?                     somebody is in: with the session, not with one of two factors
@@ -63,7 +63,7 @@ impl Guard {
 
     /// A proof about an account by somebody of whom we know something already: they are signed in, or signed up with this
     /// browser, or their first factor was right. Strangers who guess at the account do not hold them up.
-    pub fn of(account: AccountId) -> Self {
+    pub fn new(account: AccountId) -> Self {
         Self {
             about: account_lane(account),
             inside: Some(inside_lane(account)),
@@ -73,10 +73,10 @@ impl Guard {
         }
     }
 
-    /// As [`Guard::of`], for a second factor that is typed. In a lane of its own besides, which only somebody who is in
+    /// As [`Guard::new`], for a second factor that is typed. In a lane of its own besides, which only somebody who is in
     /// empties: a mailbox that sets a new password each quarter of an hour must not buy as many guesses at codes.
     pub fn of_factor(account: AccountId) -> Self {
-        Self { factor: Some(factor_lane(account)), ..Self::of(account) }
+        Self { factor: Some(factor_lane(account)), ..Self::new(account) }
     }
 
     /// A proof that is too long to be guessed and about nobody who is known before it is found right, such as a link.

@@ -43,7 +43,7 @@ pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(Sessio
         remembered: new.remember,
     };
     store::insert(tx, id, &tokens::digest(token.expose()), &row)?;
-    let event = Event::of("session.started").target(id).subject(new.account);
+    let event = Event::new("session.started").target(id).subject(new.account);
     audit::record(tx, actor, event.data(json!({"remembered": new.remember, "displaced": displaced})))?;
     Ok((id, token))
 }
@@ -120,7 +120,7 @@ pub fn end_copied(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: S
     if store::delete(tx, account, session)? == 0 {
         return Ok(());
     }
-    let event = Event::of("session.reuse_detected").outcome(Outcome::Denied).target(account).subject(account);
+    let event = Event::new("session.reuse_detected").outcome(Outcome::Denied).target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"session": session.to_string()})))
 }
 
@@ -148,7 +148,7 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
     if store::delete(tx, account, session)? == 0 {
         return Ok(());
     }
-    audit::record(tx, actor, Event::of("session.revoked").target(session).subject(account))
+    audit::record(tx, actor, Event::new("session.revoked").target(session).subject(account))
 }
 
 /// Ends every session of the account but `except`, which stays so that its page can confirm the change. Answers how many.
@@ -159,7 +159,7 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
 pub fn end_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, except: Option<SessionId>) -> Result<usize, Error> {
     let ended = store::delete_all(tx, account, except)?;
     if ended > 0 {
-        let event = Event::of("session.revoked_all").target(account).subject(account).data(json!({"sessions": ended}));
+        let event = Event::new("session.revoked_all").target(account).subject(account).data(json!({"sessions": ended}));
         audit::record(tx, actor, event)?;
     }
     Ok(ended)

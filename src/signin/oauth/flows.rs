@@ -44,7 +44,7 @@ pub async fn start(
 ) -> Result<String, OauthError> {
     let provider = provider(app, name)?;
     if let (Purpose::StepUp, Some(account)) = (purpose, who) {
-        let open = app.read(move |view| Ok::<_, OauthError>(proofs_open(view, account)?)).await?;
+        let open = app.read_offloaded(move |view| Ok::<_, OauthError>(proofs_open(view, account)?)).await?;
         if !open.provider {
             return Err(OauthError::HasBetterProof);
         }
@@ -76,7 +76,7 @@ pub async fn post(app: &Arc<App>, name: &str, answered: Answered) -> Result<(), 
 /// [`OauthError::NotFound`], [`OauthError::Signin`].
 pub async fn fetch_posted(app: &Arc<App>, name: &str, state: &str) -> Result<Answered, OauthError> {
     let (name, state) = (provider(app, name)?.name, state.to_owned());
-    app.read(move |view| Ok(ops::posted(view, &name, &state)?.unwrap_or_default())).await
+    app.read_offloaded(move |view| Ok(ops::posted(view, &name, &state)?.unwrap_or_default())).await
 }
 
 /// Takes the answer of a provider. Answers how it goes on, and where.

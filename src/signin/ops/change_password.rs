@@ -21,7 +21,7 @@ pub(in crate::signin) fn change_password(
     session: SessionId,
     phc: &str,
 ) -> Result<Renewed, SigninError> {
-    let person = accounts::find(tx, account)?.filter(|_| actor.may_govern(account)).ok_or(AccountError::NotFound)?;
+    let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)?;
     let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
     replace_password(tx, actor, &person, phc, Some(session))?;
     Ok(renewed)

@@ -26,7 +26,7 @@ pub fn void_other_claims(
         sessions::end_all(tx, actor, claimant, None)?;
         oauth::forget(tx, claimant)?;
         factors::forget(tx, claimant)?;
-        let event = Event::of("account.claim_voided").target(claimant).subject(claimant).data(json!({"by": "proof"}));
+        let event = Event::new("account.claim_voided").target(claimant).subject(claimant).data(json!({"by": "proof"}));
         audit::record(tx, actor, event)?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::claims::void_other_claims;
 use super::reset::reset_link_by_mail;
 use crate::accounts::addresses::{self, EmailAnswer, PrimaryChange};
 use crate::accounts::{self, Account, AccountError};
-use crate::base::{AccountId, Actor, EmailAddress, EmailId, Governor, SessionId, Timestamp};
+use crate::base::{AccountId, Actor, CredentialAdmin, EmailAddress, EmailId, SessionId, Timestamp};
 use crate::db::{self, Tx};
 use crate::factors::FactorError;
 use crate::sessions::Guard;
@@ -38,7 +38,7 @@ pub fn verify_added_email(
     email: EmailId,
     code: &str,
 ) -> Result<Result<(), AccountError>, SigninError> {
-    let guard = Guard::of(account);
+    let guard = Guard::new(account);
     if let Some(throttled) = guard.must_wait(tx)? {
         return Err(FactorError::Throttled(throttled).into());
     }
@@ -129,7 +129,7 @@ fn close_what_was_opened_since(
     account: AccountId,
     since: Timestamp,
 ) -> Result<(), SigninError> {
-    api_keys::revoke_since(tx, &Governor::house(), account, since)?;
+    api_keys::revoke_since(tx, &CredentialAdmin::system(), account, since)?;
     factors::remove_since(tx, actor, account, since)?;
     oauth::unlink_since(tx, actor, account, since)?;
     Ok(())

@@ -60,7 +60,7 @@ pub(in crate::signin) fn must_not_wait(view: &View<'_>, guard: &Guard) -> Result
 pub(in crate::signin) fn refuse(tx: &mut Tx<'_>, actor: &Actor, approach: &Approach) -> Result<(), SigninError> {
     must_not_wait(tx, &approach.guard)?;
     approach.guard.note_failure(tx)?;
-    let mut event = Event::of("auth.signin_failed").outcome(Outcome::Failure);
+    let mut event = Event::new("auth.signin_failed").outcome(Outcome::Failure);
     // Somebody who was erased meanwhile must not get a key for private parts again.
     let known = approach.account.map(|account| accounts::find(tx, account)).transpose()?.flatten();
     if let Some(account) = known.map(|known| known.id) {
@@ -117,7 +117,7 @@ pub(in crate::signin) fn enter(
     }
     let method = proof.as_str();
     if !proof.is_complete() && factors::enrolled(tx, account)?.is_any() {
-        let event = Event::of("auth.factor_asked").target(account).subject(account).data(json!({"method": method}));
+        let event = Event::new("auth.factor_asked").target(account).subject(account).data(json!({"method": method}));
         audit::record(tx, actor, event)?;
         let half = Half { account, method: method.to_owned(), remember };
         return Ok(Started::MustProve(factors::owe(tx, &half)?));
@@ -152,7 +152,7 @@ pub(in crate::signin) fn open(
     let remember = remember && !person.is_operator;
     let new = NewSession { account, visitor, remember, method: method.to_owned() };
     let (session, token) = sessions::start(tx, actor, &new)?;
-    let event = Event::of("auth.signin_succeeded").target(account).subject(account);
+    let event = Event::new("auth.signin_succeeded").target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"method": method, "new_device": device.is_news})))?;
     if device.is_news {
         tell_of_new_device(tx, person, session, &new)?;

@@ -38,7 +38,7 @@ pub(in crate::signin) fn accept_invitation(
     void_other_claims(tx, actor, account.id, &new.email)?;
     open_wallet(tx, &account)?;
     welcome(tx, &account)?;
-    let event = Event::of("account.invitation_accepted").target(invitation.id).subject(account.id);
+    let event = Event::new("account.invitation_accepted").target(invitation.id).subject(account.id);
     audit::record(tx, actor, event)?;
     enter(tx, actor, &account, &Proof::Invitation, false)
 }

@@ -47,7 +47,7 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     let (_, about) = accounts::find_link_about(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let account = accounts::use_link(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
-    audit::record(tx, actor, Event::of("auth.signin_disowned").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new("auth.signin_disowned").target(account).subject(account))?;
     sessions::end_all(tx, actor, account, None)?;
     let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::made_at);
     factors::remove_since(tx, actor, account, since)?;

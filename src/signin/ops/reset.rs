@@ -32,7 +32,7 @@ pub(in crate::signin) fn request_reset(
         Some(account) => reset_link_by_mail(tx, actor, account.id),
         None => {
             accounts::issue_link(tx, LinkPurpose::PasswordReset, None)?;
-            Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested"))?)
+            Ok(audit::record(tx, actor, Event::new("auth.password_reset_requested"))?)
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn send_reset_link(
     let site = tx.site().config.public_url.clone();
     let link = format!("{site}/reset?token={}", token.expose());
     mail::enqueue(tx, Some(account), address, &mails::password_reset(person, link, &site))?;
-    Ok(audit::record(tx, actor, Event::of("auth.password_reset_requested").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new("auth.password_reset_requested").target(account).subject(account))?)
 }
 
 /// Sets the new password; see [`replace_password`]. Following the link proved the address too; tries that failed before no
@@ -93,6 +93,6 @@ pub(in crate::signin) fn reset(
     Guard::forgive(tx, account, names.iter().map(String::as_str))?;
     sessions::distrust_devices(tx, account)?;
     let device = sessions::note_device(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
-    audit::record(tx, actor, Event::of("auth.password_reset_completed").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new("auth.password_reset_completed").target(account).subject(account))?;
     Ok(device.cookie)
 }

@@ -85,7 +85,7 @@ pub fn verify(
     code: &str,
 ) -> Result<Result<Started, SigninError>, SigninError> {
     // Whoever is asked for a code signed up with this browser, or knows the password.
-    let guard = Guard::of(account);
+    let guard = Guard::new(account);
     if let Err(throttled) = must_not_wait(tx, &guard) {
         return Ok(Err(throttled));
     }

@@ -35,7 +35,7 @@ pub(in crate::signin) fn step_up(
     account: AccountId,
     session: SessionId,
 ) -> Result<Renewed, SigninError> {
-    must_not_wait(tx, &Guard::of(account))?;
+    must_not_wait(tx, &Guard::new(account))?;
     if !proofs_open(tx, account)?.password {
         return Err(SigninError::NotProved);
     }
@@ -59,7 +59,7 @@ pub(in crate::signin) fn step_up_by_factor(
             renew(tx, actor, account, session, used.as_str()).map(Ok)
         }
         Err(refused) => {
-            let event = Event::of("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
+            let event = Event::new("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
             audit::record(tx, actor, event)?;
             Ok(Err(match refused {
                 FactorError::CodeRefused => SigninError::NotProved,
@@ -96,7 +96,7 @@ fn renew(
     let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
     let person = accounts::find(tx, account)?.ok_or(SigninError::SignedOut)?;
     forget_failures(tx, &person)?;
-    let event = Event::of("auth.stepup_succeeded").target(account).subject(account);
+    let event = Event::new("auth.stepup_succeeded").target(account).subject(account);
     audit::record(tx, actor, event.data(serde_json::json!({"method": method})))?;
     Ok(renewed)
 }
@@ -106,9 +106,9 @@ fn renew(
 /// # Errors
 /// [`SigninError::Throttled`], [`SigninError::Db`].
 pub(in crate::signin) fn refuse_step_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
-    let guard = Guard::of(account);
+    let guard = Guard::new(account);
     must_not_wait(tx, &guard)?;
     guard.note_failure(tx)?;
-    let event = Event::of("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
+    let event = Event::new("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }

@@ -24,7 +24,7 @@ pub fn suspend(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, reason: &str)
     accounts::set_state(tx, account, AccountState::Suspended)?;
     sessions::end_all(tx, actor, account, None)?;
     accounts::revoke_links(tx, account)?;
-    let event = Event::of("account.suspended").target(account).subject(account);
+    let event = Event::new("account.suspended").target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Text, json!({"reason": reason})))?;
     let site = tx.site().config.public_url.clone();
     if let Some(address) = accounts::primary_email(tx, account)? {
@@ -43,7 +43,7 @@ pub fn reactivate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<
         return Ok(person);
     }
     accounts::set_state(tx, account, AccountState::Active)?;
-    audit::record(tx, actor, Event::of("account.reactivated").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new("account.reactivated").target(account).subject(account))?;
     let site = tx.site().config.public_url.clone();
     if let Some(address) = accounts::primary_email(tx, account)? {
         mail::enqueue(tx, Some(account), address, &mails::account_reactivated(&person, &site))?;
@@ -52,7 +52,7 @@ pub fn reactivate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<
 }
 
 fn for_operator(tx: &Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, SigninError> {
-    let may = matches!(actor, Actor::Operator | Actor::House);
+    let may = matches!(actor, Actor::Operator | Actor::System);
     let person = accounts::find(tx, account)?.filter(|_| may).ok_or(AccountError::NotFound)?;
     if person.state == AccountState::Pending { Err(AccountError::StillPending.into()) } else { Ok(person) }
 }

@@ -11,13 +11,13 @@ use super::super::{flows, ops};
 use super::{HALF, assertion_in, challenge_answer, let_in};
 use crate::base::{Actor, Problem};
 use crate::factors::{self, ChallengeFor, Enrolled};
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, VisitorOf, forget, redirect};
 
 #[derive(Template)]
 #[template(path = "signin/factor.html")]
 struct FactorPage<'a> {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     next: &'a str,
     enrolled: Enrolled,
@@ -48,11 +48,11 @@ fn begin_anew() -> HttpResponse {
 
 async fn show(app: &TheApp, request: &HttpRequest, next: &str, with: &str, problem: Option<Problem>) -> Answer {
     let token = token_of(request);
-    let Some((_, enrolled, reset)) = app.read(move |view| ops::asked(view, &token)).await? else {
+    let Some((_, enrolled, reset)) = app.read_offloaded(move |view| ops::asked(view, &token)).await? else {
         return Ok(begin_anew());
     };
     let page = FactorPage {
-        chrome: Chrome::of(app, request, "Two-step sign-in"),
+        context: PageContext::new(app, request, "Two-step sign-in"),
         fault: problem.as_ref().map(FormFault::from),
         next,
         enrolled,
@@ -93,7 +93,7 @@ pub async fn factor_challenge(app: TheApp, request: HttpRequest, _form: Form) ->
 /// `POST /signin/factor/lost`: the person has none of it any more.
 pub async fn lost_factor(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let token = token_of(&request);
-    let actor = Actor::Stranger(visitor.0);
+    let actor = Actor::Anonymous(visitor.0);
     match app.write(move |tx| ops::lost_factor(tx, &actor, &token)).await {
         Ok(_) => {
             Ok(redirect(&format!("/signin/factor?next={}", page::safe_path(form.text("next")).replace('&', "%26"))))
@@ -106,7 +106,7 @@ pub async fn lost_factor(app: TheApp, request: HttpRequest, visitor: VisitorOf, 
 #[derive(Template)]
 #[template(path = "signin/keep_factors.html")]
 struct KeepPage<'a> {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     token: &'a str,
     is_kept: bool,
@@ -123,20 +123,20 @@ const KEEP: &str = "Keep your second factors";
 
 /// `GET /signin/factor/keep`: following a link changes nothing, because programs follow links, too.
 pub async fn keep_factors_form(app: TheApp, request: HttpRequest, link: Query<KeepLink>) -> Answer {
-    let chrome = Chrome::of(&app, &request, KEEP);
-    page::render(&KeepPage { chrome, fault: None, token: &link.token, is_kept: false })
+    let context = PageContext::new(&app, &request, KEEP);
+    page::render(&KeepPage { context, fault: None, token: &link.token, is_kept: false })
 }
 
 /// `POST /signin/factor/keep`.
 pub async fn keep_factors(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
-    let chrome = Chrome::of(&app, &request, KEEP);
-    let (actor, token) = (Actor::Stranger(visitor.0), form.text("token").to_owned());
+    let context = PageContext::new(&app, &request, KEEP);
+    let (actor, token) = (Actor::Anonymous(visitor.0), form.text("token").to_owned());
     match app.write(move |tx| factors::cancel_reset_by_link(tx, &actor, &token)).await {
-        Ok(()) => page::render(&KeepPage { chrome, fault: None, token: "", is_kept: true }),
+        Ok(()) => page::render(&KeepPage { context, fault: None, token: "", is_kept: true }),
         Err(error) => {
             let problem = Problem::from(error);
             let fault = Some(FormFault::from(&problem));
-            page::again(&problem, &KeepPage { chrome, fault, token: form.text("token"), is_kept: false })
+            page::again(&problem, &KeepPage { context, fault, token: form.text("token"), is_kept: false })
         }
     }
 }

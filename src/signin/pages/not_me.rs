@@ -10,7 +10,7 @@ use super::super::error::SigninError;
 use super::super::ops;
 use crate::accounts::AccountError;
 use crate::base::Actor;
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, Form, VisitorOf};
 use crate::sessions::{Session, device_of};
 
@@ -45,7 +45,7 @@ impl From<Session> for SignInWords {
 #[derive(Template)]
 #[template(path = "signin/not_me.html")]
 struct NotMePage<'a> {
-    chrome: Chrome,
+    context: PageContext,
     link: Link,
     token: &'a str,
 }
@@ -59,13 +59,13 @@ pub struct NotMeLink {
 
 fn show(app: &TheApp, request: &HttpRequest, link: Link, token: &str) -> Answer {
     let status = if matches!(link, Link::Over) { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    page::with_status(status, &NotMePage { chrome: Chrome::of(app, request, TITLE), link, token })
+    page::with_status(status, &NotMePage { context: PageContext::new(app, request, TITLE), link, token })
 }
 
 /// `GET /not-me`: explains, and changes nothing. Programs that look into mail follow links, too.
 pub async fn not_me_form(app: TheApp, request: HttpRequest, link: Query<NotMeLink>) -> Answer {
     let token = link.token.clone();
-    let found = app.read(move |view| ops::find_not_me(view, &token)).await?;
+    let found = app.read_offloaded(move |view| ops::find_not_me(view, &token)).await?;
     let state = found.map_or(Link::Over, |session| Link::Good(session.map(Into::into)));
     show(&app, &request, state, &link.token)
 }
@@ -73,7 +73,7 @@ pub async fn not_me_form(app: TheApp, request: HttpRequest, link: Query<NotMeLin
 /// `POST /not-me`.
 pub async fn not_me(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let token = form.text("token").to_owned();
-    match app.write(move |tx| ops::not_me(tx, &Actor::Stranger(visitor.0), &token)).await {
+    match app.write(move |tx| ops::not_me(tx, &Actor::Anonymous(visitor.0), &token)).await {
         Ok(()) => show(&app, &request, Link::Done, ""),
         Err(SigninError::Account(AccountError::LinkRefused)) => show(&app, &request, Link::Over, ""),
         Err(error) => Err(error.into()),

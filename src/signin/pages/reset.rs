@@ -7,31 +7,35 @@ use serde::Deserialize;
 
 use super::super::flows;
 use crate::base::Problem;
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, DEVICE, Form, VisitorOf, cookie};
 use crate::sessions::DEVICE_KEPT;
 
 #[derive(Template)]
 #[template(path = "signin/forgot.html")]
 struct ForgotPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     is_sent: bool,
 }
 
 /// `GET /forgot`.
 pub async fn forgot_form(app: TheApp, request: HttpRequest) -> Answer {
-    page::render(&ForgotPage { chrome: Chrome::of(&app, &request, "Reset your password"), fault: None, is_sent: false })
+    page::render(&ForgotPage {
+        context: PageContext::new(&app, &request, "Reset your password"),
+        fault: None,
+        is_sent: false,
+    })
 }
 
 /// `POST /forgot`. Says the same whether or not an account has the address.
 pub async fn forgot(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
-    let chrome = Chrome::of(&app, &request, "Reset your password");
+    let context = PageContext::new(&app, &request, "Reset your password");
     match flows::request_reset(&app, visitor.0, form.text("email")).await {
-        Ok(()) => page::render(&ForgotPage { chrome, fault: None, is_sent: true }),
+        Ok(()) => page::render(&ForgotPage { context, fault: None, is_sent: true }),
         Err(error) => {
             let problem = Problem::from(error);
-            page::again(&problem, &ForgotPage { chrome, fault: Some(FormFault::from(&problem)), is_sent: false })
+            page::again(&problem, &ForgotPage { context, fault: Some(FormFault::from(&problem)), is_sent: false })
         }
     }
 }
@@ -39,7 +43,7 @@ pub async fn forgot(app: TheApp, request: HttpRequest, visitor: VisitorOf, form:
 #[derive(Template)]
 #[template(path = "signin/reset.html")]
 struct ResetPage<'a> {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     token: &'a str,
     min_length: usize,
@@ -54,9 +58,9 @@ pub struct ResetLink {
 
 /// `GET /reset`.
 pub async fn reset_form(app: TheApp, request: HttpRequest, link: Query<ResetLink>) -> Answer {
-    let chrome = Chrome::of(&app, &request, "Reset your password");
+    let context = PageContext::new(&app, &request, "Reset your password");
     let min_length = app.config().passwords.min_length;
-    page::render(&ResetPage { chrome, fault: None, token: &link.token, min_length })
+    page::render(&ResetPage { context, fault: None, token: &link.token, min_length })
 }
 
 /// `POST /reset`.
@@ -70,10 +74,10 @@ pub async fn reset(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: 
         }
         Err(error) => {
             let problem = Problem::from(error);
-            let chrome = Chrome::of(&app, &request, "Reset your password");
+            let context = PageContext::new(&app, &request, "Reset your password");
             let fault = Some(FormFault::from(&problem));
             let min_length = app.config().passwords.min_length;
-            page::again(&problem, &ResetPage { chrome, fault, token: form.text("token"), min_length })
+            page::again(&problem, &ResetPage { context, fault, token: form.text("token"), min_length })
         }
     }
 }

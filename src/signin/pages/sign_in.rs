@@ -12,14 +12,14 @@ use super::super::{flows, oauth};
 use super::{MaybeSignedIn, let_in};
 use crate::app::App;
 use crate::base::Problem;
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect};
 use crate::{factors, sessions};
 
 #[derive(Template)]
 #[template(path = "signin/signin.html")]
 struct SignInPage<'a> {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     name: &'a str,
     next: &'a str,
@@ -28,9 +28,9 @@ struct SignInPage<'a> {
 }
 
 impl<'a> SignInPage<'a> {
-    fn of(app: &App, request: &HttpRequest, name: &'a str, next: &'a str, fault: Option<&Problem>) -> Self {
+    fn new(app: &App, request: &HttpRequest, name: &'a str, next: &'a str, fault: Option<&Problem>) -> Self {
         Self {
-            chrome: Chrome::of(app, request, "Sign in"),
+            context: PageContext::new(app, request, "Sign in"),
             fault: fault.map(FormFault::from),
             name,
             next,
@@ -52,7 +52,7 @@ pub async fn sign_in_form(app: TheApp, request: HttpRequest, identity: MaybeSign
     if identity.0 {
         return Ok(redirect(page::safe_path(&next.next)));
     }
-    page::render(&SignInPage::of(&app, &request, "", &next.next, None))
+    page::render(&SignInPage::new(&app, &request, "", &next.next, None))
 }
 
 /// `POST /signin`.
@@ -71,12 +71,12 @@ pub async fn sign_in(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
 /// The page once more, with what was wrong.
 pub(super) fn sign_in_again(app: &App, request: &HttpRequest, form: &Form, error: SigninError) -> Answer {
     let problem = Problem::from(error);
-    page::again(&problem, &SignInPage::of(app, request, form.text("name"), form.text("next"), Some(&problem)))
+    page::again(&problem, &SignInPage::new(app, request, form.text("name"), form.text("next"), Some(&problem)))
 }
 
 /// The page with what was wrong on a way in that is none of its forms.
 pub(in crate::signin) fn sign_in_instead(app: &App, request: &HttpRequest, problem: &Problem) -> Answer {
-    page::again(problem, &SignInPage::of(app, request, "", "", Some(problem)))
+    page::again(problem, &SignInPage::new(app, request, "", "", Some(problem)))
 }
 
 /// `POST /signout`: ends the session on the server and takes its cookie away.

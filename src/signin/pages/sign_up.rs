@@ -13,7 +13,7 @@ use crate::accounts::{self, AccountError};
 use crate::app::App;
 use crate::base::{Actor, Problem};
 use crate::config::{Sibling, SignupMode};
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, VisitorOf, forget, redirect};
 use crate::invitations::InvitationError;
 
@@ -22,7 +22,7 @@ const HOME: &str = "/settings/profile";
 #[derive(Template)]
 #[template(path = "signin/signup.html")]
 struct SignUpPage<'a> {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     /// Nobody signs up without a link: there is no form.
     is_closed: bool,
@@ -60,13 +60,13 @@ struct Shown<'a> {
 }
 
 impl<'a> SignUpPage<'a> {
-    fn of(app: &'a App, request: &HttpRequest, shown: Shown<'a>, fault: Option<&Problem>) -> Self {
+    fn new(app: &'a App, request: &HttpRequest, shown: Shown<'a>, fault: Option<&Problem>) -> Self {
         let Shown { claim, invite, email, username } = shown;
         let signup = &app.config().signup;
         let (is_claim, is_invited) = (!claim.is_empty(), !invite.is_empty());
         let is_for_few = !is_claim && !is_invited;
         Self {
-            chrome: Chrome::of(app, request, "Create your account"),
+            context: PageContext::new(app, request, "Create your account"),
             fault: fault.map(FormFault::from),
             is_closed: is_for_few && matches!(signup.mode, SignupMode::Closed | SignupMode::Invite),
             is_by_invitation: signup.mode == SignupMode::Invite,
@@ -94,16 +94,16 @@ impl<'a> SignUpPage<'a> {
 pub async fn sign_up_form(app: TheApp, request: HttpRequest, link: Query<Claim>) -> Answer {
     if link.invite.is_empty() {
         let shown = Shown { claim: &link.claim, ..Shown::default() };
-        return page::render(&SignUpPage::of(&app, &request, shown, None));
+        return page::render(&SignUpPage::new(&app, &request, shown, None));
     }
     match flows::invited_address(&app, link.invite.clone()).await? {
         Some(address) => {
             let shown = Shown { invite: &link.invite, email: address.as_str(), ..Shown::default() };
-            page::render(&SignUpPage::of(&app, &request, shown, None))
+            page::render(&SignUpPage::new(&app, &request, shown, None))
         }
         None => {
             let problem = Problem::from(InvitationError::LinkRefused);
-            page::again(&problem, &SignUpPage::of(&app, &request, Shown::default(), Some(&problem)))
+            page::again(&problem, &SignUpPage::new(&app, &request, Shown::default(), Some(&problem)))
         }
     }
 }
@@ -130,7 +130,7 @@ pub async fn sign_up(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
                 email: form.text("email"),
                 username: form.text("username"),
             };
-            page::again(&problem, &SignUpPage::of(&app, &request, shown, Some(&problem)))
+            page::again(&problem, &SignUpPage::new(&app, &request, shown, Some(&problem)))
         }
     }
 }
@@ -138,7 +138,7 @@ pub async fn sign_up(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
 #[derive(Template)]
 #[template(path = "signin/verify.html")]
 struct VerifyPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
 }
 
@@ -147,14 +147,14 @@ pub async fn verify_form(app: TheApp, request: HttpRequest) -> Answer {
     if pending(&app, &request).is_none() {
         return Ok(redirect("/signin"));
     }
-    page::render(&VerifyPage { chrome: Chrome::of(&app, &request, "Check your email"), fault: None })
+    page::render(&VerifyPage { context: PageContext::new(&app, &request, "Check your email"), fault: None })
 }
 
 /// `POST /verify`.
 pub async fn verify(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
     let code = form.text("code").to_owned();
-    let answer = app.write(move |tx| ops::verify(tx, &Actor::Stranger(visitor.0), account, &code)).await?;
+    let answer = app.write(move |tx| ops::verify(tx, &Actor::Anonymous(visitor.0), account, &code)).await?;
     match answer {
         Ok(started) => {
             let mut response = let_in(&app, started, HOME);
@@ -165,7 +165,7 @@ pub async fn verify(app: TheApp, request: HttpRequest, visitor: VisitorOf, form:
         Err(error) => {
             let problem = Problem::from(error);
             let fault = Some(FormFault::from(&problem));
-            page::again(&problem, &VerifyPage { chrome: Chrome::of(&app, &request, "Check your email"), fault })
+            page::again(&problem, &VerifyPage { context: PageContext::new(&app, &request, "Check your email"), fault })
         }
     }
 }
@@ -173,7 +173,7 @@ pub async fn verify(app: TheApp, request: HttpRequest, visitor: VisitorOf, form:
 /// `POST /verify/resend`. Says the same whether or not there is an account that waits.
 pub async fn resend(app: TheApp, request: HttpRequest, visitor: VisitorOf, _form: Form) -> Answer {
     let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
-    let sent = app.write(move |tx| accounts::resend_code(tx, &Actor::Stranger(visitor.0), account)).await;
+    let sent = app.write(move |tx| accounts::resend_code(tx, &Actor::Anonymous(visitor.0), account)).await;
     match sent {
         Ok(()) | Err(AccountError::NotFound | AccountError::CodeTooSoon { .. }) => Ok(page::go("/verify", "code-sent")),
         Err(error) => Err(error.into()),

@@ -17,7 +17,7 @@ use super::challenge_answer;
 use crate::app::App;
 use crate::base::{Problem, Secret};
 use crate::factors::{self, Assertion, ChallengeFor};
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, Identity, SignedIn, csrf, redirect};
 
 /// What the fields of a proof begin with, on the page that asks for it: they are not kept.
@@ -31,7 +31,7 @@ struct Kept {
 #[derive(Template)]
 #[template(path = "signin/step_up.html")]
 struct StepUpPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     action: String,
     kept: Vec<Kept>,
@@ -71,14 +71,14 @@ pub async fn ask_for_proof(
         None => came_from(app, request),
     };
     let (open, providers) = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             let open = ops::proofs_open(view, account)?;
             let providers = if open.provider { step_up_marks(view, account, &next)? } else { Vec::new() };
             Ok::<_, crate::db::Error>((open, providers))
         })
         .await?;
     let page = StepUpPage {
-        chrome: Chrome::of(app, request, "Confirm that it is you"),
+        context: PageContext::new(app, request, "Confirm that it is you"),
         fault: fault.map(FormFault::from),
         action: request.path().to_owned(),
         kept: kept.map(|(name, value)| Kept { name: name.clone(), value: value.clone() }).collect(),

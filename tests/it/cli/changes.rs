@@ -6,35 +6,35 @@ fn json(text: &str) -> serde_json::Value {
 
 #[test]
 fn check_says_what_the_settings_mean() {
-    let house = Appliance::made();
+    let site = Appliance::made();
 
-    let told = house.run(&["check"]).ok();
+    let told = site.run(&["check"]).ok();
     for word in ["eu", "127.0.0.1", "mail", "snapshot"] {
         assert!(told.to_lowercase().contains(word), "{word:?} is not in:\n{told}");
     }
-    assert!(json(&house.run(&["check", "--json"]).ok())["settings"].is_object());
+    assert!(json(&site.run(&["check", "--json"]).ok())["settings"].is_object());
 }
 
 #[test]
 fn init_makes_files_only_their_owner_can_read() {
-    let house = Appliance::made();
+    let site = Appliance::made();
 
     let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(house.keyring()), 0o600);
-    assert_eq!((mode(house.data()), mode(house.data().join("live"))), (0o700, 0o700));
-    assert_eq!(mode(house.data().join("live/live.sqlite")) & 0o077, 0);
+    assert_eq!(mode(site.keyring()), 0o600);
+    assert_eq!((mode(site.data()), mode(site.data().join("live"))), (0o700, 0o700));
+    assert_eq!(mode(site.data().join("live/live.sqlite")) & 0o077, 0);
 }
 
 #[test]
 fn a_change_at_the_command_line_is_in_force_at_the_servers_next_request() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let service = house.service("training");
-    let key = house.api_key("ada-l", &["read"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    let service = site.service("training");
+    let key = site.api_key("ada-l", &["read"]);
     let is_active = || {
-        house.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send().json()["active"] == true
+        site.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send().json()["active"] == true
     };
-    let id = json(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok())["keys"][0]["id"]
+    let id = json(&site.run(&["key", "list", "--account", "ada-l", "--json"]).ok())["keys"][0]["id"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -42,47 +42,45 @@ fn a_change_at_the_command_line_is_in_force_at_the_servers_next_request() {
     for _ in 0..3 {
         assert!(is_active());
     }
-    house.run(&["key", "revoke", &id]).ok();
+    site.run(&["key", "revoke", &id]).ok();
     assert!(!is_active());
 
     let balance = || {
-        json(
-            &house.call("GET", "/api/account/summary").bearer(&house.api_key("ada-l", &["account:read"])).send().text(),
-        )
+        json(&site.call("GET", "/api/account/summary").bearer(&site.api_key("ada-l", &["account:read"])).send().text())
     };
     let before = balance()["creditsCents"].as_i64().unwrap();
-    house.run(&["credit", "grant", "--account", "ada-l", "--amount", "25.00", "--reason", "Workshop"]).ok();
+    site.run(&["credit", "grant", "--account", "ada-l", "--amount", "25.00", "--reason", "Workshop"]).ok();
     assert_eq!(balance()["creditsCents"].as_i64().unwrap(), before + 2500);
 }
 
 #[test]
 fn an_account_is_shown_and_deleted_and_its_session_ends() {
-    let house = Appliance::running();
-    let id = house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    let id = site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
-    assert_eq!(json(&house.run(&["account", "show", "ada-l@example.org", "--json"]).ok())["id"], id.as_str());
-    assert_eq!(json(&house.run(&["account", "list", "--json"]).ok())["total"], 1);
+    assert_eq!(json(&site.run(&["account", "show", "ada-l@example.org", "--json"]).ok())["id"], id.as_str());
+    assert_eq!(json(&site.run(&["account", "list", "--json"]).ok())["total"], 1);
 
-    let receipt = house.run(&["account", "delete", "ada-l", "--yes"]).ok();
+    let receipt = site.run(&["account", "delete", "ada-l", "--yes"]).ok();
 
     assert!(receipt.starts_with("dsr_"), "{receipt}");
     assert_eq!(ada.get("/settings/profile").status, 303);
-    assert_eq!(house.run(&["account", "show", &id]).status, 1);
-    assert_eq!(json(&house.run(&["account", "list", "--json"]).ok())["total"], 0);
-    house.mailbox().wait_for("ada-l@example.org", "deleted");
-    let journal = std::fs::read_to_string(house.data().join("tombstones.jsonl")).unwrap();
+    assert_eq!(site.run(&["account", "show", &id]).status, 1);
+    assert_eq!(json(&site.run(&["account", "list", "--json"]).ok())["total"], 0);
+    site.mailbox().wait_for("ada-l@example.org", "deleted");
+    let journal = std::fs::read_to_string(site.data().join("tombstones.jsonl")).unwrap();
     assert!(journal.contains(&id), "{journal}");
 }
 
 #[test]
 fn an_account_without_a_password_gets_a_link_to_set_one() {
-    let house = Appliance::running();
-    house.run(&["account", "create", "--email", "ada@example.org", "--username", "ada-l", "--verified"]).ok();
+    let site = Appliance::running();
+    site.run(&["account", "create", "--email", "ada@example.org", "--username", "ada-l", "--verified"]).ok();
 
-    let link = house.mailbox().wait_for("ada@example.org", "password").link("/reset");
-    let path = link.strip_prefix(&house.url()).unwrap().to_owned();
-    let mut ada = house.browser();
+    let link = site.mailbox().wait_for("ada@example.org", "password").link("/reset");
+    let path = link.strip_prefix(&site.url()).unwrap().to_owned();
+    let mut ada = site.browser();
     let token = path.split_once("token=").unwrap().1;
     let done = ada.submit(&path, "/reset", &[("token", token), ("password", PASSWORD)]);
     assert_eq!(done.status, 303, "{}", done.text());
@@ -92,56 +90,56 @@ fn an_account_without_a_password_gets_a_link_to_set_one() {
 
 #[test]
 fn an_account_is_exported_into_a_sealed_file() {
-    let house = Appliance::made();
-    house.account("ada-l");
-    let output = house.folder().join("ada.zip.age").display().to_string();
+    let site = Appliance::made();
+    site.account("ada-l");
+    let output = site.folder().join("ada.zip.age").display().to_string();
 
     let arguments = ["account", "export", "ada-l", "--passphrase-stdin", "--output", &output];
-    house.run_with_input(&arguments, "a long passphrase").ok();
+    site.run_with_input(&arguments, "a long passphrase").ok();
 
     let sealed = std::fs::read(&output).unwrap();
     assert!(sealed.starts_with(b"age-encryption.org/v1\n"));
     assert_eq!(std::fs::metadata(&output).unwrap().permissions().mode() & 0o777, 0o600);
-    let again = house.run_with_input(&arguments, "a long passphrase");
+    let again = site.run_with_input(&arguments, "a long passphrase");
     assert_eq!(again.status, 1, "{again:?}");
     assert_eq!(std::fs::read(&output).unwrap(), sealed);
-    let unsealed = house.run(&["account", "export", "ada-l", "--output", "x"]);
+    let unsealed = site.run(&["account", "export", "ada-l", "--output", "x"]);
     assert_eq!(unsealed.status, 2, "{unsealed:?}");
 }
 
 #[test]
 fn healthcheck_tells_whether_the_server_is_ready() {
-    let mut house = Appliance::made();
-    assert_eq!(house.run(&["healthcheck"]).status, 1);
-    house.start();
-    assert_eq!(house.run(&["healthcheck"]).ok(), "ready");
-    house.stop();
-    assert_eq!(house.run(&["healthcheck"]).status, 1);
+    let mut site = Appliance::made();
+    assert_eq!(site.run(&["healthcheck"]).status, 1);
+    site.start();
+    assert_eq!(site.run(&["healthcheck"]).ok(), "ready");
+    site.stop();
+    assert_eq!(site.run(&["healthcheck"]).status, 1);
 }
 
 #[test]
 fn the_first_operators_link_works_once() {
-    let mut house = Appliance::configured("");
-    let link = house.run(&["init"]).ok();
-    house.start();
-    let path = link.strip_prefix(&house.url()).unwrap().to_owned();
+    let mut site = Appliance::configured("");
+    let link = site.run(&["init"]).ok();
+    site.start();
+    let path = link.strip_prefix(&site.url()).unwrap().to_owned();
     let claim = path.split_once("claim=").unwrap().1;
-    let mut ada = house.browser();
+    let mut ada = site.browser();
     let fields = [("claim", claim), ("email", "ada@example.org"), ("username", "ada-l"), ("password", PASSWORD)];
 
     assert_eq!(ada.submit(&path, "/signup", &fields).status, 303);
-    let shown = json(&house.run(&["account", "show", "ada-l", "--json"]).ok());
+    let shown = json(&site.run(&["account", "show", "ada-l", "--json"]).ok());
     assert_eq!(shown["operator"], true);
 
-    let mut eve = house.browser();
+    let mut eve = site.browser();
     let fields = [("claim", claim), ("email", "eve@example.org"), ("username", "eve-x"), ("password", PASSWORD)];
     assert_eq!(eve.submit(&path, "/signup", &fields).status, 400);
-    assert_eq!(house.run(&["account", "show", "eve-x"]).status, 1);
+    assert_eq!(site.run(&["account", "show", "eve-x"]).status, 1);
 }
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    let house = Appliance::configured("");
+    let site = Appliance::configured("");
     let commands: [&[&str]; 25] = [
         &["demo"],
         &["init"],
@@ -171,18 +169,18 @@ fn every_command_has_help_with_an_example() {
     ];
     for command in commands {
         let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
-        let told = house.run(&arguments);
+        let told = site.run(&arguments);
         assert_eq!(told.status, 0, "{command:?}: {told:?}");
         assert!(told.stdout.contains("Example"), "{command:?} has no example:\n{}", told.stdout);
     }
-    assert!(house.run(&["--version"]).ok().starts_with("domicile "));
+    assert!(site.run(&["--version"]).ok().starts_with("domicile "));
 }
 
 #[test]
 fn the_list_of_accounts_is_whole_when_asked() {
-    let house = Appliance::made();
-    house.account("ada-l");
-    open_live(&house)
+    let site = Appliance::made();
+    site.account("ada-l");
+    open_live(&site)
         .execute_batch(
             "with recursive n(i) as (select 100 union all select i + 1 from n where i < 349)
              insert into account (id, username, display_name, company, use_case, bio, region, state, is_operator, created_at)
@@ -192,7 +190,7 @@ fn the_list_of_accounts_is_whole_when_asked() {
         )
         .unwrap();
     let names = |arguments: &[&str]| -> Vec<String> {
-        let told = json(&house.run(arguments).ok());
+        let told = json(&site.run(arguments).ok());
         assert_eq!(told["total"], 251);
         let accounts = told["accounts"].as_array().unwrap();
         accounts.iter().map(|account| account["username"].as_str().unwrap().to_owned()).collect()
@@ -205,52 +203,52 @@ fn the_list_of_accounts_is_whole_when_asked() {
     let mut expected: Vec<String> = (100..350).rev().map(|number| format!("person-{number}")).collect();
     expected.push("ada-l".into());
     assert_eq!(all, expected);
-    assert_eq!(house.run(&["account", "list", "--all"]).ok().lines().count(), 251);
-    let cut = house.run(&["account", "list"]);
+    assert_eq!(site.run(&["account", "list", "--all"]).ok().lines().count(), 251);
+    let cut = site.run(&["account", "list"]);
     assert!(cut.stderr.contains("100 of 251") && cut.stderr.contains("--all"), "{}", cut.stderr);
 }
 
 #[test]
 fn an_erasure_takes_the_person_out_of_the_published_snapshot_too() {
-    let mut house = Appliance::made();
-    let accounts = |house: &Appliance| {
-        let manifest = std::fs::read_to_string(house.data().join("domicile.sqlite.json")).unwrap();
+    let mut site = Appliance::made();
+    let accounts = |site: &Appliance| {
+        let manifest = std::fs::read_to_string(site.data().join("domicile.sqlite.json")).unwrap();
         json(&manifest)["rows"]["account"].as_i64().unwrap()
     };
-    house.account("ada-l");
-    house.account("grace-h");
-    house.run(&["snapshot", "now"]).ok();
-    assert_eq!(accounts(&house), 2);
+    site.account("ada-l");
+    site.account("grace-h");
+    site.run(&["snapshot", "now"]).ok();
+    assert_eq!(accounts(&site), 2);
 
     // Where no server runs, the command does it; where one runs, the person's own click does.
-    house.run(&["account", "delete", "ada-l", "--yes"]).ok();
-    assert_eq!(accounts(&house), 1);
-    house.start();
-    let mut grace = house.browser();
+    site.run(&["account", "delete", "ada-l", "--yes"]).ok();
+    assert_eq!(accounts(&site), 1);
+    site.start();
+    let mut grace = site.browser();
     grace.sign_in("grace-h");
     let fields = [("confirm", "DELETE"), ("password", PASSWORD)];
     assert_eq!(grace.submit("/settings/privacy/delete", "/settings/privacy/delete", &fields).status, 200);
 
-    crate::support::wait_for("a snapshot without anybody", || (accounts(&house) == 0).then_some(()));
+    crate::support::wait_for("a snapshot without anybody", || (accounts(&site) == 0).then_some(()));
 }
 
 #[test]
 fn keys_that_lie_about_are_found_and_not_printed() {
-    let house = Appliance::made();
-    house.account("ada-l");
-    let (key, service) = (house.api_key("ada-l", &["read"]), house.service("farm"));
-    let tree = house.folder().join("tree");
+    let site = Appliance::made();
+    site.account("ada-l");
+    let (key, service) = (site.api_key("ada-l", &["read"]), site.service("farm"));
+    let tree = site.folder().join("tree");
     std::fs::create_dir_all(tree.join("deep/.git")).unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(tree.join(name), bytes).unwrap();
     write("clean.txt", b"dok_0123456789abcdef0123456789abcdef01234567 looks like one\n");
-    assert_eq!(house.run(&["key", "scan", "tree"]).status, 0);
+    assert_eq!(site.run(&["key", "scan", "tree"]).status, 0);
 
     write("deep/settings.py", format!("# keys\nKEY = \"{key}\"\n").as_bytes());
     // Over the border of two pieces, in a file that is no text.
     write("large.bin", &[vec![0xff; (1 << 20) - 20], b"\n".to_vec(), service.clone().into_bytes()].concat());
     write("deep/.git/packed", key.as_bytes());
     std::os::unix::fs::symlink(tree.join("deep"), tree.join("link")).unwrap();
-    let scanned = house.run(&["key", "scan", "tree"]);
+    let scanned = site.run(&["key", "scan", "tree"]);
 
     let expected =
         [format!("tree/deep/settings.py:2: {}…", &key[..12]), format!("tree/large.bin:2: {}…", &service[..12])];
@@ -260,70 +258,70 @@ fn keys_that_lie_about_are_found_and_not_printed() {
     );
     assert!(!format!("{scanned:?}").contains(&key[..20]));
     assert_eq!(
-        house.run_with_input(&["key", "scan", "-"], &format!("+{key}")).stdout,
+        site.run_with_input(&["key", "scan", "-"], &format!("+{key}")).stdout,
         format!("-:1: {}…\n", &key[..12])
     );
-    assert!(house.run(&["key", "pattern"]).ok().contains("\\bdok_[0-9a-f]{40}\\b"));
+    assert!(site.run(&["key", "pattern"]).ok().contains("\\bdok_[0-9a-f]{40}\\b"));
 }
 
 #[test]
 fn a_key_that_is_rotated_beside_the_server_is_in_force_at_the_very_next_request() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let old = house.api_key("ada-l", &["account:read"]);
-    let status = |key: &str| house.call("GET", "/api/account/summary").bearer(key).send().status;
+    let site = Appliance::running();
+    site.account("ada-l");
+    let old = site.api_key("ada-l", &["account:read"]);
+    let status = |key: &str| site.call("GET", "/api/account/summary").bearer(key).send().status;
     assert_eq!(status(&old), 200);
     let listed = || -> serde_json::Value {
-        serde_json::from_str(&house.run(&["--json", "key", "list", "--account", "ada-l"]).ok()).unwrap()
+        serde_json::from_str(&site.run(&["--json", "key", "list", "--account", "ada-l"]).ok()).unwrap()
     };
     let id = listed()["keys"][0]["id"].as_str().unwrap().to_owned();
 
-    assert_eq!(house.run(&["key", "rotate", &id, "--overlap", "8d"]).status, 1);
-    let new = house.run(&["key", "rotate", &id]);
+    assert_eq!(site.run(&["key", "rotate", &id, "--overlap", "8d"]).status, 1);
+    let new = site.run(&["key", "rotate", &id]);
     assert!(new.stderr.contains("The old key is good until"), "{new:?}");
     let new = new.ok();
     assert_eq!((status(&old), status(&new)), (200, 200));
-    assert_eq!(house.run(&["key", "rotate", &id]).status, 1, "it has a successor");
+    assert_eq!(site.run(&["key", "rotate", &id]).status, 1, "it has a successor");
     let newest = listed()["keys"][0]["id"].as_str().unwrap().to_owned();
-    let third = house.run(&["key", "rotate", &newest, "--overlap", "0"]).ok();
+    let third = site.run(&["key", "rotate", &newest, "--overlap", "0"]).ok();
 
     assert_eq!((status(&old), status(&new), status(&third)), (200, 401, 200));
-    assert_eq!(house.run(&["key", "rotate", "key_of_nobody"]).status, 1);
+    assert_eq!(site.run(&["key", "rotate", "key_of_nobody"]).status, 1);
 }
 
 #[test]
 fn c4_a_rotated_keyring_kills_no_key_and_an_older_copy_of_it_is_refused() {
-    let mut house = Appliance::running();
-    house.account("ada-l");
-    let (key, service) = (house.api_key("ada-l", &["account:read"]), house.service("farm"));
-    let mut ada = house.browser();
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    let (key, service) = (site.api_key("ada-l", &["account:read"]), site.service("farm"));
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
-    let good = |house: &Appliance| {
-        let introspected = house.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send();
-        let summary = house.call("GET", "/api/account/summary").bearer(&key).send();
+    let good = |site: &Appliance| {
+        let introspected = site.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send();
+        let summary = site.call("GET", "/api/account/summary").bearer(&key).send();
         (summary.status, introspected.json()["active"].as_bool())
     };
-    let older = std::fs::read(house.keyring()).unwrap();
+    let older = std::fs::read(site.keyring()).unwrap();
 
-    house.run(&["keyring", "rotate"]).ok();
-    assert_eq!(good(&house), (200, Some(true)), "the server that runs knows nothing of it");
-    let beside = house.api_key("ada-l", &["account:read"]);
-    assert_eq!(house.call("GET", "/api/account/summary").bearer(&beside).send().status, 200);
-    house.stop();
-    house.start();
+    site.run(&["keyring", "rotate"]).ok();
+    assert_eq!(good(&site), (200, Some(true)), "the server that runs knows nothing of it");
+    let beside = site.api_key("ada-l", &["account:read"]);
+    assert_eq!(site.call("GET", "/api/account/summary").bearer(&beside).send().status, 200);
+    site.stop();
+    site.start();
     for _ in 0..2 {
-        assert_eq!(good(&house), (200, Some(true)));
+        assert_eq!(good(&site), (200, Some(true)));
     }
     assert_eq!(ada.get("/settings/profile").status, 200, "who was signed in still is");
-    assert_eq!(house.run(&["audit", "verify"]).status, 0);
-    house.stop();
-    house.start();
-    assert_eq!(good(&house), (200, Some(true)), "also once it has moved to the new pepper");
-    house.stop();
+    assert_eq!(site.run(&["audit", "verify"]).status, 0);
+    site.stop();
+    site.start();
+    assert_eq!(good(&site), (200, Some(true)), "also once it has moved to the new pepper");
+    site.stop();
 
-    std::fs::write(house.keyring(), older).unwrap();
+    std::fs::write(site.keyring(), older).unwrap();
     for command in ["check", "serve"] {
-        let refused = house.run(&[command]);
+        let refused = site.run(&[command]);
         assert_eq!(refused.status, 2, "{refused:?}");
         assert!(refused.stderr.contains("the keyring is older than the database"), "{refused:?}");
     }
@@ -334,23 +332,23 @@ fn a_push_that_brings_a_key_is_refused_by_the_hook_that_is_printed() {
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
-    let house = Appliance::made();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["read"]);
-    let (server, work) = (house.folder().join("server.git"), house.folder().join("work"));
+    let site = Appliance::made();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["read"]);
+    let (server, work) = (site.folder().join("server.git"), site.folder().join("work"));
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_domicile")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let git = |arguments: &[&str]| {
         let mut git = Command::new(crate::support::part("git"));
         git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]).args(arguments).current_dir(&work);
         let done =
-            git.env("PATH", &path).env("HOME", house.folder()).env("DOMICILE_CONFIG", house.config()).output().unwrap();
+            git.env("PATH", &path).env("HOME", site.folder()).env("DOMICILE_CONFIG", site.config()).output().unwrap();
         (done.status.success(), String::from_utf8_lossy(&done.stderr).into_owned())
     };
     std::fs::create_dir(&work).unwrap();
     assert!(git(&["init", "-q", "--bare", server.to_str().unwrap()]).0);
     assert!(git(&["init", "-q", "-b", "main", "."]).0);
-    let printed = house.run(&["key", "pattern"]).ok();
+    let printed = site.run(&["key", "pattern"]).ok();
     let (_, hook) = printed.split_once("# For a git server, as hooks/pre-receive:\n").unwrap();
     let hook_path = server.join("hooks/pre-receive");
     std::fs::write(&hook_path, format!("{hook}\n")).unwrap();

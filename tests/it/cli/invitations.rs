@@ -9,72 +9,72 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"))
 }
 
-fn waiting(house: &Appliance) -> Vec<Value> {
-    json(&house.run(&["account", "invitations", "--json"]).ok())["invitations"].as_array().unwrap().clone()
+fn waiting(site: &Appliance) -> Vec<Value> {
+    json(&site.run(&["account", "invitations", "--json"]).ok())["invitations"].as_array().unwrap().clone()
 }
 
 #[test]
 fn invitations_are_made_listed_and_taken_back() {
-    let house = Appliance::made();
-    let id = house.run(&["account", "invite", "--email", "ada@example.org"]).ok();
-    let made = json(&house.run(&["account", "invite", "--email", "bob@example.org", "--operator", "--json"]).ok());
+    let site = Appliance::made();
+    let id = site.run(&["account", "invite", "--email", "ada@example.org"]).ok();
+    let made = json(&site.run(&["account", "invite", "--email", "bob@example.org", "--operator", "--json"]).ok());
     assert!(id.starts_with("inv_") && made.get("link").is_none(), "{id} {made}");
 
-    let listed = waiting(&house);
+    let listed = waiting(&site);
     let told: Vec<_> =
         listed.iter().map(|one| (one["email"].as_str().unwrap(), one["operator"].as_bool().unwrap())).collect();
     assert_eq!(told, [("bob@example.org", true), ("ada@example.org", false)]);
-    let line = house.run(&["account", "invitations"]).ok();
+    let line = site.run(&["account", "invitations"]).ok();
     assert!(line.contains(&id) && line.contains("operator") && line.lines().count() == 2, "{line}");
 
-    assert_eq!(house.run(&["account", "uninvite", "BOB@example.org"]).ok(), made["id"].as_str().unwrap());
-    assert_eq!(house.run(&["account", "uninvite", &id]).ok(), id);
-    assert!(waiting(&house).is_empty());
-    refused(&house, &["account", "uninvite", &id], 1, &["no such invitation", "account invitations"]);
+    assert_eq!(site.run(&["account", "uninvite", "BOB@example.org"]).ok(), made["id"].as_str().unwrap());
+    assert_eq!(site.run(&["account", "uninvite", &id]).ok(), id);
+    assert!(waiting(&site).is_empty());
+    refused(&site, &["account", "uninvite", &id], 1, &["no such invitation", "account invitations"]);
 }
 
 #[test]
 fn an_invitation_that_is_printed_is_not_mailed_and_makes_an_operator_where_it_says_so() {
-    let mut house = Appliance::made_with("[signup]\nmode = \"closed\"\n");
-    let told = house.run(&["account", "invite", "--email", "ada@example.org", "--operator", "--print-link"]);
+    let mut site = Appliance::made_with("[signup]\nmode = \"closed\"\n");
+    let told = site.run(&["account", "invite", "--email", "ada@example.org", "--operator", "--print-link"]);
     assert!(told.stderr.contains("vouch"), "{told:?}");
     let link = told.ok();
-    house.start();
-    let path = link.strip_prefix(&house.url()).unwrap();
+    site.start();
+    let path = link.strip_prefix(&site.url()).unwrap();
     let token = path.split_once("invite=").unwrap().1;
 
     let fields = [("invite", token), ("username", "ada-l"), ("password", PASSWORD)];
-    assert_eq!(house.browser().submit(path, "/signup", &fields).status, 303);
+    assert_eq!(site.browser().submit(path, "/signup", &fields).status, 303);
 
-    assert_eq!(json(&house.run(&["account", "show", "ada-l", "--json"]).ok())["operator"], true);
-    house.mailbox().wait_for("ada@example.org", "Welcome");
-    assert!(house.mailbox().letters().iter().all(|letter| !letter.subject.contains("invited")));
+    assert_eq!(json(&site.run(&["account", "show", "ada-l", "--json"]).ok())["operator"], true);
+    site.mailbox().wait_for("ada@example.org", "Welcome");
+    assert!(site.mailbox().letters().iter().all(|letter| !letter.subject.contains("invited")));
 }
 
 #[test]
 fn what_is_no_invitation_is_refused() {
-    let house = Appliance::made();
-    house.account("ada-l");
-    refused(&house, &["account", "invite", "--email", "nonsense"], 1, &["address"]);
-    refused(&house, &["account", "invite", "--email", "ada-l@example.org"], 1, &["account"]);
-    assert_eq!(house.run(&["account", "invite"]).status, 2);
-    assert!(waiting(&house).is_empty());
+    let site = Appliance::made();
+    site.account("ada-l");
+    refused(&site, &["account", "invite", "--email", "nonsense"], 1, &["address"]);
+    refused(&site, &["account", "invite", "--email", "ada-l@example.org"], 1, &["account"]);
+    assert_eq!(site.run(&["account", "invite"]).status, 2);
+    assert!(waiting(&site).is_empty());
 }
 
 #[test]
 fn p10_another_operators_link_is_printed_until_there_is_an_operator() {
-    let mut house = Appliance::configured("");
-    let first = house.run(&["init"]).ok();
-    let second = house.run(&["account", "operator-link"]).ok();
+    let mut site = Appliance::configured("");
+    let first = site.run(&["init"]).ok();
+    let second = site.run(&["account", "operator-link"]).ok();
     let third =
-        json(&house.run(&["account", "operator-link", "--json"]).ok())["operator_link"].as_str().unwrap().to_owned();
-    house.start();
+        json(&site.run(&["account", "operator-link", "--json"]).ok())["operator_link"].as_str().unwrap().to_owned();
+    site.start();
     let claim = |link: &str, name: &str| {
-        let path = link.strip_prefix(&house.url()).unwrap();
+        let path = link.strip_prefix(&site.url()).unwrap();
         let token = path.split_once("claim=").unwrap().1;
         let email = format!("{name}@example.org");
         let fields = [("claim", token), ("email", &email), ("username", name), ("password", PASSWORD)];
-        house.browser().submit(path, "/signup", &fields).status
+        site.browser().submit(path, "/signup", &fields).status
     };
 
     assert_eq!(
@@ -83,8 +83,8 @@ fn p10_another_operators_link_is_printed_until_there_is_an_operator() {
         "those printed before are no longer good"
     );
     let email = "ada-l@example.org";
-    let path = third.strip_prefix(&house.url()).unwrap();
-    let mut ada = house.browser();
+    let path = third.strip_prefix(&site.url()).unwrap();
+    let mut ada = site.browser();
     let fields = [
         ("claim", path.split_once("claim=").unwrap().1),
         ("email", email),
@@ -92,10 +92,10 @@ fn p10_another_operators_link_is_printed_until_there_is_an_operator() {
         ("password", PASSWORD),
     ];
     assert_eq!(ada.submit(path, "/signup", &fields).status, 303);
-    let code = house.mailbox().wait_for(email, "code").code();
+    let code = site.mailbox().wait_for(email, "code").code();
     assert_eq!(ada.submit("/verify", "/verify", &[("code", &code)]).status, 303);
     assert_eq!(claim(&third, "eve-3"), 400);
-    house.stop();
+    site.stop();
 
-    refused(&house, &["account", "operator-link"], 1, &["There is an operator already", "account create --operator"]);
+    refused(&site, &["account", "operator-link"], 1, &["There is an operator already", "account create --operator"]);
 }

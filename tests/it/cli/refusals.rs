@@ -4,19 +4,19 @@ use super::{Appliance, PermissionsExt, open_live, picture, refused};
 
 #[test]
 fn a_setting_nobody_knows_is_refused_with_its_line_and_the_likely_one() {
-    let house = Appliance::configured("[sesion]\nidle_timeout = \"30m\"\n[billing]\nsignup_credt = \"5.00\"\n");
+    let site = Appliance::configured("[sesion]\nidle_timeout = \"30m\"\n[billing]\nsignup_credt = \"5.00\"\n");
 
     for command in [&["serve"][..], &["check"], &["init"], &["account", "list"]] {
-        refused(&house, command, 2, &["domicile.toml:", "signup_credt", "signup_credit", "sesion.idle_timeout"]);
+        refused(&site, command, 2, &["domicile.toml:", "signup_credt", "signup_credit", "sesion.idle_timeout"]);
     }
 }
 
 #[test]
 fn a_variable_nobody_knows_is_refused() {
-    let house = Appliance::made();
+    let site = Appliance::made();
 
     let ran = super::Ran {
-        ..crate::support::finish(house.command(&["check"]).env("DOMICILE_LISTEN__ADRESS", "127.0.0.1:1"), "")
+        ..crate::support::finish(site.command(&["check"]).env("DOMICILE_LISTEN__ADRESS", "127.0.0.1:1"), "")
     };
     assert_eq!(ran.status, 2);
     assert!(ran.stderr.contains("DOMICILE_LISTEN__ADRESS"), "{}", ran.stderr);
@@ -24,11 +24,10 @@ fn a_variable_nobody_knows_is_refused() {
 
 #[test]
 fn a_variable_that_is_not_text_is_refused_by_name_where_it_is_ours() {
-    let house = Appliance::made();
+    let site = Appliance::made();
     let bytes = |bytes: &[u8]| std::ffi::OsStr::from_bytes(bytes).to_owned();
-    let check = |name: &[u8], value: &[u8]| {
-        crate::support::finish(house.command(&["check"]).env(bytes(name), bytes(value)), "")
-    };
+    let check =
+        |name: &[u8], value: &[u8]| crate::support::finish(site.command(&["check"]).env(bytes(name), bytes(value)), "");
 
     check(b"SOMEBODY_ELSES", b"\xff").ok();
     check(b"SOMEBODY\xff", b"else's").ok();
@@ -41,140 +40,140 @@ fn a_variable_that_is_not_text_is_refused_by_name_where_it_is_ours() {
 
 #[test]
 fn a_missing_region_is_refused_with_an_example() {
-    let house = Appliance::configured("");
-    house.reconfigure("region = \"eu\"\n", "");
+    let site = Appliance::configured("");
+    site.reconfigure("region = \"eu\"\n", "");
 
     for command in [&["serve"][..], &["init"], &["check"]] {
-        refused(&house, command, 2, &["domicile.toml", "region = \"eu\""]);
+        refused(&site, command, 2, &["domicile.toml", "region = \"eu\""]);
     }
 }
 
 #[test]
 fn without_a_file_the_way_to_one_is_told() {
-    let house = Appliance::configured("");
-    std::fs::remove_file(house.config()).unwrap();
+    let site = Appliance::configured("");
+    std::fs::remove_file(site.config()).unwrap();
 
-    refused(&house, &["serve"], 2, &["domicile.toml does not exist", "domicile init", "domicile demo"]);
+    refused(&site, &["serve"], 2, &["domicile.toml does not exist", "domicile init", "domicile demo"]);
 }
 
 #[test]
 fn another_region_than_the_stamped_one_is_refused() {
-    let house = Appliance::made();
-    house.reconfigure("region = \"eu\"", "region = \"us\"");
+    let site = Appliance::made();
+    site.reconfigure("region = \"eu\"", "region = \"us\"");
 
-    refused(&house, &["serve"], 2, &["belongs to region \"eu\"", "set region = \"eu\"", "data_dir"]);
+    refused(&site, &["serve"], 2, &["belongs to region \"eu\"", "set region = \"eu\"", "data_dir"]);
 }
 
 #[test]
 fn before_init_the_way_to_it_is_told() {
-    let house = Appliance::configured("");
+    let site = Appliance::configured("");
 
-    refused(&house, &["serve"], 2, &["keyring", "does not exist", "domicile init"]);
+    refused(&site, &["serve"], 2, &["keyring", "does not exist", "domicile init"]);
 }
 
 #[test]
 fn init_never_writes_over_anything() {
-    let house = Appliance::made();
+    let site = Appliance::made();
 
-    refused(&house, &["init"], 1, &["holds an appliance already", "nothing is overwritten"]);
-    std::fs::rename(house.data(), house.folder().join("moved")).unwrap();
-    refused(&house, &["init"], 2, &["keyring", "never overwritten"]);
+    refused(&site, &["init"], 1, &["holds an appliance already", "nothing is overwritten"]);
+    std::fs::rename(site.data(), site.folder().join("moved")).unwrap();
+    refused(&site, &["init"], 2, &["keyring", "never overwritten"]);
 }
 
 #[test]
 fn a_missing_keyring_is_refused() {
-    let house = Appliance::made();
-    std::fs::remove_file(house.keyring()).unwrap();
+    let site = Appliance::made();
+    std::fs::remove_file(site.keyring()).unwrap();
 
-    refused(&house, &["serve"], 2, &["keyring does not exist", "safe place"]);
+    refused(&site, &["serve"], 2, &["keyring does not exist", "safe place"]);
 }
 
 #[test]
 fn a_keyring_of_another_appliance_is_refused_and_nothing_is_touched() {
-    let house = Appliance::made();
+    let site = Appliance::made();
     let other = Appliance::made();
-    std::fs::copy(other.keyring(), house.keyring()).unwrap();
+    std::fs::copy(other.keyring(), site.keyring()).unwrap();
 
-    refused(&house, &["serve"], 2, &["live.sqlite", "belongs to another appliance", "Put the right keyring back"]);
+    refused(&site, &["serve"], 2, &["live.sqlite", "belongs to another appliance", "Put the right keyring back"]);
 }
 
 #[test]
 fn a_keyring_that_others_can_read_is_refused_with_the_command_that_cures_it() {
-    let house = Appliance::made();
-    std::fs::set_permissions(house.keyring(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let site = Appliance::made();
+    std::fs::set_permissions(site.keyring(), std::fs::Permissions::from_mode(0o644)).unwrap();
 
-    let cure = format!("chmod 600 {}", house.keyring().display());
-    refused(&house, &["serve"], 2, &[&cure]);
-    std::fs::set_permissions(house.keyring(), std::fs::Permissions::from_mode(0o640)).unwrap();
-    refused(&house, &["serve"], 2, &[&cure]);
+    let cure = format!("chmod 600 {}", site.keyring().display());
+    refused(&site, &["serve"], 2, &[&cure]);
+    std::fs::set_permissions(site.keyring(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    refused(&site, &["serve"], 2, &[&cure]);
 }
 
 #[test]
 fn a_keyring_that_is_none_is_refused() {
-    let house = Appliance::made();
-    std::fs::write(house.keyring(), "hello\n").unwrap();
+    let site = Appliance::made();
+    std::fs::write(site.keyring(), "hello\n").unwrap();
 
-    refused(&house, &["serve"], 2, &["keyring"]);
+    refused(&site, &["serve"], 2, &["keyring"]);
 }
 
 #[test]
 fn a_database_of_a_newer_version_is_refused_with_both_numbers() {
-    let house = Appliance::made();
+    let site = Appliance::made();
     {
-        let connection = open_live(&house);
+        let connection = open_live(&site);
         connection.pragma_update(None, "user_version", 999).unwrap();
         connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())).unwrap();
     }
 
-    refused(&house, &["serve"], 2, &["schema 999", "newer version", "Install the newer version"]);
+    refused(&site, &["serve"], 2, &["schema 999", "newer version", "Install the newer version"]);
 }
 
 #[test]
 fn a_second_server_on_the_folder_is_refused_and_the_first_goes_on() {
-    let mut house = Appliance::running();
+    let mut site = Appliance::running();
 
     // On another port, so that it is the folder that refuses.
-    let second = house.command(&["serve"]).env("DOMICILE_LISTEN__ADDRESS", "127.0.0.1:0").output().unwrap();
+    let second = site.command(&["serve"]).env("DOMICILE_LISTEN__ADDRESS", "127.0.0.1:0").output().unwrap();
     let words = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(2), "{words}");
     assert!(words.contains("another server is running on") && words.contains("Stop it first"), "{words}");
-    assert_eq!(house.call("GET", "/readyz").send().status, 200);
-    assert!(house.stop().success());
+    assert_eq!(site.call("GET", "/readyz").send().status, 200);
+    assert!(site.stop().success());
 }
 
 #[test]
 fn a_port_that_is_taken_is_refused_with_the_address() {
-    let house = Appliance::made();
-    let taken = std::net::TcpListener::bind(("127.0.0.1", house.port)).unwrap();
+    let site = Appliance::made();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", site.port)).unwrap();
 
-    let ran = house.run(&["serve"]);
+    let ran = site.run(&["serve"]);
     drop(taken);
     assert_eq!(ran.status, 2, "{ran:?}");
-    assert!(ran.stderr.contains(&format!("127.0.0.1:{} cannot be listened on", house.port)), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("127.0.0.1:{} cannot be listened on", site.port)), "{}", ran.stderr);
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_is_named() {
-    let house = Appliance::configured("");
-    std::fs::write(house.data(), "a file is in the way").unwrap();
+    let site = Appliance::configured("");
+    std::fs::write(site.data(), "a file is in the way").unwrap();
 
-    refused(&house, &["init"], 2, &[&house.data().display().to_string()]);
+    refused(&site, &["init"], 2, &[&site.data().display().to_string()]);
 }
 
 #[test]
 fn wrong_usage_is_told_with_the_usage() {
-    let house = Appliance::made();
+    let site = Appliance::made();
 
-    refused(&house, &["acount", "list"], 2, &["acount", "account"]);
-    refused(&house, &["account", "create", "--email", "x@example.org"], 2, &["--username"]);
-    refused(&house, &["serve", "--port", "1"], 2, &["--port"]);
+    refused(&site, &["acount", "list"], 2, &["acount", "account"]);
+    refused(&site, &["account", "create", "--email", "x@example.org"], 2, &["--username"]);
+    refused(&site, &["serve", "--port", "1"], 2, &["--port"]);
 }
 
 #[test]
 fn what_is_not_there_or_not_right_is_refused_with_one() {
-    let house = Appliance::made();
-    house.account("ada-l");
-    let before = picture(&house.data());
+    let site = Appliance::made();
+    site.account("ada-l");
+    let before = picture(&site.data());
 
     for (arguments, word) in [
         (&["account", "show", "nobody"][..], "there is no account \"nobody\""),
@@ -192,73 +191,73 @@ fn what_is_not_there_or_not_right_is_refused_with_one() {
         (&["credit", "grant", "--account", "ada-l", "--amount", "99999999999999", "--reason", "x"], "at most"),
         (&["service", "create", "Not A Name!"], "name"),
     ] {
-        let ran = house.run(arguments);
+        let ran = site.run(arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (1, ""), "{arguments:?}: {ran:?}");
         assert!(ran.stderr.contains(word), "{arguments:?}: {}", ran.stderr);
     }
     let rows = |name: &str| {
-        open_live(&house).query_row(&format!("select count(*) from {name}"), [], |row| row.get::<_, i64>(0)).unwrap()
+        open_live(&site).query_row(&format!("select count(*) from {name}"), [], |row| row.get::<_, i64>(0)).unwrap()
     };
     assert_eq!((rows("account"), rows("api_key"), rows("ledger_tx"), rows("service")), (1, 0, 1, 0));
-    assert_eq!(before.len(), picture(&house.data()).len());
+    assert_eq!(before.len(), picture(&site.data()).len());
 }
 
 #[test]
 fn damage_ends_with_three_and_names_the_first_damaged_row() {
-    let house = Appliance::made();
-    house.account("ada-l");
-    house.run(&["snapshot", "now"]).ok();
-    let snapshot = house.data().join("domicile.sqlite");
-    house.run(&["verify", &snapshot.display().to_string()]).ok();
+    let site = Appliance::made();
+    site.account("ada-l");
+    site.run(&["snapshot", "now"]).ok();
+    let snapshot = site.data().join("domicile.sqlite");
+    site.run(&["verify", &snapshot.display().to_string()]).ok();
 
     let mut bytes = std::fs::read(&snapshot).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    let damaged = house.folder().join("damaged.sqlite");
+    let damaged = site.folder().join("damaged.sqlite");
     std::fs::write(&damaged, bytes).unwrap();
-    refused(&house, &["verify", &damaged.display().to_string()], 3, &["must not be restored", "damaged.sqlite"]);
+    refused(&site, &["verify", &damaged.display().to_string()], 3, &["must not be restored", "damaged.sqlite"]);
 
-    let connection = open_live(&house);
+    let connection = open_live(&site);
     connection
         .execute_batch("drop trigger audit_event_is_never_changed; update audit_event set event = 'x' where seq = 2")
         .unwrap();
     drop(connection);
-    let ran = house.run(&["audit", "verify"]);
+    let ran = site.run(&["audit", "verify"]);
     assert_eq!(ran.status, 3, "{ran:?}");
     assert!(ran.stderr.contains("event 2"), "{}", ran.stderr);
 
-    let connection = open_live(&house);
+    let connection = open_live(&site);
     connection
         .execute_batch("drop trigger ledger_posting_is_never_changed; update ledger_posting set amount_micro = amount_micro + 1 where n = 1")
         .unwrap();
     drop(connection);
-    let ran = house.run(&["ledger", "check"]);
+    let ran = site.run(&["ledger", "check"]);
     assert_eq!(ran.status, 3, "{ran:?}");
     assert!(ran.stderr.contains("ledger_tx 1"), "{}", ran.stderr);
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_not_called_damaged() {
-    let house = Appliance::made();
+    let site = Appliance::made();
 
-    refused(&house, &["verify", "nowhere.sqlite"], 1, &["there is no file nowhere.sqlite", "Check the path"]);
+    refused(&site, &["verify", "nowhere.sqlite"], 1, &["there is no file nowhere.sqlite", "Check the path"]);
 }
 
 #[test]
 fn a_read_only_file_system_is_refused_with_the_folder() {
     assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
-    let mut house = Appliance::made();
-    house.account("ada-l");
-    let data = house.data();
+    let mut site = Appliance::made();
+    site.account("ada-l");
+    let data = site.data();
     let mount = |flags| nix::mount::mount(Some(&data), &data, None::<&str>, flags, None::<&str>).unwrap();
     mount(nix::mount::MsFlags::MS_BIND);
     mount(nix::mount::MsFlags::MS_BIND | nix::mount::MsFlags::MS_REMOUNT | nix::mount::MsFlags::MS_RDONLY);
 
-    let ran = house.run(&["serve"]);
+    let ran = site.run(&["serve"]);
     nix::mount::umount(&data).unwrap();
 
     assert_eq!(ran.status, 2, "{ran:?}");
     let live = data.join("live").display().to_string();
     assert!(ran.stderr.contains(&live) && ran.stderr.contains("writable"), "{}", ran.stderr);
-    house.start();
+    site.start();
 }

@@ -91,10 +91,10 @@ impl Place {
     }
 
     /// The request with the credential in this place, sent to `path`.
-    fn carry(self, house: &Appliance, method: &str, path: &str, credential: &str) -> Call {
+    fn carry(self, site: &Appliance, method: &str, path: &str, credential: &str) -> Call {
         let with = |query: &str| format!("{path}{}{query}={credential}", if path.contains('?') { '&' } else { '?' });
         let basic = |pair: String| format!("Basic {}", STANDARD.encode(pair));
-        let call = |path: &str| house.call(method, path);
+        let call = |path: &str| site.call(method, path);
         match self {
             Self::Bearer => call(path).header("Authorization", &format!("Bearer {credential}")),
             Self::BearerInSmallLetters => call(path).header("authorization", &format!("bearer {credential}")),
@@ -195,11 +195,11 @@ struct Holder {
 }
 
 /// Somebody with a credential of every kind, and of keys one for each scope.
-fn holders(house: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec<Holder> {
-    house.account("ada-l");
+fn holders(site: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec<Holder> {
+    site.account("ada-l");
     let mut holders: Vec<Holder> = scopes
         .keys()
-        .map(|scope| Holder { kind: Kind::Key(scope.clone().leak()), credential: house.api_key("ada-l", &[scope]) })
+        .map(|scope| Holder { kind: Kind::Key(scope.clone().leak()), credential: site.api_key("ada-l", &[scope]) })
         .collect();
     let admin = holders.iter().find(|holder| holder.kind == Kind::Key("admin")).unwrap().credential.clone();
     let form = [
@@ -207,26 +207,26 @@ fn holders(house: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Ve
         ("subject_token", admin.as_str()),
         ("audience", "inference"),
     ];
-    let token = house.call("POST", "/v1/token").form(&form).send().json()["access_token"].as_str().unwrap().to_owned();
+    let token = site.call("POST", "/v1/token").form(&form).send().json()["access_token"].as_str().unwrap().to_owned();
     holders.push(Holder { kind: Kind::Token, credential: token });
 
-    house.account("grace-h");
-    let of_grace = house.api_key("grace-h", &["admin"]);
-    house.run(&["account", "suspend", "grace-h", "--reason", "test"]).ok();
+    site.account("grace-h");
+    let of_grace = site.api_key("grace-h", &["admin"]);
+    site.run(&["account", "suspend", "grace-h", "--reason", "test"]).ok();
     holders.push(Holder { kind: Kind::DeadKey("of somebody who is suspended"), credential: of_grace });
-    house.account("joan-c");
-    let revoked = house.api_key("joan-c", &["admin"]);
+    site.account("joan-c");
+    let revoked = site.api_key("joan-c", &["admin"]);
     let listed: Value =
-        serde_json::from_str(&house.run(&["key", "list", "--account", "joan-c", "--json"]).ok()).unwrap();
-    house.run(&["key", "revoke", listed["keys"][0]["id"].as_str().unwrap()]).ok();
+        serde_json::from_str(&site.run(&["key", "list", "--account", "joan-c", "--json"]).ok()).unwrap();
+    site.run(&["key", "revoke", listed["keys"][0]["id"].as_str().unwrap()]).ok();
     let mut mistyped = admin.clone();
     let last = if mistyped.pop() == Some('0') { '1' } else { '0' };
     mistyped.push(last);
     holders.push(Holder { kind: Kind::DeadKey("revoked"), credential: revoked });
     holders.push(Holder { kind: Kind::DeadKey("mistyped"), credential: mistyped });
 
-    holders.push(Holder { kind: Kind::Service, credential: house.service("inference") });
-    let mut browser = house.browser();
+    holders.push(Holder { kind: Kind::Service, credential: site.service("inference") });
+    let mut browser = site.browser();
     browser.sign_in("ada-l");
     let cookie = browser.cookies["__Host-session"].clone();
     holders.push(Holder { kind: Kind::Session, credential: cookie });
@@ -234,18 +234,18 @@ fn holders(house: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Ve
 }
 
 fn appliance() -> Appliance {
-    let mut house = Appliance::made_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read reports\"\n");
+    let mut site = Appliance::made_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read reports\"\n");
     // No network is trusted: a gateway has to prove itself.
-    house.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
-    house.start();
-    house
+    site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
+    site.start();
+    site
 }
 
 /// Row counts of all that a request could change; that a key was used is noted, and so is who was refused.
-fn rows(house: &Appliance) -> BTreeMap<String, Value> {
-    house.run(&["snapshot", "now"]).ok();
+fn rows(site: &Appliance) -> BTreeMap<String, Value> {
+    site.run(&["snapshot", "now"]).ok();
     let manifest: Value =
-        serde_json::from_str(&std::fs::read_to_string(house.data().join("domicile.sqlite.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(site.data().join("domicile.sqlite.json")).unwrap()).unwrap();
     let noted = |name: &str| name == "job" || name.starts_with("audit_") || name.starts_with("api_key_");
     let rows = manifest["rows"].as_object().unwrap().clone();
     rows.into_iter().filter(|(name, _)| !noted(name)).collect()
@@ -253,19 +253,19 @@ fn rows(house: &Appliance) -> BTreeMap<String, Value> {
 
 #[test]
 fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
-    let house = appliance();
+    let site = appliance();
     let scopes = scopes();
-    let holders = holders(&house, &scopes);
+    let holders = holders(&site, &scopes);
     let agent = Call::agent();
-    let before = rows(&house);
+    let before = rows(&site);
     let (mut holes, mut asked) = (Vec::new(), 0);
 
     for route in ROUTES {
         for (path, body, access) in requests(route) {
-            let bare = finish(house.call(route.method, &path), route, body.as_deref()).send_over(&agent);
+            let bare = finish(site.call(route.method, &path), route, body.as_deref()).send_over(&agent);
             for holder in &holders {
                 for place in PLACES {
-                    let call = place.carry(&house, route.method, &path, &holder.credential);
+                    let call = place.carry(&site, route.method, &path, &holder.credential);
                     let answer = finish(call, route, body.as_deref()).send_over(&agent);
                     asked += 1;
                     let is_right = match access {
@@ -288,9 +288,9 @@ fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
 
     assert!(holes.is_empty(), "{} of {asked}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
     assert!(asked > ROUTES.len() * scopes.len() * PLACES.len(), "only {asked} requests");
-    assert_eq!(rows(&house), before, "a request with a credential in the wrong place changed something");
+    assert_eq!(rows(&site), before, "a request with a credential in the wrong place changed something");
     // Also those that came in an address: what came in is not written down.
-    let log = house.log();
+    let log = site.log();
     for holder in &holders {
         assert!(!log.contains(&holder.credential), "the log holds a credential: {:?}", holder.kind);
     }
@@ -319,16 +319,16 @@ fn at_gateway(kind: Kind, place: Place) -> (u16, &'static str) {
 
 #[test]
 fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_their_scope() {
-    let house = appliance();
+    let site = appliance();
     let scopes = scopes();
-    let holders = holders(&house, &scopes);
-    let gateway = house.service("gateway");
+    let holders = holders(&site, &scopes);
+    let gateway = site.service("gateway");
     let agent = Call::agent();
     let mut holes = Vec::new();
 
     let mut ask = |holder: &Holder, place: Place, method: &str, path: &str, header: Option<&str>, expected: u16| {
-        let mut call = place.carry(&house, method, path, &holder.credential);
-        // Beside whatever is carried, unless that is carried in its place.
+        let mut call = place.carry(&site, method, path, &holder.credential);
+        // HelperProcess whatever is carried, unless that is carried in its place.
         if place != Place::ServiceHeader {
             call = call.header("X-Domicile-Service", &gateway);
         }
@@ -377,10 +377,10 @@ fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_the
 
 #[test]
 fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing_else() {
-    let house = appliance();
+    let site = appliance();
     let scopes = scopes();
-    let holders = holders(&house, &scopes);
-    let service = house.service("training");
+    let holders = holders(&site, &scopes);
+    let service = site.service("training");
     let agent = Call::agent();
     let mut holes = Vec::new();
 
@@ -391,7 +391,7 @@ fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing
         {
             let expected = rights.is_some_and(|rights| rights.is_subset(&scopes[held]));
             let form = [("token", holder.credential.as_str()), ("scope", wanted)];
-            let told = house.call("POST", "/v1/introspect").bearer(&service).form(&form).send_over(&agent).json();
+            let told = site.call("POST", "/v1/introspect").bearer(&service).form(&form).send_over(&agent).json();
             if (&told["active"], &told["granted"]) != (&json!(true), &json!(expected)) {
                 holes.push(format!("introspection: {held} asked for {wanted}: {told}"));
             }
@@ -400,7 +400,7 @@ fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing
                 ("subject_token", holder.credential.as_str()),
                 ("scope", wanted),
             ];
-            let made = house.call("POST", "/v1/token").bearer(&service).form(&form).send_over(&agent);
+            let made = site.call("POST", "/v1/token").bearer(&service).form(&form).send_over(&agent);
             let names: BTreeSet<String> =
                 made.json()["scope"].as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
             // Written out: every scope that lies within what was asked for, and no other.
@@ -423,8 +423,8 @@ fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing
 #[test]
 fn the_description_and_the_documentation_say_which_scope_a_door_wants() {
     let document: Value = serde_json::from_str(domicile::server::openapi::DOCUMENT).unwrap();
-    let house = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");
-    let page = house.call("GET", "/v1/docs").send().text();
+    let site = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");
+    let page = site.call("GET", "/v1/docs").send().text();
     for route in ROUTES {
         let Access::KeyHolder(wanted) = route.access else { continue };
         let ways = document["paths"][route.path][route.method.to_lowercase()]["security"].as_array().unwrap();

@@ -25,9 +25,9 @@ fn token_of(browser: &mut Browser, page: &str) -> String {
 
 #[test]
 fn s5_every_form_from_another_site_is_refused_and_changes_nothing() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let token = token_of(&mut ada, "/settings/privacy");
     let fields = [
@@ -37,7 +37,7 @@ fn s5_every_form_from_another_site_is_refused_and_changes_nothing() {
         ("name", "x"),
         ("scope", "read"),
     ];
-    let before = house.content();
+    let before = site.content();
 
     for (method, path) in pages().filter(|(method, path)| *method == "POST" && path != FROM_PROVIDERS) {
         // Each carries the right cookie and even the right token; what is wrong is where it comes from.
@@ -64,19 +64,19 @@ fn s5_every_form_from_another_site_is_refused_and_changes_nothing() {
         let refused = if route.access == Access::Everybody { 400 } else { 401 };
         assert_eq!(answer.status, refused, "{}", route.path);
     }
-    assert_eq!(house.content(), before);
+    assert_eq!(site.content(), before);
 }
 
 #[test]
 fn s5_a_form_without_its_token_is_refused_and_changes_nothing() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    house.account("grace-h");
-    let (mut ada, mut grace) = (house.browser(), house.browser());
+    let site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    let (mut ada, mut grace) = (site.browser(), site.browser());
     ada.sign_in("ada-l");
     grace.sign_in("grace-h");
     let foreign = token_of(&mut grace, "/settings/privacy");
-    let before = house.content();
+    let before = site.content();
 
     for (method, path) in pages().filter(|(method, path)| *method == "POST" && path != FROM_PROVIDERS) {
         for token in ["", "0000", foreign.as_str()] {
@@ -85,16 +85,16 @@ fn s5_a_form_without_its_token_is_refused_and_changes_nothing() {
             assert_eq!(answer.status, 403, "{path} took the token {token:?}");
         }
     }
-    assert_eq!(house.content(), before);
+    assert_eq!(site.content(), before);
 }
 
 #[test]
 fn s5_reading_every_page_changes_nothing() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
-    let before = house.content();
+    let before = site.content();
 
     for (_, path) in pages().filter(|(method, _)| *method == "GET") {
         let answer = ada.get(&path);
@@ -102,5 +102,5 @@ fn s5_reading_every_page_changes_nothing() {
         let head = ada.call("HEAD", &path).send();
         assert_eq!((head.status, head.body.len()), (answer.status, 0), "HEAD {path}");
     }
-    assert_eq!(house.content(), before);
+    assert_eq!(site.content(), before);
 }

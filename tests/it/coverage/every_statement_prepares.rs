@@ -55,7 +55,9 @@ fn every_statement_is_listed() {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let listed: Vec<&str> = ROOMS.iter().flat_map(|(_, statements)| statements.iter().copied()).collect();
 
-    for file in super::super::house::files_under(&source, "rs").into_iter().filter(|file| file.ends_with("store.rs")) {
+    for file in
+        super::super::architecture::files_under(&source, "rs").into_iter().filter(|file| file.ends_with("store.rs"))
+    {
         let text = std::fs::read_to_string(&file).unwrap();
         for constant in text.split("\nconst ").skip(1).filter(|constant| constant.contains(": &str =")) {
             let (name, rest) = constant.split_once(": &str =").unwrap();

@@ -77,12 +77,12 @@ fn check(answer: &Answer, what: &str, is_page: bool) {
 
 #[test]
 fn s6_every_answer_is_dressed() {
-    let mut house = Appliance::made();
+    let mut site = Appliance::made();
     // As people reach it: through TLS, which a proxy may take off.
-    house.reconfigure(&format!("\"http://localhost:{}\"", house.port), "\"https://house.example.org\"");
-    house.start();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    site.reconfigure(&format!("\"http://localhost:{}\"", site.port), "\"https://site.example.org\"");
+    site.start();
+    site.account("ada-l");
+    let mut ada = site.browser();
     check(&ada.sign_in("ada-l"), "sign-in", true);
 
     let unknown = ["/nothing/here", "/v1/nothing", "/api/nothing", "/assets/nothing.js", "/settings/keys/x/revoke"];
@@ -114,30 +114,30 @@ fn spelled_out(path: &str) -> String {
 
 #[test]
 fn faults_have_the_form_their_reader_knows() {
-    let house = Appliance::running();
+    let site = Appliance::running();
 
-    let page = house.call("GET", "/nothing/here").send();
+    let page = site.call("GET", "/nothing/here").send();
     assert_eq!(page.status, 404);
     assert!(page.text().contains("<h1") && page.header("content-type").starts_with("text/html"));
 
-    let service = house.call("GET", "/v1/nothing").send();
+    let service = site.call("GET", "/v1/nothing").send();
     assert_eq!((service.status, service.header("content-type")), (404, "application/problem+json"));
     assert_eq!(service.json()["code"], "not_found");
     assert_eq!(service.json()["status"], 404);
 
-    let holder = house.call("GET", "/api/account/summary").bearer("dok_nonsense").send();
+    let holder = site.call("GET", "/api/account/summary").bearer("dok_nonsense").send();
     assert_eq!((holder.status, holder.json()["error"].as_str()), (401, Some("Invalid API key")));
 
-    let wrong_method = house.call("DELETE", "/v1/introspect").send();
+    let wrong_method = site.call("DELETE", "/v1/introspect").send();
     assert_eq!((wrong_method.status, wrong_method.json()["code"].as_str()), (405, Some("method_not_allowed")));
     assert_eq!(wrong_method.header("allow"), "POST");
 }
 
 #[test]
 fn s8_trace_is_refused_everywhere_and_echoes_nothing() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
 
     for route in ROUTES {
@@ -153,9 +153,9 @@ fn s8_trace_is_refused_everywhere_and_echoes_nothing() {
 
 #[test]
 fn s8_no_folder_is_listed_nothing_is_for_its_makers_and_no_answer_tells_a_version() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let known = ROUTES.iter().map(|route| route.path.replace("{id}", "key_0").replace("{name:.*}", "app.css"));
 

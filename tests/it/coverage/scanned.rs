@@ -19,10 +19,10 @@ const LEFT_ALONE: [&str; 2] = ["/signout*", "/settings/security/password"];
 
 #[test]
 fn s8_a_scanner_finds_nothing_as_a_stranger() {
-    let house = Appliance::running();
+    let site = Appliance::running();
     let pages = ["/signin", "/signup", "/reset"];
 
-    let looked_at = scan(&house, &pages, AS_A_STRANGER, None);
+    let looked_at = scan(&site, &pages, AS_A_STRANGER, None);
 
     for page in pages {
         assert!(looked_at.contains(page), "{page} was not reached:\n{looked_at}");
@@ -31,12 +31,12 @@ fn s8_a_scanner_finds_nothing_as_a_stranger() {
 
 #[test]
 fn s8_a_scanner_finds_nothing_as_somebody_signed_in() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
 
-    let looked_at = scan(&house, &["/settings/profile", "/settings/keys"], SIGNED_IN, Some(&ada.cookie_header()));
+    let looked_at = scan(&site, &["/settings/profile", "/settings/keys"], SIGNED_IN, Some(&ada.cookie_header()));
 
     for page in ["/settings/profile", "/settings/keys", "/settings/security", "/settings/privacy", "/activity"] {
         assert!(looked_at.contains(page), "{page} was not reached:\n{looked_at}");
@@ -46,22 +46,22 @@ fn s8_a_scanner_finds_nothing_as_somebody_signed_in() {
 
 /// Scans from these pages, and answers what it looked at.
 #[track_caller]
-fn scan(house: &Appliance, from: &[&str], modules: &str, cookies: Option<&str>) -> String {
-    let report = house.folder().join("scan.json");
+fn scan(site: &Appliance, from: &[&str], modules: &str, cookies: Option<&str>) -> String {
+    let report = site.folder().join("scan.json");
     // The installed program is asked for, and run with its one fault repaired, by the Python that it is installed for.
     part("wapiti");
     let mut scanner = Command::new("/usr/bin/python3");
     scanner.arg(tool_script("scan.py"));
     for path in LEFT_ALONE {
-        scanner.args(["--exclude", &format!("{}{path}", house.url())]);
+        scanner.args(["--exclude", &format!("{}{path}", site.url())]);
     }
     scanner.args(["--flush-session", "--no-bugreport", "--scope", "domain", "--depth", "3", "--verbose", "1"]);
     // The token of each form stays as it is: with another one nothing else in the form is looked at.
     scanner.args(["--skip", "csrf"]);
-    scanner.args(["--format", "json", "--module", modules, "--url", &format!("{}{}", house.url(), from[0])]);
-    scanner.arg("--output").arg(&report).env("HOME", house.folder());
+    scanner.args(["--format", "json", "--module", modules, "--url", &format!("{}{}", site.url(), from[0])]);
+    scanner.arg("--output").arg(&report).env("HOME", site.folder());
     for page in from {
-        scanner.arg("--start").arg(format!("{}{page}", house.url()));
+        scanner.arg("--start").arg(format!("{}{page}", site.url()));
     }
     if let Some(cookies) = cookies {
         scanner.args(["--header", &format!("Cookie: {cookies}")]);

@@ -9,8 +9,8 @@ fn path_of(route: &Route) -> String {
 }
 
 /// A request that is well formed in everything but who sends it.
-fn knock(house: &Appliance, route: &Route) -> Answer {
-    let call = house.call(route.method, &path_of(route));
+fn knock(site: &Appliance, route: &Route) -> Answer {
+    let call = site.call(route.method, &path_of(route));
     match route.path {
         "/v1/usage/events" => call.json(&serde_json::json!([])),
         "/v1/introspect" => call.form(&[("token", "x")]),
@@ -26,10 +26,10 @@ fn is_led_to_sign_in(answer: &Answer) -> bool {
 
 #[test]
 fn strangers_are_refused_at_every_door_that_is_not_theirs() {
-    let house = Appliance::running();
+    let site = Appliance::running();
 
     for route in ROUTES {
-        let answer = knock(&house, route);
+        let answer = knock(&site, route);
         let right = match route.access {
             Access::Everybody => {
                 answer.status < 500 && !is_led_to_sign_in(&answer)
@@ -49,14 +49,14 @@ fn strangers_are_refused_at_every_door_that_is_not_theirs() {
 
 #[test]
 fn somebody_elses_things_are_not_found() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    house.account("grace-h");
-    house.api_key("ada-l", &["read"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    site.api_key("ada-l", &["read"]);
     let listed: serde_json::Value =
-        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+        serde_json::from_str(&site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
     let id = listed["keys"][0]["id"].as_str().unwrap();
-    let mut grace = house.browser();
+    let mut grace = site.browser();
     grace.sign_in("grace-h");
 
     let foreign = format!("/settings/keys/{id}/revoke");
@@ -66,22 +66,22 @@ fn somebody_elses_things_are_not_found() {
         assert_eq!(grace.submit("/settings/keys", path, &[]).status, 404, "{path}");
     }
     let still: serde_json::Value =
-        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+        serde_json::from_str(&site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
     assert_eq!(still["keys"][0]["state"], "active");
 }
 
 #[test]
 fn only_networks_that_may_ask_get_an_answer_at_forward_auth() {
-    let house = Appliance::made();
-    house.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = [\"192.0.2.0/24\"]");
-    let mut house = house;
-    house.start();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["read"]);
-    let service = house.service("gateway");
+    let site = Appliance::made();
+    site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = [\"192.0.2.0/24\"]");
+    let mut site = site;
+    site.start();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["read"]);
+    let service = site.service("gateway");
 
     let ask = |service: Option<&str>| {
-        let call = house.call("GET", "/v1/forward-auth").bearer(&key).header("X-Forwarded-For", "192.0.2.1");
+        let call = site.call("GET", "/v1/forward-auth").bearer(&key).header("X-Forwarded-For", "192.0.2.1");
         match service {
             Some(credential) => call.header("X-Domicile-Service", credential),
             None => call,

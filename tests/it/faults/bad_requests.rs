@@ -6,29 +6,29 @@ use serde_json::{Value, json};
 use super::{Appliance, Reporter};
 
 /// Resident memory of the server, in KiB.
-fn resident_kib(house: &Appliance) -> i64 {
-    memory_kib(house, "VmRSS")
+fn resident_kib(site: &Appliance) -> i64 {
+    memory_kib(site, "VmRSS")
 }
 
-fn memory_kib(house: &Appliance, which: &str) -> i64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", house.pid())).unwrap();
+fn memory_kib(site: &Appliance, which: &str) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", site.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with(which)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]
 fn row_27_absurd_bodies_are_refused_and_cost_no_memory() {
-    let house = Appliance::running();
-    let reporter = Reporter::of(&house);
+    let site = Appliance::running();
+    let reporter = Reporter::new(&site);
     let post = |path: &str, kind: &str, body: Vec<u8>| {
-        house.call("POST", path).bearer(&reporter.service).header("Content-Type", kind).body(body).send()
+        site.call("POST", path).bearer(&reporter.service).header("Content-Type", kind).body(body).send()
     };
     // Warm, so that what is measured is growth.
     for _ in 0..20 {
-        reporter.report(&house, &["warm".into()]).unwrap();
+        reporter.report(&site, &["warm".into()]).unwrap();
         post("/v1/usage/events", "application/json", vec![b'['; 1 << 20]);
     }
-    let before = resident_kib(&house);
+    let before = resident_kib(&site);
 
     let form = "application/x-www-form-urlencoded";
     for _ in 0..5 {
@@ -40,24 +40,24 @@ fn row_27_absurd_bodies_are_refused_and_cost_no_memory() {
         assert_eq!(deep.status, 400, "{}", deep.text());
         let fields = post("/v1/introspect", form, "a=1&".repeat(15_000).into_bytes());
         assert_eq!((fields.status, fields.json()["code"].as_str()), (400, Some("malformed_form")));
-        let header = house.call("GET", "/healthz").header("X-Long", &"x".repeat(200_000)).try_send();
+        let header = site.call("GET", "/healthz").header("X-Long", &"x".repeat(200_000)).try_send();
         assert!(header.is_err() || matches!(header.unwrap().status, 400 | 413 | 431));
     }
 
-    let growth = resident_kib(&house) - before;
+    let growth = resident_kib(&site) - before;
     assert!(growth < 10 * 1024, "{growth} KiB more");
-    assert_eq!(house.call("GET", "/readyz").send().status, 200);
+    assert_eq!(site.call("GET", "/readyz").send().status, 200);
 }
 
 #[test]
 fn row_27_a_batch_of_millions_costs_little_more_than_its_bytes() {
-    let house = Appliance::running();
-    let reporter = Reporter::of(&house);
-    reporter.report(&house, &["warm".into()]).unwrap();
-    let before = memory_kib(&house, "VmHWM");
+    let site = Appliance::running();
+    let reporter = Reporter::new(&site);
+    reporter.report(&site, &["warm".into()]).unwrap();
+    let before = memory_kib(&site, "VmHWM");
     let body = format!("[{}1]", "1,".repeat(4_000_000 - 1));
 
-    let many = house
+    let many = site
         .call("POST", "/v1/usage/events")
         .bearer(&reporter.service)
         .header("Content-Type", "application/json")
@@ -65,17 +65,17 @@ fn row_27_a_batch_of_millions_costs_little_more_than_its_bytes() {
         .send();
 
     assert_eq!((many.status, many.json()["code"].as_str()), (400, Some("batch_size")));
-    let growth = memory_kib(&house, "VmHWM") - before;
+    let growth = memory_kib(&site, "VmHWM") - before;
     // The body of 8 MB, and as much again while it is gathered.
     assert!(growth < 40 * 1024, "{growth} KiB at most");
 }
 
 #[test]
 fn malformed_bodies_are_refused_with_the_field() {
-    let house = Appliance::running();
-    let reporter = Reporter::of(&house);
+    let site = Appliance::running();
+    let reporter = Reporter::new(&site);
     let events = |body: &str| {
-        let answer = house
+        let answer = site
             .call("POST", "/v1/usage/events")
             .bearer(&reporter.service)
             .header("Content-Type", "application/json")
@@ -90,16 +90,16 @@ fn malformed_bodies_are_refused_with_the_field() {
         let sentence = told["error"].as_str().unwrap_or_default();
         assert!(sentence.len() > 20 && sentence.ends_with('.'), "{body:?}: {told}");
     }
-    let missing = house.call("POST", "/v1/introspect").bearer(&reporter.service).form(&[("tokn", "x")]).send();
+    let missing = site.call("POST", "/v1/introspect").bearer(&reporter.service).form(&[("tokn", "x")]).send();
     assert_eq!((missing.status, missing.json()["field"].as_str()), (400, Some("token")));
-    let not_utf8 = house.call("POST", "/v1/introspect").bearer(&reporter.service).body(&b"token=%ff"[..]).send();
+    let not_utf8 = site.call("POST", "/v1/introspect").bearer(&reporter.service).body(&b"token=%ff"[..]).send();
     assert_eq!(not_utf8.status, 400);
 }
 
 #[test]
 fn row_46_numbers_that_are_none_are_refused_one_by_one() {
-    let house = Appliance::running();
-    let reporter = Reporter::of(&house);
+    let site = Appliance::running();
+    let reporter = Reporter::new(&site);
     let bad = [
         json!("-1"),
         json!(-1),
@@ -135,7 +135,7 @@ fn row_46_numbers_that_are_none_are_refused_one_by_one() {
         .collect();
     events.push(reporter.event("good"));
 
-    let answer = house.call("POST", "/v1/usage/events").bearer(&reporter.service).json(&Value::Array(events)).send();
+    let answer = site.call("POST", "/v1/usage/events").bearer(&reporter.service).json(&Value::Array(events)).send();
 
     let told = answer.json();
     assert_eq!((answer.status, told["accepted"].as_i64()), (200, Some(1)), "{told}");
@@ -146,34 +146,29 @@ fn row_46_numbers_that_are_none_are_refused_one_by_one() {
 
 #[test]
 fn row_45_a_repeated_event_is_billed_once_and_another_body_is_a_conflict() {
-    let mut house = Appliance::running();
-    let reporter = Reporter::of(&house);
-    let send = |house: &Appliance, key: &str, body: &Value| {
-        house
-            .call("POST", "/v1/usage/events")
-            .bearer(&reporter.service)
-            .header("Idempotency-Key", key)
-            .json(body)
-            .send()
+    let mut site = Appliance::running();
+    let reporter = Reporter::new(&site);
+    let send = |site: &Appliance, key: &str, body: &Value| {
+        site.call("POST", "/v1/usage/events").bearer(&reporter.service).header("Idempotency-Key", key).json(body).send()
     };
     let event = json!([reporter.event("once")]);
 
-    let first = send(&house, "k1", &event);
+    let first = send(&site, "k1", &event);
     assert_eq!(first.json()["accepted"], 1);
     for _ in 0..100 {
-        let again = send(&house, "k1", &event);
+        let again = send(&site, "k1", &event);
         assert_eq!((again.json(), again.header("idempotent-replayed")), (first.json(), "true"));
     }
-    let other = send(&house, "k1", &json!([reporter.event("twice")]));
+    let other = send(&site, "k1", &json!([reporter.event("twice")]));
     assert_eq!((other.status, other.json()["code"].as_str()), (409, Some("idempotency_mismatch")));
-    house.stop();
-    house.start();
-    assert_eq!(send(&house, "k1", &event).json(), first.json());
-    assert_eq!(send(&house, "k2", &event).json()["duplicates"], 1);
+    site.stop();
+    site.start();
+    assert_eq!(send(&site, "k1", &event).json(), first.json());
+    assert_eq!(send(&site, "k2", &event).json()["duplicates"], 1);
 
     let mut altered = event.clone();
     altered[0]["quantity"] = json!("2");
-    let conflict = send(&house, "k3", &altered).json();
+    let conflict = send(&site, "k3", &altered).json();
     assert_eq!(
         (conflict["accepted"].as_i64(), conflict["rejected"][0]["code"].as_str()),
         (Some(0), Some("event_conflict"))
@@ -182,9 +177,9 @@ fn row_45_a_repeated_event_is_billed_once_and_another_body_is_a_conflict() {
 
 #[test]
 fn broken_http_is_answered_once_or_not_at_all() {
-    let house = Appliance::running();
+    let site = Appliance::running();
     let ask = |bytes: &[u8]| {
-        let mut stream = TcpStream::connect(("127.0.0.1", house.port)).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", site.port)).unwrap();
         stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -205,5 +200,5 @@ fn broken_http_is_answered_once_or_not_at_all() {
         let answers = answer.matches("HTTP/1.1 ").count();
         assert!(answers <= 1 && !answer.contains(" 200 "), "{:?}: {answer}", String::from_utf8_lossy(broken));
     }
-    assert_eq!(house.call("GET", "/healthz").send().status, 200);
+    assert_eq!(site.call("GET", "/healthz").send().status, 200);
 }

@@ -36,48 +36,48 @@ fn run(command: &mut Command) {
 
 #[test]
 fn a_disk_that_fails_stops_the_server_with_74_and_loses_nothing_that_was_acknowledged() {
-    let mut house = Appliance::configured("");
-    let disk = Disk::ext4(house.folder(), &house.data(), 64);
-    house.run(&["init"]).ok();
-    house.start();
-    let reporter = Reporter::of(&house);
+    let mut site = Appliance::configured("");
+    let disk = Disk::ext4(site.folder(), &site.data(), 64);
+    site.run(&["init"]).ok();
+    site.start();
+    let reporter = Reporter::new(&site);
     let ids: Vec<String> = (0..50).map(|number| number.to_string()).collect();
     for id in &ids {
-        assert_eq!(reporter.report(&house, std::slice::from_ref(id)).unwrap().status, 200);
+        assert_eq!(reporter.report(&site, std::slice::from_ref(id)).unwrap().status, 200);
     }
 
-    run(Command::new(part("xfs_io")).args(["-x", "-c", "shutdown"]).arg(house.data()));
-    let answer = reporter.report(&house, &["lost".into()]);
+    run(Command::new(part("xfs_io")).args(["-x", "-c", "shutdown"]).arg(site.data()));
+    let answer = reporter.report(&site, &["lost".into()]);
 
     assert!(answer.is_none_or(|answer| answer.status >= 500), "a write was acknowledged by a dead disk");
-    assert_eq!(house.wait_for_end().code(), Some(74), "{}", house.log());
+    assert_eq!(site.wait_for_end().code(), Some(74), "{}", site.log());
     drop(disk);
-    run(Command::new("mount").args(["-o", "loop"]).arg(house.folder().join("disk.img")).arg(house.data()));
-    let _disk = Disk { mounted_at: house.data() };
-    house.start();
-    assert_eq!(reporter.report(&house, &ids).unwrap().json()["duplicates"], 50);
-    house.run(&["ledger", "check"]).ok();
-    house.run(&["audit", "verify"]).ok();
-    house.stop();
+    run(Command::new("mount").args(["-o", "loop"]).arg(site.folder().join("disk.img")).arg(site.data()));
+    let _disk = Disk { mounted_at: site.data() };
+    site.start();
+    assert_eq!(reporter.report(&site, &ids).unwrap().json()["duplicates"], 50);
+    site.run(&["ledger", "check"]).ok();
+    site.run(&["audit", "verify"]).ok();
+    site.stop();
 }
 
 #[test]
 fn a_full_disk_refuses_writes_and_works_again_when_there_is_room() {
-    let mut house = Appliance::configured("");
-    let _disk = Disk::ext4(house.folder(), &house.data(), 24);
-    house.run(&["init"]).ok();
-    house.start();
-    let reporter = Reporter::of(&house);
-    assert_eq!(reporter.report(&house, &["before".into()]).unwrap().status, 200);
-    house.run(&["snapshot", "now"]).ok();
-    let snapshot = std::fs::read(house.data().join("domicile.sqlite")).unwrap();
-    let ballast = house.data().join("ballast");
+    let mut site = Appliance::configured("");
+    let _disk = Disk::ext4(site.folder(), &site.data(), 24);
+    site.run(&["init"]).ok();
+    site.start();
+    let reporter = Reporter::new(&site);
+    assert_eq!(reporter.report(&site, &["before".into()]).unwrap().status, 200);
+    site.run(&["snapshot", "now"]).ok();
+    let snapshot = std::fs::read(site.data().join("domicile.sqlite")).unwrap();
+    let ballast = site.data().join("ballast");
     let _ = Command::new("dd").args(["if=/dev/zero", "bs=4k"]).arg(format!("of={}", ballast.display())).output();
 
     let mut refused = None;
     for round in 0..2000 {
         let ids: Vec<String> = (0..50).map(|number| format!("{round}-{number}")).collect();
-        let answer = reporter.report(&house, &ids).unwrap();
+        let answer = reporter.report(&site, &ids).unwrap();
         if answer.status != 200 {
             refused = Some((ids, answer));
             break;
@@ -86,14 +86,14 @@ fn a_full_disk_refuses_writes_and_works_again_when_there_is_room() {
     let (ids, answer) = refused.expect("the disk never filled");
     assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("disk_full")), "{}", answer.text());
     assert!(!answer.header("retry-after").is_empty());
-    assert_eq!(house.call("GET", "/healthz").send().status, 200);
-    let ran = house.run(&["snapshot", "now"]);
+    assert_eq!(site.call("GET", "/healthz").send().status, 200);
+    let ran = site.run(&["snapshot", "now"]);
     assert_eq!(ran.status, 1, "{ran:?}");
-    assert_eq!(std::fs::read(house.data().join("domicile.sqlite")).unwrap(), snapshot, "the old snapshot must stay");
+    assert_eq!(std::fs::read(site.data().join("domicile.sqlite")).unwrap(), snapshot, "the old snapshot must stay");
 
     std::fs::remove_file(&ballast).unwrap();
-    assert_eq!(reporter.report(&house, &ids).unwrap().json()["accepted"], 50, "nothing of the refused batch was kept");
-    house.run(&["ledger", "check"]).ok();
-    house.run(&["snapshot", "now"]).ok();
-    house.stop();
+    assert_eq!(reporter.report(&site, &ids).unwrap().json()["accepted"], 50, "nothing of the refused batch was kept");
+    site.run(&["ledger", "check"]).ok();
+    site.run(&["snapshot", "now"]).ok();
+    site.stop();
 }

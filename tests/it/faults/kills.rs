@@ -14,8 +14,8 @@ const WRITES_BEFORE_THE_KILL: usize = 40;
 #[test]
 fn row_1_a_kill_loses_nothing_that_was_acknowledged() {
     let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
-    let mut house = Appliance::running();
-    let reporter = Reporter::of(&house);
+    let mut site = Appliance::running();
+    let reporter = Reporter::new(&site);
     let mut acknowledged: Vec<String> = Vec::new();
 
     for round in 0..rounds {
@@ -24,7 +24,7 @@ fn row_1_a_kill_loses_nothing_that_was_acknowledged() {
             let mut mine = Vec::new();
             for turn in 0.. {
                 let id = format!("{round}-{number}-{turn}");
-                match reporter.report(&house, std::slice::from_ref(&id)) {
+                match reporter.report(&site, std::slice::from_ref(&id)) {
                     Some(answer) if answer.status == 200 => {
                         assert_eq!(answer.json()["accepted"], 1, "{}", answer.text());
                         mine.push(id);
@@ -39,36 +39,36 @@ fn row_1_a_kill_loses_nothing_that_was_acknowledged() {
             }
             mine
         };
-        let pid = nix::unistd::Pid::from_raw(house.pid().try_into().unwrap());
+        let pid = nix::unistd::Pid::from_raw(site.pid().try_into().unwrap());
         let (ids, ()) = while_working(WRITERS, write, || {
             wait_for("enough writes", || (done.load(Ordering::SeqCst) >= WRITES_BEFORE_THE_KILL).then_some(()));
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
         });
-        house.kill();
-        house.start();
+        site.kill();
+        site.start();
 
         for portion in ids.chunks(500) {
-            let again = reporter.report(&house, portion).unwrap().json();
+            let again = reporter.report(&site, portion).unwrap().json();
             assert_eq!(again, json!({"accepted": 0, "duplicates": portion.len(), "rejected": []}), "round {round}");
         }
         acknowledged.extend(ids);
     }
-    house.run(&["ledger", "check"]).ok();
-    house.run(&["audit", "verify"]).ok();
+    site.run(&["ledger", "check"]).ok();
+    site.run(&["audit", "verify"]).ok();
     assert!(acknowledged.len() >= rounds * WRITES_BEFORE_THE_KILL);
     eprintln!("{rounds} kills, {} acknowledged writes, none lost", acknowledged.len());
 }
 
 #[test]
 fn a_stop_answers_what_is_in_flight_and_ends_with_zero() {
-    let mut house = Appliance::running();
-    let reporter = Reporter::of(&house);
-    let pid = nix::unistd::Pid::from_raw(house.pid().try_into().unwrap());
+    let mut site = Appliance::running();
+    let reporter = Reporter::new(&site);
+    let pid = nix::unistd::Pid::from_raw(site.pid().try_into().unwrap());
     let done = AtomicUsize::new(0);
     let write = |number: usize, stop: &std::sync::atomic::AtomicBool| {
         let mut broken = Vec::new();
         for turn in 0.. {
-            match reporter.report(&house, &[format!("{number}-{turn}")]) {
+            match reporter.report(&site, &[format!("{number}-{turn}")]) {
                 Some(answer) => {
                     done.fetch_add(1, Ordering::SeqCst);
                     if answer.status != 200 {
@@ -90,5 +90,5 @@ fn a_stop_answers_what_is_in_flight_and_ends_with_zero() {
     });
 
     assert_eq!(broken, Vec::<String>::new());
-    assert!(house.wait_for_end().success());
+    assert!(site.wait_for_end().success());
 }

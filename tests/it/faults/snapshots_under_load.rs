@@ -5,11 +5,11 @@ const COPIES: usize = 25;
 
 #[test]
 fn every_blind_copy_of_the_published_snapshot_verifies() {
-    let house = Appliance::running();
-    let reporter = Reporter::of(&house);
-    house.run(&["snapshot", "now"]).ok();
-    let published = house.data().join("domicile.sqlite");
-    let copies = house.folder().join("copies");
+    let site = Appliance::running();
+    let reporter = Reporter::new(&site);
+    site.run(&["snapshot", "now"]).ok();
+    let published = site.data().join("domicile.sqlite");
+    let copies = site.folder().join("copies");
     std::fs::create_dir(&copies).unwrap();
 
     // One thread writes, one publishes, and the backup job knows nothing of either.
@@ -18,10 +18,10 @@ fn every_blind_copy_of_the_published_snapshot_verifies() {
         while !stop.load(std::sync::atomic::Ordering::SeqCst) {
             rounds += 1;
             if number == 0 {
-                house.run(&["snapshot", "now"]).ok();
+                site.run(&["snapshot", "now"]).ok();
             } else {
                 let ids: Vec<String> = (0..20).map(|turn| format!("{number}-{rounds}-{turn}")).collect();
-                reporter.report(&house, &ids).unwrap();
+                reporter.report(&site, &ids).unwrap();
             }
         }
         vec![(number, rounds)]
@@ -40,20 +40,20 @@ fn every_blind_copy_of_the_published_snapshot_verifies() {
     let published_rounds = worked.iter().find(|(number, _)| *number == 0).unwrap().1;
     assert!(published_rounds > 0, "nothing was published meanwhile");
     for number in 0..COPIES {
-        house.run(&["verify", &copies.join(format!("{number}.sqlite")).display().to_string()]).ok();
+        site.run(&["verify", &copies.join(format!("{number}.sqlite")).display().to_string()]).ok();
     }
     assert_eq!(std::fs::read_dir(&copies).unwrap().count(), COPIES, "verifying left something beside a copy");
 }
 
 #[test]
 fn a_stop_publishes_what_was_not_published_yet() {
-    let mut house = Appliance::running();
-    house.account("ada-l");
+    let mut site = Appliance::running();
+    site.account("ada-l");
 
-    assert!(house.stop().success());
+    assert!(site.stop().success());
 
-    let manifest = std::fs::read_to_string(house.data().join("domicile.sqlite.json")).unwrap();
+    let manifest = std::fs::read_to_string(site.data().join("domicile.sqlite.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(manifest["rows"]["account"], 1, "{manifest}");
-    house.run(&["verify", &house.data().join("domicile.sqlite").display().to_string()]).ok();
+    site.run(&["verify", &site.data().join("domicile.sqlite").display().to_string()]).ok();
 }

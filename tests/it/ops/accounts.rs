@@ -9,7 +9,7 @@ use domicile::db;
 use domicile::jobs::{self, NewJob};
 use domicile::privacy;
 
-use crate::support::{TestApp, TestHouse};
+use crate::support::{TestApp, TestSite};
 
 fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
@@ -25,7 +25,7 @@ fn claimant(username: &str, email: &str) -> NewAccount {
     }
 }
 
-impl TestHouse {
+impl TestSite {
     /// Somebody who signed up and has not proved their address; the code is on its way.
     fn pending(&mut self, username: &str, email: &str) -> Account {
         let (actor, new) = (self.stranger(), claimant(username, email));
@@ -39,7 +39,7 @@ impl TestHouse {
 
     /// The code of the newest mail to the account.
     fn newest_code(&mut self, account: &Account) -> String {
-        let to = self.look(|tx| accounts::primary_email(tx, account.id).unwrap()).unwrap().to_string();
+        let to = self.read(|tx| accounts::primary_email(tx, account.id).unwrap()).unwrap().to_string();
         self.letters().iter().find(|letter| letter.to == to).unwrap().code()
     }
 
@@ -99,32 +99,32 @@ fn usernames_are_four_to_thirty_two_small_letters_digits_and_single_inner_hyphen
 
 #[test]
 fn a_username_is_taken_whatever_its_case() {
-    let mut house = TestHouse::new();
-    house.person("ada-ada");
-    let before = house.footprint();
+    let mut site = TestSite::new();
+    site.person("ada-ada");
+    let before = site.footprint();
 
     let again = claimant("ADA-Ada", "other@example.org");
-    let refused = house.write(|tx| accounts::create(tx, &Actor::Operator, &again));
+    let refused = site.write(|tx| accounts::create(tx, &Actor::Operator, &again));
 
     assert!(matches!(refused, Err(AccountError::UsernameTaken)));
-    assert!(!house.look(|tx| accounts::is_username_free(tx, "ADA-ADA").unwrap()));
-    assert_eq!(house.footprint(), before);
+    assert!(!site.read(|tx| accounts::is_username_free(tx, "ADA-ADA").unwrap()));
+    assert_eq!(site.footprint(), before);
 }
 
 #[test]
 fn a_left_username_is_nobodys_for_a_year() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
-    house.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
-    let mut is_free = |name: &str| house.look(|tx| accounts::is_username_free(tx, name).unwrap());
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    site.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
+    let mut is_free = |name: &str| site.read(|tx| accounts::is_username_free(tx, name).unwrap());
     assert!(!is_free("ada-ada"));
     assert!(!is_free("Ada-Ada"));
 
-    house.clock.advance(days(365) - seconds(1));
+    site.clock.advance(days(365) - seconds(1));
     let new = claimant("ada-ada", "another-ada@example.org");
-    let refused = house.write(|tx| accounts::create(tx, &Actor::Operator, &new));
-    house.clock.advance(seconds(1));
-    let taken = house.write(|tx| accounts::create(tx, &Actor::Operator, &new));
+    let refused = site.write(|tx| accounts::create(tx, &Actor::Operator, &new));
+    site.clock.advance(seconds(1));
+    let taken = site.write(|tx| accounts::create(tx, &Actor::Operator, &new));
 
     assert!(matches!(refused, Err(AccountError::UsernameTaken)));
     assert_eq!(taken.unwrap().username, "ada-ada");
@@ -132,206 +132,206 @@ fn a_left_username_is_nobodys_for_a_year() {
 
 #[test]
 fn an_account_that_nobody_verified_is_gone_after_a_day_with_its_name() {
-    let house = TestApp::new();
-    let keeper = house.person("keeper");
-    house.sign_up("ada@example.org", "ada-ada").unwrap();
-    let sweep = |house: &TestApp| {
-        house.write(|tx| jobs::enqueue(tx, NewJob::once(privacy::jobs::ERASE_PENDING))).unwrap();
-        house.run_jobs();
-        house.look(|view| accounts::find_by_name(view, "ada-ada").unwrap().is_some())
+    let site = TestApp::new();
+    let keeper = site.person("keeper");
+    site.sign_up("ada@example.org", "ada-ada").unwrap();
+    let sweep = |site: &TestApp| {
+        site.write(|tx| jobs::enqueue(tx, NewJob::once(privacy::jobs::ERASE_PENDING))).unwrap();
+        site.run_jobs();
+        site.read(|view| accounts::find_by_name(view, "ada-ada").unwrap().is_some())
     };
 
-    house.clock.advance(hours(24));
-    assert!(sweep(&house));
-    house.clock.advance(seconds(1));
-    assert!(!sweep(&house));
+    site.clock.advance(hours(24));
+    assert!(sweep(&site));
+    site.clock.advance(seconds(1));
+    assert!(!sweep(&site));
 
-    assert_eq!(house.look(|view| accounts::count(view).unwrap()), 1);
-    assert!(house.look(|view| accounts::find(view, keeper.account.id).unwrap()).is_some());
-    assert!(house.look(|view| accounts::is_username_free(view, "ada-ada").unwrap()));
-    assert_eq!(house.places_of("ada@example.org"), Vec::<String>::new());
-    house.sign_up("ada@example.org", "ada-ada").unwrap();
+    assert_eq!(site.read(|view| accounts::count(view).unwrap()), 1);
+    assert!(site.read(|view| accounts::find(view, keeper.account.id).unwrap()).is_some());
+    assert!(site.read(|view| accounts::is_username_free(view, "ada-ada").unwrap()));
+    assert_eq!(site.places_of("ada@example.org"), Vec::<String>::new());
+    site.sign_up("ada@example.org", "ada-ada").unwrap();
 }
 
 #[test]
 fn a_claim_to_an_address_keeps_nobody_else_from_proving_it() {
-    let mut house = TestHouse::new();
-    let squatter = house.pending("squatter", "Ada@Example.org");
-    let squatters_code = house.newest_code(&squatter);
-    house.clock.advance(minutes(1));
-    let ada = house.pending("ada-ada", "ada@example.org");
-    let adas_code = house.newest_code(&ada);
+    let mut site = TestSite::new();
+    let squatter = site.pending("squatter", "Ada@Example.org");
+    let squatters_code = site.newest_code(&squatter);
+    site.clock.advance(minutes(1));
+    let ada = site.pending("ada-ada", "ada@example.org");
+    let adas_code = site.newest_code(&ada);
 
-    assert!(house.type_code(&ada, &adas_code));
-    assert!(!house.type_code(&squatter, &squatters_code));
-    assert!(!house.type_code(&squatter, &squatters_code));
+    assert!(site.type_code(&ada, &adas_code));
+    assert!(!site.type_code(&squatter, &squatters_code));
+    assert!(!site.type_code(&squatter, &squatters_code));
 
-    assert_eq!(house.find("ada@example.org").unwrap().id, ada.id);
-    assert_eq!(house.find("squatter").unwrap().state, AccountState::Pending);
+    assert_eq!(site.find("ada@example.org").unwrap().id, ada.id);
+    assert_eq!(site.find("squatter").unwrap().state, AccountState::Pending);
     let late = NewAccount { is_verified: true, ..claimant("late-late", "ADA@example.org") };
-    let refused = house.write(|tx| accounts::create(tx, &Actor::Operator, &late));
+    let refused = site.write(|tx| accounts::create(tx, &Actor::Operator, &late));
     assert!(matches!(refused, Err(AccountError::EmailTaken)));
-    let vouched = house.write(|tx| accounts::verify_by_operator(tx, &Actor::Operator, squatter.id));
+    let vouched = site.write(|tx| accounts::verify_by_operator(tx, &Actor::Operator, squatter.id));
     assert!(matches!(vouched, Err(AccountError::EmailTaken)));
 }
 
 #[test]
 fn a_code_is_good_once_also_typed_with_spaces() {
-    let mut house = TestHouse::new();
-    let ada = house.pending("ada-ada", "ada@example.org");
-    let code = house.newest_code(&ada);
+    let mut site = TestSite::new();
+    let ada = site.pending("ada-ada", "ada@example.org");
+    let code = site.newest_code(&ada);
 
-    assert!(house.type_code(&ada, &format!(" {} {} ", &code[..3], &code[3..])));
-    assert!(!house.type_code(&ada, &code));
+    assert!(site.type_code(&ada, &format!(" {} {} ", &code[..3], &code[3..])));
+    assert!(!site.type_code(&ada, &code));
 
     // The row stays for an hour, because it counts the codes; the code in it is over.
-    let good = format!("select count(*) from email_code where expires_at > {}", house.clock.now().millis());
-    assert_eq!(house.number(&good), 0);
+    let good = format!("select count(*) from email_code where expires_at > {}", site.clock.now().millis());
+    assert_eq!(site.number(&good), 0);
     let verified = "select count(*) from audit_event where event = 'email.verified'";
-    assert_eq!(house.number(verified), 1);
-    assert!(matches!(house.resend(&ada), Err(AccountError::NotFound)));
+    assert_eq!(site.number(verified), 1);
+    assert!(matches!(site.resend(&ada), Err(AccountError::NotFound)));
 }
 
 #[test]
 fn a_code_is_good_for_ten_minutes() {
-    let mut house = TestHouse::new();
+    let mut site = TestSite::new();
     let [early, late] = ["early", "latest"].map(|name| {
-        let account = house.pending(name, &format!("{name}@example.org"));
-        let code = house.newest_code(&account);
+        let account = site.pending(name, &format!("{name}@example.org"));
+        let code = site.newest_code(&account);
         (account, code)
     });
     assert_eq!(CODE_LIFE, minutes(10));
 
-    house.clock.advance(CODE_LIFE - seconds(1));
-    assert!(house.type_code(&early.0, &early.1));
-    house.clock.advance(seconds(1));
-    assert!(!house.type_code(&late.0, &late.1));
+    site.clock.advance(CODE_LIFE - seconds(1));
+    assert!(site.type_code(&early.0, &early.1));
+    site.clock.advance(seconds(1));
+    assert!(!site.type_code(&late.0, &late.1));
 }
 
 #[test]
 fn five_wrong_codes_and_the_right_one_is_no_longer_good() {
-    let mut house = TestHouse::new();
-    let ada = house.pending("ada-ada", "ada@example.org");
-    let code = house.newest_code(&ada);
+    let mut site = TestSite::new();
+    let ada = site.pending("ada-ada", "ada@example.org");
+    let code = site.newest_code(&ada);
 
     for tried in 1..=5 {
-        assert!(!house.type_code(&ada, &another(&code)));
+        assert!(!site.type_code(&ada, &another(&code)));
         // A try that is not kept is not used up.
-        assert_eq!(house.number("select tries from email_code"), tried);
+        assert_eq!(site.number("select tries from email_code"), tried);
     }
-    assert!(!house.type_code(&ada, &code));
+    assert!(!site.type_code(&ada, &code));
     let failures = "select count(*) from audit_event where event = 'email.verify_failed' and outcome = 'failure'";
-    assert_eq!((house.number("select tries from email_code"), house.number(failures)), (5, 5));
+    assert_eq!((site.number("select tries from email_code"), site.number(failures)), (5, 5));
 
-    house.clock.advance(RESEND_AFTER);
-    house.resend(&ada).unwrap();
-    let newer = house.newest_code(&ada);
-    assert!(house.type_code(&ada, &newer));
+    site.clock.advance(RESEND_AFTER);
+    site.resend(&ada).unwrap();
+    let newer = site.newest_code(&ada);
+    assert!(site.type_code(&ada, &newer));
 }
 
 #[test]
 fn the_fifth_try_may_be_the_right_one() {
-    let mut house = TestHouse::new();
-    let ada = house.pending("ada-ada", "ada@example.org");
-    let code = house.newest_code(&ada);
+    let mut site = TestSite::new();
+    let ada = site.pending("ada-ada", "ada@example.org");
+    let code = site.newest_code(&ada);
     for _ in 0..4 {
-        house.type_code(&ada, &another(&code));
+        site.type_code(&ada, &another(&code));
     }
 
-    assert!(house.type_code(&ada, &code));
+    assert!(site.type_code(&ada, &code));
 }
 
 #[test]
 fn another_code_is_sent_after_a_minute_and_replaces_the_one_before() {
-    let mut house = TestHouse::new();
-    let ada = house.pending("ada-ada", "ada@example.org");
-    let first = house.newest_code(&ada);
-    house.clock.advance(RESEND_AFTER - seconds(1));
-    let before = house.footprint();
+    let mut site = TestSite::new();
+    let ada = site.pending("ada-ada", "ada@example.org");
+    let first = site.newest_code(&ada);
+    site.clock.advance(RESEND_AFTER - seconds(1));
+    let before = site.footprint();
 
-    assert!(matches!(house.resend(&ada), Err(AccountError::CodeTooSoon { wait_seconds: 2 })));
-    assert_eq!(house.footprint(), before);
-    house.clock.advance(seconds(1));
-    house.resend(&ada).unwrap();
+    assert!(matches!(site.resend(&ada), Err(AccountError::CodeTooSoon { wait_seconds: 2 })));
+    assert_eq!(site.footprint(), before);
+    site.clock.advance(seconds(1));
+    site.resend(&ada).unwrap();
 
-    let second = house.newest_code(&ada);
+    let second = site.newest_code(&ada);
     assert_ne!(first, second);
-    assert!(!house.type_code(&ada, &first));
-    assert!(house.type_code(&ada, &second));
+    assert!(!site.type_code(&ada, &first));
+    assert!(site.type_code(&ada, &second));
 }
 
 #[test]
 fn a_code_is_nobody_elses() {
-    let mut house = TestHouse::new();
-    let ada = house.pending("ada-ada", "ada@example.org");
-    let adas_code = house.newest_code(&ada);
-    let bob = house.pending("bob-bob", "bob@example.org");
-    let bobs_code = house.newest_code(&bob);
+    let mut site = TestSite::new();
+    let ada = site.pending("ada-ada", "ada@example.org");
+    let adas_code = site.newest_code(&ada);
+    let bob = site.pending("bob-bob", "bob@example.org");
+    let bobs_code = site.newest_code(&bob);
 
-    assert!(!house.type_code(&ada, &bobs_code));
-    assert!(!house.type_code(&bob, &adas_code));
-    assert!(house.type_code(&ada, &adas_code));
+    assert!(!site.type_code(&ada, &bobs_code));
+    assert!(!site.type_code(&bob, &adas_code));
+    assert!(site.type_code(&ada, &adas_code));
 }
 
 #[test]
 fn a_change_of_the_profile_is_recorded_without_its_words() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
     let profile = Profile::named(DisplayName::parse("Ada Lovelace").unwrap());
 
-    house.write(|tx| accounts::update_profile(tx, &actor, id, &profile)).unwrap();
-    let events = house.count("audit_event");
-    house.write(|tx| accounts::update_profile(tx, &actor, id, &profile)).unwrap();
+    site.write(|tx| accounts::update_profile(tx, &actor, id, &profile)).unwrap();
+    let events = site.count("audit_event");
+    site.write(|tx| accounts::update_profile(tx, &actor, id, &profile)).unwrap();
 
-    assert_eq!(house.find("ada-ada").unwrap().display_name, "Ada Lovelace");
-    assert_eq!(house.count("audit_event"), events);
-    let newest = house.activity_of(&ada).remove(0);
+    assert_eq!(site.find("ada-ada").unwrap().display_name, "Ada Lovelace");
+    assert_eq!(site.count("audit_event"), events);
+    let newest = site.activity_of(&ada).remove(0);
     assert_eq!(
         (newest.name.as_str(), newest.data),
         ("account.profile_updated", serde_json::json!({"fields": ["display_name"]}))
     );
-    assert_eq!(house.places_of("Lovelace"), ["account.display_name"]);
+    assert_eq!(site.places_of("Lovelace"), ["account.display_name"]);
 }
 
 #[test]
 fn nobody_changes_somebody_elses_profile() {
-    let mut house = TestHouse::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let holder = house.key_holder(&ada);
+    let mut site = TestSite::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let holder = site.key_holder(&ada);
     let profile = Profile::named(DisplayName::parse("Mallory").unwrap());
-    let before = house.footprint();
+    let before = site.footprint();
 
-    for actor in [bob.by_browser(), holder, house.stranger()] {
-        let refused = house.write(|tx| accounts::update_profile(tx, &actor, ada.account.id, &profile));
+    for actor in [bob.by_browser(), holder, site.stranger()] {
+        let refused = site.write(|tx| accounts::update_profile(tx, &actor, ada.account.id, &profile));
         assert!(matches!(refused, Err(AccountError::NotFound)), "{}", actor.kind());
     }
 
-    assert_eq!(house.find("ada-ada").unwrap().display_name, "ada-ada");
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.find("ada-ada").unwrap().display_name, "ada-ada");
+    assert_eq!(site.footprint(), before);
 }
 
 #[test]
 fn an_account_is_found_by_its_id_its_name_and_its_address_in_any_case() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let id = ada.account.id.to_string();
 
     for name in [id.as_str(), "ada-ada", "ADA-Ada", "ada-ada@example.org", " Ada-ADA@Example.ORG "] {
-        assert_eq!(house.find(name).unwrap().id, ada.account.id, "{name:?}");
+        assert_eq!(site.find(name).unwrap().id, ada.account.id, "{name:?}");
     }
     for name in ["ada-ad", "ada", "", "ada-ada@example.com", "acc_nobody", "%"] {
-        assert!(house.find(name).is_none(), "{name:?}");
+        assert!(site.find(name).is_none(), "{name:?}");
     }
 }
 
 #[test]
 fn the_address_leads_to_who_proved_it_and_not_to_who_claims_it() {
-    let mut house = TestHouse::new();
-    let claim = house.pending("claimant", "ada-ada@example.org");
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let claim = site.pending("claimant", "ada-ada@example.org");
+    let ada = site.person("ada-ada");
 
-    let found = house.look(|tx| accounts::find_by_email(tx, &address("ada-ada@example.org")).unwrap());
+    let found = site.read(|tx| accounts::find_by_email(tx, &address("ada-ada@example.org")).unwrap());
 
     assert_eq!(found.unwrap().id, ada.account.id);
     assert_ne!(claim.id, ada.account.id);
@@ -339,41 +339,41 @@ fn the_address_leads_to_who_proved_it_and_not_to_who_claims_it() {
 
 #[test]
 fn a_one_time_link_is_used_once_in_time_and_for_its_purpose() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
-    let issue = |house: &mut TestHouse| {
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    let issue = |site: &mut TestSite| {
         let id = Some(ada.account.id);
-        house.write(|tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, id)).unwrap()
+        site.write(|tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, id)).unwrap()
     };
-    let (first, second, third) = (issue(&mut house), issue(&mut house), issue(&mut house));
-    let use_it = |house: &mut TestHouse, purpose, token: &str| house.write(|tx| accounts::use_link(tx, purpose, token));
+    let (first, second, third) = (issue(&mut site), issue(&mut site), issue(&mut site));
+    let use_it = |site: &mut TestSite, purpose, token: &str| site.write(|tx| accounts::use_link(tx, purpose, token));
 
-    let wrong = use_it(&mut house, LinkPurpose::OperatorClaim, first.expose());
+    let wrong = use_it(&mut site, LinkPurpose::OperatorClaim, first.expose());
     assert!(matches!(wrong, Err(AccountError::LinkRefused)));
-    assert_eq!(use_it(&mut house, LinkPurpose::PasswordReset, first.expose()).unwrap(), Some(ada.account.id));
-    house.clock.advance(minutes(30) - seconds(1));
-    assert_eq!(use_it(&mut house, LinkPurpose::PasswordReset, second.expose()).unwrap(), Some(ada.account.id));
-    house.clock.advance(seconds(1));
+    assert_eq!(use_it(&mut site, LinkPurpose::PasswordReset, first.expose()).unwrap(), Some(ada.account.id));
+    site.clock.advance(minutes(30) - seconds(1));
+    assert_eq!(use_it(&mut site, LinkPurpose::PasswordReset, second.expose()).unwrap(), Some(ada.account.id));
+    site.clock.advance(seconds(1));
 
     for token in [&first, &second, &third].map(|token| token.expose().as_str()).into_iter().chain(["", "nonsense"]) {
-        let refused = use_it(&mut house, LinkPurpose::PasswordReset, token);
+        let refused = use_it(&mut site, LinkPurpose::PasswordReset, token);
         assert!(matches!(refused, Err(AccountError::LinkRefused)));
     }
-    assert_eq!(house.places_of(third.expose()), Vec::<String>::new());
+    assert_eq!(site.places_of(third.expose()), Vec::<String>::new());
 }
 
 #[test]
 fn an_account_is_made_whole_or_not_at_all() {
-    let mut house = TestHouse::new();
-    let before = house.footprint();
+    let mut site = TestSite::new();
+    let before = site.footprint();
     let new = claimant("ada-ada", "ada@example.org");
 
-    let failed: Result<(), db::Error> = house.write(|tx| {
+    let failed: Result<(), db::Error> = site.write(|tx| {
         accounts::create(tx, &Actor::Operator, &new).unwrap();
         Err(db::Error::Stopped)
     });
 
     assert!(failed.is_err());
-    assert_eq!(house.footprint(), before);
-    assert_eq!((house.count("account_email"), house.count("subject_key")), (0, 0));
+    assert_eq!(site.footprint(), before);
+    assert_eq!((site.count("account_email"), site.count("subject_key")), (0, 0));
 }

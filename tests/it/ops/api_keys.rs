@@ -7,12 +7,12 @@ use domicile::api_keys::{
     self, ApiKey, ApiKeyError, Asked, CreatedApiKey, Door, Expiry, KeyChange, KeyName, KeyState, KeyText, Limits,
     NewApiKey, Refusal, Verified, Verifier,
 };
-use domicile::base::{Actor, ApiKeyId, Chance, Governor, days, hours, minutes, seconds};
+use domicile::base::{Actor, ApiKeyId, CredentialAdmin, Rng, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
 use domicile::privacy;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Person, TestApp, TestHouse, places_of, site};
+use crate::support::{Person, TestApp, TestSite, default_settings, places_of};
 
 mod exposures;
 mod life;
@@ -20,7 +20,7 @@ mod limits;
 mod secrets;
 mod uses;
 
-fn new(scopes: &[&str], expiry: &str) -> NewApiKey {
+fn new_key(scopes: &[&str], expiry: &str) -> NewApiKey {
     NewApiKey {
         name: KeyName::parse("ci").unwrap(),
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
@@ -29,9 +29,9 @@ fn new(scopes: &[&str], expiry: &str) -> NewApiKey {
     }
 }
 
-impl TestHouse {
-    fn make(&mut self, governor: &Governor, owner: &Person, new: &NewApiKey) -> Result<CreatedApiKey, ApiKeyError> {
-        self.write(|tx| api_keys::create(tx, governor, owner.account.id, owner.workspace, new))
+impl TestSite {
+    fn make(&mut self, admin: &CredentialAdmin, owner: &Person, new: &NewApiKey) -> Result<CreatedApiKey, ApiKeyError> {
+        self.write(|tx| api_keys::create(tx, admin, owner.account.id, owner.workspace, new))
     }
 }
 
@@ -42,25 +42,25 @@ impl TestApp {
 
     /// The key as its owner sees it now.
     fn key(&self, id: ApiKeyId) -> ApiKey {
-        self.look(|view| api_keys::find(view, &Governor::operator(), id).unwrap())
+        self.read(|view| api_keys::find(view, &CredentialAdmin::operator(), id).unwrap())
     }
 
     fn do_key(
         &self,
-        governor: Governor,
+        admin: CredentialAdmin,
         id: ApiKeyId,
-        act: fn(&mut domicile::db::Tx<'_>, &Governor, ApiKeyId) -> Result<ApiKey, ApiKeyError>,
+        act: fn(&mut domicile::db::Tx<'_>, &CredentialAdmin, ApiKeyId) -> Result<ApiKey, ApiKeyError>,
     ) -> Result<ApiKey, ApiKeyError> {
-        self.write(move |tx| act(tx, &governor, id))
+        self.write(move |tx| act(tx, &admin, id))
     }
 
-    fn rotate(&self, governor: Governor, id: ApiKeyId, overlap: Duration) -> Result<CreatedApiKey, ApiKeyError> {
-        self.write(move |tx| api_keys::rotate(tx, &governor, id, overlap))
+    fn rotate(&self, admin: CredentialAdmin, id: ApiKeyId, overlap: Duration) -> Result<CreatedApiKey, ApiKeyError> {
+        self.write(move |tx| api_keys::rotate(tx, &admin, id, overlap))
     }
 
-    fn change(&self, governor: Governor, id: ApiKeyId, limits: Limits) -> Result<ApiKey, ApiKeyError> {
+    fn change(&self, admin: CredentialAdmin, id: ApiKeyId, limits: Limits) -> Result<ApiKey, ApiKeyError> {
         let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
-        self.write(move |tx| api_keys::change(tx, &governor, id, &change))
+        self.write(move |tx| api_keys::change(tx, &admin, id, &change))
     }
 
     /// Lets a job of this name run now.
@@ -76,7 +76,7 @@ impl TestApp {
     /// Mails that wait, the oldest first: their subjects.
     fn subjects(&self) -> Vec<String> {
         let mut letters: Vec<String> =
-            self.look(|view| crate::support::letters(view).into_iter().map(|letter| letter.subject).collect());
+            self.read(|view| crate::support::letters(view).into_iter().map(|letter| letter.subject).collect());
         letters.reverse();
         letters
     }
@@ -102,48 +102,48 @@ fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, Refusal> {
 
 #[test]
 fn a_new_key_is_listed_without_its_text_recorded_and_told_by_mail() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
 
-    let made = house.make(&ada.in_person(), &ada, &new(&["models:read", "billing:read"], "90d")).unwrap();
+    let made = site.make(&ada.in_person(), &ada, &new_key(&["models:read", "billing:read"], "90d")).unwrap();
 
-    let listed = house.look(|tx| api_keys::list(tx, ada.workspace).unwrap());
+    let listed = site.read(|tx| api_keys::list(tx, ada.workspace).unwrap());
     assert_eq!(listed.len(), 1);
     let key = &listed[0];
     assert_eq!((key.id, key.name.as_str(), key.state), (made.key.id, "ci", KeyState::Active));
     assert_eq!((key.scopes.as_str(), key.uses, key.last_used_at), ("models:read billing:read", 0, None));
-    assert_eq!(key.expires_at, Some(house.clock.now().plus(days(90))));
+    assert_eq!(key.expires_at, Some(site.clock.now().plus(days(90))));
     assert!(made.secret.expose().starts_with(&key.display) && key.display.len() == 12);
-    assert_eq!(house.events_of(&ada).last().unwrap(), "api_key.created");
-    assert_eq!(house.outbox(), ["ada-ada@example.org: Your API key “ci” was created"]);
+    assert_eq!(site.events_of(&ada).last().unwrap(), "api_key.created");
+    assert_eq!(site.outbox(), ["ada-ada@example.org: Your API key “ci” was created"]);
 }
 
 #[test]
 fn the_database_holds_no_keys_text() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
-    let made = house.api_key(&ada, "ci", &["models:read"]);
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    let made = site.api_key(&ada, "ci", &["models:read"]);
     let (actor, id) = (ada.in_person(), made.key.id);
-    house.write(|tx| api_keys::revoke(tx, &actor, id)).unwrap();
+    site.write(|tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
     let text = made.secret.expose();
     let secret_part = &text[made.key.display.len()..];
 
     for hidden in [text.as_str(), &text[4..], secret_part, &secret_part[..24]] {
-        assert_eq!(house.places_of(hidden), Vec::<String>::new());
+        assert_eq!(site.places_of(hidden), Vec::<String>::new());
     }
     // A digest without the pepper would tell whoever has the database that a key found elsewhere is of here.
     let digest = Sha256::digest(text);
-    assert_eq!(house.look(|tx| places_of(tx, &digest)), Vec::<String>::new());
+    assert_eq!(site.read(|tx| places_of(tx, &digest)), Vec::<String>::new());
 }
 
 #[test]
 fn what_a_key_may_be_is_decided_before_anything_happens() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
-    let before = house.footprint();
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    let before = site.footprint();
     let actor = ada.in_person();
-    let mut refused = |scopes: &[&str], expiry: &str| house.make(&actor, &ada, &new(scopes, expiry)).err().unwrap();
+    let mut refused = |scopes: &[&str], expiry: &str| site.make(&actor, &ada, &new_key(scopes, expiry)).err().unwrap();
 
     assert!(matches!(refused(&[], "90d"), ApiKeyError::NoScope));
     for unknown in ["models:fly", "keys:write", "", "*", "MODELS:READ", "models:read billing:read"] {
@@ -152,42 +152,42 @@ fn what_a_key_may_be_is_decided_before_anything_happens() {
         );
     }
 
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
     for name in ["", "  ", "a\nb", &"x".repeat(65)] {
         assert!(KeyName::parse(name).is_none(), "{name:?}");
     }
     for expiry in ["", "0d", "tomorrow", "3654d", "-1d"] {
         assert!(Expiry::parse(expiry).is_none(), "{expiry:?}");
     }
-    assert!(house.make(&actor, &ada, &new(&["reports:read"], "3653d")).is_ok());
+    assert!(site.make(&actor, &ada, &new_key(&["reports:read"], "3653d")).is_ok());
 }
 
 #[test]
 fn a_site_can_forbid_keys_that_live_long() {
-    let mut house = TestHouse::new();
-    let mut strict = site();
+    let mut site = TestSite::new();
+    let mut strict = default_settings();
     strict.config.api_keys.max_lifetime = Some(days(30));
-    house.site = Arc::new(strict);
-    let ada = house.person("ada-ada");
+    site.settings = Arc::new(strict);
+    let ada = site.person("ada-ada");
     let actor = ada.in_person();
-    let before = house.footprint();
+    let before = site.footprint();
 
     for expiry in ["31d", "never"] {
-        let refused = house.make(&actor, &ada, &new(&["read"], expiry));
+        let refused = site.make(&actor, &ada, &new_key(&["read"], expiry));
         assert!(matches!(refused, Err(ApiKeyError::TooLong { max_days: 30 })), "{expiry}");
     }
-    assert_eq!(house.footprint(), before);
-    assert!(house.make(&actor, &ada, &new(&["read"], "30d")).is_ok());
+    assert_eq!(site.footprint(), before);
+    assert!(site.make(&actor, &ada, &new_key(&["read"], "30d")).is_ok());
 }
 
 #[test]
 fn a_workspace_has_at_most_a_thousand_live_keys() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let actor = ada.in_person();
-    let (short, long) = (new(&["read"], "30d"), new(&["read"], "60d"));
+    let (short, long) = (new_key(&["read"], "30d"), new_key(&["read"], "60d"));
     let (account, workspace) = (ada.account.id, ada.workspace);
-    let keys = house
+    let keys = site
         .write(|tx| {
             let mut keys = vec![api_keys::create(tx, &actor, account, workspace, &short)?.key.id];
             for _ in 1..1000 {
@@ -196,31 +196,31 @@ fn a_workspace_has_at_most_a_thousand_live_keys() {
             Ok::<_, ApiKeyError>(keys)
         })
         .unwrap();
-    let before = house.footprint();
+    let before = site.footprint();
 
-    let refused = house.make(&actor, &ada, &short);
+    let refused = site.make(&actor, &ada, &short);
     assert!(matches!(refused, Err(ApiKeyError::TooMany { held: 1000 })));
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 
-    house.write(|tx| api_keys::revoke(tx, &actor, keys[999])).unwrap();
-    house.make(&actor, &ada, &long).unwrap();
-    house.clock.advance(days(30));
-    house.make(&actor, &ada, &long).unwrap();
-    assert!(matches!(house.make(&actor, &ada, &long), Err(ApiKeyError::TooMany { held: 1000 })));
-    assert_eq!(house.look(|tx| api_keys::count_live(tx, workspace).unwrap()), 1000);
+    site.write(|tx| api_keys::revoke(tx, &actor, keys[999])).unwrap();
+    site.make(&actor, &ada, &long).unwrap();
+    site.clock.advance(days(30));
+    site.make(&actor, &ada, &long).unwrap();
+    assert!(matches!(site.make(&actor, &ada, &long), Err(ApiKeyError::TooMany { held: 1000 })));
+    assert_eq!(site.read(|tx| api_keys::count_live(tx, workspace).unwrap()), 1000);
 }
 
 #[test]
 fn somebody_elses_key_and_workspace_are_not_found() {
-    let mut house = TestHouse::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let key = house.api_key(&ada, "ci", &["read"]).key.id;
-    let missing = ApiKeyId::new(house.clock.now(), &mut Chance::seeded(99));
-    let before = house.footprint();
+    let mut site = TestSite::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let key = site.api_key(&ada, "ci", &["read"]).key.id;
+    let missing = ApiKeyId::new(site.clock.now(), &mut Rng::seeded(99));
+    let before = site.footprint();
 
     for (actor, id) in [(bob.in_person(), key), (ada.in_person(), missing)] {
-        let revoked = house.write(|tx| api_keys::revoke(tx, &actor, id));
-        let found = house.look(|tx| api_keys::find(tx, &actor, id).map(|_| ()));
+        let revoked = site.write(|tx| api_keys::revoke(tx, &actor, id));
+        let found = site.read(|tx| api_keys::find(tx, &actor, id).map(|_| ()));
         assert!(matches!(revoked, Err(ApiKeyError::NotFound)));
         assert!(matches!(found, Err(ApiKeyError::NotFound)));
     }
@@ -229,41 +229,41 @@ fn somebody_elses_key_and_workspace_are_not_found() {
         (bob.in_person(), bob.account.id, ada.workspace),
         (ada.in_person(), ada.account.id, bob.workspace),
     ] {
-        let made = house.write(|tx| api_keys::create(tx, &actor, account, workspace, &new(&["read"], "30d")));
+        let made = site.write(|tx| api_keys::create(tx, &actor, account, workspace, &new_key(&["read"], "30d")));
         assert!(matches!(made, Err(ApiKeyError::NotFound)));
     }
 
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 }
 
 #[test]
 fn revoking_twice_is_the_same_as_once() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci", &["read"]).key.id;
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci", &["read"]).key.id;
     let actor = ada.in_person();
 
-    let first = house.write(|tx| api_keys::revoke(tx, &actor, key)).unwrap();
-    let before = house.footprint();
-    house.clock.advance(days(1));
-    let second = house.write(|tx| api_keys::revoke(tx, &Governor::operator(), key)).unwrap();
+    let first = site.write(|tx| api_keys::revoke(tx, &actor, key)).unwrap();
+    let before = site.footprint();
+    site.clock.advance(days(1));
+    let second = site.write(|tx| api_keys::revoke(tx, &CredentialAdmin::operator(), key)).unwrap();
 
     assert_eq!(
         (first.state, second.state, first.revoked_at),
         (KeyState::Revoked, KeyState::Revoked, second.revoked_at)
     );
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
     let told = "ada-ada@example.org: Your API key “ci” was revoked";
-    assert_eq!(house.outbox().iter().filter(|line| *line == told).count(), 1);
-    assert_eq!(house.look(|tx| api_keys::live(tx, ada.workspace).unwrap()).len(), 0);
+    assert_eq!(site.outbox().iter().filter(|line| *line == told).count(), 1);
+    assert_eq!(site.read(|tx| api_keys::live(tx, ada.workspace).unwrap()).len(), 0);
 }
 
 #[test]
 fn a_good_key_says_whose_it_is_and_what_it_may() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    let verifier = Verifier::new(house.app.clone());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
 
     for _ in 0..2 {
         let verified = verifier.verify(key.secret.expose()).unwrap().unwrap();
@@ -275,26 +275,26 @@ fn a_good_key_says_whose_it_is_and_what_it_may() {
 
 #[test]
 fn a_revoked_key_is_refused_from_the_very_next_question_on() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    let verifier = Verifier::new(house.app.clone());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
     assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
 
     let (actor, id) = (ada.in_person(), key.key.id);
-    house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+    site.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
     assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Unknown));
 }
 
 #[test]
 fn no_thread_is_told_that_a_revoked_key_is_good() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let verifier = Verifier::new(house.app.clone());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let verifier = Verifier::new(site.app.clone());
 
     for _ in 0..20 {
-        let key = house.api_key(&ada, "ci");
+        let key = site.api_key(&ada, "ci");
         let revoked = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             let asking: Vec<_> = (0..3)
@@ -312,7 +312,7 @@ fn no_thread_is_told_that_a_revoked_key_is_good() {
                 })
                 .collect();
             let (actor, id) = (ada.in_person(), key.key.id);
-            house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+            site.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
             revoked.store(true, std::sync::atomic::Ordering::SeqCst);
             for told in asking {
                 assert_eq!(told.join().unwrap(), Err(Refusal::Unknown));
@@ -323,40 +323,40 @@ fn no_thread_is_told_that_a_revoked_key_is_good() {
 
 #[test]
 fn a_key_revoked_by_another_process_is_refused_at_once_too() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let (first, second) = (house.api_key(&ada, "first"), house.api_key(&ada, "second"));
-    let verifier = Verifier::new(house.app.clone());
-    let command = house.another();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let (first, second) = (site.api_key(&ada, "first"), site.api_key(&ada, "second"));
+    let verifier = Verifier::new(site.app.clone());
+    let command = site.another();
     for key in [&first, &second] {
         assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
     }
 
     for (key, left) in [(&first, Some(&second)), (&second, None)] {
         let (actor, id) = (ada.in_person(), key.key.id);
-        command.store().write_and_wait(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+        command.store().write_blocking(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
         assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Unknown));
         if let Some(left) = left {
             assert_eq!(verdict(&verifier, left.secret.expose()), Ok(left.key.id));
         }
         // Also after this process has written, and may trust its memory again.
-        house.write(|tx| tx.execute("update site set id = id where 0", [])).unwrap();
+        site.write(|tx| tx.execute("update site set id = id where 0", [])).unwrap();
         assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Unknown));
     }
 }
 
 #[test]
 fn a_key_made_by_another_process_is_good_at_once() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let verifier = Verifier::new(house.app.clone());
-    let command = house.another();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let verifier = Verifier::new(site.app.clone());
+    let command = site.another();
 
     let (actor, account, workspace) = (ada.in_person(), ada.account.id, ada.workspace);
     let made = command
         .store()
-        .write_and_wait(move |tx| api_keys::create(tx, &actor, account, workspace, &new(&["read"], "1d")))
+        .write_blocking(move |tx| api_keys::create(tx, &actor, account, workspace, &new_key(&["read"], "1d")))
         .unwrap();
 
     assert_eq!(verdict(&verifier, made.secret.expose()), Ok(made.key.id));
@@ -364,34 +364,34 @@ fn a_key_made_by_another_process_is_good_at_once() {
 
 #[test]
 fn a_key_ends_in_the_second_it_says() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    let verifier = Verifier::new(house.app.clone());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
 
-    house.clock.advance(days(90) - seconds(1));
+    site.clock.advance(days(90) - seconds(1));
     assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
-    house.clock.advance(seconds(1));
+    site.clock.advance(seconds(1));
 
     assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Expired));
-    assert_eq!(verdict(&Verifier::new(house.app.clone()), key.secret.expose()), Err(Refusal::Expired));
-    let listed = house.look(|view| api_keys::list(view, ada.workspace).unwrap());
+    assert_eq!(verdict(&Verifier::new(site.app.clone()), key.secret.expose()), Err(Refusal::Expired));
+    let listed = site.read(|view| api_keys::list(view, ada.workspace).unwrap());
     assert_eq!(listed[0].state, KeyState::Expired);
 }
 
 #[test]
 fn the_keys_of_somebody_who_was_suspended_or_erased_are_refused() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let (adas, bobs) = (house.api_key(&ada, "ci"), house.api_key(&bob, "ci"));
-    let verifier = Verifier::new(house.app.clone());
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let (adas, bobs) = (site.api_key(&ada, "ci"), site.api_key(&bob, "ci"));
+    let verifier = Verifier::new(site.app.clone());
     for key in [&adas, &bobs] {
         assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
     }
 
-    house.suspend(&ada);
+    site.suspend(&ada);
     let id = bob.account.id;
-    house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+    site.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
 
     for key in [&adas, &bobs] {
         assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Unknown));
@@ -400,16 +400,16 @@ fn the_keys_of_somebody_who_was_suspended_or_erased_are_refused() {
 
 #[test]
 fn a_mistyped_key_is_refused_without_asking_the_database() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    let verifier = Verifier::new(house.app.clone());
-    let unknown = KeyText::generate("dok", &mut Chance::seeded(3));
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
+    let unknown = KeyText::generate("dok", &mut Rng::seeded(3));
     let good = key.secret.expose();
     let mut slip = good.clone();
     slip.replace_range(20..21, if &good[20..21] == "0" { "1" } else { "0" });
     let swapped_case = good.to_uppercase();
-    let (live, away) = (house.layout().live_dir(), house.layout().root().join("away"));
+    let (live, away) = (site.layout().live_dir(), site.layout().root().join("away"));
 
     std::fs::rename(&live, &away).unwrap();
     // A thread that has never looked has to open the database, which is not there.
@@ -432,22 +432,22 @@ fn a_mistyped_key_is_refused_without_asking_the_database() {
 
 #[test]
 fn a_living_key_stays_in_sight_however_many_ended_after_it() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let actor = ada.in_person();
-    let kept = house.make(&actor, &ada, &new(&["models:read"], "never")).unwrap().key.id;
-    let revoked = house.make(&actor, &ada, &new(&["models:read"], "never")).unwrap().key.id;
-    house.write(|tx| api_keys::revoke(tx, &actor, revoked)).unwrap();
+    let kept = site.make(&actor, &ada, &new_key(&["models:read"], "never")).unwrap().key.id;
+    let revoked = site.make(&actor, &ada, &new_key(&["models:read"], "never")).unwrap().key.id;
+    site.write(|tx| api_keys::revoke(tx, &actor, revoked)).unwrap();
     for _ in 0..2 {
         for _ in 0..500 {
-            house.make(&actor, &ada, &new(&["models:read"], "30d")).unwrap();
+            site.make(&actor, &ada, &new_key(&["models:read"], "30d")).unwrap();
         }
         // To the moment itself: a key is good before its end, and not at it.
-        house.clock.advance(days(30));
+        site.clock.advance(days(30));
     }
-    let newest = house.make(&actor, &ada, &new(&["models:read"], "30d")).unwrap().key.id;
+    let newest = site.make(&actor, &ada, &new_key(&["models:read"], "30d")).unwrap().key.id;
 
-    let (listed, live, count) = house.look(|tx| {
+    let (listed, live, count) = site.read(|tx| {
         let id = ada.workspace;
         (api_keys::list(tx, id).unwrap(), api_keys::live(tx, id).unwrap(), api_keys::count_live(tx, id).unwrap())
     });
@@ -460,62 +460,62 @@ fn a_living_key_stays_in_sight_however_many_ended_after_it() {
 
 #[test]
 fn uses_are_counted_and_written_down_together() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let (used, unused) = (house.api_key(&ada, "used"), house.api_key(&ada, "unused"));
-    let verifier = Verifier::new(house.app.clone());
-    let began = house.clock.now();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let (used, unused) = (site.api_key(&ada, "used"), site.api_key(&ada, "unused"));
+    let verifier = Verifier::new(site.app.clone());
+    let began = site.clock.now();
     for _ in 0..7 {
         verdict(&verifier, used.secret.expose()).unwrap();
-        house.clock.advance(seconds(1));
+        site.clock.advance(seconds(1));
     }
-    let find = |id: ApiKeyId| house.look(|view| api_keys::find(view, &Actor::Operator, id).unwrap());
+    let find = |id: ApiKeyId| site.read(|view| api_keys::find(view, &Actor::Operator, id).unwrap());
     assert_eq!((find(used.key.id).uses, find(used.key.id).last_used_at), (0, None));
 
     for _ in 0..2 {
-        house.block_on(api_keys::record_use(&house.app, &verifier)).unwrap();
+        site.block_on(api_keys::record_use(&site.app, &verifier)).unwrap();
     }
 
     assert_eq!((find(used.key.id).uses, find(used.key.id).last_used_at), (7, Some(began.plus(seconds(6)))));
     assert_eq!((find(unused.key.id).uses, find(unused.key.id).last_used_at), (0, None));
     verdict(&verifier, used.secret.expose()).unwrap();
-    house.block_on(api_keys::record_use(&house.app, &verifier)).unwrap();
+    site.block_on(api_keys::record_use(&site.app, &verifier)).unwrap();
     assert_eq!(find(used.key.id).uses, 8);
 }
 
 #[test]
 fn a_use_of_a_key_that_is_gone_is_dropped() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    let verifier = Verifier::new(house.app.clone());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
     verdict(&verifier, key.secret.expose()).unwrap();
     let id = ada.account.id;
-    house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+    site.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
 
-    house.block_on(api_keys::record_use(&house.app, &verifier)).unwrap();
+    site.block_on(api_keys::record_use(&site.app, &verifier)).unwrap();
 
-    assert_eq!(house.number("select count(*) from api_key_use"), 0);
+    assert_eq!(site.number("select count(*) from api_key_use"), 0);
 }
 
 #[test]
 fn keys_that_were_read_ahead_are_believed_until_they_change() {
-    let house = TestApp::new();
-    let (ada, bo) = (house.person("ada-ada"), house.person("bo-bobo"));
-    let keys = [house.api_key(&ada, "ci"), house.api_key(&ada, "nightly"), house.api_key(&bo, "ci")];
-    let verifier = Verifier::new(house.app.clone());
+    let site = TestApp::new();
+    let (ada, bo) = (site.person("ada-ada"), site.person("bo-bobo"));
+    let keys = [site.api_key(&ada, "ci"), site.api_key(&ada, "nightly"), site.api_key(&bo, "ci")];
+    let verifier = Verifier::new(site.app.clone());
     assert_eq!(verifier.read_ahead().unwrap(), 3);
     let good = || keys.each_ref().map(|key| verifier.verify(key.secret.expose()).unwrap().is_ok());
     assert_eq!(good(), [true; 3]);
 
     let (actor, id) = (ada.in_person(), keys[0].key.id);
-    house.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+    site.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
     assert_eq!(good(), [false, true, true]);
-    house.suspend(&bo);
+    site.suspend(&bo);
     assert_eq!(good(), [false, true, false]);
 
     // What another process does is seen by the very next request, too.
     let (actor, id) = (ada.in_person(), keys[1].key.id);
-    house.another().store().write_and_wait(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
+    site.another().store().write_blocking(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
     assert_eq!(good(), [false; 3]);
 }

@@ -8,9 +8,9 @@ use domicile::privacy;
 use rusqlite::named_params;
 use serde_json::json;
 
-use crate::support::{Person, TestHouse};
+use crate::support::{Person, TestSite};
 
-impl TestHouse {
+impl TestSite {
     fn verify(&mut self) -> Result<Verified, (i64, &'static str)> {
         self.write(|tx| audit::verify(tx)).map_err(|error| match error {
             AuditError::Damaged { seq, what } => (seq, what),
@@ -36,68 +36,68 @@ impl TestHouse {
     }
 }
 
-/// A house with some history: two people, keys, private parts of all kinds, a stranger's failure.
-fn lived_in() -> (TestHouse, Person, Person) {
-    let mut house = TestHouse::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    house.clock.advance(hours(1));
-    house.api_key(&ada, "ci", &["read"]);
-    house.api_key(&bob, "laptop", &["read"]);
-    let stranger = house.stranger();
-    house.record(&stranger, Event::of("auth.signin_failed").outcome(audit::Outcome::Failure));
-    house.record(&ada.by_browser(), Event::of("session.revoked").target(ada.account.id).workspace(ada.workspace));
-    house.record(&Actor::House, Event::of("house.tidied"));
-    (house, ada, bob)
+/// A site with some history: two people, keys, private parts of all kinds, a stranger's failure.
+fn lived_in() -> (TestSite, Person, Person) {
+    let mut site = TestSite::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    site.clock.advance(hours(1));
+    site.api_key(&ada, "ci", &["read"]);
+    site.api_key(&bob, "laptop", &["read"]);
+    let stranger = site.stranger();
+    site.record(&stranger, Event::new("auth.signin_failed").outcome(audit::Outcome::Failure));
+    site.record(&ada.by_browser(), Event::new("session.revoked").target(ada.account.id).workspace(ada.workspace));
+    site.record(&Actor::System, Event::new("site.tidied"));
+    (site, ada, bob)
 }
 
 #[test]
 fn an_untouched_chain_verifies_from_its_first_event_to_its_last() {
-    let mut empty = TestHouse::new();
+    let mut empty = TestSite::new();
     assert_eq!(empty.verify().unwrap(), Verified { events: 0, private_parts: 0, head: GENESIS });
 
-    let (mut house, _, _) = lived_in();
-    let verified = house.verify().unwrap();
+    let (mut site, _, _) = lived_in();
+    let verified = site.verify().unwrap();
 
-    assert_eq!(verified.events, house.count("audit_event"));
-    assert_eq!(verified.private_parts, house.count("audit_private"));
+    assert_eq!(verified.events, site.count("audit_event"));
+    assert_eq!(verified.private_parts, site.count("audit_private"));
     assert!(verified.private_parts >= 8, "{verified:?}");
-    assert_eq!(house.look(|tx| audit::head(tx).unwrap()), (verified.events, verified.head));
+    assert_eq!(site.read(|tx| audit::head(tx).unwrap()), (verified.events, verified.head));
 }
 
 #[test]
 fn what_is_not_committed_was_never_recorded() {
-    let (mut house, ada, _) = lived_in();
-    let before = house.verify().unwrap();
+    let (mut site, ada, _) = lived_in();
+    let before = site.verify().unwrap();
 
-    let failed: Result<(), db::Error> = house.write(|tx| {
-        audit::record(tx, &ada.by_browser(), Event::of("account.profile_updated"))?;
+    let failed: Result<(), db::Error> = site.write(|tx| {
+        audit::record(tx, &ada.by_browser(), Event::new("account.profile_updated"))?;
         Err(db::Error::Stopped)
     });
 
     assert!(failed.is_err());
-    assert_eq!(house.verify().unwrap(), before);
+    assert_eq!(site.verify().unwrap(), before);
 }
 
 #[test]
 fn the_table_itself_refuses_changes() {
-    let (house, _, _) = lived_in();
+    let (site, _, _) = lived_in();
 
     for sql in [
         "update audit_event set event = 'nothing.happened'",
         "delete from audit_event where seq = 3",
         "insert or replace into audit_event select * from audit_event where seq = 1",
     ] {
-        let before = house.number("select sum(length(event)) from audit_event");
-        let refused = house.connection.execute(sql, []);
-        assert!(refused.is_err() || house.number("select sum(length(event)) from audit_event") == before, "{sql}");
+        let before = site.number("select sum(length(event)) from audit_event");
+        let refused = site.connection.execute(sql, []);
+        assert!(refused.is_err() || site.number("select sum(length(event)) from audit_event") == before, "{sql}");
     }
 }
 
 #[test]
 fn a_change_of_any_column_of_any_event_is_found_and_named() {
-    let (mut house, _, _) = lived_in();
-    house.take_the_locks_off();
-    let untouched = house.verify().unwrap();
+    let (mut site, _, _) = lived_in();
+    site.take_the_locks_off();
+    let untouched = site.verify().unwrap();
     let changes = [
         ("id", "id || 'x'"),
         ("at", "at + 1"),
@@ -116,22 +116,22 @@ fn a_change_of_any_column_of_any_event_is_found_and_named() {
 
     for seq in 1..=untouched.events {
         for (column, change) in changes {
-            let mut copy = house.copied();
+            let mut copy = site.copied();
             assert_eq!(copy.tamper(&format!("update audit_event set {column} = {change} where seq = {seq}")), 1);
             assert_eq!(copy.verify().map_err(|(seq, _)| seq), Err(seq), "{column} of event {seq}");
         }
     }
 
-    assert_eq!(house.verify().unwrap(), untouched);
+    assert_eq!(site.verify().unwrap(), untouched);
 }
 
 #[test]
 fn a_missing_an_added_and_a_moved_event_are_found_and_named() {
-    let (mut house, _, _) = lived_in();
-    let events = house.verify().unwrap().events;
-    house.take_the_locks_off();
+    let (mut site, _, _) = lived_in();
+    let events = site.verify().unwrap().events;
+    site.take_the_locks_off();
     let first_seen = |sql: &str| {
-        let mut copy = house.copied();
+        let mut copy = site.copied();
         copy.connection.execute_batch("pragma foreign_keys = off").unwrap();
         copy.connection.execute_batch(sql).unwrap();
         copy.verify().map_err(|(seq, _)| seq).err()
@@ -162,25 +162,25 @@ fn a_missing_an_added_and_a_moved_event_are_found_and_named() {
 
 #[test]
 fn a_cut_tail_shows_against_a_head_that_was_kept() {
-    let (mut house, _, _) = lived_in();
-    let kept = house.look(|tx| audit::head(tx).unwrap());
-    house.take_the_locks_off();
+    let (mut site, _, _) = lived_in();
+    let kept = site.read(|tx| audit::head(tx).unwrap());
+    site.take_the_locks_off();
 
-    house.tamper(&format!("delete from audit_event where seq = {}", kept.0));
-    house.tamper(&format!("delete from audit_private where seq = {}", kept.0));
+    site.tamper(&format!("delete from audit_event where seq = {}", kept.0));
+    site.tamper(&format!("delete from audit_private where seq = {}", kept.0));
 
-    let shortened = house.verify().unwrap();
+    let shortened = site.verify().unwrap();
     assert_ne!((shortened.events, shortened.head), kept);
 }
 
 #[test]
 fn a_change_of_a_private_part_is_found_and_named() {
-    let (mut house, ada, bob) = lived_in();
-    let parts: Vec<(i64, String)> = house.look(|tx| {
+    let (mut site, ada, bob) = lived_in();
+    let parts: Vec<(i64, String)> = site.read(|tx| {
         tx.list("select seq, part from audit_private order by seq, part", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap()
     });
-    house.take_the_locks_off();
+    site.take_the_locks_off();
 
     for (seq, part) in &parts {
         let (ada, bob) = (ada.account.id, bob.account.id);
@@ -191,33 +191,33 @@ fn a_change_of_a_private_part_is_found_and_named() {
                 .to_owned(),
             format!("subject_id = case subject_id when '{ada}' then '{bob}' else '{ada}' end"),
         ] {
-            let mut copy = house.copied();
+            let mut copy = site.copied();
             let sql = format!("update audit_private set {change} where seq = {seq} and part = '{part}'");
             assert_eq!(copy.tamper(&sql), 1);
             assert_eq!(copy.verify().map_err(|(seq, _)| seq), Err(*seq), "{change} of {part} of event {seq}");
         }
     }
 
-    house.verify().unwrap();
+    site.verify().unwrap();
 }
 
 #[test]
 fn a_private_part_that_was_never_recorded_is_found() {
-    let (mut house, _, _) = lived_in();
-    let plain = house.number("select seq from audit_event where event = 'house.tidied'");
+    let (mut site, _, _) = lived_in();
+    let plain = site.number("select seq from audit_event where event = 'site.tidied'");
 
-    house.tamper(&format!(
+    site.tamper(&format!(
         "insert into audit_private select {plain}, part, subject_id, salt, sealed from audit_private where part = 'network' limit 1"
     ));
 
-    assert_eq!(house.verify().map_err(|(seq, _)| seq), Err(plain));
+    assert_eq!(site.verify().map_err(|(seq, _)| seq), Err(plain));
 }
 
 #[test]
 fn a_person_reads_the_private_parts_of_their_own_events() {
-    let (mut house, ada, _) = lived_in();
+    let (mut site, ada, _) = lived_in();
 
-    let events = house.activity_of(&ada);
+    let events = site.activity_of(&ada);
 
     let created = events.iter().find(|event| event.name == "account.created").unwrap();
     assert_eq!(created.private_text(Part::Contact, "email"), Some("ada-ada@example.org"));
@@ -229,64 +229,64 @@ fn a_person_reads_the_private_parts_of_their_own_events() {
 
 #[test]
 fn what_is_personal_is_in_no_event_as_text() {
-    let mut house = TestHouse::new();
+    let mut site = TestSite::new();
     let canaries = ["canary-address-2001:db8::7", "canary-agent", "canary-key-name", "canary-contact"];
-    let ada = house.person("ada-ada");
+    let ada = site.person("ada-ada");
     let mut actor = ada.by_browser();
     if let Actor::SignedIn { visitor, .. } = &mut actor {
         *visitor = Visitor { address: canaries[0].into(), agent: canaries[1].into(), ..Visitor::default() };
     }
 
-    let event = Event::of("api_key.created")
+    let event = Event::new("api_key.created")
         .target(ada.account.id)
         .private(Part::Text, json!({"name": canaries[2]}))
         .private(Part::Contact, json!({"email": canaries[3]}));
-    house.record(&actor, event);
+    site.record(&actor, event);
 
     for canary in canaries {
-        assert_eq!(house.places_of(canary), Vec::<String>::new());
+        assert_eq!(site.places_of(canary), Vec::<String>::new());
     }
-    let newest = house.activity_of(&ada).remove(0);
+    let newest = site.activity_of(&ada).remove(0);
     assert_eq!(newest.private_text(Part::Network, "agent"), Some("canary-agent"));
     assert_eq!(newest.private_text(Part::Contact, "email"), Some("canary-contact"));
 }
 
 #[test]
 fn the_chain_verifies_after_a_person_was_erased_and_nothing_leads_to_them() {
-    let (mut house, ada, bob) = lived_in();
+    let (mut site, ada, bob) = lived_in();
     let profile = Profile::named(DisplayName::parse("Augusta Ada King").unwrap());
     let actor = ada.by_browser();
-    house.write(|tx| accounts::update_profile(tx, &actor, ada.account.id, &profile)).unwrap();
-    let (before, bobs) = (house.verify().unwrap(), house.activity_of(&bob).len());
+    site.write(|tx| accounts::update_profile(tx, &actor, ada.account.id, &profile)).unwrap();
+    let (before, bobs) = (site.verify().unwrap(), site.activity_of(&bob).len());
 
-    house.write(|tx| privacy::erase(tx, &actor, ada.account.id)).unwrap();
-    house.connection.execute("delete from mail_outbox where forget_when_sent = 1", []).unwrap();
+    site.write(|tx| privacy::erase(tx, &actor, ada.account.id)).unwrap();
+    site.connection.execute("delete from mail_outbox where forget_when_sent = 1", []).unwrap();
 
-    let after = house.verify().unwrap();
+    let after = site.verify().unwrap();
     assert_eq!(after.events, before.events + 1);
     for trace in ["ada-ada", "Augusta", "203.0.113.7", "Firefox"] {
-        let left: Vec<_> = house.places_of(trace);
+        let left: Vec<_> = site.places_of(trace);
         assert_eq!(left, Vec::<String>::new(), "{trace}");
     }
     let keys = "select count(*) from subject_key where subject_id = :id";
     let id = ada.account.id;
-    let left = house.look(|tx| tx.one(keys, named_params! {":id": id}, |row| row.get::<_, i64>(0)).unwrap());
+    let left = site.read(|tx| tx.one(keys, named_params! {":id": id}, |row| row.get::<_, i64>(0)).unwrap());
     assert_eq!(left, 0);
-    let read_back = house.activity_of(&ada);
+    let read_back = site.activity_of(&ada);
     assert!(!read_back.is_empty() && read_back.iter().all(|event| event.private.is_empty()));
-    assert_eq!(house.activity_of(&bob).len(), bobs);
-    assert!(house.activity_of(&bob).iter().any(|event| !event.private.is_empty()));
-    assert!(house.write(|tx| audit::forget(tx, id)).unwrap() == 0);
+    assert_eq!(site.activity_of(&bob).len(), bobs);
+    assert!(site.activity_of(&bob).iter().any(|event| !event.private.is_empty()));
+    assert!(site.write(|tx| audit::forget(tx, id)).unwrap() == 0);
 }
 
 #[test]
 fn a_copy_from_before_the_erasure_cannot_be_read_with_the_key_gone() {
-    let (mut house, ada, _) = lived_in();
+    let (mut site, ada, _) = lived_in();
     let id = ada.account.id;
-    let mut copy = house.copied();
+    let mut copy = site.copied();
 
-    house.write(|tx| audit::forget(tx, id)).unwrap();
-    copy.look(|tx| tx.execute("delete from subject_key where subject_id = :id", named_params! {":id": id}).unwrap());
+    site.write(|tx| audit::forget(tx, id)).unwrap();
+    copy.read(|tx| tx.execute("delete from subject_key where subject_id = :id", named_params! {":id": id}).unwrap());
 
     let events = copy.activity_of(&ada);
     assert!(!events.is_empty() && events.iter().all(|event| event.private.is_empty()));
@@ -294,13 +294,13 @@ fn a_copy_from_before_the_erasure_cannot_be_read_with_the_key_gone() {
 
 #[test]
 fn the_activity_comes_in_pages_from_the_newest_to_the_oldest() {
-    let (mut house, ada, _) = lived_in();
-    let all: Vec<_> = house.activity_of(&ada).into_iter().map(|event| event.seq).collect();
+    let (mut site, ada, _) = lived_in();
+    let all: Vec<_> = site.activity_of(&ada).into_iter().map(|event| event.seq).collect();
 
     let mut read = Vec::new();
     let mut filter = Filter { limit: 2, ..Filter::default() };
     loop {
-        let page = house.look(|tx| audit::list(tx, ada.account.id, ada.workspace, &filter).unwrap());
+        let page = site.read(|tx| audit::list(tx, ada.account.id, ada.workspace, &filter).unwrap());
         assert!(page.rows.len() <= 2);
         read.extend(page.rows.iter().map(|event| event.seq));
         match page.next {

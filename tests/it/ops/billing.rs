@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domicile::accounts::{self, NewAccount, Username};
 use domicile::base::{
-    Actor, Chance, Clock, Credits, EmailAddress, PAGE_SIZE, Quantity, ServiceId, Timestamp, WorkspaceId, days, hours,
+    Actor, Clock, Credits, EmailAddress, PAGE_SIZE, Quantity, Rng, ServiceId, Timestamp, WorkspaceId, days, hours,
 };
 use domicile::billing::ledger::{
     self, Account, Category, Charge, Checked, Draft, Filter, Grant, Kind, LedgerError, Origin, Posted, Posting,
@@ -16,18 +16,18 @@ use domicile::workspaces::{self, Workspace};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::support::{START, TestHouse as House, site};
+use crate::support::{START, TestSite as Site, default_settings};
 
 mod book;
 mod histories;
 mod use_of_things;
 mod wallets;
 
-fn house() -> House {
-    House::new()
+fn site() -> Site {
+    Site::new()
 }
 
-impl House {
+impl Site {
     fn workspace(&mut self, name: &str) -> Workspace {
         let new = NewAccount {
             username: Username::parse(name).unwrap(),
@@ -48,11 +48,11 @@ impl House {
     }
 
     fn charge(&mut self, charge: Charge) -> Result<Posted, LedgerError> {
-        self.write(|tx| ledger::charge(tx, &Actor::House, charge))
+        self.write(|tx| ledger::charge(tx, &Actor::System, charge))
     }
 
     fn spend(&mut self, charge: Charge) -> Result<Posted, LedgerError> {
-        self.write(|tx| ledger::spend(tx, &Actor::House, charge))
+        self.write(|tx| ledger::spend(tx, &Actor::System, charge))
     }
 
     fn report(&mut self, events: &[Result<NewEvent, Fault>]) -> BatchAnswer {
@@ -61,7 +61,7 @@ impl House {
     }
 
     fn balance(&mut self, workspace: WorkspaceId) -> Credits {
-        self.look(|tx| ledger::balance(tx, workspace).unwrap())
+        self.read(|tx| ledger::balance(tx, workspace).unwrap())
     }
 
     fn check(&mut self) -> Result<Checked, LedgerError> {
@@ -79,17 +79,17 @@ impl House {
             where a.workspace_id = :workspace_id and b.balance_micro <> 0
             order by 1";
         let params = rusqlite::named_params! {":workspace_id": workspace};
-        self.look(|tx| tx.list(sql, params, |row| Ok((row.get(0)?, row.get(1)?))).unwrap())
+        self.read(|tx| tx.list(sql, params, |row| Ok((row.get(0)?, row.get(1)?))).unwrap())
     }
 }
 
 fn farm() -> Actor {
-    let service = ServiceId::new(Timestamp::from_millis(1), &mut Chance::seeded(3));
+    let service = ServiceId::new(Timestamp::from_millis(1), &mut Rng::seeded(3));
     Actor::Service { service, name: "farm".into() }
 }
 
 fn some_workspace() -> WorkspaceId {
-    WorkspaceId::new(Timestamp::from_millis(1), &mut Chance::seeded(5))
+    WorkspaceId::new(Timestamp::from_millis(1), &mut Rng::seeded(5))
 }
 
 fn micro(micro: i64) -> Credits {
@@ -119,7 +119,7 @@ fn event(workspace: WorkspaceId, id: &str, quantity: &str) -> NewEvent {
 /// Runs `property` over random values of `strategy`; the seed is printed, and `SEED` repeats it.
 fn for_all<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(Chance::system().below(u32::MAX)));
+    let seed = seed.unwrap_or_else(|| u64::from(Rng::system().below(u32::MAX)));
     eprintln!("SEED={seed}");
     let config = ProptestConfig {
         cases,
@@ -138,33 +138,33 @@ fn for_all<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
 
 #[test]
 fn every_new_account_gets_the_welcome_credit_once() {
-    let mut house = house();
-    let workspace = house.workspace("orchard");
+    let mut site = site();
+    let workspace = site.workspace("orchard");
 
-    let given = house.write(|tx| billing::signup_credit(tx, &workspace)).unwrap().unwrap();
-    let mut generous = site();
+    let given = site.write(|tx| billing::signup_credit(tx, &workspace)).unwrap().unwrap();
+    let mut generous = default_settings();
     generous.config.billing.signup_credit = Credits::whole(50);
-    house.site = Arc::new(generous);
-    let again = house.write(|tx| billing::signup_credit(tx, &workspace)).unwrap();
+    site.settings = Arc::new(generous);
+    let again = site.write(|tx| billing::signup_credit(tx, &workspace)).unwrap();
 
-    assert_eq!((given.balance_after, again, house.balance(workspace.id)), (Credits::whole(5), None, Credits::whole(5)));
-    let page = house.look(|tx| ledger::statement(tx, workspace.id, &Filter { limit: 9, ..Filter::default() }).unwrap());
+    assert_eq!((given.balance_after, again, site.balance(workspace.id)), (Credits::whole(5), None, Credits::whole(5)));
+    let page = site.read(|tx| ledger::statement(tx, workspace.id, &Filter { limit: 9, ..Filter::default() }).unwrap());
     assert_eq!(page.rows.iter().map(|line| line.kind).collect::<Vec<_>>(), [Kind::Signup]);
 
-    let mut stingy = site();
+    let mut stingy = default_settings();
     stingy.config.billing.signup_credit = Credits::ZERO;
-    house.site = Arc::new(stingy);
-    let poor = house.workspace("meadow");
-    assert_eq!(house.write(|tx| billing::signup_credit(tx, &poor)).unwrap(), None);
-    assert_eq!(house.balance(poor.id), Credits::ZERO);
+    site.settings = Arc::new(stingy);
+    let poor = site.workspace("meadow");
+    assert_eq!(site.write(|tx| billing::signup_credit(tx, &poor)).unwrap(), None);
+    assert_eq!(site.balance(poor.id), Credits::ZERO);
 }
 
 #[test]
 fn an_operator_gives_credit_with_a_reason_that_can_be_forgotten() {
-    let mut house = house();
-    let workspace = house.workspace("orchard");
+    let mut site = site();
+    let workspace = site.workspace("orchard");
     let mut give = |actor: &Actor, amount: Credits, reason: &str| {
-        house.write(|tx| billing::grant_by_operator(tx, actor, workspace.id, amount, reason))
+        site.write(|tx| billing::grant_by_operator(tx, actor, workspace.id, amount, reason))
     };
 
     assert!(matches!(give(&farm(), Credits::whole(1), "mine"), Err(BillingError::NotAllowed)));
@@ -180,14 +180,14 @@ fn an_operator_gives_credit_with_a_reason_that_can_be_forgotten() {
     let posted = give(&Actor::Operator, Credits::whole(25), "Sorry about Tuesday, Ada").unwrap();
     assert_eq!(posted.balance_after, Credits::whole(25));
     let events = "select count(*) from audit_event where event = 'billing.credit_granted'";
-    assert_eq!(house.connection.query_row(events, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    assert_eq!(site.connection.query_row(events, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 
-    let details = |house: &mut House| {
+    let details = |site: &mut Site| {
         let filter = Filter { limit: 9, ..Filter::default() };
-        house.look(|tx| ledger::statement(tx, workspace.id, &filter).unwrap()).rows[0].details.clone()
+        site.read(|tx| ledger::statement(tx, workspace.id, &filter).unwrap()).rows[0].details.clone()
     };
-    assert_eq!(details(&mut house), "Sorry about Tuesday, Ada");
-    house.write(|tx| billing::forget(tx, workspace.id)).unwrap();
-    assert_eq!((details(&mut house).as_str(), house.balance(workspace.id)), ("", Credits::whole(25)));
-    house.check().unwrap();
+    assert_eq!(details(&mut site), "Sorry about Tuesday, Ada");
+    site.write(|tx| billing::forget(tx, workspace.id)).unwrap();
+    assert_eq!((details(&mut site).as_str(), site.balance(workspace.id)), ("", Credits::whole(25)));
+    site.check().unwrap();
 }

@@ -7,7 +7,7 @@ use domicile::factors::{self, Enrolled, FactorError};
 use domicile::sessions::{self, NewSession};
 use domicile::signin::{Presented, SigninError, Started, StepUp, flows};
 
-use crate::support::{PASSWORD, Person, TestApp, TestHouse, oath_code, visitor};
+use crate::support::{PASSWORD, Person, TestApp, TestSite, oath_code, visitor};
 
 mod passkeys;
 mod resets;
@@ -22,8 +22,8 @@ struct Enrolment {
 
 impl Enrolment {
     /// What the app shows now.
-    fn code(&self, house: &TestApp) -> String {
-        oath_code(&self.secret, house.clock.now().unix_seconds())
+    fn code(&self, site: &TestApp) -> String {
+        oath_code(&self.secret, site.clock.now().unix_seconds())
     }
 }
 
@@ -33,7 +33,7 @@ impl TestApp {
         let (actor, account) = (person.by_browser(), person.account.id);
         let own = actor.clone();
         self.write(move |tx| factors::set_up(tx, &own, account)).unwrap();
-        let set_up = self.look(|view| factors::set_up_under_way(view, account).unwrap().unwrap());
+        let set_up = self.read(|view| factors::set_up_under_way(view, account).unwrap().unwrap());
         let mut enrolment = Enrolment { secret: set_up.seed.base32().expose().clone(), codes: Vec::new() };
         let code = enrolment.code(self);
         let codes = self.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).unwrap();
@@ -44,7 +44,7 @@ impl TestApp {
     }
 
     fn enrolled(&self, person: &Person) -> Enrolled {
-        self.look(|view| factors::enrolled(view, person.account.id).unwrap())
+        self.read(|view| factors::enrolled(view, person.account.id).unwrap())
     }
 
     /// The first step with the right password, of somebody who owes a second one.
@@ -71,7 +71,7 @@ impl TestApp {
     /// A session without the door: where what it proves is not the point.
     fn bare_session_of(&self, person: &Person) -> SessionId {
         let new = NewSession { account: person.account.id, visitor: visitor(), remember: false, method: "test".into() };
-        self.write(move |tx| sessions::start(tx, &Actor::Stranger(visitor()), &new)).unwrap().0
+        self.write(move |tx| sessions::start(tx, &Actor::Anonymous(visitor()), &new)).unwrap().0
     }
 
     fn prove_again(&self, person: &Person, given: StepUp) -> Result<Secret<String>, SigninError> {
@@ -82,7 +82,7 @@ impl TestApp {
     }
 
     fn method_of(&self, token: &Secret<String>) -> String {
-        self.look(|view| {
+        self.read(|view| {
             let current = sessions::current(view, token.expose()).unwrap().unwrap();
             let mut listed = sessions::list(view, current.account).unwrap();
             listed.retain(|session| session.id == current.id);
@@ -101,7 +101,7 @@ impl TestApp {
             "mail_outbox",
             "account",
         ];
-        self.look(|view| {
+        self.read(|view| {
             let count = |table| view.one(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap();
             TABLES.into_iter().map(|table| (table, count(table))).collect()
         })
@@ -109,7 +109,7 @@ impl TestApp {
 
     fn events_named(&self, name: &str) -> i64 {
         let name = name.to_owned();
-        self.look(move |view| {
+        self.read(move |view| {
             view.one(
                 "select count(*) from audit_event where event = :name",
                 rusqlite::named_params! {":name": name},

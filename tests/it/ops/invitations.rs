@@ -40,7 +40,7 @@ impl TestApp {
     }
 
     fn waiting(&self) -> Vec<Invitation> {
-        self.look(|view| invitations::list(view).unwrap())
+        self.read(|view| invitations::list(view).unwrap())
     }
 
     fn withdraw(&self, name: &str) -> Result<(), InvitationError> {
@@ -56,195 +56,195 @@ fn is_refused(answer: &Result<Started, SigninError>) -> bool {
 #[test]
 fn who_is_invited_comes_in_at_once_in_every_mode_with_the_address_that_was_invited() {
     for mode in [SignupMode::Open, SignupMode::Domains, SignupMode::Invite, SignupMode::Closed] {
-        let house = TestApp::with(|config| {
+        let site = TestApp::with(|config| {
             config.signup.mode = mode;
             config.signup.domains = vec!["elsewhere.example".into()];
         });
-        house.invite(ADA, false);
-        let token = house.invitation_token(ADA);
-        assert_eq!(house.invited_address(&token).unwrap().as_str(), ADA);
+        site.invite(ADA, false);
+        let token = site.invitation_token(ADA);
+        assert_eq!(site.invited_address(&token).unwrap().as_str(), ADA);
 
-        let Ok(Started::Session { token: cookie, .. }) = house.accept(&token, "eve@evil.example", "ada-ada", PASSWORD)
+        let Ok(Started::Session { token: cookie, .. }) = site.accept(&token, "eve@evil.example", "ada-ada", PASSWORD)
         else {
             panic!("{mode:?}: the invited is not let in");
         };
 
-        let ada = house.find(ADA).unwrap();
+        let ada = site.find(ADA).unwrap();
         assert_eq!((ada.username.as_str(), ada.state, ada.is_operator), ("ada-ada", AccountState::Active, false));
-        assert_eq!((house.current(&cookie).unwrap().account, house.balance_of(&ada)), (ada.id, Credits::whole(5)));
-        assert!(house.find("eve@evil.example").is_none());
-        assert!(house.letter(ADA, "Welcome").text.contains("ada-ada"));
-        assert!(house.waiting().is_empty());
-        house.session(ADA);
+        assert_eq!((site.current(&cookie).unwrap().account, site.balance_of(&ada)), (ada.id, Credits::whole(5)));
+        assert!(site.find("eve@evil.example").is_none());
+        assert!(site.letter(ADA, "Welcome").text.contains("ada-ada"));
+        assert!(site.waiting().is_empty());
+        site.session(ADA);
     }
 }
 
 #[test]
 fn an_invitation_is_good_once_for_two_weeks_and_survives_what_is_typed_wrong() {
-    let house = TestApp::with(|config| config.signup.mode = SignupMode::Invite);
-    house.person("bob-bob");
-    house.invite(ADA, false);
-    let token = house.invitation_token(ADA);
-    house.clock.advance(days(14) - seconds(1));
+    let site = TestApp::with(|config| config.signup.mode = SignupMode::Invite);
+    site.person("bob-bob");
+    site.invite(ADA, false);
+    let token = site.invitation_token(ADA);
+    site.clock.advance(days(14) - seconds(1));
 
-    let before = house.footprint();
-    let weak = house.accept(&token, ADA, "ada-ada", "too short");
-    let taken = house.accept(&token, ADA, "bob-bob", PASSWORD);
-    let personal = house.accept(&token, ADA, "ada-lovelace", "ada-lovelace-1815");
-    assert_eq!(house.footprint(), before);
+    let before = site.footprint();
+    let weak = site.accept(&token, ADA, "ada-ada", "too short");
+    let taken = site.accept(&token, ADA, "bob-bob", PASSWORD);
+    let personal = site.accept(&token, ADA, "ada-lovelace", "ada-lovelace-1815");
+    assert_eq!(site.footprint(), before);
     assert!(matches!(weak, Err(SigninError::Password(PasswordFault::TooShort { .. }))));
     assert!(matches!(taken, Err(SigninError::Account(AccountError::UsernameTaken))));
     assert!(matches!(personal, Err(SigninError::Password(PasswordFault::TooPersonal))));
-    house.accept(&token, ADA, "ada-ada", PASSWORD).unwrap();
+    site.accept(&token, ADA, "ada-ada", PASSWORD).unwrap();
 
-    house.invite("eve@example.org", false);
-    let late = house.invitation_token("eve@example.org");
-    house.clock.advance(days(14));
-    let before = house.footprint();
+    site.invite("eve@example.org", false);
+    let late = site.invitation_token("eve@example.org");
+    site.clock.advance(days(14));
+    let before = site.footprint();
     for bad in [token.as_str(), late.as_str(), "nonsense", ""] {
-        assert!(is_refused(&house.accept(bad, "eve@example.org", "eve-eve", PASSWORD)), "{bad}");
-        assert!(house.invited_address(bad).is_none(), "{bad}");
+        assert!(is_refused(&site.accept(bad, "eve@example.org", "eve-eve", PASSWORD)), "{bad}");
+        assert!(site.invited_address(bad).is_none(), "{bad}");
     }
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 }
 
 #[test]
 fn two_who_bring_the_same_invitation_at_once_make_one_account() {
-    let house = TestApp::new();
-    house.invite(ADA, false);
-    let token = house.invitation_token(ADA);
+    let site = TestApp::new();
+    site.invite(ADA, false);
+    let token = site.invitation_token(ADA);
 
     let let_in = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..4)
             .map(|number| {
-                let (house, token) = (&house, &token);
-                scope.spawn(move || house.accept(token, ADA, &format!("ada-{number}-l"), PASSWORD))
+                let (site, token) = (&site, &token);
+                scope.spawn(move || site.accept(token, ADA, &format!("ada-{number}-l"), PASSWORD))
             })
             .collect();
         tries.into_iter().map(|one| one.join().unwrap()).filter(Result::is_ok).count()
     });
 
     assert_eq!(let_in, 1);
-    assert_eq!(house.number("select count(*) from account"), 1);
+    assert_eq!(site.number("select count(*) from account"), 1);
 }
 
 #[test]
 fn a_new_invitation_takes_the_place_of_the_one_before_and_a_withdrawn_one_is_gone() {
-    let house = TestApp::new();
-    let first = house.invite("ADA@example.org", false);
-    let old = house.invitation_token("ADA@example.org");
-    house.clock.advance(seconds(1));
-    let second = house.invite(ADA, false);
-    let token = house.invitation_token(ADA);
+    let site = TestApp::new();
+    let first = site.invite("ADA@example.org", false);
+    let old = site.invitation_token("ADA@example.org");
+    site.clock.advance(seconds(1));
+    let second = site.invite(ADA, false);
+    let token = site.invitation_token(ADA);
     assert_ne!((first.id, &old), (second.id, &token));
-    assert_eq!(house.waiting().iter().map(|one| one.id).collect::<Vec<_>>(), [second.id]);
-    assert!(is_refused(&house.accept(&old, ADA, "ada-ada", PASSWORD)));
+    assert_eq!(site.waiting().iter().map(|one| one.id).collect::<Vec<_>>(), [second.id]);
+    assert!(is_refused(&site.accept(&old, ADA, "ada-ada", PASSWORD)));
 
     for nobody in ["bob@example.org", "inv_00000000000000000000000000", "nonsense"] {
-        assert!(matches!(house.withdraw(nobody), Err(InvitationError::NotFound)), "{nobody}");
+        assert!(matches!(site.withdraw(nobody), Err(InvitationError::NotFound)), "{nobody}");
     }
-    house.withdraw(&second.id.to_string()).unwrap();
+    site.withdraw(&second.id.to_string()).unwrap();
 
-    assert!(is_refused(&house.accept(&token, ADA, "ada-ada", PASSWORD)));
-    assert!(house.waiting().is_empty());
-    house.invite(ADA, false);
-    house.withdraw(ADA).unwrap();
-    assert!(house.waiting().is_empty());
+    assert!(is_refused(&site.accept(&token, ADA, "ada-ada", PASSWORD)));
+    assert!(site.waiting().is_empty());
+    site.invite(ADA, false);
+    site.withdraw(ADA).unwrap();
+    assert!(site.waiting().is_empty());
 }
 
 #[test]
 fn an_invitation_to_run_the_appliance_makes_an_operator_and_ends_the_first_ones_link() {
-    let house = TestApp::new();
-    let claim = house.claim();
-    house.invite(ADA, true);
-    house.accept(&house.invitation_token(ADA), ADA, "ada-ada", PASSWORD).unwrap();
+    let site = TestApp::new();
+    let claim = site.claim();
+    site.invite(ADA, true);
+    site.accept(&site.invitation_token(ADA), ADA, "ada-ada", PASSWORD).unwrap();
 
-    assert!(house.find("ada-ada").unwrap().is_operator);
-    let late = house.sign_up_with("bob@example.org", "bob-bob", PASSWORD, &claim);
+    assert!(site.find("ada-ada").unwrap().is_operator);
+    let late = site.sign_up_with("bob@example.org", "bob-bob", PASSWORD, &claim);
     assert!(matches!(late, Err(SigninError::Account(AccountError::LinkRefused))));
 }
 
 #[test]
 fn nobody_but_an_operator_invites_and_an_address_with_an_account_is_not_invited() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let bob = EmailAddress::parse("bob@example.org").unwrap();
-    let before = house.footprint();
-    for actor in [ada.by_browser(), Actor::Stranger(visitor())] {
+    let before = site.footprint();
+    for actor in [ada.by_browser(), Actor::Anonymous(visitor())] {
         let (address, again) = (bob.clone(), actor.clone());
-        let refused = house.write(move |tx| invitations::issue(tx, &actor, address, true));
+        let refused = site.write(move |tx| invitations::issue(tx, &actor, address, true));
         assert!(matches!(refused, Err(InvitationError::NotFound)));
-        let refused = house.write(move |tx| invitations::withdraw(tx, &again, "bob@example.org"));
+        let refused = site.write(move |tx| invitations::withdraw(tx, &again, "bob@example.org"));
         assert!(matches!(refused, Err(InvitationError::NotFound)));
     }
 
     let taken = EmailAddress::parse("ADA-ada@example.org").unwrap();
-    let refused = house.write(move |tx| invitations::issue(tx, &Actor::Operator, taken, false));
+    let refused = site.write(move |tx| invitations::issue(tx, &Actor::Operator, taken, false));
 
     assert!(matches!(refused, Err(InvitationError::EmailTaken)));
-    assert!(house.waiting().is_empty());
-    assert_eq!(house.footprint(), before);
+    assert!(site.waiting().is_empty());
+    assert_eq!(site.footprint(), before);
 }
 
 #[test]
 fn an_address_that_got_an_account_meanwhile_is_not_given_a_second_one() {
-    let house = TestApp::new();
-    house.invite(ADA, true);
-    let token = house.invitation_token(ADA);
-    let person = NewPerson { email: EmailAddress::parse(ADA).unwrap(), ..house.new_person("ada-ada") };
-    house.write(move |tx| signin::create_account(tx, &Actor::Operator, person)).unwrap();
+    let site = TestApp::new();
+    site.invite(ADA, true);
+    let token = site.invitation_token(ADA);
+    let person = NewPerson { email: EmailAddress::parse(ADA).unwrap(), ..site.new_person("ada-ada") };
+    site.write(move |tx| signin::create_account(tx, &Actor::Operator, person)).unwrap();
 
-    let second = house.accept(&token, ADA, "ada-two", PASSWORD);
+    let second = site.accept(&token, ADA, "ada-two", PASSWORD);
 
     assert!(matches!(second, Err(SigninError::Account(AccountError::EmailTaken))));
-    assert!(house.find("ada-two").is_none() && !house.find(ADA).unwrap().is_operator);
+    assert!(site.find("ada-two").is_none() && !site.find(ADA).unwrap().is_operator);
 }
 
 #[test]
 fn who_claimed_the_address_before_it_was_invited_gains_nothing() {
-    let house = TestApp::new();
-    let pending = house.sign_up(ADA, "mallory").unwrap();
-    let code = house.letter(ADA, "code").code();
-    house.invite(ADA, false);
+    let site = TestApp::new();
+    let pending = site.sign_up(ADA, "mallory").unwrap();
+    let code = site.letter(ADA, "code").code();
+    site.invite(ADA, false);
 
-    house.accept(&house.invitation_token(ADA), ADA, "ada-ada", PASSWORD).unwrap();
+    site.accept(&site.invitation_token(ADA), ADA, "ada-ada", PASSWORD).unwrap();
 
-    assert!(house.prove(pending, &code).is_err());
-    assert_eq!(house.find(ADA).unwrap().username.as_str(), "ada-ada");
-    assert!(matches!(house.sign_in(ADA, PASSWORD), Ok(Started::Session { .. })));
+    assert!(site.prove(pending, &code).is_err());
+    assert_eq!(site.find(ADA).unwrap().username.as_str(), "ada-ada");
+    assert!(matches!(site.sign_in(ADA, PASSWORD), Ok(Started::Session { .. })));
 }
 
 #[test]
 fn the_links_secret_is_nowhere_once_its_mail_went_out_and_the_address_goes_with_the_invitation() {
-    let house = TestApp::with(|config| config.demo = false);
+    let site = TestApp::with(|config| config.demo = false);
     let printed = EmailAddress::parse("bob@example.org").unwrap();
-    let (_, link) = house.write(move |tx| invitations::issue(tx, &Actor::Operator, printed, false)).unwrap();
+    let (_, link) = site.write(move |tx| invitations::issue(tx, &Actor::Operator, printed, false)).unwrap();
     assert_eq!(token_in(link.expose()).len(), 43);
-    assert!(house.places_of(&token_in(link.expose())).is_empty());
-    house.invite(ADA, false);
-    let token = house.invitation_token(ADA);
+    assert!(site.places_of(&token_in(link.expose())).is_empty());
+    site.invite(ADA, false);
+    let token = site.invitation_token(ADA);
 
-    house.run_jobs();
+    site.run_jobs();
 
-    assert_eq!(house.places_of(&token), Vec::<String>::new());
-    assert!(house.places_of(ADA).contains(&"invitation.address".to_owned()));
-    house.clock.advance(days(14) + hours(1));
-    house.write(invitations::purge_old).unwrap();
-    let left = house.places_of(ADA);
+    assert_eq!(site.places_of(&token), Vec::<String>::new());
+    assert!(site.places_of(ADA).contains(&"invitation.address".to_owned()));
+    site.clock.advance(days(14) + hours(1));
+    site.write(invitations::purge_old).unwrap();
+    let left = site.places_of(ADA);
     assert!(left.iter().all(|place| !place.starts_with("invitation.")), "{left:?}");
 }
 
 #[test]
 fn an_erased_person_is_no_longer_invited() {
-    let house = TestApp::new();
-    house.invite(ADA, false);
-    let person = NewPerson { email: EmailAddress::parse(ADA).unwrap(), ..house.new_person("ada-ada") };
+    let site = TestApp::new();
+    site.invite(ADA, false);
+    let person = NewPerson { email: EmailAddress::parse(ADA).unwrap(), ..site.new_person("ada-ada") };
     let ada: AccountId =
-        house.write(move |tx| Ok::<_, SigninError>(signin::create_account(tx, &Actor::Operator, person)?.id)).unwrap();
-    assert_eq!(house.waiting().len(), 1);
+        site.write(move |tx| Ok::<_, SigninError>(signin::create_account(tx, &Actor::Operator, person)?.id)).unwrap();
+    assert_eq!(site.waiting().len(), 1);
 
-    house.write(move |tx| domicile::privacy::erase(tx, &Actor::Operator, ada)).unwrap();
+    site.write(move |tx| domicile::privacy::erase(tx, &Actor::Operator, ada)).unwrap();
 
-    assert!(house.waiting().is_empty());
-    assert!(house.places_of(ADA).iter().all(|place| !place.starts_with("invitation.")));
+    assert!(site.waiting().is_empty());
+    assert!(site.places_of(ADA).iter().all(|place| !place.starts_with("invitation.")));
 }

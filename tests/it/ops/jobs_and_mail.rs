@@ -14,27 +14,27 @@ use domicile::mail::{self, Letter as _, Link, PlainLetter};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::support::{TestApp, TestHouse};
+use crate::support::{TestApp, TestSite};
 
 /// Told when the job that hangs has begun.
 static HANGING: Notify = Notify::const_new();
-const DONE_AT_LAST: Line = Line::of("test.hangs", |_, _| Box::pin(async { Outcome::Done }));
+const DONE_AT_LAST: Line = Line::new("test.hangs", |_, _| Box::pin(async { Outcome::Done }));
 
 static DONE: AtomicU32 = AtomicU32::new(0);
 
 /// Handlers as a slice has them: one that does its work, and some that do not.
 const HANDLERS: &[Line] = &[
-    Line::of("test.count", |_, _| Box::pin(async { Outcome::Done })),
-    Line::of("test.again", |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) })),
-    Line::of("test.never", |_, _| Box::pin(async { Outcome::GiveUp("it makes no sense".into()) })),
-    Line::of("test.hangs", |_, _| {
+    Line::new("test.count", |_, _| Box::pin(async { Outcome::Done })),
+    Line::new("test.again", |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) })),
+    Line::new("test.never", |_, _| Box::pin(async { Outcome::GiveUp("it makes no sense".into()) })),
+    Line::new("test.hangs", |_, _| {
         Box::pin(async {
             HANGING.notify_one();
             std::future::pending().await
         })
     }),
-    Line::of("test.panics", |_, _| Box::pin(async { panic!("a job with a fault") })),
-    Line::of("test.adds", |_, payload| {
+    Line::new("test.panics", |_, _| Box::pin(async { panic!("a job with a fault") })),
+    Line::new("test.adds", |_, payload| {
         Box::pin(async move {
             DONE.fetch_add(payload["add"].as_u64().unwrap().try_into().unwrap(), Ordering::SeqCst);
             Outcome::Done
@@ -65,7 +65,7 @@ impl TestApp {
     }
 
     fn text(&self, sql: &'static str) -> Option<String> {
-        self.look(|view| view.one(sql, [], |row| row.get(0)).unwrap())
+        self.read(|view| view.one(sql, [], |row| row.get(0)).unwrap())
     }
 
     /// How long the one mail or job that waits has to wait yet.
@@ -96,191 +96,191 @@ const NEXT_MAIL: &str = "select next_at from mail_outbox";
 
 #[test]
 fn a_job_is_done_once_with_what_it_was_queued_with() {
-    let house = TestApp::new();
-    house.queue_job(NewJob { payload: json!({"add": 7}), ..job("test.adds") });
+    let site = TestApp::new();
+    site.queue_job(NewJob { payload: json!({"add": 7}), ..job("test.adds") });
 
-    assert_eq!((house.run(), house.run()), (1, 0));
+    assert_eq!((site.run(), site.run()), (1, 0));
 
     assert_eq!(DONE.load(Ordering::SeqCst), 7);
-    assert_eq!(house.text(STATE).as_deref(), Some("done"));
+    assert_eq!(site.text(STATE).as_deref(), Some("done"));
 }
 
 #[test]
 fn a_job_that_is_not_committed_was_never_queued() {
-    let house = TestApp::new();
+    let site = TestApp::new();
 
-    let failed = house.write(|tx| {
+    let failed = site.write(|tx| {
         jobs::enqueue(tx, job("test.count"))?;
         Err::<(), _>(Error::Busy)
     });
 
     assert!(failed.is_err());
-    assert_eq!(house.run(), 0);
+    assert_eq!(site.run(), 0);
 }
 
 #[test]
 fn a_job_is_tried_again_after_pauses_that_grow_and_given_up_in_the_end() {
-    let house = TestApp::new();
-    house.queue_job(job("test.again"));
+    let site = TestApp::new();
+    site.queue_job(job("test.again"));
 
     let mut pauses = Vec::new();
-    while house.run() == 1 && house.text(STATE).as_deref() == Some("queued") {
-        assert_eq!(house.text(WHY).as_deref(), Some("the other side is away"));
-        let pause = house.pause(RUN_AT);
+    while site.run() == 1 && site.text(STATE).as_deref() == Some("queued") {
+        assert_eq!(site.text(WHY).as_deref(), Some("the other side is away"));
+        let pause = site.pause(RUN_AT);
         pauses.push(pause.as_secs());
-        house.clock.advance(pause - seconds(1));
-        assert_eq!(house.run(), 0);
-        house.clock.advance(seconds(1));
+        site.clock.advance(pause - seconds(1));
+        assert_eq!(site.run(), 0);
+        site.clock.advance(seconds(1));
     }
 
     assert_eq!(pauses[..10], [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560]);
     assert!(pauses[10..].iter().all(|pause| *pause == 3600) && pauses.len() == 19, "{pauses:?}");
-    assert_eq!(house.text(STATE).as_deref(), Some("failed"));
-    house.clock.advance(days(6));
-    assert_eq!(house.run(), 0);
+    assert_eq!(site.text(STATE).as_deref(), Some("failed"));
+    site.clock.advance(days(6));
+    assert_eq!(site.run(), 0);
 }
 
 #[test]
 fn a_job_that_says_never_and_a_job_nobody_knows_are_given_up_at_once() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for name in ["test.never", "test.unheard"] {
-        house.queue_job(job(name));
+        site.queue_job(job(name));
     }
 
-    assert_eq!(house.run(), 2);
+    assert_eq!(site.run(), 2);
 
-    let why = |sql| house.text(sql).unwrap();
+    let why = |sql| site.text(sql).unwrap();
     assert_eq!(why("select last_error from job where name = 'test.never'"), "it makes no sense");
     assert!(why("select last_error from job where name = 'test.unheard'").contains("test.unheard"));
-    assert_eq!(house.number("select count(*) from job where state = 'failed'"), 2);
+    assert_eq!(site.number("select count(*) from job where state = 'failed'"), 2);
 }
 
 #[test]
 fn a_job_that_panics_holds_up_nobody() {
-    let house = TestApp::new();
-    house.queue_job(job("test.panics"));
-    house.queue_job(job("test.count"));
+    let site = TestApp::new();
+    site.queue_job(job("test.panics"));
+    site.queue_job(job("test.count"));
 
-    assert_eq!(house.run(), 2);
+    assert_eq!(site.run(), 2);
 
-    assert_eq!(house.text("select state from job where name = 'test.count'").as_deref(), Some("done"));
-    assert_eq!(house.text("select state from job where name = 'test.panics'").as_deref(), Some("queued"));
-    assert!(house.pause("select run_at from job where name = 'test.panics'") > seconds(0));
+    assert_eq!(site.text("select state from job where name = 'test.count'").as_deref(), Some("done"));
+    assert_eq!(site.text("select state from job where name = 'test.panics'").as_deref(), Some("queued"));
+    assert!(site.pause("select run_at from job where name = 'test.panics'") > seconds(0));
 }
 
 #[test]
 fn a_job_with_the_same_key_waits_once_and_can_come_again_when_done() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for _ in 0..3 {
-        house.queue_job(NewJob::once("test.count"));
+        site.queue_job(NewJob::once("test.count"));
     }
-    assert_eq!((house.number("select count(*) from job"), house.run()), (1, 1));
+    assert_eq!((site.number("select count(*) from job"), site.run()), (1, 1));
 
-    house.queue_job(NewJob::once("test.count"));
+    site.queue_job(NewJob::once("test.count"));
 
-    assert_eq!(house.run(), 1);
+    assert_eq!(site.run(), 1);
 }
 
 #[test]
 fn what_a_stopped_process_had_in_hand_is_done_by_another_after_ten_minutes() {
-    let house = TestApp::new();
-    house.queue_job(job("test.hangs"));
+    let site = TestApp::new();
+    site.queue_job(job("test.hangs"));
     // A process that takes the job and is stopped in the middle of it.
-    house.block_on(async {
+    site.block_on(async {
         tokio::select! {
-            ran = jobs::run_due(&house.app, HANDLERS) => panic!("a job that hangs came to an end: {ran:?}"),
+            ran = jobs::run_due(&site.app, HANDLERS) => panic!("a job that hangs came to an end: {ran:?}"),
             () = HANGING.notified() => {}
         }
     });
-    assert_eq!(house.text(STATE).as_deref(), Some("running"));
+    assert_eq!(site.text(STATE).as_deref(), Some("running"));
 
-    house.clock.advance(minutes(10) - seconds(1));
-    assert_eq!(house.run_knowing(&[DONE_AT_LAST]), 0);
-    house.clock.advance(seconds(1));
-    assert_eq!(house.run_knowing(&[DONE_AT_LAST]), 1);
+    site.clock.advance(minutes(10) - seconds(1));
+    assert_eq!(site.run_knowing(&[DONE_AT_LAST]), 0);
+    site.clock.advance(seconds(1));
+    assert_eq!(site.run_knowing(&[DONE_AT_LAST]), 1);
 
-    assert_eq!(house.text(STATE).as_deref(), Some("done"));
-    assert_eq!(house.number("select attempts from job"), 2);
+    assert_eq!(site.text(STATE).as_deref(), Some("done"));
+    assert_eq!(site.number("select attempts from job"), 2);
 }
 
 #[test]
 fn two_runners_never_do_the_same_job() {
-    let house = TestApp::new();
-    let other: Arc<App> = house.another();
+    let site = TestApp::new();
+    let other: Arc<App> = site.another();
     for _ in 0..40 {
-        house.queue_job(job("test.count"));
+        site.queue_job(job("test.count"));
     }
 
     let ran = std::thread::scope(|scope| {
-        let here = scope.spawn(|| house.run());
+        let here = scope.spawn(|| site.run());
         let there = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         there.block_on(jobs::run_due(&other, HANDLERS)).unwrap() + here.join().unwrap()
     });
 
     assert_eq!(ran, 40);
-    assert_eq!(house.number("select count(*) from job where state = 'done' and attempts = 1"), 40);
+    assert_eq!(site.number("select count(*) from job where state = 'done' and attempts = 1"), 40);
 }
 
 #[test]
 fn jobs_that_ended_are_deleted_after_a_week() {
-    let house = TestApp::new();
-    house.queue_job(job("test.count"));
-    house.queue_job(job("test.never"));
-    house.run();
-    let purge = || house.write(jobs::purge_finished).unwrap();
+    let site = TestApp::new();
+    site.queue_job(job("test.count"));
+    site.queue_job(job("test.never"));
+    site.run();
+    let purge = || site.write(jobs::purge_finished).unwrap();
 
-    house.clock.advance(days(7));
+    site.clock.advance(days(7));
     assert_eq!(purge(), 0);
-    house.clock.advance(seconds(1));
+    site.clock.advance(seconds(1));
 
     assert_eq!(purge(), 2);
 }
 
 #[test]
 fn no_commit_no_mail() {
-    let mut house = TestHouse::new();
+    let mut site = TestSite::new();
     let to = EmailAddress::parse("ada@example.org").unwrap();
 
-    let failed = house.write(|tx| {
+    let failed = site.write(|tx| {
         mail::enqueue(tx, None, to, &letter("It happened"))?;
         Err::<(), _>(Error::Busy)
     });
 
     assert!(failed.is_err());
-    assert_eq!((house.count("mail_outbox"), house.count("job")), (0, 0));
+    assert_eq!((site.count("mail_outbox"), site.count("job")), (0, 0));
 }
 
 #[test]
 fn a_mail_is_one_whole_file_in_the_folder() {
-    let house = TestApp::new();
-    house.post(letter("It happened — today"));
+    let site = TestApp::new();
+    site.post(letter("It happened — today"));
 
-    assert_eq!(house.run_jobs(), 1);
-    house.run_jobs();
+    assert_eq!(site.run_jobs(), 1);
+    site.run_jobs();
 
-    let files = TestApp::files_in(&house.folder().join("mail"));
+    let files = TestApp::files_in(&site.folder().join("mail"));
     assert_eq!(files.len(), 1);
     assert!(files[0].starts_with("mail_") && files[0].ends_with(".eml"), "{files:?}");
-    let text = std::fs::read_to_string(house.folder().join("mail").join(&files[0])).unwrap();
+    let text = std::fs::read_to_string(site.folder().join("mail").join(&files[0])).unwrap();
     for line in ["From: Domicile <account@localhost>", "To: ada@example.org", "Message-ID: <mail_"] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     assert!(text.contains("It happened.") && text.contains("text/html") && text.contains("text/plain"));
-    assert_eq!(house.number("select count(*) from mail_outbox where sent_at is not null"), 1);
+    assert_eq!(site.number("select count(*) from mail_outbox where sent_at is not null"), 1);
 }
 
 #[test]
 fn a_name_cannot_bend_a_mail() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     let evil = "Key\r\nBcc: everybody@example.org\r\n\r\nBuy now\u{85}\u{2028}X: y\0";
     let mut bent = letter(evil);
     bent.paragraphs = vec![format!("Hello {evil}\r\n.\r\nDATA"), "<script>alert(1)</script>".into()];
 
-    house.post(bent);
-    assert!(!house.text("select subject from mail_outbox").unwrap().contains(['\r', '\n']));
-    house.deliver();
+    site.post(bent);
+    assert!(!site.text("select subject from mail_outbox").unwrap().contains(['\r', '\n']));
+    site.deliver();
 
-    let folder = house.folder().join("mail");
+    let folder = site.folder().join("mail");
     let file = folder.join(&TestApp::files_in(&folder)[0]);
     let text = std::fs::read_to_string(file).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -299,86 +299,86 @@ fn a_name_cannot_bend_a_mail() {
 
 #[test]
 fn a_mail_that_does_not_go_out_is_tried_again_after_pauses_that_grow() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     // A file where the folder should be.
-    std::fs::write(house.folder().join("mail"), "in the way").unwrap();
-    house.post(letter("It happened"));
-    house.deliver();
+    std::fs::write(site.folder().join("mail"), "in the way").unwrap();
+    site.post(letter("It happened"));
+    site.deliver();
 
     let mut pauses = Vec::new();
     for _ in 0..10 {
-        let pause = house.pause(NEXT_MAIL);
+        let pause = site.pause(NEXT_MAIL);
         pauses.push(pause.as_secs());
-        house.clock.advance(pause - seconds(1));
-        house.deliver();
-        assert_eq!(house.pause(NEXT_MAIL), seconds(1));
-        house.clock.advance(seconds(1));
-        house.deliver();
+        site.clock.advance(pause - seconds(1));
+        site.deliver();
+        assert_eq!(site.pause(NEXT_MAIL), seconds(1));
+        site.clock.advance(seconds(1));
+        site.deliver();
     }
     assert_eq!(pauses, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]);
-    assert!(house.text("select last_error from mail_outbox").unwrap().contains("mail"));
+    assert!(site.text("select last_error from mail_outbox").unwrap().contains("mail"));
 
-    std::fs::remove_file(house.folder().join("mail")).unwrap();
-    house.clock.advance(hours(1));
-    house.deliver();
-    assert_eq!(house.mailbox().letters().len(), 1);
-    assert_eq!(house.text("select last_error from mail_outbox"), None);
+    std::fs::remove_file(site.folder().join("mail")).unwrap();
+    site.clock.advance(hours(1));
+    site.deliver();
+    assert_eq!(site.mailbox().letters().len(), 1);
+    assert_eq!(site.text("select last_error from mail_outbox"), None);
 }
 
 #[test]
 fn a_mail_is_given_up_after_thirty_tries_and_forgotten_after_a_week() {
-    let house = TestApp::with(|config| config.demo = false);
-    std::fs::write(house.folder().join("mail"), "in the way").unwrap();
-    house.post(letter("It happened"));
+    let site = TestApp::with(|config| config.demo = false);
+    std::fs::write(site.folder().join("mail"), "in the way").unwrap();
+    site.post(letter("It happened"));
 
     for _ in 0..30 {
-        assert_eq!(house.number("select count(*) from mail_outbox where given_up_at is null"), 1);
-        house.deliver();
-        house.clock.advance(hours(1));
+        assert_eq!(site.number("select count(*) from mail_outbox where given_up_at is null"), 1);
+        site.deliver();
+        site.clock.advance(hours(1));
     }
 
-    assert_eq!(house.number("select count(*) from mail_outbox where given_up_at is not null and attempts = 30"), 1);
-    assert_eq!(house.places_of("It happened."), Vec::<String>::new());
-    let purge = || house.write(mail::purge_old).unwrap();
+    assert_eq!(site.number("select count(*) from mail_outbox where given_up_at is not null and attempts = 30"), 1);
+    assert_eq!(site.places_of("It happened."), Vec::<String>::new());
+    let purge = || site.write(mail::purge_old).unwrap();
     assert_eq!(purge(), 0);
-    house.clock.advance(days(7));
+    site.clock.advance(days(7));
     assert_eq!(purge(), 1);
 }
 
 #[test]
 fn one_mail_that_waits_does_not_hold_up_the_next() {
-    let house = TestApp::new();
-    std::fs::write(house.folder().join("mail"), "in the way").unwrap();
-    house.post(letter("First"));
-    house.deliver();
-    std::fs::remove_file(house.folder().join("mail")).unwrap();
+    let site = TestApp::new();
+    std::fs::write(site.folder().join("mail"), "in the way").unwrap();
+    site.post(letter("First"));
+    site.deliver();
+    std::fs::remove_file(site.folder().join("mail")).unwrap();
 
-    house.post(letter("Second"));
-    house.deliver();
+    site.post(letter("Second"));
+    site.deliver();
 
-    let subjects: Vec<_> = house.mailbox().letters().into_iter().map(|letter| letter.subject).collect();
+    let subjects: Vec<_> = site.mailbox().letters().into_iter().map(|letter| letter.subject).collect();
     assert_eq!(subjects, ["Second"]);
-    house.clock.advance(seconds(30));
-    house.deliver();
-    assert_eq!(house.mailbox().letters().len(), 2);
+    site.clock.advance(seconds(30));
+    site.deliver();
+    assert_eq!(site.mailbox().letters().len(), 2);
 }
 
 #[test]
 fn what_a_stopped_process_was_sending_is_sent_again_under_the_same_name() {
-    let house = TestApp::new();
-    house.post(letter("It happened"));
-    house.deliver();
+    let site = TestApp::new();
+    site.post(letter("It happened"));
+    site.deliver();
     // The process was killed after the mail left and before that was noted.
     let unnoted = "update mail_outbox set sent_at = null, next_at = next_at";
-    house.write(move |tx| tx.execute(unnoted, [])).unwrap();
+    site.write(move |tx| tx.execute(unnoted, [])).unwrap();
 
-    house.deliver();
-    assert_eq!(house.number("select count(*) from mail_outbox where sent_at is null"), 1);
-    house.clock.advance(minutes(2));
-    house.deliver();
+    site.deliver();
+    assert_eq!(site.number("select count(*) from mail_outbox where sent_at is null"), 1);
+    site.clock.advance(minutes(2));
+    site.deliver();
 
-    assert_eq!(TestApp::files_in(&house.folder().join("mail")).len(), 1);
-    assert_eq!(house.number("select count(*) from mail_outbox where sent_at is not null"), 1);
+    assert_eq!(TestApp::files_in(&site.folder().join("mail")).len(), 1);
+    assert_eq!(site.number("select count(*) from mail_outbox where sent_at is not null"), 1);
 }
 
 /// A mail relay that answers each recipient with `answer`. Serves until the test ends; tells how many mails it took.
@@ -432,30 +432,30 @@ fn house_with_relay(port: u16) -> TestApp {
 #[test]
 fn a_relay_that_says_yes_gets_the_mail_once() {
     let (port, taken) = relay("250 yes");
-    let house = house_with_relay(port);
-    house.post(letter("It happened"));
+    let site = house_with_relay(port);
+    site.post(letter("It happened"));
 
-    house.deliver();
-    house.clock.advance(hours(2));
-    house.deliver();
+    site.deliver();
+    site.clock.advance(hours(2));
+    site.deliver();
 
     assert_eq!(taken.load(Ordering::SeqCst), 1);
-    assert_eq!(house.number("select count(*) from mail_outbox where sent_at is not null"), 1);
+    assert_eq!(site.number("select count(*) from mail_outbox where sent_at is not null"), 1);
 }
 
 #[test]
 fn a_relay_that_says_never_is_not_asked_again() {
     let (port, taken) = relay("550 no such person here");
-    let house = house_with_relay(port);
-    house.post(letter("It happened"));
+    let site = house_with_relay(port);
+    site.post(letter("It happened"));
 
-    house.deliver();
-    house.clock.advance(days(1));
-    house.deliver();
+    site.deliver();
+    site.clock.advance(days(1));
+    site.deliver();
 
     assert_eq!(taken.load(Ordering::SeqCst), 0);
-    assert_eq!(house.number("select count(*) from mail_outbox where given_up_at is not null and attempts = 1"), 1);
-    assert!(house.text("select last_error from mail_outbox").unwrap().contains("550"));
+    assert_eq!(site.number("select count(*) from mail_outbox where given_up_at is not null and attempts = 1"), 1);
+    assert!(site.text("select last_error from mail_outbox").unwrap().contains("550"));
 }
 
 #[test]
@@ -466,13 +466,13 @@ fn a_relay_that_says_later_or_nothing_is_asked_again() {
         listener.local_addr().unwrap().port()
     };
     for port in [port, nobody_listens] {
-        let house = house_with_relay(port);
-        house.post(letter("It happened"));
+        let site = house_with_relay(port);
+        site.post(letter("It happened"));
 
-        house.deliver();
+        site.deliver();
 
-        assert_eq!(house.number("select count(*) from mail_outbox where given_up_at is null and sent_at is null"), 1);
-        assert_eq!(house.pause(NEXT_MAIL), seconds(30));
+        assert_eq!(site.number("select count(*) from mail_outbox where given_up_at is null and sent_at is null"), 1);
+        assert_eq!(site.pause(NEXT_MAIL), seconds(30));
     }
     assert_eq!(taken.load(Ordering::SeqCst), 0);
 }
@@ -483,11 +483,11 @@ fn the_last_letter_to_somebody_is_forgotten_however_it_ends() {
     let refusing = house_with_relay(port);
     let accepting = TestApp::new();
 
-    for house in [refusing, accepting] {
+    for site in [refusing, accepting] {
         let to = EmailAddress::parse("ada@example.org").unwrap();
-        house.write(move |tx| mail::enqueue_farewell(tx, to, &letter("Goodbye"))).unwrap();
-        house.deliver();
-        assert_eq!(house.places_of("ada@example.org"), Vec::<String>::new());
+        site.write(move |tx| mail::enqueue_farewell(tx, to, &letter("Goodbye"))).unwrap();
+        site.deliver();
+        assert_eq!(site.places_of("ada@example.org"), Vec::<String>::new());
     }
 }
 

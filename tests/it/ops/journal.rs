@@ -9,47 +9,47 @@ use crate::support::TestApp;
 
 /// With these people erased, and their lines.
 fn erased(names: &[&'static str]) -> (TestApp, String) {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for name in names {
-        let id = house.person(name).account.id;
-        house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+        let id = site.person(name).account.id;
+        site.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
     }
-    tombstones::catch_up(&house.app).unwrap();
-    let text = read(&house);
+    tombstones::catch_up(&site.app).unwrap();
+    let text = read(&site);
     assert_eq!(text.lines().count(), names.len());
-    (house, text)
+    (site, text)
 }
 
-fn read(house: &TestApp) -> String {
-    std::fs::read_to_string(house.layout().tombstones()).unwrap()
+fn read(site: &TestApp) -> String {
+    std::fs::read_to_string(site.layout().tombstones()).unwrap()
 }
 
-fn write(house: &TestApp, content: impl AsRef<[u8]>) {
-    std::fs::write(house.layout().tombstones(), content).unwrap();
+fn write(site: &TestApp, content: impl AsRef<[u8]>) {
+    std::fs::write(site.layout().tombstones(), content).unwrap();
 }
 
 #[test]
 fn the_rest_of_a_cut_off_write_is_written_again_however_long_it_is() {
-    let (house, whole) = erased(&["ada-ada", "bo-bo"]);
+    let (site, whole) = erased(&["ada-ada", "bo-bo"]);
     let (first, second) = whole.split_at(whole.find('\n').unwrap() + 1);
 
     for rest in [&second[..1], &second[..second.len() - 1], &"\0".repeat(10_000), &"\0".repeat(100_000)] {
-        write(&house, format!("{first}{rest}"));
-        house.look(|view| tombstones::check(view, house.layout())).unwrap();
-        assert_eq!(tombstones::catch_up(&house.app).unwrap(), 1);
-        assert_eq!(read(&house), whole);
+        write(&site, format!("{first}{rest}"));
+        site.read(|view| tombstones::check(view, site.layout())).unwrap();
+        assert_eq!(tombstones::catch_up(&site.app).unwrap(), 1);
+        assert_eq!(read(&site), whole);
     }
     for rest in ["", &first[..1], &first[..first.len() - 1]] {
-        write(&house, rest);
-        assert_eq!(tombstones::catch_up(&house.app).unwrap(), 2, "{rest}");
-        assert_eq!(read(&house), whole);
+        write(&site, rest);
+        assert_eq!(tombstones::catch_up(&site.app).unwrap(), 2, "{rest}");
+        assert_eq!(read(&site), whole);
     }
 }
 
 #[test]
 fn what_is_not_a_journal_is_refused_and_not_cut() {
-    let (house, whole) = erased(&["ada-ada", "bo-bo", "cy-cy-cy"]);
-    let path = house.layout().tombstones().display().to_string();
+    let (site, whole) = erased(&["ada-ada", "bo-bo", "cy-cy-cy"]);
+    let path = site.layout().tombstones().display().to_string();
     let begin_of_third = whole.match_indices('\n').nth(1).unwrap().0 + 1;
 
     for (content, line) in [
@@ -58,18 +58,18 @@ fn what_is_not_a_journal_is_refused_and_not_cut() {
         (format!("{}notes\n", &whole[..begin_of_third]), 3),
         (format!("{whole}{}\n", "x".repeat(20_000)), 4),
     ] {
-        write(&house, &content);
-        let checked = house.look(|view| tombstones::check(view, house.layout())).unwrap_err().to_string();
-        let refused = tombstones::catch_up(&house.app).unwrap_err().to_string();
+        write(&site, &content);
+        let checked = site.read(|view| tombstones::check(view, site.layout())).unwrap_err().to_string();
+        let refused = tombstones::catch_up(&site.app).unwrap_err().to_string();
         assert_eq!(checked, refused);
         assert!(refused.contains(&format!("line {line} of the erasure journal {path}")), "{refused}");
-        assert_eq!(read(&house), content);
+        assert_eq!(read(&site), content);
     }
 }
 
 #[test]
 fn a_journal_that_knows_more_than_the_database_is_refused_with_both_numbers() {
-    let (house, whole) = erased(&["ada-ada", "bo-bo"]);
+    let (site, whole) = erased(&["ada-ada", "bo-bo"]);
     let other = TestApp::new();
     other.clock.advance(days(1));
     let id = other.person("cy-cy-cy").account.id;
@@ -82,8 +82,8 @@ fn a_journal_that_knows_more_than_the_database_is_refused_with_both_numbers() {
     let told = tombstones::catch_up(&other.app).unwrap_err().to_string();
     assert!(told.contains("line 1 of the erasure journal") && told.contains("another erasure"), "{told}");
 
-    let mut file = std::fs::File::options().append(true).open(house.layout().tombstones()).unwrap();
+    let mut file = std::fs::File::options().append(true).open(site.layout().tombstones()).unwrap();
     file.write_all(b"{\"seq\":3").unwrap();
-    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 0);
-    assert_eq!(read(&house), whole);
+    assert_eq!(tombstones::catch_up(&site.app).unwrap(), 0);
+    assert_eq!(read(&site), whole);
 }

@@ -14,7 +14,7 @@ use domicile::signin::oauth::{self, Answered, Arrived, Identity, OauthError, Pur
 use domicile::signin::{self, Started};
 use serde_json::{Value, json};
 
-use crate::support::{Beside, Person, TestApp, tables, visitor};
+use crate::support::{HelperProcess, Person, TestApp, tables, visitor};
 
 /// What a browser's cookie holds: forty-three letters.
 const BROWSER: &str = "ada-at-home-0000000000000000000000000000000";
@@ -24,7 +24,7 @@ const CLIENT: &str = "domicile";
 /// An appliance and a provider, `corp`, that says what it is told to.
 struct World {
     test: TestApp,
-    liar: Beside,
+    liar: HelperProcess,
     issuer: String,
 }
 
@@ -70,7 +70,7 @@ fn github(issuer: &str) -> Provider {
 
 /// What may not change when an answer is refused: the rows of every table but the audit's and the used-up way's.
 fn rows(test: &TestApp) -> Vec<(String, i64)> {
-    test.look(|view| {
+    test.read(|view| {
         let kept = |table: &String| !table.starts_with("audit") && table != "oauth_flow" && table != "subject_key";
         let count = |table: &str| view.one(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap();
         tables(view).into_iter().filter(kept).map(|table| (table.clone(), count(&table))).collect()
@@ -83,7 +83,7 @@ impl World {
     }
 
     fn with(providers: impl FnOnce(&str) -> Vec<Provider>) -> Self {
-        let (liar, ready) = Beside::provider("liar.mjs", &json!({}));
+        let (liar, ready) = HelperProcess::provider("liar.mjs", &json!({}));
         let issuer = ready["issuer"].as_str().unwrap().to_owned();
         let test = TestApp::with(|config| config.oauth = providers(&issuer));
         let mut world = Self { test, liar, issuer };
@@ -142,7 +142,7 @@ impl World {
     fn finish(&self, name: &str, answered: Answered, who: Somebody<'_>) -> Result<Arrived, OauthError> {
         let actor = match who.session {
             Some((account, session)) => self.by(account, session),
-            None => Actor::Stranger(visitor()),
+            None => Actor::Anonymous(visitor()),
         };
         let browser = who.browser.map(str::to_owned);
         let finished = flows::finish(&self.test.app, actor, name, answered, browser, who.session);
@@ -162,7 +162,7 @@ impl World {
     /// Whoever came back chooses a username; with an address where none is vouched for.
     fn choose(&self, username: &str, email: &str) -> Result<Started, OauthError> {
         let typed = Typed { username: username.into(), email: email.into() };
-        let actor = Actor::Stranger(visitor());
+        let actor = Actor::Anonymous(visitor());
         self.test.write(move |tx| oauth::sign_up(tx, &actor, BROWSER, &typed)).map(|(started, _)| started)
     }
 
@@ -176,7 +176,7 @@ impl World {
             Started::Session { token, .. } => self.whose(&token).0,
             Started::MustVerify(account) => {
                 let code = self.test.letter(email, "code").code();
-                let actor = Actor::Stranger(visitor());
+                let actor = Actor::Anonymous(visitor());
                 self.test.write(move |tx| signin::verify(tx, &actor, account, &code)).unwrap().unwrap();
                 account
             }
@@ -198,13 +198,13 @@ impl World {
     }
 
     fn by(&self, account: AccountId, session: SessionId) -> Actor {
-        let workspace = self.test.look(|view| domicile::workspaces::personal(view, account).unwrap().unwrap().id);
+        let workspace = self.test.read(|view| domicile::workspaces::personal(view, account).unwrap().unwrap().id);
         Actor::SignedIn { account, workspace, session, visitor: visitor() }
     }
 
     /// The person of a session's cookie.
     fn whose(&self, token: &Secret<String>) -> (AccountId, SessionId) {
-        let current = self.test.look(|view| sessions::current(view, token.expose()).unwrap());
+        let current = self.test.read(|view| sessions::current(view, token.expose()).unwrap());
         current.map(|current| (current.account, current.id)).expect("a live session")
     }
 
@@ -225,20 +225,20 @@ impl World {
     }
 
     fn account(&self, username: &str) -> Option<Account> {
-        self.test.look(|view| accounts::find_by_name(view, username).unwrap())
+        self.test.read(|view| accounts::find_by_name(view, username).unwrap())
     }
 
     fn state(&self, account: AccountId) -> AccountState {
-        self.test.look(|view| accounts::find(view, account).unwrap().expect("the account").state)
+        self.test.read(|view| accounts::find(view, account).unwrap().expect("the account").state)
     }
 
     fn identities(&self, account: AccountId) -> Vec<Identity> {
-        self.test.look(|view| oauth::identities(view, account).unwrap())
+        self.test.read(|view| oauth::identities(view, account).unwrap())
     }
 
     /// The newest event: its name and what it says.
     fn last_event(&self) -> (String, String) {
-        self.test.look(|view| {
+        self.test.read(|view| {
             view.one("select event, data_json from audit_event order by seq desc limit 1", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })

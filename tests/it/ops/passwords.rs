@@ -34,7 +34,7 @@ impl TestApp {
 
     fn stored_hash(&self, username: &str) -> String {
         let account = self.find(username).unwrap().id;
-        self.look(|view| domicile::accounts::password_hash(view, account).unwrap().unwrap())
+        self.read(|view| domicile::accounts::password_hash(view, account).unwrap().unwrap())
     }
 
     /// What a request costs: the memory that hashing fills, and the rows that are written, by table.
@@ -50,28 +50,28 @@ impl TestApp {
 #[test]
 fn p1_length_is_counted_in_characters_as_the_site_wants_it() {
     for (min_length, short, enough) in [(15, "fourteen chars", "fifteen letters"), (8, "xk7#mQ2", "xk7#mQ2p")] {
-        let house = TestApp::with(|config| config.passwords.min_length = min_length);
+        let site = TestApp::with(|config| config.passwords.min_length = min_length);
 
-        assert_eq!(house.judge(short), Err(PasswordFault::TooShort { min: min_length }));
-        assert_eq!(house.judge(enough), Ok(()));
+        assert_eq!(site.judge(short), Err(PasswordFault::TooShort { min: min_length }));
+        assert_eq!(site.judge(enough), Ok(()));
     }
-    let house = TestApp::new();
-    assert_eq!(house.app.config().passwords.min_length, 15);
+    let site = TestApp::new();
+    assert_eq!(site.app.config().passwords.min_length, 15);
     // Four bytes each, and one character.
-    assert_eq!(house.judge("🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻"), Err(PasswordFault::TooShort { min: 15 }));
-    assert_eq!(house.judge("🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶"), Ok(()));
+    assert_eq!(site.judge("🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻"), Err(PasswordFault::TooShort { min: 15 }));
+    assert_eq!(site.judge("🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶"), Ok(()));
 }
 
 #[test]
 fn p2_what_is_too_long_is_refused_without_a_hash() {
-    let house = TestApp::new();
-    house.person("ada-ada");
+    let site = TestApp::new();
+    site.person("ada-ada");
     let megabyte = "several words in a row, ".repeat(1 << 16);
-    let cost = house.cost_of(|| {
-        let refused = house.sign_up_with("eve@example.org", "eve-eve", &megabyte, "");
+    let cost = site.cost_of(|| {
+        let refused = site.sign_up_with("eve@example.org", "eve-eve", &megabyte, "");
         assert!(matches!(refused, Err(SigninError::Password(PasswordFault::TooLong))));
         for name in ["ada-ada", "nobody-here"] {
-            assert!(matches!(house.sign_in(name, &megabyte), Err(SigninError::BadCredentials)));
+            assert!(matches!(site.sign_in(name, &megabyte), Err(SigninError::BadCredentials)));
         }
     });
 
@@ -80,42 +80,42 @@ fn p2_what_is_too_long_is_refused_without_a_hash() {
 
 #[test]
 fn p2_long_passwords_count_to_their_last_character() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     let pattern = "wörter und mehr, ";
     for (number, chars) in [15, 64, 128, 900].into_iter().enumerate() {
         let password: String = pattern.chars().cycle().take(chars - 1).chain(['x']).collect();
         let almost: String = pattern.chars().cycle().take(chars - 1).chain(['y']).collect();
         let (name, email) = (format!("somebody-{number}"), format!("somebody-{number}@example.org"));
-        house.sign_up_with(&email, &name, &password, "").unwrap();
+        site.sign_up_with(&email, &name, &password, "").unwrap();
 
-        assert!(matches!(house.sign_in(&name, &almost), Err(SigninError::BadCredentials)), "{chars}");
+        assert!(matches!(site.sign_in(&name, &almost), Err(SigninError::BadCredentials)), "{chars}");
         let shorter: String = password.chars().take(chars - 1).collect();
-        assert!(matches!(house.sign_in(&name, &shorter), Err(SigninError::BadCredentials)), "{chars}");
-        assert!(matches!(house.sign_in(&name, &password), Ok(Started::MustVerify(_))), "{chars}");
+        assert!(matches!(site.sign_in(&name, &shorter), Err(SigninError::BadCredentials)), "{chars}");
+        assert!(matches!(site.sign_in(&name, &password), Ok(Started::MustVerify(_))), "{chars}");
     }
 }
 
 #[test]
 fn p2_nothing_is_cut_off_a_password_at_its_greatest_length() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     let longest: String = "several words in a row, ".chars().cycle().take(1024).collect();
-    let before = house.footprint();
-    let too_long = house.sign_up_with("ada@example.org", "ada-ada", &format!("{longest}x"), "");
+    let before = site.footprint();
+    let too_long = site.sign_up_with("ada@example.org", "ada-ada", &format!("{longest}x"), "");
     assert!(matches!(too_long, Err(SigninError::Password(PasswordFault::TooLong))));
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 
-    house.sign_up_with("ada@example.org", "ada-ada", &longest, "").unwrap();
+    site.sign_up_with("ada@example.org", "ada-ada", &longest, "").unwrap();
 
     for more in ["x", "xyz", &"x".repeat(1 << 20)] {
-        let wrong = house.sign_in("ada-ada", &format!("{longest}{more}"));
+        let wrong = site.sign_in("ada-ada", &format!("{longest}{more}"));
         assert!(matches!(wrong, Err(SigninError::BadCredentials)), "{} more", more.len());
     }
-    assert!(matches!(house.sign_in("ada-ada", &longest), Ok(Started::MustVerify(_))));
+    assert!(matches!(site.sign_in("ada-ada", &longest), Ok(Started::MustVerify(_))));
 }
 
 #[test]
 fn p3_one_kind_of_characters_is_as_good_as_four() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for password in [
         "geranienbrunnenkissen",
         "kettleornamentvalley",
@@ -133,13 +133,13 @@ fn p3_one_kind_of_characters_is_as_good_as_four() {
         "비오는날고양이가창가에서잔다네요",
         "&§)=?%$§/(&%§!?)(=&/%",
     ] {
-        assert_eq!(house.judge(password), Ok(()), "{password}");
+        assert_eq!(site.judge(password), Ok(()), "{password}");
     }
 }
 
 #[test]
 fn p4_a_known_password_is_refused_however_it_is_made_long_enough() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     let known: Vec<&str> = KNOWN.lines().filter(|line| !line.starts_with("# ")).take(3000).collect();
     assert_eq!(known.len(), 3000);
     let doubled = |word: &str| word.repeat(15_usize.div_ceil(word.len()));
@@ -162,7 +162,7 @@ fn p4_a_known_password_is_refused_however_it_is_made_long_enough() {
         ];
         for form in forms {
             assert!(form.len() >= 15, "{form}");
-            if house.judge(&form).is_ok() {
+            if site.judge(&form).is_ok() {
                 taken.push(form);
             }
         }
@@ -172,18 +172,18 @@ fn p4_a_known_password_is_refused_however_it_is_made_long_enough() {
 
 #[test]
 fn p4_known_passwords_of_eight_characters_are_refused_beside_a_second_factor() {
-    let house = TestApp::with(|config| config.passwords.min_length = 8);
+    let site = TestApp::with(|config| config.passwords.min_length = 8);
     let known: Vec<&str> = KNOWN.lines().filter(|line| !line.starts_with("# ") && line.len() >= 8).collect();
     assert!(known.len() >= 3000, "{}", known.len());
 
-    let taken: Vec<_> = known.into_iter().filter(|word| house.judge(word).is_ok()).collect();
+    let taken: Vec<_> = known.into_iter().filter(|word| site.judge(word).is_ok()).collect();
 
     assert_eq!(taken, Vec::<&str>::new());
 }
 
 #[test]
 fn p4_words_about_the_person_and_the_site_are_no_password() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for personal in [
         "ada-lovelace-1815",
         "AdaLovelace12345!",
@@ -196,51 +196,51 @@ fn p4_words_about_the_person_and_the_site_are_no_password() {
         "domicile12345678",
         "ecalevol-ada-1815",
     ] {
-        assert!(house.judge(personal).is_err(), "{personal}");
+        assert!(site.judge(personal).is_err(), "{personal}");
     }
     // The meter knows the same words: those that were typed beside the password, and the site's own address.
     for personal in ["ada-lovelace-1815", "augusta.king@example.com", "localhost:8600!localhost", "Domicile!Domicile!"]
     {
-        assert_eq!(house.score(personal), 1, "{personal}");
+        assert_eq!(site.score(personal), 1, "{personal}");
     }
 }
 
 #[test]
 fn p4_what_people_make_of_several_words_is_taken_and_the_meter_says_the_same() {
-    let house = TestApp::new();
-    let refused: Vec<_> = GOOD.lines().filter(|line| house.judge(line).is_err()).collect();
+    let site = TestApp::new();
+    let refused: Vec<_> = GOOD.lines().filter(|line| site.judge(line).is_err()).collect();
     assert_eq!(refused, Vec::<&str>::new());
 
     for line in GOOD.lines().step_by(10) {
-        assert!(house.score(line) >= 2, "{line}");
+        assert!(site.score(line) >= 2, "{line}");
     }
     for refused in ["", "fourteen chars", "password-password", &"x".repeat(2000)] {
-        assert_eq!(house.score(refused), u8::from(!refused.is_empty()), "{refused}");
+        assert_eq!(site.score(refused), u8::from(!refused.is_empty()), "{refused}");
     }
 }
 
 #[test]
 fn rating_a_password_leaves_no_trace() {
-    let house = TestApp::new();
-    house.person("ada-ada");
-    let cost = house.cost_of(|| {
-        house.score("a marmalade of eleven quinces");
+    let site = TestApp::new();
+    site.person("ada-ada");
+    let cost = site.cost_of(|| {
+        site.score("a marmalade of eleven quinces");
     });
 
     assert_eq!(cost.0, 0);
     assert!(cost.1.iter().all(|(_, grown)| *grown == 0), "{cost:?}");
-    assert!(house.places_of("marmalade").is_empty());
+    assert!(site.places_of("marmalade").is_empty());
 }
 
 #[test]
 fn p5_a_password_is_the_same_on_every_keyboard() {
-    let house = TestApp::new();
-    house.sign_up_with("ada@example.org", "ada-ada", "caf\u{e9} cr\u{e8}me br\u{fb}l\u{e9}e", "").unwrap();
-    house.sign_up_with("bob@example.org", "bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶", "").unwrap();
+    let site = TestApp::new();
+    site.sign_up_with("ada@example.org", "ada-ada", "caf\u{e9} cr\u{e8}me br\u{fb}l\u{e9}e", "").unwrap();
+    site.sign_up_with("bob@example.org", "bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶", "").unwrap();
 
-    let decomposed = house.sign_in("ada-ada", "cafe\u{301} cre\u{300}me bru\u{302}le\u{301}e");
-    let plain = house.sign_in("ada-ada", "cafe creme brulee");
-    let emoji = house.sign_in("bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶");
+    let decomposed = site.sign_in("ada-ada", "cafe\u{301} cre\u{300}me bru\u{302}le\u{301}e");
+    let plain = site.sign_in("ada-ada", "cafe creme brulee");
+    let emoji = site.sign_in("bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶");
 
     assert!(matches!(decomposed, Ok(Started::MustVerify(_))));
     assert!(matches!(plain, Err(SigninError::BadCredentials)));
@@ -249,9 +249,9 @@ fn p5_a_password_is_the_same_on_every_keyboard() {
 
 #[test]
 fn p6_another_library_reads_the_stored_hash_and_knows_the_password() {
-    let house = TestApp::new();
-    house.sign_up("ada@example.org", "ada-ada").unwrap();
-    let stored = house.stored_hash("ada-ada");
+    let site = TestApp::new();
+    site.sign_up("ada@example.org", "ada-ada").unwrap();
+    let stored = site.stored_hash("ada-ada");
 
     let mut parse = Command::new(part("python3"));
     parse
@@ -277,45 +277,45 @@ fn p6_another_library_reads_the_stored_hash_and_knows_the_password() {
 
 #[test]
 fn p6_a_hash_is_made_anew_at_the_sign_in_after_its_cost_was_raised() {
-    let house = TestApp::new();
-    house.person("ada-ada");
-    house.person("bob-bob");
-    let (of_ada, of_bob) = (house.stored_hash("ada-ada"), house.stored_hash("bob-bob"));
-    house.session("ada-ada");
-    assert_eq!(house.stored_hash("ada-ada"), of_ada, "as long as the cost is what it was");
+    let site = TestApp::new();
+    site.person("ada-ada");
+    site.person("bob-bob");
+    let (of_ada, of_bob) = (site.stored_hash("ada-ada"), site.stored_hash("bob-bob"));
+    site.session("ada-ada");
+    assert_eq!(site.stored_hash("ada-ada"), of_ada, "as long as the cost is what it was");
 
-    let house = house.reopen_with(|config| {
+    let site = site.reopen_with(|config| {
         config.passwords.memory_kib = 24 * 1024;
         config.passwords.passes = 3;
     });
     let changed = "select sum(changed_at) from password";
-    let changed_before = house.number(changed);
-    assert!(matches!(house.sign_in("ada-ada", WRONG), Err(SigninError::BadCredentials)));
-    assert_eq!(house.stored_hash("ada-ada"), of_ada, "nobody but the person renews it");
-    house.session("ada-ada");
+    let changed_before = site.number(changed);
+    assert!(matches!(site.sign_in("ada-ada", WRONG), Err(SigninError::BadCredentials)));
+    assert_eq!(site.stored_hash("ada-ada"), of_ada, "nobody but the person renews it");
+    site.session("ada-ada");
 
-    let renewed = house.stored_hash("ada-ada");
+    let renewed = site.stored_hash("ada-ada");
     assert!(renewed.starts_with("$argon2id$v=19$m=24576,t=3,p=1$"), "{renewed}");
-    assert_eq!(house.stored_hash("bob-bob"), of_bob);
-    assert_eq!(house.number(changed), changed_before, "the password is the same as before");
-    house.session("ada-ada");
-    assert_eq!(house.stored_hash("ada-ada"), renewed);
+    assert_eq!(site.stored_hash("bob-bob"), of_bob);
+    assert_eq!(site.number(changed), changed_before, "the password is the same as before");
+    site.session("ada-ada");
+    assert_eq!(site.stored_hash("ada-ada"), renewed);
 }
 
 #[test]
 fn p8_a_known_and_an_unknown_name_cost_the_same_work() {
-    let house = TestApp::new();
-    house.person("ada-ada");
-    house.suspend(&house.person("suspended"));
+    let site = TestApp::new();
+    site.person("ada-ada");
+    site.suspend(&site.person("suspended"));
     // Whose hash is of earlier times costs no less.
-    let house = house.reopen_with(|config| config.passwords.passes = 3);
-    house.person("new-new");
-    let nobodys = house.cost_of(|| drop(house.sign_in("nobody-here", WRONG)));
+    let site = site.reopen_with(|config| config.passwords.passes = 3);
+    site.person("new-new");
+    let nobodys = site.cost_of(|| drop(site.sign_in("nobody-here", WRONG)));
     assert_eq!(nobodys.0, 3 * 19 * 1024);
 
     for name in ["ada-ada", "new-new", "suspended", "ada-ada@example.org", "nobody@example.org", "", "not a name"] {
         let (filled, rows) =
-            house.cost_of(|| assert!(matches!(house.sign_in(name, WRONG), Err(SigninError::BadCredentials))));
+            site.cost_of(|| assert!(matches!(site.sign_in(name, WRONG), Err(SigninError::BadCredentials))));
         assert!(filled.abs_diff(nobodys.0) < 3, "{name:?}: {filled} KiB instead of {}", nobodys.0);
         assert_eq!(rows, nobodys.1, "{name:?}");
     }
@@ -323,16 +323,16 @@ fn p8_a_known_and_an_unknown_name_cost_the_same_work() {
 
 #[test]
 fn p8_a_wrong_proof_costs_the_same_work_whether_there_is_a_password_or_not() {
-    let house = TestApp::new();
-    let (ada, without) = (house.person("ada-ada"), NewPerson { password: None, ..house.new_person("bob-bob") });
-    let bob = house.write(move |tx| signin::create_account(tx, &Actor::Operator, without)).unwrap();
+    let site = TestApp::new();
+    let (ada, without) = (site.person("ada-ada"), NewPerson { password: None, ..site.new_person("bob-bob") });
+    let bob = site.write(move |tx| signin::create_account(tx, &Actor::Operator, without)).unwrap();
     let bob = Person { account: bob, workspace: ada.workspace };
     let wrong_proof = |person: &Person| {
         let (actor, account) = (person.by_browser(), person.account.id);
         let Actor::SignedIn { session, .. } = actor else { panic!("nobody is signed in") };
         let typed = StepUp::Password(Secret::new(WRONG.to_owned()));
-        let given = flows::step_up(&house.app, actor, account, session, typed);
-        house.cost_of(|| assert!(matches!(house.block_on(given), Err(SigninError::NotProved))))
+        let given = flows::step_up(&site.app, actor, account, session, typed);
+        site.cost_of(|| assert!(matches!(site.block_on(given), Err(SigninError::NotProved))))
     };
 
     let (with, without) = (wrong_proof(&ada), wrong_proof(&bob));
@@ -343,10 +343,10 @@ fn p8_a_wrong_proof_costs_the_same_work_whether_there_is_a_password_or_not() {
 
 #[test]
 fn p8_a_known_and_an_unknown_address_cost_the_same_work() {
-    let house = TestApp::new();
-    house.person("ada-ada");
-    let sign_up = |email: &str, name: &str| house.cost_of(|| assert!(house.sign_up(email, name).is_ok()));
-    let reset = |email: &str| house.cost_of(|| house.ask_for_reset(email).unwrap());
+    let site = TestApp::new();
+    site.person("ada-ada");
+    let sign_up = |email: &str, name: &str| site.cost_of(|| assert!(site.sign_up(email, name).is_ok()));
+    let reset = |email: &str| site.cost_of(|| site.ask_for_reset(email).unwrap());
 
     assert_eq!(sign_up("ada-ada@example.org", "mallory"), sign_up("nobody@example.org", "trudy-t"));
     let (known, unknown) = (reset("ada-ada@example.org"), reset("nobody-here@example.org"));
@@ -359,69 +359,69 @@ fn p8_a_known_and_an_unknown_address_cost_the_same_work() {
 
 #[test]
 fn p9_a_reset_link_is_good_once_for_half_an_hour_and_survives_a_bad_password() {
-    let house = TestApp::new();
-    house.person("ada-ada");
-    house.ask_for_reset("ada-ada@example.org").unwrap();
-    let token = house.reset_token("ada-ada@example.org");
+    let site = TestApp::new();
+    site.person("ada-ada");
+    site.ask_for_reset("ada-ada@example.org").unwrap();
+    let token = site.reset_token("ada-ada@example.org");
 
-    let weak = house.reset(&token, "too short");
-    house.clock.advance(minutes(30) - seconds(1));
-    house.reset(&token, OTHER).unwrap();
-    let twice = house.reset(&token, WRONG);
-    house.ask_for_reset("ada-ada@example.org").unwrap();
-    let late = house.reset_token("ada-ada@example.org");
-    house.clock.advance(minutes(30));
-    let too_late = house.reset(&late, WRONG);
+    let weak = site.reset(&token, "too short");
+    site.clock.advance(minutes(30) - seconds(1));
+    site.reset(&token, OTHER).unwrap();
+    let twice = site.reset(&token, WRONG);
+    site.ask_for_reset("ada-ada@example.org").unwrap();
+    let late = site.reset_token("ada-ada@example.org");
+    site.clock.advance(minutes(30));
+    let too_late = site.reset(&late, WRONG);
 
     assert!(matches!(weak, Err(SigninError::Password(PasswordFault::TooShort { .. }))));
-    for refused in [twice, too_late, house.reset("nonsense", WRONG), house.reset("", WRONG)] {
+    for refused in [twice, too_late, site.reset("nonsense", WRONG), site.reset("", WRONG)] {
         assert!(matches!(refused, Err(SigninError::Account(AccountError::LinkRefused))));
     }
-    assert!(matches!(house.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
+    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
 }
 
 #[test]
 fn p9_a_reset_link_is_nowhere_once_its_mail_went_out() {
-    let house = TestApp::with(|config| config.demo = false);
-    house.person("ada-ada");
-    house.ask_for_reset("ada-ada@example.org").unwrap();
-    let token = house.reset_token("ada-ada@example.org");
-    assert_eq!(house.places_of(&token), ["mail_outbox.body_text", "mail_outbox.body_html"]);
+    let site = TestApp::with(|config| config.demo = false);
+    site.person("ada-ada");
+    site.ask_for_reset("ada-ada@example.org").unwrap();
+    let token = site.reset_token("ada-ada@example.org");
+    assert_eq!(site.places_of(&token), ["mail_outbox.body_text", "mail_outbox.body_html"]);
 
-    house.run_jobs();
+    site.run_jobs();
 
-    assert_eq!(house.places_of(&token), Vec::<String>::new());
-    assert_eq!(token_in(&house.mailbox().wait_for("ada-ada@example.org", "Set your password").link("/reset")), token);
-    house.reset(&token, OTHER).unwrap();
+    assert_eq!(site.places_of(&token), Vec::<String>::new());
+    assert_eq!(token_in(&site.mailbox().wait_for("ada-ada@example.org", "Set your password").link("/reset")), token);
+    site.reset(&token, OTHER).unwrap();
 }
 
 #[test]
 fn p9_a_reset_link_has_two_hundred_and_fifty_six_bits_and_is_kept_as_a_digest() {
-    let house = TestApp::with(|config| config.demo = false);
-    house.person("ada-ada");
-    house.ask_for_reset("ada-ada@example.org").unwrap();
-    let token = house.reset_token("ada-ada@example.org");
+    let site = TestApp::with(|config| config.demo = false);
+    site.person("ada-ada");
+    site.ask_for_reset("ada-ada@example.org").unwrap();
+    let token = site.reset_token("ada-ada@example.org");
 
     // Base64 of 32 bytes.
     assert_eq!(token.len(), 43);
-    house.run_jobs();
-    assert!(house.places_of(&token).is_empty());
-    assert_eq!(house.number("select length(digest) from one_time_link"), 32);
+    site.run_jobs();
+    assert!(site.places_of(&token).is_empty());
+    assert_eq!(site.number("select length(digest) from one_time_link"), 32);
 }
 
 #[test]
 fn p9_a_second_link_makes_the_first_worthless_once_one_is_used() {
-    let house = TestApp::new();
-    house.person("ada-ada");
-    house.ask_for_reset("ada-ada@example.org").unwrap();
-    let first = house.reset_token("ada-ada@example.org");
-    house.clock.advance(seconds(1));
-    house.ask_for_reset("ada-ada@example.org").unwrap();
-    let second = house.reset_token("ada-ada@example.org");
+    let site = TestApp::new();
+    site.person("ada-ada");
+    site.ask_for_reset("ada-ada@example.org").unwrap();
+    let first = site.reset_token("ada-ada@example.org");
+    site.clock.advance(seconds(1));
+    site.ask_for_reset("ada-ada@example.org").unwrap();
+    let second = site.reset_token("ada-ada@example.org");
     assert_ne!(first, second);
 
-    house.reset(&second, OTHER).unwrap();
+    site.reset(&second, OTHER).unwrap();
 
-    assert!(matches!(house.reset(&first, WRONG), Err(SigninError::Account(AccountError::LinkRefused))));
-    assert!(matches!(house.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
+    assert!(matches!(site.reset(&first, WRONG), Err(SigninError::Account(AccountError::LinkRefused))));
+    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
 }

@@ -8,7 +8,7 @@ use domicile::mail::PlainLetter;
 use domicile::people::{self, Language, Links, MailChoices, MailKind, PeopleError, Platform, Settings, Theme};
 use domicile::privacy;
 
-use crate::support::{Person, TestHouse};
+use crate::support::{Person, TestSite};
 
 mod pictures;
 
@@ -40,55 +40,55 @@ fn links(github: &str, website: &str) -> Result<Links, PeopleError> {
 }
 
 /// What a refusal must leave as it was, with what this slice keeps.
-fn all(house: &TestHouse) -> Vec<(&'static str, i64)> {
+fn all(site: &TestSite) -> Vec<(&'static str, i64)> {
     let more = ["profile_link", "picture", "preference"];
-    house.footprint().into_iter().chain(more.map(|table| (table, house.count(table)))).collect()
+    site.footprint().into_iter().chain(more.map(|table| (table, site.count(table)))).collect()
 }
 
 /// Everybody who is not the person.
-fn others(house: &mut TestHouse, person: &Person) -> [Actor; 3] {
-    let bob = house.person("bob-bob");
-    [bob.by_browser(), house.key_holder(person), house.stranger()]
+fn others(site: &mut TestSite, person: &Person) -> [Actor; 3] {
+    let bob = site.person("bob-bob");
+    [bob.by_browser(), site.key_holder(person), site.stranger()]
 }
 
 #[test]
 fn a_name_that_only_looks_like_a_taken_or_reserved_one_is_refused() {
-    let mut house = TestHouse::new();
-    house.person("modern-paul");
-    let before = all(&house);
+    let mut site = TestSite::new();
+    site.person("modern-paul");
+    let before = all(&site);
 
     for sly in ["rnodern-paul", "m0dern-paul", "modern-pau1", "modern-paui"] {
-        assert!(!house.look(|tx| accounts::is_username_free(tx, sly).unwrap()), "{sly}");
-        let refused = house.write(|tx| accounts::create(tx, &Actor::Operator, &wanted(sly)));
+        assert!(!site.read(|tx| accounts::is_username_free(tx, sly).unwrap()), "{sly}");
+        let refused = site.write(|tx| accounts::create(tx, &Actor::Operator, &wanted(sly)));
         assert!(matches!(refused, Err(AccountError::UsernameLooksTaken)), "{sly}");
     }
     for sly in ["adrnin", "slgnin", "sign-in", "d0micile", "0perator"] {
         assert_eq!(Username::parse(sly), Err(UsernameFault::LooksReserved), "{sly}");
     }
 
-    assert_eq!(all(&house), before);
-    house.person("modern-pauline");
+    assert_eq!(all(&site), before);
+    site.person("modern-pauline");
 }
 
 #[test]
 fn a_name_that_looks_like_a_left_one_is_nobodys_for_a_year_either() {
-    let mut house = TestHouse::new();
-    let ada = house.person("lady-ada");
-    house.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
+    let mut site = TestSite::new();
+    let ada = site.person("lady-ada");
+    site.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
 
     for left in ["lady-ada", "1ady-ada", "iady-ada"] {
-        assert!(!house.look(|tx| accounts::is_username_free(tx, left).unwrap()), "{left}");
+        assert!(!site.read(|tx| accounts::is_username_free(tx, left).unwrap()), "{left}");
     }
 }
 
 #[test]
 fn a_name_near_the_wanted_one_is_suggested() {
-    let mut house = TestHouse::new();
+    let mut site = TestSite::new();
     for name in ["ada-l", "ada-l-2"] {
-        house.person(name);
+        site.person(name);
     }
     let mut suggest = |wanted: &str| {
-        let found = house.look(|tx| accounts::suggest_username(tx, wanted).unwrap());
+        let found = site.read(|tx| accounts::suggest_username(tx, wanted).unwrap());
         found.map(|name| name.as_str().to_owned())
     };
 
@@ -117,29 +117,29 @@ fn every_field_has_its_bounds() {
 
 #[test]
 fn a_profile_is_kept_whole_and_recorded_without_its_words() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
     let said = links("https://github.com/ada-l", "ada.example/me").unwrap();
-    let save = |house: &mut TestHouse, links: &Links| {
-        house.write(|tx| people::save_profile(tx, &actor, id, &profile("I build engines."), links)).unwrap();
+    let save = |site: &mut TestSite, links: &Links| {
+        site.write(|tx| people::save_profile(tx, &actor, id, &profile("I build engines."), links)).unwrap();
     };
 
-    save(&mut house, &said);
-    let events = house.count("audit_event");
-    save(&mut house, &said);
-    assert_eq!(house.count("audit_event"), events, "nothing changed, so nothing is recorded");
+    save(&mut site, &said);
+    let events = site.count("audit_event");
+    save(&mut site, &said);
+    assert_eq!(site.count("audit_event"), events, "nothing changed, so nothing is recorded");
 
-    let public = house.look(|tx| people::public_profile(tx, "ADA-ada").unwrap()).unwrap();
+    let public = site.read(|tx| people::public_profile(tx, "ADA-ada").unwrap()).unwrap();
     assert_eq!((public.display_name.as_str(), public.bio.as_str()), ("Ada Lovelace", "I build engines."));
     let shown: Vec<_> = public.links.iter().map(|(platform, value)| platform.href(value).unwrap()).collect();
     assert_eq!(shown, ["https://github.com/ada-l", "https://ada.example/me"]);
-    let kept = house.find("ada-ada").unwrap();
+    let kept = site.find("ada-ada").unwrap();
     assert_eq!((kept.company.as_str(), kept.use_case.as_str()), ("Analytical Engines", "research"));
-    assert_eq!(house.places_of("Engines"), ["account.company", "account.bio"]);
-    assert_eq!(house.places_of("ada.example"), ["profile_link.value"]);
-    save(&mut house, &links("", "").unwrap());
-    assert_eq!(house.count("profile_link"), 0);
+    assert_eq!(site.places_of("Engines"), ["account.company", "account.bio"]);
+    assert_eq!(site.places_of("ada.example"), ["profile_link.value"]);
+    save(&mut site, &links("", "").unwrap());
+    assert_eq!(site.count("profile_link"), 0);
 }
 
 #[test]
@@ -156,34 +156,34 @@ fn what_is_no_link_is_refused_before_anything_is_kept() {
 
 #[test]
 fn who_is_not_active_has_no_public_profile() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
-    house.suspend(&ada);
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    site.suspend(&ada);
 
-    assert!(house.look(|tx| people::public_profile(tx, "ada-ada").unwrap()).is_none());
-    assert!(house.look(|tx| people::public_profile(tx, "nobody-here").unwrap()).is_none());
+    assert!(site.read(|tx| people::public_profile(tx, "ada-ada").unwrap()).is_none());
+    assert!(site.read(|tx| people::public_profile(tx, "nobody-here").unwrap()).is_none());
 }
 
 #[test]
 fn preferences_are_kept_together_and_recorded_by_name() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
     let settings =
         Settings { theme: Theme::Dark, language: Language::English, zone: Zone::parse("Asia/Almaty").unwrap() };
-    assert_eq!(house.look(|tx| people::preferences(tx, id).unwrap()), people::Preferences::default());
+    assert_eq!(site.read(|tx| people::preferences(tx, id).unwrap()), people::Preferences::default());
 
-    house.write(|tx| people::save_settings(tx, &actor, id, settings.clone())).unwrap();
+    site.write(|tx| people::save_settings(tx, &actor, id, settings.clone())).unwrap();
     let mails = MailChoices { key_reminders: false, usage: true };
-    house.write(|tx| people::save_mail_choices(tx, &actor, id, mails)).unwrap();
-    house.write(|tx| people::set_theme(tx, &actor, id, Theme::Light)).unwrap();
-    let events = house.count("audit_event");
-    house.write(|tx| people::set_theme(tx, &actor, id, Theme::Light)).unwrap();
+    site.write(|tx| people::save_mail_choices(tx, &actor, id, mails)).unwrap();
+    site.write(|tx| people::set_theme(tx, &actor, id, Theme::Light)).unwrap();
+    let events = site.count("audit_event");
+    site.write(|tx| people::set_theme(tx, &actor, id, Theme::Light)).unwrap();
 
-    let kept = house.look(|tx| people::preferences(tx, id).unwrap());
+    let kept = site.read(|tx| people::preferences(tx, id).unwrap());
     assert_eq!((kept.settings, kept.mails), (Settings { theme: Theme::Light, ..settings }, mails));
-    assert_eq!(house.count("audit_event"), events);
-    let told: Vec<_> = house
+    assert_eq!(site.count("audit_event"), events);
+    let told: Vec<_> = site
         .activity_of(&ada)
         .into_iter()
         .filter(|event| event.name == "account.preferences_updated")
@@ -194,8 +194,8 @@ fn preferences_are_kept_together_and_recorded_by_name() {
 
 #[test]
 fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
     let letter = PlainLetter {
         subject: "About what is optional".into(),
@@ -206,59 +206,58 @@ fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
         site: "https://account.example.org".into(),
     };
     let kinds = [MailKind::KeyReminders, MailKind::Usage];
-    let sent = |house: &mut TestHouse| {
-        kinds.map(|kind| house.write(|tx| people::mail_if_wanted(tx, id, kind, &letter)).unwrap())
-    };
+    let sent =
+        |site: &mut TestSite| kinds.map(|kind| site.write(|tx| people::mail_if_wanted(tx, id, kind, &letter)).unwrap());
 
-    assert_eq!(sent(&mut house), [true, true], "what nobody chose is as the house has it");
+    assert_eq!(sent(&mut site), [true, true], "what nobody chose is as the site has it");
     for (key_reminders, usage) in [(true, false), (false, true), (false, false)] {
         let mails = MailChoices { key_reminders, usage };
-        house.write(|tx| people::save_mail_choices(tx, &actor, id, mails)).unwrap();
-        let before = house.count("mail_outbox");
-        assert_eq!(sent(&mut house), [key_reminders, usage]);
-        assert_eq!(house.count("mail_outbox") - before, i64::from(key_reminders) + i64::from(usage));
+        site.write(|tx| people::save_mail_choices(tx, &actor, id, mails)).unwrap();
+        let before = site.count("mail_outbox");
+        assert_eq!(sent(&mut site), [key_reminders, usage]);
+        assert_eq!(site.count("mail_outbox") - before, i64::from(key_reminders) + i64::from(usage));
     }
 
     // Everything is switched off, and what protects the account is told all the same.
-    let before = house.outbox().len();
-    house.api_key(&ada, "ci", &["read"]);
-    house.suspend(&ada);
-    let subjects = house.outbox().split_off(before);
+    let before = site.outbox().len();
+    site.api_key(&ada, "ci", &["read"]);
+    site.suspend(&ada);
+    let subjects = site.outbox().split_off(before);
     assert_eq!(subjects.len(), 2, "{subjects:?}");
     assert!(subjects.iter().all(|subject| subject.starts_with("ada-ada@example.org: ")));
 }
 
 #[test]
 fn nobody_chooses_for_somebody_else() {
-    let mut house = TestHouse::new();
-    let ada = house.person("ada-ada");
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
     let id = ada.account.id;
-    let others = others(&mut house, &ada);
-    let before = all(&house);
+    let others = others(&mut site, &ada);
+    let before = all(&site);
 
     for actor in others {
         let kind = actor.kind();
         let tries = [
-            house.write(|tx| {
+            site.write(|tx| {
                 people::save_profile(tx, &actor, id, &profile("I was here too."), &links("x", "").unwrap())
             }),
-            house.write(|tx| people::save_settings(tx, &actor, id, Settings::default())),
-            house.write(|tx| people::set_theme(tx, &actor, id, Theme::Dark)),
-            house.write(|tx| people::save_mail_choices(tx, &actor, id, MailChoices::default())),
-            house.write(|tx| people::remove_picture(tx, &actor, id)),
-            house.write(|tx| accounts::set_colour(tx, &actor, id, Colour::Rose)).map_err(PeopleError::from),
+            site.write(|tx| people::save_settings(tx, &actor, id, Settings::default())),
+            site.write(|tx| people::set_theme(tx, &actor, id, Theme::Dark)),
+            site.write(|tx| people::save_mail_choices(tx, &actor, id, MailChoices::default())),
+            site.write(|tx| people::remove_picture(tx, &actor, id)),
+            site.write(|tx| accounts::set_colour(tx, &actor, id, Colour::Rose)).map_err(PeopleError::from),
         ];
         let is_not_found =
             |error: &PeopleError| matches!(error, PeopleError::NotFound | PeopleError::Account(AccountError::NotFound));
         assert!(tries.iter().all(|tried| tried.as_ref().is_err_and(is_not_found)), "{kind} {tries:?}");
     }
-    assert_eq!(all(&house), before);
+    assert_eq!(all(&site), before);
 }
 
 #[test]
 fn a_colour_is_given_at_the_start_and_can_be_changed() {
-    let mut house = TestHouse::new();
-    let people: Vec<Person> = (0..24).map(|number| house.person(&format!("person-{number}x"))).collect();
+    let mut site = TestSite::new();
+    let people: Vec<Person> = (0..24).map(|number| site.person(&format!("person-{number}x"))).collect();
     let mut given: Vec<_> = people.iter().map(|person| person.account.colour.as_str()).collect();
     given.sort_unstable();
     given.dedup();
@@ -266,7 +265,7 @@ fn a_colour_is_given_at_the_start_and_can_be_changed() {
     let ada = &people[0];
     let (actor, id) = (ada.by_browser(), ada.account.id);
 
-    house.write(|tx| accounts::set_colour(tx, &actor, id, Colour::Plum)).unwrap();
+    site.write(|tx| accounts::set_colour(tx, &actor, id, Colour::Plum)).unwrap();
 
-    assert_eq!(house.find("person-0x").unwrap().colour, Colour::Plum);
+    assert_eq!(site.find("person-0x").unwrap().colour, Colour::Plum);
 }

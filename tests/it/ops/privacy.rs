@@ -29,7 +29,7 @@ mod erasures;
 mod exports;
 mod journals;
 
-/// What a person leaves in a house: every one of these must be in the export, and none of them anywhere after the erasure.
+/// What a person leaves in a site: every one of these must be in the export, and none of them anywhere after the erasure.
 const CANARIES: [&str; 15] = [
     "canary-name",
     "Canary Displayname",
@@ -182,10 +182,10 @@ impl TestApp {
             ..Asked::at(Door::Api)
         };
         verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
-        let (governor, account, workspace, id) = (ada.in_person(), ada.account.id, ada.workspace, key.key.id);
+        let (admin, account, workspace, id) = (ada.in_person(), ada.account.id, ada.workspace, key.key.id);
         self.write(move |tx| {
-            api_keys::set_policy(tx, &governor, account, workspace, Some(KeyPolicy { max_life_days: 99 }))?;
-            api_keys::rotate(tx, &governor, id, days(7))
+            api_keys::set_policy(tx, &admin, account, workspace, Some(KeyPolicy { max_life_days: 99 }))?;
+            api_keys::rotate(tx, &admin, id, days(7))
         })
         .unwrap();
         self.clock.advance(minutes(1));
@@ -226,7 +226,7 @@ impl TestApp {
 
     /// The newest export of the person.
     fn export(&self, person: &Person) -> Export {
-        self.look(|view| privacy::exports_of(view, person.account.id).unwrap()).remove(0)
+        self.read(|view| privacy::exports_of(view, person.account.id).unwrap()).remove(0)
     }
 
     /// Where the file of an export is.

@@ -1,4 +1,4 @@
-//! D2: what has had its time is deleted by the house itself, and no sooner.
+//! D2: what has had its time is deleted by the site itself, and no sooner.
 
 use domicile::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
 use domicile::audit::{self, Event};
@@ -6,14 +6,14 @@ use domicile::base::{Actor, EmailAddress, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
 use domicile::sessions::{self, NewSession};
 
-use crate::support::{TestApp, TestHouse};
+use crate::support::{TestApp, TestSite};
 
 const ROWS: &str = "
     select (select count(*) from session) + (select count(*) from email_code) + (select count(*) from one_time_link)
          + (select count(*) from retired_username)";
 
 fn tidy(app: &TestApp) {
-    app.write(|tx| jobs::enqueue(tx, NewJob::once("house.tidy"))).unwrap();
+    app.write(|tx| jobs::enqueue(tx, NewJob::once("site.tidy"))).unwrap();
     app.run_jobs();
 }
 
@@ -52,7 +52,7 @@ fn sessions_codes_links_and_retired_names_go_when_their_time_is_over() {
 
 #[test]
 fn a_guesser_gets_five_codes_an_hour_and_five_tries_each() {
-    let mut house = TestHouse::new();
+    let mut site = TestSite::new();
     let new = NewAccount {
         username: Username::parse("ada-l").unwrap(),
         email: EmailAddress::parse("ada@example.org").unwrap(),
@@ -60,29 +60,29 @@ fn a_guesser_gets_five_codes_an_hour_and_five_tries_each() {
         password: None,
         is_operator: false,
     };
-    let account = house.write(|tx| accounts::create(tx, &Actor::Operator, &new)).unwrap().id;
-    house.write(|tx| accounts::send_code(tx, &Actor::Operator, account)).unwrap();
+    let account = site.write(|tx| accounts::create(tx, &Actor::Operator, &new)).unwrap().id;
+    site.write(|tx| accounts::send_code(tx, &Actor::Operator, account)).unwrap();
 
     let mut sent = 1;
     for _ in 0..59 {
-        house.clock.advance(seconds(60));
-        match house.write(|tx| accounts::resend_code(tx, &Actor::Operator, account)) {
+        site.clock.advance(seconds(60));
+        match site.write(|tx| accounts::resend_code(tx, &Actor::Operator, account)) {
             Ok(()) => sent += 1,
             Err(AccountError::CodeTooSoon { wait_seconds }) => assert!(wait_seconds <= 3600),
             Err(error) => panic!("{error}"),
         }
     }
-    assert_eq!((sent, house.count("mail_outbox")), (5, 5));
+    assert_eq!((sent, site.count("mail_outbox")), (5, 5));
 
-    house.clock.advance(seconds(61));
-    house.write(|tx| accounts::resend_code(tx, &Actor::Operator, account)).unwrap();
+    site.clock.advance(seconds(61));
+    site.write(|tx| accounts::resend_code(tx, &Actor::Operator, account)).unwrap();
 }
 
 #[test]
 fn where_strangers_came_from_is_forgotten_after_thirty_days_and_the_chain_still_holds() {
     let app = TestApp::new();
-    let stranger = Actor::Stranger(app.stranger());
-    app.write(move |tx| audit::record(tx, &stranger, Event::of("auth.signin_failed"))).unwrap();
+    let stranger = Actor::Anonymous(app.stranger());
+    app.write(move |tx| audit::record(tx, &stranger, Event::new("auth.signin_failed"))).unwrap();
     let parts = || app.number("select count(*) from audit_private where subject_id = 'nobody'");
 
     let counts: Vec<i64> = [days(0), days(30), seconds(1)]
@@ -95,5 +95,5 @@ fn where_strangers_came_from_is_forgotten_after_thirty_days_and_the_chain_still_
         .collect();
 
     assert_eq!(counts, [1, 1, 0]);
-    app.app.store().read_and_wait(audit::verify).unwrap();
+    app.app.store().read_blocking(audit::verify).unwrap();
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use domicile::base::{Actor, Chance, Credits, days};
+use domicile::base::{Actor, Credits, Rng, days};
 use domicile::billing::{self, BillingError};
 use domicile::crypto::Keyring;
 use domicile::db::{self, PAGE_BYTES, Site};
@@ -68,14 +68,15 @@ impl TestApp {
 
 /// Two people with keys, credit that was given, and somebody who left.
 fn lived_in() -> TestApp {
-    let house = TestApp::new();
-    let (ada, gone) = (house.person("ada-ada"), house.person("gone-gone"));
-    house.api_key(&ada, "ci");
-    house
-        .write(move |tx| billing::grant_by_operator(tx, &Actor::Operator, ada.workspace, Credits::whole(25), "Welcome"))
-        .unwrap();
-    house.write(move |tx| privacy::erase(tx, &Actor::Operator, gone.account.id)).unwrap();
-    house
+    let site = TestApp::new();
+    let (ada, gone) = (site.person("ada-ada"), site.person("gone-gone"));
+    site.api_key(&ada, "ci");
+    site.write(move |tx| {
+        billing::grant_by_operator(tx, &Actor::Operator, ada.workspace, Credits::whole(25), "Welcome")
+    })
+    .unwrap();
+    site.write(move |tx| privacy::erase(tx, &Actor::Operator, gone.account.id)).unwrap();
+    site
 }
 
 fn flip(path: &Path, at: u64) {
@@ -90,42 +91,42 @@ fn cut(path: &Path, bytes: u64) {
 
 #[test]
 fn a_published_snapshot_verifies_and_says_what_it_holds() {
-    let house = lived_in();
+    let site = lived_in();
 
-    let manifest = house.publish();
+    let manifest = site.publish();
 
-    let report = house.verify(&house.published()).unwrap();
+    let report = site.verify(&site.published()).unwrap();
     assert_eq!(report.stamp, manifest.report.stamp);
-    let head = house.look(|view| audit::head(view).unwrap());
+    let head = site.read(|view| audit::head(view).unwrap());
     assert_eq!((report.stamp.audit_seq, report.stamp.audit_head), head);
-    assert_eq!((report.stamp.made_at, report.stamp.tombstone_seq), (house.app.now(), 1));
-    assert_eq!(report.stamp.keyring_id, house.app.keyring().id());
+    assert_eq!((report.stamp.made_at, report.stamp.tombstone_seq), (site.app.now(), 1));
+    assert_eq!(report.stamp.keyring_id, site.app.keyring().id());
     assert_eq!((report.region.as_str(), report.audit_events, report.ledger_transactions), ("eu", head.0, 3));
     let rows = |table: &str| report.rows.iter().find(|(name, _)| name == table).unwrap().1;
     assert_eq!((rows("account"), rows("api_key"), rows("snapshot_stamp")), (1, 1, 1));
-    assert_eq!(house.number("select count(*) from snapshot_stamp"), 0);
+    assert_eq!(site.number("select count(*) from snapshot_stamp"), 0);
 
-    let bytes = std::fs::read(house.published()).unwrap();
+    let bytes = std::fs::read(site.published()).unwrap();
     assert_eq!(bytes.len() as u64, report.bytes);
-    let beside: serde_json::Value = serde_json::from_slice(&std::fs::read(house.layout().manifest()).unwrap()).unwrap();
+    let beside: serde_json::Value = serde_json::from_slice(&std::fs::read(site.layout().manifest()).unwrap()).unwrap();
     assert_eq!(beside["sha256"], hex::encode(Sha256::digest(&bytes)));
     assert_eq!((&beside["file"], &beside["audit_seq"]), (&"domicile.sqlite".into(), &report.stamp.audit_seq.into()));
-    assert_eq!(std::fs::metadata(house.published()).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(site.published()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
 fn a_snapshot_is_of_one_moment_whatever_is_written_meanwhile() {
-    let house = lived_in();
+    let site = lived_in();
     let done = std::sync::atomic::AtomicBool::new(false);
 
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::SeqCst) {
-                house.write(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied"))).unwrap();
+                site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied"))).unwrap();
             }
         });
         for _ in 0..5 {
-            let manifest = house.publish();
+            let manifest = site.publish();
             assert_eq!(manifest.report.audit_events, manifest.report.stamp.audit_seq);
         }
         done.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -134,21 +135,21 @@ fn a_snapshot_is_of_one_moment_whatever_is_written_meanwhile() {
 
 #[test]
 fn any_flipped_bit_is_found_and_the_place_named() {
-    let house = lived_in();
-    house.publish();
-    let bytes = std::fs::metadata(house.published()).unwrap().len();
+    let site = lived_in();
+    site.publish();
+    let bytes = std::fs::metadata(site.published()).unwrap().len();
     let pages = bytes / PAGE_BYTES;
 
     // The salt at the beginning, and bytes of content, initialisation vector and authentication code in several pages.
-    let mut chance = Chance::seeded(31);
+    let mut rng = Rng::seeded(31);
     let mut places: Vec<u64> = vec![0, 15, 16, 100, PAGE_BYTES - 1, PAGE_BYTES, bytes - 1, bytes - 70];
-    places.extend((0..24).map(|_| u64::from(chance.below(u32::try_from(bytes).unwrap()))));
+    places.extend((0..24).map(|_| u64::from(rng.below(u32::try_from(bytes).unwrap()))));
     for at in places {
-        let copy = house.copied("flipped");
+        let copy = site.copied("flipped");
         flip(&copy, at);
 
         let page = at / PAGE_BYTES;
-        match house.verify(&copy).unwrap_err() {
+        match site.verify(&copy).unwrap_err() {
             Damage::Pages { count: 1, from, to } => {
                 assert_eq!((from, to), (page * PAGE_BYTES, (page + 1) * PAGE_BYTES - 1))
             }
@@ -161,9 +162,9 @@ fn any_flipped_bit_is_found_and_the_place_named() {
 
 #[test]
 fn a_shorter_file_is_found_wherever_it_was_cut() {
-    let house = lived_in();
-    house.publish();
-    let bytes = std::fs::metadata(house.published()).unwrap().len();
+    let site = lived_in();
+    site.publish();
+    let bytes = std::fs::metadata(site.published()).unwrap().len();
 
     for left in [
         bytes - 1,
@@ -173,84 +174,84 @@ fn a_shorter_file_is_found_wherever_it_was_cut() {
         PAGE_BYTES * 2 + 5,
         PAGE_BYTES,
     ] {
-        let copy = house.copied("cut");
+        let copy = site.copied("cut");
         cut(&copy, left);
-        let found = house.verify(&copy).unwrap_err();
+        let found = site.verify(&copy).unwrap_err();
         assert!(matches!(found, Damage::Truncated { bytes } if bytes == left), "{left} of {bytes}: {found}");
     }
     for (left, wanted) in [(PAGE_BYTES - 1, "not a database"), (15, "not a database"), (0, "empty")] {
-        let copy = house.copied("cut");
+        let copy = site.copied("cut");
         cut(&copy, left);
-        let found = house.verify(&copy).unwrap_err().to_string();
+        let found = site.verify(&copy).unwrap_err().to_string();
         assert!(found.contains(wanted), "{left}: {found}");
     }
 }
 
 #[test]
 fn what_is_no_snapshot_is_called_by_its_name() {
-    let house = lived_in();
-    house.publish();
-    let folder = house.folder().join("others");
+    let site = lived_in();
+    site.publish();
+    let folder = site.folder().join("others");
     std::fs::create_dir_all(&folder).unwrap();
     let at = |name: &str| folder.join(name);
     let plain = Connection::open(at("plain")).unwrap();
     plain.execute_batch("create table t (a)").unwrap();
-    std::fs::write(at("noise"), Chance::seeded(8).bytes::<16384>()).unwrap();
+    std::fs::write(at("noise"), Rng::seeded(8).bytes::<16384>()).unwrap();
     std::fs::write(at("text"), "Dear Sir or Madam").unwrap();
-    house.app.store().checkpoint().unwrap();
-    std::fs::copy(house.layout().live(), at("live")).unwrap();
+    site.app.store().checkpoint().unwrap();
+    std::fs::copy(site.layout().live(), at("live")).unwrap();
 
-    assert!(matches!(house.verify(&at("plain")), Err(Damage::NotEncrypted)));
-    assert!(matches!(house.verify(&at("noise")), Err(Damage::OtherKey { .. })));
-    assert!(matches!(house.verify(&at("text")), Err(Damage::NotADatabase)));
-    assert!(matches!(house.verify(&at("live")), Err(Damage::NotASnapshot)));
-    assert!(matches!(house.verify(&at("nothing")), Err(Damage::Unreadable(_))));
-    assert!(matches!(house.verify(&folder), Err(Damage::NotADatabase)));
+    assert!(matches!(site.verify(&at("plain")), Err(Damage::NotEncrypted)));
+    assert!(matches!(site.verify(&at("noise")), Err(Damage::OtherKey { .. })));
+    assert!(matches!(site.verify(&at("text")), Err(Damage::NotADatabase)));
+    assert!(matches!(site.verify(&at("live")), Err(Damage::NotASnapshot)));
+    assert!(matches!(site.verify(&at("nothing")), Err(Damage::Unreadable(_))));
+    assert!(matches!(site.verify(&folder), Err(Damage::NotADatabase)));
 }
 
 #[test]
 fn a_snapshot_of_another_keyring_is_not_opened() {
-    let house = lived_in();
-    house.publish();
-    let keyring = Keyring::generate(&mut Chance::seeded(77), house.app.now());
+    let site = lived_in();
+    site.publish();
+    let keyring = Keyring::generate(&mut Rng::seeded(77), site.app.now());
     let id = keyring.id();
-    let other = Arc::new(Site { config: house.app.config().clone(), keyring });
+    let other = Arc::new(Site { config: site.app.config().clone(), keyring });
 
-    let found = verify_file(&house.published(), &other, house.app.now());
+    let found = verify_file(&site.published(), &other, site.app.now());
 
     assert!(matches!(found, Err(Damage::OtherKey { keyring }) if keyring == id));
 }
 
 #[test]
 fn a_file_torn_between_two_snapshots_is_found() {
-    let house = lived_in();
-    house.publish();
-    let old = std::fs::read(house.published()).unwrap();
-    house.publish();
-    let new = std::fs::read(house.published()).unwrap();
+    let site = lived_in();
+    site.publish();
+    let old = std::fs::read(site.published()).unwrap();
+    site.publish();
+    let new = std::fs::read(site.published()).unwrap();
     let pages = old.len().min(new.len()) / PAGE;
 
     // Each snapshot has a salt of its own, so a page of one is no page of the other.
     for torn_at in 1..pages {
-        let copy = house.copied("torn");
+        let copy = site.copied("torn");
         std::fs::write(&copy, [&new[..torn_at * PAGE], &old[torn_at * PAGE..]].concat()).unwrap();
-        let found = house.verify(&copy).unwrap_err();
+        let found = site.verify(&copy).unwrap_err();
         assert!(matches!(found, Damage::Pages { .. }), "torn at page {torn_at} of {pages}: {found}");
     }
 }
 
 #[test]
 fn one_page_of_an_earlier_moment_is_found() {
-    let house = lived_in();
-    house.publish();
-    let copy = house.copied("torn");
+    let site = lived_in();
+    site.publish();
+    let copy = site.copied("torn");
     let old = std::fs::read(&copy).unwrap();
-    let ada = house.look(|view| accounts::find_by_name(view, "ada-ada").unwrap().unwrap());
-    let workspace = house.look(|view| workspaces::personal(view, ada.id).unwrap().unwrap().id);
-    let mut later = house.opened(&copy);
+    let ada = site.read(|view| accounts::find_by_name(view, "ada-ada").unwrap().unwrap());
+    let workspace = site.read(|view| workspaces::personal(view, ada.id).unwrap().unwrap().id);
+    let mut later = site.opened(&copy);
     for n in 0..20 {
-        let (site, clock, mut chance) = (house.app.store().site(), &house.clock, Chance::seeded(40 + n));
-        db::write_directly(&mut later, site, clock, &mut chance, |tx| {
+        let (site, clock, mut rng) = (site.app.store().site(), &site.clock, Rng::seeded(40 + n));
+        db::write_directly(&mut later, site, clock, &mut rng, |tx| {
             billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(1), "More").map(|_| ())?;
             let (seq, head) = audit::head(tx)?;
             let told = named_params! {":seq": seq, ":head": head};
@@ -260,7 +261,7 @@ fn one_page_of_an_earlier_moment_is_found() {
         .unwrap();
     }
     drop(later);
-    house.verify(&copy).unwrap();
+    site.verify(&copy).unwrap();
     let new = std::fs::read(&copy).unwrap();
     let pages = old.len() / PAGE;
     let differ: Vec<_> =
@@ -272,15 +273,15 @@ fn one_page_of_an_earlier_moment_is_found() {
         let mut torn = new.clone();
         torn[page * PAGE..(page + 1) * PAGE].copy_from_slice(&old[page * PAGE..(page + 1) * PAGE]);
         std::fs::write(&copy, torn).unwrap();
-        let found = house.verify(&copy).unwrap_err();
+        let found = site.verify(&copy).unwrap_err();
         assert!(!matches!(found, Damage::Pages { .. }), "page {page} of {pages} is old: {found}");
     }
 }
 
 #[test]
 fn a_row_that_was_edited_with_the_key_is_found_and_named() {
-    let house = lived_in();
-    house.publish();
+    let site = lived_in();
+    site.publish();
     let posting = "tx_id = (select id from ledger_tx where seq = 2) and n = 1";
 
     let ledger = [
@@ -292,7 +293,7 @@ fn a_row_that_was_edited_with_the_key_is_found_and_named() {
         "update credit_lot set original_micro = original_micro * 2".into(),
     ];
     for sql in ledger {
-        let found = house.edited("edited", &sql).unwrap_err();
+        let found = site.edited("edited", &sql).unwrap_err();
         assert!(matches!(found, Damage::Ledger(_) | Damage::Dangling(_)), "{sql}: {found}");
     }
     for sql in [
@@ -300,10 +301,10 @@ fn a_row_that_was_edited_with_the_key_is_found_and_named() {
         "update audit_private set salt = zeroblob(32)",
         "delete from audit_private; delete from audit_event where seq = (select max(seq) - 1 from audit_event)",
     ] {
-        let found = house.edited("edited", sql).unwrap_err();
+        let found = site.edited("edited", sql).unwrap_err();
         assert!(matches!(found, Damage::Audit(_)), "{sql}: {found}");
     }
-    let found = house.edited("edited", "update tombstone set subject_id = 'acc_x'").unwrap_err();
+    let found = site.edited("edited", "update tombstone set subject_id = 'acc_x'").unwrap_err();
     assert!(matches!(found, Damage::Tombstone { seq: 1 }), "{found}");
     for sql in [
         "update snapshot_stamp set audit_seq = audit_seq + 1",
@@ -312,68 +313,68 @@ fn a_row_that_was_edited_with_the_key_is_found_and_named() {
         "delete from audit_private where seq = (select max(seq) from audit_event); delete from audit_event where seq = (select max(seq) from audit_event)",
         "delete from audit_private; delete from audit_event",
     ] {
-        let found = house.edited("edited", sql).unwrap_err();
+        let found = site.edited("edited", sql).unwrap_err();
         assert!(matches!(found, Damage::OtherStamp { .. }), "{sql}: {found}");
     }
-    let found = house.edited("edited", "delete from account_email; delete from account").unwrap_err();
+    let found = site.edited("edited", "delete from account_email; delete from account").unwrap_err();
     assert!(matches!(found, Damage::Dangling(_)), "{found}");
-    let found = house.edited("edited", "delete from snapshot_stamp").unwrap_err();
+    let found = site.edited("edited", "delete from snapshot_stamp").unwrap_err();
     assert!(matches!(found, Damage::NotASnapshot), "{found}");
-    let found = house.edited("edited", "update site set region = 'us'; pragma user_version = 999").unwrap_err();
+    let found = site.edited("edited", "update site set region = 'us'; pragma user_version = 999").unwrap_err();
     assert!(matches!(found, Damage::Newer { found: 999, .. }), "{found}");
 }
 
 #[test]
 fn a_copy_that_does_not_verify_is_not_published() {
-    let house = lived_in();
-    house.publish();
-    let before = std::fs::read(house.published()).unwrap();
-    let manifest = std::fs::read(house.layout().manifest()).unwrap();
-    let live = house.opened(&house.layout().live());
+    let site = lived_in();
+    site.publish();
+    let before = std::fs::read(site.published()).unwrap();
+    let manifest = std::fs::read(site.layout().manifest()).unwrap();
+    let live = site.opened(&site.layout().live());
     live.execute_batch(
         "drop trigger audit_event_is_never_changed; update audit_event set outcome = 'denied' where seq = 2",
     )
     .unwrap();
 
-    let refused = snapshots::publish(&house.app);
+    let refused = snapshots::publish(&site.app);
 
     assert!(matches!(refused, Err(SnapshotError::Damaged(Damage::Audit(_)))));
-    assert_eq!(std::fs::read(house.published()).unwrap(), before);
-    assert_eq!(std::fs::read(house.layout().manifest()).unwrap(), manifest);
-    assert!(!TestApp::files_in(house.layout().root()).iter().any(|name| name.starts_with('.')));
-    assert!(house.app.store().has_unpublished());
+    assert_eq!(std::fs::read(site.published()).unwrap(), before);
+    assert_eq!(std::fs::read(site.layout().manifest()).unwrap(), manifest);
+    assert!(!TestApp::files_in(site.layout().root()).iter().any(|name| name.starts_with('.')));
+    assert!(site.app.store().has_unpublished());
 
     live.execute_batch("update audit_event set outcome = 'success' where seq = 2").unwrap();
-    house.publish();
+    site.publish();
 }
 
 #[test]
 fn nothing_is_published_when_nothing_changed() {
-    let house = lived_in();
+    let site = lived_in();
     // The mails that wait go out first: that they went is a change. So is the erasure, which asked for a snapshot itself.
-    house.run_jobs();
-    snapshots::publish_when_changed(&house.app).unwrap();
-    let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(house.published()).unwrap());
+    site.run_jobs();
+    snapshots::publish_when_changed(&site.app).unwrap();
+    let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(site.published()).unwrap());
     let first = inode();
 
-    house.clock.advance(days(1));
-    assert!(snapshots::publish_when_changed(&house.app).unwrap().is_none());
+    site.clock.advance(days(1));
+    assert!(snapshots::publish_when_changed(&site.app).unwrap().is_none());
     // The queue of jobs is no content: publishing is a job itself.
-    house.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
-    house.run_jobs();
+    site.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
+    site.run_jobs();
     assert_eq!(inode(), first);
 
-    house.write(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied"))).unwrap();
-    house.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
-    house.run_jobs();
+    site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied"))).unwrap();
+    site.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
+    site.run_jobs();
     assert_ne!(inode(), first);
-    house.verify(&house.published()).unwrap();
+    site.verify(&site.published()).unwrap();
 }
 
 #[test]
 fn what_was_written_while_a_snapshot_was_made_is_published_the_next_time() {
-    let house = lived_in();
-    let root = house.layout().root().to_owned();
+    let site = lived_in();
+    let root = site.layout().root().to_owned();
     let is_copied = || {
         let entries = std::fs::read_dir(&root).unwrap().flatten();
         let mut unfinished = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".snapshot-"));
@@ -383,57 +384,56 @@ fn what_was_written_while_a_snapshot_was_made_is_published_the_next_time() {
     // Where the copy was the faster one, it has what was written, and that proves nothing.
     let missed = (0..50).any(|_| {
         let manifest = std::thread::scope(|scope| {
-            let publishing = scope.spawn(|| house.publish());
+            let publishing = scope.spawn(|| site.publish());
             while !is_copied() && !publishing.is_finished() {
                 std::thread::yield_now();
             }
-            house.write(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied"))).unwrap();
+            site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied"))).unwrap();
             publishing.join().unwrap()
         });
-        let head = house.look(|view| audit::head(view).unwrap());
+        let head = site.read(|view| audit::head(view).unwrap());
         let is_missing = manifest.report.stamp.audit_seq < head.0;
-        assert!(!is_missing || house.app.store().has_unpublished());
+        assert!(!is_missing || site.app.store().has_unpublished());
         is_missing
     });
 
     assert!(missed, "no write fell between the copy and its publication");
-    assert!(snapshots::publish_when_changed(&house.app).unwrap().is_some());
-    assert!(snapshots::publish_when_changed(&house.app).unwrap().is_none());
+    assert!(snapshots::publish_when_changed(&site.app).unwrap().is_some());
+    assert!(snapshots::publish_when_changed(&site.app).unwrap().is_none());
 }
 
 #[test]
 fn a_change_by_another_process_is_published_too() {
-    let house = lived_in();
-    house.publish();
-    house
-        .another()
+    let site = lived_in();
+    site.publish();
+    site.another()
         .store()
-        .write_and_wait(|tx| audit::record(tx, &Actor::House, audit::Event::of("house.tidied")))
+        .write_blocking(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied")))
         .unwrap();
 
     // Any write of this process, such as the one that queues the job, finds it.
-    house.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
-    house.run_jobs();
+    site.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
+    site.run_jobs();
 
-    let head = house.look(|view| audit::head(view).unwrap());
-    assert_eq!(house.verify(&house.published()).unwrap().stamp.audit_seq, head.0);
+    let head = site.read(|view| audit::head(view).unwrap());
+    assert_eq!(site.verify(&site.published()).unwrap().stamp.audit_seq, head.0);
 }
 
 #[test]
 fn what_a_killed_publisher_left_is_cleaned_away() {
-    let house = lived_in();
-    let root = house.layout().root().to_owned();
+    let site = lived_in();
+    let root = site.layout().root().to_owned();
     for name in [".snapshot-0011223344556677", ".snapshot-0011223344556677-journal", ".snapshot-x.json"] {
         std::fs::write(root.join(name), "half a copy").unwrap();
     }
     std::fs::write(root.join("notes.txt"), "an admin's").unwrap();
 
-    snapshots::clean_up(house.layout()).unwrap();
+    snapshots::clean_up(site.layout()).unwrap();
 
     let left = TestApp::files_in(&root);
     assert!(!left.iter().any(|name| name.starts_with(".snapshot")), "{left:?}");
     assert!(left.contains(&"notes.txt".to_owned()));
-    house.publish();
+    site.publish();
     let mut expected = left;
     expected.extend(["domicile.sqlite".into(), "domicile.sqlite.json".into()]);
     expected.sort_unstable();
@@ -442,38 +442,38 @@ fn what_a_killed_publisher_left_is_cleaned_away() {
 
 #[test]
 fn after_the_rename_an_error_does_not_say_that_the_old_snapshot_is_there() {
-    let house = lived_in();
-    house.publish();
-    let before = std::fs::read(house.published()).unwrap();
-    house.person("late-comer");
-    let manifest = house.layout().manifest();
+    let site = lived_in();
+    site.publish();
+    let before = std::fs::read(site.published()).unwrap();
+    site.person("late-comer");
+    let manifest = site.layout().manifest();
     std::fs::remove_file(&manifest).unwrap();
     std::fs::create_dir(&manifest).unwrap();
 
-    let error = snapshots::publish(&house.app).unwrap_err();
+    let error = snapshots::publish(&site.app).unwrap_err();
 
     assert!(matches!(error, SnapshotError::InPlace(_)), "{error}");
     assert!(error.to_string().contains("domicile.sqlite.json"), "{error}");
-    assert_ne!(std::fs::read(house.published()).unwrap(), before);
-    house.verify(&house.published()).unwrap();
-    assert!(!TestApp::files_in(house.layout().root()).iter().any(|name| name.starts_with(".snapshot")));
-    assert!(house.app.store().has_unpublished(), "it is published again");
+    assert_ne!(std::fs::read(site.published()).unwrap(), before);
+    site.verify(&site.published()).unwrap();
+    assert!(!TestApp::files_in(site.layout().root()).iter().any(|name| name.starts_with(".snapshot")));
+    assert!(site.app.store().has_unpublished(), "it is published again");
     std::fs::remove_dir(&manifest).unwrap();
-    house.publish();
+    site.publish();
     assert!(manifest.is_file());
 }
 
 #[test]
 fn verifying_leaves_nothing_beside_a_copy_even_where_nothing_can_be_written() {
-    let house = lived_in();
-    house.publish();
-    let copy = house.copied("domicile.sqlite");
+    let site = lived_in();
+    site.publish();
+    let copy = site.copied("domicile.sqlite");
     let folder = copy.parent().unwrap().to_owned();
     let before = std::fs::read(&copy).unwrap();
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o400)).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o500)).unwrap();
 
-    let verified = house.verify(&copy);
+    let verified = site.verify(&copy);
     let files = TestApp::files_in(&folder);
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
 
@@ -484,10 +484,10 @@ fn verifying_leaves_nothing_beside_a_copy_even_where_nothing_can_be_written() {
 
 #[test]
 fn a_file_whose_name_means_something_in_an_address_is_verified_all_the_same() {
-    let house = lived_in();
-    house.publish();
+    let site = lived_in();
+    site.publish();
 
     for name in ["a copy.sqlite", "50%.sqlite", "what?immutable=0&mode=rw", "#1.sqlite", "ümlaut.sqlite"] {
-        house.verify(&house.copied(name)).unwrap();
+        site.verify(&site.copied(name)).unwrap();
     }
 }

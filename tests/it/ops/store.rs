@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use domicile::accounts::{self, NewAccount, Username};
 use domicile::base::{
-    Actor, Chance, Clock, Credits, EmailAddress, Quantity, ServiceId, Timestamp, hours, minutes, seconds,
+    Actor, Clock, Credits, EmailAddress, Quantity, Rng, ServiceId, Timestamp, hours, minutes, seconds,
 };
 use domicile::billing::ledger;
 use domicile::billing::usage::{self, BatchAnswer, EventName, Fault, NewEvent};
@@ -21,7 +21,7 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::support::{START, TestApp, TestHouse, holds, site, tables};
+use crate::support::{START, TestApp, TestSite, default_settings, holds, tables};
 
 /// A live database in a folder of its own, without anything above it.
 struct Room {
@@ -33,25 +33,25 @@ struct Room {
 impl Room {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(Layout::of(folder.path()).live_dir()).unwrap();
+        std::fs::create_dir_all(Layout::new(folder.path()).live_dir()).unwrap();
         let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
-        let store = open(folder.path(), site(), &clock).unwrap();
+        let store = open(folder.path(), default_settings(), &clock).unwrap();
         Self { store: Arc::new(store), clock, folder }
     }
 
     fn layout(&self) -> Layout {
-        Layout::of(self.folder.path())
+        Layout::new(self.folder.path())
     }
 
     /// Another process's store.
     fn another(&self) -> Store {
-        let (layout, site) = (self.layout(), Arc::new(site()));
-        Store::open(layout, site, self.clock.clone(), Chance::seeded(6), |_| (), |_| ()).unwrap()
+        let (layout, site) = (self.layout(), Arc::new(default_settings()));
+        Store::open(layout, site, self.clock.clone(), Rng::seeded(6), |_| (), |_| ()).unwrap()
     }
 
     /// A connection of somebody who has the key.
     fn connection(&self) -> Connection {
-        keyed(&self.layout().live(), &site())
+        keyed(&self.layout().live(), &default_settings())
     }
 
     /// How many failures were noted, as everybody sees it.
@@ -65,7 +65,7 @@ impl Room {
         let (begin, begun) = mpsc::channel();
         let store = self.store.clone();
         let thread = std::thread::spawn(move || {
-            let held = store.write_and_wait(move |_| {
+            let held = store.write_blocking(move |_| {
                 begin.send(()).unwrap();
                 wait.recv().unwrap();
                 Ok::<_, Error>(())
@@ -90,7 +90,7 @@ impl Held {
 }
 
 fn open(folder: &Path, site: Site, clock: &Clock) -> Result<Store, Error> {
-    Store::open(Layout::of(folder), Arc::new(site), clock.clone(), Chance::seeded(5), |_| (), |_| ())
+    Store::open(Layout::new(folder), Arc::new(site), clock.clone(), Rng::seeded(5), |_| (), |_| ())
 }
 
 fn keyed(path: &Path, site: &Site) -> Connection {
@@ -162,7 +162,7 @@ fn a_caller_that_fails_or_panics_takes_nobody_elses_work_along() {
     assert!(matches!(wait_for(panicked), Err(Error::Panicked)));
     assert!(matches!(wait_for(forbidden), Err(Error::Sqlite(_))));
     assert_eq!(room.noted(), 2);
-    room.store.write_and_wait(note).unwrap();
+    room.store.write_blocking(note).unwrap();
     assert_eq!(room.noted(), 3);
 }
 
@@ -215,10 +215,10 @@ fn a_full_queue_says_so_and_loses_nothing_that_it_took() {
 #[test]
 fn time_never_goes_back_between_two_changes() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(Layout::of(folder.path()).live_dir()).unwrap();
+    std::fs::create_dir_all(Layout::new(folder.path()).live_dir()).unwrap();
     let at = Arc::new(std::sync::atomic::AtomicI64::new(Timestamp::parse(START).unwrap().millis()));
-    let store = open(folder.path(), site(), &Clock::Standing(at.clone())).unwrap();
-    let now = || store.write_and_wait(|tx| Ok::<_, Error>(tx.now())).unwrap();
+    let store = open(folder.path(), default_settings(), &Clock::Standing(at.clone())).unwrap();
+    let now = || store.write_blocking(|tx| Ok::<_, Error>(tx.now())).unwrap();
 
     let first = now();
     at.fetch_sub(3_600_000, std::sync::atomic::Ordering::SeqCst);
@@ -237,26 +237,26 @@ fn a_reader_sees_one_moment_however_long_it_looks() {
 
     let (before, during) = room
         .store
-        .read_and_wait(|view| {
+        .read_blocking(|view| {
             let before = count(view)?;
-            room.store.write_and_wait(note)?;
+            room.store.write_blocking(note)?;
             Ok::<_, Error>((before, count(view)?))
         })
         .unwrap();
 
     assert_eq!((before, during), (0, 0));
-    assert_eq!(room.store.read_and_wait(count).unwrap(), 1);
+    assert_eq!(room.store.read_blocking(count).unwrap(), 1);
 }
 
 #[test]
 fn a_store_that_is_gone_has_closed_every_reader_and_left_no_log() {
     let Room { store, clock, folder } = Room::new();
     drop(store);
-    let layout = Layout::of(folder.path());
+    let layout = Layout::new(folder.path());
 
     for _ in 0..100 {
-        let store = open(folder.path(), site(), &clock).unwrap();
-        store.read_and_wait(|view| view.one("select count(*) from account", [], |row| row.get::<_, i64>(0))).unwrap();
+        let store = open(folder.path(), default_settings(), &clock).unwrap();
+        store.read_blocking(|view| view.one("select count(*) from account", [], |row| row.get::<_, i64>(0))).unwrap();
         drop(store);
 
         let names = std::fs::read_dir(layout.live_dir()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -275,14 +275,14 @@ fn every_connection_is_durable_checked_and_suspicious() {
             .collect::<Result<Vec<_>, Error>>()
     };
 
-    assert_eq!(room.store.write_and_wait(move |tx| pragmas(tx)).unwrap(), [2, 1, 0, 1, 1, 0]);
-    assert_eq!(room.store.read_and_wait(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
-    assert_eq!(room.store.glance(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
-    let mut memory = TestHouse::new();
-    assert_eq!(memory.look(|tx| pragmas(tx).unwrap()), [2, 1, 0, 1, 1, 0]);
+    assert_eq!(room.store.write_blocking(move |tx| pragmas(tx)).unwrap(), [2, 1, 0, 1, 1, 0]);
+    assert_eq!(room.store.read_blocking(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
+    assert_eq!(room.store.query_inline(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
+    let mut memory = TestSite::new();
+    assert_eq!(memory.read(|tx| pragmas(tx).unwrap()), [2, 1, 0, 1, 1, 0]);
     let journal = |view: &View<'_>| view.one("pragma journal_mode", [], |row| row.get::<_, String>(0));
-    assert_eq!(room.store.write_and_wait(move |tx| journal(tx)).unwrap(), "wal");
-    assert_eq!(room.store.read_and_wait(journal).unwrap(), "wal");
+    assert_eq!(room.store.write_blocking(move |tx| journal(tx)).unwrap(), "wal");
+    assert_eq!(room.store.read_blocking(journal).unwrap(), "wal");
 }
 
 #[test]
@@ -294,16 +294,16 @@ fn whoever_looks_cannot_write() {
         view.one(sql, [], |row| row.get::<_, i64>(0))
     };
 
-    assert!(room.store.read_and_wait(write).is_err());
-    assert!(room.store.glance(write).is_err());
+    assert!(room.store.read_blocking(write).is_err());
+    assert!(room.store.query_inline(write).is_err());
     assert_eq!(room.noted(), 0);
 }
 
 #[test]
 fn every_table_refuses_a_value_of_another_type() {
-    let mut house = TestHouse::new();
+    let mut site = TestSite::new();
 
-    let (all, loose) = house.look(|tx| {
+    let (all, loose) = site.read(|tx| {
         let loose = "select name from pragma_table_list where type = 'table' and strict = 0 and name not like 'sqlite~_%' escape '~'";
         (tables(tx), tx.list(loose, [], |row| row.get::<_, String>(0)).unwrap())
     });
@@ -322,51 +322,51 @@ fn service(name: &'static str) -> impl FnOnce(&mut Tx<'_>) -> Result<ServiceId, 
 fn what_changed_is_forgotten_and_nothing_else() {
     let room = Room::new();
     assert!(!room.store.memory_holds(), "nobody has looked yet");
-    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let farm = room.store.write_blocking(service("farm")).unwrap();
     let tag = room.store.generation();
     let is_good = |service| room.store.memory_holds() && room.store.is_as_of(Subject::Service(service), tag);
-    room.store.write_and_wait(note).unwrap();
+    room.store.write_blocking(note).unwrap();
     assert!(is_good(farm), "a note changes no credential");
 
-    let mill = room.store.write_and_wait(service("mill")).unwrap();
+    let mill = room.store.write_blocking(service("mill")).unwrap();
 
     assert!(is_good(farm) && !is_good(mill));
     let rename = move |tx: &mut Tx<'_>| {
         tx.execute("update service set name = 'barn' where id = :id", rusqlite::named_params! {":id": farm})
     };
-    room.store.write_and_wait(rename).unwrap();
+    room.store.write_blocking(rename).unwrap();
     assert!(!is_good(farm));
 }
 
 #[test]
 fn a_foreign_change_suspends_memory_until_the_writer_has_found_it() {
     let room = Room::new();
-    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let farm = room.store.write_blocking(service("farm")).unwrap();
     let tag = room.store.generation();
     let other = room.another();
-    let mill = other.write_and_wait(service("mill")).unwrap();
+    let mill = other.write_blocking(service("mill")).unwrap();
     assert!(!room.store.memory_holds(), "somebody else has committed");
 
     crate::support::wait_for("the writer's look", || room.store.memory_holds().then_some(()));
 
     assert!(room.store.is_as_of(Subject::Service(farm), tag) && !room.store.is_as_of(Subject::Service(mill), tag));
     let generation = room.store.generation();
-    other.write_and_wait(note).unwrap();
-    room.store.write_and_wait(note).unwrap();
+    other.write_blocking(note).unwrap();
+    room.store.write_blocking(note).unwrap();
     assert_eq!(room.store.generation(), generation, "a foreign note changes no credential");
 }
 
 #[test]
 fn a_write_of_what_was_there_already_vouches_for_no_commit() {
     let room = Room::new();
-    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let farm = room.store.write_blocking(service("farm")).unwrap();
     let tag = room.store.generation();
     let same = |tx: &mut Tx<'_>| tx.execute("update service set created_at = created_at", []);
-    assert_eq!(room.store.write_and_wait(same).unwrap(), 1, "a row counts as changed");
+    assert_eq!(room.store.write_blocking(same).unwrap(), 1, "a row counts as changed");
     assert!(room.store.memory_holds());
 
     let rename = |tx: &mut Tx<'_>| tx.execute("update service set name = 'barn'", []);
-    room.another().write_and_wait(rename).unwrap();
+    room.another().write_blocking(rename).unwrap();
 
     assert!(!room.store.memory_holds(), "the next commit in the log is somebody else's");
     crate::support::wait_for("the writer's look", || room.store.memory_holds().then_some(()));
@@ -376,9 +376,9 @@ fn a_write_of_what_was_there_already_vouches_for_no_commit() {
 #[test]
 fn a_refused_change_is_no_change_and_one_of_which_nobody_knows_is_all() {
     let room = Room::new();
-    let farm = room.store.write_and_wait(service("farm")).unwrap();
+    let farm = room.store.write_blocking(service("farm")).unwrap();
     let tag = room.store.generation();
-    let refused = room.store.write_and_wait(|tx: &mut Tx<'_>| {
+    let refused = room.store.write_blocking(|tx: &mut Tx<'_>| {
         tx.execute("update service set name = 'barn'", [])?;
         Err::<(), Error>(Error::Busy)
     });
@@ -387,15 +387,15 @@ fn a_refused_change_is_no_change_and_one_of_which_nobody_knows_is_all() {
     // The other process deletes its notes before this one has read them.
     let other = room.another();
     other
-        .write_and_wait(|tx: &mut Tx<'_>| {
+        .write_blocking(|tx: &mut Tx<'_>| {
             tx.execute("update service set name = 'barn'", [])?;
             tx.execute("update service set name = 'mill'", [])?;
             tx.execute("delete from credential_change where seq < (select max(seq) from credential_change)", [])
         })
         .unwrap();
-    room.store.write_and_wait(note).unwrap();
+    room.store.write_blocking(note).unwrap();
 
-    let nobody = ServiceId::new(Timestamp::from_millis(0), &mut Chance::seeded(9));
+    let nobody = ServiceId::new(Timestamp::from_millis(0), &mut Rng::seeded(9));
     assert!(room.store.memory_holds() && !room.store.is_as_of(Subject::Service(nobody), tag));
 }
 
@@ -405,16 +405,16 @@ fn notes_of_changes_are_deleted_a_hundred_thousand_at_a_time_until_ten_thousand_
     let make = "
         with recursive number (n) as (select 1 union all select n + 1 from number where n < 210000)
         insert into credential_change (kind, subject_id) select 'key', 'key_of_somebody' from number";
-    room.store.write_and_wait(|tx: &mut Tx<'_>| tx.execute(make, [])).unwrap();
+    room.store.write_blocking(|tx: &mut Tx<'_>| tx.execute(make, [])).unwrap();
 
-    let deleted = [(); 4].map(|()| room.store.write_and_wait(db::purge_changes).unwrap());
+    let deleted = [(); 4].map(|()| room.store.write_blocking(db::purge_changes).unwrap());
 
     assert_eq!(deleted, [100_000, 100_000, 0, 0]);
 }
 
 #[test]
 fn what_is_on_the_disk_is_noise() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     let canary = "Lord-Byrons-Daughter";
     let new = NewAccount {
         username: Username::parse(canary).unwrap(),
@@ -423,16 +423,16 @@ fn what_is_on_the_disk_is_noise() {
         password: Some("$argon2id$canary-of-a-hash".into()),
         is_operator: false,
     };
-    house.write(move |tx| accounts::create(tx, &Actor::Operator, &new)).unwrap();
-    assert!(!house.places_of(canary).is_empty());
-    let copy = house.folder().join("copy.sqlite");
-    house.app.store().copy_to(&copy, &mut Chance::seeded(4), |_| Ok(())).unwrap();
-    let log = house.layout().live_dir().join("live.sqlite-wal");
+    site.write(move |tx| accounts::create(tx, &Actor::Operator, &new)).unwrap();
+    assert!(!site.places_of(canary).is_empty());
+    let copy = site.folder().join("copy.sqlite");
+    site.app.store().copy_to(&copy, &mut Rng::seeded(4), |_| Ok(())).unwrap();
+    let log = site.layout().live_dir().join("live.sqlite-wal");
     let in_the_log = std::fs::read(&log).unwrap();
     assert!(in_the_log.len() > 4096);
-    house.app.store().checkpoint().unwrap();
+    site.app.store().checkpoint().unwrap();
 
-    let live = std::fs::read(house.layout().live()).unwrap();
+    let live = std::fs::read(site.layout().live()).unwrap();
     for (name, bytes) in [("live", &live), ("log", &in_the_log), ("copy", &std::fs::read(&copy).unwrap())] {
         for plain in ["SQLite format 3", canary, "canary-of-a-hash", "create table", "account", "gpu.h100"] {
             assert!(!holds(bytes, plain.as_bytes()), "{plain:?} is in the {name}");
@@ -447,19 +447,19 @@ fn what_is_on_the_disk_is_noise() {
 #[test]
 fn a_wrong_key_opens_nothing_and_changes_nothing() {
     let room = Room::new();
-    room.store.write_and_wait(note).unwrap();
+    room.store.write_blocking(note).unwrap();
     let Room { store, clock, folder } = room;
     drop(Arc::into_inner(store).unwrap());
-    let live = Layout::of(folder.path()).live_dir();
+    let live = Layout::new(folder.path()).live_dir();
     let before = hashes(&live);
-    let mut foreign = site();
-    foreign.keyring = Keyring::generate(&mut Chance::seeded(99), clock.now());
+    let mut foreign = default_settings();
+    foreign.keyring = Keyring::generate(&mut Rng::seeded(99), clock.now());
 
     let refused = open(folder.path(), foreign, &clock);
 
     assert!(matches!(refused, Err(Error::KeyDoesNotOpen(path)) if path.ends_with("live.sqlite")));
     assert_eq!(hashes(&live), before);
-    assert!(open(folder.path(), site(), &clock).is_ok());
+    assert!(open(folder.path(), default_settings(), &clock).is_ok());
 }
 
 #[test]
@@ -467,13 +467,15 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
     let room = Room::new();
     let Room { store, clock, folder } = room;
     drop(Arc::into_inner(store).unwrap());
-    let layout = Layout::of(folder.path());
+    let layout = Layout::new(folder.path());
     let newer = MIGRATIONS_COUNT + 1;
-    keyed(&layout.live(), &site()).pragma_update(None, "user_version", i64::try_from(newer).unwrap()).unwrap();
+    keyed(&layout.live(), &default_settings())
+        .pragma_update(None, "user_version", i64::try_from(newer).unwrap())
+        .unwrap();
     let before = hashes(&layout.live_dir());
 
-    let refused = open(folder.path(), site(), &clock);
-    let migrated = db::migrate_file(&layout.live(), &site().keyring.database_key_pragma());
+    let refused = open(folder.path(), default_settings(), &clock);
+    let migrated = db::migrate_file(&layout.live(), &default_settings().keyring.database_key_pragma());
 
     for refused in [refused.map(|_| ()), migrated] {
         assert!(matches!(refused, Err(Error::Newer { found, known: MIGRATIONS_COUNT }) if found == newer));
@@ -484,12 +486,12 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
 #[test]
 fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let layout = Layout::of(folder.path());
+    let layout = Layout::new(folder.path());
     std::fs::create_dir_all(layout.live_dir()).unwrap();
     std::fs::write(layout.live(), "not a database, and long enough to have a page".repeat(200)).unwrap();
     let before = hashes(&layout.live_dir());
 
-    let refused = open(folder.path(), site(), &Clock::System);
+    let refused = open(folder.path(), default_settings(), &Clock::System);
 
     assert!(matches!(refused, Err(Error::KeyDoesNotOpen(_))));
     assert_eq!(hashes(&layout.live_dir()), before);
@@ -497,10 +499,9 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
 
 #[test]
 fn an_event_reported_a_hundred_times_from_eight_threads_counts_once_also_after_a_restart() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let farm =
-        Actor::Service { service: ServiceId::new(house.clock.now(), &mut Chance::seeded(3)), name: "farm".into() };
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let farm = Actor::Service { service: ServiceId::new(site.clock.now(), &mut Rng::seeded(3)), name: "farm".into() };
     let event = |quantity: &str| -> Result<NewEvent, Fault> {
         Ok(NewEvent {
             source: EventName::parse("https://gpu.example/farm-1").unwrap(),
@@ -512,18 +513,18 @@ fn an_event_reported_a_hundred_times_from_eight_threads_counts_once_also_after_a
             key: None,
         })
     };
-    let report = |house: &TestApp, quantity: &str| {
+    let report = |site: &TestApp, quantity: &str| {
         let (farm, batch) = (farm.clone(), [event(quantity)]);
-        house.write(move |tx| usage::record_batch(tx, &farm, &batch)).unwrap()
+        site.write(move |tx| usage::record_batch(tx, &farm, &batch)).unwrap()
     };
-    let balance = |house: &TestApp| house.look(|view| ledger::balance(view, ada.workspace).unwrap());
+    let balance = |site: &TestApp| site.read(|view| ledger::balance(view, ada.workspace).unwrap());
 
     let answers = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|n| {
                 scope.spawn({
-                    let (house, report) = (&house, &report);
-                    move || (0..if n < 4 { 13 } else { 12 }).map(|_| report(house, "1000")).collect::<Vec<_>>()
+                    let (site, report) = (&site, &report);
+                    move || (0..if n < 4 { 13 } else { 12 }).map(|_| report(site, "1000")).collect::<Vec<_>>()
                 })
             })
             .collect();
@@ -532,12 +533,12 @@ fn an_event_reported_a_hundred_times_from_eight_threads_counts_once_also_after_a
     assert_eq!(answers.len(), 100);
     assert_eq!(answers.iter().map(|answer| answer.accepted).sum::<usize>(), 1);
     assert_eq!(answers.iter().map(|answer| answer.duplicates).sum::<usize>(), 99);
-    assert_eq!(balance(&house), Credits::whole(4));
+    assert_eq!(balance(&site), Credits::whole(4));
 
-    let house = house.reopen();
-    house.clock.advance(hours(1) + minutes(1) + seconds(1));
-    assert_eq!(report(&house, "1000"), BatchAnswer { accepted: 0, duplicates: 1, rejected: vec![] });
-    assert_eq!(report(&house, "1001").rejected[0].fault, Fault::Conflict);
-    assert_eq!(balance(&house), Credits::whole(4));
-    house.look(|view| ledger::check(view).unwrap());
+    let site = site.reopen();
+    site.clock.advance(hours(1) + minutes(1) + seconds(1));
+    assert_eq!(report(&site, "1000"), BatchAnswer { accepted: 0, duplicates: 1, rejected: vec![] });
+    assert_eq!(report(&site, "1001").rejected[0].fault, Fault::Conflict);
+    assert_eq!(balance(&site), Credits::whole(4));
+    site.read(|view| ledger::check(view).unwrap());
 }

@@ -12,7 +12,7 @@ use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
 const WRONG: &str = "battery horse, no staple";
 const OTHER: &str = "a brand new set of words";
 
-/// Where somebody can prove that they are a person of the house.
+/// Where somebody can prove that they are a person of the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Door {
     Username,
@@ -56,8 +56,8 @@ impl TestApp {
 
     fn knock(&self, door: Door, ada: &Person, visitor: &Visitor) -> Told {
         let by_name = |name: &str| {
-            let actor = Actor::Stranger(visitor.clone());
-            let is_silent = self.look(|view| {
+            let actor = Actor::Anonymous(visitor.clone());
+            let is_silent = self.read(|view| {
                 let guard = Guard::at_the_door(view, &actor, name, Some(ada.account.id)).unwrap();
                 guard.must_wait(view).unwrap().is_none() && guard.is_silent(view).unwrap()
             });
@@ -124,7 +124,7 @@ impl TestApp {
     fn enrols(&self, ada: &Person) -> String {
         let (actor, account) = (ada.by_browser(), ada.account.id);
         self.write(move |tx| factors::set_up(tx, &actor, account)).unwrap();
-        let seed = self.look(|view| factors::set_up_under_way(view, account).unwrap().unwrap()).seed;
+        let seed = self.read(|view| factors::set_up_under_way(view, account).unwrap().unwrap()).seed;
         let secret = seed.base32().expose().clone();
         let code = oath_code(&secret, self.clock.now().unix_seconds());
         let actor = ada.by_browser();
@@ -165,18 +165,18 @@ impl TestApp {
 
 #[test]
 fn p7_of_two_hundred_wrong_proofs_at_every_door_ten_are_looked_at_in_a_quarter_of_an_hour() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     // Somebody who also sits at a browser that she left open.
     let doors = [Door::Username, Door::StepUp, Door::Address, Door::Deletion, Door::ResetLink];
-    let (most, looked_at) = house.besiege(&ada, &doors);
+    let (most, looked_at) = site.besiege(&ada, &doors);
     assert!((7..=10).contains(&most), "{looked_at:?}");
     assert!(doors[..4].iter().all(|door| looked_at.contains(door)), "each was open: {looked_at:?}");
 
     // And who knows the password of somebody with a second factor.
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.enrols(&ada);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.enrols(&ada);
     let doors = [
         Door::Code,
         Door::Username,
@@ -186,54 +186,54 @@ fn p7_of_two_hundred_wrong_proofs_at_every_door_ten_are_looked_at_in_a_quarter_o
         Door::Deletion,
         Door::ResetLink,
     ];
-    let (most, looked_at) = house.besiege(&ada, &doors);
+    let (most, looked_at) = site.besiege(&ada, &doors);
     assert!((5..=10).contains(&most), "{looked_at:?}");
     assert!(doors[..5].iter().all(|door| looked_at.contains(door)), "each was open: {looked_at:?}");
 }
 
 #[test]
 fn p7_neither_a_right_password_nor_a_new_one_begins_guesses_at_codes_anew() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let secret = house.enrols(&ada);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let secret = site.enrols(&ada);
     let thief = at("198.51.100.1");
-    let guesses = || (0..20).filter(|_| house.knock(Door::Code, &ada, &thief) == Told::Wrong).count();
+    let guesses = || (0..20).filter(|_| site.knock(Door::Code, &ada, &thief) == Told::Wrong).count();
     assert_eq!(guesses(), 4);
-    house.clock.advance(seconds(30));
+    site.clock.advance(seconds(30));
     assert_eq!(guesses(), 1);
 
     // A right password at the door, and with the mailbox as many new ones as anybody likes.
-    assert!(matches!(house.come(&thief, "ada-ada", PASSWORD), Ok(Started::MustProve(_))));
+    assert!(matches!(site.come(&thief, "ada-ada", PASSWORD), Ok(Started::MustProve(_))));
     for _ in 0..4 {
-        house.ask_for_a_link(&thief);
-        let known = house.resets(&thief, OTHER);
-        assert!(matches!(house.come(&known, "ada-ada", OTHER), Ok(Started::MustProve(_))));
+        site.ask_for_a_link(&thief);
+        let known = site.resets(&thief, OTHER);
+        assert!(matches!(site.come(&known, "ada-ada", OTHER), Ok(Started::MustProve(_))));
         assert_eq!(guesses(), 0);
-        house.clock.advance(minutes(3));
+        site.clock.advance(minutes(3));
     }
 
     // Whoever has the app is in after the pause, and then all is as before.
-    house.clock.advance(minutes(15));
-    let half = match house.come(&thief, "ada-ada", OTHER) {
+    site.clock.advance(minutes(15));
+    let half = match site.come(&thief, "ada-ada", OTHER) {
         Ok(Started::MustProve(half)) => half.expose().clone(),
         other => panic!("{:?}", other.err()),
     };
-    let code = oath_code(&secret, house.clock.now().unix_seconds());
+    let code = oath_code(&secret, site.clock.now().unix_seconds());
     let proof = Presented::Typed(Secret::new(code));
-    house.block_on(flows::prove_half(&house.app, thief.clone(), half, proof)).unwrap();
+    site.block_on(flows::prove_half(&site.app, thief.clone(), half, proof)).unwrap();
     assert_eq!(guesses(), 4);
 }
 
 #[test]
 fn p7_while_strangers_guess_the_rightful_person_comes_in_at_the_first_try_with_a_known_browser() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let home = house.known("ada-ada", visitor());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let home = site.known("ada-ada", visitor());
     let doors = [Door::Username, Door::Address, Door::ResetLink];
     let siege = || {
         (0..60).for_each(|number: usize| {
-            house.knock(doors[number % doors.len()], &ada, &at(&format!("198.51.{number}.1")));
-            house.clock.advance(seconds(1));
+            site.knock(doors[number % doors.len()], &ada, &at(&format!("198.51.{number}.1")));
+            site.clock.advance(seconds(1));
         });
     };
 
@@ -241,75 +241,75 @@ fn p7_while_strangers_guess_the_rightful_person_comes_in_at_the_first_try_with_a
 
     // A browser that nobody knows waits, right password or not.
     let elsewhere = at("192.0.2.1");
-    assert!(matches!(house.come(&elsewhere, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
+    assert!(matches!(site.come(&elsewhere, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
     // Hers does not, from any network, and also after she mistyped twice.
     let home = Visitor { address: "192.0.2.77".into(), ..home };
     for _ in 0..2 {
-        assert!(matches!(house.come(&home, "ada-ada", WRONG), Err(SigninError::BadCredentials)));
+        assert!(matches!(site.come(&home, "ada-ada", WRONG), Err(SigninError::BadCredentials)));
     }
-    assert!(matches!(house.come(&home, "ada-ada", PASSWORD), Ok(Started::Session { .. })));
+    assert!(matches!(site.come(&home, "ada-ada", PASSWORD), Ok(Started::Session { .. })));
     siege();
-    assert!(matches!(house.come(&home, "ada-ada@example.org", PASSWORD), Ok(Started::Session { .. })));
+    assert!(matches!(site.come(&home, "ada-ada@example.org", PASSWORD), Ok(Started::Session { .. })));
     // Somebody else's device is not hers.
-    house.person("bob-bob");
+    site.person("bob-bob");
     siege();
-    let bobs = house.known("bob-bob", at("192.0.2.9"));
-    assert!(matches!(house.come(&bobs, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
+    let bobs = site.known("bob-bob", at("192.0.2.9"));
+    assert!(matches!(site.come(&bobs, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
 }
 
 #[test]
 fn p7_a_link_to_set_a_password_opens_the_door_that_strangers_keep_closed() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     // For a week, at every moment at which the door opens.
     for _ in 0..24 * 7 {
-        house.knock(Door::Username, &ada, &at("198.51.100.1"));
-        house.ask_for_a_link(&at("198.51.100.1"));
-        house.clock.advance(hours(1));
+        site.knock(Door::Username, &ada, &at("198.51.100.1"));
+        site.ask_for_a_link(&at("198.51.100.1"));
+        site.clock.advance(hours(1));
     }
-    (0..10).for_each(|_| house.ask_for_a_link(&at("198.51.100.1")));
+    (0..10).for_each(|_| site.ask_for_a_link(&at("198.51.100.1")));
     let new = at("192.0.2.1");
-    assert!(matches!(house.come(&new, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
+    assert!(matches!(site.come(&new, "ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
 
     // Whoever asks for links all the time keeps her from none: the newest is at most a quarter of an hour old.
-    house.clock.advance(minutes(15));
-    house.ask_for_a_link(&new);
-    let new = house.resets(&new, OTHER);
+    site.clock.advance(minutes(15));
+    site.ask_for_a_link(&new);
+    let new = site.resets(&new, OTHER);
     // Strangers are as quick as they like.
     (0..20).for_each(|number| {
-        house.knock(Door::Username, &ada, &at(&format!("198.51.{number}.1")));
-        house.knock(Door::Address, &ada, &at(&format!("198.51.{number}.2")));
+        site.knock(Door::Username, &ada, &at(&format!("198.51.{number}.1")));
+        site.knock(Door::Address, &ada, &at(&format!("198.51.{number}.2")));
     });
 
-    assert!(matches!(house.come(&new, "ada-ada", OTHER), Ok(Started::Session { .. })));
+    assert!(matches!(site.come(&new, "ada-ada", OTHER), Ok(Started::Session { .. })));
 }
 
 #[test]
 fn p7_one_network_that_tries_many_people_is_slowed_and_its_neighbours_with_known_browsers_are_not() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let home = house.known("ada-ada", at("203.0.113.20"));
-    let spray = |number: u32| house.come(&at("203.0.113.7"), &format!("somebody-{number}"), WRONG);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let home = site.known("ada-ada", at("203.0.113.20"));
+    let spray = |number: u32| site.come(&at("203.0.113.7"), &format!("somebody-{number}"), WRONG);
     let told: Vec<_> = (0..101).map(spray).collect();
 
     assert!(told[..100].iter().all(|told| matches!(told, Err(SigninError::BadCredentials))));
     assert!(matches!(told[100], Err(SigninError::Throttled(Throttled { wait_seconds: 2 }))));
     // The network is closed for names that nobody tried, and for links; elsewhere nobody waits.
-    assert_eq!(house.knock(Door::Username, &ada, &at("203.0.113.200")), Told::Wait);
-    assert_eq!(house.knock(Door::ResetLink, &ada, &at("203.0.113.200")), Told::Wait);
-    assert_eq!(house.knock(Door::Username, &ada, &at("203.0.114.7")), Told::Wrong);
-    assert!(matches!(house.come(&home, "ada-ada", PASSWORD), Ok(Started::Session { .. })));
+    assert_eq!(site.knock(Door::Username, &ada, &at("203.0.113.200")), Told::Wait);
+    assert_eq!(site.knock(Door::ResetLink, &ada, &at("203.0.113.200")), Told::Wait);
+    assert_eq!(site.knock(Door::Username, &ada, &at("203.0.114.7")), Told::Wrong);
+    assert!(matches!(site.come(&home, "ada-ada", PASSWORD), Ok(Started::Session { .. })));
 }
 
 #[test]
 fn p7_codes_by_mail_are_counted_with_the_rest() {
-    let house = TestApp::new();
-    let pending = house.sign_up("ada@example.org", "ada-ada").unwrap().account;
-    let code = house.letter("ada@example.org", "code").code();
+    let site = TestApp::new();
+    let pending = site.sign_up("ada@example.org", "ada-ada").unwrap().account;
+    let code = site.letter("ada@example.org", "code").code();
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let type_in = |code: &str| {
-        let (actor, code) = (Actor::Stranger(visitor()), code.to_owned());
-        house.write(move |tx| signin::verify(tx, &actor, pending, &code)).unwrap()
+        let (actor, code) = (Actor::Anonymous(visitor()), code.to_owned());
+        site.write(move |tx| signin::verify(tx, &actor, pending, &code)).unwrap()
     };
     let mut looked_at = 0;
     for _ in 0..40 {
@@ -318,35 +318,35 @@ fn p7_codes_by_mail_are_counted_with_the_rest() {
             Err(SigninError::Throttled(_)) => {}
             other => panic!("{:?}", other.err()),
         }
-        house.clock.advance(seconds(20));
+        site.clock.advance(seconds(20));
     }
 
     assert!((5..=10).contains(&looked_at), "{looked_at}");
     // And a stranger who guesses at the name does not keep the person from the code.
-    let house = TestApp::new();
-    let pending = house.sign_up("ada@example.org", "ada-ada").unwrap().account;
-    let code = house.letter("ada@example.org", "code").code();
+    let site = TestApp::new();
+    let pending = site.sign_up("ada@example.org", "ada-ada").unwrap().account;
+    let code = site.letter("ada@example.org", "code").code();
     (0..8).for_each(|_| {
-        let _ = house.come(&at("198.51.100.1"), "ada-ada", WRONG);
-        house.clock.advance(seconds(30));
+        let _ = site.come(&at("198.51.100.1"), "ada-ada", WRONG);
+        site.clock.advance(seconds(30));
     });
-    let actor = Actor::Stranger(visitor());
-    assert!(house.write(move |tx| signin::verify(tx, &actor, pending, &code)).unwrap().is_ok());
+    let actor = Actor::Anonymous(visitor());
+    assert!(site.write(move |tx| signin::verify(tx, &actor, pending, &code)).unwrap().is_ok());
 }
 
 #[test]
 fn p7_codes_for_an_added_address_are_counted_with_the_rest() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let (actor, account, work) = (ada.by_browser(), ada.account.id, EmailAddress::parse("ada@work.example").unwrap());
-    let email = house.write(move |tx| addresses::add_email(tx, &actor, account, &work)).unwrap();
-    let code = house.letter("ada@work.example", "code").code();
+    let email = site.write(move |tx| addresses::add_email(tx, &actor, account, &work)).unwrap();
+    let code = site.letter("ada@work.example", "code").code();
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let type_in = |code: &str| {
         let (actor, code) = (ada.by_browser(), code.to_owned());
-        house.write(move |tx| signin::verify_added_email(tx, &actor, account, email, &code))
+        site.write(move |tx| signin::verify_added_email(tx, &actor, account, email, &code))
     };
-    assert_eq!(house.knock(Door::StepUp, &ada, &visitor()), Told::Wrong);
+    assert_eq!(site.knock(Door::StepUp, &ada, &visitor()), Told::Wrong);
 
     let looked_at = (0..10).take_while(|_| matches!(type_in(wrong), Ok(Err(AccountError::CodeRefused)))).count();
 
@@ -356,62 +356,62 @@ fn p7_codes_for_an_added_address_are_counted_with_the_rest() {
         matches!(told, Err(SigninError::Factor(FactorError::Throttled(_)))),
         "not even the right one is looked at now"
     );
-    assert_eq!(house.knock(Door::StepUp, &ada, &visitor()), Told::Wait);
-    house.clock.advance(minutes(5));
+    assert_eq!(site.knock(Door::StepUp, &ada, &visitor()), Told::Wait);
+    site.clock.advance(minutes(5));
     assert!(matches!(type_in(&code), Ok(Ok(()))), "who waits goes on");
 }
 
 #[test]
 fn a_try_that_has_to_wait_is_not_counted_and_leaves_nothing() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    while house.knock(Door::Username, &ada, &visitor()) == Told::Wrong {}
-    let (before, counted) = (house.footprint(), "select coalesce(sum(failures), 0) from throttle");
-    let failures = house.number(counted);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    while site.knock(Door::Username, &ada, &visitor()) == Told::Wrong {}
+    let (before, counted) = (site.footprint(), "select coalesce(sum(failures), 0) from throttle");
+    let failures = site.number(counted);
 
-    (0..50).for_each(|_| assert_eq!(house.knock(Door::Username, &ada, &visitor()), Told::Wait));
+    (0..50).for_each(|_| assert_eq!(site.knock(Door::Username, &ada, &visitor()), Told::Wait));
 
-    assert_eq!((house.footprint(), house.number(counted)), (before, failures));
+    assert_eq!((site.footprint(), site.number(counted)), (before, failures));
 }
 
 #[test]
 fn going_through_the_names_of_a_person_closes_the_door_for_no_longer_than_one_of_them() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     for _ in 0..8 {
-        house.knock(Door::Username, &ada, &at("198.51.100.1"));
-        house.clock.advance(seconds(31));
+        site.knock(Door::Username, &ada, &at("198.51.100.1"));
+        site.clock.advance(seconds(31));
     }
     for _ in 0..8 {
-        house.knock(Door::Address, &ada, &at("198.51.100.1"));
-        house.clock.advance(seconds(31));
+        site.knock(Door::Address, &ada, &at("198.51.100.1"));
+        site.clock.advance(seconds(31));
     }
 
-    house.clock.advance(minutes(15));
-    assert!(matches!(house.come(&at("192.0.2.1"), "ada-ada", PASSWORD), Ok(Started::Session { .. })));
+    site.clock.advance(minutes(15));
+    assert!(matches!(site.come(&at("192.0.2.1"), "ada-ada", PASSWORD), Ok(Started::Session { .. })));
 }
 
 #[test]
 fn counts_are_forgotten_one_a_day_and_all_of_them_after_a_month() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    while house.knock(Door::Username, &ada, &visitor()) != Told::Wait {
-        house.clock.advance(seconds(1));
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    while site.knock(Door::Username, &ada, &visitor()) != Told::Wait {
+        site.clock.advance(seconds(1));
     }
-    house.block_on(async {
-        let _ = house.app.write(|tx| sessions::note_failure(tx, "something else")).await;
+    site.block_on(async {
+        let _ = site.app.write(|tx| sessions::note_failure(tx, "something else")).await;
     });
     let rows = || {
-        house.write(sessions::purge_ended).unwrap();
-        house.number("select count(*) from throttle")
+        site.write(sessions::purge_ended).unwrap();
+        site.number("select count(*) from throttle")
     };
 
     // Four times name, account and network; and once something else, which is over after a day.
     assert_eq!(rows(), 4);
-    house.clock.advance(days(1));
+    site.clock.advance(days(1));
     assert_eq!(rows(), 3);
-    house.clock.advance(days(3) - seconds(10));
+    site.clock.advance(days(3) - seconds(10));
     assert_eq!(rows(), 3);
-    house.clock.advance(seconds(10));
+    site.clock.advance(seconds(10));
     assert_eq!(rows(), 0);
 }

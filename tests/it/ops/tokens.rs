@@ -2,7 +2,7 @@
 
 use domicile::accounts;
 use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyChange, KeyName, Limits, NewApiKey, Verifier};
-use domicile::base::{Actor, Governor, Secret, days, hours, minutes, seconds};
+use domicile::base::{Actor, CredentialAdmin, Secret, days, hours, minutes, seconds};
 use domicile::crypto::Keyring;
 use domicile::db;
 use domicile::privacy;
@@ -21,8 +21,8 @@ fn key(app: &TestApp, owner: &Person, scopes: &[&str], expiry: &str) -> CreatedA
         expiry: Expiry::parse(expiry).unwrap(),
         limits: Limits::default(),
     };
-    let (governor, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
-    app.write(move |tx| api_keys::create(tx, &governor, account, workspace, &new)).unwrap()
+    let (admin, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
+    app.write(move |tx| api_keys::create(tx, &admin, account, workspace, &new)).unwrap()
 }
 
 fn exchange(app: &TestApp, key: &str, scope: Option<&str>) -> Result<Issued, TokenError> {
@@ -41,12 +41,12 @@ fn token(app: &TestApp, key: &CreatedApiKey) -> String {
 }
 
 fn examine(app: &TestApp, token: &str, audience: &str) -> Option<Claims> {
-    app.look(|view| tokens::examine(view, token, &[audience]).unwrap())
+    app.read(|view| tokens::examine(view, token, &[audience]).unwrap())
 }
 
 /// The names of the published keys, the newest first.
 fn kids(app: &TestApp) -> Vec<String> {
-    app.look(|view| tokens::published(view).unwrap()).into_iter().map(|key| key.kid).collect()
+    app.read(|view| tokens::published(view).unwrap()).into_iter().map(|key| key.kid).collect()
 }
 
 /// Who signed, by the header.
@@ -61,7 +61,7 @@ fn tend(app: &TestApp) {
 }
 
 fn feed(app: &TestApp, after: i64) -> Vec<(String, String)> {
-    let news = app.look(|view| tokens::news(view, after, 1_000).unwrap()).unwrap();
+    let news = app.read(|view| tokens::news(view, after, 1_000).unwrap()).unwrap();
     news.revocations.into_iter().map(|row| (row.kind, row.id)).collect()
 }
 
@@ -143,11 +143,11 @@ fn o7_a_token_lives_five_minutes_or_what_the_site_says_and_never_longer_than_its
 fn o7_signing_keys_are_sealed_at_rest() {
     let app = TestApp::new();
     app.write(tokens::rotate_when_due).unwrap();
-    let public = app.look(|view| tokens::published(view).unwrap())[0].public_key;
+    let public = app.read(|view| tokens::published(view).unwrap())[0].public_key;
 
     // Whatever 32 bytes are stored anywhere, none of them is the secret half.
     let mut windows = 0;
-    for (place, value) in app.look(stored_values) {
+    for (place, value) in app.read(stored_values) {
         for window in value.windows(32) {
             windows += 1;
             let seed: [u8; 32] = window.try_into().unwrap();
@@ -158,10 +158,10 @@ fn o7_signing_keys_are_sealed_at_rest() {
     }
     assert!(windows > 60, "the sealed secret was looked into");
     // And what is stored is good for nobody with another keyring.
-    let sealed: Vec<u8> = app.look(|view| view.one("select sealed_secret from jwt_key", [], |row| row.get(0)).unwrap());
+    let sealed: Vec<u8> = app.read(|view| view.one("select sealed_secret from jwt_key", [], |row| row.get(0)).unwrap());
     let kid = kids(&app)[0].clone();
     let place = format!("jwt_key|sealed_secret|{kid}");
-    let other = Keyring::generate(&mut domicile::base::Chance::seeded(99), app.clock.now());
+    let other = Keyring::generate(&mut domicile::base::Rng::seeded(99), app.clock.now());
     assert!(domicile::crypto::seal::open(&other, &place, &sealed).is_err());
     assert!(domicile::crypto::seal::open(app.app.keyring(), "jwt_key|sealed_secret|another", &sealed).is_err());
     assert!(domicile::crypto::seal::open(app.app.keyring(), &place, &sealed).is_ok());
@@ -175,7 +175,7 @@ fn only_the_operator_and_the_house_change_signing_keys() {
     let (before, footprint) = (kids(&app), app.footprint());
 
     for change in [tokens::rotate, tokens::replace_compromised] {
-        for actor in [ada.by_browser(), Actor::Stranger(app.stranger())] {
+        for actor in [ada.by_browser(), Actor::Anonymous(app.stranger())] {
             let refused = app.write(move |tx| change(tx, &actor));
             assert!(matches!(refused, Err(TokenError::NotAllowed)));
         }
@@ -240,17 +240,17 @@ fn what_ends_is_in_the_feed_and_ends_its_tokens_and_nobody_elses() {
     type Ends = fn(&mut db::Tx<'_>, &Person, &CreatedApiKey) -> (&'static str, String);
     let ends: [(&str, Ends); 10] = [
         ("revoke", |tx, _, key| {
-            api_keys::revoke(tx, &Governor::operator(), key.key.id).unwrap();
+            api_keys::revoke(tx, &CredentialAdmin::operator(), key.key.id).unwrap();
             ("key", key.key.id.to_string())
         }),
         ("disable", |tx, _, key| {
-            api_keys::disable(tx, &Governor::operator(), key.key.id).unwrap();
+            api_keys::disable(tx, &CredentialAdmin::operator(), key.key.id).unwrap();
             ("key", key.key.id.to_string())
         }),
         ("fewer networks", |tx, _, key| {
             let limits = Limits::read("192.0.2.0/24", "", "", "").unwrap();
             let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
-            api_keys::change(tx, &Governor::operator(), key.key.id, &change).unwrap();
+            api_keys::change(tx, &CredentialAdmin::operator(), key.key.id, &change).unwrap();
             ("key", key.key.id.to_string())
         }),
         ("a budget that is spent", |tx, _, key| {
@@ -309,7 +309,7 @@ fn a_key_that_is_used_ends_nothing_and_a_token_made_after_an_end_is_good() {
     let ada = app.person("ada-ada");
     let (first, second) = (key(&app, &ada, &["models:read"], "never"), key(&app, &ada, &["models:read"], "never"));
     let id = first.key.id;
-    app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
+    app.write(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id)).unwrap();
     let account = ada.account.id;
     app.write(move |tx| signin::suspend(tx, &Actor::Operator, account, "")).unwrap();
     app.write(move |tx| signin::reactivate(tx, &Actor::Operator, account)).unwrap();
@@ -327,9 +327,9 @@ fn the_feed_keeps_a_day_and_its_numbers_for_ever() {
     let ada = app.person("ada-ada");
     let ids: Vec<_> = (0..3).map(|_| key(&app, &ada, &["models:read"], "never").key.id).collect();
     for id in ids {
-        app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
+        app.write(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id)).unwrap();
     }
-    let page = |after, limit| app.look(|view| tokens::news(view, after, limit).unwrap());
+    let page = |after, limit| app.read(|view| tokens::news(view, after, limit).unwrap());
     let first = page(0, 2).unwrap();
     assert_eq!((first.revocations.len(), first.next), (2, 2));
     assert_eq!(page(first.next, 2).unwrap().revocations.len(), 1);
@@ -345,7 +345,7 @@ fn the_feed_keeps_a_day_and_its_numbers_for_ever() {
     assert_eq!(page(0, 2).map(|news| (news.revocations.len(), news.next)), Some((0, 0)));
     assert_eq!(page(3, 2).map(|news| news.next), Some(3), "whoever was there goes on");
     let id = key(&app, &ada, &["models:read"], "never").key.id;
-    app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
+    app.write(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id)).unwrap();
     assert_eq!(page(3, 2).unwrap().revocations[0].seq, 4);
 }
 
@@ -356,7 +356,7 @@ fn a_token_from_after_a_backup_is_not_good_in_the_house_that_was_restored_from_i
     let (ended, lasting) = (key(&app, &ada, &["models:read"], "never"), key(&app, &ada, &["models:read"], "never"));
     let early = token(&app, &lasting);
     let id = ended.key.id;
-    app.write(move |tx| api_keys::revoke(tx, &Governor::operator(), id)).unwrap();
+    app.write(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id)).unwrap();
     let late = token(&app, &lasting);
     assert!(examine(&app, &late, "inference").is_some());
 
@@ -391,7 +391,7 @@ fn o9_a_thousand_keys_and_their_tokens_are_nowhere_to_be_found() {
     let planted = secrets.iter().next().unwrap().clone();
     assert!(found(&[b"before".as_slice(), &planted, b"after"].concat()), "it would be seen");
 
-    let places: Vec<_> = app.look(stored_values).into_iter().filter(|(_, value)| found(value)).collect();
+    let places: Vec<_> = app.read(stored_values).into_iter().filter(|(_, value)| found(value)).collect();
     assert!(places.is_empty(), "in the database: {:?}", places.iter().map(|(place, _)| place).collect::<Vec<_>>());
     let mut open = vec![app.folder().to_path_buf()];
     while let Some(path) = open.pop() {

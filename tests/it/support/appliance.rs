@@ -223,11 +223,11 @@ impl Appliance {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    /// Everything that is stored, table by table, read beside the server by a connection of our own; without what the house
+    /// Everything that is stored, table by table, read beside the server by a connection of our own; without what the site
     /// itself writes down: its jobs, and when it saw a session.
     pub fn content(&self) -> BTreeMap<String, String> {
         let keyring = Keyring::load(&self.keyring(), false).unwrap();
-        let connection = Connection::open(Layout::of(&self.data()).live()).unwrap();
+        let connection = Connection::open(Layout::new(&self.data()).live()).unwrap();
         connection.execute_batch(&format!("pragma key = \"{}\"", keyring.database_key_pragma().expose())).unwrap();
         let tables = "
             select name from sqlite_schema

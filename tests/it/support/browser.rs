@@ -236,12 +236,12 @@ impl Browser {
     }
 
     /// Signs up, reads the mail and verifies the address.
-    pub fn sign_up(&mut self, house: &Appliance, username: &str) -> Letter {
+    pub fn sign_up(&mut self, site: &Appliance, username: &str) -> Letter {
         let email = format!("{username}@example.org");
         let fields = [("email", email.as_str()), ("username", username), ("password", PASSWORD)];
         let answer = self.submit("/signup", "/signup", &fields);
         assert_eq!((answer.status, answer.location()), (303, "/verify"), "{}", answer.text());
-        let letter = house.mailbox().wait_for(&email, "code");
+        let letter = site.mailbox().wait_for(&email, "code");
         let answer = self.submit("/verify", "/verify", &[("code", &letter.code())]);
         assert_eq!(answer.status, 303, "{}", answer.text());
         letter

@@ -2,20 +2,22 @@
 
 mod appliance;
 mod authenticator;
-mod beside;
 mod browser;
+mod helper_process;
 mod mailbox;
 mod parts;
 mod test_app;
-mod test_house;
+mod test_site;
 
 pub use appliance::{Appliance, Ran, finish, free_port};
 pub use authenticator::{Authenticator, oath_code};
-pub use beside::Beside;
 pub use browser::{Answer, Browser, Call, PASSWORD, encode};
+pub use helper_process::HelperProcess;
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;
-pub use test_house::{Person, START, TestHouse, holds, letters, places_of, site, stored_values, tables, visitor};
+pub use test_site::{
+    Person, START, TestSite, default_settings, holds, letters, places_of, stored_values, tables, visitor,
+};
 
 use std::time::Duration;
 

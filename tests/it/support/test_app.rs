@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
 use domicile::app::{App, Opening};
-use domicile::base::{Actor, Chance, Clock, EmailAddress, IdentityId, Secret, Timestamp, Visitor};
+use domicile::base::{Actor, Clock, EmailAddress, IdentityId, Rng, Secret, Timestamp, Visitor};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Layout, Tx, View};
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use super::PASSWORD;
 use super::mailbox::{Letter, Mailbox};
-use super::test_house::{self, FOOTPRINT, Person, START, visitor};
+use super::test_site::{self, FOOTPRINT, Person, START, visitor};
 
 /// See the module.
 pub struct TestApp {
@@ -40,10 +40,10 @@ impl TestApp {
         let mut config = Config::for_demo(folder.path(), 8600).unwrap();
         change(&mut config);
         let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
-        let mut chance = Chance::seeded(11);
-        let keyring = Keyring::generate(&mut chance, clock.now());
+        let mut rng = Rng::seeded(11);
+        let keyring = Keyring::generate(&mut rng, clock.now());
         keyring.write_new(&config.keyring).unwrap();
-        let layout = Layout::of(&config.data_dir);
+        let layout = Layout::new(&config.data_dir);
         for made in [layout.live_dir(), layout.exports()] {
             std::fs::create_dir_all(made).unwrap();
         }
@@ -51,11 +51,11 @@ impl TestApp {
         {
             let site =
                 Arc::new(db::Site { config: config.clone(), keyring: Keyring::load(&config.keyring, false).unwrap() });
-            let store = db::Store::open(layout, site, clock.clone(), chance.split(), |_| (), |_| ()).unwrap();
+            let store = db::Store::open(layout, site, clock.clone(), rng.split(), |_| (), |_| ()).unwrap();
             let region = config.region.clone();
-            store.write_and_wait(move |tx| db::stamp(tx, &region)).unwrap();
+            store.write_blocking(move |tx| db::stamp(tx, &region)).unwrap();
         }
-        let app = open(config, clock.clone(), chance.split());
+        let app = open(config, clock.clone(), rng.split());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { app, clock, runtime, folder }
     }
@@ -77,7 +77,7 @@ impl TestApp {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
-        self.app.store().write_and_wait(work)
+        self.app.store().write_blocking(work)
     }
 
     /// Runs every job that is due.
@@ -112,7 +112,7 @@ impl TestApp {
 
     /// The same folder opened once more, as a command beside the server does.
     pub fn another(&self) -> Arc<App> {
-        open(self.app.config().clone(), self.clock.clone(), Chance::seeded(12))
+        open(self.app.config().clone(), self.clock.clone(), Rng::seeded(12))
     }
 
     /// Closes everything and opens it again.
@@ -129,14 +129,14 @@ impl TestApp {
         drop(runtime);
         let app = Arc::into_inner(app).unwrap_or_else(|| panic!("somebody still holds the appliance"));
         drop(app);
-        let app = open(config, clock.clone(), Chance::seeded(13));
+        let app = open(config, clock.clone(), Rng::seeded(13));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { app, clock, runtime, folder }
     }
 
     /// Looks at one moment.
-    pub fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
-        self.app.store().read_and_wait(|view| Ok::<_, db::Error>(look(view))).unwrap()
+    pub fn read<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+        self.app.store().read_blocking(|view| Ok::<_, db::Error>(look(view))).unwrap()
     }
 
     /// A sign-up as typed.
@@ -189,7 +189,7 @@ impl TestApp {
 
     /// What the person's accounts at other providers are called there.
     pub fn connected(&self, owner: &Person) -> Vec<String> {
-        let identities = self.look(|view| signin::oauth::identities(view, owner.account.id).unwrap());
+        let identities = self.read(|view| signin::oauth::identities(view, owner.account.id).unwrap());
         identities.into_iter().map(|identity| identity.label).collect()
     }
 
@@ -203,8 +203,8 @@ impl TestApp {
 
     /// Any key of the person's.
     pub fn make_key(&self, owner: &Person, new: NewApiKey) -> CreatedApiKey {
-        let (governor, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
-        self.write(move |tx| api_keys::create(tx, &governor, account, workspace, &new)).unwrap()
+        let (admin, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
+        self.write(move |tx| api_keys::create(tx, &admin, account, workspace, &new)).unwrap()
     }
 
     /// Stops the account, as the operator does.
@@ -215,7 +215,7 @@ impl TestApp {
 
     /// The newest mail to `to` about `subject` that waits in the outbox, or went out from it.
     pub fn letter(&self, to: &str, subject: &str) -> Letter {
-        let letters = self.look(test_house::letters);
+        let letters = self.read(test_site::letters);
         let found = letters.iter().find(|letter| letter.to == to && letter.subject.contains(subject));
         found.unwrap_or_else(|| panic!("no mail to {to} about {subject:?} among {letters:?}")).clone()
     }
@@ -227,7 +227,7 @@ impl TestApp {
 
     /// What a refusal must leave as it was.
     pub fn footprint(&self) -> Vec<(&'static str, i64)> {
-        self.look(|view| {
+        self.read(|view| {
             let count = |table| view.one(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap();
             FOOTPRINT.into_iter().map(|table| (table, count(table))).collect()
         })
@@ -235,7 +235,7 @@ impl TestApp {
 
     /// Where `needle` stands in the database: `table.column`, each once.
     pub fn places_of(&self, needle: &str) -> Vec<String> {
-        self.look(|view| test_house::places_of(view, needle.as_bytes()))
+        self.read(|view| test_site::places_of(view, needle.as_bytes()))
     }
 
     /// The files of a folder, by name.
@@ -253,12 +253,12 @@ impl TestApp {
 
     /// A number out of the live database.
     pub fn number(&self, sql: &'static str) -> i64 {
-        self.app.store().read_and_wait(|view| view.one(sql, [], |row| row.get(0))).unwrap()
+        self.app.store().read_blocking(|view| view.one(sql, [], |row| row.get(0))).unwrap()
     }
 }
 
-fn open(config: Config, clock: Clock, chance: Chance) -> Arc<App> {
+fn open(config: Config, clock: Clock, rng: Rng) -> Arc<App> {
     let keyring = Keyring::load(&config.keyring, false).unwrap();
     let on_fatal = Box::new(|error: &db::Error| panic!("a write failed for good: {error}"));
-    App::open(Opening { config, keyring, clock, chance, on_fatal }).unwrap()
+    App::open(Opening { config, keyring, clock, rng, on_fatal }).unwrap()
 }

@@ -56,7 +56,7 @@ fn sign_in(
     let proof = Proof::provider(&found.provider);
     if person.state == AccountState::Suspended {
         let data = json!({"method": proof.as_str(), "reason": "suspended"});
-        let event = Event::of("auth.signin_failed").outcome(Outcome::Denied).target(person.id).subject(person.id);
+        let event = Event::new("auth.signin_failed").outcome(Outcome::Denied).target(person.id).subject(person.id);
         audit::record(tx, actor, event.data(data))?;
         return Ok(Err(OauthError::Suspended));
     }
@@ -136,7 +136,7 @@ fn is_fresh(tx: &Tx<'_>, provider: &Provider, way: &Way, found: &Found) -> bool 
 
 fn link_refused(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, found: &Found) -> Result<OauthError, db::Error> {
     let data = json!({"method": Proof::provider(&found.provider).as_str(), "reason": "taken"});
-    let event = Event::of("auth.identity_link_refused").outcome(Outcome::Denied).target(account).subject(account);
+    let event = Event::new("auth.identity_link_refused").outcome(Outcome::Denied).target(account).subject(account);
     audit::record(tx, actor, event.data(data))?;
     Ok(OauthError::Taken)
 }

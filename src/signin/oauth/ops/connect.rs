@@ -46,7 +46,7 @@ pub fn connect(
     session: SessionId,
     binder: &str,
 ) -> Result<Found, OauthError> {
-    if !actor.may_govern(account) {
+    if !actor.can_manage(account) {
         return Err(OauthError::NotFound);
     }
     let (found, _) = waiting(tx, binder)?.ok_or(OauthError::NothingWaits)?;
@@ -71,7 +71,7 @@ pub(super) fn link(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, found: &F
         error if error.is_duplicate() => OauthError::Taken,
         error => error.into(),
     })?;
-    let event = Event::of("auth.identity_linked")
+    let event = Event::new("auth.identity_linked")
         .target(id)
         .subject(account)
         .data(json!({"method": Proof::provider(&found.provider).as_str()}))
@@ -115,15 +115,15 @@ pub fn disconnect(
     id: IdentityId,
 ) -> Result<Result<(), OauthError>, OauthError> {
     let mine = store::list(tx, account)?.into_iter().find(|identity| identity.id == id);
-    let identity = mine.filter(|_| actor.may_govern(account)).ok_or(OauthError::NotFound)?;
+    let identity = mine.filter(|_| actor.can_manage(account)).ok_or(OauthError::NotFound)?;
     let data = json!({"method": Proof::provider(&identity.provider).as_str()});
     if ways_in(tx, account, Some(id))? == 0 {
-        let event = Event::of("auth.identity_unlinked").outcome(Outcome::Denied).target(id).subject(account);
+        let event = Event::new("auth.identity_unlinked").outcome(Outcome::Denied).target(id).subject(account);
         audit::record(tx, actor, event.data(data))?;
         return Ok(Err(OauthError::LastWayIn));
     }
     store::delete(tx, account, id)?;
-    audit::record(tx, actor, Event::of("auth.identity_unlinked").target(id).subject(account).data(data))?;
+    audit::record(tx, actor, Event::new("auth.identity_unlinked").target(id).subject(account).data(data))?;
     sessions::end_all(tx, actor, account, Some(session))?;
     let provider = label_of(tx, &identity.provider);
     tell(tx, account, |name, site| mails::unlinked(name, &provider, &identity.label, site))?;
@@ -137,7 +137,7 @@ pub fn disconnect(
 pub fn unlink_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: Timestamp) -> Result<usize, db::Error> {
     let gone = store::delete_since(tx, account, since)?;
     if gone > 0 {
-        let event = Event::of("auth.identity_unlinked").target(account).subject(account).data(json!({"count": gone}));
+        let event = Event::new("auth.identity_unlinked").target(account).subject(account).data(json!({"count": gone}));
         audit::record(tx, actor, event)?;
     }
     Ok(gone)

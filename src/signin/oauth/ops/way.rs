@@ -133,7 +133,7 @@ pub(in crate::signin::oauth) fn refuse(
         Some(Purpose::SignIn) | None => "auth.signin_failed",
     };
     let data = json!({"method": format!("oauth:{}", provider.name), "reason": refusal.as_str()});
-    let mut event = Event::of(name).outcome(Outcome::Failure).data(data);
+    let mut event = Event::new(name).outcome(Outcome::Failure).data(data);
     // Only whose session brings the answer: what is recorded about somebody who is gone would stay for ever.
     if let Some(account) = actor.account() {
         event = event.target(account).subject(account);

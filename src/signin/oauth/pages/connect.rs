@@ -8,7 +8,7 @@ use super::super::error::OauthError;
 use super::super::ops;
 use super::{BINDER, Mark, binder_of};
 use crate::base::{IdentityId, Problem};
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn, forget};
 
 const SECURITY: &str = "/settings/security";
@@ -16,7 +16,7 @@ const SECURITY: &str = "/settings/security";
 #[derive(Template)]
 #[template(path = "signin/oauth_connect.html")]
 struct ConnectPage {
-    chrome: Chrome,
+    context: PageContext,
     mark: Mark,
     who: String,
     username: String,
@@ -26,13 +26,13 @@ struct ConnectPage {
 /// account that is not theirs, and would open theirs to its owner.
 pub async fn confirm_connect(app: TheApp, request: HttpRequest, person: SignedIn) -> Answer {
     let binder = binder_of(&request).ok_or(OauthError::NothingWaits)?;
-    let waiting = app.read(move |view| Ok::<_, OauthError>(ops::waiting(view, &binder)?)).await?;
+    let waiting = app.read_offloaded(move |view| Ok::<_, OauthError>(ops::waiting(view, &binder)?)).await?;
     let (found, _) = waiting.ok_or(OauthError::NothingWaits)?;
     let provider = app.config().oauth.iter().find(|provider| provider.name == found.provider);
-    let mark = Mark::of(provider.ok_or(OauthError::NothingWaits)?, "", "");
-    let chrome = Chrome::of(&app, &request, &format!("Connect {}", mark.label));
+    let mark = Mark::new(provider.ok_or(OauthError::NothingWaits)?, "", "");
+    let context = PageContext::new(&app, &request, &format!("Connect {}", mark.label));
     let username = person.identity.username.clone();
-    page::render(&ConnectPage { chrome, mark, who: found.label(), username })
+    page::render(&ConnectPage { context, mark, who: found.label(), username })
 }
 
 /// `POST /oauth/connect`.

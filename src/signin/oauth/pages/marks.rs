@@ -19,7 +19,7 @@ pub struct Mark {
 
 impl Mark {
     /// A button to a provider for this purpose.
-    pub fn of(provider: &Provider, purpose: &str, next: &str) -> Self {
+    pub fn new(provider: &Provider, purpose: &str, next: &str) -> Self {
         let next = if next.is_empty() { String::new() } else { page::safe_path(next).replace('&', "%26") };
         let query: Vec<String> = [("purpose", purpose), ("next", &next)]
             .into_iter()
@@ -47,7 +47,7 @@ pub fn icon_of(provider: Option<&Provider>) -> &'static str {
 
 /// The buttons of the sign-in and sign-up pages, for the configured providers.
 pub fn marks(app: &App, next: &str) -> Vec<Mark> {
-    app.config().oauth.iter().map(|provider| Mark::of(provider, "", next)).collect()
+    app.config().oauth.iter().map(|provider| Mark::new(provider, "", next)).collect()
 }
 
 /// Where somebody can prove themselves once more: the providers that they are connected with.
@@ -58,5 +58,5 @@ pub fn step_up_marks(view: &View<'_>, account: AccountId, next: &str) -> Result<
     let identities = oauth::identities(view, account)?;
     let is_connected = |provider: &&Provider| identities.iter().any(|one| one.issuer == provider.issuer);
     let providers = view.site().config.oauth.iter().filter(is_connected);
-    Ok(providers.map(|provider| Mark::of(provider, "step-up", next)).collect())
+    Ok(providers.map(|provider| Mark::new(provider, "step-up", next)).collect())
 }

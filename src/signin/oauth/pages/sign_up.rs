@@ -11,13 +11,13 @@ use super::{BINDER, Mark, binder_of};
 use crate::accounts;
 use crate::base::{Actor, EmailAddress, Problem};
 use crate::config::{Sibling, SignupMode};
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, VisitorOf, forget};
 
 #[derive(Template)]
 #[template(path = "signin/oauth_sign_up.html")]
 struct SignUpPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     mark: Mark,
     who: String,
@@ -39,7 +39,7 @@ async fn page_for(
 ) -> Result<SignUpPage, Problem> {
     let binder = binder_of(request).ok_or(OauthError::NothingWaits)?;
     let (found, is_known) = app
-        .read(move |view| {
+        .read_offloaded(move |view| {
             let (found, _) = ops::waiting(view, &binder)?.ok_or(OauthError::NothingWaits)?;
             let is_known = match &found.email {
                 Some(email) if found.is_verified => accounts::is_email_taken(view, email)?,
@@ -53,13 +53,13 @@ async fn page_for(
     let provider = provider.ok_or(OauthError::NothingWaits)?;
     let address = found.email.as_ref().map(EmailAddress::as_str).unwrap_or_default().to_owned();
     Ok(SignUpPage {
-        chrome: Chrome::of(
+        context: PageContext::new(
             app,
             request,
             if is_known || is_closed { "Connect your account" } else { "Create your account" },
         ),
         fault: typed.map(|(_, problem)| FormFault::from(problem)),
-        mark: Mark::of(provider, "", ""),
+        mark: Mark::new(provider, "", ""),
         who: found.label(),
         email: typed.map_or(address.clone(), |(typed, _)| typed.email.clone()),
         proved_email: found.is_authoritative.then_some(address),
@@ -85,7 +85,7 @@ pub async fn sign_up(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
     let typed = Typed { username: form.text("username").to_owned(), email: form.text("email").to_owned() };
     let binder = binder_of(&request).ok_or(OauthError::NothingWaits)?;
     let wanted = typed.clone();
-    let made = app.write(move |tx| ops::sign_up(tx, &Actor::Stranger(visitor.0), &binder, &wanted)).await;
+    let made = app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor.0), &binder, &wanted)).await;
     match made {
         Ok((started, next)) => {
             let mut response = let_in(&app, started, &next);

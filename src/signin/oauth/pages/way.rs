@@ -9,7 +9,7 @@ use super::super::error::OauthError;
 use super::super::flows;
 use super::super::model::{Answered, Arrived, Purpose};
 use super::{BINDER, BINDER_KEPT, binder_of};
-use crate::base::{Actor, Chance, Problem};
+use crate::base::{Actor, Problem, Rng};
 use crate::crypto::tokens;
 use crate::http::page::{self, TheApp};
 use crate::http::{Answer, Identity, Renewed, VisitorOf, cookie, decode_form_owned, redirect};
@@ -37,7 +37,7 @@ pub async fn start(app: TheApp, request: HttpRequest, name: Path<String>, leavin
         return Err(Problem::new(401, "signed_out", "Sign in to see this page.").into());
     }
     // Several pages of one browser may be on their way at once.
-    let binder = binder_of(&request).unwrap_or_else(|| tokens::random_token(&mut Chance::system()).expose().clone());
+    let binder = binder_of(&request).unwrap_or_else(|| tokens::random_token(&mut Rng::system()).expose().clone());
     let account = who.map(|who| who.account);
     match flows::start(&app, &name, purpose, account, page::safe_path(&leaving.next), &binder).await {
         Ok(url) => {
@@ -110,7 +110,7 @@ pub async fn finish(
 async fn arrive(app: &TheApp, request: &HttpRequest, visitor: VisitorOf, name: &str, answered: Answered) -> Answer {
     let identity = who(request);
     let actor = match &identity {
-        None => Actor::Stranger(visitor.0),
+        None => Actor::Anonymous(visitor.0),
         Some(who) => {
             Actor::SignedIn { account: who.account, workspace: who.workspace, session: who.session, visitor: visitor.0 }
         }

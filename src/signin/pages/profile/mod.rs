@@ -12,7 +12,7 @@ use askama::Template;
 use super::super::error::SigninError;
 use crate::accounts;
 use crate::base::{EmailId, Problem};
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 use crate::people;
 
@@ -37,7 +37,7 @@ enum Refused<'f> {
 #[derive(Template)]
 #[template(path = "signin/profile.html")]
 struct ProfilePage {
-    chrome: Chrome,
+    context: PageContext,
     about: about::AboutCard,
     picture: picture::PictureCard,
     emails: emails::EmailsCard,
@@ -55,7 +55,7 @@ fn build(
     refused: Option<(Refused<'_>, &Problem)>,
 ) -> Result<ProfilePage, Problem> {
     let account = who.identity.account;
-    let (person, links, emails, kept, chosen) = app.look(|view| {
+    let (person, links, emails, kept, chosen) = app.read_inline(|view| {
         Ok::<_, SigninError>((
             accounts::find(view, account)?,
             people::links(view, account)?,
@@ -65,21 +65,21 @@ fn build(
         ))
     })?;
     let person = person.ok_or_else(Problem::not_found)?;
-    let mut chrome = Chrome::of(app, request, "Profile");
+    let mut context = PageContext::new(app, request, "Profile");
     // A form shown again stands at an address that only takes posts; the rail and the theme lead back to the page.
-    chrome.path = PATH.to_owned();
+    context.path = PATH.to_owned();
     let refused = refused.as_ref().map(|(what, problem)| (what, *problem));
     let zone = &who.identity.zone;
     Ok(ProfilePage {
         about: about::card(&person, &links, refused),
         picture: picture::card(&person, who.identity.face.picture.clone(), refused),
         emails: emails::card(emails, &kept, zone, refused),
-        preferences: preferences::card(&chosen.settings, &chrome.theme, refused),
+        preferences: preferences::card(&chosen.settings, &context.theme, refused),
         notifications: preferences::notifications(chosen.mails, refused),
         region: person.region,
         account_id: person.id.to_string(),
         since: person.created_at.day_in(zone),
-        chrome,
+        context,
     })
 }
 

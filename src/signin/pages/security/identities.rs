@@ -32,9 +32,9 @@ pub struct Identities {
 }
 
 impl Identities {
-    pub(super) fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
+    pub(super) fn new(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
         let account = who.identity.account;
-        Ok(app.look(|view| Self::read(view, account))?)
+        Ok(app.read_inline(|view| Self::read(view, account))?)
     }
 
     fn read(view: &View<'_>, account: AccountId) -> Result<Self, db::Error> {
@@ -58,7 +58,7 @@ impl Identities {
         }
         let is_new = |provider: &&Provider| !identities.iter().any(|identity| identity.issuer == provider.issuer);
         let others =
-            providers.iter().filter(is_new).map(|provider| Mark::of(provider, "connect", "/settings/security"));
+            providers.iter().filter(is_new).map(|provider| Mark::new(provider, "connect", "/settings/security"));
         Ok(Self { connected, others: others.collect() })
     }
 

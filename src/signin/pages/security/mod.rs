@@ -13,7 +13,7 @@ use askama::Template;
 use crate::base::{AccountId, Problem};
 use crate::db::View;
 use crate::factors::FactorError;
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, SignedIn};
 use identities::Identities;
 use passkeys::PasskeysCard;
@@ -30,7 +30,7 @@ const PATH: &str = "/settings/security";
 #[derive(Template)]
 #[template(path = "signin/security.html")]
 struct SecurityPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     /// Then only the second factors are shown: nothing else works before one is set up.
     owes_factor: bool,
@@ -52,17 +52,17 @@ fn factor_cards(view: &View<'_>, account: AccountId) -> Result<FactorCards, Fact
 impl SecurityPage {
     fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, fault: Option<&Problem>) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let FactorCards(two_step, passkeys, recovery) = app.look(|view| factor_cards(view, account))?;
+        let FactorCards(two_step, passkeys, recovery) = app.read_inline(|view| factor_cards(view, account))?;
         let sessions = sessions::rows(app, who)?;
         Ok(Self {
-            chrome: Chrome::of(app, request, "Security"),
+            context: PageContext::new(app, request, "Security"),
             fault: fault.map(FormFault::from),
             owes_factor: who.identity.owes_factor,
-            password: PasswordCard::of(app, who)?,
+            password: PasswordCard::new(app, who)?,
             two_step,
             passkeys,
             recovery,
-            identities: Identities::of(app, who)?,
+            identities: Identities::new(app, who)?,
             has_others: sessions.len() > 1,
             sessions,
         })

@@ -11,7 +11,7 @@ use super::recovery::show_codes;
 use crate::base::{AccountId, PasskeyId, Problem};
 use crate::db::View;
 use crate::factors::{self, ChallengeFor, FactorError, Passkey, PasskeyName};
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
 /// A passkey as the page lists it.
@@ -70,17 +70,17 @@ pub async fn add(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -
 #[derive(Template)]
 #[template(path = "signin/passkey.html")]
 struct PasskeyPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     passkey: PasskeyRow,
 }
 
 async fn show(app: &TheApp, request: &HttpRequest, account: AccountId, id: &str, problem: Option<&Problem>) -> Answer {
     let id = PasskeyId::parse(id).ok_or_else(Problem::not_found)?;
-    let rows = app.read(move |view| factors::passkeys(view, account)).await?;
+    let rows = app.read_offloaded(move |view| factors::passkeys(view, account)).await?;
     let passkey = rows.into_iter().find(|passkey| passkey.id == id).ok_or_else(Problem::not_found)?;
-    let chrome = Chrome::of(app, request, "Passkey");
-    let page = PasskeyPage { chrome, fault: problem.map(FormFault::from), passkey: passkey.into() };
+    let context = PageContext::new(app, request, "Passkey");
+    let page = PasskeyPage { context, fault: problem.map(FormFault::from), passkey: passkey.into() };
     problem.map_or_else(|| page::render(&page), |problem| page::again(problem, &page))
 }
 

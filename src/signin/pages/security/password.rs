@@ -19,9 +19,9 @@ pub(super) struct PasswordCard {
 }
 
 impl PasswordCard {
-    pub(super) fn of(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
+    pub(super) fn new(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let changed = app.look(|view| accounts::password_changed_at(view, account))?;
+        let changed = app.read_inline(|view| accounts::password_changed_at(view, account))?;
         Ok(Self {
             changed: changed.map(Timestamp::day),
             username: who.identity.username.clone(),

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::base::AccountId;
 use crate::db::View;
 use crate::factors::{self, FactorError, NewCodes};
-use crate::http::page::{self, Chrome, TheApp};
+use crate::http::page::{self, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn};
 
 /// What the section shows.
@@ -25,7 +25,7 @@ pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<RecoveryCard, 
 #[derive(Template)]
 #[template(path = "signin/recovery_codes.html")]
 struct CodesPage {
-    chrome: Chrome,
+    context: PageContext,
     said: &'static str,
     codes: Vec<String>,
     /// The same as a text file, as a `data:` address: nothing of it is asked for a second time.
@@ -38,7 +38,7 @@ pub(super) fn show_codes(app: &App, request: &HttpRequest, codes: &NewCodes, sai
     let host = app.config().public_url.rsplit('/').next().unwrap_or_default();
     let file = format!("Recovery codes of {host}, one use each:%0A%0A{}%0A", codes.join("%0A"));
     let download = format!("data:text/plain;charset=utf-8,{}", file.replace(' ', "%20"));
-    page::render(&CodesPage { chrome: Chrome::of(app, request, "Recovery codes"), said, codes, download })
+    page::render(&CodesPage { context: PageContext::new(app, request, "Recovery codes"), said, codes, download })
 }
 
 /// `POST /settings/security/recovery-codes`.

@@ -25,7 +25,7 @@ pub(super) struct SessionRow {
 /// The live sessions, this one first.
 pub(super) fn rows(app: &TheApp, who: &SignedIn) -> Result<Vec<SessionRow>, Problem> {
     let (account, own) = (who.identity.account, who.identity.session);
-    let mut sessions = app.look(|view| sessions::list(view, account))?;
+    let mut sessions = app.read_inline(|view| sessions::list(view, account))?;
     sessions.sort_by_key(|session| session.id != own);
     let (zone, providers) = (&who.identity.zone, &app.config().oauth);
     Ok(sessions.into_iter().map(|session| row(session, own, zone, providers)).collect())

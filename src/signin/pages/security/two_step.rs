@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::base::{AccountId, Problem};
 use crate::db::View;
 use crate::factors::{self, FactorError, SetUp};
-use crate::http::page::{self, Chrome, FormFault, TheApp};
+use crate::http::page::{self, FormFault, PageContext, TheApp};
 use crate::http::{Answer, Form, SignedIn, redirect};
 
 /// What the section shows.
@@ -37,7 +37,7 @@ pub async fn begin(app: TheApp, who: SignedIn, _form: Form) -> Result<HttpRespon
 #[derive(Template)]
 #[template(path = "signin/totp.html")]
 struct TotpPage {
-    chrome: Chrome,
+    context: PageContext,
     fault: Option<FormFault>,
     /// The secret in groups of four.
     secret: String,
@@ -47,14 +47,14 @@ struct TotpPage {
 }
 
 impl TotpPage {
-    fn of(app: &App, request: &HttpRequest, username: &str, set_up: &SetUp, problem: Option<&Problem>) -> Self {
+    fn new(app: &App, request: &HttpRequest, username: &str, set_up: &SetUp, problem: Option<&Problem>) -> Self {
         let host = app.config().public_url.rsplit('/').next().unwrap_or_default();
         let uri = set_up.seed.uri(&format!("Domicile {}", host.replace(':', " ")), username);
         let (qr_side, qr_path) = factors::svg_path(uri.expose()).unwrap_or_default();
         let digits = set_up.seed.base32();
         let groups: Vec<_> = digits.expose().as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
         Self {
-            chrome: Chrome::of(app, request, "Set up an authenticator app"),
+            context: PageContext::new(app, request, "Set up an authenticator app"),
             fault: problem.map(FormFault::from),
             secret: groups.join(" "),
             uri: uri.expose().clone(),
@@ -67,8 +67,8 @@ impl TotpPage {
 /// `GET /settings/security/totp`: the secret, until a code confirms it.
 pub async fn form(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
     let account = who.identity.account;
-    match app.read(move |view| factors::set_up_under_way(view, account)).await? {
-        Some(set_up) => page::render(&TotpPage::of(&app, &request, &who.identity.username, &set_up, None)),
+    match app.read_offloaded(move |view| factors::set_up_under_way(view, account)).await? {
+        Some(set_up) => page::render(&TotpPage::new(&app, &request, &who.identity.username, &set_up, None)),
         None => Ok(redirect(PATH)),
     }
 }
@@ -81,9 +81,9 @@ pub async fn confirm(app: TheApp, request: HttpRequest, who: SignedIn, form: For
         Ok(None) => Ok(page::go(PATH, "two-step-on")),
         Err(error @ FactorError::CodeRefused) => {
             let problem = Problem { status: 400, ..error.into() };
-            let set_up = app.read(move |view| factors::set_up_under_way(view, account)).await?;
+            let set_up = app.read_offloaded(move |view| factors::set_up_under_way(view, account)).await?;
             let set_up = set_up.ok_or(FactorError::NoSetUp)?;
-            page::again(&problem, &TotpPage::of(&app, &request, &who.identity.username, &set_up, Some(&problem)))
+            page::again(&problem, &TotpPage::new(&app, &request, &who.identity.username, &set_up, Some(&problem)))
         }
         Err(error) => Err(error.into()),
     }
@@ -92,19 +92,19 @@ pub async fn confirm(app: TheApp, request: HttpRequest, who: SignedIn, form: For
 #[derive(Template)]
 #[template(path = "signin/totp_remove.html")]
 struct RemovePage {
-    chrome: Chrome,
+    context: PageContext,
     is_last: bool,
 }
 
 /// `GET /settings/security/totp/remove`.
 pub async fn confirm_remove(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
     let account = who.identity.account;
-    let enrolled = app.read(move |view| factors::enrolled(view, account)).await?;
+    let enrolled = app.read_offloaded(move |view| factors::enrolled(view, account)).await?;
     if !enrolled.has_totp {
         return Ok(redirect(PATH));
     }
-    let chrome = Chrome::of(&app, &request, "Remove the authenticator app");
-    page::render(&RemovePage { chrome, is_last: enrolled.count() == 1 })
+    let context = PageContext::new(&app, &request, "Remove the authenticator app");
+    page::render(&RemovePage { context, is_last: enrolled.count() == 1 })
 }
 
 /// `POST /settings/security/totp/remove`.

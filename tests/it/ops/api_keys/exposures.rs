@@ -5,9 +5,9 @@ use domicile::config::OnExposure;
 
 use super::*;
 
-fn find_of(house: &TestApp, text: &str) -> Find {
+fn find_of(site: &TestApp, text: &str) -> Find {
     Find {
-        lookups: house.app.keyring().lookups(text.as_bytes()).collect(),
+        lookups: site.app.keyring().lookups(text.as_bytes()).collect(),
         kind: "domicile_key".into(),
         url: "https://git.example/leak/settings.py".into(),
         source: "commit".into(),
@@ -31,118 +31,118 @@ fn with(on_exposure: OnExposure) -> TestApp {
 
 #[test]
 fn a_key_that_was_found_is_refused_at_once_and_its_owner_is_told_and_decides() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let (found, other) = (house.api_key(&ada, "ci"), house.api_key(&ada, "other"));
-    let verifier = house.verifier();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let (found, other) = (site.api_key(&ada, "ci"), site.api_key(&ada, "other"));
+    let verifier = site.verifier();
     let told = || [&found, &other].map(|key| verdict(&verifier, key.secret.expose()));
     assert_eq!(told(), [Ok(found.key.id), Ok(other.key.id)]);
 
-    house.report(&[found.secret.expose()]);
+    site.report(&[found.secret.expose()]);
 
     assert_eq!(told(), [Err(Refusal::Quarantined), Ok(other.key.id)]);
-    assert_eq!(house.found_in_public(), ["Your API key “ci” was found in public"]);
+    assert_eq!(site.found_in_public(), ["Your API key “ci” was found in public"]);
     let events = ["api_key.exposure_reported", "api_key.quarantined"];
     let count = "select count(*) from audit_event where event in ('api_key.exposure_reported', 'api_key.quarantined')";
-    assert_eq!(house.number(count), 2, "{events:?}");
+    assert_eq!(site.number(count), 2, "{events:?}");
     // In quarantine nothing but the owner's decision moves it.
-    assert!(matches!(house.rotate(ada.in_person(), found.key.id, hours(1)), Err(ApiKeyError::NotNow { .. })));
-    house.report(&[found.secret.expose()]);
-    assert_eq!((house.number(count), house.found_in_public().len()), (2, 1));
+    assert!(matches!(site.rotate(ada.in_person(), found.key.id, hours(1)), Err(ApiKeyError::NotNow { .. })));
+    site.report(&[found.secret.expose()]);
+    assert_eq!((site.number(count), site.found_in_public().len()), (2, 1));
 
-    house.do_key(ada.in_person(), found.key.id, api_keys::restore).unwrap();
+    site.do_key(ada.in_person(), found.key.id, api_keys::restore).unwrap();
     assert_eq!(told(), [Ok(found.key.id), Ok(other.key.id)]);
-    house.report(&[found.secret.expose()]);
+    site.report(&[found.secret.expose()]);
     assert_eq!(told()[0], Err(Refusal::Quarantined), "a restored key that is found again is stopped again");
-    house.do_key(ada.in_person(), found.key.id, api_keys::revoke).unwrap();
+    site.do_key(ada.in_person(), found.key.id, api_keys::revoke).unwrap();
     assert_eq!(told()[0], Err(Refusal::Unknown));
 }
 
 #[test]
 fn a_key_comes_back_from_quarantine_to_where_it_was() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let (disabled, retiring) = (house.api_key(&ada, "disabled"), house.api_key(&ada, "retiring"));
-    house.do_key(ada.in_person(), disabled.key.id, api_keys::disable).unwrap();
-    house.rotate(ada.in_person(), retiring.key.id, hours(2)).unwrap();
-    let verifier = house.verifier();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let (disabled, retiring) = (site.api_key(&ada, "disabled"), site.api_key(&ada, "retiring"));
+    site.do_key(ada.in_person(), disabled.key.id, api_keys::disable).unwrap();
+    site.rotate(ada.in_person(), retiring.key.id, hours(2)).unwrap();
+    let verifier = site.verifier();
 
-    house.report(&[disabled.secret.expose(), retiring.secret.expose()]);
+    site.report(&[disabled.secret.expose(), retiring.secret.expose()]);
     for key in [&disabled, &retiring] {
-        assert_eq!(house.do_key(ada.in_person(), key.key.id, api_keys::restore).unwrap().state_before, None);
+        assert_eq!(site.do_key(ada.in_person(), key.key.id, api_keys::restore).unwrap().state_before, None);
     }
 
     assert_eq!(verdict(&verifier, disabled.secret.expose()), Err(Refusal::Disabled));
     assert_eq!(verdict(&verifier, retiring.secret.expose()), Ok(retiring.key.id));
-    house.report(&[retiring.secret.expose()]);
-    house.clock.advance(hours(2));
-    house.do_key(ada.in_person(), retiring.key.id, api_keys::restore).unwrap();
+    site.report(&[retiring.secret.expose()]);
+    site.clock.advance(hours(2));
+    site.do_key(ada.in_person(), retiring.key.id, api_keys::restore).unwrap();
     assert_eq!(verdict(&verifier, retiring.secret.expose()), Err(Refusal::Replaced), "its overlap ended meanwhile");
 }
 
 #[test]
 fn a_key_that_nobody_takes_out_of_quarantine_is_revoked_after_a_day() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    house.report(&[key.secret.expose()]);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    site.report(&[key.secret.expose()]);
 
-    house.clock.advance(days(1) - seconds(1));
-    house.job(api_keys::END_DUE);
-    assert_eq!(house.key(key.key.id).state, KeyState::Quarantined);
-    house.clock.advance(seconds(1));
-    house.job(api_keys::END_DUE);
+    site.clock.advance(days(1) - seconds(1));
+    site.job(api_keys::END_DUE);
+    assert_eq!(site.key(key.key.id).state, KeyState::Quarantined);
+    site.clock.advance(seconds(1));
+    site.job(api_keys::END_DUE);
 
-    assert_eq!((house.key(key.key.id).state, house.key(key.key.id).ended), (KeyState::Revoked, Some(Ended::Exposed)));
-    assert!(matches!(house.do_key(ada.in_person(), key.key.id, api_keys::restore), Err(ApiKeyError::NotNow { .. })));
+    assert_eq!((site.key(key.key.id).state, site.key(key.key.id).ended), (KeyState::Revoked, Some(Ended::Exposed)));
+    assert!(matches!(site.do_key(ada.in_person(), key.key.id, api_keys::restore), Err(ApiKeyError::NotNow { .. })));
 }
 
 #[test]
 fn a_site_can_revoke_what_was_found_or_only_tell() {
-    let house = with(OnExposure::Revoke);
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    house.report(&[key.secret.expose()]);
-    assert_eq!(verdict(&house.verifier(), key.secret.expose()), Err(Refusal::Unknown));
-    assert_eq!((house.key(key.key.id).ended, house.found_in_public().len()), (Some(Ended::Exposed), 1));
+    let site = with(OnExposure::Revoke);
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    site.report(&[key.secret.expose()]);
+    assert_eq!(verdict(&site.verifier(), key.secret.expose()), Err(Refusal::Unknown));
+    assert_eq!((site.key(key.key.id).ended, site.found_in_public().len()), (Some(Ended::Exposed), 1));
 
-    let house = with(OnExposure::Notify);
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
+    let site = with(OnExposure::Notify);
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
     for _ in 0..3 {
-        house.report(&[key.secret.expose()]);
+        site.report(&[key.secret.expose()]);
     }
-    assert_eq!(verdict(&house.verifier(), key.secret.expose()), Ok(key.key.id));
-    assert_eq!(house.found_in_public().len(), 1, "once a day");
-    house.clock.advance(days(1));
-    house.report(&[key.secret.expose()]);
-    assert_eq!(house.found_in_public().len(), 2);
+    assert_eq!(verdict(&site.verifier(), key.secret.expose()), Ok(key.key.id));
+    assert_eq!(site.found_in_public().len(), 1, "once a day");
+    site.clock.advance(days(1));
+    site.report(&[key.secret.expose()]);
+    assert_eq!(site.found_in_public().len(), 2);
 }
 
 #[test]
 fn what_is_no_key_of_here_or_has_ended_changes_nothing() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let (revoked, expired) = (house.api_key(&ada, "revoked"), house.make_key(&ada, new(&["read"], "1d")));
-    house.do_key(ada.in_person(), revoked.key.id, api_keys::revoke).unwrap();
-    house.clock.advance(days(1));
-    let unknown = KeyText::generate("dok", &mut Chance::seeded(3));
-    let before = house.footprint();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let (revoked, expired) = (site.api_key(&ada, "revoked"), site.make_key(&ada, new_key(&["read"], "1d")));
+    site.do_key(ada.in_person(), revoked.key.id, api_keys::revoke).unwrap();
+    site.clock.advance(days(1));
+    let unknown = KeyText::generate("dok", &mut Rng::seeded(3));
+    let before = site.footprint();
 
-    house.report(&[unknown.expose(), revoked.secret.expose(), expired.secret.expose()]);
+    site.report(&[unknown.expose(), revoked.secret.expose(), expired.secret.expose()]);
 
-    assert_eq!((house.footprint(), house.found_in_public()), (before, vec![]));
+    assert_eq!((site.footprint(), site.found_in_public()), (before, vec![]));
 }
 
 #[test]
 fn where_a_key_was_found_goes_with_the_person() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    house.report(&[key.secret.expose()]);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    site.report(&[key.secret.expose()]);
     let id = ada.account.id;
 
-    house.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
+    site.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
 
-    assert_eq!(house.places_of("git.example"), Vec::<String>::new());
+    assert_eq!(site.places_of("git.example"), Vec::<String>::new());
 }

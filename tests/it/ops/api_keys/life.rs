@@ -9,52 +9,52 @@ const LIFE: Duration = days(90);
 
 #[test]
 fn both_keys_are_good_while_they_overlap_and_then_only_the_new_one() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let old = house.api_key(&ada, "ci");
-    let verifier = house.verifier();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let old = site.api_key(&ada, "ci");
+    let verifier = site.verifier();
     assert_eq!(verdict(&verifier, old.secret.expose()), Ok(old.key.id));
 
-    let new = house.rotate(ada.in_person(), old.key.id, OVERLAP_DEFAULT).unwrap();
+    let new = site.rotate(ada.in_person(), old.key.id, OVERLAP_DEFAULT).unwrap();
 
     let both = |verifier: &Verifier| [&old, &new].map(|key| verdict(verifier, key.secret.expose()));
     assert_eq!(both(&verifier), [Ok(old.key.id), Ok(new.key.id)]);
     assert_eq!((new.key.scopes.as_str(), new.key.name.as_str()), ("models:read", "ci"));
     assert_eq!((new.key.predecessor, new.key.family), (Some(old.key.id), old.key.id));
-    assert_eq!(new.key.expires_at, Some(house.clock.now().plus(LIFE)), "the same length of life");
-    let end = house.clock.now().plus(OVERLAP_DEFAULT);
-    assert_eq!((house.key(old.key.id).state, house.key(old.key.id).retire_at), (KeyState::Retiring, Some(end)));
-    house.clock.advance(OVERLAP_DEFAULT - seconds(1));
-    for verifier in [&verifier, &house.verifier()] {
+    assert_eq!(new.key.expires_at, Some(site.clock.now().plus(LIFE)), "the same length of life");
+    let end = site.clock.now().plus(OVERLAP_DEFAULT);
+    assert_eq!((site.key(old.key.id).state, site.key(old.key.id).retire_at), (KeyState::Retiring, Some(end)));
+    site.clock.advance(OVERLAP_DEFAULT - seconds(1));
+    for verifier in [&verifier, &site.verifier()] {
         assert_eq!(both(verifier), [Ok(old.key.id), Ok(new.key.id)]);
         assert_eq!(verifier.verify(old.secret.expose()).unwrap().unwrap().expires_at, Some(end));
     }
 
-    house.clock.advance(seconds(1));
+    site.clock.advance(seconds(1));
 
-    for verifier in [&verifier, &house.verifier()] {
+    for verifier in [&verifier, &site.verifier()] {
         assert_eq!(both(verifier), [Err(Refusal::Replaced), Ok(new.key.id)]);
     }
-    assert_eq!(house.key(old.key.id).state, KeyState::Revoked, "before any job has written it down");
-    house.job(api_keys::END_DUE);
-    assert_eq!(house.key(old.key.id).ended, Some(Ended::Rotated));
+    assert_eq!(site.key(old.key.id).state, KeyState::Revoked, "before any job has written it down");
+    site.job(api_keys::END_DUE);
+    assert_eq!(site.key(old.key.id).ended, Some(Ended::Rotated));
     assert_eq!(both(&verifier), [Err(Refusal::Replaced), Ok(new.key.id)]);
-    assert!(house.subjects().contains(&"Your API key “ci” was rotated".to_owned()));
+    assert!(site.subjects().contains(&"Your API key “ci” was rotated".to_owned()));
 }
 
 #[test]
 fn an_overlap_survives_a_restart() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let old = house.api_key(&ada, "ci");
-    let new = house.rotate(ada.in_person(), old.key.id, hours(2)).unwrap();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let old = site.api_key(&ada, "ci");
+    let new = site.rotate(ada.in_person(), old.key.id, hours(2)).unwrap();
 
-    let house = house.reopen();
-    house.clock.advance(hours(2) - seconds(1));
-    let verifier = house.verifier();
+    let site = site.reopen();
+    site.clock.advance(hours(2) - seconds(1));
+    let verifier = site.verifier();
     assert_eq!(verifier.read_ahead().unwrap(), 2);
     assert_eq!(verdict(&verifier, old.secret.expose()), Ok(old.key.id));
-    house.clock.advance(seconds(1));
+    site.clock.advance(seconds(1));
 
     assert_eq!(verdict(&verifier, old.secret.expose()), Err(Refusal::Replaced));
     assert_eq!(verdict(&verifier, new.secret.expose()), Ok(new.key.id));
@@ -62,71 +62,70 @@ fn an_overlap_survives_a_restart() {
 
 #[test]
 fn an_overlap_is_never_longer_than_the_old_key_would_have_lived_nor_than_a_week() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let old = house.api_key(&ada, "ci");
-    let before = house.footprint();
-    let refused = house.rotate(ada.in_person(), old.key.id, OVERLAP_MAX + seconds(1));
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let old = site.api_key(&ada, "ci");
+    let before = site.footprint();
+    let refused = site.rotate(ada.in_person(), old.key.id, OVERLAP_MAX + seconds(1));
     assert!(matches!(refused, Err(ApiKeyError::Overlap)));
-    assert_eq!((house.footprint(), house.key(old.key.id).state), (before, KeyState::Active));
+    assert_eq!((site.footprint(), site.key(old.key.id).state), (before, KeyState::Active));
 
-    house.clock.advance(LIFE - days(3));
-    house.rotate(ada.in_person(), old.key.id, OVERLAP_MAX).unwrap();
-    assert_eq!(house.key(old.key.id).retire_at, old.key.expires_at);
-    let at_once = house.api_key(&ada, "at once");
-    let new = house.rotate(ada.in_person(), at_once.key.id, Duration::ZERO).unwrap();
-    let verifier = house.verifier();
+    site.clock.advance(LIFE - days(3));
+    site.rotate(ada.in_person(), old.key.id, OVERLAP_MAX).unwrap();
+    assert_eq!(site.key(old.key.id).retire_at, old.key.expires_at);
+    let at_once = site.api_key(&ada, "at once");
+    let new = site.rotate(ada.in_person(), at_once.key.id, Duration::ZERO).unwrap();
+    let verifier = site.verifier();
     assert_eq!(verdict(&verifier, at_once.secret.expose()), Err(Refusal::Replaced));
     assert_eq!(verdict(&verifier, new.secret.expose()), Ok(new.key.id));
 }
 
 #[test]
 fn a_key_has_one_successor_and_only_an_active_one_gets_it() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let keys = ["twice", "disabled", "expired", "revoked"].map(|name| house.api_key(&ada, name).key.id);
-    let new = house.rotate(ada.in_person(), keys[0], hours(1)).unwrap();
-    house.do_key(ada.in_person(), keys[1], api_keys::disable).unwrap();
-    house.do_key(ada.in_person(), keys[3], api_keys::revoke).unwrap();
-    let refused = |id| house.rotate(ada.in_person(), id, hours(1)).err().map(|error| error.to_string());
-    let before = house.footprint();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let keys = ["twice", "disabled", "expired", "revoked"].map(|name| site.api_key(&ada, name).key.id);
+    let new = site.rotate(ada.in_person(), keys[0], hours(1)).unwrap();
+    site.do_key(ada.in_person(), keys[1], api_keys::disable).unwrap();
+    site.do_key(ada.in_person(), keys[3], api_keys::revoke).unwrap();
+    let refused = |id| site.rotate(ada.in_person(), id, hours(1)).err().map(|error| error.to_string());
+    let before = site.footprint();
     for (id, state) in [(keys[0], "retiring"), (keys[1], "disabled"), (keys[3], "revoked")] {
         assert_eq!(refused(id), Some(format!("Rotate cannot happen to a key that is {state}")));
     }
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 
     // The line goes on from the new one, and its budget with it.
-    let third = house.rotate(ada.in_person(), new.key.id, hours(1)).unwrap();
+    let third = site.rotate(ada.in_person(), new.key.id, hours(1)).unwrap();
     assert_eq!((third.key.predecessor, third.key.family), (Some(new.key.id), keys[0]));
-    house.clock.advance(LIFE);
+    site.clock.advance(LIFE);
     assert_eq!(refused(keys[2]).as_deref(), Some("Rotate cannot happen to a key that is expired"));
 }
 
 #[test]
 fn a_disabled_key_is_refused_until_it_is_enabled_and_ends_when_it_was_to_end() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    let verifier = house.verifier();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = site.verifier();
     let told = || verdict(&verifier, key.secret.expose());
     assert_eq!(told(), Ok(key.key.id));
 
     for _ in 0..2 {
-        assert_eq!(house.do_key(ada.in_person(), key.key.id, api_keys::disable).unwrap().state, KeyState::Disabled);
+        assert_eq!(site.do_key(ada.in_person(), key.key.id, api_keys::disable).unwrap().state, KeyState::Disabled);
         assert_eq!(told(), Err(Refusal::Disabled));
     }
     for _ in 0..2 {
-        assert_eq!(house.do_key(ada.in_person(), key.key.id, api_keys::enable).unwrap().state, KeyState::Active);
+        assert_eq!(site.do_key(ada.in_person(), key.key.id, api_keys::enable).unwrap().state, KeyState::Active);
         assert_eq!(told(), Ok(key.key.id));
     }
-    let events =
-        house.number("select count(*) from audit_event where event in ('api_key.disabled', 'api_key.enabled')");
+    let events = site.number("select count(*) from audit_event where event in ('api_key.disabled', 'api_key.enabled')");
     assert_eq!(events, 2, "doing it twice is the same as once");
-    house.do_key(ada.in_person(), key.key.id, api_keys::disable).unwrap();
-    house.clock.advance(LIFE);
+    site.do_key(ada.in_person(), key.key.id, api_keys::disable).unwrap();
+    site.clock.advance(LIFE);
 
     assert_eq!(told(), Err(Refusal::Expired));
-    assert!(matches!(house.do_key(ada.in_person(), key.key.id, api_keys::enable), Err(ApiKeyError::NotNow { .. })));
+    assert!(matches!(site.do_key(ada.in_person(), key.key.id, api_keys::enable), Err(ApiKeyError::NotNow { .. })));
 }
 
 #[test]
@@ -163,40 +162,40 @@ fn what_can_happen_to_a_key_is_what_the_drawing_says() {
 
 #[test]
 fn a_revoked_key_stays_as_a_tombstone_that_matches_nothing() {
-    let house = TestApp::with(|config| config.api_keys.reveal = domicile::config::Reveal::Owner);
-    let ada = house.person("ada-ada");
-    let key = house.api_key(&ada, "ci");
-    let lookup = house.app.keyring().lookup(key.secret.expose().as_bytes());
-    let stands = |house: &TestApp| house.look(|view| places_of(view, &lookup));
-    assert_eq!(stands(&house), ["api_key.lookup"]);
+    let site = TestApp::with(|config| config.api_keys.reveal = domicile::config::Reveal::Owner);
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let lookup = site.app.keyring().lookup(key.secret.expose().as_bytes());
+    let stands = |site: &TestApp| site.read(|view| places_of(view, &lookup));
+    assert_eq!(stands(&site), ["api_key.lookup"]);
 
-    house.do_key(ada.in_person(), key.key.id, api_keys::revoke).unwrap();
+    site.do_key(ada.in_person(), key.key.id, api_keys::revoke).unwrap();
 
-    assert_eq!(stands(&house), Vec::<String>::new());
-    assert_eq!(house.number("select count(*) from api_key where sealed is not null"), 0);
-    let left = house.key(key.key.id);
+    assert_eq!(stands(&site), Vec::<String>::new());
+    assert_eq!(site.number("select count(*) from api_key where sealed is not null"), 0);
+    let left = site.key(key.key.id);
     assert_eq!(
         (left.state, left.ended, left.revoked_at),
-        (KeyState::Revoked, Some(Ended::Asked), Some(house.clock.now()))
+        (KeyState::Revoked, Some(Ended::Asked), Some(site.clock.now()))
     );
     assert_eq!((left.name.as_str(), left.display, left.scopes.as_str()), ("ci", key.key.display, "models:read"));
 }
 
 #[test]
 fn owners_are_reminded_once_at_each_mark_and_of_all_their_keys_together() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.api_key(&ada, "ci");
-    house.api_key(&ada, "nightly");
-    house.make_key(&ada, new(&["read"], "7d"));
-    house.make_key(&ada, new(&["read"], "never"));
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.api_key(&ada, "ci");
+    site.api_key(&ada, "nightly");
+    site.make_key(&ada, new_key(&["read"], "7d"));
+    site.make_key(&ada, new_key(&["read"], "never"));
 
     for _ in 0..4 * 91 {
-        house.clock.advance(hours(6));
-        house.job(api_keys::REMIND);
+        site.clock.advance(hours(6));
+        site.job(api_keys::REMIND);
     }
 
-    let letters = house.mailbox().letters();
+    let letters = site.mailbox().letters();
     let ends: Vec<_> =
         letters.iter().map(|letter| letter.subject.clone()).filter(|text| text.contains("expire")).collect();
     let of = |part: &str| ends.iter().filter(|subject| subject.contains(part)).count();
@@ -216,44 +215,44 @@ fn owners_are_reminded_once_at_each_mark_and_of_all_their_keys_together() {
 
 #[test]
 fn whoever_wants_no_reminders_gets_none_and_is_not_sent_old_ones_later() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.api_key(&ada, "ci");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.api_key(&ada, "ci");
     let choose = |key_reminders| {
         let (actor, account, chosen) =
             (ada.by_browser(), ada.account.id, MailChoices { key_reminders, ..MailChoices::default() });
-        house.write(move |tx| people::save_mail_choices(tx, &actor, account, chosen)).unwrap();
+        site.write(move |tx| people::save_mail_choices(tx, &actor, account, chosen)).unwrap();
     };
     let reminders = || {
-        house.clock.advance(minutes(1));
-        house.run_jobs();
-        house.mailbox().letters().iter().filter(|letter| letter.subject.contains("expire")).count()
+        site.clock.advance(minutes(1));
+        site.run_jobs();
+        site.mailbox().letters().iter().filter(|letter| letter.subject.contains("expire")).count()
     };
 
     choose(false);
-    house.clock.advance(days(61));
-    house.job(api_keys::REMIND);
+    site.clock.advance(days(61));
+    site.job(api_keys::REMIND);
     choose(true);
-    house.job(api_keys::REMIND);
+    site.job(api_keys::REMIND);
     assert_eq!(reminders(), 0);
-    house.clock.advance(days(22));
-    house.job(api_keys::REMIND);
+    site.clock.advance(days(22));
+    site.job(api_keys::REMIND);
 
     assert_eq!(reminders(), 1, "the next one is sent");
 }
 
 #[test]
 fn what_is_due_at_once_is_one_reminder() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.api_key(&ada, "ci");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.api_key(&ada, "ci");
 
-    house.clock.advance(LIFE - hours(5));
-    house.job(api_keys::REMIND);
-    house.clock.advance(hours(1));
-    house.job(api_keys::REMIND);
+    site.clock.advance(LIFE - hours(5));
+    site.job(api_keys::REMIND);
+    site.clock.advance(hours(1));
+    site.job(api_keys::REMIND);
 
-    let letters = house.mailbox().letters();
+    let letters = site.mailbox().letters();
     let ends: Vec<_> = letters.iter().filter(|letter| letter.subject.contains("expire")).collect();
     assert_eq!(ends.len(), 1, "{ends:?}");
     assert!(ends[0].subject.contains("within a day"), "{ends:?}");
@@ -261,17 +260,17 @@ fn what_is_due_at_once_is_one_reminder() {
 
 #[test]
 fn a_workspace_can_be_stricter_than_its_site_and_rotation_keeps_to_it() {
-    let house = TestApp::with(|config| config.api_keys.max_lifetime = Some(days(60)));
-    let ada = house.person("ada-ada");
-    let old = house.make_key(&ada, new(&["read"], "60d"));
-    let set = |governor: Governor, max: Option<u32>| {
+    let site = TestApp::with(|config| config.api_keys.max_lifetime = Some(days(60)));
+    let ada = site.person("ada-ada");
+    let old = site.make_key(&ada, new_key(&["read"], "60d"));
+    let set = |admin: CredentialAdmin, max: Option<u32>| {
         let (account, workspace) = (ada.account.id, ada.workspace);
         let policy = max.map(|max_life_days| KeyPolicy { max_life_days });
-        house.write(move |tx| api_keys::set_policy(tx, &governor, account, workspace, policy))
+        site.write(move |tx| api_keys::set_policy(tx, &admin, account, workspace, policy))
     };
     let make = |expiry: &'static str| {
-        let (governor, account, workspace) = (ada.in_person(), ada.account.id, ada.workspace);
-        house.write(move |tx| api_keys::create(tx, &governor, account, workspace, &new(&["read"], expiry)))
+        let (admin, account, workspace) = (ada.in_person(), ada.account.id, ada.workspace);
+        site.write(move |tx| api_keys::create(tx, &admin, account, workspace, &new_key(&["read"], expiry)))
     };
 
     set(ada.in_person(), Some(14)).unwrap();
@@ -279,27 +278,27 @@ fn a_workspace_can_be_stricter_than_its_site_and_rotation_keeps_to_it() {
         assert!(matches!(make(expiry), Err(ApiKeyError::TooLong { max_days: 14 })), "{expiry}");
     }
     assert!(make("14d").is_ok());
-    let rotated = house.rotate(ada.in_person(), old.key.id, hours(1)).unwrap();
-    assert_eq!(rotated.key.expires_at, Some(house.clock.now().plus(days(14))));
-    assert_eq!(house.key(old.key.id).expires_at, old.key.expires_at, "keys that are there stay as they are");
+    let rotated = site.rotate(ada.in_person(), old.key.id, hours(1)).unwrap();
+    assert_eq!(rotated.key.expires_at, Some(site.clock.now().plus(days(14))));
+    assert_eq!(site.key(old.key.id).expires_at, old.key.expires_at, "keys that are there stay as they are");
 
     // More than the site allows is not more.
     set(ada.in_person(), Some(365)).unwrap();
     assert!(matches!(make("61d"), Err(ApiKeyError::TooLong { max_days: 60 })));
-    let before = house.footprint();
+    let before = site.footprint();
     for bad in [0, 3654] {
         assert!(matches!(set(ada.in_person(), Some(bad)), Err(ApiKeyError::Expiry)));
     }
     set(ada.in_person(), Some(365)).unwrap();
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
     set(ada.in_person(), None).unwrap();
-    assert_eq!(house.number("select count(*) from api_key_policy"), 0);
+    assert_eq!(site.number("select count(*) from api_key_policy"), 0);
 }
 
 #[test]
 fn a_last_day_is_counted_to_its_end() {
-    let house = TestApp::new();
-    let now = house.clock.now();
+    let site = TestApp::new();
+    let now = site.clock.now();
     let today = now.iso_day();
     let tomorrow = now.plus(days(1)).iso_day();
 
@@ -315,75 +314,75 @@ fn a_last_day_is_counted_to_its_end() {
 
 #[test]
 fn nothing_can_be_done_to_somebody_elses_key() {
-    let house = TestApp::with(|config| config.api_keys.reveal = domicile::config::Reveal::Owner);
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let (key, held) = (house.api_key(&ada, "ci"), house.api_key(&ada, "held").key.id);
-    house.do_key(ada.in_person(), held, api_keys::disable).unwrap();
+    let site = TestApp::with(|config| config.api_keys.reveal = domicile::config::Reveal::Owner);
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let (key, held) = (site.api_key(&ada, "ci"), site.api_key(&ada, "held").key.id);
+    site.do_key(ada.in_person(), held, api_keys::disable).unwrap();
     let id = key.key.id;
-    let before = house.footprint();
+    let before = site.footprint();
     let is_hidden = |told: Result<(), ApiKeyError>| assert!(matches!(told, Err(ApiKeyError::NotFound)), "{told:?}");
 
     for act in [api_keys::disable, api_keys::enable, api_keys::restore, api_keys::revoke] {
-        is_hidden(house.do_key(bob.in_person(), id, act).map(drop));
-        is_hidden(house.do_key(bob.in_person(), held, act).map(drop));
+        is_hidden(site.do_key(bob.in_person(), id, act).map(drop));
+        is_hidden(site.do_key(bob.in_person(), held, act).map(drop));
     }
-    is_hidden(house.rotate(bob.in_person(), id, hours(1)).map(drop));
-    is_hidden(house.change(bob.in_person(), id, Limits::default()).map(drop));
-    let governor = bob.in_person();
-    is_hidden(house.write(move |tx| api_keys::reveal(tx, &governor, id).map(drop)));
-    let (governor, account, workspace) = (bob.in_person(), ada.account.id, ada.workspace);
-    is_hidden(house.write(move |tx| api_keys::set_policy(tx, &governor, account, workspace, None)));
+    is_hidden(site.rotate(bob.in_person(), id, hours(1)).map(drop));
+    is_hidden(site.change(bob.in_person(), id, Limits::default()).map(drop));
+    let admin = bob.in_person();
+    is_hidden(site.write(move |tx| api_keys::reveal(tx, &admin, id).map(drop)));
+    let (admin, account, workspace) = (bob.in_person(), ada.account.id, ada.workspace);
+    is_hidden(site.write(move |tx| api_keys::set_policy(tx, &admin, account, workspace, None)));
 
-    assert_eq!(house.footprint(), before);
-    assert_eq!(verdict(&house.verifier(), key.secret.expose()), Ok(id));
+    assert_eq!(site.footprint(), before);
+    assert_eq!(verdict(&site.verifier(), key.secret.expose()), Ok(id));
 }
 
 #[test]
 fn who_owns_the_workspace_no_more_can_only_stop_and_end_keys() {
-    let house = TestApp::with(|config| config.api_keys.reveal = domicile::config::Reveal::Owner);
-    let ada = house.person("ada-ada");
-    let [first, second] = ["ci", "nightly"].map(|name| house.api_key(&ada, name).key.id);
-    house.write(|tx| tx.execute("update membership set role = 'viewer'", [])).unwrap();
+    let site = TestApp::with(|config| config.api_keys.reveal = domicile::config::Reveal::Owner);
+    let ada = site.person("ada-ada");
+    let [first, second] = ["ci", "nightly"].map(|name| site.api_key(&ada, name).key.id);
+    site.write(|tx| tx.execute("update membership set role = 'viewer'", [])).unwrap();
     let is_hidden = |told: Result<(), ApiKeyError>| assert!(matches!(told, Err(ApiKeyError::NotFound)), "{told:?}");
 
-    house.do_key(ada.in_person(), first, api_keys::disable).unwrap();
-    is_hidden(house.do_key(ada.in_person(), first, api_keys::enable).map(drop));
-    is_hidden(house.rotate(ada.in_person(), second, hours(1)).map(drop));
-    is_hidden(house.change(ada.in_person(), second, limits("", "5", "", "")).map(drop));
-    let governor = ada.in_person();
-    is_hidden(house.write(move |tx| api_keys::reveal(tx, &governor, second).map(drop)));
+    site.do_key(ada.in_person(), first, api_keys::disable).unwrap();
+    is_hidden(site.do_key(ada.in_person(), first, api_keys::enable).map(drop));
+    is_hidden(site.rotate(ada.in_person(), second, hours(1)).map(drop));
+    is_hidden(site.change(ada.in_person(), second, limits("", "5", "", "")).map(drop));
+    let admin = ada.in_person();
+    is_hidden(site.write(move |tx| api_keys::reveal(tx, &admin, second).map(drop)));
 
-    assert_eq!(house.do_key(ada.in_person(), second, api_keys::revoke).unwrap().state, KeyState::Revoked);
+    assert_eq!(site.do_key(ada.in_person(), second, api_keys::revoke).unwrap().state, KeyState::Revoked);
 }
 
 #[test]
 fn a_key_that_was_replaced_is_noticed_when_somebody_still_uses_it() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let old = house.api_key(&ada, "ci");
-    let verifier = house.verifier();
-    house.rotate(ada.in_person(), old.key.id, hours(1)).unwrap();
-    house.clock.advance(hours(1));
-    house.job(api_keys::END_DUE);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let old = site.api_key(&ada, "ci");
+    let verifier = site.verifier();
+    site.rotate(ada.in_person(), old.key.id, hours(1)).unwrap();
+    site.clock.advance(hours(1));
+    site.job(api_keys::END_DUE);
     let late = "select count(*) from audit_event where event = 'api_key.rotated_key_used' and outcome = 'denied'";
     let letters =
-        || house.mailbox().letters().into_iter().filter(|letter| letter.subject.contains("still in use")).count();
+        || site.mailbox().letters().into_iter().filter(|letter| letter.subject.contains("still in use")).count();
 
     for _ in 0..3 {
         for _ in 0..5 {
             assert_eq!(asked(&verifier, &old, &from("203.0.113.9")).err(), Some(Refusal::Replaced));
         }
-        house.record(&verifier);
-        house.run_jobs();
+        site.record(&verifier);
+        site.run_jobs();
     }
-    assert_eq!((house.number(late), letters()), (1, 1));
-    house.clock.advance(days(2));
+    assert_eq!((site.number(late), letters()), (1, 1));
+    site.clock.advance(days(2));
     assert_eq!(asked(&verifier, &old, &from("203.0.113.9")).err(), Some(Refusal::Replaced));
-    house.record(&verifier);
-    house.run_jobs();
-    assert_eq!((house.number(late), letters()), (2, 1), "an entry a day, one letter");
-    let callers =
-        house.look(|view| api_keys::insight(view, &api_keys::find(view, &Governor::operator(), old.key.id).unwrap()));
+    site.record(&verifier);
+    site.run_jobs();
+    assert_eq!((site.number(late), letters()), (2, 1), "an entry a day, one letter");
+    let callers = site
+        .read(|view| api_keys::insight(view, &api_keys::find(view, &CredentialAdmin::operator(), old.key.id).unwrap()));
     let callers = callers.unwrap().callers;
     assert_eq!(
         (callers[0].address.as_str(), callers[0].agent.as_str(), callers[0].uses),
@@ -391,9 +390,9 @@ fn a_key_that_was_replaced_is_noticed_when_somebody_still_uses_it() {
     );
 
     // After ninety days nothing of its text is left, and nobody notices any more.
-    house.clock.advance(days(91));
-    house.job(api_keys::REMIND);
+    site.clock.advance(days(91));
+    site.job(api_keys::REMIND);
     assert_eq!(verdict(&verifier, old.secret.expose()), Err(Refusal::Unknown));
-    let lookup = house.app.keyring().lookup(old.secret.expose().as_bytes());
-    assert_eq!(house.look(|view| places_of(view, &lookup)), Vec::<String>::new());
+    let lookup = site.app.keyring().lookup(old.secret.expose().as_bytes());
+    assert_eq!(site.read(|view| places_of(view, &lookup)), Vec::<String>::new());
 }

@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn the_database_itself_refuses_what_money_may_not_do() {
-    let (mut house, ws) = (house(), some_workspace());
-    house.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
-    house.charge(charge_of(ws, Credits::whole(6), "use")).unwrap();
+    let (mut site, ws) = (site(), some_workspace());
+    site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+    site.charge(charge_of(ws, Credits::whole(6), "use")).unwrap();
     let open = "
         insert into ledger_tx (id, seq, kind, workspace_id, posted_at, idem_key, digest, actor_kind)
         values ('ltx_3', 3, 'usage', 'ws_other', 0, 'third', zeroblob(32), 'system');
@@ -106,14 +106,14 @@ fn the_database_itself_refuses_what_money_may_not_do() {
     ];
     for (name, sql) in cases {
         let sql = sql.replace("OPEN;", open).replace("TWO;", two);
-        let refused = house.connection.execute_batch(&format!("begin; {sql}; commit")).expect_err(name);
+        let refused = site.connection.execute_batch(&format!("begin; {sql}; commit")).expect_err(name);
         assert_eq!(refused.sqlite_error_code(), Some(rusqlite::ErrorCode::ConstraintViolation), "{name}: {refused}");
-        house.connection.execute_batch("rollback").unwrap();
+        site.connection.execute_batch("rollback").unwrap();
     }
     let right =
         format!("{open} {two} insert into statement_line values (3, 'ltx_3', 'ws_other', 0, 'usage', '', -7, -7)");
-    house.connection.execute_batch(&format!("begin; {right}; rollback")).unwrap();
-    house.check().unwrap();
+    site.connection.execute_batch(&format!("begin; {right}; rollback")).unwrap();
+    site.check().unwrap();
 }
 
 #[test]
@@ -152,13 +152,13 @@ fn the_check_names_the_first_row_that_does_not_fit() {
         ("credit_lot_is_never_changed", "update credit_lot set original_micro = 1", "credit_lot lot_"),
     ];
     for (trigger, damage, row) in cases {
-        let (mut house, ws) = (house(), some_workspace());
-        house.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
-        house.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
-        house.check().unwrap();
-        house.connection.execute_batch(&format!("drop trigger {trigger}; {damage}")).unwrap();
+        let (mut site, ws) = (site(), some_workspace());
+        site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+        site.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
+        site.check().unwrap();
+        site.connection.execute_batch(&format!("drop trigger {trigger}; {damage}")).unwrap();
 
-        match house.check() {
+        match site.check() {
             Err(LedgerError::Damaged { row: named, .. }) if named.starts_with(row) => {}
             other => panic!("{damage}: {row} should be named, not {other:?}"),
         }
@@ -167,9 +167,9 @@ fn the_check_names_the_first_row_that_does_not_fit() {
 
 #[test]
 fn every_statement_prepares_and_the_hot_ones_need_no_sorting() {
-    let house = house();
+    let site = site();
     for sql in ledger::STATEMENTS.iter().chain(usage::STATEMENTS) {
-        let mut plan = house.connection.prepare(&format!("explain query plan {sql}")).unwrap();
+        let mut plan = site.connection.prepare(&format!("explain query plan {sql}")).unwrap();
         let steps: Vec<String> = plan.raw_query().mapped(|row| row.get(3)).map(Result::unwrap).collect();
         let is_of_one_wallet = sql.contains(":workspace_id") && sql.trim_start().starts_with("select");
         let is_direct = !steps.iter().any(|step| step.starts_with("SCAN") || step.contains("TEMP B-TREE"));

@@ -65,7 +65,7 @@ impl Model {
         self.lots[wallet].iter().map(|lot| lot.left).sum::<i64>() - self.debts[wallet]
     }
 
-    /// What is left of each lot, and the debt, as [`House::wallet`] tells it.
+    /// What is left of each lot, and the debt, as [`Site::wallet`] tells it.
     fn wallet(&self, wallet: usize) -> Vec<(String, i64)> {
         let lots = self.lots[wallet].iter().map(|lot| (format!("key {}", lot.key), lot.left));
         let mut all: Vec<_> = lots.chain([("debt".to_owned(), self.debts[wallet])]).collect();
@@ -109,10 +109,10 @@ impl Model {
     }
 }
 
-fn do_both(house: &mut House, model: &mut Model, wallets: &[WorkspaceId; 3], deed: &Deed) -> (Outcome, Outcome) {
-    let before = house.count("ledger_tx");
-    let spoken = |house: &mut House, result: Result<Posted, LedgerError>| match result {
-        Ok(posted) if posted.seq > before && house.count("ledger_tx") == posted.seq => Outcome::Done,
+fn do_both(site: &mut Site, model: &mut Model, wallets: &[WorkspaceId; 3], deed: &Deed) -> (Outcome, Outcome) {
+    let before = site.count("ledger_tx");
+    let spoken = |site: &mut Site, result: Result<Posted, LedgerError>| match result {
+        Ok(posted) if posted.seq > before && site.count("ledger_tx") == posted.seq => Outcome::Done,
         Ok(_) => Outcome::Repeated,
         Err(LedgerError::Conflict) => Outcome::Conflict,
         Err(LedgerError::InsufficientCredit { .. }) => Outcome::Insufficient,
@@ -120,12 +120,12 @@ fn do_both(house: &mut House, model: &mut Model, wallets: &[WorkspaceId; 3], dee
     };
     match deed {
         Deed::Wait(n) => {
-            house.clock.advance(days(*n));
+            site.clock.advance(days(*n));
             model.today += n;
             (Outcome::Done, Outcome::Done)
         }
         Deed::Expire => {
-            house.write(ledger::expire_due).unwrap();
+            site.write(ledger::expire_due).unwrap();
             (0..3).for_each(|wallet| model.expire(wallet));
             (Outcome::Done, Outcome::Done)
         }
@@ -139,11 +139,11 @@ fn do_both(house: &mut House, model: &mut Model, wallets: &[WorkspaceId; 3], dee
             let grant = Grant {
                 priority: *priority,
                 category: if *is_paid { Category::Paid } else { Category::Promotional },
-                expires_at: expires_in.map(|n| house.clock.now().plus(days(n))),
+                expires_at: expires_in.map(|n| site.clock.now().plus(days(n))),
                 ..gift(wallets[*wallet], micro(*amount), &format!("key {key}"))
             };
-            let result = house.grant(grant);
-            (spoken(house, result), said)
+            let result = site.grant(grant);
+            (spoken(site, result), said)
         }
         Deed::Charge { wallet, amount, key } | Deed::Spend { wallet, amount, key } => {
             let may_owe = matches!(deed, Deed::Charge { .. });
@@ -153,8 +153,8 @@ fn do_both(house: &mut House, model: &mut Model, wallets: &[WorkspaceId; 3], dee
                 model.keys.insert(*key, content);
             }
             let charge = charge_of(wallets[*wallet], micro(*amount), &format!("key {key}"));
-            let result = if may_owe { house.charge(charge) } else { house.spend(charge) };
-            (spoken(house, result), said)
+            let result = if may_owe { site.charge(charge) } else { site.spend(charge) };
+            (spoken(site, result), said)
         }
     }
 }
@@ -162,28 +162,28 @@ fn do_both(house: &mut House, model: &mut Model, wallets: &[WorkspaceId; 3], dee
 #[test]
 fn any_history_ends_as_the_simple_model_says() {
     for_all(64, deeds(), |deeds| {
-        let mut house = house();
-        let mut chance = Chance::seeded(21);
-        let wallets = [1, 2, 3].map(|n| WorkspaceId::new(Timestamp::from_millis(n), &mut chance));
+        let mut site = site();
+        let mut rng = Rng::seeded(21);
+        let wallets = [1, 2, 3].map(|n| WorkspaceId::new(Timestamp::from_millis(n), &mut rng));
         let mut model = Model::default();
         for deed in deeds.iter().flat_map(|deed| [deed, deed]) {
             let is_repetition_of_money = !matches!(deed, Deed::Wait(_));
-            let (said, expected) = do_both(&mut house, &mut model, &wallets, deed);
+            let (said, expected) = do_both(&mut site, &mut model, &wallets, deed);
             if is_repetition_of_money {
                 assert_eq!(said, expected, "{deed:?}");
             }
         }
-        house.write(ledger::expire_due).unwrap();
+        site.write(ledger::expire_due).unwrap();
         (0..3).for_each(|wallet| model.expire(wallet));
 
         for (wallet, workspace) in wallets.iter().enumerate() {
-            assert_eq!(house.balance(*workspace).micro(), model.balance(wallet), "wallet {wallet}");
-            assert_eq!(house.wallet(*workspace), model.wallet(wallet), "wallet {wallet}");
+            assert_eq!(site.balance(*workspace).micro(), model.balance(wallet), "wallet {wallet}");
+            assert_eq!(site.wallet(*workspace), model.wallet(wallet), "wallet {wallet}");
             let filter = Filter { limit: ledger::STATEMENT_LINES_MAX, ..Filter::default() };
-            let lines = house.look(|tx| ledger::statement(tx, *workspace, &filter).unwrap()).rows;
+            let lines = site.read(|tx| ledger::statement(tx, *workspace, &filter).unwrap()).rows;
             let used = lines.iter().filter(|line| line.kind == Kind::Usage);
             assert_eq!(-used.map(|line| line.amount.micro()).sum::<i64>(), model.charged[wallet], "wallet {wallet}");
         }
-        house.check().unwrap();
+        site.check().unwrap();
     });
 }

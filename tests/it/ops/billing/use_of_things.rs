@@ -4,40 +4,40 @@ use super::*;
 
 #[test]
 fn an_event_counts_once_however_often_it_comes() {
-    let mut house = house();
-    let workspace = house.workspace("orchard");
+    let mut site = site();
+    let workspace = site.workspace("orchard");
     let batch = [
         Ok(event(workspace.id, "1", "100")),
         Ok(event(workspace.id, "2", "50")),
         Ok(event(workspace.id, "1", "100.0")),
     ];
 
-    assert_eq!(house.report(&batch), BatchAnswer { accepted: 2, duplicates: 1, rejected: vec![] });
-    let (balance, audited) = (house.balance(workspace.id), house.count("audit_event"));
+    assert_eq!(site.report(&batch), BatchAnswer { accepted: 2, duplicates: 1, rejected: vec![] });
+    let (balance, audited) = (site.balance(workspace.id), site.count("audit_event"));
     for _ in 0..100 {
-        assert_eq!(house.report(&batch), BatchAnswer { accepted: 0, duplicates: 3, rejected: vec![] });
+        assert_eq!(site.report(&batch), BatchAnswer { accepted: 0, duplicates: 3, rejected: vec![] });
     }
 
     assert_eq!(balance, micro(-150_000));
-    assert_eq!((house.balance(workspace.id), house.count("audit_event")), (balance, audited));
-    assert_eq!((house.count("ledger_tx"), house.count("usage_event")), (1, 2));
-    let page = house.look(|tx| ledger::statement(tx, workspace.id, &Filter { limit: 9, ..Filter::default() }).unwrap());
+    assert_eq!((site.balance(workspace.id), site.count("audit_event")), (balance, audited));
+    assert_eq!((site.count("ledger_tx"), site.count("usage_event")), (1, 2));
+    let page = site.read(|tx| ledger::statement(tx, workspace.id, &Filter { limit: 9, ..Filter::default() }).unwrap());
     assert_eq!(page.rows[0].details, "gpu.h100: 150 × second");
     let linked = "select count(*) from usage_event join ledger_tx on ledger_tx.id = usage_event.tx_id";
-    assert_eq!(house.connection.query_row(linked, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
+    assert_eq!(site.connection.query_row(linked, [], |row| row.get::<_, i64>(0)).unwrap(), 2);
 }
 
 #[test]
 fn one_bad_event_does_not_stop_the_others() {
-    let mut house = house();
-    let workspace = house.workspace("orchard").id;
-    house.report(&[Ok(event(workspace, "1", "100"))]);
+    let mut site = site();
+    let workspace = site.workspace("orchard").id;
+    site.report(&[Ok(event(workspace, "1", "100"))]);
     let with = |id: &str, change: &dyn Fn(&mut NewEvent)| {
         let mut event = event(workspace, id, "1");
         change(&mut event);
         Ok(event)
     };
-    let now = house.clock.now();
+    let now = site.clock.now();
     let batch = [
         with("1", &|_| ()),
         with("2", &|event| event.sku = "gpu.unheard".into()),
@@ -48,7 +48,7 @@ fn one_bad_event_does_not_stop_the_others() {
         with("6", &|_| ()),
     ];
 
-    let answer = house.report(&batch);
+    let answer = site.report(&batch);
 
     let faults = [
         (0, Fault::Conflict),
@@ -59,14 +59,14 @@ fn one_bad_event_does_not_stop_the_others() {
     ];
     let rejected = faults.map(|(index, fault)| Rejected { index, fault }).to_vec();
     assert_eq!(answer, BatchAnswer { accepted: 2, duplicates: 0, rejected });
-    assert_eq!(house.balance(workspace), micro(-102_000));
-    house.check().unwrap();
+    assert_eq!(site.balance(workspace), micro(-102_000));
+    site.check().unwrap();
 }
 
 #[test]
 fn each_workspace_and_sku_is_one_transaction_a_batch() {
-    let mut house = house();
-    let (ada, bo) = (house.workspace("ada-ada").id, house.workspace("bo-bo").id);
+    let mut site = site();
+    let (ada, bo) = (site.workspace("ada-ada").id, site.workspace("bo-bo").id);
     let mut batch = Vec::new();
     for n in 0..30 {
         let mut stored = event(ada, &format!("s{n}"), "10");
@@ -74,34 +74,34 @@ fn each_workspace_and_sku_is_one_transaction_a_batch() {
         batch.extend([Ok(event(ada, &format!("a{n}"), "2")), Ok(event(bo, &format!("b{n}"), "3")), Ok(stored)]);
     }
 
-    assert_eq!(house.report(&batch).accepted, 90);
+    assert_eq!(site.report(&batch).accepted, 90);
 
-    assert_eq!(house.count("ledger_tx"), 3);
-    assert_eq!((house.balance(ada), house.balance(bo)), (micro(-300_000), micro(-90_000)));
-    house.check().unwrap();
+    assert_eq!(site.count("ledger_tx"), 3);
+    assert_eq!((site.balance(ada), site.balance(bo)), (micro(-300_000), micro(-90_000)));
+    site.check().unwrap();
 }
 
 #[test]
 fn late_use_never_lands_on_somebody_else() {
-    let mut house = house();
-    let workspace = house.workspace("orchard").id;
-    house.report(&[Ok(event(workspace, "1", "100"))]);
-    house.write(|tx| workspaces::erase(tx, workspace)).unwrap();
+    let mut site = site();
+    let workspace = site.workspace("orchard").id;
+    site.report(&[Ok(event(workspace, "1", "100"))]);
+    site.write(|tx| workspaces::erase(tx, workspace)).unwrap();
 
-    let answer = house.report(&[Ok(event(workspace, "1", "100")), Ok(event(workspace, "2", "100"))]);
+    let answer = site.report(&[Ok(event(workspace, "1", "100")), Ok(event(workspace, "2", "100"))]);
 
     let rejected = vec![Rejected { index: 1, fault: Fault::UnknownWorkspace }];
     assert_eq!(answer, BatchAnswer { accepted: 0, duplicates: 1, rejected });
-    assert_eq!(house.balance(workspace), micro(-100_000));
+    assert_eq!(site.balance(workspace), micro(-100_000));
 }
 
 #[test]
 fn a_debt_at_its_limit_rejects_events_and_not_the_batch() {
-    let mut house = house();
-    let (deep, other) = (house.workspace("deep-deep").id, house.workspace("other-one").id);
-    house.charge(charge_of(deep, micro(999_999_999_999_000), "nearly all")).unwrap();
+    let mut site = site();
+    let (deep, other) = (site.workspace("deep-deep").id, site.workspace("other-one").id);
+    site.charge(charge_of(deep, micro(999_999_999_999_000), "nearly all")).unwrap();
 
-    let answer = house.report(&[
+    let answer = site.report(&[
         Ok(event(deep, "1", "1")),
         Ok(event(deep, "2", "0.001")),
         Ok(event(other, "3", "1")),
@@ -110,37 +110,37 @@ fn a_debt_at_its_limit_rejects_events_and_not_the_batch() {
 
     let rejected = vec![Rejected { index: 1, fault: Fault::TooLarge }];
     assert_eq!(answer, BatchAnswer { accepted: 2, duplicates: 1, rejected });
-    assert_eq!(house.balance(deep), Credits::MAX.negated());
-    house.check().unwrap();
+    assert_eq!(site.balance(deep), Credits::MAX.negated());
+    site.check().unwrap();
 }
 
 #[test]
 fn an_event_is_not_rejected_for_the_size_of_its_neighbours() {
-    let mut house = house();
-    let mut cheap = site();
+    let mut site = site();
+    let mut cheap = default_settings();
     cheap.config.prices[0].price = micro(1);
-    house.site = Arc::new(cheap);
-    let workspace = house.workspace("orchard").id;
+    site.settings = Arc::new(cheap);
+    let workspace = site.workspace("orchard").id;
     let most = "1000000000";
 
     let batch = [Ok(event(workspace, "1", most)), Ok(event(workspace, "2", most)), Ok(event(workspace, "3", "0.5"))];
-    assert_eq!(house.report(&batch), BatchAnswer { accepted: 3, duplicates: 0, rejected: vec![] });
+    assert_eq!(site.report(&batch), BatchAnswer { accepted: 3, duplicates: 0, rejected: vec![] });
 
-    assert_eq!(house.balance(workspace), micro(-2_000_000_000));
-    let page = house.look(|tx| ledger::statement(tx, workspace, &Filter { limit: 9, ..Filter::default() }).unwrap());
+    assert_eq!(site.balance(workspace), micro(-2_000_000_000));
+    let page = site.read(|tx| ledger::statement(tx, workspace, &Filter { limit: 9, ..Filter::default() }).unwrap());
     assert_eq!(page.rows[0].details, "gpu.h100: 2000000000.5 × second");
-    house.check().unwrap();
+    site.check().unwrap();
 }
 
 #[test]
 fn only_a_service_reports_usage() {
-    let mut house = house();
-    let workspace = house.workspace("orchard").id;
+    let mut site = site();
+    let workspace = site.workspace("orchard").id;
 
-    let refused = house.write(|tx| usage::record_batch(tx, &Actor::Operator, &[Ok(event(workspace, "1", "1"))]));
+    let refused = site.write(|tx| usage::record_batch(tx, &Actor::Operator, &[Ok(event(workspace, "1", "1"))]));
 
     assert!(matches!(refused, Err(usage::UsageError::NotAService)));
-    assert_eq!(house.count("usage_event"), 0);
+    assert_eq!(site.count("usage_event"), 0);
 }
 
 #[test]
@@ -148,34 +148,34 @@ fn however_use_is_cut_into_events_the_sum_is_the_price_of_the_sum() {
     // Quantities in millionths, and whether the batch ends after each; the price changes half-way.
     let cuts = prop::collection::vec((1i64..5_000_000, any::<bool>()), 2..40);
     for_all(32, cuts, |cuts| {
-        let mut house = house();
-        let workspace = house.workspace("orchard").id;
+        let mut site = site();
+        let workspace = site.workspace("orchard").id;
         let half = cuts.len() / 2;
         let mut exact: i128 = 0;
         let mut batch = Vec::new();
         for (place, (quantity, ends)) in cuts.iter().enumerate() {
             if place == half {
-                house.report(&batch);
+                site.report(&batch);
                 batch.clear();
-                let mut dearer = site();
+                let mut dearer = default_settings();
                 dearer.config.prices[0].price = micro(1_337);
-                house.site = Arc::new(dearer);
+                site.settings = Arc::new(dearer);
             }
             exact += i128::from(*quantity) * if place < half { 1_000 } else { 1_337 };
             let quantity = Quantity::from_micro(*quantity).unwrap().to_string();
             batch.push(Ok(event(workspace, &format!("{place}"), &quantity)));
             if *ends {
-                house.report(&batch);
+                site.report(&batch);
                 batch.clear();
             }
         }
-        house.report(&batch);
+        site.report(&batch);
 
-        let owed = i128::from(-house.balance(workspace).micro());
+        let owed = i128::from(-site.balance(workspace).micro());
         assert!((owed * 1_000_000 - exact).abs() <= 500_000, "{owed} for {exact}");
         let of_events = "select sum(charge_micro) from usage_event";
-        let sum: i64 = house.connection.query_row(of_events, [], |row| row.get(0)).unwrap();
+        let sum: i64 = site.connection.query_row(of_events, [], |row| row.get(0)).unwrap();
         assert_eq!(i128::from(sum), owed);
-        house.check().unwrap();
+        site.check().unwrap();
     });
 }

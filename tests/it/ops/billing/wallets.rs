@@ -4,56 +4,56 @@ use super::*;
 
 #[test]
 fn a_grant_is_there_to_be_used_and_the_statement_says_how() {
-    let (mut house, ws) = (house(), some_workspace());
+    let (mut site, ws) = (site(), some_workspace());
 
-    house.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
-    let after = house.charge(charge_of(ws, micro(1_250_000), "use")).unwrap();
+    site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+    let after = site.charge(charge_of(ws, micro(1_250_000), "use")).unwrap();
 
     assert_eq!((after.seq, after.balance_after), (2, micro(3_750_000)));
-    let page = house.look(|tx| ledger::statement(tx, ws, &Filter { limit: PAGE_SIZE, ..Filter::default() }).unwrap());
+    let page = site.read(|tx| ledger::statement(tx, ws, &Filter { limit: PAGE_SIZE, ..Filter::default() }).unwrap());
     let lines: Vec<_> = page.rows.iter().map(|line| (line.kind, line.amount.to_string(), line.balance_after)).collect();
     assert_eq!(
         lines,
         [(Kind::Usage, "-1.25".to_owned(), micro(3_750_000)), (Kind::Adjustment, "5.00".to_owned(), Credits::whole(5)),]
     );
-    assert_eq!(house.check().unwrap(), Checked { transactions: 2, accounts: 3 });
+    assert_eq!(site.check().unwrap(), Checked { transactions: 2, accounts: 3 });
 }
 
 #[test]
 fn what_is_missing_is_owed_and_the_next_credit_repays_it_first() {
-    let (mut house, ws) = (house(), some_workspace());
-    house.grant(gift(ws, Credits::whole(5), "first")).unwrap();
+    let (mut site, ws) = (site(), some_workspace());
+    site.grant(gift(ws, Credits::whole(5), "first")).unwrap();
 
-    house.charge(charge_of(ws, Credits::whole(7), "use")).unwrap();
-    assert_eq!(house.wallet(ws), [("debt".to_owned(), 2_000_000)]);
-    house.grant(gift(ws, Credits::whole(1), "second")).unwrap();
-    assert_eq!(house.wallet(ws), [("debt".to_owned(), 1_000_000)]);
-    let after = house.grant(gift(ws, Credits::whole(10), "third")).unwrap();
+    site.charge(charge_of(ws, Credits::whole(7), "use")).unwrap();
+    assert_eq!(site.wallet(ws), [("debt".to_owned(), 2_000_000)]);
+    site.grant(gift(ws, Credits::whole(1), "second")).unwrap();
+    assert_eq!(site.wallet(ws), [("debt".to_owned(), 1_000_000)]);
+    let after = site.grant(gift(ws, Credits::whole(10), "third")).unwrap();
 
     assert_eq!(after.balance_after, Credits::whole(9));
-    assert_eq!(house.wallet(ws), [("third".to_owned(), 9_000_000)]);
-    house.check().unwrap();
+    assert_eq!(site.wallet(ws), [("third".to_owned(), 9_000_000)]);
+    site.check().unwrap();
 }
 
 #[test]
 fn the_same_key_again_is_the_same_transaction_and_another_content_is_refused() {
-    let (mut house, ws) = (house(), some_workspace());
-    let first = house.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
-    let used = house.charge(charge_of(ws, Credits::whole(6), "use")).unwrap();
+    let (mut site, ws) = (site(), some_workspace());
+    let first = site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+    let used = site.charge(charge_of(ws, Credits::whole(6), "use")).unwrap();
 
     for _ in 0..100 {
-        assert_eq!(house.grant(gift(ws, Credits::whole(5), "gift")).unwrap(), first);
-        assert_eq!(house.charge(charge_of(ws, Credits::whole(6), "use")).unwrap(), used);
+        assert_eq!(site.grant(gift(ws, Credits::whole(5), "gift")).unwrap(), first);
+        assert_eq!(site.charge(charge_of(ws, Credits::whole(6), "use")).unwrap(), used);
     }
     let other_words = Grant { details: "Other words".into(), ..gift(ws, Credits::whole(5), "gift") };
-    assert_eq!(house.grant(other_words).unwrap(), first);
+    assert_eq!(site.grant(other_words).unwrap(), first);
 
     let paid = Grant { category: Category::Paid, ..gift(ws, Credits::whole(5), "gift") };
-    assert!(matches!(house.grant(gift(ws, Credits::whole(6), "gift")), Err(LedgerError::Conflict)));
-    assert!(matches!(house.grant(paid), Err(LedgerError::Conflict)));
-    assert!(matches!(house.charge(charge_of(ws, Credits::whole(5), "gift")), Err(LedgerError::Conflict)));
-    assert!(matches!(house.spend(charge_of(ws, Credits::whole(5), "use")), Err(LedgerError::Conflict)));
-    assert_eq!((house.count("ledger_tx"), house.balance(ws)), (2, Credits::whole(1).negated()));
+    assert!(matches!(site.grant(gift(ws, Credits::whole(6), "gift")), Err(LedgerError::Conflict)));
+    assert!(matches!(site.grant(paid), Err(LedgerError::Conflict)));
+    assert!(matches!(site.charge(charge_of(ws, Credits::whole(5), "gift")), Err(LedgerError::Conflict)));
+    assert!(matches!(site.spend(charge_of(ws, Credits::whole(5), "use")), Err(LedgerError::Conflict)));
+    assert_eq!((site.count("ledger_tx"), site.balance(ws)), (2, Credits::whole(1).negated()));
 }
 
 /// (key, priority, expires in days, category), granted in this order, one credit each, and the keys in burn order.
@@ -81,52 +81,52 @@ fn lots_burn_in_the_promised_order() {
         ),
     ];
     for (lots, order) in cases {
-        let (mut house, ws) = (house(), some_workspace());
-        let expires = |house: &House, in_days: &Option<u64>| in_days.map(|n| house.clock.now().plus(days(n)));
+        let (mut site, ws) = (site(), some_workspace());
+        let expires = |site: &Site, in_days: &Option<u64>| in_days.map(|n| site.clock.now().plus(days(n)));
         for (key, priority, in_days, category) in lots {
-            let expires_at = expires(&house, in_days);
+            let expires_at = expires(&site, in_days);
             let lot =
                 Grant { priority: *priority, expires_at, category: *category, ..gift(ws, Credits::whole(1), key) };
-            house.grant(lot).unwrap();
+            site.grant(lot).unwrap();
         }
         for (place, key) in order.iter().enumerate() {
-            house.charge(charge_of(ws, Credits::whole(1), &format!("use {place}"))).unwrap();
-            let left = house.wallet(ws);
+            site.charge(charge_of(ws, Credits::whole(1), &format!("use {place}"))).unwrap();
+            let left = site.wallet(ws);
             assert!(
                 !left.iter().any(|(lot, _)| lot == key),
                 "{key} burns as number {place} of {order:?}, not {left:?}"
             );
         }
-        house.check().unwrap();
+        site.check().unwrap();
     }
 }
 
 #[test]
 fn a_charge_takes_as_many_lots_as_it_needs() {
-    let (mut house, ws) = (house(), some_workspace());
+    let (mut site, ws) = (site(), some_workspace());
     for n in 0..100 {
-        house.grant(gift(ws, Credits::whole(1), &format!("gift {n:02}"))).unwrap();
+        site.grant(gift(ws, Credits::whole(1), &format!("gift {n:02}"))).unwrap();
     }
 
-    house.charge(charge_of(ws, micro(98_500_000), "use")).unwrap();
+    site.charge(charge_of(ws, micro(98_500_000), "use")).unwrap();
 
-    assert_eq!(house.wallet(ws), [("gift 98".to_owned(), 500_000), ("gift 99".to_owned(), 1_000_000)]);
-    house.check().unwrap();
+    assert_eq!(site.wallet(ws), [("gift 98".to_owned(), 500_000), ("gift 99".to_owned(), 1_000_000)]);
+    site.check().unwrap();
 }
 
 #[test]
 fn a_spend_is_refused_when_the_wallet_does_not_hold_it() {
-    let (mut house, ws) = (house(), some_workspace());
-    house.grant(gift(ws, Credits::whole(1), "gift")).unwrap();
+    let (mut site, ws) = (site(), some_workspace());
+    site.grant(gift(ws, Credits::whole(1), "gift")).unwrap();
 
-    let refused = house.spend(charge_of(ws, micro(1_000_001), "too much")).unwrap_err();
+    let refused = site.spend(charge_of(ws, micro(1_000_001), "too much")).unwrap_err();
     assert!(matches!(refused, LedgerError::InsufficientCredit { available, needed }
             if available == Credits::whole(1) && needed == micro(1_000_001)));
-    assert_eq!(house.count("ledger_tx"), 1);
+    assert_eq!(site.count("ledger_tx"), 1);
 
-    house.spend(charge_of(ws, Credits::whole(1), "all")).unwrap();
+    site.spend(charge_of(ws, Credits::whole(1), "all")).unwrap();
     assert!(matches!(
-        house.spend(charge_of(ws, micro(1), "one more")),
+        site.spend(charge_of(ws, micro(1), "one more")),
         Err(LedgerError::InsufficientCredit { available: Credits::ZERO, .. })
     ));
 }
@@ -134,20 +134,21 @@ fn a_spend_is_refused_when_the_wallet_does_not_hold_it() {
 #[test]
 fn of_many_parallel_spends_of_the_last_credit_exactly_one_succeeds() {
     let folder = tempfile::tempdir().unwrap();
-    let layout = Layout::of(folder.path());
+    let layout = Layout::new(folder.path());
     std::fs::create_dir_all(layout.live_dir()).unwrap();
-    let store = Store::open(layout, Arc::new(site()), Clock::System, Chance::system(), |_| (), |_| ()).unwrap();
+    let store =
+        Store::open(layout, Arc::new(default_settings()), Clock::System, Rng::system(), |_| (), |_| ()).unwrap();
     let ws = some_workspace();
 
     for round in 0..20 {
         let grant = gift(ws, Credits::whole(1), &format!("gift {round}"));
-        store.write_and_wait(move |tx| ledger::grant(tx, &Actor::Operator, grant)).unwrap();
+        store.write_blocking(move |tx| ledger::grant(tx, &Actor::Operator, grant)).unwrap();
         let spent = std::thread::scope(|scope| {
             let spends: Vec<_> = (0..64)
                 .map(|n| {
                     let charge = charge_of(ws, Credits::whole(1), &format!("spend {round} {n}"));
                     let store = &store;
-                    scope.spawn(move || store.write_and_wait(move |tx| ledger::spend(tx, &Actor::House, charge)))
+                    scope.spawn(move || store.write_blocking(move |tx| ledger::spend(tx, &Actor::System, charge)))
                 })
                 .collect();
             spends.into_iter().map(|spend| spend.join().unwrap()).filter(Result::is_ok).count()
@@ -155,80 +156,80 @@ fn of_many_parallel_spends_of_the_last_credit_exactly_one_succeeds() {
 
         assert_eq!(spent, 1, "round {round}");
     }
-    let checked = store.read_and_wait(ledger::check).unwrap();
+    let checked = store.read_blocking(ledger::check).unwrap();
     assert_eq!(checked.transactions, 40);
 }
 
 #[test]
 fn expired_credit_is_gone_with_a_line_that_says_so() {
-    let (mut house, ws) = (house(), some_workspace());
-    let expires_at = Some(house.clock.now().plus(days(30)));
-    house.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "month") }).unwrap();
-    house.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
-    house.clock.advance(days(30));
+    let (mut site, ws) = (site(), some_workspace());
+    let expires_at = Some(site.clock.now().plus(days(30)));
+    site.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "month") }).unwrap();
+    site.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
+    site.clock.advance(days(30));
 
-    assert_eq!(house.balance(ws), Credits::whole(3));
-    let expired = house.write(ledger::expire_due).unwrap();
-    let again = house.write(ledger::expire_due).unwrap();
+    assert_eq!(site.balance(ws), Credits::whole(3));
+    let expired = site.write(ledger::expire_due).unwrap();
+    let again = site.write(ledger::expire_due).unwrap();
 
-    assert_eq!((expired, again, house.balance(ws)), (1, 0, Credits::ZERO));
-    let page = house.look(|tx| ledger::statement(tx, ws, &Filter { limit: 1, ..Filter::default() }).unwrap());
+    assert_eq!((expired, again, site.balance(ws)), (1, 0, Credits::ZERO));
+    let page = site.read(|tx| ledger::statement(tx, ws, &Filter { limit: 1, ..Filter::default() }).unwrap());
     assert_eq!((page.rows[0].kind, page.rows[0].amount), (Kind::Expired, Credits::whole(3).negated()));
-    house.check().unwrap();
+    site.check().unwrap();
 }
 
 #[test]
 fn nothing_is_paid_with_credit_past_its_time_even_before_the_nightly_job() {
-    let (mut house, ws) = (house(), some_workspace());
-    let expires_at = Some(house.clock.now().plus(days(1)));
-    house.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "day") }).unwrap();
-    house.clock.advance(days(2));
+    let (mut site, ws) = (site(), some_workspace());
+    let expires_at = Some(site.clock.now().plus(days(1)));
+    site.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "day") }).unwrap();
+    site.clock.advance(days(2));
 
-    let refused = house.spend(charge_of(ws, Credits::whole(1), "spend"));
+    let refused = site.spend(charge_of(ws, Credits::whole(1), "spend"));
     assert!(matches!(refused, Err(LedgerError::InsufficientCredit { available: Credits::ZERO, .. })));
-    house.charge(charge_of(ws, Credits::whole(1), "use")).unwrap();
+    site.charge(charge_of(ws, Credits::whole(1), "use")).unwrap();
 
-    assert_eq!(house.wallet(ws), [("debt".to_owned(), 1_000_000)]);
-    house.check().unwrap();
+    assert_eq!(site.wallet(ws), [("debt".to_owned(), 1_000_000)]);
+    site.check().unwrap();
 }
 
 #[test]
 fn wallets_stop_at_their_limit_without_stopping_others() {
-    let (mut house, rich) = (house(), some_workspace());
+    let (mut site, rich) = (site(), some_workspace());
     for n in 0..4 {
-        house.grant(gift(rich, micro(250_000_000_000_000), &format!("gift {n}"))).unwrap();
+        site.grant(gift(rich, micro(250_000_000_000_000), &format!("gift {n}"))).unwrap();
     }
-    assert_eq!(house.balance(rich), Credits::MAX);
+    assert_eq!(site.balance(rich), Credits::MAX);
 
-    assert!(matches!(house.grant(gift(rich, micro(1), "one more")), Err(LedgerError::TooLarge)));
-    let other = WorkspaceId::new(Timestamp::from_millis(2), &mut Chance::seeded(6));
-    house.grant(gift(other, Credits::MAX, "other")).unwrap();
+    assert!(matches!(site.grant(gift(rich, micro(1), "one more")), Err(LedgerError::TooLarge)));
+    let other = WorkspaceId::new(Timestamp::from_millis(2), &mut Rng::seeded(6));
+    site.grant(gift(other, Credits::MAX, "other")).unwrap();
     for key in ["all", "as much again"] {
-        house.charge(charge_of(rich, Credits::MAX, key)).unwrap();
+        site.charge(charge_of(rich, Credits::MAX, key)).unwrap();
     }
 
-    assert_eq!(house.balance(rich), Credits::MAX.negated());
-    assert!(matches!(house.charge(charge_of(rich, micro(1), "too much")), Err(LedgerError::TooLarge)));
+    assert_eq!(site.balance(rich), Credits::MAX.negated());
+    assert!(matches!(site.charge(charge_of(rich, micro(1), "too much")), Err(LedgerError::TooLarge)));
     let types = "select count(*) from ledger_balance where typeof(balance_micro) <> 'integer'";
-    assert_eq!(house.connection.query_row(types, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
-    house.check().unwrap();
+    assert_eq!(site.connection.query_row(types, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    site.check().unwrap();
 }
 
 #[test]
 fn only_amounts_above_zero_move() {
-    let (mut house, ws) = (house(), some_workspace());
+    let (mut site, ws) = (site(), some_workspace());
 
     for amount in [Credits::ZERO, micro(-1)] {
-        assert!(matches!(house.grant(gift(ws, amount, "gift")), Err(LedgerError::NotPositive)));
-        assert!(matches!(house.charge(charge_of(ws, amount, "use")), Err(LedgerError::NotPositive)));
-        assert!(matches!(house.spend(charge_of(ws, amount, "spend")), Err(LedgerError::NotPositive)));
+        assert!(matches!(site.grant(gift(ws, amount, "gift")), Err(LedgerError::NotPositive)));
+        assert!(matches!(site.charge(charge_of(ws, amount, "use")), Err(LedgerError::NotPositive)));
+        assert!(matches!(site.spend(charge_of(ws, amount, "spend")), Err(LedgerError::NotPositive)));
     }
-    assert_eq!(house.count("ledger_tx"), 0);
+    assert_eq!(site.count("ledger_tx"), 0);
 }
 
 #[test]
 fn postings_that_do_not_add_up_are_refused() {
-    let (mut house, ws) = (house(), some_workspace());
+    let (mut site, ws) = (site(), some_workspace());
     let five = Credits::whole(5);
     for postings in [
         vec![],
@@ -245,22 +246,22 @@ fn postings_that_do_not_add_up_are_refused() {
             postings,
             opens: None,
         };
-        let refused = house.write(|tx| ledger::post(tx, &Actor::Operator, draft));
+        let refused = site.write(|tx| ledger::post(tx, &Actor::Operator, draft));
         assert!(matches!(refused, Err(LedgerError::Unbalanced)));
     }
-    assert_eq!(house.count("ledger_tx"), 0);
+    assert_eq!(site.count("ledger_tx"), 0);
 }
 
 #[test]
 fn a_statement_is_read_in_pages_and_between_days() {
-    let (mut house, ws) = (house(), some_workspace());
-    let start = house.clock.now();
+    let (mut site, ws) = (site(), some_workspace());
+    let start = site.clock.now();
     for n in 0..5 {
-        house.grant(gift(ws, Credits::whole(1), &format!("gift {n}"))).unwrap();
-        house.clock.advance(days(1));
+        site.grant(gift(ws, Credits::whole(1), &format!("gift {n}"))).unwrap();
+        site.clock.advance(days(1));
     }
     let mut lines = |filter: Filter| {
-        let page = house.look(|tx| ledger::statement(tx, ws, &filter).unwrap());
+        let page = site.read(|tx| ledger::statement(tx, ws, &filter).unwrap());
         (page.rows.iter().map(|line| line.seq).collect::<Vec<_>>(), page.next)
     };
 

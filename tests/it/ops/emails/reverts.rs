@@ -40,14 +40,14 @@ impl TestApp {
 
     fn addresses_of(&self, person: &Person) -> Vec<String> {
         let id = person.account.id;
-        self.look(|view| accounts::emails(view, id).unwrap()).iter().map(|email| email.address.to_string()).collect()
+        self.read(|view| accounts::emails(view, id).unwrap()).iter().map(|email| email.address.to_string()).collect()
     }
 
     fn set_up_an_app(&self, person: &Person) {
         let (actor, id) = (person.by_browser(), person.account.id);
         let by = actor.clone();
         self.write(move |tx| factors::set_up(tx, &by, id)).unwrap();
-        let seed = self.look(|view| factors::set_up_under_way(view, id).unwrap()).unwrap().seed;
+        let seed = self.read(|view| factors::set_up_under_way(view, id).unwrap()).unwrap().seed;
         let code = oath_code(seed.base32().expose(), self.clock.now().unix_seconds());
         self.write(move |tx| factors::confirm_totp(tx, &actor, id, &code)).unwrap();
     }
@@ -65,12 +65,12 @@ impl TestApp {
     }
 
     fn is_live(&self, token: &Secret<String>) -> bool {
-        self.look(|view| sessions::current(view, token.expose()).unwrap()).is_some()
+        self.read(|view| sessions::current(view, token.expose()).unwrap()).is_some()
     }
 
     fn key_states(&self, person: &Person) -> Vec<(String, bool)> {
         let workspace = person.workspace;
-        let listed = self.look(|view| api_keys::list(view, workspace).unwrap());
+        let listed = self.read(|view| api_keys::list(view, workspace).unwrap());
         let mut states: Vec<_> = listed.into_iter().map(|key| (key.name, key.state == KeyState::Active)).collect();
         states.sort();
         states
@@ -83,166 +83,163 @@ fn is_refused(tried: &Result<String, SigninError>) -> bool {
 
 #[test]
 fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.api_key(&ada, "her own");
-    house.connect(&ada, "her own");
-    let hers = house.add_and_prove(&ada, "ada@home.example");
-    house.clock.advance(days(30));
-    let at_home = house.session("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.api_key(&ada, "her own");
+    site.connect(&ada, "her own");
+    let hers = site.add_and_prove(&ada, "ada@home.example");
+    site.clock.advance(days(30));
+    let at_home = site.session("ada-ada");
 
     // The thief sits at her open browser.
     let id = ada.account.id;
-    house.api_key(&ada, "made before the address");
-    house.clock.advance(minutes(1));
-    let mallorys = house.add_and_prove(&ada, "mallory@evil.example");
-    house.make_primary(&ada, mallorys);
-    let token = house.way_back(OLD);
-    house.clock.advance(hours(2));
-    let second = house.add_and_prove(&ada, "mallory@worse.example");
-    house.make_primary(&ada, second);
-    house.set_password_by_mail("mallory@worse.example", "mallory likes long walks");
-    house.api_key(&ada, "the thief's");
-    let signin::Started::Session { token: thiefs, .. } = house.sign_in("ada-ada", "mallory likes long walks").unwrap()
+    site.api_key(&ada, "made before the address");
+    site.clock.advance(minutes(1));
+    let mallorys = site.add_and_prove(&ada, "mallory@evil.example");
+    site.make_primary(&ada, mallorys);
+    let token = site.way_back(OLD);
+    site.clock.advance(hours(2));
+    let second = site.add_and_prove(&ada, "mallory@worse.example");
+    site.make_primary(&ada, second);
+    site.set_password_by_mail("mallory@worse.example", "mallory likes long walks");
+    site.api_key(&ada, "the thief's");
+    let signin::Started::Session { token: thiefs, .. } = site.sign_in("ada-ada", "mallory likes long walks").unwrap()
     else {
         panic!("the thief has no session")
     };
-    house.set_up_an_app(&ada);
-    house.connect(&ada, "the thief's");
-    let reset = house.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
-    house.clock.advance(days(3));
+    site.set_up_an_app(&ada);
+    site.connect(&ada, "the thief's");
+    let reset = site.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
+    site.clock.advance(days(3));
 
-    assert_eq!(house.revert(&token).unwrap(), OLD);
+    assert_eq!(site.revert(&token).unwrap(), OLD);
 
-    assert_eq!(house.addresses_of(&ada), [OLD, "ada@home.example"]);
-    assert_eq!(house.look(|view| accounts::primary_email(view, id).unwrap()).unwrap().as_str(), OLD);
-    assert!(!house.is_live(&thiefs) && !house.is_live(&at_home));
-    assert!(!house.look(|view| factors::enrolled(view, id).unwrap()).is_any(), "the thief's app is gone");
-    assert_eq!(house.connected(&ada), ["her own"]);
-    assert!(house.sign_in("ada-ada", "mallory likes long walks").is_err());
+    assert_eq!(site.addresses_of(&ada), [OLD, "ada@home.example"]);
+    assert_eq!(site.read(|view| accounts::primary_email(view, id).unwrap()).unwrap().as_str(), OLD);
+    assert!(!site.is_live(&thiefs) && !site.is_live(&at_home));
+    assert!(!site.read(|view| factors::enrolled(view, id).unwrap()).is_any(), "the thief's app is gone");
+    assert_eq!(site.connected(&ada), ["her own"]);
+    assert!(site.sign_in("ada-ada", "mallory likes long walks").is_err());
     assert!(
-        house.look(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, reset.expose()).unwrap()).is_none()
+        site.read(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, reset.expose()).unwrap()).is_none()
     );
     assert_eq!(
-        house.key_states(&ada),
+        site.key_states(&ada),
         [("her own".to_owned(), true), ("made before the address".to_owned(), true), ("the thief's".to_owned(), false)]
     );
-    assert_eq!(house.look(|view| accounts::emails(view, id).unwrap())[1].id, hers);
+    assert_eq!(site.read(|view| accounts::emails(view, id).unwrap())[1].id, hers);
     // What goes on: the restored address is told, and a link to a new password with it.
-    house.letter(OLD, "Your address is restored");
-    house.follow_reset(OLD, PASSWORD);
-    house.session("ada-ada");
+    site.letter(OLD, "Your address is restored");
+    site.follow_reset(OLD, PASSWORD);
+    site.session("ada-ada");
 }
 
 #[test]
 fn the_link_is_good_for_a_week_and_once() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let work = house.add_and_prove(&ada, "ada@work.example");
-    house.make_primary(&ada, work);
-    let hers = house.way_back(OLD);
-    let works = house.add_and_prove(&bob, "bob@work.example");
-    house.make_primary(&bob, works);
-    let his = house.way_back("bob-bob@example.org");
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let work = site.add_and_prove(&ada, "ada@work.example");
+    site.make_primary(&ada, work);
+    let hers = site.way_back(OLD);
+    let works = site.add_and_prove(&bob, "bob@work.example");
+    site.make_primary(&bob, works);
+    let his = site.way_back("bob-bob@example.org");
 
-    house.clock.advance(REVERT_LIFE - seconds(1));
-    house.revert(&hers).unwrap();
-    house.clock.advance(seconds(1));
-    let before = (house.footprint(), house.addresses_of(&ada), house.addresses_of(&bob));
+    site.clock.advance(REVERT_LIFE - seconds(1));
+    site.revert(&hers).unwrap();
+    site.clock.advance(seconds(1));
+    let before = (site.footprint(), site.addresses_of(&ada), site.addresses_of(&bob));
     for token in [hers.as_str(), his.as_str(), "", "nonsense"] {
-        assert!(is_refused(&house.revert(token)), "{token}");
+        assert!(is_refused(&site.revert(token)), "{token}");
     }
 
-    assert_eq!((house.footprint(), house.addresses_of(&ada), house.addresses_of(&bob)), before);
-    assert_eq!(house.addresses_of(&bob)[0], "bob@work.example");
+    assert_eq!((site.footprint(), site.addresses_of(&ada), site.addresses_of(&bob)), before);
+    assert_eq!(site.addresses_of(&bob)[0], "bob@work.example");
 }
 
 #[test]
 fn a_new_password_does_not_take_the_way_back_away() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let work = house.add_and_prove(&ada, "ada@work.example");
-    house.make_primary(&ada, work);
-    let token = house.way_back(OLD);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let work = site.add_and_prove(&ada, "ada@work.example");
+    site.make_primary(&ada, work);
+    let token = site.way_back(OLD);
 
     // Whoever reads the new address's mail resets the password.
-    house.set_password_by_mail("ada@work.example", "mallory likes long walks");
+    site.set_password_by_mail("ada@work.example", "mallory likes long walks");
 
-    assert_eq!(house.revert(&token).unwrap(), OLD);
+    assert_eq!(site.revert(&token).unwrap(), OLD);
 }
 
 #[test]
 fn a_link_of_another_purpose_opens_no_way_back() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let id = ada.account.id;
-    let work = house.add_and_prove(&ada, "ada@work.example");
-    house.make_primary(&ada, work);
-    let reset = house.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
-    let revert = house.way_back(OLD);
-    let before = house.footprint();
+    let work = site.add_and_prove(&ada, "ada@work.example");
+    site.make_primary(&ada, work);
+    let reset = site.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
+    let revert = site.way_back(OLD);
+    let before = site.footprint();
 
-    assert!(is_refused(&house.revert(reset.expose())));
+    assert!(is_refused(&site.revert(reset.expose())));
     let password = Secret::new(PASSWORD.to_owned());
-    assert!(house.block_on(flows::reset(&house.app, visitor(), revert, password)).is_err());
-    assert_eq!(house.footprint(), before);
+    assert!(site.block_on(flows::reset(&site.app, visitor(), revert, password)).is_err());
+    assert_eq!(site.footprint(), before);
 }
 
 #[test]
 fn who_goes_back_by_themselves_leaves_no_link_behind() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let id = ada.account.id;
-    let old = house.look(|view| accounts::emails(view, id).unwrap())[0].id;
-    let work = house.add_and_prove(&ada, "ada@work.example");
-    house.make_primary(&ada, work);
-    let token = house.way_back(OLD);
+    let old = site.read(|view| accounts::emails(view, id).unwrap())[0].id;
+    let work = site.add_and_prove(&ada, "ada@work.example");
+    site.make_primary(&ada, work);
+    let token = site.way_back(OLD);
 
-    house.make_primary(&ada, old);
+    site.make_primary(&ada, old);
 
-    assert!(is_refused(&house.revert(&token)));
+    assert!(is_refused(&site.revert(&token)));
     // The address that was left again could else take the account back.
-    let letters = house.look(crate::support::letters);
+    let letters = site.read(crate::support::letters);
     let to_work: Vec<_> = letters.iter().filter(|letter| letter.to == "ada@work.example").collect();
     assert!(to_work.iter().all(|letter| !letter.text.contains("/revert?")), "{to_work:?}");
     let (actor, id) = (ada.by_browser(), ada.account.id);
-    house.write(move |tx| signin::remove_email(tx, &actor, id, work)).unwrap();
+    site.write(move |tx| signin::remove_email(tx, &actor, id, work)).unwrap();
 }
 
 #[test]
 fn the_thief_cannot_undo_the_undoing() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let first = house.add_and_prove(&ada, "mallory@evil.example");
-    house.make_primary(&ada, first);
-    let hers = house.way_back(OLD);
-    let second = house.add_and_prove(&ada, "mallory@worse.example");
-    house.make_primary(&ada, second);
-    let thiefs = house.way_back("mallory@evil.example");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let first = site.add_and_prove(&ada, "mallory@evil.example");
+    site.make_primary(&ada, first);
+    let hers = site.way_back(OLD);
+    let second = site.add_and_prove(&ada, "mallory@worse.example");
+    site.make_primary(&ada, second);
+    let thiefs = site.way_back("mallory@evil.example");
 
-    house.revert(&hers).unwrap();
+    site.revert(&hers).unwrap();
 
-    assert!(is_refused(&house.revert(&thiefs)));
-    assert_eq!(house.addresses_of(&ada), [OLD]);
+    assert!(is_refused(&site.revert(&thiefs)));
+    assert_eq!(site.addresses_of(&ada), [OLD]);
 }
 
 #[test]
 fn an_address_that_was_there_long_before_brings_only_what_came_after_down() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let work = house.add_and_prove(&ada, "ada@work.example");
-    house.clock.advance(days(8));
-    house.api_key(&ada, "before the change");
-    house.add_and_prove(&ada, "ada@home.example");
-    house.clock.advance(minutes(1));
-    house.make_primary(&ada, work);
-    house.api_key(&ada, "after the change");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let work = site.add_and_prove(&ada, "ada@work.example");
+    site.clock.advance(days(8));
+    site.api_key(&ada, "before the change");
+    site.add_and_prove(&ada, "ada@home.example");
+    site.clock.advance(minutes(1));
+    site.make_primary(&ada, work);
+    site.api_key(&ada, "after the change");
 
-    house.revert(&house.way_back(OLD)).unwrap();
+    site.revert(&site.way_back(OLD)).unwrap();
 
-    assert_eq!(
-        house.key_states(&ada),
-        [("after the change".to_owned(), false), ("before the change".to_owned(), true)]
-    );
-    assert_eq!(house.addresses_of(&ada), [OLD, "ada@home.example"]);
+    assert_eq!(site.key_states(&ada), [("after the change".to_owned(), false), ("before the change".to_owned(), true)]);
+    assert_eq!(site.addresses_of(&ada), [OLD, "ada@home.example"]);
 }

@@ -55,39 +55,39 @@ fn passkey_refused<T>(answer: &Result<T, SigninError>) -> bool {
 
 #[test]
 fn a_passkey_is_a_way_in_a_second_step_and_a_proof() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let mut hands = Authenticator::at(ORIGIN);
-    let (device, _) = house.new_passkey(&ada, &mut hands);
-    assert_eq!(house.enrolled(&ada), Enrolled { has_totp: false, passkeys: 1, codes_left: 10 });
-    house.letter("ada-ada@example.org", "A passkey was added");
+    let (device, _) = site.new_passkey(&ada, &mut hands);
+    assert_eq!(site.enrolled(&ada), Enrolled { has_totp: false, passkeys: 1, codes_left: 10 });
+    site.letter("ada-ada@example.org", "A passkey was added");
 
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
-    let token = house.enter_by_passkey(ticket, &hands.get(device, &options, &json!({}))).unwrap();
-    assert_eq!(house.method_of(&token), "passkey");
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
+    let token = site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({}))).unwrap();
+    assert_eq!(site.method_of(&token), "passkey");
 
-    let half = house.half_of("ada-ada");
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::Factor(ada.account.id));
+    let half = site.half_of("ada-ada");
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::Factor(ada.account.id));
     let credential = hands.get(device, &options, &json!({})).to_string();
-    let token = house.second_step_with(&half, Presented::Passkey(Assertion { ticket, credential })).unwrap();
-    assert_eq!(house.method_of(&token), "password+passkey");
+    let token = site.second_step_with(&half, Presented::Passkey(Assertion { ticket, credential })).unwrap();
+    assert_eq!(site.method_of(&token), "password+passkey");
 
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::StepUp(ada.account.id));
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::StepUp(ada.account.id));
     let credential = hands.get(device, &options, &json!({})).to_string();
-    house.prove_again(&ada, StepUp::Factor(Presented::Passkey(Assertion { ticket, credential }))).unwrap();
-    let listed = house.look(|view| factors::passkeys(view, ada.account.id).unwrap());
-    assert_eq!((listed[0].sign_count, listed[0].last_used_at), (3, Some(house.clock.now())));
+    site.prove_again(&ada, StepUp::Factor(Presented::Passkey(Assertion { ticket, credential }))).unwrap();
+    let listed = site.read(|view| factors::passkeys(view, ada.account.id).unwrap());
+    assert_eq!((listed[0].sign_count, listed[0].last_used_at), (3, Some(site.clock.now())));
 }
 
 #[test]
 fn w1_an_assertion_that_is_wrong_in_one_field_is_refused() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let bob = house.person("bob-bob");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let bob = site.person("bob-bob");
     let mut hands = Authenticator::at(ORIGIN);
-    let (bobs, _) = house.new_passkey(&bob, &mut hands);
-    let (device, _) = house.new_passkey(&ada, &mut hands);
-    let (_, options) = house.passkey_challenge(ChallengeFor::SignIn);
+    let (bobs, _) = site.new_passkey(&bob, &mut hands);
+    let (device, _) = site.new_passkey(&ada, &mut hands);
+    let (_, options) = site.passkey_challenge(ChallengeFor::SignIn);
     let bobs_answer = hands.get(bobs, &options, &json!({}));
     let (bobs_id, bobs_handle) = (&bobs_answer["rawId"], &bobs_answer["response"]["userHandle"]);
 
@@ -124,30 +124,30 @@ fn w1_an_assertion_that_is_wrong_in_one_field_is_refused() {
         ("an empty user handle", json!({"user_handle": ""})),
         ("another type of credential", json!({"credential_type": "password"})),
     ];
-    let before = house.belongings();
+    let before = site.belongings();
     for (what, change) in &changes {
-        let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
+        let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
         let lie = hands.get(device, &options, change);
-        let answer = house.enter_by_passkey(ticket, &lie);
+        let answer = site.enter_by_passkey(ticket, &lie);
         assert!(passkey_refused(&answer), "{what}: {:?}", answer.map(|_| "in"));
     }
     for nonsense in ["", "{}", "null", "[", &"9".repeat(20_000)] {
-        let (ticket, _) = house.passkey_challenge(ChallengeFor::SignIn);
-        assert!(passkey_refused(&house.enter_by_passkey_with(ticket, nonsense.into())));
+        let (ticket, _) = site.passkey_challenge(ChallengeFor::SignIn);
+        assert!(passkey_refused(&site.enter_by_passkey_with(ticket, nonsense.into())));
     }
-    assert_eq!(house.belongings(), before);
-    assert_eq!(house.events_named("auth.passkey_refused"), changes.len() as i64 + 5);
+    assert_eq!(site.belongings(), before);
+    assert_eq!(site.events_named("auth.passkey_refused"), changes.len() as i64 + 5);
     // Each of them was refused for what was changed: the same authenticator, honest, is let in.
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
-    house.enter_by_passkey(ticket, &hands.get(device, &options, &json!({}))).unwrap();
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
+    site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({}))).unwrap();
 }
 
 #[test]
 fn w1_a_registration_that_is_wrong_in_one_field_is_refused() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let mut hands = Authenticator::at(ORIGIN);
-    let before = house.belongings();
+    let before = site.belongings();
     for (what, change) in [
         ("type", json!({"type": "webauthn.get"})),
         ("challenge", json!({"challenge": "flipped"})),
@@ -168,134 +168,131 @@ fn w1_a_registration_that_is_wrong_in_one_field_is_refused() {
         ("an attestation nobody asked for", json!({"fmt": "packed"})),
         ("another type of credential", json!({"credential_type": "password"})),
     ] {
-        let (ticket, options) = house.passkey_challenge(ChallengeFor::Adding(ada.account.id));
+        let (ticket, options) = site.passkey_challenge(ChallengeFor::Adding(ada.account.id));
         let (_, lie) = hands.create(&options, &change);
-        let answer = house.add_passkey(&ada, ticket, &lie);
+        let answer = site.add_passkey(&ada, ticket, &lie);
         assert!(matches!(answer, Err(FactorError::PasskeyRefused(_))), "{what}: {answer:?}");
     }
-    assert_eq!(house.belongings(), before);
-    house.new_passkey(&ada, &mut hands);
+    assert_eq!(site.belongings(), before);
+    site.new_passkey(&ada, &mut hands);
 }
 
 #[test]
 fn w1_a_challenge_is_long_random_for_one_purpose_and_answered_once_in_five_minutes() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let bob = house.person("bob-bob");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let bob = site.person("bob-bob");
     let mut hands = Authenticator::at(ORIGIN);
-    let (device, _) = house.new_passkey(&ada, &mut hands);
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
+    let (device, _) = site.new_passkey(&ada, &mut hands);
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
     let challenge = options["publicKey"]["challenge"].as_str().unwrap();
     assert!(challenge.len() >= 22, "at least 16 bytes: {challenge}");
     assert_ne!(
         options["publicKey"]["challenge"],
-        house.passkey_challenge(ChallengeFor::SignIn).1["publicKey"]["challenge"]
+        site.passkey_challenge(ChallengeFor::SignIn).1["publicKey"]["challenge"]
     );
     assert_eq!(options["publicKey"]["userVerification"], "required");
 
     let answer = hands.get(device, &options, &json!({}));
-    house.enter_by_passkey(ticket.clone(), &answer).unwrap();
-    assert!(passkey_refused(&house.enter_by_passkey(ticket, &answer)), "answered once");
+    site.enter_by_passkey(ticket.clone(), &answer).unwrap();
+    assert!(passkey_refused(&site.enter_by_passkey(ticket, &answer)), "answered once");
     // A wrong answer uses it up as well.
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
     let lie = hands.get(device, &options, &json!({"clear": 4}));
-    assert!(passkey_refused(&house.enter_by_passkey(ticket.clone(), &lie)));
-    assert!(passkey_refused(&house.enter_by_passkey(ticket, &hands.get(device, &options, &json!({})))));
+    assert!(passkey_refused(&site.enter_by_passkey(ticket.clone(), &lie)));
+    assert!(passkey_refused(&site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({})))));
 
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
-    house.clock.advance(minutes(5));
-    assert!(passkey_refused(&house.enter_by_passkey(ticket, &hands.get(device, &options, &json!({})))), "too late");
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
+    site.clock.advance(minutes(5));
+    assert!(passkey_refused(&site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({})))), "too late");
     for other in [
         ChallengeFor::Factor(ada.account.id),
         ChallengeFor::StepUp(ada.account.id),
         ChallengeFor::Adding(ada.account.id),
     ] {
-        let (ticket, options) = house.passkey_challenge(other);
+        let (ticket, options) = site.passkey_challenge(other);
         let mut options = options;
         options["publicKey"]["rpId"] = json!("localhost");
-        assert!(
-            passkey_refused(&house.enter_by_passkey(ticket, &hands.get(device, &options, &json!({})))),
-            "{other:?}"
-        );
+        assert!(passkey_refused(&site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({})))), "{other:?}");
     }
     // A challenge of one's own is not answered by somebody else's passkey.
-    house.new_passkey(&bob, &mut hands);
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::StepUp(bob.account.id));
+    site.new_passkey(&bob, &mut hands);
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::StepUp(bob.account.id));
     let credential = hands.get(device, &options, &json!({})).to_string();
-    let answer = house.prove_again(&bob, StepUp::Factor(Presented::Passkey(Assertion { ticket, credential })));
+    let answer = site.prove_again(&bob, StepUp::Factor(Presented::Passkey(Assertion { ticket, credential })));
     assert!(passkey_refused(&answer));
 }
 
 #[test]
 fn w1_a_credential_is_one_persons_and_a_handle_says_nothing() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let bob = house.person("bob-bob");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let bob = site.person("bob-bob");
     let mut hands = Authenticator::at(ORIGIN);
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::Adding(ada.account.id));
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::Adding(ada.account.id));
     let handle = options["publicKey"]["user"]["id"].as_str().unwrap().to_owned();
     assert_eq!(handle.len(), 22, "16 random bytes");
     assert_eq!(options["publicKey"]["authenticatorSelection"]["residentKey"], "required");
     let (_, made) = hands.create(&options, &json!({}));
-    house.add_passkey(&ada, ticket, &made).unwrap();
+    site.add_passkey(&ada, ticket, &made).unwrap();
 
     for person in [&bob, &ada] {
-        let before = house.belongings();
-        let (ticket, options) = house.passkey_challenge(ChallengeFor::Adding(person.account.id));
+        let before = site.belongings();
+        let (ticket, options) = site.passkey_challenge(ChallengeFor::Adding(person.account.id));
         let (_, copy) = hands.create(&options, &json!({"credential_id": made["rawId"]}));
-        let refused = house.add_passkey(person, ticket, &copy);
+        let refused = site.add_passkey(person, ticket, &copy);
         assert!(matches!(refused, Err(FactorError::PasskeyKnown | FactorError::PasskeyRefused(_))), "{refused:?}");
-        assert_eq!(house.belongings(), before);
+        assert_eq!(site.belongings(), before);
     }
-    let (_, options) = house.passkey_challenge(ChallengeFor::Adding(bob.account.id));
+    let (_, options) = site.passkey_challenge(ChallengeFor::Adding(bob.account.id));
     assert_ne!(options["publicKey"]["user"]["id"].as_str().unwrap(), handle);
 }
 
 #[test]
 fn w2_a_counter_that_does_not_rise_is_refused_and_recorded() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let mut hands = Authenticator::at(ORIGIN);
-    let (device, _) = house.new_passkey(&ada, &mut hands);
+    let (device, _) = site.new_passkey(&ada, &mut hands);
     let count_at = |hands: &mut Authenticator, count: u32| {
-        let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
-        house.enter_by_passkey(ticket, &hands.get(device, &options, &json!({"sign_count": count})))
+        let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
+        site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({"sign_count": count})))
     };
-    let stored = || house.look(|view| factors::passkeys(view, ada.account.id).unwrap())[0].sign_count;
+    let stored = || site.read(|view| factors::passkeys(view, ada.account.id).unwrap())[0].sign_count;
     count_at(&mut hands, 0).unwrap();
     count_at(&mut hands, 0).unwrap();
     count_at(&mut hands, 7).unwrap();
     for lower in [7, 6, 0] {
-        let before = house.belongings();
+        let before = site.belongings();
         let refused = count_at(&mut hands, lower);
         assert!(matches!(refused, Err(SigninError::Factor(FactorError::PasskeyCopied))), "{lower}");
-        assert_eq!((stored(), house.belongings()), (7, before), "never silently updated");
+        assert_eq!((stored(), site.belongings()), (7, before), "never silently updated");
     }
     let denied = "select count(*) from audit_event where event = 'auth.passkey_refused' and outcome = 'denied'";
-    assert_eq!(house.number(denied), 3);
+    assert_eq!(site.number(denied), 3);
     count_at(&mut hands, 8).unwrap();
 }
 
 #[test]
 fn w2_of_two_answers_with_one_count_that_were_checked_at_once_one_is_let_in() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let mut hands = Authenticator::at(ORIGIN);
-    let (device, _) = house.new_passkey(&ada, &mut hands);
+    let (device, _) = site.new_passkey(&ada, &mut hands);
     let signed = |hands: &mut Authenticator| {
-        let (ticket, options) = house.passkey_challenge(ChallengeFor::StepUp(ada.account.id));
+        let (ticket, options) = site.passkey_challenge(ChallengeFor::StepUp(ada.account.id));
         let credential = hands.get(device, &options, &json!({"sign_count": 5})).to_string();
         let signed = Assertion { ticket, credential };
-        let actor = Actor::Stranger(visitor());
+        let actor = Actor::Anonymous(visitor());
         let purpose = ChallengeFor::StepUp(ada.account.id);
-        house.block_on(factors::flows::check_signed(&house.app, &actor, purpose, signed)).unwrap()
+        site.block_on(factors::flows::check_signed(&site.app, &actor, purpose, signed)).unwrap()
     };
     // Both signatures are right, and neither knew of the other.
     let (one, other) = (signed(&mut hands), signed(&mut hands));
     let prove = |asserted| {
         let (actor, account) = (ada.by_browser(), ada.account.id);
         let proof = factors::FactorProof::Passkey(asserted);
-        house.write(move |tx| factors::prove(tx, &actor, account, &proof)).unwrap()
+        site.write(move |tx| factors::prove(tx, &actor, account, &proof)).unwrap()
     };
     assert!(prove(one).is_ok());
     assert!(matches!(prove(other), Err(FactorError::PasskeyCopied)));
@@ -303,58 +300,58 @@ fn w2_of_two_answers_with_one_count_that_were_checked_at_once_one_is_let_in() {
 
 #[test]
 fn w3_the_last_way_in_and_a_required_factor_are_not_removed() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let mut hands = Authenticator::at(ORIGIN);
-    let (_, first) = house.new_passkey(&ada, &mut hands);
-    let (_, second) = house.new_passkey(&ada, &mut hands);
+    let (_, first) = site.new_passkey(&ada, &mut hands);
+    let (_, second) = site.new_passkey(&ada, &mut hands);
     let id = ada.account.id;
     let forget_password = "delete from password where account_id = :id";
-    house.write(move |tx| tx.execute(forget_password, rusqlite::named_params! {":id": id})).unwrap();
-    house.remove_passkey_of(&ada, first).unwrap();
-    house.letter("ada-ada@example.org", "A passkey was removed");
+    site.write(move |tx| tx.execute(forget_password, rusqlite::named_params! {":id": id})).unwrap();
+    site.remove_passkey_of(&ada, first).unwrap();
+    site.letter("ada-ada@example.org", "A passkey was removed");
 
-    let before = house.belongings();
-    let refused = house.remove_passkey_of(&ada, second).unwrap_err();
+    let before = site.belongings();
+    let refused = site.remove_passkey_of(&ada, second).unwrap_err();
     assert!(matches!(refused, FactorError::LastWayIn));
-    assert_eq!((Problem::from(refused).status, house.belongings()), (409, before));
+    assert_eq!((Problem::from(refused).status, site.belongings()), (409, before));
     // An app is no way in by itself.
-    house.enrol(&ada);
-    assert!(matches!(house.remove_passkey_of(&ada, second), Err(FactorError::LastWayIn)));
+    site.enrol(&ada);
+    assert!(matches!(site.remove_passkey_of(&ada, second), Err(FactorError::LastWayIn)));
     let (actor, account) = (ada.by_browser(), ada.account.id);
-    house.write(move |tx| accounts::set_password(tx, &actor, account, "$argon2id$some")).unwrap();
-    house.remove_passkey_of(&ada, second).unwrap();
-    assert!(matches!(house.remove_passkey_of(&ada, second), Err(FactorError::NotFound)));
-    let bob = house.person("bob-bob");
-    let (_, bobs) = house.new_passkey(&bob, &mut hands);
-    assert!(matches!(house.remove_passkey_of(&ada, bobs), Err(FactorError::NotFound)));
+    site.write(move |tx| accounts::set_password(tx, &actor, account, "$argon2id$some")).unwrap();
+    site.remove_passkey_of(&ada, second).unwrap();
+    assert!(matches!(site.remove_passkey_of(&ada, second), Err(FactorError::NotFound)));
+    let bob = site.person("bob-bob");
+    let (_, bobs) = site.new_passkey(&bob, &mut hands);
+    assert!(matches!(site.remove_passkey_of(&ada, bobs), Err(FactorError::NotFound)));
 
-    let house = TestApp::with(|config| config.factors.required = FactorsRequired::Everybody);
-    let ada = house.person("ada-ada");
-    let (_, only) = house.new_passkey(&ada, &mut hands);
-    assert!(matches!(house.remove_passkey_of(&ada, only), Err(FactorError::Required)));
+    let site = TestApp::with(|config| config.factors.required = FactorsRequired::Everybody);
+    let ada = site.person("ada-ada");
+    let (_, only) = site.new_passkey(&ada, &mut hands);
+    assert!(matches!(site.remove_passkey_of(&ada, only), Err(FactorError::Required)));
 }
 
 #[test]
 fn row66_a_passkey_comes_in_first_try_whatever_strangers_did() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let mut hands = Authenticator::at(ORIGIN);
-    let (device, _) = house.new_passkey(&ada, &mut hands);
-    house.enrol(&ada);
+    let (device, _) = site.new_passkey(&ada, &mut hands);
+    site.enrol(&ada);
     for _ in 0..12 {
-        let _ = house.second_step(&house.half_of("ada-ada"), "000000");
+        let _ = site.second_step(&site.half_of("ada-ada"), "000000");
     }
     for _ in 0..12 {
-        let _ = house.sign_in("ada-ada", "not the password at all");
+        let _ = site.sign_in("ada-ada", "not the password at all");
     }
-    let (ticket, options) = house.passkey_challenge(ChallengeFor::SignIn);
-    house.enter_by_passkey(ticket, &hands.get(device, &options, &json!({}))).unwrap();
+    let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
+    site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({}))).unwrap();
 }
 
 #[test]
 fn a_bare_address_has_no_passkeys() {
-    let house = TestApp::with(|config| config.public_url = "http://127.0.0.1:8600".into());
-    let refused = house.write(|tx| factors::challenge(tx, ChallengeFor::SignIn)).err().unwrap();
+    let site = TestApp::with(|config| config.public_url = "http://127.0.0.1:8600".into());
+    let refused = site.write(|tx| factors::challenge(tx, ChallengeFor::SignIn)).err().unwrap();
     assert!(matches!(refused, FactorError::NoPasskeysHere));
 }

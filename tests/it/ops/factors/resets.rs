@@ -13,7 +13,7 @@ impl TestApp {
         let username = accounts::Username::parse("olga-o").unwrap();
         let person = NewPerson { email, username, password: Some(phc), is_verified: true, is_operator: true };
         let account = self.write(move |tx| signin::create_account(tx, &Actor::Operator, person)).unwrap();
-        let workspace = self.look(|view| domicile::workspaces::personal(view, account.id).unwrap().unwrap().id);
+        let workspace = self.read(|view| domicile::workspaces::personal(view, account.id).unwrap().unwrap().id);
         let enrolment = self.enrol(&Person { account: account.clone(), workspace });
         (account, enrolment)
     }
@@ -29,136 +29,131 @@ impl TestApp {
 }
 
 /// Two verified addresses and one that nobody proved.
-fn person_with_addresses(house: &TestApp) -> Person {
-    let ada = house.person("ada-ada");
+fn person_with_addresses(site: &TestApp) -> Person {
+    let ada = site.person("ada-ada");
     let id = ada.account.id;
-    house
-        .write(move |tx| {
-            for (number, address, verified) in
-                [(1, "second@example.org", Some(1)), (2, "claimed@example.org", None::<i64>)]
-            {
-                let new =
-                    "insert into account_email (id, account_id, address, folded, verified_at, is_primary, added_at)
+    site.write(move |tx| {
+        for (number, address, verified) in [(1, "second@example.org", Some(1)), (2, "claimed@example.org", None::<i64>)]
+        {
+            let new = "insert into account_email (id, account_id, address, folded, verified_at, is_primary, added_at)
                     values (:id, :account, :address, :address, :verified, 0, :number)";
-                let email = domicile::base::EmailId::new(
-                    Timestamp::from_millis(number),
-                    &mut domicile::base::Chance::seeded(5),
-                );
-                tx.execute(
-                    new,
-                    rusqlite::named_params! {
-                        ":id": email, ":account": id, ":address": address, ":verified": verified, ":number": number,
-                    },
-                )?;
-            }
-            Ok::<_, domicile::db::Error>(())
-        })
-        .unwrap();
+            let email =
+                domicile::base::EmailId::new(Timestamp::from_millis(number), &mut domicile::base::Rng::seeded(5));
+            tx.execute(
+                new,
+                rusqlite::named_params! {
+                    ":id": email, ":account": id, ":address": address, ":verified": verified, ":number": number,
+                },
+            )?;
+        }
+        Ok::<_, domicile::db::Error>(())
+    })
+    .unwrap();
     ada
 }
 
 #[test]
 fn a_reset_waits_three_days_and_tells_every_verified_address_at_once() {
-    let house = TestApp::new();
-    let ada = person_with_addresses(&house);
-    house.enrol(&ada);
-    let session = house.bare_session_of(&ada);
-    let started = house.start_factor_reset(&ada).unwrap();
+    let site = TestApp::new();
+    let ada = person_with_addresses(&site);
+    site.enrol(&ada);
+    let session = site.bare_session_of(&ada);
+    let started = site.start_factor_reset(&ada).unwrap();
     assert_eq!(started.due_at.since(started.asked_at), hours(72));
     for address in ["ada-ada@example.org", "second@example.org"] {
-        house.letter(address, "Your second factors will be removed").link("/signin/factor/keep?token=");
+        site.letter(address, "Your second factors will be removed").link("/signin/factor/keep?token=");
     }
     let told = "select count(*) from mail_outbox where subject like '%will be removed%'";
-    assert_eq!(house.number(told), 2, "not to an address that nobody proved");
-    assert_eq!(house.start_factor_reset(&ada).unwrap(), started, "a second call changes nothing");
-    assert_eq!(house.number(told), 2);
+    assert_eq!(site.number(told), 2, "not to an address that nobody proved");
+    assert_eq!(site.start_factor_reset(&ada).unwrap(), started, "a second call changes nothing");
+    assert_eq!(site.number(told), 2);
 
-    house.clock.advance(hours(72) - seconds(1));
-    assert_eq!(house.carry_out_resets(), 0);
-    assert!(house.enrolled(&ada).is_any());
-    house.clock.advance(seconds(1));
-    assert_eq!((house.carry_out_resets(), house.carry_out_resets()), (1, 0));
+    site.clock.advance(hours(72) - seconds(1));
+    assert_eq!(site.carry_out_resets(), 0);
+    assert!(site.enrolled(&ada).is_any());
+    site.clock.advance(seconds(1));
+    assert_eq!((site.carry_out_resets(), site.carry_out_resets()), (1, 0));
 
-    assert_eq!(house.enrolled(&ada), Enrolled::default());
-    assert!(house.look(|view| sessions::list(view, ada.account.id).unwrap().iter().all(|one| one.id != session)));
-    house.letter("second@example.org", "Your second factors were removed");
-    house.session("ada-ada");
+    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    assert!(site.read(|view| sessions::list(view, ada.account.id).unwrap().iter().all(|one| one.id != session)));
+    site.letter("second@example.org", "Your second factors were removed");
+    site.session("ada-ada");
 }
 
 #[test]
 fn the_link_of_the_notice_stops_a_reset_without_signing_in() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.enrol(&ada);
-    house.start_factor_reset(&ada).unwrap();
-    let link = house.letter("ada-ada@example.org", "will be removed").link("keep?token=");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.enrol(&ada);
+    site.start_factor_reset(&ada).unwrap();
+    let link = site.letter("ada-ada@example.org", "will be removed").link("keep?token=");
     let token = link.rsplit('=').next().unwrap().to_owned();
     // A thief with the mailbox sets a new password; the owner's link still works.
-    house.block_on(flows::request_reset(&house.app, visitor(), "ada-ada@example.org")).unwrap();
-    let reset = house.letter("ada-ada@example.org", "Set your password").link("/reset?token=");
+    site.block_on(flows::request_reset(&site.app, visitor(), "ada-ada@example.org")).unwrap();
+    let reset = site.letter("ada-ada@example.org", "Set your password").link("/reset?token=");
     let reset = reset.rsplit('=').next().unwrap().to_owned();
-    house.block_on(flows::reset(&house.app, visitor(), reset, Secret::new(PASSWORD.to_owned()))).unwrap();
+    site.block_on(flows::reset(&site.app, visitor(), reset, Secret::new(PASSWORD.to_owned()))).unwrap();
 
     let stop = |token: String| {
-        let stranger = Actor::Stranger(visitor());
-        house.write(move |tx| factors::cancel_reset_by_link(tx, &stranger, &token))
+        let stranger = Actor::Anonymous(visitor());
+        site.write(move |tx| factors::cancel_reset_by_link(tx, &stranger, &token))
     };
     assert!(matches!(stop("nonsense".into()), Err(FactorError::LinkRefused)));
     stop(token.clone()).unwrap();
     assert!(matches!(stop(token), Err(FactorError::LinkRefused)));
-    house.letter("ada-ada@example.org", "Your second factors stay");
-    house.clock.advance(hours(73));
-    assert_eq!(house.carry_out_resets(), 0);
-    assert!(house.enrolled(&ada).is_any());
+    site.letter("ada-ada@example.org", "Your second factors stay");
+    site.clock.advance(hours(73));
+    assert_eq!(site.carry_out_resets(), 0);
+    assert!(site.enrolled(&ada).is_any());
 }
 
 #[test]
 fn whoever_signs_in_with_a_factor_lost_none() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let enrolment = house.enrol(&ada);
-    house.start_factor_reset(&ada).unwrap();
-    house.second_step(&house.half_of("ada-ada"), &enrolment.code(&house)).unwrap();
-    assert_eq!(house.look(|view| factors::reset_of(view, ada.account.id).unwrap()), None);
-    assert_eq!(house.events_named("auth.recovery_cancelled"), 1);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let enrolment = site.enrol(&ada);
+    site.start_factor_reset(&ada).unwrap();
+    site.second_step(&site.half_of("ada-ada"), &enrolment.code(&site)).unwrap();
+    assert_eq!(site.read(|view| factors::reset_of(view, ada.account.id).unwrap()), None);
+    assert_eq!(site.events_named("auth.recovery_cancelled"), 1);
 }
 
 #[test]
 fn nothing_waits_for_somebody_without_factors() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let before = house.belongings();
-    assert!(matches!(house.start_factor_reset(&ada), Err(FactorError::NotFound)));
-    assert_eq!(house.belongings(), before);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let before = site.belongings();
+    assert!(matches!(site.start_factor_reset(&ada), Err(FactorError::NotFound)));
+    assert_eq!(site.belongings(), before);
 }
 
 #[test]
 fn two_operators_reset_at_once_and_one_cannot() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.enrol(&ada);
-    let bob = house.person("bob-bob");
-    let bobs = house.enrol(&bob);
-    let (olga, enrolment) = house.operator_with_app();
-    let phc = |id| house.look(|view| accounts::password_hash(view, id).unwrap());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.enrol(&ada);
+    let bob = site.person("bob-bob");
+    let bobs = site.enrol(&bob);
+    let (olga, enrolment) = site.operator_with_app();
+    let phc = |id| site.read(|view| accounts::password_hash(view, id).unwrap());
     let agree = |second: domicile::base::AccountId, checked: Option<String>, code: &str| {
         let (account, code) = (ada.account.id, Secret::new(code.to_owned()));
-        house.write(move |tx| factors::reset_by_operators(tx, account, second, checked.as_deref(), code)).unwrap()
+        site.write(move |tx| factors::reset_by_operators(tx, account, second, checked.as_deref(), code)).unwrap()
     };
-    let before = house.belongings();
+    let before = site.belongings();
     for (who, refused) in [
-        ("not an operator", agree(bob.account.id, phc(bob.account.id), &bobs.code(&house))),
-        ("a wrong password", agree(olga.id, None, &enrolment.code(&house))),
-        ("another password", agree(olga.id, phc(bob.account.id), &enrolment.code(&house))),
+        ("not an operator", agree(bob.account.id, phc(bob.account.id), &bobs.code(&site))),
+        ("a wrong password", agree(olga.id, None, &enrolment.code(&site))),
+        ("another password", agree(olga.id, phc(bob.account.id), &enrolment.code(&site))),
         ("a wrong code", agree(olga.id, phc(olga.id), "000000")),
-        ("the person alone", agree(ada.account.id, phc(ada.account.id), &enrolment.code(&house))),
+        ("the person alone", agree(ada.account.id, phc(ada.account.id), &enrolment.code(&site))),
     ] {
         assert!(matches!(refused, Err(FactorError::NotTwoOperators)), "{who}");
     }
-    assert_eq!(house.belongings(), before);
-    assert_eq!(house.events_named("auth.recovery_refused"), 5);
+    assert_eq!(site.belongings(), before);
+    assert_eq!(site.events_named("auth.recovery_refused"), 5);
 
-    agree(olga.id, phc(olga.id), &enrolment.code(&house)).unwrap();
-    assert_eq!(house.enrolled(&ada), Enrolled::default());
-    house.letter("ada-ada@example.org", "Your second factors were removed");
+    agree(olga.id, phc(olga.id), &enrolment.code(&site)).unwrap();
+    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    site.letter("ada-ada@example.org", "Your second factors were removed");
 }

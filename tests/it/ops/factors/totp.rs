@@ -1,18 +1,18 @@
 //! Authenticator apps and recovery codes.
 
-use domicile::base::Chance;
+use domicile::base::Rng;
 use domicile::factors::{Seed, accepted_step};
 
 use super::*;
 
 #[test]
 fn t1_a_thousand_codes_of_another_program_are_ours() {
-    let mut chance = Chance::seeded(3);
-    let seed = Seed::generate(&mut chance);
+    let mut rng = Rng::seeded(3);
+    let seed = Seed::generate(&mut rng);
     let secret = seed.base32();
     for _ in 0..1000 {
         // Until the year 2106.
-        let at = i64::from(u32::from_be_bytes(chance.bytes()));
+        let at = i64::from(u32::from_be_bytes(rng.bytes()));
         let code = oath_code(secret.expose(), at);
         let step = accepted_step(&seed, &code, Timestamp::from_millis(at * 1000), None);
         assert!(step.is_some_and(|step| (step - at / 30).abs() <= 1), "{code} at {at}");
@@ -24,115 +24,114 @@ fn t1_a_thousand_codes_of_another_program_are_ours() {
 
 #[test]
 fn an_app_counts_once_a_code_confirmed_it() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let (actor, account) = (ada.by_browser(), ada.account.id);
     let own = actor.clone();
-    house.write(move |tx| factors::set_up(tx, &own, account)).unwrap();
-    assert!(!house.enrolled(&ada).is_any());
-    house.session("ada-ada");
+    site.write(move |tx| factors::set_up(tx, &own, account)).unwrap();
+    assert!(!site.enrolled(&ada).is_any());
+    site.session("ada-ada");
 
     let own = actor.clone();
-    let wrong = house.write(move |tx| factors::confirm_totp(tx, &own, account, "000000")).err().unwrap();
+    let wrong = site.write(move |tx| factors::confirm_totp(tx, &own, account, "000000")).err().unwrap();
     assert!(matches!(wrong, FactorError::CodeRefused));
-    house.clock.advance(minutes(31));
-    let late = house.write(move |tx| factors::confirm_totp(tx, &actor, account, "000000")).err().unwrap();
+    site.clock.advance(minutes(31));
+    let late = site.write(move |tx| factors::confirm_totp(tx, &actor, account, "000000")).err().unwrap();
     assert!(matches!(late, FactorError::NoSetUp));
-    assert!(!house.enrolled(&ada).is_any());
+    assert!(!site.enrolled(&ada).is_any());
 
-    let enrolment = house.enrol(&ada);
-    assert_eq!(house.enrolled(&ada), Enrolled { has_totp: true, passkeys: 0, codes_left: 10 });
+    let enrolment = site.enrol(&ada);
+    assert_eq!(site.enrolled(&ada), Enrolled { has_totp: true, passkeys: 0, codes_left: 10 });
     assert_eq!(enrolment.codes.len(), 10);
-    assert!(house.letter("ada-ada@example.org", "Two-step sign-in is on").text.contains("authenticator app"));
-    let half = house.half_of("ada-ada");
-    let token = house.second_step(&half, &enrolment.code(&house)).unwrap();
-    assert_eq!(house.method_of(&token), "password+totp");
+    assert!(site.letter("ada-ada@example.org", "Two-step sign-in is on").text.contains("authenticator app"));
+    let half = site.half_of("ada-ada");
+    let token = site.second_step(&half, &enrolment.code(&site)).unwrap();
+    assert_eq!(site.method_of(&token), "password+totp");
 }
 
 #[test]
 fn t2_a_code_is_accepted_once_and_nothing_older_after_it() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let enrolment = house.enrol(&ada);
-    let previous = oath_code(&enrolment.secret, house.clock.now().unix_seconds() - 30);
-    let code = enrolment.code(&house);
-    house.second_step(&house.half_of("ada-ada"), &code).unwrap();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let enrolment = site.enrol(&ada);
+    let previous = oath_code(&enrolment.secret, site.clock.now().unix_seconds() - 30);
+    let code = enrolment.code(&site);
+    site.second_step(&site.half_of("ada-ada"), &code).unwrap();
 
     for replayed in [&code, &previous] {
-        let before = house.belongings();
-        assert!(code_refused(house.second_step(&house.half_of("ada-ada"), replayed)), "{replayed}");
-        assert_eq!(house.belongings(), before);
+        let before = site.belongings();
+        assert!(code_refused(site.second_step(&site.half_of("ada-ada"), replayed)), "{replayed}");
+        assert_eq!(site.belongings(), before);
     }
     // Neither at another door.
-    let again = house.prove_again(&ada, StepUp::Factor(Presented::Typed(Secret::new(code))));
+    let again = site.prove_again(&ada, StepUp::Factor(Presented::Typed(Secret::new(code))));
     assert!(matches!(again, Err(SigninError::NotProved)));
 }
 
 #[test]
 fn t2_the_code_that_confirmed_an_app_does_not_sign_in() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let enrolment = house.enrol(&ada);
-    let confirming = oath_code(&enrolment.secret, house.clock.now().unix_seconds() - 60);
-    let next = oath_code(&enrolment.secret, house.clock.now().unix_seconds() - 30);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let enrolment = site.enrol(&ada);
+    let confirming = oath_code(&enrolment.secret, site.clock.now().unix_seconds() - 60);
+    let next = oath_code(&enrolment.secret, site.clock.now().unix_seconds() - 30);
     assert_ne!(confirming, next);
-    assert!(code_refused(house.second_step(&house.half_of("ada-ada"), &confirming)));
-    house.second_step(&house.half_of("ada-ada"), &next).unwrap();
+    assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &confirming)));
+    site.second_step(&site.half_of("ada-ada"), &next).unwrap();
 }
 
 #[test]
 fn t3_a_code_is_good_one_step_early_and_one_step_late() {
     for (steps, is_good) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
-        let house = TestApp::new();
-        let ada = house.person("ada-ada");
-        let enrolment = house.enrol(&ada);
-        house.clock.advance(minutes(2));
-        let code = oath_code(&enrolment.secret, house.clock.now().unix_seconds() + steps * 30);
+        let site = TestApp::new();
+        let ada = site.person("ada-ada");
+        let enrolment = site.enrol(&ada);
+        site.clock.advance(minutes(2));
+        let code = oath_code(&enrolment.secret, site.clock.now().unix_seconds() + steps * 30);
 
-        assert_eq!(house.second_step(&house.half_of("ada-ada"), &code).is_ok(), is_good, "{steps} steps");
+        assert_eq!(site.second_step(&site.half_of("ada-ada"), &code).is_ok(), is_good, "{steps} steps");
     }
 }
 
 #[test]
 fn a_code_may_be_typed_with_spaces_and_nothing_else() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let enrolment = house.enrol(&ada);
-    let code = enrolment.code(&house);
-    let half = house.half_of("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let enrolment = site.enrol(&ada);
+    let code = enrolment.code(&site);
+    let half = site.half_of("ada-ada");
     for no_code in ["", "abcdef", &code[1..], &format!("+{}", &code[1..])] {
-        assert!(code_refused(house.second_step(&half, no_code)), "{no_code:?}");
+        assert!(code_refused(site.second_step(&half, no_code)), "{no_code:?}");
     }
-    house.clock.advance(seconds(30));
-    let code = enrolment.code(&house);
+    site.clock.advance(seconds(30));
+    let code = enrolment.code(&site);
 
-    house.second_step(&half, &format!(" {} {} ", &code[..3], &code[3..])).unwrap();
+    site.second_step(&half, &format!(" {} {} ", &code[..3], &code[3..])).unwrap();
 }
 
 #[test]
 fn t4_a_seed_is_sealed_and_never_shown_again() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let enrolment = house.enrol(&ada);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let enrolment = site.enrol(&ada);
 
     let account = ada.account.id;
-    assert!(house.look(|view| factors::set_up_under_way(view, account).unwrap().is_none()));
-    assert_eq!(house.places_of(&enrolment.secret), Vec::<String>::new());
+    assert!(site.read(|view| factors::set_up_under_way(view, account).unwrap().is_none()));
+    assert_eq!(site.places_of(&enrolment.secret), Vec::<String>::new());
     let bytes = seed_bytes(&enrolment.secret);
     assert_eq!(bytes.len(), 20, "160 bits");
-    assert!(house.look(|view| crate::support::places_of(view, &bytes)).is_empty());
+    assert!(site.read(|view| crate::support::places_of(view, &bytes)).is_empty());
     // Copied to another person, it opens nothing.
-    let bob = house.person("bob-bob");
-    house.enrol(&bob);
+    let bob = site.person("bob-bob");
+    site.enrol(&bob);
     let (from, to) = (ada.account.id, bob.account.id);
-    house
-        .write(move |tx| {
-            let copy = "update totp set last_step = 0, sealed_secret =
+    site.write(move |tx| {
+        let copy = "update totp set last_step = 0, sealed_secret =
                 (select sealed_secret from totp where account_id = :from) where account_id = :to";
-            tx.execute(copy, rusqlite::named_params! {":from": from, ":to": to})
-        })
-        .unwrap();
-    let moved = house.second_step(&house.half_of("bob-bob"), &enrolment.code(&house));
+        tx.execute(copy, rusqlite::named_params! {":from": from, ":to": to})
+    })
+    .unwrap();
+    let moved = site.second_step(&site.half_of("bob-bob"), &enrolment.code(&site));
     assert!(matches!(moved, Err(SigninError::Factor(FactorError::Damaged))));
 }
 
@@ -146,11 +145,11 @@ fn seed_bytes(base32: &str) -> Vec<u8> {
 
 #[test]
 fn t5_ten_recovery_codes_are_good_once_each_and_not_in_the_database() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let bob = house.person("bob-bob");
-    let enrolment = house.enrol(&ada);
-    house.enrol(&bob);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let bob = site.person("bob-bob");
+    let enrolment = site.enrol(&ada);
+    site.enrol(&bob);
     let mut distinct = enrolment.codes.clone();
     distinct.sort_unstable();
     distinct.dedup();
@@ -158,95 +157,95 @@ fn t5_ten_recovery_codes_are_good_once_each_and_not_in_the_database() {
 
     for code in &enrolment.codes {
         for written in [code.clone(), code.replace('-', "")] {
-            assert_eq!(house.places_of(&written), Vec::<String>::new());
+            assert_eq!(site.places_of(&written), Vec::<String>::new());
         }
     }
-    assert!(code_refused(house.second_step(&house.half_of("bob-bob"), &enrolment.codes[0])), "it is ada's");
-    let token = house.second_step(&house.half_of("ada-ada"), &enrolment.codes[0].to_uppercase()).unwrap();
-    assert_eq!(house.method_of(&token), "password+recovery_code");
-    assert_eq!(house.enrolled(&ada).codes_left, 9);
-    assert!(house.letter("ada-ada@example.org", "A recovery code was used").text.contains("There are 9 left."));
-    assert_eq!(house.events_named("auth.recovery_code_used"), 1);
-    let before = house.belongings();
-    assert!(code_refused(house.second_step(&house.half_of("ada-ada"), &enrolment.codes[0])));
-    assert_eq!(house.belongings(), before);
+    assert!(code_refused(site.second_step(&site.half_of("bob-bob"), &enrolment.codes[0])), "it is ada's");
+    let token = site.second_step(&site.half_of("ada-ada"), &enrolment.codes[0].to_uppercase()).unwrap();
+    assert_eq!(site.method_of(&token), "password+recovery_code");
+    assert_eq!(site.enrolled(&ada).codes_left, 9);
+    assert!(site.letter("ada-ada@example.org", "A recovery code was used").text.contains("There are 9 left."));
+    assert_eq!(site.events_named("auth.recovery_code_used"), 1);
+    let before = site.belongings();
+    assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &enrolment.codes[0])));
+    assert_eq!(site.belongings(), before);
 }
 
 #[test]
 fn t5_new_codes_make_the_old_ones_worthless_and_end_other_sessions() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let enrolment = house.enrol(&ada);
-    let elsewhere = house.second_step(&house.half_of("ada-ada"), &enrolment.code(&house)).unwrap();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let enrolment = site.enrol(&ada);
+    let elsewhere = site.second_step(&site.half_of("ada-ada"), &enrolment.code(&site)).unwrap();
 
     let (actor, account) = (ada.by_browser(), ada.account.id);
-    let fresh = house.write(move |tx| factors::generate_codes(tx, &actor, account)).unwrap();
+    let fresh = site.write(move |tx| factors::generate_codes(tx, &actor, account)).unwrap();
 
-    assert!(house.look(|view| sessions::current(view, elsewhere.expose()).unwrap().is_none()));
-    assert_eq!(house.enrolled(&ada).codes_left, 10);
-    assert!(code_refused(house.second_step(&house.half_of("ada-ada"), &enrolment.codes[1])));
-    house.second_step(&house.half_of("ada-ada"), fresh.0[0].shown().expose()).unwrap();
-    house.letter("ada-ada@example.org", "New recovery codes");
+    assert!(site.read(|view| sessions::current(view, elsewhere.expose()).unwrap().is_none()));
+    assert_eq!(site.enrolled(&ada).codes_left, 10);
+    assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &enrolment.codes[1])));
+    site.second_step(&site.half_of("ada-ada"), fresh.0[0].shown().expose()).unwrap();
+    site.letter("ada-ada@example.org", "New recovery codes");
 }
 
 #[test]
 fn removing_the_last_factor_takes_the_codes_along_and_a_required_one_stays() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.enrol(&ada);
-    let elsewhere = house.bare_session_of(&ada);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.enrol(&ada);
+    let elsewhere = site.bare_session_of(&ada);
     let (actor, account) = (ada.by_browser(), ada.account.id);
-    house.write(move |tx| factors::remove_totp(tx, &actor, account)).unwrap();
-    assert_eq!(house.enrolled(&ada), Enrolled::default());
-    assert!(house.look(|view| sessions::list(view, account).unwrap().iter().all(|session| session.id != elsewhere)));
-    house.letter("ada-ada@example.org", "An authenticator app was removed");
-    house.session("ada-ada");
+    site.write(move |tx| factors::remove_totp(tx, &actor, account)).unwrap();
+    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    assert!(site.read(|view| sessions::list(view, account).unwrap().iter().all(|session| session.id != elsewhere)));
+    site.letter("ada-ada@example.org", "An authenticator app was removed");
+    site.session("ada-ada");
 
-    let house = TestApp::with(|config| config.factors.required = FactorsRequired::Everybody);
-    let ada = house.person("ada-ada");
-    assert!(house.look(|view| factors::is_owed(view, ada.account.id, false).unwrap()));
-    house.enrol(&ada);
-    assert!(!house.look(|view| factors::is_owed(view, ada.account.id, false).unwrap()));
-    let before = house.belongings();
+    let site = TestApp::with(|config| config.factors.required = FactorsRequired::Everybody);
+    let ada = site.person("ada-ada");
+    assert!(site.read(|view| factors::is_owed(view, ada.account.id, false).unwrap()));
+    site.enrol(&ada);
+    assert!(!site.read(|view| factors::is_owed(view, ada.account.id, false).unwrap()));
+    let before = site.belongings();
     let (actor, account) = (ada.by_browser(), ada.account.id);
-    let refused = house.write(move |tx| factors::remove_totp(tx, &actor, account)).unwrap_err();
+    let refused = site.write(move |tx| factors::remove_totp(tx, &actor, account)).unwrap_err();
     assert_eq!(Problem::from(refused).status, 409);
-    assert_eq!(house.belongings(), before);
+    assert_eq!(site.belongings(), before);
 }
 
 #[test]
 fn nobody_changes_somebody_elses_factors() {
-    let mut house = TestHouse::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let mut site = TestSite::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let id = ada.account.id;
-    let key = house.key_holder(&ada);
-    for actor in [bob.by_browser(), house.stranger(), key] {
-        let before = house.footprint();
-        assert!(matches!(house.write(|tx| factors::set_up(tx, &actor, id)), Err(FactorError::NotFound)));
-        assert!(matches!(house.write(|tx| factors::confirm_totp(tx, &actor, id, "1")), Err(FactorError::NotFound)));
-        assert!(matches!(house.write(|tx| factors::generate_codes(tx, &actor, id)), Err(FactorError::NotFound)));
-        assert!(matches!(house.write(|tx| factors::remove_totp(tx, &actor, id)), Err(FactorError::NotFound)));
-        assert_eq!(house.footprint(), before);
+    let key = site.key_holder(&ada);
+    for actor in [bob.by_browser(), site.stranger(), key] {
+        let before = site.footprint();
+        assert!(matches!(site.write(|tx| factors::set_up(tx, &actor, id)), Err(FactorError::NotFound)));
+        assert!(matches!(site.write(|tx| factors::confirm_totp(tx, &actor, id, "1")), Err(FactorError::NotFound)));
+        assert!(matches!(site.write(|tx| factors::generate_codes(tx, &actor, id)), Err(FactorError::NotFound)));
+        assert!(matches!(site.write(|tx| factors::remove_totp(tx, &actor, id)), Err(FactorError::NotFound)));
+        assert_eq!(site.footprint(), before);
     }
 }
 
 #[test]
 fn what_was_added_after_a_moment_can_be_taken_away() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let enrolment = house.enrol(&ada);
-    house.clock.advance(hours(1));
-    let since = house.clock.now();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let enrolment = site.enrol(&ada);
+    site.clock.advance(hours(1));
+    let since = site.clock.now();
     let (actor, account) = (ada.by_browser(), ada.account.id);
     let own = actor.clone();
-    assert!(!house.write(move |tx| factors::remove_since(tx, &own, account, since)).unwrap());
-    assert_eq!(house.enrolled(&ada).codes_left, 10);
-    house.second_step(&house.half_of("ada-ada"), &enrolment.code(&house)).unwrap();
+    assert!(!site.write(move |tx| factors::remove_since(tx, &own, account, since)).unwrap());
+    assert_eq!(site.enrolled(&ada).codes_left, 10);
+    site.second_step(&site.half_of("ada-ada"), &enrolment.code(&site)).unwrap();
 
-    house.enrol(&ada);
-    let removed = house.write(move |tx| factors::remove_since(tx, &actor, account, since)).unwrap();
+    site.enrol(&ada);
+    let removed = site.write(move |tx| factors::remove_since(tx, &actor, account, since)).unwrap();
 
     assert!(removed);
-    assert_eq!(house.enrolled(&ada), Enrolled::default());
-    assert_eq!(house.events_named("auth.totp_disabled"), 1);
+    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    assert_eq!(site.events_named("auth.totp_disabled"), 1);
 }

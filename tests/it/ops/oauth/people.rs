@@ -65,7 +65,7 @@ fn the_sign_up_mode_holds_for_those_who_come_from_elsewhere() {
         (SignupMode::Domains, "ada@example.net", false),
         (SignupMode::Closed, "ada@example.org", false),
     ] {
-        let (mut liar, ready) = crate::support::Beside::provider("liar.mjs", &json!({}));
+        let (mut liar, ready) = crate::support::HelperProcess::provider("liar.mjs", &json!({}));
         liar.tell(&json!({}));
         let issuer = ready["issuer"].as_str().unwrap().to_owned();
         let test = crate::support::TestApp::with(|config| {
@@ -127,7 +127,7 @@ fn o4_whatever_a_provider_says_of_an_address_nobody_elses_account_is_opened() {
         }
         assert_eq!(world.test.number("select count(*) from session"), 0, "nobody came in");
         // No code for her address went to anybody: she is told instead.
-        let letters = world.test.look(crate::support::letters);
+        let letters = world.test.read(crate::support::letters);
         assert!(
             letters
                 .iter()
@@ -185,7 +185,7 @@ fn o4_connecting_needs_a_sign_in_on_both_sides_in_one_browser() {
     assert!(matches!(crossed, Err(OauthError::Refused(Refusal::Browser))), "{}", told(&crossed));
     assert!(matches!(world.come("corp", Purpose::Connect, grace), Ok(Arrived::MustConfirm)));
     assert_eq!(world.identities(grace.session.unwrap().0).len(), 0, "a form asks first");
-    let live = world.test.look(|view| sessions::list(view, account).unwrap());
+    let live = world.test.read(|view| sessions::list(view, account).unwrap());
     assert!(live.iter().any(|one| one.id == session), "the session that connected goes on");
 }
 
@@ -218,10 +218,10 @@ fn o5_unexpired_session_one_that_was_begun_before_the_proof_ends_with_it() {
     let thief = world.test.sign_up("ada@example.org", "a-thief").unwrap().account;
     let begin = move |tx: &mut domicile::db::Tx<'_>| {
         let new = NewSession { account: thief, visitor: visitor(), remember: true, method: "password".into() };
-        sessions::start(tx, &Actor::Stranger(visitor()), &new)
+        sessions::start(tx, &Actor::Anonymous(visitor()), &new)
     };
     let (_, token) = world.test.write(begin).unwrap();
-    let is_in = |world: &World| world.test.look(|view| sessions::current(view, token.expose()).unwrap()).is_some();
+    let is_in = |world: &World| world.test.read(|view| sessions::current(view, token.expose()).unwrap()).is_some();
 
     // The account becomes a usable one, by its owner's hand, while the thief's session has not run out.
     world.take_over_by_mail("ada@example.org");
@@ -291,7 +291,7 @@ fn o5_non_verifying_provider_an_address_that_nobody_proved_makes_no_usable_accou
         let code = world.test.letter("ada@example.org", "code").code();
         let tried = world
             .test
-            .write(move |tx| domicile::signin::verify(tx, &Actor::Stranger(visitor()), thief, &code))
+            .write(move |tx| domicile::signin::verify(tx, &Actor::Anonymous(visitor()), thief, &code))
             .unwrap();
         assert!(tried.is_err());
     }
@@ -321,7 +321,7 @@ fn the_last_way_in_stays() {
     assert!(
         world.test.letter("ada@example.net", "Example Corp is no longer connected").text.contains("ada@example.net")
     );
-    let live = world.test.look(|view| sessions::list(view, ada).unwrap());
+    let live = world.test.read(|view| sessions::list(view, ada).unwrap());
     assert_eq!(live.iter().map(|one| one.id).collect::<Vec<_>>(), [at_home.session.unwrap().1], "the others end");
     assert!(!live.iter().any(|one| one.id == other.session.unwrap().1));
     world.says_who("1", "ada@example.net");
@@ -337,7 +337,7 @@ fn the_last_way_in_stays() {
     )
     .unwrap();
     let phc = world.test.app.passwords().hash_and_wait(&phc).unwrap();
-    world.test.write(move |tx| domicile::accounts::set_password(tx, &Actor::House, ada, &phc)).unwrap();
+    world.test.write(move |tx| domicile::accounts::set_password(tx, &Actor::System, ada, &phc)).unwrap();
     world.disconnect(&at_home, &last).unwrap();
     assert!(world.identities(ada).is_empty());
 }
@@ -420,7 +420,7 @@ fn who_has_no_password_proves_themselves_at_their_provider() {
         let sql = "select proved_at from session where id = :id";
         world
             .test
-            .look(|view| view.one(sql, rusqlite::named_params! {":id": session}, |row| row.get::<_, i64>(0)).unwrap())
+            .read(|view| view.one(sql, rusqlite::named_params! {":id": session}, |row| row.get::<_, i64>(0)).unwrap())
     };
     let old = proved_at(&world);
 

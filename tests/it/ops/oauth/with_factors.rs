@@ -18,7 +18,7 @@ impl World {
         let actor = self.by(account, session);
         let own = actor.clone();
         self.test.write(move |tx| factors::set_up(tx, &own, account)).unwrap();
-        let set_up = self.test.look(|view| factors::set_up_under_way(view, account).unwrap().unwrap());
+        let set_up = self.test.read(|view| factors::set_up_under_way(view, account).unwrap().unwrap());
         let secret = set_up.seed.base32().expose().clone();
         let code = oath_code(&secret, self.now());
         self.test.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).unwrap();
@@ -39,7 +39,7 @@ impl World {
     }
 
     fn live_sessions(&self, account: AccountId) -> usize {
-        self.test.look(|view| sessions::list(view, account).unwrap()).len()
+        self.test.read(|view| sessions::list(view, account).unwrap()).len()
     }
 }
 
@@ -56,7 +56,7 @@ fn somebody_with_a_second_factor_is_asked_for_it_whatever_the_provider_says() {
         other => panic!("the provider's word was enough: {}", told(&other)),
     };
     assert_eq!(world.live_sessions(ada), before, "no session before the second step");
-    assert!(world.test.look(|view| sessions::current(view, half.expose()).unwrap()).is_none(), "it opens nothing");
+    assert!(world.test.read(|view| sessions::current(view, half.expose()).unwrap()).is_none(), "it opens nothing");
 
     let prove = |typed: String| {
         let presented = Presented::Typed(Secret::new(typed));
@@ -65,7 +65,7 @@ fn somebody_with_a_second_factor_is_asked_for_it_whatever_the_provider_says() {
     assert!(prove("000000".into()).is_err());
     let Ok(Started::Session { token, .. }) = prove(oath_code(&secret, world.now())) else { panic!("the right code") };
     let (_, session) = world.whose(&token);
-    let listed = world.test.look(|view| sessions::list(view, ada).unwrap());
+    let listed = world.test.read(|view| sessions::list(view, ada).unwrap());
     let method = &listed.iter().find(|one| one.id == session).unwrap().method;
     assert!(method.starts_with("oauth:corp+"), "{method}");
 }
@@ -93,7 +93,7 @@ fn w3_a_passkey_and_a_connected_account_are_ways_in_for_each_other() {
     let ada = world.newcomer("1", "ada@example.net", "ada-l");
     let at_home = world.came_in();
     let passkey = world.enrol_passkey(at_home);
-    assert!(world.test.look(|view| accounts::password_hash(view, ada).unwrap()).is_none());
+    assert!(world.test.read(|view| accounts::password_hash(view, ada).unwrap()).is_none());
     let identity = world.identities(ada).remove(0);
     let actor = world.by(ada, at_home.session.unwrap().1);
     let remove = |world: &World| {

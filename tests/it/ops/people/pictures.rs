@@ -16,7 +16,7 @@ impl TestApp {
     /// The kept picture of this name and size.
     fn picture(&self, name: &str, size: PictureSize) -> Option<people::Picture> {
         let name = name.to_owned();
-        self.look(|view| people::picture(view, &name, size).unwrap())
+        self.read(|view| people::picture(view, &name, size).unwrap())
     }
 }
 
@@ -73,14 +73,14 @@ fn hollow(width: u32, height: u32) -> Vec<u8> {
 
 #[test]
 fn the_middle_square_is_kept_in_three_sizes_whichever_kind_it_was() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let mut names = Vec::new();
 
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
-        let name = house.upload(&ada, written(&flag(), format)).unwrap();
+        let name = site.upload(&ada, written(&flag(), format)).unwrap();
         for size in PictureSize::ALL {
-            let kept = house.picture(&name, size).unwrap();
+            let kept = site.picture(&name, size).unwrap();
             assert_eq!(kept.media, "image/jpeg", "{format:?}");
             let image = read(&kept.bytes);
             assert_eq!(image.dimensions(), (size.pixels(), size.pixels()));
@@ -92,46 +92,46 @@ fn the_middle_square_is_kept_in_three_sizes_whichever_kind_it_was() {
         }
         names.push(name);
     }
-    assert_eq!(house.number("select count(*) from picture"), 1, "each in place of the one before");
-    assert!(house.picture(&names[1], PictureSize::Small).is_none());
+    assert_eq!(site.number("select count(*) from picture"), 1, "each in place of the one before");
+    assert!(site.picture(&names[1], PictureSize::Small).is_none());
 }
 
 #[test]
 fn what_lets_something_through_stays_so() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let clear =
         DynamicImage::ImageRgba8(RgbaImage::from_fn(64, 64, |x, _| Rgba([9, 9, 9, if x < 32 { 0 } else { 255 }])));
 
-    let name = house.upload(&ada, written(&clear, ImageFormat::WebP)).unwrap();
+    let name = site.upload(&ada, written(&clear, ImageFormat::WebP)).unwrap();
 
-    let kept = house.picture(&name, PictureSize::Medium).unwrap();
+    let kept = site.picture(&name, PictureSize::Medium).unwrap();
     assert_eq!(kept.media, "image/png");
     assert_eq!((read(&kept.bytes).get_pixel(3, 3).0[3], read(&kept.bytes).get_pixel(120, 3).0[3]), (0, 255));
 }
 
 #[test]
 fn nothing_of_the_file_but_its_pixels_is_kept() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let plain = written(&flag(), ImageFormat::Png);
     let secret = b"Comment\0taken at 51.4778 N, 0.0014 W";
     let end = plain.len() - 12;
     let with_text = [&plain[..end], &chunk(b"tEXt", secret), &plain[end..], b"<script>appended()</script>"].concat();
 
-    let name = house.upload(&ada, with_text).unwrap();
+    let name = site.upload(&ada, with_text).unwrap();
 
     for size in PictureSize::ALL {
-        let kept = house.picture(&name, size).unwrap().bytes;
+        let kept = site.picture(&name, size).unwrap().bytes;
         assert!(!holds(&kept, b"51.4778") && !holds(&kept, b"script"));
     }
-    assert_eq!(house.places_of("51.4778"), Vec::<String>::new());
+    assert_eq!(site.places_of("51.4778"), Vec::<String>::new());
 }
 
 #[test]
 fn a_picture_stands_as_the_camera_was_held() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     // Red above, blue below; the camera says that it has to be turned a quarter clockwise (Exif 2.32, tag 0x0112, value 6).
     let two = RgbaImage::from_fn(64, 64, |_, y| if y < 32 { Rgba([255, 0, 0, 255]) } else { Rgba([0, 0, 255, 255]) });
     let plain = written(&DynamicImage::ImageRgba8(two), ImageFormat::Jpeg);
@@ -139,19 +139,19 @@ fn a_picture_stands_as_the_camera_was_held() {
     let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
     let turned = [&plain[..2], &[0xff, 0xe1], &length, exif, &plain[2..]].concat();
 
-    let name = house.upload(&ada, turned).unwrap();
+    let name = site.upload(&ada, turned).unwrap();
 
-    let image = read(&house.picture(&name, PictureSize::Medium).unwrap().bytes);
+    let image = read(&site.picture(&name, PictureSize::Medium).unwrap().bytes);
     let (left, right) = (image.get_pixel(5, 64).0, image.get_pixel(122, 64).0);
     assert!(left[2] > 200 && right[0] > 200, "{left:?} {right:?}");
 }
 
 #[test]
 fn row_90_what_is_no_picture_is_refused_and_the_one_before_stays() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let name = house.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
-    let before = house.footprint();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let name = site.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
+    let before = site.footprint();
     let svg = br#"<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>"#;
     let png = written(&flag(), ImageFormat::Png);
     let cut = png[..png.len() / 2].to_vec();
@@ -178,32 +178,32 @@ fn row_90_what_is_no_picture_is_refused_and_the_one_before_stays() {
     ] {
         let start: String = String::from_utf8_lossy(&file[..file.len().min(16)]).into_owned();
         let what = format!("{start:?} of {} bytes", file.len());
-        assert_eq!(fault(house.upload(&ada, file)), wanted, "{what}");
+        assert_eq!(fault(site.upload(&ada, file)), wanted, "{what}");
     }
-    assert_eq!(house.footprint(), before);
-    assert!(house.picture(&name, PictureSize::Large).is_some());
+    assert_eq!(site.footprint(), before);
+    assert!(site.picture(&name, PictureSize::Large).is_some());
 }
 
 #[test]
 fn row_90_a_bomb_of_eight_megapixels_is_a_picture_like_any_other() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     // All of one colour: some kilobytes that become thirty megabytes, and the narrowest strip there can be.
     for (width, height) in [(2828, 2828), (1, 10_000), (10_000, 1)] {
         let grey = DynamicImage::ImageLuma8(image::GrayImage::new(width, height));
         let file = written(&grey, ImageFormat::Png);
         assert!(file.len() < 100_000, "{}", file.len());
 
-        let name = house.upload(&ada, file).unwrap();
+        let name = site.upload(&ada, file).unwrap();
 
-        assert_eq!(read(&house.picture(&name, PictureSize::Large).unwrap().bytes).dimensions(), (512, 512));
+        assert_eq!(read(&site.picture(&name, PictureSize::Large).unwrap().bytes).dimensions(), (512, 512));
     }
 }
 
 #[test]
 fn row_90_no_byte_of_a_picture_that_is_changed_brings_the_house_down() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let small = DynamicImage::ImageRgba8(RgbaImage::from_fn(24, 24, |x, y| Rgba([x as u8 * 9, y as u8 * 9, 7, 200])));
     let mut refused = 0;
 
@@ -212,7 +212,7 @@ fn row_90_no_byte_of_a_picture_that_is_changed_brings_the_house_down() {
         for place in (0..good.len()).step_by(good.len().div_ceil(60)) {
             let mut bad = good.clone();
             bad[place] ^= 0x55;
-            match house.upload(&ada, bad) {
+            match site.upload(&ada, bad) {
                 Ok(_) => {}
                 Err(PeopleError::Picture(_)) => refused += 1,
                 Err(other) => panic!("{format:?} at {place}: {other}"),
@@ -224,44 +224,44 @@ fn row_90_no_byte_of_a_picture_that_is_changed_brings_the_house_down() {
 
 #[test]
 fn the_same_picture_of_two_people_has_two_names() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let file = written(&flag(), ImageFormat::Png);
 
-    let (hers, his) = (house.upload(&ada, file.clone()).unwrap(), house.upload(&bob, file.clone()).unwrap());
+    let (hers, his) = (site.upload(&ada, file.clone()).unwrap(), site.upload(&bob, file.clone()).unwrap());
 
     assert_ne!(hers, his);
-    assert_eq!(house.upload(&ada, file).unwrap(), hers, "the same once more is the same");
+    assert_eq!(site.upload(&ada, file).unwrap(), hers, "the same once more is the same");
 }
 
 #[test]
 fn nobody_changes_somebody_elses_picture() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let name = house.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
-    let before = house.footprint();
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let name = site.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
+    let before = site.footprint();
 
     let file = written(&flag(), ImageFormat::Png);
-    let tried = house.block_on(flows::set_picture(&house.app, bob.by_browser(), ada.account.id, file));
+    let tried = site.block_on(flows::set_picture(&site.app, bob.by_browser(), ada.account.id, file));
 
     assert!(matches!(tried, Err(PeopleError::NotFound)));
-    assert_eq!(house.footprint(), before);
-    assert!(house.picture(&name, PictureSize::Small).is_some());
+    assert_eq!(site.footprint(), before);
+    assert!(site.picture(&name, PictureSize::Small).is_some());
 }
 
 #[test]
 fn a_removed_picture_is_gone() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
-    let name = house.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
-    house.clock.advance(seconds(1));
+    let name = site.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
+    site.clock.advance(seconds(1));
 
     let by = actor.clone();
-    house.write(move |tx| people::remove_picture(tx, &by, id)).unwrap();
-    let before = house.footprint();
-    house.write(move |tx| people::remove_picture(tx, &actor, id)).unwrap();
+    site.write(move |tx| people::remove_picture(tx, &by, id)).unwrap();
+    let before = site.footprint();
+    site.write(move |tx| people::remove_picture(tx, &actor, id)).unwrap();
 
-    assert!(house.picture(&name, PictureSize::Large).is_none());
-    assert_eq!(house.footprint(), before, "there is nothing to remove");
+    assert!(site.picture(&name, PictureSize::Large).is_none());
+    assert_eq!(site.footprint(), before, "there is nothing to remove");
 }

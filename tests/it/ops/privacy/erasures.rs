@@ -16,7 +16,7 @@ impl TestApp {
     fn has_a_session_of_two_days(&self, person: &Person) {
         let account = person.account.id;
         let new = sessions::NewSession { account, visitor: home(), remember: true, method: "password".into() };
-        let started = self.write(move |tx| sessions::start(tx, &Actor::Stranger(home()), &new));
+        let started = self.write(move |tx| sessions::start(tx, &Actor::Anonymous(home()), &new));
         let (session, token) = started.unwrap();
         self.clock.advance(hours(24));
         let rotated = self.write(move |tx| sessions::rotate(tx, session, token.expose())).unwrap();
@@ -38,30 +38,29 @@ impl TestApp {
 
 #[test]
 fn an_erasure_does_to_every_table_what_the_data_map_says() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
-    house.has_a_session_of_two_days(&ada);
-    house.second_factors(ada.account.id);
-    house.exported(&ada);
-    let artifact = house.export(&ada).artifact.unwrap().id;
-    let actor = house.at_home(&ada);
-    house
-        .write({
-            let (actor, id) = (actor.clone(), ada.account.id);
-            move |tx| privacy::export_link(tx, &actor, id, artifact)
-        })
-        .unwrap();
-    house.look(|view| {
+    let site = TestApp::new();
+    let ada = site.whole_person();
+    site.has_a_session_of_two_days(&ada);
+    site.second_factors(ada.account.id);
+    site.exported(&ada);
+    let artifact = site.export(&ada).artifact.unwrap().id;
+    let actor = site.at_home(&ada);
+    site.write({
+        let (actor, id) = (actor.clone(), ada.account.id);
+        move |tx| privacy::export_link(tx, &actor, id, artifact)
+    })
+    .unwrap();
+    site.read(|view| {
         for table in TABLES.iter().filter(|table| matches!(table.erasure, Erasure::Deletes | Erasure::Empties(..))) {
             assert!(rows(view, table.name) > 0, "{} is empty, which proves nothing", table.name);
         }
     });
-    let money = house.number("select sum(amount_micro * n) from ledger_posting");
+    let money = site.number("select sum(amount_micro * n) from ledger_posting");
 
-    let receipt = house.delete(&ada, "DELETE", PASSWORD).unwrap();
-    house.run_jobs();
+    let receipt = site.delete(&ada, "DELETE", PASSWORD).unwrap();
+    site.run_jobs();
 
-    house.look(|view| {
+    site.read(|view| {
         for table in TABLES {
             match table.erasure {
                 // The queue keeps what is nobody's: that mails were delivered.
@@ -88,12 +87,12 @@ fn an_erasure_does_to_every_table_what_the_data_map_says() {
         }
     });
     for trace in CANARIES.into_iter().chain(["canary-name@example.org", PASSWORD]) {
-        assert_eq!(house.places_of(trace), Vec::<String>::new(), "{trace}");
+        assert_eq!(site.places_of(trace), Vec::<String>::new(), "{trace}");
     }
-    assert_eq!(house.exports_folder(), Vec::<String>::new());
+    assert_eq!(site.exports_folder(), Vec::<String>::new());
     assert_eq!(receipt.exports, [artifact]);
-    assert_eq!(house.number("select sum(amount_micro * n) from ledger_posting"), money);
-    house.look(|view| {
+    assert_eq!(site.number("select sum(amount_micro * n) from ledger_posting"), money);
+    site.read(|view| {
         audit::verify(view).unwrap();
         ledger::check(view).unwrap();
         assert_eq!(privacy::verify_tombstones(view).unwrap(), Ok(1));
@@ -102,133 +101,130 @@ fn an_erasure_does_to_every_table_what_the_data_map_says() {
 
 #[test]
 fn an_erasure_takes_nothing_from_anybody_else() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.whole_person(), house.person("bob-bob"));
-    let (token, key) = (house.session("bob-bob"), house.api_key(&bob, "ci"));
-    house.exported(&bob);
+    let site = TestApp::new();
+    let (ada, bob) = (site.whole_person(), site.person("bob-bob"));
+    let (token, key) = (site.session("bob-bob"), site.api_key(&bob, "ci"));
+    site.exported(&bob);
     let (account, workspace) = (bob.account.id.to_string(), bob.workspace.to_string());
-    let of_bob = |house: &TestApp| {
+    let of_bob = |site: &TestApp| {
         let mut found = BTreeMap::new();
-        for (place, value) in house.look(crate::support::stored_values) {
+        for (place, value) in site.read(crate::support::stored_values) {
             if [account.as_str(), &workspace, "bob-bob"].iter().any(|trace| holds(&value, trace.as_bytes())) {
                 *found.entry(place).or_insert(0) += 1;
             }
         }
         found
     };
-    let before = of_bob(&house);
+    let before = of_bob(&site);
     assert!(before.len() > 20, "{before:?}");
 
-    house.delete(&ada, "DELETE", PASSWORD).unwrap();
+    site.delete(&ada, "DELETE", PASSWORD).unwrap();
 
-    assert_eq!(of_bob(&house), before);
-    assert!(house.look(|view| sessions::current(view, token.expose()).unwrap()).is_some());
-    assert!(Verifier::new(house.app.clone()).verify(key.secret.expose()).unwrap().is_ok());
-    assert_eq!(house.exports_folder().len(), 1);
-    let credit = house.look(|view| ledger::balance(view, bob.workspace).unwrap());
+    assert_eq!(of_bob(&site), before);
+    assert!(site.read(|view| sessions::current(view, token.expose()).unwrap()).is_some());
+    assert!(Verifier::new(site.app.clone()).verify(key.secret.expose()).unwrap().is_ok());
+    assert_eq!(site.exports_folder().len(), 1);
+    let credit = site.read(|view| ledger::balance(view, bob.workspace).unwrap());
     assert_eq!(credit, Credits::whole(5));
 }
 
 #[test]
 fn only_the_person_and_the_operator_may_erase_and_only_once() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let key = house.api_key(&ada, "ci").key.id;
-    let scopes = house.app.config().scopes.rights_of("admin");
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let key = site.api_key(&ada, "ci").key.id;
+    let scopes = site.app.config().scopes.rights_of("admin");
     let (account, workspace) = (ada.account.id, ada.workspace);
     let holder = Actor::KeyHolder { key, account, workspace, scopes, visitor: home() };
-    let before = house.footprint();
+    let before = site.footprint();
 
-    for actor in [bob.by_browser(), holder, Actor::Stranger(house.stranger())] {
-        assert!(matches!(house.erase(actor.clone(), account), Err(PrivacyError::NotFound)), "{}", actor.kind());
+    for actor in [bob.by_browser(), holder, Actor::Anonymous(site.stranger())] {
+        assert!(matches!(site.erase(actor.clone(), account), Err(PrivacyError::NotFound)), "{}", actor.kind());
         let password = Secret::new(PASSWORD.to_owned());
         let asked =
-            house.block_on(flows::delete_account(&house.app, actor, account, "DELETE", password, house.clock.now()));
+            site.block_on(flows::delete_account(&site.app, actor, account, "DELETE", password, site.clock.now()));
         assert!(matches!(asked, Err(PrivacyError::NotFound)));
     }
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 
-    house.erase(house.at_home(&ada), account).unwrap();
-    flows::erase_by_operator(&house.app, Actor::Operator, bob.account.id).unwrap();
-    let after = house.footprint();
+    site.erase(site.at_home(&ada), account).unwrap();
+    flows::erase_by_operator(&site.app, Actor::Operator, bob.account.id).unwrap();
+    let after = site.footprint();
     for gone in [account, bob.account.id] {
-        assert!(matches!(house.erase(Actor::Operator, gone), Err(PrivacyError::NotFound)));
-        let again = flows::erase_by_operator(&house.app, Actor::Operator, gone);
+        assert!(matches!(site.erase(Actor::Operator, gone), Err(PrivacyError::NotFound)));
+        let again = flows::erase_by_operator(&site.app, Actor::Operator, gone);
         assert!(matches!(again, Err(PrivacyError::NotFound)));
     }
-    assert_eq!(house.footprint(), after);
-    assert_eq!(house.number("select count(*) from tombstone"), 2);
+    assert_eq!(site.footprint(), after);
+    assert_eq!(site.number("select count(*) from tombstone"), 2);
 }
 
 #[test]
 fn an_account_is_deleted_after_the_word_and_the_password() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let before = house.footprint();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let before = site.footprint();
 
     for word in ["", "delete", "DELETE ", "yes"] {
-        assert!(matches!(house.delete(&ada, word, PASSWORD), Err(PrivacyError::NotConfirmed)), "{word:?}");
+        assert!(matches!(site.delete(&ada, word, PASSWORD), Err(PrivacyError::NotConfirmed)), "{word:?}");
     }
-    assert_eq!(house.footprint(), before);
-    assert!(matches!(house.delete(&ada, "DELETE", "not my password"), Err(PrivacyError::WrongPassword)));
+    assert_eq!(site.footprint(), before);
+    assert!(matches!(site.delete(&ada, "DELETE", "not my password"), Err(PrivacyError::WrongPassword)));
     let failed = "select count(*) from audit_event where event = 'auth.stepup_failed' and outcome = 'failure'";
-    assert_eq!((house.number(failed), house.number("select count(*) from account")), (1, 1));
+    assert_eq!((site.number(failed), site.number("select count(*) from account")), (1, 1));
 
-    let receipt = house.delete(&ada, "DELETE", PASSWORD).unwrap();
+    let receipt = site.delete(&ada, "DELETE", PASSWORD).unwrap();
 
-    assert_eq!((receipt.account, receipt.erased_at), (ada.account.id, house.clock.now()));
-    assert!(house.letter("ada-ada@example.org", "Your account is deleted").text.contains(&receipt.id.to_string()));
-    assert!(matches!(
-        house.delete(&ada, "DELETE", PASSWORD),
-        Err(PrivacyError::WrongPassword | PrivacyError::NotFound)
-    ));
+    assert_eq!((receipt.account, receipt.erased_at), (ada.account.id, site.clock.now()));
+    assert!(site.letter("ada-ada@example.org", "Your account is deleted").text.contains(&receipt.id.to_string()));
+    assert!(matches!(site.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::WrongPassword | PrivacyError::NotFound)));
 }
 
 #[test]
 fn wrong_passwords_at_the_deletion_are_slowed_down_also_all_at_once() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
 
     let told = std::thread::scope(|scope| {
-        let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| house.delete(&ada, "DELETE", "not my password"))).collect();
+        let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| site.delete(&ada, "DELETE", "not my password"))).collect();
         tries.into_iter().map(|tried| tried.join().unwrap()).collect::<Vec<_>>()
     });
 
     assert_eq!(told.iter().filter(|told| matches!(told, Err(PrivacyError::WrongPassword))).count(), 4);
-    assert!(matches!(house.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::Throttled { .. })));
-    house.clock.advance(minutes(15));
-    house.delete(&ada, "DELETE", PASSWORD).unwrap();
+    assert!(matches!(site.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::Throttled { .. })));
+    site.clock.advance(minutes(15));
+    site.delete(&ada, "DELETE", PASSWORD).unwrap();
 }
 
 #[test]
 fn the_last_mail_goes_to_a_proved_address_only_and_leaves_no_trace() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    house.sign_up("unproved@example.org", "pending").unwrap();
-    let pending = house.look(|view| accounts::find_by_name(view, "pending").unwrap().unwrap()).id;
-    house.erase(Actor::Operator, pending).unwrap();
-    assert_eq!(house.places_of("unproved@example.org"), Vec::<String>::new());
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.sign_up("unproved@example.org", "pending").unwrap();
+    let pending = site.read(|view| accounts::find_by_name(view, "pending").unwrap().unwrap()).id;
+    site.erase(Actor::Operator, pending).unwrap();
+    assert_eq!(site.places_of("unproved@example.org"), Vec::<String>::new());
 
-    house.erase(Actor::Operator, ada.account.id).unwrap();
-    assert_eq!(house.number("select count(*) from mail_outbox"), 1);
-    house.run_jobs();
+    site.erase(Actor::Operator, ada.account.id).unwrap();
+    assert_eq!(site.number("select count(*) from mail_outbox"), 1);
+    site.run_jobs();
 
-    let letters = house.mailbox().letters();
+    let letters = site.mailbox().letters();
     assert_eq!(letters.iter().map(|letter| letter.to.as_str()).collect::<Vec<_>>(), ["ada-ada@example.org"]);
-    assert_eq!((house.number("select count(*) from mail_outbox"), house.places_of("ada-ada")), (0, vec![]));
+    assert_eq!((site.number("select count(*) from mail_outbox"), site.places_of("ada-ada")), (0, vec![]));
 }
 
 #[test]
 fn an_erasure_during_an_export_leaves_no_export() {
     for round in 0..4 {
-        let house = TestApp::new();
-        let ada = house.whole_person();
-        let request = house.request(&ada, &some_key()).unwrap();
+        let site = TestApp::new();
+        let ada = site.whole_person();
+        let request = site.request(&ada, &some_key()).unwrap();
         let payload = serde_json::json!({"request": request.to_string()});
 
         let export = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(privacy::jobs::export(house.app.clone(), payload.clone()))
+            runtime.block_on(privacy::jobs::export(site.app.clone(), payload.clone()))
         };
         std::thread::scope(|scope| {
             let exporting = scope.spawn(export);
@@ -238,21 +234,21 @@ fn an_erasure_during_an_export_leaves_no_export() {
                 let sql = "select count(*) from data_request where progress_percent >= :percent or state = 'ready'";
                 view.one(sql, named_params! {":percent": round * 30}, |row| row.get::<_, i64>(0)).unwrap() > 0
             };
-            while !house.look(far_enough) {
+            while !site.read(far_enough) {
                 assert!(watch.elapsed() < seconds(30), "the export does not get on");
             }
-            flows::erase_by_operator(&house.app, Actor::Operator, ada.account.id).unwrap();
+            flows::erase_by_operator(&site.app, Actor::Operator, ada.account.id).unwrap();
             // Its file may be gone under its hands; then it is tried again and finds nobody who wants it.
             let outcome = exporting.join().unwrap();
             assert!(!matches!(outcome, Outcome::GiveUp(_)), "{outcome:?}");
         });
         assert_eq!(export(), Outcome::Done);
 
-        assert_eq!(house.exports_folder(), Vec::<String>::new(), "round {round}");
+        assert_eq!(site.exports_folder(), Vec::<String>::new(), "round {round}");
         for table in ["data_request", "export_artifact", "export_link"] {
-            assert_eq!(house.look(|view| rows(view, table)), 0, "{table} in round {round}");
+            assert_eq!(site.read(|view| rows(view, table)), 0, "{table} in round {round}");
         }
-        assert_eq!(house.number("select count(*) from mail_outbox where subject = 'Your export is ready'"), 0);
+        assert_eq!(site.number("select count(*) from mail_outbox where subject = 'Your export is ready'"), 0);
     }
 }
 
@@ -260,29 +256,29 @@ fn an_erasure_during_an_export_leaves_no_export() {
 fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
     // The job may be faster than the look for its last step; that case is of the test before.
     let was_late = (0..20).any(|_| {
-        let house = TestApp::new();
-        let ada = house.person("ada-ada");
-        let request = house.request(&ada, &some_key()).unwrap();
+        let site = TestApp::new();
+        let ada = site.person("ada-ada");
+        let request = site.request(&ada, &some_key()).unwrap();
         let payload = serde_json::json!({"request": request.to_string()});
         let step = || {
             let sql = "select iif(state = 'ready', 'Ready', step) from data_request";
-            house.look(|view| view.one(sql, [], |row| row.get::<_, String>(0)).unwrap())
+            site.read(|view| view.one(sql, [], |row| row.get::<_, String>(0)).unwrap())
         };
         let is_written = {
-            let folder = house.layout().exports();
+            let folder = site.layout().exports();
             move || TestApp::files_in(&folder).iter().any(|name| name.ends_with(".zip.age"))
         };
 
         let receipt = std::thread::scope(|scope| {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                assert_eq!(runtime.block_on(privacy::jobs::export(house.app.clone(), payload)), Outcome::Done);
+                assert_eq!(runtime.block_on(privacy::jobs::export(site.app.clone(), payload)), Outcome::Done);
             });
             while !["Packing", "Ready"].contains(&step().as_str()) {
                 std::thread::yield_now();
             }
             let id = ada.account.id;
-            house.write(move |tx| {
+            site.write(move |tx| {
                 // From its last step on, the job needs the writer only to say that it is done.
                 crate::support::wait_for("the file", || is_written().then_some(()));
                 privacy::erase(tx, &Actor::Operator, id)
@@ -290,9 +286,9 @@ fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
         });
 
         receipt.unwrap();
-        assert_eq!(house.number("select count(*) from export_artifact"), 0);
-        let was_late = house.number("select count(*) from audit_event where event = 'privacy.export_ready'") == 0;
-        assert!(!was_late || house.exports_folder().is_empty(), "{:?}", house.exports_folder());
+        assert_eq!(site.number("select count(*) from export_artifact"), 0);
+        let was_late = site.number("select count(*) from audit_event where event = 'privacy.export_ready'") == 0;
+        assert!(!was_late || site.exports_folder().is_empty(), "{:?}", site.exports_folder());
         was_late
     });
 
@@ -301,18 +297,18 @@ fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
 
 #[test]
 fn nothing_is_recorded_about_somebody_who_left_while_they_signed_in() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for (round, password) in ["wrong", PASSWORD, "wrong", PASSWORD].into_iter().enumerate() {
-        let ada = house.person(["ada-one", "ada-two", "ada-three", "ada-four"][round]);
+        let ada = site.person(["ada-one", "ada-two", "ada-three", "ada-four"][round]);
         std::thread::scope(|scope| {
             let name = ada.account.username.clone();
-            let signing_in = scope.spawn(|| drop(house.sign_in(&{ name }, password)));
-            house.erase(Actor::Operator, ada.account.id).unwrap();
+            let signing_in = scope.spawn(|| drop(site.sign_in(&{ name }, password)));
+            site.erase(Actor::Operator, ada.account.id).unwrap();
             signing_in.join().unwrap();
         });
 
         let id = ada.account.id;
-        house.look(|view| {
+        site.read(|view| {
             for table in ["subject_key", "audit_private"] {
                 let sql = format!("select count(*) from {table} where subject_id = :id");
                 let left: i64 = view.one(&sql, named_params! {":id": id}, |row| row.get(0)).unwrap();
@@ -320,23 +316,23 @@ fn nothing_is_recorded_about_somebody_who_left_while_they_signed_in() {
             }
         });
     }
-    assert_eq!(house.number("select count(*) from session"), 0);
+    assert_eq!(site.number("select count(*) from session"), 0);
 }
 
 #[test]
 fn a_restarted_house_knows_who_left() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
-    house.delete(&ada, "DELETE", PASSWORD).unwrap();
-    house.run_jobs();
+    let site = TestApp::new();
+    let ada = site.whole_person();
+    site.delete(&ada, "DELETE", PASSWORD).unwrap();
+    site.run_jobs();
 
-    let house = house.reopen();
+    let site = site.reopen();
 
-    house.clock.advance(hours(1));
-    assert!(house.sign_in(CANARIES[0], PASSWORD).is_err());
-    assert!(!house.look(|view| accounts::is_username_free(view, CANARIES[0]).unwrap()));
-    assert!(house.look(|view| workspaces::personal(view, ada.account.id).unwrap()).is_none());
+    site.clock.advance(hours(1));
+    assert!(site.sign_in(CANARIES[0], PASSWORD).is_err());
+    assert!(!site.read(|view| accounts::is_username_free(view, CANARIES[0]).unwrap()));
+    assert!(site.read(|view| workspaces::personal(view, ada.account.id).unwrap()).is_none());
     for trace in CANARIES {
-        assert_eq!(house.places_of(trace), Vec::<String>::new(), "{trace}");
+        assert_eq!(site.places_of(trace), Vec::<String>::new(), "{trace}");
     }
 }

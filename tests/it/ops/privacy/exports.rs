@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// The reason that the data map gives for what must never leave the house.
+/// The reason that the data map gives for what must never leave the site.
 const SECRET: &str = "a secret, or what one is checked against";
 
 const LOTS: &str = "select balance_micro from ledger_balance join credit_lot using (account_id)";
@@ -31,24 +31,24 @@ impl TestApp {
     }
 
     fn follow(&self, account: AccountId, token: &str) -> Option<privacy::Download> {
-        self.look(|view| privacy::find_by_link(view, account, token).unwrap())
+        self.read(|view| privacy::find_by_link(view, account, token).unwrap())
     }
 }
 
 #[test]
 fn everything_the_data_map_promises_is_in_the_export() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
-    house.second_factors(ada.account.id);
+    let site = TestApp::new();
+    let ada = site.whole_person();
+    site.second_factors(ada.account.id);
 
-    let files = house.exported(&ada);
+    let files = site.exported(&ada);
 
     let text = text_of(&files);
     for canary in CANARIES.into_iter().chain(["canary-name@example.org", "gpu.h100", "https://gpu.example/farm-1"]) {
         assert!(text.contains(canary), "{canary:?} is not in the export");
     }
     assert_eq!(read_picture(&files["account/picture.jpg"]), (512, 512));
-    // All of it belongs to the one person of this house, so that every value of a column must be in its part. The export was
+    // All of it belongs to the one person of this site, so that every value of a column must be in its part. The export was
     // under way when it was written: what was noted about it later is not in it.
     let later = |table: &str, column: &str| table == "data_request" && ["state", "finished_at"].contains(&column);
     let mut checked = 0;
@@ -57,9 +57,9 @@ fn everything_the_data_map_promises_is_in_the_export() {
         let part: Vec<_> =
             [".json", ".csv"].into_iter().filter_map(|ending| files.get(&format!("{path}{ending}"))).cloned().collect();
         assert!(!part.is_empty(), "{path} is not in the export");
-        assert!(house.look(|view| rows(view, table.name)) > 0, "{} is empty, which proves nothing", table.name);
+        assert!(site.read(|view| rows(view, table.name)) > 0, "{} is empty, which proves nothing", table.name);
         for name in table.exported.iter().filter(|name| !later(table.name, name)) {
-            let values = house.look(|view| match table.name {
+            let values = site.read(|view| match table.name {
                 // The other accounts are the site's own.
                 "ledger_balance" => view.list(LOTS, [], |row| row.get(0)).unwrap(),
                 _ => column(view, table.name, name),
@@ -107,10 +107,10 @@ fn is_flag(column: &str) -> bool {
 
 #[test]
 fn the_activity_in_the_export_is_all_that_happened_to_the_person_and_in_their_workspace() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
+    let site = TestApp::new();
+    let ada = site.whole_person();
     let (id, workspace) = (ada.account.id.to_string(), ada.workspace.to_string());
-    let wanted: Vec<(String, String)> = house.look(|view| {
+    let wanted: Vec<(String, String)> = site.read(|view| {
         let sql = "
             select id, event from audit_event
             where actor_id = :id or target_id = :id or workspace_id = :workspace
@@ -119,7 +119,7 @@ fn the_activity_in_the_export_is_all_that_happened_to_the_person_and_in_their_wo
         view.list(sql, told, |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     });
 
-    let files = house.exported(&ada);
+    let files = site.exported(&ada);
 
     for file in ["activity/activity.jsonl", "activity/activity.csv"] {
         let text = std::str::from_utf8(&files[file]).unwrap();
@@ -140,17 +140,17 @@ fn the_activity_in_the_export_is_all_that_happened_to_the_person_and_in_their_wo
 
 #[test]
 fn no_secret_leaves_the_house() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
-    let key = house.api_key(&ada, "another");
-    let token = house.session(CANARIES[0]);
-    let before = house.look(secrets);
+    let site = TestApp::new();
+    let ada = site.whole_person();
+    let key = site.api_key(&ada, "another");
+    let token = site.session(CANARIES[0]);
+    let before = site.read(secrets);
     assert!(before.len() >= 10, "{before:?}");
 
-    let files = house.exported(&ada);
+    let files = site.exported(&ada);
 
     let text = text_of(&files);
-    let after = house.look(secrets);
+    let after = site.read(secrets);
     for (place, secret) in before.iter().chain(&after) {
         for written in [hex::encode(secret), String::from_utf8_lossy(secret).into_owned(), base64_of(secret)] {
             assert!(!text.contains(&written), "{place} is in the export as {written}");
@@ -186,13 +186,13 @@ fn base64_of(bytes: &[u8]) -> String {
 
 #[test]
 fn an_export_is_of_one_person_alone() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
-    let bob = house.person("bob-bob");
-    house.api_key(&bob, "bobs-laptop");
-    house.session("bob-bob");
+    let site = TestApp::new();
+    let ada = site.whole_person();
+    let bob = site.person("bob-bob");
+    site.api_key(&bob, "bobs-laptop");
+    site.session("bob-bob");
 
-    let text = text_of(&house.exported(&ada));
+    let text = text_of(&site.exported(&ada));
 
     for of_bob in ["bob-bob", "bobs-laptop", &bob.account.id.to_string(), &bob.workspace.to_string()] {
         assert!(!text.contains(of_bob), "{of_bob}");
@@ -201,10 +201,10 @@ fn an_export_is_of_one_person_alone() {
 
 #[test]
 fn the_manifest_lists_every_file_as_it_is_and_is_signed() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
+    let site = TestApp::new();
+    let ada = site.whole_person();
 
-    let files = house.exported(&ada);
+    let files = site.exported(&ada);
 
     let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
     let parts = manifest["parts"].as_array().unwrap();
@@ -227,7 +227,7 @@ fn the_manifest_lists_every_file_as_it_is_and_is_signed() {
     let mut key = [0u8; 32];
     hex::decode_to_slice(manifest["site"]["public_key"].as_str().unwrap(), &mut key).unwrap();
     let key = VerifyingKey::from_bytes(&key).unwrap();
-    assert_eq!(key, house.app.keyring().verifying_key());
+    assert_eq!(key, site.app.keyring().verifying_key());
     let mut signature = [0u8; 64];
     hex::decode_to_slice(manifest["signature"]["value"].as_str().unwrap(), &mut signature).unwrap();
     let signature = Signature::from_bytes(&signature);
@@ -251,17 +251,17 @@ fn rows_in(path: &str, bytes: &[u8]) -> usize {
 
 #[test]
 fn a_passphrase_opens_the_export_and_another_does_not() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let recipient = ExportRecipient::passphrase(Secret::new("open sesame".into())).unwrap();
-    let (actor, id) = (house.at_home(&ada), ada.account.id);
-    house.write(move |tx| privacy::request_export(tx, &actor, id, &recipient)).unwrap();
-    assert_eq!(house.places_of("open sesame"), Vec::<String>::new());
+    let (actor, id) = (site.at_home(&ada), ada.account.id);
+    site.write(move |tx| privacy::request_export(tx, &actor, id, &recipient)).unwrap();
+    assert_eq!(site.places_of("open sesame"), Vec::<String>::new());
 
-    house.run_jobs();
+    site.run_jobs();
 
-    let artifact = house.export(&ada).artifact.unwrap();
-    let bytes = std::fs::read(house.file_of(artifact.id)).unwrap();
+    let artifact = site.export(&ada).artifact.unwrap();
+    let bytes = std::fs::read(site.file_of(artifact.id)).unwrap();
     assert_eq!((artifact.bytes, artifact.sha256), (bytes.len() as u64, Sha256::digest(&bytes).into()));
     assert!(!holds(&bytes, b"ada-ada") && !holds(&bytes, b"profile"));
     let whoever_knows = |passphrase: &str| {
@@ -271,84 +271,84 @@ fn a_passphrase_opens_the_export_and_another_does_not() {
     };
     assert!(text_of(&whoever_knows("open sesame").unwrap()).contains("ada-ada@example.org"));
     assert!(matches!(whoever_knows("open barley"), Err(age::DecryptError::DecryptionFailed)));
-    assert_eq!(house.number("select count(*) from data_request where sealed_recipient is not null"), 0);
+    assert_eq!(site.number("select count(*) from data_request where sealed_recipient is not null"), 0);
 }
 
 #[test]
 fn a_person_is_told_when_the_export_is_ready_and_the_record_says_so() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
 
-    let artifact = house.ready(&ada);
+    let artifact = site.ready(&ada);
 
-    let export = house.export(&ada);
+    let export = site.export(&ada);
     assert_eq!((export.state, export.progress_percent, export.problem), (ExportState::Ready, 100, None));
     assert_eq!(artifact.file_name, "domicile-export-ada-ada-20260503.zip.age");
-    assert!(house.letter("ada-ada@example.org", "Your export is ready").text.contains("10 May 2026"));
+    assert!(site.letter("ada-ada@example.org", "Your export is ready").text.contains("10 May 2026"));
     for event in ["privacy.export_requested", "privacy.export_ready"] {
         let sql = "select count(*) from audit_event where event = :event";
         let found =
-            house.look(|view| view.one(sql, named_params! {":event": event}, |row| row.get::<_, i64>(0)).unwrap());
+            site.read(|view| view.one(sql, named_params! {":event": event}, |row| row.get::<_, i64>(0)).unwrap());
         assert_eq!(found, 1, "{event}");
     }
-    assert_eq!(house.exports_folder(), [format!("{}.zip.age", artifact.id)]);
+    assert_eq!(site.exports_folder(), [format!("{}.zip.age", artifact.id)]);
 }
 
 #[test]
 fn one_export_is_made_at_a_time_and_five_a_day() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let first = house.request(&ada, &some_key()).unwrap();
-    let before = house.footprint();
-    assert!(matches!(house.request(&ada, &some_key()), Err(PrivacyError::ExportRunning)));
-    assert_eq!(house.footprint(), before);
-    house.run_jobs();
-    assert_eq!(house.export(&ada).id, first);
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let first = site.request(&ada, &some_key()).unwrap();
+    let before = site.footprint();
+    assert!(matches!(site.request(&ada, &some_key()), Err(PrivacyError::ExportRunning)));
+    assert_eq!(site.footprint(), before);
+    site.run_jobs();
+    assert_eq!(site.export(&ada).id, first);
 
     for _ in 1..EXPORTS_A_DAY_MAX {
-        house.clock.advance(hours(1));
-        house.ready(&ada);
+        site.clock.advance(hours(1));
+        site.ready(&ada);
     }
-    let before = house.footprint();
-    let refused = house.request(&ada, &some_key());
+    let before = site.footprint();
+    let refused = site.request(&ada, &some_key());
     assert!(matches!(refused, Err(PrivacyError::TooManyExports { wait_seconds }) if wait_seconds == 20 * 3600 + 1));
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 
-    let bob = house.person("bob-bob");
-    house.ready(&bob);
-    house.clock.advance(hours(20) - seconds(1));
-    assert!(matches!(house.request(&ada, &some_key()), Err(PrivacyError::TooManyExports { .. })));
-    house.clock.advance(seconds(1));
-    house.ready(&ada);
+    let bob = site.person("bob-bob");
+    site.ready(&bob);
+    site.clock.advance(hours(20) - seconds(1));
+    assert!(matches!(site.request(&ada, &some_key()), Err(PrivacyError::TooManyExports { .. })));
+    site.clock.advance(seconds(1));
+    site.ready(&ada);
     assert_eq!(EXPORTS_A_DAY_MAX, 5);
 }
 
 #[test]
 fn nobody_asks_for_somebody_elses_data() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let artifact = house.ready(&ada);
-    let key = house.api_key(&ada, "ci").key.id;
-    let scopes = house.app.config().scopes.rights_of("admin");
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let artifact = site.ready(&ada);
+    let key = site.api_key(&ada, "ci").key.id;
+    let scopes = site.app.config().scopes.rights_of("admin");
     let (account, workspace) = (ada.account.id, ada.workspace);
     let holder = Actor::KeyHolder { key, account, workspace, scopes, visitor: home() };
-    let nobody = AccountId::new(house.clock.now(), &mut domicile::base::Chance::seeded(99));
-    let before = house.footprint();
+    let nobody = AccountId::new(site.clock.now(), &mut domicile::base::Rng::seeded(99));
+    let before = site.footprint();
 
     for (actor, asked) in [
         (bob.by_browser(), account),
         (holder, account),
-        (Actor::Stranger(house.stranger()), account),
+        (Actor::Anonymous(site.stranger()), account),
         (Actor::Operator, nobody),
     ] {
-        assert!(matches!(house.request_as(actor.clone(), asked, &some_key()), Err(PrivacyError::NotFound)));
-        let link = house.write(move |tx| privacy::export_link(tx, &actor, asked, artifact.id));
+        assert!(matches!(site.request_as(actor.clone(), asked, &some_key()), Err(PrivacyError::NotFound)));
+        let link = site.write(move |tx| privacy::export_link(tx, &actor, asked, artifact.id));
         assert!(matches!(link, Err(PrivacyError::NotFound)));
     }
 
-    assert!(matches!(house.link_to(&bob, artifact.id), Err(PrivacyError::NotFound)));
-    assert_eq!(house.footprint(), before);
-    assert_eq!(house.number("select count(*) from export_link"), 0);
+    assert!(matches!(site.link_to(&bob, artifact.id), Err(PrivacyError::NotFound)));
+    assert_eq!(site.footprint(), before);
+    assert_eq!(site.number("select count(*) from export_link"), 0);
 }
 
 #[test]
@@ -363,138 +363,141 @@ fn what_is_no_recipient_is_refused() {
 
 #[test]
 fn a_download_link_is_good_for_an_hour_and_for_its_person() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.person("ada-ada"), house.person("bob-bob"));
-    let artifact = house.ready(&ada);
-    let link = house.link_to(&ada, artifact.id).unwrap();
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let artifact = site.ready(&ada);
+    let link = site.link_to(&ada, artifact.id).unwrap();
     let token = link.token.expose();
-    assert_eq!(house.places_of(token), Vec::<String>::new());
+    assert_eq!(site.places_of(token), Vec::<String>::new());
 
-    assert_eq!(house.follow(ada.account.id, token).unwrap().path, house.file_of(artifact.id));
-    assert!(house.follow(bob.account.id, token).is_none());
-    assert!(house.follow(ada.account.id, "nonsense").is_none());
-    house.clock.advance(DOWNLOADS_LIFE - seconds(1));
-    assert!(house.follow(ada.account.id, token).is_some());
-    house.clock.advance(seconds(1));
+    assert_eq!(site.follow(ada.account.id, token).unwrap().path, site.file_of(artifact.id));
+    assert!(site.follow(bob.account.id, token).is_none());
+    assert!(site.follow(ada.account.id, "nonsense").is_none());
+    site.clock.advance(DOWNLOADS_LIFE - seconds(1));
+    assert!(site.follow(ada.account.id, token).is_some());
+    site.clock.advance(seconds(1));
 
-    assert!(house.follow(ada.account.id, token).is_none());
-    assert_eq!((DOWNLOADS_LIFE, link.expires_at), (minutes(60), house.clock.now()));
-    house.sweep();
-    assert_eq!(house.number("select count(*) from export_link"), 0);
+    assert!(site.follow(ada.account.id, token).is_none());
+    assert_eq!((DOWNLOADS_LIFE, link.expires_at), (minutes(60), site.clock.now()));
+    site.sweep();
+    assert_eq!(site.number("select count(*) from export_link"), 0);
 }
 
 #[test]
 fn an_export_is_deleted_after_a_week_and_its_links_with_it() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let artifact = house.ready(&ada);
-    let folder = house.layout().exports();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let artifact = site.ready(&ada);
+    let folder = site.layout().exports();
     std::fs::write(folder.join("notes.txt"), "an admin's").unwrap();
-    let stray = ArtifactId::new(house.clock.now(), &mut domicile::base::Chance::seeded(3));
+    let stray = ArtifactId::new(site.clock.now(), &mut domicile::base::Rng::seeded(3));
     for name in [format!("{stray}.zip.age"), format!("{stray}.partial")] {
         std::fs::write(folder.join(name), "nobody's").unwrap();
     }
 
-    house.clock.advance(days(7) - seconds(1));
-    house.sweep();
-    assert_eq!(house.exports_folder(), [format!("{}.zip.age", artifact.id), "notes.txt".into()]);
-    let link = house.link_to(&ada, artifact.id).unwrap();
+    site.clock.advance(days(7) - seconds(1));
+    site.sweep();
+    assert_eq!(site.exports_folder(), [format!("{}.zip.age", artifact.id), "notes.txt".into()]);
+    let link = site.link_to(&ada, artifact.id).unwrap();
     assert_eq!(link.expires_at, artifact.delete_after);
-    house.clock.advance(seconds(1));
-    assert!(house.follow(ada.account.id, link.token.expose()).is_none());
-    assert!(matches!(house.link_to(&ada, artifact.id), Err(PrivacyError::NotFound)));
-    house.sweep();
+    site.clock.advance(seconds(1));
+    assert!(site.follow(ada.account.id, link.token.expose()).is_none());
+    assert!(matches!(site.link_to(&ada, artifact.id), Err(PrivacyError::NotFound)));
+    site.sweep();
 
-    assert_eq!(house.exports_folder(), ["notes.txt"]);
-    let export = house.export(&ada);
+    assert_eq!(site.exports_folder(), ["notes.txt"]);
+    let export = site.export(&ada);
     assert_eq!((export.state, export.artifact.is_none()), (ExportState::Expired, true));
-    assert_eq!(house.number("select count(*) from export_artifact"), 0);
+    assert_eq!(site.number("select count(*) from export_artifact"), 0);
     let expired = "select count(*) from audit_event where event = 'privacy.export_expired'";
-    assert_eq!(house.number(expired), 1);
-    house.clock.advance(days(90));
-    house.sweep();
-    assert_eq!(house.number("select count(*) from data_request"), 0);
+    assert_eq!(site.number(expired), 1);
+    site.clock.advance(days(90));
+    site.sweep();
+    assert_eq!(site.number("select count(*) from data_request"), 0);
 }
 
 #[test]
 fn an_export_whose_job_was_killed_is_written_again_under_the_same_name() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     let identity = age::x25519::Identity::generate();
-    house.request(&ada, &identity.to_public().to_string()).unwrap();
-    house.write(|tx| {
+    site.request(&ada, &identity.to_public().to_string()).unwrap();
+    site.write(|tx| {
         // What a process leaves that was killed in the middle of it.
-        tx.execute("update job set state = 'running', attempts = 1, run_at = run_at + 600000 where name = 'privacy.export'", [])?;
+        tx.execute(
+            "update job set state = 'running', attempts = 1, run_at = run_at + 600000 where name = 'privacy.export'",
+            [],
+        )?;
         tx.execute("update data_request set state = 'running', progress_percent = 40, step = 'billing'", [])
     })
     .unwrap();
     let artifact: String =
-        house.look(|view| view.one("select artifact_id from data_request", [], |row| row.get(0)).unwrap());
-    std::fs::write(house.layout().exports().join(format!("{artifact}.partial")), vec![7; 1 << 20]).unwrap();
-    house.sweep();
-    assert_eq!(house.exports_folder(), [format!("{artifact}.partial")], "the sweep leaves what is being written");
+        site.read(|view| view.one("select artifact_id from data_request", [], |row| row.get(0)).unwrap());
+    std::fs::write(site.layout().exports().join(format!("{artifact}.partial")), vec![7; 1 << 20]).unwrap();
+    site.sweep();
+    assert_eq!(site.exports_folder(), [format!("{artifact}.partial")], "the sweep leaves what is being written");
 
-    house.clock.advance(minutes(10));
-    house.run_jobs();
+    site.clock.advance(minutes(10));
+    site.run_jobs();
 
-    assert_eq!(house.exports_folder(), [format!("{artifact}.zip.age")]);
-    let made = house.export(&ada).artifact.unwrap();
+    assert_eq!(site.exports_folder(), [format!("{artifact}.zip.age")]);
+    let made = site.export(&ada).artifact.unwrap();
     assert_eq!(made.id.to_string(), artifact);
-    let files = unsealed(&std::fs::read(house.file_of(made.id)).unwrap(), &identity).unwrap();
+    let files = unsealed(&std::fs::read(site.file_of(made.id)).unwrap(), &identity).unwrap();
     assert!(text_of(&files).contains("ada-ada@example.org"));
 }
 
 #[test]
 fn a_job_that_runs_twice_makes_one_export_and_one_mail() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    let request = house.request(&ada, &some_key()).unwrap();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let request = site.request(&ada, &some_key()).unwrap();
     let payload = serde_json::json!({"request": request.to_string()});
 
     for _ in 0..2 {
-        let outcome = house.block_on(privacy::jobs::export(house.app.clone(), payload.clone()));
+        let outcome = site.block_on(privacy::jobs::export(site.app.clone(), payload.clone()));
         assert_eq!(outcome, jobs::Outcome::Done);
     }
 
-    assert_eq!(house.exports_folder().len(), 1);
-    assert_eq!(house.number("select count(*) from export_artifact"), 1);
-    assert_eq!(house.number("select count(*) from mail_outbox where subject = 'Your export is ready'"), 1);
+    assert_eq!(site.exports_folder().len(), 1);
+    assert_eq!(site.number("select count(*) from export_artifact"), 1);
+    assert_eq!(site.number("select count(*) from mail_outbox where subject = 'Your export is ready'"), 1);
 }
 
 #[test]
 fn an_export_that_does_not_come_about_in_six_hours_has_failed_and_its_recipient_is_forgotten() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
     // A file where the folder should be.
-    std::fs::remove_dir(house.layout().exports()).unwrap();
-    std::fs::write(house.layout().exports(), "in the way").unwrap();
-    house.request(&ada, &some_key()).unwrap();
-    house.run_jobs();
-    assert!(house.export(&ada).state.is_under_way());
+    std::fs::remove_dir(site.layout().exports()).unwrap();
+    std::fs::write(site.layout().exports(), "in the way").unwrap();
+    site.request(&ada, &some_key()).unwrap();
+    site.run_jobs();
+    assert!(site.export(&ada).state.is_under_way());
 
-    house.clock.advance(hours(6) + seconds(1));
-    house.run_jobs();
+    site.clock.advance(hours(6) + seconds(1));
+    site.run_jobs();
 
-    let export = house.export(&ada);
+    let export = site.export(&ada);
     assert_eq!(export.state, ExportState::Failed);
     assert!(export.problem.unwrap().contains("Ask for a new one"));
-    assert_eq!(house.number("select count(*) from data_request where sealed_recipient is not null"), 0);
-    std::fs::remove_file(house.layout().exports()).unwrap();
-    house.ready(&ada);
+    assert_eq!(site.number("select count(*) from data_request where sealed_recipient is not null"), 0);
+    std::fs::remove_file(site.layout().exports()).unwrap();
+    site.ready(&ada);
 }
 
 #[test]
 fn an_operator_writes_an_export_to_a_file_that_is_not_there_yet() {
-    let house = TestApp::new();
-    let ada = house.whole_person();
+    let site = TestApp::new();
+    let ada = site.whole_person();
     let identity = age::x25519::Identity::generate();
     let recipient = ExportRecipient::key(&identity.to_public().to_string()).unwrap();
-    let output = house.folder().join("ada.zip.age");
-    let write = |actor: Actor| flows::export_to_file(&house.app, actor, ada.account.id, &recipient, &output);
-    let before = house.footprint();
-    assert!(matches!(write(Actor::Stranger(house.stranger())), Err(PrivacyError::NotFound)));
+    let output = site.folder().join("ada.zip.age");
+    let write = |actor: Actor| flows::export_to_file(&site.app, actor, ada.account.id, &recipient, &output);
+    let before = site.footprint();
+    assert!(matches!(write(Actor::Anonymous(site.stranger())), Err(PrivacyError::NotFound)));
     assert!(!output.exists());
-    assert_eq!(house.footprint(), before);
+    assert_eq!(site.footprint(), before);
 
     let sealed = write(Actor::Operator).unwrap();
 
@@ -505,9 +508,9 @@ fn an_operator_writes_an_export_to_a_file_that_is_not_there_yet() {
     assert!(text_of(&unsealed(&bytes, &identity).unwrap()).contains(CANARIES[1]));
     assert!(matches!(write(Actor::Operator), Err(PrivacyError::FileExists(_))));
     assert_eq!(std::fs::read(&output).unwrap(), bytes);
-    let nobody = AccountId::new(house.clock.now(), &mut domicile::base::Chance::seeded(99));
-    let other = house.folder().join("nobody.zip.age");
-    let refused = flows::export_to_file(&house.app, Actor::Operator, nobody, &recipient, &other);
+    let nobody = AccountId::new(site.clock.now(), &mut domicile::base::Rng::seeded(99));
+    let other = site.folder().join("nobody.zip.age");
+    let refused = flows::export_to_file(&site.app, Actor::Operator, nobody, &recipient, &other);
     assert!(matches!(refused, Err(PrivacyError::NotFound)));
     assert!(!other.exists());
 }

@@ -36,14 +36,14 @@ fn line_of(error: JournalError) -> i64 {
 
 #[test]
 fn each_erasure_is_a_signed_line_that_continues_the_one_before() {
-    let house = TestApp::new();
-    let (ada, bob) = (house.whole_person(), house.person("bob-bob"));
+    let site = TestApp::new();
+    let (ada, bob) = (site.whole_person(), site.person("bob-bob"));
 
     for person in [&ada, &bob] {
-        flows::erase_by_operator(&house.app, Actor::Operator, person.account.id).unwrap();
+        flows::erase_by_operator(&site.app, Actor::Operator, person.account.id).unwrap();
     }
 
-    let text = house.journal();
+    let text = site.journal();
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.iter().map(|line| line["seq"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(
@@ -51,60 +51,60 @@ fn each_erasure_is_a_signed_line_that_continues_the_one_before() {
         (&ada.account.id.to_string().into(), &bob.account.id.to_string().into())
     );
     assert_eq!((&lines[0]["prev_hash"], &lines[1]["prev_hash"]), (&hex::encode(GENESIS).into(), &lines[0]["hash"]));
-    let checked = house.check().unwrap();
+    let checked = site.check().unwrap();
     assert_eq!((checked.count, hex::encode(checked.head)), (2, lines[1]["hash"].as_str().unwrap().to_owned()));
     for canary in CANARIES.into_iter().chain(["bob-bob", "example.org"]) {
         assert!(!text.contains(canary), "{canary}");
     }
     let mode =
-        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(house.layout().tombstones()).unwrap().permissions());
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(site.layout().tombstones()).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]
 fn what_the_journal_lacks_is_written_later_and_once() {
-    let house = TestApp::new();
-    let gone = [house.erase_somebody("one-one"), house.erase_somebody("two-two"), house.erase_somebody("three-three")];
-    assert!(!house.layout().tombstones().exists());
+    let site = TestApp::new();
+    let gone = [site.erase_somebody("one-one"), site.erase_somebody("two-two"), site.erase_somebody("three-three")];
+    assert!(!site.layout().tombstones().exists());
 
-    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 3);
-    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 0);
-    house.erase_somebody("four-four");
-    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 1);
+    assert_eq!(tombstones::catch_up(&site.app).unwrap(), 3);
+    assert_eq!(tombstones::catch_up(&site.app).unwrap(), 0);
+    site.erase_somebody("four-four");
+    assert_eq!(tombstones::catch_up(&site.app).unwrap(), 1);
 
-    assert_eq!(house.check().unwrap().count, 4);
-    assert!(gone.iter().all(|id| house.journal().contains(id)));
+    assert_eq!(site.check().unwrap().count, 4);
+    assert!(gone.iter().all(|id| site.journal().contains(id)));
 }
 
 #[test]
 fn half_a_line_that_a_crash_left_is_written_again() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for name in ["one-one", "two-two"] {
-        house.erase_somebody(name);
+        site.erase_somebody(name);
     }
-    tombstones::catch_up(&house.app).unwrap();
-    let whole = house.journal();
+    tombstones::catch_up(&site.app).unwrap();
+    let whole = site.journal();
     let first = whole.lines().next().unwrap().len() + 1;
 
     for cut in [first + 1, first + 100, whole.len() - 1, 10] {
-        house.write_journal(&whole[..cut]);
-        tombstones::catch_up(&house.app).unwrap();
-        assert_eq!(house.journal(), whole, "cut after {cut}");
+        site.write_journal(&whole[..cut]);
+        tombstones::catch_up(&site.app).unwrap();
+        assert_eq!(site.journal(), whole, "cut after {cut}");
     }
 }
 
 #[test]
 fn any_change_of_the_journal_is_found_and_its_line_named() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for name in ["one-one", "two-two", "three-three"] {
-        house.erase_somebody(name);
+        site.erase_somebody(name);
     }
-    tombstones::catch_up(&house.app).unwrap();
-    let whole = house.journal();
+    tombstones::catch_up(&site.app).unwrap();
+    let whole = site.journal();
     let lines: Vec<&str> = whole.lines().collect();
     let with = |changed: &[&str]| {
-        house.write_journal(&format!("{}\n", changed.join("\n")));
-        line_of(house.check().unwrap_err())
+        site.write_journal(&format!("{}\n", changed.join("\n")));
+        line_of(site.check().unwrap_err())
     };
 
     for (place, line) in lines.iter().enumerate() {
@@ -141,20 +141,20 @@ fn any_change_of_the_journal_is_found_and_its_line_named() {
     let first = elsewhere.journal();
     assert_eq!(with(&[first.trim_end(), lines[1], lines[2]]), 2);
 
-    house.write_journal(&whole);
-    assert_eq!(house.check().unwrap().count, 3);
-    let other = Keyring::generate(&mut domicile::base::Chance::seeded(9), house.clock.now());
-    assert_eq!(line_of(tombstones::verify(&house.layout().tombstones(), &other).unwrap_err()), 1);
+    site.write_journal(&whole);
+    assert_eq!(site.check().unwrap().count, 3);
+    let other = Keyring::generate(&mut domicile::base::Rng::seeded(9), site.clock.now());
+    assert_eq!(line_of(tombstones::verify(&site.layout().tombstones(), &other).unwrap_err()), 1);
 }
 
 #[test]
 fn a_journal_that_knows_more_than_the_database_is_left_as_it_is() {
-    let house = TestApp::new();
+    let site = TestApp::new();
     for name in ["one-one", "two-two"] {
-        house.erase_somebody(name);
+        site.erase_somebody(name);
     }
-    tombstones::catch_up(&house.app).unwrap();
-    let both = house.journal();
+    tombstones::catch_up(&site.app).unwrap();
+    let both = site.journal();
     let older = TestApp::new();
     older.erase_somebody("one-one");
     older.clock.advance(domicile::base::seconds(1));
@@ -172,14 +172,14 @@ fn a_journal_that_knows_more_than_the_database_is_left_as_it_is() {
 
 #[test]
 fn an_erasure_happens_also_where_the_journal_cannot_be_written() {
-    let house = TestApp::new();
-    let ada = house.person("ada-ada");
-    std::fs::create_dir(house.layout().tombstones()).unwrap();
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    std::fs::create_dir(site.layout().tombstones()).unwrap();
 
-    flows::erase_by_operator(&house.app, Actor::Operator, ada.account.id).unwrap();
-    assert!(house.look(|view| accounts::find(view, ada.account.id).unwrap()).is_none());
-    std::fs::remove_dir(house.layout().tombstones()).unwrap();
+    flows::erase_by_operator(&site.app, Actor::Operator, ada.account.id).unwrap();
+    assert!(site.read(|view| accounts::find(view, ada.account.id).unwrap()).is_none());
+    std::fs::remove_dir(site.layout().tombstones()).unwrap();
 
-    assert_eq!(tombstones::catch_up(&house.app).unwrap(), 1);
-    assert_eq!(house.check().unwrap().count, 1);
+    assert_eq!(tombstones::catch_up(&site.app).unwrap(), 1);
+    assert_eq!(site.check().unwrap().count, 1);
 }

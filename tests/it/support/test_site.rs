@@ -1,4 +1,4 @@
-//! A house in memory: real SQLite with all migrations, a clock that stands, randomness from a seed.
+//! A site in memory: real SQLite with all migrations, a clock that stands, randomness from a seed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domicile::accounts::{self, Account, Username};
 use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
 use domicile::audit::{self, Filter, Recorded};
-use domicile::base::{Actor, Chance, Clock, EmailAddress, Governor, SessionId, Timestamp, Visitor, WorkspaceId};
+use domicile::base::{Actor, Clock, CredentialAdmin, EmailAddress, Rng, SessionId, Timestamp, Visitor, WorkspaceId};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Site, Tx, View};
@@ -22,21 +22,21 @@ use super::mailbox::Letter;
 pub const START: &str = "2026-05-03T09:00:00Z";
 
 /// An appliance of the demonstration's settings, the same one in every test.
-pub fn site() -> Site {
-    let mut chance = Chance::seeded(7);
+pub fn default_settings() -> Site {
+    let mut rng = Rng::seeded(7);
     let now = Timestamp::parse(START).unwrap();
     Site {
-        config: Config::for_demo(Path::new("/var/lib/house"), 8600).unwrap(),
-        keyring: Keyring::generate(&mut chance, now),
+        config: Config::for_demo(Path::new("/var/lib/site"), 8600).unwrap(),
+        keyring: Keyring::generate(&mut rng, now),
     }
 }
 
 /// See the module.
-pub struct TestHouse {
+pub struct TestSite {
     pub connection: Connection,
-    pub site: Arc<Site>,
+    pub settings: Arc<Site>,
     pub clock: Clock,
-    pub chance: Chance,
+    pub rng: Rng,
 }
 
 /// A person with a verified address and a personal workspace.
@@ -48,9 +48,9 @@ pub struct Person {
 
 impl Person {
     /// The person in a browser session, as operations on credentials want it.
-    pub fn in_person(&self) -> Governor {
-        let session = SessionId::new(self.account.created_at, &mut Chance::seeded(1));
-        Governor::person(self.account.id, self.workspace, session, visitor())
+    pub fn in_person(&self) -> CredentialAdmin {
+        let session = SessionId::new(self.account.created_at, &mut Rng::seeded(1));
+        CredentialAdmin::person(self.account.id, self.workspace, session, visitor())
     }
 
     /// The person in a browser session.
@@ -58,7 +58,7 @@ impl Person {
         Actor::SignedIn {
             account: self.account.id,
             workspace: self.workspace,
-            session: SessionId::new(self.account.created_at, &mut Chance::seeded(1)),
+            session: SessionId::new(self.account.created_at, &mut Rng::seeded(1)),
             visitor: visitor(),
         }
     }
@@ -124,28 +124,33 @@ pub fn holds(bytes: &[u8], needle: &[u8]) -> bool {
     bytes.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
 }
 
-impl TestHouse {
+impl TestSite {
     pub fn new() -> Self {
         let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
-        Self { connection: db::in_memory().unwrap(), site: Arc::new(site()), clock, chance: Chance::seeded(11) }
+        Self {
+            connection: db::in_memory().unwrap(),
+            settings: Arc::new(default_settings()),
+            clock,
+            rng: Rng::seeded(11),
+        }
     }
 
-    /// The same house once more, as a copy of its database is.
+    /// The same site once more, as a copy of its database is.
     pub fn copied(&self) -> Self {
         let mut connection = Connection::open_in_memory().unwrap();
         let copying = rusqlite::backup::Backup::new(&self.connection, &mut connection).unwrap();
         assert_eq!(copying.step(-1).unwrap(), rusqlite::backup::StepResult::Done);
         drop(copying);
-        Self { connection, site: self.site.clone(), clock: self.clock.clone(), chance: Chance::seeded(12) }
+        Self { connection, settings: self.settings.clone(), clock: self.clock.clone(), rng: Rng::seeded(12) }
     }
 
     /// One transaction.
     pub fn write<T, E: From<db::Error>>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
-        db::write_directly(&mut self.connection, &self.site, &self.clock, &mut self.chance, work)
+        db::write_directly(&mut self.connection, &self.settings, &self.clock, &mut self.rng, work)
     }
 
     /// One transaction that cannot fail.
-    pub fn look<T>(&mut self, look: impl FnOnce(&mut Tx<'_>) -> T) -> T {
+    pub fn read<T>(&mut self, look: impl FnOnce(&mut Tx<'_>) -> T) -> T {
         self.write(|tx| Ok::<T, db::Error>(look(tx))).unwrap()
     }
 
@@ -174,15 +179,15 @@ impl TestHouse {
             expiry: Expiry::parse("90d").unwrap(),
             limits: Limits::default(),
         };
-        let governor = owner.in_person();
-        self.write(|tx| api_keys::create(tx, &governor, owner.account.id, owner.workspace, &new)).unwrap()
+        let admin = owner.in_person();
+        self.write(|tx| api_keys::create(tx, &admin, owner.account.id, owner.workspace, &new)).unwrap()
     }
 
     /// The events a person sees, the newest first.
     pub fn activity_of(&mut self, person: &Person) -> Vec<Recorded> {
         let filter = Filter { limit: 100, ..Filter::default() };
         let (account, workspace) = (person.account.id, person.workspace);
-        self.look(|tx| audit::list(tx, account, workspace, &filter).unwrap().rows)
+        self.read(|tx| audit::list(tx, account, workspace, &filter).unwrap().rows)
     }
 
     /// The names of the events a person sees, the oldest first.
@@ -201,18 +206,18 @@ impl TestHouse {
 
     /// The mails of the outbox, the newest first.
     pub fn letters(&mut self) -> Vec<Letter> {
-        self.look(|tx| letters(tx))
+        self.read(|tx| letters(tx))
     }
 
     /// Somebody without a session.
     pub fn stranger(&self) -> Actor {
-        Actor::Stranger(visitor())
+        Actor::Anonymous(visitor())
     }
 
     /// A program that holds the person's key.
     pub fn key_holder(&mut self, owner: &Person) -> Actor {
         let made = self.api_key(owner, "held", &["admin"]);
-        let scopes = self.site.config.scopes.rights_of("admin");
+        let scopes = self.settings.config.scopes.rights_of("admin");
         let (account, workspace) = (owner.account.id, owner.workspace);
         Actor::KeyHolder { key: made.key.id, account, workspace, scopes, visitor: visitor() }
     }
@@ -230,7 +235,7 @@ impl TestHouse {
 
     /// Where `needle` stands in the database: `table.column`, each once.
     pub fn places_of(&mut self, needle: &str) -> Vec<String> {
-        self.look(|tx| places_of(tx, needle.as_bytes()))
+        self.read(|tx| places_of(tx, needle.as_bytes()))
     }
 
     /// How many rows a table has.
@@ -245,6 +250,6 @@ impl TestHouse {
 
     /// Everything the account's slice knows of somebody.
     pub fn find(&mut self, name: &str) -> Option<Account> {
-        self.look(|tx| accounts::find_by_name(tx, name).unwrap())
+        self.read(|tx| accounts::find_by_name(tx, name).unwrap())
     }
 }

@@ -6,9 +6,9 @@ use crate::support::{Appliance, PASSWORD, wait_for};
 
 #[test]
 fn a_download_is_the_whole_file_that_its_tag_names() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let path = "/settings/privacy";
     let asked = ada.submit(path, "/settings/privacy/export", &[("passphrase", PASSWORD)]);

@@ -1,17 +1,17 @@
 //! Randomness: the only place that asks the machine for it.
 
 use rand::rngs::{StdRng, SysRng};
-use rand::{Rng, SeedableRng, TryRng};
+use rand::{Rng as _, SeedableRng, TryRng};
 
 /// Gives random bytes: the operating system's, or a seeded sequence in tests, so that a failing test fails again.
-pub struct Chance(Source);
+pub struct Rng(Source);
 
 enum Source {
     System,
     Seeded(Box<StdRng>),
 }
 
-impl Chance {
+impl Rng {
     /// The operating system's randomness.
     pub fn system() -> Self {
         Self(Source::System)
@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_seed_repeats_and_the_machine_does_not() {
-        assert_eq!(Chance::seeded(7).bytes::<16>(), Chance::seeded(7).bytes::<16>());
-        assert_ne!(Chance::system().bytes::<16>(), Chance::system().bytes::<16>());
-        assert!((0..1000).all(|_| Chance::system().below(6) < 6));
+        assert_eq!(Rng::seeded(7).bytes::<16>(), Rng::seeded(7).bytes::<16>());
+        assert_ne!(Rng::system().bytes::<16>(), Rng::system().bytes::<16>());
+        assert!((0..1000).all(|_| Rng::system().below(6) < 6));
     }
 }

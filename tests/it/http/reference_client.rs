@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use crate::support::{Appliance, Ran, finish, part, tool_script};
 
 /// Every call of the account's part, twice; a refusal stands in place of the answer.
-fn calls(house: &Appliance, key: &str) -> Value {
+fn calls(site: &Appliance, key: &str) -> Value {
     let mut command = Command::new(part("python3"));
-    command.arg(tool_script("browser/reference_client.py")).args([&house.url(), "ada-l"]);
+    command.arg(tool_script("browser/reference_client.py")).args([&site.url(), "ada-l"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let ran = finish(&mut command, &format!("{key}\n"));
     assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
-fn command_line(house: &Appliance, key: &str, arguments: &[&str]) -> Ran {
+fn command_line(site: &Appliance, key: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(part("ul"));
-    command.arg("cloud").args(arguments).env_clear().current_dir(house.folder()).env("HOME", house.folder());
-    command.env("ULTRALYTICS_PLATFORM_URL", house.url()).env("ULTRALYTICS_API_KEY", key);
+    command.arg("cloud").args(arguments).env_clear().current_dir(site.folder()).env("HOME", site.folder());
+    command.env("ULTRALYTICS_PLATFORM_URL", site.url()).env("ULTRALYTICS_API_KEY", key);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     finish(&mut command, "")
 }
@@ -30,17 +30,17 @@ fn refused(status: u16, sentence: &str) -> Value {
 
 #[test]
 fn every_call_of_the_accounts_part_is_answered_in_the_shape_that_the_client_describes() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["admin"]);
-    house.run(&["credit", "grant", "--account", "ada-l", "--amount", "1.239", "--reason", "test"]).ok();
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["admin"]);
+    site.run(&["credit", "grant", "--account", "ada-l", "--amount", "1.239", "--reason", "test"]).ok();
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let told =
         [("display_name", "Ada"), ("company", "Analytical Engines"), ("link_github", "ada-l"), ("link_x", "ada_l")];
     assert_eq!(ada.submit("/settings/profile", "/settings/profile", &told).status, 303);
 
-    let seen = calls(&house, &key);
+    let seen = calls(&site, &key);
 
     let summary = &seen["summary"];
     assert_eq!(
@@ -77,8 +77,8 @@ fn every_call_of_the_accounts_part_is_answered_in_the_shape_that_the_client_desc
     assert_eq!(seen["nobody"]["status"], 404);
 
     // Where somebody works is told to themselves alone.
-    house.account("grace-h");
-    let of_grace = calls(&house, &house.api_key("grace-h", &["account:read"]));
+    site.account("grace-h");
+    let of_grace = calls(&site, &site.api_key("grace-h", &["account:read"]));
     let shown = &of_grace["profile"]["user"];
     assert_eq!((&shown["fullName"], &shown["socials"]["github"]), (&json!("Ada"), &json!("ada-l")));
     assert!(shown.get("company").is_none(), "{shown}");
@@ -86,11 +86,11 @@ fn every_call_of_the_accounts_part_is_answered_in_the_shape_that_the_client_desc
 
 #[test]
 fn what_is_refused_is_refused_in_the_sentences_that_the_client_knows() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let reading = house.api_key("ada-l", &["models:read"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    let reading = site.api_key("ada-l", &["models:read"]);
 
-    let seen = calls(&house, &reading);
+    let seen = calls(&site, &reading);
     for (name, answer) in seen.as_object().unwrap() {
         if name != "trash" {
             assert_eq!(answer, &refused(403, "Permission denied for this operation"), "{name}");
@@ -98,9 +98,9 @@ fn what_is_refused_is_refused_in_the_sentences_that_the_client_knows() {
     }
     assert_eq!(seen["trash"]["total"], 0, "of what it may read");
 
-    house.run(&["account", "suspend", "ada-l", "--reason", "test"]).ok();
+    site.run(&["account", "suspend", "ada-l", "--reason", "test"]).ok();
     for key in [reading.as_str(), "dok_nonsense", ""] {
-        for (name, answer) in calls(&house, key).as_object().unwrap() {
+        for (name, answer) in calls(&site, key).as_object().unwrap() {
             assert_eq!(answer, &refused(401, "Invalid API key"), "{name} with {key:?}");
         }
     }
@@ -108,27 +108,27 @@ fn what_is_refused_is_refused_in_the_sentences_that_the_client_knows() {
 
 #[test]
 fn the_command_line_of_the_client_works_unchanged() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["account:read"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["account:read"]);
 
-    let summary: Value = serde_json::from_str(&command_line(&house, &key, &["account", "summary"]).ok()).unwrap();
+    let summary: Value = serde_json::from_str(&command_line(&site, &key, &["account", "summary"]).ok()).unwrap();
     assert_eq!((&summary["username"], &summary["creditsCents"]), (&json!("ada-l"), &json!(500)));
 
-    let refused = command_line(&house, &key, &["billing", "transactions"]);
+    let refused = command_line(&site, &key, &["billing", "transactions"]);
     assert_eq!((refused.status, refused.stdout.as_str()), (1, ""));
     assert!(
         refused.stderr.contains("HTTP 403") && refused.stderr.contains("Permission denied for this operation"),
         "{refused:?}"
     );
 
-    let wrong = command_line(&house, "dok_nonsense", &["account", "summary"]);
+    let wrong = command_line(&site, "dok_nonsense", &["account", "summary"]);
     assert_eq!(wrong.status, 1);
     assert!(wrong.stderr.contains("HTTP 401") && wrong.stderr.contains("Invalid API key"), "{wrong:?}");
     // It prints a link, and the link leads to the page.
-    let link = wrong.stderr.split_whitespace().find(|word| word.starts_with(&house.url())).unwrap();
-    let mut ada = house.browser();
+    let link = wrong.stderr.split_whitespace().find(|word| word.starts_with(&site.url())).unwrap();
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
-    let answer = ada.get(link.strip_prefix(&house.url()).unwrap());
+    let answer = ada.get(link.strip_prefix(&site.url()).unwrap());
     assert_eq!((answer.status, answer.location()), (303, "/settings/keys"));
 }

@@ -50,7 +50,7 @@ impl Told {
     }
 
     /// Fails where the known take longer than the unknown, or less long, often enough to be told apart. That is the statistic
-    /// of Mann and Whitney as a share: how often a known person's answer takes longer than an unknown one's. By chance alone
+    /// of Mann and Whitney as a share: how often a known person's answer takes longer than an unknown one's. By rng alone
     /// it leaves these bounds once in ten million times; an answer without its hash is at 0 or 1.
     fn must_take_alike(&self, door: &str) {
         let [unknown, known] = &self.seconds;
@@ -97,21 +97,21 @@ fn name(turn: usize, is_known: bool) -> String {
 
 /// An appliance with people in it, behind a proxy that says where visitors come from.
 fn peopled() -> Appliance {
-    let house = Appliance::made();
+    let site = Appliance::made();
     for turn in 0..TURNS {
-        house.account(&name(turn, true));
+        site.account(&name(turn, true));
     }
-    let listen = format!("address = \"127.0.0.1:{}\"\n", house.port);
-    house.reconfigure(&listen, &format!("{listen}trusted_proxies = [\"127.0.0.1/32\"]\n"));
-    let mut house = house;
-    house.start();
-    house
+    let listen = format!("address = \"127.0.0.1:{}\"\n", site.port);
+    site.reconfigure(&listen, &format!("{listen}trusted_proxies = [\"127.0.0.1/32\"]\n"));
+    let mut site = site;
+    site.start();
+    site
 }
 
 #[test]
 fn p8_no_door_tells_who_is_here_by_words_or_by_time() {
-    let house = peopled();
-    let mut browser = house.browser();
+    let site = peopled();
+    let mut browser = site.browser();
     let csrf = browser.get("/signin").value_of("name=\"csrf\"");
     let token = ("csrf", csrf.as_str());
 
@@ -150,13 +150,13 @@ fn p8_no_door_tells_who_is_here_by_words_or_by_time() {
 
 #[test]
 fn p8_a_link_that_nobody_made_looks_like_one_that_is_used_up() {
-    let house = Appliance::running_with("[signup]\nmode = \"invite\"\n");
-    house.run(&["account", "invite", "--email", "ada@example.org"]).ok();
-    let link = house.mailbox().wait_for("ada@example.org", "You are invited").link("/signup?invite=");
-    let used = link.strip_prefix(&house.url()).unwrap().to_owned();
-    house.run(&["account", "uninvite", "ada@example.org"]).ok();
+    let site = Appliance::running_with("[signup]\nmode = \"invite\"\n");
+    site.run(&["account", "invite", "--email", "ada@example.org"]).ok();
+    let link = site.mailbox().wait_for("ada@example.org", "You are invited").link("/signup?invite=");
+    let used = link.strip_prefix(&site.url()).unwrap().to_owned();
+    site.run(&["account", "uninvite", "ada@example.org"]).ok();
     let guessed = format!("{}x", &used[..used.len() - 1]);
-    let mut browser = house.browser();
+    let mut browser = site.browser();
 
     let [of_used, of_guessed] = [used, guessed].map(|path| {
         let answer = browser.get(&path);

@@ -5,21 +5,21 @@ use serde_json::json;
 use crate::support::{Answer, Appliance, Browser};
 
 /// A key with options of the command line: its text and its id.
-fn key(house: &Appliance, options: &[&str]) -> (String, String) {
+fn key(site: &Appliance, options: &[&str]) -> (String, String) {
     let mut arguments =
         vec!["--json", "key", "create", "--account", "ada-l", "--name", "ci", "--scope", "account:read"];
     arguments.extend(options);
-    let made: serde_json::Value = serde_json::from_str(&house.run(&arguments).ok()).unwrap();
+    let made: serde_json::Value = serde_json::from_str(&site.run(&arguments).ok()).unwrap();
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
     (text("key"), text("id"))
 }
 
-fn summary(house: &Appliance, key: &str) -> Answer {
-    house.call("GET", "/api/account/summary").bearer(key).send()
+fn summary(site: &Appliance, key: &str) -> Answer {
+    site.call("GET", "/api/account/summary").bearer(key).send()
 }
 
-fn forward(house: &Appliance, key: &str, query: &str) -> Answer {
-    house.call("GET", &format!("/v1/forward-auth{query}")).header("X-Api-Key", key).send()
+fn forward(site: &Appliance, key: &str, query: &str) -> Answer {
+    site.call("GET", &format!("/v1/forward-auth{query}")).header("X-Api-Key", key).send()
 }
 
 fn press(ada: &mut Browser, id: &str, act: &str) {
@@ -29,32 +29,32 @@ fn press(ada: &mut Browser, id: &str, act: &str) {
 
 #[test]
 fn the_holder_and_the_gateway_are_told_why_and_a_service_never_is() {
-    let mut house = Appliance::running_with_clock("");
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let mut site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
-    let farm = house.service("farm");
-    let (good, _) = key(&house, &[]);
-    let (expired, _) = key(&house, &["--expires", "1h"]);
-    let (disabled, disabled_id) = key(&house, &[]);
+    let farm = site.service("farm");
+    let (good, _) = key(&site, &[]);
+    let (expired, _) = key(&site, &["--expires", "1h"]);
+    let (disabled, disabled_id) = key(&site, &[]);
     press(&mut ada, &disabled_id, "disable");
-    let (quarantined, _) = key(&house, &[]);
-    house.call("POST", "/v1/key-exposures").json(&json!([{"token": quarantined}])).send();
-    let (revoked, revoked_id) = key(&house, &[]);
-    house.run(&["key", "revoke", &revoked_id]).ok();
-    let (replaced, replaced_id) = key(&house, &[]);
-    house.run(&["key", "rotate", &replaced_id, "--overlap", "0"]).ok();
-    let (elsewhere, _) = key(&house, &["--network", "192.0.2.0/24"]);
-    let (spent, spent_id) = key(&house, &["--budget", "0.001"]);
-    let event = json!([{"id": "1", "source": "farm", "workspace": house.workspace("ada-l"), "sku": "gpu.h100",
+    let (quarantined, _) = key(&site, &[]);
+    site.call("POST", "/v1/key-exposures").json(&json!([{"token": quarantined}])).send();
+    let (revoked, revoked_id) = key(&site, &[]);
+    site.run(&["key", "revoke", &revoked_id]).ok();
+    let (replaced, replaced_id) = key(&site, &[]);
+    site.run(&["key", "rotate", &replaced_id, "--overlap", "0"]).ok();
+    let (elsewhere, _) = key(&site, &["--network", "192.0.2.0/24"]);
+    let (spent, spent_id) = key(&site, &["--budget", "0.001"]);
+    let event = json!([{"id": "1", "source": "farm", "workspace": site.workspace("ada-l"), "sku": "gpu.h100",
         "quantity": "1", "time": "2026-05-01T00:00:00Z", "key": spent_id}]);
-    let used = house.call("POST", "/v1/usage/events").bearer(&farm).json(&event).send();
+    let used = site.call("POST", "/v1/usage/events").bearer(&farm).json(&event).send();
     assert_eq!(used.json()["accepted"], 1, "{used:?}");
-    let (fast, _) = key(&house, &["--rate", "1"]);
-    assert_eq!(summary(&house, &fast).status, 200);
+    let (fast, _) = key(&site, &["--rate", "1"]);
+    assert_eq!(summary(&site, &fast).status, 200);
     let unknown = format!("{}{}", &good[..4], "0123456789abcdef0123456789abcdef");
     let unknown = format!("{unknown}{:08x}", crc32fast::hash(unknown.as_bytes()));
-    house.set_ahead(3601);
+    site.set_ahead(3601);
 
     let cases = [
         ("mistyped", &good[..43], 401, "malformed_key"),
@@ -68,93 +68,93 @@ fn the_holder_and_the_gateway_are_told_why_and_a_service_never_is() {
         ("spent", &spent, 403, "budget_exhausted"),
     ];
     for (case, text, status, code) in cases {
-        let (api, gateway) = (summary(&house, text), forward(&house, text, ""));
+        let (api, gateway) = (summary(&site, text), forward(&site, text, ""));
         assert_eq!((api.status, api.json()["code"].as_str()), (status, Some(code)), "{case}: {api:?}");
         let sentence = if status == 401 { "Invalid API key" } else { "Permission denied for this operation" };
         assert!(api.json()["error"].as_str().unwrap().starts_with(sentence), "{case}: {api:?}");
         assert_eq!((gateway.status, gateway.header("domicile-reason")), (status, code), "{case}: {gateway:?}");
         assert_eq!(gateway.header("www-authenticate").contains("invalid_token"), status == 401, "{case}: {gateway:?}");
-        let told = house.call("POST", "/v1/introspect").bearer(&farm).form(&[("token", text)]).send();
+        let told = site.call("POST", "/v1/introspect").bearer(&farm).form(&[("token", text)]).send();
         assert_eq!((told.status, told.text().as_str()), (200, "{\"active\":false}"), "{case}");
     }
-    let told = [&unknown, &revoked, &replaced].map(|text| summary(&house, text).text());
+    let told = [&unknown, &revoked, &replaced].map(|text| summary(&site, text).text());
     assert!(told.iter().all(|text| text == &told[0]), "what never was and what is gone are one answer: {told:?}");
-    assert_eq!((summary(&house, &good).status, forward(&house, &good, "").status), (200, 200));
+    assert_eq!((summary(&site, &good).status, forward(&site, &good, "").status), (200, 200));
     // Where a service says whence the key came, it is good there.
     let at = |address: &str| {
         let fields = [("token", elsewhere.as_str()), ("ip", address)];
-        house.call("POST", "/v1/introspect").bearer(&farm).form(&fields).send().json()["active"].clone()
+        site.call("POST", "/v1/introspect").bearer(&farm).form(&fields).send().json()["active"].clone()
     };
     assert_eq!((at("192.0.2.7"), at("192.0.3.7")), (json!(true), json!(false)));
-    assert_eq!(house.stop().code(), Some(0));
+    assert_eq!(site.stop().code(), Some(0));
 }
 
 #[test]
 fn who_is_too_fast_is_told_how_long_to_wait_by_every_door() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let (fast, _) = key(&house, &["--rate", "2"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (fast, _) = key(&site, &["--rate", "2"]);
 
-    let first = summary(&house, &fast);
+    let first = summary(&site, &fast);
     assert_eq!((first.status, first.header("ratelimit-policy")), (200, "\"key\";q=2;w=60"));
     assert!(first.header("ratelimit").starts_with("\"key\";r=1;t="), "{first:?}");
-    let second = forward(&house, &fast, "");
+    let second = forward(&site, &fast, "");
     assert_eq!((second.status, second.header("ratelimit").starts_with("\"key\";r=0;t=")), (200, true), "{second:?}");
-    let refused = summary(&house, &fast);
+    let refused = summary(&site, &fast);
 
     assert_eq!((refused.status, refused.json()["error"].as_str()), (429, Some("Rate limit exceeded")));
     let wait: u32 = refused.header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait), "{refused:?}");
-    let gateway = forward(&house, &fast, "");
+    let gateway = forward(&site, &fast, "");
     assert_eq!((gateway.status, gateway.header("domicile-reason")), (429, "rate_limited"));
     assert!(gateway.header("retry-after").parse::<u32>().is_ok());
-    let nginx = forward(&house, &fast, "?nginx=1");
+    let nginx = forward(&site, &fast, "?nginx=1");
     assert_eq!((nginx.status, nginx.header("domicile-reason")), (403, "rate_limited"));
-    let (other, _) = key(&house, &[]);
-    assert_eq!((summary(&house, &other).status, summary(&house, &other).header("ratelimit")), (200, ""));
+    let (other, _) = key(&site, &[]);
+    assert_eq!((summary(&site, &other).status, summary(&site, &other).header("ratelimit")), (200, ""));
 }
 
 #[test]
 fn a_request_beyond_its_scope_burns_nothing() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let (fast, _) = key(&house, &["--rate", "1"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (fast, _) = key(&site, &["--rate", "1"]);
 
     for _ in 0..5 {
-        let denied = house.call("GET", "/api/billing/transactions").bearer(&fast).send();
+        let denied = site.call("GET", "/api/billing/transactions").bearer(&fast).send();
         assert_eq!((denied.status, denied.json()["code"].as_str()), (403, Some("insufficient_scope")));
-        assert_eq!(forward(&house, &fast, "?scope=models:read").status, 403);
+        assert_eq!(forward(&site, &fast, "?scope=models:read").status, 403);
     }
 
-    assert_eq!([summary(&house, &fast).status, summary(&house, &fast).status], [200, 429]);
+    assert_eq!([summary(&site, &fast).status, summary(&site, &fast).status], [200, 429]);
 }
 
 #[test]
 fn whoever_found_a_key_can_have_it_stopped_and_learns_nothing() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let (found, id) = key(&house, &[]);
-    let report = |body: serde_json::Value| house.call("POST", "/v1/key-exposures").json(&body).send();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (found, id) = key(&site, &[]);
+    let report = |body: serde_json::Value| site.call("POST", "/v1/key-exposures").json(&body).send();
     let one =
         |token: &str| json!([{"token": token, "type": "domicile", "url": "https://git.example/x", "source": "commit"}]);
 
     let unknown = report(one(&format!("dok_{}", "0".repeat(40))));
     let mine = report(one(&found));
     let again = report(one(&found));
-    let as_form = house.call("POST", "/v1/key-exposures").form(&[("token", found.as_str())]).send();
+    let as_form = site.call("POST", "/v1/key-exposures").form(&[("token", found.as_str())]).send();
     for answer in [&unknown, &mine, &again, &as_form] {
         assert_eq!((answer.status, answer.text().as_str()), (202, "{\"received\":true}"));
     }
-    assert_eq!(summary(&house, &found).json()["code"], "key_quarantined");
-    let letter = house.mailbox().wait_for("ada-l@example.org", "was found in public");
+    assert_eq!(summary(&site, &found).json()["code"], "key_quarantined");
+    let letter = site.mailbox().wait_for("ada-l@example.org", "was found in public");
     assert!(letter.text.contains(&found[..12]) && !letter.text.contains(&found), "{letter:?}");
 
-    let mut ada = house.browser();
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let page = ada.get("/settings/keys").text();
     assert!(page.contains("was found in public") && page.contains(&format!("/settings/keys/{id}/restore")), "{page}");
     press(&mut ada, &id, "restore");
-    assert_eq!(summary(&house, &found).status, 200);
+    assert_eq!(summary(&site, &found).status, 200);
     for bad in [json!({}), json!(["x"]), json!([{"url": "x"}]), json!(vec![json!({"token": "x"}); 101])] {
         assert_eq!(report(bad).status, 400);
     }
@@ -165,35 +165,35 @@ fn whoever_found_a_key_can_have_it_stopped_and_learns_nothing() {
 
 #[test]
 fn an_old_key_shows_who_still_calls_with_it() {
-    let mut house = Appliance::running();
-    house.account("ada-l");
-    let (old, id) = key(&house, &[]);
-    let mut ada = house.browser();
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    let (old, id) = key(&site, &[]);
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
 
     let made = ada.submit("/settings/keys", &format!("/settings/keys/{id}/rotate"), &[("overlap", "24h")]);
     let new = made.text().split("<output id=\"new-key\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
     for text in [&old, &new] {
-        assert_eq!(summary(&house, text).status, 200);
+        assert_eq!(summary(&site, text).status, 200);
     }
-    let called = house.call("GET", "/api/account/summary").bearer(&old).header("User-Agent", "trainer/7.1").send();
+    let called = site.call("GET", "/api/account/summary").bearer(&old).header("User-Agent", "trainer/7.1").send();
     assert_eq!(called.status, 200);
     // What is in memory is written at the stop.
-    house.stop();
-    house.start();
+    site.stop();
+    site.start();
 
     let page = ada.get(&format!("/settings/keys/{id}")).text();
     assert!(page.contains("Who still calls with it") && page.contains("trainer/7.1"), "{page}");
     assert!(page.contains("127.0.0.1"), "{page}");
-    assert_eq!([&old, &new].map(|text| summary(&house, text).status), [200, 200], "the overlap outlives a restart");
+    assert_eq!([&old, &new].map(|text| summary(&site, text).status), [200, 200], "the overlap outlives a restart");
 }
 
 #[test]
 fn a_kept_key_is_shown_again_only_after_a_fresh_proof() {
-    let house = Appliance::running_with_clock("[api_keys]\nreveal = \"owner\"\n");
-    house.account("ada-l");
-    let (text, id) = key(&house, &[]);
-    let mut ada = house.browser();
+    let site = Appliance::running_with_clock("[api_keys]\nreveal = \"owner\"\n");
+    site.account("ada-l");
+    let (text, id) = key(&site, &[]);
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let path = format!("/settings/keys/{id}");
     let way = format!("{path}/reveal");
@@ -201,17 +201,17 @@ fn a_kept_key_is_shown_again_only_after_a_fresh_proof() {
     assert!(ada.get(&path).text().contains("Reveal"));
     let shown = ada.submit(&path, &way, &[]);
     assert!(shown.text().contains(&format!("<output id=\"revealed-key\">{text}</output>")), "{shown:?}");
-    house.set_ahead(11 * 60);
+    site.set_ahead(11 * 60);
     let asked = ada.submit(&path, &way, &[]);
 
     assert!(!asked.text().contains(&text), "the page asks for a proof first");
     let ask = |ada: &mut Browser, act: &str| ada.submit(&path, &format!("{path}/{act}"), &[("overlap", "0")]).status;
     assert_ne!(ask(&mut ada, "rotate"), 303);
     assert_eq!(ask(&mut ada, "disable"), 303, "to stop a key needs no more than a session");
-    assert_eq!(summary(&house, &text).json()["code"], "key_disabled");
+    assert_eq!(summary(&site, &text).json()["code"], "key_disabled");
     ask(&mut ada, "enable");
-    assert_eq!(summary(&house, &text).json()["code"], "key_disabled", "to let it in again does");
+    assert_eq!(summary(&site, &text).json()["code"], "key_disabled", "to let it in again does");
     assert_eq!(ask(&mut ada, "revoke"), 303);
-    assert_eq!(summary(&house, &text).status, 401);
+    assert_eq!(summary(&site, &text).status, 401);
     assert!(ada.get("/activity").text().contains("API key shown again"), "it is in the person's activity");
 }

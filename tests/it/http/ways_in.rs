@@ -4,9 +4,9 @@ use crate::support::{Appliance, PASSWORD};
 
 #[test]
 fn a_stranger_is_led_back_to_the_very_page_after_signing_in() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
 
     let led = ada.get("/settings/keys?create=1&page=2");
     assert_eq!((led.status, led.location()), (303, "/signin?next=/settings/keys?create=1%26page=2"));
@@ -16,20 +16,20 @@ fn a_stranger_is_led_back_to_the_very_page_after_signing_in() {
     assert_eq!((answer.status, answer.location()), (303, "/settings/keys?create=1&page=2"));
 
     // What the way back would not take is left behind.
-    let lured = house.call("GET", "/settings/keys?to=https://evil.example").send();
+    let lured = site.call("GET", "/settings/keys?to=https://evil.example").send();
     assert_eq!((lured.status, lured.location()), (303, "/signin?next=/settings/keys"));
 }
 
 #[test]
 fn an_ipv4_peer_is_the_same_peer_on_a_socket_of_both_families() {
-    let mut house = Appliance::made_with("");
-    let old = format!("address = \"127.0.0.1:{}\"", house.port);
-    let new = format!("address = \"[::]:{}\"\nbehind_proxy = true\ntrusted_proxies = [\"127.0.0.0/8\"]", house.port);
-    house.reconfigure(&old, &new);
-    house.start();
+    let mut site = Appliance::made_with("");
+    let old = format!("address = \"127.0.0.1:{}\"", site.port);
+    let new = format!("address = \"[::]:{}\"\nbehind_proxy = true\ntrusted_proxies = [\"127.0.0.0/8\"]", site.port);
+    site.reconfigure(&old, &new);
+    site.start();
 
     // 401: asked for a key. A network that may not ask is told 403.
-    let answer = house.call("GET", "/v1/forward-auth").send();
+    let answer = site.call("GET", "/v1/forward-auth").send();
 
     assert_eq!((answer.status, answer.header("domicile-reason")), (401, "no_credential"));
 }

@@ -4,17 +4,17 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use domicile::api_keys::KeyText;
-use domicile::base::Chance;
+use domicile::base::Rng;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Appliance, finish, part, tool_script, wait_for};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
-fn exchange(house: &Appliance, service: Option<&str>, fields: &[(&str, &str)]) -> Answer {
+fn exchange(site: &Appliance, service: Option<&str>, fields: &[(&str, &str)]) -> Answer {
     let mut form = vec![("grant_type", EXCHANGE)];
     form.extend(fields);
-    let call = house.call("POST", "/v1/token");
+    let call = site.call("POST", "/v1/token");
     match service {
         Some(credential) => call.bearer(credential),
         None => call,
@@ -23,26 +23,25 @@ fn exchange(house: &Appliance, service: Option<&str>, fields: &[(&str, &str)]) -
     .send()
 }
 
-fn introspect(house: &Appliance, service: &str, token: &str) -> Value {
-    let answer = house.call("POST", "/v1/introspect").bearer(service).form(&[("token", token)]).send();
+fn introspect(site: &Appliance, service: &str, token: &str) -> Value {
+    let answer = site.call("POST", "/v1/introspect").bearer(service).form(&[("token", token)]).send();
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"));
     answer.json()
 }
 
-fn feed(house: &Appliance, service: &str, query: &str) -> Answer {
-    house.call("GET", &format!("/v1/revocations?{query}")).bearer(service).send()
+fn feed(site: &Appliance, service: &str, query: &str) -> Answer {
+    site.call("GET", &format!("/v1/revocations?{query}")).bearer(service).send()
 }
 
-fn key_id(house: &Appliance, account: &str) -> String {
-    let listed: Value =
-        serde_json::from_str(&house.run(&["key", "list", "--account", account, "--json"]).ok()).unwrap();
+fn key_id(site: &Appliance, account: &str) -> String {
+    let listed: Value = serde_json::from_str(&site.run(&["key", "list", "--account", account, "--json"]).ok()).unwrap();
     listed["keys"][0]["id"].as_str().unwrap().to_owned()
 }
 
 /// A script of `tests/tokens` with a line of secrets.
-fn python(house: &Appliance, script: &str, arguments: &[&str], secrets: &str) -> Value {
+fn python(site: &Appliance, script: &str, arguments: &[&str], secrets: &str) -> Value {
     let mut command = Command::new(part("python3"));
-    command.arg(tool_script(&format!("tokens/{script}"))).arg(house.url()).args(arguments);
+    command.arg(tool_script(&format!("tokens/{script}"))).arg(site.url()).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let ran = finish(&mut command, &format!("{secrets}\n"));
     assert_eq!(ran.status, 0, "{script}: {}{}", ran.stdout, ran.stderr);
@@ -51,12 +50,12 @@ fn python(house: &Appliance, script: &str, arguments: &[&str], secrets: &str) ->
 
 #[test]
 fn o7_two_rotations_under_load_refuse_nobody() {
-    let house = Appliance::running_with_clock("[tokens]\nrotate_every = \"2d\"\n");
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["models:read"]);
+    let site = Appliance::running_with_clock("[tokens]\nrotate_every = \"2d\"\n");
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["models:read"]);
 
-    let clock = house.folder().join("clock").display().to_string();
-    let seen = python(&house, "rotation.py", &[&clock], &key);
+    let clock = site.folder().join("clock").display().to_string();
+    let seen = python(&site, "rotation.py", &[&clock], &key);
 
     assert_eq!(seen["refused"], json!([]), "{seen}");
     let kids = seen["kids"].as_array().unwrap();
@@ -70,12 +69,12 @@ fn o7_two_rotations_under_load_refuse_nobody() {
 
 #[test]
 fn row_80_whatever_is_made_of_a_token_is_believed_by_nobody() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["models:read"]);
-    let service = house.service("inference");
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["models:read"]);
+    let service = site.service("inference");
 
-    let seen = python(&house, "attacks.py", &[], &format!("{key} {service}"));
+    let seen = python(&site, "attacks.py", &[], &format!("{key} {service}"));
 
     assert!(seen["tried"].as_u64().unwrap() >= 25);
     assert_eq!(seen["library"], json!(["good"]));
@@ -85,121 +84,120 @@ fn row_80_whatever_is_made_of_a_token_is_believed_by_nobody() {
 
 #[test]
 fn a_token_says_what_introspection_says_and_ends_with_the_key() {
-    let house = Appliance::running_with_clock("");
-    let account = house.account("ada-l");
-    let workspace = house.workspace("ada-l");
-    let key = house.api_key("ada-l", &["models", "datasets:read"]);
-    let inference = house.service("inference");
-    let storage = house.service("storage");
+    let site = Appliance::running_with_clock("");
+    let account = site.account("ada-l");
+    let workspace = site.workspace("ada-l");
+    let key = site.api_key("ada-l", &["models", "datasets:read"]);
+    let inference = site.service("inference");
+    let storage = site.service("storage");
 
-    let answer = exchange(&house, Some(&inference), &[("subject_token", &key)]);
+    let answer = exchange(&site, Some(&inference), &[("subject_token", &key)]);
 
     assert_eq!((answer.status, answer.header("cache-control")), (200, "no-store"), "{}", answer.text());
     let made = answer.json();
     assert_eq!((&made["token_type"], &made["expires_in"]), (&json!("Bearer"), &json!(300)));
     assert_eq!(made["issued_token_type"], "urn:ietf:params:oauth:token-type:access_token");
     let token = made["access_token"].as_str().unwrap();
-    let told = introspect(&house, &inference, token);
+    let told = introspect(&site, &inference, token);
     assert_eq!(told["active"], true, "{told}");
     assert_eq!((told["sub"].as_str(), told["workspace"].as_str()), (Some(account.as_str()), Some(workspace.as_str())));
-    assert_eq!((told["iss"].as_str(), told["aud"].as_str()), (Some(house.url().as_str()), Some("inference")));
-    assert_eq!(told["client_id"], introspect(&house, &inference, &key)["client_id"]);
+    assert_eq!((told["iss"].as_str(), told["aud"].as_str()), (Some(site.url().as_str()), Some("inference")));
+    assert_eq!(told["client_id"], introspect(&site, &inference, &key)["client_id"]);
     // Written out, because whoever verifies alone has no table of bundles.
     assert_eq!(told["scope"], "models models:read models:write datasets:read");
-    assert_eq!(introspect(&house, &storage, token), json!({"active": false}), "it is not for storage");
+    assert_eq!(introspect(&site, &storage, token), json!({"active": false}), "it is not for storage");
 
-    house.set_ahead(301);
-    assert_eq!(introspect(&house, &inference, token), json!({"active": false}), "its time is over");
-    let fresh = exchange(&house, Some(&inference), &[("subject_token", &key)]).json();
+    site.set_ahead(301);
+    assert_eq!(introspect(&site, &inference, token), json!({"active": false}), "its time is over");
+    let fresh = exchange(&site, Some(&inference), &[("subject_token", &key)]).json();
     let fresh = fresh["access_token"].as_str().unwrap();
-    assert_eq!(introspect(&house, &inference, fresh)["active"], true);
-    house.run(&["key", "revoke", &key_id(&house, "ada-l")]).ok();
-    assert_eq!(introspect(&house, &inference, fresh), json!({"active": false}), "seen by the very next request");
-    let after = exchange(&house, None, &[("subject_token", &key), ("audience", "inference")]);
+    assert_eq!(introspect(&site, &inference, fresh)["active"], true);
+    site.run(&["key", "revoke", &key_id(&site, "ada-l")]).ok();
+    assert_eq!(introspect(&site, &inference, fresh), json!({"active": false}), "seen by the very next request");
+    let after = exchange(&site, None, &[("subject_token", &key), ("audience", "inference")]);
     assert_eq!((after.status, after.json()["error"].as_str()), (400, Some("invalid_request")));
 }
 
 #[test]
 fn keys_that_somebody_elses_sign_in_locked_are_refused_by_the_very_next_request_and_their_tokens_end() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    house.account("grace-h");
-    let inference = house.service("inference");
-    let (locked, other) = (house.api_key("ada-l", &["models:read"]), house.api_key("grace-h", &["models:read"]));
-    let made = |key: &str| exchange(&house, Some(&inference), &[("subject_token", key)]).json()["access_token"].clone();
+    let site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    let inference = site.service("inference");
+    let (locked, other) = (site.api_key("ada-l", &["models:read"]), site.api_key("grace-h", &["models:read"]));
+    let made = |key: &str| exchange(&site, Some(&inference), &[("subject_token", key)]).json()["access_token"].clone();
     let (ended, lasting) = (made(&locked), made(&other));
     let (ended, lasting) = (ended.as_str().unwrap(), lasting.as_str().unwrap());
-    let forward = |key: &str| house.call("GET", "/v1/forward-auth").header("X-Api-Key", key).send().status;
+    let forward = |key: &str| site.call("GET", "/v1/forward-auth").header("X-Api-Key", key).send().status;
     // Asked before, so that whatever remembers has something to remember.
     for text in [&locked, ended, &other, lasting] {
-        assert_eq!(introspect(&house, &inference, text)["active"], true);
+        assert_eq!(introspect(&site, &inference, text)["active"], true);
     }
     assert_eq!((forward(&locked), forward(&other)), (200, 200));
-    let next = feed(&house, &inference, "after=0").json()["next"].as_i64().unwrap();
+    let next = feed(&site, &inference, "after=0").json()["next"].as_i64().unwrap();
     for _ in 0..2 {
-        house.browser().sign_in("ada-l");
+        site.browser().sign_in("ada-l");
     }
-    let link = house.mailbox().wait_for("ada-l@example.org", "A new device signed in").link("/not-me");
-    let path = link.strip_prefix(&house.url()).unwrap();
+    let link = site.mailbox().wait_for("ada-l@example.org", "A new device signed in").link("/not-me");
+    let path = link.strip_prefix(&site.url()).unwrap();
     let token = path.split_once("token=").unwrap().1;
 
-    assert_eq!(house.browser().submit(path, "/not-me", &[("token", token)]).status, 200);
+    assert_eq!(site.browser().submit(path, "/not-me", &[("token", token)]).status, 200);
 
     assert_eq!((forward(&locked), forward(&other)), (401, 200));
     for text in [locked.as_str(), ended] {
-        assert_eq!(introspect(&house, &inference, text), json!({"active": false}));
+        assert_eq!(introspect(&site, &inference, text), json!({"active": false}));
     }
     for text in [other.as_str(), lasting] {
-        assert_eq!(introspect(&house, &inference, text)["active"], true, "hers were not locked");
+        assert_eq!(introspect(&site, &inference, text)["active"], true, "hers were not locked");
     }
-    let news = feed(&house, &inference, &format!("after={next}")).json();
+    let news = feed(&site, &inference, &format!("after={next}")).json();
     assert_eq!(news["revocations"].as_array().unwrap().len(), 1, "{news}");
     assert_eq!(news["revocations"][0]["kind"], "subject");
-    let refused = exchange(&house, Some(&inference), &[("subject_token", &locked)]);
+    let refused = exchange(&site, Some(&inference), &[("subject_token", &locked)]);
     assert_eq!((refused.status, refused.json()["error"].as_str()), (400, Some("invalid_request")));
 
     // With a new password the key is good again; what was issued before the lock stays dead.
-    let link = house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
+    let link = site.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
     let reset = link.rsplit('=').next().unwrap();
     let fields = [("token", reset), ("password", "a quieter walk by the river")];
-    house.browser().submit(&format!("/reset?token={reset}"), "/reset", &fields);
+    site.browser().submit(&format!("/reset?token={reset}"), "/reset", &fields);
     assert_eq!(forward(&locked), 200);
-    assert_eq!(introspect(&house, &inference, ended), json!({"active": false}));
-    assert_eq!(introspect(&house, &inference, made(&locked).as_str().unwrap())["active"], true);
+    assert_eq!(introspect(&site, &inference, ended), json!({"active": false}));
+    assert_eq!(introspect(&site, &inference, made(&locked).as_str().unwrap())["active"], true);
 }
 
 #[test]
 fn o8_whatever_is_not_good_is_answered_alike() {
-    let house = Appliance::running_with_clock("");
-    house.account("ada-l");
-    house.account("grace-h");
-    let (service, storage) = (house.service("inference"), house.service("storage"));
-    let good = house.api_key("ada-l", &["models:read"]);
+    let site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    site.account("grace-h");
+    let (service, storage) = (site.service("inference"), site.service("storage"));
+    let good = site.api_key("ada-l", &["models:read"]);
     let expiring =
-        house.run(&["key", "create", "--account", "ada-l", "--name", "x", "--scope", "read", "--expires", "1d"]).ok();
-    let of_grace = house.api_key("grace-h", &["models:read"]);
+        site.run(&["key", "create", "--account", "ada-l", "--name", "x", "--scope", "read", "--expires", "1d"]).ok();
+    let of_grace = site.api_key("grace-h", &["models:read"]);
     let made = |service: &str, key: &str| {
-        let made = exchange(&house, Some(service), &[("subject_token", key)]).json();
+        let made = exchange(&site, Some(service), &[("subject_token", key)]).json();
         made["access_token"].as_str().unwrap().to_owned()
     };
     let old = made(&service, &good);
-    house.set_ahead(2 * 86_400);
+    site.set_ahead(2 * 86_400);
     let (token, foreign, of_grace_token) = (made(&service, &good), made(&storage, &good), made(&service, &of_grace));
-    house.run(&["account", "suspend", "grace-h", "--reason", "test"]).ok();
-    let revoked = house.api_key("ada-l", &["admin"]);
-    let listed: Value =
-        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+    site.run(&["account", "suspend", "grace-h", "--reason", "test"]).ok();
+    let revoked = site.api_key("ada-l", &["admin"]);
+    let listed: Value = serde_json::from_str(&site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
     let newest = listed["keys"].as_array().unwrap().iter().max_by_key(|key| key["id"].as_str().unwrap()).unwrap();
     let of_revoked = made(&service, &revoked);
-    house.run(&["key", "revoke", newest["id"].as_str().unwrap()]).ok();
-    let mut ada = house.browser();
+    site.run(&["key", "revoke", newest["id"].as_str().unwrap()]).ok();
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let cookie = ada.cookies["__Host-session"].clone();
-    let unknown = KeyText::generate("dok", &mut Chance::seeded(1)).expose().to_owned();
+    let unknown = KeyText::generate("dok", &mut Rng::seeded(1)).expose().to_owned();
 
     let ask = |token: &str| {
         let form = [("token", token), ("scope", "models:read")];
-        let mut answer = house.call("POST", "/v1/introspect").bearer(&service).form(&form).send();
+        let mut answer = site.call("POST", "/v1/introspect").bearer(&service).form(&form).send();
         answer.headers.retain(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
         answer.headers.sort_unstable();
         (answer.status, answer.headers.clone(), answer.text())
@@ -232,7 +230,7 @@ fn o8_whatever_is_not_good_is_answered_alike() {
     // Who may not ask learns nothing at all: good and bad are refused alike.
     for credential in ["", "dos_nonsense", good.as_str()] {
         let answers = [good.as_str(), revoked.as_str(), "nonsense"].map(|token| {
-            let answer = house.call("POST", "/v1/introspect").bearer(credential).form(&[("token", token)]).send();
+            let answer = site.call("POST", "/v1/introspect").bearer(credential).form(&[("token", token)]).send();
             (answer.status, answer.json()["code"].clone(), answer.json()["detail"].clone())
         });
         assert_eq!((answers[0].0, &answers[0]), (401, &answers[1]));
@@ -242,18 +240,18 @@ fn o8_whatever_is_not_good_is_answered_alike() {
 
 #[test]
 fn an_exchange_is_refused_in_the_words_of_oauth_and_gives_nothing() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["models:read"]);
-    let service = house.service("inference");
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["models:read"]);
+    let service = site.service("inference");
     let good: [(&str, &str); 2] = [("subject_token", &key), ("audience", "inference")];
-    assert_eq!(exchange(&house, None, &good).status, 200, "the key alone is enough");
+    assert_eq!(exchange(&site, None, &good).status, 200, "the key alone is enough");
 
     let with = |more: &[(&str, &str)]| {
         let mut fields = good.to_vec();
         fields.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
         fields.extend(more);
-        exchange(&house, None, &fields)
+        exchange(&site, None, &fields)
     };
     for (more, code) in [
         (&[("subject_token", "")][..], "invalid_request"),
@@ -279,10 +277,10 @@ fn an_exchange_is_refused_in_the_words_of_oauth_and_gives_nothing() {
         assert!(!told["error_description"].as_str().unwrap().is_empty() && told["access_token"].is_null(), "{told}");
         assert_eq!((answer.header("content-type"), answer.header("cache-control")), ("application/json", "no-store"));
     }
-    let other = house.call("POST", "/v1/token").form(&[("grant_type", "password"), ("subject_token", &key)]).send();
+    let other = site.call("POST", "/v1/token").form(&[("grant_type", "password"), ("subject_token", &key)]).send();
     assert_eq!((other.status, other.json()["error"].as_str()), (400, Some("unsupported_grant_type")));
     for credential in ["dos_nonsense", key.as_str()] {
-        let answer = exchange(&house, Some(credential), &good);
+        let answer = exchange(&site, Some(credential), &good);
         assert_eq!((answer.status, answer.json()["error"].as_str()), (401, Some("invalid_client")));
         assert!(answer.header("www-authenticate").contains("Basic"));
     }
@@ -290,18 +288,18 @@ fn an_exchange_is_refused_in_the_words_of_oauth_and_gives_nothing() {
 
 #[test]
 fn a_key_with_limits_is_exchanged_within_them() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let service = house.service("inference");
+    let site = Appliance::running();
+    site.account("ada-l");
+    let service = site.service("inference");
     let key = |more: &[&str]| {
         let arguments = ["key", "create", "--account", "ada-l", "--name", "x", "--scope", "models:read"];
-        house.run(&[&arguments, more].concat()).ok()
+        site.run(&[&arguments, more].concat()).ok()
     };
     let elsewhere = key(&["--network", "192.0.2.0/24"]);
     let at_home = key(&["--network", "127.0.0.0/8", "--network", "::1/128"]);
 
-    let by_service = |fields: &[(&str, &str)]| exchange(&house, Some(&service), fields);
-    let by_itself = |key: &str| exchange(&house, None, &[("subject_token", key), ("audience", "inference")]);
+    let by_service = |fields: &[(&str, &str)]| exchange(&site, Some(&service), fields);
+    let by_itself = |key: &str| exchange(&site, None, &[("subject_token", key), ("audience", "inference")]);
     assert_eq!(by_service(&[("subject_token", &elsewhere), ("ip", "192.0.2.7")]).status, 200);
     for refused in [
         by_service(&[("subject_token", &elsewhere)]),
@@ -315,7 +313,7 @@ fn a_key_with_limits_is_exchanged_within_them() {
     assert_eq!(by_itself(&at_home).status, 200);
     assert_eq!(by_service(&[("subject_token", &at_home), ("ip", "somewhere")]).status, 400);
     let forged = [("subject_token", elsewhere.as_str()), ("audience", "inference"), ("ip", "192.0.2.7")];
-    assert_eq!(exchange(&house, None, &forged).status, 400, "the program itself does not say where it is");
+    assert_eq!(exchange(&site, None, &forged).status, 400, "the program itself does not say where it is");
 
     let slow = key(&["--rate", "1"]);
     let answers: Vec<_> = (0..3).map(|_| by_itself(&slow)).collect();
@@ -327,11 +325,11 @@ fn a_key_with_limits_is_exchanged_within_them() {
 
 #[test]
 fn the_description_of_the_server_is_true() {
-    let house = Appliance::running();
-    let told = house.call("GET", "/.well-known/oauth-authorization-server").send();
+    let site = Appliance::running();
+    let told = site.call("GET", "/.well-known/oauth-authorization-server").send();
     let metadata = told.json();
 
-    assert_eq!(metadata["issuer"], house.url());
+    assert_eq!(metadata["issuer"], site.url());
     assert!(told.header("cache-control").contains("max-age="));
     for (member, method) in [
         ("token_endpoint", "POST"),
@@ -340,12 +338,12 @@ fn the_description_of_the_server_is_true() {
         ("service_documentation", "GET"),
     ] {
         let address = metadata[member].as_str().unwrap();
-        let path = address.strip_prefix(&house.url()).unwrap_or_else(|| panic!("{member} leads elsewhere: {address}"));
-        let status = house.call(method, path).send().status;
+        let path = address.strip_prefix(&site.url()).unwrap_or_else(|| panic!("{member} leads elsewhere: {address}"));
+        let status = site.call(method, path).send().status;
         assert!(![404, 405].contains(&status) && status < 500, "{member} answers {status}");
     }
     assert!(metadata["scopes_supported"].as_array().unwrap().contains(&json!("models:read")));
-    let keys = house.call("GET", "/.well-known/jwks.json").send();
+    let keys = site.call("GET", "/.well-known/jwks.json").send();
     assert!(keys.header("cache-control").starts_with("public, max-age="), "{keys:?}");
     let key = &keys.json()["keys"][0];
     assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
@@ -354,45 +352,45 @@ fn the_description_of_the_server_is_true() {
 
 #[test]
 fn what_ended_is_in_the_feed_at_once_and_whoever_waits_is_told() {
-    let house = Appliance::running();
-    let account = house.account("ada-l");
-    house.api_key("ada-l", &["models:read"]);
-    let service = house.service("inference");
-    let key = key_id(&house, "ada-l");
-    let start = feed(&house, &service, "after=0").json();
+    let site = Appliance::running();
+    let account = site.account("ada-l");
+    site.api_key("ada-l", &["models:read"]);
+    let service = site.service("inference");
+    let key = key_id(&site, "ada-l");
+    let start = feed(&site, &service, "after=0").json();
     assert_eq!(start, json!({"revocations": [], "next": 0, "more": false}));
 
     let told = std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| feed(&house, &service, "after=0&wait=30").json());
-        house.run(&["key", "revoke", &key]).ok();
+        let waiting = scope.spawn(|| feed(&site, &service, "after=0&wait=30").json());
+        site.run(&["key", "revoke", &key]).ok();
         waiting.join().unwrap()
     });
-    house.run(&["account", "suspend", "ada-l", "--reason", "test"]).ok();
+    site.run(&["account", "suspend", "ada-l", "--reason", "test"]).ok();
 
     assert_eq!(told["revocations"][0]["kind"], "key");
     assert_eq!(told["revocations"][0]["id"], key.as_str());
     let next = told["next"].as_i64().unwrap();
-    let later = feed(&house, &service, &format!("after={next}")).json();
+    let later = feed(&site, &service, &format!("after={next}")).json();
     assert_eq!(later["revocations"], json!([{"seq": next + 1, "kind": "subject", "id": account}]));
-    let ahead = feed(&house, &service, "after=900");
+    let ahead = feed(&site, &service, "after=900");
     assert_eq!((ahead.status, ahead.json()["code"].as_str()), (409, Some("feed_restarted")));
     for bad in ["after=-1", "after=x", "after=0&wait=31", "after=0&wait=1.5"] {
-        assert_eq!(feed(&house, &service, bad).status, 400, "{bad}");
+        assert_eq!(feed(&site, &service, bad).status, 400, "{bad}");
     }
 }
 
 #[test]
 fn whoever_waits_for_news_does_not_hold_up_a_stop() {
-    let mut house = Appliance::running();
-    let service = house.service("inference");
-    let mut waiting = std::net::TcpStream::connect(("127.0.0.1", house.port)).unwrap();
+    let mut site = Appliance::running();
+    let service = site.service("inference");
+    let mut waiting = std::net::TcpStream::connect(("127.0.0.1", site.port)).unwrap();
     let request = format!(
         "GET /v1/revocations?after=0&wait=30 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {service}\r\n\r\n"
     );
     waiting.write_all(request.as_bytes()).unwrap();
     // Its bytes lie at the server's end of the connection; the server has read them when the connection belongs to a process and
     // nothing waits in it.
-    let server_end = format!(":{:04X}", house.port);
+    let server_end = format!(":{:04X}", site.port);
     wait_for("the server to read the request", || {
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let is_read = |line: &str| {
@@ -406,7 +404,7 @@ fn whoever_waits_for_news_does_not_hold_up_a_stop() {
     });
 
     let watch = domicile::base::Stopwatch::start();
-    assert!(house.stop().success());
+    assert!(site.stop().success());
 
     let mut answer = String::new();
     waiting.read_to_string(&mut answer).unwrap();
@@ -419,32 +417,32 @@ fn whoever_waits_for_news_does_not_hold_up_a_stop() {
 
 #[test]
 fn the_operator_rotates_the_signing_key_or_withdraws_it() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["models:read"]);
-    let service = house.service("inference");
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["models:read"]);
+    let service = site.service("inference");
     let kids = || {
-        let keys = house.call("GET", "/.well-known/jwks.json").send().json();
+        let keys = site.call("GET", "/.well-known/jwks.json").send().json();
         keys["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let made = exchange(&house, Some(&service), &[("subject_token", &key)]).json();
+    let made = exchange(&site, Some(&service), &[("subject_token", &key)]).json();
     let token = made["access_token"].as_str().unwrap();
     let first = kids();
     assert_eq!(first.len(), 1);
 
-    let told: Value = serde_json::from_str(&house.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
+    let told: Value = serde_json::from_str(&site.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
     assert_eq!(
         kids(),
         [told["kid"].as_str().unwrap(), &first[0]],
         "the next one is published, and the old one signs on"
     );
-    let again: Value = serde_json::from_str(&house.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
-    assert_eq!((&again, introspect(&house, &service, token)["active"].as_bool()), (&told, Some(true)));
+    let again: Value = serde_json::from_str(&site.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
+    assert_eq!((&again, introspect(&site, &service, token)["active"].as_bool()), (&told, Some(true)));
 
-    house.run(&["keyring", "rotate-token-key", "--compromised"]).ok();
+    site.run(&["keyring", "rotate-token-key", "--compromised"]).ok();
 
-    assert_eq!(introspect(&house, &service, token), json!({"active": false}));
+    assert_eq!(introspect(&site, &service, token), json!({"active": false}));
     assert!(kids().len() == 1 && !first.contains(&kids()[0]));
-    let made = exchange(&house, Some(&service), &[("subject_token", &key)]).json();
-    assert_eq!(introspect(&house, &service, made["access_token"].as_str().unwrap())["active"], true);
+    let made = exchange(&site, Some(&service), &[("subject_token", &key)]).json();
+    assert_eq!(introspect(&site, &service, made["access_token"].as_str().unwrap())["active"], true);
 }

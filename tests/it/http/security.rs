@@ -5,9 +5,9 @@ use crate::support::{Appliance, Browser, PASSWORD};
 const NEW: &str = "a quieter walk by the river";
 
 /// Two browsers of one person.
-fn two(house: &Appliance) -> (Browser, Browser) {
-    house.account("ada-l");
-    let (mut desk, mut phone) = (house.browser(), house.browser());
+fn two(site: &Appliance) -> (Browser, Browser) {
+    site.account("ada-l");
+    let (mut desk, mut phone) = (site.browser(), site.browser());
     desk.sign_in("ada-l");
     phone.sign_in("ada-l");
     (desk, phone)
@@ -26,8 +26,8 @@ fn way_to_end(browser: &mut Browser) -> String {
 
 #[test]
 fn s4_a_session_that_is_ended_from_the_list_is_dead_at_once() {
-    let house = Appliance::running();
-    let (mut desk, phone) = two(&house);
+    let site = Appliance::running();
+    let (mut desk, phone) = two(&site);
     let listed = desk.get("/settings/security").text();
     assert_eq!(listed.matches("Firefox on Linux</strong>").count(), 2, "{listed}");
     assert_eq!(listed.matches(">This device<").count(), 1);
@@ -42,8 +42,8 @@ fn s4_a_session_that_is_ended_from_the_list_is_dead_at_once() {
 
 #[test]
 fn s4_sign_out_everywhere_else_leaves_this_one() {
-    let house = Appliance::running();
-    let (mut desk, phone) = two(&house);
+    let site = Appliance::running();
+    let (mut desk, phone) = two(&site);
 
     desk.submit("/settings/security", "/settings/security/sessions/end-others", &[]);
 
@@ -53,11 +53,11 @@ fn s4_sign_out_everywhere_else_leaves_this_one() {
 
 #[test]
 fn somebody_elses_session_is_not_found() {
-    let house = Appliance::running();
-    let (mut desk, phone) = two(&house);
+    let site = Appliance::running();
+    let (mut desk, phone) = two(&site);
     let way = way_to_end(&mut desk);
-    house.account("grace-h");
-    let mut grace = house.browser();
+    site.account("grace-h");
+    let mut grace = site.browser();
     grace.sign_in("grace-h");
 
     assert_eq!(grace.submit("/settings/security", &way, &[]).status, 404);
@@ -66,8 +66,8 @@ fn somebody_elses_session_is_not_found() {
 
 #[test]
 fn row_75_a_new_password_ends_the_other_sessions_and_is_told() {
-    let house = Appliance::running();
-    let (mut desk, phone) = two(&house);
+    let site = Appliance::running();
+    let (mut desk, phone) = two(&site);
     let change = |browser: &mut Browser, password: &str| {
         browser.submit("/settings/security", "/settings/security/password", &[("password", password)])
     };
@@ -78,41 +78,41 @@ fn row_75_a_new_password_ends_the_other_sessions_and_is_told() {
 
     assert_eq!(changed.status, 303, "{}", changed.text());
     assert!(is_in(&desk) && !is_in(&phone));
-    house.mailbox().wait_for("ada-l@example.org", "password was changed");
+    site.mailbox().wait_for("ada-l@example.org", "password was changed");
     let attempt = |password: &str| {
-        house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
+        site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
     };
     assert_eq!((attempt(PASSWORD), attempt(NEW)), (401, 303));
 }
 
 #[test]
 fn row_75_a_suspended_person_is_out_at_once_and_comes_back() {
-    let house = Appliance::running();
-    let (desk, _) = two(&house);
-    let key = house.api_key("ada-l", &["read"]);
-    let ask = || house.call("GET", "/v1/forward-auth").bearer(&key).send().status;
-    let attempt = || house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]).status;
+    let site = Appliance::running();
+    let (desk, _) = two(&site);
+    let key = site.api_key("ada-l", &["read"]);
+    let ask = || site.call("GET", "/v1/forward-auth").bearer(&key).send().status;
+    let attempt = || site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]).status;
     assert_eq!(ask(), 200);
 
-    house.run(&["account", "suspend", "ada-l", "--reason", "left the project"]).ok();
+    site.run(&["account", "suspend", "ada-l", "--reason", "left the project"]).ok();
     assert_eq!((ask(), is_in(&desk), attempt()), (401, false, 401));
     let shown: serde_json::Value =
-        serde_json::from_str(&house.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
+        serde_json::from_str(&site.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
     assert_eq!(shown["state"], "suspended");
 
-    house.run(&["account", "reactivate", "ada-l"]).ok();
+    site.run(&["account", "reactivate", "ada-l"]).ok();
     assert_eq!((ask(), is_in(&desk), attempt()), (200, false, 303), "the old session stays dead");
-    house.mailbox().wait_for("ada-l@example.org", "suspended");
-    house.mailbox().wait_for("ada-l@example.org", "in use again");
+    site.mailbox().wait_for("ada-l@example.org", "suspended");
+    site.mailbox().wait_for("ada-l@example.org", "in use again");
 }
 
 #[test]
 fn s3_a_remembered_session_stays_remembered_after_a_proof() {
-    let house = Appliance::running_with_clock("");
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD), ("remember", "yes")]);
-    house.set_ahead(601);
+    site.set_ahead(601);
     let asked = ada.get("/step-up?next=/settings/keys");
     let mut fields = asked.fields();
     fields.push(("proof_password".into(), PASSWORD.into()));
@@ -129,20 +129,20 @@ fn s3_a_remembered_session_stays_remembered_after_a_proof() {
 
 #[test]
 fn s3_a_session_ends_after_its_idle_time_and_not_before() {
-    let house = Appliance::running_with_clock("[session]\nidle_timeout = \"30m\"\nabsolute_timeout = \"1h\"\n");
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running_with_clock("[session]\nidle_timeout = \"30m\"\nabsolute_timeout = \"1h\"\n");
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
 
-    house.set_ahead(1790);
+    site.set_ahead(1790);
     assert_eq!(ada.get("/settings/profile").status, 200, "used before the idle end");
-    house.set_ahead(1790 + 1790);
+    site.set_ahead(1790 + 1790);
     assert_eq!(ada.get("/settings/profile").status, 200, "and used again");
-    house.set_ahead(3605);
+    site.set_ahead(3605);
     assert_eq!(ada.get("/settings/profile").status, 303, "the absolute end comes however busy somebody is");
 
-    house.set_ahead(7000);
+    site.set_ahead(7000);
     ada.sign_in("ada-l");
-    house.set_ahead(7000 + 1805);
+    site.set_ahead(7000 + 1805);
     assert_eq!(ada.get("/settings/profile").status, 303, "the idle end");
 }

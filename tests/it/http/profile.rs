@@ -6,9 +6,9 @@ const PAGE: &str = "/settings/profile";
 const OLD: &str = "ada-l@example.org";
 const NEW: &str = "ada@work.example";
 
-fn signed_in(house: &Appliance) -> Browser {
-    house.account("ada-l");
-    let mut ada = house.browser();
+fn signed_in(site: &Appliance) -> Browser {
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     ada
 }
@@ -43,18 +43,18 @@ fn act(page: &Answer, name: &str) -> String {
 }
 
 /// Adds [`NEW`] and proves it.
-fn add_and_prove(house: &Appliance, ada: &mut Browser) {
+fn add_and_prove(site: &Appliance, ada: &mut Browser) {
     let added = ada.submit(PAGE, "/settings/profile/emails", &[("email", NEW)]);
     assert_eq!((added.status, added.location()), (303, PAGE), "{}", added.text());
-    let code = house.mailbox().wait_for(NEW, "code").code();
+    let code = site.mailbox().wait_for(NEW, "code").code();
     let way = act(&ada.get(PAGE), "/verify");
     assert_eq!(ada.submit(PAGE, &way, &[("code", &code)]).status, 303);
 }
 
 #[test]
 fn what_is_saved_stands_on_the_page_and_says_so() {
-    let house = Appliance::running();
-    let mut ada = signed_in(&house);
+    let site = Appliance::running();
+    let mut ada = signed_in(&site);
     let told = [
         ("display_name", "Ada \"Augusta\" <King>"),
         ("company", "Analytical Engines"),
@@ -88,11 +88,11 @@ fn what_is_saved_stands_on_the_page_and_says_so() {
 
 #[test]
 fn what_was_chosen_holds_on_every_page_and_in_another_browser() {
-    let house = Appliance::running();
-    let mut ada = signed_in(&house);
+    let site = Appliance::running();
+    let mut ada = signed_in(&site);
     let zone = [("theme", "dark"), ("language", "en"), ("time_zone", "Asia/Almaty")];
     assert_eq!(ada.submit(PAGE, "/settings/profile/preferences", &zone).status, 303);
-    let mut phone = house.browser();
+    let mut phone = site.browser();
     phone.sign_in("ada-l");
 
     let page = phone.get("/settings/security").text();
@@ -111,8 +111,8 @@ fn what_was_chosen_holds_on_every_page_and_in_another_browser() {
 
 #[test]
 fn a_picture_is_taken_from_our_own_page_only_and_served_as_what_it_is() {
-    let house = Appliance::running();
-    let mut ada = signed_in(&house);
+    let site = Appliance::running();
+    let mut ada = signed_in(&site);
     let csrf = ada.get(PAGE).value_of("name=\"csrf\"");
     let file = a_picture();
     assert_eq!(upload(&mut ada, "forged", &file).status, 403);
@@ -126,15 +126,15 @@ fn a_picture_is_taken_from_our_own_page_only_and_served_as_what_it_is() {
     assert_eq!(taken.status, 303, "{}", taken.text());
     let page = ada.get(PAGE).text();
     let path = format!("/avatars/{}", page.split("/avatars/").nth(1).unwrap().split('"').next().unwrap());
-    let served = house.call("GET", &path).send();
+    let served = site.call("GET", &path).send();
     assert_eq!((served.status, served.header("content-type")), (200, "image/jpeg"));
     assert_eq!(served.header("x-content-type-options"), "nosniff");
     assert!(served.header("cache-control").starts_with("private"), "{}", served.header("cache-control"));
     assert!(served.body.starts_with(&[0xff, 0xd8, 0xff]));
-    let again = house.call("GET", &path).header("If-None-Match", served.header("etag")).send();
+    let again = site.call("GET", &path).header("If-None-Match", served.header("etag")).send();
     assert_eq!((again.status, again.body.len()), (304, 0));
     for wrong in ["/avatars/x-512", "/avatars/", &format!("{path}0"), "/avatars/..%2f..%2fkeyring-48"] {
-        assert_eq!(house.call("GET", wrong).send().status, 404, "{wrong}");
+        assert_eq!(site.call("GET", wrong).send().status, 404, "{wrong}");
     }
 
     let text = upload(&mut ada, &csrf, b"<svg xmlns='http://www.w3.org/2000/svg'/>");
@@ -143,14 +143,14 @@ fn a_picture_is_taken_from_our_own_page_only_and_served_as_what_it_is() {
     assert!(large.status == 413 && large.text().contains("more than 5 MB"), "{}", large.status);
     assert!(ada.get(PAGE).text().contains(&path), "the one before stays");
     assert_eq!(ada.submit(PAGE, "/settings/profile/picture/remove", &[]).status, 303);
-    assert_eq!(house.call("GET", &path).send().status, 404);
+    assert_eq!(site.call("GET", &path).send().status, 404);
 }
 
 #[test]
 fn s3_addresses_are_changed_with_a_fresh_proof_only() {
-    let house = Appliance::running_with_clock("");
-    let mut ada = signed_in(&house);
-    house.set_ahead(601);
+    let site = Appliance::running_with_clock("");
+    let mut ada = signed_in(&site);
+    site.set_ahead(601);
 
     let asked = ada.submit(PAGE, "/settings/profile/emails", &[("email", NEW)]);
 
@@ -166,18 +166,18 @@ fn s3_addresses_are_changed_with_a_fresh_proof_only() {
 
 #[test]
 fn the_mail_to_the_old_address_gives_the_account_back_without_signing_in() {
-    let house = Appliance::running();
-    let mut thief = signed_in(&house);
-    add_and_prove(&house, &mut thief);
+    let site = Appliance::running();
+    let mut thief = signed_in(&site);
+    add_and_prove(&site, &mut thief);
     let way = act(&thief.get(PAGE), "/primary");
     assert_eq!(thief.submit(PAGE, &way, &[]).status, 303);
     let text = thief.get(PAGE).text();
     assert!(text.contains("Can undo the change") && !text.contains("/remove\""), "{text}");
-    house.mailbox().wait_for(NEW, "primary address now");
-    let link = house.mailbox().wait_for(OLD, "primary address was changed").link("/revert");
-    let path = link.split_once(&house.port.to_string()).unwrap().1.to_owned();
+    site.mailbox().wait_for(NEW, "primary address now");
+    let link = site.mailbox().wait_for(OLD, "primary address was changed").link("/revert");
+    let path = link.split_once(&site.port.to_string()).unwrap().1.to_owned();
 
-    let mut owner = house.browser();
+    let mut owner = site.browser();
     let shown = owner.get(&path);
     assert!(shown.status == 200 && shown.text().contains("Restore my address"), "{}", shown.text());
     assert_eq!(thief.get(PAGE).status, 200, "looking at a link changes nothing");
@@ -187,24 +187,23 @@ fn the_mail_to_the_old_address_gives_the_account_back_without_signing_in() {
     assert!(restored.status == 200 && restored.text().contains(OLD), "{}", restored.text());
 
     assert_eq!(thief.get(PAGE).status, 303, "the thief is out");
-    let attempt = house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]);
+    let attempt = site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]);
     assert_eq!(attempt.status, 401, "the password is no longer good");
-    house.mailbox().wait_for(OLD, "Your address is restored");
-    house.mailbox().wait_for(OLD, "Set your password");
+    site.mailbox().wait_for(OLD, "Your address is restored");
+    site.mailbox().wait_for(OLD, "Set your password");
     let again = owner.get(&path);
     assert!(again.status == 200 && again.text().contains("used already"), "{}", again.text());
     assert_eq!(owner.post("/revert", &[("csrf", &csrf), ("token", &token)]).status, 400);
     let shown: serde_json::Value =
-        serde_json::from_str(&house.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
+        serde_json::from_str(&site.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
     assert_eq!(shown["emails"].as_array().unwrap().len(), 1, "{shown}");
 }
 
 #[test]
 fn whether_a_username_is_free_is_said_while_somebody_types() {
-    let house = Appliance::running();
-    house.account("modern-ada");
-    let ask =
-        |name: &str| house.call("GET", &format!("/api/username/check?suggest=true&username={name}")).send().json();
+    let site = Appliance::running();
+    site.account("modern-ada");
+    let ask = |name: &str| site.call("GET", &format!("/api/username/check?suggest=true&username={name}")).send().json();
 
     assert_eq!(ask("lovelace"), serde_json::json!({"available": true}));
     for (name, code, suggestion) in [
@@ -221,7 +220,7 @@ fn whether_a_username_is_free_is_said_while_somebody_types() {
         assert!(told["reason"].as_str().unwrap().ends_with('.'), "{told}");
     }
     let refused =
-        (0..60).map(|_| house.call("GET", "/api/username/check?username=ada-l").send()).find(|a| a.status != 200);
+        (0..60).map(|_| site.call("GET", "/api/username/check?username=ada-l").send()).find(|a| a.status != 200);
     let refused = refused.expect("somebody asked more than sixty times");
     assert_eq!((refused.status, refused.header("retry-after")), (429, "60"));
 }

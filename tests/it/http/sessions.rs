@@ -10,15 +10,15 @@ fn is_in(browser: &Browser) -> bool {
     browser.clone().get("/settings/profile").status == 200
 }
 
-fn signed_in(house: &Appliance, name: &str) -> Browser {
-    let mut browser = house.browser();
+fn signed_in(site: &Appliance, name: &str) -> Browser {
+    let mut browser = site.browser();
     browser.sign_in(name);
     browser
 }
 
 /// A browser with nothing but this session cookie, as a thief has it.
-fn holder_of(house: &Appliance, cookie: &str) -> Browser {
-    let mut browser = house.browser();
+fn holder_of(site: &Appliance, cookie: &str) -> Browser {
+    let mut browser = site.browser();
     browser.cookies.insert(SESSION.into(), cookie.into());
     browser
 }
@@ -40,10 +40,10 @@ fn prove(browser: &mut Browser, asked: &Answer, action: &str) -> Answer {
 
 #[test]
 fn s1_a_cookie_from_before_the_sign_in_is_never_good() {
-    let house = Appliance::running();
-    house.account("ada-l");
+    let site = Appliance::running();
+    site.account("ada-l");
     for planted in ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "x", ""] {
-        let mut ada = holder_of(&house, planted);
+        let mut ada = holder_of(&site, planted);
         // What she saw before she signed in, its visit included, is what somebody could have planted.
         ada.get("/signin");
         let before = ada.clone();
@@ -54,17 +54,17 @@ fn s1_a_cookie_from_before_the_sign_in_is_never_good() {
         assert!(ada.cookies[SESSION].len() >= 43 && ada.cookies[SESSION] != planted, "256 bits in base64url");
         assert!(!is_in(&before), "{planted:?} became good");
         let visit = before.cookies.get("__Host-visit").cloned().unwrap_or_default();
-        assert!(!is_in(&holder_of(&house, &visit)));
+        assert!(!is_in(&holder_of(&site, &visit)));
     }
 }
 
 #[test]
 fn s1_another_sign_in_ends_the_session_of_its_browser_and_of_no_other() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    house.account("grace-h");
-    let elsewhere = signed_in(&house, "ada-l");
-    let mut desk = signed_in(&house, "ada-l");
+    let site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    let elsewhere = signed_in(&site, "ada-l");
+    let mut desk = signed_in(&site, "ada-l");
     let first = desk.clone();
     let form =
         |csrf: &str, name: &str| [("csrf", csrf.to_owned()), ("name", name.into()), ("password", PASSWORD.into())];
@@ -87,16 +87,16 @@ fn s1_another_sign_in_ends_the_session_of_its_browser_and_of_no_other() {
 
 #[test]
 fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
-    let house = Appliance::running_with_clock("");
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD), ("remember", "yes")]);
     let mut old = ada.clone();
-    house.set_ahead(DAY - 30);
+    site.set_ahead(DAY - 30);
     ada.get("/settings/profile");
     assert_eq!(ada.cookies[SESSION], old.cookies[SESSION], "it is not time");
 
-    house.set_ahead(DAY + 5);
+    site.set_ahead(DAY + 5);
     let kept = ada.get("/settings/profile");
     let sent = ada.set_cookies.last().unwrap();
     assert!(sent.starts_with(SESSION) && sent.contains("Max-Age=2505"), "29 days are left: {sent}");
@@ -106,37 +106,37 @@ fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
     let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(ada.post("/theme", &form).status, 303, "the page that came with the new cookie has a good form");
     assert_eq!(old.get("/settings/profile").status, 200, "a request that was under way");
-    assert_eq!(old.cookies[SESSION], holder_of(&house, &old.cookies[SESSION]).cookies[SESSION]);
+    assert_eq!(old.cookies[SESSION], holder_of(&site, &old.cookies[SESSION]).cookies[SESSION]);
 
-    house.set_ahead(DAY + 5 + 90);
+    site.set_ahead(DAY + 5 + 90);
     assert!(is_in(&ada));
     assert!(farewell(&mut old).contains("your session was ended"));
     assert!(farewell(&mut ada).contains("your session was ended"), "one of the two who have it is a thief");
-    let told = signed_in(&house, "ada-l").get("/activity").text();
+    let told = signed_in(&site, "ada-l").get("/activity").text();
     assert!(told.contains("Session ended: its cookie was copied"), "{told}");
 }
 
 /// Every kind of page and form that sets cookies, one after the other.
 #[test]
 fn s2_every_cookie_is_for_this_host_alone_and_for_no_script() {
-    let house = Appliance::running_with_clock("");
-    let mut ada = house.browser();
-    ada.sign_up(&house, "ada-l");
+    let site = Appliance::running_with_clock("");
+    let mut ada = site.browser();
+    ada.sign_up(&site, "ada-l");
     ada.submit("/settings/profile", "/theme", &[("theme", "dark"), ("back", "/settings/profile")]);
     ada.submit("/settings/profile", "/settings/profile", &[("display_name", "Ada")]);
-    house.set_ahead(601);
+    site.set_ahead(601);
     let asked = ada.get("/step-up?next=/settings/keys");
     assert_eq!(prove(&mut ada, &asked, "/step-up").status, 303);
     ada.submit("/settings/security", "/settings/security/password", &[("password", NEW)]);
     ada.submit("/settings/profile", "/signout", &[]);
     ada.submit("/signin", "/signin", &[("name", "ada-l"), ("password", NEW), ("remember", "yes")]);
-    house.set_ahead(601 + DAY);
+    site.set_ahead(601 + DAY);
     ada.get("/settings/profile");
-    house.set_ahead(601 + 40 * DAY);
+    site.set_ahead(601 + 40 * DAY);
     ada.get("/settings/profile");
     ada.get("/signin");
     ada.submit("/forgot", "/forgot", &[("email", "ada-l@example.org")]);
-    let link = house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
+    let link = site.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
     let (_, path) = link.split_once("/reset").unwrap();
     let token = path.split_once("token=").unwrap().1;
     let set = ada.submit(&format!("/reset{path}"), "/reset", &[("token", token), ("password", PASSWORD)]);
@@ -165,29 +165,29 @@ fn s2_every_cookie_is_for_this_host_alone_and_for_no_script() {
 
 #[test]
 fn s3_asking_how_long_is_left_does_not_lengthen_it_and_staying_does() {
-    let house = Appliance::running_with_clock("[session]\nidle_timeout = \"30m\"\nabsolute_timeout = \"1h\"\n");
-    house.account("ada-l");
-    let mut ada = signed_in(&house, "ada-l");
+    let site = Appliance::running_with_clock("[session]\nidle_timeout = \"30m\"\nabsolute_timeout = \"1h\"\n");
+    site.account("ada-l");
+    let mut ada = signed_in(&site, "ada-l");
     let left = |ada: &mut Browser| {
         let told = ada.get("/session/left").json();
         (told["seconds"].as_u64().unwrap(), told["final"].as_bool().unwrap())
     };
     let (seconds, is_final) = left(&mut ada);
     assert!((1700..=1800).contains(&seconds) && !is_final, "{seconds}");
-    house.set_ahead(1740);
+    site.set_ahead(1740);
     let (seconds, _) = left(&mut ada);
     assert!(seconds <= 60, "{seconds}");
     let csrf = ada.get("/settings/profile").value_of("name=\"csrf\"");
 
     // That page was a sign of life; the button is one, too.
-    house.set_ahead(1740 + 1700);
+    site.set_ahead(1740 + 1700);
     let (seconds, is_final) = left(&mut ada);
     assert!(seconds <= 100 && !is_final, "{seconds}");
     assert_eq!(ada.post("/session/stay", &[("csrf", &csrf)]).status, 204);
     let (seconds, is_final) = left(&mut ada);
     assert!((101..=160).contains(&seconds) && is_final, "the hour ends it, and nothing moves that: {seconds}");
 
-    house.set_ahead(3605);
+    site.set_ahead(3605);
     let gone = ada.get("/session/left");
     assert_eq!((gone.status, gone.location()), (303, "/signin?next=/session/left"));
     assert!(farewell(&mut ada).contains("however busy it is"));
@@ -195,12 +195,12 @@ fn s3_asking_how_long_is_left_does_not_lengthen_it_and_staying_does() {
 
 #[test]
 fn s3_who_comes_back_too_late_is_told_why_and_led_to_where_they_were() {
-    let house = Appliance::running_with_clock("");
-    house.account("ada-l");
-    let mut ada = signed_in(&house, "ada-l");
-    house.set_ahead(1795);
+    let site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    let mut ada = signed_in(&site, "ada-l");
+    site.set_ahead(1795);
     assert_eq!(ada.get("/session/left").status, 200, "it does not count as being there");
-    house.set_ahead(1805);
+    site.set_ahead(1805);
 
     assert!(farewell(&mut ada).contains("because nothing happened here for a while"));
 
@@ -214,11 +214,11 @@ fn s3_who_comes_back_too_late_is_told_why_and_led_to_where_they_were() {
 
 #[test]
 fn s4_every_cookie_is_dead_once_it_is_signed_out_ended_changed_reset_stopped_or_deleted() {
-    let house = Appliance::running();
+    let site = Appliance::running();
     // What a gateway is told about a cookie that somebody captured.
     let replay = |browser: &Browser| {
         let cookie = format!("{SESSION}={}", browser.cookies[SESSION]);
-        house.call("GET", "/v1/forward-auth").header("Cookie", &cookie).send().status
+        site.call("GET", "/v1/forward-auth").header("Cookie", &cookie).send().status
     };
     type End = fn(&Appliance, &mut Browser, &str);
     let ends: [(&str, End); 6] = [
@@ -231,16 +231,16 @@ fn s4_every_cookie_is_dead_once_it_is_signed_out_ended_changed_reset_stopped_or_
         ("changed", |_, desk, _| {
             desk.submit("/settings/security", "/settings/security/password", &[("password", NEW)]);
         }),
-        ("reset", |house, _, name| {
-            let mut stranger = house.browser();
+        ("reset", |site, _, name| {
+            let mut stranger = site.browser();
             let email = format!("{name}@example.org");
             stranger.submit("/forgot", "/forgot", &[("email", &email)]);
-            let link = house.mailbox().wait_for(&email, "Set your password").link("/reset");
+            let link = site.mailbox().wait_for(&email, "Set your password").link("/reset");
             let token = link.rsplit('=').next().unwrap();
             stranger.submit(&format!("/reset?token={token}"), "/reset", &[("token", token), ("password", NEW)]);
         }),
-        ("stopped", |house, _, name| {
-            house.run(&["account", "suspend", name]).ok();
+        ("stopped", |site, _, name| {
+            site.run(&["account", "suspend", name]).ok();
         }),
         ("deleted", |_, desk, _| {
             let form = [("confirm", "DELETE"), ("password", PASSWORD)];
@@ -250,12 +250,12 @@ fn s4_every_cookie_is_dead_once_it_is_signed_out_ended_changed_reset_stopped_or_
 
     for (what, end) in ends {
         let name = format!("ada-{what}");
-        house.account(&name);
-        let (mut desk, phone) = (signed_in(&house, &name), signed_in(&house, &name));
+        site.account(&name);
+        let (mut desk, phone) = (signed_in(&site, &name), signed_in(&site, &name));
         let captured = desk.clone();
         assert_eq!((replay(&captured), replay(&phone)), (200, 200), "{what}");
 
-        end(&house, &mut desk, &name);
+        end(&site, &mut desk, &name);
 
         let expected = match what {
             "signed-out" => (401, 200),
@@ -269,57 +269,57 @@ fn s4_every_cookie_is_dead_once_it_is_signed_out_ended_changed_reset_stopped_or_
 
 #[test]
 fn one_click_in_the_mail_about_a_new_device_closes_the_account_without_signing_in() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let home = signed_in(&house, "ada-l");
-    let key = house.api_key("ada-l", &["read"]);
-    let ask = || house.call("GET", "/v1/forward-auth").bearer(&key).send().status;
-    let mut thief = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let home = signed_in(&site, "ada-l");
+    let key = site.api_key("ada-l", &["read"]);
+    let ask = || site.call("GET", "/v1/forward-auth").bearer(&key).send().status;
+    let mut thief = site.browser();
     thief.sign_in("ada-l");
-    let link = house.mailbox().wait_for("ada-l@example.org", "A new device signed in").link("/not-me");
-    let path = link.strip_prefix(&house.url()).unwrap();
+    let link = site.mailbox().wait_for("ada-l@example.org", "A new device signed in").link("/not-me");
+    let path = link.strip_prefix(&site.url()).unwrap();
     let token = path.split_once("token=").unwrap().1;
 
     // Programs that look into mail follow its links.
-    let before = house.content();
+    let before = site.content();
     for _ in 0..2 {
-        let shown = house.browser().get(path);
+        let shown = site.browser().get(path);
         assert_eq!(shown.status, 200);
         assert!(shown.text().contains("Firefox on Linux") && shown.text().contains("127.0.0.1"), "{}", shown.text());
         assert_eq!(shown.header("referrer-policy"), "same-origin");
     }
-    assert_eq!(house.content(), before, "a look changes nothing");
+    assert_eq!(site.content(), before, "a look changes nothing");
     assert!(ask() == 200 && is_in(&thief) && is_in(&home));
 
-    let done = house.browser().submit(path, "/not-me", &[("token", token)]);
+    let done = site.browser().submit(path, "/not-me", &[("token", token)]);
 
     assert!(done.status == 200 && done.text().contains("closed to everybody"), "{}", done.text());
     assert!(ask() == 401 && !is_in(&thief) && !is_in(&home));
     let attempt = |password: &str| {
-        house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
+        site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
     };
     assert_eq!(attempt(PASSWORD), 401);
-    let again = house.browser().get(path);
+    let again = site.browser().get(path);
     assert!(again.status == 400 && again.text().contains("This link is over"));
-    let again = house.browser().submit("/signin", "/not-me", &[("token", token)]);
+    let again = site.browser().submit("/signin", "/not-me", &[("token", token)]);
     assert!(again.status == 400 && again.text().contains("This link is over"));
-    let link = house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
+    let link = site.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
     let reset = link.rsplit('=').next().unwrap();
-    let mut own = house.browser();
+    let mut own = site.browser();
     own.submit(&format!("/reset?token={reset}"), "/reset", &[("token", reset), ("password", NEW)]);
     assert_eq!((ask(), attempt(NEW), attempt(PASSWORD)), (200, 303, 401));
-    house.mailbox().wait_for("ada-l@example.org", "API keys work again");
+    site.mailbox().wait_for("ada-l@example.org", "API keys work again");
 }
 
 #[test]
 fn s4_an_operator_sees_where_somebody_is_signed_in_and_ends_it() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    house.account("grace-h");
-    let (desk, phone) = (signed_in(&house, "ada-l"), signed_in(&house, "ada-l"));
-    let graces = signed_in(&house, "grace-h");
+    let site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    let (desk, phone) = (signed_in(&site, "ada-l"), signed_in(&site, "ada-l"));
+    let graces = signed_in(&site, "grace-h");
     let listed = |name: &str| -> Vec<serde_json::Value> {
-        let told = house.run(&["account", "sessions", name, "--json"]).ok();
+        let told = site.run(&["account", "sessions", name, "--json"]).ok();
         let told: serde_json::Value = serde_json::from_str(&told).unwrap();
         told["sessions"].as_array().unwrap().clone()
     };
@@ -331,14 +331,14 @@ fn s4_an_operator_sees_where_somebody_is_signed_in_and_ends_it() {
     );
     let one = both[0]["id"].as_str().unwrap().to_owned();
 
-    assert_eq!(house.run(&["account", "sessions", "grace-h", "--end", &one]).status, 1, "it is not hers");
-    assert_eq!(house.run(&["account", "sessions", "ada-l", "--end", "nonsense"]).status, 1);
+    assert_eq!(site.run(&["account", "sessions", "grace-h", "--end", &one]).status, 1, "it is not hers");
+    assert_eq!(site.run(&["account", "sessions", "ada-l", "--end", "nonsense"]).status, 1);
     assert!(is_in(&desk) && is_in(&phone));
-    assert_eq!(house.run(&["account", "sessions", "ada-l", "--end", &one]).ok(), one);
+    assert_eq!(site.run(&["account", "sessions", "ada-l", "--end", &one]).ok(), one);
 
     assert_eq!(u8::from(is_in(&desk)) + u8::from(is_in(&phone)), 1);
     assert_eq!(listed("ada-l").len(), 1);
-    assert_eq!(house.run(&["account", "sessions", "ada-l", "--end-all"]).ok(), "1");
+    assert_eq!(site.run(&["account", "sessions", "ada-l", "--end-all"]).ok(), "1");
     assert!(!is_in(&desk) && !is_in(&phone) && is_in(&graces));
-    assert_eq!(house.run(&["account", "sessions", "ada-l"]).ok(), "");
+    assert_eq!(site.run(&["account", "sessions", "ada-l"]).ok(), "");
 }

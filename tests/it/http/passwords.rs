@@ -4,22 +4,22 @@ use crate::support::{Appliance, Browser, PASSWORD};
 
 const NEW: &str = "a quieter walk by the river";
 
-fn path_of(house: &Appliance, link: &str) -> String {
-    link.strip_prefix(&house.url()).unwrap_or_else(|| panic!("{link} leads elsewhere")).to_owned()
+fn path_of(site: &Appliance, link: &str) -> String {
+    link.strip_prefix(&site.url()).unwrap_or_else(|| panic!("{link} leads elsewhere")).to_owned()
 }
 
-fn ask_for_reset(house: &Appliance, email: &str) {
-    let asked = house.browser().submit("/forgot", "/forgot", &[("email", email)]);
+fn ask_for_reset(site: &Appliance, email: &str) {
+    let asked = site.browser().submit("/forgot", "/forgot", &[("email", email)]);
     assert!(asked.text().contains("is on its way"), "{}", asked.text());
 }
 
 /// The newest reset link to the address that is none of `known`.
-fn reset_link(house: &Appliance, email: &str, known: &[&str]) -> String {
+fn reset_link(site: &Appliance, email: &str, known: &[&str]) -> String {
     crate::support::wait_for("a new reset link", || {
-        let letters = house.mailbox().letters().into_iter();
+        let letters = site.mailbox().letters().into_iter();
         let mut links = letters
             .filter(|letter| letter.to.contains(email) && letter.subject.contains("Set your password"))
-            .map(|letter| path_of(house, &letter.link("/reset?token=")));
+            .map(|letter| path_of(site, &letter.link("/reset?token=")));
         links.find(|link| !known.contains(&link.as_str()))
     })
 }
@@ -35,63 +35,63 @@ fn is_in(browser: &Browser) -> bool {
 
 #[test]
 fn p9_a_reset_link_is_good_once_for_thirty_minutes_ends_every_session_and_is_told() {
-    let house = Appliance::running_with_clock("");
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
-    ask_for_reset(&house, "ada-l@example.org");
-    let late = reset_link(&house, "ada-l@example.org", &[]);
+    ask_for_reset(&site, "ada-l@example.org");
+    let late = reset_link(&site, "ada-l@example.org", &[]);
 
-    house.set_ahead(31 * 60);
-    assert_eq!(set(&mut house.browser(), &late, NEW).status, 400);
+    site.set_ahead(31 * 60);
+    assert_eq!(set(&mut site.browser(), &late, NEW).status, 400);
     let attempt = |password: &str| {
-        house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
+        site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
     };
     assert_eq!((attempt(PASSWORD), attempt(NEW)), (303, 401), "a refusal changes nothing");
 
-    ask_for_reset(&house, "ada-l@example.org");
-    let link = reset_link(&house, "ada-l@example.org", &[&late]);
+    ask_for_reset(&site, "ada-l@example.org");
+    let link = reset_link(&site, "ada-l@example.org", &[&late]);
     ada.sign_in("ada-l");
-    let weak = set(&mut house.browser(), &link, "password-password");
+    let weak = set(&mut site.browser(), &link, "password-password");
     assert_eq!(weak.status, 400);
     assert!(weak.text().contains("is known to everybody"), "{}", weak.text());
-    let answer = set(&mut house.browser(), &link, NEW);
+    let answer = set(&mut site.browser(), &link, NEW);
 
     assert_eq!((answer.status, answer.location()), (303, "/signin"), "{}", answer.text());
     assert!(!is_in(&ada));
     assert_eq!((attempt(PASSWORD), attempt(NEW)), (401, 303));
-    assert_eq!(set(&mut house.browser(), &link, PASSWORD).status, 400, "twice");
-    let told = house.mailbox().wait_for("ada-l@example.org", "Your password was changed");
+    assert_eq!(set(&mut site.browser(), &link, PASSWORD).status, 400, "twice");
+    let told = site.mailbox().wait_for("ada-l@example.org", "Your password was changed");
     assert!(told.text.contains("Network address: 127.0.0.1"), "{told:?}");
 }
 
 #[test]
 fn p2_a_megabyte_is_no_password_and_is_refused_at_the_door() {
-    let house = Appliance::running();
+    let site = Appliance::running();
     let megabyte = "several words in a row, ".repeat(1 << 16);
     let longer = "several words in a row, ".chars().cycle().take(1025).collect::<String>();
     let sign_up = |password: &str| {
         let fields = [("email", "ada@example.org"), ("username", "ada-l"), ("password", password)];
-        house.browser().submit("/signup", "/signup", &fields)
+        site.browser().submit("/signup", "/signup", &fields)
     };
 
     assert_eq!(sign_up(&megabyte).status, 413);
     let refused = sign_up(&longer);
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("at most 1,024 bytes"), "{}", refused.text());
-    assert_eq!(house.run(&["account", "show", "ada-l"]).status, 1);
+    assert_eq!(site.run(&["account", "show", "ada-l"]).status, 1);
     assert_eq!(sign_up(&longer[..1024]).status, 303);
     for (password, status) in [(longer.as_str(), 401), (&megabyte, 413), (&longer[..1024], 303)] {
-        let answer = house.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]);
+        let answer = site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]);
         assert_eq!(answer.status, status, "{} bytes", password.len());
     }
 }
 
 #[test]
 fn p3_fields_say_to_password_managers_what_they_are() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let field = |page: String, attribute: &str| {
         let found = page.split('<').find(|tag| tag.starts_with("input") && tag.contains(attribute)).map(str::to_owned);
@@ -102,14 +102,14 @@ fn p3_fields_say_to_password_managers_what_they_are() {
         let tag = field(ada.get(path).text(), "name=\"password\"");
         assert!(tag.contains("autocomplete=\"new-password\"") && !tag.contains("maxlength"), "{path}: {tag}");
     }
-    let tag = field(house.browser().get("/signin").text(), "name=\"password\"");
+    let tag = field(site.browser().get("/signin").text(), "name=\"password\"");
     assert!(tag.contains("autocomplete=\"current-password\"") && !tag.contains("maxlength"), "{tag}");
 }
 
 #[test]
 fn the_meter_says_what_the_form_would_say_and_only_to_our_own_pages() {
-    let house = Appliance::running();
-    let mut stranger = house.browser();
+    let site = Appliance::running();
+    let mut stranger = site.browser();
     let csrf = stranger.get("/signup").value_of("name=\"csrf\"");
     let mut rate = |password: &str| {
         let fields = [
@@ -130,20 +130,20 @@ fn the_meter_says_what_the_form_would_say_and_only_to_our_own_pages() {
     assert!(rate("ada-lovelace-1815").1.contains("which others know"));
     assert!(rate("password-password").1.contains("known to everybody"));
     assert_eq!(rate("the kettle sings before the train leaves"), (4, "Strong.".to_owned()));
-    let bare = house.call("POST", "/password/strength").form(&[("password", "the kettle sings")]).send();
+    let bare = site.call("POST", "/password/strength").form(&[("password", "the kettle sings")]).send();
     assert!((400..500).contains(&bare.status), "{bare:?}");
 }
 
 #[test]
 fn whom_an_operator_invites_signs_up_with_the_mailed_link_though_nobody_else_may() {
-    let house = Appliance::running_with("[signup]\nmode = \"invite\"\n");
-    let shut = house.browser().get("/signup").text();
+    let site = Appliance::running_with("[signup]\nmode = \"invite\"\n");
+    let shut = site.browser().get("/signup").text();
     assert!(shut.contains("Sign-up is by invitation") && !shut.contains("name=\"password\""), "{shut}");
 
-    house.run(&["account", "invite", "--email", "ada@example.org"]).ok();
-    let link = path_of(&house, &house.mailbox().wait_for("ada@example.org", "You are invited").link("/signup?invite="));
+    site.run(&["account", "invite", "--email", "ada@example.org"]).ok();
+    let link = path_of(&site, &site.mailbox().wait_for("ada@example.org", "You are invited").link("/signup?invite="));
     let token = link.split_once("invite=").unwrap().1.to_owned();
-    let mut ada = house.browser();
+    let mut ada = site.browser();
     let page = ada.get(&link);
     assert!(page.text().contains("value=\"ada@example.org\"") && page.text().contains("readonly"), "{}", page.text());
     let fields = |email: &'static str, username: &'static str, password: &'static str| {
@@ -157,16 +157,16 @@ fn whom_an_operator_invites_signs_up_with_the_mailed_link_though_nobody_else_may
     assert_eq!((answer.status, answer.location()), (303, "/settings/profile"), "{}", answer.text());
     assert!(is_in(&ada));
     let shown: serde_json::Value =
-        serde_json::from_str(&house.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
+        serde_json::from_str(&site.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
     assert_eq!(
         (shown["emails"][0]["address"].as_str(), shown["operator"].as_bool()),
         (Some("ada@example.org"), Some(false)),
         "{shown}"
     );
-    let again = house.browser().get(&link);
+    let again = site.browser().get(&link);
     assert_eq!(again.status, 400);
     assert!(again.text().contains("was used or withdrawn"), "{}", again.text());
-    let mut eve = house.browser();
+    let mut eve = site.browser();
     let csrf = eve.get("/signin").value_of("name=\"csrf\"");
     let mut stranger = vec![("csrf", csrf.as_str())];
     stranger.extend(fields("eve@example.org", "eve-x", PASSWORD).into_iter().filter(|(name, _)| *name != "invite"));
@@ -175,14 +175,14 @@ fn whom_an_operator_invites_signs_up_with_the_mailed_link_though_nobody_else_may
 
 #[test]
 fn row_54_pages_are_shown_under_the_sites_own_name_alone() {
-    let house = Appliance::running_with("");
-    house.account("ada-l");
-    let ask = |host: &str, path: &str| house.call("GET", path).header("Host", host).send().status;
+    let site = Appliance::running_with("");
+    site.account("ada-l");
+    let ask = |host: &str, path: &str| site.call("GET", path).header("Host", host).send().status;
 
     for host in ["evil.example", "localhost.evil.example", "evil.example@localhost", "localhost:x", ""] {
         assert_eq!(ask(host, "/signin"), 421, "{host}");
     }
-    for host in ["localhost", "127.0.0.1:99", "[::1]", &format!("LOCALHOST:{}", house.port)] {
+    for host in ["localhost", "127.0.0.1:99", "[::1]", &format!("LOCALHOST:{}", site.port)] {
         assert_eq!(ask(host, "/signin"), 200, "{host}");
     }
     assert_eq!(
@@ -190,11 +190,11 @@ fn row_54_pages_are_shown_under_the_sites_own_name_alone() {
         (200, 401),
         "probes and programs"
     );
-    let mut ada = house.browser();
+    let mut ada = site.browser();
     let csrf = ada.get("/forgot").value_of("name=\"csrf\"");
     let forged = [("X-Forwarded-Host", "evil.example"), ("Forwarded", "host=evil.example")];
     let call = forged.iter().fold(ada.call("POST", "/forgot"), |call, (name, value)| call.header(name, value));
     call.form(&[("csrf", &csrf), ("email", "ada-l@example.org")]).send();
-    let letter = house.mailbox().wait_for("ada-l@example.org", "Set your password");
-    assert!(letter.link("/reset?token=").starts_with(&house.url()) && !letter.text.contains("evil"), "{letter:?}");
+    let letter = site.mailbox().wait_for("ada-l@example.org", "Set your password");
+    assert!(letter.link("/reset?token=").starts_with(&site.url()) && !letter.text.contains("evil"), "{letter:?}");
 }

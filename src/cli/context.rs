@@ -10,7 +10,7 @@ use super::arguments::Common;
 use super::failure::Failure;
 use crate::accounts::{self, Account};
 use crate::app::{App, Opening};
-use crate::base::{Chance, Clock, Problem, Secret};
+use crate::base::{Clock, Problem, Rng, Secret};
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::{self, Layout};
@@ -90,13 +90,13 @@ pub(super) fn open_with(
     on_fatal: Box<dyn Fn(&db::Error) + Send>,
 ) -> Result<Arc<App>, Failure> {
     can_write(&config)?;
-    Ok(App::open(Opening { config, keyring, clock: Clock::System, chance: Chance::system(), on_fatal })?)
+    Ok(App::open(Opening { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal })?)
 }
 
 /// Looks whether [`open_with`] and the server would refuse, and changes nothing.
 pub(super) fn examine(config: Config, keyring: Keyring) -> Result<(), Failure> {
     can_write(&config)?;
-    let layout = Layout::of(&config.data_dir);
+    let layout = Layout::new(&config.data_dir);
     let found = App::examine(config, keyring, Clock::System.now())?;
     Ok(privacy::tombstones::check(&found.view(), &layout)?)
 }
@@ -104,7 +104,7 @@ pub(super) fn examine(config: Config, keyring: Keyring) -> Result<(), Failure> {
 /// Whether there is anything of an appliance: what cannot be looked at counts, because a new appliance could not be made
 /// there.
 pub(super) fn is_begun(config: &Config) -> bool {
-    let layout = Layout::of(&config.data_dir);
+    let layout = Layout::new(&config.data_dir);
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let keyring = Keyring::locate(&config.keyring, credentials.as_deref());
     [keyring, layout.live(), layout.snapshot()].iter().any(|path| path.try_exists().unwrap_or(true))
@@ -113,7 +113,7 @@ pub(super) fn is_begun(config: &Config) -> bool {
 /// SQLite would only say "unable to open database file"; the admin needs to know which folder and why.
 fn can_write(config: &Config) -> Result<(), Failure> {
     use nix::unistd::{AccessFlags, access};
-    let layout = Layout::of(&config.data_dir);
+    let layout = Layout::new(&config.data_dir);
     let told = |path: &Path, error: nix::Error| {
         Failure::configuration(format!(
             "{} cannot be written: {}. Mount it writable, or give it to the person who runs the server: chown -R domicile: {}",
@@ -134,7 +134,7 @@ pub(super) fn find_account(app: &App, name: &str) -> Result<(Account, Workspace)
     let nobody =
         || Failure::refused(format!("there is no account \"{name}\". `domicile account list` shows who there is."));
     let wanted = name.to_owned();
-    let found = app.store().read_and_wait(move |view| {
+    let found = app.store().read_blocking(move |view| {
         let Some(account) = accounts::find_by_name(view, &wanted)? else { return Ok(None) };
         let workspace = workspaces::personal(view, account.id)?;
         Ok::<_, db::Error>(workspace.map(|workspace| (account, workspace)))

@@ -1,4 +1,4 @@
-//! The house rules, as tests.
+//! The site rules, as tests.
 
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,7 @@ const FLOORS: &[&[&str]] = &[
 
 fn floor_of(module: &str) -> usize {
     FLOORS.iter().position(|floor| floor.contains(&module)).unwrap_or_else(|| {
-        panic!("the module {module} is on no floor: add it to FLOORS in tests/it/house.rs and to src/ARCHITECTURE.md")
+        panic!("the module {module} is on no floor: add it to FLOORS in tests/it/site.rs and to src/ARCHITECTURE.md")
     })
 }
 
@@ -249,7 +249,7 @@ fn what_takes_long_is_done_beside_workers() {
     none_of(
         breaches,
         "a thread that a worker begins has the worker's core and takes turns with it",
-        "call threads::beside, or threads::step_back",
+        "call threads::spawn_blocking, or threads::step_back",
     );
 }
 
@@ -262,14 +262,14 @@ fn time_and_chance_come_from_outside() {
         if source.path != "base/time.rs" {
             breaches.extend(lines_where(source, |line| clock.iter().any(|word| line.contains(word))));
         }
-        if source.path != "base/chance.rs" {
+        if source.path != "base/rng.rs" {
             breaches.extend(lines_where(source, |line| dice.iter().any(|word| line.contains(word))));
         }
     }
     none_of(
         breaches,
         "a test must be able to say \"a month later\" and get the same key every run (rule 6)",
-        "ask tx.now() and tx.rng(), or the Clock and Chance of the App",
+        "ask tx.now() and tx.rng(), or the Clock and Rng of the App",
     );
 }
 

@@ -4,13 +4,13 @@ use crate::support::{Answer, Appliance, TOLD_TO_GATEWAYS};
 
 #[test]
 fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["read"]);
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["read"]);
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
 
-    let by_key = house.call("GET", "/v1/forward-auth").bearer(&key).send();
+    let by_key = site.call("GET", "/v1/forward-auth").bearer(&key).send();
     let by_session =
         ada.call("GET", "/v1/forward-auth/some/path").header("Domicile-Key", "key_of_somebody_else").send();
 
@@ -28,11 +28,11 @@ fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
 
 #[test]
 fn a_gateway_is_told_why_not_in_the_three_ways_it_knows() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["models:read"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["models:read"]);
     let ask = |query: &str, credential: &str| {
-        let answer = house.call("PUT", &format!("/v1/forward-auth?{query}")).header("X-Api-Key", credential).send();
+        let answer = site.call("PUT", &format!("/v1/forward-auth?{query}")).header("X-Api-Key", credential).send();
         (answer.status, answer.header("www-authenticate").to_owned())
     };
 
@@ -60,19 +60,19 @@ fn told(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
 
 #[test]
 fn the_wicket_and_the_house_give_the_same_answers() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["models:read"]);
-    let service = house.service("gateway");
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["models:read"]);
+    let service = site.service("gateway");
     let path = |query: &str| format!("/v1/forward-auth{query}");
-    let ask = |query: &str| house.call("GET", &path(query));
-    let introspect = |fields: &[(&str, &str)]| house.call("POST", "/v1/introspect").bearer(&service).form(fields);
+    let ask = |query: &str| site.call("GET", &path(query));
+    let introspect = |fields: &[(&str, &str)]| site.call("POST", "/v1/introspect").bearer(&service).form(fields);
     let pad = "x".repeat(60_000);
-    // Each by a plain way, which the wicket takes, and with a header that means nothing and leads through the house.
+    // Each by a plain way, which the wicket takes, and with a header that means nothing and leads through the site.
     let cases = [
         ("passes", ask("?scope=models:read").bearer(&key), "cookie"),
-        ("another method", house.call("PUT", &path("")).bearer(&key), "cookie"),
-        ("below, as Envoy asks", house.call("GET", &path("/v1/models?scope=models:write")).bearer(&key), "cookie"),
+        ("another method", site.call("PUT", &path("")).bearer(&key), "cookie"),
+        ("below, as Envoy asks", site.call("GET", &path("/v1/models?scope=models:write")).bearer(&key), "cookie"),
         ("may less", ask("?scope=models:write").bearer(&key), "cookie"),
         ("no such scope", ask("?scope=flying").bearer(&key), "cookie"),
         ("no key", ask("").bearer("dok_nonsense"), "cookie"),
@@ -86,8 +86,8 @@ fn the_wicket_and_the_house_give_the_same_answers() {
         ),
         ("not good", introspect(&[("token", "dok_nonsense")]), "content-encoding"),
         ("of nothing", introspect(&[]), "content-encoding"),
-        ("no form", house.call("POST", "/v1/introspect").bearer(&service).body("token=%zz"), "content-encoding"),
-        ("by nobody", house.call("POST", "/v1/introspect").form(&[("token", &key)]), "content-encoding"),
+        ("no form", site.call("POST", "/v1/introspect").bearer(&service).body("token=%zz"), "content-encoding"),
+        ("by nobody", site.call("POST", "/v1/introspect").form(&[("token", &key)]), "content-encoding"),
         ("too large", introspect(&[("token", &pad), ("more", &pad)]), "content-encoding"),
     ];
 

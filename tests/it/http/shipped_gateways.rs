@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Appliance, Beside, TOLD_TO_GATEWAYS, free_port, part, wait_for};
+use crate::support::{Appliance, HelperProcess, TOLD_TO_GATEWAYS, free_port, part, wait_for};
 
 /// An example as it is shipped, with what its first lines tell the admin to change.
 fn example(name: &str, changes: &[(&str, String)]) -> String {
@@ -23,29 +23,29 @@ fn example(name: &str, changes: &[(&str, String)]) -> String {
 
 /// A gateway in front of a service, and a client of it.
 struct Site {
-    house: Appliance,
-    upstream: Beside,
+    site: Appliance,
+    upstream: HelperProcess,
     upstream_port: u16,
-    gateway: Option<Beside>,
+    gateway: Option<HelperProcess>,
     port: u16,
-    client: Beside,
+    client: HelperProcess,
 }
 
 impl Site {
     /// `gateway` writes its configuration into a folder and says how it is started.
-    fn with(house: Appliance, gateway: impl FnOnce(&Appliance, u16, u16, &Path) -> Command) -> Self {
-        let mut upstream = Beside::python("gateways/upstream.py");
+    fn with(site: Appliance, gateway: impl FnOnce(&Appliance, u16, u16, &Path) -> Command) -> Self {
+        let mut upstream = HelperProcess::python("gateways/upstream.py");
         let upstream_port: u16 = upstream.next_line().parse().unwrap();
-        let folder = house.folder().join("gateway");
+        let folder = site.folder().join("gateway");
         std::fs::create_dir(&folder).unwrap();
         let own = rcgen::generate_simple_self_signed(["inference.example.org".to_owned()]).unwrap();
         std::fs::write(folder.join("site.pem"), own.cert.pem()).unwrap();
         std::fs::write(folder.join("site.key"), own.signing_key.serialize_pem()).unwrap();
         let port = free_port();
-        let gateway = Beside::started(&mut gateway(&house, port, upstream_port, &folder));
+        let gateway = HelperProcess::started(&mut gateway(&site, port, upstream_port, &folder));
         wait_for("the gateway", || TcpStream::connect(("127.0.0.1", port)).ok());
-        let client = Beside::python("gateways/ask.py");
-        Self { house, upstream, upstream_port, gateway: Some(gateway), port, client }
+        let client = HelperProcess::python("gateways/ask.py");
+        Self { site, upstream, upstream_port, gateway: Some(gateway), port, client }
     }
 
     fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
@@ -76,9 +76,8 @@ fn header<'v>(seen: &'v Value, name: &str) -> Vec<&'v str> {
 
 /// What every gateway must do, whichever it is. `too_fast`: how it says that a key is used faster than it may be.
 fn keeps_the_service(site: &mut Site, too_fast: u64) {
-    let account = site.house.account("ada-l");
-    let (right, other) =
-        (site.house.api_key("ada-l", &["models:read"]), site.house.api_key("ada-l", &["billing:read"]));
+    let account = site.site.account("ada-l");
+    let (right, other) = (site.site.api_key("ada-l", &["models:read"]), site.site.api_key("ada-l", &["billing:read"]));
     let bearer = format!("Bearer {right}");
 
     // Whoever may not pass does not reach the service.
@@ -138,7 +137,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
 
     // Too fast: with the reason, and when to come back.
     let slow = ["key", "create", "--account", "ada-l", "--name", "slow", "--scope", "models:read", "--rate", "1"];
-    let slow = format!("Bearer {}", site.house.run(&slow).ok());
+    let slow = format!("Bearer {}", site.site.run(&slow).ok());
     let answers: Vec<_> = (0..3).map(|_| site.ask("GET", "/", &[("Authorization", &slow)], "")).collect();
     assert_eq!(answers[0]["status"], 200);
     let last = &answers[2];
@@ -150,28 +149,28 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
 
     // Revoked is refused at the next request, also on a connection that is open.
     let listed: Value =
-        serde_json::from_str(&site.house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+        serde_json::from_str(&site.site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
     for key in listed["keys"].as_array().unwrap() {
-        site.house.run(&["key", "revoke", key["id"].as_str().unwrap()]).ok();
+        site.site.run(&["key", "revoke", key["id"].as_str().unwrap()]).ok();
     }
     assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 401);
 
     // Nobody to ask is no yes.
-    let key = site.house.api_key("ada-l", &["models:read"]);
+    let key = site.site.api_key("ada-l", &["models:read"]);
     let (bearer, reached) = (format!("Bearer {key}"), site.reached());
     assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 200);
-    assert!(site.house.stop().success());
+    assert!(site.site.stop().success());
     assert!(site.get("/", &[("Authorization", &bearer)]).0 >= 500);
     assert_eq!(site.reached(), reached + 1);
-    site.house.start();
+    site.site.start();
     assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 200, "and it goes on by itself");
     assert!(site.gateway.as_mut().unwrap().is_there() && site.upstream.is_there());
 }
 
-fn nginx(house: &Appliance, port: u16, upstream: u16, folder: &Path, more: &[(&str, String)]) -> Command {
+fn nginx(site: &Appliance, port: u16, upstream: u16, folder: &Path, more: &[(&str, String)]) -> Command {
     let at = |name: &str| folder.join(name).display().to_string();
     let mut changes = vec![
-        ("127.0.0.1:8080", format!("127.0.0.1:{}", house.port)),
+        ("127.0.0.1:8080", format!("127.0.0.1:{}", site.port)),
         ("127.0.0.1:9000", format!("127.0.0.1:{upstream}")),
         ("listen 443 ssl", format!("listen 127.0.0.1:{port} ssl")),
         ("/etc/ssl/certs/inference.pem", at("site.pem")),
@@ -203,26 +202,26 @@ fn nginx(house: &Appliance, port: u16, upstream: u16, folder: &Path, more: &[(&s
 #[test]
 fn nginx_as_shipped_keeps_a_service() {
     let mut site =
-        Site::with(Appliance::running(), |house, port, upstream, folder| nginx(house, port, upstream, folder, &[]));
+        Site::with(Appliance::running(), |site, port, upstream, folder| nginx(site, port, upstream, folder, &[]));
 
     keeps_the_service(&mut site, 403);
 
     // It knows 200, 401 and 403, and was told nothing else but that nobody is there.
-    let log = std::fs::read_to_string(site.house.folder().join("gateway/error.log")).unwrap();
+    let log = std::fs::read_to_string(site.site.folder().join("gateway/error.log")).unwrap();
     let unexpected = log.lines().filter(|line| line.contains("unexpected status") && !line.contains("status: 502"));
     assert_eq!(unexpected.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[test]
 fn nginx_that_is_on_no_trusted_network_proves_itself_as_shipped() {
-    let mut house = Appliance::made();
-    house.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
-    house.start();
-    let service = house.service("nginx");
-    let mut site = Site::with(house, |house, port, upstream, folder| {
+    let mut site = Appliance::made();
+    site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
+    site.start();
+    let service = site.service("nginx");
+    let mut site = Site::with(site, |site, port, upstream, folder| {
         let question = "proxy_set_header X-Domicile-Service \"\";\n        proxy_set_header Connection";
         let proof = (question, question.replace("\"\"", &format!("\"{service}\"")));
-        nginx(house, port, upstream, folder, &[proof])
+        nginx(site, port, upstream, folder, &[proof])
     });
 
     keeps_the_service(&mut site, 403);
@@ -230,11 +229,11 @@ fn nginx_that_is_on_no_trusted_network_proves_itself_as_shipped() {
 
 #[test]
 fn caddy_as_shipped_keeps_a_service() {
-    let mut site = Site::with(Appliance::running(), |house, port, upstream, folder| {
+    let mut site = Site::with(Appliance::running(), |site, port, upstream, folder| {
         let at = |name: &str| folder.join(name).display().to_string();
         let own = format!("https://inference.example.org:{port} {{\n\ttls {} {}", at("site.pem"), at("site.key"));
         let changes = [
-            ("127.0.0.1:8080", format!("127.0.0.1:{}", house.port)),
+            ("127.0.0.1:8080", format!("127.0.0.1:{}", site.port)),
             ("127.0.0.1:9000", format!("127.0.0.1:{upstream}")),
             ("https://inference.example.org {", own),
         ];
@@ -253,7 +252,7 @@ fn caddy_as_shipped_keeps_a_service() {
 #[test]
 fn a_page_of_the_gateways_own_is_not_to_be_reached_from_outside() {
     let mut site =
-        Site::with(Appliance::running(), |house, port, upstream, folder| nginx(house, port, upstream, folder, &[]));
+        Site::with(Appliance::running(), |site, port, upstream, folder| nginx(site, port, upstream, folder, &[]));
 
     assert_eq!(site.get("/.domicile", &[]).0, 404);
     assert_eq!(site.reached(), 0);

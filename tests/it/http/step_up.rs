@@ -5,9 +5,9 @@ use crate::support::{Answer, Appliance, Browser, PASSWORD};
 /// Ten minutes and a second.
 const STALE: u64 = 601;
 
-fn signed_in(house: &Appliance) -> Browser {
-    house.account("ada-l");
-    let mut ada = house.browser();
+fn signed_in(site: &Appliance) -> Browser {
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     ada
 }
@@ -18,9 +18,9 @@ fn create_key(ada: &mut Browser) -> Answer {
     ada.submit("/settings/keys", "/settings/keys", &KEY)
 }
 
-fn keys(house: &Appliance) -> usize {
+fn keys(site: &Appliance) -> usize {
     let listed: serde_json::Value =
-        serde_json::from_str(&house.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+        serde_json::from_str(&site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
     listed["keys"].as_array().unwrap().len()
 }
 
@@ -35,21 +35,21 @@ fn prove(ada: &mut Browser, asked: &Answer, password: &str) -> Answer {
 
 #[test]
 fn s3_a_key_is_made_with_a_fresh_proof_only_and_the_form_is_kept() {
-    let house = Appliance::running_with_clock("");
-    let mut ada = signed_in(&house);
-    house.set_ahead(STALE - 2);
+    let site = Appliance::running_with_clock("");
+    let mut ada = signed_in(&site);
+    site.set_ahead(STALE - 2);
     assert_eq!(create_key(&mut ada).status, 200, "the proof of the sign-in was fresh");
-    house.set_ahead(STALE);
+    site.set_ahead(STALE);
     let asked = create_key(&mut ada);
-    assert_eq!((asked.status, keys(&house)), (403, 1), "{}", asked.text());
+    assert_eq!((asked.status, keys(&site)), (403, 1), "{}", asked.text());
     assert!(asked.text().contains("Confirm that it is you"));
 
     let wrong = prove(&mut ada, &asked, "not the password at all");
-    assert_eq!((wrong.status, keys(&house)), (403, 1));
+    assert_eq!((wrong.status, keys(&site)), (403, 1));
     let old = ada.clone();
     let made = prove(&mut ada, &wrong, PASSWORD);
 
-    assert_eq!((made.status, keys(&house)), (200, 2), "{}", made.text());
+    assert_eq!((made.status, keys(&site)), (200, 2), "{}", made.text());
     assert!(made.text().contains("nightly &#34;run&#34;"), "the name was kept: {}", made.text());
     assert_ne!(ada.cookies["__Host-session"], old.cookies["__Host-session"], "S1: a rise of rights is a new cookie");
     assert_eq!(old.clone().get("/settings/profile").status, 303, "S1: the old one is dead");
@@ -58,29 +58,29 @@ fn s3_a_key_is_made_with_a_fresh_proof_only_and_the_form_is_kept() {
 
 #[test]
 fn s3_how_long_a_proof_is_good_for_is_a_setting() {
-    let house = Appliance::running_with_clock("[session]\nstep_up_after = \"3m\"\n");
-    let mut ada = signed_in(&house);
-    house.set_ahead(178);
+    let site = Appliance::running_with_clock("[session]\nstep_up_after = \"3m\"\n");
+    let mut ada = signed_in(&site);
+    site.set_ahead(178);
     assert_eq!(create_key(&mut ada).status, 200);
-    house.set_ahead(180);
+    site.set_ahead(180);
     let asked = create_key(&mut ada);
 
-    assert_eq!((asked.status, keys(&house)), (403, 1));
+    assert_eq!((asked.status, keys(&site)), (403, 1));
     assert!(asked.text().contains("not older than 3 minutes"), "{}", asked.text());
 }
 
 #[test]
 fn s5_a_foreign_form_is_not_asked_for_a_proof_but_refused() {
-    let house = Appliance::running_with_clock("");
-    let ada = signed_in(&house);
-    house.set_ahead(STALE);
+    let site = Appliance::running_with_clock("");
+    let ada = signed_in(&site);
+    site.set_ahead(STALE);
 
     let fields = [("csrf", "0000"), ("proof_password", PASSWORD), ("name", "x"), ("scope", "read"), ("expires", "90d")];
     let foreign = ada.call("POST", "/settings/keys").header("Sec-Fetch-Site", "cross-site").form(&fields).send();
     let stale = ada.call("POST", "/settings/keys").header("Sec-Fetch-Site", "same-origin").form(&fields).send();
 
     for answer in [foreign, stale] {
-        assert_eq!((answer.status, keys(&house)), (403, 0));
+        assert_eq!((answer.status, keys(&site)), (403, 0));
         assert!(!answer.text().contains("Confirm that it is you"));
     }
 }

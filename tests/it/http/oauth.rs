@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Appliance, Beside, Browser, Call};
+use crate::support::{Answer, Appliance, Browser, Call, HelperProcess};
 
 /// An appliance with the three providers beside it.
 pub struct Neighbours {
-    pub house: Appliance,
-    beside: Beside,
+    pub site: Appliance,
+    beside: HelperProcess,
     urls: Value,
 }
 
@@ -17,9 +17,9 @@ const APPLE: &str = "ann@icloud.com";
 
 impl Neighbours {
     pub fn new() -> Self {
-        let house = Appliance::configured("");
-        let back = |name: &str| json!([format!("{}/oauth/{name}/callback", house.url())]);
-        let (beside, urls) = Beside::provider(
+        let site = Appliance::configured("");
+        let back = |name: &str| json!([format!("{}/oauth/{name}/callback", site.url())]);
+        let (beside, urls) = HelperProcess::provider(
             "lookalikes.mjs",
             &json!({
                 "google": {
@@ -43,7 +43,7 @@ impl Neighbours {
                 },
             }),
         );
-        let mut neighbours = Self { house, beside, urls };
+        let mut neighbours = Self { site, beside, urls };
         neighbours.open();
         neighbours
     }
@@ -54,18 +54,18 @@ impl Neighbours {
 
     /// Writes the settings and starts the appliance.
     fn open(&mut self) {
-        let key = self.house.folder().join("apple.p8");
+        let key = self.site.folder().join("apple.p8");
         std::fs::write(&key, self.urls["apple_key"].as_str().unwrap()).unwrap();
         let (google, github, apple) = (self.url("google"), self.url("github"), self.url("apple"));
-        self.house.add_settings(&format!(
+        self.site.add_settings(&format!(
             "[oauth.google]\nclient_id = \"gid\"\nclient_secret = \"gsec\"\nissuer = \"{google}\"\n\
              [oauth.github]\nclient_id = \"hid\"\nclient_secret = \"hsec\"\nissuer = \"{github}\"\napi_url = \"{github}\"\n\
              [oauth.apple]\nclient_id = \"com.example.d\"\nteam_id = \"TEAM000001\"\nkey_id = \"KEY0000001\"\n\
              private_key_file = \"{}\"\nissuer = \"{apple}\"\n",
             key.display()
         ));
-        self.house.run(&["init"]).ok();
-        self.house.start();
+        self.site.run(&["init"]).ok();
+        self.site.start();
     }
 
     /// Leaves for a provider and chooses an account there: what it answers.
@@ -111,21 +111,21 @@ impl Neighbours {
     }
 
     fn path<'a>(&self, url: &'a str) -> &'a str {
-        url.strip_prefix(self.house.url().as_str()).unwrap_or_else(|| panic!("{url} leads elsewhere"))
+        url.strip_prefix(self.site.url().as_str()).unwrap_or_else(|| panic!("{url} leads elsewhere"))
     }
 
     /// Apple's page sends its form across sites: without our cookies.
     fn post(&self, page: &Answer) -> Answer {
         let fields = page.fields();
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let call = self.house.call("POST", "/oauth/apple/callback").header("Origin", &self.url("apple"));
+        let call = self.site.call("POST", "/oauth/apple/callback").header("Origin", &self.url("apple"));
         call.header("Sec-Fetch-Site", "cross-site").form(&fields).send()
     }
 
     /// Rows by table, by an independent look.
     fn rows(&self) -> Value {
-        self.house.run(&["snapshot", "now"]).ok();
-        let manifest = std::fs::read_to_string(self.house.data().join("domicile.sqlite.json")).unwrap();
+        self.site.run(&["snapshot", "now"]).ok();
+        let manifest = std::fs::read_to_string(self.site.data().join("domicile.sqlite.json")).unwrap();
         let mut rows: Value = serde_json::from_str::<Value>(&manifest).unwrap()["rows"].take();
         for table in ["job", "oauth_flow", "audit_event", "audit_private", "subject_key"] {
             rows.as_object_mut().unwrap().remove(table);
@@ -146,7 +146,7 @@ fn become_somebody(browser: &mut Browser, username: &str, email: &str) -> Answer
 #[test]
 fn somebody_comes_in_from_google_whose_word_about_its_own_addresses_is_enough() {
     let neighbours = Neighbours::new();
-    let mut ann = neighbours.house.browser();
+    let mut ann = neighbours.site.browser();
     let back = neighbours.come(&mut ann, "google", ANN);
     assert_eq!((back.status, back.location()), (303, "/oauth/sign-up"), "{}", back.text());
     assert!(!is_in(&mut ann));
@@ -158,7 +158,7 @@ fn somebody_comes_in_from_google_whose_word_about_its_own_addresses_is_enough() 
     assert!(is_in(&mut ann));
 
     // In another browser, and again.
-    let mut laptop = neighbours.house.browser();
+    let mut laptop = neighbours.site.browser();
     let back = neighbours.come(&mut laptop, "google", ANN);
     assert_eq!((back.status, back.location()), (303, "/settings/profile"), "{}", back.text());
     assert!(is_in(&mut laptop));
@@ -167,7 +167,7 @@ fn somebody_comes_in_from_google_whose_word_about_its_own_addresses_is_enough() 
     for (email, username, leads_to) in
         [("bea@firm.example", "bea-firm", "/settings/profile"), ("cy@example.net", "cy-cyan", "/verify")]
     {
-        let mut browser = neighbours.house.browser();
+        let mut browser = neighbours.site.browser();
         neighbours.come(&mut browser, "google", email);
         let made = become_somebody(&mut browser, username, email);
         assert_eq!((made.status, made.location()), (303, leads_to), "{email}: {}", made.text());
@@ -177,17 +177,17 @@ fn somebody_comes_in_from_google_whose_word_about_its_own_addresses_is_enough() 
 #[test]
 fn somebody_comes_in_from_github_after_a_code_to_their_address() {
     let neighbours = Neighbours::new();
-    let mut ann = neighbours.house.browser();
+    let mut ann = neighbours.site.browser();
     neighbours.come(&mut ann, "github", "annhub");
     assert_eq!(ann.get("/oauth/sign-up").value_of("name=\"email\""), HUB);
     let made = become_somebody(&mut ann, "ann-hub", HUB);
     assert_eq!((made.status, made.location()), (303, "/verify"), "{}", made.text());
     assert!(!is_in(&mut ann), "of no use before the proof");
-    let code = neighbours.house.mailbox().wait_for(HUB, "code").code();
+    let code = neighbours.site.mailbox().wait_for(HUB, "code").code();
     ann.submit("/verify", "/verify", &[("code", &code)]);
     assert!(is_in(&mut ann));
 
-    let mut laptop = neighbours.house.browser();
+    let mut laptop = neighbours.site.browser();
     neighbours.come(&mut laptop, "github", "annhub");
     assert!(is_in(&mut laptop));
 }
@@ -195,7 +195,7 @@ fn somebody_comes_in_from_github_after_a_code_to_their_address() {
 #[test]
 fn somebody_comes_in_from_apple_whose_form_brings_no_cookie_and_the_name_once() {
     let mut neighbours = Neighbours::new();
-    let mut ann = neighbours.house.browser();
+    let mut ann = neighbours.site.browser();
     let answered = neighbours.choose(&mut ann, "apple", APPLE);
     assert!(answered.fields().iter().any(|(name, _)| name == "user"), "the name comes the first time");
     let back = neighbours.bring(&mut ann, &answered);
@@ -205,7 +205,7 @@ fn somebody_comes_in_from_apple_whose_form_brings_no_cookie_and_the_name_once() 
     let profile = ann.get("/settings/profile");
     assert_eq!(profile.value_of("name=\"display_name\""), "Ann Apple");
 
-    let mut laptop = neighbours.house.browser();
+    let mut laptop = neighbours.site.browser();
     let answered = neighbours.choose(&mut laptop, "apple", APPLE);
     assert!(answered.fields().iter().all(|(name, _)| name != "user"));
     neighbours.bring(&mut laptop, &answered);
@@ -238,24 +238,24 @@ fn somebody_comes_in_from_apple_whose_form_brings_no_cookie_and_the_name_once() 
 #[test]
 fn apples_relay_address_is_an_address() {
     let neighbours = Neighbours::new();
-    let mut ann = neighbours.house.browser();
+    let mut ann = neighbours.site.browser();
     neighbours.come(&mut ann, "apple", "hidden@icloud.com");
     let shown = ann.get("/oauth/sign-up");
     let relay = shown.value_of("name=\"email\"");
     assert!(relay.ends_with("@privaterelay.appleid.com"), "{relay}");
     let made = become_somebody(&mut ann, "ann-hidden", "");
     assert_eq!((made.status, made.location()), (303, "/settings/profile"), "{}", made.text());
-    neighbours.house.mailbox().wait_for(&relay, "Welcome");
+    neighbours.site.mailbox().wait_for(&relay, "Welcome");
 }
 
 #[test]
 fn o1_apples_form_decides_nothing_and_counts_once_in_the_browser_that_left() {
     let neighbours = Neighbours::new();
-    let mut ann = neighbours.house.browser();
+    let mut ann = neighbours.site.browser();
     neighbours.come(&mut ann, "apple", APPLE);
     become_somebody(&mut ann, "ann-apple", "");
 
-    let mut laptop = neighbours.house.browser();
+    let mut laptop = neighbours.site.browser();
     let answered = neighbours.choose(&mut laptop, "apple", APPLE);
     let before = neighbours.rows();
     let posted = neighbours.post(&answered);
@@ -263,7 +263,7 @@ fn o1_apples_form_decides_nothing_and_counts_once_in_the_browser_that_left() {
     assert_eq!(neighbours.rows(), before);
 
     // Somebody who reads the form's state over the wire has another browser.
-    let mut thief = neighbours.house.browser();
+    let mut thief = neighbours.site.browser();
     thief.get("/signin");
     let refused = thief.get(posted.location());
     assert_eq!(refused.status, 400, "{}", refused.text());
@@ -288,13 +288,13 @@ fn o1_apples_form_decides_nothing_and_counts_once_in_the_browser_that_left() {
         vec![("state", "\r\nSet-Cookie: a=b"), ("code", "y")],
         vec![("state", "x"), ("code", long.as_str())],
     ] {
-        let posted = neighbours.house.call("POST", "/oauth/apple/callback").form(&fields).send();
+        let posted = neighbours.site.call("POST", "/oauth/apple/callback").form(&fields).send();
         assert!(matches!(posted.status, 303 | 400), "{fields:?}: {}", posted.status);
         assert!(posted.location().is_empty() || posted.location().starts_with("/oauth/apple/finish?state="));
     }
     for other in ["google", "github", "corp"] {
         let path = format!("/oauth/{other}/callback");
-        assert_eq!(neighbours.house.call("POST", &path).form(&[("state", "x")]).send().status, 404, "{other}");
+        assert_eq!(neighbours.site.call("POST", &path).form(&[("state", "x")]).send().status, 404, "{other}");
     }
     assert_eq!(neighbours.rows(), before);
 }
@@ -302,7 +302,7 @@ fn o1_apples_form_decides_nothing_and_counts_once_in_the_browser_that_left() {
 #[test]
 fn buttons_are_shown_for_what_is_configured_and_nothing_else() {
     let neighbours = Neighbours::new();
-    let mut browser = neighbours.house.browser();
+    let mut browser = neighbours.site.browser();
     let plain = Appliance::running();
     for page in ["/signin", "/signup"] {
         let shown = browser.get(page).text();
@@ -320,12 +320,12 @@ fn buttons_are_shown_for_what_is_configured_and_nothing_else() {
 #[test]
 fn check_tells_who_may_vouch_and_no_secret() {
     let neighbours = Neighbours::new();
-    let told = neighbours.house.run(&["check"]).ok();
+    let told = neighbours.site.run(&["check"]).ok();
     for name in ["google", "github", "apple"] {
         assert!(told.contains(&neighbours.url(name)), "{name}: {told}");
     }
     for secret in ["gsec", "hsec", "PRIVATE KEY"] {
-        assert!(!told.contains(secret) && !neighbours.house.log().contains(secret), "{secret}");
+        assert!(!told.contains(secret) && !neighbours.site.log().contains(secret), "{secret}");
     }
 }
 
@@ -333,16 +333,16 @@ fn check_tells_who_may_vouch_and_no_secret() {
 #[test]
 fn a_provider_that_never_answers_holds_up_nobody_else() {
     let tar = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let house = Appliance::running_with(&format!(
+    let site = Appliance::running_with(&format!(
         "[oauth.oidc.tar]\nclient_id = \"x\"\nclient_secret = \"y\"\nissuer = \"http://{}\"\n",
         tar.local_addr().unwrap()
     ));
-    house.account("ada-l");
-    let slow = house.call("GET", "/oauth/tar/start");
+    site.account("ada-l");
+    let slow = site.call("GET", "/oauth/tar/start");
     let slow = std::thread::spawn(move || slow.send());
     let (held, _) = tar.accept().unwrap();
 
-    let mut ada = house.browser();
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     assert!(is_in(&mut ada));
     assert!(!slow.is_finished(), "others came in while it waited");
@@ -355,11 +355,11 @@ fn a_provider_that_never_answers_holds_up_nobody_else() {
 #[test]
 fn a_provider_that_is_down_leaves_the_other_ways_in_open() {
     let mut neighbours = Neighbours::new();
-    neighbours.house.account("ada-l");
-    let mut ann = neighbours.house.browser();
+    neighbours.site.account("ada-l");
+    let mut ann = neighbours.site.browser();
     let answered = neighbours.choose(&mut ann, "google", ANN);
     // It goes away while somebody is there.
-    let gone = Beside::provider("lookalikes.mjs", &json!({}));
+    let gone = HelperProcess::provider("lookalikes.mjs", &json!({}));
     neighbours.beside = gone.0;
     let back = neighbours.bring(&mut ann, &answered);
     assert_eq!(back.status, 503, "{}", back.text());
@@ -367,7 +367,7 @@ fn a_provider_that_is_down_leaves_the_other_ways_in_open() {
     assert!(back.text().contains("Google does not answer") && back.text().contains("name=\"password\""));
     let left = ann.get("/oauth/github/start");
     assert_eq!(left.status, 303, "GitHub needs no metadata: browsers find out");
-    let left = neighbours.house.browser().get("/oauth/apple/start");
+    let left = neighbours.site.browser().get("/oauth/apple/start");
     assert_eq!(left.status, 503, "{}", left.text());
     ann.sign_in("ada-l");
     assert!(is_in(&mut ann));
@@ -376,8 +376,8 @@ fn a_provider_that_is_down_leaves_the_other_ways_in_open() {
 #[test]
 fn security_connects_and_disconnects() {
     let neighbours = Neighbours::new();
-    neighbours.house.account("ada-l");
-    let mut ada = neighbours.house.browser();
+    neighbours.site.account("ada-l");
+    let mut ada = neighbours.site.browser();
     ada.sign_in("ada-l");
     let page = ada.get("/settings/security").text();
     assert!(page.contains("Connected accounts") && page.contains("Connect Google"), "{page}");
@@ -393,7 +393,7 @@ fn security_connects_and_disconnects() {
     let page = ada.get("/settings/security");
     assert!(page.text().contains(ANN) && !page.text().contains("Connect Google"), "{}", page.text());
 
-    let mut laptop = neighbours.house.browser();
+    let mut laptop = neighbours.site.browser();
     neighbours.come(&mut laptop, "google", ANN);
     assert!(is_in(&mut laptop));
     let text = page.text();

@@ -81,9 +81,9 @@ fn csrf(browser: &mut Browser) -> String {
 
 #[test]
 fn s7_sixty_lures_lead_nobody_to_another_host() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let mut ada = house.browser();
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let token = csrf(&mut ada);
     let mut told = Vec::new();
@@ -108,7 +108,7 @@ fn s7_sixty_lures_lead_nobody_to_another_host() {
     }
     // The form itself, and the way there and back of a stranger, with those that a path or a header can carry.
     for lure in LURES.iter().filter(|lure| lure.starts_with('/')).step_by(3) {
-        let mut stranger = house.browser();
+        let mut stranger = site.browser();
         let page = format!("/signin?next={}", crate::support::encode(lure));
         let fields = [("name", "ada-l"), ("password", crate::support::PASSWORD), ("next", *lure)];
         let entered = stranger.submit(&page, "/signin", &fields);
@@ -117,11 +117,11 @@ fn s7_sixty_lures_lead_nobody_to_another_host() {
     for lure in
         ["/settings/keys?x=//evil.example", "/settings/keys?next=https://evil.example", "/settings?@evil.example"]
     {
-        let led = house.browser().get(lure);
+        let led = site.browser().get(lure);
         note("a stranger's path", lure, led.status, led.location());
     }
     for referer in ["https://evil.example/settings", "http://localhost.evil.example/", "//evil.example"] {
-        let call = house.call("POST", "/settings/profile").header("Referer", referer).form(&[("csrf", "x")]);
+        let call = site.call("POST", "/settings/profile").header("Referer", referer).form(&[("csrf", "x")]);
         let led = call.send();
         note("a stranger's form", referer, led.status, led.location());
     }
@@ -129,7 +129,7 @@ fn s7_sixty_lures_lead_nobody_to_another_host() {
     assert!(told.len() >= 180 + 10);
     let lines: Vec<_> = told
         .iter()
-        .map(|(_, _, location)| serde_json::json!([format!("{}/signin", house.url()), location]).to_string())
+        .map(|(_, _, location)| serde_json::json!([format!("{}/signin", site.url()), location]).to_string())
         .collect();
     let mut node = std::process::Command::new(part("node"));
     node.args(["-e", JUDGE]);
@@ -140,11 +140,11 @@ fn s7_sixty_lures_lead_nobody_to_another_host() {
 
 #[test]
 fn s7_a_path_that_looks_like_a_host_is_not_found_and_leads_nowhere() {
-    let house = Appliance::running();
+    let site = Appliance::running();
 
     for path in ["//evil.example", "//evil.example/%2e%2e", "/\\evil.example", "/%2f/evil.example", "/.//evil.example"]
     {
-        let answer = house.call("GET", path).try_send();
+        let answer = site.call("GET", path).try_send();
         // A client that refuses to send it is as good.
         if let Ok(answer) = answer {
             assert!(answer.status == 404 || answer.status == 400, "{path}: {} {}", answer.status, answer.location());

@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::{Appliance, part, tool_script};
 
 /// See the module.
-pub struct Beside {
+pub struct HelperProcess {
     child: Child,
     hears: ChildStdin,
     said: BufReader<ChildStdout>,
 }
 
-impl Beside {
+impl HelperProcess {
     pub fn started(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (hears, said) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
@@ -32,9 +32,9 @@ impl Beside {
     }
 
     /// The same, living at the hour of the appliance.
-    pub fn provider_with_clock(name: &str, given: &Value, house: &Appliance) -> (Self, Value) {
+    pub fn provider_with_clock(name: &str, given: &Value, site: &Appliance) -> (Self, Value) {
         let mut command = Self::script(name, given);
-        house.share_clock(&mut command);
+        site.share_clock(&mut command);
         Self::ready(&mut command)
     }
 
@@ -68,7 +68,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for HelperProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -31,8 +31,8 @@ fn set_up(browser: &mut Browser) -> App {
 }
 
 /// The first step; the second one is asked for.
-fn first_step(house: &Appliance, name: &str) -> Browser {
-    let mut browser = house.browser();
+fn first_step(site: &Appliance, name: &str) -> Browser {
+    let mut browser = site.browser();
     let answer = browser.sign_in(name);
     assert!(answer.location().starts_with("/signin/factor"), "{}", answer.location());
     assert!(!browser.cookies.contains_key("__Host-session"));
@@ -43,9 +43,9 @@ fn second_step(browser: &mut Browser, typed: &str) -> Answer {
     browser.submit("/signin/factor", "/signin/factor", &[("code", typed)])
 }
 
-fn with_factor(house: &Appliance) -> (Browser, App) {
-    house.account("ada-l");
-    let mut ada = house.browser();
+fn with_factor(site: &Appliance) -> (Browser, App) {
+    site.account("ada-l");
+    let mut ada = site.browser();
     ada.sign_in("ada-l");
     let app = set_up(&mut ada);
     (ada, app)
@@ -53,11 +53,11 @@ fn with_factor(house: &Appliance) -> (Browser, App) {
 
 #[test]
 fn t2_fifty_posts_of_one_code_at_the_same_moment_are_one_sign_in() {
-    let house = Appliance::running();
-    let (_, app) = with_factor(&house);
+    let site = Appliance::running();
+    let (_, app) = with_factor(&site);
     let asked: Vec<_> = (0..50)
         .map(|_| {
-            let mut browser = first_step(&house, "ada-l");
+            let mut browser = first_step(&site, "ada-l");
             let csrf = browser.get("/signin/factor").value_of("name=\"csrf\"");
             (browser, csrf)
         })
@@ -88,9 +88,9 @@ fn t2_fifty_posts_of_one_code_at_the_same_moment_are_one_sign_in() {
 
 #[test]
 fn t5_one_recovery_code_at_the_same_moment_is_one_sign_in() {
-    let house = Appliance::running();
-    let (_, app) = with_factor(&house);
-    let asked: Vec<_> = (0..5).map(|_| first_step(&house, "ada-l")).collect();
+    let site = Appliance::running();
+    let (_, app) = with_factor(&site);
+    let asked: Vec<_> = (0..5).map(|_| first_step(&site, "ada-l")).collect();
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let typed = app.codes[0].as_str();
         let posts: Vec<_> =
@@ -99,14 +99,14 @@ fn t5_one_recovery_code_at_the_same_moment_is_one_sign_in() {
     });
     let location = |answer: &Answer| answer.location().to_owned();
     assert_eq!(answers.iter().filter(|answer| location(answer) == "/settings/profile").count(), 1);
-    house.mailbox().wait_for("ada-l@example.org", "A recovery code was used");
+    site.mailbox().wait_for("ada-l@example.org", "A recovery code was used");
 }
 
 #[test]
 fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
-    let house = Appliance::running();
-    let (_, app) = with_factor(&house);
-    let mut half = first_step(&house, "ada-l");
+    let site = Appliance::running();
+    let (_, app) = with_factor(&site);
+    let mut half = first_step(&site, "ada-l");
     let csrf = half.get("/signin/factor").value_of("name=\"csrf\"");
     // As it is, and passed off as a session.
     let mut forged = half.clone();
@@ -126,7 +126,7 @@ fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
     assert!(half.get("/signin").status == 200);
     let link = {
         half.submit("/forgot", "/forgot", &[("email", "ada-l@example.org")]);
-        house.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset?token=")
+        site.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset?token=")
     };
     let page = &link[link.find("/reset").unwrap()..];
     let token = page.rsplit('=').next().unwrap();
@@ -136,7 +136,7 @@ fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
     let over = half.get("/signin/factor");
     assert_eq!((over.status, over.location()), (303, "/signin"), "the new password ended the half-session");
 
-    let mut again = first_step(&house, "ada-l");
+    let mut again = first_step(&site, "ada-l");
     let answer = second_step(&mut again, &code(&app.secret, 30));
     assert_eq!((answer.status, answer.location()), (303, "/settings/profile"), "{}", answer.text());
     assert!(!again.cookies.contains_key("__Host-half"));
@@ -144,29 +144,29 @@ fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
 
 #[test]
 fn s70_an_api_key_reaches_no_factor() {
-    let house = Appliance::running();
-    house.account("ada-l");
-    let key = house.api_key("ada-l", &["admin"]);
+    let site = Appliance::running();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["admin"]);
     for route in ROUTES.iter().filter(|route| route.path.starts_with("/settings/security")) {
         let path = route.path.replace("{id}", "psk_00000000000000000000000000");
-        let answer = house.call(route.method, &path).bearer(&key).form(&[("csrf", "x")]).send();
+        let answer = site.call(route.method, &path).bearer(&key).form(&[("csrf", "x")]).send();
         assert!(answer.status == 303 && answer.location().starts_with("/signin"), "{path}: {}", answer.status);
     }
 }
 
 #[test]
 fn t4_no_page_and_no_export_tells_the_seed_after_enrolment() {
-    let house = Appliance::running();
-    let (mut ada, app) = with_factor(&house);
+    let site = Appliance::running();
+    let (mut ada, app) = with_factor(&site);
     let grouped = |text: &str| text.replace([' ', '\n'], "");
     for path in ["/settings/security", "/settings/security/totp", "/settings/security/totp/remove", "/activity"] {
         assert!(!grouped(&ada.get(path).text()).contains(&app.secret), "{path}");
     }
     let leads = ada.get("/settings/security/totp");
     assert_eq!((leads.status, leads.location()), (303, "/settings/security"));
-    let file = house.folder().join("ada.zip.age");
+    let file = site.folder().join("ada.zip.age");
     let export = ["account", "export", "ada-l", "--passphrase-stdin", "--output", file.to_str().unwrap()];
-    house.run_with_input(&export, "seven grey herons of spring").ok();
+    site.run_with_input(&export, "seven grey herons of spring").ok();
     let identity = age::scrypt::Identity::new("seven grey herons of spring".to_owned().into());
     let mut plain = Vec::new();
     let sealed = std::fs::read(&file).unwrap();
@@ -188,10 +188,10 @@ fn t4_no_page_and_no_export_tells_the_seed_after_enrolment() {
 
 #[test]
 fn an_operator_sets_up_a_factor_before_anything_else_opens() {
-    let house = Appliance::running();
+    let site = Appliance::running();
     let made = ["account", "create", "--email", "olga-o@example.org", "--username", "olga-o", "--password-stdin"];
-    house.run_with_input(&[&made[..], &["--verified", "--operator"]].concat(), PASSWORD).ok();
-    let mut olga = house.browser();
+    site.run_with_input(&[&made[..], &["--verified", "--operator"]].concat(), PASSWORD).ok();
+    let mut olga = site.browser();
     olga.sign_in("olga-o");
 
     for path in ["/settings/profile", "/settings/keys", "/settings/privacy", "/activity", "/"] {
@@ -214,9 +214,9 @@ fn an_operator_sets_up_a_factor_before_anything_else_opens() {
 
 #[test]
 fn s3_a_factor_is_changed_with_a_fresh_proof_only() {
-    let house = Appliance::running_with_clock("");
-    let (mut ada, app) = with_factor(&house);
-    house.set_ahead(601);
+    let site = Appliance::running_with_clock("");
+    let (mut ada, app) = with_factor(&site);
+    site.set_ahead(601);
     let shown = ada.get("/settings/security/totp/remove");
     let csrf = shown.value_of("name=\"csrf\"");
     let asked = ada.post("/settings/security/totp/remove", &[("csrf", &csrf)]);
@@ -233,15 +233,15 @@ fn s3_a_factor_is_changed_with_a_fresh_proof_only() {
 
 #[test]
 fn a_lost_factor_goes_after_three_days_unless_a_link_stops_it() {
-    let house = Appliance::running_with_clock("");
-    let (_, app) = with_factor(&house);
-    let mut thief = first_step(&house, "ada-l");
+    let site = Appliance::running_with_clock("");
+    let (_, app) = with_factor(&site);
+    let mut thief = first_step(&site, "ada-l");
     let started = thief.submit("/signin/factor", "/signin/factor/lost", &[]);
     assert_eq!(started.status, 303);
     assert!(thief.get("/signin/factor").text().contains("will be removed on"));
-    let link = house.mailbox().wait_for("ada-l@example.org", "will be removed").link("/signin/factor/keep?token=");
+    let link = site.mailbox().wait_for("ada-l@example.org", "will be removed").link("/signin/factor/keep?token=");
     let page = &link[link.find("/signin").unwrap()..];
-    let mut owner = house.browser();
+    let mut owner = site.browser();
     let looked = owner.get(page);
     assert!(looked.text().contains("Stop the removal"), "a look changes nothing");
     assert!(thief.get("/signin/factor").text().contains("will be removed on"));
@@ -252,22 +252,22 @@ fn a_lost_factor_goes_after_three_days_unless_a_link_stops_it() {
     assert!(!thief.get("/signin/factor").text().contains("will be removed on"));
 
     // The operator at the machine alone, and with another one.
-    house.run(&["account", "reset-factors", "ada-l"]).ok();
-    assert_eq!(house.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 0);
-    assert_eq!(house.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 1);
+    site.run(&["account", "reset-factors", "ada-l"]).ok();
+    assert_eq!(site.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 0);
+    assert_eq!(site.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 1);
     let made = ["account", "create", "--email", "olga-o@example.org", "--username", "olga-o", "--password-stdin"];
-    house.run_with_input(&[&made[..], &["--verified", "--operator"]].concat(), PASSWORD).ok();
-    let mut olga = house.browser();
+    site.run_with_input(&[&made[..], &["--verified", "--operator"]].concat(), PASSWORD).ok();
+    let mut olga = site.browser();
     olga.sign_in("olga-o");
     let olgas = set_up(&mut olga);
     let agree = ["account", "reset-factors", "ada-l", "--second-operator", "olga-o"];
-    let wrong = house.run_with_input(&agree, &format!("{PASSWORD}\n000000\n"));
+    let wrong = site.run_with_input(&agree, &format!("{PASSWORD}\n000000\n"));
     assert_eq!(wrong.status, 1, "{wrong:?}");
-    assert!(first_step(&house, "ada-l").get("/signin/factor").status == 200);
-    let done = house.run_with_input(&agree, &format!("{PASSWORD}\n{}\n", code(&olgas.secret, 30)));
+    assert!(first_step(&site, "ada-l").get("/signin/factor").status == 200);
+    let done = site.run_with_input(&agree, &format!("{PASSWORD}\n{}\n", code(&olgas.secret, 30)));
     assert_eq!(done.status, 0, "{done:?}");
-    let mut ada = house.browser();
+    let mut ada = site.browser();
     assert_eq!(ada.sign_in("ada-l").location(), "/settings/profile");
-    house.mailbox().wait_for("ada-l@example.org", "Your second factors were removed");
+    site.mailbox().wait_for("ada-l@example.org", "Your second factors were removed");
     assert!(!app.secret.is_empty());
 }

@@ -6,9 +6,9 @@ use crate::support::{Appliance, PASSWORD};
 
 #[test]
 fn a_person_can_do_the_whole_main_job_without_a_script() {
-    let house = Appliance::running();
-    let mut ada = house.browser();
-    ada.sign_up(&house, "ada-l");
+    let site = Appliance::running();
+    let mut ada = site.browser();
+    ada.sign_up(&site, "ada-l");
 
     let made = ada.submit(
         "/settings/keys?create=1",
@@ -17,15 +17,15 @@ fn a_person_can_do_the_whole_main_job_without_a_script() {
     );
     assert_eq!(made.status, 200, "{}", made.text());
     let key = made.value_of("id=\"new-key\"");
-    let service = house.service("training");
+    let service = site.service("training");
 
     let told =
-        house.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key), ("scope", "models:read")]).send();
+        site.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key), ("scope", "models:read")]).send();
     assert_eq!(told.json()["active"], true, "{}", told.text());
     let workspace = told.json()["workspace"].as_str().unwrap().to_owned();
     let events = json!([{"id": "1", "source": "https://gpu.example", "workspace": workspace, "sku": "gpu.h100",
                          "quantity": "1500", "time": "2026-05-03T09:00:00Z"}]);
-    let reported = house.call("POST", "/v1/usage/events").bearer(&service).json(&events).send();
+    let reported = site.call("POST", "/v1/usage/events").bearer(&service).json(&events).send();
     assert_eq!(reported.json(), json!({"accepted": 1, "duplicates": 0, "rejected": []}));
     assert!(ada.get("/settings/billing").text().contains("3.50"));
 
@@ -35,7 +35,7 @@ fn a_person_can_do_the_whole_main_job_without_a_script() {
         &[("confirm", "DELETE"), ("password", PASSWORD)],
     );
     assert_eq!(gone.status, 200, "{}", gone.text());
-    let told = house.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send();
+    let told = site.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send();
     assert_eq!(told.text(), r#"{"active":false}"#);
     assert_eq!(ada.get("/settings/profile").status, 303);
 }
