@@ -1,10 +1,10 @@
 //! What is written to people about their account.
 
-use crate::mail::{Link, PlainLetter};
+use crate::mail::{Link, PlainMessage};
 
 /// The six digits that prove an address.
-pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainMessage {
+    PlainMessage {
         // Without the code: subjects stand in lists, logs and notifications.
         subject: "Your code for Domicile".into(),
         paragraphs: vec![format!(
@@ -18,8 +18,8 @@ pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainLe
 }
 
 /// Somebody wanted to add an address to their account, and it is another account's.
-pub(super) fn address_in_use(site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn address_in_use(site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your address stays with your account".into(),
         paragraphs: vec!["Somebody, perhaps you, wanted to add this address to another account. It belongs to yours, so nothing was changed.".into()],
         code: None,
@@ -30,8 +30,8 @@ pub(super) fn address_in_use(site: &str) -> PlainLetter {
 }
 
 /// Somebody tried to sign up with an address that has an account.
-pub(super) fn account_exists(site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn account_exists(site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "You have an account already".into(),
         paragraphs: vec!["Somebody, perhaps you, tried to create an account with this address. It has one already, so nothing was made.".into()],
         code: None,
@@ -42,8 +42,8 @@ pub(super) fn account_exists(site: &str) -> PlainLetter {
 }
 
 /// API keys that were locked are good again.
-pub(super) fn keys_unlocked(site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn keys_unlocked(site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your API keys work again".into(),
         paragraphs: vec![
             "Your API keys were refused since you told us that a sign-in was not yours. You have a new password now, so they are good again.".into(),

@@ -12,7 +12,7 @@ use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret, Timestamp};
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
-use crate::mail::{self, PlainLetter};
+use crate::mail::{self, PlainMessage};
 
 /// Names that are tried to find a free one.
 const SUGGESTIONS_MAX: u32 = 40;
@@ -269,7 +269,7 @@ pub(super) fn send_code_to(
     actor: &Actor,
     person: &Account,
     email: &Email,
-    to_owner: fn(&str) -> PlainLetter,
+    to_owner: fn(&str) -> PlainMessage,
 ) -> Result<(), AccountError> {
     let account = person.id;
     let code = tokens::six_digits(tx.rng());
@@ -280,8 +280,8 @@ pub(super) fn send_code_to(
     let window = tx.now().minus(CODES_WINDOW);
     store::insert_code(tx, email.id, &digest, expires_at, window)?;
     let url = &tx.site().config.public_url;
-    let letter = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
-    mail::enqueue(tx, Some(account), email.address.clone(), &letter)?;
+    let message = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
+    mail::enqueue(tx, Some(account), email.address.clone(), &message)?;
     Ok(audit::record(tx, actor, Event::new("email.code_sent").target(account).subject(account))?)
 }
 
@@ -408,8 +408,8 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &st
     if store::update_keys_unlocked(tx, account)? > 0 {
         audit::record(tx, actor, Event::new("account.keys_unlocked").target(account).subject(account))?;
         if let Some(email) = primary(tx, account)? {
-            let letter = mails::keys_unlocked(&tx.site().config.public_url);
-            mail::enqueue(tx, Some(account), email.address, &letter)?;
+            let message = mails::keys_unlocked(&tx.site().config.public_url);
+            mail::enqueue(tx, Some(account), email.address, &message)?;
         }
     }
     Ok(audit::record(tx, actor, Event::new("auth.password_changed").target(account).subject(account))?)

@@ -3,13 +3,13 @@
 use super::model::{ApiKey, Budget, KeyCaller, Period};
 use crate::base::Timestamp;
 use crate::config::OnExposure;
-use crate::mail::{Link, PlainLetter};
+use crate::mail::{Link, PlainMessage};
 
-/// Keys that one letter names; of more, it says how many.
+/// Keys that one message names; of more, it says how many.
 const NAMED_MAX: usize = 20;
 
-fn letter(subject: String, paragraphs: Vec<String>, closing: &str, site: &str) -> PlainLetter {
-    PlainLetter {
+fn message(subject: String, paragraphs: Vec<String>, closing: &str, site: &str) -> PlainMessage {
+    PlainMessage {
         subject,
         paragraphs,
         code: None,
@@ -20,9 +20,9 @@ fn letter(subject: String, paragraphs: Vec<String>, closing: &str, site: &str) -
 }
 
 /// A key was made.
-pub(super) fn key_created(key: &ApiKey, site: &str) -> PlainLetter {
+pub(super) fn key_created(key: &ApiKey, site: &str) -> PlainMessage {
     let end = key.expires_at.map_or("It does not expire.".to_owned(), |end| format!("It expires on {}.", end.day()));
-    letter(
+    message(
         format!("Your API key “{}” was created", key.name),
         vec![format!(
             "A new API key, {}…, can act for you with these scopes: {}. {end}",
@@ -35,8 +35,8 @@ pub(super) fn key_created(key: &ApiKey, site: &str) -> PlainLetter {
 }
 
 /// A key got a successor.
-pub(super) fn key_rotated(new: &ApiKey, old: &ApiKey, retire_at: Timestamp, site: &str) -> PlainLetter {
-    letter(
+pub(super) fn key_rotated(new: &ApiKey, old: &ApiKey, retire_at: Timestamp, site: &str) -> PlainMessage {
+    message(
         format!("Your API key “{}” was rotated", new.name),
         vec![
             format!(
@@ -54,8 +54,8 @@ pub(super) fn key_rotated(new: &ApiKey, old: &ApiKey, retire_at: Timestamp, site
 }
 
 /// A key was revoked.
-pub(super) fn key_revoked(key: &ApiKey, site: &str) -> PlainLetter {
-    letter(
+pub(super) fn key_revoked(key: &ApiKey, site: &str) -> PlainMessage {
+    message(
         format!("Your API key “{}” was revoked", key.name),
         vec![format!("The API key {}… is refused from now on, wherever it is used.", key.display)],
         "If it was not you, change your password.",
@@ -64,7 +64,7 @@ pub(super) fn key_revoked(key: &ApiKey, site: &str) -> PlainLetter {
 }
 
 /// A key was found where it should not be.
-pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, site: &str) -> PlainLetter {
+pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, site: &str) -> PlainMessage {
     let what_happens = match on_exposure {
         OnExposure::Quarantine => {
             "It is refused from now on. Revoke it, or restore it if you are sure that nobody else has it; after 24 hours it is revoked by itself."
@@ -72,7 +72,7 @@ pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, site: &str) -> 
         OnExposure::Revoke => "It was revoked. Create a new one for the program that used it.",
         OnExposure::Notify => "It is still good: whoever found it can use it. Rotate or revoke it.",
     };
-    letter(
+    message(
         format!("Your API key “{}” was found in public", key.name),
         vec![
             format!("Somebody who has the whole text of your API key {}… reported it to us.", key.display),
@@ -84,7 +84,7 @@ pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, site: &str) -> 
 }
 
 /// Keys end in some days.
-pub(super) fn keys_end_soon(keys: &[ApiKey], days: u64, site: &str) -> PlainLetter {
+pub(super) fn keys_end_soon(keys: &[ApiKey], days: u64, site: &str) -> PlainMessage {
     let span = if days == 1 { "within a day".to_owned() } else { format!("within {days} days") };
     let subject = match keys {
         [key] => format!("Your API key “{}” expires {span}", key.name),
@@ -99,13 +99,13 @@ pub(super) fn keys_end_soon(keys: &[ApiKey], days: u64, site: &str) -> PlainLett
         paragraphs.push(format!("And {} more.", keys.len() - NAMED_MAX));
     }
     paragraphs.push("Programs that use them are refused then. Rotate a key to get a new one of the same kind.".into());
-    letter(subject, paragraphs, "If nothing uses a key any more, there is nothing to do.", site)
+    message(subject, paragraphs, "If nothing uses a key any more, there is nothing to do.", site)
 }
 
 /// Somebody used a key whose overlap is over.
-pub(super) fn replaced_key_used(key: &ApiKey, caller: &KeyCaller, site: &str) -> PlainLetter {
+pub(super) fn replaced_key_used(key: &ApiKey, caller: &KeyCaller, site: &str) -> PlainMessage {
     let from = if caller.address.is_empty() { "an unknown address" } else { &caller.address };
-    letter(
+    message(
         format!("The old API key “{}” is still in use", key.name),
         vec![
             format!(
@@ -120,12 +120,12 @@ pub(super) fn replaced_key_used(key: &ApiKey, caller: &KeyCaller, site: &str) ->
 }
 
 /// The budget of a key is spent.
-pub(super) fn budget_spent(key: &ApiKey, budget: Budget, site: &str) -> PlainLetter {
+pub(super) fn budget_spent(key: &ApiKey, budget: Budget, site: &str) -> PlainMessage {
     let until = match budget.period {
         Period::Month => "It is good again with the next month, or with a larger budget.",
         Period::Total => "It is good again with a larger budget.",
     };
-    letter(
+    message(
         format!("The budget of your API key “{}” is spent", key.name),
         vec![
             format!(

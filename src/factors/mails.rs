@@ -2,11 +2,11 @@
 
 use crate::accounts::Account;
 use crate::base::Timestamp;
-use crate::mail::{Link, PlainLetter};
+use crate::mail::{Link, PlainMessage};
 
 /// Something changed. `what` is the first sentence and says it.
-fn notice(subject: &str, person: &Account, what: &str, site: &str) -> PlainLetter {
-    PlainLetter {
+fn notice(subject: &str, person: &Account, what: &str, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: subject.into(),
         paragraphs: vec![
             format!("Hello {}, {what}", person.display_name),
@@ -19,35 +19,35 @@ fn notice(subject: &str, person: &Account, what: &str, site: &str) -> PlainLette
     }
 }
 
-pub(super) fn totp_enabled(person: &Account, site: &str) -> PlainLetter {
+pub(super) fn totp_enabled(person: &Account, site: &str) -> PlainMessage {
     notice("Two-step sign-in is on", person, "an authenticator app was added to your account.", site)
 }
 
-pub(super) fn totp_disabled(person: &Account, site: &str) -> PlainLetter {
+pub(super) fn totp_disabled(person: &Account, site: &str) -> PlainMessage {
     notice("An authenticator app was removed", person, "the authenticator app was removed from your account.", site)
 }
 
-pub(super) fn codes_generated(person: &Account, site: &str) -> PlainLetter {
+pub(super) fn codes_generated(person: &Account, site: &str) -> PlainMessage {
     let what = "new recovery codes were made for your account. The old ones are worthless.";
     notice("New recovery codes", person, what, site)
 }
 
-pub(super) fn passkey_added(person: &Account, name: &str, site: &str) -> PlainLetter {
+pub(super) fn passkey_added(person: &Account, name: &str, site: &str) -> PlainMessage {
     notice("A passkey was added", person, &format!("the passkey “{name}” was added to your account."), site)
 }
 
-pub(super) fn passkey_removed(person: &Account, name: &str, site: &str) -> PlainLetter {
+pub(super) fn passkey_removed(person: &Account, name: &str, site: &str) -> PlainMessage {
     notice("A passkey was removed", person, &format!("the passkey “{name}” was removed from your account."), site)
 }
 
 /// A recovery code was used. `left`: how many there are still.
-pub(super) fn recovery_code_used(person: &Account, left: u32, site: &str) -> PlainLetter {
+pub(super) fn recovery_code_used(person: &Account, left: u32, site: &str) -> PlainMessage {
     let left = match left {
         0 => "That was the last one: make new ones now.".to_owned(),
         1 => "There is one left: make new ones soon.".to_owned(),
         left => format!("There are {left} left."),
     };
-    PlainLetter {
+    PlainMessage {
         subject: "A recovery code was used".into(),
         paragraphs: vec![
             format!(
@@ -64,8 +64,8 @@ pub(super) fn recovery_code_used(person: &Account, left: u32, site: &str) -> Pla
 }
 
 /// To every address: factors go at `due_at` unless somebody follows `link`.
-pub(super) fn reset_started(person: &Account, due_at: Timestamp, link: String, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn reset_started(person: &Account, due_at: Timestamp, link: String, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your second factors will be removed".into(),
         paragraphs: vec![
             format!(
@@ -85,8 +85,8 @@ pub(super) fn reset_started(person: &Account, due_at: Timestamp, link: String, s
     }
 }
 
-pub(super) fn reset_cancelled(person: &Account, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn reset_cancelled(person: &Account, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your second factors stay".into(),
         paragraphs: vec![format!(
             "Hello {}, the removal of your second factors was stopped. Nothing was changed.",
@@ -99,8 +99,8 @@ pub(super) fn reset_cancelled(person: &Account, site: &str) -> PlainLetter {
     }
 }
 
-pub(super) fn reset_done(person: &Account, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn reset_done(person: &Account, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your second factors were removed".into(),
         paragraphs: vec![format!(
             "Hello {}, your authenticator app, passkeys and recovery codes were removed, and you were signed out everywhere.",

@@ -1,10 +1,10 @@
 //! What is written to people who are invited.
 
-use crate::mail::{Link, PlainLetter};
+use crate::mail::{Link, PlainMessage};
 
-pub(super) fn invited(link: String, site: &str) -> PlainLetter {
+pub(super) fn invited(link: String, site: &str) -> PlainMessage {
     let host = site.rsplit('/').next().unwrap_or(site);
-    PlainLetter {
+    PlainMessage {
         subject: format!("You are invited to {host}"),
         paragraphs: vec![format!(
             "You are invited to create an account at {host}. The link is for this address alone. It is good for 14 days, once."

@@ -51,8 +51,8 @@ pub fn issue(
 /// # Errors
 /// [`db::Error`].
 pub fn mail_link(tx: &mut Tx<'_>, invitation: &Invitation, link: &Secret<String>) -> Result<(), db::Error> {
-    let letter = mails::invited(link.expose().clone(), &tx.site().config.public_url);
-    mail::enqueue_farewell(tx, invitation.address.clone(), &letter)
+    let message = mails::invited(link.expose().clone(), &tx.site().config.public_url);
+    mail::enqueue_transient(tx, invitation.address.clone(), &message)
 }
 
 /// The invitation behind a link's secret, without taking it. `None`: it is not good.

@@ -6,7 +6,7 @@ use crate::base::{AccountId, EmailAddress, MailId};
 pub const DELIVER: &str = "mail.deliver";
 
 /// What a slice writes: a subject and the same message as text and as HTML.
-pub trait Letter {
+pub trait Message {
     /// One line.
     fn subject(&self) -> String;
     /// The message for people and programs that read text.

@@ -1,6 +1,6 @@
 //! Queue, take, note, forget.
 
-use super::model::{DELIVER, Letter, Mail};
+use super::model::{DELIVER, Mail, Message};
 use super::store;
 use crate::base::{AccountId, EmailAddress, MailId, Timestamp, days, minutes, seconds};
 use crate::db::{Error, Tx, View};
@@ -11,7 +11,7 @@ const ATTEMPTS_MAX: u32 = 30;
 /// Rows one tidying deletes at most.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Queues a letter in the caller's transaction: no commit, no mail.
+/// Queues a message in the caller's transaction: no commit, no mail.
 ///
 /// # Errors
 /// [`Error`].
@@ -19,31 +19,31 @@ pub fn enqueue(
     tx: &mut Tx<'_>,
     account: Option<AccountId>,
     recipient: EmailAddress,
-    letter: &impl Letter,
+    message: &impl Message,
 ) -> Result<(), Error> {
-    queue(tx, account, recipient, letter, false)
+    queue(tx, account, recipient, message, false)
 }
 
-/// As [`enqueue`], for the last letter to somebody who is gone: nothing of it stays once it is sent or given up.
+/// As [`enqueue`], for the last message to somebody who is gone: nothing of it stays once it is sent or given up.
 ///
 /// # Errors
 /// [`Error`].
-pub fn enqueue_farewell(tx: &mut Tx<'_>, recipient: EmailAddress, letter: &impl Letter) -> Result<(), Error> {
-    queue(tx, None, recipient, letter, true)
+pub fn enqueue_transient(tx: &mut Tx<'_>, recipient: EmailAddress, message: &impl Message) -> Result<(), Error> {
+    queue(tx, None, recipient, message, true)
 }
 
 fn queue(
     tx: &mut Tx<'_>,
     account: Option<AccountId>,
     recipient: EmailAddress,
-    letter: &impl Letter,
+    message: &impl Message,
     forget_when_sent: bool,
 ) -> Result<(), Error> {
     let now = tx.now();
     let id = MailId::new(now, tx.rng());
     // A subject is one header line, whatever a name in it contains.
-    let subject = letter.subject().replace(['\r', '\n'], " ").trim().to_owned();
-    let mail = Mail { id, account, recipient, subject, text: letter.text(), html: letter.html(), attempts: 0 };
+    let subject = message.subject().replace(['\r', '\n'], " ").trim().to_owned();
+    let mail = Mail { id, account, recipient, subject, text: message.text(), html: message.html(), attempts: 0 };
     store::insert(tx, &mail, forget_when_sent)?;
     // Not unique: the job that runs right now may already have looked, and a second look costs nothing.
     enqueue_job(tx, NewJob { unique_key: None, ..NewJob::once(DELIVER) })

@@ -12,7 +12,7 @@ use crate::accounts::{self, AccountState, Profile};
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor};
 use crate::db::{self, Tx, View};
-use crate::mail::{self, Letter};
+use crate::mail::{self, Message};
 
 fn must_govern(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<(), PeopleError> {
     let is_theirs = actor.can_manage(account) && accounts::find(view, account)?.is_some();
@@ -169,7 +169,7 @@ pub fn wants(view: &View<'_>, account: AccountId, kind: MailKind) -> Result<bool
     Ok(preferences(view, account)?.mails.wants(kind))
 }
 
-/// Queues a letter of an optional kind to the person's primary address, where they want such letters. Answers whether it was
+/// Queues a message of an optional kind to the person's primary address, where they want such messages. Answers whether it was
 /// queued. Every mail that a person can choose goes through here; what must be told goes through [`mail::enqueue`].
 ///
 /// # Errors
@@ -178,13 +178,13 @@ pub fn mail_if_wanted(
     tx: &mut Tx<'_>,
     account: AccountId,
     kind: MailKind,
-    letter: &impl Letter,
+    message: &impl Message,
 ) -> Result<bool, db::Error> {
     if !wants(tx, account, kind)? {
         return Ok(false);
     }
     let Some(address) = accounts::primary_email(tx, account)? else { return Ok(false) };
-    mail::enqueue(tx, Some(account), address, letter)?;
+    mail::enqueue(tx, Some(account), address, message)?;
     Ok(true)
 }
 

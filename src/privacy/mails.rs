@@ -1,10 +1,10 @@
 //! What is written to people about their data.
 
-use crate::mail::{Link, PlainLetter};
+use crate::mail::{Link, PlainMessage};
 
 /// An export can be downloaded.
-pub(super) fn export_ready(display_name: &str, keep_until: &str, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn export_ready(display_name: &str, keep_until: &str, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your export is ready".into(),
         paragraphs: vec![format!(
             "Hello {display_name}, the archive you asked for is ready. It is kept until {keep_until}."
@@ -19,8 +19,8 @@ pub(super) fn export_ready(display_name: &str, keep_until: &str, site: &str) -> 
 }
 
 /// The last mail to somebody who left.
-pub(super) fn account_deleted(display_name: &str, receipt: &str, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn account_deleted(display_name: &str, receipt: &str, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your account is deleted".into(),
         paragraphs: vec![
             format!("Goodbye {display_name}. Your account and everything in it were erased."),

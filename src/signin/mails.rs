@@ -2,12 +2,12 @@
 
 use crate::accounts::Account;
 use crate::base::{EmailAddress, Timestamp, Visitor};
-use crate::mail::{Link, PlainLetter};
+use crate::mail::{Link, PlainMessage};
 use crate::sessions::device_of;
 
 /// The address is proved and the account in use.
-pub(super) fn welcome(account: &Account, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn welcome(account: &Account, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Welcome to Domicile".into(),
         paragraphs: vec![
             format!("Hello {}, your account is ready.", account.display_name),
@@ -21,8 +21,8 @@ pub(super) fn welcome(account: &Account, site: &str) -> PlainLetter {
 }
 
 /// A link to set a password.
-pub(super) fn password_reset(account: &Account, link: String, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn password_reset(account: &Account, link: String, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Set your password".into(),
         paragraphs: vec![format!(
             "Hello {}, with this link you set a new password. It is good for 30 minutes, once.",
@@ -36,8 +36,8 @@ pub(super) fn password_reset(account: &Account, link: String, site: &str) -> Pla
 }
 
 /// A second address is a way in from now on.
-pub(super) fn email_added(account: &Account, added: &EmailAddress, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn email_added(account: &Account, added: &EmailAddress, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "An address was added to your account".into(),
         paragraphs: vec![format!(
             "Hello {}, {added} was verified for your account. Whoever reads its mail can sign in with it and your password.",
@@ -51,8 +51,8 @@ pub(super) fn email_added(account: &Account, added: &EmailAddress, site: &str) -
 }
 
 /// To the new primary address.
-pub(super) fn primary_now(account: &Account, from: &EmailAddress, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn primary_now(account: &Account, from: &EmailAddress, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "This is your primary address now".into(),
         paragraphs: vec![format!(
             "Hello {}, notices and links of your account come here from now on. Before, they went to {from}.",
@@ -71,7 +71,7 @@ pub(super) fn primary_no_longer(
     to: &EmailAddress,
     revert: Option<(String, Timestamp)>,
     site: &str,
-) -> PlainLetter {
+) -> PlainMessage {
     let mut paragraphs = vec![format!(
         "Hello {}, notices and links of your account go to {to} from now on, and no longer to this address.",
         account.display_name
@@ -87,7 +87,7 @@ pub(super) fn primary_no_longer(
         }
         None => (None, "The change before is undone with this. If it was not you, reset your password."),
     };
-    PlainLetter {
+    PlainMessage {
         subject: "Your primary address was changed".into(),
         paragraphs,
         code: None,
@@ -98,8 +98,8 @@ pub(super) fn primary_no_longer(
 }
 
 /// An address is no longer a way in.
-pub(super) fn email_removed(account: &Account, removed: &EmailAddress, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn email_removed(account: &Account, removed: &EmailAddress, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "An address was removed from your account".into(),
         paragraphs: vec![format!(
             "Hello {}, {removed} was removed from your account. Nobody can sign in with it any more.",
@@ -113,7 +113,7 @@ pub(super) fn email_removed(account: &Account, removed: &EmailAddress, site: &st
 }
 
 /// To the address that is primary again.
-pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) -> PlainLetter {
+pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) -> PlainMessage {
     let mut paragraphs = vec![format!(
         "Hello {}, this is the primary address of your account again. Everybody was signed out, and addresses, second factors and API keys that were added since the change are gone.",
         account.display_name
@@ -121,7 +121,7 @@ pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) 
     if had_password {
         paragraphs.push("The password no longer works. A link to set a new one is in another mail.".into());
     }
-    PlainLetter {
+    PlainMessage {
         subject: "Your address is restored".into(),
         paragraphs,
         code: None,
@@ -133,9 +133,14 @@ pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) 
 }
 
 /// The password was changed, by reset or in person. `visitor`: where from, if it came from anywhere.
-pub(super) fn password_changed(account: &Account, visitor: Option<&Visitor>, at: Timestamp, site: &str) -> PlainLetter {
+pub(super) fn password_changed(
+    account: &Account,
+    visitor: Option<&Visitor>,
+    at: Timestamp,
+    site: &str,
+) -> PlainMessage {
     let from = visitor.map(|visitor| visitor.address.as_str()).filter(|address| !address.is_empty());
-    PlainLetter {
+    PlainMessage {
         subject: "Your password was changed".into(),
         paragraphs: vec![
             format!(
@@ -153,8 +158,8 @@ pub(super) fn password_changed(account: &Account, visitor: Option<&Visitor>, at:
 }
 
 /// An operator stopped the account.
-pub(super) fn account_suspended(account: &Account, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn account_suspended(account: &Account, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your account is suspended".into(),
         paragraphs: vec![format!(
             "Hello {}, an operator suspended your account. You are signed out everywhere, and your API keys are refused. Nothing is deleted.",
@@ -168,8 +173,8 @@ pub(super) fn account_suspended(account: &Account, site: &str) -> PlainLetter {
 }
 
 /// An operator gave the account back.
-pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: "Your account is in use again".into(),
         paragraphs: vec![format!(
             "Hello {}, your account is active again, and your API keys are good as before.",
@@ -183,9 +188,9 @@ pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainLetter 
 }
 
 /// Somebody signed in with a browser that the person never used here.
-pub(super) fn new_device(account: &Account, visitor: &Visitor, at: Timestamp, token: &str, site: &str) -> PlainLetter {
+pub(super) fn new_device(account: &Account, visitor: &Visitor, at: Timestamp, token: &str, site: &str) -> PlainMessage {
     let network = if visitor.address.is_empty() { "unknown" } else { &visitor.address };
-    PlainLetter {
+    PlainMessage {
         subject: "A new device signed in to your account".into(),
         paragraphs: vec![
             format!("Hello {}, somebody signed in to your account with a browser that it does not know.", account.display_name),

@@ -117,8 +117,8 @@ await thief.goto(`${given.url}/settings/security`);
 assert.equal(await thief.getByRole("list").filter({ hasText: "last seen" }).getByRole("listitem").count(), 2);
 await inspect(thief, "security-sessions");
 const link = await until("the mail about the new device", async () => {
-  const letters = fs.readdirSync(given.mail).filter((name) => name.endsWith(".eml")).sort();
-  const texts = letters.map((name) => fs.readFileSync(path.join(given.mail, name), "utf8"));
+  const messages = fs.readdirSync(given.mail).filter((name) => name.endsWith(".eml")).sort();
+  const texts = messages.map((name) => fs.readFileSync(path.join(given.mail, name), "utf8"));
   const decoded = texts.map((text) => text.replaceAll("\r\n", "\n").replaceAll("=\n", "").replaceAll("=3D", "="));
   return decoded.map((text) => /http\S+\/not-me\?token=[\w-]+/.exec(text)?.[0]).filter(Boolean).at(-1);
 });

@@ -35,20 +35,20 @@ pub(in crate::api_keys) fn end_due(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes to owners who want it 30, 7 and 1 days before a key ends, once each, all keys of a person in one letter. What is due at once,
+/// Writes to owners who want it 30, 7 and 1 days before a key ends, once each, all keys of a person in one message. What is due at once,
 /// because nobody looked for a while, is one reminder: the nearest. A key that was made for no longer than that has none.
 pub(in crate::api_keys) fn remind(tx: &mut Tx<'_>) -> Result<(), Error> {
     let url = tx.site().config.public_url.clone();
     for (place, (number, kind)) in REMINDERS.iter().enumerate() {
-        let mut letters: BTreeMap<AccountId, Vec<ApiKey>> = BTreeMap::new();
+        let mut messages: BTreeMap<AccountId, Vec<ApiKey>> = BTreeMap::new();
         for key in store::list_ending(tx, days(*number), kind, BATCH_MAX)? {
             // A later reminder that was sent makes the earlier one stale.
             for (_, covered) in &REMINDERS[place..] {
                 uses::store::record_notice(tx, key.id, covered, None)?;
             }
-            letters.entry(key.account).or_default().push(key);
+            messages.entry(key.account).or_default().push(key);
         }
-        for (account, keys) in letters {
+        for (account, keys) in messages {
             people::mail_if_wanted(tx, account, MailKind::KeyReminders, &mails::keys_end_soon(&keys, *number, &url))?;
         }
     }

@@ -32,7 +32,7 @@ use super::store;
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, ApiKeyId, CredentialAdmin, Role, WorkspaceId};
 use crate::db::{Error, Tx, View};
-use crate::mail::{self, PlainLetter};
+use crate::mail::{self, PlainMessage};
 use crate::{accounts, workspaces};
 
 /// Only the owner of a workspace, in person, or the operator; to everybody else the workspace does not exist.
@@ -74,9 +74,9 @@ fn end(tx: &mut Tx<'_>, actor: &Actor, key: &ApiKey, ended: Ended) -> Result<(),
 }
 
 /// Writes to the key's owner, where there is an address to write to.
-fn tell(tx: &mut Tx<'_>, account: AccountId, letter: &PlainLetter) -> Result<(), Error> {
+fn tell(tx: &mut Tx<'_>, account: AccountId, message: &PlainMessage) -> Result<(), Error> {
     match accounts::primary_email(tx, account)? {
-        Some(address) => mail::enqueue(tx, Some(account), address, letter),
+        Some(address) => mail::enqueue(tx, Some(account), address, message),
         None => Ok(()),
     }
 }

@@ -61,7 +61,7 @@ fn record_callers(tx: &mut Tx<'_>, callers: &[(ApiKeyId, KeyCaller)]) -> Result<
     Ok(())
 }
 
-/// Somebody used keys that were replaced: for each key an entry in the audit a day, and one letter.
+/// Somebody used keys that were replaced: for each key an entry in the audit a day, and one message.
 fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Error> {
     let url = tx.site().config.public_url.clone();
     let mut by_key: BTreeMap<ApiKeyId, Vec<&KeyCaller>> = BTreeMap::new();

@@ -70,8 +70,8 @@ pub(super) fn use_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code:
     let event = Event::new("auth.recovery_code_used").target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"left": left})))?;
     if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
-        let letter = mails::recovery_code_used(&person, left, &site.config.public_url);
-        mail::enqueue(tx, Some(account), address, &letter)?;
+        let message = mails::recovery_code_used(&person, left, &site.config.public_url);
+        mail::enqueue(tx, Some(account), address, &message)?;
     }
     Ok(true)
 }

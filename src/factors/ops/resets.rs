@@ -11,7 +11,7 @@ use crate::accounts::{self, Account, AccountState, LinkPurpose};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, Secret};
 use crate::db::{Error, Tx, View};
-use crate::mail::{self, PlainLetter};
+use crate::mail::{self, PlainMessage};
 use crate::sessions;
 
 /// Resets that one job carries out at most.
@@ -140,10 +140,10 @@ fn take_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_json
 }
 
 /// To every address the person proved.
-fn tell_everywhere(tx: &mut Tx<'_>, account: AccountId, letter: &PlainLetter) -> Result<(), Error> {
+fn tell_everywhere(tx: &mut Tx<'_>, account: AccountId, message: &PlainMessage) -> Result<(), Error> {
     let proved = accounts::emails(tx, account)?.into_iter().filter(|email| email.verified_at.is_some());
     for email in proved {
-        mail::enqueue(tx, Some(account), email.address, letter)?;
+        mail::enqueue(tx, Some(account), email.address, message)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, SessionId, Timestamp};
 use crate::config::FactorsRequired;
 use crate::db::{Error, Tx, View};
-use crate::mail::{self, PlainLetter};
+use crate::mail::{self, PlainMessage};
 use crate::sessions;
 
 /// Rows of each kind that one tidying deletes at most.
@@ -96,13 +96,13 @@ pub(super) fn changed(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
-    letter: impl FnOnce(&Account, &str) -> PlainLetter,
+    message: impl FnOnce(&Account, &str) -> PlainMessage,
 ) -> Result<(), Error> {
     sessions::end_all(tx, actor, account, session_of(actor))?;
     store::delete_halves(tx, account)?;
     let site = tx.site().config.public_url.clone();
     if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
-        mail::enqueue(tx, Some(account), address, &letter(&person, &site))?;
+        mail::enqueue(tx, Some(account), address, &message(&person, &site))?;
     }
     Ok(())
 }

@@ -54,8 +54,8 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
 
     // A stranger's address that nobody proved gets no mail about somebody who left.
     if let Some(email) = primary.filter(|email| email.verified_at.is_some()) {
-        let letter = mails::account_deleted(&person.display_name, &receipt.to_string(), &tx.site().config.public_url);
-        mail::enqueue_farewell(tx, email.address, &letter)?;
+        let message = mails::account_deleted(&person.display_name, &receipt.to_string(), &tx.site().config.public_url);
+        mail::enqueue_transient(tx, email.address, &message)?;
     }
     Ok(Receipt { id: receipt, account, erased_at, exports })
 }

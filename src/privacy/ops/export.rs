@@ -144,8 +144,8 @@ pub(in crate::privacy) fn finish(tx: &mut Tx<'_>, work: &Work, sealed: &archive:
     store::insert_artifact(tx, work, &artifact)?;
     if let Some(address) = accounts::primary_email(tx, work.account)? {
         let until = artifact.delete_after.day();
-        let letter = mails::export_ready(&person.display_name, &until, &tx.site().config.public_url);
-        mail::enqueue(tx, Some(work.account), address, &letter)?;
+        let message = mails::export_ready(&person.display_name, &until, &tx.site().config.public_url);
+        mail::enqueue(tx, Some(work.account), address, &message)?;
     }
     let event = Event::new("privacy.export_ready").target(work.account).subject(work.account).data(
         json!({"artifact": work.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}),

@@ -1,10 +1,10 @@
 //! What is written to people about connected accounts.
 
-use crate::mail::{Link, PlainLetter};
+use crate::mail::{Link, PlainMessage};
 
 /// An account elsewhere opens this one from now on.
-pub(super) fn linked(display_name: &str, provider: &str, label: &str, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn linked(display_name: &str, provider: &str, label: &str, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: format!("{provider} is connected with your account"),
         paragraphs: vec![
             format!("Hello {display_name}, from now on you can come in with {label} at {provider}."),
@@ -18,8 +18,8 @@ pub(super) fn linked(display_name: &str, provider: &str, label: &str, site: &str
 }
 
 /// It no longer does.
-pub(super) fn unlinked(display_name: &str, provider: &str, label: &str, site: &str) -> PlainLetter {
-    PlainLetter {
+pub(super) fn unlinked(display_name: &str, provider: &str, label: &str, site: &str) -> PlainMessage {
+    PlainMessage {
         subject: format!("{provider} is no longer connected with your account"),
         paragraphs: vec![
             format!("Hello {display_name}, {label} at {provider} does not open your account any more."),

@@ -44,9 +44,9 @@ pub(super) fn replace_password(
 
 /// A mail to each address that is theirs: whoever did it and whichever of them is read, they know.
 fn tell_of_new_password(tx: &mut Tx<'_>, actor: &Actor, person: &Account) -> Result<(), db::Error> {
-    let letter = mails::password_changed(person, actor.visitor(), tx.now(), &tx.site().config.public_url);
+    let message = mails::password_changed(person, actor.visitor(), tx.now(), &tx.site().config.public_url);
     for email in accounts::emails(tx, person.id)?.into_iter().filter(|email| email.verified_at.is_some()) {
-        mail::enqueue(tx, Some(person.id), email.address, &letter)?;
+        mail::enqueue(tx, Some(person.id), email.address, &message)?;
     }
     Ok(())
 }

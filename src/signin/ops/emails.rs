@@ -21,8 +21,13 @@ fn own_session(actor: &Actor) -> Option<SessionId> {
     }
 }
 
-fn tell(tx: &mut Tx<'_>, person: &Account, address: EmailAddress, letter: &mail::PlainLetter) -> Result<(), db::Error> {
-    mail::enqueue(tx, Some(person.id), address, letter)
+fn tell(
+    tx: &mut Tx<'_>,
+    person: &Account,
+    address: EmailAddress,
+    message: &mail::PlainMessage,
+) -> Result<(), db::Error> {
+    mail::enqueue(tx, Some(person.id), address, message)
 }
 
 /// Tries the code of an address that was added. It is a way in from now on: other sessions end, and the primary address is
@@ -90,11 +95,11 @@ pub fn remove_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: E
     }
     sessions::end_all(tx, actor, account, own_session(actor))?;
     let site = tx.site().config.public_url.clone();
-    let letter = mails::email_removed(&person, &removed.address, &site);
+    let message = mails::email_removed(&person, &removed.address, &site);
     if let Some(primary) = accounts::primary_email(tx, account)? {
-        tell(tx, &person, primary, &letter)?;
+        tell(tx, &person, primary, &message)?;
     }
-    Ok(tell(tx, &person, removed.address, &letter)?)
+    Ok(tell(tx, &person, removed.address, &message)?)
 }
 
 /// Undoes a change of the primary address with the link that the address before was sent, and closes what a thief opened:
@@ -114,8 +119,8 @@ pub(in crate::signin) fn revert_email(
     accounts::revoke_links(tx, account)?;
     close_what_was_opened_since(tx, actor, account, undone.since)?;
     let site = tx.site().config.public_url.clone();
-    let letter = mails::email_restored(&undone.person, undone.had_password, &site);
-    tell(tx, &undone.person, undone.restored.clone(), &letter)?;
+    let message = mails::email_restored(&undone.person, undone.had_password, &site);
+    tell(tx, &undone.person, undone.restored.clone(), &message)?;
     if undone.had_password {
         reset_link_by_mail(tx, actor, account)?;
     }

@@ -22,8 +22,8 @@ pub(super) fn tell_of_new_device(
     let about = session.to_string();
     let token = accounts::issue_link_about(tx, LinkPurpose::NotMe, person.id, &about)?;
     let site = tx.site().config.public_url.clone();
-    let letter = mails::new_device(person, &new.visitor, tx.now(), token.expose(), &site);
-    mail::enqueue(tx, Some(person.id), address, &letter)
+    let message = mails::new_device(person, &new.visitor, tx.now(), token.expose(), &site);
+    mail::enqueue(tx, Some(person.id), address, &message)
 }
 
 /// What the link in the mail is about, without using it up: the sign-in, where its session is still in use. `None`: the link

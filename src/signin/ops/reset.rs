@@ -14,8 +14,8 @@ use crate::sessions::Guard;
 use crate::{factors, mail, sessions};
 
 /// Mails a link to set a password to the account behind the address, where there is one. The answer is the same, and so is
-/// what is written, but for the letter: a link that nobody gets waits for its end like the others. Nobody fills a mailbox: of
-/// many requests for one address only the first few, and later one in a quarter of an hour, send a letter.
+/// what is written, but for the message: a link that nobody gets waits for its end like the others. Nobody fills a mailbox: of
+/// many requests for one address only the first few, and later one in a quarter of an hour, send a message.
 pub(in crate::signin) fn request_reset(
     tx: &mut Tx<'_>,
     actor: &Actor,

@@ -15,7 +15,7 @@ use crate::sessions::Guard;
 use crate::{mail, workspaces};
 
 /// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, all is the same
-/// but the letter (see [`accounts::send_code`]), so that nothing that follows tells a stranger who has an account.
+/// but the message (see [`accounts::send_code`]), so that nothing that follows tells a stranger who has an account.
 ///
 /// # Errors
 /// [`AccountError::UsernameTaken`]: usernames are public. With a claim, whose bearer is no stranger:

@@ -48,7 +48,7 @@ fn an_invitation_that_is_printed_is_not_mailed_and_makes_an_operator_where_it_sa
 
     assert_eq!(json(&site.run(&["account", "show", "ada-l", "--json"]).ok())["operator"], true);
     site.mailbox().wait_for("ada@example.org", "Welcome");
-    assert!(site.mailbox().letters().iter().all(|letter| !letter.subject.contains("invited")));
+    assert!(site.mailbox().messages().iter().all(|message| !message.subject.contains("invited")));
 }
 
 #[test]

@@ -146,8 +146,8 @@ fn whoever_found_a_key_can_have_it_stopped_and_learns_nothing() {
         assert_eq!((answer.status, answer.text().as_str()), (202, "{\"received\":true}"));
     }
     assert_eq!(summary(&site, &found).json()["code"], "key_quarantined");
-    let letter = site.mailbox().wait_for("ada-l@example.org", "was found in public");
-    assert!(letter.text.contains(&found[..12]) && !letter.text.contains(&found), "{letter:?}");
+    let message = site.mailbox().wait_for("ada-l@example.org", "was found in public");
+    assert!(message.text.contains(&found[..12]) && !message.text.contains(&found), "{message:?}");
 
     let mut ada = site.browser();
     ada.sign_in("ada-l");

@@ -16,10 +16,10 @@ fn ask_for_reset(site: &Appliance, email: &str) {
 /// The newest reset link to the address that is none of `known`.
 fn reset_link(site: &Appliance, email: &str, known: &[&str]) -> String {
     crate::support::wait_for("a new reset link", || {
-        let letters = site.mailbox().letters().into_iter();
-        let mut links = letters
-            .filter(|letter| letter.to.contains(email) && letter.subject.contains("Set your password"))
-            .map(|letter| path_of(site, &letter.link("/reset?token=")));
+        let messages = site.mailbox().messages().into_iter();
+        let mut links = messages
+            .filter(|message| message.to.contains(email) && message.subject.contains("Set your password"))
+            .map(|message| path_of(site, &message.link("/reset?token=")));
         links.find(|link| !known.contains(&link.as_str()))
     })
 }
@@ -195,6 +195,6 @@ fn row_54_pages_are_shown_under_the_sites_own_name_alone() {
     let forged = [("X-Forwarded-Host", "evil.example"), ("Forwarded", "host=evil.example")];
     let call = forged.iter().fold(ada.call("POST", "/forgot"), |call, (name, value)| call.header(name, value));
     call.form(&[("csrf", &csrf), ("email", "ada-l@example.org")]).send();
-    let letter = site.mailbox().wait_for("ada-l@example.org", "Set your password");
-    assert!(letter.link("/reset?token=").starts_with(&site.url()) && !letter.text.contains("evil"), "{letter:?}");
+    let message = site.mailbox().wait_for("ada-l@example.org", "Set your password");
+    assert!(message.link("/reset?token=").starts_with(&site.url()) && !message.text.contains("evil"), "{message:?}");
 }

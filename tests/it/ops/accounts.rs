@@ -40,7 +40,7 @@ impl TestSite {
     /// The code of the newest mail to the account.
     fn newest_code(&mut self, account: &Account) -> String {
         let to = self.read(|tx| accounts::primary_email(tx, account.id).unwrap()).unwrap().to_string();
-        self.letters().iter().find(|letter| letter.to == to).unwrap().code()
+        self.messages().iter().find(|message| message.to == to).unwrap().code()
     }
 
     /// Types a code: whether the address is proved now.

@@ -75,10 +75,10 @@ impl TestApp {
 
     /// Mails that wait, the oldest first: their subjects.
     fn subjects(&self) -> Vec<String> {
-        let mut letters: Vec<String> =
-            self.read(|view| crate::support::letters(view).into_iter().map(|letter| letter.subject).collect());
-        letters.reverse();
-        letters
+        let mut messages: Vec<String> =
+            self.read(|view| crate::support::messages(view).into_iter().map(|message| message.subject).collect());
+        messages.reverse();
+        messages
     }
 }
 

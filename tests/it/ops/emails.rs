@@ -46,7 +46,7 @@ fn type_code(site: &mut TestSite, person: &Person, email: EmailId, code: &str) -
 }
 
 fn code_to(site: &mut TestSite, email: &str) -> String {
-    site.letters().iter().find(|letter| letter.to == email).unwrap().code()
+    site.messages().iter().find(|message| message.to == email).unwrap().code()
 }
 
 /// The mails that `act` queues.
@@ -163,8 +163,8 @@ fn p8_an_address_of_somebody_else_is_added_like_any_other_and_its_owner_is_told(
     assert_eq!(rows(&site, &before), free);
     assert_eq!(site.outbox().last().unwrap(), "ADA-ada@example.org: Your address stays with your account");
     // Nobody gets a code for it: none of all there are.
-    let letter = site.letters().remove(0);
-    assert!(!letter.text.split_whitespace().any(|word| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit())));
+    let message = site.messages().remove(0);
+    assert!(!message.text.split_whitespace().any(|word| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit())));
     assert!(!type_code(&mut site, &bob, taken, "000000"));
     assert_eq!(site.find("ada-ada@example.org").unwrap().id, ada.account.id);
 }
@@ -269,8 +269,8 @@ fn only_a_proved_address_becomes_the_primary_one_and_both_are_told() {
         told,
         ["ada-ada@example.org: Your primary address was changed", "ada@work.example: This is your primary address now"]
     );
-    let letters = site.letters();
-    let about = |subject: &str| letters.iter().find(|letter| letter.subject.contains(subject)).unwrap();
+    let messages = site.messages();
+    let about = |subject: &str| messages.iter().find(|message| message.subject.contains(subject)).unwrap();
     let old = about("was changed");
     assert!(old.text.contains("10 May 2026") && old.link("/revert").contains("token="));
     assert!(!about("primary address now").text.contains("/revert"), "the new address must not be able to undo it");

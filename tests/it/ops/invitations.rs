@@ -26,7 +26,7 @@ impl TestApp {
 
     /// The secret of the newest invitation mailed to `email`.
     fn invitation_token(&self, email: &str) -> String {
-        token_in(&self.letter(email, "You are invited").link("/signup?invite="))
+        token_in(&self.message(email, "You are invited").link("/signup?invite="))
     }
 
     fn accept(&self, token: &str, email: &str, username: &str, password: &str) -> Result<Started, SigninError> {
@@ -73,7 +73,7 @@ fn who_is_invited_comes_in_at_once_in_every_mode_with_the_address_that_was_invit
         assert_eq!((ada.username.as_str(), ada.state, ada.is_operator), ("ada-ada", AccountState::Active, false));
         assert_eq!((site.current(&cookie).unwrap().account, site.balance_of(&ada)), (ada.id, Credits::whole(5)));
         assert!(site.find("eve@evil.example").is_none());
-        assert!(site.letter(ADA, "Welcome").text.contains("ada-ada"));
+        assert!(site.message(ADA, "Welcome").text.contains("ada-ada"));
         assert!(site.waiting().is_empty());
         site.session(ADA);
     }
@@ -204,7 +204,7 @@ fn an_address_that_got_an_account_meanwhile_is_not_given_a_second_one() {
 fn who_claimed_the_address_before_it_was_invited_gains_nothing() {
     let site = TestApp::new();
     let pending = site.sign_up(ADA, "mallory").unwrap();
-    let code = site.letter(ADA, "code").code();
+    let code = site.message(ADA, "code").code();
     site.invite(ADA, false);
 
     site.accept(&site.invitation_token(ADA), ADA, "ada-ada", PASSWORD).unwrap();

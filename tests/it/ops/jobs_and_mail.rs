@@ -10,7 +10,7 @@ use domicile::base::{EmailAddress, Secret, Timestamp, days, hours, minutes, seco
 use domicile::config::MailTransport;
 use domicile::db::Error;
 use domicile::jobs::{self, Line, NewJob, Outcome};
-use domicile::mail::{self, Letter as _, Link, PlainLetter};
+use domicile::mail::{self, Link, Message as _, PlainMessage};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -59,9 +59,9 @@ impl TestApp {
         assert_eq!(self.block_on(mail::deliver(self.app.clone())), Outcome::Done);
     }
 
-    fn post(&self, letter: PlainLetter) {
+    fn post(&self, message: PlainMessage) {
         let to = EmailAddress::parse("ada@example.org").unwrap();
-        self.write(move |tx| mail::enqueue(tx, None, to, &letter)).unwrap();
+        self.write(move |tx| mail::enqueue(tx, None, to, &message)).unwrap();
     }
 
     fn text(&self, sql: &'static str) -> Option<String> {
@@ -78,8 +78,8 @@ fn job(name: &'static str) -> NewJob {
     NewJob { name, payload: Value::Null, subject: None, unique_key: None }
 }
 
-fn letter(subject: &str) -> PlainLetter {
-    PlainLetter {
+fn message(subject: &str) -> PlainMessage {
+    PlainMessage {
         subject: subject.into(),
         paragraphs: vec!["It happened.".into()],
         code: None,
@@ -242,7 +242,7 @@ fn no_commit_no_mail() {
     let to = EmailAddress::parse("ada@example.org").unwrap();
 
     let failed = site.write(|tx| {
-        mail::enqueue(tx, None, to, &letter("It happened"))?;
+        mail::enqueue(tx, None, to, &message("It happened"))?;
         Err::<(), _>(Error::Busy)
     });
 
@@ -253,7 +253,7 @@ fn no_commit_no_mail() {
 #[test]
 fn a_mail_is_one_whole_file_in_the_folder() {
     let site = TestApp::new();
-    site.post(letter("It happened — today"));
+    site.post(message("It happened — today"));
 
     assert_eq!(site.run_jobs(), 1);
     site.run_jobs();
@@ -273,7 +273,7 @@ fn a_mail_is_one_whole_file_in_the_folder() {
 fn a_name_cannot_bend_a_mail() {
     let site = TestApp::new();
     let evil = "Key\r\nBcc: everybody@example.org\r\n\r\nBuy now\u{85}\u{2028}X: y\0";
-    let mut bent = letter(evil);
+    let mut bent = message(evil);
     bent.paragraphs = vec![format!("Hello {evil}\r\n.\r\nDATA"), "<script>alert(1)</script>".into()];
 
     site.post(bent);
@@ -302,7 +302,7 @@ fn a_mail_that_does_not_go_out_is_tried_again_after_pauses_that_grow() {
     let site = TestApp::new();
     // A file where the folder should be.
     std::fs::write(site.folder().join("mail"), "in the way").unwrap();
-    site.post(letter("It happened"));
+    site.post(message("It happened"));
     site.deliver();
 
     let mut pauses = Vec::new();
@@ -321,7 +321,7 @@ fn a_mail_that_does_not_go_out_is_tried_again_after_pauses_that_grow() {
     std::fs::remove_file(site.folder().join("mail")).unwrap();
     site.clock.advance(hours(1));
     site.deliver();
-    assert_eq!(site.mailbox().letters().len(), 1);
+    assert_eq!(site.mailbox().messages().len(), 1);
     assert_eq!(site.text("select last_error from mail_outbox"), None);
 }
 
@@ -329,7 +329,7 @@ fn a_mail_that_does_not_go_out_is_tried_again_after_pauses_that_grow() {
 fn a_mail_is_given_up_after_thirty_tries_and_forgotten_after_a_week() {
     let site = TestApp::with(|config| config.demo = false);
     std::fs::write(site.folder().join("mail"), "in the way").unwrap();
-    site.post(letter("It happened"));
+    site.post(message("It happened"));
 
     for _ in 0..30 {
         assert_eq!(site.number("select count(*) from mail_outbox where given_up_at is null"), 1);
@@ -349,24 +349,24 @@ fn a_mail_is_given_up_after_thirty_tries_and_forgotten_after_a_week() {
 fn one_mail_that_waits_does_not_hold_up_the_next() {
     let site = TestApp::new();
     std::fs::write(site.folder().join("mail"), "in the way").unwrap();
-    site.post(letter("First"));
+    site.post(message("First"));
     site.deliver();
     std::fs::remove_file(site.folder().join("mail")).unwrap();
 
-    site.post(letter("Second"));
+    site.post(message("Second"));
     site.deliver();
 
-    let subjects: Vec<_> = site.mailbox().letters().into_iter().map(|letter| letter.subject).collect();
+    let subjects: Vec<_> = site.mailbox().messages().into_iter().map(|message| message.subject).collect();
     assert_eq!(subjects, ["Second"]);
     site.clock.advance(seconds(30));
     site.deliver();
-    assert_eq!(site.mailbox().letters().len(), 2);
+    assert_eq!(site.mailbox().messages().len(), 2);
 }
 
 #[test]
 fn what_a_stopped_process_was_sending_is_sent_again_under_the_same_name() {
     let site = TestApp::new();
-    site.post(letter("It happened"));
+    site.post(message("It happened"));
     site.deliver();
     // The process was killed after the mail left and before that was noted.
     let unnoted = "update mail_outbox set sent_at = null, next_at = next_at";
@@ -433,7 +433,7 @@ fn house_with_relay(port: u16) -> TestApp {
 fn a_relay_that_says_yes_gets_the_mail_once() {
     let (port, taken) = relay("250 yes");
     let site = house_with_relay(port);
-    site.post(letter("It happened"));
+    site.post(message("It happened"));
 
     site.deliver();
     site.clock.advance(hours(2));
@@ -447,7 +447,7 @@ fn a_relay_that_says_yes_gets_the_mail_once() {
 fn a_relay_that_says_never_is_not_asked_again() {
     let (port, taken) = relay("550 no such person here");
     let site = house_with_relay(port);
-    site.post(letter("It happened"));
+    site.post(message("It happened"));
 
     site.deliver();
     site.clock.advance(days(1));
@@ -467,7 +467,7 @@ fn a_relay_that_says_later_or_nothing_is_asked_again() {
     };
     for port in [port, nobody_listens] {
         let site = house_with_relay(port);
-        site.post(letter("It happened"));
+        site.post(message("It happened"));
 
         site.deliver();
 
@@ -478,26 +478,26 @@ fn a_relay_that_says_later_or_nothing_is_asked_again() {
 }
 
 #[test]
-fn the_last_letter_to_somebody_is_forgotten_however_it_ends() {
+fn a_transient_mail_is_deleted_once_it_is_sent_or_given_up() {
     let (port, _) = relay("550 no such person here");
     let refusing = house_with_relay(port);
     let accepting = TestApp::new();
 
     for site in [refusing, accepting] {
         let to = EmailAddress::parse("ada@example.org").unwrap();
-        site.write(move |tx| mail::enqueue_farewell(tx, to, &letter("Goodbye"))).unwrap();
+        site.write(move |tx| mail::enqueue_transient(tx, to, &message("Goodbye"))).unwrap();
         site.deliver();
         assert_eq!(site.places_of("ada@example.org"), Vec::<String>::new());
     }
 }
 
 #[test]
-fn a_letter_says_the_same_as_text_and_as_html() {
-    let mut letter = letter("It happened");
-    letter.code = Some("123456".into());
+fn a_message_says_the_same_as_text_and_as_html() {
+    let mut message = message("It happened");
+    message.code = Some("123456".into());
 
     for words in ["It happened.", "123456", "http://localhost:8600/x", "If it was not you, do nothing."] {
-        assert!(letter.text().contains(words), "{words}");
-        assert!(letter.html().contains(words), "{words}");
+        assert!(message.text().contains(words), "{words}");
+        assert!(message.html().contains(words), "{words}");
     }
 }

@@ -41,7 +41,7 @@ impl TestApp {
     }
 
     fn link(&self) -> String {
-        let link = self.letter(ADDRESS, NEWS).link("/not-me?token=");
+        let link = self.message(ADDRESS, NEWS).link("/not-me?token=");
         link.rsplit('=').next().unwrap().to_owned()
     }
 
@@ -55,7 +55,7 @@ impl TestApp {
     }
 
     fn reset_by_mail(&self) {
-        let link = self.letter(ADDRESS, "Set your password").link("/reset?token=");
+        let link = self.message(ADDRESS, "Set your password").link("/reset?token=");
         let token = link.rsplit('=').next().unwrap().to_owned();
         self.block_on(flows::reset(&self.app, visitor(), token, Secret::new(OTHER.into()))).unwrap();
     }
@@ -81,9 +81,9 @@ fn only_a_browser_that_is_new_to_somebody_who_has_others_is_news() {
     site.enters(&thief());
 
     assert_eq!(site.news(), 1);
-    let letter = site.letter(ADDRESS, NEWS);
+    let message = site.message(ADDRESS, NEWS);
     for told in ["PageContext on Windows", "198.51.100.9", "3 May 2026, 09:00 UTC"] {
-        assert!(letter.text.contains(told), "{told} is not in {letter:?}");
+        assert!(message.text.contains(told), "{told} is not in {message:?}");
     }
     let of = "select count(*) from audit_event where event = 'auth.signin_succeeded' and data_json like '%\"new_device\":true%'";
     assert_eq!(site.number(of), 1);
@@ -144,7 +144,7 @@ fn one_click_ends_everything_and_keeps_it_closed_until_there_is_a_new_password()
     site.reset_by_mail();
 
     assert!(is_good());
-    assert!(site.letter(ADDRESS, "API keys work again").text.contains("/settings/keys"));
+    assert!(site.message(ADDRESS, "API keys work again").text.contains("/settings/keys"));
     assert!(site.enter_with(&visitor(), OTHER, false).is_ok());
     assert!(matches!(site.enter_with(&thief(), PASSWORD, false), Err(SigninError::BadCredentials)));
     let news = site.news();
@@ -242,12 +242,12 @@ fn a_link_of_somebody_who_was_stopped_gives_nothing_back() {
     let (ada, ..) = site.robbed();
     let token = site.link();
     site.suspend(&ada);
-    let letters = site.number("select count(*) from mail_outbox");
+    let messages = site.number("select count(*) from mail_outbox");
 
     site.disown(&token).unwrap();
 
     assert_eq!(site.number("select count(*) from account where state = 'suspended'"), 1);
-    assert_eq!(site.number("select count(*) from mail_outbox"), letters, "no link to set a password");
+    assert_eq!(site.number("select count(*) from mail_outbox"), messages, "no link to set a password");
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl World {
         match self.choose(username, email).unwrap() {
             Started::Session { token, .. } => self.whose(&token).0,
             Started::MustVerify(account) => {
-                let code = self.test.letter(email, "code").code();
+                let code = self.test.message(email, "code").code();
                 let actor = Actor::Anonymous(visitor());
                 self.test.write(move |tx| signin::verify(tx, &actor, account, &code)).unwrap().unwrap();
                 account

@@ -351,10 +351,10 @@ fn p8_a_known_and_an_unknown_address_cost_the_same_work() {
     assert_eq!(sign_up("ada-ada@example.org", "mallory"), sign_up("nobody@example.org", "trudy-t"));
     let (known, unknown) = (reset("ada-ada@example.org"), reset("nobody-here@example.org"));
     assert_eq!((known.0, unknown.0), (0, 0));
-    let but_the_letter = |rows: Vec<(&'static str, i64)>| {
+    let but_the_mail = |rows: Vec<(&'static str, i64)>| {
         rows.into_iter().filter(|(table, _)| !["mail_outbox", "job"].contains(table)).collect::<Vec<_>>()
     };
-    assert_eq!(but_the_letter(known.1), but_the_letter(unknown.1));
+    assert_eq!(but_the_mail(known.1), but_the_mail(unknown.1));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use domicile::accounts::{
     self, AccountError, Bio, Colour, Company, DisplayName, NewAccount, Profile, UseCase, Username, UsernameFault,
 };
 use domicile::base::{Actor, EmailAddress, Zone};
-use domicile::mail::PlainLetter;
+use domicile::mail::PlainMessage;
 use domicile::people::{self, Language, Links, MailChoices, MailKind, PeopleError, Platform, Settings, Theme};
 use domicile::privacy;
 
@@ -197,7 +197,7 @@ fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
-    let letter = PlainLetter {
+    let message = PlainMessage {
         subject: "About what is optional".into(),
         paragraphs: vec!["Hello.".into()],
         code: None,
@@ -206,8 +206,9 @@ fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
         site: "https://account.example.org".into(),
     };
     let kinds = [MailKind::KeyReminders, MailKind::Usage];
-    let sent =
-        |site: &mut TestSite| kinds.map(|kind| site.write(|tx| people::mail_if_wanted(tx, id, kind, &letter)).unwrap());
+    let sent = |site: &mut TestSite| {
+        kinds.map(|kind| site.write(|tx| people::mail_if_wanted(tx, id, kind, &message)).unwrap())
+    };
 
     assert_eq!(sent(&mut site), [true, true], "what nobody chose is as the site has it");
     for (key_reminders, usage) in [(true, false), (false, true), (false, false)] {

@@ -198,7 +198,7 @@ impl TestApp {
         let (actor, id) = (self.at_home(person), person.account.id);
         let (by, address) = (actor.clone(), EmailAddress::parse(email).unwrap());
         let added = self.write(move |tx| accounts::addresses::add_email(tx, &by, id, &address)).unwrap();
-        let code = self.letter(email, "code").code();
+        let code = self.message(email, "code").code();
         self.write(move |tx| {
             signin::verify_added_email(tx, &actor, id, added, &code)?.unwrap();
             signin::set_primary_email(tx, &actor, id, added)

@@ -46,7 +46,7 @@ impl TestApp {
 
     /// The secret of the newest reset link to `email`.
     pub(super) fn reset_token(&self, email: &str) -> String {
-        token_in(&self.letter(email, "Set your password").link("/reset?token="))
+        token_in(&self.message(email, "Set your password").link("/reset?token="))
     }
 
     pub(super) fn reset(&self, token: &str, password: &str) -> Result<(), SigninError> {
@@ -97,7 +97,7 @@ fn p10_a_fresh_appliance_has_nobody_in_it() {
 fn who_proves_the_address_is_in_with_a_workspace_and_the_welcome_credit() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap();
-    let code = site.letter("ada@example.org", "code").code();
+    let code = site.message("ada@example.org", "code").code();
     assert_eq!(site.find("ada-ada").unwrap().state, AccountState::Pending);
 
     let token = site.prove(pending, &code).unwrap();
@@ -105,7 +105,7 @@ fn who_proves_the_address_is_in_with_a_workspace_and_the_welcome_credit() {
     let ada = site.find("ada-ada").unwrap();
     assert_eq!((ada.state, ada.is_operator, site.balance_of(&ada)), (AccountState::Active, false, Credits::whole(5)));
     assert_eq!(site.current(&token).unwrap().account, ada.id);
-    assert!(site.letter("ada@example.org", "Welcome").text.contains("ada-ada"));
+    assert!(site.message("ada@example.org", "Welcome").text.contains("ada-ada"));
     assert!(matches!(site.prove(pending, &code), Err(AccountError::CodeRefused)));
 }
 
@@ -113,7 +113,7 @@ fn who_proves_the_address_is_in_with_a_workspace_and_the_welcome_credit() {
 fn the_welcome_credit_is_given_once_whichever_way_somebody_comes_in() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap();
-    let code = site.letter("ada@example.org", "code").code();
+    let code = site.message("ada@example.org", "code").code();
     site.prove(pending, &code).unwrap();
     for _ in 0..2 {
         site.clock.advance(seconds(1));
@@ -140,8 +140,8 @@ fn p8_signing_up_with_a_known_address_looks_the_same_and_tells_its_owner() {
     let (known, rows_of_known) = grown("ADA-ada@Example.org", "mallory");
     let (new, rows_of_new) = grown("new@example.org", "trudy-t");
 
-    let letter = site.letter("ADA-ada@Example.org", "You have an account already");
-    assert!(!letter.text.contains("mallory") && !letter.text.contains("code"), "{letter:?}");
+    let message = site.message("ADA-ada@Example.org", "You have an account already");
+    assert!(!message.text.contains("mallory") && !message.text.contains("code"), "{message:?}");
     assert_eq!(rows_of_known, rows_of_new);
     // Whatever a stranger does next is answered alike, too.
     for (answer, name, email) in [(known, "mallory", "ada-ada@example.org"), (new, "trudy-t", "new@example.org")] {
@@ -245,7 +245,7 @@ fn p10_the_operators_link_works_once_within_a_day_whatever_the_mode() {
         assert_eq!(site.footprint(), before);
 
         let pending = claim("ada-ada", &good).unwrap();
-        let code = site.letter("ada-ada@example.org", "code").code();
+        let code = site.message("ada-ada@example.org", "code").code();
         site.prove(pending, &code).unwrap();
 
         assert!(site.find("ada-ada").unwrap().is_operator);
@@ -276,7 +276,7 @@ fn p10_who_never_proves_the_address_leaves_the_way_to_another_link() {
     site.sign_up_with("ada@exampel.org", "ada-ada", PASSWORD, &site.claim()).unwrap();
 
     let pending = site.sign_up_with("ada@example.org", "ada-lov", PASSWORD, &site.claim()).unwrap();
-    let code = site.letter("ada@example.org", "code").code();
+    let code = site.message("ada@example.org", "code").code();
     site.prove(pending, &code).unwrap();
 
     assert!(site.find("ada-lov").unwrap().is_operator);
@@ -411,7 +411,7 @@ fn many_guesses_at_once_are_slowed_like_guesses_in_a_row() {
 fn a_person_who_has_not_proved_the_address_is_asked_to_after_the_right_password() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap();
-    let first = site.letter("ada@example.org", "code").code();
+    let first = site.message("ada@example.org", "code").code();
 
     assert!(matches!(site.sign_in("ada-ada", WRONG), Err(SigninError::BadCredentials)));
     for _ in 0..2 {
@@ -419,11 +419,11 @@ fn a_person_who_has_not_proved_the_address_is_asked_to_after_the_right_password(
             matches!(site.sign_in("ada-ada", PASSWORD), Ok(Started::MustVerify(account)) if account == pending.account)
         );
     }
-    assert_eq!(site.letter("ada@example.org", "code").code(), first);
+    assert_eq!(site.message("ada@example.org", "code").code(), first);
     site.clock.advance(minutes(1));
     assert!(matches!(site.sign_in("ada-ada", PASSWORD), Ok(Started::MustVerify(_))));
 
-    let second = site.letter("ada@example.org", "code").code();
+    let second = site.message("ada@example.org", "code").code();
     assert_ne!(first, second);
     assert_eq!(site.number("select count(*) from session"), 0);
     site.prove(pending, &second).unwrap();
@@ -478,7 +478,7 @@ fn p8_asking_for_a_reset_does_not_tell_who_is_here() {
         (kept().0 - before.0, kept().1 - before.1)
     };
 
-    // The same rows for everybody, so that the same time passes; only the letter differs.
+    // The same rows for everybody, so that the same time passes; only the message differs.
     assert_eq!(["nobody@example.org", "suspended@example.org", "ada-ada@example.org"].map(grown), [(1, 1); 3]);
     assert_eq!(site.number("select count(*) from mail_outbox where subject = 'Set your password'"), 1);
     let before = kept();
@@ -490,7 +490,7 @@ fn p8_asking_for_a_reset_does_not_tell_who_is_here() {
 fn following_a_reset_link_proves_the_address_and_shuts_out_who_took_it_before() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "mallory").unwrap();
-    let code = site.letter("ada@example.org", "code").code();
+    let code = site.message("ada@example.org", "code").code();
 
     site.ask_for_reset("ada@example.org").unwrap();
     site.reset(&site.reset_token("ada@example.org"), OTHER).unwrap();

@@ -135,7 +135,7 @@ impl TestApp {
 
     /// The newest link to set a password, followed.
     fn resets(&self, visitor: &Visitor, password: &str) -> Visitor {
-        let link = self.letter("ada-ada@example.org", "Set your password").link("/reset?token=");
+        let link = self.message("ada-ada@example.org", "Set your password").link("/reset?token=");
         let token = link.rsplit('=').next().unwrap().to_owned();
         let done = flows::reset(&self.app, visitor.clone(), token, Secret::new(password.into()));
         let device = self.block_on(done).unwrap();
@@ -305,7 +305,7 @@ fn p7_one_network_that_tries_many_people_is_slowed_and_its_neighbours_with_known
 fn p7_codes_by_mail_are_counted_with_the_rest() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap().account;
-    let code = site.letter("ada@example.org", "code").code();
+    let code = site.message("ada@example.org", "code").code();
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let type_in = |code: &str| {
         let (actor, code) = (Actor::Anonymous(visitor()), code.to_owned());
@@ -325,7 +325,7 @@ fn p7_codes_by_mail_are_counted_with_the_rest() {
     // And a stranger who guesses at the name does not keep the person from the code.
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap().account;
-    let code = site.letter("ada@example.org", "code").code();
+    let code = site.message("ada@example.org", "code").code();
     (0..8).for_each(|_| {
         let _ = site.come(&at("198.51.100.1"), "ada-ada", WRONG);
         site.clock.advance(seconds(30));
@@ -340,7 +340,7 @@ fn p7_codes_for_an_added_address_are_counted_with_the_rest() {
     let ada = site.person("ada-ada");
     let (actor, account, work) = (ada.by_browser(), ada.account.id, EmailAddress::parse("ada@work.example").unwrap());
     let email = site.write(move |tx| addresses::add_email(tx, &actor, account, &work)).unwrap();
-    let code = site.letter("ada@work.example", "code").code();
+    let code = site.message("ada@work.example", "code").code();
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let type_in = |code: &str| {
         let (actor, code) = (ada.by_browser(), code.to_owned());

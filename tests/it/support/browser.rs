@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::appliance::Appliance;
-use super::mailbox::Letter;
+use super::mailbox::Message;
 
 /// Everybody's password in the tests.
 pub const PASSWORD: &str = "correct horse, no battery";
@@ -236,14 +236,14 @@ impl Browser {
     }
 
     /// Signs up, reads the mail and verifies the address.
-    pub fn sign_up(&mut self, site: &Appliance, username: &str) -> Letter {
+    pub fn sign_up(&mut self, site: &Appliance, username: &str) -> Message {
         let email = format!("{username}@example.org");
         let fields = [("email", email.as_str()), ("username", username), ("password", PASSWORD)];
         let answer = self.submit("/signup", "/signup", &fields);
         assert_eq!((answer.status, answer.location()), (303, "/verify"), "{}", answer.text());
-        let letter = site.mailbox().wait_for(&email, "code");
-        let answer = self.submit("/verify", "/verify", &[("code", &letter.code())]);
+        let message = site.mailbox().wait_for(&email, "code");
+        let answer = self.submit("/verify", "/verify", &[("code", &message.code())]);
         assert_eq!(answer.status, 303, "{}", answer.text());
-        letter
+        message
     }
 }

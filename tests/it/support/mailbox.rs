@@ -6,7 +6,7 @@ use super::wait_for;
 
 /// A mail as a person reads it.
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub struct Message {
     pub to: String,
     pub subject: String,
     /// Everything, decoded as far as our own mails are encoded.
@@ -18,7 +18,7 @@ pub struct Mailbox(pub PathBuf);
 
 impl Mailbox {
     /// Every mail so far, in no order.
-    pub fn letters(&self) -> Vec<Letter> {
+    pub fn messages(&self) -> Vec<Message> {
         let Ok(entries) = std::fs::read_dir(&self.0) else { return Vec::new() };
         entries
             .flatten()
@@ -29,14 +29,14 @@ impl Mailbox {
     }
 
     /// Waits for the mail to `to` whose subject contains `subject`.
-    pub fn wait_for(&self, to: &str, subject: &str) -> Letter {
+    pub fn wait_for(&self, to: &str, subject: &str) -> Message {
         wait_for(&format!("a mail to {to} about {subject:?}"), || {
-            self.letters().into_iter().find(|letter| letter.to.contains(to) && letter.subject.contains(subject))
+            self.messages().into_iter().find(|message| message.to.contains(to) && message.subject.contains(subject))
         })
     }
 }
 
-impl Letter {
+impl Message {
     /// The six digits of a verification mail.
     pub fn code(&self) -> String {
         let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
@@ -51,7 +51,7 @@ impl Letter {
     }
 }
 
-fn read(eml: &str) -> Letter {
+fn read(eml: &str) -> Message {
     let unix = eml.replace("\r\n", "\n");
     // Quoted-printable (RFC 2045 §6.7), as far as ASCII goes.
     let text = unix.replace("=\n", "").replace("=3D", "=").replace("=3d", "=");
@@ -59,5 +59,5 @@ fn read(eml: &str) -> Letter {
         let line = text.lines().find(|line| line.to_lowercase().starts_with(name)).unwrap_or_default();
         line.split_once(": ").map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
     };
-    Letter { to: header("to:"), subject: header("subject:"), text: text.clone() }
+    Message { to: header("to:"), subject: header("subject:"), text: text.clone() }
 }

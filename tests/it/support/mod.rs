@@ -16,7 +16,7 @@ pub use helper_process::HelperProcess;
 pub use parts::{part, tool_script};
 pub use test_app::TestApp;
 pub use test_site::{
-    Person, START, TestSite, default_settings, holds, letters, places_of, stored_values, tables, visitor,
+    Person, START, TestSite, default_settings, holds, messages, places_of, stored_values, tables, visitor,
 };
 
 use std::time::Duration;

@@ -18,7 +18,7 @@ use rusqlite::named_params;
 use tempfile::TempDir;
 
 use super::PASSWORD;
-use super::mailbox::{Letter, Mailbox};
+use super::mailbox::{Mailbox, Message};
 use super::test_site::{self, FOOTPRINT, Person, START, visitor};
 
 /// See the module.
@@ -214,10 +214,10 @@ impl TestApp {
     }
 
     /// The newest mail to `to` about `subject` that waits in the outbox, or went out from it.
-    pub fn letter(&self, to: &str, subject: &str) -> Letter {
-        let letters = self.read(test_site::letters);
-        let found = letters.iter().find(|letter| letter.to == to && letter.subject.contains(subject));
-        found.unwrap_or_else(|| panic!("no mail to {to} about {subject:?} among {letters:?}")).clone()
+    pub fn message(&self, to: &str, subject: &str) -> Message {
+        let messages = self.read(test_site::messages);
+        let found = messages.iter().find(|message| message.to == to && message.subject.contains(subject));
+        found.unwrap_or_else(|| panic!("no mail to {to} about {subject:?} among {messages:?}")).clone()
     }
 
     /// Where delivered mail is.

@@ -16,7 +16,7 @@ use domicile::workspaces;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::mailbox::Letter;
+use super::mailbox::Message;
 
 /// When every test begins.
 pub const START: &str = "2026-05-03T09:00:00Z";
@@ -75,9 +75,9 @@ pub const FOOTPRINT: [&str; 9] =
     ["audit_event", "mail_outbox", "job", "account", "api_key", "session", "ledger_tx", "data_request", "tombstone"];
 
 /// The mails of the outbox, the newest first.
-pub fn letters(view: &View<'_>) -> Vec<Letter> {
+pub fn messages(view: &View<'_>) -> Vec<Message> {
     let recent = mail::recent(view).unwrap().into_iter();
-    recent.map(|(mail, _)| Letter { to: mail.recipient.to_string(), subject: mail.subject, text: mail.text }).collect()
+    recent.map(|(mail, _)| Message { to: mail.recipient.to_string(), subject: mail.subject, text: mail.text }).collect()
 }
 
 /// The tables of the schema, by name.
@@ -205,8 +205,8 @@ impl TestSite {
     }
 
     /// The mails of the outbox, the newest first.
-    pub fn letters(&mut self) -> Vec<Letter> {
-        self.read(|tx| letters(tx))
+    pub fn messages(&mut self) -> Vec<Message> {
+        self.read(|tx| messages(tx))
     }
 
     /// Somebody without a session.

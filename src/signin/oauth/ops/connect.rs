@@ -13,7 +13,7 @@ use crate::base::{AccountId, Actor, EmailAddress, IdentityId, SessionId, Timesta
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
 use crate::factors;
-use crate::mail::{self, PlainLetter};
+use crate::mail::{self, PlainMessage};
 use crate::sessions;
 
 /// What the account is connected with, the oldest first.
@@ -158,12 +158,16 @@ fn label_of(view: &View<'_>, name: &str) -> String {
 }
 
 /// Writes to the person's primary address.
-fn tell(tx: &mut Tx<'_>, account: AccountId, letter: impl FnOnce(&str, &str) -> PlainLetter) -> Result<(), OauthError> {
+fn tell(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    message: impl FnOnce(&str, &str) -> PlainMessage,
+) -> Result<(), OauthError> {
     let person = accounts::find(tx, account)?.ok_or(OauthError::NotFound)?;
     let site = tx.site().config.public_url.clone();
     let address: Option<EmailAddress> = accounts::primary_email(tx, account)?;
     if let Some(address) = address {
-        mail::enqueue(tx, Some(account), address, &letter(&person.display_name, &site))?;
+        mail::enqueue(tx, Some(account), address, &message(&person.display_name, &site))?;
     }
     Ok(())
 }

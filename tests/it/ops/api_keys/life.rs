@@ -195,9 +195,9 @@ fn owners_are_reminded_once_at_each_mark_and_of_all_their_keys_together() {
         site.job(api_keys::REMIND);
     }
 
-    let letters = site.mailbox().letters();
+    let messages = site.mailbox().messages();
     let ends: Vec<_> =
-        letters.iter().map(|letter| letter.subject.clone()).filter(|text| text.contains("expire")).collect();
+        messages.iter().map(|message| message.subject.clone()).filter(|text| text.contains("expire")).collect();
     let of = |part: &str| ends.iter().filter(|subject| subject.contains(part)).count();
     assert_eq!(
         (of("2 of your API keys expire within 30 days"), of("2 of your API keys expire within 7 days")),
@@ -226,7 +226,7 @@ fn whoever_wants_no_reminders_gets_none_and_is_not_sent_old_ones_later() {
     let reminders = || {
         site.clock.advance(minutes(1));
         site.run_jobs();
-        site.mailbox().letters().iter().filter(|letter| letter.subject.contains("expire")).count()
+        site.mailbox().messages().iter().filter(|message| message.subject.contains("expire")).count()
     };
 
     choose(false);
@@ -252,8 +252,8 @@ fn what_is_due_at_once_is_one_reminder() {
     site.clock.advance(hours(1));
     site.job(api_keys::REMIND);
 
-    let letters = site.mailbox().letters();
-    let ends: Vec<_> = letters.iter().filter(|letter| letter.subject.contains("expire")).collect();
+    let messages = site.mailbox().messages();
+    let ends: Vec<_> = messages.iter().filter(|message| message.subject.contains("expire")).collect();
     assert_eq!(ends.len(), 1, "{ends:?}");
     assert!(ends[0].subject.contains("within a day"), "{ends:?}");
 }
@@ -365,8 +365,8 @@ fn a_key_that_was_replaced_is_noticed_when_somebody_still_uses_it() {
     site.clock.advance(hours(1));
     site.job(api_keys::END_DUE);
     let late = "select count(*) from audit_event where event = 'api_key.rotated_key_used' and outcome = 'denied'";
-    let letters =
-        || site.mailbox().letters().into_iter().filter(|letter| letter.subject.contains("still in use")).count();
+    let messages =
+        || site.mailbox().messages().into_iter().filter(|message| message.subject.contains("still in use")).count();
 
     for _ in 0..3 {
         for _ in 0..5 {
@@ -375,12 +375,12 @@ fn a_key_that_was_replaced_is_noticed_when_somebody_still_uses_it() {
         site.record(&verifier);
         site.run_jobs();
     }
-    assert_eq!((site.number(late), letters()), (1, 1));
+    assert_eq!((site.number(late), messages()), (1, 1));
     site.clock.advance(days(2));
     assert_eq!(asked(&verifier, &old, &from("203.0.113.9")).err(), Some(Refusal::Replaced));
     site.record(&verifier);
     site.run_jobs();
-    assert_eq!((site.number(late), letters()), (2, 1), "an entry a day, one letter");
+    assert_eq!((site.number(late), messages()), (2, 1), "an entry a day, one message");
     let callers = site
         .read(|view| api_keys::insight(view, &api_keys::find(view, &CredentialAdmin::operator(), old.key.id).unwrap()));
     let callers = callers.unwrap().callers;

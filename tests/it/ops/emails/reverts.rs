@@ -18,7 +18,7 @@ impl TestApp {
         let address = EmailAddress::parse(email).unwrap();
         let by = actor.clone();
         let added = self.write(move |tx| addresses::add_email(tx, &by, id, &address)).unwrap();
-        let code = self.letter(email, "code").code();
+        let code = self.message(email, "code").code();
         self.write(move |tx| signin::verify_added_email(tx, &actor, id, added, &code)).unwrap().unwrap();
         added
     }
@@ -30,7 +30,7 @@ impl TestApp {
 
     /// The secret of the newest link to undo a change that went to `to`.
     fn way_back(&self, to: &str) -> String {
-        let link = self.letter(to, "primary address was changed").link("/revert");
+        let link = self.message(to, "primary address was changed").link("/revert");
         link.split_once("token=").unwrap().1.to_owned()
     }
 
@@ -59,7 +59,7 @@ impl TestApp {
     }
 
     fn follow_reset(&self, address: &str, password: &str) {
-        let link = self.letter(address, "Set your password").link("/reset");
+        let link = self.message(address, "Set your password").link("/reset");
         let token = link.split_once("token=").unwrap().1.to_owned();
         self.block_on(flows::reset(&self.app, visitor(), token, Secret::new(password.to_owned()))).unwrap();
     }
@@ -129,7 +129,7 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     );
     assert_eq!(site.read(|view| accounts::emails(view, id).unwrap())[1].id, hers);
     // What goes on: the restored address is told, and a link to a new password with it.
-    site.letter(OLD, "Your address is restored");
+    site.message(OLD, "Your address is restored");
     site.follow_reset(OLD, PASSWORD);
     site.session("ada-ada");
 }
@@ -202,9 +202,9 @@ fn who_goes_back_by_themselves_leaves_no_link_behind() {
 
     assert!(is_refused(&site.revert(&token)));
     // The address that was left again could else take the account back.
-    let letters = site.read(crate::support::letters);
-    let to_work: Vec<_> = letters.iter().filter(|letter| letter.to == "ada@work.example").collect();
-    assert!(to_work.iter().all(|letter| !letter.text.contains("/revert?")), "{to_work:?}");
+    let messages = site.read(crate::support::messages);
+    let to_work: Vec<_> = messages.iter().filter(|message| message.to == "ada@work.example").collect();
+    assert!(to_work.iter().all(|message| !message.text.contains("/revert?")), "{to_work:?}");
     let (actor, id) = (ada.by_browser(), ada.account.id);
     site.write(move |tx| signin::remove_email(tx, &actor, id, work)).unwrap();
 }

@@ -60,7 +60,7 @@ fn a_passkey_is_a_way_in_a_second_step_and_a_proof() {
     let mut hands = Authenticator::at(ORIGIN);
     let (device, _) = site.new_passkey(&ada, &mut hands);
     assert_eq!(site.enrolled(&ada), Enrolled { has_totp: false, passkeys: 1, codes_left: 10 });
-    site.letter("ada-ada@example.org", "A passkey was added");
+    site.message("ada-ada@example.org", "A passkey was added");
 
     let (ticket, options) = site.passkey_challenge(ChallengeFor::SignIn);
     let token = site.enter_by_passkey(ticket, &hands.get(device, &options, &json!({}))).unwrap();
@@ -309,7 +309,7 @@ fn w3_the_last_way_in_and_a_required_factor_are_not_removed() {
     let forget_password = "delete from password where account_id = :id";
     site.write(move |tx| tx.execute(forget_password, rusqlite::named_params! {":id": id})).unwrap();
     site.remove_passkey_of(&ada, first).unwrap();
-    site.letter("ada-ada@example.org", "A passkey was removed");
+    site.message("ada-ada@example.org", "A passkey was removed");
 
     let before = site.belongings();
     let refused = site.remove_passkey_of(&ada, second).unwrap_err();

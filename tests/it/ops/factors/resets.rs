@@ -61,7 +61,7 @@ fn a_reset_waits_three_days_and_tells_every_verified_address_at_once() {
     let started = site.start_factor_reset(&ada).unwrap();
     assert_eq!(started.due_at.since(started.asked_at), hours(72));
     for address in ["ada-ada@example.org", "second@example.org"] {
-        site.letter(address, "Your second factors will be removed").link("/signin/factor/keep?token=");
+        site.message(address, "Your second factors will be removed").link("/signin/factor/keep?token=");
     }
     let told = "select count(*) from mail_outbox where subject like '%will be removed%'";
     assert_eq!(site.number(told), 2, "not to an address that nobody proved");
@@ -76,7 +76,7 @@ fn a_reset_waits_three_days_and_tells_every_verified_address_at_once() {
 
     assert_eq!(site.enrolled(&ada), Enrolled::default());
     assert!(site.read(|view| sessions::list(view, ada.account.id).unwrap().iter().all(|one| one.id != session)));
-    site.letter("second@example.org", "Your second factors were removed");
+    site.message("second@example.org", "Your second factors were removed");
     site.session("ada-ada");
 }
 
@@ -86,11 +86,11 @@ fn the_link_of_the_notice_stops_a_reset_without_signing_in() {
     let ada = site.person("ada-ada");
     site.enrol(&ada);
     site.start_factor_reset(&ada).unwrap();
-    let link = site.letter("ada-ada@example.org", "will be removed").link("keep?token=");
+    let link = site.message("ada-ada@example.org", "will be removed").link("keep?token=");
     let token = link.rsplit('=').next().unwrap().to_owned();
     // A thief with the mailbox sets a new password; the owner's link still works.
     site.block_on(flows::request_reset(&site.app, visitor(), "ada-ada@example.org")).unwrap();
-    let reset = site.letter("ada-ada@example.org", "Set your password").link("/reset?token=");
+    let reset = site.message("ada-ada@example.org", "Set your password").link("/reset?token=");
     let reset = reset.rsplit('=').next().unwrap().to_owned();
     site.block_on(flows::reset(&site.app, visitor(), reset, Secret::new(PASSWORD.to_owned()))).unwrap();
 
@@ -101,7 +101,7 @@ fn the_link_of_the_notice_stops_a_reset_without_signing_in() {
     assert!(matches!(stop("nonsense".into()), Err(FactorError::LinkRefused)));
     stop(token.clone()).unwrap();
     assert!(matches!(stop(token), Err(FactorError::LinkRefused)));
-    site.letter("ada-ada@example.org", "Your second factors stay");
+    site.message("ada-ada@example.org", "Your second factors stay");
     site.clock.advance(hours(73));
     assert_eq!(site.carry_out_resets(), 0);
     assert!(site.enrolled(&ada).is_any());
@@ -155,5 +155,5 @@ fn two_operators_reset_at_once_and_one_cannot() {
 
     agree(olga.id, phc(olga.id), &enrolment.code(&site)).unwrap();
     assert_eq!(site.enrolled(&ada), Enrolled::default());
-    site.letter("ada-ada@example.org", "Your second factors were removed");
+    site.message("ada-ada@example.org", "Your second factors were removed");
 }

@@ -106,7 +106,7 @@ fn p9_a_reset_password_does_not_spare_the_second_factor() {
     let ada = site.person("ada-ada");
     let enrolment = site.enrol(&ada);
     site.block_on(flows::request_reset(&site.app, visitor(), "ada-ada@example.org")).unwrap();
-    let link = site.letter("ada-ada@example.org", "Set your password").link("/reset?token=");
+    let link = site.message("ada-ada@example.org", "Set your password").link("/reset?token=");
     let token = link.rsplit('=').next().unwrap().to_owned();
     site.block_on(flows::reset(&site.app, visitor(), token, Secret::new(PASSWORD.to_owned()))).unwrap();
 

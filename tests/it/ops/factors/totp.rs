@@ -43,7 +43,7 @@ fn an_app_counts_once_a_code_confirmed_it() {
     let enrolment = site.enrol(&ada);
     assert_eq!(site.enrolled(&ada), Enrolled { has_totp: true, passkeys: 0, codes_left: 10 });
     assert_eq!(enrolment.codes.len(), 10);
-    assert!(site.letter("ada-ada@example.org", "Two-step sign-in is on").text.contains("authenticator app"));
+    assert!(site.message("ada-ada@example.org", "Two-step sign-in is on").text.contains("authenticator app"));
     let half = site.half_of("ada-ada");
     let token = site.second_step(&half, &enrolment.code(&site)).unwrap();
     assert_eq!(site.method_of(&token), "password+totp");
@@ -164,7 +164,7 @@ fn t5_ten_recovery_codes_are_good_once_each_and_not_in_the_database() {
     let token = site.second_step(&site.half_of("ada-ada"), &enrolment.codes[0].to_uppercase()).unwrap();
     assert_eq!(site.method_of(&token), "password+recovery_code");
     assert_eq!(site.enrolled(&ada).codes_left, 9);
-    assert!(site.letter("ada-ada@example.org", "A recovery code was used").text.contains("There are 9 left."));
+    assert!(site.message("ada-ada@example.org", "A recovery code was used").text.contains("There are 9 left."));
     assert_eq!(site.events_named("auth.recovery_code_used"), 1);
     let before = site.belongings();
     assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &enrolment.codes[0])));
@@ -185,7 +185,7 @@ fn t5_new_codes_make_the_old_ones_worthless_and_end_other_sessions() {
     assert_eq!(site.enrolled(&ada).codes_left, 10);
     assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &enrolment.codes[1])));
     site.second_step(&site.half_of("ada-ada"), fresh.0[0].shown().expose()).unwrap();
-    site.letter("ada-ada@example.org", "New recovery codes");
+    site.message("ada-ada@example.org", "New recovery codes");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn removing_the_last_factor_takes_the_codes_along_and_a_required_one_stays() {
     site.write(move |tx| factors::remove_totp(tx, &actor, account)).unwrap();
     assert_eq!(site.enrolled(&ada), Enrolled::default());
     assert!(site.read(|view| sessions::list(view, account).unwrap().iter().all(|session| session.id != elsewhere)));
-    site.letter("ada-ada@example.org", "An authenticator app was removed");
+    site.message("ada-ada@example.org", "An authenticator app was removed");
     site.session("ada-ada");
 
     let site = TestApp::with(|config| config.factors.required = FactorsRequired::Everybody);

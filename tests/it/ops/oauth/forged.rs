@@ -72,7 +72,7 @@ fn bad(now: i64, issuer: &str) -> Vec<(&'static str, Value)> {
         ("two parts", json!({"token": "e30.e30"})),
         ("four parts", json!({"token": "e30.e30.e30.e30"})),
         ("five parts, as if encrypted", json!({"token": "e30.e30.e30.e30.e30"})),
-        ("no letters of the alphabet", json!({"token": "\u{0}.\u{0}.\u{0}"})),
+        ("no messages of the alphabet", json!({"token": "\u{0}.\u{0}.\u{0}"})),
         ("nothing", json!({"token": ""})),
     ]
 }

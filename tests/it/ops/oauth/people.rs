@@ -33,7 +33,7 @@ fn somebody_new_chooses_a_username_and_is_in_with_their_wallet() {
     assert_eq!(world.whose(&token).0, account.id);
     assert_eq!((account.state, account.display_name.as_str()), (AccountState::Active, "Ada Lovelace"));
     assert_eq!(world.identities(account.id)[0].label, "Ada.L@example.org");
-    assert_eq!(world.test.letter("Ada.L@example.org", "Welcome").to, "Ada.L@example.org");
+    assert_eq!(world.test.message("Ada.L@example.org", "Welcome").to, "Ada.L@example.org");
     assert_eq!(world.test.places_of("thief@example.net"), Vec::<String>::new());
     assert!(world.choose("ada-m", "").is_err(), "who waited in this browser is somebody now");
     assert!(matches!(world.sign_in(), Ok(Arrived::Entered(Started::Session { .. }))));
@@ -127,11 +127,11 @@ fn o4_whatever_a_provider_says_of_an_address_nobody_elses_account_is_opened() {
         }
         assert_eq!(world.test.number("select count(*) from session"), 0, "nobody came in");
         // No code for her address went to anybody: she is told instead.
-        let letters = world.test.read(crate::support::letters);
+        let messages = world.test.read(crate::support::messages);
         assert!(
-            letters
+            messages
                 .iter()
-                .all(|letter| letter.to.to_lowercase() != "ada-l@example.org" || !letter.subject.contains("code"))
+                .all(|message| message.to.to_lowercase() != "ada-l@example.org" || !message.subject.contains("code"))
         );
         assert!(matches!(world.test.sign_in("ada-l", PASSWORD), Ok(Started::Session { .. })));
     }
@@ -169,7 +169,7 @@ fn o4_connecting_needs_a_sign_in_on_both_sides_in_one_browser() {
     assert_eq!(world.identities(account).len(), 1);
     assert_eq!(world.last_event().0, "auth.identity_linked");
     assert_eq!(world.came_in().session.unwrap().0, account);
-    assert!(world.test.letter("ada-l@example.org", "Example Corp is connected").text.contains("ada-l@example.org"));
+    assert!(world.test.message("ada-l@example.org", "Example Corp is connected").text.contains("ada-l@example.org"));
 
     // Somebody else cannot have the same account there.
     let before = rows(&world.test);
@@ -288,7 +288,7 @@ fn o5_non_verifying_provider_an_address_that_nobody_proved_makes_no_usable_accou
         world.newcomer("1", "ada@example.org", "ada-l");
         assert_void(&mut world, "thief", "a-thief");
         // Not even the code that was mailed to her opens it.
-        let code = world.test.letter("ada@example.org", "code").code();
+        let code = world.test.message("ada@example.org", "code").code();
         let tried = world
             .test
             .write(move |tx| domicile::signin::verify(tx, &Actor::Anonymous(visitor()), thief, &code))
@@ -319,7 +319,7 @@ fn the_last_way_in_stays() {
     let other = world.came_from_github();
     world.disconnect(&at_home, &only).unwrap();
     assert!(
-        world.test.letter("ada@example.net", "Example Corp is no longer connected").text.contains("ada@example.net")
+        world.test.message("ada@example.net", "Example Corp is no longer connected").text.contains("ada@example.net")
     );
     let live = world.test.read(|view| sessions::list(view, ada).unwrap());
     assert_eq!(live.iter().map(|one| one.id).collect::<Vec<_>>(), [at_home.session.unwrap().1], "the others end");
@@ -346,7 +346,7 @@ impl World {
     /// The owner of an address finds an account with it, and sets a password with a link by mail.
     fn take_over_by_mail(&self, email: &str) {
         self.test.block_on(flows::request_reset(&self.test.app, visitor(), email)).unwrap();
-        let link = self.test.letter(email, "Set your password").link("/reset?token=");
+        let link = self.test.message(email, "Set your password").link("/reset?token=");
         let token = link.split_once("token=").unwrap().1.to_owned();
         let new = Secret::new("words that she alone knows".to_owned());
         self.test.block_on(flows::reset(&self.test.app, visitor(), token, new)).unwrap();

@@ -176,7 +176,7 @@ fn an_account_is_deleted_after_the_word_and_the_password() {
     let receipt = site.delete(&ada, "DELETE", PASSWORD).unwrap();
 
     assert_eq!((receipt.account, receipt.erased_at), (ada.account.id, site.clock.now()));
-    assert!(site.letter("ada-ada@example.org", "Your account is deleted").text.contains(&receipt.id.to_string()));
+    assert!(site.message("ada-ada@example.org", "Your account is deleted").text.contains(&receipt.id.to_string()));
     assert!(matches!(site.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::WrongPassword | PrivacyError::NotFound)));
 }
 
@@ -209,8 +209,8 @@ fn the_last_mail_goes_to_a_proved_address_only_and_leaves_no_trace() {
     assert_eq!(site.number("select count(*) from mail_outbox"), 1);
     site.run_jobs();
 
-    let letters = site.mailbox().letters();
-    assert_eq!(letters.iter().map(|letter| letter.to.as_str()).collect::<Vec<_>>(), ["ada-ada@example.org"]);
+    let messages = site.mailbox().messages();
+    assert_eq!(messages.iter().map(|message| message.to.as_str()).collect::<Vec<_>>(), ["ada-ada@example.org"]);
     assert_eq!((site.number("select count(*) from mail_outbox"), site.places_of("ada-ada")), (0, vec![]));
 }
 

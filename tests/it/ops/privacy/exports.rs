@@ -284,7 +284,7 @@ fn a_person_is_told_when_the_export_is_ready_and_the_record_says_so() {
     let export = site.export(&ada);
     assert_eq!((export.state, export.progress_percent, export.problem), (ExportState::Ready, 100, None));
     assert_eq!(artifact.file_name, "domicile-export-ada-ada-20260503.zip.age");
-    assert!(site.letter("ada-ada@example.org", "Your export is ready").text.contains("10 May 2026"));
+    assert!(site.message("ada-ada@example.org", "Your export is ready").text.contains("10 May 2026"));
     for event in ["privacy.export_requested", "privacy.export_ready"] {
         let sql = "select count(*) from audit_event where event = :event";
         let found =

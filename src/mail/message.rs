@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::model::Letter;
+use super::model::Message;
 
 /// A link with its words.
 pub struct Link {
@@ -13,7 +13,7 @@ pub struct Link {
 }
 
 /// A mail of ours.
-pub struct PlainLetter {
+pub struct PlainMessage {
     /// One line.
     pub subject: String,
     /// The message, the first paragraph says what happened.
@@ -29,7 +29,7 @@ pub struct PlainLetter {
 }
 
 #[derive(Template)]
-#[template(path = "mail/letter.txt", escape = "none")]
+#[template(path = "mail/message.txt", escape = "none")]
 struct Text<'l> {
     paragraphs: &'l [String],
     code: &'l Option<String>,
@@ -39,7 +39,7 @@ struct Text<'l> {
 }
 
 #[derive(Template)]
-#[template(path = "mail/letter.html")]
+#[template(path = "mail/message.html")]
 struct Html<'l> {
     subject: &'l str,
     paragraphs: &'l [String],
@@ -49,7 +49,7 @@ struct Html<'l> {
     site: &'l str,
 }
 
-impl Letter for PlainLetter {
+impl Message for PlainMessage {
     fn subject(&self) -> String {
         self.subject.clone()
     }
