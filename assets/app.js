@@ -1,4 +1,4 @@
-// Comfort only: every page works without this file.
+// Enhancements. Every page works without this file.
 const announce = (button, text) => {
   const words = button.querySelector("[aria-live]");
   const before = words.innerText;
@@ -36,37 +36,38 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   });
 }
 
-// How good a new password is, in the words of the rule it has to pass: the server says it, a moment after the last key.
+// The strength of a new password. The server rates it by the rule that it must pass, shortly after the last keystroke.
 const PAUSE_MS = 250;
 for (const meter of document.querySelectorAll("[data-meter]")) {
   const field = document.getElementById(meter.dataset.meter);
   const words = meter.querySelector("[aria-live]");
   let timer;
-  let asked = new AbortController();
+  let pending = new AbortController();
   const ask = async () => {
-    asked = new AbortController();
+    pending = new AbortController();
     try {
       const body = new URLSearchParams(new FormData(field.form));
-      const answer = await fetch("/password/strength", { method: "POST", body, signal: asked.signal });
+      const answer = await fetch("/password/strength", { method: "POST", body, signal: pending.signal });
       if (!answer.ok) return;
       const { score, sentence } = await answer.json();
       meter.dataset.score = score;
       meter.hidden = score === 0;
-      // Shown first: what appears together with its words is not read out.
+      // The element is shown before its text is set: screen readers do not announce text that appears together with its element.
       requestAnimationFrame(() => { words.textContent = sentence; });
     } catch {
-      // The next key asks again, and the form is checked whatever the meter says.
+      // The next keystroke asks again, and the server checks the form in any case.
     }
   };
   field.addEventListener("input", () => {
-    asked.abort();
+    pending.abort();
     clearTimeout(timer);
     if (field.value) timer = setTimeout(ask, PAUSE_MS);
     else meter.hidden = true;
   });
 }
 
-// A second press of a button that is at work does nothing: a key is not made twice. A download leaves its page as it is.
+// A second press of a button does nothing while the first one is sent, so that no key is created twice. A download stays on its page
+// and is not affected.
 for (const form of document.querySelectorAll("form[method=post]:not([data-stays])")) {
   form.addEventListener("submit", (event) => {
     const button = event.submitter ?? form.querySelector("button:not([type=button])");
@@ -74,12 +75,12 @@ for (const form of document.querySelectorAll("form[method=post]:not([data-stays]
     button.setAttribute("aria-busy", "true");
   });
 }
-// A page from the back-forward cache must not look busy for ever.
+// Buttons of a page from the back-forward cache must not stay busy.
 addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
-// Presets tick scopes, and the sentence beside the button says what is ticked.
+// Presets tick scopes, and the sentence next to the button lists the ticked scopes.
 const presets = document.querySelector("[data-presets]");
 if (presets) {
   presets.hidden = false;
@@ -101,8 +102,8 @@ if (presets) {
   say();
 }
 
-// An export under way: its card is fetched again until it is ready. As a document, not as text: the page's policy allows
-// no text to become elements.
+// While an export is being prepared, its card is fetched again until it is ready. It is fetched as a document, because the content
+// security policy of the page forbids to parse text into elements.
 const POLL_MS = 1500;
 const poll = () => {
   if (!document.querySelector("[data-poll]")) return;

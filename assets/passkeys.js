@@ -1,33 +1,33 @@
-// Passkeys: the one thing that needs a script. A form with data-passkey fetches a challenge, lets the browser answer it, and
-// goes to the server like any other form.
+// Passkeys, the only feature that needs a script. A form with data-passkey fetches a challenge, lets the browser answer it, and is
+// then submitted like any other form.
 const toBytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
 const toText = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 
-const named = (list) => (list ?? []).map((one) => ({ ...one, id: toBytes(one.id) }));
+const decodeIds = (list) => (list ?? []).map((one) => ({ ...one, id: toBytes(one.id) }));
 
 const create = async ({ publicKey }) => {
   const options = {
     ...publicKey,
     challenge: toBytes(publicKey.challenge),
     user: { ...publicKey.user, id: toBytes(publicKey.user.id) },
-    excludeCredentials: named(publicKey.excludeCredentials),
+    excludeCredentials: decodeIds(publicKey.excludeCredentials),
   };
-  const made = await navigator.credentials.create({ publicKey: options });
-  const { clientDataJSON, attestationObject } = made.response;
-  return { made, response: { clientDataJSON: toText(clientDataJSON), attestationObject: toText(attestationObject) } };
+  const credential = await navigator.credentials.create({ publicKey: options });
+  const { clientDataJSON, attestationObject } = credential.response;
+  return { credential, response: { clientDataJSON: toText(clientDataJSON), attestationObject: toText(attestationObject) } };
 };
 
 const get = async ({ publicKey }) => {
   const options = {
     ...publicKey,
     challenge: toBytes(publicKey.challenge),
-    allowCredentials: named(publicKey.allowCredentials),
+    allowCredentials: decodeIds(publicKey.allowCredentials),
   };
-  const made = await navigator.credentials.get({ publicKey: options });
-  const { clientDataJSON, authenticatorData, signature, userHandle } = made.response;
+  const credential = await navigator.credentials.get({ publicKey: options });
+  const { clientDataJSON, authenticatorData, signature, userHandle } = credential.response;
   return {
-    made,
+    credential,
     response: {
       clientDataJSON: toText(clientDataJSON),
       authenticatorData: toText(authenticatorData),
@@ -37,11 +37,11 @@ const get = async ({ publicKey }) => {
   };
 };
 
-const WORDS = {
-  NotAllowedError: "No passkey was used. Try again, or choose another way.",
-  InvalidStateError: "This device has a passkey for your account already.",
-  SecurityError: "Passkeys do not work at this address. Open the site by its own name.",
-  NotSupportedError: "This device cannot make passkeys of the kind that is needed here.",
+const MESSAGES = {
+  NotAllowedError: "No passkey was used. Try again, or choose another method.",
+  InvalidStateError: "This device already has a passkey for your account.",
+  SecurityError: "Passkeys do not work at this address. Open the site under its own name.",
+  NotSupportedError: "This device does not support the kind of passkey that is required here.",
 };
 
 class Refused extends Error {}
@@ -50,17 +50,17 @@ const challengeFor = async (form) => {
   const body = new URLSearchParams({ csrf: form.elements.csrf.value });
   const answer = await fetch(form.dataset.challenge, { method: "POST", body, headers: { Accept: "application/json" } });
   if (answer.ok) return answer.json();
-  // The proof of the last sign-in is too old: the page that asks for a new one leads back here.
+  // The last proof of identity is too old. The page that asks for a new one returns to this page.
   if (answer.status === 403 && form.dataset.stale) location.assign(form.dataset.stale);
-  throw new Refused("This took too long. Load the page again and try once more.");
+  throw new Refused("This took too long. Reload the page and try again.");
 };
 
 const answer = async (form) => {
   const { ticket, options } = await challengeFor(form);
-  const { made, response } = await (form.dataset.passkey === "create" ? create(options) : get(options));
+  const { credential, response } = await (form.dataset.passkey === "create" ? create(options) : get(options));
   form.querySelector("[data-ticket]").value = ticket;
   form.querySelector("[data-credential]").value =
-    JSON.stringify({ id: made.id, rawId: toText(made.rawId), type: made.type, response });
+    JSON.stringify({ id: credential.id, rawId: toText(credential.rawId), type: credential.type, response });
   form.submit();
 };
 
@@ -75,7 +75,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
     try {
       await answer(form);
     } catch (error) {
-      said.textContent = error instanceof Refused ? error.message : (WORDS[error.name] ?? "The passkey could not be used. Try again.");
+      said.textContent = error instanceof Refused ? error.message : (MESSAGES[error.name] ?? "The passkey could not be used. Try again.");
       button.removeAttribute("aria-busy");
     }
   });

@@ -1,8 +1,8 @@
-// Comfort for forms about people: they save themselves a moment after the typing stops, and a name says at once whether it
-// is free. Every form works without this file.
+// Enhancements of the profile forms: they are saved shortly after the last change, and the username field shows at once whether a name
+// is available. Every form works without this file.
 const SAVE_AFTER_MS = 1000;
 const ASK_AFTER_MS = 400;
-// A field that is left for the form's own button is saved by the button.
+// Long enough that a press of the form's own button saves the field, and not the timer.
 const LEFT_AFTER_MS = 150;
 
 const words = { saving: "Saving…", saved: "Saved", waiting: "Not saved yet", "not-saved": "Not saved" };
@@ -20,14 +20,14 @@ const keepSaved = (form) => {
     if (state.textContent !== sentence) state.textContent = sentence;
   };
 
-  // What the answer says about each field, or nothing where it says nothing. A field somebody is typing in is left alone.
+  // Shows the error that the answer has for each field, and removes the others. Does not touch the field that has the focus.
   const show = (answer) => {
     for (const place of form.querySelectorAll(".wrong[id]")) {
       const field = document.getElementById(place.id.replace(/-fault$/, ""));
-      const told = answer?.getElementById(place.id);
-      const isWrong = Boolean(told?.textContent.trim());
+      const error = answer?.getElementById(place.id);
+      const isWrong = Boolean(error?.textContent.trim());
       if (isWrong && field === document.activeElement) continue;
-      place.replaceChildren(...(isWrong ? [...told.childNodes].map((node) => document.adoptNode(node)) : []));
+      place.replaceChildren(...(isWrong ? [...error.childNodes].map((node) => document.adoptNode(node)) : []));
       if (isWrong) field.setAttribute("aria-invalid", "true");
       else field.removeAttribute("aria-invalid");
     }
@@ -48,7 +48,7 @@ const keepSaved = (form) => {
     const request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("Content-Type", "application/x-www-form-urlencoded");
-    // As a document, not as text: the page's policy allows no text to become elements.
+    // As a document, because the content security policy of the page forbids to parse text into elements.
     request.responseType = "document";
     request.onloadend = () => {
       running = false;
@@ -77,18 +77,18 @@ const keepSaved = (form) => {
   last = filled();
   form.addEventListener("input", (event) => {
     clearTimeout(timer);
-    // What is shown as saved is what is in the form.
+    // "Saved" must be shown only while it is true for the current content of the form.
     if (state.dataset.is === "saved") state.hidden = true;
     if (event.target.name === "theme") document.documentElement.dataset.theme = event.target.value;
     timer = setTimeout(save, SAVE_AFTER_MS);
   });
   const soon = () => { clearTimeout(timer); timer = setTimeout(save, LEFT_AFTER_MS); };
   form.addEventListener("change", soon);
-  // A refusal that was kept back while its field was typed in is told when the field is left.
+  // An error that was not shown while its field had the focus is shown when the field loses it.
   form.addEventListener("focusout", () => { if (state.dataset.is === "waiting") { last = ""; soon(); } });
   form.addEventListener("submit", () => { clearTimeout(timer); leaving = true; });
   addEventListener("pageshow", () => { leaving = false; });
-  // Who leaves within the second takes nothing back.
+  // Also saves when the person leaves the page before the timer has fired.
   addEventListener("pagehide", () => {
     const typed = filled();
     if (!leaving && typed !== last && !form.querySelector("[aria-invalid]")) {
@@ -97,7 +97,7 @@ const keepSaved = (form) => {
   });
 };
 
-// What other parts of the page show of what was saved: the name beside the rail, the theme that is pressed.
+// Updates other parts of the page that show saved values: the name in the sidebar and the pressed theme button.
 const mirror = (fresh) => {
   for (const part of [".who", "form.theme"]) {
     const [here, there] = [document.querySelector(part), fresh?.querySelector(part)];
@@ -109,26 +109,26 @@ for (const form of document.querySelectorAll("form[data-autosave]")) keepSaved(f
 
 const name = document.querySelector("[data-check-name]");
 if (name) {
-  const told = document.getElementById(name.dataset.checkName);
+  const status = document.getElementById(name.dataset.checkName);
   let timer;
-  let asked = 0;
+  let requests = 0;
   const ask = async () => {
     const typed = name.value.trim();
-    const number = ++asked;
-    if (typed.length < 4) { told.replaceChildren(); return; }
+    const number = ++requests;
+    if (typed.length < 4) { status.replaceChildren(); return; }
     const answer = await fetch(`/api/username/check?suggest=true&username=${encodeURIComponent(typed)}`).catch(() => null);
-    // A later answer counts, whichever comes first.
-    if (!answer?.ok || number !== asked) return;
+    // Only the answer to the latest request counts, in whatever order the answers arrive.
+    if (!answer?.ok || number !== requests) return;
     const { available, reason, suggestion } = await answer.json();
-    told.dataset.is = available ? "free" : "taken";
-    told.textContent = available ? `${typed.toLowerCase()} is free.` : reason;
+    status.dataset.is = available ? "free" : "taken";
+    status.textContent = available ? `${typed.toLowerCase()} is available.` : reason;
     if (suggestion) {
       const take = document.createElement("button");
       take.type = "button";
       take.className = "button small";
       take.textContent = `Use ${suggestion}`;
       take.addEventListener("click", () => { name.value = suggestion; name.focus(); ask(); });
-      told.append(" ", take);
+      status.append(" ", take);
     }
   };
   name.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, ASK_AFTER_MS); });

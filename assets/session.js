@@ -1,17 +1,17 @@
-// Comfort only: a minute before a session ends its person is asked, and afterwards the page says why. The server alone knows
-// when that is, and several tabs share one session: so this asks it, in a way that does not count as being there.
+// An enhancement: warns a minute before the session ends, and afterwards shows why it ended. Only the server knows when that is,
+// because several tabs share a session. So this script asks the server, with a request that does not count as activity.
 const dialog = document.getElementById("session-end");
 const WARN_SECONDS = 60;
-// While the question stands: another tab may have been answered, or used.
+// The interval of requests while the dialog is open: the person may have answered it or worked in another tab.
 const ASK_SECONDS = 5;
 const LAST_SECONDS = 15;
-// Timers of sleeping machines are late, and longer ones than 24 days do not exist.
+// Timers are late on a machine that was asleep, and a timer cannot be longer than 24 days.
 const LONGEST_SECONDS = 3600;
 
 if (dialog) {
   const clock = dialog.querySelector("[data-clock]");
   const stay = dialog.querySelector("form[action='/session/stay']");
-  // Who sent the question away wants to read the page first; it comes back for the last moments.
+  // A person who dismissed the dialog wants to read the page first. The dialog opens again for the last seconds.
   let dismissed = false;
   let end = Date.now() + Number(dialog.dataset.left) * 1000;
   let timer;
@@ -21,7 +21,7 @@ if (dialog) {
     clearTimeout(timer);
     timer = setTimeout(ask, Math.min(seconds, LONGEST_SECONDS) * 1000);
   };
-  // The page itself leads to the sign-in, which says why, and back here.
+  // The page redirects to the sign-in page, which explains why and returns to this page afterwards.
   const leave = () => location.assign(location.pathname + location.search);
 
   const tick = () => {
@@ -42,21 +42,21 @@ if (dialog) {
     try {
       answer = await fetch("/session/left", { redirect: "manual", headers: { Accept: "application/json" } });
     } catch {
-      // Nobody answers: it says nothing about the session.
+      // The server does not answer, which says nothing about the session.
       return later(ASK_SECONDS);
     }
     if (answer.type === "opaqueredirect") return leave();
     if (!answer.ok) return later(ASK_SECONDS);
-    const told = await answer.json();
-    end = Date.now() + told.seconds * 1000;
-    if (told.seconds > WARN_SECONDS) {
+    const left = await answer.json();
+    end = Date.now() + left.seconds * 1000;
+    if (left.seconds > WARN_SECONDS) {
       dismissed = false;
       if (dialog.open) dialog.close();
-      return later(told.seconds - WARN_SECONDS);
+      return later(left.seconds - WARN_SECONDS);
     }
-    show(told.final);
-    // A moment after the end rather than before it, or the page would come back as if nothing were over.
-    return later(Math.min(ASK_SECONDS, told.seconds + 1));
+    show(left.final);
+    // A second after the end, not before it: otherwise the session would still be live when the page loads again.
+    return later(Math.min(ASK_SECONDS, left.seconds + 1));
   };
 
   stay.addEventListener("submit", async (event) => {
@@ -64,7 +64,7 @@ if (dialog) {
     try {
       await fetch(stay.action, { method: "POST", redirect: "manual", body: new URLSearchParams(new FormData(stay)) });
     } catch {
-      // The next question finds out.
+      // The next request shows whether the session goes on.
     }
     stay.querySelector("button").removeAttribute("aria-busy");
     ask();

@@ -1,4 +1,4 @@
-//! The one bridge from async to the store, and what every door shares.
+//! The open appliance: what every entry point shares, and the only bridge from async code to the store.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::base::{Clock, Problem, Rng, Timestamp};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
-use crate::outbound::{Caller, Transport, TransportError};
+use crate::outbound::{HttpClient, Transport, TransportError};
 use crate::threads::spawn_blocking;
 
 /// The open appliance.
@@ -17,70 +17,67 @@ pub struct App {
     passwords: PasswordPool,
     jobs_waiting: watch::Sender<()>,
     transport: Transport,
-    caller: Caller,
+    http_client: HttpClient,
 }
 
-/// Why the appliance does not open.
+/// Why the appliance cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is no database yet.
     #[error("there is no database at {0}")]
     NotInitialised(String),
-    /// There is a database, and `init` never finished it: there is nothing in it.
-    #[error("the database in {folder} was never finished")]
+    /// `init` did not finish this database, so it is empty.
+    #[error("the database in {folder} is incomplete")]
     Unfinished {
         /// The folder of the live database.
         folder: String,
-        /// The keyring that was made with it.
+        /// The file of the keyring that `init` made with it.
         keyring: String,
     },
-    /// The configuration names another region than the database was made for.
+    /// The region in the configuration is not the region of the database.
     #[error("the database belongs to region \"{stamped}\", and the configuration says \"{configured}\"")]
     OtherRegion {
-        /// What `init` stamped.
+        /// The region of the database, as `init` stored it.
         stamped: String,
-        /// What the configuration says.
+        /// The region in the configuration.
         configured: String,
     },
-    /// The database was written with keys that the keyring does not have.
+    /// The database uses keys that the keyring does not have.
     #[error(transparent)]
     OldKeyring(#[from] TooOld),
-    /// The engine inside this program has a known fault.
-    #[error("SQLite {0}.{1}.{2} has a fault that can damage the database")]
+    /// The SQLite library in this program has a known bug.
+    #[error("SQLite {0}.{1}.{2} has a bug that can damage the database")]
     OldEngine(u32, u32, u32),
-    /// The way out for mail.
+    /// The mail settings cannot be used.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The store.
+    /// The database cannot be opened or read.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
 
-/// How the appliance is opened.
-pub struct Opening {
-    /// The settings.
+/// What is needed to open the appliance.
+#[allow(missing_docs)]
+pub struct AppOptions {
     pub config: Config,
-    /// The secrets.
     pub keyring: Keyring,
-    /// The machine's clock, or a test's.
     pub clock: Clock,
-    /// The machine's randomness, or a test's.
     pub rng: Rng,
-    /// Told once when a write failed for good: whoever serves must stop with exit status 74.
+    /// Called once when a write failed permanently. The server must then stop with exit status 74.
     pub on_fatal: Box<dyn Fn(&db::Error) + Send>,
 }
 
 impl App {
-    /// Opens the data folder of the configuration, after checking that it is ours to open.
+    /// Opens the data folder of the configuration, after it has checked that this program may open it.
     ///
     /// # Errors
-    /// [`OpenError`]; nothing is changed then.
-    pub fn open(opening: Opening) -> Result<Arc<Self>, OpenError> {
-        let (layout, transport) = look_around(&opening.config)?;
+    /// [`OpenError`]; nothing was changed then.
+    pub fn open(opening: AppOptions) -> Result<Arc<Self>, OpenError> {
+        let (layout, transport) = check_before_open(&opening.config)?;
         let site = Arc::new(Site { config: opening.config, keyring: opening.keyring });
         let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
-        let caller = Caller::new(&site.config);
+        let http_client = HttpClient::new(&site.config);
         let store = Store::open(
             layout,
             site,
@@ -93,10 +90,10 @@ impl App {
             },
             opening.on_fatal,
         )?;
-        let wanted = &store.site().config.passwords;
-        let cost = HashCost { memory_kib: wanted.memory_kib, passes: wanted.passes };
+        let settings = &store.site().config.passwords;
+        let cost = HashCost { memory_kib: settings.memory_kib, passes: settings.passes };
         let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
-        let app = Self { store, passwords, jobs_waiting, transport, caller };
+        let app = Self { store, passwords, jobs_waiting, transport, http_client };
         check_stamp(app.store.query_inline(db::find_stamp)?, app.config())?;
         if let Some(ids) = app.store.query_inline(db::find_keys_in_use)? {
             app.keyring().use_only(ids)?;
@@ -104,8 +101,8 @@ impl App {
         Ok(Arc::new(app))
     }
 
-    /// Takes the newest keys of the keyring into use: for the one server, before it serves, because whatever is written from
-    /// then on must be good for it. Answers the keys when there were others before.
+    /// Starts to use the newest keys of the keyring for everything that is written from now on. Only the server calls this, before it
+    /// serves. Returns the new keys if other ones were in use before.
     ///
     /// # Errors
     /// [`OpenError::Db`], [`OpenError::OldKeyring`].
@@ -120,25 +117,25 @@ impl App {
         Ok(before.filter(|before| *before != newest).map(|_| newest))
     }
 
-    /// Looks whether [`App::open`] would refuse, beside a server or without one, and changes no byte on the disk. Answers
-    /// the database as found, its schema not brought up to date.
+    /// Checks whether [`App::open`] would succeed, without changing a byte on the disk; a server may be running. Returns a read-only
+    /// copy of the database, whose schema is not migrated.
     ///
     /// # Errors
-    /// What [`App::open`] would refuse with.
-    pub fn examine(config: Config, keyring: Keyring, now: Timestamp) -> Result<FileCopy, OpenError> {
-        let (layout, _) = look_around(&config)?;
+    /// The [`OpenError`] that [`App::open`] would return.
+    pub fn check(config: Config, keyring: Keyring, now: Timestamp) -> Result<FileCopy, OpenError> {
+        let (layout, _) = check_before_open(&config)?;
         let site = Arc::new(Site { config, keyring });
-        let found = FileCopy::open_live(&layout, &site, now)?;
-        // A file without a schema has no table for a stamp either.
-        let stamp = if found.schema_version()? == 0 { None } else { db::find_stamp(&found.view())? };
+        let copy = FileCopy::open_live(&layout, &site, now)?;
+        // A file without a schema has no table with a stamp either.
+        let stamp = if copy.schema_version()? == 0 { None } else { db::find_stamp(&copy.view())? };
         check_stamp(stamp, &site.config)?;
-        // A schema from before there was such a table is brought up to date by the start itself.
-        if found.schema_version()? == db::MIGRATIONS_COUNT
-            && let Some(ids) = db::find_keys_in_use(&found.view())?
+        // An old schema may lack the table with the keys in use; the server migrates it when it starts.
+        if copy.schema_version()? == db::MIGRATIONS_COUNT
+            && let Some(ids) = db::find_keys_in_use(&copy.view())?
         {
             site.keyring.use_only(ids)?;
         }
-        Ok(found)
+        Ok(copy)
     }
 
     /// The store itself, for snapshots and the hot path.
@@ -146,17 +143,17 @@ impl App {
         &self.store
     }
 
-    /// The settings.
+    /// The configuration.
     pub fn config(&self) -> &Config {
         &self.store.site().config
     }
 
-    /// The secrets.
+    /// The keyring with the secrets of the appliance.
     pub fn keyring(&self) -> &Keyring {
         &self.store.site().keyring
     }
 
-    /// Now.
+    /// The current time of the appliance's clock.
     pub fn now(&self) -> Timestamp {
         self.store.clock().now()
     }
@@ -166,20 +163,20 @@ impl App {
         &self.passwords
     }
 
-    /// The way out for mail.
+    /// The transport for e-mail.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// The way out for calls over HTTP.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
+    /// The client for HTTP calls to other machines.
+    pub fn http_client(&self) -> &HttpClient {
+        &self.http_client
     }
 
-    /// Changes something: one transaction, answered when it is on disk.
+    /// Runs `work` in one write transaction and returns when it is durable on the disk.
     ///
     /// # Errors
-    /// What `work` said; nothing happened then.
+    /// The error of `work`, or that of the commit; the transaction was rolled back then.
     pub async fn write<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
@@ -188,47 +185,47 @@ impl App {
         self.store.write(work).await
     }
 
-    /// Reads from one consistent moment, on a thread that may wait.
+    /// Runs `query` on one consistent view of the database, on a blocking thread.
     ///
     /// # Errors
-    /// What `look` said.
+    /// The error of `query`.
     pub async fn read_offloaded<T, E>(
         self: &Arc<Self>,
-        look: impl FnOnce(&View<'_>) -> Result<T, E> + Send + 'static,
+        query: impl FnOnce(&View<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<db::Error> + Send + 'static,
     {
         let app = self.clone();
-        spawn_blocking(move || app.store.read_blocking(look)).await.unwrap_or_else(|_| Err(db::Error::Panicked.into()))
+        spawn_blocking(move || app.store.read_blocking(query)).await.unwrap_or_else(|_| Err(db::Error::Panicked.into()))
     }
 
-    /// A look of microseconds, on this thread: one or two prepared statements.
+    /// Runs `query` on this thread. For one or two prepared statements that take microseconds.
     ///
     /// # Errors
-    /// What `look` said.
-    pub fn query_inline<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, db::Error>) -> Result<T, db::Error> {
-        self.store.query_inline(look)
+    /// The error of `query`.
+    pub fn query_inline<T>(&self, query: impl FnOnce(&View<'_>) -> Result<T, db::Error>) -> Result<T, db::Error> {
+        self.store.query_inline(query)
     }
 
-    /// As [`App::read`], on this thread: for a person's own handful of rows, where a hop to another thread would cost more than
-    /// the look.
+    /// Like [`App::read_offloaded`], but on this thread, which it blocks. For the few rows of one person, where a change of threads
+    /// would cost more than the query.
     ///
     /// # Errors
-    /// What `look` said.
-    pub fn read_inline<T, E: From<db::Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
-        self.store.read_inline(look)
+    /// The error of `query`.
+    pub fn read_inline<T, E: From<db::Error>>(&self, query: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+        self.store.read_inline(query)
     }
 
-    /// Changes whenever a commit queued a job.
+    /// A receiver that changes when a committed transaction has queued a job.
     pub fn jobs_wake(&self) -> watch::Receiver<()> {
         self.jobs_waiting.subscribe()
     }
 }
 
-/// What can be refused before the database is opened.
-fn look_around(config: &Config) -> Result<(Layout, Transport), OpenError> {
+/// The checks that are possible before the database is opened.
+fn check_before_open(config: &Config) -> Result<(Layout, Transport), OpenError> {
     let engine = db::engine_version();
     if engine < db::ENGINE_VERSION_MIN {
         return Err(OpenError::OldEngine(engine.0, engine.1, engine.2));
@@ -241,7 +238,7 @@ fn look_around(config: &Config) -> Result<(Layout, Transport), OpenError> {
     Ok((layout, transport))
 }
 
-/// Whether the database is one that `init` finished, for the region of the configuration.
+/// Checks that `init` finished the database, for the region of the configuration.
 fn check_stamp(stamp: Option<SiteStamp>, config: &Config) -> Result<(), OpenError> {
     match stamp {
         Some(stamp) if stamp.region == config.region => Ok(()),
@@ -253,13 +250,13 @@ fn check_stamp(stamp: Option<SiteStamp>, config: &Config) -> Result<(), OpenErro
     }
 }
 
-/// Threads that hash: one per core of a small machine; more would only take turns.
+/// The number of threads that hash passwords: one for each core of a small machine. More threads would only share the cores.
 const HASH_THREADS: usize = 2;
-/// Sign-ins that may wait for a hash: at some 20 ms each, the last of them waits about 0.6 s.
+/// The number of sign-ins that may wait for a hash. A hash takes about 20 ms, so the last one waits about 0.6 s.
 const HASH_QUEUE_MAX: usize = 64;
 
 impl From<OpenError> for Problem {
     fn from(error: OpenError) -> Self {
-        Problem::ours(error)
+        Problem::internal(error)
     }
 }

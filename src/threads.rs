@@ -1,9 +1,9 @@
-//! Who runs where, and behind whom.
+//! CPU affinity and priorities of threads.
 //!
-//! A core for each worker, so that two of them never take turns on one while the other core has nothing better to do than to
-//! hash: the kernel spreads threads over cores by how busy they were, and sets itself right after some milliseconds; a
-//! verification that comes meanwhile waits as long. What takes long is done [`beside`] workers, and whoever works for nobody
-//! who waits stands behind them ([`step_back`]).
+//! Each worker has a core of its own. Otherwise two workers could share one core while the other core only hashes passwords: the
+//! kernel places threads by how busy they were and corrects a bad placement only after some milliseconds, and a verification that
+//! arrives in the meantime waits as long. Long work runs on other threads ([`spawn_blocking`]), and threads that no request waits
+//! for have a lower priority ([`lower_priority`]).
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -13,71 +13,72 @@ use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::task::JoinHandle;
 
-/// Behind those that answer requests: a verification must not wait for a batch of writes to be through with its core.
-pub const BEHIND_WORKERS: i32 = 5;
-/// The lowest priority: what all others leave over.
-pub const LAST: i32 = 19;
+/// A priority below the workers, for the writer: a verification must not wait for a core until a batch of writes is done.
+pub const BELOW_WORKERS: i32 = 5;
+/// The lowest priority: the thread runs when no other one wants the core.
+pub const LOWEST: i32 = 19;
 
 /// Lowers the priority of the calling thread to `nice` (1 to 19).
-pub fn step_back(nice: i32) {
-    // On Linux this is about the calling thread alone. Where it is refused, everything works, only less politely.
+pub fn lower_priority(nice: i32) {
+    // On Linux this affects only the calling thread. If it is refused, everything works, but requests may wait longer.
     if let Err(error) = setpriority_process(None, nice) {
-        tracing::debug!(%error, "A thread keeps its priority.");
+        tracing::debug!(%error, "The priority of a thread could not be lowered.");
     }
 }
 
-/// Does what takes long on a thread that may wait, on whichever core is free: the thread of a worker would pass its core on.
+/// Runs long or blocking work on a thread that may use every core. (A new thread would inherit the single core of the worker.)
 pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     tokio::task::spawn_blocking(move || {
-        roam();
+        allow_all_cores();
         work()
     })
 }
 
 thread_local! {
-    /// Whether this thread was let off the core of the worker that began it.
-    static ROAMS: Cell<bool> = const { Cell::new(false) };
-    /// Whether this worker has its core: it is asked once for each address that is listened on.
-    static HAS_CORE: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread was released from the core of the worker that started it.
+    static IS_ON_ALL_CORES: Cell<bool> = const { Cell::new(false) };
+    /// Whether this worker has its core already: it asks once for each address that the server listens on.
+    static IS_PINNED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Deals out the cores that the process may use.
+/// Assigns the cores of the process to workers.
 pub struct Cores {
     allowed: Vec<usize>,
-    dealt: AtomicUsize,
+    assigned: AtomicUsize,
 }
 
 impl Cores {
-    /// For so many workers. Where they are not as many as the cores, nobody is bound to one.
+    /// Cores for this number of workers. If there are more or fewer workers than cores, no worker is pinned.
     pub fn for_workers(workers: usize) -> Self {
         let allowed = sched_getaffinity(None).map(|set| members(ALL.get_or_init(|| set))).unwrap_or_default();
         let allowed = if allowed.len() == workers { allowed } else { Vec::new() };
-        Self { allowed, dealt: AtomicUsize::new(0) }
+        Self { allowed, assigned: AtomicUsize::new(0) }
     }
 
-    /// Binds the calling worker to the next core, the first time that it asks. Where that is refused, it runs wherever the kernel likes.
-    pub fn take_one(&self) {
-        if self.allowed.is_empty() || HAS_CORE.replace(true) {
+    /// Pins the calling worker to the next core; further calls of the same worker do nothing. If the kernel refuses, the worker is
+    /// not pinned.
+    pub fn pin_this_worker(&self) {
+        if self.allowed.is_empty() || IS_PINNED.replace(true) {
             return;
         }
-        let next = self.dealt.fetch_add(1, Ordering::Relaxed) % self.allowed.len();
+        let next = self.assigned.fetch_add(1, Ordering::Relaxed) % self.allowed.len();
         let mut own = CpuSet::new();
         own.set(self.allowed[next]);
         if let Err(error) = sched_setaffinity(None, &own) {
-            tracing::debug!(%error, "A worker is not bound to a core.");
+            tracing::debug!(%error, "A worker could not be pinned to a core.");
         }
     }
 }
 
-/// The cores of the process, as they were before workers were bound.
+/// The cores of the process before workers were pinned.
 static ALL: OnceLock<CpuSet> = OnceLock::new();
 
-/// Lets the calling thread off the core that it has from the worker that began it.
-fn roam() {
-    if !ROAMS.replace(true)
+/// Lets the calling thread use every core, instead of the one that it inherited from the worker that started it.
+fn allow_all_cores() {
+    if !IS_ON_ALL_CORES.replace(true)
         && let Some(all) = ALL.get()
     {
-        // Where it is refused, it stays where it is.
+        // If the kernel refuses, the thread keeps its core.
         let _ = sched_setaffinity(None, all);
     }
 }
@@ -91,14 +92,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_workers_as_cores_have_one_each_and_others_none() {
+    fn workers_are_pinned_only_if_there_is_one_for_each_core() {
         let all = members(&sched_getaffinity(None).unwrap());
         let taken = |workers: usize| -> Vec<Vec<usize>> {
             let cores = Cores::for_workers(workers);
             std::thread::scope(|scope| {
                 let worker = || {
-                    cores.take_one();
-                    cores.take_one();
+                    cores.pin_this_worker();
+                    cores.pin_this_worker();
                     members(&sched_getaffinity(None).unwrap())
                 };
                 let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
@@ -113,11 +114,11 @@ mod tests {
 
         let cores = Cores::for_workers(all.len());
         let worker = || {
-            cores.take_one();
+            cores.pin_this_worker();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async { spawn_blocking(|| members(&sched_getaffinity(None).unwrap())).await }).unwrap()
         };
-        let begun = std::thread::scope(|scope| scope.spawn(worker).join().unwrap());
-        assert_eq!(begun, all, "what a worker begins works beside it");
+        let cores_of_blocking_thread = std::thread::scope(|scope| scope.spawn(worker).join().unwrap());
+        assert_eq!(cores_of_blocking_thread, all, "blocking work of a pinned worker may use every core");
     }
 }

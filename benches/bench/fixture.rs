@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use domicile::accounts::Username;
 use domicile::api_keys::{Expiry, KeyName, KeyText, Limits, NewApiKey};
-use domicile::app::{App, Opening};
+use domicile::app::{App, AppOptions};
 use domicile::base::{
     AccountId, Actor, ApiKeyId, Clock, CredentialAdmin, Credits, EmailAddress, EmailId, JobId, Rng, Secret, Timestamp,
     Visitor, WorkspaceId, days,
@@ -88,7 +88,8 @@ impl Fixture {
     pub fn open(&self) -> Result<Arc<App>, Failure> {
         let config = Config::load(&self.config, &[])?;
         let keyring = Keyring::load(&config.keyring, false)?;
-        let opening = Opening { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal: Box::new(|_| ()) };
+        let opening =
+            AppOptions { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal: Box::new(|_| ()) };
         Ok(App::open(opening)?)
     }
 

@@ -17,7 +17,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// Reading a million keys ahead may take this long, with both cores busy.
 const READING_MAX: Duration = Duration::from_secs(120);
 /// What the server logs when it has read ahead; its log is all that says so from outside.
-const HAS_READ: &str = "Keys were read ahead.";
+const HAS_READ: &str = "All keys are in memory.";
 /// Warnings, and that line.
 const LOGGED: &str = "warn,domicile::server::run=debug";
 /// Stopping may take this long before it is ended the hard way.

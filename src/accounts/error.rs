@@ -1,79 +1,79 @@
-//! What can be wrong with an account.
+//! Errors about accounts.
 
 use super::model::UsernameFault;
 use crate::base::{Problem, Timestamp};
 use crate::db;
 
-/// A refusal or failure about accounts.
+/// Why an operation on accounts was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// There is no such account, or it is not yours.
+    /// There is no such account, or it is not the actor's.
     #[error("no such account")]
     NotFound,
-    /// The username is not one.
+    /// The text is not a username.
     #[error("not a username: {0:?}")]
     Username(UsernameFault),
-    /// Somebody has the username, or had it less than a year ago.
+    /// An account has the username, or had it less than a year ago.
     #[error("the username is taken")]
     UsernameTaken,
-    /// The username only looks like somebody's.
+    /// The username looks like that of another account.
     #[error("the username looks like another one")]
-    UsernameLooksTaken,
+    UsernameConfusable,
     /// The text is not an e-mail address.
     #[error("not an e-mail address")]
     EmailAddress,
-    /// The address is another account's.
+    /// The address belongs to another account.
     #[error("the address belongs to another account")]
     EmailTaken,
     /// The account has the address already.
     #[error("the account has the address already")]
     EmailListed,
-    /// The account has as many addresses as it may.
+    /// The account has the largest number of addresses already.
     #[error("the account has too many addresses")]
     TooManyEmails,
-    /// The address must be proved first.
+    /// The address must be verified first.
     #[error("the address is not verified")]
     EmailUnverified,
-    /// The primary address stays.
+    /// The primary address cannot be removed.
     #[error("the primary address cannot be removed")]
     EmailIsPrimary,
-    /// The address can undo a change, and stays as long as it can.
+    /// The address cannot be removed while it can undo a change.
     #[error("the address can undo a change until later")]
     EmailKeptForRevert {
-        /// Until when.
+        /// When it can be removed.
         until: Timestamp,
     },
-    /// The company is too long or does not print.
+    /// The company is too long or has invisible characters.
     #[error("not a company")]
     Company,
     /// There is no such use case.
     #[error("not a use case")]
     UseCase,
-    /// The text about the person is too short, too long or does not print.
+    /// The text about the person is too short, too long or has invisible characters.
     #[error("not a bio")]
     Bio,
     /// There is no such colour.
     #[error("not a colour")]
     Colour,
-    /// The display name is empty, too long or does not print.
+    /// The display name is empty, too long or has invisible characters.
     #[error("not a display name")]
     DisplayName,
-    /// The code is wrong, used up or too old.
-    #[error("the code is not good")]
+    /// The code is wrong, used or expired.
+    #[error("the code was refused")]
     CodeRefused,
-    /// A code went out less than a minute ago, or too many in an hour.
+    /// A code was sent less than a minute ago, or too many in an hour.
     #[error("a code was sent a moment ago")]
     CodeTooSoon {
-        /// Seconds to wait.
+        /// At least 1.
         wait_seconds: u32,
     },
-    /// Nobody proved the account's address yet.
+    /// The address of the account is not verified yet.
     #[error("the account is pending")]
     StillPending,
-    /// The one-time link is unknown, used or too old.
-    #[error("the link is not good")]
+    /// The one-time link is unknown, used or expired.
+    #[error("the link was refused")]
     LinkRefused,
-    /// The store.
+    /// The database failed.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -88,22 +88,22 @@ impl From<AccountError> for Problem {
             AccountError::Username(UsernameFault::Letters) => Problem::field(
                 "username",
                 "username_letters",
-                "A username has small letters, digits and single hyphens inside. Choose another one.",
+                "A username can have lower-case letters, digits and single hyphens between them. Choose another one.",
             ),
             AccountError::Username(UsernameFault::Reserved) => {
                 Problem::field("username", "username_reserved", "This username is reserved. Choose another one.")
             }
-            AccountError::Username(UsernameFault::LooksReserved) => Problem::field(
+            AccountError::Username(UsernameFault::ConfusableReserved) => Problem::field(
                 "username",
                 "username_confusable",
-                "This username looks like a reserved one. Choose one that differs in more than letters that look alike.",
+                "This username looks too similar to a reserved one. Choose a different one.",
             ),
-            AccountError::UsernameLooksTaken => Problem {
+            AccountError::UsernameConfusable => Problem {
                 status: 409,
                 ..Problem::field(
                     "username",
                     "username_confusable",
-                    "This username looks like somebody else's. Choose one that differs in more than letters that look alike.",
+                    "This username looks too similar to another person's. Choose a different one.",
                 )
             },
             AccountError::UsernameTaken => Problem {
@@ -113,7 +113,7 @@ impl From<AccountError> for Problem {
             AccountError::EmailAddress => Problem::field(
                 "email",
                 "email_invalid",
-                "This is not an e-mail address. Check it, for example for a missing @. A domain with other letters than a to z is written in its form that begins with xn--.",
+                "This is not a valid e-mail address. Check it, for example for a missing @. Write a domain with letters other than a to z in its form that begins with xn--.",
             ),
             AccountError::EmailTaken => Problem {
                 status: 409,
@@ -121,73 +121,73 @@ impl From<AccountError> for Problem {
             },
             AccountError::EmailListed => Problem {
                 status: 409,
-                ..Problem::field("email", "email_listed", "This address is on your list already.")
+                ..Problem::field("email", "email_listed", "This address is already on your list.")
             },
             AccountError::TooManyEmails => Problem {
                 status: 409,
                 ..Problem::field(
                     "email",
                     "too_many_emails",
-                    "An account has ten addresses at most. Remove one that you no longer need, then add this one.",
+                    "An account can have at most ten addresses. Remove one that you no longer need, then add this one.",
                 )
             },
             AccountError::EmailUnverified => Problem::new(
                 409,
                 "email_unverified",
-                "This address is not verified yet. Type the code that was sent to it, then make it the primary one.",
+                "This address is not verified yet. Enter the code that we sent to it, then set it as primary.",
             ),
             AccountError::EmailIsPrimary => Problem::new(
                 409,
                 "email_is_primary",
-                "This is the primary address, so it stays. Make another one primary, then remove it.",
+                "This is your primary address, so it cannot be removed. Set another address as primary, then remove this one.",
             ),
             AccountError::EmailKeptForRevert { until } => Problem::new(
                 409,
                 "email_kept",
-                format!("This address can undo the change of your primary address, so it stays until {}.", until.day()),
+                format!(
+                    "This address can undo the change of your primary address, so it cannot be removed until {}.",
+                    until.day()
+                ),
             ),
             AccountError::Company => Problem::field(
                 "company",
                 "company_invalid",
-                "A company has at most 100 visible characters. Change it and save again.",
+                "A company name can have at most 100 visible characters. Change it and save again.",
             ),
-            AccountError::UseCase => {
-                Problem::field("use_case", "use_case_unknown", "Choose one of the use cases of the list.")
-            }
+            AccountError::UseCase => Problem::field("use_case", "use_case_unknown", "Choose a use case from the list."),
             AccountError::Bio => Problem::field(
                 "bio",
                 "bio_invalid",
                 "Write 10 to 500 visible characters about yourself, or leave this empty.",
             ),
-            AccountError::Colour => {
-                Problem::field("colour", "colour_unknown", "Choose one of the colours of the list.")
-            }
+            AccountError::Colour => Problem::field("colour", "colour_unknown", "Choose a colour from the list."),
             AccountError::DisplayName => Problem::field(
                 "display_name",
                 "display_name_invalid",
-                "A display name has 1 to 64 visible characters. Change it and save again.",
+                "A display name must have 1 to 64 visible characters. Change it and save again.",
             ),
-            // One sentence for all of it: how many tries are left would tell a stranger whether the address was new here.
+            // One sentence for all cases: the number of remaining tries would tell an attacker whether the address is
+            // new here.
             AccountError::CodeRefused => Problem::field(
                 "code",
                 "code_refused",
-                "This code is not right or no longer good. Type the six digits of the newest mail; after five tries ask for a new one with Resend code.",
+                "This code is wrong or no longer valid. Enter the six digits from the newest mail. After five tries, request a new one with Resend code.",
             ),
             AccountError::CodeTooSoon { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
                 ..Problem::new(
                     429,
                     "code_too_soon",
-                    "A code was sent a moment ago, or several in the last hour. Wait, then ask again.",
+                    "A code was sent less than a minute ago, or several were sent in the last hour. Wait, then try again.",
                 )
             },
             AccountError::StillPending => Problem::new(
                 409,
                 "account_pending",
-                "Nobody verified this account's address yet. It is deleted a day after it was made; delete it to end it sooner.",
+                "The address of this account is not verified yet. The account will be deleted a day after it was created. To end it sooner, delete it.",
             ),
             AccountError::LinkRefused => {
-                Problem::new(400, "link_refused", "This link was used already or is too old. Ask for a new one.")
+                Problem::new(400, "link_refused", "This link was used or has expired. Request a new one.")
             }
             AccountError::Db(error) => error.into(),
         }

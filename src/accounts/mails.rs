@@ -1,57 +1,57 @@
-//! What is written to people about their account.
+//! Mails about the account.
 
 use crate::mail::{Link, PlainMessage};
 
-/// The six digits that prove an address.
+/// The six digits that verify an address.
 pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainMessage {
     PlainMessage {
-        // Without the code: subjects stand in lists, logs and notifications.
+        // Without the code: lists, logs and notifications show subjects.
         subject: "Your code for Domicile".into(),
         paragraphs: vec![format!(
-            "Hello {display_name}, type this code to show that the address is yours. It is good for ten minutes."
+            "Hello {display_name}, enter this code to verify your address. It is valid for ten minutes."
         )],
         code: Some(code.to_owned()),
         link: None,
-        closing: "Nobody will ever ask you for this code. If you did not ask for it, do nothing.".into(),
+        closing: "We will never ask you for this code. If you did not request it, do nothing.".into(),
         site: site.to_owned(),
     }
 }
 
-/// Somebody wanted to add an address to their account, and it is another account's.
+/// Tells the owner of an address that another account tried to add it.
 pub(super) fn address_in_use(site: &str) -> PlainMessage {
     PlainMessage {
         subject: "Your address stays with your account".into(),
-        paragraphs: vec!["Somebody, perhaps you, wanted to add this address to another account. It belongs to yours, so nothing was changed.".into()],
+        paragraphs: vec!["There was a request to add this address to another account. The address belongs to your account, so nothing was changed.".into()],
         code: None,
         link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
-        closing: "To use the address with another account, remove it from this one first. If it was not you, do nothing.".into(),
+        closing: "To use the address with another account, remove it from this one first. If this was not you, do nothing.".into(),
         site: site.into(),
     }
 }
 
-/// Somebody tried to sign up with an address that has an account.
+/// Tells the owner of an address that there was a sign-up with it.
 pub(super) fn account_exists(site: &str) -> PlainMessage {
     PlainMessage {
         subject: "You have an account already".into(),
-        paragraphs: vec!["Somebody, perhaps you, tried to create an account with this address. It has one already, so nothing was made.".into()],
+        paragraphs: vec!["There was a request to create an account with this address. You already have an account with it, so nothing was created.".into()],
         code: None,
         link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
-        closing: "If you forgot your password, the sign-in page has a link to reset it. If it was not you, do nothing.".into(),
+        closing: "If you forgot your password, the sign-in page has a link to reset it. If this was not you, do nothing.".into(),
         site: site.into(),
     }
 }
 
-/// API keys that were locked are good again.
+/// Tells a person that their locked API keys are accepted again.
 pub(super) fn keys_unlocked(site: &str) -> PlainMessage {
     PlainMessage {
         subject: "Your API keys work again".into(),
         paragraphs: vec![
-            "Your API keys were refused since you told us that a sign-in was not yours. You have a new password now, so they are good again.".into(),
-            "If whoever signed in could have seen or made a key, revoke it and make a new one.".into(),
+            "Your API keys have been blocked since you told us that a sign-in was not yours. You have set a new password, so they work again.".into(),
+            "If the person who signed in could have seen or created a key, revoke it and create a new one.".into(),
         ],
         code: None,
-        link: Some(Link { label: "Look through your keys", url: format!("{site}/settings/keys") }),
-        closing: format!("If it was not you who set the password, set a new one at {site}/forgot and tell your operator."),
+        link: Some(Link { label: "Check your keys", url: format!("{site}/settings/keys") }),
+        closing: format!("If you did not set the password, set a new one at {site}/forgot and tell your operator."),
         site: site.into(),
     }
 }

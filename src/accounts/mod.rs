@@ -1,13 +1,14 @@
-//! **For:** people: who they are here, and where they can be written to.
+//! **For:** people: their accounts, names, addresses and passwords.
 //! **Words:** account, username, e-mail (a row of its own, never a key), code, one-time link, operator.
 //! **Tables:** `account`, `account_email`, `email_code`, `email_change`, `email_code_count`, `password`, `one_time_link`,
 //! `retired_username`.
-//! **Never:** knows sessions, keys or money; hashes a password (that is slow, see `signin`); gives a left name away.
+//! **Never:** knows sessions, keys or money; hashes a password (that is slow, see `signin`); gives the name of an erased account
+//! to another one within a year.
 //! **Start reading:** `model.rs`, then [`create`].
 
 pub mod addresses;
+mod confusables;
 mod error;
-mod likeness;
 mod mails;
 mod model;
 mod ops;
@@ -20,10 +21,10 @@ pub use model::{
     NewAccount, Profile, RESEND_AFTER, REVERT_LIFE, UseCase, Username, UsernameFault,
 };
 pub use ops::{
-    CodeAnswer, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_proved_name,
-    find_by_username, find_link_about, has_operator, is_email_taken, is_username_free, issue_link, issue_link_about,
-    keys_locked_at, list, lock_keys, must_be_free, password_changed_at, password_hash, primary_email, purge_old,
-    purge_pending, renew_password_hash, resend_code, revoke_claims, revoke_links, send_code, set_colour,
+    CodeResult, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_username,
+    find_by_verified_name, find_link_about, has_operator, is_email_taken, is_username_free, issue_link,
+    issue_link_about, keys_locked_at, list, lock_keys, must_be_free, password_changed_at, password_hash, primary_email,
+    purge_old, purge_pending, renew_password_hash, resend_code, revoke_claims, revoke_links, send_code, set_colour,
     set_display_name, set_password, set_state, suggest_username, update_profile, use_link, use_link_about,
     verify_by_operator, verify_email, void_claims,
 };

@@ -1,36 +1,36 @@
-//! What a person is here, and the rules for what they type.
+//! What an account is, and the rules for typed names and texts.
 
 use std::time::Duration;
 
-use super::likeness;
+use super::confusables;
 use crate::base::{AccountId, EmailAddress, EmailChangeId, EmailId, Timestamp, is_visible, minutes, seconds};
 
-/// How long a six-digit code is good (domain 5.1.2).
+/// How long a six-digit code is valid (domain 5.1.2).
 pub const CODE_LIFE: Duration = minutes(10);
-/// Tries per code: a guesser's rng is five in a million.
+/// Tries per code: an attacker guesses it with a probability of five in a million.
 pub const CODE_TRIES_MAX: u32 = 5;
 /// How long to wait before another code is sent.
 pub const RESEND_AFTER: Duration = seconds(60);
-/// Codes per address in [`CODES_WINDOW`]: with the tries of each, 25 guesses an hour (domain 5.1.2).
+/// Codes per address in [`CODES_WINDOW`]: with the tries for each, 25 guesses an hour (domain 5.1.2).
 pub const CODES_MAX: u32 = 5;
 /// See [`CODES_MAX`].
 pub const CODES_WINDOW: Duration = crate::base::hours(1);
-/// Codes per account to addresses that it added, in [`CODES_WINDOW`]: removing an address and adding it again is no way to
-/// more guesses, nor to fill somebody's mailbox.
+/// Codes per account to added addresses, in [`CODES_WINDOW`]: a person who removes an address and adds it again gets no
+/// more guesses, and cannot fill the mailbox of another person.
 pub const ADDED_CODES_MAX: u32 = 5;
 /// Addresses of one account.
 pub const EMAILS_MAX: usize = 10;
-/// How long the address before can undo a change of the primary one.
+/// How long the previous primary address can undo a change.
 pub const REVERT_LIFE: Duration = crate::base::days(7);
-/// An account whose address nobody verified lives this long.
+/// How long an account lives whose address is not verified.
 pub const PENDING_LIFE: Duration = crate::base::hours(24);
-/// A left username stays out of use this long, so that nobody inherits its links.
+/// How long the username of an erased account stays out of use, so that its links do not lead to another person.
 pub const USERNAME_RETIRED: Duration = crate::base::days(365);
 
-/// Where an account is in its life.
+/// The state of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountState {
-    /// Signed up; no address verified yet. Can do nothing.
+    /// Signed up, but no address is verified yet: the account can do nothing.
     Pending,
     /// In use.
     Active,
@@ -39,7 +39,7 @@ pub enum AccountState {
 }
 
 impl AccountState {
-    /// As stored and shown.
+    /// The stored and displayed form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -53,26 +53,26 @@ impl AccountState {
     }
 }
 
-/// A person.
+/// The account of a person.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Opaque, for ever.
+    /// Opaque and permanent.
     pub id: AccountId,
-    /// Permanent, unique whatever the case.
+    /// Permanent, and unique without regard to case.
     pub username: String,
-    /// What pages and mails call them.
+    /// The name that pages and mails show.
     pub display_name: String,
     /// Company or organisation. Empty: not given.
     pub company: String,
     /// Primary use case. Empty: not given.
     pub use_case: String,
-    /// About them. Empty: not given.
+    /// A text about them. Empty: not given.
     pub bio: String,
-    /// What stands behind their initials.
+    /// The background of their initials.
     pub colour: Colour,
-    /// The region their data is in, for ever.
+    /// The region of their data; it never changes.
     pub region: String,
-    /// Where in its life.
+    /// Whether it is in use.
     pub state: AccountState,
     /// Whether they run this appliance.
     pub is_operator: bool,
@@ -80,50 +80,50 @@ pub struct Account {
     pub created_at: Timestamp,
 }
 
-/// One address of an account.
+/// An address of an account.
 #[derive(Clone, Debug)]
 pub struct Email {
-    /// Its id.
+    /// Opaque and permanent.
     pub id: EmailId,
-    /// As typed.
+    /// As it was typed.
     pub address: EmailAddress,
-    /// When its owner proved it. `None`: not yet.
+    /// When its owner verified it. `None`: not yet.
     pub verified_at: Option<Timestamp>,
-    /// Where notices and links go.
+    /// Whether notices and links are sent to it.
     pub is_primary: bool,
     /// When it was added.
     pub added_at: Timestamp,
 }
 
 impl Email {
-    /// Whether it is proved and of a company: at a domain where not everybody can have an address.
+    /// Whether it is verified and belongs to a company: at a domain where not everyone can get an address.
     pub fn is_company(&self) -> bool {
         self.verified_at.is_some() && !is_consumer(&self.address.domain())
     }
 }
 
-/// Whether anybody can have an address at the domain, which is folded.
+/// Whether any person can get an address at the domain. `domain` must be in lower case.
 fn is_consumer(domain: &str) -> bool {
     include_str!("consumer_domains.txt").lines().any(|known| {
-        let above = domain.strip_suffix(known);
-        !known.is_empty() && above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+        let rest = domain.strip_suffix(known);
+        !known.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
 }
 
 /// A change of the primary address that can be undone.
 #[derive(Clone, Copy, Debug)]
 pub struct EmailChange {
-    /// Its id, which the one-time link is about.
+    /// Opaque; the one-time link refers to it.
     pub id: EmailChangeId,
-    /// The address before.
+    /// The previous primary address.
     pub from: EmailId,
-    /// The address after.
+    /// The new primary address.
     pub to: EmailId,
-    /// When the new address was added: what was opened since may be a thief's.
+    /// When the new address was added: a thief may have added everything since then.
     pub since: Timestamp,
-    /// When it happened.
+    /// When the primary address was changed.
     pub changed_at: Timestamp,
-    /// Until when it can be undone.
+    /// The end of the time in which it can be undone.
     pub revert_until: Timestamp,
 }
 
@@ -136,16 +136,16 @@ pub struct Username(String);
 pub enum UsernameFault {
     /// Not 4 to 32 characters.
     Length,
-    /// Something other than small letters, digits and single inner hyphens.
+    /// A character that is not a lower-case letter, a digit or a single inner hyphen.
     Letters,
-    /// The name is kept back.
+    /// The name is reserved.
     Reserved,
-    /// The name only looks like one that is kept back.
-    LooksReserved,
+    /// The name looks like a reserved one.
+    ConfusableReserved,
 }
 
 impl Username {
-    /// Reads a username; capital letters are taken as small ones.
+    /// Parses a username; upper-case letters become lower-case ones.
     ///
     /// # Errors
     /// [`UsernameFault`].
@@ -161,63 +161,63 @@ impl Username {
         if super::is_reserved(&name) {
             return Err(UsernameFault::Reserved);
         }
-        if likeness::looks_reserved(&name) {
-            return Err(UsernameFault::LooksReserved);
+        if confusables::is_confusable_with_reserved(&name) {
+            return Err(UsernameFault::ConfusableReserved);
         }
         Ok(Self(name))
     }
 
-    /// The name.
+    /// The username, in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name with letters that look alike made equal.
+    /// The name with confusable characters replaced.
     pub(super) fn skeleton(&self) -> String {
-        likeness::skeleton(&self.0)
+        confusables::skeleton(&self.0)
     }
 }
 
-/// What pages and mails call a person: 1 to 64 characters, no control characters.
+/// The name that pages and mails show: 1 to 64 visible characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// Reads a display name. `None`: empty, too long, or with characters that do not print.
+    /// Parses a display name. `None`: empty, too long, or with invisible characters.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.trim();
         (is_visible(name) && (1..=64).contains(&name.chars().count())).then(|| Self(name.to_owned()))
     }
 
-    /// The name.
+    /// The name, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A company or organisation: at most 100 characters that show. Empty: not given.
+/// A company or organisation: at most 100 visible characters. Empty: not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Company(String);
 
 impl Company {
-    /// Reads a company. `None`: too long, or with characters that do not print.
+    /// Parses a company. `None`: too long, or with invisible characters.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.trim();
         (is_visible(name) && name.chars().count() <= 100).then(|| Self(name.to_owned()))
     }
 
-    /// The name.
+    /// The name, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What people write about themselves: 10 to 500 characters on lines of their own. Empty: not given.
+/// A text that a person wrote about themselves: 10 to 500 characters on one or more lines. Empty: not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bio(String);
 
 impl Bio {
-    /// Reads a text; line ends become those of Unix. `None`: too short, too long, or with characters that do not print.
+    /// Parses a text; line ends become `\n`. `None`: too short, too long, or with invisible characters.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.replace("\r\n", "\n");
         let text = text.trim();
@@ -225,7 +225,7 @@ impl Bio {
         (has_right_length && text.split('\n').all(is_visible)).then(|| Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The text, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -240,24 +240,24 @@ macro_rules! choices {
         }
 
         impl $name {
-            /// All of them, in the order they are offered.
+            /// All choices, in the order of the form.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// As stored and sent.
+            /// The form in the database and in requests.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $value,)*
                 }
             }
 
-            /// For people.
+            /// The form for people.
             pub const fn label(self) -> &'static str {
                 match self {
                     $(Self::$variant => $label,)*
                 }
             }
 
-            /// Reads the stored form. `None`: there is no such choice.
+            /// Parses the stored form. `None`: there is no such choice.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.as_str() == text)
             }
@@ -266,13 +266,13 @@ macro_rules! choices {
 }
 
 choices! {
-    /// What somebody mainly works on (domain A2, 14).
+    /// The primary use case of a person (domain A2, 14).
     UseCase {
         /// Checks on a production line.
         Manufacturing = "manufacturing", "Manufacturing & QC";
         /// Shelves and stock.
         Retail = "retail", "Retail & Inventory";
-        /// Watching over places.
+        /// Surveillance of places.
         Security = "security", "Security & Surveillance";
         /// Medicine.
         Healthcare = "healthcare", "Healthcare & Medical";
@@ -282,15 +282,15 @@ choices! {
         Agriculture = "agriculture", "Agriculture";
         /// Science and teaching.
         Research = "research", "Research & Academia";
-        /// For oneself.
+        /// A project of their own.
         Personal = "personal", "Personal Project";
     }
 }
 
 choices! {
-    /// What stands behind the initials of somebody without a picture.
+    /// The background of the initials of a person without a picture.
     Colour {
-        /// The house's own green.
+        /// The green of the site.
         Teal = "teal", "Teal";
         /// Blue.
         Blue = "blue", "Blue";
@@ -309,26 +309,26 @@ choices! {
     }
 }
 
-/// What a person may change about themselves.
+/// The fields that a person can change about themselves.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Required.
     pub display_name: DisplayName,
     /// Company or organisation.
     pub company: Company,
-    /// What they mainly work on. `None`: not given.
+    /// Primary use case. `None`: not given.
     pub use_case: Option<UseCase>,
-    /// About them.
+    /// A text about them.
     pub bio: Bio,
 }
 
 impl Profile {
-    /// A name and nothing else.
+    /// A profile with only a name.
     pub fn named(display_name: DisplayName) -> Self {
         Self { display_name, company: Company::default(), use_case: None, bio: Bio::default() }
     }
 
-    /// The names of the fields that are not as `account` has them.
+    /// The names of the fields that differ from `account`.
     pub(super) fn differs_from(&self, account: &Account) -> Vec<&'static str> {
         let use_case = self.use_case.map_or("", UseCase::as_str);
         let fields = [
@@ -341,14 +341,14 @@ impl Profile {
     }
 }
 
-/// An account to be made.
+/// An account that is about to be created.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
-    /// Free, see [`Username::parse`].
+    /// Must be free; see [`super::must_be_free`].
     pub username: Username,
     /// Its first and primary address.
     pub email: EmailAddress,
-    /// Whether the address counts as proved (an operator vouches for it).
+    /// Whether the address counts as verified, because an operator confirms it.
     pub is_verified: bool,
     /// Argon2id, PHC string. `None`: no password yet.
     pub password: Option<String>,
@@ -356,14 +356,14 @@ pub struct NewAccount {
     pub is_operator: bool,
 }
 
-/// What a one-time link is for.
+/// The purpose of a one-time link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
     /// Set a first or new password.
     PasswordReset,
     /// Sign up as the first operator.
     OperatorClaim,
-    /// Say that a sign-in was somebody else's. About the session.
+    /// Report that a sign-in was by another person. The link refers to the session.
     NotMe,
     /// Undo a change of the primary address.
     EmailRevert,
@@ -372,7 +372,7 @@ pub enum LinkPurpose {
 }
 
 impl LinkPurpose {
-    /// As stored.
+    /// The stored form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PasswordReset => "password_reset",
@@ -383,8 +383,9 @@ impl LinkPurpose {
         }
     }
 
-    /// How long the link is good: 30 minutes to reset (domain, safety P9), 24 hours to claim a fresh appliance, a week to read
-    /// one's mail or undo a change (domain 5.1.3), and as long as a reset of factors waits (domain 5.1.11).
+    /// How long the link is valid: 30 minutes to reset a password (domain, safety P9), 24 hours to claim a fresh
+    /// appliance, a week to report a sign-in or undo a change (domain 5.1.3), and as long as a reset of factors waits
+    /// (domain 5.1.11).
     pub const fn life(self) -> Duration {
         match self {
             Self::PasswordReset => minutes(30),
@@ -412,15 +413,15 @@ mod tests {
             ("аdal", UsernameFault::Letters),
             ("settings", UsernameFault::Reserved),
             ("postmaster", UsernameFault::Reserved),
-            ("adrnin", UsernameFault::LooksReserved),
-            ("sign-1n", UsernameFault::LooksReserved),
+            ("adrnin", UsernameFault::ConfusableReserved),
+            ("sign-1n", UsernameFault::ConfusableReserved),
         ] {
             assert_eq!(Username::parse(bad), Err(why), "{bad}");
         }
     }
 
     #[test]
-    fn companies_are_told_from_mailbox_providers() {
+    fn companies_are_distinguished_from_mailbox_providers() {
         for consumer in ["gmail.com", "privaterelay.appleid.com", "mail.yahoo.co.uk", "qq.com"] {
             assert!(is_consumer(consumer), "{consumer}");
         }
@@ -430,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_about_people_are_bounded_and_print() {
+    fn bios_and_companies_are_bounded_and_visible() {
         assert_eq!(Bio::parse(" Ten\r\nletters ").unwrap().as_str(), "Ten\nletters");
         assert!(Bio::parse("").is_some() && Bio::parse(&"x".repeat(500)).is_some());
         for bad in ["too short", &"x".repeat(501), "hidden \u{202e} turn", "a bell \u{7} rings"] {
@@ -443,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn display_names_print() {
+    fn display_names_are_visible() {
         assert_eq!(DisplayName::parse("  Ada Lovelace ").unwrap().as_str(), "Ada Lovelace");
         for bad in ["", "   ", "a\u{202e}b", "a\nb", &"x".repeat(65)] {
             assert_eq!(DisplayName::parse(bad), None, "{bad:?}");

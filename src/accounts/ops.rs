@@ -1,4 +1,4 @@
-//! What can be done with an account by itself.
+//! The operations on accounts.
 
 use serde_json::json;
 
@@ -7,23 +7,24 @@ use super::model::{
     Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Colour, DisplayName, Email, LinkPurpose,
     NewAccount, PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED, Username,
 };
-use super::{addresses, likeness, mails, store};
+use super::{addresses, confusables, mails, store};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret, Timestamp};
 use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
 use crate::mail::{self, PlainMessage};
 
-/// Names that are tried to find a free one.
+/// Names that are tried for a suggestion.
 const SUGGESTIONS_MAX: u32 = 40;
-/// Rows of each kind that one tidying deletes at most.
+/// Rows of each kind that one cleanup deletes at most.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Makes an account with its first address. It is `pending` until the address is verified.
+/// Creates an account with its first address. It is `pending` until the address is verified.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`]; [`AccountError::EmailTaken`] when the address is to
-/// count as verified and another account verified it. A mere claim to a known address is taken like any other, so that nobody learns from it (safety P8).
+/// [`AccountError::UsernameTaken`], [`AccountError::UsernameConfusable`]; [`AccountError::EmailTaken`] when the address
+/// is to count as verified and another account has verified it. An unverified address is accepted even if another
+/// account has verified it, so that a sign-up does not tell which addresses are known (safety P8).
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Account, AccountError> {
     must_be_free(tx, &new.username)?;
     if new.is_verified && is_email_taken(tx, &new.email)? {
@@ -49,36 +50,36 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
     store::find(tx, id)?.ok_or(AccountError::NotFound)
 }
 
-/// Whether somebody could take the name now: nobody has it or one that looks like it, or had it less than a year ago.
+/// Whether the name can be taken now: no account has it or a name that looks like it, or had one less than a year ago.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn is_username_free(view: &View<'_>, username: &str) -> Result<bool, db::Error> {
-    let is_had = store::has_lookalike(view, &likeness::skeleton(username))?;
-    Ok(!is_had && !store::is_retired(view, &name_digest(view, username))?)
+    let is_taken = store::has_lookalike(view, &confusables::skeleton(username))?;
+    Ok(!is_taken && !store::is_retired(view, &name_digest(view, username))?)
 }
 
-/// Refuses a name that nobody can take now.
+/// Refuses a name that cannot be taken now.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`], [`AccountError::UsernameLooksTaken`].
+/// [`AccountError::UsernameTaken`], [`AccountError::UsernameConfusable`].
 pub fn must_be_free(view: &View<'_>, username: &Username) -> Result<(), AccountError> {
     if is_username_free(view, username.as_str())? {
         return Ok(());
     }
-    // A left name that only looks like it is told as taken: nobody has it to be compared with.
-    let is_left = store::is_retired(view, &name_digest(view, username.as_str()))?;
-    let is_taken = is_left || store::find_by_username(view, username.as_str())?.is_some();
-    Err(if is_taken { AccountError::UsernameTaken } else { AccountError::UsernameLooksTaken })
+    // A name that looks like a retired one is reported as taken, because no visible account has the retired name.
+    let is_retired = store::is_retired(view, &name_digest(view, username.as_str()))?;
+    let is_taken = is_retired || store::find_by_username(view, username.as_str())?.is_some();
+    Err(if is_taken { AccountError::UsernameTaken } else { AccountError::UsernameConfusable })
 }
 
-/// A username like `wanted` that somebody could take now. `None`: none was found near it.
+/// A free username similar to `wanted`. `None`: the first 40 variants are all taken or invalid.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn suggest_username(view: &View<'_>, wanted: &str) -> Result<Option<Username>, db::Error> {
     for number in 1..=SUGGESTIONS_MAX {
-        let Ok(candidate) = Username::parse(&likeness::variant(wanted, number)) else { continue };
+        let Ok(candidate) = Username::parse(&confusables::variant(wanted, number)) else { continue };
         if is_username_free(view, candidate.as_str())? {
             return Ok(Some(candidate));
         }
@@ -86,7 +87,7 @@ pub fn suggest_username(view: &View<'_>, wanted: &str) -> Result<Option<Username
     Ok(None)
 }
 
-/// Whether some account verified the address.
+/// Whether an account has verified the address.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -94,10 +95,10 @@ pub fn is_email_taken(view: &View<'_>, address: &EmailAddress) -> Result<bool, d
     Ok(store::find_verified_owner(view, address)?.is_some())
 }
 
-/// A keyed digest, so that the list of left names does not tell the names. Of the skeleton: nor does anybody get a name that
-/// looks like a left one.
+/// A keyed digest, so that the list of retired names does not reveal them. It is made from the skeleton, so that names
+/// that look like a retired one are out of use too.
 fn name_digest(view: &View<'_>, username: &str) -> [u8; 32] {
-    view.site().keyring.lookup(format!("retired-username:{}", likeness::skeleton(username)).as_bytes())
+    view.site().keyring.lookup(format!("retired-username:{}", confusables::skeleton(username)).as_bytes())
 }
 
 /// The account. `None`: there is none.
@@ -108,7 +109,7 @@ pub fn find(view: &View<'_>, id: AccountId) -> Result<Option<Account>, db::Error
     store::find(view, id)
 }
 
-/// The account behind an id, a username or an e-mail address. `None`: there is none.
+/// The account with this id, username or e-mail address. `None`: there is none.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -123,7 +124,7 @@ pub fn find_by_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::
     }
 }
 
-/// The account of this username, whatever its case. `None`: there is none.
+/// The account with this username, without regard to case. `None`: there is none.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -131,19 +132,19 @@ pub fn find_by_username(view: &View<'_>, username: &str) -> Result<Option<Accoun
     store::find_by_username(view, username)
 }
 
-/// The account behind a username, or behind an e-mail address that it verified. `None`: there is none.
+/// The account with this username or this verified e-mail address. `None`: there is none.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn find_by_proved_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::Error> {
+pub fn find_by_verified_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::Error> {
     match EmailAddress::parse(name.trim()) {
         Ok(address) => store::find_verified_owner(view, &address)?.map_or(Ok(None), |owner| store::find(view, owner)),
         Err(_) => store::find_by_username(view, name.trim()),
     }
 }
 
-/// The account that verified the address, else the newest that signed up with it; who merely added it to their others does
-/// not answer for it. `None`: nobody.
+/// The account that verified the address, or else the newest one that signed up with it. An account that only added the
+/// address does not count. `None`: there is none.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -159,7 +160,7 @@ pub fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<
     store::list(view, before, limit.min(PAGE_SIZE_MAX))
 }
 
-/// How many accounts there are.
+/// The number of accounts.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -175,7 +176,7 @@ pub fn emails(view: &View<'_>, account: AccountId) -> Result<Vec<Email>, db::Err
     store::list_emails(view, account)
 }
 
-/// Where notices go.
+/// The address to which notices are sent. `None`: there is no such account.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -195,7 +196,7 @@ pub fn password_hash(view: &View<'_>, account: AccountId) -> Result<Option<Strin
     store::find_password(view, account)
 }
 
-/// Changes what the person may change about themselves.
+/// Changes the profile of the person.
 ///
 /// # Errors
 /// [`AccountError::NotFound`] when the account is not the actor's.
@@ -215,7 +216,7 @@ pub fn update_profile(
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// Chooses what stands behind the person's initials.
+/// Sets the background of the person's initials.
 ///
 /// # Errors
 /// [`AccountError::NotFound`] when the account is not the actor's.
@@ -230,7 +231,7 @@ pub fn set_colour(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, colour: Co
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// Sets what pages and mails call the person, without a word: part of making an account.
+/// Sets the display name. It records nothing, because it is part of the creation of an account.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -238,8 +239,9 @@ pub fn set_display_name(tx: &mut Tx<'_>, account: AccountId, name: &DisplayName)
     store::update_display_name(tx, account, name.as_str())
 }
 
-/// Voids what others claimed of the address that `owner` proved: accounts in use lose the unproved address, those that
-/// waited for it lose password, codes and links. Answers the latter, for whoever keeps more about them.
+/// Voids the claims of other accounts to the address that `owner` verified: active accounts lose the unverified
+/// address, pending accounts lose password, codes and links. Returns the pending accounts, so that the caller can end
+/// their sessions and factors.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -247,13 +249,14 @@ pub fn void_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) ->
     store::delete_claims(tx, owner, address)?;
     let claimants = store::list_pending_claims(tx, owner, address)?;
     for claimant in &claimants {
-        store::delete_ways_in(tx, *claimant)?;
+        store::delete_sign_in_methods(tx, *claimant)?;
     }
     Ok(claimants)
 }
 
-/// Sends a new six-digit code to the account's primary address, in place of any earlier one. Where another account verified
-/// the address, its owner is told instead and the code is one that nobody gets: the same rows in the same time.
+/// Sends a new six-digit code to the account's primary address, in place of any earlier one. When another account has
+/// verified the address, its owner gets a notice instead and the stored code is random and never sent: the same rows in
+/// the same time.
 ///
 /// # Errors
 /// [`AccountError::NotFound`] without a primary address.
@@ -263,7 +266,8 @@ pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(
     send_code_to(tx, actor, &person, &email, mails::account_exists)
 }
 
-/// Sends a code to an address of the person. `to_owner`: what the owner is told where another account verified it.
+/// Sends a code to an address of the person. `to_owner`: the mail to the owner of the address when another account has
+/// verified it.
 pub(super) fn send_code_to(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -285,8 +289,8 @@ pub(super) fn send_code_to(
     Ok(audit::record(tx, actor, Event::new("email.code_sent").target(account).subject(account))?)
 }
 
-/// As [`send_code`], when the last code is at least a minute old, there were not too many in the last hour, and the address
-/// still needs one.
+/// As [`send_code`], if the last code is at least a minute old, there were not too many in the last hour, and the
+/// address is not verified yet.
 ///
 /// # Errors
 /// [`AccountError::CodeTooSoon`], [`AccountError::NotFound`].
@@ -316,15 +320,16 @@ fn code_digest(view: &View<'_>, email: EmailId, code: &str) -> [u8; 32] {
     view.site().keyring.lookup(format!("email-code:{email}:{code}").as_bytes())
 }
 
-/// How a code was received. A wrong code is an answer and not an error, because the try it used up must be committed.
-pub enum CodeAnswer {
+/// The result of a typed code. A wrong code is a result and not an error, because the try that it used up must be
+/// committed.
+pub enum CodeResult {
     /// The address is verified and the account active.
     Verified(Account),
-    /// Not good.
+    /// The code was refused.
     Refused(AccountError),
 }
 
-/// Tries a code for the account's primary address. Spaces in the code are ignored.
+/// Checks a code for the account's primary address. Spaces in the code are ignored.
 ///
 /// # Errors
 /// [`AccountError::Db`] only.
@@ -333,16 +338,16 @@ pub fn verify_email(
     actor: &Actor,
     account: AccountId,
     code: &str,
-) -> Result<CodeAnswer, AccountError> {
-    let refused = Ok(CodeAnswer::Refused(AccountError::CodeRefused));
+) -> Result<CodeResult, AccountError> {
+    let refused = Ok(CodeResult::Refused(AccountError::CodeRefused));
     let Some(email) = primary(tx, account)?.filter(|email| email.verified_at.is_none()) else { return refused };
     if !try_code(tx, actor, account, &email, code)? {
         return refused;
     }
-    Ok(CodeAnswer::Verified(activate(tx, actor, account, &email)?))
+    Ok(CodeResult::Verified(activate(tx, actor, account, &email)?))
 }
 
-/// Whether the code is the one that was sent to the address; a right one is used up, a wrong one uses up a try.
+/// Whether the code is the one that was sent to the address. A right code is used up; a wrong one uses up a try.
 pub(super) fn try_code(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -350,23 +355,23 @@ pub(super) fn try_code(
     email: &Email,
     code: &str,
 ) -> Result<bool, AccountError> {
-    let Some(kept) = store::find_code(tx, email.id)? else { return Ok(false) };
-    if kept.tries >= CODE_TRIES_MAX || kept.expires_at <= tx.now() {
+    let Some(stored) = store::find_code(tx, email.id)? else { return Ok(false) };
+    if stored.tries >= CODE_TRIES_MAX || stored.expires_at <= tx.now() {
         return Ok(false);
     }
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
-    if !Secret::new(kept.digest).matches(&code_digest(tx, email.id, &typed)) {
+    if !Secret::new(stored.digest).matches(&code_digest(tx, email.id, &typed)) {
         store::update_code_tries(tx, email.id)?;
         let event = Event::new("email.verify_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
         audit::record(tx, actor, event)?;
         return Ok(false);
     }
     store::end_code(tx, email.id)?;
-    // Somebody else may have proved the address since the code was sent; this claim to it is void then.
+    // Another account may have verified the address since the code was sent; then this claim is void.
     Ok(store::find_verified_owner(tx, &email.address)?.is_none())
 }
 
-/// Takes the primary address as proved, because an operator vouches for it.
+/// Counts the primary address as verified, because an operator confirms it.
 ///
 /// # Errors
 /// [`AccountError::NotFound`], [`AccountError::EmailTaken`].
@@ -380,18 +385,23 @@ pub fn verify_by_operator(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) ->
 
 fn activate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<Account, AccountError> {
     store::update_state(tx, account, AccountState::Active)?;
-    prove(tx, actor, account, email)?;
+    set_verified(tx, actor, account, email)?;
     store::find(tx, account)?.ok_or(AccountError::NotFound)
 }
 
-/// Notes that the address is the account's. What others claimed by it is void: whoever calls sees to it, because sessions and
-/// factors may hang on it (see [`void_claims`]).
-pub(super) fn prove(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<(), AccountError> {
+/// Stores that the address is verified. The caller voids the claims of other accounts, because these may have sessions
+/// and factors (see [`void_claims`]).
+pub(super) fn set_verified(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    email: &Email,
+) -> Result<(), AccountError> {
     store::update_verified(tx, email.id)?;
     Ok(audit::record(tx, actor, Event::new("email.verified").target(account).subject(account))?)
 }
 
-/// Puts the account into a state; whoever calls it records why.
+/// Sets the state of the account; the caller records why.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -399,7 +409,7 @@ pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Re
     store::update_state(tx, account, state)
 }
 
-/// Sets the password to an Argon2id hash made elsewhere. API keys that were locked are good again.
+/// Sets the password to a finished Argon2id hash. Locked API keys are accepted again.
 ///
 /// # Errors
 /// [`AccountError::Db`].
@@ -415,7 +425,8 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &st
     Ok(audit::record(tx, actor, Event::new("auth.password_changed").target(account).subject(account))?)
 }
 
-/// Has the account's API keys refused, from the next request on, until it has a new password. Twice is the same as once.
+/// Locks the account's API keys: they are refused from the next request on, until the account has a new password.
+/// Calling it twice is the same as once.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -426,7 +437,7 @@ pub fn lock_keys(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(
     Ok(())
 }
 
-/// Since when the account's API keys are refused. `None`: they are not.
+/// When the account's API keys were locked. `None`: they are not locked.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -434,7 +445,7 @@ pub fn keys_locked_at(view: &View<'_>, account: AccountId) -> Result<Option<Time
     store::find_keys_locked(view, account)
 }
 
-/// Makes a one-time link's secret; only its digest is kept.
+/// Creates a one-time link and returns its secret; only a digest is stored.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -448,7 +459,7 @@ pub fn issue_link(
     Ok(token)
 }
 
-/// As [`issue_link`], for a link that is about something of the account, by its id.
+/// As [`issue_link`], for a link that refers to something of the account by its id.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -463,8 +474,8 @@ pub fn issue_link_about(
     Ok(token)
 }
 
-/// Makes every link to set the account's password worthless. Links that undo something stay good: whoever reads the mailbox
-/// and sets a new password must not take them from their owner.
+/// Deletes every link to set the account's password. Links that undo something stay valid: a thief who reads the
+/// mailbox and sets a new password must not be able to remove them.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -472,7 +483,7 @@ pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error
     store::delete_reset_links(tx, account)
 }
 
-/// Makes every link that would make a first operator worthless.
+/// Deletes every unused link to sign up as the first operator.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -480,7 +491,7 @@ pub fn revoke_claims(tx: &mut Tx<'_>) -> Result<(), db::Error> {
     store::delete_open_claims(tx)
 }
 
-/// Whether somebody runs the appliance: an operator with a proved address, stopped or not.
+/// Whether there is an operator with a verified address, suspended or not.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -496,7 +507,8 @@ pub fn password_changed_at(view: &View<'_>, account: AccountId) -> Result<Option
     store::find_password_time(view, account)
 }
 
-/// Keeps a better hash of the password that was found right. Where it was changed meanwhile, nothing happens.
+/// Replaces `checked`, the stored hash, by `renewed`, a stronger hash of the same password. When the password was
+/// changed meanwhile, nothing happens.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -504,7 +516,8 @@ pub fn renew_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, r
     store::update_password_hash(tx, account, checked, renewed)
 }
 
-/// Whose one-time link it is, without using it up. `None`: it is not good, or not about an account.
+/// The account of a one-time link, which is not used up. `None`: the link is unknown, used or expired, or has no
+/// account.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -513,7 +526,8 @@ pub fn find_by_link(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Resul
     account.map_or(Ok(None), |account| store::find(view, account))
 }
 
-/// Whose one-time link it is and what it is about, without using it up. `None`: it is not good.
+/// The account of a one-time link and the id that it refers to; the link is not used up. `None`: it is unknown, used or
+/// expired.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -526,16 +540,16 @@ pub fn find_link_about(
     Ok(link.and_then(|link| Some((link.account?, link.about))))
 }
 
-/// Uses a one-time link up. `None`: a link that is not about an account.
+/// Uses a one-time link up and returns its account. `None`: the link has no account.
 ///
 /// # Errors
-/// [`AccountError::LinkRefused`] for one that is unknown, used or too old; which of these is not told.
+/// [`AccountError::LinkRefused`] for one that is unknown, used or expired. The answer does not tell which.
 pub fn use_link(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<Option<AccountId>, AccountError> {
     let link = store::update_link_used(tx, &tokens::digest(token), purpose)?;
     link.map(|link| link.account).ok_or(AccountError::LinkRefused)
 }
 
-/// Uses up a link of [`issue_link_about`]: whose it is, and what it is about.
+/// Uses up a link of [`issue_link_about`] and returns its account and the id that it refers to.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
@@ -544,7 +558,7 @@ pub fn use_link_about(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Res
     link.account.zip(link.about).ok_or(AccountError::LinkRefused)
 }
 
-/// Pending accounts whose day is over, a hundred at most: whoever erases accounts erases these.
+/// Pending accounts that are older than a day, a hundred at most, for the job that erases them.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -552,7 +566,8 @@ pub fn purge_pending(view: &View<'_>) -> Result<Vec<AccountId>, db::Error> {
     store::list_pending_before(view, view.now().minus(PENDING_LIFE), PAGE_SIZE_MAX)
 }
 
-/// Deletes codes and links an hour after their time, and retired names after their year.
+/// Deletes codes and links an hour after they were sent or expired, and retired names after their year. Returns how
+/// many rows.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -561,14 +576,14 @@ pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, db::Error> {
     Ok(store::delete_old(tx, before, PURGE_BATCH_MAX)? + addresses::purge_old(tx, before, PURGE_BATCH_MAX)?)
 }
 
-/// Deletes every row about the person that this slice keeps, and keeps the username out of use for a year.
+/// Deletes every row of this slice about the person, and keeps the username out of use for a year.
 ///
 /// # Errors
 /// [`AccountError::NotFound`].
 pub fn erase(tx: &mut Tx<'_>, account: AccountId) -> Result<(), AccountError> {
     let person = store::find(tx, account)?.ok_or(AccountError::NotFound)?;
     let until = tx.now().plus(USERNAME_RETIRED);
-    // A name that was never proved to be anybody's does not stay blocked.
+    // The name of an account that was never verified is free at once.
     if person.state != AccountState::Pending {
         store::insert_retired(tx, &name_digest(tx, &person.username), until)?;
     }

@@ -1,7 +1,7 @@
-//! Names nobody may take as a username.
+//! Names that cannot be usernames.
 
-/// First path segments of our routes (a test compares them with the router), role names of RFC 2142, and words that
-/// would let a person pose as the house.
+/// First path segments of our routes (a test compares them with the router), role names of RFC 2142, and words with
+/// which a person could pose as the platform.
 pub(super) const RESERVED: &[&str] = &[
     // Routes.
     ".well-known",
@@ -48,7 +48,7 @@ pub(super) const RESERVED: &[&str] = &[
     "webmaster",
     "www",
     "ftp",
-    // The house and its parts.
+    // The platform and its parts.
     "account",
     "accounts",
     "administrator",
@@ -91,7 +91,7 @@ pub(super) const RESERVED: &[&str] = &[
     "workspaces",
 ];
 
-/// Whether the name is kept back. The name is folded already.
+/// Whether the name is reserved. `name` must be in lower case.
 pub fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&name)
 }

@@ -1,4 +1,4 @@
-//! All SQL about people.
+//! All SQL about accounts.
 
 use rusqlite::{Row, named_params};
 
@@ -54,7 +54,7 @@ const FIND_VERIFIED_OWNER: &str = "
     select account_id from account_email where folded = :folded and verified_at is not null";
 const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where id = :id and verified_at is null";
 const UPDATE_DISPLAY_NAME: &str = "update account set display_name = :display_name where id = :id";
-// The owner's own row is the verified one.
+// The row of the owner is the verified one, so these do not delete it.
 const DELETE_CLAIM_CODES: &str = "
     delete from email_code where email_id in (
       select id from account_email where folded = :folded and verified_at is null and account_id <> :owner)";
@@ -100,7 +100,7 @@ const USE_LINK: &str = "
 const DELETE_OLD_LINKS: &str = "
     delete from one_time_link where digest in (
       select digest from one_time_link where expires_at <= :before limit :limit)";
-// The others keep what a thief with the mailbox would like to be rid of.
+// The other links stay: a thief with the mailbox must not be able to delete them.
 const DELETE_RESET_LINKS: &str = "
     delete from one_time_link where account_id = :account_id and purpose = 'password_reset'";
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
@@ -117,7 +117,7 @@ const DELETE_OLD_RETIRED: &str = "
     delete from retired_username where digest in (select digest from retired_username where until <= :now limit :limit)";
 const FIND_RETIRED: &str = "select 1 from retired_username where digest = :digest and until > :now";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND,
@@ -219,12 +219,12 @@ pub(super) fn find_by_username(view: &View<'_>, username: &str) -> Result<Option
     view.find(FIND_BY_USERNAME, named_params! {":username": username}, read)
 }
 
-/// Whether somebody's name looks like this one, or is it.
+/// Whether an account has this name or one that looks like it.
 pub(super) fn has_lookalike(view: &View<'_>, skeleton: &str) -> Result<bool, Error> {
     Ok(view.find(FIND_LOOKALIKE, named_params! {":skeleton": skeleton}, |_| Ok(()))?.is_some())
 }
 
-/// By an address: the account that verified it, else the newest that claims it.
+/// The account that verified the address, or else the newest one that signed up with it.
 pub(super) fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<Option<Account>, Error> {
     view.find(FIND_BY_EMAIL, named_params! {":folded": address.folded()}, read)
 }
@@ -330,14 +330,15 @@ pub(super) fn update_display_name(tx: &mut Tx<'_>, account: AccountId, name: &st
     Ok(())
 }
 
-/// Ends the codes of others for the address, and their claims to it where it is not all they have.
+/// Deletes the codes of other accounts for the address, and their unverified rows of it unless it is their primary
+/// address.
 pub(super) fn delete_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) -> Result<(), Error> {
     tx.execute(DELETE_CLAIM_CODES, named_params! {":folded": address.folded(), ":owner": owner})?;
     tx.execute(DELETE_CLAIMS, named_params! {":folded": address.folded(), ":owner": owner})?;
     Ok(())
 }
 
-/// Accounts of others that wait for the address to be proved.
+/// Other accounts that are pending with this address.
 pub(super) fn list_pending_claims(
     view: &View<'_>,
     owner: AccountId,
@@ -347,25 +348,25 @@ pub(super) fn list_pending_claims(
     view.list(LIST_PENDING_CLAIMS, params, |row| row.get(0))
 }
 
-/// Deletes what an account is opened with: password and one-time links.
-pub(super) fn delete_ways_in(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+/// Deletes the password and the one-time links of an account.
+pub(super) fn delete_sign_in_methods(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})?;
     tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 
-/// A code as kept.
+/// A stored code.
 pub(super) struct Code {
     pub digest: [u8; 32],
     pub tries: u32,
     pub sent_at: Timestamp,
     pub expires_at: Timestamp,
-    /// Since when codes are counted, and how many there were.
+    /// When the count of codes began; `sent_count` codes were sent since.
     pub counted_from: Timestamp,
     pub sent_count: u32,
 }
 
-/// Keeps a code in place of any earlier one; codes since `window` are counted together.
+/// Stores a code in place of any earlier one; codes since `window` are counted together.
 pub(super) fn insert_code(
     tx: &mut Tx<'_>,
     email: EmailId,
@@ -405,14 +406,15 @@ pub(super) fn update_code_tries(tx: &mut Tx<'_>, email: EmailId) -> Result<(), E
     Ok(())
 }
 
-/// Uses a code up; what was counted stays.
+/// Expires a code; the count of codes stays.
 pub(super) fn end_code(tx: &mut Tx<'_>, email: EmailId) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(END_CODE, named_params! {":email_id": email, ":now": now})?;
     Ok(())
 }
 
-/// Deletes codes sent and links that ended `before`, and retired names that are free again.
+/// Deletes codes that were sent and links that expired until `before`, and retired names that are free again. Returns
+/// how many rows.
 pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
     let now = tx.now();
     let codes = tx.execute(DELETE_OLD_CODES, named_params! {":before": before, ":limit": limit})?;
@@ -427,7 +429,7 @@ pub(super) fn insert_password(tx: &mut Tx<'_>, account: AccountId, phc: &str) ->
     Ok(())
 }
 
-/// Makes the password unusable: nobody comes in with it, and a new one can be set.
+/// Deletes the password: nobody can sign in with it, and a new one can be set.
 pub(super) fn delete_password(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})
 }
@@ -491,7 +493,7 @@ pub(super) fn find_password_time(view: &View<'_>, account: AccountId) -> Result<
     view.find(FIND_PASSWORD_TIME, named_params! {":account_id": account}, |row| row.get(0))
 }
 
-/// Puts a better hash of the same password in place of the one that was checked.
+/// Replaces `checked`, the stored hash, by a stronger hash of the same password.
 pub(super) fn update_password_hash(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -502,7 +504,7 @@ pub(super) fn update_password_hash(
     Ok(())
 }
 
-/// A link that is good: whose it is, and what it is about.
+/// A valid link.
 pub(super) struct Link {
     pub account: Option<AccountId>,
     pub about: Option<String>,
@@ -512,13 +514,13 @@ fn read_link(row: &Row<'_>) -> rusqlite::Result<Link> {
     Ok(Link { account: row.get(0)?, about: row.get(1)? })
 }
 
-/// The link, without using it up. `None`: it is not good.
+/// The link, which is not used up. `None`: it is unknown, used or expired.
 pub(super) fn find_link(view: &View<'_>, digest: &[u8; 32], purpose: LinkPurpose) -> Result<Option<Link>, Error> {
     let now = view.now();
     view.find(FIND_LINK, named_params! {":digest": digest, ":purpose": purpose.as_str(), ":now": now}, read_link)
 }
 
-/// Uses a link up. `None`: it is not good.
+/// Uses a link up. `None`: it is unknown, used or expired.
 pub(super) fn update_link_used(
     tx: &mut Tx<'_>,
     digest: &[u8; 32],

@@ -1,7 +1,7 @@
-//! **For:** showing people what happened in their account.
-//! **Words:** activity (a reading of the audit for people), event.
+//! **For:** showing people the events of their account.
+//! **Words:** activity (the audit events of an account, in words for people), event.
 //! **Tables:** none: it reads the audit.
-//! **Never:** changes anything; shows one workspace another's events.
+//! **Never:** changes anything; shows events of another workspace.
 //! **Start reading:** `pages.rs`.
 
 mod model;

@@ -1,4 +1,4 @@
-//! The door to one's own activity.
+//! The activity page.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -6,9 +6,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::model::title_of;
-use crate::audit::{self, Filter, Part, Recorded};
+use crate::audit::{self, Filter, Part, RecordedEvent};
 use crate::base::{Cursor, PAGE_SIZE, Zone};
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, SignedIn};
 use crate::sessions::device_of;
 
@@ -30,15 +30,15 @@ struct ActivityPage {
     next: Option<String>,
 }
 
-/// Where the list goes on.
+/// The query of the page. `before`: a cursor to older events.
 #[derive(Deserialize)]
-pub struct From {
+pub struct ActivityQuery {
     #[serde(default)]
     before: String,
 }
 
 /// `GET /activity`.
-pub async fn activity(app: TheApp, request: HttpRequest, who: SignedIn, from: Query<From>) -> Answer {
+pub async fn activity(app: AppData, request: HttpRequest, who: SignedIn, from: Query<ActivityQuery>) -> Answer {
     let (account, workspace) = (who.identity.account, who.identity.workspace);
     let filter = Filter { before: Cursor::parse(&from.before), limit: PAGE_SIZE };
     let events = app.read_offloaded(move |view| audit::list(view, account, workspace, &filter)).await?;
@@ -49,7 +49,7 @@ pub async fn activity(app: TheApp, request: HttpRequest, who: SignedIn, from: Qu
     })
 }
 
-fn row(event: Recorded, zone: &Zone) -> EventRow {
+fn row(event: RecordedEvent, zone: &Zone) -> EventRow {
     let by = match event.actor_kind.as_str() {
         "operator" => Some("by the operator"),
         "service" => Some("by a service"),

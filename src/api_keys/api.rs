@@ -1,4 +1,4 @@
-//! For holders of a key: `/api/api-keys`, and the extractor every `/api/` route takes. For everybody: what was found in public.
+//! `/api/api-keys` and the extractor for all `/api/` routes; reports about keys that were found in public.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Asked, Door, Refusal, Verified};
-use super::{Find, KeyText, Verifier, ops};
+use super::model::{Channel, Refusal, VerifiedKey, VerifyRequest};
+use super::{ExposureReport, KeyText, Verifier, ops};
 use crate::app::App;
 use crate::base::{Actor, Problem, Scopes};
-use crate::http::{Answer, Fault, Paced, VisitorOf, decode_form, json};
+use crate::http::{Answer, Fault, RateLimitStatus, VisitorOf, decode_form, json};
 
-/// A program with a good key. Not a person: it has no session, and makes no [`crate::base::CredentialAdmin`], which is what
-/// operations on credentials take.
+/// The extractor of a program with a good key. A program is not a person: it has no session, and there is no way to make a
+/// [`crate::base::CredentialAdmin`] of it, which operations on credentials need.
 pub struct KeyHolder {
-    /// The key and whose it is.
-    pub verified: Verified,
+    /// The key and its owner.
+    pub verified: VerifiedKey,
     visitor: VisitorOf,
     verifier: Data<Verifier>,
     request: HttpRequest,
 }
 
 impl KeyHolder {
-    /// As operations know it.
+    /// The actor for operations and the audit.
     pub fn actor(&self) -> Actor {
         Actor::KeyHolder {
             key: self.verified.key,
@@ -37,20 +37,20 @@ impl KeyHolder {
         }
     }
 
-    /// Goes on only with a scope. A request that is refused here burns nothing.
+    /// Fails unless the key has the scope. A refused request counts neither as a use nor against the rate limit.
     ///
     /// # Errors
-    /// 403 with the sentence that the reference's client knows.
+    /// 403 `insufficient_scope`, with the sentence that the reference's client knows.
     pub fn require(&self, app: &App, scope: &str) -> Result<(), Problem> {
-        let wanted = app.config().scopes.wanted(scope).filter(|wanted| self.verified.rights.grant(*wanted));
-        match wanted {
-            Some(wanted) => {
-                self.verifier.note_wanted(&self.verified, wanted);
+        let rights = app.config().scopes.parse(scope).filter(|rights| self.verified.rights.contains(*rights));
+        match rights {
+            Some(rights) => {
+                self.verifier.record_rights(&self.verified, rights);
                 Ok(())
             }
             None => {
-                self.verifier.take_back(&self.verified, Door::Api);
-                self.request.extensions_mut().remove::<Paced>();
+                self.verifier.undo_use(&self.verified, Channel::Api);
+                self.request.extensions_mut().remove::<RateLimitStatus>();
                 Err(Problem::new(403, "insufficient_scope", "Permission denied for this operation"))
             }
         }
@@ -67,7 +67,8 @@ impl FromRequest for KeyHolder {
 }
 
 fn holder_of(request: &HttpRequest) -> Result<KeyHolder, Fault> {
-    let verifier = request.app_data::<Data<Verifier>>().ok_or_else(|| Problem::ours("no verifier in the request"))?;
+    let verifier =
+        request.app_data::<Data<Verifier>>().ok_or_else(|| Problem::internal("no verifier in the request"))?;
     let text = request
         .headers()
         .get(header::AUTHORIZATION)
@@ -77,32 +78,32 @@ fn holder_of(request: &HttpRequest) -> Result<KeyHolder, Fault> {
         .map(|(_, text)| text.trim())
         .ok_or(Fault(Refusal::Unknown.into()))?;
     let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default();
-    let asked = Asked {
-        door: Door::Api,
+    let question = VerifyRequest {
+        channel: Channel::Api,
         address: visitor.0.address.parse().ok(),
         agent: &visitor.0.agent,
-        wanted: Scopes::NONE,
+        required: Scopes::NONE,
     };
-    let verified = verifier.verify_at(text, &asked)?;
-    if let Some(paced) = paced(&verified) {
-        request.extensions_mut().insert(paced);
+    let verified = verifier.verify_request(text, &question)?;
+    if let Some(status) = rate_limit_status(&verified) {
+        request.extensions_mut().insert(status);
     }
     let verified = verified.map_err(Problem::from)?;
     Ok(KeyHolder { verified, visitor, verifier: verifier.clone(), request: request.clone() })
 }
 
-/// What the headers of an answer say about the rate, where there is one.
-pub fn paced(verified: &Result<Verified, Refusal>) -> Option<Paced> {
-    let window_seconds = super::pace::WINDOW_SECONDS;
+/// The state of the rate limit for the response headers. `None`: the key has no rate limit.
+pub fn rate_limit_status(verified: &Result<VerifiedKey, Refusal>) -> Option<RateLimitStatus> {
+    let window_seconds = super::rate_limit::WINDOW_SECONDS;
     match verified {
-        Ok(Verified { pace: Some(pace), .. }) => Some(Paced {
-            quota: pace.quota,
+        Ok(VerifiedKey { rate_limit: Some(limit), .. }) => Some(RateLimitStatus {
+            quota: limit.quota,
             window_seconds,
-            remaining: pace.remaining,
-            reset_seconds: pace.reset_seconds,
+            remaining: limit.remaining,
+            reset_seconds: limit.reset_seconds,
         }),
-        Err(Refusal::TooFast { quota, retry_after_seconds }) => {
-            Some(Paced { quota: *quota, window_seconds, remaining: 0, reset_seconds: *retry_after_seconds })
+        Err(Refusal::RateLimited { quota, retry_after_seconds }) => {
+            Some(RateLimitStatus { quota: *quota, window_seconds, remaining: 0, reset_seconds: *retry_after_seconds })
         }
         _ => None,
     }
@@ -122,30 +123,30 @@ struct KeyItem {
     created_at: String,
 }
 
-/// `GET /api/api-keys`: the live keys of the key's workspace, without anything that opens something.
+/// `GET /api/api-keys`: the live keys of the key's workspace, without any secret.
 pub async fn list(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let workspace = holder.verified.workspace;
-    let keys = app.read_offloaded(move |view| ops::live(view, workspace)).await?;
+    let keys = app.read_offloaded(move |view| ops::list_live(view, workspace)).await?;
     let keys = keys.into_iter().map(|key| KeyItem {
         key_id: key.id.to_string(),
         name: key.name,
         key_prefix: key.display,
         created_at: key.created_at.rfc3339(),
     });
-    let body = serde_json::to_string(&KeyList { keys: keys.collect() }).map_err(Problem::ours)?;
+    let body = serde_json::to_string(&KeyList { keys: keys.collect() }).map_err(Problem::internal)?;
     Ok(json::private(200, body))
 }
 
-/// Keys in one report.
-const REPORTED_MAX: usize = 100;
-/// Characters of what a finder says about one.
-const SAID_CHARS_MAX: usize = 2_000;
-/// Whatever was reported and whatever became of it: nobody learns here whether a key is good.
-const REPORTED: &str = r#"{"received":true}"#;
+/// Keys in one report at most.
+const REPORT_KEYS_MAX: usize = 100;
+/// Characters of each text about a key that are kept.
+const REPORT_TEXT_CHARS_MAX: usize = 2_000;
+/// The response to every valid report. It never says whether a key exists.
+const REPORT_RESPONSE: &str = r#"{"received":true}"#;
 
 #[derive(Deserialize)]
-struct Reported {
+struct ReportedKey {
     token: String,
     #[serde(default)]
     r#type: String,
@@ -155,8 +156,8 @@ struct Reported {
     source: String,
 }
 
-/// `POST /v1/key-exposures`: somebody found keys where they should not be. Whoever has a whole key needs no other proof to have
-/// it stopped. The answer is the same for every key, known or not.
+/// `POST /v1/key-exposures`: reports keys that were found in public. The whole text of a key is proof enough to stop it. The
+/// response is the same for every key, known or not.
 pub async fn report_exposures(
     app: Data<Arc<App>>,
     verifier: Data<Verifier>,
@@ -170,52 +171,52 @@ pub async fn report_exposures(
         ..Problem::new(429, "too_many_reports", "Too many reports from this network. Send up to 100 keys in each.")
     })?;
     let reported = read_report(&request, &body.map_err(json::body_problem)?)?;
-    let finds = finds_of(&app, reported);
-    if !finds.is_empty() {
-        let known = app.read_offloaded(move |view| ops::known(view, finds)).await?;
+    let reports = exposure_reports(&app, reported);
+    if !reports.is_empty() {
+        let known = app.read_offloaded(move |view| ops::known_keys(view, reports)).await?;
         if !known.is_empty() {
             app.write(move |tx| ops::expose(tx, &known)).await?;
         }
     }
-    Ok(json::private(202, REPORTED))
+    Ok(json::private(202, REPORT_RESPONSE))
 }
 
-fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<Reported>, Problem> {
-    let wrong = || {
+fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<ReportedKey>, Problem> {
+    let bad_report = || {
         Problem::new(
             400,
             "bad_report",
-            "A report is a JSON array of objects with a \"token\" each, or a form with the field token. Send one of these.",
+            "Send a JSON array of objects that each have a \"token\", or a form with the field token.",
         )
     };
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let reported: Vec<Reported> = if kind.starts_with("application/x-www-form-urlencoded") {
+    let reported: Vec<ReportedKey> = if kind.starts_with("application/x-www-form-urlencoded") {
         let fields = decode_form(body)?;
         let field =
             |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone().into_owned());
-        let token = field("token").ok_or_else(wrong)?;
-        let said = |name: &str| field(name).unwrap_or_default();
-        vec![Reported { token, r#type: said("type"), url: said("url"), source: said("source") }]
+        let token = field("token").ok_or_else(bad_report)?;
+        let text = |name: &str| field(name).unwrap_or_default();
+        vec![ReportedKey { token, r#type: text("type"), url: text("url"), source: text("source") }]
     } else {
-        serde_json::from_slice(body).map_err(|_| wrong())?
+        serde_json::from_slice(body).map_err(|_| bad_report())?
     };
-    if reported.len() > REPORTED_MAX {
+    if reported.len() > REPORT_KEYS_MAX {
         return Err(Problem::new(400, "too_many_keys", "A report has at most 100 keys. Send the rest in another one."));
     }
     Ok(reported)
 }
 
-/// What has the form of a key; the rest costs no look-up.
-fn finds_of(app: &App, reported: Vec<Reported>) -> Vec<Find> {
+/// The reports about texts with the form of a key. Other texts cost no look-up.
+fn exposure_reports(app: &App, reported: Vec<ReportedKey>) -> Vec<ExposureReport> {
     let prefix = &app.config().api_keys.prefix;
-    let cut = |said: &str| said.chars().take(SAID_CHARS_MAX).collect::<String>();
-    let well_formed = reported.iter().filter(|one| KeyText::is_well_formed(prefix, one.token.trim()));
+    let truncated = |text: &str| text.chars().take(REPORT_TEXT_CHARS_MAX).collect::<String>();
+    let well_formed = reported.iter().filter(|key| KeyText::is_well_formed(prefix, key.token.trim()));
     well_formed
-        .map(|one| Find {
-            lookups: app.keyring().lookups(one.token.trim().as_bytes()).collect(),
-            kind: cut(&one.r#type),
-            url: cut(&one.url),
-            source: cut(&one.source),
+        .map(|key| ExposureReport {
+            lookups: app.keyring().lookups(key.token.trim().as_bytes()).collect(),
+            kind: truncated(&key.r#type),
+            url: truncated(&key.url),
+            source: truncated(&key.source),
         })
         .collect()
 }

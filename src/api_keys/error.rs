@@ -1,70 +1,70 @@
-//! What can be wrong with a key.
+//! The errors of API keys, and the sentences about them.
 
 use super::model::{KEYS_PER_WORKSPACE_MAX, KeyEvent, KeyState, LimitFault, NETWORKS_MAX, RATE_MAX, Refusal};
 use crate::base::Problem;
 use crate::crypto::seal::DoesNotOpen;
 use crate::db;
 
-/// A refusal or failure about keys.
+/// An error of an operation on API keys.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiKeyError {
-    /// There is no such key, or it is not yours.
+    /// The key does not exist, or belongs to another person.
     #[error("no such key")]
     NotFound,
-    /// The name is empty, too long or does not print.
+    /// The name is empty, too long, or has characters that do not print.
     #[error("not a key name")]
     Name,
-    /// A scope nobody knows.
+    /// The scope does not exist.
     #[error("no such scope: {0}")]
     UnknownScope(String),
-    /// No scope was chosen: such a key could do nothing.
+    /// No scope was chosen. A key without scopes can do nothing.
     #[error("no scope")]
     NoScope,
-    /// The expiry is not one of the choices, or beyond ten years.
+    /// The expiry is not a choice of the list, a day or a span, or is more than ten years away.
     #[error("not an expiry")]
     Expiry,
-    /// The site or the workspace does not allow a key to live that long.
+    /// The site or the workspace does not allow such a long lifetime.
     #[error("the key would live too long")]
-    TooLong {
-        /// Days it may live at most.
+    LifetimeTooLong {
+        /// The maximum lifetime in days.
         max_days: u64,
     },
-    /// A network of the list is none, or there are too many.
+    /// A network of the list is invalid, or there are too many.
     #[error("not a list of networks")]
     Networks,
-    /// The rate is not a number of requests a minute.
+    /// The rate is not a whole number of requests a minute, or too high.
     #[error("not a rate")]
     Rate,
-    /// The budget is not an amount above zero.
+    /// The budget is not an amount of more than zero.
     #[error("not a budget")]
     Budget,
     /// The overlap of a rotation is longer than a week.
     #[error("not an overlap")]
     Overlap,
-    /// The workspace has as many live keys as it may have.
+    /// The workspace has the maximum number of live keys.
     #[error("too many keys: {held}")]
     TooMany {
-        /// How many.
+        /// The number of its live keys.
         held: i64,
     },
-    /// This cannot happen to a key in this state.
+    /// The event is not possible in the key's state.
     #[error("{event:?} cannot happen to a key that is {}", state.as_str())]
-    NotNow {
-        /// Where the key is.
+    InvalidState {
+        #[allow(missing_docs)]
         state: KeyState,
-        /// What was asked for.
+        #[allow(missing_docs)]
         event: KeyEvent,
     },
-    /// The key has ended.
+    /// The key has expired or was revoked, so it cannot be changed.
     #[error("the key has ended")]
-    Over,
-    /// The key's text is not kept.
-    #[error("the text of the key is not kept")]
-    NotKept,
-    /// The kept text does not open.
+    AlreadyEnded,
+    /// The text of the key is not stored.
+    #[error("the text of the key is not stored")]
+    NotStored,
+    /// The stored text cannot be decrypted.
     #[error(transparent)]
     DoesNotOpen(#[from] DoesNotOpen),
-    /// The store.
+    /// The database failed.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -86,67 +86,65 @@ impl From<ApiKeyError> for Problem {
             ApiKeyError::Name => Problem::field(
                 "name",
                 "key_name_invalid",
-                "A key's name has 1 to 64 visible characters. Choose another one.",
+                "The name of a key needs 1 to 64 visible characters. Choose another name.",
             ),
-            ApiKeyError::UnknownScope(_) => Problem::field(
-                "scope",
-                "unknown_scope",
-                "One of these scopes does not exist here. Choose from the list.",
-            ),
+            ApiKeyError::UnknownScope(_) => {
+                Problem::field("scope", "unknown_scope", "One of these scopes does not exist. Choose from the list.")
+            }
             ApiKeyError::NoScope => {
-                Problem::field("scope", "no_scope", "A key without a scope can do nothing. Choose at least one.")
+                Problem::field("scope", "no_scope", "A key without scopes can do nothing. Choose at least one scope.")
             }
             ApiKeyError::Expiry => Problem::field(
                 "expires",
                 "expiry_invalid",
-                "This is not an expiry. Choose one from the list, a day in the next ten years, or a span such as 90d.",
+                "This expiration is not valid. Choose one from the list, a day in the next ten years, or a span such as 90d.",
             ),
-            ApiKeyError::TooLong { max_days } => Problem::field(
+            ApiKeyError::LifetimeTooLong { max_days } => Problem::field(
                 "expires",
                 "expiry_too_long",
-                format!("Keys live at most {max_days} days here. Choose an earlier expiry."),
+                format!("The maximum lifetime of keys is {max_days} days. Choose an earlier expiration."),
             ),
             ApiKeyError::Networks => Problem::field(
                 "networks",
                 "networks_invalid",
                 format!(
-                    "One of these is not a network. Write addresses or CIDR blocks such as 203.0.113.0/24, {NETWORKS_MAX} at most."
+                    "One of these is not a network. Enter at most {NETWORKS_MAX} addresses or CIDR blocks, such as 203.0.113.0/24."
                 ),
             ),
             ApiKeyError::Rate => Problem::field(
                 "rate",
                 "rate_invalid",
                 format!(
-                    "A rate is a whole number of requests a minute, from 1 to {RATE_MAX}. Leave it empty for no limit."
+                    "The rate has to be a whole number of requests a minute, from 1 to {RATE_MAX}. Leave it empty for no limit."
                 ),
             ),
             ApiKeyError::Budget => Problem::field(
                 "budget",
                 "budget_invalid",
-                "A budget is an amount of credits above zero, such as 25.00. Leave it empty for none.",
+                "The budget has to be an amount of credits above zero, such as 25.00. Leave it empty for no budget.",
             ),
             ApiKeyError::Overlap => Problem::field(
                 "overlap",
                 "overlap_invalid",
-                "The old key can stay good for at most 7 days. Choose a shorter time, such as 24h.",
+                "The old key can stay valid for at most 7 days. Choose a shorter time, such as 24h.",
             ),
             ApiKeyError::TooMany { .. } => Problem::new(
                 409,
                 "too_many_keys",
                 format!(
-                    "This workspace has {KEYS_PER_WORKSPACE_MAX} keys, the most it can have. Revoke one that is not used."
+                    "This workspace has {KEYS_PER_WORKSPACE_MAX} keys, which is the maximum. Revoke a key that is not in use."
                 ),
             ),
-            ApiKeyError::NotNow { state, event } => Problem::new(409, "key_state", not_now(state, event)),
-            ApiKeyError::Over => {
-                Problem::new(409, "key_state", "This key has ended and stays as it is. Create a new one.")
+            ApiKeyError::InvalidState { state, event } => Problem::new(409, "key_state", not_now(state, event)),
+            ApiKeyError::AlreadyEnded => {
+                Problem::new(409, "key_state", "This key has ended and cannot be changed. Create a new one.")
             }
-            ApiKeyError::NotKept => Problem::new(
+            ApiKeyError::NotStored => Problem::new(
                 409,
                 "key_not_kept",
-                "This key was shown once and is kept nowhere. Rotate it to get a new one.",
+                "This key was shown once and is not stored. Rotate it to get a new one.",
             ),
-            ApiKeyError::DoesNotOpen(error) => Problem::ours(error),
+            ApiKeyError::DoesNotOpen(error) => Problem::internal(error),
             ApiKeyError::Db(error) => error.into(),
         }
     }
@@ -155,11 +153,11 @@ impl From<ApiKeyError> for Problem {
 fn not_now(state: KeyState, event: KeyEvent) -> String {
     let why = match state {
         KeyState::Active => "it is active",
-        KeyState::Retiring => "it was rotated already and ends by itself",
-        KeyState::Disabled => "it is disabled; enable it first",
-        KeyState::Quarantined => "it is in quarantine; restore or revoke it first",
-        KeyState::Expired => "it has expired; create a new one",
-        KeyState::Revoked => "it was revoked; create a new one",
+        KeyState::Retiring => "it was rotated already, and ends when its overlap ends",
+        KeyState::Disabled => "it is disabled. Enable it first",
+        KeyState::Quarantined => "it is in quarantine. Restore or revoke it first",
+        KeyState::Expired => "it has expired. Create a new one",
+        KeyState::Revoked => "it was revoked. Create a new one",
     };
     let what = match event {
         KeyEvent::Rotate => "rotated",
@@ -173,20 +171,20 @@ fn not_now(state: KeyState, event: KeyEvent) -> String {
     format!("This key cannot be {what}: {why}.")
 }
 
-/// What the holder of a key is told. The sentences are those that the reference's client knows, the codes say more.
+/// The response to a program with a refused key. The reference's client knows these sentences; the codes say more.
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let sentence = match refusal {
             Refusal::Malformed | Refusal::Unknown | Refusal::Replaced => "Invalid API key",
             Refusal::Expired => "Invalid API key: it has expired. Create a new one",
             Refusal::Disabled => "Invalid API key: its owner disabled it",
-            Refusal::Quarantined => "Invalid API key: it was found in public and waits for its owner",
-            Refusal::Network => "Permission denied for this operation: the key may not be used from this network",
+            Refusal::Quarantined => "Invalid API key: it was found in public. Its owner has to restore or replace it",
+            Refusal::Network => "Permission denied for this operation: the key cannot be used from this network",
             Refusal::BudgetSpent => "Permission denied for this operation: the key's budget is spent",
-            Refusal::TooFast { .. } => "Rate limit exceeded",
+            Refusal::RateLimited { .. } => "Rate limit exceeded",
         };
         let retry_after_seconds = match refusal {
-            Refusal::TooFast { retry_after_seconds, .. } => Some(retry_after_seconds),
+            Refusal::RateLimited { retry_after_seconds, .. } => Some(retry_after_seconds),
             _ => None,
         };
         Problem { retry_after_seconds, ..Problem::new(refusal.status(), refusal.code(), sentence) }

@@ -1,4 +1,4 @@
-//! What happens to keys by itself.
+//! The jobs of API keys.
 
 use std::sync::Arc;
 
@@ -7,33 +7,33 @@ use crate::app::App;
 use crate::db::Error;
 use crate::jobs::Outcome;
 
-/// The line's name in the schedule: overlaps and quarantines end.
+/// The name of the scheduled job that ends overlaps and quarantines.
 pub const END_DUE: &str = "api_keys.end_due";
-/// The line's name in the schedule: owners are reminded of ends.
+/// The name of the scheduled job that reminds owners before keys expire.
 pub const REMIND: &str = "api_keys.remind";
-/// Queued once after new keys of the keyring are in use.
+/// The name of the job that re-encrypts stored key texts. It is queued once after a new data key is in use.
 pub const RESEAL: &str = "api_keys.reseal";
 
-/// Keys in one piece of work, so that other writers get their turn: some ten milliseconds with a million keys.
+/// Keys in one transaction, so that other writers do not wait: some ten milliseconds with a million keys.
 const BATCH_MAX: usize = 250;
 
-/// Writes down once a minute what the verifier gathered: uses, callers, tries of replaced keys, and digests under the pepper
-/// in use. All of it in one transaction, unless more keys were used than other writers should wait for. A crash before it
-/// loses at most a minute of counting, never a key.
+/// Writes what the verifier has in its usage buffer: uses, callers, calls with replaced keys, and digests under the pepper in use.
+/// It runs once a minute, in one transaction, or in several if there are more than [`BATCH_MAX`] keys. A crash before it loses at
+/// most the counts of one minute, never a key.
 ///
 /// # Errors
-/// The first [`Error`]: what could not be written down is written with what is gathered next.
+/// The first [`Error`]. What could not be written goes back into the buffer, and is written the next time.
 pub async fn record_use(app: &App, verifier: &Verifier) -> Result<(), Error> {
-    let mut taken = verifier.take();
-    // In the order of the table, so that neighbours share a page: each page is decrypted and encrypted once.
-    taken.uses.sort_unstable_by_key(|(key, _)| *key);
-    taken.stale.sort_unstable();
+    let mut batch = verifier.drain_usage();
+    // In the order of the table, so that each page is decrypted and encrypted only once.
+    batch.uses.sort_unstable_by_key(|(key, _)| *key);
+    batch.stale.sort_unstable();
     let mut recorded = Ok(());
-    while let Some(batch) = taken.next_batch(BATCH_MAX) {
+    while let Some(batch) = batch.next_batch(BATCH_MAX) {
         let batch = Arc::new(batch);
         let noted = batch.clone();
         if let Err(error) = app.write(move |tx| ops::record(tx, &noted)).await {
-            verifier.put_back(&batch);
+            verifier.restore_usage(&batch);
             recorded = recorded.and(Err(error));
         }
     }
@@ -44,12 +44,12 @@ fn outcome(done: Result<(), Error>) -> Outcome {
     done.map_or_else(|error| Outcome::Again(error.to_string()), |()| Outcome::Done)
 }
 
-/// Ends what is due.
+/// Ends keys whose overlap or quarantine is over.
 pub async fn end_due(app: Arc<App>) -> Outcome {
     outcome(app.write(ops::end_due).await)
 }
 
-/// Reminds owners, and deletes old records.
+/// Reminds owners of keys that expire soon, and deletes old records.
 pub async fn remind(app: Arc<App>) -> Outcome {
     let done = app.write(|tx| {
         ops::remind(tx)?;
@@ -58,7 +58,7 @@ pub async fn remind(app: Arc<App>) -> Outcome {
     outcome(done.await)
 }
 
-/// Seals every kept text anew that is not under the data key in use.
+/// Re-encrypts every stored key text that is not under the data key in use.
 pub async fn reseal(app: Arc<App>) -> Outcome {
     let mut after = String::new();
     loop {

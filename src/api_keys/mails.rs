@@ -1,11 +1,11 @@
-//! What is written to people about their keys.
+//! The messages to owners about their keys.
 
 use super::model::{ApiKey, Budget, KeyCaller, Period};
 use crate::base::Timestamp;
 use crate::config::OnExposure;
 use crate::mail::{Link, PlainMessage};
 
-/// Keys that one message names; of more, it says how many.
+/// Keys that one message names. Of the others it gives the number.
 const NAMED_MAX: usize = 20;
 
 fn message(subject: String, paragraphs: Vec<String>, closing: &str, site: &str) -> PlainMessage {
@@ -19,7 +19,7 @@ fn message(subject: String, paragraphs: Vec<String>, closing: &str, site: &str) 
     }
 }
 
-/// A key was made.
+/// A key was created.
 pub(super) fn key_created(key: &ApiKey, site: &str) -> PlainMessage {
     let end = key.expires_at.map_or("It does not expire.".to_owned(), |end| format!("It expires on {}.", end.day()));
     message(
@@ -29,26 +29,23 @@ pub(super) fn key_created(key: &ApiKey, site: &str) -> PlainMessage {
             key.display,
             key.scopes.replace(' ', ", ")
         )],
-        "If it was not you, revoke the key and change your password.",
+        "If this was not you, revoke the key and change your password.",
         site,
     )
 }
 
-/// A key got a successor.
+/// A key was rotated.
 pub(super) fn key_rotated(new: &ApiKey, old: &ApiKey, retire_at: Timestamp, site: &str) -> PlainMessage {
     message(
         format!("Your API key “{}” was rotated", new.name),
         vec![
+            format!("The new key {}… replaces {}… and has the same scopes and limits.", new.display, old.display),
             format!(
-                "A new key, {}…, takes the place of {}…, with the same scopes and limits.",
-                new.display, old.display
-            ),
-            format!(
-                "The old key is good until {}. Bring the new one to every program before.",
+                "The old key works until {}. Give the new key to every program before then.",
                 retire_at.day_and_time()
             ),
         ],
-        "If it was not you, revoke both keys and change your password.",
+        "If this was not you, revoke both keys and change your password.",
         site,
     )
 }
@@ -57,33 +54,36 @@ pub(super) fn key_rotated(new: &ApiKey, old: &ApiKey, retire_at: Timestamp, site
 pub(super) fn key_revoked(key: &ApiKey, site: &str) -> PlainMessage {
     message(
         format!("Your API key “{}” was revoked", key.name),
-        vec![format!("The API key {}… is refused from now on, wherever it is used.", key.display)],
-        "If it was not you, change your password.",
+        vec![format!("The API key {}… does not work any more. Programs that use it are refused.", key.display)],
+        "If this was not you, change your password.",
         site,
     )
 }
 
-/// A key was found where it should not be.
+/// A key was found in public.
 pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, site: &str) -> PlainMessage {
     let what_happens = match on_exposure {
         OnExposure::Quarantine => {
-            "It is refused from now on. Revoke it, or restore it if you are sure that nobody else has it; after 24 hours it is revoked by itself."
+            "It is blocked from now on. Revoke it, or restore it if you are sure that no other person has it. If you do nothing, it will be revoked after 24 hours."
         }
         OnExposure::Revoke => "It was revoked. Create a new one for the program that used it.",
-        OnExposure::Notify => "It is still good: whoever found it can use it. Rotate or revoke it.",
+        OnExposure::Notify => "It still works, and the person who found it can use it. Rotate or revoke it.",
     };
     message(
         format!("Your API key “{}” was found in public", key.name),
         vec![
-            format!("Somebody who has the whole text of your API key {}… reported it to us.", key.display),
+            format!(
+                "Your API key {}… was reported to us as found in public. The report contains the whole key.",
+                key.display
+            ),
             what_happens.to_owned(),
         ],
-        "Keys do not belong into code, logs or chats; keep them where your program reads its secrets.",
+        "Never put keys into code, logs or chats. Keep them where your program reads its secrets.",
         site,
     )
 }
 
-/// Keys end in some days.
+/// Keys expire in some days.
 pub(super) fn keys_end_soon(keys: &[ApiKey], days: u64, site: &str) -> PlainMessage {
     let span = if days == 1 { "within a day".to_owned() } else { format!("within {days} days") };
     let subject = match keys {
@@ -98,23 +98,25 @@ pub(super) fn keys_end_soon(keys: &[ApiKey], days: u64, site: &str) -> PlainMess
     if keys.len() > NAMED_MAX {
         paragraphs.push(format!("And {} more.", keys.len() - NAMED_MAX));
     }
-    paragraphs.push("Programs that use them are refused then. Rotate a key to get a new one of the same kind.".into());
-    message(subject, paragraphs, "If nothing uses a key any more, there is nothing to do.", site)
+    paragraphs.push(
+        "From then on, programs that use them are refused. Rotate a key to get a new one with the same scopes.".into(),
+    );
+    message(subject, paragraphs, "If no program uses a key any more, you do not have to do anything.", site)
 }
 
-/// Somebody used a key whose overlap is over.
+/// A replaced key was used after its overlap.
 pub(super) fn replaced_key_used(key: &ApiKey, caller: &KeyCaller, site: &str) -> PlainMessage {
     let from = if caller.address.is_empty() { "an unknown address" } else { &caller.address };
     message(
         format!("The old API key “{}” is still in use", key.name),
         vec![
             format!(
-                "You replaced the API key {}…, and its overlap is over. It was just refused, from {from}.",
+                "You rotated the API key {}…, and its overlap is over. A program at {from} tried to use it and was refused.",
                 key.display
             ),
-            "A program of yours may have been forgotten, or somebody else has the old key.".to_owned(),
+            "Maybe one of your programs still has the old key, or another person has it.".to_owned(),
         ],
-        "If you do not know who it is, look at what the key could do, and at your activity.",
+        "If you do not know this program, check the scopes of the key and your activity.",
         site,
     )
 }
@@ -122,19 +124,19 @@ pub(super) fn replaced_key_used(key: &ApiKey, caller: &KeyCaller, site: &str) ->
 /// The budget of a key is spent.
 pub(super) fn budget_spent(key: &ApiKey, budget: Budget, site: &str) -> PlainMessage {
     let until = match budget.period {
-        Period::Month => "It is good again with the next month, or with a larger budget.",
-        Period::Total => "It is good again with a larger budget.",
+        Period::Month => "It works again next month, or when you raise its budget.",
+        Period::Total => "It works again when you raise its budget.",
     };
     message(
         format!("The budget of your API key “{}” is spent", key.name),
         vec![
             format!(
-                "What the API key {}… used cost {} credits, all of its budget. It is refused from now on.",
+                "The use of the API key {}… has cost its whole budget of {} credits. It is refused from now on.",
                 key.display, budget.amount
             ),
             until.to_owned(),
         ],
-        "If it was not you, revoke the key.",
+        "If this was not you, revoke the key.",
         site,
     )
 }

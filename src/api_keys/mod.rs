@@ -1,39 +1,41 @@
-//! **For:** keys that programs carry: made once, checked a million times, replaced without a gap, dead at once when revoked.
-//! **Words:** API key, key text (the secret), look-up digest, display (its first characters), refusal, overlap, line (a key
+//! **For:** API keys of programs: created once, verified a million times, rotated without an interruption, refused at once after
+//! they are revoked.
+//! **Words:** API key, key text (the secret), look-up digest, display (its first characters), refusal, overlap, family (a key
 //! and its successors), quarantine.
 //! **Tables:** `api_key`, `api_key_policy`; `api_key_use`, `api_key_use_day`, `api_key_right_use`, `api_key_caller`,
 //! `api_key_notice`, `api_key_spend`.
-//! **Never:** lets a key make, widen or revoke keys; keeps a text unless the site says so; asks the writer while checking one.
-//! **Start reading:** `model/state.rs`, then [`create`] and [`Verifier::verify_at`].
+//! **Never:** lets a key create, change or revoke keys; stores a key text unless the site allows it; waits for the writer while
+//! it verifies a key.
+//! **Start reading:** `model/state.rs`, then [`create`] and [`Verifier::verify_request`].
 
 pub mod api;
-mod directory;
 mod error;
-mod gathered;
 mod jobs;
+mod key_index;
 mod mails;
 mod model;
 mod ops;
 mod owners;
-mod pace;
 pub mod pages;
 mod policies;
+mod rate_limit;
 mod reports;
 mod store;
 mod text;
+mod usage_buffer;
 mod uses;
 mod verifier;
 
 pub use error::ApiKeyError;
 pub use jobs::{END_DUE, REMIND, RESEAL, end_due, record_use, remind, reseal};
 pub use model::{
-    ApiKey, Asked, Budget, CreatedApiKey, DayOfUse, Door, Ended, Expiry, KeyCaller, KeyChange, KeyEvent, KeyName,
-    KeyPolicy, KeyState, Limits, NewApiKey, OVERLAP_DEFAULT, OVERLAP_MAX, Owner, Pace, Period, Refusal, Verified,
-    parse_networks,
+    ApiKey, Budget, Channel, CreatedApiKey, DailyUse, Expiry, KeyCaller, KeyChange, KeyEvent, KeyName, KeyPolicy,
+    KeyState, Limits, NewApiKey, OVERLAP_DEFAULT, OVERLAP_MAX, Owner, Period, RateLimit, Refusal, RevokeReason,
+    VerifiedKey, VerifyRequest, parse_networks,
 };
 pub use ops::{
-    DAYS_SHOWN, Find, Health, Insight, change, count_live, create, days_of_use, disable, enable, expose, find, forget,
-    health, insight, list, live, policy, restore, reveal, revoke, revoke_since, rotate, set_policy, spend,
+    DAYS_SHOWN, ExposureReport, Health, Insight, change, count_live, create, daily_uses, disable, enable, expose, find,
+    forget, health, insight, list, list_live, policy, restore, reveal, revoke, revoke_since, rotate, set_policy, spend,
 };
 pub use store::STATEMENTS;
 pub use text::KeyText;

@@ -1,125 +1,128 @@
-//! Owners in memory, by number: all keys of a person in a workspace share theirs.
+//! Interned owners: all keys of a person in a workspace share one owner.
 //!
-//! As entries of the directory, an owner is believed for as long as nothing about person and workspace changed since the
-//! reading.
+//! As an entry of the key index, an owner is valid for as long as nothing about the person and the workspace changed since it
+//! was read.
 
 use std::sync::{PoisonError, RwLock};
 
 use hashbrown::HashTable;
 
-use super::directory::OWNERS_MAX;
+use super::key_index::OWNERS_MAX;
 use super::model::Owner;
 use crate::base::{AccountId, WorkspaceId};
 
-/// Whose keys: a person in a workspace.
-pub(super) type Who = (AccountId, WorkspaceId);
+/// Identifies an owner: a person in a workspace.
+pub(super) type OwnerId = (AccountId, WorkspaceId);
 
-/// See the module. A number once given keeps its meaning. Keys of more owners than [`OWNERS_MAX`] are looked up for each request.
+/// Interns at most [`OWNERS_MAX`] owners. The number of an owner never changes its meaning. Keys whose owner does not fit are read
+/// for each request.
 #[derive(Default)]
-pub(super) struct Owners(RwLock<Numbered>);
+pub(super) struct Owners(RwLock<OwnerTable>);
 
 #[derive(Default)]
-struct Numbered {
-    places: Vec<Place>,
-    /// By person and workspace.
+struct OwnerTable {
+    slots: Vec<OwnerSlot>,
+    /// The number of each owner, hashed by [`hash_of`].
     numbers: HashTable<u32>,
 }
 
-struct Place {
+struct OwnerSlot {
     owner: Owner,
-    /// The generation of the reading. `None`: only who it is, is known.
-    read_in: Option<u32>,
+    /// The generation in which the owner was read. `None`: not read yet, so only its ids are known.
+    generation: Option<u32>,
 }
 
 impl Owners {
-    /// The number of a person in a workspace. `None`: there are too many.
-    pub(super) fn number_of(&self, who: Who) -> Option<u32> {
-        if let Some(number) = self.0.read().unwrap_or_else(PoisonError::into_inner).find(who) {
+    /// The number of an owner, which is added if it is new. `None`: there are too many.
+    pub(super) fn intern(&self, id: OwnerId) -> Option<u32> {
+        if let Some(number) = self.0.read().unwrap_or_else(PoisonError::into_inner).find(id) {
             return Some(number);
         }
-        self.0.write().unwrap_or_else(PoisonError::into_inner).number(who)
+        self.0.write().unwrap_or_else(PoisonError::into_inner).intern(id)
     }
 
-    /// Whose number it is. `None`: nobody's.
-    pub(super) fn who(&self, number: u32) -> Option<Who> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).places.get(number as usize).map(Place::who)
+    /// The person and workspace of a number. `None`: no owner has it.
+    pub(super) fn id_of(&self, number: u32) -> Option<OwnerId> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).slots.get(number as usize).map(OwnerSlot::id)
     }
 
-    /// The owner of a number, if it `is_good` of the generation it was read in.
-    pub(super) fn find(&self, number: u32, is_good: impl Fn(&Owner, u64) -> bool) -> Option<Owner> {
-        let numbered = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let place = numbered.places.get(number as usize)?;
-        is_good(&place.owner, u64::from(place.read_in?)).then(|| place.owner.clone())
+    /// The owner with this number, if `is_valid` accepts the generation in which it was read.
+    pub(super) fn get(&self, number: u32, is_valid: impl Fn(&Owner, u64) -> bool) -> Option<Owner> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let slot = table.slots.get(number as usize)?;
+        is_valid(&slot.owner, u64::from(slot.generation?)).then(|| slot.owner.clone())
     }
 
-    /// Keeps who was found in generation `tag`, as far as memory goes.
-    pub(super) fn keep(&self, owner: &Owner, tag: u64) {
-        let mut numbered = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let number = numbered.number((owner.account, owner.workspace));
-        let (Some(number), Ok(tag)) = (number, u32::try_from(tag)) else { return };
-        let place = &mut numbered.places[number as usize];
-        // Two readers may come in any order: the newer reading stays.
-        if place.read_in.is_none_or(|older| older <= tag) {
-            *place = Place { owner: owner.clone(), read_in: Some(tag) };
+    /// Stores an owner that was read in `generation`, if there is space for it.
+    pub(super) fn insert(&self, owner: &Owner, generation: u64) {
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let number = table.intern((owner.account, owner.workspace));
+        let (Some(number), Ok(generation)) = (number, u32::try_from(generation)) else { return };
+        let slot = &mut table.slots[number as usize];
+        // Two readers may finish in any order: the newer generation stays.
+        if slot.generation.is_none_or(|older| older <= generation) {
+            *slot = OwnerSlot { owner: owner.clone(), generation: Some(generation) };
         }
     }
 }
 
-impl Numbered {
-    fn find(&self, who: Who) -> Option<u32> {
-        self.numbers.find(spread(who), |number| self.places[*number as usize].who() == who).copied()
+impl OwnerTable {
+    fn find(&self, id: OwnerId) -> Option<u32> {
+        self.numbers.find(hash_of(id), |number| self.slots[*number as usize].id() == id).copied()
     }
 
-    fn number(&mut self, who: Who) -> Option<u32> {
-        if let Some(number) = self.find(who) {
+    fn intern(&mut self, id: OwnerId) -> Option<u32> {
+        if let Some(number) = self.find(id) {
             return Some(number);
         }
-        let number = u32::try_from(self.places.len()).ok().filter(|_| self.places.len() < OWNERS_MAX)?;
-        self.places.push(Place { owner: Owner::unread(who.0, who.1), read_in: None });
-        self.numbers.insert_unique(spread(who), number, |number| spread(self.places[*number as usize].who()));
+        let number = u32::try_from(self.slots.len()).ok().filter(|_| self.slots.len() < OWNERS_MAX)?;
+        self.slots.push(OwnerSlot { owner: Owner::placeholder(id.0, id.1), generation: None });
+        self.numbers.insert_unique(hash_of(id), number, |number| hash_of(self.slots[*number as usize].id()));
         Some(number)
     }
 }
 
-impl Place {
-    fn who(&self) -> Who {
+impl OwnerSlot {
+    fn id(&self) -> OwnerId {
         (self.owner.account, self.owner.workspace)
     }
 }
 
-/// Ids are made here by rng, and nobody outside can choose one.
-fn spread((account, workspace): Who) -> u64 {
-    account.spread() ^ workspace.spread().rotate_left(32)
+/// The random bits of the ids serve as the hash: ids are made here, and no caller can choose one.
+fn hash_of((account, workspace): OwnerId) -> u64 {
+    account.random_bits() ^ workspace.random_bits().rotate_left(32)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::OwnerWords;
+    use super::super::model::OwnerFields;
     use super::*;
     use crate::base::{Rng, Role, Timestamp};
 
     #[test]
-    fn the_newer_reading_stays_under_the_number_it_had() {
+    fn the_newer_generation_stays_and_an_owner_keeps_its_number() {
         let (owners, mut rng) = (Owners::default(), Rng::seeded(8));
         let now = Timestamp::from_millis(1_777_000_000_000);
-        let people: Vec<Who> =
+        let ids: Vec<OwnerId> =
             (0..1_000).map(|_| (AccountId::new(now, &mut rng), WorkspaceId::new(now, &mut rng))).collect();
-        let named = |(account, workspace): Who, username: &str| {
-            let words = OwnerWords { username, display_name: "", email: "", plan: "free", region: "eu" };
-            Owner::new(account, workspace, Role::Owner, &words)
+        let named = |(account, workspace): OwnerId, username: &str| {
+            let fields = OwnerFields { username, display_name: "", email: "", plan: "free", region: "eu" };
+            Owner::new(account, workspace, Role::Owner, &fields)
         };
-        let numbers: Vec<_> = people.iter().map(|who| owners.number_of(*who).unwrap()).collect();
-        owners.keep(&named(people[7], "new"), 5);
-        owners.keep(&named(people[7], "old"), 4);
+        let numbers: Vec<_> = ids.iter().map(|id| owners.intern(*id).unwrap()).collect();
+        owners.insert(&named(ids[7], "new"), 5);
+        owners.insert(&named(ids[7], "old"), 4);
 
         assert_eq!((0..1_000).collect::<Vec<u32>>(), numbers);
-        assert!(people.iter().zip(&numbers).all(|(who, number)| owners.number_of(*who) == Some(*number)));
-        assert!(people.iter().zip(&numbers).all(|(who, number)| owners.who(*number) == Some(*who)));
-        let found = |number, tag: u64| owners.find(number, |_, read_in| read_in == tag).map(|owner| owner.username());
+        assert!(ids.iter().zip(&numbers).all(|(id, number)| owners.intern(*id) == Some(*number)));
+        assert!(ids.iter().zip(&numbers).all(|(id, number)| owners.id_of(*number) == Some(*id)));
+        let read = |number, generation: u64| {
+            owners.get(number, |_, read_in| read_in == generation).map(|owner| owner.username())
+        };
         assert_eq!(
-            (found(7, 5).as_deref(), found(7, 4), found(6, 0), owners.who(1_000)),
+            (read(7, 5).as_deref(), read(7, 4), read(6, 0), owners.id_of(1_000)),
             (Some("new"), None, None, None)
         );
-        assert_eq!(size_of::<Place>(), 96);
+        assert_eq!(size_of::<OwnerSlot>(), 96);
     }
 }

@@ -1,6 +1,7 @@
-//! What keys may do, in memory, by number: a million keys have some dozen different sets of scopes and limits.
+//! Interned policies: what keys may do. A million keys have some dozen different sets of scopes and limits.
 //!
-//! A number once given keeps its meaning, so nothing is locked or counted to look one up: all workers do so for each request.
+//! The number of a policy never changes its meaning, so a look-up by number needs no lock and no counter. All workers look one
+//! up for each request.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{OnceLock, PoisonError, RwLock};
@@ -8,28 +9,30 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use hashbrown::HashTable;
 use ipnet::IpNet;
 
-use super::directory::POLICIES_MAX;
+use super::key_index::POLICIES_MAX;
 use crate::base::{Scopes, SharedText};
 
-/// Policies whose memory is taken together.
-const PIECE: usize = 256;
+/// Policies that are allocated together.
+const CHUNK: usize = 256;
 
-/// What many keys may do: the names of their scopes, the rights behind them before any role cuts them, and the limits.
+/// What many keys may do.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct Policy {
+    /// Scope names, separated by spaces.
     pub scope: SharedText,
+    /// The rights behind the scopes, before the owner's role limits them.
     pub rights: Scopes,
-    /// Empty: from anywhere.
+    /// Empty: every network is allowed.
     pub networks: Vec<IpNet>,
-    /// Requests a minute, of the key itself or of the site.
+    /// Requests a minute, from the key itself or from the site. `None`: no limit.
     pub rate: Option<u32>,
-    /// Its end is that of an overlap.
+    /// The key has a successor, and its end is the end of the overlap.
     pub is_retiring: bool,
 }
 
 impl Policy {
-    /// Whether a request from there is let in.
-    pub(super) fn lets_in_from(&self, address: Option<std::net::IpAddr>) -> bool {
+    /// Whether a request from this address is allowed. `None`: the address is unknown.
+    pub(super) fn allows_address(&self, address: Option<std::net::IpAddr>) -> bool {
         self.networks.is_empty()
             || address.is_some_and(|address| {
                 let address = address.to_canonical();
@@ -38,45 +41,44 @@ impl Policy {
     }
 }
 
-type Piece = Box<[OnceLock<Policy>]>;
+type Chunk = Box<[OnceLock<Policy>]>;
 
-/// See the module. [`POLICIES_MAX`] at most, some 20 MiB; keys with others than these are looked up for each request.
+/// Interns at most [`POLICIES_MAX`] policies, some 20 MiB. A key whose policy does not fit is read for each request.
 pub(super) struct Policies {
-    pieces: Box<[OnceLock<Piece>]>,
+    chunks: Box<[OnceLock<Chunk>]>,
     numbers: RwLock<HashTable<u16>>,
-    hashing: RandomState,
+    hasher: RandomState,
 }
 
 impl Policies {
-    /// None yet.
     pub(super) fn new() -> Self {
-        let pieces = (0..POLICIES_MAX / PIECE).map(|_| OnceLock::new()).collect();
-        Self { pieces, numbers: RwLock::default(), hashing: RandomState::new() }
+        let chunks = (0..POLICIES_MAX / CHUNK).map(|_| OnceLock::new()).collect();
+        Self { chunks, numbers: RwLock::default(), hasher: RandomState::new() }
     }
 
-    /// The policy of a number. `None`: nobody's.
+    /// The policy with this number. `None`: no policy has it.
     pub(super) fn get(&self, number: u16) -> Option<&Policy> {
         let number = usize::from(number);
-        self.pieces[number / PIECE].get()?[number % PIECE].get()
+        self.chunks[number / CHUNK].get()?[number % CHUNK].get()
     }
 
-    /// The number of a policy. `None`: there are too many.
-    pub(super) fn number_of(&self, policy: Policy) -> Option<u16> {
-        let hash = self.hashing.hash_one(&policy);
-        let is_it = |number: &u16| self.get(*number) == Some(&policy);
-        if let Some(number) = self.numbers.read().unwrap_or_else(PoisonError::into_inner).find(hash, is_it) {
+    /// The number of a policy, which is added if it is new. `None`: there are too many.
+    pub(super) fn intern(&self, policy: Policy) -> Option<u16> {
+        let hash = self.hasher.hash_one(&policy);
+        let is_same = |number: &u16| self.get(*number) == Some(&policy);
+        if let Some(number) = self.numbers.read().unwrap_or_else(PoisonError::into_inner).find(hash, is_same) {
             return Some(*number);
         }
         let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(number) = numbers.find(hash, is_it) {
+        if let Some(number) = numbers.find(hash, is_same) {
             return Some(*number);
         }
         let number = u16::try_from(numbers.len()).ok()?;
-        let (piece, place) = (usize::from(number) / PIECE, usize::from(number) % PIECE);
-        let piece = self.pieces[piece].get_or_init(|| (0..PIECE).map(|_| OnceLock::new()).collect());
-        // Whoever writes numbers is alone, and this one is new.
-        let _ = piece[place].set(policy);
-        numbers.insert_unique(hash, number, |number| self.get(*number).map_or(0, |known| self.hashing.hash_one(known)));
+        let (chunk, index) = (usize::from(number) / CHUNK, usize::from(number) % CHUNK);
+        let chunk = self.chunks[chunk].get_or_init(|| (0..CHUNK).map(|_| OnceLock::new()).collect());
+        // Only the holder of the write lock adds a number, and this number is new, so the cell is empty.
+        let _ = chunk[index].set(policy);
+        numbers.insert_unique(hash, number, |number| self.get(*number).map_or(0, |known| self.hasher.hash_one(known)));
         Some(number)
     }
 }
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_keeps_its_number_and_there_are_so_many_at_most() {
+    fn a_policy_keeps_its_number_and_the_number_of_policies_is_limited() {
         let policies = Policies::new();
         let policy = |rate: u32| Policy {
             scope: "read".into(),
@@ -97,9 +99,9 @@ mod tests {
         };
         let all = || 0..POLICIES_MAX as u32;
 
-        assert!(all().all(|rate| policies.number_of(policy(rate)).map(u32::from) == Some(rate)));
-        assert_eq!(policies.number_of(policy(POLICIES_MAX as u32)), None);
-        assert!(all().all(|rate| policies.number_of(policy(rate)).map(u32::from) == Some(rate)));
+        assert!(all().all(|rate| policies.intern(policy(rate)).map(u32::from) == Some(rate)));
+        assert_eq!(policies.intern(policy(POLICIES_MAX as u32)), None);
+        assert!(all().all(|rate| policies.intern(policy(rate)).map(u32::from) == Some(rate)));
         assert!(all().all(|rate| policies.get(rate as u16).unwrap().rate == Some(rate)));
         assert!(Policies::new().get(7).is_none());
     }

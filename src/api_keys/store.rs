@@ -1,14 +1,15 @@
-//! All SQL about keys themselves; what is recorded about their use stands in `uses/store.rs`.
+//! All SQL about keys. The SQL about their use is in `uses/store.rs`.
 
 use rusqlite::{Row, named_params};
 
 use super::model::{
-    ApiKey, Budget, Ended, KeyChange, KeyPolicy, KeyState, Limits, Owner, OwnerWords, Period, parse_networks, state_now,
+    ApiKey, Budget, KeyChange, KeyPolicy, KeyState, Limits, Owner, OwnerFields, Period, RevokeReason, parse_networks,
+    state_now,
 };
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
-/// A key with what is known of its use, in the order of [`read`].
+/// A key with its use, in the column order of [`read`].
 macro_rules! keys_where {
     ($rest:literal) => {
         concat!(
@@ -31,7 +32,7 @@ const INSERT: &str = "
     values (:id, :workspace_id, :account_id, :name, :display, :lookup, :pepper_id, :sealed, :scopes, 'active', :created_at,
             :created_at, :expires_at, :predecessor_id, :family_id, :networks, :rate_per_minute, :budget_micro,
             :budget_period, :spent_until)";
-// A retiring key does not count: a workspace with as many keys as it may have can still replace one.
+// Retiring keys are not counted, so a workspace with the maximum number of keys can still rotate one.
 const COUNT_LIVE: &str = "
     select count(*) from api_key
     where workspace_id = :workspace_id and state in ('active', 'disabled', 'quarantined')
@@ -46,7 +47,7 @@ const HAS_MORE: &str = "select 1 from api_key where workspace_id = :workspace_id
 const FIND: &str = keys_where!("where k.id = :id");
 const LIST_RETIRED: &str =
     keys_where!("where k.state = 'retiring' and k.retire_at <= :now order by k.retire_at limit :limit");
-const LIST_FORSAKEN: &str =
+const LIST_QUARANTINE_OVER: &str =
     keys_where!("where k.state = 'quarantined' and k.state_at <= :before order by k.state_at limit :limit");
 const LIST_ENDING: &str = keys_where!(
     "where k.state = 'active' and k.expires_at > :now and k.expires_at <= :until
@@ -75,17 +76,17 @@ const LIST_SPENT: &str = keys_where!(
       and k.spent_until is not :until"
 );
 const UPDATE_SPENT: &str = "update api_key set spent_until = :until where id = :id";
-// A key that was revoked meanwhile keeps the digest that no text has.
+// A key that was revoked meanwhile keeps its dead digest, which matches no text.
 const UPDATE_LOOKUP: &str = "
     update api_key set lookup = :lookup, pepper_id = :pepper_id
     where id = :id and pepper_id not in (0, :pepper_id)";
-// Until then a use of a replaced key is noticed.
-const LIST_LATE: &str = "
+// A replaced key keeps its digest for a while, so that its use is noticed.
+const LIST_LATE_LOOKUPS: &str = "
     select id from api_key
     where ended_as = 'rotated' and revoked_at <= :before and pepper_id <> 0
     order by revoked_at
     limit :limit";
-const UPDATE_DEAD: &str = "update api_key set lookup = :dead_lookup, pepper_id = 0 where id = :id";
+const UPDATE_DEAD_LOOKUP: &str = "update api_key set lookup = :dead_lookup, pepper_id = 0 where id = :id";
 const LIST_LIVE_SINCE: &str =
     keys_where!("where k.account_id = :account_id and k.state <> 'revoked' and k.created_at >= :since order by k.id");
 const FIND_BY_LOOKUP: &str = "
@@ -99,8 +100,8 @@ const LIST_AFTER: &str = "
     where rowid > :after and state in ('active', 'retiring') and spent_until is null
     order by rowid
     limit :limit";
-// Reads across accounts and workspaces, because a verifier needs all of it in one look. Apart from the key, because it is
-// the same for all keys of a person and most of the work: four tables, each by its index.
+// Joins tables of other slices, because the verifier needs all of it in one read. It is separate from the key, because it is the same
+// for all keys of a person and most of the work: four tables, each by its index.
 const FIND_OWNER: &str = "
     select a.username, a.display_name, coalesce(e.address, ''), m.role, w.plan, w.region
     from account a
@@ -122,7 +123,7 @@ const DELETE_POLICIES: &str = "
     where workspace_id in (select id from workspace where owner_id = :account_id and kind = 'personal')";
 const DELETE_KEYS: &str = "delete from api_key where account_id = :account_id";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT,
     COUNT_LIVE,
@@ -130,7 +131,7 @@ pub const STATEMENTS: &[&str] = &[
     HAS_MORE,
     FIND,
     LIST_RETIRED,
-    LIST_FORSAKEN,
+    LIST_QUARANTINE_OVER,
     LIST_ENDING,
     FIND_SUCCESSOR,
     UPDATE_STATE,
@@ -139,8 +140,8 @@ pub const STATEMENTS: &[&str] = &[
     LIST_SPENT,
     UPDATE_SPENT,
     UPDATE_LOOKUP,
-    LIST_LATE,
-    UPDATE_DEAD,
+    LIST_LATE_LOOKUPS,
+    UPDATE_DEAD_LOOKUP,
     LIST_LIVE_SINCE,
     LIST_AFTER,
     FIND_BY_LOOKUP,
@@ -155,13 +156,13 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_KEYS,
 ];
 
-fn state_of(row: &Row<'_>, place: usize) -> rusqlite::Result<Option<KeyState>> {
-    Ok(row.get::<_, Option<String>>(place)?.as_deref().and_then(KeyState::parse))
+fn state_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<KeyState>> {
+    Ok(row.get::<_, Option<String>>(column)?.as_deref().and_then(KeyState::parse))
 }
 
 fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
     let (expires_at, retire_at) = (row.get(11)?, row.get(12)?);
-    // The table's own check knows no other word.
+    // The check constraint of the table allows no other value.
     let stored = state_of(row, 6)?.unwrap_or(KeyState::Revoked);
     let amount: Option<i64> = row.get(18)?;
     let period: Option<String> = row.get(19)?;
@@ -176,7 +177,7 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
         state: state_now(stored, expires_at, retire_at, now),
         state_at: row.get(7)?,
         state_before: state_of(row, 8)?,
-        ended: row.get::<_, Option<String>>(9)?.as_deref().and_then(Ended::parse),
+        revoke_reason: row.get::<_, Option<String>>(9)?.as_deref().and_then(RevokeReason::parse),
         created_at: row.get(10)?,
         expires_at,
         retire_at,
@@ -197,14 +198,14 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
     })
 }
 
-/// What is stored of a key's text.
-pub(super) struct TextAtRest {
+/// The stored forms of a key's text.
+pub(super) struct StoredText {
     pub lookup: [u8; 32],
     pub pepper_id: u32,
     pub sealed: Option<Vec<u8>>,
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, key: &ApiKey, text: &TextAtRest) -> Result<(), Error> {
+pub(super) fn insert(tx: &mut Tx<'_>, key: &ApiKey, text: &StoredText) -> Result<(), Error> {
     let (amount, period) = split(key.limits.budget);
     tx.execute(
         INSERT,
@@ -246,7 +247,7 @@ pub(super) fn list(view: &View<'_>, workspace: WorkspaceId, limit: u32) -> Resul
     view.list(LIST, named_params! {":workspace_id": workspace, ":limit": limit, ":now": now}, |row| read(row, now))
 }
 
-/// Whether the workspace has, or had, more keys than `few`.
+/// Whether the workspace has more keys than `few`, including ended ones.
 pub(super) fn has_more(view: &View<'_>, workspace: WorkspaceId, few: u32) -> Result<bool, Error> {
     let params = named_params! {":workspace_id": workspace, ":few": few};
     Ok(view.find(HAS_MORE, params, |_| Ok(()))?.is_some())
@@ -257,25 +258,25 @@ pub(super) fn find(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKey>, Erro
     view.find(FIND, named_params! {":id": id}, |row| read(row, now))
 }
 
-/// Keys of the account that were made then or later, and not revoked.
+/// Keys of the account that were created at `since` or later, and are not revoked.
 pub(super) fn list_live_since(view: &View<'_>, account: AccountId, since: Timestamp) -> Result<Vec<ApiKey>, Error> {
     let now = view.now();
     view.list(LIST_LIVE_SINCE, named_params! {":account_id": account, ":since": since}, |row| read(row, now))
 }
 
-/// Keys whose overlap is over and that nobody has ended yet.
+/// Retiring keys whose overlap is over.
 pub(super) fn list_retired(view: &View<'_>, limit: u32) -> Result<Vec<ApiKey>, Error> {
     let now = view.now();
     view.list(LIST_RETIRED, named_params! {":now": now, ":limit": limit}, |row| read(row, now))
 }
 
-/// Keys that have been in quarantine since `before` or longer.
-pub(super) fn list_forsaken(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<ApiKey>, Error> {
+/// Keys that have been in quarantine since `before` or earlier.
+pub(super) fn list_quarantine_over(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<ApiKey>, Error> {
     let now = view.now();
-    view.list(LIST_FORSAKEN, named_params! {":before": before, ":limit": limit}, |row| read(row, now))
+    view.list(LIST_QUARANTINE_OVER, named_params! {":before": before, ":limit": limit}, |row| read(row, now))
 }
 
-/// Active keys that end in `span` and were made to live longer, without a notice of this kind.
+/// Active keys that expire within `span`, had a longer lifetime than that, and have no notice of this kind yet.
 pub(super) fn list_ending(
     view: &View<'_>,
     span: std::time::Duration,
@@ -293,7 +294,7 @@ pub(super) fn find_successor(view: &View<'_>, id: ApiKeyId) -> Result<Option<Api
     view.find(FIND_SUCCESSOR, named_params! {":id": id}, |row| row.get(0))
 }
 
-/// Any state but revoked. `retire_at`: a new end of the overlap.
+/// Sets any state except revoked. `retire_at`: the new end of the overlap, if there is one.
 pub(super) fn update_state(
     tx: &mut Tx<'_>,
     id: ApiKeyId,
@@ -313,15 +314,15 @@ pub(super) fn update_state(
     Ok(())
 }
 
-/// `dead_lookup`: what stands in place of the digest. `None`: the digest stays, so that a later use is noticed.
+/// Revokes a key. `dead_lookup` replaces the digest. `None`: the digest stays, so that a later use is noticed.
 pub(super) fn update_revoked(
     tx: &mut Tx<'_>,
     id: ApiKeyId,
-    ended: Ended,
+    reason: RevokeReason,
     dead_lookup: Option<[u8; 32]>,
 ) -> Result<(), Error> {
     let now = tx.now();
-    let params = named_params! {":id": id, ":now": now, ":ended_as": ended.as_str(), ":dead_lookup": dead_lookup};
+    let params = named_params! {":id": id, ":now": now, ":ended_as": reason.as_str(), ":dead_lookup": dead_lookup};
     tx.execute(UPDATE_REVOKED, params)?;
     Ok(())
 }
@@ -346,7 +347,7 @@ pub(super) fn update_change(
     Ok(())
 }
 
-/// Keys of a line whose budget for this period is spent, and which are not refused for it yet.
+/// Keys of a family whose budget for this period is spent, and that are not refused for it yet.
 pub(super) fn list_spent(
     view: &View<'_>,
     family: ApiKeyId,
@@ -360,30 +361,30 @@ pub(super) fn list_spent(
     view.list(LIST_SPENT, params, |row| read(row, now))
 }
 
-/// Refuses the key until then.
+/// Refuses the key until then, because its budget is spent.
 pub(super) fn update_spent(tx: &mut Tx<'_>, id: ApiKeyId, until: Timestamp) -> Result<(), Error> {
     tx.execute(UPDATE_SPENT, named_params! {":id": id, ":until": until})?;
     Ok(())
 }
 
-/// Writes the digest under another pepper.
+/// Replaces the digest with one under another pepper.
 pub(super) fn update_lookup(tx: &mut Tx<'_>, id: ApiKeyId, lookup: &[u8; 32], pepper_id: u32) -> Result<(), Error> {
     tx.execute(UPDATE_LOOKUP, named_params! {":id": id, ":lookup": lookup, ":pepper_id": pepper_id})?;
     Ok(())
 }
 
-/// Keys that were replaced before then and whose late use would still be noticed.
-pub(super) fn list_late(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<ApiKeyId>, Error> {
-    view.list(LIST_LATE, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
+/// Keys that were replaced at `before` or earlier and still have their digest.
+pub(super) fn list_late_lookups(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<ApiKeyId>, Error> {
+    view.list(LIST_LATE_LOOKUPS, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
 }
 
-pub(super) fn update_dead(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &[u8; 32]) -> Result<(), Error> {
-    tx.execute(UPDATE_DEAD, named_params! {":id": id, ":dead_lookup": dead_lookup})?;
+pub(super) fn update_dead_lookup(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &[u8; 32]) -> Result<(), Error> {
+    tx.execute(UPDATE_DEAD_LOOKUP, named_params! {":id": id, ":dead_lookup": dead_lookup})?;
     Ok(())
 }
 
-/// A key as the verifier finds it, good or not.
-pub(super) struct Found {
+/// A key as the verifier reads it, good or not.
+pub(super) struct KeyRow {
     pub key: ApiKeyId,
     pub account: AccountId,
     pub workspace: WorkspaceId,
@@ -396,8 +397,8 @@ pub(super) struct Found {
     pub spent_until: Option<Timestamp>,
 }
 
-fn read_found(row: &Row<'_>) -> rusqlite::Result<Found> {
-    Ok(Found {
+fn read_key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
+    Ok(KeyRow {
         key: row.get(0)?,
         account: row.get(1)?,
         workspace: row.get(2)?,
@@ -411,26 +412,26 @@ fn read_found(row: &Row<'_>) -> rusqlite::Result<Found> {
     })
 }
 
-/// The key behind a digest, whoever its owner is. Of revoked ones only those that were replaced have a digest.
-pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<Found>, Error> {
-    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, read_found)
+/// The key with this digest, of any owner. Of revoked keys, only those that were replaced still have their digest.
+pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<KeyRow>, Error> {
+    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, read_key_row)
 }
 
-/// A key with its row number and its digest.
-pub(super) type Listed = (i64, [u8; 32], Found);
+/// The row number, the digest and the key.
+pub(super) type IndexedKeyRow = (i64, [u8; 32], KeyRow);
 
-/// Good keys behind row number `after`, in the order of the table: number, digest, key.
-pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<Listed>, Error> {
+/// Good keys after row number `after`, in the order of the table.
+pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<IndexedKeyRow>, Error> {
     view.list(LIST_AFTER, named_params! {":after": after, ":limit": limit}, |row| {
-        Ok((row.get(10)?, row.get(11)?, read_found(row)?))
+        Ok((row.get(10)?, row.get(11)?, read_key_row(row)?))
     })
 }
 
-/// The person of a key in its workspace. `None`: not active, or not a member.
+/// The owner of keys. `None`: the account is not active, has its keys locked, or is not a member of the workspace.
 pub(super) fn find_owner(view: &View<'_>, account: AccountId, workspace: WorkspaceId) -> Result<Option<Owner>, Error> {
     view.find(FIND_OWNER, named_params! {":account_id": account, ":workspace_id": workspace}, |row| {
-        let word = |place: usize| Ok::<_, rusqlite::Error>(row.get_ref(place)?.as_str()?);
-        let words = OwnerWords {
+        let word = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+        let words = OwnerFields {
             username: word(0)?,
             display_name: word(1)?,
             email: word(2)?,
@@ -445,7 +446,7 @@ pub(super) fn find_sealed(view: &View<'_>, id: ApiKeyId) -> Result<Option<Vec<u8
     view.find(FIND_SEALED, named_params! {":id": id}, |row| row.get(0))
 }
 
-/// Sealed texts behind the id `after`, in their order.
+/// Sealed texts after the id `after`, ordered by id.
 pub(super) fn list_sealed(view: &View<'_>, after: &str, limit: u32) -> Result<Vec<(ApiKeyId, Vec<u8>)>, Error> {
     view.list(LIST_SEALED, named_params! {":after": after, ":limit": limit}, |row| Ok((row.get(0)?, row.get(1)?)))
 }
@@ -461,7 +462,7 @@ pub(super) fn find_policy(view: &View<'_>, workspace: WorkspaceId) -> Result<Opt
     })
 }
 
-/// `None`: the workspace has no rule of its own.
+/// `None`: the workspace has no rules of its own.
 pub(super) fn replace_policy(tx: &mut Tx<'_>, workspace: WorkspaceId, policy: Option<KeyPolicy>) -> Result<(), Error> {
     let now = tx.now();
     match policy {

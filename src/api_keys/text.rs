@@ -1,20 +1,20 @@
 //! The text of a key: `<prefix>_`, 32 random hexadecimal digits, and 8 of CRC-32 over all before them.
 //!
-//! The prefix makes a leaked key findable, the checksum lets a scanner decide without asking anybody, and a mistyped key
-//! costs no look-up (the reasons GitHub gave for its tokens in 2021). 128 bits are random.
+//! The prefix makes a leaked key findable. The checksum lets a scanner decide offline, and refuses a mistyped key without a
+//! look-up (GitHub gave these reasons for its tokens in 2021). 128 bits are random.
 
 use crate::base::{Rng, Secret};
 
 const RANDOM_DIGITS: usize = 32;
 const CHECK_DIGITS: usize = 8;
-/// Digits that lists show after the prefix: 32 of the 128 bits; 96 stay secret.
-const SHOWN_DIGITS: usize = 8;
+/// Digits that lists show after the prefix: 32 of the 128 bits. The other 96 stay secret.
+const DISPLAY_DIGITS: usize = 8;
 
-/// A well-formed key.
+/// The text of a key: the secret.
 pub struct KeyText(Secret<String>);
 
 impl KeyText {
-    /// A new key.
+    /// A new random key text.
     pub fn generate(prefix: &str, rng: &mut Rng) -> Self {
         let mut text = format!("{prefix}_{}", hex::encode(rng.bytes::<{ RANDOM_DIGITS / 2 }>()));
         let check = crc32fast::hash(text.as_bytes());
@@ -36,44 +36,44 @@ impl KeyText {
         u32::from_str_radix(check, 16) == Ok(crc32fast::hash(body.as_bytes()))
     }
 
-    /// Where keys with this prefix stand in `bytes`: the place of each first byte. A checksum that fits makes it a key; a
-    /// look-alike fits once in four thousand million.
-    pub fn places_in(prefix: &str, bytes: &[u8]) -> Vec<usize> {
+    /// The positions of keys with this prefix in `bytes`: of the first byte of each. A text with the form of a key counts if its
+    /// checksum is right; a random one is right once in four thousand million.
+    pub fn positions_in(prefix: &str, bytes: &[u8]) -> Vec<usize> {
         let is_key = |window: &[u8]| {
             window.starts_with(prefix.as_bytes())
                 && std::str::from_utf8(window).is_ok_and(|text| Self::is_well_formed(prefix, text))
         };
         let windows = bytes.windows(Self::length(prefix)).enumerate();
-        windows.filter(|(_, window)| is_key(window)).map(|(place, _)| place).collect()
+        windows.filter(|(_, window)| is_key(window)).map(|(position, _)| position).collect()
     }
 
-    /// What a scanner looks for that does not know checksums: a regular expression of RE2, PCRE and POSIX alike.
+    /// A regular expression for scanners that do not check the checksum. It is valid in RE2, PCRE and POSIX.
     pub fn pattern(prefix: &str) -> String {
         format!("{prefix}_[0-9a-f]{{{}}}", RANDOM_DIGITS + CHECK_DIGITS)
     }
 
-    /// Bytes of a key with this prefix.
+    /// The length of a key with this prefix, in bytes.
     pub const fn length(prefix: &str) -> usize {
         prefix.len() + 1 + RANDOM_DIGITS + CHECK_DIGITS
     }
 
-    /// What may be shown of a key: prefix, underscore and eight digits.
-    pub fn shown(key: &str) -> &str {
+    /// The part of a key that may be shown: prefix, underscore and eight digits.
+    pub fn display_of(key: &str) -> &str {
         let underscore = key.find('_').unwrap_or(0);
-        &key[..(underscore + 1 + SHOWN_DIGITS).min(key.len())]
+        &key[..(underscore + 1 + DISPLAY_DIGITS).min(key.len())]
     }
 
-    /// The key itself, for hashing and for showing once.
+    /// The secret text, to hash it or to show it once.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// What lists show: prefix, underscore and eight digits.
+    /// The part that lists show: prefix, underscore and eight digits.
     pub fn display(&self) -> String {
-        Self::shown(self.0.expose()).to_owned()
+        Self::display_of(self.0.expose()).to_owned()
     }
 
-    /// The key, as the secret it is.
+    /// The text as a secret.
     pub fn into_secret(self) -> Secret<String> {
         self.0
     }
@@ -84,38 +84,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_slip_of_the_finger_makes_another_key() {
+    fn a_mistyped_key_is_never_another_key() {
         let key = KeyText::generate("dok", &mut Rng::seeded(1));
         let text = key.expose();
         assert!(KeyText::is_well_formed("dok", text));
         assert_eq!((text.len(), key.display()), (44, text[..12].to_owned()));
 
-        for place in 0..text.len() {
+        for position in 0..text.len() {
             for other in "0123456789abcdefgG_".chars() {
                 let mut typed: Vec<char> = text.chars().collect();
-                let right = std::mem::replace(&mut typed[place], other);
+                let original = std::mem::replace(&mut typed[position], other);
                 let typed: String = typed.into_iter().collect();
-                assert!(right == other || !KeyText::is_well_formed("dok", &typed), "{typed}");
+                assert!(original == other || !KeyText::is_well_formed("dok", &typed), "{typed}");
             }
         }
-        for place in 4..text.len() - 1 {
+        for position in 4..text.len() - 1 {
             let mut typed: Vec<char> = text.chars().collect();
-            typed.swap(place, place + 1);
+            typed.swap(position, position + 1);
             let swapped: String = typed.into_iter().collect();
             assert!(swapped == text || !KeyText::is_well_formed("dok", &swapped), "{swapped}");
         }
     }
 
     #[test]
-    fn keys_are_found_among_other_bytes_and_look_alikes_are_not() {
+    fn keys_are_found_in_other_bytes_and_wrong_checksums_are_not() {
         let key = KeyText::generate("dok", &mut Rng::seeded(3));
         let mut alike = key.expose().to_owned();
         alike.replace_range(10..11, if &alike[10..11] == "0" { "1" } else { "0" });
         let around = [b"\xff key=".as_slice(), key.expose().as_bytes(), b" no=", alike.as_bytes()];
         let text = [around.concat().as_slice(), key.expose().as_bytes()].concat();
 
-        assert_eq!(KeyText::places_in("dok", &text), [6, 6 + 44 + 4 + 44]);
-        assert_eq!(KeyText::places_in("dos", &text), Vec::<usize>::new());
+        assert_eq!(KeyText::positions_in("dok", &text), [6, 6 + 44 + 4 + 44]);
+        assert_eq!(KeyText::positions_in("dos", &text), Vec::<usize>::new());
         assert_eq!(KeyText::pattern("dok"), "dok_[0-9a-f]{40}");
     }
 

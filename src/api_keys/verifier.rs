@@ -1,12 +1,13 @@
-//! The hot path: is this key good? Answered on the worker's own thread, without the writer, without a hop.
+//! The hot path: is this key good? It runs on the worker's own thread, without the writer and without a change of thread.
 //!
 //! ```text
-//! form and CRC ── HMAC ── in the directory, and unchanged since? ── yes: its owner in memory, and unchanged? ── answer
-//!                          └─ no: look the key up, keep it                └─ no: look the owner up, keep it ─────┘
+//! form and CRC ── HMAC ── in the index, and unchanged since? ── yes: owner in memory, and unchanged since? ── answer
+//!                          └─ no: read the key, cache it            └─ no: read the owner, cache it ─────────┘
 //! ```
-//! The directory holds every key that fits (see `directory`), so how many keys there are does not show; it is filled after
-//! the start, and by whoever asks first. What changed is forgotten exactly (see `db::change`): one person's change costs the
-//! others nothing. Owners are kept apart, because all keys of a person share theirs.
+//! The index holds every key while they fit (see `key_index`), so the number of keys does not change the response time. The
+//! index is filled after the start, and by the first request for each key. Exactly what changed is invalidated (see
+//! `db::epoch`): one person's change has no cost for others. Owners are cached separately, because all keys of a person share
+//! one.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -14,78 +15,80 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ipnet::IpNet;
 
-use super::directory::{Digest, Directory, Entry, READ_AHEAD_MAX};
-use super::gathered::{Gathered, Taken};
-use super::model::{Asked, Door, KeyState, Noted, Owner, Refusal, Verified, parse_networks, state_now};
-use super::owners::{Owners, Who};
+use super::key_index::{Digest, Entry, KeyIndex, PRELOAD_MAX};
+use super::model::{
+    Channel, KeyState, Owner, Refusal, SlotIndex, VerifiedKey, VerifyRequest, parse_networks, state_now,
+};
+use super::owners::{OwnerId, Owners};
 use super::policies::{Policies, Policy};
 use super::reports::Reports;
 use super::store;
 use super::text::KeyText;
+use super::usage_buffer::{UsageBatch, UsageBuffer};
 use crate::app::App;
 use crate::base::{ApiKeyId, Role, Scopes, Timestamp};
 use crate::db::{Error, Subject, View};
 
-/// Keys read ahead in one look, so that no reader holds on to the past for long.
-const READ_AHEAD_BATCH: u32 = 5_000;
+/// Keys read in one transaction of the preload, so that no reader holds an old state of the database for long.
+const PRELOAD_BATCH: u32 = 5_000;
 
-/// Nobody calls from here.
-const NOWHERE: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 32));
+/// A network from which no request comes.
+const NO_ADDRESS: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 32));
 
-/// What a key may do: as it is kept, or read for this request alone. Small, because it is handed on a few times.
-enum MayDo<'v> {
-    Kept(&'v Policy),
-    Read(Box<Policy>),
+/// What a key may do: interned, or read for this request only. Small, because it is passed on several times.
+enum PolicyRef<'v> {
+    Interned(&'v Policy),
+    Owned(Box<Policy>),
 }
 
-impl Deref for MayDo<'_> {
+impl Deref for PolicyRef<'_> {
     type Target = Policy;
 
     fn deref(&self) -> &Policy {
         match self {
-            Self::Kept(policy) => policy,
-            Self::Read(policy) => policy,
+            Self::Interned(policy) => policy,
+            Self::Owned(policy) => policy,
         }
     }
 }
 
-/// A key that lives, as far as the database says.
-struct Known<'v> {
+/// A key that is live according to the database. The request decides the rest.
+struct Candidate<'v> {
     key: ApiKeyId,
-    /// Its own end, or that of its overlap.
+    /// The earlier of its own end and the end of its overlap.
     ends_at: Option<Timestamp>,
-    policy: MayDo<'v>,
-    /// `None`: not active, or not a member.
+    policy: PolicyRef<'v>,
+    /// `None`: the account is not active, or not a member of the workspace.
     owner: Option<Owner>,
-    /// Where the directory has it, and where that says its use was noted last. `None`: it has not.
-    kept: Option<(Digest, Noted)>,
+    /// Its digest in the index, and the slot of the usage buffer that it used last. `None`: the index does not have it.
+    indexed: Option<(Digest, SlotIndex)>,
 }
 
-/// Knows good keys for as long as they are good.
+/// Verifies API keys, from memory where possible, and counts their use.
 pub struct Verifier {
     app: Arc<App>,
-    /// What whoever only sees may do.
-    reading: Scopes,
-    directory: Directory,
+    /// The rights of the role `viewer`.
+    read_rights: Scopes,
+    index: KeyIndex,
     policies: Policies,
     owners: Owners,
-    stopping: AtomicBool,
-    gathered: Gathered,
+    is_stopping: AtomicBool,
+    usage: UsageBuffer,
     reports: Reports,
 }
 
 impl Verifier {
-    /// A verifier over the open appliance.
+    /// A verifier for the open appliance, with empty caches.
     pub fn new(app: Arc<App>) -> Self {
-        let reading = app.config().scopes.rights_of("read");
+        let read_rights = app.config().scopes.rights_of("read");
         Self {
             app,
-            reading,
-            directory: Directory::new(),
+            read_rights,
+            index: KeyIndex::new(),
             policies: Policies::new(),
             owners: Owners::default(),
-            stopping: AtomicBool::new(false),
-            gathered: Gathered::default(),
+            is_stopping: AtomicBool::new(false),
+            usage: UsageBuffer::default(),
             reports: Reports::default(),
         }
     }
@@ -95,277 +98,288 @@ impl Verifier {
         &self.app
     }
 
-    /// Whether the text is a good key now, and whose, for a service that asks and says nothing of whence it came.
+    /// Verifies a key for a service that introspects it and does not say which address it came from.
     ///
     /// # Errors
-    /// As [`Verifier::verify_at`].
-    pub fn verify(&self, text: &str) -> Result<Result<Verified, Refusal>, Error> {
-        self.verify_at(text, &Asked::at(Door::Introspect))
+    /// As [`Verifier::verify_request`].
+    pub fn verify(&self, text: &str) -> Result<Result<VerifiedKey, Refusal>, Error> {
+        self.verify_request(text, &VerifyRequest::new(Channel::Introspect))
     }
 
-    /// Whether the text is a good key at this door now, and whose. Notes the use; what is refused burns nothing.
+    /// Verifies a key: returns the key and its owner, or why it is refused. Counts the use. A refused request is not counted and
+    /// does not count against the rate limit.
     ///
     /// # Errors
-    /// [`Error`] when the database cannot be asked. A key that is not good is an answer, not an error.
-    pub fn verify_at(&self, text: &str, asked: &Asked<'_>) -> Result<Result<Verified, Refusal>, Error> {
+    /// [`Error`] when the database cannot be read. A refused key is a result, not an error.
+    pub fn verify_request(
+        &self,
+        text: &str,
+        request: &VerifyRequest<'_>,
+    ) -> Result<Result<VerifiedKey, Refusal>, Error> {
         if !KeyText::is_well_formed(&self.app.config().api_keys.prefix, text) {
             return Ok(Err(Refusal::Malformed));
         }
         let now = self.app.now();
-        Ok(match self.look_up(text, now, asked)? {
-            Ok(known) => self.admit(known, now, asked),
+        Ok(match self.look_up_text(text, now, request)? {
+            Ok(candidate) => self.admit(candidate, now, request),
             Err(refusal) => Err(refusal),
         })
     }
 
-    /// What only the moment and the door decide.
-    fn admit(&self, known: Known<'_>, now: Timestamp, asked: &Asked<'_>) -> Result<Verified, Refusal> {
-        let Known { key, ends_at, policy, owner, kept } = known;
+    /// Checks what depends on the time and on the request: end, network, rights, rate limit.
+    fn admit(
+        &self,
+        candidate: Candidate<'_>,
+        now: Timestamp,
+        request: &VerifyRequest<'_>,
+    ) -> Result<VerifiedKey, Refusal> {
+        let Candidate { key, ends_at, policy, owner, indexed } = candidate;
         let owner = owner.ok_or(Refusal::Unknown)?;
         if ends_at.is_some_and(|end| end <= now) {
             if policy.is_retiring {
-                self.gathered.note_late(key, now, asked);
+                self.usage.record_late(key, now, request);
                 return Err(Refusal::Replaced);
             }
             return Err(Refusal::Expired);
         }
-        if !policy.lets_in_from(asked.address) {
+        if !policy.allows_address(request.address) {
             return Err(Refusal::Network);
         }
-        let rights = cut(policy.rights, owner.role, self.reading);
-        // Who asks for what the key may not, is told no by the caller: that is no use of it.
-        let (pace, noted) = match rights.grant(asked.wanted) {
+        let rights = rights_for_role(policy.rights, owner.role, self.read_rights);
+        // If the key does not have the required rights, our caller refuses the request: that is no use of the key.
+        let (rate_limit, slot) = match rights.contains(request.required) {
             true => {
-                let last = kept.map(|(_, last)| last);
-                self.gathered.note((key, last), now, asked, policy.rate, policy.is_retiring)?
+                let last = indexed.map(|(_, last)| last);
+                self.usage.record((key, last), now, request, policy.rate, policy.is_retiring)?
             }
             false => (None, None),
         };
-        if let (Some((digest, last)), Some(noted)) = (kept, noted)
-            && last != noted
+        if let (Some((digest, last)), Some(slot)) = (indexed, slot)
+            && last != slot
         {
-            self.directory.keep_noted(&digest, noted);
+            self.index.set_usage_slot(&digest, slot);
         }
-        Ok(Verified {
+        Ok(VerifiedKey {
             key,
             rights,
             owner,
             scope: policy.scope.clone(),
-            created_at: key.made_at(),
+            created_at: key.created_at(),
             expires_at: ends_at,
-            pace,
-            noted,
+            rate_limit,
+            usage_slot: slot,
         })
     }
 
-    fn look_up<'v>(
+    fn look_up_text<'v>(
         &'v self,
         text: &str,
         now: Timestamp,
-        asked: &Asked<'_>,
-    ) -> Result<Result<Known<'v>, Refusal>, Error> {
+        request: &VerifyRequest<'_>,
+    ) -> Result<Result<Candidate<'v>, Refusal>, Error> {
         let keyring = self.app.keyring();
         let store = self.app.store();
-        if store.memory_holds() {
+        if store.is_cache_current() {
             let mut in_use = None;
             for digest in keyring.lookups(text.as_bytes()) {
                 let newest = *in_use.get_or_insert(digest);
-                if let Some((entry, last)) = self.directory.find(&digest)
-                    && store.is_as_of(Subject::Key(entry.key), u64::from(entry.tag))
+                if let Some((entry, last)) = self.index.find(&digest)
+                    && store.is_unchanged_since(Subject::Key(entry.key), u64::from(entry.generation))
                     && let Some(policy) = self.policies.get(entry.policy)
                 {
-                    let owner = match self.owner_in_memory(entry.owner) {
+                    let owner = match self.cached_owner(entry.owner) {
                         Some(owner) => Some(owner),
-                        None => match self.owners.who(entry.owner) {
-                            Some(who) => {
-                                let tag = store.generation();
-                                self.app.query_inline(|view| self.owner(view, who, tag))?
+                        None => match self.owners.id_of(entry.owner) {
+                            Some(owner_id) => {
+                                let generation = store.generation();
+                                self.app.query_inline(|view| self.read_owner(view, owner_id, generation))?
                             }
                             None => break,
                         },
                     };
                     if digest != newest {
-                        self.gathered.note_stale(entry.key, newest);
+                        self.usage.record_stale(entry.key, newest);
                     }
-                    let kept = Some((digest, last));
-                    let policy = MayDo::Kept(policy);
-                    return Ok(Ok(Known { key: entry.key, ends_at: entry.expires_at, policy, owner, kept }));
+                    let indexed = Some((digest, last));
+                    let policy = PolicyRef::Interned(policy);
+                    return Ok(Ok(Candidate { key: entry.key, ends_at: entry.expires_at, policy, owner, indexed }));
                 }
             }
         }
-        self.app.query_inline(|view| self.find(view, keyring.lookups(text.as_bytes()), now, asked))
+        self.app.query_inline(|view| self.read_key(view, keyring.lookups(text.as_bytes()), now, request))
     }
 
-    /// Looks the key up, and keeps what was found.
-    fn find<'v>(
+    /// Reads the key from the database, and caches it.
+    fn read_key<'v>(
         &'v self,
         view: &View<'_>,
         lookups: impl Iterator<Item = Digest>,
         now: Timestamp,
-        asked: &Asked<'_>,
-    ) -> Result<Result<Known<'v>, Refusal>, Error> {
-        // Taken before the look: a change in between makes what was read worthless, and the tag says so.
-        let tag = self.app.store().generation();
+        request: &VerifyRequest<'_>,
+    ) -> Result<Result<Candidate<'v>, Refusal>, Error> {
+        // Read before the row: a change in between invalidates the row, because this generation is older.
+        let generation = self.app.store().generation();
         let mut in_use = None;
         for lookup in lookups {
             let newest = *in_use.get_or_insert(lookup);
-            let Some(found) = store::find_by_lookup(view, &lookup)? else { continue };
-            if let Some(refusal) = refusal_of(&found, now) {
+            let Some(row) = store::find_by_lookup(view, &lookup)? else { continue };
+            if let Some(refusal) = refusal_of(&row, now) {
                 if refusal == Refusal::Replaced {
-                    self.gathered.note_late(found.key, now, asked);
+                    self.usage.record_late(row.key, now, request);
                 }
                 return Ok(Err(refusal));
             }
             if lookup != newest {
-                self.gathered.note_stale(found.key, newest);
+                self.usage.record_stale(row.key, newest);
             }
-            let owner = self.owner(view, (found.account, found.workspace), tag)?;
+            let owner = self.read_owner(view, (row.account, row.workspace), generation)?;
             if owner.is_some() {
-                self.keep(&lookup, &found, tag);
+                self.cache(&lookup, &row, generation);
             }
-            let policy = MayDo::Read(Box::new(self.policy_of(&found)));
-            let kept = self.directory.find(&lookup).map(|(_, last)| (lookup, last));
-            return Ok(Ok(Known { key: found.key, ends_at: ends_at(&found), policy, owner, kept }));
+            let policy = PolicyRef::Owned(Box::new(self.policy_of(&row)));
+            let indexed = self.index.find(&lookup).map(|(_, last)| (lookup, last));
+            return Ok(Ok(Candidate { key: row.key, ends_at: ends_at(&row), policy, owner, indexed }));
         }
         Ok(Err(Refusal::Unknown))
     }
 
-    fn policy_of(&self, found: &store::Found) -> Policy {
+    fn policy_of(&self, row: &store::KeyRow) -> Policy {
         let config = self.app.config();
         Policy {
-            scope: found.scope.as_str().into(),
-            rights: config.scopes.rights_of(&found.scope),
-            // A list that cannot be read lets nobody in, where an empty one would let in everybody.
-            networks: parse_networks(&found.networks).unwrap_or_else(|| vec![NOWHERE]),
-            rate: found.rate_per_minute.or(config.api_keys.rate_per_minute),
-            is_retiring: found.state == KeyState::Retiring,
+            scope: row.scope.as_str().into(),
+            rights: config.scopes.rights_of(&row.scope),
+            // An unreadable list allows no address. An empty list would allow every address.
+            networks: parse_networks(&row.networks).unwrap_or_else(|| vec![NO_ADDRESS]),
+            rate: row.rate_per_minute.or(config.api_keys.rate_per_minute),
+            is_retiring: row.state == KeyState::Retiring,
         }
     }
 
-    /// Keeps a key that was read in generation `tag`, as far as memory goes.
-    fn keep(&self, digest: &Digest, found: &store::Found, tag: u64) {
+    /// Caches a key that was read in this generation, if there is space for it.
+    fn cache(&self, digest: &Digest, row: &store::KeyRow, generation: u64) {
         let numbers = (
-            self.owners.number_of((found.account, found.workspace)),
-            self.policies.number_of(self.policy_of(found)),
-            u32::try_from(tag).ok(),
+            self.owners.intern((row.account, row.workspace)),
+            self.policies.intern(self.policy_of(row)),
+            u32::try_from(generation).ok(),
         );
-        if let (Some(owner), Some(policy), Some(tag)) = numbers {
-            let entry = Entry { key: found.key, owner, policy, tag, expires_at: ends_at(found) };
-            self.directory.keep(digest, &entry);
+        if let (Some(owner), Some(policy), Some(generation)) = numbers {
+            let entry = Entry { key: row.key, owner, policy, generation, expires_at: ends_at(row) };
+            self.index.insert(digest, &entry);
         }
     }
 
-    fn owner_in_memory(&self, number: u32) -> Option<Owner> {
+    fn cached_owner(&self, number: u32) -> Option<Owner> {
         let store = self.app.store();
-        self.owners.find(number, |owner, tag| {
-            store.is_as_of(Subject::Account(owner.account), tag)
-                && store.is_as_of(Subject::Workspace(owner.workspace), tag)
+        self.owners.get(number, |owner, generation| {
+            store.is_unchanged_since(Subject::Account(owner.account), generation)
+                && store.is_unchanged_since(Subject::Workspace(owner.workspace), generation)
         })
     }
 
-    /// Looks the owner up, and keeps who was found in generation `tag`, which was taken before `view` saw anything. `None`: not
-    /// active, or not a member.
-    fn owner(&self, view: &View<'_>, who: Who, tag: u64) -> Result<Option<Owner>, Error> {
-        let owner = store::find_owner(view, who.0, who.1)?;
+    /// Reads the owner from the database, and caches it. `generation` was taken before `view` read anything. `None`: the account is not
+    /// active, or not a member of the workspace.
+    fn read_owner(&self, view: &View<'_>, owner_id: OwnerId, generation: u64) -> Result<Option<Owner>, Error> {
+        let owner = store::find_owner(view, owner_id.0, owner_id.1)?;
         if let Some(owner) = &owner {
-            self.owners.keep(owner, tag);
+            self.owners.insert(owner, generation);
         }
         Ok(owner)
     }
 
-    /// Reads every key that fits into memory and whose it is, so that none is asked for the first time by somebody who waits.
-    /// On a thread of its own, after the start; answers how many were read.
+    /// Reads every key that fits into memory, with its owner, so that no request has to wait for the first read of a key.
+    /// Runs on its own thread after the start. Returns the number of keys.
     ///
     /// # Errors
-    /// [`Error`]: what was read stays, the rest comes when it is asked for.
-    pub fn read_ahead(&self) -> Result<usize, Error> {
+    /// [`Error`]: the keys read so far stay cached; the others are read when a request needs them.
+    pub fn preload(&self) -> Result<usize, Error> {
         let (mut after, mut read) = (0, 0);
-        while !self.stopping.load(Ordering::Relaxed) && self.directory.len() < READ_AHEAD_MAX {
-            let tag = self.app.store().generation();
+        while !self.is_stopping.load(Ordering::Relaxed) && self.index.len() < PRELOAD_MAX {
+            let generation = self.app.store().generation();
             let batch = self.app.store().read_blocking(|view| {
-                let batch = store::list_after(view, after, READ_AHEAD_BATCH)?;
-                self.read_owners_ahead(view, &batch, tag)?;
+                let batch = store::list_after(view, after, PRELOAD_BATCH)?;
+                self.preload_owners(view, &batch, generation)?;
                 Ok::<_, Error>(batch)
             })?;
             let Some((last, _, _)) = batch.last() else { break };
             after = *last;
             read += batch.len();
-            for (_, lookup, found) in &batch {
-                self.keep(lookup, found, tag);
+            for (_, lookup, row) in &batch {
+                self.cache(lookup, row, generation);
             }
         }
         Ok(read)
     }
 
-    fn read_owners_ahead(&self, view: &View<'_>, batch: &[store::Listed], tag: u64) -> Result<(), Error> {
-        for (_, _, found) in batch {
-            let who = (found.account, found.workspace);
-            if let Some(number) = self.owners.number_of(who)
-                && self.owner_in_memory(number).is_none()
+    fn preload_owners(&self, view: &View<'_>, batch: &[store::IndexedKeyRow], generation: u64) -> Result<(), Error> {
+        for (_, _, row) in batch {
+            let owner_id = (row.account, row.workspace);
+            if let Some(number) = self.owners.intern(owner_id)
+                && self.cached_owner(number).is_none()
             {
-                self.owner(view, who, tag)?;
+                self.read_owner(view, owner_id, generation)?;
             }
         }
         Ok(())
     }
 
-    /// Ends [`Verifier::read_ahead`] at its next pause.
-    pub fn stop_reading_ahead(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+    /// Makes [`Verifier::preload`] stop after its current batch.
+    pub fn stop_preload(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Takes back the last use of a key that was let in and then refused for want of a right: it burns nothing.
-    pub fn take_back(&self, verified: &Verified, door: Door) {
-        self.gathered.take_back(verified.key, verified.noted, door, verified.pace.map(|pace| pace.quota));
+    /// Undoes the last use of a key that was verified and then refused because it lacks a right: the request counts neither as a
+    /// use nor against the rate limit.
+    pub fn undo_use(&self, verified: &VerifiedKey, channel: Channel) {
+        self.usage.undo_use(verified.key, verified.usage_slot, channel, verified.rate_limit.map(|limit| limit.quota));
     }
 
-    /// Notes a right that the holder of a key used, beyond those that were asked for when it was let in.
-    pub fn note_wanted(&self, verified: &Verified, wanted: Scopes) {
-        self.gathered.note_wanted(verified.key, verified.noted, wanted);
+    /// Records rights that a program used, besides those that the verification required.
+    pub fn record_rights(&self, verified: &VerifiedKey, rights: Scopes) {
+        self.usage.record_rights(verified.key, verified.usage_slot, rights);
     }
 
-    /// Lets a report about keys that were found in, or says how many seconds its network has to wait.
+    /// Admits a report about exposed keys, if its network has not sent too many.
     ///
     /// # Errors
-    /// The seconds.
+    /// The seconds until the next report from this network will be admitted.
     pub fn admit_report(&self, address: std::net::IpAddr) -> Result<(), u32> {
         self.reports.admit(address, self.app.now())
     }
 
-    /// Takes what was gathered since the last time.
-    pub(super) fn take(&self) -> Taken {
-        self.gathered.take()
+    /// Takes the usage that was recorded since the last drain.
+    pub(super) fn drain_usage(&self) -> UsageBatch {
+        self.usage.drain()
     }
 
-    /// Puts back what could not be written down.
-    pub(super) fn put_back(&self, taken: &Taken) {
-        self.gathered.put_back(taken);
+    /// Restores a batch that could not be written.
+    pub(super) fn restore_usage(&self, batch: &UsageBatch) {
+        self.usage.restore(batch);
     }
 }
 
-/// The earlier of a key's own end and that of its overlap.
-fn ends_at(found: &store::Found) -> Option<Timestamp> {
-    [found.expires_at, found.retire_at].into_iter().flatten().min()
+/// The earlier of the key's own end and the end of its overlap.
+fn ends_at(row: &store::KeyRow) -> Option<Timestamp> {
+    [row.expires_at, row.retire_at].into_iter().flatten().min()
 }
 
-/// Why the key is not good, whoever asks. `None`: it is, but for its owner.
-fn refusal_of(found: &store::Found, now: Timestamp) -> Option<Refusal> {
-    match state_now(found.state, found.expires_at, found.retire_at, now) {
-        // Of those that are revoked, only what was replaced is found at all.
+/// Why the key is refused, whatever the request. `None`: it is good, if its owner is.
+fn refusal_of(row: &store::KeyRow, now: Timestamp) -> Option<Refusal> {
+    match state_now(row.state, row.expires_at, row.retire_at, now) {
+        // Of revoked keys, only those that were replaced still have their digest.
         KeyState::Revoked => Some(Refusal::Replaced),
         KeyState::Expired => Some(Refusal::Expired),
         KeyState::Disabled => Some(Refusal::Disabled),
         KeyState::Quarantined => Some(Refusal::Quarantined),
         KeyState::Active | KeyState::Retiring => {
-            found.spent_until.filter(|until| *until > now).map(|_| Refusal::BudgetSpent)
+            row.spent_until.filter(|until| *until > now).map(|_| Refusal::BudgetSpent)
         }
     }
 }
 
-/// The key's rights, cut by what its owner is in the workspace: whoever only sees, has keys that only read.
-fn cut(rights: Scopes, role: Role, reading: Scopes) -> Scopes {
+/// The key's rights, limited by its owner's role in the workspace: the keys of a viewer can only read.
+fn rights_for_role(rights: Scopes, role: Role, read_rights: Scopes) -> Scopes {
     match role {
         Role::Owner | Role::Admin | Role::Editor => rights,
-        Role::Viewer => rights.cut(reading),
+        Role::Viewer => rights.intersection(read_rights),
     }
 }

@@ -1,7 +1,7 @@
-//! The chain: `(previous leaf, event) -> leaf`. Pure.
+//! The hash chain: `(previous leaf, event) -> leaf`. Pure functions.
 //!
-//! Order is the order of commits, because the writer is one: an event gets its number and its predecessor inside the
-//! transaction that commits it, with the write lock held.
+//! The order of events is the order of commits, because there is one writer: an event gets its number and its
+//! predecessor inside the transaction that commits it, while that transaction holds the write lock.
 //!
 //! ```text
 //! event 1            event 2                     event 3
@@ -12,20 +12,20 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::Timestamp;
 
-/// SHA-256.
+/// A SHA-256 digest.
 pub type Digest = [u8; 32];
 
-/// What stands before the first event.
+/// The previous leaf of the first event.
 pub const GENESIS: Digest = [0; 32];
 
-/// RFC 6962 §2.1: leaves and nodes are hashed with different first bytes, so that neither can pose as the other.
+/// RFC 6962 §2.1: leaves and nodes are hashed with different first bytes, so that one cannot be used as the other.
 const LEAF: u8 = 0x00;
 const DOMAIN: &[u8] = b"domicile/audit/1";
 const PRIVATE_DOMAIN: &[u8] = b"domicile/private/1";
-/// The length of a field that is absent; no field is that long.
+/// The length that is hashed for a field that is absent. No field is that long.
 const ABSENT: u32 = u32::MAX;
 
-/// Everything of an event that the chain protects, as stored.
+/// The fields of an event that the chain protects, as stored.
 pub(super) struct Leaf<'e> {
     pub seq: i64,
     pub id: &'e str,
@@ -40,7 +40,8 @@ pub(super) struct Leaf<'e> {
     pub commitments: &'e str,
 }
 
-/// The leaf of an event after `previous`. Every field is written with its length, so no two events read alike.
+/// The leaf of the event that follows `previous`. Every field is hashed with its length, so two different events never
+/// give the same input.
 pub(super) fn leaf(previous: &Digest, event: &Leaf<'_>) -> Digest {
     let mut hash = Sha256::new();
     hash.update([LEAF]);
@@ -67,7 +68,7 @@ pub(super) fn leaf(previous: &Digest, event: &Leaf<'_>) -> Digest {
     hash.finalize().into()
 }
 
-/// The commitment to a private part. Without its 256-bit salt it says nothing, so destroying the salt erases it.
+/// The commitment to a private part. Without the 256-bit salt it reveals nothing, so deleting the salt erases the part.
 pub(super) fn commitment(salt: &[u8; 32], subject: &str, part: &str, value: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(PRIVATE_DOMAIN);

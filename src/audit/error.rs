@@ -1,4 +1,4 @@
-//! What can be wrong with the chain.
+//! What can be wrong with the audit chain.
 
 use crate::base::Problem;
 use crate::db;
@@ -6,15 +6,15 @@ use crate::db;
 /// A failure of the audit.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// The chain is damaged; this is the first event where it shows.
+    /// The chain is damaged. `seq` is the first event that does not match.
     #[error("the audit is damaged at event {seq}: {what}")]
     Damaged {
-        /// The event.
+        /// The number of the event.
         seq: i64,
-        /// What does not fit.
+        /// What does not match, as a clause.
         what: &'static str,
     },
-    /// The store.
+    /// The database returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -22,7 +22,7 @@ pub enum AuditError {
 impl From<AuditError> for Problem {
     fn from(error: AuditError) -> Self {
         match error {
-            AuditError::Damaged { .. } => Problem::ours(error),
+            AuditError::Damaged { .. } => Problem::internal(error),
             AuditError::Db(error) => error.into(),
         }
     }

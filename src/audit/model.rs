@@ -1,23 +1,23 @@
-//! What an event is.
+//! The types of the audit.
 
 use serde_json::{Value, json};
 
 use super::chain::Digest;
 use crate::base::{AccountId, Cursor, Timestamp, WorkspaceId};
 
-/// How it ended.
+/// How the recorded action ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It happened.
+    /// The action was done.
     Success,
-    /// It was tried and did not work: a wrong password.
+    /// The action failed, for example because of a wrong password.
     Failure,
-    /// It was not allowed.
+    /// The actor was not allowed to do it.
     Denied,
 }
 
 impl Outcome {
-    /// As stored.
+    /// The stored form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -27,19 +27,19 @@ impl Outcome {
     }
 }
 
-/// Groups of personal data that may have to go at different times.
+/// Groups of personal data that may have to be erased at different times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// Network address and program.
+    /// Network address and user agent.
     Network,
     /// E-mail addresses and names of people.
     Contact,
-    /// What somebody typed: names of keys, reasons.
+    /// Text that a person typed: names of keys, reasons.
     Text,
 }
 
 impl Part {
-    /// As stored.
+    /// The stored form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Network => "network",
@@ -49,10 +49,10 @@ impl Part {
     }
 }
 
-/// An event to be recorded. Each slice names its own.
+/// An event to be recorded. Each slice defines its own event names.
 ///
-/// `data` is evidence and stays for ever: ids, counts, states. Whatever is about a person goes through
-/// [`Event::private`], where it can be erased without breaking the chain.
+/// `data` is evidence and is kept for ever: ids, counts, states. Personal data goes through [`Event::private`], where
+/// it can be erased without breaking the chain.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub(super) name: &'static str,
@@ -65,7 +65,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event by its dotted name, `api_key.created` (domain 3.3).
+    /// An event with a dotted name such as `api_key.created` (domain 3.3).
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -78,91 +78,91 @@ impl Event {
         }
     }
 
-    /// It did not succeed.
+    /// Sets the outcome. Default: [`Outcome::Success`].
     pub fn outcome(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
         self
     }
 
-    /// The workspace it happened in.
+    /// Sets the workspace in which it happened.
     pub fn workspace(mut self, workspace: WorkspaceId) -> Self {
         self.workspace = Some(workspace);
         self
     }
 
-    /// The person whose data the private parts are, where that is not the actor.
+    /// Sets the person to whom the private parts belong. Default: the actor's account.
     pub fn subject(mut self, account: AccountId) -> Self {
         self.subject = Some(account);
         self
     }
 
-    /// What it was done to.
+    /// Sets the id of the thing that was changed.
     pub fn target(mut self, id: impl std::fmt::Display) -> Self {
         self.target = Some(id.to_string());
         self
     }
 
-    /// Evidence: nothing personal.
+    /// Sets the evidence. It must not contain personal data.
     pub fn data(mut self, data: Value) -> Self {
         self.data = data;
         self
     }
 
-    /// Something personal, kept apart and sealed with the subject's key.
+    /// Adds personal data. It is stored separately and sealed with the key of its subject.
     pub fn private(mut self, part: Part, value: Value) -> Self {
         self.private.push((part, value));
         self
     }
 }
 
-/// An event as read back, with what is still readable of its private parts.
+/// A recorded event, with the private parts that were not erased.
 #[derive(Clone, Debug)]
-pub struct Recorded {
-    /// Its place in the chain, from 1.
+pub struct RecordedEvent {
+    /// Its number in the chain, from 1.
     pub seq: i64,
-    /// Its id, for support.
+    /// Its public id, which a person can name to support.
     pub id: String,
-    /// When.
+    /// When it was recorded.
     pub at: Timestamp,
-    /// Its dotted name.
+    /// Its dotted name, for example `api_key.created`.
     pub name: String,
     /// `success`, `failure` or `denied`.
     pub outcome: String,
-    /// The kind of actor.
+    /// The kind of actor, for example `service`.
     pub actor_kind: String,
-    /// The actor's opaque id. `None`: strangers, the operator, the appliance.
+    /// The actor's opaque id. `None`: an anonymous caller, the operator or the system.
     pub actor_id: Option<String>,
-    /// What it was done to.
+    /// The id of the thing that was changed. `None`: the event has none.
     pub target: Option<String>,
-    /// The evidence, JSON.
+    /// The evidence: JSON without personal data.
     pub data: Value,
-    /// The private parts that were not erased, by name.
+    /// The private parts that were not erased, by the name of the [`Part`].
     pub private: serde_json::Map<String, Value>,
 }
 
-impl Recorded {
-    /// A text inside a private part. `None`: erased, or never there.
+impl RecordedEvent {
+    /// The text of a member of a private part. `None`: it was erased, or never existed.
     pub fn private_text(&self, part: Part, member: &str) -> Option<&str> {
         self.private.get(part.as_str())?.get(member)?.as_str()
     }
 }
 
-/// Which events a list shows, newest first.
+/// Which events [`list`](super::list) returns, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only before this event.
+    /// Only events before this one. `None`: from the newest.
     pub before: Option<Cursor>,
-    /// Rows at most.
+    /// The maximum number of events.
     pub limit: u32,
 }
 
-/// The result of checking the whole chain.
+/// The result of verifying the whole chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Events checked.
+pub struct AuditSummary {
+    /// The number of events, which is also the number of the last one.
     pub events: i64,
-    /// Private parts whose commitment was checked.
+    /// The number of private parts that match their commitment.
     pub private_parts: i64,
-    /// The last leaf: compare it with a head kept elsewhere.
+    /// The last leaf. Compare it with a head that was stored elsewhere.
     pub head: Digest,
 }

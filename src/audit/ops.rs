@@ -1,4 +1,4 @@
-//! Record, read, verify, forget.
+//! Record events, read them, verify the chain, erase private parts.
 
 use std::time::Duration;
 
@@ -6,31 +6,33 @@ use serde_json::{Map, Value, json};
 
 use super::chain::{self, Digest, GENESIS, Leaf};
 use super::error::AuditError;
-use super::model::{Event, Filter, Part, Recorded, Verified};
+use super::model::{AuditSummary, Event, Filter, Part, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
 use crate::base::{AccountId, Actor, EventId, PAGE_SIZE_MAX, Page, Secret, WorkspaceId, days};
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
 
-/// The subject of what belongs to nobody known: a failed sign-in with a name that does not exist.
-const NOBODY: &str = "nobody";
-/// Network addresses of strangers are kept this long, to see an attack and no longer (GDPR Art. 5(1)(e); domain 3.2).
-const STRANGERS_KEPT: Duration = days(30);
-/// Private parts that one tidying deletes at most.
+/// The stored subject of private parts that belong to no known account, for example of a failed sign-in with an unknown
+/// name.
+const NO_SUBJECT: &str = "nobody";
+/// How long private parts without a known account are kept: long enough to see an attack (GDPR Art. 5(1)(e); domain
+/// 3.2).
+const ANONYMOUS_RETENTION: Duration = days(30);
+/// The maximum number of private parts that one call of [`purge_anonymous`] deletes.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Records an event in the caller's transaction: what is not committed was never recorded, and nothing that records is
-/// committed unrecorded.
+/// Records an event in the caller's transaction: the change and its event are committed together or not at all.
 ///
-/// Where the actor came from a network, address and program are kept as a private part of the event's subject.
+/// If the actor has a network address, address and user agent are stored as a private part of the event's subject.
 ///
 /// # Errors
-/// [`Error`]: the caller's transaction must not commit then.
+/// [`Error`]. The caller's transaction must not commit then.
 pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error> {
     let (last, previous) = store::find_head(tx)?.unwrap_or((0, GENESIS));
     let now = tx.now();
     let id = EventId::new(now, tx.rng());
-    let subject = event.subject.or(actor.account()).map_or_else(|| NOBODY.to_owned(), |account| account.to_string());
+    let subject =
+        event.subject.or(actor.account()).map_or_else(|| NO_SUBJECT.to_owned(), |account| account.to_string());
 
     let mut private = event.private;
     if let Some(visitor) = actor.visitor() {
@@ -58,7 +60,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     sealed.iter().try_for_each(|part| store::insert_private(tx, row.seq, part))
 }
 
-/// The opaque id of who acted; a key acts under its own id, and the event's data says for whom.
+/// The opaque id of the actor. A key acts under its own id; the event's data says for which account.
 fn actor_id(actor: &Actor) -> Option<String> {
     match actor {
         Actor::SignedIn { account, .. } => Some(account.to_string()),
@@ -84,8 +86,8 @@ fn leaf_of(row: &EventRow) -> Leaf<'_> {
     }
 }
 
-/// Where a sealed part stands: nobody can move it to another event.
-fn context(seq: i64, part: &str) -> String {
+/// The context that a part is sealed with, so that it cannot be moved to another event.
+fn seal_context(seq: i64, part: &str) -> String {
     format!("audit_private|sealed|{seq}|{part}")
 }
 
@@ -105,7 +107,7 @@ fn seal_parts(
         let (name, text) = (part.as_str(), value.to_string());
         let salt: [u8; 32] = tx.rng().bytes();
         commitments.insert(name.to_owned(), Value::String(chain::commitment(&salt, subject, name, &text)));
-        let sealed = seal::seal_under(&key, tx.rng(), &context(seq, name), text.as_bytes());
+        let sealed = seal::seal_under(&key, tx.rng(), &seal_context(seq, name), text.as_bytes());
         rows.push(PrivateRow { part: name.to_owned(), subject: subject.to_owned(), salt, sealed });
     }
     Ok((rows, Value::Object(commitments)))
@@ -134,8 +136,9 @@ fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Secret<[u8;
     Ok(Some(Secret::new(key)))
 }
 
-/// Makes everything private about `account` unreadable for ever, here and in every later snapshot: the parts, their salts
-/// and the key. Copies made before are the erasure journal's affair. Answers how many parts there were. The chain still verifies. Calling it twice is the same as once.
+/// Deletes all private parts about `account`, their salts and the subject key. They cannot be read again, here or in
+/// any later snapshot. Earlier copies are cleaned with the erasure journal. The chain still verifies. Returns the
+/// number of parts. Calling it twice is the same as once.
 ///
 /// # Errors
 /// [`Error`].
@@ -143,16 +146,17 @@ pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     store::delete_subject(tx, account)
 }
 
-/// Deletes the private parts about nobody known after thirty days. The chain still verifies.
+/// Deletes private parts without a known account after 30 days. The chain still verifies. Returns the number of parts.
 ///
 /// # Errors
 /// [`Error`].
-pub fn purge_strangers(tx: &mut Tx<'_>) -> Result<usize, Error> {
-    let before = tx.now().minus(STRANGERS_KEPT);
-    store::delete_old_private(tx, NOBODY, before, PURGE_BATCH_MAX)
+pub fn purge_anonymous(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let before = tx.now().minus(ANONYMOUS_RETENTION);
+    store::delete_old_private(tx, NO_SUBJECT, before, PURGE_BATCH_MAX)
 }
 
-/// The last event's number and leaf: keep it elsewhere, and a cut tail shows too. Zero and [`GENESIS`] when empty.
+/// The number and the leaf of the last event. Store them elsewhere to detect missing events at the end as well. Zero
+/// and [`GENESIS`] if there is no event.
 ///
 /// # Errors
 /// [`Error`].
@@ -161,11 +165,11 @@ pub fn head(view: &View<'_>) -> Result<(i64, Digest), Error> {
 }
 
 /// Checks every event against its predecessor and its own leaf, and every private part that still exists against its
-/// commitment. 10 million events take some ten seconds.
+/// commitment. 10 million events take about ten seconds.
 ///
 /// # Errors
-/// [`AuditError::Damaged`] names the first event that does not fit.
-pub fn verify(view: &View<'_>) -> Result<Verified, AuditError> {
+/// [`AuditError::Damaged`] with the first event that does not match; [`AuditError::Db`].
+pub fn verify(view: &View<'_>) -> Result<AuditSummary, AuditError> {
     let mut head = GENESIS;
     let mut events = 0;
     let mut private_parts = 0;
@@ -185,11 +189,11 @@ pub fn verify(view: &View<'_>) -> Result<Verified, AuditError> {
         events = row.seq;
         Ok(())
     })?;
-    // Events without commitments are passed over above, which spares a look per event.
+    // The loop skips events without commitments, which saves a query per event.
     if let Some(seq) = store::find_uncommitted(view)? {
-        return Err(AuditError::Damaged { seq, what: "a private part was never committed to" });
+        return Err(AuditError::Damaged { seq, what: "it has a private part without a commitment" });
     }
-    Ok(Verified { events, private_parts, head })
+    Ok(AuditSummary { events, private_parts, head })
 }
 
 fn verify_private(view: &View<'_>, row: &EventRow) -> Result<i64, AuditError> {
@@ -198,22 +202,22 @@ fn verify_private(view: &View<'_>, row: &EventRow) -> Result<i64, AuditError> {
         return Ok(0);
     }
     let commitments: Value =
-        serde_json::from_str(&row.commitments).map_err(|_| damaged("its commitments are not readable"))?;
+        serde_json::from_str(&row.commitments).map_err(|_| damaged("its commitments cannot be read"))?;
     let parts = store::list_private(view, row.seq)?;
     for part in &parts {
-        let key = find_subject_key(view, &part.subject)?.ok_or_else(|| damaged("a private part outlived its key"))?;
-        let opened = seal::open_under(&key, &context(row.seq, &part.part), &part.sealed)
+        let key = find_subject_key(view, &part.subject)?.ok_or_else(|| damaged("a private part has no key"))?;
+        let opened = seal::open_under(&key, &seal_context(row.seq, &part.part), &part.sealed)
             .map_err(|_| damaged("a private part was changed"))?;
         let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged("a private part is not text"))?;
         let committed = commitments.get(&part.part).and_then(Value::as_str);
         if committed != Some(&chain::commitment(&part.salt, &part.subject, &part.part, text)) {
-            return Err(damaged("a private part is not what was committed to"));
+            return Err(damaged("a private part does not match its commitment"));
         }
     }
     Ok(i64::try_from(parts.len()).unwrap_or(i64::MAX))
 }
 
-/// What a person did, what was done to their account, and what happened in their workspace: newest first, with the
+/// Events that the person caused, events about their account and events in their workspace, newest first, with the
 /// private parts that still exist.
 ///
 /// # Errors
@@ -223,15 +227,15 @@ pub fn list(
     account: AccountId,
     workspace: WorkspaceId,
     filter: &Filter,
-) -> Result<Page<Recorded>, Error> {
+) -> Result<Page<RecordedEvent>, Error> {
     let limit = filter.limit.clamp(1, PAGE_SIZE_MAX);
     let rows = store::list_feed(view, account, workspace, filter.before, limit + 1)?;
-    let recorded = rows.into_iter().map(|row| read_back(view, row)).collect::<Result<Vec<_>, _>>()?;
+    let recorded = rows.into_iter().map(|row| open_event(view, row)).collect::<Result<Vec<_>, _>>()?;
     Ok(Page::new(recorded, limit, |event| event.seq))
 }
 
-/// What `account` did, what was done to it or recorded about it, and what happened in the workspace that is its own, oldest
-/// first, after event `after`: for the person's own export, in portions of at most 1,000.
+/// Events that `account` caused, events about it and events in its own workspace, oldest first, after event `after`.
+/// For the person's export. Returns at most 1,000 events.
 ///
 /// # Errors
 /// [`Error`].
@@ -241,21 +245,21 @@ pub fn own_events(
     workspace: Option<WorkspaceId>,
     after: i64,
     limit: u32,
-) -> Result<Vec<Recorded>, Error> {
+) -> Result<Vec<RecordedEvent>, Error> {
     let rows = store::list_own(view, account, workspace, after, limit.min(1000))?;
-    rows.into_iter().map(|row| read_back(view, row)).collect()
+    rows.into_iter().map(|row| open_event(view, row)).collect()
 }
 
-fn read_back(view: &View<'_>, row: EventRow) -> Result<Recorded, Error> {
+fn open_event(view: &View<'_>, row: EventRow) -> Result<RecordedEvent, Error> {
     let mut private = Map::new();
     for part in store::list_private(view, row.seq)? {
         let Some(key) = find_subject_key(view, &part.subject)? else { continue };
-        let opened = seal::open_under(&key, &context(row.seq, &part.part), &part.sealed);
+        let opened = seal::open_under(&key, &seal_context(row.seq, &part.part), &part.sealed);
         if let Some(value) = opened.ok().and_then(|text| serde_json::from_slice(text.expose()).ok()) {
             private.insert(part.part, value);
         }
     }
-    Ok(Recorded {
+    Ok(RecordedEvent {
         seq: row.seq,
         id: row.id,
         at: row.at,

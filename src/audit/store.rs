@@ -18,7 +18,7 @@ const FIND_SUBJECT_KEY: &str = "select sealed_key from subject_key where subject
 const INSERT_SUBJECT_KEY: &str = "
     insert into subject_key (subject_id, sealed_key, created_at) values (:subject_id, :sealed_key, :created_at)";
 const DELETE_PRIVATE: &str = "delete from audit_private where subject_id = :subject_id";
-// Only the oldest are looked at: their numbers and times run together.
+// Reads only the parts with the lowest numbers, because number and time grow together.
 const DELETE_OLD_PRIVATE: &str = "
     delete from audit_private where (seq, part) in (
       select p.seq, p.part
@@ -61,7 +61,7 @@ const FIND_UNCOMMITTED: &str = "
     order by p.seq
     limit 1";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_HEAD,
     INSERT_EVENT,
@@ -227,7 +227,7 @@ pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>,
     })
 }
 
-/// The first event with a private part that it does not commit to at all. `None`: there is none.
+/// The first event that has a private part but no commitment. `None`: there is none.
 pub(super) fn find_uncommitted(view: &View<'_>) -> Result<Option<i64>, Error> {
     view.find(FIND_UNCOMMITTED, [], |row| row.get(0))
 }

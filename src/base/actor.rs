@@ -1,35 +1,36 @@
-//! Who asks.
+//! Who does something.
 
 use super::{AccountId, ApiKeyId, Scopes, Secret, ServiceId, SessionId, WorkspaceId};
 
-/// Where a request came from: personal data, kept apart from the evidence and erased with the person.
+/// Where a request came from: personal data, which is stored apart from the audit chain and erased with the person.
 #[derive(Clone, Debug, Default)]
 pub struct Visitor {
-    /// The network address, as the trusted edge saw it.
+    /// The network address behind the trusted proxies.
     pub address: String,
-    /// The program, as it calls itself.
+    /// The `User-Agent`.
     pub agent: String,
-    /// The secret that this browser was given when somebody signed in with it. `None`: nobody did, or it is no browser.
+    /// The secret of the device cookie, which a browser gets at its first sign-in. `None`: this browser never signed in, or it is
+    /// no browser.
     pub device: Option<Secret<String>>,
-    /// The session that this browser is in already, and whose it is: another sign-in ends it.
+    /// The session that this browser has already, and its account. Another sign-in ends this session.
     pub session: Option<(AccountId, SessionId)>,
 }
 
-/// What somebody is in a workspace; each includes those below it.
+/// The role of a person in a workspace. Each role includes the rights of the roles before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Sees.
+    /// Sees the resources.
     Viewer,
-    /// Makes and changes resources.
+    /// Creates and changes resources.
     Editor,
     /// Manages people and billing.
     Admin,
-    /// The one who answers for the workspace.
+    /// Is responsible for the workspace.
     Owner,
 }
 
 impl Role {
-    /// As stored, sent and shown.
+    /// The role in lower case, as it is stored, sent and shown.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
@@ -39,59 +40,56 @@ impl Role {
         }
     }
 
-    /// Reads the written form.
+    /// Reads the form of [`Role::as_str`]. `None`: there is no such role.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Viewer, Self::Editor, Self::Admin, Self::Owner].into_iter().find(|role| role.as_str() == text)
     }
 }
 
-/// Who does something, as operations decide about it and the audit records it.
+/// Who does something: operations decide by it what is allowed, and the audit log records it.
 ///
-/// A key is another variant than the person who made it, so that an operation on credentials cannot take one for the
-/// other: a key governs nothing ([`Actor::can_manage`]), not even its own person, and never becomes a [`CredentialAdmin`].
+/// A program with a key is another variant than the person who made the key, so that an operation on credentials cannot confuse
+/// them: a key manages nothing ([`Actor::can_manage`]), not even its own account, and never becomes a [`CredentialAdmin`].
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// Nobody known yet: sign-up, sign-in.
+    /// A caller who is not authenticated, for example at sign-up and sign-in.
     Anonymous(Visitor),
     /// A person in a browser session.
+    #[allow(missing_docs)]
     SignedIn {
-        /// The person.
         account: AccountId,
-        /// The workspace they look at.
+        /// The workspace that the person currently uses.
         workspace: WorkspaceId,
-        /// The session they use.
         session: SessionId,
-        /// Where from.
         visitor: Visitor,
     },
     /// A program with an API key.
+    #[allow(missing_docs)]
     KeyHolder {
-        /// The key.
         key: ApiKeyId,
         /// The person the key acts for.
         account: AccountId,
-        /// The one workspace the key reaches.
+        /// The only workspace that the key can access.
         workspace: WorkspaceId,
-        /// What the key may do, already cut by its owner's role.
+        /// What the key may do, already limited by the role of its owner.
         scopes: Scopes,
-        /// Where from.
         visitor: Visitor,
     },
     /// A connected service.
+    #[allow(missing_docs)]
     Service {
-        /// The service.
         service: ServiceId,
-        /// Its name, unique on this appliance.
+        /// The name of the service, unique on this appliance.
         name: String,
     },
     /// The admin at the command line of the machine.
     Operator,
-    /// The appliance itself: jobs.
+    /// The appliance itself, in its jobs.
     System,
 }
 
 impl Actor {
-    /// The person, where there is one.
+    /// The account of the person who acts, or for whom a key acts. `None`: another kind of actor.
     pub fn account(&self) -> Option<AccountId> {
         match self {
             Self::SignedIn { account, .. } | Self::KeyHolder { account, .. } => Some(*account),
@@ -99,7 +97,7 @@ impl Actor {
         }
     }
 
-    /// Where the request came from, where a request came at all.
+    /// Where the request of an anonymous caller, a person or a key holder came from. `None`: another kind of actor.
     pub fn visitor(&self) -> Option<&Visitor> {
         match self {
             Self::Anonymous(visitor) | Self::SignedIn { visitor, .. } | Self::KeyHolder { visitor, .. } => {
@@ -121,8 +119,8 @@ impl Actor {
         }
     }
 
-    /// Whether this actor may change the credentials and the existence of `account`: the person in a session, the
-    /// operator at the machine, the appliance's own jobs. Never a key and never a service.
+    /// Whether this actor may change the credentials of `account` or delete it: the person in a session, the operator and the
+    /// appliance's own jobs. Never a key and never a service.
     pub fn can_manage(&self, account: AccountId) -> bool {
         match self {
             Self::SignedIn { account: own, .. } => *own == account,
@@ -132,10 +130,10 @@ impl Actor {
     }
 }
 
-/// Somebody who may govern credentials: a person in a session, the operator at the machine, the appliance itself.
+/// An actor that may manage credentials: a person in a session, the operator or the appliance itself.
 ///
-/// Operations that make, change or end credentials take one of these and no [`Actor`], and nothing makes one out of an actor.
-/// So a program with a key cannot even be passed to them: not a rule that is checked, but a sentence that does not compile.
+/// Operations that create, change or end credentials take a `CredentialAdmin` and not an [`Actor`], and no function converts an
+/// actor into one. So code that passes a program with a key to them does not compile.
 ///
 /// ```
 /// use domicile::base::CredentialAdmin;
@@ -167,7 +165,7 @@ impl CredentialAdmin {
         Self(Actor::SignedIn { account, workspace, session, visitor })
     }
 
-    /// The admin at the command line.
+    /// The operator at the command line.
     pub const fn operator() -> Self {
         Self(Actor::Operator)
     }
@@ -178,7 +176,7 @@ impl CredentialAdmin {
     }
 }
 
-/// What anybody may do who acts, a admin may do as themselves.
+/// A `CredentialAdmin` can be passed wherever an `&Actor` is expected.
 impl std::ops::Deref for CredentialAdmin {
     type Target = Actor;
 

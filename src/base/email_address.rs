@@ -1,9 +1,9 @@
 //! E-mail addresses.
 
-/// An address somebody can be written to: as typed for sending, folded for comparing.
+/// An e-mail address: kept as typed for sending, and folded for comparing.
 ///
-/// Only the case is folded (RFC 5321 §2.4 leaves the local part to its host, and in practice no host tells cases
-/// apart); dots and plus signs are kept, because on most hosts they are different people.
+/// Folding changes only the case: RFC 5321 §2.4 leaves the meaning of the local part to its host, and in practice no host
+/// distinguishes case. Dots and plus signs are kept, because on most hosts they make a different mailbox.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
@@ -11,7 +11,7 @@ pub struct EmailAddress(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAnEmailAddress;
 
-/// RFC 5321 §4.5.3.1: 64 octets before the `@`, 254 in all (a path of 256 less its brackets).
+/// RFC 5321 §4.5.3.1: 64 octets before the `@`, and 254 in total (a path of 256 without its angle brackets).
 const LOCAL_OCTETS_MAX: usize = 64;
 const OCTETS_MAX: usize = 254;
 
@@ -19,8 +19,8 @@ impl EmailAddress {
     /// Accepts `local@domain` with a dotted or single-label domain, printable ASCII only, no quoting and no comments.
     ///
     /// # Errors
-    /// [`NotAnEmailAddress`] for anything else: spaces, control characters (so nothing can be smuggled into a mail
-    /// header), two `@`, empty labels, too long.
+    /// [`NotAnEmailAddress`] for anything else: spaces, control characters (which could inject a mail header), two `@`, empty
+    /// labels, too long.
     pub fn parse(text: &str) -> Result<Self, NotAnEmailAddress> {
         let text = text.trim();
         let (local, domain) = text.split_once('@').ok_or(NotAnEmailAddress)?;
@@ -43,17 +43,17 @@ impl EmailAddress {
         Ok(Self(text.to_owned()))
     }
 
-    /// As the person typed it.
+    /// The address as the person typed it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Folded, for look-ups and uniqueness.
+    /// The address in lower case, for look-ups and uniqueness.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 
-    /// The part after the `@`, folded.
+    /// The part after the `@` in lower case.
     pub fn domain(&self) -> String {
         self.0.rsplit('@').next().unwrap_or_default().to_ascii_lowercase()
     }
@@ -66,7 +66,7 @@ impl std::fmt::Display for EmailAddress {
 }
 
 impl std::fmt::Debug for EmailAddress {
-    // An address is personal data: a log line that prints a struct must not print it.
+    // An address is personal data, and a log message that prints a struct must not contain it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("EmailAddress(…)")
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_people_have_are_accepted() {
+    fn common_addresses_are_accepted() {
         for good in ["ada@example.org", " Ada.L+keys@Example.co.uk ", "root@localhost", "o'neil@x-y.example"] {
             assert!(EmailAddress::parse(good).is_ok(), "{good}");
         }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_bend_a_mail_header_is_refused() {
+    fn addresses_that_could_inject_a_mail_header_are_refused() {
         for bad in
             ["", "ada", "@x", "a@", "a@b@c", "a b@c", "a@b\r\nBcc: x@y", "a@-b", "a@b..c", ".a@b", "\"a\"@b", "é@b"]
         {

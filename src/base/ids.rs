@@ -1,12 +1,12 @@
 //! Ids: a type prefix and a UUIDv7 (RFC 9562 §5.7) in Crockford base32, 26 characters, lower case.
 //!
-//! They sort by time, say nothing about a person, and may therefore outlive an erasure as pseudonyms.
+//! Ids sort by time. They say nothing about a person, so they may remain as pseudonyms after an erasure.
 
 use super::{Rng, Timestamp};
 
 /// Crockford's alphabet: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// 128 bits in groups of five.
+/// The number of characters of an id: 128 bits in groups of five.
 const DIGITS: usize = 26;
 
 /// A UUIDv7 for this moment: 48 bits of milliseconds, then 74 random bits.
@@ -18,7 +18,7 @@ fn uuid_v7(now: Timestamp, rng: &mut Rng) -> u128 {
 
 fn encode(value: u128) -> [u8; DIGITS] {
     let mut text = [0u8; DIGITS];
-    // In pieces of twelve digits: machine words are shifted faster than twice their width.
+    // Encoded in pieces of twelve digits, because shifts of 64 bits are faster than shifts of 128 bits.
     let (first, rest) = text.split_at_mut(2);
     let (middle, last) = rest.split_at_mut(12);
     for (digits, mut bits) in [(first, (value >> 120) as u64), (middle, (value >> 60) as u64), (last, value as u64)] {
@@ -31,7 +31,7 @@ fn encode(value: u128) -> [u8; DIGITS] {
 }
 
 fn decode(text: &str) -> Option<u128> {
-    // The first digit holds the upper three bits only, so anything above 7 would not fit.
+    // The first digit has only the upper three bits, so a digit above 7 would overflow.
     if text.len() != DIGITS || text.as_bytes()[0] > b'7' {
         return None;
     }
@@ -48,44 +48,44 @@ macro_rules! ids {
         pub struct $name(u128);
 
         impl $name {
-            /// What every id of this kind begins with, the underscore included.
+            /// The prefix of every id of this kind, with the underscore.
             pub const PREFIX: &'static str = concat!($prefix, "_");
 
-            /// A new id, sortable by `now`.
+            /// A new random id. Ids sort by `now`.
             pub fn new(now: Timestamp, rng: &mut Rng) -> Self {
                 Self(uuid_v7(now, rng))
             }
 
-            /// When it was made, to the millisecond (RFC 9562 §5.7).
-            pub fn made_at(self) -> Timestamp {
+            /// When the id was created, to the millisecond (RFC 9562 §5.7).
+            pub fn created_at(self) -> Timestamp {
                 Timestamp::from_millis(i64::try_from(self.0 >> 80).unwrap_or(0))
             }
 
-            /// A number that spreads ids evenly over a table: their random bits. Nothing secret, nothing unique.
-            pub const fn spread(self) -> u64 {
-                // The lower half of a UUIDv7 is random but for its two highest bits.
+            /// The 62 random bits of the lower half, which distribute ids evenly over a hash table. Neither secret nor unique.
+            pub const fn random_bits(self) -> u64 {
+                // The lower half of a UUIDv7 is random except for its two highest bits.
                 (self.0 & 0x3fff_ffff_ffff_ffff) as u64
             }
 
-            /// The number behind the written form, for memory that is kept small.
+            /// The id as a number, which needs less memory than the text.
             pub const fn to_u128(self) -> u128 {
                 self.0
             }
 
-            /// The id of such a number.
+            /// The id with this number.
             pub const fn from_u128(number: u128) -> Self {
                 Self(number)
             }
 
-            /// The written form, as [`std::fmt::Display`] writes it, with one piece of memory and no formatting.
-            pub fn written(self) -> String {
+            /// The id as text. Same as [`std::fmt::Display`], but with one allocation and without the formatting machinery.
+            pub fn to_text(self) -> String {
                 let mut text = String::with_capacity(Self::PREFIX.len() + DIGITS);
                 text.push_str(Self::PREFIX);
                 text.push_str(std::str::from_utf8(&encode(self.0)).unwrap_or_default());
                 text
             }
 
-            /// Reads the written form. `None`: this is not an id of this kind.
+            /// Reads an id from text. `None`: the text is not an id of this kind.
             pub fn parse(text: &str) -> Option<Self> {
                 decode(text.strip_prefix(Self::PREFIX)?).map(Self)
             }
@@ -121,11 +121,11 @@ ids! {
     ApiKeyId = "key";
     /// A connected service.
     ServiceId = "svc";
-    /// A browser session, as lists and the audit name it; the cookie holds something else.
+    /// A browser session, as lists and the audit log name it. The cookie has another value, which is secret.
     SessionId = "ses";
-    /// A person as another provider knows them.
+    /// The identity of a person at another sign-in provider.
     IdentityId = "idn";
-    /// A passkey, as lists and the audit name it; browsers know it by its credential id.
+    /// A passkey, as lists and the audit log name it. Browsers use its credential id.
     PasskeyId = "psk";
     /// An audit event.
     EventId = "evt";
@@ -137,7 +137,7 @@ ids! {
     LotId = "lot";
     /// A job.
     JobId = "job";
-    /// A mail on its way.
+    /// An e-mail in the outbox.
     MailId = "mail";
     /// A request about a person's data: export or erasure.
     RequestId = "dsr";
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_what_it_wrote_and_sorts_by_time() {
+    fn an_id_survives_the_round_trip_through_text_and_sorts_by_time() {
         let mut rng = Rng::seeded(1);
         let early = AccountId::new(Timestamp::from_millis(1_000), &mut rng);
         let late = AccountId::new(Timestamp::from_millis(2_000), &mut rng);
@@ -158,8 +158,8 @@ mod tests {
         assert_eq!(AccountId::parse(&early.to_string()), Some(early));
         assert!(early.to_string() < late.to_string() && early < late);
         assert_eq!(early.to_string().len(), "acc_".len() + 26);
-        assert_eq!(early.written(), early.to_string());
-        assert_eq!(AccountId::from_u128(u128::MAX).written(), "acc_7zzzzzzzzzzzzzzzzzzzzzzzzz");
+        assert_eq!(early.to_text(), early.to_string());
+        assert_eq!(AccountId::from_u128(u128::MAX).to_text(), "acc_7zzzzzzzzzzzzzzzzzzzzzzzzz");
     }
 
     #[test]

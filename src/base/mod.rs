@@ -1,7 +1,7 @@
-//! Values: what things are before anybody stores, sends or shows them.
+//! Value types, which know nothing of storage or the network.
 //!
-//! No I/O, no SQL, no HTTP, no serde. Everything here exists only in its right form: whoever holds an
-//! [`EmailAddress`] need not ask whether it is one.
+//! No I/O, no SQL, no HTTP, no serde. A value exists only in a valid form: a function that takes an [`EmailAddress`] need not check
+//! it.
 
 mod actor;
 mod email_address;

@@ -1,18 +1,18 @@
-//! Money: integers of a millionth of a credit. No floats in, no floats out.
+//! Money: integers that count millionths of a credit. Floating-point numbers are never used.
 
-/// Most that a single amount or balance may be, in micro-credits: 10^15, one thousand million credits.
+/// The maximum of an amount or a balance, in micro-credits: 10^15, one thousand million credits.
 ///
-/// Far below `i64::MAX`, so that SQLite's `sum()` over any wallet stays an integer (it turns to a float on overflow).
+/// It is far below `i64::MAX`, so that SQLite's `sum()` over any wallet stays an integer.
 const MICRO_MAX: i64 = 1_000_000_000_000_000;
-/// Decimals of a credit that count.
+/// The number of decimals of a credit.
 const DECIMALS: usize = 6;
 const MICRO_PER_CREDIT: i64 = 1_000_000;
 
-/// An amount of credit; 1.00 credit is 1.00 of the site's currency. May be negative (a charge).
+/// An amount of credit: 1.00 credit is 1.00 of the site's currency. A charge is negative.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Credits(i64);
 
-/// How much of a priced thing was used, in millionths of its unit; always positive.
+/// How much of a priced unit was used, in millionths of the unit. Always positive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Quantity(i64);
 
@@ -21,36 +21,36 @@ pub struct Quantity(i64);
 pub enum MoneyError {
     /// Not a plain decimal number such as `25` or `0.001`.
     NotADecimal,
-    /// More than six decimals: it would have to be rounded, and nobody said how.
+    /// It has more than six decimals. We do not round, because there is no rule for it.
     TooPrecise,
-    /// Beyond what an amount may be.
+    /// It exceeds the maximum of an amount.
     TooLarge,
-    /// Zero or less where only more than zero makes sense.
+    /// It is zero where a positive number is required.
     NotPositive,
 }
 
 impl Credits {
-    /// Nothing.
+    /// No credit.
     pub const ZERO: Self = Self(0);
-    /// The largest amount there is: 1,000,000,000.00 credits.
+    /// The largest amount: 1,000,000,000.00 credits.
     pub const MAX: Self = Self(MICRO_MAX);
 
-    /// From millionths of a credit. `None`: beyond [`Credits::MAX`] either way.
+    /// From millionths of a credit. `None`: beyond [`Credits::MAX`], positive or negative.
     pub fn from_micro(micro: i64) -> Option<Self> {
         (-MICRO_MAX..=MICRO_MAX).contains(&micro).then_some(Self(micro))
     }
 
-    /// Whole credits, for constants and tests.
+    /// An amount of whole credits, for constants and tests.
     pub const fn whole(credits: u32) -> Self {
         Self(credits as i64 * MICRO_PER_CREDIT)
     }
 
-    /// Millionths of a credit.
+    /// The amount in millionths of a credit.
     pub const fn micro(self) -> i64 {
         self.0
     }
 
-    /// Reads `25`, `25.00`, `0.000001`; not negative, no exponent, no sign, at most six decimals.
+    /// Reads a decimal number such as `25`, `25.00` or `0.000001`: without sign and exponent, with at most six decimals.
     ///
     /// # Errors
     /// [`MoneyError::NotADecimal`], [`MoneyError::TooPrecise`], [`MoneyError::TooLarge`].
@@ -73,12 +73,12 @@ impl Credits {
         Self(-self.0)
     }
 
-    /// Whole cents, rounded toward zero: nobody is shown money that is not there.
+    /// The amount in whole cents, rounded toward zero, so that a balance never looks larger than it is.
     pub const fn cents(self) -> i64 {
         self.0 / (MICRO_PER_CREDIT / 100)
     }
 
-    /// For screens: two decimals, thousands separated, rounded toward zero: `1,234.50`.
+    /// The amount for pages: two decimals, thousands separators, rounded toward zero: `1,234.50`.
     pub fn for_people(self) -> String {
         let cents = self.cents().unsigned_abs();
         let digits = (cents / 100).to_string();
@@ -95,7 +95,7 @@ impl Credits {
 }
 
 impl std::fmt::Display for Credits {
-    /// For machines: at least two decimals, at most six, no separators: `-0.001`, `25.00`.
+    /// The exact amount for programs: two to six decimals, no separators: `-0.001`, `25.00`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (sign, micro) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs());
         let fraction = format!("{:06}", micro % MICRO_PER_CREDIT as u64);
@@ -108,7 +108,7 @@ impl Quantity {
     /// Reads a decimal above zero with at most six decimals.
     ///
     /// # Errors
-    /// As [`Credits::parse`], and [`MoneyError::NotPositive`] for zero.
+    /// Those of [`Credits::parse`], and [`MoneyError::NotPositive`] for zero.
     pub fn parse(text: &str) -> Result<Self, MoneyError> {
         match parse_micro(text)? {
             0 => Err(MoneyError::NotPositive),
@@ -116,12 +116,12 @@ impl Quantity {
         }
     }
 
-    /// From millionths of the unit. `None`: not above zero, or too large.
+    /// From millionths of the unit. `None`: not positive, or too large.
     pub fn from_micro(micro: i64) -> Option<Self> {
         (1..=MICRO_MAX).contains(&micro).then_some(Self(micro))
     }
 
-    /// Millionths of the unit.
+    /// The quantity in millionths of the unit.
     pub const fn micro(self) -> i64 {
         self.0
     }
@@ -133,7 +133,7 @@ impl std::fmt::Display for Quantity {
     }
 }
 
-/// A sum of quantities, in millionths of the unit. What one use may be does not bound what many are.
+/// A sum of quantities, in millionths of the unit. It may exceed the maximum of a single quantity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Total(u128);
 
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_are_read_exactly_or_not_at_all() {
+    fn decimals_are_read_exactly_or_refused() {
         assert_eq!(Credits::parse("25.00"), Ok(Credits::whole(25)));
         assert_eq!(Credits::parse("0.000001").map(Credits::micro), Ok(1));
         assert_eq!(Credits::parse("1000000000"), Ok(Credits::MAX));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_of_quantities_goes_beyond_what_one_may_be() {
+    fn a_sum_of_quantities_may_exceed_the_maximum_of_one() {
         let most = Quantity::from_micro(MICRO_MAX).unwrap();
         let little = Quantity::parse("0.5").unwrap();
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn people_see_two_decimals_toward_zero_and_machines_see_everything() {
+    fn pages_show_two_decimals_rounded_toward_zero_and_programs_get_all_decimals() {
         let little = Credits::from_micro(-9_999).unwrap();
 
         assert_eq!((little.for_people(), little.to_string(), little.cents()), ("0.00".into(), "-0.009999".into(), 0));

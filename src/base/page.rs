@@ -1,16 +1,16 @@
-//! Lists have an end: pages and cursors.
+//! Pagination: pages and cursors.
 
-/// Rows on a page when nobody asks for another number.
+/// The default number of rows on a page.
 pub const PAGE_SIZE: u32 = 20;
-/// Most rows anybody gets at once.
+/// The maximum number of rows on a page.
 pub const PAGE_SIZE_MAX: u32 = 100;
 
-/// Where a list goes on: the sort key of the last row seen. Lists run from the newest to the oldest.
+/// Where the next page of a list begins: the sort key of the last row of this page. Lists run from the newest to the oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub i64);
 
 impl Cursor {
-    /// Reads the written form. `None`: not a cursor, so the list begins at its beginning.
+    /// Reads a cursor from text. `None`: the text is not a cursor; callers then return the first page.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse().ok().filter(|key| *key >= 0).map(Self)
     }
@@ -22,17 +22,17 @@ impl std::fmt::Display for Cursor {
     }
 }
 
-/// Some rows, and where the rest begins. `next` is `None` on the last page.
+/// One page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// The rows, newest first.
+    /// The rows, the newest first.
     pub rows: Vec<T>,
-    /// Give this back to get the next page.
+    /// The cursor for the next page. `None`: this is the last page.
     pub next: Option<Cursor>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page out of `limit + 1` fetched rows: the extra one only tells that there is more.
+    /// Makes a page from up to `limit + 1` fetched rows. The extra row only shows that there is a next page.
     pub fn new(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> i64) -> Self {
         let limit = limit as usize;
         let more = rows.len() > limit;

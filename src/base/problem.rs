@@ -1,8 +1,9 @@
-//! What every error becomes at a door.
+//! The form in which every error is shown to a caller.
 
-/// A refusal or failure as a visitor sees it: status, stable code, one sentence (RFC 9457 carries it on the JSON doors).
+/// An error as the caller sees it: status, stable code and one sentence. The API sends it as a problem document (RFC 9457).
 ///
-/// The slices' errors are facts; `From<SliceError> for Problem` is the only place where they become status and words.
+/// The error types of the slices describe facts. `From<SliceError> for Problem` is the only place that gives them a status and a
+/// sentence.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// The HTTP status, 400 to 599.
@@ -11,11 +12,11 @@ pub struct Problem {
     pub code: &'static str,
     /// What happened and what to do, for people.
     pub sentence: String,
-    /// The form field or JSON member at fault. `None`: not about one.
+    /// The form field or JSON member that is wrong. `None`: it is not about one field.
     pub field: Option<&'static str>,
-    /// Seconds to wait before trying again. `None`: no such advice.
+    /// How many seconds to wait before the next attempt. `None`: waiting does not help, or we do not know.
     pub retry_after_seconds: Option<u32>,
-    /// The internal story, for the log only.
+    /// The internal cause, for the log only.
     pub cause: Option<String>,
 }
 
@@ -30,24 +31,24 @@ impl Problem {
         Self { field: Some(field), ..Self::new(400, code, sentence) }
     }
 
-    /// 404: it is not there, or not yours, which is the same to a stranger.
+    /// 404: it does not exist, or it belongs to someone else. Both get the same answer, so that it does not reveal which.
     pub fn not_found() -> Self {
-        Self::new(404, "not_found", "There is nothing at this address. Check it, or go back to where you came from.")
+        Self::new(404, "not_found", "There is nothing at this address. Check the address, or go back to your account.")
     }
 
-    /// 500: our fault. The cause goes to the log, never to the visitor.
-    pub fn ours(cause: impl std::fmt::Display) -> Self {
+    /// 500: a fault of the server. The cause goes to the log, never to the caller.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
             ..Self::new(
                 500,
                 "internal",
-                "Something went wrong on our side. Try again; if it stays, give the request id to your operator.",
+                "Something went wrong on our side. Try again. If it happens again, give the request id to your operator.",
             )
         }
     }
 
-    /// 503: try again later.
+    /// 503: the server cannot answer now. The caller should try again later.
     pub fn busy(code: &'static str, sentence: impl Into<String>, retry_after_seconds: u32) -> Self {
         Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(503, code, sentence) }
     }

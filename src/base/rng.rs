@@ -1,9 +1,9 @@
-//! Randomness: the only place that asks the machine for it.
+//! Randomness. This is the only place that asks the operating system for it.
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng as _, SeedableRng, TryRng};
 
-/// Gives random bytes: the operating system's, or a seeded sequence in tests, so that a failing test fails again.
+/// A source of random bytes: the operating system, or a seeded sequence in tests, so that a failing test can be repeated.
 pub struct Rng(Source);
 
 enum Source {
@@ -17,12 +17,12 @@ impl Rng {
         Self(Source::System)
     }
 
-    /// The same sequence for the same seed. For tests and demonstrations only.
+    /// A source that gives the same sequence for the same seed. For tests and demonstrations only.
     pub fn seeded(seed: u64) -> Self {
         Self(Source::Seeded(Box::new(StdRng::seed_from_u64(seed))))
     }
 
-    /// A source for somebody else: independent of this one, and as predictable or unpredictable as it.
+    /// A second source for another owner: independent of this one, and of the same kind.
     pub fn split(&mut self) -> Self {
         match &mut self.0 {
             Source::System => Self::system(),
@@ -33,10 +33,10 @@ impl Rng {
     /// Fills `buffer` with random bytes.
     ///
     /// # Panics
-    /// When the operating system has no randomness to give: nothing of ours may go on without.
+    /// If the operating system gives no random bytes: no operation may continue without them.
     pub fn fill(&mut self, buffer: &mut [u8]) {
         match &mut self.0 {
-            // getrandom(2) fails only where the kernel lacks it; a key made without randomness would be worse than a stop.
+            // getrandom(2) fails only if the kernel lacks it. A key without randomness would be worse than a crash.
             #[allow(clippy::expect_used)]
             Source::System => SysRng.try_fill_bytes(buffer).expect("the operating system gives randomness"),
             Source::Seeded(rng) => rng.fill_bytes(buffer),
@@ -50,7 +50,7 @@ impl Rng {
         bytes
     }
 
-    /// A number in `0..limit`, each equally likely: values that would favour the low ones are drawn again.
+    /// A uniformly distributed number in `0..limit`: draws again when a value would favour low numbers.
     pub fn below(&mut self, limit: u32) -> u32 {
         let limit = limit.max(1);
         let fair_end = u32::MAX - u32::MAX % limit;
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_repeats_and_the_machine_does_not() {
+    fn a_seeded_source_repeats_and_the_system_source_does_not() {
         assert_eq!(Rng::seeded(7).bytes::<16>(), Rng::seeded(7).bytes::<16>());
         assert_ne!(Rng::system().bytes::<16>(), Rng::system().bytes::<16>());
         assert!((0..1000).all(|_| Rng::system().below(6) < 6));

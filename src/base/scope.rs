@@ -1,44 +1,44 @@
 //! Scopes: what an API key may do.
 //!
-//! A scope is a name; behind it stand *rights*, one bit each. Asking "may this key?" is one AND over two words.
+//! A scope is a name for a set of *rights*, one bit each. Whether a key may do something is one AND of two 128-bit numbers.
 
-/// The rights that one key holds, or one request wants: a bit per right of the [`ScopeTable`].
+/// A set of rights, one bit for each right of the [`ScopeTable`]: those of a key, or those that a request needs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Scopes(u128);
 
 impl Scopes {
-    /// No right at all.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// Whether every right in `wanted` is held. Wanting nothing is granted to everybody.
-    pub const fn grant(self, wanted: Self) -> bool {
-        self.0 & wanted.0 == wanted.0
+    /// Whether this set contains every right of `other`. Every set contains the empty set.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 
-    /// The rights that are in both.
-    pub const fn cut(self, limit: Self) -> Self {
-        Self(self.0 & limit.0)
+    /// The rights that are in both sets.
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
-    /// The rights of both.
-    pub const fn and(self, other: Self) -> Self {
+    /// The rights that are in at least one of both sets.
+    pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether it is no right at all.
+    /// Whether the set is empty.
     pub const fn is_none(self) -> bool {
         self.0 == 0
     }
 }
 
-/// One scope that can be given to a key.
+/// A scope that a key can have.
 #[derive(Clone, Debug)]
 pub struct ScopeEntry {
-    /// As written in requests: `models:read`.
+    /// The name in requests: `models:read`.
     pub name: String,
-    /// For the person who ticks the box.
+    /// The description next to the checkbox.
     pub description: String,
-    /// The heading it stands under on the page.
+    /// The heading on the page.
     pub group: &'static str,
     rights: Scopes,
 }
@@ -47,25 +47,25 @@ pub struct ScopeEntry {
 #[derive(Clone, Debug)]
 pub struct ScopeTable {
     entries: Vec<ScopeEntry>,
-    /// What each single right is called.
+    /// The name of each single right.
     names: Vec<(Scopes, String)>,
 }
 
-/// Resources whose keys have levels (contract section 8).
+/// The resources that have the levels `read` and `write` (contract section 8).
 const RESOURCES: [&str; 4] = ["models", "datasets", "deployments", "projects"];
 const BUNDLES: &str = "Bundles";
 const RESOURCE_GROUP: &str = "Resources";
 const ACCOUNT_GROUP: &str = "Account";
 const SITE_GROUP: &str = "This site";
-/// Bits of [`Scopes`] less the built-in rights, rounded down: more own scopes than any site has named.
+/// The number of custom scopes: the bits of [`Scopes`] that the built-in rights leave, rounded down.
 const CUSTOM_MAX: usize = 64;
 
 impl ScopeTable {
-    /// The built-in scopes and `custom` (name, description) ones.
+    /// The built-in scopes and the `custom` ones (name, description).
     ///
     /// # Errors
-    /// A sentence when a custom name repeats another scope's, has letters that a scope may not have
-    /// (RFC 6749 §3.3 allows more; we keep to `a-z 0-9 : . - _`), or when there are more than 64.
+    /// A sentence if a custom name is the name of another scope, if it has characters other than `a-z 0-9 : . - _` (RFC 6749 §3.3
+    /// allows more), or if there are more than 64.
     pub fn new(custom: &[(String, String)]) -> Result<Self, String> {
         let mut table = Self::built_in();
         if custom.len() > CUSTOM_MAX {
@@ -75,7 +75,7 @@ impl ScopeTable {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b":.-_".contains(&b);
             if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
                 return Err(format!(
-                    "the scope \"{name}\" must be 1 to 64 of a-z, 0-9, colon, dot, hyphen, underscore"
+                    "the scope \"{name}\" must have 1 to 64 of these characters: a-z, 0-9, colon, dot, hyphen, underscore"
                 ));
             }
             if table.entries.iter().any(|entry| entry.name == *name) {
@@ -89,8 +89,8 @@ impl ScopeTable {
                 rights: Scopes(1 << (64 + number)),
             });
         }
-        // `read` inside a custom resource's `write` would be a guess about the admin's words; only `admin` covers them.
-        let everything = table.entries.iter().fold(Scopes::NONE, |all, entry| all.and(entry.rights));
+        // Only `admin` includes the custom scopes: whether a custom `write` includes a custom `read` would be a guess.
+        let everything = table.entries.iter().fold(Scopes::NONE, |all, entry| all.union(entry.rights));
         if let Some(admin) = table.entries.iter_mut().find(|entry| entry.name == "admin") {
             admin.rights = everything;
         }
@@ -100,13 +100,14 @@ impl ScopeTable {
     fn built_in() -> Self {
         let bit = |number: usize| Scopes(1 << number);
         let read = |resource: usize| bit(2 * resource);
-        let write = |resource: usize| bit(2 * resource).and(bit(2 * resource + 1));
+        let write = |resource: usize| bit(2 * resource).union(bit(2 * resource + 1));
         let account = bit(16);
         let billing = bit(17);
         let usage = bit(18);
         let training_start = bit(19);
         let metrics_write = bit(20);
-        let all = |level: &dyn Fn(usize) -> Scopes| (0..RESOURCES.len()).fold(Scopes::NONE, |sum, r| sum.and(level(r)));
+        let all =
+            |level: &dyn Fn(usize) -> Scopes| (0..RESOURCES.len()).fold(Scopes::NONE, |sum, r| sum.union(level(r)));
         let entry = |name: &str, group, description: &str, rights| ScopeEntry {
             name: name.to_owned(),
             description: description.to_owned(),
@@ -114,7 +115,7 @@ impl ScopeTable {
             rights,
         };
 
-        let training = read(0).and(read(1)).and(training_start).and(metrics_write);
+        let training = read(0).union(read(1)).union(training_start).union(metrics_write);
         let mut entries = vec![
             entry("training", BUNDLES, "Start training and stream its metrics; reads models and datasets.", training),
             entry("models", BUNDLES, "Everything on models.", write(0)),
@@ -124,7 +125,7 @@ impl ScopeTable {
                 "read",
                 BUNDLES,
                 "Read every resource, the account, billing and usage.",
-                all(&read).and(account).and(billing).and(usage),
+                all(&read).union(account).union(billing).union(usage),
             ),
             entry("write", BUNDLES, "Write every resource.", all(&write)),
             entry("admin", BUNDLES, "Everything a key may do. Never keys, factors, export or deletion.", Scopes::NONE),
@@ -169,22 +170,22 @@ impl ScopeTable {
         Self { entries, names }
     }
 
-    /// What the single rights are called, in the order of their bits.
+    /// The names of the single rights in `rights`, in the order of their bits.
     pub fn names_of(&self, rights: Scopes) -> Vec<&str> {
-        self.names.iter().filter(|(right, _)| rights.grant(*right)).map(|(_, name)| name.as_str()).collect()
+        self.names.iter().filter(|(right, _)| rights.contains(*right)).map(|(_, name)| name.as_str()).collect()
     }
 
-    /// The single right of this name. `None`: there is none.
+    /// The single right with this name. `None`: there is none.
     pub fn rights_named(&self, name: &str) -> Option<Scopes> {
         self.names.iter().find(|(_, known)| known == name).map(|(right, _)| *right)
     }
 
-    /// The single rights behind a scope, by name. Nothing: there is no such scope.
+    /// The names of the single rights that a scope includes. Empty: there is no such scope.
     pub fn implied_by(&self, name: &str) -> Vec<&str> {
         self.rights(name).map(|rights| self.names_of(rights)).unwrap_or_default()
     }
 
-    /// What each scope implies, as the documentation prints it: a table in Markdown, made from nothing but this table.
+    /// A Markdown table with the rights of each scope, for the documentation.
     pub fn markdown(&self) -> String {
         let line = |entry: &ScopeEntry| {
             let rights =
@@ -194,33 +195,34 @@ impl ScopeTable {
         self.entries.iter().fold("| scope | rights |\n|---|---|\n".to_owned(), |table, entry| table + &line(entry))
     }
 
-    /// All scopes in the order of the page.
+    /// All scopes in the order in which the page lists them.
     pub fn entries(&self) -> &[ScopeEntry] {
         &self.entries
     }
 
-    /// The rights behind one name. `None`: there is no such scope.
+    /// The rights of one scope. `None`: there is no such scope.
     pub fn rights(&self, name: &str) -> Option<Scopes> {
         self.entries.iter().find(|entry| entry.name == name).map(|entry| entry.rights)
     }
 
-    /// The rights behind names separated by spaces (RFC 6749 §3.3); names nobody knows any more give nothing.
+    /// The rights of scope names that are separated by spaces (RFC 6749 §3.3). Ignores unknown names, such as those of scopes that
+    /// were removed from the configuration.
     pub fn rights_of(&self, names: &str) -> Scopes {
-        names.split(' ').filter_map(|name| self.rights(name)).fold(Scopes::NONE, Scopes::and)
+        names.split(' ').filter_map(|name| self.rights(name)).fold(Scopes::NONE, Scopes::union)
     }
 
-    /// Every scope that lies within `rights`, written out, separated by spaces.
+    /// The names of all scopes whose rights are within `rights`, separated by spaces.
     pub fn names_within(&self, rights: Scopes) -> String {
-        let held = self.entries.iter().filter(|entry| entry.rights != Scopes::NONE && rights.grant(entry.rights));
+        let held = self.entries.iter().filter(|entry| entry.rights != Scopes::NONE && rights.contains(entry.rights));
         held.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    /// The rights that a request wants, names separated by spaces. `None`: a name is unknown, so nobody can hold it.
-    pub fn wanted(&self, names: &str) -> Option<Scopes> {
+    /// The rights of scope names that are separated by spaces. `None`: a name is unknown, so no key can have that scope.
+    pub fn parse(&self, names: &str) -> Option<Scopes> {
         names
             .split(' ')
             .filter(|name| !name.is_empty())
-            .try_fold(Scopes::NONE, |sum, name| Some(sum.and(self.rights(name)?)))
+            .try_fold(Scopes::NONE, |sum, name| Some(sum.union(self.rights(name)?)))
     }
 }
 
@@ -233,9 +235,9 @@ mod tests {
     }
 
     #[test]
-    fn bundles_hold_what_the_contract_says() {
+    fn bundles_include_the_rights_of_the_contract() {
         let table = table();
-        let holds = |held: &str, wanted: &str| table.rights_of(held).grant(table.wanted(wanted).unwrap());
+        let holds = |held: &str, wanted: &str| table.rights_of(held).contains(table.parse(wanted).unwrap());
 
         assert!(holds("training", "models:read datasets:read training:start metrics:write"));
         assert!(!holds("training", "models:write"));
@@ -247,19 +249,19 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_is_written_out_and_what_is_cut_is_not() {
+    fn the_scopes_within_a_bundle_are_listed_by_name() {
         let table = table();
         let of = |names: &str| table.names_within(table.rights_of(names));
 
         assert_eq!(of("models:read"), "models:read");
         assert_eq!(of("models:write"), "models models:read models:write");
         assert_eq!(of("training"), "training models:read datasets:read training:start metrics:write");
-        assert_eq!(of("nobody-knows"), "");
+        assert_eq!(of("unknown"), "");
         assert_eq!(of("admin").split(' ').count(), table.entries().len());
     }
 
     #[test]
-    fn the_documentation_prints_the_table_that_decides() {
+    fn the_documentation_has_the_table_that_the_program_uses() {
         let readme = include_str!("../../README.md");
         let table = ScopeTable::new(&[]).unwrap().markdown();
 
@@ -267,8 +269,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_scope_is_held_by_nobody() {
-        assert_eq!(table().wanted("models:read flying"), None);
+    fn no_key_has_an_unknown_scope() {
+        assert_eq!(table().parse("models:read flying"), None);
         assert_eq!(table().rights_of("flying"), Scopes::NONE);
         assert!(ScopeTable::new(&[("models".into(), String::new())]).is_err());
         assert!(ScopeTable::new(&[("a b".into(), String::new())]).is_err());

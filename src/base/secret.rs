@@ -2,19 +2,20 @@
 
 use zeroize::Zeroize;
 
-/// Holds something nobody may read by accident: no `Display`, no `PartialEq`, `Debug` prints `***`, wiped on drop.
+/// A secret value that cannot be printed by accident: no `Display`, no `PartialEq`, `Debug` prints `***`, and the memory is wiped
+/// on drop.
 ///
-/// Secrets are compared through [`Secret::matches`] only, which takes the same time wherever they differ.
+/// Secrets are compared only with [`Secret::matches`], which takes the same time wherever they differ.
 #[derive(Clone, Default)]
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Locks a value away.
+    /// Wraps a value.
     pub fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself: for the one place that must write, send or hash it.
+    /// The value itself, for the code that must store, send or hash it.
     pub fn expose(&self) -> &T {
         &self.0
     }

@@ -1,16 +1,16 @@
-//! Text: what may stand in a name that people read, and what is given out many times.
+//! Text: a shared immutable string, and the check for invisible characters.
 
 use bytes::Bytes;
 
-/// Text that never changes and is shared: a clone or a part of it costs no memory.
+/// Immutable shared text: a clone, or a part of it, allocates nothing.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct SharedText(Bytes);
 
 impl SharedText {
-    /// As `from`, in one piece of memory with the count of those who share it: for many texts that are seldom asked for, each of
-    /// which would else be two far places to fetch.
+    /// Like `from`, but with the bytes and the reference count in one allocation. For large numbers of rarely used texts: reading one
+    /// then costs one cache miss instead of two.
     pub fn packed(text: &str) -> Self {
-        // Sizes that an allocator wastes nothing of.
+        // These sizes fill the size classes of an allocator without waste.
         Self(match text.len() {
             ..=102 => packed::<102>(text),
             103..=134 => packed::<134>(text),
@@ -20,9 +20,9 @@ impl SharedText {
         })
     }
 
-    /// A part of it. Nothing, where `range` does not lie on whole characters of the text.
+    /// A part of the text. Empty if `range` does not begin and end at character boundaries of the text.
     pub fn part(&self, range: std::ops::Range<usize>) -> Self {
-        // As `str::is_char_boundary`, without reading the whole text for it.
+        // Like `str::is_char_boundary`, but without validating the whole text first.
         let is_boundary = |at: usize| self.0.get(at).map_or(at == self.0.len(), |byte| !matches!(byte, 0x80..=0xbf));
         if range.start > range.end || !is_boundary(range.start) || !is_boundary(range.end) {
             return Self::default();
@@ -30,7 +30,7 @@ impl SharedText {
         Self(self.0.slice(range))
     }
 
-    /// Its UTF-8, still shared.
+    /// The text as UTF-8 bytes, still shared.
     pub fn into_bytes(self) -> Bytes {
         self.0
     }
@@ -47,12 +47,12 @@ impl<const N: usize> AsRef<[u8]> for Packed<N> {
     }
 }
 
-/// Of a text of `N` bytes at most; what is more is cut off.
+/// Packs a text of at most `N` bytes; truncates a longer one.
 fn packed<const N: usize>(text: &str) -> Bytes {
     let mut bytes = [0; N];
     let len = text.len().min(N);
     bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
-    // No size of ours is beyond 65,535.
+    // `N` is never larger than 65,535.
     Bytes::from_owner(Packed { bytes, len: len as u16 })
 }
 
@@ -72,7 +72,7 @@ impl std::ops::Deref for SharedText {
     type Target = str;
 
     fn deref(&self) -> &str {
-        // Made of a `str` and cut between characters only.
+        // The bytes come from a `str` and are only divided at character boundaries.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -83,8 +83,8 @@ impl std::fmt::Debug for SharedText {
     }
 }
 
-/// Whether every character of `text` shows: no control characters, and none that change the direction of text or have no
-/// width, which serve in a name only to deceive (UTS #39 §3).
+/// Whether every character of `text` is visible: no control characters, and none that change the text direction or have no width,
+/// because in a name they only serve to deceive (UTS #39 §3).
 pub fn is_visible(text: &str) -> bool {
     let is_hidden =
         |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -96,7 +96,7 @@ mod tests {
     use super::{SharedText, is_visible};
 
     #[test]
-    fn what_does_not_show_is_found() {
+    fn invisible_characters_are_detected() {
         assert!(is_visible("ci of Zoë 東京 👩🏽") && is_visible(""));
         for hidden in ["a\u{202e}b", "a\u{200b}b", "a\u{feff}", "\u{2066}a", "a\nb", "a\u{7f}", "a\u{2028}b"] {
             assert!(!is_visible(hidden), "{hidden:?}");
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_of_whole_characters() {
+    fn a_part_has_only_whole_characters() {
         let text = SharedText::from("Zoë Ada".to_owned());
 
         assert_eq!((&*text.part(0..4), &*text.part(5..8)), ("Zoë", "Ada"));

@@ -1,4 +1,4 @@
-//! Time: the only place that asks the machine for it.
+//! Time. This is the only place that reads the clock of the machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,27 +19,27 @@ impl Timestamp {
         self.0
     }
 
-    /// Whole seconds since 1970, as JWT and introspection (RFC 7662) count.
+    /// Whole seconds since 1970, the unit of JWT and introspection (RFC 7662).
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// As the standard library counts, for crates that ask for it.
+    /// The moment as the standard library's type, for crates that need it.
     pub fn system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
     }
 
-    /// This moment and then `duration`; stays at the end of time instead of overflowing.
+    /// The moment `duration` later. Saturates instead of overflowing.
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// This moment less `duration`.
+    /// The moment `duration` earlier. Saturates instead of overflowing.
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long ago `earlier` was; zero when it is not earlier.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -49,12 +49,12 @@ impl Timestamp {
         self.zoned().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
     }
 
-    /// A day for people: `3 May 2026`.
+    /// The day for people, in UTC: `3 May 2026`.
     pub fn day(self) -> String {
         self.zoned().strftime("%-d %B %Y").to_string()
     }
 
-    /// A day for machines and date fields: `2026-05-03`.
+    /// The day for programs and date fields, in UTC: `2026-05-03`.
     pub fn iso_day(self) -> String {
         self.zoned().strftime("%Y-%m-%d").to_string()
     }
@@ -76,17 +76,17 @@ impl Timestamp {
         next.map_or(self, |next| Self(next.timestamp().as_millisecond()))
     }
 
-    /// The number of the day since 1970, in UTC.
+    /// The number of days since 1970-01-01, in UTC.
     pub const fn day_number(self) -> i64 {
         self.0.div_euclid(86_400_000)
     }
 
-    /// The first moment of a day of that number.
-    pub const fn of_day(number: i64) -> Self {
+    /// The first moment of the day with this number.
+    pub const fn from_day_number(number: i64) -> Self {
         Self(number.saturating_mul(86_400_000))
     }
 
-    /// The first moment of a day written `2026-05-03`, or the moment of a full RFC 3339 time. `None`: neither.
+    /// Reads a day such as `2026-05-03`, as its first moment in UTC, or a full RFC 3339 time. `None`: the text is neither.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(moment) = text.parse::<jiff::Timestamp>() {
             return Some(Self(moment.as_millisecond()));
@@ -121,22 +121,22 @@ pub const fn days(n: u64) -> Duration {
     Duration::from_secs(n * 86_400)
 }
 
-/// Tells the time: the machine's, or one that only a test moves.
+/// A clock: that of the machine, or one that only a test moves.
 #[derive(Clone, Debug)]
 pub enum Clock {
-    /// The machine's clock.
+    /// The clock of the machine.
     System,
-    /// A clock that stands still until somebody calls [`Clock::advance`].
-    Standing(Arc<AtomicI64>),
+    /// A clock that stands still until a test calls [`Clock::advance`].
+    Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// A clock that stands at `at`.
-    pub fn standing_at(at: Timestamp) -> Self {
-        Self::Standing(Arc::new(AtomicI64::new(at.0)))
+    /// A manual clock that shows `at`.
+    pub fn manual_at(at: Timestamp) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(at.0)))
     }
 
-    /// Now.
+    /// The current time of this clock.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::System => Timestamp(
@@ -144,19 +144,19 @@ impl Clock {
                     .duration_since(UNIX_EPOCH)
                     .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
             ),
-            Self::Standing(at) => Timestamp(at.load(Ordering::SeqCst)),
+            Self::Manual(at) => Timestamp(at.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a standing clock on; the machine's clock moves by itself.
+    /// Moves a manual clock forward. Does nothing to the clock of the machine.
     pub fn advance(&self, by: Duration) {
-        if let Self::Standing(at) = self {
+        if let Self::Manual(at) = self {
             at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
         }
     }
 }
 
-/// Measures how long something took, for logs and figures; never decides anything.
+/// Measures how long something takes, for logs and measurements only. No decision may depend on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_written_for_machines_and_for_people() {
+    fn moments_are_formatted_for_programs_and_for_people() {
         let moment = Timestamp::parse("2026-05-03T09:00:00.120Z").unwrap();
 
         assert_eq!(moment.rfc3339(), "2026-05-03T09:00:00.120Z");
@@ -188,21 +188,21 @@ mod tests {
     }
 
     #[test]
-    fn months_follow_each_other_over_the_year_and_the_leap_day() {
+    fn the_next_month_is_right_at_the_end_of_a_year_and_in_a_leap_year() {
         let next = |text: &str| Timestamp::parse(text).unwrap().next_month().rfc3339();
 
         assert_eq!(next("2026-12-31T23:59:59.999Z"), "2027-01-01T00:00:00.000Z");
         assert_eq!(next("2028-01-31"), "2028-02-01T00:00:00.000Z");
         let leap = Timestamp::parse("2028-02-29T12:00:00Z").unwrap();
         assert_eq!(
-            (leap.month().as_str(), Timestamp::of_day(leap.day_number()).iso_day().as_str()),
+            (leap.month().as_str(), Timestamp::from_day_number(leap.day_number()).iso_day().as_str()),
             ("2028-02", "2028-02-29")
         );
     }
 
     #[test]
-    fn a_standing_clock_moves_only_when_told() {
-        let clock = Clock::standing_at(Timestamp::from_millis(5));
+    fn a_manual_clock_moves_only_by_advance() {
+        let clock = Clock::manual_at(Timestamp::from_millis(5));
         let before = clock.now();
         clock.advance(seconds(2));
 

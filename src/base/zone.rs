@@ -1,4 +1,4 @@
-//! Time zones: when a moment was, by the clock of the person who reads.
+//! Time zones: shows a moment in the local time of the person who reads it.
 
 use std::sync::OnceLock;
 
@@ -11,10 +11,10 @@ pub struct Zone {
     rules: jiff::tz::TimeZone,
 }
 
-/// The zone of whoever said nothing.
+/// The default zone.
 const UTC: &str = "UTC";
 
-/// The parts of the world that zones are named by; what else the database has are old names of these.
+/// The regions at the beginning of zone names. All other names in the database are old aliases.
 const REGIONS: [&str; 10] =
     ["Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
 
@@ -25,7 +25,7 @@ impl Default for Zone {
 }
 
 impl Zone {
-    /// The zone of this name. `None`: not one of [`Zone::names`].
+    /// The zone with this name. `None`: it is not one of [`Zone::names`].
     pub fn parse(name: &str) -> Option<Self> {
         if name == UTC {
             return Some(Self::default());
@@ -35,7 +35,7 @@ impl Zone {
         Some(Self { name: known.clone(), rules })
     }
 
-    /// The zone of a stored name; UTC where the database of this machine no longer has it.
+    /// The zone with a stored name; UTC if the time zone database no longer has it.
     pub fn new(stored: &str) -> Self {
         if stored.is_empty() || stored == UTC {
             return Self::default();
@@ -43,13 +43,13 @@ impl Zone {
         Self::parse(stored).unwrap_or_default()
     }
 
-    /// Its name.
+    /// The IANA name of the zone.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Every name a person can choose, UTC first, then by the alphabet. The database is the machine's where it has one, else
-    /// the one inside this program.
+    /// Every name that a person can choose: UTC first, then in alphabetical order. They come from the machine's time zone database,
+    /// or from the one inside this program if the machine has none.
     pub fn names() -> &'static [String] {
         static NAMES: OnceLock<Vec<String>> = OnceLock::new();
         NAMES.get_or_init(|| {
@@ -63,7 +63,7 @@ impl Zone {
         })
     }
 
-    /// The day written `2026-05-03`, from its first moment to the first one after it, here. `None`: not a day.
+    /// The first moment of a day such as `2026-05-03` in this zone, and the first moment after the day. `None`: the text is not a day.
     pub fn day(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
         let date: jiff::civil::Date = text.parse().ok()?;
         let start = |date: jiff::civil::Date| date.to_zoned(self.rules.clone()).ok();
@@ -77,18 +77,19 @@ impl Zone {
 }
 
 impl Timestamp {
-    /// The day for people in a zone: `3 May 2026`.
+    /// The day for people, in a zone: `3 May 2026`.
     pub fn day_in(self, zone: &Zone) -> String {
         zone.at(self).strftime("%-d %B %Y").to_string()
     }
 
-    /// Day and time for people in a zone, with what the zone is called then: `3 May 2026, 11:00 CEST`. Where it has no
-    /// letters, how far it is from UTC: `UTC+05`.
+    /// Day and time for people, in a zone, with the abbreviation of the zone at that time: `3 May 2026, 11:00 CEST`. A zone without
+    /// an abbreviation is shown as its offset from UTC: `UTC+05`.
     pub fn day_and_time_in(self, zone: &Zone) -> String {
         let zoned = zone.at(self);
-        let called = zoned.strftime("%Z").to_string();
-        let called = if called.starts_with(['+', '-']) { format!("UTC{called}") } else { called };
-        format!("{} {called}", zoned.strftime("%-d %B %Y, %H:%M"))
+        let abbreviation = zoned.strftime("%Z").to_string();
+        let abbreviation =
+            if abbreviation.starts_with(['+', '-']) { format!("UTC{abbreviation}") } else { abbreviation };
+        format!("{} {abbreviation}", zoned.strftime("%-d %B %Y, %H:%M"))
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_told_by_the_clock_of_the_reader() {
+    fn a_moment_is_shown_in_the_zone_of_the_reader() {
         let summer = Timestamp::parse("2026-07-01T22:30:00Z").unwrap();
         let winter = Timestamp::parse("2026-01-01T09:00:00Z").unwrap();
 
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_as_long_as_its_clock_says() {
+    fn a_day_has_23_or_25_hours_when_the_clocks_change() {
         let hours = |day: &str| {
             let (start, end) = zone("Europe/Berlin").day(day).unwrap();
             end.since(start).as_secs() / 3600

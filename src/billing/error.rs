@@ -1,4 +1,4 @@
-//! Why credit is not given.
+//! Why credit is not granted.
 
 use super::ledger::LedgerError;
 use super::ops::REASON_CHARS_MAX;
@@ -8,19 +8,19 @@ use crate::db;
 /// A failure of billing. Nothing was posted.
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
-    /// Only an operator or the appliance gives credit.
-    #[error("only an operator gives credit")]
+    /// The actor is neither an operator nor the system.
+    #[error("only an operator can grant credit")]
     NotAllowed,
-    /// There is no such workspace.
-    #[error("there is no such workspace")]
+    /// The workspace does not exist.
+    #[error("the workspace does not exist")]
     NoWorkspace,
     /// The reason is empty or too long.
     #[error("the reason has {chars} characters")]
     BadReason {
-        /// What it has.
+        /// The number of characters of the reason.
         chars: usize,
     },
-    /// The ledger.
+    /// The ledger refused the transaction.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
 }
@@ -35,14 +35,14 @@ impl From<BillingError> for Problem {
     fn from(error: BillingError) -> Self {
         match error {
             BillingError::NotAllowed => {
-                Problem::new(403, "not_allowed", "Only an operator can give credit. Ask yours.")
+                Problem::new(403, "not_allowed", "Only an operator can grant credit. Ask your operator.")
             }
             BillingError::NoWorkspace => Problem::not_found(),
             BillingError::BadReason { .. } => Problem::field(
                 "reason",
                 "bad_reason",
                 format!(
-                    "The reason has 1 to {REASON_CHARS_MAX} characters. Say in a few words what the credit is for."
+                    "The reason must have 1 to {REASON_CHARS_MAX} characters. Describe briefly what the credit is for."
                 ),
             ),
             BillingError::Ledger(error) => error.into(),

@@ -1,4 +1,4 @@
-//! What the ledger does by night.
+//! The nightly job of the ledger.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use super::ledger;
 use crate::app::App;
 use crate::jobs::Outcome;
 
-/// The job's name.
+/// The name of the job.
 pub const EXPIRE_LOTS: &str = "billing.expire_lots";
 
-/// Expires every lot whose time is over, a batch at a time, so that other writes come in between.
+/// Expires all lots that are due, in batches, so that other writes can run between them.
 pub async fn expire_lots(app: Arc<App>) -> Outcome {
     loop {
         match app.write(ledger::expire_due).await {

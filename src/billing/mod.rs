@@ -1,7 +1,7 @@
-//! **For:** credit: who has how much, what they were given, what they used.
+//! **For:** credit: balances, grants and charges.
 //! **Words:** credit, wallet, signup credit, grant, charge, statement, usage.
-//! **Tables:** none of its own; its rooms [`ledger`] and [`usage`] have them.
-//! **Never:** touches a float; changes what was posted; knows who may see a wallet (the doors ask).
+//! **Tables:** none of its own; its modules [`ledger`] and [`usage`] have them.
+//! **Never:** uses a float for an amount; changes what was posted; decides who may see a wallet (pages and API do).
 //! **Start reading:** [`ledger`], then [`usage`].
 
 pub mod api;

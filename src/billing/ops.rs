@@ -1,23 +1,23 @@
-//! Give credit, and forget why.
+//! Grant credit, and erase the reasons of an erased workspace.
 
 use serde_json::json;
 
 use super::error::BillingError;
-use super::ledger::{self, Grant, Kind, Origin, Posted};
+use super::ledger::{self, Grant, Kind, Origin, PostedTransaction};
 use crate::audit::{self, Event, Part};
 use crate::base::{Actor, Credits, TransactionId, WorkspaceId};
 use crate::db::{self, Tx};
 use crate::workspaces::{self, Workspace};
 
-/// Characters of a reason at most.
+/// The maximum number of characters of a reason.
 pub const REASON_CHARS_MAX: usize = 200;
 
-/// Gives a new account's workspace the welcome credit of the configuration: given, not paid for, without expiry. Once per
-/// account for ever, even if it is asked again with another amount configured. `None`: the configuration gives nothing.
+/// Grants the configured welcome credit to the workspace of a new account: promotional credit that does not expire.
+/// Granted once per account, even if the configured amount changes later. `None`: nothing was granted.
 ///
 /// # Errors
 /// [`BillingError::Ledger`].
-pub fn signup_credit(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<Option<Posted>, BillingError> {
+pub fn signup_credit(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<Option<PostedTransaction>, BillingError> {
     let amount = tx.site().config.billing.signup_credit;
     let idem_key = format!("signup:{}", workspace.owner);
     if amount == Credits::ZERO || ledger::is_posted(tx, &idem_key)? {
@@ -33,20 +33,20 @@ pub fn signup_credit(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<Option<Po
     Ok(Some(posted))
 }
 
-/// Gives a workspace credit because an operator says so. The reason stands in the statement, and in the audit where only
-/// the workspace's owner and operators read it.
+/// Grants credit to a workspace on behalf of an operator. The reason is written to the statement and to the audit,
+/// where only the workspace's owner and operators can read it.
 ///
 /// # Errors
-/// [`BillingError::NotAllowed`] for anybody but the operator and the appliance; [`BillingError::NoWorkspace`];
-/// [`BillingError::BadReason`] unless it has 1 to 200 characters; [`BillingError::Ledger`] when the amount is not above
-/// zero or the wallet would hold too much.
+/// [`BillingError::NotAllowed`] unless the actor is the operator or the system; [`BillingError::NoWorkspace`];
+/// [`BillingError::BadReason`] unless it has 1 to 200 characters; [`BillingError::Ledger`] if the amount is not above
+/// zero or the balance would be too large.
 pub fn grant_by_operator(
     tx: &mut Tx<'_>,
     actor: &Actor,
     workspace: WorkspaceId,
     amount: Credits,
     reason: &str,
-) -> Result<Posted, BillingError> {
+) -> Result<PostedTransaction, BillingError> {
     if !matches!(actor, Actor::Operator | Actor::System) {
         return Err(BillingError::NotAllowed);
     }
@@ -71,11 +71,11 @@ pub fn grant_by_operator(
     Ok(posted)
 }
 
-/// Takes back what somebody typed about a workspace's money. The numbers stay: they are pseudonymous, and the book must
-/// add up (GDPR Art. 17(3)(b)). Answers how many lines; repeating is the same as once.
+/// Erases the reasons that operators typed for a workspace. The amounts stay: they are pseudonymous, and the ledger
+/// must balance (GDPR Art. 17(3)(b)). Returns the number of changed lines. Repeating it is the same as once.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn forget(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<usize, db::Error> {
-    ledger::blank(tx, workspace, Kind::Adjustment)
+    ledger::blank_details(tx, workspace, Kind::Adjustment)
 }

@@ -1,4 +1,4 @@
-//! The door to a person's wallet.
+//! The billing page.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::ledger::{self, Filter, Kind, StatementLine};
 use crate::base::{Credits, Cursor, PAGE_SIZE, Zone};
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, SignedIn};
 
-struct LineRow {
+struct TransactionRow {
     kind: &'static str,
     details: String,
     time: String,
@@ -28,13 +28,13 @@ struct BillingPage {
     currency: String,
     from: String,
     to: String,
-    lines: Vec<LineRow>,
+    transactions: Vec<TransactionRow>,
     next: Option<String>,
 }
 
-/// Which days, and where the list goes on.
+/// The query of the page: the first and the last day, and a cursor to older transactions.
 #[derive(Deserialize)]
-pub struct Asked {
+pub struct BillingQuery {
     #[serde(default)]
     from: String,
     #[serde(default)]
@@ -43,15 +43,15 @@ pub struct Asked {
     before: String,
 }
 
-/// `GET /settings/billing`. A day that is not one is taken as not asked for.
-pub async fn billing(app: TheApp, request: HttpRequest, who: SignedIn, asked: Query<Asked>) -> Answer {
+/// `GET /settings/billing`. An invalid day is ignored.
+pub async fn billing(app: AppData, request: HttpRequest, who: SignedIn, query: Query<BillingQuery>) -> Answer {
     let zone = who.identity.zone.clone();
-    let (from, to) = (zone.day(&asked.from), zone.day(&asked.to));
+    let (from, to) = (zone.day(&query.from), zone.day(&query.to));
     let filter = Filter {
         from: from.map(|(start, _)| start),
-        // The last day is shown whole.
+        // The range includes the whole last day.
         to: to.map(|(_, end)| end),
-        before: Cursor::parse(&asked.before),
+        before: Cursor::parse(&query.before),
         limit: PAGE_SIZE,
     };
     let workspace = who.identity.workspace;
@@ -60,44 +60,44 @@ pub async fn billing(app: TheApp, request: HttpRequest, who: SignedIn, asked: Qu
             Ok::<_, crate::db::Error>((ledger::balance(view, workspace)?, ledger::statement(view, workspace, &filter)?))
         })
         .await?;
-    let asked = asked.into_inner();
-    let from = from.map(|_| asked.from).unwrap_or_default();
-    let to = to.map(|_| asked.to).unwrap_or_default();
+    let query = query.into_inner();
+    let from = from.map(|_| query.from).unwrap_or_default();
+    let to = to.map(|_| query.to).unwrap_or_default();
     page::render(&BillingPage {
         context: PageContext::new(&app, &request, "Billing"),
         balance: balance.for_people(),
         balance_hint: if balance < Credits::ZERO {
-            "You owe this much. The next credit pays it first."
+            "You owe this amount. Your next credit repays it first."
         } else {
-            "What programs with your keys can spend."
+            "Programs that use your API keys can spend this amount."
         },
         currency: app.config().billing.currency.to_uppercase(),
         next: lines.next.map(|cursor| format!("/settings/billing?from={from}&to={to}&before={cursor}")),
-        lines: lines.rows.into_iter().map(|line| row(line, &zone)).collect(),
+        transactions: lines.rows.into_iter().map(|line| row(line, &zone)).collect(),
         from,
         to,
     })
 }
 
-fn row(line: StatementLine, zone: &Zone) -> LineRow {
-    LineRow {
+fn row(line: StatementLine, zone: &Zone) -> TransactionRow {
+    TransactionRow {
         kind: match line.kind {
             Kind::Signup => "Signup bonus",
             Kind::Adjustment => "Adjustment",
             Kind::Usage => "Usage",
             Kind::Purchase => "Credit purchase",
-            Kind::Expired => "Credits expired",
+            Kind::Expired => "Credit expired",
             Kind::Refund => "Refund",
         },
         details: line.details,
         time: line.at.day_and_time_in(zone),
-        amount: exact(line.amount),
+        amount: format_amount(line.amount),
         balance: line.balance_after.for_people(),
         is_credit: line.amount > Credits::ZERO,
     }
 }
 
-/// Two decimals where they tell the whole amount, else all of it: a charge of a tenth of a cent is not "0.00".
-fn exact(amount: Credits) -> String {
+/// The amount with two decimals, or with more if it has more: a charge of a tenth of a cent is not shown as "0.00".
+fn format_amount(amount: Credits) -> String {
     if amount.micro() % 10_000 == 0 { amount.for_people() } else { amount.to_string().replace('-', "\u{2212}") }
 }

@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The arguments of the command line (clap).
 
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     pub command: Command,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Args, Debug, Clone)]
 pub(super) struct Common {
     /// The configuration file.
@@ -30,134 +30,133 @@ pub(super) struct Common {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Try it: a throw-away appliance with sample people, keys and credit.
+    /// Try Domicile: a temporary appliance with sample people, keys and credit.
     #[command(after_help = "Example:\n  domicile demo")]
     Demo {
-        /// The port of the loopback interface.
+        /// The port on the loopback interface.
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
-    /// Make keyring and database of a new appliance, stamp its region, print the first operator's one-time link.
+    /// Create the keyring and the database of a new appliance, set its region, and print the one-time link for the first operator.
     #[command(after_help = "Example:\n  domicile init --config /etc/domicile/domicile.toml")]
     Init,
-    /// Check the configuration and say what it means. Exit 2: the server would not start.
+    /// Check the configuration and describe it. Exit 2: the server would not start.
     #[command(after_help = "Example:\n  domicile check")]
     Check,
     /// Run the server.
     #[command(after_help = "Example:\n  domicile serve")]
     Serve,
-    /// People.
+    /// Manage accounts.
     #[command(subcommand_required = true)]
     Account {
         #[command(subcommand)]
         command: AccountCommand,
     },
-    /// API keys.
+    /// Manage API keys.
     #[command(subcommand_required = true)]
     Key {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Connected services.
+    /// Manage connected services.
     #[command(subcommand_required = true)]
     Service {
         #[command(subcommand)]
         command: ServiceCommand,
     },
-    /// Credit.
+    /// Grant credit.
     #[command(subcommand_required = true)]
     Credit {
         #[command(subcommand)]
         command: CreditCommand,
     },
-    /// The ledger.
+    /// Check the ledger.
     #[command(subcommand_required = true)]
     Ledger {
         #[command(subcommand)]
         command: LedgerCommand,
     },
-    /// The audit.
+    /// Check the audit log.
     #[command(subcommand_required = true)]
     Audit {
         #[command(subcommand)]
         command: AuditCommand,
     },
-    /// The published snapshot.
+    /// Publish snapshots.
     #[command(subcommand_required = true)]
     Snapshot {
         #[command(subcommand)]
         command: SnapshotCommand,
     },
-    /// The keyring.
+    /// Manage the keyring.
     #[command(subcommand_required = true)]
     Keyring {
         #[command(subcommand)]
         command: KeyringCommand,
     },
-    /// Check a snapshot or a copy of one: pages, structure, ledger and audit. Exit 3: damage.
+    /// Check a snapshot or a copy of one: pages, structure, ledger and audit log. Exit 3: damage.
     #[command(after_help = "Example:\n  domicile verify /backup/domicile.sqlite")]
     Verify {
-        /// The file.
+        /// The snapshot file.
         file: PathBuf,
     },
-    /// Exit 0 when the local server is ready.
+    /// Check whether the local server is ready. Exit 0: ready.
     #[command(after_help = "Example:\n  domicile healthcheck")]
     Healthcheck,
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum AccountCommand {
-    /// Make an account; prints its id.
+    /// Create an account. Prints its id.
     #[command(
         after_help = "Example:\n  printf '%s' \"$PASSWORD\" | domicile account create --email ada@example.org --username ada-l --password-stdin --verified"
     )]
     Create {
-        /// Where the person can be written to.
+        /// The person's e-mail address.
         #[arg(long)]
         email: String,
-        /// 4 to 32 small letters, digits and hyphens; permanent.
+        /// 4 to 32 lower-case letters, digits and hyphens. It cannot be changed.
         #[arg(long)]
         username: String,
-        /// Read the password from standard input. Without it, a link to set one is mailed.
+        /// Read the password from standard input. Without it, the person gets a link to set one by mail.
         #[arg(long)]
         password_stdin: bool,
-        /// The person also runs this appliance.
+        /// Make the person an operator of this appliance.
         #[arg(long)]
         operator: bool,
-        /// You vouch for the address. Without it, the person must verify it first.
+        /// You confirm that the address belongs to the person. Without it, the person must verify it first.
         #[arg(long)]
         verified: bool,
     },
-    /// Invite an address: whoever follows the mailed link may sign up with it, in every sign-up mode. Prints the invitation's
-    /// id.
+    /// Invite an address. The link in the mail allows a person to sign up in every sign-up mode. Prints the id of the invitation.
     #[command(after_help = "Example:\n  domicile account invite --email ada@example.org")]
     Invite {
-        /// Who is invited.
+        /// The address to invite.
         #[arg(long)]
         email: String,
-        /// The person will also run this appliance.
+        /// Make the person an operator of this appliance.
         #[arg(long)]
         operator: bool,
-        /// Print the link instead of mailing it; you vouch for the address then.
+        /// Print the link instead of mailing it. You then confirm that the address belongs to the person.
         #[arg(long)]
         print_link: bool,
     },
-    /// List invitations that nobody took yet.
+    /// List open invitations.
     #[command(after_help = "Example:\n  domicile account invitations --json")]
     Invitations,
-    /// Take an invitation back.
+    /// Withdraw an invitation.
     #[command(after_help = "Example:\n  domicile account uninvite ada@example.org")]
     Uninvite {
-        /// Its id or address.
+        /// Id or address of the invitation.
         invitation: String,
     },
-    /// Print a new one-time link for the first operator, when the one of `init` was lost or is too old.
+    /// Print a new one-time link for the first operator, if the link from `init` was lost or has expired.
     #[command(after_help = "Example:\n  domicile account operator-link")]
     OperatorLink,
-    /// List accounts, the newest first: a hundred of them, or all.
+    /// List accounts, the newest first: the newest 100, or all.
     #[command(after_help = "Example:\n  domicile account list --all --json")]
     List {
-        /// List everybody.
+        /// List all accounts.
         #[arg(long)]
         all: bool,
     },
@@ -167,59 +166,58 @@ pub(super) enum AccountCommand {
         /// Id, username or e-mail address.
         account: String,
     },
-    /// Stop an account: it is signed out everywhere and its keys are refused, at once. Nothing is deleted.
+    /// Suspend an account: its sessions end and its keys are refused at once. Nothing is deleted.
     #[command(after_help = "Example:\n  domicile account suspend ada-l --reason \"left the project\"")]
     Suspend {
         /// Id, username or e-mail address.
         account: String,
-        /// Kept with the audit event; the person is not told.
+        /// Stored with the audit event. The person does not see it.
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Give a suspended account back to its person.
+    /// Reactivate a suspended account.
     #[command(after_help = "Example:\n  domicile account reactivate ada-l")]
     Reactivate {
         /// Id, username or e-mail address.
         account: String,
     },
-    /// List where a person is signed in, or sign them out; nothing else changes.
+    /// List the sessions of a person, or end them. Nothing else changes.
     #[command(after_help = "Examples:\n  domicile account sessions ada-l\n  domicile account sessions ada-l --end-all")]
     Sessions {
         /// Id, username or e-mail address.
         account: String,
-        /// End this one.
+        /// End this session.
         #[arg(long, value_name = "SESSION")]
         end: Option<String>,
-        /// End all of them.
+        /// End all sessions.
         #[arg(long, conflicts_with = "end")]
         end_all: bool,
     },
-    /// Delete an account and everything about it, for ever.
+    /// Delete an account and all its data permanently.
     #[command(after_help = "Example:\n  domicile account delete ada-l --yes")]
     Delete {
         /// Id, username or e-mail address.
         account: String,
-        /// Do it; without this flag it only says what would happen.
+        /// Confirm the deletion. Without this flag, the command only says what would happen.
         #[arg(long)]
         yes: bool,
     },
-    /// Take the second factors away from a person who lost them: after 72 hours in which every address of theirs is told, or
-    /// at once when a second operator agrees.
+    /// Remove the second factors of a person who lost them: after 72 hours and a notice to each of their addresses, or at once if
+    /// a second operator agrees.
     #[command(
         after_help = "Examples:\n  domicile account reset-factors ada-l\n  printf '%s\\n%s\\n' \"$PASSWORD\" \"$CODE\" | domicile account reset-factors ada-l --second-operator grace-h\n  domicile account reset-factors ada-l --cancel"
     )]
     ResetFactors {
         /// Id, username or e-mail address of the person.
         account: String,
-        /// Do it at once: this operator agrees, and proves it with their password and a code of theirs, a line each on standard
-        /// input.
+        /// Remove them at once. This second operator agrees with their password and a code, one line each on standard input.
         #[arg(long, value_name = "ACCOUNT")]
         second_operator: Option<String>,
-        /// Stop a reset that waits.
+        /// Cancel a waiting reset.
         #[arg(long, conflicts_with = "second_operator")]
         cancel: bool,
     },
-    /// Write everything about an account into a sealed archive.
+    /// Write all data of an account into an encrypted archive.
     #[command(
         after_help = "Example:\n  printf '%s' \"$PASSPHRASE\" | domicile account export ada-l --passphrase-stdin --output ada.zip.age"
     )]
@@ -229,10 +227,10 @@ pub(super) enum AccountCommand {
         /// Read the passphrase from standard input.
         #[arg(long)]
         passphrase_stdin: bool,
-        /// Seal to this age or SSH public key instead.
+        /// Encrypt for this age or SSH public key instead.
         #[arg(long, conflicts_with = "passphrase_stdin")]
         recipient: Option<String>,
-        /// The file to write; it must not exist.
+        /// The file to write. It must not exist.
         #[arg(long)]
         output: PathBuf,
     },
@@ -240,44 +238,44 @@ pub(super) enum AccountCommand {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum KeyCommand {
-    /// Make an API key; prints only the key.
+    /// Create an API key. Prints only the key.
     #[command(
         after_help = "Example:\n  domicile key create --account ada-l --name ci --scope models:read --scope billing:read --expires 90d"
     )]
     Create(NewKey),
-    /// List an account's keys.
+    /// List the keys of an account.
     #[command(after_help = "Example:\n  domicile key list --account ada-l")]
     List {
         /// Id, username or e-mail address.
         #[arg(long)]
         account: String,
     },
-    /// Find keys that lie about in files, by form and checksum. Asks nobody and needs no appliance. Exit 1: found some.
+    /// Find exposed keys in files, by their form and checksum. Needs no network and no appliance. Exit 1: keys found.
     #[command(after_help = "Example:\n  domicile key scan .\n  git diff --cached | domicile key scan -")]
     Scan {
-        /// A file or a folder; `-` reads standard input. Links are not followed.
+        /// A file or a folder. `-` reads standard input. Links are not followed.
         path: PathBuf,
-        /// What keys begin with; may be given several times. Without it, as configured.
+        /// The prefix of keys. Can be given several times. Default: the configured prefix.
         #[arg(long)]
         prefix: Vec<String>,
     },
-    /// Print what keys look like, for scanners and hooks.
+    /// Print patterns of keys for scanners and hooks.
     #[command(after_help = "Example:\n  domicile key pattern")]
     Pattern {
-        /// What keys begin with; may be given several times. Without it, as configured.
+        /// The prefix of keys. Can be given several times. Default: the configured prefix.
         #[arg(long)]
         prefix: Vec<String>,
     },
-    /// Make a new key of the same kind in place of one; prints only the new key. The old one stays good for a while.
+    /// Replace a key with a new one with the same settings. Prints only the new key. The old key stays valid for a while.
     #[command(after_help = "Example:\n  domicile key rotate key_01k9… --overlap 3d")]
     Rotate {
         /// The key's id, as `key list` prints it.
         key: String,
-        /// How long the old key stays good: 0 to 7d, and never longer than it would have been. Without it, 24h.
+        /// How long the old key stays valid: 0 to 7d, and never beyond its own expiry. Default: 24h.
         #[arg(long)]
         overlap: Option<String>,
     },
-    /// End a key for ever.
+    /// Revoke a key permanently.
     #[command(after_help = "Example:\n  domicile key revoke key_01k9…")]
     Revoke {
         /// The key's id, as `key list` prints it.
@@ -285,57 +283,57 @@ pub(super) enum KeyCommand {
     },
 }
 
-/// What `key create` is told.
+/// The options of `key create`.
 #[derive(Args, Debug)]
 pub(super) struct NewKey {
-    /// Id, username or e-mail address of its owner.
+    /// Id, username or e-mail address of the owner.
     #[arg(long)]
     pub account: String,
-    /// For people, to tell it from others.
+    /// A name to recognize the key.
     #[arg(long)]
     pub name: String,
-    /// What it may do; may be given several times.
+    /// A scope of the key. Can be given several times.
     #[arg(long, required = true)]
     pub scope: Vec<String>,
-    /// When it ends, such as 90d. Without it, it never expires.
+    /// Expires after this time, for example 90d. Default: never.
     #[arg(long)]
     pub expires: Option<String>,
-    /// From where it may be used: an address or a CIDR block; may be given several times. Without it, from anywhere.
+    /// A network from which the key can be used: an address or a CIDR block. Can be given several times. Default: any network.
     #[arg(long)]
     pub network: Vec<String>,
-    /// Requests a minute. Without it, what the site allows.
+    /// Maximum requests a minute. Default: the limit of the site.
     #[arg(long)]
     pub rate: Option<String>,
-    /// What its use may cost in a calendar month, in decimal credits. Without it, whatever the workspace has.
+    /// Maximum cost of its use in a calendar month, in decimal credits. Default: the credit of the workspace.
     #[arg(long)]
     pub budget: Option<String>,
-    /// The budget is for the whole life of the key and not for each month.
+    /// Apply the budget to the whole lifetime of the key instead of each month.
     #[arg(long, requires = "budget")]
     pub budget_in_all: bool,
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum ServiceCommand {
-    /// Connect a service; prints only its credential.
+    /// Connect a service. Prints only its credential.
     #[command(after_help = "Example:\n  domicile service create training")]
     Create {
-        /// Its name, unique here.
+        /// The name of the service. It must be unique.
         name: String,
     },
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum CreditCommand {
-    /// Give credit; prints the transaction's id.
+    /// Grant credit. Prints the id of the transaction.
     #[command(after_help = "Example:\n  domicile credit grant --account ada-l --amount 25.00 --reason \"Workshop\"")]
     Grant {
         /// Id, username or e-mail address.
         #[arg(long)]
         account: String,
-        /// Decimal credits, at most six decimals.
+        /// Decimal credits with at most six decimals.
         #[arg(long)]
         amount: String,
-        /// Why; the person sees it.
+        /// The reason. The person sees it.
         #[arg(long)]
         reason: String,
     },
@@ -350,33 +348,33 @@ pub(super) enum LedgerCommand {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum AuditCommand {
-    /// Check every event of the chain. Exit 3: damage.
+    /// Check every event of the hash chain. Exit 3: damage.
     #[command(after_help = "Example:\n  domicile audit verify")]
     Verify,
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum SnapshotCommand {
-    /// Publish a snapshot now, checked before it replaces the old one.
+    /// Publish a snapshot now. It is checked before it replaces the old one.
     #[command(after_help = "Example:\n  domicile snapshot now")]
     Now,
 }
 
 #[derive(Subcommand, Debug)]
 pub(super) enum KeyringCommand {
-    /// Print the database key for an independent reader. Whoever has it and a copy can read everything; it is audited.
+    /// Print the database key for an independent reader. With this key and a copy, all data can be read. The command is audited.
     #[command(after_help = "Example:\n  domicile keyring show-database-key")]
     ShowDatabaseKey,
-    /// Publish the next key that signs access tokens; it signs a day later, when every verifier knows it.
+    /// Publish the next signing key of access tokens. It signs after a day, when every verifier knows it.
     #[command(after_help = "Example:\n  domicile keyring rotate-token-key")]
     RotateTokenKey {
-        /// The secret got out: withdraw every signing key now and sign with a new one at once. All access tokens are dead.
+        /// A signing key was exposed: withdraw all signing keys and sign with a new one at once. All access tokens become invalid.
         #[arg(long)]
         compromised: bool,
     },
-    /// Add a new pepper and a new data key; every old one stays, so that no key and nothing sealed is lost. Audited.
+    /// Add a new pepper and a new data key. All old ones stay, so that API keys and sealed data stay valid. Audited.
     #[command(
-        after_help = "Example:\n  domicile keyring rotate && systemctl restart domicile\n\nThe new ones are in use from the next start on. Back the keyring up again: an older copy does not open what is made then."
+        after_help = "Example:\n  domicile keyring rotate && systemctl restart domicile\n\nThe server uses the new keys from its next start. Back up the keyring again: an older copy cannot open data written after that."
     )]
     Rotate,
 }

@@ -6,22 +6,22 @@ use super::failure::Failure;
 use crate::config::Config;
 use crate::server;
 
-/// Says what the settings mean, after looking whether the server would start with them. Not tried: whether the addresses
-/// can be listened on, because the server that runs already listens there.
+/// Checks whether the server would start with the settings, and describes them. Does not try to listen on the addresses, because
+/// a running server already listens there.
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = context::config(common)?;
-    would_start(&config)?;
+    check_start(&config)?;
     if common.json {
-        let meaning: serde_json::Map<_, _> = config
-            .meaning()
+        let settings: serde_json::Map<_, _> = config
+            .describe()
             .into_iter()
-            .map(|(name, words)| (name.to_owned(), serde_json::Value::String(words)))
+            .map(|(name, text)| (name.to_owned(), serde_json::Value::String(text)))
             .collect();
-        println!("{}", serde_json::json!({"settings": meaning, "warnings": config.warnings()}));
+        println!("{}", serde_json::json!({"settings": settings, "warnings": config.warnings()}));
         return Ok(());
     }
-    for (name, words) in config.meaning() {
-        println!("{name:<14} {words}");
+    for (name, text) in config.describe() {
+        println!("{name:<14} {text}");
     }
     for warning in config.warnings() {
         eprintln!("Warning: {warning}");
@@ -29,16 +29,16 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     Ok(())
 }
 
-/// In the order of `serve`, and as the person who would run it.
-fn would_start(config: &Config) -> Result<(), Failure> {
-    // Before `init` there are only settings.
-    let keyring = if context::is_begun(config) { Some(context::keyring(config)?) } else { None };
-    context::become_owner(&config.data_dir)?;
+/// Makes the checks of `serve` in the same order, and as the same user.
+fn check_start(config: &Config) -> Result<(), Failure> {
+    // Before `init`, only the settings can be checked.
+    let keyring = if context::has_files(config) { Some(context::keyring(config)?) } else { None };
+    context::drop_privileges(&config.data_dir)?;
     server::check_tls(config).map_err(|error| Failure::configuration(error.to_string()))?;
     match keyring {
-        Some(keyring) => context::examine(config.clone(), keyring),
+        Some(keyring) => context::check_appliance(config.clone(), keyring),
         None => {
-            eprintln!("There is no appliance yet: `domicile init` makes it.");
+            eprintln!("There is no appliance yet. Create it with `domicile init`.");
             Ok(())
         }
     }

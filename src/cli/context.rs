@@ -1,4 +1,4 @@
-//! Opens the appliance for a command: the same files as the server, beside it.
+//! Opens the appliance for a command. It uses the same files as the server, which may run at the same time.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use nix::unistd::{Gid, Uid};
 use super::arguments::Common;
 use super::failure::Failure;
 use crate::accounts::{self, Account};
-use crate::app::{App, Opening};
+use crate::app::{App, AppOptions};
 use crate::base::{Clock, Problem, Rng, Secret};
 use crate::config::Config;
 use crate::crypto::Keyring;
@@ -17,26 +17,26 @@ use crate::db::{self, Layout};
 use crate::privacy;
 use crate::workspaces::{self, Workspace};
 
-/// Reads the configuration with the environment over it.
+/// Reads the configuration, overridden by the environment.
 pub(super) fn config(common: &Common) -> Result<Config, Failure> {
     Ok(Config::load(&common.config, &environment(std::env::vars_os())?)?)
 }
 
-/// The variables that are settings. Others may be any bytes: they are none of our business.
+/// The variables that are settings. Other variables are ignored and may contain any bytes.
 fn environment(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, Failure> {
-    // `DOMICILE_CONFIG` is a path, which is what its bytes are; the command line has read it.
+    // `DOMICILE_CONFIG` is a path and may contain any bytes. clap has read it already.
     let ours = all.filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DOMICILE_") && name != "DOMICILE_CONFIG");
     ours.map(|(name, value)| match (name.to_str(), value.to_str()) {
         (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),
         _ => Err(Failure::configuration(format!(
-            "the variable {} is not UTF-8. Write it in UTF-8, or take it out of the environment.",
+            "the environment variable {} is not UTF-8. Write it in UTF-8, or unset it.",
             name.display()
         ))),
     })
     .collect()
 }
 
-/// Reads the keyring, from a systemd credential where there is one.
+/// Reads the keyring, from a systemd credential if there is one.
 pub(super) fn keyring(config: &Config) -> Result<Keyring, Failure> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let path = Keyring::locate(&config.keyring, credentials.as_deref());
@@ -44,21 +44,21 @@ pub(super) fn keyring(config: &Config) -> Result<Keyring, Failure> {
     Ok(Keyring::load(&path, is_credential)?)
 }
 
-/// Where the keyring is that a command may change: never a systemd credential, which is a copy.
-pub(super) fn keyring_to_change(config: &Config) -> Result<PathBuf, Failure> {
+/// The path of the keyring that a command may change. Never a systemd credential, because that is a copy.
+pub(super) fn writable_keyring_path(config: &Config) -> Result<PathBuf, Failure> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let path = Keyring::locate(&config.keyring, credentials.as_deref());
     if credentials.is_some_and(|folder| path.starts_with(folder)) {
         return Err(Failure::refused(
-            "the keyring is a systemd credential, a copy of the file that [keyring] names. Run the command outside of the service.",
+            "the keyring is a systemd credential, which is a copy of the keyring file in the settings. Run the command outside the service.",
         ));
     }
     Ok(path)
 }
 
-/// Root reads the keyring and then becomes the owner of the data folder, so that no file there is ever root's. Anybody
-/// else stays who they are.
-pub(super) fn become_owner(data_dir: &Path) -> Result<(), Failure> {
+/// If this process is root, changes it to the owner of the data folder, so that no file there ever belongs to root. Root must
+/// read the keyring before. Other users do not change.
+pub(super) fn drop_privileges(data_dir: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt;
     if !Uid::effective().is_root() {
         return Ok(());
@@ -68,55 +68,56 @@ pub(super) fn become_owner(data_dir: &Path) -> Result<(), Failure> {
     if user.is_root() {
         return Ok(());
     }
-    let told =
-        |error: nix::Error| Failure::refused(format!("cannot become the owner of {}: {error}.", data_dir.display()));
-    nix::unistd::setgroups(&[group]).map_err(told)?;
-    nix::unistd::setgid(group).map_err(told)?;
-    nix::unistd::setuid(user).map_err(told)
+    let failure =
+        |error: nix::Error| Failure::refused(format!("cannot change to the owner of {}: {error}.", data_dir.display()));
+    nix::unistd::setgroups(&[group]).map_err(failure)?;
+    nix::unistd::setgid(group).map_err(failure)?;
+    nix::unistd::setuid(user).map_err(failure)
 }
 
 /// Opens the appliance of the configuration.
 pub(super) fn open(common: &Common) -> Result<Arc<App>, Failure> {
     let config = config(common)?;
     let keyring = keyring(&config)?;
-    become_owner(&config.data_dir)?;
+    drop_privileges(&config.data_dir)?;
     open_with(config, keyring, Box::new(|_| ()))
 }
 
-/// Opens the appliance from settings at hand.
+/// Opens the appliance with these settings.
 pub(super) fn open_with(
     config: Config,
     keyring: Keyring,
     on_fatal: Box<dyn Fn(&db::Error) + Send>,
 ) -> Result<Arc<App>, Failure> {
-    can_write(&config)?;
-    Ok(App::open(Opening { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal })?)
+    check_writable(&config)?;
+    Ok(App::open(AppOptions { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal })?)
 }
 
-/// Looks whether [`open_with`] and the server would refuse, and changes nothing.
-pub(super) fn examine(config: Config, keyring: Keyring) -> Result<(), Failure> {
-    can_write(&config)?;
+/// Checks whether [`open_with`] and the server would refuse to start. Changes nothing.
+pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Failure> {
+    check_writable(&config)?;
     let layout = Layout::new(&config.data_dir);
-    let found = App::examine(config, keyring, Clock::System.now())?;
-    Ok(privacy::tombstones::check(&found.view(), &layout)?)
+    let copy = App::check(config, keyring, Clock::System.now())?;
+    Ok(privacy::tombstones::check(&copy.view(), &layout)?)
 }
 
-/// Whether there is anything of an appliance: what cannot be looked at counts, because a new appliance could not be made
+/// Whether any file of an appliance exists. A path that cannot be checked counts, because a new appliance could not be created
 /// there.
-pub(super) fn is_begun(config: &Config) -> bool {
+pub(super) fn has_files(config: &Config) -> bool {
     let layout = Layout::new(&config.data_dir);
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let keyring = Keyring::locate(&config.keyring, credentials.as_deref());
     [keyring, layout.live(), layout.snapshot()].iter().any(|path| path.try_exists().unwrap_or(true))
 }
 
-/// SQLite would only say "unable to open database file"; the admin needs to know which folder and why.
-fn can_write(config: &Config) -> Result<(), Failure> {
+/// Checks that the data folder can be written. SQLite would only say "unable to open database file", and the admin needs to know
+/// which folder and why.
+fn check_writable(config: &Config) -> Result<(), Failure> {
     use nix::unistd::{AccessFlags, access};
     let layout = Layout::new(&config.data_dir);
-    let told = |path: &Path, error: nix::Error| {
+    let failure = |path: &Path, error: nix::Error| {
         Failure::configuration(format!(
-            "{} cannot be written: {}. Mount it writable, or give it to the person who runs the server: chown -R domicile: {}",
+            "{} cannot be written: {}. Mount it writable, or give it to the user that runs the server: chown -R domicile: {}",
             path.display(),
             error.desc(),
             layout.root().display()
@@ -124,25 +125,25 @@ fn can_write(config: &Config) -> Result<(), Failure> {
     };
     let needed = [layout.live_dir(), layout.live(), layout.lock(), layout.root().to_owned()];
     for path in needed.iter().filter(|path| path.exists()) {
-        access(path, AccessFlags::W_OK).map_err(|error| told(path, error))?;
+        access(path, AccessFlags::W_OK).map_err(|error| failure(path, error))?;
     }
     Ok(())
 }
 
-/// The account behind an id, username or address, with its workspace.
+/// The account with this id, username or address, and its workspace.
 pub(super) fn find_account(app: &App, name: &str) -> Result<(Account, Workspace), Failure> {
-    let nobody =
-        || Failure::refused(format!("there is no account \"{name}\". `domicile account list` shows who there is."));
-    let wanted = name.to_owned();
-    let found = app.store().read_blocking(move |view| {
-        let Some(account) = accounts::find_by_name(view, &wanted)? else { return Ok(None) };
+    let not_found =
+        || Failure::refused(format!("there is no account \"{name}\". `domicile account list` shows all accounts."));
+    let name_to_find = name.to_owned();
+    let account = app.store().read_blocking(move |view| {
+        let Some(account) = accounts::find_by_name(view, &name_to_find)? else { return Ok(None) };
         let workspace = workspaces::personal(view, account.id)?;
         Ok::<_, db::Error>(workspace.map(|workspace| (account, workspace)))
     });
-    found.map_err(Problem::from)?.ok_or_else(nobody)
+    account.map_err(Problem::from)?.ok_or_else(not_found)
 }
 
-/// One line from standard input, without its end.
+/// Reads a secret from standard input, at most 64 KiB, without the line end at its end.
 pub(super) fn secret_from_stdin(what: &str) -> Result<Secret<String>, Failure> {
     use std::io::Read;
     let mut text = String::new();

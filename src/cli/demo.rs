@@ -1,8 +1,8 @@
-//! `domicile demo`: a throw-away appliance with sample people.
+//! `domicile demo`: a temporary appliance with sample people.
 
 use std::sync::Arc;
 
-use super::context::become_owner;
+use super::context::drop_privileges;
 use super::failure::Failure;
 use super::{init, serve};
 use crate::api_keys::{self, Expiry, KeyName, Limits, NewApiKey};
@@ -22,25 +22,27 @@ const PASSWORD: &str = "a walk by the river";
 /// Username, address, name.
 const PEOPLE: [(&str, &str, &str); 2] =
     [("ada-l", "ada@example.org", "Ada Lovelace"), ("grace-h", "grace@example.org", "Grace Hopper")];
-/// Name, scopes, days until it ends.
+/// Name, scopes, days until expiry.
 const KEYS: [(&str, &[&str], u64); 2] =
     [("training-server", &["training", "read"], 90), ("nightly-report", &["billing:read", "usage:read"], 30)];
 
 pub(super) fn run(port: u16) -> Result<(), Failure> {
     serve::log_to_stderr();
-    let folder = Folder::new()?;
+    let folder = TempFolder::new()?;
     let config = Config::for_demo(&folder.0, port)?;
-    init::make(&config)?;
+    init::create_appliance(&config)?;
     let keyring = Keyring::load(&config.keyring, false)?;
-    become_owner(&config.data_dir)?;
+    drop_privileges(&config.data_dir)?;
     let url = config.public_url.clone();
     let outcome = serve::run_with(config, keyring, |app| {
-        let (key, service) = furnish(app)?;
-        println!("\n  Domicile demo: everything is in a temporary folder and gone when you stop it (Ctrl-C).\n");
+        let (key, service) = create_samples(app)?;
+        println!(
+            "\n  Domicile demo: all data is in a temporary folder, which is removed when you stop the demo (Ctrl-C).\n"
+        );
         println!("  Open       {url}");
         println!("  Sign in    ada-l / {PASSWORD}");
         println!("  Mail       {url}/demo/mail\n");
-        println!("  A key of ada-l's, and a service that may verify it:");
+        println!("  A key of ada-l, and a service that may verify it:");
         println!("  KEY={key}");
         println!("  SERVICE={service}");
         println!("  curl -d \"token=$KEY\" -H \"Authorization: Bearer $SERVICE\" {url}/v1/introspect\n");
@@ -50,10 +52,10 @@ pub(super) fn run(port: u16) -> Result<(), Failure> {
     outcome
 }
 
-/// A folder that goes when the demonstration ends.
-struct Folder(std::path::PathBuf);
+/// A folder that is removed when the demo ends.
+struct TempFolder(std::path::PathBuf);
 
-impl Folder {
+impl TempFolder {
     fn new() -> Result<Self, Failure> {
         use std::os::unix::fs::DirBuilderExt;
         let name = format!("domicile-demo-{}", hex::encode(crate::base::Rng::system().bytes::<6>()));
@@ -61,25 +63,25 @@ impl Folder {
         std::fs::DirBuilder::new()
             .mode(0o700)
             .create(&path)
-            .map_err(|error| Failure::refused(format!("{} cannot be made: {error}.", path.display())))?;
+            .map_err(|error| Failure::refused(format!("{} cannot be created: {error}.", path.display())))?;
         Ok(Self(path))
     }
 }
 
-impl Drop for Folder {
+impl Drop for TempFolder {
     fn drop(&mut self) {
-        // Nothing more can be done about what cannot be removed, and the folder's name says what it was.
+        // If it cannot be removed, nothing more can be done. The name of the folder says what it was.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// What everybody used: sku, quantity, how many days ago.
+/// The usage of each person: sku, quantity, how many days ago.
 const HISTORY: [(&str, &str, u64); 4] =
     [("gpu.h100", "3600", 9), ("storage.gb", "1250", 6), ("gpu.h100", "5400", 3), ("gpu.h100", "1260.5", 1)];
 
-fn used(
+fn usage_events(
     tx: &Tx<'_>,
-    homes: &[(WorkspaceId, ApiKeyId)],
+    owners: &[(WorkspaceId, ApiKeyId)],
     sku: &str,
     quantity: &str,
     days_ago: u64,
@@ -95,52 +97,52 @@ fn used(
             key: Some(*key),
         })
     };
-    homes.iter().filter_map(event).map(Ok).collect()
+    owners.iter().filter_map(event).map(Ok).collect()
 }
 
-/// Sample people with keys, credit and a little history, and a service. Answers a key and the service's credential.
-fn furnish(app: &Arc<App>) -> Result<(String, String), Failure> {
+/// Creates sample people with keys, credit and some usage, and a service. Answers a key and the credential of the service.
+fn create_samples(app: &Arc<App>) -> Result<(String, String), Failure> {
     let password = Password::parse(Secret::new(PASSWORD.to_owned()), app.config().passwords.min_length, &[])
         .map_err(Problem::from)?;
     let phc = app.passwords().hash_and_wait(&password).map_err(Problem::from)?;
-    Ok(app.store().write_blocking(move |tx| fill(tx, &phc))?)
+    Ok(app.store().write_blocking(move |tx| insert_samples(tx, &phc))?)
 }
 
-fn fill(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
+fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Problem> {
     let operator = Actor::Operator;
-    let misspelt = || Problem::ours("a name of the samples is not one");
+    let invalid = || Problem::internal("a sample value is not valid");
     let mut keys = Vec::new();
-    let mut homes = Vec::new();
+    let mut owners = Vec::new();
     for (username, address, name) in PEOPLE {
-        let email = EmailAddress::parse(address).map_err(|_| misspelt())?;
-        let username = accounts::Username::parse(username).map_err(|_| misspelt())?;
+        let email = EmailAddress::parse(address).map_err(|_| invalid())?;
+        let username = accounts::Username::parse(username).map_err(|_| invalid())?;
         let person =
             NewPerson { email, username, password: Some(phc.to_owned()), is_verified: true, is_operator: false };
         let account = signin::create_account(tx, &operator, person)?;
-        let display_name = accounts::DisplayName::parse(name).ok_or_else(misspelt)?;
+        let display_name = accounts::DisplayName::parse(name).ok_or_else(invalid)?;
         accounts::update_profile(tx, &operator, account.id, &accounts::Profile::named(display_name))?;
-        let workspace = workspaces::personal(tx, account.id)?.ok_or_else(misspelt)?.id;
+        let workspace = workspaces::personal(tx, account.id)?.ok_or_else(invalid)?.id;
         billing::grant_by_operator(tx, &operator, workspace, Credits::whole(25), "Workshop credit")?;
-        let mut made_here = Vec::new();
+        let mut created = Vec::new();
         for (name, scopes, expiry) in KEYS {
             let new = NewApiKey {
-                name: KeyName::parse(name).ok_or_else(misspelt)?,
+                name: KeyName::parse(name).ok_or_else(invalid)?,
                 scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
                 expiry: Expiry::After(days(expiry)),
                 limits: Limits::default(),
             };
-            let made = api_keys::create(tx, &CredentialAdmin::operator(), account.id, workspace, &new)?;
-            made_here.push(made);
+            let key = api_keys::create(tx, &CredentialAdmin::operator(), account.id, workspace, &new)?;
+            created.push(key);
         }
-        // The first key is the one that was used.
-        homes.extend(made_here.first().map(|made| (workspace, made.key.id)));
-        keys.extend(made_here.into_iter().map(|made| made.secret));
+        // The usage is reported for the first key.
+        owners.extend(created.first().map(|first| (workspace, first.key.id)));
+        keys.extend(created.into_iter().map(|created| created.secret));
     }
-    let name = services::ServiceName::parse("training").ok_or_else(misspelt)?;
+    let name = services::ServiceName::parse("training").ok_or_else(invalid)?;
     let (service, credential) = services::create(tx, &operator, &name)?;
     let service = Actor::Service { service: service.id, name: service.name };
     for (sku, quantity, days_ago) in HISTORY {
-        let events = used(tx, &homes, sku, quantity, days_ago);
+        let events = usage_events(tx, &owners, sku, quantity, days_ago);
         usage::record_batch(tx, &service, &events)?;
     }
     let key = keys.first().map(|key| key.expose().clone()).unwrap_or_default();

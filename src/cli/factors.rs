@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::accounts;
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, Secret};
-use crate::factors::{self, AskedBy, FactorError};
+use crate::factors::{self, FactorError, ResetRequester};
 
 pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: bool) -> Result<(), Failure> {
     let app = open(common)?;
@@ -18,31 +18,37 @@ pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: b
         let was_waiting =
             app.store().write_blocking(move |tx| factors::cancel_reset(tx, &actor, account)).map_err(Problem::from)?;
         if !was_waiting {
-            return Err(Failure::refused(format!("no reset waits for {}; nothing was changed.", person.username)));
+            return Err(Failure::refused(format!(
+                "there is no waiting reset for {}. Nothing was changed.",
+                person.username
+            )));
         }
-        return tell(common, account, "cancelled", "The reset is stopped; the second factors stay.");
+        return print_state(common, account, "cancelled", "The reset is cancelled. The second factors stay.");
     }
     if let Some(second) = second {
-        agree(&app, account, second).map_err(|error| told(error, &person.username))?;
-        return tell(
+        reset_at_once(&app, account, second).map_err(|error| to_failure(error, &person.username))?;
+        return print_state(
             common,
             account,
             "done",
-            "The second factors are removed, and the person is signed out everywhere.",
+            "The second factors are removed, and all sessions of the person have ended.",
         );
     }
-    let started = app.store().write_blocking(move |tx| factors::start_reset(tx, &actor, account, AskedBy::Operator));
-    let waits = started.map_err(|error| told(error.into(), &person.username))?;
+    let started =
+        app.store().write_blocking(move |tx| factors::start_reset(tx, &actor, account, ResetRequester::Operator));
+    let reset = started.map_err(|error| to_failure(error.into(), &person.username))?;
     if common.json {
-        println!("{}", json!({"id": account.to_string(), "state": "waiting", "due_at": waits.due_at.rfc3339()}));
+        println!("{}", json!({"id": account.to_string(), "state": "waiting", "due_at": reset.due_at.rfc3339()}));
     } else {
-        println!("{}", waits.due_at.rfc3339());
-        eprintln!("Every verified address was told. Without objection the factors go at that time; --cancel stops it.");
+        println!("{}", reset.due_at.rfc3339());
+        eprintln!(
+            "Every verified address gets a notice. The factors are removed at that time, unless the person or --cancel stops it."
+        );
     }
     Ok(())
 }
 
-fn tell(common: &Common, account: AccountId, state: &str, sentence: &str) -> Result<(), Failure> {
+fn print_state(common: &Common, account: AccountId, state: &str, sentence: &str) -> Result<(), Failure> {
     if common.json {
         println!("{}", json!({"id": account.to_string(), "state": state}));
     } else {
@@ -51,7 +57,7 @@ fn tell(common: &Common, account: AccountId, state: &str, sentence: &str) -> Res
     Ok(())
 }
 
-fn told(error: Refusal, username: &str) -> Failure {
+fn to_failure(error: Refusal, username: &str) -> Failure {
     match error {
         Refusal::Factor(FactorError::NotFound) => {
             Failure::refused(format!("{username} has no second factor to reset."))
@@ -72,8 +78,9 @@ impl From<FactorError> for Refusal {
     }
 }
 
-/// The second operator's word: a password and a code, a line each. Who the first one is, is who may run this command.
-fn agree(app: &App, account: AccountId, second: &str) -> Result<(), Refusal> {
+/// Resets the factors at once, if the password and the code of the second operator are right: a line each on standard input.
+/// The first operator is the user that runs this command.
+fn reset_at_once(app: &App, account: AccountId, second: &str) -> Result<(), Refusal> {
     let (second, _) = find_account(app, second).map_err(Refusal::Other)?;
     let typed = secret_from_stdin("second operator's password and code").map_err(Refusal::Other)?;
     let (password, code) = typed.expose().split_once('\n').unwrap_or((typed.expose(), ""));
@@ -83,8 +90,9 @@ fn agree(app: &App, account: AccountId, second: &str) -> Result<(), Refusal> {
     let stored = app.store().read_blocking(move |view| Ok::<_, FactorError>(accounts::password_hash(view, id)?))?;
     let busy = |busy| Refusal::Other(Problem::from(busy).into());
     let is_right = app.passwords().verify_and_wait(&password, stored.clone()).map_err(busy)?;
-    let checked = stored.filter(|_| is_right);
-    let agreed =
-        app.store().write_blocking(move |tx| factors::reset_by_operators(tx, account, id, checked.as_deref(), code))?;
-    Ok(agreed?)
+    let verified = stored.filter(|_| is_right);
+    let reset = app
+        .store()
+        .write_blocking(move |tx| factors::reset_by_operators(tx, account, id, verified.as_deref(), code))?;
+    Ok(reset?)
 }

@@ -1,4 +1,4 @@
-//! How a command fails: a sentence and an exit status.
+//! The failure of a command: a sentence and an exit status.
 
 use crate::app::OpenError;
 use crate::base::Problem;
@@ -13,7 +13,7 @@ use crate::privacy::tombstones::JournalError;
 pub enum Exit {
     /// Refused or failed.
     Refused = 1,
-    /// Usage or configuration; every refusal of `serve` to start.
+    /// Wrong usage or configuration, and every refusal of `serve` to start.
     Configuration = 2,
     /// A verification found damage.
     Damage = 3,
@@ -21,27 +21,27 @@ pub enum Exit {
     Io = 74,
 }
 
-/// What went wrong and what to do, for a person at 3 a.m.
+/// What went wrong and what to do, for the admin.
 #[derive(Debug)]
 pub struct Failure {
-    /// One or more sentences.
+    /// One or more sentences: the cause, then the fix.
     pub sentence: String,
-    /// How the process ends.
+    /// The exit status of the process.
     pub exit: Exit,
 }
 
 impl Failure {
-    /// Refused or failed.
+    /// A failure with [`Exit::Refused`].
     pub fn refused(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into(), exit: Exit::Refused }
     }
 
-    /// Usage or configuration.
+    /// A failure with [`Exit::Configuration`].
     pub fn configuration(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into(), exit: Exit::Configuration }
     }
 
-    /// Damage was found.
+    /// A failure with [`Exit::Damage`].
     pub fn damage(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into(), exit: Exit::Damage }
     }
@@ -61,21 +61,21 @@ impl From<ConfigError> for Failure {
 
 impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
-        let cure = match &error {
+        let fix = match &error {
             KeyringError::Missing(_) => {
-                "Run `domicile init` for a new appliance, or put the keyring of this appliance back from its safe place."
+                "Run `domicile init` for a new appliance, or restore the keyring of this appliance from its safe place."
                     .to_owned()
             }
-            KeyringError::Exists(_) => "It is never overwritten: without it the data it belongs to is lost. Move both away first if you want to begin anew.".to_owned(),
+            KeyringError::Exists(_) => "It is never overwritten, because without it its data is lost. If you want a new appliance, move both away first.".to_owned(),
             KeyringError::ReadableByOthers { path, .. } => format!("Run: chmod 600 {}", path.display()),
-            KeyringError::NotAKeyring { .. } => "Put the keyring of this appliance back from its safe place.".to_owned(),
+            KeyringError::NotAKeyring { .. } => "Restore the keyring of this appliance from its safe place.".to_owned(),
             KeyringError::Io { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                format!("Run the command as root, or as the person who may read {}.", path.display())
+                format!("Run the command as root, or as a user that may read {}.", path.display())
             }
-            KeyringError::Busy(_) => "Wait for it to end, then try again.".to_owned(),
+            KeyringError::Busy(_) => "Wait until it has finished, then try again.".to_owned(),
             KeyringError::Io { .. } => "Check the disk and the folder.".to_owned(),
         };
-        Self::configuration(format!("the keyring cannot be used: {error}. {cure}"))
+        Self::configuration(format!("the keyring cannot be used: {error}. {fix}"))
     }
 }
 
@@ -83,18 +83,16 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let sentence = match &error {
             OpenError::NotInitialised(path) => {
-                format!(
-                    "{path} does not exist, so there is nothing to open. Run `domicile init` first, or check data_dir."
-                )
+                format!("{path} does not exist. Run `domicile init` first, or check data_dir.")
             }
             OpenError::Unfinished { folder, keyring } => format!(
-                "the database in {folder} was never finished, because `domicile init` was interrupted: nothing is in it, and nothing can be lost. Remove that folder, move {keyring} away, and run `domicile init` again."
+                "the database in {folder} is incomplete, because `domicile init` was interrupted. It contains no data, so nothing can be lost. Remove that folder, move {keyring} away, and run `domicile init` again."
             ),
             OpenError::OtherRegion { stamped, configured } => format!(
-                "the database belongs to region \"{stamped}\", and the configuration says region = \"{configured}\". A region never changes: set region = \"{stamped}\", or use another data_dir for \"{configured}\"."
+                "the database belongs to region \"{stamped}\", but the configuration has region = \"{configured}\". The region cannot be changed. Set region = \"{stamped}\", or use another data_dir for \"{configured}\"."
             ),
             OpenError::OldKeyring(_) => format!(
-                "the keyring is older than the database: {error}. Put the newest copy of the keyring back, made after `domicile keyring rotate`; nothing was changed."
+                "the keyring is older than the database: {error}. Nothing was changed. Restore the newest copy of the keyring, made after `domicile keyring rotate`."
             ),
             OpenError::OldEngine(..) => format!("{error}. Use a build with SQLite 3.51.3 or newer."),
             OpenError::Transport(inner) => format!("{inner}. Check [mail] in the configuration."),
@@ -108,14 +106,14 @@ impl Failure {
     fn opening(error: &db::Error) -> Self {
         let sentence = match error {
             db::Error::KeyDoesNotOpen(path) => format!(
-                "the keyring does not open {path}: it belongs to another appliance, or the file is not a database of Domicile. Put the right keyring back; nothing was changed."
+                "the keyring does not open {path}: it belongs to another appliance, or the file is not a database of Domicile. Nothing was changed. Restore the right keyring."
             ),
             db::Error::Newer { found, known } => format!(
-                "the database has schema {found}, made by a newer version; this version knows schemas up to {known}. Install the newer version again, or restore the snapshot made before the upgrade."
+                "the database has schema {found}, made by a newer version. This version knows schemas up to {known}. Install the newer version again, or restore the snapshot made before the upgrade."
             ),
             db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
             other => format!(
-                "the database cannot be opened: {other}. Check that the folder exists, belongs to this person and can be written."
+                "the database cannot be opened: {other}. Check that the folder exists, belongs to this user and can be written."
             ),
         };
         Self::configuration(sentence)
@@ -124,20 +122,20 @@ impl Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        let cure = match &error {
+        let fix = match &error {
             JournalError::Damaged { path, .. } => format!(
-                "Put the journal back as your backup has it. If it has none, move {path} away: the next start writes the journal anew from the database, which knows every erasure up to its own age."
+                "Restore the journal from your backup. If there is none, move {path} away: the next start writes a new journal from the database, which contains every erasure before it was copied."
             ),
             JournalError::Ahead { path, journal, database } => format!(
-                "Put the newest copy of the database back, the one that goes with this journal. If this is the newest, people who were erased after it are in it again: move {path} away, start, and run `domicile account delete ID --yes` for each \"id\" of its lines {} to {journal}.",
+                "Restore the newest copy of the database, the one that belongs to this journal. If this is the newest, it contains people who were erased later: move {path} away, start the server, and run `domicile account delete ID --yes` for each \"id\" in its lines {} to {journal}.",
                 database + 1
             ),
             JournalError::Diverged { path, .. } => format!(
-                "Put the journal back that was copied together with this database, or the database that goes with {path}."
+                "Restore the journal that was copied together with this database, or the database that belongs to {path}."
             ),
             JournalError::Db(_) => "Check the folder and its owner.".to_owned(),
         };
-        Self::configuration(format!("{error}. {cure}"))
+        Self::configuration(format!("{error}. {fix}"))
     }
 }
 

@@ -16,32 +16,32 @@ use super::failure::Failure;
 use crate::base::seconds;
 use crate::config::{Config, Tls};
 
-/// Bytes of a status line at most.
+/// Maximum length of a status line, in bytes.
 const LINE_BYTES_MAX: u64 = 8 * 1024;
 
-/// Asks the local server whether it is ready, as a load balancer would.
+/// Asks the local server whether it is ready, as a load balancer does.
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = context::config(common)?;
     let target = target(&config)?;
-    let told =
+    let failure =
         |error: &dyn std::fmt::Display| Failure::refused(format!("the server at {target} is not ready: {error}."));
-    let stream = TcpStream::connect_timeout(&target, seconds(3)).map_err(|error| told(&error))?;
-    stream.set_read_timeout(Some(seconds(5))).map_err(|error| told(&error))?;
-    let line = match accepted(&config, target.ip())? {
-        None => ask(stream),
-        Some(accepted) => encrypted(stream, accepted, target.ip()).and_then(ask),
+    let stream = TcpStream::connect_timeout(&target, seconds(3)).map_err(|error| failure(&error))?;
+    stream.set_read_timeout(Some(seconds(5))).map_err(|error| failure(&error))?;
+    let line = match accepted_certificate(&config, target.ip())? {
+        None => send_request(stream),
+        Some(accepted) => encrypt(stream, accepted, target.ip()).and_then(send_request),
     };
-    match line.map_err(|error| told(&error))?.trim_end() {
-        "" => Err(told(&"it answered nothing")),
+    match line.map_err(|error| failure(&error))?.trim_end() {
+        "" => Err(failure(&"it sent no answer")),
         line if line.contains(" 200 ") => {
             println!("ready");
             Ok(())
         }
-        line => Err(told(&line)),
+        line => Err(failure(&line)),
     }
 }
 
-/// The first address that is listened on; for all of a family, the loopback address of it.
+/// The first address that the server listens on. If that means all addresses of a family, the loopback address of the family.
 fn target(config: &Config) -> Result<SocketAddr, Failure> {
     let mut target =
         config.listen.addresses.first().copied().ok_or_else(|| Failure::configuration("listen.address is empty."))?;
@@ -55,7 +55,7 @@ fn target(config: &Config) -> Result<SocketAddr, Failure> {
     Ok(target)
 }
 
-fn ask(mut stream: impl Read + Write) -> std::io::Result<String> {
+fn send_request(mut stream: impl Read + Write) -> std::io::Result<String> {
     stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     stream.flush()?;
     let mut line = String::new();
@@ -63,81 +63,81 @@ fn ask(mut stream: impl Read + Write) -> std::io::Result<String> {
     Ok(line)
 }
 
-/// Which certificates are the local server's.
+/// Which certificates of the local server are accepted.
 #[derive(Debug)]
-enum Accepted {
-    /// This one and no other.
+enum AcceptedCertificate {
+    /// Only this certificate.
     Configured(CertificateDer<'static>),
-    /// Any: it is made at each start and kept nowhere, and the address is one of this machine's own, so that nobody else
-    /// can stand there.
-    OfThisMachine,
+    /// Any certificate. It is made at each start and not stored. The address belongs to this machine, so no other machine can
+    /// answer.
+    Any,
 }
 
 /// `None`: the server speaks plain HTTP.
-fn accepted(config: &Config, target: IpAddr) -> Result<Option<Accepted>, Failure> {
+fn accepted_certificate(config: &Config, target: IpAddr) -> Result<Option<AcceptedCertificate>, Failure> {
     match &config.listen.tls {
         Tls::Off => Ok(None),
-        Tls::SelfSigned if is_own(target) => Ok(Some(Accepted::OfThisMachine)),
+        Tls::SelfSigned if is_local(target) => Ok(Some(AcceptedCertificate::Any)),
         Tls::SelfSigned => Err(Failure::configuration(format!(
             "{target} is not an address of this machine, so its self-signed certificate cannot be trusted. Run the command where the server runs."
         ))),
         Tls::Files { certificate, .. } => CertificateDer::pem_file_iter(certificate)
             .and_then(|mut chain| chain.next().unwrap_or(Err(rustls::pki_types::pem::Error::NoItemsFound)))
-            .map(|first| Some(Accepted::Configured(first)))
+            .map(|first| Some(AcceptedCertificate::Configured(first)))
             .map_err(|error| {
                 Failure::configuration(format!(
-                    "{} cannot be used: {error}. It must be a PEM file that this person may read.",
+                    "{} cannot be used: {error}. It must be a PEM file that this user may read.",
                     certificate.display()
                 ))
             }),
     }
 }
 
-/// Only an address of this machine can be bound to.
-fn is_own(address: IpAddr) -> bool {
+/// Whether the address belongs to this machine: only then it can be bound.
+fn is_local(address: IpAddr) -> bool {
     address.is_loopback() || UdpSocket::bind((address, 0)).is_ok()
 }
 
-fn encrypted(
+fn encrypt(
     stream: TcpStream,
-    accepted: Accepted,
+    accepted: AcceptedCertificate,
     target: IpAddr,
 ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let algorithms = ring::default_provider().signature_verification_algorithms;
     let config = ClientConfig::builder()
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Local { accepted, algorithms }))
+        .with_custom_certificate_verifier(Arc::new(LocalCertificateVerifier { accepted, algorithms }))
         .with_no_client_auth();
     let connection =
         ClientConnection::new(Arc::new(config), ServerName::IpAddress(target.into())).map_err(std::io::Error::other)?;
     Ok(StreamOwned::new(connection, stream))
 }
 
-/// Takes the local server's certificate for what it is: this very one. Names, dates and issuers are not looked at, because
-/// the question is whether the server answers, and not whether browsers trust it: a certificate that has expired, or is for
-/// another name than clients use, is not found here. That the server holds the certificate's key is checked.
+/// Accepts exactly the certificate of the local server. Names, dates and issuers are not checked, because the question is
+/// whether the server answers and not whether browsers trust it: this does not find a certificate that has expired or has
+/// another name. It does check that the server has the private key of the certificate.
 ///
-/// One that was renewed is another one, until the server has read it: the check fails then, and is right to.
+/// If the certificate was renewed and the server has not read it yet, the check fails. That is intended.
 #[derive(Debug)]
-struct Local {
-    accepted: Accepted,
+struct LocalCertificateVerifier {
+    accepted: AcceptedCertificate,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for Local {
+impl ServerCertVerifier for LocalCertificateVerifier {
     fn verify_server_cert(
         &self,
-        shown: &CertificateDer<'_>,
+        presented: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         match &self.accepted {
-            Accepted::Configured(configured) if configured != shown => Err(rustls::Error::General(
-                "it shows another certificate than the configured one; if that was renewed, restart the server".into(),
+            AcceptedCertificate::Configured(configured) if configured != presented => Err(rustls::Error::General(
+                "it uses another certificate than the configured one; if that was renewed, restart the server".into(),
             )),
-            Accepted::Configured(_) | Accepted::OfThisMachine => Ok(ServerCertVerified::assertion()),
+            AcceptedCertificate::Configured(_) | AcceptedCertificate::Any => Ok(ServerCertVerified::assertion()),
         }
     }
 

@@ -24,19 +24,19 @@ pub(super) fn invite(common: &Common, email: &str, is_operator: bool, print_link
         })
         .map_err(Problem::from)?;
     if common.json {
-        let mut made = json!({"id": invitation.id.to_string(), "expires_at": invitation.expires_at.rfc3339()});
+        let mut result = json!({"id": invitation.id.to_string(), "expires_at": invitation.expires_at.rfc3339()});
         if print_link {
-            made["link"] = json!(link.expose());
+            result["link"] = json!(link.expose());
         }
-        println!("{made}");
+        println!("{result}");
     } else if print_link {
         println!("{}", link.expose());
         eprintln!(
-            "Hand the link over yourself: with it you vouch that the address is theirs. It is good for 14 days, once."
+            "Give the link to the person yourself. By doing so, you confirm that the address belongs to them. It works once, within 14 days."
         );
     } else {
         println!("{}", invitation.id);
-        eprintln!("The link is on its way to {}. It is good for 14 days, once.", invitation.address);
+        eprintln!("The link will be mailed to {}. It works once, within 14 days.", invitation.address);
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ pub(super) fn operator_link(common: &Common) -> Result<(), Failure> {
     } else {
         println!("{link}");
         eprintln!(
-            "It makes the first operator's account: once, within 24 hours. Links printed before are no longer good."
+            "The link creates the account of the first operator. It works once, within 24 hours. Earlier links no longer work."
         );
     }
     Ok(())

@@ -26,42 +26,45 @@ pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> 
     }
 }
 
-fn create(common: &Common, asked: &NewKey) -> Result<(), Failure> {
+fn create(common: &Common, options: &NewKey) -> Result<(), Failure> {
     let app = open(common)?;
-    let (person, workspace) = find_account(&app, &asked.account)?;
+    let (person, workspace) = find_account(&app, &options.account)?;
     let text = |typed: &Option<String>| typed.clone().unwrap_or_default();
-    let limits = Limits::read(
-        &asked.network.join(" "),
-        &text(&asked.rate),
-        &text(&asked.budget),
-        if asked.budget_in_all { "total" } else { "month" },
+    let limits = Limits::parse(
+        &options.network.join(" "),
+        &text(&options.rate),
+        &text(&options.budget),
+        if options.budget_in_all { "total" } else { "month" },
     );
     let new = NewApiKey {
-        name: KeyName::parse(&asked.name).ok_or_else(|| Problem::from(ApiKeyError::Name))?,
-        scopes: asked.scope.clone(),
-        expiry: Expiry::parse(asked.expires.as_deref().unwrap_or("never"))
+        name: KeyName::parse(&options.name).ok_or_else(|| Problem::from(ApiKeyError::Name))?,
+        scopes: options.scope.clone(),
+        expiry: Expiry::parse(options.expires.as_deref().unwrap_or("never"))
             .ok_or_else(|| Problem::from(ApiKeyError::Expiry))?,
         limits: limits.map_err(|fault| Problem::from(ApiKeyError::from(fault)))?,
     };
     if let Some(unknown) = new.scopes.iter().find(|name| app.config().scopes.rights(name).is_none()) {
         let known: Vec<_> = app.config().scopes.entries().iter().map(|entry| entry.name.as_str()).collect();
-        return Err(Failure::refused(format!("there is no scope \"{unknown}\". There are: {}.", known.join(", "))));
+        return Err(Failure::refused(format!(
+            "there is no scope \"{unknown}\". The scopes are: {}.",
+            known.join(", ")
+        )));
     }
     let (account, workspace) = (person.id, workspace.id);
-    let made = app
+    let created = app
         .store()
         .write_blocking(move |tx| api_keys::create(tx, &CredentialAdmin::operator(), account, workspace, &new))
         .map_err(Problem::from)?;
-    print_made(common, &made);
+    print_created(common, &created);
     Ok(())
 }
 
-/// Only the text on stdout, so that it can go straight to where a program reads its secrets.
-fn print_made(common: &Common, made: &CreatedApiKey) {
+/// Prints only the key on stdout, so that it can be piped into the secret store of a program.
+fn print_created(common: &Common, created: &CreatedApiKey) {
     if common.json {
-        println!("{}", json!({"id": made.key.id.to_string(), "key": made.secret.expose()}));
+        println!("{}", json!({"id": created.key.id.to_string(), "key": created.secret.expose()}));
     } else {
-        println!("{}", made.secret.expose());
+        println!("{}", created.secret.expose());
     }
 }
 
@@ -96,28 +99,28 @@ fn key_json(key: &ApiKey) -> serde_json::Value {
 }
 
 fn rotate(common: &Common, key: &str, overlap: Option<&str>) -> Result<(), Failure> {
-    let id = id_of(key)?;
+    let id = parse_id(key)?;
     let overlap = match overlap {
         None => OVERLAP_DEFAULT,
         Some("0") => Duration::ZERO,
         Some(span) => parse_duration(span).ok_or_else(|| Problem::from(ApiKeyError::Overlap))?,
     };
     let app = open(common)?;
-    let made = app.store().write_blocking(move |tx| api_keys::rotate(tx, &CredentialAdmin::operator(), id, overlap));
-    let made = made.map_err(|error| told(error, id))?;
+    let created = app.store().write_blocking(move |tx| api_keys::rotate(tx, &CredentialAdmin::operator(), id, overlap));
+    let created = created.map_err(|error| to_failure(error, id))?;
     let end = app.store().read_blocking(move |view| api_keys::find(view, &CredentialAdmin::operator(), id));
     if let Some(end) = end.map_err(Problem::from)?.retire_at {
-        eprintln!("The old key is good until {}.", end.day_and_time());
+        eprintln!("The old key is valid until {}.", end.day_and_time());
     }
-    print_made(common, &made);
+    print_created(common, &created);
     Ok(())
 }
 
 fn revoke(common: &Common, key: &str) -> Result<(), Failure> {
-    let id = id_of(key)?;
+    let id = parse_id(key)?;
     let app = open(common)?;
     let key = app.store().write_blocking(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id));
-    let key = key.map_err(|error| told(error, id))?;
+    let key = key.map_err(|error| to_failure(error, id))?;
     if common.json {
         println!("{}", json!({"id": key.id.to_string(), "state": key.state.as_str()}));
     } else {
@@ -126,13 +129,13 @@ fn revoke(common: &Common, key: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn id_of(key: &str) -> Result<ApiKeyId, Failure> {
+fn parse_id(key: &str) -> Result<ApiKeyId, Failure> {
     ApiKeyId::parse(key).ok_or_else(|| {
         Failure::refused(format!("\"{key}\" is not the id of a key. `domicile key list --account …` prints the ids."))
     })
 }
 
-fn told(error: ApiKeyError, id: ApiKeyId) -> Failure {
+fn to_failure(error: ApiKeyError, id: ApiKeyId) -> Failure {
     match error {
         ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),
         other => Problem::from(other).into(),

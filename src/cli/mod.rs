@@ -1,7 +1,7 @@
-//! **For:** the admin at the machine: the fourth door.
-//! **Words:** command, result (on stdout), talk (on stderr), exit status.
+//! **For:** admins at the machine.
+//! **Words:** command, result (on stdout), message (on stderr), exit status.
 //! **Tables:** none.
-//! **Never:** does what no operation does; keeps a secret in an argument; touches a file as root that is another's.
+//! **Never:** does what no operation does; takes a secret as an argument; creates or changes files of other users as root.
 //! **Start reading:** `arguments.rs`, then `run.rs`.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command's result is what it prints.
 

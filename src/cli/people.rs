@@ -49,7 +49,7 @@ pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), F
                 (None, true) => Recipient::passphrase(secret_from_stdin("passphrase")?),
                 (None, false) => {
                     return Err(Failure::configuration(
-                        "an export is always sealed: give --passphrase-stdin, or --recipient with an age or SSH public key.",
+                        "an export is always encrypted. Give --passphrase-stdin, or --recipient with an age or SSH public key.",
                     ));
                 }
             };
@@ -69,9 +69,9 @@ fn create(
 ) -> Result<(), Failure> {
     let email = EmailAddress::parse(email).map_err(|_| Problem::from(AccountError::EmailAddress))?;
     let username = Username::parse(username).map_err(|fault| Problem::from(AccountError::Username(fault)))?;
-    let typed = if password_stdin { Some(secret_from_stdin("password")?) } else { None };
+    let password = if password_stdin { Some(secret_from_stdin("password")?) } else { None };
     let app = open(common)?;
-    let password = match typed {
+    let password = match password {
         Some(typed) => {
             let password =
                 signin::flows::new_password(&app, typed, username.as_str(), &email).map_err(Problem::from)?;
@@ -94,13 +94,13 @@ fn create(
     Ok(())
 }
 
-fn list(common: &Common, is_whole: bool) -> Result<(), Failure> {
+fn list(common: &Common, all: bool) -> Result<(), Failure> {
     let app = open(common)?;
-    let read = |view: &db::View<'_>| Ok::<_, db::Error>((newest(view, is_whole)?, accounts::count(view)?));
+    let read = |view: &db::View<'_>| Ok::<_, db::Error>((newest(view, all)?, accounts::count(view)?));
     let (people, total) = app.store().read_blocking(read).map_err(Problem::from)?;
-    let is_cut = total > i64::try_from(people.len()).unwrap_or(i64::MAX);
-    if is_cut {
-        eprintln!("The newest {} of {total} are shown; --all shows everybody.", people.len());
+    let has_more = total > i64::try_from(people.len()).unwrap_or(i64::MAX);
+    if has_more {
+        eprintln!("Showing the newest {} of {total} accounts. Use --all to show all.", people.len());
     }
     if common.json {
         let people: Vec<_> = people.iter().map(account_json).collect();
@@ -119,11 +119,11 @@ fn list(common: &Common, is_whole: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One page of accounts, or page after page to the last, all of one moment.
-fn newest(view: &db::View<'_>, is_whole: bool) -> Result<Vec<Account>, db::Error> {
+/// The newest accounts: one page, or all pages in one consistent read.
+fn newest(view: &db::View<'_>, all: bool) -> Result<Vec<Account>, db::Error> {
     let mut page = accounts::list(view, None, PAGE_SIZE_MAX)?;
     let mut people = page.rows;
-    while let Some(next) = page.next.filter(|_| is_whole) {
+    while let Some(next) = page.next.filter(|_| all) {
         page = accounts::list(view, Some(next), PAGE_SIZE_MAX)?;
         people.append(&mut page.rows);
     }
@@ -207,14 +207,16 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     let (person, _) = find_account(&app, name)?;
     if !yes {
         return Err(Failure::refused(format!(
-            "this would erase {} ({}) and everything about them, for ever; nothing was changed. Add --yes to do it.",
+            "this would permanently delete {} ({}) and all their data. Nothing was changed. Add --yes to confirm.",
             person.username, person.id
         )));
     }
     let receipt = privacy::flows::erase_by_operator(&app, Actor::Operator, person.id).map_err(Problem::from)?;
-    // Where no server runs, nobody else would take the person out of the file that backup jobs copy.
+    // If no server runs, only this command removes the person from the file that backup jobs copy.
     if let Err(error) = snapshots::publish(&app) {
-        eprintln!("Erased; but the published snapshot still has the person: {error}. Run: domicile snapshot now");
+        eprintln!(
+            "The account is deleted, but the published snapshot still contains the person: {error}. Run: domicile snapshot now"
+        );
     }
     if common.json {
         println!("{}", json!({"receipt": receipt.id.to_string()}));

@@ -1,4 +1,4 @@
-//! From arguments to an exit status.
+//! Runs a command and turns its outcome into an exit status.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -9,21 +9,21 @@ use super::arguments::{Arguments, Command};
 use super::failure::Failure;
 use super::{check, demo, health, init, keys, people, serve, site};
 
-/// Runs one command and answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found,
-/// 74 I/O error while serving.
+/// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74 I/O
+/// error while serving.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             let is_help = !error.use_stderr();
-            // Help goes to stdout, mistakes to stderr; clap knows which.
+            // clap prints help on stdout and errors on stderr.
             let _ = error.print();
             return ExitCode::from(if is_help { 0 } else { 2 });
         }
     };
-    // Whatever this program makes is its owner's alone, also where the folder around it is not.
+    // Only the owner can read the files that this program creates, even if the folder allows more.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    // A second installation is refused by rustls and changes nothing.
+    // If a provider is installed already, rustls refuses this one, and nothing changes.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match dispatch(&arguments) {
         Ok(()) => ExitCode::SUCCESS,

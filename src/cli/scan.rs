@@ -1,5 +1,5 @@
-//! `domicile key scan` and `domicile key pattern`: keys that lie about, found without asking anybody. Neither needs an
-//! appliance, so that they run where code is written and pushed.
+//! `domicile key scan` and `domicile key pattern`: find exposed keys. They need no network and no appliance, so that they can run
+//! where code is written and pushed.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,37 +13,38 @@ use super::failure::Failure;
 use crate::api_keys::KeyText;
 use crate::services::CREDENTIAL_PREFIX;
 
-/// What keys begin with where nobody says otherwise.
+/// The default prefix of keys.
 const PREFIX: &str = "dok";
-/// Read at once; a file of any size takes no more memory.
-const PIECE_BYTES: usize = 1 << 20;
+/// Bytes that are read at once, so that a file of any size needs no more memory.
+const CHUNK_BYTES: usize = 1 << 20;
 
-/// Refuses a push that brings a key, in whichever of its commits: only lines that are added, of commits that the server does
-/// not have yet.
+/// A hook that refuses a push with a key in any of its commits. It checks added lines only, of commits that the server does not
+/// have yet.
 const PRE_RECEIVE: &str = r#"#!/bin/sh
 set -eu
 none=$(git hash-object --stdin < /dev/null | tr '0-9a-f' '0')
 while read -r old new ref; do
     [ "$new" != "$none" ] || continue
     if ! git log --no-color --format= --patch --unified=0 "$new" --not --all | grep '^+' | domicile key scan -; then
-        echo "refused: $ref brings a key. Take it out of the history, and rotate it: it is known." >&2
+        echo "refused: $ref contains a key. Rotate the key, because it is exposed, and remove it from the history." >&2
         exit 1
     fi
 done"#;
 
-/// A key that lies about.
-struct Found {
-    place: String,
+/// An exposed key.
+struct Finding {
+    path: String,
     line: usize,
-    shown: String,
+    /// The first characters of the key, which may be shown.
+    display: String,
 }
 
-/// The prefixes to look for: those given, else the configuration's where there is one, and the services'.
+/// The prefixes to search for: the given ones, otherwise the configured one and the prefix of services.
 fn prefixes(common: &Common, given: &[String]) -> Vec<String> {
     if !given.is_empty() {
         return given.to_vec();
     }
-    // Without a configuration, or with a broken one, the default is what most sites have.
+    // Without a valid configuration, use the default, which most sites have.
     let own = context::config(common).map_or_else(|_| PREFIX.to_owned(), |config| config.api_keys.prefix);
     vec![own, CREDENTIAL_PREFIX.to_owned()]
 }
@@ -54,20 +55,20 @@ pub(super) fn scan(common: &Common, path: &Path, given: &[String]) -> Result<(),
     if path == Path::new("-") {
         read(std::io::stdin(), "-", &prefixes, &mut found).map_err(|error| cannot_read(path, &error))?;
     } else {
-        look_into(path, &prefixes, &mut found)?;
+        scan_path(path, &prefixes, &mut found)?;
     }
     if common.json {
         let found: Vec<_> =
-            found.iter().map(|key| json!({"path": key.place, "line": key.line, "key": key.shown})).collect();
+            found.iter().map(|key| json!({"path": key.path, "line": key.line, "key": key.display})).collect();
         println!("{}", json!({"found": found}));
     } else {
-        found.iter().for_each(|key| println!("{}:{}: {}…", key.place, key.line, key.shown));
+        found.iter().for_each(|key| println!("{}:{}: {}…", key.path, key.line, key.display));
     }
     match found.len() {
         0 => Ok(()),
-        1 => Err(Failure::refused("1 key was found. Revoke it, then take it out of the file and its history.")),
+        1 => Err(Failure::refused("1 key was found. Revoke it, then remove it from the file and its history.")),
         count => Err(Failure::refused(format!(
-            "{count} keys were found. Revoke them, then take them out of the files and their history."
+            "{count} keys were found. Revoke them, then remove them from the files and their history."
         ))),
     }
 }
@@ -76,21 +77,21 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::refused(format!("{} cannot be read: {error}.", path.display()))
 }
 
-/// Looks into a file, or every file below a folder. Links are not followed, so that nothing is read twice or elsewhere; nor
-/// is `.git`, whose objects are compressed.
-fn look_into(path: &Path, prefixes: &[String], found: &mut Vec<Found>) -> Result<(), Failure> {
-    let mut open: Vec<PathBuf> = vec![path.to_owned()];
-    while let Some(path) = open.pop() {
-        let about = std::fs::symlink_metadata(&path).map_err(|error| cannot_read(&path, &error))?;
-        if about.is_dir() {
+/// Scans a file, or all files below a folder. Links are not followed, so that no file is read twice or outside the folder.
+/// `.git` is skipped, because its objects are compressed.
+fn scan_path(path: &Path, prefixes: &[String], found: &mut Vec<Finding>) -> Result<(), Failure> {
+    let mut remaining: Vec<PathBuf> = vec![path.to_owned()];
+    while let Some(path) = remaining.pop() {
+        let metadata = std::fs::symlink_metadata(&path).map_err(|error| cannot_read(&path, &error))?;
+        if metadata.is_dir() {
             let entries = std::fs::read_dir(&path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
             let entries = entries.map_err(|error| cannot_read(&path, &error))?;
-            let mut below: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
-            below.retain(|path| path.file_name().is_none_or(|name| name != ".git"));
-            // The last is taken first.
-            below.sort_unstable_by(|a, b| b.cmp(a));
-            open.append(&mut below);
-        } else if about.is_file() {
+            let mut children: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+            children.retain(|path| path.file_name().is_none_or(|name| name != ".git"));
+            // In reverse order, because the last path is scanned first.
+            children.sort_unstable_by(|a, b| b.cmp(a));
+            remaining.append(&mut children);
+        } else if metadata.is_file() {
             let file = File::open(&path).map_err(|error| cannot_read(&path, &error))?;
             read(file, &path.display().to_string(), prefixes, found).map_err(|error| cannot_read(&path, &error))?;
         }
@@ -98,27 +99,27 @@ fn look_into(path: &Path, prefixes: &[String], found: &mut Vec<Found>) -> Result
     Ok(())
 }
 
-fn read(mut source: impl Read, place: &str, prefixes: &[String], found: &mut Vec<Found>) -> std::io::Result<()> {
-    // The end of a piece is kept, because a key may go on in the next: of each prefix a byte less than a key has, so that
-    // none is found twice.
+fn read(mut source: impl Read, path: &str, prefixes: &[String], found: &mut Vec<Finding>) -> std::io::Result<()> {
+    // Keep the end of each chunk, because a key may continue in the next one: one byte less than the longest key, so that no key
+    // is found twice.
     let longest = prefixes.iter().map(|prefix| KeyText::length(prefix)).max().unwrap_or(1);
-    let (mut bytes, mut line, mut kept) = (Vec::with_capacity(PIECE_BYTES + longest), 1, 0);
+    let (mut bytes, mut line, mut kept) = (Vec::with_capacity(CHUNK_BYTES + longest), 1, 0);
     loop {
-        if (&mut source).take(PIECE_BYTES as u64).read_to_end(&mut bytes)? == 0 {
+        if (&mut source).take(CHUNK_BYTES as u64).read_to_end(&mut bytes)? == 0 {
             return Ok(());
         }
         let mut keys: Vec<(usize, usize)> = Vec::new();
         for prefix in prefixes {
             let length = KeyText::length(prefix);
             let is_new = |at: &usize| at + length > kept;
-            keys.extend(KeyText::places_in(prefix, &bytes).into_iter().filter(is_new).map(|at| (at, length)));
+            keys.extend(KeyText::positions_in(prefix, &bytes).into_iter().filter(is_new).map(|at| (at, length)));
         }
         keys.sort_unstable();
         let lines_before = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count();
         for (at, length) in keys {
             let key = String::from_utf8_lossy(&bytes[at..at + length]).into_owned();
-            let shown = KeyText::shown(&key).to_owned();
-            found.push(Found { place: place.to_owned(), line: line + lines_before(at), shown });
+            let display = KeyText::display_of(&key).to_owned();
+            found.push(Finding { path: path.to_owned(), line: line + lines_before(at), display });
         }
         let done = bytes.len().saturating_sub(longest - 1);
         line += lines_before(done);
@@ -134,7 +135,7 @@ pub(super) fn pattern(common: &Common, given: &[String]) {
         println!("{}", json!({"patterns": patterns}));
         return;
     }
-    println!("# What keys look like. The last eight digits are a checksum (CRC-32), which `domicile key scan` knows.");
+    println!("# Patterns of keys. The last eight digits are a checksum (CRC-32), which `domicile key scan` checks.");
     prefixes.iter().for_each(|prefix| println!("{}", KeyText::pattern(prefix)));
     println!("\n# For gitleaks, in .gitleaks.toml:");
     for prefix in &prefixes {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::Layout;
 use crate::jobs::NewJob;
-use crate::server::{self, Fatal, Served};
+use crate::server::{self, Fatal, ServeOutcome};
 use crate::{api_keys, jobs, privacy, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
@@ -24,46 +24,47 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     let keyring = context::keyring(&config)?;
-    context::become_owner(&config.data_dir)?;
+    context::drop_privileges(&config.data_dir)?;
     run_with(config, keyring, |_| Ok(()))
 }
 
-/// Serves an appliance; `before` runs once it is open and before it listens.
+/// Serves an appliance. `before` runs after the appliance is open and before the server listens.
 pub(super) fn run_with(
     config: Config,
     keyring: Keyring,
     before: impl FnOnce(&Arc<App>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    // Before anything is opened: a start that is refused writes nothing.
+    // Before anything is opened, so that a refused start writes nothing.
     server::check_tls(&config).map_err(|error| Failure::configuration(error.to_string()))?;
     let layout = Layout::new(&config.data_dir);
     let _lock = lock(&layout)?;
     let fatal = Arc::new(Fatal::default());
-    let told = fatal.clone();
+    let reported = fatal.clone();
     let on_fatal = Box::new(move |error: &crate::db::Error| {
-        tracing::error!(%error, "A write failed for good: the server stops, so that nothing false is answered.");
-        told.report();
+        tracing::error!(%error, "A write failed permanently; the server stops, so that it gives no false answers.");
+        reported.report();
     });
     let app = context::open_with(config, keyring, on_fatal)?;
     privacy::tombstones::catch_up(&app)?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     if let Some(keys) = app.use_newest_keys()? {
-        tracing::info!(pepper = keys.pepper, data_key = keys.data_key, "New keys of the keyring are in use.");
+        tracing::info!(pepper = keys.pepper, data_key = keys.data_key, "The server now uses new keys of the keyring.");
         let queued = app.store().write_blocking(|tx| jobs::enqueue(tx, NewJob::once(api_keys::RESEAL)));
         queued.map_err(|error: crate::db::Error| Problem::from(error))?;
     }
     before(&app)?;
     match server::serve_and_wait(app, fatal) {
-        Ok(Served::Stopped) => Ok(()),
-        Ok(Served::WriteFailed) => Err(Failure {
-            sentence: "a write failed, so the server stopped. Check the disk; what was acknowledged is safe.".into(),
+        Ok(ServeOutcome::Stopped) => Ok(()),
+        Ok(ServeOutcome::WriteFailed) => Err(Failure {
+            sentence: "a write failed, so the server stopped. Check the disk; all acknowledged changes are safe."
+                .into(),
             exit: Exit::Io,
         }),
         Err(error) => Err(Failure::configuration(error.to_string())),
     }
 }
 
-/// Only one server on a folder. The lock goes with the process, however it ends.
+/// Locks the folder, so that only one server uses it. The lock ends with the process, however the process ends.
 fn lock(layout: &Layout) -> Result<Option<Flock<File>>, Failure> {
     if !layout.live_dir().exists() {
         return Ok(None);
@@ -71,28 +72,28 @@ fn lock(layout: &Layout) -> Result<Option<Flock<File>>, Failure> {
     let path = layout.lock();
     let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(|error| {
         Failure::configuration(format!(
-            "{} cannot be written: {error}. Mount the folder writable and give it to the person who runs the server.",
+            "{} cannot be written: {error}. Mount the folder writable, and give it to the user that runs the server.",
             path.display()
         ))
     })?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Some).map_err(|_| {
         Failure::configuration(format!(
-            "another server is running on {}. Stop it first, or give this one a data_dir of its own.",
+            "another server is running on {}. Stop it first, or give this server its own data_dir.",
             layout.root().display()
         ))
     })
 }
 
-/// Logs go to stderr, where systemd takes them up; `RUST_LOG` narrows or widens them. Colour is for people at a terminal
-/// who did not ask for none (no-color.org).
+/// Logs to stderr, from where systemd collects it. `RUST_LOG` sets the filter. Uses colours only at a terminal and without
+/// `NO_COLOR` (no-color.org).
 pub(super) fn log_to_stderr() {
     use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| QUIET_GUESTS.into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LOG_FILTER.into());
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second installation in one process keeps the first.
+    // If this process logs already, the first configuration stays.
     let _ = log.with_target(false).with_ansi(colour).try_init();
 }
 
-/// What we say ourselves, and of our libraries what went wrong.
-const QUIET_GUESTS: &str = "warn,domicile=info";
+/// Information of this program, and warnings of its libraries.
+const DEFAULT_LOG_FILTER: &str = "warn,domicile=info";

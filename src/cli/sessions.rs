@@ -1,4 +1,4 @@
-//! `domicile account sessions …`: where somebody is signed in, and the end of it.
+//! `domicile account sessions …`: lists the sessions of a person and ends them.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ pub(super) fn sessions(common: &Common, name: &str, end: Option<&str>, end_all: 
     let (person, _) = find_account(&app, name)?;
     match (end, end_all) {
         (Some(session), _) => end_one(common, &app, person.id, session),
-        (None, true) => end_every(common, &app, person.id),
+        (None, true) => end_all_sessions(common, &app, person.id),
         (None, false) => list(common, &app, person.id),
     }
 }
@@ -23,7 +23,7 @@ pub(super) fn sessions(common: &Common, name: &str, end: Option<&str>, end_all: 
 fn list(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
     let live = app.store().read_blocking(|view| sessions::list(view, account)).map_err(Problem::from)?;
     if common.json {
-        let live: Vec<_> = live.iter().map(in_json).collect();
+        let live: Vec<_> = live.iter().map(session_json).collect();
         println!("{}", json!({"sessions": live}));
         return Ok(());
     }
@@ -35,7 +35,7 @@ fn list(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
     Ok(())
 }
 
-fn in_json(session: &Session) -> serde_json::Value {
+fn session_json(session: &Session) -> serde_json::Value {
     json!({
         "id": session.id.to_string(),
         "created_at": session.created_at.rfc3339(),
@@ -48,27 +48,30 @@ fn in_json(session: &Session) -> serde_json::Value {
 }
 
 fn end_one(common: &Common, app: &App, account: AccountId, typed: &str) -> Result<(), Failure> {
-    let unknown =
-        || Failure::refused(format!("there is no session {typed} of this account. Without --end they are listed."));
+    let unknown = || {
+        Failure::refused(format!(
+            "this account has no session {typed}. Run the command without --end to list its sessions."
+        ))
+    };
     let session = SessionId::parse(typed).ok_or_else(unknown)?;
-    let was_there = app
+    let existed = app
         .store()
         .write_blocking(move |tx| {
-            let was_there = sessions::list(tx, account)?.iter().any(|known| known.id == session);
+            let existed = sessions::list(tx, account)?.iter().any(|known| known.id == session);
             sessions::end(tx, &Actor::Operator, account, session)?;
-            Ok::<_, db::Error>(was_there)
+            Ok::<_, db::Error>(existed)
         })
         .map_err(Problem::from)?;
-    if !was_there {
+    if !existed {
         return Err(unknown());
     }
     println!("{}", if common.json { json!({"ended": 1}).to_string() } else { session.to_string() });
     Ok(())
 }
 
-fn end_every(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
-    let end_all = move |tx: &mut db::Tx<'_>| sessions::end_all(tx, &Actor::Operator, account, None);
-    let ended = app.store().write_blocking(end_all).map_err(Problem::from)?;
+fn end_all_sessions(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
+    let end = move |tx: &mut db::Tx<'_>| sessions::end_all(tx, &Actor::Operator, account, None);
+    let ended = app.store().write_blocking(end).map_err(Problem::from)?;
     println!("{}", if common.json { json!({"ended": ended}).to_string() } else { ended.to_string() });
     Ok(())
 }

@@ -21,8 +21,8 @@ pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), F
     let ServiceCommand::Create { name } = command;
     let name = ServiceName::parse(name).ok_or_else(|| Problem::from(ServiceError::Name))?;
     let app = open(common)?;
-    let made = app.store().write_blocking(move |tx| services::create(tx, &Actor::Operator, &name));
-    let (service, credential) = made.map_err(Problem::from)?;
+    let created = app.store().write_blocking(move |tx| services::create(tx, &Actor::Operator, &name));
+    let (service, credential) = created.map_err(Problem::from)?;
     if common.json {
         println!("{}", json!({"id": service.id.to_string(), "name": service.name, "credential": credential.expose()}));
     } else {
@@ -37,7 +37,7 @@ pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Fai
         Failure::refused(match fault {
             MoneyError::TooPrecise => format!("\"{amount}\" has more than six decimals. Give at most six."),
             MoneyError::TooLarge => {
-                format!("\"{amount}\" is more than an amount may be. Give at most {}.", Credits::MAX)
+                format!("\"{amount}\" is too large. Give at most {}.", Credits::MAX)
             }
             MoneyError::NotADecimal | MoneyError::NotPositive => {
                 format!("\"{amount}\" is not an amount. Give decimal credits above zero, for example 25.00.")
@@ -45,9 +45,7 @@ pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Fai
         })
     })?;
     if amount == Credits::ZERO {
-        return Err(Failure::refused(
-            "an amount of zero grants nothing. Give decimal credits above zero, for example 25.00.",
-        ));
+        return Err(Failure::refused("the amount is zero. Give decimal credits above zero, for example 25.00."));
     }
     let app = open(common)?;
     let (_, workspace) = find_account(&app, account)?;
@@ -76,7 +74,7 @@ pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Fai
     if common.json {
         println!("{}", json!({"ok": true, "transactions": checked.transactions, "accounts": checked.accounts}));
     } else {
-        println!("The ledger is right: {} transactions, {} accounts.", checked.transactions, checked.accounts);
+        println!("The ledger is correct: {} transactions, {} accounts.", checked.transactions, checked.accounts);
     }
     Ok(())
 }
@@ -96,7 +94,7 @@ pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failu
         );
     } else {
         println!(
-            "The audit is right: {} events, {} private parts, head {head}.",
+            "The audit log is correct: {} events, {} private parts, head {head}.",
             verified.events, verified.private_parts
         );
     }
@@ -141,9 +139,9 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
 }
 
 fn rotate_keyring(common: &Common) -> Result<(), Failure> {
-    let path = context::keyring_to_change(&context::config(common)?)?;
+    let path = context::writable_keyring_path(&context::config(common)?)?;
     let KeyIds { pepper, data_key } = Keyring::rotate(&path, &mut Rng::system())?.newest();
-    // Opened with the new keyring: it must be good for the database before anybody relies on it.
+    // Open the appliance with the new keyring, to check it against the database before it is used.
     let app = open(common)?;
     let event = Event::new("site.keyring_rotated").data(json!({"pepper": pepper, "data_key": data_key}));
     app.store()
@@ -154,12 +152,12 @@ fn rotate_keyring(common: &Common) -> Result<(), Failure> {
     } else {
         println!("{}", path.display());
     }
-    eprintln!("The new keys are in use from the next start of the server on. Back the keyring up again.");
+    eprintln!("The server uses the new keys from its next start. Back up the keyring again.");
     Ok(())
 }
 
-/// A file that was not read says nothing about itself: that is a refusal, and not damage.
-fn not_verified(file: &Path, damage: &Damage) -> Failure {
+/// A file that cannot be read is refused and not reported as damaged.
+fn to_failure(file: &Path, damage: &Damage) -> Failure {
     use std::io::ErrorKind::{NotFound, PermissionDenied};
     let name = file.display();
     match damage {
@@ -167,7 +165,7 @@ fn not_verified(file: &Path, damage: &Damage) -> Failure {
             Failure::refused(format!("there is no file {name}, so nothing was verified. Check the path."))
         }
         Damage::Unreadable(error) if error.kind() == PermissionDenied => Failure::refused(format!(
-            "{name} may not be read by this person, so nothing was verified. Run the command as somebody who may."
+            "this user may not read {name}, so nothing was verified. Run the command as another user."
         )),
         damage => Failure::damage(format!("{name} must not be restored: {damage}.")),
     }
@@ -178,12 +176,12 @@ pub(super) fn verify(common: &Common, file: &Path) -> Result<(), Failure> {
     let keyring = context::keyring(&config)?;
     let site = std::sync::Arc::new(db::Site { config, keyring });
     let report =
-        snapshots::verify_file(file, &site, Clock::System.now()).map_err(|damage| not_verified(file, &damage))?;
+        snapshots::verify_file(file, &site, Clock::System.now()).map_err(|damage| to_failure(file, &damage))?;
     if common.json {
         println!("{}", report.to_json());
     } else {
         println!(
-            "{} is right: made {}, {} audit events, {} ledger transactions.",
+            "{} is correct: created {}, {} audit events, {} ledger transactions.",
             file.display(),
             report.stamp.made_at.day_and_time(),
             report.audit_events,

@@ -1,13 +1,13 @@
-//! Settings: read once, checked whole, and then true for the life of the process.
+//! Settings: read once, checked as a whole, and then constant while the process runs.
 //!
-//! A setting that is wrong names its file, line and key, says what is wrong and what would be right; all faults are told
-//! at once. Nothing is ever ignored: a key nobody knows is a fault too.
+//! A fault names the file, line and key, says what is wrong and what would be right. All faults are reported at once. Nothing is
+//! ignored: an unknown key is a fault too.
 
+mod describe;
 mod durations;
 mod model;
 mod raw;
 mod read;
-mod tell;
 
 use std::path::{Path, PathBuf};
 
@@ -18,13 +18,13 @@ pub use model::{
     Snapshot, Tls, Tokens,
 };
 
-/// Where the package puts the configuration.
+/// The path of the configuration file in the package.
 pub const DEFAULT_PATH: &str = "/etc/domicile/domicile.toml";
 
-/// Why the configuration cannot be used; every line of it is for the admin.
+/// Why the configuration cannot be used. Each line is for the admin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// One fault per line: where, what is wrong, what would be right.
+    /// One fault per line: its location, what is wrong, what would be right.
     pub faults: Vec<String>,
 }
 
@@ -37,38 +37,38 @@ impl std::fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads the file, lays the environment (`DOMICILE_<SECTION>__<KEY>`) over it, and checks the whole.
+    /// Reads the file, overrides it with the environment (`DOMICILE_<SECTION>__<KEY>`), and checks the result.
     ///
     /// # Errors
-    /// [`ConfigError`] with every fault found.
+    /// [`ConfigError`] with all faults.
     pub fn load(path: &Path, environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let fault = match error.kind() {
                 std::io::ErrorKind::NotFound => format!(
-                    "{} does not exist. Write one (region and public_url are enough), then run `domicile init`; or try `domicile demo` without any.",
+                    "{} does not exist. Write one (region and public_url are enough), then run `domicile init`. Or try `domicile demo`, which needs none.",
                     path.display()
                 ),
-                _ => format!("{} cannot be read: {error}. Give its reader the right to, or name another file with --config.", path.display()),
+                _ => format!("{} cannot be read: {error}. Give this user permission to read it, or name another file with --config.", path.display()),
             };
             ConfigError { faults: vec![fault] }
         })?;
         Self::from_text(&text, &path.display().to_string(), environment)
     }
 
-    /// As [`Config::load`], from text; `name` stands for the file in faults.
+    /// As [`Config::load`], from text. `name` is the name of the file in faults.
     ///
     /// # Errors
     /// [`ConfigError`].
     pub fn from_text(text: &str, name: &str, environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut raw = raw::Raw::from_text(text, name)?;
-        raw.lay_over(environment);
+        raw.apply_environment(environment);
         read::config(raw)
     }
 
-    /// The settings of a throw-away appliance in `data_dir`, listening on `port` of the loopback interface.
+    /// The settings of a temporary appliance in `data_dir` that listens on `port` of the loopback interface.
     ///
     /// # Errors
-    /// [`ConfigError`]: never for folders that can be written in TOML.
+    /// [`ConfigError`] when the path of the folder cannot be written in TOML.
     pub fn for_demo(data_dir: &Path, port: u16) -> Result<Self, ConfigError> {
         let quoted = |path: PathBuf| toml::Value::String(path.display().to_string()).to_string();
         let text = format!(

@@ -1,4 +1,4 @@
-//! What the settings are.
+//! The settings.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,65 +10,52 @@ use crate::base::{Credits, ScopeTable, Secret};
 
 /// All settings of an appliance.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Config {
     /// The region all data stays in.
     pub region: String,
-    /// The only source of links and of the cookie's origin; without a slash at the end.
+    /// The base of all links and the origin of the cookie, without a slash at the end.
     pub public_url: String,
-    /// The data folder.
     pub data_dir: PathBuf,
     /// The keyring file, outside the data folder.
     pub keyring: PathBuf,
-    /// Where to listen.
     pub listen: Listen,
-    /// Who may sign up.
     pub signup: Signup,
-    /// How long sessions last.
     pub session: Session,
-    /// How mail leaves.
     pub mail: Mail,
-    /// API keys.
     pub api_keys: ApiKeys,
-    /// Money.
     pub billing: Billing,
-    /// Sibling appliances, offered at sign-up.
+    /// Appliances in other regions, offered at sign-up.
     pub regions: Vec<Sibling>,
-    /// What may be called; nothing else is.
+    /// The only hosts that the server may call.
     pub egress: Vec<Egress>,
-    /// Gateways.
     pub forward_auth: ForwardAuth,
-    /// The published snapshot.
     pub snapshot: Snapshot,
-    /// What usage costs.
     pub prices: Vec<Price>,
     /// The scopes a key can have.
     pub scopes: ScopeTable,
-    /// Export and erasure.
     pub privacy: Privacy,
-    /// Passwords.
     pub passwords: Passwords,
-    /// Access tokens.
     pub tokens: Tokens,
     /// Providers that people can sign in with, in the order of their buttons.
     pub oauth: Vec<Provider>,
-    /// Second factors.
     pub factors: Factors,
-    /// A throw-away appliance: never from a file.
+    /// A temporary appliance of `domicile demo`. Never set by a file.
     pub demo: bool,
 }
 
 /// `[listen]`.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Listen {
-    /// One or more addresses.
+    /// At least one.
     pub addresses: Vec<SocketAddr>,
-    /// Transport security.
     pub tls: Tls,
-    /// A proxy in front ends TLS.
+    /// A proxy in front terminates TLS.
     pub behind_proxy: bool,
-    /// Names beside the public one under which the pages may be asked for, folded.
+    /// Host names, in lower case, that are accepted for pages in addition to the one of `public_url`.
     pub hosts: Vec<String>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads. `None`: one per core.
     pub workers: Option<usize>,
@@ -76,113 +63,111 @@ pub struct Listen {
 
 /// `listen.tls`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum Tls {
-    /// Plain HTTP: on loopback or behind a proxy only.
+    /// Plain HTTP: only on loopback or behind a proxy.
     Off,
-    /// A certificate made at start, for a first look.
+    /// A certificate that is made at each start, for a first trial.
     SelfSigned,
     /// PEM files.
     Files {
-        /// The chain.
+        /// The certificate chain.
         certificate: PathBuf,
-        /// Its key.
         private_key: PathBuf,
     },
 }
 
 /// `[signup]`.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Signup {
-    /// Who may.
     pub mode: SignupMode,
-    /// For [`SignupMode::Domains`]: the domains, folded.
+    /// For [`SignupMode::Domains`]: the domains, in lower case.
     pub domains: Vec<String>,
 }
 
 /// `signup.mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignupMode {
-    /// Everybody.
+    /// Everyone may sign up.
     Open,
-    /// Addresses of the listed domains.
+    /// People with an address at one of the domains.
     Domains,
-    /// Who was invited.
+    /// People with an invitation.
     Invite,
-    /// Nobody who comes by; accounts come from the command line. Whoever holds the operator's link or an invitation is let in
-    /// in every mode.
+    /// No sign-up; accounts are created at the command line. The operator's link and invitations work in every mode.
     Closed,
 }
 
 /// `[session]`.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Signed out after this long without a request.
+    /// A session ends after this time without a request.
     pub idle_timeout: Duration,
-    /// Signed out after this long whatever happens.
+    /// A session ends after this time in any case.
     pub absolute_timeout: Duration,
-    /// Both, for people who asked to stay signed in.
+    /// Replaces both, for people who chose to stay signed in.
     pub remember_for: Duration,
-    /// A proof is good for this long: what a borrowed browser must not do asks for another one after it (safety S3). 2 to
-    /// 60 minutes.
+    /// How long step-up lasts. After it, sensitive actions ask for a new proof (safety S3). 2 to 60 minutes.
     pub step_up_after: Duration,
 }
 
 /// `[mail]`.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Mail {
-    /// The way out.
     pub transport: MailTransport,
-    /// The sender.
+    /// The sender, for example `Domicile <account@example.org>`.
     pub from: String,
 }
 
 /// `mail.transport`.
 #[derive(Clone, Debug)]
 pub enum MailTransport {
-    /// A relay.
+    /// An SMTP relay.
     Smtp {
         /// `smtps://name:password@host:port` or `smtp://…`.
         url: Secret<String>,
     },
-    /// One `.eml` per mail.
+    /// A folder that gets one `.eml` file per mail.
     Directory(PathBuf),
-    /// A line in the log; no mail.
+    /// Only a line in the log; no mail is sent.
     Log,
 }
 
 /// `[api_keys]`.
 #[derive(Clone, Debug)]
 pub struct ApiKeys {
-    /// What every key begins with, without the underscore.
+    /// The beginning of every key, without the underscore.
     pub prefix: String,
-    /// Longest life a new key may have. `None`: it need not expire.
+    /// The maximum lifetime of new keys. `None`: keys need not expire.
     pub max_lifetime: Option<Duration>,
-    /// Who sees a key's text after it was made.
+    /// Whether a key can be shown again after it was created.
     pub reveal: Reveal,
-    /// What happens to a key that somebody found where it should not be.
+    /// What happens to a key that is reported as found in public.
     pub on_exposure: OnExposure,
-    /// Requests a minute with keys that have no rate of their own, at key holders' routes, gateways and the exchange of
-    /// tokens. `None`: as many as they like.
+    /// Requests a minute for each key without its own rate. Counted for the routes of key holders, for gateways and for the token
+    /// exchange. `None`: no limit.
     pub rate_per_minute: Option<u32>,
 }
 
 /// `api_keys.reveal`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reveal {
-    /// Nobody: it is shown once, and not kept.
+    /// The key is shown once and not stored.
     Once,
-    /// Its owner, with a fresh proof; it is kept sealed.
+    /// The owner can see it again after step-up. It is stored sealed.
     Owner,
 }
 
 /// `api_keys.on_exposure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExposure {
-    /// It is refused until its owner restores it, and revoked after a day.
+    /// The key is blocked until its owner restores it, and revoked after a day.
     Quarantine,
-    /// It is revoked at once.
+    /// The key is revoked at once.
     Revoke,
-    /// Its owner is told, and nothing else.
+    /// Only the owner is notified.
     Notify,
 }
 
@@ -191,52 +176,50 @@ pub enum OnExposure {
 pub struct Billing {
     /// ISO 4217, lower case.
     pub currency: String,
-    /// What every new account gets. Zero: nothing.
+    /// Credit for every new account. May be zero.
     pub signup_credit: Credits,
 }
 
 /// `[[regions]]`.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Sibling {
-    /// Its region.
     pub name: String,
-    /// For people.
+    /// The name that people see.
     pub label: String,
-    /// Its `public_url`.
+    /// The `public_url` of that appliance.
     pub url: String,
 }
 
 /// `[[egress]]`.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Egress {
-    /// The host that may be called.
     pub host: String,
-    /// The region it is in.
     pub region: String,
-    /// Why it is called.
     pub purpose: String,
 }
 
 /// `[forward_auth]`.
 #[derive(Clone, Debug)]
 pub struct ForwardAuth {
-    /// Networks that may ask without a service credential.
+    /// Networks of gateways that may ask without a service credential.
     pub allow: Vec<IpNet>,
 }
 
 /// `[snapshot]`.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// How often a changed database is published.
+    /// How often the database is published, if it has changed.
     pub interval: Duration,
 }
 
 /// `[[prices]]`.
 #[derive(Clone, Debug)]
 pub struct Price {
-    /// What is used.
+    /// The identifier of what is used.
     pub sku: String,
-    /// Counted in.
+    /// The unit that a quantity counts.
     pub unit: String,
     /// Credits per unit.
     pub price: Credits,
@@ -245,91 +228,91 @@ pub struct Price {
 /// `[privacy]`.
 #[derive(Clone, Debug)]
 pub struct Privacy {
-    /// How long a finished export stays.
+    /// How long a finished export can be downloaded.
     pub export_keep: Duration,
 }
 
 /// `[passwords]`.
 #[derive(Clone, Debug)]
 pub struct Passwords {
-    /// Characters at least; 15 or more unless everybody must have a second factor.
+    /// Minimum number of characters: 15 or more, unless everyone must have a second factor.
     pub min_length: usize,
-    /// Memory of a new hash, in KiB. Hashes that cost less are made anew when their person signs in.
+    /// Memory of a new hash, in KiB. A hash that costs less is replaced when its owner signs in.
     pub memory_kib: u32,
-    /// Passes over that memory.
+    /// Passes over this memory.
     pub passes: u32,
 }
 
 /// `[tokens]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens {
-    /// How long an access token is good: 1 to 15 minutes.
-    pub life: Duration,
-    /// How long a signing key signs: two days or more, because its successor is published a day before.
+    /// How long an access token is valid: 1 to 15 minutes.
+    pub lifetime: Duration,
+    /// How long a signing key is used: at least two days, because the next key is published a day before it signs.
     pub rotate_every: Duration,
 }
 
 /// `[oauth.google]`, `[oauth.apple]`, `[oauth.github]`, `[oauth.oidc.<name>]`.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    /// In paths and settings: `google`, `apple`, `github` or the admin's own.
+    /// The name in paths and settings: `google`, `apple`, `github`, or one that the admin chose.
     pub name: String,
-    /// On buttons.
+    /// The name on buttons.
     pub label: String,
-    /// What is special about it.
+    /// The protocol variant.
     pub kind: ProviderKind,
-    /// What it calls this appliance.
+    /// The identifier of this appliance at the provider.
     pub client_id: String,
-    /// How this appliance proves that. Empty for Apple, where a key makes one.
+    /// The secret for `client_id`. Empty for Apple, whose secrets are made with a key.
     pub client_secret: Secret<String>,
-    /// Who it is, to the letter: with a subject, the key of an identity.
+    /// The exact issuer. Together with a subject, it identifies a person at the provider.
     pub issuer: String,
-    /// Where browsers are led. `None`: as its metadata say.
+    /// The authorization endpoint. `None`: from the provider's metadata.
     pub authorize_url: Option<String>,
-    /// Where codes are exchanged. `None`: as its metadata say.
+    /// The token endpoint. `None`: from the provider's metadata.
     pub token_url: Option<String>,
-    /// GitHub's interface; nobody else has one.
+    /// The API of GitHub. `None` for other providers.
     pub api_url: Option<String>,
-    /// Its keys. `None`: as its metadata say.
+    /// The key set. `None`: from the provider's metadata.
     pub jwks_url: Option<String>,
-    /// What is asked for. Empty: what is needed and no more.
+    /// The OAuth scopes. Empty: only the necessary ones.
     pub scopes: Vec<String>,
-    /// Only people of these domains. Empty: everybody.
+    /// Only people of these domains may sign in. Empty: everyone.
     pub allowed_domains: Vec<String>,
-    /// Domains whose addresses it may vouch for (generic OpenID Connect only).
+    /// Domains for which an address that the provider calls verified needs no code (generic OpenID Connect only).
     pub trusted_domains: Vec<String>,
 }
 
 impl Provider {
-    /// Whether an answer that names `issuer` is this provider's (RFC 9207). GitHub names its authorization server, which is
-    /// below its own name.
-    pub fn answers_as(&self, issuer: &str) -> bool {
+    /// Whether `issuer` in an authorization response is this provider (RFC 9207). GitHub sends the URL of its authorization
+    /// server, which is below its own.
+    pub fn accepts_issuer(&self, issuer: &str) -> bool {
         let below = || issuer.strip_suffix("/login/oauth").is_some_and(|base| base == self.issuer);
         issuer == self.issuer || self.kind == ProviderKind::GitHub && below()
     }
 }
 
-/// What is special about a provider.
+/// The protocol variant of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProviderKind {
-    /// OpenID Connect; addresses of its own and of organisations count as proved.
+    /// OpenID Connect. Addresses of Google itself and of its organisations count as verified.
     Google,
-    /// OAuth without an ID token.
+    /// OAuth 2.0 without an ID token.
     GitHub,
-    /// OpenID Connect that answers by a form from its own site.
+    /// OpenID Connect that returns by a form from its own site.
     Apple(AppleKey),
     /// OpenID Connect.
     Oidc,
 }
 
-/// What makes Apple's client secret.
+/// The key that makes client secrets for Apple.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct AppleKey {
-    /// Of the developer account.
+    /// The id of the developer account.
     pub team_id: String,
-    /// Of the key.
     pub key_id: String,
-    /// P-256, PEM.
+    /// A P-256 key in PEM.
     pub private_key: Secret<String>,
 }
 
@@ -344,15 +327,15 @@ impl Eq for AppleKey {}
 /// `[factors]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Factors {
-    /// Who must have one.
+    /// Who must have a second factor.
     pub required: FactorsRequired,
 }
 
 /// `factors.required`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FactorsRequired {
-    /// Whoever runs the appliance.
+    /// The people who run the appliance.
     Operators,
-    /// Everybody.
+    /// All people.
     Everybody,
 }

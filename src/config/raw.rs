@@ -1,4 +1,4 @@
-//! The settings as written: each with its origin, before anybody asks what it means.
+//! The settings as written, each with its origin, before they are interpreted.
 
 use std::collections::BTreeMap;
 
@@ -6,37 +6,37 @@ use toml_edit::{Document, Item, TableLike, Value as Toml};
 
 use super::ConfigError;
 
-/// Where a setting was written.
+/// Where a setting is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Line of the file.
+    /// A line of the file. 0: the file as a whole.
     Line(usize),
-    /// Environment variable.
+    /// An environment variable.
     Variable(String),
 }
 
-/// A written value.
+/// A value as written.
 #[derive(Clone, Debug)]
-pub(super) enum Written {
+pub(super) enum RawValue {
     Text(String),
     Number(i64),
     Bool(bool),
     List(Vec<String>),
-    /// A kind no setting has: a number with a point, a date, a table where a value is wanted.
+    /// A type that no setting has: a number with a decimal point, a date, a table in place of a value.
     Other,
 }
 
-/// A written value and where it stands.
+/// A value as written, and its origin.
 #[derive(Clone, Debug)]
 pub(super) struct Setting {
-    pub value: Written,
+    pub value: RawValue,
     pub origin: Origin,
 }
 
 /// One entry of a list of tables, such as `[[prices]]`.
 pub(super) type Entry = (Origin, BTreeMap<String, Setting>);
 
-/// Everything written.
+/// All settings as written.
 pub(super) struct Raw {
     pub name: String,
     pub settings: BTreeMap<String, Setting>,
@@ -64,51 +64,51 @@ impl Raw {
                 Item::ArrayOfTables(entries) => {
                     let entries = entries.iter().map(|entry| {
                         let line = line_of(text, entry.span().map_or(0, |span| span.start));
-                        (Origin::Line(line), flat(entry, text))
+                        (Origin::Line(line), flatten(entry, text))
                     });
                     self.lists.insert(path, entries.collect());
                 }
                 Item::Table(inner) => self.take_table(&path, inner, text),
                 Item::Value(Toml::InlineTable(inner)) => self.take_table(&path, inner, text),
                 item => {
-                    self.settings.insert(path, Setting { value: written(item), origin: at });
+                    self.settings.insert(path, Setting { value: raw_value(item), origin: at });
                 }
             }
         }
     }
 
-    /// Lays `DOMICILE_<SECTION>__<KEY>` over the file; `DOMICILE_CONFIG` is the command line's.
-    pub(super) fn lay_over(&mut self, environment: &[(String, String)]) {
+    /// Overrides settings with `DOMICILE_<SECTION>__<KEY>`. `DOMICILE_CONFIG` is not a setting; the command line reads it.
+    pub(super) fn apply_environment(&mut self, environment: &[(String, String)]) {
         for (variable, value) in environment {
             let Some(name) = variable.strip_prefix("DOMICILE_").filter(|name| *name != "CONFIG") else { continue };
             let path = name.to_ascii_lowercase().replace("__", ".");
-            let setting = Setting { value: Written::Text(value.clone()), origin: Origin::Variable(variable.clone()) };
+            let setting = Setting { value: RawValue::Text(value.clone()), origin: Origin::Variable(variable.clone()) };
             self.settings.insert(path, setting);
         }
     }
 }
 
-fn flat(table: &dyn TableLike, text: &str) -> BTreeMap<String, Setting> {
+fn flatten(table: &dyn TableLike, text: &str) -> BTreeMap<String, Setting> {
     let at = |key: &str| table.get_key_value(key).and_then(|(key, _)| key.span()).map_or(0, |span| span.start);
     table
         .iter()
         .map(|(key, item)| {
             let origin = Origin::Line(line_of(text, at(key)));
-            (key.to_owned(), Setting { value: written(item), origin })
+            (key.to_owned(), Setting { value: raw_value(item), origin })
         })
         .collect()
 }
 
-fn written(item: &Item) -> Written {
+fn raw_value(item: &Item) -> RawValue {
     match item.as_value() {
-        Some(Toml::String(text)) => Written::Text(text.value().clone()),
-        Some(Toml::Integer(number)) => Written::Number(*number.value()),
-        Some(Toml::Boolean(truth)) => Written::Bool(*truth.value()),
+        Some(Toml::String(text)) => RawValue::Text(text.value().clone()),
+        Some(Toml::Integer(number)) => RawValue::Number(*number.value()),
+        Some(Toml::Boolean(truth)) => RawValue::Bool(*truth.value()),
         Some(Toml::Array(entries)) => {
             let texts: Option<Vec<String>> = entries.iter().map(|entry| entry.as_str().map(str::to_owned)).collect();
-            texts.map_or(Written::Other, Written::List)
+            texts.map_or(RawValue::Other, RawValue::List)
         }
-        Some(Toml::Float(_) | Toml::Datetime(_) | Toml::InlineTable(_)) | None => Written::Other,
+        Some(Toml::Float(_) | Toml::Datetime(_) | Toml::InlineTable(_)) | None => RawValue::Other,
     }
 }
 

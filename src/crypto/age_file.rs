@@ -1,4 +1,4 @@
-//! Files sealed to a person with age (age-encryption.org/v1): a passphrase, or a key they already have.
+//! Files encrypted for a person with age (age-encryption.org/v1): with a passphrase, or a public key that the person has.
 
 use std::io::Write;
 use std::str::FromStr;
@@ -7,21 +7,21 @@ use age::secrecy::SecretString;
 
 use crate::base::Secret;
 
-/// scrypt's work factor for passphrases, as a power of two: about a second to open on a small machine.
+/// The work factor of scrypt for passphrases, as a power of two: about one second to open on a small machine.
 const PASSPHRASE_WORK: u8 = 17;
-/// Shorter passphrases are guessed offline.
+/// Characters. Shorter passphrases can be guessed offline.
 const PASSPHRASE_MIN: usize = 8;
 const RECIPIENT_MAX: usize = 2048;
 
-/// To whom a file is sealed.
+/// Who can open a file.
 pub enum Recipient {
-    /// Whoever knows the passphrase.
+    /// Everyone who knows the passphrase.
     Passphrase(Secret<String>),
-    /// Whoever holds the identity of an `age1…`, `ssh-ed25519` or `ssh-rsa` public key.
+    /// The owner of this `age1…`, `ssh-ed25519` or `ssh-rsa` public key.
     Key(String),
 }
 
-/// The text is neither an age recipient nor an SSH public key; or the passphrase is too short.
+/// Why a text is not a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotARecipient {
     /// Fewer than eight characters.
@@ -31,7 +31,7 @@ pub enum NotARecipient {
 }
 
 impl Recipient {
-    /// A passphrase of at least eight characters.
+    /// Parses a passphrase of at least eight characters.
     ///
     /// # Errors
     /// [`NotARecipient::PassphraseTooShort`].
@@ -42,7 +42,7 @@ impl Recipient {
         Ok(Self::Passphrase(text))
     }
 
-    /// A public key in its usual written form.
+    /// Parses a public key in its usual text form.
     ///
     /// # Errors
     /// [`NotARecipient::UnknownKey`].
@@ -54,10 +54,10 @@ impl Recipient {
         Ok(Self::Key(text.to_owned()))
     }
 
-    /// Starts a sealed file. Call `finish` on the writer at the end, or the file does not open.
+    /// Starts an encrypted file. Call `finish` on the writer at the end; otherwise the file cannot be opened.
     ///
     /// # Errors
-    /// What the writer beneath says, and an error where the key cannot be used after all.
+    /// The error of `sink`, or an error if the key cannot be used.
     pub fn seal<W: Write>(&self, sink: W) -> std::io::Result<age::stream::StreamWriter<W>> {
         let recipient: Box<dyn age::Recipient> = match self {
             Self::Passphrase(passphrase) => {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_recipient_is_refused() {
+    fn an_invalid_recipient_is_refused() {
         assert_eq!(Recipient::key("age1nonsense").err(), Some(NotARecipient::UnknownKey));
         assert_eq!(Recipient::passphrase(Secret::new("short".into())).err(), Some(NotARecipient::PassphraseTooShort));
     }

@@ -1,5 +1,5 @@
-//! The keyring: every secret of the appliance in one file outside the data folder, so that a copied database alone opens
-//! nothing.
+//! The keyring: all secrets of the appliance in one file outside the data folder, so that a copy of the database alone is
+//! useless.
 
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,11 +16,11 @@ type Key = Secret<[u8; 32]>;
 type HmacSha256 = Hmac<Sha256>;
 
 const HEADER: &str = "\
-# The keyring of a Domicile appliance. Without it the database, its snapshots and its backups are unreadable for ever.
-# Keep a copy in a safe place, but never beside a copy of the database: each alone is useless, both together are not.
+# The keyring of a Domicile appliance. Without it, nobody can read the database, its snapshots and its backups again.
+# Keep a copy in a safe place, but never together with a copy of the database: each alone is useless to a thief.
 ";
 
-/// The secrets. Never printed, never in the database.
+/// The secrets. They are never printed and never stored in the database.
 pub struct Keyring {
     database_key: Key,
     /// Newest last.
@@ -30,65 +30,50 @@ pub struct Keyring {
     data_keys: Vec<(u32, Key)>,
     signing_key: SigningKey,
     created_at: String,
-    /// Places of the pepper and the data key that new digests and ciphertexts are made with: the newest, until
-    /// [`Keyring::use_only`] says otherwise.
+    /// Indexes of the pepper and the data key for new digests and ciphertexts: the newest ones, until [`Keyring::use_only`] sets
+    /// others.
     in_use: (AtomicUsize, AtomicUsize),
 }
 
-/// Names one pepper and one data key of a keyring.
+/// The ids of one pepper and one data key of a keyring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyIds {
-    /// For look-up digests.
+    /// The pepper for look-up digests.
     pub pepper: u32,
-    /// For sealed values.
+    /// The data key for sealed values.
     pub data_key: u32,
 }
 
-/// The keyring lacks a key that the database was written with: it is older than the database.
+/// The keyring does not have a key that the database was written with, so it is older than the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the keyring lacks pepper {} or data key {}", .0.pepper, .0.data_key)]
 pub struct TooOld(pub KeyIds);
 
-/// Why a keyring is not usable.
+/// Why a keyring cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
 pub enum KeyringError {
-    /// There is no such file.
     #[error("{} does not exist", .0.display())]
     Missing(PathBuf),
-    /// It exists already, and is never overwritten.
+    /// A keyring is never overwritten.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
-    /// People other than its owner may read it.
     #[error("{} can be read by others than its owner (mode {mode:04o})", path.display())]
-    ReadableByOthers {
-        /// Which file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It is not a keyring.
+    ReadableByOthers { path: PathBuf, mode: u32 },
     #[error("{} is not a keyring: line {line} is not readable", path.display())]
     NotAKeyring {
-        /// Which file.
         path: PathBuf,
-        /// Counted from 1; 0: something is missing.
+        /// Counted from 1. 0: a key is missing.
         line: usize,
     },
-    /// The system refused.
     #[error("{}: {source}", path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Another command is writing it.
+    Io { path: PathBuf, source: std::io::Error },
     #[error("another command is changing {}", .0.display())]
     Busy(PathBuf),
 }
 
 impl Keyring {
-    /// A new keyring with one key of each kind.
+    /// Generates a new keyring with one key of each kind.
     pub fn generate(rng: &mut Rng, now: Timestamp) -> Self {
         let pepper = rng.bytes::<32>();
         Self {
@@ -102,17 +87,17 @@ impl Keyring {
         }
     }
 
-    /// Adds a new pepper and a new data key to the keyring file, which is replaced whole: beside it, synced, renamed. Every old
-    /// one stays, so nothing that was written with it is lost. Owner and mode stay as they are. Answers the keyring as it is
-    /// then.
+    /// Adds a new pepper and a new data key to the keyring file. The file is replaced as a whole: a temporary file is written
+    /// next to it, synced and renamed. All old keys stay, so nothing that was written with them is lost. Owner and mode do not
+    /// change. Answers the new keyring.
     ///
     /// # Errors
-    /// [`KeyringError`]; the file is as it was then.
+    /// [`KeyringError`]; the file is unchanged then.
     pub fn rotate(path: &Path, rng: &mut Rng) -> Result<Self, KeyringError> {
         let io = |source: std::io::Error| KeyringError::Io { path: path.to_owned(), source };
-        // What a link leads to is replaced, not the link.
+        // Replace the target of a link, not the link.
         let path = &std::fs::canonicalize(path).map_err(io)?;
-        // Two commands at once would each lose the other's keys.
+        // Two rotations at the same time would each lose the keys of the other.
         let held = std::fs::File::open(path).map_err(io)?;
         held.try_lock().map_err(|_| KeyringError::Busy(path.to_owned()))?;
         let (held_file, named_file) = (held.metadata().map_err(io)?, std::fs::metadata(path).map_err(io)?);
@@ -128,7 +113,7 @@ impl Keyring {
         keyring.pepper_bytes.push((pepper_id, Secret::new(pepper)));
         keyring.data_keys.push((data_key_id, Secret::new(data_key)));
 
-        let unfinished = keyring.write_beside(path)?;
+        let unfinished = keyring.write_unfinished(path)?;
         std::os::unix::fs::chown(&unfinished, Some(held_file.uid()), Some(held_file.gid())).map_err(io)?;
         std::fs::rename(&unfinished, path).map_err(io)?;
         sync_folder_of(path).map_err(io)?;
@@ -144,17 +129,17 @@ impl Keyring {
         }
     }
 
-    /// Every pepper and every data key, the oldest first.
+    /// The ids of all peppers and of all data keys, the oldest first.
     pub fn all_ids(&self) -> (Vec<u32>, Vec<u32>) {
         let peppers = self.peppers.iter().map(|(id, _)| *id).collect();
         (peppers, self.data_keys.iter().map(|(id, _)| *id).collect())
     }
 
-    /// Makes new digests and ciphertexts with these keys, though there may be newer ones: a server that was started before a
-    /// rotation knows only them, and what is written beside it must be good for it too.
+    /// Makes new digests and ciphertexts with these keys, even if there are newer ones: a server that was started before a
+    /// rotation knows only these, and it must be able to read what a command writes.
     ///
     /// # Errors
-    /// [`TooOld`] when the keyring lacks one of them; nothing changes then.
+    /// [`TooOld`] when the keyring does not have one of them; nothing is changed then.
     pub fn use_only(&self, ids: KeyIds) -> Result<(), TooOld> {
         let pepper = self.peppers.iter().position(|(id, _)| *id == ids.pepper).ok_or(TooOld(ids))?;
         let data_key = self.data_keys.iter().position(|(id, _)| *id == ids.data_key).ok_or(TooOld(ids))?;
@@ -163,7 +148,7 @@ impl Keyring {
         Ok(())
     }
 
-    /// Where the keyring is: a systemd credential of that name if there is one, else the configured path.
+    /// The path of the keyring: the systemd credential `keyring` if it exists, otherwise the configured path.
     pub fn locate(configured: &Path, credentials_directory: Option<&Path>) -> PathBuf {
         credentials_directory
             .map(|folder| folder.join("keyring"))
@@ -232,7 +217,7 @@ impl Keyring {
         })
     }
 
-    /// Writes a new keyring with mode 0600, durable when this returns. Never overwrites.
+    /// Writes a new keyring with mode 0600. It is durable when this returns. Never overwrites a file.
     ///
     /// # Errors
     /// [`KeyringError::Exists`], [`KeyringError::Io`].
@@ -241,26 +226,26 @@ impl Keyring {
             std::io::ErrorKind::AlreadyExists => KeyringError::Exists(path.to_owned()),
             _ => KeyringError::Io { path: path.to_owned(), source },
         };
-        let unfinished = self.write_beside(path)?;
-        // A second name instead of a new one: a rename would replace a keyring that is there.
+        let unfinished = self.write_unfinished(path)?;
+        // A hard link and not a rename, because a rename would replace an existing keyring.
         let named = std::fs::hard_link(&unfinished, path);
         std::fs::remove_file(&unfinished).map_err(io)?;
         named.map_err(io)?;
         sync_folder_of(path).map_err(io)
     }
 
-    /// Writes the whole text beside `path`, on the disk when this returns.
-    fn write_beside(&self, path: &Path) -> Result<PathBuf, KeyringError> {
+    /// Writes the whole text to a temporary file next to `path`. It is on disk when this returns.
+    fn write_unfinished(&self, path: &Path) -> Result<PathBuf, KeyringError> {
         let io = |source: std::io::Error| KeyringError::Io { path: path.to_owned(), source };
         let unfinished = unfinished(path);
-        // What was killed while it wrote this left secrets that nothing was ever sealed with.
+        // A command that was killed may have left this file. Nothing was ever sealed with its secrets.
         match std::fs::remove_file(&unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
         }
         let mut file =
             std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(io)?;
-        // An odd umask must not make the file unreadable for us or readable for others.
+        // An unusual umask must not make the file unreadable for its owner or readable for others.
         file.set_permissions(std::fs::Permissions::from_mode(0o600)).map_err(io)?;
         file.write_all(self.text().expose().as_bytes()).map_err(io)?;
         file.sync_all().map_err(io)?;
@@ -279,7 +264,7 @@ impl Keyring {
         Secret::new(text)
     }
 
-    /// Names the keyring without telling it: eight hexadecimal digits that an error message may show.
+    /// An identifier that reveals nothing of the secrets: eight hexadecimal digits, which an error message may show.
     pub fn id(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(b"domicile/keyring/1");
@@ -287,12 +272,12 @@ impl Keyring {
         hex::encode(&hash.finalize()[..4])
     }
 
-    /// SQLCipher's raw key form.
+    /// The database key in SQLCipher's raw key form.
     pub fn database_key_pragma(&self) -> Secret<String> {
         Secret::new(format!("x'{}'", hex::encode(self.database_key.expose())))
     }
 
-    /// The database key for an independent reader, 64 hexadecimal digits.
+    /// The database key for an independent reader: 64 hexadecimal digits.
     pub fn database_key_hex(&self) -> Secret<String> {
         Secret::new(hex::encode(self.database_key.expose()))
     }
@@ -302,15 +287,15 @@ impl Keyring {
         digest(&self.pepper_in_use().1, secret)
     }
 
-    /// The digests under every pepper, that in use first, then the newest: an older key is found until it is
-    /// rewritten, and so is one that was written beside a server that does not know the newest yet.
+    /// The look-up digests under every pepper: first the one in use, then from the newest to the oldest. So a credential is found
+    /// under an older pepper until its digest is rewritten, and under a newer one that the running server does not use yet.
     pub fn lookups(&self, secret: &[u8]) -> impl Iterator<Item = [u8; 32]> {
         let (first, _) = *self.pepper_in_use();
         let others = self.peppers.iter().rev().filter(move |(id, _)| *id != first);
         std::iter::once(self.pepper_in_use()).chain(others).map(move |(_, pepper)| digest(pepper, secret))
     }
 
-    /// Which pepper [`Keyring::lookup`] uses.
+    /// The id of the pepper that [`Keyring::lookup`] uses.
     pub fn pepper_id(&self) -> u32 {
         self.pepper_in_use().0
     }
@@ -325,7 +310,7 @@ impl Keyring {
         (*id, key)
     }
 
-    /// The data key of an id. `None`: it was rotated out.
+    /// The data key with this id. `None`: the keyring does not have it.
     pub(super) fn data_key(&self, id: u32) -> Option<&Key> {
         self.data_keys.iter().find(|(known, _)| *known == id).map(|(_, key)| key)
     }
@@ -336,18 +321,18 @@ impl Keyring {
         Secret::new(digest(&hmac_of(key.expose()), format!("domicile/derive/1/{purpose}").as_bytes()))
     }
 
-    /// HMAC-SHA-256 (RFC 2104) of `text` under the key of one purpose, in hexadecimal: for tokens that only we can make and
-    /// that hold for that purpose alone.
-    pub fn mark(&self, purpose: &str, text: &str) -> String {
+    /// HMAC-SHA-256 (RFC 2104) of `text` under the key of one purpose, in hexadecimal: for tokens that only this appliance can
+    /// make and that are valid for that purpose only.
+    pub fn mac(&self, purpose: &str, text: &str) -> String {
         hex::encode(digest(&hmac_of(self.derive(purpose).expose()), text.as_bytes()))
     }
 
-    /// An Ed25519 signature (RFC 8032) by the appliance.
+    /// Signs `message` with the Ed25519 key of the appliance (RFC 8032).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signing_key.sign(message).to_bytes()
     }
 
-    /// The public half of [`Keyring::sign`].
+    /// The public key for the signatures of [`Keyring::sign`].
     pub fn verifying_key(&self) -> VerifyingKey {
         self.signing_key.verifying_key()
     }
@@ -364,7 +349,7 @@ fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     std::fs::File::open(folder).and_then(|folder| folder.sync_all())
 }
 
-/// How a keyring is called before it is whole.
+/// The path of a keyring file before it is complete.
 fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".unfinished");
@@ -407,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyring_is_there_whole_or_not_at_all() {
+    fn a_keyring_file_is_complete_or_does_not_exist() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keyring");
         std::fs::write(unfinished(&path), "half a key").unwrap();
@@ -434,10 +419,10 @@ mod tests {
 
         let after = Keyring::load(&path, false).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is left in the folder");
         assert_ne!(after.lookup(b"key"), before.lookup(b"key"));
         assert!(after.lookups(b"key").any(|digest| digest == before.lookup(b"key")));
-        // As long as a server runs that has never heard of the new ones, digests are made with what it knows.
+        // While a server runs that does not know the new keys, digests are made with the keys that it knows.
         after.use_only(before.newest()).unwrap();
         assert_eq!((after.lookup(b"key"), after.pepper_id()), (before.lookup(b"key"), 1));
         assert_eq!(before.use_only(after.newest()), Err(TooOld(after.newest())));
@@ -445,12 +430,12 @@ mod tests {
     }
 
     #[test]
-    fn a_rotation_that_cannot_be_written_leaves_the_keyring_as_it_was() {
+    fn a_rotation_that_cannot_be_written_leaves_the_keyring_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keyring");
         keyring().write_new(&path).unwrap();
         let text = std::fs::read(&path).unwrap();
-        // A folder where the new one would be written.
+        // A folder blocks the path of the temporary file.
         std::fs::create_dir(unfinished(&path)).unwrap();
 
         assert!(matches!(Keyring::rotate(&path, &mut Rng::seeded(1)), Err(KeyringError::Io { .. })));

@@ -1,5 +1,4 @@
-//! What everybody tries first: passwords that leaked most often, phrases that everybody knows, and how they are dressed up
-//! to look long.
+//! Known passwords: those that leaked most often, well-known phrases, and the usual ways to make them longer.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -7,23 +6,23 @@ use std::sync::OnceLock;
 const PASSWORDS: &str = include_str!("known_passwords.txt");
 const PHRASES: &str = include_str!("known_phrases.txt");
 
-/// Shorter words are part of too many others to say anything.
+/// Shorter words are part of too many other words.
 const WORD_MIN: usize = 4;
-/// The longest entry of the list of passwords that is looked for.
+/// The longest entry of the list of passwords that is compared.
 const WORD_MAX: usize = 24;
-/// A known word is most of a password when fewer letters than these stand around it.
+/// A known word is most of a password if fewer letters than this are around it.
 const LETTERS_MIN: usize = 5;
-/// A password has at least so many characters that are not part of a repetition or a row.
+/// A password has at least this many characters that are not part of a repetition or a sequence.
 const FRESH_MIN: usize = 8;
-/// One without letters, so many.
+/// The same, for a password without letters.
 const SIGNS_MIN: usize = 10;
-/// Runs of a piece up to this long, over and over, add nothing: `!!!!`, `123123123`, `20242024`.
+/// Repetitions of a piece up to this long add nothing: `!!!!`, `123123123`, `20242024`.
 const PIECE_MAX: usize = 4;
-/// Nor do neighbours in a row that are this many: `1234`, `dcba`.
-const ROW_MIN: usize = 4;
+/// Sequences of this many characters add nothing: `1234`, `dcba`.
+const SEQUENCE_MIN: usize = 4;
 
-/// Which letter a sign is usually written for, so that `p4$$w0rd` is the same word. Signs that are written for several letters
-/// put these into one class: `1` is `i` and `l`. Letters of other alphabets are in a class of their own that is in no list.
+/// The letter that a sign usually stands for, so that `p4$$w0rd` is the same word. If a sign stands for several letters, these
+/// are in one class: `1` is `i` and `l`. Letters of other alphabets are in a class that no list has.
 fn class(letter: char) -> u8 {
     match letter {
         '4' | '@' => b'a',
@@ -62,11 +61,11 @@ fn phrases() -> &'static Vec<Box<[u8]>> {
     KNOWN.get_or_init(|| entries(PHRASES).map(classes).collect())
 }
 
-/// A password taken apart, letter by letter.
+/// The letters of a password.
 pub(super) struct Text {
     letters: Vec<char>,
     classes: Vec<u8>,
-    /// Whether the letter is part of something repeated, or of a row such as `1234`.
+    /// Whether the letter is part of a repetition, or of a sequence such as `1234`.
     is_stale: Vec<bool>,
 }
 
@@ -78,8 +77,8 @@ impl Text {
         Self { letters, classes, is_stale }
     }
 
-    /// Whether it is a known password or phrase, or little more than one: repeated, turned round, written with signs for
-    /// letters, filled up with digits and signs, or a pattern.
+    /// Whether it is a pattern, a known password or phrase, or little more than one: repeated, reversed, written with signs for
+    /// letters, or extended with digits and signs.
     pub(super) fn is_known(&self) -> bool {
         if self.is_pattern() {
             return true;
@@ -89,10 +88,10 @@ impl Text {
             classes: self.classes.iter().rev().copied().collect(),
             is_stale: self.is_stale.iter().rev().copied().collect(),
         };
-        self.holds_little_but_a_password() || backwards.holds_little_but_a_password() || self.is_mostly_a_phrase()
+        self.is_mostly_a_password() || backwards.is_mostly_a_password() || self.is_mostly_a_phrase()
     }
 
-    /// Whether little is left without these words. They are what others know of the person or the site.
+    /// Whether little is left without these words, which others know about the person or the site.
     pub(super) fn is_mostly_of(&self, words: &[String]) -> bool {
         let mut covered = vec![false; self.letters.len()];
         for word in words {
@@ -101,7 +100,7 @@ impl Text {
         covered.contains(&true) && self.letters_outside(&covered) < LETTERS_MIN
     }
 
-    /// Few different characters, or little but repetitions and rows: `abcdef…`, `1234567890…`, `20242024…`.
+    /// Whether it has few different characters, or little except repetitions and sequences: `abcdef…`, `1234567890…`, `20242024…`.
     fn is_pattern(&self) -> bool {
         let distinct: HashSet<&char> = self.letters.iter().collect();
         let fresh = self.is_stale.iter().filter(|is_stale| !**is_stale).count();
@@ -109,10 +108,10 @@ impl Text {
         distinct.len() < 5 || fresh < if has_letters { FRESH_MIN } else { SIGNS_MIN }
     }
 
-    fn holds_little_but_a_password(&self) -> bool {
+    fn is_mostly_a_password(&self) -> bool {
         let known = passwords();
-        // A word that is most of it begins before too many letters have gone by.
-        let last = (0..self.letters.len()).filter(|place| self.is_letter(*place)).nth(LETTERS_MIN - 1);
+        // A word that is most of the password must begin before `LETTERS_MIN` other letters.
+        let last = (0..self.letters.len()).filter(|index| self.is_letter(*index)).nth(LETTERS_MIN - 1);
         (0..last.map_or(self.letters.len(), |last| last + 1)).any(|from| {
             (WORD_MIN..=WORD_MAX).any(|length| {
                 let Some(word) = self.classes.get(from..from + length) else { return false };
@@ -121,7 +120,7 @@ impl Text {
                 }
                 let mut covered = vec![false; self.letters.len()];
                 self.cover(word, &mut covered);
-                // Digits are letters here. A number that could be read as a word is none, unless nothing else is there.
+                // Digits count as letters here. So a number that can be read as a word counts only if there is nothing else.
                 let spelt = self.letters[from..from + length].iter().filter(|letter| letter.is_alphabetic()).count();
                 let outside = if spelt < 3 { self.fresh_outside(&covered) } else { self.letters_outside(&covered) };
                 outside < LETTERS_MIN
@@ -129,7 +128,7 @@ impl Text {
         })
     }
 
-    /// Spaces and signs between the words of a phrase change nothing.
+    /// Ignores spaces and signs between the words of a phrase.
     fn is_mostly_a_phrase(&self) -> bool {
         let bare: String = self.letters.iter().filter(|letter| letter.is_alphanumeric()).collect();
         let bare = Self::new(&bare);
@@ -140,7 +139,7 @@ impl Text {
         })
     }
 
-    /// Marks every place where `word` stands.
+    /// Sets `covered` wherever `word` occurs.
     fn cover(&self, word: &[u8], covered: &mut [bool]) {
         if word.is_empty() || word.len() > self.classes.len() {
             return;
@@ -152,58 +151,58 @@ impl Text {
         }
     }
 
-    /// Characters that are neither covered nor part of a repetition or a row.
+    /// Counts characters that are neither covered nor part of a repetition or a sequence.
     fn fresh_outside(&self, covered: &[bool]) -> usize {
         covered.iter().zip(&self.is_stale).filter(|(is_covered, is_stale)| !**is_covered && !**is_stale).count()
     }
 
-    /// Those of them that are letters.
+    /// Counts letters that are neither covered nor part of a repetition or a sequence.
     fn letters_outside(&self, covered: &[bool]) -> usize {
-        (0..self.letters.len()).filter(|place| !covered[*place] && self.is_letter(*place)).count()
+        (0..self.letters.len()).filter(|index| !covered[*index] && self.is_letter(*index)).count()
     }
 
-    /// Whether it is a letter that is not part of a repetition or a row.
-    fn is_letter(&self, place: usize) -> bool {
-        !self.is_stale[place] && !is_padding(self.letters[place])
+    /// Whether it is a letter that is not part of a repetition or a sequence.
+    fn is_letter(&self, index: usize) -> bool {
+        !self.is_stale[index] && !is_padding(self.letters[index])
     }
 }
 
-/// What is added to make a password longer or to please a rule.
+/// Whether people add such a character to make a password longer or to satisfy a rule.
 fn is_padding(letter: char) -> bool {
     letter.is_ascii() && !letter.is_ascii_alphabetic()
 }
 
-/// Which letters belong to a run of one short piece, at least twice and six letters long, or to a row of neighbours.
+/// Which letters belong to a repetition of a short piece (at least twice and six letters in all), or to a sequence.
 fn stale(letters: &[char]) -> Vec<bool> {
-    let mut marks = vec![false; letters.len()];
+    let mut flags = vec![false; letters.len()];
     for step in [1, -1] {
         let mut from = 0;
         while from < letters.len() {
-            let row = 1 + letters[from..].windows(2).take_while(|pair| is_step(pair[0], pair[1], step)).count();
-            if row >= ROW_MIN {
-                marks[from..from + row].fill(true);
+            let length = 1 + letters[from..].windows(2).take_while(|pair| is_step(pair[0], pair[1], step)).count();
+            if length >= SEQUENCE_MIN {
+                flags[from..from + length].fill(true);
             }
-            from += row;
+            from += length;
         }
     }
     for piece in 1..=PIECE_MAX {
         let mut from = 0;
         while from + piece < letters.len() {
             let run =
-                (from + piece..letters.len()).take_while(|place| letters[*place] == letters[place - piece]).count();
+                (from + piece..letters.len()).take_while(|index| letters[*index] == letters[index - piece]).count();
             let length = run + piece;
             if run >= piece && length >= 6 {
-                marks[from..from + length].fill(true);
+                flags[from..from + length].fill(true);
                 from += length;
             } else {
                 from += 1;
             }
         }
     }
-    marks
+    flags
 }
 
-/// Whether the letters are neighbours, forwards or backwards; after 9 comes 0.
+/// Whether `to` follows `from` in a sequence with this step, 1 or -1. After 9 comes 0.
 fn is_step(from: char, to: char, step: i32) -> bool {
     let number = |letter: char| letter.to_digit(10).and_then(|digit| i32::try_from(digit).ok());
     match (number(from), number(to)) {
@@ -217,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_are_what_they_are_taken_for() {
+    fn the_lists_have_the_expected_form() {
         assert!(entries(PASSWORDS).count() >= 10_000);
         assert!(entries(PASSWORDS).all(|word| !word.is_empty() && word.is_ascii()));
         assert!(entries(PHRASES).all(|phrase| phrase.chars().all(|letter| letter.is_ascii_alphanumeric())));
@@ -225,16 +224,16 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_found_where_it_is() {
-        let marks = |text: &str| -> String {
+    fn repetitions_and_sequences_are_found() {
+        let flags = |text: &str| -> String {
             let letters: Vec<char> = text.chars().collect();
             stale(&letters).into_iter().map(|is_stale| if is_stale { 'x' } else { '.' }).collect()
         };
 
-        assert_eq!(marks("simbaabcabcabcabc"), ".....xxxxxxxxxxxx");
-        assert_eq!(marks("dragon!!!!!!"), "......xxxxxx");
-        assert_eq!(marks("784512202420242024"), "......xxxxxxxxxxxx");
-        assert_eq!(marks("a quiet walk"), "............");
-        assert_eq!(marks("x8901q4321z321"), ".xxxx.xxxx....");
+        assert_eq!(flags("simbaabcabcabcabc"), ".....xxxxxxxxxxxx");
+        assert_eq!(flags("dragon!!!!!!"), "......xxxxxx");
+        assert_eq!(flags("784512202420242024"), "......xxxxxxxxxxxx");
+        assert_eq!(flags("a quiet walk"), "............");
+        assert_eq!(flags("x8901q4321z321"), ".xxxx.xxxx....");
     }
 }

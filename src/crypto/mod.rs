@@ -1,17 +1,17 @@
-//! Secrets: the keyring, look-up digests, sealed fields, passwords, and files sealed to people.
+//! Secrets: the keyring, look-up digests, sealed fields, passwords, and files encrypted for people.
 
 pub mod age_file;
 mod keyring;
 mod known;
 mod password_rules;
 mod passwords;
+mod permits;
 pub mod seal;
 mod strength;
 pub mod tokens;
-mod turns;
 
 pub use keyring::{KeyIds, Keyring, KeyringError, TooOld};
 pub use password_rules::{Password, PasswordFault};
-pub use passwords::{Checked, HashCost, HashingBusy, PasswordPool};
+pub use passwords::{HashCost, HashingBusy, PasswordCheck, PasswordPool};
+pub use permits::Permit;
 pub use strength::Strength;
-pub use turns::Turn;

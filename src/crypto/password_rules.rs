@@ -1,4 +1,4 @@
-//! Which passwords are accepted: length and a list of known ones, no composition rules (NIST SP 800-63B-4 §3.1.1.2).
+//! Which passwords are accepted: by length and by a list of known ones, without composition rules (NIST SP 800-63B-4 §3.1.1.2).
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -6,37 +6,35 @@ use super::known::Text;
 use super::strength::{self, GUESSES_LOG10_MIN, Strength};
 use crate::base::{Problem, Secret};
 
-/// The product's own name: in the context of everybody.
+/// The name of the product: part of the context of every password.
 const PRODUCT: &str = "domicile";
-/// Shorter words are part of too many others.
+/// Characters. Shorter words are part of too many other words.
 const CONTEXT_WORD_MIN: usize = 4;
-/// Longer ones are refused, never cut (ASVS 5.0 6.2.9 asks for at least 64 characters). Counted in the normal form, which is
-/// the same on every keyboard.
+/// Longer passwords are refused, never truncated (ASVS 5.0 6.2.9 requires that at least 64 characters are allowed). Counted in
+/// the normal form, which is the same for every keyboard.
 const BYTES_MAX: usize = 1024;
-/// What is longer than this as it was typed is no password, whatever it would be normalised to: so a megabyte costs nothing.
+/// Text that is longer than this as typed is refused before it is normalised, so that a megabyte costs no time.
 const TYPED_BYTES_MAX: usize = 4 * BYTES_MAX;
 
-/// A password that may be set: long enough, not known, normalised once (NFC), so that it is the same on every keyboard.
+/// A password that may be set: long enough, not known, and normalised (NFC), so that it is the same for every keyboard.
 pub struct Password(Secret<String>);
 
-/// Why a text may not be a password.
+/// Why a password is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum PasswordFault {
-    /// Fewer characters than wanted.
-    TooShort {
-        /// How many are wanted.
-        min: usize,
-    },
-    /// More than 1,024 bytes.
+    /// It has fewer than `min` characters.
+    TooShort { min: usize },
+    /// It has more than 1,024 bytes.
     TooLong,
-    /// Known to everybody, or a pattern.
+    /// It is a known password or a pattern.
     TooCommon,
-    /// Made of the person's own name or address.
+    /// It consists of the person's name, their address or the name of the site.
     TooPersonal,
 }
 
 impl Password {
-    /// Checks a new password. `context`: words about the person and the site that must not be most of it.
+    /// Checks a new password. `context`: words about the person and the site, which must not be most of the password.
     ///
     /// # Errors
     /// [`PasswordFault`].
@@ -45,13 +43,13 @@ impl Password {
         if normal.expose().chars().count() < min_length {
             return Err(PasswordFault::TooShort { min: min_length });
         }
-        match guessed(normal.expose(), context) {
+        match guess_fault(normal.expose(), context) {
             (Some(fault), _) => Err(fault),
             (None, _) => Ok(Self(normal)),
         }
     }
 
-    /// What somebody who types this password is told, by the rule of [`Password::parse`]. Keeps nothing of it.
+    /// Rates a password while it is typed, by the rules of [`Password::parse`]. Stores nothing.
     pub fn rate(text: &Secret<String>, min_length: usize, context: &[&str]) -> Strength {
         let refused = |sentence: String| Strength { score: 1, sentence };
         let Some(normal) = normalise(text) else { return refused(PasswordFault::TooLong.sentence()) };
@@ -64,9 +62,9 @@ impl Password {
             let characters = if more == 1 { "character" } else { "characters" };
             return refused(format!("{more} more {characters}. Several words in a row are easy to remember."));
         }
-        match guessed(normal.expose(), context) {
+        match guess_fault(normal.expose(), context) {
             (Some(fault), _) => refused(fault.sentence()),
-            (None, guesses_log10) => strength::praise(guesses_log10),
+            (None, guesses_log10) => strength::rating(guesses_log10),
         }
     }
 
@@ -76,19 +74,18 @@ impl Password {
 }
 
 impl PasswordFault {
-    /// What is so, and what to do.
     fn sentence(self) -> String {
         match self {
             Self::TooShort { min } => {
-                format!("A password has at least {min} characters. Several words in a row are easy to remember.")
+                format!("Use at least {min} characters. Several words in a row are easy to remember.")
             }
-            Self::TooLong => "A password has at most 1,024 bytes. Use a shorter one.".to_owned(),
+            Self::TooLong => "A password can have at most 1,024 bytes. Use a shorter one.".to_owned(),
             Self::TooCommon => {
-                "This password is known to everybody or a simple pattern. Add another word or two; uncommon words are better."
+                "This password is too common or follows a simple pattern. Add one or two words; uncommon words are better."
                     .to_owned()
             }
             Self::TooPersonal => {
-                "This password is made of your name, your address or this site, which others know. Use other words."
+                "This password consists of your name, your address or the name of this site, which others know. Use other words."
                     .to_owned()
             }
         }
@@ -110,26 +107,26 @@ impl From<PasswordFault> for Problem {
     }
 }
 
-/// What speaks against a password that is long enough, and how many guesses it takes.
-fn guessed(text: &str, context: &[&str]) -> (Option<PasswordFault>, f64) {
-    let apart = Text::new(text);
-    if apart.is_known() {
+/// Why a password that is long enough is refused, and the decimal logarithm of the guesses that it takes.
+fn guess_fault(text: &str, context: &[&str]) -> (Option<PasswordFault>, f64) {
+    let known = Text::new(text);
+    if known.is_known() {
         return (Some(PasswordFault::TooCommon), 0.0);
     }
     let words = context_words(context);
-    if apart.is_mostly_of(&words) {
+    if known.is_mostly_of(&words) {
         return (Some(PasswordFault::TooPersonal), 0.0);
     }
-    let by_strangers = strength::guesses_log10(text, &[]);
-    if by_strangers < GUESSES_LOG10_MIN {
-        return (Some(PasswordFault::TooCommon), by_strangers);
+    let without_context = strength::guesses_log10(text, &[]);
+    if without_context < GUESSES_LOG10_MIN {
+        return (Some(PasswordFault::TooCommon), without_context);
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let by_neighbours = strength::guesses_log10(text, &words);
-    ((by_neighbours < GUESSES_LOG10_MIN).then_some(PasswordFault::TooPersonal), by_neighbours)
+    let with_context = strength::guesses_log10(text, &words);
+    ((with_context < GUESSES_LOG10_MIN).then_some(PasswordFault::TooPersonal), with_context)
 }
 
-/// The words about person and site, whole and in their parts, the longest first.
+/// The words about the person and the site, complete and in parts, the longest first.
 fn context_words(context: &[&str]) -> Vec<String> {
     let whole = context.iter().copied().chain([PRODUCT]);
     let parts = context.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
@@ -140,8 +137,8 @@ fn context_words(context: &[&str]) -> Vec<String> {
     words
 }
 
-/// The one form that is hashed and compared (Unicode NFC). `None`: it is longer than any password, so there is nothing to
-/// compare; it is never cut to what would fit.
+/// The normal form, which is hashed and compared (Unicode NFC). `None`: the text is longer than any password. It is never
+/// truncated.
 pub(super) fn normalise(text: &Secret<String>) -> Option<Secret<String>> {
     if text.expose().len() > TYPED_BYTES_MAX {
         return None;
@@ -159,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn length_counts_characters_and_nothing_is_demanded_beside_it() {
+    fn only_the_number_of_characters_counts() {
         assert_eq!(parse("fourteen chars"), Err(PasswordFault::TooShort { min: 15 }));
         assert_eq!(parse("fifteen letters"), Ok(()));
         assert_eq!(parse("zaubererkönigin"), Ok(()));
@@ -168,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everybody_tries_first_is_refused() {
+    fn common_passwords_are_refused() {
         for common in [
             "passwordpassword",
             "PasswordPassword1!",
@@ -191,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn p2_a_text_that_is_too_long_is_no_password_and_not_the_beginning_of_one() {
-        let is_one = |text: String| normalise(&Secret::new(text)).is_some();
+    fn p2_a_text_that_is_too_long_is_refused_and_not_truncated() {
+        let is_accepted = |text: String| normalise(&Secret::new(text)).is_some();
 
-        assert!(is_one("x".repeat(1024)) && !is_one("x".repeat(1025)));
-        // Two bytes each in the normal form, whichever way they are typed.
-        assert!(is_one("\u{1d5}".repeat(512)) && is_one("U\u{308}\u{304}".repeat(512)));
-        assert!(!is_one("\u{1d5}".repeat(513)) && !is_one("U\u{308}\u{304}".repeat(513)));
-        assert!(!is_one("x".repeat(1 << 20)));
+        assert!(is_accepted("x".repeat(1024)) && !is_accepted("x".repeat(1025)));
+        // Two bytes each in the normal form, however they are typed.
+        assert!(is_accepted("\u{1d5}".repeat(512)) && is_accepted("U\u{308}\u{304}".repeat(512)));
+        assert!(!is_accepted("\u{1d5}".repeat(513)) && !is_accepted("U\u{308}\u{304}".repeat(513)));
+        assert!(!is_accepted("x".repeat(1 << 20)));
     }
 }

@@ -1,4 +1,4 @@
-//! Random secrets that people and browsers carry.
+//! Random secrets for links, cookies and codes.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

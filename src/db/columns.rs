@@ -1,4 +1,4 @@
-//! How our values stand in columns: ids as text, times as integer milliseconds, money as integer micro-credits.
+//! How values are stored in columns: ids as text, times as integer milliseconds, money as integer micro-credits.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
@@ -9,18 +9,18 @@ use crate::base::{
 };
 
 #[derive(Debug)]
-struct NotStoredByUs(&'static str);
+struct InvalidStoredValue(&'static str);
 
-impl std::fmt::Display for NotStoredByUs {
+impl std::fmt::Display for InvalidStoredValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "this is not the stored form of {}", self.0)
     }
 }
 
-impl std::error::Error for NotStoredByUs {}
+impl std::error::Error for InvalidStoredValue {}
 
 fn damaged(what: &'static str) -> FromSqlError {
-    FromSqlError::Other(Box::new(NotStoredByUs(what)))
+    FromSqlError::Other(Box::new(InvalidStoredValue(what)))
 }
 
 macro_rules! text_ids {

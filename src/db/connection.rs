@@ -1,4 +1,4 @@
-//! Opens connections, and asserts on each one what the promises rest on.
+//! Opens connections, and checks on each one the settings that the promises depend on.
 
 use std::path::Path;
 
@@ -8,22 +8,22 @@ use rusqlite::{Connection, OpenFlags};
 use super::Error;
 use crate::base::Secret;
 
-/// SQLite before 3.51.3 carries the WAL-reset corruption bug (sqlite.org/wal.html#walresetbug).
+/// SQLite before 3.51.3 has the WAL-reset corruption bug (sqlite.org/wal.html#walresetbug).
 pub const ENGINE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
-/// How long a connection waits for another process's write, such as a command beside the server.
+/// How long a connection waits for a write of another process, such as a command while the server runs.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
-/// Prepared statements kept per connection: more than all `STATEMENTS` of the house.
+/// Prepared statements that each connection keeps: more than all `STATEMENTS` of the program together.
 pub const STATEMENTS_KEPT: usize = 512;
-/// Page cache of a reader in the pool, in KiB, held decrypted.
+/// Page cache of a reader in the pool, in KiB. It holds decrypted pages.
 const CACHE_KIB: i64 = 2 * 1024;
-/// Page cache of a worker's own reader: what it does not hold is decrypted for each look (some 8 µs a page). The upper
-/// levels of every index over a million keys fit, so a look decrypts leaves and nothing else.
-const GLANCE_CACHE_KIB: i64 = 8 * 1024;
-/// Page cache of the writer: large enough for the pages that a batch touches, else they are encrypted twice.
+/// Page cache of a worker's own reader, in KiB. A page that is not in it is decrypted for each query (about 8 µs a page). The
+/// upper levels of every index over a million keys fit, so a query decrypts leaf pages only.
+const INLINE_CACHE_KIB: i64 = 8 * 1024;
+/// Page cache of the writer, in KiB: large enough for the pages that a batch changes. Otherwise they are encrypted twice.
 const WRITE_CACHE_KIB: i64 = 16 * 1024;
 
-/// The SQLite version inside this program, as numbers.
+/// The version of SQLite in this program: major, minor, patch.
 pub fn engine_version() -> (u32, u32, u32) {
     let number = u32::try_from(rusqlite::version_number()).unwrap_or(0);
     (number / 1_000_000, number / 1000 % 1000, number % 1000)
@@ -32,56 +32,56 @@ pub fn engine_version() -> (u32, u32, u32) {
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Reads and never writes: `query_only`.
+    /// Reads only: `query_only` is on.
     Read,
-    /// As `Read`, for the looks of one worker thread.
-    Glance,
+    /// As `Read`, for the short queries of one worker thread.
+    ReadInline,
     /// The one writer of this process.
     Write,
 }
 
-/// Opens the live file with its raw key and asserts the pragmas.
+/// Opens the live file with its raw key and checks the pragmas.
 ///
 /// # Errors
-/// [`Error::KeyDoesNotOpen`] for a wrong key; [`Error::Unsafe`] when a pragma did not take.
+/// [`Error::KeyDoesNotOpen`] for a wrong key; [`Error::Unsafe`] when a pragma has no effect.
 pub(super) fn open(path: &Path, key: &Secret<String>, purpose: Purpose) -> Result<Connection, Error> {
     start_library();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(path, flags)?;
-    prepare(&connection, key, purpose).map_err(|error| name_wrong_key(error, path))?;
+    prepare(&connection, key, purpose).map_err(|error| wrong_key_error(error, path))?;
     Ok(connection)
 }
 
-/// Starts the library under SQLCipher before SQLCipher does, and without its handler at exit: that one frees what threads
-/// which end at the same moment still use (the pool's, which nobody can wait for), and a command would die by a signal after
-/// its work was done.
+/// Initialises OpenSSL before SQLCipher does, and without OpenSSL's exit handler. That handler frees memory that threads of the
+/// pool may still use while they end, and these threads cannot be joined. A command would then be killed by a signal after its
+/// work was done.
 pub(super) fn start_library() {
     openssl_sys::init();
 }
 
-/// Gives a fresh connection its key and settings. The key comes first: SQLCipher wants it before the first read.
+/// Gives a new connection its key and settings. The key comes first, because SQLCipher needs it before the first read.
 pub(super) fn prepare(connection: &Connection, key: &Secret<String>, purpose: Purpose) -> Result<(), Error> {
     unlock(connection, key)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    settle(connection, purpose)?;
+    configure(connection, purpose)?;
     for (pragma, wanted) in [("journal_mode", "wal"), ("synchronous", "2"), ("cipher_status", "1")] {
         assert_pragma(connection, pragma, wanted)?;
     }
     Ok(())
 }
 
-/// Hands SQLCipher the raw key: no key derivation per connection (0.09 ms instead of 76 ms).
+/// Gives SQLCipher the raw key, so that no connection derives one (0.09 ms instead of 76 ms).
 pub(super) fn unlock(connection: &Connection, key: &Secret<String>) -> Result<(), Error> {
     let statement = Secret::new(format!("pragma key = \"{}\"", key.expose()));
     connection.execute_batch(statement.expose())?;
     Ok(())
 }
 
-/// The settings every connection has, in memory or on disk.
-pub(super) fn settle(connection: &Connection, purpose: Purpose) -> Result<(), Error> {
+/// Makes the settings that every connection has, in memory or on disk.
+pub(super) fn configure(connection: &Connection, purpose: Purpose) -> Result<(), Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    // A plan once made stays: else SQLite compiles a statement anew for every other number that is bound to its `limit`.
+    // Keep a query plan once it is made. Otherwise SQLite compiles a statement again for each new number bound to its `limit`.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", "on")?;
@@ -91,11 +91,11 @@ pub(super) fn settle(connection: &Connection, purpose: Purpose) -> Result<(), Er
     connection.pragma_update(None, "cell_size_check", "on")?;
     let cache_kib = match purpose {
         Purpose::Read => CACHE_KIB,
-        Purpose::Glance => GLANCE_CACHE_KIB,
+        Purpose::ReadInline => INLINE_CACHE_KIB,
         Purpose::Write => WRITE_CACHE_KIB,
     };
     connection.pragma_update(None, "cache_size", -cache_kib)?;
-    // Nobody who waits for a commit pays for a checkpoint: the writer makes it after it has answered.
+    // A caller that waits for a commit must not wait for a checkpoint: the writer runs it after it has answered.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "query_only", purpose != Purpose::Write)?;
     for (pragma, wanted) in [("foreign_keys", "1"), ("trusted_schema", "0"), ("secure_delete", "1")] {
@@ -115,8 +115,8 @@ fn assert_pragma(connection: &Connection, pragma: &'static str, wanted: &str) ->
     if found == wanted { Ok(()) } else { Err(Error::Unsafe { pragma, wanted: wanted.to_owned(), found }) }
 }
 
-/// SQLCipher says "file is not a database" for a wrong key: the admin needs the other sentence.
-pub(super) fn name_wrong_key(error: Error, path: &Path) -> Error {
+/// SQLCipher reports a wrong key as "file is not a database". The admin needs to hear about the key.
+pub(super) fn wrong_key_error(error: Error, path: &Path) -> Error {
     match &error {
         Error::Sqlite(inner) if inner.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
             Error::KeyDoesNotOpen(path.display().to_string())
@@ -129,12 +129,12 @@ pub(super) fn name_wrong_key(error: Error, path: &Path) -> Error {
 mod tests {
     use rusqlite::{Connection, StatementStatus, named_params};
 
-    use super::{Purpose, settle};
+    use super::{Purpose, configure};
 
     #[test]
     fn a_statement_is_compiled_once_whatever_is_bound_to_its_limit() {
         let connection = Connection::open_in_memory().unwrap();
-        settle(&connection, Purpose::Glance).unwrap();
+        configure(&connection, Purpose::ReadInline).unwrap();
         let mut listing = connection.prepare("select name from sqlite_schema order by name limit :limit").unwrap();
 
         for limit in [1, 2, 3] {

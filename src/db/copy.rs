@@ -1,4 +1,4 @@
-//! Copies of the live database: made in one step, and looked at without touching them.
+//! Copies of the live database: made in one step, and read without changing them.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,17 +13,17 @@ use super::tx::write_directly;
 use super::{Error, Layout, Site, Store, Tx, View, migrate};
 use crate::base::{Rng, Timestamp};
 
-/// Every page at once: in portions the copy begins again with every commit, and under load it never ends.
+/// Copies all pages in one step. In several steps, the copy begins again with every commit and never ends under load.
 const ALL_PAGES: std::ffi::c_int = -1;
-/// Pages as SQLCipher 4 writes them, in bytes.
+/// Size of a page of SQLCipher 4, in bytes.
 pub const PAGE_BYTES: u64 = 4096;
 
 impl Store {
-    /// Writes a copy of one moment to the new file `path`, encrypted with the same key, and lets `describe` write into it.
-    /// Readers and the writer go on meanwhile. The copy is complete in its one file, and not yet durable.
+    /// Writes a copy of one consistent state to the new file `path`, encrypted with the same key, and lets `describe` write into
+    /// it. Readers and the writer go on meanwhile. The copy is one complete file, and not yet durable.
     ///
     /// # Errors
-    /// [`Error::File`] when the file exists; [`Error::Sqlite`]; what `describe` said.
+    /// [`Error::File`] when the file exists; [`Error::Sqlite`]; the error of `describe`.
     pub fn copy_to(
         &self,
         path: &Path,
@@ -46,17 +46,17 @@ impl Store {
             _ => return Err(Error::Busy),
         }
         drop(live);
-        // Without a write-ahead log, or whoever opens a copy of this file would leave two more beside it.
+        // Without a write-ahead log. Otherwise a program that opens a copy of this file would leave two more files.
         copy.pragma_update(None, "journal_mode", "delete")?;
-        connection::settle(&copy, Purpose::Write)?;
-        // Nobody trusts this file before the caller has synchronised it as a whole.
+        connection::configure(&copy, Purpose::Write)?;
+        // The file is not used before the caller has synced it as a whole.
         copy.pragma_update(None, "synchronous", "off")?;
         write_directly(&mut copy, self.site(), self.clock(), rng, describe)?;
         copy.close().map_err(|(_, error)| Error::Sqlite(error))
     }
 }
 
-/// A database file opened to be looked at. Leaves it and its folder as they are, also where they could be written.
+/// A database file opened for reading. The file and its folder stay unchanged, even if they are writable.
 pub struct FileCopy {
     connection: Connection,
     site: Arc<Site>,
@@ -64,47 +64,47 @@ pub struct FileCopy {
 }
 
 impl FileCopy {
-    /// Opens a file that nobody writes with the appliance's key, without reading it yet.
+    /// Opens a file with the appliance's key, without reading it yet. No process may be writing the file.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when the file cannot be opened.
     pub fn open(path: &Path, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
-        Self::open_as(path, IMMUTABLE, site, now)
+        Self::open_with(path, IMMUTABLE, site, now)
     }
 
-    /// Opens the live database, beside a server or without one, and sees that it is one of this key and of a schema that
-    /// this program knows.
+    /// Opens the live database, whether a server runs or not, and checks that this key opens it and that this program knows its
+    /// schema.
     ///
-    /// A server has a write-ahead log and its index beside the file, and a killed one left them: then what is committed is
-    /// read from there. The index is not written: where no server keeps it, SQLite makes itself one in memory. Without
-    /// these two, everything is in the file, and opening it in the usual way would make them.
+    /// If a server runs, or was killed, a write-ahead log and its index are next to the file, and committed data is read from
+    /// there. The index is not written: if no server uses it, SQLite makes one in memory. Without these two files, all data is
+    /// in the main file, and opening it in the usual way would create them.
     ///
     /// # Errors
     /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Sqlite`].
     pub fn open_live(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
         let live = layout.live();
         let has = |ending: &str| {
-            let mut beside = live.clone().into_os_string();
-            beside.push(ending);
-            Path::new(&beside).exists()
+            let mut companion = live.clone().into_os_string();
+            companion.push(ending);
+            Path::new(&companion).exists()
         };
-        let manner = if has("-wal") && has("-shm") { SHARED } else { IMMUTABLE };
-        let copy = Self::open_as(&live, manner, site, now)?;
-        copy.settle().map_err(|error| connection::name_wrong_key(error, &live))?;
+        let mode = if has("-wal") && has("-shm") { SHARED } else { IMMUTABLE };
+        let copy = Self::open_with(&live, mode, site, now)?;
+        copy.prepare().map_err(|error| connection::wrong_key_error(error, &live))?;
         migrate::known_version(&copy.connection)?;
         Ok(copy)
     }
 
-    fn open_as(path: &Path, manner: &str, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
+    fn open_with(path: &Path, mode: &str, site: &Arc<Site>, now: Timestamp) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         connection::start_library();
-        let connection = Connection::open_with_flags(uri(path, manner), flags)?;
+        let connection = Connection::open_with_flags(uri(path, mode), flags)?;
         connection::unlock(&connection, &site.keyring.database_key_pragma())?;
         Ok(Self { connection, site: site.clone(), now })
     }
 
-    /// Pages whose authentication code is not theirs: damaged, or of another key. Reads the whole file; works also where
-    /// nothing else does. In SQLCipher's words, one per page.
+    /// Pages whose authentication code is wrong: damaged, or written with another key. Reads the whole file, and works also if
+    /// the file is too damaged for the other checks. Answers one message of SQLCipher for each page.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -112,12 +112,12 @@ impl FileCopy {
         self.texts("pragma cipher_integrity_check")
     }
 
-    /// Reads the first page and the schema, and makes ready for the other looks.
+    /// Reads the first page and the schema, and prepares the connection for the other checks.
     ///
     /// # Errors
     /// [`Error::Sqlite`] when the file is not a database of this key, or shorter than it says.
-    pub fn settle(&self) -> Result<(), Error> {
-        connection::settle(&self.connection, Purpose::Read)?;
+    pub fn prepare(&self) -> Result<(), Error> {
+        connection::configure(&self.connection, Purpose::Read)?;
         Ok(self.connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?)
     }
 
@@ -129,7 +129,7 @@ impl FileCopy {
         super::schema_version(&self.connection)
     }
 
-    /// The first thing that is wrong with the structure: tables, indexes, free pages, constraints. `None`: nothing.
+    /// The first fault in the structure: tables, indexes, free pages, constraints. `None`: no fault.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -137,7 +137,7 @@ impl FileCopy {
         Ok(self.texts("pragma integrity_check(1)")?.into_iter().find(|line| line != "ok"))
     }
 
-    /// The first table with a row that refers to nothing. `None`: none.
+    /// The first table with a row whose foreign key has no target. `None`: no such table.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -145,7 +145,7 @@ impl FileCopy {
         Ok(self.texts("pragma foreign_key_check")?.into_iter().next())
     }
 
-    /// Tables by name, with their rows counted.
+    /// The tables in the order of their names, with their numbers of rows.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -161,7 +161,7 @@ impl FileCopy {
         tables.into_iter().map(count).collect()
     }
 
-    /// A look at the copy as at the live database.
+    /// Reads the copy in the same way as the live database.
     pub fn view(&self) -> View<'_> {
         View::new(&self.connection, self.now, &self.site)
     }
@@ -173,12 +173,12 @@ impl FileCopy {
     }
 }
 
-/// No locks, no journal and no shared memory, because nobody writes the file (sqlite.org/uri.html).
+/// No locks, no journal and no shared memory, because no process writes the file (sqlite.org/uri.html).
 const IMMUTABLE: &str = "immutable=1";
-/// A reader among others that writes nothing, not even into the index they share (sqlite.org/wal.html#readonly).
+/// A reader that writes nothing, not even into the shared index (sqlite.org/wal.html#readonly).
 const SHARED: &str = "readonly_shm=1";
 
-fn uri(path: &Path, manner: &str) -> String {
+fn uri(path: &Path, mode: &str) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
         match byte {
@@ -186,5 +186,5 @@ fn uri(path: &Path, manner: &str) -> String {
             other => uri.push_str(&format!("%{other:02X}")),
         }
     }
-    uri + "?" + manner
+    uri + "?" + mode
 }

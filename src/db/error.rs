@@ -1,11 +1,11 @@
-//! What can go wrong between us and the file.
+//! Failures of the database.
 
 use crate::base::Problem;
 
-/// A failure of the store. Slices carry it as their `Db` variant.
+/// A failure of the store. The errors of slices contain it as their `Db` variant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// SQLite refused or failed; the transaction did not happen.
+    /// SQLite refused or failed; the transaction was rolled back.
     #[error("the database refused: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// No reading connection became free in time.
@@ -22,10 +22,10 @@ pub enum Error {
     /// A migration failed; the schema is what it was before.
     #[error("the database could not be brought to the current schema: {0}")]
     Migration(#[from] rusqlite_migration::Error),
-    /// The key does not open the file, or the file is not a database: SQLCipher cannot tell these apart.
+    /// The key does not open the file, or the file is not a database. SQLCipher cannot distinguish the two.
     #[error("the key does not open {0}")]
     KeyDoesNotOpen(String),
-    /// A pragma did not take: the connection is not safe to use.
+    /// A pragma has no effect, so the connection is not safe to use.
     #[error("the connection answered {found} for `{pragma}`, and {wanted} is needed")]
     Unsafe {
         /// Which pragma.
@@ -44,7 +44,7 @@ pub enum Error {
     /// An operation panicked; its savepoint was rolled back.
     #[error("an operation panicked")]
     Panicked,
-    /// A stored value is not what its column promises.
+    /// A stored value does not have the form of its column.
     #[error("a stored value is damaged: {0}")]
     Damaged(String),
     /// A file could not be read or written.
@@ -63,19 +63,19 @@ impl Error {
         Self::File { path: path.display().to_string(), source }
     }
 
-    /// Whether the file can no longer be trusted to take writes: after EIO, SQLite's handle answers "malformed" for
-    /// ever, so the only honest thing is to stop and be started again (safety 7.3).
+    /// Whether writes to the file can no longer be trusted. After EIO, SQLite's handle answers "malformed" forever, so the
+    /// server must stop and be started again (safety 7.3).
     pub fn is_fatal(&self) -> bool {
         use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, ReadOnly, SystemIoFailure};
         matches!(self.code(), Some(SystemIoFailure | DatabaseCorrupt | NotADatabase | CannotOpen | ReadOnly))
     }
 
-    /// Whether the disk is full: nothing was changed, and it may work again later.
+    /// Whether the disk is full. Nothing was changed, and a later attempt may succeed.
     pub fn is_full(&self) -> bool {
         matches!(self.code(), Some(rusqlite::ErrorCode::DiskFull))
     }
 
-    /// Whether others held what was needed for longer than we wait: no reader came free, or another process had the lock.
+    /// Whether a timeout ended the wait for a resource: no reader became free, or another process had the lock.
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         matches!(self, Self::Busy | Self::Pool(_)) || matches!(self.code(), Some(DatabaseBusy | DatabaseLocked))
@@ -104,21 +104,21 @@ impl From<Error> for Problem {
         if error.is_full() {
             let mut problem = Problem::busy(
                 "disk_full",
-                "The disk of this server is full, so nothing was changed. Tell your operator; try again later.",
+                "The disk of this server is full, so nothing was changed. Tell your operator, and try again later.",
                 60,
             );
             problem.cause = Some(error.to_string());
             return problem;
         }
         if error.is_busy() {
-            let sentence = "Too much is happening here right now. Try again in a moment; nothing was changed.";
+            let sentence = "This server is busy, so nothing was changed. Try again in a moment.";
             return Problem { cause: Some(error.to_string()), ..Problem::busy("busy", sentence, 1) };
         }
         match error {
             Error::Stopped => {
-                Problem::busy("stopping", "This server is stopping. Try again in a moment; nothing was changed.", 5)
+                Problem::busy("stopping", "This server is stopping, so nothing was changed. Try again in a moment.", 5)
             }
-            other => Problem::ours(other),
+            other => Problem::internal(other),
         }
     }
 }
@@ -127,10 +127,10 @@ impl From<Error> for Problem {
 mod tests {
     use super::*;
 
-    /// A pool that never has a connection.
-    struct Nobody;
+    /// A manager whose connections never open.
+    struct NeverOpens;
 
-    impl r2d2::ManageConnection for Nobody {
+    impl r2d2::ManageConnection for NeverOpens {
         type Connection = ();
         type Error = std::fmt::Error;
 
@@ -148,24 +148,24 @@ mod tests {
     }
 
     #[test]
-    fn waiting_in_vain_is_told_as_later_and_not_as_our_fault() {
+    fn a_timeout_is_reported_as_busy_and_not_as_an_internal_error() {
         let pool = r2d2::Pool::builder().max_size(1).connection_timeout(std::time::Duration::from_millis(10));
-        let no_reader = pool.build_unchecked(Nobody).get().unwrap_err();
-        let said_by_sqlite = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let no_reader = pool.build_unchecked(NeverOpens).get().unwrap_err();
+        let sqlite_error = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
 
         for error in [
             Error::Busy,
             Error::Pool(no_reader),
-            Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_BUSY)),
-            Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_BUSY_SNAPSHOT)),
-            Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_LOCKED)),
+            Error::Sqlite(sqlite_error(rusqlite::ffi::SQLITE_BUSY)),
+            Error::Sqlite(sqlite_error(rusqlite::ffi::SQLITE_BUSY_SNAPSHOT)),
+            Error::Sqlite(sqlite_error(rusqlite::ffi::SQLITE_LOCKED)),
         ] {
-            let words = error.to_string();
+            let text = error.to_string();
             let problem = Problem::from(error);
-            assert_eq!((problem.status, problem.code, problem.retry_after_seconds), (503, "busy", Some(1)), "{words}");
-            assert_eq!(problem.cause, Some(words));
+            assert_eq!((problem.status, problem.code, problem.retry_after_seconds), (503, "busy", Some(1)), "{text}");
+            assert_eq!(problem.cause, Some(text));
         }
-        let ours = Problem::from(Error::Sqlite(said_by_sqlite(rusqlite::ffi::SQLITE_ERROR)));
+        let ours = Problem::from(Error::Sqlite(sqlite_error(rusqlite::ffi::SQLITE_ERROR)));
         assert_eq!((ours.status, ours.retry_after_seconds), (500, None));
     }
 }

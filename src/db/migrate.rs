@@ -1,4 +1,4 @@
-//! Brings a database to the schema of this program, and refuses one that is ahead of it.
+//! Updates a database to the schema of this program, and refuses a database with a newer schema.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::tx::write_directly;
 use super::{Error, Site, Tx};
 use crate::base::{Clock, Rng, Secret};
 
-/// The migrations in order. A released one is never edited; what must change gets a new file.
+/// The migrations in order. A released migration is never edited; each change is a new file.
 pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0001_site.sql"),
     include_str!("migrations/0002_audit.sql"),
@@ -32,7 +32,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0017_invitations.sql"),
 ];
 
-/// How many migrations this program knows: the schema version of a current database.
+/// How many migrations this program has. This is also the schema version of a current database.
 pub const MIGRATIONS_COUNT: usize = SCHEMA.len();
 
 fn migrations() -> Migrations<'static> {
@@ -48,7 +48,7 @@ pub fn schema_version(connection: &Connection) -> Result<usize, Error> {
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
 
-/// The schema version of a database that this program can bring to its own.
+/// The schema version of a database, if this program can update it.
 ///
 /// # Errors
 /// [`Error::Newer`].
@@ -57,7 +57,7 @@ pub(super) fn known_version(connection: &Connection) -> Result<usize, Error> {
     if found > MIGRATIONS_COUNT { Err(Error::Newer { found, known: MIGRATIONS_COUNT }) } else { Ok(found) }
 }
 
-/// Refuses a newer database before anything is written, then applies what is missing in one transaction.
+/// Refuses a newer database before anything is written. Then applies the missing migrations in one transaction.
 pub(super) fn to_current(connection: &mut Connection) -> Result<(), Error> {
     let found = known_version(connection)?;
     if found < MIGRATIONS_COUNT {
@@ -66,7 +66,7 @@ pub(super) fn to_current(connection: &mut Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes or updates the database file at `path`.
+/// Creates or updates the database file at `path`.
 ///
 /// # Errors
 /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Migration`].
@@ -74,11 +74,11 @@ pub fn migrate_file(path: &Path, key: &Secret<String>) -> Result<(), Error> {
     to_current(&mut connection::open(path, key, Purpose::Write)?)
 }
 
-/// Makes a database file at `path` with what `work` writes into it. When it returns, all of it is on the disk and in that
+/// Creates a database file at `path` and runs `work` in its first transaction. When this returns, all data is on disk in that
 /// one file, which may be renamed.
 ///
 /// # Errors
-/// [`Error::Sqlite`], or what `work` said.
+/// [`Error::Sqlite`], or the error of `work`.
 pub fn make_file<T, E: From<Error>>(
     path: &Path,
     site: &Arc<Site>,
@@ -88,20 +88,20 @@ pub fn make_file<T, E: From<Error>>(
 ) -> Result<T, E> {
     let mut connection = connection::open(path, &site.keyring.database_key_pragma(), Purpose::Write)?;
     to_current(&mut connection)?;
-    let made = write_directly(&mut connection, site, clock, rng, work)?;
+    let value = write_directly(&mut connection, site, clock, rng, work)?;
     connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())).map_err(Error::Sqlite)?;
     connection.close().map_err(|(_, error)| Error::Sqlite(error))?;
-    Ok(made)
+    Ok(value)
 }
 
-/// A database of the current schema in memory, for tests: the same pragmas, no file.
+/// A database in memory with the current schema and the same pragmas, for tests.
 ///
 /// # Errors
 /// [`Error::Migration`].
 pub fn in_memory() -> Result<Connection, Error> {
     connection::start_library();
     let mut connection = Connection::open_in_memory()?;
-    connection::settle(&connection, Purpose::Write)?;
+    connection::configure(&connection, Purpose::Write)?;
     to_current(&mut connection)?;
     Ok(connection)
 }

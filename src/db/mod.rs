@@ -1,12 +1,12 @@
-//! The store room: one live SQLCipher file, one writer, many readers.
+//! The store: one live SQLCipher file, one writer, many readers.
 //!
-//! Every change is one transaction on the writer's thread and is answered when it is on disk. Every connection is
-//! opened by [`connection`] and asserted there; nobody else opens the file.
+//! Every change is one transaction on the writer's thread, and its caller is answered when it is on disk. [`connection`] opens
+//! every connection and checks its settings; no other code opens the file.
 
-mod change;
 mod columns;
 mod connection;
 mod copy;
+mod epoch;
 mod error;
 mod lock;
 mod migrate;
@@ -17,9 +17,9 @@ mod tx;
 mod wal_index;
 mod writer;
 
-pub use change::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
 pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, engine_version};
 pub use copy::{FileCopy, PAGE_BYTES};
+pub use epoch::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
 pub use error::Error;
 pub use lock::lock_file;
 pub use migrate::{MIGRATIONS_COUNT, SCHEMA, in_memory, make_file, migrate_file, schema_version};

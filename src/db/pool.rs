@@ -1,4 +1,4 @@
-//! Reading connections: a pool for work on blocking threads, and one per worker thread for looks of microseconds.
+//! Reading connections: a pool for blocking threads, and one connection per worker thread for queries of microseconds.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -11,28 +11,28 @@ use rusqlite::Connection;
 use super::connection::{self, Purpose};
 use super::{Error, Site};
 
-/// Readers at once; a list page takes a millisecond, so eight serve thousands a second.
+/// Readers at once. A list page takes a millisecond, so eight readers serve thousands of pages a second.
 const READERS_MAX: u32 = 8;
-/// How long a request waits for a reader before it is told that we are busy.
+/// How long a request waits for a reader before it fails as busy.
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the end of a pool waits for its readers to be closed: a thousand times what it takes.
-const CLOSING_MAX: Duration = Duration::from_secs(5);
+/// How long a dropped pool waits until its readers are closed: a thousand times what it usually takes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The readers. Dropping it waits until each is closed: r2d2 opens them on threads of its own, which may hold the pool a
-/// moment longer than we do, and a process that ends first leaves the write-ahead log behind.
+/// The pool of readers. Dropping it waits until each reader is closed: r2d2 opens them on its own threads, which may keep the
+/// pool alive a little longer, and a process that ends before that leaves the write-ahead log behind.
 pub(super) struct Pool {
     pool: Option<r2d2::Pool<Readers>>,
-    open: Arc<Open>,
+    open: Arc<OpenReaders>,
 }
 
 impl Pool {
     /// A pool of readers of the database at `path`; none is open yet.
     pub(super) fn new(path: PathBuf, site: Arc<Site>) -> Result<Self, Error> {
-        let open = Arc::new(Open::default());
+        let open = Arc::new(OpenReaders::default());
         let pool = r2d2::Pool::builder()
             .max_size(READERS_MAX)
-            // None in advance: a connection that opens in the background while the process ends would use SQLCipher's
-            // library after it was taken down.
+            // Open none in advance: a connection that opens in the background while the process ends would use SQLCipher's
+            // library after it was unloaded.
             .min_idle(Some(0))
             .connection_timeout(READER_TIMEOUT)
             .test_on_check_out(false)
@@ -40,7 +40,7 @@ impl Pool {
         Ok(Self { pool: Some(pool), open })
     }
 
-    /// A reader, waiting for one for at most five seconds.
+    /// Takes a reader. Waits for at most five seconds until one is free.
     ///
     /// # Errors
     /// [`Error::Pool`].
@@ -61,41 +61,41 @@ impl Drop for Pool {
 
 /// How many readers are open.
 #[derive(Default)]
-struct Open {
+struct OpenReaders {
     count: Mutex<usize>,
-    fewer: Condvar,
+    closed: Condvar,
 }
 
-impl Open {
+impl OpenReaders {
     fn wait_for_none(&self) {
         let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        // A reader that is not back by then is no reason to hang: the next start finds the log and plays it.
-        drop(self.fewer.wait_timeout_while(count, CLOSING_MAX, |count| *count > 0));
+        // Do not hang when a reader is still open: the next start finds the log and recovers from it.
+        drop(self.closed.wait_timeout_while(count, CLOSE_TIMEOUT, |count| *count > 0));
     }
 }
 
-/// Counts one reader from its opening until after it is closed.
-struct Counted(Arc<Open>);
+/// Counts one reader from before it is opened until after it is closed.
+struct OpenCount(Arc<OpenReaders>);
 
-impl Counted {
-    fn among(open: &Arc<Open>) -> Self {
+impl OpenCount {
+    fn new(open: &Arc<OpenReaders>) -> Self {
         *open.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Self(open.clone())
     }
 }
 
-impl Drop for Counted {
+impl Drop for OpenCount {
     fn drop(&mut self) {
         *self.0.count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.0.fewer.notify_all();
+        self.0.closed.notify_all();
     }
 }
 
 /// A reading connection of the pool.
 pub(super) struct Reader {
-    // First, so that it is closed before it is counted as closed.
+    // The first field, because it must be closed before it is counted as closed.
     connection: Connection,
-    _counted: Counted,
+    _count: OpenCount,
 }
 
 impl Deref for Reader {
@@ -116,7 +116,7 @@ impl DerefMut for Reader {
 pub(super) struct Readers {
     path: PathBuf,
     site: Arc<Site>,
-    open: Arc<Open>,
+    open: Arc<OpenReaders>,
 }
 
 impl r2d2::ManageConnection for Readers {
@@ -124,9 +124,9 @@ impl r2d2::ManageConnection for Readers {
     type Error = Error;
 
     fn connect(&self) -> Result<Reader, Error> {
-        let counted = Counted::among(&self.open);
+        let count = OpenCount::new(&self.open);
         let connection = connection::open(&self.path, &self.site.keyring.database_key_pragma(), Purpose::Read)?;
-        Ok(Reader { connection, _counted: counted })
+        Ok(Reader { connection, _count: count })
     }
 
     fn is_valid(&self, connection: &mut Reader) -> Result<(), Error> {
@@ -139,15 +139,15 @@ impl r2d2::ManageConnection for Readers {
 }
 
 thread_local! {
-    // Keyed by the store, because a test process opens several.
+    // With the id of the store, because a test process opens several.
     static OWN: RefCell<Vec<(u64, Connection)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `look` on this thread's own connection, opening it at first use.
+/// Runs `query` on this thread's own connection, which is opened at first use.
 pub(super) fn with_own<T>(
     store: u64,
     open: impl FnOnce() -> Result<Connection, Error>,
-    look: impl FnOnce(&Connection) -> Result<T, Error>,
+    query: impl FnOnce(&Connection) -> Result<T, Error>,
 ) -> Result<T, Error> {
     OWN.with(|own| {
         let mut own = own.borrow_mut();
@@ -158,6 +158,6 @@ pub(super) fn with_own<T>(
                 own.len() - 1
             }
         };
-        look(&own[index].1)
+        query(&own[index].1)
     })
 }

@@ -1,5 +1,4 @@
-//! The stamp of the appliance inside its database: which one it is, the region it is pinned to, and which keys of the keyring
-//! are in use.
+//! The identity of the appliance in its database: its id, the region it is pinned to, and which keys of the keyring are in use.
 
 use rusqlite::named_params;
 
@@ -7,14 +6,14 @@ use super::{Error, Tx, View};
 use crate::base::Timestamp;
 use crate::crypto::KeyIds;
 
-/// What `init` wrote once.
+/// The identity of an appliance, which `init` writes once.
 #[derive(Debug, Clone)]
 pub struct SiteStamp {
     /// The region all data stays in.
     pub region: String,
-    /// Random, so that two appliances are never taken for one.
+    /// Random, so that two appliances are never confused.
     pub site_id: String,
-    /// When it was made.
+    /// When `init` ran.
     pub created_at: Timestamp,
 }
 
@@ -27,10 +26,10 @@ const REPLACE_KEYS: &str = "
     on conflict (id) do update set pepper_id = excluded.pepper_id, data_key_id = excluded.data_key_id, since = excluded.since
     where pepper_id <> excluded.pepper_id or data_key_id <> excluded.data_key_id";
 
-/// Every statement of this room, for the test that prepares them.
+/// All statements of this file, for the test that prepares each of them.
 pub const STATEMENTS: &[&str] = &[FIND, INSERT, FIND_KEYS, REPLACE_KEYS];
 
-/// Which keys of the keyring new digests and ciphertexts are made with. `None`: no server has run yet, so the newest.
+/// The keys of the keyring that new digests and ciphertexts are made with. `None`: no server has run yet, so the newest keys.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
@@ -38,7 +37,7 @@ pub fn find_keys_in_use(view: &View<'_>) -> Result<Option<KeyIds>, Error> {
     view.find(FIND_KEYS, [], |row| Ok(KeyIds { pepper: row.get(0)?, data_key: row.get(1)? }))
 }
 
-/// From now on new digests and ciphertexts are made with these. Answers whether that is new.
+/// Makes new digests and ciphertexts with these keys from now on. Answers whether that is a change.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
@@ -48,7 +47,7 @@ pub fn use_keys(tx: &mut Tx<'_>, ids: KeyIds) -> Result<bool, Error> {
     Ok(tx.execute(REPLACE_KEYS, keys)? == 1)
 }
 
-/// The stamp. `None`: the database was never stamped.
+/// The identity of the appliance. `None`: `init` did not finish.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
@@ -56,7 +55,7 @@ pub fn find_stamp(view: &View<'_>) -> Result<Option<SiteStamp>, Error> {
     view.find(FIND, [], |row| Ok(SiteStamp { region: row.get(0)?, site_id: row.get(1)?, created_at: row.get(2)? }))
 }
 
-/// Stamps a new database. A second stamp is refused by the table.
+/// Writes the identity into a new database. The table refuses a second one.
 ///
 /// # Errors
 /// [`Error::Sqlite`].

@@ -1,4 +1,4 @@
-//! The open database: the way in for everybody above.
+//! The open database: the entry point for all layers above.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use super::change::{Change, Subject};
 use super::connection::{self, Purpose};
+use super::epoch::{Subject, ValidatedEpoch};
 use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
-use super::writer::{Desk, Writer};
+use super::writer::{Writer, WriterContext};
 use super::{Committed, Error, Site, Tx, View, migrate};
 use crate::base::{Clock, Rng};
 
-/// Where the files of a data folder are (contract section 2).
+/// The paths of the files in a data folder (contract section 2).
 #[derive(Clone, Debug)]
 pub struct Layout {
     root: PathBuf,
@@ -31,7 +31,7 @@ impl Layout {
         &self.root
     }
 
-    /// The folder of the live database: not to be copied.
+    /// The folder of the live database. Backups must not copy it.
     pub fn live_dir(&self) -> PathBuf {
         self.root.join("live")
     }
@@ -41,17 +41,17 @@ impl Layout {
         self.live_dir().join("live.sqlite")
     }
 
-    /// The live database while `init` makes it.
+    /// The live database while `init` creates it.
     pub fn unfinished(&self) -> PathBuf {
         self.live_dir().join("unfinished.sqlite")
     }
 
-    /// Names the keyring of an `init` that has begun; gone when it is done.
+    /// The file that names the keyring of an `init` that has begun. `init` removes it at its end.
     pub fn init_note(&self) -> PathBuf {
         self.root.join("init.unfinished")
     }
 
-    /// Held by the one server of this folder.
+    /// The lock file of the one server on this folder.
     pub fn lock(&self) -> PathBuf {
         self.live_dir().join("server.lock")
     }
@@ -61,7 +61,7 @@ impl Layout {
         self.root.join("domicile.sqlite")
     }
 
-    /// The snapshot's manifest for people.
+    /// The manifest of the snapshot, readable without the key.
     pub fn manifest(&self) -> PathBuf {
         self.root.join("domicile.sqlite.json")
     }
@@ -71,12 +71,12 @@ impl Layout {
         self.root.join("tombstones.jsonl")
     }
 
-    /// Held by whoever publishes a snapshot.
+    /// The lock file of the process that publishes a snapshot.
     pub fn snapshot_lock(&self) -> PathBuf {
         self.live_dir().join("snapshot.lock")
     }
 
-    /// Held by whoever writes the erasure journal.
+    /// The lock file of the process that writes the erasure journal.
     pub fn tombstones_lock(&self) -> PathBuf {
         self.live_dir().join("tombstones.lock")
     }
@@ -87,8 +87,8 @@ impl Layout {
     }
 }
 
-/// No value of [`Store::content`]: nothing was published by this process yet.
-const NOTHING: u64 = u64::MAX;
+/// Never a value of [`Store::content`]: this process has published nothing yet.
+const NOT_PUBLISHED: u64 = u64::MAX;
 
 static NEXT_STORE: AtomicU64 = AtomicU64::new(1);
 
@@ -98,7 +98,7 @@ pub struct Store {
     layout: Layout,
     site: Arc<Site>,
     clock: Clock,
-    change: Arc<Change>,
+    epoch: Arc<ValidatedEpoch>,
     writer: Writer,
     readers: Pool,
     published: AtomicU64,
@@ -108,7 +108,7 @@ impl Store {
     /// Opens the live database, brings it to the current schema and starts the writer.
     ///
     /// # Errors
-    /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Migration`], or SQLite's own; nothing is changed then.
+    /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Migration`] or [`Error::Sqlite`]; the file is unchanged then.
     pub fn open(
         layout: Layout,
         site: Arc<Site>,
@@ -122,20 +122,20 @@ impl Store {
         let mut connection = connection::open(&live, &key, Purpose::Write)?;
         migrate::to_current(&mut connection)?;
         let sentinel = connection::open(&live, &key, Purpose::Read)?;
-        let change = Arc::new(Change::new(CommitCounter::new(sentinel)?));
-        let desk = Desk {
+        let epoch = Arc::new(ValidatedEpoch::new(CommitCounter::new(sentinel)?));
+        let context = WriterContext {
             connection,
             site: site.clone(),
             clock: clock.clone(),
             rng: rng.split(),
-            change: change.clone(),
+            epoch: epoch.clone(),
             on_commit: Box::new(on_commit),
             on_fatal: Box::new(on_fatal),
         };
-        let writer = Writer::start(desk)?;
+        let writer = Writer::start(context)?;
         let readers = Pool::new(live, site.clone())?;
         let id = NEXT_STORE.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, layout, site, clock, change, writer, readers, published: AtomicU64::new(NOTHING) })
+        Ok(Self { id, layout, site, clock, epoch, writer, readers, published: AtomicU64::new(NOT_PUBLISHED) })
     }
 
     /// Where the files are.
@@ -153,10 +153,10 @@ impl Store {
         &self.clock
     }
 
-    /// Changes something; the answer comes when it is on disk.
+    /// Runs `work` in a transaction. Returns when the commit is on disk.
     ///
     /// # Errors
-    /// What `work` said; [`Error::Busy`] or [`Error::Stopped`] when it never ran.
+    /// The error of `work`; [`Error::Busy`] or [`Error::Stopped`] when `work` did not run.
     pub async fn write<T, E>(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
@@ -165,7 +165,7 @@ impl Store {
         self.writer.submit(work)?.await.unwrap_or_else(|_| Err(Error::Stopped.into()))
     }
 
-    /// As [`Store::write`], for the command line and other threads that may wait. Not from async code.
+    /// As [`Store::write`], for the command line and other threads that may block. Not for async code.
     ///
     /// # Errors
     /// As [`Store::write`].
@@ -177,80 +177,83 @@ impl Store {
         self.writer.submit(work)?.blocking_recv().unwrap_or_else(|_| Err(Error::Stopped.into()))
     }
 
-    /// Reads from one consistent moment, on a connection of the pool. Blocks this thread.
+    /// Reads one consistent state, on a connection of the pool. Blocks this thread.
     ///
     /// # Errors
-    /// What `look` said, or [`Error::Pool`].
-    pub fn read_blocking<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+    /// The error of `read`, or [`Error::Pool`].
+    pub fn read_blocking<T, E: From<Error>>(&self, read: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut connection = self.readers.get().map_err(E::from)?;
         let transaction = connection.transaction().map_err(Error::from)?;
-        look(&View::new(&transaction, self.clock.now(), &self.site))
+        read(&View::new(&transaction, self.clock.now(), &self.site))
     }
 
-    /// A look of microseconds on this thread's own connection: one statement, or several that need not agree.
+    /// Runs a query of microseconds on this thread's own connection, without a transaction: one statement, or several that need
+    /// not agree with each other. Blocks this thread.
     ///
     /// # Errors
     /// What `look` said.
-    pub fn query_inline<T>(&self, look: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        self.with_own(|connection| look(&View::new(connection, self.clock.now(), &self.site)))
+    pub fn query_inline<T>(&self, query: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.with_own(|connection| query(&View::new(connection, self.clock.now(), &self.site)))
     }
 
-    /// As [`Store::glance`], from one consistent moment: several statements that must agree.
+    /// As [`Store::query_inline`], on one consistent state: for several statements that must agree with each other.
     ///
     /// # Errors
     /// What `look` said.
-    pub fn read_inline<T, E: From<Error>>(&self, look: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
-        let looked = self.with_own(|connection| {
-            let _moment = Moment::begin(connection)?;
-            Ok(look(&View::new(connection, self.clock.now(), &self.site)))
+    pub fn read_inline<T, E: From<Error>>(&self, read: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
+        let outcome = self.with_own(|connection| {
+            let _transaction = ReadTransaction::begin(connection)?;
+            Ok(read(&View::new(connection, self.clock.now(), &self.site)))
         });
-        looked?
+        outcome?
     }
 
-    fn with_own<T>(&self, look: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
-        let open = || connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Glance);
-        pool::with_own(self.id, open, look)
+    fn with_own<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let open =
+            || connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::ReadInline);
+        pool::with_own(self.id, open, query)
     }
 
-    /// Whether what is remembered of credentials holds, where [`Store::is_as_of`] says so. `false`: ask the database for
-    /// this request; the writer has been asked to find out who committed.
-    pub fn memory_holds(&self) -> bool {
-        let holds = self.change.holds();
-        if !holds && self.change.wants_look() {
-            // An empty work is a look: the writer compares versions when it takes its lock. Full queue: it looks anyway.
+    /// Whether cached credentials may be used, if [`Store::is_unchanged_since`] says so as well. `false`: ask the database for
+    /// this request. The writer has been asked to read what another process committed.
+    pub fn is_cache_current(&self) -> bool {
+        let is_current = self.epoch.is_current();
+        if !is_current && self.epoch.request_check() {
+            // Empty work is enough: the writer checks when it takes its lock. If the queue is full, it checks anyway.
             drop(self.writer.submit(|_| Ok::<(), Error>(())));
         }
-        holds
+        is_current
     }
 
-    /// Tags what is read from the database next; taken before reading. It grows with every change of a credential.
+    /// The current generation, which grows with every change of a credential. Take it before reading from the database, and store
+    /// it with the cached value.
     pub fn generation(&self) -> u64 {
-        self.change.generation()
+        self.epoch.generation()
     }
 
-    /// Whether nothing about `subject` changed since `tag` was taken, as far as this process knows.
-    pub fn is_as_of(&self, subject: Subject, tag: u64) -> bool {
-        self.change.is_as_of(subject, tag)
+    /// Whether nothing about `subject` changed after `generation` was taken, as far as this process knows.
+    pub fn is_unchanged_since(&self, subject: Subject, generation: u64) -> bool {
+        self.epoch.is_unchanged_since(subject, generation)
     }
 
-    /// Counts what changed since this process began, the queue of jobs left out. Taken before copying, it tells whether the
-    /// copy is still what the database holds; a change by another process is noticed with this process's next write.
+    /// Counts the changes since this process began, without those of the job queue. Take it before copying the database: it tells
+    /// later whether the copy is still up to date. A change by another process counts with the next write of this process.
     pub fn content(&self) -> u64 {
-        self.change.content()
+        self.epoch.content()
     }
 
-    /// Whether something changed since the last snapshot that this process published; at first, always.
+    /// Whether something changed since the last snapshot that this process published. `true` until it has published one.
     pub fn has_unpublished(&self) -> bool {
         self.published.load(Ordering::SeqCst) != self.content()
     }
 
-    /// Notes that everything up to `content` is published.
-    pub fn note_published(&self, content: u64) {
+    /// Records that everything up to `content` is published.
+    pub fn record_published(&self, content: u64) {
         self.published.store(content, Ordering::SeqCst);
     }
 
-    /// Moves what is committed out of the write-ahead log into the main file, and cuts the log to nothing, so that what
-    /// was deleted is in neither. `false`: a reader held it up; the next checkpoint does it.
+    /// Moves committed data from the write-ahead log into the main file and truncates the log, so that deleted data is in
+    /// neither. `false`: a reader prevented it; the next checkpoint does it.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -260,25 +263,25 @@ impl Store {
         Ok(busy == 0)
     }
 
-    /// A connection of the caller's own for checkpoints.
+    /// A separate connection for checkpoints.
     pub(super) fn maintenance_connection(&self) -> Result<Connection, Error> {
         connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Write)
     }
 }
 
-/// One moment of the database, for as long as this lives.
-struct Moment<'c>(&'c Connection);
+/// A read transaction: it shows one state of the database until it is dropped.
+struct ReadTransaction<'c>(&'c Connection);
 
-impl<'c> Moment<'c> {
+impl<'c> ReadTransaction<'c> {
     fn begin(connection: &'c Connection) -> Result<Self, Error> {
         connection.prepare_cached("begin")?.execute([])?;
         Ok(Self(connection))
     }
 }
 
-impl Drop for Moment<'_> {
+impl Drop for ReadTransaction<'_> {
     fn drop(&mut self) {
-        // Nothing was written. What cannot end the moment cannot begin the next one either, and that is told.
+        // Nothing was written. If this fails, the next begin fails too and is reported.
         if let Ok(mut end) = self.0.prepare_cached("rollback") {
             let _ = end.execute([]);
         }

@@ -1,4 +1,4 @@
-//! Reading and writing: what an operation holds in its hands.
+//! The contexts of an operation: `View` to read, `Tx` to read and write.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -11,11 +11,11 @@ use crate::base::{Clock, Rng, Timestamp};
 use crate::config::Config;
 use crate::crypto::Keyring;
 
-/// What every transaction knows about the appliance it runs in; the same from start to end.
+/// The settings and secrets of the appliance. They do not change while the process runs.
 pub struct Site {
-    /// The settings.
+    #[allow(missing_docs)]
     pub config: Config,
-    /// The secrets.
+    #[allow(missing_docs)]
     pub keyring: Keyring,
 }
 
@@ -23,19 +23,19 @@ thread_local! {
     static STATEMENTS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How many statements this thread has run through views and transactions: lets a test say "none". A counter of the thread's
-/// own costs nothing where workers would fight over a common one.
+/// How many statements this thread has run through views and transactions, so that a test can check for none. Each thread
+/// counts for itself, because a shared counter would slow all workers down.
 pub fn statements_of_this_thread() -> u64 {
     STATEMENTS.with(Cell::get)
 }
 
-/// A consistent look at the database: everything read through one `View` is of one moment.
+/// Reads from the database. In a transaction, everything read through one `View` is one consistent state.
 pub struct View<'c> {
     connection: &'c Connection,
     now: Timestamp,
     wall: Timestamp,
     site: &'c Arc<Site>,
-    /// The first failure of the disk, whatever the operation made of it: the writer must know.
+    /// The first disk failure, even if the operation handled it: the writer must know.
     disk_failure: Cell<Option<rusqlite::ffi::Error>>,
 }
 
@@ -44,17 +44,17 @@ impl<'c> View<'c> {
         Self { connection, now, wall: now, site, disk_failure: Cell::new(None) }
     }
 
-    /// With what the clock says, where `now` was kept from going back.
+    /// Sets the time of the clock, where it differs from `now` because `now` never goes back.
     pub(super) fn with_wall(self, wall: Timestamp) -> Self {
         Self { wall, ..self }
     }
 
-    /// The first failure of the disk that a statement of this view met. `None`: the disk took everything.
+    /// The first disk failure of a statement of this view. `None`: there was none.
     pub(super) fn disk_failure(&self) -> Option<Error> {
         self.disk_failure.get().map(|failure| rusqlite::Error::SqliteFailure(failure, None).into())
     }
 
-    fn noted<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, Error> {
+    fn record<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, Error> {
         STATEMENTS.with(|run| run.set(run.get() + 1));
         outcome.map_err(|error| {
             let failure = error.sqlite_error().copied();
@@ -66,23 +66,23 @@ impl<'c> View<'c> {
         })
     }
 
-    /// Now, the same all through.
+    /// The time of this view or transaction. It stays the same, and never goes back between two commits.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// What the clock says. Other than [`View::now`] it goes back when the clock was set back: for what is compared with the
-    /// clock by others, such as the ends of sessions, and never for an order.
+    /// The time of the clock. Unlike [`View::now`], it goes back when the clock is set back. Use it for times that other code
+    /// compares with the clock, such as the ends of sessions; never for an order.
     pub fn wall(&self) -> Timestamp {
         self.wall
     }
 
-    /// The appliance.
+    /// The settings and secrets.
     pub fn site(&self) -> &'c Arc<Site> {
         self.site
     }
 
-    /// The one row of a query. `None`: there is none.
+    /// The one row of a query. `None`: no row.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -93,7 +93,9 @@ impl<'c> View<'c> {
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
         use rusqlite::OptionalExtension;
-        self.noted(self.connection.prepare_cached(sql).and_then(|mut found| found.query_row(params, read).optional()))
+        self.record(
+            self.connection.prepare_cached(sql).and_then(|mut statement| statement.query_row(params, read).optional()),
+        )
     }
 
     /// The one row of a query that always has one, such as a count.
@@ -106,10 +108,10 @@ impl<'c> View<'c> {
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
-        self.noted(self.connection.prepare_cached(sql).and_then(|mut found| found.query_row(params, read)))
+        self.record(self.connection.prepare_cached(sql).and_then(|mut statement| statement.query_row(params, read)))
     }
 
-    /// All rows of a query; the query itself has the limit.
+    /// All rows of a query. The query itself must have a limit.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -119,30 +121,30 @@ impl<'c> View<'c> {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Error> {
-        let rows = |mut found: rusqlite::CachedStatement<'_>| found.query_map(params, read)?.collect();
-        self.noted(self.connection.prepare_cached(sql).and_then(rows))
+        let rows = |mut statement: rusqlite::CachedStatement<'_>| statement.query_map(params, read)?.collect();
+        self.record(self.connection.prepare_cached(sql).and_then(rows))
     }
 
-    /// Walks over all rows without holding them, for checks over whole tables. Stops at the first `Err`.
+    /// Calls `each` for every row, one at a time, for checks of whole tables. Stops at the first `Err`.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] as `E`, or what `each` said.
+    /// [`Error::Sqlite`] as `E`, or the error of `each`.
     pub fn walk<E: From<Error>>(
         &self,
         sql: &str,
         params: impl Params,
         mut each: impl FnMut(&Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut statement = self.noted(self.connection.prepare_cached(sql))?;
-        let mut rows = self.noted(statement.query(params))?;
-        while let Some(row) = self.noted(rows.next())? {
+        let mut statement = self.record(self.connection.prepare_cached(sql))?;
+        let mut rows = self.record(statement.query(params))?;
+        while let Some(row) = self.record(rows.next())? {
             each(row)?;
         }
         Ok(())
     }
 }
 
-/// One change: everything done through it happens together, or not at all.
+/// A transaction: everything done through it happens together, or not at all.
 pub struct Tx<'c> {
     view: View<'c>,
     rng: &'c mut Rng,
@@ -153,18 +155,18 @@ impl<'c> Tx<'c> {
         Self { view, rng }
     }
 
-    /// Randomness.
+    /// The random number generator of this transaction; in tests it has a fixed seed.
     pub fn rng(&mut self) -> &mut Rng {
         self.rng
     }
 
-    /// Runs one statement; answers how many rows it touched.
+    /// Runs one statement. Answers how many rows it changed.
     ///
     /// # Errors
-    /// [`Error::Sqlite`]; ask [`Error::is_duplicate`] where a unique constraint may refuse.
+    /// [`Error::Sqlite`]; see [`Error::is_duplicate`] for a unique constraint.
     pub fn execute(&mut self, sql: &str, params: impl Params) -> Result<usize, Error> {
         let connection = self.view.connection;
-        self.view.noted(connection.prepare_cached(sql).and_then(|mut found| found.execute(params)))
+        self.view.record(connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params)))
     }
 }
 
@@ -176,10 +178,10 @@ impl<'c> Deref for Tx<'c> {
     }
 }
 
-/// One write on a connection that nobody shares: tests in memory, and copies that are not served yet.
+/// One transaction on a connection that is not shared: tests in memory, and copies that are not in use yet.
 ///
 /// # Errors
-/// What `work` said (nothing happened then), or [`Error::Sqlite`].
+/// The error of `work`, or [`Error::Sqlite`]; nothing is changed then.
 pub fn write_directly<T, E: From<Error>>(
     connection: &mut Connection,
     site: &Arc<Site>,
@@ -190,7 +192,7 @@ pub fn write_directly<T, E: From<Error>>(
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(Error::from)?;
     let mut tx = Tx::new(View::new(&transaction, clock.now(), site), rng);
-    let made = work(&mut tx)?;
+    let value = work(&mut tx)?;
     transaction.commit().map_err(Error::from)?;
-    Ok(made)
+    Ok(value)
 }

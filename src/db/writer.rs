@@ -1,8 +1,7 @@
-//! The one writer: a thread that takes closures from a bounded queue and commits what is queued together.
+//! The one writer: a thread that takes closures from a bounded queue and commits together what is queued together.
 //!
-//! Each closure runs in a savepoint of its own, so one caller's failure never touches another's; the commit is one
-//! fsync for all, and each caller is answered only after it. What is queued is committed at once: the writer never
-//! waits for more.
+//! Each closure runs in its own savepoint, so a failure of one caller does not affect the others. The commit is one fsync for
+//! all of them, and each caller is answered only after it. The writer commits what is queued at once; it never waits for more.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,35 +13,35 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::change::{Batch, Change, Found, Seen};
+use super::epoch::{Changes, ReadPosition, ValidatedEpoch, Validation};
 use super::{Error, Site, Tx, View};
 use crate::base::{Clock, Rng, Timestamp};
 use crate::threads;
 
-/// Callers that may wait for the writer; beyond it they are told to come back.
+/// Callers that may wait for the writer. More are told to try again.
 pub(super) const QUEUE_MAX: usize = 4096;
-/// Closures in one commit: bounds how long the first of them waits.
+/// Closures in one commit. This limits how long the first of them waits.
 const BATCH_MAX: usize = 512;
 
-/// Pages in the log before the writer moves them into the main file: SQLite's own measure.
+/// Pages in the log before the writer moves them into the main file. SQLite's own default.
 const CHECKPOINT_PAGES: u32 = 1000;
 
-/// Where triggers note each change of a credential (see `change`).
+/// Triggers record each change of a credential in this table (see `epoch`).
 const CHANGE_TABLE: &str = "credential_change";
 const JOB_TABLE: &str = "job";
 
-/// What a commit touched, told after it is durable.
+/// What a commit changed, reported after it is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
     /// There may be a new job.
     pub jobs: bool,
 }
 
-/// One caller's work, with its answer kept until the commit.
+/// The work of one caller, with its result kept until the commit.
 pub(super) trait Work: Send {
-    /// Does the work; `true`: keep it.
+    /// Does the work. `true`: keep the changes.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Answers the caller. `failure`: what happened to the transaction instead of a commit.
+    /// Answers the caller. `failure`: why the transaction was not committed.
     fn answer(self: Box<Self>, failure: Option<Error>);
 }
 
@@ -60,7 +59,7 @@ where
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let Some(work) = self.work.take() else { return false };
-        // Nothing of ours is behind the unwound closure: its savepoint is rolled back, and it owned what it held.
+        // Unwinding leaves no shared state half changed: the savepoint is rolled back, and the closure owned all it used.
         let outcome = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(Error::Panicked.into()));
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
@@ -69,19 +68,19 @@ where
 
     fn answer(self: Box<Self>, failure: Option<Error>) {
         let answer = match (failure, self.outcome) {
-            // An operation that refused is refused whatever became of the others' commit.
+            // An operation that returned an error returns it whatever happens to the commit of the others.
             (_, Some(Err(refusal))) => Err(refusal),
             (Some(failure), _) => Err(failure.into()),
-            (None, Some(Ok(made))) => Ok(made),
+            (None, Some(Ok(value))) => Ok(value),
             (None, None) => Err(Error::Stopped.into()),
         };
-        // A caller that has gone away no longer wants its answer; the work is committed all the same.
+        // The caller may have gone away. The work is committed all the same.
         let _ = self.reply.send(answer);
     }
 }
 
-/// The callers' end of the queue. Dropping it waits for the thread: what is queued is committed, and the connection is
-/// closed before the process takes SQLCipher's library down.
+/// The sending end of the queue. Dropping it waits for the thread: what is queued is committed, and the connection is
+/// closed before the process unloads SQLCipher's library.
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Work>>>,
     failed: Arc<AtomicBool>,
@@ -92,44 +91,47 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.queue.take());
         let Some(thread) = self.thread.take() else { return };
-        // The last owner may be a piece of work on the thread itself, which cannot wait for its own end.
+        // The last owner may be a closure that runs on this thread, which cannot join itself.
         if thread.thread().id() != std::thread::current().id() {
-            // It caught its callers' panics; one of its own was reported as it happened.
+            // Panics of callers were caught. A panic of the thread itself was reported when it happened.
             let _ = thread.join();
         }
     }
 }
 
-/// What the thread works with.
-pub(super) struct Desk {
+/// The state of the writer's thread.
+pub(super) struct WriterContext {
     pub connection: Connection,
     pub site: Arc<Site>,
     pub clock: Clock,
     pub rng: Rng,
-    pub change: Arc<Change>,
-    /// Told after each commit that touched something somebody waits for.
+    pub epoch: Arc<ValidatedEpoch>,
+    /// Called after each commit that changed something others wait for.
     pub on_commit: Box<dyn Fn(Committed) + Send>,
-    /// Told once, with the reason, when the writer can no longer be trusted.
+    /// Called once, with the reason, when writing failed for good.
     pub on_fatal: Box<dyn Fn(&Error) + Send>,
 }
 
 impl Writer {
-    /// Starts the thread. It ends when the `Writer` is gone and the queue is empty, or at the first I/O error.
-    pub(super) fn start(desk: Desk) -> Result<Self, Error> {
+    /// Starts the thread. It ends when the `Writer` is dropped and the queue is empty, or at the first I/O error.
+    pub(super) fn start(context: WriterContext) -> Result<Self, Error> {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let failed = Arc::new(AtomicBool::new(false));
         let touched = Arc::new(AtomicU8::new(0));
-        watch_tables(&desk.connection, &touched)?;
-        let seen = Seen::now(&desk.connection)?;
-        let told = failed.clone();
+        watch_tables(&context.connection, &touched)?;
+        let position = ReadPosition::at_end(&context.connection)?;
+        let has_failed = failed.clone();
         let thread = std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || serve(desk, waiting, seen, &touched, &told))
+            .spawn(move || run(context, waiting, position, &touched, &has_failed))
             .map_err(|error| Error::file(std::path::Path::new("writer thread"), error))?;
         Ok(Self { queue: Some(queue), failed, thread: Some(thread) })
     }
 
-    /// Hands work over; the receiver gets the answer once the commit is on disk.
+    /// Queues `work`. The receiver gets the result once the commit is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the queue is full; [`Error::Stopped`] after a fatal failure.
     pub(super) fn submit<F, T, E>(&self, work: F) -> Result<oneshot::Receiver<Result<T, E>>, Error>
     where
         F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
@@ -151,73 +153,73 @@ impl Writer {
 }
 
 thread_local! {
-    /// Whether this thread's last commit put anything into the log. Writing what was there already does not, although rows were
-    /// counted as changed.
+    /// Whether the last commit of this thread wrote to the log. Writing values that were there already does not, although
+    /// SQLite counts the rows as changed.
     static HAS_LOGGED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// SQLite calls it after each commit that put something into the log.
-fn note_logged(_: &Wal, _: std::ffi::c_int) -> rusqlite::Result<()> {
+/// SQLite calls this after each commit that wrote to the log.
+fn set_has_logged(_: &Wal, _: std::ffi::c_int) -> rusqlite::Result<()> {
     HAS_LOGGED.set(true);
     Ok(())
 }
 
 const CREDENTIALS: u8 = 1;
 const JOBS: u8 = 2;
-/// Anything but the queue of jobs.
+/// Anything except the job queue.
 const CONTENT: u8 = 4;
 
 fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
     let touched = touched.clone();
     connection.update_hook(Some(move |_, _: &str, table: &str, _| {
-        let mark = match table {
+        let kind = match table {
             JOB_TABLE => JOBS,
             CHANGE_TABLE => CREDENTIALS | CONTENT,
             _ => CONTENT,
         };
-        touched.fetch_or(mark, Ordering::Relaxed);
+        touched.fetch_or(kind, Ordering::Relaxed);
     }))?;
-    connection.wal_hook(Some(note_logged));
+    connection.wal_hook(Some(set_has_logged));
     Ok(())
 }
 
-fn serve(
-    mut desk: Desk,
+fn run(
+    mut context: WriterContext,
     mut waiting: mpsc::Receiver<Box<dyn Work>>,
-    mut seen: Seen,
+    mut position: ReadPosition,
     touched: &AtomicU8,
     failed: &AtomicBool,
 ) {
-    threads::step_back(threads::BEHIND_WORKERS);
+    threads::lower_priority(threads::BELOW_WORKERS);
     let mut last = Timestamp::from_millis(0);
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = vec![first];
-        // Time never goes back between two commits, so ids and the audit stay in order when the clock steps back.
-        last = last.max(desk.clock.now());
-        let outcome = commit_together(&mut desk, &mut waiting, &mut batch, last, &mut seen, touched);
+        // Time never goes back between two commits, so ids and audit events stay in order when the clock is set back.
+        last = last.max(context.clock.now());
+        let outcome = commit_together(&mut context, &mut waiting, &mut batch, last, &mut position, touched);
         let mask = touched.swap(0, Ordering::Relaxed);
         match outcome {
-            Ok((ticket, wrote, found)) => {
-                // The hook is silent about tables without rowid, so a write that it did not see counts as content too.
-                let content_changed = wrote && (mask & CONTENT != 0 || mask == 0);
-                ticket.committed(&mut seen, wrote, &found, content_changed);
+            Ok((validation, has_logged, changes)) => {
+                // SQLite does not call the hook for tables without rowid, so a write that it did not report counts as content too.
+                let has_content = has_logged && (mask & CONTENT != 0 || mask == 0);
+                validation.committed(&mut position, has_logged, &changes, has_content);
                 batch.into_iter().for_each(|work| work.answer(None));
                 if mask & JOBS != 0 {
-                    (desk.on_commit)(Committed { jobs: true });
+                    (context.on_commit)(Committed { jobs: true });
                 }
-                checkpoint_when_due(&desk);
+                checkpoint_when_due(&context);
             }
             Err(error) => {
                 let fatal = error.is_fatal();
                 if fatal {
                     failed.store(true, Ordering::SeqCst);
-                    (desk.on_fatal)(&error);
+                    (context.on_fatal)(&error);
                 }
-                let all = repeat(&error);
-                let mut first_gets_it = Some(error);
+                let copy = copies_of(&error);
+                let mut original = Some(error);
                 for work in batch {
-                    let told = first_gets_it.take().unwrap_or_else(&all);
-                    work.answer(Some(told));
+                    let failure = original.take().unwrap_or_else(&copy);
+                    work.answer(Some(failure));
                 }
                 if fatal {
                     return;
@@ -227,22 +229,22 @@ fn serve(
     }
 }
 
-/// Moves the log into the main file once it is long, as far as readers allow. After the answers: a checkpoint takes
-/// milliseconds, and while it ran inside the commit, readers could not know whose commit it was (see `change`).
-fn checkpoint_when_due(desk: &Desk) {
-    if desk.change.pages_to_move() < CHECKPOINT_PAGES {
+/// Moves the log into the main file once it is long, as far as readers allow. It runs after the callers are answered: a
+/// checkpoint takes milliseconds, and during one inside the commit readers could not tell whose commit it was (see `epoch`).
+fn checkpoint_when_due(context: &WriterContext) {
+    if context.epoch.pages_to_move() < CHECKPOINT_PAGES {
         return;
     }
-    let moved = desk.connection.prepare_cached("pragma wal_checkpoint(passive)");
-    if let Err(error) = moved.and_then(|mut moved| moved.query_row([], |_| Ok(()))) {
-        // Nothing is lost: what was committed stays in the log, and the next commit tries again.
-        tracing::warn!(%error, "The write-ahead log could not be moved into the database.");
+    let statement = context.connection.prepare_cached("pragma wal_checkpoint(passive)");
+    if let Err(error) = statement.and_then(|mut statement| statement.query_row([], |_| Ok(()))) {
+        // Nothing is lost: committed data stays in the log, and the next commit tries again.
+        tracing::warn!(%error, "Could not move the write-ahead log into the database; the next commit tries again.");
     }
 }
 
-/// The same failure for everybody else in the batch: a full disk is one for all of them. SQLite's error itself cannot be
-/// copied, its code can.
-fn repeat(error: &Error) -> impl Fn() -> Error + use<> {
+/// Makes the same failure for the other callers of the batch, because a full disk concerns all of them. SQLite's error cannot
+/// be copied, but its code can.
+fn copies_of(error: &Error) -> impl Fn() -> Error + use<> {
     let code = match error {
         Error::Sqlite(inner) if !error.is_fatal() => inner.sqlite_error().copied(),
         _ => None,
@@ -250,29 +252,29 @@ fn repeat(error: &Error) -> impl Fn() -> Error + use<> {
     move || code.map_or(Error::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())
 }
 
-/// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk, and whether that
-/// took a commit in the log.
+/// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk. The `bool` says whether the
+/// commit wrote to the log.
 fn commit_together<'d>(
-    desk: &'d mut Desk,
+    context: &'d mut WriterContext,
     waiting: &mut mpsc::Receiver<Box<dyn Work>>,
     batch: &mut Vec<Box<dyn Work>>,
     now: Timestamp,
-    seen: &mut Seen,
+    position: &mut ReadPosition,
     touched: &AtomicU8,
-) -> Result<(Batch<'d>, bool, Found), Error> {
-    if let Err(error) = begin(&desk.connection) {
-        // Whoever asked for a look may ask again.
-        desk.change.looked();
+) -> Result<(Validation<'d>, bool, Changes), Error> {
+    if let Err(error) = begin(&context.connection) {
+        // A reader may request a check again.
+        context.epoch.check_started();
         return Err(error);
     }
-    let ticket = match Batch::begin(&desk.change, &desk.connection, seen) {
-        Ok(ticket) => ticket,
-        Err(error) => return Err(roll_back(&desk.connection, error)),
+    let validation = match Validation::begin(&context.epoch, &context.connection, position) {
+        Ok(validation) => validation,
+        Err(error) => return Err(roll_back(&context.connection, error)),
     };
     let mut done = 0;
     let outcome = loop {
         let Some(work) = batch.get_mut(done) else { break Ok(()) };
-        match run_one(&desk.connection, &desk.site, &mut desk.rng, [now, desk.clock.now()], work.as_mut()) {
+        match run_one(&context.connection, &context.site, &mut context.rng, [now, context.clock.now()], work.as_mut()) {
             Ok(()) => {}
             Err(error) => break Err(error),
         }
@@ -285,16 +287,17 @@ fn commit_together<'d>(
         }
     };
     let outcome = outcome.and_then(|()| {
-        let found = ticket.find(&desk.connection, seen, touched.load(Ordering::Relaxed) & CREDENTIALS != 0)?;
+        let has_credentials = touched.load(Ordering::Relaxed) & CREDENTIALS != 0;
+        let changes = validation.read_changes(&context.connection, position, has_credentials)?;
         HAS_LOGGED.set(false);
-        desk.connection.prepare_cached("commit")?.execute([])?;
-        Ok(found)
+        context.connection.prepare_cached("commit")?.execute([])?;
+        Ok(changes)
     });
     match outcome {
-        Ok(found) => Ok((ticket, HAS_LOGGED.get(), found)),
+        Ok(changes) => Ok((validation, HAS_LOGGED.get(), changes)),
         Err(error) => {
-            ticket.abandoned(seen);
-            Err(roll_back(&desk.connection, error))
+            validation.rolled_back(position);
+            Err(roll_back(&context.connection, error))
         }
     }
 }
@@ -304,7 +307,7 @@ fn begin(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// One caller's work in its savepoint, at [`View::now`] and [`View::wall`].
+/// Runs the work of one caller in its savepoint. `now` and `wall` are [`View::now`] and [`View::wall`].
 fn run_one(
     connection: &Connection,
     site: &Arc<Site>,
@@ -315,8 +318,8 @@ fn run_one(
     connection.prepare_cached("savepoint caller")?.execute([])?;
     let mut tx = Tx::new(View::new(connection, now, site).with_wall(wall), rng);
     let keep = work.run(&mut tx);
-    // What the operation made of a failing disk does not count: nobody may be answered "done" after it. A disk that is
-    // merely full makes SQLite roll the whole transaction back by itself, or the one statement, which is the caller's affair.
+    // If the disk failed, the result of the operation does not count: no caller may be answered "done" after that. If the disk
+    // is only full, SQLite rolls back either the whole transaction by itself, or one statement, which the caller handles.
     let failure = tx.disk_failure();
     if connection.is_autocommit() {
         let rolled_back = || rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None).into();
@@ -334,7 +337,7 @@ fn run_one(
 
 fn roll_back(connection: &Connection, error: Error) -> Error {
     if !connection.is_autocommit() {
-        // The first error is the one to tell; a failing rollback shows again at the next begin.
+        // The first error is the one to report. If the rollback fails, the next begin fails too.
         let _ = connection.execute_batch("rollback");
     }
     error

@@ -1,58 +1,58 @@
-//! What can be wrong with a second factor.
+//! Errors about second factors.
 
 use crate::base::Problem;
 use crate::db;
-use crate::sessions::Throttled;
+use crate::sessions::RetryAfter;
 
-/// A refusal or failure about factors.
+/// Why an operation on factors was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum FactorError {
-    /// The code is wrong, was used, or is of another moment: which of these is not told.
-    #[error("the code is not good")]
+    /// The code is wrong, was used, or belongs to another time. The answer does not tell which.
+    #[error("the code was refused")]
     CodeRefused,
-    /// Too many wrong codes.
-    #[error("too many tries")]
-    Throttled(Throttled),
-    /// Nothing is being set up, or it took too long.
+    /// There were too many wrong codes.
+    #[error("too many wrong codes")]
+    Throttled(RetryAfter),
+    /// No authenticator app is being set up, or the set-up expired.
     #[error("nothing is being set up")]
     NoSetUp,
-    /// What the browser sent is no answer to a challenge of ours; why is not told.
+    /// The response is not a valid answer to one of our challenges. The person is not told why.
     #[error("the passkey was refused: {0}")]
     PasskeyRefused(String),
-    /// The passkey counts backwards: somebody has a copy of it.
+    /// The counter of the passkey went back: a copy of it seems to exist.
     #[error("the passkey seems to be copied")]
     PasskeyCopied,
-    /// Some account has the passkey already.
-    #[error("the passkey is known")]
+    /// An account has the passkey already.
+    #[error("an account has the passkey already")]
     PasskeyKnown,
-    /// As many passkeys as a person can have.
+    /// The account has the largest number of passkeys already.
     #[error("too many passkeys")]
     TooManyPasskeys,
-    /// The name does not print, or is too long.
-    #[error("not a name")]
+    /// The name of a passkey is too long, or has invisible characters.
+    #[error("not a name of a passkey")]
     Name,
-    /// Passkeys hang on a name, and this site has a bare address.
-    #[error("no passkeys on a bare address")]
+    /// Passkeys need a host name, and this site has only an IP address.
+    #[error("passkeys need a host name")]
     NoPasskeysHere,
-    /// The last factor of somebody who must have one.
+    /// It is the last factor of a person who must have one.
     #[error("a second factor is required")]
     Required,
-    /// The last way in of somebody without a password.
-    #[error("it is the last way in")]
-    LastWayIn,
-    /// No such factor, or not theirs.
+    /// It is the only way to sign in of a person without a password.
+    #[error("it is the only way to sign in")]
+    LastSignInMethod,
+    /// There is no such factor, or it belongs to another account.
     #[error("no such factor")]
     NotFound,
-    /// No second operator, or the proof of theirs was wrong.
+    /// The second account is not an operator, or a proof was wrong.
     #[error("the second operator did not prove who they are")]
     NotTwoOperators,
-    /// The link is unknown, used or too old, or nothing waits any more.
-    #[error("the link is not good")]
+    /// The link is unknown, used or expired, or no reset is pending.
+    #[error("the link was refused")]
     LinkRefused,
-    /// A sealed secret does not open.
-    #[error("the stored secret does not open")]
+    /// A sealed secret cannot be opened.
+    #[error("the stored secret cannot be opened")]
     Damaged,
-    /// The store.
+    /// The database failed.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -65,36 +65,34 @@ impl From<FactorError> for Problem {
                 ..Problem::field(
                     "code",
                     "factor_refused",
-                    "This code is not right, or was used already. Wait for the next one and type that.",
+                    "This code is wrong or was used before. Wait for the next code, then enter it.",
                 )
             },
-            FactorError::Throttled(throttled) => Problem {
-                retry_after_seconds: Some(throttled.wait_seconds),
+            FactorError::Throttled(retry_after) => Problem {
+                retry_after_seconds: Some(retry_after.wait_seconds),
                 ..Problem::new(
                     429,
                     "too_many_tries",
-                    format!("Too many wrong codes. Wait {}, then try again.", throttled.in_words()),
+                    format!("Too many wrong codes. Wait {}, then try again.", retry_after.in_words()),
                 )
             },
-            FactorError::NoSetUp => Problem::new(
-                409,
-                "no_set_up",
-                "This took longer than half an hour. Go back to Security and begin again.",
-            ),
+            FactorError::NoSetUp => {
+                Problem::new(409, "no_set_up", "The set-up expired after 30 minutes. Go to Security and start again.")
+            }
             FactorError::PasskeyRefused(_) => Problem::new(
                 401,
                 "passkey_refused",
-                "This passkey was not accepted. Try again; if it stays, use another way in and add the passkey anew.",
+                "This passkey was not accepted. Try again. If it fails again, sign in another way, remove the passkey and add it again.",
             ),
             FactorError::PasskeyCopied => Problem::new(
                 401,
                 "passkey_copied",
-                "This passkey was not accepted, because a copy of it seems to be in use. Use another way in, then remove it under Security.",
+                "This passkey was not accepted because a copy of it seems to be in use. Sign in another way, then remove it under Security.",
             ),
             FactorError::PasskeyKnown => Problem::new(
                 409,
                 "passkey_known",
-                "This passkey is in use already. Choose another device or password manager.",
+                "This passkey is already in use. Choose another device or password manager.",
             ),
             FactorError::TooManyPasskeys => {
                 Problem::new(409, "too_many_passkeys", "You have 20 passkeys, which is the limit. Remove one first.")
@@ -102,19 +100,19 @@ impl From<FactorError> for Problem {
             FactorError::Name => Problem::field(
                 "passkey-name",
                 "passkey_name_invalid",
-                "A name has at most 64 visible characters. Change it and try again.",
+                "A name can have at most 64 visible characters. Change it and try again.",
             ),
             FactorError::NoPasskeysHere => Problem::new(
                 409,
                 "no_passkeys_here",
-                "Passkeys need a host name, and this site has a bare address. Ask your operator to set public_url to a name.",
+                "Passkeys need a host name, but this site has only an IP address. Ask your operator to set public_url to a host name.",
             ),
             FactorError::Required => Problem::new(
                 409,
                 "factor_required",
-                "You must have a second factor here, and this is your last. Add another one first.",
+                "This site requires a second factor, and this is your last one. Add another one first.",
             ),
-            FactorError::LastWayIn => Problem::new(
+            FactorError::LastSignInMethod => Problem::new(
                 409,
                 "last_way_in",
                 "This is your only way to sign in. Set a password or add another passkey first.",
@@ -123,14 +121,14 @@ impl From<FactorError> for Problem {
             FactorError::NotTwoOperators => Problem::new(
                 403,
                 "not_two_operators",
-                "The second operator is not one, has no second factor, or the password or code is wrong; nothing was changed.",
+                "The second operator could not be confirmed: the account is not an operator or has no second factor, or the password or code is wrong. Nothing was changed.",
             ),
             FactorError::LinkRefused => Problem::new(
                 400,
                 "link_refused",
-                "This link is no longer good: nothing waits any more, or it is too old. Sign in to see how things are.",
+                "This link has expired or was used, or there is no removal to stop. Sign in to check your second factors.",
             ),
-            FactorError::Damaged => Problem::ours("a sealed second factor does not open"),
+            FactorError::Damaged => Problem::internal("a sealed second factor cannot be opened"),
             FactorError::Db(error) => error.into(),
         }
     }

@@ -1,31 +1,32 @@
-//! Passkeys, with the signature checked outside the writer: the challenge is taken away first, whatever follows.
+//! Passkeys. The signature is checked outside the writer; the challenge is deleted first, so it can be answered once
+//! only.
 
 use std::sync::Arc;
 
-use super::ceremony::{self, Answer, Made};
+use super::ceremony::{self, AuthenticatorResponse, NewCredential};
 use super::error::FactorError;
-use super::model::{Asserted, Assertion, ChallengeFor};
+use super::model::{Assertion, ChallengePurpose, VerifiedAssertion};
 use super::ops;
 use crate::app::App;
 use crate::base::{AccountId, Actor};
 use crate::threads;
 
-/// A passkey whose making was checked; see [`super::add_passkey`].
-pub struct MadePasskey(Made);
+/// A passkey whose registration was checked; see [`super::add_passkey`].
+pub struct RegisteredPasskey(NewCredential);
 
-impl MadePasskey {
-    pub(super) fn parts(&self) -> &Made {
+impl RegisteredPasskey {
+    pub(super) fn credential(&self) -> &NewCredential {
         &self.0
     }
 }
 
-async fn state_of(app: &App, purpose: ChallengeFor, ticket: &str) -> Result<String, FactorError> {
+async fn take_state(app: &App, purpose: ChallengePurpose, ticket: &str) -> Result<String, FactorError> {
     let ticket = ticket.to_owned();
     let state = app.write(move |tx| Ok::<_, FactorError>(ops::take_challenge(tx, purpose, &ticket)?)).await?;
-    state.ok_or_else(|| FactorError::PasskeyRefused("no such challenge, or its time is over".into()))
+    state.ok_or_else(|| FactorError::PasskeyRefused("the challenge is unknown or has expired".into()))
 }
 
-/// Runs what takes a millisecond or two of arithmetic where others do not wait for it.
+/// Runs one or two milliseconds of arithmetic on a blocking thread, so that other requests do not wait for it.
 async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FactorError> + Send + 'static,
 ) -> Result<T, FactorError> {
@@ -33,29 +34,37 @@ async fn run_blocking<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(FactorError::PasskeyRefused("the check was interrupted".into())))
 }
 
-/// Checks what a browser made of a challenge for a new passkey.
+/// Checks the response of a browser to a challenge for a new passkey.
 ///
 /// # Errors
 /// [`FactorError::PasskeyRefused`].
-pub async fn check_made(app: &Arc<App>, account: AccountId, made: Assertion) -> Result<MadePasskey, FactorError> {
-    let state = state_of(app, ChallengeFor::Adding(account), &made.ticket).await?;
+pub async fn check_registration(
+    app: &Arc<App>,
+    account: AccountId,
+    response: Assertion,
+) -> Result<RegisteredPasskey, FactorError> {
+    let state = take_state(app, ChallengePurpose::Registration(account), &response.ticket).await?;
     let own = app.clone();
-    run_blocking(move || ceremony::finish_adding(own.config(), &state, &made.credential).map(MadePasskey)).await
+    run_blocking(move || {
+        ceremony::finish_registration(own.config(), &state, &response.credential).map(RegisteredPasskey)
+    })
+    .await
 }
 
-/// Checks a signature: the challenge is ours, unanswered and for this purpose, the passkey is known and belongs to whom it
-/// says (and to the person, where one is known), and everything it signed is right. A refusal is recorded.
+/// Checks an assertion: the challenge is ours, is not answered yet and has this purpose; the passkey is known and
+/// belongs to the account that it names (and to the person of the challenge, if there is one); and the signature is
+/// right. A refusal is recorded.
 ///
 /// # Errors
 /// [`FactorError::PasskeyRefused`], [`FactorError::PasskeyCopied`].
-pub async fn check_signed(
+pub async fn check_assertion(
     app: &Arc<App>,
     actor: &Actor,
-    purpose: ChallengeFor,
-    signed: Assertion,
-) -> Result<Asserted, FactorError> {
+    purpose: ChallengePurpose,
+    assertion: Assertion,
+) -> Result<VerifiedAssertion, FactorError> {
     let mut known = None;
-    let outcome = try_signed(app, purpose, signed, &mut known).await;
+    let outcome = try_assertion(app, purpose, assertion, &mut known).await;
     if let Err(why @ (FactorError::PasskeyRefused(_) | FactorError::PasskeyCopied)) = outcome {
         let actor = actor.clone();
         return app
@@ -69,38 +78,40 @@ pub async fn check_signed(
     outcome
 }
 
-async fn try_signed(
+async fn try_assertion(
     app: &Arc<App>,
-    purpose: ChallengeFor,
-    signed: Assertion,
+    purpose: ChallengePurpose,
+    assertion: Assertion,
     known: &mut Option<(crate::base::PasskeyId, AccountId)>,
-) -> Result<Asserted, FactorError> {
+) -> Result<VerifiedAssertion, FactorError> {
     let refused = |why: &str| FactorError::PasskeyRefused(why.to_owned());
-    let state = state_of(app, purpose, &signed.ticket).await?;
-    let answer = Answer::parse(&signed.credential)?;
-    let id = answer.credential_id().to_vec();
-    let found = app.read_offloaded(move |view| Ok::<_, FactorError>(ops::find_credential(view, &id)?)).await?;
-    let credential = found.ok_or_else(|| refused("nobody has this passkey"))?;
+    let state = take_state(app, purpose, &assertion.ticket).await?;
+    let response = AuthenticatorResponse::parse(&assertion.credential)?;
+    let id = response.credential_id().to_vec();
+    let credential = app.read_offloaded(move |view| Ok::<_, FactorError>(ops::find_credential(view, &id)?)).await?;
+    let credential = credential.ok_or_else(|| refused("no account has this passkey"))?;
     let (passkey, account) = (credential.id, credential.account);
     *known = Some((passkey, account));
     let (_, expected) = purpose.parts();
     if expected.is_some_and(|expected| expected != account) {
-        return Err(refused("it is somebody else's"));
+        return Err(refused("it belongs to another account"));
     }
-    // Without a name typed, the passkey itself must say whose it is (§7.2 step 6).
-    match answer.user_handle() {
-        Some(handle) if handle != credential.handle => return Err(refused("the user handle is another person's")),
+    // Without a typed name, the response must name the account (§7.2 step 6).
+    match response.user_handle() {
+        Some(handle) if handle != credential.handle => {
+            return Err(refused("the user handle belongs to another account"));
+        }
         None if expected.is_none() => return Err(refused("the user handle is missing")),
         _ => {}
     }
     let own = app.clone();
-    let check = move || ceremony::finish_asserting(own.config(), &state, &answer, &credential.credential_json);
-    let right = run_blocking(check).await?;
-    Ok(Asserted {
+    let check = move || ceremony::finish_assertion(own.config(), &state, &response, &credential.credential_json);
+    let result = run_blocking(check).await?;
+    Ok(VerifiedAssertion {
         passkey,
         account,
-        sign_count: right.sign_count,
-        is_backed_up: right.is_backed_up,
-        credential_json: right.credential_json,
+        sign_count: result.sign_count,
+        is_backed_up: result.is_backed_up,
+        credential_json: result.credential_json,
     })
 }

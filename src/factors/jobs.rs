@@ -1,4 +1,4 @@
-//! Carries out resets whose wait is over.
+//! Carries out the resets that are due.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::jobs::Outcome;
 /// The job's name in the schedule.
 pub const RESET_DUE: &str = "factors.reset_due";
 
-/// Takes the factors of everybody whose three days are over.
+/// Removes the factors of every person whose reset has waited for 72 hours.
 pub async fn reset_due(app: Arc<App>) -> Outcome {
     match app.write(ops::reset_due).await {
         Ok(_) => Outcome::Done,

@@ -1,10 +1,10 @@
-//! What is written to people about their factors.
+//! Mails about factors.
 
 use crate::accounts::Account;
 use crate::base::Timestamp;
 use crate::mail::{Link, PlainMessage};
 
-/// Something changed. `what` is the first sentence and says it.
+/// The notice of a change. `what` is the first sentence, after the greeting.
 fn notice(subject: &str, person: &Account, what: &str, site: &str) -> PlainMessage {
     PlainMessage {
         subject: subject.into(),
@@ -13,8 +13,8 @@ fn notice(subject: &str, person: &Account, what: &str, site: &str) -> PlainMessa
             "All other sessions were signed out.".into(),
         ],
         code: None,
-        link: Some(Link { label: "Look at your security settings", url: format!("{site}/settings/security") }),
-        closing: "If it was not you, change your password at once and tell your operator.".into(),
+        link: Some(Link { label: "Check your security settings", url: format!("{site}/settings/security") }),
+        closing: "If this was not you, change your password at once and tell your operator.".into(),
         site: site.into(),
     }
 }
@@ -28,7 +28,7 @@ pub(super) fn totp_disabled(person: &Account, site: &str) -> PlainMessage {
 }
 
 pub(super) fn codes_generated(person: &Account, site: &str) -> PlainMessage {
-    let what = "new recovery codes were made for your account. The old ones are worthless.";
+    let what = "new recovery codes were created for your account. The old ones no longer work.";
     notice("New recovery codes", person, what, site)
 }
 
@@ -40,46 +40,48 @@ pub(super) fn passkey_removed(person: &Account, name: &str, site: &str) -> Plain
     notice("A passkey was removed", person, &format!("the passkey “{name}” was removed from your account."), site)
 }
 
-/// A recovery code was used. `left`: how many there are still.
+/// `left`: the number of unused codes.
 pub(super) fn recovery_code_used(person: &Account, left: u32, site: &str) -> PlainMessage {
     let left = match left {
-        0 => "That was the last one: make new ones now.".to_owned(),
-        1 => "There is one left: make new ones soon.".to_owned(),
-        left => format!("There are {left} left."),
+        0 => "That was your last code. Create new codes now.".to_owned(),
+        1 => "You have one code left. Create new codes soon.".to_owned(),
+        left => format!("You have {left} codes left."),
     };
     PlainMessage {
         subject: "A recovery code was used".into(),
         paragraphs: vec![
             format!(
-                "Hello {}, one of your recovery codes was used in place of your second factor.",
+                "Hello {}, one of your recovery codes was used instead of your second factor.",
                 person.display_name
             ),
             left,
         ],
         code: None,
-        link: Some(Link { label: "Look at your security settings", url: format!("{site}/settings/security") }),
-        closing: "If it was not you, somebody has your password and a code: change the password at once.".into(),
+        link: Some(Link { label: "Check your security settings", url: format!("{site}/settings/security") }),
+        closing:
+            "If this was not you, another person has your password and a recovery code. Change your password at once."
+                .into(),
         site: site.into(),
     }
 }
 
-/// To every address: factors go at `due_at` unless somebody follows `link`.
+/// For every verified address. `link` stops the removal, which happens at `due_at` otherwise.
 pub(super) fn reset_started(person: &Account, due_at: Timestamp, link: String, site: &str) -> PlainMessage {
     PlainMessage {
         subject: "Your second factors will be removed".into(),
         paragraphs: vec![
             format!(
-                "Hello {}, somebody asked to remove your authenticator app, passkeys and recovery codes, because they are lost.",
+                "Hello {}, we received a request to remove your authenticator app, passkeys and recovery codes because they are lost.",
                 person.display_name
             ),
             format!(
-                "This happens on {}. Until then it can be stopped with one click, without signing in.",
+                "This happens on {}. Until then, you can stop it with one click, without signing in.",
                 due_at.day_and_time()
             ),
         ],
         code: None,
-        link: Some(Link { label: "This was not me: stop it", url: link }),
-        closing: "If it was you, do nothing and sign in after that time. Signing in with a factor stops it, too."
+        link: Some(Link { label: "This was not me: stop the removal", url: link }),
+        closing: "If this was you, do nothing and sign in after that time. Signing in with a second factor also stops the removal."
             .into(),
         site: site.into(),
     }
@@ -94,7 +96,7 @@ pub(super) fn reset_cancelled(person: &Account, site: &str) -> PlainMessage {
         )],
         code: None,
         link: None,
-        closing: "If you did not ask for the removal, somebody may have your password: change it.".into(),
+        closing: "If you did not request the removal, another person may have your password. Change it.".into(),
         site: site.into(),
     }
 }
@@ -107,7 +109,7 @@ pub(super) fn reset_done(person: &Account, site: &str) -> PlainMessage {
             person.display_name
         )],
         code: None,
-        link: Some(Link { label: "Sign in and set up a new one", url: format!("{site}/settings/security") }),
+        link: Some(Link { label: "Sign in and set up a new second factor", url: format!("{site}/settings/security") }),
         closing: "If you did not expect this, change your password at once and tell your operator.".into(),
         site: site.into(),
     }

@@ -1,8 +1,9 @@
-//! **For:** second factors: authenticator apps, recovery codes, passkeys; and sign-ins that still owe one.
-//! **Words:** factor, step (thirty seconds of a code), recovery code, passkey, challenge, half-session, reset.
+//! **For:** second factors: authenticator apps, recovery codes, passkeys; and sign-ins whose second factor is missing.
+//! **Words:** factor, step (thirty seconds of a code), recovery code, passkey, challenge, pending sign-in (table
+//! `half_session`), reset.
 //! **Tables:** `totp`, `totp_setup`, `recovery_code`, `passkey`, `passkey_handle`, `passkey_challenge`, `half_session`,
 //! `factor_reset`.
-//! **Never:** takes a code twice; shows a secret after its enrolment; says whether it was the code or the count that was wrong.
+//! **Never:** accepts a code twice; shows a secret after its enrolment; tells a wrong code from one that was used.
 //! **Start reading:** `model.rs`, then [`prove`].
 
 mod ceremony;
@@ -19,13 +20,15 @@ mod totp;
 pub use ceremony::passkeys_are_possible;
 pub use error::FactorError;
 pub use model::{
-    AskedBy, Asserted, Assertion, ChallengeFor, Challenged, Enrolled, FactorProof, HALF_LIFE, HALF_TRIES_MAX, Half,
-    NewCodes, Passkey, PasskeyName, RESET_WAIT, RecoveryCode, Reset, SetUp, Used,
+    Assertion, ChallengePurpose, EnrolledFactors, FactorKind, FactorProof, MFA_PENDING_LIFE, MFA_PENDING_TRIES_MAX,
+    NewCodes, Passkey, PasskeyChallenge, PasskeyName, PendingSignIn, RESET_WAIT, RecoveryCode, Reset, ResetRequester,
+    TotpSetup, VerifiedAssertion,
 };
 pub use ops::{
-    add_passkey, cancel_reset, cancel_reset_by_link, challenge, confirm_totp, count_wrong_try, end_half, enrolled,
-    forget, generate_codes, half, is_owed, is_required, owe, passkeys, prove, purge_old, remove_passkey, remove_since,
-    remove_totp, rename_passkey, reset_by_operators, reset_due, reset_of, set_up, set_up_under_way, start_reset,
+    add_passkey, cancel_reset, cancel_reset_by_link, challenge, confirm_totp, count_wrong_try, end_pending_sign_in,
+    enrolled, forget, generate_codes, is_required, must_enrol, passkeys, pending_sign_in, prove, purge_old,
+    remove_passkey, remove_since, remove_totp, rename_passkey, reset_by_operators, reset_due, reset_of,
+    start_pending_sign_in, start_reset, start_totp_setup, totp_setup,
 };
 pub use qr::svg_path;
 pub use store::STATEMENTS;

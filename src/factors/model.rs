@@ -1,4 +1,4 @@
-//! What a factor is, and the rules for what people type.
+//! What a factor is, and the rules for typed codes and names.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::totp::Seed;
 use crate::base::{AccountId, PasskeyId, Rng, Secret, Timestamp, hours, is_visible, minutes};
 
 /// How long the second step of a sign-in may take.
-pub const HALF_LIFE: Duration = minutes(10);
-/// Wrong codes that end a half-session: then the first step is asked for again (safety row 68).
-pub const HALF_TRIES_MAX: u32 = 5;
-/// How long a person without factors waits, while everybody who could object is told (domain 5.1.11).
+pub const MFA_PENDING_LIFE: Duration = minutes(10);
+/// Wrong codes that end a pending sign-in: then the first step has to be repeated (safety row 68).
+pub const MFA_PENDING_TRIES_MAX: u32 = 5;
+/// How long a reset waits, while the person is told at every address so that they can stop it (domain 5.1.11).
 pub const RESET_WAIT: Duration = hours(72);
-/// A secret that was shown and not confirmed is forgotten after this.
+/// How long a new TOTP secret waits for its first code.
 pub(super) const SET_UP_LIFE: Duration = minutes(30);
 /// How long a challenge can be answered (WebAuthn, safety W1).
 pub(super) const CHALLENGE_LIFE: Duration = minutes(5);
@@ -22,39 +22,39 @@ pub(super) const CODES: usize = 10;
 /// Passkeys of one person.
 pub(super) const PASSKEYS_MAX: u32 = 20;
 
-/// What somebody has beside a password.
+/// The factors of a person, besides a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Enrolled {
-    /// An authenticator app, confirmed.
+pub struct EnrolledFactors {
+    /// Whether there is a confirmed authenticator app.
     pub has_totp: bool,
-    /// How many passkeys.
+    /// The number of passkeys.
     pub passkeys: u32,
-    /// Recovery codes that are not used.
+    /// Recovery codes that are not used yet.
     pub codes_left: u32,
 }
 
-impl Enrolled {
-    /// Whether a second step is asked for. Recovery codes alone are no factor: they stand in for one.
+impl EnrolledFactors {
+    /// Whether a sign-in needs a second step. Recovery codes alone are not a factor: they only replace one.
     pub fn is_any(&self) -> bool {
         self.has_totp || self.passkeys > 0
     }
 
-    /// How many factors there are, an app or a passkey each.
+    /// The number of factors: the app and each passkey.
     pub fn count(&self) -> u32 {
         u32::from(self.has_totp) + self.passkeys
     }
 }
 
-/// A secret to be put into an app, shown until a code confirms it.
-pub struct SetUp {
-    /// The secret.
+/// A TOTP secret that is shown until its first code confirms it.
+pub struct TotpSetup {
+    /// To be put into the app.
     pub seed: Seed,
 }
 
-/// Recovery codes in the clear: for the one page that shows them.
+/// Recovery codes in clear text, for the one page that shows them.
 pub struct NewCodes(pub Vec<RecoveryCode>);
 
-/// A code for a day without the app: `xxxxx-xxxxx-xxxxx`, 75 random bits in Crockford's base32.
+/// A code that replaces a lost factor: `xxxxx-xxxxx-xxxxx`, 75 random bits in Crockford's base32.
 pub struct RecoveryCode(Secret<String>);
 
 /// Crockford's alphabet: no i, l, o, u.
@@ -67,8 +67,8 @@ impl RecoveryCode {
         Self(Secret::new(letters.collect()))
     }
 
-    /// Reads what somebody typed: capitals, hyphens and spaces do not matter, and letters that look alike are taken for each
-    /// other. `None`: this is no recovery code, right or wrong.
+    /// Parses a typed code. Upper case, hyphens and spaces are allowed, and `o`, `i` and `l` are read as the digits
+    /// they look like. `None`: the text does not have the form of a recovery code.
     pub fn parse(typed: &str) -> Option<Self> {
         let folded = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| match c.to_ascii_lowercase() {
             'o' => '0',
@@ -80,8 +80,8 @@ impl RecoveryCode {
         is_code.then(|| Self(Secret::new(letters)))
     }
 
-    /// As shown, in three groups.
-    pub fn shown(&self) -> Secret<String> {
+    /// In three groups, as people see it.
+    pub fn grouped(&self) -> Secret<String> {
         let letters = self.0.expose();
         Secret::new(format!("{}-{}-{}", &letters[..5], &letters[5..10], &letters[10..]))
     }
@@ -94,56 +94,56 @@ impl RecoveryCode {
 /// A passkey as listed.
 #[derive(Clone, Debug)]
 pub struct Passkey {
-    /// Its id.
+    /// Opaque and permanent.
     pub id: PasskeyId,
-    /// Whose.
+    /// The account that it belongs to.
     pub account: AccountId,
-    /// What its person calls it.
+    /// The name that its person gave it.
     pub name: String,
-    /// How often it signed, as it says itself. Zero: it does not count.
+    /// Its own signature counter. Zero: the authenticator does not count.
     pub sign_count: u32,
-    /// Whether it is kept in more than one place, such as a password manager's cloud.
+    /// Whether it is synchronized to other devices, for example by a password manager.
     pub is_backed_up: bool,
     /// When it was added.
     pub created_at: Timestamp,
-    /// When it last signed. `None`: never since.
+    /// When it last signed. `None`: not yet.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// What a person calls a passkey: 1 to 64 characters that print.
+/// The name of a passkey: 1 to 64 visible characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasskeyName(String);
 
 impl PasskeyName {
-    /// Reads a name; nothing typed is the plain name. `None`: too long, or it does not print.
+    /// Parses a name. An empty text becomes `Passkey`. `None`: too long, or with invisible characters.
     pub fn parse(text: &str) -> Option<Self> {
         let name = if text.trim().is_empty() { "Passkey" } else { text.trim() };
         (is_visible(name) && name.chars().count() <= 64).then(|| Self(name.to_owned()))
     }
 
-    /// The name.
+    /// The name, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What a challenge is given out for: an answer to one is worth nothing elsewhere.
+/// The purpose of a challenge: its answer is valid for this purpose only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChallengeFor {
-    /// A new passkey of this person.
-    Adding(AccountId),
-    /// Sign-in without a name: whoever the passkey belongs to.
+pub enum ChallengePurpose {
+    /// Register a new passkey for this account.
+    Registration(AccountId),
+    /// Sign in without a typed name: the passkey names the account.
     SignIn,
-    /// The second step of this person's sign-in.
+    /// The second step of a sign-in to this account.
     Factor(AccountId),
-    /// One more proof by this person, who is signed in.
+    /// A step-up of a person who is signed in to this account.
     StepUp(AccountId),
 }
 
-impl ChallengeFor {
+impl ChallengePurpose {
     pub(super) fn parts(self) -> (&'static str, Option<AccountId>) {
         match self {
-            Self::Adding(account) => ("add", Some(account)),
+            Self::Registration(account) => ("add", Some(account)),
             Self::SignIn => ("sign_in", None),
             Self::Factor(account) => ("factor", Some(account)),
             Self::StepUp(account) => ("step_up", Some(account)),
@@ -152,8 +152,8 @@ impl ChallengeFor {
 }
 
 /// A challenge for a browser.
-pub struct Challenged {
-    /// Sent back with the answer; names the challenge.
+pub struct PasskeyChallenge {
+    /// Names the challenge; the browser sends it back with its answer.
     pub ticket: Secret<String>,
     /// The options of `navigator.credentials`, with bytes in base64url.
     pub options: Value,
@@ -162,45 +162,45 @@ pub struct Challenged {
 /// A browser's answer to a challenge.
 #[derive(Clone)]
 pub struct Assertion {
-    /// As given out with the challenge.
+    /// The ticket of the challenge.
     pub ticket: String,
-    /// What the browser made, JSON.
+    /// The credential that `navigator.credentials` returned, as JSON.
     pub credential: String,
 }
 
-/// An answer whose signature was right. Its counter is still to be compared with the stored one, in the transaction that
-/// lets it count: see [`super::prove`].
+/// An assertion whose signature is right. Its counter must still be compared with the stored one, in the transaction
+/// that accepts it: see [`super::prove`].
 #[derive(Clone, Debug)]
-pub struct Asserted {
-    /// Which passkey.
+pub struct VerifiedAssertion {
+    /// The passkey that signed.
     pub passkey: PasskeyId,
-    /// Whose.
+    /// The account of the passkey.
     pub account: AccountId,
     pub(super) sign_count: u32,
     pub(super) is_backed_up: bool,
     pub(super) credential_json: String,
 }
 
-/// A second factor as somebody presents it.
+/// A second factor as it is presented.
 pub enum FactorProof {
-    /// What they typed: a code of the app, or a recovery code.
+    /// A typed code of the app, or a recovery code.
     Typed(Secret<String>),
-    /// What a passkey signed.
-    Passkey(Asserted),
+    /// An assertion by a passkey.
+    Passkey(VerifiedAssertion),
 }
 
-/// Which factor it was.
+/// Which kind of factor was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Used {
+pub enum FactorKind {
     /// A code of the authenticator app.
     Totp,
-    /// A recovery code; it is used up.
+    /// A recovery code, which is used up.
     RecoveryCode,
     /// A passkey.
     Passkey,
 }
 
-impl Used {
+impl FactorKind {
     /// As stored with the session and recorded in the audit.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -211,27 +211,27 @@ impl Used {
     }
 }
 
-/// A sign-in that still owes its second factor.
+/// A sign-in with the first factor only: the second one is still missing.
 #[derive(Clone, Debug)]
-pub struct Half {
-    /// Whose.
+pub struct PendingSignIn {
+    /// The account that signs in.
     pub account: AccountId,
-    /// What was proved.
+    /// How the first factor was proved.
     pub method: String,
     /// Whether to stay signed in on this device.
     pub remember: bool,
 }
 
-/// Who asked that somebody's factors be taken away.
+/// Who requested a reset of factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AskedBy {
-    /// Somebody with the person's password.
+pub enum ResetRequester {
+    /// A visitor with the password of the person.
     Person,
-    /// The operator at the machine.
+    /// An operator, on the command line.
     Operator,
 }
 
-impl AskedBy {
+impl ResetRequester {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",
@@ -240,12 +240,12 @@ impl AskedBy {
     }
 }
 
-/// A reset that waits.
+/// A reset that is pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reset {
-    /// When it was asked for.
+    /// When it was requested.
     pub asked_at: Timestamp,
-    /// When it is carried out, unless somebody stops it.
+    /// When it will be carried out, unless it is stopped.
     pub due_at: Timestamp,
 }
 
@@ -254,12 +254,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recovery_codes_are_read_as_people_write_them() {
+    fn recovery_codes_are_parsed_as_people_write_them() {
         let code = RecoveryCode::generate(&mut Rng::seeded(1));
-        let shown = code.shown();
+        let grouped = code.grouped();
 
-        assert_eq!(shown.expose().len(), 17);
-        for written in [shown.expose().clone(), shown.expose().to_uppercase(), shown.expose().replace('-', " ")] {
+        assert_eq!(grouped.expose().len(), 17);
+        for written in [grouped.expose().clone(), grouped.expose().to_uppercase(), grouped.expose().replace('-', " ")] {
             assert_eq!(RecoveryCode::parse(&written).unwrap().letters(), code.letters());
         }
         assert_eq!(RecoveryCode::parse("OIL00-00000-00000").unwrap().letters(), "011000000000000");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn passkeys_have_a_name_that_prints() {
+    fn passkey_names_are_visible() {
         assert_eq!(PasskeyName::parse("  ").unwrap().as_str(), "Passkey");
         assert_eq!(PasskeyName::parse(" Work laptop ").unwrap().as_str(), "Work laptop");
         for bad in ["a\u{202e}b", &"x".repeat(65)] {

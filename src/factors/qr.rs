@@ -2,11 +2,11 @@
 
 use qrcodegen::{QrCode, QrCodeEcc};
 
-/// Modules of white around the code that the standard asks for.
+/// Light modules around the code that the standard requires.
 const QUIET_ZONE: i32 = 4;
 
-/// The side of the drawing in modules, its quiet zone included, and the dark modules as a path, one rectangle for each run.
-/// `None`: `text` is longer than a code holds.
+/// The side of the drawing in modules, its quiet zone included, and the dark modules as a path, one rectangle for each
+/// run. `None`: `text` is longer than a code holds.
 pub fn svg_path(text: &str) -> Option<(i32, String)> {
     let code = QrCode::encode_text(text, QrCodeEcc::Medium).ok()?;
     let size = code.size();

@@ -2,7 +2,7 @@
 
 use rusqlite::named_params;
 
-use super::model::{Enrolled, Half, Passkey, Reset};
+use super::model::{EnrolledFactors, Passkey, PendingSignIn, Reset};
 use crate::base::{AccountId, PasskeyId, Timestamp};
 use crate::db::{Error, Tx, View};
 
@@ -10,8 +10,8 @@ const FIND_ENROLLED: &str = "
     select exists (select 1 from totp where account_id = :account_id),
            (select count(*) from passkey where account_id = :account_id),
            (select count(*) from recovery_code where account_id = :account_id and used_at is null)";
-// Asked at every page of somebody who is signed in: one look, by keys alone.
-const FIND_OWED: &str = "
+// Runs for every page of a person who is signed in: one query, which reads only index entries.
+const FIND_MUST_ENROL: &str = "
     select (is_operator = 1 or :everybody)
        and not exists (select 1 from totp where account_id = :account_id)
        and not exists (select 1 from passkey where account_id = :account_id)
@@ -58,7 +58,7 @@ const FIND_CREDENTIAL: &str = "
     select p.id, p.account_id, p.credential_json, h.handle
     from passkey p join passkey_handle h on h.account_id = p.account_id
     where p.credential_id = :credential_id";
-// A counter that does not rise is refused here once more, because two answers may have been checked at the same moment.
+// Refuses a counter that does not rise once more, because two assertions may have been checked at the same moment.
 const UPDATE_SIGNED: &str = "
     update passkey
     set sign_count = :sign_count, is_backed_up = :is_backed_up, credential_json = :credential_json, last_used_at = :now
@@ -76,14 +76,14 @@ const TAKE_CHALLENGE: &str = "
     returning purpose, account_id, state_json, expires_at";
 const DELETE_CHALLENGES: &str = "delete from passkey_challenge where account_id = :account_id";
 
-const INSERT_HALF: &str = "
+const INSERT_PENDING: &str = "
     insert into half_session (digest, account_id, method, remember, password_stamp, expires_at)
     values (:digest, :account_id, :method, :remember, :password_stamp, :expires_at)";
-const FIND_HALF: &str = "
+const FIND_PENDING: &str = "
     select account_id, method, remember, password_stamp from half_session where digest = :digest and expires_at > :now";
-const COUNT_HALF_TRY: &str = "update half_session set tries = tries + 1 where digest = :digest returning tries";
-const DELETE_HALF: &str = "delete from half_session where digest = :digest";
-const DELETE_HALVES: &str = "delete from half_session where account_id = :account_id";
+const COUNT_PENDING_TRY: &str = "update half_session set tries = tries + 1 where digest = :digest returning tries";
+const DELETE_PENDING: &str = "delete from half_session where digest = :digest";
+const DELETE_ALL_PENDING: &str = "delete from half_session where account_id = :account_id";
 
 const INSERT_RESET: &str = "
     insert or ignore into factor_reset (account_id, asked_by, asked_at, due_at)
@@ -98,13 +98,13 @@ const DELETE_OLD_SET_UPS: &str = "
 const DELETE_OLD_CHALLENGES: &str = "
     delete from passkey_challenge where digest in (
       select digest from passkey_challenge where expires_at <= :now limit :limit)";
-const DELETE_OLD_HALVES: &str = "
+const DELETE_OLD_PENDING: &str = "
     delete from half_session where digest in (select digest from half_session where expires_at <= :now limit :limit)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_ENROLLED,
-    FIND_OWED,
+    FIND_MUST_ENROL,
     REPLACE_SET_UP,
     FIND_SET_UP,
     DELETE_SET_UP,
@@ -132,30 +132,30 @@ pub const STATEMENTS: &[&str] = &[
     INSERT_CHALLENGE,
     TAKE_CHALLENGE,
     DELETE_CHALLENGES,
-    INSERT_HALF,
-    FIND_HALF,
-    COUNT_HALF_TRY,
-    DELETE_HALF,
-    DELETE_HALVES,
+    INSERT_PENDING,
+    FIND_PENDING,
+    COUNT_PENDING_TRY,
+    DELETE_PENDING,
+    DELETE_ALL_PENDING,
     INSERT_RESET,
     FIND_RESET,
     LIST_DUE_RESETS,
     DELETE_RESET,
     DELETE_OLD_SET_UPS,
     DELETE_OLD_CHALLENGES,
-    DELETE_OLD_HALVES,
+    DELETE_OLD_PENDING,
 ];
 
-pub(super) fn find_enrolled(view: &View<'_>, account: AccountId) -> Result<Enrolled, Error> {
+pub(super) fn find_enrolled(view: &View<'_>, account: AccountId) -> Result<EnrolledFactors, Error> {
     view.one(FIND_ENROLLED, named_params! {":account_id": account}, |row| {
-        Ok(Enrolled { has_totp: row.get(0)?, passkeys: row.get(1)?, codes_left: row.get(2)? })
+        Ok(EnrolledFactors { has_totp: row.get(0)?, passkeys: row.get(1)?, codes_left: row.get(2)? })
     })
 }
 
 /// Whether the person must have a factor and has none.
-pub(super) fn find_owed(view: &View<'_>, account: AccountId, everybody: bool) -> Result<bool, Error> {
+pub(super) fn must_enrol(view: &View<'_>, account: AccountId, everybody: bool) -> Result<bool, Error> {
     let params = named_params! {":account_id": account, ":everybody": everybody};
-    Ok(view.find(FIND_OWED, params, |row| row.get(0))?.unwrap_or(false))
+    Ok(view.find(FIND_MUST_ENROL, params, |row| row.get(0))?.unwrap_or(false))
 }
 
 pub(super) fn insert_set_up(
@@ -186,12 +186,12 @@ pub(super) fn insert_totp(tx: &mut Tx<'_>, account: AccountId, sealed: &[u8], st
     Ok(())
 }
 
-/// The sealed secret, and the newest step whose code was taken.
+/// The sealed secret, and the newest step whose code was accepted.
 pub(super) fn find_totp(view: &View<'_>, account: AccountId) -> Result<Option<(Vec<u8>, i64)>, Error> {
     view.find(FIND_TOTP, named_params! {":account_id": account}, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Notes that a code was taken. Zero: a code of this step or a later one was taken before.
+/// Stores that a code was accepted. Zero: a code of this step or a later one was accepted before.
 pub(super) fn update_step(tx: &mut Tx<'_>, account: AccountId, step: i64) -> Result<usize, Error> {
     tx.execute(UPDATE_STEP, named_params! {":account_id": account, ":step": step})
 }
@@ -206,7 +206,7 @@ pub(super) fn insert_code(tx: &mut Tx<'_>, account: AccountId, lookup: &[u8; 32]
     Ok(())
 }
 
-/// Uses a code up. Zero: it is not good.
+/// Uses a code up. Zero: it is wrong, or was used before.
 pub(super) fn update_code_used(tx: &mut Tx<'_>, account: AccountId, lookup: &[u8; 32]) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(USE_CODE, named_params! {":lookup": lookup, ":account_id": account, ":now": now})
@@ -216,7 +216,7 @@ pub(super) fn delete_codes(tx: &mut Tx<'_>, account: AccountId) -> Result<usize,
     tx.execute(DELETE_CODES, named_params! {":account_id": account})
 }
 
-/// Keeps `handle` for somebody who has none yet.
+/// Stores `handle` for an account that has none yet.
 pub(super) fn insert_handle(tx: &mut Tx<'_>, account: AccountId, handle: &[u8; 16]) -> Result<(), Error> {
     tx.execute(INSERT_HANDLE, named_params! {":account_id": account, ":handle": handle})?;
     Ok(())
@@ -226,7 +226,7 @@ pub(super) fn find_handle(view: &View<'_>, account: AccountId) -> Result<Option<
     view.find(FIND_HANDLE, named_params! {":account_id": account}, |row| row.get(0))
 }
 
-/// What a new passkey's row holds beside its id.
+/// The row of a new passkey, without its id.
 pub(super) struct NewPasskey<'r> {
     pub account: AccountId,
     pub credential_id: &'r [u8],
@@ -236,7 +236,7 @@ pub(super) struct NewPasskey<'r> {
     pub is_backed_up: bool,
 }
 
-/// Zero: somebody has the credential already.
+/// Zero: an account has the credential already.
 pub(super) fn insert_passkey(tx: &mut Tx<'_>, id: PasskeyId, new: &NewPasskey<'_>) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(
@@ -272,7 +272,7 @@ pub(super) fn list_credential_ids(view: &View<'_>, account: AccountId) -> Result
     view.list(LIST_CREDENTIAL_IDS, named_params! {":account_id": account}, |row| row.get(0))
 }
 
-/// A passkey as it is checked against.
+/// What an assertion is checked against.
 pub(super) struct Credential {
     pub id: PasskeyId,
     pub account: AccountId,
@@ -286,8 +286,8 @@ pub(super) fn find_credential(view: &View<'_>, credential_id: &[u8]) -> Result<O
     })
 }
 
-/// Notes a signature. Zero: the passkey is gone, or its counter did not rise.
-pub(super) fn update_signed(tx: &mut Tx<'_>, signed: &super::model::Asserted) -> Result<usize, Error> {
+/// Stores a signature. Zero: the passkey is gone, or its counter did not rise.
+pub(super) fn update_signed(tx: &mut Tx<'_>, signed: &super::model::VerifiedAssertion) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(
         UPDATE_SIGNED,
@@ -318,7 +318,7 @@ pub(super) fn list_passkeys_since(
     view.list(LIST_PASSKEYS_SINCE, named_params! {":account_id": account, ":since": since}, |row| row.get(0))
 }
 
-/// Deletes app and codes that were added at `since` or later. Answers how many rows of each.
+/// Deletes app and codes that were added at `since` or later. Returns how many rows of each.
 pub(super) fn delete_since(tx: &mut Tx<'_>, account: AccountId, since: Timestamp) -> Result<(usize, usize), Error> {
     let totp = tx.execute(DELETE_TOTP_SINCE, named_params! {":account_id": account, ":since": since})?;
     let codes = tx.execute(DELETE_CODES_SINCE, named_params! {":account_id": account, ":since": since})?;
@@ -345,7 +345,7 @@ pub(super) fn insert_challenge(
     Ok(())
 }
 
-/// A challenge as it was given out.
+/// A stored challenge.
 pub(super) struct Challenge {
     pub purpose: String,
     pub account: Option<AccountId>,
@@ -353,27 +353,27 @@ pub(super) struct Challenge {
     pub expires_at: Timestamp,
 }
 
-/// Takes a challenge away, so that it has one answer.
+/// Deletes a challenge and returns it, so that it can be answered once only.
 pub(super) fn take_challenge(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<Option<Challenge>, Error> {
     tx.find(TAKE_CHALLENGE, named_params! {":digest": digest}, |row| {
         Ok(Challenge { purpose: row.get(0)?, account: row.get(1)?, state_json: row.get(2)?, expires_at: row.get(3)? })
     })
 }
 
-pub(super) fn insert_half(
+pub(super) fn insert_pending(
     tx: &mut Tx<'_>,
     digest: &[u8; 32],
-    half: &Half,
+    pending: &PendingSignIn,
     password_stamp: &[u8; 32],
     expires_at: Timestamp,
 ) -> Result<(), Error> {
     tx.execute(
-        INSERT_HALF,
+        INSERT_PENDING,
         named_params! {
             ":digest": digest,
-            ":account_id": half.account,
-            ":method": half.method,
-            ":remember": half.remember,
+            ":account_id": pending.account,
+            ":method": pending.method,
+            ":remember": pending.remember,
             ":password_stamp": password_stamp,
             ":expires_at": expires_at,
         },
@@ -381,29 +381,29 @@ pub(super) fn insert_half(
     Ok(())
 }
 
-/// A half-session in its time, with the stamp of the password it began with.
-pub(super) fn find_half(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<(Half, [u8; 32])>, Error> {
+/// A pending sign-in that has not expired, with the stamp of the password it began with.
+pub(super) fn find_pending(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<(PendingSignIn, [u8; 32])>, Error> {
     let now = view.now();
-    view.find(FIND_HALF, named_params! {":digest": digest, ":now": now}, |row| {
-        Ok((Half { account: row.get(0)?, method: row.get(1)?, remember: row.get(2)? }, row.get(3)?))
+    view.find(FIND_PENDING, named_params! {":digest": digest, ":now": now}, |row| {
+        Ok((PendingSignIn { account: row.get(0)?, method: row.get(1)?, remember: row.get(2)? }, row.get(3)?))
     })
 }
 
-/// Counts a wrong try. `None`: there is no such half-session.
-pub(super) fn count_half_try(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<Option<u32>, Error> {
-    tx.find(COUNT_HALF_TRY, named_params! {":digest": digest}, |row| row.get(0))
+/// Counts a wrong try. `None`: there is no such pending sign-in.
+pub(super) fn count_pending_try(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<Option<u32>, Error> {
+    tx.find(COUNT_PENDING_TRY, named_params! {":digest": digest}, |row| row.get(0))
 }
 
-pub(super) fn delete_half(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<usize, Error> {
-    tx.execute(DELETE_HALF, named_params! {":digest": digest})
+pub(super) fn delete_pending(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<usize, Error> {
+    tx.execute(DELETE_PENDING, named_params! {":digest": digest})
 }
 
-pub(super) fn delete_halves(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_HALVES, named_params! {":account_id": account})?;
+pub(super) fn delete_all_pending(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    tx.execute(DELETE_ALL_PENDING, named_params! {":account_id": account})?;
     Ok(())
 }
 
-/// Zero: one waits already.
+/// Zero: a reset is pending already.
 pub(super) fn insert_reset(tx: &mut Tx<'_>, account: AccountId, by: &str, due_at: Timestamp) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(INSERT_RESET, named_params! {":account_id": account, ":asked_by": by, ":now": now, ":due_at": due_at})
@@ -424,10 +424,10 @@ pub(super) fn delete_reset(tx: &mut Tx<'_>, account: AccountId) -> Result<usize,
     tx.execute(DELETE_RESET, named_params! {":account_id": account})
 }
 
-/// Deletes every factor of the account, and what is under way about them.
+/// Deletes every factor of the account, and everything that is under way about them.
 pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     for statement in
-        [DELETE_TOTP, DELETE_SET_UP, DELETE_CODES, DELETE_PASSKEYS, DELETE_CHALLENGES, DELETE_HALVES, DELETE_RESET]
+        [DELETE_TOTP, DELETE_SET_UP, DELETE_CODES, DELETE_PASSKEYS, DELETE_CHALLENGES, DELETE_ALL_PENDING, DELETE_RESET]
     {
         tx.execute(statement, named_params! {":account_id": account})?;
     }
@@ -439,11 +439,11 @@ pub(super) fn delete_handle(tx: &mut Tx<'_>, account: AccountId) -> Result<(), E
     Ok(())
 }
 
-/// Deletes challenges, half-sessions and set-ups whose time is over.
+/// Deletes expired challenges, pending sign-ins and set-ups. Returns how many rows.
 pub(super) fn delete_old(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {
     let now = tx.now();
     let mut rows = 0;
-    for statement in [DELETE_OLD_CHALLENGES, DELETE_OLD_HALVES, DELETE_OLD_SET_UPS] {
+    for statement in [DELETE_OLD_CHALLENGES, DELETE_OLD_PENDING, DELETE_OLD_SET_UPS] {
         rows += tx.execute(statement, named_params! {":now": now, ":limit": limit})?;
     }
     Ok(rows)

@@ -4,24 +4,25 @@ use totp_rs::{Algorithm, Builder, Totp};
 
 use crate::base::{Rng, Secret, Timestamp};
 
-/// 160 random bits (RFC 4226 §4 R6): what the hash can use.
+/// 160 random bits (RFC 4226 §4 R6), the output size of SHA-1.
 pub(super) const SEED_BYTES: usize = 20;
 const STEP_SECONDS: i64 = 30;
-/// Steps before and after the present one whose codes are taken: clocks differ (RFC 6238 §5.2 recommends one).
+/// Steps before and after the present one whose codes are accepted, because clocks differ (RFC 6238 §5.2 recommends
+/// one).
 const SKEW: i64 = 1;
 /// RFC 4648 §6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// What the appliance and an authenticator app share.
+/// The secret that the appliance and an authenticator app share.
 pub struct Seed(Secret<[u8; SEED_BYTES]>);
 
 impl Seed {
-    /// A new one.
+    /// A new random seed.
     pub fn generate(rng: &mut Rng) -> Self {
         Self(Secret::new(rng.bytes()))
     }
 
-    /// From its bytes. `None`: not as long as ours are.
+    /// A seed from its bytes. `None`: there are not 20 of them.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(|bytes| Self(Secret::new(bytes)))
     }
@@ -31,18 +32,19 @@ impl Seed {
         self.0.expose()
     }
 
-    /// In base32, as apps take it: 32 characters without padding.
+    /// In base32, as apps read it: 32 characters without padding.
     pub fn base32(&self) -> Secret<String> {
         let digits = self.0.expose().chunks(5).flat_map(|five| {
             let value = five.iter().fold(0u64, |value, byte| (value << 8) | u64::from(*byte));
-            (0..8).rev().map(move |place| char::from(BASE32[((value >> (5 * place)) & 31) as usize]))
+            (0..8).rev().map(move |index| char::from(BASE32[((value >> (5 * index)) & 31) as usize]))
         });
         Secret::new(digits.collect())
     }
 
-    /// What the QR code says (the key URI format that every app reads). `issuer` and `account` are percent-encoded.
+    /// The text of the QR code, in the key URI format that every app reads. `issuer` and `account` get percent-encoded
+    /// here.
     pub fn uri(&self, issuer: &str, account: &str) -> Secret<String> {
-        let (issuer, account) = (encoded(issuer), encoded(account));
+        let (issuer, account) = (percent_encoded(issuer), percent_encoded(account));
         let secret = self.base32();
         Secret::new(format!(
             "otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}&algorithm=SHA1&digits=6&period=30",
@@ -51,15 +53,15 @@ impl Seed {
     }
 
     fn totp(&self) -> Totp {
-        // Without skew: which step a code is of must be known, or it could be taken twice.
+        // Without skew: the step of a code must be known, or the code could be accepted twice.
         let builder =
             Builder::new().with_algorithm(Algorithm::SHA1).with_digits(6).with_step_duration(STEP_SECONDS as u64);
         builder.with_skew(0).with_secret(*self.0.expose()).build_noncompliant()
     }
 }
 
-/// The step whose code `typed` is: the present one or a neighbour, later than `last`. `None`: none of them; a code of a step
-/// that was used is as wrong as any other.
+/// The step of the code `typed`: the present step or one next to it, but later than `last`. `None`: no such step has
+/// this code. A code of a step that was used before is as wrong as any other.
 pub fn accepted_step(seed: &Seed, typed: &str, now: Timestamp, last: Option<i64>) -> Option<i64> {
     let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
     let totp = seed.totp();
@@ -71,7 +73,7 @@ pub fn accepted_step(seed: &Seed, typed: &str, now: Timestamp, last: Option<i64>
     (present - SKEW..=present + SKEW).filter(|step| last.is_none_or(|last| *step > last)).find(is_right)
 }
 
-fn encoded(text: &str) -> String {
+fn percent_encoded(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
@@ -86,7 +88,8 @@ mod tests {
     #[test]
     fn t1_the_vectors_of_rfc_6238_appendix_b() {
         let seed = Seed::from_bytes(b"12345678901234567890").unwrap();
-        // Eight digits there; ours are the last six of them (RFC 4226 §5.3: the remainder of the same number).
+        // The vectors have eight digits; ours are the last six of them (RFC 4226 §5.3: the remainder of the same
+        // number).
         for (at, code) in [
             (59, "94287082"),
             (1_111_111_109, "07081804"),

@@ -1,5 +1,5 @@
-//! Styles, script, fonts and icons, inside the binary. Names carry a piece of their content's hash, so browsers keep them
-//! for ever and a new version is a new name.
+//! Style sheet, scripts, fonts and icons, embedded in the binary. The URL of a file has a part of the hash of its content, so
+//! browsers may keep the file for ever: a new version has a new URL.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -15,14 +15,14 @@ use super::Answer;
 #[derive(RustEmbed)]
 #[folder = "assets/"]
 #[exclude = "*.txt"]
-// Pictures for the README: no page shows them.
+// These are pictures for the README. No page shows them.
 #[exclude = "screenshots/*"]
 struct Files;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const A_DAY: &str = "public, max-age=86400";
 
-/// `app.css` → `/assets/app.1f3a5c7e.css`.
+/// The URL of a file: `app.css` → `/assets/app.1f3a5c7e.css`.
 pub fn href(name: &str) -> &'static str {
     static HREFS: OnceLock<HashMap<String, String>> = OnceLock::new();
     let hrefs = HREFS.get_or_init(|| Files::iter().map(|name| (name.to_string(), hashed(&name))).collect());
@@ -37,10 +37,11 @@ fn hashed(name: &str) -> String {
     }
 }
 
-/// `GET /assets/{name}`: by hashed name for ever; fonts, which the style sheet names, for a day.
+/// `GET /assets/{name}`: a file by its name with hash, cacheable for ever; a font, which the style sheet names without a hash,
+/// cacheable for a day.
 pub async fn serve(path: web::Path<String>) -> Answer {
-    let wanted = format!("/assets/{path}");
-    let hashed_name = Files::iter().find(|name| href(name) == wanted);
+    let requested = format!("/assets/{path}");
+    let hashed_name = Files::iter().find(|name| href(name) == requested);
     let (name, caching) = match hashed_name {
         Some(name) => (name.to_string(), FOR_EVER),
         None if path.starts_with("fonts/") => (path.into_inner(), A_DAY),
@@ -63,7 +64,7 @@ pub async fn serve(path: web::Path<String>) -> Answer {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn names_carry_their_content() {
+    fn urls_have_a_hash_of_the_content() {
         let href = super::href("app.css");
 
         assert!(

@@ -1,4 +1,4 @@
-//! Cookies: always `__Host-`, so that no sibling domain can set them (RFC 6265bis §4.1.3.2).
+//! Cookies. Their names always begin with `__Host-`, so that no sibling domain can set them (RFC 6265bis §4.1.3.2).
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use actix_web::cookie::{Cookie, SameSite};
 /// The session cookie.
 pub const SESSION: &str = "__Host-session";
 
-/// Says which browser it is, so that its person is known to have used it before. It opens nothing.
+/// The device cookie: recognises a browser that its person has signed in with before. It grants no access.
 pub const DEVICE: &str = "__Host-device";
 
-/// A cookie for this host alone: Secure, HttpOnly, SameSite=Lax, path `/`. `keep`: `None` until the browser is closed.
+/// A cookie for this host only: Secure, HttpOnly, SameSite=Lax, path `/`. `keep`: how long the browser keeps it; `None`: until the
+/// browser is closed.
 pub fn cookie(name: &'static str, value: String, keep: Option<Duration>) -> Cookie<'static> {
     let mut cookie =
         Cookie::build(name, value).path("/").secure(true).http_only(true).same_site(SameSite::Lax).finish();
@@ -21,9 +22,9 @@ pub fn cookie(name: &'static str, value: String, keep: Option<Duration>) -> Cook
     cookie
 }
 
-/// The cookie that makes the browser drop one.
+/// A cookie that makes the browser delete the one of this name.
 pub fn forget(name: &'static str) -> Cookie<'static> {
-    let mut dropped = cookie(name, String::new(), None);
-    dropped.set_max_age(CookieDuration::ZERO);
-    dropped
+    let mut expired = cookie(name, String::new(), None);
+    expired.set_max_age(CookieDuration::ZERO);
+    expired
 }

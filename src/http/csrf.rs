@@ -1,4 +1,5 @@
-//! Forms from other sites are refused: first by what browsers say of the sender, then by a token only our pages know.
+//! Protection against forms from other sites (CSRF): checks the headers in which browsers name the origin, then a token that only
+//! pages of this site know.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -6,43 +7,43 @@ use actix_web::http::header;
 use crate::app::App;
 use crate::base::{Problem, Secret};
 
-/// The cookie that binds a token where there is no session yet.
+/// The cookie that a token is bound to when there is no session.
 pub const VISIT: &str = "__Host-visit";
-/// A visit that begins with this request: its cookie is set on the answer, so that the page's form has a token.
+/// The value of a new [`VISIT`] cookie. The middleware sets it on the response, so that the form of the page has a token.
 #[derive(Clone)]
 pub struct NewVisit(pub String);
 
-/// The hidden field.
+/// The hidden form field with the token.
 pub const FIELD: &str = "csrf";
 
-/// The token for forms of this browser: keyed with what is in its cookie, so that knowing one's own tells nothing of
-/// another's.
+/// The token for the forms of a browser: a MAC of its cookie, so that a person who knows their own token learns nothing about
+/// the tokens of others.
 pub fn token(app: &App, binding: &str) -> String {
-    app.keyring().mark("csrf", binding)
+    app.keyring().mac("csrf", binding)
 }
 
-/// What a token is bound to: the session, else the visit. `None`: the browser has neither.
+/// What the token is bound to: the session cookie, or else the visit cookie. `None`: the browser has neither.
 pub fn binding(request: &HttpRequest) -> Option<String> {
     [super::SESSION, VISIT].into_iter().find_map(|name| request.cookie(name)).map(|cookie| cookie.value().to_owned())
 }
 
-/// Whether the browser says that the form came from elsewhere.
-pub fn refuse_foreign(request: &HttpRequest, public_url: &str, is_demo: bool) -> Result<(), Problem> {
+/// Refuses a form if the headers of the browser say that another site sent it.
+pub fn require_same_origin(request: &HttpRequest, public_url: &str, is_demo: bool) -> Result<(), Problem> {
     let header = |name: header::HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = header(header::HeaderName::from_static("sec-fetch-site")) {
-        // "none" is a person who typed or reloaded; everything but our own pages is foreign.
+        // "none" means that the person typed the address or reloaded the page. Everything else comes from another origin.
         return if matches!(site, "same-origin" | "none") { Ok(()) } else { Err(foreign()) };
     }
     match header(header::ORIGIN) {
         None => Ok(()),
         Some(origin) if origin == public_url => Ok(()),
-        // The demo answers to both names of this machine.
+        // A demonstration is reachable under both names of this machine.
         Some(origin) if is_demo && origin == public_url.replace("//localhost", "//127.0.0.1") => Ok(()),
         Some(_) => Err(foreign()),
     }
 }
 
-/// Whether the form's token belongs to this browser.
+/// Refuses a form whose token does not belong to this browser.
 pub fn check(app: &App, request: &HttpRequest, typed: &str) -> Result<(), Problem> {
     let expected = binding(request).map(|binding| Secret::new(token(app, &binding))).ok_or_else(stale)?;
     if expected.matches(typed.as_bytes()) { Ok(()) } else { Err(stale()) }
@@ -52,7 +53,7 @@ fn foreign() -> Problem {
     Problem::new(
         403,
         "cross_site",
-        "This form was sent from another site, so nothing was changed. Open the page here and try again.",
+        "This form was sent from another site, so nothing was changed. Open the page on this site and try again.",
     )
 }
 

@@ -1,15 +1,15 @@
-//! How a door fails: a [`Problem`] that the front of the house renders as page or JSON.
+//! The error of handlers: a [`Problem`] that the middleware renders as a page or as JSON.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
 use crate::base::Problem;
 
-/// What a handler answers.
+/// The result of a handler.
 pub type Answer = Result<HttpResponse, Fault>;
 
-/// A problem on its way out of a handler. The response carries it in its extensions; the outermost layer gives it the
-/// form that the route's visitors read.
+/// A problem that a handler returns. The response carries it in its extensions, and the middleware renders it in the format that
+/// the client of the route reads.
 #[derive(Debug)]
 pub struct Fault(pub Problem);
 

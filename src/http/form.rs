@@ -1,4 +1,4 @@
-//! Forms: read whole, bounded, and only from our own pages.
+//! Forms: read completely, with limits, and only from pages of this site.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -13,32 +13,32 @@ use super::{Fault, csrf};
 use crate::app::App;
 use crate::base::{Problem, Secret};
 
-/// Fields of one form at most.
+/// The maximum number of fields in a form.
 const FIELDS_MAX: usize = 500;
 
-/// The fields of a form whose sender was checked. A handler that changes something takes one, and thereby cannot forget
-/// the check.
+/// The fields of a form that passed the CSRF checks. A handler that changes something has this parameter, so it cannot forget
+/// the checks.
 pub struct Form {
     fields: Vec<(String, String)>,
 }
 
 impl Form {
-    /// The first value of a field. Empty: not sent.
+    /// The first value of a field. Empty: the form does not have the field.
     pub fn text(&self, name: &str) -> &str {
         self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
     }
 
-    /// The first value of a field that nobody may print.
+    /// The first value of a field that holds a secret, such as a password.
     pub fn secret(&self, name: &str) -> Secret<String> {
         Secret::new(self.text(name).to_owned())
     }
 
-    /// Every value of a field, such as ticked boxes.
+    /// All values of a field, such as those of ticked checkboxes.
     pub fn all(&self, name: &str) -> Vec<String> {
         self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
     }
 
-    /// Whether a box was ticked.
+    /// Whether a checkbox is ticked.
     pub fn is_ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()
     }
@@ -53,8 +53,8 @@ impl FromRequest for Form {
         let body = Bytes::from_request(&request, payload);
         Box::pin(async move {
             let app =
-                request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::ours("no app in the request"))?.clone();
-            csrf::refuse_foreign(&request, &app.config().public_url, app.config().demo)?;
+                request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::internal("no app in the request"))?.clone();
+            csrf::require_same_origin(&request, &app.config().public_url, app.config().demo)?;
             let is_form = request
                 .headers()
                 .get(actix_web::http::header::CONTENT_TYPE)
@@ -75,11 +75,11 @@ fn malformed(what: &str) -> Problem {
     Problem::new(400, "malformed_form", format!("The form could not be read. {what}"))
 }
 
-/// A field of a form: its name and its value, borrowed from the body where they can be.
+/// A field of a form: its name and its value, borrowed from the body if they needed no decoding.
 pub type Field<'b> = (Cow<'b, str>, Cow<'b, str>);
 
-/// `application/x-www-form-urlencoded` (WHATWG URL §5.1), refused where it is not UTF-8 instead of guessed at. What is not
-/// encoded is not copied.
+/// Decodes `application/x-www-form-urlencoded` (WHATWG URL §5.1). Refuses what is not UTF-8 instead of guessing. Copies only what
+/// is percent-encoded.
 pub fn decode(body: &[u8]) -> Result<Vec<Field<'_>>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("Send it as UTF-8."))?;
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
@@ -91,14 +91,14 @@ pub fn decode(body: &[u8]) -> Result<Vec<Field<'_>>, Problem> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode_part(name), decode_part(value));
         let (Some(name), Some(value)) = (name, value) else {
-            return Err(malformed("A field is not encoded as percent signs and UTF-8."));
+            return Err(malformed("A field is not percent-encoded UTF-8."));
         };
         fields.push((name, value));
     }
     Ok(fields)
 }
 
-/// As [`decode`], for what outlives the body.
+/// Like [`decode`], but the fields do not borrow from the body.
 pub fn decode_owned(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
     Ok(decode(body)?.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
 }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn forms_are_read_as_sent_or_refused() {
+    fn forms_are_decoded_exactly_or_refused() {
         let fields = decode(b"a=1&b=x+y%20%C3%A9&a=2&c").unwrap();
         assert_eq!(fields[1], ("b".into(), "x y é".into()));
         assert_eq!(fields.len(), 4);

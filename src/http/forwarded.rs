@@ -1,4 +1,4 @@
-//! Whence a request came, as the proxies on its way say.
+//! The address that a request came from, according to the proxies that forwarded it.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -7,19 +7,19 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// All of `X-Forwarded-For`. Several lines are one list in their order (RFC 9110 §5.3): a proxy may add its own line below
-/// the visitor's instead of lengthening it.
+/// The whole of `X-Forwarded-For`. Several header lines are one list in their order (RFC 9110 §5.3): a proxy may add a line of its
+/// own below the visitor's line instead of extending it.
 fn forwarded_for(headers: &HeaderMap) -> Cow<'_, str> {
     let mut lines = headers.get_all(FORWARDED_FOR).map(|line| String::from_utf8_lossy(line.as_bytes()));
-    // Mostly there is one, and then nothing is copied.
+    // Usually there is one line, which is not copied.
     let first = lines.next().unwrap_or_default();
     lines.fold(first, |list, line| Cow::Owned(format!("{list},{line}")))
 }
 
-/// Walks from the connection outward, from the right of `X-Forwarded-For`, past every hop that is trusted: the first one
-/// that is not is the visitor. What a visitor wrote further left is never believed. An IPv4 address mapped into IPv6, as a
-/// socket of both families tells it (RFC 4291 §2.5.5.2), is taken as what it is.
-pub fn visitor_at(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
+/// The address of the client: the first hop that is not trusted, starting at the connection and going through `X-Forwarded-For`
+/// from right to left. Entries further left, which the client may have written, are never used. An IPv4 address that is mapped into
+/// IPv6, as a dual-stack socket reports it (RFC 4291 §2.5.5.2), counts as the IPv4 address.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
     let mut address = peer.to_canonical();
     if !is_trusted(address) {
         return address;
@@ -35,23 +35,23 @@ pub fn visitor_at(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpAddr)
     address
 }
 
-/// The program that a gateway asks about: as [`visitor_at`], where the connection is the gateway's own, which may be trusted
-/// for other reasons than its address. `None`: it does not say, and its own address is not the program's.
-pub fn program_behind(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
+/// The address of the client that a gateway asks about. Like [`client_address`], but the connection is the gateway's own, which may
+/// be trusted for another reason than its address. `None`: the gateway does not name an address, and its own is not the client's.
+pub fn forwarded_client(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
     if !headers.contains_key(FORWARDED_FOR) {
         return None;
     }
     let forwarded = forwarded_for(headers);
-    let mut found = None;
+    let mut client = None;
     for hop in forwarded.rsplit(',') {
         let Ok(hop) = hop.trim().parse::<IpAddr>() else { break };
         let hop = hop.to_canonical();
-        found = Some(hop);
+        client = Some(hop);
         if !is_trusted(hop) {
             break;
         }
     }
-    found
+    client
 }
 
 #[cfg(test)]
@@ -73,11 +73,11 @@ mod tests {
     }
 
     fn at(peer: &str, lines: &[&'static [u8]]) -> String {
-        visitor_at(peer.parse().unwrap(), &headers(lines), is_trusted).to_string()
+        client_address(peer.parse().unwrap(), &headers(lines), is_trusted).to_string()
     }
 
     #[test]
-    fn only_trusted_hops_are_walked_past() {
+    fn only_trusted_hops_are_skipped() {
         assert_eq!(at("10.0.0.1", &[b"6.6.6.6, 203.0.113.9"]), "203.0.113.9");
         assert_eq!(at("10.0.0.1", &[b"203.0.113.9, 10.0.0.2"]), "203.0.113.9");
         assert_eq!(at("198.51.100.1", &[b"203.0.113.9"]), "198.51.100.1");
@@ -89,8 +89,8 @@ mod tests {
     }
 
     #[test]
-    fn several_lines_are_one_list_and_the_last_hop_is_the_proxys() {
-        // The visitor's own line comes first, the proxy's second.
+    fn several_lines_are_one_list_that_ends_with_the_proxy() {
+        // The client's own line comes first, the proxy's second.
         assert_eq!(at("10.0.0.1", &[b"6.6.6.6", b"203.0.113.9"]), "203.0.113.9");
         assert_eq!(at("10.0.0.1", &[b"6.6.6.6, 10.0.0.7", b"203.0.113.9, 10.0.0.2"]), "203.0.113.9");
         assert_eq!(at("10.0.0.1", &[b"\xff", b"203.0.113.9"]), "203.0.113.9");
@@ -99,8 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_says_nothing_of_the_program_is_not_the_program() {
-        let of = |lines: &[&'static [u8]]| program_behind(&headers(lines), is_trusted).map(|hop| hop.to_string());
+    fn a_gateway_that_names_no_client_is_not_the_client() {
+        let of = |lines: &[&'static [u8]]| forwarded_client(&headers(lines), is_trusted).map(|hop| hop.to_string());
 
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[b"unknown"]), None);

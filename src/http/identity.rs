@@ -1,4 +1,4 @@
-//! Who stands at the door, as `server::identify` found out.
+//! Who sends a request: values that `server::identify` puts into the request, and extractors that read them.
 
 use std::future::{Ready, ready};
 
@@ -11,54 +11,48 @@ use crate::base::{
     AccountId, Actor, CredentialAdmin, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone,
 };
 
-/// A random name for one request: on the page, in the answer's header, in the log.
+/// The random id of a request, shown on error pages, in the response header and in the log.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
-/// Where the request came from, after trusted proxies.
+/// Where the request came from, as seen behind the trusted proxies.
 #[derive(Clone, Debug, Default)]
 pub struct VisitorOf(pub Visitor);
 
-/// The person behind a page request. Absent: a stranger.
+/// The person in whose session a page is requested. Absent: the visitor is anonymous.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Identity {
-    /// Who.
     pub account: AccountId,
-    /// Their workspace.
     pub workspace: WorkspaceId,
-    /// Their session.
     pub session: SessionId,
-    /// Their username.
     pub username: String,
-    /// What to call them.
     pub display_name: String,
-    /// When they last proved who they are.
+    /// When the person last proved their identity, at sign-in or in a step-up.
     pub proved_at: Timestamp,
-    /// How long the session still lives.
-    pub left: SessionLeft,
-    /// Whether they must have a second factor and have none: then only [`opens_to_owing`] is open.
-    pub owes_factor: bool,
-    /// What every page shows of them.
-    pub face: Face,
-    /// `light`, `dark` or `system`, as they chose. `None`: they did not.
+    pub left: SessionTimeLeft,
+    /// Whether the person must have a second factor and has none yet. Then only the pages of `is_open_without_factor` are open.
+    pub must_enrol_factor: bool,
+    pub avatar: Avatar,
+    /// `light`, `dark` or `system`. `None`: the person has not chosen one.
     pub theme: Option<String>,
-    /// The language of their pages, BCP 47.
+    /// The language of the pages (BCP 47).
     pub language: String,
-    /// Whose clock times are told by.
+    /// The time zone in which pages show times.
     pub zone: Zone,
 }
 
-/// A person at a glance: a picture, or initials on a colour.
+/// What stands for a person next to their name: a picture, or their initials on a coloured circle.
 #[derive(Clone, Debug, Default)]
-pub struct Face {
-    /// The name of their picture. `None`: they have none.
+pub struct Avatar {
+    /// The name of the picture, as in `/avatars/{name}-128`. `None`: there is none.
     pub picture: Option<String>,
-    /// The name of the colour.
+    /// The name of the colour, a class of the style sheet.
     pub colour: String,
 }
 
-/// Whether a page is open to somebody who must set up a second factor first: what they set it up with, and the way out.
-fn opens_to_owing(path: &str) -> bool {
+/// Whether a page is open to a person who must set up a second factor first: the pages for that, and signing out.
+fn is_open_without_factor(path: &str) -> bool {
     const FOLDERS: [&str; 4] =
         ["/settings/security/totp", "/settings/security/passkeys", "/settings/security/recovery-codes", "/step-up"];
     let is_in = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -66,44 +60,43 @@ fn opens_to_owing(path: &str) -> bool {
         || FOLDERS.into_iter().any(is_in)
 }
 
-/// How long a session still lives.
+/// How much time a session has left.
 #[derive(Clone, Copy, Debug)]
-pub struct SessionLeft {
-    /// Whole seconds, if nothing more is asked of it.
+pub struct SessionTimeLeft {
+    /// Whole seconds until the session ends, if no further request uses it.
     pub seconds: u64,
-    /// Whether asking something does not make it longer.
+    /// Whether the end is fixed: further requests do not postpone it.
     pub is_final: bool,
 }
 
-/// A cookie was shown whose session ended: the sentence that the next page says of it.
+/// The request had the cookie of a session that has ended: the name of the flash message that explains why.
 #[derive(Clone, Copy, Debug)]
-pub struct SignedOut(pub &'static str);
+pub struct SignOutNotice(pub &'static str);
 
-/// The session's new cookie value, where the request was also a proof: goes out with whatever the answer is.
+/// The new cookie of the session after a rotation or a proof. The middleware sets it on the response, whatever the response is.
 #[derive(Clone)]
-pub struct Renewed {
-    /// The cookie's value.
+pub struct RenewedCookie {
+    /// The value of the cookie.
     pub token: Secret<String>,
-    /// How long the browser keeps it. `None`: until it is closed.
+    /// How long the browser keeps the cookie. `None`: until the browser is closed.
     pub keep: Option<std::time::Duration>,
 }
 
-/// A person in a session. A handler that takes one is closed to strangers: they are led to sign in.
+/// A person in a session. A handler with this parameter is closed to anonymous visitors: they are redirected to the sign-in page.
+#[allow(missing_docs)]
 pub struct SignedIn {
-    /// Who.
     pub identity: Identity,
-    /// Where from.
     pub visitor: Visitor,
 }
 
 impl SignedIn {
-    /// As operations on credentials know them.
+    /// The person as the actor of operations on credentials.
     pub fn admin(&self) -> CredentialAdmin {
         let Identity { account, workspace, session, .. } = self.identity;
         CredentialAdmin::person(account, workspace, session, self.visitor.clone())
     }
 
-    /// As operations know them.
+    /// The person as the actor of operations.
     pub fn actor(&self) -> Actor {
         Actor::SignedIn {
             account: self.identity.account,
@@ -122,11 +115,13 @@ impl FromRequest for SignedIn {
         let extensions = request.extensions();
         let visitor = extensions.get::<VisitorOf>().cloned().unwrap_or_default().0;
         ready(match extensions.get::<Identity>() {
-            Some(identity) if identity.owes_factor && !opens_to_owing(request.path()) => Err(Fault(Problem::new(
-                403,
-                "factor_owed",
-                "You must set up a second factor before anything else opens. Go to Security and add one.",
-            ))),
+            Some(identity) if identity.must_enrol_factor && !is_open_without_factor(request.path()) => {
+                Err(Fault(Problem::new(
+                    403,
+                    "factor_owed",
+                    "You must set up a second factor before you can use this page. Go to Security and add one.",
+                )))
+            }
             Some(identity) => Ok(Self { identity: identity.clone(), visitor }),
             None => Err(Fault(Problem::new(401, "signed_out", "Sign in to see this page."))),
         })
@@ -142,20 +137,20 @@ impl FromRequest for VisitorOf {
     }
 }
 
-/// 303 See Other: the browser goes on with a GET.
+/// A redirect with 303 See Other: the browser requests the target with GET.
 pub fn redirect(to: &str) -> HttpResponse {
     HttpResponse::build(StatusCode::SEE_OTHER).insert_header((header::LOCATION, to)).finish()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::opens_to_owing;
+    use super::is_open_without_factor;
 
     #[test]
     fn little_is_open_to_whoever_owes_a_factor() {
         for open in ["/settings/security", "/settings/security/totp/new", "/step-up", "/step-up/challenge", "/signout"]
         {
-            assert!(opens_to_owing(open), "{open}");
+            assert!(is_open_without_factor(open), "{open}");
         }
         for closed in [
             "/",
@@ -165,7 +160,7 @@ mod tests {
             "/settings/securityx",
             "/step-upx",
         ] {
-            assert!(!opens_to_owing(closed), "{closed}");
+            assert!(!is_open_without_factor(closed), "{closed}");
         }
     }
 }

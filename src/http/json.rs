@@ -1,4 +1,4 @@
-//! JSON doors: bodies in, answers out.
+//! Request bodies and responses of the JSON API.
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
@@ -7,10 +7,10 @@ use actix_web::web::Bytes;
 
 use crate::base::Problem;
 
-/// What a body that did not arrive becomes.
+/// The problem for a body that could not be received.
 pub fn body_problem(error: actix_web::Error) -> Problem {
     match error.as_response_error().status_code().as_u16() {
-        413 => Problem::new(413, "too_large", "The body is larger than this address takes. Send less at once."),
+        413 => Problem::new(413, "too_large", "The request is larger than this address accepts. Send less at once."),
         _ => Problem::new(400, "malformed_body", "The body could not be read to its end. Send it again."),
     }
 }
@@ -21,11 +21,11 @@ pub fn body_problem(error: actix_web::Error) -> Problem {
 /// 400 `malformed_json` with line and column, and the member where serde names one.
 pub fn parse<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
-        Problem::new(400, "malformed_json", format!("The body is not the JSON this address reads: {error}."))
+        Problem::new(400, "malformed_json", format!("The body is not the JSON that this address expects: {error}."))
     })
 }
 
-/// An answer that carries rights or a person's data: never cached.
+/// A JSON response that must not be cached, because it depends on a credential or has personal data.
 pub fn private(status: u16, body: impl MessageBody + 'static) -> HttpResponse {
     HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap_or_default())
         .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
@@ -33,7 +33,7 @@ pub fn private(status: u16, body: impl MessageBody + 'static) -> HttpResponse {
         .body(body)
 }
 
-/// Marks a fault that was told in a form of its own, so that the outermost layer leaves it as it is.
+/// Marks an error response that already has the right format, so that the middleware does not render it again.
 pub fn final_form(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(HeaderName::from_static("x-page"), HeaderValue::from_static("1"));
     response

@@ -1,5 +1,5 @@
-//! **For:** doors: what pages and JSON routes share to read a request and to answer it.
-//! **Words:** context (what surrounds a page), form, fault, identity, flash (a sentence said once).
+//! **For:** what pages and JSON routes share to read a request and to answer it.
+//! **Words:** page context (what every page needs), form, fault, identity, flash (a message that is shown once).
 //! **Tables:** none.
 //! **Never:** knows a slice; decides about the domain.
 //! **Start reading:** `page.rs`, then `form.rs` and `csrf.rs`.
@@ -12,16 +12,18 @@ mod form;
 mod forwarded;
 mod identity;
 pub mod json;
-mod leaving;
-mod paced;
 pub mod page;
+mod rate_limit;
+mod shutdown;
 mod upload;
 
 pub use cookies::{DEVICE, SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
 pub use form::{Form, decode as decode_form, decode_owned as decode_form_owned};
-pub use forwarded::{program_behind, visitor_at};
-pub use identity::{Face, Identity, Renewed, RequestId, SessionLeft, SignedIn, SignedOut, VisitorOf, redirect};
-pub use leaving::Leaving;
-pub use paced::Paced;
+pub use forwarded::{client_address, forwarded_client};
+pub use identity::{
+    Avatar, Identity, RenewedCookie, RequestId, SessionTimeLeft, SignOutNotice, SignedIn, VisitorOf, redirect,
+};
+pub use rate_limit::RateLimitStatus;
+pub use shutdown::ShutdownSignal;
 pub use upload::{FILE_BYTES_MAX, Upload};

@@ -1,4 +1,4 @@
-//! Tools for pages: what every page shows around its own content.
+//! Rendering of pages, and what every page shows around its own content.
 
 use std::sync::Arc;
 
@@ -6,73 +6,68 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Answer, Face, Identity, Renewed, SessionLeft, SignedOut, cookie, csrf, forget, redirect};
+use super::{Answer, Avatar, Identity, RenewedCookie, SessionTimeLeft, SignOutNotice, cookie, csrf, forget, redirect};
 use crate::app::App;
 use crate::base::Problem;
 
-/// Holds which sentence the next page says once.
+/// The cookie with the name of the flash message: a sentence that the next page shows once.
 pub const FLASH: &str = "__Host-flash";
-/// Where somebody whose session ended is led, and told why.
+/// The page that tells a person why their session ended.
 const SIGN_IN: &str = "/signin";
-/// Light or dark, where the person chose.
+/// The cookie with the theme of this browser, `light`, `dark` or `system`.
 pub const THEME: &str = "__Host-theme";
 
-/// Sentences a page can say after a redirect; the cookie holds the name, so nobody can put words into our mouth.
+/// The flash messages. The cookie holds only the name of one, so an attacker cannot make a page show a text of their own.
 const FLASHES: &[(&str, &str)] = &[
     ("saved", "Saved."),
-    ("key-revoked", "The key was revoked. Programs that use it are refused from now on."),
-    ("key-disabled", "The key is disabled. Programs that use it are refused until you enable it."),
+    ("key-revoked", "The key was revoked. Programs can no longer use it."),
+    ("key-disabled", "The key is disabled. Programs cannot use it until you enable it."),
     ("key-enabled", "The key is enabled."),
-    ("key-restored", "The key is out of quarantine and works again."),
+    ("key-restored", "The key is no longer in quarantine and works again."),
     ("signed-out", "You are signed out."),
     ("code-sent", "A new code is on its way."),
     ("verified", "Your address is verified. Welcome."),
     ("password-changed", "Your password is changed. Sign in with the new one."),
-    ("own-password-changed", "Your password is changed, and your other sessions are ended."),
+    ("own-password-changed", "Your password is changed. Your other sessions were signed out."),
     ("session-ended", "That device is signed out."),
     ("others-ended", "You are signed out everywhere else."),
-    ("export-started", "Your export is being made. A mail tells you when it is ready."),
-    ("connected", "Your account there is connected: you can come in with it from now on."),
-    ("disconnected", "It is disconnected and does not open your account any more."),
+    ("export-started", "Your export is being prepared. We send you an e-mail when it is ready."),
+    ("connected", "Account connected. You can now use it to sign in."),
+    ("disconnected", "Account disconnected. You can no longer use it to sign in."),
     (
         "ended-idle",
-        "You were signed out because nothing happened here for a while. Sign in again, and you come back to where you were.",
+        "You were signed out because you were inactive for a while. Sign in again to return to the page you were on.",
     ),
-    (
-        "ended-age",
-        "You were signed out because a session ends after a time, however busy it is. Sign in again to go on.",
-    ),
-    ("ended", "You were signed out because your session was ended. Sign in again to go on."),
-    ("email-added", "A code is on its way to the new address. Type it below."),
-    ("email-verified", "The address is verified. You can sign in with it, and make it the primary one."),
+    ("ended-age", "You were signed out because your session reached its maximum length. Sign in again to continue."),
+    ("ended", "You were signed out because your session was ended. Sign in again to continue."),
+    ("email-added", "A code is on its way to the new address. Enter it below."),
+    ("email-verified", "The address is verified. You can sign in with it, and you can make it your primary address."),
     (
         "email-primary",
-        "The primary address is changed. Both addresses are told; the one before can undo it for a week.",
+        "Your primary address is changed. We sent an e-mail to both addresses. The previous one can undo the change for a week.",
     ),
     ("email-removed", "The address is removed."),
     ("picture-saved", "Your picture is saved."),
     ("picture-removed", "Your picture is removed."),
-    ("signin-over", "This took too long, or there were too many wrong codes. Sign in again."),
+    ("signin-over", "The sign-in took too long, or there were too many wrong codes. Sign in again."),
     ("two-step-on", "The authenticator app is set up."),
     ("passkey-added", "The passkey was added."),
-    ("factor-removed", "It was removed, and your other sessions were signed out."),
-    ("factors-kept", "Your second factors stay as they are."),
-    ("signed-in-again", "Sign in again to go on."),
+    ("factor-removed", "The second factor was removed. Your other sessions were signed out."),
+    ("factors-kept", "Your second factors were not changed."),
+    ("signed-in-again", "Sign in again to continue."),
 ];
 
-/// A light on the rail.
+/// A link of the sidebar.
+#[allow(missing_docs)]
 pub struct SidebarItem {
-    /// Where it leads.
     pub href: &'static str,
-    /// Its words.
     pub label: &'static str,
-    /// Its picture.
+    /// The name of an icon in `_icons.html`.
     pub icon: &'static str,
-    /// Whether the page shown is this one.
     pub is_current: bool,
 }
 
-const RAIL: [(&str, &str, &str); 6] = [
+const SIDEBAR: [(&str, &str, &str); 6] = [
     ("/settings/profile", "Profile", "user"),
     ("/settings/security", "Security", "lock"),
     ("/settings/keys", "API keys", "key"),
@@ -81,28 +76,24 @@ const RAIL: [(&str, &str, &str); 6] = [
     ("/activity", "Activity", "activity"),
 ];
 
-/// A choice of theme.
+/// A theme that a person can choose.
+#[allow(missing_docs)]
 pub struct ThemeChoice {
-    /// As posted.
     pub value: &'static str,
-    /// Its word.
     pub label: &'static str,
-    /// Whether it is in force.
     pub is_current: bool,
 }
 
-/// The person as the rail shows them.
+/// The person as the sidebar shows them.
+#[allow(missing_docs)]
 pub struct Person {
-    /// What to call them.
     pub display_name: String,
-    /// Their username.
     pub username: String,
-    /// Their picture, or what stands in its place.
-    pub face: Face,
+    pub avatar: Avatar,
 }
 
 impl Person {
-    /// The letters in the circle beside the name: of its first and its last word.
+    /// The initials in the circle that stands in for a picture: see [`initials`].
     pub fn initials(&self) -> String {
         initials(&self.display_name)
     }
@@ -116,53 +107,53 @@ pub fn initials(name: &str) -> String {
     [first, last].into_iter().flatten().map(upper).collect()
 }
 
-/// What surrounds a page.
+/// What every page needs beyond its own content.
+#[allow(missing_docs)]
 pub struct PageContext {
-    /// The page's name, in the tab.
     pub title: String,
-    /// The path, for the rail and for coming back.
+    /// The path of the page, for the sidebar and for forms that return to it.
     pub path: String,
-    /// The person. `None`: a stranger.
+    /// `None`: the visitor is anonymous.
     pub person: Option<Person>,
-    /// The token of this browser's forms.
+    /// The CSRF token for the forms of this browser.
     pub csrf: String,
     /// `light`, `dark` or `system`.
     pub theme: String,
-    /// BCP 47.
+    /// The language of the page (BCP 47).
     pub language: String,
-    /// A sentence said once.
+    /// The flash message.
     pub flash: Option<&'static str>,
-    /// Whether that sentence is about something that was done, and not about something that ended by itself.
+    /// Whether the flash message reports a success. `false`: it explains why a session ended.
     pub is_flash_good: bool,
-    /// How long the session still lives. `None`: a stranger.
-    pub left: Option<SessionLeft>,
-    /// Whether this is a throw-away appliance.
+    /// `None`: the visitor is anonymous.
+    pub left: Option<SessionTimeLeft>,
+    /// Whether this appliance is a demonstration.
     pub is_demo: bool,
-    /// Seconds after which the page loads itself again. `None`: never.
+    /// Seconds after which the page reloads itself. `None`: it does not.
     pub refresh_seconds: Option<u32>,
 }
 
 impl PageContext {
-    /// What surrounds a page answered to `request`.
+    /// The context of a page that answers `request`.
     pub fn new(app: &App, request: &HttpRequest, title: &str) -> Self {
-        // Before the extensions are borrowed: the first who asks for cookies has them parsed into there.
+        // Read before the extensions are borrowed: the first access to cookies stores the parsed cookies there.
         let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
-        let said = request.cookie(FLASH).map(|cookie| cookie.value().to_owned());
+        let flash = request.cookie(FLASH).map(|cookie| cookie.value().to_owned());
         let extensions = request.extensions();
-        // Out of the cookie of the session itself, so that every window is told, and not only the first.
-        let is_at_the_door = request.method() == Method::GET && request.path() == SIGN_IN;
-        let ended = extensions.get::<SignedOut>().filter(|_| is_at_the_door).map(|ended| ended.0.to_owned());
-        let said = said.or(ended).unwrap_or_default();
+        // This comes from the session cookie and not from the flash cookie, so that every window shows it, not only the first.
+        let is_sign_in_page = request.method() == Method::GET && request.path() == SIGN_IN;
+        let notice = extensions.get::<SignOutNotice>().filter(|_| is_sign_in_page).map(|notice| notice.0.to_owned());
+        let flash = flash.or(notice).unwrap_or_default();
         let person = extensions.get::<Identity>().map(|identity| Person {
             display_name: identity.display_name.clone(),
             username: identity.username.clone(),
-            face: identity.face.clone(),
+            avatar: identity.avatar.clone(),
         });
-        let chosen = extensions.get::<Identity>();
-        // What the person chose goes with them; a browser without a person has its own cookie.
-        let theme = chosen.and_then(|identity| identity.theme.clone()).or(theme);
-        let language = chosen.map_or_else(|| "en".to_owned(), |identity| identity.language.clone());
-        let renewed = extensions.get::<Renewed>().map(|renewed| renewed.token.expose().clone());
+        let identity = extensions.get::<Identity>();
+        // The choice of a person applies in every browser; without a person the cookie of the browser applies.
+        let theme = identity.and_then(|identity| identity.theme.clone()).or(theme);
+        let language = identity.map_or_else(|| "en".to_owned(), |identity| identity.language.clone());
+        let renewed = extensions.get::<RenewedCookie>().map(|renewed| renewed.token.expose().clone());
         let binding = renewed
             .or_else(|| csrf::binding(request))
             .or_else(|| extensions.get::<csrf::NewVisit>().map(|visit| visit.0.clone()));
@@ -173,22 +164,23 @@ impl PageContext {
             csrf: binding.map(|binding| csrf::token(app, &binding)).unwrap_or_default(),
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
             language,
-            flash: FLASHES.iter().find(|(name, _)| *name == said).map(|(_, sentence)| *sentence),
-            is_flash_good: !said.starts_with("ended"),
+            flash: FLASHES.iter().find(|(name, _)| *name == flash).map(|(_, sentence)| *sentence),
+            is_flash_good: !flash.starts_with("ended"),
             left: extensions.get::<Identity>().map(|identity| identity.left),
             is_demo: app.config().demo,
             refresh_seconds: None,
         }
     }
 
-    /// The rail, with the current page marked.
-    pub fn rail(&self) -> Vec<SidebarItem> {
-        RAIL.iter()
+    /// The links of the sidebar; the one of this page is marked as current.
+    pub fn sidebar(&self) -> Vec<SidebarItem> {
+        SIDEBAR
+            .iter()
             .map(|(href, label, icon)| SidebarItem { href, label, icon, is_current: self.path.starts_with(href) })
             .collect()
     }
 
-    /// The three themes.
+    /// The three themes to choose from.
     pub fn themes(&self) -> Vec<ThemeChoice> {
         [("system", "System"), ("light", "Light"), ("dark", "Dark")]
             .into_iter()
@@ -197,16 +189,16 @@ impl PageContext {
     }
 }
 
-/// What was wrong with a form, shown above it.
+/// What was wrong with a form: shown at the field, or above the form.
 pub struct FormFault {
-    /// The id of the field at fault. `None`: not about one.
+    /// The id of the wrong field. `None`: it is not about one field.
     pub field: Option<&'static str>,
     /// What happened and what to do.
     pub sentence: String,
 }
 
 impl FormFault {
-    /// Whether the field of this id is at fault.
+    /// Whether the field with this id is wrong.
     pub fn is_at(&self, field: &str) -> bool {
         self.field == Some(field)
     }
@@ -218,14 +210,14 @@ impl From<&Problem> for FormFault {
     }
 }
 
-/// A page with status 200; what it said once is forgotten.
+/// Renders a page with status 200.
 pub fn render(page: &impl Template) -> Answer {
     with_status(StatusCode::OK, page)
 }
 
-/// A form shown again with what was wrong: the status is the problem's, the page is ours. A failure of our own is not the
-/// form's fault, and passes on.
-pub fn again(problem: &Problem, page: &impl Template) -> Answer {
+/// Renders a form again, with the status of the problem; `page` shows the problem. An internal error is not about the form
+/// and is returned as an error.
+pub fn render_form_error(problem: &Problem, page: &impl Template) -> Answer {
     if problem.status >= 500 && problem.status != 503 {
         return Err(problem.clone().into());
     }
@@ -236,49 +228,49 @@ pub fn again(problem: &Problem, page: &impl Template) -> Answer {
     Ok(response)
 }
 
-/// A page with a status of its own.
+/// Renders a page with the given status, and deletes the cookie of the flash message that it shows.
 pub fn with_status(status: StatusCode, page: &impl Template) -> Answer {
-    let html = page.render().map_err(Problem::ours)?;
+    let html = page.render().map_err(Problem::internal)?;
     Ok(HttpResponse::build(status)
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
-        // Tells the front that this answer has its final form; it takes the mark off.
+        // Tells the middleware that this response needs no further rendering. The middleware removes the header.
         .insert_header(("x-page", "1"))
         .cookie(forget(FLASH))
         .body(html))
 }
 
-/// 303 to a page that says one sentence.
-pub fn go(to: &str, flash: &'static str) -> HttpResponse {
+/// Redirects to a page that shows the flash message of this name.
+pub fn redirect_with_flash(to: &str, flash: &'static str) -> HttpResponse {
     let mut response = redirect(to);
-    say(&mut response, flash);
+    set_flash(&mut response, flash);
     response
 }
 
-/// Lets the next page say one sentence.
-pub fn say(response: &mut HttpResponse, flash: &'static str) {
-    // A cookie that cannot be added is a sentence that is not said.
+/// Makes the next page show the flash message of this name.
+pub fn set_flash(response: &mut HttpResponse, flash: &'static str) {
+    // If the cookie cannot be added, the message is not shown.
     let _ = response.add_cookie(&cookie(FLASH, flash.to_owned(), Some(crate::base::minutes(1))));
 }
 
-/// Only a path of our own, so that nobody is led elsewhere after signing in.
-pub fn safe_path(wanted: &str) -> &str {
-    let harmless = wanted.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_?=&.".contains(&b));
-    if harmless && wanted.starts_with('/') && !wanted.starts_with("//") && !wanted.contains("/.") {
-        wanted
+/// Returns `path` if it is certainly a path of this site, otherwise the profile page: prevents open redirects after a sign-in.
+pub fn safe_path(path: &str) -> &str {
+    let is_harmless = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_?=&.".contains(&b));
+    if is_harmless && path.starts_with('/') && !path.starts_with("//") && !path.contains("/.") {
+        path
     } else {
         "/settings/profile"
     }
 }
 
-/// The app every handler has.
-pub type TheApp = actix_web::web::Data<Arc<App>>;
+/// The app as handlers receive it.
+pub type AppData = actix_web::web::Data<Arc<App>>;
 
 #[cfg(test)]
 mod tests {
     use super::{initials, safe_path};
 
     #[test]
-    fn a_name_has_one_letter_or_two() {
+    fn initials_are_one_letter_or_two() {
         for (name, letters) in [
             ("Ada Lovelace", "AL"),
             ("ada", "A"),
@@ -291,12 +283,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_led_elsewhere() {
+    fn only_paths_of_this_site_are_safe() {
         assert_eq!(safe_path("/settings/keys?create=1"), "/settings/keys?create=1");
-        for lure in
+        for unsafe_path in
             ["", "//evil", "/\\evil", "https://evil", "/%2f%2fevil", "/@evil", "evil", "/\t/evil", "/../x", "/a\nb"]
         {
-            assert_eq!(safe_path(lure), "/settings/profile", "{lure:?}");
+            assert_eq!(safe_path(unsafe_path), "/settings/profile", "{unsafe_path:?}");
         }
     }
 }

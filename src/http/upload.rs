@@ -1,4 +1,4 @@
-//! Forms with a file (RFC 7578): read part by part, bounded, and only from our own pages.
+//! Forms with a file (RFC 7578): read part by part, with limits, and only from pages of this site.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,18 +15,20 @@ use super::{Fault, Form, csrf};
 use crate::app::App;
 use crate::base::Problem;
 
-/// The largest file kept of an upload, in bytes; a handler takes less. One byte more is kept, so that it can tell.
+/// The maximum number of bytes that are kept of an uploaded file. One byte more is kept, so that the handler can see that the file
+/// is larger.
 pub const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// A field that is no file.
+/// The maximum length in bytes of a field that is not a file.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
-/// Read and thrown away beyond what is kept, so that the person is told what was wrong instead of losing the connection.
+/// The maximum number of bytes that are read. What exceeds the kept part is read and discarded, so that the person gets an error
+/// message instead of a broken connection.
 const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Parts of one form.
+/// The maximum number of parts in a form.
 const PARTS_MAX: usize = 20;
 
-/// A form with a file, whose sender was checked as that of a [`Form`].
+/// A form with a file that passed the same CSRF checks as a [`Form`].
 pub struct Upload {
-    /// The file of the field `file`: at most [`FILE_BYTES_MAX`] and one byte of it. Empty: there was none.
+    /// The file in the field `file`, cut off one byte after [`FILE_BYTES_MAX`]. Empty: the form has no file.
     pub file: Vec<u8>,
 }
 
@@ -40,7 +42,7 @@ impl FromRequest for Upload {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         if request.content_type() != "multipart/form-data" {
-            // A form without a file, as far as it is one of ours: then it is the file that is missing.
+            // The form may still be valid: then only the file is missing.
             let form = Form::from_request(request, payload);
             return Box::pin(async move { form.await.map(|_| Self { file: Vec::new() }) });
         }
@@ -48,8 +50,8 @@ impl FromRequest for Upload {
         let payload = payload.take();
         Box::pin(async move {
             let app =
-                request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::ours("no app in the request"))?.clone();
-            csrf::refuse_foreign(&request, &app.config().public_url, app.config().demo)?;
+                request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::internal("no app in the request"))?.clone();
+            csrf::require_same_origin(&request, &app.config().public_url, app.config().demo)?;
             let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
             if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > READ_BYTES_MAX) {
                 return Err(too_large().into());
@@ -62,10 +64,10 @@ impl FromRequest for Upload {
 }
 
 fn too_large() -> Problem {
-    Problem::new(413, "too_large", "What was sent is larger than this address takes. Send a smaller file.")
+    Problem::new(413, "too_large", "The file is larger than this address accepts. Send a smaller file.")
 }
 
-/// The token and the file of a form.
+/// Reads the CSRF token and the file of a form.
 async fn read(mut parts: Multipart) -> Result<(String, Vec<u8>), Problem> {
     let (mut token, mut file) = (String::new(), Vec::new());
     let (mut left, mut count) = (READ_BYTES_MAX, 0);
@@ -88,14 +90,14 @@ async fn read(mut parts: Multipart) -> Result<(String, Vec<u8>), Problem> {
     Ok((token, file))
 }
 
-/// A part as far as it is kept: `keep` bytes and one more.
+/// Reads a part and returns at most `keep` + 1 bytes of it. Subtracts its length from `left`, the bytes that may still be read.
 async fn read_part(part: &mut Field, keep: usize, left: &mut usize) -> Result<Vec<u8>, Problem> {
     let mut kept = Vec::new();
     while let Some(bytes) = part.next().await {
         let bytes = bytes.map_err(|_| malformed())?;
         *left = left.checked_sub(bytes.len()).ok_or_else(too_large)?;
-        let room = (keep + 1).saturating_sub(kept.len());
-        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let space = (keep + 1).saturating_sub(kept.len());
+        kept.extend_from_slice(&bytes[..bytes.len().min(space)]);
     }
     Ok(kept)
 }

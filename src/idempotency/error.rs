@@ -1,14 +1,14 @@
-//! Why a repetition is refused.
+//! Why a repeated request is refused.
 
 use crate::base::Problem;
 use crate::db;
 
-/// A failure of a repeatable request: its own, or the operation's.
+/// The error of a request with an idempotency key.
 #[derive(Debug)]
 pub enum IdempotencyError<E> {
     /// The key was used with another body.
     Mismatch,
-    /// What the operation itself said.
+    /// The error of the operation itself.
     Operation(E),
 }
 

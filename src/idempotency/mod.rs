@@ -1,7 +1,7 @@
-//! **For:** answering a repeated request with the answer it got, instead of doing it twice.
-//! **Words:** idempotency key (draft-ietf-httpapi-idempotency-key-header), kept answer.
+//! **For:** answering a repeated request with its first answer, instead of doing it twice.
+//! **Words:** idempotency key (draft-ietf-httpapi-idempotency-key-header), stored answer (`kept_answer`).
 //! **Tables:** `kept_answer`.
-//! **Never:** keeps a secret; keeps an answer of a request that changed nothing.
+//! **Never:** stores a secret; stores the answer of a request that changed nothing.
 //! **Start reading:** [`once`].
 
 mod error;

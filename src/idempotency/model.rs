@@ -1,23 +1,23 @@
-//! What is asked, and what was answered.
+//! A request with an idempotency key, and its answer.
 
-/// Which request this is.
+/// What identifies a request.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The credential it came with: keys of two senders never meet.
+    /// The id of the credential, because two senders may use the same idempotency key.
     pub actor: String,
-    /// The route.
+    /// The path of the route.
     pub route: &'static str,
-    /// The Idempotency-Key.
+    /// The value of the header `Idempotency-Key`.
     pub key: String,
-    /// SHA-256 of the body.
+    /// The SHA-256 hash of the body.
     pub hash: [u8; 32],
 }
 
-/// What was answered.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct Answer {
-    /// The status.
     pub status: u16,
-    /// The body, JSON.
+    /// The JSON body.
     pub body: String,
 }

@@ -1,4 +1,4 @@
-//! Do it once.
+//! Runs an operation once for each idempotency key.
 
 use super::error::IdempotencyError;
 use super::model::{Answer, Request};
@@ -6,17 +6,17 @@ use super::store;
 use crate::base::hours;
 use crate::db::{Error, Tx};
 
-/// How long an answer is kept (contract section 6).
+/// How many hours an answer is stored (contract section 6).
 const KEPT_HOURS: u64 = 48;
-/// Rows one tidying deletes at most.
+/// The maximum number of rows that one purge deletes.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Does `operation` and keeps its answer in the same transaction; a repetition gets the kept answer and does nothing.
-/// `true` in the pair: it is a repetition. Two at the same instant are two transactions, one after the other, so the
-/// second finds the first one's answer.
+/// Runs `operation` and stores its answer in the same transaction. A repeated request gets the stored answer and changes nothing;
+/// then the `bool` is `true`. Two simultaneous requests are two transactions, one after the other, so the second one finds the answer
+/// of the first. `request`: `None` for a request without an idempotency key.
 ///
 /// # Errors
-/// [`IdempotencyError::Mismatch`] for another body under the same key; what the operation said, which is not kept.
+/// [`IdempotencyError::Mismatch`] for another body with the same key. The error of the operation, which is not stored.
 pub fn once<E: From<Error>>(
     tx: &mut Tx<'_>,
     request: Option<&Request>,
@@ -37,7 +37,7 @@ pub fn once<E: From<Error>>(
     }
 }
 
-/// Deletes answers whose time is over.
+/// Deletes expired answers. Returns how many.
 ///
 /// # Errors
 /// [`Error`].

@@ -1,4 +1,4 @@
-//! All SQL of the kept answers.
+//! All SQL of the stored answers.
 
 use rusqlite::named_params;
 
@@ -15,7 +15,7 @@ const REPLACE: &str = "
 const DELETE_EXPIRED: &str = "
     delete from kept_answer where rowid in (select rowid from kept_answer where expires_at <= :now limit :limit)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[FIND, REPLACE, DELETE_EXPIRED];
 
 pub(super) fn find(view: &View<'_>, request: &Request) -> Result<Option<([u8; 32], Answer)>, Error> {

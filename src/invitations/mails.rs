@@ -1,4 +1,4 @@
-//! What is written to people who are invited.
+//! Mails to people who are invited.
 
 use crate::mail::{Link, PlainMessage};
 
@@ -7,11 +7,12 @@ pub(super) fn invited(link: String, site: &str) -> PlainMessage {
     PlainMessage {
         subject: format!("You are invited to {host}"),
         paragraphs: vec![format!(
-            "You are invited to create an account at {host}. The link is for this address alone. It is good for 14 days, once."
+            "You are invited to create an account at {host}. The link works once, for this address only, and expires after 14 days."
         )],
         code: None,
         link: Some(Link { label: "Create your account", url: link }),
-        closing: "If you do not know what this is about, do nothing: without you no account is made.".into(),
+        closing: "If you did not expect this invitation, do nothing. No account is created unless you use the link."
+            .into(),
         site: site.into(),
     }
 }

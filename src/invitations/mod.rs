@@ -1,7 +1,7 @@
-//! **For:** letting somebody in by name: an operator writes to an address, and whoever reads its mail may sign up.
-//! **Words:** invitation, address, link (its secret is mailed or printed once, only a digest is kept).
+//! **For:** inviting people: an operator invites an address, and the person who follows the link in the mail can sign up.
+//! **Words:** invitation, address, link (its secret is mailed or printed once, only a digest is stored).
 //! **Tables:** `invitation`.
-//! **Never:** makes an account (see `signin`); keeps an invitation that was taken; tells a stranger who is invited.
+//! **Never:** creates an account (see `signin`); keeps a used invitation; tells an anonymous visitor who is invited.
 //! **Start reading:** [`issue`].
 
 mod error;

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use crate::base::{EmailAddress, InvitationId, Timestamp, days};
 
-/// How long an invitation is good (domain 6).
+/// How long an invitation is valid (domain 6).
 pub const LIFE: Duration = days(14);
 
-/// An invitation that nobody took yet.
+/// An invitation that is not used yet.
 #[derive(Clone, Debug)]
 pub struct Invitation {
-    /// Its name in lists and the audit.
+    /// Opaque; shown in lists and in the audit.
     pub id: InvitationId,
-    /// Who is invited; the account gets this address, and it counts as proved.
+    /// The invited address. The account gets it, and it counts as verified.
     pub address: EmailAddress,
     /// Whether the person will run the appliance.
     pub is_operator: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When its link stops being good.
+    /// When its link expires.
     pub expires_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Invite, take, withdraw.
+//! The operations on invitations: issue, take, withdraw.
 
 use serde_json::json;
 
@@ -13,14 +13,14 @@ use crate::crypto::tokens;
 use crate::db::{self, Tx, View};
 use crate::mail;
 
-/// Rows one tidying deletes at most.
+/// Rows that one cleanup deletes at most.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Invites an address, in place of an earlier invitation to it. Answers the invitation and its link, whose secret is nowhere
-/// else; whether the link is mailed or handed over is the caller's.
+/// Invites an address; this replaces an earlier invitation to it. Returns the invitation and its link, whose secret is
+/// stored nowhere. The caller mails the link or hands it over.
 ///
 /// # Errors
-/// [`InvitationError::EmailTaken`]; [`InvitationError::NotFound`] where the actor is no operator.
+/// [`InvitationError::EmailTaken`]; [`InvitationError::NotFound`] when the actor is not an operator.
 pub fn issue(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -46,7 +46,7 @@ pub fn issue(
     Ok((invitation, Secret::new(link)))
 }
 
-/// Queues the mail with the link. It is forgotten once it is sent: the invited are not people here yet.
+/// Queues the mail with the link. The mail is deleted once it is sent, because the invited person has no account yet.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -55,7 +55,7 @@ pub fn mail_link(tx: &mut Tx<'_>, invitation: &Invitation, link: &Secret<String>
     mail::enqueue_transient(tx, invitation.address.clone(), &message)
 }
 
-/// The invitation behind a link's secret, without taking it. `None`: it is not good.
+/// The invitation with this secret, which is not used up. `None`: it is unknown, used, withdrawn or expired.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -63,10 +63,11 @@ pub fn find(view: &View<'_>, token: &str) -> Result<Option<Invitation>, db::Erro
     store::find(view, &tokens::digest(token))
 }
 
-/// Takes an invitation: it is gone, and whoever brought it may make the account it is for.
+/// Uses an invitation up: it is deleted, and the caller creates the account it is for.
 ///
 /// # Errors
-/// [`InvitationError::LinkRefused`] for one that is unknown, used, withdrawn or too old; which of these is not told.
+/// [`InvitationError::LinkRefused`] for one that is unknown, used, withdrawn or expired. The answer does not tell
+/// which.
 pub fn take(tx: &mut Tx<'_>, token: &str) -> Result<Invitation, InvitationError> {
     let digest = tokens::digest(token);
     let invitation = store::find(tx, &digest)?.ok_or(InvitationError::LinkRefused)?;
@@ -74,7 +75,7 @@ pub fn take(tx: &mut Tx<'_>, token: &str) -> Result<Invitation, InvitationError>
     Ok(invitation)
 }
 
-/// Those that wait, the newest first.
+/// The pending invitations, the newest first.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -82,19 +83,19 @@ pub fn list(view: &View<'_>) -> Result<Vec<Invitation>, db::Error> {
     store::list(view)
 }
 
-/// Takes an invitation back, by its id or its address.
+/// Withdraws an invitation, by its id or its address.
 ///
 /// # Errors
-/// [`InvitationError::NotFound`], also where the actor is no operator.
+/// [`InvitationError::NotFound`], also when the actor is not an operator.
 pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, name: &str) -> Result<InvitationId, InvitationError> {
     must_be_operator(actor)?;
     let address = EmailAddress::parse(name.trim()).ok();
-    let waiting = store::list(tx)?.into_iter();
-    let is_meant = |invitation: &Invitation| match &address {
+    let pending = store::list(tx)?.into_iter();
+    let is_named = |invitation: &Invitation| match &address {
         Some(address) => invitation.address.folded() == address.folded(),
         None => invitation.id.to_string() == name.trim(),
     };
-    let invitation = waiting.into_iter().find(is_meant).ok_or(InvitationError::NotFound)?;
+    let invitation = pending.into_iter().find(is_named).ok_or(InvitationError::NotFound)?;
     store::delete(tx, invitation.id)?;
     audit::record(tx, actor, Event::new("account.invitation_withdrawn").target(invitation.id))?;
     Ok(invitation.id)
@@ -104,7 +105,7 @@ fn must_be_operator(actor: &Actor) -> Result<(), InvitationError> {
     if matches!(actor, Actor::Operator) { Ok(()) } else { Err(InvitationError::NotFound) }
 }
 
-/// Deletes invitations to somebody's address.
+/// Deletes invitations to an address. Returns how many rows.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -112,7 +113,7 @@ pub fn forget(tx: &mut Tx<'_>, address: &EmailAddress) -> Result<usize, db::Erro
     store::delete_by_address(tx, address)
 }
 
-/// Deletes invitations that nobody took in time.
+/// Deletes expired invitations. Returns how many rows.
 ///
 /// # Errors
 /// [`db::Error`].

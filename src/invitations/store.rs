@@ -21,7 +21,7 @@ const DELETE_BY_ADDRESS: &str = "delete from invitation where folded = :folded";
 const DELETE_OLD: &str = "
     delete from invitation where id in (select id from invitation where expires_at <= :now limit :limit)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[INSERT, FIND, LIST, DELETE, DELETE_BY_ADDRESS, DELETE_OLD];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Invitation> {

@@ -1,7 +1,7 @@
-//! **For:** work that is done later, and done even when the machine stops in between.
+//! **For:** work that is done later, even if the machine stops in between.
 //! **Words:** job, queue, runner, outcome.
 //! **Tables:** `job`.
-//! **Never:** decides what a job means; runs one inside a request; loses one that was committed.
+//! **Never:** knows what a job does; runs a job inside a request; loses a job that was committed.
 //! **Start reading:** [`enqueue`], then `runner.rs`.
 
 mod model;
@@ -9,7 +9,7 @@ mod ops;
 mod runner;
 mod store;
 
-pub use model::{Claimed, NewJob, Outcome};
+pub use model::{ClaimedJob, NewJob, Outcome};
 pub use ops::{enqueue, forget, purge_finished};
-pub use runner::{Handler, Line, Runner, run_due};
+pub use runner::{JobFn, JobHandler, Runner, run_due};
 pub use store::STATEMENTS;

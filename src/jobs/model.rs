@@ -1,4 +1,4 @@
-//! What a job is.
+//! Jobs, queues and outcomes.
 
 use std::time::Duration;
 
@@ -9,46 +9,44 @@ use crate::base::{AccountId, JobId};
 /// A job to be queued.
 #[derive(Clone, Debug)]
 pub struct NewJob {
-    /// Which handler; the name never changes once released.
+    /// The name of the handler. It never changes once it is released.
     pub name: &'static str,
-    /// Plain ids, nothing secret.
+    /// Plain ids, no secrets.
     pub payload: Value,
-    /// Whose data the payload points at. `None`: nobody's.
+    /// The account that the payload refers to, so that an erasure finds the job. `None`: it refers to no account.
     pub subject: Option<AccountId>,
-    /// While a job with the same key waits, this one is not queued. `None`: always queued.
+    /// While a job with the same key waits or runs, this one is not queued. `None`: it is always queued.
     pub unique_key: Option<String>,
 }
 
 impl NewJob {
-    /// A job without payload that waits at most once.
+    /// A job without payload that is in the queue at most once.
     pub fn once(name: &'static str) -> Self {
         Self { name, payload: Value::Null, subject: None, unique_key: Some(name.to_owned()) }
     }
 }
 
-/// A job in the runner's hands.
+/// A job that a runner has claimed.
 #[derive(Clone, Debug)]
-pub struct Claimed {
-    /// Its id.
+#[allow(missing_docs)]
+pub struct ClaimedJob {
     pub id: JobId,
-    /// Which handler.
     pub name: String,
-    /// What it was queued with.
     pub payload: Value,
     /// How often it was tried before: 0 the first time.
     pub attempts: u32,
 }
 
-/// Jobs that wait for each other: those of some names, or all but those.
+/// A partition of the jobs, whose jobs run one after the other: those with some names, or all others.
 #[derive(Clone, Debug)]
-pub(super) struct Lane {
+pub(super) struct Queue {
     /// A JSON array.
     pub names: String,
-    /// Whether `names` are the ones left out.
+    /// Whether the queue has all jobs except those in `names`.
     pub all_but: bool,
 }
 
-impl Lane {
+impl Queue {
     pub(super) fn new(names: &[&str]) -> Self {
         Self { names: Value::from(names.to_vec()).to_string(), all_but: false }
     }
@@ -61,21 +59,21 @@ impl Lane {
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done.
+    /// It succeeded.
     Done,
-    /// Not now; the reason goes to the log and the console.
+    /// It failed and is tried again later. The reason goes to the log and is stored with the job.
     Again(String),
-    /// Never; the reason stays with the job.
+    /// It failed permanently. The reason goes to the log and is stored with the job.
     GiveUp(String),
 }
 
-/// First pause before another try; doubles with each, up to [`PAUSE_MAX`].
-const PAUSE_FIRST: Duration = Duration::from_secs(5);
-const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// The time before the second attempt. It doubles with each attempt, up to [`BACKOFF_MAX`].
+const BACKOFF_FIRST: Duration = Duration::from_secs(5);
+const BACKOFF_MAX: Duration = Duration::from_secs(3600);
 
-/// How long to wait after `attempts` tries that failed.
-pub(super) fn pause_after(attempts: u32) -> Duration {
-    PAUSE_FIRST.saturating_mul(1u32 << attempts.saturating_sub(1).min(20)).min(PAUSE_MAX)
+/// How long to wait after `attempts` failed attempts.
+pub(super) fn backoff(attempts: u32) -> Duration {
+    BACKOFF_FIRST.saturating_mul(1u32 << attempts.saturating_sub(1).min(20)).min(BACKOFF_MAX)
 }
 
 #[cfg(test)]
@@ -83,9 +81,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_and_have_an_end() {
-        assert_eq!(pause_after(1).as_secs(), 5);
-        assert_eq!(pause_after(3).as_secs(), 20);
-        assert_eq!(pause_after(4_000_000), PAUSE_MAX);
+    fn the_backoff_grows_up_to_a_maximum() {
+        assert_eq!(backoff(1).as_secs(), 5);
+        assert_eq!(backoff(3).as_secs(), 20);
+        assert_eq!(backoff(4_000_000), BACKOFF_MAX);
     }
 }

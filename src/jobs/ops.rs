@@ -1,16 +1,16 @@
-//! Queue, take, finish, forget.
+//! Queues, claims, finishes and deletes jobs.
 
-use super::model::{Claimed, Lane, NewJob, Outcome, pause_after};
+use super::model::{ClaimedJob, NewJob, Outcome, Queue, backoff};
 use super::store;
 use crate::base::{AccountId, JobId, days, minutes};
 use crate::db::{Error, Tx};
 
-/// Tries before a job is given up; with the pauses about half a day.
+/// The number of attempts before a job fails permanently. With the backoff they take about half a day.
 const ATTEMPTS_MAX: u32 = 20;
-/// Rows one tidying deletes at most; the rest waits for the next one.
+/// The maximum number of rows that one purge deletes. The next purge deletes the rest.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Queues a job in the caller's transaction. While one with the same unique key waits or runs, nothing is queued.
+/// Queues a job in the transaction of the caller. Does nothing while a job with the same unique key waits or runs.
 ///
 /// # Errors
 /// [`Error`].
@@ -20,27 +20,27 @@ pub fn enqueue(tx: &mut Tx<'_>, new: NewJob) -> Result<(), Error> {
     store::insert(tx, id, &new)
 }
 
-/// Takes the lane's next due job for ten minutes, after putting back what nobody finished in time.
-pub(super) fn claim(tx: &mut Tx<'_>, lane: &Lane) -> Result<Option<Claimed>, Error> {
+/// Claims the next due job of the queue for ten minutes. Before that, requeues jobs whose claim has expired.
+pub(super) fn claim(tx: &mut Tx<'_>, queue: &Queue) -> Result<Option<ClaimedJob>, Error> {
     store::update_expired_leases(tx)?;
     let lease = tx.now().plus(minutes(10));
-    store::claim(tx, lane, lease)
+    store::claim(tx, queue, lease)
 }
 
-/// Notes how a job ended.
+/// Stores how a job ended.
 pub(super) fn finish(tx: &mut Tx<'_>, job: JobId, attempts: u32, outcome: &Outcome) -> Result<(), Error> {
     match outcome {
         Outcome::Done => store::update_finished(tx, job, None),
         Outcome::GiveUp(why) => store::update_finished(tx, job, Some(why)),
         Outcome::Again(why) if attempts + 1 >= ATTEMPTS_MAX => store::update_finished(tx, job, Some(why)),
         Outcome::Again(why) => {
-            let run_at = tx.now().plus(pause_after(attempts + 1));
+            let run_at = tx.now().plus(backoff(attempts + 1));
             store::update_retry(tx, job, run_at, why)
         }
     }
 }
 
-/// Drops every job about `account`. Answers how many.
+/// Deletes every job about `account`. Returns how many.
 ///
 /// # Errors
 /// [`Error`].

@@ -1,4 +1,4 @@
-//! Runs what is due: woken by commits that queued something, and once a second for what other processes queued.
+//! Runs due jobs. Commits that queue a job wake the runner; once a second it also looks for jobs that other processes queued.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,63 +8,63 @@ use std::task::Poll;
 
 use serde_json::Value;
 
-use super::model::{Claimed, Lane, Outcome};
+use super::model::{ClaimedJob, Outcome, Queue};
 use super::{ops, store};
 use crate::app::App;
 use crate::base::seconds;
 use crate::db::Error;
 
-/// What runs a job of one name. It may run twice, so it is written so that twice is the same as once.
-pub type Handler = fn(Arc<App>, Value) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// The function that runs a job. A job may run twice, so running it twice must have the same effect as running it once.
+pub type JobFn = fn(Arc<App>, Value) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// One line of the table of handlers.
+/// An entry of the table of job handlers.
 #[derive(Clone, Copy)]
-pub struct Line {
-    /// The job's name.
+pub struct JobHandler {
+    /// The name of the job.
     pub name: &'static str,
-    /// What it runs.
-    pub run: Handler,
-    /// Whether it may take as long as others make it: then it runs beside the rest, and holds up its own kind alone.
-    pub has_own_lane: bool,
+    /// The function that runs it.
+    pub run: JobFn,
+    /// Whether jobs with this name have a queue of their own. Then a slow one delays only jobs with the same name.
+    pub has_own_queue: bool,
 }
 
-impl Line {
-    /// A job that waits for its turn among the others.
-    pub const fn new(name: &'static str, run: Handler) -> Self {
-        Self { name, run, has_own_lane: false }
+impl JobHandler {
+    /// The handler of a short job, which shares a queue with others.
+    pub const fn new(name: &'static str, run: JobFn) -> Self {
+        Self { name, run, has_own_queue: false }
     }
 
-    /// A job that may take long, and runs beside the others.
-    pub const fn beside(name: &'static str, run: Handler) -> Self {
-        Self { name, run, has_own_lane: true }
+    /// The handler of a job that may take long, for example because it waits for another machine.
+    pub const fn with_own_queue(name: &'static str, run: JobFn) -> Self {
+        Self { name, run, has_own_queue: true }
     }
 }
 
-/// Takes the jobs of one lane one after the other until it is told to stop.
+/// Runs the jobs of one queue, one after the other.
 pub struct Runner {
     app: Arc<App>,
-    lines: &'static [Line],
-    lane: Lane,
+    handlers: &'static [JobHandler],
+    queue: Queue,
 }
 
 impl Runner {
-    /// Runners over a table of handlers, one for each lane. They work side by side.
-    pub fn lanes(app: &Arc<App>, lines: &'static [Line]) -> Vec<Self> {
-        lanes_of(lines).into_iter().map(|lane| Self { app: app.clone(), lines, lane }).collect()
+    /// One runner for each queue of a table of handlers. The runners work in parallel.
+    pub fn for_each_queue(app: &Arc<App>, handlers: &'static [JobHandler]) -> Vec<Self> {
+        queues_of(handlers).into_iter().map(|queue| Self { app: app.clone(), handlers, queue }).collect()
     }
 
-    /// Works until the future is dropped; a job in hand is then put back when its lease ends.
+    /// Runs jobs until the future is dropped. A job that is running then is requeued when its claim expires.
     pub async fn work(self) {
         let mut wake = self.app.jobs_wake();
         loop {
-            match run_lane(&self.app, self.lines, &self.lane).await {
+            match run_queue(&self.app, self.handlers, &self.queue).await {
                 Ok(0) => {
-                    // A commit wakes us; the second is for jobs that a command queued in another process.
+                    // A commit of this process wakes us. The timeout finds jobs that a command in another process queued.
                     let _ = tokio::time::timeout(seconds(1), wake.changed()).await;
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::error!(%error, "The job queue could not be read; trying again in five seconds.");
+                    tracing::error!(%error, "The job queue could not be read. The runner tries again in five seconds.");
                     tokio::time::sleep(seconds(5)).await;
                 }
             }
@@ -72,58 +72,58 @@ impl Runner {
     }
 }
 
-fn lanes_of(lines: &[Line]) -> Vec<Lane> {
-    let own: Vec<&str> = lines.iter().filter(|line| line.has_own_lane).map(|line| line.name).collect();
-    let mut lanes: Vec<Lane> = own.iter().map(|name| Lane::new(&[name])).collect();
-    lanes.push(Lane::all_but(&own));
-    lanes
+fn queues_of(handlers: &[JobHandler]) -> Vec<Queue> {
+    let own: Vec<&str> = handlers.iter().filter(|handler| handler.has_own_queue).map(|handler| handler.name).collect();
+    let mut queues: Vec<Queue> = own.iter().map(|name| Queue::new(&[name])).collect();
+    queues.push(Queue::all_but(&own));
+    queues
 }
 
-/// Runs every job that is due now, lane by lane; answers how many ran.
+/// Runs every job that is due now, one queue after the other. Returns how many ran.
 ///
 /// # Errors
-/// [`Error`] when the queue cannot be read or an outcome cannot be noted.
-pub async fn run_due(app: &Arc<App>, lines: &'static [Line]) -> Result<usize, Error> {
+/// [`Error`] if the queue cannot be read or an outcome cannot be stored.
+pub async fn run_due(app: &Arc<App>, handlers: &'static [JobHandler]) -> Result<usize, Error> {
     let mut ran = 0;
-    for lane in lanes_of(lines) {
-        ran += run_lane(app, lines, &lane).await?;
+    for queue in queues_of(handlers) {
+        ran += run_queue(app, handlers, &queue).await?;
     }
     Ok(ran)
 }
 
-async fn run_lane(app: &Arc<App>, lines: &'static [Line], lane: &Lane) -> Result<usize, Error> {
+async fn run_queue(app: &Arc<App>, handlers: &'static [JobHandler], queue: &Queue) -> Result<usize, Error> {
     let mut ran = 0;
-    // Looking before locking: an idle appliance must not take the write lock every second.
-    if !app.query_inline(|view| store::is_due(view, lane))? {
+    // This only reads: an idle appliance must not take the write lock every second.
+    if !app.query_inline(|view| store::is_due(view, queue))? {
         return Ok(0);
     }
     loop {
-        let asked = lane.clone();
-        let Some(job) = app.write(move |tx| ops::claim(tx, &asked)).await? else { return Ok(ran) };
-        run_one(app, lines, job).await?;
+        let claimed_queue = queue.clone();
+        let Some(job) = app.write(move |tx| ops::claim(tx, &claimed_queue)).await? else { return Ok(ran) };
+        run_one(app, handlers, job).await?;
         ran += 1;
     }
 }
 
-/// Runs a handler to its end. One that panics is tried again: a fault in one job must not stop the others, for ever.
+/// Runs a handler to its end. If it panics, the job is tried again, because a bug in one job must not stop all others.
 async fn run_to_end(mut running: Pin<Box<dyn Future<Output = Outcome> + Send>>) -> Outcome {
     std::future::poll_fn(|context| {
-        // The handler owns what it holds, and what it wrote in a transaction is committed or rolled back there.
+        // The handler owns its values, and its transactions were already committed or rolled back.
         catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)))
             .unwrap_or_else(|_| Poll::Ready(Outcome::Again("the job panicked".into())))
     })
     .await
 }
 
-async fn run_one(app: &Arc<App>, lines: &'static [Line], job: Claimed) -> Result<(), Error> {
-    let outcome = match lines.iter().find(|line| line.name == job.name) {
-        Some(line) => run_to_end((line.run)(app.clone(), job.payload.clone())).await,
-        None => Outcome::GiveUp(format!("this program has no job named {}", job.name)),
+async fn run_one(app: &Arc<App>, handlers: &'static [JobHandler], job: ClaimedJob) -> Result<(), Error> {
+    let outcome = match handlers.iter().find(|handler| handler.name == job.name) {
+        Some(handler) => run_to_end((handler.run)(app.clone(), job.payload.clone())).await,
+        None => Outcome::GiveUp(format!("this program has no handler for the job {}", job.name)),
     };
     match &outcome {
         Outcome::Done => tracing::debug!(job = %job.id, name = %job.name, "A job is done."),
         Outcome::Again(why) => tracing::warn!(job = %job.id, name = %job.name, why, "A job will be tried again."),
-        Outcome::GiveUp(why) => tracing::error!(job = %job.id, name = %job.name, why, "A job was given up."),
+        Outcome::GiveUp(why) => tracing::error!(job = %job.id, name = %job.name, why, "A job failed permanently."),
     }
     app.write(move |tx| ops::finish(tx, job.id, job.attempts, &outcome)).await
 }

@@ -1,8 +1,8 @@
-//! All SQL of the queue.
+//! All SQL of the job queue.
 
 use rusqlite::named_params;
 
-use super::model::{Claimed, Lane, NewJob};
+use super::model::{ClaimedJob, NewJob, Queue};
 use crate::base::{AccountId, JobId, Timestamp};
 use crate::db::{Error, Tx, View};
 
@@ -10,7 +10,7 @@ const INSERT: &str = "
     insert into job (id, name, payload_json, subject_id, unique_key, state, run_at, created_at)
     values (:id, :name, :payload_json, :subject_id, :unique_key, 'queued', :run_at, :run_at)
     on conflict (unique_key) where unique_key is not null and state in ('queued', 'running') do nothing";
-// One state after the other, because each has its index; asked for both at once, every job of the week was read.
+// Two subqueries, because each state has its own index. A condition on both states would read every job of the last week.
 const COUNT_DUE: &str = "
     select exists (
         select 1 from job
@@ -37,7 +37,7 @@ const DELETE_FINISHED: &str = "
     delete from job where id in (
       select id from job where state in ('done', 'failed') and finished_at < :before limit :limit)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] =
     &[INSERT, COUNT_DUE, CLAIM, FINISH, RETRY, RELEASE_EXPIRED, DELETE_OF_SUBJECT, DELETE_FINISHED];
 
@@ -57,20 +57,20 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: JobId, new: &NewJob) -> Result<(), Err
     Ok(())
 }
 
-pub(super) fn is_due(view: &View<'_>, lane: &Lane) -> Result<bool, Error> {
+pub(super) fn is_due(view: &View<'_>, queue: &Queue) -> Result<bool, Error> {
     let now = view.now();
-    let params = named_params! {":now": now, ":names": lane.names, ":all_but": lane.all_but};
+    let params = named_params! {":now": now, ":names": queue.names, ":all_but": queue.all_but};
     view.one(COUNT_DUE, params, |row| row.get(0))
 }
 
-/// Takes the job of the lane that has waited longest. Until `lease_until` nobody else takes it.
-pub(super) fn claim(tx: &mut Tx<'_>, lane: &Lane, lease_until: Timestamp) -> Result<Option<Claimed>, Error> {
+/// Claims the job of the queue that has been due longest. No other runner claims it until `lease_until`.
+pub(super) fn claim(tx: &mut Tx<'_>, queue: &Queue, lease_until: Timestamp) -> Result<Option<ClaimedJob>, Error> {
     let now = tx.now();
     let params =
-        named_params! {":now": now, ":lease_until": lease_until, ":names": lane.names, ":all_but": lane.all_but};
+        named_params! {":now": now, ":lease_until": lease_until, ":names": queue.names, ":all_but": queue.all_but};
     tx.find(CLAIM, params, |row| {
         let payload: String = row.get(2)?;
-        Ok(Claimed {
+        Ok(ClaimedJob {
             id: row.get(0)?,
             name: row.get(1)?,
             payload: serde_json::from_str(&payload).unwrap_or_default(),
@@ -91,7 +91,7 @@ pub(super) fn update_retry(tx: &mut Tx<'_>, id: JobId, run_at: Timestamp, reason
     Ok(())
 }
 
-/// Puts back what a stopped process had in its hands.
+/// Requeues the jobs of a process that stopped while it ran them.
 pub(super) fn update_expired_leases(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(RELEASE_EXPIRED, named_params! {":now": now})

@@ -1,4 +1,4 @@
-//! Delivers what waits in the outbox.
+//! The job that sends the mails of the outbox.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::jobs::Outcome;
 use crate::outbound::{Envelope, TransportError};
 
-/// Sends every mail that is due. A mail that fails waits by itself and does not hold up the others.
+/// Sends every mail that is due. A mail that fails is tried again later and does not delay the others.
 pub async fn deliver(app: Arc<App>) -> Outcome {
     loop {
         let mail = match app.write(ops::claim).await {
@@ -22,17 +22,17 @@ pub async fn deliver(app: Arc<App>) -> Outcome {
             text: mail.text.clone(),
             html: mail.html.clone(),
         };
-        let noted = match app.transport().send(&envelope).await {
-            Ok(()) => app.write(move |tx| ops::sent(tx, mail.id)).await,
+        let stored = match app.transport().send(&envelope).await {
+            Ok(()) => app.write(move |tx| ops::mark_sent(tx, mail.id)).await,
             Err(error) => {
-                // The relay's own words may name the recipient, so the log has none of them; they stay with the mail.
+                // The relay's answer may name the recipient. It is stored with the mail and never logged.
                 let kind = error.kind();
-                tracing::warn!(mail = %mail.id, kind, "A mail did not go out.");
+                tracing::warn!(mail = %mail.id, kind, "A mail could not be sent.");
                 let permanent = matches!(error, TransportError::Refused(_));
-                app.write(move |tx| ops::failed(tx, &mail, &error.to_string(), permanent)).await
+                app.write(move |tx| ops::mark_failed(tx, &mail, &error.to_string(), permanent)).await
             }
         };
-        if let Err(error) = noted {
+        if let Err(error) = stored {
             return Outcome::Again(error.to_string());
         }
     }

@@ -1,30 +1,29 @@
-//! The form all our mails have: some paragraphs, perhaps a code or a link, and what to do when it was not you.
+//! The layout of all our mails: paragraphs, an optional code, an optional link, and what to do when it was not you.
 
 use askama::Template;
 
 use super::model::Message;
 
-/// A link with its words.
+/// A link and its label.
+#[allow(missing_docs)]
 pub struct Link {
-    /// What following it does.
     pub label: &'static str,
-    /// Where it leads.
     pub url: String,
 }
 
-/// A mail of ours.
+/// A mail in the layout that all our mails have.
 pub struct PlainMessage {
-    /// One line.
+    /// The subject, one line.
     pub subject: String,
-    /// The message, the first paragraph says what happened.
+    /// The text. The first paragraph says what happened.
     pub paragraphs: Vec<String>,
-    /// Digits to type.
+    /// A code that the recipient types.
     pub code: Option<String>,
-    /// A link to follow.
+    /// A link that the recipient follows.
     pub link: Option<Link>,
-    /// What to do when it was not you, or nothing.
+    /// What to do when it was not you. May be empty.
     pub closing: String,
-    /// The appliance's address.
+    /// The public address of the appliance.
     pub site: String,
 }
 
@@ -56,7 +55,7 @@ impl Message for PlainMessage {
 
     fn text(&self) -> String {
         let Self { paragraphs, code, link, closing, site, .. } = self;
-        // Writing into a string fails only where a filter fails, and there is none.
+        // Rendering into a string fails only when a filter fails, and the template uses no filter.
         Text { paragraphs, code, link, closing, site }.render().unwrap_or_default()
     }
 

@@ -1,7 +1,7 @@
-//! **For:** writing to people, exactly when the change that causes the mail is committed.
-//! **Words:** message (what a slice writes), outbox.
+//! **For:** mail to people, sent if and only if the change that causes it is committed.
+//! **Words:** message (what a slice writes), mail (a message in the outbox), outbox.
 //! **Tables:** `mail_outbox`.
-//! **Never:** sends inside a request; knows what a mail says; puts a secret into a log.
+//! **Never:** sends a mail inside a request; knows the content of a mail; logs a secret.
 //! **Start reading:** [`enqueue`], then `jobs.rs`.
 
 mod jobs;

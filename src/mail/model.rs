@@ -1,15 +1,15 @@
-//! What a mail is.
+//! The types of the outbox.
 
 use crate::base::{AccountId, EmailAddress, MailId};
 
-/// The name of the job that delivers.
+/// The name of the job that sends mails.
 pub const DELIVER: &str = "mail.deliver";
 
 /// What a slice writes: a subject and the same message as text and as HTML.
 pub trait Message {
-    /// One line.
+    /// The subject, one line.
     fn subject(&self) -> String;
-    /// The message for people and programs that read text.
+    /// The message as plain text.
     fn text(&self) -> String;
     /// The same message as HTML.
     fn html(&self) -> String;
@@ -17,19 +17,16 @@ pub trait Message {
 
 /// A mail in the outbox.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Mail {
-    /// Its id, also its Message-ID: a repeated delivery is recognisable.
+    /// Also the Message-ID, so that a repeated delivery can be recognised.
     pub id: MailId,
-    /// Whose data it is. `None`: nobody's account.
+    /// The account whose data it is. `None`: the mail belongs to no account.
     pub account: Option<AccountId>,
-    /// To whom.
     pub recipient: EmailAddress,
-    /// One line.
     pub subject: String,
-    /// As text.
     pub text: String,
-    /// As HTML.
     pub html: String,
-    /// Tries so far.
+    /// Attempts to send it so far.
     pub attempts: u32,
 }

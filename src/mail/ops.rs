@@ -1,4 +1,4 @@
-//! Queue, take, note, forget.
+//! Queue mails, claim them for sending, store the result, delete old ones.
 
 use super::model::{DELIVER, Mail, Message};
 use super::store;
@@ -6,12 +6,12 @@ use crate::base::{AccountId, EmailAddress, MailId, Timestamp, days, minutes, sec
 use crate::db::{Error, Tx, View};
 use crate::jobs::{NewJob, enqueue as enqueue_job};
 
-/// Tries before a mail is given up; with the pauses more than a day.
+/// Attempts before a mail is given up. With the waits between them this is more than a day.
 const ATTEMPTS_MAX: u32 = 30;
-/// Rows one tidying deletes at most.
+/// The maximum number of rows that one call of [`purge_old`] deletes.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Queues a message in the caller's transaction: no commit, no mail.
+/// Queues a message in the caller's transaction. The mail is sent only when that transaction commits.
 ///
 /// # Errors
 /// [`Error`].
@@ -24,7 +24,8 @@ pub fn enqueue(
     queue(tx, account, recipient, message, false)
 }
 
-/// As [`enqueue`], for the last message to somebody who is gone: nothing of it stays once it is sent or given up.
+/// Like [`enqueue`], for an address that belongs to no account (any more). The row is deleted once the mail is sent or
+/// given up.
 ///
 /// # Errors
 /// [`Error`].
@@ -41,48 +42,49 @@ fn queue(
 ) -> Result<(), Error> {
     let now = tx.now();
     let id = MailId::new(now, tx.rng());
-    // A subject is one header line, whatever a name in it contains.
+    // A subject is one header line, even if a name in it contains line breaks.
     let subject = message.subject().replace(['\r', '\n'], " ").trim().to_owned();
     let mail = Mail { id, account, recipient, subject, text: message.text(), html: message.html(), attempts: 0 };
     store::insert(tx, &mail, forget_when_sent)?;
-    // Not unique: the job that runs right now may already have looked, and a second look costs nothing.
+    // Not unique: a job that runs now may have read the outbox already, and a second run costs nothing.
     enqueue_job(tx, NewJob { unique_key: None, ..NewJob::once(DELIVER) })
 }
 
-/// Takes the next due mail for two minutes; a crash in between sends it once more rather than never.
+/// Claims the next due mail for two minutes. After a crash the mail is sent again: twice is better than never.
 pub(super) fn claim(tx: &mut Tx<'_>) -> Result<Option<Mail>, Error> {
     let lease = tx.now().plus(minutes(2));
     store::claim(tx, lease)
 }
 
-/// Notes that a mail went out.
-pub(super) fn sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+/// Stores that a mail was sent.
+pub(super) fn mark_sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
     if store::delete_forgotten(tx, id)? > 0 {
         return Ok(());
     }
     store::update_sent(tx, id)?;
-    empty(tx, id)
+    clear_body(tx, id)
 }
 
-/// What a mail says may be a code or a link: it stays no longer than it has to go out (ASVS 5.0 6.4.1). The demonstration
-/// keeps it, because its window is the only place where its mails are read.
-fn empty(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
-    if tx.site().config.demo { Ok(()) } else { store::update_empty(tx, id) }
+/// Deletes the body of a mail. It may contain a code or a link, so it is not kept after the mail is sent (ASVS 5.0
+/// 6.4.1). The demonstration keeps it, because its mail page is the only place where its mails can be read.
+fn clear_body(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    if tx.site().config.demo { Ok(()) } else { store::update_body_empty(tx, id) }
 }
 
-/// Notes that a mail did not go out: the next try waits 30 s, doubling up to an hour. `permanent`: there is no next try.
-pub(super) fn failed(tx: &mut Tx<'_>, mail: &Mail, reason: &str, permanent: bool) -> Result<(), Error> {
+/// Stores that a mail could not be sent. The next attempt is due after 30 s, then after twice as long, at most after an
+/// hour. `permanent`: there is no next attempt.
+pub(super) fn mark_failed(tx: &mut Tx<'_>, mail: &Mail, reason: &str, permanent: bool) -> Result<(), Error> {
     let now = tx.now();
     let give_up = permanent || mail.attempts >= ATTEMPTS_MAX;
     if give_up && store::delete_forgotten(tx, mail.id)? > 0 {
         return Ok(());
     }
-    let pause = seconds(30 << mail.attempts.saturating_sub(1).min(7)).min(seconds(3600));
-    store::update_failed(tx, mail.id, now.plus(pause), reason, give_up.then_some(now))?;
-    if give_up { empty(tx, mail.id) } else { Ok(()) }
+    let wait = seconds(30 << mail.attempts.saturating_sub(1).min(7)).min(seconds(3600));
+    store::update_failed(tx, mail.id, now.plus(wait), reason, give_up.then_some(now))?;
+    if give_up { clear_body(tx, mail.id) } else { Ok(()) }
 }
 
-/// The newest mails, a hundred at most: for the demonstration's window.
+/// The newest mails, at most 100, for the mail page of the demonstration.
 ///
 /// # Errors
 /// [`Error`].
@@ -90,7 +92,7 @@ pub fn recent(view: &View<'_>) -> Result<Vec<(Mail, Timestamp)>, Error> {
     store::list_recent(view)
 }
 
-/// Drops every mail to or about `account`. Answers how many.
+/// Deletes every mail of `account` and returns how many there were.
 ///
 /// # Errors
 /// [`Error`].
@@ -98,7 +100,7 @@ pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     store::delete_of_account(tx, account)
 }
 
-/// Deletes mails that went out, or were given up, more than a week ago.
+/// Deletes mails that were sent or given up more than a week ago. Returns how many.
 ///
 /// # Errors
 /// [`Error`].

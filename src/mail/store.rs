@@ -20,7 +20,7 @@ const LIST_RECENT: &str = "
     order by id desc
     limit 100";
 const UPDATE_SENT: &str = "update mail_outbox set sent_at = :now, last_error = null where id = :id";
-const EMPTY: &str = "update mail_outbox set body_text = '', body_html = '' where id = :id";
+const UPDATE_BODY_EMPTY: &str = "update mail_outbox set body_text = '', body_html = '' where id = :id";
 const UPDATE_FAILED: &str = "
     update mail_outbox set next_at = :next_at, last_error = :last_error, given_up_at = :given_up_at where id = :id";
 const DELETE_FORGOTTEN: &str = "delete from mail_outbox where id = :id and forget_when_sent = 1";
@@ -29,9 +29,18 @@ const DELETE_OLD: &str = "
     delete from mail_outbox where id in (
       select id from mail_outbox where sent_at < :before or given_up_at < :before limit :limit)";
 
-/// Every statement of this room, for the test that prepares them.
-pub const STATEMENTS: &[&str] =
-    &[INSERT, CLAIM, LIST_RECENT, UPDATE_SENT, EMPTY, UPDATE_FAILED, DELETE_FORGOTTEN, DELETE_OF_ACCOUNT, DELETE_OLD];
+/// Every statement of this file, for the test that prepares them.
+pub const STATEMENTS: &[&str] = &[
+    INSERT,
+    CLAIM,
+    LIST_RECENT,
+    UPDATE_SENT,
+    UPDATE_BODY_EMPTY,
+    UPDATE_FAILED,
+    DELETE_FORGOTTEN,
+    DELETE_OF_ACCOUNT,
+    DELETE_OLD,
+];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Mail> {
     Ok(Mail {
@@ -78,9 +87,9 @@ pub(super) fn update_sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes the words out of a mail.
-pub(super) fn update_empty(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
-    tx.execute(EMPTY, named_params! {":id": id})?;
+/// Empties the body of a mail.
+pub(super) fn update_body_empty(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    tx.execute(UPDATE_BODY_EMPTY, named_params! {":id": id})?;
     Ok(())
 }
 
@@ -98,7 +107,7 @@ pub(super) fn update_failed(
     Ok(())
 }
 
-/// Deletes the mail if it was marked so. Answers how many.
+/// Deletes the mail if it is to be forgotten once it is sent. Returns the number of deleted rows.
 pub(super) fn delete_forgotten(tx: &mut Tx<'_>, id: MailId) -> Result<usize, Error> {
     tx.execute(DELETE_FORGOTTEN, named_params! {":id": id})
 }

@@ -1,4 +1,4 @@
-//! Documents of other machines that are asked for often and change rarely, such as their keys: kept for an hour.
+//! A cache for documents of other machines that are needed often and change rarely, such as key sets. They are cached for an hour.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -6,29 +6,29 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::{CallError, Caller};
+use super::{CallError, HttpClient};
 use crate::base::{Timestamp, hours, minutes, seconds};
 
-/// How long a document is good without another look.
-const KEPT_FOR: Duration = hours(1);
-/// How long one that could not be renewed still serves.
+/// How long a document is used without fetching it again.
+const FRESH_FOR: Duration = hours(1);
+/// How long an old document is still used if it cannot be fetched again.
 const STALE_FOR: Duration = hours(24);
-/// Between two looks because somebody says that the document is out of date: whoever says so may be lying.
-const NEWER_EVERY: Duration = minutes(1);
-/// After a failure without anything to fall back on, others fail at once for this long instead of waiting, too.
+/// The minimum time between two forced reloads. An attacker can force one with a token that names an unknown key.
+const RELOAD_EVERY: Duration = minutes(1);
+/// After a failure with no document in the cache, further calls fail at once for this long instead of waiting as well.
 const FAILS_FOR: Duration = seconds(5);
-/// Until an answer, waiting for somebody else's look included.
-const PATIENCE: Duration = seconds(10);
-/// Addresses kept at most; they come from settings and from what these lead to.
+/// The maximum time for an answer, including the time that a call waits for another one which fetches the same document.
+const WAIT_MAX: Duration = seconds(10);
+/// The maximum number of cached documents. Their URLs come from the configuration and from documents that it names.
 const DOCUMENTS_MAX: usize = 64;
 
 /// How fresh a document must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// One of the last hour will do.
-    Kept,
-    /// The one that is kept lacks something: look again, once a minute at most.
-    Newer,
+pub enum Freshness {
+    /// A document from the cache that is less than an hour old.
+    Cached,
+    /// A new one, because the cached document lacks something. It is fetched at most once a minute.
+    Reload,
 }
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub(super) struct Documents(std::sync::Mutex<HashMap<String, Arc<Mutex<Document>
 struct Document {
     bytes: Option<(Arc<Vec<u8>>, Timestamp)>,
     failed: Option<(CallError, Timestamp)>,
-    renewed_at: Option<Timestamp>,
+    reloaded_at: Option<Timestamp>,
 }
 
 impl Documents {
@@ -51,32 +51,32 @@ impl Documents {
     }
 }
 
-impl Caller {
-    /// The document at `url`, from memory where it is fresh enough.
+impl HttpClient {
+    /// The document at `url`, from the cache if it is fresh enough.
     ///
     /// # Errors
-    /// [`CallError`]; an answer that is not 200 is [`CallError::Failed`].
-    pub async fn document(&self, url: &str, now: Timestamp, wanted: Wanted) -> Result<Arc<Vec<u8>>, CallError> {
+    /// [`CallError`]. An answer with another status than 200 is [`CallError::Failed`].
+    pub async fn document(&self, url: &str, now: Timestamp, freshness: Freshness) -> Result<Arc<Vec<u8>>, CallError> {
         let document = self.documents.at(url);
-        let look = async {
+        let fetch = async {
             let mut document = document.lock().await;
-            self.look(url, &mut document, now, wanted).await
+            self.fetch_document(url, &mut document, now, freshness).await
         };
-        tokio::time::timeout(PATIENCE, look).await.unwrap_or(Err(CallError::TooSlow))
+        tokio::time::timeout(WAIT_MAX, fetch).await.unwrap_or(Err(CallError::TooSlow))
     }
 
-    async fn look(
+    async fn fetch_document(
         &self,
         url: &str,
         document: &mut Document,
         now: Timestamp,
-        wanted: Wanted,
+        freshness: Freshness,
     ) -> Result<Arc<Vec<u8>>, CallError> {
         let is_within = |since: Timestamp, span: Duration| now.since(since) < span;
-        let is_recent = document.renewed_at.is_some_and(|at| is_within(at, NEWER_EVERY));
+        let is_recent = document.reloaded_at.is_some_and(|at| is_within(at, RELOAD_EVERY));
         if let Some((bytes, at)) = &document.bytes
-            && is_within(*at, KEPT_FOR)
-            && (wanted == Wanted::Kept || is_recent)
+            && is_within(*at, FRESH_FOR)
+            && (freshness == Freshness::Cached || is_recent)
         {
             return Ok(bytes.clone());
         }
@@ -86,11 +86,11 @@ impl Caller {
         {
             return Err(error.clone());
         }
-        if wanted == Wanted::Newer {
-            // Noted before the look, so that one that fails counts too.
-            document.renewed_at = Some(now);
+        if freshness == Freshness::Reload {
+            // Set before the call, so that a failed reload counts as well.
+            document.reloaded_at = Some(now);
         }
-        // Should nobody wait for the end of this, the next one does not wait as long.
+        // If this future is dropped before it ends, the next call fails fast instead of waiting as long.
         document.failed = Some((CallError::TooSlow, now));
         let answer = self.get(url, &[]).await.and_then(|reply| match reply.status {
             200 => Ok(Arc::new(reply.body)),

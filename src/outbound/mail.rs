@@ -1,4 +1,4 @@
-//! The way out for mail: SMTP, a folder, or the log.
+//! The transport for e-mail: SMTP, a folder, or the log.
 
 use std::path::{Path, PathBuf};
 
@@ -9,53 +9,53 @@ use lettre::{AsyncTransport, Message, Tokio1Executor};
 use crate::base::{EmailAddress, seconds};
 use crate::config::{Config, MailTransport};
 
-/// How long one delivery may take; a relay that is slower is treated as down.
+/// The maximum duration of a delivery in seconds. A slower relay is treated as unavailable.
 const SMTP_TIMEOUT_SECONDS: u64 = 20;
 
-/// The way out, chosen by the configuration.
+/// The transport that the configuration selects.
 pub struct Transport {
     from: Mailbox,
     message_id_domain: String,
-    way: Way,
+    backend: Backend,
 }
 
-enum Way {
+enum Backend {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     Directory(PathBuf),
     Log,
 }
 
-/// A mail as it leaves.
+/// An e-mail with everything that the transport needs.
 #[derive(Clone, Debug)]
 pub struct Envelope {
-    /// Also the Message-ID: a repeated delivery is recognisable.
+    /// The id of the e-mail. The Message-ID contains it, so that a repeated delivery can be recognised.
     pub id: String,
-    /// To whom.
+    /// The address of the recipient.
     pub recipient: EmailAddress,
-    /// One line.
+    /// The subject, one line.
     pub subject: String,
-    /// The message as text.
+    /// The body as plain text.
     pub text: String,
-    /// The same message as HTML.
+    /// The same body as HTML.
     pub html: String,
 }
 
-/// Why a mail did not leave.
+/// Why an e-mail was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// `from` or `smtp_url` in `[mail]` cannot be used.
     #[error("the mail settings cannot be used: {0}")]
     Settings(String),
-    /// The relay said no for good (5xx): trying again would not help.
+    /// The relay refused the e-mail permanently (5xx). Trying again would not help.
     #[error("the mail relay refused: {0}")]
     Refused(String),
-    /// The relay is away or said "later".
+    /// The relay is unavailable or refused the e-mail temporarily (4xx).
     #[error("the mail could not be sent: {0}")]
     Later(String),
 }
 
 impl TransportError {
-    /// In a word, without anything that a relay said.
+    /// The kind of error in one word, without any text of the relay.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Settings(_) => "settings",
@@ -66,7 +66,7 @@ impl TransportError {
 }
 
 impl Transport {
-    /// The transport of the configuration. Opens no connection.
+    /// The transport that the configuration selects. It does not connect yet.
     ///
     /// # Errors
     /// [`TransportError::Settings`].
@@ -74,36 +74,36 @@ impl Transport {
         let settings = |error: &dyn std::fmt::Display| TransportError::Settings(error.to_string());
         let from: Mailbox = config.mail.from.parse().map_err(|error| settings(&error))?;
         let message_id_domain = from.email.domain().to_owned();
-        let way = match &config.mail.transport {
-            MailTransport::Smtp { url } => Way::Smtp(
+        let backend = match &config.mail.transport {
+            MailTransport::Smtp { url } => Backend::Smtp(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())
                     .map_err(|error| settings(&error))?
                     .timeout(Some(seconds(SMTP_TIMEOUT_SECONDS)))
                     .build(),
             ),
-            MailTransport::Directory(folder) => Way::Directory(folder.clone()),
-            MailTransport::Log => Way::Log,
+            MailTransport::Directory(folder) => Backend::Directory(folder.clone()),
+            MailTransport::Log => Backend::Log,
         };
-        Ok(Self { from, message_id_domain, way })
+        Ok(Self { from, message_id_domain, backend })
     }
 
-    /// Sends one mail.
+    /// Sends an e-mail.
     ///
     /// # Errors
-    /// [`TransportError::Refused`] for good, [`TransportError::Later`] for another try.
+    /// [`TransportError::Refused`] if it failed permanently, [`TransportError::Later`] if it should be tried again.
     pub async fn send(&self, mail: &Envelope) -> Result<(), TransportError> {
         let message = self.compose(mail)?;
-        match &self.way {
-            Way::Smtp(relay) => match relay.send(message).await {
+        match &self.backend {
+            Backend::Smtp(relay) => match relay.send(message).await {
                 Ok(_) => Ok(()),
                 Err(error) if error.is_permanent() => Err(TransportError::Refused(error.to_string())),
                 Err(error) => Err(TransportError::Later(error.to_string())),
             },
-            Way::Directory(folder) => write_whole(folder, &format!("{}.eml", mail.id), &message.formatted())
+            Backend::Directory(folder) => write_atomically(folder, &format!("{}.eml", mail.id), &message.formatted())
                 .map_err(|error| TransportError::Later(format!("{}: {error}", folder.display()))),
-            Way::Log => {
-                // What it says may be a code, a link or a name, which a log must not hold.
-                tracing::info!(mail = %mail.id, "A mail would be sent; mail.transport is \"log\".");
+            Backend::Log => {
+                // The content may have a code, a link or a name, which must not be in a log.
+                tracing::info!(mail = %mail.id, "An e-mail was not sent, because mail.transport is \"log\".");
                 Ok(())
             }
         }
@@ -122,8 +122,8 @@ impl Transport {
     }
 }
 
-/// Writes beside and renames, so that whoever watches the folder never sees half a mail.
-fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes a temporary file and renames it, so that a program that watches the folder never sees half an e-mail.
+fn write_atomically(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     let unfinished = folder.join(format!(".{name}"));
     std::fs::write(&unfinished, bytes)?;

@@ -1,10 +1,10 @@
-//! The only way out of the appliance: nothing else opens a connection to another machine.
+//! Connections to other machines: e-mail and HTTP calls. No other module opens one.
 
 mod addresses;
-mod caller;
 mod documents;
+mod http_client;
 mod mail;
 
-pub use caller::{CallError, Caller, Reply};
-pub use documents::Wanted;
+pub use documents::Freshness;
+pub use http_client::{CallError, HttpClient, Reply};
 pub use mail::{Envelope, Transport, TransportError};

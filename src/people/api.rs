@@ -1,5 +1,5 @@
-//! Whether a username is free, for the page of the sign-up while somebody types. Usernames are public, so this tells nothing
-//! that a look at a profile would not; it is bounded all the same, so that nobody copies the list.
+//! Whether a username is free, for the sign-up page while a person types. Usernames are public, so this tells nothing
+//! that a public profile would not. It has a rate limit all the same, so that nobody can copy the list of usernames.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::{self, AccountError, Username};
 use crate::base::{Problem, Timestamp, Visitor, minutes};
 use crate::db;
-use crate::http::page::TheApp;
+use crate::http::page::AppData;
 use crate::http::{Answer, VisitorOf, json};
 
-/// Questions from one network a minute: somebody who types asks about twice a second at most.
-const ASKED_A_MINUTE_MAX: u32 = 60;
-/// Networks remembered; with more, the oldest minute is forgotten whole.
+/// Requests of one network in a minute: a person who types makes at most two in a second.
+const REQUESTS_PER_MINUTE_MAX: u32 = 60;
+/// Networks that are counted. With more, all counts start again.
 const NETWORKS_MAX: usize = 10_000;
 
-/// What is asked.
+/// The query of the request.
 #[derive(Deserialize)]
-pub struct Asked {
+pub struct UsernameQuery {
     #[serde(default)]
     username: String,
     #[serde(default)]
@@ -28,62 +28,63 @@ pub struct Asked {
 }
 
 #[derive(Serialize)]
-struct Told {
+struct UsernameAvailability {
     available: bool,
-    /// Why not, and what to do.
+    /// For people: why not, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// A stable word for the reason.
+    /// A stable code for the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
-    /// A name like it that is free.
+    /// A similar name that is free.
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestion: Option<String>,
 }
 
 /// `GET /api/username/check`.
-pub async fn check_username(app: TheApp, visitor: VisitorOf, asked: Query<Asked>) -> Answer {
-    if !may_ask(&visitor.0, app.now()) {
-        let told = Problem::new(429, "too_many_requests", "Too many names were asked for. Wait a minute, then go on.");
-        return Err(Problem { retry_after_seconds: Some(60), ..told }.into());
+pub async fn check_username(app: AppData, visitor: VisitorOf, query: Query<UsernameQuery>) -> Answer {
+    if !is_allowed(&visitor.0, app.now()) {
+        let problem =
+            Problem::new(429, "too_many_requests", "Too many usernames were checked. Wait a minute, then try again.");
+        return Err(Problem { retry_after_seconds: Some(60), ..problem }.into());
     }
-    let asked = asked.into_inner();
-    let told = app
+    let query = query.into_inner();
+    let availability = app
         .read_offloaded(move |view| {
-            let fault = match Username::parse(&asked.username) {
+            let fault = match Username::parse(&query.username) {
                 Err(fault) => Some(AccountError::Username(fault)),
                 Ok(name) => match accounts::must_be_free(view, &name) {
                     Err(AccountError::Db(error)) => return Err(error),
                     tried => tried.err(),
                 },
             };
-            let wants_other = fault.is_some() && asked.suggest;
-            let other = if wants_other { accounts::suggest_username(view, &asked.username)? } else { None };
+            let wants_suggestion = fault.is_some() && query.suggest;
+            let suggestion = if wants_suggestion { accounts::suggest_username(view, &query.username)? } else { None };
             let problem = fault.map(Problem::from);
-            Ok::<_, db::Error>(Told {
+            Ok::<_, db::Error>(UsernameAvailability {
                 available: problem.is_none(),
                 code: problem.as_ref().map(|problem| problem.code),
                 reason: problem.map(|problem| problem.sentence),
-                suggestion: other.map(|name| name.as_str().to_owned()),
+                suggestion: suggestion.map(|name| name.as_str().to_owned()),
             })
         })
         .await?;
-    Ok(json::private(200, serde_json::to_string(&told).map_err(Problem::ours)?))
+    Ok(json::private(200, serde_json::to_string(&availability).map_err(Problem::internal)?))
 }
 
-/// The minute that is counted, and how often each network asked in it.
-static ASKED: LazyLock<Mutex<(i64, HashMap<String, u32>)>> = LazyLock::new(Mutex::default);
+/// The present minute, and the requests of each network in it.
+static REQUESTS: LazyLock<Mutex<(i64, HashMap<String, u32>)>> = LazyLock::new(Mutex::default);
 
-fn may_ask(visitor: &Visitor, now: Timestamp) -> bool {
+fn is_allowed(visitor: &Visitor, now: Timestamp) -> bool {
     let minute = now.millis() / i64::try_from(minutes(1).as_millis()).unwrap_or(i64::MAX);
-    // A lock that a panic left behind guards nothing but counts.
-    let mut asked = ASKED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if asked.0 != minute || asked.1.len() >= NETWORKS_MAX {
-        *asked = (minute, HashMap::new());
+    // After a panic the lock still protects only counts, so it stays usable.
+    let mut requests = REQUESTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if requests.0 != minute || requests.1.len() >= NETWORKS_MAX {
+        *requests = (minute, HashMap::new());
     }
-    let count = asked.1.entry(network_of(&visitor.address)).or_default();
+    let count = requests.1.entry(network_of(&visitor.address)).or_default();
     *count += 1;
-    *count <= ASKED_A_MINUTE_MAX
+    *count <= REQUESTS_PER_MINUTE_MAX
 }
 
 /// An IPv4 address, or the first half of an IPv6 address: the rest of it belongs to one subscriber (RFC 6177).
@@ -99,12 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_network_asks_sixty_times_a_minute() {
+    fn a_network_has_sixty_requests_a_minute() {
         let visitor = |address: &str| Visitor { address: address.into(), ..Visitor::default() };
         let now = Timestamp::from_millis(0);
-        let first = (0..60).all(|_| may_ask(&visitor("2001:db8:1::1"), now));
+        let first = (0..60).all(|_| is_allowed(&visitor("2001:db8:1::1"), now));
 
-        assert!(first && !may_ask(&visitor("2001:db8:1::2"), now) && may_ask(&visitor("2001:db8:2::1"), now));
-        assert!(may_ask(&visitor("2001:db8:1::1"), now.plus(minutes(1))));
+        assert!(first && !is_allowed(&visitor("2001:db8:1::2"), now) && is_allowed(&visitor("2001:db8:2::1"), now));
+        assert!(is_allowed(&visitor("2001:db8:1::1"), now.plus(minutes(1))));
     }
 }

@@ -1,4 +1,4 @@
-//! Uploading a picture: the slow work happens before the one transaction, on a thread that may wait.
+//! The upload of a picture: the slow work happens before the transaction, on a blocking thread.
 
 use std::sync::Arc;
 
@@ -11,29 +11,29 @@ use crate::app::App;
 use crate::base::{AccountId, Actor};
 use crate::threads::spawn_blocking;
 
-/// Pictures that are worked on at once: each may take a hundred megabytes for a moment.
-const AT_ONCE_MAX: usize = 2;
+/// Pictures that are processed at once: each can take a hundred megabytes for a moment.
+const CONCURRENT_PICTURES_MAX: usize = 2;
 
-/// Whose turn it is.
-static TURNS: Semaphore = Semaphore::const_new(AT_ONCE_MAX);
+static PICTURE_PERMITS: Semaphore = Semaphore::const_new(CONCURRENT_PICTURES_MAX);
 
-/// Writes an uploaded picture anew and takes it in place of the one before. Answers its name.
+/// Encodes an uploaded picture again and stores it in place of the previous one. Returns its name.
 ///
 /// # Errors
-/// [`PeopleError::Picture`] for a file that is not taken; [`PeopleError::Busy`] while others are worked on.
+/// [`PeopleError::Picture`] for a file that is not acceptable; [`PeopleError::Busy`] while
+/// two others are processed; [`PeopleError::NotFound`] when the account is not the actor's.
 pub async fn set_picture(
     app: &Arc<App>,
     actor: Actor,
     account: AccountId,
     file: Vec<u8>,
 ) -> Result<String, PeopleError> {
-    let turn = TURNS.try_acquire().map_err(|_| PeopleError::Busy)?;
+    let permit = PICTURE_PERMITS.try_acquire().map_err(|_| PeopleError::Busy)?;
     let work = move || {
-        // Held until the work is done, whether or not somebody still waits for it.
-        let _turn = turn;
+        // Held until the work is done, even if the request was dropped meanwhile.
+        let _permit = permit;
         imaging::render(&file)
     };
-    // A decoder that falls over a file is the file's fault.
+    // When the decoder panics, the file is damaged.
     let rendered = spawn_blocking(work).await;
     let rendered = rendered.unwrap_or(Err(PictureFault::Damaged)).map_err(PeopleError::Picture)?;
     app.write(move |tx| ops::set_picture(tx, &actor, account, &rendered)).await

@@ -1,8 +1,8 @@
-//! Pictures: read within limits, and written anew, so that nothing of the uploaded file is ever served.
+//! Pictures: decoded within limits and encoded again, so that no byte of an uploaded file is ever served.
 //!
-//! What a file says about itself is not believed: its first bytes decide what reads it, its size is looked at before any
-//! pixel is, and the decoder gets no more memory than a picture of [`PICTURE_PIXELS_MAX`] needs. All that was in the file
-//! beside pixels (places, names, what was appended) stays behind.
+//! The claims of a file about itself are not trusted: its first bytes select the decoder, its dimensions are checked
+//! before any pixel is read, and the decoder gets no more memory than a picture of [`PICTURE_PIXELS_MAX`] needs.
+//! Everything in the file except the pixels (places, names, appended data) is dropped.
 
 use std::io::Cursor;
 
@@ -20,17 +20,17 @@ use crate::base::Problem;
 pub const PICTURE_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// Pixels of the largest picture (domain 5.1.5).
 pub const PICTURE_PIXELS_MAX: u64 = 8_000_000;
-/// The longest side in pixels: a strip of one pixel by millions is no picture of anybody, and slow to read.
+/// The longest side in pixels: a strip of one pixel by millions is not a picture of a person, and slow to decode.
 const PICTURE_SIDE_MAX: u32 = 10_000;
-/// What a decoder may take: four channels of 16 bits per pixel, and as much again for its own work.
+/// The memory of a decoder: four channels of 16 bits per pixel, and as much again for its own work.
 const DECODER_BYTES_MAX: u64 = PICTURE_PIXELS_MAX * 16;
-/// The quality of a JPEG that shows no blocks at these sizes.
+/// A quality at which a JPEG of these sizes shows no blocks.
 const JPEG_QUALITY: u8 = 87;
 
-/// Why a file is not taken.
+/// Why a file is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureFault {
-    /// There was no file.
+    /// The form has no file.
     Missing,
     /// More than [`PICTURE_BYTES_MAX`].
     TooLarge,
@@ -38,7 +38,7 @@ pub enum PictureFault {
     TooManyPixels,
     /// Not PNG, JPEG or WebP.
     OtherKind,
-    /// It begins as one of these and cannot be read.
+    /// It begins as one of these but cannot be decoded.
     Damaged,
 }
 
@@ -47,7 +47,7 @@ impl From<PictureFault> for Problem {
         let (code, sentence) = match fault {
             PictureFault::Missing => ("picture_missing", "Choose a picture first."),
             PictureFault::TooLarge => {
-                ("picture_too_large", "This file has more than 5 MB. Make it smaller, then upload it again.")
+                ("picture_too_large", "This file is larger than 5 MB. Make it smaller, then upload it again.")
             }
             PictureFault::TooManyPixels => (
                 "picture_too_many_pixels",
@@ -58,7 +58,7 @@ impl From<PictureFault> for Problem {
                 "This is not a PNG, JPEG or WebP picture. Save it as one of these, then upload it again.",
             ),
             PictureFault::Damaged => {
-                ("picture_damaged", "This picture is damaged and cannot be read. Save it anew, then upload it again.")
+                ("picture_damaged", "This picture is damaged and cannot be read. Save it again, then upload it.")
             }
         };
         let status = if fault == PictureFault::TooLarge { 413 } else { 400 };
@@ -66,40 +66,40 @@ impl From<PictureFault> for Problem {
     }
 }
 
-/// A picture as it is kept.
+/// A picture as it is stored.
 #[derive(Clone, Debug)]
-pub struct Rendered {
-    /// `image/jpeg`, or `image/png` for one that lets something through.
+pub struct RenderedPicture {
+    /// `image/jpeg`, or `image/png` for a picture with transparency.
     pub media: &'static str,
     /// The files, in the order of [`PictureSize::ALL`].
     pub files: [Vec<u8>; 3],
 }
 
-/// Reads a picture and writes its middle square in all sizes. Slow: some ten milliseconds a megapixel.
+/// Decodes a picture and encodes its middle square in all sizes. This is slow: about ten milliseconds per megapixel.
 ///
 /// # Errors
 /// [`PictureFault`].
-pub fn render(bytes: &[u8]) -> Result<Rendered, PictureFault> {
+pub fn render(bytes: &[u8]) -> Result<RenderedPicture, PictureFault> {
     if bytes.is_empty() {
         return Err(PictureFault::Missing);
     }
     if bytes.len() > PICTURE_BYTES_MAX {
         return Err(PictureFault::TooLarge);
     }
-    let square = middle(decode(bytes)?);
-    let is_clear = square.color().has_alpha() && square.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX);
-    let square = if is_clear {
+    let square = middle_square(decode(bytes)?);
+    let has_transparency = square.color().has_alpha() && square.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX);
+    let square = if has_transparency {
         DynamicImage::ImageRgba8(square.into_rgba8())
     } else {
         DynamicImage::ImageRgb8(square.into_rgb8())
     };
     let write = |size: PictureSize| {
         let small = square.resize_exact(size.pixels(), size.pixels(), FilterType::CatmullRom);
-        encode(&small, is_clear)
+        encode(&small, has_transparency)
     };
     let [large, medium, small] = PictureSize::ALL;
-    Ok(Rendered {
-        media: if is_clear { "image/png" } else { "image/jpeg" },
+    Ok(RenderedPicture {
+        media: if has_transparency { "image/png" } else { "image/jpeg" },
         files: [write(large)?, write(medium)?, write(small)?],
     })
 }
@@ -137,23 +137,23 @@ fn read(mut decoder: impl ImageDecoder) -> Result<DynamicImage, PictureFault> {
         return Err(PictureFault::TooManyPixels);
     }
     decoder.set_limits(limits()).map_err(fault)?;
-    // Cameras write how they were held beside the pixels, and what stands there stays behind: so it is done now.
+    // Cameras store their orientation in the metadata, which is dropped; so the picture is turned now.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder).map_err(fault)?;
     image.apply_orientation(orientation);
     Ok(image)
 }
 
-/// The middle square. Cut before anything is scaled: a strip would grow without bounds.
-fn middle(image: DynamicImage) -> DynamicImage {
+/// The middle square. It is cropped before it is scaled: a scaled strip would need unlimited memory.
+fn middle_square(image: DynamicImage) -> DynamicImage {
     let (width, height) = (image.width(), image.height());
     let side = width.min(height);
     image.crop_imm((width - side) / 2, (height - side) / 2, side, side)
 }
 
-fn encode(image: &DynamicImage, is_clear: bool) -> Result<Vec<u8>, PictureFault> {
+fn encode(image: &DynamicImage, has_transparency: bool) -> Result<Vec<u8>, PictureFault> {
     let mut file = Vec::new();
-    let written = if is_clear {
+    let written = if has_transparency {
         image.write_with_encoder(PngEncoder::new(&mut file))
     } else {
         image.write_with_encoder(JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY))

@@ -1,142 +1,142 @@
-//! Where else people can be found: names, ids and addresses in the form that each platform gives them (domain A2, 15).
+//! Links to profiles on other platforms: names, ids and addresses in the form of each platform (domain A2, 15).
 
 use super::error::PeopleError;
 
 /// A platform that a profile can link to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
-    /// By username.
+    /// A username.
     GitHub,
-    /// By the last part of the profile's address.
+    /// The last part of the address of the profile.
     LinkedIn,
-    /// By username.
+    /// A username.
     X,
-    /// By the channel's handle.
+    /// The handle of the channel.
     YouTube,
-    /// By the id in the profile's address.
+    /// The id in the address of the profile.
     Scholar,
-    /// By username; has no public page.
+    /// A username; there is no public page.
     Discord,
-    /// Any address.
+    /// The address of any web page.
     Website,
 }
 
-/// How the values of a platform look.
-struct Form {
+/// The form of the values of a platform.
+struct LinkForm {
     stored: &'static str,
     field: &'static str,
     label: &'static str,
     hint: &'static str,
-    /// Addresses people paste in place of the value.
+    /// Beginnings of addresses that people paste instead of the value.
     prefixes: &'static [&'static str],
-    /// What goes before the value in a link. Empty: there is no page.
+    /// The address of the profile without the value. Empty: there is no page.
     page: &'static str,
-    wrong: &'static str,
+    correction: &'static str,
 }
 
 impl Platform {
-    /// All of them, in the order they are shown.
+    /// All platforms, in the order of the form.
     pub const ALL: [Self; 7] =
         [Self::GitHub, Self::LinkedIn, Self::X, Self::YouTube, Self::Scholar, Self::Discord, Self::Website];
 
-    const fn form(self) -> Form {
+    const fn form(self) -> LinkForm {
         match self {
-            Self::GitHub => Form {
+            Self::GitHub => LinkForm {
                 stored: "github",
                 field: "link_github",
                 label: "GitHub",
                 hint: "username",
                 prefixes: &["github.com/"],
                 page: "https://github.com/",
-                wrong: "A GitHub username has up to 39 letters, digits and single hyphens inside.",
+                correction: "A GitHub username has up to 39 letters and digits, with single hyphens between them.",
             },
-            Self::LinkedIn => Form {
+            Self::LinkedIn => LinkForm {
                 stored: "linkedin",
                 field: "link_linkedin",
                 label: "LinkedIn",
                 hint: "profile-slug",
                 prefixes: &["linkedin.com/in/"],
                 page: "https://www.linkedin.com/in/",
-                wrong: "This is the last part of your LinkedIn address: 3 to 100 letters, digits and hyphens.",
+                correction: "This is the last part of your LinkedIn address: 3 to 100 letters, digits and hyphens.",
             },
-            Self::X => Form {
+            Self::X => LinkForm {
                 stored: "x",
                 field: "link_x",
                 label: "X",
                 hint: "username",
                 prefixes: &["x.com/", "twitter.com/"],
                 page: "https://x.com/",
-                wrong: "An X username has up to 15 letters, digits and underscores.",
+                correction: "An X username has up to 15 letters, digits and underscores.",
             },
-            Self::YouTube => Form {
+            Self::YouTube => LinkForm {
                 stored: "youtube",
                 field: "link_youtube",
                 label: "YouTube",
                 hint: "channel-handle",
                 prefixes: &["youtube.com/@", "youtube.com/"],
                 page: "https://www.youtube.com/@",
-                wrong: "A YouTube handle has 3 to 30 letters, digits, dots, hyphens and underscores.",
+                correction: "A YouTube handle has 3 to 30 letters, digits, dots, hyphens and underscores.",
             },
-            Self::Scholar => Form {
+            Self::Scholar => LinkForm {
                 stored: "scholar",
                 field: "link_scholar",
                 label: "Google Scholar",
                 hint: "user-id",
                 prefixes: &["scholar.google.com/citations?user="],
                 page: "https://scholar.google.com/citations?user=",
-                wrong: "A Google Scholar id has 12 letters, digits, hyphens and underscores; it stands behind user= in your profile's address.",
+                correction: "A Google Scholar id has 12 letters, digits, hyphens and underscores; it follows user= in the address of your profile.",
             },
-            Self::Discord => Form {
+            Self::Discord => LinkForm {
                 stored: "discord",
                 field: "link_discord",
                 label: "Discord",
                 hint: "username",
                 prefixes: &[],
                 page: "",
-                wrong: "A Discord username has 2 to 32 small letters, digits, underscores and single dots.",
+                correction: "A Discord username has 2 to 32 lower-case letters, digits, underscores and single dots.",
             },
-            Self::Website => Form {
+            Self::Website => LinkForm {
                 stored: "website",
                 field: "link_website",
                 label: "Website",
                 hint: "example.com",
                 prefixes: &[],
                 page: "",
-                wrong: "Write the address of a page, such as example.com or https://example.com/me.",
+                correction: "Enter the address of a page, such as example.com or https://example.com/me.",
             },
         }
     }
 
-    /// As stored and sent.
+    /// The form in the database and in requests.
     pub const fn as_str(self) -> &'static str {
         self.form().stored
     }
 
-    /// For people.
+    /// The form for people.
     pub const fn label(self) -> &'static str {
         self.form().label
     }
 
-    /// The field of a form.
+    /// The name of the form field.
     pub const fn field(self) -> &'static str {
         self.form().field
     }
 
-    /// What stands in an empty field.
+    /// The placeholder of the form field.
     pub const fn hint(self) -> &'static str {
         self.form().hint
     }
 
-    /// What to do about a value of another form.
-    pub(super) const fn wrong(self) -> &'static str {
-        self.form().wrong
+    /// What a correct value looks like, for the person who typed another one.
+    pub(super) const fn correction(self) -> &'static str {
+        self.form().correction
     }
 
     pub(super) fn parse(stored: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == stored)
     }
 
-    /// Where the value leads. `None`: the platform has no public pages.
+    /// The address of the profile. `None`: the platform has no public pages.
     pub fn href(self, value: &str) -> Option<String> {
         match self {
             Self::Discord => None,
@@ -145,7 +145,8 @@ impl Platform {
         }
     }
 
-    /// The value in the platform's form; a whole address and a leading `@` are taken for the name in them. `None`: it is none.
+    /// Parses a typed value; a whole address and a leading `@` are reduced to the name. `None`: the value has another
+    /// form.
     fn read(self, typed: &str) -> Option<String> {
         let typed = typed.trim();
         if self == Self::Website {
@@ -174,8 +175,8 @@ impl Platform {
     }
 }
 
-/// An address of the web: `https` unless `http` is said, a host with a dot in it, and perhaps a path. Nothing that could be a
-/// script, carry a password, or look like another host (RFC 3986 §7.6).
+/// A web address: `https` unless the text begins with `http://`, a host with a dot in it, and an optional path. Refuses
+/// everything that could be a script, contain a password, or look like another host (RFC 3986 §7.6).
 fn website(typed: &str) -> Option<String> {
     let (scheme, rest) = match typed.split_once("://") {
         Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
@@ -194,12 +195,12 @@ fn website(typed: &str) -> Option<String> {
     is_good.then(|| format!("{scheme}://{}{path}", authority.to_ascii_lowercase()))
 }
 
-/// A person's links, each in its platform's form, in the order they are shown.
+/// The links of a person, each in the form of its platform, in the order of [`Platform::ALL`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Links(Vec<(Platform, String)>);
 
 impl Links {
-    /// Reads what was typed for each platform; what is empty is left out.
+    /// Parses the typed value of each platform; empty values are left out.
     ///
     /// # Errors
     /// [`PeopleError::Link`] for the first value that has another form.
@@ -215,18 +216,18 @@ impl Links {
     }
 
     pub(super) fn new(links: Vec<(Platform, String)>) -> Self {
-        let place = |platform: Platform| Platform::ALL.iter().position(|known| *known == platform);
+        let position = |platform: Platform| Platform::ALL.iter().position(|known| *known == platform);
         let mut links = links;
-        links.sort_by_key(|(platform, _)| place(*platform));
+        links.sort_by_key(|(platform, _)| position(*platform));
         Self(links)
     }
 
-    /// Each link, in the order they are shown.
+    /// The links, in the order of [`Platform::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Platform, &str)> {
         self.0.iter().map(|(platform, value)| (*platform, value.as_str()))
     }
 
-    /// The value for a platform. Empty: none.
+    /// The value for a platform. Empty: there is none.
     pub fn value_of(&self, platform: Platform) -> &str {
         self.iter().find(|(known, _)| *known == platform).map_or("", |(_, value)| value)
     }
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_is_refused() {
+    fn values_of_another_form_are_refused() {
         let bad = [
             (Platform::GitHub, "ada--l"),
             (Platform::GitHub, "https://evil.example/ada"),

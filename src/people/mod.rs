@@ -1,7 +1,7 @@
-//! **For:** what people say about themselves and how they want things: links, picture, preferences.
+//! **For:** the profile and the preferences of people: links, picture, theme, language, time zone, optional mails.
 //! **Words:** link (of a profile), picture, preference, kind of mail (optional or required).
 //! **Tables:** `profile_link`, `picture`, `preference`.
-//! **Never:** serves a byte of an uploaded file: pictures are written anew; asks about mail that has to be sent.
+//! **Never:** serves a byte of an uploaded file, because pictures are encoded again; makes a required mail optional.
 //! **Start reading:** `model.rs`, then `ops.rs`.
 
 pub mod api;
@@ -15,7 +15,7 @@ pub mod pages;
 mod store;
 
 pub use error::PeopleError;
-pub use imaging::{PICTURE_BYTES_MAX, PICTURE_PIXELS_MAX, PictureFault, Rendered};
+pub use imaging::{PICTURE_BYTES_MAX, PICTURE_PIXELS_MAX, PictureFault, RenderedPicture};
 pub use links::{Links, Platform};
 pub use model::{
     Language, MailChoices, MailKind, Picture, PictureSize, Preferences, PublicProfile, Settings, Theme, picture_path,

@@ -1,13 +1,13 @@
-//! Preferences, pictures, and what of a person is public.
+//! Preferences, pictures, and the public profile.
 
 use super::links::Links;
 use crate::accounts::Colour;
 use crate::base::Zone;
 
-/// Light, dark, or as the system has it.
+/// The colour scheme of pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// As the system has it.
+    /// The scheme of the operating system.
     #[default]
     System,
     /// Light.
@@ -17,7 +17,7 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// As stored, sent and kept in the cookie.
+    /// The form in the database, in requests and in the cookie.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -26,13 +26,13 @@ impl Theme {
         }
     }
 
-    /// Reads the stored form. `None`: there is no such theme.
+    /// Parses the stored form. `None`: there is no such theme.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.as_str() == text)
     }
 }
 
-/// A language that the pages exist in.
+/// A language of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
     /// English.
@@ -44,31 +44,31 @@ impl Language {
     /// Every language there is.
     pub const ALL: [Self; 1] = [Self::English];
 
-    /// BCP 47, as stored and written on the page.
+    /// The BCP 47 tag, as in the database and on the page.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::English => "en",
         }
     }
 
-    /// Its name in itself.
+    /// Its name in the language itself.
     pub const fn label(self) -> &'static str {
         match self {
             Self::English => "English",
         }
     }
 
-    /// Reads the stored form. `None`: the pages do not exist in it.
+    /// Parses the stored form. `None`: there are no pages in this language.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.as_str() == text)
     }
 }
 
-/// What a mail is about, as far as a person can choose. Mails about the account, about billing alerts and about security are
-/// sent to everybody: they are not of these kinds.
+/// A kind of optional mail. Mails about the account, billing alerts and security are always sent, so they have no kind
+/// here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailKind {
-    /// A key ends soon.
+    /// A key expires soon.
     KeyReminders,
     /// A budget is spent, or a limit is near.
     Usage,
@@ -99,28 +99,28 @@ impl MailChoices {
     }
 }
 
-/// How pages look and tell the time.
+/// Settings for the display of pages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
-    /// Light, dark, or as the system has it.
+    /// The colour scheme.
     pub theme: Theme,
-    /// Of the pages.
+    /// The language of the pages.
     pub language: Language,
-    /// Whose clock times are told by.
+    /// The time zone in which pages show times.
     pub zone: Zone,
 }
 
-/// All that a person chose, or what the house takes where they did not.
+/// All preferences of a person; defaults where they did not choose.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Preferences {
-    /// How pages look and tell the time.
+    /// Settings for the display of pages.
     pub settings: Settings,
     /// Which optional mails are wanted.
     pub mails: MailChoices,
 }
 
 impl Preferences {
-    /// The names of the choices that are not as in `before`.
+    /// The names of the choices that differ from `before`.
     pub(super) fn differs_from(&self, before: &Self) -> Vec<&'static str> {
         let (old, new) = (&before.settings, &self.settings);
         let choices = [
@@ -133,7 +133,7 @@ impl Preferences {
     }
 }
 
-/// A size a picture is kept in; the side of a square, in pixels.
+/// A size in which a picture is stored: the side of a square, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureSize {
     /// 512.
@@ -145,7 +145,7 @@ pub enum PictureSize {
 }
 
 impl PictureSize {
-    /// All of them, the largest first.
+    /// All sizes, the largest first.
     pub const ALL: [Self; 3] = [Self::Large, Self::Medium, Self::Small];
 
     /// The side in pixels.
@@ -162,34 +162,34 @@ impl PictureSize {
 pub struct Picture {
     /// `image/jpeg` or `image/png`.
     pub media: String,
-    /// The file.
+    /// The content of the file.
     pub bytes: Vec<u8>,
 }
 
-/// Where a picture of this name is served: `/avatars/1f3a…-128`.
+/// The path of a picture with this name: `/avatars/1f3a…-128`.
 pub fn picture_path(name: &str, size: PictureSize) -> String {
     format!("/avatars/{name}-{}", size.pixels())
 }
 
-/// The name and the size in the last part of a picture's path. `None`: it is none of ours.
+/// The name and the size in the last part of a picture's path. `None`: it is not the path of a picture.
 pub(super) fn read_picture_path(last: &str) -> Option<(&str, PictureSize)> {
     let (name, pixels) = last.rsplit_once('-')?;
     let size = PictureSize::ALL.into_iter().find(|size| size.pixels().to_string() == pixels)?;
     Some((name, size))
 }
 
-/// What anybody on the platform may know of a person.
+/// The profile of a person that every visitor of the platform can see.
 #[derive(Clone, Debug)]
 pub struct PublicProfile {
     /// Permanent and unique.
     pub username: String,
-    /// What to call them.
+    /// The name that pages and mails show.
     pub display_name: String,
-    /// About them. Empty: not given.
+    /// A text about them. Empty: not given.
     pub bio: String,
-    /// Where else they can be found.
+    /// Their profiles on other platforms.
     pub links: Links,
-    /// What stands behind their initials.
+    /// The background of their initials.
     pub colour: Colour,
     /// The name of their picture, for [`picture_path`]. `None`: they have none.
     pub picture: Option<String>,

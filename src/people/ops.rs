@@ -1,10 +1,10 @@
-//! What people can say about themselves, and choose.
+//! The operations on profiles, pictures and preferences.
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::error::PeopleError;
-use super::imaging::Rendered;
+use super::imaging::RenderedPicture;
 use super::links::Links;
 use super::model::{MailChoices, MailKind, Picture, PictureSize, Preferences, PublicProfile, Settings, Theme};
 use super::store;
@@ -14,12 +14,12 @@ use crate::base::{AccountId, Actor};
 use crate::db::{self, Tx, View};
 use crate::mail::{self, Message};
 
-fn must_govern(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<(), PeopleError> {
-    let is_theirs = actor.can_manage(account) && accounts::find(view, account)?.is_some();
-    if is_theirs { Ok(()) } else { Err(PeopleError::NotFound) }
+fn must_manage(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<(), PeopleError> {
+    let is_allowed = actor.can_manage(account) && accounts::find(view, account)?.is_some();
+    if is_allowed { Ok(()) } else { Err(PeopleError::NotFound) }
 }
 
-/// Changes what the person says about themselves: all of it or nothing.
+/// Changes the profile and the links of the person, both or neither.
 ///
 /// # Errors
 /// [`PeopleError::Account`] when the account is not the actor's.
@@ -40,7 +40,7 @@ pub fn save_profile(
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// Where else the person can be found.
+/// The links of the person to their profiles on other platforms.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -48,7 +48,7 @@ pub fn links(view: &View<'_>, account: AccountId) -> Result<Links, db::Error> {
     store::list_links(view, account)
 }
 
-/// Takes a picture that was written anew, in place of the one before. Answers its name.
+/// Stores a picture in place of the previous one. Returns its name.
 ///
 /// # Errors
 /// [`PeopleError::NotFound`] when the account is not the actor's.
@@ -56,9 +56,9 @@ pub fn set_picture(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
-    picture: &Rendered,
+    picture: &RenderedPicture,
 ) -> Result<String, PeopleError> {
-    must_govern(tx, actor, account)?;
+    must_manage(tx, actor, account)?;
     let [large, _, _] = &picture.files;
     let content = hex::encode(Sha256::digest(large));
     let keyed = tx.site().keyring.lookup(format!("picture:{account}:{content}").as_bytes());
@@ -69,12 +69,12 @@ pub fn set_picture(
     Ok(name)
 }
 
-/// Removes the picture; without one, nothing happens.
+/// Removes the picture. Without a picture, nothing happens.
 ///
 /// # Errors
 /// [`PeopleError::NotFound`] when the account is not the actor's.
 pub fn remove_picture(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), PeopleError> {
-    must_govern(tx, actor, account)?;
+    must_manage(tx, actor, account)?;
     if store::delete_picture(tx, account)? == 0 {
         return Ok(());
     }
@@ -82,7 +82,7 @@ pub fn remove_picture(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Res
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// A picture by its name. `None`: there is none, or no longer.
+/// A picture by its name. `None`: there is none with this name.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -90,7 +90,7 @@ pub fn picture(view: &View<'_>, name: &str, size: PictureSize) -> Result<Option<
     store::find_picture(view, name, size)
 }
 
-/// The person's own picture in its largest size. `None`: they have none.
+/// The picture of the person in its largest size. `None`: they have none.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -98,7 +98,7 @@ pub fn own_picture(view: &View<'_>, account: AccountId) -> Result<Option<Picture
     store::find_own_picture(view, account)
 }
 
-/// What the person chose, or what the house takes where they did not.
+/// The preferences of the person; defaults where they did not choose.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -106,7 +106,7 @@ pub fn preferences(view: &View<'_>, account: AccountId) -> Result<Preferences, d
     Ok(store::find_preferences(view, account)?.unwrap_or_default())
 }
 
-/// Keeps how pages look and tell the time.
+/// Stores the settings for the display of pages.
 ///
 /// # Errors
 /// [`PeopleError::NotFound`] when the account is not the actor's.
@@ -119,7 +119,7 @@ pub fn save_settings(
     change(tx, actor, account, |chosen| chosen.settings = settings)
 }
 
-/// Keeps the theme, chosen at the rail.
+/// Stores the theme, which is chosen in the sidebar.
 ///
 /// # Errors
 /// [`PeopleError::NotFound`] when the account is not the actor's.
@@ -127,7 +127,7 @@ pub fn set_theme(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, theme: Them
     change(tx, actor, account, |chosen| chosen.settings.theme = theme)
 }
 
-/// Keeps which optional mails the person wants.
+/// Stores which optional mails the person wants.
 ///
 /// # Errors
 /// [`PeopleError::NotFound`] when the account is not the actor's.
@@ -146,11 +146,11 @@ fn change(
     account: AccountId,
     choose: impl FnOnce(&mut Preferences),
 ) -> Result<(), PeopleError> {
-    must_govern(tx, actor, account)?;
+    must_manage(tx, actor, account)?;
     let before = store::find_preferences(tx, account)?;
     let mut chosen = before.clone().unwrap_or_default();
     choose(&mut chosen);
-    // The first choice is kept even where it is what the house takes anyway: it was chosen.
+    // The first choice is stored even if it equals the default, because the person chose it.
     if before.as_ref() == Some(&chosen) {
         return Ok(());
     }
@@ -169,8 +169,8 @@ pub fn wants(view: &View<'_>, account: AccountId, kind: MailKind) -> Result<bool
     Ok(preferences(view, account)?.mails.wants(kind))
 }
 
-/// Queues a message of an optional kind to the person's primary address, where they want such messages. Answers whether it was
-/// queued. Every mail that a person can choose goes through here; what must be told goes through [`mail::enqueue`].
+/// Queues a message of an optional kind to the person's primary address, if they want this kind. Returns whether it was
+/// queued. Every optional mail goes through here; required mails go through [`mail::enqueue`].
 ///
 /// # Errors
 /// [`db::Error`].
@@ -188,13 +188,13 @@ pub fn mail_if_wanted(
     Ok(true)
 }
 
-/// What anybody on the platform may know of an active person. `None`: nobody active has the name.
+/// The public profile of an active person. `None`: no active account has the username.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn public_profile(view: &View<'_>, username: &str) -> Result<Option<PublicProfile>, db::Error> {
-    let found = accounts::find_by_username(view, username)?;
-    let Some(person) = found.filter(|person| person.state == AccountState::Active) else { return Ok(None) };
+    let account = accounts::find_by_username(view, username)?;
+    let Some(person) = account.filter(|person| person.state == AccountState::Active) else { return Ok(None) };
     Ok(Some(PublicProfile {
         links: store::list_links(view, person.id)?,
         picture: store::find_picture_name(view, person.id)?,
@@ -205,7 +205,7 @@ pub fn public_profile(view: &View<'_>, username: &str) -> Result<Option<PublicPr
     }))
 }
 
-/// Deletes everything this slice keeps about the person. Answers how many rows.
+/// Deletes every row of this slice about the person. Returns how many rows.
 ///
 /// # Errors
 /// [`db::Error`].

@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, named_params};
 
-use super::imaging::Rendered;
+use super::imaging::RenderedPicture;
 use super::links::{Links, Platform};
 use super::model::{Language, MailChoices, Picture, PictureSize, Preferences, Settings, Theme};
 use crate::base::{AccountId, Zone};
@@ -32,7 +32,7 @@ const REPLACE_PREFERENCE: &str = "
     values (:account_id, :theme, :language, :time_zone, :key_reminders, :usage, :now)";
 const DELETE_PREFERENCE: &str = "delete from preference where account_id = :account_id";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     LIST_LINKS,
     INSERT_LINK,
@@ -70,7 +70,7 @@ pub(super) fn replace_picture(
     tx: &mut Tx<'_>,
     account: AccountId,
     name: &str,
-    picture: &Rendered,
+    picture: &RenderedPicture,
 ) -> Result<(), Error> {
     let now = tx.now();
     let [large, medium, small] = &picture.files;
@@ -119,7 +119,7 @@ fn read_preferences(row: &Row<'_>) -> rusqlite::Result<Preferences> {
     Ok(Preferences {
         settings: Settings {
             theme: Theme::parse(&theme).ok_or(rusqlite::Error::InvalidQuery)?,
-            // A language that the pages no longer exist in is read as the house's own.
+            // A language that the pages no longer have is read as the default.
             language: Language::parse(&language).unwrap_or_default(),
             zone: Zone::new(&zone),
         },

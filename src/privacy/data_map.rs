@@ -1,56 +1,58 @@
-//! Every table and every column: what a person's export holds of it, what an erasure does to it, and why.
+//! Every table and column: whether an export contains it, what an erasure does to it, and why.
 //!
-//! It is the record of processing (GDPR Art. 30) that code can be held to: a test compares it with the schema, and fails for
-//! a table or column that nobody decided about. Two more fill every table with one person's data, and look at what the
-//! export holds and the erasure leaves.
+//! This is the record of processing (GDPR Art. 30) in a form that tests enforce. One test compares it with the schema
+//! and fails for a table or column that is missing here. Two more fill every table with the data of one person and
+//! check the export and the erasure.
 
 mod keys;
+mod pending;
 mod sessions;
 mod tokens;
 
-/// What an erasure does to the rows about a person.
+/// What an erasure does to the rows of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Erasure {
-    /// Deletes them.
+    /// Deletes the rows.
     Deletes,
-    /// Keeps the rows and empties these columns, for the reason.
+    /// Keeps the rows and empties these columns. The second value is the reason.
     Empties(&'static [&'static str], &'static str),
-    /// Keeps the rows: nothing in them leads to the person once the others are gone. The reason names the law.
+    /// Keeps the rows: they no longer identify the person once the other rows are deleted. The reason names the law.
     Keeps(&'static str),
-    /// There are no rows about a person.
+    /// The table has no rows about a person.
     NothingPersonal,
 }
 
-/// A column that the export leaves out, and why.
-pub type LeftOut = (&'static str, &'static str);
+/// A column that is not exported, and the reason.
+pub type ExcludedColumn = (&'static str, &'static str);
 
 /// One table.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     /// Its name in the schema.
     pub name: &'static str,
-    /// The part of the archive with its rows. `None`: nothing of it is exported.
+    /// The part of the archive that contains its rows. `None`: nothing is exported.
     pub part: Option<&'static str>,
-    /// Columns that are in that part.
+    /// The columns in that part.
     pub exported: &'static [&'static str],
-    /// All others.
-    pub left_out: &'static [LeftOut],
-    /// What an erasure does.
+    /// All other columns.
+    pub excluded: &'static [ExcludedColumn],
+    /// What an erasure does to the rows.
     pub erasure: Erasure,
 }
 
-pub(super) const SECRET: &str = "a secret, or what one is checked against";
+pub(super) const SECRET: &str = "a secret, or a value that a secret is checked against";
 pub(super) const LINK: &str = "an id that only joins rows of this appliance";
-pub(super) const STATE: &str = "how the appliance works it off; says nothing about the person";
-const EVIDENCE: &str = "evidence, without anything personal";
-const DERIVED: &str = "follows from rows that are exported";
-const BOOKS: &str = "accounts are kept as the law of the site's country asks (GDPR Art. 17(3)(b)); ids are opaque";
-const TYPED: &str = "what an operator typed is emptied; what the house wrote itself (what was used, and how much) stays with the \
-                     numbers: accounts are kept as the law of the site's country asks (GDPR Art. 17(3)(b))";
-const PROOF: &str = "evidence that nobody changed the record (GDPR Art. 17(3)(e), Art. 32); ids are opaque";
+pub(super) const STATE: &str = "internal state; contains no information about the person";
+const EVIDENCE: &str = "evidence without personal data";
+const DERIVED: &str = "derived from data that is exported";
+const BOOKS: &str =
+    "accounting records are kept as the law of the site's country requires (GDPR Art. 17(3)(b)); ids are opaque";
+const TYPED: &str = "text that an operator typed is emptied; text of the system (what was used, and how much) stays with the \
+                     numbers: accounting records are kept as the law of the site's country requires (GDPR Art. 17(3)(b))";
+const PROOF: &str = "evidence that the record was not changed (GDPR Art. 17(3)(e), Art. 32); ids are opaque";
 
-/// The parts that are not rows of a table: the activity, which the audit tells.
-pub const TOLD_BY_THE_AUDIT: &str = "activity/activity";
+/// The part with the activity, which comes from the audit and not from the rows of one table.
+pub const ACTIVITY_PART: &str = "activity/activity";
 
 /// Every table of the schema, in the order of the migrations.
 pub const TABLES: &[Table] = &[
@@ -58,7 +60,7 @@ pub const TABLES: &[Table] = &[
         name: "site",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", STATE),
             ("region", "in the manifest"),
             ("site_id", "in the manifest"),
@@ -70,7 +72,7 @@ pub const TABLES: &[Table] = &[
         name: "snapshot_stamp",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", STATE),
             ("made_at", STATE),
             ("schema_version", STATE),
@@ -84,9 +86,9 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "audit_event",
-        part: Some(TOLD_BY_THE_AUDIT),
+        part: Some(ACTIVITY_PART),
         exported: &["seq", "id", "at", "event", "outcome", "actor_kind", "actor_id", "target_id", "data_json"],
-        left_out: &[
+        excluded: &[
             ("workspace_id", LINK),
             ("commitments_json", EVIDENCE),
             ("prev_hash", EVIDENCE),
@@ -96,23 +98,23 @@ pub const TABLES: &[Table] = &[
     },
     Table {
         name: "audit_private",
-        part: Some(TOLD_BY_THE_AUDIT),
+        part: Some(ACTIVITY_PART),
         exported: &["seq", "part"],
-        left_out: &[("subject_id", LINK), ("salt", EVIDENCE), ("sealed", "exported as what was sealed")],
+        excluded: &[("subject_id", LINK), ("salt", EVIDENCE), ("sealed", "its content is exported")],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "subject_key",
         part: None,
         exported: &[],
-        left_out: &[("subject_id", LINK), ("sealed_key", SECRET), ("created_at", STATE)],
+        excluded: &[("subject_id", LINK), ("sealed_key", SECRET), ("created_at", STATE)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "job",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", STATE),
             ("name", STATE),
             ("payload_json", LINK),
@@ -131,13 +133,13 @@ pub const TABLES: &[Table] = &[
         name: "mail_outbox",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", STATE),
             ("account_id", LINK),
-            ("recipient", "the person's address, exported with the account; the mail itself was sent to them"),
-            ("subject", "sent to the person, and kept here a week"),
-            ("body_text", "sent to the person, then emptied; may hold a code or link, which are secrets"),
-            ("body_html", "as the text"),
+            ("recipient", "the person's address, exported with the account; the mail itself was sent to the person"),
+            ("subject", "sent to the person, and kept for a week"),
+            ("body_text", "sent to the person, then emptied; may contain a code or link, which are secrets"),
+            ("body_html", "the same as body_text"),
             ("created_at", STATE),
             ("next_at", STATE),
             ("attempts", STATE),
@@ -152,13 +154,13 @@ pub const TABLES: &[Table] = &[
         name: "kept_answer",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("actor_id", LINK),
             ("route", STATE),
             ("key", STATE),
             ("request_hash", STATE),
             ("status", STATE),
-            ("body", "an answer to a service, kept 48 hours"),
+            ("body", "a response to a service, kept for 48 hours"),
             ("expires_at", STATE),
         ],
         erasure: Erasure::NothingPersonal,
@@ -180,21 +182,21 @@ pub const TABLES: &[Table] = &[
             "created_at",
             "keys_locked_at",
         ],
-        left_out: &[("skeleton", DERIVED)],
+        excluded: &[("skeleton", DERIVED)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "account_email",
         part: Some("account/emails"),
         exported: &["id", "address", "verified_at", "is_primary", "added_at"],
-        left_out: &[("account_id", LINK), ("folded", DERIVED)],
+        excluded: &[("account_id", LINK), ("folded", DERIVED)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "email_code",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("email_id", LINK),
             ("digest", SECRET),
             ("tries", STATE),
@@ -209,31 +211,31 @@ pub const TABLES: &[Table] = &[
         name: "email_change",
         part: Some("account/email-changes"),
         exported: &["id", "from_id", "to_id", "changed_at", "revert_until", "closed_at"],
-        left_out: &[("account_id", LINK), ("since", DERIVED)],
+        excluded: &[("account_id", LINK), ("since", DERIVED)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "email_code_count",
         part: None,
         exported: &[],
-        left_out: &[("account_id", LINK), ("counted_from", STATE), ("sent_count", STATE)],
+        excluded: &[("account_id", LINK), ("counted_from", STATE), ("sent_count", STATE)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "profile_link",
         part: Some("account/links"),
         exported: &["platform", "value"],
-        left_out: &[("account_id", LINK)],
+        excluded: &[("account_id", LINK)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "picture",
         part: Some("account/profile"),
         exported: &["media", "uploaded_at"],
-        left_out: &[
+        excluded: &[
             ("account_id", LINK),
             ("name", DERIVED),
-            ("large", "in the archive as a file of its own, account/picture"),
+            ("large", "a separate file in the archive, account/picture"),
             ("medium", DERIVED),
             ("small", DERIVED),
         ],
@@ -243,21 +245,21 @@ pub const TABLES: &[Table] = &[
         name: "preference",
         part: Some("account/preferences"),
         exported: &["theme", "language", "time_zone", "is_mailed_key_reminders", "is_mailed_usage", "updated_at"],
-        left_out: &[("account_id", LINK)],
+        excluded: &[("account_id", LINK)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "password",
         part: Some("account/profile"),
         exported: &["changed_at"],
-        left_out: &[("account_id", LINK), ("phc", SECRET)],
+        excluded: &[("account_id", LINK), ("phc", SECRET)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "one_time_link",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("digest", SECRET),
             ("purpose", "in the activity"),
             ("account_id", LINK),
@@ -272,23 +274,23 @@ pub const TABLES: &[Table] = &[
         name: "retired_username",
         part: None,
         exported: &[],
-        left_out: &[("digest", "made at erasure; opens nothing"), ("until", "a year after the erasure")],
+        excluded: &[("digest", "created at erasure; gives no access"), ("until", "a year after the erasure")],
         erasure: Erasure::Keeps(
-            "so that nobody can pass for somebody who left (GDPR Art. 6(1)(f)): a keyed digest without the name, for a year",
+            "so that another person cannot take over the name of an erased account (GDPR Art. 6(1)(f)): a keyed digest without the name, for a year",
         ),
     },
     Table {
         name: "workspace",
         part: Some("workspaces/{workspace}/workspace"),
         exported: &["id", "kind", "slug", "name", "plan", "region", "owner_id", "state", "created_at"],
-        left_out: &[],
+        excluded: &[],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "membership",
         part: Some("workspaces/{workspace}/members"),
         exported: &["account_id", "role", "joined_at"],
-        left_out: &[("workspace_id", "in the name of the file")],
+        excluded: &[("workspace_id", "in the name of the file")],
         erasure: Erasure::Deletes,
     },
     sessions::SESSION,
@@ -298,10 +300,10 @@ pub const TABLES: &[Table] = &[
         name: "invitation",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", STATE),
             ("digest", SECRET),
-            ("address", "of somebody who has no account; the row goes when they make one, or after two weeks"),
+            ("address", "of a person who has no account; the row is deleted when they create one, or after two weeks"),
             ("folded", DERIVED),
             ("is_operator", STATE),
             ("created_at", STATE),
@@ -313,14 +315,14 @@ pub const TABLES: &[Table] = &[
         name: "throttle",
         part: None,
         exported: &[],
-        left_out: &[
-            ("bucket", "a keyed digest; nobody can tell whose"),
+        excluded: &[
+            ("bucket", "a keyed digest that does not reveal whose it is"),
             ("failures", STATE),
             ("until", STATE),
             ("updated_at", STATE),
         ],
         erasure: Erasure::Keeps(
-            "a count behind a keyed digest, deleted after a month at the latest, so that leaving resets no guard (Art. 32)",
+            "a counter under a keyed digest, deleted after a month at the latest, so that an erasure resets no throttle (Art. 32)",
         ),
     },
     keys::API_KEY,
@@ -335,14 +337,14 @@ pub const TABLES: &[Table] = &[
         name: "keyring_in_use",
         part: None,
         exported: &[],
-        left_out: &[("id", STATE), ("pepper_id", STATE), ("data_key_id", STATE), ("since", STATE)],
+        excluded: &[("id", STATE), ("pepper_id", STATE), ("data_key_id", STATE), ("since", STATE)],
         erasure: Erasure::NothingPersonal,
     },
     Table {
         name: "service",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", STATE),
             ("name", "a program's name, given by an operator"),
             ("lookup", SECRET),
@@ -357,16 +359,16 @@ pub const TABLES: &[Table] = &[
         name: "credential_change",
         part: None,
         exported: &[],
-        left_out: &[("seq", STATE), ("kind", STATE), ("subject_id", LINK)],
+        excluded: &[("seq", STATE), ("kind", STATE), ("subject_id", LINK)],
         erasure: Erasure::Keeps(
-            "opaque ids that join nothing once the person is gone; the newest ten thousand of all people stay (Art. 32)",
+            "opaque ids that refer to nothing after the erasure; the newest ten thousand of all people are kept (Art. 32)",
         ),
     },
     Table {
         name: "ledger_account",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", LINK),
             ("workspace_id", LINK),
             ("code", DERIVED),
@@ -380,7 +382,7 @@ pub const TABLES: &[Table] = &[
         name: "ledger_tx",
         part: Some("billing/statement"),
         exported: &["id", "seq", "kind", "posted_at", "key_id"],
-        left_out: &[
+        excluded: &[
             ("workspace_id", LINK),
             ("idem_key", LINK),
             ("digest", EVIDENCE),
@@ -395,21 +397,21 @@ pub const TABLES: &[Table] = &[
         name: "ledger_posting",
         part: None,
         exported: &[],
-        left_out: &[("tx_id", LINK), ("n", LINK), ("account_id", LINK), ("amount_micro", DERIVED)],
+        excluded: &[("tx_id", LINK), ("n", LINK), ("account_id", LINK), ("amount_micro", DERIVED)],
         erasure: Erasure::Keeps(BOOKS),
     },
     Table {
         name: "ledger_balance",
         part: Some("billing/lots"),
         exported: &["balance_micro"],
-        left_out: &[("account_id", LINK), ("low_micro", STATE), ("high_micro", STATE), ("last_seq", LINK)],
+        excluded: &[("account_id", LINK), ("low_micro", STATE), ("high_micro", STATE), ("last_seq", LINK)],
         erasure: Erasure::Keeps(BOOKS),
     },
     Table {
         name: "credit_lot",
         part: Some("billing/lots"),
         exported: &["id", "kind", "category", "original_micro", "effective_at", "expires_at"],
-        left_out: &[
+        excluded: &[
             ("workspace_id", LINK),
             ("account_id", LINK),
             ("tx_seq", LINK),
@@ -422,7 +424,7 @@ pub const TABLES: &[Table] = &[
         name: "statement_line",
         part: Some("billing/statement"),
         exported: &["seq", "tx_id", "at", "kind", "details", "amount_micro", "balance_after_micro"],
-        left_out: &[("workspace_id", LINK)],
+        excluded: &[("workspace_id", LINK)],
         erasure: Erasure::Empties(&["details"], TYPED),
     },
     Table {
@@ -440,21 +442,21 @@ pub const TABLES: &[Table] = &[
             "received_at",
             "tx_id",
         ],
-        left_out: &[("service_id", LINK), ("workspace_id", LINK), ("digest", EVIDENCE)],
+        excluded: &[("service_id", LINK), ("workspace_id", LINK), ("digest", EVIDENCE)],
         erasure: Erasure::Keeps(BOOKS),
     },
     Table {
         name: "usage_meter",
         part: None,
         exported: &[],
-        left_out: &[("workspace_id", LINK), ("sku", DERIVED), ("charged_micro", DERIVED), ("rest_pico", DERIVED)],
+        excluded: &[("workspace_id", LINK), ("sku", DERIVED), ("charged_micro", DERIVED), ("rest_pico", DERIVED)],
         erasure: Erasure::Keeps(BOOKS),
     },
     Table {
         name: "data_request",
         part: Some("account/exports"),
         exported: &["id", "state", "recipient_kind", "requested_at", "finished_at", "problem"],
-        left_out: &[
+        excluded: &[
             ("account_id", LINK),
             ("artifact_id", LINK),
             ("kind", DERIVED),
@@ -468,11 +470,11 @@ pub const TABLES: &[Table] = &[
         name: "export_artifact",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("id", LINK),
             ("request_id", LINK),
             ("account_id", LINK),
-            ("file_name", "of an earlier archive, which the person has or can make again"),
+            ("file_name", "of an earlier archive, which the person has or can request again"),
             ("bytes", STATE),
             ("sha256", STATE),
             ("ready_at", STATE),
@@ -484,16 +486,16 @@ pub const TABLES: &[Table] = &[
         name: "export_link",
         part: None,
         exported: &[],
-        left_out: &[("digest", SECRET), ("artifact_id", LINK), ("account_id", LINK), ("expires_at", STATE)],
+        excluded: &[("digest", SECRET), ("artifact_id", LINK), ("account_id", LINK), ("expires_at", STATE)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "tombstone",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("seq", EVIDENCE),
-            ("subject_id", "made at erasure"),
+            ("subject_id", "created at erasure"),
             ("kind", EVIDENCE),
             ("erased_at", EVIDENCE),
             ("receipt_id", "on the person's receipt"),
@@ -501,51 +503,45 @@ pub const TABLES: &[Table] = &[
             ("hash", EVIDENCE),
         ],
         erasure: Erasure::Keeps(
-            "so that a restored backup is cleaned again, and to show that the erasure happened (GDPR Art. 5(2), 17(3)(b)): opaque ids",
+            "so that a restored backup is cleaned again, and as proof of the erasure (GDPR Art. 5(2), 17(3)(b)): opaque ids",
         ),
     },
     Table {
         name: "identity",
         part: Some("account/identities"),
         exported: &["id", "provider", "issuer", "subject", "label", "email", "linked_at", "last_used_at"],
-        left_out: &[("account_id", LINK)],
+        excluded: &[("account_id", LINK)],
         erasure: Erasure::Deletes,
     },
-    Table {
-        name: "oauth_flow",
-        part: None,
-        exported: &[],
-        left_out: super::left_out::OAUTH_FLOW,
-        erasure: Erasure::Deletes,
-    },
+    Table { name: "oauth_flow", part: None, exported: &[], excluded: pending::OAUTH_FLOW, erasure: Erasure::Deletes },
     Table {
         name: "totp",
         part: Some("account/authenticator"),
         exported: &["confirmed_at"],
-        left_out: &[("account_id", LINK), ("sealed_secret", SECRET), ("last_step", STATE)],
+        excluded: &[("account_id", LINK), ("sealed_secret", SECRET), ("last_step", STATE)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "totp_setup",
         part: None,
         exported: &[],
-        left_out: &[("account_id", LINK), ("sealed_secret", SECRET), ("expires_at", "half an hour after it was shown")],
+        excluded: &[("account_id", LINK), ("sealed_secret", SECRET), ("expires_at", "half an hour after it was shown")],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "recovery_code",
         part: Some("account/recovery_codes"),
         exported: &["created_at", "used_at"],
-        left_out: &[("lookup", SECRET), ("account_id", LINK)],
+        excluded: &[("lookup", SECRET), ("account_id", LINK)],
         erasure: Erasure::Deletes,
     },
     Table {
         name: "passkey_handle",
         part: None,
         exported: &[],
-        left_out: &[
+        excluded: &[
             ("account_id", LINK),
-            ("handle", "a random name for authenticators; says nothing about the person"),
+            ("handle", "a random id for authenticators; contains no information about the person"),
         ],
         erasure: Erasure::Deletes,
     },
@@ -553,9 +549,9 @@ pub const TABLES: &[Table] = &[
         name: "passkey",
         part: Some("account/passkeys"),
         exported: &["id", "name", "sign_count", "is_backed_up", "created_at", "last_used_at"],
-        left_out: &[
+        excluded: &[
             ("account_id", LINK),
-            ("credential_id", "a random name, by which the person's own device finds the passkey"),
+            ("credential_id", "a random id with which the person's device finds the passkey"),
             ("credential_json", SECRET),
         ],
         erasure: Erasure::Deletes,
@@ -564,21 +560,21 @@ pub const TABLES: &[Table] = &[
         name: "passkey_challenge",
         part: None,
         exported: &[],
-        left_out: super::left_out::PASSKEY_CHALLENGE,
+        excluded: pending::PASSKEY_CHALLENGE,
         erasure: Erasure::Deletes,
     },
     Table {
         name: "half_session",
         part: None,
         exported: &[],
-        left_out: super::left_out::HALF_SESSION,
+        excluded: pending::HALF_SESSION,
         erasure: Erasure::Deletes,
     },
     Table {
         name: "factor_reset",
         part: Some("account/factor_reset"),
         exported: &["asked_by", "asked_at", "due_at"],
-        left_out: &[("account_id", LINK)],
+        excluded: &[("account_id", LINK)],
         erasure: Erasure::Deletes,
     },
 ];

@@ -6,49 +6,49 @@ use crate::crypto::HashingBusy;
 use crate::crypto::age_file::NotARecipient;
 use crate::db;
 
-/// A refusal or failure about somebody's data.
+/// Why an export or an erasure was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivacyError {
-    /// There is no such account, export or link, or it is not yours.
-    #[error("there is no such thing, or it is somebody else's")]
+    /// The account, export or link does not exist, or the actor may not see it.
+    #[error("it does not exist, or belongs to another account")]
     NotFound,
-    /// The passphrase is too short, or the key is none.
-    #[error("not a recipient: {0:?}")]
+    /// The passphrase is too short, or the public key is invalid.
+    #[error("invalid recipient: {0:?}")]
     Recipient(NotARecipient),
-    /// One is being made.
-    #[error("an export is under way")]
+    /// Another export of the account is in progress.
+    #[error("another export is in progress")]
     ExportRunning,
-    /// Enough for today.
-    #[error("too many exports in a day")]
+    /// The limit of exports in 24 hours is reached.
+    #[error("too many exports in 24 hours")]
     TooManyExports {
-        /// Until one more is made.
+        /// Seconds until another export is possible.
         wait_seconds: u32,
     },
-    /// The word was not typed.
+    /// The word `DELETE` was not typed.
     #[error("the deletion was not confirmed")]
     NotConfirmed,
-    /// The password is not right.
+    /// The password is wrong.
     #[error("the password is wrong")]
     WrongPassword,
-    /// There is no password to type, and no fresh proof of who it is.
-    #[error("there is no fresh proof")]
+    /// The account has no password, and its last confirmation is too old.
+    #[error("there is no recent confirmation of identity")]
     NotFresh,
-    /// Too many wrong passwords.
+    /// There were too many wrong passwords.
     #[error("too many wrong passwords")]
     Throttled {
-        /// Until the next try.
+        /// Seconds until the next attempt.
         wait_seconds: u32,
     },
-    /// The file to write exists.
-    #[error("{0} exists already")]
+    /// The output file already exists.
+    #[error("{0} already exists")]
     FileExists(String),
-    /// The account itself.
+    /// An error of the account.
     #[error(transparent)]
     Account(#[from] AccountError),
-    /// Too many passwords are being checked.
+    /// The server checks too many passwords at the moment.
     #[error(transparent)]
     Busy(#[from] HashingBusy),
-    /// The store, or a file.
+    /// The database or a file returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -66,22 +66,22 @@ impl From<PrivacyError> for Problem {
             PrivacyError::Recipient(NotARecipient::PassphraseTooShort) => Problem::field(
                 "passphrase",
                 "passphrase_short",
-                "A passphrase has at least 8 characters. Choose a longer one; without it nobody can open the export.",
+                "A passphrase must have at least 8 characters. Choose a longer one.",
             ),
             PrivacyError::Recipient(NotARecipient::UnknownKey) => Problem::field(
                 "recipient",
                 "recipient_unknown",
-                "This is neither an age recipient (age1…) nor an SSH public key (ssh-ed25519 or ssh-rsa). Check it, or use a passphrase.",
+                "This is not an age recipient (age1…) or an SSH public key (ssh-ed25519 or ssh-rsa). Check it, or use a passphrase.",
             ),
             PrivacyError::ExportRunning => {
-                Problem::new(409, "export_running", "An export is being made already. Wait until it is ready.")
+                Problem::new(409, "export_running", "An export is already in progress. Wait until it is ready.")
             }
             PrivacyError::TooManyExports { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
                 ..Problem::new(
                     429,
                     "too_many_exports",
-                    "Five exports were made in a day. Download one of them, or come back tomorrow.",
+                    "You can request five exports in 24 hours. Download one of them, or try again tomorrow.",
                 )
             },
             PrivacyError::NotConfirmed => Problem::field(
@@ -90,20 +90,22 @@ impl From<PrivacyError> for Problem {
                 "Type DELETE in capital letters to confirm. Nothing was deleted.",
             ),
             PrivacyError::WrongPassword => {
-                Problem::field("password", "wrong_password", "This is not your password. Nothing was deleted.")
+                Problem::field("password", "wrong_password", "The password is wrong. Nothing was deleted.")
             }
             PrivacyError::NotFresh => Problem::new(
                 403,
                 "not_fresh",
-                "You have no password, so first confirm that it is you where you come in with. Nothing was deleted.",
+                "You have no password. Confirm with the provider you sign in with, then try again. Nothing was deleted.",
             ),
             PrivacyError::Throttled { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),
-                ..Problem::new(429, "throttled", "There were too many wrong passwords. Wait a little, then try again.")
+                ..Problem::new(429, "throttled", "Too many wrong passwords. Wait a moment, then try again.")
             },
-            PrivacyError::FileExists(_) => {
-                Problem::new(409, "file_exists", "The file exists already and is never overwritten. Name another one.")
-            }
+            PrivacyError::FileExists(_) => Problem::new(
+                409,
+                "file_exists",
+                "The file already exists and is not overwritten. Choose another file name.",
+            ),
             PrivacyError::Account(error) => error.into(),
             PrivacyError::Busy(error) => error.into(),
             PrivacyError::Db(error) => error.into(),

@@ -1,4 +1,4 @@
-//! What must do something slow beside its transaction: check a password, write and remove files.
+//! Operations with slow steps outside their transaction: check a password, write and remove files.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,27 +8,27 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::model::{Receipt, Work};
+use super::model::{ExportTask, Receipt};
 use super::{ExportRecipient, PrivacyError, archive, ops, tombstones};
 use crate::accounts;
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret, Timestamp};
 use crate::db::{Error, Tx, View};
-use crate::sessions::Guard;
+use crate::sessions::LoginThrottle;
 use crate::threads::spawn_blocking;
 
-/// What a person types to delete their account.
+/// The word that a person types to delete their account.
 const CONFIRMATION: &str = "DELETE";
 
-/// Deletes the account after the person typed `DELETE` and their password; somebody without a password proved who they are
-/// only just (`proved_at`). When it answers, nothing of the person is left but opaque ids, and the erasure journal says so on
-/// the disk.
+/// Deletes the account after the person typed `DELETE` and their password. A person without a password needs a recent
+/// confirmation instead (`proved_at`). When it returns, only opaque ids are left of the person, and the erasure journal
+/// on the disk has an entry.
 ///
 /// # Errors
 /// [`PrivacyError::NotConfirmed`], [`PrivacyError::WrongPassword`], [`PrivacyError::Throttled`] after several of these,
-/// [`PrivacyError::NotFresh`] where there is no password and no fresh proof,
-/// [`PrivacyError::NotFound`] for somebody else's account or one that is gone. Nothing is deleted then.
+/// [`PrivacyError::NotFresh`] if there is no password and no recent confirmation, [`PrivacyError::NotFound`] for an
+/// account that belongs to another person or does not exist. Nothing is deleted then.
 pub async fn delete_account(
     app: &Arc<App>,
     actor: Actor,
@@ -43,12 +43,12 @@ pub async fn delete_account(
     if !actor.can_manage(account) {
         return Err(PrivacyError::NotFound);
     }
-    let guard = Guard::new(account);
-    let _turn = app.passwords().turn(guard.about()).await?;
-    let (before, after) = (guard.clone(), guard.clone());
+    let throttle = LoginThrottle::new(account);
+    let _permit = app.passwords().permit(throttle.serial_key()).await?;
+    let (before, after) = (throttle.clone(), throttle.clone());
     let hash = app
         .read_offloaded(move |view| {
-            must_not_wait(view, &before)?;
+            check_throttle(view, &before)?;
             Ok::<_, PrivacyError>(accounts::password_hash(view, account)?)
         })
         .await?;
@@ -57,13 +57,13 @@ pub async fn delete_account(
         return Err(PrivacyError::NotFresh);
     }
     if has_password && !app.passwords().verify(&password, hash).await? {
-        app.write(move |tx| note_wrong_password(tx, &actor, account, &after)).await?;
+        app.write(move |tx| record_wrong_password(tx, &actor, account, &after)).await?;
         return Err(PrivacyError::WrongPassword);
     }
     let receipt = app
         .write(move |tx| {
-            must_not_wait(tx, &guard)?;
-            // A password that was set meanwhile must be typed.
+            check_throttle(tx, &throttle)?;
+            // If a password was set in the meantime, it must be typed.
             if !has_password && accounts::password_hash(tx, account)?.is_some() {
                 return Err(PrivacyError::WrongPassword);
             }
@@ -71,67 +71,72 @@ pub async fn delete_account(
         })
         .await?;
     let (cleaner, erased) = (app.clone(), receipt.clone());
-    // A panic in there has been logged, and what it left undone is done at the next start.
+    // A panic in the cleanup is already logged, and the next start completes the cleanup.
     let _ = spawn_blocking(move || clean_up_after(&cleaner, &[erased])).await;
     Ok(receipt)
 }
 
-/// Refuses where tries have to wait: asked before the hash, and again after it.
-fn must_not_wait(view: &View<'_>, guard: &Guard) -> Result<(), PrivacyError> {
-    let throttled = guard.must_wait(view)?;
+/// Refuses while attempts have to wait. Checked before the password hash, and again after it.
+fn check_throttle(view: &View<'_>, throttle: &LoginThrottle) -> Result<(), PrivacyError> {
+    let throttled = throttle.must_wait(view)?;
     throttled.map_or(Ok(()), |pause| Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds }))
 }
 
-/// Nothing is noted about somebody who is gone meanwhile: it would stay for ever.
-fn note_wrong_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, guard: &Guard) -> Result<(), PrivacyError> {
-    must_not_wait(tx, guard)?;
+/// Records nothing about an account that was erased in the meantime, because the record would never be deleted.
+fn record_wrong_password(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    throttle: &LoginThrottle,
+) -> Result<(), PrivacyError> {
+    check_throttle(tx, throttle)?;
     accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
-    guard.note_failure(tx)?;
+    throttle.note_failure(tx)?;
     let event = Event::new("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// Deletes the account because an operator says so. Blocks this thread: for the command line.
+/// Deletes the account on behalf of the operator. Blocks this thread. For the command line.
 ///
 /// # Errors
-/// [`PrivacyError::NotFound`] when it is gone.
+/// [`PrivacyError::NotFound`] if the account does not exist.
 pub fn erase_by_operator(app: &App, actor: Actor, account: AccountId) -> Result<Receipt, PrivacyError> {
     let receipt = app.store().write_blocking(move |tx| ops::erase(tx, &actor, account))?;
     clean_up_after(app, std::slice::from_ref(&receipt));
     Ok(receipt)
 }
 
-/// What follows an erasure once it is committed: the person's export files go, the journal gets its line, and the deleted
-/// rows leave the write-ahead log. The erasure has happened whatever fails here; each step is done again later: files by the
-/// nightly sweep, the journal at the next start, the log by the next checkpoint.
+/// The cleanup after an erasure is committed: removes the person's export files, writes the entry of the journal, and
+/// removes the deleted rows from the write-ahead log. The erasure is done even if a step fails here. Each step is
+/// repeated later: the files by the nightly job, the journal at the next start, the log by the next checkpoint.
 pub(super) fn clean_up_after(app: &App, receipts: &[Receipt]) {
     let folder = app.store().layout().exports();
     for artifact in receipts.iter().flat_map(|receipt| &receipt.exports) {
         archive::remove(&folder, *artifact);
     }
     if let Err(error) = tombstones::catch_up(app) {
-        tracing::error!(%error, "The erasure journal could not be written; it is tried again at the next erasure and start.");
+        tracing::error!(%error, "The erasure journal could not be written. The next erasure and the next start try again.");
     }
     match app.store().checkpoint() {
         Ok(true) => {}
-        Ok(false) => tracing::debug!("A reader kept the write-ahead log; the next checkpoint empties it."),
+        Ok(false) => tracing::debug!("A reader still uses the write-ahead log. The next checkpoint empties it."),
         Err(error) => tracing::warn!(%error, "The write-ahead log could not be emptied after an erasure."),
     }
 }
 
-/// Writes an export of the account to the new file `output`, sealed to `recipient`. The same archive as the page's, for
-/// the command line; blocks this thread.
+/// Writes an export of the account to the new file `output`, encrypted to `recipient`. The archive is the same as on
+/// the page. Blocks this thread. For the command line.
 ///
 /// # Errors
-/// [`PrivacyError::NotFound`], [`PrivacyError::FileExists`]; [`PrivacyError::Db`] when the file cannot be written, which
-/// is then not left half.
+/// [`PrivacyError::NotFound`], [`PrivacyError::FileExists`]; [`PrivacyError::Db`] if the file cannot be written. No
+/// incomplete file is left then.
 pub fn export_to_file(
     app: &App,
     actor: Actor,
     account: AccountId,
     recipient: &ExportRecipient,
     output: &Path,
-) -> Result<archive::Sealed, PrivacyError> {
+) -> Result<archive::SealedArchive, PrivacyError> {
     if !actor.can_manage(account) {
         return Err(PrivacyError::NotFound);
     }
@@ -157,25 +162,26 @@ pub fn export_to_file(
     Ok(sealed)
 }
 
-/// Writes the file of a request, complete under its name when this returns. Blocks this thread.
+/// Writes the file of a request. When this returns, the file is complete and durable. Blocks this thread.
 pub(super) fn write_artifact(
     app: &App,
-    work: &Work,
+    task: &ExportTask,
     mut progress: impl FnMut(u8, &str) -> Result<(), Error>,
-) -> Result<archive::Sealed, PrivacyError> {
+) -> Result<archive::SealedArchive, PrivacyError> {
     let folder = app.store().layout().exports();
-    let recipient = app.store().read_blocking(|view| ops::open_recipient(view, work))?;
+    let recipient = app.store().read_blocking(|view| ops::open_recipient(view, task))?;
     if let Err(error) = std::fs::create_dir(&folder)
         && error.kind() != std::io::ErrorKind::AlreadyExists
     {
         return Err(Error::file(&folder, error).into());
     }
-    let unfinished = archive::unfinished_path(&folder, work.artifact);
-    let told = |error| Error::file(&unfinished, error);
-    // What a killed job left under this name is written over.
-    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(told)?;
-    let sealed = seal_into(app, work.account, &recipient, &file, &unfinished, &mut progress)?;
-    std::fs::rename(&unfinished, archive::sealed_path(&folder, work.artifact)).map_err(told)?;
+    let unfinished = archive::unfinished_path(&folder, task.artifact);
+    let file_error = |error| Error::file(&unfinished, error);
+    // Overwrites a file that a killed job left under this name.
+    let file =
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(file_error)?;
+    let sealed = seal_into(app, task.account, &recipient, &file, &unfinished, &mut progress)?;
+    std::fs::rename(&unfinished, archive::sealed_path(&folder, task.artifact)).map_err(file_error)?;
     File::open(&folder).and_then(|folder| folder.sync_all()).map_err(|error| Error::file(&folder, error))?;
     Ok(sealed)
 }
@@ -187,7 +193,7 @@ fn seal_into(
     mut file: &File,
     path: &Path,
     progress: impl FnMut(u8, &str) -> Result<(), Error>,
-) -> Result<archive::Sealed, PrivacyError> {
+) -> Result<archive::SealedArchive, PrivacyError> {
     let sealed = app.store().read_blocking(|view| archive::write(view, account, recipient, file, progress))?;
     file.flush().and_then(|()| file.sync_all()).map_err(|error| Error::file(path, error))?;
     Ok(sealed)

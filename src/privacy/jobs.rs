@@ -1,4 +1,4 @@
-//! Writes exports, and tidies up.
+//! The jobs that write exports, delete old ones and erase unverified accounts.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::db::Error;
 use crate::jobs::Outcome;
 use crate::threads::spawn_blocking;
 
-/// Deletes exports whose time is over, and files nobody wants.
+/// The name of the job that deletes old exports.
 pub const EXPIRE: &str = "privacy.expire_exports";
-/// Erases accounts whose address nobody verified.
+/// The name of the job that erases accounts whose address was never verified.
 pub const ERASE_PENDING: &str = "privacy.erase_pending";
 
-/// Writes the export of the request in `payload`. Killed at any point, it is written again under the same name.
+/// Writes the export of the request in `payload`. If the job is killed, the next run writes the same file again.
 pub async fn export(app: Arc<App>, payload: Value) -> Outcome {
     let Some(request) = payload["request"].as_str().and_then(RequestId::parse) else {
-        return Outcome::GiveUp("the payload names no request".into());
+        return Outcome::GiveUp("the payload contains no request id".into());
     };
     match spawn_blocking(move || write_export(&app, request)).await {
         Ok(Ok(())) => Outcome::Done,
@@ -30,30 +30,30 @@ pub async fn export(app: Arc<App>, payload: Value) -> Outcome {
 }
 
 fn write_export(app: &App, request: RequestId) -> Result<(), PrivacyError> {
-    let Some(work) = app.store().write_blocking(move |tx| ops::begin(tx, request))? else { return Ok(()) };
+    let Some(task) = app.store().write_blocking(move |tx| ops::begin(tx, request))? else { return Ok(()) };
     let folder = app.store().layout().exports();
-    let sealed = match flows::write_artifact(app, &work, |percent, step| note_progress(app, request, percent, step)) {
+    let sealed = match flows::write_artifact(app, &task, |percent, step| save_progress(app, request, percent, step)) {
         Ok(sealed) => sealed,
-        // The person left while their export was written.
+        // The account was erased while its export was written.
         Err(PrivacyError::NotFound) => {
-            archive::remove(&folder, work.artifact);
+            archive::remove(&folder, task.artifact);
             return Ok(());
         }
         Err(error) => return Err(error),
     };
-    let artifact = work.artifact;
-    if !app.store().write_blocking(move |tx| ops::finish(tx, &work, &sealed))? {
+    let artifact = task.artifact;
+    if !app.store().write_blocking(move |tx| ops::finish(tx, &task, &sealed))? {
         archive::remove(&folder, artifact);
     }
     Ok(())
 }
 
-fn note_progress(app: &App, request: RequestId, percent: u8, step: &str) -> Result<(), Error> {
+fn save_progress(app: &App, request: RequestId, percent: u8, step: &str) -> Result<(), Error> {
     let step = step.to_owned();
-    app.store().write_blocking(move |tx| ops::progress(tx, request, percent, &step))
+    app.store().write_blocking(move |tx| ops::update_progress(tx, request, percent, &step))
 }
 
-/// Deletes exports whose time is over, and whatever else stands in their folder that nobody wants.
+/// Deletes exports after their retention period, and files in the export folder that belong to no request.
 pub async fn expire_exports(app: Arc<App>, _: Value) -> Outcome {
     let outcome = spawn_blocking(move || {
         let expired = app.store().write_blocking(|tx| {
@@ -80,15 +80,15 @@ fn remove_unwanted(app: &App, expired: &[ArtifactId], kept: &[ArtifactId]) -> Re
     };
     for entry in entries {
         let name = entry.map_err(|error| Error::file(&folder, error))?.file_name();
-        // Only what we named is ours to remove.
-        if let Some(artifact) = archive::artifact_of(&name.to_string_lossy()).filter(|id| !kept.contains(id)) {
+        // Removes only files with our naming scheme.
+        if let Some(artifact) = archive::parse_artifact(&name.to_string_lossy()).filter(|id| !kept.contains(id)) {
             archive::remove(&folder, artifact);
         }
     }
     Ok(())
 }
 
-/// Erases accounts that nobody verified within their day.
+/// Erases accounts whose address was not verified within a day.
 pub async fn erase_pending(app: Arc<App>, _: Value) -> Outcome {
     let outcome = spawn_blocking(move || {
         let receipts = app.store().write_blocking(ops::erase_pending)?;

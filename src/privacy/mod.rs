@@ -1,7 +1,7 @@
-//! **For:** a person's rights over their data: take all of it along, or have all of it deleted.
-//! **Words:** export (request, archive, artifact, link), recipient, erasure, receipt, tombstone, erasure journal, data map.
+//! **For:** a person's rights over their data: export all of it, or have all of it erased.
+//! **Words:** export (request, archive, artifact, link), recipient, erasure, receipt, tombstone, journal, data map.
 //! **Tables:** `data_request`, `export_artifact`, `export_link`, `tombstone`.
-//! **Never:** writes anything of an export unsealed; puts a secret into one; forgets a table (see `data_map`).
+//! **Never:** writes an export unencrypted; puts a secret into an export; omits a table (see `data_map`).
 //! **Start reading:** `data_map.rs`, then [`request_export`] and [`erase`].
 
 mod archive;
@@ -9,7 +9,6 @@ pub mod data_map;
 mod error;
 pub mod flows;
 pub mod jobs;
-mod left_out;
 mod mails;
 mod model;
 mod ops;
@@ -21,10 +20,10 @@ pub use archive::{PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
 pub use error::PrivacyError;
 pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, Receipt};
 pub use ops::{
-    DOWNLOADS_LIFE, EXPORTS_A_DAY_MAX, erase, export_link, exports_of, find_by_link, last_tombstone, note_download,
-    request_export, verify_tombstones,
+    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, export_link, find_by_link, last_tombstone, list_exports,
+    record_download, request_export, verify_tombstones,
 };
 pub use store::STATEMENTS;
 
-/// To whom an export is sealed.
+/// The passphrase or public key that an export is encrypted to.
 pub use crate::crypto::age_file::Recipient as ExportRecipient;

@@ -1,33 +1,33 @@
-//! What an export and an erasure are.
+//! The types of exports and erasures.
 
 use std::path::PathBuf;
 
 use crate::base::{AccountId, ArtifactId, RequestId, Secret, Timestamp};
 
-/// The name of the job that writes one export.
+/// The name of the job that writes an export.
 pub const EXPORT: &str = "privacy.export";
 
-/// The name of the job that publishes a snapshot: an erasure asks for one, so that the file of the backup jobs forgets the
-/// person, too.
+/// The name of the job that publishes a snapshot. An erasure queues it, so that the file for backup jobs no longer
+/// contains the person.
 pub const PUBLISH: &str = "snapshot.publish";
 
-/// Where an export is in its life.
+/// The state of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportState {
     /// Waits for the job.
     Requested,
-    /// Is being written.
+    /// The job writes it.
     Running,
     /// Can be downloaded.
     Ready,
-    /// Did not come about; see [`Export::problem`].
+    /// It failed; see [`Export::problem`].
     Failed,
-    /// Was deleted after its time.
+    /// The file was deleted after its retention period.
     Expired,
 }
 
 impl ExportState {
-    /// As stored.
+    /// The stored form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -44,84 +44,81 @@ impl ExportState {
             .find(|state| state.as_str() == text)
     }
 
-    /// Whether it will still change by itself.
+    /// Whether the job still has to finish it.
     pub const fn is_under_way(self) -> bool {
         matches!(self, Self::Requested | Self::Running)
     }
 }
 
-/// An export as its person sees it.
+/// An export for the page of its person.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Export {
-    /// The request.
     pub id: RequestId,
-    /// Where it is.
     pub state: ExportState,
     /// 0 to 100.
     pub progress_percent: u8,
-    /// What is being done, for people. Empty: nothing.
+    /// The current step, for people. Empty: none.
     pub step: String,
-    /// When it was asked for.
     pub requested_at: Timestamp,
-    /// When it was ready or failed. `None`: not yet.
+    /// When it became ready or failed. `None`: not yet.
     pub finished_at: Option<Timestamp>,
-    /// Why it failed, for people. `None`: it did not.
+    /// Why it failed, for people. `None`: it did not fail.
     pub problem: Option<String>,
-    /// The file. `None`: none yet, or no longer.
+    /// The file. `None`: not written yet, or deleted.
     pub artifact: Option<Artifact>,
 }
 
-/// A finished export.
+/// The file of a finished export.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Artifact {
-    /// Names it, and its file.
+    /// Also the name of the file on the disk.
     pub id: ArtifactId,
-    /// What browsers save it as.
+    /// The name under which browsers save it.
     pub file_name: String,
-    /// Its size.
     pub bytes: u64,
-    /// SHA-256 of the sealed file: a strong ETag.
+    /// SHA-256 of the encrypted file. Used as a strong ETag.
     pub sha256: [u8; 32],
-    /// Since when.
     pub ready_at: Timestamp,
-    /// Until when.
+    /// From then on it cannot be downloaded, and its file is deleted.
     pub delete_after: Timestamp,
 }
 
-/// A freshly made download link.
+/// A new download link.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Goes into the address; kept nowhere.
+    /// The secret part of the link. Only its digest is stored.
     pub token: Secret<String>,
-    /// From then on it is nothing.
+    /// From then on the link is invalid.
     pub expires_at: Timestamp,
 }
 
-/// What a good link leads to.
+/// The target of a valid download link.
 #[derive(Clone, Debug)]
 pub struct Download {
-    /// What is downloaded.
+    /// The file that is downloaded.
     pub artifact: Artifact,
-    /// Where it is on the disk.
+    /// Its path on the disk.
     pub path: PathBuf,
 }
 
-/// What is left of an erasure.
+/// The result of an erasure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// For the person, to ask about it later.
+    /// The receipt number. The person can use it to ask about the erasure later.
     pub id: RequestId,
-    /// Who it was; opaque.
+    /// The erased account, as an opaque id.
     pub account: AccountId,
-    /// When.
+    /// The time of the erasure.
     pub erased_at: Timestamp,
-    /// Exports whose files are to be removed now.
+    /// Exports whose files must be removed now.
     pub exports: Vec<ArtifactId>,
 }
 
-/// What the job works on.
+/// The input of the export job.
 #[derive(Clone, Debug)]
-pub(super) struct Work {
+pub(super) struct ExportTask {
     pub request: RequestId,
     pub account: AccountId,
     pub artifact: ArtifactId,

@@ -1,4 +1,4 @@
-//! The door to a person's rights: export and deletion.
+//! The pages for export and deletion.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,15 +17,15 @@ use crate::api_keys;
 use crate::base::{Problem, RequestId, Secret, Zone};
 use crate::billing::ledger;
 use crate::db;
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SESSION, SignedIn, forget};
 use crate::threads::spawn_blocking;
 
 const PATH: &str = "/settings/privacy";
-/// While an export is being made, the page loads itself again: progress without a script.
+/// While an export is in progress, the page reloads itself, so that progress is visible without JavaScript.
 const REFRESH_SECONDS: u32 = 5;
-/// Bytes of one piece of a download.
-const PIECE_BYTES: usize = 256 * 1024;
+/// The size of one chunk of a download.
+const CHUNK_BYTES: usize = 256 * 1024;
 
 struct ExportRow {
     id: String,
@@ -52,16 +52,17 @@ struct PrivacyPage {
 
 impl PrivacyPage {
     async fn build(
-        app: &TheApp,
+        app: &AppData,
         request: &HttpRequest,
         who: &SignedIn,
         typed: Option<(&str, &Problem)>,
     ) -> Result<Self, Problem> {
         let account = who.identity.account;
-        let exports = app.read_offloaded(move |view| ops::exports_of(view, account)).await?;
+        let exports = app.read_offloaded(move |view| ops::list_exports(view, account)).await?;
         let is_under_way = exports.iter().any(|export| export.state.is_under_way());
         let mut context = PageContext::new(app, request, "Privacy");
-        // A form shown again stands at an address that only takes posts; the rail and the theme lead back to the page.
+        // A form that is shown again has a path that accepts only POST, so links of the sidebar and the theme use this
+        // path.
         context.path = PATH.to_owned();
         if is_under_way && typed.is_none() {
             context.refresh_seconds = Some(REFRESH_SECONDS);
@@ -90,11 +91,11 @@ fn row(export: Export, zone: &Zone) -> ExportRow {
         details,
         is_running: export.state.is_under_way(),
         percent: export.progress_percent,
-        step: if export.step.is_empty() { "Waiting to begin".into() } else { export.step },
+        step: if export.step.is_empty() { "Waiting to start".into() } else { export.step },
         can_download: export.state == ExportState::Ready && export.artifact.is_some(),
         is_bad: export.state == ExportState::Failed,
         state: match export.state {
-            ExportState::Requested | ExportState::Running => "Under way",
+            ExportState::Requested | ExportState::Running => "In progress",
             ExportState::Ready => "Ready",
             ExportState::Failed => "Failed",
             ExportState::Expired => "Expired",
@@ -111,23 +112,23 @@ fn size(bytes: u64) -> String {
 }
 
 /// `GET /settings/privacy`.
-pub async fn privacy(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+pub async fn privacy(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
     page::render(&PrivacyPage::build(&app, &request, &who, None).await?)
 }
 
 /// `POST /settings/privacy/export`.
-pub async fn request_export(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn request_export(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     match start_export(&app, &who, &form).await {
-        Ok(_) => Ok(page::go(PATH, "export-started")),
+        Ok(_) => Ok(page::redirect_with_flash(PATH, "export-started")),
         Err(error) => {
             let problem = Problem::from(error);
             let typed = Some((form.text("recipient"), &problem));
-            page::again(&problem, &PrivacyPage::build(&app, &request, &who, typed).await?)
+            page::render_form_error(&problem, &PrivacyPage::build(&app, &request, &who, typed).await?)
         }
     }
 }
 
-async fn start_export(app: &TheApp, who: &SignedIn, form: &Form) -> Result<RequestId, PrivacyError> {
+async fn start_export(app: &AppData, who: &SignedIn, form: &Form) -> Result<RequestId, PrivacyError> {
     let recipient = match form.text("recipient") {
         "" => ExportRecipient::passphrase(form.secret("passphrase")),
         key => ExportRecipient::key(key),
@@ -137,56 +138,56 @@ async fn start_export(app: &TheApp, who: &SignedIn, form: &Form) -> Result<Reque
     app.write(move |tx| ops::request_export(tx, &actor, account, &recipient)).await
 }
 
-/// `POST /settings/privacy/export/{id}/download`: mints a link for this answer alone and follows it at once.
-pub async fn download(app: TheApp, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+/// `POST /settings/privacy/export/{id}/download`: creates a link for this response only and follows it at once.
+pub async fn download(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let id = RequestId::parse(&path).ok_or_else(Problem::not_found)?;
     let (actor, account) = (who.actor(), who.identity.account);
-    let found = app
+    let download = app
         .write(move |tx| {
-            let exports = ops::exports_of(tx, account)?;
+            let exports = ops::list_exports(tx, account)?;
             let artifact = exports.into_iter().find(|export| export.id == id).and_then(|export| export.artifact);
             let artifact = artifact.ok_or(PrivacyError::NotFound)?;
             let link = ops::export_link(tx, &actor, account, artifact.id)?;
-            let found = ops::find_by_link(tx, account, link.token.expose())?.ok_or(PrivacyError::NotFound)?;
-            ops::note_download(tx, &actor, account, artifact.id)?;
-            Ok::<_, PrivacyError>(found)
+            let download = ops::find_by_link(tx, account, link.token.expose())?.ok_or(PrivacyError::NotFound)?;
+            ops::record_download(tx, &actor, account, artifact.id)?;
+            Ok::<_, PrivacyError>(download)
         })
         .await?;
-    stream_file(found).await
+    stream_file(download).await
 }
 
-/// Sends the file piece by piece. Each is read on a thread that may wait for the disk, so that a slow one holds up nobody
-/// else. A range is not answered: it means something for GET alone (RFC 9110 §14.2), and an export is asked for by POST,
-/// because each download is audited and mints its own link.
-async fn stream_file(found: Download) -> Answer {
-    let path = found.path;
+/// Sends the file in chunks. A blocking thread reads each chunk, so that a slow disk does not delay other requests.
+/// Range requests are not supported: RFC 9110 §14.2 defines them for GET only, and a download is a POST, because each
+/// download is audited and creates its own link.
+async fn stream_file(download: Download) -> Answer {
+    let path = download.path;
     let opened = spawn_blocking(move || File::open(&path).map_err(|error| db::Error::file(&path, error))).await;
-    let file = opened.map_err(Problem::ours)??;
-    let pieces = stream::unfold(Some(file), |file| async move {
+    let file = opened.map_err(Problem::internal)??;
+    let chunks = stream::unfold(Some(file), |file| async move {
         let file = file?;
-        let read = spawn_blocking(move || read_piece(file)).await.map_err(std::io::Error::other);
+        let read = spawn_blocking(move || read_chunk(file)).await.map_err(std::io::Error::other);
         match read.flatten() {
-            Ok((piece, _)) if piece.is_empty() => None,
-            Ok((piece, file)) => Some((Ok(piece), Some(file))),
+            Ok((chunk, _)) if chunk.is_empty() => None,
+            Ok((chunk, file)) => Some((Ok(chunk), Some(file))),
             Err(error) => Some((Err(actix_web::Error::from(error)), None)),
         }
     });
-    let artifact = found.artifact;
+    let artifact = download.artifact;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", artifact.file_name)))
         .insert_header((header::ETAG, format!("\"{}\"", hex::encode(artifact.sha256))))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .no_chunking(artifact.bytes)
-        .streaming(Box::pin(pieces)))
+        .streaming(Box::pin(chunks)))
 }
 
-/// The next piece, empty at the end, and the file to go on with.
-fn read_piece(mut file: File) -> std::io::Result<(Bytes, File)> {
-    let mut piece = vec![0u8; PIECE_BYTES];
-    let read = file.read(&mut piece)?;
-    piece.truncate(read);
-    Ok((Bytes::from(piece), file))
+/// The next chunk, empty at the end of the file, and the file to continue with.
+fn read_chunk(mut file: File) -> std::io::Result<(Bytes, File)> {
+    let mut chunk = vec![0u8; CHUNK_BYTES];
+    let read = file.read(&mut chunk)?;
+    chunk.truncate(read);
+    Ok((Bytes::from(chunk), file))
 }
 
 #[derive(Template)]
@@ -198,13 +199,13 @@ struct DeletePage {
     keys: String,
     balance: String,
     has_password: bool,
-    /// Without a password: whether the last proof is fresh enough.
+    /// For an account without a password: whether its last confirmation is recent enough.
     is_fresh: bool,
 }
 
 impl DeletePage {
     async fn build(
-        app: &TheApp,
+        app: &AppData,
         request: &HttpRequest,
         who: &SignedIn,
         fault: Option<&Problem>,
@@ -233,7 +234,7 @@ impl DeletePage {
 }
 
 /// `GET /settings/privacy/delete`.
-pub async fn confirm_delete(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+pub async fn confirm_delete(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
     page::render(&DeletePage::build(&app, &request, &who, None).await?)
 }
 
@@ -245,24 +246,24 @@ struct DeletedPage {
 }
 
 /// `POST /settings/privacy/delete`.
-pub async fn delete(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn delete(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let password: Secret<String> = form.secret("password");
     let proved_at = who.identity.proved_at;
     match flows::delete_account(&app, actor, account, form.text("confirm"), password, proved_at).await {
-        Ok(receipt) => goodbye(&app, &request, &receipt),
+        Ok(receipt) => render_deleted(&app, &request, &receipt),
         Err(error) => {
             let problem = Problem::from(error);
-            page::again(&problem, &DeletePage::build(&app, &request, &who, Some(&problem)).await?)
+            page::render_form_error(&problem, &DeletePage::build(&app, &request, &who, Some(&problem)).await?)
         }
     }
 }
 
-fn goodbye(app: &TheApp, request: &HttpRequest, receipt: &Receipt) -> Answer {
+fn render_deleted(app: &AppData, request: &HttpRequest, receipt: &Receipt) -> Answer {
     let mut context = PageContext::new(app, request, "Your account is deleted");
     context.person = None;
     let mut response = page::render(&DeletedPage { context, receipt: receipt.id.to_string() })?;
-    // A cookie that cannot be added stays, and opens nothing any more.
+    // If the cookie cannot be removed, it stays in the browser, but its session has ended.
     let _ = response.add_cookie(&forget(SESSION));
     Ok(response)
 }

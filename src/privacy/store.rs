@@ -1,8 +1,8 @@
-//! All SQL about requests, artifacts, links and tombstones.
+//! All SQL of requests, artifacts, links and tombstones.
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Artifact, Export, ExportState, Work};
+use super::model::{Artifact, Export, ExportState, ExportTask};
 use super::tombstones::Tombstone;
 use crate::base::{AccountId, ArtifactId, RequestId, Timestamp};
 use crate::db::{Error, Tx, View};
@@ -14,7 +14,7 @@ const LIST_REQUESTED: &str = "
     select state, requested_at from data_request
     where account_id = :account_id and (requested_at > :after or state in ('requested', 'running'))
     order by requested_at";
-const FIND_WORK: &str = "
+const FIND_TASK: &str = "
     select id, account_id, artifact_id, recipient_kind, sealed_recipient, requested_at
     from data_request
     where id = :id and state in ('requested', 'running') and sealed_recipient is not null";
@@ -80,11 +80,11 @@ const INSERT_TOMBSTONE: &str = "
     insert into tombstone (seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash)
     values (:seq, :subject_id, :kind, :erased_at, :receipt_id, :prev_hash, :hash)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT_REQUEST,
     LIST_REQUESTED,
-    FIND_WORK,
+    FIND_TASK,
     UPDATE_PROGRESS,
     UPDATE_READY,
     UPDATE_FAILED,
@@ -110,22 +110,22 @@ pub const STATEMENTS: &[&str] = &[
     INSERT_TOMBSTONE,
 ];
 
-pub(super) fn insert_request(tx: &mut Tx<'_>, work: &Work) -> Result<(), Error> {
+pub(super) fn insert_request(tx: &mut Tx<'_>, task: &ExportTask) -> Result<(), Error> {
     tx.execute(
         INSERT_REQUEST,
         named_params! {
-            ":id": work.request,
-            ":account_id": work.account,
-            ":artifact_id": work.artifact,
-            ":recipient_kind": work.recipient_kind,
-            ":sealed_recipient": work.recipient,
-            ":requested_at": work.requested_at,
+            ":id": task.request,
+            ":account_id": task.account,
+            ":artifact_id": task.artifact,
+            ":recipient_kind": task.recipient_kind,
+            ":sealed_recipient": task.recipient,
+            ":requested_at": task.requested_at,
         },
     )?;
     Ok(())
 }
 
-/// Requests since `after`, and those under way, oldest first.
+/// Requests since `after` and requests in progress, oldest first.
 pub(super) fn list_requested(
     view: &View<'_>,
     account: AccountId,
@@ -141,9 +141,9 @@ fn read_state(row: &Row<'_>, column: usize) -> rusqlite::Result<ExportState> {
     ExportState::parse(&state).ok_or(rusqlite::Error::InvalidQuery)
 }
 
-pub(super) fn find_work(view: &View<'_>, request: RequestId) -> Result<Option<Work>, Error> {
-    view.find(FIND_WORK, named_params! {":id": request}, |row| {
-        Ok(Work {
+pub(super) fn find_task(view: &View<'_>, request: RequestId) -> Result<Option<ExportTask>, Error> {
+    view.find(FIND_TASK, named_params! {":id": request}, |row| {
+        Ok(ExportTask {
             request: row.get(0)?,
             account: row.get(1)?,
             artifact: row.get(2)?,
@@ -159,7 +159,7 @@ pub(super) fn update_progress(tx: &mut Tx<'_>, request: RequestId, percent: u8, 
     Ok(())
 }
 
-/// `false`: the request is no longer under way.
+/// `false`: the request is no longer in progress.
 pub(super) fn update_ready(tx: &mut Tx<'_>, request: RequestId) -> Result<bool, Error> {
     let now = tx.now();
     Ok(tx.execute(UPDATE_READY, named_params! {":id": request, ":now": now})? == 1)
@@ -207,7 +207,7 @@ fn read_artifact(row: &Row<'_>, first: usize) -> rusqlite::Result<Artifact> {
     })
 }
 
-/// Exports whose files are wanted, or being written.
+/// Exports whose files are needed or are being written.
 pub(super) fn list_kept_files(view: &View<'_>) -> Result<Vec<ArtifactId>, Error> {
     view.list(LIST_KEPT_FILES, [], |row| row.get(0))
 }
@@ -220,7 +220,7 @@ pub(super) fn delete_old_requests(tx: &mut Tx<'_>, before: Timestamp) -> Result<
     tx.execute(DELETE_OLD_REQUESTS, named_params! {":before": before})
 }
 
-/// Links, artifacts and requests of a person, in the order the tables ask for.
+/// Deletes links, artifacts and requests of a person, in the order that the foreign keys require.
 pub(super) fn delete_exports(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     for statement in [DELETE_LINKS, DELETE_ARTIFACTS, DELETE_REQUESTS] {
         tx.execute(statement, named_params! {":account_id": account})?;
@@ -228,13 +228,13 @@ pub(super) fn delete_exports(tx: &mut Tx<'_>, account: AccountId) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn insert_artifact(tx: &mut Tx<'_>, work: &Work, artifact: &Artifact) -> Result<(), Error> {
+pub(super) fn insert_artifact(tx: &mut Tx<'_>, task: &ExportTask, artifact: &Artifact) -> Result<(), Error> {
     tx.execute(
         INSERT_ARTIFACT,
         named_params! {
             ":id": artifact.id,
-            ":request_id": work.request,
-            ":account_id": work.account,
+            ":request_id": task.request,
+            ":account_id": task.account,
             ":file_name": artifact.file_name,
             ":bytes": i64::try_from(artifact.bytes).unwrap_or(i64::MAX),
             ":sha256": artifact.sha256,
@@ -261,7 +261,7 @@ pub(super) fn list_old_artifacts(view: &View<'_>, limit: u32) -> Result<Vec<(Art
     view.list(LIST_OLD_ARTIFACTS, named_params! {":now": now, ":limit": limit}, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// An artifact and the links to it.
+/// Deletes an artifact and its links.
 pub(super) fn delete_artifact(tx: &mut Tx<'_>, artifact: ArtifactId) -> Result<(), Error> {
     tx.execute(DELETE_LINKS_OF_ARTIFACT, named_params! {":artifact_id": artifact})?;
     tx.execute(DELETE_ARTIFACT, named_params! {":id": artifact})?;
@@ -310,7 +310,7 @@ pub(super) fn find_last_tombstone(view: &View<'_>) -> Result<Option<Tombstone>, 
     view.find(FIND_LAST_TOMBSTONE, [], read_tombstone)
 }
 
-/// Tombstones from `from` on, in order.
+/// Tombstones from number `from` on, in order.
 pub(super) fn list_tombstones(view: &View<'_>, from: i64, limit: u32) -> Result<Vec<Tombstone>, Error> {
     view.list(LIST_TOMBSTONES, named_params! {":from": from, ":limit": limit}, read_tombstone)
 }

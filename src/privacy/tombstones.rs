@@ -1,8 +1,9 @@
-//! The erasure journal: `tombstones.jsonl`, beside the snapshot and copied by the same backups, so that a restored database
-//! can be cleaned again before anybody sees it.
+//! The erasure journal: `tombstones.jsonl`, next to the snapshot and copied by the same backups, so that a restored
+//! database can be cleaned before it is used.
 //!
-//! One line per erasure, each with the hash of the one before and a signature of the appliance. The table is the truth; the
-//! file follows it after each erasure and at every start, so a line that a crash kept out comes later.
+//! One line per erasure, each with the hash of the previous one and a signature of the appliance. The table is the
+//! source of truth. The file is updated after each erasure and at every start, so an entry that is missing after a
+//! crash is added later.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -21,14 +22,14 @@ use crate::crypto::Keyring;
 use crate::db::{self, Error, Layout, View};
 
 const DOMAIN: &[u8] = b"domicile/tombstone/1";
-/// Longer than any line, so that the last one is nearly always within it.
+/// Bytes that are read from the end of the file first. Longer than any line, so the last line is nearly always in it.
 const TAIL_BYTES: u64 = 4096;
-/// How far back a last line is looked for in a journal that something else has written into.
+/// The maximum number of bytes that are searched for the last line, if another program has written into the journal.
 const SEARCHED_BYTES_MAX: u64 = 16 << 20;
-/// Rows read together.
+/// Rows per query.
 const BATCH_MAX: u32 = 1000;
 
-/// One erasure.
+/// One erasure, as in the table `tombstone`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Tombstone {
     pub seq: i64,
@@ -41,7 +42,8 @@ pub(super) struct Tombstone {
 }
 
 impl Tombstone {
-    /// The hash of everything but itself. Every text is written with its length, so no two tombstones read alike.
+    /// The hash of all other fields. Every text is hashed with its length, so two different tombstones never give the
+    /// same input.
     pub(super) fn expected_hash(&self) -> Digest {
         let mut hash = Sha256::new();
         hash.update(DOMAIN);
@@ -55,15 +57,15 @@ impl Tombstone {
         hash.finalize().into()
     }
 
-    /// Whether it continues a chain whose last link is `(seq, hash)`.
+    /// Whether it follows a tombstone with this number and hash.
     pub(super) fn follows(&self, seq: i64, hash: &Digest) -> bool {
         self.seq == seq + 1 && self.previous == *hash && self.hash == self.expected_hash()
     }
 }
 
-/// A line of the journal.
+/// A line of the journal, as JSON.
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct JournalEntry {
     seq: i64,
     id: String,
     kind: String,
@@ -74,7 +76,7 @@ struct Line {
     signature: String,
 }
 
-impl Line {
+impl JournalEntry {
     fn new(tombstone: &Tombstone, keyring: &Keyring) -> Self {
         Self {
             seq: tombstone.seq,
@@ -84,12 +86,12 @@ impl Line {
             receipt: tombstone.receipt.clone(),
             prev_hash: hex::encode(tombstone.previous),
             hash: hex::encode(tombstone.hash),
-            signature: hex::encode(keyring.sign(&signed(&tombstone.hash))),
+            signature: hex::encode(keyring.sign(&signed_bytes(&tombstone.hash))),
         }
     }
 
-    /// The tombstone of the line. `None`: a value is not what it should be.
-    fn read(&self) -> Option<Tombstone> {
+    /// The tombstone of the entry. `None`: a value is invalid.
+    fn to_tombstone(&self) -> Option<Tombstone> {
         Some(Tombstone {
             seq: self.seq,
             subject: self.id.clone(),
@@ -104,12 +106,12 @@ impl Line {
     fn is_signed_by(&self, hash: &Digest, keyring: &Keyring) -> bool {
         let mut signature = [0u8; 64];
         hex::decode_to_slice(&self.signature, &mut signature).is_ok()
-            && keyring.verifying_key().verify(&signed(hash), &Signature::from_bytes(&signature)).is_ok()
+            && keyring.verifying_key().verify(&signed_bytes(hash), &Signature::from_bytes(&signature)).is_ok()
     }
 }
 
-/// What is signed says what it is, so that a signature cannot be taken for another kind.
-fn signed(hash: &Digest) -> Vec<u8> {
+/// The bytes that are signed. They begin with the domain, so that the signature is not valid for another kind of data.
+fn signed_bytes(hash: &Digest) -> Vec<u8> {
     [DOMAIN, hash.as_slice()].concat()
 }
 
@@ -118,70 +120,72 @@ fn digest(text: &str) -> Option<Digest> {
     hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
 }
 
-/// What can be wrong with the journal at `path`.
+/// What can be wrong with a journal file.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// A line is not what it was when it was written.
+    /// A line was changed or is incomplete.
     #[error("line {line} of the erasure journal {path} {what}")]
     Damaged {
-        /// Which file.
+        /// The path of the journal.
         path: String,
-        /// Counted from 1.
+        /// The line number, from 1.
         line: i64,
-        /// What does not fit.
+        /// What does not match, as a clause.
         what: &'static str,
     },
-    /// The journal knows erasures that the database does not: the database is older than it.
+    /// The journal has erasures that the database does not have: the database is older than the journal.
     #[error(
-        "the erasure journal {path} has {journal} erasures, and the database {database}: the database is an older copy"
+        "the erasure journal {path} has {journal} erasures, but the database has {database}: the database is an older copy"
     )]
     Ahead {
-        /// Which file.
+        /// The path of the journal.
         path: String,
-        /// Lines of the journal.
+        /// The number of entries in the journal.
         journal: i64,
-        /// Rows of the database.
+        /// The number of tombstones in the database.
         database: i64,
     },
-    /// Their last common erasure is not the same.
-    #[error(
-        "line {seq} of the erasure journal {path} is another erasure than in the database: they are not of one history"
-    )]
+    /// The journal and the database have different erasures with the same number.
+    #[error("line {seq} of the erasure journal {path} differs from the database: they belong to different histories")]
     Diverged {
-        /// Which file.
+        /// The path of the journal.
         path: String,
-        /// Which: erasures are numbered as the lines are.
+        /// The number of the erasure, which is also the line number.
         seq: i64,
     },
-    /// The file, or the store.
+    /// The file or the database returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
 
-/// The journal as checked.
+/// The result of verifying a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// Erasures.
+pub struct VerifiedJournal {
+    /// The number of erasures.
     pub count: i64,
-    /// The last one's hash: compare it with a copy kept elsewhere.
+    /// The hash of the last erasure. Compare it with a hash that was stored elsewhere.
     pub head: Digest,
 }
 
-/// Writes every tombstone that the journal lacks; answers how many. When it returns they are on the disk. For after each
-/// erasure, and for the start. Blocks this thread; calling it twice is the same as once.
+/// Appends every tombstone that is missing in the journal and returns how many. When it returns, they are durable.
+/// Called after each erasure and at every start. Blocks this thread. Calling it twice is the same as once.
 ///
 /// # Errors
-/// [`JournalError::Ahead`], [`JournalError::Diverged`]: nothing is written then; [`JournalError::Db`].
+/// [`JournalError::Damaged`], [`JournalError::Ahead`], [`JournalError::Diverged`]: nothing is written then;
+/// [`JournalError::Db`].
 pub fn catch_up(app: &App) -> Result<usize, JournalError> {
     let layout = app.store().layout();
-    let _alone = db::lock_file(&layout.tombstones_lock())?;
+    let _lock = db::lock_file(&layout.tombstones_lock())?;
     let path = layout.tombstones();
-    let told = |error| Error::file(&path, error);
-    let mut file = File::options().create(true).append(true).read(true).mode(0o600).open(&path).map_err(told)?;
-    let end = app.store().read_blocking(|view| checked_end(view, &mut file, &path))?;
-    if end.half > 0 {
-        tracing::warn!(bytes = end.half, "The erasure journal ended in half a line; it is written again.");
-        file.set_len(end.kept).map_err(told)?;
+    let file_error = |error| Error::file(&path, error);
+    let mut file = File::options().create(true).append(true).read(true).mode(0o600).open(&path).map_err(file_error)?;
+    let end = app.store().read_blocking(|view| verified_end(view, &mut file, &path))?;
+    if end.partial_bytes > 0 {
+        tracing::warn!(
+            bytes = end.partial_bytes,
+            "The erasure journal ended with an incomplete line. The line is written again."
+        );
+        file.set_len(end.end_offset).map_err(file_error)?;
     }
     let seq = end.last.map_or(0, |tombstone| tombstone.seq);
 
@@ -191,8 +195,9 @@ pub fn catch_up(app: &App) -> Result<usize, JournalError> {
         let batch = app.store().read_blocking(move |view| store::list_tombstones(view, from, BATCH_MAX))?;
         let missing: Vec<_> = batch.iter().filter(|tombstone| tombstone.seq > seq).collect();
         for tombstone in &missing {
-            let line = serde_json::to_string(&Line::new(tombstone, app.keyring())).map_err(|e| told(e.into()))?;
-            file.write_all(format!("{line}\n").as_bytes()).map_err(told)?;
+            let line = serde_json::to_string(&JournalEntry::new(tombstone, app.keyring()))
+                .map_err(|e| file_error(e.into()))?;
+            file.write_all(format!("{line}\n").as_bytes()).map_err(file_error)?;
         }
         written += missing.len();
         match batch.last() {
@@ -200,37 +205,37 @@ pub fn catch_up(app: &App) -> Result<usize, JournalError> {
             _ => break,
         }
     }
-    file.sync_all().map_err(told)?;
-    // The file may be new: its name must be as durable as its content.
+    file.sync_all().map_err(file_error)?;
+    // The file may be new, so its name must become durable too.
     File::open(layout.root()).and_then(|folder| folder.sync_all()).map_err(|e| Error::file(layout.root(), e))?;
     Ok(written)
 }
 
-/// Looks whether [`catch_up`] would refuse, and changes nothing.
+/// Checks whether [`catch_up`] would fail. Changes nothing.
 ///
 /// # Errors
-/// As [`catch_up`].
+/// As for [`catch_up`].
 pub fn check(view: &View<'_>, layout: &Layout) -> Result<(), JournalError> {
     let path = layout.tombstones();
     match File::open(&path) {
-        Ok(mut file) => checked_end(view, &mut file, &path).map(|_| ()),
+        Ok(mut file) => verified_end(view, &mut file, &path).map(|_| ()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::file(&path, error).into()),
     }
 }
 
-/// Where a journal's last whole line ends.
-struct End {
-    /// `None`: there is no line.
+/// The end of a journal.
+struct JournalEnd {
+    /// The last complete entry. `None`: there is none.
     last: Option<Tombstone>,
-    /// Bytes up to the end of it.
-    kept: u64,
-    /// Bytes after it: the rest of a write that a crash cut off.
-    half: u64,
+    /// Bytes up to the end of the last complete entry.
+    end_offset: u64,
+    /// Bytes after it: an incomplete line that a crash left.
+    partial_bytes: u64,
 }
 
-/// The end of the journal, after seeing that its last line is in the database, and the same there.
-fn checked_end(view: &View<'_>, file: &mut File, path: &Path) -> Result<End, JournalError> {
+/// The end of the journal, after checking that the database has the same last entry.
+fn verified_end(view: &View<'_>, file: &mut File, path: &Path) -> Result<JournalEnd, JournalError> {
     let end = find_end(view, file, path)?;
     let Some(last) = &end.last else { return Ok(end) };
     let (seq, path) = (last.seq, path.display().to_string());
@@ -241,52 +246,59 @@ fn checked_end(view: &View<'_>, file: &mut File, path: &Path) -> Result<End, Jou
     }
 }
 
-fn find_end(view: &View<'_>, file: &mut File, path: &Path) -> Result<End, JournalError> {
-    let told = |error| Error::file(path, error);
-    let length = file.metadata().map_err(told)?.len();
+fn find_end(view: &View<'_>, file: &mut File, path: &Path) -> Result<JournalEnd, JournalError> {
+    let file_error = |error| Error::file(path, error);
+    let length = file.metadata().map_err(file_error)?.len();
     let mut span = TAIL_BYTES;
     loop {
         let from = length.saturating_sub(span);
-        file.seek(SeekFrom::Start(from)).map_err(told)?;
+        file.seek(SeekFrom::Start(from)).map_err(file_error)?;
         let mut tail = Vec::new();
-        Read::by_ref(file).take(span).read_to_end(&mut tail).map_err(told)?;
+        Read::by_ref(file).take(span).read_to_end(&mut tail).map_err(file_error)?;
         let whole = tail.iter().rposition(|byte| *byte == b'\n');
         let begin = whole.and_then(|end| tail[..end].iter().rposition(|byte| *byte == b'\n').map(|before| before + 1));
         match (whole, begin) {
-            (Some(end), Some(begin)) => return line_at(file, path, &tail[begin..end], from + end as u64 + 1, length),
-            (Some(end), None) if from == 0 => return line_at(file, path, &tail[..end], end as u64 + 1, length),
-            (None, _) if from == 0 => return no_line(view, path, &tail),
-            // A line that is longer than any, or none yet: it may begin further back.
+            (Some(end), Some(begin)) => return parse_end(file, path, &tail[begin..end], from + end as u64 + 1, length),
+            (Some(end), None) if from == 0 => return parse_end(file, path, &tail[..end], end as u64 + 1, length),
+            (None, _) if from == 0 => return end_without_entry(view, path, &tail),
+            // The line begins before the bytes that were read.
             _ if span < SEARCHED_BYTES_MAX => span *= 2,
-            _ => return Err(damaged(path, lines_to(file, length).map_err(told)? + 1, "does not end")),
+            _ => return Err(damaged(path, count_lines(file, length).map_err(file_error)? + 1, "does not end")),
         }
     }
 }
 
-fn line_at(file: &mut File, path: &Path, line: &[u8], kept: u64, length: u64) -> Result<End, JournalError> {
-    match serde_json::from_slice::<Line>(line).ok().and_then(|line| line.read()) {
-        Some(tombstone) => Ok(End { last: Some(tombstone), kept, half: length - kept }),
+fn parse_end(
+    file: &mut File,
+    path: &Path,
+    line: &[u8],
+    end_offset: u64,
+    length: u64,
+) -> Result<JournalEnd, JournalError> {
+    match serde_json::from_slice::<JournalEntry>(line).ok().and_then(|entry| entry.to_tombstone()) {
+        Some(tombstone) => Ok(JournalEnd { last: Some(tombstone), end_offset, partial_bytes: length - end_offset }),
         None => {
-            let number = lines_to(file, kept).map_err(|error| Error::file(path, error))?;
-            Err(damaged(path, number, "is not readable"))
+            let number = count_lines(file, end_offset).map_err(|error| Error::file(path, error))?;
+            Err(damaged(path, number, "cannot be read"))
         }
     }
 }
 
-/// A journal without one whole line is empty, or the very first line was cut off; anything else is not a journal, and not
-/// ours to cut.
-fn no_line(view: &View<'_>, path: &Path, content: &[u8]) -> Result<End, JournalError> {
+/// A journal without a complete line is valid if it is empty or contains the beginning of the first entry. Any other
+/// file is not a journal and is not changed.
+fn end_without_entry(view: &View<'_>, path: &Path, content: &[u8]) -> Result<JournalEnd, JournalError> {
     let first = store::list_tombstones(view, 1, 1)?;
-    let first = first.first().map(|tombstone| serde_json::to_string(&Line::new(tombstone, &view.site().keyring)));
-    let is_its_beginning = |line: String| line.as_bytes().starts_with(content);
-    if content.is_empty() || first.is_some_and(|line| line.is_ok_and(is_its_beginning)) {
-        return Ok(End { last: None, kept: 0, half: content.len() as u64 });
+    let first =
+        first.first().map(|tombstone| serde_json::to_string(&JournalEntry::new(tombstone, &view.site().keyring)));
+    let is_beginning = |line: String| line.as_bytes().starts_with(content);
+    if content.is_empty() || first.is_some_and(|line| line.is_ok_and(is_beginning)) {
+        return Ok(JournalEnd { last: None, end_offset: 0, partial_bytes: content.len() as u64 });
     }
-    Err(damaged(path, 1, "is not whole, and not the beginning of the first erasure"))
+    Err(damaged(path, 1, "is incomplete and is not the beginning of the first erasure"))
 }
 
-/// How many lines end within the first `end` bytes.
-fn lines_to(file: &mut File, end: u64) -> std::io::Result<i64> {
+/// The number of lines that end within the first `end` bytes.
+fn count_lines(file: &mut File, end: u64) -> std::io::Result<i64> {
     file.seek(SeekFrom::Start(0))?;
     let mut lines = 0;
     for byte in BufReader::new(file.take(end)).bytes() {
@@ -299,25 +311,26 @@ fn damaged(path: &Path, line: i64, what: &'static str) -> JournalError {
     JournalError::Damaged { path: path.display().to_string(), line, what }
 }
 
-/// Checks every line of a journal, or of a copy of one: numbers dense, each continuing the one before, all signed by the
-/// appliance of this keyring.
+/// Verifies every line of a journal or of a copy of one: numbers without gaps, each entry follows the previous one, all
+/// are signed by the appliance of this keyring.
 ///
 /// # Errors
-/// [`JournalError::Damaged`] names the first line that does not fit; [`JournalError::Db`] when there is no such file.
-pub fn verify(path: &Path, keyring: &Keyring) -> Result<Checked, JournalError> {
-    let told = |error| Error::file(path, error);
-    let mut checked = Checked { count: 0, head: GENESIS };
-    for text in BufReader::new(File::open(path).map_err(told)?).lines() {
+/// [`JournalError::Damaged`] with the first line that does not match; [`JournalError::Db`] if the file cannot be read.
+pub fn verify(path: &Path, keyring: &Keyring) -> Result<VerifiedJournal, JournalError> {
+    let file_error = |error| Error::file(path, error);
+    let mut checked = VerifiedJournal { count: 0, head: GENESIS };
+    for text in BufReader::new(File::open(path).map_err(file_error)?).lines() {
         let damaged = |what| damaged(path, checked.count + 1, what);
-        let line: Line = serde_json::from_str(&text.map_err(told)?).map_err(|_| damaged("is not readable"))?;
-        let tombstone = line.read().ok_or_else(|| damaged("is not readable"))?;
+        let line: JournalEntry =
+            serde_json::from_str(&text.map_err(file_error)?).map_err(|_| damaged("cannot be read"))?;
+        let tombstone = line.to_tombstone().ok_or_else(|| damaged("cannot be read"))?;
         if !tombstone.follows(checked.count, &checked.head) {
-            return Err(damaged("does not continue the one before it"));
+            return Err(damaged("does not follow the line before it"));
         }
         if !line.is_signed_by(&tombstone.hash, keyring) {
             return Err(damaged("is not signed by this appliance"));
         }
-        checked = Checked { count: tombstone.seq, head: tombstone.hash };
+        checked = VerifiedJournal { count: tombstone.seq, head: tombstone.hash };
     }
     Ok(checked)
 }

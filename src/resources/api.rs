@@ -1,24 +1,24 @@
-//! For holders of a key: `/api/storage` and `/api/trash`, in the shapes of the reference's own client.
+//! `/api/storage` and `/api/trash` for programs with a key, in the form that the reference's client expects.
 
 use std::sync::Arc;
 
 use actix_web::web::{Bytes, Data, Query};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Kind, NO_LIMIT};
+use super::model::{NO_LIMIT, ResourceKind};
 use crate::api_keys::api::KeyHolder;
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::{Answer, json};
 
-/// Items of a page, where the request does not say.
+/// Items of a page if the request has no `limit`.
 const PAGE_ITEMS: u32 = 50;
 /// Items of a page at most.
 const PAGE_ITEMS_MAX: u32 = 200;
-/// Pages that can be asked for.
+/// The highest page number.
 const PAGES_MAX: u32 = 1_000_000;
 
-/// Whether the largest resources are asked for.
+/// The query: whether the response lists the largest resources.
 #[derive(Deserialize)]
 pub struct StorageQuery {
     #[serde(default)]
@@ -68,11 +68,11 @@ struct Category {
     count: u64,
 }
 
-/// `GET /api/storage`: what the workspace's resources take up. `details` adds the largest of them.
+/// `GET /api/storage`: the storage that the workspace's resources use. `details` adds the largest resources.
 pub async fn storage(app: Data<Arc<App>>, holder: KeyHolder, query: Query<StorageQuery>) -> Answer {
     holder.require(&app, "usage:read")?;
     if !matches!(query.details.as_str(), "" | "true" | "false") {
-        return Err(Problem::field("details", "invalid_request", "details is true or false").into());
+        return Err(Problem::field("details", "invalid_request", "details has to be true or false.").into());
     }
     answer(&Storage {
         tier: &holder.verified.plan(),
@@ -84,7 +84,7 @@ pub async fn storage(app: Data<Arc<App>>, holder: KeyHolder, query: Query<Storag
     })
 }
 
-/// What of the trash is asked for.
+/// The query: filter and page of the trash.
 #[derive(Deserialize)]
 pub struct TrashQuery {
     #[serde(default)]
@@ -137,28 +137,28 @@ struct Size {
     size_bytes: u64,
 }
 
-/// `GET /api/trash`: what can be restored. Of all types, those that the key may read; with an `id`, what else its deletion would
-/// take along.
+/// `GET /api/trash`: the resources that can be restored, of all types that the key can read. With an `id`: what else deleting this
+/// resource would delete.
 pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQuery>) -> Answer {
-    let wanted = match query.r#type.as_str() {
+    let kind = match query.r#type.as_str() {
         "" | "all" => None,
-        kind => Some(Kind::parse(kind).ok_or_else(unknown_type)?),
+        kind => Some(ResourceKind::parse(kind).ok_or_else(unknown_type)?),
     };
-    match wanted {
+    match kind {
         Some(kind) => holder.require(&app, kind.read_scope())?,
         None => may_read_any(&app, &holder)?,
     }
     let page = number("page", &query.page, 1, PAGES_MAX)?;
     let limit = number("limit", &query.limit, PAGE_ITEMS, PAGE_ITEMS_MAX)?;
     if !query.id.is_empty() {
-        return Err(nothing_there());
+        return Err(not_in_trash());
     }
     let region = &holder.verified.region();
     answer(&Trash { items: [], total: 0, page, limit, total_pages: 0, summary: Summary::default(), region })
 }
 
 fn may_read_any(app: &App, holder: &KeyHolder) -> Result<(), Problem> {
-    let granted = Kind::ALL.into_iter().map(|kind| holder.require(app, kind.read_scope()));
+    let granted = ResourceKind::ALL.into_iter().map(|kind| holder.require(app, kind.read_scope()));
     granted.reduce(Result::or).unwrap_or(Ok(()))
 }
 
@@ -168,10 +168,10 @@ struct Restore {
     r#type: String,
 }
 
-/// `POST /api/trash`: puts a resource back where it was.
+/// `POST /api/trash`: restores a resource.
 pub async fn restore(app: Data<Arc<App>>, holder: KeyHolder, body: Result<Bytes, actix_web::Error>) -> Answer {
-    let wanted: Restore = json::parse(&body.map_err(json::body_problem)?)?;
-    one(&app, &holder, &wanted.id, &wanted.r#type)
+    let request: Restore = json::parse(&body.map_err(json::body_problem)?)?;
+    one_resource(&app, &holder, &request.id, &request.r#type)
 }
 
 #[derive(Deserialize)]
@@ -191,34 +191,34 @@ struct Deleted {
     deleted_count: u32,
 }
 
-/// `DELETE /api/trash`: deletes one resource of the trash for ever, or all that is in it.
+/// `DELETE /api/trash`: permanently deletes one resource in the trash, or all of them.
 pub async fn delete_trash(app: Data<Arc<App>>, holder: KeyHolder, body: Result<Bytes, actix_web::Error>) -> Answer {
-    let wanted: Delete = json::parse(&body.map_err(json::body_problem)?)?;
-    if !wanted.all {
-        return one(&app, &holder, &wanted.id, &wanted.r#type);
+    let request: Delete = json::parse(&body.map_err(json::body_problem)?)?;
+    if !request.all {
+        return one_resource(&app, &holder, &request.id, &request.r#type);
     }
-    if !wanted.id.is_empty() || !wanted.r#type.is_empty() {
+    if !request.id.is_empty() || !request.r#type.is_empty() {
         let sentence = "Send either {\"all\": true}, or an id and a type.";
         return Err(Problem::field("all", "invalid_request", sentence).into());
     }
-    Kind::ALL.into_iter().try_for_each(|kind| holder.require(&app, kind.write_scope()))?;
+    ResourceKind::ALL.into_iter().try_for_each(|kind| holder.require(&app, kind.write_scope()))?;
     answer(&Deleted { success: true, deleted_count: 0 })
 }
 
-/// Something about one resource of the trash, in which there is none.
-fn one(app: &App, holder: &KeyHolder, id: &str, kind: &str) -> Answer {
-    holder.require(app, Kind::parse(kind).ok_or_else(unknown_type)?.write_scope())?;
+/// The response about one resource in the trash, which has no resources yet.
+fn one_resource(app: &App, holder: &KeyHolder, id: &str, kind: &str) -> Answer {
+    holder.require(app, ResourceKind::parse(kind).ok_or_else(unknown_type)?.write_scope())?;
     if id.is_empty() {
         return Err(Problem::field("id", "invalid_request", "The id of the resource is missing.").into());
     }
-    Err(nothing_there())
+    Err(not_in_trash())
 }
 
 fn unknown_type() -> Problem {
-    Problem::field("type", "invalid_request", "The type is project, dataset or model.")
+    Problem::field("type", "invalid_request", "The type has to be project, dataset or model.")
 }
 
-fn nothing_there() -> crate::http::Fault {
+fn not_in_trash() -> crate::http::Fault {
     Problem::new(404, "not_found", "Resource not found in trash").into()
 }
 
@@ -227,9 +227,11 @@ fn number(name: &'static str, text: &str, default: u32, most: u32) -> Result<u32
         return Ok(default);
     }
     let number = text.parse().ok().filter(|number| (1..=most).contains(number));
-    number.ok_or_else(|| Problem::field(name, "invalid_request", format!("{name} is a whole number from 1 to {most}.")))
+    number.ok_or_else(|| {
+        Problem::field(name, "invalid_request", format!("{name} has to be a whole number from 1 to {most}."))
+    })
 }
 
 fn answer(body: &impl Serialize) -> Answer {
-    Ok(json::private(200, serde_json::to_string(body).map_err(Problem::ours)?))
+    Ok(json::private(200, serde_json::to_string(body).map_err(Problem::internal)?))
 }

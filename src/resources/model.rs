@@ -1,9 +1,9 @@
-//! What a resource is, as far as anybody can have one.
+//! The kinds of resources.
 
-/// What can lie in the trash.
+/// The kind of a resource that can be in the trash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A project with the models in it.
+pub enum ResourceKind {
+    /// A project with its models.
     Project,
     /// A dataset.
     Dataset,
@@ -11,11 +11,11 @@ pub enum Kind {
     Model,
 }
 
-impl Kind {
+impl ResourceKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Project, Self::Dataset, Self::Model];
 
-    /// Reads the written form.
+    /// Parses the name of the API. `None`: it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "project" => Some(Self::Project),
@@ -44,5 +44,5 @@ impl Kind {
     }
 }
 
-/// Bytes that say "no limit" where only a number can stand: the largest that JSON's readers hold exactly (RFC 8259 §6).
+/// The number of bytes that means "no limit" where the API needs a number: the largest integer that JSON parsers read exactly (RFC 8259 §6).
 pub const NO_LIMIT: u64 = (1 << 53) - 1;

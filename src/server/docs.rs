@@ -1,4 +1,4 @@
-//! `/v1/docs`: the description of the JSON doors as a page, made of the same document, without scripts.
+//! `/v1/docs`: the documentation of the API as a page without scripts, made from the OpenAPI document.
 
 use std::sync::OnceLock;
 
@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use super::openapi::DOCUMENT;
 use crate::base::Problem;
 use crate::http::Answer;
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 
-/// Operations of one tag.
+/// The operations of one tag.
 struct Section {
     title: String,
     about: String,
@@ -26,10 +26,10 @@ struct Operation {
     about: String,
     credential: String,
     inputs: Vec<Input>,
-    answers: Vec<Told>,
+    answers: Vec<ResponseRow>,
 }
 
-/// Something that is sent.
+/// A parameter, or a field of the body.
 struct Input {
     name: String,
     place: &'static str,
@@ -37,20 +37,20 @@ struct Input {
     about: String,
 }
 
-/// Something that may come back.
-struct Told {
+/// A response with one status.
+struct ResponseRow {
     status: String,
     about: String,
     members: String,
 }
 
-/// A gateway, and how it is told to ask: the file that is installed with the package.
+/// A gateway and its example configuration, which is also installed with the package.
 struct Gateway {
     name: &'static str,
     example: &'static str,
 }
 
-/// Every one stands in `packaging/examples`.
+/// All files of `packaging/examples` for gateways.
 const GATEWAYS: &[Gateway] = &[
     Gateway { name: "nginx", example: include_str!("../../packaging/examples/nginx.conf") },
     Gateway { name: "Traefik", example: include_str!("../../packaging/examples/traefik.conf") },
@@ -61,7 +61,7 @@ const GATEWAYS: &[Gateway] = &[
 struct ScopeRow {
     name: String,
     about: String,
-    holds: String,
+    grants: String,
 }
 
 #[derive(Template)]
@@ -75,18 +75,18 @@ struct DocsPage<'d> {
 }
 
 /// `GET /v1/docs`.
-pub(super) async fn page(app: TheApp, request: HttpRequest) -> Answer {
+pub(super) async fn page(app: AppData, request: HttpRequest) -> Answer {
     static SECTIONS: OnceLock<Vec<Section>> = OnceLock::new();
     let document = || -> Value { serde_json::from_str(DOCUMENT).unwrap_or_default() };
     let sections = SECTIONS.get_or_init(|| sections_of(&document()));
     if sections.is_empty() {
-        return Err(Problem::ours("the description cannot be read").into());
+        return Err(Problem::internal("the OpenAPI document cannot be read").into());
     }
     let table = &app.config().scopes;
     let rows = table.entries().iter().map(|entry| ScopeRow {
         name: entry.name.clone(),
         about: entry.description.clone(),
-        holds: table.names_within(table.rights_of(&entry.name)),
+        grants: table.names_within(table.rights_of(&entry.name)),
     });
     let context = PageContext::new(&app, &request, "The API");
     page::render(&DocsPage {
@@ -117,14 +117,15 @@ fn sections_of(document: &Value) -> Vec<Section> {
             let methods = methods.as_object().into_iter().flat_map(Map::iter);
             methods.map(move |(method, operation)| (path, method, operation))
         });
-        let ours = operations.filter(|(_, _, operation)| items(operation, "tags").any(|tag| tag == title.as_str()));
-        let operations = ours.map(|(path, method, operation)| read(document, path, method, operation)).collect();
+        let tagged = operations.filter(|(_, _, operation)| items(operation, "tags").any(|tag| tag == title.as_str()));
+        let operations =
+            tagged.map(|(path, method, operation)| read_operation(document, path, method, operation)).collect();
         Section { anchor: title.replace(' ', "-"), about: text(tag, "description"), title, operations }
     };
     items(document, "tags").map(section).collect()
 }
 
-fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operation {
+fn read_operation(document: &Value, path: &str, method: &str, operation: &Value) -> Operation {
     let parameters = items(operation, "parameters").map(|parameter| Input {
         name: text(parameter, "name"),
         place: if parameter["in"] == "header" { "header" } else { "query" },
@@ -132,10 +133,10 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
         about: text(parameter, "description"),
     });
     let body = members(&operation["requestBody"], "content").flat_map(|(_, content)| fields_of(document, content));
-    let answers = members(operation, "responses").map(|(status, answer)| Told {
+    let answers = members(operation, "responses").map(|(status, answer)| ResponseRow {
         status: status.clone(),
         about: text(answer, "description"),
-        members: members(answer, "content").map(|(_, content)| named(document, &content["schema"])).collect(),
+        members: members(answer, "content").map(|(_, content)| member_names(document, &content["schema"])).collect(),
     });
     Operation {
         method: method.to_uppercase(),
@@ -148,7 +149,7 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
     }
 }
 
-/// The schema itself, where only its name stands.
+/// Follows a `$ref` to the schema that it names.
 fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
     let pointer = schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(schema)
@@ -156,7 +157,7 @@ fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
 
 fn fields_of(document: &Value, content: &Value) -> Vec<Input> {
     let schema = resolved(document, &content["schema"]);
-    // Of an array, what one element has; of alternatives, what any of them has.
+    // For an array the fields of an element, for alternatives the fields of all of them.
     let schema = if schema["type"] == "array" { resolved(document, &schema["items"]) } else { schema };
     let alternatives: Vec<&Value> = items(schema, "oneOf").map(|one| resolved(document, one)).collect();
     let shapes = if alternatives.is_empty() { vec![schema] } else { alternatives };
@@ -185,34 +186,34 @@ fn kind_of(schema: &Value, is_required: bool) -> String {
 
 fn credential_of(document: &Value, operation: &Value) -> String {
     let schemes = &document["components"]["securitySchemes"];
-    let told = |name: &str| match text(&schemes[name], "description") {
-        told if told.is_empty() => format!("The header {}.", text(&schemes[name], "name")),
-        told => told,
+    let describe = |name: &str| match text(&schemes[name], "description") {
+        description if description.is_empty() => format!("The header {}.", text(&schemes[name], "name")),
+        description => description,
     };
-    // Alternatives of one kind differ in their scopes alone, and are told together.
-    let mut ways: Vec<(&str, Vec<&str>)> = Vec::new();
-    for way in items(operation, "security") {
+    // Alternatives of the same scheme differ only in their scopes, so they are described together.
+    let mut alternatives: Vec<(&str, Vec<&str>)> = Vec::new();
+    for requirement in items(operation, "security") {
         let (name, scopes) =
-            way.as_object().and_then(|way| way.iter().next()).map_or(("", vec![]), |(name, scopes)| {
+            requirement.as_object().and_then(|schemes| schemes.iter().next()).map_or(("", vec![]), |(name, scopes)| {
                 (name.as_str(), scopes.as_array().into_iter().flatten().filter_map(Value::as_str).collect())
             });
-        match ways.last_mut() {
+        match alternatives.last_mut() {
             Some((known, more)) if *known == name => more.extend(scopes),
-            _ => ways.push((name, scopes)),
+            _ => alternatives.push((name, scopes)),
         }
     }
-    let ways: Vec<String> = ways
+    let sentences: Vec<String> = alternatives
         .iter()
         .map(|(name, scopes)| match (*name, scopes.join(" or ")) {
             ("", _) => "None.".to_owned(),
-            (name, scopes) if scopes.is_empty() => told(name),
-            (name, scopes) => format!("{} Its scope: {scopes}.", told(name)),
+            (name, scopes) if scopes.is_empty() => describe(name),
+            (name, scopes) => format!("{} Required scope: {scopes}.", describe(name)),
         })
         .collect();
-    if ways.is_empty() { "None.".to_owned() } else { ways.join(" Or: ") }
+    if sentences.is_empty() { "None.".to_owned() } else { sentences.join(" Or: ") }
 }
 
-fn named(document: &Value, schema: &Value) -> String {
+fn member_names(document: &Value, schema: &Value) -> String {
     let schema = resolved(document, schema);
     let names: Vec<&str> = members(schema, "properties").map(|(name, _)| name.as_str()).collect();
     names.join(", ")
@@ -236,6 +237,6 @@ mod tests {
         let exchange = all().find(|operation| operation.path == "/v1/token").unwrap();
         assert!(exchange.inputs.iter().any(|input| input.name == "subject_token" && input.kind == "text, required"));
         let trash = all().find(|operation| operation.path == "/api/trash" && operation.method == "DELETE").unwrap();
-        assert!(trash.inputs.iter().any(|input| input.name == "all"), "alternatives are all shown");
+        assert!(trash.inputs.iter().any(|input| input.name == "all"), "every alternative is on the page");
     }
 }

@@ -1,4 +1,4 @@
-//! Faults, in the forms that programs read.
+//! Faults in the formats that programs read.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -7,25 +7,25 @@ use serde::Serialize;
 
 use crate::base::Problem;
 
-/// What the framework itself refuses, in our words.
-pub(super) fn frameworks_own(status: StatusCode) -> Problem {
+/// The problem for a status that the framework answered with by itself.
+pub(super) fn framework_problem(status: StatusCode) -> Problem {
     match status.as_u16() {
         404 => Problem::not_found(),
         405 => Problem::new(
             405,
             "method_not_allowed",
-            "This address does not take that kind of request. Follow a link or a form of the page.",
+            "This address does not support this kind of request. Use a link or a form of a page.",
         ),
-        413 => Problem::new(413, "too_large", "What was sent is larger than this address takes. Send less at once."),
+        413 => Problem::new(413, "too_large", "The request is larger than this address accepts. Send less at once."),
         408 => Problem::new(408, "timeout", "The request took too long to arrive. Send it again."),
         status if status < 500 => {
-            Problem::new(status, "bad_request", "The request could not be read. Check its address and form.")
+            Problem::new(status, "bad_request", "The request could not be read. Check its address and its format.")
         }
-        _ => Problem::ours("the framework failed"),
+        _ => Problem::internal("the framework failed"),
     }
 }
 
-/// Tells the admin of a fault that is ours.
+/// Writes an error of the server to the log, with its cause.
 pub(super) fn report(problem: &Problem, request_id: &str, path: &str) {
     if problem.status >= 500 {
         let cause = problem.cause.as_deref().unwrap_or("none given");
@@ -46,7 +46,7 @@ struct ProblemDocument<'a> {
     field: Option<&'a str>,
 }
 
-/// As programs read it (RFC 9457).
+/// A problem document (RFC 9457), for services and probes.
 pub(super) fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse {
     let status = status_of(problem);
     let document = ProblemDocument {
@@ -59,25 +59,25 @@ pub(super) fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse 
         request_id,
         field: problem.field,
     };
-    to_program(problem, status, "application/problem+json", &document)
+    json_response(problem, status, "application/problem+json", &document)
 }
 
-/// As the reference's client reads it.
+/// The format that the reference's client reads.
 pub(super) fn error_json(problem: &Problem) -> HttpResponse {
     #[derive(Serialize)]
-    struct Told<'a> {
+    struct ErrorBody<'a> {
         error: &'a str,
         code: &'a str,
     }
-    let told = Told { error: &problem.sentence, code: problem.code };
-    to_program(problem, status_of(problem), "application/json", &told)
+    let body = ErrorBody { error: &problem.sentence, code: problem.code };
+    json_response(problem, status_of(problem), "application/json", &body)
 }
 
 fn status_of(problem: &Problem) -> StatusCode {
     StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn to_program(
+fn json_response(
     problem: &Problem,
     status: StatusCode,
     content_type: &'static str,
@@ -95,7 +95,7 @@ fn to_program(
     response
 }
 
-/// When to try again, where the fault says so.
+/// Adds `Retry-After` if the problem says when to try again.
 pub(super) fn add_retry_after(problem: &Problem, headers: &mut HeaderMap) {
     if let Some(seconds) = problem.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

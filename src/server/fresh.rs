@@ -1,9 +1,10 @@
-//! Step-up: what a borrowed browser must not do wants a proof that is not old: ten minutes, or as the admin says.
+//! Step-up: sensitive actions require a recent proof of identity, so that a borrowed browser cannot do them. The proof may be ten
+//! minutes old, or as old as the admin configures.
 //!
 //! ```text
-//! fresh? ── yes: the handler
-//!    └─ no ── a form with a proof? ── right: new cookie, the handler (it never knew)
-//!                                └─ none or wrong: the page that asks; the form goes along in it
+//! recent proof? ── yes: the handler
+//!            └─ no ── a form with a proof? ── valid: new cookie, then the handler, which notices nothing
+//!                                        └─ none or wrong: the page that asks for it, with the form inside
 //! ```
 
 use std::sync::Arc;
@@ -17,24 +18,24 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 
 use crate::app::App;
 use crate::base::Actor;
-use crate::http::{Fault, Identity, Renewed, VisitorOf, csrf, decode_form_owned, redirect};
+use crate::http::{Fault, Identity, RenewedCookie, VisitorOf, csrf, decode_form_owned, redirect};
 use crate::signin::{flows, pages};
 
-/// Stands before a route that wants a fresh proof.
+/// The middleware of a route that requires a recent proof.
 pub(super) async fn fresh(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let app = request.app_data::<Data<Arc<App>>>().map(|app| app.get_ref().clone());
     let identity = request.extensions().get::<Identity>().cloned();
-    // Without a person the handler itself says what to do.
-    let (Some(app), Some(identity)) = (app, identity) else { return go_on(request, next).await };
+    // Without a person in a session the handler itself refuses the request.
+    let (Some(app), Some(identity)) = (app, identity) else { return call_handler(request, next).await };
     if app.now().since(identity.proved_at) < app.config().session.step_up_after {
-        return go_on(request, next).await;
+        return call_handler(request, next).await;
     }
     if request.method() == Method::GET || request.method() == Method::HEAD {
-        let asked = redirect(&format!("/step-up?next={}", request.path()));
-        return Ok(request.into_response(asked));
+        let response = redirect(&format!("/step-up?next={}", request.path()));
+        return Ok(request.into_response(response));
     }
     let body = match request.extract::<Bytes>().await {
         Ok(body) => body,
@@ -46,28 +47,28 @@ pub(super) async fn fresh(
         Err(fault) => return Ok(request.error_response(fault)),
     };
     match prove(&app, &request, &identity, &fields).await {
-        None => go_on(request, next).await,
-        Some(asked) => Ok(request.into_response(asked)),
+        None => call_handler(request, next).await,
+        Some(page) => Ok(request.into_response(page)),
     }
 }
 
-async fn go_on(
+async fn call_handler(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     next.call(request).await.map(ServiceResponse::map_into_boxed_body)
 }
 
-/// The form, if it is one of ours: nobody else's is asked for a proof, or kept.
+/// The fields of the form. A form of another site is refused before the person is asked for a proof.
 fn read_form(app: &App, request: &ServiceRequest, body: &Bytes) -> Result<Vec<(String, String)>, Fault> {
-    csrf::refuse_foreign(request.request(), &app.config().public_url, app.config().demo)?;
+    csrf::require_same_origin(request.request(), &app.config().public_url, app.config().demo)?;
     let fields = decode_form_owned(body)?;
     let token = fields.iter().find(|(name, _)| name == csrf::FIELD).map_or("", |(_, value)| value);
     csrf::check(app, request.request(), token)?;
     Ok(fields)
 }
 
-/// `None`: proved, go on.
+/// Checks the proof in the form. `None`: it is valid. Otherwise the page that asks for one.
 async fn prove(
     app: &Arc<App>,
     request: &ServiceRequest,
@@ -82,7 +83,7 @@ async fn prove(
             let actor = Actor::SignedIn { account, workspace, session, visitor };
             match flows::step_up(app, actor, account, session, proof).await {
                 Ok(renewed) => {
-                    request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
+                    request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
                     return None;
                 }
                 Err(error) => Some(crate::base::Problem::from(error)),

@@ -1,4 +1,4 @@
-//! Is the process there, and may it be given work.
+//! Liveness and readiness probes.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use crate::base::Problem;
 use crate::db;
 use crate::http::{Answer, json};
 
-/// `GET /healthz`: the process answers.
+/// `GET /healthz`: 200 while the process answers.
 pub async fn healthz() -> HttpResponse {
     json::private(200, r#"{"status":"ok"}"#.to_owned())
 }
 
-/// `GET /readyz`: the database is read and the writer writes.
+/// `GET /readyz`: 200 when the database can be read and written, otherwise 503.
 pub async fn readyz(app: Data<Arc<App>>) -> Answer {
     let not_ready = |error: db::Error| {
-        let mut problem = Problem::busy("not_ready", "This server cannot work right now. Its log says why.", 5);
+        let mut problem = Problem::busy("not_ready", "This server is not ready. See its log for the reason.", 5);
         problem.cause = Some(error.to_string());
         problem
     };

@@ -1,8 +1,8 @@
-//! Whom the pages answer to: who asks for the public address, or from the machine itself.
+//! Checks the host name that a page is requested under: the public one, or one of this machine.
 //!
-//! Links, cookies and redirects never take anything from a request's `Host`; so a forged one gains nothing. It is refused all
-//! the same, because it means a page under a stranger's name (DNS rebinding) or a proxy that forwards whatever it is sent.
-//! Programs and probes call by any name: they carry a credential or learn nothing.
+//! Links, cookies and redirects never use the `Host` of a request, so an attacker gains nothing with a forged one. It is refused
+//! nevertheless, because it means that another site's name leads here (DNS rebinding) or that a proxy forwards any host name.
+//! Programs and probes may use any name: they have a credential or learn nothing.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -10,13 +10,13 @@ use actix_web::http::header;
 use crate::base::Problem;
 use crate::config::Config;
 
-/// Refuses a page under another name than the site's.
+/// Refuses a page that is requested under a host name of another site.
 pub(super) fn refuse_unknown(config: &Config, request: &HttpRequest) -> Result<(), Problem> {
-    let mut named = request.headers().get_all(header::HOST);
-    let (first, second) = (named.next().and_then(|host| host.to_str().ok()), named.next());
-    // A whole URL in the request line outweighs the header (RFC 9112 §3.2.2).
-    let asked = request.uri().authority().map_or(first, |authority| Some(authority.as_str()));
-    let is_ours = second.is_none() && asked.is_some_and(|asked| is_ours(config, name_of(asked)));
+    let mut headers = request.headers().get_all(header::HOST);
+    let (first, second) = (headers.next().and_then(|host| host.to_str().ok()), headers.next());
+    // An absolute URL in the request line takes precedence over the header (RFC 9112 §3.2.2).
+    let host = request.uri().authority().map_or(first, |authority| Some(authority.as_str()));
+    let is_ours = second.is_none() && host.is_some_and(|host| is_ours(config, name_of(host)));
     if is_ours { Ok(()) } else { Err(misdirected(config)) }
 }
 
@@ -28,7 +28,7 @@ fn is_ours(config: &Config, name: &str) -> bool {
         || config.listen.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// `host:port` without its port; an IPv6 address keeps its brackets.
+/// `host:port` without the port. An IPv6 address keeps its brackets.
 fn name_of(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
@@ -41,7 +41,7 @@ fn misdirected(config: &Config) -> Problem {
         421,
         "unknown_host",
         format!(
-            "These pages are at {}. Open them there. A proxy in front passes on the name it was asked for.",
+            "This site is at {}. Open it there. If a proxy is in front of it, the proxy must pass on the Host header.",
             config.public_url
         ),
     )
@@ -52,7 +52,7 @@ mod tests {
     use super::name_of;
 
     #[test]
-    fn a_port_is_no_part_of_the_name() {
+    fn the_host_name_is_read_without_its_port() {
         for (host, name) in [
             ("account.example.org", "account.example.org"),
             ("account.example.org:8443", "account.example.org"),

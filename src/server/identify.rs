@@ -1,4 +1,4 @@
-//! Who stands at the door: the visitor's address after trusted proxies, and the person behind the cookie.
+//! Finds out who sends a request: the address behind trusted proxies, and the person whose session cookie it has.
 
 use std::sync::Arc;
 
@@ -7,41 +7,43 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header;
 
-use super::front::{EXCHANGE_PATH, EXPOSURES_PATH, Reader};
+use super::middleware::{ClientKind, EXCHANGE_PATH, EXPOSURES_PATH};
 use crate::app::App;
 use crate::base::{Actor, Rng, Visitor, Zone};
 use crate::crypto::tokens;
-use crate::http::{DEVICE, Face, Identity, Renewed, SESSION, SessionLeft, SignedOut, VisitorOf, csrf, visitor_at};
-use crate::sessions::{Current, End, Shown};
+use crate::http::{
+    Avatar, DEVICE, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, VisitorOf, client_address, csrf,
+};
+use crate::sessions::{CookieState, CurrentSession, End};
 use crate::{factors, sessions};
 
-/// Whether [`mark`] has nothing to do: most services and gateways, for every request of theirs.
-fn is_nobody_to_mark(request: &ServiceRequest, reader: Reader) -> bool {
-    match reader {
-        Reader::Page | Reader::KeyHolder => false,
-        // Where strangers are counted by where they come from, and where a key's own program stands at the door.
-        Reader::Service => ![EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.match_info().as_str()),
-        // A gateway asks for every request behind it, mostly about a key: then there is nobody to look for.
-        Reader::Gateway => !request.headers().contains_key(header::COOKIE),
+/// Whether [`attach`] has nothing to do: true for most requests of services and gateways.
+fn needs_no_identity(request: &ServiceRequest, client: ClientKind) -> bool {
+    match client {
+        ClientKind::Page | ClientKind::KeyHolder => false,
+        // Reports of leaked keys are rate limited by address, and a key may only be exchanged from its networks.
+        ClientKind::Service => ![EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.match_info().as_str()),
+        // A gateway asks about every request it receives. Most of them have a key and no cookie.
+        ClientKind::Gateway => !request.headers().contains_key(header::COOKIE),
     }
 }
 
-/// Notes visitor and person in the request, for extractors, as far as whoever reads the path needs them.
-pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reader) {
-    if is_nobody_to_mark(request, reader) {
+/// Puts the visitor and the person into the request for the extractors, as far as requests of this kind need them.
+pub(super) async fn attach(app: &Arc<App>, request: &ServiceRequest, client: ClientKind) {
+    if needs_no_identity(request, client) {
         return;
     }
-    match reader {
-        Reader::Page => {}
-        Reader::KeyHolder | Reader::Service => {
+    match client {
+        ClientKind::Page => {}
+        ClientKind::KeyHolder | ClientKind::Service => {
             let visitor = visitor_of(app, request);
             request.extensions_mut().insert(VisitorOf(visitor));
             return;
         }
-        Reader::Gateway => {
+        ClientKind::Gateway => {
             if let Some(cookie) = request.cookie(SESSION) {
-                // A gateway keeps no cookie for anybody, so this is no time for a new one.
-                let _ = mark_person(app, request, cookie.value(), reader).await;
+                // A gateway does not pass cookies back to the browser, so the cookie is not rotated.
+                let _ = attach_person(app, request, cookie.value(), client).await;
             }
             return;
         }
@@ -50,7 +52,7 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
     request.extensions_mut().insert(VisitorOf(visitor.clone()));
     match request.cookie(SESSION) {
         Some(cookie) => {
-            if let Some(current) = mark_person(app, request, cookie.value(), reader).await {
+            if let Some(current) = attach_person(app, request, cookie.value(), client).await {
                 let session = Some((current.account, current.id));
                 request.extensions_mut().insert(VisitorOf(Visitor { session, ..visitor }));
                 rotate(app, request, &current, cookie.value()).await;
@@ -64,42 +66,48 @@ pub(super) async fn mark(app: &Arc<App>, request: &ServiceRequest, reader: Reade
     }
 }
 
-/// The script of a page asks here how long the session still lives; asking must not make it longer.
+/// Where the script of a page asks how much time the session has left. That request must not extend the session.
 const QUIET: &str = "/session/left";
 
-/// Notes the person behind a cookie. Answers their session, where it is in use.
-async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, reader: Reader) -> Option<Current> {
+/// Puts the person of a session cookie into the request. Returns their session. `None`: the session is not live, or the request
+/// may not use it.
+async fn attach_person(
+    app: &Arc<App>,
+    request: &ServiceRequest,
+    token: &str,
+    client: ClientKind,
+) -> Option<CurrentSession> {
     let found = app.query_inline(|view| {
-        let shown = sessions::show(view, token)?;
-        let owes_factor = match &shown {
-            Shown::Live(current) => factors::is_owed(view, current.account, current.is_operator)?,
-            Shown::Over(_) | Shown::Copied(..) | Shown::Unknown => false,
+        let shown = sessions::cookie_state(view, token)?;
+        let must_enrol_factor = match &shown {
+            CookieState::Live(current) => factors::must_enrol(view, current.account, current.is_operator)?,
+            CookieState::Ended(_) | CookieState::Reused(..) | CookieState::Unknown => false,
         };
-        Ok((shown, owes_factor))
+        Ok((shown, must_enrol_factor))
     });
-    let (mut current, owes_factor) = match found {
-        // Behind a gateway there is no page where the factor could be set up.
-        Ok((Shown::Live(_), true)) if reader == Reader::Gateway => return None,
-        Ok((Shown::Live(current), owes_factor)) => (*current, owes_factor),
-        Ok((Shown::Over(end), _)) => {
-            let said = if end == End::Idle { "ended-idle" } else { "ended-age" };
-            request.extensions_mut().insert(SignedOut(said));
+    let (mut current, must_enrol_factor) = match found {
+        // Behind a gateway there is no page to set up the missing factor.
+        Ok((CookieState::Live(_), true)) if client == ClientKind::Gateway => return None,
+        Ok((CookieState::Live(current), must_enrol_factor)) => (*current, must_enrol_factor),
+        Ok((CookieState::Ended(end), _)) => {
+            let flash = if end == End::Idle { "ended-idle" } else { "ended-age" };
+            request.extensions_mut().insert(SignOutNotice(flash));
             return None;
         }
-        Ok((Shown::Copied(session, account), _)) => {
+        Ok((CookieState::Reused(session, account), _)) => {
             let actor = Actor::Anonymous(visitor_of(app, request));
-            if let Err(error) = app.write(move |tx| sessions::end_copied(tx, &actor, account, session)).await {
-                tracing::error!(%error, "A session whose cookie was copied could not be ended; its old cookie opens nothing.");
+            if let Err(error) = app.write(move |tx| sessions::end_reused(tx, &actor, account, session)).await {
+                tracing::error!(%error, "A session whose cookie was copied could not be ended. Its old cookie is refused all the same.");
             }
-            request.extensions_mut().insert(SignedOut("ended"));
+            request.extensions_mut().insert(SignOutNotice("ended"));
             return None;
         }
-        Ok((Shown::Unknown, _)) => {
-            request.extensions_mut().insert(SignedOut("ended"));
+        Ok((CookieState::Unknown, _)) => {
+            request.extensions_mut().insert(SignOutNotice("ended"));
             return None;
         }
         Err(error) => {
-            tracing::error!(%error, "A session could not be looked up; its request is treated as a stranger's.");
+            tracing::error!(%error, "A session could not be looked up. Its request is treated as anonymous.");
             return None;
         }
     };
@@ -108,10 +116,10 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
         let id = current.id;
         match app.write(move |tx| sessions::touch(tx, id)).await {
             Ok(()) => current.last_seen_at = now,
-            Err(error) => tracing::warn!(%error, "A session's last sight could not be noted."),
+            Err(error) => tracing::warn!(%error, "The time of the last request of a session could not be stored."),
         }
     }
-    let left = current.left(now);
+    let remaining = current.remaining(now);
     request.extensions_mut().insert(Identity {
         account: current.account,
         workspace: current.workspace,
@@ -119,9 +127,9 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
         username: current.username.clone(),
         display_name: current.display_name.clone(),
         proved_at: current.proved_at,
-        left: SessionLeft { seconds: left.seconds, is_final: left.is_final },
-        owes_factor,
-        face: Face { picture: current.picture.clone(), colour: current.colour.clone() },
+        left: SessionTimeLeft { seconds: remaining.seconds, is_final: remaining.is_final },
+        must_enrol_factor,
+        avatar: Avatar { picture: current.picture.clone(), colour: current.colour.clone() },
         theme: current.theme.clone(),
         language: current.language.clone(),
         zone: Zone::new(&current.time_zone),
@@ -129,31 +137,35 @@ async fn mark_person(app: &Arc<App>, request: &ServiceRequest, token: &str, read
     Some(current)
 }
 
-/// Gives a session whose cookie is a day old a new one, with a page that its person looks at. Not with a form: the page it
-/// came from may be sent once more, and its token hangs on the cookie.
-async fn rotate(app: &Arc<App>, request: &ServiceRequest, current: &Current, shown: &str) {
-    let is_look = request.method() == Method::GET && request.path() != QUIET;
-    if !is_look || !current.needs_rotation(app.now()) {
+/// Gives a session a new cookie once a day, together with a page. Not with the response to a form: a browser may send the page's
+/// form again, and its CSRF token is bound to the cookie.
+async fn rotate(app: &Arc<App>, request: &ServiceRequest, current: &CurrentSession, shown: &str) {
+    let is_page_view = request.method() == Method::GET && request.path() != QUIET;
+    if !is_page_view || !current.needs_rotation(app.now()) {
         return;
     }
     let (id, shown) = (current.id, shown.to_owned());
     match app.write(move |tx| sessions::rotate(tx, id, &shown)).await {
         Ok(Some(renewed)) => {
-            request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
+            request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
         }
         Ok(None) => {}
-        Err(error) => tracing::warn!(%error, "A session's cookie could not be renewed; it is tried again."),
+        Err(error) => {
+            tracing::warn!(%error, "The cookie of a session could not be renewed. The next page tries again.")
+        }
     }
 }
 
 fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
-    // Before anything of the request is borrowed: the first who asks for cookies has them parsed into its extensions.
+    // Read before the extensions are borrowed: the first access to cookies stores the parsed cookies there.
     let device = request.cookie(DEVICE).and_then(|cookie| sessions::read_device(app.keyring(), cookie.value()));
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let listen = &app.config().listen;
     let peer = request.peer_addr().map(|peer| peer.ip());
     let address = peer.map(|peer| {
-        visitor_at(peer, request.headers(), |hop| listen.trusted_proxies.iter().any(|network| network.contains(&hop)))
+        client_address(peer, request.headers(), |hop| {
+            listen.trusted_proxies.iter().any(|network| network.contains(&hop))
+        })
     });
     Visitor {
         address: address.map(|address| address.to_string()).unwrap_or_default(),

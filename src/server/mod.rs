@@ -1,23 +1,23 @@
-//! **For:** the front of the house: which path leads where, who stands at the door, how an answer leaves.
-//! **Words:** front (the outermost layer), wicket (the small door beside it), identity, fault, readiness.
+//! **For:** the HTTP server: which handler answers a path, who sends a request, and which headers a response has.
+//! **Words:** middleware (the outermost layer), fast path (answers verifications before the router), identity, fault, readiness.
 //! **Tables:** none.
-//! **Never:** decides anything about the domain; lets an answer leave without its headers.
-//! **Start reading:** `routes.rs`, then `front.rs`.
+//! **Never:** decides anything about the domain; sends a response without its security headers.
+//! **Start reading:** `routes.rs`, then `middleware.rs`.
 
 mod docs;
+mod fair_queue;
+mod fast_path;
 mod faults;
 mod fresh;
-mod front;
 mod health;
 mod hosts;
 mod identify;
+mod middleware;
 pub mod openapi;
 pub mod pages;
 mod routes;
 mod run;
 mod tls;
-mod turnstile;
-mod wicket;
 
 pub use routes::{Access, ROUTES, Route};
-pub use run::{Fatal, ServeError, Served, check_tls, serve, serve_and_wait};
+pub use run::{Fatal, ServeError, ServeOutcome, check_tls, serve, serve_and_wait};

@@ -1,10 +1,10 @@
-//! The description of the JSON doors, OpenAPI 3.1, kept as a file and compared with the routes by a test.
+//! The OpenAPI 3.1 description of the API. It is a file; a test compares it with the routes.
 
 use actix_web::HttpResponse;
 
 use crate::http::json;
 
-/// The document.
+/// The OpenAPI document as JSON.
 pub const DOCUMENT: &str = include_str!("openapi.json");
 
 /// `GET /v1/openapi.json`.

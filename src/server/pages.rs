@@ -1,4 +1,4 @@
-//! Pages of no slice: faults, the way home, and the demonstration's mail.
+//! Pages that belong to no slice: faults, the redirect from `/`, and the mail of the demonstration.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use askama::Template;
 
 use crate::app::App;
 use crate::base::Problem;
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, SignedIn, redirect};
 use crate::mail;
 
@@ -19,12 +19,12 @@ struct FaultPage<'a> {
     status: u16,
     title: &'static str,
     sentence: &'a str,
-    way_out: &'a str,
-    way_out_label: &'static str,
+    link: &'a str,
+    link_label: &'static str,
     request_id: &'a str,
 }
 
-/// A fault as a page. Where even that fails, one line of text.
+/// Renders a fault as a page. If that fails, answers with the sentence as plain text.
 pub(super) fn fault(
     app: Option<&Arc<App>>,
     request: &HttpRequest,
@@ -35,19 +35,19 @@ pub(super) fn fault(
     let Some(app) = app else { return HttpResponse::build(status).body(problem.sentence.clone()) };
     let title = match problem.status {
         401 => "Sign in first",
-        403 => "This is not allowed",
-        404 => "Nothing here",
-        405 => "Not this way",
-        409 => "This cannot be done now",
+        403 => "Not allowed",
+        404 => "Page not found",
+        405 => "Request not supported",
+        409 => "Not possible now",
         413 => "Too large",
-        421 => "Not under this name",
-        429 => "Too many tries",
-        503 => "Busy for a moment",
-        status if status >= 500 => "Something went wrong on our side",
-        _ => "This could not be read",
+        421 => "Wrong address",
+        429 => "Too many attempts",
+        503 => "Try again in a moment",
+        status if status >= 500 => "Something went wrong",
+        _ => "Request not understood",
     };
-    // Under another name every path would lead to this page again.
-    let (way_out, way_out_label) = match problem.status {
+    // Under the wrong host name every path of this site would lead to this page again.
+    let (link, link_label) = match problem.status {
         421 => (app.config().public_url.as_str(), "Open the site"),
         _ => ("/settings/profile", "Back to your account"),
     };
@@ -56,20 +56,20 @@ pub(super) fn fault(
         status: problem.status,
         title,
         sentence: &problem.sentence,
-        way_out,
-        way_out_label,
+        link,
+        link_label,
         request_id,
     };
     page::with_status(status, &page).unwrap_or_else(|_| HttpResponse::build(status).body(problem.sentence.clone()))
 }
 
-/// Every address nobody has.
-pub(super) async fn nothing_here() -> Answer {
+/// Answers requests for paths that no route has.
+pub(super) async fn not_found() -> Answer {
     Err(Problem::not_found().into())
 }
 
-/// `GET /`, `/settings`: home. `?tab=api-keys` is a link that the reference's client prints.
-pub(super) async fn home(_who: SignedIn, request: HttpRequest) -> HttpResponse {
+/// `GET /`, `/settings`: redirects to the profile, or to the keys for `?tab=api-keys`, a link that the reference's client prints.
+pub(super) async fn home(_person: SignedIn, request: HttpRequest) -> HttpResponse {
     let to = if request.query_string().contains("tab=api-keys") { "/settings/keys" } else { "/settings/profile" };
     redirect(to)
 }
@@ -88,8 +88,8 @@ struct MailPage {
     mails: Vec<MailRow>,
 }
 
-/// `GET /demo/mail`: what would have been sent. Only on a throw-away appliance.
-pub(super) async fn demo_mail(app: TheApp, request: HttpRequest) -> Answer {
+/// `GET /demo/mail`: the mails that a real appliance would have sent. Only in a demonstration.
+pub(super) async fn demo_mail(app: AppData, request: HttpRequest) -> Answer {
     if !app.config().demo {
         return Err(Problem::not_found().into());
     }

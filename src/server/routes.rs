@@ -1,4 +1,4 @@
-//! Every path, page and API, in one table: who may enter, and where it leads.
+//! Every path, page and API, in one table: who may use it and which handler answers.
 
 use std::panic::AssertUnwindSafe;
 
@@ -11,29 +11,30 @@ use futures_util::FutureExt;
 use futures_util::future::{CatchUnwind, Map};
 
 use super::fresh::fresh;
-use super::front::GATEWAY_PATH;
+use super::middleware::GATEWAY_PATH;
 use super::{docs, health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
 use crate::{activity, api_keys, billing, people, privacy, resources, services, signin, tokens};
 
-/// Who may enter. The extractor in the handler's signature enforces it; a test compares the two by knocking.
+/// Who may use a route. The extractor in the handler's signature enforces it; a test compares both by sending requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
-    Everybody,
-    /// A person in a session; others are led to sign in.
+    /// Anyone.
+    Public,
+    /// A person in a session; others are redirected to the sign-in page.
     SignedIn,
-    /// As [`Access::SignedIn`], with a proof that is at most `session.step_up_after` old; others are asked for one.
+    /// Like [`Access::SignedIn`], but the last proof of identity must be at most `session.step_up_after` old; otherwise the
+    /// person is asked for a new one.
     Fresh,
-    /// The holder of an API key with one of these scopes; without one it is 403, without a good key 401. Where there are
-    /// several, the handler asks for the one of the type that the request names.
+    /// The holder of an API key with one of these scopes. Without a valid key the answer is 401, without the scope 403. If there
+    /// are several scopes, the handler requires the one for the resource type that the request names.
     KeyHolder(&'static [&'static str]),
     /// A connected service; others get 401.
     Service,
-    /// A gateway on a trusted network, or a service; it decides about others.
+    /// A gateway on a trusted network, or a service. It asks about the requests of others.
     Gateway,
-    /// Only on a throw-away appliance.
+    /// Anyone, but only in a demonstration.
     Demo,
 }
 
@@ -44,35 +45,35 @@ pub struct Route {
     pub method: &'static str,
     /// The path, with `{parameters}`.
     pub path: &'static str,
-    /// Who may enter.
+    /// Who may use the route.
     pub access: Access,
 }
 
-/// A body of 10,000 events, generously.
+/// The largest batch of usage events in bytes: ample for 10,000 events.
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 macro_rules! routes {
     ($($method:ident $path:literal $access:ident $(($($scope:literal)+))? => $handler:expr;)*) => {
-        /// Every route of the house.
+        /// Every route of the server.
         pub const ROUTES: &[Route] = &[
             $(Route { method: stringify!($method), path: $path, access: Access::$access $((&[$($scope),+]))? },)*
             Route { method: "POST", path: "/v1/usage/events", access: Access::Service },
             Route { method: "GET", path: "/v1/forward-auth", access: Access::Gateway },
         ];
 
-        /// Builds the router. Routes of one path stand together in one resource, so that a wrong method is 405.
+        /// Builds the router. All routes of one path share one resource, so that a wrong method is answered with 405.
         pub(super) fn configure(config: &mut ServiceConfig) {
             let mut table = Table::default();
             $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
-            // Every method of the request behind the gateway arrives here, and Envoy appends its path. A scope, because that is no
-            // pattern.
+            // The gateway asks with the method of the original request, and Envoy appends its path. A scope instead of a pattern,
+            // because a pattern is slower to match.
             config.service(
-                web::scope(GATEWAY_PATH).default_service(web::route().to(Netted(services::api::forward_auth))),
+                web::scope(GATEWAY_PATH).default_service(web::route().to(CatchPanic(services::api::forward_auth))),
             );
             config.service(
                 web::resource("/v1/usage/events")
                     .app_data(PayloadConfig::new(EVENTS_BYTES_MAX))
-                    .route(web::post().to(Netted(billing::api::record_events))),
+                    .route(web::post().to(CatchPanic(billing::api::record_events))),
             );
             table.into_config(config);
         }
@@ -82,36 +83,36 @@ macro_rules! routes {
 routes! {
     GET  "/"                                    SignedIn  => pages::home;
     GET  "/settings"                            SignedIn  => pages::home;
-    GET  "/signup"                              Everybody => signin::pages::sign_up_form;
-    POST "/signup"                              Everybody => signin::pages::sign_up;
-    GET  "/verify"                              Everybody => signin::pages::verify_form;
-    POST "/verify"                              Everybody => signin::pages::verify;
-    POST "/verify/resend"                       Everybody => signin::pages::resend;
-    GET  "/signin"                              Everybody => signin::pages::sign_in_form;
-    POST "/signin"                              Everybody => signin::pages::sign_in;
-    POST "/signin/passkey/challenge"            Everybody => signin::pages::passkey_challenge;
-    POST "/signin/passkey"                      Everybody => signin::pages::sign_in_by_passkey;
-    GET  "/signin/factor"                       Everybody => signin::pages::factor_form;
-    POST "/signin/factor"                       Everybody => signin::pages::factor;
-    POST "/signin/factor/challenge"             Everybody => signin::pages::factor_challenge;
-    POST "/signin/factor/lost"                  Everybody => signin::pages::lost_factor;
-    GET  "/signin/factor/keep"                  Everybody => signin::pages::keep_factors_form;
-    POST "/signin/factor/keep"                  Everybody => signin::pages::keep_factors;
+    GET  "/signup"                              Public    => signin::pages::sign_up_form;
+    POST "/signup"                              Public    => signin::pages::sign_up;
+    GET  "/verify"                              Public    => signin::pages::verify_form;
+    POST "/verify"                              Public    => signin::pages::verify;
+    POST "/verify/resend"                       Public    => signin::pages::resend;
+    GET  "/signin"                              Public    => signin::pages::sign_in_form;
+    POST "/signin"                              Public    => signin::pages::sign_in;
+    POST "/signin/passkey/challenge"            Public    => signin::pages::passkey_challenge;
+    POST "/signin/passkey"                      Public    => signin::pages::sign_in_by_passkey;
+    GET  "/signin/factor"                       Public    => signin::pages::factor_form;
+    POST "/signin/factor"                       Public    => signin::pages::factor;
+    POST "/signin/factor/challenge"             Public    => signin::pages::factor_challenge;
+    POST "/signin/factor/lost"                  Public    => signin::pages::lost_factor;
+    GET  "/signin/factor/keep"                  Public    => signin::pages::keep_factors_form;
+    POST "/signin/factor/keep"                  Public    => signin::pages::keep_factors;
     POST "/signout"                             SignedIn  => signin::pages::sign_out;
-    GET  "/oauth/sign-up"                       Everybody => signin::oauth::pages::sign_up_form;
-    POST "/oauth/sign-up"                       Everybody => signin::oauth::pages::sign_up;
+    GET  "/oauth/sign-up"                       Public    => signin::oauth::pages::sign_up_form;
+    POST "/oauth/sign-up"                       Public    => signin::oauth::pages::sign_up;
     GET  "/oauth/connect"                       SignedIn  => signin::oauth::pages::confirm_connect;
     POST "/oauth/connect"                       Fresh     => signin::oauth::pages::connect;
-    GET  "/oauth/{name}/start"                  Everybody => signin::oauth::pages::start;
-    GET  "/oauth/{name}/callback"               Everybody => signin::oauth::pages::callback;
-    POST "/oauth/{name}/callback"               Everybody => signin::oauth::pages::posted_callback;
-    GET  "/oauth/{name}/finish"                 Everybody => signin::oauth::pages::finish;
-    GET  "/forgot"                              Everybody => signin::pages::forgot_form;
-    POST "/forgot"                              Everybody => signin::pages::forgot;
-    GET  "/reset"                               Everybody => signin::pages::reset_form;
-    POST "/reset"                               Everybody => signin::pages::reset;
-    GET  "/not-me"                              Everybody => signin::pages::not_me_form;
-    POST "/not-me"                              Everybody => signin::pages::not_me;
+    GET  "/oauth/{name}/start"                  Public    => signin::oauth::pages::start;
+    GET  "/oauth/{name}/callback"               Public    => signin::oauth::pages::callback;
+    POST "/oauth/{name}/callback"               Public    => signin::oauth::pages::posted_callback;
+    GET  "/oauth/{name}/finish"                 Public    => signin::oauth::pages::finish;
+    GET  "/forgot"                              Public    => signin::pages::forgot_form;
+    POST "/forgot"                              Public    => signin::pages::forgot;
+    GET  "/reset"                               Public    => signin::pages::reset_form;
+    POST "/reset"                               Public    => signin::pages::reset;
+    GET  "/not-me"                              Public    => signin::pages::not_me_form;
+    POST "/not-me"                              Public    => signin::pages::not_me;
     GET  "/session/left"                        SignedIn  => signin::pages::session_left;
     POST "/session/stay"                        SignedIn  => signin::pages::stay;
     GET  "/step-up"                             SignedIn  => signin::pages::step_up_form;
@@ -119,7 +120,7 @@ routes! {
     POST "/step-up/challenge"                   SignedIn  => signin::pages::step_up_challenge;
     GET  "/settings/security"                   SignedIn  => signin::pages::security;
     POST "/settings/security/password"          Fresh     => signin::pages::change_password;
-    POST "/password/strength"                   Everybody => signin::pages::strength;
+    POST "/password/strength"                   Public    => signin::pages::strength;
     POST "/settings/security/sessions/{id}/end" SignedIn  => signin::pages::end_session;
     POST "/settings/security/sessions/end-others" SignedIn => signin::pages::end_others;
     POST "/settings/security/totp/new"          Fresh     => signin::pages::two_step::begin;
@@ -135,9 +136,9 @@ routes! {
     POST "/settings/security/recovery-codes"    Fresh     => signin::pages::recovery::regenerate;
     POST "/settings/security/reset/cancel"      SignedIn  => signin::pages::recovery::cancel_reset;
     POST "/settings/security/identities/{id}/disconnect" Fresh => signin::oauth::pages::disconnect;
-    GET  "/revert"                              Everybody => signin::pages::revert_form;
-    POST "/revert"                              Everybody => signin::pages::revert;
-    POST "/theme"                               Everybody => signin::pages::theme;
+    GET  "/revert"                              Public    => signin::pages::revert_form;
+    POST "/revert"                              Public    => signin::pages::revert;
+    POST "/theme"                               Public    => signin::pages::theme;
     GET  "/settings/profile"                    SignedIn  => signin::pages::profile;
     POST "/settings/profile"                    SignedIn  => signin::pages::save_profile;
     POST "/settings/profile/picture"            SignedIn  => signin::pages::set_picture;
@@ -150,7 +151,7 @@ routes! {
     POST "/settings/profile/emails/{id}/resend" Fresh     => signin::pages::resend_email;
     POST "/settings/profile/emails/{id}/primary" Fresh    => signin::pages::set_primary;
     POST "/settings/profile/emails/{id}/remove" Fresh     => signin::pages::remove_email;
-    GET  "/avatars/{id}"                        Everybody => people::pages::avatar;
+    GET  "/avatars/{id}"                        Public    => people::pages::avatar;
     GET  "/settings/keys"                       SignedIn  => api_keys::pages::list;
     POST "/settings/keys"                       Fresh     => api_keys::pages::create;
     GET  "/settings/keys/scopes"                SignedIn  => api_keys::pages::scopes;
@@ -174,17 +175,17 @@ routes! {
     POST "/settings/privacy/delete"             SignedIn  => privacy::pages::delete;
     GET  "/activity"                            SignedIn  => activity::pages::activity;
     GET  "/demo/mail"                           Demo      => pages::demo_mail;
-    GET  "/assets/{name:.*}"                    Everybody => assets::serve;
-    GET  "/healthz"                             Everybody => health::healthz;
-    GET  "/readyz"                              Everybody => health::readyz;
-    GET  "/v1/openapi.json"                     Everybody => openapi::document;
-    GET  "/v1/docs"                             Everybody => docs::page;
-    GET  "/.well-known/jwks.json"               Everybody => tokens::api::key_set;
-    GET  "/.well-known/oauth-authorization-server" Everybody => tokens::api::metadata;
-    POST "/v1/key-exposures"                    Everybody => api_keys::api::report_exposures;
+    GET  "/assets/{name:.*}"                    Public    => assets::serve;
+    GET  "/healthz"                             Public    => health::healthz;
+    GET  "/readyz"                              Public    => health::readyz;
+    GET  "/v1/openapi.json"                     Public    => openapi::document;
+    GET  "/v1/docs"                             Public    => docs::page;
+    GET  "/.well-known/jwks.json"               Public    => tokens::api::key_set;
+    GET  "/.well-known/oauth-authorization-server" Public    => tokens::api::metadata;
+    POST "/v1/key-exposures"                    Public    => api_keys::api::report_exposures;
     POST "/v1/introspect"                       Service   => services::api::introspect;
-    GET  "/api/username/check"                  Everybody => people::api::check_username;
-    POST "/v1/token"                            Everybody => services::api::token;
+    GET  "/api/username/check"                  Public    => people::api::check_username;
+    POST "/v1/token"                            Public    => services::api::token;
     GET  "/v1/revocations"                      Service   => services::api::revocations;
     GET  "/api/account/summary"                 KeyHolder("account:read") => billing::api::summary;
     GET  "/api/api-keys"                        KeyHolder("account:read") => api_keys::api::list;
@@ -197,25 +198,25 @@ routes! {
     DELETE "/api/trash"                         KeyHolder("projects:write" "datasets:write" "models:write") => resources::api::delete_trash;
 }
 
-/// A net under a handler: a panic in it is one 500 and nothing else. What it held is dropped, and a transaction it began was
-/// rolled back by the writer.
+/// Turns a panic in a handler into one response with status 500. The values of the handler are dropped, and the writer has rolled back
+/// a transaction that it had begun.
 #[derive(Clone)]
-struct Netted<H>(H);
+struct CatchPanic<H>(H);
 
-type Caught<F, O> = Map<CatchUnwind<AssertUnwindSafe<F>>, fn(std::thread::Result<O>) -> Result<O, Fault>>;
+type CatchPanicFuture<F, O> = Map<CatchUnwind<AssertUnwindSafe<F>>, fn(std::thread::Result<O>) -> Result<O, Fault>>;
 
-impl<H: Handler<Args>, Args> Handler<Args> for Netted<H> {
+impl<H: Handler<Args>, Args> Handler<Args> for CatchPanic<H> {
     type Output = Result<H::Output, Fault>;
-    type Future = Caught<H::Future, H::Output>;
+    type Future = CatchPanicFuture<H::Future, H::Output>;
 
     fn call(&self, args: Args) -> Self::Future {
         AssertUnwindSafe(self.0.call(args))
             .catch_unwind()
-            .map(|outcome| outcome.map_err(|_| Fault(Problem::ours("a handler panicked"))))
+            .map(|outcome| outcome.map_err(|_| Fault(Problem::internal("a handler panicked"))))
     }
 }
 
-/// Gathers routes by path.
+/// Collects routes by path.
 #[derive(Default)]
 struct Table {
     resources: Vec<(&'static str, Vec<ActixRoute>)>,
@@ -232,9 +233,9 @@ impl Table {
         let is_get = method == Method::GET;
         let guard = actix_web::guard::Method(method);
         let route = if is_get {
-            web::route().guard(actix_web::guard::Any(guard).or(actix_web::guard::Head())).to(Netted(handler))
+            web::route().guard(actix_web::guard::Any(guard).or(actix_web::guard::Head())).to(CatchPanic(handler))
         } else {
-            web::route().guard(guard).to(Netted(handler))
+            web::route().guard(guard).to(CatchPanic(handler))
         };
         let route = if access == Access::Fresh { route.wrap(from_fn(fresh)) } else { route };
         match self.resources.iter_mut().find(|(known, _)| *known == path) {
@@ -244,8 +245,8 @@ impl Table {
     }
 
     fn into_config(mut self, config: &mut ServiceConfig) {
-        // The router tries one path after the other: programs ask far more often than people, and a path with parameters is a
-        // pattern, a hundred times as dear as one without.
+        // The router tries the paths one after the other. So the paths of programs come first, because programs ask far more often
+        // than people, and paths with parameters last, because matching a pattern costs a hundred times as much.
         self.resources.sort_by_key(|(path, _)| (path.contains('{'), !path.starts_with("/v1/")));
         for (path, routes) in self.resources {
             config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));
@@ -255,37 +256,37 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::{App, test as visits};
+    use actix_web::{App, test as actix_test};
 
     use super::*;
-    use crate::server::front::Front;
+    use crate::server::middleware::Middleware;
 
     #[allow(clippy::unused_async)]
-    async fn falls() -> &'static str {
-        panic!("this handler falls")
+    async fn panics() -> &'static str {
+        panic!("this handler panics")
     }
 
     #[actix_web::test]
     async fn a_panic_in_a_handler_is_one_500_and_nothing_else() {
         let mut table = Table::default();
-        table.add(Method::GET, "/v1/falls", Access::Everybody, falls);
-        table.add(Method::GET, "/healthz", Access::Everybody, health::healthz);
-        let web = App::new().wrap(Front::new(None)).configure(|config| table.into_config(config));
-        let house = visits::init_service(web).await;
-        let ask = |path: &str| visits::TestRequest::get().uri(path).to_request();
+        table.add(Method::GET, "/v1/panics", Access::Public, panics);
+        table.add(Method::GET, "/healthz", Access::Public, health::healthz);
+        let web = App::new().wrap(Middleware::new(None)).configure(|config| table.into_config(config));
+        let server = actix_test::init_service(web).await;
+        let ask = |path: &str| actix_test::TestRequest::get().uri(path).to_request();
 
         for _ in 0..3 {
-            let fallen = visits::call_service(&house, ask("/v1/falls")).await;
-            assert_eq!(fallen.status(), 500);
-            let told: serde_json::Value = visits::read_body_json(fallen).await;
-            assert_eq!(told["code"], "internal");
-            assert!(!told.to_string().contains("falls"), "{told}");
-            assert_eq!(visits::call_service(&house, ask("/healthz")).await.status(), 200);
+            let response = actix_test::call_service(&server, ask("/v1/panics")).await;
+            assert_eq!(response.status(), 500);
+            let body: serde_json::Value = actix_test::read_body_json(response).await;
+            assert_eq!(body["code"], "internal");
+            assert!(!body.to_string().contains("panics"), "{body}");
+            assert_eq!(actix_test::call_service(&server, ask("/healthz")).await.status(), 200);
         }
     }
 
     #[test]
-    fn every_first_segment_is_kept_from_people() {
+    fn every_first_segment_is_a_reserved_username() {
         for route in ROUTES {
             let segment = route.path.split('/').nth(1).unwrap_or_default();
             assert!(segment.is_empty() || crate::accounts::is_reserved(segment), "reserve the username \"{segment}\"");

@@ -1,4 +1,4 @@
-//! Start, serve, stop.
+//! Starts the server, serves, and stops it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,87 +8,87 @@ use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App as Web, HttpServer, web};
 use tokio::sync::watch;
 
-use super::front::Front;
-use super::wicket::Wicket;
+use super::fast_path::FastPath;
+use super::middleware::Middleware;
 use super::{routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
-use crate::http::Leaving;
+use crate::http::ShutdownSignal;
 use crate::jobs::Runner;
 use crate::schedule;
 use crate::services::Callers;
 use crate::threads::{self, Cores};
 use crate::tokens;
 
-/// Forms and small JSON bodies; the routes that take more say so.
+/// The largest body in bytes: enough for forms and small JSON bodies. Routes that accept more set their own limit.
 pub(super) const BODY_MAX: usize = 64 * 1024;
-/// What is in flight when a stop is asked for has this long to end.
+/// How many seconds running requests have to end after a stop was requested.
 const DRAIN_SECONDS: u64 = 10;
-/// A client that sends its request head slower than this is dropped.
+/// How many seconds a client has to send the head of its request.
 const HEAD_SECONDS: u64 = 10;
 
-/// Why serving did not begin, in one sentence for the admin.
+/// Why the server did not start, as one sentence for the admin.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ServeError(pub String);
 
 /// How serving ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
-    /// It was asked to stop.
+pub enum ServeOutcome {
+    /// A signal stopped it.
     Stopped,
-    /// A write failed for good: exit status 74.
+    /// A write failed permanently: exit status 74.
     WriteFailed,
 }
 
-/// Whether the TLS settings can be used: the files are there, can be read and fit together.
+/// Checks that the TLS files exist, can be read and belong together.
 ///
 /// # Errors
-/// [`ServeError`], as [`serve`] would say it.
+/// The same [`ServeError`] that [`serve`] would return.
 pub fn check_tls(config: &Config) -> Result<(), ServeError> {
     tls::settings(config).map(drop).map_err(ServeError)
 }
 
-/// As [`serve`], on this thread until it ends.
+/// Runs [`serve`] on this thread until the server ends.
 ///
 /// # Errors
-/// As [`serve`].
-pub fn serve_and_wait(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeError> {
+/// Those of [`serve`].
+pub fn serve_and_wait(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, ServeError> {
     actix_web::rt::System::new().block_on(serve(app, fatal))
 }
 
-/// Serves until a signal or a fatal write error. `fatal` is set by the store when it can no longer be trusted.
+/// Serves until a signal or a permanent write error stops it. The store reports such an error through `fatal`.
 ///
 /// # Errors
-/// [`ServeError`] when an address cannot be taken or the TLS files cannot be used.
-pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeError> {
+/// [`ServeError`] when an address cannot be bound or the TLS files cannot be used.
+pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, ServeError> {
     let config = app.config();
     let tls = tls::settings(config).map_err(ServeError)?;
     let verifier = Data::new(Verifier::new(app.clone()));
     let callers = Data::new(Callers::new(app.clone()));
     let shared = Data::new(app.clone());
     let stops = watch::Sender::new(false);
-    let leaving = Data::new(Leaving::following(&stops));
+    let shutdown = Data::new(ShutdownSignal::subscribe(&stops));
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
 
     let cores = Arc::new(Cores::for_workers(workers));
     let mut server = HttpServer::new({
-        let (verifier, callers, leaving) = (verifier.clone(), callers.clone(), leaving.clone());
+        let (verifier, callers, shutdown) = (verifier.clone(), callers.clone(), shutdown.clone());
         move || {
-            // On the worker's own thread, before its first request; once for each address.
-            cores.take_one();
-            let house = Web::new()
+            // Runs on the worker's own thread before its first request, once for each address.
+            cores.pin_this_worker();
+            let router = Web::new()
                 .app_data(shared.clone())
                 .app_data(verifier.clone())
                 .app_data(callers.clone())
-                .app_data(leaving.clone())
+                .app_data(shutdown.clone())
                 .app_data(PayloadConfig::new(BODY_MAX))
-                .wrap(Front::new(Some(shared.get_ref().clone())))
+                .wrap(Middleware::new(Some(shared.get_ref().clone())))
                 .configure(routes::configure)
-                .default_service(web::to(super::pages::nothing_here));
-            Wicket::beside(house, verifier.clone().into_inner(), callers.clone().into_inner())
+                .default_service(web::to(super::pages::not_found));
+            FastPath::new(router, verifier.clone().into_inner(), callers.clone().into_inner())
         }
     })
     .workers(workers)
@@ -96,47 +96,51 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     .shutdown_timeout(DRAIN_SECONDS)
     .server_hostname("domicile");
     for address in &config.listen.addresses {
-        let told = |error| {
+        let bind_error = |error| {
             ServeError(format!(
-                "{address} cannot be listened on: {error}. Stop the program that uses it, or change listen.address."
+                "The server cannot listen on {address}: {error}. Stop the program that uses the address, or change listen.address."
             ))
         };
         server = match &tls {
-            Some(tls) => server.bind_rustls_0_23(address, tls.clone()).map_err(told)?,
-            None => server.bind(address).map_err(told)?,
+            Some(tls) => server.bind_rustls_0_23(address, tls.clone()).map_err(bind_error)?,
+            None => server.bind(address).map_err(bind_error)?,
         };
     }
-    // The first verifier finds a signing key, and finds it by reading alone.
-    tokens::flows::keep_keys(&app)
+    // So the first verifier finds a signing key, and no request for the key set has to write.
+    tokens::flows::ensure_signing_key(&app)
         .await
         .map_err(|error| ServeError(format!("The key that signs access tokens could not be made: {error}.")))?;
     let server = server.run();
-    fatal.stops(server.handle());
+    fatal.set_server(server.handle());
 
-    let _jobs: Vec<_> =
-        Runner::lanes(&app, schedule::LINES).into_iter().map(|lane| tokio::spawn(lane.work())).collect();
+    let _jobs: Vec<_> = Runner::for_each_queue(&app, schedule::JOB_HANDLERS)
+        .into_iter()
+        .map(|runner| tokio::spawn(runner.work()))
+        .collect();
     let _clock = schedule::start(app.clone(), verifier.clone().into_inner())
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
-    let _stops = tokio::spawn(tell_stop(stops));
+    let _stops = tokio::spawn(announce_shutdown(stops));
     let reading = verifier.clone().into_inner();
     let read_ahead = move || {
-        // Whoever asks meanwhile goes first.
-        threads::step_back(threads::LAST);
-        match reading.read_ahead() {
-            Ok(keys) => tracing::debug!(keys, "Keys were read ahead."),
-            Err(error) => tracing::warn!(%error, "Keys could not be read ahead; each is read when it is asked for."),
+        // Requests that arrive in the meantime have priority.
+        threads::lower_priority(threads::LOWEST);
+        match reading.preload() {
+            Ok(keys) => tracing::debug!(keys, "All keys are in memory."),
+            Err(error) => {
+                tracing::warn!(%error, "The keys could not be loaded into memory. Each key is read when it is first used.")
+            }
         }
     };
     let reading = std::thread::Builder::new().name("read-ahead".into()).spawn(read_ahead);
     let reading =
         reading.map_err(|error| ServeError(format!("The thread that reads keys could not be started: {error}.")))?;
     for address in &config.listen.addresses {
-        tracing::info!(%address, region = config.region, "Domicile serves.");
+        tracing::info!(%address, region = config.region, "Domicile is serving.");
     }
-    // Its handlers of signals are in place once it has run for the first time; before that, a stop right after READY would
-    // be a kill.
+    // The server installs its signal handlers when it first runs. Before that, a stop signal right after READY would kill the
+    // process.
     let serving = actix_web::rt::spawn(server);
     tokio::task::yield_now().await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("Serving")]);
@@ -144,17 +148,17 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<Served, ServeErro
     served.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
 
-    verifier.stop_reading_ahead();
-    // It answers no panic; one of its own was reported as it happened.
+    verifier.stop_preload();
+    // A panic of this thread was already reported when it happened.
     let _ = reading.join();
     if fatal.happened() {
-        return Ok(Served::WriteFailed);
+        return Ok(ServeOutcome::WriteFailed);
     }
-    schedule::last_words(&app, &verifier).await;
-    Ok(Served::Stopped)
+    schedule::flush_at_shutdown(&app, &verifier).await;
+    Ok(ServeOutcome::Stopped)
 }
 
-/// The way from the writer's thread to the server: stop now, no write can be trusted any more.
+/// Lets the writer thread stop the server when writes no longer succeed.
 #[derive(Default)]
 pub struct Fatal {
     happened: AtomicBool,
@@ -162,7 +166,7 @@ pub struct Fatal {
 }
 
 impl Fatal {
-    /// Called by the writer.
+    /// Stops the server at once. The writer calls this when a write failed permanently.
     pub fn report(&self) {
         self.happened.store(true, Ordering::SeqCst);
         let server = self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
@@ -171,7 +175,7 @@ impl Fatal {
         }
     }
 
-    fn stops(&self, handle: ServerHandle) {
+    fn set_server(&self, handle: ServerHandle) {
         *self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(handle);
     }
 
@@ -180,9 +184,8 @@ impl Fatal {
     }
 }
 
-/// Tells answers that wait that a signal asks for the stop: the server itself only stops taking new requests, and waits for
-/// those it has.
-async fn tell_stop(stops: watch::Sender<bool>) {
+/// Ends long polling when a signal requests the stop. The server itself only refuses new requests and waits for the running ones.
+async fn announce_shutdown(stops: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return;
@@ -194,7 +197,7 @@ async fn tell_stop(stops: watch::Sender<bool>) {
     stops.send_replace(true);
 }
 
-/// Tells systemd that we live, but only while the writer answers.
+/// Tells systemd that the process works, as long as the writer answers.
 async fn feed_watchdog(app: Arc<App>) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
     let mut ticks = tokio::time::interval(interval / 2);

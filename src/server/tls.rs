@@ -1,4 +1,4 @@
-//! TLS for the listener: PEM files, or a certificate made at start.
+//! TLS for the listener: PEM files, or a self-signed certificate that is made at the start.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::config::{Config, Tls};
 /// The listener's TLS settings. `None`: plain HTTP.
 ///
 /// # Errors
-/// A sentence that names the file and the cure.
+/// A sentence that names the file and says what to do.
 pub(super) fn settings(config: &Config) -> Result<Option<ServerConfig>, String> {
     let (chain, key) = match &config.listen.tls {
         Tls::Off => return Ok(None),
@@ -28,16 +28,16 @@ pub(super) fn settings(config: &Config) -> Result<Option<ServerConfig>, String> 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn from_files(certificate: &Path, private_key: &Path) -> Result<Identity, String> {
-    let told = |path: &Path, error: &dyn std::fmt::Display| {
+    let unusable = |path: &Path, error: &dyn std::fmt::Display| {
         format!("{} cannot be used: {error}. It must be a PEM file that this server may read.", path.display())
     };
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| told(certificate, &error))?;
+        .map_err(|error| unusable(certificate, &error))?;
     if chain.is_empty() {
-        return Err(told(certificate, &"it holds no certificate"));
+        return Err(unusable(certificate, &"it holds no certificate"));
     }
-    let key = PrivateKeyDer::from_pem_file(private_key).map_err(|error| told(private_key, &error))?;
+    let key = PrivateKeyDer::from_pem_file(private_key).map_err(|error| unusable(private_key, &error))?;
     Ok((chain, key))
 }
 

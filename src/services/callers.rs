@@ -1,4 +1,4 @@
-//! Which service is calling: asked for every request, so it is remembered as long as it stays true.
+//! Authenticates services. Every request needs it, so services are cached for as long as they do not change.
 
 use std::sync::Arc;
 
@@ -11,56 +11,58 @@ use crate::app::App;
 use crate::base::Actor;
 use crate::db::{Error, Subject};
 
-/// Credentials remembered at most; beyond it memory starts anew.
-const REMEMBERED_MAX: usize = 4_096;
+/// Credentials in the cache at most. A full cache is cleared.
+const CACHE_MAX: usize = 4_096;
 
-/// A service that proved itself. A handler that takes one is closed to everybody else.
+/// An authenticated service. A handler that takes one is only for services.
 #[derive(Clone)]
 pub struct Caller(pub Arc<Service>);
 
 impl Caller {
-    /// As operations know it.
+    /// The actor for operations and the audit.
     pub fn actor(&self) -> Actor {
         Actor::Service { service: self.0.id, name: self.0.name.clone() }
     }
 }
 
-/// Knows services by their credential.
+/// Finds services by their credential.
 pub struct Callers {
     app: Arc<App>,
-    remembered: SharedMap<[u8; 32], (u64, Caller)>,
+    cache: SharedMap<[u8; 32], (u64, Caller)>,
 }
 
 impl Callers {
-    /// Over the open appliance.
+    /// For the open appliance, with an empty cache.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, remembered: SharedMap::new() }
+        Self { app, cache: SharedMap::new() }
     }
 
-    /// The service behind a credential. `None`: nobody's.
+    /// The service with this credential. `None`: no service has it.
     ///
     /// # Errors
-    /// [`Error`] when the database cannot be asked.
+    /// [`Error`] when the database cannot be read.
     pub fn find(&self, credential: &str) -> Result<Option<Caller>, Error> {
         if !KeyText::is_well_formed(CREDENTIAL_PREFIX, credential) {
             return Ok(None);
         }
         let digest = self.app.keyring().lookup(credential.as_bytes());
-        let remembered = self.remembered.pin();
+        let cache = self.cache.pin();
         let store = self.app.store();
-        let is_good = |(tag, caller): &&(u64, Caller)| store.is_as_of(Subject::Service(caller.0.id), *tag);
-        if store.memory_holds()
-            && let Some((_, caller)) = remembered.get(&digest).filter(is_good)
+        let is_valid = |(generation, caller): &&(u64, Caller)| {
+            store.is_unchanged_since(Subject::Service(caller.0.id), *generation)
+        };
+        if store.is_cache_current()
+            && let Some((_, caller)) = cache.get(&digest).filter(is_valid)
         {
             return Ok(Some(caller.clone()));
         }
-        let tag = store.generation();
+        let generation = store.generation();
         let found = self.app.query_inline(|view| ops::find_by_credential(view, credential))?;
         let Some(caller) = found.map(|service| Caller(Arc::new(service))) else { return Ok(None) };
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.clear();
+        if cache.len() >= CACHE_MAX {
+            cache.clear();
         }
-        remembered.insert(digest, (tag, caller.clone()));
+        cache.insert(digest, (generation, caller.clone()));
         Ok(Some(caller))
     }
 }

@@ -1,18 +1,18 @@
-//! What can be wrong with a service.
+//! The errors of services, and the sentences about them.
 
 use crate::base::Problem;
 use crate::db;
 
-/// A refusal or failure about services.
+/// An error of an operation on services.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// The name has other characters.
+    /// The name is empty, too long, or has other characters than allowed.
     #[error("not a service name")]
     Name,
-    /// A service of this name exists.
+    /// A service with this name exists already.
     #[error("the name is taken")]
     NameTaken,
-    /// The store.
+    /// The database failed.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -23,14 +23,14 @@ impl From<ServiceError> for Problem {
             ServiceError::Name => Problem::field(
                 "name",
                 "service_name_invalid",
-                "A service name has 1 to 64 of a-z, 0-9, hyphen, dot and underscore. Choose another one.",
+                "The name of a service has 1 to 64 of the characters a-z, 0-9, hyphen, dot and underscore. Choose another name.",
             ),
             ServiceError::NameTaken => Problem {
                 status: 409,
                 ..Problem::field(
                     "name",
                     "service_name_taken",
-                    "A service of this name exists already. Choose another name.",
+                    "A service with this name exists already. Choose another name.",
                 )
             },
             ServiceError::Db(error) => error.into(),

@@ -1,7 +1,7 @@
-//! **For:** the platform's other programs: who may ask about keys and tokens, and report usage.
+//! **For:** the other programs of the platform, which verify keys and tokens here and report usage.
 //! **Words:** service, service credential (`dos_…`).
 //! **Tables:** `service`.
-//! **Never:** keeps a credential; tells one service about another.
+//! **Never:** stores a credential; tells one service about another.
 //! **Start reading:** [`create`].
 
 pub mod api;

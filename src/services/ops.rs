@@ -1,4 +1,4 @@
-//! Make a service, know it again.
+//! Creates services, and finds them by credential.
 
 use super::error::ServiceError;
 use super::model::{CREDENTIAL_PREFIX, Service, ServiceName};
@@ -8,7 +8,7 @@ use crate::audit::{self, Event, Part};
 use crate::base::{Actor, Secret, ServiceId};
 use crate::db::{Error, Tx, View};
 
-/// Makes a service and its credential, which is in the answer and nowhere else.
+/// Creates a service. Returns its credential, which is not stored.
 ///
 /// # Errors
 /// [`ServiceError::NameTaken`].
@@ -28,7 +28,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, name: &ServiceName) -> Result<(Ser
     Ok((service, credential.into_secret()))
 }
 
-/// The service behind a credential. `None`: nobody's, or not even a credential, which costs no statement.
+/// The service with this credential. `None`: no service has it. A text without the form of a credential costs no statement.
 ///
 /// # Errors
 /// [`Error`].

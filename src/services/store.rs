@@ -11,10 +11,10 @@ const INSERT: &str = "
     on conflict (name) do nothing";
 const FIND_BY_LOOKUP: &str = "select id, name from service where lookup = :lookup";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[INSERT, FIND_BY_LOOKUP];
 
-/// `false`: the name is taken.
+/// Inserts a service. `false`: the name is taken.
 pub(super) fn insert(tx: &mut Tx<'_>, service: &Service, lookup: &[u8; 32], pepper_id: u32) -> Result<bool, Error> {
     let now = tx.now();
     let inserted = tx.execute(

@@ -1,9 +1,9 @@
-//! **For:** knowing the person behind a browser, for a while.
-//! **Words:** session, cookie value (the secret, stored as a digest only), idle end, absolute end, device (a browser that
-//! somebody signed in with before), guard, lane (where wrong proofs are counted).
+//! **For:** recognizing the person who uses a browser, for a limited time.
+//! **Words:** session, cookie value (the secret, stored as a digest only), idle end, absolute end, device (a browser that a
+//! person signed in with before), throttle (slows wrong proofs down), bucket (where they are counted).
 //! **Tables:** `session`, `session_rotated`, `device`, `throttle`.
-//! **Never:** knows how somebody signed in; trusts a clock that steps back; keeps the cookie's value.
-//! **Start reading:** [`start`] and [`show`]; [`Guard`] for throttling.
+//! **Never:** checks a proof; trusts a clock that steps back; stores the cookie value.
+//! **Start reading:** [`start`] and [`cookie_state`]; [`LoginThrottle`].
 
 mod device;
 mod model;
@@ -11,9 +11,12 @@ mod ops;
 mod store;
 
 pub use device::device_of;
-pub use model::{Current, DEVICE_KEPT, End, Left, NewSession, NotedDevice, Renewed, Session, Shown, Throttled};
+pub use model::{
+    CookieState, CurrentSession, DEVICE_LIFETIME, End, NewSession, Remaining, RenewedCookie, RetryAfter, Session,
+    SignInDevice,
+};
 pub use ops::{
-    Guard, current, distrust_devices, end, end_all, end_copied, forget, is_known_device, list, note_device,
-    note_failure, purge_ended, read_device, renew, rotate, show, start, throttled, touch,
+    LoginThrottle, cookie_state, count_request, current, distrust_devices, end, end_all, end_reused, forget,
+    is_known_device, list, note_device, purge_ended, read_device, renew, request_wait, rotate, start, touch,
 };
 pub use store::STATEMENTS;

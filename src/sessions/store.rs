@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::named_params;
 
-use super::model::{CLOCK_SLACK, Current, End, Session};
+use super::model::{CLOCK_SLACK, CurrentSession, End, Session};
 use crate::base::{AccountId, SessionId, Timestamp, Visitor, hours, seconds};
 use crate::db::{Error, Tx, View};
 
@@ -15,8 +15,8 @@ const INSERT: &str = "
     values (
       :id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent, :method,
       :remembered, :now)";
-// Reads the person, the workspace and what was chosen about pages with the session: every page needs all of it, and it is
-// one look instead of five.
+// Reads the person, the workspace and the preferences for pages with the session: every page needs all of it, and this
+// is one query instead of five.
 const FIND_CURRENT: &str = "
     select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
            s.rotated_at, i.name, a.colour, p.theme, coalesce(p.language, 'en'), coalesce(p.time_zone, 'UTC'), a.is_operator
@@ -27,7 +27,7 @@ const FIND_CURRENT: &str = "
     left join preference p on p.account_id = a.id
     where s.digest = :digest and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now
       and s.last_seen_at <= :latest";
-const FIND_OVER: &str = "
+const FIND_ENDED: &str = "
     select last_seen_at + idle_seconds * 1000 < ends_at
     from session
     where digest = :digest and (ends_at <= :now or last_seen_at + idle_seconds * 1000 <= :now)";
@@ -77,7 +77,7 @@ const DELETE_OLD_DEVICES: &str = "
     delete from device where digest in (select digest from device where last_seen_at < :before limit :limit)";
 
 const FIND_THROTTLE: &str = "select until from throttle where bucket = :bucket";
-// One failure is forgotten for each time that passed since the last.
+// Forgets one failure for each `:forgets` milliseconds since the last one, then counts this one.
 const COUNT_FAILURE: &str = "
     insert into throttle (bucket, failures, until, updated_at) values (:bucket, 1, :now, :now)
     on conflict (bucket) do update
@@ -85,19 +85,19 @@ const COUNT_FAILURE: &str = "
     returning failures";
 const UPDATE_THROTTLE: &str = "update throttle set until = :until where bucket = :bucket";
 const DELETE_THROTTLE: &str = "delete from throttle where bucket = :bucket";
-// One failure is forgotten a day, all of them after a month.
+// Forgets one failure a day, and all of them after 30 days.
 const DELETE_OLD_THROTTLES: &str = "
     delete from throttle where bucket in (
       select bucket from throttle
       where updated_at <= :now - :day and (updated_at <= :now - failures * :day or updated_at <= :now - 30 * :day)
       limit :limit)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND_CURRENT,
     LIST,
-    FIND_OVER,
+    FIND_ENDED,
     UPDATE_SEEN,
     UPDATE_PROVED,
     UPDATE_ROTATED,
@@ -121,7 +121,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OLD_THROTTLES,
 ];
 
-/// What a new session's row holds beside its id and digest.
+/// The row of a new session, without its id and digest.
 pub(super) struct Row<'r> {
     pub account: AccountId,
     pub idle_seconds: i64,
@@ -151,8 +151,8 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Ro
     Ok(())
 }
 
-fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<Current> {
-    Ok(Current {
+fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<CurrentSession> {
+    Ok(CurrentSession {
         id: row.get(0)?,
         account: row.get(1)?,
         workspace: row.get(2)?,
@@ -173,16 +173,16 @@ fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<Current> {
     })
 }
 
-pub(super) fn find_current(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<Current>, Error> {
+pub(super) fn find_current(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<CurrentSession>, Error> {
     let now = view.wall();
     let params = named_params! {":digest": digest, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
     view.find(FIND_CURRENT, params, read_current)
 }
 
-/// Why the session ended by itself. `None`: it did not, or is gone.
-pub(super) fn find_over(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<End>, Error> {
+/// Why the session expired. `None`: it did not expire, or was deleted.
+pub(super) fn find_ended(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<End>, Error> {
     let now = view.wall();
-    view.find(FIND_OVER, named_params! {":digest": digest, ":now": now}, |row| {
+    view.find(FIND_ENDED, named_params! {":digest": digest, ":now": now}, |row| {
         Ok(if row.get(0)? { End::Idle } else { End::Age })
     })
 }
@@ -208,7 +208,7 @@ pub(super) fn update_seen(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Error> {
     Ok(())
 }
 
-/// When the session ends whatever happens, and whether it is remembered. `None`: it has ended.
+/// The absolute end of the session, and whether it is remembered. `None`: it has ended.
 pub(super) fn update_proved(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -220,7 +220,7 @@ pub(super) fn update_proved(
     tx.find(UPDATE_PROVED, params, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// As [`update_proved`]. `None`: `old` is no longer the session's, or not from before `due`.
+/// As [`update_proved`]. `None`: `old` is no longer the value of the session, or is not from before `due`.
 pub(super) fn update_rotated(
     tx: &mut Tx<'_>,
     id: SessionId,
@@ -238,18 +238,18 @@ pub(super) fn insert_rotated(tx: &mut Tx<'_>, id: SessionId, old: &[u8; 32], unt
     Ok(())
 }
 
-/// A value that was replaced.
-pub(super) struct Rotated {
+/// A cookie value that was replaced.
+pub(super) struct RotatedCookie {
     pub session: SessionId,
     pub account: AccountId,
-    /// Of the value that is good now.
+    /// The digest of the value that is good now.
     pub newest: [u8; 32],
     pub until: Timestamp,
 }
 
-pub(super) fn find_rotated(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<Rotated>, Error> {
+pub(super) fn find_rotated(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<RotatedCookie>, Error> {
     view.find(FIND_ROTATED, named_params! {":digest": digest}, |row| {
-        Ok(Rotated { session: row.get(0)?, account: row.get(1)?, newest: row.get(2)?, until: row.get(3)? })
+        Ok(RotatedCookie { session: row.get(0)?, account: row.get(1)?, newest: row.get(2)?, until: row.get(3)? })
     })
 }
 
@@ -261,7 +261,7 @@ pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId, except: Option<Ses
     tx.execute(DELETE_ALL, named_params! {":account_id": account, ":except": except})
 }
 
-/// Deletes all but the `kept` that were seen last.
+/// Deletes all but the `kept` most recently used ones.
 pub(super) fn delete_beyond(tx: &mut Tx<'_>, account: AccountId, kept: u32) -> Result<usize, Error> {
     tx.execute(DELETE_BEYOND, named_params! {":account_id": account, ":kept": kept})
 }
@@ -270,7 +270,7 @@ pub(super) fn delete_ended(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Re
     tx.execute(DELETE_ENDED, named_params! {":before": before, ":limit": limit})
 }
 
-/// Notes that the device was used now; it is trusted from now on.
+/// Stores that the device was used now; it is trusted from now on.
 pub(super) fn insert_device(tx: &mut Tx<'_>, account: AccountId, digest: &[u8; 32]) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(INSERT_DEVICE, named_params! {":digest": digest, ":account_id": account, ":now": now})?;
@@ -294,7 +294,7 @@ pub(super) fn delete_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<usiz
     tx.execute(DELETE_DEVICES, named_params! {":account_id": account})
 }
 
-/// Deletes all but the `kept` that were used last.
+/// Deletes all but the `kept` most recently used ones.
 pub(super) fn delete_devices_beyond(tx: &mut Tx<'_>, account: AccountId, kept: u32) -> Result<usize, Error> {
     tx.execute(DELETE_DEVICES_BEYOND, named_params! {":account_id": account, ":kept": kept})
 }
@@ -307,7 +307,7 @@ pub(super) fn find_throttle(view: &View<'_>, bucket: &[u8; 32]) -> Result<Option
     view.find(FIND_THROTTLE, named_params! {":bucket": bucket}, |row| row.get(0))
 }
 
-/// Counts one more, after forgetting one for each `forgets` since the last.
+/// Forgets one failure for each `forgets` since the last one, then counts one more. Returns the count.
 pub(super) fn count_failure(tx: &mut Tx<'_>, bucket: &[u8; 32], forgets: Duration) -> Result<u32, Error> {
     let now = tx.now();
     let forgets = i64::try_from(forgets.as_millis()).unwrap_or(i64::MAX);

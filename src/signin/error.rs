@@ -1,4 +1,4 @@
-//! What can be wrong at the door.
+//! What can go wrong during sign-up, sign-in and step-up.
 
 use crate::accounts::AccountError;
 use crate::api_keys::ApiKeyError;
@@ -9,60 +9,54 @@ use crate::db;
 use crate::factors::FactorError;
 use crate::invitations::InvitationError;
 use crate::people::PeopleError;
-use crate::sessions::Throttled;
+use crate::sessions::RetryAfter;
 
-/// A refusal or failure at the door.
+/// A refusal or failure during sign-up, sign-in or step-up.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
 pub enum SigninError {
-    /// Name or password is wrong, or nobody has that name: which of these is not told.
+    /// The name or the password is wrong, or no account has the name. The answer does not say which.
     #[error("name or password is wrong")]
     BadCredentials,
-    /// The proof that somebody is still the one who signed in is wrong.
+    /// The proof of a step-up is wrong.
     #[error("the proof is wrong")]
     NotProved,
-    /// The first step is too long ago, or there were too many wrong codes.
-    #[error("the half-session is over")]
-    HalfOver,
-    /// The session ended meanwhile.
+    /// The pending sign-in expired, or there were too many wrong codes.
+    #[error("the pending sign-in is over")]
+    PendingSignInOver,
+    /// The session ended while the request ran.
     #[error("the session ended")]
     SignedOut,
-    /// Its person said that a sign-in was somebody else's: nobody comes in until there is a new password.
-    #[error("the account is closed until it has a new password")]
+    /// The person reported that a sign-in was not theirs. Every sign-in is refused until the account has a new password.
+    #[error("the account is locked until it has a new password")]
     Disowned,
-    /// Too many wrong tries.
-    #[error("too many tries")]
-    Throttled(Throttled),
-    /// Sign-up is closed, or not for this address.
+    /// There were too many wrong attempts.
+    #[error("too many attempts")]
+    Throttled(RetryAfter),
+    /// Sign-up is closed, or it is not open for this address.
     #[error("sign-up is closed")]
     Closed,
-    /// Somebody runs the appliance already.
+    /// The appliance already has an operator.
     #[error("there is an operator already")]
     OperatorExists,
-    /// The password may not be used.
+    /// The password breaks a rule for new passwords.
     #[error("the password may not be used: {0:?}")]
     Password(PasswordFault),
-    /// Too many passwords are being hashed.
+    /// The queue of passwords to hash is full.
     #[error(transparent)]
     Busy(#[from] HashingBusy),
-    /// About a second factor.
     #[error(transparent)]
     Factor(#[from] FactorError),
-    /// About the account.
     #[error(transparent)]
     Account(#[from] AccountError),
-    /// About what the person says about themselves.
     #[error(transparent)]
     People(#[from] PeopleError),
-    /// About keys.
     #[error(transparent)]
     ApiKey(#[from] ApiKeyError),
-    /// About an invitation.
     #[error(transparent)]
     Invitation(#[from] InvitationError),
-    /// About its wallet.
     #[error(transparent)]
     Billing(#[from] billing::BillingError),
-    /// The store.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -73,22 +67,22 @@ impl From<SigninError> for Problem {
             SigninError::BadCredentials => Problem::new(
                 401,
                 "bad_credentials",
-                "Name or password is wrong. Check both, or reset your password. An address counts once it is verified; until then use your username.",
+                "Name or password is wrong. Check both, or reset your password. If your address is not verified yet, use your username.",
             ),
             SigninError::NotProved => Problem {
                 status: 403,
-                ..Problem::field("proof", "not_proved", "This is not right. Check it and try again.")
+                ..Problem::field("proof", "not_proved", "This is not correct. Check it and try again.")
             },
-            SigninError::HalfOver => Problem::new(
+            SigninError::PendingSignInOver => Problem::new(
                 401,
                 "signin_over",
-                "This took longer than ten minutes, or there were too many wrong codes. Sign in again.",
+                "The sign-in took longer than ten minutes, or there were too many wrong codes. Sign in again.",
             ),
             SigninError::SignedOut => Problem::new(401, "signed_out", "You were signed out. Sign in again."),
             SigninError::Disowned => Problem::new(
                 403,
                 "disowned",
-                "This account is closed, because you told us that a sign-in was not yours. Set a new password with the link in our mail, or ask for another one under \"Forgot your password?\".",
+                "This account is locked, because you reported that a sign-in was not yours. Set a new password with the link in our mail, or request another link under \"Forgot your password?\".",
             ),
             SigninError::Throttled(throttled) => Problem {
                 retry_after_seconds: Some(throttled.wait_seconds),
@@ -96,7 +90,7 @@ impl From<SigninError> for Problem {
                     429,
                     "too_many_tries",
                     format!(
-                        "Too many wrong tries. Wait {}, then try again. With a link from \"Forgot your password?\" you need not wait.",
+                        "Too many wrong attempts. Wait {}, then try again. To sign in without waiting, use a link from \"Forgot your password?\".",
                         throttled.in_words()
                     ),
                 )
@@ -109,7 +103,7 @@ impl From<SigninError> for Problem {
             SigninError::OperatorExists => Problem::new(
                 409,
                 "operator_exists",
-                "There is an operator already. Make another one with `domicile account create --operator` or `domicile account invite --operator`.",
+                "The appliance already has an operator. Create another one with `domicile account create --operator` or `domicile account invite --operator`.",
             ),
             SigninError::Password(fault) => fault.into(),
             SigninError::Busy(busy) => busy.into(),

@@ -1,26 +1,26 @@
-//! Coming in, with the slow step (hashing) between a look and one transaction.
+//! The flows of sign-up, sign-in and passwords: a read, the slow step (hashing), then one transaction.
 
 use std::sync::Arc;
 
 use super::error::SigninError;
-use super::model::{Asker, Presented, SignIn, SignUp, SignedUp, Started, StepUp};
+use super::model::{FactorInput, PasswordContext, PendingSignUp, SignIn, SignInOutcome, SignUp, StepUp};
 use super::ops;
 use crate::accounts::{self, Account, AccountError, LinkPurpose, NewAccount, Username};
 use crate::app::App;
 use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
 use crate::config::{Config, SignupMode};
-use crate::crypto::{Checked, Password, Strength};
+use crate::crypto::{Password, PasswordCheck, Strength};
 use crate::db::{self, Tx, View};
-use crate::factors::{self, Assertion, ChallengeFor, FactorProof};
+use crate::factors::{self, Assertion, ChallengePurpose, FactorProof};
 use crate::invitations::InvitationError;
-use crate::sessions::{Guard, Renewed};
+use crate::sessions::{LoginThrottle, RenewedCookie};
 
-/// Takes a sign-up. The answer for an address that has an account is the same as for a new one.
+/// Handles a sign-up. The answer for an address that has an account is the same as for a new one.
 ///
 /// # Errors
-/// [`SigninError::Closed`], [`SigninError::Password`], [`SigninError::Account`] for what was typed wrong;
-/// [`SigninError::Busy`] when too many passwords wait.
-pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<SignedUp, SigninError> {
+/// [`SigninError::Closed`], [`SigninError::Password`], [`SigninError::Account`] for invalid input;
+/// [`SigninError::Busy`] when too many passwords wait to be hashed.
+pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<PendingSignUp, SigninError> {
     let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
     let username = Username::parse(&form.username).map_err(AccountError::Username)?;
     let signup = &app.config().signup;
@@ -32,33 +32,34 @@ pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<S
     if !open && form.claim.is_empty() {
         return Err(SigninError::Closed);
     }
-    let password = accepted(app, form.password, own_words(app, username.as_str(), &email)).await?;
-    // Hashed before anybody looks whether the address is known, so that both take the same time.
+    let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
+    // Hash before checking whether the address is known, so that both cases take the same time.
     let phc = app.passwords().hash(&password).await?;
     let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
     app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor), new, &form.claim)).await
 }
 
-/// Takes the sign-up of somebody who holds an invitation; the address is the invitation's, whatever was typed. They are in.
+/// Handles the sign-up of a person with an invitation. The address is the one of the invitation, whatever the form says. The
+/// person is signed in.
 ///
 /// # Errors
-/// [`SigninError::Invitation`] for a link that is not good; [`SigninError::Password`], [`SigninError::Account`] for what was
-/// typed wrong, which leaves it good; [`SigninError::Busy`].
+/// [`SigninError::Invitation`] for a link that is not valid; [`SigninError::Password`], [`SigninError::Account`] for invalid
+/// input, after which the link is still valid; [`SigninError::Busy`].
 pub async fn accept_invitation(
     app: &Arc<App>,
     visitor: Visitor,
     form: SignUp,
     token: String,
-) -> Result<Started, SigninError> {
+) -> Result<SignInOutcome, SigninError> {
     let email = invited_address(app, token.clone()).await?.ok_or(InvitationError::LinkRefused)?;
     let username = Username::parse(&form.username).map_err(AccountError::Username)?;
-    let password = accepted(app, form.password, own_words(app, username.as_str(), &email)).await?;
+    let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
     let phc = app.passwords().hash(&password).await?;
     let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
     app.write(move |tx| ops::accept_invitation(tx, &Actor::Anonymous(visitor), new, &token)).await
 }
 
-/// The address an invitation is for. `None`: its link is not good.
+/// The address an invitation is for. `None`: its link is not valid.
 ///
 /// # Errors
 /// [`SigninError::Db`].
@@ -66,85 +67,87 @@ pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<Ema
     app.read_offloaded(move |view| Ok(ops::invited_address(view, &token)?)).await
 }
 
-/// Takes a sign-in. Unknown name, wrong password, no password and a suspended account get one answer after one hash.
+/// Handles a sign-in by password. An unknown name, a wrong password, an account without a password and a suspended account
+/// all get the same answer after one hash.
 ///
 /// # Errors
 /// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
-pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<Started, SigninError> {
+pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<SignInOutcome, SigninError> {
     let actor = Actor::Anonymous(visitor);
-    // A glance, before anything is waited for: those who must come back later take nobody's turn.
-    let (approach, throttled) = app.query_inline(|view| {
-        let approach = ops::approach(view, &actor, &form.name)?;
-        let throttled = approach.guard.must_wait(view)?;
-        Ok((approach, throttled))
+    // Check the throttle before waiting for a permit: a throttled caller must not delay others.
+    let (attempt, throttled) = app.query_inline(|view| {
+        let attempt = ops::attempt(view, &actor, &form.name)?;
+        let throttled = attempt.throttle.must_wait(view)?;
+        Ok((attempt, throttled))
     })?;
     if let Some(throttled) = throttled {
         return Err(SigninError::Throttled(throttled));
     }
-    let _turn = app.passwords().turn(approach.guard.about()).await?;
-    let asked = approach.clone();
-    let stored = app.read_offloaded(move |view| ops::password_at_the_door(view, &asked)).await?;
+    let _permit = app.passwords().permit(attempt.throttle.serial_key()).await?;
+    let checked_attempt = attempt.clone();
+    let stored = app.read_offloaded(move |view| ops::password_to_check(view, &checked_attempt)).await?;
     let checked = app.passwords().check(&form.password, stored.clone()).await?;
-    if !checked.is_right() {
-        app.write(move |tx| ops::refuse(tx, &actor, &approach)).await?;
+    if !checked.is_correct() {
+        app.write(move |tx| ops::refuse_password(tx, &actor, &attempt)).await?;
         return Err(SigninError::BadCredentials);
     }
-    let renewed = if let Checked::RightAndRenewed(phc) = checked { Some(phc) } else { None };
-    let hashes = move |tx: &mut Tx<'_>| {
-        ops::admit(tx, &actor, &approach, [stored.as_deref(), renewed.as_deref()], form.remember)
+    let renewed = if let PasswordCheck::CorrectRehashed(phc) = checked { Some(phc) } else { None };
+    let finish = move |tx: &mut Tx<'_>| {
+        ops::accept_password(tx, &actor, &attempt, [stored.as_deref(), renewed.as_deref()], form.remember)
     };
-    app.write(hashes).await
+    app.write(finish).await
 }
 
-/// Takes the second step of a sign-in. `token`: the half-session's cookie.
+/// Handles the second step of a sign-in. `token`: the cookie of the pending sign-in.
 ///
 /// # Errors
-/// [`SigninError::HalfOver`]; [`SigninError::Factor`] for what is not right.
-pub async fn prove_half(
+/// [`SigninError::PendingSignInOver`]; [`SigninError::Factor`] for a refused factor.
+pub async fn prove_factor(
     app: &Arc<App>,
     visitor: Visitor,
     token: String,
-    presented: Presented,
-) -> Result<Started, SigninError> {
+    input: FactorInput,
+) -> Result<SignInOutcome, SigninError> {
     let actor = Actor::Anonymous(visitor);
-    let asked = token.clone();
-    let half = app.read_offloaded(move |view| Ok::<_, SigninError>(factors::half(view, &asked)?)).await?;
-    let half = half.ok_or(SigninError::HalfOver)?;
-    let proof = proof_of(app, &actor, ChallengeFor::Factor(half.account), presented).await?;
-    app.write(move |tx| ops::prove_half(tx, &actor, &token, &proof)).await?
+    let cookie = token.clone();
+    let pending =
+        app.read_offloaded(move |view| Ok::<_, SigninError>(factors::pending_sign_in(view, &cookie)?)).await?;
+    let pending = pending.ok_or(SigninError::PendingSignInOver)?;
+    let proof = factor_proof(app, &actor, ChallengePurpose::Factor(pending.account), input).await?;
+    app.write(move |tx| ops::prove_factor(tx, &actor, &token, &proof)).await?
 }
 
-/// Takes a sign-in by passkey alone: who it is, is what the passkey says.
+/// Handles a sign-in by passkey alone. The passkey names the account.
 ///
 /// # Errors
-/// [`SigninError::Factor`], [`SigninError::BadCredentials`] where the account is not in use.
+/// [`SigninError::Factor`]; [`SigninError::BadCredentials`] if the account is not active.
 pub async fn sign_in_by_passkey(
     app: &Arc<App>,
     visitor: Visitor,
     signed: Assertion,
     remember: bool,
-) -> Result<Started, SigninError> {
+) -> Result<SignInOutcome, SigninError> {
     let actor = Actor::Anonymous(visitor);
-    let asserted = factors::flows::check_signed(app, &actor, ChallengeFor::SignIn, signed).await?;
-    app.write(move |tx| ops::enter_by_passkey(tx, &actor, asserted, remember)).await?
+    let asserted = factors::flows::check_assertion(app, &actor, ChallengePurpose::SignIn, signed).await?;
+    app.write(move |tx| ops::sign_in_by_passkey(tx, &actor, asserted, remember)).await?
 }
 
-/// What is presented, with a passkey's signature checked.
-async fn proof_of(
+/// Turns the input into a proof. The signature of a passkey is checked here.
+async fn factor_proof(
     app: &Arc<App>,
     actor: &Actor,
-    purpose: ChallengeFor,
-    presented: Presented,
+    purpose: ChallengePurpose,
+    input: FactorInput,
 ) -> Result<FactorProof, SigninError> {
-    Ok(match presented {
-        Presented::Typed(typed) => FactorProof::Typed(typed),
-        Presented::Passkey(signed) => {
-            FactorProof::Passkey(factors::flows::check_signed(app, actor, purpose, signed).await?)
+    Ok(match input {
+        FactorInput::Typed(typed) => FactorProof::Typed(typed),
+        FactorInput::Passkey(signed) => {
+            FactorProof::Passkey(factors::flows::check_assertion(app, actor, purpose, signed).await?)
         }
     })
 }
 
-/// Takes a proof by somebody who is signed in, as strong as what they enrolled. Answers their new session cookie.
+/// Handles a step-up of a signed-in person. The proof must be as strong as what they enrolled. Returns the new session cookie.
 ///
 /// # Errors
 /// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Factor`], [`SigninError::Busy`],
@@ -154,11 +157,11 @@ pub async fn step_up(
     actor: Actor,
     account: AccountId,
     session: SessionId,
-    given: StepUp,
-) -> Result<Renewed, SigninError> {
-    match given {
-        StepUp::Factor(presented) => {
-            let proof = proof_of(app, &actor, ChallengeFor::StepUp(account), presented).await?;
+    proof: StepUp,
+) -> Result<RenewedCookie, SigninError> {
+    match proof {
+        StepUp::Factor(input) => {
+            let proof = factor_proof(app, &actor, ChallengePurpose::StepUp(account), input).await?;
             app.write(move |tx| ops::step_up_by_factor(tx, &actor, account, session, &proof)).await?
         }
         StepUp::Password(typed) => step_up_by_password(app, actor, account, session, typed).await,
@@ -171,13 +174,13 @@ async fn step_up_by_password(
     account: AccountId,
     session: SessionId,
     typed: Secret<String>,
-) -> Result<Renewed, SigninError> {
-    let guard = Guard::new(account);
-    let _turn = app.passwords().turn(guard.about()).await?;
+) -> Result<RenewedCookie, SigninError> {
+    let throttle = LoginThrottle::new(account);
+    let _permit = app.passwords().permit(throttle.serial_key()).await?;
     let stored = app
         .read_offloaded(move |view| {
-            ops::must_not_wait(view, &guard)?;
-            let is_open = ops::proofs_open(view, account)?.password;
+            ops::check_throttle(view, &throttle)?;
+            let is_open = ops::step_up_options(view, account)?.password;
             Ok::<_, SigninError>(if is_open { accounts::password_hash(view, account)? } else { None })
         })
         .await?;
@@ -188,19 +191,19 @@ async fn step_up_by_password(
     Err(SigninError::NotProved)
 }
 
-/// Sends a reset link where the address has an account. Never tells whether it has.
+/// Mails a reset link if the address has an account. The answer never reveals whether it has.
 ///
 /// # Errors
-/// [`AccountError::EmailAddress`] for what is not an address at all.
+/// [`AccountError::EmailAddress`] for text that is not an address.
 pub async fn request_reset(app: &Arc<App>, visitor: Visitor, email: &str) -> Result<(), SigninError> {
     let address = EmailAddress::parse(email).map_err(|_| AccountError::EmailAddress)?;
     app.write(move |tx| ops::request_reset(tx, &Actor::Anonymous(visitor), &address)).await
 }
 
-/// Sets a new password with a reset link. Answers the device cookie of the browser that did it.
+/// Sets a new password with a reset link. Returns the device cookie for the browser that did it.
 ///
 /// # Errors
-/// [`SigninError::Password`]; [`AccountError::LinkRefused`]; [`SigninError::Throttled`] after many links that were refused.
+/// [`SigninError::Password`]; [`AccountError::LinkRefused`]; [`SigninError::Throttled`] after many refused links.
 pub async fn reset(
     app: &Arc<App>,
     visitor: Visitor,
@@ -208,85 +211,89 @@ pub async fn reset(
     password: Secret<String>,
 ) -> Result<Secret<String>, SigninError> {
     let actor = Actor::Anonymous(visitor);
-    let (asked, guard) = (token.clone(), Guard::of_network(&actor));
-    let counted = guard.clone();
+    let (link, throttle) = (token.clone(), LoginThrottle::for_network(&actor));
+    let counted = throttle.clone();
     let words = app
         .read_offloaded(move |view| {
-            ops::must_not_wait(view, &guard)?;
-            let account = accounts::find_by_link(view, LinkPurpose::PasswordReset, &asked)?;
-            account.map_or(Ok(None), |person| Ok::<_, SigninError>(Some(words_about(view, &person)?)))
+            ops::check_throttle(view, &throttle)?;
+            let account = accounts::find_by_link(view, LinkPurpose::PasswordReset, &link)?;
+            account.map_or(Ok(None), |person| Ok::<_, SigninError>(Some(account_words(view, &person)?)))
         })
         .await?;
     let Some(words) = words else {
         app.write(move |tx| counted.note_failure(tx)).await?;
         return Err(AccountError::LinkRefused.into());
     };
-    let password = accepted(app, password, words).await?;
+    let password = check_new_password(app, password, words).await?;
     let phc = app.passwords().hash(&password).await?;
     app.write(move |tx| ops::reset(tx, &actor, &token, &phc)).await
 }
 
-/// Undoes a change of the primary address with the link that the address before was sent. Answers the restored address.
+/// Undoes a change of the primary address with the link that was mailed to the previous address. Returns the restored address.
 ///
 /// # Errors
-/// [`AccountError::LinkRefused`]; nothing happened then.
+/// [`AccountError::LinkRefused`]; then nothing changed.
 pub async fn revert_email(app: &Arc<App>, visitor: Visitor, token: String) -> Result<EmailAddress, SigninError> {
     app.write(move |tx| ops::revert_email(tx, &Actor::Anonymous(visitor), &token)).await
 }
 
-/// Sets a new password for somebody who is signed in and just proved it. Answers their new session cookie.
+/// Sets a new password for a signed-in person after a step-up. Returns the new session cookie.
 ///
 /// # Errors
-/// [`SigninError::Password`], [`SigninError::Busy`]; [`SigninError::SignedOut`] where account or session are gone.
+/// [`SigninError::Password`], [`SigninError::Busy`]; [`SigninError::SignedOut`] if the account or the session no longer exists.
 pub async fn change_password(
     app: &Arc<App>,
     actor: Actor,
     account: AccountId,
     session: SessionId,
     password: Secret<String>,
-) -> Result<Renewed, SigninError> {
+) -> Result<RenewedCookie, SigninError> {
     let words = app
         .read_offloaded(move |view| {
             let person = accounts::find(view, account)?;
-            person.map_or(Ok(None), |person| words_about(view, &person).map(Some))
+            person.map_or(Ok(None), |person| account_words(view, &person).map(Some))
         })
         .await?
         .ok_or(SigninError::SignedOut)?;
-    let password = accepted(app, password, words).await?;
+    let password = check_new_password(app, password, words).await?;
     let phc = app.passwords().hash(&password).await?;
     app.write(move |tx| ops::change_password(tx, &actor, account, session, &phc)).await
 }
 
-/// Rates what somebody types, by the rule of a new password. Keeps and records nothing.
+/// Rates a password by the rules for new passwords while it is typed. Stores and records nothing.
 ///
 /// # Errors
 /// [`SigninError::Busy`]; [`SigninError::Db`].
-pub async fn rate_password(app: &Arc<App>, asker: Asker, password: Secret<String>) -> Result<Strength, SigninError> {
-    let words = app.read_offloaded(move |view| words_beside(view, asker)).await?;
+pub async fn rate_password(
+    app: &Arc<App>,
+    context: PasswordContext,
+    password: Secret<String>,
+) -> Result<Strength, SigninError> {
+    let words = app.read_offloaded(move |view| personal_words(view, context)).await?;
     Ok(app.passwords().rate(password, app.config().passwords.min_length, words).await?)
 }
 
-/// What others know of whoever types, as far as we know who it is.
-fn words_beside(view: &View<'_>, asker: Asker) -> Result<Vec<String>, db::Error> {
+/// The words that a new password must not be built from, as far as the person is known.
+fn personal_words(view: &View<'_>, context: PasswordContext) -> Result<Vec<String>, db::Error> {
     let site = host_of(&view.site().config);
-    let person = match asker {
-        Asker::SignedIn(account) => accounts::find(view, account)?,
-        Asker::Resetting(token) => accounts::find_by_link(view, LinkPurpose::PasswordReset, &token)?,
-        Asker::SigningUp { email, username } => return Ok(vec![site, username, email]),
+    let person = match context {
+        PasswordContext::SignedIn(account) => accounts::find(view, account)?,
+        PasswordContext::Resetting(token) => accounts::find_by_link(view, LinkPurpose::PasswordReset, &token)?,
+        PasswordContext::SigningUp { email, username } => return Ok(vec![site, username, email]),
     };
-    person.map_or(Ok(vec![site]), |person| words_about(view, &person))
+    person.map_or(Ok(vec![site]), |person| account_words(view, &person))
 }
 
-/// What others know of a person: no password is made of it.
-fn words_about(view: &View<'_>, person: &Account) -> Result<Vec<String>, db::Error> {
+/// Public words about an account, its addresses and the site. A new password must not be built from them.
+fn account_words(view: &View<'_>, person: &Account) -> Result<Vec<String>, db::Error> {
     let site = host_of(&view.site().config);
     let mut words = vec![site, person.username.clone(), person.display_name.clone(), person.company.clone()];
     words.extend(accounts::emails(view, person.id)?.into_iter().map(|email| email.address.to_string()));
     Ok(words)
 }
 
-/// As [`words_about`], of somebody who is about to have an account.
-fn own_words(app: &App, username: &str, email: &EmailAddress) -> Vec<String> {
+/// As [`account_words`], for a person who signs up.
+fn sign_up_words(app: &App, username: &str, email: &EmailAddress) -> Vec<String> {
     vec![host_of(app.config()), username.to_owned(), email.to_string()]
 }
 
@@ -294,13 +301,13 @@ fn host_of(config: &Config) -> String {
     config.public_url.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// Checks a new password, on the threads that hash.
-async fn accepted(app: &App, password: Secret<String>, words: Vec<String>) -> Result<Password, SigninError> {
+/// Checks a new password on the hashing threads.
+async fn check_new_password(app: &App, password: Secret<String>, words: Vec<String>) -> Result<Password, SigninError> {
     let min_length = app.config().passwords.min_length;
     app.passwords().parse(password, min_length, words).await?.map_err(SigninError::Password)
 }
 
-/// As the flows check a new password, for the command line.
+/// Checks a new password as the flows do, but blocks; for the command line.
 ///
 /// # Errors
 /// [`SigninError::Password`].
@@ -310,7 +317,7 @@ pub fn new_password(
     username: &str,
     email: &EmailAddress,
 ) -> Result<Password, SigninError> {
-    let words = own_words(app, username, email);
+    let words = sign_up_words(app, username, email);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Password::parse(password, app.config().passwords.min_length, &words).map_err(SigninError::Password)
 }

@@ -1,21 +1,21 @@
-//! What is written to people at the door.
+//! Mails about sign-up, sign-in, addresses and passwords.
 
 use crate::accounts::Account;
 use crate::base::{EmailAddress, Timestamp, Visitor};
 use crate::mail::{Link, PlainMessage};
 use crate::sessions::device_of;
 
-/// The address is proved and the account in use.
+/// The address is verified and the account is active.
 pub(super) fn welcome(account: &Account, site: &str) -> PlainMessage {
     PlainMessage {
         subject: "Welcome to Domicile".into(),
         paragraphs: vec![
             format!("Hello {}, your account is ready.", account.display_name),
-            format!("Your username is {}, and your data is kept in the region {}.", account.username, account.region),
+            format!("Your username is {}, and your data is stored in the region {}.", account.username, account.region),
         ],
         code: None,
-        link: Some(Link { label: "Make your first API key", url: format!("{site}/settings/keys?create=1") }),
-        closing: "Under Privacy you can take your data with you, or leave, at any time.".into(),
+        link: Some(Link { label: "Create your first API key", url: format!("{site}/settings/keys?create=1") }),
+        closing: "On the Privacy page you can export your data or delete your account at any time.".into(),
         site: site.into(),
     }
 }
@@ -25,27 +25,27 @@ pub(super) fn password_reset(account: &Account, link: String, site: &str) -> Pla
     PlainMessage {
         subject: "Set your password".into(),
         paragraphs: vec![format!(
-            "Hello {}, with this link you set a new password. It is good for 30 minutes, once.",
+            "Hello {}, use this link to set a new password. It works once and is valid for 30 minutes.",
             account.display_name
         )],
         code: None,
         link: Some(Link { label: "Set a new password", url: link }),
-        closing: "If you did not ask for it, do nothing: your password stays as it is.".into(),
+        closing: "If you did not request this, you do not have to do anything. Your password stays the same.".into(),
         site: site.into(),
     }
 }
 
-/// A second address is a way in from now on.
+/// A second address was verified and can be used to sign in.
 pub(super) fn email_added(account: &Account, added: &EmailAddress, site: &str) -> PlainMessage {
     PlainMessage {
         subject: "An address was added to your account".into(),
         paragraphs: vec![format!(
-            "Hello {}, {added} was verified for your account. Whoever reads its mail can sign in with it and your password.",
+            "Hello {}, {added} was verified for your account. You can now sign in with it and your password.",
             account.display_name
         )],
         code: None,
-        link: Some(Link { label: "Look at your addresses", url: format!("{site}/settings/profile") }),
-        closing: "If it was not you, remove the address and change your password at once.".into(),
+        link: Some(Link { label: "Check your addresses", url: format!("{site}/settings/profile") }),
+        closing: "If this was not you, remove the address and change your password at once.".into(),
         site: site.into(),
     }
 }
@@ -53,19 +53,20 @@ pub(super) fn email_added(account: &Account, added: &EmailAddress, site: &str) -
 /// To the new primary address.
 pub(super) fn primary_now(account: &Account, from: &EmailAddress, site: &str) -> PlainMessage {
     PlainMessage {
-        subject: "This is your primary address now".into(),
+        subject: "This is now your primary address".into(),
         paragraphs: vec![format!(
-            "Hello {}, notices and links of your account come here from now on. Before, they went to {from}.",
+            "Hello {}, notices and links for your account are now sent to this address. Before, they were sent to {from}.",
             account.display_name
         )],
         code: None,
-        link: Some(Link { label: "Look at your addresses", url: format!("{site}/settings/profile") }),
-        closing: "The address before was told, too.".into(),
+        link: Some(Link { label: "Check your addresses", url: format!("{site}/settings/profile") }),
+        closing: "We also informed your previous address.".into(),
         site: site.into(),
     }
 }
 
-/// To the address that was primary. `revert`: the link that undoes it, and until when; without one, this was the way back.
+/// To the previous primary address. `revert`: the link that undoes the change, and its expiry. `None`: the change was itself
+/// the return to an earlier address.
 pub(super) fn primary_no_longer(
     account: &Account,
     to: &EmailAddress,
@@ -73,19 +74,19 @@ pub(super) fn primary_no_longer(
     site: &str,
 ) -> PlainMessage {
     let mut paragraphs = vec![format!(
-        "Hello {}, notices and links of your account go to {to} from now on, and no longer to this address.",
+        "Hello {}, notices and links for your account are now sent to {to}, and no longer to this address.",
         account.display_name
     )];
     let (link, closing) = match revert {
         Some((url, until)) => {
             paragraphs.push(format!(
-                "If it was not you, undo it with this link until {}: this address is the primary one again, everybody is signed out, and what was added since is removed.",
+                "If this was not you, undo the change with this link until {}. This address then becomes the primary one again, all sessions are signed out, and everything that was added since the change is removed.",
                 until.day_and_time()
             ));
-            let closing = "The link works without signing in, once. If it was you, do nothing.";
+            let closing = "The link works once, without signing in. If this was you, you do not have to do anything.";
             (Some(Link { label: "Revert the change", url }), closing)
         }
-        None => (None, "The change before is undone with this. If it was not you, reset your password."),
+        None => (None, "This undid the previous change. If this was not you, reset your password."),
     };
     PlainMessage {
         subject: "Your primary address was changed".into(),
@@ -97,42 +98,43 @@ pub(super) fn primary_no_longer(
     }
 }
 
-/// An address is no longer a way in.
+/// An address was removed.
 pub(super) fn email_removed(account: &Account, removed: &EmailAddress, site: &str) -> PlainMessage {
     PlainMessage {
         subject: "An address was removed from your account".into(),
         paragraphs: vec![format!(
-            "Hello {}, {removed} was removed from your account. Nobody can sign in with it any more.",
+            "Hello {}, {removed} was removed from your account. It can no longer be used to sign in.",
             account.display_name
         )],
         code: None,
         link: None,
-        closing: "If it was not you, change your password at once.".into(),
+        closing: "If this was not you, change your password at once.".into(),
         site: site.into(),
     }
 }
 
-/// To the address that is primary again.
+/// To the restored primary address.
 pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) -> PlainMessage {
     let mut paragraphs = vec![format!(
-        "Hello {}, this is the primary address of your account again. Everybody was signed out, and addresses, second factors and API keys that were added since the change are gone.",
+        "Hello {}, this is the primary address of your account again. All sessions were signed out, and addresses, second factors and API keys that were added since the change were removed.",
         account.display_name
     )];
     if had_password {
-        paragraphs.push("The password no longer works. A link to set a new one is in another mail.".into());
+        paragraphs.push("The password no longer works. We sent you a link to set a new one in another mail.".into());
     }
     PlainMessage {
         subject: "Your address is restored".into(),
         paragraphs,
         code: None,
         link: Some(Link { label: "Sign in", url: format!("{site}/signin") }),
-        closing: "Look at your ways in, your keys and your activity, and tell your operator if you miss something."
-            .into(),
+        closing:
+            "Check your sign-in methods, your keys and your activity, and tell your operator if something is missing."
+                .into(),
         site: site.into(),
     }
 }
 
-/// The password was changed, by reset or in person. `visitor`: where from, if it came from anywhere.
+/// The password was changed with a reset link or on the Security page. `visitor`: where the change came from, if it is known.
 pub(super) fn password_changed(
     account: &Account,
     visitor: Option<&Visitor>,
@@ -144,40 +146,40 @@ pub(super) fn password_changed(
         subject: "Your password was changed".into(),
         paragraphs: vec![
             format!(
-                "Hello {}, your account has a new password, and your other sessions are ended.",
+                "Hello {}, your account has a new password, and your other sessions were signed out.",
                 account.display_name
             ),
             format!("Time: {}", at.day_and_time()),
             format!("Network address: {}", from.unwrap_or("unknown")),
         ],
         code: None,
-        link: Some(Link { label: "See where you are signed in", url: format!("{site}/settings/security") }),
-        closing: format!("If it was not you, set a new password at {site}/forgot and tell your operator."),
+        link: Some(Link { label: "See your sessions", url: format!("{site}/settings/security") }),
+        closing: format!("If this was not you, set a new password at {site}/forgot and tell your operator."),
         site: site.into(),
     }
 }
 
-/// An operator stopped the account.
+/// An operator suspended the account.
 pub(super) fn account_suspended(account: &Account, site: &str) -> PlainMessage {
     PlainMessage {
         subject: "Your account is suspended".into(),
         paragraphs: vec![format!(
-            "Hello {}, an operator suspended your account. You are signed out everywhere, and your API keys are refused. Nothing is deleted.",
+            "Hello {}, an operator suspended your account. You are signed out everywhere, and your API keys are refused. No data was deleted.",
             account.display_name
         )],
         code: None,
         link: None,
-        closing: "Ask your operator for the reason and for what to do.".into(),
+        closing: "Ask your operator for the reason and what to do next.".into(),
         site: site.into(),
     }
 }
 
-/// An operator gave the account back.
+/// An operator reactivated the account.
 pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainMessage {
     PlainMessage {
-        subject: "Your account is in use again".into(),
+        subject: "Your account is active again".into(),
         paragraphs: vec![format!(
-            "Hello {}, your account is active again, and your API keys are good as before.",
+            "Hello {}, your account is active again, and your API keys work as before.",
             account.display_name
         )],
         code: None,
@@ -187,20 +189,20 @@ pub(super) fn account_reactivated(account: &Account, site: &str) -> PlainMessage
     }
 }
 
-/// Somebody signed in with a browser that the person never used here.
+/// A sign-in with a browser that the account never used before.
 pub(super) fn new_device(account: &Account, visitor: &Visitor, at: Timestamp, token: &str, site: &str) -> PlainMessage {
     let network = if visitor.address.is_empty() { "unknown" } else { &visitor.address };
     PlainMessage {
         subject: "A new device signed in to your account".into(),
         paragraphs: vec![
-            format!("Hello {}, somebody signed in to your account with a browser that it does not know.", account.display_name),
+            format!("Hello {}, your account was signed in to with a browser that it was not used with before.", account.display_name),
             format!("Device: {}", device_of(&visitor.agent)),
             format!("Network address: {network}"),
             format!("Time: {}", at.day_and_time()),
         ],
         code: None,
         link: Some(Link { label: "This was not me", url: format!("{site}/not-me?token={token}") }),
-        closing: "If it was you, do nothing. If not, the link signs everybody out and stops your API keys until you set a new password. It is good for seven days, once.".into(),
+        closing: "If this was you, you do not have to do anything. If it was not, the link signs out all sessions and blocks your API keys until you set a new password. It works once and is valid for seven days.".into(),
         site: site.into(),
     }
 }

@@ -1,8 +1,10 @@
-//! **For:** coming in: sign-up, proof of addresses, sign-in by password, a forgotten password, the second step, step-up; the
-//! page of the profile, because addresses are ways in; other providers in `oauth`.
-//! **Words:** sign-up, code, sign-in, reset link, claim (the first operator's one-time link).
-//! **Tables:** none of its own: it joins what accounts, invitations, workspaces, sessions and billing keep.
-//! **Never:** tells a stranger whether an address or a name is known, by words or by time; hashes inside a transaction.
+//! **For:** sign-up, verification of addresses, sign-in, password reset, the second step, step-up, and the profile page (it
+//! manages addresses, which are sign-in names). Sign-in with other providers is in `oauth`.
+//! **Words:** sign-up, code, sign-in, pending sign-in (the first factor was right, the second is missing), reset link, claim
+//! (the one-time link of the first operator).
+//! **Tables:** none of its own: it combines accounts, invitations, workspaces, sessions and billing.
+//! **Never:** reveals to an anonymous caller, by words or by timing, whether an address or a name has an account; hashes
+//! inside a transaction.
 //! **Start reading:** [`flows`], top to bottom.
 
 mod error;
@@ -14,7 +16,9 @@ mod ops;
 pub mod pages;
 
 pub use error::SigninError;
-pub use model::{Asker, NewPerson, Presented, Proof, ProofsOpen, SignIn, SignUp, SignedUp, Started, StepUp};
+pub use model::{
+    FactorInput, NewPerson, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp, StepUp, StepUpOptions,
+};
 pub use ops::{
     claim_link, create_account, find_not_me, not_me, reactivate, remove_email, remove_passkey, reset_link_by_mail,
     set_primary_email, suspend, verify, verify_added_email, void_other_claims,

@@ -1,78 +1,79 @@
-//! What somebody brings to the door, and what they get.
+//! Input and results of sign-up, sign-in and step-up.
 
 use crate::accounts::Username;
 use crate::base::{AccountId, EmailAddress, Secret};
 use crate::factors::Assertion;
 
-/// A sign-up as typed.
+/// The sign-up form.
 pub struct SignUp {
-    /// Where they can be written to.
+    #[allow(missing_docs)]
     pub email: String,
-    /// What they want to be called in links.
+    #[allow(missing_docs)]
     pub username: String,
-    /// Their password.
+    #[allow(missing_docs)]
     pub password: Secret<String>,
-    /// The first operator's one-time link. Empty: an ordinary sign-up.
+    /// The token of the one-time link for the first operator. Empty: an ordinary sign-up.
     pub claim: String,
 }
 
-/// A sign-up was taken. The same for an address that is new and for one that has an account.
+/// An accepted sign-up that waits for its code. It is the same for a new address and for one that has an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignedUp {
-    /// Whose code is waited for.
+pub struct PendingSignUp {
+    /// The pending account.
     pub account: AccountId,
 }
 
-/// Who types a new password, as far as it is known: what others know of them is no good in it.
-pub enum Asker {
-    /// Somebody in a session.
+/// For whom a new password is typed. The password must not be built from public words about that person.
+pub enum PasswordContext {
+    /// A signed-in person.
     SignedIn(AccountId),
-    /// The bearer of a reset link.
+    /// A person with a reset link; the token of the link.
     Resetting(String),
-    /// A stranger, with what they typed beside it.
+    /// A person who signs up.
     SigningUp {
-        /// Their address.
+        /// The address in the form, unchecked.
         email: String,
-        /// Their username.
+        /// The username in the form, unchecked.
         username: String,
     },
 }
 
-/// A sign-in as typed.
+/// The sign-in form.
 pub struct SignIn {
     /// Username or e-mail address.
     pub name: String,
-    /// The password.
+    #[allow(missing_docs)]
     pub password: Secret<String>,
-    /// Whether to stay signed in on this device.
+    /// Whether the browser keeps the session after it is closed.
     pub remember: bool,
 }
 
-/// What the method of a sign-in from elsewhere begins with: parted from the others, because admins name providers as they like.
-pub(super) const PROVIDER: &str = "oauth:";
+/// The prefix of the method of a sign-in with another provider. Admins choose the names of providers, so the prefix keeps them
+/// apart from the other methods.
+pub(super) const PROVIDER_PREFIX: &str = "oauth:";
 
-/// What somebody proved on the way in.
+/// The proof that a sign-in began with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// The password.
     Password,
-    /// The code that was mailed to the address they signed up with.
+    /// The code that was mailed to the address of the sign-up.
     Code,
-    /// An account at another provider, as [`Proof::provider`] writes it.
+    /// An account at another provider, in the form of [`Proof::provider`].
     Provider(String),
-    /// An invitation to their address.
+    /// An invitation that was sent to the address.
     Invitation,
-    /// A passkey that also verified its person.
+    /// A passkey with user verification.
     Passkey,
 }
 
 impl Proof {
-    /// An account at the provider of this name.
+    /// The proof by an account at the provider with this name.
     pub fn provider(name: &str) -> Self {
-        Self::Provider(format!("{PROVIDER}{name}"))
+        Self::Provider(format!("{PROVIDER_PREFIX}{name}"))
     }
 
-    /// As stored with the session and recorded in the audit.
+    /// The form that the session stores and the audit log records.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Password => "password",
@@ -83,69 +84,69 @@ impl Proof {
         }
     }
 
-    /// Whether it is two factors in one: something one has, opened by something one is or knows. All others leave the second
-    /// one to be asked for.
+    /// Whether the proof is two factors in one (something the person has, unlocked by something they are or know). All others
+    /// need a second factor if the account has one.
     pub const fn is_complete(&self) -> bool {
         matches!(self, Self::Passkey)
     }
 }
 
-/// A second factor as it comes through the door.
-pub enum Presented {
-    /// A code of the app, or a recovery code.
+/// A second factor as the form or the script sends it.
+pub enum FactorInput {
+    /// A code from the authenticator app, or a recovery code.
     Typed(Secret<String>),
-    /// What a browser made of a challenge.
+    /// The answer of a browser to a challenge.
     Passkey(Assertion),
 }
 
-/// A proof by somebody who is signed in already.
+/// The proof of a step-up.
 pub enum StepUp {
-    /// The password: enough for whoever has no second factor.
+    /// The password. It is enough only for a person without a second factor.
     Password(Secret<String>),
     /// A second factor.
-    Factor(Presented),
+    Factor(FactorInput),
 }
 
-/// Which proofs somebody who is signed in can give: as strong as what they enrolled (ASVS 5.0 7.5.1).
+/// Which proofs a signed-in person can use for a step-up. They are as strong as what the person enrolled (ASVS 5.0 7.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProofsOpen {
+pub struct StepUpOptions {
     /// The password.
     pub password: bool,
-    /// A code of the app, or a recovery code.
+    /// A code from the authenticator app, or a recovery code.
     pub code: bool,
     /// A passkey.
     pub passkey: bool,
-    /// A sign-in at a provider that they are connected with: for somebody who has nothing else.
+    /// A sign-in at a connected provider. Only for a person who has no other proof.
     pub provider: bool,
 }
 
-/// How a sign-in went on.
-pub enum Started {
-    /// In: the value of the session cookie.
+/// How a sign-in continues.
+pub enum SignInOutcome {
+    /// The person is signed in.
     Session {
-        /// The cookie's value.
+        /// The value of the session cookie.
         token: Secret<String>,
-        /// How long the browser keeps it. `None`: until it is closed.
+        /// How long the browser keeps the cookie. `None`: until it is closed.
         keep: Option<std::time::Duration>,
-        /// The value of the browser's device cookie.
+        /// The value of the device cookie.
         device: Secret<String>,
     },
-    /// The first factor was right; the second is owed: the value of the half-session's cookie, which opens nothing.
-    MustProve(Secret<String>),
-    /// The password was right; the address still has to be proved.
-    MustVerify(AccountId),
+    /// The first factor was right and the second is missing. Contains the cookie of the pending sign-in, which gives no access.
+    MfaPending(Secret<String>),
+    /// The proof was right, but the address of the account is not verified yet.
+    VerificationPending(AccountId),
 }
 
-/// A person to be made at the command line or for the demonstration.
+/// A new account from the command line or for the demonstration.
 pub struct NewPerson {
-    /// Where they can be written to.
+    #[allow(missing_docs)]
     pub email: EmailAddress,
-    /// Their name in links.
+    #[allow(missing_docs)]
     pub username: Username,
-    /// Argon2id, PHC string. `None`: they get a link to set one.
+    /// Argon2id as a PHC string. `None`: a link to set a password is mailed.
     pub password: Option<String>,
-    /// Whether the address counts as proved.
+    /// Whether the address counts as verified.
     pub is_verified: bool,
-    /// Whether they run the appliance, too.
+    /// Whether the person is an operator.
     pub is_operator: bool,
 }

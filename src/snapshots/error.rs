@@ -1,85 +1,85 @@
-//! What can be wrong with a copy, and with making one.
+//! What can be wrong with a database file, and why no snapshot was published.
 
 use crate::audit::AuditError;
 use crate::base::Problem;
 use crate::billing::ledger::LedgerError;
 use crate::db;
 
-/// What is wrong with a database file, in words for an admin.
+/// What is wrong with a database file. The messages are for an admin.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// The file cannot be read at all.
     #[error("it cannot be read: {0}")]
     Unreadable(std::io::Error),
-    /// It has no content.
+    /// The file has no content.
     #[error("it is empty")]
     Empty,
-    /// It is something else.
+    /// The file is not a database, or is shorter than one page.
     #[error("it is not a database of Domicile")]
     NotADatabase,
-    /// It is a database, but nobody encrypted it.
-    #[error("it is a plain SQLite database, and those of Domicile are encrypted")]
+    /// The file is an SQLite database that is not encrypted.
+    #[error("it is an unencrypted SQLite database; databases of Domicile are encrypted")]
     NotEncrypted,
-    /// No page of it opens: SQLCipher cannot tell another key from noise.
-    #[error("the keyring {keyring} does not open it: it belongs to another keyring, or is not a database of Domicile")]
-    OtherKey {
-        /// Names the keyring that was tried.
+    /// No page can be decrypted. SQLCipher cannot tell a wrong key from random bytes.
+    #[error("the keyring {keyring} cannot decrypt it: it belongs to another keyring, or is not a database of Domicile")]
+    WrongKey {
+        /// The id of the keyring that was tried.
         keyring: String,
     },
-    /// Bytes are missing at the end.
-    #[error("it is cut off after {bytes} bytes")]
+    /// The end of the file is missing.
+    #[error("it is truncated after {bytes} bytes")]
     Truncated {
-        /// What is left.
+        /// The size of the file.
         bytes: u64,
     },
-    /// Some pages were changed.
-    #[error("{count} of its pages are damaged, the first in bytes {from} to {to}")]
+    /// The authentication codes of some pages do not match.
+    #[error("{count} of its pages are damaged, the first at bytes {from} to {to}")]
     Pages {
-        /// How many.
+        /// The number of damaged pages.
         count: usize,
         /// First byte of the first damaged page.
         from: u64,
-        /// Last byte of it.
+        /// Last byte of the first damaged page.
         to: u64,
     },
-    /// A newer program wrote it.
-    #[error("it has schema {found}, and this program knows schemas up to {known}")]
+    /// A newer version of the program wrote it.
+    #[error("it has schema {found}, but this program supports schemas up to {known} only")]
     Newer {
-        /// The file's.
+        /// The schema of the file.
         found: usize,
-        /// This program's.
+        /// The newest schema that this program supports.
         known: usize,
     },
-    /// Pages do not belong together: a copy that was made while its original changed.
-    #[error("its pages do not fit together: {0}")]
+    /// The pages are inconsistent, for example because the file was copied while it changed.
+    #[error("its pages are inconsistent: {0}")]
     Structure(String),
-    /// Rows are missing that others refer to.
-    #[error("rows of table {0} refer to rows that are not there")]
+    /// A foreign key refers to a row that is missing.
+    #[error("rows of table {0} refer to rows that do not exist")]
     Dangling(String),
-    /// It is a copy of the live database, which may lack what was written last.
+    /// It is a copy of the live database, which may lack the latest changes.
     #[error("it is not a published snapshot: copy domicile.sqlite, not the live database")]
     NotASnapshot,
-    /// What it says of itself is not what it holds.
-    #[error("it says {said} of itself, and holds {found}")]
-    OtherStamp {
-        /// What its stamp says.
-        said: String,
-        /// What is true.
-        found: String,
+    /// The stamp does not match the content.
+    #[error("its stamp says {stamped}, but it contains {actual}")]
+    WrongStamp {
+        /// A summary of the stamp.
+        stamped: String,
+        /// A summary of the content.
+        actual: String,
     },
-    /// The audit.
+    /// The audit chain is damaged.
     #[error(transparent)]
     Audit(AuditError),
-    /// The book.
+    /// The ledger is damaged.
     #[error(transparent)]
     Ledger(LedgerError),
-    /// The erasure journal's table.
+    /// The chain of tombstones is damaged.
     #[error("tombstone {seq} does not continue the one before it")]
     Tombstone {
-        /// Which.
+        /// The number of the first tombstone that does not match.
         seq: i64,
     },
-    /// SQLite refused to read on.
+    /// SQLite returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -102,27 +102,29 @@ impl From<LedgerError> for Damage {
     }
 }
 
-/// Why no snapshot was published, or not to its end.
+/// Why publishing failed, or was not completed.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// The disk has too little room for a second copy.
-    #[error("a snapshot needs {needed} bytes, and {free} are free")]
+    /// The disk has too little free space for a second copy.
+    #[error("a snapshot needs {needed} bytes, but only {free} are free")]
     NoSpace {
-        /// 1.2 times the database.
+        /// Bytes: 1.2 times the size of the database.
         needed: u64,
-        /// What there is.
+        /// Bytes that are free on the disk.
         free: u64,
     },
-    /// The new copy did not pass its checks.
+    /// The new copy failed verification.
     #[error("the new snapshot was not published: {0}")]
     Damaged(#[from] Damage),
-    /// The new snapshot is in place, checked and whole. Its manifest is the one of the snapshot before, or a power failure
-    /// now could still bring that snapshot back; publishing again cures both.
+    /// The new snapshot is published and verified, but its manifest is missing or not durable: the manifest may still
+    /// describe the previous snapshot, and a power failure now could bring the previous snapshot back. Publishing again
+    /// repairs both.
     #[error(
-        "the new snapshot is in place, but its manifest could not be written or the folder not be synchronised: {0}"
+        "the new snapshot is in place, but its manifest could not be written or the folder could not be synced: {0}"
     )]
     InPlace(#[source] db::Error),
-    /// A file could not be read, written or replaced, or SQLite refused. The snapshot before is still there.
+    /// A file could not be read, written or replaced, or SQLite returned an error. The previous snapshot is still
+    /// there.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -134,11 +136,11 @@ impl From<SnapshotError> for Problem {
                 cause: Some(error.to_string()),
                 ..Problem::busy(
                     "no_space",
-                    "There is too little room on the disk for a new snapshot; the last one is still there. Make room, then try again.",
+                    "There is not enough free disk space for a new snapshot. The last snapshot is still there. Free some space, then try again.",
                     60,
                 )
             },
-            SnapshotError::Damaged(_) | SnapshotError::InPlace(_) => Problem::ours(error),
+            SnapshotError::Damaged(_) | SnapshotError::InPlace(_) => Problem::internal(error),
             SnapshotError::Db(error) => error.into(),
         }
     }

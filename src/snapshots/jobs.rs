@@ -1,4 +1,4 @@
-//! Publishes by the clock.
+//! The scheduled job that publishes snapshots.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::app::App;
 use crate::jobs::Outcome;
 use crate::threads::spawn_blocking;
 
-/// The job's name.
+/// The name of the job.
 pub const PUBLISH: &str = "snapshot.publish";
 
-/// Publishes a snapshot when something changed since the last one. A failure is told and left to the next turn of the
-/// clock: trying at once would only fail again.
+/// Publishes a snapshot if something changed since the last one. A failure is reported and not retried before the next
+/// scheduled run, because an immediate retry would fail again.
 pub async fn publish_when_changed(app: Arc<App>, _: Value) -> Outcome {
     match spawn_blocking(move || publish::publish_when_changed(&app)).await {
         Ok(Ok(_)) => Outcome::Done,

@@ -1,7 +1,7 @@
-//! **For:** the one file that backup jobs copy: whole, consistent, encrypted, and replaced in one instant.
-//! **Words:** snapshot (the published file), stamp (what it says of itself, inside), manifest (the same for people, beside it).
+//! **For:** the one file that backup jobs copy: complete, consistent, encrypted, and replaced atomically.
+//! **Words:** snapshot (the published file), stamp (a row inside that describes it), manifest (the same as JSON, next to it).
 //! **Tables:** `snapshot_stamp`.
-//! **Never:** writes into the published file; publishes what it has not verified; needs the manifest to verify.
+//! **Never:** writes into the published file; publishes a file that is not verified; needs the manifest to verify.
 //! **Start reading:** [`publish`], then `verify.rs`.
 
 mod error;

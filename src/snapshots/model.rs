@@ -1,59 +1,56 @@
-//! What a snapshot says of itself.
+//! The description of a snapshot: stamp, verification report and manifest.
 
 use serde_json::{Value, json};
 
 use crate::audit::Digest;
 use crate::base::Timestamp;
 
-/// The row inside a snapshot.
+/// The row inside a snapshot that describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct Stamp {
-    /// When it was made.
     pub made_at: Timestamp,
-    /// How many migrations it has.
+    /// The number of migrations.
     pub schema_version: i64,
-    /// The SQLite that wrote it.
+    /// The version of SQLite that wrote it, for example `3.46.1`.
     pub engine_version: String,
-    /// Which keyring opens it.
     pub keyring_id: String,
-    /// Its last audit event.
+    /// The number of the last audit event. 0: there is none.
     pub audit_seq: i64,
-    /// That event's leaf.
+    /// The leaf hash of that event.
     pub audit_head: Digest,
-    /// Its last tombstone.
+    /// The number of the last tombstone. 0: there is none.
     pub tombstone_seq: i64,
 }
 
-/// What a verified file holds.
+/// The content of a verified file.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct Report {
-    /// What it says of itself, compared with what it holds.
+    /// The stamp. Verification has compared it with the content.
     pub stamp: Stamp,
-    /// The region of its appliance.
     pub region: String,
-    /// Which appliance.
     pub site_id: String,
-    /// Its size.
     pub bytes: u64,
-    /// Tables with their rows counted.
+    /// The number of rows of each table.
     pub rows: Vec<(String, i64)>,
-    /// Audit events checked.
+    /// Audit events that were verified.
     pub audit_events: i64,
-    /// Ledger transactions checked.
+    /// Ledger transactions that were verified.
     pub ledger_transactions: i64,
 }
 
-/// What was published, for people.
+/// The description of a published snapshot, for people and backup jobs.
 #[derive(Clone, Debug)]
 pub struct Manifest {
-    /// What its verification found.
+    /// The result of its verification.
     pub report: Report,
-    /// SHA-256 of the file.
+    /// SHA-256 of the encrypted file.
     pub sha256: Digest,
 }
 
 impl Report {
-    /// For machines: the file's manifest, and `verify --json`.
+    /// The report as JSON, for the manifest and for `verify --json`.
     pub fn to_json(&self) -> Value {
         let rows: serde_json::Map<_, _> = self.rows.iter().map(|(table, rows)| (table.clone(), json!(rows))).collect();
         json!({
@@ -73,7 +70,7 @@ impl Report {
 }
 
 impl Manifest {
-    /// As written beside the snapshot.
+    /// The content of the manifest file.
     pub fn to_json(&self) -> Value {
         let mut value = self.report.to_json();
         value["format"] = json!("domicile.snapshot/1");

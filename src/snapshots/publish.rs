@@ -1,9 +1,9 @@
-//! Makes the published file.
+//! Publishes a snapshot.
 //!
 //! ```text
 //! live database ── one step ──> .snapshot-x ── stamp ── three checks ── fsync ── rename ──> domicile.sqlite ── fsync folder
 //! ```
-//! Whoever reads `domicile.sqlite` at any moment has the old file or the new one, never something between.
+//! A program that reads `domicile.sqlite` gets the old file or the new file, never a mixture.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -22,39 +22,41 @@ use crate::base::Rng;
 use crate::db::{self, Error, Layout, MIGRATIONS_COUNT, Tx};
 use crate::privacy;
 
-/// How the file is called before it is published.
+/// The prefix of the file's name before it is published.
 const UNFINISHED: &str = ".snapshot-";
 
-/// Publishes a snapshot of what the database holds now, after checking it whole. Blocks this thread; waits for another
-/// publisher, also of another process.
+/// Copies the database, verifies the copy completely and publishes it. Blocks this thread. Waits while another thread
+/// or process publishes.
 ///
 /// # Errors
-/// [`SnapshotError::InPlace`]: the new snapshot has replaced the one before, and what belongs to it is missing. Every other
-/// [`SnapshotError`]: the snapshot before stays. Nothing unfinished is left.
+/// [`SnapshotError::InPlace`]: the new snapshot has replaced the previous one, but its manifest is missing or not
+/// durable. Every other [`SnapshotError`]: the previous snapshot stays. No temporary file is left.
 pub fn publish(app: &App) -> Result<Manifest, SnapshotError> {
     let layout = app.store().layout();
-    let _alone = db::lock_file(&layout.snapshot_lock())?;
+    let _lock = db::lock_file(&layout.snapshot_lock())?;
     remove_unfinished(layout)?;
-    // Taken before the copy: what is committed meanwhile is published the next time, whether the copy has it or not.
+    // Read before the copy: a commit during the copy counts as unpublished, whether the copy contains it or not.
     let content = app.store().content();
     let mut rng: Rng = app.store().write_blocking(|tx| Ok::<_, Error>(tx.rng().split()))?;
     let unfinished = layout.root().join(format!("{UNFINISHED}{}", hex::encode(rng.bytes::<8>())));
-    let outcome = make(app, &unfinished, &mut rng);
+    let outcome = create(app, &unfinished, &mut rng);
     match &outcome {
-        Ok(_) => app.store().note_published(content),
+        Ok(_) => app.store().record_published(content),
         Err(error) => {
             match error {
-                SnapshotError::InPlace(_) => tracing::error!(%error, "A snapshot was published, but not to its end."),
-                _ => tracing::error!(%error, "No snapshot was published; the one before is still there."),
+                SnapshotError::InPlace(_) => {
+                    tracing::error!(%error, "A snapshot was published, but its manifest is missing or not durable.")
+                }
+                _ => tracing::error!(%error, "No snapshot was published. The previous snapshot is still there."),
             }
-            // What cannot be removed now is removed before the next one.
+            // If a file cannot be removed now, the next run removes it.
             let _ = remove_unfinished(layout);
         }
     }
     outcome
 }
 
-/// As [`publish`], unless nothing changed since this process published last. `None`: nothing changed.
+/// Like [`publish`], but only if something changed since this process last published. `None`: nothing changed.
 ///
 /// # Errors
 /// As [`publish`].
@@ -65,25 +67,25 @@ pub fn publish_when_changed(app: &App) -> Result<Option<Manifest>, SnapshotError
     publish(app).map(Some)
 }
 
-/// Removes what a publisher that was killed left behind. For the start; publishing does it too.
+/// Removes the temporary files of a publisher that was killed. Called at startup; publishing does it too.
 ///
 /// # Errors
 /// [`SnapshotError::Db`].
 pub fn clean_up(layout: &Layout) -> Result<(), SnapshotError> {
-    let _alone = db::lock_file(&layout.snapshot_lock())?;
+    let _lock = db::lock_file(&layout.snapshot_lock())?;
     Ok(remove_unfinished(layout)?)
 }
 
-fn make(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, SnapshotError> {
+fn create(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, SnapshotError> {
     let layout = app.store().layout();
     require_space(layout)?;
-    app.store().copy_to(unfinished, rng, describe)?;
+    app.store().copy_to(unfinished, rng, write_stamp)?;
     let report = verify_file(unfinished, app.store().site(), app.now())?;
     let sha256 = hash_and_sync(unfinished)?;
     let manifest = Manifest { report, sha256 };
     replace(unfinished, &layout.snapshot())?;
-    // From here on the snapshot before is gone, and an error must not say otherwise.
-    settle(layout, &with_json(unfinished), &manifest).map_err(SnapshotError::InPlace)?;
+    // The previous snapshot is gone now, and an error must not say that it is still there.
+    write_manifest(layout, &manifest_path_of(unfinished), &manifest).map_err(SnapshotError::InPlace)?;
     tracing::info!(
         bytes = manifest.report.bytes,
         audit_seq = manifest.report.stamp.audit_seq,
@@ -92,15 +94,15 @@ fn make(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, Snapsho
     Ok(manifest)
 }
 
-/// Puts the manifest beside the snapshot that is in place, and makes both names durable.
-fn settle(layout: &Layout, beside: &Path, manifest: &Manifest) -> Result<(), Error> {
-    write_synced(beside, &format!("{:#}\n", manifest.to_json()))?;
-    replace(beside, &layout.manifest())?;
+/// Writes the manifest next to the published snapshot and makes both file names durable.
+fn write_manifest(layout: &Layout, temporary: &Path, manifest: &Manifest) -> Result<(), Error> {
+    write_synced(temporary, &format!("{:#}\n", manifest.to_json()))?;
+    replace(temporary, &layout.manifest())?;
     sync_folder(layout.root())
 }
 
-/// What the copy says of itself, written into the copy.
-fn describe(tx: &mut Tx<'_>) -> Result<(), Error> {
+/// Writes the stamp into the copy.
+fn write_stamp(tx: &mut Tx<'_>) -> Result<(), Error> {
     let (audit_seq, audit_head) = audit::head(tx)?;
     let (major, minor, patch) = db::engine_version();
     let stamp = Stamp {
@@ -115,9 +117,10 @@ fn describe(tx: &mut Tx<'_>) -> Result<(), Error> {
     store::insert(tx, &stamp)
 }
 
-/// A copy and a fifth of it must fit beside what is there (safety 3.2, 4): a full disk would hurt the live database.
+/// Requires free space for 1.2 times the size of the database (safety 3.2, 4), because a full disk would damage the
+/// live database.
 fn require_space(layout: &Layout) -> Result<(), SnapshotError> {
-    let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |about| about.len());
+    let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut log = layout.live().into_os_string();
     log.push("-wal");
     let database = size(layout.live()) + size(log.into());
@@ -129,9 +132,9 @@ fn require_space(layout: &Layout) -> Result<(), SnapshotError> {
 }
 
 fn remove_unfinished(layout: &Layout) -> Result<(), Error> {
-    let told = |error| Error::file(layout.root(), error);
-    for entry in std::fs::read_dir(layout.root()).map_err(told)? {
-        let entry = entry.map_err(told)?;
+    let file_error = |error| Error::file(layout.root(), error);
+    for entry in std::fs::read_dir(layout.root()).map_err(file_error)? {
+        let entry = entry.map_err(file_error)?;
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             std::fs::remove_file(entry.path()).map_err(|error| Error::file(&entry.path(), error))?;
         }
@@ -140,30 +143,30 @@ fn remove_unfinished(layout: &Layout) -> Result<(), Error> {
 }
 
 fn hash_and_sync(path: &Path) -> Result<Digest, Error> {
-    let told = |error| Error::file(path, error);
-    let mut file = File::options().read(true).write(true).open(path).map_err(told)?;
+    let file_error = |error| Error::file(path, error);
+    let mut file = File::options().read(true).write(true).open(path).map_err(file_error)?;
     let mut hash = Sha256::new();
     let mut block = vec![0u8; 1 << 20];
     loop {
-        match file.read(&mut block).map_err(told)? {
+        match file.read(&mut block).map_err(file_error)? {
             0 => break,
             read => hash.update(&block[..read]),
         }
     }
-    file.sync_all().map_err(told)?;
+    file.sync_all().map_err(file_error)?;
     Ok(hash.finalize().into())
 }
 
-fn with_json(path: &Path) -> PathBuf {
+fn manifest_path_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".json");
     name.into()
 }
 
 fn write_synced(path: &Path, text: &str) -> Result<(), Error> {
-    let told = |error| Error::file(path, error);
-    let mut file = File::options().create_new(true).write(true).mode(0o600).open(path).map_err(told)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(told)
+    let file_error = |error| Error::file(path, error);
+    let mut file = File::options().create_new(true).write(true).mode(0o600).open(path).map_err(file_error)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(file_error)
 }
 
 fn replace(from: &Path, to: &Path) -> Result<(), Error> {

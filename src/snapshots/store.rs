@@ -1,4 +1,4 @@
-//! All SQL of the stamp.
+//! All SQL of the snapshot stamp.
 
 use rusqlite::named_params;
 
@@ -13,7 +13,7 @@ const INSERT: &str = "
     insert into snapshot_stamp (id, made_at, schema_version, engine_version, keyring_id, audit_seq, audit_head, tombstone_seq)
     values (1, :made_at, :schema_version, :engine_version, :keyring_id, :audit_seq, :audit_head, :tombstone_seq)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[FIND, INSERT];
 
 pub(super) fn find(view: &View<'_>) -> Result<Option<Stamp>, Error> {

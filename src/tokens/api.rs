@@ -1,4 +1,4 @@
-//! What verifiers read without a credential: the key set, and where everything is.
+//! What verifiers read without a credential: the key set and the metadata of the server.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ struct KeySet {
     keys: Vec<Jwk>,
 }
 
-/// RFC 7517, RFC 8037 §2.
+/// A public key as a JWK (RFC 7517, RFC 8037 §2).
 #[derive(Serialize)]
 struct Jwk {
     kty: &'static str,
@@ -38,13 +38,13 @@ impl From<PublishedKey> for Jwk {
     }
 }
 
-/// `GET /.well-known/jwks.json`: the keys that verify access tokens. The next one is in it a day before it signs.
+/// `GET /.well-known/jwks.json`: the keys that verify access tokens. It has the next key a day before that key signs.
 pub async fn key_set(app: Data<Arc<App>>) -> Answer {
     let keys = app.query_inline(ops::published)?.into_iter().map(Jwk::from).collect();
     public("application/jwk-set+json", &KeySet { keys })
 }
 
-/// RFC 8414 §2: what is there, and nothing else.
+/// The metadata of the authorization server (RFC 8414 §2), only with what the server supports.
 #[derive(Serialize)]
 struct Metadata<'a> {
     issuer: &'a str,
@@ -59,7 +59,7 @@ struct Metadata<'a> {
     scopes_supported: Vec<&'a str>,
 }
 
-/// `GET /.well-known/oauth-authorization-server`: where tokens are made and checked.
+/// `GET /.well-known/oauth-authorization-server`: where tokens are issued and checked.
 pub async fn metadata(app: Data<Arc<App>>) -> Answer {
     let config = app.config();
     let at = |path: &str| format!("{}{path}", config.public_url);
@@ -79,7 +79,7 @@ pub async fn metadata(app: Data<Arc<App>>) -> Answer {
 }
 
 fn public(kind: &'static str, body: &impl Serialize) -> Answer {
-    let body = serde_json::to_string(body).map_err(Problem::ours)?;
+    let body = serde_json::to_string(body).map_err(Problem::internal)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, kind))
         .insert_header((header::CACHE_CONTROL, format!("public, max-age={}", KEY_SET_AGE.as_secs())))

@@ -1,36 +1,36 @@
-//! What stands in an access token (RFC 9068 §2.2), as it is signed.
+//! The claims of an access token (RFC 9068 §2.2).
 
 use serde::{Deserialize, Serialize};
 
-/// The claims. A verifier finds here what introspection would tell, but nobody's name or address.
+/// The claims of an access token. They have what introspection would answer, but no name and no e-mail address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Who made it: the site's public address.
+    /// The issuer: the public URL of the site.
     pub iss: String,
-    /// The person the key acts for.
+    /// The id of the account the key acts for.
     pub sub: String,
-    /// Who it is for.
+    /// The service that the token is for.
     pub aud: String,
-    /// Until when, in seconds since 1970, not included.
+    /// The end of the token (exclusive), in seconds since 1970.
     pub exp: i64,
-    /// Since when, in seconds since 1970.
+    /// When it was issued, in seconds since 1970.
     pub iat: i64,
-    /// As `iat`.
+    /// The same as `iat`.
     pub nbf: i64,
-    /// Its own name, 128 random bits.
+    /// The id of the token, 128 random bits.
     pub jti: String,
-    /// The key, as introspection names it.
+    /// The id of the key, as in introspection.
     pub client_id: String,
-    /// Every scope it grants, written out, separated by spaces.
+    /// Every scope that the token grants, separated by spaces. Bundles are expanded.
     pub scope: String,
-    /// The one workspace it reaches.
+    /// The only workspace that the token can access.
     pub workspace: String,
-    /// What the person is there.
+    /// The role of the person in the workspace.
     pub role: String,
-    /// The workspace's plan.
+    /// The plan of the workspace.
     pub plan: String,
-    /// The region of its data.
+    /// The region of the workspace's data.
     pub region: String,
-    /// The feed's last number when it was made: a later row that names `client_id` or `sub` ends it.
+    /// The last number of the revocation feed when the token was issued. A later row that names `client_id` or `sub` ends the token.
     pub epoch: i64,
 }

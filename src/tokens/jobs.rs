@@ -1,4 +1,4 @@
-//! Looks after signing keys while nobody exchanges anything.
+//! The job that rotates signing keys, also while no key is exchanged.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use super::ops;
 use crate::app::App;
 use crate::jobs::Outcome;
 
-/// The job's name.
-pub const TEND: &str = "tokens.tend_keys";
+/// The name of the job. It is stored in databases and does not change.
+pub const ROTATE_KEYS: &str = "tokens.tend_keys";
 
-/// Publishes the next signing key a day before it signs, and puts away those whose time is over.
-pub async fn tend(app: Arc<App>) -> Outcome {
+/// Publishes the next signing key a day before it signs, and retires keys that are no longer needed.
+pub async fn rotate_keys(app: Arc<App>) -> Outcome {
     match app.write(ops::rotate_when_due).await {
         Ok(_) => Outcome::Done,
         Err(error) => Outcome::Again(error.to_string()),

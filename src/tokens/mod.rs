@@ -1,8 +1,8 @@
-//! **For:** verification without asking: short access tokens in place of keys, and the news that one has to die early.
+//! **For:** verification without a request to us: short-lived access tokens instead of keys, and a feed of those that end early.
 //! **Words:** access token (a JWT of ours), signing key, kid, audience, exchange, feed (of revocations), epoch (the feed's last
 //! number when a token was made).
 //! **Tables:** `jwt_key`, `revocation` (written by triggers: see migration 15).
-//! **Never:** takes a token for a key; signs with a key that nobody could know yet; tells the secret half of one.
+//! **Never:** accepts a token as a key; signs with a key that verifiers cannot know yet; reveals a private key.
 //! **Start reading:** `model.rs`, then [`flows::exchange`] and [`examine`].
 
 pub mod api;
@@ -17,11 +17,11 @@ mod store;
 
 pub use claims::Claims;
 pub use error::TokenError;
-pub use jobs::{TEND, tend};
+pub use jobs::{ROTATE_KEYS, rotate_keys};
 pub use jwt::is_token_shaped;
 pub use model::{
-    Asked, Audience, FEED_PAGE_MAX, Issued, KEEP_AFTER, LIFE_MAX, News, PUBLISH_AHEAD, PublishedKey, Revocation,
-    TOKEN_TYPE,
+    Audience, ExchangeRequest, FEED_PAGE_MAX, FeedPage, IssuedToken, KEEP_AFTER, LIFE_MAX, PUBLISH_AHEAD, PublishedKey,
+    Revocation, TOKEN_TYPE,
 };
-pub use ops::{examine, news, published, purge_old, replace_compromised, rotate, rotate_when_due};
+pub use ops::{examine, feed_page, published, purge_old, replace_compromised, rotate, rotate_when_due};
 pub use store::STATEMENTS;

@@ -1,107 +1,107 @@
-//! What a signing key and an access token are, and when a key signs.
+//! Signing keys, access tokens and the revocation feed, and the rule that decides when a key signs.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::base::{Secret, Timestamp, hours, minutes};
 
-/// No token lives longer (safety O7).
+/// The maximum lifetime of a token (safety O7).
 pub const LIFE_MAX: Duration = minutes(15);
-/// How long a key is published before it signs: longer than any verifier keeps the key set without asking again (domain 1.2).
+/// How long a key is published before it signs: longer than any verifier caches the key set (domain 1.2).
 pub const PUBLISH_AHEAD: Duration = hours(24);
-/// How long a key stays published after it signed for the last time: that token's life, and what clocks may differ by.
+/// How long a key stays published after it signed for the last time: the lifetime of that token, and 5 minutes for different clocks.
 pub const KEEP_AFTER: Duration = minutes(LIFE_MAX.as_secs() / 60 + 5);
-/// How long verifiers may keep the key set (RFC 9111): short, so that a key that was withdrawn is soon unknown.
+/// How long verifiers may cache the key set (RFC 9111). It is short, so that they soon stop to accept a withdrawn key.
 pub const KEY_SET_AGE: Duration = minutes(5);
-/// What the answer to an exchange calls what it gives (RFC 8693 §3).
+/// The `issued_token_type` in the answer to an exchange (RFC 8693 §3).
 pub const TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
-/// Rows of the feed in one answer at most.
+/// The maximum number of rows of the feed in one answer.
 pub const FEED_PAGE_MAX: u32 = 1_000;
-/// A row of the feed stays this long: many times as long as a token.
+/// How long a row of the feed is stored: many times the lifetime of a token.
 pub(super) const FEED_KEPT: Duration = hours(24);
-/// Characters of an audience at most.
+/// The maximum length of an audience in characters.
 const AUDIENCE_CHARS_MAX: usize = 255;
 
-/// Who a token is for: 1 to 255 visible ASCII characters without a space, such as a service's name or address.
+/// The service that a token is for: 1 to 255 visible ASCII characters without spaces, such as its name or URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audience(String);
 
 impl Audience {
     /// Reads an audience. `None`: empty, too long, or with other characters.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_right = (1..=AUDIENCE_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        is_right.then(|| Self(text.to_owned()))
+        let is_valid = (1..=AUDIENCE_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        is_valid.then(|| Self(text.to_owned()))
     }
 
-    /// A connected service by its name, which is such a word.
+    /// The audience of a connected service. The name of a service is always a valid audience.
     pub fn of_service(name: &str) -> Self {
         Self(name.to_owned())
     }
 
-    /// The name.
+    /// The audience as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// An exchange as asked for.
-pub struct Asked {
-    /// The key.
+/// A request to exchange a key for a token.
+pub struct ExchangeRequest {
+    /// The API key.
     pub key: Secret<String>,
-    /// Who the token is for.
+    /// The service that the token is for.
     pub audience: Audience,
-    /// Fewer scopes than the key's. `None`: all of them.
+    /// The wanted scopes, separated by spaces. `None`: all scopes of the key.
     pub scope: Option<String>,
-    /// Whence the key came. `None`: nobody said, so a key with a list of networks is refused.
+    /// The address that the key was used from. `None`: it is unknown, so a key with a list of networks is refused.
     pub address: Option<IpAddr>,
-    /// What the program calls itself. Empty: nothing.
+    /// The `User-Agent` of the program. Empty: unknown.
     pub agent: String,
 }
 
-/// A token that was just made.
+/// A token that was just issued.
 #[derive(Debug)]
-pub struct Issued {
+pub struct IssuedToken {
     /// The token itself.
     pub token: Secret<String>,
-    /// How long it is good, in whole seconds.
+    /// Its lifetime in whole seconds.
     pub expires_in_seconds: i64,
-    /// Every scope it grants, written out, separated by spaces.
+    /// Every scope that it grants, separated by spaces. Bundles are expanded.
     pub scope: String,
 }
 
-/// A signing key as kept.
+/// A signing key as it is stored.
 #[derive(Clone, Debug)]
 pub(super) struct TokenKey {
     pub kid: String,
     pub public_key: [u8; 32],
-    /// `None`: it signs no more.
+    /// `None`: it no longer signs.
     pub sealed_secret: Option<Vec<u8>>,
     pub not_before: Timestamp,
 }
 
-/// A signing key as everybody may see it.
+/// The public part of a signing key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedKey {
-    /// Its thumbprint (RFC 7638).
+    /// The key id: its thumbprint (RFC 7638).
     pub kid: String,
-    /// Ed25519.
+    /// The Ed25519 public key.
     pub public_key: [u8; 32],
-    /// When it begins to sign.
+    /// When the key begins to sign.
     pub not_before: Timestamp,
 }
 
-/// What has to be done about the signing keys now.
+/// What has to be done with the signing keys now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// Nothing.
     Nothing,
-    /// Make a key that signs from then on.
+    /// Make a key that signs from this time on.
     Successor(Timestamp),
 }
 
-/// `newest_begins`: when the newest key begins to sign. `None`: there is no key yet, and so no verifier that could have kept an
-/// older set: the first one signs at once. A successor is made a day before the newest one's time is over; where that was
-/// missed, because nothing ran, the old key signs on until the new one was published for a day.
+/// Decides whether a key is due. `newest_begins`: when the newest key begins to sign. `None`: there is no key yet, and so no verifier
+/// with an older key set: the first key signs at once. A successor is made a day before the newest key must be replaced. If that was
+/// missed because the server was stopped, the old key continues to sign until the new one was published for a day.
 pub(super) fn due(newest_begins: Option<Timestamp>, rotate_every: Duration, now: Timestamp) -> Due {
     let Some(begins) = newest_begins else { return Due::Successor(now) };
     let ends = begins.plus(rotate_every);
@@ -109,28 +109,28 @@ pub(super) fn due(newest_begins: Option<Timestamp>, rotate_every: Duration, now:
     if ends <= first_good { Due::Successor(ends.max(first_good)) } else { Due::Nothing }
 }
 
-/// The key that signs now: the newest whose time has come. `None`: there is none yet.
+/// The key that signs now: the newest one whose `not_before` has passed. `None`: there is none yet.
 pub(super) fn signer(keys: &[TokenKey], now: Timestamp) -> Option<&TokenKey> {
     keys.iter().filter(|key| key.not_before <= now && key.sealed_secret.is_some()).max_by_key(|key| key.not_before)
 }
 
-/// What ended before its time.
+/// A row of the revocation feed: a key or an account whose tokens ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
-    /// Its number, growing with every commit.
+    /// The number of the row. Numbers grow with every commit.
     pub seq: i64,
     /// `key` or `subject`.
     pub kind: String,
-    /// The key's or the account's id.
+    /// The id of the key or the account.
     pub id: String,
 }
 
-/// A page of the feed.
+/// A page of the revocation feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
-    /// The oldest first.
+pub struct FeedPage {
+    /// The rows, the oldest first.
     pub revocations: Vec<Revocation>,
-    /// Where to go on.
+    /// The number after which the next page begins.
     pub next: i64,
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use crate::base::days;
 
     #[test]
-    fn a_successor_is_published_a_day_before_it_signs_whatever_was_missed() {
+    fn a_successor_is_published_a_day_before_it_signs_even_if_the_rotation_is_late() {
         let begin = Timestamp::from_millis(0);
         let rotate_every = days(90);
         let at = |span: Duration| due(Some(begin), rotate_every, begin.plus(span));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_audience_is_one_visible_word() {
+    fn an_audience_is_one_word_of_visible_characters() {
         assert!(Audience::parse("https://inference.example.org").is_some());
         for bad in ["", "two words", "ünter", "a\nb", &"a".repeat(256)] {
             assert_eq!(Audience::parse(bad), None, "{bad:?}");

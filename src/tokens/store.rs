@@ -1,4 +1,4 @@
-//! All SQL about signing keys and the feed.
+//! All SQL of signing keys and the revocation feed.
 
 use rusqlite::{Row, named_params};
 
@@ -24,7 +24,7 @@ const EMPTY_SECRETS: &str = "
 const DELETE_OLD_KEYS: &str = "delete from jwt_key where publish_until <= :now";
 const DELETE_KEYS: &str = "delete from jwt_key";
 
-// The number goes on growing after everything was deleted; it is the one that SQLite keeps for the table.
+// SQLite stores this number for the table, so it continues to grow after all rows were deleted.
 const LAST_EVER: &str = "select coalesce((select seq from sqlite_sequence where name = 'revocation'), 0)";
 const LIST_AFTER: &str = "
     select seq, kind, subject_id from revocation where seq > :after order by seq limit :limit";
@@ -36,7 +36,7 @@ const MARK_SEEN: &str = "update revocation set seen_at = :now where seen_at is n
 const DELETE_SEEN: &str = "
     delete from revocation where seq in (select seq from revocation where seen_at <= :before limit :limit)";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     LIST_KEYS,
     FIND_KEY,
@@ -56,7 +56,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TokenKey> {
     Ok(TokenKey { kid: row.get(0)?, public_key: row.get(1)?, sealed_secret: row.get(2)?, not_before: row.get(3)? })
 }
 
-/// The published keys, the newest first; two at a time, or three.
+/// The published keys, the newest first. There are at most three.
 pub(super) fn list_keys(view: &View<'_>) -> Result<Vec<TokenKey>, Error> {
     view.list(LIST_KEYS, named_params! {":now": view.now()}, read)
 }
@@ -87,7 +87,7 @@ pub(super) fn insert_key(
     Ok(())
 }
 
-/// Says of every key before `successor` when it ends.
+/// Sets the end of every key that `successor` replaces.
 pub(super) fn update_succeeded(
     tx: &mut Tx<'_>,
     successor: &str,
@@ -99,7 +99,7 @@ pub(super) fn update_succeeded(
     Ok(())
 }
 
-/// Empties the secrets of keys that sign no more, and deletes keys that nobody needs any more.
+/// Deletes the private part of keys that no longer sign, and keys that no token needs any more.
 pub(super) fn retire_keys(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let now = tx.now();
     Ok(tx.execute(EMPTY_SECRETS, named_params! {":now": now})?
@@ -110,7 +110,7 @@ pub(super) fn delete_keys(tx: &mut Tx<'_>) -> Result<usize, Error> {
     tx.execute(DELETE_KEYS, [])
 }
 
-/// The number of the last row there ever was; zero: none.
+/// The number of the last row that was ever written; zero if there was none.
 pub(super) fn find_last(view: &View<'_>) -> Result<i64, Error> {
     view.one(LAST_EVER, [], |row| row.get(0))
 }
@@ -126,7 +126,7 @@ pub(super) fn is_named_since(view: &View<'_>, epoch: i64, key: &str, subject: &s
     view.one(IS_NAMED_SINCE, named_params! {":epoch": epoch, ":key": key, ":subject": subject}, |row| row.get(0))
 }
 
-/// Notes when rows were first seen, and deletes those that were seen before `before`.
+/// Sets `seen_at` of new rows, and deletes the rows that were seen before `before`.
 pub(super) fn purge(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(MARK_SEEN, named_params! {":now": now})?;

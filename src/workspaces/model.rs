@@ -2,34 +2,34 @@
 
 use crate::base::{AccountId, Role, Timestamp, WorkspaceId};
 
-/// Owner of keys, wallet, resources and activity.
+/// The owner of keys, wallet, resources and activity.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    /// Opaque, for ever.
+    /// Opaque and permanent.
     pub id: WorkspaceId,
     /// `personal` or `team`.
     pub kind: String,
-    /// Its name in links.
+    /// The name in links.
     pub slug: String,
-    /// Its name on pages.
+    /// The name on pages.
     pub name: String,
     /// The plan it is on: `free`.
     pub plan: String,
-    /// The region its data is in.
+    /// The region of its data.
     pub region: String,
-    /// Who answers for it.
+    /// The account that is responsible for it.
     pub owner: AccountId,
-    /// Since when.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// Somebody's place in a workspace.
+/// The membership of an account in a workspace.
 #[derive(Clone, Debug)]
 pub struct Membership {
-    /// Who.
+    /// The member.
     pub account: AccountId,
-    /// As what.
+    /// The rights of the member.
     pub role: Role,
-    /// Since when.
+    /// When they became a member.
     pub joined_at: Timestamp,
 }

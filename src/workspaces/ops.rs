@@ -1,4 +1,4 @@
-//! What can be done with a workspace by itself.
+//! The operations on workspaces.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Role, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
-/// Makes the personal workspace of a new account, which owns it.
+/// Creates the personal workspace of a new account, which owns it.
 ///
 /// # Errors
 /// [`Error`].
@@ -40,7 +40,7 @@ pub fn personal(view: &View<'_>, account: AccountId) -> Result<Option<Workspace>
     store::find_personal(view, account)
 }
 
-/// What the account is in the workspace. `None`: not a member.
+/// The role of the account in the workspace. `None`: it is not a member.
 ///
 /// # Errors
 /// [`Error`].
@@ -56,7 +56,7 @@ pub fn members(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Membership
     store::list_members(view, workspace)
 }
 
-/// Deletes the workspace's own rows; what it owned must be gone before.
+/// Deletes the rows of the workspace. Everything it owns must be deleted before.
 ///
 /// # Errors
 /// [`Error`].

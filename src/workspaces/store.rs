@@ -24,7 +24,7 @@ const LIST_MEMBERS: &str = "
     select account_id, role, joined_at from membership where workspace_id = :workspace_id order by joined_at limit 1000";
 const DELETE_MEMBERS: &str = "delete from membership where workspace_id = :workspace_id";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] =
     &[INSERT, FIND, FIND_PERSONAL, DELETE, INSERT_MEMBER, FIND_ROLE, LIST_MEMBERS, DELETE_MEMBERS];
 

@@ -1,5 +1,5 @@
-"""Authenticators without a browser (soft-webauthn and fido2, PyPI), which can also lie: every field of what they make can be
-changed on its own, and is then signed like a right one. Reads a JSON command a line, answers a JSON line."""
+"""Authenticators without a browser (soft-webauthn and fido2, PyPI), which can also forge responses: each field can be changed on
+its own, and the forged response is signed like a right one. Reads one JSON command per line and answers with one JSON line."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ try:
     from fido2.webauthn import AuthenticatorData
     from soft_webauthn import SoftWebauthnDevice
 except ModuleNotFoundError as error:
-    sys.exit(f"this test needs {error.name}, which is not here. Run: ./dev tools")
+    sys.exit(f"this test needs {error.name}, which is not installed. Run: ./dev tools")
 
 UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
 
@@ -28,22 +28,22 @@ def data(encoded):
     return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
 
 
-def flipped(data, place=-1):
+def flipped(data, index=-1):
     changed = bytearray(data)
-    changed[place] ^= 1
+    changed[index] ^= 1
     return bytes(changed)
 
 
 def client_data(kind, options, origin, change):
     challenge = data(options["challenge"])
-    said = {
+    client = {
         "type": change.get("type", kind),
         "challenge": text(flipped(challenge) if change.get("challenge") == "flipped" else challenge[: change.get("challenge_bytes", 99)]),
         "origin": change.get("origin", origin),
         "crossOrigin": change.get("cross_origin", False),
     }
-    said.pop(change.get("without"), None)
-    return json.dumps(said).encode()
+    client.pop(change.get("without"), None)
+    return json.dumps(client).encode()
 
 
 def flags(change, more=0):
@@ -60,13 +60,13 @@ def create(device, options, origin, change):
     if change.get("alg") == "eddsa":
         key = cbor.encode(EdDSA.from_cryptography_key(ed25519.Ed25519PrivateKey.generate().public_key()))
     if change.get("alg") == "renamed":
-        named = dict(ES256.from_cryptography_key(device.private_key.public_key()))
-        named[3] = -47
-        key = cbor.encode(named)
+        cose_key = dict(ES256.from_cryptography_key(device.private_key.public_key()))
+        cose_key[3] = -47
+        key = cbor.encode(cose_key)
     if change.get("key") == "off_curve":
-        named = dict(ES256.from_cryptography_key(device.private_key.public_key()))
-        named[-3] = flipped(named[-3])
-        key = cbor.encode(named)
+        cose_key = dict(ES256.from_cryptography_key(device.private_key.public_key()))
+        cose_key[-3] = flipped(cose_key[-3])
+        key = cbor.encode(cose_key)
     authenticator_data = (
         sha256(change.get("rp_id", options["rp"]["id"]).encode())
         + bytes([flags(change, AT)])
@@ -81,7 +81,7 @@ def create(device, options, origin, change):
     authenticator_data = authenticator_data[: change.get("cut", 100_000)] + b"\0" * change.get("padded", 0)
     attestation = cbor.encode({"fmt": change.get("fmt", "none"), "attStmt": {}, "authData": authenticator_data})
     attestation = attestation[: change.get("attestation_bytes", 1_000_000)] + b"\xff" * change.get("attestation_more", 0)
-    raw_id = b"somebody else's credential id" if change.get("raw_id") else device.credential_id
+    raw_id = b"another credential id" if change.get("raw_id") else device.credential_id
     return {
         "id": text(raw_id),
         "rawId": text(raw_id),
@@ -95,7 +95,7 @@ def create(device, options, origin, change):
 
 def get(device, options, origin, change):
     device.sign_count = change.get("sign_count", device.sign_count + 1)
-    said = client_data("webauthn.get", options, origin, change)
+    client = client_data("webauthn.get", options, origin, change)
     authenticator_data = (
         sha256(change.get("rp_id", options["rpId"]).encode()) + bytes([flags(change)]) + pack(">I", device.sign_count)
     )
@@ -103,13 +103,13 @@ def get(device, options, origin, change):
     authenticator_data = authenticator_data[: change.get("cut", 100_000)] + b"\0" * change.get("padded", 0)
     key = ec.generate_private_key(ec.SECP256R1()) if change.get("key") == "another" else device.private_key
     digest = hashes.SHA384() if change.get("alg") == "sha384" else hashes.SHA256()
-    signature = key.sign(authenticator_data + sha256(said), ec.ECDSA(digest))
+    signature = key.sign(authenticator_data + sha256(client), ec.ECDSA(digest))
     if change.get("signature") == "flipped":
         signature = flipped(signature)
     if change.get("signature") == "empty":
         signature = b""
     if change.get("after") == "client_data":
-        said += b" "
+        client += b" "
     if change.get("after") == "authenticator_data":
         authenticator_data = authenticator_data[:33] + pack(">I", device.sign_count + 1)
     credential_id = data(change["raw_id"]) if "raw_id" in change else device.credential_id
@@ -121,7 +121,7 @@ def get(device, options, origin, change):
         "rawId": text(credential_id),
         "type": change.get("credential_type", "public-key"),
         "response": {
-            "clientDataJSON": text(said),
+            "clientDataJSON": text(client),
             "authenticatorData": text(authenticator_data),
             "signature": text(signature),
             "userHandle": None if handle is None else text(handle),
@@ -131,11 +131,11 @@ def get(device, options, origin, change):
 
 devices = []
 for line in sys.stdin:
-    asked = json.loads(line)
-    options, change = asked["options"]["publicKey"], asked.get("change", {})
-    if asked["op"] == "create":
+    command = json.loads(line)
+    options, change = command["options"]["publicKey"], command.get("change", {})
+    if command["op"] == "create":
         devices.append(SoftWebauthnDevice())
-        made = create(devices[-1], options, asked["origin"], change)
+        credential = create(devices[-1], options, command["origin"], change)
     else:
-        made = get(devices[asked["device"]], options, asked["origin"], change)
-    print(json.dumps({"device": len(devices) - 1, "credential": made}), flush=True)
+        credential = get(devices[command["device"]], options, command["origin"], change)
+    print(json.dumps({"device": len(devices) - 1, "credential": credential}), flush=True)

@@ -41,7 +41,7 @@ const chromiumPath = () => {
 const complaints = [];
 
 // The other sites of a test, such as a provider: their pages are not looked at.
-const isNeighbour = (url) => Boolean(url) && (given.neighbours ?? []).includes(new URL(url).origin);
+const isProvider = (url) => Boolean(url) && (given.providers ?? []).includes(new URL(url).origin);
 
 /** Chromium. `close` fails if anything was wrong. */
 export const open = async () => {
@@ -58,7 +58,7 @@ export const open = async () => {
       const url = new URL(request.url());
       const isOurs = url.protocol === "data:" || url.protocol === "blob:" || url.origin === given.url;
       // What a neighbour's own page asks for is its own affair.
-      if (!isOurs && !isNeighbour(url) && !isNeighbour(request.headers().referer)) {
+      if (!isOurs && !isProvider(url) && !isProvider(request.headers().referer)) {
         complaints.push(`a request to a foreign host: ${url}`);
       }
     });
@@ -80,7 +80,7 @@ const isStatusNotice = (text) => /^Failed to load resource: the server responded
 const listen = (page) => {
   page.on("console", (message) => {
     const isSerious = ["error", "warning"].includes(message.type());
-    if (isSerious && !isStatusNotice(message.text()) && !isNeighbour(page.url())) {
+    if (isSerious && !isStatusNotice(message.text()) && !isProvider(page.url())) {
       complaints.push(`${page.url()} said in the console: ${message.text()}`);
     }
   });

@@ -24,12 +24,12 @@ await fillIn(page, { "Email or username": "ada-l", Password: PASSWORD });
 await page.keyboard.press("Enter");
 await sees(page, "Profile");
 
-// ---- The keyboard: past the rail in one step, and along the form in its order.
+// ---- The keyboard: past the sidebar in one step, and along the form in its order.
 await page.keyboard.press("Tab");
-assert.equal(await focused(), "Skip to the content");
+assert.equal(await focused(), "Skip to content");
 await page.keyboard.press("Enter");
 // A jump within the page is done after the key; a Tab before it would start from the link.
-await until("the jump past the rail", () => page.evaluate(() => document.activeElement.id === "main"));
+await until("the jump past the sidebar", () => page.evaluate(() => document.activeElement.id === "main"));
 await page.keyboard.press("Tab");
 assert.equal(await focused(), "display_name");
 const links = ["github", "linkedin", "x", "youtube", "scholar", "discord", "website"].map((name) => `link_${name}`);

@@ -22,7 +22,7 @@ assert.match(await holds(/^reports:read /), /Read the reports\./);
 
 // ---- A call says what it takes, which credential, which scope.
 const call = page.getByRole("region", { name: "GET /api/account/summary" });
-assert.match(await call.innerText(), /Its scope: account:read/);
+assert.match(await call.innerText(), /Required scope: account:read/);
 
 // ---- The gateways are folded until they are asked for.
 for (const name of ["nginx", "Traefik", "Caddy", "Envoy"]) {

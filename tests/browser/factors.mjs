@@ -1,5 +1,5 @@
-// Second factors as a person meets them: a QR code read by a camera's program, codes of another program, and Chromium's
-// virtual authenticator for passkeys. Every page on the way is inspected.
+// Second factors in the browser: a QR code that a scanner program reads, codes of another program, and the virtual authenticator
+// of Chromium for passkeys. Every page on the way is inspected.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
@@ -16,8 +16,8 @@ const signIn = async (page, name) => {
   await press(page, "Sign in");
 };
 
-/** A device with a fingerprint reader, plugged into the page's browser. */
-const deviceOf = async (page) => {
+/** Adds a device with a fingerprint reader to the browser of the page. */
+const addDevice = async (page) => {
   const cdp = await page.context().newCDPSession(page);
   await cdp.send("WebAuthn.enable");
   const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
@@ -41,16 +41,16 @@ await press(ada, "Set up an app");
 await sees(ada, "Set up an authenticator app");
 await inspect(ada, "totp");
 
-// In the dark as well: the quiet zone stays white, or cameras do not find the code.
-const shown = (await ada.locator("#totp-secret").innerText()).replace(/\s/g, "");
+// In dark mode too, the quiet zone must stay white, or cameras do not find the code.
+const secret = (await ada.locator("#totp-secret").innerText()).replace(/\s/g, "");
 for (const colorScheme of ["light", "dark"]) {
   await ada.emulateMedia({ colorScheme });
   const picture = path.join(given.folder, `qr-${colorScheme}.png`);
   await ada.getByRole("img", { name: /QR code/ }).screenshot({ path: picture });
-  const read = execFileSync("zbarimg", ["-q", "--raw", picture], { encoding: "utf8" }).trim();
-  const uri = new URL(read);
+  const text = execFileSync("zbarimg", ["-q", "--raw", picture], { encoding: "utf8" }).trim();
+  const uri = new URL(text);
   assert.equal(uri.protocol, "otpauth:");
-  assert.equal(uri.searchParams.get("secret"), shown);
+  assert.equal(uri.searchParams.get("secret"), secret);
   assert.match(decodeURIComponent(uri.pathname), /Domicile localhost \d+:ada-l$/);
 }
 await ada.emulateMedia({ colorScheme: "light" });
@@ -59,7 +59,7 @@ await fillIn(ada, { Code: "000000" });
 await ada.keyboard.press("Enter");
 await ada.getByRole("alert").waitFor();
 await inspect(ada, "totp-wrong");
-await fillIn(ada, { Code: codeAt(shown) });
+await fillIn(ada, { Code: codeAt(secret) });
 await ada.keyboard.press("Enter");
 await sees(ada, "Recovery codes");
 await inspect(ada, "recovery-codes");
@@ -72,12 +72,12 @@ const file = path.join(given.folder, "codes.txt");
 await download.saveAs(file);
 const saved = fs.readFileSync(file, "utf8");
 for (const code of codes) assert.ok(saved.includes(code), saved);
-// On paper there is nothing but the codes and what they are.
+// The printed page shows only the codes and a title.
 await ada.emulateMedia({ media: "print" });
 assert.ok(await ada.locator("#recovery-codes").isVisible());
 assert.ok(!(await ada.getByRole("button", { name: "Print" }).isVisible()));
 await ada.emulateMedia({ media: "screen" });
-// Not without saying that they are saved.
+// The page does not close before the box is checked.
 await press(ada, "Done");
 await sees(ada, "Recovery codes");
 await ada.getByLabel("I have saved them").check();
@@ -95,7 +95,7 @@ await fillIn(phone, { Code: "000000" });
 await press(phone, "Verify");
 await phone.getByRole("alert").waitFor();
 await inspect(phone, "factor-wrong");
-const second = codeAt(shown, 30);
+const second = codeAt(secret, 30);
 await fillIn(phone, { Code: `${second.slice(0, 3)} ${second.slice(3)}` });
 await press(phone, "Verify");
 await sees(phone, "Profile");
@@ -112,8 +112,8 @@ await plain.goto(`${given.url}/settings/security`);
 await plain.getByText("9 left").waitFor();
 await plain.context().close();
 
-// ---- A passkey: made, used as the second step, used alone, and as one more proof.
-const device = await deviceOf(ada);
+// ---- A passkey: registered, used alone, and used as the second step.
+const device = await addDevice(ada);
 await ada.goto(`${given.url}/settings/security`);
 await ada.getByLabel("Name of the new passkey").fill("Work laptop");
 await press(ada, "Add passkey");
@@ -134,7 +134,7 @@ await inspect(ada, "factor-with-passkey");
 await press(ada, "Use a passkey");
 await sees(ada, "Profile");
 
-// ---- Somebody who does not verify who they are is not let in, and is told so.
+// ---- A person who is not verified by the device cannot sign in, and the page says so.
 await press(ada, "Sign out");
 await device.verify(false);
 await press(ada, "Use a passkey");
@@ -144,7 +144,7 @@ await device.verify(true);
 await press(ada, "Use a passkey");
 await sees(ada, "Profile");
 
-// ---- Step-up by passkey: the form it interrupts is carried out.
+// ---- Step-up by passkey: the interrupted form is submitted.
 await ada.goto(`${given.url}/settings/keys?create=1`);
 await fillIn(ada, { Name: "telescope" });
 await ada.getByLabel("read", { exact: true }).check();
@@ -165,13 +165,13 @@ await press(ada, "Save");
 await ada.getByText("Old laptop").first().waitFor();
 await ada.getByRole("link", { name: "Edit Old laptop" }).click();
 await press(ada, "Remove");
-await ada.getByRole("status").filter({ hasText: "It was removed" }).waitFor();
+await ada.getByRole("status").filter({ hasText: "The second factor was removed" }).waitFor();
 assert.equal(await ada.getByText("Old laptop").count(), 0);
 await ada.getByRole("link", { name: "Remove" }).click();
 await sees(ada, "Remove the authenticator app?");
 await inspect(ada, "totp-remove");
 
-// ---- Lost: the wait begins, and a link of the notice stops it.
+// ---- A lost factor: the wait begins, and the owner stops it.
 const lost = await person();
 await signIn(lost, "ada-l");
 await lost.getByText("I have lost my second factor").click();
@@ -183,16 +183,16 @@ await ada.goto(`${given.url}/settings/security`);
 await ada.getByText(/will be removed on/).waitFor();
 await inspect(ada, "security-reset-waits");
 await press(ada, "Stop the removal");
-await ada.getByRole("status").filter({ hasText: "stay as they are" }).waitFor();
+await ada.getByRole("status").filter({ hasText: "were not changed" }).waitFor();
 
-// ---- An operator sets one up before anything else.
+// ---- An operator must set up a factor before other pages open.
 const olga = await person();
 await signIn(olga, "olga-o");
 await sees(olga, "Security");
 await inspect(olga, "security-owed");
 await olga.goto(`${given.url}/settings/keys`);
 await sees(olga, "Security");
-const olgas = await deviceOf(olga);
+const olgas = await addDevice(olga);
 await press(olga, "Add passkey");
 await sees(olga, "Recovery codes");
 assert.equal((await olgas.credentials()).length, 1);

@@ -103,12 +103,12 @@ await sees(desk, "Security");
 await desk.getByText(/Password \+ authenticator app/).waitFor();
 await desk.getByText(/Password \+ recovery code/).waitFor();
 await inspect(desk, "security-two-sessions");
-await use(desk, "button", /^Sign out PageContext on Linux/);
+await use(desk, "button", /^Sign out Chrome on Linux/);
 await desk.getByRole("status").filter({ hasText: "That device is signed out." }).waitFor();
 await library.reload();
 await sees(library, "Sign in");
 await desk.reload();
 await sees(desk, "Security");
-assert.equal(await desk.getByRole("button", { name: /^Sign out PageContext/ }).count(), 0);
+assert.equal(await desk.getByRole("button", { name: /^Sign out Chrome/ }).count(), 0);
 
 await close();

@@ -1,4 +1,4 @@
-// The life of API keys as their owner sees it: made with limits, found in the list, replaced, found in public, shown again.
+// API keys as their owner sees them: created with limits, found in the list, rotated, reported as exposed, revealed.
 import assert from "node:assert/strict";
 import { fillIn, given, inspect, open, press, sees, until } from "./browser.mjs";
 
@@ -7,9 +7,9 @@ const PASSWORD = "correct horse, no battery";
 const { person, close } = await open();
 const page = await person({ permissions: ["clipboard-read", "clipboard-write"] });
 const at = (path) => page.goto(given.url + path);
-const told = () => page.getByRole("status").first().waitFor();
+const confirmed = () => page.getByRole("status").first().waitFor();
 
-// What programs do with keys.
+// A program calls the API with a key.
 const call = async (key, agent = "trainer/1.0") => {
   const answer = await fetch(`${given.url}/api/account/summary`, {
     headers: { Authorization: `Bearer ${key}`, "User-Agent": agent },
@@ -18,7 +18,7 @@ const call = async (key, agent = "trainer/1.0") => {
 };
 const newKey = async () => (await page.locator("output#new-key").innerText()).trim();
 
-const make = async (name, scopes, more = async () => {}) => {
+const create = async (name, scopes, more = async () => {}) => {
   await at("/settings/keys?create=1");
   await fillIn(page, { Name: name });
   for (const scope of scopes) await page.getByLabel(scope, { exact: true }).check();
@@ -34,7 +34,7 @@ await sees(page, "Profile");
 await at("/settings/keys");
 await inspect(page, "keys-none");
 
-// ---- Made with limits; what is typed wrong is said at its place, and nothing typed is lost.
+// ---- Created with limits. An error is shown at its field, and the form keeps its values.
 await at("/settings/keys?create=1");
 await page.getByText("Limits", { exact: true }).click();
 await fillIn(page, { Name: "nightly-training", Networks: "here and there", "Requests a minute": "60" });
@@ -56,30 +56,30 @@ assert.equal(await call(nightly), "good");
 await press(page, "Copy");
 assert.equal((await page.evaluate(() => navigator.clipboard.readText())).trim(), nightly);
 
-const leaked = await make("ci", ["account:read", "models:read"]);
-const idle = await make("old-notebook", ["read"]);
+const leaked = await create("ci", ["account:read", "models:read"]);
+const idle = await create("old-notebook", ["read"]);
 for (let n = 0; n < 12; n += 1) assert.equal(await call(leaked, "pipeline/3.2"), "good");
 
-// ---- Found again in the list.
+// ---- Search in the list.
 await at("/settings/keys");
 await inspect(page, "keys-list");
 await fillIn(page, { Search: "night" });
 await press(page, "Show");
 await page.getByRole("link", { name: "nightly-training", exact: true }).waitFor();
 assert.equal(await page.getByRole("link", { name: "old-notebook", exact: true }).count(), 0);
-await fillIn(page, { Search: "nothing is called so" });
+await fillIn(page, { Search: "no key has this name" });
 await press(page, "Show");
-await page.getByText("None of your keys is like that").waitFor();
+await page.getByText("No keys match your search").waitFor();
 await inspect(page, "keys-none-found");
 await at("/settings/keys/scopes");
 await sees(page, "Scopes");
 await inspect(page, "keys-scopes");
 
-// ---- Replaced: both are good, and the old one says who still calls.
+// ---- Rotated: both keys work, and the page of the old one shows which programs still use it.
 await at("/settings/keys");
 await page.getByRole("link", { name: "Rotate nightly-training" }).click();
 await sees(page, /Rotate/);
-assert.equal(await page.getByLabel("Old key stays good for").inputValue(), "24h");
+assert.equal(await page.getByLabel("Old key stays valid for").inputValue(), "24h");
 await inspect(page, "keys-rotate");
 await press(page, "Rotate");
 const successor = await newKey();
@@ -89,14 +89,14 @@ await page.getByRole("link", { name: "nightly-training", exact: true }).last().c
 await sees(page, "nightly-training");
 const old = page.url();
 await inspect(page, "key-retiring");
-// What programs did is written down once a minute.
+// Usage is written once a minute.
 await until("the caller on the page", async () => {
   await page.goto(old);
   return (await page.getByText("trainer/7.1").count()) > 0 || null;
 });
 await inspect(page, "key-still-called");
 
-// ---- Name and limits of a key that lives.
+// ---- Name and limits of a live key.
 await at("/settings/keys");
 await page.getByRole("link", { name: "old-notebook", exact: true }).click();
 await sees(page, "old-notebook");
@@ -107,7 +107,7 @@ await page.getByRole("alert").waitFor();
 await inspect(page, "key-change-wrong");
 await fillIn(page, { Name: "notebook", "Requests a minute": "30" });
 await press(page, "Save");
-await told();
+await confirmed();
 await sees(page, "notebook");
 await press(page, "Reveal");
 assert.equal((await page.locator("output#revealed-key").innerText()).trim(), idle);
@@ -116,14 +116,14 @@ await page.getByRole("link", { name: "Disable" }).click();
 await sees(page, /Disable/);
 await inspect(page, "key-disable");
 await press(page, "Disable");
-await told();
+await confirmed();
 assert.equal(await call(idle), "key_disabled");
 await inspect(page, "key-disabled");
 await press(page, "Enable");
-await told();
+await confirmed();
 assert.equal(await call(idle), "good");
 
-// ---- Found in public: refused at once, one press to restore or to revoke.
+// ---- Found in public: blocked at once. One button restores it, another revokes it.
 const report = await fetch(`${given.url}/v1/key-exposures`, {
   method: "POST",
   headers: { "Content-Type": "application/json" },
@@ -134,28 +134,28 @@ assert.equal(await call(leaked), "key_quarantined");
 await at("/settings/keys");
 await page.getByText("was found in public").waitFor();
 await inspect(page, "keys-quarantine");
-await page.getByRole("link", { name: "What it can do, and who used it" }).click();
+await page.getByRole("link", { name: "See its scopes and use" }).click();
 await sees(page, "ci");
 await inspect(page, "key-quarantined");
 await at("/settings/keys");
 await press(page, "Restore ci");
-await told();
+await confirmed();
 assert.equal(await call(leaked), "good");
 await fetch(`${given.url}/v1/key-exposures`, { method: "POST", body: new URLSearchParams({ token: leaked }) });
 await at("/settings/keys");
 await press(page, "Revoke ci");
-await told();
+await confirmed();
 assert.equal(await call(leaked), "invalid_key");
 await inspect(page, "keys-revoked-one");
 
-// ---- How long new keys may live.
+// ---- The maximum lifetime for new keys.
 await fillIn(page, { Days: "soon" });
 await press(page, "Save");
 await page.getByRole("alert").waitFor();
 await inspect(page, "keys-policy-wrong");
 await fillIn(page, { Days: "14" });
 await press(page, "Save");
-await told();
+await confirmed();
 await at("/settings/keys?create=1");
 const offered = await page.getByLabel("Expiration").locator("option").allInnerTexts();
 assert.deepEqual(offered, ["7 days", "Until a day…"]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { fillIn, given, inspect, open, press, sees } from "./browser.mjs";
 
-const [corp, other] = given.neighbours;
+const [corp, other] = given.providers;
 const { person, close } = await open();
 let page = await person();
 const at = (path) => page.goto(given.url + path);
@@ -52,7 +52,7 @@ await sees(page, "Profile");
 
 await at("/settings/security");
 const connected = page.getByRole("region", { name: "Connected accounts" });
-await connected.getByText("Your only way in").waitFor();
+await connected.getByText("Your only way to sign in").waitFor();
 assert.equal(await connected.getByRole("button", { name: /Disconnect/ }).count(), 0, "the last way in stays");
 await inspect(page, "oauth-security-one");
 
@@ -66,7 +66,7 @@ await sees(page, "Security");
 await page.getByText("ann-too@other.example", { exact: true }).waitFor();
 await inspect(page, "oauth-security-two");
 await connected.getByRole("button", { name: "Disconnect Firm, ann@corp.example" }).click();
-await page.getByText("It is disconnected").waitFor();
+await page.getByText("Account disconnected").waitFor();
 assert.equal(await page.getByText("ann@corp.example", { exact: true }).count(), 0);
 
 // ---- ten minutes later she proves herself there
@@ -91,7 +91,7 @@ ahead(1400);
 await at("/step-up?next=/settings/keys");
 await link("Confirm with Other").click();
 await signInThere("somebody-else");
-await page.getByText("is not connected with yours here").waitFor();
+await page.getByText("is not connected to your account here").waitFor();
 await inspect(page, "oauth-step-up-other");
 
 // ---- she leaves, without a password

@@ -39,7 +39,7 @@ await inspect(page, "signup-invited");
 await fillIn(page, { Username: "ada-l" });
 await types(page, "Password", "fourteen chars", 1, "1 more character. Several words in a row are easy to remember.");
 await inspect(page, "meter-short");
-await types(page, "Password", "password-password", 1, "This password is known to everybody");
+await types(page, "Password", "password-password", 1, "This password is too common");
 await inspect(page, "meter-known");
 await types(page, "Password", "ada-lovelace-1815", 1, "which others know");
 await types(page, "Password", "fifteen letters", 2, "Another word would make it good.");
@@ -65,7 +65,7 @@ await types(page, "New password", "localhost-localhost", 1, "which others know")
 await inspect(page, "security-meter");
 await types(page, "New password", STRONG, 4, "Strong.");
 await press(page, "Change password");
-await page.getByRole("status").getByText("Your password is changed, and your other sessions are ended.").waitFor();
+await page.getByRole("status").getByText("Your password is changed. Your other sessions were signed out.").waitFor();
 await inspect(page, "security-password-changed");
 const other = await person();
 await other.goto(`${given.url}/signin`);

@@ -44,7 +44,7 @@ await page.getByRole("button", { name: /^Use ada-l-/ }).click();
 await told.filter({ hasText: "is free" }).waitFor();
 assert.match(await name.inputValue(), /^ada-l-\d$/);
 await name.fill("adrnin");
-await told.filter({ hasText: "looks like a reserved one" }).waitFor();
+await told.filter({ hasText: "looks too similar to a reserved one" }).waitFor();
 
 // ---- the page saves itself
 await at("/signin");
@@ -92,7 +92,7 @@ const plain = await signIn("ada-l", false);
 assert.equal(await plain.locator("html").getAttribute("data-theme"), "dark");
 await plain.goto(`${given.url}/activity`);
 await plain.getByText(/\d\d:\d\d JST/).locator("visible=true").first().waitFor();
-await preferences.getByLabel("Theme").selectOption("As the system has it");
+await preferences.getByLabel("Theme").selectOption("Same as the system");
 await preferences.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor();
 
 // ---- mails: what protects the account is no choice
@@ -182,8 +182,8 @@ await page.getByRole("status").filter({ hasText: "The address is verified" }).wa
 assert.equal(await emails.getByText("Company", { exact: true }).count(), 2);
 await inspect(page, "people-email-verified");
 await press(page, "Set as primary");
-await page.getByRole("status").filter({ hasText: "The primary address is changed" }).waitFor();
-await emails.getByText("Can undo the change").waitFor();
+await page.getByRole("status").filter({ hasText: "Your primary address is changed" }).waitFor();
+await emails.getByText("can undo the change").waitFor();
 await inspect(page, "people-email-primary");
 
 // ---- the way back, from a browser that nobody is signed in with and that runs no script
@@ -199,9 +199,9 @@ await owner.getByRole("status").filter({ hasText: "is the primary address again"
 await page.reload();
 await sees(page, "Sign in");
 await press(watcher, "Restore my address");
-await watcher.getByRole("alert").filter({ hasText: "used already" }).waitFor();
+await watcher.getByRole("alert").filter({ hasText: "already used" }).waitFor();
 await watcher.goto(link);
-await watcher.getByRole("alert").filter({ hasText: "used already" }).waitFor();
+await watcher.getByRole("alert").filter({ hasText: "already used" }).waitFor();
 await inspect(watcher, "people-revert-used");
 
 await close();

@@ -1,35 +1,35 @@
-//! The site rules, as tests.
+//! The rules of the source tree, as tests. `src/ARCHITECTURE.md` describes them.
 
 use std::path::{Path, PathBuf};
 
-/// Every file under `folder` with this ending.
-pub fn files_under(folder: &Path, ending: &str) -> Vec<PathBuf> {
-    let mut found = every_file_under(folder);
-    found.retain(|path| path.extension().is_some_and(|found| found == ending));
-    found
+/// All files under `folder` with this extension.
+pub fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files = every_file_under(folder);
+    files.retain(|path| path.extension().is_some_and(|own| own == extension));
+    files
 }
 
-/// Every file under `folder`.
+/// All files under `folder`.
 pub fn every_file_under(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
+    let mut files = Vec::new();
+    let mut remaining = vec![folder.to_owned()];
+    while let Some(folder) = remaining.pop() {
         for entry in std::fs::read_dir(&folder).unwrap().flatten() {
             let path = entry.path();
             if path.is_dir() {
-                open.push(path);
+                remaining.push(path);
             } else if path.is_file() {
-                found.push(path);
+                files.push(path);
             }
         }
     }
-    found.sort();
-    found
+    files.sort();
+    files
 }
 
-/// A file of `src`, its comments and its own tests taken off, line by line; numbers stay.
+/// A file of `src` as lines, without its comments and unit tests. Line numbers stay the same.
 struct Source {
-    /// From `src/`.
+    /// Relative to `src/`.
     path: String,
     lines: Vec<String>,
 }
@@ -47,7 +47,7 @@ fn sources() -> Vec<Source> {
 }
 
 impl Source {
-    fn room(&self) -> &str {
+    fn file_name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
@@ -60,10 +60,10 @@ impl Source {
     }
 }
 
-/// Fails with every line that breaks a rule, the rule's reason and the cure.
+/// Fails if a rule is broken. Prints each breach, the reason of the rule and the fix.
 #[track_caller]
-fn none_of(breaches: Vec<String>, reason: &str, cure: &str) {
-    assert!(breaches.is_empty(), "\n{}\n\nWhy: {reason}\nCure: {cure}\n", breaches.join("\n"));
+fn none_of(breaches: Vec<String>, reason: &str, fix: &str) {
+    assert!(breaches.is_empty(), "\n{}\n\nWhy: {reason}\nFix: {fix}\n", breaches.join("\n"));
 }
 
 /// Lines of `source` for which `is_breach` holds, as `path:line: text`.
@@ -72,8 +72,8 @@ fn lines_where(source: &Source, is_breach: impl Fn(&str) -> bool) -> Vec<String>
     lines.map(|(number, line)| format!("src/{}:{}: {}", source.path, number + 1, line.trim())).collect()
 }
 
-/// From the ground up. A module may use those of lower floors only.
-const FLOORS: &[&[&str]] = &[
+/// The layers, the lowest first. A module may use modules of lower layers only.
+const LAYERS: &[&[&str]] = &[
     &["base", "threads"],
     &["config", "crypto"],
     &["db", "outbound"],
@@ -95,19 +95,19 @@ const FLOORS: &[&[&str]] = &[
     &["lib", "main"],
 ];
 
-fn floor_of(module: &str) -> usize {
-    FLOORS.iter().position(|floor| floor.contains(&module)).unwrap_or_else(|| {
-        panic!("the module {module} is on no floor: add it to FLOORS in tests/it/site.rs and to src/ARCHITECTURE.md")
+fn layer_of(module: &str) -> usize {
+    LAYERS.iter().position(|layer| layer.contains(&module)).unwrap_or_else(|| {
+        panic!("the module {module} is in no layer: add it to LAYERS in tests/it/architecture.rs and to src/ARCHITECTURE.md")
     })
 }
 
-/// The modules behind `crate::`, with the number of their line: `crate::x` and `crate::{x::.., y}`.
+/// The modules after `crate::` with their line numbers, from `crate::x` and `crate::{x::.., y}`.
 fn uses(source: &Source) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
+    let mut uses = Vec::new();
     let text = source.lines.join("\n");
-    for (place, _) in text.match_indices("crate::") {
-        let line = text[..place].matches('\n').count() + 1;
-        let rest = &text[place + "crate::".len()..];
+    for (index, _) in text.match_indices("crate::") {
+        let line = text[..index].matches('\n').count() + 1;
+        let rest = &text[index + "crate::".len()..];
         let names: Vec<&str> = match rest.strip_prefix('{') {
             None => vec![rest],
             Some(group) => {
@@ -127,35 +127,35 @@ fn uses(source: &Source) -> Vec<(usize, String)> {
         };
         let word =
             |name: &str| -> String { name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
-        found.extend(names.into_iter().map(word).filter(|name| !name.is_empty()).map(|name| (line, name)));
+        uses.extend(names.into_iter().map(word).filter(|name| !name.is_empty()).map(|name| (line, name)));
     }
-    found
+    uses
 }
 
 #[test]
-fn imports_go_down_only() {
+fn modules_use_lower_layers_only() {
     let mut breaches = Vec::new();
     for source in sources() {
         let own = source.slice().to_owned();
         for (line, other) in uses(&source) {
-            if other != own && floor_of(&other) >= floor_of(&own) {
-                breaches.push(format!("src/{}:{line}: {own} uses {other}, which is not on a lower floor", source.path));
+            if other != own && layer_of(&other) >= layer_of(&own) {
+                breaches.push(format!("src/{}:{line}: {own} uses {other}, which is not in a lower layer", source.path));
             }
         }
     }
     none_of(
         breaches,
-        "with circles no part can be read alone (rule 1)",
-        "move the operation to the highest slice it touches, or what both need to a lower floor",
+        "with dependency cycles, no module can be understood alone (rule 1)",
+        "move the operation to the highest slice that it uses, or move what both need to a lower layer",
     );
 }
 
-/// The rooms of a slice, from the inside to the doors: a room may use those before it.
-const ROOMS: [&str; 5] = ["model", "store", "ops", "flows", "pages api jobs"];
+/// The files of a slice, from the inside to the entry points. A file may use the files before it.
+const SLICE_FILES: [&str; 5] = ["model", "store", "ops", "flows", "pages api jobs"];
 
 #[test]
-fn inside_a_slice_rooms_look_inward_only() {
-    let rank = |room: &str| ROOMS.iter().position(|rooms| rooms.split(' ').any(|known| known == room));
+fn inside_a_slice_files_use_inner_files_only() {
+    let rank = |name: &str| SLICE_FILES.iter().position(|names| names.split(' ').any(|known| known == name));
     let mut breaches = Vec::new();
     for source in
         sources().into_iter().filter(|source| !source.is_in(&["server/", "cli/", "base/", "config/", "db/", "http/"]))
@@ -169,19 +169,19 @@ fn inside_a_slice_rooms_look_inward_only() {
             let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
             let outward = words.iter().find(|word| rank(word).is_some_and(|other| other > own));
             if let Some(other) = outward {
-                breaches.push(format!("src/{}:{}: uses the room {other}", source.path, number + 1));
+                breaches.push(format!("src/{}:{}: uses {other}", source.path, number + 1));
             }
         }
     }
     none_of(
         breaches,
-        "a request walks forward only: model, store, ops, flows, doors (rule 2)",
-        "move the furniture: what two rooms need belongs to the inner one",
+        "a request moves forward only: an entry point calls flows or ops, which use store and model (rule 2)",
+        "move what two files need to the inner one",
     );
 }
 
 #[test]
-fn from_another_slice_only_the_face_is_seen() {
+fn other_slices_use_the_public_interface_only() {
     let inner = ["store", "ops", "model", "mails"];
     let mut breaches = Vec::new();
     for source in sources() {
@@ -193,21 +193,21 @@ fn from_another_slice_only_the_face_is_seen() {
             slice != own
                 && parts
                     .next()
-                    .is_some_and(|room| inner.contains(&room.split(['{', ';', ',']).next().unwrap_or_default()))
+                    .is_some_and(|name| inner.contains(&name.split(['{', ';', ',']).next().unwrap_or_default()))
         }));
     }
     none_of(
         breaches,
-        "another slice's rooms are its own business (rule 3)",
-        "export it in that slice's mod.rs, or ask for an operation there",
+        "the files of a slice may change without its users (rule 3)",
+        "export it in the mod.rs of that slice, or add an operation there",
     );
 }
 
 #[test]
-fn sql_stands_in_stores_only() {
+fn sql_is_in_stores_only() {
     let verbs = ["\"select ", "\"insert ", "\"update ", "\"delete ", "\"pragma ", "\"begin", "\"savepoint"];
     let mut breaches = Vec::new();
-    for source in sources().iter().filter(|source| source.room() != "store.rs" && !source.is_in(&["db/"])) {
+    for source in sources().iter().filter(|source| source.file_name() != "store.rs" && !source.is_in(&["db/"])) {
         breaches.extend(lines_where(source, |line| {
             let is_sql = |verb: &&str| line.contains(*verb) || line.contains(&verb.to_uppercase());
             verbs.iter().any(is_sql) || line.contains("rusqlite::Connection")
@@ -215,32 +215,32 @@ fn sql_stands_in_stores_only() {
     }
     none_of(
         breaches,
-        "a change of the schema must not be a hunt (rule 5)",
-        "write a function in the slice's store.rs and list the statement in STATEMENTS",
+        "after a change of the schema, all statements must be easy to find (rule 5)",
+        "write a function in the store.rs of the slice, and list the statement in STATEMENTS",
     );
 }
 
 #[test]
-fn actix_stands_at_doors_only() {
+fn actix_is_used_by_entry_points_only() {
     let mut breaches = Vec::new();
     for source in &sources() {
-        let is_door = source.is_in(&["http/", "server/"])
-            || source.room() == "pages.rs"
+        let is_entry_point = source.is_in(&["http/", "server/"])
+            || source.file_name() == "pages.rs"
             || source.path.split('/').any(|part| matches!(part, "api" | "api.rs" | "pages"))
             || source.path == "services/callers.rs";
-        if !is_door {
+        if !is_entry_point {
             breaches.extend(lines_where(source, |line| line.contains("actix_web")));
         }
     }
     none_of(
         breaches,
-        "an operation serves every door (rule 5)",
-        "pass what you need as values; doors parse, call and show",
+        "every entry point can call an operation, so it must not depend on HTTP (rule 5)",
+        "pass values; an entry point parses, calls and renders",
     );
 }
 
 #[test]
-fn what_takes_long_is_done_beside_workers() {
+fn slow_work_runs_on_blocking_threads() {
     let mut breaches = Vec::new();
     for source in sources().iter().filter(|source| source.path != "threads.rs") {
         let words = ["spawn_blocking", "web::block", "setpriority"];
@@ -248,28 +248,28 @@ fn what_takes_long_is_done_beside_workers() {
     }
     none_of(
         breaches,
-        "a thread that a worker begins has the worker's core and takes turns with it",
-        "call threads::spawn_blocking, or threads::step_back",
+        "a thread that a worker starts runs on the worker's core and delays it",
+        "call threads::spawn_blocking, or threads::lower_priority",
     );
 }
 
 #[test]
-fn time_and_chance_come_from_outside() {
+fn time_and_randomness_come_from_outside() {
     let clock = ["SystemTime", "Instant::now", "Timestamp::now(", "Zoned::now("];
-    let dice = ["rand::", "OsRng", "SysRng", "getrandom"];
+    let rng = ["rand::", "OsRng", "SysRng", "getrandom"];
     let mut breaches = Vec::new();
     for source in &sources() {
         if source.path != "base/time.rs" {
             breaches.extend(lines_where(source, |line| clock.iter().any(|word| line.contains(word))));
         }
         if source.path != "base/rng.rs" {
-            breaches.extend(lines_where(source, |line| dice.iter().any(|word| line.contains(word))));
+            breaches.extend(lines_where(source, |line| rng.iter().any(|word| line.contains(word))));
         }
     }
     none_of(
         breaches,
-        "a test must be able to say \"a month later\" and get the same key every run (rule 6)",
-        "ask tx.now() and tx.rng(), or the Clock and Rng of the App",
+        "a test must be able to move the clock and to get the same key in every run (rule 6)",
+        "use tx.now() and tx.rng(), or the Clock and Rng of the App",
     );
 }
 
@@ -277,11 +277,11 @@ fn time_and_chance_come_from_outside() {
 fn a_model_is_not_a_wire_format() {
     let mut breaches = Vec::new();
     for source in &sources() {
-        let may = source.is_in(&["config/", "cli/", "http/", "server/", "privacy/archive/"])
-            || matches!(source.room(), "pages.rs" | "api.rs" | "tombstones.rs" | "client.rs" | "claims.rs")
+        let is_allowed = source.is_in(&["config/", "cli/", "http/", "server/", "privacy/archive/"])
+            || matches!(source.file_name(), "pages.rs" | "api.rs" | "tombstones.rs" | "client.rs" | "claims.rs")
             || source.path.contains("/api/")
             || source.path.contains("/pages/");
-        if !may {
+        if !is_allowed {
             breaches.extend(lines_where(source, |line| {
                 line.contains("derive(") && (line.contains("Serialize") || line.contains("Deserialize"))
             }));
@@ -289,8 +289,8 @@ fn a_model_is_not_a_wire_format() {
     }
     none_of(
         breaches,
-        "one forgotten attribute publishes a column (rule 7)",
-        "make a wire type at the door and convert",
+        "one missing attribute would publish a column (rule 7)",
+        "define a wire type at the entry point and convert",
     );
 }
 
@@ -300,15 +300,16 @@ fn nothing_is_unwrapped_without_a_reason() {
     for source in &sources() {
         let all =
             std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(&source.path)).unwrap();
-        let whole: Vec<&str> = all.lines().collect();
+        let all_lines: Vec<&str> = all.lines().collect();
         for (number, line) in source.lines.iter().enumerate() {
             if line.contains(".unwrap()")
                 || line.contains(".expect(")
                 || line.contains("panic!(")
                 || line.contains("unreachable!(")
             {
-                let has_reason =
-                    whole[number.saturating_sub(3)..number].iter().any(|above| above.trim_start().starts_with("//"));
+                let has_reason = all_lines[number.saturating_sub(3)..number]
+                    .iter()
+                    .any(|above| above.trim_start().starts_with("//"));
                 if !has_reason {
                     breaches.push(format!("src/{}:{}: {}", source.path, number + 1, line.trim()));
                 }
@@ -317,30 +318,30 @@ fn nothing_is_unwrapped_without_a_reason() {
     }
     none_of(
         breaches,
-        "a panic is an answer nobody wrote (rule 8)",
-        "return an error, or say in the line above why it cannot fail",
+        "a panic gives the caller no useful answer (rule 8)",
+        "return an error, or say in a comment above why it cannot fail",
     );
 }
 
 #[test]
-fn unsafe_stands_in_one_room() {
+fn unsafe_code_is_in_one_file() {
     let mut breaches = Vec::new();
     for source in sources().iter().filter(|source| source.path != "db/wal_index.rs") {
         breaches.extend(lines_where(source, |line| line.contains("unsafe ") || line.contains("allow(unsafe_code)")));
     }
     none_of(
         breaches,
-        "what the compiler cannot check must fit on one page",
-        "use a crate that wraps it, or argue for a second room in src/ARCHITECTURE.md",
+        "code that the compiler cannot check must be short and in one file",
+        "use a crate with a safe interface, or give the reason for a second file in src/ARCHITECTURE.md",
     );
 }
 
-/// Files that may be longer than [`LINES_MAX`]; this list only shrinks.
+/// Files that may be longer than [`LINES_MAX`]. This list may only shrink.
 const LONG_FILES: [&str; 0] = [];
 const LINES_MAX: usize = 600;
 
 #[test]
-fn no_file_is_longer_than_one_sitting() {
+fn no_file_is_too_long() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut breaches = Vec::new();
     for folder in ["src", "tests/it", "benches"] {
@@ -352,37 +353,41 @@ fn no_file_is_longer_than_one_sitting() {
             }
         }
     }
-    none_of(breaches, "nobody reads it whole (rule 9)", "make it a folder of the same name, one verb a file");
+    none_of(
+        breaches,
+        "a file must be short enough to be read as a whole (rule 9)",
+        "make it a folder of the same name, with one file for each operation",
+    );
 }
 
 #[test]
-fn every_slice_has_its_plaque() {
+fn every_slice_has_a_module_comment() {
     let words = ["**For:**", "**Words:**", "**Tables:**", "**Never:**", "**Start reading:**"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut breaches = Vec::new();
-    for slice in FLOORS[4..].iter().copied().flatten() {
-        let Ok(face) = std::fs::read_to_string(root.join(slice).join("mod.rs")) else { continue };
+    for slice in LAYERS[4..].iter().copied().flatten() {
+        let Ok(interface) = std::fs::read_to_string(root.join(slice).join("mod.rs")) else { continue };
         let missing: Vec<_> = words
             .iter()
-            .filter(|word| !face.lines().any(|line| line.starts_with("//!") && line.contains(**word)))
+            .filter(|word| !interface.lines().any(|line| line.starts_with("//!") && line.contains(**word)))
             .collect();
         if !missing.is_empty() {
             breaches.push(format!("src/{slice}/mod.rs lacks {missing:?}"));
         }
-        let code = face
+        let code = interface
             .lines()
             .find(|line| line.starts_with("fn ") || line.starts_with("pub fn ") || line.starts_with("impl "));
         breaches.extend(code.map(|line| format!("src/{slice}/mod.rs has code: {line}")));
     }
     none_of(
         breaches,
-        "a newcomer reads the plaque first (rule 10)",
-        "five lines: for, words, tables, never, start reading; and no code",
+        "a newcomer reads the module comment first (rule 10)",
+        "write five lines: for, words, tables, never, start reading; and no code",
     );
 }
 
 #[test]
-fn the_map_is_true() {
+fn documents_name_existing_paths_and_all_modules() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut breaches = Vec::new();
     for document in ["src/ARCHITECTURE.md", "README.md"] {
@@ -399,36 +404,36 @@ fn the_map_is_true() {
             }
         }
     }
-    let map = std::fs::read_to_string(root.join("src/ARCHITECTURE.md")).unwrap();
-    for module in FLOORS.iter().copied().flatten().filter(|module| !matches!(**module, "lib" | "main")) {
-        if !map.contains(&format!("`{module}`")) {
+    let architecture = std::fs::read_to_string(root.join("src/ARCHITECTURE.md")).unwrap();
+    for module in LAYERS.iter().copied().flatten().filter(|module| !matches!(**module, "lib" | "main")) {
+        if !architecture.contains(&format!("`{module}`")) {
             breaches.push(format!("src/ARCHITECTURE.md does not name `{module}`"));
         }
     }
     none_of(
         breaches,
-        "a map that is out of date loses newcomers (rule 10)",
-        "change the map in the commit that moves the thing",
+        "outdated documentation misleads newcomers (rule 10)",
+        "change the document in the commit that moves the code",
     );
 }
 
 #[test]
-fn every_guest_says_why_it_is_here() {
+fn every_dependency_has_a_reason() {
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     let mut breaches = Vec::new();
-    let (mut in_guests, mut has_reason) = (false, false);
+    let (mut in_dependencies, mut has_reason) = (false, false);
     for line in manifest.lines() {
         if line.starts_with('[') {
-            in_guests = line.contains("dependencies]");
+            in_dependencies = line.contains("dependencies]");
             has_reason = false;
         } else if line.starts_with('#') {
             has_reason = true;
-        } else if in_guests && line.contains('=') && !has_reason {
+        } else if in_dependencies && line.contains('=') && !has_reason {
             breaches.push(format!("Cargo.toml: {line}"));
         } else if line.is_empty() {
             has_reason = false;
         }
-        // One reason may stand above a group of lines that belong together.
+        // One comment may give the reason for a group of lines.
     }
-    none_of(breaches, "each dependency is a guest who stays", "say in one line above it why");
+    none_of(breaches, "each dependency has a lasting cost", "say why in a comment above it");
 }

@@ -1,5 +1,5 @@
-//! A bad day: the process is killed, the disk fails or is full, bodies are absurd, copies are made blindly. Rows of the fault
-//! catalogue are named where a test is theirs.
+//! Faults: the process is killed, the disk fails or is full, requests are malformed, backups copy during a publication.
+//! A test name includes the row of the fault catalogue that it covers.
 
 mod bad_requests;
 mod disks;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Appliance};
 
-/// What a service needs to report usage.
+/// A service that reports usage for one workspace.
 struct Reporter {
     service: String,
     workspace: String,
@@ -30,23 +30,23 @@ impl Reporter {
                "quantity": "1", "time": "2026-05-03T09:00:00Z"})
     }
 
-    /// Reports events; `None`: the server is gone.
+    /// Reports events. `None`: the server is not running.
     fn report(&self, site: &Appliance, ids: &[String]) -> Option<Answer> {
         let events: Vec<Value> = ids.iter().map(|id| self.event(id)).collect();
         site.call("POST", "/v1/usage/events").bearer(&self.service).json(&Value::Array(events)).try_send().ok()
     }
 }
 
-/// Tells threads to stop when it is dropped.
-struct Stops<'s>(&'s AtomicBool);
+/// Sets the stop flag when it is dropped.
+struct StopOnDrop<'s>(&'s AtomicBool);
 
-impl Drop for Stops<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
-/// Runs `work` on a few threads until `meanwhile` is done; answers what the threads gathered.
+/// Runs `work` on `threads` threads until `meanwhile` returns. Returns the results of all threads and of `meanwhile`.
 fn while_working<T: Send, R>(
     threads: usize,
     work: impl Fn(usize, &AtomicBool) -> Vec<T> + Sync,
@@ -56,11 +56,11 @@ fn while_working<T: Send, R>(
     std::thread::scope(|scope| {
         let (work, stop_ref) = (&work, &stop);
         let running: Vec<_> = (0..threads).map(|number| scope.spawn(move || work(number, stop_ref))).collect();
-        // Also where `meanwhile` panics: else the others would work for ever, and the test hang instead of fail.
-        let stopping = Stops(&stop);
-        let made = meanwhile();
+        // Stops the threads even if `meanwhile` panics. Otherwise the test would hang instead of failing.
+        let stopping = StopOnDrop(&stop);
+        let result = meanwhile();
         drop(stopping);
-        let gathered = running.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
-        (gathered, made)
+        let results = running.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        (results, result)
     })
 }

@@ -1,6 +1,7 @@
-//! The Debian package, in a small Debian of its own that is booted as a container: no network, no trace on this machine.
+//! The Debian package, in a small Debian that is booted as a container: without network, and without traces on this machine.
 //!
-//! It packs the binary under test. What is missing on this machine is a failure that says how to get it, never a skip.
+//! The package contains the binary under test. If a tool is missing on this machine, the test fails and says how to install it; it
+//! is never skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -8,9 +9,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Booting takes a second; a busy machine may need many.
+/// Booting takes one second, and much longer on a busy machine.
 const BOOT_SECONDS_MAX: u64 = 120;
-/// Ending one takes no time.
+/// How long the end of a container may take; usually it takes no time.
 const END_SECONDS_MAX: u64 = 20;
 
 const CONFIGURE: &str = "sed -i -e 's|^#region = .*|region = \"eu\"|' \
@@ -21,22 +22,22 @@ const CREATE_ADA: &str = "printf '%s' 'a walk by the river' | \
      domicile account create --email ada@example.org --username ada-l --verified --password-stdin";
 
 #[test]
-fn installing_starts_nothing_and_says_what_is_left() {
+fn installing_starts_nothing_and_prints_the_next_steps() {
     let machine = Machine::boot();
 
-    let told = machine.ok(INSTALL);
+    let output = machine.ok(INSTALL);
 
     for step in ["domicile.toml", "domicile init", "systemctl start domicile"] {
-        assert!(told.contains(step), "the installation does not tell \"{step}\":\n{told}");
+        assert!(output.contains(step), "the installation does not print \"{step}\":\n{output}");
     }
     assert_eq!(machine.ok("systemctl is-enabled domicile"), "enabled");
     assert_eq!(machine.refused("systemctl is-active domicile"), "inactive");
-    // To start it now is no failure: there is only nothing to serve.
+    // Starting it now is not a failure: the condition of the unit is not met.
     machine.ok("systemctl start domicile");
     assert_eq!(machine.refused("systemctl is-active domicile"), "inactive");
     assert_eq!(machine.ok("systemctl show -P ConditionResult domicile"), "no");
-    let told = machine.refused("domicile check");
-    assert!(told.contains("region is missing") && told.contains("public_url is missing"), "{told}");
+    let output = machine.refused("domicile check");
+    assert!(output.contains("region is missing") && output.contains("public_url is missing"), "{output}");
     assert_eq!(machine.modes("/etc/domicile"), "750 root domicile");
     assert_eq!(machine.modes("/etc/domicile/domicile.toml"), "640 root domicile");
     assert_eq!(machine.modes("/var/lib/domicile"), "700 domicile domicile");
@@ -47,13 +48,13 @@ fn installing_starts_nothing_and_says_what_is_left() {
 }
 
 #[test]
-fn the_service_runs_confined_and_comes_back_with_everything_it_had() {
+fn the_service_runs_confined_and_keeps_its_data_over_restarts_and_upgrades() {
     let machine = Machine::boot();
     machine.ok(INSTALL);
     machine.ok(CONFIGURE);
 
     let link = machine.ok("domicile init");
-    // Type=notify: this returns when the server says that it is ready.
+    // Type=notify: this returns when the server reports that it is ready.
     machine.ok("systemctl start domicile");
 
     assert!(link.contains("https://account.example.org/"), "{link}");
@@ -66,34 +67,34 @@ fn the_service_runs_confined_and_comes_back_with_everything_it_had() {
     let uid = machine.ok("id -u domicile");
     for (field, value) in [("Uid", uid.as_str()), ("CapEff", "0000000000000000"), ("NoNewPrivs", "1"), ("Seccomp", "2")]
     {
-        let found =
+        let actual =
             server.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')?.split_whitespace().next());
-        assert_eq!(found, Some(value), "{field} of the server's process:\n{server}");
+        assert_eq!(actual, Some(value), "{field} of the server's process:\n{server}");
     }
     machine.ok("systemd-analyze security --threshold=15 domicile");
 
-    // A command of root's beside the running server leaves no file of root's.
+    // A command of root leaves no file of root while the server runs.
     let ada = machine.ok(CREATE_ADA);
     assert_eq!(machine.ok("find /var/lib/domicile ! -user domicile"), "");
     assert!(machine.ok("domicile account show ada-l").contains(&ada));
 
-    // Restarted, killed and upgraded, it comes back with her.
+    // The account is still there after a restart, a kill and an upgrade.
     machine.ok("systemctl restart domicile");
     assert_eq!(machine.ok("domicile healthcheck"), "ready");
     machine.ok("systemctl kill -s KILL domicile");
     machine.until("systemctl is-active domicile && domicile healthcheck");
     assert_eq!(machine.ok("systemctl show -P NRestarts domicile"), "1");
     let before = machine.ok("systemctl show -P MainPID domicile");
-    let told = machine.ok(INSTALL);
-    assert_ne!(machine.ok("systemctl show -P MainPID domicile"), before, "the upgrade did not restart it:\n{told}");
-    assert!(!told.contains("Three steps"), "{told}");
+    let output = machine.ok(INSTALL);
+    assert_ne!(machine.ok("systemctl show -P MainPID domicile"), before, "the upgrade did not restart it:\n{output}");
+    assert!(!output.contains("Three steps"), "{output}");
     assert_eq!(machine.ok("domicile healthcheck"), "ready");
     assert!(machine.ok("grep ^region /etc/domicile/domicile.toml").contains("eu"));
     assert_eq!(machine.modes("/etc/domicile/domicile.toml"), "640 root domicile");
     assert!(machine.ok("domicile account show ada-l").contains(&ada));
     assert_eq!(machine.ok("find /var/lib/domicile ! -user domicile"), "");
 
-    // A start that cannot succeed is tried once, and the journal says why.
+    // A start that cannot succeed is tried once, and the journal contains the reason.
     machine.ok("sed -i 's|^region = .*|region = \"us\"|' /etc/domicile/domicile.toml");
     machine.refused("systemctl restart domicile");
     assert_eq!(machine.ok("systemctl show -P ExecMainStatus domicile"), "2");
@@ -117,22 +118,22 @@ fn removing_keeps_everything_and_purging_first_saves_the_last_snapshot() {
     machine.ok("test -e /etc/domicile/domicile.toml -a -e /var/lib/domicile/live/live.sqlite");
     assert_eq!(machine.ok("find /var/lib/domicile ! -user domicile ! -name published-at-removal"), "");
 
-    // Installed again, it goes on where it ended.
-    let told = machine.ok(INSTALL);
-    assert!(told.contains("systemctl start domicile") && !told.contains("domicile init"), "{told}");
+    // Installed again, it continues with the same data.
+    let output = machine.ok(INSTALL);
+    assert!(output.contains("systemctl start domicile") && !output.contains("domicile init"), "{output}");
     machine.ok("systemctl start domicile");
     assert!(machine.ok("domicile account show ada-l").contains(&ada));
 
-    // Purged with the server running: what was acknowledged a moment ago is in the last snapshot.
-    machine.ok("domicile credit grant --account ada-l --amount 7.25 --reason Farewell");
-    let seal = |json: &str, name: &str| -> String {
+    // Purged while the server runs: the last snapshot contains what was acknowledged just before.
+    machine.ok("domicile credit grant --account ada-l --amount 7.25 --reason Goodbye");
+    let field = |json: &str, name: &str| -> String {
         let rest = json.split(&format!("\"{name}\":")).nth(1).unwrap_or_else(|| panic!("no {name} in {json}"));
         rest.trim_start().trim_matches('"').split(['"', ',', '}']).next().unwrap_or_default().to_owned()
     };
-    let head = seal(&machine.ok("domicile audit verify --json"), "head");
-    let told = machine.ok("dpkg -P domicile");
+    let head = field(&machine.ok("domicile audit verify --json"), "head");
+    let output = machine.ok("dpkg -P domicile");
     let last = machine.ok("ls /var/backups/domicile-final-*.sqlite");
-    assert!(told.contains(&last) && told.contains("/etc/domicile/keyring is kept"), "{told}");
+    assert!(output.contains(&last) && output.contains("/etc/domicile/keyring is kept"), "{output}");
     assert_eq!(machine.modes(&last), "600 root root");
     assert_eq!(machine.modes("/etc/domicile/keyring"), "600 root root");
     assert_eq!(machine.ok("ls /etc/domicile"), "keyring");
@@ -143,14 +144,14 @@ fn removing_keeps_everything_and_purging_first_saves_the_last_snapshot() {
     machine.ok(INSTALL);
     machine.ok(CONFIGURE);
     let report = machine.ok(&format!("domicile verify --json {last}"));
-    assert_eq!(seal(&report, "audit_head"), head, "{report}");
+    assert_eq!(field(&report, "audit_head"), head, "{report}");
 
-    // What was never published is not deleted.
+    // Data that was never published is not deleted.
     machine.ok("mv /etc/domicile/keyring /root/keyring");
     machine.ok(INSTALL_AND_START);
     machine.ok("systemctl stop domicile && mv /etc/domicile/keyring /root/second");
-    let told = machine.ok("dpkg -P domicile 2>&1");
-    assert!(told.contains("/var/lib/domicile is kept"), "{told}");
+    let output = machine.ok("dpkg -P domicile 2>&1");
+    assert!(output.contains("/var/lib/domicile is kept"), "{output}");
     machine.ok("test -e /var/lib/domicile/live/live.sqlite");
 }
 
@@ -158,7 +159,7 @@ fn removing_keeps_everything_and_purging_first_saves_the_last_snapshot() {
 fn lintian_finds_no_error() {
     needs("lintian", "lintian");
 
-    let _alone = alone();
+    let _lock = lock_package();
     let output = run(Command::new("lintian").args(["--allow-root", "--fail-on", "error"]).arg(package()));
 
     assert!(output.status.success(), "{}", both(&output));
@@ -179,15 +180,15 @@ fn every_setting_is_in_the_conffile_with_its_default() {
         }
     }
 
-    // What the program asks for, and knows to refuse with "this version does not have" it.
-    let not_yet = ["listen.metrics_address", "billing.provider"];
-    let takes = [
+    // Settings that the program refuses with "this version does not have" it.
+    let unsupported = ["listen.metrics_address", "billing.provider"];
+    let readers = [
         "take",
         "text",
         "secret",
         "list",
-        "truth",
-        "one_of",
+        "boolean",
+        "choice",
         "number",
         "duration",
         "optional_duration",
@@ -198,10 +199,10 @@ fn every_setting_is_in_the_conffile_with_its_default() {
     let mut missing = Vec::new();
     for source in files(&root().join("src/config")) {
         let text = std::fs::read_to_string(&source).unwrap();
-        for take in takes {
-            for (at, _) in text.match_indices(&format!("self.{take}(\"")) {
+        for reader in readers {
+            for (at, _) in text.match_indices(&format!("self.{reader}(\"")) {
                 let key = text[at..].split('"').nth(1).unwrap_or_default();
-                if !settings.iter().any(|setting| setting == key) && !not_yet.contains(&key) {
+                if !settings.iter().any(|setting| setting == key) && !unsupported.contains(&key) {
                     missing.push(key.to_owned());
                 }
             }
@@ -209,32 +210,32 @@ fn every_setting_is_in_the_conffile_with_its_default() {
     }
     assert!(
         missing.is_empty(),
-        "packaging/domicile.toml lacks {missing:?}: add each with its default and a line on what it does"
+        "packaging/domicile.toml lacks {missing:?}: add each with its default and a comment about what it does"
     );
     assert!(settings.len() > 30, "{settings:?}");
 
-    // Laid open whole, the file means what two lines mean.
+    // With all defaults uncommented, the file has the same meaning as the two required settings.
     let required = "region = \"eu\"\npublic_url = \"https://account.example.org\"\n";
     let is_example = |line: &str| {
         ["certificate", "private_key", "workers", "smtp_url", "directory", "max_lifetime"]
             .iter()
             .any(|key| line.starts_with(&format!("#{key}")))
     };
-    let open = conffile.lines().filter(|line| !is_example(line)).map(|line| match line.strip_prefix('#') {
+    let uncommented = conffile.lines().filter(|line| !is_example(line)).map(|line| match line.strip_prefix('#') {
         Some(setting) if !setting.starts_with(' ') => setting,
         _ => line,
     });
-    let open: String = open.flat_map(|line| [line, "\n"]).collect();
-    assert_eq!(meaning("open", &open), meaning("least", required));
+    let uncommented: String = uncommented.flat_map(|line| [line, "\n"]).collect();
+    assert_eq!(description("uncommented", &uncommented), description("required", required));
 
-    // The examples are right too. Those of lists stand after three spaces; the two ways to name the relay exclude another.
+    // The examples are valid too. Those of lists are indented with three spaces. Only one of the two settings of the relay is used.
     let examples = conffile.lines().filter(|line| !line.starts_with("#smtp_url_file"));
     let examples = examples.map(|line| match line.strip_prefix("#   ").or(line.strip_prefix('#')) {
         Some(setting) if !setting.starts_with(' ') && (setting.starts_with("[[") || setting.contains(" = ")) => setting,
         _ => line,
     });
     let examples: String = examples.flat_map(|line| [line, "\n"]).collect();
-    assert!(meaning("examples", &examples).contains("smtp.example.org"));
+    assert!(description("examples", &examples).contains("smtp.example.org"));
 }
 
 #[test]
@@ -249,7 +250,7 @@ fn the_man_page_names_every_command_and_no_other() {
 
     let mut sorted = named.clone();
     sorted.sort_unstable();
-    // What a command does may be told in several places.
+    // A command may be described in several places.
     sorted.dedup();
     commands.sort_unstable();
     assert_eq!(sorted, commands, "packaging/man/domicile.8 against `domicile --help`");
@@ -264,12 +265,12 @@ fn the_changelog_begins_with_this_version() {
     assert!(changelog.starts_with(&expected), "packaging/changelog must begin with \"{expected}\"");
 }
 
-/// A booted Debian. It ends with the test, however that ends.
+/// A booted Debian. It ends with the test, whether the test passes or not.
 struct Machine {
     folder: PathBuf,
     container: Child,
-    /// Its first process, by whose id we step in.
-    first: u32,
+    /// The id of its first process, for `nsenter`.
+    init_pid: u32,
 }
 
 impl Machine {
@@ -278,15 +279,15 @@ impl Machine {
         needs("systemd-nspawn", "systemd-container");
         needs("nsenter", "util-linux");
         let me = run(Command::new("id").arg("-u"));
-        assert_eq!(both(&me).trim(), "0", "a container is booted as root only: run the tests as root");
+        assert_eq!(both(&me).trim(), "0", "only root can boot a container: run the tests as root");
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("domicile-package-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(&name);
         std::fs::create_dir_all(&folder).unwrap();
         let log = std::fs::File::create(folder.join("boot.log")).unwrap();
         let (debian, deb) = {
-            let _alone = alone();
-            // A copy of its own: the next process makes the package anew.
+            let _lock = lock_package();
+            // A copy, because the next test process makes the package again.
             let deb = folder.join("domicile.deb");
             std::fs::copy(package(), &deb).unwrap();
             (minbase(), deb)
@@ -299,23 +300,23 @@ impl Machine {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut machine = Self { folder, container, first: 0 };
+        let mut machine = Self { folder, container, init_pid: 0 };
         let boot_log = machine.folder.join("boot.log");
-        let said = || std::fs::read_to_string(&boot_log).unwrap_or_default();
+        let log = || std::fs::read_to_string(&boot_log).unwrap_or_default();
         let deadline = Instant::now() + Duration::from_secs(BOOT_SECONDS_MAX);
         loop {
             assert!(
                 Instant::now() < deadline,
-                "the container did not boot in {BOOT_SECONDS_MAX} s. It said:\n{}",
-                said()
+                "the container did not boot in {BOOT_SECONDS_MAX} s. Its log:\n{}",
+                log()
             );
             if let Some(status) = machine.container.try_wait().unwrap() {
-                panic!("systemd-nspawn ended with {status}. It said:\n{}", said());
+                panic!("systemd-nspawn ended with {status}. Its log:\n{}", log());
             }
             let id = machine.container.id();
             let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
             if let Some(first) = children.split_whitespace().next().and_then(|first| first.parse().ok()) {
-                machine.first = first;
+                machine.init_pid = first;
                 let state = both(&machine.sh("systemctl is-system-running 2>/dev/null"));
                 if ["running", "degraded"].contains(&state.trim()) {
                     return machine;
@@ -325,10 +326,10 @@ impl Machine {
         }
     }
 
-    /// Runs a script inside.
+    /// Runs a script in the container.
     fn sh(&self, script: &str) -> Output {
         let mut command = Command::new("nsenter");
-        command.args(["--target", &self.first.to_string(), "--all", "--", "/usr/bin/env", "-i"]);
+        command.args(["--target", &self.init_pid.to_string(), "--all", "--", "/usr/bin/env", "-i"]);
         command.args([
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME=/root",
@@ -337,7 +338,7 @@ impl Machine {
         run(command.args(["DEBIAN_FRONTEND=noninteractive", "/bin/sh", "-e", "-c", script]))
     }
 
-    /// What a script prints; it must succeed.
+    /// Runs a script, which must succeed. Answers its standard output.
     #[track_caller]
     fn ok(&self, script: &str) -> String {
         let output = self.sh(script);
@@ -346,16 +347,16 @@ impl Machine {
             "{script}\nended with {}:\n{}\n{}",
             output.status,
             both(&output),
-            self.asked_next()
+            self.diagnostics()
         );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// What a script says when it fails, as it must.
+    /// Runs a script, which must fail. Answers its output.
     #[track_caller]
     fn refused(&self, script: &str) -> String {
         let output = self.sh(script);
-        assert!(!output.status.success(), "{script}\nwas not refused:\n{}\n{}", both(&output), self.asked_next());
+        assert!(!output.status.success(), "{script}\nwas not refused:\n{}\n{}", both(&output), self.diagnostics());
         both(&output).trim().to_owned()
     }
 
@@ -364,32 +365,32 @@ impl Machine {
     fn until(&self, script: &str) {
         let deadline = Instant::now() + Duration::from_secs(BOOT_SECONDS_MAX);
         while !self.sh(script).status.success() {
-            assert!(Instant::now() < deadline, "{script}\nnever succeeded.\n{}", self.asked_next());
+            assert!(Instant::now() < deadline, "{script}\nnever succeeded.\n{}", self.diagnostics());
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    /// Mode, owner and group of a file inside.
+    /// Mode, owner and group of a file in the container.
     #[track_caller]
     fn modes(&self, path: &str) -> String {
         self.ok(&format!("stat -c '%a %U %G' {path}"))
     }
 
-    /// What a person would ask next.
-    fn asked_next(&self) -> String {
-        let next = "systemctl status --no-pager domicile; journalctl -u domicile --no-pager -n 60; \
+    /// What an admin would look at next.
+    fn diagnostics(&self) -> String {
+        let script = "systemctl status --no-pager domicile; journalctl -u domicile --no-pager -n 60; \
                     ls -lR /etc/domicile /var/lib/domicile; cat /etc/domicile/domicile.toml | grep -v '^#' | grep .";
-        format!("\n---- inside the container: {next}\n{}", both(&self.sh(&format!("set +e; {next}"))))
+        format!("\n---- inside the container: {script}\n{}", both(&self.sh(&format!("set +e; {script}"))))
     }
 }
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        // Asked to end, systemd-nspawn takes the first process along, and with that one go all others.
+        // When systemd-nspawn gets the signal, it ends the first process, and all others end with that one.
         run(Command::new("kill").arg(self.container.id().to_string()));
         let deadline = Instant::now() + Duration::from_secs(END_SECONDS_MAX);
-        let is_over = |container: &mut Child| container.try_wait().is_ok_and(|status| status.is_some());
-        while !(is_over(&mut self.container) && self.groups_are_gone()) {
+        let has_ended = |container: &mut Child| container.try_wait().is_ok_and(|status| status.is_some());
+        while !(has_ended(&mut self.container) && self.remove_groups()) {
             if Instant::now() > deadline {
                 eprintln!("the container of process {} did not end in {END_SECONDS_MAX} s", self.container.id());
                 break;
@@ -401,12 +402,12 @@ impl Drop for Machine {
 }
 
 impl Machine {
-    /// Removes the container's control groups, which works once the last process in them has gone.
-    fn groups_are_gone(&self) -> bool {
+    /// Removes the control groups of the container. `false`: a process is still in them.
+    fn remove_groups(&self) -> bool {
         let name = self.folder.file_name().unwrap_or_default();
         let groups = ["", "unified", "systemd"].map(|tree| Path::new("/sys/fs/cgroup").join(tree).join(name));
         groups.iter().filter(|group| group.exists()).all(|group| {
-            // Their files are none and go along; the deepest group goes first.
+            // The deepest group first. Their files are virtual and need not be deleted.
             run(Command::new("find").arg(group).args(["-depth", "-type", "d", "-exec", "rmdir", "{}", "+"]))
                 .status
                 .success()
@@ -414,11 +415,11 @@ impl Machine {
     }
 }
 
-/// The package of the binary under test, made once by each process; for who holds [`alone`].
+/// The package with the binary under test, made once in each process. Call it with [`lock_package`].
 fn package() -> &'static Path {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
-        // Built already, as these tests were; building here would lay another binary under the tests that run beside.
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        // The binary is already built, like these tests. A build here would replace it while other tests use it.
         let mut dev = Command::new(root().join("dev"));
         let output = run(dev.args(["deb", "--profile", "dev", "--no-build"]).current_dir(root()));
         assert!(output.status.success(), "./dev deb failed:\n{}", both(&output));
@@ -426,27 +427,27 @@ fn package() -> &'static Path {
     })
 }
 
-/// A small Debian, made once and kept; for who holds [`alone`].
+/// A small Debian, made once and kept. Call it with [`lock_package`].
 fn minbase() -> &'static Path {
-    static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
         let output = run(&mut Command::new(root().join("tests/package/minbase.sh")));
         assert!(output.status.success(), "tests/package/minbase.sh failed:\n{}", both(&output));
         PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
     })
 }
 
-/// While the answer lives, no other test, in this process or another, makes the package or the small Debian.
-fn alone() -> std::fs::File {
+/// Until the file is dropped, no other test in any process makes the package or the small Debian.
+fn lock_package() -> std::fs::File {
     std::fs::create_dir_all(root().join("tests/.cache")).unwrap();
     let file = std::fs::File::create(root().join("tests/.cache/package.lock")).unwrap();
     file.lock().unwrap();
     file
 }
 
-/// What `domicile check --json` says of a file with this text.
+/// The output of `domicile check --json` for a file with this text.
 #[track_caller]
-fn meaning(name: &str, text: &str) -> String {
+fn description(name: &str, text: &str) -> String {
     let file = std::env::temp_dir().join(format!("domicile-conffile-{}-{name}.toml", std::process::id()));
     std::fs::write(&file, text).unwrap();
     let output = run(Command::new(env!("CARGO_BIN_EXE_domicile")).args(["check", "--json", "--config"]).arg(&file));
@@ -470,8 +471,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[track_caller]
 fn needs(command: &str, package: &str) {
-    let found = run(Command::new("sh").args(["-c", &format!("command -v {command}")])).status.success();
-    assert!(found, "{command} is missing. Run ./dev tools, or: apt-get install --no-install-recommends {package}");
+    let exists = run(Command::new("sh").args(["-c", &format!("command -v {command}")])).status.success();
+    assert!(exists, "{command} is missing. Run ./dev tools, or: apt-get install --no-install-recommends {package}");
 }
 
 fn run(command: &mut Command) -> Output {

@@ -1,4 +1,4 @@
-//! One life in a real browser, and every page of it looked at. The scripts stand in `tests/browser`.
+//! Scripts in a real browser: a whole story of one person, and checks of every page. The scripts are in `tests/browser`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,36 +7,36 @@ use std::sync::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::oauth::Neighbours;
-use crate::support::{Appliance, HelperProcess, finish, free_port, part, tool_script};
+use crate::http::oauth::EmulatedProviders;
+use crate::support::{Appliance, HelperProcess, finish, free_port, tool, tool_script};
 
-/// One browser at a time: a small machine that runs four gives none of them an answer in time.
-static SCREEN: Mutex<()> = Mutex::new(());
+/// One browser at a time, because a small machine is too slow for several.
+static BROWSER_LOCK: Mutex<()> = Mutex::new(());
 
-/// Plays a script of `tests/browser` in Chromium; it says itself what was wrong.
-fn play(name: &str, mut given: Value) {
+/// Runs a script of `tests/browser` in Chromium. The script itself reports what is wrong.
+fn run_script(name: &str, mut input: Value) {
     for needed in ["node_modules/playwright-core", "node_modules/axe-core"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(needed);
-        assert!(path.exists(), "this test needs {needed}, which is not here. Run: ./dev tools");
+        assert!(path.exists(), "this test needs {needed}, which is missing. Run: ./dev tools");
     }
-    part("chromium");
+    tool("chromium");
     if let Ok(shots) = std::env::var("TEST_SHOTS") {
-        given["shots"] = json!(shots);
+        input["shots"] = json!(shots);
     }
-    let mut node = Command::new(part("node"));
-    node.arg(tool_script(&format!("browser/{name}"))).arg(given.to_string());
+    let mut node = Command::new(tool("node"));
+    node.arg(tool_script(&format!("browser/{name}"))).arg(input.to_string());
     node.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A test that failed with the screen in its hands leaves nothing behind that the next one would see.
-    let turn = SCREEN.lock().unwrap_or_else(|broken| broken.into_inner());
-    let ran = finish(&mut node, "");
-    drop(turn);
-    assert_eq!(ran.status, 0, "{name} failed:\n{}{}", ran.stdout, ran.stderr);
+    // A test that failed while it held the lock does not affect the next one.
+    let lock = BROWSER_LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let output = finish(&mut node, "");
+    drop(lock);
+    assert_eq!(output.status, 0, "{name} failed:\n{}{}", output.stdout, output.stderr);
 }
 
-/// An appliance that hands its mail to a real SMTP server, which lays it down in the folder `post`.
-fn with_mail(post: &TempDir) -> (HelperProcess, Appliance) {
+/// An appliance that sends its mail to a real SMTP server, which stores it in the folder `mail`.
+fn with_mail(mail: &TempDir) -> (HelperProcess, Appliance) {
     let mut relay =
-        HelperProcess::started(Command::new(part("python3")).arg(tool_script("browser/smtp.py")).arg(post.path()));
+        HelperProcess::start(Command::new(tool("python3")).arg(tool_script("browser/smtp.py")).arg(mail.path()));
     let relay_port = relay.next_line();
     let site = Appliance::running_with(&format!(
         "[mail]\ntransport = \"smtp\"\nfrom = \"Domicile <account@example.org>\"\nsmtp_url = \"smtp://127.0.0.1:{relay_port}\"\n\
@@ -47,29 +47,29 @@ fn with_mail(post: &TempDir) -> (HelperProcess, Appliance) {
 
 #[test]
 fn a_person_signs_up_works_pays_and_leaves() {
-    let post = TempDir::new().unwrap();
-    let (_relay, site) = with_mail(&post);
+    let mail = TempDir::new().unwrap();
+    let (_relay, site) = with_mail(&mail);
 
-    play(
+    run_script(
         "story.mjs",
         json!({
             "url": site.url(),
-            "mail": post.path(),
+            "mail": mail.path(),
             "folder": site.folder(),
             "config": site.config(),
             "domicile": env!("CARGO_BIN_EXE_domicile"),
-            "python": part("python3"),
-            "age": part("age"),
+            "python": tool("python3"),
+            "age": tool("age"),
         }),
     );
 }
 
-/// The demonstration is the appliance to look at: it has people with a past, and shows its mail.
-fn demonstration(folder: &TempDir) -> (HelperProcess, String) {
+/// Starts `domicile demo`, whose people have some history and whose mail can be read.
+fn demo(folder: &TempDir) -> (HelperProcess, String) {
     let port = free_port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_domicile"));
     command.args(["demo", "--port", &port.to_string()]).env_clear().env("TMPDIR", folder.path());
-    let mut demo = HelperProcess::started(command.stderr(Stdio::null()));
+    let mut demo = HelperProcess::start(command.stderr(Stdio::null()));
     while !demo.next_line().starts_with("curl") {}
     (demo, format!("http://localhost:{port}"))
 }
@@ -77,104 +77,107 @@ fn demonstration(folder: &TempDir) -> (HelperProcess, String) {
 #[test]
 fn every_page_is_accessible() {
     let folder = TempDir::new().unwrap();
-    let (_demo, url) = demonstration(&folder);
+    let (_demo, url) = demo(&folder);
 
-    play("pages.mjs", json!({ "url": url }));
+    run_script("pages.mjs", json!({ "url": url }));
 }
 
 #[test]
-fn the_description_for_programs_is_a_page_for_people() {
+fn the_openapi_description_is_a_page_for_people() {
     let site = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");
 
-    play("docs.mjs", json!({ "url": site.url() }));
+    run_script("docs.mjs", json!({ "url": site.url() }));
 }
 
 #[test]
-fn keys_are_made_limited_replaced_and_stopped_in_a_browser() {
+fn keys_are_created_limited_rotated_and_revoked_in_a_browser() {
     let site = Appliance::running_with("[api_keys]\nreveal = \"owner\"\nmax_lifetime = \"365d\"\n");
     site.account("ada-l");
     let service = site.service("training");
 
-    play("keys.mjs", json!({ "url": site.url(), "service": service, "workspace": site.workspace("ada-l") }));
+    run_script("keys.mjs", json!({ "url": site.url(), "service": service, "workspace": site.workspace("ada-l") }));
 }
 
 #[test]
 fn the_forms_work_without_javascript() {
     let folder = TempDir::new().unwrap();
-    let (_demo, url) = demonstration(&folder);
+    let (_demo, url) = demo(&folder);
 
-    play("no_script.mjs", json!({ "url": url }));
+    run_script("no_script.mjs", json!({ "url": url }));
 }
 
 #[test]
-fn the_script_adds_comfort_and_the_keyboard_suffices() {
+fn the_script_adds_comfort_and_the_keyboard_is_enough() {
     let folder = TempDir::new().unwrap();
-    let (_demo, url) = demonstration(&folder);
+    let (_demo, url) = demo(&folder);
 
-    play("comfort.mjs", json!({ "url": url }));
+    run_script("comfort.mjs", json!({ "url": url }));
 }
 
 #[test]
 fn the_profile_saves_itself_and_an_address_can_be_changed_and_restored() {
     let folder = TempDir::new().unwrap();
-    let (_demo, url) = demonstration(&folder);
+    let (_demo, url) = demo(&folder);
 
-    play("people.mjs", json!({ "url": url }));
+    run_script("people.mjs", json!({ "url": url }));
 }
 
 #[test]
-fn p3_passwords_are_rated_while_they_are_typed_and_taken_as_they_are_pasted() {
+fn p3_passwords_are_rated_while_they_are_typed_and_can_be_pasted() {
     let site = Appliance::running_with("[signup]\nmode = \"invite\"\n");
     let invitation = site.run(&["account", "invite", "--email", "ada-lovelace@example.org", "--print-link"]).ok();
     let claim = site.run(&["account", "operator-link"]).ok();
 
-    play("passwords.mjs", json!({ "url": site.url(), "invitation": invitation, "claim": claim }));
+    run_script("passwords.mjs", json!({ "url": site.url(), "invitation": invitation, "claim": claim }));
 }
 
 #[test]
-fn second_factors_are_set_up_used_and_taken_away() {
+fn second_factors_are_set_up_used_and_removed() {
     let site = Appliance::running_with_clock("");
     let email = |username: &str| format!("{username}@example.org");
     for (username, operator) in [("ada-l", None), ("olga-o", Some("--operator"))] {
         let email = email(username);
-        let made = ["account", "create", "--email", &email, "--username", username, "--password-stdin", "--verified"];
-        let made: Vec<&str> = made.into_iter().chain(operator).collect();
-        site.run_with_input(&made, "a walk by the river").ok();
+        let create = ["account", "create", "--email", &email, "--username", username, "--password-stdin", "--verified"];
+        let create: Vec<&str> = create.into_iter().chain(operator).collect();
+        site.run_with_input(&create, "a walk by the river").ok();
     }
-    part("oathtool");
-    part("zbarimg");
+    tool("oathtool");
+    tool("zbarimg");
 
-    play("factors.mjs", json!({ "url": site.url(), "folder": site.folder(), "clock": site.folder().join("clock") }));
+    run_script(
+        "factors.mjs",
+        json!({ "url": site.url(), "folder": site.folder(), "clock": site.folder().join("clock") }),
+    );
 }
 
 #[test]
-fn without_a_mouse_one_signs_up_comes_in_with_two_factors_and_ends_a_session() {
-    let post = TempDir::new().unwrap();
-    let (_relay, site) = with_mail(&post);
-    part("oathtool");
+fn sign_up_sign_in_with_two_factors_and_ending_a_session_work_without_a_mouse() {
+    let mail = TempDir::new().unwrap();
+    let (_relay, site) = with_mail(&mail);
+    tool("oathtool");
 
-    play("keyboard.mjs", json!({ "url": site.url(), "mail": post.path() }));
+    run_script("keyboard.mjs", json!({ "url": site.url(), "mail": mail.path() }));
 }
 
 #[test]
-fn s3_a_session_says_when_it_ends_and_a_sign_in_that_was_somebody_elses_is_undone() {
+fn s3_a_session_warns_before_it_ends_and_a_foreign_sign_in_can_be_undone() {
     let site = Appliance::running_with_clock("");
-    let made =
+    let create =
         ["account", "create", "--email", "ada-l@example.org", "--username", "ada-l", "--password-stdin", "--verified"];
-    site.run_with_input(&made, "a walk by the river").ok();
+    site.run_with_input(&create, "a walk by the river").ok();
 
-    play(
+    run_script(
         "session.mjs",
         json!({ "url": site.url(), "mail": site.folder().join("mail"), "clock": site.folder().join("clock") }),
     );
 }
 
 #[test]
-fn somebody_lives_here_without_a_password_and_o2_crossed_answers_let_nobody_in() {
+fn an_account_works_without_a_password_and_o2_mixed_up_responses_are_refused() {
     let mut site = Appliance::made_with_clock();
-    let (mut providers, said) =
+    let (mut providers, ready) =
         HelperProcess::provider_with_clock("strict.mjs", &json!({"callback": site.url()}), &site);
-    let issuer = |name: &str| said[name].as_str().unwrap().to_owned();
+    let issuer = |name: &str| ready[name].as_str().unwrap().to_owned();
     site.add_settings(&format!(
         "[oauth.google]\nclient_id = \"g\"\nclient_secret = \"s\"\nissuer = \"http://localhost:1\"\n\
          [oauth.github]\nclient_id = \"g\"\nclient_secret = \"s\"\nissuer = \"http://localhost:1\"\n\
@@ -188,25 +191,28 @@ fn somebody_lives_here_without_a_password_and_o2_crossed_answers_let_nobody_in()
     site.start();
 
     let clock = site.folder().join("clock");
-    play("oauth.mjs", json!({ "url": site.url(), "neighbours": [issuer("corp"), issuer("other")], "clock": clock }));
+    run_script(
+        "oauth.mjs",
+        json!({ "url": site.url(), "providers": [issuer("corp"), issuer("other")], "clock": clock }),
+    );
 
-    // Whoever crossed answers never made a code leave this machine: each exchange belongs to somebody who came in.
+    // A mixed-up response never sends a code to a provider: each exchange belongs to a successful sign-in.
     for (name, exchanges) in [("corp", EXCHANGES_AT_CORP), ("other", EXCHANGES_AT_OTHER)] {
-        let asked = providers.tell(&json!({"seen": name}));
-        let tokens = asked.as_array().unwrap().iter().filter(|call| call[1] == "/token").count();
+        let calls = providers.request(&json!({"seen": name}));
+        let tokens = calls.as_array().unwrap().iter().filter(|call| call[1] == "/token").count();
         assert_eq!(tokens, exchanges, "{name}");
     }
 }
 
 #[test]
-fn apples_form_comes_across_sites_in_a_real_browser() {
-    let neighbours = Neighbours::new();
-    let (url, apple) = (neighbours.site.url(), neighbours.url("apple"));
+fn the_cross_site_form_of_apple_works_in_a_real_browser() {
+    let providers = EmulatedProviders::new();
+    let (url, apple) = (providers.site.url(), providers.url("apple"));
 
-    play("oauth_apple.mjs", json!({ "url": url, "neighbours": [apple] }));
+    run_script("oauth_apple.mjs", json!({ "url": url, "providers": [apple] }));
 }
 
-/// Ann and Bea, once each.
+/// Ann and Bea, one exchange each.
 const EXCHANGES_AT_CORP: usize = 2;
-/// Ann connects, proves herself, is somebody else, proves herself once more, and comes again; and Bea.
+/// Ann connects, steps up, uses another identity, steps up again and signs in again; and Bea.
 const EXCHANGES_AT_OTHER: usize = 6;

@@ -1,15 +1,15 @@
-//! **For:** more addresses than one: add, prove, make primary, remove; and the week in which a change can be undone.
+//! **For:** additional addresses: add, verify, make primary, remove; and the week in which a change can be undone.
 //! **Words:** primary, change (of the primary address), revert link.
 //! **Tables:** `account_email`, `email_change`, `email_code_count`.
-//! **Never:** ends sessions or keys: whoever calls does (see `signin`).
+//! **Never:** ends sessions or keys: the caller does (see `signin`).
 //! **Start reading:** `ops.rs`.
 
 mod ops;
 mod store;
 
 pub use ops::{
-    EmailAnswer, PrimaryChange, Undone, add_email, emails_kept, remove_email, resend_email_code, revert_change,
-    set_primary, verify_added,
+    AddedCodeResult, PrimaryChange, RevertedChange, add_email, emails_kept, remove_email, resend_email_code,
+    revert_change, set_primary, verify_added,
 };
 pub(super) use ops::{forget, purge_old};
 pub use store::STATEMENTS;

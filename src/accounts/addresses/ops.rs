@@ -1,4 +1,4 @@
-//! What can be done with addresses beside the first one.
+//! The operations on additional addresses.
 
 use serde_json::json;
 
@@ -12,12 +12,12 @@ use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, EmailAddress, EmailChangeId, EmailId, Secret, Timestamp};
 use crate::db::{self, Tx, View};
 
-fn governed(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Account, AccountError> {
+fn managed_account(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Account, AccountError> {
     ops::find(view, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)
 }
 
-/// Adds an address and sends a code to it at once. Where another account verified the address, its owner is told instead,
-/// and everything else is the same.
+/// Adds an address and sends a code to it at once. When another account has verified the address, its owner gets a
+/// notice instead of the code; everything else is the same, so that the actor does not learn it.
 ///
 /// # Errors
 /// [`AccountError::EmailListed`], [`AccountError::TooManyEmails`]; [`AccountError::CodeTooSoon`] after five codes in an
@@ -28,7 +28,7 @@ pub fn add_email(
     account: AccountId,
     address: &EmailAddress,
 ) -> Result<EmailId, AccountError> {
-    let person = governed(tx, actor, account)?;
+    let person = managed_account(tx, actor, account)?;
     let listed = ops::emails(tx, account)?;
     if listed.iter().any(|email| email.address.folded() == address.folded()) {
         return Err(AccountError::EmailListed);
@@ -44,25 +44,26 @@ pub fn add_email(
     Ok(id)
 }
 
-/// Sends another code to an address that was added and is not verified yet.
+/// Sends another code to an added address that is not verified yet.
 ///
 /// # Errors
 /// [`AccountError::CodeTooSoon`] within a minute, after five codes of the account in an hour;
-/// [`AccountError::NotFound`] for an address that is another's, verified, or the one of the sign-up.
+/// [`AccountError::NotFound`] for an address that belongs to another account, is verified, or is the one of the
+/// sign-up.
 pub fn resend_email_code(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     email: EmailId,
 ) -> Result<(), AccountError> {
-    let person = governed(tx, actor, account)?;
-    let email = waiting(tx, account, email)?;
+    let person = managed_account(tx, actor, account)?;
+    let email = unverified_email(tx, account, email)?;
     ops::must_not_be_too_soon(tx, email.id)?;
     send(tx, actor, &person, email.id)
 }
 
-/// An address of the account that was added and waits for its code.
-fn waiting(view: &View<'_>, account: AccountId, email: EmailId) -> Result<Email, AccountError> {
+/// An added address of the account that waits for its code.
+fn unverified_email(view: &View<'_>, account: AccountId, email: EmailId) -> Result<Email, AccountError> {
     let is_waiting = |email: &Email| email.verified_at.is_none() && !email.is_primary;
     store::find_email(view, account, email)?.filter(is_waiting).ok_or(AccountError::NotFound)
 }
@@ -78,49 +79,50 @@ fn send(tx: &mut Tx<'_>, actor: &Actor, person: &Account, email: EmailId) -> Res
     ops::send_code_to(tx, actor, person, &email, mails::address_in_use)
 }
 
-/// How a code was received; see [`super::super::CodeAnswer`].
-pub enum EmailAnswer {
-    /// The address is verified: the person, and the address.
+/// The result of a typed code; see [`super::super::CodeResult`].
+pub enum AddedCodeResult {
+    /// The address is verified now.
     Verified(Account, EmailAddress),
-    /// Not good.
+    /// The code was refused.
     Refused(AccountError),
 }
 
-/// Tries a code for an address that was added. What others claimed by it is void from then on.
+/// Checks a code for an added address. Once the address is verified, the caller voids the claims of other accounts to
+/// it.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] for an address that does not wait for a code. A refusal of the code is an answer.
+/// [`AccountError::NotFound`] for an address that does not wait for a code. A refused code is a result, not an error.
 pub fn verify_added(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     email: EmailId,
     code: &str,
-) -> Result<EmailAnswer, AccountError> {
-    let person = governed(tx, actor, account)?;
-    let email = waiting(tx, account, email)?;
+) -> Result<AddedCodeResult, AccountError> {
+    let person = managed_account(tx, actor, account)?;
+    let email = unverified_email(tx, account, email)?;
     if !ops::try_code(tx, actor, account, &email, code)? {
-        return Ok(EmailAnswer::Refused(AccountError::CodeRefused));
+        return Ok(AddedCodeResult::Refused(AccountError::CodeRefused));
     }
-    ops::prove(tx, actor, account, &email)?;
-    Ok(EmailAnswer::Verified(person, email.address))
+    ops::set_verified(tx, actor, account, &email)?;
+    Ok(AddedCodeResult::Verified(person, email.address))
 }
 
-/// The primary address is another one now.
+/// A change of the primary address.
 pub struct PrimaryChange {
-    /// Whose.
+    /// The account, as before the change.
     pub person: Account,
-    /// The address before.
+    /// The previous primary address.
     pub from: EmailAddress,
-    /// The address after.
+    /// The new primary address.
     pub to: EmailAddress,
-    /// The secret of the link that undoes it, and until when. `None`: this was itself the way back.
+    /// The secret of the link that undoes the change, and its expiry. `None`: this change itself undid an earlier one.
     pub revert: Option<(Secret<String>, Timestamp)>,
 }
 
-/// Makes a verified address the primary one; the one before gets a week to undo it. Going back to an address that can undo a
-/// change is that undoing, and gives nobody a link: else whoever took the account over could take it back. `None`: it is the
-/// primary one already.
+/// Makes a verified address the primary one; the previous one can undo this for a week. A change back to an address
+/// that can undo a change counts as the undoing and issues no link: otherwise a thief could use that link to take the
+/// account over again. `None`: it is the primary address already.
 ///
 /// # Errors
 /// [`AccountError::EmailUnverified`]; [`AccountError::NotFound`].
@@ -130,7 +132,7 @@ pub fn set_primary(
     account: AccountId,
     email: EmailId,
 ) -> Result<Option<PrimaryChange>, AccountError> {
-    let person = governed(tx, actor, account)?;
+    let person = managed_account(tx, actor, account)?;
     let to = store::find_email(tx, account, email)?.ok_or(AccountError::NotFound)?;
     if to.is_primary {
         return Ok(None);
@@ -142,8 +144,8 @@ pub fn set_primary(
     store::update_primary(tx, account, to.id)?;
     let open = store::list_changes(tx, account)?;
     let revert = match open.iter().position(|change| change.from == to.id) {
-        Some(place) => {
-            close(tx, &open[place..])?;
+        Some(index) => {
+            close(tx, &open[index..])?;
             None
         }
         None => Some(open_change(tx, account, &from, &to)?),
@@ -159,7 +161,7 @@ fn open_change(
     to: &Email,
 ) -> Result<(Secret<String>, Timestamp), AccountError> {
     let now = tx.now();
-    // A thief adds the address first: what was opened from then on is closed with it.
+    // A thief adds the address first, so an undoing also reverts everything that was added since then.
     let since = if now.since(to.added_at) <= REVERT_LIFE { to.added_at } else { now };
     let change = EmailChange {
         id: EmailChangeId::new(now, tx.rng()),
@@ -178,7 +180,7 @@ fn close(tx: &mut Tx<'_>, changes: &[EmailChange]) -> Result<(), db::Error> {
     changes.iter().try_for_each(|change| store::update_change_closed(tx, change.id))
 }
 
-/// Addresses that can still undo a change, and until when: they cannot be removed.
+/// Addresses that can still undo a change, with the end of that time: they cannot be removed before.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -196,7 +198,7 @@ pub fn remove_email(
     account: AccountId,
     email: EmailId,
 ) -> Result<(Account, Email), AccountError> {
-    let person = governed(tx, actor, account)?;
+    let person = managed_account(tx, actor, account)?;
     let email = store::find_email(tx, account, email)?.ok_or(AccountError::NotFound)?;
     if email.is_primary {
         return Err(AccountError::EmailIsPrimary);
@@ -211,43 +213,44 @@ pub fn remove_email(
     Ok((person, email))
 }
 
-/// A change of the primary address was undone.
-pub struct Undone {
-    /// Whose.
+/// An undone change of the primary address.
+pub struct RevertedChange {
+    /// The account.
     pub person: Account,
     /// The address that is primary again.
     pub restored: EmailAddress,
-    /// Since when everything that was opened is to be closed.
+    /// The caller must revert everything that was added at this time or later.
     pub since: Timestamp,
-    /// Whether there was a password; it is unusable now.
+    /// Whether there was a password, which is deleted now.
     pub had_password: bool,
 }
 
-/// Undoes a change of the primary address with the link that the address before was sent: it is primary again, the new
-/// address and all that were added since are gone, later changes are closed, and nobody comes in with the password. Sessions,
-/// keys and links are the caller's.
+/// Undoes a change of the primary address with the link that was sent to the previous one: it is primary again; the new
+/// address and all that were added since are removed; later changes can no longer be undone; the password is deleted.
+/// The caller ends sessions, keys and links.
 ///
 /// # Errors
-/// [`AccountError::LinkRefused`] for a link that is unknown, used or too old, or whose change was undone already.
-pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<Undone, AccountError> {
+/// [`AccountError::LinkRefused`] for a link that is unknown, used or expired, or whose change was undone before.
+pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<RevertedChange, AccountError> {
     let (account, about) = ops::use_link_about(tx, LinkPurpose::EmailRevert, token)?;
     let person = ops::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     let open = store::list_changes(tx, account)?;
-    let place = open.iter().position(|change| change.id.to_string() == about).ok_or(AccountError::LinkRefused)?;
-    let change = open[place];
+    let index = open.iter().position(|change| change.id.to_string() == about).ok_or(AccountError::LinkRefused)?;
+    let change = open[index];
     let from = store::find_email(tx, account, change.from)?.ok_or(AccountError::LinkRefused)?;
     store::update_primary(tx, account, from.id)?;
-    close(tx, &open[place..])?;
-    let is_theirs = |email: &Email| email.id == change.to || email.added_at >= change.since;
-    for email in ops::emails(tx, account)?.into_iter().filter(|email| !email.is_primary && is_theirs(email)) {
+    close(tx, &open[index..])?;
+    let is_suspect = |email: &Email| email.id == change.to || email.added_at >= change.since;
+    for email in ops::emails(tx, account)?.into_iter().filter(|email| !email.is_primary && is_suspect(email)) {
         store::delete_email(tx, account, email.id)?;
     }
     let had_password = people::delete_password(tx, account)? > 0;
     audit::record(tx, actor, Event::new("email.change_reverted").target(account).subject(account))?;
-    Ok(Undone { person, restored: from.address, since: change.since, had_password })
+    Ok(RevertedChange { person, restored: from.address, since: change.since, had_password })
 }
 
-/// Deletes changes a while after their week, and counts of codes after their hour.
+/// Deletes changes whose week ended at `before` or earlier, and counts of codes that began until then. Returns how many
+/// rows.
 pub(in crate::accounts) fn purge_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, db::Error> {
     store::delete_old(tx, before, limit)
 }

@@ -1,4 +1,4 @@
-//! All SQL about addresses beside the first one, and about changes of the primary one.
+//! All SQL about additional addresses, and about changes of the primary one.
 
 use rusqlite::named_params;
 
@@ -38,7 +38,7 @@ const DELETE_OLD_COUNTS: &str = "
       select account_id from email_code_count where counted_from <= :before limit :limit)";
 const DELETE_COUNT: &str = "delete from email_code_count where account_id = :account_id";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_EMAIL,
     CLEAR_PRIMARY,
@@ -59,7 +59,7 @@ pub(super) fn find_email(view: &View<'_>, account: AccountId, id: EmailId) -> Re
     view.find(FIND_EMAIL, named_params! {":id": id, ":account_id": account}, read_email)
 }
 
-/// Makes one address primary in place of the one that is.
+/// Makes the address primary in place of the present one.
 pub(super) fn update_primary(tx: &mut Tx<'_>, account: AccountId, id: EmailId) -> Result<(), Error> {
     tx.execute(CLEAR_PRIMARY, named_params! {":account_id": account})?;
     tx.execute(SET_PRIMARY, named_params! {":id": id, ":account_id": account})?;
@@ -109,7 +109,7 @@ pub(super) fn update_change_closed(tx: &mut Tx<'_>, id: EmailChangeId) -> Result
     Ok(())
 }
 
-/// Counts a code to an address that was added: how many since when, this one included.
+/// Counts a code to an added address. Returns the count, this one included, and when the count began.
 pub(super) fn count_added_code(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -120,7 +120,7 @@ pub(super) fn count_added_code(
     tx.one(COUNT_ADDED_CODE, params, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Deletes changes that could be undone until `before`, and counts that began before it.
+/// Deletes changes that could be undone until `before`, and counts that began until then. Returns how many rows.
 pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
     let changes = tx.execute(DELETE_OLD_CHANGES, named_params! {":before": before, ":limit": limit})?;
     let counts = tx.execute(DELETE_OLD_COUNTS, named_params! {":before": before, ":limit": limit})?;

@@ -1,4 +1,4 @@
-//! From where, how fast and for how much a key may be used.
+//! The limits of a key: allowed networks, rate, budget.
 
 use std::net::IpAddr;
 
@@ -6,22 +6,22 @@ use ipnet::IpNet;
 
 use crate::base::{Credits, Timestamp};
 
-/// Networks that a key's list may have.
+/// Networks that the list of a key can have at most.
 pub const NETWORKS_MAX: usize = 32;
-/// Requests a minute that a limit may allow.
+/// The highest rate limit, in requests a minute.
 pub const RATE_MAX: u32 = 1_000_000;
 
-/// What a budget is for.
+/// The period of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Period {
-    /// Each calendar month, in UTC.
+    /// A calendar month, in UTC.
     Month,
-    /// Its whole life, that of its successors included.
+    /// The whole lifetime of the key, including its successors.
     Total,
 }
 
 impl Period {
-    /// As stored and posted.
+    /// The name as stored, and as forms send it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Month => "month",
@@ -29,12 +29,12 @@ impl Period {
         }
     }
 
-    /// Reads the written form.
+    /// Parses the name. `None`: it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Month, Self::Total].into_iter().find(|period| period.as_str() == text)
     }
 
-    /// The period of `now`, as spending is kept by: `2026-05`, or `total`.
+    /// The period that `now` is in, as the table of spending names it: `2026-05`, or `total`.
     pub fn name(self, now: Timestamp) -> String {
         match self {
             Self::Month => now.month(),
@@ -42,7 +42,7 @@ impl Period {
         }
     }
 
-    /// When the period of `now` is over; one that never is, ends with time.
+    /// When the period that `now` is in ends. A total never ends, so its end is the last timestamp.
     pub fn end(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Month => now.next_month(),
@@ -51,43 +51,43 @@ impl Period {
     }
 }
 
-/// How much may be charged for the use of a key.
+/// How much the use of a key may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Budget {
-    /// Above zero.
+    /// More than zero.
     pub amount: Credits,
-    /// Per month, or in all.
+    #[allow(missing_docs)]
     pub period: Period,
 }
 
-/// The limits of a key. The default: none.
+/// The limits of a key. The default has no limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// From where it may be used. Empty: from anywhere.
+    /// Networks that the key can be used from. Empty: every network.
     pub networks: Vec<IpNet>,
-    /// Requests a minute. `None`: what the site allows every key.
+    /// Requests a minute. `None`: the site's limit for every key applies.
     pub rate_per_minute: Option<u32>,
-    /// What may be charged. `None`: whatever the workspace has.
+    /// `None`: only the credit of the workspace limits the cost.
     pub budget: Option<Budget>,
 }
 
-/// Which of the limits as typed is none.
+/// The field of the limits that is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitFault {
-    /// The list of networks.
+    /// A network is invalid, or there are more than [`NETWORKS_MAX`].
     Networks,
-    /// The requests a minute.
+    /// Not a whole number from 1 to [`RATE_MAX`].
     Rate,
-    /// The amount, or its period.
+    /// The amount or its period is invalid.
     Budget,
 }
 
 impl Limits {
-    /// Reads limits as people type them; an empty field is no limit.
+    /// Parses limits as people type them. An empty field means no limit.
     ///
     /// # Errors
-    /// [`LimitFault`]: the first field that is neither.
-    pub fn read(networks: &str, rate: &str, budget: &str, period: &str) -> Result<Self, LimitFault> {
+    /// [`LimitFault`]: the first field that is invalid.
+    pub fn parse(networks: &str, rate: &str, budget: &str, period: &str) -> Result<Self, LimitFault> {
         let networks = parse_networks(networks).ok_or(LimitFault::Networks)?;
         let rate_per_minute = match rate.trim() {
             "" => None,
@@ -104,14 +104,14 @@ impl Limits {
         Ok(Self { networks, rate_per_minute, budget })
     }
 
-    /// Networks as stored.
+    /// The networks as stored: CIDR blocks, separated by spaces.
     pub fn networks_text(&self) -> String {
         self.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Reads CIDR blocks and single addresses, with spaces, commas or line ends between. Host bits are dropped, repetitions too.
-/// `None`: one of them is none, or there are more than [`NETWORKS_MAX`].
+/// Parses CIDR blocks and single addresses, separated by spaces, commas or line ends. Host bits and repetitions are removed.
+/// `None`: one of them is invalid, or there are more than [`NETWORKS_MAX`].
 pub fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
     let mut networks: Vec<IpNet> = Vec::new();
     for word in text.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty()) {
@@ -124,7 +124,7 @@ pub fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
     (networks.len() <= NETWORKS_MAX).then_some(networks)
 }
 
-/// An IPv4 network mapped into IPv6 (RFC 4291 §2.5.5.2) is taken as what it is, as visitors' addresses are.
+/// Turns an IPv4 network mapped into IPv6 (RFC 4291 §2.5.5.2) into IPv4, as it is done with the addresses of visitors.
 fn canonical(network: IpNet) -> IpNet {
     match network {
         IpNet::V6(v6) if v6.prefix_len() >= 96 => match v6.addr().to_ipv4_mapped() {
@@ -140,22 +140,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_read_whole_or_not_at_all() {
-        assert_eq!(Limits::read("", " ", "", ""), Ok(Limits::default()));
-        let read = Limits::read("10.0.0.1", "60", "25.5", "month").unwrap();
+    fn limits_are_parsed_whole_or_not_at_all() {
+        assert_eq!(Limits::parse("", " ", "", ""), Ok(Limits::default()));
+        let read = Limits::parse("10.0.0.1", "60", "25.5", "month").unwrap();
         assert_eq!((read.rate_per_minute, read.networks_text().as_str()), (Some(60), "10.0.0.1/32"));
         assert_eq!(read.budget.map(|budget| (budget.amount.micro(), budget.period)), Some((25_500_000, Period::Month)));
         for rate in ["0", "-1", "1.5", "1000001", "many"] {
-            assert_eq!(Limits::read("", rate, "", ""), Err(LimitFault::Rate), "{rate}");
+            assert_eq!(Limits::parse("", rate, "", ""), Err(LimitFault::Rate), "{rate}");
         }
         for (budget, period) in [("0", "month"), ("-1", "month"), ("1", ""), ("1", "week"), ("0.0000001", "total")] {
-            assert_eq!(Limits::read("", "", budget, period), Err(LimitFault::Budget), "{budget} {period}");
+            assert_eq!(Limits::parse("", "", budget, period), Err(LimitFault::Budget), "{budget} {period}");
         }
-        assert_eq!(Limits::read("here", "", "", ""), Err(LimitFault::Networks));
+        assert_eq!(Limits::parse("here", "", "", ""), Err(LimitFault::Networks));
     }
 
     #[test]
-    fn networks_are_read_as_people_write_them() {
+    fn networks_are_parsed_as_people_write_them() {
         let read = |text: &str| {
             parse_networks(text).map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
         };

@@ -1,4 +1,4 @@
-//! What a key is.
+//! API keys: types and pure rules.
 
 mod limits;
 mod owner;
@@ -10,28 +10,28 @@ use std::time::Duration;
 
 pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks};
 pub use owner::Owner;
-pub(super) use owner::OwnerWords;
+pub(super) use owner::OwnerFields;
 pub use refusal::Refusal;
-pub use state::{Ended, KeyEvent, KeyState, state_now};
+pub use state::{KeyEvent, KeyState, RevokeReason, state_now};
 
 use crate::base::{AccountId, ApiKeyId, Scopes, Secret, SharedText, Timestamp, WorkspaceId, days, is_visible};
 
-/// Live keys a workspace may have.
+/// Live keys that a workspace can have at most.
 pub const KEYS_PER_WORKSPACE_MAX: i64 = 1000;
 
-/// A name for people: 1 to 64 visible characters.
+/// The name of a key, for people: 1 to 64 visible characters.
 #[derive(Clone, Debug)]
 pub struct KeyName(String);
 
 impl KeyName {
-    /// Reads a name. `None`: empty, too long, or with characters that do not print.
+    /// Parses a name, without spaces at both ends. `None`: it is empty, too long, or has characters that do not print.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.trim();
         let fits = (1..=64).contains(&name.chars().count()) && is_visible(name);
         fits.then(|| Self(name.to_owned()))
     }
 
-    /// The name.
+    #[allow(missing_docs)]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -40,18 +40,18 @@ impl KeyName {
 /// When a new key ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// Never, unless the site has a longest life.
+    /// Never. Allowed only where neither the site nor the workspace has a maximum lifetime.
     Never,
-    /// After this long.
+    /// This long after its creation.
     After(Duration),
 }
 
 impl Expiry {
-    /// The choices of the page, as value and words.
+    /// The choices on the page: value and label.
     pub const PRESETS: [(&'static str, &'static str); 5] =
         [("7d", "7 days"), ("30d", "30 days"), ("60d", "60 days"), ("90d", "90 days"), ("365d", "1 year")];
 
-    /// Reads `never` or a span such as `90d`, up to [`LIFE_MAX`]. `None`: neither.
+    /// Parses `never`, or a span such as `90d` up to [`LIFE_MAX`]. `None`: it is neither.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "never" {
             return Some(Self::Never);
@@ -59,7 +59,7 @@ impl Expiry {
         crate::config::parse_duration(text).filter(|life| *life <= LIFE_MAX).map(Self::After)
     }
 
-    /// Up to the end of a day written `2026-05-03`, in UTC. `None`: no day, not in the future, or beyond [`LIFE_MAX`].
+    /// Parses a day such as `2026-05-03`; the key ends when that day ends, in UTC. `None`: it is not a day, not in the future, or beyond [`LIFE_MAX`].
     pub fn on_day(text: &str, now: Timestamp) -> Option<Self> {
         let is_day = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let end = Timestamp::parse(text).filter(|_| is_day)?.plus(days(1));
@@ -68,164 +68,155 @@ impl Expiry {
     }
 }
 
-/// Ten years: longer spans are told from never by nobody.
+/// The longest lifetime: ten years. A longer one would be the same as none.
 pub const LIFE_MAX: Duration = days(3653);
-/// An overlap of a rotation that nobody asked for: a day to bring the new key out.
+/// The overlap of a rotation where the request names none: a day to deploy the new key.
 pub const OVERLAP_DEFAULT: Duration = days(1);
-/// The longest overlap: longer, and two keys are a habit.
+/// The longest overlap of a rotation. During the overlap both keys are good, so it has to be short.
 pub const OVERLAP_MAX: Duration = days(7);
-/// A quarantined key that nobody restores ends after this.
+/// A quarantined key is revoked after this time, unless its owner restores it.
 pub const QUARANTINE: Duration = days(1);
 
-/// A key to be made.
+/// The parameters of a new key.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct NewApiKey {
-    /// For people.
     pub name: KeyName,
-    /// Scope names as chosen, checked against the table by the operation.
+    /// Scope names as chosen. The operation checks them against the table.
     pub scopes: Vec<String>,
-    /// When it ends.
     pub expiry: Expiry,
-    /// From where, how fast, for how much.
     pub limits: Limits,
 }
 
-/// A key as listed: everything but its text.
+/// A key with all its facts, except its text.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct ApiKey {
-    /// Opaque, for ever.
     pub id: ApiKeyId,
-    /// The one workspace it reaches.
+    /// The only workspace that it reaches.
     pub workspace: WorkspaceId,
     /// The person it acts for.
     pub account: AccountId,
-    /// For people.
     pub name: String,
-    /// Its first characters.
+    /// The first characters of its text, as lists show them.
     pub display: String,
     /// Scope names, separated by spaces.
     pub scopes: String,
-    /// Where in its life, now.
+    /// The state now, with ends that have passed taken into account.
     pub state: KeyState,
-    /// Since when somebody decided so; an end by itself is in `expires_at` and `retire_at`.
+    /// When the stored state was set. Ends by time are in `expires_at` and `retire_at`.
     pub state_at: Timestamp,
-    /// Where a quarantined key goes back to.
+    /// The state to which a quarantined key returns when it is restored.
     pub state_before: Option<KeyState>,
-    /// Why a revoked key ended. `None`: it did not.
-    pub ended: Option<Ended>,
-    /// Since when.
+    /// `None`: it is not revoked.
+    pub revoke_reason: Option<RevokeReason>,
     pub created_at: Timestamp,
-    /// Until when. `None`: for ever.
+    /// `None`: it does not expire.
     pub expires_at: Option<Timestamp>,
-    /// When the overlap with its successor ends. `None`: it has none.
+    /// When the overlap with its successor ends. `None`: it has no successor.
     pub retire_at: Option<Timestamp>,
-    /// When it was revoked. `None`: it was not.
+    /// `None`: it is not revoked.
     pub revoked_at: Option<Timestamp>,
-    /// The key it replaced. `None`: none.
+    /// The key that it replaced. `None`: it replaced none.
     pub predecessor: Option<ApiKeyId>,
-    /// The first of its line.
+    /// The first key of its family. A family is a chain of rotations and shares one budget.
     pub family: ApiKeyId,
-    /// From where, how fast, for how much.
     pub limits: Limits,
-    /// Its budget is spent, and it is refused until then. `None`: it is not.
+    /// The budget is spent, and the key is refused until this time. `None`: the budget is not spent.
     pub spent_until: Option<Timestamp>,
-    /// Whether its text is kept, sealed, for its owner.
+    /// Whether its text is stored, sealed, for its owner.
     pub is_kept: bool,
-    /// When it was last used, to the minute. `None`: never.
+    /// The last use, to the minute. `None`: it was never used.
     pub last_used_at: Option<Timestamp>,
-    /// How often it was used.
+    /// The number of its uses.
     pub uses: i64,
-    /// Whence it was last used, as far as that was known.
+    /// The address of the last use. Empty: unknown.
     pub last_address: String,
-    /// By which program, as it calls itself.
+    /// The program of the last use, by its `User-Agent`. Empty: unknown.
     pub last_agent: String,
 }
 
 impl ApiKey {
-    /// When programs are refused by the passing of time alone. `None`: never.
+    /// When the key ends by time: the earlier of its expiry and the end of its overlap. `None`: never.
     pub fn good_until(&self) -> Option<Timestamp> {
         [self.expires_at, self.retire_at].into_iter().flatten().min()
     }
 }
 
-/// What an owner may change about a key that lives: never its scopes, its end or its text.
+/// What an owner can change about a live key. Scopes, end and text never change.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub struct KeyChange {
-    /// For people.
     pub name: KeyName,
-    /// From where, how fast, for how much.
     pub limits: Limits,
 }
 
-/// A key that was just made, with its text: shown once.
+/// A new key with its text, which is shown once.
+#[allow(missing_docs)]
 pub struct CreatedApiKey {
-    /// The key.
     pub key: ApiKey,
-    /// Its text.
     pub secret: Secret<String>,
 }
 
-/// A key that is good, and all that a verifier wants to know of it. What it shares with the other keys of its owner is
-/// in [`Owner`] and read as if it stood here.
+/// A good key, and what a verifier needs to know about it. What it shares with the other keys of its owner is in [`Owner`],
+/// whose fields can be read as if they were fields of this struct.
 #[derive(Clone, Debug)]
-pub struct Verified {
-    /// The key.
+#[allow(missing_docs)]
+pub struct VerifiedKey {
     pub key: ApiKeyId,
-    /// Whose it is.
     pub owner: Owner,
     /// Scope names, separated by spaces.
     pub scope: SharedText,
-    /// The rights behind them, cut by the role.
+    /// The rights behind the scopes, limited by the owner's role.
     pub rights: Scopes,
-    /// Since when.
     pub created_at: Timestamp,
-    /// Until when: its own end, or that of the overlap with its successor. `None`: for ever.
+    /// The earlier of its own end and the end of the overlap with its successor. `None`: it does not end.
     pub expires_at: Option<Timestamp>,
-    /// What is left of its rate after this request. `None`: it has none, or this door does not count.
-    pub pace: Option<Pace>,
-    /// Where this use is noted. `None`: nowhere.
-    pub(in crate::api_keys) noted: Option<Noted>,
+    /// The state of its rate limit after this request. `None`: it has no limit, or the limit does not apply to this channel.
+    pub rate_limit: Option<RateLimit>,
+    /// The slot of the usage buffer that counts this use. `None`: the use is not counted.
+    pub(in crate::api_keys) usage_slot: Option<SlotIndex>,
 }
 
-/// A place where the use of a key is noted until it is written down. What stands there says whose use it is: after a writing
-/// it may be another's, or nothing.
+/// The index of a slot in the usage buffer. The slot itself says which key it belongs to: after a drain it can be free, or belong
+/// to another key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::api_keys) struct Noted(pub u16);
+pub(in crate::api_keys) struct SlotIndex(pub u16);
 
-/// What is left of a rate, in the words of draft-ietf-httpapi-ratelimit-headers-11.
+/// The state of a rate limit, in the terms of draft-ietf-httpapi-ratelimit-headers-11.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct RateLimit {
     /// Requests a minute.
     pub quota: u32,
-    /// Requests that would be let in now.
+    /// Requests that would be admitted now.
     pub remaining: u32,
-    /// Seconds until all of the quota is there again.
+    /// Seconds until the whole quota is available again.
     pub reset_seconds: u32,
 }
 
-/// Where a key is shown: what counts against its rate, and how its use is counted.
+/// The entry point at which a key comes in. Uses are counted by channel. The column of the database is called `door`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// The key holder's own routes.
+pub enum Channel {
+    /// A program calls a route under `/api/` with the key.
     Api,
-    /// A service asks about it.
+    /// A service introspects the key.
     Introspect,
-    /// A gateway asks about a request that carries it.
+    /// A gateway asks about a request that carries the key.
     ForwardAuth,
-    /// It is exchanged for a token.
+    /// The key is exchanged for a token.
     Token,
 }
 
-impl Door {
-    /// Every door, in the order of [`Door::place`].
+impl Channel {
+    /// Every channel, in the order of [`Channel::index`].
     pub const ALL: [Self; 4] = [Self::Api, Self::Introspect, Self::ForwardAuth, Self::Token];
 
-    /// Its place in a row of counters.
-    pub const fn place(self) -> usize {
+    /// Its index in an array of counters, from 0 to 3.
+    pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// As stored.
+    /// The stored name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
@@ -235,64 +226,63 @@ impl Door {
         }
     }
 
-    /// Whether a request here is one of the key's own. A service may ask as often as it likes: that says nothing about how
-    /// often the key was used.
-    pub const fn is_paced(self) -> bool {
+    /// Whether the key's rate limit applies. It does not apply to introspection, because how often a service asks says nothing
+    /// about how often the key is used.
+    pub const fn is_rate_limited(self) -> bool {
         !matches!(self, Self::Introspect)
     }
 }
 
-/// A question about a key.
+/// A request to verify a key.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// Where.
-    pub door: Door,
-    /// Whence the key came: the program's address, never the gateway's. `None`: nobody said, so a key with a list of networks
-    /// is refused.
+pub struct VerifyRequest<'a> {
+    #[allow(missing_docs)]
+    pub channel: Channel,
+    /// The address of the program that uses the key, never of the gateway. `None`: unknown, so a key with a list of networks is
+    /// refused.
     pub address: Option<IpAddr>,
-    /// What the program calls itself. Empty: nothing.
+    /// The `User-Agent` of the program. Empty: it has none.
     pub agent: &'a str,
-    /// The rights that are asked for: remembered as used. Whether the key has them, the caller decides.
-    pub wanted: Scopes,
+    /// The rights that the request needs. They are recorded as used. The caller checks whether the key has them.
+    pub required: Scopes,
 }
 
-impl Asked<'_> {
-    /// At a door, about nothing in particular, from nowhere known.
-    pub const fn at(door: Door) -> Self {
-        Self { door, address: None, agent: "", wanted: Scopes::NONE }
+impl VerifyRequest<'_> {
+    /// A request without required rights, from an unknown address and program.
+    pub const fn new(channel: Channel) -> Self {
+        Self { channel, address: None, agent: "", required: Scopes::NONE }
     }
 }
 
-/// What an owner decided about the keys of a workspace.
+/// The rules of a workspace for its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
-    /// Days a new key may live at most.
+    /// The maximum lifetime of a new key, in days.
     pub max_life_days: u32,
 }
 
-/// Uses of a key on one day.
+/// The uses of a key on one day, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DayOfUse {
-    /// Its number since 1970.
+pub struct DailyUse {
+    /// The number of days since 1 January 1970.
     pub day: i64,
-    /// Requests, at all doors.
+    /// Requests through all channels.
     pub uses: i64,
 }
 
-/// Somebody who called with a key that is being replaced.
+/// A program that called with a key that is being replaced, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct KeyCaller {
-    /// The network address. Empty: not known.
+    /// The network address. Empty: unknown.
     pub address: String,
-    /// The program, as it calls itself.
+    /// The `User-Agent` of the program. Empty: unknown.
     pub agent: String,
-    /// When last.
     pub last_at: Timestamp,
-    /// How often.
     pub uses: i64,
 }
 
-impl std::ops::Deref for Verified {
+impl std::ops::Deref for VerifiedKey {
     type Target = Owner;
 
     fn deref(&self) -> &Owner {

@@ -1,30 +1,31 @@
-//! Who is behind a key, in the words that every answer about it repeats.
+//! The owner of a key: the texts that every response about the key contains.
 
 use std::ops::Range;
 
 use crate::base::{AccountId, Role, SharedText, WorkspaceId};
 
-/// Who is behind the keys of one person in one workspace: active, and a member there.
+/// The owner of keys: a person in a workspace, with an active account and a membership there.
 ///
-/// Hundreds of thousands of them are remembered, so all their words are one text, written once and given out as parts of it.
+/// Hundreds of thousands of owners are in memory, so all texts of an owner are in one allocation, and the methods return parts of
+/// it.
 #[derive(Clone, Debug)]
 pub struct Owner {
-    /// The person the key acts for.
+    /// The person the keys act for.
     pub account: AccountId,
-    /// The workspace it reaches.
+    /// The workspace that the keys reach.
     pub workspace: WorkspaceId,
-    /// What the person is there.
+    /// The person's role in the workspace.
     pub role: Role,
     words: SharedText,
-    /// Where each word ends.
+    /// The end of each text.
     ends: [u16; WORDS],
 }
 
-/// Words of an owner, in the order of their text.
+/// The number of texts of an owner.
 const WORDS: usize = 7;
 
-/// An owner as read.
-pub(in crate::api_keys) struct OwnerWords<'a> {
+/// The texts of an owner as read from the database.
+pub(in crate::api_keys) struct OwnerFields<'a> {
     pub username: &'a str,
     pub display_name: &'a str,
     pub email: &'a str,
@@ -37,9 +38,9 @@ impl Owner {
         account: AccountId,
         workspace: WorkspaceId,
         role: Role,
-        of: &OwnerWords<'_>,
+        of: &OwnerFields<'_>,
     ) -> Self {
-        let (account_text, workspace_text) = (account.written(), workspace.written());
+        let (account_text, workspace_text) = (account.to_text(), workspace.to_text());
         let words: [&str; WORDS] =
             [&account_text, &workspace_text, of.username, of.display_name, of.email, of.plan, of.region];
         let mut text = String::with_capacity(words.iter().map(|word| word.len()).sum());
@@ -51,42 +52,42 @@ impl Owner {
         Self { account, workspace, role, words: SharedText::packed(&text), ends }
     }
 
-    /// Of whom nothing is known yet but the name of their number.
-    pub(in crate::api_keys) fn unread(account: AccountId, workspace: WorkspaceId) -> Self {
+    /// An owner that is not read yet: only its ids are known.
+    pub(in crate::api_keys) fn placeholder(account: AccountId, workspace: WorkspaceId) -> Self {
         Self { account, workspace, role: Role::Viewer, words: SharedText::default(), ends: [0; WORDS] }
     }
 
-    /// The person's id as written.
+    /// The account id as text.
     pub fn account_text(&self) -> SharedText {
         self.word(0)
     }
 
-    /// The workspace's id as written.
+    /// The workspace id as text.
     pub fn workspace_text(&self) -> SharedText {
         self.word(1)
     }
 
-    /// Their username.
+    #[allow(missing_docs)]
     pub fn username(&self) -> SharedText {
         self.word(2)
     }
 
-    /// What to call them.
+    /// The name that the person chose to be called by.
     pub fn display_name(&self) -> SharedText {
         self.word(3)
     }
 
-    /// Where they can be written to. Empty: nowhere.
+    /// The primary e-mail address. Empty: none.
     pub fn email(&self) -> SharedText {
         self.word(4)
     }
 
-    /// The workspace's plan.
+    /// The plan of the workspace.
     pub fn plan(&self) -> SharedText {
         self.word(5)
     }
 
-    /// The region of its data.
+    /// The region that holds the workspace's data.
     pub fn region(&self) -> SharedText {
         self.word(6)
     }

@@ -1,38 +1,38 @@
-//! Why a key does not open a door.
+//! Why a key is refused.
 
-/// A key that is not good here and now.
+/// Why a key is refused for this request.
 ///
-/// Whoever shows the whole text of a key may be told what its owner did with it: that a text is none of ours, or of a key
-/// that is gone, is one answer, [`Refusal::Unknown`]. Introspection tells nobody anything (RFC 7662 §2.2).
+/// A program that sends the whole text of a key may learn what the owner did with it. A text that never was a key and a key that
+/// does not exist any more give the same response, [`Refusal::Unknown`]. Introspection never gives a reason (RFC 7662 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It has not the form or the checksum of a key.
+    /// The text does not have the form or the checksum of a key.
     Malformed,
     /// There is no such key, it was revoked, or its owner is not active.
     Unknown,
-    /// It was replaced, and the overlap with its successor is over. Told as [`Refusal::Unknown`].
+    /// It was replaced, and the overlap with its successor is over. The response is that of [`Refusal::Unknown`].
     Replaced,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its owner stopped it.
+    /// Its owner disabled it.
     Disabled,
-    /// It was found where it should not be.
+    /// It was found in public, and waits for its owner.
     Quarantined,
-    /// It may not be used from this address, or from an unknown one.
+    /// It has a list of networks, and the address is not in one of them or is unknown.
     Network,
-    /// What may be charged for it is charged.
+    /// Its budget is spent.
     BudgetSpent,
-    /// Too many requests.
-    TooFast {
-        /// Requests a minute that are let in.
+    /// It is used more often than its rate limit allows.
+    RateLimited {
+        /// Requests a minute that are allowed.
         quota: u32,
-        /// Seconds until the next one is let in, at least 1.
+        /// Seconds until the next request will be admitted, at least 1.
         retry_after_seconds: u32,
     },
 }
 
 impl Refusal {
-    /// Stable, for programs that hold the key or stand before them.
+    /// The code of the refusal, for programs with the key and for gateways. It never changes.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Malformed => "malformed_key",
@@ -42,18 +42,18 @@ impl Refusal {
             Self::Quarantined => "key_quarantined",
             Self::Network => "network_not_allowed",
             Self::BudgetSpent => "budget_exhausted",
-            Self::TooFast { .. } => "rate_limited",
+            Self::RateLimited { .. } => "rate_limited",
         }
     }
 
-    /// The HTTP status that says it: 401 where another key is needed, 403 where another place or time, 429 where patience.
+    /// The HTTP status: 401 when another key is needed, 403 when the network or the budget has to change, 429 when the program has to wait.
     pub const fn status(self) -> u16 {
         match self {
             Self::Malformed | Self::Unknown | Self::Replaced | Self::Expired | Self::Disabled | Self::Quarantined => {
                 401
             }
             Self::Network | Self::BudgetSpent => 403,
-            Self::TooFast { .. } => 429,
+            Self::RateLimited { .. } => 429,
         }
     }
 }

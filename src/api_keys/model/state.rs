@@ -1,37 +1,37 @@
-//! The life of a key.
+//! The states of a key.
 //!
 //! ```text
 //!             rotate                retire
 //!   active ──────────── retiring ──────────┐
 //!     │ │                  │ │             │
 //!     │ │ disable, enable  │ │ expose      ▼
-//!     │ └──── disabled     │ └──┐       revoked      from everywhere: revoke
+//!     │ └──── disabled     │ └──┐       revoked      from every state: revoke
 //!     │ expose    │ expose │    │          ▲
-//!     └───────────┴────────┴─ quarantined ─┘         from everywhere: expired, when its time is over
+//!     └───────────┴────────┴─ quarantined ─┘         from every state: expired, when `expires_at` has passed
 //!                               │
-//!                               └ restore: back to where it was
+//!                               └ restore: back to the state before
 //! ```
 
 use crate::base::Timestamp;
 
-/// Where a key is in its life.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
     /// In use.
     Active,
-    /// It has a successor, and is good until the overlap ends.
+    /// It was rotated: it has a successor, and is good until the overlap ends.
     Retiring,
-    /// Its owner stopped it, and can start it again.
+    /// Its owner disabled it, and can enable it again.
     Disabled,
-    /// Somebody found it where it should not be; its owner decides.
+    /// It was reported as found in public. Its owner decides whether it is restored or revoked.
     Quarantined,
-    /// Its time is over.
+    /// Its expiry has passed.
     Expired,
-    /// Ended, for ever.
+    /// It has ended and never comes back.
     Revoked,
 }
 
-/// The state of a key now: what somebody decided, and what the time made of it.
+/// The state of a key now: the stored state, changed by ends that have passed.
 pub fn state_now(
     stored: KeyState,
     expires_at: Option<Timestamp>,
@@ -54,15 +54,15 @@ pub enum KeyEvent {
     Rotate,
     /// The overlap with its successor ends.
     Retire,
-    /// Its owner stops it.
+    /// Its owner disables it.
     Disable,
-    /// Its owner starts it again.
+    /// Its owner enables it again.
     Enable,
-    /// Somebody reports where it was found.
+    /// It is reported as found in public.
     Expose,
-    /// Its owner says that it is safe after all.
+    /// Its owner takes it out of quarantine.
     Restore,
-    /// Somebody ends it.
+    /// Its owner, the operator or the system ends it.
     Revoke,
 }
 
@@ -77,7 +77,7 @@ impl KeyState {
     pub const ALL: [Self; 6] =
         [Self::Active, Self::Retiring, Self::Disabled, Self::Quarantined, Self::Expired, Self::Revoked];
 
-    /// As stored, sent and shown.
+    /// The name as stored, and as interfaces send it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -89,25 +89,25 @@ impl KeyState {
         }
     }
 
-    /// Reads the written form.
+    /// Parses the name. `None`: it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 
-    /// Whether there is no way back to life.
+    /// Whether the key has ended for good.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Expired | Self::Revoked)
     }
 
-    /// Whether programs get in with it.
+    /// Whether programs can use it.
     pub const fn is_good(self) -> bool {
         matches!(self, Self::Active | Self::Retiring)
     }
 
-    /// The state after `event`; `before` is where a quarantined key was. `None`: this cannot happen to such a key.
+    /// The state after `event`. `before` is the state before the quarantine. `None`: the event is not possible in this state.
     ///
-    /// A key that retires is not disabled: it ends soon, and who does not want to wait revokes it. One that has expired can
-    /// still be revoked, which takes its digest away.
+    /// A retiring key cannot be disabled: it ends soon, and can be revoked earlier. An expired key can still be revoked, which
+    /// removes its digest.
     pub const fn after(self, event: KeyEvent, before: Option<Self>) -> Option<Self> {
         match (self, event) {
             (Self::Active, KeyEvent::Rotate) => Some(Self::Retiring),
@@ -124,29 +124,29 @@ impl KeyState {
     }
 }
 
-/// Why a revoked key ended.
+/// Why a key was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Somebody asked for it.
-    Asked,
+pub enum RevokeReason {
+    /// Its owner or the operator revoked it.
+    Requested,
     /// The overlap with its successor was over.
     Rotated,
-    /// It was found where it should not be.
+    /// It was found in public.
     Exposed,
 }
 
-impl Ended {
-    /// As stored.
+impl RevokeReason {
+    /// The stored name.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Asked => "asked",
+            Self::Requested => "asked",
             Self::Rotated => "rotated",
             Self::Exposed => "exposed",
         }
     }
 
-    /// Reads the written form.
+    /// Parses the name. `None`: it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Asked, Self::Rotated, Self::Exposed].into_iter().find(|ended| ended.as_str() == text)
+        [Self::Requested, Self::Rotated, Self::Exposed].into_iter().find(|reason| reason.as_str() == text)
     }
 }

@@ -1,4 +1,4 @@
-//! What an owner may change: the name and the limits of a key, and how long keys of a workspace may live.
+//! Changes of keys: name and limits of a key, and the maximum lifetime for new keys of a workspace.
 
 use serde_json::json;
 
@@ -6,16 +6,16 @@ use super::super::error::ApiKeyError;
 use super::super::model::{ApiKey, Budget, KeyChange, KeyPolicy, LIFE_MAX, Limits};
 use super::super::store;
 use super::super::uses;
-use super::{find, owner_only};
+use super::{find, require_owner};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, ApiKeyId, CredentialAdmin, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
-/// Renames a key and sets its limits. A budget counts what was spent before it was set.
+/// Renames a key and sets its limits. A new budget also counts what was spent before.
 ///
 /// # Errors
-/// [`ApiKeyError::NotFound`] for somebody else's, and when the person does not own the workspace any more;
-/// [`ApiKeyError::Over`] for one that has ended.
+/// [`ApiKeyError::NotFound`] for a key of another person, and when the person does not own the workspace any more;
+/// [`ApiKeyError::AlreadyEnded`] for a key that has ended.
 pub fn change(
     tx: &mut Tx<'_>,
     admin: &CredentialAdmin,
@@ -23,9 +23,9 @@ pub fn change(
     change: &KeyChange,
 ) -> Result<ApiKey, ApiKeyError> {
     let key = find(tx, admin, id)?;
-    owner_only(tx, admin, key.account, key.workspace)?;
+    require_owner(tx, admin, key.account, key.workspace)?;
     if key.state.is_over() {
-        return Err(ApiKeyError::Over);
+        return Err(ApiKeyError::AlreadyEnded);
     }
     if key.name == change.name.as_str() && key.limits == change.limits {
         return Ok(key);
@@ -39,7 +39,7 @@ pub fn change(
         .workspace(key.workspace)
         .target(key.id)
         .subject(key.account)
-        .data(told(&key.limits, &change.limits))
+        .data(limits_change(&key.limits, &change.limits))
         .private(
             Part::Text,
             json!({
@@ -53,8 +53,8 @@ pub fn change(
     find(tx, admin, id)
 }
 
-/// Networks are personal enough to be kept apart; how many there are is evidence.
-fn told(before: &Limits, after: &Limits) -> serde_json::Value {
+/// The limits before and after, for the audit. Networks can be personal data, so the public part has only their number.
+fn limits_change(before: &Limits, after: &Limits) -> serde_json::Value {
     let one = |limits: &Limits| {
         json!({
             "networks": limits.networks.len(),
@@ -66,18 +66,18 @@ fn told(before: &Limits, after: &Limits) -> serde_json::Value {
     json!({"before": one(before), "after": one(after)})
 }
 
-/// Until when a line of keys is refused, by what it cost so far. `None`: something is left of the budget.
+/// Until when a family of keys is refused because of what its use has cost. `None`: a part of the budget is left.
 fn spent_until(view: &View<'_>, family: ApiKeyId, budget: Budget) -> Result<Option<Timestamp>, Error> {
     let now = view.now();
     let spent = uses::store::find_spend(view, family, &budget.period.name(now))?;
     Ok((spent >= budget.amount).then(|| budget.period.end(now)))
 }
 
-/// Says how long new keys of the workspace may live. Keys that are there stay as they are. `None`: as long as the site allows.
+/// Sets the maximum lifetime for new keys of the workspace. Existing keys are not affected. `None`: only the site's maximum applies.
 ///
 /// # Errors
-/// [`ApiKeyError::NotFound`] when the account does not own the workspace; [`ApiKeyError::Expiry`] beyond ten years or for no
-/// days at all.
+/// [`ApiKeyError::NotFound`] when the account does not own the workspace; [`ApiKeyError::Expiry`] unless the lifetime is from one
+/// day to ten years.
 pub fn set_policy(
     tx: &mut Tx<'_>,
     admin: &CredentialAdmin,
@@ -85,7 +85,7 @@ pub fn set_policy(
     workspace: WorkspaceId,
     policy: Option<KeyPolicy>,
 ) -> Result<(), ApiKeyError> {
-    owner_only(tx, admin, account, workspace)?;
+    require_owner(tx, admin, account, workspace)?;
     let most = LIFE_MAX.as_secs() / 86_400;
     if policy.is_some_and(|policy| !(1..=most).contains(&u64::from(policy.max_life_days))) {
         return Err(ApiKeyError::Expiry);

@@ -1,57 +1,60 @@
-//! Somebody found keys where they should not be.
+//! Keys that were found in public.
 
 use serde_json::json;
 
 use super::super::mails;
-use super::super::model::{ApiKey, Ended, KeyEvent};
+use super::super::model::{ApiKey, KeyEvent, RevokeReason};
 use super::super::store;
 use super::super::uses;
-use super::{end, event_about, tell};
+use super::{end_key, event_about, mail_owner};
 use crate::audit::{self, Part};
 use crate::base::{Actor, Visitor, days};
 use crate::config::OnExposure;
 use crate::db::{Error, Tx, View};
 
-/// A key that was found, and what the finder says about it.
-pub struct Find {
-    /// Digests of its text under every pepper.
+/// A report about a key that was found in public, in the words of the reporter.
+pub struct ExposureReport {
+    /// The digests of the key's text under every pepper.
     pub lookups: Vec<[u8; 32]>,
-    /// What kind of secret the finder takes it for.
+    /// The kind of secret.
     pub kind: String,
-    /// Where it was.
+    /// The address of the place where it was found.
     pub url: String,
-    /// What kind of place that is.
+    /// The kind of place.
     pub source: String,
 }
 
-/// Those of what was found that are keys of here.
-pub(in crate::api_keys) fn known(view: &View<'_>, finds: Vec<Find>) -> Result<Vec<Find>, Error> {
+/// The reports about keys of this site.
+pub(in crate::api_keys) fn known_keys(
+    view: &View<'_>,
+    reports: Vec<ExposureReport>,
+) -> Result<Vec<ExposureReport>, Error> {
     let mut known = Vec::new();
-    for find in finds {
-        if find_key(view, &find)?.is_some() {
-            known.push(find);
+    for report in reports {
+        if find_key(view, &report)?.is_some() {
+            known.push(report);
         }
     }
     Ok(known)
 }
 
-/// Does what the site says about keys that were found: quarantine, revoke, or only tell. Whoever has the whole text needs no
-/// other proof. Unknown keys and those that have ended are passed over; a key is told about once a day. The place is kept
-/// where it is erased with the person.
+/// Applies the setting `on_exposure` of the site to reported keys: quarantine, revoke, or only notify the owner. The whole text of
+/// a key is proof enough. Unknown keys and keys that have ended are ignored. The owner gets at most one message a day about a key.
+/// The place is stored in the personal part of the audit event, which is erased with the person.
 ///
 /// # Errors
 /// [`Error`].
-pub fn expose(tx: &mut Tx<'_>, finds: &[Find]) -> Result<(), Error> {
-    for find in finds {
-        if let Some(key) = find_key(tx, find)? {
-            expose_one(tx, find, &key)?;
+pub fn expose(tx: &mut Tx<'_>, reports: &[ExposureReport]) -> Result<(), Error> {
+    for report in reports {
+        if let Some(key) = find_key(tx, report)? {
+            expose_one(tx, report, &key)?;
         }
     }
     Ok(())
 }
 
-fn find_key(view: &View<'_>, find: &Find) -> Result<Option<ApiKey>, Error> {
-    for lookup in &find.lookups {
+fn find_key(view: &View<'_>, report: &ExposureReport) -> Result<Option<ApiKey>, Error> {
+    for lookup in &report.lookups {
         if let Some(found) = store::find_by_lookup(view, lookup)? {
             return store::find(view, found.key);
         }
@@ -59,7 +62,7 @@ fn find_key(view: &View<'_>, find: &Find) -> Result<Option<ApiKey>, Error> {
     Ok(None)
 }
 
-fn expose_one(tx: &mut Tx<'_>, find: &Find, key: &ApiKey) -> Result<(), Error> {
+fn expose_one(tx: &mut Tx<'_>, report: &ExposureReport, key: &ApiKey) -> Result<(), Error> {
     let Some(state) = key.state.after(KeyEvent::Expose, key.state_before) else { return Ok(()) };
     let site = tx.site().clone();
     let on_exposure = site.config.api_keys.on_exposure;
@@ -68,16 +71,16 @@ fn expose_one(tx: &mut Tx<'_>, find: &Find, key: &ApiKey) -> Result<(), Error> {
         return Ok(());
     }
     let event = event_about("api_key.exposure_reported", key)
-        .private(Part::Contact, json!({"type": find.kind, "url": find.url, "source": find.source}));
-    // Whence the report came is the finder's, and no business of the owner's, whose record this is.
+        .private(Part::Contact, json!({"type": report.kind, "url": report.url, "source": report.source}));
+    // The address of the reporter is left out, because the owner can read this event.
     audit::record(tx, &Actor::Anonymous(Visitor::default()), event)?;
     match on_exposure {
         OnExposure::Quarantine => {
             store::update_state(tx, key.id, state, Some(key.state), None)?;
             audit::record(tx, &Actor::System, event_about("api_key.quarantined", key))?;
         }
-        OnExposure::Revoke => end(tx, &Actor::System, key, Ended::Exposed)?,
+        OnExposure::Revoke => end_key(tx, &Actor::System, key, RevokeReason::Exposed)?,
         OnExposure::Notify => {}
     }
-    tell(tx, key.account, &mails::key_exposed(key, on_exposure, &site.config.public_url))
+    mail_owner(tx, key.account, &mails::key_exposed(key, on_exposure, &site.config.public_url))
 }

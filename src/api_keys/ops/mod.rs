@@ -1,25 +1,25 @@
-//! Make, replace, stop and end keys; what is known of them; what follows by itself.
+//! The operations on keys.
 
 mod change;
 mod create;
-mod due;
 mod expose;
-mod life;
-mod look;
-mod recorded;
+mod housekeeping;
+mod lifecycle;
+mod queries;
+mod record_usage;
 mod reveal;
 
 pub use change::{change, set_policy};
 pub use create::{create, rotate};
-pub(super) use due::{end_due, purge, remind};
-pub(super) use expose::known;
-pub use expose::{Find, expose};
-pub use life::{disable, enable, forget, restore, revoke, revoke_since};
-pub use look::{
-    DAYS_SHOWN, Health, Insight, are_few, count_live, days_of_use, find, health, insight, list, live, policy,
+pub(super) use expose::known_keys;
+pub use expose::{ExposureReport, expose};
+pub(super) use housekeeping::{end_due, purge, remind};
+pub use lifecycle::{disable, enable, forget, restore, revoke, revoke_since};
+pub use queries::{
+    DAYS_SHOWN, Health, Insight, count_live, daily_uses, find, has_few_keys, health, insight, list, list_live, policy,
 };
-pub(super) use recorded::record;
-pub use recorded::spend;
+pub(super) use record_usage::record;
+pub use record_usage::spend;
 pub(super) use reveal::reseal_batch;
 pub use reveal::reveal;
 
@@ -27,7 +27,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiKeyError;
-use super::model::{ApiKey, Ended, KeyEvent, KeyState};
+use super::model::{ApiKey, KeyEvent, KeyState, RevokeReason};
 use super::store;
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, ApiKeyId, CredentialAdmin, Role, WorkspaceId};
@@ -35,8 +35,8 @@ use crate::db::{Error, Tx, View};
 use crate::mail::{self, PlainMessage};
 use crate::{accounts, workspaces};
 
-/// Only the owner of a workspace, in person, or the operator; to everybody else the workspace does not exist.
-fn owner_only(
+/// Fails unless the caller is the owner of the workspace or the operator. For others the workspace does not exist.
+fn require_owner(
     view: &View<'_>,
     admin: &CredentialAdmin,
     account: AccountId,
@@ -46,17 +46,17 @@ fn owner_only(
     if owns && admin.can_manage(account) { Ok(()) } else { Err(ApiKeyError::NotFound) }
 }
 
-/// Where the key is after `event`.
-fn next(key: &ApiKey, event: KeyEvent) -> Result<KeyState, ApiKeyError> {
-    key.state.after(event, key.state_before).ok_or(ApiKeyError::NotNow { state: key.state, event })
+/// The state of the key after `event`.
+fn next_state(key: &ApiKey, event: KeyEvent) -> Result<KeyState, ApiKeyError> {
+    key.state.after(event, key.state_before).ok_or(ApiKeyError::InvalidState { state: key.state, event })
 }
 
-/// The digest of a key that is gone: one that no text can have.
+/// The digest of a revoked key: no text can have it.
 fn dead_lookup(id: ApiKeyId) -> [u8; 32] {
     Sha256::digest(format!("revoked:{id}")).into()
 }
 
-/// An event about a key, with its name where it can be forgotten.
+/// An audit event about a key. The name of the key is in its personal part, which can be erased.
 fn event_about(name: &'static str, key: &ApiKey) -> Event {
     Event::new(name)
         .workspace(key.workspace)
@@ -65,16 +65,16 @@ fn event_about(name: &'static str, key: &ApiKey) -> Event {
         .private(Part::Text, json!({"name": key.name}))
 }
 
-/// Ends a key, in the table and in the audit. Not for one that has been ended.
-fn end(tx: &mut Tx<'_>, actor: &Actor, key: &ApiKey, ended: Ended) -> Result<(), Error> {
-    // Whoever still uses what was replaced must be noticed; everything else matches nothing from now on.
-    let dead = (ended != Ended::Rotated).then(|| dead_lookup(key.id));
-    store::update_revoked(tx, key.id, ended, dead)?;
-    audit::record(tx, actor, event_about("api_key.revoked", key).data(json!({"reason": ended.as_str()})))
+/// Revokes a key, in the table and in the audit. The key must not be revoked already.
+fn end_key(tx: &mut Tx<'_>, actor: &Actor, key: &ApiKey, reason: RevokeReason) -> Result<(), Error> {
+    // A replaced key keeps its digest, so that its use is noticed. Any other key matches no text from now on.
+    let dead = (reason != RevokeReason::Rotated).then(|| dead_lookup(key.id));
+    store::update_revoked(tx, key.id, reason, dead)?;
+    audit::record(tx, actor, event_about("api_key.revoked", key).data(json!({"reason": reason.as_str()})))
 }
 
-/// Writes to the key's owner, where there is an address to write to.
-fn tell(tx: &mut Tx<'_>, account: AccountId, message: &PlainMessage) -> Result<(), Error> {
+/// Queues a message to the key's owner, if the owner has an address.
+fn mail_owner(tx: &mut Tx<'_>, account: AccountId, message: &PlainMessage) -> Result<(), Error> {
     match accounts::primary_email(tx, account)? {
         Some(address) => mail::enqueue(tx, Some(account), address, message),
         None => Ok(()),

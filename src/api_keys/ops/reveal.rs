@@ -1,50 +1,50 @@
-//! The text of a key again, where the site keeps it for its owner.
+//! Shows the text of a key again, if the site stores it for its owner.
 
 use super::super::error::ApiKeyError;
 use super::super::store;
-use super::{event_about, find, owner_only};
+use super::{event_about, find, require_owner};
 use crate::audit;
 use crate::base::{ApiKeyId, CredentialAdmin, Secret};
 use crate::config::Reveal;
 use crate::crypto::seal::{self, DoesNotOpen};
 use crate::db::{Error, Tx};
 
-/// Where a text is sealed: nobody can move it to another key.
-pub(super) fn place_of(id: ApiKeyId) -> String {
+/// The associated data of a sealed text, which binds it to its key.
+pub(super) fn seal_context(id: ApiKeyId) -> String {
     format!("api_key|sealed|{id}")
 }
 
-/// The text of a key, for its owner with a fresh proof; that it was shown is in the audit.
+/// The text of a key, for its owner. The caller must have confirmed their identity shortly before. The audit records it.
 ///
 /// # Errors
-/// [`ApiKeyError::NotFound`] for somebody else's, and when the person does not own the workspace any more;
-/// [`ApiKeyError::NotKept`] where the site shows keys once, did so when this one was made, or the key has ended.
+/// [`ApiKeyError::NotFound`] for a key of another person, and when the person does not own the workspace any more;
+/// [`ApiKeyError::NotStored`] if the site shows keys once, did so when this key was created, or the key has ended.
 pub fn reveal(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<Secret<String>, ApiKeyError> {
     let key = find(tx, admin, id)?;
-    owner_only(tx, admin, key.account, key.workspace)?;
+    require_owner(tx, admin, key.account, key.workspace)?;
     let site = tx.site().clone();
     if site.config.api_keys.reveal != Reveal::Owner || key.state.is_over() {
-        return Err(ApiKeyError::NotKept);
+        return Err(ApiKeyError::NotStored);
     }
-    let sealed = store::find_sealed(tx, id)?.ok_or(ApiKeyError::NotKept)?;
-    let plain = seal::open(&site.keyring, &place_of(id), &sealed)?;
+    let sealed = store::find_sealed(tx, id)?.ok_or(ApiKeyError::NotStored)?;
+    let plain = seal::open(&site.keyring, &seal_context(id), &sealed)?;
     let text = String::from_utf8(plain.expose().clone()).map_err(|_| DoesNotOpen)?;
     audit::record(tx, admin, event_about("api_key.revealed", &key))?;
     Ok(Secret::new(text))
 }
 
-/// Seals texts anew that are not under the data key in use, behind the id `after` and in their order. Answers the last id
-/// looked at. `None`: there are no more.
+/// Re-encrypts up to `limit` texts after the id `after` that are not under the data key in use. Returns the last id of the batch.
+/// `None`: there are no more.
 pub(in crate::api_keys) fn reseal_batch(tx: &mut Tx<'_>, after: &str, limit: u32) -> Result<Option<ApiKeyId>, Error> {
     let site = tx.site().clone();
     let batch = store::list_sealed(tx, after, limit)?;
     let last = batch.last().map(|(id, _)| *id);
     for (id, sealed) in batch {
-        match seal::reseal(&site.keyring, tx.rng(), &place_of(id), &sealed) {
+        match seal::reseal(&site.keyring, tx.rng(), &seal_context(id), &sealed) {
             Ok(Some(anew)) => store::update_sealed(tx, id, &anew)?,
             Ok(None) => {}
-            // It cannot be shown again, and the key itself is as good as before.
-            Err(DoesNotOpen) => tracing::warn!(key = %id, "The kept text of a key does not open."),
+            // The text cannot be shown again. The key itself still works.
+            Err(DoesNotOpen) => tracing::warn!(key = %id, "The stored text of a key cannot be decrypted."),
         }
     }
     Ok(last)

@@ -1,4 +1,4 @@
-//! `/settings/keys/{id}`: everything about one key.
+//! `/settings/keys/{id}`: the page of one key.
 
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -7,12 +7,12 @@ use askama::Template;
 use super::super::error::ApiKeyError;
 use super::super::model::{ApiKey, KeyChange, KeyName, KeyState, Limits, Period};
 use super::super::ops::{self, Insight};
-use super::id_of;
+use super::format::{Sparkline, expiry_text, last_use_text, limits_text, state_tag, thousands};
 use super::list::{Choice, periods};
-use super::shown::{Spark, end_of, last_use_of, limits_of, tag_of, thousands};
+use super::parse_id;
 use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
 use crate::config::Reveal;
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn};
 
 struct CallerRow {
@@ -22,7 +22,7 @@ struct CallerRow {
     uses: String,
 }
 
-/// The form's fields as typed.
+/// The values of the form's fields.
 struct Draft {
     name: String,
     networks: String,
@@ -57,7 +57,7 @@ impl Draft {
     fn read(&self) -> Result<KeyChange, ApiKeyError> {
         Ok(KeyChange {
             name: KeyName::parse(&self.name).ok_or(ApiKeyError::Name)?,
-            limits: Limits::read(&self.networks, &self.rate, &self.budget, &self.period)?,
+            limits: Limits::parse(&self.networks, &self.rate, &self.budget, &self.period)?,
         })
     }
 }
@@ -84,7 +84,7 @@ struct DetailPage {
     predecessor: Option<String>,
     successor: Option<String>,
     retires: Option<String>,
-    spark: Spark,
+    spark: Sparkline,
     callers: Vec<CallerRow>,
     revealed: Option<String>,
     draft: Draft,
@@ -99,7 +99,7 @@ struct DetailPage {
 }
 
 impl DetailPage {
-    async fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, id: ApiKeyId) -> Result<Self, Problem> {
+    async fn build(app: &AppData, request: &HttpRequest, who: &SignedIn, id: ApiKeyId) -> Result<Self, Problem> {
         let actor = who.actor();
         let (key, insight) = app
             .read_offloaded(move |view| {
@@ -114,11 +114,11 @@ impl DetailPage {
     }
 
     fn new(context: PageContext, key: ApiKey, insight: Insight, can_reveal: bool, now: Timestamp, zone: &Zone) -> Self {
-        let (state, colour) = tag_of(&key);
-        let (expires, expires_soon) = end_of(&key, now, zone);
+        let (state, colour) = state_tag(&key);
+        let (expires, expires_soon) = expiry_text(&key, now, zone);
         let draft = Draft::new(&key);
         let spent = insight.spent.map(|(spent, budget)| {
-            let period = if budget.period == Period::Month { "this month" } else { "in all" };
+            let period = if budget.period == Period::Month { "this month" } else { "in total" };
             format!("{spent} of {} credits {period}", budget.amount)
         });
         let callers = insight.callers.into_iter().map(|caller| CallerRow {
@@ -137,14 +137,14 @@ impl DetailPage {
             created: key.created_at.day_and_time_in(zone),
             expires,
             expires_soon,
-            last_used: last_use_of(&key, zone),
+            last_used: last_use_text(&key, zone),
             uses: thousands(key.uses),
-            limits: limits_of(&key),
+            limits: limits_text(&key),
             spent,
             predecessor: key.predecessor.map(|id| id.to_string()),
             successor: insight.successor.map(|id| id.to_string()),
             retires: key.retire_at.map(|end| end.day_and_time_in(zone)),
-            spark: Spark::new(&insight.days, now),
+            spark: Sparkline::new(&insight.days, now),
             callers: callers.collect(),
             revealed: None,
             periods: periods(&draft.period),
@@ -164,13 +164,13 @@ impl DetailPage {
 }
 
 /// `GET /settings/keys/{id}`.
-pub async fn detail(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
-    page::render(&DetailPage::build(&app, &request, &who, id_of(&path)?).await?)
+pub async fn detail(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
+    page::render(&DetailPage::build(&app, &request, &who, parse_id(&path)?).await?)
 }
 
-/// `POST /settings/keys/{id}`: name and limits.
-pub async fn change(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
-    let (id, draft) = (id_of(&path)?, Draft::typed(&form));
+/// `POST /settings/keys/{id}`: changes name and limits.
+pub async fn change(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
+    let (id, draft) = (parse_id(&path)?, Draft::typed(&form));
     let changed = match draft.read() {
         Ok(change) => {
             let admin = who.admin();
@@ -179,21 +179,21 @@ pub async fn change(app: TheApp, request: HttpRequest, who: SignedIn, path: Path
         Err(error) => Err(error),
     };
     match changed {
-        Ok(()) => Ok(page::go(&format!("{}/{id}", super::PATH), "saved")),
+        Ok(()) => Ok(page::redirect_with_flash(&format!("{}/{id}", super::PATH), "saved")),
         Err(error) => {
             let problem = Problem::from(error);
             let mut page = DetailPage::build(&app, &request, &who, id).await?;
             page.periods = periods(&draft.period);
             page.draft = draft;
             page.fault = Some(FormFault::from(&problem));
-            page::again(&problem, &page)
+            page::render_form_error(&problem, &page)
         }
     }
 }
 
-/// The page with the key's text on it.
+/// The page of the key, with its text on it.
 pub(super) async fn show_revealed(
-    app: &TheApp,
+    app: &AppData,
     request: &HttpRequest,
     who: &SignedIn,
     id: ApiKeyId,

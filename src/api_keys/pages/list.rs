@@ -1,4 +1,4 @@
-//! `/settings/keys`: the list, and the form for a new one.
+//! `/settings/keys`: the list of keys, and the form for a new one.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -11,22 +11,22 @@ use super::super::model::{
 };
 use super::super::ops::{self, Health};
 use super::PATH;
-use super::shown::{Spark, end_of, last_use_of, tag_of};
+use super::format::{Sparkline, expiry_text, last_use_text, state_tag};
 use crate::accounts;
 use crate::base::{Problem, Timestamp, Zone, days};
 use crate::db::View;
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn};
 
-/// Preselected: long enough to be useful, short enough to be forgotten safely.
+/// The preselected expiration: long enough to be useful, short enough that a forgotten key does little harm.
 const EXPIRY_PRESET: &str = "90d";
-/// What most programs need, in one press: label and scopes.
+/// Buttons that select the scopes most programs need: label and scopes.
 const PRESETS: [Preset; 2] =
     [Preset { label: "Training machine", scopes: "training" }, Preset { label: "Read only", scopes: "read" }];
-/// What a new key can try first: a scope it may hold, and the call it opens.
+/// Calls to try a new key with: a scope, and a path that it gives access to.
 const FIRST_CALLS: [(&str, &str); 2] =
     [("account:read", "/api/account/summary"), ("billing:read", "/api/billing/transactions")];
-/// The states a list can be narrowed to, as value and words; `live` is all that have not ended.
+/// The states to filter the list by: value and label. `live` means all keys that have not ended.
 const STATES: [(&str, &str); 8] = [
     ("", "Any state"),
     ("live", "Not ended"),
@@ -45,7 +45,7 @@ pub(super) struct Choice {
 }
 
 pub(super) fn periods(chosen: &str) -> Vec<Choice> {
-    let choices = [(Period::Month.as_str(), "a month"), (Period::Total.as_str(), "in all")];
+    let choices = [(Period::Month.as_str(), "a month"), (Period::Total.as_str(), "in total")];
     choices.into_iter().map(|(value, label)| Choice { value, label, is_chosen: value == chosen }).collect()
 }
 
@@ -79,10 +79,10 @@ struct KeyRow {
     is_over: bool,
     can_rotate: bool,
     can_revoke: bool,
-    spark: Spark,
+    spark: Sparkline,
 }
 
-struct Quarantined {
+struct QuarantineNotice {
     id: String,
     name: String,
     display: String,
@@ -90,7 +90,7 @@ struct Quarantined {
     until: String,
 }
 
-/// One line of what is worth a look.
+/// Advice about some keys.
 struct Advice {
     sentence: &'static str,
     keys: Vec<AdvisedKey>,
@@ -102,14 +102,14 @@ struct AdvisedKey {
     detail: String,
 }
 
-pub(super) struct Made {
+pub(super) struct NewKeyView {
     pub name: String,
     pub secret: String,
-    /// A command line. `None`: the key opens no call that would show anything.
+    /// A command that tries the key. `None`: the key has no scope for any of [`FIRST_CALLS`].
     pub first_call: Option<String>,
-    /// Until when the key that it replaces is good.
+    /// When the overlap of the key that it replaces ends.
     pub overlap: Option<String>,
-    /// Whether its owner can see it again.
+    /// Whether its owner can show it again later.
     pub is_kept: bool,
 }
 
@@ -118,7 +118,7 @@ pub(super) struct Made {
 struct ListPage {
     context: PageContext,
     fault: Option<FormFault>,
-    made: Option<Made>,
+    created: Option<NewKeyView>,
     is_creating: bool,
     draft: Draft,
     expiries: Vec<Choice>,
@@ -128,19 +128,19 @@ struct ListPage {
     max_life: Option<u64>,
     presets: &'static [Preset],
     scope_groups: Vec<ScopeGroup>,
-    quarantined: Vec<Quarantined>,
+    quarantined: Vec<QuarantineNotice>,
     advice: Vec<Advice>,
     query: String,
     states: Vec<Choice>,
     has_keys: bool,
-    /// Whether all of them are refused until there is a new password.
+    /// Whether all keys are refused until the person sets a new password.
     are_locked: bool,
     keys: Vec<KeyRow>,
     own_max_days: String,
     site_max_days: Option<u64>,
 }
 
-/// What was typed into the form, to be shown again.
+/// The values of the form's fields, to show them again after an error.
 #[derive(Default)]
 struct Draft {
     name: String,
@@ -181,69 +181,69 @@ impl Draft {
             name: KeyName::parse(&self.name).ok_or(ApiKeyError::Name)?,
             scopes: self.scopes.clone(),
             expiry: expiry.ok_or(ApiKeyError::Expiry)?,
-            limits: Limits::read(&self.networks, &self.rate, &self.budget, &self.period)?,
+            limits: Limits::parse(&self.networks, &self.rate, &self.budget, &self.period)?,
         })
     }
 }
 
-/// Whether the form is open, and what the list is narrowed to.
+/// The query of the page: whether the form is open, and the filter of the list.
 #[derive(Deserialize, Default)]
-pub struct Narrowed {
+pub struct ListFilter {
     create: Option<String>,
     q: Option<String>,
     state: Option<String>,
 }
 
-impl Narrowed {
-    fn holds(&self, key: &ApiKey) -> bool {
+impl ListFilter {
+    fn matches(&self, key: &ApiKey) -> bool {
         let state = self.state.as_deref().unwrap_or_default();
         let is_state = match state {
             "" => true,
             "live" => !key.state.is_over(),
             state => key.state.as_str() == state,
         };
-        let wanted = self.q.as_deref().unwrap_or_default().trim().to_lowercase();
+        let search = self.q.as_deref().unwrap_or_default().trim().to_lowercase();
         let texts = [&key.name, &key.display, &key.scopes];
-        is_state && texts.iter().any(|text| text.to_lowercase().contains(&wanted))
+        is_state && texts.iter().any(|text| text.to_lowercase().contains(&search))
     }
 }
 
 impl ListPage {
     async fn build(
-        app: &TheApp,
+        app: &AppData,
         request: &HttpRequest,
         who: &SignedIn,
         draft: Draft,
-        narrowed: &Narrowed,
+        filter: &ListFilter,
     ) -> Result<Self, Problem> {
         let (workspace, account) = (who.identity.workspace, who.identity.account);
-        let look = move |view: &View<'_>| {
+        let load = move |view: &View<'_>| {
             let keys = ops::list(view, workspace)?;
             let health = ops::health(view, workspace, &keys)?;
-            let used = ops::days_of_use(view, workspace)?;
+            let used = ops::daily_uses(view, workspace)?;
             let are_locked = accounts::keys_locked_at(view, account)?.is_some();
             Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, are_locked))
         };
-        let are_few = app.query_inline(|view| ops::are_few(view, workspace))?;
+        let has_few_keys = app.query_inline(|view| ops::has_few_keys(view, workspace))?;
         let (keys, mut used, health, policy, are_locked) =
-            if are_few { app.read_inline(look)? } else { app.read_offloaded(look).await? };
+            if has_few_keys { app.read_inline(load)? } else { app.read_offloaded(load).await? };
         let (now, zone) = (app.now(), &who.identity.zone);
         let site_max = app.config().api_keys.max_lifetime;
         let own_max = policy.map(|KeyPolicy { max_life_days }| days(max_life_days.into()));
         let max = [site_max, own_max].into_iter().flatten().min();
-        let most = max.map_or(super::super::model::LIFE_MAX, |max| max);
-        let state = narrowed.state.clone().unwrap_or_default();
-        let query = narrowed.q.clone().unwrap_or_default();
+        let longest = max.map_or(super::super::model::LIFE_MAX, |max| max);
+        let state = filter.state.clone().unwrap_or_default();
+        let query = filter.q.clone().unwrap_or_default();
         let whole_days = |life: std::time::Duration| life.as_secs() / 86_400;
         Ok(Self {
             context: PageContext::new(app, request, "API keys"),
             fault: None,
-            made: None,
+            created: None,
             is_creating: false,
             expiries: expiries(&draft, max),
             periods: periods(&draft.period),
             first_day: now.plus(days(1)).iso_day(),
-            last_day: now.plus(most).minus(days(1)).iso_day(),
+            last_day: now.plus(longest).minus(days(1)).iso_day(),
             max_life: max.map(whole_days),
             presets: &PRESETS,
             scope_groups: groups(app, &draft.scopes),
@@ -262,9 +262,9 @@ impl ListPage {
             site_max_days: site_max.map(whole_days),
             keys: keys
                 .into_iter()
-                .filter(|key| narrowed.holds(key))
+                .filter(|key| filter.matches(key))
                 .map(|key| {
-                    let spark = Spark::new(&used.remove(&key.id).unwrap_or_default(), now);
+                    let spark = Sparkline::new(&used.remove(&key.id).unwrap_or_default(), now);
                     row(key, now, zone, spark)
                 })
                 .collect(),
@@ -272,7 +272,7 @@ impl ListPage {
     }
 }
 
-/// The choices that the site and the workspace allow.
+/// The expirations that the site and the workspace allow.
 fn expiries(draft: &Draft, max: Option<std::time::Duration>) -> Vec<Choice> {
     let allowed = Expiry::PRESETS.iter().filter(|(value, _)| match (Expiry::parse(value), max) {
         (Some(Expiry::After(life)), Some(max)) => life <= max,
@@ -283,15 +283,15 @@ fn expiries(draft: &Draft, max: Option<std::time::Duration>) -> Vec<Choice> {
     if max.is_none() {
         choices.push(("never", "No expiration"));
     }
-    let wanted = if draft.expires.is_empty() { EXPIRY_PRESET } else { &draft.expires };
-    // Where the usual choice is not allowed, the longest that is.
-    let is_there = choices.iter().any(|(value, _)| *value == wanted);
+    let preferred = if draft.expires.is_empty() { EXPIRY_PRESET } else { &draft.expires };
+    // If the preselected choice is not allowed, the longest allowed one is selected.
+    let is_there = choices.iter().any(|(value, _)| *value == preferred);
     let longest = choices.iter().rev().find(|(value, _)| value.ends_with('d')).map_or("custom", |(value, _)| value);
-    let chosen = if is_there { wanted } else { longest };
+    let chosen = if is_there { preferred } else { longest };
     choices.iter().map(|(value, label)| Choice { value, label, is_chosen: *value == chosen }).collect()
 }
 
-fn groups(app: &TheApp, chosen: &[String]) -> Vec<ScopeGroup> {
+fn groups(app: &AppData, chosen: &[String]) -> Vec<ScopeGroup> {
     let mut groups: Vec<ScopeGroup> = Vec::new();
     for entry in app.config().scopes.entries() {
         let choice = ScopeChoice {
@@ -307,12 +307,12 @@ fn groups(app: &TheApp, chosen: &[String]) -> Vec<ScopeGroup> {
     groups
 }
 
-fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Spark) -> KeyRow {
-    let (state, colour) = tag_of(&key);
-    let (expires, expires_soon) = end_of(&key, now, zone);
+fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
+    let (state, colour) = state_tag(&key);
+    let (expires, expires_soon) = expiry_text(&key, now, zone);
     KeyRow {
         id: key.id.to_string(),
-        last_used: last_use_of(&key, zone),
+        last_used: last_use_text(&key, zone),
         last_used_day: key.last_used_at.map_or("Never".into(), |used| used.day_in(zone)),
         name: key.name,
         display: key.display,
@@ -328,8 +328,8 @@ fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Spark) -> KeyRow {
     }
 }
 
-fn quarantined(key: &ApiKey, zone: &Zone) -> Quarantined {
-    Quarantined {
+fn quarantined(key: &ApiKey, zone: &Zone) -> QuarantineNotice {
+    QuarantineNotice {
         id: key.id.to_string(),
         name: key.name.clone(),
         display: key.display.clone(),
@@ -346,68 +346,69 @@ fn advice(health: &Health, keys: &[ApiKey]) -> Vec<Advice> {
     let plain = |ids: &[crate::base::ApiKeyId]| ids.iter().filter_map(|id| advised(id, String::new())).collect();
     let unused: Vec<_> = health.unused_scopes.iter().filter_map(|(id, names)| advised(id, names.join(", "))).collect();
     let all = [
-        ("Replaced, and a program still uses the old key", plain(&health.still_called)),
-        ("Not used for 90 days: revoke what nobody needs", plain(&health.idle)),
-        ("Never expires: a key that leaks stays good", plain(&health.never_expire)),
-        ("Has scopes that nobody asked for in 90 days", unused),
+        ("Programs still use these old keys that you rotated", plain(&health.still_called)),
+        ("Not used for 90 days. Revoke keys that you do not need", plain(&health.idle)),
+        ("No expiration: a leaked key works until you revoke it", plain(&health.never_expire)),
+        ("Scopes not used for 90 days", unused),
     ];
     all.into_iter().filter(|(_, keys)| !keys.is_empty()).map(|(sentence, keys)| Advice { sentence, keys }).collect()
 }
 
 /// `GET /settings/keys`.
-pub async fn list(app: TheApp, request: HttpRequest, who: SignedIn, narrowed: Query<Narrowed>) -> Answer {
-    let mut page = ListPage::build(&app, &request, &who, Draft::default(), &narrowed).await?;
-    page.is_creating = narrowed.create.is_some();
+pub async fn list(app: AppData, request: HttpRequest, who: SignedIn, filter: Query<ListFilter>) -> Answer {
+    let mut page = ListPage::build(&app, &request, &who, Draft::default(), &filter).await?;
+    page.is_creating = filter.create.is_some();
     page::render(&page)
 }
 
-/// `POST /settings/keys`. The answer is the page itself, because the key is shown once and a redirect would lose it.
-pub async fn create(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+/// `POST /settings/keys`. The response is the page itself, because the key is shown once and a redirect would lose it.
+pub async fn create(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let draft = Draft::new(&form);
     match make(&app, &who, &draft).await {
-        Ok(made) => show_made(&app, &request, &who, made, None).await,
+        Ok(created) => show_new_key(&app, &request, &who, created, None).await,
         Err(error) => {
             let problem = Problem::from(error);
-            let mut page = ListPage::build(&app, &request, &who, draft, &Narrowed::default()).await?;
+            let mut page = ListPage::build(&app, &request, &who, draft, &ListFilter::default()).await?;
             page.is_creating = true;
             page.fault = Some(FormFault::from(&problem));
-            page::again(&problem, &page)
+            page::render_form_error(&problem, &page)
         }
     }
 }
 
-async fn make(app: &TheApp, who: &SignedIn, draft: &Draft) -> Result<CreatedApiKey, ApiKeyError> {
+async fn make(app: &AppData, who: &SignedIn, draft: &Draft) -> Result<CreatedApiKey, ApiKeyError> {
     let new = draft.read(app.now())?;
     let (admin, account, workspace) = (who.admin(), who.identity.account, who.identity.workspace);
     app.write(move |tx| ops::create(tx, &admin, account, workspace, &new)).await
 }
 
 /// The list with a new key above it.
-pub(super) async fn show_made(
-    app: &TheApp,
+pub(super) async fn show_new_key(
+    app: &AppData,
     request: &HttpRequest,
     who: &SignedIn,
-    made: CreatedApiKey,
+    created: CreatedApiKey,
     overlap: Option<Timestamp>,
 ) -> Answer {
-    let mut page = ListPage::build(app, request, who, Draft::default(), &Narrowed::default()).await?;
-    let secret = made.secret.expose().clone();
-    let first_call = first_call(app, &made.key.scopes, &secret);
+    let mut page = ListPage::build(app, request, who, Draft::default(), &ListFilter::default()).await?;
+    let secret = created.secret.expose().clone();
+    let first_call = first_call(app, &created.key.scopes, &secret);
     let overlap = overlap.map(|end| end.day_and_time_in(&who.identity.zone));
-    page.made = Some(Made { name: made.key.name, secret, first_call, overlap, is_kept: made.key.is_kept });
+    page.created =
+        Some(NewKeyView { name: created.key.name, secret, first_call, overlap, is_kept: created.key.is_kept });
     page::render(&page)
 }
 
-fn first_call(app: &TheApp, scopes: &str, secret: &str) -> Option<String> {
+fn first_call(app: &AppData, scopes: &str, secret: &str) -> Option<String> {
     let config = app.config();
     let held = config.scopes.rights_of(scopes);
-    let opens = |scope: &str| config.scopes.wanted(scope).is_some_and(|wanted| held.grant(wanted));
+    let opens = |scope: &str| config.scopes.parse(scope).is_some_and(|rights| held.contains(rights));
     let (_, path) = FIRST_CALLS.into_iter().find(|(scope, _)| opens(scope))?;
     Some(format!("curl -H \"Authorization: Bearer {secret}\" {}{path}", config.public_url))
 }
 
-/// `POST /settings/keys/policy`: how long new keys may live.
-pub async fn set_policy(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+/// `POST /settings/keys/policy`: sets the maximum lifetime for new keys.
+pub async fn set_policy(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let typed = form.text("max_life_days").trim().to_owned();
     let policy = match typed.as_str() {
         "" => Ok(None),
@@ -421,17 +422,17 @@ pub async fn set_policy(app: TheApp, request: HttpRequest, who: SignedIn, form: 
         Err(error) => Err(error),
     };
     match set {
-        Ok(()) => Ok(page::go(PATH, "saved")),
+        Ok(()) => Ok(page::redirect_with_flash(PATH, "saved")),
         Err(ApiKeyError::Expiry) => {
             let problem = Problem::field(
                 "max_life_days",
                 "days_invalid",
-                "Keys live for a number of days from 1 to 3653. Write such a number, or nothing.",
+                "The maximum lifetime has to be a whole number of days from 1 to 3653. Leave it empty for no maximum.",
             );
-            let mut page = ListPage::build(&app, &request, &who, Draft::default(), &Narrowed::default()).await?;
+            let mut page = ListPage::build(&app, &request, &who, Draft::default(), &ListFilter::default()).await?;
             page.own_max_days = typed;
             page.fault = Some(FormFault::from(&problem));
-            page::again(&problem, &page)
+            page::render_form_error(&problem, &page)
         }
         Err(error) => Err(Problem::from(error).into()),
     }

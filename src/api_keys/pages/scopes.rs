@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use askama::Template;
 
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, SignedIn};
 
 struct ScopeRow {
@@ -19,8 +19,8 @@ struct ScopesPage {
     scopes: Vec<ScopeRow>,
 }
 
-/// `GET /settings/keys/scopes`: the table that decides, as it is.
-pub async fn scopes(app: TheApp, request: HttpRequest, _who: SignedIn) -> Answer {
+/// `GET /settings/keys/scopes`: the scope table that verification uses.
+pub async fn scopes(app: AppData, request: HttpRequest, _who: SignedIn) -> Answer {
     let table = &app.config().scopes;
     let row = |entry: &crate::base::ScopeEntry| ScopeRow {
         name: entry.name.clone(),

@@ -1,4 +1,4 @@
-//! What is recorded about the use of keys. Gathered in memory, written down once a minute.
+//! The records about the use of keys. They are buffered in memory, and written once a minute.
 
 pub(super) mod store;
 

@@ -2,7 +2,7 @@
 
 use rusqlite::named_params;
 
-use super::super::model::{DayOfUse, Door, KeyCaller};
+use super::super::model::{Channel, DailyUse, KeyCaller};
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
@@ -26,7 +26,7 @@ const RECORD_CALLER: &str = "
     where exists (select 1 from api_key where id = :key_id)
       and (select count(*) from api_key_caller where key_id = :key_id) < :max
     on conflict (key_id, address, agent) do update set last_at = max(last_at, excluded.last_at), uses = uses + excluded.uses";
-// The list of callers has an end, and those on it are counted on.
+// The list of callers is limited. Callers that are on it are still counted.
 const UPDATE_CALLER: &str = "
     update api_key_caller set last_at = max(last_at, :at), uses = uses + :uses
     where key_id = :key_id and address = :address and agent = :agent";
@@ -55,7 +55,7 @@ const LIST_RIGHTS_OF_WORKSPACE: &str = "
     where k.workspace_id = :workspace_id and r.last_day > :after";
 const LIST_CALLERS: &str = "
     select address, agent, last_at, uses from api_key_caller where key_id = :key_id order by last_at desc limit :limit";
-// By the day first, which has an index; the rest follows its key.
+// Selects by day, which has an index, and deletes by primary key.
 const DELETE_OLD_DAYS: &str = "
     delete from api_key_use_day
     where (key_id, day, door) in (select key_id, day, door from api_key_use_day where day < :before limit :limit)";
@@ -69,7 +69,7 @@ const DELETE_OF_ACCOUNT: [&str; 6] = [
     "delete from api_key_spend where family_id in (select family_id from api_key where account_id = :account_id)",
 ];
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     RECORD_USE,
     RECORD_DAY,
@@ -93,10 +93,10 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OF_ACCOUNT[5],
 ];
 
-/// Callers of one key that are written down at most.
+/// Stored callers of one key at most.
 const CALLERS_MAX: u32 = 50;
 
-/// The last use, and how many since it was last written. `false`: the key is gone, and nothing was written.
+/// Adds `uses` and updates the last use. `false`: the key does not exist any more, and nothing was written.
 pub(in crate::api_keys) fn record_use(
     tx: &mut Tx<'_>,
     key: ApiKeyId,
@@ -113,10 +113,10 @@ pub(in crate::api_keys) fn record_day(
     tx: &mut Tx<'_>,
     key: ApiKeyId,
     day: i64,
-    door: Door,
+    channel: Channel,
     uses: i64,
 ) -> Result<(), Error> {
-    tx.execute(RECORD_DAY, named_params! {":key_id": key, ":day": day, ":door": door.as_str(), ":uses": uses})?;
+    tx.execute(RECORD_DAY, named_params! {":key_id": key, ":day": day, ":door": channel.as_str(), ":uses": uses})?;
     Ok(())
 }
 
@@ -147,7 +147,7 @@ pub(in crate::api_keys) fn record_caller(tx: &mut Tx<'_>, key: ApiKeyId, caller:
     Ok(())
 }
 
-/// Whether the notice is new: there was none of this kind, or none since `before`. `None`: once for ever.
+/// Records a notice. Returns whether it is new: none of this kind is stored, or the stored one is from `before` or earlier. Without `before`, a notice is new only once.
 pub(in crate::api_keys) fn record_notice(
     tx: &mut Tx<'_>,
     key: ApiKeyId,
@@ -171,32 +171,32 @@ pub(in crate::api_keys) fn record_spend(
     Ok(())
 }
 
-/// What the use of a line of keys cost in a period.
+/// What the use of a family of keys cost in a period.
 pub(in crate::api_keys) fn find_spend(view: &View<'_>, family: ApiKeyId, period: &str) -> Result<Credits, Error> {
     let found: Option<i64> =
         view.find(FIND_SPEND, named_params! {":family_id": family, ":period": period}, |row| row.get(0))?;
-    // What is beyond an amount is more than any budget.
+    // A sum that is too large for an amount is larger than any budget.
     Ok(found.map_or(Credits::ZERO, |micro| Credits::from_micro(micro).unwrap_or(Credits::MAX)))
 }
 
-pub(in crate::api_keys) fn list_days(view: &View<'_>, key: ApiKeyId, after: i64) -> Result<Vec<DayOfUse>, Error> {
+pub(in crate::api_keys) fn list_days(view: &View<'_>, key: ApiKeyId, after: i64) -> Result<Vec<DailyUse>, Error> {
     view.list(LIST_DAYS, named_params! {":key_id": key, ":after": after}, |row| {
-        Ok(DayOfUse { day: row.get(0)?, uses: row.get(1)? })
+        Ok(DailyUse { day: row.get(0)?, uses: row.get(1)? })
     })
 }
 
-/// As [`list_days`], of every key of a workspace.
+/// As [`list_days`], for every key of a workspace.
 pub(in crate::api_keys) fn list_days_of_workspace(
     view: &View<'_>,
     workspace: WorkspaceId,
     after: i64,
-) -> Result<Vec<(ApiKeyId, DayOfUse)>, Error> {
+) -> Result<Vec<(ApiKeyId, DailyUse)>, Error> {
     view.list(LIST_DAYS_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":after": after}, |row| {
-        Ok((row.get(0)?, DayOfUse { day: row.get(1)?, uses: row.get(2)? }))
+        Ok((row.get(0)?, DailyUse { day: row.get(1)?, uses: row.get(2)? }))
     })
 }
 
-/// Rights that were asked for after that day, of every key of a workspace.
+/// The rights that were used after that day, for every key of a workspace.
 pub(in crate::api_keys) fn list_rights_of_workspace(
     view: &View<'_>,
     workspace: WorkspaceId,

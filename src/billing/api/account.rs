@@ -1,4 +1,4 @@
-//! For holders of a key: whose it is, what the plan and the credit are, and what is public of a person.
+//! For holders of an API key: account, plan and credit of the key, and public profiles.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ struct Counts {
     models: u64,
 }
 
-/// `GET /api/account/summary`: whose key this is, the plan and the credit in whole cents, rounded toward zero.
+/// `GET /api/account/summary`: the account of the key, its plan, and its credit in whole cents, rounded toward zero.
 pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let (workspace, balance) = wallet(&app, holder.verified.workspace).await?;
@@ -53,13 +53,13 @@ pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
 }
 
 async fn wallet(app: &Arc<App>, id: WorkspaceId) -> Result<(Workspace, Credits), Problem> {
-    let look = move |view: &db::View<'_>| Ok::<_, db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?));
-    let (workspace, balance) = app.read_offloaded(look).await?;
+    let read = move |view: &db::View<'_>| Ok::<_, db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?));
+    let (workspace, balance) = app.read_offloaded(read).await?;
     Ok((workspace.ok_or_else(Problem::not_found)?, balance))
 }
 
 fn answer(body: &impl Serialize) -> Answer {
-    Ok(json::private(200, serde_json::to_string(body).map_err(Problem::ours)?))
+    Ok(json::private(200, serde_json::to_string(body).map_err(Problem::internal)?))
 }
 
 #[derive(Serialize)]
@@ -108,14 +108,15 @@ struct Features {
     enterprise_license: bool,
 }
 
-/// `GET /api/billing/usage-summary`: the plan, what it allows, and the credit: in whole cents, and in credits of which the
-/// cents are shown.
+/// `GET /api/billing/usage-summary`: the plan, its limits, and the credit in whole cents and in credits with two
+/// decimals.
 pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "billing:read")?;
     let (workspace, balance) = wallet(&app, holder.verified.workspace).await?;
     let name = workspace.plan.chars().next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
     let name = name + workspace.plan.get(1..).unwrap_or_default();
-    // A shape of the client's, and never calculated with: two decimals of a float are exact far beyond any wallet.
+    // The client expects a float. We never calculate with it, and two decimals of a float are exact for every possible
+    // balance.
     #[allow(clippy::cast_precision_loss)]
     let balance_available = balance.cents() as f64 / 100.0;
     answer(&UsageSummary {
@@ -135,21 +136,21 @@ pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     })
 }
 
-/// Who is looked for.
+/// The query of [`profile`].
 #[derive(Deserialize)]
-pub struct Wanted {
+pub struct ProfileQuery {
     #[serde(default)]
     username: String,
 }
 
 #[derive(Serialize)]
 struct Profile {
-    user: Public,
+    user: PublicUser,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Public {
+struct PublicUser {
     username: String,
     full_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,33 +169,33 @@ struct Public {
     is_followed: bool,
 }
 
-/// `GET /api/users?username=`: what is public of a person; of oneself, also where one works and what for. Somebody who is not
-/// active is not found, as is a name that nobody has.
-pub async fn profile(app: Data<Arc<App>>, holder: KeyHolder, wanted: Query<Wanted>) -> Answer {
+/// `GET /api/users?username=`: the public profile of an account. The owner of the key also sees their own company and
+/// use case. An account that is not active is not found.
+pub async fn profile(app: Data<Arc<App>>, holder: KeyHolder, query: Query<ProfileQuery>) -> Answer {
     holder.require(&app, "account:read")?;
-    if wanted.username.is_empty() {
+    if query.username.is_empty() {
         return Err(Problem::field("username", "invalid_request", "The username is missing.").into());
     }
-    // A username and nothing else: an address or an id must not lead to a person.
-    let username = Username::parse(&wanted.username).map_err(|_| nobody())?;
+    // Accepts only a username: an address or an id must not lead to a person.
+    let username = Username::parse(&query.username).map_err(|_| account_not_found())?;
     let own = holder.verified.account;
-    let look = move |view: &db::View<'_>| {
+    let read = move |view: &db::View<'_>| {
         let person = people::public_profile(view, username.as_str())?;
         Ok::<_, db::Error>((person, accounts::find(view, own)?))
     };
-    let (person, own) = app.read_offloaded(look).await?;
-    let person = person.ok_or_else(nobody)?;
+    let (person, own) = app.read_offloaded(read).await?;
+    let person = person.ok_or_else(account_not_found)?;
     let own = own.filter(|own| own.username == person.username);
-    answer(&Profile { user: public(&app.config().public_url, person, own) })
+    answer(&Profile { user: public_user(&app.config().public_url, person, own) })
 }
 
-fn public(public_url: &str, person: PublicProfile, own: Option<Account>) -> Public {
+fn public_user(public_url: &str, person: PublicProfile, own: Option<Account>) -> PublicUser {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let (company, use_case) = own.map(|own| (own.company, own.use_case)).unwrap_or_default();
     let picture = person.picture.map(|name| people::picture_path(&name, PictureSize::Large));
-    Public {
+    PublicUser {
         icon_letter: person.display_name.chars().next().map(|first| first.to_uppercase().collect()).unwrap_or_default(),
-        socials: person.links.iter().map(|(platform, value)| (social(platform), value.to_owned())).collect(),
+        socials: person.links.iter().map(|(platform, value)| (platform_name(platform), value.to_owned())).collect(),
         image_url: picture.map(|path| format!("{public_url}{path}")),
         username: person.username,
         full_name: person.display_name,
@@ -207,8 +208,8 @@ fn public(public_url: &str, person: PublicProfile, own: Option<Account>) -> Publ
     }
 }
 
-/// What the client calls a platform.
-const fn social(platform: Platform) -> &'static str {
+/// The client's name for a platform.
+const fn platform_name(platform: Platform) -> &'static str {
     match platform {
         Platform::GitHub => "github",
         Platform::LinkedIn => "linkedin",
@@ -220,6 +221,6 @@ const fn social(platform: Platform) -> &'static str {
     }
 }
 
-fn nobody() -> Problem {
-    Problem::new(404, "not_found", "There is no account of this name")
+fn account_not_found() -> Problem {
+    Problem::new(404, "not_found", "There is no account with this name")
 }

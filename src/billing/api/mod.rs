@@ -1,4 +1,4 @@
-//! JSON doors: usage from services, and the wallet for holders of a key.
+//! The JSON API: usage from services, and the wallet for holders of an API key.
 
 mod account;
 mod wire;
@@ -22,7 +22,7 @@ use crate::threads::spawn_blocking;
 pub use account::{profile, summary, usage_summary};
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
-/// `POST /v1/usage/events`. With an `Idempotency-Key`, a repetition gets the first answer.
+/// `POST /v1/usage/events`. With an `Idempotency-Key`, a repeated request gets the first response again.
 pub async fn record_events(
     app: Data<Arc<App>>,
     caller: Caller,
@@ -32,10 +32,10 @@ pub async fn record_events(
     let body = body.map_err(json::body_problem)?;
     let key = idempotency_key(&request)?;
     let actor = caller.actor();
-    let asker = caller.0.id.to_string();
-    let (repeatable, events) = aside(body, move |body| {
+    let service = caller.0.id.to_string();
+    let (repeatable, events) = parse_body(body, move |body| {
         let hash = || Sha256::digest(body).into();
-        let repeatable = key.map(|key| Request { actor: asker, route: "POST /v1/usage/events", key, hash: hash() });
+        let repeatable = key.map(|key| Request { actor: service, route: "POST /v1/usage/events", key, hash: hash() });
         Ok((repeatable, wire::read_events(body)?))
     })
     .await?;
@@ -50,56 +50,57 @@ pub async fn record_events(
         .await?;
     let mut response = json::private(answer.status, answer.body);
     if is_repetition {
-        mark_replayed(&mut response);
+        set_replayed_header(&mut response);
     }
     Ok(response)
 }
 
-fn mark_replayed(response: &mut HttpResponse) {
+fn set_replayed_header(response: &mut HttpResponse) {
     use actix_web::http::header::{HeaderName, HeaderValue};
     response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
 }
 
-/// Bytes of a body that a worker reads itself, in about a millisecond; a larger one would hold up its other requests.
-const READ_HERE_MAX: usize = 64 * 1024;
+/// The largest body, in bytes, that a worker parses on its own thread, in about a millisecond. A larger body would
+/// delay the other requests of the worker.
+const INLINE_PARSE_BYTES_MAX: usize = 64 * 1024;
 
-/// Reads a body: a large one on a thread that may take its time.
-async fn aside<T: Send + 'static>(
+/// Parses a body, a large one on a blocking thread.
+async fn parse_body<T: Send + 'static>(
     body: Bytes,
     read: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    if body.len() <= READ_HERE_MAX {
+    if body.len() <= INLINE_PARSE_BYTES_MAX {
         return read(&body);
     }
-    spawn_blocking(move || read(&body)).await.map_err(Problem::ours)?
+    spawn_blocking(move || read(&body)).await.map_err(Problem::internal)?
 }
 
-/// The request's Idempotency-Key, quoted as the draft has it or bare as others send it. `None`: it has none.
+/// The Idempotency-Key of the request, with quotes as in the IETF draft, or without. `None`: the header is missing.
 fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let key = header.to_str().unwrap_or_default().trim().trim_matches('"');
     if key.is_empty() || key.len() > 255 {
-        let sentence = "An Idempotency-Key has 1 to 255 visible characters. Use a random one per request.";
+        let sentence = "An Idempotency-Key must have 1 to 255 visible characters. Use a random key for each request.";
         return Err(Problem::new(400, "idempotency_key_invalid", sentence));
     }
     Ok(Some(key.to_owned()))
 }
 
-/// The days of a list.
+/// The query of the transactions: the first and the last moment.
 #[derive(Deserialize)]
-pub struct Days {
+pub struct TransactionsQuery {
     #[serde(default)]
     from: String,
     #[serde(default)]
     to: String,
 }
 
-/// `GET /api/billing/transactions`: the newest first, as many as a statement's page holds.
-pub async fn transactions(app: Data<Arc<App>>, holder: KeyHolder, days: Query<Days>) -> Answer {
+/// `GET /api/billing/transactions`: newest first, at most [`ledger::STATEMENT_LINES_MAX`].
+pub async fn transactions(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TransactionsQuery>) -> Answer {
     holder.require(&app, "billing:read")?;
-    let filter = wire::read_range(Some(&days.from), Some(&days.to))?;
+    let filter = wire::read_range(Some(&query.from), Some(&query.to))?;
     let workspace = holder.verified.workspace;
     let page = app.read_offloaded(move |view| ledger::statement(view, workspace, &filter)).await?;
-    let body = serde_json::to_string(&TransactionsResponse::from(&page.rows[..])).map_err(Problem::ours)?;
+    let body = serde_json::to_string(&TransactionsResponse::from(&page.rows[..])).map_err(Problem::internal)?;
     Ok(json::private(200, body))
 }

@@ -1,4 +1,4 @@
-//! The JSON of money: usage as services send it, read event by event, and transactions as key holders get them.
+//! The JSON format of usage events and transactions.
 //!
 //! ```text
 //! POST /v1/usage/events
@@ -13,28 +13,28 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 
 use super::super::ledger::{Filter, Kind, STATEMENT_LINES_MAX, StatementLine};
-use super::super::usage::{BATCH_EVENTS_MAX, BatchAnswer, EventName, Fault, NewEvent};
+use super::super::usage::{BATCH_EVENTS_MAX, BatchResult, EventName, Fault, NewEvent};
 use crate::base::{ApiKeyId, Credits, Problem, Quantity, Timestamp, WorkspaceId, days};
 
-/// The members of an event; anything else is a mistake of the sender and not passed over.
+/// The members of an event. Any other member is an error of the sender and is not ignored.
 const MEMBERS: [&str; 8] = ["id", "source", "workspace", "sku", "quantity", "time", "authorization", "key"];
-/// Characters of an unknown member's name that an answer repeats.
-const NAME_CHARS_SHOWN: usize = 40;
+/// How many characters of an unknown member's name the response repeats.
+const UNKNOWN_NAME_CHARS_MAX: usize = 40;
 
-/// Reads the body of `POST /v1/usage/events`: an array of 1 to 10,000 events. What is wrong with one event is its own
-/// [`Fault`] and does not touch the others.
+/// Parses the body of `POST /v1/usage/events`: an array of 1 to 10,000 events. An invalid event gets its own [`Fault`]
+/// and does not affect the others.
 ///
-/// Each element becomes its event as it is met, and reading ends with the first one too many: what a body costs in
-/// memory is what its events are, not what JSON could hold in as many bytes.
+/// Each element is converted while it is parsed, and parsing stops at the first element over the limit. So the memory
+/// for a body depends on its events, not on other JSON that fits into the same number of bytes.
 ///
 /// # Errors
-/// A [`Problem`] of status 400 when the body is not such an array.
+/// A [`Problem`] with status 400 if the body is not such an array.
 pub fn read_events(body: &[u8]) -> Result<Vec<Result<NewEvent, Fault>>, Problem> {
     let mut batch = Batch::default();
     let mut json = serde_json::Deserializer::from_slice(body);
     let read = json.deserialize_seq(&mut batch).and_then(|()| json.end());
     if batch.is_too_long || (read.is_ok() && batch.events.is_empty()) {
-        let sentence = format!("A batch has 1 to {BATCH_EVENTS_MAX} events. Send them in batches of that size.");
+        let sentence = format!("A batch must have 1 to {BATCH_EVENTS_MAX} events. Send batches of that size.");
         return Err(Problem::new(400, "batch_size", sentence));
     }
     read.map(|()| batch.events).map_err(|error| {
@@ -43,7 +43,7 @@ pub fn read_events(body: &[u8]) -> Result<Vec<Result<NewEvent, Fault>>, Problem>
     })
 }
 
-/// The array, filled as it is read.
+/// The events, collected while the array is parsed.
 #[derive(Default)]
 struct Batch {
     events: Vec<Result<NewEvent, Fault>>,
@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for &mut Batch {
     }
 }
 
-/// One element of the array: an event, or what is wrong with it.
+/// One element of the array: an event, or its fault.
 struct Element(Result<NewEvent, Fault>);
 
 impl<'de> Deserialize<'de> for Element {
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Element {
     }
 }
 
-/// A JSON value as far as events know them; of all others only that they are there.
+/// A JSON value. Only the kinds that events use keep their content.
 enum Member<'de> {
     Null,
     Text(Cow<'de, str>),
@@ -90,12 +90,12 @@ enum Member<'de> {
     Other,
 }
 
-/// The members of one event. Of a name that comes twice, the last counts, as most readers of JSON have it.
+/// The members of one event. If a name occurs twice, the last value counts, as in most JSON parsers.
 #[derive(Default)]
 struct Members<'de> {
     /// In the order of [`MEMBERS`].
     values: [Option<Member<'de>>; MEMBERS.len()],
-    /// The first in the alphabet of those that events do not have, as much of it as is shown.
+    /// The alphabetically first unknown name, truncated.
     unknown: Option<String>,
 }
 
@@ -144,14 +144,14 @@ impl<'de> Visitor<'de> for AnyValue {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Member<'de>, A::Error> {
         let mut members = Box::<Members<'de>>::default();
         while let Some(Name(name)) = map.next_key()? {
-            if let Some(place) = MEMBERS.iter().position(|known| *known == name) {
-                members.values[place] = Some(map.next_value::<Value>()?.0);
+            if let Some(index) = MEMBERS.iter().position(|known| *known == name) {
+                members.values[index] = Some(map.next_value::<Value>()?.0);
             } else {
                 map.next_value::<IgnoredAny>()?;
-                let shown: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+                let truncated: String = name.chars().take(UNKNOWN_NAME_CHARS_MAX).collect();
                 members.unknown = Some(match members.unknown.take() {
-                    Some(first) => first.min(shown),
-                    None => shown,
+                    Some(first) => first.min(truncated),
+                    None => truncated,
                 });
             }
         }
@@ -159,11 +159,11 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 }
 
-/// A member's name, which is not copied unless it has escapes in it.
+/// A member's name, which is copied only if it contains escapes.
 #[derive(Deserialize)]
 struct Name<'n>(#[serde(borrow)] Cow<'n, str>);
 
-/// A member's value. What is within an object or an array is passed over: no member of an event is one.
+/// A member's value. The content of objects and arrays is ignored, because no member of an event has one.
 struct Value<'de>(Member<'de>);
 
 impl<'de> Deserialize<'de> for Value<'de> {
@@ -185,7 +185,7 @@ fn read_event(members: &Members<'_>) -> Result<NewEvent, Fault> {
         workspace: members.parsed("workspace", WorkspaceId::parse, Fault::UnknownWorkspace)?,
         sku: members.parsed("sku", |sku| Some(sku.to_owned()), Fault::UnknownSku)?,
         quantity: quantity(members.get("quantity")?).ok_or(Fault::BadQuantity)?,
-        occurred_at: members.parsed("time", moment, Fault::BadTime)?,
+        occurred_at: members.parsed("time", parse_time, Fault::BadTime)?,
         key: match members.is_absent("key") {
             true => None,
             false => members.parsed("key", ApiKeyId::parse, Fault::BadKey).map(Some)?,
@@ -202,12 +202,12 @@ impl<'de> Members<'de> {
         self.find(name).ok_or(Fault::Missing(name))
     }
 
-    /// Left out, or null, which says the same.
+    /// Whether the member is missing or null, which means the same.
     fn is_absent(&self, name: &str) -> bool {
         matches!(self.find(name), None | Some(Member::Null))
     }
 
-    /// What a member's text says; `fault` when it is no text, or not such a one.
+    /// The parsed text of a member, or `fault` if it is not text or cannot be parsed.
     fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>, fault: Fault) -> Result<T, Fault> {
         match self.get(name)? {
             Member::Text(text) => parse(text).ok_or(fault),
@@ -216,8 +216,8 @@ impl<'de> Members<'de> {
     }
 }
 
-/// A decimal in text, or a whole number. A JSON number with a point or an exponent was a float somewhere, and a float is
-/// not what was meant: it is refused instead of rounded.
+/// A decimal as text, or a whole number. A JSON number with a point or an exponent was probably a float in the sender,
+/// which is not exact: it is refused, not rounded.
 fn quantity(value: &Member<'_>) -> Option<Quantity> {
     match value {
         Member::Text(text) => Quantity::parse(text).ok(),
@@ -226,35 +226,35 @@ fn quantity(value: &Member<'_>) -> Option<Quantity> {
     }
 }
 
-/// A full RFC 3339 time; a day alone is not the moment of a use.
-fn moment(text: &str) -> Option<Timestamp> {
+/// A full RFC 3339 time. A day alone is not accepted as the time of an event.
+fn parse_time(text: &str) -> Option<Timestamp> {
     text.contains(['T', 't', ' ']).then(|| Timestamp::parse(text))?
 }
 
-/// The answer to a batch.
+/// The response to a batch.
 #[derive(Debug, Serialize)]
 pub struct EventsResponse {
-    /// Counted now.
+    /// Events that were counted now.
     pub accepted: usize,
-    /// Counted before.
+    /// Events that were counted before.
     pub duplicates: usize,
-    /// Not counted, by their place in the batch.
+    /// Events that were not counted, in the order of the batch.
     pub rejected: Vec<RejectedEvent>,
 }
 
 /// An event that was not counted.
 #[derive(Debug, Serialize)]
 pub struct RejectedEvent {
-    /// Its place in the batch, from 0.
+    /// Its index in the batch, from 0.
     pub index: usize,
-    /// Why, for programs.
+    /// The reason, for programs.
     pub code: &'static str,
-    /// Why, for people.
+    /// The reason, for people.
     pub error: String,
 }
 
-impl From<BatchAnswer> for EventsResponse {
-    fn from(answer: BatchAnswer) -> Self {
+impl From<BatchResult> for EventsResponse {
+    fn from(answer: BatchResult) -> Self {
         let rejected = answer.rejected.into_iter().map(|rejected| RejectedEvent {
             index: rejected.index,
             code: rejected.fault.code(),
@@ -264,46 +264,46 @@ impl From<BatchAnswer> for EventsResponse {
     }
 }
 
-/// Reads `from` and `to` of `GET /api/billing/transactions`: the earliest and the latest moment, both included; a day
-/// alone is all of that day in UTC. Left out or empty: no end on that side.
+/// Parses `from` and `to` of `GET /api/billing/transactions`: the earliest and the latest time, both included. A day
+/// alone means the whole day in UTC. Missing or empty: no limit on that side.
 ///
 /// # Errors
-/// A [`Problem`] of status 400 that names the parameter.
+/// A [`Problem`] with status 400 that names the parameter.
 pub fn read_range(from: Option<&str>, to: Option<&str>) -> Result<Filter, Problem> {
     let read = |name: &'static str, text: Option<&str>| {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-        let sentence = format!("\"{name}\" is a day such as 2026-05-03 or an RFC 3339 time. Write it like that.");
+        let sentence = format!("\"{name}\" must be a day such as 2026-05-03 or an RFC 3339 time.");
         Timestamp::parse(text).map(Some).ok_or_else(|| Problem::field(name, "bad_time", sentence))
     };
-    let whole = |text: &str| if moment(text).is_none() { days(1) } else { std::time::Duration::from_millis(1) };
+    let whole = |text: &str| if parse_time(text).is_none() { days(1) } else { std::time::Duration::from_millis(1) };
     let after = read("to", to)?.map(|last| last.plus(whole(to.unwrap_or_default())));
     Ok(Filter { from: read("from", from)?, to: after, before: None, limit: STATEMENT_LINES_MAX })
 }
 
-/// The answer to `GET /api/billing/transactions`, newest first.
+/// The response of `GET /api/billing/transactions`, newest first.
 #[derive(Debug, Serialize)]
 pub struct TransactionsResponse {
     /// The lines of the statement.
     pub transactions: Vec<Transaction>,
 }
 
-/// A line of the statement, in the words of the client that reads it.
+/// A line of the statement, with the names that the client expects.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transaction {
-    /// The transaction.
+    /// The id of the transaction.
     pub id: String,
-    /// Why, out of the client's closed list.
+    /// The kind, from the client's closed list.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// What the wallet gained, or lost below zero, in cents and fractions of them.
+    /// The change of the balance, in cents with fractions. Below zero: a charge.
     pub amount_cents: Number,
-    /// What the wallet held after it, in cents and fractions of them.
+    /// The balance after it, in cents with fractions.
     pub balance_after: Number,
     /// The API key it was used with. `None`: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key_id: Option<String>,
-    /// When, RFC 3339 in UTC.
+    /// The time, RFC 3339 in UTC.
     pub created_at: String,
 }
 
@@ -321,7 +321,7 @@ impl From<&[StatementLine]> for TransactionsResponse {
     }
 }
 
-/// The client's word for a kind (contract section 7).
+/// The client's name for a kind (contract section 7).
 const fn transaction_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Signup => "signup",
@@ -333,13 +333,14 @@ const fn transaction_type(kind: Kind) -> &'static str {
     }
 }
 
-/// An amount in cents, exact: four decimals are what a micro-credit needs, and the number is made from its digits.
+/// The exact amount in cents. A micro-credit needs four decimals. The number is built from its digits, not from a
+/// float.
 fn cents(amount: Credits) -> Number {
     const MICRO_PER_CENT: u64 = 10_000;
     let (sign, micro) = (if amount < Credits::ZERO { "-" } else { "" }, amount.micro().unsigned_abs());
     let (whole, part) = (micro / MICRO_PER_CENT, micro % MICRO_PER_CENT);
     let fraction = if part == 0 { String::new() } else { format!(".{part:04}") };
-    // Digits with at most one point between them are a JSON number.
+    // Digits with at most one point between them are always a JSON number.
     #[allow(clippy::expect_used)]
     format!("{sign}{whole}{fraction}").parse().expect("digits are a number")
 }
@@ -467,7 +468,7 @@ mod tests {
         );
         assert_eq!(code(&format!("[{}1]", "1,".repeat(BATCH_EVENTS_MAX))), "batch_size");
         assert_eq!(read_events(format!("[1{}]", ",1".repeat(BATCH_EVENTS_MAX - 1)).as_bytes()).unwrap().len(), 10_000);
-        // Reading ends there, whatever follows.
+        // Parsing stops there, so the syntax error after it is not reported.
         assert_eq!(code(&format!("[{}!", "1,".repeat(BATCH_EVENTS_MAX + 1))), "batch_size");
         assert_eq!((code("[1] 2"), code("[1,]"), code("1")), ("malformed_json", "malformed_json", "malformed_json"));
     }

@@ -1,7 +1,7 @@
-//! Reads the whole book again and compares it with everything that is kept about it (domain 2.6, 1 to 5 and 9).
+//! Replays the whole ledger and compares the result with everything that is stored about it (domain 2.6, 1 to 5 and 9).
 //!
-//! The triggers refuse what would damage the book; this finds what came in another way: a tool on the file, a bad disk, a
-//! fault of ours.
+//! The triggers refuse changes that would damage the ledger. This check finds damage from other causes: a tool that
+//! wrote to the file, a bad disk, a fault of the program.
 
 use std::collections::HashMap;
 
@@ -10,52 +10,53 @@ use super::store::{self, BalanceRow, HistoryLine, HistoryPosting, HistoryRow, Lo
 use crate::base::{LedgerAccountId, WorkspaceId};
 use crate::db::View;
 
-/// The result of checking the whole book.
+/// The result of checking the whole ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// Transactions read.
+pub struct LedgerSummary {
+    /// The number of transactions.
     pub transactions: i64,
-    /// Accounts whose balance was added up again.
+    /// The number of ledger accounts whose balance was compared.
     pub accounts: i64,
 }
 
-/// Checks the book from its first transaction to its last: numbers dense, transactions sealed and zero, no account ever
-/// beyond its bounds, no wallet with credit and debt at once, every statement line what its transaction did and a
-/// continuation of the one before, every kept balance the sum of its postings. Holds one number per account.
+/// Checks the ledger from its first transaction to its last: numbers without gaps, transactions sealed and balanced, no
+/// account ever beyond its bounds, no wallet with credit and debt at the same time, every statement line equal to the
+/// effect of its transaction and consistent with the previous line, every stored balance the sum of its postings. Keeps
+/// one number per account in memory.
 ///
 /// # Errors
-/// [`LedgerError::Damaged`] names the first row that does not fit; [`LedgerError::Db`].
-pub fn check(view: &View<'_>) -> Result<Checked, LedgerError> {
-    let mut book = Book::default();
-    store::walk_history(view, |row| book.read(row))?;
-    book.close()?;
-    if store::count_lines(view)? != book.transactions {
+/// [`LedgerError::Damaged`] with the first row that does not match; [`LedgerError::Db`].
+pub fn check(view: &View<'_>) -> Result<LedgerSummary, LedgerError> {
+    let mut replay = Replay::default();
+    store::walk_history(view, |row| replay.read(row))?;
+    replay.close()?;
+    if store::count_lines(view)? != replay.transactions {
         return Err(damaged("statement_line", "there are more lines than transactions"));
     }
     let mut kept = 0;
     store::walk_balances(view, |row| {
         kept += 1;
-        book.compare(&row)
+        replay.check_balance(&row)
     })?;
-    let accounts = i64::try_from(book.accounts.len()).unwrap_or(i64::MAX);
+    let accounts = i64::try_from(replay.accounts.len()).unwrap_or(i64::MAX);
     if kept != accounts {
         return Err(damaged("ledger_balance", "an account with postings has no balance"));
     }
-    store::walk_lots(view, |row| book.compare_lot(&row))?;
-    Ok(Checked { transactions: book.transactions, accounts })
+    store::walk_lots(view, |row| replay.check_lot(&row))?;
+    Ok(LedgerSummary { transactions: replay.transactions, accounts })
 }
 
 fn damaged(row: impl std::fmt::Display, what: &'static str) -> LedgerError {
     LedgerError::Damaged { row: row.to_string(), what }
 }
 
-/// An account as far as the book was read.
-struct Folded {
+/// A ledger account, up to the current posting.
+struct AccountState {
     balance: i64,
     last_seq: i64,
 }
 
-/// A wallet as far as the book was read, debits positive.
+/// A wallet, up to the current posting. Debits are positive.
 #[derive(Default)]
 struct Wallet {
     lots: i128,
@@ -63,8 +64,8 @@ struct Wallet {
     balance_after: i128,
 }
 
-/// The transaction whose postings are being read.
-struct Open {
+/// The transaction of the current posting.
+struct OpenTransaction {
     seq: i64,
     workspace: WorkspaceId,
     postings: u32,
@@ -74,14 +75,14 @@ struct Open {
 }
 
 #[derive(Default)]
-struct Book {
+struct Replay {
     transactions: i64,
-    accounts: HashMap<LedgerAccountId, Folded>,
+    accounts: HashMap<LedgerAccountId, AccountState>,
     wallets: HashMap<WorkspaceId, Wallet>,
-    open: Option<Open>,
+    open: Option<OpenTransaction>,
 }
 
-impl Book {
+impl Replay {
     fn read(&mut self, row: HistoryRow) -> Result<(), LedgerError> {
         if self.open.as_ref().is_none_or(|open| open.seq != row.seq) {
             self.close()?;
@@ -102,8 +103,14 @@ impl Book {
         if !row.is_sealed {
             return Err(damaged(name, "it is not sealed"));
         }
-        self.open =
-            Some(Open { seq: row.seq, workspace: row.workspace, postings: 0, sum: 0, effect: 0, line: row.line });
+        self.open = Some(OpenTransaction {
+            seq: row.seq,
+            workspace: row.workspace,
+            postings: 0,
+            sum: 0,
+            effect: 0,
+            line: row.line,
+        });
         Ok(())
     }
 
@@ -113,13 +120,13 @@ impl Book {
         open.postings += 1;
         open.sum += amount;
 
-        let account = self.accounts.entry(posting.account).or_insert(Folded { balance: 0, last_seq: 0 });
+        let account = self.accounts.entry(posting.account).or_insert(AccountState { balance: 0, last_seq: 0 });
         let moved = account.balance.checked_add(posting.amount);
         let Some(balance) = moved.filter(|balance| (posting.low..=posting.high).contains(balance)) else {
             let row = format!("ledger_posting {} on {}", open.seq, posting.account);
             return Err(damaged(row, "it takes the account beyond its bounds"));
         };
-        *account = Folded { balance, last_seq: open.seq };
+        *account = AccountState { balance, last_seq: open.seq };
 
         let Some(owner) = posting.wallet else { return Ok(()) };
         if owner != open.workspace {
@@ -131,7 +138,7 @@ impl Book {
         Ok(())
     }
 
-    /// Judges the transaction whose last posting was read.
+    /// Checks the current transaction after its last posting.
     fn close(&mut self) -> Result<(), LedgerError> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let name = format!("ledger_tx {}", open.seq);
@@ -143,19 +150,19 @@ impl Book {
         }
         let wallet = self.wallets.entry(open.workspace).or_default();
         if wallet.lots < 0 && wallet.overdraft > 0 {
-            return Err(damaged(name, "the wallet has credit and debt at once"));
+            return Err(damaged(name, "the wallet has credit and debt at the same time"));
         }
         let Some(line) = open.line else { return Err(damaged(name, "it has no statement line")) };
         let row = format!("statement_line {}", line.seq);
         if line.seq != open.seq || line.workspace != open.workspace || !line.is_same_kind {
-            return Err(damaged(row, "it does not say what its transaction says"));
+            return Err(damaged(row, "it does not match its transaction"));
         }
         if i128::from(line.amount) != open.effect {
-            return Err(damaged(row, "its amount is not what its transaction did"));
+            return Err(damaged(row, "its amount is not the effect of its transaction"));
         }
         let balance_after = i128::from(line.balance_after);
         if balance_after != wallet.balance_after + open.effect {
-            return Err(damaged(row, "its balance does not continue the line before it"));
+            return Err(damaged(row, "its balance does not continue the previous line"));
         }
         if balance_after != -(wallet.lots + wallet.overdraft) {
             return Err(damaged(row, "its balance is not the lots less the overdraft"));
@@ -164,26 +171,26 @@ impl Book {
         Ok(())
     }
 
-    fn compare(&self, row: &BalanceRow) -> Result<(), LedgerError> {
+    fn check_balance(&self, row: &BalanceRow) -> Result<(), LedgerError> {
         let name = format!("ledger_balance {}", row.account);
         if !row.has_bounds_of_account {
             return Err(damaged(name, "its bounds are not its account's"));
         }
         match self.accounts.get(&row.account) {
-            Some(folded) if folded.balance == row.balance && folded.last_seq == row.last_seq => Ok(()),
+            Some(state) if state.balance == row.balance && state.last_seq == row.last_seq => Ok(()),
             Some(_) => Err(damaged(name, "it is not the sum of the account's postings")),
             None => Err(damaged(name, "its account has no postings")),
         }
     }
 
-    fn compare_lot(&self, row: &LotRow) -> Result<(), LedgerError> {
+    fn check_lot(&self, row: &LotRow) -> Result<(), LedgerError> {
         let name = format!("credit_lot {}", row.id);
         if row.posted != Some(row.original) {
-            return Err(damaged(name, "its first amount is not what its transaction put in"));
+            return Err(damaged(name, "its original amount is not the amount of its transaction"));
         }
         match self.accounts.get(&row.account) {
-            Some(folded) if row.is_exhausted == (folded.balance == 0) => Ok(()),
-            Some(_) => Err(damaged(name, "its mark does not say whether something is left")),
+            Some(state) if row.is_exhausted == (state.balance == 0) => Ok(()),
+            Some(_) => Err(damaged(name, "its exhausted flag does not match its balance")),
             None => Err(damaged(name, "its account has no postings")),
         }
     }

@@ -1,4 +1,4 @@
-//! Why money does not move, and what can be wrong with the book.
+//! Why a transaction is refused, and what can be wrong with the ledger.
 
 use crate::base::{Credits, Problem};
 use crate::db;
@@ -6,35 +6,35 @@ use crate::db;
 /// A failure of the ledger. Nothing was posted.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Only more than nothing can be granted or charged.
+    /// The amount of a grant or charge is zero or negative.
     #[error("the amount is not above zero")]
     NotPositive,
-    /// The wallet, or what it owes, would be more than an amount may be.
-    #[error("the balance would be beyond what a wallet may hold")]
+    /// The balance or the debt would be larger than the largest amount.
+    #[error("the balance would be beyond the limit of a wallet")]
     TooLarge,
-    /// A spend that may not overdraw.
-    #[error("{needed} credits are needed, and {available} are there")]
+    /// A spend that must not overdraw the wallet needs more than its balance.
+    #[error("{needed} credits are needed, but only {available} are available")]
     InsufficientCredit {
-        /// What the wallet holds; below zero: what it owes.
+        /// The balance of the wallet. Below zero: its debt.
         available: Credits,
-        /// What was asked for.
+        /// The amount of the spend.
         needed: Credits,
     },
-    /// The key was used for something else before.
+    /// The idempotency key was used for another transaction before.
     #[error("this idempotency key was used for another transaction")]
     Conflict,
-    /// A draft without two postings, with an empty one, or not adding up to zero.
-    #[error("the postings are not two or more that add up to zero")]
+    /// The draft has fewer than two postings, an empty posting, or a sum that is not zero.
+    #[error("a transaction needs two or more postings that add up to zero")]
     Unbalanced,
-    /// The book is damaged; this is the first row where it shows.
+    /// The ledger is damaged. `row` is the first row that does not match.
     #[error("the ledger is damaged at {row}: {what}")]
     Damaged {
-        /// The table and the row's key.
+        /// The table and the key of the row.
         row: String,
-        /// What does not fit.
+        /// What does not match, as a clause.
         what: &'static str,
     },
-    /// The store.
+    /// The database returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -43,24 +43,24 @@ impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::NotPositive => {
-                Problem::field("amount", "not_positive", "The amount must be more than zero. Give a higher one.")
+                Problem::field("amount", "not_positive", "The amount must be more than zero. Choose a larger amount.")
             }
             LedgerError::TooLarge => Problem::field(
                 "amount",
                 "too_large",
-                "A wallet cannot go beyond 1,000,000,000 credits either way. Choose a smaller amount.",
+                "A wallet can hold or owe at most 1,000,000,000 credits. Choose a smaller amount.",
             ),
             LedgerError::InsufficientCredit { available, needed } => Problem::new(
                 402,
                 "insufficient_credit",
-                format!("This needs {needed} credits, and {available} are available. Add credit and try again."),
+                format!("This needs {needed} credits, but only {available} are available. Add credit, then try again."),
             ),
             LedgerError::Conflict => Problem::new(
                 409,
                 "idempotency_mismatch",
-                "This key was already used for another transaction. Use a new key for a new one.",
+                "This idempotency key was already used for another transaction. Use a new key for a new transaction.",
             ),
-            LedgerError::Unbalanced | LedgerError::Damaged { .. } => Problem::ours(error),
+            LedgerError::Unbalanced | LedgerError::Damaged { .. } => Problem::internal(error),
             LedgerError::Db(error) => error.into(),
         }
     }

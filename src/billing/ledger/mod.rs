@@ -1,7 +1,7 @@
-//! **For:** money that adds up: double entry, written once, every grant of credit a lot of its own.
+//! **For:** credit in double-entry bookkeeping: transactions are written once, and every grant is a lot of its own.
 //! **Words:** transaction, posting, account, lot, overdraft, wallet (all lots less the overdraft), statement.
 //! **Tables:** `ledger_account`, `ledger_tx`, `ledger_posting`, `ledger_balance`, `credit_lot`, `statement_line`.
-//! **Never:** changes or deletes what was posted; rounds; lets a wallet hold credit and debt at once.
+//! **Never:** changes or deletes what was posted; rounds; lets a wallet have credit and debt at the same time.
 //! **Start reading:** `model.rs`, then [`grant`] and [`charge`].
 
 mod check;
@@ -10,12 +10,12 @@ mod model;
 mod ops;
 mod store;
 
-pub use check::{Checked, check};
+pub use check::{LedgerSummary, check};
 pub use error::LedgerError;
 pub use model::{
-    Account, Category, Charge, Draft, Filter, Grant, Kind, NewLot, Origin, Posted, Posting, STATEMENT_LINES_MAX,
-    StatementLine,
+    Account, Category, Charge, Draft, Filter, Grant, Kind, NewLot, Origin, PostedTransaction, Posting,
+    STATEMENT_LINES_MAX, StatementLine,
 };
-pub use ops::{balance, blank, charge, expire_due, grant, post, spend, statement};
-pub(super) use ops::{charge_as, expire_of, is_posted};
+pub use ops::{balance, blank_details, charge, expire_due, grant, post, spend, statement};
+pub(super) use ops::{charge_with_id, expire_due_of, is_posted};
 pub use store::STATEMENTS;

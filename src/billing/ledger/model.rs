@@ -1,46 +1,46 @@
-//! What money is here, and the rules that need no database. Pure.
+//! The types of the ledger and the rules that need no database. Pure.
 //!
 //! ```text
-//! what happens               debit (+)                  credit (-)
+//! event                      debit (+)                  credit (-)
 //! a grant opens a lot        expense.signup    5.00     lot a           5.00
 //! a charge burns it,         lot a             5.00     income.usage    7.00
-//!   what is missing is owed  overdraft         2.00
+//!   the rest becomes debt    overdraft         2.00
 //! the next credit repays     asset.clearing   10.00     overdraft       2.00
-//!   and the rest is a lot                               lot b           8.00
+//!   the rest opens a lot                                lot b           8.00
 //! ```
 
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{ApiKeyId, Credits, Cursor, LotId, Timestamp, TransactionId, WorkspaceId};
 
-/// Lines of a statement at once at most: a month of a busy workspace.
+/// The maximum number of lines per query of a statement: about a month of a busy workspace.
 pub const STATEMENT_LINES_MAX: u32 = 1000;
-/// Characters of a line's details that are kept; the rest is cut.
+/// The maximum number of characters of a line's details. Longer text is truncated.
 pub(super) const DETAILS_CHARS_MAX: usize = 300;
-/// Where a lot stands when nobody says otherwise, of 0 (first) to 100 (last).
+/// The default priority of a lot, from 0 (burns first) to 100 (burns last).
 const PRIORITY: u8 = 50;
 
-/// Why money moved.
+/// The kind of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The welcome credit.
+    /// The welcome credit of a new account.
     Signup,
-    /// An operator gave credit.
+    /// An operator granted credit.
     Adjustment,
-    /// A service reported use.
+    /// A service reported usage.
     Usage,
-    /// Somebody paid.
+    /// A payment.
     Purchase,
-    /// A lot's time was over.
+    /// A lot expired.
     Expired,
-    /// Something charged was given back.
+    /// An earlier charge was returned.
     Refund,
 }
 
 impl Kind {
     const ALL: [Self; 6] = [Self::Signup, Self::Adjustment, Self::Usage, Self::Purchase, Self::Expired, Self::Refund];
 
-    /// As stored.
+    /// The stored form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Signup => "signup",
@@ -52,13 +52,13 @@ impl Kind {
         }
     }
 
-    /// Reads the stored form.
+    /// Parses the stored form.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// Where credit comes from: the kinds that grant.
+/// The origin of credit: the kinds that grant credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The welcome credit.
@@ -74,7 +74,7 @@ pub enum Origin {
 impl Origin {
     const ALL: [Self; 4] = [Self::Signup, Self::Adjustment, Self::Purchase, Self::Refund];
 
-    /// The kind of transaction that grants it.
+    /// The kind of the transaction that grants it.
     pub const fn kind(self) -> Kind {
         match self {
             Self::Signup => Kind::Signup,
@@ -84,13 +84,13 @@ impl Origin {
         }
     }
 
-    /// Reads the stored form.
+    /// Parses the stored form.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|origin| origin.kind().as_str() == text)
     }
 
-    /// The account that gives it.
-    pub(super) const fn given_by(self) -> Account {
+    /// The ledger account that grants it.
+    pub(super) const fn source_account(self) -> Account {
         match self {
             Self::Signup => Account::SignupExpense,
             Self::Adjustment => Account::Adjustments,
@@ -99,27 +99,27 @@ impl Origin {
         }
     }
 
-    /// The account that gets back what expires: credit that was given away returns to the giver; credit that was paid
-    /// for is income, for the money stays.
-    pub(super) const fn expires_to(self, category: Category) -> Account {
+    /// The ledger account that receives expired credit: promotional credit returns to its source; paid credit becomes
+    /// income.
+    pub(super) const fn expiry_account(self, category: Category) -> Account {
         match category {
-            Category::Promotional => self.given_by(),
+            Category::Promotional => self.source_account(),
             Category::Paid => Account::Breakage,
         }
     }
 }
 
-/// Whether somebody paid for a lot.
+/// Whether a lot was paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
-    /// Given.
+    /// Granted without a payment.
     Promotional,
     /// Paid for.
     Paid,
 }
 
 impl Category {
-    /// As stored.
+    /// The stored form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Promotional => "promotional",
@@ -127,33 +127,33 @@ impl Category {
         }
     }
 
-    /// Reads the stored form.
+    /// Parses the stored form.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Promotional, Self::Paid].into_iter().find(|category| category.as_str() == text)
     }
 }
 
-/// Where money stands. The first two belong to a wallet, the others to the site.
+/// A ledger account. The first two belong to a wallet, the others to the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Account {
-    /// What is left of one lot.
+    /// The remaining credit of one lot.
     Lot(LotId),
-    /// What the wallet owes.
+    /// The debt of the wallet.
     Overdraft,
-    /// Welcome credit given.
+    /// Welcome credit that was granted.
     SignupExpense,
-    /// Credit given by operators.
+    /// Credit that operators granted.
     Adjustments,
-    /// Payments on their way.
+    /// Payments in transit.
     Clearing,
-    /// What use earned.
+    /// Income from usage.
     Usage,
     /// Paid credit that expired.
     Breakage,
 }
 
 impl Account {
-    /// As stored.
+    /// The stored form.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Lot(_) => "lot",
@@ -166,7 +166,7 @@ impl Account {
         }
     }
 
-    /// The lot. `None`: another account.
+    /// The lot of the account. `None`: it is not the account of a lot.
     pub const fn lot(self) -> Option<LotId> {
         match self {
             Self::Lot(lot) => Some(lot),
@@ -179,8 +179,8 @@ impl Account {
         matches!(self, Self::Lot(_) | Self::Overdraft)
     }
 
-    /// The least and the most its balance may be, in micro-credits, debits positive. The site's own accounts go as far
-    /// as an integer does, short of its end so that a sum of two still is one.
+    /// The minimum and the maximum balance, in micro-credits, debits positive. The limit of the site's accounts is a
+    /// little below the largest integer, so that adding a posting cannot overflow.
     pub(super) const fn bounds(self) -> (i64, i64) {
         const SITE_MAX: i64 = 9_000_000_000_000_000_000;
         match self {
@@ -194,9 +194,9 @@ impl Account {
 /// One side of a transaction. Debits are positive, credits negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posting {
-    /// Where.
+    /// The account that changes.
     pub account: Account,
-    /// How much.
+    /// The amount. Debits are positive.
     pub amount: Credits,
 }
 
@@ -206,7 +206,7 @@ impl Posting {
         Self { account, amount }
     }
 
-    /// The opposite.
+    /// The opposite of [`Posting::debit`].
     pub const fn credit(account: Account, amount: Credits) -> Self {
         Self { account, amount: amount.negated() }
     }
@@ -217,45 +217,45 @@ impl Posting {
 pub struct NewLot {
     /// Its id; one of the postings credits its account with `original`.
     pub id: LotId,
-    /// Where it comes from.
+    /// The origin of the credit.
     pub origin: Origin,
-    /// Given or paid for.
+    /// Promotional or paid.
     pub category: Category,
     /// 0 burns first, 100 last.
     pub priority: u8,
-    /// What it starts with.
+    /// The original amount.
     pub original: Credits,
-    /// From then on it is gone. `None`: never.
+    /// The time of expiry. `None`: never.
     pub expires_at: Option<Timestamp>,
 }
 
 /// A transaction before it is posted.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Whose wallet it moves.
+    /// The workspace whose wallet changes.
     pub workspace: WorkspaceId,
-    /// Why.
+    /// The kind of the transaction.
     pub kind: Kind,
-    /// The words of the statement line.
+    /// The text of the statement line.
     pub details: String,
-    /// The API key that used something. `None`: nobody's key.
+    /// The API key of the usage. `None`: none.
     pub key: Option<ApiKeyId>,
-    /// Unique for ever: the same again is a repetition.
+    /// The idempotency key, unique for ever. The same key again is a repetition.
     pub idem_key: String,
-    /// The two or more sides.
+    /// Two or more postings that add up to zero.
     pub postings: Vec<Posting>,
     /// The lot that one of the postings fills. `None`: none is opened.
     pub opens: Option<NewLot>,
 }
 
 impl Draft {
-    /// Whether there are two or more postings, none empty, adding up to zero.
+    /// Whether there are two or more postings, none of them empty, that add up to zero.
     pub fn is_balanced(&self) -> bool {
         let sum: i128 = self.postings.iter().map(|posting| i128::from(posting.amount.micro())).sum();
         self.postings.len() >= 2 && sum == 0 && self.postings.iter().all(|posting| posting.amount != Credits::ZERO)
     }
 
-    /// What the wallet gains, or loses below zero. `None`: more than an amount may be.
+    /// The change of the wallet's balance. `None`: beyond the largest amount.
     pub fn effect(&self) -> Option<Credits> {
         let wallet = self.postings.iter().filter(|posting| posting.account.is_wallet());
         let sum: i128 = wallet.map(|posting| i128::from(posting.amount.micro())).sum();
@@ -263,7 +263,7 @@ impl Draft {
     }
 
     pub(super) fn content(&self) -> [u8; 32] {
-        let mut content = Content::new(self.kind, self.workspace);
+        let mut content = ContentDigest::new(self.kind, self.workspace);
         for posting in &self.postings {
             content.text(posting.account.code());
             content.text(&posting.account.lot().map(|lot| lot.to_string()).unwrap_or_default());
@@ -274,29 +274,29 @@ impl Draft {
     }
 }
 
-/// Credit for a wallet.
+/// A grant of credit to a wallet.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    /// Whose wallet.
+    /// The workspace whose wallet changes.
     pub workspace: WorkspaceId,
-    /// How much; above zero.
+    /// The amount, above zero.
     pub amount: Credits,
-    /// Where it comes from.
+    /// The origin of the credit.
     pub origin: Origin,
-    /// Given or paid for.
+    /// Promotional or paid.
     pub category: Category,
     /// 0 burns first, 100 last.
     pub priority: u8,
-    /// From then on it is gone. `None`: never.
+    /// The time of expiry. `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// The words of the statement line.
+    /// The text of the statement line.
     pub details: String,
-    /// Unique for ever: the same again is a repetition.
+    /// The idempotency key, unique for ever. The same key again is a repetition.
     pub idem_key: String,
 }
 
 impl Grant {
-    /// Credit given, at the usual place in the burn order, without expiry.
+    /// Promotional credit with the default priority, without expiry.
     pub fn promotional(
         workspace: WorkspaceId,
         amount: Credits,
@@ -317,7 +317,7 @@ impl Grant {
     }
 
     pub(super) fn content(&self) -> [u8; 32] {
-        let mut content = Content::new(self.origin.kind(), self.workspace);
+        let mut content = ContentDigest::new(self.origin.kind(), self.workspace);
         content.number(self.amount.micro());
         content.text(self.category.as_str());
         content.number(i64::from(self.priority));
@@ -326,76 +326,76 @@ impl Grant {
     }
 }
 
-/// The price of something used.
+/// A charge for usage.
 #[derive(Clone, Debug)]
 pub struct Charge {
-    /// Whose wallet.
+    /// The workspace whose wallet changes.
     pub workspace: WorkspaceId,
-    /// How much; above zero.
+    /// The amount, above zero.
     pub amount: Credits,
-    /// The words of the statement line.
+    /// The text of the statement line.
     pub details: String,
-    /// The API key it was used with. `None`: none.
+    /// The API key of the usage. `None`: none.
     pub key: Option<ApiKeyId>,
-    /// Unique for ever: the same again is a repetition.
+    /// The idempotency key, unique for ever. The same key again is a repetition.
     pub idem_key: String,
 }
 
 impl Charge {
     pub(super) fn content(&self) -> [u8; 32] {
-        let mut content = Content::new(Kind::Usage, self.workspace);
+        let mut content = ContentDigest::new(Kind::Usage, self.workspace);
         content.number(self.amount.micro());
         content.text(&self.key.map(|key| key.to_string()).unwrap_or_default());
         content.digest()
     }
 }
 
-/// What was posted.
+/// A transaction that was posted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Posted {
-    /// The transaction.
+pub struct PostedTransaction {
+    /// Its id.
     pub id: TransactionId,
-    /// Its place in the book, dense from 1.
+    /// Its number in the ledger, from 1 without gaps.
     pub seq: i64,
-    /// What the wallet held after it.
+    /// The balance of the wallet after it.
     pub balance_after: Credits,
 }
 
-/// Which lines of a statement are shown, newest first.
+/// Which lines of a statement are returned, newest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
-    /// The first moment. `None`: from the beginning.
+    /// The earliest time, included. `None`: from the beginning.
     pub from: Option<Timestamp>,
-    /// The moment after the last. `None`: until now.
+    /// The end, excluded. `None`: until now.
     pub to: Option<Timestamp>,
-    /// Only before this line.
+    /// Only lines before this one. `None`: from the newest.
     pub before: Option<Cursor>,
-    /// Lines at most; [`STATEMENT_LINES_MAX`] whatever is asked.
+    /// The maximum number of lines, at most [`STATEMENT_LINES_MAX`].
     pub limit: u32,
 }
 
 /// A line of the statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatementLine {
-    /// Its transaction's place in the book.
+    /// The number of its transaction in the ledger.
     pub seq: i64,
-    /// Its transaction.
+    /// The id of its transaction.
     pub id: TransactionId,
-    /// When.
+    /// When it was posted.
     pub at: Timestamp,
-    /// Why.
+    /// The kind of its transaction.
     pub kind: Kind,
-    /// In words. Empty: the words were taken back.
+    /// A description. Empty: it was erased.
     pub details: String,
-    /// What the wallet gained, or lost below zero.
+    /// The change of the balance. Below zero: a charge.
     pub amount: Credits,
-    /// What the wallet held after it.
+    /// The balance of the wallet after it.
     pub balance_after: Credits,
-    /// The API key it was used with. `None`: none.
+    /// The API key of the usage. `None`: none.
     pub key: Option<ApiKeyId>,
 }
 
-/// A lot with what is left of it.
+/// A lot with its remaining credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lot {
     pub id: LotId,
@@ -405,7 +405,8 @@ pub(super) struct Lot {
     pub left: Credits,
 }
 
-/// How `needed` is taken from lots in the order they come: a posting for each, and what is still missing after them.
+/// Takes `needed` from the lots in their order. Returns a posting for each lot that is used, and the amount that is
+/// missing.
 pub(super) fn burn(lots: impl IntoIterator<Item = Lot>, needed: Credits) -> (Vec<Posting>, Credits) {
     let mut missing = needed;
     let mut postings = Vec::new();
@@ -421,11 +422,11 @@ pub(super) fn burn(lots: impl IntoIterator<Item = Lot>, needed: Credits) -> (Vec
     (postings, missing)
 }
 
-/// Digest of what was asked for: money, not words. Words may be taken back later, and a digest of few words would still
-/// confirm them.
-struct Content(Sha256);
+/// The digest of the content of a transaction, without its text. A text may be erased later, and the digest of a short
+/// text would still confirm it.
+struct ContentDigest(Sha256);
 
-impl Content {
+impl ContentDigest {
     fn new(kind: Kind, workspace: WorkspaceId) -> Self {
         let mut content = Self(Sha256::new());
         content.text(kind.as_str());

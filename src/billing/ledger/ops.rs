@@ -1,10 +1,10 @@
-//! Grant, charge, spend, expire, look.
+//! Grant, charge, spend and expire credit; read balance and statement.
 
 use serde_json::json;
 
 use super::error::LedgerError;
 use super::model::{
-    self, Account, Charge, DETAILS_CHARS_MAX, Draft, Filter, Grant, Kind, Lot, NewLot, Posted, Posting,
+    self, Account, Charge, DETAILS_CHARS_MAX, Draft, Filter, Grant, Kind, Lot, NewLot, PostedTransaction, Posting,
     STATEMENT_LINES_MAX, StatementLine,
 };
 use super::store::{self, Header};
@@ -12,41 +12,42 @@ use crate::audit::{self, Event};
 use crate::base::{Actor, Credits, LotId, Page, TransactionId, WorkspaceId};
 use crate::db::{self, Tx, View};
 
-/// Open lots looked at together; nearly every wallet has fewer.
-const LOTS_PER_LOOK: u32 = 32;
-/// Lots that one expiry takes at most, so that it does not hold up other writes.
+/// Open lots per query. Nearly every wallet has fewer.
+const LOTS_PER_READ: u32 = 32;
+/// The maximum number of lots that one call of [`expire_due`] expires, so that it does not delay other writes.
 const EXPIRE_BATCH_MAX: u32 = 500;
 
-/// Posts a transaction. The same key and content again answers the first one and posts nothing.
+/// Posts a transaction. If the same key and content were posted before, it posts nothing and returns the first
+/// transaction.
 ///
 /// # Errors
-/// [`LedgerError::Unbalanced`]; [`LedgerError::Conflict`] when the key was used for something else;
-/// [`LedgerError::TooLarge`] when the wallet or what it owes would go beyond [`Credits::MAX`].
-pub fn post(tx: &mut Tx<'_>, actor: &Actor, draft: Draft) -> Result<Posted, LedgerError> {
+/// [`LedgerError::Unbalanced`]; [`LedgerError::Conflict`] if the key was used for another transaction;
+/// [`LedgerError::TooLarge`] if the balance or the debt would go beyond [`Credits::MAX`].
+pub fn post(tx: &mut Tx<'_>, actor: &Actor, draft: Draft) -> Result<PostedTransaction, LedgerError> {
     let content = draft.content();
-    if let Some(first) = repeated(tx, &draft.idem_key, &content)? {
+    if let Some(first) = find_repeated(tx, &draft.idem_key, &content)? {
         return Ok(first);
     }
     let id = new_id(tx);
     write(tx, actor, id, content, draft)
 }
 
-/// Puts credit into a wallet: what it owes is repaid first, and the rest becomes a lot. Repeating is the same as once.
+/// Adds credit to a wallet: its debt is repaid first, and the rest becomes a lot. Repeating it is the same as once.
 ///
 /// # Errors
 /// [`LedgerError::NotPositive`], [`LedgerError::Conflict`], [`LedgerError::TooLarge`].
-pub fn grant(tx: &mut Tx<'_>, actor: &Actor, grant: Grant) -> Result<Posted, LedgerError> {
+pub fn grant(tx: &mut Tx<'_>, actor: &Actor, grant: Grant) -> Result<PostedTransaction, LedgerError> {
     if grant.amount <= Credits::ZERO {
         return Err(LedgerError::NotPositive);
     }
     let content = grant.content();
-    if let Some(first) = repeated(tx, &grant.idem_key, &content)? {
+    if let Some(first) = find_repeated(tx, &grant.idem_key, &content)? {
         return Ok(first);
     }
     let owed = store::find_overdraft(tx, grant.workspace)?.unwrap_or_default();
     let repaid = owed.min(grant.amount);
     let rest = grant.amount.minus(repaid).ok_or(LedgerError::TooLarge)?;
-    let mut postings = vec![Posting::debit(grant.origin.given_by(), grant.amount)];
+    let mut postings = vec![Posting::debit(grant.origin.source_account(), grant.amount)];
     if repaid > Credits::ZERO {
         postings.push(Posting::credit(Account::Overdraft, repaid));
     }
@@ -66,55 +67,55 @@ pub fn grant(tx: &mut Tx<'_>, actor: &Actor, grant: Grant) -> Result<Posted, Led
     write(tx, actor, id, content, draft)
 }
 
-/// Takes the price of something used out of a wallet: lots in burn order, and what is missing is owed. Never refused for
-/// want of credit, because the use has happened. Repeating is the same as once.
+/// Charges a wallet for usage: takes from its lots in burn order, and the rest becomes debt. Never refused for lack of
+/// credit, because the usage has already happened. Repeating it is the same as once.
 ///
-/// Burn order: priority, earliest expiry (never is last), given before paid, earliest effective, earliest created.
+/// Burn order: priority, earliest expiry (never is last), promotional before paid, earliest effective, earliest
+/// created.
 ///
 /// # Errors
-/// [`LedgerError::NotPositive`], [`LedgerError::Conflict`]; [`LedgerError::TooLarge`] when more would be owed than an
-/// amount may be.
-pub fn charge(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<Posted, LedgerError> {
+/// [`LedgerError::NotPositive`], [`LedgerError::Conflict`]; [`LedgerError::TooLarge`] if the debt would go beyond
+/// [`Credits::MAX`].
+pub fn charge(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<PostedTransaction, LedgerError> {
     let id = new_id(tx);
-    charge_as(tx, actor, id, charge)
+    charge_with_id(tx, actor, id, charge)
 }
 
-/// As [`charge`], under an id that the caller has already written down.
-pub(in crate::billing) fn charge_as(
+/// Like [`charge`], with an id that the caller has already stored.
+pub(in crate::billing) fn charge_with_id(
     tx: &mut Tx<'_>,
     actor: &Actor,
     id: TransactionId,
     charge: Charge,
-) -> Result<Posted, LedgerError> {
+) -> Result<PostedTransaction, LedgerError> {
     let content = charge.content();
-    match prepare(tx, &charge, &content)? {
-        Prepared::Repeated(first) => Ok(first),
-        Prepared::Burns { postings, missing } => take(tx, actor, id, content, charge, postings, missing),
+    match plan_charge(tx, &charge, &content)? {
+        ChargePlan::Repeated(first) => Ok(first),
+        ChargePlan::Burn { postings, missing } => post_charge(tx, actor, id, content, charge, postings, missing),
     }
 }
 
-/// As [`charge`], but refuses instead of owing: for what has not happened yet. Of two spends of the last credit, the
-/// second finds it gone, because writes come one after the other.
+/// Like [`charge`], but refused if the credit is not sufficient: for usage that has not happened yet. Writes are
+/// serial, so of two spends of the last credit the second is refused.
 ///
 /// # Errors
-/// As [`charge`], and [`LedgerError::InsufficientCredit`].
-pub fn spend(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<Posted, LedgerError> {
+/// As for [`charge`], and [`LedgerError::InsufficientCredit`].
+pub fn spend(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<PostedTransaction, LedgerError> {
     let content = charge.content();
-    match prepare(tx, &charge, &content)? {
-        Prepared::Repeated(first) => Ok(first),
-        Prepared::Burns { missing, .. } if missing > Credits::ZERO => {
+    match plan_charge(tx, &charge, &content)? {
+        ChargePlan::Repeated(first) => Ok(first),
+        ChargePlan::Burn { missing, .. } if missing > Credits::ZERO => {
             let available = balance(tx, charge.workspace)?;
             Err(LedgerError::InsufficientCredit { available, needed: charge.amount })
         }
-        Prepared::Burns { postings, missing } => {
+        ChargePlan::Burn { postings, missing } => {
             let id = new_id(tx);
-            take(tx, actor, id, content, charge, postings, missing)
+            post_charge(tx, actor, id, content, charge, postings, missing)
         }
     }
 }
 
-/// Expires lots whose time is over, 500 at most; answers how many, so that the caller knows whether to ask again.
-/// Repeating is the same as once.
+/// Expires lots that are due, at most 500. Returns how many; the caller repeats it until the result is 0.
 ///
 /// # Errors
 /// [`LedgerError::Db`].
@@ -124,14 +125,13 @@ pub fn expire_due(tx: &mut Tx<'_>) -> Result<usize, LedgerError> {
     Ok(due.len())
 }
 
-/// Expires the due lots of one wallet, so that nothing is paid with credit that is past its time when the nightly job has
-/// not come by yet.
-pub(in crate::billing) fn expire_of(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<(), LedgerError> {
+/// Expires the due lots of one wallet, so that no charge uses expired credit before the nightly job runs.
+pub(in crate::billing) fn expire_due_of(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<(), LedgerError> {
     let due = store::list_due_of_workspace(tx, workspace)?;
     due.iter().try_for_each(|lot| expire(tx, lot))
 }
 
-/// Whether something was posted under this key, whatever it was.
+/// Whether a transaction with this idempotency key was posted.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -139,12 +139,12 @@ pub(in crate::billing) fn is_posted(view: &View<'_>, idem_key: &str) -> Result<b
     Ok(store::find_posted(view, idem_key)?.is_some())
 }
 
-/// What a wallet holds: its lots less what it owes, so it may be below zero. One look-up, however long the history.
+/// The balance of a wallet: its lots less its debt, so it can be below zero. One query, independent of the history.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn balance(view: &View<'_>, workspace: WorkspaceId) -> Result<Credits, db::Error> {
-    // The last line's balance is the sum of lots less the overdraft: the triggers let no other line in.
+    // The balance of the last line is the sum of the lots less the overdraft; the triggers refuse any other line.
     Ok(store::find_balance(view, workspace)?.unwrap_or_default())
 }
 
@@ -158,12 +158,12 @@ pub fn statement(view: &View<'_>, workspace: WorkspaceId, filter: &Filter) -> Re
     Ok(Page::new(rows, filter.limit, |line| line.seq))
 }
 
-/// Takes back the words of a workspace's lines of one kind, because somebody's words can be about a person (GDPR
-/// Art. 17); the numbers stay. Answers how many lines; repeating is the same as once.
+/// Empties the details of a workspace's lines of one kind, because a text can contain personal data (GDPR Art. 17). The
+/// amounts stay. Returns the number of changed lines. Repeating it is the same as once.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn blank(tx: &mut Tx<'_>, workspace: WorkspaceId, kind: Kind) -> Result<usize, db::Error> {
+pub fn blank_details(tx: &mut Tx<'_>, workspace: WorkspaceId, kind: Kind) -> Result<usize, db::Error> {
     store::update_lines_blank(tx, workspace, kind)
 }
 
@@ -184,7 +184,11 @@ fn new_lot(tx: &mut Tx<'_>, grant: &Grant, original: Credits) -> NewLot {
     }
 }
 
-fn repeated(view: &View<'_>, idem_key: &str, content: &[u8; 32]) -> Result<Option<Posted>, LedgerError> {
+fn find_repeated(
+    view: &View<'_>,
+    idem_key: &str,
+    content: &[u8; 32],
+) -> Result<Option<PostedTransaction>, LedgerError> {
     match store::find_posted(view, idem_key)? {
         Some((first, kept)) if kept == *content => Ok(Some(first)),
         Some(_) => Err(LedgerError::Conflict),
@@ -192,40 +196,40 @@ fn repeated(view: &View<'_>, idem_key: &str, content: &[u8; 32]) -> Result<Optio
     }
 }
 
-enum Prepared {
-    Repeated(Posted),
-    Burns { postings: Vec<Posting>, missing: Credits },
+enum ChargePlan {
+    Repeated(PostedTransaction),
+    Burn { postings: Vec<Posting>, missing: Credits },
 }
 
-fn prepare(tx: &mut Tx<'_>, charge: &Charge, content: &[u8; 32]) -> Result<Prepared, LedgerError> {
+fn plan_charge(tx: &mut Tx<'_>, charge: &Charge, content: &[u8; 32]) -> Result<ChargePlan, LedgerError> {
     if charge.amount <= Credits::ZERO {
         return Err(LedgerError::NotPositive);
     }
-    if let Some(first) = repeated(tx, &charge.idem_key, content)? {
-        return Ok(Prepared::Repeated(first));
+    if let Some(first) = find_repeated(tx, &charge.idem_key, content)? {
+        return Ok(ChargePlan::Repeated(first));
     }
-    expire_of(tx, charge.workspace)?;
+    expire_due_of(tx, charge.workspace)?;
     let lots = lots_for(tx, charge.workspace, charge.amount)?;
     let (postings, missing) = model::burn(lots, charge.amount);
-    Ok(Prepared::Burns { postings, missing })
+    Ok(ChargePlan::Burn { postings, missing })
 }
 
-/// As many lots in burn order as `needed` takes, or all of them.
+/// Lots in burn order until they cover `needed`, or all lots.
 fn lots_for(view: &View<'_>, workspace: WorkspaceId, needed: Credits) -> Result<Vec<Lot>, db::Error> {
     let mut lots: Vec<Lot> = Vec::new();
-    let mut found = 0;
+    let mut sum = 0;
     loop {
-        let more = store::list_burning(view, workspace, LOTS_PER_LOOK, lots.len())?;
-        let is_last = more.len() < LOTS_PER_LOOK as usize;
-        found += more.iter().map(|lot| lot.left.micro()).sum::<i64>();
+        let more = store::list_burning(view, workspace, LOTS_PER_READ, lots.len())?;
+        let is_last = more.len() < LOTS_PER_READ as usize;
+        sum += more.iter().map(|lot| lot.left.micro()).sum::<i64>();
         lots.extend(more);
-        if is_last || found >= needed.micro() {
+        if is_last || sum >= needed.micro() {
             return Ok(lots);
         }
     }
 }
 
-fn take(
+fn post_charge(
     tx: &mut Tx<'_>,
     actor: &Actor,
     id: TransactionId,
@@ -233,7 +237,7 @@ fn take(
     charge: Charge,
     mut postings: Vec<Posting>,
     missing: Credits,
-) -> Result<Posted, LedgerError> {
+) -> Result<PostedTransaction, LedgerError> {
     if missing > Credits::ZERO {
         postings.push(Posting::debit(Account::Overdraft, missing));
     }
@@ -259,7 +263,7 @@ fn expire(tx: &mut Tx<'_>, lot: &Lot) -> Result<(), LedgerError> {
         idem_key: format!("expire:{}", lot.id),
         postings: vec![
             Posting::debit(Account::Lot(lot.id), lot.left),
-            Posting::credit(lot.origin.expires_to(lot.category), lot.left),
+            Posting::credit(lot.origin.expiry_account(lot.category), lot.left),
         ],
         opens: None,
     };
@@ -271,15 +275,14 @@ fn expire(tx: &mut Tx<'_>, lot: &Lot) -> Result<(), LedgerError> {
     Ok(audit::record(tx, &Actor::System, event)?)
 }
 
-/// Writes a transaction: header, lot, postings, seal, line. The order is the triggers' order; each next step is refused
-/// before the one above it is done.
+/// Writes a transaction: header, lot, postings, seal, line. The triggers require this order.
 fn write(
     tx: &mut Tx<'_>,
     actor: &Actor,
     id: TransactionId,
     digest: [u8; 32],
     mut draft: Draft,
-) -> Result<Posted, LedgerError> {
+) -> Result<PostedTransaction, LedgerError> {
     if !draft.is_balanced() {
         return Err(LedgerError::Unbalanced);
     }
@@ -295,11 +298,11 @@ fn write(
         let account = store::account(tx, draft.workspace, Account::Lot(lot.id))?;
         store::insert_lot(tx, draft.workspace, account, header.seq, lot)?;
     }
-    for (place, posting) in draft.postings.iter().enumerate() {
+    for (index, posting) in draft.postings.iter().enumerate() {
         let account = store::account(tx, draft.workspace, posting.account)?;
-        store::insert_posting(tx, id, place + 1, account, posting.amount)?;
+        store::insert_posting(tx, id, index + 1, account, posting.amount)?;
     }
     store::seal(tx, id)?;
     store::insert_line(tx, &header, &draft, amount, balance_after)?;
-    Ok(Posted { id, seq: header.seq, balance_after })
+    Ok(PostedTransaction { id, seq: header.seq, balance_after })
 }

@@ -1,8 +1,8 @@
-//! All SQL of the ledger. What may never be is refused by the triggers of its migration.
+//! All SQL of the ledger. The triggers of its migration refuse rows that would damage it.
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Account, Category, Draft, Filter, Kind, Lot, NewLot, Origin, Posted, StatementLine};
+use super::model::{Account, Category, Draft, Filter, Kind, Lot, NewLot, Origin, PostedTransaction, StatementLine};
 use crate::base::{Actor, Credits, LedgerAccountId, LotId, Timestamp, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
@@ -83,7 +83,7 @@ const LIST_LOTS: &str = "
     order by l.tx_seq";
 const COUNT_LINES: &str = "select count(*) from statement_line";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_POSTED,
     FIND_LAST_SEQ,
@@ -107,16 +107,16 @@ pub const STATEMENTS: &[&str] = &[
     COUNT_LINES,
 ];
 
-/// What a transaction is besides its draft.
+/// The fields of a transaction that are not in its draft.
 pub(super) struct Header {
     pub id: TransactionId,
     pub seq: i64,
     pub digest: [u8; 32],
 }
 
-pub(super) fn find_posted(view: &View<'_>, idem_key: &str) -> Result<Option<(Posted, [u8; 32])>, Error> {
+pub(super) fn find_posted(view: &View<'_>, idem_key: &str) -> Result<Option<(PostedTransaction, [u8; 32])>, Error> {
     view.find(FIND_POSTED, named_params! {":idem_key": idem_key}, |row| {
-        Ok((Posted { id: row.get(0)?, seq: row.get(1)?, balance_after: row.get(2)? }, row.get(3)?))
+        Ok((PostedTransaction { id: row.get(0)?, seq: row.get(1)?, balance_after: row.get(2)? }, row.get(3)?))
     })
 }
 
@@ -144,7 +144,7 @@ pub(super) fn insert_tx(tx: &mut Tx<'_>, actor: &Actor, header: &Header, draft: 
     Ok(())
 }
 
-/// The opaque id of who acted; a key acts under its own.
+/// The opaque id of the actor. A key acts under its own id.
 fn actor_id(actor: &Actor) -> Option<String> {
     match actor {
         Actor::SignedIn { account, .. } => Some(account.to_string()),
@@ -168,18 +168,18 @@ pub(super) fn insert_posting(
     Ok(())
 }
 
-/// From here on nothing of the transaction can change.
+/// Seals a transaction. After that, the triggers refuse any change of it.
 pub(super) fn seal(tx: &mut Tx<'_>, id: TransactionId) -> Result<(), Error> {
     tx.execute(SEAL_TX, named_params! {":id": id})?;
     Ok(())
 }
 
-/// The ledger account, made when it is used for the first time.
+/// The id of a ledger account, which is created on first use.
 pub(super) fn account(tx: &mut Tx<'_>, workspace: WorkspaceId, account: Account) -> Result<LedgerAccountId, Error> {
     let owner = if account.is_wallet() { workspace.to_string() } else { String::new() };
     let lot = account.lot().map(|lot| lot.to_string()).unwrap_or_default();
-    let place = named_params! {":workspace_id": owner, ":code": account.code(), ":lot_id": lot};
-    if let Some(id) = tx.find(FIND_ACCOUNT, place, |row| row.get(0))? {
+    let params = named_params! {":workspace_id": owner, ":code": account.code(), ":lot_id": lot};
+    if let Some(id) = tx.find(FIND_ACCOUNT, params, |row| row.get(0))? {
         return Ok(id);
     }
     let now = tx.now();
@@ -287,19 +287,19 @@ pub(super) fn list_burning(
     view.list(LIST_BURNING, params, read_lot)
 }
 
-/// Lots of anybody whose time is over, the longest first.
+/// Lots of all wallets that are due, earliest expiry first.
 pub(super) fn list_due(view: &View<'_>, limit: u32) -> Result<Vec<Lot>, Error> {
     let now = view.now();
     view.list(LIST_DUE, named_params! {":now": now, ":limit": limit}, read_lot)
 }
 
-/// Lots of one wallet whose time is over.
+/// Lots of one wallet that are due, in burn order.
 pub(super) fn list_due_of_workspace(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Lot>, Error> {
     let now = view.now();
     view.list(LIST_DUE_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":now": now}, read_lot)
 }
 
-/// One line more than the filter's limit, to know whether there are more.
+/// Lines of the statement, one more than the filter's limit, so that the caller knows whether there are more.
 pub(super) fn list_lines(
     view: &View<'_>,
     workspace: WorkspaceId,
@@ -326,7 +326,7 @@ pub(super) fn list_lines(
     })
 }
 
-/// One posting of the whole book, with its transaction and the transaction's statement line.
+/// One posting, with its transaction and the transaction's statement line.
 pub(super) struct HistoryRow {
     pub seq: i64,
     pub workspace: WorkspaceId,
@@ -382,7 +382,7 @@ fn read_history(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
     Ok(HistoryRow { seq: row.get(0)?, workspace: row.get(1)?, is_sealed: row.get(2)?, posting, line })
 }
 
-/// The whole book from its first posting to its last.
+/// Calls `each` for every posting of the ledger, from the first to the last.
 pub(super) fn walk_history<E: From<Error>>(
     view: &View<'_>,
     mut each: impl FnMut(HistoryRow) -> Result<(), E>,
@@ -390,7 +390,7 @@ pub(super) fn walk_history<E: From<Error>>(
     view.walk(LIST_HISTORY, [], |row| each(read_history(row).map_err(Error::from)?))
 }
 
-/// A kept balance.
+/// A stored balance.
 pub(super) struct BalanceRow {
     pub account: LedgerAccountId,
     pub balance: i64,
@@ -413,7 +413,7 @@ pub(super) fn walk_balances<E: From<Error>>(
     view.walk(LIST_BALANCES, [], |row| each(read(row).map_err(Error::from)?))
 }
 
-/// A lot, with what the transaction that opened it put in.
+/// A lot, with the amount of the transaction that opened it.
 pub(super) struct LotRow {
     pub id: LotId,
     pub account: LedgerAccountId,

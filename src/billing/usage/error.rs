@@ -1,4 +1,4 @@
-//! Why a whole batch is refused; a single event's trouble is a [`super::Fault`].
+//! Why a whole batch is refused. A single invalid event has a [`super::Fault`].
 
 use super::super::ledger::LedgerError;
 use crate::base::Problem;
@@ -7,13 +7,13 @@ use crate::db;
 /// A failure of a batch. Nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
-    /// Only connected services report usage.
-    #[error("only a connected service reports usage")]
+    /// The actor is not a connected service.
+    #[error("only a connected service can report usage")]
     NotAService,
-    /// The ledger.
+    /// The ledger refused a charge.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The store.
+    /// The database returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
 }
@@ -24,7 +24,7 @@ impl From<UsageError> for Problem {
             UsageError::NotAService => Problem::new(
                 403,
                 "not_a_service",
-                "Only a connected service may report usage. Use the service's own credential.",
+                "Only a connected service can report usage. Use the credential of the service.",
             ),
             UsageError::Ledger(error) => error.into(),
             UsageError::Db(error) => error.into(),

@@ -1,7 +1,7 @@
-//! **For:** turning what services report into charges: each event once, priced, exact to the last fraction.
-//! **Words:** event, source, sku, meter (what a workspace's use of one sku cost so far), fault.
+//! **For:** charges for the usage that services report: each event counted once and priced exactly.
+//! **Words:** event, source, sku, meter (the cost so far of a workspace's usage of one sku), fault.
 //! **Tables:** `usage_event`, `usage_meter`.
-//! **Never:** refuses an event for want of credit; lets one bad event spoil a batch; counts an event twice.
+//! **Never:** refuses an event for lack of credit; rejects a batch because of one bad event; counts an event twice.
 //! **Start reading:** [`record_batch`].
 
 mod error;
@@ -10,6 +10,6 @@ mod ops;
 mod store;
 
 pub use error::UsageError;
-pub use model::{BATCH_EVENTS_MAX, BatchAnswer, EventName, Fault, Meter, NewEvent, Rejected};
+pub use model::{BATCH_EVENTS_MAX, BatchResult, EventName, Fault, Meter, NewEvent, Rejection};
 pub use ops::record_batch;
 pub use store::STATEMENTS;

@@ -1,4 +1,4 @@
-//! What an event is, what can be wrong with one, and what it costs. Pure.
+//! The types of usage events, their faults and their price. Pure.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::{ApiKeyId, Credits, Quantity, Timestamp, WorkspaceId, days};
 
-/// Events in one batch at most (contract section 6).
+/// The maximum number of events in a batch (contract section 6).
 pub const BATCH_EVENTS_MAX: usize = 10_000;
-/// Characters of a source or an event id at most.
+/// The maximum number of characters of a source or an event id.
 const NAME_CHARS_MAX: usize = 200;
-/// How far a service's clock may be ahead of ours.
+/// How far the time of an event may be ahead of our clock.
 const AHEAD_MAX: Duration = days(1);
 /// Millionths in a whole: of a credit, of a unit, and of a micro-credit.
 const MILLION: i128 = 1_000_000;
@@ -20,7 +20,7 @@ const MILLION: i128 = 1_000_000;
 pub struct EventName(String);
 
 impl EventName {
-    /// Takes a name. `None`: empty, too long, or with characters that cannot be seen.
+    /// Parses a name. `None`: empty, too long, or with characters that are not printable.
     pub fn parse(text: &str) -> Option<Self> {
         let is_printable = |c: char| !c.is_control() && (c == ' ' || !c.is_whitespace());
         let is_good = !text.is_empty() && text.chars().count() <= NAME_CHARS_MAX && text.chars().all(is_printable);
@@ -33,33 +33,33 @@ impl EventName {
     }
 }
 
-/// Something that was used, as a service reports it.
+/// A usage event, as a service reports it.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// Who counts: with `id` it names the event for ever (CloudEvents 1.0, section 3.1).
+    /// The source of the event. Together with `id` it identifies the event for ever (CloudEvents 1.0, section 3.1).
     pub source: EventName,
-    /// Which event of the source.
+    /// The id of the event, unique within its source.
     pub id: EventName,
-    /// Who pays.
+    /// The workspace that is charged.
     pub workspace: WorkspaceId,
-    /// What was used; one of the priced things, or the event is rejected.
+    /// What was used. An sku without a price is rejected.
     pub sku: String,
-    /// How much of it.
+    /// The quantity, above zero.
     pub quantity: Quantity,
-    /// When.
+    /// When it was used.
     pub occurred_at: Timestamp,
-    /// The API key it was used with. `None`: not known.
+    /// The API key of the usage. `None`: not known.
     pub key: Option<ApiKeyId>,
 }
 
 impl NewEvent {
-    /// Whether it happened further in the future than two clocks can differ.
+    /// Whether its time is more than a day ahead of `now`.
     pub fn is_too_far_ahead(&self, now: Timestamp) -> bool {
         self.occurred_at > now.plus(AHEAD_MAX)
     }
 
-    /// Digest of everything but the name: two events of one name are a repetition when these agree, and a contradiction
-    /// when they do not. By value, so `1` and `1.0` are the same quantity.
+    /// The digest of everything except source and id. Two events with the same source and id are a repetition if their
+    /// digests are equal, and a conflict if not. It uses values, so `1` and `1.0` are the same quantity.
     pub(super) fn digest(&self, workspace: &str) -> [u8; 32] {
         let mut hash = Sha256::new();
         let key = self.key.map(|key| key.to_string()).unwrap_or_default();
@@ -73,39 +73,39 @@ impl NewEvent {
     }
 }
 
-/// What is wrong with one event.
+/// Why one event was not counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Not a JSON object.
     NotAnObject,
-    /// It has a member that events do not have.
+    /// It has an unknown member.
     UnknownMember(String),
-    /// It lacks a member that events have.
+    /// A required member is missing.
     Missing(&'static str),
-    /// The source is not a name.
+    /// The source is not a valid [`EventName`].
     BadSource,
-    /// The id is not a name.
+    /// The id is not a valid [`EventName`].
     BadId,
     /// The time is not RFC 3339, or too far ahead.
     BadTime,
-    /// The quantity is not a decimal above zero with six decimals at most, or its price is beyond an amount.
+    /// The quantity is not above zero with at most six decimals, or its price is beyond the largest amount.
     BadQuantity,
-    /// The key is not the id of a key.
+    /// The key is not the id of an API key.
     BadKey,
-    /// There is no such workspace.
+    /// The workspace does not exist.
     UnknownWorkspace,
-    /// There is no price for it.
+    /// The sku has no price.
     UnknownSku,
-    /// There is no such authorization.
+    /// The authorization does not exist.
     UnknownAuthorization,
     /// Another event with the same source and id was counted before.
     Conflict,
-    /// The workspace would owe more than a wallet can.
+    /// The debt of the workspace would go beyond the limit of a wallet.
     TooLarge,
 }
 
 impl Fault {
-    /// For programs.
+    /// The stable code, for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotAnObject => "bad_event",
@@ -124,68 +124,69 @@ impl Fault {
         }
     }
 
-    /// For people.
+    /// A sentence, for people.
     pub fn sentence(&self) -> String {
         match self {
-            Self::NotAnObject => "An event is a JSON object. Send one per use.".into(),
-            Self::UnknownMember(name) => format!("Events have no member \"{name}\". Leave it out."),
+            Self::NotAnObject => "An event must be a JSON object.".into(),
+            Self::UnknownMember(name) => format!("\"{name}\" is not a member of an event. Remove it."),
             Self::Missing(name) => format!("The member \"{name}\" is missing. Add it."),
-            Self::BadSource => "\"source\" is text of 1 to 200 printable characters. Choose such a name.".into(),
-            Self::BadId => "\"id\" is text of 1 to 200 printable characters. Choose such a name.".into(),
+            Self::BadSource => "\"source\" must be text of 1 to 200 printable characters.".into(),
+            Self::BadId => "\"id\" must be text of 1 to 200 printable characters.".into(),
             Self::BadTime => {
-                "\"time\" is an RFC 3339 time, at most a day ahead of this server's clock. Check the format and the clock."
+                "\"time\" must be an RFC 3339 time, at most a day ahead of this server's clock. Check the format and the clock."
                     .into()
             }
             Self::BadQuantity => {
-                "\"quantity\" is a whole number, or text with a decimal of at most six decimals, above zero and up to \
-                 1000000000. Send a smaller or more rounded one."
+                "\"quantity\" must be a whole number, or text with a number of at most six decimals, above zero and up to \
+                 1000000000."
                     .into()
             }
-            Self::BadKey => "\"key\" is the id of an API key and begins with key_. Send that, or leave it out.".into(),
-            Self::UnknownWorkspace => "There is no such workspace; it may have been deleted. Check the id.".into(),
-            Self::UnknownSku => "There is no price for this sku. Ask your operator to add it.".into(),
-            Self::UnknownAuthorization => "There is no such authorization. Leave \"authorization\" out.".into(),
+            Self::BadKey => "\"key\" must be the id of an API key, which begins with key_. Correct it, or leave it out.".into(),
+            Self::UnknownWorkspace => "The workspace does not exist or was deleted. Check the id.".into(),
+            Self::UnknownSku => "This sku has no price. Ask your operator to add one.".into(),
+            Self::UnknownAuthorization => "The authorization does not exist. Leave \"authorization\" out.".into(),
             Self::Conflict => {
-                "Another event with this source and id was counted before. Give a new event a new id.".into()
+                "A different event with this source and id was counted before. Use a new id for a new event.".into()
             }
-            Self::TooLarge => "The workspace would owe more than a wallet can. Talk to your operator.".into(),
+            Self::TooLarge => "The debt of the workspace would exceed the limit of a wallet. Contact your operator.".into(),
         }
     }
 }
 
 /// An event of a batch that was not counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
-    /// Its place in the batch, from 0.
+pub struct Rejection {
+    /// Its index in the batch, from 0.
     pub index: usize,
-    /// Why.
+    /// The reason.
     pub fault: Fault,
 }
 
-/// What became of a batch. Every event is in exactly one of the three.
+/// The result of a batch. Every event is counted in exactly one of the three.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BatchAnswer {
-    /// Counted now.
+pub struct BatchResult {
+    /// Events that were counted now.
     pub accepted: usize,
-    /// Counted before.
+    /// Events that were counted before.
     pub duplicates: usize,
-    /// Not counted.
-    pub rejected: Vec<Rejected>,
+    /// Events that were not counted.
+    pub rejected: Vec<Rejection>,
 }
 
-/// What a workspace's use of one sku cost so far: the price of the sum, rounded half to even once, not the sum of rounded
-/// prices (domain 2.1, 7). So it does not matter how a service cuts its use into events.
+/// The cost so far of a workspace's usage of one sku: the price of the total quantity, rounded half to even once, not
+/// the sum of rounded prices (domain 2.1, 7). So the cost does not depend on how a service splits its usage into
+/// events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Meter {
     /// Charged so far, in micro-credits.
     pub charged_micro: i64,
-    /// The exact price less what was charged, in millionths of a micro-credit: -500,000 to 500,000.
+    /// The exact price less the charged amount, in millionths of a micro-credit: -500,000 to 500,000.
     pub rest_pico: i64,
 }
 
 impl Meter {
-    /// The meter after `quantity` at `price` per unit, and what that adds to the charge: zero or more.
-    /// `None`: beyond what an amount may be.
+    /// The meter after `quantity` at `price` per unit, and the additional charge, zero or more. `None`: beyond the
+    /// largest amount.
     pub fn plus(self, price: Credits, quantity: Quantity) -> Option<(Self, Credits)> {
         let used = i128::from(price.micro()) * i128::from(quantity.micro());
         let exact = i128::from(self.charged_micro) * MILLION + i128::from(self.rest_pico) + used;

@@ -1,4 +1,4 @@
-//! Record a batch.
+//! Record a batch of usage events.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -7,40 +7,41 @@ use serde_json::json;
 
 use super::super::ledger::{self, Charge};
 use super::error::UsageError;
-use super::model::{BatchAnswer, Fault, Meter, NewEvent, Rejected};
+use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection};
 use super::store::{self, EventRow};
 use crate::audit::{self, Event};
 use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Total, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx};
 use crate::{api_keys, workspaces};
 
-/// Counts, prices and charges a batch of events; what could not be read at the door comes along as its fault, so that
-/// the answer names every event by its place.
+/// Counts, prices and charges a batch of events. An event that could not be parsed is passed as its fault, so that the
+/// result refers to every event by its index.
 ///
-/// Each (source, id) counts once for ever. There is one transaction per workspace and sku; missing credit is owed. One
-/// bad event does not stop the others. Repeating a batch is the same as once.
+/// Each (source, id) is counted once. There is one transaction per workspace and sku. Missing credit becomes debt. A
+/// bad event does not affect the others. Repeating a batch is the same as once.
 ///
 /// # Errors
-/// [`UsageError::NotAService`]; [`UsageError::Db`]. Nothing was recorded then.
+/// [`UsageError::NotAService`]; [`UsageError::Ledger`]; [`UsageError::Db`]. Nothing was recorded then.
 pub fn record_batch(
     tx: &mut Tx<'_>,
     actor: &Actor,
     events: &[Result<NewEvent, Fault>],
-) -> Result<BatchAnswer, UsageError> {
+) -> Result<BatchResult, UsageError> {
     let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
-    let mut answer = BatchAnswer::default();
-    let mut batch = Batch { service: *service, groups: BTreeMap::new(), rooms: BTreeMap::new(), keys: BTreeMap::new() };
+    let mut answer = BatchResult::default();
+    let mut batch =
+        Batch { service: *service, groups: BTreeMap::new(), headrooms: BTreeMap::new(), keys: BTreeMap::new() };
 
     for (index, event) in events.iter().enumerate() {
-        match count(tx, &mut batch, event)? {
-            Counted::New => answer.accepted += 1,
-            Counted::Before => answer.duplicates += 1,
-            Counted::Not(fault) => answer.rejected.push(Rejected { index, fault }),
+        match count_event(tx, &mut batch, event)? {
+            CountOutcome::New => answer.accepted += 1,
+            CountOutcome::Duplicate => answer.duplicates += 1,
+            CountOutcome::Rejected(fault) => answer.rejected.push(Rejection { index, fault }),
         }
     }
-    let transactions = settle(tx, actor, batch)?;
+    let transactions = post_charges(tx, actor, batch)?;
 
-    // A batch that was all repetition changed nothing, and leaves nothing.
+    // A batch that only repeats earlier events changes nothing and is not recorded.
     if answer.accepted > 0 || !answer.rejected.is_empty() {
         let data = json!({
             "accepted": answer.accepted,
@@ -53,13 +54,13 @@ pub fn record_batch(
     Ok(answer)
 }
 
-/// What a batch knows while it is read: workspaces and meters are looked up once, however many events name them.
+/// The state of a batch. Workspaces and meters are read once, however many events name them.
 struct Batch<'e> {
     service: ServiceId,
     groups: BTreeMap<(WorkspaceId, &'e str), Option<Group>>,
-    /// How much more each workspace can be charged. `None`: there is no such workspace.
-    rooms: BTreeMap<WorkspaceId, Option<Credits>>,
-    /// What the use of each key cost, for its budget.
+    /// How much more each workspace can be charged. `None`: the workspace does not exist.
+    headrooms: BTreeMap<WorkspaceId, Option<Credits>>,
+    /// The cost of each key in this batch, for its budget.
     keys: BTreeMap<(ApiKeyId, WorkspaceId), Credits>,
 }
 
@@ -75,62 +76,66 @@ struct Group {
     quantity: Option<Total>,
 }
 
-enum Counted {
+enum CountOutcome {
     New,
-    Before,
-    Not(Fault),
+    Duplicate,
+    Rejected(Fault),
 }
 
-fn count<'e>(
+fn count_event<'e>(
     tx: &mut Tx<'_>,
     batch: &mut Batch<'e>,
     event: &'e Result<NewEvent, Fault>,
-) -> Result<Counted, UsageError> {
+) -> Result<CountOutcome, UsageError> {
     let event = match event {
         Ok(event) => event,
-        Err(fault) => return Ok(Counted::Not(fault.clone())),
+        Err(fault) => return Ok(CountOutcome::Rejected(fault.clone())),
     };
     match price(tx, batch, event)? {
-        Ok(priced) => keep(tx, batch, event, priced),
-        // What was counted before stays counted, even if its sku, its workspace or its room is gone since.
-        Err(fault) => known(tx, event, fault),
+        Ok(priced) => record_event(tx, batch, event, priced),
+        // An event that was counted before stays a duplicate, even if its sku, workspace or headroom no longer exists.
+        Err(fault) => find_duplicate(tx, event, fault),
     }
 }
 
-/// An event's place in its group, were it counted.
-struct Priced {
+/// The totals of an event's group if the event is counted.
+struct PricedEvent {
     meter: Meter,
     charge: Credits,
     group_charge: Credits,
     group_quantity: Total,
-    room: Credits,
+    headroom: Credits,
 }
 
-fn price<'e>(tx: &mut Tx<'_>, batch: &mut Batch<'e>, event: &'e NewEvent) -> Result<Result<Priced, Fault>, UsageError> {
-    if event.is_too_far_ahead(tx.now()) {
-        return Ok(Err(Fault::BadTime));
-    }
-    let Some(room) = room_of(tx, batch, event.workspace)? else { return Ok(Err(Fault::UnknownWorkspace)) };
-    let Some(group) = group_of(tx, batch, event)? else { return Ok(Err(Fault::UnknownSku)) };
-    Ok(place(group, room, event))
-}
-
-fn place(group: &Group, room: Credits, event: &NewEvent) -> Result<Priced, Fault> {
-    let (meter, charge) = group.meter.plus(group.price, event.quantity).ok_or(Fault::BadQuantity)?;
-    let group_quantity = group.quantity.unwrap_or_default().plus(event.quantity);
-    let group_charge = group.charge.plus(charge).ok_or(Fault::TooLarge)?;
-    let room = room.minus(charge).filter(|left| *left >= Credits::ZERO).ok_or(Fault::TooLarge)?;
-    Ok(Priced { meter, charge, group_charge, group_quantity, room })
-}
-
-fn keep<'e>(
+fn price<'e>(
     tx: &mut Tx<'_>,
     batch: &mut Batch<'e>,
     event: &'e NewEvent,
-    priced: Priced,
-) -> Result<Counted, UsageError> {
+) -> Result<Result<PricedEvent, Fault>, UsageError> {
+    if event.is_too_far_ahead(tx.now()) {
+        return Ok(Err(Fault::BadTime));
+    }
+    let Some(headroom) = headroom_of(tx, batch, event.workspace)? else { return Ok(Err(Fault::UnknownWorkspace)) };
+    let Some(group) = group_of(tx, batch, event)? else { return Ok(Err(Fault::UnknownSku)) };
+    Ok(price_in_group(group, headroom, event))
+}
+
+fn price_in_group(group: &Group, headroom: Credits, event: &NewEvent) -> Result<PricedEvent, Fault> {
+    let (meter, charge) = group.meter.plus(group.price, event.quantity).ok_or(Fault::BadQuantity)?;
+    let group_quantity = group.quantity.unwrap_or_default().plus(event.quantity);
+    let group_charge = group.charge.plus(charge).ok_or(Fault::TooLarge)?;
+    let headroom = headroom.minus(charge).filter(|left| *left >= Credits::ZERO).ok_or(Fault::TooLarge)?;
+    Ok(PricedEvent { meter, charge, group_charge, group_quantity, headroom })
+}
+
+fn record_event<'e>(
+    tx: &mut Tx<'_>,
+    batch: &mut Batch<'e>,
+    event: &'e NewEvent,
+    priced: PricedEvent,
+) -> Result<CountOutcome, UsageError> {
     let Some(Some(group)) = batch.groups.get_mut(&(event.workspace, event.sku.as_str())) else {
-        return Ok(Counted::Not(Fault::UnknownSku));
+        return Ok(CountOutcome::Rejected(Fault::UnknownSku));
     };
     let row = EventRow {
         event,
@@ -141,44 +146,45 @@ fn keep<'e>(
         transaction: (priced.charge > Credits::ZERO).then_some(group.transaction),
     };
     if !store::insert_event(tx, &row)? {
-        return known(tx, event, Fault::Conflict);
+        return find_duplicate(tx, event, Fault::Conflict);
     }
     group.meter = priced.meter;
     group.charge = priced.group_charge;
     group.quantity = Some(priced.group_quantity);
-    batch.rooms.insert(event.workspace, Some(priced.room));
+    batch.headrooms.insert(event.workspace, Some(priced.headroom));
     if let Some(key) = event.key.filter(|_| priced.charge > Credits::ZERO) {
         let spent = batch.keys.entry((key, event.workspace)).or_insert(Credits::ZERO);
         *spent = spent.plus(priced.charge).unwrap_or(Credits::MAX);
     }
-    Ok(Counted::New)
+    Ok(CountOutcome::New)
 }
 
-/// An event that cannot be counted now: it was before, or another of its name was, or `fault` is the reason.
-fn known(tx: &Tx<'_>, event: &NewEvent, fault: Fault) -> Result<Counted, UsageError> {
+/// The outcome for an event that cannot be counted now: a duplicate, a conflict with an earlier event, or `fault`.
+fn find_duplicate(tx: &Tx<'_>, event: &NewEvent, fault: Fault) -> Result<CountOutcome, UsageError> {
     Ok(match store::find_digest(tx, event)? {
-        Some(digest) if digest == event.digest(&event.workspace.to_string()) => Counted::Before,
-        Some(_) => Counted::Not(Fault::Conflict),
-        None => Counted::Not(fault),
+        Some(digest) if digest == event.digest(&event.workspace.to_string()) => CountOutcome::Duplicate,
+        Some(_) => CountOutcome::Rejected(Fault::Conflict),
+        None => CountOutcome::Rejected(fault),
     })
 }
 
-fn room_of(tx: &mut Tx<'_>, batch: &mut Batch<'_>, workspace: WorkspaceId) -> Result<Option<Credits>, UsageError> {
-    if let Some(room) = batch.rooms.get(&workspace) {
-        return Ok(*room);
+fn headroom_of(tx: &mut Tx<'_>, batch: &mut Batch<'_>, workspace: WorkspaceId) -> Result<Option<Credits>, UsageError> {
+    if let Some(headroom) = batch.headrooms.get(&workspace) {
+        return Ok(*headroom);
     }
-    let room = match workspaces::find(tx, workspace)? {
+    let headroom = match workspaces::find(tx, workspace)? {
         None => None,
         Some(_) => {
-            // Expired credit goes first: the charge at the end would do it too, and then there would be less room.
-            ledger::expire_of(tx, workspace)?;
+            // Expires due credit first. The charge at the end would do it too, and the headroom would be too large
+            // here.
+            ledger::expire_due_of(tx, workspace)?;
             let balance = ledger::balance(tx, workspace)?;
-            // A wallet may go down to the opposite of the largest amount; one in credit has room for any amount.
+            // A balance may go down to minus the largest amount. A wallet with credit has headroom for any amount.
             Some(Credits::MAX.plus(balance).unwrap_or(Credits::MAX))
         }
     };
-    batch.rooms.insert(workspace, room);
-    Ok(room)
+    batch.headrooms.insert(workspace, headroom);
+    Ok(headroom)
 }
 
 fn group_of<'b, 'e>(
@@ -186,10 +192,10 @@ fn group_of<'b, 'e>(
     batch: &'b mut Batch<'e>,
     event: &'e NewEvent,
 ) -> Result<Option<&'b Group>, Error> {
-    let place = (event.workspace, event.sku.as_str());
-    Ok(match batch.groups.entry(place) {
-        Entry::Occupied(known) => known.into_mut().as_ref(),
-        Entry::Vacant(unknown) => unknown.insert(new_group(tx, event)?).as_ref(),
+    let group = (event.workspace, event.sku.as_str());
+    Ok(match batch.groups.entry(group) {
+        Entry::Occupied(entry) => entry.into_mut().as_ref(),
+        Entry::Vacant(entry) => entry.insert(new_group(tx, event)?).as_ref(),
     })
 }
 
@@ -208,8 +214,8 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
     }))
 }
 
-/// Writes the meters and posts the charges; answers how many transactions.
-fn settle(tx: &mut Tx<'_>, actor: &Actor, batch: Batch<'_>) -> Result<usize, UsageError> {
+/// Writes the meters and posts the charges. Returns the number of transactions.
+fn post_charges(tx: &mut Tx<'_>, actor: &Actor, batch: Batch<'_>) -> Result<usize, UsageError> {
     let mut transactions = 0;
     for ((key, workspace), spent) in batch.keys {
         api_keys::spend(tx, key, workspace, spent)?;
@@ -229,7 +235,7 @@ fn settle(tx: &mut Tx<'_>, actor: &Actor, batch: Batch<'_>) -> Result<usize, Usa
             key: None,
             idem_key: format!("usage:{}", group.transaction),
         };
-        ledger::charge_as(tx, actor, group.transaction, charge)?;
+        ledger::charge_with_id(tx, actor, group.transaction, charge)?;
         transactions += 1;
     }
     Ok(transactions)

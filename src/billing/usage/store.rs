@@ -21,10 +21,10 @@ const REPLACE_METER: &str = "
     on conflict (workspace_id, sku)
     do update set charged_micro = excluded.charged_micro, rest_pico = excluded.rest_pico";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[INSERT_EVENT, FIND_DIGEST, FIND_METER, REPLACE_METER];
 
-/// What is written about an event besides the event.
+/// An event with the values that are stored with it.
 pub(super) struct EventRow<'e> {
     pub event: &'e NewEvent,
     pub service: ServiceId,
@@ -34,7 +34,7 @@ pub(super) struct EventRow<'e> {
     pub transaction: Option<TransactionId>,
 }
 
-/// Keeps an event. `false`: its name is taken, and nothing was written.
+/// Stores an event. `false`: its source and id exist already, and nothing was written.
 pub(super) fn insert_event(tx: &mut Tx<'_>, row: &EventRow<'_>) -> Result<bool, Error> {
     let now = tx.now();
     let rows = tx.execute(
@@ -58,7 +58,7 @@ pub(super) fn insert_event(tx: &mut Tx<'_>, row: &EventRow<'_>) -> Result<bool, 
     Ok(rows == 1)
 }
 
-/// The digest of an event that was counted. `None`: none of this name was.
+/// The digest of the counted event with the same source and id. `None`: there is none.
 pub(super) fn find_digest(view: &View<'_>, event: &NewEvent) -> Result<Option<[u8; 32]>, Error> {
     let name = named_params! {":source": event.source.as_str(), ":id": event.id.as_str()};
     view.find(FIND_DIGEST, name, |row| row.get(0))

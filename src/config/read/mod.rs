@@ -1,7 +1,7 @@
-//! From what is written to what it means.
+//! Interprets the settings as written.
 
 mod oauth;
-mod shapes;
+mod syntax;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,25 +18,27 @@ use super::model::{
 };
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
-use shapes::{check_origin, host_of, is_loopback_name, is_short_name};
+use syntax::{check_origin, host_of, is_loopback_name, is_short_name};
 
 /// NIST SP 800-63B-4 §3.1.1.2: a password that is the only factor has 15 characters or more.
 const PASSWORD_MIN: i64 = 15;
-/// The same: where a second factor is enforced.
+/// The same, if a second factor is required.
 const PASSWORD_MIN_WITH_FACTOR: i64 = 8;
 
-/// An access token lives no longer than 15 minutes, because what it grants is not asked for again.
-const TOKEN_LIFE: (Duration, Duration, &str) = (minutes(1), minutes(15), "must be 1 to 15 minutes, for example \"5m\"");
-/// A proof that is good for longer than an hour proves nothing about who sits there now.
+/// An access token is valid for at most 15 minutes, because services that verify it offline do not ask again.
+const TOKEN_LIFETIME: (Duration, Duration, &str) =
+    (minutes(1), minutes(15), "must be 1 to 15 minutes, for example \"5m\"");
+/// A proof older than an hour says nothing about who uses the browser now.
 const STEP_UP_BOUNDS: (Duration, Duration, &str) =
     (minutes(2), minutes(60), "must be 2 to 60 minutes, for example \"10m\"");
-/// The next signing key is published a day before it signs, so each signs two days at least.
+/// The next signing key is published a day before it signs, so each key signs for at least two days.
 const ROTATION: (Duration, Duration, &str) = (days(2), days(730), "must be 2 to 730 days, for example \"90d\"");
-/// OWASP's least for Argon2id is 19 MiB and two passes; two hashes are made at once, and people wait for them.
+/// The minimum that OWASP recommends for Argon2id is 19 MiB and two passes. The maximum limits memory (two hashes are made at
+/// once) and the time that people wait.
 const HASH_MEMORY_KIB: [u32; 2] = [19 * 1024, 1024 * 1024];
 const HASH_PASSES: [u32; 2] = [2, 16];
 
-/// Takes settings out of the raw ones, and notes every fault instead of stopping at the first.
+/// Reads the raw settings, and records every fault instead of stopping at the first.
 struct Reader {
     raw: Raw,
     known: Vec<String>,
@@ -104,14 +106,14 @@ impl Reader {
 
     fn region(&mut self) -> Option<String> {
         let Some((region, at)) = self.text("region") else {
-            self.missing("region", "the one region all data stays in, for example region = \"eu\"");
+            self.missing("region", "the region in which all data stays, for example region = \"eu\"");
             return None;
         };
         if !is_short_name(&region) {
             self.fault(
                 &at,
                 "region",
-                "must be 1 to 32 of a-z, 0-9 and hyphens, beginning with a letter, for example \"eu\"",
+                "must be 1 to 32 characters of a-z, 0-9 and hyphens, beginning with a letter, for example \"eu\"",
             );
         }
         Some(region)
@@ -121,7 +123,7 @@ impl Reader {
         let Some((url, at)) = self.text("public_url") else {
             self.missing(
                 "public_url",
-                "the address people type, for example public_url = \"https://account.example.org\"",
+                "the address that people type, for example public_url = \"https://account.example.org\"",
             );
             return None;
         };
@@ -133,10 +135,10 @@ impl Reader {
     }
 
     fn listen(&mut self) -> Listen {
-        let behind_proxy = self.truth("listen.behind_proxy");
+        let behind_proxy = self.boolean("listen.behind_proxy");
         let default = ("127.0.0.1:8080".to_owned(), Origin::Line(0));
-        let written = self.list("listen.address");
-        let addresses: Vec<(SocketAddr, Origin)> = written
+        let list = self.list("listen.address");
+        let addresses: Vec<(SocketAddr, Origin)> = list
             .unwrap_or_else(|| vec![default])
             .into_iter()
             .filter_map(|(text, at)| match SocketAddr::from_str(&text) {
@@ -152,7 +154,7 @@ impl Reader {
             let open = addresses.iter().find(|(address, _)| !address.ip().is_loopback());
             if let Some((address, at)) = open.cloned() {
                 let what = format!(
-                    "{address} is not on this machine alone, so it needs tls = \"files\" or \"self-signed\", or behind_proxy = true where a proxy ends TLS"
+                    "{address} can be reached from other machines, so set tls = \"files\" or \"self-signed\", or behind_proxy = true if a proxy terminates TLS"
                 );
                 self.fault(&at, "listen.address", &what);
             }
@@ -161,7 +163,7 @@ impl Reader {
         let hosts = self.list("listen.hosts").unwrap_or_default();
         let workers = self.number("listen.workers", 1, 256).and_then(|number| usize::try_from(number).ok());
         if let Some(setting) = self.take("listen.metrics_address") {
-            self.not_yet(&setting.origin, "listen.metrics_address", "metrics");
+            self.unsupported(&setting.origin, "listen.metrics_address", "metrics");
         }
         Listen {
             addresses: addresses.into_iter().map(|(address, _)| address).collect(),
@@ -209,7 +211,7 @@ impl Reader {
         };
         if mode == SignupMode::Domains && domains.is_empty() {
             self.faults.push(format!(
-                "{}: signup.mode is \"domains\", so signup.domains must name at least one.",
+                "{}: signup.mode is \"domains\", so signup.domains must contain at least one domain.",
                 self.raw.name
             ));
         }
@@ -245,7 +247,7 @@ impl Reader {
                 self.fault(
                     &transport.1,
                     "mail.transport",
-                    "is \"smtp\", so mail.smtp_url (or smtp_url_file) must name the relay",
+                    "is \"smtp\", so mail.smtp_url or mail.smtp_url_file must name the relay",
                 );
                 MailTransport::Log
             }
@@ -266,13 +268,13 @@ impl Reader {
         Mail { transport, from }
     }
 
-    /// The relay must be declared: what is not in `[[egress]]` is not called.
+    /// The relay must be declared, because only hosts in `[[egress]]` are called.
     fn check_relay(&mut self, url: &Secret<String>, at: &Origin, egress: &[Egress]) {
         let Some(host) = host_of(url.expose(), &["smtp://", "smtps://"]) else {
             self.fault(at, "mail.smtp_url", "must look like \"smtps://name:password@smtp.example.org:465\"");
             return;
         };
-        let declared = egress.iter().any(|line| line.host == host);
+        let declared = egress.iter().any(|entry| entry.host == host);
         if !declared && !is_loopback_name(&host) {
             let what = format!(
                 "calls {host}, which is not declared. Add a table [[egress]] with host = \"{host}\", the region it is in, and purpose = \"mail\""
@@ -291,14 +293,14 @@ impl Reader {
                     self.fault(
                         &at,
                         "api_keys.prefix",
-                        "must be 2 to 8 of a-z and 0-9, beginning with a letter, and not \"dos\", which services have",
+                        "must be 2 to 8 characters of a-z and 0-9, beginning with a letter, and not \"dos\", which services use",
                     );
                 }
                 prefix
             }
         };
-        let reveal = self.one_of("api_keys.reveal", &[("once", Reveal::Once), ("owner", Reveal::Owner)]);
-        let on_exposure = self.one_of(
+        let reveal = self.choice("api_keys.reveal", &[("once", Reveal::Once), ("owner", Reveal::Owner)]);
+        let on_exposure = self.choice(
             "api_keys.on_exposure",
             &[("quarantine", OnExposure::Quarantine), ("revoke", OnExposure::Revoke), ("notify", OnExposure::Notify)],
         );
@@ -312,14 +314,18 @@ impl Reader {
             None => "usd".to_owned(),
             Some((currency, at)) => {
                 if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_lowercase()) {
-                    self.fault(&at, "billing.currency", "must be three small letters (ISO 4217), for example \"eur\"");
+                    self.fault(
+                        &at,
+                        "billing.currency",
+                        "must be three lower-case letters (ISO 4217), for example \"eur\"",
+                    );
                 }
                 currency
             }
         };
         match self.text("billing.provider") {
             Some((provider, at)) if provider == "manual" || provider == "stripe" => {
-                self.not_yet(&at, "billing.provider", &format!("\"{provider}\""));
+                self.unsupported(&at, "billing.provider", &format!("\"{provider}\""));
             }
             Some((provider, at)) if provider != "none" => self.fault(&at, "billing.provider", "must be \"none\""),
             _ => {}
@@ -328,13 +334,13 @@ impl Reader {
         Billing { currency, signup_credit }
     }
 
-    /// Without a word about it, gateways on this machine may ask.
+    /// By default, gateways on this machine may ask.
     fn forward_auth(&mut self) -> ForwardAuth {
-        let is_written = self.raw.settings.contains_key("forward_auth.allow");
-        let written = self.networks("forward_auth.allow");
+        let is_set = self.raw.settings.contains_key("forward_auth.allow");
+        let networks = self.networks("forward_auth.allow");
         let loopback =
             || [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)].map(IpNet::from).to_vec();
-        ForwardAuth { allow: if is_written { written } else { loopback() } }
+        ForwardAuth { allow: if is_set { networks } else { loopback() } }
     }
 
     fn siblings(&mut self) -> Vec<Sibling> {
@@ -355,7 +361,7 @@ impl Reader {
             .into_iter()
             .filter_map(|(at, [host, region, purpose])| {
                 if region != own {
-                    let what = format!("is \"{region}\", and this appliance is pinned to \"{own}\": data would leave its region. Use a host inside it");
+                    let what = format!("is \"{region}\", but this appliance is in \"{own}\", so data would leave its region. Use a host in \"{own}\"");
                     self.fault(&at, "egress.region", &what);
                     return None;
                 }
@@ -368,7 +374,7 @@ impl Reader {
         let mut prices: Vec<Price> = Vec::new();
         for (at, [sku, unit, price]) in self.entries("prices", &["sku", "unit", "price"]) {
             if prices.iter().any(|known| known.sku == sku) {
-                self.fault(&at, "prices.sku", "is priced twice; keep one of the two");
+                self.fault(&at, "prices.sku", "has two prices; keep one of them");
                 continue;
             }
             match Credits::parse(&price) {
@@ -390,15 +396,15 @@ impl Reader {
             custom.into_iter().map(|(_, [name, description])| (name, description)).collect();
         ScopeTable::new(&named).unwrap_or_else(|why| {
             self.fault(&at, "scopes", &why);
-            // Without own scopes the table is always right; the fault above stops the start.
+            // Without scopes of the site the table is always valid. The fault above prevents the start.
             ScopeTable::new(&[]).unwrap_or_else(|_| unreachable!("the built-in scopes do not clash"))
         })
     }
 
     fn tokens(&mut self) -> Tokens {
-        let life = self.duration_within("tokens.life", TOKEN_LIFE, minutes(5));
+        let lifetime = self.duration_within("tokens.life", TOKEN_LIFETIME, minutes(5));
         let rotate_every = self.duration_within("tokens.rotate_every", ROTATION, days(90));
-        Tokens { life, rotate_every }
+        Tokens { lifetime, rotate_every }
     }
 
     fn factors(&mut self) -> Factors {
@@ -422,13 +428,13 @@ impl Reader {
         let min = self.number("passwords.min_length", PASSWORD_MIN_WITH_FACTOR, 128).unwrap_or(PASSWORD_MIN);
         if min < PASSWORD_MIN && factors.required != FactorsRequired::Everybody {
             let what = format!(
-                "is {min}, which is enough beside a second factor only: make it {PASSWORD_MIN}, or set factors.required = \"everybody\""
+                "is {min}, which is enough only if everyone has a second factor. Set it to {PASSWORD_MIN} or more, or set factors.required = \"everybody\""
             );
             self.fault(&at, "passwords.min_length", &what);
         }
-        let mut cost = |key: &'static str, [least, most]: [u32; 2]| {
-            let number = self.number(key, i64::from(least), i64::from(most));
-            number.and_then(|number| u32::try_from(number).ok()).unwrap_or(least)
+        let mut cost = |key: &'static str, [min, max]: [u32; 2]| {
+            let number = self.number(key, i64::from(min), i64::from(max));
+            number.and_then(|number| u32::try_from(number).ok()).unwrap_or(min)
         };
         let memory_kib = cost("passwords.memory_kib", HASH_MEMORY_KIB);
         let passes = cost("passwords.passes", HASH_PASSES);
@@ -440,7 +446,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    const LEAST: &str = "region = \"eu\"\npublic_url = \"https://account.example.org\"\n";
+    const MINIMAL: &str = "region = \"eu\"\npublic_url = \"https://account.example.org\"\n";
 
     fn faults(text: &str, environment: &[(&str, &str)]) -> Vec<String> {
         let environment: Vec<(String, String)> = environment.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
@@ -448,16 +454,16 @@ mod tests {
     }
 
     #[test]
-    fn two_lines_are_enough() {
-        let config = Config::from_text(LEAST, "d.toml", &[]).unwrap();
+    fn two_settings_are_enough() {
+        let config = Config::from_text(MINIMAL, "d.toml", &[]).unwrap();
 
         assert_eq!((config.region.as_str(), config.billing.signup_credit), ("eu", Credits::whole(5)));
         assert_eq!(config.listen.addresses[0].to_string(), "127.0.0.1:8080");
     }
 
     #[test]
-    fn every_fault_names_its_place_and_cure() {
-        for (text, place_and_word) in [
+    fn every_fault_names_its_location_and_a_fix() {
+        for (text, expected) in [
             ("", ["d.toml: region is missing", "for example"]),
             ("region = 5", ["d.toml:1: region", "text in quotes"]),
             ("region = \"EU\"", ["d.toml:1: region", "a-z"]),
@@ -489,51 +495,51 @@ mod tests {
                 ["d.toml:2: oauth.oidc.corp.issuer", "https://"],
             ),
             ("[oauth.oidc.corp]\nissuer = \"https://login.example.org\"", ["calls login.example.org", "[[egress]]"]),
-            ("[oauth.oidc.github]\nclient_id = \"x\"", ["oauth.oidc.github must be named", "not google"]),
+            ("[oauth.oidc.github]\nclient_id = \"x\"", ["oauth.oidc.github must have a name", "not google"]),
             ("[oauth.facebook]\nclient_id = \"x\"", ["oauth.facebook.client_id is not a setting", "Remove it"]),
             ("[factors]\nrequired = \"nobody\"", ["d.toml:2: factors.required", "everybody"]),
             ("region = ", ["d.toml:1:", "TOML"]),
             ("public_url = \"http://example.org\"", ["public_url", "https://"]),
         ] {
             let found = faults(text, &[]).join("\n");
-            assert!(place_and_word.iter().all(|part| found.contains(part)), "{text:?} said: {found}");
+            assert!(expected.iter().all(|part| found.contains(part)), "{text:?} said: {found}");
         }
     }
 
     #[test]
-    fn p1_a_short_password_stands_beside_a_second_factor_only() {
+    fn p1_short_passwords_need_a_second_factor_for_everyone() {
         let with = |min: &str, required: &str| {
-            faults(&format!("{LEAST}[passwords]\nmin_length = {min}\n[factors]\nrequired = \"{required}\""), &[])
+            faults(&format!("{MINIMAL}[passwords]\nmin_length = {min}\n[factors]\nrequired = \"{required}\""), &[])
         };
 
         for (min, required) in [("15", "operators"), ("8", "everybody"), ("14", "everybody")] {
             assert_eq!(with(min, required), Vec::<String>::new(), "{min} {required}");
         }
-        for (min, required, cure) in [("14", "operators", "factors.required"), ("7", "everybody", "8 to 128")] {
+        for (min, required, fix) in [("14", "operators", "factors.required"), ("7", "everybody", "8 to 128")] {
             let found = with(min, required).join("\n");
-            assert!(found.contains("d.toml:4: passwords.min_length") && found.contains(cure), "{found}");
+            assert!(found.contains("d.toml:4: passwords.min_length") && found.contains(fix), "{found}");
         }
     }
 
     #[test]
-    fn variables_lie_over_the_file_and_unknown_ones_are_refused() {
+    fn variables_override_the_file_and_unknown_ones_are_refused() {
         let set = [
             ("DOMICILE_LISTEN__ADDRESS".to_owned(), "127.0.0.1:9, [::1]:9".to_owned()),
             ("DOMICILE_CONFIG".into(), "x".into()),
         ];
-        let config = Config::from_text(LEAST, "d.toml", &set).unwrap();
+        let config = Config::from_text(MINIMAL, "d.toml", &set).unwrap();
 
         assert_eq!(config.listen.addresses.len(), 2);
-        let found = faults(LEAST, &[("DOMICILE_REGIO", "us")]);
+        let found = faults(MINIMAL, &[("DOMICILE_REGIO", "us")]);
         assert!(found[0].contains("DOMICILE_REGIO") && found[0].contains("Did you mean region?"), "{found:?}");
     }
 
     #[test]
-    fn a_secret_comes_from_a_file() {
+    fn a_secret_is_read_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("url");
         std::fs::write(&file, "smtp://127.0.0.1:2525\n").unwrap();
-        let text = format!("{LEAST}[mail]\ntransport = \"smtp\"\nsmtp_url_file = \"{}\"\n", file.display());
+        let text = format!("{MINIMAL}[mail]\ntransport = \"smtp\"\nsmtp_url_file = \"{}\"\n", file.display());
 
         let config = Config::from_text(&text, "d.toml", &[]).unwrap();
 

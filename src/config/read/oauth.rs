@@ -3,25 +3,25 @@
 use super::super::model::{AppleKey, Egress, Provider, ProviderKind};
 use super::super::raw::Origin;
 use super::Reader;
-use super::shapes::{host_of, is_loopback_name, is_short_name};
+use super::syntax::{host_of, is_loopback_name, is_short_name};
 use crate::base::{Secret, is_visible};
 
-/// The hosts that are called at a provider, where the settings name no others.
+/// The hosts of Google that are called, unless the settings name others.
 const GOOGLE_HOSTS: [&str; 3] = ["accounts.google.com", "oauth2.googleapis.com", "www.googleapis.com"];
 const GOOGLE: &str = "https://accounts.google.com";
 const APPLE: &str = "https://appleid.apple.com";
 const GITHUB: &str = "https://github.com";
 const GITHUB_API: &str = "https://api.github.com";
 
-/// Names with a table of their own.
-const OWN_TABLES: [&str; 3] = ["google", "apple", "github"];
+/// Providers with their own table, which need no `oidc.` prefix.
+const BUILT_IN: [&str; 3] = ["google", "apple", "github"];
 const LABEL_MAX: usize = 32;
 
 impl Reader {
     pub(super) fn oauth(&mut self, egress: &[Egress]) -> Vec<Provider> {
         let mut providers = Vec::new();
-        for name in OWN_TABLES {
-            if self.is_written(&format!("oauth.{name}.")) {
+        for name in BUILT_IN {
+            if self.is_set(&format!("oauth.{name}.")) {
                 providers.extend(self.provider(name, false, egress));
             }
         }
@@ -38,15 +38,15 @@ impl Reader {
         providers
     }
 
-    fn is_written(&self, prefix: &str) -> bool {
+    fn is_set(&self, prefix: &str) -> bool {
         self.raw.settings.keys().any(|key| key.starts_with(prefix))
     }
 
     fn provider(&mut self, name: &str, is_generic: bool, egress: &[Egress]) -> Option<Provider> {
         let table = if is_generic { format!("oauth.oidc.{name}") } else { format!("oauth.{name}") };
-        let at = self.place_of_table(&table);
-        if is_generic && (!is_short_name(name) || OWN_TABLES.contains(&name)) {
-            self.fault(&at, &table, "must be named with 1 to 32 of a-z, 0-9 and hyphens, beginning with a letter, and not google, apple or github");
+        let at = self.origin_of_table(&table);
+        if is_generic && (!is_short_name(name) || BUILT_IN.contains(&name)) {
+            self.fault(&at, &table, "must have a name of 1 to 32 characters of a-z, 0-9 and hyphens, beginning with a letter, and not google, apple or github");
         }
         let label = self.label(&table, name);
         let client_id = self.text(&format!("{table}.client_id")).map(|(text, _)| text).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Reader {
             self.fault(
                 &at,
                 &format!("{table}.client_id"),
-                "is missing; the provider shows it where the application is registered",
+                "is missing; the provider shows it on the page where you register the application",
             );
         }
         let kind = match (is_generic, name) {
@@ -70,12 +70,12 @@ impl Reader {
                 None => self.fault(
                     &at,
                     &format!("{table}.client_secret"),
-                    "is missing; write it, or name its file with client_secret_file",
+                    "is missing; set it, or name its file with client_secret_file",
                 ),
             }
         }
-        let called = Called { table: &table, egress };
-        let issuer = self.url(&called, "issuer");
+        let context = ProviderContext { table: &table, egress };
+        let issuer = self.url(&context, "issuer");
         let has_issuer = issuer.is_some();
         let mut provider = Provider {
             name: name.to_owned(),
@@ -83,10 +83,10 @@ impl Reader {
             client_id,
             client_secret,
             issuer: issuer.unwrap_or_default(),
-            authorize_url: self.browser_url(&called, "authorize_url"),
-            token_url: self.url(&called, "token_url"),
-            api_url: self.url(&called, "api_url"),
-            jwks_url: self.url(&called, "jwks_url"),
+            authorize_url: self.browser_url(&context, "authorize_url"),
+            token_url: self.url(&context, "token_url"),
+            api_url: self.url(&context, "api_url"),
+            jwks_url: self.url(&context, "jwks_url"),
             scopes: self.words(&format!("{table}.scopes")),
             allowed_domains: self.domains(&format!("{table}.allowed_domains")),
             trusted_domains: self.domains(&format!("{table}.trusted_domains")),
@@ -95,12 +95,12 @@ impl Reader {
         if provider.kind != ProviderKind::Oidc && !provider.trusted_domains.is_empty() {
             self.fault(&at, &format!("{table}.trusted_domains"), "is for [oauth.oidc.NAME] only. Remove the line");
         }
-        self.complete(&mut provider, &called, &at, has_issuer);
+        self.complete(&mut provider, &context, &at, has_issuer);
         Some(provider)
     }
 
-    /// Where nothing is written, the provider's own addresses, which must be declared as well.
-    fn complete(&mut self, provider: &mut Provider, called: &Called<'_>, at: &Origin, has_issuer: bool) {
+    /// Fills in the usual addresses of the provider if the settings have none. Their hosts must be declared as well.
+    fn complete(&mut self, provider: &mut Provider, context: &ProviderContext<'_>, at: &Origin, has_issuer: bool) {
         let mut hosts: Vec<&str> = Vec::new();
         match &provider.kind {
             ProviderKind::Google if !has_issuer => {
@@ -115,7 +115,7 @@ impl Reader {
                 if !has_issuer {
                     provider.issuer = GITHUB.to_owned();
                 }
-                // An Enterprise server has its interface below its own name.
+                // An Enterprise server has its API below its own address.
                 let api = if has_issuer { format!("{}/api/v3", provider.issuer) } else { GITHUB_API.to_owned() };
                 if provider.token_url.is_none() && !has_issuer {
                     hosts.push("github.com");
@@ -131,21 +131,21 @@ impl Reader {
             ProviderKind::Oidc if !has_issuer => {
                 self.fault(
                     at,
-                    &format!("{}.issuer", called.table),
+                    &format!("{}.issuer", context.table),
                     "is missing, for example \"https://login.example.org\"",
                 );
             }
             ProviderKind::Google | ProviderKind::Apple(_) | ProviderKind::Oidc => {}
         }
         for host in hosts {
-            self.must_be_declared(called, at, called.table, host);
+            self.must_be_declared(context, at, context.table, host);
         }
     }
 
-    fn place_of_table(&self, table: &str) -> Origin {
+    fn origin_of_table(&self, table: &str) -> Origin {
         let first = self.raw.settings.iter().filter(|(key, _)| key.starts_with(&format!("{table}.")));
         let origins = first.map(|(_, setting)| setting.origin.clone());
-        // The line that stands first; variables come after lines.
+        // The first line. Variables come after all lines.
         origins
             .min_by_key(|origin| match origin {
                 Origin::Line(line) => *line,
@@ -155,7 +155,7 @@ impl Reader {
     }
 
     fn label(&mut self, table: &str, name: &str) -> String {
-        let own = match name {
+        let default = match name {
             "google" => "Google".to_owned(),
             "apple" => "Apple".to_owned(),
             "github" => "GitHub".to_owned(),
@@ -164,7 +164,7 @@ impl Reader {
                 letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
             }
         };
-        let Some((label, at)) = self.text(&format!("{table}.label")) else { return own };
+        let Some((label, at)) = self.text(&format!("{table}.label")) else { return default };
         if !is_visible(&label) || !(1..=LABEL_MAX).contains(&label.chars().count()) {
             self.fault(&at, &format!("{table}.label"), "must be 1 to 32 visible characters, such as \"Example Corp\"");
         }
@@ -173,11 +173,11 @@ impl Reader {
 
     fn apple_key(&mut self, table: &str, at: &Origin) -> Option<AppleKey> {
         let need = |reader: &mut Self, key: &str, what: &str| {
-            let found = reader.text(&format!("{table}.{key}")).map(|(text, _)| text).filter(|text| !text.is_empty());
-            if found.is_none() {
+            let value = reader.text(&format!("{table}.{key}")).map(|(text, _)| text).filter(|text| !text.is_empty());
+            if value.is_none() {
                 reader.fault(at, &format!("{table}.{key}"), what);
             }
-            found
+            value
         };
         let team_id =
             need(self, "team_id", "is missing; Apple shows it in the developer account, ten letters and digits");
@@ -186,7 +186,7 @@ impl Reader {
             self.fault(
                 at,
                 &format!("{table}.private_key_file"),
-                "is missing; it names the .p8 file that Apple gave out with the key",
+                "is missing; it names the .p8 file that Apple provides with the key",
             );
             return None;
         };
@@ -194,26 +194,26 @@ impl Reader {
             self.fault(
                 &key_at,
                 &format!("{table}.private_key_file"),
-                "must name the .p8 file of Apple: a P-256 key in PEM",
+                "must name the .p8 file from Apple, a P-256 key in PEM",
             );
         }
         Some(AppleKey { team_id: team_id?, key_id: key_id?, private_key })
     }
 
-    /// An address that is called: its host must be declared.
-    fn url(&mut self, called: &Called<'_>, key: &str) -> Option<String> {
-        let (url, at, host) = self.checked_url(called, key)?;
-        self.must_be_declared(called, &at, &format!("{}.{key}", called.table), &host);
+    /// A URL that the server calls. Its host must be declared.
+    fn url(&mut self, context: &ProviderContext<'_>, key: &str) -> Option<String> {
+        let (url, at, host) = self.checked_url(context, key)?;
+        self.must_be_declared(context, &at, &format!("{}.{key}", context.table), &host);
         Some(url)
     }
 
-    /// An address that only browsers go to.
-    fn browser_url(&mut self, called: &Called<'_>, key: &str) -> Option<String> {
-        self.checked_url(called, key).map(|(url, _, _)| url)
+    /// A URL that only browsers open.
+    fn browser_url(&mut self, context: &ProviderContext<'_>, key: &str) -> Option<String> {
+        self.checked_url(context, key).map(|(url, _, _)| url)
     }
 
-    fn checked_url(&mut self, called: &Called<'_>, key: &str) -> Option<(String, Origin, String)> {
-        let key = format!("{}.{key}", called.table);
+    fn checked_url(&mut self, context: &ProviderContext<'_>, key: &str) -> Option<(String, Origin, String)> {
+        let key = format!("{}.{key}", context.table);
         let (url, at) = self.text(&key)?;
         let host = host_of(&url, &["https://", "http://"]).unwrap_or_default();
         let is_safe = url.starts_with("https://") || is_loopback_name(&host);
@@ -221,16 +221,16 @@ impl Reader {
             self.fault(
                 &at,
                 &key,
-                "must begin with https:// and name a host, without name, password, query or fragment",
+                "must begin with https:// and name a host, without user name, password, query or fragment",
             );
             return None;
         }
         Some((url, at, host))
     }
 
-    /// What is not in `[[egress]]` is not called.
-    fn must_be_declared(&mut self, called: &Called<'_>, at: &Origin, key: &str, host: &str) {
-        if is_loopback_name(host) || called.egress.iter().any(|line| line.host == host) {
+    /// Only hosts in `[[egress]]` are called.
+    fn must_be_declared(&mut self, context: &ProviderContext<'_>, at: &Origin, key: &str, host: &str) {
+        if is_loopback_name(host) || context.egress.iter().any(|entry| entry.host == host) {
             return;
         }
         let what = format!(
@@ -255,8 +255,8 @@ impl Reader {
     }
 }
 
-/// Whose addresses are read, and what may be called.
-struct Called<'a> {
+/// The table that is read, and the hosts that may be called.
+struct ProviderContext<'a> {
     table: &'a str,
     egress: &'a [Egress],
 }

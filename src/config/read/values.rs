@@ -1,4 +1,4 @@
-//! Taking single settings out, and noting what is wrong with each.
+//! Reads single settings and records their faults.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::super::durations::parse_duration;
-use super::super::raw::{Entry, Origin, Setting, Written};
+use super::super::raw::{Entry, Origin, RawValue, Setting};
 use super::Reader;
 use crate::base::{Credits, Secret};
 
@@ -20,7 +20,7 @@ impl Reader {
     pub(super) fn text(&mut self, key: &str) -> Option<(String, Origin)> {
         let setting = self.take(key)?;
         match setting.value {
-            Written::Text(text) => Some((text, setting.origin)),
+            RawValue::Text(text) => Some((text, setting.origin)),
             _ => {
                 self.fault(&setting.origin, key, "must be a text in quotes");
                 None
@@ -28,11 +28,11 @@ impl Reader {
         }
     }
 
-    /// A secret: written, or in a file named by `<key>_file`, one line end at its end ignored.
+    /// A secret: written directly, or in the file that `<key>_file` names. Line ends at the end of the file are ignored.
     pub(super) fn secret(&mut self, key: &str) -> Option<(Secret<String>, Origin)> {
         let file = self.text(&format!("{key}_file"));
-        let written = self.text(key);
-        match (written, file) {
+        let value = self.text(key);
+        match (value, file) {
             (Some((text, at)), None) => Some((Secret::new(text), at)),
             (None, Some((path, at))) => match std::fs::read_to_string(&path) {
                 Ok(text) => Some((Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()), at)),
@@ -42,7 +42,7 @@ impl Reader {
                 }
             },
             (Some(_), Some((_, at))) => {
-                self.fault(&at, &format!("{key}_file"), &format!("and {key} are both written; keep one"));
+                self.fault(&at, &format!("{key}_file"), &format!("and {key} are both set; keep one"));
                 None
             }
             (None, None) => None,
@@ -52,9 +52,9 @@ impl Reader {
     pub(super) fn list(&mut self, key: &str) -> Option<Vec<(String, Origin)>> {
         let setting = self.take(key)?;
         let texts = match setting.value {
-            Written::List(texts) => texts,
-            // One text stands for a list of one; in a variable, commas part several.
-            Written::Text(text) => {
+            RawValue::List(texts) => texts,
+            // One text is a list with one entry. In an environment variable, commas separate entries.
+            RawValue::Text(text) => {
                 text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
             }
             _ => {
@@ -65,11 +65,11 @@ impl Reader {
         Some(texts.into_iter().map(|text| (text, setting.origin.clone())).collect())
     }
 
-    pub(super) fn truth(&mut self, key: &str) -> bool {
+    pub(super) fn boolean(&mut self, key: &str) -> bool {
         match self.take(key).map(|setting| (setting.value, setting.origin)) {
             None => false,
-            Some((Written::Bool(truth), _)) => truth,
-            Some((Written::Text(text), Origin::Variable(_))) if text == "true" || text == "false" => text == "true",
+            Some((RawValue::Bool(value), _)) => value,
+            Some((RawValue::Text(text), Origin::Variable(_))) if text == "true" || text == "false" => text == "true",
             Some((_, at)) => {
                 self.fault(&at, key, "must be true or false");
                 false
@@ -77,8 +77,8 @@ impl Reader {
         }
     }
 
-    /// One of a few words; the first is the default.
-    pub(super) fn one_of<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
+    /// One of several words. The first is the default.
+    pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
         let default = choices[0].1;
         let Some((word, at)) = self.text(key) else { return default };
         match choices.iter().find(|(known, _)| *known == word) {
@@ -91,16 +91,16 @@ impl Reader {
         }
     }
 
-    pub(super) fn number(&mut self, key: &str, least: i64, most: i64) -> Option<i64> {
+    pub(super) fn number(&mut self, key: &str, min: i64, max: i64) -> Option<i64> {
         let setting = self.take(key)?;
         let number = match (&setting.value, &setting.origin) {
-            (Written::Number(number), _) => Some(*number),
-            (Written::Text(text), Origin::Variable(_)) => text.parse().ok(),
+            (RawValue::Number(number), _) => Some(*number),
+            (RawValue::Text(text), Origin::Variable(_)) => text.parse().ok(),
             _ => None,
         };
-        let number = number.filter(|number| (least..=most).contains(number));
+        let number = number.filter(|number| (min..=max).contains(number));
         if number.is_none() {
-            self.fault(&setting.origin, key, &format!("must be a whole number from {least} to {most}"));
+            self.fault(&setting.origin, key, &format!("must be a whole number from {min} to {max}"));
         }
         number
     }
@@ -109,16 +109,16 @@ impl Reader {
         self.optional_duration(key).unwrap_or(default)
     }
 
-    /// A span within bounds, both included; the last of `bounds` says which.
+    /// A duration from `min` to `max`, both inclusive. `fault` describes the bounds.
     pub(super) fn duration_within(
         &mut self,
         key: &str,
-        (least, most, what): (Duration, Duration, &str),
+        (min, max, fault): (Duration, Duration, &str),
         default: Duration,
     ) -> Duration {
         let Some((text, at)) = self.text(key) else { return default };
-        parse_duration(&text).filter(|span| (least..=most).contains(span)).unwrap_or_else(|| {
-            self.fault(&at, key, what);
+        parse_duration(&text).filter(|duration| (min..=max).contains(duration)).unwrap_or_else(|| {
+            self.fault(&at, key, fault);
             default
         })
     }
@@ -152,19 +152,19 @@ impl Reader {
         networks
     }
 
-    /// The tables of a list, each with exactly these text members.
+    /// The tables of a list. Each must have exactly these members, all of them texts.
     pub(super) fn entries<const N: usize>(&mut self, list: &str, members: &[&str; N]) -> Vec<(Origin, [String; N])> {
         self.known.push(list.to_owned());
         let entries: Vec<Entry> = self.raw.lists.remove(list).unwrap_or_default();
-        let mut read = Vec::new();
+        let mut complete = Vec::new();
         for (at, mut entry) in entries {
-            let mut complete = true;
+            let mut is_complete = true;
             let values = members.map(|member| match entry.remove(member) {
-                Some(Setting { value: Written::Text(text), .. }) if !text.is_empty() => text,
-                found => {
-                    let at = found.map_or(at.clone(), |setting| setting.origin);
-                    self.fault(&at, &format!("{list}.{member}"), "must be written, as a text in quotes");
-                    complete = false;
+                Some(Setting { value: RawValue::Text(text), .. }) if !text.is_empty() => text,
+                other => {
+                    let at = other.map_or(at.clone(), |setting| setting.origin);
+                    self.fault(&at, &format!("{list}.{member}"), "is required, as a text in quotes");
+                    is_complete = false;
                     String::new()
                 }
             });
@@ -175,29 +175,29 @@ impl Reader {
                     &members.map(|member| format!("{list}.{member}")),
                 );
             }
-            if complete {
-                read.push((at, values));
+            if is_complete {
+                complete.push((at, values));
             }
         }
-        read
+        complete
     }
 
-    // ---- saying what is wrong ----
+    // ---- faults ----
 
     pub(super) fn fault(&mut self, at: &Origin, key: &str, what: &str) {
-        let place = self.place(at);
-        self.faults.push(format!("{place}: {key} {what}."));
+        let location = self.location(at);
+        self.faults.push(format!("{location}: {key} {what}."));
     }
 
     pub(super) fn missing(&mut self, key: &str, what: &str) {
         self.faults.push(format!("{}: {key} is missing. Add {what}.", self.raw.name));
     }
 
-    pub(super) fn not_yet(&mut self, at: &Origin, key: &str, what: &str) {
+    pub(super) fn unsupported(&mut self, at: &Origin, key: &str, what: &str) {
         self.fault(at, key, &format!("asks for {what}, which this version does not have. Remove the line"));
     }
 
-    pub(super) fn place(&self, at: &Origin) -> String {
+    pub(super) fn location(&self, at: &Origin) -> String {
         match at {
             Origin::Line(0) => self.raw.name.clone(),
             Origin::Line(line) => format!("{}:{line}", self.raw.name),
@@ -212,10 +212,10 @@ impl Reader {
             .filter(|candidate| distance(key, candidate) <= 3);
         let advice = match nearest {
             Some(nearest) => format!("Did you mean {nearest}?"),
-            None => "Remove it, or see the manual for the settings there are.".to_owned(),
+            None => "Remove it, or see the manual for all settings.".to_owned(),
         };
-        let place = self.place(at);
-        self.faults.push(format!("{place}: {key} is not a setting. {advice}"));
+        let location = self.location(at);
+        self.faults.push(format!("{location}: {key} is not a setting. {advice}"));
     }
 
     pub(super) fn refuse_unknown(&mut self) {
@@ -230,7 +230,7 @@ impl Reader {
     }
 }
 
-/// Levenshtein's distance, for "did you mean".
+/// The Levenshtein distance, for "Did you mean".
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

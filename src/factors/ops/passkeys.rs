@@ -1,75 +1,80 @@
-//! Passkeys: given out challenges, what is kept of an answer, and the list.
+//! Passkeys: challenges, registrations and the list.
 
 use serde_json::json;
 
 use super::super::ceremony;
 use super::super::error::FactorError;
 use super::super::mails;
-use super::super::model::{CHALLENGE_LIFE, ChallengeFor, Challenged, NewCodes, PASSKEYS_MAX, Passkey, PasskeyName};
+use super::super::model::{
+    CHALLENGE_LIFE, ChallengePurpose, NewCodes, PASSKEYS_MAX, Passkey, PasskeyChallenge, PasskeyName,
+};
 use super::super::store::{self, Credential};
+use super::enrolment::{after_change, is_required};
 use super::recovery::first_codes;
-use super::whole::{changed, is_required};
 use crate::accounts;
 use crate::audit::{self, Event, Outcome, Part};
 use crate::base::{AccountId, Actor, PasskeyId};
 use crate::crypto::tokens;
 use crate::db::{Error, Tx, View};
 
-/// Gives out a challenge: five minutes, one answer.
+/// Creates a challenge. It is valid for five minutes and can be answered once.
 ///
 /// # Errors
-/// [`FactorError::NoPasskeysHere`]; [`FactorError::NotFound`] for somebody who has none to sign with;
+/// [`FactorError::NoPasskeysHere`]; [`FactorError::NotFound`] when the person has no passkey to sign with;
 /// [`FactorError::TooManyPasskeys`].
-pub fn challenge(tx: &mut Tx<'_>, purpose: ChallengeFor) -> Result<Challenged, FactorError> {
+pub fn challenge(tx: &mut Tx<'_>, purpose: ChallengePurpose) -> Result<PasskeyChallenge, FactorError> {
     let config = &tx.site().clone().config;
     let (options, state) = match purpose {
-        ChallengeFor::SignIn => ceremony::start_asserting(config, &[])?,
-        ChallengeFor::Factor(account) | ChallengeFor::StepUp(account) => {
+        ChallengePurpose::SignIn => ceremony::start_assertion(config, &[])?,
+        ChallengePurpose::Factor(account) | ChallengePurpose::StepUp(account) => {
             let known = store::list_credential_ids(tx, account)?;
             if known.is_empty() {
                 return Err(FactorError::NotFound);
             }
-            ceremony::start_asserting(config, &known)?
+            ceremony::start_assertion(config, &known)?
         }
-        ChallengeFor::Adding(account) => {
+        ChallengePurpose::Registration(account) => {
             let person = accounts::find(tx, account)?.ok_or(FactorError::NotFound)?;
             let known = store::list_credential_ids(tx, account)?;
             if known.len() >= PASSKEYS_MAX as usize {
                 return Err(FactorError::TooManyPasskeys);
             }
-            let handle = handle_of(tx, account)?;
-            ceremony::start_adding(config, handle, &person.username, &person.display_name, known)?
+            let handle = user_handle(tx, account)?;
+            ceremony::start_registration(config, handle, &person.username, &person.display_name, known)?
         }
     };
     let ticket = tokens::random_token(tx.rng());
     let expires_at = tx.now().plus(CHALLENGE_LIFE);
     store::insert_challenge(tx, &tokens::digest(ticket.expose()), purpose.parts(), &state, expires_at)?;
-    Ok(Challenged { ticket, options })
+    Ok(PasskeyChallenge { ticket, options })
 }
 
-/// The random name by which authenticators know the person, made when it is first needed.
-fn handle_of(tx: &mut Tx<'_>, account: AccountId) -> Result<[u8; 16], FactorError> {
+/// The user handle (WebAuthn §5.4.3): 16 random bytes by which authenticators know the person. It is created when it is
+/// first needed.
+fn user_handle(tx: &mut Tx<'_>, account: AccountId) -> Result<[u8; 16], FactorError> {
     let new = tx.rng().bytes();
     store::insert_handle(tx, account, &new)?;
     store::find_handle(tx, account)?.ok_or(FactorError::NotFound)
 }
 
-/// Takes a challenge away, whatever becomes of its answer. Answers the state to check with.
+/// Deletes a challenge, whether or not its answer is right. Returns the state to check the answer with. `None`: the
+/// challenge is unknown, has expired, or has another purpose.
 pub(in crate::factors) fn take_challenge(
     tx: &mut Tx<'_>,
-    purpose: ChallengeFor,
+    purpose: ChallengePurpose,
     ticket: &str,
 ) -> Result<Option<String>, Error> {
-    let Some(given) = store::take_challenge(tx, &tokens::digest(ticket))? else { return Ok(None) };
-    let is_good = (given.purpose.as_str(), given.account) == purpose.parts() && given.expires_at > tx.now();
-    Ok(is_good.then_some(given.state_json))
+    let Some(challenge) = store::take_challenge(tx, &tokens::digest(ticket))? else { return Ok(None) };
+    let is_valid =
+        (challenge.purpose.as_str(), challenge.account) == purpose.parts() && challenge.expires_at > tx.now();
+    Ok(is_valid.then_some(challenge.state_json))
 }
 
 pub(in crate::factors) fn find_credential(view: &View<'_>, id: &[u8]) -> Result<Option<Credential>, Error> {
     store::find_credential(view, id)
 }
 
-/// Notes an answer that was refused. `known`: the passkey that it names, where it names one of ours.
+/// Records a refused response. `known`: the passkey that it names and its account. `None`: it names none of ours.
 pub(in crate::factors) fn refuse_passkey(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -80,8 +85,8 @@ pub(in crate::factors) fn refuse_passkey(
     let mut event = Event::new("auth.passkey_refused")
         .outcome(if is_copied { Outcome::Denied } else { Outcome::Failure })
         .data(json!({"counter_went_back": is_copied}));
-    // Somebody who was erased meanwhile must not get a key for private parts again.
-    let known = known.map(|(id, account)| Ok::<_, Error>(accounts::find(tx, account)?.map(|found| (id, found.id))));
+    // A person who was erased meanwhile must not get a new key for the private parts of events.
+    let known = known.map(|(id, account)| Ok::<_, Error>(accounts::find(tx, account)?.map(|person| (id, person.id))));
     if let Some((id, account)) = known.transpose()?.flatten() {
         event = event.target(id).subject(account);
     }
@@ -89,16 +94,17 @@ pub(in crate::factors) fn refuse_passkey(
     Ok(())
 }
 
-/// Keeps a passkey that the person just made. Answers recovery codes for somebody who had none.
+/// Stores a passkey whose registration was checked. Returns its id, and recovery codes when the person had none.
 ///
 /// # Errors
-/// [`FactorError::PasskeyKnown`]: the credential is somebody's already, theirs or another's; [`FactorError::NotFound`].
+/// [`FactorError::PasskeyKnown`]: this or another account has the credential already; [`FactorError::TooManyPasskeys`];
+/// [`FactorError::NotFound`] when the account is not the actor's.
 pub fn add_passkey(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     name: &PasskeyName,
-    made: &super::super::flows::MadePasskey,
+    registered: &super::super::flows::RegisteredPasskey,
 ) -> Result<(PasskeyId, Option<NewCodes>), FactorError> {
     if !actor.can_manage(account) {
         return Err(FactorError::NotFound);
@@ -107,23 +113,24 @@ pub fn add_passkey(
         return Err(FactorError::TooManyPasskeys);
     }
     let id = PasskeyId::new(tx.now(), tx.rng());
-    let made = made.parts();
+    let credential = registered.credential();
     let new = store::NewPasskey {
         account,
-        credential_id: &made.credential_id,
-        credential_json: &made.credential_json,
+        credential_id: &credential.credential_id,
+        credential_json: &credential.credential_json,
         name: name.as_str(),
-        sign_count: made.sign_count,
-        is_backed_up: made.is_backed_up,
+        sign_count: credential.sign_count,
+        is_backed_up: credential.is_backed_up,
     };
     if store::insert_passkey(tx, id, &new)? == 0 {
         return Err(FactorError::PasskeyKnown);
     }
     let event = Event::new("auth.passkey_added").target(id).subject(account);
-    let event = event.data(json!({"backed_up": made.is_backed_up})).private(Part::Text, json!({"name": name.as_str()}));
+    let event =
+        event.data(json!({"backed_up": credential.is_backed_up})).private(Part::Text, json!({"name": name.as_str()}));
     audit::record(tx, actor, event)?;
     let codes = first_codes(tx, actor, account)?;
-    changed(tx, actor, account, |person, site| mails::passkey_added(person, name.as_str(), site))?;
+    after_change(tx, actor, account, |person, site| mails::passkey_added(person, name.as_str(), site))?;
     Ok((id, codes))
 }
 
@@ -135,7 +142,7 @@ pub fn passkeys(view: &View<'_>, account: AccountId) -> Result<Vec<Passkey>, Err
     store::list_passkeys(view, account)
 }
 
-/// Calls a passkey something else.
+/// Renames a passkey.
 ///
 /// # Errors
 /// [`FactorError::NotFound`].
@@ -153,25 +160,25 @@ pub fn rename_passkey(
     Ok(audit::record(tx, actor, event.private(Part::Text, json!({"name": name.as_str()})))?)
 }
 
-/// Takes a passkey away; with the last factor go the recovery codes. `has_other_way_in`: whether the person can come in
-/// without any passkey, by a password or a provider.
+/// Removes a passkey; with the last factor, the recovery codes go too. `has_other_sign_in_method`: whether the person
+/// can sign in without a passkey, by a password or a provider.
 ///
 /// # Errors
-/// [`FactorError::NotFound`]; [`FactorError::LastWayIn`]; [`FactorError::Required`] where it is the last factor of somebody
-/// who must have one.
+/// [`FactorError::NotFound`]; [`FactorError::LastSignInMethod`]; [`FactorError::Required`] when it is the last factor
+/// of a person who must have one.
 pub fn remove_passkey(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     id: PasskeyId,
-    has_other_way_in: bool,
+    has_other_sign_in_method: bool,
 ) -> Result<(), FactorError> {
     let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(FactorError::NotFound)?;
     let had = store::find_enrolled(tx, account)?;
     let removed = store::list_passkeys(tx, account)?.into_iter().find(|passkey| passkey.id == id);
     let removed = removed.ok_or(FactorError::NotFound)?;
-    if had.passkeys == 1 && !has_other_way_in {
-        return Err(FactorError::LastWayIn);
+    if had.passkeys == 1 && !has_other_sign_in_method {
+        return Err(FactorError::LastSignInMethod);
     }
     if had.count() == 1 && is_required(tx, &person) {
         return Err(FactorError::Required);
@@ -182,5 +189,5 @@ pub fn remove_passkey(
     }
     let event = Event::new("auth.passkey_removed").target(id).subject(account);
     audit::record(tx, actor, event.private(Part::Text, json!({"name": removed.name})))?;
-    Ok(changed(tx, actor, account, |person, site| mails::passkey_removed(person, &removed.name, site))?)
+    Ok(after_change(tx, actor, account, |person, site| mails::passkey_removed(person, &removed.name, site))?)
 }

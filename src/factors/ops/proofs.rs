@@ -1,9 +1,9 @@
-//! Whether a second factor is right.
+//! The check of second factors.
 
 use serde_json::json;
 
 use super::super::error::FactorError;
-use super::super::model::{Asserted, FactorProof, RecoveryCode, Used};
+use super::super::model::{FactorKind, FactorProof, RecoveryCode, VerifiedAssertion};
 use super::super::store;
 use super::super::totp::accepted_step;
 use super::recovery::use_code;
@@ -11,9 +11,9 @@ use super::totp::unsealed;
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor};
 use crate::db::Tx;
-use crate::sessions::Guard;
+use crate::sessions::LoginThrottle;
 
-/// Tries a factor. A right one is used up with it: the step of a code, a recovery code, the counter of a passkey. A refusal is
+/// Checks a factor. A right one is used up: the step of a code, a recovery code, the counter of a passkey. A refusal is
 /// the inner result, because the try must be committed.
 ///
 /// # Errors
@@ -24,50 +24,56 @@ pub fn prove(
     actor: &Actor,
     account: AccountId,
     proof: &FactorProof,
-) -> Result<Result<Used, FactorError>, FactorError> {
+) -> Result<Result<FactorKind, FactorError>, FactorError> {
     match proof {
-        // Not counted: a signature is not guessed, and whoever guesses codes must not shut out who has a passkey.
-        FactorProof::Passkey(asserted) => prove_by_passkey(tx, actor, account, asserted),
+        // Not throttled: signatures cannot be guessed, and guesses at codes must not shut out a person with a passkey.
+        FactorProof::Passkey(assertion) => prove_by_passkey(tx, actor, account, assertion),
         FactorProof::Typed(typed) => {
-            // Counted with wrong passwords, and for themselves besides: a right password does not begin them anew (safety P7).
-            let guard = Guard::of_factor(account);
-            if let Some(throttled) = guard.must_wait(tx)? {
-                return Ok(Err(FactorError::Throttled(throttled)));
+            // Counts in the bucket of wrong passwords and in one of its own, which a right password does not clear
+            // (safety P7).
+            let throttle = LoginThrottle::for_factor(account);
+            if let Some(retry_after) = throttle.must_wait(tx)? {
+                return Ok(Err(FactorError::Throttled(retry_after)));
             }
-            let Some(used) = try_typed(tx, actor, account, typed.expose())? else {
-                guard.note_failure(tx)?;
+            let Some(kind) = try_typed(tx, actor, account, typed.expose())? else {
+                throttle.note_failure(tx)?;
                 let event = Event::new("auth.factor_failed").outcome(Outcome::Failure).target(account).subject(account);
                 audit::record(tx, actor, event)?;
                 return Ok(Err(FactorError::CodeRefused));
             };
-            Ok(Ok(used))
+            Ok(Ok(kind))
         }
     }
 }
 
-fn try_typed(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, typed: &str) -> Result<Option<Used>, FactorError> {
+fn try_typed(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    typed: &str,
+) -> Result<Option<FactorKind>, FactorError> {
     if let Some(code) = RecoveryCode::parse(typed) {
-        return Ok(use_code(tx, actor, account, &code)?.then_some(Used::RecoveryCode));
+        return Ok(use_code(tx, actor, account, &code)?.then_some(FactorKind::RecoveryCode));
     }
     let Some((sealed, last)) = store::find_totp(tx, account)? else { return Ok(None) };
     let seed = unsealed(tx, account, &sealed)?;
     let Some(step) = accepted_step(&seed, typed, tx.now(), Some(last)) else { return Ok(None) };
-    Ok((store::update_step(tx, account, step)? > 0).then_some(Used::Totp))
+    Ok((store::update_step(tx, account, step)? > 0).then_some(FactorKind::Totp))
 }
 
 fn prove_by_passkey(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
-    asserted: &Asserted,
-) -> Result<Result<Used, FactorError>, FactorError> {
-    if asserted.account != account {
-        return Ok(Err(FactorError::PasskeyRefused("it is somebody else's".into())));
+    assertion: &VerifiedAssertion,
+) -> Result<Result<FactorKind, FactorError>, FactorError> {
+    if assertion.account != account {
+        return Ok(Err(FactorError::PasskeyRefused("it belongs to another account".into())));
     }
-    if store::update_signed(tx, asserted)? > 0 {
-        return Ok(Ok(Used::Passkey));
+    if store::update_signed(tx, assertion)? > 0 {
+        return Ok(Ok(FactorKind::Passkey));
     }
-    let event = Event::new("auth.passkey_refused").outcome(Outcome::Denied).target(asserted.passkey).subject(account);
+    let event = Event::new("auth.passkey_refused").outcome(Outcome::Denied).target(assertion.passkey).subject(account);
     audit::record(tx, actor, event.data(json!({"counter_went_back": true})))?;
     Ok(Err(FactorError::PasskeyCopied))
 }

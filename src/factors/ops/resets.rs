@@ -1,10 +1,10 @@
-//! A person who lost every factor. Never by mail alone: either two operators agree, or everybody who could object is told and
-//! three days pass (domain 5.1.11).
+//! Resets, for a person who lost every factor. A mail alone is never enough: either two operators agree, or the person
+//! is told at every address and three days pass (domain 5.1.11).
 
 use serde_json::json;
 
 use super::super::error::FactorError;
-use super::super::model::{AskedBy, FactorProof, RESET_WAIT, Reset};
+use super::super::model::{FactorProof, RESET_WAIT, Reset, ResetRequester};
 use super::super::{mails, store};
 use super::proofs::prove;
 use crate::accounts::{self, Account, AccountState, LinkPurpose};
@@ -17,7 +17,7 @@ use crate::sessions;
 /// Resets that one job carries out at most.
 const BATCH_MAX: u32 = 100;
 
-/// The reset that waits for the account. `None`: none does.
+/// The pending reset of the account. `None`: there is none.
 ///
 /// # Errors
 /// [`Error`].
@@ -25,11 +25,17 @@ pub fn reset_of(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Er
     store::find_reset(view, account)
 }
 
-/// Begins the wait and tells every verified address at once, with a link that stops it. A second call is the same as one.
+/// Starts the wait and tells every verified address at once, with a link that stops the reset. Calling it twice is the
+/// same as once.
 ///
 /// # Errors
-/// [`FactorError::NotFound`] for somebody without factors.
-pub fn start_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, by: AskedBy) -> Result<Reset, FactorError> {
+/// [`FactorError::NotFound`] for a person without factors.
+pub fn start_reset(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    by: ResetRequester,
+) -> Result<Reset, FactorError> {
     let person = accounts::find(tx, account)?.ok_or(FactorError::NotFound)?;
     if !store::find_enrolled(tx, account)?.is_any() {
         return Err(FactorError::NotFound);
@@ -39,14 +45,14 @@ pub fn start_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, by: Asked
         let token = accounts::issue_link(tx, LinkPurpose::FactorReset, Some(account))?;
         let site = tx.site().config.public_url.clone();
         let link = format!("{site}/signin/factor/keep?token={}", token.expose());
-        tell_everywhere(tx, account, &mails::reset_started(&person, due_at, link, &site))?;
+        mail_to_all_verified(tx, account, &mails::reset_started(&person, due_at, link, &site))?;
         let event = Event::new("auth.recovery_started").target(account).subject(account);
         audit::record(tx, actor, event.data(json!({"asked_by": by.as_str()})))?;
     }
     store::find_reset(tx, account)?.ok_or(FactorError::NotFound)
 }
 
-/// Stops a reset that waits. `false`: none did.
+/// Stops a pending reset. `false`: there was none.
 ///
 /// # Errors
 /// [`Error`].
@@ -57,12 +63,12 @@ pub fn cancel_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Resul
     audit::record(tx, actor, Event::new("auth.recovery_cancelled").target(account).subject(account))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
-        tell_everywhere(tx, account, &mails::reset_cancelled(&person, &site))?;
+        mail_to_all_verified(tx, account, &mails::reset_cancelled(&person, &site))?;
     }
     Ok(true)
 }
 
-/// Stops a reset by the link that its mail carried, which works without signing in.
+/// Stops a reset with the link from its mail, which works without signing in.
 ///
 /// # Errors
 /// [`FactorError::LinkRefused`].
@@ -75,12 +81,12 @@ pub fn cancel_reset_by_link(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Resu
     if cancel_reset(tx, actor, account)? { Ok(()) } else { Err(FactorError::LinkRefused) }
 }
 
-/// Takes every factor away at once, because two operators agree: the one at the machine, and `second`, whose password was
-/// found right (`checked` is the stored hash it was compared with; `None`: it was wrong) and who now proves a factor of theirs. A refusal is the
-/// inner result, because the try must be committed.
+/// Removes every factor at once, because two operators agree: the one on the command line, and `second`, who gives a
+/// password and a code. `checked`: the stored hash that the password matched; `None`: the password was wrong. A refusal
+/// is the inner result, because the try must be committed.
 ///
 /// # Errors
-/// [`FactorError::NotFound`] for somebody without factors. Inside: [`FactorError::NotTwoOperators`],
+/// [`FactorError::NotFound`] for a person without factors. Inside: [`FactorError::NotTwoOperators`],
 /// [`FactorError::Throttled`].
 pub fn reset_by_operators(
     tx: &mut Tx<'_>,
@@ -92,8 +98,8 @@ pub fn reset_by_operators(
     if !store::find_enrolled(tx, account)?.is_any() {
         return Err(FactorError::NotFound);
     }
-    let is_good = |operator: &Account| operator.is_operator && operator.state == AccountState::Active;
-    let operator = accounts::find(tx, second)?.filter(is_good);
+    let is_active_operator = |operator: &Account| operator.is_operator && operator.state == AccountState::Active;
+    let operator = accounts::find(tx, second)?.filter(is_active_operator);
     let is_right_password = checked.is_some() && accounts::password_hash(tx, second)?.as_deref() == checked;
     let agreed = if operator.is_none() || second == account || !is_right_password {
         Err(FactorError::NotTwoOperators)
@@ -104,27 +110,27 @@ pub fn reset_by_operators(
         let event = Event::new("auth.recovery_refused").outcome(Outcome::Denied).target(account).subject(account);
         audit::record(tx, &Actor::Operator, event.data(json!({"second_operator": second.to_string()})))?;
         return Ok(Err(match refused {
-            throttled @ FactorError::Throttled(_) => throttled,
+            wait @ FactorError::Throttled(_) => wait,
             _ => FactorError::NotTwoOperators,
         }));
     }
-    take_all(tx, &Actor::Operator, account, json!({"second_operator": second.to_string()}))?;
+    remove_all(tx, &Actor::Operator, account, json!({"second_operator": second.to_string()}))?;
     Ok(Ok(()))
 }
 
-/// Carries out the resets whose wait is over, a hundred at most. Answers how many.
+/// Carries out the resets that are due, a hundred at most. Returns how many.
 ///
 /// # Errors
 /// [`Error`].
 pub fn reset_due(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let due = store::list_due_resets(tx, BATCH_MAX)?;
     for account in &due {
-        take_all(tx, &Actor::System, *account, json!({"waited_hours": RESET_WAIT.as_secs() / 3600}))?;
+        remove_all(tx, &Actor::System, *account, json!({"waited_hours": RESET_WAIT.as_secs() / 3600}))?;
     }
     Ok(due.len())
 }
 
-fn take_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_json::Value) -> Result<(), Error> {
+fn remove_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_json::Value) -> Result<(), Error> {
     let had = store::find_enrolled(tx, account)?;
     store::delete_all(tx, account)?;
     sessions::end_all(tx, actor, account, None)?;
@@ -134,15 +140,15 @@ fn take_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_json
     audit::record(tx, actor, Event::new("auth.recovery_completed").target(account).subject(account).data(data))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
-        tell_everywhere(tx, account, &mails::reset_done(&person, &site))?;
+        mail_to_all_verified(tx, account, &mails::reset_done(&person, &site))?;
     }
     Ok(())
 }
 
-/// To every address the person proved.
-fn tell_everywhere(tx: &mut Tx<'_>, account: AccountId, message: &PlainMessage) -> Result<(), Error> {
-    let proved = accounts::emails(tx, account)?.into_iter().filter(|email| email.verified_at.is_some());
-    for email in proved {
+/// Queues the mail to every verified address.
+fn mail_to_all_verified(tx: &mut Tx<'_>, account: AccountId, message: &PlainMessage) -> Result<(), Error> {
+    let verified = accounts::emails(tx, account)?.into_iter().filter(|email| email.verified_at.is_some());
+    for email in verified {
         mail::enqueue(tx, Some(account), email.address, message)?;
     }
     Ok(())

@@ -3,52 +3,53 @@
 use serde_json::json;
 
 use super::super::error::FactorError;
-use super::super::model::{NewCodes, SET_UP_LIFE, SetUp};
+use super::super::model::{NewCodes, SET_UP_LIFE, TotpSetup};
 use super::super::totp::{Seed, accepted_step};
 use super::super::{mails, store};
+use super::enrolment::{after_change, is_required};
 use super::recovery::first_codes;
-use super::whole::{changed, is_required};
 use crate::accounts;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor};
 use crate::crypto::seal;
 use crate::db::{Tx, View};
 
-fn place(account: AccountId) -> String {
+fn seal_context(account: AccountId) -> String {
     format!("totp|sealed_secret|{account}")
 }
 
 pub(super) fn unsealed(view: &View<'_>, account: AccountId, sealed: &[u8]) -> Result<Seed, FactorError> {
-    let bytes = seal::open(&view.site().keyring, &place(account), sealed).map_err(|_| FactorError::Damaged)?;
+    let bytes = seal::open(&view.site().keyring, &seal_context(account), sealed).map_err(|_| FactorError::Damaged)?;
     Seed::from_bytes(bytes.expose()).ok_or(FactorError::Damaged)
 }
 
-/// Begins to set up an app: a new secret, in place of one that was not confirmed. An app in use stays in use until then.
+/// Starts to set up an app with a new secret, which replaces an unconfirmed one. An app in use stays in use until the
+/// new one is confirmed.
 ///
 /// # Errors
 /// [`FactorError::NotFound`] when the account is not the actor's.
-pub fn set_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), FactorError> {
+pub fn start_totp_setup(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), FactorError> {
     if !actor.can_manage(account) {
         return Err(FactorError::NotFound);
     }
     let seed = Seed::generate(tx.rng());
     let site = tx.site().clone();
-    let sealed = seal::seal(&site.keyring, tx.rng(), &place(account), seed.expose());
+    let sealed = seal::seal(&site.keyring, tx.rng(), &seal_context(account), seed.expose());
     let expires_at = tx.now().plus(SET_UP_LIFE);
     Ok(store::insert_set_up(tx, account, &sealed, expires_at)?)
 }
 
-/// The secret that is being set up. `None`: none is, or it took longer than half an hour.
+/// The secret that is being set up. `None`: there is none, or the set-up expired after half an hour.
 ///
 /// # Errors
 /// [`FactorError::Damaged`], [`FactorError::Db`].
-pub fn set_up_under_way(view: &View<'_>, account: AccountId) -> Result<Option<SetUp>, FactorError> {
+pub fn totp_setup(view: &View<'_>, account: AccountId) -> Result<Option<TotpSetup>, FactorError> {
     let sealed = store::find_set_up(view, account)?;
-    sealed.map(|sealed| Ok(SetUp { seed: unsealed(view, account, &sealed)? })).transpose()
+    sealed.map(|sealed| Ok(TotpSetup { seed: unsealed(view, account, &sealed)? })).transpose()
 }
 
-/// Takes the first code of the app: from now on it is asked for. Answers recovery codes for somebody who had none. The code's
-/// step counts as used.
+/// Confirms the app with its first code: from now on, sign-ins need a second step. The step of the code counts as used.
+/// Returns recovery codes when the person had none.
 ///
 /// # Errors
 /// [`FactorError::CodeRefused`], [`FactorError::NoSetUp`], [`FactorError::NotFound`].
@@ -70,14 +71,14 @@ pub fn confirm_totp(
     let event = Event::new("auth.totp_enabled").target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"replaced": is_replaced})))?;
     let codes = first_codes(tx, actor, account)?;
-    changed(tx, actor, account, mails::totp_enabled)?;
+    after_change(tx, actor, account, mails::totp_enabled)?;
     Ok(codes)
 }
 
-/// Takes the app away; with the last factor go the recovery codes.
+/// Removes the app; with the last factor, the recovery codes go too.
 ///
 /// # Errors
-/// [`FactorError::NotFound`]; [`FactorError::Required`] where it is the last factor of somebody who must have one.
+/// [`FactorError::NotFound`]; [`FactorError::Required`] when it is the last factor of a person who must have one.
 pub fn remove_totp(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), FactorError> {
     let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(FactorError::NotFound)?;
     let had = store::find_enrolled(tx, account)?;
@@ -92,5 +93,5 @@ pub fn remove_totp(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result
         store::delete_codes(tx, account)?;
     }
     audit::record(tx, actor, Event::new("auth.totp_disabled").target(account).subject(account))?;
-    Ok(changed(tx, actor, account, mails::totp_disabled)?)
+    Ok(after_change(tx, actor, account, mails::totp_disabled)?)
 }

@@ -1,16 +1,16 @@
-//! One value of a row, as JSON and as a cell of a table for people.
+//! One value of a row, as JSON and as a CSV cell.
 
 use rusqlite::Row;
 use serde_json::{Value, json};
 
 use crate::base::{Credits, Quantity, Timestamp};
 
-/// How a column is written.
+/// The type of a column, which decides how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// As it stands.
+    /// Text, unchanged.
     Text,
-    /// Milliseconds, written as RFC 3339.
+    /// Milliseconds since 1970, written as RFC 3339.
     Time,
     /// Micro-credits, written as decimal credits.
     Credits,
@@ -18,14 +18,14 @@ pub enum Cell {
     Quantity,
     /// A whole number.
     Number,
-    /// Zero or one.
+    /// 0 or 1, written as a boolean.
     Flag,
-    /// Words with spaces between them, a list in JSON.
+    /// Words separated by spaces, written as a list in JSON.
     Words,
 }
 
 impl Cell {
-    /// Reads the column of a row.
+    /// Reads the column as JSON.
     pub(super) fn read(self, row: &Row<'_>, column: usize) -> rusqlite::Result<Value> {
         Ok(match self {
             Self::Text => json!(row.get::<_, Option<String>>(column)?),
@@ -41,20 +41,23 @@ impl Cell {
         })
     }
 
-    /// As a cell of a CSV file. What people typed is guarded; our own numbers are not, or a charge would be no number.
+    /// The value as a CSV cell. Text that people typed is escaped. Our own numbers are not, so that a negative amount
+    /// stays a number.
     pub(super) fn csv(self, value: &Value) -> String {
         match (self, value) {
             (_, Value::Null) => String::new(),
-            (Self::Text, Value::String(text)) => guarded(text),
+            (Self::Text, Value::String(text)) => escape_formula(text),
             (_, Value::String(text)) => text.clone(),
-            (_, Value::Array(words)) => guarded(&words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
+            (_, Value::Array(words)) => {
+                escape_formula(&words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
+            }
             (_, other) => other.to_string(),
         }
     }
 }
 
-/// Spreadsheets run cells that begin so as formulas (OWASP, CSV injection): an apostrophe makes them text.
-pub(super) fn guarded(text: &str) -> String {
+/// Escapes text that a spreadsheet would run as a formula (OWASP, CSV injection): an apostrophe in front makes it text.
+pub(super) fn escape_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() }
 }
 

@@ -1,4 +1,4 @@
-//! How exports are called on the disk.
+//! The file names of exports.
 
 use std::path::{Path, PathBuf};
 
@@ -7,35 +7,35 @@ use crate::base::{ArtifactId, Timestamp};
 const SEALED: &str = ".zip.age";
 const UNFINISHED: &str = ".partial";
 
-/// What browsers save the export as: `domicile-export-ada-20260503.zip.age`.
+/// The name under which browsers save the export: `domicile-export-ada-20260503.zip.age`.
 pub fn file_name(username: &str, now: Timestamp) -> String {
     format!("domicile-export-{username}-{}{SEALED}", now.iso_day().replace('-', ""))
 }
 
-/// A finished export.
+/// The path of a finished export.
 pub(in crate::privacy) fn sealed_path(folder: &Path, artifact: ArtifactId) -> PathBuf {
     folder.join(format!("{artifact}{SEALED}"))
 }
 
-/// An export that is being written.
+/// The path of an export that is being written.
 pub(in crate::privacy) fn unfinished_path(folder: &Path, artifact: ArtifactId) -> PathBuf {
     folder.join(format!("{artifact}{UNFINISHED}"))
 }
 
-/// Whose file this is. `None`: not one of ours.
-pub(in crate::privacy) fn artifact_of(file_name: &str) -> Option<ArtifactId> {
+/// The export that a file name belongs to. `None`: it is not the name of an export.
+pub(in crate::privacy) fn parse_artifact(file_name: &str) -> Option<ArtifactId> {
     ArtifactId::parse(file_name.strip_suffix(SEALED).or_else(|| file_name.strip_suffix(UNFINISHED))?)
 }
 
-/// Removes an export, finished or not. A file that is not there is as good as removed.
+/// Removes the file of an export, finished or not. A missing file is not an error.
 pub(in crate::privacy) fn remove(folder: &Path, artifact: ArtifactId) {
-    // The unfinished one first: a writer that finishes meanwhile has renamed it, and then the second is there.
+    // The unfinished file first: if the writer finishes in the meantime, it renames the file to the second name.
     for path in [unfinished_path(folder, artifact), sealed_path(folder, artifact)] {
         match std::fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::error!(path = %path.display(), %error, "An export could not be removed; it is tried again tonight.")
+                tracing::error!(path = %path.display(), %error, "An export could not be removed. The nightly job tries again.")
             }
         }
     }

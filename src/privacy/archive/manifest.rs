@@ -1,4 +1,4 @@
-//! What the archive says of itself: the list of its parts, signed by the appliance, and a page that links them.
+//! The manifest of the archive, signed by the appliance, and the page that links its files.
 
 use askama::Template;
 use serde_json::{Value, json};
@@ -8,14 +8,14 @@ use crate::audit::Digest;
 use crate::crypto::Keyring;
 use crate::db::SiteStamp;
 
-/// A file in the archive, as listed.
+/// A file of the archive, for the manifest.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub path: String,
     pub title: &'static str,
     pub kind: &'static str,
     pub media: &'static str,
-    /// Rows of a list; 1 for a single thing.
+    /// The number of rows; 1 for a single object.
     pub rows: u64,
     pub bytes: u64,
     pub sha256: Digest,
@@ -34,8 +34,8 @@ impl Entry {
     }
 }
 
-/// The manifest. `signature.value` is Ed25519 over this object without its member `signature`, written without spaces and
-/// with the members of every object in alphabetical order (RFC 8785 for what is in here).
+/// The manifest. `signature.value` is an Ed25519 signature of this object without its member `signature`, serialized
+/// without spaces and with the members of every object in alphabetical order (for these values the same as RFC 8785).
 pub(super) fn signed(
     keyring: &Keyring,
     site: &SiteStamp,
@@ -79,7 +79,7 @@ struct File<'i> {
     size: String,
 }
 
-/// The page: readable without a network, without scripts.
+/// The index page. It needs no network and no scripts.
 pub(super) fn index(
     person: &Account,
     public_url: &str,

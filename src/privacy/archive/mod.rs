@@ -1,9 +1,9 @@
-//! The archive a person takes along: a zip inside an age file, written in one pass, never plain on the disk.
+//! The archive of an export: a zip inside an age file, written in one pass, never unencrypted on the disk.
 //!
 //! ```text
 //! rows ── JSON, CSV ── zip ── age ── file
 //! ```
-//! Its parts are one table in `store.rs`; the data map says which table of the database is in which part.
+//! `store.rs` lists its parts. The data map says which database table is in which part.
 
 mod activity;
 mod cells;
@@ -13,6 +13,6 @@ mod store;
 mod write;
 
 pub use files::file_name;
-pub(super) use files::{artifact_of, remove, sealed_path, unfinished_path};
+pub(super) use files::{parse_artifact, remove, sealed_path, unfinished_path};
 pub use store::{PARTS, STATEMENTS};
-pub use write::{Sealed, write};
+pub use write::{SealedArchive, write};

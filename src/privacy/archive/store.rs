@@ -1,7 +1,7 @@
-//! Everything about a person, part by part: all SQL of the archive.
+//! The parts of the archive and all their SQL.
 //!
-//! It reads across the tables of other slices, which nothing else may: what the law calls a copy of the data (GDPR
-//! Art. 15(3)) is a copy of rows, and one table that names them can be compared with the data map.
+//! This file reads tables of other slices, which no other file may do: a copy of the personal data (GDPR Art. 15(3)) is
+//! a copy of rows, and one list of parts can be compared with the data map.
 
 use rusqlite::named_params;
 use serde_json::{Map, Value};
@@ -10,42 +10,42 @@ use super::cells::Cell;
 use crate::base::{AccountId, WorkspaceId};
 use crate::db::{Error, View};
 
-/// What a part is read by.
+/// The id that selects the rows of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
-    /// The person.
+pub enum PartSubject {
+    /// The person's account.
     Account,
     /// Each workspace the person is in.
     EachWorkspace,
-    /// The workspace that is the person's own.
+    /// The person's own workspace.
     OwnWorkspace,
 }
 
-/// The form of a file.
+/// The file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Format {
     /// One JSON object.
     Object,
     /// A JSON array of objects.
     Array,
-    /// A table for spreadsheets.
+    /// A CSV table for spreadsheets.
     Csv,
 }
 
 /// A part of the archive.
 #[derive(Debug)]
 pub struct Part {
-    /// Where in the archive, without the ending; `{workspace}` stands for an id.
+    /// The path in the archive without extension. `{workspace}` is replaced by the workspace's id.
     pub path: &'static str,
-    /// What it is, for people.
+    /// The title, for people.
     pub title: &'static str,
-    /// Its files.
-    pub forms: &'static [Form],
-    /// What it is read by.
-    pub of: Of,
-    /// The names of its values, in the order of the statement, and how they are written.
+    /// One file is written per format.
+    pub formats: &'static [Format],
+    /// The value of `:subject`.
+    pub subject: PartSubject,
+    /// The names and types of the columns, in the order of the statement.
     pub columns: &'static [(&'static str, Cell)],
-    /// Where its rows come from; the one parameter is `:subject`.
+    /// The statement. Its only parameter is `:subject`.
     pub sql: &'static str,
 }
 
@@ -55,7 +55,7 @@ const PROFILE: &str = "
     from account a left join password p on p.account_id = a.id left join picture i on i.account_id = a.id
     where a.id = :subject";
 const LINKS: &str = "select platform, value from profile_link where account_id = :subject order by platform";
-// A person who chose nothing has nulls: what the house takes then is no data about them.
+// A person without preferences gets nulls: the defaults of the system are not data about them.
 const PREFERENCES: &str = "
     select p.theme, p.language, p.time_zone, p.is_mailed_key_reminders, p.is_mailed_usage, p.updated_at
     from account a left join preference p on p.account_id = a.id
@@ -97,7 +97,7 @@ const EXPORTS: &str = "
     order by requested_at";
 const WORKSPACE: &str = "
     select id, kind, slug, name, plan, region, owner_id, state, created_at from workspace where id = :subject";
-// Other members are named as everybody in the workspace sees them, and no further (domain 4.1, 5).
+// Other members appear as every member of the workspace sees them, without further data (domain 4.1, 5).
 const MEMBERS: &str = "
     select m.account_id, a.display_name, m.role, m.joined_at
     from membership m join account a on a.id = m.account_id
@@ -110,7 +110,7 @@ const KEYS: &str = "
     from api_key k left join api_key_use u on u.key_id = k.id
     where k.account_id = :subject
     order by k.created_at";
-// Days are counted from 1970; people read them as what they are.
+// Days are stored as day numbers from 1970 and exported as times.
 const KEY_DAYS: &str = "
     select d.key_id, d.day * 86400000, d.door, d.uses
     from api_key_use_day d join api_key k on k.id = d.key_id
@@ -152,7 +152,7 @@ const OWN_WORKSPACES: &str = "
     where m.account_id = :subject
     order by m.joined_at";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     PROFILE,
     LINKS,
@@ -181,13 +181,13 @@ pub const STATEMENTS: &[&str] = &[
     OWN_WORKSPACES,
 ];
 
-/// Everything there is but the activity, which the audit tells (see `activity.rs`).
+/// All parts except the activity, which comes from the audit (see `activity.rs`).
 pub const PARTS: &[Part] = &[
     Part {
         path: "account/profile",
-        title: "Who you are here",
-        forms: &[Form::Object],
-        of: Of::Account,
+        title: "Your profile",
+        formats: &[Format::Object],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("username", Cell::Text),
@@ -209,17 +209,17 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         path: "account/links",
-        title: "Where else you can be found",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "Links on your profile",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[("platform", Cell::Text), ("value", Cell::Text)],
         sql: LINKS,
     },
     Part {
         path: "account/preferences",
-        title: "How you want things",
-        forms: &[Form::Object],
-        of: Of::Account,
+        title: "Your preferences",
+        formats: &[Format::Object],
+        subject: PartSubject::Account,
         columns: &[
             ("theme", Cell::Text),
             ("language", Cell::Text),
@@ -233,8 +233,8 @@ pub const PARTS: &[Part] = &[
     Part {
         path: "account/emails",
         title: "Your e-mail addresses",
-        forms: &[Form::Array],
-        of: Of::Account,
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("address", Cell::Text),
@@ -247,8 +247,8 @@ pub const PARTS: &[Part] = &[
     Part {
         path: "account/email-changes",
         title: "Changes of your primary address, by the ids of your addresses",
-        forms: &[Form::Array],
-        of: Of::Account,
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("from", Cell::Text),
@@ -262,8 +262,8 @@ pub const PARTS: &[Part] = &[
     Part {
         path: "account/sessions",
         title: "Where you are signed in",
-        forms: &[Form::Array],
-        of: Of::Account,
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("created_at", Cell::Time),
@@ -279,24 +279,24 @@ pub const PARTS: &[Part] = &[
     Part {
         path: "account/devices",
         title: "Browsers you signed in with",
-        forms: &[Form::Array],
-        of: Of::Account,
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[("first_seen_at", Cell::Time), ("last_seen_at", Cell::Time), ("is_trusted", Cell::Flag)],
         sql: DEVICES,
     },
     Part {
         path: "account/authenticator",
         title: "Your authenticator app, without its secret",
-        forms: &[Form::Array],
-        of: Of::Account,
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[("confirmed_at", Cell::Time)],
         sql: AUTHENTICATOR,
     },
     Part {
         path: "account/passkeys",
         title: "Your passkeys",
-        forms: &[Form::Array],
-        of: Of::Account,
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("name", Cell::Text),
@@ -309,25 +309,25 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         path: "account/recovery_codes",
-        title: "When your recovery codes were made and used, without the codes",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "When your recovery codes were generated and used, without the codes",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[("created_at", Cell::Time), ("used_at", Cell::Time)],
         sql: RECOVERY_CODES,
     },
     Part {
         path: "account/factor_reset",
-        title: "A removal of your second factors that waits",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "A pending removal of your second factors",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[("asked_by", Cell::Text), ("asked_at", Cell::Time), ("due_at", Cell::Time)],
         sql: FACTOR_RESETS,
     },
     Part {
         path: "account/identities",
-        title: "Accounts at other sites that open yours",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "Connected accounts of other providers",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("provider", Cell::Text),
@@ -342,9 +342,9 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         path: "account/exports",
-        title: "Exports you asked for",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "Exports that you requested",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("state", Cell::Text),
@@ -358,8 +358,8 @@ pub const PARTS: &[Part] = &[
     Part {
         path: "workspaces/{workspace}/workspace",
         title: "A workspace you are in",
-        forms: &[Form::Object],
-        of: Of::EachWorkspace,
+        formats: &[Format::Object],
+        subject: PartSubject::EachWorkspace,
         columns: &[
             ("id", Cell::Text),
             ("kind", Cell::Text),
@@ -376,8 +376,8 @@ pub const PARTS: &[Part] = &[
     Part {
         path: "workspaces/{workspace}/members",
         title: "Its members",
-        forms: &[Form::Array],
-        of: Of::EachWorkspace,
+        formats: &[Format::Array],
+        subject: PartSubject::EachWorkspace,
         columns: &[
             ("account", Cell::Text),
             ("display_name", Cell::Text),
@@ -389,16 +389,16 @@ pub const PARTS: &[Part] = &[
     Part {
         path: "workspaces/{workspace}/key_policy",
         title: "How long its new keys may live",
-        forms: &[Form::Array],
-        of: Of::EachWorkspace,
+        formats: &[Format::Array],
+        subject: PartSubject::EachWorkspace,
         columns: &[("max_life_days", Cell::Number), ("changed_at", Cell::Time)],
         sql: KEY_POLICY,
     },
     Part {
         path: "keys/keys",
         title: "Your API keys, without their secrets",
-        forms: &[Form::Array],
-        of: Of::Account,
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("id", Cell::Text),
             ("workspace", Cell::Text),
@@ -427,25 +427,25 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         path: "keys/days",
-        title: "How often they were used, by day and door",
-        forms: &[Form::Csv],
-        of: Of::Account,
+        title: "How often your API keys were used, by day and channel",
+        formats: &[Format::Csv],
+        subject: PartSubject::Account,
         columns: &[("key", Cell::Text), ("day", Cell::Time), ("door", Cell::Text), ("uses", Cell::Number)],
         sql: KEY_DAYS,
     },
     Part {
         path: "keys/rights",
-        title: "Which of their rights were last asked for when",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "When each scope of your API keys was last used",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[("key", Cell::Text), ("right", Cell::Text), ("last_day", Cell::Time)],
         sql: KEY_RIGHTS,
     },
     Part {
         path: "keys/callers",
-        title: "Who used keys that were being replaced",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "Who used API keys that were being replaced",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[
             ("key", Cell::Text),
             ("address", Cell::Text),
@@ -458,17 +458,17 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         path: "keys/spending",
-        title: "What their use cost, by line of keys",
-        forms: &[Form::Array],
-        of: Of::Account,
+        title: "What the use of your API keys cost, by key and its successors",
+        formats: &[Format::Array],
+        subject: PartSubject::Account,
         columns: &[("first_key", Cell::Text), ("period", Cell::Text), ("spent", Cell::Credits)],
         sql: KEY_SPENDING,
     },
     Part {
         path: "billing/statement",
         title: "Every transaction, with the balance after it",
-        forms: &[Form::Array, Form::Csv],
-        of: Of::OwnWorkspace,
+        formats: &[Format::Array, Format::Csv],
+        subject: PartSubject::OwnWorkspace,
         columns: &[
             ("seq", Cell::Number),
             ("id", Cell::Text),
@@ -483,9 +483,9 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         path: "billing/lots",
-        title: "Credit you were given, and what is left of it",
-        forms: &[Form::Array],
-        of: Of::OwnWorkspace,
+        title: "Credit that you received, and what is left of it",
+        formats: &[Format::Array],
+        subject: PartSubject::OwnWorkspace,
         columns: &[
             ("id", Cell::Text),
             ("kind", Cell::Text),
@@ -499,9 +499,9 @@ pub const PARTS: &[Part] = &[
     },
     Part {
         path: "usage/usage",
-        title: "What services reported that you used",
-        forms: &[Form::Csv],
-        of: Of::OwnWorkspace,
+        title: "Usage that services reported",
+        formats: &[Format::Csv],
+        subject: PartSubject::OwnWorkspace,
         columns: &[
             ("source", Cell::Text),
             ("id", Cell::Text),
@@ -518,12 +518,12 @@ pub const PARTS: &[Part] = &[
     },
 ];
 
-/// The workspaces a person is in, and whether each is their own.
+/// The workspaces of a person, and whether each is their own.
 pub(super) fn list_workspaces(view: &View<'_>, account: AccountId) -> Result<Vec<(WorkspaceId, bool)>, Error> {
     view.list(OWN_WORKSPACES, named_params! {":subject": account}, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Walks over the rows of a part.
+/// Calls `each` for every row of a part.
 pub(super) fn walk_part<E: From<Error>>(
     view: &View<'_>,
     part: &Part,
@@ -532,8 +532,8 @@ pub(super) fn walk_part<E: From<Error>>(
 ) -> Result<(), E> {
     view.walk(part.sql, named_params! {":subject": subject}, |row| {
         let mut values = Map::new();
-        for (place, (name, cell)) in part.columns.iter().enumerate() {
-            values.insert((*name).to_owned(), cell.read(row, place).map_err(Error::from)?);
+        for (index, (name, cell)) in part.columns.iter().enumerate() {
+            values.insert((*name).to_owned(), cell.read(row, index).map_err(Error::from)?);
         }
         each(values)
     })

@@ -9,106 +9,116 @@ use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 use super::super::{ExportRecipient, PrivacyError};
 use super::activity;
 use super::manifest::{self, Entry};
-use super::store::{self, Form, Of, PARTS, Part};
+use super::store::{self, Format, PARTS, Part, PartSubject};
 use crate::accounts;
 use crate::audit::Digest;
 use crate::base::{AccountId, Timestamp, WorkspaceId};
 use crate::db::{self, Error, View};
 use crate::people;
 
-/// A sealed archive, as written.
+/// The size and digest of a written archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// Its size.
+pub struct SealedArchive {
+    /// The size of the encrypted file.
     pub bytes: u64,
-    /// SHA-256 of the sealed bytes.
+    /// SHA-256 of the encrypted file.
     pub sha256: Digest,
 }
 
-/// Writes everything about `account` into `sink`, sealed to `recipient`. `progress` hears before each part how much is done,
-/// in percent, and what comes next. All of it is of the view's one moment.
+/// Writes all data about `account` into `sink`, encrypted to `recipient`. Calls `progress` before each file with the
+/// percent done and the next path. All data is from the one moment of the view.
 ///
 /// # Errors
-/// [`PrivacyError::NotFound`] when the account is gone; [`PrivacyError::Db`] for rows and for the file; what `progress` said.
+/// [`PrivacyError::NotFound`] if the account does not exist; [`PrivacyError::Db`] for the database, the file and
+/// `progress`.
 pub fn write(
     view: &View<'_>,
     account: AccountId,
     recipient: &ExportRecipient,
     sink: impl Write,
     mut progress: impl FnMut(u8, &str) -> Result<(), Error>,
-) -> Result<Sealed, PrivacyError> {
+) -> Result<SealedArchive, PrivacyError> {
     let person = accounts::find(view, account)?.ok_or(PrivacyError::NotFound)?;
     let site = db::find_stamp(view)?.ok_or_else(|| Error::Damaged("the site stamp".into()))?;
     let public_url = &view.site().config.public_url;
     let created = view.now().rfc3339();
     let workspaces = store::list_workspaces(view, account)?;
     let own_workspace = workspaces.iter().find(|(_, is_own)| *is_own).map(|(id, _)| *id);
-    let files = files_of(&workspaces);
+    let files = files_for(&workspaces);
     let picture = people::own_picture(view, account)?;
     let steps = files.len() + ACTIVITY.len();
 
-    let sealing = recipient.seal(Counted::new(sink)).map_err(broken)?;
+    let sealing = recipient.seal(HashingWriter::new(sink)).map_err(archive_error)?;
     let mut archive = Archive::new(sealing, view.now());
-    for (place, file) in files.iter().enumerate() {
-        progress(percent(place, steps), &file.path)?;
+    for (index, file) in files.iter().enumerate() {
+        progress(percent(index, steps), &file.path)?;
         archive.add_rows(view, file, account)?;
     }
-    for (place, (path, form)) in ACTIVITY.iter().enumerate() {
-        progress(percent(files.len() + place, steps), path)?;
-        archive.add_activity(view, path, *form, (account, own_workspace))?;
+    for (index, (path, format)) in ACTIVITY.iter().enumerate() {
+        progress(percent(files.len() + index, steps), path)?;
+        archive.add_activity(view, path, *format, (account, own_workspace))?;
     }
     if let Some(picture) = &picture {
         archive.add_picture(picture)?;
     }
     progress(percent(steps, steps), "Packing")?;
 
-    let index = manifest::index(&person, public_url, &created, &archive.entries).map_err(broken)?;
+    let index = manifest::index(&person, public_url, &created, &archive.entries).map_err(archive_error)?;
     archive.add_text("index.html", "This page", "index", "text/html", &index)?;
     let signed = manifest::signed(&view.site().keyring, &site, public_url, &person, &created, &archive.entries);
-    archive.add_text("manifest.json", "The list", "manifest", "application/json", &format!("{signed:#}\n"))?;
+    archive.add_text(
+        "manifest.json",
+        "The signed list of all files",
+        "manifest",
+        "application/json",
+        &format!("{signed:#}\n"),
+    )?;
 
-    let sealing = archive.zip.finish().map_err(broken)?.into_inner();
-    Ok(sealing.finish().map_err(broken)?.finish())
+    let sealing = archive.zip.finish().map_err(archive_error)?.into_inner();
+    Ok(sealing.finish().map_err(archive_error)?.finish())
 }
 
-/// The part of the work that is done, leaving the last percent to the caller, who makes it durable.
+/// The percent done. The last percent is left to the caller, who makes the file durable.
 fn percent(done: usize, steps: usize) -> u8 {
     u8::try_from(done * 99 / steps).unwrap_or(99)
 }
 
-const ACTIVITY: [(&str, Form); 2] = [("activity/activity.jsonl", Form::Array), ("activity/activity.csv", Form::Csv)];
+const ACTIVITY: [(&str, Format); 2] =
+    [("activity/activity.jsonl", Format::Array), ("activity/activity.csv", Format::Csv)];
 
-/// A file of a part, for one subject.
+/// One file of a part, for one subject.
 struct PartFile {
     part: &'static Part,
-    form: Form,
+    format: Format,
     path: String,
-    /// `None`: the person.
+    /// `None`: the subject is the account.
     workspace: Option<WorkspaceId>,
 }
 
-fn files_of(workspaces: &[(WorkspaceId, bool)]) -> Vec<PartFile> {
+fn files_for(workspaces: &[(WorkspaceId, bool)]) -> Vec<PartFile> {
     let mut files = Vec::new();
     for part in PARTS {
-        let subjects: Vec<Option<WorkspaceId>> = match part.of {
-            Of::Account => vec![None],
-            Of::EachWorkspace => workspaces.iter().map(|(id, _)| Some(*id)).collect(),
-            Of::OwnWorkspace => workspaces.iter().filter(|(_, is_own)| *is_own).map(|(id, _)| Some(*id)).collect(),
+        let subjects: Vec<Option<WorkspaceId>> = match part.subject {
+            PartSubject::Account => vec![None],
+            PartSubject::EachWorkspace => workspaces.iter().map(|(id, _)| Some(*id)).collect(),
+            PartSubject::OwnWorkspace => {
+                workspaces.iter().filter(|(_, is_own)| *is_own).map(|(id, _)| Some(*id)).collect()
+            }
         };
         for workspace in subjects {
             let id = workspace.map(|id| id.to_string()).unwrap_or_default();
-            for form in part.forms {
-                let ending = if *form == Form::Csv { "csv" } else { "json" };
+            for format in part.formats {
+                let ending = if *format == Format::Csv { "csv" } else { "json" };
                 let path = format!("{}.{ending}", part.path.replace("{workspace}", &id));
-                files.push(PartFile { part, form: *form, path, workspace });
+                files.push(PartFile { part, format: *format, path, workspace });
             }
         }
     }
     files
 }
 
-/// What can go wrong with the file beneath is one thing to the caller.
-fn broken(error: impl std::fmt::Display) -> Error {
+/// Turns an error of the zip, age or CSV writer into one kind of error.
+fn archive_error(error: impl std::fmt::Display) -> Error {
     Error::File { path: "the archive".into(), source: std::io::Error::other(error.to_string()) }
 }
 
@@ -126,16 +136,16 @@ impl<W: Write> Archive<W> {
         Self { zip: ZipWriter::new_stream(sealing), options, entries: Vec::new() }
     }
 
-    /// Adds one file: `fill` writes it and answers its rows.
+    /// Adds one file. `fill` writes it and returns the number of rows.
     fn add(
         &mut self,
         (path, title, kind, media): (&str, &'static str, &'static str, &'static str),
         fill: impl FnOnce(&mut dyn Write) -> Result<u64, PrivacyError>,
     ) -> Result<(), PrivacyError> {
-        self.zip.start_file(path, self.options).map_err(broken)?;
-        let mut counted = Counted::new(&mut self.zip);
-        let rows = fill(&mut counted)?;
-        let written = counted.finish();
+        self.zip.start_file(path, self.options).map_err(archive_error)?;
+        let mut hashing = HashingWriter::new(&mut self.zip);
+        let rows = fill(&mut hashing)?;
+        let written = hashing.finish();
         let (bytes, sha256) = (written.bytes, written.sha256);
         self.entries.push(Entry { path: path.to_owned(), title, kind, media, rows, bytes, sha256 });
         Ok(())
@@ -150,7 +160,7 @@ impl<W: Write> Archive<W> {
         text: &str,
     ) -> Result<(), PrivacyError> {
         self.add((path, title, kind, media), |sink| {
-            sink.write_all(text.as_bytes()).map_err(broken)?;
+            sink.write_all(text.as_bytes()).map_err(archive_error)?;
             Ok(1)
         })
     }
@@ -159,10 +169,10 @@ impl<W: Write> Archive<W> {
         let part = file.part;
         let subject = file.workspace.map_or_else(|| account.to_string(), |id| id.to_string());
         let kind = part.path.rsplit('/').next().unwrap_or(part.path);
-        self.add((&file.path, part.title, kind, media_of(file.form)), |sink| match file.form {
-            Form::Object => object(view, part, &subject, sink),
-            Form::Array => array(view, part, &subject, sink),
-            Form::Csv => table(view, part, &subject, sink),
+        self.add((&file.path, part.title, kind, media_type(file.format)), |sink| match file.format {
+            Format::Object => write_object(view, part, &subject, sink),
+            Format::Array => write_array(view, part, &subject, sink),
+            Format::Csv => write_csv(view, part, &subject, sink),
         })
     }
 
@@ -172,7 +182,7 @@ impl<W: Write> Archive<W> {
             _ => ("account/picture.jpg", "image/jpeg"),
         };
         self.add((path, "Your picture", "picture", media), |sink| {
-            sink.write_all(&picture.bytes).map_err(broken)?;
+            sink.write_all(&picture.bytes).map_err(archive_error)?;
             Ok(1)
         })
     }
@@ -181,24 +191,24 @@ impl<W: Write> Archive<W> {
         &mut self,
         view: &View<'_>,
         path: &str,
-        form: Form,
+        format: Format,
         (account, workspace): (AccountId, Option<WorkspaceId>),
     ) -> Result<(), PrivacyError> {
-        let media = if form == Form::Csv { media_of(form) } else { "application/jsonl" };
+        let media = if format == Format::Csv { media_type(format) } else { "application/jsonl" };
         let mut rows = 0;
-        self.add((path, "What you did, and what was recorded about you", "activity", media), |sink| {
-            if form == Form::Csv {
+        self.add((path, "Events of your account", "activity", media), |sink| {
+            if format == Format::Csv {
                 let mut table = csv::Writer::from_writer(sink);
-                table.write_record(activity::COLUMNS).map_err(broken)?;
+                table.write_record(activity::COLUMNS).map_err(archive_error)?;
                 activity::walk(view, account, workspace, |event| {
                     rows += 1;
-                    table.write_record(activity::cells(event)).map_err(broken)
+                    table.write_record(activity::cells(event)).map_err(archive_error)
                 })?;
-                table.flush().map_err(broken)?;
+                table.flush().map_err(archive_error)?;
             } else {
                 activity::walk(view, account, workspace, |event| {
                     rows += 1;
-                    writeln!(sink, "{}", activity::json(event)).map_err(broken)
+                    writeln!(sink, "{}", activity::json(event)).map_err(archive_error)
                 })?;
             }
             Ok(rows)
@@ -206,47 +216,47 @@ impl<W: Write> Archive<W> {
     }
 }
 
-fn media_of(form: Form) -> &'static str {
-    match form {
-        Form::Object | Form::Array => "application/json",
-        Form::Csv => "text/csv",
+fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Object | Format::Array => "application/json",
+        Format::Csv => "text/csv",
     }
 }
 
-fn object(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
+fn write_object(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
     let mut rows = 0;
     store::walk_part(view, part, subject, |row| {
         rows += 1;
-        writeln!(sink, "{:#}", Value::Object(row)).map_err(broken)
+        writeln!(sink, "{:#}", Value::Object(row)).map_err(archive_error)
     })?;
     Ok(rows)
 }
 
-fn array(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
+fn write_array(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
     let mut rows = 0;
-    sink.write_all(b"[").map_err(broken)?;
+    sink.write_all(b"[").map_err(archive_error)?;
     store::walk_part(view, part, subject, |row| {
         let between = if rows == 0 { "\n" } else { ",\n" };
         rows += 1;
-        write!(sink, "{between}{}", Value::Object(row)).map_err(broken)
+        write!(sink, "{between}{}", Value::Object(row)).map_err(archive_error)
     })?;
-    sink.write_all(if rows == 0 { b"]\n" } else { b"\n]\n" }).map_err(broken)?;
+    sink.write_all(if rows == 0 { b"]\n" } else { b"\n]\n" }).map_err(archive_error)?;
     Ok(rows)
 }
 
-fn table(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
+fn write_csv(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
     let mut rows = 0;
     let mut table = csv::Writer::from_writer(sink);
-    table.write_record(part.columns.iter().map(|(name, _)| name)).map_err(broken)?;
+    table.write_record(part.columns.iter().map(|(name, _)| name)).map_err(archive_error)?;
     store::walk_part(view, part, subject, |row| {
         rows += 1;
-        table.write_record(part.columns.iter().map(|(name, cell)| cell.csv(&row[*name]))).map_err(broken)
+        table.write_record(part.columns.iter().map(|(name, cell)| cell.csv(&row[*name]))).map_err(archive_error)
     })?;
-    table.flush().map_err(broken)?;
+    table.flush().map_err(archive_error)?;
     Ok(rows)
 }
 
-/// The zip format counts from 1980 and in UTC where nobody says otherwise; a moment outside it is its first one.
+/// The time as the zip format has it: from 1980 on, here in UTC. A time outside its range becomes its first one.
 fn zip_time(now: Timestamp) -> zip::DateTime {
     let text = now.rfc3339();
     let part =
@@ -263,24 +273,24 @@ fn zip_time(now: Timestamp) -> zip::DateTime {
     .unwrap_or_default()
 }
 
-/// Passes bytes on, and counts and hashes them.
-struct Counted<W> {
+/// A writer that counts and hashes the bytes it passes on.
+struct HashingWriter<W> {
     sink: W,
     hash: Sha256,
     bytes: u64,
 }
 
-impl<W> Counted<W> {
+impl<W> HashingWriter<W> {
     fn new(sink: W) -> Self {
         Self { sink, hash: Sha256::new(), bytes: 0 }
     }
 
-    fn finish(self) -> Sealed {
-        Sealed { bytes: self.bytes, sha256: self.hash.finalize().into() }
+    fn finish(self) -> SealedArchive {
+        SealedArchive { bytes: self.bytes, sha256: self.hash.finalize().into() }
     }
 }
 
-impl<W: Write> Write for Counted<W> {
+impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let written = self.sink.write(bytes)?;
         self.hash.update(&bytes[..written]);

@@ -2,7 +2,7 @@
 
 use super::{Erasure, LINK, SECRET, STATE, Table};
 
-/// Keys.
+/// API keys.
 pub(super) const API_KEY: Table = Table {
     name: "api_key",
     part: Some("keys/keys"),
@@ -26,76 +26,76 @@ pub(super) const API_KEY: Table = Table {
         "budget_period",
         "spent_until",
     ],
-    left_out: &[
+    excluded: &[
         ("account_id", LINK),
         ("lookup", SECRET),
         ("pepper_id", STATE),
         ("sealed", SECRET),
         ("state_before", STATE),
-        ("family_id", "the first key of the line, which the predecessors lead to"),
+        ("family_id", "the first key of the family, which the predecessors lead to"),
     ],
     erasure: Erasure::Deletes,
 };
 
-/// Their last use.
+/// The last use of each key.
 pub(super) const API_KEY_USE: Table = Table {
     name: "api_key_use",
     part: Some("keys/keys"),
     exported: &["last_used_at", "uses", "last_address", "last_agent"],
-    left_out: &[("key_id", LINK)],
+    excluded: &[("key_id", LINK)],
     erasure: Erasure::Deletes,
 };
 
-/// Their uses by day.
+/// The uses of each key by day and channel.
 pub(super) const API_KEY_USE_DAY: Table = Table {
     name: "api_key_use_day",
     part: Some("keys/days"),
     exported: &["key_id", "day", "door", "uses"],
-    left_out: &[],
+    excluded: &[],
     erasure: Erasure::Deletes,
 };
 
-/// The rights that were asked for.
+/// When each scope of a key was last used.
 pub(super) const API_KEY_RIGHT_USE: Table = Table {
     name: "api_key_right_use",
     part: Some("keys/rights"),
     exported: &["key_id", "right_name", "last_day"],
-    left_out: &[],
+    excluded: &[],
     erasure: Erasure::Deletes,
 };
 
-/// Who uses those that are being replaced.
+/// Who uses keys that are being replaced.
 pub(super) const API_KEY_CALLER: Table = Table {
     name: "api_key_caller",
     part: Some("keys/callers"),
     exported: &["key_id", "address", "agent", "first_at", "last_at", "uses"],
-    left_out: &[],
+    excluded: &[],
     erasure: Erasure::Deletes,
 };
 
-/// What was written about them.
+/// Mails that were sent about keys.
 pub(super) const API_KEY_NOTICE: Table = Table {
     name: "api_key_notice",
     part: None,
     exported: &[],
-    left_out: &[("key_id", LINK), ("kind", STATE), ("at", STATE)],
+    excluded: &[("key_id", LINK), ("kind", STATE), ("at", STATE)],
     erasure: Erasure::Deletes,
 };
 
-/// What their use cost.
+/// What the use of keys cost, by family.
 pub(super) const API_KEY_SPEND: Table = Table {
     name: "api_key_spend",
     part: Some("keys/spending"),
     exported: &["family_id", "period", "spent_micro"],
-    left_out: &[],
+    excluded: &[],
     erasure: Erasure::Deletes,
 };
 
-/// How long they may live.
+/// The maximum lifetime of new keys in a workspace.
 pub(super) const API_KEY_POLICY: Table = Table {
     name: "api_key_policy",
     part: Some("workspaces/{workspace}/key_policy"),
     exported: &["max_life_days", "changed_at"],
-    left_out: &[("workspace_id", LINK)],
+    excluded: &[("workspace_id", LINK)],
     erasure: Erasure::Deletes,
 };

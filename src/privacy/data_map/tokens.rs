@@ -7,7 +7,7 @@ pub(super) const JWT_KEY: Table = Table {
     name: "jwt_key",
     part: None,
     exported: &[],
-    left_out: &[
+    excluded: &[
         ("kid", STATE),
         ("public_key", STATE),
         ("sealed_secret", SECRET),
@@ -19,14 +19,14 @@ pub(super) const JWT_KEY: Table = Table {
     erasure: Erasure::NothingPersonal,
 };
 
-/// What ended before its time.
+/// Tokens and credentials that ended before they expired.
 pub(super) const REVOCATION: Table = Table {
     name: "revocation",
     part: None,
     exported: &[],
-    left_out: &[("seq", STATE), ("kind", STATE), ("subject_id", LINK), ("seen_at", STATE)],
+    excluded: &[("seq", STATE), ("kind", STATE), ("subject_id", LINK), ("seen_at", STATE)],
     erasure: Erasure::Keeps(
-        "opaque ids that join nothing once the person is gone, deleted after a day: so services refuse at once what the \
-         person's tokens would still open (Art. 32)",
+        "opaque ids that refer to nothing after the erasure, deleted after a day, so that services refuse the person's tokens \
+         at once (Art. 32)",
     ),
 };

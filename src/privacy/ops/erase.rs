@@ -1,4 +1,4 @@
-//! Delete a person.
+//! Erase an account.
 
 use serde_json::json;
 
@@ -11,27 +11,27 @@ use crate::db::{self, Tx, View};
 use crate::jobs::NewJob;
 use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, signin, workspaces};
 
-/// Deletes everything about the person, as the data map says, in this one transaction. Sessions and keys are dead with it.
-/// Files and the erasure journal follow after the commit: see `flows`, which everybody calls who is not a transaction.
+/// Deletes all data about the person in this transaction, as the data map defines. Sessions and keys end with it. Files
+/// and the erasure journal are cleaned after the commit, so callers outside a transaction use `flows`.
 ///
-/// A second call finds nobody. Credit that was given and not spent stays in the book under the workspace's opaque id, for
-/// the book never changes.
+/// A second call returns [`PrivacyError::NotFound`]. Unspent credit stays in the ledger under the workspace's opaque
+/// id, because the ledger never changes.
 ///
 /// # Errors
-/// [`PrivacyError::NotFound`] when there is no such account, or the actor is neither the person nor the operator.
+/// [`PrivacyError::NotFound`] if the account does not exist, or the actor is neither the person nor the operator.
 pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Receipt, PrivacyError> {
     let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(PrivacyError::NotFound)?;
     let erased_at = tx.now();
     let receipt = RequestId::new(erased_at, tx.rng());
     let exports = store::list_artifact_ids(tx, account)?;
     let emails = accounts::emails(tx, account)?;
-    // Who never proved an address withdraws nobody's invitation by going.
+    // An account that never verified an address must not withdraw an invitation to that address.
     for email in emails.iter().filter(|email| email.verified_at.is_some()) {
         invitations::forget(tx, &email.address)?;
     }
     let primary = emails.into_iter().find(|email| email.is_primary);
 
-    // Recorded first: the private parts of this event go with all others of the person.
+    // Recorded first, so that the private parts of this event are erased with all others of the person.
     let event =
         Event::new("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
     audit::record(tx, actor, event)?;
@@ -49,10 +49,10 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     people::forget(tx, account)?;
     accounts::erase(tx, account)?;
     audit::forget(tx, account)?;
-    bury(tx, account, receipt)?;
+    add_tombstone(tx, account, receipt)?;
     jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
-    // A stranger's address that nobody proved gets no mail about somebody who left.
+    // An unverified address may belong to another person, so it gets no mail about the erasure.
     if let Some(email) = primary.filter(|email| email.verified_at.is_some()) {
         let message = mails::account_deleted(&person.display_name, &receipt.to_string(), &tx.site().config.public_url);
         mail::enqueue_transient(tx, email.address, &message)?;
@@ -60,7 +60,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     Ok(Receipt { id: receipt, account, erased_at, exports })
 }
 
-fn bury(tx: &mut Tx<'_>, account: AccountId, receipt: RequestId) -> Result<(), db::Error> {
+fn add_tombstone(tx: &mut Tx<'_>, account: AccountId, receipt: RequestId) -> Result<(), db::Error> {
     let (seq, previous) = store::find_last_tombstone(tx)?.map_or((0, GENESIS), |last| (last.seq, last.hash));
     let mut tombstone = Tombstone {
         seq: seq + 1,
@@ -75,13 +75,13 @@ fn bury(tx: &mut Tx<'_>, account: AccountId, receipt: RequestId) -> Result<(), d
     store::insert_tombstone(tx, &tombstone)
 }
 
-/// Erases accounts whose address nobody verified in time, a hundred at most.
+/// Erases accounts whose address was not verified in time, at most 100.
 pub(in crate::privacy) fn erase_pending(tx: &mut Tx<'_>) -> Result<Vec<Receipt>, PrivacyError> {
     let due = accounts::purge_pending(tx)?;
     due.into_iter().map(|account| erase(tx, &Actor::System, account)).collect()
 }
 
-/// The number of the last tombstone; zero: nobody was erased.
+/// The number of the last tombstone. Zero: there is none.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -89,8 +89,8 @@ pub fn last_tombstone(view: &View<'_>) -> Result<i64, db::Error> {
     Ok(store::find_last_tombstone(view)?.map_or(0, |last| last.seq))
 }
 
-/// Checks the chain of tombstones in the database. `Ok(last)`, or `Err(seq)` of the first that does not continue the one
-/// before it.
+/// Checks the chain of tombstones in the database. Returns `Ok` with the last number, or `Err` with the number of the
+/// first tombstone that does not follow the previous one.
 ///
 /// # Errors
 /// [`db::Error`].

@@ -1,10 +1,10 @@
-//! Ask for an export, follow it, download it.
+//! Request an export, track it, download it.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::model::{Artifact, Download, EXPORT, Export, Link, Work};
+use super::super::model::{Artifact, Download, EXPORT, Export, ExportTask, Link};
 use super::super::{ExportRecipient, PrivacyError, archive, mails, store};
 use crate::accounts;
 use crate::audit::{self, Event};
@@ -14,24 +14,25 @@ use crate::db::{self, Tx, View};
 use crate::jobs::{NewJob, enqueue};
 use crate::mail;
 
-/// Exports a person can ask for in 24 hours: enough for a forgotten passphrase, too few to keep a machine busy.
+/// Exports that a person can request in 24 hours: enough after a forgotten passphrase, too few to overload the machine.
 pub const EXPORTS_A_DAY_MAX: usize = 5;
-/// How long a download link is good (domain 4.1).
-pub const DOWNLOADS_LIFE: Duration = minutes(60);
-/// Exports a page lists.
+/// How long a download link is valid (domain 4.1).
+pub const DOWNLOAD_LINK_TTL: Duration = minutes(60);
+/// The maximum number of exports on the page.
 const LISTED_MAX: u32 = 20;
-/// A request that is not ready by then has failed: whatever is wrong does not go away by waiting.
-const PATIENCE: Duration = hours(6);
-/// How long a failed or expired request stays in the list.
+/// A request that is not ready by then has failed. Its cause does not disappear with more time.
+const EXPORT_DEADLINE: Duration = hours(6);
+/// How long failed and expired requests stay in the list.
 const REQUESTS_KEPT: Duration = days(90);
-/// Rows one tidying takes at most; the rest waits for the next one.
+/// The maximum number of rows that one run deletes. The next run takes the rest.
 const SWEEP_BATCH_MAX: u32 = 500;
 
-/// Asks for an archive of everything about the person, sealed to `recipient`. A job writes it; a mail says when it is ready.
+/// Requests an archive of all data about the person, encrypted to `recipient`. A job writes it, and a mail tells the
+/// person when it is ready.
 ///
 /// # Errors
-/// [`PrivacyError::NotFound`] for anybody but the person and the operator; [`PrivacyError::ExportRunning`] while one is
-/// made; [`PrivacyError::TooManyExports`] after five in 24 hours.
+/// [`PrivacyError::NotFound`] unless the actor is the person or the operator; [`PrivacyError::ExportRunning`] while
+/// another export is in progress; [`PrivacyError::TooManyExports`] after five in 24 hours.
 pub fn request_export(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -53,11 +54,12 @@ pub fn request_export(
 
     let request = RequestId::new(now, tx.rng());
     let artifact = ArtifactId::new(now, tx.rng());
-    let (kind, plain) = written(recipient);
+    let (kind, plain) = recipient_fields(recipient);
     let site = tx.site().clone();
-    let sealed = seal::seal(&site.keyring, tx.rng(), &place(request), plain.expose().as_bytes());
-    let work = Work { request, account, artifact, recipient_kind: kind.into(), recipient: sealed, requested_at: now };
-    store::insert_request(tx, &work)?;
+    let sealed = seal::seal(&site.keyring, tx.rng(), &seal_context(request), plain.expose().as_bytes());
+    let task =
+        ExportTask { request, account, artifact, recipient_kind: kind.into(), recipient: sealed, requested_at: now };
+    store::insert_request(tx, &task)?;
     enqueue(
         tx,
         NewJob {
@@ -73,42 +75,43 @@ pub fn request_export(
     Ok(request)
 }
 
-/// Where a sealed recipient stands: nobody can move it to another request.
-fn place(request: RequestId) -> String {
+/// The context that a recipient is sealed with, so that it cannot be moved to another request.
+fn seal_context(request: RequestId) -> String {
     format!("data_request|sealed_recipient|{request}")
 }
 
-fn written(recipient: &ExportRecipient) -> (&'static str, Secret<String>) {
+fn recipient_fields(recipient: &ExportRecipient) -> (&'static str, Secret<String>) {
     match recipient {
         ExportRecipient::Passphrase(passphrase) => ("passphrase", passphrase.clone()),
         ExportRecipient::Key(key) => ("key", Secret::new(key.clone())),
     }
 }
 
-/// Who the export of `work` is for.
-pub(in crate::privacy) fn open_recipient(view: &View<'_>, work: &Work) -> Result<ExportRecipient, PrivacyError> {
-    let damaged = || db::Error::Damaged(format!("the recipient of {}", work.request));
-    let opened = seal::open(&view.site().keyring, &place(work.request), &work.recipient).map_err(|_| damaged())?;
+/// The recipient of the export.
+pub(in crate::privacy) fn open_recipient(view: &View<'_>, task: &ExportTask) -> Result<ExportRecipient, PrivacyError> {
+    let damaged = || db::Error::Damaged(format!("the recipient of {}", task.request));
+    let opened =
+        seal::open(&view.site().keyring, &seal_context(task.request), &task.recipient).map_err(|_| damaged())?;
     let text = std::str::from_utf8(opened.expose()).map_err(|_| damaged())?;
-    match work.recipient_kind.as_str() {
+    match task.recipient_kind.as_str() {
         "passphrase" => Ok(ExportRecipient::passphrase(Secret::new(text.to_owned()))?),
         _ => Ok(ExportRecipient::key(text)?),
     }
 }
 
-/// Takes up a request. `None`: it is finished, failed, or its person is gone.
-pub(in crate::privacy) fn begin(tx: &mut Tx<'_>, request: RequestId) -> Result<Option<Work>, PrivacyError> {
-    let Some(work) = store::find_work(tx, request)? else { return Ok(None) };
-    if tx.now().since(work.requested_at) > PATIENCE {
+/// Starts a request. `None`: it is finished or failed, or its account was erased.
+pub(in crate::privacy) fn begin(tx: &mut Tx<'_>, request: RequestId) -> Result<Option<ExportTask>, PrivacyError> {
+    let Some(task) = store::find_task(tx, request)? else { return Ok(None) };
+    if tx.now().since(task.requested_at) > EXPORT_DEADLINE {
         fail(tx, request)?;
         return Ok(None);
     }
-    store::update_progress(tx, request, 0, "Getting ready")?;
-    Ok(Some(work))
+    store::update_progress(tx, request, 0, "Preparing")?;
+    Ok(Some(task))
 }
 
-/// Notes how far an export is.
-pub(in crate::privacy) fn progress(
+/// Stores the progress of an export.
+pub(in crate::privacy) fn update_progress(
     tx: &mut Tx<'_>,
     request: RequestId,
     percent: u8,
@@ -117,56 +120,56 @@ pub(in crate::privacy) fn progress(
     store::update_progress(tx, request, percent, step)
 }
 
-/// Gives a request up and forgets its recipient.
+/// Marks a request as failed and deletes its recipient.
 fn fail(tx: &mut Tx<'_>, request: RequestId) -> Result<(), db::Error> {
-    store::update_failed(
-        tx,
-        request,
-        "The export could not be made. Ask for a new one; if it fails again, tell your operator.",
-    )
+    store::update_failed(tx, request, "The export failed. Request a new one. If it fails again, contact your operator.")
 }
 
-/// Notes that the file of `work` is complete and tells the person. `false`: nobody wants it any more.
-pub(in crate::privacy) fn finish(tx: &mut Tx<'_>, work: &Work, sealed: &archive::Sealed) -> Result<bool, PrivacyError> {
-    let Some(person) = accounts::find(tx, work.account)? else { return Ok(false) };
-    if !store::update_ready(tx, work.request)? {
+/// Stores that the file is complete and tells the person by mail. `false`: the request or its account no longer exists.
+pub(in crate::privacy) fn finish(
+    tx: &mut Tx<'_>,
+    task: &ExportTask,
+    sealed: &archive::SealedArchive,
+) -> Result<bool, PrivacyError> {
+    let Some(person) = accounts::find(tx, task.account)? else { return Ok(false) };
+    if !store::update_ready(tx, task.request)? {
         return Ok(false);
     }
     let now = tx.now();
     let artifact = Artifact {
-        id: work.artifact,
+        id: task.artifact,
         file_name: archive::file_name(&person.username, now),
         bytes: sealed.bytes,
         sha256: sealed.sha256,
         ready_at: now,
         delete_after: now.plus(tx.site().config.privacy.export_keep),
     };
-    store::insert_artifact(tx, work, &artifact)?;
-    if let Some(address) = accounts::primary_email(tx, work.account)? {
+    store::insert_artifact(tx, task, &artifact)?;
+    if let Some(address) = accounts::primary_email(tx, task.account)? {
         let until = artifact.delete_after.day();
         let message = mails::export_ready(&person.display_name, &until, &tx.site().config.public_url);
-        mail::enqueue(tx, Some(work.account), address, &message)?;
+        mail::enqueue(tx, Some(task.account), address, &message)?;
     }
-    let event = Event::new("privacy.export_ready").target(work.account).subject(work.account).data(
-        json!({"artifact": work.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}),
+    let event = Event::new("privacy.export_ready").target(task.account).subject(task.account).data(
+        json!({"artifact": task.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}),
     );
     audit::record(tx, &Actor::System, event)?;
     Ok(true)
 }
 
-/// The person's exports, the newest first, twenty at most.
+/// The exports of the person, newest first, at most 20.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn exports_of(view: &View<'_>, account: AccountId) -> Result<Vec<Export>, db::Error> {
+pub fn list_exports(view: &View<'_>, account: AccountId) -> Result<Vec<Export>, db::Error> {
     store::list_exports(view, account, LISTED_MAX)
 }
 
-/// Makes a link to a finished export: good for 60 minutes, for this account alone. Ask for a fresh proof of who it is
-/// before.
+/// Creates a link to a finished export, valid for 60 minutes and for this account only. The caller must require a
+/// recent confirmation of identity first.
 ///
 /// # Errors
-/// [`PrivacyError::NotFound`] when there is no such export of the account, or no longer.
+/// [`PrivacyError::NotFound`] if the account has no such export, or it was deleted.
 pub fn export_link(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -178,12 +181,12 @@ pub fn export_link(
     }
     let found = store::find_artifact(tx, account, artifact)?.ok_or(PrivacyError::NotFound)?;
     let token = tokens::random_token(tx.rng());
-    let expires_at = tx.now().plus(DOWNLOADS_LIFE).min(found.delete_after);
+    let expires_at = tx.now().plus(DOWNLOAD_LINK_TTL).min(found.delete_after);
     store::insert_link(tx, &tokens::digest(token.expose()), account, artifact, expires_at)?;
     Ok(Link { token, expires_at })
 }
 
-/// What a link leads to, for the account it was made for. `None`: unknown, too old, another's, or the file is gone.
+/// The file of a link. `None`: the link is unknown, expired or belongs to another account, or the file was deleted.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -195,12 +198,12 @@ pub fn find_by_link(view: &View<'_>, account: AccountId, token: &str) -> Result<
     }))
 }
 
-/// Records that a download began; once per download, not per range of it. Nothing when its person is gone meanwhile: it
-/// would stay for ever.
+/// Records that a download started. Records nothing if the account was erased in the meantime, because the record would
+/// never be deleted.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn note_download(
+pub fn record_download(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
@@ -212,7 +215,8 @@ pub fn note_download(
     audit::record(tx, actor, Event::new("privacy.export_downloaded").target(artifact).subject(account))
 }
 
-/// Forgets exports whose time is over, links that are no longer good and old requests. Answers whose files are to go.
+/// Deletes exports after their retention period, expired links and old requests. Returns the exports whose files must
+/// be removed.
 pub(in crate::privacy) fn sweep(tx: &mut Tx<'_>) -> Result<Vec<ArtifactId>, db::Error> {
     let old = store::list_old_artifacts(tx, SWEEP_BATCH_MAX)?;
     for (artifact, account) in &old {
@@ -228,13 +232,13 @@ pub(in crate::privacy) fn sweep(tx: &mut Tx<'_>) -> Result<Vec<ArtifactId>, db::
     Ok(old.into_iter().map(|(artifact, _)| artifact).collect())
 }
 
-/// Gives up requests whose job is gone or fails again and again.
+/// Marks requests as failed whose job is gone or fails again and again.
 pub(in crate::privacy) fn fail_stale(tx: &mut Tx<'_>) -> Result<(), db::Error> {
-    let before: Timestamp = tx.now().minus(PATIENCE);
+    let before: Timestamp = tx.now().minus(EXPORT_DEADLINE);
     store::list_stale(tx, before, SWEEP_BATCH_MAX)?.into_iter().try_for_each(|request| fail(tx, request))
 }
 
-/// Exports whose files are wanted, or being written.
+/// Exports whose files are needed or are being written.
 pub(in crate::privacy) fn kept_files(view: &View<'_>) -> Result<Vec<ArtifactId>, db::Error> {
     store::list_kept_files(view)
 }

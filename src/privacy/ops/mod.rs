@@ -1,4 +1,4 @@
-//! What a person can ask for about their data.
+//! The operations of exports and erasures.
 
 mod erase;
 mod export;
@@ -6,6 +6,6 @@ mod export;
 pub(super) use erase::erase_pending;
 pub use erase::{erase, last_tombstone, verify_tombstones};
 pub use export::{
-    DOWNLOADS_LIFE, EXPORTS_A_DAY_MAX, export_link, exports_of, find_by_link, note_download, request_export,
+    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, export_link, find_by_link, list_exports, record_download, request_export,
 };
-pub(super) use export::{begin, fail_stale, finish, kept_files, open_recipient, progress, sweep};
+pub(super) use export::{begin, fail_stale, finish, kept_files, open_recipient, sweep, update_progress};

@@ -5,15 +5,15 @@ use actix_web::web::{Bytes, Data};
 use serde::Serialize;
 
 use super::super::callers::Caller;
-use crate::api_keys::{Asked, Door, Verifier};
+use crate::api_keys::{Channel, Verifier, VerifyRequest};
 use crate::app::App;
 use crate::base::{Problem, Scopes};
 use crate::http::{Answer, json};
 use crate::{http, tokens};
 
-/// Room for the answer about a good key.
+/// The usual size of the response about a good key, in bytes.
 const ANSWER_BYTES: usize = 512;
-/// Every reason why a key is not good gets these bytes and no others.
+/// The response about every key that is not good, whatever the reason.
 const INACTIVE: &str = r#"{"active":false}"#;
 
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ struct Introspection<'a> {
     granted: Option<bool>,
 }
 
-/// An access token: what it says, which is what everybody else reads in it.
+/// The response about an access token: its claims, as any verifier reads them.
 #[derive(Serialize)]
 struct TokenIntrospection<'a> {
     active: bool,
@@ -47,31 +47,37 @@ struct TokenIntrospection<'a> {
     granted: Option<bool>,
 }
 
-/// `POST /v1/introspect`: whether a key is good, and whose (RFC 7662 §2). `granted` only where `scope` was asked. An access
-/// token is active for the service it was made for, by its name or id, and for no other.
+/// `POST /v1/introspect`: whether a key or a token is good, and who owns it (RFC 7662 §2). The response has `granted` only if the
+/// request has `scope`. An access token is active only for the service whose name or id is its audience.
 pub async fn introspect(verifier: Data<Verifier>, caller: Caller, body: Result<Bytes, actix_web::Error>) -> Answer {
-    examine(&verifier, &caller, &body.map_err(json::body_problem)?)
+    introspect_form(&verifier, &caller, &body.map_err(json::body_problem)?)
 }
 
-/// As [`introspect`], once the form is here.
-pub fn examine(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Answer {
+/// As [`introspect`], with the whole body of the request.
+pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Answer {
     let fields = http::decode_form(body)?;
     let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_ref());
     let Some(token) = field("token").filter(|token| !token.is_empty()) else {
-        let sentence = "The form needs the field token: the key to be checked.";
+        let sentence = "The form needs the field token, with the key to check.";
         return Err(Problem::field("token", "token_missing", sentence).into());
     };
     let app = verifier.app();
     let config = app.config();
     let address = field("ip").filter(|ip| !ip.is_empty()).map(super::read_address).transpose()?;
-    let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.wanted(scope));
-    let granted = |rights: Scopes| wanted.map(|wanted| wanted.is_some_and(|wanted| rights.grant(wanted)));
-    let asked = Asked { address, wanted: wanted.flatten().unwrap_or_default(), ..Asked::at(Door::Introspect) };
-    let Ok(verified) = verifier.verify_at(token, &asked)? else { return about_token(app, caller, token, granted) };
+    let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.parse(scope));
+    let granted = |rights: Scopes| wanted.map(|wanted| wanted.is_some_and(|wanted| rights.contains(wanted)));
+    let question = VerifyRequest {
+        address,
+        required: wanted.flatten().unwrap_or_default(),
+        ..VerifyRequest::new(Channel::Introspect)
+    };
+    let Ok(verified) = verifier.verify_request(token, &question)? else {
+        return introspect_token(app, caller, token, granted);
+    };
     let answer = Introspection {
         active: true,
         scope: &super::effective_scope(&verified, &config.scopes),
-        client_id: &verified.key.written(),
+        client_id: &verified.key.to_text(),
         username: &verified.username(),
         sub: &verified.account_text(),
         token_type: "api_key",
@@ -84,11 +90,11 @@ pub fn examine(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Answer {
         region: &verified.region(),
         granted: granted(verified.rights),
     };
-    told(&answer)
+    respond(&answer)
 }
 
-/// What is not a good key may be a token; nothing else is asked for what does not look like one.
-fn about_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Scopes) -> Option<bool>) -> Answer {
+/// The response about a text that is not a good key: it can be an access token. A text without the form of a token costs no look-up.
+fn introspect_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Scopes) -> Option<bool>) -> Answer {
     if !tokens::is_token_shaped(token) {
         return Ok(json::private(200, INACTIVE));
     }
@@ -96,11 +102,11 @@ fn about_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Scopes)
     let found = app.query_inline(|view| tokens::examine(view, token, &[&caller.0.name, &id]))?;
     let Some(claims) = found else { return Ok(json::private(200, INACTIVE)) };
     let granted = granted(app.config().scopes.rights_of(&claims.scope));
-    told(&TokenIntrospection { active: true, token_type: "Bearer", claims: &claims, granted })
+    respond(&TokenIntrospection { active: true, token_type: "Bearer", claims: &claims, granted })
 }
 
-fn told(answer: &impl Serialize) -> Result<HttpResponse, http::Fault> {
+fn respond(answer: &impl Serialize) -> Result<HttpResponse, http::Fault> {
     let mut text = Vec::with_capacity(ANSWER_BYTES);
-    serde_json::to_writer(&mut text, answer).map_err(Problem::ours)?;
+    serde_json::to_writer(&mut text, answer).map_err(Problem::internal)?;
     Ok(json::private(200, text))
 }

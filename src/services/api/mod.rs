@@ -1,4 +1,4 @@
-//! What services ask: is this key good (RFC 7662), may this request pass, a token for this key (RFC 8693), what ended.
+//! The API for services: introspection (RFC 7662), forward authentication, token exchange (RFC 8693), feed of revocations.
 
 mod forward_auth;
 mod introspect;
@@ -16,12 +16,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::callers::{Caller, Callers};
-use crate::api_keys::Verified;
+use crate::api_keys::VerifiedKey;
 use crate::base::{Problem, Role, ScopeTable, SharedText};
 use crate::http::Fault;
 
-pub use forward_auth::{forward_auth, forward_auth_at_once};
-pub use introspect::{examine, introspect};
+pub use forward_auth::{forward_auth, forward_auth_without_session};
+pub use introspect::{introspect, introspect_form};
 pub use revocations::revocations;
 pub use token::token;
 
@@ -35,7 +35,7 @@ impl FromRequest for Caller {
 }
 
 fn caller_of(request: &HttpRequest) -> Result<Caller, Fault> {
-    let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::ours("no callers in the request"))?;
+    let callers = request.app_data::<Data<Callers>>().ok_or_else(|| Problem::internal("no callers in the request"))?;
     require_caller(callers, request.headers())
 }
 
@@ -48,9 +48,9 @@ pub fn require_caller(callers: &Callers, headers: &HeaderMap) -> Result<Caller, 
     find_caller(callers, headers)?.ok_or_else(refused)
 }
 
-/// The service that the request's `Authorization` proves. `None`: it has none, or not a good one.
+/// The service that `Authorization` authenticates. `None`: the header is missing or not good.
 fn find_caller(callers: &Callers, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
-    // Two of them are one too many: nobody can say which one was meant.
+    // A request with two of them is refused, because it is unclear which one counts.
     let mut sent = headers.get_all(header::AUTHORIZATION);
     let (Some(header), None) = (sent.next().and_then(|value| value.to_str().ok()), sent.next()) else {
         return Ok(None);
@@ -66,18 +66,19 @@ fn find_caller(callers: &Callers, headers: &HeaderMap) -> Result<Option<Caller>,
     Ok(caller.filter(|caller| name == caller.0.name || name == caller.0.id.to_string()))
 }
 
-/// The names of what the key may do now. Whoever only sees has keys that only read, and then the names say so too.
-fn effective_scope(verified: &Verified, table: &ScopeTable) -> SharedText {
+/// The scope names of what the key can do now: for the role `viewer` only those that read.
+fn effective_scope(verified: &VerifiedKey, table: &ScopeTable) -> SharedText {
     match verified.role {
         Role::Owner | Role::Admin | Role::Editor => verified.scope.clone(),
         Role::Viewer => table.names_within(verified.rights).into(),
     }
 }
 
-/// The address that a service says a key was used from.
+/// Parses the address from which a key was used, as the service sent it.
 fn read_address(text: &str) -> Result<IpAddr, Problem> {
-    let wrong = || Problem::field("ip", "ip_invalid", "The field ip is not an address. Send one, or leave it out.");
-    text.parse().map_err(|_| wrong())
+    let invalid =
+        || Problem::field("ip", "ip_invalid", "The field ip is not an IP address. Send one, or leave it out.");
+    text.parse().map_err(|_| invalid())
 }
 
 /// The credential after its scheme, whatever the case of the scheme (RFC 9110 §11.1).

@@ -1,4 +1,4 @@
-//! `GET /v1/revocations`: what ended before its time, for services that verify tokens without asking.
+//! `GET /v1/revocations`: the feed of early ends, for services that verify tokens offline.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use super::super::callers::Caller;
 use crate::app::App;
 use crate::base::{Problem, Stopwatch, seconds};
-use crate::http::{Answer, Leaving, json};
-use crate::tokens::{self, FEED_PAGE_MAX, News};
+use crate::http::{Answer, ShutdownSignal, json};
+use crate::tokens::{self, FEED_PAGE_MAX, FeedPage};
 
-/// A request may wait as long for news: less than proxies wait for an answer.
+/// A request can wait this long for news: less than the usual timeout of proxies.
 const WAIT_SECONDS_MAX: u64 = 30;
-/// How often a request that waits looks: so old is news at most when it is told.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(200);
-/// Requests that may wait at the same time; one more is answered at once, and asks again.
+/// The time between two looks of a waiting request, and so the highest delay of news.
+const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(200);
+/// Requests that can wait at the same time. A further request is answered at once.
 const WAITING_MAX: usize = 1_000;
 
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Where the reader is in the feed.
+/// The query: the position of the reader in the feed, and how long to wait.
 #[derive(Deserialize)]
-pub struct Place {
+pub struct FeedQuery {
     #[serde(default)]
     after: String,
     #[serde(default)]
@@ -44,30 +44,36 @@ struct Item {
     id: String,
 }
 
-impl From<News> for Feed {
-    fn from(news: News) -> Self {
+impl From<FeedPage> for Feed {
+    fn from(news: FeedPage) -> Self {
         let more = news.revocations.len() == FEED_PAGE_MAX as usize;
         let items = news.revocations.into_iter().map(|row| Item { seq: row.seq, kind: row.kind, id: row.id });
         Self { revocations: items.collect(), next: news.next, more }
     }
 }
 
-/// `GET /v1/revocations?after=SEQ&wait=SECONDS`: what ended after that number, a thousand rows at most. Without news the answer
-/// waits for some, `wait` seconds at most.
-pub async fn revocations(app: Data<Arc<App>>, leaving: Leaving, _caller: Caller, place: Query<Place>) -> Answer {
-    let after = read("after", &place.after, i64::MAX.unsigned_abs())?;
+/// `GET /v1/revocations?after=SEQ&wait=SECONDS`: what ended after that number, at most 1,000 rows. If there is no news, the
+/// response waits for it, at most `wait` seconds.
+pub async fn revocations(
+    app: Data<Arc<App>>,
+    shutdown: ShutdownSignal,
+    _caller: Caller,
+    query: Query<FeedQuery>,
+) -> Answer {
+    let after = read("after", &query.after, i64::MAX.unsigned_abs())?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let wait = seconds(read("wait", &place.wait, WAIT_SECONDS_MAX)?);
+    let wait = seconds(read("wait", &query.wait, WAIT_SECONDS_MAX)?);
     let watch = Stopwatch::start();
-    let turn = Turn::taken();
+    let permit = WaitPermit::acquire();
     loop {
-        let news = app.query_inline(|view| tokens::news(view, after, FEED_PAGE_MAX))?.ok_or_else(begun_anew)?;
-        let is_over = watch.elapsed() >= wait || turn.is_none() || leaving.is_now();
+        let news =
+            app.query_inline(|view| tokens::feed_page(view, after, FEED_PAGE_MAX))?.ok_or_else(feed_restarted)?;
+        let is_over = watch.elapsed() >= wait || permit.is_none() || shutdown.is_requested();
         if is_over || !news.revocations.is_empty() {
-            let body = serde_json::to_string(&Feed::from(news)).map_err(Problem::ours)?;
+            let body = serde_json::to_string(&Feed::from(news)).map_err(Problem::internal)?;
             return Ok(json::private(200, body));
         }
-        tokio::time::sleep(LOOK_EVERY.min(wait.saturating_sub(watch.elapsed()))).await;
+        tokio::time::sleep(POLL_INTERVAL.min(wait.saturating_sub(watch.elapsed()))).await;
     }
 }
 
@@ -77,29 +83,29 @@ fn read(name: &'static str, text: &str, most: u64) -> Result<u64, Problem> {
     }
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_number && *number <= most).ok_or_else(|| {
-        Problem::field(name, "invalid_request", format!("{name} is a whole number from 0 to {most}. Send such a one."))
+        Problem::field(name, "invalid_request", format!("{name} has to be a whole number from 0 to {most}."))
     })
 }
 
-fn begun_anew() -> Problem {
-    let sentence = "The feed has not come that far: a backup was restored. Refuse every token that you hold, and begin again with \
-                    after=0.";
+fn feed_restarted() -> Problem {
+    let sentence = "The feed does not reach this number, because a backup was restored. Refuse every token that you have, and \
+                    start again with after=0.";
     Problem::new(409, "feed_restarted", sentence)
 }
 
-/// One of the requests that may wait.
-struct Turn;
+/// The permit of a waiting request.
+struct WaitPermit;
 
-impl Turn {
-    /// `None`: there are too many.
-    fn taken() -> Option<Self> {
-        let turn = Self;
-        // The one that is too many gives its place back by being dropped.
-        (WAITING.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(turn)
+impl WaitPermit {
+    /// `None`: too many requests are waiting.
+    fn acquire() -> Option<Self> {
+        let permit = Self;
+        // If there are too many, dropping the permit gives it back.
+        (WAITING.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(permit)
     }
 }
 
-impl Drop for Turn {
+impl Drop for WaitPermit {
     fn drop(&mut self) {
         WAITING.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,33 +1,35 @@
-//! Browsers that a person signed in with before: news about others, and a lane of their own while strangers guess.
+//! Known devices, the browsers that a person signed in with before. They have a bucket of their own while others guess,
+//! and the person is told about every other browser.
 
-use super::super::model::{DEVICES_MAX, NotedDevice};
+use super::super::model::{DEVICES_MAX, SignInDevice};
 use super::super::store;
 use crate::base::{AccountId, Secret, Visitor};
 use crate::crypto::{Keyring, tokens};
 use crate::db::{Error, Tx, View};
 
-/// What the mark of a cookie is made for.
-const MARK: &str = "device";
+/// The purpose of the MAC in a device cookie.
+const COOKIE_PURPOSE: &str = "device";
 
-/// The secret in a device cookie. `None`: the cookie is not one of ours, so that nobody chooses the secret of a browser.
+/// The secret in a device cookie. `None`: the cookie is not one of ours, so an attacker cannot choose the secret of a
+/// browser.
 pub fn read_device(keyring: &Keyring, cookie: &str) -> Option<Secret<String>> {
-    let (token, mark) = cookie.split_once('.')?;
-    let is_ours = Secret::new(keyring.mark(MARK, token)).matches(mark.as_bytes());
+    let (token, mac) = cookie.split_once('.')?;
+    let is_ours = Secret::new(keyring.mac(COOKIE_PURPOSE, token)).matches(mac.as_bytes());
     is_ours.then(|| Secret::new(token.to_owned()))
 }
 
-/// What a device is known by to one account; another account that uses the same browser knows it by something else.
-fn named(account: AccountId, token: &str) -> Vec<u8> {
+/// The input of a device's digest. It differs by account, so two accounts with the same browser cannot be linked by it.
+fn lookup_input(account: AccountId, token: &str) -> Vec<u8> {
     format!("device:{account}:{token}").into_bytes()
 }
 
-/// Whether the person signed in with the visitor's browser before, and trusts it.
+/// Whether the person signed in with the visitor's browser before, and it is still trusted.
 ///
 /// # Errors
 /// [`Error`].
 pub fn is_known_device(view: &View<'_>, account: AccountId, visitor: &Visitor) -> Result<bool, Error> {
     let Some(token) = &visitor.device else { return Ok(false) };
-    for digest in view.site().keyring.lookups(&named(account, token.expose())) {
+    for digest in view.site().keyring.lookups(&lookup_input(account, token.expose())) {
         if store::is_trusted_device(view, &digest)? {
             return Ok(true);
         }
@@ -35,24 +37,25 @@ pub fn is_known_device(view: &View<'_>, account: AccountId, visitor: &Visitor) -
     Ok(false)
 }
 
-/// Notes that the person signed in with the visitor's browser. A browser without the secret of a device gets one; one that
-/// has it from another person keeps it.
+/// Stores that the person signed in with the visitor's browser. A browser without a device secret gets one; a browser
+/// that has one, also from another person, keeps it.
 ///
 /// # Errors
 /// [`Error`].
-pub fn note_device(tx: &mut Tx<'_>, account: AccountId, visitor: &Visitor) -> Result<NotedDevice, Error> {
+pub fn note_device(tx: &mut Tx<'_>, account: AccountId, visitor: &Visitor) -> Result<SignInDevice, Error> {
     let is_known = is_known_device(tx, account, visitor)?;
-    let is_news = !is_known && store::has_devices(tx, account)?;
+    let is_new = !is_known && store::has_devices(tx, account)?;
     let token = visitor.device.clone().unwrap_or_else(|| tokens::random_token(tx.rng()));
     let keyring = &tx.site().keyring;
-    let digest = keyring.lookup(&named(account, token.expose()));
-    let cookie = Secret::new(format!("{}.{}", token.expose(), keyring.mark(MARK, token.expose())));
+    let digest = keyring.lookup(&lookup_input(account, token.expose()));
+    let cookie = Secret::new(format!("{}.{}", token.expose(), keyring.mac(COOKIE_PURPOSE, token.expose())));
     store::insert_device(tx, account, &digest)?;
     store::delete_devices_beyond(tx, account, DEVICES_MAX)?;
-    Ok(NotedDevice { cookie, is_news })
+    Ok(SignInDevice { cookie, is_new })
 }
 
-/// Stops trusting every browser of the account: one of them was somebody else's. The next sign-in with any of them is news.
+/// Stops trusting every browser of the account, because another person signed in with one of them. The person is told
+/// about the next sign-in with each of them.
 ///
 /// # Errors
 /// [`Error`].

@@ -1,9 +1,11 @@
-//! Sessions, the browsers they are in, and the guard against guesses.
+//! Sessions, devices, and the throttle for guesses.
 
 mod devices;
-mod guard;
-mod life;
+mod lifecycle;
+mod throttle;
 
 pub use devices::{distrust_devices, is_known_device, note_device, read_device};
-pub use guard::{Guard, note_failure, throttled};
-pub use life::{current, end, end_all, end_copied, forget, list, purge_ended, renew, rotate, show, start, touch};
+pub use lifecycle::{
+    cookie_state, current, end, end_all, end_reused, forget, list, purge_ended, renew, rotate, start, touch,
+};
+pub use throttle::{LoginThrottle, count_request, request_wait};

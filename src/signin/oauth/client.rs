@@ -1,28 +1,30 @@
-//! The talk with a provider: its metadata, the exchange of a code, and who it says that somebody is.
+//! The client for providers: metadata, the authorization URL, the token exchange, and the identity of the person.
 //!
 //! ```text
-//! metadata (an hour) ── issuer must be the configured one ── token endpoint: code + PKCE verifier ──┬─ ID token: checked against
-//!                                                                                                   │  the keys (an hour)
-//!                                                                                                   └─ GitHub: asked who it is
+//! metadata (cached 1 h) ── issuer = the configured one ── token endpoint: code + PKCE verifier ──┬─ ID token: checked against
+//!                                                                                                │  the key set (cached 1 h)
+//!                                                                                                └─ GitHub: /user, /user/emails
 //! ```
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{OauthError, Refusal};
-use super::id_token::{self, Fault};
-use super::model::{Answered, Found, Purpose, Started, Way, is_authoritative};
+use super::id_token::{self, TokenError};
+use super::model::{
+    AuthorizationParams, AuthorizationRequest, AuthorizationResponse, ExternalIdentity, Purpose, is_authoritative,
+};
 use crate::app::App;
 use crate::base::{EmailAddress, Timestamp, minutes};
 use crate::config::{AppleKey, Provider, ProviderKind};
-use crate::outbound::{CallError, Reply, Wanted};
+use crate::outbound::{CallError, Freshness, Reply};
 
-/// The life of a client secret that Apple gets: it is made for one exchange, though half a year would be allowed.
-const APPLE_SECRET_LIFE: std::time::Duration = minutes(10);
-/// Domains of addresses at GitHub that take no mail begin so, also at Enterprise servers.
+/// Apple allows half a year. We make a client secret for each exchange, so ten minutes are enough.
+const APPLE_SECRET_LIFETIME: std::time::Duration = minutes(10);
+/// Domains of GitHub's no-reply addresses begin with this, also at Enterprise servers. They accept no mail.
 const GITHUB_NO_MAIL: &str = "users.noreply.";
 
-/// What an OpenID issuer says about itself (OpenID Connect Discovery §3, RFC 9207 §3).
+/// The metadata of an OpenID issuer (OpenID Connect Discovery §3, RFC 9207 §3).
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
@@ -36,19 +38,19 @@ struct Metadata {
     authorization_response_iss_parameter_supported: bool,
 }
 
-/// Where to go at a provider.
+/// The endpoints of a provider.
 struct Endpoints {
     authorize: String,
     token: String,
     jwks: String,
     userinfo: Option<String>,
-    /// Whether the client secret goes along in the form (RFC 6749 §2.3.1) and not in a header.
+    /// Whether the client secret is sent in the form and not in a header (RFC 6749 §2.3.1).
     posts_secret: bool,
     always_names_issuer: bool,
 }
 
-fn down(provider: &Provider, cause: CallError) -> OauthError {
-    OauthError::Down { provider: provider.label.clone(), cause }
+fn unavailable(provider: &Provider, cause: CallError) -> OauthError {
+    OauthError::Unavailable { provider: provider.label.clone(), cause }
 }
 
 async fn endpoints(app: &App, provider: &Provider) -> Result<Endpoints, OauthError> {
@@ -65,12 +67,16 @@ async fn endpoints(app: &App, provider: &Provider) -> Result<Endpoints, OauthErr
         });
     }
     let url = format!("{}/.well-known/openid-configuration", provider.issuer.trim_end_matches('/'));
-    let document = app.caller().document(&url, app.now(), Wanted::Kept).await.map_err(|error| down(provider, error))?;
+    let document = app
+        .http_client()
+        .document(&url, app.now(), Freshness::Cached)
+        .await
+        .map_err(|error| unavailable(provider, error))?;
     let metadata: Metadata = serde_json::from_slice(&document)
-        .map_err(|_| down(provider, CallError::Failed(format!("{url} is no OpenID configuration"))))?;
-    // Else one provider could speak for another (RFC 9700 §4.4.2, OpenID Connect Discovery §4.3).
+        .map_err(|_| unavailable(provider, CallError::Failed(format!("{url} is not an OpenID configuration"))))?;
+    // Otherwise one provider could answer for another (RFC 9700 §4.4.2, OpenID Connect Discovery §4.3).
     if metadata.issuer != provider.issuer {
-        return Err(down(provider, CallError::Failed(format!("{url} is about {}", metadata.issuer))));
+        return Err(unavailable(provider, CallError::Failed(format!("{url} is about {}", metadata.issuer))));
     }
     let methods = &metadata.token_endpoint_auth_methods_supported;
     Ok(Endpoints {
@@ -83,21 +89,21 @@ async fn endpoints(app: &App, provider: &Provider) -> Result<Endpoints, OauthErr
     })
 }
 
-/// Our address that a provider answers to.
+/// Our callback URL for a provider.
 fn callback(app: &App, provider: &Provider) -> String {
     format!("{}/oauth/{}/callback", app.config().public_url, provider.name)
 }
 
-/// Whether the provider can be asked; its metadata are at hand afterwards.
-pub(super) async fn is_there(app: &App, provider: &Provider) -> Result<(), OauthError> {
+/// Checks that the provider answers. Its metadata is in the cache afterwards.
+pub(super) async fn check_available(app: &App, provider: &Provider) -> Result<(), OauthError> {
     endpoints(app, provider).await.map(|_| ())
 }
 
-/// Where the browser goes.
+/// The URL at the provider that the browser is redirected to.
 pub(super) async fn authorize_url(
     app: &App,
     provider: &Provider,
-    started: &Started,
+    started: &AuthorizationParams,
     purpose: Purpose,
 ) -> Result<String, OauthError> {
     let endpoints = endpoints(app, provider).await?;
@@ -121,7 +127,7 @@ pub(super) async fn authorize_url(
         query.push(("nonce", started.nonce.expose().as_str()));
     }
     match (&provider.kind, purpose) {
-        // The only mode in which Apple tells name and address.
+        // Apple sends name and address only in this mode.
         (ProviderKind::Apple(_), _) => query.push(("response_mode", "form_post")),
         (ProviderKind::Oidc, Purpose::StepUp) => query.extend([("prompt", "login"), ("max_age", "0")]),
         (ProviderKind::Google | ProviderKind::GitHub, Purpose::StepUp | Purpose::Connect) => {
@@ -129,7 +135,7 @@ pub(super) async fn authorize_url(
         }
         (_, _) => {}
     }
-    // A hint for the choice of account; what counts is checked in the token.
+    // Only a hint for the account chooser. The domain is checked in the token.
     if let (ProviderKind::Google, [domain]) = (&provider.kind, provider.allowed_domains.as_slice()) {
         query.push(("hd", domain));
     }
@@ -137,20 +143,25 @@ pub(super) async fn authorize_url(
     let is_safe = |url: &reqwest::Url| {
         url.scheme() == "https" || matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
     };
-    let unusable = || down(provider, CallError::Address(endpoints.authorize.clone()));
+    let unusable = || unavailable(provider, CallError::Address(endpoints.authorize.clone()));
     url.filter(is_safe).map(String::from).ok_or_else(unusable)
 }
 
-/// Exchanges the code and finds out who it is for. Nothing is asked before the issuer is right.
-pub(super) async fn find(app: &App, provider: &Provider, way: &Way, answered: &Answered) -> Result<Found, OauthError> {
+/// Exchanges the code and returns the identity that it stands for. The issuer is checked before the first request.
+pub(super) async fn fetch_identity(
+    app: &App,
+    provider: &Provider,
+    request: &AuthorizationRequest,
+    response: &AuthorizationResponse,
+) -> Result<ExternalIdentity, OauthError> {
     let endpoints = endpoints(app, provider).await?;
-    if endpoints.always_names_issuer && answered.issuer.is_none() {
+    if endpoints.always_names_issuer && response.issuer.is_none() {
         return Err(OauthError::Refused(Refusal::Issuer));
     }
-    let tokens = exchange(app, provider, &endpoints, way, &answered.code).await?;
+    let tokens = exchange(app, provider, &endpoints, request, &response.code).await?;
     match &provider.kind {
         ProviderKind::GitHub => github(app, provider, &tokens.access_token).await,
-        _ => openid(app, provider, &endpoints, way, answered, &tokens).await,
+        _ => openid(app, provider, &endpoints, request, response, &tokens).await,
     }
 }
 
@@ -166,19 +177,19 @@ async fn exchange(
     app: &App,
     provider: &Provider,
     endpoints: &Endpoints,
-    way: &Way,
+    request: &AuthorizationRequest,
     code: &str,
 ) -> Result<Tokens, OauthError> {
     let callback = callback(app, provider);
     let secret = match &provider.kind {
-        ProviderKind::Apple(key) => apple_secret(provider, key, app.now())?,
+        ProviderKind::Apple(key) => apple_client_secret(provider, key, app.now())?,
         _ => provider.client_secret.expose().clone(),
     };
     let mut form = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", callback.as_str()),
-        ("code_verifier", way.verifier.expose().as_str()),
+        ("code_verifier", request.verifier.expose().as_str()),
         ("client_id", provider.client_id.as_str()),
     ];
     let mut headers = Vec::new();
@@ -188,21 +199,26 @@ async fn exchange(
     } else {
         headers.push(("Authorization", basic.as_str()));
     }
-    let reply = app.caller().post(&endpoints.token, &headers, &form).await.map_err(|error| down(provider, error))?;
-    // GitHub says no with status 200.
+    let reply = app
+        .http_client()
+        .post(&endpoints.token, &headers, &form)
+        .await
+        .map_err(|error| unavailable(provider, error))?;
+    // GitHub reports errors with status 200.
     let tokens: Option<Tokens> = (reply.status == 200).then(|| serde_json::from_slice(&reply.body).ok()).flatten();
     match tokens {
         Some(tokens) if !tokens.access_token.is_empty() || !tokens.id_token.is_empty() => Ok(tokens),
-        _ if reply.status >= 500 => Err(down(provider, status(&endpoints.token, &reply))),
+        _ if reply.status >= 500 => Err(unavailable(provider, status_error(&endpoints.token, &reply))),
         _ => {
-            // Misconfiguration ends here, so the admin is told; the word is one of a short list or of no use.
-            let said: Option<Value> = serde_json::from_slice(&reply.body).ok();
-            let said = said.as_ref().and_then(|said| said.get("error")?.as_str()).unwrap_or_default();
-            let word: String = said.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
+            // A wrong configuration shows up here, so it is logged. The error code is text of the provider: only the letters
+            // of a real code (RFC 6749 §5.2) are logged.
+            let error: Option<Value> = serde_json::from_slice(&reply.body).ok();
+            let error = error.as_ref().and_then(|body| body.get("error")?.as_str()).unwrap_or_default();
+            let code: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
             tracing::warn!(
                 provider = provider.name,
                 status = reply.status,
-                error = word,
+                error = code,
                 "A provider did not exchange a code."
             );
             Err(OauthError::Refused(Refusal::Code))
@@ -210,11 +226,11 @@ async fn exchange(
     }
 }
 
-fn status(url: &str, reply: &Reply) -> CallError {
-    CallError::Failed(format!("{url} answered {}", reply.status))
+fn status_error(url: &str, reply: &Reply) -> CallError {
+    CallError::Failed(format!("{url} response {}", reply.status))
 }
 
-/// HTTP Basic with both parts form-encoded (RFC 6749 §2.3.1).
+/// The HTTP Basic header with both parts form-encoded (RFC 6749 §2.3.1).
 fn basic(client_id: &str, secret: &str) -> String {
     use base64::Engine;
     let encoded = |text: &str| {
@@ -225,22 +241,22 @@ fn basic(client_id: &str, secret: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
-/// The client secret that Apple wants: a JWT signed with the key that it gave out. It is made for every exchange, so none is
-/// kept and none runs out.
-fn apple_secret(provider: &Provider, key: &AppleKey, now: Timestamp) -> Result<String, OauthError> {
+/// The client secret for Apple: a JWT signed with the key that Apple issued. It is made for each exchange, so none is stored
+/// and none expires.
+fn apple_client_secret(provider: &Provider, key: &AppleKey, now: Timestamp) -> Result<String, OauthError> {
     use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     let header = Header { kid: Some(key.key_id.clone()), ..Header::new(Algorithm::ES256) };
     let claims = json!({
         "iss": key.team_id, "sub": provider.client_id, "aud": provider.issuer,
-        "iat": now.unix_seconds(), "exp": now.plus(APPLE_SECRET_LIFE).unix_seconds(),
+        "iat": now.unix_seconds(), "exp": now.plus(APPLE_SECRET_LIFETIME).unix_seconds(),
     });
-    let unusable = |_| down(provider, CallError::Failed("the private key cannot sign".to_owned()));
+    let unusable = |_| unavailable(provider, CallError::Failed("the private key cannot sign".to_owned()));
     let signing = EncodingKey::from_ec_pem(key.private_key.expose().as_bytes()).map_err(unusable)?;
     encode(&header, &claims, &signing).map_err(unusable)
 }
 
-/// Claims about a person, in the ID token or from the userinfo endpoint. Whether an address is proved is looked at as it was
-/// written: the text "true" is no answer, but from Apple, which writes it so.
+/// Claims about a person, from the ID token or from the userinfo endpoint. `email_verified` keeps its JSON type: only Apple
+/// may send the text "true" instead of a boolean.
 #[derive(Deserialize, Default)]
 struct Claims {
     #[serde(default)]
@@ -256,17 +272,20 @@ async fn openid(
     app: &App,
     provider: &Provider,
     endpoints: &Endpoints,
-    way: &Way,
-    answered: &Answered,
+    request: &AuthorizationRequest,
+    response: &AuthorizationResponse,
     tokens: &Tokens,
-) -> Result<Found, OauthError> {
+) -> Result<ExternalIdentity, OauthError> {
     let now = app.now();
-    let check = |keys: &[u8]| id_token::check(provider, way, &tokens.id_token, keys, now);
-    let fetch = |wanted| app.caller().document(&endpoints.jwks, now, wanted);
-    let keys = fetch(Wanted::Kept).await.map_err(|error| down(provider, error))?;
+    let check = |keys: &[u8]| id_token::check(provider, request, &tokens.id_token, keys, now);
+    let fetch = |wanted| app.http_client().document(&endpoints.jwks, now, wanted);
+    let keys = fetch(Freshness::Cached).await.map_err(|error| unavailable(provider, error))?;
     let checked = match check(&keys) {
-        // A key that is not among those kept may be new; how often one looks again is not up to who sends tokens.
-        Err(Fault::UnknownKey) => check(&fetch(Wanted::Newer).await.map_err(|error| down(provider, error))?),
+        // A key that is not in the cached set may be new. The client limits how often the set is fetched, so a sender of
+        // tokens with unknown keys cannot cause many requests.
+        Err(TokenError::UnknownKey) => {
+            check(&fetch(Freshness::Reload).await.map_err(|error| unavailable(provider, error))?)
+        }
         checked => checked,
     };
     let checked = checked.map_err(|fault| {
@@ -282,9 +301,9 @@ async fn openid(
     }
     let is_verified = is_verified(provider, claims.email_verified.as_ref())?;
     let email = claims.email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
-    must_be_allowed(provider, email.as_ref(), is_verified, claims.hd.as_deref())?;
-    let name = claims.name.unwrap_or_else(|| apple_name(provider, &answered.user));
-    Ok(Found {
+    check_allowed_domain(provider, email.as_ref(), is_verified, claims.hd.as_deref())?;
+    let name = claims.name.unwrap_or_else(|| apple_name(provider, &response.user));
+    Ok(ExternalIdentity {
         provider: provider.name.clone(),
         issuer: provider.issuer.clone(),
         subject: checked.subject,
@@ -299,24 +318,24 @@ async fn openid(
     })
 }
 
-/// Whether the provider says that the address was proved. What is neither yes nor no is no answer: guessing has opened
-/// accounts elsewhere.
-fn is_verified(provider: &Provider, said: Option<&Value>) -> Result<bool, OauthError> {
-    match said {
+/// Whether the provider says that it verified the address. A value that is not a boolean refuses the whole response: guessing
+/// its meaning has led to account takeovers in other products.
+fn is_verified(provider: &Provider, claim: Option<&Value>) -> Result<bool, OauthError> {
+    match claim {
         None => Ok(false),
         Some(Value::Bool(is_verified)) => Ok(*is_verified),
-        Some(Value::String(said)) if matches!(provider.kind, ProviderKind::Apple(_)) => Ok(said == "true"),
+        Some(Value::String(text)) if matches!(provider.kind, ProviderKind::Apple(_)) => Ok(text == "true"),
         Some(_) => {
             tracing::warn!(
                 provider = provider.name,
-                "email_verified is neither true nor false: the answer was refused."
+                "email_verified is neither true nor false. The response was refused."
             );
             Err(OauthError::Refused(Refusal::Token))
         }
     }
 }
 
-/// Asks for the claims that are not in the ID token; they must be about the same person (OpenID Connect Core §5.3.2).
+/// Fetches the claims that the ID token lacks. They must be about the same subject (OpenID Connect Core §5.3.2).
 async fn userinfo(
     app: &App,
     provider: &Provider,
@@ -325,20 +344,24 @@ async fn userinfo(
     known: Claims,
 ) -> Result<Claims, OauthError> {
     let bearer = format!("Bearer {access_token}");
-    let reply = app.caller().get(url, &[("Authorization", &bearer)]).await.map_err(|error| down(provider, error))?;
+    let reply = app
+        .http_client()
+        .get(url, &[("Authorization", &bearer)])
+        .await
+        .map_err(|error| unavailable(provider, error))?;
     if reply.status != 200 {
         return Ok(known);
     }
-    let told: Claims = serde_json::from_slice(&reply.body).map_err(|_| OauthError::Refused(Refusal::Answer))?;
-    if told.sub != known.sub {
+    let fetched: Claims = serde_json::from_slice(&reply.body).map_err(|_| OauthError::Refused(Refusal::Answer))?;
+    if fetched.sub != known.sub {
         return Err(OauthError::Refused(Refusal::Answer));
     }
-    Ok(Claims { name: told.name.or(known.name), hd: known.hd, ..told })
+    Ok(Claims { name: fetched.name.or(known.name), hd: known.hd, ..fetched })
 }
 
-/// Only people of the domains that the settings name, where they name any: by the token, not by what was asked for. Google
-/// says who belongs to an organisation (`hd`); elsewhere a proved address does.
-fn must_be_allowed(
+/// Refuses people outside the domains that the settings name (`allowed_domains`; empty: everybody is allowed). It is decided by
+/// the token: for Google by its organization claim (`hd`), for others by the domain of a verified address.
+fn check_allowed_domain(
     provider: &Provider,
     email: Option<&EmailAddress>,
     is_verified: bool,
@@ -352,14 +375,14 @@ fn must_be_allowed(
     if allowed.is_empty() || domain.is_some_and(|domain| allowed.contains(&domain)) {
         return Ok(());
     }
-    Err(OauthError::Domain)
+    Err(OauthError::DomainNotAllowed)
 }
 
-/// The name in Apple's form. It says nothing about who somebody is: the form came through the browser.
+/// The name in Apple's form. It is not trusted for identification, because the form came through the browser.
 fn apple_name(provider: &Provider, user: &str) -> String {
-    let told: Option<Value> =
+    let form: Option<Value> =
         matches!(provider.kind, ProviderKind::Apple(_)).then(|| serde_json::from_str(user).ok()).flatten();
-    let part = |key: &str| told.as_ref().and_then(|told| told.get("name")?.get(key)?.as_str()).unwrap_or_default();
+    let part = |key: &str| form.as_ref().and_then(|form| form.get("name")?.get(key)?.as_str()).unwrap_or_default();
     format!("{} {}", part("firstName"), part("lastName")).trim().to_owned()
 }
 
@@ -379,19 +402,19 @@ struct GithubEmail {
     verified: bool,
 }
 
-/// GitHub has no ID token: it is asked. The key is the number, for a login can become somebody else's; the address is the
-/// one that is primary and verified, and takes mail.
-async fn github(app: &App, provider: &Provider, access_token: &str) -> Result<Found, OauthError> {
+/// GitHub has no ID token, so its API is asked. The subject is the numeric id, because another person can take a login later.
+/// The address is the one that is primary and verified and accepts mail.
+async fn github(app: &App, provider: &Provider, access_token: &str) -> Result<ExternalIdentity, OauthError> {
     let base = provider.api_url.as_deref().unwrap_or_default().trim_end_matches('/');
-    let user: GithubUser = github_ask(app, provider, &format!("{base}/user"), access_token).await?;
-    let emails: Vec<GithubEmail> = github_ask(app, provider, &format!("{base}/user/emails"), access_token).await?;
+    let user: GithubUser = github_get(app, provider, &format!("{base}/user"), access_token).await?;
+    let emails: Vec<GithubEmail> = github_get(app, provider, &format!("{base}/user/emails"), access_token).await?;
     let email = emails
         .into_iter()
         .find(|one| one.primary && one.verified)
         .and_then(|one| EmailAddress::parse(&one.email).ok())
         .filter(|email| !email.domain().starts_with(GITHUB_NO_MAIL));
-    must_be_allowed(provider, email.as_ref(), email.is_some(), None)?;
-    Ok(Found {
+    check_allowed_domain(provider, email.as_ref(), email.is_some(), None)?;
+    Ok(ExternalIdentity {
         provider: provider.name.clone(),
         issuer: provider.issuer.clone(),
         subject: user.id.to_string(),
@@ -404,7 +427,7 @@ async fn github(app: &App, provider: &Provider, access_token: &str) -> Result<Fo
     })
 }
 
-async fn github_ask<T: serde::de::DeserializeOwned>(
+async fn github_get<T: serde::de::DeserializeOwned>(
     app: &App,
     provider: &Provider,
     url: &str,
@@ -412,9 +435,9 @@ async fn github_ask<T: serde::de::DeserializeOwned>(
 ) -> Result<T, OauthError> {
     let bearer = format!("Bearer {access_token}");
     let headers = [("Authorization", bearer.as_str()), ("X-GitHub-Api-Version", "2022-11-28")];
-    let reply = app.caller().get(url, &headers).await.map_err(|error| down(provider, error))?;
+    let reply = app.http_client().get(url, &headers).await.map_err(|error| unavailable(provider, error))?;
     if reply.status != 200 {
-        return Err(down(provider, status(url, &reply)));
+        return Err(unavailable(provider, status_error(url, &reply)));
     }
     serde_json::from_slice(&reply.body).map_err(|_| OauthError::Refused(Refusal::Answer))
 }

@@ -1,4 +1,4 @@
-//! What can be wrong on the way to a provider and back.
+//! What can go wrong during sign-in with another provider.
 
 use super::super::error::SigninError;
 use crate::accounts::AccountError;
@@ -6,31 +6,31 @@ use crate::base::Problem;
 use crate::db;
 use crate::outbound::CallError;
 
-/// Why an answer was not believed; recorded in the audit, not told.
+/// Why the response of a provider was refused. It is recorded in the audit log; the person does not see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No way has this state, or it was used, or its ten minutes are over.
+    /// No authorization request has this state, or the request was used, or it is older than ten minutes.
     State,
-    /// The way leads to another provider.
+    /// The request was for another provider.
     Provider,
-    /// Another browser left on this way.
+    /// Another browser started the request.
     Browser,
-    /// Another issuer answers than the one that was asked (RFC 9207).
+    /// The response names another issuer than the configured one (RFC 9207).
     Issuer,
     /// The provider did not exchange the code.
     Code,
-    /// The ID token is not good.
+    /// The ID token is not valid.
     Token,
-    /// What came back is not what the protocol says.
+    /// The response does not follow the protocol.
     Answer,
-    /// The account there is not the one that is connected here.
+    /// The account at the provider is not connected to the account here.
     OtherIdentity,
-    /// The proof there is too old.
+    /// The authentication at the provider is too old.
     OldProof,
 }
 
 impl Refusal {
-    /// As recorded.
+    /// The form that the audit log records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::State => "state",
@@ -46,51 +46,51 @@ impl Refusal {
     }
 }
 
-/// A refusal or failure about other providers.
+/// A refusal or failure during sign-in with another provider.
 #[derive(Debug, thiserror::Error)]
 pub enum OauthError {
-    /// There is no such provider, or no such connected account of yours.
-    #[error("there is no such thing")]
+    /// The provider does not exist, or the person has no such connected account.
+    #[error("the provider or the connected account does not exist")]
     NotFound,
-    /// The answer is not to be believed.
-    #[error("the answer was refused: {0:?}")]
+    /// The response of the provider failed a check.
+    #[error("the response was refused: {0:?}")]
     Refused(Refusal),
-    /// The person said no at the provider, or it did.
-    #[error("the provider said no")]
+    /// The person cancelled at the provider, or the provider refused them.
+    #[error("the provider declined the sign-in")]
     Declined {
-        /// Its label.
+        /// The label of the provider.
         provider: String,
     },
     /// The provider does not answer, or not in time.
     #[error("{provider} does not answer: {cause}")]
-    Down {
-        /// Its label.
+    Unavailable {
+        /// The label of the provider.
         provider: String,
-        /// Why, for the log.
+        /// The cause, for the log.
         cause: CallError,
     },
-    /// Nobody of this browser waits to be connected, or no longer.
-    #[error("nothing waits")]
-    NothingWaits,
-    /// The account there is connected with another one here.
-    #[error("the identity is another account's")]
+    /// No external identity waits in this browser, or it expired.
+    #[error("no identity waits to be connected")]
+    NoPendingIdentity,
+    /// The account at the provider is connected to another account here.
+    #[error("the identity is connected to another account")]
     Taken,
-    /// It is the only way into the account.
-    #[error("it is the last way in")]
-    LastWayIn,
-    /// The account is stopped.
+    /// It is the only way to sign in to the account.
+    #[error("it is the last sign-in method")]
+    LastSignInMethod,
+    /// An operator suspended the account.
     #[error("the account is suspended")]
     Suspended,
-    /// The account there is not of a domain that may come in.
+    /// The account at the provider does not belong to an allowed domain.
     #[error("the domain is not allowed")]
-    Domain,
-    /// Somebody here verified the address.
+    DomainNotAllowed,
+    /// An account here already verified the address.
     #[error("the address has an account")]
-    HasAccount,
-    /// Who has a password or a second factor proves themselves with that.
-    #[error("there is a better proof")]
-    HasBetterProof,
-    /// About the door itself.
+    EmailHasAccount,
+    /// A person who has a password or a second factor must confirm with it.
+    #[error("a stronger proof is required")]
+    StrongerProofRequired,
+    /// From the sign-in slice.
     #[error(transparent)]
     Signin(#[from] SigninError),
 }
@@ -114,73 +114,73 @@ impl From<OauthError> for Problem {
             OauthError::Refused(Refusal::State | Refusal::Browser) => Problem::new(
                 400,
                 "oauth_refused",
-                "This sign-in was not begun in this browser, took more than ten minutes, or was used already. Nobody was signed in. Start again.",
+                "This sign-in was not started in this browser, took more than ten minutes, or was already used. You were not signed in. Start again.",
             ),
             OauthError::Refused(Refusal::OtherIdentity) => Problem::new(
                 403,
                 "oauth_other_identity",
-                "The account you chose there is not connected with yours here. Start again and choose the other one.",
+                "The account that you chose at the provider is not connected to your account here. Start again and choose the connected account.",
             ),
             OauthError::Refused(Refusal::OldProof) => Problem::new(
                 403,
                 "oauth_old_proof",
-                "The provider did not ask you again who you are, so this does not count. Sign out there and try again, or set a password with a reset link.",
+                "The provider did not ask you to sign in again, so this confirmation does not count. Sign out at the provider and try again, or set a password with a reset link.",
             ),
             OauthError::Refused(_) => Problem::new(
                 400,
                 "oauth_refused",
-                "The provider's answer could not be trusted, so nobody was signed in. Start again, or come in another way.",
+                "The answer of the provider could not be verified, so you were not signed in. Start again, or sign in another way.",
             ),
             OauthError::Declined { provider } => Problem::new(
                 400,
                 "oauth_declined",
                 format!(
-                    "{provider} did not sign you in. Perhaps you said no there. Start again, or come in another way."
+                    "{provider} did not sign you in. You may have cancelled there. Start again, or sign in another way."
                 ),
             ),
-            OauthError::Down { provider, cause } => Problem {
+            OauthError::Unavailable { provider, cause } => Problem {
                 cause: Some(cause.to_string()),
                 ..Problem::busy(
                     "oauth_unavailable",
-                    format!("{provider} does not answer right now. Come in another way, or try again in a moment."),
+                    format!("{provider} does not answer right now. Sign in another way, or try again in a moment."),
                     30,
                 )
             },
-            OauthError::NothingWaits => Problem::new(
+            OauthError::NoPendingIdentity => Problem::new(
                 400,
                 "oauth_nothing_waits",
-                "Nothing waits to be connected here, or it waited too long. Start again from the sign-in page.",
+                "No account is waiting to be connected, or the request expired. Start again from the sign-in page.",
             ),
             OauthError::Taken => Problem::new(
                 409,
                 "identity_taken",
-                "That account is connected with another account here. Disconnect it there first.",
+                "That account is connected to another account here. Disconnect it from the other account first.",
             ),
-            OauthError::LastWayIn => Problem::new(
+            OauthError::LastSignInMethod => Problem::new(
                 409,
                 "last_way_in",
-                "This is your only way in, so it stays. Set a password, add a passkey or connect another account first.",
+                "This is your only way to sign in, so you cannot remove it. Set a password, add a passkey or connect another account first.",
             ),
             OauthError::Suspended => {
-                Problem::new(403, "account_suspended", "This account is stopped. Ask your operator about it.")
+                Problem::new(403, "account_suspended", "This account is suspended. Ask your operator about it.")
             }
-            OauthError::Domain => Problem::new(
+            OauthError::DomainNotAllowed => Problem::new(
                 403,
                 "oauth_domain",
-                "That account is not of an organisation that may come in here. Choose another one, or ask your operator.",
+                "That account does not belong to an organisation that may sign in here. Choose another account, or ask your operator.",
             ),
-            OauthError::HasAccount => Problem {
+            OauthError::EmailHasAccount => Problem {
                 status: 409,
                 ..Problem::field(
                     "email",
                     "email_taken",
-                    "You have an account here with this address. Sign in first, then connect.",
+                    "You already have an account with this address. Sign in first, then connect.",
                 )
             },
-            OauthError::HasBetterProof => Problem::new(
+            OauthError::StrongerProofRequired => Problem::new(
                 403,
                 "not_proved",
-                "You have a password or a second factor here: prove with that that it is you.",
+                "You have a password or a second factor. Use it to confirm that it is you.",
             ),
             OauthError::Signin(error) => error.into(),
         }

@@ -1,21 +1,21 @@
-//! To a provider and back: two transactions, with the slow talk between them.
+//! Sign-in with another provider: two transactions, with the slow requests to the provider between them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::ops::proofs_open;
+use super::super::ops::step_up_options;
 use super::error::{OauthError, Refusal};
-use super::model::{Answered, Arrived, Found, Purpose, Way};
+use super::model::{AuthorizationRequest, AuthorizationResponse, CallbackOutcome, ExternalIdentity, Purpose};
 use super::{client, ops};
 use crate::app::App;
 use crate::base::{AccountId, Actor, SessionId, seconds};
 use crate::config::Provider;
 use crate::outbound::CallError;
 
-/// All that is asked of a provider for one page: people wait for it.
-const TALK_MAX: Duration = seconds(9);
+/// The limit for all requests to a provider during one page, because a person waits for it.
+const PROVIDER_TIMEOUT: Duration = seconds(9);
 
-/// A provider of the settings.
+/// The provider of this name from the settings.
 ///
 /// # Errors
 /// [`OauthError::NotFound`].
@@ -23,100 +23,103 @@ pub fn provider(app: &App, name: &str) -> Result<Provider, OauthError> {
     app.config().oauth.iter().find(|provider| provider.name == name).cloned().ok_or(OauthError::NotFound)
 }
 
-/// Whether to believe in waiting: `work`, or that the provider is too slow.
+/// Runs `work` within [`PROVIDER_TIMEOUT`], else fails with [`OauthError::Unavailable`].
 async fn in_time<T>(provider: &Provider, work: impl Future<Output = Result<T, OauthError>>) -> Result<T, OauthError> {
-    let slow = || OauthError::Down { provider: provider.label.clone(), cause: CallError::TooSlow };
-    tokio::time::timeout(TALK_MAX, work).await.unwrap_or_else(|_| Err(slow()))
+    let slow = || OauthError::Unavailable { provider: provider.label.clone(), cause: CallError::TooSlow };
+    tokio::time::timeout(PROVIDER_TIMEOUT, work).await.unwrap_or_else(|_| Err(slow()))
 }
 
-/// Opens a way to the provider for the browser that holds `binder`; answers where the browser goes. `who`: the person in
-/// its session.
+/// Starts an authorization request for the browser that holds `state_cookie`, and returns the URL of the provider. `signed_in`: the
+/// account of the session, if there is one.
 ///
 /// # Errors
-/// [`OauthError::NotFound`]; [`OauthError::Down`]; [`OauthError::HasBetterProof`] for a proof by somebody who has one.
+/// [`OauthError::NotFound`]; [`OauthError::Unavailable`]; [`OauthError::StrongerProofRequired`] for a step-up by a person who
+/// has a password or a second factor.
 pub async fn start(
     app: &Arc<App>,
     name: &str,
     purpose: Purpose,
-    who: Option<AccountId>,
+    signed_in: Option<AccountId>,
     next: &str,
-    binder: &str,
+    state_cookie: &str,
 ) -> Result<String, OauthError> {
     let provider = provider(app, name)?;
-    if let (Purpose::StepUp, Some(account)) = (purpose, who) {
-        let open = app.read_offloaded(move |view| Ok::<_, OauthError>(proofs_open(view, account)?)).await?;
+    if let (Purpose::StepUp, Some(account)) = (purpose, signed_in) {
+        let open = app.read_offloaded(move |view| Ok::<_, OauthError>(step_up_options(view, account)?)).await?;
         if !open.provider {
-            return Err(OauthError::HasBetterProof);
+            return Err(OauthError::StrongerProofRequired);
         }
     }
-    in_time(&provider, client::is_there(app, &provider)).await?;
-    // What comes in by this way belongs to nobody yet, whoever leaves.
-    let account = who.filter(|_| purpose != Purpose::SignIn);
-    let (name, next, binder) = (provider.name.clone(), next.to_owned(), binder.to_owned());
-    let started =
-        app.write(move |tx| Ok::<_, OauthError>(ops::begin(tx, &name, purpose, account, &next, &binder)?)).await?;
+    in_time(&provider, client::check_available(app, &provider)).await?;
+    // A sign-in belongs to no account yet, even when the browser has a session.
+    let account = signed_in.filter(|_| purpose != Purpose::SignIn);
+    let (name, next, state_cookie) = (provider.name.clone(), next.to_owned(), state_cookie.to_owned());
+    let started = app
+        .write(move |tx| Ok::<_, OauthError>(ops::begin(tx, &name, purpose, account, &next, &state_cookie)?))
+        .await?;
     in_time(&provider, client::authorize_url(app, &provider, &started, purpose)).await
 }
 
-/// Keeps an answer that a provider sent as a form, for [`fetch_posted`].
+/// Stores a response that a provider sent as a form, for [`fetch_posted`].
 ///
 /// # Errors
-/// [`OauthError::NotFound`] for a provider that does not.
-pub async fn post(app: &Arc<App>, name: &str, answered: Answered) -> Result<(), OauthError> {
+/// [`OauthError::NotFound`] for a provider that sends no forms: only Apple does.
+pub async fn keep_posted(app: &Arc<App>, name: &str, response: AuthorizationResponse) -> Result<(), OauthError> {
     let provider = provider(app, name)?;
     if !matches!(provider.kind, crate::config::ProviderKind::Apple(_)) {
         return Err(OauthError::NotFound);
     }
-    app.write(move |tx| Ok(ops::post(tx, &provider.name, &answered)?)).await
+    app.write(move |tx| Ok(ops::keep_posted(tx, &provider.name, &response)?)).await
 }
 
-/// What was posted for a state; an answer that fits nothing where there is none.
+/// The response that was posted for a state. Without one: an empty response, which matches no request.
 ///
 /// # Errors
 /// [`OauthError::NotFound`], [`OauthError::Signin`].
-pub async fn fetch_posted(app: &Arc<App>, name: &str, state: &str) -> Result<Answered, OauthError> {
+pub async fn fetch_posted(app: &Arc<App>, name: &str, state: &str) -> Result<AuthorizationResponse, OauthError> {
     let (name, state) = (provider(app, name)?.name, state.to_owned());
-    app.read_offloaded(move |view| Ok(ops::posted(view, &name, &state)?.unwrap_or_default())).await
+    app.read_offloaded(move |view| Ok(ops::find_posted(view, &name, &state)?.unwrap_or_default())).await
 }
 
-/// Takes the answer of a provider. Answers how it goes on, and where.
+/// Checks the response of a provider, exchanges its code, and completes the request. Returns the outcome and the path to
+/// continue at.
 ///
 /// # Errors
-/// [`OauthError`]; nobody is signed in, connected or made then.
+/// [`OauthError`]; then no session, connection or account was created.
 pub async fn finish(
     app: &Arc<App>,
     actor: Actor,
     name: &str,
-    answered: Answered,
-    binder: Option<String>,
-    who: Option<(AccountId, SessionId)>,
-) -> Result<(Arrived, String), OauthError> {
+    response: AuthorizationResponse,
+    state_cookie: Option<String>,
+    session: Option<(AccountId, SessionId)>,
+) -> Result<(CallbackOutcome, String), OauthError> {
     let provider = provider(app, name)?;
-    let way = {
-        let (actor, provider, answered) = (actor.clone(), provider.clone(), answered.clone());
-        app.write(move |tx| ops::take(tx, &actor, &provider, &answered, binder.as_deref())).await??
+    let request = {
+        let (actor, provider, response) = (actor.clone(), provider.clone(), response.clone());
+        app.write(move |tx| ops::consume(tx, &actor, &provider, &response, state_cookie.as_deref())).await??
     };
-    if answered.code.is_empty() {
+    if response.code.is_empty() {
         return Err(OauthError::Declined { provider: provider.label });
     }
-    match in_time(&provider, client::find(app, &provider, &way, &answered)).await {
-        Ok(found) => arrive(app, actor, provider, way, found, who).await,
-        Err(OauthError::Refused(refusal)) => Err(refused(app, actor, provider, way, refusal).await?),
+    match in_time(&provider, client::fetch_identity(app, &provider, &request, &response)).await {
+        Ok(external) => complete(app, actor, provider, request, external, session).await,
+        Err(OauthError::Refused(refusal)) => Err(refused(app, actor, provider, request, refusal).await?),
         Err(error) => Err(error),
     }
 }
 
-async fn arrive(
+async fn complete(
     app: &Arc<App>,
     actor: Actor,
     provider: Provider,
-    way: Way,
-    found: Found,
-    who: Option<(AccountId, SessionId)>,
-) -> Result<(Arrived, String), OauthError> {
+    request: AuthorizationRequest,
+    external: ExternalIdentity,
+    session: Option<(AccountId, SessionId)>,
+) -> Result<(CallbackOutcome, String), OauthError> {
     app.write(move |tx| {
-        let arrived = ops::arrive(tx, &actor, &provider, &way, &found, who)?;
-        Ok::<_, OauthError>(arrived.map(|arrived| (arrived, way.next)))
+        let outcome = ops::complete(tx, &actor, &provider, &request, &external, session)?;
+        Ok::<_, OauthError>(outcome.map(|outcome| (outcome, request.next)))
     })
     .await?
 }
@@ -125,8 +128,8 @@ async fn refused(
     app: &Arc<App>,
     actor: Actor,
     provider: Provider,
-    way: Way,
+    request: AuthorizationRequest,
     refusal: Refusal,
 ) -> Result<OauthError, OauthError> {
-    app.write(move |tx| ops::refuse(tx, &actor, &provider, Some(&way), refusal)).await
+    app.write(move |tx| ops::refuse(tx, &actor, &provider, Some(&request), refusal)).await
 }

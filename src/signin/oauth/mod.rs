@@ -1,10 +1,12 @@
-//! **For:** coming in with an account at another provider: Google, GitHub, Apple, any OpenID Connect issuer.
-//! **Words:** provider, identity (issuer and subject), way (to the provider and back, once), binder (the browser's cookie),
-//! found (who came back).
-//! **Tables:** `identity`, `oauth_flow`.
-//! **Never:** takes an address for a person; connects without a sign-in here and a form sent from here; asks a provider for
-//! anything before state, browser and issuer are right.
-//! **Start reading:** [`flows`], then `ops/arrive.rs`.
+//! **For:** sign-in with an account at another provider: Google, GitHub, Apple, any OpenID Connect issuer.
+//! **Words:** provider, authorization request (one trip to the provider and back, usable once), state cookie (binds the
+//! request to a browser), external identity (issuer and subject, as the provider states them), linked identity (an external
+//! identity that is connected to an account).
+//! **Tables:** `identity`, `oauth_flow` (authorization requests; its column `binder` is the digest of the state cookie, its
+//! column `found` the sealed external identity).
+//! **Never:** identifies a person by an e-mail address; connects an identity without a sign-in here and a form sent from
+//! here; sends a request to a provider before state, browser and issuer are verified.
+//! **Start reading:** [`flows`], then `ops/callback.rs`.
 
 mod client;
 mod error;
@@ -17,9 +19,12 @@ pub mod pages;
 mod store;
 
 pub use error::{OauthError, Refusal};
-pub use model::{Answered, Arrived, Found, Identity, Purpose, Started, Typed};
+pub use model::{
+    AuthorizationParams, AuthorizationResponse, CallbackOutcome, ExternalIdentity, ExternalSignUp, LinkedIdentity,
+    Purpose,
+};
 pub use ops::{
-    arrive, begin, connect, disconnect, forget, identities, open_identities, post, purge_old, sign_up, take,
-    unlink_since, ways_in,
+    begin, complete, connect, consume, disconnect, forget, identities, keep_posted, purge_old, sign_in_methods,
+    sign_up, unlink_since, usable_identities,
 };
 pub use store::STATEMENTS;

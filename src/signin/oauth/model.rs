@@ -1,40 +1,40 @@
-//! Who comes back from a provider, and how far its word goes.
+//! What a provider says about a person, and how far we trust it.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::model::Started as Entered;
+use super::super::model::SignInOutcome;
 use crate::accounts::Username;
 use crate::base::{AccountId, EmailAddress, IdentityId, Secret, Timestamp, minutes, seconds};
 use crate::config::{Provider, ProviderKind};
-use crate::sessions::Renewed;
+use crate::sessions::RenewedCookie;
 
-/// How long a way to a provider and back is open (RFC 9700, safety O1).
-pub(super) const WAY_LIFE: Duration = minutes(10);
-/// How long an answer that came as a form waits for the browser that brings it.
-pub(super) const POSTED_LIFE: Duration = seconds(60);
-/// How long who came back waits for a username or a sign-in.
-pub(super) const FOUND_LIFE: Duration = minutes(30);
-/// What clocks of two machines may differ by.
-pub(super) const SKEW: Duration = seconds(60);
+/// How long an authorization request is valid (RFC 9700, safety O1).
+pub(super) const AUTHORIZATION_LIFETIME: Duration = minutes(10);
+/// How long a response that was posted as a form waits for the browser to follow the redirect.
+pub(super) const POSTED_RESPONSE_LIFETIME: Duration = seconds(60);
+/// How long an external identity waits for a username or a sign-in.
+pub(super) const PENDING_IDENTITY_LIFETIME: Duration = minutes(30);
+/// How far the clocks of two machines may differ.
+pub(super) const CLOCK_SKEW_MAX: Duration = seconds(60);
 
-/// Longer than any label of a person that fits a line.
-const LABEL_MAX: usize = 128;
+/// Longer labels are cut, so that they fit in a list.
+const LABEL_CHARS_MAX: usize = 128;
 
-/// Why somebody goes to a provider.
+/// Why a person is sent to a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To come in, or to become somebody here.
+    /// To sign in or to sign up.
     SignIn,
-    /// To connect an account there with the one here.
+    /// To connect an account at the provider to the account here.
     Connect,
-    /// To prove once more who one is.
+    /// To confirm their identity again (step-up).
     StepUp,
 }
 
 impl Purpose {
-    /// As stored.
+    /// The stored form.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in",
@@ -43,7 +43,7 @@ impl Purpose {
         }
     }
 
-    /// Reads the written form, and the one of links.
+    /// Parses the stored form and the form used in links.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "" | "sign_in" => Some(Self::SignIn),
@@ -54,76 +54,76 @@ impl Purpose {
     }
 }
 
-/// A way that was opened: what goes into the address of the provider.
+/// The secrets of a new authorization request, for the URL of the provider.
 #[derive(Debug)]
-pub struct Started {
-    /// Comes back with the answer.
+pub struct AuthorizationParams {
+    /// The provider returns it with its response.
     pub state: Secret<String>,
-    /// Comes back inside the ID token.
+    /// The provider returns it inside the ID token.
     pub nonce: Secret<String>,
     /// SHA-256 of the PKCE verifier, base64url (RFC 7636 §4.2).
     pub challenge: String,
 }
 
-/// A way as kept.
+/// An authorization request whose response arrived.
 #[derive(Debug)]
-pub struct Way {
-    /// What names its row.
+pub struct AuthorizationRequest {
+    /// The primary key of its row: the digest of the state.
     pub digest: [u8; 32],
-    /// What for.
+    /// Why the person was sent to the provider.
     pub purpose: Purpose,
-    /// Who left, where they were signed in.
+    /// The account of the session that started it. `None`: a sign-in, which belongs to no account yet.
     pub account: Option<AccountId>,
-    /// When they left.
+    /// When the browser was sent to the provider.
     pub began_at: Timestamp,
-    /// Expected in the ID token.
+    /// The ID token must contain it.
     pub nonce: Secret<String>,
-    /// Shown to the provider with the code.
+    /// The PKCE verifier, sent to the provider with the code.
     pub verifier: Secret<String>,
-    /// Where to go on.
+    /// The path to continue at.
     pub next: String,
 }
 
-/// What a provider sent back through the browser.
+/// What a provider sent back through the browser (RFC 6749 §4.1.2).
 #[derive(Clone, Debug, Default)]
-pub struct Answered {
-    /// Which way it answers.
+pub struct AuthorizationResponse {
+    /// Names the authorization request that it answers.
     pub state: String,
-    /// To be exchanged. Empty: an error.
+    /// The code to exchange for tokens. Empty: the provider answered with an error.
     pub code: String,
-    /// What went wrong there, in its words.
+    /// The error code of the provider. Empty: none.
     pub error: String,
-    /// Who says so (RFC 9207), where it does.
+    /// The issuer that answers (RFC 9207). `None`: the response does not name it.
     pub issuer: Option<String>,
-    /// Apple's form alone: the person's name, at the first consent.
+    /// Only in Apple's form, and only after the first consent: JSON with the name of the person.
     pub user: String,
 }
 
-/// Somebody whom a provider vouched for, after every check.
+/// A person as the provider identified them, after every check passed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The provider's name in the settings.
+pub struct ExternalIdentity {
+    /// The name of the provider in the settings.
     pub provider: String,
-    /// With the subject, the identity.
+    /// Issuer and subject together identify the person.
     pub issuer: String,
-    /// Opaque, the provider's for ever.
+    /// Opaque. The provider never gives it to another person.
     pub subject: String,
-    /// Their address. `None`: none that can be used.
+    /// Their e-mail address. `None`: the provider gave none that we can use.
     pub email: Option<EmailAddress>,
-    /// Whether the provider says that the address was proved to it.
+    /// Whether the provider says that it verified the address.
     pub is_verified: bool,
-    /// Whether its word about this address is as good as a code of ours.
+    /// Whether we accept the address as verified without a code of ours; see [`is_authoritative`].
     pub is_authoritative: bool,
-    /// What to call them. Empty: not told.
+    /// Their display name. Empty: the provider gave none.
     pub name: String,
-    /// What they are called there: a hint for a username.
+    /// Their login at the provider: a suggestion for a username.
     pub login: String,
-    /// When they last proved to the provider who they are, where it says so.
+    /// When they last authenticated at the provider (`auth_time`). `None`: the provider does not say.
     pub proved_at: Option<Timestamp>,
 }
 
-impl Found {
-    /// For the list of connected accounts: the address, else the name there.
+impl ExternalIdentity {
+    /// The label in the list of connected accounts: the address, else the login, else the name.
     pub fn label(&self) -> String {
         let label = match (&self.email, self.login.as_str(), self.name.as_str()) {
             (Some(email), _, _) => email.as_str(),
@@ -131,10 +131,10 @@ impl Found {
             (None, "", name) => name,
             (None, login, _) => login,
         };
-        label.chars().filter(|letter| !letter.is_control()).take(LABEL_MAX).collect()
+        label.chars().filter(|c| !c.is_control()).take(LABEL_CHARS_MAX).collect()
     }
 
-    /// A username to begin with. Empty: nothing they are called is one.
+    /// A suggested username. Empty: none of their names makes a valid username.
     pub fn suggestion(&self) -> String {
         let local = self.email.as_ref().and_then(|email| email.as_str().split('@').next()).unwrap_or_default();
         let named = [self.login.as_str(), local, self.name.as_str()].into_iter().map(simplified);
@@ -169,7 +169,7 @@ impl Found {
     }
 }
 
-/// Small letters, digits and single hyphens of a name.
+/// Reduces a name to lower-case letters, digits and single hyphens.
 fn simplified(name: &str) -> String {
     let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     let mut simple = String::new();
@@ -181,9 +181,9 @@ fn simplified(name: &str) -> String {
     simple.trim_matches('-').to_owned()
 }
 
-/// Whether a provider's word about an address is as good as a code of ours: it must own the address, or answer for its
-/// domain. Google does for its own and for organisations that it hosts (`hd`); Apple for its own and its relays; an issuer
-/// of the admin's for the domains that the settings name; GitHub for none.
+/// Whether we accept an address that a provider verified, without a code of ours. The provider must own the address or be
+/// responsible for its domain. Google is, for gmail.com and for the organisations that it hosts (`hd`); Apple is, for its
+/// own domains and its relay; an OpenID issuer is, for the domains that the settings name (`trusted_domains`); GitHub never is.
 pub(super) fn is_authoritative(provider: &Provider, email: &EmailAddress, is_verified: bool, hd: Option<&str>) -> bool {
     let domain = email.domain();
     let is_of = |domains: &[&str]| domains.contains(&domain.as_str());
@@ -196,56 +196,56 @@ pub(super) fn is_authoritative(provider: &Provider, email: &EmailAddress, is_ver
         }
 }
 
-/// Somebody's account at a provider, connected with theirs here.
+/// An account at a provider that is connected to an account here.
 #[derive(Clone, Debug)]
-pub struct Identity {
-    /// Its id.
+pub struct LinkedIdentity {
+    #[allow(missing_docs)]
     pub id: IdentityId,
-    /// Whose.
+    /// The account here.
     pub account: AccountId,
-    /// The provider's name in the settings, when it was connected.
+    /// The name that the provider had in the settings when the account was connected.
     pub provider: String,
-    /// Who vouches.
+    /// The issuer of the provider.
     pub issuer: String,
-    /// What the provider calls the person.
+    /// Address, login or name of the person at the provider.
     pub label: String,
-    /// When it was connected.
+    #[allow(missing_docs)]
     pub linked_at: Timestamp,
-    /// When somebody last came in with it.
+    /// When it was last used to sign in.
     pub last_used_at: Timestamp,
 }
 
-/// What a new person typed.
+/// The sign-up form of a person who comes from a provider.
 #[derive(Clone, Debug)]
-pub struct Typed {
-    /// Their name in links.
+pub struct ExternalSignUp {
+    #[allow(missing_docs)]
     pub username: String,
-    /// Where they can be written to; not looked at where the provider's word is enough.
+    /// Ignored when the address of the provider is authoritative.
     pub email: String,
 }
 
-/// How it goes on for somebody who came back.
-pub enum Arrived {
-    /// In, or the next question of the door.
-    Entered(Entered),
-    /// Nobody here is connected: a username is to be chosen.
-    MustChoose,
-    /// Somebody here has the address: they sign in as usual, then connect.
-    MustSignIn,
-    /// Signed in: a form asks whether to connect.
-    MustConfirm,
-    /// It is connected already.
-    Connected,
-    /// Proved once more: the session's new cookie.
-    Proved(Renewed),
+/// How a callback continues.
+pub enum CallbackOutcome {
+    /// The identity is connected to an account: a session, or the next step of the sign-in.
+    SignedIn(SignInOutcome),
+    /// No account is connected: the person chooses a username.
+    UsernameRequired,
+    /// An account here has the address: the person signs in as usual, then connects.
+    SignInRequired,
+    /// The person is signed in: a form asks whether to connect.
+    ConfirmationRequired,
+    /// The identity is already connected to this account.
+    AlreadyConnected,
+    /// The step-up succeeded: the new cookie of the session.
+    SteppedUp(RenewedCookie),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(login: &str, email: &str, name: &str) -> Found {
-        Found {
+    fn external(login: &str, email: &str, name: &str) -> ExternalIdentity {
+        ExternalIdentity {
             provider: "corp".into(),
             issuer: "https://idp.example".into(),
             subject: "1".into(),
@@ -259,19 +259,19 @@ mod tests {
     }
 
     #[test]
-    fn a_username_is_suggested_from_what_they_are_called() {
-        assert_eq!(found("Ada_L!", "x@example.org", "").suggestion(), "ada-l");
-        assert_eq!(found("ad", "ada.lovelace@example.org", "").suggestion(), "ada-lovelace");
-        assert_eq!(found("admin", "no", "Grace  Hopper").suggestion(), "grace-hopper");
-        assert_eq!(found("", "no", "Ада").suggestion(), "");
+    fn a_username_is_suggested_from_login_address_or_name() {
+        assert_eq!(external("Ada_L!", "x@example.org", "").suggestion(), "ada-l");
+        assert_eq!(external("ad", "ada.lovelace@example.org", "").suggestion(), "ada-lovelace");
+        assert_eq!(external("admin", "no", "Grace  Hopper").suggestion(), "grace-hopper");
+        assert_eq!(external("", "no", "Ада").suggestion(), "");
     }
 
     #[test]
-    fn who_came_back_is_kept_whole() {
-        let ada = found("ada", "ada@example.org", "Ada");
-        assert_eq!(Found::from_json(&ada.to_json()), Some(ada));
-        let nameless = found("", "no", "");
-        assert_eq!(Found::from_json(&nameless.to_json()), Some(nameless.clone()));
+    fn an_external_identity_survives_storage() {
+        let ada = external("ada", "ada@example.org", "Ada");
+        assert_eq!(ExternalIdentity::from_json(&ada.to_json()), Some(ada));
+        let nameless = external("", "no", "");
+        assert_eq!(ExternalIdentity::from_json(&nameless.to_json()), Some(nameless.clone()));
         assert_eq!(nameless.label(), "an account without a name");
     }
 }

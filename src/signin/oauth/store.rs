@@ -1,8 +1,8 @@
-//! All SQL about identities and the ways to providers and back.
+//! All SQL for linked identities and authorization requests.
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Found, Identity};
+use super::model::{ExternalIdentity, LinkedIdentity};
 use crate::base::{AccountId, EmailAddress, IdentityId, Timestamp};
 use crate::db::{Error, Tx, View};
 
@@ -22,31 +22,32 @@ const DELETE: &str = "delete from identity where id = :id and account_id = :acco
 const DELETE_SINCE: &str = "delete from identity where account_id = :account_id and linked_at >= :since";
 const DELETE_ALL: &str = "delete from identity where account_id = :account_id";
 
-const INSERT_WAY: &str = "
+const INSERT_REQUEST: &str = "
     insert into oauth_flow (digest, provider, purpose, binder, sealed, account_id, created_at, expires_at)
     values (:digest, :provider, :purpose, :binder, :sealed, :account_id, :now, :expires_at)";
-const FIND_WAY: &str = "
+const FIND_REQUEST: &str = "
     select provider, purpose, binder, sealed, account_id, created_at from oauth_flow
     where digest = :digest and used_at is null and expires_at > :now";
-const USE_WAY: &str = "update oauth_flow set used_at = :now, posted = null where digest = :digest and used_at is null";
+const USE_REQUEST: &str =
+    "update oauth_flow set used_at = :now, posted = null where digest = :digest and used_at is null";
 const UPDATE_POSTED: &str = "
     update oauth_flow set posted = :posted, posted_until = :until
     where digest = :digest and provider = :provider and used_at is null and expires_at > :now and posted is null";
 const FIND_POSTED: &str = "
     select posted from oauth_flow
     where digest = :digest and provider = :provider and used_at is null and expires_at > :now and posted_until > :now";
-const UPDATE_FOUND: &str = "update oauth_flow set found = :found, expires_at = :expires_at where digest = :digest";
-const FIND_FOUND: &str = "
+const UPDATE_EXTERNAL: &str = "update oauth_flow set found = :found, expires_at = :expires_at where digest = :digest";
+const FIND_EXTERNAL: &str = "
     select digest, found from oauth_flow
     where binder = :binder and found is not null and expires_at > :now
     order by used_at desc, rowid desc
     limit 1";
-const DELETE_FOUND: &str = "delete from oauth_flow where binder = :binder and found is not null";
-const DELETE_OLD_WAYS: &str = "
+const DELETE_EXTERNAL: &str = "delete from oauth_flow where binder = :binder and found is not null";
+const DELETE_EXPIRED_REQUESTS: &str = "
     delete from oauth_flow where digest in (select digest from oauth_flow where expires_at <= :now limit :limit)";
-const DELETE_WAYS: &str = "delete from oauth_flow where account_id = :account_id";
+const DELETE_REQUESTS: &str = "delete from oauth_flow where account_id = :account_id";
 
-/// Every statement of this room, for the test that prepares them.
+/// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND,
@@ -55,20 +56,20 @@ pub const STATEMENTS: &[&str] = &[
     DELETE,
     DELETE_SINCE,
     DELETE_ALL,
-    INSERT_WAY,
-    FIND_WAY,
-    USE_WAY,
+    INSERT_REQUEST,
+    FIND_REQUEST,
+    USE_REQUEST,
     UPDATE_POSTED,
     FIND_POSTED,
-    UPDATE_FOUND,
-    FIND_FOUND,
-    DELETE_FOUND,
-    DELETE_OLD_WAYS,
-    DELETE_WAYS,
+    UPDATE_EXTERNAL,
+    FIND_EXTERNAL,
+    DELETE_EXTERNAL,
+    DELETE_EXPIRED_REQUESTS,
+    DELETE_REQUESTS,
 ];
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Identity> {
-    Ok(Identity {
+fn read(row: &Row<'_>) -> rusqlite::Result<LinkedIdentity> {
+    Ok(LinkedIdentity {
         id: row.get(0)?,
         account: row.get(1)?,
         provider: row.get(2)?,
@@ -79,36 +80,41 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Identity> {
     })
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, id: IdentityId, account: AccountId, found: &Found) -> Result<(), Error> {
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    id: IdentityId,
+    account: AccountId,
+    external: &ExternalIdentity,
+) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
         INSERT,
         named_params! {
             ":id": id,
             ":account_id": account,
-            ":provider": found.provider,
-            ":issuer": found.issuer,
-            ":subject": found.subject,
-            ":label": found.label(),
-            ":email": found.email.as_ref().map(EmailAddress::as_str),
+            ":provider": external.provider,
+            ":issuer": external.issuer,
+            ":subject": external.subject,
+            ":label": external.label(),
+            ":email": external.email.as_ref().map(EmailAddress::as_str),
             ":now": now,
         },
     )?;
     Ok(())
 }
 
-pub(super) fn find(view: &View<'_>, issuer: &str, subject: &str) -> Result<Option<Identity>, Error> {
+pub(super) fn find(view: &View<'_>, issuer: &str, subject: &str) -> Result<Option<LinkedIdentity>, Error> {
     view.find(FIND, named_params! {":issuer": issuer, ":subject": subject}, read)
 }
 
-pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Identity>, Error> {
+pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<LinkedIdentity>, Error> {
     view.list(LIST, named_params! {":account_id": account}, read)
 }
 
-pub(super) fn update_used(tx: &mut Tx<'_>, id: IdentityId, found: &Found) -> Result<(), Error> {
+pub(super) fn update_used(tx: &mut Tx<'_>, id: IdentityId, external: &ExternalIdentity) -> Result<(), Error> {
     let now = tx.now();
-    let email = found.email.as_ref().map(EmailAddress::as_str);
-    tx.execute(UPDATE_USED, named_params! {":id": id, ":now": now, ":label": found.label(), ":email": email})?;
+    let email = external.email.as_ref().map(EmailAddress::as_str);
+    tx.execute(UPDATE_USED, named_params! {":id": id, ":now": now, ":label": external.label(), ":email": email})?;
     Ok(())
 }
 
@@ -120,48 +126,53 @@ pub(super) fn delete_since(tx: &mut Tx<'_>, account: AccountId, since: Timestamp
     tx.execute(DELETE_SINCE, named_params! {":account_id": account, ":since": since})
 }
 
-/// Deletes what the account is connected with, and the ways it is on.
+/// Deletes the linked identities and the authorization requests of the account.
 pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
-    tx.execute(DELETE_WAYS, named_params! {":account_id": account})?;
+    tx.execute(DELETE_REQUESTS, named_params! {":account_id": account})?;
     tx.execute(DELETE_ALL, named_params! {":account_id": account})
 }
 
-/// A way as it stands in its row.
-pub(super) struct WayRow {
+/// The row of an authorization request.
+pub(super) struct AuthorizationRequestRow {
     pub provider: String,
     pub purpose: String,
-    pub binder: [u8; 32],
+    pub state_cookie: [u8; 32],
     pub sealed: Vec<u8>,
     pub account: Option<AccountId>,
     pub created_at: Timestamp,
 }
 
-/// Keeps a way that is beginning now.
-pub(super) fn insert_way(tx: &mut Tx<'_>, digest: &[u8; 32], way: &WayRow, expires_at: Timestamp) -> Result<(), Error> {
+/// Stores a new authorization request.
+pub(super) fn insert_request(
+    tx: &mut Tx<'_>,
+    digest: &[u8; 32],
+    request: &AuthorizationRequestRow,
+    expires_at: Timestamp,
+) -> Result<(), Error> {
     tx.execute(
-        INSERT_WAY,
+        INSERT_REQUEST,
         named_params! {
             ":digest": digest,
-            ":provider": way.provider,
-            ":purpose": way.purpose,
-            ":binder": way.binder,
-            ":sealed": way.sealed,
-            ":account_id": way.account,
-            ":now": way.created_at,
+            ":provider": request.provider,
+            ":purpose": request.purpose,
+            ":binder": request.state_cookie,
+            ":sealed": request.sealed,
+            ":account_id": request.account,
+            ":now": request.created_at,
             ":expires_at": expires_at,
         },
     )?;
     Ok(())
 }
 
-/// A way that is open: neither used nor too old.
-pub(super) fn find_way(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<WayRow>, Error> {
+/// A request that is neither used nor expired.
+pub(super) fn find_request(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<AuthorizationRequestRow>, Error> {
     let now = view.now();
-    view.find(FIND_WAY, named_params! {":digest": digest, ":now": now}, |row| {
-        Ok(WayRow {
+    view.find(FIND_REQUEST, named_params! {":digest": digest, ":now": now}, |row| {
+        Ok(AuthorizationRequestRow {
             provider: row.get(0)?,
             purpose: row.get(1)?,
-            binder: row.get(2)?,
+            state_cookie: row.get(2)?,
             sealed: row.get(3)?,
             account: row.get(4)?,
             created_at: row.get(5)?,
@@ -169,13 +180,13 @@ pub(super) fn find_way(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<WayR
     })
 }
 
-/// Zero: it was used already.
-pub(super) fn use_way(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<usize, Error> {
+/// Marks the request as used. Returns 0 if it was already used.
+pub(super) fn use_request(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<usize, Error> {
     let now = tx.now();
-    tx.execute(USE_WAY, named_params! {":digest": digest, ":now": now})
+    tx.execute(USE_REQUEST, named_params! {":digest": digest, ":now": now})
 }
 
-/// Keeps the first answer that came as a form.
+/// Stores the first response that came as a form; later ones are ignored.
 pub(super) fn update_posted(
     tx: &mut Tx<'_>,
     digest: &[u8; 32],
@@ -197,31 +208,31 @@ pub(super) fn find_posted(view: &View<'_>, digest: &[u8; 32], provider: &str) ->
     Ok(view.find(FIND_POSTED, params, |row| row.get(0))?.flatten())
 }
 
-pub(super) fn update_found(
+pub(super) fn update_external(
     tx: &mut Tx<'_>,
     digest: &[u8; 32],
-    found: &[u8],
+    external: &[u8],
     expires_at: Timestamp,
 ) -> Result<(), Error> {
-    tx.execute(UPDATE_FOUND, named_params! {":digest": digest, ":found": found, ":expires_at": expires_at})?;
+    tx.execute(UPDATE_EXTERNAL, named_params! {":digest": digest, ":found": external, ":expires_at": expires_at})?;
     Ok(())
 }
 
-/// What names a row, and what is sealed in it.
+/// The digest (primary key) of a row and its sealed value.
 type Sealed = ([u8; 32], Vec<u8>);
 
-/// Who came back last to this browser and still waits.
-pub(super) fn find_found(view: &View<'_>, binder: &[u8; 32]) -> Result<Option<Sealed>, Error> {
+/// The newest external identity that still waits in this browser.
+pub(super) fn find_external(view: &View<'_>, state_cookie: &[u8; 32]) -> Result<Option<Sealed>, Error> {
     let now = view.now();
-    view.find(FIND_FOUND, named_params! {":binder": binder, ":now": now}, |row| Ok((row.get(0)?, row.get(1)?)))
+    view.find(FIND_EXTERNAL, named_params! {":binder": state_cookie, ":now": now}, |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-pub(super) fn delete_found(tx: &mut Tx<'_>, binder: &[u8; 32]) -> Result<(), Error> {
-    tx.execute(DELETE_FOUND, named_params! {":binder": binder})?;
+pub(super) fn delete_external(tx: &mut Tx<'_>, state_cookie: &[u8; 32]) -> Result<(), Error> {
+    tx.execute(DELETE_EXTERNAL, named_params! {":binder": state_cookie})?;
     Ok(())
 }
 
-pub(super) fn delete_old_ways(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {
+pub(super) fn delete_expired_requests(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {
     let now = tx.now();
-    tx.execute(DELETE_OLD_WAYS, named_params! {":now": now, ":limit": limit})
+    tx.execute(DELETE_EXPIRED_REQUESTS, named_params! {":now": now, ":limit": limit})
 }

@@ -1,4 +1,4 @@
-//! A new password, and what follows one however it was set.
+//! Changing a password, and what every new password causes.
 
 use super::super::error::SigninError;
 use super::super::mails;
@@ -6,28 +6,28 @@ use crate::accounts::{self, Account, AccountError};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::db::{self, Tx};
 use crate::mail;
-use crate::sessions::{self, Renewed};
+use crate::sessions::{self, RenewedCookie};
 
-/// Sets the password of somebody who is signed in and just proved it. The session goes on under a new cookie: whoever copied
-/// the old one is out, too.
+/// Sets the password of a signed-in person after a step-up. The session continues under a new cookie, so a copy of the old
+/// cookie no longer works.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] for somebody else's account. [`SigninError::SignedOut`]: the session ended meanwhile; nothing
-/// was changed.
+/// [`AccountError::NotFound`] for the account of another person. [`SigninError::SignedOut`]: the session ended meanwhile; nothing
+/// changed.
 pub(in crate::signin) fn change_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     session: SessionId,
     phc: &str,
-) -> Result<Renewed, SigninError> {
+) -> Result<RenewedCookie, SigninError> {
     let person = accounts::find(tx, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)?;
     let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
     replace_password(tx, actor, &person, phc, Some(session))?;
     Ok(renewed)
 }
 
-/// Keeps the new password, ends every session but `except` and every link that would set another one, and tells the person.
+/// Stores the new password, ends every session but `except`, revokes the reset links, and mails the person.
 pub(super) fn replace_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -37,13 +37,13 @@ pub(super) fn replace_password(
 ) -> Result<(), AccountError> {
     accounts::set_password(tx, actor, person.id, phc)?;
     sessions::end_all(tx, actor, person.id, except)?;
-    // Links by which the person undoes what somebody else did stay good: it may be somebody else who does this.
+    // Links that undo a change (revert, not me) stay valid: a thief may be the one who changes the password.
     accounts::revoke_links(tx, person.id)?;
-    Ok(tell_of_new_password(tx, actor, person)?)
+    Ok(notify_password_changed(tx, actor, person)?)
 }
 
-/// A mail to each address that is theirs: whoever did it and whichever of them is read, they know.
-fn tell_of_new_password(tx: &mut Tx<'_>, actor: &Actor, person: &Account) -> Result<(), db::Error> {
+/// Mails every verified address, so that the person learns of the change whichever mailbox they read.
+fn notify_password_changed(tx: &mut Tx<'_>, actor: &Actor, person: &Account) -> Result<(), db::Error> {
     let message = mails::password_changed(person, actor.visitor(), tx.now(), &tx.site().config.public_url);
     for email in accounts::emails(tx, person.id)?.into_iter().filter(|email| email.verified_at.is_some()) {
         mail::enqueue(tx, Some(person.id), email.address, &message)?;

@@ -1,4 +1,4 @@
-//! Somebody proved that an address is theirs: whatever others prepared with it is void.
+//! When a person proves that they own an address, the claims of others to it become void.
 
 use serde_json::json;
 
@@ -10,9 +10,9 @@ use crate::base::{AccountId, Actor, EmailAddress};
 use crate::db::Tx;
 use crate::{factors, sessions};
 
-/// Voids every other claim to the address that `owner` proved: accounts that were waiting for it lose password, factors,
-/// sessions, connected accounts and links, others lose the unproved address alone. So nobody can prepare an account for somebody who
-/// comes later (MSRC 2022, the five kinds of pre-hijacking; domain 5.1.12).
+/// Voids every other claim to the address that `owner` verified. Accounts that were waiting to verify it lose password, factors,
+/// sessions, connected accounts and links. Other accounts lose only the unverified address. This prevents account
+/// pre-hijacking (MSRC 2022, the five kinds; domain 5.1.12).
 ///
 /// # Errors
 /// [`SigninError::Db`], [`SigninError::Account`].

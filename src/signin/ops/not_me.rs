@@ -1,4 +1,4 @@
-//! A sign-in with a browser that its person never used: a mail, and the link in it for when it was somebody else.
+//! Sign-in with a browser that is new to the account: a mail, and its link for reporting that the sign-in was not the person's.
 
 use super::super::error::SigninError;
 use super::super::{mails, oauth};
@@ -11,8 +11,8 @@ use crate::factors;
 use crate::mail;
 use crate::sessions::{self, NewSession, Session};
 
-/// Writes to the person, with one link to undo it.
-pub(super) fn tell_of_new_device(
+/// Mails the person, with a link to report the sign-in.
+pub(super) fn notify_new_device(
     tx: &mut Tx<'_>,
     person: &Account,
     session: SessionId,
@@ -26,8 +26,8 @@ pub(super) fn tell_of_new_device(
     mail::enqueue(tx, Some(person.id), address, &message)
 }
 
-/// What the link in the mail is about, without using it up: the sign-in, where its session is still in use. `None`: the link
-/// was used already or is too old.
+/// What the link in the mail is about, without using it. Inner `None`: the session of the sign-in has ended. Outer `None`: the
+/// link was already used or has expired.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -37,9 +37,9 @@ pub fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session
     Ok(Some(sessions::list(view, account)?.into_iter().find(|known| Some(known.id) == session)))
 }
 
-/// Takes the word of whoever has the mail: every session ends, second factors and accounts elsewhere that were added since that
-/// sign-in are gone, no browser is trusted, API keys are refused from the next request on, nobody comes in any way until there
-/// is a new password, and a link to set one goes out. Works once, and without signing in.
+/// Handles the report of the person who has the mail. Every session ends, second factors and linked identities that were added
+/// since that sign-in are removed, no browser is trusted any more, API keys are refused from the next request on, and every
+/// sign-in is refused until there is a new password. A link to set one is mailed. It works once and without signing in.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
@@ -49,7 +49,7 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     audit::record(tx, actor, Event::new("auth.signin_disowned").target(account).subject(account))?;
     sessions::end_all(tx, actor, account, None)?;
-    let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::made_at);
+    let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::created_at);
     factors::remove_since(tx, actor, account, since)?;
     oauth::unlink_since(tx, actor, account, since)?;
     sessions::distrust_devices(tx, account)?;
@@ -57,7 +57,7 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     if person.state == AccountState::Suspended {
         return Ok(());
     }
-    // Not to an address that was added since: that one may be the other person's.
+    // Not to an address that was added since the sign-in: it may belong to the thief.
     let is_own = |email: &Email| email.verified_at.is_some_and(|at| at <= since);
     for email in accounts::emails(tx, account)?.into_iter().filter(is_own) {
         send_reset_link(tx, actor, &person, email.address)?;

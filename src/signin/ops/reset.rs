@@ -1,31 +1,31 @@
-//! A forgotten password.
+//! Password reset.
 
 use super::super::error::SigninError;
 use super::super::{mails, oauth};
 use super::change_password::replace_password;
 use super::claims::void_other_claims;
-use super::enter::names_of;
+use super::sign_in::sign_in_names;
 use super::sign_up::open_wallet;
 use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, EmailAddress, Secret};
 use crate::db::Tx;
-use crate::sessions::Guard;
+use crate::sessions::LoginThrottle;
 use crate::{factors, mail, sessions};
 
-/// Mails a link to set a password to the account behind the address, where there is one. The answer is the same, and so is
-/// what is written, but for the message: a link that nobody gets waits for its end like the others. Nobody fills a mailbox: of
-/// many requests for one address only the first few, and later one in a quarter of an hour, send a message.
+/// Mails a link to set a password if the address has an account. The answer is the same in both cases, and so are the rows that
+/// are written, except for the mail: for an unknown address a link is stored that is never mailed. To protect mailboxes, of
+/// many requests for one address only the first few send a mail, and later one in 15 minutes.
 pub(in crate::signin) fn request_reset(
     tx: &mut Tx<'_>,
     actor: &Actor,
     address: &EmailAddress,
 ) -> Result<(), SigninError> {
-    let asked = format!("reset-mail:{}", address.folded());
-    let is_enough = sessions::throttled(tx, &asked)?.is_some();
+    let key = format!("reset-mail:{}", address.folded());
+    let is_enough = sessions::request_wait(tx, &key)?.is_some();
     if !is_enough {
-        // Not when it is: else whoever asks all the time would keep the person from ever getting another one.
-        sessions::note_failure(tx, &asked)?;
+        // Refused requests do not count. Otherwise an attacker who keeps asking could stop the person from ever getting a link.
+        sessions::count_request(tx, &key)?;
     }
     let may = |account: &Account| account.state != AccountState::Suspended && !is_enough;
     match accounts::find_by_email(tx, address)?.filter(may) {
@@ -37,7 +37,7 @@ pub(in crate::signin) fn request_reset(
     }
 }
 
-/// Mails a link to set a password; good for 30 minutes, once.
+/// Mails a link to set a password. It works once and is valid for 30 minutes.
 ///
 /// # Errors
 /// [`AccountError::NotFound`].
@@ -62,11 +62,11 @@ pub(super) fn send_reset_link(
     Ok(audit::record(tx, actor, Event::new("auth.password_reset_requested").target(account).subject(account))?)
 }
 
-/// Sets the new password; see [`replace_password`]. Following the link proved the address too; tries that failed before no
-/// longer count, so that the person can come in.
+/// Sets the new password; see [`replace_password`]. The link also verifies the address. Earlier failed attempts no longer count,
+/// so that the person can sign in.
 ///
-/// The browser that did it is the only one that is known from now on, so that its person comes in with it at once, however
-/// many strangers guess at the account. Answers its device cookie.
+/// Afterwards the browser that did it is the only known one, so its person can sign in at once even while attackers guess at the
+/// account. Returns its device cookie.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
@@ -80,7 +80,7 @@ pub(in crate::signin) fn reset(
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     if person.state == AccountState::Pending {
         let person = accounts::verify_by_operator(tx, actor, account)?;
-        // Whoever began this account may be somebody else than who has the address: nothing that was prepared in it stays.
+        // Another person than the owner of the address may have started this account, so nothing prepared in it stays.
         oauth::forget(tx, account)?;
         factors::forget(tx, account)?;
         open_wallet(tx, &person)?;
@@ -89,8 +89,8 @@ pub(in crate::signin) fn reset(
         }
     }
     replace_password(tx, actor, &person, phc, None)?;
-    let names = names_of(tx, &person)?;
-    Guard::forgive(tx, account, names.iter().map(String::as_str))?;
+    let names = sign_in_names(tx, &person)?;
+    LoginThrottle::clear_first_factor(tx, account, names.iter().map(String::as_str))?;
     sessions::distrust_devices(tx, account)?;
     let device = sessions::note_device(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
     audit::record(tx, actor, Event::new("auth.password_reset_completed").target(account).subject(account))?;

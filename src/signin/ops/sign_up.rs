@@ -1,31 +1,31 @@
-//! A new person: sign-up, proof of the address, accounts made by the operator.
+//! New accounts: sign-up, verification of the address, accounts created by the operator.
 
 use super::super::error::SigninError;
 use super::super::mails;
-use super::super::model::{NewPerson, Proof, SignedUp, Started};
+use super::super::model::{NewPerson, PendingSignUp, Proof, SignInOutcome};
 use super::claims::void_other_claims;
-use super::enter::{must_not_wait, open};
-use super::invited::use_claim;
+use super::invitation::use_claim;
 use super::reset::reset_link_by_mail;
-use crate::accounts::{self, Account, AccountError, CodeAnswer, NewAccount};
+use super::sign_in::{check_throttle, start_session};
+use crate::accounts::{self, Account, AccountError, CodeResult, NewAccount};
 use crate::base::{AccountId, Actor};
 use crate::billing;
 use crate::db::{self, Tx};
-use crate::sessions::Guard;
+use crate::sessions::LoginThrottle;
 use crate::{mail, workspaces};
 
-/// Makes a pending account with its workspace and sends the code. Where the address is somebody's already, all is the same
-/// but the message (see [`accounts::send_code`]), so that nothing that follows tells a stranger who has an account.
+/// Creates a pending account with its workspace and sends the code. If the address already has an account, everything is the same
+/// except the mail (see [`accounts::send_code`]), so an anonymous caller cannot learn who has an account.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`]: usernames are public. With a claim, whose bearer is no stranger:
-/// [`AccountError::LinkRefused`] when it is not good, [`AccountError::EmailTaken`], which leaves it good.
+/// [`AccountError::UsernameTaken`]: usernames are public. Only with a claim, whose holder is trusted:
+/// [`AccountError::LinkRefused`] if it is not valid; [`AccountError::EmailTaken`], after which it is still valid.
 pub(in crate::signin) fn sign_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
     mut new: NewAccount,
     claim: &str,
-) -> Result<SignedUp, SigninError> {
+) -> Result<PendingSignUp, SigninError> {
     if !claim.is_empty() {
         use_claim(tx, claim)?;
         new.is_operator = true;
@@ -36,11 +36,11 @@ pub(in crate::signin) fn sign_up(
     let account = accounts::create(tx, actor, &new)?;
     workspaces::create_personal(tx, actor, &account)?;
     accounts::send_code(tx, actor, account.id)?;
-    Ok(SignedUp { account: account.id })
+    Ok(PendingSignUp { account: account.id })
 }
 
-/// Makes an account at the command line: active with its wallet at once when its address is vouched for, else pending
-/// with a code on its way; without a password, a link to set one goes out too.
+/// Creates an account from the command line. If its address counts as verified, it is active at once and has its wallet; else it
+/// is pending and a code is mailed. Without a password, a link to set one is mailed.
 ///
 /// # Errors
 /// [`AccountError::UsernameTaken`], [`AccountError::EmailTaken`].
@@ -73,47 +73,47 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
     Ok(account)
 }
 
-/// Tries the code; when it is right, the account is active, has its credit, and a session begins.
+/// Checks the code. When it is right, the account becomes active, gets its credit, and a session starts.
 ///
 /// # Errors
-/// A refusal is the inner result, because the try must be committed: [`AccountError::CodeRefused`], or
+/// A refusal is the inner result, because the attempt must be committed: [`AccountError::CodeRefused`], or
 /// [`SigninError::Throttled`] after too many.
 pub fn verify(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     code: &str,
-) -> Result<Result<Started, SigninError>, SigninError> {
-    // Whoever is asked for a code signed up with this browser, or knows the password.
-    let guard = Guard::new(account);
-    if let Err(throttled) = must_not_wait(tx, &guard) {
+) -> Result<Result<SignInOutcome, SigninError>, SigninError> {
+    // The caller signed up with this browser or knows the password, so the throttle is the one of the account.
+    let throttle = LoginThrottle::new(account);
+    if let Err(throttled) = check_throttle(tx, &throttle) {
         return Ok(Err(throttled));
     }
     match accounts::verify_email(tx, actor, account, code)? {
-        CodeAnswer::Refused(error) => {
-            guard.note_failure(tx)?;
+        CodeResult::Refused(error) => {
+            throttle.note_failure(tx)?;
             Ok(Err(error.into()))
         }
-        CodeAnswer::Verified(account) => {
+        CodeResult::Verified(account) => {
             open_wallet(tx, &account)?;
             if let Some(address) = accounts::primary_email(tx, account.id)? {
                 void_other_claims(tx, actor, account.id, &address)?;
             }
-            let started = open(tx, actor, &account, Proof::Code.as_str(), false)?;
+            let started = start_session(tx, actor, &account, Proof::Code.as_str(), false)?;
             welcome(tx, &account)?;
             Ok(Ok(started))
         }
     }
 }
 
-/// Greets somebody whose address is proved.
+/// Queues the welcome mail.
 pub(super) fn welcome(tx: &mut Tx<'_>, account: &Account) -> Result<(), db::Error> {
     let Some(address) = accounts::primary_email(tx, account.id)? else { return Ok(()) };
     let url = tx.site().config.public_url.clone();
     mail::enqueue(tx, Some(account.id), address, &mails::welcome(account, &url))
 }
 
-/// The credit that every active account starts with; given once however often it is asked for.
+/// Grants the sign-up credit. Calling it twice is the same as once.
 pub(in crate::signin) fn open_wallet(tx: &mut Tx<'_>, account: &Account) -> Result<(), SigninError> {
     if let Some(workspace) = workspaces::personal(tx, account.id)? {
         billing::signup_credit(tx, &workspace)?;

@@ -1,4 +1,4 @@
-//! An operator stops an account, and gives it back.
+//! Suspending and reactivating an account.
 
 use serde_json::json;
 
@@ -10,14 +10,14 @@ use crate::base::{AccountId, Actor};
 use crate::db::Tx;
 use crate::{mail, sessions};
 
-/// Stops an active account: its sessions end with this transaction, its keys are refused from the next request on, and
-/// nobody can sign in or reset its password. Nothing is deleted. Suspending twice is the same as once.
+/// Suspends an active account: its sessions end with this transaction, its keys are refused from the next request on, and sign-in
+/// and password reset are refused. Nothing is deleted. Suspending twice is the same as once.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] when there is none, or the actor is no operator; [`AccountError::StillPending`] for one
-/// whose address nobody proved: it ends by itself.
+/// [`AccountError::NotFound`] if the account does not exist or the actor is not an operator; [`AccountError::StillPending`] for an
+/// account whose address is not verified: it expires by itself.
 pub fn suspend(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, reason: &str) -> Result<Account, SigninError> {
-    let person = for_operator(tx, actor, account)?;
+    let person = load_for_operator(tx, actor, account)?;
     if person.state == AccountState::Suspended {
         return Ok(person);
     }
@@ -30,15 +30,15 @@ pub fn suspend(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, reason: &str)
     if let Some(address) = accounts::primary_email(tx, account)? {
         mail::enqueue(tx, Some(account), address, &mails::account_suspended(&person, &site))?;
     }
-    for_operator(tx, actor, account)
+    load_for_operator(tx, actor, account)
 }
 
-/// Gives a suspended account back to its person; its keys are good again. Doing it twice is the same as once.
+/// Reactivates a suspended account; its keys work again. Doing it twice is the same as once.
 ///
 /// # Errors
 /// As [`suspend`].
 pub fn reactivate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, SigninError> {
-    let person = for_operator(tx, actor, account)?;
+    let person = load_for_operator(tx, actor, account)?;
     if person.state == AccountState::Active {
         return Ok(person);
     }
@@ -48,10 +48,10 @@ pub fn reactivate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<
     if let Some(address) = accounts::primary_email(tx, account)? {
         mail::enqueue(tx, Some(account), address, &mails::account_reactivated(&person, &site))?;
     }
-    for_operator(tx, actor, account)
+    load_for_operator(tx, actor, account)
 }
 
-fn for_operator(tx: &Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, SigninError> {
+fn load_for_operator(tx: &Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, SigninError> {
     let may = matches!(actor, Actor::Operator | Actor::System);
     let person = accounts::find(tx, account)?.filter(|_| may).ok_or(AccountError::NotFound)?;
     if person.state == AccountState::Pending { Err(AccountError::StillPending.into()) } else { Ok(person) }

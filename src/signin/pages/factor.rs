@@ -1,4 +1,4 @@
-//! The second step of a sign-in, and the way out for somebody who lost what it asks for.
+//! The page of the second step of a sign-in, and the reset for a person who lost their second factors.
 
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
@@ -6,12 +6,12 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::error::SigninError;
-use super::super::model::Presented;
+use super::super::model::FactorInput;
 use super::super::{flows, ops};
-use super::{HALF, assertion_in, challenge_answer, let_in};
+use super::{PENDING_SIGN_IN_COOKIE, assertion_from, challenge_response, continue_sign_in};
 use crate::base::{Actor, Problem};
-use crate::factors::{self, ChallengeFor, Enrolled};
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::factors::{self, ChallengePurpose, EnrolledFactors};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, VisitorOf, forget, redirect};
 
 #[derive(Template)]
@@ -20,15 +20,15 @@ struct FactorPage<'a> {
     context: PageContext,
     fault: Option<FormFault>,
     next: &'a str,
-    enrolled: Enrolled,
+    enrolled: EnrolledFactors,
     is_recovery: bool,
-    /// When the factors go, where a reset waits.
+    /// When the factors will be removed. `None`: no reset is waiting.
     due: Option<String>,
 }
 
-/// Which field is shown, and where to go on.
+/// The query of the page: which field is shown, and the path to continue at.
 #[derive(Deserialize)]
-pub struct Wanted {
+pub struct FactorQuery {
     #[serde(default)]
     next: String,
     #[serde(default)]
@@ -36,20 +36,20 @@ pub struct Wanted {
 }
 
 fn token_of(request: &HttpRequest) -> String {
-    request.cookie(HALF).map(|cookie| cookie.value().to_owned()).unwrap_or_default()
+    request.cookie(PENDING_SIGN_IN_COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default()
 }
 
-/// Back to the first step, with a sentence why.
-fn begin_anew() -> HttpResponse {
-    let mut response = page::go("/signin", "signin-over");
-    let _ = response.add_cookie(&forget(HALF));
+/// Redirects to the first step, with a message.
+fn restart_sign_in() -> HttpResponse {
+    let mut response = page::redirect_with_flash("/signin", "signin-over");
+    let _ = response.add_cookie(&forget(PENDING_SIGN_IN_COOKIE));
     response
 }
 
-async fn show(app: &TheApp, request: &HttpRequest, next: &str, with: &str, problem: Option<Problem>) -> Answer {
+async fn show(app: &AppData, request: &HttpRequest, next: &str, with: &str, problem: Option<Problem>) -> Answer {
     let token = token_of(request);
-    let Some((_, enrolled, reset)) = app.read_offloaded(move |view| ops::asked(view, &token)).await? else {
-        return Ok(begin_anew());
+    let Some((_, enrolled, reset)) = app.read_offloaded(move |view| ops::pending_factor(view, &token)).await? else {
+        return Ok(restart_sign_in());
     };
     let page = FactorPage {
         context: PageContext::new(app, request, "Two-step sign-in"),
@@ -59,46 +59,46 @@ async fn show(app: &TheApp, request: &HttpRequest, next: &str, with: &str, probl
         is_recovery: with == "recovery",
         due: reset.map(|reset| reset.due_at.day_and_time()),
     };
-    problem.map_or_else(|| page::render(&page), |problem| page::again(&problem, &page))
+    problem.map_or_else(|| page::render(&page), |problem| page::render_form_error(&problem, &page))
 }
 
 /// `GET /signin/factor`.
-pub async fn factor_form(app: TheApp, request: HttpRequest, wanted: Query<Wanted>) -> Answer {
-    show(&app, &request, &wanted.next, &wanted.with, None).await
+pub async fn factor_form(app: AppData, request: HttpRequest, query: Query<FactorQuery>) -> Answer {
+    show(&app, &request, &query.next, &query.with, None).await
 }
 
-/// `POST /signin/factor`: a code, a recovery code, or what a passkey signed.
-pub async fn factor(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
-    let presented = match assertion_in(&form) {
-        Some(signed) => Presented::Passkey(signed),
-        None => Presented::Typed(form.secret("code")),
+/// `POST /signin/factor`: a code, a recovery code, or an assertion of a passkey.
+pub async fn factor(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+    let input = match assertion_from(&form) {
+        Some(signed) => FactorInput::Passkey(signed),
+        None => FactorInput::Typed(form.secret("code")),
     };
-    match flows::prove_half(&app, visitor.0, token_of(&request), presented).await {
-        Ok(started) => Ok(let_in(&app, started, form.text("next"))),
-        Err(SigninError::HalfOver) => Ok(begin_anew()),
+    match flows::prove_factor(&app, visitor.0, token_of(&request), input).await {
+        Ok(started) => Ok(continue_sign_in(&app, started, form.text("next"))),
+        Err(SigninError::PendingSignInOver) => Ok(restart_sign_in()),
         Err(error) => show(&app, &request, form.text("next"), form.text("with"), Some(error.into())).await,
     }
 }
 
 /// `POST /signin/factor/challenge`, for a script.
-pub async fn factor_challenge(app: TheApp, request: HttpRequest, _form: Form) -> Answer {
+pub async fn factor_challenge(app: AppData, request: HttpRequest, _form: Form) -> Answer {
     let token = token_of(&request);
-    let given = app.write(move |tx| {
-        let half = factors::half(tx, &token)?.ok_or(SigninError::HalfOver)?;
-        Ok::<_, SigninError>(factors::challenge(tx, ChallengeFor::Factor(half.account))?)
+    let challenge = app.write(move |tx| {
+        let pending = factors::pending_sign_in(tx, &token)?.ok_or(SigninError::PendingSignInOver)?;
+        Ok::<_, SigninError>(factors::challenge(tx, ChallengePurpose::Factor(pending.account))?)
     });
-    Ok(challenge_answer(given.await?))
+    Ok(challenge_response(challenge.await?))
 }
 
-/// `POST /signin/factor/lost`: the person has none of it any more.
-pub async fn lost_factor(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+/// `POST /signin/factor/lost`: the person reports that all second factors are lost.
+pub async fn lost_factor(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let token = token_of(&request);
     let actor = Actor::Anonymous(visitor.0);
     match app.write(move |tx| ops::lost_factor(tx, &actor, &token)).await {
         Ok(_) => {
             Ok(redirect(&format!("/signin/factor?next={}", page::safe_path(form.text("next")).replace('&', "%26"))))
         }
-        Err(SigninError::HalfOver) => Ok(begin_anew()),
+        Err(SigninError::PendingSignInOver) => Ok(restart_sign_in()),
         Err(error) => Err(error.into()),
     }
 }
@@ -112,7 +112,7 @@ struct KeepPage<'a> {
     is_kept: bool,
 }
 
-/// What the link of a notice carries.
+/// The query of the link in the mail about a reset.
 #[derive(Deserialize)]
 pub struct KeepLink {
     #[serde(default)]
@@ -121,14 +121,14 @@ pub struct KeepLink {
 
 const KEEP: &str = "Keep your second factors";
 
-/// `GET /signin/factor/keep`: following a link changes nothing, because programs follow links, too.
-pub async fn keep_factors_form(app: TheApp, request: HttpRequest, link: Query<KeepLink>) -> Answer {
+/// `GET /signin/factor/keep`: explains the action and changes nothing, because mail scanners follow links too.
+pub async fn keep_factors_form(app: AppData, request: HttpRequest, link: Query<KeepLink>) -> Answer {
     let context = PageContext::new(&app, &request, KEEP);
     page::render(&KeepPage { context, fault: None, token: &link.token, is_kept: false })
 }
 
 /// `POST /signin/factor/keep`.
-pub async fn keep_factors(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn keep_factors(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let context = PageContext::new(&app, &request, KEEP);
     let (actor, token) = (Actor::Anonymous(visitor.0), form.text("token").to_owned());
     match app.write(move |tx| factors::cancel_reset_by_link(tx, &actor, &token)).await {
@@ -136,7 +136,7 @@ pub async fn keep_factors(app: TheApp, request: HttpRequest, visitor: VisitorOf,
         Err(error) => {
             let problem = Problem::from(error);
             let fault = Some(FormFault::from(&problem));
-            page::again(&problem, &KeepPage { context, fault, token: form.text("token"), is_kept: false })
+            page::render_form_error(&problem, &KeepPage { context, fault, token: form.text("token"), is_kept: false })
         }
     }
 }

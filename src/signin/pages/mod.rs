@@ -1,5 +1,4 @@
-//! The doors: sign-up, code, sign-in, sign-out, forgotten password, the second step, step-up, and the pages of security and
-//! profile.
+//! The pages of sign-up, verification, sign-in, sign-out, password reset, the second step, step-up, security and profile.
 
 mod factor;
 mod not_me;
@@ -16,12 +15,12 @@ mod strength;
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::model::Started;
+use super::model::SignInOutcome;
 use crate::app::App;
 use crate::base::{AccountId, Secret, hours};
-use crate::factors::{Assertion, Challenged, HALF_LIFE};
+use crate::factors::{Assertion, MFA_PENDING_LIFE, PasskeyChallenge};
 use crate::http::{DEVICE, Form, Identity, SESSION, cookie, forget, json, page, redirect};
-use crate::sessions::DEVICE_KEPT;
+use crate::sessions::DEVICE_LIFETIME;
 
 pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
 pub use not_me::{not_me, not_me_form};
@@ -34,68 +33,69 @@ pub use reset::{forgot, forgot_form, reset, reset_form};
 pub use revert::{revert, revert_form};
 pub use security::{change_password, end_others, end_session, passkeys, recovery, security, two_step};
 pub use session::{session_left, stay};
-pub(in crate::signin) use sign_in::sign_in_instead;
+pub(in crate::signin) use sign_in::show_sign_in_with;
 pub use sign_in::{sign_in, sign_in_form, sign_out};
 pub use sign_up::{resend, sign_up, sign_up_form, verify, verify_form};
 pub use step_up::{ask_for_proof, proof_of, step_up, step_up_challenge, step_up_form};
 pub use strength::strength;
 
-/// Remembers, between sign-up and code, whose code is waited for.
-const PENDING: &str = "__Host-pending";
-/// Remembers, between the two steps of a sign-in, what was proved. It opens nothing.
-const HALF: &str = "__Host-half";
+/// The cookie between sign-up and the code: names the account whose code is expected.
+const VERIFICATION_COOKIE: &str = "__Host-pending";
+/// The cookie of a pending sign-in, between its two steps. It gives no access.
+const PENDING_SIGN_IN_COOKIE: &str = "__Host-half";
 
-/// Answers somebody whose proof was taken: a session and the page they wanted, or the next question.
-pub(in crate::signin) fn let_in(app: &App, started: Started, next: &str) -> HttpResponse {
+/// The response after an accepted proof: a redirect with the session cookie, or to the next step.
+pub(in crate::signin) fn continue_sign_in(app: &App, started: SignInOutcome, next: &str) -> HttpResponse {
     match started {
-        Started::MustVerify(account) => wait_for_code(app, account),
-        Started::MustProve(token) => {
+        SignInOutcome::VerificationPending(account) => wait_for_code(app, account),
+        SignInOutcome::MfaPending(token) => {
             let mut response = redirect(&format!("/signin/factor?next={}", page::safe_path(next).replace('&', "%26")));
-            let _ = response.add_cookie(&cookie(HALF, token.expose().clone(), Some(HALF_LIFE)));
+            let _ =
+                response.add_cookie(&cookie(PENDING_SIGN_IN_COOKIE, token.expose().clone(), Some(MFA_PENDING_LIFE)));
             response
         }
-        Started::Session { token, keep, device } => {
+        SignInOutcome::Session { token, keep, device } => {
             let mut response = redirect(page::safe_path(next));
             let _ = response.add_cookie(&cookie(SESSION, token.expose().clone(), keep));
-            let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_KEPT)));
-            let _ = response.add_cookie(&forget(HALF));
+            let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_LIFETIME)));
+            let _ = response.add_cookie(&forget(PENDING_SIGN_IN_COOKIE));
             response
         }
     }
 }
 
-/// A challenge for a script: its ticket, and the options of `navigator.credentials`.
-fn challenge_answer(given: Challenged) -> HttpResponse {
-    let body = serde_json::json!({"ticket": given.ticket.expose(), "options": given.options});
+/// A challenge as JSON for a script: its ticket, and the options of `navigator.credentials`.
+fn challenge_response(challenge: PasskeyChallenge) -> HttpResponse {
+    let body = serde_json::json!({"ticket": challenge.ticket.expose(), "options": challenge.options});
     json::private(200, body.to_string())
 }
 
-/// What a script put into a form: a challenge's ticket and the browser's answer. `None`: it put nothing there.
-fn assertion_in(form: &Form) -> Option<Assertion> {
+/// The ticket of a challenge and the answer of the browser, which a script put into the form. `None`: there is no answer.
+fn assertion_from(form: &Form) -> Option<Assertion> {
     let (ticket, credential) = (form.text("ticket").to_owned(), form.text("credential").to_owned());
     (!credential.is_empty()).then_some(Assertion { ticket, credential })
 }
 
 fn wait_for_code(app: &App, account: AccountId) -> HttpResponse {
     let mut response = redirect("/verify");
-    let value = format!("{account}.{}", pending_mark(app, &account.to_string()));
-    let _ = response.add_cookie(&cookie(PENDING, value, Some(hours(24))));
+    let value = format!("{account}.{}", pending_mac(app, &account.to_string()));
+    let _ = response.add_cookie(&cookie(VERIFICATION_COOKIE, value, Some(hours(24))));
     response
 }
 
-/// Signs the cookie, so that nobody waits for somebody else's code.
-fn pending_mark(app: &App, account: &str) -> String {
-    app.keyring().mark("pending", account)
+/// The MAC of the cookie, so that a caller cannot choose the account.
+fn pending_mac(app: &App, account: &str) -> String {
+    app.keyring().mac("pending", account)
 }
 
 fn pending(app: &App, request: &HttpRequest) -> Option<AccountId> {
-    let cookie = request.cookie(PENDING)?;
-    let (account, mark) = cookie.value().split_once('.')?;
-    let right = Secret::new(pending_mark(app, account)).matches(mark.as_bytes());
-    AccountId::parse(account).filter(|_| right)
+    let cookie = request.cookie(VERIFICATION_COOKIE)?;
+    let (account, mac) = cookie.value().split_once('.')?;
+    let is_valid = Secret::new(pending_mac(app, account)).matches(mac.as_bytes());
+    AccountId::parse(account).filter(|_| is_valid)
 }
 
-/// Whether a person is signed in, for pages that strangers see too.
+/// Whether a person is signed in, for pages that anonymous visitors can see.
 pub struct MaybeSignedIn(pub bool);
 
 impl actix_web::FromRequest for MaybeSignedIn {

@@ -1,4 +1,4 @@
-//! The link in the mail about a sign-in with a new device.
+//! The page of the link in the mail about a sign-in with a new device.
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -10,29 +10,29 @@ use super::super::error::SigninError;
 use super::super::ops;
 use crate::accounts::AccountError;
 use crate::base::Actor;
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Form, VisitorOf};
 use crate::sessions::{Session, device_of};
 
 const TITLE: &str = "This was not me";
 
-/// Where the link stands.
+/// The state of the link.
 enum Link {
-    /// It can be used. With the sign-in in words, where its session is still in use.
-    Good(Option<SignInWords>),
-    /// It was used just now.
+    /// It is valid. Contains the sign-in, if its session has not ended.
+    Valid(Option<SignInDetails>),
+    /// It was just used.
     Done,
-    /// It was used before, or is too old.
-    Over,
+    /// It was used before, or it has expired.
+    Expired,
 }
 
-struct SignInWords {
+struct SignInDetails {
     device: String,
     address: String,
     began: String,
 }
 
-impl From<Session> for SignInWords {
+impl From<Session> for SignInDetails {
     fn from(session: Session) -> Self {
         Self {
             device: device_of(&session.visitor.agent),
@@ -50,32 +50,32 @@ struct NotMePage<'a> {
     token: &'a str,
 }
 
-/// What the link carries.
+/// The query of the link.
 #[derive(Deserialize)]
 pub struct NotMeLink {
     #[serde(default)]
     token: String,
 }
 
-fn show(app: &TheApp, request: &HttpRequest, link: Link, token: &str) -> Answer {
-    let status = if matches!(link, Link::Over) { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+fn show(app: &AppData, request: &HttpRequest, link: Link, token: &str) -> Answer {
+    let status = if matches!(link, Link::Expired) { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     page::with_status(status, &NotMePage { context: PageContext::new(app, request, TITLE), link, token })
 }
 
-/// `GET /not-me`: explains, and changes nothing. Programs that look into mail follow links, too.
-pub async fn not_me_form(app: TheApp, request: HttpRequest, link: Query<NotMeLink>) -> Answer {
+/// `GET /not-me`: explains the action and changes nothing, because mail scanners follow links too.
+pub async fn not_me_form(app: AppData, request: HttpRequest, link: Query<NotMeLink>) -> Answer {
     let token = link.token.clone();
-    let found = app.read_offloaded(move |view| ops::find_not_me(view, &token)).await?;
-    let state = found.map_or(Link::Over, |session| Link::Good(session.map(Into::into)));
+    let stored = app.read_offloaded(move |view| ops::find_not_me(view, &token)).await?;
+    let state = stored.map_or(Link::Expired, |session| Link::Valid(session.map(Into::into)));
     show(&app, &request, state, &link.token)
 }
 
 /// `POST /not-me`.
-pub async fn not_me(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn not_me(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let token = form.text("token").to_owned();
     match app.write(move |tx| ops::not_me(tx, &Actor::Anonymous(visitor.0), &token)).await {
         Ok(()) => show(&app, &request, Link::Done, ""),
-        Err(SigninError::Account(AccountError::LinkRefused)) => show(&app, &request, Link::Over, ""),
+        Err(SigninError::Account(AccountError::LinkRefused)) => show(&app, &request, Link::Expired, ""),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,4 +1,4 @@
-//! A forgotten password.
+//! The pages of the password reset.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::super::flows;
 use crate::base::Problem;
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, DEVICE, Form, VisitorOf, cookie};
-use crate::sessions::DEVICE_KEPT;
+use crate::sessions::DEVICE_LIFETIME;
 
 #[derive(Template)]
 #[template(path = "signin/forgot.html")]
@@ -20,7 +20,7 @@ struct ForgotPage {
 }
 
 /// `GET /forgot`.
-pub async fn forgot_form(app: TheApp, request: HttpRequest) -> Answer {
+pub async fn forgot_form(app: AppData, request: HttpRequest) -> Answer {
     page::render(&ForgotPage {
         context: PageContext::new(&app, &request, "Reset your password"),
         fault: None,
@@ -28,14 +28,17 @@ pub async fn forgot_form(app: TheApp, request: HttpRequest) -> Answer {
     })
 }
 
-/// `POST /forgot`. Says the same whether or not an account has the address.
-pub async fn forgot(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+/// `POST /forgot`. The answer is the same whether or not an account has the address.
+pub async fn forgot(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let context = PageContext::new(&app, &request, "Reset your password");
     match flows::request_reset(&app, visitor.0, form.text("email")).await {
         Ok(()) => page::render(&ForgotPage { context, fault: None, is_sent: true }),
         Err(error) => {
             let problem = Problem::from(error);
-            page::again(&problem, &ForgotPage { context, fault: Some(FormFault::from(&problem)), is_sent: false })
+            page::render_form_error(
+                &problem,
+                &ForgotPage { context, fault: Some(FormFault::from(&problem)), is_sent: false },
+            )
         }
     }
 }
@@ -49,7 +52,7 @@ struct ResetPage<'a> {
     min_length: usize,
 }
 
-/// What a reset link carries.
+/// The query of a reset link.
 #[derive(Deserialize)]
 pub struct ResetLink {
     #[serde(default)]
@@ -57,19 +60,19 @@ pub struct ResetLink {
 }
 
 /// `GET /reset`.
-pub async fn reset_form(app: TheApp, request: HttpRequest, link: Query<ResetLink>) -> Answer {
+pub async fn reset_form(app: AppData, request: HttpRequest, link: Query<ResetLink>) -> Answer {
     let context = PageContext::new(&app, &request, "Reset your password");
     let min_length = app.config().passwords.min_length;
     page::render(&ResetPage { context, fault: None, token: &link.token, min_length })
 }
 
 /// `POST /reset`.
-pub async fn reset(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn reset(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let token = form.text("token").to_owned();
     match flows::reset(&app, visitor.0, token, form.secret("password")).await {
         Ok(device) => {
-            let mut response = page::go("/signin", "password-changed");
-            let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_KEPT)));
+            let mut response = page::redirect_with_flash("/signin", "password-changed");
+            let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_LIFETIME)));
             Ok(response)
         }
         Err(error) => {
@@ -77,7 +80,7 @@ pub async fn reset(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: 
             let context = PageContext::new(&app, &request, "Reset your password");
             let fault = Some(FormFault::from(&problem));
             let min_length = app.config().passwords.min_length;
-            page::again(&problem, &ResetPage { context, fault, token: form.text("token"), min_length })
+            page::render_form_error(&problem, &ResetPage { context, fault, token: form.text("token"), min_length })
         }
     }
 }

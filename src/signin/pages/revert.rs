@@ -1,4 +1,4 @@
-//! Undoing a change of the primary address, from the address before, without signing in.
+//! The page that undoes a change of the primary address. It needs the link from the mail to the previous address, and no sign-in.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::flows;
 use crate::accounts::{self, LinkPurpose};
 use crate::base::Problem;
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, VisitorOf};
 
 #[derive(Template)]
@@ -17,13 +17,13 @@ struct RevertPage<'a> {
     context: PageContext,
     fault: Option<FormFault>,
     token: &'a str,
-    /// Whether the link can be used.
+    /// Whether the link is valid.
     is_good: bool,
-    /// The restored address. `None`: nothing was done yet.
+    /// The restored address. `None`: nothing was restored yet.
     restored: Option<String>,
 }
 
-/// What a revert link carries.
+/// The query of a revert link.
 #[derive(Deserialize)]
 pub struct RevertLink {
     #[serde(default)]
@@ -32,16 +32,16 @@ pub struct RevertLink {
 
 const TITLE: &str = "Revert the change of your address";
 
-/// `GET /revert`: says what would happen. Nothing happens: programs that look at links of mails follow this one, too.
-pub async fn revert_form(app: TheApp, request: HttpRequest, link: Query<RevertLink>) -> Answer {
-    let asked = link.token.clone();
-    let found = app.read_offloaded(move |view| accounts::find_by_link(view, LinkPurpose::EmailRevert, &asked)).await?;
+/// `GET /revert`: explains the action and changes nothing, because mail scanners follow links too.
+pub async fn revert_form(app: AppData, request: HttpRequest, link: Query<RevertLink>) -> Answer {
+    let token = link.token.clone();
+    let stored = app.read_offloaded(move |view| accounts::find_by_link(view, LinkPurpose::EmailRevert, &token)).await?;
     let context = PageContext::new(&app, &request, TITLE);
-    page::render(&RevertPage { context, fault: None, token: &link.token, is_good: found.is_some(), restored: None })
+    page::render(&RevertPage { context, fault: None, token: &link.token, is_good: stored.is_some(), restored: None })
 }
 
 /// `POST /revert`.
-pub async fn revert(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn revert(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let token = form.text("token").to_owned();
     let done = flows::revert_email(&app, visitor.0, token).await;
     let context = PageContext::new(&app, &request, TITLE);
@@ -52,9 +52,9 @@ pub async fn revert(app: TheApp, request: HttpRequest, visitor: VisitorOf, form:
         }
         Err(error) => {
             let problem = Problem::from(error);
-            // The page itself says what a link that is not good means here.
+            // The page itself explains an invalid link.
             let fault = Some(&problem).filter(|problem| problem.code != "link_refused").map(FormFault::from);
-            page::again(&problem, &RevertPage { context, fault, token: "", is_good: false, restored: None })
+            page::render_form_error(&problem, &RevertPage { context, fault, token: "", is_good: false, restored: None })
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the script of a page asks about the session it is in.
+//! How long the session still lasts, for the script of the pages.
 
 use actix_web::HttpResponse;
 use serde::Serialize;
@@ -7,21 +7,21 @@ use crate::base::Problem;
 use crate::http::{Answer, Form, SignedIn, json};
 
 #[derive(Serialize)]
-struct Left {
-    /// Whole seconds until the session ends, if nothing more is asked of it.
+struct RemainingTime {
+    /// Whole seconds until the session ends if no further request is made.
     seconds: u64,
-    /// Whether asking something does not make it longer.
+    /// Whether a further request cannot extend the session.
     r#final: bool,
 }
 
-/// `GET /session/left`: how long the session still lives. The one request that does not count as being there, so that a page
-/// may ask as often as it likes and all tabs are told the same.
+/// `GET /session/left`: how long the session still lasts. It is the only request that does not count as activity, so a page may
+/// ask as often as it likes, and all tabs get the same answer.
 pub async fn session_left(who: SignedIn) -> Answer {
-    let left = Left { seconds: who.identity.left.seconds, r#final: who.identity.left.is_final };
-    Ok(json::private(200, serde_json::to_string(&left).map_err(Problem::ours)?))
+    let remaining = RemainingTime { seconds: who.identity.left.seconds, r#final: who.identity.left.is_final };
+    Ok(json::private(200, serde_json::to_string(&remaining).map_err(Problem::internal)?))
 }
 
-/// `POST /session/stay`: somebody is there. Like every other request it counts, and it does nothing else.
+/// `POST /session/stay`: the person is still there. Like every other request it counts as activity; it does nothing else.
 pub async fn stay(_who: SignedIn, _form: Form) -> HttpResponse {
     HttpResponse::NoContent().finish()
 }

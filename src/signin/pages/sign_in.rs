@@ -1,4 +1,4 @@
-//! Sign in, sign out.
+//! The sign-in page, and sign-out.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
@@ -7,12 +7,12 @@ use serde::Deserialize;
 
 use super::super::error::SigninError;
 use super::super::model::SignIn;
-use super::super::oauth::pages::Mark;
+use super::super::oauth::pages::ProviderButton;
 use super::super::{flows, oauth};
-use super::{MaybeSignedIn, let_in};
+use super::{MaybeSignedIn, continue_sign_in};
 use crate::app::App;
 use crate::base::Problem;
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect};
 use crate::{factors, sessions};
 
@@ -24,7 +24,7 @@ struct SignInPage<'a> {
     name: &'a str,
     next: &'a str,
     has_passkeys: bool,
-    marks: Vec<Mark>,
+    buttons: Vec<ProviderButton>,
 }
 
 impl<'a> SignInPage<'a> {
@@ -35,12 +35,12 @@ impl<'a> SignInPage<'a> {
             name,
             next,
             has_passkeys: factors::passkeys_are_possible(app.config()),
-            marks: oauth::pages::marks(app, next),
+            buttons: oauth::pages::provider_buttons(app, next),
         }
     }
 }
 
-/// Where to go after signing in.
+/// The query of the sign-in page: the path to continue at.
 #[derive(Deserialize)]
 pub struct Next {
     #[serde(default)]
@@ -48,7 +48,7 @@ pub struct Next {
 }
 
 /// `GET /signin`.
-pub async fn sign_in_form(app: TheApp, request: HttpRequest, identity: MaybeSignedIn, next: Query<Next>) -> Answer {
+pub async fn sign_in_form(app: AppData, request: HttpRequest, identity: MaybeSignedIn, next: Query<Next>) -> Answer {
     if identity.0 {
         return Ok(redirect(page::safe_path(&next.next)));
     }
@@ -56,34 +56,37 @@ pub async fn sign_in_form(app: TheApp, request: HttpRequest, identity: MaybeSign
 }
 
 /// `POST /signin`.
-pub async fn sign_in(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn sign_in(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let typed = SignIn {
         name: form.text("name").to_owned(),
         password: form.secret("password"),
         remember: form.is_ticked("remember"),
     };
     match flows::sign_in(&app, visitor.0, typed).await {
-        Ok(started) => Ok(let_in(&app, started, form.text("next"))),
-        Err(error) => sign_in_again(&app, &request, &form, error),
+        Ok(started) => Ok(continue_sign_in(&app, started, form.text("next"))),
+        Err(error) => redisplay_sign_in(&app, &request, &form, error),
     }
 }
 
-/// The page once more, with what was wrong.
-pub(super) fn sign_in_again(app: &App, request: &HttpRequest, form: &Form, error: SigninError) -> Answer {
+/// The sign-in page again, with the error and the typed name.
+pub(super) fn redisplay_sign_in(app: &App, request: &HttpRequest, form: &Form, error: SigninError) -> Answer {
     let problem = Problem::from(error);
-    page::again(&problem, &SignInPage::new(app, request, form.text("name"), form.text("next"), Some(&problem)))
+    page::render_form_error(
+        &problem,
+        &SignInPage::new(app, request, form.text("name"), form.text("next"), Some(&problem)),
+    )
 }
 
-/// The page with what was wrong on a way in that is none of its forms.
-pub(in crate::signin) fn sign_in_instead(app: &App, request: &HttpRequest, problem: &Problem) -> Answer {
-    page::again(problem, &SignInPage::new(app, request, "", "", Some(problem)))
+/// The sign-in page with a problem that another sign-in method had.
+pub(in crate::signin) fn show_sign_in_with(app: &App, request: &HttpRequest, problem: &Problem) -> Answer {
+    page::render_form_error(problem, &SignInPage::new(app, request, "", "", Some(problem)))
 }
 
-/// `POST /signout`: ends the session on the server and takes its cookie away.
-pub async fn sign_out(app: TheApp, who: SignedIn, _form: Form) -> Answer {
+/// `POST /signout`: ends the session on the server and removes its cookie.
+pub async fn sign_out(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
     app.write(move |tx| sessions::end(tx, &actor, account, session)).await?;
-    let mut response = page::go("/signin", "signed-out");
+    let mut response = page::redirect_with_flash("/signin", "signed-out");
     let _ = response.add_cookie(&forget(SESSION));
     Ok(response)
 }

@@ -1,19 +1,19 @@
-//! Create an account, prove its address.
+//! The pages that create an account and verify its address.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
-use super::super::model::{SignUp, Started};
-use super::super::oauth::pages::Mark;
+use super::super::model::{SignInOutcome, SignUp};
+use super::super::oauth::pages::ProviderButton;
 use super::super::{flows, oauth, ops};
-use super::{PENDING, let_in, pending};
+use super::{VERIFICATION_COOKIE, continue_sign_in, pending};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
 use crate::base::{Actor, Problem};
 use crate::config::{Sibling, SignupMode};
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, VisitorOf, forget, redirect};
 use crate::invitations::InvitationError;
 
@@ -24,35 +24,35 @@ const HOME: &str = "/settings/profile";
 struct SignUpPage<'a> {
     context: PageContext,
     fault: Option<FormFault>,
-    /// Nobody signs up without a link: there is no form.
+    /// Sign-up needs a link, so there is no form.
     is_closed: bool,
     is_by_invitation: bool,
     is_claim: bool,
     claim: &'a str,
     is_invited: bool,
     invite: &'a str,
-    /// Whose addresses may sign up, where not everybody's may.
+    /// The domains whose addresses may sign up. Empty: all.
     domains: String,
     email: &'a str,
     username: &'a str,
     min_length: usize,
     region: &'a str,
     siblings: &'a [Sibling],
-    marks: Vec<Mark>,
+    buttons: Vec<ProviderButton>,
 }
 
-/// What a link to sign-up may carry.
+/// The query of the sign-up page.
 #[derive(Deserialize)]
-pub struct Claim {
+pub struct SignUpLink {
     #[serde(default)]
     claim: String,
     #[serde(default)]
     invite: String,
 }
 
-/// What the page shows in its fields.
+/// The values of the fields.
 #[derive(Clone, Copy, Default)]
-struct Shown<'a> {
+struct FormValues<'a> {
     claim: &'a str,
     invite: &'a str,
     email: &'a str,
@@ -60,21 +60,21 @@ struct Shown<'a> {
 }
 
 impl<'a> SignUpPage<'a> {
-    fn new(app: &'a App, request: &HttpRequest, shown: Shown<'a>, fault: Option<&Problem>) -> Self {
-        let Shown { claim, invite, email, username } = shown;
+    fn new(app: &'a App, request: &HttpRequest, values: FormValues<'a>, fault: Option<&Problem>) -> Self {
+        let FormValues { claim, invite, email, username } = values;
         let signup = &app.config().signup;
         let (is_claim, is_invited) = (!claim.is_empty(), !invite.is_empty());
-        let is_for_few = !is_claim && !is_invited;
+        let is_public = !is_claim && !is_invited;
         Self {
             context: PageContext::new(app, request, "Create your account"),
             fault: fault.map(FormFault::from),
-            is_closed: is_for_few && matches!(signup.mode, SignupMode::Closed | SignupMode::Invite),
+            is_closed: is_public && matches!(signup.mode, SignupMode::Closed | SignupMode::Invite),
             is_by_invitation: signup.mode == SignupMode::Invite,
             is_claim,
             claim,
             is_invited,
             invite,
-            domains: if is_for_few && signup.mode == SignupMode::Domains {
+            domains: if is_public && signup.mode == SignupMode::Domains {
                 signup.domains.join(" or ")
             } else {
                 String::new()
@@ -84,32 +84,32 @@ impl<'a> SignUpPage<'a> {
             min_length: app.config().passwords.min_length,
             region: &app.config().region,
             siblings: &app.config().regions,
-            // Links that let somebody in are for a password: they are not carried to another site.
-            marks: if is_for_few { oauth::pages::marks(app, "") } else { Vec::new() },
+            // Claims and invitations are for accounts with a password. They are not sent to another site.
+            buttons: if is_public { oauth::pages::provider_buttons(app, "") } else { Vec::new() },
         }
     }
 }
 
 /// `GET /signup`.
-pub async fn sign_up_form(app: TheApp, request: HttpRequest, link: Query<Claim>) -> Answer {
+pub async fn sign_up_form(app: AppData, request: HttpRequest, link: Query<SignUpLink>) -> Answer {
     if link.invite.is_empty() {
-        let shown = Shown { claim: &link.claim, ..Shown::default() };
-        return page::render(&SignUpPage::new(&app, &request, shown, None));
+        let values = FormValues { claim: &link.claim, ..FormValues::default() };
+        return page::render(&SignUpPage::new(&app, &request, values, None));
     }
     match flows::invited_address(&app, link.invite.clone()).await? {
         Some(address) => {
-            let shown = Shown { invite: &link.invite, email: address.as_str(), ..Shown::default() };
-            page::render(&SignUpPage::new(&app, &request, shown, None))
+            let values = FormValues { invite: &link.invite, email: address.as_str(), ..FormValues::default() };
+            page::render(&SignUpPage::new(&app, &request, values, None))
         }
         None => {
             let problem = Problem::from(InvitationError::LinkRefused);
-            page::again(&problem, &SignUpPage::new(&app, &request, Shown::default(), Some(&problem)))
+            page::render_form_error(&problem, &SignUpPage::new(&app, &request, FormValues::default(), Some(&problem)))
         }
     }
 }
 
 /// `POST /signup`.
-pub async fn sign_up(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn sign_up(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let typed = SignUp {
         email: form.text("email").to_owned(),
         username: form.text("username").to_owned(),
@@ -117,20 +117,22 @@ pub async fn sign_up(app: TheApp, request: HttpRequest, visitor: VisitorOf, form
         claim: form.text("claim").to_owned(),
     };
     let started = match form.text("invite") {
-        "" => flows::sign_up(&app, visitor.0, typed).await.map(|taken| Started::MustVerify(taken.account)),
+        "" => flows::sign_up(&app, visitor.0, typed)
+            .await
+            .map(|sign_up| SignInOutcome::VerificationPending(sign_up.account)),
         invite => flows::accept_invitation(&app, visitor.0, typed, invite.to_owned()).await,
     };
     match started {
-        Ok(started) => Ok(let_in(&app, started, HOME)),
+        Ok(started) => Ok(continue_sign_in(&app, started, HOME)),
         Err(error) => {
             let problem = Problem::from(error);
-            let shown = Shown {
+            let values = FormValues {
                 claim: form.text("claim"),
                 invite: form.text("invite"),
                 email: form.text("email"),
                 username: form.text("username"),
             };
-            page::again(&problem, &SignUpPage::new(&app, &request, shown, Some(&problem)))
+            page::render_form_error(&problem, &SignUpPage::new(&app, &request, values, Some(&problem)))
         }
     }
 }
@@ -143,7 +145,7 @@ struct VerifyPage {
 }
 
 /// `GET /verify`.
-pub async fn verify_form(app: TheApp, request: HttpRequest) -> Answer {
+pub async fn verify_form(app: AppData, request: HttpRequest) -> Answer {
     if pending(&app, &request).is_none() {
         return Ok(redirect("/signin"));
     }
@@ -151,31 +153,36 @@ pub async fn verify_form(app: TheApp, request: HttpRequest) -> Answer {
 }
 
 /// `POST /verify`.
-pub async fn verify(app: TheApp, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
+pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
     let code = form.text("code").to_owned();
     let answer = app.write(move |tx| ops::verify(tx, &Actor::Anonymous(visitor.0), account, &code)).await?;
     match answer {
         Ok(started) => {
-            let mut response = let_in(&app, started, HOME);
-            page::say(&mut response, "verified");
-            let _ = response.add_cookie(&forget(PENDING));
+            let mut response = continue_sign_in(&app, started, HOME);
+            page::set_flash(&mut response, "verified");
+            let _ = response.add_cookie(&forget(VERIFICATION_COOKIE));
             Ok(response)
         }
         Err(error) => {
             let problem = Problem::from(error);
             let fault = Some(FormFault::from(&problem));
-            page::again(&problem, &VerifyPage { context: PageContext::new(&app, &request, "Check your email"), fault })
+            page::render_form_error(
+                &problem,
+                &VerifyPage { context: PageContext::new(&app, &request, "Check your email"), fault },
+            )
         }
     }
 }
 
-/// `POST /verify/resend`. Says the same whether or not there is an account that waits.
-pub async fn resend(app: TheApp, request: HttpRequest, visitor: VisitorOf, _form: Form) -> Answer {
+/// `POST /verify/resend`. The answer is the same whether or not an account is waiting.
+pub async fn resend(app: AppData, request: HttpRequest, visitor: VisitorOf, _form: Form) -> Answer {
     let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
     let sent = app.write(move |tx| accounts::resend_code(tx, &Actor::Anonymous(visitor.0), account)).await;
     match sent {
-        Ok(()) | Err(AccountError::NotFound | AccountError::CodeTooSoon { .. }) => Ok(page::go("/verify", "code-sent")),
+        Ok(()) | Err(AccountError::NotFound | AccountError::CodeTooSoon { .. }) => {
+            Ok(page::redirect_with_flash("/verify", "code-sent"))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -1,5 +1,5 @@
-//! The page that asks once more who one is. `server/fresh.rs` shows it in place of any route that wants a fresh proof; the
-//! form it interrupted goes along in hidden fields and is carried out once the proof is right.
+//! The step-up page. `server/fresh.rs` shows it in place of any route that needs a fresh proof. The form that it interrupts is
+//! kept in hidden fields and is submitted with the proof.
 
 use std::sync::Arc;
 
@@ -10,20 +10,20 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
-use super::super::model::{Presented, ProofsOpen, StepUp};
-use super::super::oauth::pages::{Mark, step_up_marks};
+use super::super::model::{FactorInput, StepUp, StepUpOptions};
+use super::super::oauth::pages::{ProviderButton, step_up_buttons};
 use super::super::ops;
-use super::challenge_answer;
+use super::challenge_response;
 use crate::app::App;
 use crate::base::{Problem, Secret};
-use crate::factors::{self, Assertion, ChallengeFor};
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::factors::{self, Assertion, ChallengePurpose};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, Identity, SignedIn, csrf, redirect};
 
-/// What the fields of a proof begin with, on the page that asks for it: they are not kept.
+/// The prefix of the fields for the proof. They are not kept in the form.
 const PROOF: &str = "proof_";
 
-struct Kept {
+struct HiddenField {
     name: String,
     value: String,
 }
@@ -34,28 +34,28 @@ struct StepUpPage {
     context: PageContext,
     fault: Option<FormFault>,
     action: String,
-    kept: Vec<Kept>,
+    kept: Vec<HiddenField>,
     username: String,
     good_for_minutes: u64,
-    open: ProofsOpen,
-    /// Where somebody proves themselves who has nothing else.
-    providers: Vec<Mark>,
+    open: StepUpOptions,
+    /// The connected providers, for a person who has no other proof.
+    providers: Vec<ProviderButton>,
 }
 
-/// The proof in a form, where it has one.
+/// The proof in a form. `None`: the form has none.
 pub fn proof_of(fields: &[(String, String)]) -> Option<StepUp> {
     let typed = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone());
     if let Some(credential) = typed("proof_credential").filter(|credential| !credential.is_empty()) {
         let ticket = typed("proof_ticket").unwrap_or_default();
-        return Some(StepUp::Factor(Presented::Passkey(Assertion { ticket, credential })));
+        return Some(StepUp::Factor(FactorInput::Passkey(Assertion { ticket, credential })));
     }
     if let Some(code) = typed("proof_code") {
-        return Some(StepUp::Factor(Presented::Typed(Secret::new(code))));
+        return Some(StepUp::Factor(FactorInput::Typed(Secret::new(code))));
     }
     typed("proof_password").map(|password| StepUp::Password(Secret::new(password)))
 }
 
-/// Asks for a proof in place of what `request` wanted. `fields`: its form, kept for when the proof is right.
+/// Renders the step-up page in place of the requested one. `fields`: the interrupted form, which is kept in hidden fields.
 pub async fn ask_for_proof(
     app: &Arc<App>,
     request: &HttpRequest,
@@ -67,13 +67,13 @@ pub async fn ask_for_proof(
     let kept = fields.iter().filter(|(name, _)| !name.starts_with(PROOF) && name != csrf::FIELD);
     let next = match fields.iter().find(|(name, _)| name == "next") {
         Some((_, next)) => next.clone(),
-        // A form cannot go along to another site: they come back to the page they were on.
-        None => came_from(app, request),
+        // A form cannot be sent along to another site, so the person returns to the page they were on.
+        None => referring_page(app, request),
     };
     let (open, providers) = app
         .read_offloaded(move |view| {
-            let open = ops::proofs_open(view, account)?;
-            let providers = if open.provider { step_up_marks(view, account, &next)? } else { Vec::new() };
+            let open = ops::step_up_options(view, account)?;
+            let providers = if open.provider { step_up_buttons(view, account, &next)? } else { Vec::new() };
             Ok::<_, crate::db::Error>((open, providers))
         })
         .await?;
@@ -81,46 +81,46 @@ pub async fn ask_for_proof(
         context: PageContext::new(app, request, "Confirm that it is you"),
         fault: fault.map(FormFault::from),
         action: request.path().to_owned(),
-        kept: kept.map(|(name, value)| Kept { name: name.clone(), value: value.clone() }).collect(),
+        kept: kept.map(|(name, value)| HiddenField { name: name.clone(), value: value.clone() }).collect(),
         username: identity.username.clone(),
         good_for_minutes: app.config().session.step_up_after.as_secs() / 60,
         open,
         providers,
     };
     match fault {
-        Some(problem) => page::again(problem, &page),
+        Some(problem) => page::render_form_error(problem, &page),
         None => page::with_status(StatusCode::FORBIDDEN, &page),
     }
 }
 
-/// The page of ours that the request came from, as the browser says.
-fn came_from(app: &App, request: &HttpRequest) -> String {
+/// The path of our page that the request came from (`Referer`), made safe.
+fn referring_page(app: &App, request: &HttpRequest) -> String {
     let referer = request.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
     page::safe_path(referer.strip_prefix(app.config().public_url.as_str()).unwrap_or_default()).to_owned()
 }
 
-/// Where to go on.
+/// The query of the step-up page: the path to continue at.
 #[derive(Deserialize)]
 pub struct Next {
     #[serde(default)]
     next: String,
 }
 
-/// `GET /step-up`: for what is no form, such as a link or a script of ours. Its own form leads to [`step_up`].
-pub async fn step_up_form(app: TheApp, request: HttpRequest, who: SignedIn, next: Query<Next>) -> Answer {
+/// `GET /step-up`: for actions that are not forms, such as links and scripts of ours. Its form leads to [`step_up`].
+pub async fn step_up_form(app: AppData, request: HttpRequest, who: SignedIn, next: Query<Next>) -> Answer {
     let fields = [("next".to_owned(), page::safe_path(&next.next).to_owned())];
     let mut response = ask_for_proof(&app, &request, &who.identity, &fields, None).await?;
     *response.status_mut() = StatusCode::OK;
     Ok(response)
 }
 
-/// `POST /step-up`: the proof was taken on the way here.
+/// `POST /step-up`: the middleware already checked the proof.
 pub async fn step_up(_who: SignedIn, form: Form) -> HttpResponse {
     redirect(page::safe_path(form.text("next")))
 }
 
 /// `POST /step-up/challenge`, for a script.
-pub async fn step_up_challenge(app: TheApp, who: SignedIn, _form: Form) -> Answer {
-    let purpose = ChallengeFor::StepUp(who.identity.account);
-    Ok(challenge_answer(app.write(move |tx| factors::challenge(tx, purpose)).await?))
+pub async fn step_up_challenge(app: AppData, who: SignedIn, _form: Form) -> Answer {
+    let purpose = ChallengePurpose::StepUp(who.identity.account);
+    Ok(challenge_response(app.write(move |tx| factors::challenge(tx, purpose)).await?))
 }

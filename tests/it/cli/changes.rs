@@ -5,18 +5,18 @@ fn json(text: &str) -> serde_json::Value {
 }
 
 #[test]
-fn check_says_what_the_settings_mean() {
+fn check_describes_the_settings() {
     let site = Appliance::made();
 
-    let told = site.run(&["check"]).ok();
+    let output = site.run(&["check"]).ok();
     for word in ["eu", "127.0.0.1", "mail", "snapshot"] {
-        assert!(told.to_lowercase().contains(word), "{word:?} is not in:\n{told}");
+        assert!(output.to_lowercase().contains(word), "{word:?} is not in:\n{output}");
     }
     assert!(json(&site.run(&["check", "--json"]).ok())["settings"].is_object());
 }
 
 #[test]
-fn init_makes_files_only_their_owner_can_read() {
+fn init_creates_files_that_only_their_owner_can_read() {
     let site = Appliance::made();
 
     let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -26,7 +26,7 @@ fn init_makes_files_only_their_owner_can_read() {
 }
 
 #[test]
-fn a_change_at_the_command_line_is_in_force_at_the_servers_next_request() {
+fn a_change_at_the_command_line_takes_effect_at_the_next_request() {
     let site = Appliance::running();
     site.account("ada-l");
     let service = site.service("training");
@@ -108,7 +108,7 @@ fn an_account_is_exported_into_a_sealed_file() {
 }
 
 #[test]
-fn healthcheck_tells_whether_the_server_is_ready() {
+fn healthcheck_reports_whether_the_server_is_ready() {
     let mut site = Appliance::made();
     assert_eq!(site.run(&["healthcheck"]).status, 1);
     site.start();
@@ -169,15 +169,15 @@ fn every_command_has_help_with_an_example() {
     ];
     for command in commands {
         let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
-        let told = site.run(&arguments);
-        assert_eq!(told.status, 0, "{command:?}: {told:?}");
-        assert!(told.stdout.contains("Example"), "{command:?} has no example:\n{}", told.stdout);
+        let output = site.run(&arguments);
+        assert_eq!(output.status, 0, "{command:?}: {output:?}");
+        assert!(output.stdout.contains("Example"), "{command:?} has no example:\n{}", output.stdout);
     }
     assert!(site.run(&["--version"]).ok().starts_with("domicile "));
 }
 
 #[test]
-fn the_list_of_accounts_is_whole_when_asked() {
+fn account_list_shows_all_accounts_with_the_option_all() {
     let site = Appliance::made();
     site.account("ada-l");
     open_live(&site)
@@ -190,9 +190,9 @@ fn the_list_of_accounts_is_whole_when_asked() {
         )
         .unwrap();
     let names = |arguments: &[&str]| -> Vec<String> {
-        let told = json(&site.run(arguments).ok());
-        assert_eq!(told["total"], 251);
-        let accounts = told["accounts"].as_array().unwrap();
+        let output = json(&site.run(arguments).ok());
+        assert_eq!(output["total"], 251);
+        let accounts = output["accounts"].as_array().unwrap();
         accounts.iter().map(|account| account["username"].as_str().unwrap().to_owned()).collect()
     };
 
@@ -204,12 +204,12 @@ fn the_list_of_accounts_is_whole_when_asked() {
     expected.push("ada-l".into());
     assert_eq!(all, expected);
     assert_eq!(site.run(&["account", "list", "--all"]).ok().lines().count(), 251);
-    let cut = site.run(&["account", "list"]);
-    assert!(cut.stderr.contains("100 of 251") && cut.stderr.contains("--all"), "{}", cut.stderr);
+    let page = site.run(&["account", "list"]);
+    assert!(page.stderr.contains("100 of 251") && page.stderr.contains("--all"), "{}", page.stderr);
 }
 
 #[test]
-fn an_erasure_takes_the_person_out_of_the_published_snapshot_too() {
+fn an_erasure_removes_the_person_from_the_published_snapshot() {
     let mut site = Appliance::made();
     let accounts = |site: &Appliance| {
         let manifest = std::fs::read_to_string(site.data().join("domicile.sqlite.json")).unwrap();
@@ -220,7 +220,7 @@ fn an_erasure_takes_the_person_out_of_the_published_snapshot_too() {
     site.run(&["snapshot", "now"]).ok();
     assert_eq!(accounts(&site), 2);
 
-    // Where no server runs, the command does it; where one runs, the person's own click does.
+    // Without a server, the command publishes; with a server, the deletion by the person does.
     site.run(&["account", "delete", "ada-l", "--yes"]).ok();
     assert_eq!(accounts(&site), 1);
     site.start();
@@ -229,11 +229,11 @@ fn an_erasure_takes_the_person_out_of_the_published_snapshot_too() {
     let fields = [("confirm", "DELETE"), ("password", PASSWORD)];
     assert_eq!(grace.submit("/settings/privacy/delete", "/settings/privacy/delete", &fields).status, 200);
 
-    crate::support::wait_for("a snapshot without anybody", || (accounts(&site) == 0).then_some(()));
+    crate::support::wait_for("a snapshot without people", || (accounts(&site) == 0).then_some(()));
 }
 
 #[test]
-fn keys_that_lie_about_are_found_and_not_printed() {
+fn exposed_keys_are_found_and_not_printed() {
     let site = Appliance::made();
     site.account("ada-l");
     let (key, service) = (site.api_key("ada-l", &["read"]), site.service("farm"));
@@ -244,7 +244,7 @@ fn keys_that_lie_about_are_found_and_not_printed() {
     assert_eq!(site.run(&["key", "scan", "tree"]).status, 0);
 
     write("deep/settings.py", format!("# keys\nKEY = \"{key}\"\n").as_bytes());
-    // Over the border of two pieces, in a file that is no text.
+    // Across the border of two chunks, in a binary file.
     write("large.bin", &[vec![0xff; (1 << 20) - 20], b"\n".to_vec(), service.clone().into_bytes()].concat());
     write("deep/.git/packed", key.as_bytes());
     std::os::unix::fs::symlink(tree.join("deep"), tree.join("link")).unwrap();
@@ -265,7 +265,7 @@ fn keys_that_lie_about_are_found_and_not_printed() {
 }
 
 #[test]
-fn a_key_that_is_rotated_beside_the_server_is_in_force_at_the_very_next_request() {
+fn a_rotation_at_the_command_line_takes_effect_at_the_next_request() {
     let site = Appliance::running();
     site.account("ada-l");
     let old = site.api_key("ada-l", &["account:read"]);
@@ -278,7 +278,7 @@ fn a_key_that_is_rotated_beside_the_server_is_in_force_at_the_very_next_request(
 
     assert_eq!(site.run(&["key", "rotate", &id, "--overlap", "8d"]).status, 1);
     let new = site.run(&["key", "rotate", &id]);
-    assert!(new.stderr.contains("The old key is good until"), "{new:?}");
+    assert!(new.stderr.contains("The old key is valid until"), "{new:?}");
     let new = new.ok();
     assert_eq!((status(&old), status(&new)), (200, 200));
     assert_eq!(site.run(&["key", "rotate", &id]).status, 1, "it has a successor");
@@ -286,17 +286,17 @@ fn a_key_that_is_rotated_beside_the_server_is_in_force_at_the_very_next_request(
     let third = site.run(&["key", "rotate", &newest, "--overlap", "0"]).ok();
 
     assert_eq!((status(&old), status(&new), status(&third)), (200, 401, 200));
-    assert_eq!(site.run(&["key", "rotate", "key_of_nobody"]).status, 1);
+    assert_eq!(site.run(&["key", "rotate", "key_unknown"]).status, 1);
 }
 
 #[test]
-fn c4_a_rotated_keyring_kills_no_key_and_an_older_copy_of_it_is_refused() {
+fn c4_a_keyring_rotation_keeps_all_keys_and_an_older_copy_is_refused() {
     let mut site = Appliance::running();
     site.account("ada-l");
     let (key, service) = (site.api_key("ada-l", &["account:read"]), site.service("farm"));
     let mut ada = site.browser();
     ada.sign_in("ada-l");
-    let good = |site: &Appliance| {
+    let verify = |site: &Appliance| {
         let introspected = site.call("POST", "/v1/introspect").bearer(&service).form(&[("token", &key)]).send();
         let summary = site.call("GET", "/api/account/summary").bearer(&key).send();
         (summary.status, introspected.json()["active"].as_bool())
@@ -304,19 +304,19 @@ fn c4_a_rotated_keyring_kills_no_key_and_an_older_copy_of_it_is_refused() {
     let older = std::fs::read(site.keyring()).unwrap();
 
     site.run(&["keyring", "rotate"]).ok();
-    assert_eq!(good(&site), (200, Some(true)), "the server that runs knows nothing of it");
-    let beside = site.api_key("ada-l", &["account:read"]);
-    assert_eq!(site.call("GET", "/api/account/summary").bearer(&beside).send().status, 200);
+    assert_eq!(verify(&site), (200, Some(true)), "the running server does not use the new keys");
+    let new_key = site.api_key("ada-l", &["account:read"]);
+    assert_eq!(site.call("GET", "/api/account/summary").bearer(&new_key).send().status, 200);
     site.stop();
     site.start();
     for _ in 0..2 {
-        assert_eq!(good(&site), (200, Some(true)));
+        assert_eq!(verify(&site), (200, Some(true)));
     }
-    assert_eq!(ada.get("/settings/profile").status, 200, "who was signed in still is");
+    assert_eq!(ada.get("/settings/profile").status, 200, "the session is still valid");
     assert_eq!(site.run(&["audit", "verify"]).status, 0);
     site.stop();
     site.start();
-    assert_eq!(good(&site), (200, Some(true)), "also once it has moved to the new pepper");
+    assert_eq!(verify(&site), (200, Some(true)), "also with its digest under the new pepper");
     site.stop();
 
     std::fs::write(site.keyring(), older).unwrap();
@@ -328,7 +328,7 @@ fn c4_a_rotated_keyring_kills_no_key_and_an_older_copy_of_it_is_refused() {
 }
 
 #[test]
-fn a_push_that_brings_a_key_is_refused_by_the_hook_that_is_printed() {
+fn the_printed_hook_refuses_a_push_with_a_key() {
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
@@ -339,7 +339,7 @@ fn a_push_that_brings_a_key_is_refused_by_the_hook_that_is_printed() {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_domicile")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let git = |arguments: &[&str]| {
-        let mut git = Command::new(crate::support::part("git"));
+        let mut git = Command::new(crate::support::tool("git"));
         git.args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]).args(arguments).current_dir(&work);
         let done =
             git.env("PATH", &path).env("HOME", site.folder()).env("DOMICILE_CONFIG", site.config()).output().unwrap();
@@ -361,9 +361,9 @@ fn a_push_that_brings_a_key_is_refused_by_the_hook_that_is_printed() {
     };
 
     assert!(commit("KEY = None\n", "main").0);
-    let (pushed, told) = commit(&format!("KEY = \"{key}\"\n"), "main");
-    assert!(!pushed && told.contains("brings a key") && !told.contains(&key), "{told}");
-    // Taking it out again is not enough: the history has it.
+    let (pushed, stderr) = commit(&format!("KEY = \"{key}\"\n"), "main");
+    assert!(!pushed && stderr.contains("contains a key") && !stderr.contains(&key), "{stderr}");
+    // Removing it in a later commit is not enough, because the history still contains it.
     let (pushed, _) = commit("KEY = None  # now from the environment\n", "other");
 
     assert!(!pushed);

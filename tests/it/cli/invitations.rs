@@ -1,4 +1,4 @@
-//! Invitations and the first operator's link, at the command line.
+//! Invitations and the link for the first operator, at the command line.
 
 use serde_json::Value;
 
@@ -9,36 +9,36 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("not JSON ({error}): {text}"))
 }
 
-fn waiting(site: &Appliance) -> Vec<Value> {
+fn open_invitations(site: &Appliance) -> Vec<Value> {
     json(&site.run(&["account", "invitations", "--json"]).ok())["invitations"].as_array().unwrap().clone()
 }
 
 #[test]
-fn invitations_are_made_listed_and_taken_back() {
+fn invitations_are_created_listed_and_withdrawn() {
     let site = Appliance::made();
     let id = site.run(&["account", "invite", "--email", "ada@example.org"]).ok();
     let made = json(&site.run(&["account", "invite", "--email", "bob@example.org", "--operator", "--json"]).ok());
     assert!(id.starts_with("inv_") && made.get("link").is_none(), "{id} {made}");
 
-    let listed = waiting(&site);
-    let told: Vec<_> =
+    let listed = open_invitations(&site);
+    let rows: Vec<_> =
         listed.iter().map(|one| (one["email"].as_str().unwrap(), one["operator"].as_bool().unwrap())).collect();
-    assert_eq!(told, [("bob@example.org", true), ("ada@example.org", false)]);
-    let line = site.run(&["account", "invitations"]).ok();
-    assert!(line.contains(&id) && line.contains("operator") && line.lines().count() == 2, "{line}");
+    assert_eq!(rows, [("bob@example.org", true), ("ada@example.org", false)]);
+    let text = site.run(&["account", "invitations"]).ok();
+    assert!(text.contains(&id) && text.contains("operator") && text.lines().count() == 2, "{text}");
 
     assert_eq!(site.run(&["account", "uninvite", "BOB@example.org"]).ok(), made["id"].as_str().unwrap());
     assert_eq!(site.run(&["account", "uninvite", &id]).ok(), id);
-    assert!(waiting(&site).is_empty());
+    assert!(open_invitations(&site).is_empty());
     refused(&site, &["account", "uninvite", &id], 1, &["no such invitation", "account invitations"]);
 }
 
 #[test]
-fn an_invitation_that_is_printed_is_not_mailed_and_makes_an_operator_where_it_says_so() {
+fn a_printed_invitation_is_not_mailed_and_can_make_an_operator() {
     let mut site = Appliance::made_with("[signup]\nmode = \"closed\"\n");
-    let told = site.run(&["account", "invite", "--email", "ada@example.org", "--operator", "--print-link"]);
-    assert!(told.stderr.contains("vouch"), "{told:?}");
-    let link = told.ok();
+    let output = site.run(&["account", "invite", "--email", "ada@example.org", "--operator", "--print-link"]);
+    assert!(output.stderr.contains("you confirm"), "{output:?}");
+    let link = output.ok();
     site.start();
     let path = link.strip_prefix(&site.url()).unwrap();
     let token = path.split_once("invite=").unwrap().1;
@@ -52,17 +52,17 @@ fn an_invitation_that_is_printed_is_not_mailed_and_makes_an_operator_where_it_sa
 }
 
 #[test]
-fn what_is_no_invitation_is_refused() {
+fn an_invalid_invitation_is_refused() {
     let site = Appliance::made();
     site.account("ada-l");
     refused(&site, &["account", "invite", "--email", "nonsense"], 1, &["address"]);
     refused(&site, &["account", "invite", "--email", "ada-l@example.org"], 1, &["account"]);
     assert_eq!(site.run(&["account", "invite"]).status, 2);
-    assert!(waiting(&site).is_empty());
+    assert!(open_invitations(&site).is_empty());
 }
 
 #[test]
-fn p10_another_operators_link_is_printed_until_there_is_an_operator() {
+fn p10_operator_links_are_printed_until_there_is_an_operator() {
     let mut site = Appliance::configured("");
     let first = site.run(&["init"]).ok();
     let second = site.run(&["account", "operator-link"]).ok();
@@ -77,11 +77,7 @@ fn p10_another_operators_link_is_printed_until_there_is_an_operator() {
         site.browser().submit(path, "/signup", &fields).status
     };
 
-    assert_eq!(
-        (claim(&first, "eve-1"), claim(&second, "eve-2")),
-        (400, 400),
-        "those printed before are no longer good"
-    );
+    assert_eq!((claim(&first, "eve-1"), claim(&second, "eve-2")), (400, 400), "earlier links no longer work");
     let email = "ada-l@example.org";
     let path = third.strip_prefix(&site.url()).unwrap();
     let mut ada = site.browser();

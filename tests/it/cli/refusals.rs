@@ -1,9 +1,9 @@
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Appliance, PermissionsExt, open_live, picture, refused};
+use super::{Appliance, PermissionsExt, contents, open_live, refused};
 
 #[test]
-fn a_setting_nobody_knows_is_refused_with_its_line_and_the_likely_one() {
+fn an_unknown_setting_is_refused_with_its_line_and_a_suggestion() {
     let site = Appliance::configured("[sesion]\nidle_timeout = \"30m\"\n[billing]\nsignup_credt = \"5.00\"\n");
 
     for command in [&["serve"][..], &["check"], &["init"], &["account", "list"]] {
@@ -12,29 +12,33 @@ fn a_setting_nobody_knows_is_refused_with_its_line_and_the_likely_one() {
 }
 
 #[test]
-fn a_variable_nobody_knows_is_refused() {
+fn an_unknown_variable_is_refused() {
     let site = Appliance::made();
 
-    let ran = super::Ran {
+    let output = super::CommandOutput {
         ..crate::support::finish(site.command(&["check"]).env("DOMICILE_LISTEN__ADRESS", "127.0.0.1:1"), "")
     };
-    assert_eq!(ran.status, 2);
-    assert!(ran.stderr.contains("DOMICILE_LISTEN__ADRESS"), "{}", ran.stderr);
+    assert_eq!(output.status, 2);
+    assert!(output.stderr.contains("DOMICILE_LISTEN__ADRESS"), "{}", output.stderr);
 }
 
 #[test]
-fn a_variable_that_is_not_text_is_refused_by_name_where_it_is_ours() {
+fn a_setting_in_a_variable_that_is_not_utf_8_is_refused_by_name() {
     let site = Appliance::made();
     let bytes = |bytes: &[u8]| std::ffi::OsStr::from_bytes(bytes).to_owned();
     let check =
         |name: &[u8], value: &[u8]| crate::support::finish(site.command(&["check"]).env(bytes(name), bytes(value)), "");
 
-    check(b"SOMEBODY_ELSES", b"\xff").ok();
-    check(b"SOMEBODY\xff", b"else's").ok();
+    check(b"ANOTHER_PROGRAMS", b"\xff").ok();
+    check(b"ANOTHER\xff", b"program's").ok();
     for (name, value) in [(&b"DOMICILE_LISTEN__ADDRESS"[..], &b"\xff"[..]), (b"DOMICILE_LISTEN\xff", b"1")] {
-        let ran = check(name, value);
-        assert_eq!(ran.status, 2, "{ran:?}");
-        assert!(ran.stderr.contains("DOMICILE_LISTEN") && ran.stderr.contains("is not UTF-8"), "{}", ran.stderr);
+        let output = check(name, value);
+        assert_eq!(output.status, 2, "{output:?}");
+        assert!(
+            output.stderr.contains("DOMICILE_LISTEN") && output.stderr.contains("is not UTF-8"),
+            "{}",
+            output.stderr
+        );
     }
 }
 
@@ -49,7 +53,7 @@ fn a_missing_region_is_refused_with_an_example() {
 }
 
 #[test]
-fn without_a_file_the_way_to_one_is_told() {
+fn without_a_file_the_refusal_says_how_to_get_one() {
     let site = Appliance::configured("");
     std::fs::remove_file(site.config()).unwrap();
 
@@ -57,7 +61,7 @@ fn without_a_file_the_way_to_one_is_told() {
 }
 
 #[test]
-fn another_region_than_the_stamped_one_is_refused() {
+fn another_region_than_that_of_the_database_is_refused() {
     let site = Appliance::made();
     site.reconfigure("region = \"eu\"", "region = \"us\"");
 
@@ -65,17 +69,17 @@ fn another_region_than_the_stamped_one_is_refused() {
 }
 
 #[test]
-fn before_init_the_way_to_it_is_told() {
+fn before_init_the_refusal_names_init() {
     let site = Appliance::configured("");
 
     refused(&site, &["serve"], 2, &["keyring", "does not exist", "domicile init"]);
 }
 
 #[test]
-fn init_never_writes_over_anything() {
+fn init_never_overwrites_files() {
     let site = Appliance::made();
 
-    refused(&site, &["init"], 1, &["holds an appliance already", "nothing is overwritten"]);
+    refused(&site, &["init"], 1, &["already contains an appliance", "nothing is overwritten"]);
     std::fs::rename(site.data(), site.folder().join("moved")).unwrap();
     refused(&site, &["init"], 2, &["keyring", "never overwritten"]);
 }
@@ -89,27 +93,27 @@ fn a_missing_keyring_is_refused() {
 }
 
 #[test]
-fn a_keyring_of_another_appliance_is_refused_and_nothing_is_touched() {
+fn a_keyring_of_another_appliance_is_refused_and_nothing_changes() {
     let site = Appliance::made();
     let other = Appliance::made();
     std::fs::copy(other.keyring(), site.keyring()).unwrap();
 
-    refused(&site, &["serve"], 2, &["live.sqlite", "belongs to another appliance", "Put the right keyring back"]);
+    refused(&site, &["serve"], 2, &["live.sqlite", "belongs to another appliance", "Restore the right keyring"]);
 }
 
 #[test]
-fn a_keyring_that_others_can_read_is_refused_with_the_command_that_cures_it() {
+fn a_keyring_that_others_can_read_is_refused_with_the_command_that_fixes_it() {
     let site = Appliance::made();
     std::fs::set_permissions(site.keyring(), std::fs::Permissions::from_mode(0o644)).unwrap();
 
-    let cure = format!("chmod 600 {}", site.keyring().display());
-    refused(&site, &["serve"], 2, &[&cure]);
+    let fix = format!("chmod 600 {}", site.keyring().display());
+    refused(&site, &["serve"], 2, &[&fix]);
     std::fs::set_permissions(site.keyring(), std::fs::Permissions::from_mode(0o640)).unwrap();
-    refused(&site, &["serve"], 2, &[&cure]);
+    refused(&site, &["serve"], 2, &[&fix]);
 }
 
 #[test]
-fn a_keyring_that_is_none_is_refused() {
+fn a_file_that_is_not_a_keyring_is_refused() {
     let site = Appliance::made();
     std::fs::write(site.keyring(), "hello\n").unwrap();
 
@@ -129,31 +133,31 @@ fn a_database_of_a_newer_version_is_refused_with_both_numbers() {
 }
 
 #[test]
-fn a_second_server_on_the_folder_is_refused_and_the_first_goes_on() {
+fn a_second_server_on_the_folder_is_refused_and_the_first_keeps_running() {
     let mut site = Appliance::running();
 
-    // On another port, so that it is the folder that refuses.
+    // On another port, so that the folder is the reason of the refusal.
     let second = site.command(&["serve"]).env("DOMICILE_LISTEN__ADDRESS", "127.0.0.1:0").output().unwrap();
-    let words = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert_eq!(second.status.code(), Some(2), "{words}");
-    assert!(words.contains("another server is running on") && words.contains("Stop it first"), "{words}");
+    let stderr = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("another server is running on") && stderr.contains("Stop it first"), "{stderr}");
     assert_eq!(site.call("GET", "/readyz").send().status, 200);
     assert!(site.stop().success());
 }
 
 #[test]
-fn a_port_that_is_taken_is_refused_with_the_address() {
+fn a_port_in_use_is_refused_with_the_address() {
     let site = Appliance::made();
     let taken = std::net::TcpListener::bind(("127.0.0.1", site.port)).unwrap();
 
-    let ran = site.run(&["serve"]);
+    let output = site.run(&["serve"]);
     drop(taken);
-    assert_eq!(ran.status, 2, "{ran:?}");
-    assert!(ran.stderr.contains(&format!("127.0.0.1:{} cannot be listened on", site.port)), "{}", ran.stderr);
+    assert_eq!(output.status, 2, "{output:?}");
+    assert!(output.stderr.contains(&format!("cannot listen on 127.0.0.1:{}", site.port)), "{}", output.stderr);
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn a_folder_that_cannot_be_created_is_named() {
     let site = Appliance::configured("");
     std::fs::write(site.data(), "a file is in the way").unwrap();
 
@@ -161,7 +165,7 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn wrong_usage_is_told_with_the_usage() {
+fn wrong_usage_is_refused_with_the_usage() {
     let site = Appliance::made();
 
     refused(&site, &["acount", "list"], 2, &["acount", "account"]);
@@ -170,10 +174,10 @@ fn wrong_usage_is_told_with_the_usage() {
 }
 
 #[test]
-fn what_is_not_there_or_not_right_is_refused_with_one() {
+fn missing_things_and_wrong_values_are_refused_with_status_1() {
     let site = Appliance::made();
     site.account("ada-l");
-    let before = picture(&site.data());
+    let before = contents(&site.data());
 
     for (arguments, word) in [
         (&["account", "show", "nobody"][..], "there is no account \"nobody\""),
@@ -191,19 +195,19 @@ fn what_is_not_there_or_not_right_is_refused_with_one() {
         (&["credit", "grant", "--account", "ada-l", "--amount", "99999999999999", "--reason", "x"], "at most"),
         (&["service", "create", "Not A Name!"], "name"),
     ] {
-        let ran = site.run(arguments);
-        assert_eq!((ran.status, ran.stdout.as_str()), (1, ""), "{arguments:?}: {ran:?}");
-        assert!(ran.stderr.contains(word), "{arguments:?}: {}", ran.stderr);
+        let output = site.run(arguments);
+        assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{arguments:?}: {output:?}");
+        assert!(output.stderr.contains(word), "{arguments:?}: {}", output.stderr);
     }
     let rows = |name: &str| {
         open_live(&site).query_row(&format!("select count(*) from {name}"), [], |row| row.get::<_, i64>(0)).unwrap()
     };
     assert_eq!((rows("account"), rows("api_key"), rows("ledger_tx"), rows("service")), (1, 0, 1, 0));
-    assert_eq!(before.len(), picture(&site.data()).len());
+    assert_eq!(before.len(), contents(&site.data()).len());
 }
 
 #[test]
-fn damage_ends_with_three_and_names_the_first_damaged_row() {
+fn damage_is_reported_with_status_3_and_the_first_damaged_row() {
     let site = Appliance::made();
     site.account("ada-l");
     site.run(&["snapshot", "now"]).ok();
@@ -222,22 +226,22 @@ fn damage_ends_with_three_and_names_the_first_damaged_row() {
         .execute_batch("drop trigger audit_event_is_never_changed; update audit_event set event = 'x' where seq = 2")
         .unwrap();
     drop(connection);
-    let ran = site.run(&["audit", "verify"]);
-    assert_eq!(ran.status, 3, "{ran:?}");
-    assert!(ran.stderr.contains("event 2"), "{}", ran.stderr);
+    let output = site.run(&["audit", "verify"]);
+    assert_eq!(output.status, 3, "{output:?}");
+    assert!(output.stderr.contains("event 2"), "{}", output.stderr);
 
     let connection = open_live(&site);
     connection
         .execute_batch("drop trigger ledger_posting_is_never_changed; update ledger_posting set amount_micro = amount_micro + 1 where n = 1")
         .unwrap();
     drop(connection);
-    let ran = site.run(&["ledger", "check"]);
-    assert_eq!(ran.status, 3, "{ran:?}");
-    assert!(ran.stderr.contains("ledger_tx 1"), "{}", ran.stderr);
+    let output = site.run(&["ledger", "check"]);
+    assert_eq!(output.status, 3, "{output:?}");
+    assert!(output.stderr.contains("ledger_tx 1"), "{}", output.stderr);
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_not_called_damaged() {
+fn a_file_that_cannot_be_read_is_not_reported_as_damaged() {
     let site = Appliance::made();
 
     refused(&site, &["verify", "nowhere.sqlite"], 1, &["there is no file nowhere.sqlite", "Check the path"]);
@@ -253,11 +257,11 @@ fn a_read_only_file_system_is_refused_with_the_folder() {
     mount(nix::mount::MsFlags::MS_BIND);
     mount(nix::mount::MsFlags::MS_BIND | nix::mount::MsFlags::MS_REMOUNT | nix::mount::MsFlags::MS_RDONLY);
 
-    let ran = site.run(&["serve"]);
+    let output = site.run(&["serve"]);
     nix::mount::umount(&data).unwrap();
 
-    assert_eq!(ran.status, 2, "{ran:?}");
+    assert_eq!(output.status, 2, "{output:?}");
     let live = data.join("live").display().to_string();
-    assert!(ran.stderr.contains(&live) && ran.stderr.contains("writable"), "{}", ran.stderr);
+    assert!(output.stderr.contains(&live) && output.stderr.contains("writable"), "{}", output.stderr);
     site.start();
 }

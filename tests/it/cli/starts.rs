@@ -1,32 +1,32 @@
-//! What is looked at before a start, what an interrupted `init` leaves, and whether the server is ready.
+//! What is checked before a start, what an interrupted `init` leaves, and whether the server is ready.
 
 use std::path::Path;
 
 use domicile::crypto::Keyring;
 use domicile::db;
 
-use super::{Appliance, PermissionsExt, Ran, open_live, picture, refused};
+use super::{Appliance, CommandOutput, PermissionsExt, contents, open_live, refused};
 
-/// Something that is broken, and what both commands must say about it.
-type Broken = (&'static str, fn(&Appliance), &'static [&'static str]);
+/// A fault: its name, what causes it, and words that both commands must say about it.
+type Fault = (&'static str, fn(&Appliance), &'static [&'static str]);
 
 fn with_tls(site: &Appliance, certificate: &str, private_key: &str) {
     let tls = format!("[listen]\ntls = \"files\"\ncertificate = \"{certificate}\"\nprivate_key = \"{private_key}\"");
     site.reconfigure("[listen]", &tls);
 }
 
-/// A certificate for localhost and its key, in files.
+/// Writes a certificate for localhost and its key into files.
 fn certificate(site: &Appliance, name: &str) -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let write = |ending: &str, text: String| {
         let path = site.folder().join(format!("{name}.{ending}"));
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    (write("crt", made.cert.pem()), write("key", made.signing_key.serialize_pem()))
+    (write("crt", certified.cert.pem()), write("key", certified.signing_key.serialize_pem()))
 }
 
-/// The live database again without its stamp, as an `init` of old left it when it was killed.
+/// Replaces the live database by one without its identity, as a killed `init` of early versions left it.
 fn unstamp(site: &Appliance) {
     let live = site.data().join("live/live.sqlite");
     std::fs::remove_file(&live).unwrap();
@@ -34,10 +34,10 @@ fn unstamp(site: &Appliance) {
     db::migrate_file(&live, &keyring.database_key_pragma()).unwrap();
 }
 
-const BROKEN: &[Broken] = &[
+const FAULTS: &[Fault] = &[
     ("no certificate", |site| with_tls(site, "/nowhere.crt", "/nowhere.key"), &["/nowhere.crt cannot be used"]),
     (
-        "a certificate that is none",
+        "a file that is not a certificate",
         |site| with_tls(site, &site.config().display().to_string(), "/nowhere.key"),
         &["domicile.toml cannot be used", "PEM"],
     ),
@@ -52,7 +52,7 @@ const BROKEN: &[Broken] = &[
     ("another region", |site| site.reconfigure("\"eu\"", "\"us\""), &["belongs to region \"eu\""]),
     ("no keyring", |site| std::fs::remove_file(site.keyring()).unwrap(), &["keyring does not exist"]),
     (
-        "a keyring for all to read",
+        "a keyring that others can read",
         |site| std::fs::set_permissions(site.keyring(), std::fs::Permissions::from_mode(0o644)).unwrap(),
         &["chmod 600"],
     ),
@@ -64,12 +64,12 @@ const BROKEN: &[Broken] = &[
         &["live.sqlite", "belongs to another appliance"],
     ),
     (
-        "no database any more",
+        "a missing database",
         |site| std::fs::remove_file(site.data().join("live/live.sqlite")).unwrap(),
         &["does not exist", "domicile init"],
     ),
     (
-        "a database that is none",
+        "a file that is not a database",
         |site| std::fs::write(site.data().join("live/live.sqlite"), [7u8; 8192]).unwrap(),
         &["live.sqlite", "not a database of Domicile"],
     ),
@@ -78,42 +78,42 @@ const BROKEN: &[Broken] = &[
         |site| open_live(site).pragma_update(None, "user_version", 999).unwrap(),
         &["schema 999", "newer version"],
     ),
-    ("a database without a stamp", unstamp, &["was never finished", "move", "keyring", "domicile init"]),
+    ("a database without an identity", unstamp, &["is incomplete", "move", "keyring", "domicile init"]),
     (
-        "a journal that is none",
+        "a file that is not a journal",
         |site| std::fs::write(site.data().join("tombstones.jsonl"), "one\ntwo\n").unwrap(),
-        &["line 2 of the erasure journal", "tombstones.jsonl", "Put the journal back"],
+        &["line 2 of the erasure journal", "tombstones.jsonl", "Restore the journal"],
     ),
 ];
 
 #[test]
-fn check_refuses_whatever_serve_refuses_in_the_same_words_and_changes_nothing() {
-    for (what, damage, words) in BROKEN {
+fn check_refuses_what_serve_refuses_with_the_same_sentence_and_changes_nothing() {
+    for (name, damage, words) in FAULTS {
         let site = Appliance::made();
         site.run(&["check"]).ok();
         damage(&site);
-        eprintln!("{what}");
+        eprintln!("{name}");
         let checked = refused(&site, &["check"], 2, words);
         let served = refused(&site, &["serve"], 2, words);
-        // SQLCipher has lines of its own, with the time in them.
-        let words = |ran: &Ran| ran.stderr.split_once("domicile:").unwrap().1.to_owned();
-        assert_eq!(words(&checked), words(&served), "{what}");
+        // SQLCipher prints its own lines, which contain the time.
+        let sentence = |output: &CommandOutput| output.stderr.split_once("domicile:").unwrap().1.to_owned();
+        assert_eq!(sentence(&checked), sentence(&served), "{name}");
     }
 }
 
 #[test]
-fn check_before_init_says_that_there_is_nothing_yet() {
+fn check_before_init_says_that_there_is_no_appliance() {
     let site = Appliance::configured("");
 
-    let told = site.run(&["check"]);
-    assert_eq!(told.status, 0, "{told:?}");
-    assert!(told.stderr.contains("no appliance yet"), "{}", told.stderr);
+    let output = site.run(&["check"]);
+    assert_eq!(output.status, 0, "{output:?}");
+    assert!(output.stderr.contains("no appliance yet"), "{}", output.stderr);
     with_tls(&site, "/nowhere.crt", "/nowhere.key");
     refused(&site, &["check"], 2, &["/nowhere.crt"]);
 }
 
 #[test]
-fn check_reads_what_is_committed_beside_a_server_and_after_a_killed_one() {
+fn check_reads_committed_data_of_a_running_and_of_a_killed_server() {
     let mut site = Appliance::running();
     site.account("ada-l");
 
@@ -121,12 +121,12 @@ fn check_reads_what_is_committed_beside_a_server_and_after_a_killed_one() {
     site.account("grace-h");
     assert_eq!(site.call("GET", "/readyz").send().status, 200);
     site.kill();
-    assert!(site.data().join("live/live.sqlite-wal").exists(), "what was committed last is not in the file yet");
-    let before = picture(site.folder());
+    assert!(site.data().join("live/live.sqlite-wal").exists(), "the last commits are not in the main file yet");
+    let before = contents(site.folder());
     site.run(&["check"]).ok();
-    assert!(picture(site.folder()) == before, "check changed a file");
+    assert!(contents(site.folder()) == before, "check changed a file");
 
-    // In the log and not in the file, with somebody who has the database open, and without.
+    // Data in the log and not in the main file: while another connection is open, and without one.
     let connection = open_live(&site);
     connection.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
     connection.pragma_update(None, "user_version", 999).unwrap();
@@ -139,7 +139,7 @@ fn check_reads_what_is_committed_beside_a_server_and_after_a_killed_one() {
 }
 
 #[test]
-fn check_knows_a_folder_that_cannot_be_written() {
+fn check_reports_a_folder_that_cannot_be_written() {
     assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
     let site = Appliance::made();
     let data = site.data();
@@ -154,18 +154,18 @@ fn check_knows_a_folder_that_cannot_be_written() {
     assert!(checked.stderr.contains("live") && checked.stderr.contains("writable"), "{}", checked.stderr);
 }
 
-/// Puts back what `init` has when it is killed after its keyring and before its database has its name.
-fn unfinish(site: &Appliance) {
+/// Restores the state of an `init` that was killed after it wrote the keyring and before it renamed the database.
+fn interrupt_init(site: &Appliance) {
     std::fs::remove_dir_all(site.data().join("live")).unwrap();
     let id = Keyring::load(&site.keyring(), false).unwrap().id();
     std::fs::write(site.data().join("init.unfinished"), id).unwrap();
 }
 
 #[test]
-fn an_interrupted_init_is_run_again() {
+fn an_interrupted_init_can_be_run_again() {
     let mut site = Appliance::made();
     let keyring = std::fs::read(site.keyring()).unwrap();
-    unfinish(&site);
+    interrupt_init(&site);
     std::fs::create_dir(site.data().join("live")).unwrap();
     std::fs::write(site.data().join("live/unfinished.sqlite"), "half a database").unwrap();
     std::fs::write(site.data().join("live/unfinished.sqlite-wal"), "half a log").unwrap();
@@ -174,26 +174,26 @@ fn an_interrupted_init_is_run_again() {
 
     assert!(link.starts_with(&site.url()), "{link}");
     assert_eq!(std::fs::read(site.keyring()).unwrap(), keyring);
-    let left: Vec<_> = picture(&site.data()).into_keys().collect();
-    assert!(!left.iter().any(|path| path.display().to_string().contains("unfinished")), "{left:?}");
-    refused(&site, &["init"], 1, &["holds an appliance already"]);
+    let paths: Vec<_> = contents(&site.data()).into_keys().collect();
+    assert!(!paths.iter().any(|path| path.display().to_string().contains("unfinished")), "{paths:?}");
+    refused(&site, &["init"], 1, &["already contains an appliance"]);
     site.start();
 }
 
 #[test]
-fn a_keyring_that_is_not_this_folders_is_never_taken_for_an_interrupted_inits() {
+fn a_keyring_of_another_folder_is_never_used_after_an_interrupted_init() {
     let site = Appliance::made();
-    unfinish(&site);
+    interrupt_init(&site);
     std::fs::write(site.data().join("init.unfinished"), "00000000").unwrap();
     refused(&site, &["init"], 2, &["keyring", "never overwritten"]);
 
-    // And what has the database's name is never touched, whatever the note says.
+    // A file with the name of the database is never changed, whatever the note says.
     let site = Appliance::made();
     let id = Keyring::load(&site.keyring(), false).unwrap().id();
     std::fs::write(site.data().join("init.unfinished"), id).unwrap();
-    refused(&site, &["init"], 1, &["holds an appliance already"]);
+    refused(&site, &["init"], 1, &["already contains an appliance"]);
     unstamp(&site);
-    refused(&site, &["init"], 2, &["was never finished", "Remove that folder"]);
+    refused(&site, &["init"], 2, &["is incomplete", "Remove that folder"]);
 }
 
 #[test]
@@ -206,8 +206,8 @@ fn an_init_that_is_killed_at_any_moment_can_be_run_again() {
         killed.wait().unwrap();
 
         let again = site.run(&["init"]);
-        let is_made = again.status == 1 && again.stderr.contains("holds an appliance already");
-        assert!(again.status == 0 || is_made, "after {milliseconds} ms: {again:?}");
+        let exists = again.status == 1 && again.stderr.contains("already contains an appliance");
+        assert!(again.status == 0 || exists, "after {milliseconds} ms: {again:?}");
         if milliseconds % 12 == 0 {
             site.start();
         }
@@ -216,12 +216,12 @@ fn an_init_that_is_killed_at_any_moment_can_be_run_again() {
 }
 
 fn ready(site: &Appliance) -> (i32, String) {
-    let ran = site.run(&["healthcheck"]);
-    (ran.status, format!("{}{}", ran.stdout.trim_end(), ran.stderr))
+    let output = site.run(&["healthcheck"]);
+    (output.status, format!("{}{}", output.stdout.trim_end(), output.stderr))
 }
 
 #[test]
-fn readiness_is_asked_through_tls() {
+fn healthcheck_works_through_tls() {
     let mut site = Appliance::made();
     site.reconfigure("[listen]", "[listen]\ntls = \"self-signed\"");
     assert_eq!(ready(&site).0, 1);
@@ -236,11 +236,11 @@ fn readiness_is_asked_through_tls() {
     );
     site.start();
     assert_eq!(ready(&site), (0, "ready".into()));
-    // Whoever answers there with another certificate is not our server.
+    // A server with another certificate is not accepted.
     let (other, _) = certificate(&site, "other");
     std::fs::rename(Path::new(&other), Path::new(&one)).unwrap();
-    let (status, words) = ready(&site);
-    assert!(status == 1 && words.contains("another certificate"), "{status}: {words}");
+    let (status, text) = ready(&site);
+    assert!(status == 1 && text.contains("another certificate"), "{status}: {text}");
     site.stop();
     assert_eq!(ready(&site).0, 1);
 }

@@ -269,7 +269,7 @@ fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
                     let answer = finish(call, route, body.as_deref()).send_over(&agent);
                     asked += 1;
                     let is_right = match access {
-                        Access::Everybody => is_as_for_everybody(route, holder.kind, place, &answer, &bare),
+                        Access::Public => is_as_for_everybody(route, holder.kind, place, &answer, &bare),
                         Access::Gateway => {
                             (answer.status, answer.header("domicile-reason")) == at_gateway(holder.kind, place)
                         }

@@ -61,7 +61,7 @@ fn s5_every_form_from_another_site_is_refused_and_changes_nothing() {
     for route in ROUTES.iter().filter(|route| route.method == "POST" && route.path.starts_with("/v1/")) {
         let answer = ada.call("POST", route.path).header("Sec-Fetch-Site", "cross-site").form(&fields).send();
         // Where everybody may come, what they send is the proof: a cookie is none, whoever sends it.
-        let refused = if route.access == Access::Everybody { 400 } else { 401 };
+        let refused = if route.access == Access::Public { 400 } else { 401 };
         assert_eq!(answer.status, refused, "{}", route.path);
     }
     assert_eq!(site.content(), before);

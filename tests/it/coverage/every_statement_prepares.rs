@@ -7,7 +7,7 @@ use domicile::{
 
 const ROOMS: [(&str, &[&str]); 23] = [
     ("db::site", db::STATEMENTS),
-    ("db::change", db::CHANGE_STATEMENTS),
+    ("db::epoch", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("mail", mail::STATEMENTS),

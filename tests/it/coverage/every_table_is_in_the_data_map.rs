@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domicile::db;
 use domicile::privacy::PARTS;
-use domicile::privacy::data_map::{Erasure, TABLES, TOLD_BY_THE_AUDIT};
+use domicile::privacy::data_map::{ACTIVITY_PART, Erasure, TABLES};
 use rusqlite::Connection;
 
 fn names(connection: &Connection, sql: &str) -> BTreeSet<String> {
@@ -23,7 +23,7 @@ fn every_table_and_column_is_decided_about() {
     for table in TABLES {
         let columns = names(&connection, &format!("select name from pragma_table_info('{}')", table.name));
         let decided: Vec<&str> =
-            table.exported.iter().copied().chain(table.left_out.iter().map(|(name, _)| *name)).collect();
+            table.exported.iter().copied().chain(table.excluded.iter().map(|(name, _)| *name)).collect();
         let distinct: BTreeSet<String> = decided.iter().map(|name| (*name).to_owned()).collect();
         assert_eq!(decided.len(), distinct.len(), "{}: a column is decided about twice", table.name);
         assert_eq!(columns, distinct, "{}: say in src/privacy/data_map.rs what happens to the column", table.name);
@@ -38,10 +38,10 @@ fn what_the_map_promises_exists() {
         let name = table.name;
         assert_eq!(table.part.is_some(), !table.exported.is_empty(), "{name}: a part and exported columns go together");
         if let Some(part) = table.part {
-            let exists = part == TOLD_BY_THE_AUDIT || PARTS.iter().any(|known| known.path == part);
+            let exists = part == ACTIVITY_PART || PARTS.iter().any(|known| known.path == part);
             assert!(exists, "{name}: the archive has no part {part}");
         }
-        for (column, reason) in table.left_out {
+        for (column, reason) in table.excluded {
             assert!(!reason.is_empty(), "{name}.{column} is left out without a reason");
         }
         match table.erasure {

@@ -1,5 +1,6 @@
 //! What must hold of every route, table, statement and document: a new one is checked without a test of its own.
 
+mod anonymous_requests_are_refused;
 mod credential_matrix;
 mod cross_site_forms_change_nothing;
 mod every_statement_prepares;
@@ -7,4 +8,3 @@ mod every_table_is_in_the_data_map;
 mod headers_of_every_answer;
 mod openapi_is_current;
 mod scanned;
-mod strangers_are_refused;

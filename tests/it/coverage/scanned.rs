@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Appliance, part, tool_script};
+use crate::support::{Appliance, tool, tool_script};
 
 /// What it misses, and should not find: a filter that browsers gave up because it made holes of its own, and a promise that
 /// means something over TLS only, where it is given (`headers_of_every_answer`).
@@ -49,7 +49,7 @@ fn s8_a_scanner_finds_nothing_as_somebody_signed_in() {
 fn scan(site: &Appliance, from: &[&str], modules: &str, cookies: Option<&str>) -> String {
     let report = site.folder().join("scan.json");
     // The installed program is asked for, and run with its one fault repaired, by the Python that it is installed for.
-    part("wapiti");
+    tool("wapiti");
     let mut scanner = Command::new("/usr/bin/python3");
     scanner.arg(tool_script("scan.py"));
     for path in LEFT_ALONE {

@@ -2,20 +2,20 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{Appliance, Reporter};
-use crate::support::part;
+use crate::support::tool;
 
-/// A file system of its own in a file, mounted; gone when it is dropped.
+/// A mounted file system inside a file. Unmounted when it is dropped.
 struct Disk {
     mounted_at: std::path::PathBuf,
 }
 
 impl Disk {
-    /// An ext4 of `mebibytes` at `at`.
+    /// Creates an ext4 file system of `mebibytes` and mounts it at `at`.
     fn ext4(folder: &Path, at: &Path, mebibytes: u64) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
         let image = folder.join("disk.img");
         std::fs::File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();
-        run(Command::new(part("mkfs.ext4")).args(["-q", "-F"]).arg(&image));
+        run(Command::new(tool("mkfs.ext4")).args(["-q", "-F"]).arg(&image));
         std::fs::create_dir_all(at).unwrap();
         run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(at));
         Self { mounted_at: at.to_owned() }
@@ -46,10 +46,10 @@ fn a_disk_that_fails_stops_the_server_with_74_and_loses_nothing_that_was_acknowl
         assert_eq!(reporter.report(&site, std::slice::from_ref(id)).unwrap().status, 200);
     }
 
-    run(Command::new(part("xfs_io")).args(["-x", "-c", "shutdown"]).arg(site.data()));
+    run(Command::new(tool("xfs_io")).args(["-x", "-c", "shutdown"]).arg(site.data()));
     let answer = reporter.report(&site, &["lost".into()]);
 
-    assert!(answer.is_none_or(|answer| answer.status >= 500), "a write was acknowledged by a dead disk");
+    assert!(answer.is_none_or(|answer| answer.status >= 500), "a write was acknowledged on a failed disk");
     assert_eq!(site.wait_for_end().code(), Some(74), "{}", site.log());
     drop(disk);
     run(Command::new("mount").args(["-o", "loop"]).arg(site.folder().join("disk.img")).arg(site.data()));
@@ -62,7 +62,7 @@ fn a_disk_that_fails_stops_the_server_with_74_and_loses_nothing_that_was_acknowl
 }
 
 #[test]
-fn a_full_disk_refuses_writes_and_works_again_when_there_is_room() {
+fn a_full_disk_refuses_writes_and_works_again_when_there_is_space() {
     let mut site = Appliance::configured("");
     let _disk = Disk::ext4(site.folder(), &site.data(), 24);
     site.run(&["init"]).ok();
@@ -92,7 +92,7 @@ fn a_full_disk_refuses_writes_and_works_again_when_there_is_room() {
     assert_eq!(std::fs::read(site.data().join("domicile.sqlite")).unwrap(), snapshot, "the old snapshot must stay");
 
     std::fs::remove_file(&ballast).unwrap();
-    assert_eq!(reporter.report(&site, &ids).unwrap().json()["accepted"], 50, "nothing of the refused batch was kept");
+    assert_eq!(reporter.report(&site, &ids).unwrap().json()["accepted"], 50, "the refused batch was not stored before");
     site.run(&["ledger", "check"]).ok();
     site.run(&["snapshot", "now"]).ok();
     site.stop();

@@ -5,10 +5,10 @@ use serde_json::json;
 use super::{Appliance, Reporter, while_working};
 use crate::support::wait_for;
 
-/// How often the server is killed. `ROUNDS` overrides it.
+/// How often the server is killed. The environment variable `ROUNDS` overrides it.
 const ROUNDS: usize = 50;
 const WRITERS: usize = 4;
-/// Acknowledged writes of a round before the blow falls; the writers are in the middle of the next ones then.
+/// Acknowledged writes of a round before the kill. The writers have more writes in progress then.
 const WRITES_BEFORE_THE_KILL: usize = 40;
 
 #[test]
@@ -22,15 +22,15 @@ fn row_1_a_kill_loses_nothing_that_was_acknowledged() {
         let done = AtomicUsize::new(0);
         let write = |number: usize, stop: &std::sync::atomic::AtomicBool| {
             let mut mine = Vec::new();
-            for turn in 0.. {
-                let id = format!("{round}-{number}-{turn}");
+            for write in 0.. {
+                let id = format!("{round}-{number}-{write}");
                 match reporter.report(&site, std::slice::from_ref(&id)) {
                     Some(answer) if answer.status == 200 => {
                         assert_eq!(answer.json()["accepted"], 1, "{}", answer.text());
                         mine.push(id);
                         done.fetch_add(1, Ordering::SeqCst);
                     }
-                    // The blow fell before the answer: nobody was told that this one is safe.
+                    // The server was killed before it answered, so this write was not acknowledged.
                     _ => break,
                 }
                 if stop.load(Ordering::SeqCst) {
@@ -60,15 +60,15 @@ fn row_1_a_kill_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_stop_answers_what_is_in_flight_and_ends_with_zero() {
+fn a_stop_answers_requests_in_flight_and_exits_with_zero() {
     let mut site = Appliance::running();
     let reporter = Reporter::new(&site);
     let pid = nix::unistd::Pid::from_raw(site.pid().try_into().unwrap());
     let done = AtomicUsize::new(0);
     let write = |number: usize, stop: &std::sync::atomic::AtomicBool| {
         let mut broken = Vec::new();
-        for turn in 0.. {
-            match reporter.report(&site, &[format!("{number}-{turn}")]) {
+        for write in 0.. {
+            match reporter.report(&site, &[format!("{number}-{write}")]) {
                 Some(answer) => {
                     done.fetch_add(1, Ordering::SeqCst);
                     if answer.status != 200 {

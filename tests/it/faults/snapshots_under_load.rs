@@ -1,10 +1,10 @@
 use super::{Appliance, Reporter, while_working};
 
-/// Copies made blindly while the file is replaced under the copier.
+/// Copies that are made while the file may be replaced.
 const COPIES: usize = 25;
 
 #[test]
-fn every_blind_copy_of_the_published_snapshot_verifies() {
+fn every_copy_of_the_published_snapshot_verifies() {
     let site = Appliance::running();
     let reporter = Reporter::new(&site);
     site.run(&["snapshot", "now"]).ok();
@@ -12,7 +12,7 @@ fn every_blind_copy_of_the_published_snapshot_verifies() {
     let copies = site.folder().join("copies");
     std::fs::create_dir(&copies).unwrap();
 
-    // One thread writes, one publishes, and the backup job knows nothing of either.
+    // One thread publishes and two write, without any coordination with the copies below.
     let work = |number: usize, stop: &std::sync::atomic::AtomicBool| {
         let mut rounds = 0;
         while !stop.load(std::sync::atomic::Ordering::SeqCst) {
@@ -20,7 +20,7 @@ fn every_blind_copy_of_the_published_snapshot_verifies() {
             if number == 0 {
                 site.run(&["snapshot", "now"]).ok();
             } else {
-                let ids: Vec<String> = (0..20).map(|turn| format!("{number}-{rounds}-{turn}")).collect();
+                let ids: Vec<String> = (0..20).map(|event| format!("{number}-{rounds}-{event}")).collect();
                 reporter.report(&site, &ids).unwrap();
             }
         }
@@ -29,8 +29,8 @@ fn every_blind_copy_of_the_published_snapshot_verifies() {
     let (worked, ()) = while_working(3, work, || {
         for number in 0..COPIES {
             let copy = copies.join(format!("{number}.sqlite"));
-            // It opens what the name means once and copies that. `cp` looks first and opens then, and refuses where the file was
-            // replaced in between: its exit status tells the backup job to try again.
+            // `dd` opens the file once and copies it. `cp` calls stat before it opens the file, and fails if the file
+            // was replaced in between; its exit status tells the backup job to try again.
             let (from, to) = (format!("if={}", published.display()), format!("of={}", copy.display()));
             let status = std::process::Command::new("dd").args([&from, &to]).args(["bs=1M", "status=none"]).status();
             assert!(status.unwrap().success());
@@ -38,15 +38,15 @@ fn every_blind_copy_of_the_published_snapshot_verifies() {
     });
 
     let published_rounds = worked.iter().find(|(number, _)| *number == 0).unwrap().1;
-    assert!(published_rounds > 0, "nothing was published meanwhile");
+    assert!(published_rounds > 0, "nothing was published during the copies");
     for number in 0..COPIES {
         site.run(&["verify", &copies.join(format!("{number}.sqlite")).display().to_string()]).ok();
     }
-    assert_eq!(std::fs::read_dir(&copies).unwrap().count(), COPIES, "verifying left something beside a copy");
+    assert_eq!(std::fs::read_dir(&copies).unwrap().count(), COPIES, "verifying left another file in the folder");
 }
 
 #[test]
-fn a_stop_publishes_what_was_not_published_yet() {
+fn a_stop_publishes_unpublished_changes() {
     let mut site = Appliance::running();
     site.account("ada-l");
 

@@ -1,17 +1,17 @@
-//! The second step at the real door: what a half-session opens, codes in parallel, who must have a factor, lost factors.
+//! The second step over HTTP: the rights of a pending sign-in, concurrent codes, required factors, lost factors.
 
 use domicile::base::Clock;
 use domicile::server::{Access, ROUTES};
 
 use crate::support::{Answer, Appliance, Browser, PASSWORD, oath_code};
 
-/// An app, set up by `browser` in its pages: its secret and the recovery codes.
+/// The secret of an authenticator app, and the recovery codes that came with it.
 struct App {
     secret: String,
     codes: Vec<String>,
 }
 
-/// What the app shows `ahead` seconds from now.
+/// The code that the app shows `ahead` seconds from now.
 fn code(secret: &str, ahead: i64) -> String {
     oath_code(secret, Clock::System.now().unix_seconds() + ahead)
 }
@@ -30,7 +30,7 @@ fn set_up(browser: &mut Browser) -> App {
     App { secret, codes }
 }
 
-/// The first step; the second one is asked for.
+/// A browser after the first step.
 fn first_step(site: &Appliance, name: &str) -> Browser {
     let mut browser = site.browser();
     let answer = browser.sign_in(name);
@@ -55,7 +55,7 @@ fn with_factor(site: &Appliance) -> (Browser, App) {
 fn t2_fifty_posts_of_one_code_at_the_same_moment_are_one_sign_in() {
     let site = Appliance::running();
     let (_, app) = with_factor(&site);
-    let asked: Vec<_> = (0..50)
+    let browsers: Vec<_> = (0..50)
         .map(|_| {
             let mut browser = first_step(&site, "ada-l");
             let csrf = browser.get("/signin/factor").value_of("name=\"csrf\"");
@@ -63,11 +63,11 @@ fn t2_fifty_posts_of_one_code_at_the_same_moment_are_one_sign_in() {
         })
         .collect();
     let code = code(&app.secret, 30);
-    let gate = std::sync::Barrier::new(asked.len());
+    let gate = std::sync::Barrier::new(browsers.len());
 
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let (gate, code) = (&gate, code.as_str());
-        let posts: Vec<_> = asked
+        let posts: Vec<_> = browsers
             .into_iter()
             .map(|(mut browser, csrf)| {
                 scope.spawn(move || {
@@ -90,11 +90,11 @@ fn t2_fifty_posts_of_one_code_at_the_same_moment_are_one_sign_in() {
 fn t5_one_recovery_code_at_the_same_moment_is_one_sign_in() {
     let site = Appliance::running();
     let (_, app) = with_factor(&site);
-    let asked: Vec<_> = (0..5).map(|_| first_step(&site, "ada-l")).collect();
+    let browsers: Vec<_> = (0..5).map(|_| first_step(&site, "ada-l")).collect();
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let typed = app.codes[0].as_str();
         let posts: Vec<_> =
-            asked.into_iter().map(|mut browser| scope.spawn(move || second_step(&mut browser, typed))).collect();
+            browsers.into_iter().map(|mut browser| scope.spawn(move || second_step(&mut browser, typed))).collect();
         posts.into_iter().map(|post| post.join().unwrap()).collect()
     });
     let location = |answer: &Answer| answer.location().to_owned();
@@ -103,17 +103,17 @@ fn t5_one_recovery_code_at_the_same_moment_is_one_sign_in() {
 }
 
 #[test]
-fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
+fn s70_a_pending_sign_in_can_open_only_the_second_step() {
     let site = Appliance::running();
     let (_, app) = with_factor(&site);
-    let mut half = first_step(&site, "ada-l");
-    let csrf = half.get("/signin/factor").value_of("name=\"csrf\"");
-    // As it is, and passed off as a session.
-    let mut forged = half.clone();
-    forged.cookies.insert("__Host-session".into(), half.cookies["__Host-half"].clone());
+    let mut pending = first_step(&site, "ada-l");
+    let csrf = pending.get("/signin/factor").value_of("name=\"csrf\"");
+    // The cookie as it is, and used as a session cookie.
+    let mut forged = pending.clone();
+    forged.cookies.insert("__Host-session".into(), pending.cookies["__Host-half"].clone());
     for route in ROUTES.iter().filter(|route| matches!(route.access, Access::SignedIn | Access::Fresh)) {
         let path = route.path.replace("{id}", "psk_00000000000000000000000000");
-        for browser in [&half, &forged] {
+        for browser in [&pending, &forged] {
             let answer =
                 browser.call(route.method, &path).header("Sec-Fetch-Site", "same-origin").form(&[("csrf", &csrf)]);
             let answer = answer.send();
@@ -122,19 +122,19 @@ fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
         }
     }
     assert_eq!(forged.call("GET", "/v1/forward-auth").send().status, 401);
-    // The first step again only begins another half-session; the reset of a password begins none.
-    assert!(half.get("/signin").status == 200);
+    // Another first step only starts another pending sign-in; the reset of a password starts none.
+    assert!(pending.get("/signin").status == 200);
     let link = {
-        half.submit("/forgot", "/forgot", &[("email", "ada-l@example.org")]);
+        pending.submit("/forgot", "/forgot", &[("email", "ada-l@example.org")]);
         site.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset?token=")
     };
     let page = &link[link.find("/reset").unwrap()..];
     let token = page.rsplit('=').next().unwrap();
-    let answer = half.submit(page, "/reset", &[("token", token), ("password", PASSWORD)]);
+    let answer = pending.submit(page, "/reset", &[("token", token), ("password", PASSWORD)]);
     assert_eq!((answer.status, answer.location()), (303, "/signin"));
-    assert!(!half.cookies.contains_key("__Host-session"));
-    let over = half.get("/signin/factor");
-    assert_eq!((over.status, over.location()), (303, "/signin"), "the new password ended the half-session");
+    assert!(!pending.cookies.contains_key("__Host-session"));
+    let over = pending.get("/signin/factor");
+    assert_eq!((over.status, over.location()), (303, "/signin"), "the new password ended the pending sign-in");
 
     let mut again = first_step(&site, "ada-l");
     let answer = second_step(&mut again, &code(&app.secret, 30));
@@ -143,7 +143,7 @@ fn s70_nothing_but_the_second_step_opens_to_a_half_session() {
 }
 
 #[test]
-fn s70_an_api_key_reaches_no_factor() {
+fn s70_an_api_key_cannot_reach_factors() {
     let site = Appliance::running();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["admin"]);
@@ -155,15 +155,15 @@ fn s70_an_api_key_reaches_no_factor() {
 }
 
 #[test]
-fn t4_no_page_and_no_export_tells_the_seed_after_enrolment() {
+fn t4_no_page_and_no_export_contains_the_seed_after_enrolment() {
     let site = Appliance::running();
     let (mut ada, app) = with_factor(&site);
     let grouped = |text: &str| text.replace([' ', '\n'], "");
     for path in ["/settings/security", "/settings/security/totp", "/settings/security/totp/remove", "/activity"] {
         assert!(!grouped(&ada.get(path).text()).contains(&app.secret), "{path}");
     }
-    let leads = ada.get("/settings/security/totp");
-    assert_eq!((leads.status, leads.location()), (303, "/settings/security"));
+    let redirect = ada.get("/settings/security/totp");
+    assert_eq!((redirect.status, redirect.location()), (303, "/settings/security"));
     let file = site.folder().join("ada.zip.age");
     let export = ["account", "export", "ada-l", "--passphrase-stdin", "--output", file.to_str().unwrap()];
     site.run_with_input(&export, "seven grey herons of spring").ok();
@@ -174,9 +174,9 @@ fn t4_no_page_and_no_export_tells_the_seed_after_enrolment() {
     std::io::Read::read_to_end(&mut reader, &mut plain).unwrap();
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(plain)).unwrap();
     let mut saw_the_app = false;
-    for place in 0..archive.len() {
+    for index in 0..archive.len() {
         let mut text = String::new();
-        let mut file = archive.by_index(place).unwrap();
+        let mut file = archive.by_index(index).unwrap();
         let name = file.name().unwrap().into_owned();
         std::io::Read::read_to_string(&mut file, &mut text).unwrap();
         assert!(!text.contains(&app.secret), "{name}");
@@ -187,7 +187,7 @@ fn t4_no_page_and_no_export_tells_the_seed_after_enrolment() {
 }
 
 #[test]
-fn an_operator_sets_up_a_factor_before_anything_else_opens() {
+fn an_operator_must_set_up_a_factor_before_other_pages_open() {
     let site = Appliance::running();
     let made = ["account", "create", "--email", "olga-o@example.org", "--username", "olga-o", "--password-stdin"];
     site.run_with_input(&[&made[..], &["--verified", "--operator"]].concat(), PASSWORD).ok();
@@ -195,8 +195,8 @@ fn an_operator_sets_up_a_factor_before_anything_else_opens() {
     olga.sign_in("olga-o");
 
     for path in ["/settings/profile", "/settings/keys", "/settings/privacy", "/activity", "/"] {
-        let led = olga.get(path);
-        assert_eq!((led.status, led.location()), (303, "/settings/security"), "{path}");
+        let redirect = olga.get(path);
+        assert_eq!((redirect.status, redirect.location()), (303, "/settings/security"), "{path}");
     }
     let csrf = olga.get("/settings/security").value_of("name=\"csrf\"");
     let key = [("csrf", csrf.as_str()), ("name", "x"), ("scope", "read"), ("expires", "90d")];
@@ -219,9 +219,9 @@ fn s3_a_factor_is_changed_with_a_fresh_proof_only() {
     site.set_ahead(601);
     let shown = ada.get("/settings/security/totp/remove");
     let csrf = shown.value_of("name=\"csrf\"");
-    let asked = ada.post("/settings/security/totp/remove", &[("csrf", &csrf)]);
-    assert_eq!(asked.status, 403);
-    assert!(asked.text().contains("Confirm that it is you") && asked.text().contains("proof_code"));
+    let page = ada.post("/settings/security/totp/remove", &[("csrf", &csrf)]);
+    assert_eq!(page.status, 403);
+    assert!(page.text().contains("Confirm that it is you") && page.text().contains("proof_code"));
     let with = |field: &str, value: &str| {
         ada.clone().post("/settings/security/totp/remove", &[("csrf", &csrf), (field, value)])
     };
@@ -232,7 +232,7 @@ fn s3_a_factor_is_changed_with_a_fresh_proof_only() {
 }
 
 #[test]
-fn a_lost_factor_goes_after_three_days_unless_a_link_stops_it() {
+fn a_lost_factor_is_removed_after_three_days_unless_a_link_stops_it() {
     let site = Appliance::running_with_clock("");
     let (_, app) = with_factor(&site);
     let mut thief = first_step(&site, "ada-l");
@@ -242,8 +242,8 @@ fn a_lost_factor_goes_after_three_days_unless_a_link_stops_it() {
     let link = site.mailbox().wait_for("ada-l@example.org", "will be removed").link("/signin/factor/keep?token=");
     let page = &link[link.find("/signin").unwrap()..];
     let mut owner = site.browser();
-    let looked = owner.get(page);
-    assert!(looked.text().contains("Stop the removal"), "a look changes nothing");
+    let opened = owner.get(page);
+    assert!(opened.text().contains("Stop the removal"), "opening the page changes nothing");
     assert!(thief.get("/signin/factor").text().contains("will be removed on"));
     let token = page.rsplit('=').next().unwrap();
     let kept = owner.submit(page, "/signin/factor/keep", &[("token", token)]);
@@ -251,7 +251,7 @@ fn a_lost_factor_goes_after_three_days_unless_a_link_stops_it() {
     assert_eq!(owner.submit(page, "/signin/factor/keep", &[("token", token)]).status, 400);
     assert!(!thief.get("/signin/factor").text().contains("will be removed on"));
 
-    // The operator at the machine alone, and with another one.
+    // The operator on the command line alone, and with another operator.
     site.run(&["account", "reset-factors", "ada-l"]).ok();
     assert_eq!(site.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 0);
     assert_eq!(site.run(&["account", "reset-factors", "ada-l", "--cancel"]).status, 1);

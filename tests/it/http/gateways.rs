@@ -1,6 +1,6 @@
 //! What a gateway is told about who passes.
 
-use crate::support::{Answer, Appliance, TOLD_TO_GATEWAYS};
+use crate::support::{Answer, Appliance, GATEWAY_HEADERS};
 
 #[test]
 fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
@@ -16,7 +16,7 @@ fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
 
     for answer in [&by_key, &by_session] {
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{answer:?}");
-        for name in TOLD_TO_GATEWAYS {
+        for name in GATEWAY_HEADERS {
             let sent: Vec<_> = answer.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name)).collect();
             assert_eq!(sent.len(), 1, "{name}: {answer:?}");
             assert!(!sent[0].1.is_empty() || name == "domicile-key", "{name} is empty");

@@ -1,16 +1,16 @@
-//! What the holder of a key, a gateway and a service are told of a key that is not good here and now; keys found in public.
+//! Responses about refused keys to programs, gateways and services; reports about exposed keys.
 
 use serde_json::json;
 
 use crate::support::{Answer, Appliance, Browser};
 
-/// A key with options of the command line: its text and its id.
+/// Creates a key with options of the command line. Returns its text and its id.
 fn key(site: &Appliance, options: &[&str]) -> (String, String) {
     let mut arguments =
         vec!["--json", "key", "create", "--account", "ada-l", "--name", "ci", "--scope", "account:read"];
     arguments.extend(options);
-    let made: serde_json::Value = serde_json::from_str(&site.run(&arguments).ok()).unwrap();
-    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    let created: serde_json::Value = serde_json::from_str(&site.run(&arguments).ok()).unwrap();
+    let text = |name: &str| created[name].as_str().unwrap().to_owned();
     (text("key"), text("id"))
 }
 
@@ -22,13 +22,13 @@ fn forward(site: &Appliance, key: &str, query: &str) -> Answer {
     site.call("GET", &format!("/v1/forward-auth{query}")).header("X-Api-Key", key).send()
 }
 
-fn press(ada: &mut Browser, id: &str, act: &str) {
-    let answer = ada.submit("/settings/keys", &format!("/settings/keys/{id}/{act}"), &[]);
-    assert_eq!(answer.status, 303, "{act}: {answer:?}");
+fn press(ada: &mut Browser, id: &str, action: &str) {
+    let answer = ada.submit("/settings/keys", &format!("/settings/keys/{id}/{action}"), &[]);
+    assert_eq!(answer.status, 303, "{action}: {answer:?}");
 }
 
 #[test]
-fn the_holder_and_the_gateway_are_told_why_and_a_service_never_is() {
+fn programs_and_gateways_get_the_reason_of_a_refusal_and_services_do_not() {
     let mut site = Appliance::running_with_clock("");
     site.account("ada-l");
     let mut ada = site.browser();
@@ -74,13 +74,16 @@ fn the_holder_and_the_gateway_are_told_why_and_a_service_never_is() {
         assert!(api.json()["error"].as_str().unwrap().starts_with(sentence), "{case}: {api:?}");
         assert_eq!((gateway.status, gateway.header("domicile-reason")), (status, code), "{case}: {gateway:?}");
         assert_eq!(gateway.header("www-authenticate").contains("invalid_token"), status == 401, "{case}: {gateway:?}");
-        let told = site.call("POST", "/v1/introspect").bearer(&farm).form(&[("token", text)]).send();
-        assert_eq!((told.status, told.text().as_str()), (200, "{\"active\":false}"), "{case}");
+        let answer = site.call("POST", "/v1/introspect").bearer(&farm).form(&[("token", text)]).send();
+        assert_eq!((answer.status, answer.text().as_str()), (200, "{\"active\":false}"), "{case}");
     }
-    let told = [&unknown, &revoked, &replaced].map(|text| summary(&site, text).text());
-    assert!(told.iter().all(|text| text == &told[0]), "what never was and what is gone are one answer: {told:?}");
+    let answers = [&unknown, &revoked, &replaced].map(|text| summary(&site, text).text());
+    assert!(
+        answers.iter().all(|text| text == &answers[0]),
+        "unknown and revoked keys get the same answer: {answers:?}"
+    );
     assert_eq!((summary(&site, &good).status, forward(&site, &good, "").status), (200, 200));
-    // Where a service says whence the key came, it is good there.
+    // If a service sends the address of the key's program, the list of networks applies to it.
     let at = |address: &str| {
         let fields = [("token", elsewhere.as_str()), ("ip", address)];
         site.call("POST", "/v1/introspect").bearer(&farm).form(&fields).send().json()["active"].clone()
@@ -90,7 +93,7 @@ fn the_holder_and_the_gateway_are_told_why_and_a_service_never_is() {
 }
 
 #[test]
-fn who_is_too_fast_is_told_how_long_to_wait_by_every_door() {
+fn every_channel_says_how_long_a_rate_limited_program_has_to_wait() {
     let site = Appliance::running();
     site.account("ada-l");
     let (fast, _) = key(&site, &["--rate", "2"]);
@@ -115,7 +118,7 @@ fn who_is_too_fast_is_told_how_long_to_wait_by_every_door() {
 }
 
 #[test]
-fn a_request_beyond_its_scope_burns_nothing() {
+fn a_request_without_the_required_scope_does_not_count_against_the_rate_limit() {
     let site = Appliance::running();
     site.account("ada-l");
     let (fast, _) = key(&site, &["--rate", "1"]);
@@ -130,7 +133,7 @@ fn a_request_beyond_its_scope_burns_nothing() {
 }
 
 #[test]
-fn whoever_found_a_key_can_have_it_stopped_and_learns_nothing() {
+fn an_exposed_key_can_be_reported_and_the_reporter_learns_nothing() {
     let site = Appliance::running();
     site.account("ada-l");
     let (found, id) = key(&site, &[]);
@@ -158,60 +161,61 @@ fn whoever_found_a_key_can_have_it_stopped_and_learns_nothing() {
     for bad in [json!({}), json!(["x"]), json!([{"url": "x"}]), json!(vec![json!({"token": "x"}); 101])] {
         assert_eq!(report(bad).status, 400);
     }
-    let told: Vec<_> = (0..40).map(|_| report(one(&found))).collect();
-    let refused = told.iter().find(|answer| answer.status == 429).expect("one network has an end");
+    let answers: Vec<_> = (0..40).map(|_| report(one(&found))).collect();
+    let refused = answers.iter().find(|answer| answer.status == 429).expect("reports of one network are limited");
     assert!(refused.header("retry-after").parse::<u32>().is_ok(), "{refused:?}");
 }
 
 #[test]
-fn an_old_key_shows_who_still_calls_with_it() {
+fn the_page_of_an_old_key_shows_the_programs_that_still_use_it() {
     let mut site = Appliance::running();
     site.account("ada-l");
     let (old, id) = key(&site, &[]);
     let mut ada = site.browser();
     ada.sign_in("ada-l");
 
-    let made = ada.submit("/settings/keys", &format!("/settings/keys/{id}/rotate"), &[("overlap", "24h")]);
-    let new = made.text().split("<output id=\"new-key\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let page = ada.submit("/settings/keys", &format!("/settings/keys/{id}/rotate"), &[("overlap", "24h")]);
+    let new = page.text().split("<output id=\"new-key\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
     for text in [&old, &new] {
         assert_eq!(summary(&site, text).status, 200);
     }
     let called = site.call("GET", "/api/account/summary").bearer(&old).header("User-Agent", "trainer/7.1").send();
     assert_eq!(called.status, 200);
-    // What is in memory is written at the stop.
+    // Usage in memory is written when the server stops.
     site.stop();
     site.start();
 
     let page = ada.get(&format!("/settings/keys/{id}")).text();
-    assert!(page.contains("Who still calls with it") && page.contains("trainer/7.1"), "{page}");
+    assert!(page.contains("Programs that still use this key") && page.contains("trainer/7.1"), "{page}");
     assert!(page.contains("127.0.0.1"), "{page}");
     assert_eq!([&old, &new].map(|text| summary(&site, text).status), [200, 200], "the overlap outlives a restart");
 }
 
 #[test]
-fn a_kept_key_is_shown_again_only_after_a_fresh_proof() {
+fn a_stored_key_is_revealed_only_after_a_recent_confirmation() {
     let site = Appliance::running_with_clock("[api_keys]\nreveal = \"owner\"\n");
     site.account("ada-l");
     let (text, id) = key(&site, &[]);
     let mut ada = site.browser();
     ada.sign_in("ada-l");
     let path = format!("/settings/keys/{id}");
-    let way = format!("{path}/reveal");
+    let reveal = format!("{path}/reveal");
 
     assert!(ada.get(&path).text().contains("Reveal"));
-    let shown = ada.submit(&path, &way, &[]);
-    assert!(shown.text().contains(&format!("<output id=\"revealed-key\">{text}</output>")), "{shown:?}");
+    let revealed = ada.submit(&path, &reveal, &[]);
+    assert!(revealed.text().contains(&format!("<output id=\"revealed-key\">{text}</output>")), "{revealed:?}");
     site.set_ahead(11 * 60);
-    let asked = ada.submit(&path, &way, &[]);
+    let page = ada.submit(&path, &reveal, &[]);
 
-    assert!(!asked.text().contains(&text), "the page asks for a proof first");
-    let ask = |ada: &mut Browser, act: &str| ada.submit(&path, &format!("{path}/{act}"), &[("overlap", "0")]).status;
-    assert_ne!(ask(&mut ada, "rotate"), 303);
-    assert_eq!(ask(&mut ada, "disable"), 303, "to stop a key needs no more than a session");
+    assert!(!page.text().contains(&text), "the page asks for a confirmation first");
+    let submit =
+        |ada: &mut Browser, action: &str| ada.submit(&path, &format!("{path}/{action}"), &[("overlap", "0")]).status;
+    assert_ne!(submit(&mut ada, "rotate"), 303);
+    assert_eq!(submit(&mut ada, "disable"), 303, "to disable a key, a session is enough");
     assert_eq!(summary(&site, &text).json()["code"], "key_disabled");
-    ask(&mut ada, "enable");
-    assert_eq!(summary(&site, &text).json()["code"], "key_disabled", "to let it in again does");
-    assert_eq!(ask(&mut ada, "revoke"), 303);
+    submit(&mut ada, "enable");
+    assert_eq!(summary(&site, &text).json()["code"], "key_disabled", "to enable it needs a confirmation");
+    assert_eq!(submit(&mut ada, "revoke"), 303);
     assert_eq!(summary(&site, &text).status, 401);
-    assert!(ada.get("/activity").text().contains("API key shown again"), "it is in the person's activity");
+    assert!(ada.get("/activity").text().contains("API key revealed"), "it is in the person's activity");
 }

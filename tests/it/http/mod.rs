@@ -16,4 +16,4 @@ mod sessions;
 mod shipped_gateways;
 mod step_up;
 mod tokens;
-mod ways_in;
+mod visitors;

@@ -1,13 +1,13 @@
-//! Coming in from Google, GitHub and Apple, at their own paths, through the real program.
+//! Sign-in with Google, GitHub and Apple: emulated providers with their own paths, and the real program.
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Appliance, Browser, Call, HelperProcess};
 
-/// An appliance with the three providers beside it.
-pub struct Neighbours {
+/// An appliance and the three emulated providers.
+pub struct EmulatedProviders {
     pub site: Appliance,
-    beside: HelperProcess,
+    process: HelperProcess,
     urls: Value,
 }
 
@@ -15,12 +15,12 @@ const ANN: &str = "ann.lee@gmail.com";
 const HUB: &str = "ann@example.net";
 const APPLE: &str = "ann@icloud.com";
 
-impl Neighbours {
+impl EmulatedProviders {
     pub fn new() -> Self {
         let site = Appliance::configured("");
         let back = |name: &str| json!([format!("{}/oauth/{name}/callback", site.url())]);
-        let (beside, urls) = HelperProcess::provider(
-            "lookalikes.mjs",
+        let (process, urls) = HelperProcess::provider(
+            "emulated.mjs",
             &json!({
                 "google": {
                     "users": [
@@ -43,9 +43,9 @@ impl Neighbours {
                 },
             }),
         );
-        let mut neighbours = Self { site, beside, urls };
-        neighbours.open();
-        neighbours
+        let mut providers = Self { site, process, urls };
+        providers.configure_and_start();
+        providers
     }
 
     pub fn url(&self, name: &str) -> String {
@@ -53,7 +53,7 @@ impl Neighbours {
     }
 
     /// Writes the settings and starts the appliance.
-    fn open(&mut self) {
+    fn configure_and_start(&mut self) {
         let key = self.site.folder().join("apple.p8");
         std::fs::write(&key, self.urls["apple_key"].as_str().unwrap()).unwrap();
         let (google, github, apple) = (self.url("google"), self.url("github"), self.url("apple"));
@@ -68,7 +68,7 @@ impl Neighbours {
         self.site.start();
     }
 
-    /// Leaves for a provider and chooses an account there: what it answers.
+    /// Goes to a provider and chooses an account there: the answer of the provider.
     fn choose(&self, browser: &mut Browser, name: &str, account: &str) -> Answer {
         self.choose_from(browser, &format!("/oauth/{name}/start"), name, account)
     }
@@ -83,7 +83,7 @@ impl Neighbours {
             "github" => ("/login/oauth/callback", "login"),
             _ => ("/auth/authorize/callback", "email"),
         };
-        // The first account's form, with another account in it.
+        // The form of the first account, with the wanted account in it.
         let mut fields: Vec<(String, String)> = Vec::new();
         for (known, value) in shown.fields() {
             if !fields.iter().any(|(other, _)| *other == known) {
@@ -94,18 +94,18 @@ impl Neighbours {
         Call::to(&format!("{}{path}", self.url(name)), "POST").form(&fields).send()
     }
 
-    /// There and back: what the appliance shows.
-    fn come(&self, browser: &mut Browser, name: &str, account: &str) -> Answer {
-        let answered = self.choose(browser, name, account);
-        self.bring(browser, &answered)
+    /// The whole trip to the provider and back: the answer of the appliance.
+    fn round_trip(&self, browser: &mut Browser, name: &str, account: &str) -> Answer {
+        let response = self.choose(browser, name, account);
+        self.follow_back(browser, &response)
     }
 
-    /// The browser follows the provider's answer.
-    fn bring(&self, browser: &mut Browser, answered: &Answer) -> Answer {
-        if answered.status == 302 {
-            return browser.get(self.path(answered.location()));
+    /// The browser follows the answer of the provider.
+    fn follow_back(&self, browser: &mut Browser, response: &Answer) -> Answer {
+        if response.status == 302 {
+            return browser.get(self.path(response.location()));
         }
-        let posted = self.post(answered);
+        let posted = self.post(response);
         assert_eq!(posted.status, 303, "{}", posted.text());
         browser.get(posted.location())
     }
@@ -114,7 +114,7 @@ impl Neighbours {
         url.strip_prefix(self.site.url().as_str()).unwrap_or_else(|| panic!("{url} leads elsewhere"))
     }
 
-    /// Apple's page sends its form across sites: without our cookies.
+    /// Apple's page sends its form across sites, so without our cookies.
     fn post(&self, page: &Answer) -> Answer {
         let fields = page.fields();
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -122,7 +122,7 @@ impl Neighbours {
         call.header("Sec-Fetch-Site", "cross-site").form(&fields).send()
     }
 
-    /// Rows by table, by an independent look.
+    /// The number of rows by table, from the manifest of a snapshot.
     fn rows(&self) -> Value {
         self.site.run(&["snapshot", "now"]).ok();
         let manifest = std::fs::read_to_string(self.site.data().join("domicile.sqlite.json")).unwrap();
@@ -138,82 +138,82 @@ fn is_in(browser: &mut Browser) -> bool {
     browser.get("/settings/profile").status == 200
 }
 
-/// Sends the page of a new person.
-fn become_somebody(browser: &mut Browser, username: &str, email: &str) -> Answer {
+/// Submits the sign-up form.
+fn sign_up(browser: &mut Browser, username: &str, email: &str) -> Answer {
     browser.submit("/oauth/sign-up", "/oauth/sign-up", &[("username", username), ("email", email)])
 }
 
 #[test]
-fn somebody_comes_in_from_google_whose_word_about_its_own_addresses_is_enough() {
-    let neighbours = Neighbours::new();
-    let mut ann = neighbours.site.browser();
-    let back = neighbours.come(&mut ann, "google", ANN);
+fn people_sign_up_with_google_without_a_code_for_its_own_addresses() {
+    let providers = EmulatedProviders::new();
+    let mut ann = providers.site.browser();
+    let back = providers.round_trip(&mut ann, "google", ANN);
     assert_eq!((back.status, back.location()), (303, "/oauth/sign-up"), "{}", back.text());
     assert!(!is_in(&mut ann));
     let form = ann.get("/oauth/sign-up");
     assert_eq!(form.value_of("name=\"username\""), "ann-lee");
     assert!(form.text().contains("no code is needed"));
-    let made = become_somebody(&mut ann, "ann-lee", "");
+    let made = sign_up(&mut ann, "ann-lee", "");
     assert_eq!(made.status, 303, "{}", made.text());
     assert!(is_in(&mut ann));
 
-    // In another browser, and again.
-    let mut laptop = neighbours.site.browser();
-    let back = neighbours.come(&mut laptop, "google", ANN);
+    // Again, in another browser.
+    let mut laptop = providers.site.browser();
+    let back = providers.round_trip(&mut laptop, "google", ANN);
     assert_eq!((back.status, back.location()), (303, "/settings/profile"), "{}", back.text());
     assert!(is_in(&mut laptop));
 
-    // An organisation's address is good, too; anybody else's needs a code.
+    // The address of an organization needs no code either; any other address needs one.
     for (email, username, leads_to) in
         [("bea@firm.example", "bea-firm", "/settings/profile"), ("cy@example.net", "cy-cyan", "/verify")]
     {
-        let mut browser = neighbours.site.browser();
-        neighbours.come(&mut browser, "google", email);
-        let made = become_somebody(&mut browser, username, email);
+        let mut browser = providers.site.browser();
+        providers.round_trip(&mut browser, "google", email);
+        let made = sign_up(&mut browser, username, email);
         assert_eq!((made.status, made.location()), (303, leads_to), "{email}: {}", made.text());
     }
 }
 
 #[test]
-fn somebody_comes_in_from_github_after_a_code_to_their_address() {
-    let neighbours = Neighbours::new();
-    let mut ann = neighbours.site.browser();
-    neighbours.come(&mut ann, "github", "annhub");
+fn people_sign_up_with_github_after_a_code_to_their_address() {
+    let providers = EmulatedProviders::new();
+    let mut ann = providers.site.browser();
+    providers.round_trip(&mut ann, "github", "annhub");
     assert_eq!(ann.get("/oauth/sign-up").value_of("name=\"email\""), HUB);
-    let made = become_somebody(&mut ann, "ann-hub", HUB);
+    let made = sign_up(&mut ann, "ann-hub", HUB);
     assert_eq!((made.status, made.location()), (303, "/verify"), "{}", made.text());
-    assert!(!is_in(&mut ann), "of no use before the proof");
-    let code = neighbours.site.mailbox().wait_for(HUB, "code").code();
+    assert!(!is_in(&mut ann), "not usable before it is verified");
+    let code = providers.site.mailbox().wait_for(HUB, "code").code();
     ann.submit("/verify", "/verify", &[("code", &code)]);
     assert!(is_in(&mut ann));
 
-    let mut laptop = neighbours.site.browser();
-    neighbours.come(&mut laptop, "github", "annhub");
+    let mut laptop = providers.site.browser();
+    providers.round_trip(&mut laptop, "github", "annhub");
     assert!(is_in(&mut laptop));
 }
 
 #[test]
-fn somebody_comes_in_from_apple_whose_form_brings_no_cookie_and_the_name_once() {
-    let mut neighbours = Neighbours::new();
-    let mut ann = neighbours.site.browser();
-    let answered = neighbours.choose(&mut ann, "apple", APPLE);
-    assert!(answered.fields().iter().any(|(name, _)| name == "user"), "the name comes the first time");
-    let back = neighbours.bring(&mut ann, &answered);
+fn people_sign_up_with_apple_whose_form_has_no_cookie_and_the_name_only_once() {
+    let mut providers = EmulatedProviders::new();
+    let mut ann = providers.site.browser();
+    let response = providers.choose(&mut ann, "apple", APPLE);
+    assert!(response.fields().iter().any(|(name, _)| name == "user"), "the first form has the name");
+    let back = providers.follow_back(&mut ann, &response);
     assert_eq!((back.status, back.location()), (303, "/oauth/sign-up"), "{}", back.text());
-    let made = become_somebody(&mut ann, "ann-apple", "");
+    let made = sign_up(&mut ann, "ann-apple", "");
     assert_eq!((made.status, made.location()), (303, "/settings/profile"), "{}", made.text());
     let profile = ann.get("/settings/profile");
     assert_eq!(profile.value_of("name=\"display_name\""), "Ann Apple");
 
-    let mut laptop = neighbours.site.browser();
-    let answered = neighbours.choose(&mut laptop, "apple", APPLE);
-    assert!(answered.fields().iter().all(|(name, _)| name != "user"));
-    neighbours.bring(&mut laptop, &answered);
+    let mut laptop = providers.site.browser();
+    let response = providers.choose(&mut laptop, "apple", APPLE);
+    assert!(response.fields().iter().all(|(name, _)| name != "user"));
+    providers.follow_back(&mut laptop, &response);
     assert!(is_in(&mut laptop));
     assert_eq!(laptop.get("/settings/profile").value_of("name=\"display_name\""), "Ann Apple");
 
-    // A secret of its own for every exchange, each signed with the key of the file.
-    let seen = neighbours.beside.tell(&json!({"seen": "apple"}));
+    // Each exchange has its own client secret, signed with the key of the file.
+    let seen = providers.process.request(&json!({"seen": "apple"}));
     let exchanges: Vec<&str> = seen
         .as_array()
         .unwrap()
@@ -222,65 +222,65 @@ fn somebody_comes_in_from_apple_whose_form_brings_no_cookie_and_the_name_once() 
         .map(|asked| asked["body"].as_str().unwrap())
         .collect();
     assert_eq!(exchanges.len(), 2);
-    let issuer = neighbours.url("apple");
+    let issuer = providers.url("apple");
     for body in exchanges {
         let secret = body.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).unwrap();
-        let good = neighbours.beside.tell(&json!({"secret": secret}));
+        let good = providers.process.request(&json!({"secret": secret}));
         assert_eq!((&good["header"]["alg"], &good["header"]["kid"]), (&json!("ES256"), &json!("KEY0000001")));
         let claims = &good["payload"];
         assert_eq!((&claims["iss"], &claims["sub"]), (&json!("TEAM000001"), &json!("com.example.d")));
         assert_eq!(claims["aud"], json!(issuer));
         let life = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
-        assert!(life <= 15_777_000, "Apple takes half a year at most: {life}");
+        assert!(life <= 15_777_000, "Apple accepts at most half a year: {life}");
     }
 }
 
 #[test]
-fn apples_relay_address_is_an_address() {
-    let neighbours = Neighbours::new();
-    let mut ann = neighbours.site.browser();
-    neighbours.come(&mut ann, "apple", "hidden@icloud.com");
+fn a_relay_address_of_apple_is_accepted() {
+    let providers = EmulatedProviders::new();
+    let mut ann = providers.site.browser();
+    providers.round_trip(&mut ann, "apple", "hidden@icloud.com");
     let shown = ann.get("/oauth/sign-up");
     let relay = shown.value_of("name=\"email\"");
     assert!(relay.ends_with("@privaterelay.appleid.com"), "{relay}");
-    let made = become_somebody(&mut ann, "ann-hidden", "");
+    let made = sign_up(&mut ann, "ann-hidden", "");
     assert_eq!((made.status, made.location()), (303, "/settings/profile"), "{}", made.text());
-    neighbours.site.mailbox().wait_for(&relay, "Welcome");
+    providers.site.mailbox().wait_for(&relay, "Welcome");
 }
 
 #[test]
-fn o1_apples_form_decides_nothing_and_counts_once_in_the_browser_that_left() {
-    let neighbours = Neighbours::new();
-    let mut ann = neighbours.site.browser();
-    neighbours.come(&mut ann, "apple", APPLE);
-    become_somebody(&mut ann, "ann-apple", "");
+fn o1_the_form_of_apple_decides_nothing_and_counts_once_in_the_browser_that_started() {
+    let providers = EmulatedProviders::new();
+    let mut ann = providers.site.browser();
+    providers.round_trip(&mut ann, "apple", APPLE);
+    sign_up(&mut ann, "ann-apple", "");
 
-    let mut laptop = neighbours.site.browser();
-    let answered = neighbours.choose(&mut laptop, "apple", APPLE);
-    let before = neighbours.rows();
-    let posted = neighbours.post(&answered);
+    let mut laptop = providers.site.browser();
+    let response = providers.choose(&mut laptop, "apple", APPLE);
+    let before = providers.rows();
+    let posted = providers.post(&response);
     assert!(posted.headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("set-cookie")), "{posted:?}");
-    assert_eq!(neighbours.rows(), before);
+    assert_eq!(providers.rows(), before);
 
-    // Somebody who reads the form's state over the wire has another browser.
-    let mut thief = neighbours.site.browser();
+    // A thief who intercepts the state of the form has another browser.
+    let mut thief = providers.site.browser();
     thief.get("/signin");
     let refused = thief.get(posted.location());
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(!is_in(&mut thief));
-    assert_eq!(neighbours.rows(), before);
+    assert_eq!(providers.rows(), before);
 
     laptop.get(posted.location());
     assert!(is_in(&mut laptop));
-    for again in [posted.location().to_owned(), neighbours.post(&answered).location().to_owned()] {
+    for again in [posted.location().to_owned(), providers.post(&response).location().to_owned()] {
         let mut other = laptop.clone();
         other.cookies.remove("__Host-session");
         assert_eq!(other.get(&again).status, 400, "{again}");
         assert!(!is_in(&mut other), "a state counts once");
     }
 
-    // What fits nothing is dropped, whatever it is.
-    let before = neighbours.rows();
+    // A response that matches no request is dropped.
+    let before = providers.rows();
     let long = "x".repeat(20_000);
     for fields in [
         vec![],
@@ -288,21 +288,21 @@ fn o1_apples_form_decides_nothing_and_counts_once_in_the_browser_that_left() {
         vec![("state", "\r\nSet-Cookie: a=b"), ("code", "y")],
         vec![("state", "x"), ("code", long.as_str())],
     ] {
-        let posted = neighbours.site.call("POST", "/oauth/apple/callback").form(&fields).send();
+        let posted = providers.site.call("POST", "/oauth/apple/callback").form(&fields).send();
         assert!(matches!(posted.status, 303 | 400), "{fields:?}: {}", posted.status);
         assert!(posted.location().is_empty() || posted.location().starts_with("/oauth/apple/finish?state="));
     }
     for other in ["google", "github", "corp"] {
         let path = format!("/oauth/{other}/callback");
-        assert_eq!(neighbours.site.call("POST", &path).form(&[("state", "x")]).send().status, 404, "{other}");
+        assert_eq!(providers.site.call("POST", &path).form(&[("state", "x")]).send().status, 404, "{other}");
     }
-    assert_eq!(neighbours.rows(), before);
+    assert_eq!(providers.rows(), before);
 }
 
 #[test]
-fn buttons_are_shown_for_what_is_configured_and_nothing_else() {
-    let neighbours = Neighbours::new();
-    let mut browser = neighbours.site.browser();
+fn buttons_are_shown_for_configured_providers_only() {
+    let providers = EmulatedProviders::new();
+    let mut browser = providers.site.browser();
     let plain = Appliance::running();
     for page in ["/signin", "/signup"] {
         let shown = browser.get(page).text();
@@ -318,73 +318,73 @@ fn buttons_are_shown_for_what_is_configured_and_nothing_else() {
 }
 
 #[test]
-fn check_tells_who_may_vouch_and_no_secret() {
-    let neighbours = Neighbours::new();
-    let told = neighbours.site.run(&["check"]).ok();
+fn check_names_the_providers_and_no_secret() {
+    let providers = EmulatedProviders::new();
+    let answer = providers.site.run(&["check"]).ok();
     for name in ["google", "github", "apple"] {
-        assert!(told.contains(&neighbours.url(name)), "{name}: {told}");
+        assert!(answer.contains(&providers.url(name)), "{name}: {answer}");
     }
     for secret in ["gsec", "hsec", "PRIVATE KEY"] {
-        assert!(!told.contains(secret) && !neighbours.site.log().contains(secret), "{secret}");
+        assert!(!answer.contains(secret) && !providers.site.log().contains(secret), "{secret}");
     }
 }
 
 /// Row 34 of the fault catalogue.
 #[test]
-fn a_provider_that_never_answers_holds_up_nobody_else() {
-    let tar = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+fn a_provider_that_never_answers_delays_nobody_else() {
+    let unresponsive = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let site = Appliance::running_with(&format!(
         "[oauth.oidc.tar]\nclient_id = \"x\"\nclient_secret = \"y\"\nissuer = \"http://{}\"\n",
-        tar.local_addr().unwrap()
+        unresponsive.local_addr().unwrap()
     ));
     site.account("ada-l");
     let slow = site.call("GET", "/oauth/tar/start");
     let slow = std::thread::spawn(move || slow.send());
-    let (held, _) = tar.accept().unwrap();
+    let (held, _) = unresponsive.accept().unwrap();
 
     let mut ada = site.browser();
     ada.sign_in("ada-l");
     assert!(is_in(&mut ada));
-    assert!(!slow.is_finished(), "others came in while it waited");
-    let told = slow.join().unwrap();
-    assert_eq!(told.status, 503, "{}", told.text());
-    assert!(told.text().contains("Tar does not answer") && told.text().contains("name=\"password\""));
+    assert!(!slow.is_finished(), "others signed in while it waited");
+    let answer = slow.join().unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.text().contains("Tar does not answer") && answer.text().contains("name=\"password\""));
     drop(held);
 }
 
 #[test]
-fn a_provider_that_is_down_leaves_the_other_ways_in_open() {
-    let mut neighbours = Neighbours::new();
-    neighbours.site.account("ada-l");
-    let mut ann = neighbours.site.browser();
-    let answered = neighbours.choose(&mut ann, "google", ANN);
-    // It goes away while somebody is there.
-    let gone = HelperProcess::provider("lookalikes.mjs", &json!({}));
-    neighbours.beside = gone.0;
-    let back = neighbours.bring(&mut ann, &answered);
+fn the_other_sign_in_methods_work_while_a_provider_is_down() {
+    let mut providers = EmulatedProviders::new();
+    providers.site.account("ada-l");
+    let mut ann = providers.site.browser();
+    let response = providers.choose(&mut ann, "google", ANN);
+    // The provider stops while the person is there.
+    let gone = HelperProcess::provider("emulated.mjs", &json!({}));
+    providers.process = gone.0;
+    let back = providers.follow_back(&mut ann, &response);
     assert_eq!(back.status, 503, "{}", back.text());
     assert!(!back.header("retry-after").is_empty());
     assert!(back.text().contains("Google does not answer") && back.text().contains("name=\"password\""));
     let left = ann.get("/oauth/github/start");
-    assert_eq!(left.status, 303, "GitHub needs no metadata: browsers find out");
-    let left = neighbours.site.browser().get("/oauth/apple/start");
+    assert_eq!(left.status, 303, "GitHub needs no metadata, so only the browser notices");
+    let left = providers.site.browser().get("/oauth/apple/start");
     assert_eq!(left.status, 503, "{}", left.text());
     ann.sign_in("ada-l");
     assert!(is_in(&mut ann));
 }
 
 #[test]
-fn security_connects_and_disconnects() {
-    let neighbours = Neighbours::new();
-    neighbours.site.account("ada-l");
-    let mut ada = neighbours.site.browser();
+fn the_security_page_connects_and_disconnects() {
+    let providers = EmulatedProviders::new();
+    providers.site.account("ada-l");
+    let mut ada = providers.site.browser();
     ada.sign_in("ada-l");
     let page = ada.get("/settings/security").text();
     assert!(page.contains("Connected accounts") && page.contains("Connect Google"), "{page}");
 
     let start = "/oauth/google/start?purpose=connect&next=/settings/security";
-    let answered = neighbours.choose_from(&mut ada, start, "google", ANN);
-    let back = neighbours.bring(&mut ada, &answered);
+    let response = providers.choose_from(&mut ada, start, "google", ANN);
+    let back = providers.follow_back(&mut ada, &response);
     assert_eq!((back.status, back.location()), (303, "/oauth/connect"), "{}", back.text());
     assert!(ada.get("/oauth/connect").text().contains(ANN));
     assert!(!ada.get("/settings/security").text().contains("Disconnect"), "a form asks first");
@@ -393,8 +393,8 @@ fn security_connects_and_disconnects() {
     let page = ada.get("/settings/security");
     assert!(page.text().contains(ANN) && !page.text().contains("Connect Google"), "{}", page.text());
 
-    let mut laptop = neighbours.site.browser();
-    neighbours.come(&mut laptop, "google", ANN);
+    let mut laptop = providers.site.browser();
+    providers.round_trip(&mut laptop, "google", ANN);
     assert!(is_in(&mut laptop));
     let text = page.text();
     let (_, rest) = text.split_once("/settings/security/identities/").unwrap();
@@ -402,7 +402,7 @@ fn security_connects_and_disconnects() {
     let csrf = page.value_of("name=\"csrf\"");
     let off = ada.post(&path, &[("csrf", &csrf)]);
     assert_eq!((off.status, off.location()), (303, "/settings/security"), "{}", off.text());
-    assert!(!is_in(&mut laptop), "what came in by it is out");
-    let back = neighbours.come(&mut laptop, "google", ANN);
-    assert_ne!(back.location(), "/settings/profile", "it opens nothing any more");
+    assert!(!is_in(&mut laptop), "the session that it started has ended");
+    let back = providers.round_trip(&mut laptop, "google", ANN);
+    assert_ne!(back.location(), "/settings/profile", "it no longer signs in");
 }

@@ -1,4 +1,4 @@
-//! Passwords at the door: the meter, the limit, a reset that is too late, and invitations from the command line to the page.
+//! Passwords over HTTP: the meter, the length limit, reset links, and invitations from the command line to the page.
 
 use crate::support::{Appliance, Browser, PASSWORD};
 
@@ -13,7 +13,7 @@ fn ask_for_reset(site: &Appliance, email: &str) {
     assert!(asked.text().contains("is on its way"), "{}", asked.text());
 }
 
-/// The newest reset link to the address that is none of `known`.
+/// The newest reset link to the address that is not among `known`.
 fn reset_link(site: &Appliance, email: &str, known: &[&str]) -> String {
     crate::support::wait_for("a new reset link", || {
         let messages = site.mailbox().messages().into_iter();
@@ -34,7 +34,7 @@ fn is_in(browser: &Browser) -> bool {
 }
 
 #[test]
-fn p9_a_reset_link_is_good_once_for_thirty_minutes_ends_every_session_and_is_told() {
+fn p9_a_reset_link_works_once_within_30_minutes_ends_every_session_and_sends_a_mail() {
     let site = Appliance::running_with_clock("");
     site.account("ada-l");
     let mut ada = site.browser();
@@ -54,19 +54,19 @@ fn p9_a_reset_link_is_good_once_for_thirty_minutes_ends_every_session_and_is_tol
     ada.sign_in("ada-l");
     let weak = set(&mut site.browser(), &link, "password-password");
     assert_eq!(weak.status, 400);
-    assert!(weak.text().contains("is known to everybody"), "{}", weak.text());
+    assert!(weak.text().contains("is too common"), "{}", weak.text());
     let answer = set(&mut site.browser(), &link, NEW);
 
     assert_eq!((answer.status, answer.location()), (303, "/signin"), "{}", answer.text());
     assert!(!is_in(&ada));
     assert_eq!((attempt(PASSWORD), attempt(NEW)), (401, 303));
     assert_eq!(set(&mut site.browser(), &link, PASSWORD).status, 400, "twice");
-    let told = site.mailbox().wait_for("ada-l@example.org", "Your password was changed");
-    assert!(told.text.contains("Network address: 127.0.0.1"), "{told:?}");
+    let message = site.mailbox().wait_for("ada-l@example.org", "Your password was changed");
+    assert!(message.text.contains("Network address: 127.0.0.1"), "{message:?}");
 }
 
 #[test]
-fn p2_a_megabyte_is_no_password_and_is_refused_at_the_door() {
+fn p2_a_password_of_a_megabyte_is_refused_at_once() {
     let site = Appliance::running();
     let megabyte = "several words in a row, ".repeat(1 << 16);
     let longer = "several words in a row, ".chars().cycle().take(1025).collect::<String>();
@@ -88,7 +88,7 @@ fn p2_a_megabyte_is_no_password_and_is_refused_at_the_door() {
 }
 
 #[test]
-fn p3_fields_say_to_password_managers_what_they_are() {
+fn p3_password_fields_have_the_attributes_for_password_managers() {
     let site = Appliance::running();
     site.account("ada-l");
     let mut ada = site.browser();
@@ -107,10 +107,10 @@ fn p3_fields_say_to_password_managers_what_they_are() {
 }
 
 #[test]
-fn the_meter_says_what_the_form_would_say_and_only_to_our_own_pages() {
+fn the_meter_agrees_with_the_form_and_answers_only_our_own_pages() {
     let site = Appliance::running();
-    let mut stranger = site.browser();
-    let csrf = stranger.get("/signup").value_of("name=\"csrf\"");
+    let mut visitor = site.browser();
+    let csrf = visitor.get("/signup").value_of("name=\"csrf\"");
     let mut rate = |password: &str| {
         let fields = [
             ("csrf", csrf.as_str()),
@@ -118,27 +118,27 @@ fn the_meter_says_what_the_form_would_say_and_only_to_our_own_pages() {
             ("username", "ada-lovelace"),
             ("password", password),
         ];
-        let answer = stranger.post("/password/strength", &fields);
+        let answer = visitor.post("/password/strength", &fields);
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert!(answer.header("cache-control").contains("no-store"), "{answer:?}");
-        let told = answer.json();
-        (told["score"].as_u64().unwrap(), told["sentence"].as_str().unwrap().to_owned())
+        let rating = answer.json();
+        (rating["score"].as_u64().unwrap(), rating["sentence"].as_str().unwrap().to_owned())
     };
 
     assert_eq!(rate(""), (0, String::new()));
     assert!(rate("fourteen chars").1.starts_with("1 more character."));
     assert!(rate("ada-lovelace-1815").1.contains("which others know"));
-    assert!(rate("password-password").1.contains("known to everybody"));
+    assert!(rate("password-password").1.contains("is too common"));
     assert_eq!(rate("the kettle sings before the train leaves"), (4, "Strong.".to_owned()));
     let bare = site.call("POST", "/password/strength").form(&[("password", "the kettle sings")]).send();
     assert!((400..500).contains(&bare.status), "{bare:?}");
 }
 
 #[test]
-fn whom_an_operator_invites_signs_up_with_the_mailed_link_though_nobody_else_may() {
+fn an_invited_person_signs_up_with_the_mailed_link_while_sign_up_is_closed() {
     let site = Appliance::running_with("[signup]\nmode = \"invite\"\n");
-    let shut = site.browser().get("/signup").text();
-    assert!(shut.contains("Sign-up is by invitation") && !shut.contains("name=\"password\""), "{shut}");
+    let closed = site.browser().get("/signup").text();
+    assert!(closed.contains("Sign-up is by invitation") && !closed.contains("name=\"password\""), "{closed}");
 
     site.run(&["account", "invite", "--email", "ada@example.org"]).ok();
     let link = path_of(&site, &site.mailbox().wait_for("ada@example.org", "You are invited").link("/signup?invite="));
@@ -168,13 +168,13 @@ fn whom_an_operator_invites_signs_up_with_the_mailed_link_though_nobody_else_may
     assert!(again.text().contains("was used or withdrawn"), "{}", again.text());
     let mut eve = site.browser();
     let csrf = eve.get("/signin").value_of("name=\"csrf\"");
-    let mut stranger = vec![("csrf", csrf.as_str())];
-    stranger.extend(fields("eve@example.org", "eve-x", PASSWORD).into_iter().filter(|(name, _)| *name != "invite"));
-    assert_eq!(eve.post("/signup", &stranger).status, 403, "without an invitation the form is refused, too");
+    let mut visitor = vec![("csrf", csrf.as_str())];
+    visitor.extend(fields("eve@example.org", "eve-x", PASSWORD).into_iter().filter(|(name, _)| *name != "invite"));
+    assert_eq!(eve.post("/signup", &visitor).status, 403, "without an invitation the form is refused, too");
 }
 
 #[test]
-fn row_54_pages_are_shown_under_the_sites_own_name_alone() {
+fn row_54_pages_are_only_served_under_the_host_name_of_the_site() {
     let site = Appliance::running_with("");
     site.account("ada-l");
     let ask = |host: &str, path: &str| site.call("GET", path).header("Host", host).send().status;

@@ -1,4 +1,4 @@
-//! The Profile page, and the links in mails about addresses, as a browser without JavaScript meets them.
+//! The Profile page, and the links in mails about addresses, in a browser without JavaScript.
 
 use crate::support::{Answer, Appliance, Browser, PASSWORD};
 
@@ -20,7 +20,7 @@ fn a_picture() -> Vec<u8> {
     file.into_inner()
 }
 
-/// Sends a file as a browser's form does (RFC 7578).
+/// Sends a file like the form of a browser (RFC 7578).
 fn upload(browser: &mut Browser, csrf: &str, file: &[u8]) -> Answer {
     let part = |head: &str, body: &[u8]| {
         [format!("--edge\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(), body, b"\r\n"].concat()
@@ -34,28 +34,28 @@ fn upload(browser: &mut Browser, csrf: &str, file: &[u8]) -> Answer {
     call.header("Content-Type", "multipart/form-data; boundary=edge").body(body.concat()).send()
 }
 
-/// The path of the act beside the first address that offers it.
-fn act(page: &Answer, name: &str) -> String {
+/// The path of the action at the first address that offers it.
+fn action_path(page: &Answer, name: &str) -> String {
     let text = page.text();
     let actions = text.split("action=\"").skip(1).filter_map(|rest| rest.split('"').next());
     let found = actions.into_iter().find(|path| path.contains("/emails/") && path.ends_with(name));
     found.unwrap_or_else(|| panic!("no {name} on\n{text}")).to_owned()
 }
 
-/// Adds [`NEW`] and proves it.
-fn add_and_prove(site: &Appliance, ada: &mut Browser) {
+/// Adds [`NEW`] and verifies it.
+fn add_and_verify(site: &Appliance, ada: &mut Browser) {
     let added = ada.submit(PAGE, "/settings/profile/emails", &[("email", NEW)]);
     assert_eq!((added.status, added.location()), (303, PAGE), "{}", added.text());
     let code = site.mailbox().wait_for(NEW, "code").code();
-    let way = act(&ada.get(PAGE), "/verify");
-    assert_eq!(ada.submit(PAGE, &way, &[("code", &code)]).status, 303);
+    let path = action_path(&ada.get(PAGE), "/verify");
+    assert_eq!(ada.submit(PAGE, &path, &[("code", &code)]).status, 303);
 }
 
 #[test]
-fn what_is_saved_stands_on_the_page_and_says_so() {
+fn saved_values_are_shown_with_a_confirmation() {
     let site = Appliance::running();
     let mut ada = signed_in(&site);
-    let told = [
+    let values = [
         ("display_name", "Ada \"Augusta\" <King>"),
         ("company", "Analytical Engines"),
         ("use_case", "research"),
@@ -64,7 +64,7 @@ fn what_is_saved_stands_on_the_page_and_says_so() {
         ("link_website", "ada.example"),
     ];
 
-    let saved = ada.submit(PAGE, PAGE, &told);
+    let saved = ada.submit(PAGE, PAGE, &values);
     assert_eq!((saved.status, saved.location()), (303, PAGE), "{}", saved.text());
     let page = ada.get(PAGE).text();
     assert!(page.contains("Saved."), "{page}");
@@ -87,7 +87,7 @@ fn what_is_saved_stands_on_the_page_and_says_so() {
 }
 
 #[test]
-fn what_was_chosen_holds_on_every_page_and_in_another_browser() {
+fn preferences_apply_to_every_page_and_to_other_browsers() {
     let site = Appliance::running();
     let mut ada = signed_in(&site);
     let zone = [("theme", "dark"), ("language", "en"), ("time_zone", "Asia/Almaty")];
@@ -97,7 +97,7 @@ fn what_was_chosen_holds_on_every_page_and_in_another_browser() {
 
     let page = phone.get("/settings/security").text();
     assert!(page.contains("data-theme=\"dark\"") && page.contains("UTC+05"), "{page}");
-    assert_eq!(phone.cookies["__Host-theme"], "dark", "so that the sign-in page is right, too");
+    assert_eq!(phone.cookies["__Host-theme"], "dark", "so that the sign-in page has the theme, too");
     for bad in [("theme", "blue"), ("language", "tlh"), ("time_zone", "Mars/Olympus")] {
         let tried: Vec<_> = zone.iter().map(|known| if known.0 == bad.0 { bad } else { *known }).collect();
         assert_eq!(ada.submit(PAGE, "/settings/profile/preferences", &tried).status, 400, "{bad:?}");
@@ -110,7 +110,7 @@ fn what_was_chosen_holds_on_every_page_and_in_another_browser() {
 }
 
 #[test]
-fn a_picture_is_taken_from_our_own_page_only_and_served_as_what_it_is() {
+fn a_picture_is_accepted_only_from_our_own_page_and_served_safely() {
     let site = Appliance::running();
     let mut ada = signed_in(&site);
     let csrf = ada.get(PAGE).value_of("name=\"csrf\"");
@@ -140,14 +140,14 @@ fn a_picture_is_taken_from_our_own_page_only_and_served_as_what_it_is() {
     let text = upload(&mut ada, &csrf, b"<svg xmlns='http://www.w3.org/2000/svg'/>");
     assert!(text.status == 400 && text.text().contains("not a PNG, JPEG or WebP"), "{}", text.text());
     let large = upload(&mut ada, &csrf, &vec![0x89; 6 << 20]);
-    assert!(large.status == 413 && large.text().contains("more than 5 MB"), "{}", large.status);
-    assert!(ada.get(PAGE).text().contains(&path), "the one before stays");
+    assert!(large.status == 413 && large.text().contains("larger than 5 MB"), "{}", large.status);
+    assert!(ada.get(PAGE).text().contains(&path), "the previous picture stays");
     assert_eq!(ada.submit(PAGE, "/settings/profile/picture/remove", &[]).status, 303);
     assert_eq!(site.call("GET", &path).send().status, 404);
 }
 
 #[test]
-fn s3_addresses_are_changed_with_a_fresh_proof_only() {
+fn s3_addresses_are_changed_only_with_a_fresh_proof() {
     let site = Appliance::running_with_clock("");
     let mut ada = signed_in(&site);
     site.set_ahead(601);
@@ -165,15 +165,15 @@ fn s3_addresses_are_changed_with_a_fresh_proof_only() {
 }
 
 #[test]
-fn the_mail_to_the_old_address_gives_the_account_back_without_signing_in() {
+fn the_mail_to_the_old_address_restores_the_account_without_signing_in() {
     let site = Appliance::running();
     let mut thief = signed_in(&site);
-    add_and_prove(&site, &mut thief);
-    let way = act(&thief.get(PAGE), "/primary");
-    assert_eq!(thief.submit(PAGE, &way, &[]).status, 303);
+    add_and_verify(&site, &mut thief);
+    let path = action_path(&thief.get(PAGE), "/primary");
+    assert_eq!(thief.submit(PAGE, &path, &[]).status, 303);
     let text = thief.get(PAGE).text();
-    assert!(text.contains("Can undo the change") && !text.contains("/remove\""), "{text}");
-    site.mailbox().wait_for(NEW, "primary address now");
+    assert!(text.contains("can undo the change") && !text.contains("/remove\""), "{text}");
+    site.mailbox().wait_for(NEW, "now your primary address");
     let link = site.mailbox().wait_for(OLD, "primary address was changed").link("/revert");
     let path = link.split_once(&site.port.to_string()).unwrap().1.to_owned();
 
@@ -186,13 +186,13 @@ fn the_mail_to_the_old_address_gives_the_account_back_without_signing_in() {
     let restored = owner.post("/revert", &[("csrf", &csrf), ("token", &token)]);
     assert!(restored.status == 200 && restored.text().contains(OLD), "{}", restored.text());
 
-    assert_eq!(thief.get(PAGE).status, 303, "the thief is out");
+    assert_eq!(thief.get(PAGE).status, 303, "the thief is signed out");
     let attempt = site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]);
-    assert_eq!(attempt.status, 401, "the password is no longer good");
+    assert_eq!(attempt.status, 401, "the password no longer works");
     site.mailbox().wait_for(OLD, "Your address is restored");
     site.mailbox().wait_for(OLD, "Set your password");
     let again = owner.get(&path);
-    assert!(again.status == 200 && again.text().contains("used already"), "{}", again.text());
+    assert!(again.status == 200 && again.text().contains("already used"), "{}", again.text());
     assert_eq!(owner.post("/revert", &[("csrf", &csrf), ("token", &token)]).status, 400);
     let shown: serde_json::Value =
         serde_json::from_str(&site.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
@@ -200,7 +200,7 @@ fn the_mail_to_the_old_address_gives_the_account_back_without_signing_in() {
 }
 
 #[test]
-fn whether_a_username_is_free_is_said_while_somebody_types() {
+fn the_availability_of_a_username_is_shown_while_it_is_typed() {
     let site = Appliance::running();
     site.account("modern-ada");
     let ask = |name: &str| site.call("GET", &format!("/api/username/check?suggest=true&username={name}")).send().json();
@@ -214,13 +214,13 @@ fn whether_a_username_is_free_is_said_while_somebody_types() {
         ("adrnin", "username_confusable", "adrnin-2"),
         ("a--da", "username_letters", "a-da"),
     ] {
-        let told = ask(name);
-        let found = (told["available"].as_bool(), told["code"].as_str(), told["suggestion"].as_str());
-        assert_eq!(found, (Some(false), Some(code), Some(suggestion)), "{name}: {told}");
-        assert!(told["reason"].as_str().unwrap().ends_with('.'), "{told}");
+        let answer = ask(name);
+        let actual = (answer["available"].as_bool(), answer["code"].as_str(), answer["suggestion"].as_str());
+        assert_eq!(actual, (Some(false), Some(code), Some(suggestion)), "{name}: {answer}");
+        assert!(answer["reason"].as_str().unwrap().ends_with('.'), "{answer}");
     }
     let refused =
         (0..60).map(|_| site.call("GET", "/api/username/check?username=ada-l").send()).find(|a| a.status != 200);
-    let refused = refused.expect("somebody asked more than sixty times");
+    let refused = refused.expect("more than sixty requests were sent");
     assert_eq!((refused.status, refused.header("retry-after")), (429, "60"));
 }

@@ -1,7 +1,7 @@
 //! S7: nobody is led to another host, whatever stands where a page to go on to is named. A browser's own rules decide what
 //! counts as another host: each answer is read by the URL parser of the WHATWG standard that node brings.
 
-use crate::support::{Appliance, Browser, finish, part};
+use crate::support::{Appliance, Browser, finish, tool};
 
 /// What people who lead others astray have written there.
 const LURES: [&str; 60] = [
@@ -131,7 +131,7 @@ fn s7_sixty_lures_lead_nobody_to_another_host() {
         .iter()
         .map(|(_, _, location)| serde_json::json!([format!("{}/signin", site.url()), location]).to_string())
         .collect();
-    let mut node = std::process::Command::new(part("node"));
+    let mut node = std::process::Command::new(tool("node"));
     node.args(["-e", JUDGE]);
     node.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let judged = finish(&mut node, &lines.join("\n"));

@@ -1,14 +1,14 @@
-//! The reference's own client, unmodified: its library in order and asynchronously, and its command line.
+//! The unmodified client of the reference: its synchronous and asynchronous library, and its command line.
 
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Appliance, Ran, finish, part, tool_script};
+use crate::support::{Appliance, CommandOutput, finish, tool, tool_script};
 
-/// Every call of the account's part, twice; a refusal stands in place of the answer.
+/// The results of every call about accounts, synchronous and asynchronous. A refused call has its error as the result.
 fn calls(site: &Appliance, key: &str) -> Value {
-    let mut command = Command::new(part("python3"));
+    let mut command = Command::new(tool("python3"));
     command.arg(tool_script("browser/reference_client.py")).args([&site.url(), "ada-l"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let ran = finish(&mut command, &format!("{key}\n"));
@@ -16,8 +16,8 @@ fn calls(site: &Appliance, key: &str) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
-fn command_line(site: &Appliance, key: &str, arguments: &[&str]) -> Ran {
-    let mut command = Command::new(part("ul"));
+fn command_line(site: &Appliance, key: &str, arguments: &[&str]) -> CommandOutput {
+    let mut command = Command::new(tool("ul"));
     command.arg("cloud").args(arguments).env_clear().current_dir(site.folder()).env("HOME", site.folder());
     command.env("ULTRALYTICS_PLATFORM_URL", site.url()).env("ULTRALYTICS_API_KEY", key);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -29,74 +29,74 @@ fn refused(status: u16, sentence: &str) -> Value {
 }
 
 #[test]
-fn every_call_of_the_accounts_part_is_answered_in_the_shape_that_the_client_describes() {
+fn every_call_about_accounts_gets_the_response_that_the_client_describes() {
     let site = Appliance::running();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["admin"]);
     site.run(&["credit", "grant", "--account", "ada-l", "--amount", "1.239", "--reason", "test"]).ok();
     let mut ada = site.browser();
     ada.sign_in("ada-l");
-    let told =
+    let profile =
         [("display_name", "Ada"), ("company", "Analytical Engines"), ("link_github", "ada-l"), ("link_x", "ada_l")];
-    assert_eq!(ada.submit("/settings/profile", "/settings/profile", &told).status, 303);
+    assert_eq!(ada.submit("/settings/profile", "/settings/profile", &profile).status, 303);
 
-    let seen = calls(&site, &key);
+    let results = calls(&site, &key);
 
-    let summary = &seen["summary"];
+    let summary = &results["summary"];
     assert_eq!(
         (&summary["username"], &summary["plan"], &summary["creditsCents"]),
         (&json!("ada-l"), &json!("free"), &json!(623))
     );
-    let listed = &seen["api_keys"]["keys"];
+    let listed = &results["api_keys"]["keys"];
     assert_eq!((listed.as_array().map(Vec::len), &listed[0]["name"]), (Some(1), &json!("ci")));
-    assert!(key.starts_with(listed[0]["keyPrefix"].as_str().unwrap()) && !seen.to_string().contains(&key));
-    assert_eq!((&seen["storage"]["tier"], &seen["storage"]["region"]), (&json!("free"), &json!("eu")));
-    assert_eq!(seen["storage_details"]["username"], "ada-l");
+    assert!(key.starts_with(listed[0]["keyPrefix"].as_str().unwrap()) && !results.to_string().contains(&key));
+    assert_eq!((&results["storage"]["tier"], &results["storage"]["region"]), (&json!("free"), &json!("eu")));
+    assert_eq!(results["storage_details"]["username"], "ada-l");
     assert_eq!(
-        (&seen["profile"]["user"]["username"], &seen["profile"]["user"]["isFollowed"]),
+        (&results["profile"]["user"]["username"], &results["profile"]["user"]["isFollowed"]),
         (&json!("ada-l"), &json!(false))
     );
     let types: Vec<_> =
-        seen["transactions"]["transactions"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
+        results["transactions"]["transactions"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
     assert_eq!(types, ["adjustment", "signup"]);
-    let shown = &seen["profile"]["user"];
-    assert_eq!((&shown["fullName"], &shown["company"]), (&json!("Ada"), &json!("Analytical Engines")));
-    assert_eq!(shown["socials"], json!({"github": "ada-l", "twitter": "ada_l"}));
-    assert_eq!(seen["none_yet"]["transactions"], json!([]));
+    let user = &results["profile"]["user"];
+    assert_eq!((&user["fullName"], &user["company"]), (&json!("Ada"), &json!("Analytical Engines")));
+    assert_eq!(user["socials"], json!({"github": "ada-l", "twitter": "ada_l"}));
+    assert_eq!(results["none_yet"]["transactions"], json!([]));
     assert_eq!(
-        (&seen["usage_summary"]["plan"]["planId"], &seen["usage_summary"]["creditsCents"]),
+        (&results["usage_summary"]["plan"]["planId"], &results["usage_summary"]["creditsCents"]),
         (&json!("free"), &json!(623))
     );
     assert_eq!(
-        (&seen["trash"]["total"], &seen["trash"]["page"], &seen["trash"]["limit"]),
+        (&results["trash"]["total"], &results["trash"]["page"], &results["trash"]["limit"]),
         (&json!(0), &json!(1), &json!(10))
     );
-    assert_eq!(seen["restore"], refused(404, "Resource not found in trash"));
-    assert_eq!(seen["delete"], refused(404, "Resource not found in trash"));
-    assert_eq!(seen["empty"], json!({"success": true, "deletedCount": 0}));
-    assert_eq!(seen["nobody"]["status"], 404);
+    assert_eq!(results["restore"], refused(404, "Resource not found in trash"));
+    assert_eq!(results["delete"], refused(404, "Resource not found in trash"));
+    assert_eq!(results["empty"], json!({"success": true, "deletedCount": 0}));
+    assert_eq!(results["nobody"]["status"], 404);
 
-    // Where somebody works is told to themselves alone.
+    // Only the person themselves sees their company.
     site.account("grace-h");
     let of_grace = calls(&site, &site.api_key("grace-h", &["account:read"]));
-    let shown = &of_grace["profile"]["user"];
-    assert_eq!((&shown["fullName"], &shown["socials"]["github"]), (&json!("Ada"), &json!("ada-l")));
-    assert!(shown.get("company").is_none(), "{shown}");
+    let user = &of_grace["profile"]["user"];
+    assert_eq!((&user["fullName"], &user["socials"]["github"]), (&json!("Ada"), &json!("ada-l")));
+    assert!(user.get("company").is_none(), "{user}");
 }
 
 #[test]
-fn what_is_refused_is_refused_in_the_sentences_that_the_client_knows() {
+fn refused_calls_get_the_sentences_that_the_client_knows() {
     let site = Appliance::running();
     site.account("ada-l");
     let reading = site.api_key("ada-l", &["models:read"]);
 
-    let seen = calls(&site, &reading);
-    for (name, answer) in seen.as_object().unwrap() {
+    let results = calls(&site, &reading);
+    for (name, answer) in results.as_object().unwrap() {
         if name != "trash" {
             assert_eq!(answer, &refused(403, "Permission denied for this operation"), "{name}");
         }
     }
-    assert_eq!(seen["trash"]["total"], 0, "of what it may read");
+    assert_eq!(results["trash"]["total"], 0, "of the types that it can read");
 
     site.run(&["account", "suspend", "ada-l", "--reason", "test"]).ok();
     for key in [reading.as_str(), "dok_nonsense", ""] {
@@ -125,7 +125,7 @@ fn the_command_line_of_the_client_works_unchanged() {
     let wrong = command_line(&site, "dok_nonsense", &["account", "summary"]);
     assert_eq!(wrong.status, 1);
     assert!(wrong.stderr.contains("HTTP 401") && wrong.stderr.contains("Invalid API key"), "{wrong:?}");
-    // It prints a link, and the link leads to the page.
+    // The client prints a link that leads to the page.
     let link = wrong.stderr.split_whitespace().find(|word| word.starts_with(&site.url())).unwrap();
     let mut ada = site.browser();
     ada.sign_in("ada-l");

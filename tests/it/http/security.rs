@@ -1,83 +1,83 @@
-//! The Security page: where somebody is signed in, and a new password.
+//! The Security page: sessions, and a new password.
 
 use crate::support::{Appliance, Browser, PASSWORD};
 
 const NEW: &str = "a quieter walk by the river";
 
-/// Two browsers of one person.
+/// Two signed-in browsers of one person.
 fn two(site: &Appliance) -> (Browser, Browser) {
     site.account("ada-l");
-    let (mut desk, mut phone) = (site.browser(), site.browser());
-    desk.sign_in("ada-l");
+    let (mut laptop, mut phone) = (site.browser(), site.browser());
+    laptop.sign_in("ada-l");
     phone.sign_in("ada-l");
-    (desk, phone)
+    (laptop, phone)
 }
 
 fn is_in(browser: &Browser) -> bool {
     browser.clone().get("/settings/profile").status == 200
 }
 
-/// The way to end the first session that is listed beside this one.
-fn way_to_end(browser: &mut Browser) -> String {
+/// The path that ends the first other session in the list.
+fn path_to_end(browser: &mut Browser) -> String {
     let page = browser.get("/settings/security").text();
     let (_, rest) = page.split_once("action=\"/settings/security/sessions/ses_").expect("another session is listed");
     format!("/settings/security/sessions/ses_{}", rest.split('"').next().unwrap())
 }
 
 #[test]
-fn s4_a_session_that_is_ended_from_the_list_is_dead_at_once() {
+fn s4_a_session_that_is_ended_in_the_list_is_refused_at_once() {
     let site = Appliance::running();
-    let (mut desk, phone) = two(&site);
-    let listed = desk.get("/settings/security").text();
+    let (mut laptop, phone) = two(&site);
+    let listed = laptop.get("/settings/security").text();
     assert_eq!(listed.matches("Firefox on Linux</strong>").count(), 2, "{listed}");
     assert_eq!(listed.matches(">This device<").count(), 1);
 
-    let way = way_to_end(&mut desk);
-    let answer = desk.submit("/settings/security", &way, &[]);
+    let path = path_to_end(&mut laptop);
+    let answer = laptop.submit("/settings/security", &path, &[]);
 
     assert_eq!((answer.status, answer.location()), (303, "/settings/security"));
-    assert!(is_in(&desk) && !is_in(&phone));
-    assert_eq!(desk.submit("/settings/security", &way, &[]).status, 404, "it has ended");
+    assert!(is_in(&laptop) && !is_in(&phone));
+    assert_eq!(laptop.submit("/settings/security", &path, &[]).status, 404, "it has ended");
 }
 
 #[test]
-fn s4_sign_out_everywhere_else_leaves_this_one() {
+fn s4_sign_out_everywhere_else_keeps_this_session() {
     let site = Appliance::running();
-    let (mut desk, phone) = two(&site);
+    let (mut laptop, phone) = two(&site);
 
-    desk.submit("/settings/security", "/settings/security/sessions/end-others", &[]);
+    laptop.submit("/settings/security", "/settings/security/sessions/end-others", &[]);
 
-    assert!(is_in(&desk) && !is_in(&phone));
-    assert!(!desk.get("/settings/security").text().contains("Sign out everywhere else"));
+    assert!(is_in(&laptop) && !is_in(&phone));
+    assert!(!laptop.get("/settings/security").text().contains("Sign out everywhere else"));
 }
 
 #[test]
-fn somebody_elses_session_is_not_found() {
+fn the_session_of_another_person_is_not_found() {
     let site = Appliance::running();
-    let (mut desk, phone) = two(&site);
-    let way = way_to_end(&mut desk);
+    let (mut laptop, phone) = two(&site);
+    let path = path_to_end(&mut laptop);
     site.account("grace-h");
     let mut grace = site.browser();
     grace.sign_in("grace-h");
 
-    assert_eq!(grace.submit("/settings/security", &way, &[]).status, 404);
-    assert!(is_in(&desk) && is_in(&phone));
+    assert_eq!(grace.submit("/settings/security", &path, &[]).status, 404);
+    assert!(is_in(&laptop) && is_in(&phone));
 }
 
 #[test]
-fn row_75_a_new_password_ends_the_other_sessions_and_is_told() {
+fn row_75_a_new_password_ends_the_other_sessions_and_sends_a_mail() {
     let site = Appliance::running();
-    let (mut desk, phone) = two(&site);
+    let (mut laptop, phone) = two(&site);
     let change = |browser: &mut Browser, password: &str| {
         browser.submit("/settings/security", "/settings/security/password", &[("password", password)])
     };
-    assert_eq!(change(&mut desk, "password-password").status, 400);
+    assert_eq!(change(&mut laptop, "password-password").status, 400);
     assert!(is_in(&phone), "a refusal changes nothing");
 
-    let changed = change(&mut desk, NEW);
+    let changed = change(&mut laptop, NEW);
 
     assert_eq!(changed.status, 303, "{}", changed.text());
-    assert!(is_in(&desk) && !is_in(&phone));
+    assert!(is_in(&laptop) && !is_in(&phone));
     site.mailbox().wait_for("ada-l@example.org", "password was changed");
     let attempt = |password: &str| {
         site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
@@ -86,28 +86,28 @@ fn row_75_a_new_password_ends_the_other_sessions_and_is_told() {
 }
 
 #[test]
-fn row_75_a_suspended_person_is_out_at_once_and_comes_back() {
+fn row_75_a_suspended_person_is_signed_out_at_once_and_can_return() {
     let site = Appliance::running();
-    let (desk, _) = two(&site);
+    let (laptop, _) = two(&site);
     let key = site.api_key("ada-l", &["read"]);
     let ask = || site.call("GET", "/v1/forward-auth").bearer(&key).send().status;
     let attempt = || site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", PASSWORD)]).status;
     assert_eq!(ask(), 200);
 
     site.run(&["account", "suspend", "ada-l", "--reason", "left the project"]).ok();
-    assert_eq!((ask(), is_in(&desk), attempt()), (401, false, 401));
+    assert_eq!((ask(), is_in(&laptop), attempt()), (401, false, 401));
     let shown: serde_json::Value =
         serde_json::from_str(&site.run(&["account", "show", "ada-l", "--json"]).ok()).unwrap();
     assert_eq!(shown["state"], "suspended");
 
     site.run(&["account", "reactivate", "ada-l"]).ok();
-    assert_eq!((ask(), is_in(&desk), attempt()), (200, false, 303), "the old session stays dead");
+    assert_eq!((ask(), is_in(&laptop), attempt()), (200, false, 303), "the old session stays ended");
     site.mailbox().wait_for("ada-l@example.org", "suspended");
-    site.mailbox().wait_for("ada-l@example.org", "in use again");
+    site.mailbox().wait_for("ada-l@example.org", "active again");
 }
 
 #[test]
-fn s3_a_remembered_session_stays_remembered_after_a_proof() {
+fn s3_a_remembered_session_stays_remembered_after_a_step_up() {
     let site = Appliance::running_with_clock("");
     site.account("ada-l");
     let mut ada = site.browser();
@@ -139,7 +139,7 @@ fn s3_a_session_ends_after_its_idle_time_and_not_before() {
     site.set_ahead(1790 + 1790);
     assert_eq!(ada.get("/settings/profile").status, 200, "and used again");
     site.set_ahead(3605);
-    assert_eq!(ada.get("/settings/profile").status, 303, "the absolute end comes however busy somebody is");
+    assert_eq!(ada.get("/settings/profile").status, 303, "the absolute end comes in spite of activity");
 
     site.set_ahead(7000);
     ada.sign_in("ada-l");

@@ -1,4 +1,4 @@
-//! S1 to S4 at the door: cookies that are new when they must be, and dead when they must be; and "this was not me".
+//! S1 to S4 over HTTP: cookies are renewed and invalidated when they must be; and "this was not me".
 
 use crate::support::{Answer, Appliance, Browser, PASSWORD};
 
@@ -16,35 +16,35 @@ fn signed_in(site: &Appliance, name: &str) -> Browser {
     browser
 }
 
-/// A browser with nothing but this session cookie, as a thief has it.
-fn holder_of(site: &Appliance, cookie: &str) -> Browser {
+/// A browser with only this session cookie, as a thief has it.
+fn browser_with(site: &Appliance, cookie: &str) -> Browser {
     let mut browser = site.browser();
     browser.cookies.insert(SESSION.into(), cookie.into());
     browser
 }
 
-/// Follows the redirect of somebody whose session is over, and answers what the page to sign in says.
-fn farewell(browser: &mut Browser) -> String {
-    let led = browser.get("/settings/keys?create=1");
-    assert_eq!((led.status, led.location()), (303, "/signin?next=/settings/keys?create=1"));
+/// Follows the redirect after the end of a session. Returns the text of the sign-in page.
+fn sign_in_page_after_the_end(browser: &mut Browser) -> String {
+    let redirect = browser.get("/settings/keys?create=1");
+    assert_eq!((redirect.status, redirect.location()), (303, "/signin?next=/settings/keys?create=1"));
     browser.get("/signin?next=/settings/keys?create=1").text()
 }
 
-/// Sends a page that asks for a proof, with the password typed in.
-fn prove(browser: &mut Browser, asked: &Answer, action: &str) -> Answer {
-    let mut fields = asked.fields();
+/// Submits a page that asks for a proof, with the password.
+fn prove(browser: &mut Browser, page: &Answer, action: &str) -> Answer {
+    let mut fields = page.fields();
     fields.push(("proof_password".into(), PASSWORD.into()));
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     browser.post(action, &fields)
 }
 
 #[test]
-fn s1_a_cookie_from_before_the_sign_in_is_never_good() {
+fn s1_a_cookie_from_before_the_sign_in_is_never_valid() {
     let site = Appliance::running();
     site.account("ada-l");
     for planted in ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "x", ""] {
-        let mut ada = holder_of(&site, planted);
-        // What she saw before she signed in, its visit included, is what somebody could have planted.
+        let mut ada = browser_with(&site, planted);
+        // An attacker could have planted every cookie from before the sign-in, also the one of the visit.
         ada.get("/signin");
         let before = ada.clone();
 
@@ -52,9 +52,9 @@ fn s1_a_cookie_from_before_the_sign_in_is_never_good() {
 
         assert!(is_in(&ada));
         assert!(ada.cookies[SESSION].len() >= 43 && ada.cookies[SESSION] != planted, "256 bits in base64url");
-        assert!(!is_in(&before), "{planted:?} became good");
+        assert!(!is_in(&before), "{planted:?} became valid");
         let visit = before.cookies.get("__Host-visit").cloned().unwrap_or_default();
-        assert!(!is_in(&holder_of(&site, &visit)));
+        assert!(!is_in(&browser_with(&site, &visit)));
     }
 }
 
@@ -64,24 +64,24 @@ fn s1_another_sign_in_ends_the_session_of_its_browser_and_of_no_other() {
     site.account("ada-l");
     site.account("grace-h");
     let elsewhere = signed_in(&site, "ada-l");
-    let mut desk = signed_in(&site, "ada-l");
-    let first = desk.clone();
+    let mut laptop = signed_in(&site, "ada-l");
+    let first = laptop.clone();
     let form =
         |csrf: &str, name: &str| [("csrf", csrf.to_owned()), ("name", name.into()), ("password", PASSWORD.into())];
-    let again = |desk: &mut Browser, name: &str| {
-        let csrf = desk.get("/settings/profile").value_of("name=\"csrf\"");
+    let again = |laptop: &mut Browser, name: &str| {
+        let csrf = laptop.get("/settings/profile").value_of("name=\"csrf\"");
         let fields = form(&csrf, name);
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        desk.post("/signin", &fields)
+        laptop.post("/signin", &fields)
     };
 
-    assert_eq!(again(&mut desk, "nobody-here").status, 401);
-    assert!(is_in(&first), "a wrong password ends nothing");
-    assert_eq!(again(&mut desk, "ada-l").status, 303);
-    let second = desk.clone();
-    assert_eq!(again(&mut desk, "grace-h").status, 303);
+    assert_eq!(again(&mut laptop, "nobody-here").status, 401);
+    assert!(is_in(&first), "a wrong password does not end the session");
+    assert_eq!(again(&mut laptop, "ada-l").status, 303);
+    let second = laptop.clone();
+    assert_eq!(again(&mut laptop, "grace-h").status, 303);
 
-    assert!(is_in(&desk) && is_in(&elsewhere));
+    assert!(is_in(&laptop) && is_in(&elsewhere));
     assert!(!is_in(&first) && !is_in(&second));
 }
 
@@ -94,7 +94,7 @@ fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
     let mut old = ada.clone();
     site.set_ahead(DAY - 30);
     ada.get("/settings/profile");
-    assert_eq!(ada.cookies[SESSION], old.cookies[SESSION], "it is not time");
+    assert_eq!(ada.cookies[SESSION], old.cookies[SESSION], "it is not old enough");
 
     site.set_ahead(DAY + 5);
     let kept = ada.get("/settings/profile");
@@ -104,21 +104,24 @@ fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
     let form =
         [("csrf", kept.value_of("name=\"csrf\"")), ("theme", "dark".into()), ("back", "/settings/profile".into())];
     let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert_eq!(ada.post("/theme", &form).status, 303, "the page that came with the new cookie has a good form");
+    assert_eq!(ada.post("/theme", &form).status, 303, "the form of the page that came with the new cookie is valid");
     assert_eq!(old.get("/settings/profile").status, 200, "a request that was under way");
-    assert_eq!(old.cookies[SESSION], holder_of(&site, &old.cookies[SESSION]).cookies[SESSION]);
+    assert_eq!(old.cookies[SESSION], browser_with(&site, &old.cookies[SESSION]).cookies[SESSION]);
 
     site.set_ahead(DAY + 5 + 90);
     assert!(is_in(&ada));
-    assert!(farewell(&mut old).contains("your session was ended"));
-    assert!(farewell(&mut ada).contains("your session was ended"), "one of the two who have it is a thief");
-    let told = signed_in(&site, "ada-l").get("/activity").text();
-    assert!(told.contains("Session ended: its cookie was copied"), "{told}");
+    assert!(sign_in_page_after_the_end(&mut old).contains("your session was ended"));
+    assert!(
+        sign_in_page_after_the_end(&mut ada).contains("your session was ended"),
+        "one of the two holders is a thief"
+    );
+    let activity = signed_in(&site, "ada-l").get("/activity").text();
+    assert!(activity.contains("Session ended: its cookie was copied"), "{activity}");
 }
 
-/// Every kind of page and form that sets cookies, one after the other.
+/// Visits every kind of page and form that sets cookies.
 #[test]
-fn s2_every_cookie_is_for_this_host_alone_and_for_no_script() {
+fn s2_every_cookie_is_for_this_host_only_and_not_for_scripts() {
     let site = Appliance::running_with_clock("");
     let mut ada = site.browser();
     ada.sign_up(&site, "ada-l");
@@ -160,17 +163,17 @@ fn s2_every_cookie_is_for_this_host_alone_and_for_no_script() {
         names.insert(name);
     }
     let known = ["__Host-device", "__Host-flash", "__Host-pending", "__Host-session", "__Host-theme", "__Host-visit"];
-    assert!(known.iter().all(|name| names.contains(name)), "the walk set only {names:?}");
+    assert!(known.iter().all(|name| names.contains(name)), "only these were set: {names:?}");
 }
 
 #[test]
-fn s3_asking_how_long_is_left_does_not_lengthen_it_and_staying_does() {
+fn s3_a_query_for_the_remaining_time_does_not_extend_a_session_and_the_button_does() {
     let site = Appliance::running_with_clock("[session]\nidle_timeout = \"30m\"\nabsolute_timeout = \"1h\"\n");
     site.account("ada-l");
     let mut ada = signed_in(&site, "ada-l");
     let left = |ada: &mut Browser| {
-        let told = ada.get("/session/left").json();
-        (told["seconds"].as_u64().unwrap(), told["final"].as_bool().unwrap())
+        let answer = ada.get("/session/left").json();
+        (answer["seconds"].as_u64().unwrap(), answer["final"].as_bool().unwrap())
     };
     let (seconds, is_final) = left(&mut ada);
     assert!((1700..=1800).contains(&seconds) && !is_final, "{seconds}");
@@ -179,30 +182,30 @@ fn s3_asking_how_long_is_left_does_not_lengthen_it_and_staying_does() {
     assert!(seconds <= 60, "{seconds}");
     let csrf = ada.get("/settings/profile").value_of("name=\"csrf\"");
 
-    // That page was a sign of life; the button is one, too.
+    // That page counted as use; the button counts too.
     site.set_ahead(1740 + 1700);
     let (seconds, is_final) = left(&mut ada);
     assert!(seconds <= 100 && !is_final, "{seconds}");
     assert_eq!(ada.post("/session/stay", &[("csrf", &csrf)]).status, 204);
     let (seconds, is_final) = left(&mut ada);
-    assert!((101..=160).contains(&seconds) && is_final, "the hour ends it, and nothing moves that: {seconds}");
+    assert!((101..=160).contains(&seconds) && is_final, "the session ends after an hour, whatever its use: {seconds}");
 
     site.set_ahead(3605);
     let gone = ada.get("/session/left");
     assert_eq!((gone.status, gone.location()), (303, "/signin?next=/session/left"));
-    assert!(farewell(&mut ada).contains("however busy it is"));
+    assert!(sign_in_page_after_the_end(&mut ada).contains("its maximum length"));
 }
 
 #[test]
-fn s3_who_comes_back_too_late_is_told_why_and_led_to_where_they_were() {
+fn s3_a_person_who_returns_too_late_is_told_why_and_redirected_to_the_page_they_wanted() {
     let site = Appliance::running_with_clock("");
     site.account("ada-l");
     let mut ada = signed_in(&site, "ada-l");
     site.set_ahead(1795);
-    assert_eq!(ada.get("/session/left").status, 200, "it does not count as being there");
+    assert_eq!(ada.get("/session/left").status, 200, "it does not count as use");
     site.set_ahead(1805);
 
-    assert!(farewell(&mut ada).contains("because nothing happened here for a while"));
+    assert!(sign_in_page_after_the_end(&mut ada).contains("because you were inactive for a while"));
 
     let back = ada.submit(
         "/signin?next=/settings/keys?create=1",
@@ -213,49 +216,49 @@ fn s3_who_comes_back_too_late_is_told_why_and_led_to_where_they_were() {
 }
 
 #[test]
-fn s4_every_cookie_is_dead_once_it_is_signed_out_ended_changed_reset_stopped_or_deleted() {
+fn s4_every_cookie_is_invalid_after_sign_out_end_change_reset_suspension_or_deletion() {
     let site = Appliance::running();
-    // What a gateway is told about a cookie that somebody captured.
+    // The answer to a gateway about a captured cookie.
     let replay = |browser: &Browser| {
         let cookie = format!("{SESSION}={}", browser.cookies[SESSION]);
         site.call("GET", "/v1/forward-auth").header("Cookie", &cookie).send().status
     };
     type End = fn(&Appliance, &mut Browser, &str);
     let ends: [(&str, End); 6] = [
-        ("signed-out", |_, desk, _| {
-            desk.submit("/settings/profile", "/signout", &[]);
+        ("signed-out", |_, laptop, _| {
+            laptop.submit("/settings/profile", "/signout", &[]);
         }),
-        ("ended", |_, desk, _| {
-            desk.submit("/settings/security", "/settings/security/sessions/end-others", &[]);
+        ("ended", |_, laptop, _| {
+            laptop.submit("/settings/security", "/settings/security/sessions/end-others", &[]);
         }),
-        ("changed", |_, desk, _| {
-            desk.submit("/settings/security", "/settings/security/password", &[("password", NEW)]);
+        ("changed", |_, laptop, _| {
+            laptop.submit("/settings/security", "/settings/security/password", &[("password", NEW)]);
         }),
         ("reset", |site, _, name| {
-            let mut stranger = site.browser();
+            let mut anonymous = site.browser();
             let email = format!("{name}@example.org");
-            stranger.submit("/forgot", "/forgot", &[("email", &email)]);
+            anonymous.submit("/forgot", "/forgot", &[("email", &email)]);
             let link = site.mailbox().wait_for(&email, "Set your password").link("/reset");
             let token = link.rsplit('=').next().unwrap();
-            stranger.submit(&format!("/reset?token={token}"), "/reset", &[("token", token), ("password", NEW)]);
+            anonymous.submit(&format!("/reset?token={token}"), "/reset", &[("token", token), ("password", NEW)]);
         }),
         ("stopped", |site, _, name| {
             site.run(&["account", "suspend", name]).ok();
         }),
-        ("deleted", |_, desk, _| {
+        ("deleted", |_, laptop, _| {
             let form = [("confirm", "DELETE"), ("password", PASSWORD)];
-            desk.submit("/settings/privacy/delete", "/settings/privacy/delete", &form);
+            laptop.submit("/settings/privacy/delete", "/settings/privacy/delete", &form);
         }),
     ];
 
     for (what, end) in ends {
         let name = format!("ada-{what}");
         site.account(&name);
-        let (mut desk, phone) = (signed_in(&site, &name), signed_in(&site, &name));
-        let captured = desk.clone();
+        let (mut laptop, phone) = (signed_in(&site, &name), signed_in(&site, &name));
+        let captured = laptop.clone();
         assert_eq!((replay(&captured), replay(&phone)), (200, 200), "{what}");
 
-        end(&site, &mut desk, &name);
+        end(&site, &mut laptop, &name);
 
         let expected = match what {
             "signed-out" => (401, 200),
@@ -263,7 +266,7 @@ fn s4_every_cookie_is_dead_once_it_is_signed_out_ended_changed_reset_stopped_or_
             _ => (401, 401),
         };
         assert_eq!((replay(&captured), replay(&phone)), expected, "{what}");
-        assert!(what != "changed" || replay(&desk) == 200, "its own session goes on, under a new cookie");
+        assert!(what != "changed" || replay(&laptop) == 200, "the session of the change continues with a new cookie");
     }
 }
 
@@ -280,7 +283,7 @@ fn one_click_in_the_mail_about_a_new_device_closes_the_account_without_signing_i
     let path = link.strip_prefix(&site.url()).unwrap();
     let token = path.split_once("token=").unwrap().1;
 
-    // Programs that look into mail follow its links.
+    // Mail scanners follow links.
     let before = site.content();
     for _ in 0..2 {
         let shown = site.browser().get(path);
@@ -288,21 +291,21 @@ fn one_click_in_the_mail_about_a_new_device_closes_the_account_without_signing_i
         assert!(shown.text().contains("Firefox on Linux") && shown.text().contains("127.0.0.1"), "{}", shown.text());
         assert_eq!(shown.header("referrer-policy"), "same-origin");
     }
-    assert_eq!(site.content(), before, "a look changes nothing");
+    assert_eq!(site.content(), before, "opening the page changes nothing");
     assert!(ask() == 200 && is_in(&thief) && is_in(&home));
 
     let done = site.browser().submit(path, "/not-me", &[("token", token)]);
 
-    assert!(done.status == 200 && done.text().contains("closed to everybody"), "{}", done.text());
+    assert!(done.status == 200 && done.text().contains("Your account is locked"), "{}", done.text());
     assert!(ask() == 401 && !is_in(&thief) && !is_in(&home));
     let attempt = |password: &str| {
         site.browser().submit("/signin", "/signin", &[("name", "ada-l"), ("password", password)]).status
     };
     assert_eq!(attempt(PASSWORD), 401);
     let again = site.browser().get(path);
-    assert!(again.status == 400 && again.text().contains("This link is over"));
+    assert!(again.status == 400 && again.text().contains("This link is no longer valid"));
     let again = site.browser().submit("/signin", "/not-me", &[("token", token)]);
-    assert!(again.status == 400 && again.text().contains("This link is over"));
+    assert!(again.status == 400 && again.text().contains("This link is no longer valid"));
     let link = site.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
     let reset = link.rsplit('=').next().unwrap();
     let mut own = site.browser();
@@ -312,16 +315,16 @@ fn one_click_in_the_mail_about_a_new_device_closes_the_account_without_signing_i
 }
 
 #[test]
-fn s4_an_operator_sees_where_somebody_is_signed_in_and_ends_it() {
+fn s4_an_operator_can_list_and_end_the_sessions_of_a_person() {
     let site = Appliance::running();
     site.account("ada-l");
     site.account("grace-h");
-    let (desk, phone) = (signed_in(&site, "ada-l"), signed_in(&site, "ada-l"));
+    let (laptop, phone) = (signed_in(&site, "ada-l"), signed_in(&site, "ada-l"));
     let graces = signed_in(&site, "grace-h");
     let listed = |name: &str| -> Vec<serde_json::Value> {
-        let told = site.run(&["account", "sessions", name, "--json"]).ok();
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-        told["sessions"].as_array().unwrap().clone()
+        let output = site.run(&["account", "sessions", name, "--json"]).ok();
+        let output: serde_json::Value = serde_json::from_str(&output).unwrap();
+        output["sessions"].as_array().unwrap().clone()
     };
     let both = listed("ada-l");
     assert_eq!(both.len(), 2);
@@ -331,14 +334,18 @@ fn s4_an_operator_sees_where_somebody_is_signed_in_and_ends_it() {
     );
     let one = both[0]["id"].as_str().unwrap().to_owned();
 
-    assert_eq!(site.run(&["account", "sessions", "grace-h", "--end", &one]).status, 1, "it is not hers");
+    assert_eq!(
+        site.run(&["account", "sessions", "grace-h", "--end", &one]).status,
+        1,
+        "it is the session of another person"
+    );
     assert_eq!(site.run(&["account", "sessions", "ada-l", "--end", "nonsense"]).status, 1);
-    assert!(is_in(&desk) && is_in(&phone));
+    assert!(is_in(&laptop) && is_in(&phone));
     assert_eq!(site.run(&["account", "sessions", "ada-l", "--end", &one]).ok(), one);
 
-    assert_eq!(u8::from(is_in(&desk)) + u8::from(is_in(&phone)), 1);
+    assert_eq!(u8::from(is_in(&laptop)) + u8::from(is_in(&phone)), 1);
     assert_eq!(listed("ada-l").len(), 1);
     assert_eq!(site.run(&["account", "sessions", "ada-l", "--end-all"]).ok(), "1");
-    assert!(!is_in(&desk) && !is_in(&phone) && is_in(&graces));
+    assert!(!is_in(&laptop) && !is_in(&phone) && is_in(&graces));
     assert_eq!(site.run(&["account", "sessions", "ada-l"]).ok(), "");
 }

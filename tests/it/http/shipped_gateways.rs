@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Appliance, HelperProcess, TOLD_TO_GATEWAYS, free_port, part, wait_for};
+use crate::support::{Appliance, GATEWAY_HEADERS, HelperProcess, free_port, tool, wait_for};
 
 /// An example as it is shipped, with what its first lines tell the admin to change.
 fn example(name: &str, changes: &[(&str, String)]) -> String {
@@ -42,7 +42,7 @@ impl Site {
         std::fs::write(folder.join("site.pem"), own.cert.pem()).unwrap();
         std::fs::write(folder.join("site.key"), own.signing_key.serialize_pem()).unwrap();
         let port = free_port();
-        let gateway = HelperProcess::started(&mut gateway(&site, port, upstream_port, &folder));
+        let gateway = HelperProcess::start(&mut gateway(&site, port, upstream_port, &folder));
         wait_for("the gateway", || TcpStream::connect(("127.0.0.1", port)).ok());
         let client = HelperProcess::python("gateways/ask.py");
         Self { site, upstream, upstream_port, gateway: Some(gateway), port, client }
@@ -52,7 +52,7 @@ impl Site {
         let headers: BTreeMap<_, _> = headers.iter().copied().collect();
         let url = format!("https://127.0.0.1:{}{path}", self.port);
         let asked = json!({"method": method, "url": url, "headers": headers, "body": body});
-        self.client.tell(&asked)
+        self.client.request(&asked)
     }
 
     /// The status, and what the service saw if it was asked.
@@ -101,7 +101,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     assert_eq!(site.reached(), 0);
 
     // Whoever may pass does, and the service is told who it is: by the gateway alone.
-    let mut forged: Vec<(&str, &str)> = TOLD_TO_GATEWAYS.iter().map(|name| (*name, "forged")).collect();
+    let mut forged: Vec<(&str, &str)> = GATEWAY_HEADERS.iter().map(|name| (*name, "forged")).collect();
     forged.extend([
         ("Authorization", bearer.as_str()),
         ("X-Domicile-Service", "forged"),
@@ -112,7 +112,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
         (status, seen["method"].as_str(), seen["path"].as_str()),
         (200, Some("GET"), Some("/generate?prompt=a%20b"))
     );
-    for name in TOLD_TO_GATEWAYS {
+    for name in GATEWAY_HEADERS {
         let values = header(&seen, name);
         assert!(values.len() == 1 && !values[0].is_empty() && values[0] != "forged", "{name}: {seen}");
     }
@@ -164,7 +164,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     assert_eq!(site.reached(), reached + 1);
     site.site.start();
     assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 200, "and it goes on by itself");
-    assert!(site.gateway.as_mut().unwrap().is_there() && site.upstream.is_there());
+    assert!(site.gateway.as_mut().unwrap().is_running() && site.upstream.is_running());
 }
 
 fn nginx(site: &Appliance, port: u16, upstream: u16, folder: &Path, more: &[(&str, String)]) -> Command {
@@ -187,7 +187,7 @@ fn nginx(site: &Appliance, port: u16, upstream: u16, folder: &Path, more: &[(&st
         at("site.conf")
     );
     std::fs::write(folder.join("nginx.conf"), main).unwrap();
-    let mut command = Command::new(part("nginx"));
+    let mut command = Command::new(tool("nginx"));
     command
         .arg("-p")
         .arg(folder)
@@ -240,7 +240,7 @@ fn caddy_as_shipped_keeps_a_service() {
         // Nothing but this site: no port 80, no certificates from elsewhere, no door for commands.
         let whole = format!("{{\n\tadmin off\n\tauto_https off\n}}\n{}", example("caddy.conf", &changes));
         std::fs::write(folder.join("Caddyfile"), whole).unwrap();
-        let mut command = Command::new(part("caddy"));
+        let mut command = Command::new(tool("caddy"));
         command.args(["run", "--adapter", "caddyfile", "--config"]).arg(folder.join("Caddyfile"));
         command.env("HOME", folder).stderr(std::fs::File::create(folder.join("log")).unwrap());
         command
@@ -264,7 +264,7 @@ fn every_example_takes_away_what_the_client_wrote_and_hands_on_all_that_is_told(
         let text = example(name, &[]).to_lowercase();
         let said: String =
             text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
-        for header in TOLD_TO_GATEWAYS.iter().chain(&["x-domicile-scope", "x-domicile-service", "domicile-reason"]) {
+        for header in GATEWAY_HEADERS.iter().chain(&["x-domicile-scope", "x-domicile-service", "domicile-reason"]) {
             assert!(said.contains(header), "{name} lets the client's {header} through, or forgets to hand it on");
         }
         assert!(said.contains("/v1/forward-auth") && said.contains("models:read"), "{name} does not ask");

@@ -1,4 +1,4 @@
-//! What a borrowed browser must not do asks for a fresh proof (S3): ten minutes, then once more.
+//! Sensitive actions need a fresh proof (S3): it is valid for ten minutes.
 
 use crate::support::{Answer, Appliance, Browser, PASSWORD};
 
@@ -24,7 +24,7 @@ fn keys(site: &Appliance) -> usize {
     listed["keys"].as_array().unwrap().len()
 }
 
-/// Sends the page that asks, with a password typed in.
+/// Submits the step-up page with a password.
 fn prove(ada: &mut Browser, asked: &Answer, password: &str) -> Answer {
     let mut fields = asked.fields();
     fields.retain(|(name, _)| name != "proof_password");
@@ -34,7 +34,7 @@ fn prove(ada: &mut Browser, asked: &Answer, password: &str) -> Answer {
 }
 
 #[test]
-fn s3_a_key_is_made_with_a_fresh_proof_only_and_the_form_is_kept() {
+fn s3_a_key_is_created_only_with_a_fresh_proof_and_the_form_is_kept() {
     let site = Appliance::running_with_clock("");
     let mut ada = signed_in(&site);
     site.set_ahead(STALE - 2);
@@ -51,13 +51,13 @@ fn s3_a_key_is_made_with_a_fresh_proof_only_and_the_form_is_kept() {
 
     assert_eq!((made.status, keys(&site)), (200, 2), "{}", made.text());
     assert!(made.text().contains("nightly &#34;run&#34;"), "the name was kept: {}", made.text());
-    assert_ne!(ada.cookies["__Host-session"], old.cookies["__Host-session"], "S1: a rise of rights is a new cookie");
-    assert_eq!(old.clone().get("/settings/profile").status, 303, "S1: the old one is dead");
-    assert_eq!(create_key(&mut ada).status, 200, "and the proof holds for what follows");
+    assert_ne!(ada.cookies["__Host-session"], old.cookies["__Host-session"], "S1: a step-up gives a new cookie");
+    assert_eq!(old.clone().get("/settings/profile").status, 303, "S1: the old cookie is refused");
+    assert_eq!(create_key(&mut ada).status, 200, "the proof is valid for the next action");
 }
 
 #[test]
-fn s3_how_long_a_proof_is_good_for_is_a_setting() {
+fn s3_the_lifetime_of_a_proof_is_a_setting() {
     let site = Appliance::running_with_clock("[session]\nstep_up_after = \"3m\"\n");
     let mut ada = signed_in(&site);
     site.set_ahead(178);
@@ -70,7 +70,7 @@ fn s3_how_long_a_proof_is_good_for_is_a_setting() {
 }
 
 #[test]
-fn s5_a_foreign_form_is_not_asked_for_a_proof_but_refused() {
+fn s5_a_cross_site_form_is_refused_without_a_step_up() {
     let site = Appliance::running_with_clock("");
     let ada = signed_in(&site);
     site.set_ahead(STALE);

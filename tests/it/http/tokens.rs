@@ -7,7 +7,7 @@ use domicile::api_keys::KeyText;
 use domicile::base::Rng;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Appliance, finish, part, tool_script, wait_for};
+use crate::support::{Answer, Appliance, finish, tool, tool_script, wait_for};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
@@ -40,7 +40,7 @@ fn key_id(site: &Appliance, account: &str) -> String {
 
 /// A script of `tests/tokens` with a line of secrets.
 fn python(site: &Appliance, script: &str, arguments: &[&str], secrets: &str) -> Value {
-    let mut command = Command::new(part("python3"));
+    let mut command = Command::new(tool("python3"));
     command.arg(tool_script(&format!("tokens/{script}"))).arg(site.url()).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let ran = finish(&mut command, &format!("{secrets}\n"));

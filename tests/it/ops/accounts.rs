@@ -1,7 +1,7 @@
-//! People: their names, their addresses, and the proof of them.
+//! Accounts: their names, their addresses, and the verification of addresses.
 
 use domicile::accounts::{
-    self, Account, AccountError, AccountState, CODE_LIFE, CodeAnswer, DisplayName, LinkPurpose, NewAccount, Profile,
+    self, Account, AccountError, AccountState, CODE_LIFE, CodeResult, DisplayName, LinkPurpose, NewAccount, Profile,
     RESEND_AFTER, Username,
 };
 use domicile::base::{Actor, EmailAddress, days, hours, minutes, seconds};
@@ -26,9 +26,9 @@ fn claimant(username: &str, email: &str) -> NewAccount {
 }
 
 impl TestSite {
-    /// Somebody who signed up and has not proved their address; the code is on its way.
+    /// A person who signed up and has not verified their address yet. The code is queued.
     fn pending(&mut self, username: &str, email: &str) -> Account {
-        let (actor, new) = (self.stranger(), claimant(username, email));
+        let (actor, new) = (self.anonymous(), claimant(username, email));
         self.write(|tx| {
             let account = accounts::create(tx, &actor, &new)?;
             accounts::send_code(tx, &actor, account.id)?;
@@ -37,27 +37,27 @@ impl TestSite {
         .unwrap()
     }
 
-    /// The code of the newest mail to the account.
+    /// The code in the newest mail to the account.
     fn newest_code(&mut self, account: &Account) -> String {
         let to = self.read(|tx| accounts::primary_email(tx, account.id).unwrap()).unwrap().to_string();
         self.messages().iter().find(|message| message.to == to).unwrap().code()
     }
 
-    /// Types a code: whether the address is proved now.
+    /// Enters a code. Returns whether the address is verified now.
     fn type_code(&mut self, account: &Account, code: &str) -> bool {
-        let (actor, id) = (self.stranger(), account.id);
+        let (actor, id) = (self.anonymous(), account.id);
         match self.write(|tx| accounts::verify_email(tx, &actor, id, code)).unwrap() {
-            CodeAnswer::Verified(active) => {
+            CodeResult::Verified(active) => {
                 assert_eq!(active.state, AccountState::Active);
                 true
             }
-            CodeAnswer::Refused(AccountError::CodeRefused) => false,
-            CodeAnswer::Refused(other) => panic!("another refusal than that of a bad code: {other}"),
+            CodeResult::Refused(AccountError::CodeRefused) => false,
+            CodeResult::Refused(other) => panic!("refused for another reason than a wrong code: {other}"),
         }
     }
 
     fn resend(&mut self, account: &Account) -> Result<(), AccountError> {
-        let (actor, id) = (self.stranger(), account.id);
+        let (actor, id) = (self.anonymous(), account.id);
         self.write(|tx| accounts::resend_code(tx, &actor, id))
     }
 }
@@ -98,7 +98,7 @@ fn usernames_are_four_to_thirty_two_small_letters_digits_and_single_inner_hyphen
 }
 
 #[test]
-fn a_username_is_taken_whatever_its_case() {
+fn a_username_is_taken_without_regard_to_case() {
     let mut site = TestSite::new();
     site.person("ada-ada");
     let before = site.footprint();
@@ -112,7 +112,7 @@ fn a_username_is_taken_whatever_its_case() {
 }
 
 #[test]
-fn a_left_username_is_nobodys_for_a_year() {
+fn a_retired_username_is_not_free_for_a_year() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     site.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
@@ -131,9 +131,9 @@ fn a_left_username_is_nobodys_for_a_year() {
 }
 
 #[test]
-fn an_account_that_nobody_verified_is_gone_after_a_day_with_its_name() {
+fn an_account_without_a_verified_address_is_deleted_after_a_day_and_its_name_is_free() {
     let site = TestApp::new();
-    let keeper = site.person("keeper");
+    let other = site.person("grace-h");
     site.sign_up("ada@example.org", "ada-ada").unwrap();
     let sweep = |site: &TestApp| {
         site.write(|tx| jobs::enqueue(tx, NewJob::once(privacy::jobs::ERASE_PENDING))).unwrap();
@@ -147,14 +147,14 @@ fn an_account_that_nobody_verified_is_gone_after_a_day_with_its_name() {
     assert!(!sweep(&site));
 
     assert_eq!(site.read(|view| accounts::count(view).unwrap()), 1);
-    assert!(site.read(|view| accounts::find(view, keeper.account.id).unwrap()).is_some());
+    assert!(site.read(|view| accounts::find(view, other.account.id).unwrap()).is_some());
     assert!(site.read(|view| accounts::is_username_free(view, "ada-ada").unwrap()));
-    assert_eq!(site.places_of("ada@example.org"), Vec::<String>::new());
+    assert_eq!(site.columns_with("ada@example.org"), Vec::<String>::new());
     site.sign_up("ada@example.org", "ada-ada").unwrap();
 }
 
 #[test]
-fn a_claim_to_an_address_keeps_nobody_else_from_proving_it() {
+fn a_claim_to_an_address_does_not_keep_others_from_verifying_it() {
     let mut site = TestSite::new();
     let squatter = site.pending("squatter", "Ada@Example.org");
     let squatters_code = site.newest_code(&squatter);
@@ -171,12 +171,12 @@ fn a_claim_to_an_address_keeps_nobody_else_from_proving_it() {
     let late = NewAccount { is_verified: true, ..claimant("late-late", "ADA@example.org") };
     let refused = site.write(|tx| accounts::create(tx, &Actor::Operator, &late));
     assert!(matches!(refused, Err(AccountError::EmailTaken)));
-    let vouched = site.write(|tx| accounts::verify_by_operator(tx, &Actor::Operator, squatter.id));
-    assert!(matches!(vouched, Err(AccountError::EmailTaken)));
+    let confirmed = site.write(|tx| accounts::verify_by_operator(tx, &Actor::Operator, squatter.id));
+    assert!(matches!(confirmed, Err(AccountError::EmailTaken)));
 }
 
 #[test]
-fn a_code_is_good_once_also_typed_with_spaces() {
+fn a_code_is_valid_once_also_with_spaces() {
     let mut site = TestSite::new();
     let ada = site.pending("ada-ada", "ada@example.org");
     let code = site.newest_code(&ada);
@@ -184,16 +184,16 @@ fn a_code_is_good_once_also_typed_with_spaces() {
     assert!(site.type_code(&ada, &format!(" {} {} ", &code[..3], &code[3..])));
     assert!(!site.type_code(&ada, &code));
 
-    // The row stays for an hour, because it counts the codes; the code in it is over.
-    let good = format!("select count(*) from email_code where expires_at > {}", site.clock.now().millis());
-    assert_eq!(site.number(&good), 0);
+    // The row stays for an hour, because it counts the codes; the code in it has expired.
+    let valid = format!("select count(*) from email_code where expires_at > {}", site.clock.now().millis());
+    assert_eq!(site.number(&valid), 0);
     let verified = "select count(*) from audit_event where event = 'email.verified'";
     assert_eq!(site.number(verified), 1);
     assert!(matches!(site.resend(&ada), Err(AccountError::NotFound)));
 }
 
 #[test]
-fn a_code_is_good_for_ten_minutes() {
+fn a_code_is_valid_for_ten_minutes() {
     let mut site = TestSite::new();
     let [early, late] = ["early", "latest"].map(|name| {
         let account = site.pending(name, &format!("{name}@example.org"));
@@ -209,14 +209,14 @@ fn a_code_is_good_for_ten_minutes() {
 }
 
 #[test]
-fn five_wrong_codes_and_the_right_one_is_no_longer_good() {
+fn after_five_wrong_codes_the_right_one_is_refused() {
     let mut site = TestSite::new();
     let ada = site.pending("ada-ada", "ada@example.org");
     let code = site.newest_code(&ada);
 
     for tried in 1..=5 {
         assert!(!site.type_code(&ada, &another(&code)));
-        // A try that is not kept is not used up.
+        // Each try is stored; otherwise it would not be used up.
         assert_eq!(site.number("select tries from email_code"), tried);
     }
     assert!(!site.type_code(&ada, &code));
@@ -242,7 +242,7 @@ fn the_fifth_try_may_be_the_right_one() {
 }
 
 #[test]
-fn another_code_is_sent_after_a_minute_and_replaces_the_one_before() {
+fn another_code_is_sent_after_a_minute_and_replaces_the_previous_one() {
     let mut site = TestSite::new();
     let ada = site.pending("ada-ada", "ada@example.org");
     let first = site.newest_code(&ada);
@@ -261,7 +261,7 @@ fn another_code_is_sent_after_a_minute_and_replaces_the_one_before() {
 }
 
 #[test]
-fn a_code_is_nobody_elses() {
+fn a_code_is_valid_for_its_own_address_only() {
     let mut site = TestSite::new();
     let ada = site.pending("ada-ada", "ada@example.org");
     let adas_code = site.newest_code(&ada);
@@ -274,7 +274,7 @@ fn a_code_is_nobody_elses() {
 }
 
 #[test]
-fn a_change_of_the_profile_is_recorded_without_its_words() {
+fn a_change_of_the_profile_is_recorded_without_its_text() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
@@ -291,18 +291,18 @@ fn a_change_of_the_profile_is_recorded_without_its_words() {
         (newest.name.as_str(), newest.data),
         ("account.profile_updated", serde_json::json!({"fields": ["display_name"]}))
     );
-    assert_eq!(site.places_of("Lovelace"), ["account.display_name"]);
+    assert_eq!(site.columns_with("Lovelace"), ["account.display_name"]);
 }
 
 #[test]
-fn nobody_changes_somebody_elses_profile() {
+fn the_profile_of_another_person_cannot_be_changed() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let holder = site.key_holder(&ada);
     let profile = Profile::named(DisplayName::parse("Mallory").unwrap());
     let before = site.footprint();
 
-    for actor in [bob.by_browser(), holder, site.stranger()] {
+    for actor in [bob.by_browser(), holder, site.anonymous()] {
         let refused = site.write(|tx| accounts::update_profile(tx, &actor, ada.account.id, &profile));
         assert!(matches!(refused, Err(AccountError::NotFound)), "{}", actor.kind());
     }
@@ -312,7 +312,7 @@ fn nobody_changes_somebody_elses_profile() {
 }
 
 #[test]
-fn an_account_is_found_by_its_id_its_name_and_its_address_in_any_case() {
+fn an_account_is_found_by_its_id_its_name_and_its_address_without_regard_to_case() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let id = ada.account.id.to_string();
@@ -326,7 +326,7 @@ fn an_account_is_found_by_its_id_its_name_and_its_address_in_any_case() {
 }
 
 #[test]
-fn the_address_leads_to_who_proved_it_and_not_to_who_claims_it() {
+fn an_address_finds_the_account_that_verified_it_and_not_one_that_claims_it() {
     let mut site = TestSite::new();
     let claim = site.pending("claimant", "ada-ada@example.org");
     let ada = site.person("ada-ada");
@@ -359,11 +359,11 @@ fn a_one_time_link_is_used_once_in_time_and_for_its_purpose() {
         let refused = use_it(&mut site, LinkPurpose::PasswordReset, token);
         assert!(matches!(refused, Err(AccountError::LinkRefused)));
     }
-    assert_eq!(site.places_of(third.expose()), Vec::<String>::new());
+    assert_eq!(site.columns_with(third.expose()), Vec::<String>::new());
 }
 
 #[test]
-fn an_account_is_made_whole_or_not_at_all() {
+fn an_account_is_created_completely_or_not_at_all() {
     let mut site = TestSite::new();
     let before = site.footprint();
     let new = claimant("ada-ada", "ada@example.org");

@@ -1,21 +1,21 @@
-//! Keys that programs carry: made once, shown once, dead at once.
+//! Operations on API keys, and their verification.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domicile::api_keys::{
-    self, ApiKey, ApiKeyError, Asked, CreatedApiKey, Door, Expiry, KeyChange, KeyName, KeyState, KeyText, Limits,
-    NewApiKey, Refusal, Verified, Verifier,
+    self, ApiKey, ApiKeyError, Channel, CreatedApiKey, Expiry, KeyChange, KeyName, KeyState, KeyText, Limits,
+    NewApiKey, Refusal, VerifiedKey, Verifier, VerifyRequest,
 };
 use domicile::base::{Actor, ApiKeyId, CredentialAdmin, Rng, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
 use domicile::privacy;
 use sha2::{Digest, Sha256};
 
-use crate::support::{Person, TestApp, TestSite, default_settings, places_of};
+use crate::support::{Person, TestApp, TestSite, columns_with, default_settings};
 
 mod exposures;
-mod life;
+mod lifecycle;
 mod limits;
 mod secrets;
 mod uses;
@@ -49,9 +49,9 @@ impl TestApp {
         &self,
         admin: CredentialAdmin,
         id: ApiKeyId,
-        act: fn(&mut domicile::db::Tx<'_>, &CredentialAdmin, ApiKeyId) -> Result<ApiKey, ApiKeyError>,
+        action: fn(&mut domicile::db::Tx<'_>, &CredentialAdmin, ApiKeyId) -> Result<ApiKey, ApiKeyError>,
     ) -> Result<ApiKey, ApiKeyError> {
-        self.write(move |tx| act(tx, &admin, id))
+        self.write(move |tx| action(tx, &admin, id))
     }
 
     fn rotate(&self, admin: CredentialAdmin, id: ApiKeyId, overlap: Duration) -> Result<CreatedApiKey, ApiKeyError> {
@@ -63,7 +63,7 @@ impl TestApp {
         self.write(move |tx| api_keys::change(tx, &admin, id, &change))
     }
 
-    /// Lets a job of this name run now.
+    /// Runs a job of this name now.
     fn job(&self, name: &'static str) {
         self.write(move |tx| jobs::enqueue(tx, NewJob::once(name))).unwrap();
         self.run_jobs();
@@ -73,7 +73,7 @@ impl TestApp {
         self.block_on(api_keys::record_use(&self.app, verifier)).unwrap();
     }
 
-    /// Mails that wait, the oldest first: their subjects.
+    /// The subjects of the queued messages, the oldest first.
     fn subjects(&self) -> Vec<String> {
         let mut messages: Vec<String> =
             self.read(|view| crate::support::messages(view).into_iter().map(|message| message.subject).collect());
@@ -84,16 +84,16 @@ impl TestApp {
 
 /// Limits as typed.
 fn limits(networks: &str, rate: &str, budget: &str, period: &str) -> Limits {
-    Limits::read(networks, rate, budget, period).unwrap()
+    Limits::parse(networks, rate, budget, period).unwrap()
 }
 
-/// A question at the key holder's own routes, from an address.
-fn from(address: &str) -> Asked<'static> {
-    Asked { address: address.parse().ok(), agent: "trainer/1.0", ..Asked::at(Door::Api) }
+/// A request to a route under `/api/`, from an address.
+fn from(address: &str) -> VerifyRequest<'static> {
+    VerifyRequest { address: address.parse().ok(), agent: "trainer/1.0", ..VerifyRequest::new(Channel::Api) }
 }
 
-fn asked(verifier: &Verifier, key: &CreatedApiKey, asked: &Asked<'_>) -> Result<Verified, Refusal> {
-    verifier.verify_at(key.secret.expose(), asked).unwrap()
+fn verify(verifier: &Verifier, key: &CreatedApiKey, request: &VerifyRequest<'_>) -> Result<VerifiedKey, Refusal> {
+    verifier.verify_request(key.secret.expose(), request).unwrap()
 }
 
 fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, Refusal> {
@@ -101,48 +101,48 @@ fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, Refusal> {
 }
 
 #[test]
-fn a_new_key_is_listed_without_its_text_recorded_and_told_by_mail() {
+fn a_new_key_is_listed_without_its_text_audited_and_announced_by_mail() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
 
-    let made = site.make(&ada.in_person(), &ada, &new_key(&["models:read", "billing:read"], "90d")).unwrap();
+    let created = site.make(&ada.credential_admin(), &ada, &new_key(&["models:read", "billing:read"], "90d")).unwrap();
 
     let listed = site.read(|tx| api_keys::list(tx, ada.workspace).unwrap());
     assert_eq!(listed.len(), 1);
     let key = &listed[0];
-    assert_eq!((key.id, key.name.as_str(), key.state), (made.key.id, "ci", KeyState::Active));
+    assert_eq!((key.id, key.name.as_str(), key.state), (created.key.id, "ci", KeyState::Active));
     assert_eq!((key.scopes.as_str(), key.uses, key.last_used_at), ("models:read billing:read", 0, None));
     assert_eq!(key.expires_at, Some(site.clock.now().plus(days(90))));
-    assert!(made.secret.expose().starts_with(&key.display) && key.display.len() == 12);
+    assert!(created.secret.expose().starts_with(&key.display) && key.display.len() == 12);
     assert_eq!(site.events_of(&ada).last().unwrap(), "api_key.created");
     assert_eq!(site.outbox(), ["ada-ada@example.org: Your API key “ci” was created"]);
 }
 
 #[test]
-fn the_database_holds_no_keys_text() {
+fn the_database_has_no_key_text() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
-    let made = site.api_key(&ada, "ci", &["models:read"]);
-    let (actor, id) = (ada.in_person(), made.key.id);
+    let created = site.api_key(&ada, "ci", &["models:read"]);
+    let (actor, id) = (ada.credential_admin(), created.key.id);
     site.write(|tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
-    let text = made.secret.expose();
-    let secret_part = &text[made.key.display.len()..];
+    let text = created.secret.expose();
+    let secret_part = &text[created.key.display.len()..];
 
     for hidden in [text.as_str(), &text[4..], secret_part, &secret_part[..24]] {
-        assert_eq!(site.places_of(hidden), Vec::<String>::new());
+        assert_eq!(site.columns_with(hidden), Vec::<String>::new());
     }
-    // A digest without the pepper would tell whoever has the database that a key found elsewhere is of here.
+    // With a digest without a pepper, a thief of the database could find out which leaked keys belong to this site.
     let digest = Sha256::digest(text);
-    assert_eq!(site.read(|tx| places_of(tx, &digest)), Vec::<String>::new());
+    assert_eq!(site.read(|tx| columns_with(tx, &digest)), Vec::<String>::new());
 }
 
 #[test]
-fn what_a_key_may_be_is_decided_before_anything_happens() {
+fn an_invalid_key_is_refused_and_nothing_changes() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let before = site.footprint();
-    let actor = ada.in_person();
+    let actor = ada.credential_admin();
     let mut refused = |scopes: &[&str], expiry: &str| site.make(&actor, &ada, &new_key(scopes, expiry)).err().unwrap();
 
     assert!(matches!(refused(&[], "90d"), ApiKeyError::NoScope));
@@ -163,18 +163,18 @@ fn what_a_key_may_be_is_decided_before_anything_happens() {
 }
 
 #[test]
-fn a_site_can_forbid_keys_that_live_long() {
+fn a_site_can_limit_the_lifetime_of_keys() {
     let mut site = TestSite::new();
     let mut strict = default_settings();
     strict.config.api_keys.max_lifetime = Some(days(30));
     site.settings = Arc::new(strict);
     let ada = site.person("ada-ada");
-    let actor = ada.in_person();
+    let actor = ada.credential_admin();
     let before = site.footprint();
 
     for expiry in ["31d", "never"] {
         let refused = site.make(&actor, &ada, &new_key(&["read"], expiry));
-        assert!(matches!(refused, Err(ApiKeyError::TooLong { max_days: 30 })), "{expiry}");
+        assert!(matches!(refused, Err(ApiKeyError::LifetimeTooLong { max_days: 30 })), "{expiry}");
     }
     assert_eq!(site.footprint(), before);
     assert!(site.make(&actor, &ada, &new_key(&["read"], "30d")).is_ok());
@@ -184,7 +184,7 @@ fn a_site_can_forbid_keys_that_live_long() {
 fn a_workspace_has_at_most_a_thousand_live_keys() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
-    let actor = ada.in_person();
+    let actor = ada.credential_admin();
     let (short, long) = (new_key(&["read"], "30d"), new_key(&["read"], "60d"));
     let (account, workspace) = (ada.account.id, ada.workspace);
     let keys = site
@@ -211,26 +211,26 @@ fn a_workspace_has_at_most_a_thousand_live_keys() {
 }
 
 #[test]
-fn somebody_elses_key_and_workspace_are_not_found() {
+fn the_key_and_workspace_of_another_person_are_not_found() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let key = site.api_key(&ada, "ci", &["read"]).key.id;
     let missing = ApiKeyId::new(site.clock.now(), &mut Rng::seeded(99));
     let before = site.footprint();
 
-    for (actor, id) in [(bob.in_person(), key), (ada.in_person(), missing)] {
+    for (actor, id) in [(bob.credential_admin(), key), (ada.credential_admin(), missing)] {
         let revoked = site.write(|tx| api_keys::revoke(tx, &actor, id));
         let found = site.read(|tx| api_keys::find(tx, &actor, id).map(|_| ()));
         assert!(matches!(revoked, Err(ApiKeyError::NotFound)));
         assert!(matches!(found, Err(ApiKeyError::NotFound)));
     }
     for (actor, account, workspace) in [
-        (bob.in_person(), ada.account.id, ada.workspace),
-        (bob.in_person(), bob.account.id, ada.workspace),
-        (ada.in_person(), ada.account.id, bob.workspace),
+        (bob.credential_admin(), ada.account.id, ada.workspace),
+        (bob.credential_admin(), bob.account.id, ada.workspace),
+        (ada.credential_admin(), ada.account.id, bob.workspace),
     ] {
-        let made = site.write(|tx| api_keys::create(tx, &actor, account, workspace, &new_key(&["read"], "30d")));
-        assert!(matches!(made, Err(ApiKeyError::NotFound)));
+        let created = site.write(|tx| api_keys::create(tx, &actor, account, workspace, &new_key(&["read"], "30d")));
+        assert!(matches!(created, Err(ApiKeyError::NotFound)));
     }
 
     assert_eq!(site.footprint(), before);
@@ -241,7 +241,7 @@ fn revoking_twice_is_the_same_as_once() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci", &["read"]).key.id;
-    let actor = ada.in_person();
+    let actor = ada.credential_admin();
 
     let first = site.write(|tx| api_keys::revoke(tx, &actor, key)).unwrap();
     let before = site.footprint();
@@ -253,13 +253,13 @@ fn revoking_twice_is_the_same_as_once() {
         (KeyState::Revoked, KeyState::Revoked, second.revoked_at)
     );
     assert_eq!(site.footprint(), before);
-    let told = "ada-ada@example.org: Your API key “ci” was revoked";
-    assert_eq!(site.outbox().iter().filter(|line| *line == told).count(), 1);
-    assert_eq!(site.read(|tx| api_keys::live(tx, ada.workspace).unwrap()).len(), 0);
+    let revoked = "ada-ada@example.org: Your API key “ci” was revoked";
+    assert_eq!(site.outbox().iter().filter(|line| *line == revoked).count(), 1);
+    assert_eq!(site.read(|tx| api_keys::list_live(tx, ada.workspace).unwrap()).len(), 0);
 }
 
 #[test]
-fn a_good_key_says_whose_it_is_and_what_it_may() {
+fn a_good_key_gives_its_owner_and_scopes() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
@@ -274,21 +274,21 @@ fn a_good_key_says_whose_it_is_and_what_it_may() {
 }
 
 #[test]
-fn a_revoked_key_is_refused_from_the_very_next_question_on() {
+fn a_revoked_key_is_refused_at_the_next_request() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
     let verifier = Verifier::new(site.app.clone());
     assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
 
-    let (actor, id) = (ada.in_person(), key.key.id);
+    let (actor, id) = (ada.credential_admin(), key.key.id);
     site.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
     assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Unknown));
 }
 
 #[test]
-fn no_thread_is_told_that_a_revoked_key_is_good() {
+fn no_thread_sees_a_revoked_key_as_good() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let verifier = Verifier::new(site.app.clone());
@@ -297,25 +297,25 @@ fn no_thread_is_told_that_a_revoked_key_is_good() {
         let key = site.api_key(&ada, "ci");
         let revoked = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let asking: Vec<_> = (0..3)
+            let threads: Vec<_> = (0..3)
                 .map(|_| {
                     scope.spawn(|| {
                         loop {
-                            // Read before the question: an answer that began after the revocation must be a refusal.
+                            // Read before the verification: one that began after the revocation must refuse the key.
                             let is_over = revoked.load(std::sync::atomic::Ordering::SeqCst);
-                            let told = verdict(&verifier, key.secret.expose());
+                            let result = verdict(&verifier, key.secret.expose());
                             if is_over {
-                                return told;
+                                return result;
                             }
                         }
                     })
                 })
                 .collect();
-            let (actor, id) = (ada.in_person(), key.key.id);
+            let (actor, id) = (ada.credential_admin(), key.key.id);
             site.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
             revoked.store(true, std::sync::atomic::Ordering::SeqCst);
-            for told in asking {
-                assert_eq!(told.join().unwrap(), Err(Refusal::Unknown));
+            for thread in threads {
+                assert_eq!(thread.join().unwrap(), Err(Refusal::Unknown));
             }
         });
     }
@@ -333,37 +333,37 @@ fn a_key_revoked_by_another_process_is_refused_at_once_too() {
     }
 
     for (key, left) in [(&first, Some(&second)), (&second, None)] {
-        let (actor, id) = (ada.in_person(), key.key.id);
+        let (actor, id) = (ada.credential_admin(), key.key.id);
         command.store().write_blocking(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
 
         assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Unknown));
         if let Some(left) = left {
             assert_eq!(verdict(&verifier, left.secret.expose()), Ok(left.key.id));
         }
-        // Also after this process has written, and may trust its memory again.
+        // Also after this process has written, when its cache is valid again.
         site.write(|tx| tx.execute("update site set id = id where 0", [])).unwrap();
         assert_eq!(verdict(&verifier, key.secret.expose()), Err(Refusal::Unknown));
     }
 }
 
 #[test]
-fn a_key_made_by_another_process_is_good_at_once() {
+fn a_key_created_by_another_process_is_good_at_once() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let verifier = Verifier::new(site.app.clone());
     let command = site.another();
 
-    let (actor, account, workspace) = (ada.in_person(), ada.account.id, ada.workspace);
-    let made = command
+    let (actor, account, workspace) = (ada.credential_admin(), ada.account.id, ada.workspace);
+    let created = command
         .store()
         .write_blocking(move |tx| api_keys::create(tx, &actor, account, workspace, &new_key(&["read"], "1d")))
         .unwrap();
 
-    assert_eq!(verdict(&verifier, made.secret.expose()), Ok(made.key.id));
+    assert_eq!(verdict(&verifier, created.secret.expose()), Ok(created.key.id));
 }
 
 #[test]
-fn a_key_ends_in_the_second_it_says() {
+fn a_key_ends_in_exactly_the_second_of_its_expiry() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
@@ -380,7 +380,7 @@ fn a_key_ends_in_the_second_it_says() {
 }
 
 #[test]
-fn the_keys_of_somebody_who_was_suspended_or_erased_are_refused() {
+fn the_keys_of_suspended_and_erased_people_are_refused() {
     let site = TestApp::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let (adas, bobs) = (site.api_key(&ada, "ci"), site.api_key(&bob, "ci"));
@@ -399,7 +399,7 @@ fn the_keys_of_somebody_who_was_suspended_or_erased_are_refused() {
 }
 
 #[test]
-fn a_mistyped_key_is_refused_without_asking_the_database() {
+fn a_mistyped_key_is_refused_without_the_database() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
@@ -412,8 +412,8 @@ fn a_mistyped_key_is_refused_without_asking_the_database() {
     let (live, away) = (site.layout().live_dir(), site.layout().root().join("away"));
 
     std::fs::rename(&live, &away).unwrap();
-    // A thread that has never looked has to open the database, which is not there.
-    let (malformed, asked) = std::thread::scope(|scope| {
+    // A thread that has not used the database yet has to open it, and it is not there.
+    let (malformed, is_read) = std::thread::scope(|scope| {
         let answers = scope.spawn(|| {
             let malformed = ["", "dok_", "nonsense", &slip, &good[1..], &format!("{good} "), &swapped_case]
                 .map(|text| verifier.verify(text).map(Result::err));
@@ -426,15 +426,15 @@ fn a_mistyped_key_is_refused_without_asking_the_database() {
     for answer in malformed {
         assert_eq!(answer.unwrap(), Some(Refusal::Malformed));
     }
-    assert!(asked, "a well-formed key is looked up");
+    assert!(is_read, "a well-formed key is looked up");
     assert_eq!(verdict(&verifier, unknown.expose()), Err(Refusal::Unknown));
 }
 
 #[test]
-fn a_living_key_stays_in_sight_however_many_ended_after_it() {
+fn a_live_key_stays_in_the_list_after_a_thousand_newer_keys_ended() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
-    let actor = ada.in_person();
+    let actor = ada.credential_admin();
     let kept = site.make(&actor, &ada, &new_key(&["models:read"], "never")).unwrap().key.id;
     let revoked = site.make(&actor, &ada, &new_key(&["models:read"], "never")).unwrap().key.id;
     site.write(|tx| api_keys::revoke(tx, &actor, revoked)).unwrap();
@@ -442,14 +442,14 @@ fn a_living_key_stays_in_sight_however_many_ended_after_it() {
         for _ in 0..500 {
             site.make(&actor, &ada, &new_key(&["models:read"], "30d")).unwrap();
         }
-        // To the moment itself: a key is good before its end, and not at it.
+        // To exactly the end: a key is good before it, and not at it.
         site.clock.advance(days(30));
     }
     let newest = site.make(&actor, &ada, &new_key(&["models:read"], "30d")).unwrap().key.id;
 
     let (listed, live, count) = site.read(|tx| {
         let id = ada.workspace;
-        (api_keys::list(tx, id).unwrap(), api_keys::live(tx, id).unwrap(), api_keys::count_live(tx, id).unwrap())
+        (api_keys::list(tx, id).unwrap(), api_keys::list_live(tx, id).unwrap(), api_keys::count_live(tx, id).unwrap())
     });
 
     let ids: Vec<ApiKeyId> = live.iter().map(|key| key.id).collect();
@@ -459,7 +459,7 @@ fn a_living_key_stays_in_sight_however_many_ended_after_it() {
 }
 
 #[test]
-fn uses_are_counted_and_written_down_together() {
+fn uses_are_counted_and_written_together() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let (used, unused) = (site.api_key(&ada, "used"), site.api_key(&ada, "unused"));
@@ -484,7 +484,7 @@ fn uses_are_counted_and_written_down_together() {
 }
 
 #[test]
-fn a_use_of_a_key_that_is_gone_is_dropped() {
+fn the_use_of_a_deleted_key_is_dropped() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
@@ -499,23 +499,23 @@ fn a_use_of_a_key_that_is_gone_is_dropped() {
 }
 
 #[test]
-fn keys_that_were_read_ahead_are_believed_until_they_change() {
+fn preloaded_keys_are_valid_until_they_change() {
     let site = TestApp::new();
     let (ada, bo) = (site.person("ada-ada"), site.person("bo-bobo"));
     let keys = [site.api_key(&ada, "ci"), site.api_key(&ada, "nightly"), site.api_key(&bo, "ci")];
     let verifier = Verifier::new(site.app.clone());
-    assert_eq!(verifier.read_ahead().unwrap(), 3);
+    assert_eq!(verifier.preload().unwrap(), 3);
     let good = || keys.each_ref().map(|key| verifier.verify(key.secret.expose()).unwrap().is_ok());
     assert_eq!(good(), [true; 3]);
 
-    let (actor, id) = (ada.in_person(), keys[0].key.id);
+    let (actor, id) = (ada.credential_admin(), keys[0].key.id);
     site.write(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
     assert_eq!(good(), [false, true, true]);
     site.suspend(&bo);
     assert_eq!(good(), [false, true, false]);
 
-    // What another process does is seen by the very next request, too.
-    let (actor, id) = (ada.in_person(), keys[1].key.id);
+    // A change by another process is also seen at the next request.
+    let (actor, id) = (ada.credential_admin(), keys[1].key.id);
     site.another().store().write_blocking(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
     assert_eq!(good(), [false; 3]);
 }

@@ -1,7 +1,7 @@
-//! The audit: nobody changes it unseen, and it can forget a person.
+//! The audit: every change of it is detected, and it can erase a person.
 
 use domicile::accounts::{self, DisplayName, Profile};
-use domicile::audit::{self, AuditError, Event, Filter, GENESIS, Part, Verified};
+use domicile::audit::{self, AuditError, AuditSummary, Event, Filter, GENESIS, Part};
 use domicile::base::{Actor, Visitor, hours};
 use domicile::db;
 use domicile::privacy;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::{Person, TestSite};
 
 impl TestSite {
-    fn verify(&mut self) -> Result<Verified, (i64, &'static str)> {
+    fn verify(&mut self) -> Result<AuditSummary, (i64, &'static str)> {
         self.write(|tx| audit::verify(tx)).map_err(|error| match error {
             AuditError::Damaged { seq, what } => (seq, what),
             AuditError::Db(error) => panic!("{error}"),
@@ -22,8 +22,8 @@ impl TestSite {
         self.write(|tx| audit::record(tx, actor, event)).unwrap();
     }
 
-    /// As whoever has the key of the database could: without the triggers.
-    fn take_the_locks_off(&self) {
+    /// Drops the triggers, as an attacker with the database key could.
+    fn drop_triggers(&self) {
         self.connection
             .execute_batch(
                 "drop trigger audit_event_is_never_changed; drop trigger audit_event_is_never_deleted; pragma foreign_keys = off;",
@@ -36,15 +36,15 @@ impl TestSite {
     }
 }
 
-/// A site with some history: two people, keys, private parts of all kinds, a stranger's failure.
-fn lived_in() -> (TestSite, Person, Person) {
+/// A site with some history: two people, API keys, private parts of all kinds, a failed anonymous sign-in.
+fn site_with_history() -> (TestSite, Person, Person) {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     site.clock.advance(hours(1));
     site.api_key(&ada, "ci", &["read"]);
     site.api_key(&bob, "laptop", &["read"]);
-    let stranger = site.stranger();
-    site.record(&stranger, Event::new("auth.signin_failed").outcome(audit::Outcome::Failure));
+    let anonymous = site.anonymous();
+    site.record(&anonymous, Event::new("auth.signin_failed").outcome(audit::Outcome::Failure));
     site.record(&ada.by_browser(), Event::new("session.revoked").target(ada.account.id).workspace(ada.workspace));
     site.record(&Actor::System, Event::new("site.tidied"));
     (site, ada, bob)
@@ -53,9 +53,9 @@ fn lived_in() -> (TestSite, Person, Person) {
 #[test]
 fn an_untouched_chain_verifies_from_its_first_event_to_its_last() {
     let mut empty = TestSite::new();
-    assert_eq!(empty.verify().unwrap(), Verified { events: 0, private_parts: 0, head: GENESIS });
+    assert_eq!(empty.verify().unwrap(), AuditSummary { events: 0, private_parts: 0, head: GENESIS });
 
-    let (mut site, _, _) = lived_in();
+    let (mut site, _, _) = site_with_history();
     let verified = site.verify().unwrap();
 
     assert_eq!(verified.events, site.count("audit_event"));
@@ -65,8 +65,8 @@ fn an_untouched_chain_verifies_from_its_first_event_to_its_last() {
 }
 
 #[test]
-fn what_is_not_committed_was_never_recorded() {
-    let (mut site, ada, _) = lived_in();
+fn an_event_is_recorded_only_if_its_transaction_commits() {
+    let (mut site, ada, _) = site_with_history();
     let before = site.verify().unwrap();
 
     let failed: Result<(), db::Error> = site.write(|tx| {
@@ -80,7 +80,7 @@ fn what_is_not_committed_was_never_recorded() {
 
 #[test]
 fn the_table_itself_refuses_changes() {
-    let (site, _, _) = lived_in();
+    let (site, _, _) = site_with_history();
 
     for sql in [
         "update audit_event set event = 'nothing.happened'",
@@ -95,8 +95,8 @@ fn the_table_itself_refuses_changes() {
 
 #[test]
 fn a_change_of_any_column_of_any_event_is_found_and_named() {
-    let (mut site, _, _) = lived_in();
-    site.take_the_locks_off();
+    let (mut site, _, _) = site_with_history();
+    site.drop_triggers();
     let untouched = site.verify().unwrap();
     let changes = [
         ("id", "id || 'x'"),
@@ -127,10 +127,10 @@ fn a_change_of_any_column_of_any_event_is_found_and_named() {
 
 #[test]
 fn a_missing_an_added_and_a_moved_event_are_found_and_named() {
-    let (mut site, _, _) = lived_in();
+    let (mut site, _, _) = site_with_history();
     let events = site.verify().unwrap().events;
-    site.take_the_locks_off();
-    let first_seen = |sql: &str| {
+    site.drop_triggers();
+    let first_damaged = |sql: &str| {
         let mut copy = site.copied();
         copy.connection.execute_batch("pragma foreign_keys = off").unwrap();
         copy.connection.execute_batch(sql).unwrap();
@@ -138,33 +138,33 @@ fn a_missing_an_added_and_a_moved_event_are_found_and_named() {
     };
 
     for seq in 1..events {
-        assert_eq!(first_seen(&format!("delete from audit_event where seq = {seq}")), Some(seq));
+        assert_eq!(first_damaged(&format!("delete from audit_event where seq = {seq}")), Some(seq));
         let next = seq + 1;
         let swap = format!(
             "update audit_event set seq = -1 where seq = {seq};
              update audit_event set seq = {seq} where seq = {next};
              update audit_event set seq = {next} where seq = -1;"
         );
-        assert_eq!(first_seen(&swap), Some(seq), "{seq} and {next} changed places");
+        assert_eq!(first_damaged(&swap), Some(seq), "{seq} and {next} changed places");
         let close_the_gap = format!(
             "delete from audit_event where seq = {seq};
              update audit_event set seq = seq - 1 where seq > {seq};"
         );
-        assert_eq!(first_seen(&close_the_gap), Some(seq), "{seq} was taken out and the rest moved up");
+        assert_eq!(first_damaged(&close_the_gap), Some(seq), "{seq} was taken out and the rest moved up");
     }
     let added = format!(
         "insert into audit_event select {events} + 1, 'evt_x', at, event, outcome, workspace_id, actor_kind, actor_id, target_id,
          data_json, '{{}}', leaf_hash, leaf_hash from audit_event where seq = {events}"
     );
-    assert_eq!(first_seen(&added), Some(events + 1));
-    assert_eq!(first_seen("select 1"), None);
+    assert_eq!(first_damaged(&added), Some(events + 1));
+    assert_eq!(first_damaged("select 1"), None);
 }
 
 #[test]
-fn a_cut_tail_shows_against_a_head_that_was_kept() {
-    let (mut site, _, _) = lived_in();
+fn missing_events_at_the_end_are_detected_with_a_stored_head() {
+    let (mut site, _, _) = site_with_history();
     let kept = site.read(|tx| audit::head(tx).unwrap());
-    site.take_the_locks_off();
+    site.drop_triggers();
 
     site.tamper(&format!("delete from audit_event where seq = {}", kept.0));
     site.tamper(&format!("delete from audit_private where seq = {}", kept.0));
@@ -175,12 +175,12 @@ fn a_cut_tail_shows_against_a_head_that_was_kept() {
 
 #[test]
 fn a_change_of_a_private_part_is_found_and_named() {
-    let (mut site, ada, bob) = lived_in();
+    let (mut site, ada, bob) = site_with_history();
     let parts: Vec<(i64, String)> = site.read(|tx| {
         tx.list("select seq, part from audit_private order by seq, part", [], |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap()
     });
-    site.take_the_locks_off();
+    site.drop_triggers();
 
     for (seq, part) in &parts {
         let (ada, bob) = (ada.account.id, bob.account.id);
@@ -202,8 +202,8 @@ fn a_change_of_a_private_part_is_found_and_named() {
 }
 
 #[test]
-fn a_private_part_that_was_never_recorded_is_found() {
-    let (mut site, _, _) = lived_in();
+fn a_private_part_without_a_commitment_is_found() {
+    let (mut site, _, _) = site_with_history();
     let plain = site.number("select seq from audit_event where event = 'site.tidied'");
 
     site.tamper(&format!(
@@ -215,7 +215,7 @@ fn a_private_part_that_was_never_recorded_is_found() {
 
 #[test]
 fn a_person_reads_the_private_parts_of_their_own_events() {
-    let (mut site, ada, _) = lived_in();
+    let (mut site, ada, _) = site_with_history();
 
     let events = site.activity_of(&ada);
 
@@ -228,7 +228,7 @@ fn a_person_reads_the_private_parts_of_their_own_events() {
 }
 
 #[test]
-fn what_is_personal_is_in_no_event_as_text() {
+fn personal_data_is_in_no_event_as_plain_text() {
     let mut site = TestSite::new();
     let canaries = ["canary-address-2001:db8::7", "canary-agent", "canary-key-name", "canary-contact"];
     let ada = site.person("ada-ada");
@@ -244,7 +244,7 @@ fn what_is_personal_is_in_no_event_as_text() {
     site.record(&actor, event);
 
     for canary in canaries {
-        assert_eq!(site.places_of(canary), Vec::<String>::new());
+        assert_eq!(site.columns_with(canary), Vec::<String>::new());
     }
     let newest = site.activity_of(&ada).remove(0);
     assert_eq!(newest.private_text(Part::Network, "agent"), Some("canary-agent"));
@@ -252,8 +252,8 @@ fn what_is_personal_is_in_no_event_as_text() {
 }
 
 #[test]
-fn the_chain_verifies_after_a_person_was_erased_and_nothing_leads_to_them() {
-    let (mut site, ada, bob) = lived_in();
+fn the_chain_verifies_after_an_erasure_and_nothing_identifies_the_person() {
+    let (mut site, ada, bob) = site_with_history();
     let profile = Profile::named(DisplayName::parse("Augusta Ada King").unwrap());
     let actor = ada.by_browser();
     site.write(|tx| accounts::update_profile(tx, &actor, ada.account.id, &profile)).unwrap();
@@ -265,23 +265,23 @@ fn the_chain_verifies_after_a_person_was_erased_and_nothing_leads_to_them() {
     let after = site.verify().unwrap();
     assert_eq!(after.events, before.events + 1);
     for trace in ["ada-ada", "Augusta", "203.0.113.7", "Firefox"] {
-        let left: Vec<_> = site.places_of(trace);
+        let left: Vec<_> = site.columns_with(trace);
         assert_eq!(left, Vec::<String>::new(), "{trace}");
     }
     let keys = "select count(*) from subject_key where subject_id = :id";
     let id = ada.account.id;
     let left = site.read(|tx| tx.one(keys, named_params! {":id": id}, |row| row.get::<_, i64>(0)).unwrap());
     assert_eq!(left, 0);
-    let read_back = site.activity_of(&ada);
-    assert!(!read_back.is_empty() && read_back.iter().all(|event| event.private.is_empty()));
+    let activity = site.activity_of(&ada);
+    assert!(!activity.is_empty() && activity.iter().all(|event| event.private.is_empty()));
     assert_eq!(site.activity_of(&bob).len(), bobs);
     assert!(site.activity_of(&bob).iter().any(|event| !event.private.is_empty()));
     assert!(site.write(|tx| audit::forget(tx, id)).unwrap() == 0);
 }
 
 #[test]
-fn a_copy_from_before_the_erasure_cannot_be_read_with_the_key_gone() {
-    let (mut site, ada, _) = lived_in();
+fn a_copy_from_before_the_erasure_cannot_be_read_without_the_subject_key() {
+    let (mut site, ada, _) = site_with_history();
     let id = ada.account.id;
     let mut copy = site.copied();
 
@@ -293,8 +293,8 @@ fn a_copy_from_before_the_erasure_cannot_be_read_with_the_key_gone() {
 }
 
 #[test]
-fn the_activity_comes_in_pages_from_the_newest_to_the_oldest() {
-    let (mut site, ada, _) = lived_in();
+fn the_activity_is_listed_in_pages_newest_first() {
+    let (mut site, ada, _) = site_with_history();
     let all: Vec<_> = site.activity_of(&ada).into_iter().map(|event| event.seq).collect();
 
     let mut read = Vec::new();

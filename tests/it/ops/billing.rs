@@ -1,4 +1,4 @@
-//! The ledger and usage: what a person would lose money by, and that they do not.
+//! The ledger and usage: no error that would cost a person money.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use domicile::base::{
     Actor, Clock, Credits, EmailAddress, PAGE_SIZE, Quantity, Rng, ServiceId, Timestamp, WorkspaceId, days, hours,
 };
 use domicile::billing::ledger::{
-    self, Account, Category, Charge, Checked, Draft, Filter, Grant, Kind, LedgerError, Origin, Posted, Posting,
+    self, Account, Category, Charge, Draft, Filter, Grant, Kind, LedgerError, LedgerSummary, Origin, PostedTransaction,
+    Posting,
 };
-use domicile::billing::usage::{self, BatchAnswer, EventName, Fault, NewEvent, Rejected};
+use domicile::billing::usage::{self, BatchResult, EventName, Fault, NewEvent, Rejection};
 use domicile::billing::{self, BillingError};
 use domicile::db::{Layout, Store};
 use domicile::workspaces::{self, Workspace};
@@ -18,9 +19,9 @@ use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::support::{START, TestSite as Site, default_settings};
 
-mod book;
 mod histories;
-mod use_of_things;
+mod integrity;
+mod usage_events;
 mod wallets;
 
 fn site() -> Site {
@@ -43,19 +44,19 @@ impl Site {
         .unwrap()
     }
 
-    fn grant(&mut self, grant: Grant) -> Result<Posted, LedgerError> {
+    fn grant(&mut self, grant: Grant) -> Result<PostedTransaction, LedgerError> {
         self.write(|tx| ledger::grant(tx, &Actor::Operator, grant))
     }
 
-    fn charge(&mut self, charge: Charge) -> Result<Posted, LedgerError> {
+    fn charge(&mut self, charge: Charge) -> Result<PostedTransaction, LedgerError> {
         self.write(|tx| ledger::charge(tx, &Actor::System, charge))
     }
 
-    fn spend(&mut self, charge: Charge) -> Result<Posted, LedgerError> {
+    fn spend(&mut self, charge: Charge) -> Result<PostedTransaction, LedgerError> {
         self.write(|tx| ledger::spend(tx, &Actor::System, charge))
     }
 
-    fn report(&mut self, events: &[Result<NewEvent, Fault>]) -> BatchAnswer {
+    fn report(&mut self, events: &[Result<NewEvent, Fault>]) -> BatchResult {
         let farm = farm();
         self.write(|tx| usage::record_batch(tx, &farm, events)).unwrap()
     }
@@ -64,11 +65,11 @@ impl Site {
         self.read(|tx| ledger::balance(tx, workspace).unwrap())
     }
 
-    fn check(&mut self) -> Result<Checked, LedgerError> {
+    fn check(&mut self) -> Result<LedgerSummary, LedgerError> {
         self.write(|tx| ledger::check(tx))
     }
 
-    /// What is left in each lot by its key, and `debt`, in micro-credits.
+    /// The remaining micro-credits of each lot by its idempotency key, and the debt as `debt`.
     fn wallet(&mut self, workspace: WorkspaceId) -> Vec<(String, i64)> {
         let sql = "
             select coalesce(t.idem_key, 'debt'), abs(b.balance_micro)
@@ -116,7 +117,7 @@ fn event(workspace: WorkspaceId, id: &str, quantity: &str) -> NewEvent {
     }
 }
 
-/// Runs `property` over random values of `strategy`; the seed is printed, and `SEED` repeats it.
+/// Runs `property` with random values of `strategy`. Prints the seed; the environment variable `SEED` repeats a run.
 fn for_all<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(Rng::system().below(u32::MAX)));
@@ -160,7 +161,7 @@ fn every_new_account_gets_the_welcome_credit_once() {
 }
 
 #[test]
-fn an_operator_gives_credit_with_a_reason_that_can_be_forgotten() {
+fn an_operator_grants_credit_with_a_reason_that_can_be_erased() {
     let mut site = site();
     let workspace = site.workspace("orchard");
     let mut give = |actor: &Actor, amount: Credits, reason: &str| {

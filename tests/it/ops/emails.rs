@@ -1,8 +1,8 @@
-//! More addresses than one: proof, the primary one, and the week in which a change can be undone.
+//! Additional addresses: verification, the primary address, and the week in which a change can be undone.
 
 use domicile::accounts::{
     self, AccountError, AccountState, CODE_LIFE, EMAILS_MAX, Email, NewAccount, RESEND_AFTER, REVERT_LIFE, Username,
-    addresses::{self, EmailAnswer},
+    addresses::{self, AddedCodeResult},
 };
 use domicile::base::{Actor, EmailAddress, EmailId, days, hours, minutes, seconds};
 use domicile::sessions::{self, NewSession};
@@ -35,13 +35,13 @@ fn resend(site: &mut TestSite, person: &Person, email: EmailId) -> Result<(), Ac
     site.write(|tx| addresses::resend_email_code(tx, &actor, id, email))
 }
 
-/// Types a code: whether it was taken.
+/// Enters a code. Returns whether it was accepted.
 fn type_code(site: &mut TestSite, person: &Person, email: EmailId, code: &str) -> bool {
     let (actor, id) = (person.by_browser(), person.account.id);
     match site.write(|tx| signin::verify_added_email(tx, &actor, id, email, code)).unwrap() {
         Ok(()) => true,
         Err(AccountError::CodeRefused) => false,
-        Err(other) => panic!("another refusal than that of a bad code: {other}"),
+        Err(other) => panic!("refused for another reason than a wrong code: {other}"),
     }
 }
 
@@ -50,18 +50,18 @@ fn code_to(site: &mut TestSite, email: &str) -> String {
 }
 
 /// The mails that `act` queues.
-fn told(site: &mut TestSite, act: impl FnOnce(&mut TestSite)) -> Vec<String> {
-    // Mails of one moment are in no order.
+fn mails_after(site: &mut TestSite, act: impl FnOnce(&mut TestSite)) -> Vec<String> {
+    // Mails of the same moment have no order.
     site.clock.advance(seconds(1));
     let before = site.outbox().len();
     act(site);
-    let mut told = site.outbox().split_off(before);
-    told.sort();
-    told
+    let mut mails = site.outbox().split_off(before);
+    mails.sort();
+    mails
 }
 
-/// An address that the person added and proved.
-fn proved(site: &mut TestSite, person: &Person, email: &str) -> EmailId {
+/// Adds and verifies an address of the person.
+fn add_verified(site: &mut TestSite, person: &Person, email: &str) -> EmailId {
     let id = add(site, person, email).unwrap();
     let code = code_to(site, email);
     assert!(type_code(site, person, id, &code));
@@ -78,11 +78,11 @@ fn remove(site: &mut TestSite, person: &Person, email: EmailId) -> Result<(), Si
     site.write(|tx| signin::remove_email(tx, &actor, id, email))
 }
 
-/// A session of the person's: theirs, and where it is.
+/// Starts a session of the person. Returns its actor.
 fn session(site: &mut TestSite, person: &Person) -> Actor {
-    let (stranger, account) = (site.stranger(), person.account.id);
+    let (anonymous, account) = (site.anonymous(), person.account.id);
     let new = NewSession { account, visitor: visitor(), remember: false, method: "password".into() };
-    let (session, _) = site.write(|tx| sessions::start(tx, &stranger, &new)).unwrap();
+    let (session, _) = site.write(|tx| sessions::start(tx, &anonymous, &new)).unwrap();
     Actor::SignedIn { account, workspace: person.workspace, session, visitor: visitor() }
 }
 
@@ -98,7 +98,7 @@ fn id_of(actor: &Actor) -> String {
     }
 }
 
-/// What a refusal must leave as it was, with the addresses.
+/// The row counts that a refusal must not change, with those of addresses.
 fn all(site: &TestSite) -> Vec<(&'static str, i64)> {
     let more = ["account_email", "email_code", "email_code_count", "email_change", "one_time_link", "password"];
     site.footprint().into_iter().chain(more.map(|table| (table, site.count(table)))).collect()
@@ -109,21 +109,21 @@ fn another(code: &str) -> String {
 }
 
 #[test]
-fn an_added_address_gets_a_code_at_once_and_is_a_way_in_once_it_is_proved() {
+fn an_added_address_gets_a_code_at_once_and_can_sign_in_once_it_is_verified() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
 
     let id = add(&mut site, &ada, "Ada@Work.example").unwrap();
     assert!(site.outbox().last().unwrap().starts_with("Ada@Work.example: Your code"));
-    assert!(site.read(|tx| accounts::find_by_proved_name(tx, "ada@work.example").unwrap()).is_none());
+    assert!(site.read(|tx| accounts::find_by_verified_name(tx, "ada@work.example").unwrap()).is_none());
     assert!(site.read(|tx| accounts::find_by_email(tx, &address("ada@work.example")).unwrap()).is_none());
     let code = code_to(&mut site, "Ada@Work.example");
     assert!(!type_code(&mut site, &ada, id, &another(&code)));
-    let told = told(&mut site, |site| {
+    let mails = mails_after(&mut site, |site| {
         assert!(type_code(site, &ada, id, &format!(" {} {}", &code[..3], &code[3..])));
     });
 
-    let found = site.read(|tx| accounts::find_by_proved_name(tx, "ADA@work.example").unwrap());
+    let found = site.read(|tx| accounts::find_by_verified_name(tx, "ADA@work.example").unwrap());
     assert_eq!(found.unwrap().id, ada.account.id);
     let listed = emails_of(&mut site, &ada);
     assert_eq!(
@@ -131,11 +131,11 @@ fn an_added_address_gets_a_code_at_once_and_is_a_way_in_once_it_is_proved() {
         [(true, true), (false, true)]
     );
     assert!(listed[1].is_company());
-    assert_eq!(told, ["ada-ada@example.org: An address was added to your account"]);
+    assert_eq!(mails, ["ada-ada@example.org: An address was added to your account"]);
     let events = site.events_of(&ada);
     assert_eq!(events[events.len() - 4..], ["email.added", "email.code_sent", "email.verify_failed", "email.verified"]);
     assert_eq!(
-        site.places_of("work.example"),
+        site.columns_with("work.example"),
         [
             "account_email.address",
             "account_email.folded",
@@ -147,7 +147,7 @@ fn an_added_address_gets_a_code_at_once_and_is_a_way_in_once_it_is_proved() {
 }
 
 #[test]
-fn p8_an_address_of_somebody_else_is_added_like_any_other_and_its_owner_is_told() {
+fn p8_an_address_of_another_person_is_added_like_any_other_and_its_owner_is_told() {
     let mut site = TestSite::new();
     let (ada, bob, eve) = (site.person("ada-ada"), site.person("bob-bob"), site.person("eve-eve"));
     let rows = |site: &TestSite, before: &[(&str, i64)]| -> Vec<i64> {
@@ -162,7 +162,7 @@ fn p8_an_address_of_somebody_else_is_added_like_any_other_and_its_owner_is_told(
 
     assert_eq!(rows(&site, &before), free);
     assert_eq!(site.outbox().last().unwrap(), "ADA-ada@example.org: Your address stays with your account");
-    // Nobody gets a code for it: none of all there are.
+    // There is no code for it: no text of six digits, and no code is right.
     let message = site.messages().remove(0);
     assert!(!message.text.split_whitespace().any(|word| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit())));
     assert!(!type_code(&mut site, &bob, taken, "000000"));
@@ -170,7 +170,7 @@ fn p8_an_address_of_somebody_else_is_added_like_any_other_and_its_owner_is_told(
 }
 
 #[test]
-fn a_code_is_good_for_ten_minutes_and_five_tries() {
+fn a_code_is_valid_for_ten_minutes_and_five_tries() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let (first, second) =
@@ -183,17 +183,17 @@ fn a_code_is_good_for_ten_minutes_and_five_tries() {
     resend(&mut site, &ada, second).unwrap();
     let newer = code_to(&mut site, "two@work.example");
     site.clock.advance(CODE_LIFE);
-    assert!(!type_code(&mut site, &ada, second, &newer), "too old");
+    assert!(!type_code(&mut site, &ada, second, &newer), "expired");
     let waits = |email: &Email| email.id == second && email.verified_at.is_none();
     assert!(emails_of(&mut site, &ada).iter().any(waits));
 
     let third = add(&mut site, &bob, "three@work.example").unwrap();
     let three = code_to(&mut site, "three@work.example");
-    // Without the guard in front, which lets nobody try so often in the life of one code.
+    // Without the throttle, which does not allow so many tries during the life of one code.
     let mut is_taken = |code: String| {
         let (actor, bob) = (bob.by_browser(), bob.account.id);
         let answer = site.write(|tx| addresses::verify_added(tx, &actor, bob, third, &code)).unwrap();
-        matches!(answer, EmailAnswer::Verified(..))
+        matches!(answer, AddedCodeResult::Verified(..))
     };
     assert!((0..5).all(|_| !is_taken(another(&three))));
     assert!(!is_taken(three.clone()), "the sixth try");
@@ -214,7 +214,7 @@ fn another_code_is_sent_after_a_minute() {
 }
 
 #[test]
-fn there_are_five_codes_an_hour_whichever_way_they_are_asked_for() {
+fn there_are_five_codes_an_hour_however_they_are_requested() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     for _ in 0..4 {
@@ -251,7 +251,7 @@ fn an_account_has_ten_addresses_each_once() {
 }
 
 #[test]
-fn only_a_proved_address_becomes_the_primary_one_and_both_are_told() {
+fn only_a_verified_address_becomes_the_primary_one_and_both_are_told() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let id = add(&mut site, &ada, "ada@work.example").unwrap();
@@ -262,29 +262,29 @@ fn only_a_proved_address_becomes_the_primary_one_and_both_are_told() {
     let code = code_to(&mut site, "ada@work.example");
     assert!(type_code(&mut site, &ada, id, &code));
 
-    let told = told(&mut site, |site| set_primary(site, &ada, id).unwrap());
+    let mails = mails_after(&mut site, |site| set_primary(site, &ada, id).unwrap());
 
     assert_eq!(primary_of(&mut site, &ada), "ada@work.example");
     assert_eq!(
-        told,
-        ["ada-ada@example.org: Your primary address was changed", "ada@work.example: This is your primary address now"]
+        mails,
+        ["ada-ada@example.org: Your primary address was changed", "ada@work.example: This is now your primary address"]
     );
     let messages = site.messages();
     let about = |subject: &str| messages.iter().find(|message| message.subject.contains(subject)).unwrap();
     let old = about("was changed");
     assert!(old.text.contains("10 May 2026") && old.link("/revert").contains("token="));
-    assert!(!about("primary address now").text.contains("/revert"), "the new address must not be able to undo it");
+    assert!(!about("now your primary address").text.contains("/revert"), "the new address must not be able to undo it");
     let before = all(&site);
     set_primary(&mut site, &ada, id).unwrap();
-    assert_eq!(all(&site), before, "it is the primary one already");
+    assert_eq!(all(&site), before, "it is the primary address already");
 }
 
 #[test]
-fn s4_every_change_of_a_way_in_ends_the_other_sessions() {
+fn s4_every_change_of_an_address_ends_the_other_sessions() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let id = ada.account.id;
-    let home = proved(&mut site, &ada, "ada@home.example");
+    let home = add_verified(&mut site, &ada, "ada@home.example");
     let work = add(&mut site, &ada, "ada@work.example").unwrap();
     let code = code_to(&mut site, "ada@work.example");
     type Act<'a> = (&'a str, &'a dyn Fn(&mut TestSite, &Actor));
@@ -305,13 +305,13 @@ fn s4_every_change_of_a_way_in_ends_the_other_sessions() {
 }
 
 #[test]
-fn the_primary_address_stays_and_so_does_the_one_before_for_a_week() {
+fn the_primary_address_cannot_be_removed_nor_the_previous_one_for_a_week() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let old = emails_of(&mut site, &ada)[0].id;
     let refused = remove(&mut site, &ada, old);
     assert!(matches!(refused, Err(SigninError::Account(AccountError::EmailIsPrimary))));
-    let new = proved(&mut site, &ada, "ada@work.example");
+    let new = add_verified(&mut site, &ada, "ada@work.example");
     set_primary(&mut site, &ada, new).unwrap();
     site.clock.advance(REVERT_LIFE - seconds(1));
     let before = all(&site);
@@ -320,22 +320,22 @@ fn the_primary_address_stays_and_so_does_the_one_before_for_a_week() {
     assert!(matches!(refused, Err(SigninError::Account(AccountError::EmailKeptForRevert { .. }))));
     assert_eq!(all(&site), before);
     // A second later.
-    let told = told(&mut site, |site| remove(site, &ada, old).unwrap());
+    let mails = mails_after(&mut site, |site| remove(site, &ada, old).unwrap());
 
     assert_eq!(emails_of(&mut site, &ada).len(), 1);
     assert_eq!(
-        told,
+        mails,
         [
             "ada-ada@example.org: An address was removed from your account",
             "ada@work.example: An address was removed from your account"
         ]
     );
-    let stranger = site.read(|tx| accounts::find_by_proved_name(tx, "ada-ada@example.org").unwrap());
-    assert!(stranger.is_none());
+    let anonymous = site.read(|tx| accounts::find_by_verified_name(tx, "ada-ada@example.org").unwrap());
+    assert!(anonymous.is_none());
 }
 
 #[test]
-fn a_claim_that_nobody_proved_goes_without_a_word() {
+fn an_unverified_address_is_removed_without_a_mail() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let id = add(&mut site, &ada, "ada@work.example").unwrap();
@@ -348,13 +348,13 @@ fn a_claim_that_nobody_proved_goes_without_a_word() {
 }
 
 #[test]
-fn nobody_touches_somebody_elses_addresses() {
+fn the_addresses_of_another_person_cannot_be_changed() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let holder = site.key_holder(&ada);
     let waiting = add(&mut site, &ada, "waiting@work.example").unwrap();
     let code = code_to(&mut site, "waiting@work.example");
-    let good = proved(&mut site, &ada, "good@work.example");
+    let good = add_verified(&mut site, &ada, "good@work.example");
     let before = all(&site);
     let is_not_found = |error: &SigninError| matches!(error, SigninError::Account(AccountError::NotFound));
 
@@ -364,7 +364,7 @@ fn nobody_touches_somebody_elses_addresses() {
         (bob.by_browser(), ada.account.id),
         (bob.by_browser(), bob.account.id),
         (holder, ada.account.id),
-        (site.stranger(), ada.account.id),
+        (site.anonymous(), ada.account.id),
     ] {
         let own = actor.can_manage(id);
         let added = site.write(|tx| addresses::add_email(tx, &actor, if own { ada.account.id } else { id }, &mail));
@@ -381,7 +381,7 @@ fn nobody_touches_somebody_elses_addresses() {
 }
 
 #[test]
-fn row_45_a_proof_voids_what_others_claimed_by_the_address() {
+fn row_45_a_verification_voids_the_claims_of_others_to_the_address() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     add(&mut site, &bob, "ada@work.example").unwrap();
@@ -395,7 +395,7 @@ fn row_45_a_proof_voids_what_others_claimed_by_the_address() {
     let squatter = site.write(|tx| accounts::create(tx, &Actor::Operator, &squatter)).unwrap();
     site.clock.advance(seconds(1));
 
-    proved(&mut site, &ada, "ada@work.example");
+    add_verified(&mut site, &ada, "ada@work.example");
 
     assert_eq!(emails_of(&mut site, &bob).len(), 1);
     let left = site.read(|tx| accounts::password_hash(tx, squatter.id).unwrap());
@@ -403,7 +403,7 @@ fn row_45_a_proof_voids_what_others_claimed_by_the_address() {
 }
 
 #[test]
-fn who_merely_added_an_address_does_not_answer_for_it() {
+fn an_account_that_only_added_an_address_is_not_found_by_it() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let new = NewAccount {
@@ -422,10 +422,10 @@ fn who_merely_added_an_address_does_not_answer_for_it() {
 }
 
 #[test]
-fn what_can_no_longer_be_undone_is_forgotten_and_so_are_counts() {
+fn changes_that_cannot_be_undone_any_more_and_counts_are_deleted() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
-    let id = proved(&mut site, &ada, "ada@work.example");
+    let id = add_verified(&mut site, &ada, "ada@work.example");
     set_primary(&mut site, &ada, id).unwrap();
     let sweep = |site: &mut TestSite| {
         site.write(accounts::purge_old).unwrap();

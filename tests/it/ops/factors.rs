@@ -1,11 +1,11 @@
-//! Second factors, through the faces of their slice and of the door.
+//! Second factors, through the public interfaces of `factors` and `signin`.
 
 use domicile::accounts;
 use domicile::base::{Actor, Problem, Secret, SessionId, Timestamp, hours, minutes, seconds};
 use domicile::config::FactorsRequired;
-use domicile::factors::{self, Enrolled, FactorError};
+use domicile::factors::{self, EnrolledFactors, FactorError};
 use domicile::sessions::{self, NewSession};
-use domicile::signin::{Presented, SigninError, Started, StepUp, flows};
+use domicile::signin::{FactorInput, SignInOutcome, SigninError, StepUp, flows};
 
 use crate::support::{PASSWORD, Person, TestApp, TestSite, oath_code, visitor};
 
@@ -21,54 +21,58 @@ struct Enrolment {
 }
 
 impl Enrolment {
-    /// What the app shows now.
+    /// The code that the app shows now.
     fn code(&self, site: &TestApp) -> String {
         oath_code(&self.secret, site.clock.now().unix_seconds())
     }
 }
 
 impl TestApp {
-    /// Sets up an app and confirms it. The clock goes on by a minute, so that the next code is another one.
+    /// Sets up an app and confirms it. The clock advances by a minute, so that the next code is a different one.
     fn enrol(&self, person: &Person) -> Enrolment {
         let (actor, account) = (person.by_browser(), person.account.id);
         let own = actor.clone();
-        self.write(move |tx| factors::set_up(tx, &own, account)).unwrap();
-        let set_up = self.read(|view| factors::set_up_under_way(view, account).unwrap().unwrap());
+        self.write(move |tx| factors::start_totp_setup(tx, &own, account)).unwrap();
+        let set_up = self.read(|view| factors::totp_setup(view, account).unwrap().unwrap());
         let mut enrolment = Enrolment { secret: set_up.seed.base32().expose().clone(), codes: Vec::new() };
         let code = enrolment.code(self);
         let codes = self.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).unwrap();
-        let shown = codes.into_iter().flat_map(|codes| codes.0);
-        enrolment.codes = shown.map(|code| code.shown().expose().clone()).collect();
+        let codes = codes.into_iter().flat_map(|codes| codes.0);
+        enrolment.codes = codes.map(|code| code.grouped().expose().clone()).collect();
         self.clock.advance(minutes(1));
         enrolment
     }
 
-    fn enrolled(&self, person: &Person) -> Enrolled {
+    fn enrolled(&self, person: &Person) -> EnrolledFactors {
         self.read(|view| factors::enrolled(view, person.account.id).unwrap())
     }
 
-    /// The first step with the right password, of somebody who owes a second one.
-    fn half_of(&self, name: &str) -> Secret<String> {
+    /// The cookie value after the first step with the right password.
+    fn pending_sign_in(&self, name: &str) -> Secret<String> {
         match self.sign_in(name, PASSWORD).unwrap() {
-            Started::MustProve(token) => token,
-            _ => panic!("{name} was not asked for a second factor"),
+            SignInOutcome::MfaPending(token) => token,
+            _ => panic!("{name} needs no second factor"),
         }
     }
 
-    fn second_step(&self, half: &Secret<String>, typed: &str) -> Result<Secret<String>, SigninError> {
-        let presented = Presented::Typed(Secret::new(typed.to_owned()));
-        self.second_step_with(half, presented)
+    fn second_step(&self, pending: &Secret<String>, typed: &str) -> Result<Secret<String>, SigninError> {
+        let presented = FactorInput::Typed(Secret::new(typed.to_owned()));
+        self.second_step_with(pending, presented)
     }
 
-    fn second_step_with(&self, half: &Secret<String>, presented: Presented) -> Result<Secret<String>, SigninError> {
-        let started = self.block_on(flows::prove_half(&self.app, visitor(), half.expose().clone(), presented))?;
+    fn second_step_with(
+        &self,
+        pending: &Secret<String>,
+        presented: FactorInput,
+    ) -> Result<Secret<String>, SigninError> {
+        let started = self.block_on(flows::prove_factor(&self.app, visitor(), pending.expose().clone(), presented))?;
         match started {
-            Started::Session { token, .. } => Ok(token),
-            _ => panic!("neither in nor refused"),
+            SignInOutcome::Session { token, .. } => Ok(token),
+            _ => panic!("neither a session nor a refusal"),
         }
     }
 
-    /// A session without the door: where what it proves is not the point.
+    /// A session without a sign-in, for tests in which the proof does not matter.
     fn bare_session_of(&self, person: &Person) -> SessionId {
         let new = NewSession { account: person.account.id, visitor: visitor(), remember: false, method: "test".into() };
         self.write(move |tx| sessions::start(tx, &Actor::Anonymous(visitor()), &new)).unwrap().0
@@ -90,8 +94,8 @@ impl TestApp {
         })
     }
 
-    /// What there is of second factors, sessions and mails: a refusal changes none of it.
-    fn belongings(&self) -> Vec<(&'static str, i64)> {
+    /// The counts of second factors, sessions and mails, which a refusal does not change.
+    fn row_counts(&self) -> Vec<(&'static str, i64)> {
         const TABLES: [&str; 7] = [
             "totp",
             "recovery_code where used_at is null",

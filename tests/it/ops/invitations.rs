@@ -1,11 +1,11 @@
-//! Those who are let in by name: from the operator's word to the account, and everything that must not work on the way.
+//! Invitations: from the invitation of the operator to the account, and everything that must be refused.
 
 use domicile::accounts::{AccountError, AccountState};
 use domicile::base::{AccountId, Actor, Credits, EmailAddress, Secret, days, hours, seconds};
 use domicile::config::SignupMode;
 use domicile::crypto::PasswordFault;
 use domicile::invitations::{self, Invitation, InvitationError};
-use domicile::signin::{self, NewPerson, SignUp, SigninError, Started, flows};
+use domicile::signin::{self, NewPerson, SignInOutcome, SignUp, SigninError, flows};
 
 use super::signin::token_in;
 use crate::support::{PASSWORD, TestApp, visitor};
@@ -24,12 +24,12 @@ impl TestApp {
         .unwrap()
     }
 
-    /// The secret of the newest invitation mailed to `email`.
+    /// The token of the newest invitation that was mailed to `email`.
     fn invitation_token(&self, email: &str) -> String {
         token_in(&self.message(email, "You are invited").link("/signup?invite="))
     }
 
-    fn accept(&self, token: &str, email: &str, username: &str, password: &str) -> Result<Started, SigninError> {
+    fn accept(&self, token: &str, email: &str, username: &str, password: &str) -> Result<SignInOutcome, SigninError> {
         let password = Secret::new(password.to_owned());
         let form = SignUp { email: email.into(), username: username.into(), password, claim: String::new() };
         self.block_on(flows::accept_invitation(&self.app, visitor(), form, token.to_owned()))
@@ -49,12 +49,12 @@ impl TestApp {
     }
 }
 
-fn is_refused(answer: &Result<Started, SigninError>) -> bool {
+fn is_refused(answer: &Result<SignInOutcome, SigninError>) -> bool {
     matches!(answer, Err(SigninError::Invitation(InvitationError::LinkRefused)))
 }
 
 #[test]
-fn who_is_invited_comes_in_at_once_in_every_mode_with_the_address_that_was_invited() {
+fn an_invited_person_signs_up_at_once_in_every_mode_with_the_invited_address() {
     for mode in [SignupMode::Open, SignupMode::Domains, SignupMode::Invite, SignupMode::Closed] {
         let site = TestApp::with(|config| {
             config.signup.mode = mode;
@@ -64,9 +64,10 @@ fn who_is_invited_comes_in_at_once_in_every_mode_with_the_address_that_was_invit
         let token = site.invitation_token(ADA);
         assert_eq!(site.invited_address(&token).unwrap().as_str(), ADA);
 
-        let Ok(Started::Session { token: cookie, .. }) = site.accept(&token, "eve@evil.example", "ada-ada", PASSWORD)
+        let Ok(SignInOutcome::Session { token: cookie, .. }) =
+            site.accept(&token, "eve@evil.example", "ada-ada", PASSWORD)
         else {
-            panic!("{mode:?}: the invited is not let in");
+            panic!("{mode:?}: the invited person is not signed in");
         };
 
         let ada = site.find(ADA).unwrap();
@@ -80,7 +81,7 @@ fn who_is_invited_comes_in_at_once_in_every_mode_with_the_address_that_was_invit
 }
 
 #[test]
-fn an_invitation_is_good_once_for_two_weeks_and_survives_what_is_typed_wrong() {
+fn an_invitation_works_once_within_two_weeks_and_survives_invalid_input() {
     let site = TestApp::with(|config| config.signup.mode = SignupMode::Invite);
     site.person("bob-bob");
     site.invite(ADA, false);
@@ -109,12 +110,12 @@ fn an_invitation_is_good_once_for_two_weeks_and_survives_what_is_typed_wrong() {
 }
 
 #[test]
-fn two_who_bring_the_same_invitation_at_once_make_one_account() {
+fn concurrent_sign_ups_with_one_invitation_create_one_account() {
     let site = TestApp::new();
     site.invite(ADA, false);
     let token = site.invitation_token(ADA);
 
-    let let_in = std::thread::scope(|scope| {
+    let accepted = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..4)
             .map(|number| {
                 let (site, token) = (&site, &token);
@@ -124,12 +125,12 @@ fn two_who_bring_the_same_invitation_at_once_make_one_account() {
         tries.into_iter().map(|one| one.join().unwrap()).filter(Result::is_ok).count()
     });
 
-    assert_eq!(let_in, 1);
+    assert_eq!(accepted, 1);
     assert_eq!(site.number("select count(*) from account"), 1);
 }
 
 #[test]
-fn a_new_invitation_takes_the_place_of_the_one_before_and_a_withdrawn_one_is_gone() {
+fn a_new_invitation_replaces_the_previous_one_and_a_withdrawn_one_is_invalid() {
     let site = TestApp::new();
     let first = site.invite("ADA@example.org", false);
     let old = site.invitation_token("ADA@example.org");
@@ -153,7 +154,7 @@ fn a_new_invitation_takes_the_place_of_the_one_before_and_a_withdrawn_one_is_gon
 }
 
 #[test]
-fn an_invitation_to_run_the_appliance_makes_an_operator_and_ends_the_first_ones_link() {
+fn an_operator_invitation_creates_an_operator_and_invalidates_the_claim_link() {
     let site = TestApp::new();
     let claim = site.claim();
     site.invite(ADA, true);
@@ -165,7 +166,7 @@ fn an_invitation_to_run_the_appliance_makes_an_operator_and_ends_the_first_ones_
 }
 
 #[test]
-fn nobody_but_an_operator_invites_and_an_address_with_an_account_is_not_invited() {
+fn only_an_operator_invites_and_an_address_with_an_account_is_not_invited() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let bob = EmailAddress::parse("bob@example.org").unwrap();
@@ -187,7 +188,7 @@ fn nobody_but_an_operator_invites_and_an_address_with_an_account_is_not_invited(
 }
 
 #[test]
-fn an_address_that_got_an_account_meanwhile_is_not_given_a_second_one() {
+fn an_address_that_got_an_account_meanwhile_gets_no_second_one() {
     let site = TestApp::new();
     site.invite(ADA, true);
     let token = site.invitation_token(ADA);
@@ -201,7 +202,7 @@ fn an_address_that_got_an_account_meanwhile_is_not_given_a_second_one() {
 }
 
 #[test]
-fn who_claimed_the_address_before_it_was_invited_gains_nothing() {
+fn an_earlier_claim_to_the_invited_address_becomes_void() {
     let site = TestApp::new();
     let pending = site.sign_up(ADA, "mallory").unwrap();
     let code = site.message(ADA, "code").code();
@@ -211,26 +212,26 @@ fn who_claimed_the_address_before_it_was_invited_gains_nothing() {
 
     assert!(site.prove(pending, &code).is_err());
     assert_eq!(site.find(ADA).unwrap().username.as_str(), "ada-ada");
-    assert!(matches!(site.sign_in(ADA, PASSWORD), Ok(Started::Session { .. })));
+    assert!(matches!(site.sign_in(ADA, PASSWORD), Ok(SignInOutcome::Session { .. })));
 }
 
 #[test]
-fn the_links_secret_is_nowhere_once_its_mail_went_out_and_the_address_goes_with_the_invitation() {
+fn the_token_is_stored_nowhere_after_its_mail_and_the_address_is_deleted_with_the_invitation() {
     let site = TestApp::with(|config| config.demo = false);
     let printed = EmailAddress::parse("bob@example.org").unwrap();
     let (_, link) = site.write(move |tx| invitations::issue(tx, &Actor::Operator, printed, false)).unwrap();
     assert_eq!(token_in(link.expose()).len(), 43);
-    assert!(site.places_of(&token_in(link.expose())).is_empty());
+    assert!(site.columns_with(&token_in(link.expose())).is_empty());
     site.invite(ADA, false);
     let token = site.invitation_token(ADA);
 
     site.run_jobs();
 
-    assert_eq!(site.places_of(&token), Vec::<String>::new());
-    assert!(site.places_of(ADA).contains(&"invitation.address".to_owned()));
+    assert_eq!(site.columns_with(&token), Vec::<String>::new());
+    assert!(site.columns_with(ADA).contains(&"invitation.address".to_owned()));
     site.clock.advance(days(14) + hours(1));
     site.write(invitations::purge_old).unwrap();
-    let left = site.places_of(ADA);
+    let left = site.columns_with(ADA);
     assert!(left.iter().all(|place| !place.starts_with("invitation.")), "{left:?}");
 }
 
@@ -246,5 +247,5 @@ fn an_erased_person_is_no_longer_invited() {
     site.write(move |tx| domicile::privacy::erase(tx, &Actor::Operator, ada)).unwrap();
 
     assert!(site.waiting().is_empty());
-    assert!(site.places_of(ADA).iter().all(|place| !place.starts_with("invitation.")));
+    assert!(site.columns_with(ADA).iter().all(|place| !place.starts_with("invitation.")));
 }

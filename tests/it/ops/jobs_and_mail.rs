@@ -9,7 +9,7 @@ use domicile::app::App;
 use domicile::base::{EmailAddress, Secret, Timestamp, days, hours, minutes, seconds};
 use domicile::config::MailTransport;
 use domicile::db::Error;
-use domicile::jobs::{self, Line, NewJob, Outcome};
+use domicile::jobs::{self, JobHandler, NewJob, Outcome};
 use domicile::mail::{self, Link, Message as _, PlainMessage};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -18,23 +18,23 @@ use crate::support::{TestApp, TestSite};
 
 /// Told when the job that hangs has begun.
 static HANGING: Notify = Notify::const_new();
-const DONE_AT_LAST: Line = Line::new("test.hangs", |_, _| Box::pin(async { Outcome::Done }));
+const DONE_AT_LAST: JobHandler = JobHandler::new("test.hangs", |_, _| Box::pin(async { Outcome::Done }));
 
 static DONE: AtomicU32 = AtomicU32::new(0);
 
 /// Handlers as a slice has them: one that does its work, and some that do not.
-const HANDLERS: &[Line] = &[
-    Line::new("test.count", |_, _| Box::pin(async { Outcome::Done })),
-    Line::new("test.again", |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) })),
-    Line::new("test.never", |_, _| Box::pin(async { Outcome::GiveUp("it makes no sense".into()) })),
-    Line::new("test.hangs", |_, _| {
+const HANDLERS: &[JobHandler] = &[
+    JobHandler::new("test.count", |_, _| Box::pin(async { Outcome::Done })),
+    JobHandler::new("test.again", |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) })),
+    JobHandler::new("test.never", |_, _| Box::pin(async { Outcome::GiveUp("it makes no sense".into()) })),
+    JobHandler::new("test.hangs", |_, _| {
         Box::pin(async {
             HANGING.notify_one();
             std::future::pending().await
         })
     }),
-    Line::new("test.panics", |_, _| Box::pin(async { panic!("a job with a fault") })),
-    Line::new("test.adds", |_, payload| {
+    JobHandler::new("test.panics", |_, _| Box::pin(async { panic!("a job with a fault") })),
+    JobHandler::new("test.adds", |_, payload| {
         Box::pin(async move {
             DONE.fetch_add(payload["add"].as_u64().unwrap().try_into().unwrap(), Ordering::SeqCst);
             Outcome::Done
@@ -51,7 +51,7 @@ impl TestApp {
         self.run_knowing(HANDLERS)
     }
 
-    fn run_knowing(&self, handlers: &'static [Line]) -> usize {
+    fn run_knowing(&self, handlers: &'static [JobHandler]) -> usize {
         self.block_on(jobs::run_due(&self.app, handlers)).unwrap()
     }
 
@@ -338,7 +338,7 @@ fn a_mail_is_given_up_after_thirty_tries_and_forgotten_after_a_week() {
     }
 
     assert_eq!(site.number("select count(*) from mail_outbox where given_up_at is not null and attempts = 30"), 1);
-    assert_eq!(site.places_of("It happened."), Vec::<String>::new());
+    assert_eq!(site.columns_with("It happened."), Vec::<String>::new());
     let purge = || site.write(mail::purge_old).unwrap();
     assert_eq!(purge(), 0);
     site.clock.advance(days(7));
@@ -487,7 +487,7 @@ fn a_transient_mail_is_deleted_once_it_is_sent_or_given_up() {
         let to = EmailAddress::parse("ada@example.org").unwrap();
         site.write(move |tx| mail::enqueue_transient(tx, to, &message("Goodbye"))).unwrap();
         site.deliver();
-        assert_eq!(site.places_of("ada@example.org"), Vec::<String>::new());
+        assert_eq!(site.columns_with("ada@example.org"), Vec::<String>::new());
     }
 }
 

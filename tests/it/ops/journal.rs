@@ -1,4 +1,4 @@
-//! The erasure journal: what a crash or somebody's hand did to its end.
+//! The erasure journal: damage at its end by a crash or by another program.
 
 use std::io::Write;
 
@@ -7,7 +7,7 @@ use domicile::privacy::{self, tombstones};
 
 use crate::support::TestApp;
 
-/// With these people erased, and their lines.
+/// A site where these people were erased, and the content of its journal.
 fn erased(names: &[&'static str]) -> (TestApp, String) {
     let site = TestApp::new();
     for name in names {
@@ -29,7 +29,7 @@ fn write(site: &TestApp, content: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn the_rest_of_a_cut_off_write_is_written_again_however_long_it_is() {
+fn an_incomplete_entry_is_written_again_however_long_it_is() {
     let (site, whole) = erased(&["ada-ada", "bo-bo"]);
     let (first, second) = whole.split_at(whole.find('\n').unwrap() + 1);
 
@@ -47,7 +47,7 @@ fn the_rest_of_a_cut_off_write_is_written_again_however_long_it_is() {
 }
 
 #[test]
-fn what_is_not_a_journal_is_refused_and_not_cut() {
+fn a_file_that_is_not_a_journal_is_refused_and_not_changed() {
     let (site, whole) = erased(&["ada-ada", "bo-bo", "cy-cy-cy"]);
     let path = site.layout().tombstones().display().to_string();
     let begin_of_third = whole.match_indices('\n').nth(1).unwrap().0 + 1;
@@ -68,19 +68,19 @@ fn what_is_not_a_journal_is_refused_and_not_cut() {
 }
 
 #[test]
-fn a_journal_that_knows_more_than_the_database_is_refused_with_both_numbers() {
+fn a_journal_that_is_ahead_of_the_database_is_refused_with_both_numbers() {
     let (site, whole) = erased(&["ada-ada", "bo-bo"]);
     let other = TestApp::new();
     other.clock.advance(days(1));
     let id = other.person("cy-cy-cy").account.id;
     other.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
     write(&other, &whole);
-    let told = tombstones::catch_up(&other.app).unwrap_err().to_string();
-    assert!(told.contains("tombstones.jsonl has 2 erasures, and the database 1"), "{told}");
+    let error = tombstones::catch_up(&other.app).unwrap_err().to_string();
+    assert!(error.contains("tombstones.jsonl has 2 erasures, but the database has 1"), "{error}");
 
     write(&other, &whole[..whole.find('\n').unwrap() + 1]);
-    let told = tombstones::catch_up(&other.app).unwrap_err().to_string();
-    assert!(told.contains("line 1 of the erasure journal") && told.contains("another erasure"), "{told}");
+    let error = tombstones::catch_up(&other.app).unwrap_err().to_string();
+    assert!(error.contains("line 1 of the erasure journal") && error.contains("differs from the database"), "{error}");
 
     let mut file = std::fs::File::options().append(true).open(site.layout().tombstones()).unwrap();
     file.write_all(b"{\"seq\":3").unwrap();

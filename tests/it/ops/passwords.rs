@@ -1,24 +1,25 @@
-//! Which passwords are taken, how they are kept, and that nothing tells who is here. Through the flows, with real hashes.
+//! Which passwords are accepted, how they are stored, and that nothing reveals who has an account. Through the flows, with real
+//! hashes.
 
 use std::process::{Command, Stdio};
 
 use domicile::accounts::AccountError;
 use domicile::base::{Actor, Secret, minutes, seconds};
 use domicile::crypto::PasswordFault;
-use domicile::signin::{self, Asker, NewPerson, SigninError, Started, StepUp, flows};
+use domicile::signin::{self, NewPerson, PasswordContext, SignInOutcome, SigninError, StepUp, flows};
 
 use super::signin::token_in;
-use crate::support::{PASSWORD, Person, TestApp, finish, part, tool_script};
+use crate::support::{PASSWORD, Person, TestApp, finish, tool, tool_script};
 
 const WRONG: &str = "battery horse, no staple";
 const OTHER: &str = "a brand new set of words";
-/// What programs try that guess passwords.
+/// Passwords that guessing programs try.
 const KNOWN: &str = include_str!("../../../src/crypto/known_passwords.txt");
-/// What people think of who were told to use several words, in many languages.
+/// Passphrases that people chose when they were told to use several words, in many languages.
 const GOOD: &str = include_str!("../data/good_passphrases.txt");
 
 impl TestApp {
-    /// Whether a stranger may sign up with the password, without doing it.
+    /// Whether a sign-up may use the password, without doing it.
     fn judge(&self, password: &str) -> Result<(), PasswordFault> {
         let min_length = self.app.config().passwords.min_length;
         let words = ["account.example.org", "ada-lovelace", "augusta.king@example.com"].map(str::to_owned).to_vec();
@@ -26,10 +27,11 @@ impl TestApp {
         self.block_on(self.app.passwords().parse(text, min_length, words)).unwrap().map(|_| ())
     }
 
-    /// The meter's score for somebody who signs up.
+    /// The score of the meter for a person who signs up.
     fn score(&self, password: &str) -> u8 {
-        let asker = Asker::SigningUp { email: "augusta.king@example.com".into(), username: "ada-lovelace".into() };
-        self.block_on(flows::rate_password(&self.app, asker, Secret::new(password.to_owned()))).unwrap().score
+        let context =
+            PasswordContext::SigningUp { email: "augusta.king@example.com".into(), username: "ada-lovelace".into() };
+        self.block_on(flows::rate_password(&self.app, context, Secret::new(password.to_owned()))).unwrap().score
     }
 
     fn stored_hash(&self, username: &str) -> String {
@@ -37,7 +39,7 @@ impl TestApp {
         self.read(|view| domicile::accounts::password_hash(view, account).unwrap().unwrap())
     }
 
-    /// What a request costs: the memory that hashing fills, and the rows that are written, by table.
+    /// What a request costs: the KiB of memory that hashing fills, and the rows that are written, by table.
     fn cost_of(&self, request: impl FnOnce()) -> (u64, Vec<(&'static str, i64)>) {
         let (filled, rows) = (self.app.passwords().filled_kib(), self.footprint());
         request();
@@ -48,7 +50,7 @@ impl TestApp {
 }
 
 #[test]
-fn p1_length_is_counted_in_characters_as_the_site_wants_it() {
+fn p1_the_minimum_length_is_a_setting_in_characters() {
     for (min_length, short, enough) in [(15, "fourteen chars", "fifteen letters"), (8, "xk7#mQ2", "xk7#mQ2p")] {
         let site = TestApp::with(|config| config.passwords.min_length = min_length);
 
@@ -57,13 +59,13 @@ fn p1_length_is_counted_in_characters_as_the_site_wants_it() {
     }
     let site = TestApp::new();
     assert_eq!(site.app.config().passwords.min_length, 15);
-    // Four bytes each, and one character.
+    // Each is one character of four bytes.
     assert_eq!(site.judge("🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻"), Err(PasswordFault::TooShort { min: 15 }));
     assert_eq!(site.judge("🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶"), Ok(()));
 }
 
 #[test]
-fn p2_what_is_too_long_is_refused_without_a_hash() {
+fn p2_a_too_long_password_is_refused_without_a_hash() {
     let site = TestApp::new();
     site.person("ada-ada");
     let megabyte = "several words in a row, ".repeat(1 << 16);
@@ -91,12 +93,12 @@ fn p2_long_passwords_count_to_their_last_character() {
         assert!(matches!(site.sign_in(&name, &almost), Err(SigninError::BadCredentials)), "{chars}");
         let shorter: String = password.chars().take(chars - 1).collect();
         assert!(matches!(site.sign_in(&name, &shorter), Err(SigninError::BadCredentials)), "{chars}");
-        assert!(matches!(site.sign_in(&name, &password), Ok(Started::MustVerify(_))), "{chars}");
+        assert!(matches!(site.sign_in(&name, &password), Ok(SignInOutcome::VerificationPending(_))), "{chars}");
     }
 }
 
 #[test]
-fn p2_nothing_is_cut_off_a_password_at_its_greatest_length() {
+fn p2_a_password_of_the_maximum_length_is_not_truncated() {
     let site = TestApp::new();
     let longest: String = "several words in a row, ".chars().cycle().take(1024).collect();
     let before = site.footprint();
@@ -110,7 +112,7 @@ fn p2_nothing_is_cut_off_a_password_at_its_greatest_length() {
         let wrong = site.sign_in("ada-ada", &format!("{longest}{more}"));
         assert!(matches!(wrong, Err(SigninError::BadCredentials)), "{} more", more.len());
     }
-    assert!(matches!(site.sign_in("ada-ada", &longest), Ok(Started::MustVerify(_))));
+    assert!(matches!(site.sign_in("ada-ada", &longest), Ok(SignInOutcome::VerificationPending(_))));
 }
 
 #[test]
@@ -138,15 +140,16 @@ fn p3_one_kind_of_characters_is_as_good_as_four() {
 }
 
 #[test]
-fn p4_a_known_password_is_refused_however_it_is_made_long_enough() {
+fn p4_a_known_password_is_refused_in_every_lengthened_form() {
     let site = TestApp::new();
     let known: Vec<&str> = KNOWN.lines().filter(|line| !line.starts_with("# ")).take(3000).collect();
     assert_eq!(known.len(), 3000);
     let doubled = |word: &str| word.repeat(15_usize.div_ceil(word.len()));
     let padded = |word: &str, with: &str| format!("{word}{}", with.repeat(15 - word.len().min(14)));
     let counted = |word: &str| format!("{word}{}", &"12345678901234567890"[..15 - word.len().min(14)]);
-    let dressed = |word: &str| padded(&word.replace('a', "@").replace('o', "0").replace('s', "$").to_uppercase(), "!");
-    let turned = |word: &str| padded(&word.chars().rev().collect::<String>(), "1");
+    let disguised =
+        |word: &str| padded(&word.replace('a', "@").replace('o', "0").replace('s', "$").to_uppercase(), "!");
+    let reversed = |word: &str| padded(&word.chars().rev().collect::<String>(), "1");
     let framed = |word: &str| format!("{}{word}{}", "!".repeat(8), "?".repeat(8));
 
     let mut taken = Vec::new();
@@ -156,8 +159,8 @@ fn p4_a_known_password_is_refused_however_it_is_made_long_enough() {
             padded(word, "1"),
             padded(word, "!"),
             counted(word),
-            dressed(word),
-            turned(word),
+            disguised(word),
+            reversed(word),
             framed(word),
         ];
         for form in forms {
@@ -182,7 +185,7 @@ fn p4_known_passwords_of_eight_characters_are_refused_beside_a_second_factor() {
 }
 
 #[test]
-fn p4_words_about_the_person_and_the_site_are_no_password() {
+fn p4_words_about_the_person_and_the_site_are_refused() {
     let site = TestApp::new();
     for personal in [
         "ada-lovelace-1815",
@@ -198,7 +201,7 @@ fn p4_words_about_the_person_and_the_site_are_no_password() {
     ] {
         assert!(site.judge(personal).is_err(), "{personal}");
     }
-    // The meter knows the same words: those that were typed beside the password, and the site's own address.
+    // The meter knows the same words: the other fields of the form, and the address of the site.
     for personal in ["ada-lovelace-1815", "augusta.king@example.com", "localhost:8600!localhost", "Domicile!Domicile!"]
     {
         assert_eq!(site.score(personal), 1, "{personal}");
@@ -206,7 +209,7 @@ fn p4_words_about_the_person_and_the_site_are_no_password() {
 }
 
 #[test]
-fn p4_what_people_make_of_several_words_is_taken_and_the_meter_says_the_same() {
+fn p4_passphrases_of_real_people_are_accepted_and_the_meter_agrees() {
     let site = TestApp::new();
     let refused: Vec<_> = GOOD.lines().filter(|line| site.judge(line).is_err()).collect();
     assert_eq!(refused, Vec::<&str>::new());
@@ -229,7 +232,7 @@ fn rating_a_password_leaves_no_trace() {
 
     assert_eq!(cost.0, 0);
     assert!(cost.1.iter().all(|(_, grown)| *grown == 0), "{cost:?}");
-    assert!(site.places_of("marmalade").is_empty());
+    assert!(site.columns_with("marmalade").is_empty());
 }
 
 #[test]
@@ -242,18 +245,18 @@ fn p5_a_password_is_the_same_on_every_keyboard() {
     let plain = site.sign_in("ada-ada", "cafe creme brulee");
     let emoji = site.sign_in("bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶");
 
-    assert!(matches!(decomposed, Ok(Started::MustVerify(_))));
+    assert!(matches!(decomposed, Ok(SignInOutcome::VerificationPending(_))));
     assert!(matches!(plain, Err(SigninError::BadCredentials)));
-    assert!(matches!(emoji, Ok(Started::MustVerify(_))));
+    assert!(matches!(emoji, Ok(SignInOutcome::VerificationPending(_))));
 }
 
 #[test]
-fn p6_another_library_reads_the_stored_hash_and_knows_the_password() {
+fn p6_another_library_reads_the_stored_hash_and_verifies_the_password() {
     let site = TestApp::new();
     site.sign_up("ada@example.org", "ada-ada").unwrap();
     let stored = site.stored_hash("ada-ada");
 
-    let mut parse = Command::new(part("python3"));
+    let mut parse = Command::new(tool("python3"));
     parse
         .arg(tool_script("passwords/argon2_parse.py"))
         .stdin(Stdio::piped())
@@ -276,13 +279,13 @@ fn p6_another_library_reads_the_stored_hash_and_knows_the_password() {
 }
 
 #[test]
-fn p6_a_hash_is_made_anew_at_the_sign_in_after_its_cost_was_raised() {
+fn p6_a_hash_is_renewed_at_the_first_sign_in_after_its_cost_was_raised() {
     let site = TestApp::new();
     site.person("ada-ada");
     site.person("bob-bob");
     let (of_ada, of_bob) = (site.stored_hash("ada-ada"), site.stored_hash("bob-bob"));
     site.session("ada-ada");
-    assert_eq!(site.stored_hash("ada-ada"), of_ada, "as long as the cost is what it was");
+    assert_eq!(site.stored_hash("ada-ada"), of_ada, "the cost did not change");
 
     let site = site.reopen_with(|config| {
         config.passwords.memory_kib = 24 * 1024;
@@ -291,7 +294,7 @@ fn p6_a_hash_is_made_anew_at_the_sign_in_after_its_cost_was_raised() {
     let changed = "select sum(changed_at) from password";
     let changed_before = site.number(changed);
     assert!(matches!(site.sign_in("ada-ada", WRONG), Err(SigninError::BadCredentials)));
-    assert_eq!(site.stored_hash("ada-ada"), of_ada, "nobody but the person renews it");
+    assert_eq!(site.stored_hash("ada-ada"), of_ada, "only the right password renews it");
     site.session("ada-ada");
 
     let renewed = site.stored_hash("ada-ada");
@@ -307,17 +310,17 @@ fn p8_a_known_and_an_unknown_name_cost_the_same_work() {
     let site = TestApp::new();
     site.person("ada-ada");
     site.suspend(&site.person("suspended"));
-    // Whose hash is of earlier times costs no less.
+    // An account with an older hash costs no less.
     let site = site.reopen_with(|config| config.passwords.passes = 3);
     site.person("new-new");
-    let nobodys = site.cost_of(|| drop(site.sign_in("nobody-here", WRONG)));
-    assert_eq!(nobodys.0, 3 * 19 * 1024);
+    let unknown = site.cost_of(|| drop(site.sign_in("nobody-here", WRONG)));
+    assert_eq!(unknown.0, 3 * 19 * 1024);
 
     for name in ["ada-ada", "new-new", "suspended", "ada-ada@example.org", "nobody@example.org", "", "not a name"] {
         let (filled, rows) =
             site.cost_of(|| assert!(matches!(site.sign_in(name, WRONG), Err(SigninError::BadCredentials))));
-        assert!(filled.abs_diff(nobodys.0) < 3, "{name:?}: {filled} KiB instead of {}", nobodys.0);
-        assert_eq!(rows, nobodys.1, "{name:?}");
+        assert!(filled.abs_diff(unknown.0) < 3, "{name:?}: {filled} KiB instead of {}", unknown.0);
+        assert_eq!(rows, unknown.1, "{name:?}");
     }
 }
 
@@ -329,10 +332,10 @@ fn p8_a_wrong_proof_costs_the_same_work_whether_there_is_a_password_or_not() {
     let bob = Person { account: bob, workspace: ada.workspace };
     let wrong_proof = |person: &Person| {
         let (actor, account) = (person.by_browser(), person.account.id);
-        let Actor::SignedIn { session, .. } = actor else { panic!("nobody is signed in") };
+        let Actor::SignedIn { session, .. } = actor else { panic!("not signed in") };
         let typed = StepUp::Password(Secret::new(WRONG.to_owned()));
-        let given = flows::step_up(&site.app, actor, account, session, typed);
-        site.cost_of(|| assert!(matches!(site.block_on(given), Err(SigninError::NotProved))))
+        let step_up = flows::step_up(&site.app, actor, account, session, typed);
+        site.cost_of(|| assert!(matches!(site.block_on(step_up), Err(SigninError::NotProved))))
     };
 
     let (with, without) = (wrong_proof(&ada), wrong_proof(&bob));
@@ -358,7 +361,7 @@ fn p8_a_known_and_an_unknown_address_cost_the_same_work() {
 }
 
 #[test]
-fn p9_a_reset_link_is_good_once_for_half_an_hour_and_survives_a_bad_password() {
+fn p9_a_reset_link_works_once_within_30_minutes_and_survives_a_weak_password() {
     let site = TestApp::new();
     site.person("ada-ada");
     site.ask_for_reset("ada-ada@example.org").unwrap();
@@ -377,26 +380,26 @@ fn p9_a_reset_link_is_good_once_for_half_an_hour_and_survives_a_bad_password() {
     for refused in [twice, too_late, site.reset("nonsense", WRONG), site.reset("", WRONG)] {
         assert!(matches!(refused, Err(SigninError::Account(AccountError::LinkRefused))));
     }
-    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
+    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(SignInOutcome::Session { .. })));
 }
 
 #[test]
-fn p9_a_reset_link_is_nowhere_once_its_mail_went_out() {
+fn p9_a_reset_link_is_stored_nowhere_after_its_mail_was_sent() {
     let site = TestApp::with(|config| config.demo = false);
     site.person("ada-ada");
     site.ask_for_reset("ada-ada@example.org").unwrap();
     let token = site.reset_token("ada-ada@example.org");
-    assert_eq!(site.places_of(&token), ["mail_outbox.body_text", "mail_outbox.body_html"]);
+    assert_eq!(site.columns_with(&token), ["mail_outbox.body_text", "mail_outbox.body_html"]);
 
     site.run_jobs();
 
-    assert_eq!(site.places_of(&token), Vec::<String>::new());
+    assert_eq!(site.columns_with(&token), Vec::<String>::new());
     assert_eq!(token_in(&site.mailbox().wait_for("ada-ada@example.org", "Set your password").link("/reset")), token);
     site.reset(&token, OTHER).unwrap();
 }
 
 #[test]
-fn p9_a_reset_link_has_two_hundred_and_fifty_six_bits_and_is_kept_as_a_digest() {
+fn p9_a_reset_link_has_256_bits_and_is_stored_as_a_digest() {
     let site = TestApp::with(|config| config.demo = false);
     site.person("ada-ada");
     site.ask_for_reset("ada-ada@example.org").unwrap();
@@ -405,12 +408,12 @@ fn p9_a_reset_link_has_two_hundred_and_fifty_six_bits_and_is_kept_as_a_digest() 
     // Base64 of 32 bytes.
     assert_eq!(token.len(), 43);
     site.run_jobs();
-    assert!(site.places_of(&token).is_empty());
+    assert!(site.columns_with(&token).is_empty());
     assert_eq!(site.number("select length(digest) from one_time_link"), 32);
 }
 
 #[test]
-fn p9_a_second_link_makes_the_first_worthless_once_one_is_used() {
+fn p9_using_one_of_two_reset_links_invalidates_the_other() {
     let site = TestApp::new();
     site.person("ada-ada");
     site.ask_for_reset("ada-ada@example.org").unwrap();
@@ -423,5 +426,5 @@ fn p9_a_second_link_makes_the_first_worthless_once_one_is_used() {
     site.reset(&second, OTHER).unwrap();
 
     assert!(matches!(site.reset(&first, WRONG), Err(SigninError::Account(AccountError::LinkRefused))));
-    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
+    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(SignInOutcome::Session { .. })));
 }

@@ -1,4 +1,4 @@
-//! What people say about themselves, and how they want things.
+//! Profiles and preferences.
 
 use domicile::accounts::{
     self, AccountError, Bio, Colour, Company, DisplayName, NewAccount, Profile, UseCase, Username, UsernameFault,
@@ -12,7 +12,7 @@ use crate::support::{Person, TestSite};
 
 mod pictures;
 
-fn wanted(name: &str) -> NewAccount {
+fn new_account(name: &str) -> NewAccount {
     NewAccount {
         username: Username::parse(name).unwrap(),
         email: EmailAddress::parse(&format!("{name}@example.org")).unwrap(),
@@ -39,16 +39,16 @@ fn links(github: &str, website: &str) -> Result<Links, PeopleError> {
     })
 }
 
-/// What a refusal must leave as it was, with what this slice keeps.
+/// The row counts that a refusal must not change, with those of this slice.
 fn all(site: &TestSite) -> Vec<(&'static str, i64)> {
     let more = ["profile_link", "picture", "preference"];
     site.footprint().into_iter().chain(more.map(|table| (table, site.count(table)))).collect()
 }
 
-/// Everybody who is not the person.
+/// Actors who are not the person.
 fn others(site: &mut TestSite, person: &Person) -> [Actor; 3] {
     let bob = site.person("bob-bob");
-    [bob.by_browser(), site.key_holder(person), site.stranger()]
+    [bob.by_browser(), site.key_holder(person), site.anonymous()]
 }
 
 #[test]
@@ -57,13 +57,13 @@ fn a_name_that_only_looks_like_a_taken_or_reserved_one_is_refused() {
     site.person("modern-paul");
     let before = all(&site);
 
-    for sly in ["rnodern-paul", "m0dern-paul", "modern-pau1", "modern-paui"] {
-        assert!(!site.read(|tx| accounts::is_username_free(tx, sly).unwrap()), "{sly}");
-        let refused = site.write(|tx| accounts::create(tx, &Actor::Operator, &wanted(sly)));
-        assert!(matches!(refused, Err(AccountError::UsernameLooksTaken)), "{sly}");
+    for confusable in ["rnodern-paul", "m0dern-paul", "modern-pau1", "modern-paui"] {
+        assert!(!site.read(|tx| accounts::is_username_free(tx, confusable).unwrap()), "{confusable}");
+        let refused = site.write(|tx| accounts::create(tx, &Actor::Operator, &new_account(confusable)));
+        assert!(matches!(refused, Err(AccountError::UsernameConfusable)), "{confusable}");
     }
-    for sly in ["adrnin", "slgnin", "sign-in", "d0micile", "0perator"] {
-        assert_eq!(Username::parse(sly), Err(UsernameFault::LooksReserved), "{sly}");
+    for confusable in ["adrnin", "slgnin", "sign-in", "d0micile", "0perator"] {
+        assert_eq!(Username::parse(confusable), Err(UsernameFault::ConfusableReserved), "{confusable}");
     }
 
     assert_eq!(all(&site), before);
@@ -71,25 +71,25 @@ fn a_name_that_only_looks_like_a_taken_or_reserved_one_is_refused() {
 }
 
 #[test]
-fn a_name_that_looks_like_a_left_one_is_nobodys_for_a_year_either() {
+fn a_name_that_looks_like_a_retired_one_is_not_free_for_a_year_either() {
     let mut site = TestSite::new();
     let ada = site.person("lady-ada");
     site.write(|tx| privacy::erase(tx, &Actor::Operator, ada.account.id)).unwrap();
 
-    for left in ["lady-ada", "1ady-ada", "iady-ada"] {
-        assert!(!site.read(|tx| accounts::is_username_free(tx, left).unwrap()), "{left}");
+    for retired in ["lady-ada", "1ady-ada", "iady-ada"] {
+        assert!(!site.read(|tx| accounts::is_username_free(tx, retired).unwrap()), "{retired}");
     }
 }
 
 #[test]
-fn a_name_near_the_wanted_one_is_suggested() {
+fn a_free_name_similar_to_the_wanted_one_is_suggested() {
     let mut site = TestSite::new();
     for name in ["ada-l", "ada-l-2"] {
         site.person(name);
     }
     let mut suggest = |wanted: &str| {
-        let found = site.read(|tx| accounts::suggest_username(tx, wanted).unwrap());
-        found.map(|name| name.as_str().to_owned())
+        let suggestion = site.read(|tx| accounts::suggest_username(tx, wanted).unwrap());
+        suggestion.map(|name| name.as_str().to_owned())
     };
 
     assert_eq!(suggest("ada-l").as_deref(), Some("ada-l-3"));
@@ -116,46 +116,49 @@ fn every_field_has_its_bounds() {
 }
 
 #[test]
-fn a_profile_is_kept_whole_and_recorded_without_its_words() {
+fn a_profile_is_stored_and_the_audit_does_not_contain_its_text() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
-    let said = links("https://github.com/ada-l", "ada.example/me").unwrap();
+    let stored = links("https://github.com/ada-l", "ada.example/me").unwrap();
     let save = |site: &mut TestSite, links: &Links| {
         site.write(|tx| people::save_profile(tx, &actor, id, &profile("I build engines."), links)).unwrap();
     };
 
-    save(&mut site, &said);
+    save(&mut site, &stored);
     let events = site.count("audit_event");
-    save(&mut site, &said);
+    save(&mut site, &stored);
     assert_eq!(site.count("audit_event"), events, "nothing changed, so nothing is recorded");
 
     let public = site.read(|tx| people::public_profile(tx, "ADA-ada").unwrap()).unwrap();
     assert_eq!((public.display_name.as_str(), public.bio.as_str()), ("Ada Lovelace", "I build engines."));
-    let shown: Vec<_> = public.links.iter().map(|(platform, value)| platform.href(value).unwrap()).collect();
-    assert_eq!(shown, ["https://github.com/ada-l", "https://ada.example/me"]);
+    let addresses: Vec<_> = public.links.iter().map(|(platform, value)| platform.href(value).unwrap()).collect();
+    assert_eq!(addresses, ["https://github.com/ada-l", "https://ada.example/me"]);
     let kept = site.find("ada-ada").unwrap();
     assert_eq!((kept.company.as_str(), kept.use_case.as_str()), ("Analytical Engines", "research"));
-    assert_eq!(site.places_of("Engines"), ["account.company", "account.bio"]);
-    assert_eq!(site.places_of("ada.example"), ["profile_link.value"]);
+    assert_eq!(site.columns_with("Engines"), ["account.company", "account.bio"]);
+    assert_eq!(site.columns_with("ada.example"), ["profile_link.value"]);
     save(&mut site, &links("", "").unwrap());
     assert_eq!(site.count("profile_link"), 0);
 }
 
 #[test]
-fn what_is_no_link_is_refused_before_anything_is_kept() {
+fn values_that_are_not_links_are_refused() {
     for (github, website, at) in [
         ("ada--l", "", Platform::GitHub),
         ("https://evil.example/ada", "", Platform::GitHub),
         ("ada-l", "javascript:alert(1)", Platform::Website),
         ("ada-l", "https://a.example@evil.example", Platform::Website),
     ] {
-        assert!(matches!(links(github, website), Err(PeopleError::Link(found)) if found == at), "{github} {website}");
+        assert!(
+            matches!(links(github, website), Err(PeopleError::Link(platform)) if platform == at),
+            "{github} {website}"
+        );
     }
 }
 
 #[test]
-fn who_is_not_active_has_no_public_profile() {
+fn an_account_that_is_not_active_has_no_public_profile() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     site.suspend(&ada);
@@ -165,7 +168,7 @@ fn who_is_not_active_has_no_public_profile() {
 }
 
 #[test]
-fn preferences_are_kept_together_and_recorded_by_name() {
+fn preferences_are_stored_together_and_recorded_by_name() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
@@ -183,22 +186,22 @@ fn preferences_are_kept_together_and_recorded_by_name() {
     let kept = site.read(|tx| people::preferences(tx, id).unwrap());
     assert_eq!((kept.settings, kept.mails), (Settings { theme: Theme::Light, ..settings }, mails));
     assert_eq!(site.count("audit_event"), events);
-    let told: Vec<_> = site
+    let changed_fields: Vec<_> = site
         .activity_of(&ada)
         .into_iter()
         .filter(|event| event.name == "account.preferences_updated")
         .map(|event| event.data["fields"].to_string())
         .collect();
-    assert_eq!(told, [r#"["theme"]"#, r#"["mails"]"#, r#"["theme","time_zone"]"#]);
+    assert_eq!(changed_fields, [r#"["theme"]"#, r#"["mails"]"#, r#"["theme","time_zone"]"#]);
 }
 
 #[test]
-fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
+fn optional_mail_is_sent_to_people_who_want_it_and_required_mail_to_all() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
     let message = PlainMessage {
-        subject: "About what is optional".into(),
+        subject: "An optional mail".into(),
         paragraphs: vec!["Hello.".into()],
         code: None,
         link: None,
@@ -210,7 +213,7 @@ fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
         kinds.map(|kind| site.write(|tx| people::mail_if_wanted(tx, id, kind, &message)).unwrap())
     };
 
-    assert_eq!(sent(&mut site), [true, true], "what nobody chose is as the site has it");
+    assert_eq!(sent(&mut site), [true, true], "the defaults of the site");
     for (key_reminders, usage) in [(true, false), (false, true), (false, false)] {
         let mails = MailChoices { key_reminders, usage };
         site.write(|tx| people::save_mail_choices(tx, &actor, id, mails)).unwrap();
@@ -219,7 +222,7 @@ fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
         assert_eq!(site.count("mail_outbox") - before, i64::from(key_reminders) + i64::from(usage));
     }
 
-    // Everything is switched off, and what protects the account is told all the same.
+    // All optional mails are switched off, but mails that protect the account are sent.
     let before = site.outbox().len();
     site.api_key(&ada, "ci", &["read"]);
     site.suspend(&ada);
@@ -229,7 +232,7 @@ fn optional_mail_goes_to_those_who_want_it_and_the_rest_to_everybody() {
 }
 
 #[test]
-fn nobody_chooses_for_somebody_else() {
+fn the_preferences_of_another_person_cannot_be_changed() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let id = ada.account.id;
@@ -256,13 +259,13 @@ fn nobody_chooses_for_somebody_else() {
 }
 
 #[test]
-fn a_colour_is_given_at_the_start_and_can_be_changed() {
+fn an_account_starts_with_a_random_colour_which_can_be_changed() {
     let mut site = TestSite::new();
     let people: Vec<Person> = (0..24).map(|number| site.person(&format!("person-{number}x"))).collect();
-    let mut given: Vec<_> = people.iter().map(|person| person.account.colour.as_str()).collect();
-    given.sort_unstable();
-    given.dedup();
-    assert!(given.len() >= 4, "{given:?}");
+    let mut colours: Vec<_> = people.iter().map(|person| person.account.colour.as_str()).collect();
+    colours.sort_unstable();
+    colours.dedup();
+    assert!(colours.len() >= 4, "{colours:?}");
     let ada = &people[0];
     let (actor, id) = (ada.by_browser(), ada.account.id);
 

@@ -1,11 +1,11 @@
-//! A person's rights over their data: take all of it along, or have all of it gone.
+//! A person's rights over their data: export and erasure.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
-use domicile::api_keys::{self, Asked, Door, Expiry, KeyName, KeyPolicy, Limits, NewApiKey, Verifier};
+use domicile::api_keys::{self, Channel, Expiry, KeyName, KeyPolicy, Limits, NewApiKey, Verifier, VerifyRequest};
 use domicile::base::{
     AccountId, Actor, ApiKeyId, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor,
     Zone, days, minutes,
@@ -29,7 +29,7 @@ mod erasures;
 mod exports;
 mod journals;
 
-/// What a person leaves in a site: every one of these must be in the export, and none of them anywhere after the erasure.
+/// Values that a person leaves in a site. Each must be in the export, and none may exist after the erasure.
 const CANARIES: [&str; 15] = [
     "canary-name",
     "Canary Displayname",
@@ -51,12 +51,12 @@ const CANARIES: [&str; 15] = [
 type Files = BTreeMap<String, Vec<u8>>;
 
 impl TestApp {
-    /// One person with something in every table that knows people.
-    fn whole_person(&self) -> Person {
+    /// A person with data in every table about people.
+    fn person_with_all_data(&self) -> Person {
         let address = EmailAddress::parse("canary-name@example.org").unwrap();
         self.write(move |tx| invitations::issue(tx, &Actor::Operator, address, false)).unwrap();
         let ada = self.person(CANARIES[0]);
-        let (id, actor) = (ada.account.id, self.at_home(&ada));
+        let (id, actor) = (ada.account.id, self.in_browser(&ada));
         let profile = Profile {
             display_name: DisplayName::parse(CANARIES[1]).unwrap(),
             company: Company::parse(CANARIES[2]).unwrap(),
@@ -74,7 +74,7 @@ impl TestApp {
             Ok::<_, PeopleError>(())
         })
         .unwrap();
-        self.connect_elsewhere(id);
+        self.connect_provider(id);
         self.block_on(people::flows::set_picture(&self.app, actor.clone(), id, a_picture())).unwrap();
         self.move_to(&ada, CANARIES[9]);
         self.clock.advance(minutes(1));
@@ -117,8 +117,8 @@ impl TestApp {
         ada
     }
 
-    /// An account elsewhere that opens this one, and a way to another one that is under way.
-    fn connect_elsewhere(&self, id: AccountId) {
+    /// A connected account of another provider, and an authorization request in progress.
+    fn connect_provider(&self, id: AccountId) {
         let identity = "
             insert into identity (id, account_id, provider, issuer, subject, label, email, linked_at, last_used_at)
             values ('idn_00000000000000000000000000', :id, 'corp', 'https://idp.example', :name, :name, :name, 1, 2)";
@@ -129,7 +129,7 @@ impl TestApp {
         .unwrap();
     }
 
-    /// Something in every table of second factors; what it means is tested where they are.
+    /// A row in every table of second factors.
     fn second_factors(&self, account: AccountId) {
         let sealed: [(&str, &str); 8] = [
             ("totp", "account_id, sealed_secret, last_step, confirmed_at) values (:id, x'00', 1, 1777000000001"),
@@ -165,9 +165,9 @@ impl TestApp {
         .unwrap();
     }
 
-    /// A key with every limit, that was replaced and is still in use, in a workspace with a rule of its own.
+    /// A key with every limit that was replaced and is still in use, in a workspace with its own key policy.
     fn replaced_key(&self, ada: &Person, verifier: &Verifier) -> ApiKeyId {
-        let limits = Limits::read("198.51.100.0/24 2001:db8:ca::/48", "600", "1", "total").unwrap();
+        let limits = Limits::parse("198.51.100.0/24 2001:db8:ca::/48", "600", "1", "total").unwrap();
         let new = NewApiKey {
             name: KeyName::parse(CANARIES[11]).unwrap(),
             scopes: vec!["models:read".into()],
@@ -175,27 +175,27 @@ impl TestApp {
             limits,
         };
         let key = self.make_key(ada, new);
-        let asked = Asked {
+        let request = VerifyRequest {
             address: CANARIES[12].parse().ok(),
             agent: CANARIES[13],
-            wanted: self.app.config().scopes.wanted("models:read").unwrap(),
-            ..Asked::at(Door::Api)
+            required: self.app.config().scopes.parse("models:read").unwrap(),
+            ..VerifyRequest::new(Channel::Api)
         };
-        verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
-        let (admin, account, workspace, id) = (ada.in_person(), ada.account.id, ada.workspace, key.key.id);
+        verifier.verify_request(key.secret.expose(), &request).unwrap().unwrap();
+        let (admin, account, workspace, id) = (ada.credential_admin(), ada.account.id, ada.workspace, key.key.id);
         self.write(move |tx| {
             api_keys::set_policy(tx, &admin, account, workspace, Some(KeyPolicy { max_life_days: 99 }))?;
             api_keys::rotate(tx, &admin, id, days(7))
         })
         .unwrap();
         self.clock.advance(minutes(1));
-        verifier.verify_at(key.secret.expose(), &asked).unwrap().unwrap();
+        verifier.verify_request(key.secret.expose(), &request).unwrap().unwrap();
         id
     }
 
-    /// Adds an address, proves it and makes it the primary one.
+    /// Adds an address, verifies it and makes it the primary one.
     fn move_to(&self, person: &Person, email: &'static str) {
-        let (actor, id) = (self.at_home(person), person.account.id);
+        let (actor, id) = (self.in_browser(person), person.account.id);
         let (by, address) = (actor.clone(), EmailAddress::parse(email).unwrap());
         let added = self.write(move |tx| accounts::addresses::add_email(tx, &by, id, &address)).unwrap();
         let code = self.message(email, "code").code();
@@ -206,8 +206,8 @@ impl TestApp {
         .unwrap();
     }
 
-    /// The person in a browser, from where they live.
-    fn at_home(&self, person: &Person) -> Actor {
+    /// The person in a browser, with the visitor of [`home`].
+    fn in_browser(&self, person: &Person) -> Actor {
         let mut actor = person.by_browser();
         if let Actor::SignedIn { visitor, .. } = &mut actor {
             *visitor = home();
@@ -216,7 +216,7 @@ impl TestApp {
     }
 
     fn request(&self, person: &Person, recipient: &str) -> Result<RequestId, PrivacyError> {
-        self.request_as(self.at_home(person), person.account.id, recipient)
+        self.request_as(self.in_browser(person), person.account.id, recipient)
     }
 
     fn request_as(&self, actor: Actor, account: AccountId, recipient: &str) -> Result<RequestId, PrivacyError> {
@@ -226,21 +226,21 @@ impl TestApp {
 
     /// The newest export of the person.
     fn export(&self, person: &Person) -> Export {
-        self.read(|view| privacy::exports_of(view, person.account.id).unwrap()).remove(0)
+        self.read(|view| privacy::list_exports(view, person.account.id).unwrap()).remove(0)
     }
 
-    /// Where the file of an export is.
+    /// The path of an export's file.
     fn file_of(&self, artifact: ArtifactId) -> PathBuf {
         self.layout().exports().join(format!("{artifact}.zip.age"))
     }
 
-    /// Asks for an export, has it made, opens it.
+    /// Requests an export, runs its job and opens it.
     fn exported(&self, person: &Person) -> Files {
         let identity = age::x25519::Identity::generate();
         self.request(person, &identity.to_public().to_string()).unwrap();
         self.run_jobs();
         let artifact = self.export(person).artifact.unwrap();
-        unsealed(&std::fs::read(self.file_of(artifact.id)).unwrap(), &identity).unwrap()
+        decrypted(&std::fs::read(self.file_of(artifact.id)).unwrap(), &identity).unwrap()
     }
 
     fn exports_folder(&self) -> Vec<String> {
@@ -262,23 +262,23 @@ fn some_key() -> String {
     age::x25519::Identity::generate().to_public().to_string()
 }
 
-/// Opens an export as its person does: age, then zip.
-fn unsealed(bytes: &[u8], identity: &dyn age::Identity) -> Result<Files, age::DecryptError> {
+/// Opens an export: age, then zip.
+fn decrypted(bytes: &[u8], identity: &dyn age::Identity) -> Result<Files, age::DecryptError> {
     let mut plain = Vec::new();
     age::Decryptor::new(bytes)?.decrypt(std::iter::once(identity))?.read_to_end(&mut plain).unwrap();
     let mut archive = zip::ZipArchive::new(Cursor::new(plain)).unwrap();
     let mut files = Files::new();
-    for place in 0..archive.len() {
-        let mut file = archive.by_index(place).unwrap();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();
         let name = file.name().unwrap().into_owned();
-        assert!(files.insert(name.clone(), bytes).is_none(), "{name} is there twice");
+        assert!(files.insert(name.clone(), bytes).is_none(), "{name} is in the archive twice");
     }
     Ok(files)
 }
 
-/// All the text of an archive: everything in it but pictures.
+/// The text of all files of an archive except pictures.
 fn text_of(files: &Files) -> String {
     let texts = files.iter().filter(|(name, _)| !name.starts_with("account/picture."));
     texts.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! D2: what has had its time is deleted by the site itself, and no sooner.
+//! D2: the site deletes expired data by itself, and not sooner.
 
 use domicile::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
 use domicile::audit::{self, Event};
@@ -12,17 +12,17 @@ const ROWS: &str = "
     select (select count(*) from session) + (select count(*) from email_code) + (select count(*) from one_time_link)
          + (select count(*) from retired_username)";
 
-fn tidy(app: &TestApp) {
+fn clean_up(app: &TestApp) {
     app.write(|tx| jobs::enqueue(tx, NewJob::once("site.tidy"))).unwrap();
     app.run_jobs();
 }
 
 #[test]
-fn sessions_codes_links_and_retired_names_go_when_their_time_is_over() {
+fn expired_sessions_codes_links_and_retired_names_are_deleted() {
     let app = TestApp::new();
     let ada = app.person("ada-l");
     let grace = app.person("grace-h");
-    let visitor = app.stranger();
+    let visitor = app.visitor();
     app.write(move |tx| {
         let actor = ada.by_browser();
         sessions::start(
@@ -38,20 +38,20 @@ fn sessions_codes_links_and_retired_names_go_when_their_time_is_over() {
 
     let counts: Vec<i64> = [minutes(0), minutes(31), hours(2), days(1), days(363), days(2)]
         .into_iter()
-        .map(|pause| {
-            app.clock.advance(pause);
-            tidy(&app);
+        .map(|wait| {
+            app.clock.advance(wait);
+            clean_up(&app);
             app.number(ROWS)
         })
         .collect();
 
-    // All four; all four; code and link an hour after theirs; the session a day after its 30 idle minutes, so that its browser
-    // can be told why; the name after a year.
+    // All four; all four; code and link an hour after they expired; the session a day after its 30 idle minutes, so
+    // that its browser can be told why it ended; the name after a year.
     assert_eq!(counts, [4, 4, 2, 1, 1, 0]);
 }
 
 #[test]
-fn a_guesser_gets_five_codes_an_hour_and_five_tries_each() {
+fn an_attacker_gets_five_codes_an_hour_and_five_tries_each() {
     let mut site = TestSite::new();
     let new = NewAccount {
         username: Username::parse("ada-l").unwrap(),
@@ -79,17 +79,17 @@ fn a_guesser_gets_five_codes_an_hour_and_five_tries_each() {
 }
 
 #[test]
-fn where_strangers_came_from_is_forgotten_after_thirty_days_and_the_chain_still_holds() {
+fn addresses_of_anonymous_visitors_are_deleted_after_thirty_days_and_the_chain_still_verifies() {
     let app = TestApp::new();
-    let stranger = Actor::Anonymous(app.stranger());
-    app.write(move |tx| audit::record(tx, &stranger, Event::new("auth.signin_failed"))).unwrap();
+    let anonymous = Actor::Anonymous(app.visitor());
+    app.write(move |tx| audit::record(tx, &anonymous, Event::new("auth.signin_failed"))).unwrap();
     let parts = || app.number("select count(*) from audit_private where subject_id = 'nobody'");
 
     let counts: Vec<i64> = [days(0), days(30), seconds(1)]
         .into_iter()
-        .map(|pause| {
-            app.clock.advance(pause);
-            tidy(&app);
+        .map(|wait| {
+            app.clock.advance(wait);
+            clean_up(&app);
             parts()
         })
         .collect();

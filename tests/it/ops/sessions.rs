@@ -1,26 +1,27 @@
-//! Browser sessions: how long they live, and that they end where they are kept.
+//! Browser sessions: how long they live, and that they end on the server.
 
 use domicile::base::{SessionId, Timestamp, days, hours, minutes, seconds};
-use domicile::sessions::{self, Current, End, NewSession, Shown};
+use domicile::sessions::{self, CookieState, CurrentSession, End, NewSession};
 
 use crate::support::{Person, TestSite, visitor};
 
 impl TestSite {
     fn begin(&mut self, person: &Person, remember: bool) -> (SessionId, String) {
         let (actor, new) = (
-            self.stranger(),
+            self.anonymous(),
             NewSession { account: person.account.id, visitor: visitor(), remember, method: "password".into() },
         );
         let (id, token) = self.write(|tx| sessions::start(tx, &actor, &new)).unwrap();
         (id, token.expose().clone())
     }
 
-    fn current(&mut self, token: &str) -> Option<Current> {
+    fn current(&mut self, token: &str) -> Option<CurrentSession> {
         self.read(|tx| sessions::current(tx, token).unwrap())
     }
 
-    /// What a page does: knows the session and notes that it was seen, where it is time.
-    fn see(&mut self, token: &str) -> bool {
+    /// What a page does: finds the session, and stores that it was used when it is time to. `false`: there is no
+    /// session.
+    fn use_session(&mut self, token: &str) -> bool {
         let Some(current) = self.current(token) else { return false };
         if current.needs_touch(self.clock.now()) {
             self.write(|tx| sessions::touch(tx, current.id)).unwrap();
@@ -34,7 +35,7 @@ impl TestSite {
 }
 
 #[test]
-fn a_session_knows_its_person_and_where_they_work() {
+fn a_session_knows_its_person_and_their_workspace() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (id, token) = site.begin(&ada, false);
@@ -49,13 +50,13 @@ fn a_session_knows_its_person_and_where_they_work() {
 }
 
 #[test]
-fn s3_a_session_ends_half_an_hour_after_it_was_last_seen() {
+fn s3_a_session_ends_half_an_hour_after_its_last_use() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (_, token) = site.begin(&ada, false);
 
     site.clock.advance(minutes(30) - seconds(1));
-    assert!(site.see(&token));
+    assert!(site.use_session(&token));
     site.clock.advance(minutes(30) - seconds(1));
     assert!(site.current(&token).is_some());
     site.clock.advance(seconds(1));
@@ -72,46 +73,46 @@ fn s3_a_session_ends_after_twelve_hours_however_busy_it_is() {
 
     while site.clock.now().plus(minutes(20)) < ends_at {
         site.clock.advance(minutes(20));
-        assert!(site.see(&token));
+        assert!(site.use_session(&token));
     }
     site.clock.advance(ends_at.since(site.clock.now()) - seconds(1));
-    assert!(site.see(&token));
+    assert!(site.use_session(&token));
     site.clock.advance(seconds(1));
 
     assert!(site.current(&token).is_none());
 }
 
 #[test]
-fn s3_who_stays_signed_in_stays_for_thirty_days() {
+fn s3_a_remembered_session_lasts_thirty_days() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (_, token) = site.begin(&ada, true);
 
     site.clock.advance(days(30) - seconds(1));
-    assert!(site.see(&token));
+    assert!(site.use_session(&token));
     site.clock.advance(seconds(1));
 
     assert!(site.current(&token).is_none());
 }
 
 #[test]
-fn being_seen_is_noted_once_a_minute_and_no_more() {
+fn use_is_stored_once_a_minute_at_most() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (_, token) = site.begin(&ada, false);
     let began = site.clock.now();
 
     site.clock.advance(seconds(59));
-    site.see(&token);
+    site.use_session(&token);
     assert_eq!(site.seen_at(&token), began);
     site.clock.advance(seconds(1));
-    site.see(&token);
+    site.use_session(&token);
 
     assert_eq!(site.seen_at(&token), began.plus(seconds(60)));
 }
 
 #[test]
-fn s4_signing_out_ends_the_session_where_it_is_kept() {
+fn s4_signing_out_ends_the_session_on_the_server() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let (id, token) = site.begin(&ada, true);
@@ -162,7 +163,7 @@ fn s1_the_cookies_value_is_not_in_the_database() {
     let (_, token) = site.begin(&ada, false);
 
     assert!(token.len() >= 43, "256 bits in base64url");
-    assert_eq!(site.places_of(&token), Vec::<String>::new());
+    assert_eq!(site.columns_with(&token), Vec::<String>::new());
 }
 
 #[test]
@@ -171,22 +172,22 @@ fn s3_a_clock_that_steps_back_lengthens_no_session() {
     let ada = site.person("ada-ada");
     let (_, token) = site.begin(&ada, false);
     site.clock.advance(minutes(29));
-    site.see(&token);
-    let (seen, busy) = (site.seen_at(&token), site.clock.clone());
+    site.use_session(&token);
+    let (last_seen, before) = (site.seen_at(&token), site.clock.clone());
 
-    // By less than it takes to be noted: the session lives on, and not a moment longer than it would have.
-    site.clock = domicile::base::Clock::standing_at(busy.now().minus(seconds(59)));
+    // By less than the slack: the session lives on, but not longer than it would have.
+    site.clock = domicile::base::Clock::manual_at(before.now().minus(seconds(59)));
     let id = site.current(&token).unwrap().id;
     site.write(|tx| sessions::touch(tx, id)).unwrap();
-    assert_eq!(site.seen_at(&token), seen);
-    // By more: nobody can say how old it is.
-    site.clock = domicile::base::Clock::standing_at(busy.now().minus(hours(1)));
-    assert!(!site.see(&token));
+    assert_eq!(site.seen_at(&token), last_seen);
+    // By more: its age is unknown.
+    site.clock = domicile::base::Clock::manual_at(before.now().minus(hours(1)));
+    assert!(!site.use_session(&token));
     assert!(site.read(|tx| sessions::list(tx, ada.account.id).unwrap()).is_empty());
-    // Who signs in under that clock is in.
+    // A person who signs in under that clock has a session.
     let (_, later) = site.begin(&ada, false);
-    assert!(site.see(&later));
-    site.clock = domicile::base::Clock::standing_at(seen.plus(minutes(30)));
+    assert!(site.use_session(&later));
+    site.clock = domicile::base::Clock::manual_at(last_seen.plus(minutes(30)));
     assert!(site.current(&token).is_none() && site.current(&later).is_none());
 }
 
@@ -195,10 +196,10 @@ fn s3_a_changed_setting_does_not_lengthen_a_session_that_exists() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (_, token) = site.begin(&ada, false);
-    let mut patient = crate::support::default_settings();
-    patient.config.session.idle_timeout = days(7);
-    patient.config.session.absolute_timeout = days(7);
-    site.settings = std::sync::Arc::new(patient);
+    let mut longer = crate::support::default_settings();
+    longer.config.session.idle_timeout = days(7);
+    longer.config.session.absolute_timeout = days(7);
+    site.settings = std::sync::Arc::new(longer);
 
     site.clock.advance(minutes(30));
 
@@ -222,7 +223,7 @@ fn sessions_that_ended_are_deleted() {
     let ada = site.person("ada-ada");
     site.begin(&ada, false);
     let (_, kept) = site.begin(&ada, true);
-    site.write(|tx| sessions::note_failure(tx, "network:203.0.113.7")).unwrap();
+    site.write(|tx| sessions::count_request(tx, "network:203.0.113.7")).unwrap();
 
     site.clock.advance(minutes(30));
     assert_eq!(site.write(sessions::purge_ended).unwrap(), 0, "its browser can still be told why");
@@ -234,13 +235,13 @@ fn sessions_that_ended_are_deleted() {
 }
 
 #[test]
-fn a_browser_that_talks_too_much_is_cut_short() {
+fn a_long_user_agent_is_truncated() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let mut new =
         NewSession { account: ada.account.id, visitor: visitor(), remember: false, method: "password".into() };
     new.visitor.agent = "é".repeat(10_000);
-    let actor = site.stranger();
+    let actor = site.anonymous();
 
     site.write(|tx| sessions::start(tx, &actor, &new)).unwrap();
 
@@ -248,20 +249,20 @@ fn a_browser_that_talks_too_much_is_cut_short() {
     assert_eq!(listed[0].visitor.agent, "é".repeat(256));
 }
 
-/// What is behind a cookie, in a word.
-fn behind(site: &mut TestSite, token: &str) -> &'static str {
-    match site.read(|tx| sessions::show(tx, token).unwrap()) {
-        Shown::Live(current) if current.is_newest => "live",
-        Shown::Live(_) => "live for a moment",
-        Shown::Over(End::Idle) => "idle",
-        Shown::Over(End::Age) => "old",
-        Shown::Copied(..) => "copied",
-        Shown::Unknown => "unknown",
+/// The state of a cookie value, in a word.
+fn state_of(site: &mut TestSite, token: &str) -> &'static str {
+    match site.read(|tx| sessions::cookie_state(tx, token).unwrap()) {
+        CookieState::Live(current) if current.is_newest => "live",
+        CookieState::Live(_) => "live for a minute",
+        CookieState::Ended(End::Idle) => "idle",
+        CookieState::Ended(End::Age) => "old",
+        CookieState::Reused(..) => "reused",
+        CookieState::Unknown => "unknown",
     }
 }
 
 #[test]
-fn s1_a_cookie_is_a_day_old_at_most_and_the_one_before_is_good_for_a_minute() {
+fn s1_a_cookie_is_a_day_old_at_most_and_the_previous_one_is_valid_for_a_minute() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (id, first) = site.begin(&ada, true);
@@ -278,15 +279,15 @@ fn s1_a_cookie_is_a_day_old_at_most_and_the_one_before_is_good_for_a_minute() {
     assert!(second.len() >= 43 && second != first, "256 bits in base64url");
     assert!(site.write(|tx| sessions::rotate(tx, id, &first)).unwrap().is_none(), "another tab was first");
     site.clock.advance(seconds(59));
-    assert_eq!([behind(&mut site, &first), behind(&mut site, &second)], ["live for a moment", "live"]);
+    assert_eq!([state_of(&mut site, &first), state_of(&mut site, &second)], ["live for a minute", "live"]);
     site.clock.advance(seconds(1));
-    assert_eq!([behind(&mut site, &first), behind(&mut site, &second)], ["copied", "live"]);
+    assert_eq!([state_of(&mut site, &first), state_of(&mut site, &second)], ["reused", "live"]);
     assert!(site.current(&first).is_none(), "it opens nothing");
-    assert!(site.places_of(&second).is_empty());
+    assert!(site.columns_with(&second).is_empty());
 }
 
 #[test]
-fn s1_a_cookie_that_was_copied_ends_the_session_of_both() {
+fn s1_a_reused_cookie_ends_the_session_of_both_holders() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (id, first) = site.begin(&ada, true);
@@ -294,21 +295,23 @@ fn s1_a_cookie_that_was_copied_ends_the_session_of_both() {
     site.clock.advance(hours(24));
     let second = site.write(|tx| sessions::rotate(tx, id, &first)).unwrap().unwrap().token.expose().clone();
     site.clock.advance(seconds(60));
-    let actor = site.stranger();
-    let Shown::Copied(session, account) = site.read(|tx| sessions::show(tx, &first).unwrap()) else { panic!("copied") };
+    let actor = site.anonymous();
+    let CookieState::Reused(session, account) = site.read(|tx| sessions::cookie_state(tx, &first).unwrap()) else {
+        panic!("not reused")
+    };
 
     for _ in 0..2 {
-        site.write(|tx| sessions::end_copied(tx, &actor, account, session)).unwrap();
+        site.write(|tx| sessions::end_reused(tx, &actor, account, session)).unwrap();
     }
 
     assert_eq!((session, account), (id, ada.account.id));
-    assert_eq!([&first, &second, &elsewhere].map(|token| behind(&mut site, token)), ["unknown", "unknown", "live"]);
+    assert_eq!([&first, &second, &elsewhere].map(|token| state_of(&mut site, token)), ["unknown", "unknown", "live"]);
     assert_eq!(site.events_of(&ada).iter().filter(|name| *name == "session.reuse_detected").count(), 1);
     assert_eq!(site.count("session_rotated"), 0);
 }
 
 #[test]
-fn s1_a_fresh_proof_gives_a_new_cookie_and_the_old_one_is_dead_at_once() {
+fn s1_a_fresh_proof_gives_a_new_cookie_and_the_old_one_is_invalid_at_once() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let (id, old) = site.begin(&ada, false);
@@ -317,47 +320,47 @@ fn s1_a_fresh_proof_gives_a_new_cookie_and_the_old_one_is_dead_at_once() {
 
     let renewed = site.write(|tx| sessions::renew(tx, ada.account.id, id)).unwrap().unwrap();
 
-    assert_eq!([behind(&mut site, &old), behind(&mut site, renewed.token.expose())], ["unknown", "live"]);
+    assert_eq!([state_of(&mut site, &old), state_of(&mut site, renewed.token.expose())], ["unknown", "live"]);
     assert_eq!(site.current(renewed.token.expose()).unwrap().proved_at, site.clock.now());
     site.clock.advance(minutes(30));
     assert!(site.write(|tx| sessions::renew(tx, ada.account.id, id)).unwrap().is_none(), "one that ended stays ended");
 }
 
 #[test]
-fn s3_its_person_can_be_told_how_long_a_session_lives_and_why_it_ended() {
+fn s3_a_person_can_be_told_how_long_a_session_lives_and_why_it_ended() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (_, token) = site.begin(&ada, false);
-    let left = |site: &mut TestSite| {
+    let remaining = |site: &mut TestSite| {
         let now = site.clock.now();
-        let left = site.current(&token).unwrap().left(now);
-        (left.seconds, left.is_final)
+        let remaining = site.current(&token).unwrap().remaining(now);
+        (remaining.seconds, remaining.is_final)
     };
     site.clock.advance(minutes(29));
-    assert_eq!(left(&mut site), (60, false));
-    site.see(&token);
-    assert_eq!(left(&mut site), (1800, false));
+    assert_eq!(remaining(&mut site), (60, false));
+    site.use_session(&token);
+    assert_eq!(remaining(&mut site), (1800, false));
     while site.clock.now() < site.current(&token).unwrap().ends_at.minus(minutes(20)) {
         site.clock.advance(minutes(10));
-        site.see(&token);
+        site.use_session(&token);
     }
-    let (seconds_left, is_final) = left(&mut site);
-    assert!(seconds_left <= 1200 && is_final, "being seen does not move the end any more");
+    let (seconds_left, is_final) = remaining(&mut site);
+    assert!(seconds_left <= 1200 && is_final, "use does not move the end any more");
     site.clock.advance(minutes(20));
-    assert_eq!(behind(&mut site, &token), "old");
+    assert_eq!(state_of(&mut site, &token), "old");
 
     let (_, idle) = site.begin(&ada, false);
     site.clock.advance(minutes(30) - seconds(1));
-    assert_eq!(behind(&mut site, &idle), "live");
+    assert_eq!(state_of(&mut site, &idle), "live");
     site.clock.advance(seconds(1));
-    assert_eq!(behind(&mut site, &idle), "idle");
+    assert_eq!(state_of(&mut site, &idle), "idle");
     site.clock.advance(hours(25));
     site.write(sessions::purge_ended).unwrap();
-    assert_eq!(behind(&mut site, &idle), "unknown");
+    assert_eq!(state_of(&mut site, &idle), "unknown");
 }
 
 #[test]
-fn being_seen_brings_no_session_back() {
+fn use_does_not_bring_an_ended_session_back() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let (id, token) = site.begin(&ada, false);
@@ -365,11 +368,11 @@ fn being_seen_brings_no_session_back() {
 
     site.write(|tx| sessions::touch(tx, id)).unwrap();
 
-    assert_eq!(behind(&mut site, &token), "idle");
+    assert_eq!(state_of(&mut site, &token), "idle");
 }
 
 #[test]
-fn the_hundred_and_first_session_ends_the_one_that_was_not_seen_for_longest() {
+fn the_hundred_and_first_session_ends_the_least_recently_used_one() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
     let tokens: Vec<_> = (0..101)

@@ -1,12 +1,12 @@
-//! Coming in: sign-up, sign-in, a forgotten password. Through the flows, with real hashes.
+//! Sign-up, sign-in and password reset. Through the flows, with real hashes.
 
 use domicile::accounts::{self, Account, AccountError, AccountState};
 use domicile::base::{Actor, Credits, Secret, days, hours, minutes, seconds};
 use domicile::billing::ledger;
 use domicile::config::SignupMode;
 use domicile::crypto::PasswordFault;
-use domicile::sessions::{self, Current, Throttled};
-use domicile::signin::{self, NewPerson, SignedUp, SigninError, Started, flows};
+use domicile::sessions::{self, CurrentSession, RetryAfter};
+use domicile::signin::{self, NewPerson, PendingSignUp, SignInOutcome, SigninError, flows};
 use domicile::workspaces;
 
 use crate::support::{PASSWORD, TestApp, visitor};
@@ -19,7 +19,7 @@ impl TestApp {
         self.read(|view| accounts::find_by_name(view, name).unwrap())
     }
 
-    pub(super) fn current(&self, token: &Secret<String>) -> Option<Current> {
+    pub(super) fn current(&self, token: &Secret<String>) -> Option<CurrentSession> {
         self.read(|view| sessions::current(view, token.expose()).unwrap())
     }
 
@@ -30,11 +30,13 @@ impl TestApp {
         })
     }
 
-    pub(super) fn prove(&self, pending: SignedUp, code: &str) -> Result<Secret<String>, AccountError> {
+    pub(super) fn prove(&self, pending: PendingSignUp, code: &str) -> Result<Secret<String>, AccountError> {
         let (actor, code) = (Actor::Anonymous(visitor()), code.to_owned());
         match self.write(move |tx| signin::verify(tx, &actor, pending.account, &code)).unwrap() {
-            Ok(Started::Session { token, .. }) => Ok(token),
-            Ok(Started::MustVerify(_) | Started::MustProve(_)) => panic!("the address is proved"),
+            Ok(SignInOutcome::Session { token, .. }) => Ok(token),
+            Ok(SignInOutcome::VerificationPending(_) | SignInOutcome::MfaPending(_)) => {
+                panic!("the address is verified")
+            }
             Err(SigninError::Account(refused)) => Err(refused),
             Err(error) => panic!("another refusal: {error}"),
         }
@@ -44,7 +46,7 @@ impl TestApp {
         self.block_on(flows::request_reset(&self.app, visitor(), email))
     }
 
-    /// The secret of the newest reset link to `email`.
+    /// The token of the newest reset link to `email`.
     pub(super) fn reset_token(&self, email: &str) -> String {
         token_in(&self.message(email, "Set your password").link("/reset?token="))
     }
@@ -57,13 +59,13 @@ impl TestApp {
         token_in(&self.write(signin::claim_link).unwrap())
     }
 
-    /// What a try with a wrong password is told.
+    /// The answer to an attempt with a wrong password.
     fn guess(&self, name: &str) -> Guess {
         match self.sign_in(name, WRONG) {
             Err(SigninError::BadCredentials) => Guess::Wrong,
-            Err(SigninError::Throttled(Throttled { wait_seconds })) => Guess::MustWait(wait_seconds),
+            Err(SigninError::Throttled(RetryAfter { wait_seconds })) => Guess::MustWait(wait_seconds),
             Err(other) => panic!("another refusal: {other}"),
-            Ok(_) => panic!("a wrong password got in"),
+            Ok(_) => panic!("a wrong password signed in"),
         }
     }
 }
@@ -79,7 +81,7 @@ pub(super) fn token_in(link: &str) -> String {
 }
 
 #[test]
-fn p10_a_fresh_appliance_has_nobody_in_it() {
+fn p10_a_new_appliance_has_no_accounts() {
     let site = TestApp::new();
     let names =
         ["admin", "administrator", "root", "operator", "domicile", "test", "guest", "user", "demo", "admin@localhost"];
@@ -94,7 +96,7 @@ fn p10_a_fresh_appliance_has_nobody_in_it() {
 }
 
 #[test]
-fn who_proves_the_address_is_in_with_a_workspace_and_the_welcome_credit() {
+fn verifying_the_address_signs_in_with_a_workspace_and_the_welcome_credit() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap();
     let code = site.message("ada@example.org", "code").code();
@@ -110,7 +112,7 @@ fn who_proves_the_address_is_in_with_a_workspace_and_the_welcome_credit() {
 }
 
 #[test]
-fn the_welcome_credit_is_given_once_whichever_way_somebody_comes_in() {
+fn the_welcome_credit_is_given_once_whatever_the_sign_in_method_is() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap();
     let code = site.message("ada@example.org", "code").code();
@@ -127,7 +129,7 @@ fn the_welcome_credit_is_given_once_whichever_way_somebody_comes_in() {
 }
 
 #[test]
-fn p8_signing_up_with_a_known_address_looks_the_same_and_tells_its_owner() {
+fn p8_a_sign_up_with_a_known_address_looks_the_same_and_its_owner_gets_a_mail() {
     let site = TestApp::new();
     site.person("ada-ada");
     let grown = |email: &str, name: &str| {
@@ -143,22 +145,22 @@ fn p8_signing_up_with_a_known_address_looks_the_same_and_tells_its_owner() {
     let message = site.message("ADA-ada@Example.org", "You have an account already");
     assert!(!message.text.contains("mallory") && !message.text.contains("code"), "{message:?}");
     assert_eq!(rows_of_known, rows_of_new);
-    // Whatever a stranger does next is answered alike, too.
+    // The answers to whatever an anonymous caller does next are the same, too.
     for (answer, name, email) in [(known, "mallory", "ada-ada@example.org"), (new, "trudy-t", "new@example.org")] {
         assert!(matches!(site.prove(answer, "000000"), Err(AccountError::CodeRefused)), "{name}");
-        assert!(matches!(site.sign_in(name, PASSWORD), Ok(Started::MustVerify(_))), "{name}");
+        assert!(matches!(site.sign_in(name, PASSWORD), Ok(SignInOutcome::VerificationPending(_))), "{name}");
         assert!(matches!(site.sign_in(email, OTHER), Err(SigninError::BadCredentials)), "{name}");
         assert!(matches!(
             site.sign_up("else@example.org", name),
             Err(SigninError::Account(AccountError::UsernameTaken))
         ));
     }
-    // And the owner goes on undisturbed.
+    // The owner can still sign in.
     site.session("ada-ada@example.org");
 }
 
 #[test]
-fn an_operators_link_with_a_taken_address_says_so_and_stays_good() {
+fn an_operator_link_with_a_taken_address_says_so_and_stays_valid() {
     let site = TestApp::new();
     site.person("ada-ada");
     let token = site.claim();
@@ -171,11 +173,11 @@ fn an_operators_link_with_a_taken_address_says_so_and_stays_good() {
 }
 
 #[test]
-fn names_and_addresses_of_one_person_do_not_betray_each_other() {
+fn names_and_addresses_of_one_person_do_not_reveal_each_other() {
     let site = TestApp::new();
     site.person("ada-ada");
-    let told: Vec<_> = (0..7).map(|_| site.guess("ada-ada")).collect();
-    assert!(matches!(told[6], Guess::MustWait(_)));
+    let guesses: Vec<_> = (0..7).map(|_| site.guess("ada-ada")).collect();
+    assert!(matches!(guesses[6], Guess::MustWait(_)));
 
     let by_address = site.guess("ada-ada@example.org");
 
@@ -183,7 +185,7 @@ fn names_and_addresses_of_one_person_do_not_betray_each_other() {
 }
 
 #[test]
-fn what_is_typed_wrong_at_sign_up_is_refused_and_nothing_happens() {
+fn an_invalid_sign_up_is_refused_and_changes_nothing() {
     let site = TestApp::new();
     site.person("ada-ada");
     let before = site.footprint();
@@ -206,7 +208,7 @@ fn what_is_typed_wrong_at_sign_up_is_refused_and_nothing_happens() {
 }
 
 #[test]
-fn the_sign_up_mode_decides_who_may() {
+fn the_sign_up_mode_decides_who_may_sign_up() {
     let cases: [(SignupMode, &[(&str, bool)]); 4] = [
         (SignupMode::Open, &[("a@example.org", true), ("a@example.com", true)]),
         (SignupMode::Domains, &[("a@Example.ORG", true), ("a@sub.example.org", false), ("a@example.com", false)]),
@@ -233,7 +235,7 @@ fn the_sign_up_mode_decides_who_may() {
 }
 
 #[test]
-fn p10_the_operators_link_works_once_within_a_day_whatever_the_mode() {
+fn p10_the_operator_link_works_once_within_a_day_whatever_the_mode() {
     for mode in [SignupMode::Open, SignupMode::Domains, SignupMode::Invite, SignupMode::Closed] {
         let site = TestApp::with(|config| config.signup.mode = mode);
         let claim = |name: &str, token: &str| site.sign_up_with(&format!("{name}@example.org"), name, PASSWORD, token);
@@ -253,12 +255,12 @@ fn p10_the_operators_link_works_once_within_a_day_whatever_the_mode() {
             assert!(matches!(refused, Err(SigninError::Account(AccountError::LinkRefused))), "{mode:?}");
         }
         assert!(matches!(site.write(signin::claim_link), Err(SigninError::OperatorExists)));
-        assert!([lost, late, good].iter().all(|token| site.places_of(token).is_empty()));
+        assert!([lost, late, good].iter().all(|token| site.columns_with(token).is_empty()));
     }
 }
 
 #[test]
-fn p10_no_operators_link_outlives_the_first_operator() {
+fn p10_operator_links_become_invalid_with_the_first_operator() {
     let site = TestApp::new();
     let token = site.claim();
     let person = NewPerson { is_operator: true, ..site.new_person("ada-ada") };
@@ -271,7 +273,7 @@ fn p10_no_operators_link_outlives_the_first_operator() {
 }
 
 #[test]
-fn p10_who_never_proves_the_address_leaves_the_way_to_another_link() {
+fn p10_another_link_works_if_the_first_address_was_never_verified() {
     let site = TestApp::new();
     site.sign_up_with("ada@exampel.org", "ada-ada", PASSWORD, &site.claim()).unwrap();
 
@@ -283,7 +285,7 @@ fn p10_who_never_proves_the_address_leaves_the_way_to_another_link() {
 }
 
 #[test]
-fn a_claim_that_fails_for_another_reason_is_not_used_up() {
+fn a_claim_is_not_used_up_if_the_sign_up_fails_for_another_reason() {
     let site = TestApp::new();
     site.person("ada-ada");
     let token = site.claim();
@@ -303,7 +305,7 @@ fn a_person_signs_in_by_name_or_address_in_any_case() {
     for name in ["ada-ada", " ADA-Ada ", "ada-ada@example.org", "ADA-ADA@EXAMPLE.ORG"] {
         let token = site.session(name);
         assert_eq!(site.current(&token).unwrap().account, ada.account.id, "{name}");
-        assert_eq!(site.places_of(token.expose()), Vec::<String>::new());
+        assert_eq!(site.columns_with(token.expose()), Vec::<String>::new());
     }
 
     let recorded = "select count(*) from audit_event where event = 'auth.signin_succeeded'";
@@ -336,7 +338,7 @@ fn p8_a_wrong_password_and_an_unknown_name_get_the_same_answer() {
 }
 
 #[test]
-fn guesses_become_slow_alike_for_names_that_exist_and_names_that_do_not() {
+fn guesses_are_throttled_equally_for_known_and_unknown_names() {
     let site = TestApp::new();
     site.person("ada-ada");
 
@@ -345,7 +347,7 @@ fn guesses_become_slow_alike_for_names_that_exist_and_names_that_do_not() {
         assert_eq!(free, [Guess::Wrong; 4]);
         let mut waits = Vec::new();
         for _ in 0..5 {
-            let Guess::MustWait(wait) = site.guess(name) else { panic!("no pause after {waits:?}") };
+            let Guess::MustWait(wait) = site.guess(name) else { panic!("no wait after {waits:?}") };
             waits.push(wait);
             site.clock.advance(seconds(u64::from(wait) - 1) - std::time::Duration::from_millis(1));
             assert!(matches!(site.guess(name), Guess::MustWait(_)));
@@ -356,12 +358,12 @@ fn guesses_become_slow_alike_for_names_that_exist_and_names_that_do_not() {
     });
 
     assert_eq!(known, unknown);
-    // What is told is the pause and the second that is under way.
+    // The answer is the wait plus the second that has begun.
     assert_eq!(known, [31, 901, 1801, 3601, 7201]);
 }
 
 #[test]
-fn a_pause_holds_up_the_right_password_too_and_ends_by_itself() {
+fn a_wait_also_delays_the_right_password_and_ends_by_itself() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     (0..20).for_each(|_| {
@@ -370,32 +372,32 @@ fn a_pause_holds_up_the_right_password_too_and_ends_by_itself() {
             site.guess("ada-ada");
         }
     });
-    let Guess::MustWait(wait) = site.guess("ada-ada") else { panic!("no pause") };
+    let Guess::MustWait(wait) = site.guess("ada-ada") else { panic!("no wait") };
 
     assert!(wait <= 24 * 3600 + 1);
     assert!(matches!(site.sign_in("ada-ada", PASSWORD), Err(SigninError::Throttled(_))));
-    // The account's own pause, which all names share, is silent: it looks like a wrong password.
+    // The wait of the account, which all its names share, is silent: it looks like a wrong password.
     site.clock.advance(days(1));
     let token = site.session("ada-ada");
 
     assert_eq!(site.current(&token).unwrap().account, ada.account.id);
-    // The right password ended it: there are free tries again.
+    // The right password cleared the failures: there are free attempts again.
     assert_eq!((0..4).map(|_| site.guess("ada-ada")).collect::<Vec<_>>(), [Guess::Wrong; 4]);
 }
 
 #[test]
-fn guesses_about_one_person_slow_nobody_else() {
+fn guesses_at_one_person_do_not_throttle_others() {
     let site = TestApp::new();
     site.person("ada-ada");
     site.person("bob-bob");
-    let told: Vec<_> = (0..7).map(|_| site.guess("ada-ada")).collect();
+    let guesses: Vec<_> = (0..7).map(|_| site.guess("ada-ada")).collect();
 
-    assert!(matches!(told[6], Guess::MustWait(_)));
+    assert!(matches!(guesses[6], Guess::MustWait(_)));
     site.session("bob-bob");
 }
 
 #[test]
-fn many_guesses_at_once_are_slowed_like_guesses_in_a_row() {
+fn concurrent_guesses_are_throttled_like_guesses_in_a_row() {
     let site = TestApp::new();
     site.person("ada-ada");
 
@@ -408,7 +410,7 @@ fn many_guesses_at_once_are_slowed_like_guesses_in_a_row() {
 }
 
 #[test]
-fn a_person_who_has_not_proved_the_address_is_asked_to_after_the_right_password() {
+fn a_person_with_an_unverified_address_must_verify_it_after_the_right_password() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "ada-ada").unwrap();
     let first = site.message("ada@example.org", "code").code();
@@ -416,12 +418,12 @@ fn a_person_who_has_not_proved_the_address_is_asked_to_after_the_right_password(
     assert!(matches!(site.sign_in("ada-ada", WRONG), Err(SigninError::BadCredentials)));
     for _ in 0..2 {
         assert!(
-            matches!(site.sign_in("ada-ada", PASSWORD), Ok(Started::MustVerify(account)) if account == pending.account)
+            matches!(site.sign_in("ada-ada", PASSWORD), Ok(SignInOutcome::VerificationPending(account)) if account == pending.account)
         );
     }
     assert_eq!(site.message("ada@example.org", "code").code(), first);
     site.clock.advance(minutes(1));
-    assert!(matches!(site.sign_in("ada-ada", PASSWORD), Ok(Started::MustVerify(_))));
+    assert!(matches!(site.sign_in("ada-ada", PASSWORD), Ok(SignInOutcome::VerificationPending(_))));
 
     let second = site.message("ada@example.org", "code").code();
     assert_ne!(first, second);
@@ -437,8 +439,10 @@ fn a_remembered_sign_in_tells_the_browser_how_long_to_keep_it() {
     let sign_in = |remember| {
         let form = signin::SignIn { name: "ada-ada".into(), password: Secret::new(PASSWORD.into()), remember };
         match site.block_on(flows::sign_in(&site.app, visitor(), form)).unwrap() {
-            Started::Session { keep, .. } => keep,
-            Started::MustVerify(_) | Started::MustProve(_) => panic!("the password is all there is to prove"),
+            SignInOutcome::Session { keep, .. } => keep,
+            SignInOutcome::VerificationPending(_) | SignInOutcome::MfaPending(_) => {
+                panic!("the password is the only proof")
+            }
         }
     };
 
@@ -456,7 +460,7 @@ fn p9_a_reset_link_sets_a_new_password_and_ends_every_session() {
 
     assert!(sessions.iter().all(|token| site.current(token).is_none()));
     assert!(matches!(site.sign_in("ada-ada", PASSWORD), Err(SigninError::BadCredentials)));
-    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(Started::Session { .. })));
+    assert!(matches!(site.sign_in("ada-ada", OTHER), Ok(SignInOutcome::Session { .. })));
     for event in ["auth.password_reset_requested", "auth.password_changed", "auth.password_reset_completed"] {
         let found = site.read(|view| {
             let sql = "select count(*) from audit_event where event = :event";
@@ -467,7 +471,7 @@ fn p9_a_reset_link_sets_a_new_password_and_ends_every_session() {
 }
 
 #[test]
-fn p8_asking_for_a_reset_does_not_tell_who_is_here() {
+fn p8_asking_for_a_reset_does_not_reveal_who_has_an_account() {
     let site = TestApp::new();
     site.suspend(&site.person("suspended"));
     site.person("ada-ada");
@@ -478,7 +482,7 @@ fn p8_asking_for_a_reset_does_not_tell_who_is_here() {
         (kept().0 - before.0, kept().1 - before.1)
     };
 
-    // The same rows for everybody, so that the same time passes; only the message differs.
+    // The same rows in every case, so that it takes the same time. Only the mail differs.
     assert_eq!(["nobody@example.org", "suspended@example.org", "ada-ada@example.org"].map(grown), [(1, 1); 3]);
     assert_eq!(site.number("select count(*) from mail_outbox where subject = 'Set your password'"), 1);
     let before = kept();
@@ -487,7 +491,7 @@ fn p8_asking_for_a_reset_does_not_tell_who_is_here() {
 }
 
 #[test]
-fn following_a_reset_link_proves_the_address_and_shuts_out_who_took_it_before() {
+fn a_reset_link_verifies_the_address_and_removes_the_access_of_an_earlier_claimant() {
     let site = TestApp::new();
     let pending = site.sign_up("ada@example.org", "mallory").unwrap();
     let code = site.message("ada@example.org", "code").code();
@@ -499,11 +503,11 @@ fn following_a_reset_link_proves_the_address_and_shuts_out_who_took_it_before() 
     assert_eq!((account.state, site.balance_of(&account)), (AccountState::Active, Credits::whole(5)));
     assert!(matches!(site.sign_in("mallory", PASSWORD), Err(SigninError::BadCredentials)));
     assert!(matches!(site.prove(pending, &code), Err(AccountError::CodeRefused)));
-    assert!(matches!(site.sign_in("mallory", OTHER), Ok(Started::Session { .. })));
+    assert!(matches!(site.sign_in("mallory", OTHER), Ok(SignInOutcome::Session { .. })));
 }
 
 #[test]
-fn an_account_made_for_somebody_has_its_credit_once_the_address_is_proved() {
+fn an_account_that_an_operator_creates_gets_its_credit_when_the_address_is_verified() {
     let mut site = crate::support::TestSite::new();
     let mut made = |username: &str, is_verified: bool| {
         let person = domicile::signin::NewPerson {

@@ -1,4 +1,4 @@
-//! The published file: whole, true, and replaced only by one that is.
+//! The published file: complete, correct, and replaced only by a verified one.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl TestApp {
         verify_file(path, self.app.store().site(), self.app.now())
     }
 
-    /// A copy of the published file, in a folder of its own.
+    /// A copy of the published file, in another folder.
     fn copied(&self, name: &str) -> PathBuf {
         let folder = self.folder().join("copies");
         std::fs::create_dir_all(&folder).unwrap();
@@ -42,7 +42,7 @@ impl TestApp {
         copy
     }
 
-    /// What somebody with the key does to a copy; the triggers are no obstacle to them.
+    /// Verifies a copy after a change by an attacker who has the key and drops the triggers.
     fn edited(&self, name: &str, sql: &str) -> Result<Report, Damage> {
         let copy = self.copied(name);
         let connection = self.opened(&copy);
@@ -66,8 +66,8 @@ impl TestApp {
     }
 }
 
-/// Two people with keys, credit that was given, and somebody who left.
-fn lived_in() -> TestApp {
+/// A site with a person, an API key, granted credit, and an erased person.
+fn populated_site() -> TestApp {
     let site = TestApp::new();
     let (ada, gone) = (site.person("ada-ada"), site.person("gone-gone"));
     site.api_key(&ada, "ci");
@@ -85,13 +85,13 @@ fn flip(path: &Path, at: u64) {
     std::fs::write(path, bytes).unwrap();
 }
 
-fn cut(path: &Path, bytes: u64) {
+fn truncate(path: &Path, bytes: u64) {
     std::fs::File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }
 
 #[test]
-fn a_published_snapshot_verifies_and_says_what_it_holds() {
-    let site = lived_in();
+fn a_published_snapshot_verifies_and_its_stamp_is_correct() {
+    let site = populated_site();
 
     let manifest = site.publish();
 
@@ -108,15 +108,19 @@ fn a_published_snapshot_verifies_and_says_what_it_holds() {
 
     let bytes = std::fs::read(site.published()).unwrap();
     assert_eq!(bytes.len() as u64, report.bytes);
-    let beside: serde_json::Value = serde_json::from_slice(&std::fs::read(site.layout().manifest()).unwrap()).unwrap();
-    assert_eq!(beside["sha256"], hex::encode(Sha256::digest(&bytes)));
-    assert_eq!((&beside["file"], &beside["audit_seq"]), (&"domicile.sqlite".into(), &report.stamp.audit_seq.into()));
+    let manifest_file: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(site.layout().manifest()).unwrap()).unwrap();
+    assert_eq!(manifest_file["sha256"], hex::encode(Sha256::digest(&bytes)));
+    assert_eq!(
+        (&manifest_file["file"], &manifest_file["audit_seq"]),
+        (&"domicile.sqlite".into(), &report.stamp.audit_seq.into())
+    );
     assert_eq!(std::fs::metadata(site.published()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[test]
-fn a_snapshot_is_of_one_moment_whatever_is_written_meanwhile() {
-    let site = lived_in();
+fn a_snapshot_is_consistent_while_other_writes_happen() {
+    let site = populated_site();
     let done = std::sync::atomic::AtomicBool::new(false);
 
     std::thread::scope(|scope| {
@@ -134,8 +138,8 @@ fn a_snapshot_is_of_one_moment_whatever_is_written_meanwhile() {
 }
 
 #[test]
-fn any_flipped_bit_is_found_and_the_place_named() {
-    let site = lived_in();
+fn any_flipped_bit_is_found_and_its_page_is_named() {
+    let site = populated_site();
     site.publish();
     let bytes = std::fs::metadata(site.published()).unwrap().len();
     let pages = bytes / PAGE_BYTES;
@@ -153,16 +157,16 @@ fn any_flipped_bit_is_found_and_the_place_named() {
             Damage::Pages { count: 1, from, to } => {
                 assert_eq!((from, to), (page * PAGE_BYTES, (page + 1) * PAGE_BYTES - 1))
             }
-            // With another salt no page opens.
-            Damage::OtherKey { .. } => assert!(at < 16, "byte {at}"),
+            // With another salt, no page can be decrypted.
+            Damage::WrongKey { .. } => assert!(at < 16, "byte {at}"),
             other => panic!("byte {at} of {pages} pages: {other}"),
         }
     }
 }
 
 #[test]
-fn a_shorter_file_is_found_wherever_it_was_cut() {
-    let site = lived_in();
+fn a_truncated_file_is_found_wherever_it_ends() {
+    let site = populated_site();
     site.publish();
     let bytes = std::fs::metadata(site.published()).unwrap().len();
 
@@ -174,22 +178,22 @@ fn a_shorter_file_is_found_wherever_it_was_cut() {
         PAGE_BYTES * 2 + 5,
         PAGE_BYTES,
     ] {
-        let copy = site.copied("cut");
-        cut(&copy, left);
+        let copy = site.copied("truncate");
+        truncate(&copy, left);
         let found = site.verify(&copy).unwrap_err();
         assert!(matches!(found, Damage::Truncated { bytes } if bytes == left), "{left} of {bytes}: {found}");
     }
-    for (left, wanted) in [(PAGE_BYTES - 1, "not a database"), (15, "not a database"), (0, "empty")] {
-        let copy = site.copied("cut");
-        cut(&copy, left);
+    for (left, message) in [(PAGE_BYTES - 1, "not a database"), (15, "not a database"), (0, "empty")] {
+        let copy = site.copied("truncate");
+        truncate(&copy, left);
         let found = site.verify(&copy).unwrap_err().to_string();
-        assert!(found.contains(wanted), "{left}: {found}");
+        assert!(found.contains(message), "{left}: {found}");
     }
 }
 
 #[test]
-fn what_is_no_snapshot_is_called_by_its_name() {
-    let site = lived_in();
+fn each_kind_of_other_file_has_its_own_error() {
+    let site = populated_site();
     site.publish();
     let folder = site.folder().join("others");
     std::fs::create_dir_all(&folder).unwrap();
@@ -202,7 +206,7 @@ fn what_is_no_snapshot_is_called_by_its_name() {
     std::fs::copy(site.layout().live(), at("live")).unwrap();
 
     assert!(matches!(site.verify(&at("plain")), Err(Damage::NotEncrypted)));
-    assert!(matches!(site.verify(&at("noise")), Err(Damage::OtherKey { .. })));
+    assert!(matches!(site.verify(&at("noise")), Err(Damage::WrongKey { .. })));
     assert!(matches!(site.verify(&at("text")), Err(Damage::NotADatabase)));
     assert!(matches!(site.verify(&at("live")), Err(Damage::NotASnapshot)));
     assert!(matches!(site.verify(&at("nothing")), Err(Damage::Unreadable(_))));
@@ -210,8 +214,8 @@ fn what_is_no_snapshot_is_called_by_its_name() {
 }
 
 #[test]
-fn a_snapshot_of_another_keyring_is_not_opened() {
-    let site = lived_in();
+fn a_snapshot_of_another_keyring_is_refused() {
+    let site = populated_site();
     site.publish();
     let keyring = Keyring::generate(&mut Rng::seeded(77), site.app.now());
     let id = keyring.id();
@@ -219,19 +223,19 @@ fn a_snapshot_of_another_keyring_is_not_opened() {
 
     let found = verify_file(&site.published(), &other, site.app.now());
 
-    assert!(matches!(found, Err(Damage::OtherKey { keyring }) if keyring == id));
+    assert!(matches!(found, Err(Damage::WrongKey { keyring }) if keyring == id));
 }
 
 #[test]
 fn a_file_torn_between_two_snapshots_is_found() {
-    let site = lived_in();
+    let site = populated_site();
     site.publish();
     let old = std::fs::read(site.published()).unwrap();
     site.publish();
     let new = std::fs::read(site.published()).unwrap();
     let pages = old.len().min(new.len()) / PAGE;
 
-    // Each snapshot has a salt of its own, so a page of one is no page of the other.
+    // Each snapshot has its own salt, so a page of one is not valid in another.
     for torn_at in 1..pages {
         let copy = site.copied("torn");
         std::fs::write(&copy, [&new[..torn_at * PAGE], &old[torn_at * PAGE..]].concat()).unwrap();
@@ -241,8 +245,8 @@ fn a_file_torn_between_two_snapshots_is_found() {
 }
 
 #[test]
-fn one_page_of_an_earlier_moment_is_found() {
-    let site = lived_in();
+fn one_outdated_page_is_found() {
+    let site = populated_site();
     site.publish();
     let copy = site.copied("torn");
     let old = std::fs::read(&copy).unwrap();
@@ -254,8 +258,8 @@ fn one_page_of_an_earlier_moment_is_found() {
         db::write_directly(&mut later, site, clock, &mut rng, |tx| {
             billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(1), "More").map(|_| ())?;
             let (seq, head) = audit::head(tx)?;
-            let told = named_params! {":seq": seq, ":head": head};
-            tx.execute("update snapshot_stamp set audit_seq = :seq, audit_head = :head", told)?;
+            let params = named_params! {":seq": seq, ":head": head};
+            tx.execute("update snapshot_stamp set audit_seq = :seq, audit_head = :head", params)?;
             Ok::<_, BillingError>(())
         })
         .unwrap();
@@ -268,7 +272,7 @@ fn one_page_of_an_earlier_moment_is_found() {
         (1..pages).filter(|n| old[n * PAGE..(n + 1) * PAGE] != new[n * PAGE..(n + 1) * PAGE]).collect();
     assert!(differ.len() >= 8, "{differ:?}");
 
-    // Every page opens, and one is as it was before: a write that never reached the disk.
+    // Every page can be decrypted, but one is outdated: a write that never reached the disk.
     for page in &differ {
         let mut torn = new.clone();
         torn[page * PAGE..(page + 1) * PAGE].copy_from_slice(&old[page * PAGE..(page + 1) * PAGE]);
@@ -279,8 +283,8 @@ fn one_page_of_an_earlier_moment_is_found() {
 }
 
 #[test]
-fn a_row_that_was_edited_with_the_key_is_found_and_named() {
-    let site = lived_in();
+fn a_row_that_was_edited_with_the_database_key_is_found() {
+    let site = populated_site();
     site.publish();
     let posting = "tx_id = (select id from ledger_tx where seq = 2) and n = 1";
 
@@ -314,7 +318,7 @@ fn a_row_that_was_edited_with_the_key_is_found_and_named() {
         "delete from audit_private; delete from audit_event",
     ] {
         let found = site.edited("edited", sql).unwrap_err();
-        assert!(matches!(found, Damage::OtherStamp { .. }), "{sql}: {found}");
+        assert!(matches!(found, Damage::WrongStamp { .. }), "{sql}: {found}");
     }
     let found = site.edited("edited", "delete from account_email; delete from account").unwrap_err();
     assert!(matches!(found, Damage::Dangling(_)), "{found}");
@@ -326,7 +330,7 @@ fn a_row_that_was_edited_with_the_key_is_found_and_named() {
 
 #[test]
 fn a_copy_that_does_not_verify_is_not_published() {
-    let site = lived_in();
+    let site = populated_site();
     site.publish();
     let before = std::fs::read(site.published()).unwrap();
     let manifest = std::fs::read(site.layout().manifest()).unwrap();
@@ -350,8 +354,8 @@ fn a_copy_that_does_not_verify_is_not_published() {
 
 #[test]
 fn nothing_is_published_when_nothing_changed() {
-    let site = lived_in();
-    // The mails that wait go out first: that they went is a change. So is the erasure, which asked for a snapshot itself.
+    let site = populated_site();
+    // Sends the waiting mails first, because sending them is a change. The erasure has queued a snapshot job as well.
     site.run_jobs();
     snapshots::publish_when_changed(&site.app).unwrap();
     let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(site.published()).unwrap());
@@ -359,7 +363,7 @@ fn nothing_is_published_when_nothing_changed() {
 
     site.clock.advance(days(1));
     assert!(snapshots::publish_when_changed(&site.app).unwrap().is_none());
-    // The queue of jobs is no content: publishing is a job itself.
+    // The job queue does not count as content, because publishing is itself a job.
     site.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
     site.run_jobs();
     assert_eq!(inode(), first);
@@ -372,16 +376,16 @@ fn nothing_is_published_when_nothing_changed() {
 }
 
 #[test]
-fn what_was_written_while_a_snapshot_was_made_is_published_the_next_time() {
-    let site = lived_in();
+fn a_change_during_a_publication_is_published_the_next_time() {
+    let site = populated_site();
     let root = site.layout().root().to_owned();
     let is_copied = || {
         let entries = std::fs::read_dir(&root).unwrap().flatten();
         let mut unfinished = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".snapshot-"));
-        unfinished.any(|entry| entry.metadata().is_ok_and(|about| about.len() > 0))
+        unfinished.any(|entry| entry.metadata().is_ok_and(|metadata| metadata.len() > 0))
     };
 
-    // Where the copy was the faster one, it has what was written, and that proves nothing.
+    // If the write was faster than the copy, the copy contains it, and the round proves nothing.
     let missed = (0..50).any(|_| {
         let manifest = std::thread::scope(|scope| {
             let publishing = scope.spawn(|| site.publish());
@@ -404,14 +408,14 @@ fn what_was_written_while_a_snapshot_was_made_is_published_the_next_time() {
 
 #[test]
 fn a_change_by_another_process_is_published_too() {
-    let site = lived_in();
+    let site = populated_site();
     site.publish();
     site.another()
         .store()
         .write_blocking(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied")))
         .unwrap();
 
-    // Any write of this process, such as the one that queues the job, finds it.
+    // Any write of this process, such as the one that queues the job, detects the change.
     site.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
     site.run_jobs();
 
@@ -420,8 +424,8 @@ fn a_change_by_another_process_is_published_too() {
 }
 
 #[test]
-fn what_a_killed_publisher_left_is_cleaned_away() {
-    let site = lived_in();
+fn temporary_files_of_a_killed_publisher_are_removed() {
+    let site = populated_site();
     let root = site.layout().root().to_owned();
     for name in [".snapshot-0011223344556677", ".snapshot-0011223344556677-journal", ".snapshot-x.json"] {
         std::fs::write(root.join(name), "half a copy").unwrap();
@@ -441,8 +445,8 @@ fn what_a_killed_publisher_left_is_cleaned_away() {
 }
 
 #[test]
-fn after_the_rename_an_error_does_not_say_that_the_old_snapshot_is_there() {
-    let site = lived_in();
+fn after_the_rename_an_error_does_not_say_that_the_old_snapshot_is_still_there() {
+    let site = populated_site();
     site.publish();
     let before = std::fs::read(site.published()).unwrap();
     site.person("late-comer");
@@ -464,8 +468,8 @@ fn after_the_rename_an_error_does_not_say_that_the_old_snapshot_is_there() {
 }
 
 #[test]
-fn verifying_leaves_nothing_beside_a_copy_even_where_nothing_can_be_written() {
-    let site = lived_in();
+fn verifying_creates_no_files_and_works_in_a_read_only_folder() {
+    let site = populated_site();
     site.publish();
     let copy = site.copied("domicile.sqlite");
     let folder = copy.parent().unwrap().to_owned();
@@ -483,8 +487,8 @@ fn verifying_leaves_nothing_beside_a_copy_even_where_nothing_can_be_written() {
 }
 
 #[test]
-fn a_file_whose_name_means_something_in_an_address_is_verified_all_the_same() {
-    let site = lived_in();
+fn a_file_name_with_url_characters_can_be_verified() {
+    let site = populated_site();
     site.publish();
 
     for name in ["a copy.sqlite", "50%.sqlite", "what?immutable=0&mode=rw", "#1.sqlite", "ümlaut.sqlite"] {

@@ -1,4 +1,4 @@
-//! The store room: one writer for everybody, and a file that is noise to whoever has no key.
+//! The store: one writer for all callers, and a file that looks like random bytes without the key.
 
 use std::future::Future;
 use std::path::Path;
@@ -12,7 +12,7 @@ use domicile::base::{
     Actor, Clock, Credits, EmailAddress, Quantity, Rng, ServiceId, Timestamp, hours, minutes, seconds,
 };
 use domicile::billing::ledger;
-use domicile::billing::usage::{self, BatchAnswer, EventName, Fault, NewEvent};
+use domicile::billing::usage::{self, BatchResult, EventName, Fault, NewEvent};
 use domicile::crypto::Keyring;
 use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, Subject, Tx, View};
 use domicile::services::{self, ServiceName};
@@ -23,18 +23,18 @@ use tempfile::TempDir;
 
 use crate::support::{START, TestApp, TestSite, default_settings, holds, tables};
 
-/// A live database in a folder of its own, without anything above it.
-struct Room {
+/// A live database in its own folder, without the layers above it.
+struct StoreFixture {
     store: Arc<Store>,
     clock: Clock,
     folder: TempDir,
 }
 
-impl Room {
+impl StoreFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(Layout::new(folder.path()).live_dir()).unwrap();
-        let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
+        let clock = Clock::manual_at(Timestamp::parse(START).unwrap());
         let store = open(folder.path(), default_settings(), &clock).unwrap();
         Self { store: Arc::new(store), clock, folder }
     }
@@ -43,47 +43,47 @@ impl Room {
         Layout::new(self.folder.path())
     }
 
-    /// Another process's store.
+    /// A second store, as of another process.
     fn another(&self) -> Store {
         let (layout, site) = (self.layout(), Arc::new(default_settings()));
         Store::open(layout, site, self.clock.clone(), Rng::seeded(6), |_| (), |_| ()).unwrap()
     }
 
-    /// A connection of somebody who has the key.
+    /// A separate connection with the key.
     fn connection(&self) -> Connection {
-        keyed(&self.layout().live(), &default_settings())
+        connect(&self.layout().live(), &default_settings())
     }
 
-    /// How many failures were noted, as everybody sees it.
-    fn noted(&self) -> i64 {
+    /// The number of committed failures, read over a separate connection.
+    fn failures(&self) -> i64 {
         self.connection().query_row("select coalesce(sum(failures), 0) from throttle", [], |row| row.get(0)).unwrap()
     }
 
-    /// Keeps the writer busy; what is queued until it is let go is one commit.
-    fn hold(&self) -> Held {
+    /// Blocks the writer. Everything that is queued until it is released is one commit.
+    fn block_writer(&self) -> BlockedWriter {
         let (release, wait) = mpsc::channel::<()>();
         let (begin, begun) = mpsc::channel();
         let store = self.store.clone();
         let thread = std::thread::spawn(move || {
-            let held = store.write_blocking(move |_| {
+            let blocked = store.write_blocking(move |_| {
                 begin.send(()).unwrap();
                 wait.recv().unwrap();
                 Ok::<_, Error>(())
             });
-            held.unwrap();
+            blocked.unwrap();
         });
         begun.recv().unwrap();
-        Held { release, thread }
+        BlockedWriter { release, thread }
     }
 }
 
-struct Held {
+struct BlockedWriter {
     release: mpsc::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-impl Held {
-    fn let_go(self) {
+impl BlockedWriter {
+    fn release(self) {
         self.release.send(()).unwrap();
         self.thread.join().unwrap();
     }
@@ -93,7 +93,7 @@ fn open(folder: &Path, site: Site, clock: &Clock) -> Result<Store, Error> {
     Store::open(Layout::new(folder), Arc::new(site), clock.clone(), Rng::seeded(5), |_| (), |_| ())
 }
 
-fn keyed(path: &Path, site: &Site) -> Connection {
+fn connect(path: &Path, site: &Site) -> Connection {
     let connection = Connection::open(path).unwrap();
     let key = site.keyring.database_key_pragma();
     connection.execute_batch(&format!("pragma key = \"{}\"", key.expose())).unwrap();
@@ -102,13 +102,13 @@ fn keyed(path: &Path, site: &Site) -> Connection {
 
 type Answer<'s, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 's>>;
 
-/// Queues a change without waiting for its answer.
+/// Queues a change without waiting for its result.
 fn queue<T: Send + 'static>(
     store: &Store,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
 ) -> Answer<'_, T> {
     let mut answer: Answer<'_, T> = Box::pin(store.write(work));
-    assert!(is_pending(&mut answer), "the writer is held, and answered");
+    assert!(is_pending(&mut answer), "the writer is blocked, but it answered");
     answer
 }
 
@@ -120,96 +120,96 @@ fn wait_for<T>(answer: Answer<'_, T>) -> Result<T, Error> {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(answer)
 }
 
-fn note(tx: &mut Tx<'_>) -> Result<(), Error> {
-    sessions::note_failure(tx, "somebody")
+fn add_failure(tx: &mut Tx<'_>) -> Result<(), Error> {
+    sessions::count_request(tx, "somebody")
 }
 
-/// Every file of a folder with the hash of its content.
+/// All files of a folder with the hashes of their contents.
 fn hashes(folder: &Path) -> Vec<(String, String)> {
     let files = TestApp::files_in(folder).into_iter();
     files.map(|name| (name.clone(), hex::encode(Sha256::digest(std::fs::read(folder.join(name)).unwrap())))).collect()
 }
 
 #[test]
-fn a_caller_that_fails_or_panics_takes_nobody_elses_work_along() {
-    let room = Room::new();
-    let held = room.hold();
+fn a_caller_that_fails_or_panics_does_not_affect_others() {
+    let fixture = StoreFixture::new();
+    let blocked = fixture.block_writer();
 
-    let before = queue(&room.store, note);
-    let refused = queue(&room.store, |tx| {
-        note(tx)?;
+    let before = queue(&fixture.store, add_failure);
+    let refused = queue(&fixture.store, |tx| {
+        add_failure(tx)?;
         Err::<(), _>(Error::Busy)
     });
-    let panicked = queue(&room.store, |tx| {
-        note(tx)?;
+    let panicked = queue(&fixture.store, |tx| {
+        add_failure(tx)?;
         if tx.now().millis() > 0 {
-            panic!("an operation with a fault");
+            panic!("an operation panics");
         }
         Ok(())
     });
-    let forbidden = queue(&room.store, |tx| {
-        note(tx)?;
+    let forbidden = queue(&fixture.store, |tx| {
+        add_failure(tx)?;
         tx.execute(
             "insert into membership (workspace_id, account_id, role, joined_at) values ('x', 'y', 'owner', 0)",
             [],
         )
     });
-    let after = queue(&room.store, note);
-    held.let_go();
+    let after = queue(&fixture.store, add_failure);
+    blocked.release();
 
     assert!(wait_for(before).is_ok() && wait_for(after).is_ok());
     assert!(matches!(wait_for(refused), Err(Error::Busy)));
     assert!(matches!(wait_for(panicked), Err(Error::Panicked)));
     assert!(matches!(wait_for(forbidden), Err(Error::Sqlite(_))));
-    assert_eq!(room.noted(), 2);
-    room.store.write_blocking(note).unwrap();
-    assert_eq!(room.noted(), 3);
+    assert_eq!(fixture.failures(), 2);
+    fixture.store.write_blocking(add_failure).unwrap();
+    assert_eq!(fixture.failures(), 3);
 }
 
 #[test]
-fn nobody_is_answered_before_the_commit() {
-    let room = Room::new();
-    let held = room.hold();
-    let mut first = queue(&room.store, note);
+fn callers_are_answered_after_the_commit() {
+    let fixture = StoreFixture::new();
+    let blocked = fixture.block_writer();
+    let mut first = queue(&fixture.store, add_failure);
     let (begin, begun) = mpsc::channel();
     let (release, wait) = mpsc::channel::<()>();
-    let last = queue(&room.store, move |_| {
+    let last = queue(&fixture.store, move |_| {
         begin.send(()).unwrap();
         wait.recv().unwrap();
         Ok(())
     });
 
-    held.release.send(()).unwrap();
+    blocked.release.send(()).unwrap();
     begun.recv().unwrap();
-    // The first one's work is done, and the commit has to wait for the last one's.
+    // The first work is done, but the commit must wait for the last one.
     assert!(is_pending(&mut first));
-    assert_eq!(room.noted(), 0);
+    assert_eq!(fixture.failures(), 0);
     release.send(()).unwrap();
 
     wait_for(first).unwrap();
-    assert_eq!(room.noted(), 1);
+    assert_eq!(fixture.failures(), 1);
     wait_for(last).unwrap();
-    held.thread.join().unwrap();
+    blocked.thread.join().unwrap();
 }
 
 #[test]
-fn a_full_queue_says_so_and_loses_nothing_that_it_took() {
+fn a_full_queue_refuses_work_and_loses_nothing_that_it_accepted() {
     const QUEUE_MAX: usize = 4096;
-    let room = Room::new();
-    let held = room.hold();
-    let mut taken: Vec<_> = (0..QUEUE_MAX).map(|_| queue(&room.store, note)).collect();
+    let fixture = StoreFixture::new();
+    let blocked = fixture.block_writer();
+    let mut queued: Vec<_> = (0..QUEUE_MAX).map(|_| queue(&fixture.store, add_failure)).collect();
 
     for _ in 0..3 {
-        let mut one_more: Answer<'_, ()> = Box::pin(room.store.write(note));
+        let mut one_more: Answer<'_, ()> = Box::pin(fixture.store.write(add_failure));
         let Poll::Ready(answer) = one_more.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
-            panic!("the queue has no end")
+            panic!("the queue has no limit")
         };
         assert!(matches!(answer, Err(Error::Busy)));
     }
-    held.let_go();
+    blocked.release();
 
-    assert!(taken.drain(..).all(|answer| wait_for(answer).is_ok()));
-    assert_eq!(room.noted(), 4096);
+    assert!(queued.drain(..).all(|answer| wait_for(answer).is_ok()));
+    assert_eq!(fixture.failures(), 4096);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn time_never_goes_back_between_two_changes() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(Layout::new(folder.path()).live_dir()).unwrap();
     let at = Arc::new(std::sync::atomic::AtomicI64::new(Timestamp::parse(START).unwrap().millis()));
-    let store = open(folder.path(), default_settings(), &Clock::Standing(at.clone())).unwrap();
+    let store = open(folder.path(), default_settings(), &Clock::Manual(at.clone())).unwrap();
     let now = || store.write_blocking(|tx| Ok::<_, Error>(tx.now())).unwrap();
 
     let first = now();
@@ -230,27 +230,27 @@ fn time_never_goes_back_between_two_changes() {
 }
 
 #[test]
-fn a_reader_sees_one_moment_however_long_it_looks() {
-    let room = Room::new();
+fn a_read_sees_one_consistent_state() {
+    let fixture = StoreFixture::new();
     let count =
         |view: &View<'_>| view.one("select coalesce(sum(failures), 0) from throttle", [], |row| row.get::<_, i64>(0));
 
-    let (before, during) = room
+    let (before, during) = fixture
         .store
         .read_blocking(|view| {
             let before = count(view)?;
-            room.store.write_blocking(note)?;
+            fixture.store.write_blocking(add_failure)?;
             Ok::<_, Error>((before, count(view)?))
         })
         .unwrap();
 
     assert_eq!((before, during), (0, 0));
-    assert_eq!(room.store.read_blocking(count).unwrap(), 1);
+    assert_eq!(fixture.store.read_blocking(count).unwrap(), 1);
 }
 
 #[test]
-fn a_store_that_is_gone_has_closed_every_reader_and_left_no_log() {
-    let Room { store, clock, folder } = Room::new();
+fn a_dropped_store_has_closed_every_reader_and_left_no_log() {
+    let StoreFixture { store, clock, folder } = StoreFixture::new();
     drop(store);
     let layout = Layout::new(folder.path());
 
@@ -265,38 +265,38 @@ fn a_store_that_is_gone_has_closed_every_reader_and_left_no_log() {
 }
 
 #[test]
-fn every_connection_is_durable_checked_and_suspicious() {
-    let room = Room::new();
+fn every_connection_has_the_safe_settings() {
+    let fixture = StoreFixture::new();
     let pragmas = |view: &View<'_>| {
-        let ask = |pragma: &str| view.one(&format!("pragma {pragma}"), [], |row| row.get::<_, i64>(0));
+        let read = |pragma: &str| view.one(&format!("pragma {pragma}"), [], |row| row.get::<_, i64>(0));
         ["synchronous", "foreign_keys", "trusted_schema", "secure_delete", "cell_size_check", "query_only"]
             .into_iter()
-            .map(ask)
+            .map(read)
             .collect::<Result<Vec<_>, Error>>()
     };
 
-    assert_eq!(room.store.write_blocking(move |tx| pragmas(tx)).unwrap(), [2, 1, 0, 1, 1, 0]);
-    assert_eq!(room.store.read_blocking(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
-    assert_eq!(room.store.query_inline(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
+    assert_eq!(fixture.store.write_blocking(move |tx| pragmas(tx)).unwrap(), [2, 1, 0, 1, 1, 0]);
+    assert_eq!(fixture.store.read_blocking(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
+    assert_eq!(fixture.store.query_inline(pragmas).unwrap(), [2, 1, 0, 1, 1, 1]);
     let mut memory = TestSite::new();
     assert_eq!(memory.read(|tx| pragmas(tx).unwrap()), [2, 1, 0, 1, 1, 0]);
     let journal = |view: &View<'_>| view.one("pragma journal_mode", [], |row| row.get::<_, String>(0));
-    assert_eq!(room.store.write_blocking(move |tx| journal(tx)).unwrap(), "wal");
-    assert_eq!(room.store.read_blocking(journal).unwrap(), "wal");
+    assert_eq!(fixture.store.write_blocking(move |tx| journal(tx)).unwrap(), "wal");
+    assert_eq!(fixture.store.read_blocking(journal).unwrap(), "wal");
 }
 
 #[test]
-fn whoever_looks_cannot_write() {
-    let room = Room::new();
+fn reading_connections_cannot_write() {
+    let fixture = StoreFixture::new();
     let write = |view: &View<'_>| {
         let sql =
             "insert into throttle (bucket, failures, until, updated_at) values (x'00', 1, 0, 0) returning failures";
         view.one(sql, [], |row| row.get::<_, i64>(0))
     };
 
-    assert!(room.store.read_blocking(write).is_err());
-    assert!(room.store.query_inline(write).is_err());
-    assert_eq!(room.noted(), 0);
+    assert!(fixture.store.read_blocking(write).is_err());
+    assert!(fixture.store.query_inline(write).is_err());
+    assert_eq!(fixture.failures(), 0);
 }
 
 #[test]
@@ -312,80 +312,85 @@ fn every_table_refuses_a_value_of_another_type() {
     assert_eq!(loose, Vec::<String>::new());
 }
 
-/// A service made in one transaction.
+/// Creates a service.
 fn service(name: &'static str) -> impl FnOnce(&mut Tx<'_>) -> Result<ServiceId, Error> {
     let name = ServiceName::parse(name).unwrap();
     move |tx| Ok(services::create(tx, &Actor::Operator, &name).unwrap().0.id)
 }
 
 #[test]
-fn what_changed_is_forgotten_and_nothing_else() {
-    let room = Room::new();
-    assert!(!room.store.memory_holds(), "nobody has looked yet");
-    let farm = room.store.write_blocking(service("farm")).unwrap();
-    let tag = room.store.generation();
-    let is_good = |service| room.store.memory_holds() && room.store.is_as_of(Subject::Service(service), tag);
-    room.store.write_blocking(note).unwrap();
-    assert!(is_good(farm), "a note changes no credential");
+fn only_what_changed_is_invalidated() {
+    let fixture = StoreFixture::new();
+    assert!(!fixture.store.is_cache_current(), "the writer has not checked yet");
+    let farm = fixture.store.write_blocking(service("farm")).unwrap();
+    let generation = fixture.store.generation();
+    let is_good = |service| {
+        fixture.store.is_cache_current() && fixture.store.is_unchanged_since(Subject::Service(service), generation)
+    };
+    fixture.store.write_blocking(add_failure).unwrap();
+    assert!(is_good(farm), "a failure changes no credential");
 
-    let mill = room.store.write_blocking(service("mill")).unwrap();
+    let mill = fixture.store.write_blocking(service("mill")).unwrap();
 
     assert!(is_good(farm) && !is_good(mill));
     let rename = move |tx: &mut Tx<'_>| {
         tx.execute("update service set name = 'barn' where id = :id", rusqlite::named_params! {":id": farm})
     };
-    room.store.write_blocking(rename).unwrap();
+    fixture.store.write_blocking(rename).unwrap();
     assert!(!is_good(farm));
 }
 
 #[test]
-fn a_foreign_change_suspends_memory_until_the_writer_has_found_it() {
-    let room = Room::new();
-    let farm = room.store.write_blocking(service("farm")).unwrap();
-    let tag = room.store.generation();
-    let other = room.another();
+fn a_foreign_change_suspends_the_cache_until_the_writer_has_read_it() {
+    let fixture = StoreFixture::new();
+    let farm = fixture.store.write_blocking(service("farm")).unwrap();
+    let generation = fixture.store.generation();
+    let other = fixture.another();
     let mill = other.write_blocking(service("mill")).unwrap();
-    assert!(!room.store.memory_holds(), "somebody else has committed");
+    assert!(!fixture.store.is_cache_current(), "another process has committed");
 
-    crate::support::wait_for("the writer's look", || room.store.memory_holds().then_some(()));
+    crate::support::wait_for("the check of the writer", || fixture.store.is_cache_current().then_some(()));
 
-    assert!(room.store.is_as_of(Subject::Service(farm), tag) && !room.store.is_as_of(Subject::Service(mill), tag));
-    let generation = room.store.generation();
-    other.write_blocking(note).unwrap();
-    room.store.write_blocking(note).unwrap();
-    assert_eq!(room.store.generation(), generation, "a foreign note changes no credential");
+    assert!(
+        fixture.store.is_unchanged_since(Subject::Service(farm), generation)
+            && !fixture.store.is_unchanged_since(Subject::Service(mill), generation)
+    );
+    let generation = fixture.store.generation();
+    other.write_blocking(add_failure).unwrap();
+    fixture.store.write_blocking(add_failure).unwrap();
+    assert_eq!(fixture.store.generation(), generation, "a foreign failure changes no credential");
 }
 
 #[test]
-fn a_write_of_what_was_there_already_vouches_for_no_commit() {
-    let room = Room::new();
-    let farm = room.store.write_blocking(service("farm")).unwrap();
-    let tag = room.store.generation();
+fn a_write_without_effect_does_not_validate_a_foreign_commit() {
+    let fixture = StoreFixture::new();
+    let farm = fixture.store.write_blocking(service("farm")).unwrap();
+    let generation = fixture.store.generation();
     let same = |tx: &mut Tx<'_>| tx.execute("update service set created_at = created_at", []);
-    assert_eq!(room.store.write_blocking(same).unwrap(), 1, "a row counts as changed");
-    assert!(room.store.memory_holds());
+    assert_eq!(fixture.store.write_blocking(same).unwrap(), 1, "a row counts as changed");
+    assert!(fixture.store.is_cache_current());
 
     let rename = |tx: &mut Tx<'_>| tx.execute("update service set name = 'barn'", []);
-    room.another().write_blocking(rename).unwrap();
+    fixture.another().write_blocking(rename).unwrap();
 
-    assert!(!room.store.memory_holds(), "the next commit in the log is somebody else's");
-    crate::support::wait_for("the writer's look", || room.store.memory_holds().then_some(()));
-    assert!(!room.store.is_as_of(Subject::Service(farm), tag));
+    assert!(!fixture.store.is_cache_current(), "the next commit in the log is of another process");
+    crate::support::wait_for("the check of the writer", || fixture.store.is_cache_current().then_some(()));
+    assert!(!fixture.store.is_unchanged_since(Subject::Service(farm), generation));
 }
 
 #[test]
-fn a_refused_change_is_no_change_and_one_of_which_nobody_knows_is_all() {
-    let room = Room::new();
-    let farm = room.store.write_blocking(service("farm")).unwrap();
-    let tag = room.store.generation();
-    let refused = room.store.write_blocking(|tx: &mut Tx<'_>| {
+fn a_refused_change_invalidates_nothing_and_an_unknown_one_everything() {
+    let fixture = StoreFixture::new();
+    let farm = fixture.store.write_blocking(service("farm")).unwrap();
+    let generation = fixture.store.generation();
+    let refused = fixture.store.write_blocking(|tx: &mut Tx<'_>| {
         tx.execute("update service set name = 'barn'", [])?;
         Err::<(), Error>(Error::Busy)
     });
-    assert!(refused.is_err() && room.store.is_as_of(Subject::Service(farm), tag));
+    assert!(refused.is_err() && fixture.store.is_unchanged_since(Subject::Service(farm), generation));
 
-    // The other process deletes its notes before this one has read them.
-    let other = room.another();
+    // The other process deletes its change records before this one has read them.
+    let other = fixture.another();
     other
         .write_blocking(|tx: &mut Tx<'_>| {
             tx.execute("update service set name = 'barn'", [])?;
@@ -393,27 +398,29 @@ fn a_refused_change_is_no_change_and_one_of_which_nobody_knows_is_all() {
             tx.execute("delete from credential_change where seq < (select max(seq) from credential_change)", [])
         })
         .unwrap();
-    room.store.write_blocking(note).unwrap();
+    fixture.store.write_blocking(add_failure).unwrap();
 
-    let nobody = ServiceId::new(Timestamp::from_millis(0), &mut Rng::seeded(9));
-    assert!(room.store.memory_holds() && !room.store.is_as_of(Subject::Service(nobody), tag));
+    let unknown = ServiceId::new(Timestamp::from_millis(0), &mut Rng::seeded(9));
+    assert!(
+        fixture.store.is_cache_current() && !fixture.store.is_unchanged_since(Subject::Service(unknown), generation)
+    );
 }
 
 #[test]
-fn notes_of_changes_are_deleted_a_hundred_thousand_at_a_time_until_ten_thousand_are_left() {
-    let room = Room::new();
-    let make = "
+fn change_records_are_deleted_100_000_at_a_time_until_10_000_are_left() {
+    let fixture = StoreFixture::new();
+    let insert = "
         with recursive number (n) as (select 1 union all select n + 1 from number where n < 210000)
-        insert into credential_change (kind, subject_id) select 'key', 'key_of_somebody' from number";
-    room.store.write_blocking(|tx: &mut Tx<'_>| tx.execute(make, [])).unwrap();
+        insert into credential_change (kind, subject_id) select 'key', 'key_unknown' from number";
+    fixture.store.write_blocking(|tx: &mut Tx<'_>| tx.execute(insert, [])).unwrap();
 
-    let deleted = [(); 4].map(|()| room.store.write_blocking(db::purge_changes).unwrap());
+    let deleted = [(); 4].map(|()| fixture.store.write_blocking(db::purge_changes).unwrap());
 
     assert_eq!(deleted, [100_000, 100_000, 0, 0]);
 }
 
 #[test]
-fn what_is_on_the_disk_is_noise() {
+fn files_on_disk_look_like_random_bytes() {
     let site = TestApp::new();
     let canary = "Lord-Byrons-Daughter";
     let new = NewAccount {
@@ -424,7 +431,7 @@ fn what_is_on_the_disk_is_noise() {
         is_operator: false,
     };
     site.write(move |tx| accounts::create(tx, &Actor::Operator, &new)).unwrap();
-    assert!(!site.places_of(canary).is_empty());
+    assert!(!site.columns_with(canary).is_empty());
     let copy = site.folder().join("copy.sqlite");
     site.app.store().copy_to(&copy, &mut Rng::seeded(4), |_| Ok(())).unwrap();
     let log = site.layout().live_dir().join("live.sqlite-wal");
@@ -437,18 +444,18 @@ fn what_is_on_the_disk_is_noise() {
         for plain in ["SQLite format 3", canary, "canary-of-a-hash", "create table", "account", "gpu.h100"] {
             assert!(!holds(bytes, plain.as_bytes()), "{plain:?} is in the {name}");
         }
-        // Noise cannot be made smaller.
-        let (mut seen, all) = ([0usize; 256], bytes.len());
-        bytes.iter().for_each(|byte| seen[usize::from(*byte)] += 1);
-        assert!(seen.iter().all(|times| *times < all / 128), "{name}: the bytes are not spread evenly");
+        // Random bytes cannot be compressed: each value is about equally frequent.
+        let (mut counts, all) = ([0usize; 256], bytes.len());
+        bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+        assert!(counts.iter().all(|count| *count < all / 128), "{name}: the bytes are not spread evenly");
     }
 }
 
 #[test]
 fn a_wrong_key_opens_nothing_and_changes_nothing() {
-    let room = Room::new();
-    room.store.write_blocking(note).unwrap();
-    let Room { store, clock, folder } = room;
+    let fixture = StoreFixture::new();
+    fixture.store.write_blocking(add_failure).unwrap();
+    let StoreFixture { store, clock, folder } = fixture;
     drop(Arc::into_inner(store).unwrap());
     let live = Layout::new(folder.path()).live_dir();
     let before = hashes(&live);
@@ -463,13 +470,13 @@ fn a_wrong_key_opens_nothing_and_changes_nothing() {
 }
 
 #[test]
-fn a_newer_database_is_refused_and_left_as_it_is() {
-    let room = Room::new();
-    let Room { store, clock, folder } = room;
+fn a_newer_database_is_refused_and_unchanged() {
+    let fixture = StoreFixture::new();
+    let StoreFixture { store, clock, folder } = fixture;
     drop(Arc::into_inner(store).unwrap());
     let layout = Layout::new(folder.path());
     let newer = MIGRATIONS_COUNT + 1;
-    keyed(&layout.live(), &default_settings())
+    connect(&layout.live(), &default_settings())
         .pragma_update(None, "user_version", i64::try_from(newer).unwrap())
         .unwrap();
     let before = hashes(&layout.live_dir());
@@ -484,7 +491,7 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
+fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::new(folder.path());
     std::fs::create_dir_all(layout.live_dir()).unwrap();
@@ -498,7 +505,7 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn an_event_reported_a_hundred_times_from_eight_threads_counts_once_also_after_a_restart() {
+fn an_event_reported_100_times_from_eight_threads_counts_once_also_after_a_restart() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let farm = Actor::Service { service: ServiceId::new(site.clock.now(), &mut Rng::seeded(3)), name: "farm".into() };
@@ -537,7 +544,7 @@ fn an_event_reported_a_hundred_times_from_eight_threads_counts_once_also_after_a
 
     let site = site.reopen();
     site.clock.advance(hours(1) + minutes(1) + seconds(1));
-    assert_eq!(report(&site, "1000"), BatchAnswer { accepted: 0, duplicates: 1, rejected: vec![] });
+    assert_eq!(report(&site, "1000"), BatchResult { accepted: 0, duplicates: 1, rejected: vec![] });
     assert_eq!(report(&site, "1001").rejected[0].fault, Fault::Conflict);
     assert_eq!(balance(&site), Credits::whole(4));
     site.read(|view| ledger::check(view).unwrap());

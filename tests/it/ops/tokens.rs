@@ -7,7 +7,7 @@ use domicile::crypto::Keyring;
 use domicile::db;
 use domicile::privacy;
 use domicile::signin;
-use domicile::tokens::{self, Asked, Audience, Claims, Issued, TokenError, flows};
+use domicile::tokens::{self, Audience, Claims, ExchangeRequest, IssuedToken, TokenError, flows};
 use ed25519_dalek::SigningKey;
 
 use crate::support::{Person, TestApp, holds, stored_values};
@@ -21,12 +21,12 @@ fn key(app: &TestApp, owner: &Person, scopes: &[&str], expiry: &str) -> CreatedA
         expiry: Expiry::parse(expiry).unwrap(),
         limits: Limits::default(),
     };
-    let (admin, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
+    let (admin, account, workspace) = (owner.credential_admin(), owner.account.id, owner.workspace);
     app.write(move |tx| api_keys::create(tx, &admin, account, workspace, &new)).unwrap()
 }
 
-fn exchange(app: &TestApp, key: &str, scope: Option<&str>) -> Result<Issued, TokenError> {
-    let asked = Asked {
+fn exchange(app: &TestApp, key: &str, scope: Option<&str>) -> Result<IssuedToken, TokenError> {
+    let asked = ExchangeRequest {
         key: Secret::new(key.to_owned()),
         audience: Audience::parse("inference").unwrap(),
         scope: scope.map(str::to_owned),
@@ -61,7 +61,7 @@ fn tend(app: &TestApp) {
 }
 
 fn feed(app: &TestApp, after: i64) -> Vec<(String, String)> {
-    let news = app.read(|view| tokens::news(view, after, 1_000).unwrap()).unwrap();
+    let news = app.read(|view| tokens::feed_page(view, after, 1_000).unwrap()).unwrap();
     news.revocations.into_iter().map(|row| (row.kind, row.id)).collect()
 }
 
@@ -118,7 +118,7 @@ fn o7_an_appliance_that_was_off_for_months_still_publishes_a_key_a_day_before_it
 #[test]
 fn o7_a_token_lives_five_minutes_or_what_the_site_says_and_never_longer_than_its_key() {
     for (life, seconds_of_life) in [(None, 300), (Some(minutes(15)), 900), (Some(hours(1)), 900)] {
-        let app = TestApp::with(|config| config.tokens.life = life.unwrap_or(config.tokens.life));
+        let app = TestApp::with(|config| config.tokens.lifetime = life.unwrap_or(config.tokens.lifetime));
         let ada = app.person("ada-ada");
         let lasting = key(&app, &ada, &["models:read"], "never");
         let ending = key(&app, &ada, &["models:read"], "30d");
@@ -175,7 +175,7 @@ fn only_the_operator_and_the_house_change_signing_keys() {
     let (before, footprint) = (kids(&app), app.footprint());
 
     for change in [tokens::rotate, tokens::replace_compromised] {
-        for actor in [ada.by_browser(), Actor::Anonymous(app.stranger())] {
+        for actor in [ada.by_browser(), Actor::Anonymous(app.visitor())] {
             let refused = app.write(move |tx| change(tx, &actor));
             assert!(matches!(refused, Err(TokenError::NotAllowed)));
         }
@@ -248,7 +248,7 @@ fn what_ends_is_in_the_feed_and_ends_its_tokens_and_nobody_elses() {
             ("key", key.key.id.to_string())
         }),
         ("fewer networks", |tx, _, key| {
-            let limits = Limits::read("192.0.2.0/24", "", "", "").unwrap();
+            let limits = Limits::parse("192.0.2.0/24", "", "", "").unwrap();
             let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
             api_keys::change(tx, &CredentialAdmin::operator(), key.key.id, &change).unwrap();
             ("key", key.key.id.to_string())
@@ -329,7 +329,7 @@ fn the_feed_keeps_a_day_and_its_numbers_for_ever() {
     for id in ids {
         app.write(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id)).unwrap();
     }
-    let page = |after, limit| app.read(|view| tokens::news(view, after, limit).unwrap());
+    let page = |after, limit| app.read(|view| tokens::feed_page(view, after, limit).unwrap());
     let first = page(0, 2).unwrap();
     assert_eq!((first.revocations.len(), first.next), (2, 2));
     assert_eq!(page(first.next, 2).unwrap().revocations.len(), 1);

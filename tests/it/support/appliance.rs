@@ -1,4 +1,4 @@
-//! A real appliance: the program itself, on a free port, in a folder of its own.
+//! A real appliance: the program itself, on a free port and in its own folder.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -18,33 +18,33 @@ use tempfile::TempDir;
 use super::browser::{Browser, Call};
 use super::mailbox::Mailbox;
 
-/// How long a start may take on a busy machine before it counts as none.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a start may take on a busy machine before it counts as failed.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A port of the loopback interface that was free a moment ago.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// See the module. The server ends with it.
+/// A real appliance. Its server ends when it is dropped.
 pub struct Appliance {
     folder: TempDir,
     pub port: u16,
     server: Option<Child>,
-    /// Says how far ahead the server's clock is; see [`Appliance::set_ahead`].
+    /// The file that sets how far the server's clock is ahead; see [`Appliance::set_ahead`].
     clock: Option<PathBuf>,
 }
 
-/// What a command said.
+/// The output of a command.
 #[derive(Debug)]
-pub struct Ran {
+pub struct CommandOutput {
     pub status: i32,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Ran {
-    /// The result, of a command that must have worked.
+impl CommandOutput {
+    /// The standard output of a command that must have succeeded.
     pub fn ok(self) -> String {
         assert_eq!(self.status, 0, "{self:?}");
         self.stdout.trim_end().to_owned()
@@ -52,20 +52,20 @@ impl Ran {
 }
 
 impl Appliance {
-    /// Made and running.
+    /// An appliance that is running.
     pub fn running() -> Self {
         Self::running_with("")
     }
 
-    /// Made and running, with more settings: whole tables, written after the usual ones.
+    /// An appliance that is running, with more settings: whole tables after the usual ones.
     pub fn running_with(more: &str) -> Self {
         let mut appliance = Self::made_with(more);
         appliance.start();
         appliance
     }
 
-    /// As [`Appliance::running_with`], with a clock that [`Appliance::set_ahead`] moves: libfaketime stands before the
-    /// system's own.
+    /// As [`Appliance::running_with`], with a clock that [`Appliance::set_ahead`] moves. libfaketime replaces the clock of the
+    /// system.
     pub fn running_with_clock(more: &str) -> Self {
         let mut appliance = Self::made_with_clock();
         appliance.add_settings(more);
@@ -73,7 +73,7 @@ impl Appliance {
         appliance
     }
 
-    /// Made by `init`, not running, with a clock that [`Appliance::set_ahead`] moves.
+    /// An appliance after `init`, not running, with a clock that [`Appliance::set_ahead`] moves.
     pub fn made_with_clock() -> Self {
         let mut appliance = Self::made();
         let clock = appliance.folder.path().join("clock");
@@ -88,26 +88,26 @@ impl Appliance {
         config.write_all(more.as_bytes()).unwrap();
     }
 
-    /// Gives a program that is about to start the server's clock.
+    /// Gives the server's clock to a program before it starts.
     pub fn share_clock(&self, command: &mut Command) {
         if let Some(clock) = &self.clock {
-            let library = super::part("libfaketime.so.1");
+            let library = super::tool("libfaketime.so.1");
             command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
-            // Timers and pauses of the runtime keep their own pace.
+            // Timers of the runtime are not affected.
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
     }
 
-    /// Sets the server's clock so many seconds ahead of the machine's; commands beside it keep the machine's.
+    /// Sets the server's clock `seconds` ahead of the machine's. Commands use the clock of the machine.
     pub fn set_ahead(&self, seconds: u64) {
         let clock = self.clock.as_ref().expect("start it with running_with_clock");
-        // Replaced whole: the server may read it at any moment.
+        // Replaced by a rename, because the server may read it at any moment.
         let next = clock.with_extension("next");
         std::fs::write(&next, format!("+{seconds}s")).unwrap();
         std::fs::rename(next, clock).unwrap();
     }
 
-    /// Made by `init`, not running.
+    /// An appliance after `init`, not running.
     pub fn made() -> Self {
         Self::made_with("")
     }
@@ -118,7 +118,7 @@ impl Appliance {
         appliance
     }
 
-    /// A configuration and nothing else.
+    /// Only a configuration file.
     pub fn configured(more: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let port = free_port();
@@ -163,14 +163,14 @@ impl Appliance {
         format!("http://localhost:{}", self.port)
     }
 
-    /// Writes the configuration anew with `from` replaced by `to`.
+    /// Replaces `from` by `to` in the configuration.
     pub fn reconfigure(&self, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.config()).unwrap();
         assert!(text.contains(from), "{from:?} is not in\n{text}");
         std::fs::write(self.config(), text.replace(from, to)).unwrap();
     }
 
-    /// The program with the appliance's configuration and nothing of the tester's environment.
+    /// The program with the configuration of the appliance and without the environment of the tests.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_domicile"));
         command.args(arguments).env_clear().env("DOMICILE_CONFIG", self.config()).current_dir(self.folder.path());
@@ -178,17 +178,17 @@ impl Appliance {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> CommandOutput {
         self.run_with_input(arguments, "")
     }
 
-    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> CommandOutput {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped());
         finish(&mut command, input)
     }
 
-    /// Starts the server and waits until it says that it is ready, as systemd would.
+    /// Starts the server and waits until it reports that it is ready, as systemd does.
     pub fn start(&mut self) {
         let socket_path = self.folder.path().join("notify");
         let _ = std::fs::remove_file(&socket_path);
@@ -202,14 +202,15 @@ impl Appliance {
         let watch = Stopwatch::start();
         let mut message = [0u8; 512];
         loop {
-            let told = socket.recv(&mut message).map(|length| String::from_utf8_lossy(&message[..length]).into_owned());
-            if told.is_ok_and(|told| told.contains("READY=1")) {
+            let notification =
+                socket.recv(&mut message).map(|length| String::from_utf8_lossy(&message[..length]).into_owned());
+            if notification.is_ok_and(|text| text.contains("READY=1")) {
                 break;
             }
             if let Some(status) = server.try_wait().unwrap() {
                 panic!("the server ended with {status} instead of serving:\n{}", self.log());
             }
-            assert!(watch.elapsed() < START_PATIENCE, "the server did not become ready:\n{}", self.log());
+            assert!(watch.elapsed() < START_TIMEOUT, "the server did not become ready:\n{}", self.log());
         }
         self.server = Some(server);
     }
@@ -218,13 +219,13 @@ impl Appliance {
         self.folder.path().join("log")
     }
 
-    /// What the server logged so far.
+    /// The log of the server so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    /// Everything that is stored, table by table, read beside the server by a connection of our own; without what the site
-    /// itself writes down: its jobs, and when it saw a session.
+    /// All stored data, table by table, read over a separate connection while the server runs. Without what the server itself
+    /// writes: its jobs, and when a session was last seen.
     pub fn content(&self) -> BTreeMap<String, String> {
         let keyring = Keyring::load(&self.keyring(), false).unwrap();
         let connection = Connection::open(Layout::new(&self.data()).live()).unwrap();
@@ -238,9 +239,9 @@ impl Appliance {
             let mut rows = connection.prepare(&format!("select * from \"{table}\"")).unwrap();
             let columns: Vec<String> = rows.column_names().into_iter().map(str::to_owned).collect();
             let read = rows.query_map([], |row| {
-                let cell = |place: usize| Ok(format!("{}={:?}", columns[place], row.get::<_, Value>(place)?));
+                let cell = |index: usize| Ok(format!("{}={:?}", columns[index], row.get::<_, Value>(index)?));
                 (0..columns.len())
-                    .filter(|place| columns[*place] != "last_seen_at")
+                    .filter(|index| columns[*index] != "last_seen_at")
                     .map(cell)
                     .collect::<Result<Vec<_>, _>>()
             });
@@ -277,7 +278,7 @@ impl Appliance {
         super::wait_for("the server's end", || server.try_wait().unwrap())
     }
 
-    /// A visitor with a browser.
+    /// A new browser.
     pub fn browser(&self) -> Browser {
         Browser::at(self.port)
     }
@@ -287,7 +288,7 @@ impl Appliance {
         Call::new(self.port, method, path)
     }
 
-    /// A verified account with [`super::PASSWORD`], made at the command line. Answers its id.
+    /// Creates a verified account with [`super::PASSWORD`] at the command line. Answers its id.
     pub fn account(&self, username: &str) -> String {
         let email = format!("{username}@example.org");
         let arguments =
@@ -295,7 +296,7 @@ impl Appliance {
         self.run_with_input(&arguments, super::PASSWORD).ok()
     }
 
-    /// A key of the account's.
+    /// Creates a key of the account.
     pub fn api_key(&self, account: &str, scopes: &[&str]) -> String {
         let mut arguments = vec!["key", "create", "--account", account, "--name", "ci"];
         for scope in scopes {
@@ -304,16 +305,16 @@ impl Appliance {
         self.run(&arguments).ok()
     }
 
-    /// The credential of a new service.
+    /// Creates a service. Answers its credential.
     pub fn service(&self, name: &str) -> String {
         self.run(&["service", "create", name]).ok()
     }
 
     /// The id of the account's workspace.
     pub fn workspace(&self, account: &str) -> String {
-        let shown: serde_json::Value =
+        let details: serde_json::Value =
             serde_json::from_str(&self.run(&["account", "show", account, "--json"]).ok()).unwrap();
-        shown["workspace"].as_str().unwrap().to_owned()
+        details["workspace"].as_str().unwrap().to_owned()
     }
 }
 
@@ -329,11 +330,11 @@ impl Drop for Appliance {
     }
 }
 
-/// Runs a command to its end.
-pub fn finish(command: &mut Command, input: &str) -> Ran {
+/// Runs a command to its end, with this standard input.
+pub fn finish(command: &mut Command, input: &str) -> CommandOutput {
     let mut child = command.spawn().unwrap();
     if let Some(mut stdin) = child.stdin.take() {
-        // A command that refuses before it reads closes its end first.
+        // A command that fails before it reads closes its input first.
         let _ = stdin.write_all(input.as_bytes());
     }
     let mut stderr_pipe = child.stderr.take();
@@ -349,5 +350,5 @@ pub fn finish(command: &mut Command, input: &str) -> Ran {
         pipe.read_to_string(&mut stdout).unwrap();
     }
     let status = child.wait().unwrap();
-    Ran { status: status.code().unwrap_or(-1), stdout, stderr: reader.join().unwrap() }
+    CommandOutput { status: status.code().unwrap_or(-1), stdout, stderr: reader.join().unwrap() }
 }

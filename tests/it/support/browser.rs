@@ -1,14 +1,14 @@
-//! Requests: bare ones, and those of a browser without JavaScript that keeps cookies and sends forms.
+//! HTTP requests, and a browser without JavaScript that keeps cookies and sends forms.
 
 use std::collections::BTreeMap;
 
 use super::appliance::Appliance;
 use super::mailbox::Message;
 
-/// Everybody's password in the tests.
+/// The password of all people in the tests.
 pub const PASSWORD: &str = "correct horse, no battery";
 
-/// One request.
+/// A request.
 #[derive(Clone)]
 pub struct Call {
     url: String,
@@ -17,7 +17,7 @@ pub struct Call {
     body: Vec<u8>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -30,7 +30,7 @@ impl Call {
         Self::to(&format!("http://127.0.0.1:{port}{path}"), method)
     }
 
-    /// To somebody else.
+    /// A request to another server.
     pub fn to(url: &str, method: &str) -> Self {
         Self { url: url.to_owned(), method: method.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
@@ -58,17 +58,17 @@ impl Call {
         self
     }
 
-    /// Sends it. Redirects are not followed.
+    /// Sends the request. Redirects are not followed.
     pub fn send(self) -> Answer {
         self.try_send().unwrap_or_else(|error| panic!("the request failed: {error}"))
     }
 
-    /// As [`Call::send`], where the server may be gone.
+    /// As [`Call::send`], if the server may be gone.
     pub fn try_send(self) -> Result<Answer, ureq::Error> {
         self.try_send_over(&Self::agent())
     }
 
-    /// As [`Call::send`], over connections that are kept, for whoever has thousands to send.
+    /// As [`Call::send`], over kept connections, for thousands of requests.
     pub fn send_over(self, agent: &ureq::Agent) -> Answer {
         self.try_send_over(agent).unwrap_or_else(|error| panic!("the request failed: {error}"))
     }
@@ -115,12 +115,12 @@ impl Answer {
         found.map_or("", |(_, value)| value.as_str())
     }
 
-    /// Where it leads.
+    /// The target of the redirect.
     pub fn location(&self) -> &str {
         self.header("location")
     }
 
-    /// The hidden fields of the page's forms, as a browser would send them on.
+    /// The hidden fields of the forms in the page, as a browser would send them.
     pub fn fields(&self) -> Vec<(String, String)> {
         let text = self.text();
         let hidden = text.split('<').filter(|tag| tag.starts_with("input type=\"hidden\""));
@@ -131,7 +131,7 @@ impl Answer {
         hidden.filter_map(|tag| Some((part(tag, " name")?, part(tag, " value")?))).collect()
     }
 
-    /// The value of the page's first input or output with this attribute text, such as `name="csrf"`.
+    /// The value of the first input or output in the page with this attribute text, such as `name="csrf"`.
     pub fn value_of(&self, attribute: &str) -> String {
         let text = self.text();
         let tag = text.split('<').find(|tag| tag.contains(attribute));
@@ -143,7 +143,7 @@ impl Answer {
     }
 }
 
-/// Undoes what a template does to text in an attribute.
+/// Undoes the escaping of templates in attributes.
 fn unescape(text: &str) -> String {
     let named = [
         ("&#34;", "\""),
@@ -157,7 +157,7 @@ fn unescape(text: &str) -> String {
     named.iter().fold(text.to_owned(), |text, (code, letter)| text.replace(code, letter))
 }
 
-/// Percent-encodes everything but letters and digits.
+/// Percent-encodes all characters except letters and digits.
 pub fn encode(text: &str) -> String {
     let one =
         |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
@@ -169,7 +169,7 @@ pub fn encode(text: &str) -> String {
 pub struct Browser {
     port: u16,
     pub cookies: BTreeMap<String, String>,
-    /// Every `Set-Cookie` it was sent, as it was sent.
+    /// All `Set-Cookie` headers that it got, unchanged.
     pub set_cookies: Vec<String>,
 }
 
@@ -186,15 +186,15 @@ impl Browser {
 
     /// Opens `page`, fills in its form and sends it to `action`.
     pub fn submit(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
-        let shown = self.get(page);
-        assert_eq!(shown.status, 200, "{page} was not shown: {} {}", shown.status, shown.location());
-        let csrf = shown.value_of("name=\"csrf\"");
+        let opened = self.get(page);
+        assert_eq!(opened.status, 200, "{page} did not open: {} {}", opened.status, opened.location());
+        let csrf = opened.value_of("name=\"csrf\"");
         let mut all = vec![("csrf", csrf.as_str())];
         all.extend(fields);
         self.post(action, &all)
     }
 
-    /// Sends a form of a page that is open already.
+    /// Sends a form of a page that is already open.
     pub fn post(&mut self, action: &str, fields: &[(&str, &str)]) -> Answer {
         let answer = self.call("POST", action).header("Sec-Fetch-Site", "same-origin").form(fields).send();
         self.keep(&answer);
@@ -209,7 +209,7 @@ impl Browser {
         if cookies.is_empty() { call } else { call.header("Cookie", &cookies) }
     }
 
-    /// Its cookies as it sends them.
+    /// The `Cookie` header that it sends.
     pub fn cookie_header(&self) -> String {
         let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         pairs.join("; ")

@@ -1,69 +1,67 @@
-//! A program beside us: says a line when it is ready, may be told things line by line, and ends with the test.
+//! A helper program: it prints a line when it is ready, takes requests line by line, and ends with the test.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-use super::{Appliance, part, tool_script};
+use super::{Appliance, tool, tool_script};
 
-/// See the module.
 pub struct HelperProcess {
     child: Child,
-    hears: ChildStdin,
-    said: BufReader<ChildStdout>,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
 }
 
 impl HelperProcess {
-    pub fn started(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (hears, said) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, hears, said }
+        let (stdin, stdout) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, stdin, stdout }
     }
 
-    /// A Python script of `tests/`.
+    /// Starts a Python script of `tests/`.
     pub fn python(script: &str) -> Self {
-        Self::started(Command::new(part("python3")).arg(tool_script(script)))
+        Self::start(Command::new(tool("python3")).arg(tool_script(script)))
     }
 
-    /// A script of `tests/providers`, with what it says first.
+    /// Starts a script of `tests/providers`. Also answers what it prints first.
     pub fn provider(name: &str, given: &Value) -> (Self, Value) {
-        Self::ready(&mut Self::script(name, given))
+        Self::start_and_read(&mut Self::script(name, given))
     }
 
-    /// The same, living at the hour of the appliance.
+    /// The same, with the clock of the appliance.
     pub fn provider_with_clock(name: &str, given: &Value, site: &Appliance) -> (Self, Value) {
         let mut command = Self::script(name, given);
         site.share_clock(&mut command);
-        Self::ready(&mut command)
+        Self::start_and_read(&mut command)
     }
 
     fn script(name: &str, given: &Value) -> Command {
-        let mut command = Command::new(part("node"));
+        let mut command = Command::new(tool("node"));
         command.arg(tool_script(&format!("providers/{name}"))).arg(given.to_string());
         command
     }
 
-    fn ready(command: &mut Command) -> (Self, Value) {
-        let mut beside = Self::started(command);
-        let ready = beside.next_line();
-        (beside, serde_json::from_str(&ready).unwrap())
+    fn start_and_read(command: &mut Command) -> (Self, Value) {
+        let mut process = Self::start(command);
+        let first_line = process.next_line();
+        (process, serde_json::from_str(&first_line).unwrap())
     }
 
     pub fn next_line(&mut self) -> String {
         let mut line = String::new();
-        assert!(self.said.read_line(&mut line).unwrap() > 0, "the program beside us ended");
+        assert!(self.stdout.read_line(&mut line).unwrap() > 0, "the helper program ended");
         line.trim().to_owned()
     }
 
-    /// Whether it still runs.
-    pub fn is_there(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Tells it something, and hears what it says to that.
-    pub fn tell(&mut self, what: &Value) -> Value {
-        writeln!(self.hears, "{what}").unwrap();
+    /// Sends a request and reads the answer.
+    pub fn request(&mut self, request: &Value) -> Value {
+        writeln!(self.stdin, "{request}").unwrap();
         serde_json::from_str(&self.next_line()).unwrap()
     }
 }

@@ -1,23 +1,23 @@
-//! The folder that an appliance with `transport = "directory"` writes its mail into.
+//! The folder of mails that an appliance with `transport = "directory"` writes.
 
 use std::path::PathBuf;
 
 use super::wait_for;
 
-/// A mail as a person reads it.
+/// A decoded mail.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub to: String,
     pub subject: String,
-    /// Everything, decoded as far as our own mails are encoded.
+    /// The whole mail, with the encodings that our mails use decoded.
     pub text: String,
 }
 
-/// See the module.
+/// A folder of `.eml` files.
 pub struct Mailbox(pub PathBuf);
 
 impl Mailbox {
-    /// Every mail so far, in no order.
+    /// All mails so far, in no particular order.
     pub fn messages(&self) -> Vec<Message> {
         let Ok(entries) = std::fs::read_dir(&self.0) else { return Vec::new() };
         entries
@@ -46,14 +46,14 @@ impl Message {
     /// The first link that contains `part`.
     pub fn link(&self, part: &str) -> String {
         let words = self.text.split(|c: char| c.is_whitespace() || "<>\"".contains(c));
-        let found = words.into_iter().find(|word| word.starts_with("http") && word.contains(part));
-        found.unwrap_or_else(|| panic!("no link with {part} in {self:?}")).to_owned()
+        let link = words.into_iter().find(|word| word.starts_with("http") && word.contains(part));
+        link.unwrap_or_else(|| panic!("no link with {part} in {self:?}")).to_owned()
     }
 }
 
 fn read(eml: &str) -> Message {
     let unix = eml.replace("\r\n", "\n");
-    // Quoted-printable (RFC 2045 §6.7), as far as ASCII goes.
+    // Decodes quoted-printable (RFC 2045 §6.7) for ASCII text.
     let text = unix.replace("=\n", "").replace("=3D", "=").replace("=3d", "=");
     let header = |name: &str| {
         let line = text.lines().find(|line| line.to_lowercase().starts_with(name)).unwrap_or_default();

@@ -1,30 +1,30 @@
-//! The words the tests are written in.
+//! Support for the tests: sites, appliances, browsers and external programs.
 
 mod appliance;
 mod authenticator;
 mod browser;
 mod helper_process;
 mod mailbox;
-mod parts;
 mod test_app;
 mod test_site;
+mod tools;
 
-pub use appliance::{Appliance, Ran, finish, free_port};
+pub use appliance::{Appliance, CommandOutput, finish, free_port};
 pub use authenticator::{Authenticator, oath_code};
 pub use browser::{Answer, Browser, Call, PASSWORD, encode};
 pub use helper_process::HelperProcess;
-pub use parts::{part, tool_script};
 pub use test_app::TestApp;
 pub use test_site::{
-    Person, START, TestSite, default_settings, holds, messages, places_of, stored_values, tables, visitor,
+    Person, START, TestSite, columns_with, default_settings, holds, messages, stored_values, tables, visitor,
 };
+pub use tools::{tool, tool_script};
 
 use std::time::Duration;
 
 use domicile::base::Stopwatch;
 
-/// What gateways are told of who passes.
-pub const TOLD_TO_GATEWAYS: [&str; 12] = [
+/// The headers that tell a gateway who sent a request.
+pub const GATEWAY_HEADERS: [&str; 12] = [
     "domicile-account",
     "domicile-username",
     "domicile-workspace",
@@ -39,18 +39,17 @@ pub const TOLD_TO_GATEWAYS: [&str; 12] = [
     "remote-groups",
 ];
 
-/// What another process does is waited for, but not for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the tests wait for another process.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Waits until `look` finds something. Looking again is all there is to do about another process; how long it takes decides
-/// nothing.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Calls `poll` until it returns a value. Polling is the only way to wait for another process; how long it takes does not matter.
+pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let watch = Stopwatch::start();
     loop {
-        if let Some(found) = look() {
-            return found;
+        if let Some(value) = poll() {
+            return value;
         }
-        assert!(watch.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(watch.elapsed() < WAIT_TIMEOUT, "{what} did not happen within {WAIT_TIMEOUT:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -1,18 +1,18 @@
-//! An open appliance in a folder of its own, in this process: for flows and files, with a clock that stands.
+//! An open appliance in its own folder, in this process: for flows and files, with a manual clock.
 
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
 use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
-use domicile::app::{App, Opening};
+use domicile::app::{App, AppOptions};
 use domicile::base::{Actor, Clock, EmailAddress, IdentityId, Rng, Secret, Timestamp, Visitor};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Layout, Tx, View};
 use domicile::jobs;
-use domicile::schedule::LINES;
-use domicile::signin::{self, NewPerson, SignIn, SignUp, SigninError, Started, flows};
+use domicile::schedule::JOB_HANDLERS;
+use domicile::signin::{self, NewPerson, SignIn, SignInOutcome, SignUp, SigninError, flows};
 use domicile::{accounts, workspaces};
 use rusqlite::named_params;
 use tempfile::TempDir;
@@ -21,7 +21,6 @@ use super::PASSWORD;
 use super::mailbox::{Mailbox, Message};
 use super::test_site::{self, FOOTPRINT, Person, START, visitor};
 
-/// See the module.
 pub struct TestApp {
     pub app: Arc<App>,
     pub clock: Clock,
@@ -34,18 +33,18 @@ impl TestApp {
         Self::with(|_| ())
     }
 
-    /// With settings changed before it opens.
+    /// Opens it with changed settings.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let mut config = Config::for_demo(folder.path(), 8600).unwrap();
         change(&mut config);
-        let clock = Clock::standing_at(Timestamp::parse(START).unwrap());
+        let clock = Clock::manual_at(Timestamp::parse(START).unwrap());
         let mut rng = Rng::seeded(11);
         let keyring = Keyring::generate(&mut rng, clock.now());
         keyring.write_new(&config.keyring).unwrap();
         let layout = Layout::new(&config.data_dir);
-        for made in [layout.live_dir(), layout.exports()] {
-            std::fs::create_dir_all(made).unwrap();
+        for folder in [layout.live_dir(), layout.exports()] {
+            std::fs::create_dir_all(folder).unwrap();
         }
         db::migrate_file(&layout.live(), &keyring.database_key_pragma()).unwrap();
         {
@@ -60,7 +59,7 @@ impl TestApp {
         Self { app, clock, runtime, folder }
     }
 
-    /// The folder of everything.
+    /// The folder with all files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -82,10 +81,10 @@ impl TestApp {
 
     /// Runs every job that is due.
     pub fn run_jobs(&self) -> usize {
-        self.block_on(jobs::run_due(&self.app, LINES)).unwrap()
+        self.block_on(jobs::run_due(&self.app, JOB_HANDLERS)).unwrap()
     }
 
-    /// Somebody to be made, with a real password ([`PASSWORD`]), active.
+    /// The data of a new active person with a real password ([`PASSWORD`]).
     pub fn new_person(&self, username: &str) -> NewPerson {
         let email = EmailAddress::parse(&format!("{username}@example.org")).unwrap();
         let password = flows::new_password(&self.app, Secret::new(PASSWORD.to_owned()), username, &email).unwrap();
@@ -99,7 +98,7 @@ impl TestApp {
         }
     }
 
-    /// A person with a real password ([`PASSWORD`]), active.
+    /// An active person with a real password ([`PASSWORD`]).
     pub fn person(&self, username: &'static str) -> Person {
         let person = self.new_person(username);
         self.write(move |tx| {
@@ -110,37 +109,37 @@ impl TestApp {
         .unwrap()
     }
 
-    /// The same folder opened once more, as a command beside the server does.
+    /// Opens the same folder again, as a command does while the server runs.
     pub fn another(&self) -> Arc<App> {
         open(self.app.config().clone(), self.clock.clone(), Rng::seeded(12))
     }
 
-    /// Closes everything and opens it again.
+    /// Closes the appliance and opens it again.
     pub fn reopen(self) -> Self {
         self.reopen_with(|_| ())
     }
 
-    /// As [`TestApp::reopen`], with settings changed meanwhile.
+    /// As [`TestApp::reopen`], with changed settings.
     pub fn reopen_with(self, change: impl FnOnce(&mut Config)) -> Self {
         let (mut config, clock) = (self.app.config().clone(), self.clock.clone());
         change(&mut config);
         let Self { app, runtime, folder, .. } = self;
-        // Its tasks may hold the appliance a moment longer.
+        // Its tasks may keep the appliance a moment longer.
         drop(runtime);
-        let app = Arc::into_inner(app).unwrap_or_else(|| panic!("somebody still holds the appliance"));
+        let app = Arc::into_inner(app).unwrap_or_else(|| panic!("the appliance is still in use"));
         drop(app);
         let app = open(config, clock.clone(), Rng::seeded(13));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { app, clock, runtime, folder }
     }
 
-    /// Looks at one moment.
-    pub fn read<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
-        self.app.store().read_blocking(|view| Ok::<_, db::Error>(look(view))).unwrap()
+    /// Reads one consistent state.
+    pub fn read<T>(&self, read: impl FnOnce(&View<'_>) -> T) -> T {
+        self.app.store().read_blocking(|view| Ok::<_, db::Error>(read(view))).unwrap()
     }
 
-    /// A sign-up as typed.
-    pub fn sign_up(&self, email: &str, username: &str) -> Result<signin::SignedUp, SigninError> {
+    /// Signs up as in the form.
+    pub fn sign_up(&self, email: &str, username: &str) -> Result<signin::PendingSignUp, SigninError> {
         self.sign_up_with(email, username, PASSWORD, "")
     }
 
@@ -150,29 +149,29 @@ impl TestApp {
         username: &str,
         password: &str,
         claim: &str,
-    ) -> Result<signin::SignedUp, SigninError> {
+    ) -> Result<signin::PendingSignUp, SigninError> {
         let password = Secret::new(password.to_owned());
         let form = SignUp { email: email.into(), username: username.into(), password, claim: claim.into() };
         self.block_on(flows::sign_up(&self.app, visitor(), form))
     }
 
-    /// A sign-in as typed.
-    pub fn sign_in(&self, name: &str, password: &str) -> Result<Started, SigninError> {
+    /// Signs in as in the form.
+    pub fn sign_in(&self, name: &str, password: &str) -> Result<SignInOutcome, SigninError> {
         let form = SignIn { name: name.into(), password: Secret::new(password.to_owned()), remember: false };
         self.block_on(flows::sign_in(&self.app, visitor(), form))
     }
 
-    /// A sign-in that must succeed: the value of the cookie.
+    /// Signs in, which must succeed. Answers the value of the cookie.
     pub fn session(&self, name: &str) -> Secret<String> {
         match self.sign_in(name, PASSWORD) {
-            Ok(Started::Session { token, .. }) => token,
-            Ok(Started::MustProve(_)) => panic!("{name} must prove a second factor first"),
-            Ok(Started::MustVerify(_)) => panic!("{name} must prove an address first"),
+            Ok(SignInOutcome::Session { token, .. }) => token,
+            Ok(SignInOutcome::MfaPending(_)) => panic!("{name} must prove a second factor first"),
+            Ok(SignInOutcome::VerificationPending(_)) => panic!("{name} must prove an address first"),
             Err(error) => panic!("{name} cannot sign in: {error}"),
         }
     }
 
-    /// Connects the person's account at another provider now, as if they had come back from there.
+    /// Connects an account at another provider now, as if the person had come back from there.
     pub fn connect(&self, owner: &Person, subject: &'static str) {
         let account = owner.account.id;
         self.write(move |tx| {
@@ -181,19 +180,19 @@ impl TestApp {
             let identity = "
                 insert into identity (id, account_id, provider, issuer, subject, label, email, linked_at, last_used_at)
                 values (:id, :account, 'corp', 'https://idp.example', :subject, :subject, null, :now, :now)";
-            let told = named_params! {":id": id, ":account": account, ":subject": subject, ":now": now};
-            tx.execute(identity, told).map(drop)
+            let params = named_params! {":id": id, ":account": account, ":subject": subject, ":now": now};
+            tx.execute(identity, params).map(drop)
         })
         .unwrap();
     }
 
-    /// What the person's accounts at other providers are called there.
+    /// The labels of the person's accounts at other providers.
     pub fn connected(&self, owner: &Person) -> Vec<String> {
         let identities = self.read(|view| signin::oauth::identities(view, owner.account.id).unwrap());
         identities.into_iter().map(|identity| identity.label).collect()
     }
 
-    /// A key of the person's, for 90 days.
+    /// A key of the person, valid for 90 days.
     pub fn api_key(&self, owner: &Person, name: &str) -> CreatedApiKey {
         let expiry = Expiry::parse("90d").unwrap();
         let limits = Limits::default();
@@ -201,31 +200,31 @@ impl TestApp {
         self.make_key(owner, new)
     }
 
-    /// Any key of the person's.
+    /// A key of the person as described by `new`.
     pub fn make_key(&self, owner: &Person, new: NewApiKey) -> CreatedApiKey {
-        let (admin, account, workspace) = (owner.in_person(), owner.account.id, owner.workspace);
+        let (admin, account, workspace) = (owner.credential_admin(), owner.account.id, owner.workspace);
         self.write(move |tx| api_keys::create(tx, &admin, account, workspace, &new)).unwrap()
     }
 
-    /// Stops the account, as the operator does.
+    /// Suspends the account, as the operator does.
     pub fn suspend(&self, person: &Person) {
         let id = person.account.id;
         self.write(move |tx| signin::suspend(tx, &Actor::Operator, id, "")).unwrap();
     }
 
-    /// The newest mail to `to` about `subject` that waits in the outbox, or went out from it.
+    /// The newest mail of the outbox to `to` about `subject`, sent or not.
     pub fn message(&self, to: &str, subject: &str) -> Message {
         let messages = self.read(test_site::messages);
         let found = messages.iter().find(|message| message.to == to && message.subject.contains(subject));
         found.unwrap_or_else(|| panic!("no mail to {to} about {subject:?} among {messages:?}")).clone()
     }
 
-    /// Where delivered mail is.
+    /// The folder with delivered mail.
     pub fn mailbox(&self) -> Mailbox {
         Mailbox(self.folder().join("mail"))
     }
 
-    /// What a refusal must leave as it was.
+    /// The row counts that a refused operation must not change.
     pub fn footprint(&self) -> Vec<(&'static str, i64)> {
         self.read(|view| {
             let count = |table| view.one(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap();
@@ -233,12 +232,12 @@ impl TestApp {
         })
     }
 
-    /// Where `needle` stands in the database: `table.column`, each once.
-    pub fn places_of(&self, needle: &str) -> Vec<String> {
-        self.read(|view| test_site::places_of(view, needle.as_bytes()))
+    /// The columns (`table.column`) whose values contain `needle`. Each once.
+    pub fn columns_with(&self, needle: &str) -> Vec<String> {
+        self.read(|view| test_site::columns_with(view, needle.as_bytes()))
     }
 
-    /// The files of a folder, by name.
+    /// The names of the files in a folder, sorted.
     pub fn files_in(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -246,12 +245,12 @@ impl TestApp {
         names
     }
 
-    /// Somebody nobody knows yet.
-    pub fn stranger(&self) -> Visitor {
+    /// A visitor without a session.
+    pub fn visitor(&self) -> Visitor {
         visitor()
     }
 
-    /// A number out of the live database.
+    /// A number from the live database.
     pub fn number(&self, sql: &'static str) -> i64 {
         self.app.store().read_blocking(|view| view.one(sql, [], |row| row.get(0))).unwrap()
     }
@@ -259,6 +258,6 @@ impl TestApp {
 
 fn open(config: Config, clock: Clock, rng: Rng) -> Arc<App> {
     let keyring = Keyring::load(&config.keyring, false).unwrap();
-    let on_fatal = Box::new(|error: &db::Error| panic!("a write failed for good: {error}"));
-    App::open(Opening { config, keyring, clock, rng, on_fatal }).unwrap()
+    let on_fatal = Box::new(|error: &db::Error| panic!("a write failed permanently: {error}"));
+    App::open(AppOptions { config, keyring, clock, rng, on_fatal }).unwrap()
 }

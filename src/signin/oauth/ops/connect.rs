@@ -1,12 +1,12 @@
-//! Connecting an account elsewhere with the one here, and taking it off again.
+//! Connecting an account at a provider to an account here, and disconnecting it.
 
 use serde_json::{Value, json};
 
 use super::super::super::model::Proof;
 use super::super::error::OauthError;
-use super::super::model::{Found, Identity};
+use super::super::model::{ExternalIdentity, LinkedIdentity};
 use super::super::{mails, store};
-use super::way::opened;
+use super::authorization::unseal;
 use crate::accounts;
 use crate::audit::{self, Event, Outcome, Part};
 use crate::base::{AccountId, Actor, EmailAddress, IdentityId, SessionId, Timestamp};
@@ -16,97 +16,106 @@ use crate::factors;
 use crate::mail::{self, PlainMessage};
 use crate::sessions;
 
-/// What the account is connected with, the oldest first.
+/// The linked identities of the account, the oldest first.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn identities(view: &View<'_>, account: AccountId) -> Result<Vec<Identity>, db::Error> {
+pub fn identities(view: &View<'_>, account: AccountId) -> Result<Vec<LinkedIdentity>, db::Error> {
     store::list(view, account)
 }
 
-/// Who came back to this browser and waits to be connected, and where they were going. `None`: nobody.
+/// The external identity that waits in this browser to be connected, and the path to continue at. `None`: none waits.
 ///
 /// # Errors
 /// [`db::Error`].
-pub(in crate::signin::oauth) fn waiting(view: &View<'_>, binder: &str) -> Result<Option<(Found, String)>, db::Error> {
-    let Some((digest, sealed)) = store::find_found(view, &tokens::digest(binder))? else { return Ok(None) };
-    let kept = opened(view, "found", &digest, &sealed)?;
+pub(in crate::signin::oauth) fn pending_identity(
+    view: &View<'_>,
+    state_cookie: &str,
+) -> Result<Option<(ExternalIdentity, String)>, db::Error> {
+    let Some((digest, sealed)) = store::find_external(view, &tokens::digest(state_cookie))? else { return Ok(None) };
+    let kept = unseal(view, "found", &digest, &sealed)?;
     let next = kept.get("next").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(kept.get("found").and_then(Found::from_json).map(|found| (found, next)))
+    Ok(kept.get("found").and_then(ExternalIdentity::from_json).map(|external| (external, next)))
 }
 
-/// Connects who waits in this browser with the person who is signed in. Their other sessions end, and they are told.
+/// Connects the identity that waits in this browser to the account that is signed in. The other sessions of the account end,
+/// and its person gets a mail. Connecting an identity that is already connected to the account changes nothing.
 ///
 /// # Errors
-/// [`OauthError::NothingWaits`], [`OauthError::Taken`]; [`OauthError::NotFound`] for anybody but the person.
+/// [`OauthError::NoPendingIdentity`], [`OauthError::Taken`]; [`OauthError::NotFound`] for the account of another person.
 pub fn connect(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     session: SessionId,
-    binder: &str,
-) -> Result<Found, OauthError> {
+    state_cookie: &str,
+) -> Result<ExternalIdentity, OauthError> {
     if !actor.can_manage(account) {
         return Err(OauthError::NotFound);
     }
-    let (found, _) = waiting(tx, binder)?.ok_or(OauthError::NothingWaits)?;
-    match store::find(tx, &found.issuer, &found.subject)? {
+    let (external, _) = pending_identity(tx, state_cookie)?.ok_or(OauthError::NoPendingIdentity)?;
+    match store::find(tx, &external.issuer, &external.subject)? {
         Some(identity) if identity.account == account => {}
         Some(_) => return Err(OauthError::Taken),
         None => {
-            link(tx, actor, account, &found)?;
+            link(tx, actor, account, &external)?;
             sessions::end_all(tx, actor, account, Some(session))?;
-            let provider = label_of(tx, &found.provider);
-            tell(tx, account, |name, site| mails::linked(name, &provider, &found.label(), site))?;
+            let provider = label_of(tx, &external.provider);
+            notify(tx, account, |name, site| mails::linked(name, &provider, &external.label(), site))?;
         }
     }
-    store::delete_found(tx, &tokens::digest(binder))?;
-    Ok(found)
+    store::delete_external(tx, &tokens::digest(state_cookie))?;
+    Ok(external)
 }
 
-/// Writes the connection down.
-pub(super) fn link(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, found: &Found) -> Result<(), OauthError> {
+/// Stores and records the connection.
+pub(super) fn link(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    external: &ExternalIdentity,
+) -> Result<(), OauthError> {
     let id = IdentityId::new(tx.now(), tx.rng());
-    store::insert(tx, id, account, found).map_err(|error| match error {
+    store::insert(tx, id, account, external).map_err(|error| match error {
         error if error.is_duplicate() => OauthError::Taken,
         error => error.into(),
     })?;
     let event = Event::new("auth.identity_linked")
         .target(id)
         .subject(account)
-        .data(json!({"method": Proof::provider(&found.provider).as_str()}))
-        .private(Part::Contact, json!({"label": found.label(), "issuer": found.issuer}));
+        .data(json!({"method": Proof::provider(&external.provider).as_str()}))
+        .private(Part::Contact, json!({"label": external.label(), "issuer": external.issuer}));
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// How many ways into the account there are beside the identity `except`: what may not become none. Whatever else opens an
-/// account without another proof is counted here.
+/// How many sign-in methods the account has besides the identity `except`. An account must keep at least one. A new method
+/// that needs no other proof must be counted here.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn ways_in(view: &View<'_>, account: AccountId, except: Option<IdentityId>) -> Result<usize, db::Error> {
+pub fn sign_in_methods(view: &View<'_>, account: AccountId, except: Option<IdentityId>) -> Result<usize, db::Error> {
     let passwords = usize::from(accounts::password_hash(view, account)?.is_some());
-    // A passkey is both factors in one.
+    // A passkey alone signs in: it is both factors in one.
     let passkeys = usize::try_from(factors::enrolled(view, account)?.passkeys).unwrap_or(usize::MAX);
-    Ok(passwords.saturating_add(passkeys).saturating_add(open_identities(view, account, except)?))
+    Ok(passwords.saturating_add(passkeys).saturating_add(usable_identities(view, account, except)?))
 }
 
-/// How many connected accounts open this one beside the identity `except`: those of providers that the settings have.
+/// How many linked identities besides `except` can sign in: those whose provider is in the settings.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn open_identities(view: &View<'_>, account: AccountId, except: Option<IdentityId>) -> Result<usize, db::Error> {
+pub fn usable_identities(view: &View<'_>, account: AccountId, except: Option<IdentityId>) -> Result<usize, db::Error> {
     let providers = &view.site().config.oauth;
-    let opens = |identity: &Identity| providers.iter().any(|provider| provider.issuer == identity.issuer);
+    let is_usable = |identity: &LinkedIdentity| providers.iter().any(|provider| provider.issuer == identity.issuer);
     let identities = store::list(view, account)?;
-    Ok(identities.iter().filter(|identity| Some(identity.id) != except && opens(identity)).count())
+    Ok(identities.iter().filter(|identity| Some(identity.id) != except && is_usable(identity)).count())
 }
 
-/// Takes a connection off. The person's other sessions end, and they are told. The last way in stays: that refusal is the
-/// inner result, because its event must be committed.
+/// Disconnects an identity. The other sessions of the account end, and its person gets a mail. The last sign-in method cannot
+/// be removed: that refusal is the inner result, because its event must be committed.
 ///
 /// # Errors
-/// [`OauthError::NotFound`] where it is not the person's.
+/// [`OauthError::NotFound`] if it does not belong to the account.
 pub fn disconnect(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -114,36 +123,37 @@ pub fn disconnect(
     session: SessionId,
     id: IdentityId,
 ) -> Result<Result<(), OauthError>, OauthError> {
-    let mine = store::list(tx, account)?.into_iter().find(|identity| identity.id == id);
-    let identity = mine.filter(|_| actor.can_manage(account)).ok_or(OauthError::NotFound)?;
+    let own = store::list(tx, account)?.into_iter().find(|identity| identity.id == id);
+    let identity = own.filter(|_| actor.can_manage(account)).ok_or(OauthError::NotFound)?;
     let data = json!({"method": Proof::provider(&identity.provider).as_str()});
-    if ways_in(tx, account, Some(id))? == 0 {
+    if sign_in_methods(tx, account, Some(id))? == 0 {
         let event = Event::new("auth.identity_unlinked").outcome(Outcome::Denied).target(id).subject(account);
         audit::record(tx, actor, event.data(data))?;
-        return Ok(Err(OauthError::LastWayIn));
+        return Ok(Err(OauthError::LastSignInMethod));
     }
     store::delete(tx, account, id)?;
     audit::record(tx, actor, Event::new("auth.identity_unlinked").target(id).subject(account).data(data))?;
     sessions::end_all(tx, actor, account, Some(session))?;
     let provider = label_of(tx, &identity.provider);
-    tell(tx, account, |name, site| mails::unlinked(name, &provider, &identity.label, site))?;
+    notify(tx, account, |name, site| mails::unlinked(name, &provider, &identity.label, site))?;
     Ok(Ok(()))
 }
 
-/// Takes off what was connected at or after `since`: what a thief connected goes with the thief. Answers how many.
+/// Disconnects every identity that was connected at or after `since`, for example by a thief. Returns how many.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn unlink_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: Timestamp) -> Result<usize, db::Error> {
-    let gone = store::delete_since(tx, account, since)?;
-    if gone > 0 {
-        let event = Event::new("auth.identity_unlinked").target(account).subject(account).data(json!({"count": gone}));
+    let removed = store::delete_since(tx, account, since)?;
+    if removed > 0 {
+        let event =
+            Event::new("auth.identity_unlinked").target(account).subject(account).data(json!({"count": removed}));
         audit::record(tx, actor, event)?;
     }
-    Ok(gone)
+    Ok(removed)
 }
 
-/// Deletes everything that is connected with the account, without a word: what it is part of is the event.
+/// Deletes the linked identities of the account without an event: the caller records one.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -151,14 +161,14 @@ pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, db::Error> {
     store::delete_all(tx, account)
 }
 
-/// What people call a provider; one that left the settings is called by its name there.
+/// The label of a provider. One that is no longer in the settings has its name as the label.
 fn label_of(view: &View<'_>, name: &str) -> String {
     let provider = view.site().config.oauth.iter().find(|provider| provider.name == name);
     provider.map_or(name, |provider| &provider.label).to_owned()
 }
 
-/// Writes to the person's primary address.
-fn tell(
+/// Queues a mail to the primary address of the account.
+fn notify(
     tx: &mut Tx<'_>,
     account: AccountId,
     message: impl FnOnce(&str, &str) -> PlainMessage,

@@ -1,13 +1,13 @@
-//! What a person can do about other providers, each in one transaction.
+//! The operations of sign-in with another provider, one transaction each.
 
-mod arrive;
+mod authorization;
+mod callback;
 mod connect;
 mod sign_up;
-mod way;
 
-pub use arrive::arrive;
-pub(super) use connect::waiting;
-pub use connect::{connect, disconnect, forget, identities, open_identities, unlink_since, ways_in};
+pub use authorization::{begin, consume, keep_posted, purge_old};
+pub(super) use authorization::{find_posted, refuse};
+pub use callback::complete;
+pub(super) use connect::pending_identity;
+pub use connect::{connect, disconnect, forget, identities, sign_in_methods, unlink_since, usable_identities};
 pub use sign_up::sign_up;
-pub use way::{begin, post, purge_old, take};
-pub(super) use way::{posted, refuse};

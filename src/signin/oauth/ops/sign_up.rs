@@ -1,12 +1,12 @@
-//! Somebody who came back from a provider becomes somebody here.
+//! Sign-up with an account at another provider.
 
-use super::super::super::model::{Proof, Started};
-use super::super::super::ops::{enter, open_wallet, void_other_claims};
+use super::super::super::model::{Proof, SignInOutcome};
+use super::super::super::ops::{open_wallet, sign_in, void_other_claims};
 use super::super::super::{SigninError, mails};
 use super::super::error::OauthError;
-use super::super::model::{Found, Typed};
+use super::super::model::{ExternalIdentity, ExternalSignUp};
 use super::super::store;
-use super::connect::{link, waiting};
+use super::connect::{link, pending_identity};
 use crate::accounts::{self, AccountError, DisplayName, NewAccount, Username};
 use crate::base::{Actor, EmailAddress};
 use crate::config::SignupMode;
@@ -14,19 +14,25 @@ use crate::crypto::tokens;
 use crate::db::Tx;
 use crate::{mail, workspaces};
 
-/// Makes an account for who waits in this browser. Its address counts as proved where the provider's word is as good as a
-/// code; else a code goes out first, and nothing tells whether the address was new here. Answers how it goes on, and where.
+/// Creates an account for the external identity that waits in this browser. An authoritative address counts as verified. For
+/// any other address a code is mailed first, and nothing reveals whether the address already had an account. Returns how the
+/// sign-in continues, and the path to continue at.
 ///
 /// # Errors
-/// [`OauthError::NothingWaits`], [`OauthError::Taken`]; [`OauthError::HasAccount`] for a proved address that somebody here
-/// verified; [`OauthError::Signin`] for what was typed wrong, and when sign-up is closed.
-pub fn sign_up(tx: &mut Tx<'_>, actor: &Actor, binder: &str, typed: &Typed) -> Result<(Started, String), OauthError> {
-    let (found, next) = waiting(tx, binder)?.ok_or(OauthError::NothingWaits)?;
-    if store::find(tx, &found.issuer, &found.subject)?.is_some() {
+/// [`OauthError::NoPendingIdentity`], [`OauthError::Taken`]; [`OauthError::EmailHasAccount`] for an authoritative address that an
+/// account here verified; [`OauthError::Signin`] for invalid input, and when sign-up is closed.
+pub fn sign_up(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    state_cookie: &str,
+    typed: &ExternalSignUp,
+) -> Result<(SignInOutcome, String), OauthError> {
+    let (external, next) = pending_identity(tx, state_cookie)?.ok_or(OauthError::NoPendingIdentity)?;
+    if store::find(tx, &external.issuer, &external.subject)?.is_some() {
         return Err(OauthError::Taken);
     }
     let username = Username::parse(&typed.username).map_err(AccountError::Username)?;
-    let (email, is_verified) = address(&found, typed)?;
+    let (email, is_verified) = address(&external, typed)?;
     let signup = &tx.site().config.signup;
     let is_open = match signup.mode {
         SignupMode::Open => true,
@@ -37,29 +43,29 @@ pub fn sign_up(tx: &mut Tx<'_>, actor: &Actor, binder: &str, typed: &Typed) -> R
         return Err(SigninError::Closed.into());
     }
     if is_verified && accounts::is_email_taken(tx, &email)? {
-        return Err(OauthError::HasAccount);
+        return Err(OauthError::EmailHasAccount);
     }
     let new = NewAccount { username, email: email.clone(), is_verified, password: None, is_operator: false };
     let account = accounts::create(tx, actor, &new)?;
     workspaces::create_personal(tx, actor, &account)?;
-    if let Some(name) = DisplayName::parse(&found.name) {
+    if let Some(name) = DisplayName::parse(&external.name) {
         accounts::set_display_name(tx, account.id, &name)?;
     }
-    link(tx, actor, account.id, &found)?;
+    link(tx, actor, account.id, &external)?;
     if is_verified {
         void_other_claims(tx, actor, account.id, &email)?;
         open_wallet(tx, &account)?;
         let site = tx.site().config.public_url.clone();
         mail::enqueue(tx, Some(account.id), email, &mails::welcome(&account, &site))?;
     }
-    store::delete_found(tx, &tokens::digest(binder))?;
-    Ok((enter(tx, actor, &account, &Proof::provider(&found.provider), false)?, next))
+    store::delete_external(tx, &tokens::digest(state_cookie))?;
+    Ok((sign_in(tx, actor, &account, &Proof::provider(&external.provider), false)?, next))
 }
 
-/// Where they can be written to, and whether that is proved.
-fn address(found: &Found, typed: &Typed) -> Result<(EmailAddress, bool), OauthError> {
-    match &found.email {
-        Some(email) if found.is_authoritative => Ok((email.clone(), true)),
+/// The address of the new account, and whether it counts as verified.
+fn address(external: &ExternalIdentity, typed: &ExternalSignUp) -> Result<(EmailAddress, bool), OauthError> {
+    match &external.email {
+        Some(email) if external.is_authoritative => Ok((email.clone(), true)),
         _ => Ok((EmailAddress::parse(&typed.email).map_err(|_| AccountError::EmailAddress)?, false)),
     }
 }

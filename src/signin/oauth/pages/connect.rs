@@ -1,4 +1,4 @@
-//! Connecting, once a form of ours says so, and taking off.
+//! Connecting a provider after a form of ours confirmed it, and disconnecting.
 
 use actix_web::HttpRequest;
 use actix_web::web::Path;
@@ -6,9 +6,9 @@ use askama::Template;
 
 use super::super::error::OauthError;
 use super::super::ops;
-use super::{BINDER, Mark, binder_of};
+use super::{ProviderButton, STATE_COOKIE, state_cookie_of};
 use crate::base::{IdentityId, Problem};
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Form, SignedIn, forget};
 
 const SECURITY: &str = "/settings/security";
@@ -17,38 +17,39 @@ const SECURITY: &str = "/settings/security";
 #[template(path = "signin/oauth_connect.html")]
 struct ConnectPage {
     context: PageContext,
-    mark: Mark,
+    button: ProviderButton,
     who: String,
     username: String,
 }
 
-/// `GET /oauth/connect`: asks whether to connect who came back. Without the question somebody could be led here with an
-/// account that is not theirs, and would open theirs to its owner.
-pub async fn confirm_connect(app: TheApp, request: HttpRequest, person: SignedIn) -> Answer {
-    let binder = binder_of(&request).ok_or(OauthError::NothingWaits)?;
-    let waiting = app.read_offloaded(move |view| Ok::<_, OauthError>(ops::waiting(view, &binder)?)).await?;
-    let (found, _) = waiting.ok_or(OauthError::NothingWaits)?;
-    let provider = app.config().oauth.iter().find(|provider| provider.name == found.provider);
-    let mark = Mark::new(provider.ok_or(OauthError::NothingWaits)?, "", "");
-    let context = PageContext::new(&app, &request, &format!("Connect {}", mark.label));
+/// `GET /oauth/connect`: asks whether to connect the identity that waits. Without this form an attacker could send a person here
+/// with the attacker's identity, and could then sign in to the person's account.
+pub async fn confirm_connect(app: AppData, request: HttpRequest, person: SignedIn) -> Answer {
+    let state_cookie = state_cookie_of(&request).ok_or(OauthError::NoPendingIdentity)?;
+    let pending =
+        app.read_offloaded(move |view| Ok::<_, OauthError>(ops::pending_identity(view, &state_cookie)?)).await?;
+    let (external, _) = pending.ok_or(OauthError::NoPendingIdentity)?;
+    let provider = app.config().oauth.iter().find(|provider| provider.name == external.provider);
+    let button = ProviderButton::new(provider.ok_or(OauthError::NoPendingIdentity)?, "", "");
+    let context = PageContext::new(&app, &request, &format!("Connect {}", button.label));
     let username = person.identity.username.clone();
-    page::render(&ConnectPage { context, mark, who: found.label(), username })
+    page::render(&ConnectPage { context, button, who: external.label(), username })
 }
 
 /// `POST /oauth/connect`.
-pub async fn connect(app: TheApp, request: HttpRequest, who: SignedIn, _form: Form) -> Answer {
-    let binder = binder_of(&request).ok_or(OauthError::NothingWaits)?;
+pub async fn connect(app: AppData, request: HttpRequest, who: SignedIn, _form: Form) -> Answer {
+    let state_cookie = state_cookie_of(&request).ok_or(OauthError::NoPendingIdentity)?;
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
-    app.write(move |tx| ops::connect(tx, &actor, account, session, &binder)).await?;
-    let mut response = page::go(SECURITY, "connected");
-    let _ = response.add_cookie(&forget(BINDER));
+    app.write(move |tx| ops::connect(tx, &actor, account, session, &state_cookie)).await?;
+    let mut response = page::redirect_with_flash(SECURITY, "connected");
+    let _ = response.add_cookie(&forget(STATE_COOKIE));
     Ok(response)
 }
 
 /// `POST /settings/security/identities/{id}/disconnect`.
-pub async fn disconnect(app: TheApp, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+pub async fn disconnect(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let id = IdentityId::parse(&path).ok_or_else(Problem::not_found)?;
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
     app.write(move |tx| ops::disconnect(tx, &actor, account, session, id)).await??;
-    Ok(page::go(SECURITY, "disconnected"))
+    Ok(page::redirect_with_flash(SECURITY, "disconnected"))
 }

@@ -1,15 +1,15 @@
-//! The card about the person: names, company, use case, text, links.
+//! The card about the person: names, company, use case, bio, links.
 
 use actix_web::HttpRequest;
 
-use super::{Refused, answer};
+use super::{RefusedForm, answer};
 use crate::accounts::{Account, AccountError, Bio, Company, DisplayName, Profile, UseCase};
 use crate::base::Problem;
-use crate::http::page::{FormFault, TheApp};
+use crate::http::page::{AppData, FormFault};
 use crate::http::{Answer, Form, SignedIn};
 use crate::people::{self, Links, PeopleError, Platform};
 
-/// A choice of a list.
+/// An option of a list.
 pub(super) struct Choice {
     pub value: &'static str,
     pub label: &'static str,
@@ -33,9 +33,9 @@ pub(super) struct AboutCard {
     pub links: Vec<LinkField>,
 }
 
-pub(super) fn card(person: &Account, links: &Links, refused: Option<(&Refused<'_>, &Problem)>) -> AboutCard {
+pub(super) fn card(person: &Account, links: &Links, refused: Option<(&RefusedForm<'_>, &Problem)>) -> AboutCard {
     let (typed, fault) = match refused {
-        Some((Refused::About(form), problem)) => (Some(*form), Some(FormFault::from(problem))),
+        Some((RefusedForm::About(form), problem)) => (Some(*form), Some(FormFault::from(problem))),
         _ => (None, None),
     };
     let field = |name: &str, stored: &str| typed.map_or(stored, |form| form.text(name)).to_owned();
@@ -74,12 +74,12 @@ fn read(form: &Form) -> Result<(Profile, Links), PeopleError> {
 }
 
 /// `POST /settings/profile`.
-pub async fn save_profile(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn save_profile(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let done = match read(&form) {
         Ok((profile, links)) => app.write(move |tx| people::save_profile(tx, &actor, account, &profile, &links)).await,
         Err(error) => Err(error),
     };
-    let done = done.map(|()| "saved").map_err(|error| (Refused::About(&form), error.into()));
+    let done = done.map(|()| "saved").map_err(|error| (RefusedForm::About(&form), error.into()));
     answer(&app, &request, &who, done).await
 }

@@ -1,16 +1,16 @@
-//! The card of the addresses. Every route that changes one wants a fresh proof.
+//! The card of the addresses. Every route that changes one needs a fresh proof.
 
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 
 use super::super::super::error::SigninError;
 use super::super::super::ops;
-use super::{Refused, answer};
+use super::{RefusedForm, answer};
 use crate::accounts::addresses;
 use crate::accounts::{AccountError, EMAILS_MAX, Email};
 use crate::base::{AccountId, Actor, EmailAddress, EmailId, Problem, Timestamp, Zone};
 use crate::db::Tx;
-use crate::http::page::{FormFault, TheApp};
+use crate::http::page::{AppData, FormFault};
 use crate::http::{Answer, Form, SignedIn};
 
 pub(super) struct EmailRow {
@@ -19,18 +19,18 @@ pub(super) struct EmailRow {
     pub is_primary: bool,
     pub is_verified: bool,
     pub is_company: bool,
-    /// Waits for a code that was sent.
+    /// A code was sent and is not entered yet.
     pub is_waiting: bool,
     pub can_be_primary: bool,
     pub can_be_removed: bool,
-    /// Until when it can undo a change and stays. `None`: it can be removed.
+    /// Until when the address can undo a change and cannot be removed. `None`: it can be removed.
     pub kept_until: Option<String>,
-    /// What was wrong with the code.
+    /// What is wrong with the entered code.
     pub fault: Option<FormFault>,
 }
 
 pub(super) struct EmailsCard {
-    /// About the address typed, or about the card.
+    /// About the typed address, or about the whole card.
     pub fault: Option<FormFault>,
     pub rows: Vec<EmailRow>,
     pub typed: String,
@@ -41,18 +41,18 @@ pub(super) fn card(
     emails: Vec<Email>,
     kept: &[(EmailId, Timestamp)],
     zone: &Zone,
-    refused: Option<(&Refused<'_>, &Problem)>,
+    refused: Option<(&RefusedForm<'_>, &Problem)>,
 ) -> EmailsCard {
     let mut card =
         EmailsCard { fault: None, rows: Vec::new(), typed: String::new(), is_full: emails.len() >= EMAILS_MAX };
     let mut wrong_code = None;
     match refused {
-        Some((Refused::Email(form), problem)) => {
+        Some((RefusedForm::Email(form), problem)) => {
             card.fault = Some(FormFault::from(problem));
             card.typed = form.text("email").to_owned();
         }
-        Some((Refused::EmailAct, problem)) => card.fault = Some(FormFault::from(problem)),
-        Some((Refused::Code(id), problem)) => wrong_code = Some((*id, problem)),
+        Some((RefusedForm::EmailAction, problem)) => card.fault = Some(FormFault::from(problem)),
+        Some((RefusedForm::Code(id), problem)) => wrong_code = Some((*id, problem)),
         _ => {}
     }
     card.rows = emails
@@ -78,13 +78,13 @@ pub(super) fn card(
 }
 
 /// `POST /settings/profile/emails`. The answer is the same whether or not another account has the address.
-pub async fn add_email(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn add_email(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let added = match EmailAddress::parse(form.text("email")) {
         Ok(address) => app.write(move |tx| addresses::add_email(tx, &actor, account, &address)).await,
         Err(_) => Err(AccountError::EmailAddress),
     };
-    let done = added.map(|_| "email-added").map_err(|error| (Refused::Email(&form), error.into()));
+    let done = added.map(|_| "email-added").map_err(|error| (RefusedForm::Email(&form), error.into()));
     answer(&app, &request, &who, done).await
 }
 
@@ -93,45 +93,57 @@ fn id_of(path: &str) -> Result<EmailId, Problem> {
 }
 
 /// `POST /settings/profile/emails/{id}/verify`.
-pub async fn verify_email(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
+pub async fn verify_email(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
     let (id, actor, account) = (id_of(&path)?, who.actor(), who.identity.account);
     let code = form.text("code").to_owned();
     let tried = app.write(move |tx| ops::verify_added_email(tx, &actor, account, id, &code)).await;
     let done = match tried {
         Ok(Ok(())) => Ok("email-verified"),
-        Ok(Err(refused)) => Err((Refused::Code(id), refused.into())),
-        Err(error) => Err((Refused::Code(id), error.into())),
+        Ok(Err(refused)) => Err((RefusedForm::Code(id), refused.into())),
+        Err(error) => Err((RefusedForm::Code(id), error.into())),
     };
     answer(&app, &request, &who, done).await
 }
 
-/// What each button beside an address does.
-type Act = fn(&mut Tx<'_>, &Actor, AccountId, EmailId) -> Result<(), SigninError>;
+/// The operation of a button next to an address.
+type Operation = fn(&mut Tx<'_>, &Actor, AccountId, EmailId) -> Result<(), SigninError>;
 
-async fn act(
-    app: &TheApp,
+async fn change(
+    app: &AppData,
     request: &HttpRequest,
     who: &SignedIn,
     path: &str,
-    (act, flash): (Act, &'static str),
+    (operation, flash): (Operation, &'static str),
 ) -> Answer {
     let (id, actor, account) = (id_of(path)?, who.actor(), who.identity.account);
-    let done = app.write(move |tx| act(tx, &actor, account, id)).await;
-    answer(app, request, who, done.map(|()| flash).map_err(|error| (Refused::EmailAct, error.into()))).await
+    let done = app.write(move |tx| operation(tx, &actor, account, id)).await;
+    answer(app, request, who, done.map(|()| flash).map_err(|error| (RefusedForm::EmailAction, error.into()))).await
 }
 
 /// `POST /settings/profile/emails/{id}/resend`.
-pub async fn resend_email(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let resend: Act = |tx, actor, account, id| Ok(addresses::resend_email_code(tx, actor, account, id)?);
-    act(&app, &request, &who, &path, (resend, "code-sent")).await
+pub async fn resend_email(
+    app: AppData,
+    request: HttpRequest,
+    who: SignedIn,
+    path: Path<String>,
+    _form: Form,
+) -> Answer {
+    let resend: Operation = |tx, actor, account, id| Ok(addresses::resend_email_code(tx, actor, account, id)?);
+    change(&app, &request, &who, &path, (resend, "code-sent")).await
 }
 
 /// `POST /settings/profile/emails/{id}/primary`.
-pub async fn set_primary(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    act(&app, &request, &who, &path, (ops::set_primary_email, "email-primary")).await
+pub async fn set_primary(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+    change(&app, &request, &who, &path, (ops::set_primary_email, "email-primary")).await
 }
 
 /// `POST /settings/profile/emails/{id}/remove`.
-pub async fn remove_email(app: TheApp, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    act(&app, &request, &who, &path, (ops::remove_email, "email-removed")).await
+pub async fn remove_email(
+    app: AppData,
+    request: HttpRequest,
+    who: SignedIn,
+    path: Path<String>,
+    _form: Form,
+) -> Answer {
+    change(&app, &request, &who, &path, (ops::remove_email, "email-removed")).await
 }

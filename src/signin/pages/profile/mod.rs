@@ -1,5 +1,5 @@
-//! The page of the profile: about you, picture, e-mails, preferences, notifications, data region. One card is one form is one
-//! save; a form that was refused is shown again in its card, with what was typed.
+//! The profile page: about you, picture, e-mails, preferences, notifications, data region. Each card is one form and saves
+//! alone. A refused form is shown again in its card, with the typed values.
 
 mod about;
 mod emails;
@@ -12,7 +12,7 @@ use askama::Template;
 use super::super::error::SigninError;
 use crate::accounts;
 use crate::base::{EmailId, Problem};
-use crate::http::page::{self, PageContext, TheApp};
+use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Form, SignedIn};
 use crate::people;
 
@@ -23,13 +23,13 @@ pub use preferences::{save_notifications, save_preferences, theme};
 
 const PATH: &str = "/settings/profile";
 
-/// Which form was refused, with what was typed into it.
-enum Refused<'f> {
+/// The refused form, with its values.
+enum RefusedForm<'f> {
     About(&'f Form),
     Picture,
     Email(&'f Form),
     Code(EmailId),
-    EmailAct,
+    EmailAction,
     Preferences(&'f Form),
     Notifications,
 }
@@ -49,10 +49,10 @@ struct ProfilePage {
 }
 
 fn build(
-    app: &TheApp,
+    app: &AppData,
     request: &HttpRequest,
     who: &SignedIn,
-    refused: Option<(Refused<'_>, &Problem)>,
+    refused: Option<(RefusedForm<'_>, &Problem)>,
 ) -> Result<ProfilePage, Problem> {
     let account = who.identity.account;
     let (person, links, emails, kept, chosen) = app.read_inline(|view| {
@@ -66,13 +66,13 @@ fn build(
     })?;
     let person = person.ok_or_else(Problem::not_found)?;
     let mut context = PageContext::new(app, request, "Profile");
-    // A form shown again stands at an address that only takes posts; the rail and the theme lead back to the page.
+    // A refused form is shown at a path that only accepts POST. The sidebar and the theme switch need the path of the page.
     context.path = PATH.to_owned();
     let refused = refused.as_ref().map(|(what, problem)| (what, *problem));
     let zone = &who.identity.zone;
     Ok(ProfilePage {
         about: about::card(&person, &links, refused),
-        picture: picture::card(&person, who.identity.face.picture.clone(), refused),
+        picture: picture::card(&person, who.identity.avatar.picture.clone(), refused),
         emails: emails::card(emails, &kept, zone, refused),
         preferences: preferences::card(&chosen.settings, &context.theme, refused),
         notifications: preferences::notifications(chosen.mails, refused),
@@ -84,21 +84,21 @@ fn build(
 }
 
 /// `GET /settings/profile`.
-pub async fn profile(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+pub async fn profile(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
     page::render(&build(&app, &request, &who, None)?)
 }
 
-/// Shows the page again with what was refused, or goes on to the page that says what was done.
+/// Redirects to the page with a confirmation, or shows the page again with the refused form.
 async fn answer(
-    app: &TheApp,
+    app: &AppData,
     request: &HttpRequest,
     who: &SignedIn,
-    done: Result<&'static str, (Refused<'_>, Problem)>,
+    done: Result<&'static str, (RefusedForm<'_>, Problem)>,
 ) -> Answer {
     match done {
-        Ok(flash) => Ok(page::go(PATH, flash)),
-        // What is not the person's is not found, whatever page it was asked on.
+        Ok(flash) => Ok(page::redirect_with_flash(PATH, flash)),
+        // A thing of another person is not found, whichever form asked for it.
         Err((_, problem)) if problem.status == 404 => Err(problem.into()),
-        Err((what, problem)) => page::again(&problem, &build(app, request, who, Some((what, &problem)))?),
+        Err((what, problem)) => page::render_form_error(&problem, &build(app, request, who, Some((what, &problem)))?),
     }
 }

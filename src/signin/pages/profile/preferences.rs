@@ -1,4 +1,4 @@
-//! The cards of preferences and notifications, and the theme at the rail.
+//! The cards of preferences and notifications, and the theme switch of the sidebar.
 
 use std::sync::LazyLock;
 
@@ -6,20 +6,20 @@ use actix_web::HttpRequest;
 use askama::Template;
 
 use super::about::Choice;
-use super::{Refused, answer};
+use super::{RefusedForm, answer};
 use crate::base::{Problem, Zone, days};
-use crate::http::page::{self, FormFault, THEME, TheApp};
+use crate::http::page::{self, AppData, FormFault, THEME};
 use crate::http::{Answer, Form, SignedIn, VisitorOf, cookie, redirect};
 use crate::people::{self, Language, MailChoices, PeopleError, Settings, Theme};
 
-/// Time zones of one part of the world.
+/// The time zones of one region of the world.
 struct ZoneGroup {
     label: &'static str,
-    /// The name, and the place without its part of the world.
+    /// The name of each zone, and its place without the region.
     zones: Vec<(&'static str, String)>,
 }
 
-/// All zones as options, none of them chosen.
+/// All zones as options; none is selected.
 #[derive(Template)]
 #[template(
     source = r#"{% for group in groups %}<optgroup label="{{ group.label }}">{% for (name, place) in group.zones %}<option value="{{ name }}">{{ place }}</option>{% endfor %}</optgroup>{% endfor %}"#,
@@ -29,7 +29,7 @@ struct ZoneOptions {
     groups: Vec<ZoneGroup>,
 }
 
-/// Hundreds of options that are the same for everybody, but for the one that is chosen: made once.
+/// Hundreds of options that are the same for everybody except for the selected one, so they are rendered once.
 static ZONE_OPTIONS: LazyLock<String> = LazyLock::new(|| {
     let mut groups: Vec<ZoneGroup> = Vec::new();
     for name in Zone::names().iter().map(String::as_str) {
@@ -43,7 +43,7 @@ static ZONE_OPTIONS: LazyLock<String> = LazyLock::new(|| {
     ZoneOptions { groups }.render().unwrap_or_default()
 });
 
-/// The options of the zones, cut where the chosen one is to say so.
+/// The options of the zones, split where the selected one needs its `selected` attribute.
 pub(super) struct Zones {
     pub before: &'static str,
     pub after: &'static str,
@@ -53,7 +53,7 @@ pub(super) struct Zones {
 impl Zones {
     fn with(chosen: &str) -> Self {
         let option = format!("<option value=\"{chosen}\"");
-        // What was typed instead of a zone is not found, and none is chosen.
+        // An unknown zone from a form is not found, and none is selected.
         match ZONE_OPTIONS.find(&option).map(|place| ZONE_OPTIONS.split_at(place + option.len())) {
             Some((before, after)) => Self { before, after, is_chosen: true },
             None => Self { before: &ZONE_OPTIONS, after: "", is_chosen: false },
@@ -68,13 +68,17 @@ pub(super) struct PreferencesCard {
     pub zones: Zones,
 }
 
-pub(super) fn card(chosen: &Settings, theme_now: &str, refused: Option<(&Refused<'_>, &Problem)>) -> PreferencesCard {
+pub(super) fn card(
+    chosen: &Settings,
+    theme_now: &str,
+    refused: Option<(&RefusedForm<'_>, &Problem)>,
+) -> PreferencesCard {
     let (typed, fault) = match refused {
-        Some((Refused::Preferences(form), problem)) => (Some(*form), Some(FormFault::from(problem))),
+        Some((RefusedForm::Preferences(form), problem)) => (Some(*form), Some(FormFault::from(problem))),
         _ => (None, None),
     };
     let theme = typed.map_or(theme_now, |form| form.text("theme"));
-    let themes = [("system", "As the system has it"), ("light", "Light"), ("dark", "Dark")];
+    let themes = [("system", "Same as the system"), ("light", "Light"), ("dark", "Dark")];
     let language = typed.map_or(chosen.language.as_str(), |form| form.text("language"));
     let zone = typed.map_or(chosen.zone.name(), |form| form.text("time_zone"));
     PreferencesCard {
@@ -87,7 +91,7 @@ pub(super) fn card(chosen: &Settings, theme_now: &str, refused: Option<(&Refused
     }
 }
 
-/// A row of the matrix. Those without a field are sent to everybody.
+/// A row of the matrix. Mails without a field are always sent.
 pub(super) struct MailRow {
     pub field: Option<&'static str>,
     pub label: &'static str,
@@ -100,19 +104,19 @@ pub(super) struct NotificationsCard {
     pub rows: Vec<MailRow>,
 }
 
-pub(super) fn notifications(chosen: MailChoices, refused: Option<(&Refused<'_>, &Problem)>) -> NotificationsCard {
+pub(super) fn notifications(chosen: MailChoices, refused: Option<(&RefusedForm<'_>, &Problem)>) -> NotificationsCard {
     let row = |field, label, about, is_wanted| MailRow { field, label, about, is_wanted };
     NotificationsCard {
         fault: match refused {
-            Some((Refused::Notifications, problem)) => Some(FormFault::from(problem)),
+            Some((RefusedForm::Notifications, problem)) => Some(FormFault::from(problem)),
             _ => None,
         },
         rows: vec![
             row(None, "Account activity", "Addresses, exports and keys of your account.", true),
-            row(None, "Billing alerts", "Credit that runs out, payments and receipts.", true),
-            row(None, "Security", "Sign-ins, passwords and factors.", true),
-            row(Some("key_reminders"), "Key reminders", "A key ends soon.", chosen.key_reminders),
-            row(Some("usage"), "Usage", "Budgets that are spent, and limits that are near.", chosen.usage),
+            row(None, "Billing alerts", "Low credit, payments and receipts.", true),
+            row(None, "Security", "Sign-ins, passwords and second factors.", true),
+            row(Some("key_reminders"), "Key reminders", "Your keys that expire soon.", chosen.key_reminders),
+            row(Some("usage"), "Usage", "Budgets that are used up, and limits that are close.", chosen.usage),
         ],
     }
 }
@@ -126,7 +130,7 @@ fn read(form: &Form) -> Result<Settings, PeopleError> {
 }
 
 /// `POST /settings/profile/preferences`.
-pub async fn save_preferences(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn save_preferences(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let saved = match read(&form) {
         Ok(settings) => {
@@ -141,21 +145,21 @@ pub async fn save_preferences(app: TheApp, request: HttpRequest, who: SignedIn, 
             let _ = response.add_cookie(&cookie(THEME, theme.as_str().to_owned(), Some(days(365))));
             Ok(response)
         }
-        Err(error) => answer(&app, &request, &who, Err((Refused::Preferences(&form), error.into()))).await,
+        Err(error) => answer(&app, &request, &who, Err((RefusedForm::Preferences(&form), error.into()))).await,
     }
 }
 
 /// `POST /settings/profile/notifications`.
-pub async fn save_notifications(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn save_notifications(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let mails = MailChoices { key_reminders: form.is_ticked("key_reminders"), usage: form.is_ticked("usage") };
     let saved = app.write(move |tx| people::save_mail_choices(tx, &actor, account, mails)).await;
-    let done = saved.map(|()| "saved").map_err(|error| (Refused::Notifications, error.into()));
+    let done = saved.map(|()| "saved").map_err(|error| (RefusedForm::Notifications, error.into()));
     answer(&app, &request, &who, done).await
 }
 
-/// `POST /theme`: light, dark, or as the system has it; kept with the account where there is one, and in this browser.
-pub async fn theme(app: TheApp, who: Option<SignedIn>, _visitor: VisitorOf, form: Form) -> Answer {
+/// `POST /theme`: light, dark, or the same as the system. It is stored with the account if there is one, and in this browser.
+pub async fn theme(app: AppData, who: Option<SignedIn>, _visitor: VisitorOf, form: Form) -> Answer {
     let theme = Theme::parse(form.text("theme")).unwrap_or_default();
     if let Some(who) = who {
         let (actor, account) = (who.actor(), who.identity.account);

@@ -1,4 +1,4 @@
-//! Everything about how a person comes in, one section a file.
+//! The Security page: one file for each section.
 
 mod identities;
 pub mod passkeys;
@@ -13,9 +13,9 @@ use askama::Template;
 use crate::base::{AccountId, Problem};
 use crate::db::View;
 use crate::factors::FactorError;
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, SignedIn};
-use identities::Identities;
+use identities::IdentitiesCard;
 use passkeys::PasskeysCard;
 use password::PasswordCard;
 use recovery::RecoveryCard;
@@ -32,13 +32,13 @@ const PATH: &str = "/settings/security";
 struct SecurityPage {
     context: PageContext,
     fault: Option<FormFault>,
-    /// Then only the second factors are shown: nothing else works before one is set up.
-    owes_factor: bool,
+    /// The person must set up a second factor first. Then only the sections about second factors are shown.
+    must_enrol_factor: bool,
     password: PasswordCard,
     two_step: TwoStepCard,
     passkeys: PasskeysCard,
     recovery: RecoveryCard,
-    identities: Identities,
+    identities: IdentitiesCard,
     sessions: Vec<SessionRow>,
     has_others: bool,
 }
@@ -50,19 +50,19 @@ fn factor_cards(view: &View<'_>, account: AccountId) -> Result<FactorCards, Fact
 }
 
 impl SecurityPage {
-    fn build(app: &TheApp, request: &HttpRequest, who: &SignedIn, fault: Option<&Problem>) -> Result<Self, Problem> {
+    fn build(app: &AppData, request: &HttpRequest, who: &SignedIn, fault: Option<&Problem>) -> Result<Self, Problem> {
         let account = who.identity.account;
         let FactorCards(two_step, passkeys, recovery) = app.read_inline(|view| factor_cards(view, account))?;
         let sessions = sessions::rows(app, who)?;
         Ok(Self {
             context: PageContext::new(app, request, "Security"),
             fault: fault.map(FormFault::from),
-            owes_factor: who.identity.owes_factor,
+            must_enrol_factor: who.identity.must_enrol_factor,
             password: PasswordCard::new(app, who)?,
             two_step,
             passkeys,
             recovery,
-            identities: Identities::new(app, who)?,
+            identities: IdentitiesCard::new(app, who)?,
             has_others: sessions.len() > 1,
             sessions,
         })
@@ -70,6 +70,6 @@ impl SecurityPage {
 }
 
 /// `GET /settings/security`.
-pub async fn security(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+pub async fn security(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
     page::render(&SecurityPage::build(&app, &request, &who, None)?)
 }

@@ -5,16 +5,16 @@ use actix_web::web::Path;
 use askama::Template;
 
 use super::super::super::ops;
-use super::super::{assertion_in, challenge_answer};
+use super::super::{assertion_from, challenge_response};
 use super::PATH;
 use super::recovery::show_codes;
 use crate::base::{AccountId, PasskeyId, Problem};
 use crate::db::View;
-use crate::factors::{self, ChallengeFor, FactorError, Passkey, PasskeyName};
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::factors::{self, ChallengePurpose, FactorError, Passkey, PasskeyName};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn};
 
-/// A passkey as the page lists it.
+/// A row of the list.
 pub(super) struct PasskeyRow {
     pub(super) id: String,
     pub(super) name: String,
@@ -35,9 +35,8 @@ impl From<Passkey> for PasskeyRow {
     }
 }
 
-/// What the section shows.
 pub(super) struct PasskeysCard {
-    /// Whether this site can have passkeys at all.
+    /// Whether this site can have passkeys: it needs a host name.
     pub(super) is_possible: bool,
     pub(super) rows: Vec<PasskeyRow>,
 }
@@ -49,21 +48,22 @@ pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<PasskeysCard, 
 }
 
 /// `POST /settings/security/passkeys/challenge`, for a script.
-pub async fn challenge(app: TheApp, who: SignedIn, _form: Form) -> Answer {
-    let purpose = ChallengeFor::Adding(who.identity.account);
-    Ok(challenge_answer(app.write(move |tx| factors::challenge(tx, purpose)).await?))
+pub async fn challenge(app: AppData, who: SignedIn, _form: Form) -> Answer {
+    let purpose = ChallengePurpose::Registration(who.identity.account);
+    Ok(challenge_response(app.write(move |tx| factors::challenge(tx, purpose)).await?))
 }
 
-/// `POST /settings/security/passkeys`: what the browser made of the challenge.
-pub async fn add(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+/// `POST /settings/security/passkeys`: the new credential of the browser.
+pub async fn add(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let name = PasskeyName::parse(form.text("name")).ok_or(FactorError::Name)?;
-    let made = assertion_in(&form).ok_or_else(|| FactorError::PasskeyRefused("nothing was made".into()))?;
-    let made = factors::flows::check_made(&app, account, made).await?;
-    let (_, codes) = app.write(move |tx| factors::add_passkey(tx, &actor, account, &name, &made)).await?;
+    let credential =
+        assertion_from(&form).ok_or_else(|| FactorError::PasskeyRefused("the form has no credential".into()))?;
+    let credential = factors::flows::check_registration(&app, account, credential).await?;
+    let (_, codes) = app.write(move |tx| factors::add_passkey(tx, &actor, account, &name, &credential)).await?;
     match codes {
         Some(codes) => show_codes(&app, &request, &codes, "The passkey was added."),
-        None => Ok(page::go(PATH, "passkey-added")),
+        None => Ok(page::redirect_with_flash(PATH, "passkey-added")),
     }
 }
 
@@ -75,38 +75,38 @@ struct PasskeyPage {
     passkey: PasskeyRow,
 }
 
-async fn show(app: &TheApp, request: &HttpRequest, account: AccountId, id: &str, problem: Option<&Problem>) -> Answer {
+async fn show(app: &AppData, request: &HttpRequest, account: AccountId, id: &str, problem: Option<&Problem>) -> Answer {
     let id = PasskeyId::parse(id).ok_or_else(Problem::not_found)?;
     let rows = app.read_offloaded(move |view| factors::passkeys(view, account)).await?;
     let passkey = rows.into_iter().find(|passkey| passkey.id == id).ok_or_else(Problem::not_found)?;
     let context = PageContext::new(app, request, "Passkey");
     let page = PasskeyPage { context, fault: problem.map(FormFault::from), passkey: passkey.into() };
-    problem.map_or_else(|| page::render(&page), |problem| page::again(problem, &page))
+    problem.map_or_else(|| page::render(&page), |problem| page::render_form_error(problem, &page))
 }
 
 /// `GET /settings/security/passkeys/{id}`.
-pub async fn one(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<String>) -> Answer {
+pub async fn one(app: AppData, request: HttpRequest, who: SignedIn, id: Path<String>) -> Answer {
     show(&app, &request, who.identity.account, &id, None).await
 }
 
 /// `POST /settings/security/passkeys/{id}/rename`.
-pub async fn rename(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<String>, form: Form) -> Answer {
+pub async fn rename(app: AppData, request: HttpRequest, who: SignedIn, id: Path<String>, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
     let Some(name) = PasskeyName::parse(form.text("name")) else {
         return show(&app, &request, account, &id, Some(&FactorError::Name.into())).await;
     };
     app.write(move |tx| factors::rename_passkey(tx, &actor, account, passkey, &name)).await?;
-    Ok(page::go(PATH, "saved"))
+    Ok(page::redirect_with_flash(PATH, "saved"))
 }
 
 /// `POST /settings/security/passkeys/{id}/remove`.
-pub async fn remove(app: TheApp, request: HttpRequest, who: SignedIn, id: Path<String>, _form: Form) -> Answer {
+pub async fn remove(app: AppData, request: HttpRequest, who: SignedIn, id: Path<String>, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
     match app.write(move |tx| ops::remove_passkey(tx, &actor, account, passkey)).await {
-        Ok(()) => Ok(page::go(PATH, "factor-removed")),
-        Err(error @ (FactorError::LastWayIn | FactorError::Required)) => {
+        Ok(()) => Ok(page::redirect_with_flash(PATH, "factor-removed")),
+        Err(error @ (FactorError::LastSignInMethod | FactorError::Required)) => {
             show(&app, &request, account, &id, Some(&error.into())).await
         }
         Err(error) => Err(error.into()),

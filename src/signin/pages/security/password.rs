@@ -1,4 +1,4 @@
-//! The password.
+//! The section "Password".
 
 use actix_web::{HttpMessage, HttpRequest};
 
@@ -6,20 +6,19 @@ use super::super::super::flows;
 use super::{PATH, SecurityPage};
 use crate::accounts;
 use crate::base::{Problem, Timestamp};
-use crate::http::page::{self, TheApp};
-use crate::http::{Answer, Form, Renewed, SignedIn};
+use crate::http::page::{self, AppData};
+use crate::http::{Answer, Form, RenewedCookie, SignedIn};
 
-/// What the section shows.
 pub(super) struct PasswordCard {
-    /// When it was set. `None`: there is none to be changed.
+    /// When it was set. `None`: the account has no password.
     pub changed: Option<String>,
-    /// For the program that remembers it.
+    /// For password managers.
     pub username: String,
     pub min_length: usize,
 }
 
 impl PasswordCard {
-    pub(super) fn new(app: &TheApp, who: &SignedIn) -> Result<Self, Problem> {
+    pub(super) fn new(app: &AppData, who: &SignedIn) -> Result<Self, Problem> {
         let account = who.identity.account;
         let changed = app.read_inline(|view| accounts::password_changed_at(view, account))?;
         Ok(Self {
@@ -31,16 +30,16 @@ impl PasswordCard {
 }
 
 /// `POST /settings/security/password`.
-pub async fn change_password(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn change_password(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (account, session) = (who.identity.account, who.identity.session);
     match flows::change_password(&app, who.actor(), account, session, form.secret("password")).await {
         Ok(renewed) => {
-            request.extensions_mut().insert(Renewed { token: renewed.token, keep: renewed.keep });
-            Ok(page::go(PATH, "own-password-changed"))
+            request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
+            Ok(page::redirect_with_flash(PATH, "own-password-changed"))
         }
         Err(error) => {
             let problem = Problem::from(error);
-            page::again(&problem, &SecurityPage::build(&app, &request, &who, Some(&problem))?)
+            page::render_form_error(&problem, &SecurityPage::build(&app, &request, &who, Some(&problem))?)
         }
     }
 }

@@ -8,16 +8,15 @@ use super::recovery::show_codes;
 use crate::app::App;
 use crate::base::{AccountId, Problem};
 use crate::db::View;
-use crate::factors::{self, FactorError, SetUp};
-use crate::http::page::{self, FormFault, PageContext, TheApp};
+use crate::factors::{self, FactorError, TotpSetup};
+use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn, redirect};
 
-/// What the section shows.
 pub(super) struct TwoStepCard {
     pub(super) is_on: bool,
-    /// Whether any second factor is asked for at sign-in.
+    /// Whether the account has any second factor.
     pub(super) is_any: bool,
-    /// When all factors go, where a reset waits.
+    /// When all factors will be removed. `None`: no reset is waiting.
     pub(super) due: Option<String>,
 }
 
@@ -28,9 +27,9 @@ pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<TwoStepCard, F
 }
 
 /// `POST /settings/security/totp/new`: a new secret, shown on the next page.
-pub async fn begin(app: TheApp, who: SignedIn, _form: Form) -> Result<HttpResponse, crate::http::Fault> {
+pub async fn begin(app: AppData, who: SignedIn, _form: Form) -> Result<HttpResponse, crate::http::Fault> {
     let (actor, account) = (who.actor(), who.identity.account);
-    app.write(move |tx| factors::set_up(tx, &actor, account)).await?;
+    app.write(move |tx| factors::start_totp_setup(tx, &actor, account)).await?;
     Ok(redirect("/settings/security/totp"))
 }
 
@@ -47,7 +46,7 @@ struct TotpPage {
 }
 
 impl TotpPage {
-    fn new(app: &App, request: &HttpRequest, username: &str, set_up: &SetUp, problem: Option<&Problem>) -> Self {
+    fn new(app: &App, request: &HttpRequest, username: &str, set_up: &TotpSetup, problem: Option<&Problem>) -> Self {
         let host = app.config().public_url.rsplit('/').next().unwrap_or_default();
         let uri = set_up.seed.uri(&format!("Domicile {}", host.replace(':', " ")), username);
         let (qr_side, qr_path) = factors::svg_path(uri.expose()).unwrap_or_default();
@@ -65,25 +64,28 @@ impl TotpPage {
 }
 
 /// `GET /settings/security/totp`: the secret, until a code confirms it.
-pub async fn form(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+pub async fn form(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
     let account = who.identity.account;
-    match app.read_offloaded(move |view| factors::set_up_under_way(view, account)).await? {
+    match app.read_offloaded(move |view| factors::totp_setup(view, account)).await? {
         Some(set_up) => page::render(&TotpPage::new(&app, &request, &who.identity.username, &set_up, None)),
         None => Ok(redirect(PATH)),
     }
 }
 
 /// `POST /settings/security/totp`: the first code.
-pub async fn confirm(app: TheApp, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn confirm(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account, code) = (who.actor(), who.identity.account, form.text("code").to_owned());
     match app.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).await {
         Ok(Some(codes)) => show_codes(&app, &request, &codes, "Two-step sign-in is on."),
-        Ok(None) => Ok(page::go(PATH, "two-step-on")),
+        Ok(None) => Ok(page::redirect_with_flash(PATH, "two-step-on")),
         Err(error @ FactorError::CodeRefused) => {
             let problem = Problem { status: 400, ..error.into() };
-            let set_up = app.read_offloaded(move |view| factors::set_up_under_way(view, account)).await?;
+            let set_up = app.read_offloaded(move |view| factors::totp_setup(view, account)).await?;
             let set_up = set_up.ok_or(FactorError::NoSetUp)?;
-            page::again(&problem, &TotpPage::new(&app, &request, &who.identity.username, &set_up, Some(&problem)))
+            page::render_form_error(
+                &problem,
+                &TotpPage::new(&app, &request, &who.identity.username, &set_up, Some(&problem)),
+            )
         }
         Err(error) => Err(error.into()),
     }
@@ -97,7 +99,7 @@ struct RemovePage {
 }
 
 /// `GET /settings/security/totp/remove`.
-pub async fn confirm_remove(app: TheApp, request: HttpRequest, who: SignedIn) -> Answer {
+pub async fn confirm_remove(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
     let account = who.identity.account;
     let enrolled = app.read_offloaded(move |view| factors::enrolled(view, account)).await?;
     if !enrolled.has_totp {
@@ -108,8 +110,8 @@ pub async fn confirm_remove(app: TheApp, request: HttpRequest, who: SignedIn) ->
 }
 
 /// `POST /settings/security/totp/remove`.
-pub async fn remove(app: TheApp, who: SignedIn, _form: Form) -> Answer {
+pub async fn remove(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     app.write(move |tx| factors::remove_totp(tx, &actor, account)).await?;
-    Ok(page::go(PATH, "factor-removed"))
+    Ok(page::redirect_with_flash(PATH, "factor-removed"))
 }

@@ -1,4 +1,4 @@
-//! The text of a key at rest, and the keyring under it.
+//! The stored text of a key, and rotations of the keyring.
 
 use domicile::config::Reveal;
 use domicile::crypto::{Keyring, seal};
@@ -14,7 +14,7 @@ impl TestApp {
         self.write(move |tx| api_keys::reveal(tx, &admin, id).map(|text| text.expose().clone()))
     }
 
-    /// As `domicile keyring rotate`, and the next start of the server.
+    /// Does what `domicile keyring rotate` and the next start of the server do.
     fn with_a_newer_keyring(self) -> Self {
         Keyring::rotate(&self.app.config().keyring, &mut Rng::seeded(77)).unwrap();
         let site = self.reopen();
@@ -24,30 +24,30 @@ impl TestApp {
 }
 
 #[test]
-fn a_text_is_kept_only_where_the_site_says_so_and_shown_to_its_owner_with_a_record() {
+fn a_text_is_stored_only_if_the_site_allows_it_and_revealing_it_is_audited() {
     let site = keeping();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
     assert!(site.key(key.key.id).is_kept);
     let secret = &key.secret.expose()[key.key.display.len()..];
-    assert_eq!(site.places_of(secret), Vec::<String>::new(), "it is sealed");
+    assert_eq!(site.columns_with(secret), Vec::<String>::new(), "it is sealed");
 
-    assert_eq!(&site.reveal(ada.in_person(), key.key.id).unwrap(), key.secret.expose());
+    assert_eq!(&site.reveal(ada.credential_admin(), key.key.id).unwrap(), key.secret.expose());
     assert_eq!(site.number("select count(*) from audit_event where event = 'api_key.revealed'"), 1);
-    site.do_key(ada.in_person(), key.key.id, api_keys::revoke).unwrap();
-    assert!(matches!(site.reveal(ada.in_person(), key.key.id), Err(ApiKeyError::NotKept)));
+    site.do_key(ada.credential_admin(), key.key.id, api_keys::revoke).unwrap();
+    assert!(matches!(site.reveal(ada.credential_admin(), key.key.id), Err(ApiKeyError::NotStored)));
 
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
     assert!(!site.key(key.key.id).is_kept);
     let before = site.footprint();
-    assert!(matches!(site.reveal(ada.in_person(), key.key.id), Err(ApiKeyError::NotKept)));
+    assert!(matches!(site.reveal(ada.credential_admin(), key.key.id), Err(ApiKeyError::NotStored)));
     assert_eq!((site.number("select count(*) from api_key where sealed is not null"), site.footprint()), (0, before));
 }
 
 #[test]
-fn a_sealed_text_opens_nowhere_but_in_its_own_row() {
+fn a_sealed_text_can_only_be_decrypted_in_its_own_row() {
     let site = keeping();
     let ada = site.person("ada-ada");
     let (first, second) = (site.api_key(&ada, "first"), site.api_key(&ada, "second"));
@@ -62,15 +62,15 @@ fn a_sealed_text_opens_nowhere_but_in_its_own_row() {
     })
     .unwrap();
 
-    let refused = site.reveal(ada.in_person(), to);
+    let refused = site.reveal(ada.credential_admin(), to);
     assert!(matches!(refused, Err(ApiKeyError::DoesNotOpen(_))));
-    assert_eq!(&site.reveal(ada.in_person(), from).unwrap(), first.secret.expose());
+    assert_eq!(&site.reveal(ada.credential_admin(), from).unwrap(), first.secret.expose());
 }
 
 #[test]
-fn c4_a_newer_pepper_kills_no_key_and_what_is_used_moves_to_it() {
+fn c4_keys_stay_good_under_a_newer_pepper_and_move_to_it_when_used() {
     let site = TestApp::new();
-    assert!(site.app.use_newest_keys().unwrap().is_none(), "the first start takes nothing else into use");
+    assert!(site.app.use_newest_keys().unwrap().is_none(), "the first start has nothing newer to use");
     let ada = site.person("ada-ada");
     let (used, unused) = (site.api_key(&ada, "used"), site.api_key(&ada, "unused"));
 
@@ -93,18 +93,18 @@ fn c4_a_newer_pepper_kills_no_key_and_what_is_used_moves_to_it() {
         assert_eq!(verdict(verifier, used.secret.expose()), Ok(used.key.id));
         assert_eq!(verdict(verifier, unused.secret.expose()), Ok(unused.key.id));
     }
-    // Also read ahead, and a revocation of what was found under the older one is seen.
+    // Also after a preload; and the revocation of a key that was found under the older pepper is seen.
     let ahead = site.verifier();
-    assert_eq!(ahead.read_ahead().unwrap(), 2);
+    assert_eq!(ahead.preload().unwrap(), 2);
     assert_eq!(verdict(&ahead, unused.secret.expose()), Ok(unused.key.id));
-    site.do_key(ada.in_person(), unused.key.id, api_keys::revoke).unwrap();
+    site.do_key(ada.credential_admin(), unused.key.id, api_keys::revoke).unwrap();
     site.record(&ahead);
     assert_eq!(verdict(&ahead, unused.secret.expose()), Err(Refusal::Unknown));
-    assert_eq!(peppers(&site), 20, "what was revoked meanwhile keeps the digest that no text has");
+    assert_eq!(peppers(&site), 20, "a key that was revoked meanwhile keeps its dead digest");
 }
 
 #[test]
-fn c4_sealed_texts_outlive_their_data_key_and_move_to_the_newest() {
+fn c4_sealed_texts_stay_readable_and_move_to_the_newest_data_key() {
     let site = keeping();
     site.app.use_newest_keys().unwrap();
     let ada = site.person("ada-ada");
@@ -112,30 +112,30 @@ fn c4_sealed_texts_outlive_their_data_key_and_move_to_the_newest() {
 
     let site = site.with_a_newer_keyring();
     let under = |site: &TestApp| site.number("select distinct hex(substr(sealed, 2, 4)) + 0 from api_key");
-    assert_eq!((under(&site), &site.reveal(ada.in_person(), key.key.id).unwrap()), (1, key.secret.expose()));
+    assert_eq!((under(&site), &site.reveal(ada.credential_admin(), key.key.id).unwrap()), (1, key.secret.expose()));
     site.job(api_keys::RESEAL);
 
-    assert_eq!((under(&site), &site.reveal(ada.in_person(), key.key.id).unwrap()), (2, key.secret.expose()));
+    assert_eq!((under(&site), &site.reveal(ada.credential_admin(), key.key.id).unwrap()), (2, key.secret.expose()));
     let place = format!("api_key|sealed|{}", key.key.id);
     let sealed: Vec<u8> = site.read(|view| view.one("select sealed from api_key", [], |row| row.get(0)).unwrap());
     assert_eq!(seal::open(site.app.keyring(), &place, &sealed).unwrap().expose(), key.secret.expose().as_bytes());
 }
 
 #[test]
-fn c4_a_key_made_beside_a_server_that_knows_no_newer_pepper_is_good_for_it() {
+fn c4_a_server_with_an_older_keyring_accepts_a_key_created_by_another_process() {
     let site = TestApp::new();
     site.app.use_newest_keys().unwrap();
     let ada = site.person("ada-ada");
     let verifier = site.verifier();
     Keyring::rotate(&site.app.config().keyring, &mut Rng::seeded(77)).unwrap();
 
-    // The command has the newer keyring, the server that runs has not.
+    // The command has the newer keyring, the running server does not.
     let command = site.another();
-    let (admin, account, workspace) = (ada.in_person(), ada.account.id, ada.workspace);
-    let made = command
+    let (admin, account, workspace) = (ada.credential_admin(), ada.account.id, ada.workspace);
+    let created = command
         .store()
         .write_blocking(move |tx| api_keys::create(tx, &admin, account, workspace, &new_key(&["read"], "1d")))
         .unwrap();
 
-    assert_eq!(verdict(&verifier, made.secret.expose()), Ok(made.key.id));
+    assert_eq!(verdict(&verifier, created.secret.expose()), Ok(created.key.id));
 }

@@ -1,4 +1,4 @@
-//! What is known of the use of keys: gathered in memory, written down together.
+//! The usage of keys: buffered in memory, written together.
 
 use domicile::api_keys::{Health, insight};
 
@@ -18,37 +18,39 @@ impl TestApp {
 }
 
 #[test]
-fn uses_are_counted_by_day_and_door_and_nothing_is_written_for_a_request() {
+fn uses_are_counted_by_day_and_channel_and_a_request_writes_nothing() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
     let verifier = site.verifier();
-    let at = |door: Door| asked(&verifier, &key, &Asked { agent: "trainer/1.0", ..Asked::at(door) }).unwrap();
+    let at = |channel: Channel| {
+        verify(&verifier, &key, &VerifyRequest { agent: "trainer/1.0", ..VerifyRequest::new(channel) }).unwrap()
+    };
     let changes = site.number("select count(*) from credential_change");
 
     for _ in 0..3 {
-        at(Door::Api);
-        at(Door::ForwardAuth);
+        at(Channel::Api);
+        at(Channel::ForwardAuth);
     }
-    at(Door::Introspect);
-    at(Door::Token);
+    at(Channel::Introspect);
+    at(Channel::Token);
     assert_eq!((site.number("select count(*) from api_key_use"), site.key(key.key.id).uses), (0, 0));
     site.record(&verifier);
     site.clock.advance(days(1));
-    asked(&verifier, &key, &from("203.0.113.9")).unwrap();
+    verify(&verifier, &key, &from("203.0.113.9")).unwrap();
     site.record(&verifier);
 
     let first = site.clock.now().day_number() - 1;
     let days: Vec<_> = site.insight(key.key.id).days.iter().map(|day| (day.day - first, day.uses)).collect();
     assert_eq!(days, [(0, 8), (1, 1)]);
-    let doors = site.number("select uses from api_key_use_day where door = 'forward_auth'");
+    let gateway_uses = site.number("select uses from api_key_use_day where door = 'forward_auth'");
     let key = site.key(key.key.id);
-    assert_eq!((doors, key.uses, key.last_used_at), (3, 9, Some(site.clock.now())));
+    assert_eq!((gateway_uses, key.uses, key.last_used_at), (3, 9, Some(site.clock.now())));
     assert_eq!((key.last_address.as_str(), key.last_agent.as_str()), ("203.0.113.9", "trainer/1.0"));
     assert_eq!(
         site.number("select count(*) from credential_change"),
         changes,
-        "and no key has to be read again for it"
+        "writing usage does not invalidate any key"
     );
 }
 
@@ -57,10 +59,10 @@ fn a_minute_of_use_is_one_transaction() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let keys: Vec<_> = (0..40).map(|_| site.api_key(&ada, "ci")).collect();
-    let old = site.rotate(ada.in_person(), keys[0].key.id, hours(1)).unwrap();
+    let old = site.rotate(ada.credential_admin(), keys[0].key.id, hours(1)).unwrap();
     let verifier = site.verifier();
     for _ in 0..3 {
-        keys.iter().chain([&old]).for_each(|key| drop(asked(&verifier, key, &from("203.0.113.9")).unwrap()));
+        keys.iter().chain([&old]).for_each(|key| drop(verify(&verifier, key, &from("203.0.113.9")).unwrap()));
     }
     let commits = || site.app.store().content();
     let before = commits();
@@ -69,93 +71,93 @@ fn a_minute_of_use_is_one_transaction() {
 
     assert_eq!((commits() - before, site.number("select sum(uses) from api_key_use")), (1, 41 * 3));
     site.record(&verifier);
-    assert_eq!(commits() - before, 1, "nothing new is no transaction");
+    assert_eq!(commits() - before, 1, "without new usage there is no transaction");
 }
 
 #[test]
-fn what_is_gathered_is_written_at_the_stop() {
+fn buffered_usage_is_written_when_the_server_stops() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.api_key(&ada, "ci");
     let verifier = site.verifier();
     verdict(&verifier, key.secret.expose()).unwrap();
 
-    site.block_on(domicile::schedule::last_words(&site.app, &verifier));
+    site.block_on(domicile::schedule::flush_at_shutdown(&site.app, &verifier));
 
     assert_eq!(site.key(key.key.id).uses, 1);
 }
 
 #[test]
-fn who_still_calls_with_the_old_key_is_shown_until_nobody_does() {
+fn programs_that_call_with_the_old_key_after_a_rotation_are_listed() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let old = site.api_key(&ada, "ci");
     let verifier = site.verifier();
-    asked(&verifier, &old, &from("198.51.100.1")).unwrap();
+    verify(&verifier, &old, &from("198.51.100.1")).unwrap();
     site.record(&verifier);
-    let new = site.rotate(ada.in_person(), old.key.id, days(7)).unwrap();
-    assert_eq!(site.insight(old.key.id).callers.len(), 0, "who called before the rotation has not been told of it");
+    let new = site.rotate(ada.credential_admin(), old.key.id, days(7)).unwrap();
+    assert_eq!(site.insight(old.key.id).callers.len(), 0, "calls before the rotation are not listed");
 
     site.clock.advance(minutes(1));
     for address in ["198.51.100.1", "198.51.100.1", "203.0.113.9"] {
-        asked(&verifier, &old, &from(address)).unwrap();
+        verify(&verifier, &old, &from(address)).unwrap();
         site.clock.advance(minutes(1));
         site.record(&verifier);
     }
-    asked(&verifier, &new, &from("198.51.100.1")).unwrap();
+    verify(&verifier, &new, &from("198.51.100.1")).unwrap();
     site.record(&verifier);
 
-    let shown = site.insight(old.key.id);
+    let insight = site.insight(old.key.id);
     let callers: Vec<_> =
-        shown.callers.iter().map(|one| (one.address.as_str(), one.agent.as_str(), one.uses)).collect();
+        insight.callers.iter().map(|caller| (caller.address.as_str(), caller.agent.as_str(), caller.uses)).collect();
     assert_eq!(callers, [("203.0.113.9", "trainer/1.0", 1), ("198.51.100.1", "trainer/1.0", 2)]);
-    assert_eq!(shown.callers[0].last_at, site.clock.now().minus(minutes(1)));
-    assert_eq!((shown.successor, site.insight(new.key.id).callers.len()), (Some(new.key.id), 0));
+    assert_eq!(insight.callers[0].last_at, site.clock.now().minus(minutes(1)));
+    assert_eq!((insight.successor, site.insight(new.key.id).callers.len()), (Some(new.key.id), 0));
     assert_eq!(site.health(&ada).still_called, [old.key.id]);
 }
 
 #[test]
-fn a_list_of_callers_and_a_name_have_an_end() {
+fn the_list_of_callers_and_their_names_are_limited() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let old = site.api_key(&ada, "ci");
-    site.rotate(ada.in_person(), old.key.id, days(7)).unwrap();
+    site.rotate(ada.credential_admin(), old.key.id, days(7)).unwrap();
     let verifier = site.verifier();
     let long = "é".repeat(5_000);
 
     for number in 0..200 {
         let agent = format!("{number:03}-{long}");
-        asked(&verifier, &old, &Asked { agent: &agent, ..from("203.0.113.9") }).unwrap();
+        verify(&verifier, &old, &VerifyRequest { agent: &agent, ..from("203.0.113.9") }).unwrap();
     }
     site.record(&verifier);
     for number in 0..200 {
         let agent = format!("{number:03}-{long}");
-        asked(&verifier, &old, &Asked { agent: &agent, ..from("203.0.113.9") }).unwrap();
+        verify(&verifier, &old, &VerifyRequest { agent: &agent, ..from("203.0.113.9") }).unwrap();
     }
     site.record(&verifier);
 
     assert_eq!(site.number("select count(*) from api_key_caller"), 50);
-    assert_eq!(site.number("select sum(uses) from api_key_caller"), 100, "those on the list are counted on");
+    assert_eq!(site.number("select sum(uses) from api_key_caller"), 100, "listed callers are still counted");
     assert_eq!(site.number("select max(length(agent)) from api_key_caller"), 200);
     assert_eq!(site.key(old.key.id).uses, 400);
 }
 
 #[test]
-fn health_names_what_an_owner_should_look_at_and_nothing_else() {
+fn health_lists_exactly_the_keys_that_need_attention() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let make = |scopes: &[&str], expiry: &str| site.make_key(&ada, new_key(scopes, expiry));
     let (eternal, idle) = (make(&["models:read"], "never"), make(&["models:read"], "365d"));
     let (broad, exact) = (make(&["models:read", "billing:read", "datasets"], "365d"), make(&["models"], "365d"));
     let gone = make(&["models:read"], "never");
-    site.do_key(ada.in_person(), gone.key.id, api_keys::revoke).unwrap();
+    site.do_key(ada.credential_admin(), gone.key.id, api_keys::revoke).unwrap();
     assert_eq!(site.health(&ada), Health { never_expire: vec![eternal.key.id], ..Health::default() });
     let verifier = site.verifier();
-    let wanted = site.app.config().scopes.wanted("models:read").unwrap();
+    let required = site.app.config().scopes.parse("models:read").unwrap();
 
     site.clock.advance(days(60));
     for key in [&eternal, &broad, &exact] {
-        asked(&verifier, key, &Asked { wanted, ..Asked::at(Door::Api) }).unwrap();
+        verify(&verifier, key, &VerifyRequest { required, ..VerifyRequest::new(Channel::Api) }).unwrap();
     }
     site.record(&verifier);
     let unused = vec![(broad.key.id, vec!["billing:read".to_owned(), "datasets".to_owned()])];
@@ -165,35 +167,35 @@ fn health_names_what_an_owner_should_look_at_and_nothing_else() {
 
     let health = site.health(&ada);
     assert_eq!((health.idle, &health.unused_scopes), (vec![idle.key.id], &unused));
-    let rest = site.app.config().scopes.wanted("billing:read datasets:read").unwrap();
-    let earlier = asked(&verifier, &broad, &from("203.0.113.9")).unwrap();
+    let rest = site.app.config().scopes.parse("billing:read datasets:read").unwrap();
+    let earlier = verify(&verifier, &broad, &from("203.0.113.9")).unwrap();
     site.record(&verifier);
-    // The first use after a writing stands where another's stood before it.
-    asked(&verifier, &exact, &from("203.0.113.9")).unwrap();
-    verifier.note_wanted(&earlier, rest);
+    // The first use after a drain gets the slot that another key had before.
+    verify(&verifier, &exact, &from("203.0.113.9")).unwrap();
+    verifier.record_rights(&earlier, rest);
     site.record(&verifier);
-    assert_eq!(site.health(&ada).unused_scopes, unused, "of a use that was written down nothing more is noted");
-    let now = asked(&verifier, &broad, &from("203.0.113.9")).unwrap();
-    verifier.note_wanted(&now, rest);
+    assert_eq!(site.health(&ada).unused_scopes, unused, "rights are not recorded for a use that was written already");
+    let now = verify(&verifier, &broad, &from("203.0.113.9")).unwrap();
+    verifier.record_rights(&now, rest);
     site.record(&verifier);
     assert_eq!(site.health(&ada).unused_scopes, vec![]);
 }
 
 #[test]
-fn counters_of_days_are_kept_for_four_hundred_days() {
+fn counters_of_daily_uses_are_kept_for_four_hundred_days() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let key = site.make_key(&ada, new_key(&["models:read"], "never"));
     let verifier = site.verifier();
     verdict(&verifier, key.secret.expose()).unwrap();
     site.record(&verifier);
-    let kept = || site.number("select count(*) from api_key_use_day");
+    let rows = || site.number("select count(*) from api_key_use_day");
 
     site.clock.advance(days(400));
     site.job(api_keys::REMIND);
-    assert_eq!(kept(), 1);
+    assert_eq!(rows(), 1);
     site.clock.advance(days(1));
     site.job(api_keys::REMIND);
 
-    assert_eq!((kept(), site.key(key.key.id).uses), (0, 1));
+    assert_eq!((rows(), site.key(key.key.id).uses), (0, 1));
 }

@@ -1,12 +1,12 @@
-//! Random histories against the ledger told again as simply as it can be.
+//! Random histories, compared with a simple model of the ledger.
 
 use std::collections::HashMap;
 
 use super::*;
 
-/// Something that happens to one of three wallets.
+/// An operation on one of three wallets.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Operation {
     Grant { wallet: usize, amount: i64, priority: u8, is_paid: bool, expires_in: Option<u64>, key: u8 },
     Charge { wallet: usize, amount: i64, key: u8 },
     Spend { wallet: usize, amount: i64, key: u8 },
@@ -14,10 +14,10 @@ enum Deed {
     Expire,
 }
 
-fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let amount = 1i64..3_000_000;
     let grant = (0..3usize, amount.clone(), 49..52u8, any::<bool>(), prop::option::of(1..20u64), any::<u8>()).prop_map(
-        |(wallet, amount, priority, is_paid, expires_in, key)| Deed::Grant {
+        |(wallet, amount, priority, is_paid, expires_in, key)| Operation::Grant {
             wallet,
             amount,
             priority,
@@ -26,15 +26,18 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
             key,
         },
     );
-    let charge =
-        (0..3usize, amount.clone(), any::<u8>()).prop_map(|(wallet, amount, key)| Deed::Charge { wallet, amount, key });
-    let spend = (0..3usize, amount, any::<u8>()).prop_map(|(wallet, amount, key)| Deed::Spend { wallet, amount, key });
-    let one =
-        prop_oneof![4 => grant, 4 => charge, 2 => spend, 1 => (1..8u64).prop_map(Deed::Wait), 1 => Just(Deed::Expire)];
+    let charge = (0..3usize, amount.clone(), any::<u8>()).prop_map(|(wallet, amount, key)| Operation::Charge {
+        wallet,
+        amount,
+        key,
+    });
+    let spend =
+        (0..3usize, amount, any::<u8>()).prop_map(|(wallet, amount, key)| Operation::Spend { wallet, amount, key });
+    let one = prop_oneof![4 => grant, 4 => charge, 2 => spend, 1 => (1..8u64).prop_map(Operation::Wait), 1 => Just(Operation::Expire)];
     prop::collection::vec(one, 1..60)
 }
 
-/// The whole ledger again, as simply as it can be said.
+/// A simple model of the ledger.
 #[derive(Default)]
 struct Model {
     today: u64,
@@ -47,7 +50,7 @@ struct Model {
 
 struct ModelLot {
     key: u8,
-    /// Priority, last day, whether paid, order of creation: they burn in the order of these.
+    /// Priority, last day, whether paid, order of creation. Lots burn in ascending order of this tuple.
     rank: (u8, u64, bool, usize),
     left: i64,
 }
@@ -65,7 +68,7 @@ impl Model {
         self.lots[wallet].iter().map(|lot| lot.left).sum::<i64>() - self.debts[wallet]
     }
 
-    /// What is left of each lot, and the debt, as [`Site::wallet`] tells it.
+    /// The remaining credit of each lot and the debt, in the form of [`Site::wallet`].
     fn wallet(&self, wallet: usize) -> Vec<(String, i64)> {
         let lots = self.lots[wallet].iter().map(|lot| (format!("key {}", lot.key), lot.left));
         let mut all: Vec<_> = lots.chain([("debt".to_owned(), self.debts[wallet])]).collect();
@@ -78,7 +81,7 @@ impl Model {
         self.lots[wallet].retain(|lot| lot.rank.1 > self.today);
     }
 
-    fn seen(&self, key: u8, content: &str) -> Option<Outcome> {
+    fn repeated(&self, key: u8, content: &str) -> Option<Outcome> {
         self.keys.get(&key).map(|kept| if kept == content { Outcome::Repeated } else { Outcome::Conflict })
     }
 
@@ -109,30 +112,35 @@ impl Model {
     }
 }
 
-fn do_both(site: &mut Site, model: &mut Model, wallets: &[WorkspaceId; 3], deed: &Deed) -> (Outcome, Outcome) {
+fn run_both(
+    site: &mut Site,
+    model: &mut Model,
+    wallets: &[WorkspaceId; 3],
+    operation: &Operation,
+) -> (Outcome, Outcome) {
     let before = site.count("ledger_tx");
-    let spoken = |site: &mut Site, result: Result<Posted, LedgerError>| match result {
+    let outcome_of = |site: &mut Site, result: Result<PostedTransaction, LedgerError>| match result {
         Ok(posted) if posted.seq > before && site.count("ledger_tx") == posted.seq => Outcome::Done,
         Ok(_) => Outcome::Repeated,
         Err(LedgerError::Conflict) => Outcome::Conflict,
         Err(LedgerError::InsufficientCredit { .. }) => Outcome::Insufficient,
         Err(other) => panic!("{other}"),
     };
-    match deed {
-        Deed::Wait(n) => {
+    match operation {
+        Operation::Wait(n) => {
             site.clock.advance(days(*n));
             model.today += n;
             (Outcome::Done, Outcome::Done)
         }
-        Deed::Expire => {
+        Operation::Expire => {
             site.write(ledger::expire_due).unwrap();
             (0..3).for_each(|wallet| model.expire(wallet));
             (Outcome::Done, Outcome::Done)
         }
-        Deed::Grant { wallet, amount, priority, is_paid, expires_in, key } => {
+        Operation::Grant { wallet, amount, priority, is_paid, expires_in, key } => {
             let last_day = expires_in.map_or(u64::MAX, |n| model.today + n);
             let content = format!("grant {wallet} {amount} {priority} {is_paid} {last_day}");
-            let said = model.seen(*key, &content).unwrap_or_else(|| {
+            let expected = model.repeated(*key, &content).unwrap_or_else(|| {
                 model.keys.insert(*key, content);
                 model.grant(*wallet, *amount, (*priority, last_day, *is_paid), *key)
             });
@@ -143,34 +151,34 @@ fn do_both(site: &mut Site, model: &mut Model, wallets: &[WorkspaceId; 3], deed:
                 ..gift(wallets[*wallet], micro(*amount), &format!("key {key}"))
             };
             let result = site.grant(grant);
-            (spoken(site, result), said)
+            (outcome_of(site, result), expected)
         }
-        Deed::Charge { wallet, amount, key } | Deed::Spend { wallet, amount, key } => {
-            let may_owe = matches!(deed, Deed::Charge { .. });
+        Operation::Charge { wallet, amount, key } | Operation::Spend { wallet, amount, key } => {
+            let may_owe = matches!(operation, Operation::Charge { .. });
             let content = format!("charge {wallet} {amount}");
-            let said = model.seen(*key, &content).unwrap_or_else(|| model.charge(*wallet, *amount, may_owe));
-            if said == Outcome::Done {
+            let expected = model.repeated(*key, &content).unwrap_or_else(|| model.charge(*wallet, *amount, may_owe));
+            if expected == Outcome::Done {
                 model.keys.insert(*key, content);
             }
             let charge = charge_of(wallets[*wallet], micro(*amount), &format!("key {key}"));
             let result = if may_owe { site.charge(charge) } else { site.spend(charge) };
-            (spoken(site, result), said)
+            (outcome_of(site, result), expected)
         }
     }
 }
 
 #[test]
 fn any_history_ends_as_the_simple_model_says() {
-    for_all(64, deeds(), |deeds| {
+    for_all(64, operations(), |operations| {
         let mut site = site();
         let mut rng = Rng::seeded(21);
         let wallets = [1, 2, 3].map(|n| WorkspaceId::new(Timestamp::from_millis(n), &mut rng));
         let mut model = Model::default();
-        for deed in deeds.iter().flat_map(|deed| [deed, deed]) {
-            let is_repetition_of_money = !matches!(deed, Deed::Wait(_));
-            let (said, expected) = do_both(&mut site, &mut model, &wallets, deed);
+        for operation in operations.iter().flat_map(|operation| [operation, operation]) {
+            let is_repetition_of_money = !matches!(operation, Operation::Wait(_));
+            let (outcome, expected) = run_both(&mut site, &mut model, &wallets, operation);
             if is_repetition_of_money {
-                assert_eq!(said, expected, "{deed:?}");
+                assert_eq!(outcome, expected, "{operation:?}");
             }
         }
         site.write(ledger::expire_due).unwrap();

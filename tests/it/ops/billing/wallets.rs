@@ -1,9 +1,9 @@
-//! What goes into a wallet, what comes out, and in which order.
+//! Grants, charges and expiry of a wallet, and the burn order of its lots.
 
 use super::*;
 
 #[test]
-fn a_grant_is_there_to_be_used_and_the_statement_says_how() {
+fn a_grant_can_be_charged_and_the_statement_lists_both() {
     let (mut site, ws) = (site(), some_workspace());
 
     site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
@@ -16,11 +16,11 @@ fn a_grant_is_there_to_be_used_and_the_statement_says_how() {
         lines,
         [(Kind::Usage, "-1.25".to_owned(), micro(3_750_000)), (Kind::Adjustment, "5.00".to_owned(), Credits::whole(5)),]
     );
-    assert_eq!(site.check().unwrap(), Checked { transactions: 2, accounts: 3 });
+    assert_eq!(site.check().unwrap(), LedgerSummary { transactions: 2, accounts: 3 });
 }
 
 #[test]
-fn what_is_missing_is_owed_and_the_next_credit_repays_it_first() {
+fn missing_credit_becomes_debt_and_the_next_credit_repays_it_first() {
     let (mut site, ws) = (site(), some_workspace());
     site.grant(gift(ws, Credits::whole(5), "first")).unwrap();
 
@@ -36,7 +36,7 @@ fn what_is_missing_is_owed_and_the_next_credit_repays_it_first() {
 }
 
 #[test]
-fn the_same_key_again_is_the_same_transaction_and_another_content_is_refused() {
+fn the_same_idempotency_key_returns_the_same_transaction_and_other_content_is_refused() {
     let (mut site, ws) = (site(), some_workspace());
     let first = site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
     let used = site.charge(charge_of(ws, Credits::whole(6), "use")).unwrap();
@@ -56,7 +56,7 @@ fn the_same_key_again_is_the_same_transaction_and_another_content_is_refused() {
     assert_eq!((site.count("ledger_tx"), site.balance(ws)), (2, Credits::whole(1).negated()));
 }
 
-/// (key, priority, expires in days, category), granted in this order, one credit each, and the keys in burn order.
+/// Grants of one credit each, in this order: (key, priority, expires in days, category). Then the keys in burn order.
 type BurnCase = (&'static [(&'static str, u8, Option<u64>, Category)], &'static [&'static str]);
 
 #[test]
@@ -89,12 +89,12 @@ fn lots_burn_in_the_promised_order() {
                 Grant { priority: *priority, expires_at, category: *category, ..gift(ws, Credits::whole(1), key) };
             site.grant(lot).unwrap();
         }
-        for (place, key) in order.iter().enumerate() {
-            site.charge(charge_of(ws, Credits::whole(1), &format!("use {place}"))).unwrap();
+        for (index, key) in order.iter().enumerate() {
+            site.charge(charge_of(ws, Credits::whole(1), &format!("use {index}"))).unwrap();
             let left = site.wallet(ws);
             assert!(
                 !left.iter().any(|(lot, _)| lot == key),
-                "{key} burns as number {place} of {order:?}, not {left:?}"
+                "{key} burns as number {index} of {order:?}, not {left:?}"
             );
         }
         site.check().unwrap();
@@ -115,7 +115,7 @@ fn a_charge_takes_as_many_lots_as_it_needs() {
 }
 
 #[test]
-fn a_spend_is_refused_when_the_wallet_does_not_hold_it() {
+fn a_spend_above_the_balance_is_refused() {
     let (mut site, ws) = (site(), some_workspace());
     site.grant(gift(ws, Credits::whole(1), "gift")).unwrap();
 
@@ -161,7 +161,7 @@ fn of_many_parallel_spends_of_the_last_credit_exactly_one_succeeds() {
 }
 
 #[test]
-fn expired_credit_is_gone_with_a_line_that_says_so() {
+fn expired_credit_is_removed_with_a_statement_line() {
     let (mut site, ws) = (site(), some_workspace());
     let expires_at = Some(site.clock.now().plus(days(30)));
     site.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "month") }).unwrap();
@@ -179,7 +179,7 @@ fn expired_credit_is_gone_with_a_line_that_says_so() {
 }
 
 #[test]
-fn nothing_is_paid_with_credit_past_its_time_even_before_the_nightly_job() {
+fn expired_credit_is_not_used_even_before_the_nightly_job() {
     let (mut site, ws) = (site(), some_workspace());
     let expires_at = Some(site.clock.now().plus(days(1)));
     site.grant(Grant { expires_at, ..gift(ws, Credits::whole(5), "day") }).unwrap();
@@ -216,7 +216,7 @@ fn wallets_stop_at_their_limit_without_stopping_others() {
 }
 
 #[test]
-fn only_amounts_above_zero_move() {
+fn amounts_must_be_above_zero() {
     let (mut site, ws) = (site(), some_workspace());
 
     for amount in [Credits::ZERO, micro(-1)] {

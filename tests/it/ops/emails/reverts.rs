@@ -1,4 +1,5 @@
-//! The way back: a thief took the account over by its primary address, and the owner has the mail that went to the old one.
+//! Reverts: a thief took the account over by its primary address, and the owner has the mail that was sent to the old
+//! one.
 
 use domicile::accounts::{self, AccountError, LinkPurpose, REVERT_LIFE, addresses};
 use domicile::api_keys::{self, KeyState};
@@ -12,8 +13,8 @@ use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
 const OLD: &str = "ada-ada@example.org";
 
 impl TestApp {
-    /// Adds and proves an address.
-    fn add_and_prove(&self, person: &Person, email: &'static str) -> EmailId {
+    /// Adds and verifies an address.
+    fn add_and_verify(&self, person: &Person, email: &'static str) -> EmailId {
         let (actor, id) = (person.by_browser(), person.account.id);
         let address = EmailAddress::parse(email).unwrap();
         let by = actor.clone();
@@ -28,8 +29,8 @@ impl TestApp {
         self.write(move |tx| signin::set_primary_email(tx, &actor, id, email)).unwrap();
     }
 
-    /// The secret of the newest link to undo a change that went to `to`.
-    fn way_back(&self, to: &str) -> String {
+    /// The secret of the newest revert link that was sent to `to`.
+    fn revert_token(&self, to: &str) -> String {
         let link = self.message(to, "primary address was changed").link("/revert");
         link.split_once("token=").unwrap().1.to_owned()
     }
@@ -43,16 +44,16 @@ impl TestApp {
         self.read(|view| accounts::emails(view, id).unwrap()).iter().map(|email| email.address.to_string()).collect()
     }
 
-    fn set_up_an_app(&self, person: &Person) {
+    fn set_up_app(&self, person: &Person) {
         let (actor, id) = (person.by_browser(), person.account.id);
         let by = actor.clone();
-        self.write(move |tx| factors::set_up(tx, &by, id)).unwrap();
-        let seed = self.read(|view| factors::set_up_under_way(view, id).unwrap()).unwrap().seed;
+        self.write(move |tx| factors::start_totp_setup(tx, &by, id)).unwrap();
+        let seed = self.read(|view| factors::totp_setup(view, id).unwrap()).unwrap().seed;
         let code = oath_code(seed.base32().expose(), self.clock.now().unix_seconds());
         self.write(move |tx| factors::confirm_totp(tx, &actor, id, &code)).unwrap();
     }
 
-    /// Forgets the password, and sets a new one with the mail that comes.
+    /// Requests a link to set a password, and sets a new one with it.
     fn set_password_by_mail(&self, address: &str, password: &str) {
         self.block_on(flows::request_reset(&self.app, visitor(), address)).unwrap();
         self.follow_reset(address, password);
@@ -87,27 +88,28 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
     let ada = site.person("ada-ada");
     site.api_key(&ada, "her own");
     site.connect(&ada, "her own");
-    let hers = site.add_and_prove(&ada, "ada@home.example");
+    let hers = site.add_and_verify(&ada, "ada@home.example");
     site.clock.advance(days(30));
     let at_home = site.session("ada-ada");
 
-    // The thief sits at her open browser.
+    // The thief uses a browser in which she is signed in.
     let id = ada.account.id;
     site.api_key(&ada, "made before the address");
     site.clock.advance(minutes(1));
-    let mallorys = site.add_and_prove(&ada, "mallory@evil.example");
+    let mallorys = site.add_and_verify(&ada, "mallory@evil.example");
     site.make_primary(&ada, mallorys);
-    let token = site.way_back(OLD);
+    let token = site.revert_token(OLD);
     site.clock.advance(hours(2));
-    let second = site.add_and_prove(&ada, "mallory@worse.example");
+    let second = site.add_and_verify(&ada, "mallory@worse.example");
     site.make_primary(&ada, second);
     site.set_password_by_mail("mallory@worse.example", "mallory likes long walks");
     site.api_key(&ada, "the thief's");
-    let signin::Started::Session { token: thiefs, .. } = site.sign_in("ada-ada", "mallory likes long walks").unwrap()
+    let signin::SignInOutcome::Session { token: thiefs, .. } =
+        site.sign_in("ada-ada", "mallory likes long walks").unwrap()
     else {
         panic!("the thief has no session")
     };
-    site.set_up_an_app(&ada);
+    site.set_up_app(&ada);
     site.connect(&ada, "the thief's");
     let reset = site.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
     site.clock.advance(days(3));
@@ -128,22 +130,22 @@ fn the_link_gives_the_account_back_after_a_thief_changed_everything() {
         [("her own".to_owned(), true), ("made before the address".to_owned(), true), ("the thief's".to_owned(), false)]
     );
     assert_eq!(site.read(|view| accounts::emails(view, id).unwrap())[1].id, hers);
-    // What goes on: the restored address is told, and a link to a new password with it.
+    // The restored address gets a notice and a link to set a new password.
     site.message(OLD, "Your address is restored");
     site.follow_reset(OLD, PASSWORD);
     site.session("ada-ada");
 }
 
 #[test]
-fn the_link_is_good_for_a_week_and_once() {
+fn the_link_is_valid_for_a_week_and_once() {
     let site = TestApp::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
-    let work = site.add_and_prove(&ada, "ada@work.example");
+    let work = site.add_and_verify(&ada, "ada@work.example");
     site.make_primary(&ada, work);
-    let hers = site.way_back(OLD);
-    let works = site.add_and_prove(&bob, "bob@work.example");
+    let hers = site.revert_token(OLD);
+    let works = site.add_and_verify(&bob, "bob@work.example");
     site.make_primary(&bob, works);
-    let his = site.way_back("bob-bob@example.org");
+    let his = site.revert_token("bob-bob@example.org");
 
     site.clock.advance(REVERT_LIFE - seconds(1));
     site.revert(&hers).unwrap();
@@ -158,28 +160,28 @@ fn the_link_is_good_for_a_week_and_once() {
 }
 
 #[test]
-fn a_new_password_does_not_take_the_way_back_away() {
+fn a_new_password_does_not_invalidate_the_revert_link() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let work = site.add_and_prove(&ada, "ada@work.example");
+    let work = site.add_and_verify(&ada, "ada@work.example");
     site.make_primary(&ada, work);
-    let token = site.way_back(OLD);
+    let token = site.revert_token(OLD);
 
-    // Whoever reads the new address's mail resets the password.
+    // The thief, who reads the mail of the new address, sets a new password.
     site.set_password_by_mail("ada@work.example", "mallory likes long walks");
 
     assert_eq!(site.revert(&token).unwrap(), OLD);
 }
 
 #[test]
-fn a_link_of_another_purpose_opens_no_way_back() {
+fn a_link_with_another_purpose_cannot_revert() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let id = ada.account.id;
-    let work = site.add_and_prove(&ada, "ada@work.example");
+    let work = site.add_and_verify(&ada, "ada@work.example");
     site.make_primary(&ada, work);
     let reset = site.write(move |tx| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(id))).unwrap();
-    let revert = site.way_back(OLD);
+    let revert = site.revert_token(OLD);
     let before = site.footprint();
 
     assert!(is_refused(&site.revert(reset.expose())));
@@ -189,19 +191,19 @@ fn a_link_of_another_purpose_opens_no_way_back() {
 }
 
 #[test]
-fn who_goes_back_by_themselves_leaves_no_link_behind() {
+fn a_person_who_changes_back_leaves_no_valid_link() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let id = ada.account.id;
     let old = site.read(|view| accounts::emails(view, id).unwrap())[0].id;
-    let work = site.add_and_prove(&ada, "ada@work.example");
+    let work = site.add_and_verify(&ada, "ada@work.example");
     site.make_primary(&ada, work);
-    let token = site.way_back(OLD);
+    let token = site.revert_token(OLD);
 
     site.make_primary(&ada, old);
 
     assert!(is_refused(&site.revert(&token)));
-    // The address that was left again could else take the account back.
+    // Otherwise the abandoned address could take the account over.
     let messages = site.read(crate::support::messages);
     let to_work: Vec<_> = messages.iter().filter(|message| message.to == "ada@work.example").collect();
     assert!(to_work.iter().all(|message| !message.text.contains("/revert?")), "{to_work:?}");
@@ -210,15 +212,15 @@ fn who_goes_back_by_themselves_leaves_no_link_behind() {
 }
 
 #[test]
-fn the_thief_cannot_undo_the_undoing() {
+fn the_thief_cannot_revert_the_revert() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let first = site.add_and_prove(&ada, "mallory@evil.example");
+    let first = site.add_and_verify(&ada, "mallory@evil.example");
     site.make_primary(&ada, first);
-    let hers = site.way_back(OLD);
-    let second = site.add_and_prove(&ada, "mallory@worse.example");
+    let hers = site.revert_token(OLD);
+    let second = site.add_and_verify(&ada, "mallory@worse.example");
     site.make_primary(&ada, second);
-    let thiefs = site.way_back("mallory@evil.example");
+    let thiefs = site.revert_token("mallory@evil.example");
 
     site.revert(&hers).unwrap();
 
@@ -227,18 +229,18 @@ fn the_thief_cannot_undo_the_undoing() {
 }
 
 #[test]
-fn an_address_that_was_there_long_before_brings_only_what_came_after_down() {
+fn with_an_old_address_a_revert_ends_only_what_was_created_after_the_change() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let work = site.add_and_prove(&ada, "ada@work.example");
+    let work = site.add_and_verify(&ada, "ada@work.example");
     site.clock.advance(days(8));
     site.api_key(&ada, "before the change");
-    site.add_and_prove(&ada, "ada@home.example");
+    site.add_and_verify(&ada, "ada@home.example");
     site.clock.advance(minutes(1));
     site.make_primary(&ada, work);
     site.api_key(&ada, "after the change");
 
-    site.revert(&site.way_back(OLD)).unwrap();
+    site.revert(&site.revert_token(OLD)).unwrap();
 
     assert_eq!(site.key_states(&ada), [("after the change".to_owned(), false), ("before the change".to_owned(), true)]);
     assert_eq!(site.addresses_of(&ada), [OLD, "ada@home.example"]);

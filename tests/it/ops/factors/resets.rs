@@ -1,6 +1,6 @@
-//! Somebody lost every factor.
+//! Resets, for a person who lost every factor.
 
-use domicile::factors::AskedBy;
+use domicile::factors::ResetRequester;
 use domicile::signin::{self, NewPerson};
 
 use super::*;
@@ -20,7 +20,7 @@ impl TestApp {
 
     fn start_factor_reset(&self, person: &Person) -> Result<factors::Reset, FactorError> {
         let account = person.account.id;
-        self.write(move |tx| factors::start_reset(tx, &Actor::Operator, account, AskedBy::Operator))
+        self.write(move |tx| factors::start_reset(tx, &Actor::Operator, account, ResetRequester::Operator))
     }
 
     fn carry_out_resets(&self) -> usize {
@@ -28,7 +28,7 @@ impl TestApp {
     }
 }
 
-/// Two verified addresses and one that nobody proved.
+/// A person with two verified addresses and one that is not verified.
 fn person_with_addresses(site: &TestApp) -> Person {
     let ada = site.person("ada-ada");
     let id = ada.account.id;
@@ -63,10 +63,10 @@ fn a_reset_waits_three_days_and_tells_every_verified_address_at_once() {
     for address in ["ada-ada@example.org", "second@example.org"] {
         site.message(address, "Your second factors will be removed").link("/signin/factor/keep?token=");
     }
-    let told = "select count(*) from mail_outbox where subject like '%will be removed%'";
-    assert_eq!(site.number(told), 2, "not to an address that nobody proved");
+    let notices = "select count(*) from mail_outbox where subject like '%will be removed%'";
+    assert_eq!(site.number(notices), 2, "not to an unverified address");
     assert_eq!(site.start_factor_reset(&ada).unwrap(), started, "a second call changes nothing");
-    assert_eq!(site.number(told), 2);
+    assert_eq!(site.number(notices), 2);
 
     site.clock.advance(hours(72) - seconds(1));
     assert_eq!(site.carry_out_resets(), 0);
@@ -74,7 +74,7 @@ fn a_reset_waits_three_days_and_tells_every_verified_address_at_once() {
     site.clock.advance(seconds(1));
     assert_eq!((site.carry_out_resets(), site.carry_out_resets()), (1, 0));
 
-    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    assert_eq!(site.enrolled(&ada), EnrolledFactors::default());
     assert!(site.read(|view| sessions::list(view, ada.account.id).unwrap().iter().all(|one| one.id != session)));
     site.message("second@example.org", "Your second factors were removed");
     site.session("ada-ada");
@@ -95,8 +95,8 @@ fn the_link_of_the_notice_stops_a_reset_without_signing_in() {
     site.block_on(flows::reset(&site.app, visitor(), reset, Secret::new(PASSWORD.to_owned()))).unwrap();
 
     let stop = |token: String| {
-        let stranger = Actor::Anonymous(visitor());
-        site.write(move |tx| factors::cancel_reset_by_link(tx, &stranger, &token))
+        let anonymous = Actor::Anonymous(visitor());
+        site.write(move |tx| factors::cancel_reset_by_link(tx, &anonymous, &token))
     };
     assert!(matches!(stop("nonsense".into()), Err(FactorError::LinkRefused)));
     stop(token.clone()).unwrap();
@@ -108,23 +108,23 @@ fn the_link_of_the_notice_stops_a_reset_without_signing_in() {
 }
 
 #[test]
-fn whoever_signs_in_with_a_factor_lost_none() {
+fn a_sign_in_with_a_factor_stops_the_reset() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let enrolment = site.enrol(&ada);
     site.start_factor_reset(&ada).unwrap();
-    site.second_step(&site.half_of("ada-ada"), &enrolment.code(&site)).unwrap();
+    site.second_step(&site.pending_sign_in("ada-ada"), &enrolment.code(&site)).unwrap();
     assert_eq!(site.read(|view| factors::reset_of(view, ada.account.id).unwrap()), None);
     assert_eq!(site.events_named("auth.recovery_cancelled"), 1);
 }
 
 #[test]
-fn nothing_waits_for_somebody_without_factors() {
+fn there_is_no_reset_for_a_person_without_factors() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let before = site.belongings();
+    let before = site.row_counts();
     assert!(matches!(site.start_factor_reset(&ada), Err(FactorError::NotFound)));
-    assert_eq!(site.belongings(), before);
+    assert_eq!(site.row_counts(), before);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn two_operators_reset_at_once_and_one_cannot() {
         let (account, code) = (ada.account.id, Secret::new(code.to_owned()));
         site.write(move |tx| factors::reset_by_operators(tx, account, second, checked.as_deref(), code)).unwrap()
     };
-    let before = site.belongings();
+    let before = site.row_counts();
     for (who, refused) in [
         ("not an operator", agree(bob.account.id, phc(bob.account.id), &bobs.code(&site))),
         ("a wrong password", agree(olga.id, None, &enrolment.code(&site))),
@@ -150,10 +150,10 @@ fn two_operators_reset_at_once_and_one_cannot() {
     ] {
         assert!(matches!(refused, Err(FactorError::NotTwoOperators)), "{who}");
     }
-    assert_eq!(site.belongings(), before);
+    assert_eq!(site.row_counts(), before);
     assert_eq!(site.events_named("auth.recovery_refused"), 5);
 
     agree(olga.id, phc(olga.id), &enrolment.code(&site)).unwrap();
-    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    assert_eq!(site.enrolled(&ada), EnrolledFactors::default());
     site.message("ada-ada@example.org", "Your second factors were removed");
 }

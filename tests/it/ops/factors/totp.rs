@@ -6,7 +6,7 @@ use domicile::factors::{Seed, accepted_step};
 use super::*;
 
 #[test]
-fn t1_a_thousand_codes_of_another_program_are_ours() {
+fn t1_a_thousand_codes_of_another_program_are_accepted() {
     let mut rng = Rng::seeded(3);
     let seed = Seed::generate(&mut rng);
     let secret = seed.base32();
@@ -16,19 +16,19 @@ fn t1_a_thousand_codes_of_another_program_are_ours() {
         let code = oath_code(secret.expose(), at);
         let step = accepted_step(&seed, &code, Timestamp::from_millis(at * 1000), None);
         assert!(step.is_some_and(|step| (step - at / 30).abs() <= 1), "{code} at {at}");
-        // The very step, unless a neighbour happens to have the same code.
+        // Exactly this step, once earlier steps are excluded, because two steps can have the same code.
         let exact = accepted_step(&seed, &code, Timestamp::from_millis(at * 1000), Some(at / 30 - 1));
         assert_eq!(exact, Some(at / 30), "{code} at {at}");
     }
 }
 
 #[test]
-fn an_app_counts_once_a_code_confirmed_it() {
+fn an_app_counts_after_a_code_confirmed_it() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let (actor, account) = (ada.by_browser(), ada.account.id);
     let own = actor.clone();
-    site.write(move |tx| factors::set_up(tx, &own, account)).unwrap();
+    site.write(move |tx| factors::start_totp_setup(tx, &own, account)).unwrap();
     assert!(!site.enrolled(&ada).is_any());
     site.session("ada-ada");
 
@@ -41,11 +41,11 @@ fn an_app_counts_once_a_code_confirmed_it() {
     assert!(!site.enrolled(&ada).is_any());
 
     let enrolment = site.enrol(&ada);
-    assert_eq!(site.enrolled(&ada), Enrolled { has_totp: true, passkeys: 0, codes_left: 10 });
+    assert_eq!(site.enrolled(&ada), EnrolledFactors { has_totp: true, passkeys: 0, codes_left: 10 });
     assert_eq!(enrolment.codes.len(), 10);
     assert!(site.message("ada-ada@example.org", "Two-step sign-in is on").text.contains("authenticator app"));
-    let half = site.half_of("ada-ada");
-    let token = site.second_step(&half, &enrolment.code(&site)).unwrap();
+    let pending = site.pending_sign_in("ada-ada");
+    let token = site.second_step(&pending, &enrolment.code(&site)).unwrap();
     assert_eq!(site.method_of(&token), "password+totp");
 }
 
@@ -56,15 +56,15 @@ fn t2_a_code_is_accepted_once_and_nothing_older_after_it() {
     let enrolment = site.enrol(&ada);
     let previous = oath_code(&enrolment.secret, site.clock.now().unix_seconds() - 30);
     let code = enrolment.code(&site);
-    site.second_step(&site.half_of("ada-ada"), &code).unwrap();
+    site.second_step(&site.pending_sign_in("ada-ada"), &code).unwrap();
 
     for replayed in [&code, &previous] {
-        let before = site.belongings();
-        assert!(code_refused(site.second_step(&site.half_of("ada-ada"), replayed)), "{replayed}");
-        assert_eq!(site.belongings(), before);
+        let before = site.row_counts();
+        assert!(code_refused(site.second_step(&site.pending_sign_in("ada-ada"), replayed)), "{replayed}");
+        assert_eq!(site.row_counts(), before);
     }
-    // Neither at another door.
-    let again = site.prove_again(&ada, StepUp::Factor(Presented::Typed(Secret::new(code))));
+    // A step-up does not accept it either.
+    let again = site.prove_again(&ada, StepUp::Factor(FactorInput::Typed(Secret::new(code))));
     assert!(matches!(again, Err(SigninError::NotProved)));
 }
 
@@ -76,20 +76,20 @@ fn t2_the_code_that_confirmed_an_app_does_not_sign_in() {
     let confirming = oath_code(&enrolment.secret, site.clock.now().unix_seconds() - 60);
     let next = oath_code(&enrolment.secret, site.clock.now().unix_seconds() - 30);
     assert_ne!(confirming, next);
-    assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &confirming)));
-    site.second_step(&site.half_of("ada-ada"), &next).unwrap();
+    assert!(code_refused(site.second_step(&site.pending_sign_in("ada-ada"), &confirming)));
+    site.second_step(&site.pending_sign_in("ada-ada"), &next).unwrap();
 }
 
 #[test]
-fn t3_a_code_is_good_one_step_early_and_one_step_late() {
-    for (steps, is_good) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
+fn t3_a_code_is_valid_one_step_early_and_one_step_late() {
+    for (steps, is_valid) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
         let site = TestApp::new();
         let ada = site.person("ada-ada");
         let enrolment = site.enrol(&ada);
         site.clock.advance(minutes(2));
         let code = oath_code(&enrolment.secret, site.clock.now().unix_seconds() + steps * 30);
 
-        assert_eq!(site.second_step(&site.half_of("ada-ada"), &code).is_ok(), is_good, "{steps} steps");
+        assert_eq!(site.second_step(&site.pending_sign_in("ada-ada"), &code).is_ok(), is_valid, "{steps} steps");
     }
 }
 
@@ -99,14 +99,14 @@ fn a_code_may_be_typed_with_spaces_and_nothing_else() {
     let ada = site.person("ada-ada");
     let enrolment = site.enrol(&ada);
     let code = enrolment.code(&site);
-    let half = site.half_of("ada-ada");
+    let pending = site.pending_sign_in("ada-ada");
     for no_code in ["", "abcdef", &code[1..], &format!("+{}", &code[1..])] {
-        assert!(code_refused(site.second_step(&half, no_code)), "{no_code:?}");
+        assert!(code_refused(site.second_step(&pending, no_code)), "{no_code:?}");
     }
     site.clock.advance(seconds(30));
     let code = enrolment.code(&site);
 
-    site.second_step(&half, &format!(" {} {} ", &code[..3], &code[3..])).unwrap();
+    site.second_step(&pending, &format!(" {} {} ", &code[..3], &code[3..])).unwrap();
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn t4_a_seed_is_sealed_and_never_shown_again() {
     let enrolment = site.enrol(&ada);
 
     let account = ada.account.id;
-    assert!(site.read(|view| factors::set_up_under_way(view, account).unwrap().is_none()));
-    assert_eq!(site.places_of(&enrolment.secret), Vec::<String>::new());
+    assert!(site.read(|view| factors::totp_setup(view, account).unwrap().is_none()));
+    assert_eq!(site.columns_with(&enrolment.secret), Vec::<String>::new());
     let bytes = seed_bytes(&enrolment.secret);
     assert_eq!(bytes.len(), 20, "160 bits");
-    assert!(site.read(|view| crate::support::places_of(view, &bytes)).is_empty());
-    // Copied to another person, it opens nothing.
+    assert!(site.read(|view| crate::support::columns_with(view, &bytes)).is_empty());
+    // Copied to another person, it is useless.
     let bob = site.person("bob-bob");
     site.enrol(&bob);
     let (from, to) = (ada.account.id, bob.account.id);
@@ -131,7 +131,7 @@ fn t4_a_seed_is_sealed_and_never_shown_again() {
         tx.execute(copy, rusqlite::named_params! {":from": from, ":to": to})
     })
     .unwrap();
-    let moved = site.second_step(&site.half_of("bob-bob"), &enrolment.code(&site));
+    let moved = site.second_step(&site.pending_sign_in("bob-bob"), &enrolment.code(&site));
     assert!(matches!(moved, Err(SigninError::Factor(FactorError::Damaged))));
 }
 
@@ -139,12 +139,12 @@ fn t4_a_seed_is_sealed_and_never_shown_again() {
 fn seed_bytes(base32: &str) -> Vec<u8> {
     let value = |letter: u8| if letter.is_ascii_digit() { letter - b'2' + 26 } else { letter - b'A' };
     let bits: Vec<u8> =
-        base32.bytes().flat_map(|letter| (0..5).rev().map(move |place| (value(letter) >> place) & 1)).collect();
+        base32.bytes().flat_map(|letter| (0..5).rev().map(move |bit| (value(letter) >> bit) & 1)).collect();
     bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| (sum << 1) | bit)).collect()
 }
 
 #[test]
-fn t5_ten_recovery_codes_are_good_once_each_and_not_in_the_database() {
+fn t5_ten_recovery_codes_are_valid_once_each_and_not_in_the_database() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let bob = site.person("bob-bob");
@@ -157,71 +157,74 @@ fn t5_ten_recovery_codes_are_good_once_each_and_not_in_the_database() {
 
     for code in &enrolment.codes {
         for written in [code.clone(), code.replace('-', "")] {
-            assert_eq!(site.places_of(&written), Vec::<String>::new());
+            assert_eq!(site.columns_with(&written), Vec::<String>::new());
         }
     }
-    assert!(code_refused(site.second_step(&site.half_of("bob-bob"), &enrolment.codes[0])), "it is ada's");
-    let token = site.second_step(&site.half_of("ada-ada"), &enrolment.codes[0].to_uppercase()).unwrap();
+    assert!(
+        code_refused(site.second_step(&site.pending_sign_in("bob-bob"), &enrolment.codes[0])),
+        "it is the code of another person"
+    );
+    let token = site.second_step(&site.pending_sign_in("ada-ada"), &enrolment.codes[0].to_uppercase()).unwrap();
     assert_eq!(site.method_of(&token), "password+recovery_code");
     assert_eq!(site.enrolled(&ada).codes_left, 9);
-    assert!(site.message("ada-ada@example.org", "A recovery code was used").text.contains("There are 9 left."));
+    assert!(site.message("ada-ada@example.org", "A recovery code was used").text.contains("You have 9 codes left."));
     assert_eq!(site.events_named("auth.recovery_code_used"), 1);
-    let before = site.belongings();
-    assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &enrolment.codes[0])));
-    assert_eq!(site.belongings(), before);
+    let before = site.row_counts();
+    assert!(code_refused(site.second_step(&site.pending_sign_in("ada-ada"), &enrolment.codes[0])));
+    assert_eq!(site.row_counts(), before);
 }
 
 #[test]
-fn t5_new_codes_make_the_old_ones_worthless_and_end_other_sessions() {
+fn t5_new_codes_replace_the_old_ones_and_end_other_sessions() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let enrolment = site.enrol(&ada);
-    let elsewhere = site.second_step(&site.half_of("ada-ada"), &enrolment.code(&site)).unwrap();
+    let elsewhere = site.second_step(&site.pending_sign_in("ada-ada"), &enrolment.code(&site)).unwrap();
 
     let (actor, account) = (ada.by_browser(), ada.account.id);
     let fresh = site.write(move |tx| factors::generate_codes(tx, &actor, account)).unwrap();
 
     assert!(site.read(|view| sessions::current(view, elsewhere.expose()).unwrap().is_none()));
     assert_eq!(site.enrolled(&ada).codes_left, 10);
-    assert!(code_refused(site.second_step(&site.half_of("ada-ada"), &enrolment.codes[1])));
-    site.second_step(&site.half_of("ada-ada"), fresh.0[0].shown().expose()).unwrap();
+    assert!(code_refused(site.second_step(&site.pending_sign_in("ada-ada"), &enrolment.codes[1])));
+    site.second_step(&site.pending_sign_in("ada-ada"), fresh.0[0].grouped().expose()).unwrap();
     site.message("ada-ada@example.org", "New recovery codes");
 }
 
 #[test]
-fn removing_the_last_factor_takes_the_codes_along_and_a_required_one_stays() {
+fn removing_the_last_factor_deletes_the_codes_and_a_required_one_stays() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     site.enrol(&ada);
     let elsewhere = site.bare_session_of(&ada);
     let (actor, account) = (ada.by_browser(), ada.account.id);
     site.write(move |tx| factors::remove_totp(tx, &actor, account)).unwrap();
-    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    assert_eq!(site.enrolled(&ada), EnrolledFactors::default());
     assert!(site.read(|view| sessions::list(view, account).unwrap().iter().all(|session| session.id != elsewhere)));
     site.message("ada-ada@example.org", "An authenticator app was removed");
     site.session("ada-ada");
 
     let site = TestApp::with(|config| config.factors.required = FactorsRequired::Everybody);
     let ada = site.person("ada-ada");
-    assert!(site.read(|view| factors::is_owed(view, ada.account.id, false).unwrap()));
+    assert!(site.read(|view| factors::must_enrol(view, ada.account.id, false).unwrap()));
     site.enrol(&ada);
-    assert!(!site.read(|view| factors::is_owed(view, ada.account.id, false).unwrap()));
-    let before = site.belongings();
+    assert!(!site.read(|view| factors::must_enrol(view, ada.account.id, false).unwrap()));
+    let before = site.row_counts();
     let (actor, account) = (ada.by_browser(), ada.account.id);
     let refused = site.write(move |tx| factors::remove_totp(tx, &actor, account)).unwrap_err();
     assert_eq!(Problem::from(refused).status, 409);
-    assert_eq!(site.belongings(), before);
+    assert_eq!(site.row_counts(), before);
 }
 
 #[test]
-fn nobody_changes_somebody_elses_factors() {
+fn the_factors_of_another_person_cannot_be_changed() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let id = ada.account.id;
     let key = site.key_holder(&ada);
-    for actor in [bob.by_browser(), site.stranger(), key] {
+    for actor in [bob.by_browser(), site.anonymous(), key] {
         let before = site.footprint();
-        assert!(matches!(site.write(|tx| factors::set_up(tx, &actor, id)), Err(FactorError::NotFound)));
+        assert!(matches!(site.write(|tx| factors::start_totp_setup(tx, &actor, id)), Err(FactorError::NotFound)));
         assert!(matches!(site.write(|tx| factors::confirm_totp(tx, &actor, id, "1")), Err(FactorError::NotFound)));
         assert!(matches!(site.write(|tx| factors::generate_codes(tx, &actor, id)), Err(FactorError::NotFound)));
         assert!(matches!(site.write(|tx| factors::remove_totp(tx, &actor, id)), Err(FactorError::NotFound)));
@@ -230,7 +233,7 @@ fn nobody_changes_somebody_elses_factors() {
 }
 
 #[test]
-fn what_was_added_after_a_moment_can_be_taken_away() {
+fn factors_that_were_added_after_a_point_in_time_can_be_removed() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let enrolment = site.enrol(&ada);
@@ -240,12 +243,12 @@ fn what_was_added_after_a_moment_can_be_taken_away() {
     let own = actor.clone();
     assert!(!site.write(move |tx| factors::remove_since(tx, &own, account, since)).unwrap());
     assert_eq!(site.enrolled(&ada).codes_left, 10);
-    site.second_step(&site.half_of("ada-ada"), &enrolment.code(&site)).unwrap();
+    site.second_step(&site.pending_sign_in("ada-ada"), &enrolment.code(&site)).unwrap();
 
     site.enrol(&ada);
     let removed = site.write(move |tx| factors::remove_since(tx, &actor, account, since)).unwrap();
 
     assert!(removed);
-    assert_eq!(site.enrolled(&ada), Enrolled::default());
+    assert_eq!(site.enrolled(&ada), EnrolledFactors::default());
     assert_eq!(site.events_named("auth.totp_disabled"), 1);
 }

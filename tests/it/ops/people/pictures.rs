@@ -1,4 +1,4 @@
-//! Pictures: what is taken, what is kept of it, and what a hostile file can do.
+//! Pictures: which files are accepted, what is stored of them, and what a hostile file can do.
 
 use std::io::Cursor;
 
@@ -13,7 +13,7 @@ impl TestApp {
         self.block_on(flows::set_picture(&self.app, person.by_browser(), person.account.id, file))
     }
 
-    /// The kept picture of this name and size.
+    /// The stored picture with this name and size.
     fn picture(&self, name: &str, size: PictureSize) -> Option<people::Picture> {
         let name = name.to_owned();
         self.read(|view| people::picture(view, &name, size).unwrap())
@@ -27,7 +27,7 @@ fn fault(tried: Result<String, PeopleError>) -> PictureFault {
     }
 }
 
-/// A landscape: red on the left, green in the middle square, blue on the right.
+/// A wide picture: red on the left, green in the middle square, blue on the right.
 fn flag() -> DynamicImage {
     let colour = |x: u32| match x {
         0..100 => Rgba([255, 0, 0, 255]),
@@ -37,14 +37,14 @@ fn flag() -> DynamicImage {
     DynamicImage::ImageRgba8(RgbaImage::from_fn(400, 200, |x, _| colour(x)))
 }
 
-fn written(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     let image = if format == ImageFormat::Jpeg { &DynamicImage::ImageRgb8(image.to_rgb8()) } else { image };
     image.write_to(&mut file, format).unwrap();
     file.into_inner()
 }
 
-fn read(bytes: &[u8]) -> DynamicImage {
+fn decode(bytes: &[u8]) -> DynamicImage {
     ImageReader::new(Cursor::new(bytes)).with_guessed_format().unwrap().decode().unwrap()
 }
 
@@ -63,8 +63,8 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// The header of a PNG of this size, and pixels that are not there.
-fn hollow(width: u32, height: u32) -> Vec<u8> {
+/// A PNG with the header of a picture of this size, but without its pixels.
+fn without_pixels(width: u32, height: u32) -> Vec<u8> {
     let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 6, 0, 0, 0]].concat();
     let parts =
         [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &[0x78, 0x9c]), chunk(b"IEND", &[])];
@@ -72,17 +72,17 @@ fn hollow(width: u32, height: u32) -> Vec<u8> {
 }
 
 #[test]
-fn the_middle_square_is_kept_in_three_sizes_whichever_kind_it_was() {
+fn the_middle_square_is_stored_in_three_sizes_for_every_format() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let mut names = Vec::new();
 
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
-        let name = site.upload(&ada, written(&flag(), format)).unwrap();
+        let name = site.upload(&ada, encode(&flag(), format)).unwrap();
         for size in PictureSize::ALL {
             let kept = site.picture(&name, size).unwrap();
             assert_eq!(kept.media, "image/jpeg", "{format:?}");
-            let image = read(&kept.bytes);
+            let image = decode(&kept.bytes);
             assert_eq!(image.dimensions(), (size.pixels(), size.pixels()));
             let edge = size.pixels() - 1;
             for (x, y) in [(0, 0), (edge, edge), (edge / 2, edge / 2)] {
@@ -92,29 +92,29 @@ fn the_middle_square_is_kept_in_three_sizes_whichever_kind_it_was() {
         }
         names.push(name);
     }
-    assert_eq!(site.number("select count(*) from picture"), 1, "each in place of the one before");
+    assert_eq!(site.number("select count(*) from picture"), 1, "each replaces the previous one");
     assert!(site.picture(&names[1], PictureSize::Small).is_none());
 }
 
 #[test]
-fn what_lets_something_through_stays_so() {
+fn transparency_is_kept() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let clear =
+    let transparent =
         DynamicImage::ImageRgba8(RgbaImage::from_fn(64, 64, |x, _| Rgba([9, 9, 9, if x < 32 { 0 } else { 255 }])));
 
-    let name = site.upload(&ada, written(&clear, ImageFormat::WebP)).unwrap();
+    let name = site.upload(&ada, encode(&transparent, ImageFormat::WebP)).unwrap();
 
     let kept = site.picture(&name, PictureSize::Medium).unwrap();
     assert_eq!(kept.media, "image/png");
-    assert_eq!((read(&kept.bytes).get_pixel(3, 3).0[3], read(&kept.bytes).get_pixel(120, 3).0[3]), (0, 255));
+    assert_eq!((decode(&kept.bytes).get_pixel(3, 3).0[3], decode(&kept.bytes).get_pixel(120, 3).0[3]), (0, 255));
 }
 
 #[test]
-fn nothing_of_the_file_but_its_pixels_is_kept() {
+fn only_the_pixels_of_a_file_are_stored() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let plain = written(&flag(), ImageFormat::Png);
+    let plain = encode(&flag(), ImageFormat::Png);
     let secret = b"Comment\0taken at 51.4778 N, 0.0014 W";
     let end = plain.len() - 12;
     let with_text = [&plain[..end], &chunk(b"tEXt", secret), &plain[end..], b"<script>appended()</script>"].concat();
@@ -125,36 +125,36 @@ fn nothing_of_the_file_but_its_pixels_is_kept() {
         let kept = site.picture(&name, size).unwrap().bytes;
         assert!(!holds(&kept, b"51.4778") && !holds(&kept, b"script"));
     }
-    assert_eq!(site.places_of("51.4778"), Vec::<String>::new());
+    assert_eq!(site.columns_with("51.4778"), Vec::<String>::new());
 }
 
 #[test]
-fn a_picture_stands_as_the_camera_was_held() {
+fn the_orientation_of_the_camera_is_applied() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    // Red above, blue below; the camera says that it has to be turned a quarter clockwise (Exif 2.32, tag 0x0112, value 6).
+    // Red above, blue below; the metadata requires a quarter turn clockwise (Exif 2.32, tag 0x0112, value 6).
     let two = RgbaImage::from_fn(64, 64, |_, y| if y < 32 { Rgba([255, 0, 0, 255]) } else { Rgba([0, 0, 255, 255]) });
-    let plain = written(&DynamicImage::ImageRgba8(two), ImageFormat::Jpeg);
+    let plain = encode(&DynamicImage::ImageRgba8(two), ImageFormat::Jpeg);
     let exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
     let turned = [&plain[..2], &[0xff, 0xe1], &length, exif, &plain[2..]].concat();
 
     let name = site.upload(&ada, turned).unwrap();
 
-    let image = read(&site.picture(&name, PictureSize::Medium).unwrap().bytes);
+    let image = decode(&site.picture(&name, PictureSize::Medium).unwrap().bytes);
     let (left, right) = (image.get_pixel(5, 64).0, image.get_pixel(122, 64).0);
     assert!(left[2] > 200 && right[0] > 200, "{left:?} {right:?}");
 }
 
 #[test]
-fn row_90_what_is_no_picture_is_refused_and_the_one_before_stays() {
+fn row_90_other_files_are_refused_and_the_previous_picture_stays() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    let name = site.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
+    let name = site.upload(&ada, encode(&flag(), ImageFormat::Png)).unwrap();
     let before = site.footprint();
     let svg = br#"<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>"#;
-    let png = written(&flag(), ImageFormat::Png);
-    let cut = png[..png.len() / 2].to_vec();
+    let png = encode(&flag(), ImageFormat::Png);
+    let truncated = png[..png.len() / 2].to_vec();
     let mut large = png.clone();
     large.resize(PICTURE_BYTES_MAX + 1, 0);
 
@@ -164,16 +164,16 @@ fn row_90_what_is_no_picture_is_refused_and_the_one_before_stays() {
         (b"GIF89a\x01\0\x01\0\0\0\0;".to_vec(), PictureFault::OtherKind),
         (b"<!doctype html><img src=x>".to_vec(), PictureFault::OtherKind),
         (b"%PDF-1.7".to_vec(), PictureFault::OtherKind),
-        (cut, PictureFault::Damaged),
+        (truncated, PictureFault::Damaged),
         (b"\x89PNG\r\n\x1a\nno chunks".to_vec(), PictureFault::Damaged),
         (b"\xff\xd8\xff\xe0no markers".to_vec(), PictureFault::Damaged),
         (b"RIFF\x10\0\0\0WEBPVP8 junk".to_vec(), PictureFault::Damaged),
-        (hollow(3, 3), PictureFault::Damaged),
-        (hollow(0, 3), PictureFault::Damaged),
-        (hollow(2829, 2829), PictureFault::TooManyPixels),
-        (hollow(1, 10_001), PictureFault::TooManyPixels),
-        (hollow(10_001, 1), PictureFault::TooManyPixels),
-        (hollow(u32::MAX >> 1, u32::MAX >> 1), PictureFault::TooManyPixels),
+        (without_pixels(3, 3), PictureFault::Damaged),
+        (without_pixels(0, 3), PictureFault::Damaged),
+        (without_pixels(2829, 2829), PictureFault::TooManyPixels),
+        (without_pixels(1, 10_001), PictureFault::TooManyPixels),
+        (without_pixels(10_001, 1), PictureFault::TooManyPixels),
+        (without_pixels(u32::MAX >> 1, u32::MAX >> 1), PictureFault::TooManyPixels),
         (large, PictureFault::TooLarge),
     ] {
         let start: String = String::from_utf8_lossy(&file[..file.len().min(16)]).into_owned();
@@ -185,37 +185,37 @@ fn row_90_what_is_no_picture_is_refused_and_the_one_before_stays() {
 }
 
 #[test]
-fn row_90_a_bomb_of_eight_megapixels_is_a_picture_like_any_other() {
+fn row_90_a_decompression_bomb_of_eight_megapixels_is_a_picture_like_any_other() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
-    // All of one colour: some kilobytes that become thirty megabytes, and the narrowest strip there can be.
+    // One colour: a few kilobytes that become thirty megabytes; and the narrowest strips that are allowed.
     for (width, height) in [(2828, 2828), (1, 10_000), (10_000, 1)] {
         let grey = DynamicImage::ImageLuma8(image::GrayImage::new(width, height));
-        let file = written(&grey, ImageFormat::Png);
+        let file = encode(&grey, ImageFormat::Png);
         assert!(file.len() < 100_000, "{}", file.len());
 
         let name = site.upload(&ada, file).unwrap();
 
-        assert_eq!(read(&site.picture(&name, PictureSize::Large).unwrap().bytes).dimensions(), (512, 512));
+        assert_eq!(decode(&site.picture(&name, PictureSize::Large).unwrap().bytes).dimensions(), (512, 512));
     }
 }
 
 #[test]
-fn row_90_no_byte_of_a_picture_that_is_changed_brings_the_house_down() {
+fn row_90_no_changed_byte_of_a_picture_stops_the_server() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let small = DynamicImage::ImageRgba8(RgbaImage::from_fn(24, 24, |x, y| Rgba([x as u8 * 9, y as u8 * 9, 7, 200])));
     let mut refused = 0;
 
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
-        let good = written(&small, format);
-        for place in (0..good.len()).step_by(good.len().div_ceil(60)) {
+        let good = encode(&small, format);
+        for index in (0..good.len()).step_by(good.len().div_ceil(60)) {
             let mut bad = good.clone();
-            bad[place] ^= 0x55;
+            bad[index] ^= 0x55;
             match site.upload(&ada, bad) {
                 Ok(_) => {}
                 Err(PeopleError::Picture(_)) => refused += 1,
-                Err(other) => panic!("{format:?} at {place}: {other}"),
+                Err(other) => panic!("{format:?} at {index}: {other}"),
             }
         }
     }
@@ -226,22 +226,22 @@ fn row_90_no_byte_of_a_picture_that_is_changed_brings_the_house_down() {
 fn the_same_picture_of_two_people_has_two_names() {
     let site = TestApp::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
-    let file = written(&flag(), ImageFormat::Png);
+    let file = encode(&flag(), ImageFormat::Png);
 
     let (hers, his) = (site.upload(&ada, file.clone()).unwrap(), site.upload(&bob, file.clone()).unwrap());
 
     assert_ne!(hers, his);
-    assert_eq!(site.upload(&ada, file).unwrap(), hers, "the same once more is the same");
+    assert_eq!(site.upload(&ada, file).unwrap(), hers, "the same file again has the same name");
 }
 
 #[test]
-fn nobody_changes_somebody_elses_picture() {
+fn the_picture_of_another_person_cannot_be_changed() {
     let site = TestApp::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
-    let name = site.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
+    let name = site.upload(&ada, encode(&flag(), ImageFormat::Png)).unwrap();
     let before = site.footprint();
 
-    let file = written(&flag(), ImageFormat::Png);
+    let file = encode(&flag(), ImageFormat::Png);
     let tried = site.block_on(flows::set_picture(&site.app, bob.by_browser(), ada.account.id, file));
 
     assert!(matches!(tried, Err(PeopleError::NotFound)));
@@ -250,11 +250,11 @@ fn nobody_changes_somebody_elses_picture() {
 }
 
 #[test]
-fn a_removed_picture_is_gone() {
+fn a_removed_picture_is_deleted() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let (actor, id) = (ada.by_browser(), ada.account.id);
-    let name = site.upload(&ada, written(&flag(), ImageFormat::Png)).unwrap();
+    let name = site.upload(&ada, encode(&flag(), ImageFormat::Png)).unwrap();
     site.clock.advance(seconds(1));
 
     let by = actor.clone();

@@ -1,4 +1,4 @@
-//! Having everything gone.
+//! Erasures.
 
 use domicile::base::{Stopwatch, hours, seconds};
 use domicile::billing::ledger;
@@ -12,8 +12,8 @@ impl TestApp {
         self.write(move |tx| privacy::erase(tx, &actor, account))
     }
 
-    /// One whose cookie got a new value.
-    fn has_a_session_of_two_days(&self, person: &Person) {
+    /// Starts a session and rotates its cookie after a day.
+    fn start_and_rotate_session(&self, person: &Person) {
         let account = person.account.id;
         let new = sessions::NewSession { account, visitor: home(), remember: true, method: "password".into() };
         let started = self.write(move |tx| sessions::start(tx, &Actor::Anonymous(home()), &new));
@@ -24,7 +24,7 @@ impl TestApp {
     }
 
     fn delete(&self, person: &Person, word: &str, password: &str) -> Result<privacy::Receipt, PrivacyError> {
-        let (actor, password) = (self.at_home(person), Secret::new(password.to_owned()));
+        let (actor, password) = (self.in_browser(person), Secret::new(password.to_owned()));
         self.block_on(flows::delete_account(
             &self.app,
             actor,
@@ -37,14 +37,14 @@ impl TestApp {
 }
 
 #[test]
-fn an_erasure_does_to_every_table_what_the_data_map_says() {
+fn an_erasure_treats_every_table_as_the_data_map_says() {
     let site = TestApp::new();
-    let ada = site.whole_person();
-    site.has_a_session_of_two_days(&ada);
+    let ada = site.person_with_all_data();
+    site.start_and_rotate_session(&ada);
     site.second_factors(ada.account.id);
     site.exported(&ada);
     let artifact = site.export(&ada).artifact.unwrap().id;
-    let actor = site.at_home(&ada);
+    let actor = site.in_browser(&ada);
     site.write({
         let (actor, id) = (actor.clone(), ada.account.id);
         move |tx| privacy::export_link(tx, &actor, id, artifact)
@@ -63,11 +63,11 @@ fn an_erasure_does_to_every_table_what_the_data_map_says() {
     site.read(|view| {
         for table in TABLES {
             match table.erasure {
-                // The queue keeps what is nobody's: that mails were delivered.
+                // The queue keeps jobs that belong to no account, for example mail delivery.
                 Erasure::Deletes if table.name == "job" => {
                     assert_eq!(column(view, "job", "subject_id"), []);
                 }
-                // What belongs to nobody known is not the person's: a service's name, a failure with an unknown name.
+                // Parts without a known account are not the person's: a service's name, a failure with an unknown name.
                 Erasure::Deletes if ["audit_private", "subject_key"].contains(&table.name) => {
                     assert_eq!(
                         column(view, table.name, "subject_id"),
@@ -78,7 +78,7 @@ fn an_erasure_does_to_every_table_what_the_data_map_says() {
                 }
                 Erasure::Deletes => assert_eq!(rows(view, table.name), 0, "{}", table.name),
                 Erasure::Empties(columns, _) => {
-                    assert_eq!((table.name, columns), ("statement_line", &["details"][..]), "look at the new ones too");
+                    assert_eq!((table.name, columns), ("statement_line", &["details"][..]), "check the new ones too");
                     let sql = "select distinct details from statement_line where kind = 'adjustment'";
                     assert_eq!(view.list(sql, [], |row| row.get::<_, String>(0)).unwrap(), [""]);
                 }
@@ -87,7 +87,7 @@ fn an_erasure_does_to_every_table_what_the_data_map_says() {
         }
     });
     for trace in CANARIES.into_iter().chain(["canary-name@example.org", PASSWORD]) {
-        assert_eq!(site.places_of(trace), Vec::<String>::new(), "{trace}");
+        assert_eq!(site.columns_with(trace), Vec::<String>::new(), "{trace}");
     }
     assert_eq!(site.exports_folder(), Vec::<String>::new());
     assert_eq!(receipt.exports, [artifact]);
@@ -100,17 +100,17 @@ fn an_erasure_does_to_every_table_what_the_data_map_says() {
 }
 
 #[test]
-fn an_erasure_takes_nothing_from_anybody_else() {
+fn an_erasure_does_not_change_data_of_other_people() {
     let site = TestApp::new();
-    let (ada, bob) = (site.whole_person(), site.person("bob-bob"));
+    let (ada, bob) = (site.person_with_all_data(), site.person("bob-bob"));
     let (token, key) = (site.session("bob-bob"), site.api_key(&bob, "ci"));
     site.exported(&bob);
     let (account, workspace) = (bob.account.id.to_string(), bob.workspace.to_string());
     let of_bob = |site: &TestApp| {
         let mut found = BTreeMap::new();
-        for (place, value) in site.read(crate::support::stored_values) {
+        for (column, value) in site.read(crate::support::stored_values) {
             if [account.as_str(), &workspace, "bob-bob"].iter().any(|trace| holds(&value, trace.as_bytes())) {
-                *found.entry(place).or_insert(0) += 1;
+                *found.entry(column).or_insert(0) += 1;
             }
         }
         found
@@ -138,16 +138,16 @@ fn only_the_person_and_the_operator_may_erase_and_only_once() {
     let holder = Actor::KeyHolder { key, account, workspace, scopes, visitor: home() };
     let before = site.footprint();
 
-    for actor in [bob.by_browser(), holder, Actor::Anonymous(site.stranger())] {
+    for actor in [bob.by_browser(), holder, Actor::Anonymous(site.visitor())] {
         assert!(matches!(site.erase(actor.clone(), account), Err(PrivacyError::NotFound)), "{}", actor.kind());
         let password = Secret::new(PASSWORD.to_owned());
-        let asked =
+        let refused =
             site.block_on(flows::delete_account(&site.app, actor, account, "DELETE", password, site.clock.now()));
-        assert!(matches!(asked, Err(PrivacyError::NotFound)));
+        assert!(matches!(refused, Err(PrivacyError::NotFound)));
     }
     assert_eq!(site.footprint(), before);
 
-    site.erase(site.at_home(&ada), account).unwrap();
+    site.erase(site.in_browser(&ada), account).unwrap();
     flows::erase_by_operator(&site.app, Actor::Operator, bob.account.id).unwrap();
     let after = site.footprint();
     for gone in [account, bob.account.id] {
@@ -181,29 +181,29 @@ fn an_account_is_deleted_after_the_word_and_the_password() {
 }
 
 #[test]
-fn wrong_passwords_at_the_deletion_are_slowed_down_also_all_at_once() {
+fn wrong_passwords_at_the_deletion_are_throttled_also_in_parallel() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
 
-    let told = std::thread::scope(|scope| {
+    let results = std::thread::scope(|scope| {
         let tries: Vec<_> = (0..20).map(|_| scope.spawn(|| site.delete(&ada, "DELETE", "not my password"))).collect();
         tries.into_iter().map(|tried| tried.join().unwrap()).collect::<Vec<_>>()
     });
 
-    assert_eq!(told.iter().filter(|told| matches!(told, Err(PrivacyError::WrongPassword))).count(), 4);
+    assert_eq!(results.iter().filter(|result| matches!(result, Err(PrivacyError::WrongPassword))).count(), 4);
     assert!(matches!(site.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::Throttled { .. })));
     site.clock.advance(minutes(15));
     site.delete(&ada, "DELETE", PASSWORD).unwrap();
 }
 
 #[test]
-fn the_last_mail_goes_to_a_proved_address_only_and_leaves_no_trace() {
+fn the_last_mail_goes_only_to_a_verified_address_and_leaves_no_trace() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     site.sign_up("unproved@example.org", "pending").unwrap();
     let pending = site.read(|view| accounts::find_by_name(view, "pending").unwrap().unwrap()).id;
     site.erase(Actor::Operator, pending).unwrap();
-    assert_eq!(site.places_of("unproved@example.org"), Vec::<String>::new());
+    assert_eq!(site.columns_with("unproved@example.org"), Vec::<String>::new());
 
     site.erase(Actor::Operator, ada.account.id).unwrap();
     assert_eq!(site.number("select count(*) from mail_outbox"), 1);
@@ -211,14 +211,14 @@ fn the_last_mail_goes_to_a_proved_address_only_and_leaves_no_trace() {
 
     let messages = site.mailbox().messages();
     assert_eq!(messages.iter().map(|message| message.to.as_str()).collect::<Vec<_>>(), ["ada-ada@example.org"]);
-    assert_eq!((site.number("select count(*) from mail_outbox"), site.places_of("ada-ada")), (0, vec![]));
+    assert_eq!((site.number("select count(*) from mail_outbox"), site.columns_with("ada-ada")), (0, vec![]));
 }
 
 #[test]
 fn an_erasure_during_an_export_leaves_no_export() {
     for round in 0..4 {
         let site = TestApp::new();
-        let ada = site.whole_person();
+        let ada = site.person_with_all_data();
         let request = site.request(&ada, &some_key()).unwrap();
         let payload = serde_json::json!({"request": request.to_string()});
 
@@ -228,17 +228,17 @@ fn an_erasure_during_an_export_leaves_no_export() {
         };
         std::thread::scope(|scope| {
             let exporting = scope.spawn(export);
-            // As far along as the round says, in tenths; the job may be faster, which is one of the cases.
+            // Waits for 0, 30, 60 or 90 percent. The job may be faster, which is one of the cases.
             let watch = Stopwatch::start();
             let far_enough = |view: &View<'_>| {
                 let sql = "select count(*) from data_request where progress_percent >= :percent or state = 'ready'";
                 view.one(sql, named_params! {":percent": round * 30}, |row| row.get::<_, i64>(0)).unwrap() > 0
             };
             while !site.read(far_enough) {
-                assert!(watch.elapsed() < seconds(30), "the export does not get on");
+                assert!(watch.elapsed() < seconds(30), "the export makes no progress");
             }
             flows::erase_by_operator(&site.app, Actor::Operator, ada.account.id).unwrap();
-            // Its file may be gone under its hands; then it is tried again and finds nobody who wants it.
+            // If its file is removed while it runs, the job is retried and finds no request.
             let outcome = exporting.join().unwrap();
             assert!(!matches!(outcome, Outcome::GiveUp(_)), "{outcome:?}");
         });
@@ -253,8 +253,8 @@ fn an_erasure_during_an_export_leaves_no_export() {
 }
 
 #[test]
-fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
-    // The job may be faster than the look for its last step; that case is of the test before.
+fn an_export_that_finishes_after_the_erasure_is_deleted() {
+    // The job may finish before its last step is read. The previous test covers that case.
     let was_late = (0..20).any(|_| {
         let site = TestApp::new();
         let ada = site.person("ada-ada");
@@ -279,7 +279,7 @@ fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
             }
             let id = ada.account.id;
             site.write(move |tx| {
-                // From its last step on, the job needs the writer only to say that it is done.
+                // After its last step, the job needs the writer only to store the result.
                 crate::support::wait_for("the file", || is_written().then_some(()));
                 privacy::erase(tx, &Actor::Operator, id)
             })
@@ -292,11 +292,11 @@ fn an_export_that_is_finished_after_its_person_left_is_thrown_away() {
         was_late
     });
 
-    assert!(was_late, "no erasure came between the file and the word that it is there");
+    assert!(was_late, "no erasure happened between the file and its database row");
 }
 
 #[test]
-fn nothing_is_recorded_about_somebody_who_left_while_they_signed_in() {
+fn nothing_is_recorded_about_a_person_who_is_erased_during_their_sign_in() {
     let site = TestApp::new();
     for (round, password) in ["wrong", PASSWORD, "wrong", PASSWORD].into_iter().enumerate() {
         let ada = site.person(["ada-one", "ada-two", "ada-three", "ada-four"][round]);
@@ -320,9 +320,9 @@ fn nothing_is_recorded_about_somebody_who_left_while_they_signed_in() {
 }
 
 #[test]
-fn a_restarted_house_knows_who_left() {
+fn a_restarted_site_keeps_the_erasure() {
     let site = TestApp::new();
-    let ada = site.whole_person();
+    let ada = site.person_with_all_data();
     site.delete(&ada, "DELETE", PASSWORD).unwrap();
     site.run_jobs();
 
@@ -333,6 +333,6 @@ fn a_restarted_house_knows_who_left() {
     assert!(!site.read(|view| accounts::is_username_free(view, CANARIES[0]).unwrap()));
     assert!(site.read(|view| workspaces::personal(view, ada.account.id).unwrap()).is_none());
     for trace in CANARIES {
-        assert_eq!(site.places_of(trace), Vec::<String>::new(), "{trace}");
+        assert_eq!(site.columns_with(trace), Vec::<String>::new(), "{trace}");
     }
 }

@@ -1,15 +1,15 @@
-//! Taking everything along.
+//! Exports.
 
 use domicile::base::{days, hours, seconds};
 use domicile::jobs::{self, NewJob};
-use domicile::privacy::{DOWNLOADS_LIFE, EXPORTS_A_DAY_MAX, ExportState};
+use domicile::privacy::{DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, ExportState};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 use super::*;
 
-/// The reason that the data map gives for what must never leave the site.
-const SECRET: &str = "a secret, or what one is checked against";
+/// The reason that the data map gives for values that must never leave the site.
+const SECRET: &str = "a secret, or a value that a secret is checked against";
 
 const LOTS: &str = "select balance_micro from ledger_balance join credit_lot using (account_id)";
 
@@ -26,7 +26,7 @@ impl TestApp {
     }
 
     fn link_to(&self, person: &Person, artifact: ArtifactId) -> Result<privacy::Link, PrivacyError> {
-        let (actor, account) = (self.at_home(person), person.account.id);
+        let (actor, account) = (self.in_browser(person), person.account.id);
         self.write(move |tx| privacy::export_link(tx, &actor, account, artifact))
     }
 
@@ -36,9 +36,9 @@ impl TestApp {
 }
 
 #[test]
-fn everything_the_data_map_promises_is_in_the_export() {
+fn every_column_that_the_data_map_exports_is_in_the_export() {
     let site = TestApp::new();
-    let ada = site.whole_person();
+    let ada = site.person_with_all_data();
     site.second_factors(ada.account.id);
 
     let files = site.exported(&ada);
@@ -48,8 +48,8 @@ fn everything_the_data_map_promises_is_in_the_export() {
         assert!(text.contains(canary), "{canary:?} is not in the export");
     }
     assert_eq!(read_picture(&files["account/picture.jpg"]), (512, 512));
-    // All of it belongs to the one person of this site, so that every value of a column must be in its part. The export was
-    // under way when it was written: what was noted about it later is not in it.
+    // The site has only one person, so every value of a column must be in its part. The export was in progress when it
+    // was written, so later changes of its own row are not in it.
     let later = |table: &str, column: &str| table == "data_request" && ["state", "finished_at"].contains(&column);
     let mut checked = 0;
     for table in TABLES.iter().filter(|table| table.part.is_some() && !table.name.starts_with("audit_")) {
@@ -60,13 +60,13 @@ fn everything_the_data_map_promises_is_in_the_export() {
         assert!(site.read(|view| rows(view, table.name)) > 0, "{} is empty, which proves nothing", table.name);
         for name in table.exported.iter().filter(|name| !later(table.name, name)) {
             let values = site.read(|view| match table.name {
-                // The other accounts are the site's own.
+                // The other ledger accounts belong to the site.
                 "ledger_balance" => view.list(LOTS, [], |row| row.get(0)).unwrap(),
                 _ => column(view, table.name, name),
             });
-            for wanted in values.into_iter().flat_map(|value| written(table.name, name, value)) {
+            for expected in values.into_iter().flat_map(|value| written(table.name, name, value)) {
                 for file in &part {
-                    assert!(holds(file, wanted.as_bytes()), "{}.{name}: {wanted:?} is not in {path}", table.name);
+                    assert!(holds(file, expected.as_bytes()), "{}.{name}: {expected:?} is not in {path}", table.name);
                     checked += 1;
                 }
             }
@@ -75,7 +75,7 @@ fn everything_the_data_map_promises_is_in_the_export() {
     assert!(checked > 80, "{checked}");
 }
 
-/// How a stored value stands in the export.
+/// How a stored value is written in the export.
 fn written(table: &str, column: &str, value: Value) -> Vec<String> {
     let is = |ending: &str| column.ends_with(ending);
     match value {
@@ -85,9 +85,9 @@ fn written(table: &str, column: &str, value: Value) -> Vec<String> {
         Value::Integer(millis) if column == "at" || is("_at") || is("_until") => {
             vec![Timestamp::from_millis(millis).rfc3339()]
         }
-        Value::Integer(day) if ["day", "last_day"].contains(&column) => vec![Timestamp::of_day(day).rfc3339()],
+        Value::Integer(day) if ["day", "last_day"].contains(&column) => vec![Timestamp::from_day_number(day).rfc3339()],
         Value::Integer(micro) if column == "quantity_micro" => vec![Quantity::from_micro(micro).unwrap().to_string()],
-        // What is left of a lot stands as a negative balance.
+        // The remaining credit of a lot is stored as a negative balance.
         Value::Integer(micro) if table == "ledger_balance" => vec![Credits::from_micro(-micro).unwrap().to_string()],
         Value::Integer(micro) if is("_micro") => vec![Credits::from_micro(micro).unwrap().to_string()],
         Value::Integer(flag) if is_flag(column) => vec![(flag == 1).to_string()],
@@ -106,24 +106,24 @@ fn is_flag(column: &str) -> bool {
 }
 
 #[test]
-fn the_activity_in_the_export_is_all_that_happened_to_the_person_and_in_their_workspace() {
+fn the_export_has_all_events_of_the_person_and_their_workspace() {
     let site = TestApp::new();
-    let ada = site.whole_person();
+    let ada = site.person_with_all_data();
     let (id, workspace) = (ada.account.id.to_string(), ada.workspace.to_string());
-    let wanted: Vec<(String, String)> = site.read(|view| {
+    let expected: Vec<(String, String)> = site.read(|view| {
         let sql = "
             select id, event from audit_event
             where actor_id = :id or target_id = :id or workspace_id = :workspace
                or seq in (select seq from audit_private where subject_id = :id)";
-        let told = named_params! {":id": id, ":workspace": workspace};
-        view.list(sql, told, |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+        let params = named_params! {":id": id, ":workspace": workspace};
+        view.list(sql, params, |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     });
 
     let files = site.exported(&ada);
 
     for file in ["activity/activity.jsonl", "activity/activity.csv"] {
         let text = std::str::from_utf8(&files[file]).unwrap();
-        for (event, name) in &wanted {
+        for (event, name) in &expected {
             assert!(text.contains(event.as_str()), "{name} is not in {file}");
         }
     }
@@ -139,9 +139,9 @@ fn the_activity_in_the_export_is_all_that_happened_to_the_person_and_in_their_wo
 }
 
 #[test]
-fn no_secret_leaves_the_house() {
+fn the_export_contains_no_secret() {
     let site = TestApp::new();
-    let ada = site.whole_person();
+    let ada = site.person_with_all_data();
     let key = site.api_key(&ada, "another");
     let token = site.session(CANARIES[0]);
     let before = site.read(secrets);
@@ -151,9 +151,9 @@ fn no_secret_leaves_the_house() {
 
     let text = text_of(&files);
     let after = site.read(secrets);
-    for (place, secret) in before.iter().chain(&after) {
+    for (column, secret) in before.iter().chain(&after) {
         for written in [hex::encode(secret), String::from_utf8_lossy(secret).into_owned(), base64_of(secret)] {
-            assert!(!text.contains(&written), "{place} is in the export as {written}");
+            assert!(!text.contains(&written), "{column} is in the export as {written}");
         }
     }
     for secret in [key.secret.expose(), &key.secret.expose()[12..].to_owned(), token.expose(), &PASSWORD.to_owned()] {
@@ -162,11 +162,11 @@ fn no_secret_leaves_the_house() {
     assert!(!text.contains("$argon2id$"));
 }
 
-/// What the data map calls a secret, with its place.
+/// The values of all columns that the data map calls secret, with table and column.
 fn secrets(view: &View<'_>) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for table in TABLES {
-        for (name, _) in table.left_out.iter().filter(|(_, why)| *why == SECRET) {
+        for (name, _) in table.excluded.iter().filter(|(_, why)| *why == SECRET) {
             for value in column(view, table.name, name) {
                 match value {
                     Value::Text(text) => found.push((format!("{}.{name}", table.name), text.into_bytes())),
@@ -185,9 +185,9 @@ fn base64_of(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn an_export_is_of_one_person_alone() {
+fn an_export_contains_only_its_person() {
     let site = TestApp::new();
-    let ada = site.whole_person();
+    let ada = site.person_with_all_data();
     let bob = site.person("bob-bob");
     site.api_key(&bob, "bobs-laptop");
     site.session("bob-bob");
@@ -200,9 +200,9 @@ fn an_export_is_of_one_person_alone() {
 }
 
 #[test]
-fn the_manifest_lists_every_file_as_it_is_and_is_signed() {
+fn the_manifest_lists_every_file_correctly_and_is_signed() {
     let site = TestApp::new();
-    let ada = site.whole_person();
+    let ada = site.person_with_all_data();
 
     let files = site.exported(&ada);
 
@@ -254,9 +254,9 @@ fn a_passphrase_opens_the_export_and_another_does_not() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let recipient = ExportRecipient::passphrase(Secret::new("open sesame".into())).unwrap();
-    let (actor, id) = (site.at_home(&ada), ada.account.id);
+    let (actor, id) = (site.in_browser(&ada), ada.account.id);
     site.write(move |tx| privacy::request_export(tx, &actor, id, &recipient)).unwrap();
-    assert_eq!(site.places_of("open sesame"), Vec::<String>::new());
+    assert_eq!(site.columns_with("open sesame"), Vec::<String>::new());
 
     site.run_jobs();
 
@@ -264,18 +264,18 @@ fn a_passphrase_opens_the_export_and_another_does_not() {
     let bytes = std::fs::read(site.file_of(artifact.id)).unwrap();
     assert_eq!((artifact.bytes, artifact.sha256), (bytes.len() as u64, Sha256::digest(&bytes).into()));
     assert!(!holds(&bytes, b"ada-ada") && !holds(&bytes, b"profile"));
-    let whoever_knows = |passphrase: &str| {
+    let open_with = |passphrase: &str| {
         let mut identity = age::scrypt::Identity::new(passphrase.to_owned().into());
         identity.set_max_work_factor(20);
-        unsealed(&bytes, &identity)
+        decrypted(&bytes, &identity)
     };
-    assert!(text_of(&whoever_knows("open sesame").unwrap()).contains("ada-ada@example.org"));
-    assert!(matches!(whoever_knows("open barley"), Err(age::DecryptError::DecryptionFailed)));
+    assert!(text_of(&open_with("open sesame").unwrap()).contains("ada-ada@example.org"));
+    assert!(matches!(open_with("open barley"), Err(age::DecryptError::DecryptionFailed)));
     assert_eq!(site.number("select count(*) from data_request where sealed_recipient is not null"), 0);
 }
 
 #[test]
-fn a_person_is_told_when_the_export_is_ready_and_the_record_says_so() {
+fn a_mail_and_the_audit_say_when_the_export_is_ready() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
 
@@ -295,7 +295,7 @@ fn a_person_is_told_when_the_export_is_ready_and_the_record_says_so() {
 }
 
 #[test]
-fn one_export_is_made_at_a_time_and_five_a_day() {
+fn one_export_runs_at_a_time_and_at_most_five_in_24_hours() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let first = site.request(&ada, &some_key()).unwrap();
@@ -324,7 +324,7 @@ fn one_export_is_made_at_a_time_and_five_a_day() {
 }
 
 #[test]
-fn nobody_asks_for_somebody_elses_data() {
+fn only_the_person_and_the_operator_can_export() {
     let site = TestApp::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let artifact = site.ready(&ada);
@@ -332,17 +332,17 @@ fn nobody_asks_for_somebody_elses_data() {
     let scopes = site.app.config().scopes.rights_of("admin");
     let (account, workspace) = (ada.account.id, ada.workspace);
     let holder = Actor::KeyHolder { key, account, workspace, scopes, visitor: home() };
-    let nobody = AccountId::new(site.clock.now(), &mut domicile::base::Rng::seeded(99));
+    let unknown = AccountId::new(site.clock.now(), &mut domicile::base::Rng::seeded(99));
     let before = site.footprint();
 
-    for (actor, asked) in [
+    for (actor, subject) in [
         (bob.by_browser(), account),
         (holder, account),
-        (Actor::Anonymous(site.stranger()), account),
-        (Actor::Operator, nobody),
+        (Actor::Anonymous(site.visitor()), account),
+        (Actor::Operator, unknown),
     ] {
-        assert!(matches!(site.request_as(actor.clone(), asked, &some_key()), Err(PrivacyError::NotFound)));
-        let link = site.write(move |tx| privacy::export_link(tx, &actor, asked, artifact.id));
+        assert!(matches!(site.request_as(actor.clone(), subject, &some_key()), Err(PrivacyError::NotFound)));
+        let link = site.write(move |tx| privacy::export_link(tx, &actor, subject, artifact.id));
         assert!(matches!(link, Err(PrivacyError::NotFound)));
     }
 
@@ -352,7 +352,7 @@ fn nobody_asks_for_somebody_elses_data() {
 }
 
 #[test]
-fn what_is_no_recipient_is_refused() {
+fn an_invalid_recipient_is_refused() {
     for bad in ["", "age1nonsense", "AGE-SECRET-KEY-1", "ssh-dss AAAA", &"x".repeat(3000)] {
         assert!(ExportRecipient::key(bad).is_err(), "{bad:?}");
     }
@@ -362,23 +362,23 @@ fn what_is_no_recipient_is_refused() {
 }
 
 #[test]
-fn a_download_link_is_good_for_an_hour_and_for_its_person() {
+fn a_download_link_is_valid_for_an_hour_and_for_its_person_only() {
     let site = TestApp::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     let artifact = site.ready(&ada);
     let link = site.link_to(&ada, artifact.id).unwrap();
     let token = link.token.expose();
-    assert_eq!(site.places_of(token), Vec::<String>::new());
+    assert_eq!(site.columns_with(token), Vec::<String>::new());
 
     assert_eq!(site.follow(ada.account.id, token).unwrap().path, site.file_of(artifact.id));
     assert!(site.follow(bob.account.id, token).is_none());
     assert!(site.follow(ada.account.id, "nonsense").is_none());
-    site.clock.advance(DOWNLOADS_LIFE - seconds(1));
+    site.clock.advance(DOWNLOAD_LINK_TTL - seconds(1));
     assert!(site.follow(ada.account.id, token).is_some());
     site.clock.advance(seconds(1));
 
     assert!(site.follow(ada.account.id, token).is_none());
-    assert_eq!((DOWNLOADS_LIFE, link.expires_at), (minutes(60), site.clock.now()));
+    assert_eq!((DOWNLOAD_LINK_TTL, link.expires_at), (minutes(60), site.clock.now()));
     site.sweep();
     assert_eq!(site.number("select count(*) from export_link"), 0);
 }
@@ -392,7 +392,7 @@ fn an_export_is_deleted_after_a_week_and_its_links_with_it() {
     std::fs::write(folder.join("notes.txt"), "an admin's").unwrap();
     let stray = ArtifactId::new(site.clock.now(), &mut domicile::base::Rng::seeded(3));
     for name in [format!("{stray}.zip.age"), format!("{stray}.partial")] {
-        std::fs::write(folder.join(name), "nobody's").unwrap();
+        std::fs::write(folder.join(name), "of no request").unwrap();
     }
 
     site.clock.advance(days(7) - seconds(1));
@@ -423,7 +423,7 @@ fn an_export_whose_job_was_killed_is_written_again_under_the_same_name() {
     let identity = age::x25519::Identity::generate();
     site.request(&ada, &identity.to_public().to_string()).unwrap();
     site.write(|tx| {
-        // What a process leaves that was killed in the middle of it.
+        // The state that a killed process leaves.
         tx.execute(
             "update job set state = 'running', attempts = 1, run_at = run_at + 600000 where name = 'privacy.export'",
             [],
@@ -435,7 +435,11 @@ fn an_export_whose_job_was_killed_is_written_again_under_the_same_name() {
         site.read(|view| view.one("select artifact_id from data_request", [], |row| row.get(0)).unwrap());
     std::fs::write(site.layout().exports().join(format!("{artifact}.partial")), vec![7; 1 << 20]).unwrap();
     site.sweep();
-    assert_eq!(site.exports_folder(), [format!("{artifact}.partial")], "the sweep leaves what is being written");
+    assert_eq!(
+        site.exports_folder(),
+        [format!("{artifact}.partial")],
+        "the sweep keeps the file that is being written"
+    );
 
     site.clock.advance(minutes(10));
     site.run_jobs();
@@ -443,12 +447,12 @@ fn an_export_whose_job_was_killed_is_written_again_under_the_same_name() {
     assert_eq!(site.exports_folder(), [format!("{artifact}.zip.age")]);
     let made = site.export(&ada).artifact.unwrap();
     assert_eq!(made.id.to_string(), artifact);
-    let files = unsealed(&std::fs::read(site.file_of(made.id)).unwrap(), &identity).unwrap();
+    let files = decrypted(&std::fs::read(site.file_of(made.id)).unwrap(), &identity).unwrap();
     assert!(text_of(&files).contains("ada-ada@example.org"));
 }
 
 #[test]
-fn a_job_that_runs_twice_makes_one_export_and_one_mail() {
+fn a_job_that_runs_twice_writes_one_export_and_one_mail() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     let request = site.request(&ada, &some_key()).unwrap();
@@ -465,7 +469,7 @@ fn a_job_that_runs_twice_makes_one_export_and_one_mail() {
 }
 
 #[test]
-fn an_export_that_does_not_come_about_in_six_hours_has_failed_and_its_recipient_is_forgotten() {
+fn an_export_that_is_not_ready_in_six_hours_fails_and_its_recipient_is_deleted() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     // A file where the folder should be.
@@ -480,22 +484,22 @@ fn an_export_that_does_not_come_about_in_six_hours_has_failed_and_its_recipient_
 
     let export = site.export(&ada);
     assert_eq!(export.state, ExportState::Failed);
-    assert!(export.problem.unwrap().contains("Ask for a new one"));
+    assert!(export.problem.unwrap().contains("Request a new one"));
     assert_eq!(site.number("select count(*) from data_request where sealed_recipient is not null"), 0);
     std::fs::remove_file(site.layout().exports()).unwrap();
     site.ready(&ada);
 }
 
 #[test]
-fn an_operator_writes_an_export_to_a_file_that_is_not_there_yet() {
+fn an_operator_writes_an_export_to_a_new_file_only() {
     let site = TestApp::new();
-    let ada = site.whole_person();
+    let ada = site.person_with_all_data();
     let identity = age::x25519::Identity::generate();
     let recipient = ExportRecipient::key(&identity.to_public().to_string()).unwrap();
     let output = site.folder().join("ada.zip.age");
     let write = |actor: Actor| flows::export_to_file(&site.app, actor, ada.account.id, &recipient, &output);
     let before = site.footprint();
-    assert!(matches!(write(Actor::Anonymous(site.stranger())), Err(PrivacyError::NotFound)));
+    assert!(matches!(write(Actor::Anonymous(site.visitor())), Err(PrivacyError::NotFound)));
     assert!(!output.exists());
     assert_eq!(site.footprint(), before);
 
@@ -505,12 +509,12 @@ fn an_operator_writes_an_export_to_a_file_that_is_not_there_yet() {
     assert_eq!((sealed.bytes, sealed.sha256), (bytes.len() as u64, Sha256::digest(&bytes).into()));
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&output).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
-    assert!(text_of(&unsealed(&bytes, &identity).unwrap()).contains(CANARIES[1]));
+    assert!(text_of(&decrypted(&bytes, &identity).unwrap()).contains(CANARIES[1]));
     assert!(matches!(write(Actor::Operator), Err(PrivacyError::FileExists(_))));
     assert_eq!(std::fs::read(&output).unwrap(), bytes);
-    let nobody = AccountId::new(site.clock.now(), &mut domicile::base::Rng::seeded(99));
-    let other = site.folder().join("nobody.zip.age");
-    let refused = flows::export_to_file(&site.app, Actor::Operator, nobody, &recipient, &other);
+    let unknown = AccountId::new(site.clock.now(), &mut domicile::base::Rng::seeded(99));
+    let other = site.folder().join("unknown.zip.age");
+    let refused = flows::export_to_file(&site.app, Actor::Operator, unknown, &recipient, &other);
     assert!(matches!(refused, Err(PrivacyError::NotFound)));
     assert!(!other.exists());
 }

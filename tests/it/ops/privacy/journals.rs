@@ -1,14 +1,14 @@
-//! The erasure journal beside the database.
+//! The erasure journal and the table of tombstones.
 
 use domicile::audit::GENESIS;
 use domicile::crypto::Keyring;
-use domicile::privacy::tombstones::{self, Checked, JournalError};
+use domicile::privacy::tombstones::{self, JournalError, VerifiedJournal};
 
 use super::*;
 
 impl TestApp {
-    /// Erases somebody new; the journal is not told.
-    fn erase_somebody(&self, name: &'static str) -> String {
+    /// Creates and erases a person without updating the journal.
+    fn erase_new_person(&self, name: &'static str) -> String {
         let id = self.person(name).account.id;
         self.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
         id.to_string()
@@ -22,7 +22,7 @@ impl TestApp {
         std::fs::write(self.layout().tombstones(), text).unwrap();
     }
 
-    fn check(&self) -> Result<Checked, JournalError> {
+    fn check(&self) -> Result<VerifiedJournal, JournalError> {
         tombstones::verify(&self.layout().tombstones(), self.app.keyring())
     }
 }
@@ -35,9 +35,9 @@ fn line_of(error: JournalError) -> i64 {
 }
 
 #[test]
-fn each_erasure_is_a_signed_line_that_continues_the_one_before() {
+fn each_erasure_is_a_signed_line_that_follows_the_previous_one() {
     let site = TestApp::new();
-    let (ada, bob) = (site.whole_person(), site.person("bob-bob"));
+    let (ada, bob) = (site.person_with_all_data(), site.person("bob-bob"));
 
     for person in [&ada, &bob] {
         flows::erase_by_operator(&site.app, Actor::Operator, person.account.id).unwrap();
@@ -62,14 +62,15 @@ fn each_erasure_is_a_signed_line_that_continues_the_one_before() {
 }
 
 #[test]
-fn what_the_journal_lacks_is_written_later_and_once() {
+fn missing_entries_are_written_later_and_once() {
     let site = TestApp::new();
-    let gone = [site.erase_somebody("one-one"), site.erase_somebody("two-two"), site.erase_somebody("three-three")];
+    let gone =
+        [site.erase_new_person("one-one"), site.erase_new_person("two-two"), site.erase_new_person("three-three")];
     assert!(!site.layout().tombstones().exists());
 
     assert_eq!(tombstones::catch_up(&site.app).unwrap(), 3);
     assert_eq!(tombstones::catch_up(&site.app).unwrap(), 0);
-    site.erase_somebody("four-four");
+    site.erase_new_person("four-four");
     assert_eq!(tombstones::catch_up(&site.app).unwrap(), 1);
 
     assert_eq!(site.check().unwrap().count, 4);
@@ -77,27 +78,27 @@ fn what_the_journal_lacks_is_written_later_and_once() {
 }
 
 #[test]
-fn half_a_line_that_a_crash_left_is_written_again() {
+fn an_incomplete_line_after_a_crash_is_written_again() {
     let site = TestApp::new();
     for name in ["one-one", "two-two"] {
-        site.erase_somebody(name);
+        site.erase_new_person(name);
     }
     tombstones::catch_up(&site.app).unwrap();
     let whole = site.journal();
     let first = whole.lines().next().unwrap().len() + 1;
 
-    for cut in [first + 1, first + 100, whole.len() - 1, 10] {
-        site.write_journal(&whole[..cut]);
+    for length in [first + 1, first + 100, whole.len() - 1, 10] {
+        site.write_journal(&whole[..length]);
         tombstones::catch_up(&site.app).unwrap();
-        assert_eq!(site.journal(), whole, "cut after {cut}");
+        assert_eq!(site.journal(), whole, "truncated after {length}");
     }
 }
 
 #[test]
-fn any_change_of_the_journal_is_found_and_its_line_named() {
+fn any_change_of_the_journal_is_found_and_its_line_is_named() {
     let site = TestApp::new();
     for name in ["one-one", "two-two", "three-three"] {
-        site.erase_somebody(name);
+        site.erase_new_person(name);
     }
     tombstones::catch_up(&site.app).unwrap();
     let whole = site.journal();
@@ -107,8 +108,8 @@ fn any_change_of_the_journal_is_found_and_its_line_named() {
         line_of(site.check().unwrap_err())
     };
 
-    for (place, line) in lines.iter().enumerate() {
-        let number = i64::try_from(place).unwrap() + 1;
+    for (index, line) in lines.iter().enumerate() {
+        let number = i64::try_from(index).unwrap() + 1;
         let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
         for (name, value) in &fields {
             let other = match value {
@@ -123,7 +124,7 @@ fn any_change_of_the_journal_is_found_and_its_line_named() {
             changed.insert(name.clone(), other);
             let changed = serde_json::to_string(&changed).unwrap();
             let mut all = lines.clone();
-            all[place] = &changed;
+            all[index] = &changed;
             assert_eq!(with(&all), number, "{name} of line {number}");
         }
     }
@@ -133,12 +134,12 @@ fn any_change_of_the_journal_is_found_and_its_line_named() {
     assert_eq!(with(&[lines[0], lines[1], lines[1], lines[2]]), 3);
     assert_eq!(with(&[lines[0], "", lines[1], lines[2]]), 2);
 
-    // A line that this appliance signed in another history.
-    let elsewhere = TestApp::new();
-    elsewhere.clock.advance(domicile::base::seconds(1));
-    elsewhere.erase_somebody("one-one");
-    tombstones::catch_up(&elsewhere.app).unwrap();
-    let first = elsewhere.journal();
+    // A line that the same keyring signed in another history.
+    let other_site = TestApp::new();
+    other_site.clock.advance(domicile::base::seconds(1));
+    other_site.erase_new_person("one-one");
+    tombstones::catch_up(&other_site.app).unwrap();
+    let first = other_site.journal();
     assert_eq!(with(&[first.trim_end(), lines[1], lines[2]]), 2);
 
     site.write_journal(&whole);
@@ -148,15 +149,15 @@ fn any_change_of_the_journal_is_found_and_its_line_named() {
 }
 
 #[test]
-fn a_journal_that_knows_more_than_the_database_is_left_as_it_is() {
+fn a_journal_that_is_ahead_of_the_database_is_not_changed() {
     let site = TestApp::new();
     for name in ["one-one", "two-two"] {
-        site.erase_somebody(name);
+        site.erase_new_person(name);
     }
     tombstones::catch_up(&site.app).unwrap();
     let both = site.journal();
     let older = TestApp::new();
-    older.erase_somebody("one-one");
+    older.erase_new_person("one-one");
     older.clock.advance(domicile::base::seconds(1));
 
     older.write_journal(&both);
@@ -164,14 +165,14 @@ fn a_journal_that_knows_more_than_the_database_is_left_as_it_is() {
     assert!(matches!(ahead, Err(JournalError::Ahead { journal: 2, database: 1, .. })), "{ahead:?}");
     assert_eq!(older.journal(), both);
 
-    older.erase_somebody("another");
+    older.erase_new_person("another");
     let diverged = tombstones::catch_up(&older.app);
     assert!(matches!(diverged, Err(JournalError::Diverged { seq: 2, .. })), "{diverged:?}");
     assert_eq!(older.journal(), both);
 }
 
 #[test]
-fn an_erasure_happens_also_where_the_journal_cannot_be_written() {
+fn an_erasure_succeeds_even_if_the_journal_cannot_be_written() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
     std::fs::create_dir(site.layout().tombstones()).unwrap();

@@ -1,0 +1,130 @@
+//! Writes the usage of keys, and applies budgets.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::super::key_index::Digest;
+use super::super::mails;
+use super::super::model::{ApiKey, KeyCaller, Period};
+use super::super::store;
+use super::super::usage_buffer::{KeyUsage, UsageBatch, uses_by_channel};
+use super::super::uses::store as records;
+use super::{event_about, mail_owner};
+use crate::audit::{self, Outcome, Part};
+use crate::base::{Actor, ApiKeyId, Credits, Timestamp, WorkspaceId, days};
+use crate::db::{Error, Tx};
+use crate::people::{self, MailKind};
+
+/// Writes a batch of usage. Records about keys that do not exist any more are dropped.
+pub(in crate::api_keys) fn record(tx: &mut Tx<'_>, batch: &UsageBatch) -> Result<(), Error> {
+    record_uses(tx, &batch.uses)?;
+    record_callers(tx, &batch.callers)?;
+    record_late(tx, &batch.late)?;
+    rewrite(tx, &batch.stale)
+}
+
+/// Writes the last use, the daily uses and the used rights.
+fn record_uses(tx: &mut Tx<'_>, uses: &[(ApiKeyId, KeyUsage)]) -> Result<(), Error> {
+    let site = tx.site().clone();
+    for (key, usage) in uses {
+        let at = Timestamp::from_millis(usage.at);
+        let count: i64 = uses_by_channel(usage).map(|(_, uses)| uses).sum();
+        // All uses were undone.
+        if count == 0 {
+            continue;
+        }
+        let detail = usage.detail.as_deref();
+        let address = detail.and_then(|detail| detail.address).map(|address| address.to_string()).unwrap_or_default();
+        let agent = detail.map_or("", |detail| &detail.agent);
+        if !records::record_use(tx, *key, at, count, &address, agent)? {
+            continue;
+        }
+        let day = at.day_number();
+        for (channel, uses) in uses_by_channel(usage) {
+            records::record_day(tx, *key, day, channel, uses)?;
+        }
+        for name in detail.map(|detail| site.config.scopes.names_of(detail.rights)).unwrap_or_default() {
+            records::record_right(tx, *key, name, day)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the callers of keys that are being replaced.
+fn record_callers(tx: &mut Tx<'_>, callers: &[(ApiKeyId, KeyCaller)]) -> Result<(), Error> {
+    for (key, caller) in callers {
+        if store::find(tx, *key)?.is_some() {
+            records::record_caller(tx, *key, caller)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the callers of keys that were replaced: at most one audit event a day for each key, and one message in all.
+fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Error> {
+    let url = tx.site().config.public_url.clone();
+    let mut by_key: BTreeMap<ApiKeyId, Vec<&KeyCaller>> = BTreeMap::new();
+    for (key, caller) in late {
+        by_key.entry(*key).or_default().push(caller);
+    }
+    for (id, callers) in by_key {
+        let Some(key) = store::find(tx, id)? else { continue };
+        for caller in &callers {
+            records::record_caller(tx, id, caller)?;
+        }
+        let is_first_today = records::record_notice(tx, id, "late_today", Some(tx.now().minus(days(1))))?;
+        if !is_first_today {
+            continue;
+        }
+        let uses: i64 = callers.iter().map(|caller| caller.uses).sum();
+        let last = callers[0];
+        let event = event_about("api_key.rotated_key_used", &key)
+            .outcome(Outcome::Denied)
+            .data(json!({"uses": uses, "callers": callers.len()}))
+            .private(Part::Network, json!({"address": last.address, "agent": last.agent}));
+        audit::record(tx, &Actor::System, event)?;
+        if records::record_notice(tx, id, "late_use", None)? {
+            mail_owner(tx, key.account, &mails::replaced_key_used(&key, last, &url))?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces digests that are under another pepper with those under the pepper in use.
+fn rewrite(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]) -> Result<(), Error> {
+    let pepper_id = tx.site().keyring.pepper_id();
+    stale.iter().try_for_each(|(key, digest)| store::update_lookup(tx, *key, digest, pepper_id))
+}
+
+/// Adds what the use of a key cost. Every key of its family whose budget is spent by this is refused from the next request on,
+/// and its owner gets at most one message a day. A key of another workspace, or one that does not exist any more, is ignored,
+/// because a report of a service can be wrong.
+///
+/// # Errors
+/// [`Error`].
+pub fn spend(tx: &mut Tx<'_>, key: ApiKeyId, workspace: WorkspaceId, amount: Credits) -> Result<(), Error> {
+    let Some(key) = store::find(tx, key)?.filter(|key| key.workspace == workspace) else { return Ok(()) };
+    let now = tx.now();
+    for period in [Period::Month, Period::Total] {
+        records::record_spend(tx, key.family, &period.name(now), amount)?;
+        let spent = records::find_spend(tx, key.family, &period.name(now))?;
+        let until = period.end(now);
+        for key in store::list_spent(tx, key.family, period, spent, until)? {
+            block_spent_key(tx, &key, until)?;
+        }
+    }
+    Ok(())
+}
+
+fn block_spent_key(tx: &mut Tx<'_>, key: &ApiKey, until: Timestamp) -> Result<(), Error> {
+    let Some(budget) = key.limits.budget else { return Ok(()) };
+    store::update_spent(tx, key.id, until)?;
+    let data = json!({"budget": budget.amount.to_string(), "budget_period": budget.period.as_str()});
+    audit::record(tx, &Actor::System, event_about("api_key.budget_exhausted", key).data(data))?;
+    if records::record_notice(tx, key.id, "spent", Some(tx.now().minus(days(1))))? {
+        let url = tx.site().config.public_url.clone();
+        people::mail_if_wanted(tx, key.account, MailKind::Usage, &mails::budget_spent(key, budget, &url))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Formats the facts of a key for the pages.
+
+use super::super::model::{ApiKey, DailyUse, KeyState, Period};
+use super::super::ops::DAYS_SHOWN;
+use crate::base::{Timestamp, Zone, days};
+
+/// A bar of a sparkline.
+pub(super) struct Bar {
+    pub x: i64,
+    pub y: i64,
+    pub height: i64,
+}
+
+/// The use of a key in the last 30 days, as bars and as a sentence.
+pub(super) struct Sparkline {
+    pub sentence: String,
+    pub bars: Vec<Bar>,
+    pub width: i64,
+}
+
+/// The size of the picture: the height of the highest bar, and the width of a day.
+const BAR_HEIGHT_MAX: i64 = 24;
+const DAY_WIDTH: i64 = 4;
+
+impl Sparkline {
+    pub(super) fn new(used: &[DailyUse], now: Timestamp) -> Self {
+        let first = now.day_number() - DAYS_SHOWN + 1;
+        let busiest = used.iter().max_by_key(|day| day.uses);
+        let total: i64 = used.iter().map(|day| day.uses).sum();
+        let sentence = match busiest {
+            None => format!("Not used in the last {DAYS_SHOWN} days"),
+            Some(busiest) => format!(
+                "Used {} in the last {DAYS_SHOWN} days, most on {}: {}",
+                times(total),
+                Timestamp::from_day_number(busiest.day).day(),
+                thousands(busiest.uses)
+            ),
+        };
+        let max = busiest.map_or(1, |day| day.uses.max(1));
+        let bar = |day: &DailyUse| {
+            // A day with one use stays visible next to a day with a million.
+            let height = (day.uses.saturating_mul(BAR_HEIGHT_MAX) / max).clamp(2, BAR_HEIGHT_MAX);
+            Bar { x: (day.day - first) * DAY_WIDTH, y: BAR_HEIGHT_MAX - height, height }
+        };
+        Self {
+            sentence,
+            bars: used.iter().filter(|day| day.day >= first).map(bar).collect(),
+            width: DAYS_SHOWN * DAY_WIDTH,
+        }
+    }
+}
+
+fn times(count: i64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{} times", thousands(count)) }
+}
+
+pub(super) fn thousands(number: i64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The tag of a key's state: its label and its CSS class.
+pub(super) fn state_tag(key: &ApiKey) -> (&'static str, &'static str) {
+    match key.state {
+        KeyState::Active if key.spent_until.is_some() => ("Budget spent", "warn"),
+        KeyState::Active => ("Active", "ok"),
+        KeyState::Retiring => ("Retiring", "warn"),
+        KeyState::Disabled => ("Disabled", ""),
+        KeyState::Quarantined => ("Quarantined", "bad"),
+        KeyState::Expired => ("Expired", ""),
+        KeyState::Revoked => ("Revoked", ""),
+    }
+}
+
+/// The day on which a key ends, and whether that is within 7 days.
+pub(super) fn expiry_text(key: &ApiKey, now: Timestamp, zone: &Zone) -> (String, bool) {
+    match key.good_until() {
+        None => ("Never".to_owned(), false),
+        Some(end) => (end.day_in(zone), !key.state.is_over() && end.since(now) < days(7)),
+    }
+}
+
+/// The last use: time and address.
+pub(super) fn last_use_text(key: &ApiKey, zone: &Zone) -> String {
+    let at = key.last_used_at.map_or("Never".to_owned(), |used| used.day_and_time_in(zone));
+    if key.last_address.is_empty() { at } else { format!("{at}, from {}", key.last_address) }
+}
+
+/// The limits as text. Empty: the key has no limits.
+pub(super) fn limits_text(key: &ApiKey) -> String {
+    let mut parts = Vec::new();
+    if !key.limits.networks.is_empty() {
+        parts.push(format!("only from {}", key.limits.networks_text().replace(' ', ", ")));
+    }
+    parts.extend(key.limits.rate_per_minute.map(|rate| format!("{} requests a minute", thousands(rate.into()))));
+    parts.extend(key.limits.budget.map(|budget| {
+        let period = match budget.period {
+            Period::Month => "a month",
+            Period::Total => "in total",
+        };
+        format!("{} credits {period}", budget.amount)
+    }));
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_and_its_sentence_say_the_same() {
+        let now = Timestamp::parse("2026-05-30T12:00:00Z").unwrap();
+        let day = |ago: i64, uses: i64| DailyUse { day: now.day_number() - ago, uses };
+
+        let quiet = Sparkline::new(&[], now);
+        assert_eq!((quiet.sentence.as_str(), quiet.bars.len()), ("Not used in the last 30 days", 0));
+        let busy = Sparkline::new(&[day(29, 1), day(1, 24_000), day(0, 12_000)], now);
+        assert_eq!(busy.sentence, "Used 36,001 times in the last 30 days, most on 29 May 2026: 24,000");
+        let rectangles: Vec<_> = busy.bars.iter().map(|bar| (bar.x, bar.y, bar.height)).collect();
+        assert_eq!(rectangles, [(0, 22, 2), (112, 0, 24), (116, 12, 12)]);
+    }
+}

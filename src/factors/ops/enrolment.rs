@@ -1,0 +1,115 @@
+//! All factors of a person at once.
+
+use serde_json::json;
+
+use super::super::model::EnrolledFactors;
+use super::super::store;
+use crate::accounts::{self, Account};
+use crate::audit::{self, Event};
+use crate::base::{AccountId, Actor, SessionId, Timestamp};
+use crate::config::FactorsRequired;
+use crate::db::{Error, Tx, View};
+use crate::mail::{self, PlainMessage};
+use crate::sessions;
+
+/// Rows of each kind that one cleanup deletes at most.
+const PURGE_BATCH_MAX: u32 = 1000;
+
+/// The factors that the person has.
+///
+/// # Errors
+/// [`Error`].
+pub fn enrolled(view: &View<'_>, account: AccountId) -> Result<EnrolledFactors, Error> {
+    store::find_enrolled(view, account)
+}
+
+/// Whether this site requires a factor from the person.
+pub fn is_required(view: &View<'_>, person: &Account) -> bool {
+    match view.site().config.factors.required {
+        FactorsRequired::Everybody => true,
+        FactorsRequired::Operators => person.is_operator,
+    }
+}
+
+/// Whether the person must have a factor and has none: then they can only open the pages to set one up. This runs for
+/// every request of a session, so it reads nothing for persons who need no factor.
+///
+/// # Errors
+/// [`Error`].
+pub fn must_enrol(view: &View<'_>, account: AccountId, is_operator: bool) -> Result<bool, Error> {
+    let everybody = view.site().config.factors.required == FactorsRequired::Everybody;
+    if !everybody && !is_operator {
+        return Ok(false);
+    }
+    store::must_enrol(view, account, everybody)
+}
+
+/// Removes the app, recovery codes and passkeys that were added at `since` or later, and stops a reset that was
+/// requested since then: a thief may have added them. Returns whether there were any. The caller ends the sessions and
+/// tells the person.
+///
+/// # Errors
+/// [`Error`].
+pub fn remove_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: Timestamp) -> Result<bool, Error> {
+    let (totp, codes) = store::delete_since(tx, account, since)?;
+    let passkeys = store::list_passkeys_since(tx, account, since)?;
+    store::delete_set_up(tx, account)?;
+    store::delete_all_pending(tx, account)?;
+    if store::find_reset(tx, account)?.is_some_and(|reset| reset.asked_at >= since) {
+        store::delete_reset(tx, account)?;
+    }
+    let reverted = json!({"reverted": true});
+    if totp > 0 {
+        let event = Event::new("auth.totp_disabled").target(account).subject(account).data(reverted.clone());
+        audit::record(tx, actor, event)?;
+    }
+    for passkey in &passkeys {
+        store::delete_passkey(tx, account, *passkey)?;
+        let event = Event::new("auth.passkey_removed").target(*passkey).subject(account).data(reverted.clone());
+        audit::record(tx, actor, event)?;
+    }
+    if !store::find_enrolled(tx, account)?.is_any() {
+        store::delete_codes(tx, account)?;
+    }
+    Ok(totp + codes + passkeys.len() > 0)
+}
+
+/// Deletes every row about the person. It records nothing, because their erasure is the event.
+///
+/// # Errors
+/// [`Error`].
+pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+    store::delete_all(tx, account)?;
+    store::delete_handle(tx, account)
+}
+
+/// Deletes expired challenges, pending sign-ins and set-ups. Returns how many rows.
+///
+/// # Errors
+/// [`Error`].
+pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    store::delete_old(tx, PURGE_BATCH_MAX)
+}
+
+/// Does what follows every change of factors: ends the other sessions and pending sign-ins, and tells the person.
+pub(super) fn after_change(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    message: impl FnOnce(&Account, &str) -> PlainMessage,
+) -> Result<(), Error> {
+    sessions::end_all(tx, actor, account, session_of(actor))?;
+    store::delete_all_pending(tx, account)?;
+    let site = tx.site().config.public_url.clone();
+    if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
+        mail::enqueue(tx, Some(account), address, &message(&person, &site))?;
+    }
+    Ok(())
+}
+
+fn session_of(actor: &Actor) -> Option<SessionId> {
+    match actor {
+        Actor::SignedIn { session, .. } => Some(*session),
+        _ => None,
+    }
+}

@@ -1,0 +1,260 @@
+//! The fast path: answers before the router what gateways and services ask for each of their own requests (may this key do
+//! this?). It calls the same functions as the routes, without the router, the extractors and the boxed futures. A request
+//! that is unusual in any way goes through the middleware and the router.
+
+use std::future::{Future, Ready, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_http::{HttpMessage, Payload, Request};
+use actix_service::IntoServiceFactory;
+use actix_web::Error;
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, RequestHead, Response, Service, ServiceFactory, ServiceResponse, forward_ready};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::{Bytes, BytesMut};
+use futures_util::{FutureExt, StreamExt, TryFutureExt};
+
+use super::faults;
+use super::middleware::{self, GATEWAY_PATH, REQUEST_ID};
+use super::run::BODY_MAX;
+use crate::api_keys::Verifier;
+use crate::base::Problem;
+use crate::http::{Answer, Fault, json};
+use crate::services::Callers;
+use crate::services::api::{forward_auth_without_session, introspect_form, require_caller};
+
+/// The path of introspection.
+const INTROSPECT_PATH: &str = "/v1/introspect";
+
+/// Makes the [`FastPathService`] of each worker, in front of the application `router`.
+pub(super) struct FastPath<F> {
+    router: F,
+    handlers: DirectHandlers,
+}
+
+/// Answers the requests of the fast path.
+#[derive(Clone)]
+struct DirectHandlers {
+    verifier: Arc<Verifier>,
+    callers: Arc<Callers>,
+    is_tls: bool,
+}
+
+impl<F: ServiceFactory<Request, Config = AppConfig>> FastPath<F> {
+    /// The fast path in front of an application.
+    pub(super) fn new(
+        router: impl IntoServiceFactory<F, Request>,
+        verifier: Arc<Verifier>,
+        callers: Arc<Callers>,
+    ) -> Self {
+        let is_tls = verifier.app().config().public_url.starts_with("https://");
+        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, is_tls } }
+    }
+}
+
+impl<F> ServiceFactory<Request> for FastPath<F>
+where
+    F: ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error>,
+    F::Future: 'static,
+    <F::Service as Service<Request>>::Future: 'static,
+{
+    type Response = Response<BoxBody>;
+    type Error = Error;
+    type Config = AppConfig;
+    type Service = FastPathService<F::Service>;
+    type InitError = F::InitError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Service, Self::InitError>>>>;
+
+    fn new_service(&self, config: AppConfig) -> Self::Future {
+        let (router, handlers) = (self.router.new_service(config), self.handlers.clone());
+        Box::pin(async move { Ok(FastPathService { router: router.await?, handlers: Rc::new(handlers) }) })
+    }
+}
+
+/// Answers a request directly or passes it to the application. Each worker has one.
+pub(super) struct FastPathService<S> {
+    router: S,
+    handlers: Rc<DirectHandlers>,
+}
+
+impl<S> Service<Request> for FastPathService<S>
+where
+    S: Service<Request, Response = ServiceResponse<BoxBody>, Error = Error>,
+    S::Future: 'static,
+{
+    type Response = Response<BoxBody>;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    forward_ready!(router);
+
+    fn call(&self, mut request: Request) -> Self::Future {
+        match fast_request(request.head()) {
+            Some(FastRequest::ForwardAuth) => {
+                ResponseFuture::Ready(ready(Ok(self.handlers.forward_auth(request.head()))))
+            }
+            Some(FastRequest::Introspect) => {
+                let payload = request.take_payload();
+                let answer = self.handlers.clone().introspect(request, payload);
+                ResponseFuture::Pending(Box::pin(answer.map(Ok)))
+            }
+            None => ResponseFuture::Pending(Box::pin(self.router.call(request).map_ok(Response::from))),
+        }
+    }
+}
+
+/// What a request of the fast path asks.
+enum FastRequest {
+    /// A gateway: may this request pass?
+    ForwardAuth,
+    /// A service: is this key good?
+    Introspect,
+}
+
+/// What the request asks. `None`: it is another request, or unusual, and belongs to the router.
+fn fast_request(head: &RequestHead) -> Option<FastRequest> {
+    let headers = head.headers();
+    match head.uri.path() {
+        // Envoy appends the original path. A cookie may belong to a person in a session, which only the middleware looks up.
+        path if is_gateway_path(path) => (!headers.contains_key(header::COOKIE)).then_some(FastRequest::ForwardAuth),
+        INTROSPECT_PATH if head.method == Method::POST => {
+            // The application decompresses a body, and limits the size of one whose length is unknown.
+            if headers.contains_key(header::CONTENT_ENCODING) || headers.contains_key(header::TRANSFER_ENCODING) {
+                return None;
+            }
+            let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<usize>().ok()?;
+            (length <= BODY_MAX).then_some(FastRequest::Introspect)
+        }
+        _ => None,
+    }
+}
+
+/// Whether it is the path where gateways ask, or a path below it.
+fn is_gateway_path(path: &str) -> bool {
+    path.strip_prefix(GATEWAY_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl DirectHandlers {
+    fn forward_auth(&self, head: &RequestHead) -> Response<BoxBody> {
+        let answer =
+            catch_unwind(AssertUnwindSafe(|| forward_auth_without_session(&self.verifier, &self.callers, head)));
+        finalize(answer, head, self.is_tls)
+    }
+
+    async fn introspect(self: Rc<Self>, request: Request, payload: Payload) -> Response<BoxBody> {
+        let answer = AssertUnwindSafe(async {
+            let caller = require_caller(&self.callers, request.headers())?;
+            introspect_form(&self.verifier, &caller, &read_body(payload).await?)
+        });
+        finalize(answer.catch_unwind().await, request.head(), self.is_tls)
+    }
+}
+
+/// Does what the middleware does with an answer of the application. A panic becomes a response with status 500.
+fn finalize(answer: std::thread::Result<Answer>, head: &RequestHead, is_tls: bool) -> Response<BoxBody> {
+    let mut response = match answer.unwrap_or_else(|_| Err(Fault(Problem::internal("a handler panicked")))) {
+        Ok(response) if response.status().is_success() => response,
+        refused => {
+            let id = middleware::new_request_id();
+            let mut response = refused.unwrap_or_else(|Fault(problem)| {
+                faults::report(&problem, &id, head.uri.path());
+                faults::problem_json(&problem, &id)
+            });
+            if let Ok(id) = HeaderValue::from_str(&id) {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+            response
+        }
+    };
+    middleware::set_security_headers(response.headers_mut(), is_tls);
+    response.into()
+}
+
+/// Reads a body. Its `Content-Length` was checked, so its size is limited.
+async fn read_body(mut payload: Payload) -> Result<Bytes, Problem> {
+    let broken = |error: actix_web::error::PayloadError| json::body_problem(error.into());
+    let first = payload.next().await.transpose().map_err(broken)?.unwrap_or_default();
+    let Some(second) = payload.next().await.transpose().map_err(broken)? else { return Ok(first) };
+    let mut body = BytesMut::from(first);
+    body.extend_from_slice(&second);
+    while let Some(more) = payload.next().await.transpose().map_err(broken)? {
+        body.extend_from_slice(&more);
+    }
+    Ok(body.freeze())
+}
+
+/// The response of the fast path or of the application.
+pub(super) enum ResponseFuture {
+    /// The response is there already.
+    Ready(Ready<Result<Response<BoxBody>, Error>>),
+    /// The body still has to arrive, or the application answers.
+    Pending(Pin<Box<dyn Future<Output = Result<Response<BoxBody>, Error>>>>),
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<BoxBody>, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Ready(answer) => Pin::new(answer).poll(context),
+            Self::Pending(answer) => answer.as_mut().poll(context),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::to_bytes;
+    use actix_web::http::header::HeaderName;
+
+    use super::*;
+
+    #[test]
+    fn unusual_requests_go_through_the_router() {
+        let taken = |method: Method, path: &'static str, headers: &[(HeaderName, &'static str)]| {
+            let mut request = Request::new();
+            request.head_mut().method = method;
+            *request.uri_mut() = actix_web::http::Uri::from_static(path);
+            for (name, value) in headers {
+                request.headers_mut().insert(name.clone(), HeaderValue::from_static(value));
+            }
+            fast_request(request.head()).is_some()
+        };
+        let length = |length| (header::CONTENT_LENGTH, length);
+
+        assert!(taken(Method::PUT, "/v1/forward-auth?scope=read", &[]));
+        assert!(taken(Method::POST, "/v1/introspect", &[length("65536")]));
+        assert!(!taken(Method::GET, "/v1/forward-auth", &[(header::COOKIE, "a=b")]));
+        assert!(taken(Method::GET, "/v1/forward-auth/below", &[]));
+        assert!(!taken(Method::GET, "/v1/forward-authority", &[]));
+        assert!(!taken(Method::GET, "/v1/introspect", &[length("9")]));
+        for unusual in [length("65537"), length("-1"), length("")] {
+            assert!(!taken(Method::POST, "/v1/introspect", &[unusual]));
+        }
+        assert!(!taken(Method::POST, "/v1/introspect", &[]));
+        for encoding in [header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+            assert!(!taken(Method::POST, "/v1/introspect", &[length("9"), (encoding, "chunked")]));
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_panic_on_the_fast_path_is_one_500_and_nothing_else() {
+        let panicked = catch_unwind(|| -> Answer { panic!("the handler panics") });
+
+        let response = finalize(panicked, Request::new().head(), true);
+
+        let header = |name: &str| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(response.status(), 500);
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert!(header("strict-transport-security").starts_with("max-age="));
+        let id = header("x-request-id");
+        let body: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap();
+        assert_eq!((body["code"].as_str(), body["request_id"].as_str()), (Some("internal"), Some(id.as_str())));
+        assert!(!body.to_string().contains("handler"), "{body}");
+    }
+}

@@ -1,0 +1,306 @@
+//! The outermost layer: gives each request an id, finds out who sends it, renders each fault in the format that the client
+//! reads, and sets the headers of each response.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage, HttpResponse};
+use futures_util::future::LocalBoxFuture;
+
+use super::fair_queue::FairQueue;
+use super::{faults, hosts, identify, pages};
+use crate::app::App;
+use crate::base::{Problem, Rng, days};
+use crate::http::{Fault, Identity, RateLimitStatus, RenewedCookie, RequestId, SESSION, csrf, page, redirect};
+
+/// What a page may load and do: nothing from another origin, no inline script or style (ui, section 3).
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+const PERMISSIONS: &str =
+    "publickey-credentials-get=(self), publickey-credentials-create=(self), clipboard-write=(self)";
+
+/// The header that carries the id of a request.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Who asks for a path: decides the format of a fault and what has to be known about the sender.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClientKind {
+    /// A person with a browser. Faults are pages.
+    Page,
+    /// A service or a probe. Faults are problem+json (RFC 9457).
+    Service,
+    /// A gateway that asks about a request it has received. Like a service, but that request may belong to a person in a session.
+    Gateway,
+    /// The reference's client. Faults are `{"error": …}`.
+    KeyHolder,
+}
+
+/// Where leaked keys are reported.
+pub(super) const EXPOSURES_PATH: &str = "/v1/key-exposures";
+/// Where the program that holds a key exchanges it for a token. The key may be restricted to some networks.
+pub(super) const EXCHANGE_PATH: &str = "/v1/token";
+/// Where gateways ask, together with every path below it.
+pub(super) const GATEWAY_PATH: &str = "/v1/forward-auth";
+/// The documentation of the API, a page for people.
+const DOCS_PATH: &str = "/v1/docs";
+
+fn client_kind(path: &str) -> ClientKind {
+    if path.starts_with(GATEWAY_PATH) {
+        ClientKind::Gateway
+    } else if path.starts_with("/api/") {
+        ClientKind::KeyHolder
+    } else if path == DOCS_PATH {
+        ClientKind::Page
+    } else if path.starts_with("/v1/") || path.starts_with("/.well-known/") || path == "/healthz" || path == "/readyz" {
+        ClientKind::Service
+    } else {
+        ClientKind::Page
+    }
+}
+
+/// The middleware around the application.
+pub(super) struct Middleware {
+    app: Option<Arc<App>>,
+    is_tls: bool,
+}
+
+impl Middleware {
+    /// The middleware of an appliance. `None`: without an appliance, in a test of the middleware itself.
+    pub(super) fn new(app: Option<Arc<App>>) -> Self {
+        let is_tls = app.as_ref().is_some_and(|app| app.config().public_url.starts_with("https://"));
+        Self { app, is_tls }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Middleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = MiddlewareService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let middleware = Self { app: self.app.clone(), is_tls: self.is_tls };
+        ready(Ok(MiddlewareService {
+            middleware: Rc::new(middleware),
+            service: Rc::new(service),
+            page_queue: Rc::default(),
+        }))
+    }
+}
+
+/// The application wrapped in the middleware. Each worker has one.
+pub(super) struct MiddlewareService<S> {
+    middleware: Rc<Middleware>,
+    service: Rc<S>,
+    page_queue: Rc<FairQueue>,
+}
+
+impl<S, B> Service<ServiceRequest> for MiddlewareService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        // Decoded as the router decodes it: both must read `%74` as `t`.
+        let path = request.match_info().as_str();
+        let client = client_kind(path);
+        let (middleware, service, page_queue) =
+            (self.middleware.clone(), self.service.clone(), self.page_queue.clone());
+        Box::pin(async move {
+            if client == ClientKind::Page {
+                page_queue.wait().await;
+            }
+            if let Some(app) = &middleware.app {
+                if client == ClientKind::Page
+                    && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())
+                {
+                    let mut refused = render_fault(request.error_response(Fault(problem)), client, Some(app));
+                    set_headers(&mut refused, client, middleware.is_tls);
+                    return Ok(refused);
+                }
+                identify::attach(app, &request, client).await;
+            }
+            Ok(middleware.finalize(service.call(request).await?, client))
+        })
+    }
+}
+
+impl Middleware {
+    /// Renders faults and sets headers. Handlers turn their errors into responses, so an error here comes from the framework.
+    fn finalize<B: MessageBody + 'static>(
+        &self,
+        response: ServiceResponse<B>,
+        client: ClientKind,
+    ) -> ServiceResponse<BoxBody> {
+        let mut response = response.map_into_boxed_body();
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response = render_fault(response, client, self.app.as_ref());
+        }
+        set_headers(&mut response, client, self.is_tls);
+        response
+    }
+}
+
+/// Renders a fault in the format that the client reads. Leaves a response that has a body of its own, such as a form with an error.
+fn render_fault(
+    response: ServiceResponse<BoxBody>,
+    client: ClientKind,
+    app: Option<&Arc<App>>,
+) -> ServiceResponse<BoxBody> {
+    let problem = response.response().extensions().get::<Problem>().cloned();
+    let has_body = !matches!(
+        response.response().body().size(),
+        actix_web::body::BodySize::None | actix_web::body::BodySize::Sized(0)
+    );
+    let asked_by_gateway = client == ClientKind::Gateway && problem.is_none();
+    if asked_by_gateway || (problem.is_none() && has_body && response.headers().contains_key("x-page")) {
+        return response;
+    }
+    let problem = problem.unwrap_or_else(|| faults::framework_problem(response.status()));
+    let request_id = request_id(response.request());
+    faults::report(&problem, &request_id, response.request().path());
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let (request, _) = response.into_parts();
+    let mut rendered = match client {
+        ClientKind::Page if problem.code == "signed_out" => to_sign_in(&request, app),
+        ClientKind::Page if problem.code == "factor_owed" => redirect("/settings/security"),
+        ClientKind::Page => pages::fault(app, &request, &problem, &request_id),
+        ClientKind::Service | ClientKind::Gateway => faults::problem_json(&problem, &request_id),
+        ClientKind::KeyHolder => faults::error_json(&problem),
+    };
+    faults::add_retry_after(&problem, rendered.headers_mut());
+    if let Some(allow) = allow {
+        rendered.headers_mut().insert(header::ALLOW, allow);
+    }
+    ServiceResponse::new(request, rendered)
+}
+
+/// Redirects an anonymous visitor to the sign-in page, with the page to return to. If their session ended, that page says why.
+fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpResponse {
+    let whole = match *request.method() {
+        Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|wanted| wanted.as_str()),
+        // The content of the form is lost, but the visitor returns to the page that has the form.
+        Method::POST => referring_page(request, app),
+        _ => None,
+    };
+    match whole.unwrap_or_default() {
+        "" => redirect("/signin"),
+        whole => {
+            // If the query has characters that `safe_path` rejects, the visitor returns to the page without the query.
+            let path = whole.split('?').next().unwrap_or_default();
+            let wanted = if page::safe_path(whole) == whole { whole } else { path };
+            // The only character of a safe path that would end the value.
+            redirect(&format!("/signin?next={}", wanted.replace('&', "%26")))
+        }
+    }
+}
+
+/// The page of this site that a form was sent from, according to the `Referer` header. `None`: there is none, or it names
+/// another site.
+fn referring_page<'r>(request: &'r actix_web::HttpRequest, app: Option<&Arc<App>>) -> Option<&'r str> {
+    let from = request.headers().get(header::REFERER)?.to_str().ok()?;
+    from.strip_prefix(app?.config().public_url.as_str()).filter(|path| page::safe_path(path) == *path)
+}
+
+/// A new random id for a request.
+pub(super) fn new_request_id() -> String {
+    hex::encode(Rng::system().bytes::<8>())
+}
+
+/// The id of a request. It is made on first use, because the hot path never needs it.
+fn request_id(request: &actix_web::HttpRequest) -> String {
+    if let Some(id) = request.extensions().get::<RequestId>() {
+        return id.0.clone();
+    }
+    let id = new_request_id();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    id
+}
+
+/// The theme of the person if this browser has no cookie with it yet: so pages keep the theme after they sign out.
+fn theme_to_mirror(request: &actix_web::HttpRequest) -> Option<String> {
+    if request.method() != Method::GET {
+        return None;
+    }
+    let known = request.cookie(page::THEME).map_or_else(|| "system".to_owned(), |cookie| cookie.value().to_owned());
+    let chosen = request.extensions().get::<Identity>().and_then(|identity| identity.theme.clone());
+    chosen.filter(|chosen| *chosen != known)
+}
+
+/// Sets all headers of a response.
+fn set_headers(response: &mut ServiceResponse<BoxBody>, client: ClientKind, is_tls: bool) {
+    let status = response.status();
+    let is_fault = status.is_server_error() || status.is_client_error();
+    // Successful responses of the hot path need no request id.
+    if is_fault || matches!(client, ClientKind::Page | ClientKind::KeyHolder) {
+        let id = request_id(response.request());
+        let headers = response.headers_mut();
+        headers.remove("x-page");
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert(REQUEST_ID, value);
+        }
+    }
+    match client {
+        ClientKind::Page => set_page_headers(response),
+        ClientKind::KeyHolder => {
+            let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
+            if let Some(rate_limit) = rate_limit {
+                rate_limit.set_headers(response.headers_mut());
+            }
+        }
+        ClientKind::Service | ClientKind::Gateway => {}
+    }
+    set_security_headers(response.headers_mut(), is_tls);
+}
+
+/// Sets the headers that every response has.
+pub(super) fn set_security_headers(headers: &mut HeaderMap, is_tls: bool) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_tls {
+        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+/// Sets the headers that restrict what a browser does with a page, and the cookies that the request produced.
+fn set_page_headers(response: &mut ServiceResponse<BoxBody>) {
+    let request = response.request();
+    let renewed = request.extensions().get::<RenewedCookie>().cloned();
+    let new_visit = request.extensions().get::<csrf::NewVisit>().cloned();
+    let cookies = [
+        renewed.map(|renewed| crate::http::cookie(SESSION, renewed.token.expose().clone(), renewed.keep)),
+        theme_to_mirror(request).map(|theme| crate::http::cookie(page::THEME, theme, Some(days(365)))),
+        new_visit.map(|visit| crate::http::cookie(csrf::VISIT, visit.0, None)),
+    ];
+    let headers = response.headers_mut();
+    for cookie in cookies.into_iter().flatten() {
+        if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
+            headers.append(header::SET_COOKIE, value);
+        }
+    }
+    let mut put = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+    put(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    put(header::REFERRER_POLICY, "same-origin");
+    put(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    put(HeaderName::from_static("permissions-policy"), PERMISSIONS);
+    put(header::X_FRAME_OPTIONS, "DENY");
+}

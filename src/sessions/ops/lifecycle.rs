@@ -1,0 +1,189 @@
+//! Sessions from their start to their end.
+
+use serde_json::json;
+
+use super::super::model::{
+    CookieState, CurrentSession, DEVICE_LIFETIME, ENDED_RETENTION, NewSession, ROTATE_AFTER, ROTATED_GRACE,
+    RenewedCookie, SESSIONS_MAX, Session,
+};
+use super::super::store;
+use crate::audit::{self, Event, Outcome};
+use crate::base::{AccountId, Actor, Secret, SessionId, Timestamp};
+use crate::crypto::tokens;
+use crate::db::{Error, Tx, View};
+
+/// Rows that one cleanup deletes at most.
+const PURGE_BATCH_MAX: u32 = 1000;
+/// Characters of a User-Agent that are kept.
+const AGENT_MAX: usize = 256;
+
+/// Starts a session and returns the cookie value, which is stored nowhere. Where the account would have more than
+/// [`SESSIONS_MAX`] sessions, the least recently used one ends, so that the list shows all.
+///
+/// # Errors
+/// [`Error`].
+pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(SessionId, Secret<String>), Error> {
+    let settings = &tx.site().config.session;
+    let (idle, whole) = if new.remember {
+        (settings.remember_for, settings.remember_for)
+    } else {
+        (settings.idle_timeout, settings.absolute_timeout)
+    };
+    let now = tx.now();
+    let id = SessionId::new(now, tx.rng());
+    let displaced = store::delete_beyond(tx, new.account, SESSIONS_MAX - 1)?;
+    let token = tokens::random_token(tx.rng());
+    let mut visitor = new.visitor.clone();
+    visitor.agent = visitor.agent.chars().take(AGENT_MAX).collect();
+    let row = store::Row {
+        account: new.account,
+        idle_seconds: i64::try_from(idle.as_secs()).unwrap_or(i64::MAX),
+        ends_at: tx.wall().plus(whole),
+        visitor: &visitor,
+        method: &new.method,
+        remembered: new.remember,
+    };
+    store::insert(tx, id, &tokens::digest(token.expose()), &row)?;
+    let event = Event::new("session.started").target(id).subject(new.account);
+    audit::record(tx, actor, event.data(json!({"remembered": new.remember, "displaced": displaced})))?;
+    Ok((id, token))
+}
+
+/// Gives the session a new cookie value and stores that its person just proved who they are. The old value is invalid
+/// at once. A remembered session stays remembered. `None`: the session has ended.
+///
+/// # Errors
+/// [`Error`].
+pub fn renew(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Result<Option<RenewedCookie>, Error> {
+    let token = tokens::random_token(tx.rng());
+    let renewed = store::update_proved(tx, account, session, &tokens::digest(token.expose()))?;
+    Ok(renewed.map(|kept| renewed_cookie(tx, token, kept)))
+}
+
+fn renewed_cookie(view: &View<'_>, token: Secret<String>, (ends_at, remembered): (Timestamp, bool)) -> RenewedCookie {
+    RenewedCookie { token, keep: remembered.then(|| ends_at.since(view.wall())) }
+}
+
+/// Gives a session whose cookie value is a day old a new one. `presented`, the value of this request, stays valid for
+/// a minute, for requests that are under way. `None`: another request was first.
+///
+/// # Errors
+/// [`Error`].
+pub fn rotate(tx: &mut Tx<'_>, session: SessionId, presented: &str) -> Result<Option<RenewedCookie>, Error> {
+    let token = tokens::random_token(tx.rng());
+    let old = tokens::digest(presented);
+    let due = tx.wall().minus(ROTATE_AFTER);
+    let rotated = store::update_rotated(tx, session, &old, &tokens::digest(token.expose()), due)?;
+    if rotated.is_some() {
+        let until = tx.wall().plus(ROTATED_GRACE);
+        store::insert_rotated(tx, session, &old, until)?;
+    }
+    Ok(rotated.map(|kept| renewed_cookie(tx, token, kept)))
+}
+
+/// The session in use with this cookie value. `None`: there is none, or its account is not active.
+///
+/// # Errors
+/// [`Error`].
+pub fn current(view: &View<'_>, token: &str) -> Result<Option<CurrentSession>, Error> {
+    Ok(match cookie_state(view, token)? {
+        CookieState::Live(current) => Some(*current),
+        CookieState::Ended(_) | CookieState::Reused(..) | CookieState::Unknown => None,
+    })
+}
+
+/// What the cookie value stands for.
+///
+/// # Errors
+/// [`Error`].
+pub fn cookie_state(view: &View<'_>, token: &str) -> Result<CookieState, Error> {
+    let digest = tokens::digest(token);
+    if let Some(current) = store::find_current(view, &digest)? {
+        return Ok(CookieState::Live(Box::new(current)));
+    }
+    if let Some(rotated) = store::find_rotated(view, &digest)? {
+        if rotated.until <= view.wall() {
+            return Ok(CookieState::Reused(rotated.session, rotated.account));
+        }
+        let current = store::find_current(view, &rotated.newest)?;
+        let live = |current| CookieState::Live(Box::new(CurrentSession { is_newest: false, ..current }));
+        return Ok(current.map_or(CookieState::Unknown, live));
+    }
+    Ok(store::find_ended(view, &digest)?.map_or(CookieState::Unknown, CookieState::Ended))
+}
+
+/// Ends a session whose old cookie value was used after it was replaced: two parties have the cookie, and it is unknown
+/// which of them is its person (domain 5.1.7).
+///
+/// # Errors
+/// [`Error`].
+pub fn end_reused(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionId) -> Result<(), Error> {
+    if store::delete(tx, account, session)? == 0 {
+        return Ok(());
+    }
+    let event = Event::new("session.reuse_detected").outcome(Outcome::Denied).target(account).subject(account);
+    audit::record(tx, actor, event.data(json!({"session": session.to_string()})))
+}
+
+/// Stores that the session was used; call it when [`CurrentSession::needs_touch`]. A session that has ended stays
+/// ended.
+///
+/// # Errors
+/// [`Error`].
+pub fn touch(tx: &mut Tx<'_>, session: SessionId) -> Result<(), Error> {
+    store::update_seen(tx, session)
+}
+
+/// The account's live sessions, the most recently used first.
+///
+/// # Errors
+/// [`Error`].
+pub fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> {
+    store::list(view, account)
+}
+
+/// Ends one session of the account. Ending it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionId) -> Result<(), Error> {
+    if store::delete(tx, account, session)? == 0 {
+        return Ok(());
+    }
+    audit::record(tx, actor, Event::new("session.revoked").target(session).subject(account))
+}
+
+/// Ends every session of the account except `except`, which stays so that its page can confirm the change. Returns how
+/// many. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn end_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, except: Option<SessionId>) -> Result<usize, Error> {
+    let ended = store::delete_all(tx, account, except)?;
+    if ended > 0 {
+        let event = Event::new("session.revoked_all").target(account).subject(account).data(json!({"sessions": ended}));
+        audit::record(tx, actor, event)?;
+    }
+    Ok(ended)
+}
+
+/// Deletes the account's sessions and devices. It records nothing, because the erasure of the account is the event.
+/// Returns how many rows.
+///
+/// # Errors
+/// [`Error`].
+pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    Ok(store::delete_all(tx, account, None)? + store::delete_devices(tx, account)?)
+}
+
+/// Deletes sessions a day after they expired, counts of wrong tries that slow nobody down any more, and devices whose
+/// cookie has expired. Returns how many rows.
+///
+/// # Errors
+/// [`Error`].
+pub fn purge_ended(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    let now = tx.now();
+    let sessions = store::delete_ended(tx, now.minus(ENDED_RETENTION), PURGE_BATCH_MAX)?;
+    let throttles = store::delete_old_throttles(tx, PURGE_BATCH_MAX)?;
+    Ok(sessions + throttles + store::delete_old_devices(tx, now.minus(DEVICE_LIFETIME), PURGE_BATCH_MAX)?)
+}

@@ -1,0 +1,75 @@
+//! Sign-up by invitation, and the one-time link of the first operator.
+
+use super::super::error::SigninError;
+use super::super::model::{Proof, SignInOutcome};
+use super::claims::void_other_claims;
+use super::sign_in::sign_in;
+use super::sign_up::{open_wallet, welcome};
+use crate::accounts::{self, AccountError, LinkPurpose, NewAccount};
+use crate::audit::{self, Event};
+use crate::base::{Actor, EmailAddress};
+use crate::db::{self, Tx};
+use crate::invitations::{self, InvitationError};
+use crate::workspaces;
+
+/// Creates the account of an invited person and signs them in. The address is the one of the invitation. It counts as verified,
+/// because the link was mailed there or an operator handed it over.
+///
+/// # Errors
+/// [`InvitationError`], [`AccountError`]; then the invitation stays valid. [`InvitationError::LinkRefused`] also if the invitation
+/// was withdrawn and created again for another address while the password was hashed.
+pub(in crate::signin) fn accept_invitation(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    mut new: NewAccount,
+    token: &str,
+) -> Result<SignInOutcome, SigninError> {
+    let invitation = invitations::take(tx, token)?;
+    if invitation.address != new.email {
+        return Err(InvitationError::LinkRefused.into());
+    }
+    new.is_verified = true;
+    new.is_operator = invitation.is_operator;
+    let account = accounts::create(tx, actor, &new)?;
+    if new.is_operator {
+        accounts::revoke_claims(tx)?;
+    }
+    workspaces::create_personal(tx, actor, &account)?;
+    void_other_claims(tx, actor, account.id, &new.email)?;
+    open_wallet(tx, &account)?;
+    welcome(tx, &account)?;
+    let event = Event::new("account.invitation_accepted").target(invitation.id).subject(account.id);
+    audit::record(tx, actor, event)?;
+    sign_in(tx, actor, &account, &Proof::Invitation, false)
+}
+
+/// The address an invitation is for. `None`: its link is not valid.
+///
+/// # Errors
+/// [`db::Error`].
+pub(in crate::signin) fn invited_address(view: &db::View<'_>, token: &str) -> Result<Option<EmailAddress>, db::Error> {
+    Ok(invitations::find(view, token)?.map(|invitation| invitation.address))
+}
+
+/// A new one-time link for the first operator. The person who signs up with it becomes an operator, whatever the sign-up mode is.
+/// Earlier links become invalid.
+///
+/// # Errors
+/// [`SigninError::OperatorExists`].
+pub fn claim_link(tx: &mut Tx<'_>) -> Result<String, SigninError> {
+    if accounts::has_operator(tx)? {
+        return Err(SigninError::OperatorExists);
+    }
+    accounts::revoke_claims(tx)?;
+    let token = accounts::issue_link(tx, LinkPurpose::OperatorClaim, None)?;
+    Ok(format!("{}/signup?claim={}", tx.site().config.public_url, token.expose()))
+}
+
+/// Marks the link of the first operator as used; the caller creates the account in the same transaction.
+pub(super) fn use_claim(tx: &mut Tx<'_>, claim: &str) -> Result<(), SigninError> {
+    if accounts::has_operator(tx)? {
+        return Err(AccountError::LinkRefused.into());
+    }
+    accounts::use_link(tx, LinkPurpose::OperatorClaim, claim)?;
+    Ok(accounts::revoke_claims(tx)?)
+}

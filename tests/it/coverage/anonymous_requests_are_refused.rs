@@ -1,0 +1,93 @@
+//! Knocks at every door as everybody who may not enter.
+
+use domicile::server::{Access, ROUTES, Route};
+
+use crate::support::{Answer, Appliance};
+
+fn path_of(route: &Route) -> String {
+    route.path.replace("{id}", "key_00000000000000000000000000").replace("{name:.*}", "app.css")
+}
+
+/// A request that is well formed in everything but who sends it.
+fn knock(site: &Appliance, route: &Route) -> Answer {
+    let call = site.call(route.method, &path_of(route));
+    match route.path {
+        "/v1/usage/events" => call.json(&serde_json::json!([])),
+        "/v1/introspect" => call.form(&[("token", "x")]),
+        _ if route.method == "POST" => call.form(&[("csrf", "x")]),
+        _ => call,
+    }
+    .send()
+}
+
+fn is_led_to_sign_in(answer: &Answer) -> bool {
+    answer.status == 303 && answer.location().starts_with("/signin")
+}
+
+#[test]
+fn strangers_are_refused_at_every_door_that_is_not_theirs() {
+    let site = Appliance::running();
+
+    for route in ROUTES {
+        let answer = knock(&site, route);
+        let right = match route.access {
+            Access::Public => {
+                answer.status < 500 && !is_led_to_sign_in(&answer)
+                    || ["/verify", "/signin/factor"].contains(&route.path)
+            }
+            Access::SignedIn | Access::Fresh => is_led_to_sign_in(&answer),
+            Access::KeyHolder(_) | Access::Service => {
+                answer.status == 401 && !answer.header("www-authenticate").is_empty()
+            }
+            // The tests are on the network that may ask; asked about nobody, the gateway is told no.
+            Access::Gateway => answer.status == 401,
+            Access::Demo => answer.status == 404,
+        };
+        assert!(right, "{} {} answered a stranger {} {}", route.method, route.path, answer.status, answer.location());
+    }
+}
+
+#[test]
+fn somebody_elses_things_are_not_found() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    site.api_key("ada-l", &["read"]);
+    let listed: serde_json::Value =
+        serde_json::from_str(&site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+    let id = listed["keys"][0]["id"].as_str().unwrap();
+    let mut grace = site.browser();
+    grace.sign_in("grace-h");
+
+    let foreign = format!("/settings/keys/{id}/revoke");
+    let missing = "/settings/keys/key_00000000000000000000000000/revoke";
+    for path in [foreign.as_str(), missing] {
+        assert_eq!(grace.get(path).status, 404, "{path}");
+        assert_eq!(grace.submit("/settings/keys", path, &[]).status, 404, "{path}");
+    }
+    let still: serde_json::Value =
+        serde_json::from_str(&site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
+    assert_eq!(still["keys"][0]["state"], "active");
+}
+
+#[test]
+fn only_networks_that_may_ask_get_an_answer_at_forward_auth() {
+    let site = Appliance::made();
+    site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = [\"192.0.2.0/24\"]");
+    let mut site = site;
+    site.start();
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["read"]);
+    let service = site.service("gateway");
+
+    let ask = |service: Option<&str>| {
+        let call = site.call("GET", "/v1/forward-auth").bearer(&key).header("X-Forwarded-For", "192.0.2.1");
+        match service {
+            Some(credential) => call.header("X-Domicile-Service", credential),
+            None => call,
+        }
+        .send()
+        .status
+    };
+    assert_eq!((ask(None), ask(Some("dos_nonsense")), ask(Some(&service))), (403, 403, 200));
+}

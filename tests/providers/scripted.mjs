@@ -1,0 +1,115 @@
+// A provider that says what it is told to: oauth2-mock-server, whose answers are replaced just before they go out.
+//
+//   {"now": 1777, "lie": {"claims": {..}, "header": {..}, "sign": "..", "userinfo": {..}, "metadata": {..}, "github": {..}}}
+//   {"rotate": true}     a new key signs from now on, and the old ones are gone
+//   {"seen": true}       what was asked so far: {"/token": [bodies], ..}
+import crypto from "node:crypto";
+import { converse, load } from "./common.mjs";
+
+const { OAuth2Server } = await load("oauth2-mock-server/dist/index.mjs");
+
+const server = new OAuth2Server();
+let keys = {};
+const makeKeys = async (name) => {
+  keys = {};
+  for (const alg of ["RS256", "PS256", "ES256", "EdDSA"]) keys[alg] = await server.issuer.keys.generate(alg, { kid: `${name}-${alg}` });
+};
+await makeKeys("first");
+await server.start(0, "127.0.0.1");
+const issuer = server.issuer.url;
+
+const pss = { padding: crypto.constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+const foreignKey = crypto.generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
+const seen = {};
+let now = 0;
+let lie = {};
+
+const base64url = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+const merged = (base, changes = {}) =>
+  Object.fromEntries(Object.entries({ ...base, ...changes }).filter(([, value]) => value !== null));
+const privateKey = (alg) => crypto.createPrivateKey({ key: keys[alg], format: "jwk" });
+const publicPem = () => crypto.createPublicKey(privateKey("RS256")).export({ type: "spki", format: "pem" });
+const hmac = (secret) => (data) => crypto.createHmac("sha256", secret).update(data).digest("base64url");
+const rsa = (key, options = {}) => (data) => crypto.sign("sha256", Buffer.from(data), { key, ...options }).toString("base64url");
+
+// How a token is signed: the algorithm and key that its header names, and the signature.
+const signers = () => ({
+  good: [{ alg: "RS256", kid: keys.RS256.kid }, rsa(privateKey("RS256"))],
+  pss: [{ alg: "PS256", kid: keys.PS256.kid }, rsa(privateKey("PS256"), pss)],
+  pss_by_a_key_for_another: [{ alg: "PS256", kid: keys.RS256.kid }, rsa(privateKey("RS256"), pss)],
+  es256: [{ alg: "ES256", kid: keys.ES256.kid }, rsa(privateKey("ES256"), { dsaEncoding: "ieee-p1363" })],
+  eddsa: [{ alg: "EdDSA", kid: keys.EdDSA.kid },
+    (data) => crypto.sign(null, Buffer.from(data), privateKey("EdDSA")).toString("base64url")],
+  none: [{ alg: "none" }, () => ""],
+  none_with_kid: [{ alg: "none", kid: keys.RS256.kid }, () => ""],
+  none_upper_case: [{ alg: "NONE", kid: keys.RS256.kid }, () => ""],
+  stripped: [{ alg: "RS256", kid: keys.RS256.kid }, () => ""],
+  public_pem_as_secret: [{ alg: "HS256", kid: keys.RS256.kid }, hmac(publicPem())],
+  public_modulus_as_secret: [{ alg: "HS256", kid: keys.RS256.kid }, hmac(Buffer.from(keys.RS256.n, "base64url"))],
+  client_secret: [{ alg: "HS256" }, hmac("scripted-secret")],
+  empty_secret: [{ alg: "HS256" }, hmac("")],
+  foreign_key: [{ alg: "RS256", kid: keys.RS256.kid }, rsa(foreignKey)],
+  foreign_key_without_kid: [{ alg: "RS256" }, rsa(foreignKey)],
+  unknown_kid: [{ alg: "RS256", kid: "somebody-else" }, rsa(privateKey("RS256"))],
+  enclosed_key: [{ alg: "RS256", kid: "mine", jwk: crypto.createPublicKey(foreignKey).export({ format: "jwk" }) }, rsa(foreignKey)],
+  linked_key: [{ alg: "RS256", kid: keys.RS256.kid, jku: `${issuer}/elsewhere` }, rsa(foreignKey)],
+  wrong_family: [{ alg: "ES256", kid: keys.RS256.kid }, rsa(privateKey("RS256"))],
+  zero_ecdsa: [{ alg: "ES256", kid: keys.ES256.kid }, () => Buffer.alloc(64).toString("base64url")],
+  der_ecdsa: [{ alg: "ES256", kid: keys.ES256.kid }, rsa(privateKey("ES256"))],
+  garbage: [{ alg: "RS256", kid: keys.RS256.kid }, () => "AAAA"],
+});
+
+const idToken = (told) => {
+  const usual = { iss: issuer, sub: told.sub, aud: told.aud, nonce: told.nonce, iat: now, exp: now + 300 };
+  const [header, sign] = signers()[lie.sign ?? "good"];
+  const head = base64url(merged({ typ: "JWT", ...header }, lie.header));
+  const body = base64url(lie.payload ?? merged(usual, lie.claims));
+  const signature = sign(`${head}.${body}`);
+  const said = lie.tampered ? base64url(merged({ ...usual, ...lie.claims }, lie.tampered)) : body;
+  return lie.token ?? `${head}.${said}.${signature}`;
+};
+
+const { service } = server;
+const note = (path, request) => (seen[path] ??= []).push(request.body ?? {});
+service.on("beforeResponse", (response, request) => {
+  note("/token", request);
+  const told = JSON.parse(Buffer.from(response.body.id_token.split(".")[1], "base64url"));
+  response.body.id_token = idToken(told);
+  response.body = merged(response.body, lie.tokens);
+  response.statusCode = lie.status ?? 200;
+});
+service.on("beforeUserinfo", (response, request) => {
+  note("/userinfo", request);
+  response.body = lie.userinfo ?? { sub: lie.claims?.sub ?? "johndoe" };
+});
+service.on("beforeWellKnownOpenIdConfiguration", (response) => {
+  response.body = merged(response.body, lie.metadata);
+});
+service.on("beforeAuthorizeRedirect", ({ url }) => {
+  for (const [name, value] of Object.entries(lie.redirect ?? {})) url.searchParams.set(name, value);
+});
+server.service.addRoute("GET", "/keys", (request, response) => {
+  note("/keys", request);
+  response.setHeader("Content-Type", "application/json");
+  response.end(JSON.stringify(lie.keys ?? { keys: server.issuer.keys.toJSON().filter((key) => Object.values(keys).some((own) => own.kid === key.kid)) }));
+});
+// GitHub, where it has no ID token and says who somebody is when it is asked.
+const json = (what) => (request, response) => {
+  note(what, request);
+  response.setHeader("Content-Type", "application/json");
+  response.end(JSON.stringify(lie.github?.[what] ?? null));
+};
+server.service.addRoute("POST", "/login/oauth/access_token", (request, response) => {
+  note("/token", request);
+  response.setHeader("Content-Type", "application/json");
+  response.end(JSON.stringify(lie.github?.token ?? { access_token: "gho_1", token_type: "bearer" }));
+});
+server.service.addRoute("GET", "/api/user", json("user"));
+server.service.addRoute("GET", "/api/user/emails", json("emails"));
+
+await converse({ issuer }, async (told) => {
+  now = told.now ?? now;
+  lie = told.lie ?? lie;
+  if (told.rotate) await makeKeys(crypto.randomUUID());
+  return told.seen ? seen : {};
+});
