@@ -15,8 +15,8 @@ use crate::app::App;
 use crate::base::{Actor, Problem, Scopes};
 use crate::http::{Answer, Fault, RateLimitStatus, VisitorOf, decode_form, json};
 
-/// The extractor of a program with a good key. A program is not a person: it has no session, and there is no way to make a
-/// [`crate::base::CredentialAdmin`] of it, which operations on credentials need.
+/// The extractor of a program with a good key. A program is not a person: it has no session, and there is no way to
+/// make a [`crate::base::CredentialAdmin`] of it, which operations on credentials need.
 pub struct KeyHolder {
     /// The key and its owner.
     pub verified: VerifiedKey,
@@ -156,8 +156,8 @@ struct ReportedKey {
     source: String,
 }
 
-/// `POST /v1/key-exposures`: reports keys that were found in public. The whole text of a key is proof enough to stop it. The
-/// response is the same for every key, known or not.
+/// `POST /v1/key-exposures`: reports keys that were found in public. The whole text of a key is proof enough to stop
+/// it. The response is the same for every key, known or not.
 pub async fn report_exposures(
     app: Data<Arc<App>>,
     verifier: Data<Verifier>,

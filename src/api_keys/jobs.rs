@@ -17,9 +17,9 @@ pub const RESEAL: &str = "api_keys.reseal";
 /// Keys in one transaction, so that other writers do not wait: some ten milliseconds with a million keys.
 const BATCH_MAX: usize = 250;
 
-/// Writes what the verifier has in its usage buffer: uses, callers, calls with replaced keys, and digests under the pepper in use.
-/// It runs once a minute, in one transaction, or in several if there are more than [`BATCH_MAX`] keys. A crash before it loses at
-/// most the counts of one minute, never a key.
+/// Writes what the verifier has in its usage buffer: uses, callers, calls with replaced keys, and digests under the
+/// pepper in use. It runs once a minute, in one transaction, or in several if there are more than [`BATCH_MAX`] keys. A
+/// crash before it loses at most the counts of one minute, never a key.
 ///
 /// # Errors
 /// The first [`Error`]. What could not be written goes back into the buffer, and is written the next time.

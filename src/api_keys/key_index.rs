@@ -1,7 +1,9 @@
-//! The index of keys in memory: 42 bytes a key, found by the digest of the key's text. It holds every key while they fit.
+//! The index of keys in memory: 42 bytes a key, found by the digest of the key's text. It holds every key while they
+//! fit.
 //!
-//! An entry is valid only while nothing about its key changed since the entry's generation (see `db::epoch`). An entry that is
-//! not valid any more is read again and overwritten. So any thread may insert an entry late, and entries are never removed.
+//! An entry is valid only while nothing about its key changed since the entry's generation (see `db::epoch`). An entry
+//! that is not valid any more is read again and overwritten. So any thread may insert an entry late, and entries are
+//! never removed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -22,8 +24,9 @@ pub(super) const USAGE_SLOTS_MAX: usize = 1 << 14;
 const OWNER_BITS: u32 = 17;
 /// Digests are random, so their last bits spread them evenly over the shards.
 const SHARDS: usize = 1024;
-/// Entries of a shard at most: 1.3 million keys and 55 MB in all. A full shard overwrites one entry with another. It allocates
-/// space for all of them at once, of which the system uses only the part that is filled; growing in steps would waste a third.
+/// Entries of a shard at most: 1.3 million keys and 55 MB in all. A full shard overwrites one entry with another. It
+/// allocates space for all of them at once, of which the system uses only the part that is filled; growing in steps
+/// would waste a third.
 const SHARD_MAX: usize = 1280;
 /// Parts of a shard with a known begin, so that a search starts close to its entry.
 const PARTS: usize = 64;
@@ -44,9 +47,9 @@ pub(super) struct Entry {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The 80 bits of a digest that are compared, besides the ten bits that select the shard. Without the pepper, a digest with given
-/// bits cannot be made. An attacker who guesses a million times a second for a hundred years hits one of a million keys with a
-/// probability of 1 in 400,000.
+/// The 80 bits of a digest that are compared, besides the ten bits that select the shard. Without the pepper, a digest
+/// with given bits cannot be made. An attacker who guesses a million times a second for a hundred years hits one of a
+/// million keys with a probability of 1 in 400,000.
 type Fingerprint = [u16; 5];
 
 /// An entry as stored. All fields are half words, so that its 42 bytes have no padding.
@@ -162,9 +165,9 @@ impl Shard {
         self.begins[part + 1..].iter_mut().for_each(|begin| *begin = change(*begin));
     }
 
-    /// The index of a fingerprint (`Ok`), or where it would have to be inserted (`Err`). Fingerprints are random and so spread
-    /// evenly: the search computes the likely index within the part, and then walks over a few neighbours. This touches one place
-    /// in distant memory, where a binary search would touch ten.
+    /// The index of a fingerprint (`Ok`), or where it would have to be inserted (`Err`). Fingerprints are random and so
+    /// spread evenly: the search computes the likely index within the part, and then walks over a few neighbours. This
+    /// touches one place in distant memory, where a binary search would touch ten.
     fn search(&self, fingerprint: &Fingerprint) -> Result<usize, usize> {
         let (entries, part) = (&self.entries, part_of(fingerprint));
         let begin = usize::from(self.begins[part]);

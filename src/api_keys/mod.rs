@@ -1,11 +1,11 @@
-//! **For:** API keys of programs: created once, verified a million times, rotated without an interruption, refused at once after
-//! they are revoked.
-//! **Words:** API key, key text (the secret), look-up digest, display (its first characters), refusal, overlap, family (a key
-//! and its successors), quarantine.
+//! **For:** API keys of programs: created once, verified a million times, rotated without an interruption, refused at
+//! once after they are revoked.
+//! **Words:** API key, key text (the secret), look-up digest, display (its first characters), refusal, overlap, family
+//! (a key and its successors), quarantine.
 //! **Tables:** `api_key`, `api_key_policy`; `api_key_use`, `api_key_use_day`, `api_key_right_use`, `api_key_caller`,
 //! `api_key_notice`, `api_key_spend`.
-//! **Never:** lets a key create, change or revoke keys; stores a key text unless the site allows it; waits for the writer while
-//! it verifies a key.
+//! **Never:** lets a key create, change or revoke keys; stores a key text unless the site allows it; waits for the
+//! writer while it verifies a key.
 //! **Start reading:** `model/state.rs`, then [`create`] and [`Verifier::verify_request`].
 
 pub mod api;

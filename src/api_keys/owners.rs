@@ -1,7 +1,7 @@
 //! Interned owners: all keys of a person in a workspace share one owner.
 //!
-//! As an entry of the key index, an owner is valid for as long as nothing about the person and the workspace changed since it
-//! was read.
+//! As an entry of the key index, an owner is valid for as long as nothing about the person and the workspace changed
+//! since it was read.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -14,8 +14,8 @@ use crate::base::{AccountId, WorkspaceId};
 /// Identifies an owner: a person in a workspace.
 pub(super) type OwnerId = (AccountId, WorkspaceId);
 
-/// Interns at most [`OWNERS_MAX`] owners. The number of an owner never changes its meaning. Keys whose owner does not fit are read
-/// for each request.
+/// Interns at most [`OWNERS_MAX`] owners. The number of an owner never changes its meaning. Keys whose owner does not
+/// fit are read for each request.
 #[derive(Default)]
 pub(super) struct Owners(RwLock<OwnerTable>);
 

@@ -1,7 +1,7 @@
 //! Interned policies: what keys may do. A million keys have some dozen different sets of scopes and limits.
 //!
-//! The number of a policy never changes its meaning, so a look-up by number needs no lock and no counter. All workers look one
-//! up for each request.
+//! The number of a policy never changes its meaning, so a look-up by number needs no lock and no counter. All workers
+//! look one up for each request.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{OnceLock, PoisonError, RwLock};

@@ -1,8 +1,8 @@
 //! A rate limiter for one key or network: the generic cell rate algorithm (GCRA; ITU-T I.371, annex A).
 //!
-//! The state is one number, the theoretical arrival time: the moment at which all admitted requests would be used up at an
-//! even rate. Each admitted request moves it forward by one step. A request that would move it more than one minute into the
-//! future is refused and changes nothing.
+//! The state is one number, the theoretical arrival time: the moment at which all admitted requests would be used up at
+//! an even rate. Each admitted request moves it forward by one step. A request that would move it more than one minute
+//! into the future is refused and changes nothing.
 
 use crate::base::Timestamp;
 
@@ -20,8 +20,8 @@ pub(super) struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Admits one request, or returns the seconds (at least 1) until the next request will be admitted. `quota`: requests a
-    /// minute.
+    /// Admits one request, or returns the seconds (at least 1) until the next request will be admitted. `quota`:
+    /// requests a minute.
     pub(super) fn admit(&mut self, now: Timestamp, quota: u32) -> Result<RateLimit, u32> {
         let now = micros(now);
         let step = i64::from(WINDOW_SECONDS) * MICROS / i64::from(quota.max(1));

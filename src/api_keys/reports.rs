@@ -14,8 +14,8 @@ const REPORTS_PER_MINUTE: u32 = 30;
 /// Networks kept in memory at most.
 const NETWORKS_MAX: usize = 16_384;
 
-/// Counts reports per network: one IPv4 address, or one IPv6 /64. A household has a /56 or more of IPv6 (RFC 6177); the smaller
-/// /64 is what one machine can choose addresses from.
+/// Counts reports per network: one IPv4 address, or one IPv6 /64. A household has a /56 or more of IPv6 (RFC 6177); the
+/// smaller /64 is what one machine can choose addresses from.
 #[derive(Default)]
 pub struct Reports(Mutex<HashMap<IpNet, RateLimiter>>);
 

@@ -100,8 +100,8 @@ const LIST_AFTER: &str = "
     where rowid > :after and state in ('active', 'retiring') and spent_until is null
     order by rowid
     limit :limit";
-// Joins tables of other slices, because the verifier needs all of it in one read. It is separate from the key, because it is the same
-// for all keys of a person and most of the work: four tables, each by its index.
+// Joins tables of other slices, because the verifier needs all of it in one read. It is separate from the key, because
+// it is the same for all keys of a person and most of the work: four tables, each by its index.
 const FIND_OWNER: &str = "
     select a.username, a.display_name, coalesce(e.address, ''), m.role, w.plan, w.region
     from account a

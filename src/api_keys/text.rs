@@ -1,7 +1,7 @@
 //! The text of a key: `<prefix>_`, 32 random hexadecimal digits, and 8 of CRC-32 over all before them.
 //!
-//! The prefix makes a leaked key findable. The checksum lets a scanner decide offline, and refuses a mistyped key without a
-//! look-up (GitHub gave these reasons for its tokens in 2021). 128 bits are random.
+//! The prefix makes a leaked key findable. The checksum lets a scanner decide offline, and refuses a mistyped key
+//! without a look-up (GitHub gave these reasons for its tokens in 2021). 128 bits are random.
 
 use crate::base::{Rng, Secret};
 
@@ -36,8 +36,8 @@ impl KeyText {
         u32::from_str_radix(check, 16) == Ok(crc32fast::hash(body.as_bytes()))
     }
 
-    /// The positions of keys with this prefix in `bytes`: of the first byte of each. A text with the form of a key counts if its
-    /// checksum is right; a random one is right once in four thousand million.
+    /// The positions of keys with this prefix in `bytes`: of the first byte of each. A text with the form of a key
+    /// counts if its checksum is right; a random one is right once in four thousand million.
     pub fn positions_in(prefix: &str, bytes: &[u8]) -> Vec<usize> {
         let is_key = |window: &[u8]| {
             window.starts_with(prefix.as_bytes())

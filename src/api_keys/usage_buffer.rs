@@ -1,5 +1,5 @@
-//! The buffer of key usage: what the hot path records in memory (uses, rates, callers). It is bounded and sharded, and `jobs`
-//! writes it down once a minute.
+//! The buffer of key usage: what the hot path records in memory (uses, rates, callers). It is bounded and sharded, and
+//! `jobs` writes it down once a minute.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -11,15 +11,18 @@ use super::model::{Channel, KeyCaller, RateLimit, Refusal, SlotIndex, VerifyRequ
 use super::rate_limit::RateLimiter;
 use crate::base::{ApiKeyId, Scopes, Timestamp};
 
-/// Slots of a shard between two drains, in all 262,144. When they are full, a use is not counted, so that memory does not grow.
+/// Slots of a shard between two drains, in all 262,144. When they are full, a use is not counted, so that memory does
+/// not grow.
 const SLOTS_MAX: usize = USAGE_SLOTS_MAX;
 /// Keys with a rate limit in use at the same time. When there are more, some requests are admitted without counting.
 const RATES_MAX: usize = 65_536;
-/// Callers of retiring keys, callers of replaced keys, and digests to be rewritten: each at most this many between two drains.
+/// Callers of retiring keys, callers of replaced keys, and digests to be rewritten: each at most this many between two
+/// drains.
 const NOTES_MAX: usize = 16_384;
 /// Shards, so that workers rarely wait for each other.
 const SHARDS: usize = 16;
-/// A shard counts time from one hour before its first use, because a clock can be set back and a failed batch is restored.
+/// A shard counts time from one hour before its first use, because a clock can be set back and a failed batch is
+/// restored.
 const EARLIER_MILLIS: i64 = 3_600_000;
 /// Characters of a program's name that are kept.
 const AGENT_CHARS_MAX: usize = 200;
@@ -35,7 +38,8 @@ pub(super) struct KeyUsage {
     pub detail: Option<Box<Detail>>,
 }
 
-/// A use in the buffer: 32 bytes, because there are many. A key that is used more often than a counter can count has several.
+/// A use in the buffer: 32 bytes, because there are many. A key that is used more often than a counter can count has
+/// several.
 struct Slot {
     key: ApiKeyId,
     /// The last use, in milliseconds since the shard's `since`: enough for seven weeks.
@@ -70,8 +74,8 @@ impl Hasher for IdHasher {
     }
 
     fn write_u128(&mut self, id: u128) {
-        // The lower 62 bits are random, and the ids of one shard have the same remainder of them. The multiplication mixes all of
-        // them into the middle of the product, which is the part taken here.
+        // The lower 62 bits are random, and the ids of one shard have the same remainder of them. The multiplication
+        // mixes all of them into the middle of the product, which is the part taken here.
         self.0 = (u128::from(id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u64;
     }
 
@@ -84,8 +88,8 @@ type KeyMap<T> = HashMap<ApiKeyId, T, BuildHasherDefault<IdHasher>>;
 
 #[derive(Default)]
 struct Shard {
-    /// In the order of the first use. The key index stores the slot of each key, because a look-up in a map would cost as much
-    /// again as finding the key.
+    /// In the order of the first use. The key index stores the slot of each key, because a look-up in a map would cost
+    /// as much again as finding the key.
     slots: Vec<Slot>,
     details: Vec<Detail>,
     /// The begin of the slots' time, in milliseconds since 1970.
@@ -141,9 +145,9 @@ impl UsageBuffer {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies the rate limit of a key and records one use. `last`: the slot that the key used last, which may belong to
-    /// another key by now. Returns the state of the rate limit, and the slot that the key uses now (`None`: there are too many). A
-    /// refused request is not recorded and does not count against the limit.
+    /// Applies the rate limit of a key and records one use. `last`: the slot that the key used last, which may belong
+    /// to another key by now. Returns the state of the rate limit, and the slot that the key uses now (`None`: there
+    /// are too many). A refused request is not recorded and does not count against the limit.
     pub(super) fn record(
         &self,
         (key, last): (ApiKeyId, Option<SlotIndex>),
@@ -263,8 +267,8 @@ fn one_request(channel: Channel) -> [u16; 4] {
 }
 
 impl Shard {
-    /// The slot in which `more` uses of a key can be counted: the `last` one if it is still the key's and its counters have space,
-    /// otherwise a new one. `None`: all slots are in use.
+    /// The slot in which `more` uses of a key can be counted: the `last` one if it is still the key's and its counters
+    /// have space, otherwise a new one. `None`: all slots are in use.
     fn slot_for(&mut self, (key, last): (ApiKeyId, Option<SlotIndex>), at: i64, more: &[u16; 4]) -> Option<SlotIndex> {
         let last = match last {
             Some(last) => Some(last),
@@ -274,7 +278,8 @@ impl Shard {
             return last;
         }
         if self.slots.capacity() == 0 {
-            // All at once, because growing in steps would fragment memory. The system uses only the part that is filled.
+            // All at once, because growing in steps would fragment memory. The system uses only the part that is
+            // filled.
             self.slots.reserve_exact(SLOTS_MAX);
         }
         if self.slots.is_empty() {
@@ -338,7 +343,8 @@ impl Shard {
         slot.by_channel.iter_mut().zip(more).for_each(|(uses, more)| *uses = uses.saturating_add(*more));
     }
 
-    /// Applies the rate limit of a key. `None`: there are too many keys with one, so the request is admitted without counting.
+    /// Applies the rate limit of a key. `None`: there are too many keys with one, so the request is admitted without
+    /// counting.
     fn admit(&mut self, key: ApiKeyId, now: Timestamp, quota: u32) -> Result<Option<RateLimit>, Refusal> {
         if let Some(limiter) = self.rates.get_mut(&key) {
             return admit(limiter, now, quota);

@@ -1,13 +1,14 @@
-//! The hot path: is this key good? It runs on the worker's own thread, without the writer and without a change of thread.
+//! The hot path: is this key good? It runs on the worker's own thread, without the writer and without a change of
+//! thread.
 //!
 //! ```text
 //! form and CRC ── HMAC ── in the index, and unchanged since? ── yes: owner in memory, and unchanged since? ── answer
 //!                          └─ no: read the key, cache it            └─ no: read the owner, cache it ─────────┘
 //! ```
-//! The index holds every key while they fit (see `key_index`), so the number of keys does not change the response time. The
-//! index is filled after the start, and by the first request for each key. Exactly what changed is invalidated (see
-//! `db::epoch`): one person's change has no cost for others. Owners are cached separately, because all keys of a person share
-//! one.
+//! The index holds every key while they fit (see `key_index`), so the number of keys does not change the response time.
+//! The index is filled after the start, and by the first request for each key. Exactly what changed is invalidated (see
+//! `db::epoch`): one person's change has no cost for others. Owners are cached separately, because all keys of a person
+//! share one.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -106,8 +107,8 @@ impl Verifier {
         self.verify_request(text, &VerifyRequest::new(Channel::Introspect))
     }
 
-    /// Verifies a key: returns the key and its owner, or why it is refused. Counts the use. A refused request is not counted and
-    /// does not count against the rate limit.
+    /// Verifies a key: returns the key and its owner, or why it is refused. Counts the use. A refused request is not
+    /// counted and does not count against the rate limit.
     ///
     /// # Errors
     /// [`Error`] when the database cannot be read. A refused key is a result, not an error.
@@ -276,8 +277,8 @@ impl Verifier {
         })
     }
 
-    /// Reads the owner from the database, and caches it. `generation` was taken before `view` read anything. `None`: the account is not
-    /// active, or not a member of the workspace.
+    /// Reads the owner from the database, and caches it. `generation` was taken before `view` read anything. `None`:
+    /// the account is not active, or not a member of the workspace.
     fn read_owner(&self, view: &View<'_>, owner_id: OwnerId, generation: u64) -> Result<Option<Owner>, Error> {
         let owner = store::find_owner(view, owner_id.0, owner_id.1)?;
         if let Some(owner) = &owner {
@@ -286,8 +287,8 @@ impl Verifier {
         Ok(owner)
     }
 
-    /// Reads every key that fits into memory, with its owner, so that no request has to wait for the first read of a key.
-    /// Runs on its own thread after the start. Returns the number of keys.
+    /// Reads every key that fits into memory, with its owner, so that no request has to wait for the first read of a
+    /// key. Runs on its own thread after the start. Returns the number of keys.
     ///
     /// # Errors
     /// [`Error`]: the keys read so far stay cached; the others are read when a request needs them.
@@ -327,8 +328,8 @@ impl Verifier {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Undoes the last use of a key that was verified and then refused because it lacks a right: the request counts neither as a
-    /// use nor against the rate limit.
+    /// Undoes the last use of a key that was verified and then refused because it lacks a right: the request counts
+    /// neither as a use nor against the rate limit.
     pub fn undo_use(&self, verified: &VerifiedKey, channel: Channel) {
         self.usage.undo_use(verified.key, verified.usage_slot, channel, verified.rate_limit.map(|limit| limit.quota));
     }

@@ -137,8 +137,8 @@ struct Size {
     size_bytes: u64,
 }
 
-/// `GET /api/trash`: the resources that can be restored, of all types that the key can read. With an `id`: what else deleting this
-/// resource would delete.
+/// `GET /api/trash`: the resources that can be restored, of all types that the key can read. With an `id`: what else
+/// deleting this resource would delete.
 pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQuery>) -> Answer {
     let kind = match query.r#type.as_str() {
         "" | "all" => None,

@@ -44,5 +44,6 @@ impl ResourceKind {
     }
 }
 
-/// The number of bytes that means "no limit" where the API needs a number: the largest integer that JSON parsers read exactly (RFC 8259 §6).
+/// The number of bytes that means "no limit" where the API needs a number: the largest integer that JSON parsers read
+/// exactly (RFC 8259 §6).
 pub const NO_LIMIT: u64 = (1 << 53) - 1;

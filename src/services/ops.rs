@@ -28,7 +28,8 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, name: &ServiceName) -> Result<(Ser
     Ok((service, credential.into_secret()))
 }
 
-/// The service with this credential. `None`: no service has it. A text without the form of a credential costs no statement.
+/// The service with this credential. `None`: no service has it. A text without the form of a credential costs no
+/// statement.
 ///
 /// # Errors
 /// [`Error`].

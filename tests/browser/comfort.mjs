@@ -1,4 +1,4 @@
-// What the script adds to pages that work without it, and what the keyboard alone can do.
+// What the script adds to the pages, and what the keyboard alone can do.
 import assert from "node:assert/strict";
 import { fillIn, given, open, press, sees, until } from "./browser.mjs";
 
@@ -9,14 +9,14 @@ const page = await person({ permissions: ["clipboard-read", "clipboard-write"] }
 const at = (path) => page.goto(given.url + path);
 const focused = () => page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.id);
 
-// ---- A password can be looked at before it is sent.
+// ---- A typed password can be shown.
 await at("/signin");
 await fillIn(page, { "Email or username": "ada-l", Password: "not this one" });
 await press(page, "Show password");
 assert.equal(await page.getByLabel("Password", { exact: true }).getAttribute("type"), "text");
 await press(page, "Hide password");
 
-// ---- A fault takes the focus to where it can be mended.
+// ---- An error moves the focus to its message.
 await press(page, "Sign in");
 await page.getByRole("alert").waitFor();
 assert.match(await focused(), /wrong/);
@@ -28,7 +28,7 @@ await sees(page, "Profile");
 await page.keyboard.press("Tab");
 assert.equal(await focused(), "Skip to content");
 await page.keyboard.press("Enter");
-// A jump within the page is done after the key; a Tab before it would start from the link.
+// The jump happens after the key press. A Tab before it would start from the link.
 await until("the jump past the sidebar", () => page.evaluate(() => document.activeElement.id === "main"));
 await page.keyboard.press("Tab");
 assert.equal(await focused(), "display_name");
@@ -40,7 +40,7 @@ for (const stop of ["username", "company", "use_case", "bio", ...links, "Save"])
 const ring = await page.evaluate(() => getComputedStyle(document.activeElement).boxShadow);
 assert.notEqual(ring, "none", "the button with the focus does not show it");
 
-// ---- Presets tick the scopes, and the foot of the form says them.
+// ---- Presets select the scopes, and the footer of the form lists them.
 await at("/settings/keys?create=1");
 await press(page, "Read only");
 assert.ok(await page.getByLabel("read", { exact: true }).isChecked());
@@ -57,7 +57,7 @@ assert.ok(!(await warning.isVisible()));
 await page.getByLabel("Expiration").selectOption("never");
 await warning.waitFor();
 
-// ---- Two presses make one key, and the command beside it works as it stands.
+// ---- A double click creates one key, and the shown command works as it is.
 await fillIn(page, { Name: "twice" });
 await page.getByRole("button", { name: "Create key" }).dblclick();
 const key = (await page.locator("output#new-key").innerText()).trim();
@@ -71,7 +71,7 @@ assert.equal((await fetch(url, { headers: { Authorization: header } })).status, 
 await at("/settings/keys");
 assert.equal(await page.getByRole("row", { name: /twice/ }).count(), 1);
 
-// ---- An export's progress arrives without the page being loaded again: what is being typed stays.
+// ---- The progress of an export appears without a reload, so typed text stays.
 await at("/settings/privacy");
 await fillIn(page, { Passphrase: "seven grey herons" });
 await press(page, "Export all data");

@@ -1,4 +1,4 @@
-// The main forms in a browser that runs no scripts.
+// The main forms in a browser without scripts.
 import assert from "node:assert/strict";
 import { fillIn, given, open, press, sees, until } from "./browser.mjs";
 
@@ -9,7 +9,7 @@ const { person, close } = await open();
 const page = await person({ javaScriptEnabled: false });
 const at = (path) => page.goto(given.url + path);
 
-// ---- Signing up, a wrong code and the right one.
+// ---- Sign-up, with a wrong code and the right one.
 await at("/signup");
 await fillIn(page, { Email: EMAIL, Username: "mary-s", Password: PASSWORD });
 await press(page, "Create account");
@@ -26,7 +26,7 @@ await fillIn(page, { Code: code });
 await press(page, "Verify");
 await sees(page, "Profile");
 
-// ---- The profile and the theme; neither button of a script is there to be pressed in vain.
+// ---- The profile and the theme; no button that needs a script is shown.
 await fillIn(page, { "Display name": "Mary Somerville" });
 await press(page, "Save");
 await page.getByRole("status").waitFor();
@@ -35,7 +35,7 @@ await press(page, "Dark");
 assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
 assert.equal(new URL(page.url()).pathname, "/settings/profile");
 
-// ---- A key, made and revoked.
+// ---- A key is created and revoked.
 await at("/settings/keys");
 await page.getByRole("link", { name: "Create key" }).click();
 await fillIn(page, { Name: "telescope" });
@@ -48,7 +48,7 @@ await page.getByRole("link", { name: "Revoke telescope" }).click();
 await press(page, "Revoke");
 await page.getByRole("status").waitFor();
 
-// ---- An export: the page loads itself again until it is ready.
+// ---- An export: the page reloads until it is ready.
 await at("/settings/privacy");
 await fillIn(page, { Passphrase: "eleven moons of saturn" });
 await press(page, "Export all data");
@@ -56,7 +56,7 @@ await page.getByRole("button", { name: "Download export" }).waitFor();
 const [download] = await Promise.all([page.waitForEvent("download"), press(page, "Download export")]);
 assert.match(download.suggestedFilename(), /\.age$/);
 
-// ---- Out, in again, and gone.
+// ---- Sign-out, sign-in, and deletion of the account.
 await press(page, "Sign out");
 await sees(page, "Sign in");
 await fillIn(page, { "Email or username": "mary-s", Password: PASSWORD });

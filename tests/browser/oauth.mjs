@@ -1,5 +1,5 @@
-// A life without a password: Ann comes from her firm's provider, connects a second one, proves herself there, and leaves.
-// Then answers of the two providers are crossed, and nobody comes in.
+// An account without a password: Ann signs up with the provider of her firm, connects a second one, steps up there, and deletes
+// her account. Then responses of the two providers are crossed, and every sign-in is refused.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { fillIn, given, inspect, open, press, sees } from "./browser.mjs";
@@ -11,7 +11,7 @@ const at = (path) => page.goto(given.url + path);
 const link = (name) => page.getByRole("link", { name, exact: true });
 const isHome = (url) => url.origin === given.url;
 
-// What the providers' own pages ask for: who one is, and whether we may know it.
+// Fills in the pages of the provider: sign-in and consent.
 const signInThere = async (name) => {
   for (;;) {
     await page.waitForURL((url) => isHome(url) || url.pathname.startsWith("/interaction/"));
@@ -32,7 +32,7 @@ const ahead = (seconds) => {
   fs.renameSync(`${given.clock}.next`, given.clock);
 };
 
-// ---- she comes
+// ---- she signs up
 await at("/signup");
 await inspect(page, "oauth-signup-page");
 await at("/signin");
@@ -53,10 +53,10 @@ await sees(page, "Profile");
 await at("/settings/security");
 const connected = page.getByRole("region", { name: "Connected accounts" });
 await connected.getByText("Your only way to sign in").waitFor();
-assert.equal(await connected.getByRole("button", { name: /Disconnect/ }).count(), 0, "the last way in stays");
+assert.equal(await connected.getByRole("button", { name: /Disconnect/ }).count(), 0, "the last sign-in method cannot be removed");
 await inspect(page, "oauth-security-one");
 
-// ---- a second one
+// ---- she connects a second provider
 await link("Connect Other").click();
 await signInThere("ann-too");
 await sees(page, "Connect Other?");
@@ -69,7 +69,7 @@ await connected.getByRole("button", { name: "Disconnect Firm, ann@corp.example" 
 await page.getByText("Account disconnected").waitFor();
 assert.equal(await page.getByText("ann@corp.example", { exact: true }).count(), 0);
 
-// ---- ten minutes later she proves herself there
+// ---- ten minutes later she steps up there
 ahead(700);
 await at("/settings/keys?create=1");
 await fillIn(page, { Name: "nightly" });
@@ -86,7 +86,7 @@ await page.getByLabel("read", { exact: true }).check();
 await press(page, "Create key");
 await page.locator("output#new-key").waitFor();
 
-// ---- somebody else's account there is no proof
+// ---- the account of another person at the provider is no proof
 ahead(1400);
 await at("/step-up?next=/settings/keys");
 await link("Confirm with Other").click();
@@ -94,7 +94,7 @@ await signInThere("somebody-else");
 await page.getByText("is not connected to your account here").waitFor();
 await inspect(page, "oauth-step-up-other");
 
-// ---- she leaves, without a password
+// ---- she deletes her account, without a password
 await at("/settings/privacy/delete");
 await inspect(page, "oauth-delete-stale");
 await link("confirm that it is you").click();
@@ -111,7 +111,7 @@ await link("Continue with Other").click();
 await signInThere("ann-too");
 await sees(page, "Create your account");
 
-// ---- O2: answers that are crossed. `bea` is somebody here, by both providers.
+// ---- O2: crossed responses. `bea` has accounts here with both providers.
 await page.context().close();
 page = await person();
 for (const [label, name] of [["Continue with Firm", "bea"], ["Continue with Other", "bea-too"]]) {
@@ -125,8 +125,8 @@ for (const [label, name] of [["Continue with Firm", "bea"], ["Continue with Othe
   await page.context().clearCookies({ name: "__Host-session" });
 }
 
-/** Leaves by this address, and stops where the provider's answer would come back: the answer's address. */
-const answerOf = async (start) => {
+/** Starts at this URL and stops before the callback: the URL of the callback. */
+const callbackOf = async (start) => {
   let url = new URL(start);
   while (!/^\/oauth\/(corp|other)\/callback$/.test(url.pathname)) {
     const answer = await page.request.get(String(url), { maxRedirects: 0 });
@@ -144,31 +144,31 @@ const isIn = async () => {
 const refused = async (url, what) => {
   await page.goto(String(url));
   await page.getByRole("alert").waitFor();
-  assert.equal(await isIn(), false, `${what}: somebody came in`);
+  assert.equal(await isIn(), false, `${what}: a session was started`);
 };
 
-const viaCorp = await answerOf(`${given.url}/oauth/corp/start`);
+const viaCorp = await callbackOf(`${given.url}/oauth/corp/start`);
 assert.equal(viaCorp.searchParams.get("iss"), corp);
 const elsewhere = new URL(viaCorp);
 elsewhere.pathname = "/oauth/other/callback";
-await refused(elsewhere, "an answer at the other one's path");
+await refused(elsewhere, "a response at the path of the other provider");
 const claimed = new URL(viaCorp);
 claimed.searchParams.set("iss", other);
-await refused(claimed, "an answer that names the other one");
-await refused(viaCorp, "the same answer after that");
+await refused(claimed, "a response that names the other issuer");
+await refused(viaCorp, "the same response after that");
 
-// The classic one (RFC 9700, 4.4.1): one provider sends the browser on to the other with its own state.
-const leave = async (name) => {
-  const left = await page.request.get(`${given.url}/oauth/${name}/start`, { maxRedirects: 0 });
-  return new URL(left.headers().location);
+// The classic mix-up attack (RFC 9700, 4.4.1): one provider sends the browser to the other with its own state.
+const startOf = async (name) => {
+  const started = await page.request.get(`${given.url}/oauth/${name}/start`, { maxRedirects: 0 });
+  return new URL(started.headers().location);
 };
-const [evil, honest] = [await leave("other"), await leave("corp")];
+const [evil, honest] = [await startOf("other"), await startOf("corp")];
 for (const part of ["state", "code_challenge", "nonce"]) honest.searchParams.set(part, evil.searchParams.get(part));
-await refused(await answerOf(honest), "a state of the other one");
+await refused(await callbackOf(honest), "a state of the other provider");
 await inspect(page, "oauth-refused");
 
-const unsigned = await answerOf(`${given.url}/oauth/corp/start`);
+const unsigned = await callbackOf(`${given.url}/oauth/corp/start`);
 unsigned.searchParams.delete("iss");
-await refused(unsigned, "an answer without the issuer that was promised");
+await refused(unsigned, "a response without the promised issuer");
 
 await close();

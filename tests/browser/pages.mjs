@@ -1,4 +1,4 @@
-// Walks through every page as a person does, in the states they are seen in, and inspects each.
+// Visits every page in its states and inspects each.
 import assert from "node:assert/strict";
 import { fillIn, given, inspect, open, press, sees, until } from "./browser.mjs";
 
@@ -10,7 +10,7 @@ const { person, close } = await open();
 const page = await person();
 const at = (path) => page.goto(given.url + path);
 
-// The newest mail whose subject matches, as the demonstration shows it.
+// The newest mail whose subject matches, from the page of the demonstration.
 const mailAbout = async (subject) => {
   const reader = await person();
   const article = await until(`a mail about ${subject}`, async () => {
@@ -22,7 +22,7 @@ const mailAbout = async (subject) => {
   return article;
 };
 
-// ---- strangers
+// ---- anonymous visitors
 await at("/signup");
 await inspect(page, "signup");
 await fillIn(page, { Email: EMAIL, Username: "ada-l", Password: PASSWORD });
@@ -50,7 +50,7 @@ await press(page, "Verify");
 await sees(page, "Profile");
 await inspect(page, "profile-welcome");
 
-// ---- an empty house
+// ---- an empty account
 await at("/settings/keys");
 await inspect(page, "keys-empty");
 await at("/settings/billing");
@@ -78,7 +78,7 @@ await press(page, "Sign in");
 await page.getByRole("alert").waitFor();
 await inspect(page, "signin-wrong");
 
-// ---- a forgotten password
+// ---- password reset
 await at("/forgot");
 await inspect(page, "forgot");
 await fillIn(page, { Email: "grace@example.org" });
@@ -99,9 +99,9 @@ await inspect(page, "signin-new-password");
 await at("/demo/mail");
 await inspect(page, "demo-mail");
 await at("/nothing/here");
-await inspect(page, "not-found-stranger");
+await inspect(page, "not-found-anonymous");
 
-// ---- a lived-in account
+// ---- an account with data
 await at("/signin");
 await fillIn(page, { "Email or username": "ada-l", Password: PASSWORD });
 await press(page, "Sign in");

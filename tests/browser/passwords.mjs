@@ -1,5 +1,5 @@
-// Passwords as a person types them: the meter beside each field where one is set, paste, and the pages that lead there by
-// invitation and by the first operator's link. Every page on the way is inspected.
+// Typing passwords: the meter at each field for a new password, paste, and sign-up by invitation and by the link of the first
+// operator. Every page is inspected.
 import assert from "node:assert/strict";
 import { fillIn, given, inspect, open, press, sees, until } from "./browser.mjs";
 
@@ -10,13 +10,13 @@ const { person, close } = await open();
 const page = await person({ permissions: ["clipboard-read", "clipboard-write"] });
 
 const meter = (page) => page.locator(".meter");
-/** Types a password and waits until the meter says what it is to say. */
+/** Types a password and waits until the meter shows the expected words. */
 const types = async (page, label, password, score, words) => {
   await page.getByLabel(label, { exact: true }).fill(password);
   await page.locator(`.meter[data-score="${score}"]`).getByText(words).waitFor();
 };
 
-// ---- A house that lets in whom it invited.
+// ---- A site where sign-up is by invitation.
 await page.goto(`${given.url}/signup`);
 await sees(page, "Create your account");
 await page.getByText("Sign-up is by invitation.").waitFor();
@@ -29,7 +29,7 @@ await page.goto(given.claim);
 await page.getByText("this account will be its operator").waitFor();
 await inspect(page, "signup-operator");
 
-// ---- The meter: silent until something is typed, then in the words of the rule.
+// ---- The meter: hidden until something is typed, then with the sentences of the rules.
 await page.goto(given.invitation);
 await page.getByText("The invitation is for this address.").waitFor();
 assert.equal(await page.getByLabel("Email", { exact: true }).inputValue(), "ada-lovelace@example.org");
@@ -46,11 +46,11 @@ await types(page, "Password", "fifteen letters", 2, "Another word would make it 
 await inspect(page, "meter-fair");
 await types(page, "Password", STRONG, 4, "Strong.");
 await inspect(page, "meter-strong");
-assert.equal(await page.locator(".meter [aria-live=polite]").count(), 1, "a reader of the screen hears it");
+assert.equal(await page.locator(".meter [aria-live=polite]").count(), 1, "screen readers announce it");
 await page.getByLabel("Password", { exact: true }).fill("");
-await until("the meter's silence", async () => !(await meter(page).isVisible()));
+await until("the meter to be hidden", async () => !(await meter(page).isVisible()));
 
-// ---- What a password manager or a clipboard has is taken whole.
+// ---- A pasted password is not truncated.
 await page.evaluate((text) => navigator.clipboard.writeText(text), LONG);
 await page.getByLabel("Password", { exact: true }).focus();
 await page.keyboard.press("Control+V");
@@ -58,7 +58,7 @@ assert.equal(await page.getByLabel("Password", { exact: true }).inputValue(), LO
 await press(page, "Create account");
 await sees(page, "Profile");
 
-// ---- The same meter where a password is changed.
+// ---- The same meter on the Security page.
 await page.goto(`${given.url}/settings/security`);
 await page.getByText("Last changed on").waitFor();
 await types(page, "New password", "localhost-localhost", 1, "which others know");
@@ -73,7 +73,7 @@ await fillIn(other, { "Email or username": "ada-l", Password: STRONG });
 await press(other, "Sign in");
 await sees(other, "Profile");
 
-// ---- And where one is forgotten.
+// ---- And on the page of a reset link.
 await other.goto(`${given.url}/reset?token=nonsense`);
 await types(other, "New password", STRONG, 4, "Strong.");
 await inspect(other, "reset-meter");
@@ -81,7 +81,7 @@ await press(other, "Change password");
 await other.getByRole("alert").waitFor();
 await inspect(other, "reset-refused");
 
-// ---- Without the script there is no meter, and the form says the same after it is sent.
+// ---- Without the script there is no meter; the form reports the errors after it is sent.
 const plain = await person({ javaScriptEnabled: false });
 await plain.goto(`${given.url}/reset?token=nonsense`);
 assert.ok(!(await meter(plain).isVisible()));

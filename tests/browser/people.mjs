@@ -1,4 +1,4 @@
-// The Profile page as a person meets it: with the script and without, with the keyboard alone, in every state.
+// The Profile page: with and without the script, with the keyboard alone, in every state.
 import assert from "node:assert/strict";
 import { fillIn, given, inspect, open, press, sees, until } from "./browser.mjs";
 
@@ -9,7 +9,7 @@ const { person, close } = await open();
 const page = await person();
 const at = (path) => page.goto(given.url + path);
 
-// The newest mail to somebody whose subject matches, as the demonstration shows it.
+// The newest mail to an address whose subject matches, from the page of the demonstration.
 const mailTo = async (address, subject) => {
   const reader = await person();
   const article = await until(`a mail to ${address} about ${subject}`, async () => {
@@ -33,20 +33,20 @@ const signIn = async (who, javaScriptEnabled = true) => {
 
 const card = (where, name) => where.getByRole("region", { name, exact: true });
 
-// ---- a name that is taken is told while it is typed, with one that is free
+// ---- a taken username is reported while it is typed, with a free one as a suggestion
 await at("/signup");
 const name = page.getByLabel("Username", { exact: true });
 await name.pressSequentially("ada-l");
-const told = page.getByRole("status");
-await told.filter({ hasText: "taken" }).waitFor();
+const status = page.getByRole("status");
+await status.filter({ hasText: "taken" }).waitFor();
 await inspect(page, "people-signup-taken");
 await page.getByRole("button", { name: /^Use ada-l-/ }).click();
-await told.filter({ hasText: "is free" }).waitFor();
+await status.filter({ hasText: "is free" }).waitFor();
 assert.match(await name.inputValue(), /^ada-l-\d$/);
 await name.fill("adrnin");
-await told.filter({ hasText: "looks too similar to a reserved one" }).waitFor();
+await status.filter({ hasText: "looks too similar to a reserved one" }).waitFor();
 
-// ---- the page saves itself
+// ---- the forms save automatically
 await at("/signin");
 await fillIn(page, { "Email or username": "ada-l", Password: PASSWORD });
 await press(page, "Sign in");
@@ -61,7 +61,7 @@ await state.filter({ hasText: /^Saved$/ }).waitFor();
 await page.locator(".who").getByText("Ada, Countess of Lovelace").waitFor();
 await about.getByLabel("Primary use case").selectOption("Research & Academia");
 await state.filter({ hasText: /^Saved$/ }).waitFor();
-// What is too short is no fault while it is being typed, and one once the field is left.
+// A short bio is no error while it is typed, but it is one when the field loses the focus.
 await about.getByLabel("Bio").pressSequentially("short");
 await state.filter({ hasText: "Not saved yet" }).waitFor();
 assert.equal(await about.getByRole("alert").count(), 0);
@@ -80,7 +80,7 @@ assert.equal(await about.getByLabel("GitHub").inputValue(), "ada-l");
 assert.equal(await about.getByLabel("Website").inputValue(), "https://ada.example/notes");
 assert.equal(await about.getByLabel("Company").inputValue(), "Analytical Engines");
 
-// ---- preferences hold at once, and in another browser
+// ---- preferences apply at once, and in another browser
 const preferences = card(page, "Preferences");
 await preferences.getByLabel("Theme").selectOption("Dark");
 await preferences.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor();
@@ -95,7 +95,7 @@ await plain.getByText(/\d\d:\d\d JST/).locator("visible=true").first().waitFor()
 await preferences.getByLabel("Theme").selectOption("Same as the system");
 await preferences.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor();
 
-// ---- mails: what protects the account is no choice
+// ---- mails that protect the account cannot be turned off
 const mails = card(page, "Notifications");
 assert.equal(await mails.getByText("Required", { exact: true }).count(), 3);
 await mails.getByLabel("Usage").uncheck();
@@ -171,7 +171,7 @@ const code = /\b\d{6}\b/.exec(await mailTo(WORK, /Your code for Domicile/))[0];
 await emails.getByLabel("Code").fill("000000");
 await emails.getByRole("button", { name: "Verify", exact: true }).click();
 await emails.getByRole("alert").waitFor();
-assert.equal(await page.evaluate(() => document.activeElement.name), "code", "the field at fault has the focus");
+assert.equal(await page.evaluate(() => document.activeElement.name), "code", "the field with the error has the focus");
 await inspect(page, "people-code-wrong");
 await press(page, "Resend code");
 await page.getByRole("alert").filter({ hasText: "a moment ago" }).waitFor();
@@ -186,7 +186,7 @@ await page.getByRole("status").filter({ hasText: "Your primary address is change
 await emails.getByText("can undo the change").waitFor();
 await inspect(page, "people-email-primary");
 
-// ---- the way back, from a browser that nobody is signed in with and that runs no script
+// ---- reverting the change, in a browser without a session and without scripts
 const link = /https?:\S+\/revert\S+/.exec(await mailTo("ada@example.org", "Your primary address was changed"))[0];
 const watcher = await person();
 await watcher.goto(link);

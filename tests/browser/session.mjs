@@ -1,5 +1,5 @@
-// A session that is about to end, as its person meets it, and a sign-in that was somebody else's. The server's clock is moved
-// by the test, the page's by the browser, so that nobody waits.
+// A session that is about to end, and a sign-in of a thief. The test moves the clock of the server and of the page, so that it
+// does not wait.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -10,7 +10,7 @@ const MINUTE = 60;
 const { person, close } = await open();
 
 let ahead = 0;
-/** Time goes by, at the server and in every window of the page's browser. */
+/** Moves the clock of the server, and of every window of the browser of `page`. */
 const pass = async (seconds, page) => {
   ahead += seconds;
   fs.writeFileSync(`${given.clock}.next`, `+${ahead}s`);
@@ -28,7 +28,7 @@ const signIn = async (page, name) => {
 const questionOf = (page) => page.getByRole("alertdialog", { name: "Are you still there?" });
 const focused = (page) => page.evaluate(() => document.activeElement.textContent.trim());
 
-// ---- A minute before the end its person is asked, wherever they are on the page; the keyboard suffices to stay.
+// ---- A minute before the end a dialog asks the person, anywhere on the page. The keyboard is enough to stay signed in.
 const page = await person();
 await page.clock.install();
 await signIn(page, "ada-l");
@@ -36,7 +36,7 @@ await page.goto(`${given.url}/settings/keys?create=1`);
 const question = questionOf(page);
 await fillIn(page, { Name: "half a name" });
 await pass(28 * MINUTE, page);
-assert.ok(!(await question.isVisible()), "two minutes before the end nobody is asked");
+assert.ok(!(await question.isVisible()), "two minutes before the end there is no dialog");
 await pass(MINUTE + 5, page);
 await question.waitFor();
 assert.equal(await focused(page), "Stay signed in");
@@ -46,10 +46,10 @@ assert.equal(await question.getAttribute("aria-describedby"), "session-end-words
 await inspect(page, "session-end");
 await page.keyboard.press("Enter");
 await question.waitFor({ state: "hidden" });
-assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "half a name", "what was typed stays");
+assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "half a name", "typed text stays");
 assert.equal(new URL(page.url()).pathname, "/settings/keys");
 
-// ---- What is answered in one window holds for the other.
+// ---- The answer in one window counts for the others.
 const other = await page.context().newPage();
 await other.goto(`${given.url}/settings/profile`);
 await pass(29 * MINUTE + 5, page);
@@ -60,7 +60,8 @@ await questionOf(other).waitFor({ state: "hidden" });
 await page.clock.fastForward(6000);
 await question.waitFor({ state: "hidden" });
 
-// ---- Escape sends the question away, not the end: it comes back for the last moments, and then the page says why.
+// ---- Escape closes the dialog but does not extend the session. The dialog returns shortly before the end, and then the
+// sign-in page says why.
 await pass(29 * MINUTE + 5, page);
 await question.waitFor();
 await page.keyboard.press("Escape");
@@ -78,7 +79,7 @@ await press(page, "Sign in");
 await sees(page, "API keys");
 await other.close();
 
-// ---- The end that nothing moves is said as what it is, and no button promises more.
+// ---- The absolute end is announced as final, without a button to stay signed in.
 for (let seen = 0; seen < 42; seen += 1) {
   await pass(17 * MINUTE);
   await page.goto(`${given.url}/settings/profile`);
@@ -90,7 +91,7 @@ const notice = page.getByRole("alertdialog", { name: "Your session ends soon" })
 await notice.waitFor();
 assert.match(await notice.innerText(), /its maximum length/);
 assert.ok(!(await page.getByRole("button", { name: "Stay signed in" }).isVisible()));
-assert.equal(await focused(page), "Back to the page", "whoever types on loses nothing");
+assert.equal(await focused(page), "Back to the page", "typing on must not lose anything");
 await inspect(page, "session-final");
 await page.keyboard.press("Enter");
 await notice.waitFor({ state: "hidden" });
@@ -99,7 +100,7 @@ await notice.waitFor();
 await notice.getByRole("button", { name: "Sign out" }).click();
 await page.getByText("You are signed out.").waitFor();
 
-// ---- Without scripts there is no question, and nothing stands in the way.
+// ---- Without scripts there is no dialog.
 const plain = await person({ javaScriptEnabled: false });
 await signIn(plain, "ada-l");
 assert.ok(!(await questionOf(plain).isVisible()));
@@ -110,7 +111,7 @@ await fillIn(plain, { "Email or username": "ada-l", Password: PASSWORD });
 await press(plain, "Sign in");
 await sees(plain, "Privacy");
 
-// ---- Somebody else signs in. One click in the mail closes the account, without signing in.
+// ---- A thief signs in. One click in the mail locks the account, without signing in.
 const thief = await person();
 await signIn(thief, "ada-l");
 await thief.goto(`${given.url}/settings/security`);

@@ -1,5 +1,6 @@
-// One life: Ada signs up, makes a key, her program works and is charged for, she reads the bill, takes her data with her,
-// and leaves. Everybody else in it is real: the browser, the mail server, the service, age, SQLCipher, the reference's client.
+// The life of one account: Ada signs up, creates a key, her program is charged for usage, she reads the bill, exports her data
+// and deletes her account. All other parties are real: the browser, the mail server, the service, age, SQLCipher, the client of
+// the reference.
 import assert from "node:assert/strict";
 import path from "node:path";
 import { fillIn, given, open, press, sees } from "./browser.mjs";
@@ -19,20 +20,20 @@ await at("/");
 await sees(page, "Sign in");
 await page.getByRole("link", { name: "Create your account" }).click();
 await sees(page, "Create your account");
-assert.match(await page.getByRole("main").innerText(), /region\s+eu/i, "nobody told her where her data will be");
+assert.match(await page.getByRole("main").innerText(), /region\s+eu/i, "the page does not name the region of her data");
 await fillIn(page, { Email: EMAIL, Username: "ada-l", Password: PASSWORD });
 await press(page, "Create account");
 await sees(page, "Check your email");
 const asked = await mailTo(EMAIL, /code/);
 assert.match(asked.from, /account@example\.org/);
-assert.ok(asked.message_id.length > 10 && asked.html.includes("<"), "the mail is not whole");
+assert.ok(asked.message_id.length > 10 && asked.html.includes("<"), "the mail is incomplete");
 await fillIn(page, { Code: /\b\d{6}\b/.exec(asked.text)[0] });
 await press(page, "Verify");
 await sees(page, "Profile");
 assert.equal(new URL(page.url()).pathname, "/settings/profile");
 await mailTo(EMAIL, /Welcome/);
 
-// ---- She makes a key for her training machine. It is shown once.
+// ---- She creates a key for her training machine. It is shown once.
 await page.getByRole("link", { name: "API keys" }).click();
 await page.getByRole("link", { name: "Create key" }).click();
 assert.equal(await page.getByLabel("Expiration").inputValue(), "90d");
@@ -66,14 +67,14 @@ await page.getByText("3.50").first().waitFor();
 const charge = page.getByRole("row", { name: /Usage/ });
 assert.match(await charge.innerText(), /1\.50/);
 
-// ---- The reference's own client sees the same.
+// ---- The client of the reference sees the same.
 const seen = await script("reference_client.py", [given.url, "ada-l"], key);
 assert.equal(seen.summary.username, "ada-l");
 assert.equal(seen.summary.creditsCents, 350);
 assert.deepEqual(seen.api_keys.keys.map((one) => one.name), ["training-server"]);
 assert.deepEqual(seen.transactions.transactions.map((one) => one.type).sort(), ["signup", "training"]);
 
-// ---- She takes her data with her; Debian's age opens it.
+// ---- She exports her data; Debian's age opens the file.
 await page.getByRole("link", { name: "Privacy" }).click();
 await fillIn(page, { Passphrase: PASSPHRASE });
 await press(page, "Export all data");
@@ -92,13 +93,13 @@ assert.match(JSON.stringify(opened.profile), /ada-l/);
 assert.ok(!JSON.stringify(opened).includes(key), "the export holds the key");
 await mailTo(EMAIL, /export is ready/);
 
-// ---- The admin publishes a snapshot; somebody else's SQLCipher reads it with the key the admin printed.
+// ---- The admin publishes a snapshot; an independent SQLCipher reads it with the key that the admin printed.
 const snapshot = await domicile("snapshot", "now");
 const databaseKey = await domicile("keyring", "show-database-key");
 const kept = await script("read_snapshot.py", [snapshot], databaseKey);
 assert.deepEqual(kept, { people: [["ada-l", EMAIL]], integrity: "ok" });
 
-// ---- She revokes the key. It is dead at the very next question.
+// ---- She revokes the key. The next introspection refuses it.
 await page.getByRole("link", { name: "API keys" }).click();
 await page.getByRole("link", { name: "Revoke training-server" }).click();
 await sees(page, /Revoke/);
@@ -107,7 +108,7 @@ await page.getByRole("status").waitFor();
 assert.deepEqual(await training.introspect(key), { active: false });
 assert.equal((await script("reference_client.py", [given.url, "ada-l"], key)).summary.error, "Invalid API key");
 
-// ---- She signs out and in again, is wrong once, and leaves a second key behind.
+// ---- She signs out and in again, with one wrong password, and creates a second key.
 await press(page, "Sign out");
 await sees(page, "Sign in");
 await at("/settings/keys");
@@ -125,7 +126,7 @@ await press(page, "Create key");
 const second = (await page.locator("output#new-key").innerText()).trim();
 assert.equal((await training.introspect(second)).active, true);
 
-// ---- She leaves. She is signed out, has a receipt and a last mail, and nothing of hers opens anything.
+// ---- She deletes her account. She is signed out, gets a receipt and a last mail, and none of her credentials work.
 await page.getByRole("link", { name: "Privacy" }).click();
 await page.getByRole("link", { name: "Delete account" }).click();
 await fillIn(page, { "Type DELETE to confirm": "DELETE", Password: PASSWORD });

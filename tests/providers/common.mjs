@@ -1,4 +1,4 @@
-// Real providers beside a test: on loopback, on a free port, told by lines of JSON and answering with lines of JSON.
+// Real providers for a test: on loopback, on a free port, controlled by lines of JSON, which they answer with lines of JSON.
 import fs from "node:fs";
 import http from "node:http";
 import net from "node:net";
@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 
 const tools = path.join(import.meta.dirname, "../tools/node_modules");
 
-/** A package of `tests/tools`, by the file it begins with. */
+/** Loads a package of `tests/tools` by its entry file. */
 export const load = async (file) => {
   const full = path.join(tools, file);
   if (!fs.existsSync(full)) {
@@ -18,7 +18,7 @@ export const load = async (file) => {
   return import(pathToFileURL(full));
 };
 
-// Some of them would listen on every interface of the machine.
+// Some of the packages would listen on every interface.
 const listen = net.Server.prototype.listen;
 net.Server.prototype.listen = function (port, ...rest) {
   return typeof port === "number" || typeof port === "string"
@@ -26,7 +26,7 @@ net.Server.prototype.listen = function (port, ...rest) {
     : listen.call(this, port, ...rest);
 };
 
-/** Starts a server on a free port, and answers the port. */
+/** Starts a server on a free port. */
 export const serve = (handler) =>
   new Promise((resolve) => {
     const server = http.createServer(handler);
@@ -40,27 +40,27 @@ export const freePort = async () => {
   return port;
 };
 
-const whole = async (stream) => {
+const readAll = async (stream) => {
   const pieces = [];
   for await (const piece of stream) pieces.push(piece);
   return Buffer.concat(pieces);
 };
 
-/** A door before the server at `port()`: passes everything on, and writes down what was asked of it. */
+/** A proxy for the server at `port()`. It records every request in `seen`. */
 export const recorder = async (port, seen) =>
   serve(async (request, response) => {
-    const body = await whole(request);
+    const body = await readAll(request);
     seen.push({ path: new URL(request.url, "http://x").pathname, method: request.method, body: body.toString() });
     const options = { host: "127.0.0.1", port: port(), path: request.url, method: request.method, headers: request.headers };
-    const onwards = http.request(options, (answer) => {
+    const forwarded = http.request(options, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });
-    onwards.on("error", () => response.destroy());
-    onwards.end(body);
+    forwarded.on("error", () => response.destroy());
+    forwarded.end(body);
   });
 
-/** Says that everything is ready, then answers what it is told, line by line, until nobody speaks any more. */
+/** Prints `ready`, then answers each line of the input until it ends. */
 export const converse = async (ready, answer) => {
   console.log(JSON.stringify(ready));
   for await (const line of readline.createInterface({ input: process.stdin })) {

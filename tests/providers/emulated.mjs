@@ -1,10 +1,10 @@
-// Google, GitHub and Apple with their own paths: `emulate`, each behind a door that writes down what was asked.
+// Google, GitHub and Apple with their own paths: the package `emulate`, each behind a proxy that records the requests.
 //
 //   given: {"callback": "http://localhost:1", "google": {seed}, "github": {seed}, "apple": {seed}}
-//   {"seen": "apple"}              what was asked of it: [{path, method, body}]
-//   {"secret": "<jwt>"}            whether Apple's client secret is good, by another library than ours: its header and claims
+//   {"seen": "apple"}              the requests so far: [{path, method, body}]
+//   {"secret": "<jwt>"}            verifies a client secret for Apple with another library than ours: its header and claims
 //
-// What it says first has `apple_key`, too: the file that Apple gives out with a key.
+// The first line also has `apple_key`: the private key file that Apple issues.
 import crypto from "node:crypto";
 import { converse, freePort, load, recorder } from "./common.mjs";
 
@@ -12,7 +12,7 @@ const { createEmulator } = await load("emulate/dist/api.js");
 const { jwtVerify } = await load("jose/dist/webapi/index.js");
 
 const given = JSON.parse(process.argv[2]);
-// What Apple gives out: a key of which it keeps the public half.
+// Apple issues the private key and keeps the public key.
 const { privateKey, publicKey } = crypto.generateKeyPairSync("ec", { namedCurve: "P-256" });
 const urls = {};
 const seen = {};
@@ -20,9 +20,9 @@ for (const service of ["google", "github", "apple"]) {
   if (!given[service]) continue;
   seen[service] = [];
   const port = await freePort();
-  const door = await recorder(() => port, seen[service]);
-  // Another name for this machine than the appliance has: to a browser, another site.
-  urls[service] = `http://127.0.0.1:${door.port}`;
+  const proxy = await recorder(() => port, seen[service]);
+  // Another host name than the one of the appliance, so that it is another site for browsers.
+  urls[service] = `http://127.0.0.1:${proxy.port}`;
   await createEmulator({ service, port, baseUrl: urls[service], seed: { [service]: given[service] } });
 }
 

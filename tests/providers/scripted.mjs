@@ -1,8 +1,8 @@
-// A provider that says what it is told to: oauth2-mock-server, whose answers are replaced just before they go out.
+// A provider whose answers the test sets: oauth2-mock-server. Its answers are changed just before they are sent.
 //
 //   {"now": 1777, "lie": {"claims": {..}, "header": {..}, "sign": "..", "userinfo": {..}, "metadata": {..}, "github": {..}}}
-//   {"rotate": true}     a new key signs from now on, and the old ones are gone
-//   {"seen": true}       what was asked so far: {"/token": [bodies], ..}
+//   {"rotate": true}     new keys sign from now on, and the old ones are deleted
+//   {"seen": true}       the requests so far: {"/token": [bodies], ..}
 import crypto from "node:crypto";
 import { converse, load } from "./common.mjs";
 
@@ -32,7 +32,7 @@ const publicPem = () => crypto.createPublicKey(privateKey("RS256")).export({ typ
 const hmac = (secret) => (data) => crypto.createHmac("sha256", secret).update(data).digest("base64url");
 const rsa = (key, options = {}) => (data) => crypto.sign("sha256", Buffer.from(data), { key, ...options }).toString("base64url");
 
-// How a token is signed: the algorithm and key that its header names, and the signature.
+// How a token is signed: the algorithm and the key that its header names, and the function that signs.
 const signers = () => ({
   good: [{ alg: "RS256", kid: keys.RS256.kid }, rsa(privateKey("RS256"))],
   pss: [{ alg: "PS256", kid: keys.PS256.kid }, rsa(privateKey("PS256"), pss)],
@@ -93,7 +93,7 @@ server.service.addRoute("GET", "/keys", (request, response) => {
   response.setHeader("Content-Type", "application/json");
   response.end(JSON.stringify(lie.keys ?? { keys: server.issuer.keys.toJSON().filter((key) => Object.values(keys).some((own) => own.kid === key.kid)) }));
 });
-// GitHub, where it has no ID token and says who somebody is when it is asked.
+// GitHub: it has no ID token; its API returns the user.
 const json = (what) => (request, response) => {
   note(what, request);
   response.setHeader("Content-Type", "application/json");

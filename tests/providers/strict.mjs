@@ -1,21 +1,21 @@
-// Two strict OpenID providers, `corp` and `other`: the certified oidc-provider, each behind a door that writes down what was
-// asked. Their sign-in pages take any name as the person, and ask for consent.
+// Two strict OpenID providers, `corp` and `other`: the certified oidc-provider, each behind a proxy that records the requests.
+// Their sign-in pages accept any name as the person, and ask for consent.
 //
-//   given: {"callback": "http://localhost:1"}   where the appliance is
-//   {"seen": "corp"}                            what was asked of it so far: [[method, path], ..]
+//   given: {"callback": "http://localhost:1"}   the URL of the appliance
+//   {"seen": "corp"}                            the requests so far: [[method, path], ..]
 import { converse, freePort, load, recorder } from "./common.mjs";
 
 const { default: Provider } = await load("oidc-provider/lib/index.js");
 
 const given = JSON.parse(process.argv[2]);
-// It says on its standard output how it is not to be run; there we speak ourselves.
+// It prints warnings to the standard output, which we need for our own lines.
 console.info = console.warn = console.error;
 
 const start = async (name, host) => {
   const seen = [];
   const port = await freePort();
-  const door = await recorder(() => port, seen);
-  const issuer = `http://${host}:${door.port}`;
+  const proxy = await recorder(() => port, seen);
+  const issuer = `http://${host}:${proxy.port}`;
   const provider = new Provider(issuer, {
     clients: [{
       client_id: "domicile",
@@ -35,7 +35,7 @@ const start = async (name, host) => {
   return { issuer, seen };
 };
 
-// Two names of this machine: to a browser they are two sites with cookies of their own.
+// Two host names of this machine, so that they are two sites with separate cookies for browsers.
 const corp = await start("corp", "localhost");
 const other = await start("other", "127.0.0.1");
 

@@ -110,8 +110,8 @@ impl Limits {
     }
 }
 
-/// Parses CIDR blocks and single addresses, separated by spaces, commas or line ends. Host bits and repetitions are removed.
-/// `None`: one of them is invalid, or there are more than [`NETWORKS_MAX`].
+/// Parses CIDR blocks and single addresses, separated by spaces, commas or line ends. Host bits and repetitions are
+/// removed. `None`: one of them is invalid, or there are more than [`NETWORKS_MAX`].
 pub fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
     let mut networks: Vec<IpNet> = Vec::new();
     for word in text.split([' ', ',', '\n', '\r', '\t']).filter(|word| !word.is_empty()) {

@@ -59,7 +59,8 @@ impl Expiry {
         crate::config::parse_duration(text).filter(|life| *life <= LIFE_MAX).map(Self::After)
     }
 
-    /// Parses a day such as `2026-05-03`; the key ends when that day ends, in UTC. `None`: it is not a day, not in the future, or beyond [`LIFE_MAX`].
+    /// Parses a day such as `2026-05-03`; the key ends when that day ends, in UTC. `None`: it is not a day, not in the
+    /// future, or beyond [`LIFE_MAX`].
     pub fn on_day(text: &str, now: Timestamp) -> Option<Self> {
         let is_day = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let end = Timestamp::parse(text).filter(|_| is_day)?.plus(days(1));
@@ -158,8 +159,8 @@ pub struct CreatedApiKey {
     pub secret: Secret<String>,
 }
 
-/// A good key, and what a verifier needs to know about it. What it shares with the other keys of its owner is in [`Owner`],
-/// whose fields can be read as if they were fields of this struct.
+/// A good key, and what a verifier needs to know about it. What it shares with the other keys of its owner is in
+/// [`Owner`], whose fields can be read as if they were fields of this struct.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct VerifiedKey {
@@ -172,14 +173,15 @@ pub struct VerifiedKey {
     pub created_at: Timestamp,
     /// The earlier of its own end and the end of the overlap with its successor. `None`: it does not end.
     pub expires_at: Option<Timestamp>,
-    /// The state of its rate limit after this request. `None`: it has no limit, or the limit does not apply to this channel.
+    /// The state of its rate limit after this request. `None`: it has no limit, or the limit does not apply to this
+    /// channel.
     pub rate_limit: Option<RateLimit>,
     /// The slot of the usage buffer that counts this use. `None`: the use is not counted.
     pub(in crate::api_keys) usage_slot: Option<SlotIndex>,
 }
 
-/// The index of a slot in the usage buffer. The slot itself says which key it belongs to: after a drain it can be free, or belong
-/// to another key.
+/// The index of a slot in the usage buffer. The slot itself says which key it belongs to: after a drain it can be free,
+/// or belong to another key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::api_keys) struct SlotIndex(pub u16);
 
@@ -226,8 +228,8 @@ impl Channel {
         }
     }
 
-    /// Whether the key's rate limit applies. It does not apply to introspection, because how often a service asks says nothing
-    /// about how often the key is used.
+    /// Whether the key's rate limit applies. It does not apply to introspection, because how often a service asks says
+    /// nothing about how often the key is used.
     pub const fn is_rate_limited(self) -> bool {
         !matches!(self, Self::Introspect)
     }
@@ -238,8 +240,8 @@ impl Channel {
 pub struct VerifyRequest<'a> {
     #[allow(missing_docs)]
     pub channel: Channel,
-    /// The address of the program that uses the key, never of the gateway. `None`: unknown, so a key with a list of networks is
-    /// refused.
+    /// The address of the program that uses the key, never of the gateway. `None`: unknown, so a key with a list of
+    /// networks is refused.
     pub address: Option<IpAddr>,
     /// The `User-Agent` of the program. Empty: it has none.
     pub agent: &'a str,

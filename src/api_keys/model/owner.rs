@@ -6,8 +6,8 @@ use crate::base::{AccountId, Role, SharedText, WorkspaceId};
 
 /// The owner of keys: a person in a workspace, with an active account and a membership there.
 ///
-/// Hundreds of thousands of owners are in memory, so all texts of an owner are in one allocation, and the methods return parts of
-/// it.
+/// Hundreds of thousands of owners are in memory, so all texts of an owner are in one allocation, and the methods
+/// return parts of it.
 #[derive(Clone, Debug)]
 pub struct Owner {
     /// The person the keys act for.

@@ -2,8 +2,9 @@
 
 /// Why a key is refused for this request.
 ///
-/// A program that sends the whole text of a key may learn what the owner did with it. A text that never was a key and a key that
-/// does not exist any more give the same response, [`Refusal::Unknown`]. Introspection never gives a reason (RFC 7662 §2.2).
+/// A program that sends the whole text of a key may learn what the owner did with it. A text that never was a key and a
+/// key that does not exist any more give the same response, [`Refusal::Unknown`]. Introspection never gives a reason
+/// (RFC 7662 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The text does not have the form or the checksum of a key.
@@ -46,7 +47,8 @@ impl Refusal {
         }
     }
 
-    /// The HTTP status: 401 when another key is needed, 403 when the network or the budget has to change, 429 when the program has to wait.
+    /// The HTTP status: 401 when another key is needed, 403 when the network or the budget has to change, 429 when the
+    /// program has to wait.
     pub const fn status(self) -> u16 {
         match self {
             Self::Malformed | Self::Unknown | Self::Replaced | Self::Expired | Self::Disabled | Self::Quarantined => {

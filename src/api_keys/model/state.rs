@@ -104,10 +104,11 @@ impl KeyState {
         matches!(self, Self::Active | Self::Retiring)
     }
 
-    /// The state after `event`. `before` is the state before the quarantine. `None`: the event is not possible in this state.
+    /// The state after `event`. `before` is the state before the quarantine. `None`: the event is not possible in this
+    /// state.
     ///
-    /// A retiring key cannot be disabled: it ends soon, and can be revoked earlier. An expired key can still be revoked, which
-    /// removes its digest.
+    /// A retiring key cannot be disabled: it ends soon, and can be revoked earlier. An expired key can still be
+    /// revoked, which removes its digest.
     pub const fn after(self, event: KeyEvent, before: Option<Self>) -> Option<Self> {
         match (self, event) {
             (Self::Active, KeyEvent::Rotate) => Some(Self::Retiring),

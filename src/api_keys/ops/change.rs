@@ -73,11 +73,12 @@ fn spent_until(view: &View<'_>, family: ApiKeyId, budget: Budget) -> Result<Opti
     Ok((spent >= budget.amount).then(|| budget.period.end(now)))
 }
 
-/// Sets the maximum lifetime for new keys of the workspace. Existing keys are not affected. `None`: only the site's maximum applies.
+/// Sets the maximum lifetime for new keys of the workspace. Existing keys are not affected. `None`: only the site's
+/// maximum applies.
 ///
 /// # Errors
-/// [`ApiKeyError::NotFound`] when the account does not own the workspace; [`ApiKeyError::Expiry`] unless the lifetime is from one
-/// day to ten years.
+/// [`ApiKeyError::NotFound`] when the account does not own the workspace; [`ApiKeyError::Expiry`] unless the lifetime
+/// is from one day to ten years.
 pub fn set_policy(
     tx: &mut Tx<'_>,
     admin: &CredentialAdmin,

@@ -18,7 +18,8 @@ use crate::config::Reveal;
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
 
-/// Creates a key for `account` in `workspace`. The result has its text, which is stored only if the site lets owners see it again.
+/// Creates a key for `account` in `workspace`. The result has its text, which is stored only if the site lets owners
+/// see it again.
 ///
 /// # Errors
 /// [`ApiKeyError::NotFound`] when the account does not own the workspace; [`ApiKeyError::NoScope`],
@@ -77,12 +78,12 @@ pub fn create(
     Ok(created)
 }
 
-/// Creates a successor of the key `id`, with the same scopes, limits and lifetime. The old key stays good for `overlap`, but never
-/// longer than without the rotation. Both keys share one budget.
+/// Creates a successor of the key `id`, with the same scopes, limits and lifetime. The old key stays good for
+/// `overlap`, but never longer than without the rotation. Both keys share one budget.
 ///
 /// # Errors
-/// [`ApiKeyError::NotFound`]; [`ApiKeyError::Overlap`] for more than a week; [`ApiKeyError::InvalidState`] when the key is not
-/// active.
+/// [`ApiKeyError::NotFound`]; [`ApiKeyError::Overlap`] for more than a week; [`ApiKeyError::InvalidState`] when the key
+/// is not active.
 pub fn rotate(
     tx: &mut Tx<'_>,
     admin: &CredentialAdmin,

@@ -38,9 +38,10 @@ pub(in crate::api_keys) fn known_keys(
     Ok(known)
 }
 
-/// Applies the setting `on_exposure` of the site to reported keys: quarantine, revoke, or only notify the owner. The whole text of
-/// a key is proof enough. Unknown keys and keys that have ended are ignored. The owner gets at most one message a day about a key.
-/// The place is stored in the personal part of the audit event, which is erased with the person.
+/// Applies the setting `on_exposure` of the site to reported keys: quarantine, revoke, or only notify the owner. The
+/// whole text of a key is proof enough. Unknown keys and keys that have ended are ignored. The owner gets at most one
+/// message a day about a key. The place is stored in the personal part of the audit event, which is erased with the
+/// person.
 ///
 /// # Errors
 /// [`Error`].

@@ -20,8 +20,8 @@ const LATE_DAYS: u64 = 90;
 /// Days that the counters of daily uses are kept: a year to compare with, and a month more.
 const DAYS_KEPT: i64 = 400;
 
-/// Revokes keys whose overlap is over, and keys whose quarantine has lasted a day. Keys are refused from the moment their overlap
-/// ends, even before this runs.
+/// Revokes keys whose overlap is over, and keys whose quarantine has lasted a day. Keys are refused from the moment
+/// their overlap ends, even before this runs.
 pub(in crate::api_keys) fn end_due(tx: &mut Tx<'_>) -> Result<(), Error> {
     for key in store::list_retired(tx, BATCH_MAX)? {
         end_key(tx, &Actor::System, &key, RevokeReason::Rotated)?;
@@ -35,9 +35,9 @@ pub(in crate::api_keys) fn end_due(tx: &mut Tx<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reminds owners who want it 30, 7 and 1 days before a key expires, once each, with all keys of a person in one message. If several
-/// reminders of a key are due at once, only the nearest is sent. A key with a lifetime of at most 30, 7 or 1 days does not get the
-/// reminder of that number of days.
+/// Reminds owners who want it 30, 7 and 1 days before a key expires, once each, with all keys of a person in one
+/// message. If several reminders of a key are due at once, only the nearest is sent. A key with a lifetime of at most
+/// 30, 7 or 1 days does not get the reminder of that number of days.
 pub(in crate::api_keys) fn remind(tx: &mut Tx<'_>) -> Result<(), Error> {
     let url = tx.site().config.public_url.clone();
     for (index, (number, kind)) in REMINDERS.iter().enumerate() {

@@ -71,8 +71,8 @@ pub fn revoke(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<
     find(tx, admin, id)
 }
 
-/// Revokes every key of the account that was created at `since` or later, because the person who took over the account may have
-/// created it. Returns the number of keys.
+/// Revokes every key of the account that was created at `since` or later, because the person who took over the account
+/// may have created it. Returns the number of keys.
 ///
 /// # Errors
 /// [`Error`].

@@ -97,9 +97,9 @@ fn rewrite(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]) -> Result<(), Error> {
     stale.iter().try_for_each(|(key, digest)| store::update_lookup(tx, *key, digest, pepper_id))
 }
 
-/// Adds what the use of a key cost. Every key of its family whose budget is spent by this is refused from the next request on,
-/// and its owner gets at most one message a day. A key of another workspace, or one that does not exist any more, is ignored,
-/// because a report of a service can be wrong.
+/// Adds what the use of a key cost. Every key of its family whose budget is spent by this is refused from the next
+/// request on, and its owner gets at most one message a day. A key of another workspace, or one that does not exist any
+/// more, is ignored, because a report of a service can be wrong.
 ///
 /// # Errors
 /// [`Error`].

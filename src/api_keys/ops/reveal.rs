@@ -14,7 +14,8 @@ pub(super) fn seal_context(id: ApiKeyId) -> String {
     format!("api_key|sealed|{id}")
 }
 
-/// The text of a key, for its owner. The caller must have confirmed their identity shortly before. The audit records it.
+/// The text of a key, for its owner. The caller must have confirmed their identity shortly before. The audit records
+/// it.
 ///
 /// # Errors
 /// [`ApiKeyError::NotFound`] for a key of another person, and when the person does not own the workspace any more;
@@ -33,8 +34,8 @@ pub fn reveal(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<
     Ok(Secret::new(text))
 }
 
-/// Re-encrypts up to `limit` texts after the id `after` that are not under the data key in use. Returns the last id of the batch.
-/// `None`: there are no more.
+/// Re-encrypts up to `limit` texts after the id `after` that are not under the data key in use. Returns the last id of
+/// the batch. `None`: there are no more.
 pub(in crate::api_keys) fn reseal_batch(tx: &mut Tx<'_>, after: &str, limit: u32) -> Result<Option<ApiKeyId>, Error> {
     let site = tx.site().clone();
     let batch = store::list_sealed(tx, after, limit)?;

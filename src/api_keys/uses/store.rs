@@ -147,7 +147,8 @@ pub(in crate::api_keys) fn record_caller(tx: &mut Tx<'_>, key: ApiKeyId, caller:
     Ok(())
 }
 
-/// Records a notice. Returns whether it is new: none of this kind is stored, or the stored one is from `before` or earlier. Without `before`, a notice is new only once.
+/// Records a notice. Returns whether it is new: none of this kind is stored, or the stored one is from `before` or
+/// earlier. Without `before`, a notice is new only once.
 pub(in crate::api_keys) fn record_notice(
     tx: &mut Tx<'_>,
     key: ApiKeyId,

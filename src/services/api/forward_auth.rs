@@ -55,8 +55,9 @@ struct IdentityHeaders {
     region: SharedText,
 }
 
-/// `/v1/forward-auth` and all paths below it, with any method. An allowed request gets exactly 200 with an empty body, because Envoy
-/// accepts nothing else. A denied one gets 401 or 403, because nginx accepts nothing else; for other gateways also 429.
+/// `/v1/forward-auth` and all paths below it, with any method. An allowed request gets exactly 200 with an empty body,
+/// because Envoy accepts nothing else. A denied one gets 401 or 403, because nginx accepts nothing else; for other
+/// gateways also 429.
 pub async fn forward_auth(verifier: Data<Verifier>, callers: Data<Callers>, request: HttpRequest) -> Answer {
     decide(&verifier, &callers, request.head(), || session_identity(verifier.app(), &request))
 }
@@ -105,8 +106,9 @@ fn decide(
 }
 
 /// Whether the gateway is allowed to ask: it is in a trusted network, or sends the credential of a service in
-/// `X-Domicile-Service`. The address is that of the connection, because a client can write anything into `X-Forwarded-For`. A socket
-/// for both address families shows an IPv4 peer mapped into IPv6 (RFC 4291 §2.5.5.2), which counts as the IPv4 peer.
+/// `X-Domicile-Service`. The address is that of the connection, because a client can write anything into
+/// `X-Forwarded-For`. A socket for both address families shows an IPv4 peer mapped into IPv6 (RFC 4291 §2.5.5.2), which
+/// counts as the IPv4 peer.
 fn may_ask(app: &App, callers: &Callers, head: &RequestHead) -> Result<bool, Problem> {
     if let Some(credential) = head.headers().get(SERVICE).and_then(|value| value.to_str().ok()) {
         return Ok(callers.find(credential)?.is_some());
@@ -115,9 +117,9 @@ fn may_ask(app: &App, callers: &Callers, head: &RequestHead) -> Result<bool, Pro
     Ok(head.peer_addr.is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
 }
 
-/// The rights of every scope that the gateway requires: in the query, and in a header for gateways that cannot add a query
-/// (Envoy). All of them are required together, so a client that adds scopes can only require more. `None`: a scope is unknown, or
-/// cannot be read.
+/// The rights of every scope that the gateway requires: in the query, and in a header for gateways that cannot add a
+/// query (Envoy). All of them are required together, so a client that adds scopes can only require more. `None`: a
+/// scope is unknown, or cannot be read.
 fn required_rights(table: &ScopeTable, headers: &HeaderMap, query: &str) -> Option<Scopes> {
     let mut required = Scopes::NONE;
     if !query.is_empty() {
@@ -175,7 +177,8 @@ fn session_identity(app: &Arc<App>, request: &HttpRequest) -> Result<Option<Http
     Ok(Some(allow(identity)))
 }
 
-/// The response always has every header. If one were missing, a gateway could forward the client's own header of this name.
+/// The response always has every header. If one were missing, a gateway could forward the client's own header of this
+/// name.
 fn allow(identity: IdentityHeaders) -> HttpResponse {
     let mut response = HttpResponse::new(StatusCode::OK);
     let headers = response.headers_mut();
@@ -197,8 +200,8 @@ fn allow(identity: IdentityHeaders) -> HttpResponse {
     response
 }
 
-/// A header value. Names can have letters beyond ASCII, whose bytes gateways forward unchanged. A text that a header cannot hold
-/// becomes empty, so that it still replaces the client's header.
+/// A header value. Names can have letters beyond ASCII, whose bytes gateways forward unchanged. A text that a header
+/// cannot hold becomes empty, so that it still replaces the client's header.
 fn value_of(text: SharedText) -> HeaderValue {
     HeaderValue::from_maybe_shared(text.into_bytes()).unwrap_or(HeaderValue::from_static(""))
 }

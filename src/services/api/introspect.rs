@@ -47,8 +47,8 @@ struct TokenIntrospection<'a> {
     granted: Option<bool>,
 }
 
-/// `POST /v1/introspect`: whether a key or a token is good, and who owns it (RFC 7662 §2). The response has `granted` only if the
-/// request has `scope`. An access token is active only for the service whose name or id is its audience.
+/// `POST /v1/introspect`: whether a key or a token is good, and who owns it (RFC 7662 §2). The response has `granted`
+/// only if the request has `scope`. An access token is active only for the service whose name or id is its audience.
 pub async fn introspect(verifier: Data<Verifier>, caller: Caller, body: Result<Bytes, actix_web::Error>) -> Answer {
     introspect_form(&verifier, &caller, &body.map_err(json::body_problem)?)
 }
@@ -64,11 +64,11 @@ pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Ans
     let app = verifier.app();
     let config = app.config();
     let address = field("ip").filter(|ip| !ip.is_empty()).map(super::read_address).transpose()?;
-    let wanted = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.parse(scope));
-    let granted = |rights: Scopes| wanted.map(|wanted| wanted.is_some_and(|wanted| rights.contains(wanted)));
+    let required = field("scope").filter(|scope| !scope.is_empty()).map(|scope| config.scopes.parse(scope));
+    let granted = |rights: Scopes| required.map(|required| required.is_some_and(|required| rights.contains(required)));
     let question = VerifyRequest {
         address,
-        required: wanted.flatten().unwrap_or_default(),
+        required: required.flatten().unwrap_or_default(),
         ..VerifyRequest::new(Channel::Introspect)
     };
     let Ok(verified) = verifier.verify_request(token, &question)? else {
@@ -93,7 +93,8 @@ pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Ans
     respond(&answer)
 }
 
-/// The response about a text that is not a good key: it can be an access token. A text without the form of a token costs no look-up.
+/// The response about a text that is not a good key: it can be an access token. A text without the form of a token
+/// costs no look-up.
 fn introspect_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Scopes) -> Option<bool>) -> Answer {
     if !tokens::is_token_shaped(token) {
         return Ok(json::private(200, INACTIVE));

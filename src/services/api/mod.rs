@@ -1,4 +1,5 @@
-//! The API for services: introspection (RFC 7662), forward authentication, token exchange (RFC 8693), feed of revocations.
+//! The API for services: introspection (RFC 7662), forward authentication, token exchange (RFC 8693), feed of
+//! revocations.
 
 mod forward_auth;
 mod introspect;

@@ -52,17 +52,17 @@ impl From<FeedPage> for Feed {
     }
 }
 
-/// `GET /v1/revocations?after=SEQ&wait=SECONDS`: what ended after that number, at most 1,000 rows. If there is no news, the
-/// response waits for it, at most `wait` seconds.
+/// `GET /v1/revocations?after=SEQ&wait=SECONDS`: what ended after that number, at most 1,000 rows. If there is no news,
+/// the response waits for it, at most `wait` seconds.
 pub async fn revocations(
     app: Data<Arc<App>>,
     shutdown: ShutdownSignal,
     _caller: Caller,
     query: Query<FeedQuery>,
 ) -> Answer {
-    let after = read("after", &query.after, i64::MAX.unsigned_abs())?;
+    let after = parse_number("after", &query.after, i64::MAX.unsigned_abs())?;
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let wait = seconds(read("wait", &query.wait, WAIT_SECONDS_MAX)?);
+    let wait = seconds(parse_number("wait", &query.wait, WAIT_SECONDS_MAX)?);
     let watch = Stopwatch::start();
     let permit = WaitPermit::acquire();
     loop {
@@ -77,7 +77,7 @@ pub async fn revocations(
     }
 }
 
-fn read(name: &'static str, text: &str, most: u64) -> Result<u64, Problem> {
+fn parse_number(name: &'static str, text: &str, most: u64) -> Result<u64, Problem> {
     if text.is_empty() {
         return Ok(0);
     }

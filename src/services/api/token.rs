@@ -46,8 +46,9 @@ struct ErrorResponse<'a> {
     code: &'a str,
 }
 
-/// `POST /v1/token`. The key is proof enough for the exchange: a service exchanges the key of its caller, or a program exchanges its own
-/// key without another credential. If the request has `Authorization`, it must be the good credential of a service.
+/// `POST /v1/token`. The key is proof enough for the exchange: a service exchanges the key of its caller, or a program
+/// exchanges its own key without another credential. If the request has `Authorization`, it must be the good credential
+/// of a service.
 pub async fn token(
     app: Data<Arc<App>>,
     verifier: Data<Verifier>,
@@ -63,7 +64,7 @@ pub async fn token(
     }
     let body = body.map_err(json::body_problem)?;
     let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default().0;
-    let exchange_request = match read(&body, caller.as_ref(), &visitor) {
+    let exchange_request = match parse_request(&body, caller.as_ref(), &visitor) {
         Ok(exchange_request) => exchange_request,
         Err(problem) => return Ok(error_response(&problem)),
     };
@@ -74,7 +75,7 @@ pub async fn token(
     }
 }
 
-fn read(body: &Bytes, caller: Option<&Caller>, visitor: &Visitor) -> Result<ExchangeRequest, Problem> {
+fn parse_request(body: &Bytes, caller: Option<&Caller>, visitor: &Visitor) -> Result<ExchangeRequest, Problem> {
     let invalid = |name: &'static str, sentence: &str| Problem::field(name, "invalid_request", sentence);
     let fields = http::decode_form(body).map_err(|problem| Problem { code: "invalid_request", ..problem })?;
     // RFC 6749 §3.2: a parameter that is sent twice is an error, and one without a value counts as not sent.

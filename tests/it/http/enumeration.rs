@@ -52,9 +52,9 @@ impl Responses {
         }
     }
 
-    /// Fails where the known take longer than the unknown, or less long, often enough to be responses apart. That is the statistic
-    /// of Mann and Whitney as a share: how often a known person's answer takes longer than an unknown one's. By chance alone
-    /// it leaves these bounds once in ten million times; an answer without its hash is at 0 or 1.
+    /// Fails if the times of known and unknown people are distinguishable. The measure is the Mann-Whitney statistic as a share: how
+    /// often an answer about a known person takes longer than one about an unknown person. By chance alone it leaves these
+    /// bounds once in ten million runs; an answer without its hash is at 0 or 1.
     fn must_take_the_same_time(&self, endpoint: &str) {
         let [unknown, known] = &self.seconds;
         let longer = |known: f64| unknown.iter().filter(|unknown| known > **unknown).count();
