@@ -1,5 +1,5 @@
-//! What ours is compared with: actix handlers that do nothing but answer. Same method, same parsing, and an answer of the
-//! same headers and bytes, taken from one of ours.
+//! The baseline that we compare with: actix handlers that only answer. They have the same method and the same parsing, and their
+//! answer has the same headers and bytes as one of our answers.
 
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::{Failure, fail, load};
 /// The argument that makes this program the bare server.
 pub const ARGUMENT: &str = "--bare";
 
-/// A handler to be served.
+/// A handler of the bare server.
 #[derive(Serialize, Deserialize, Clone)]
 pub struct Shape {
     path: String,
@@ -27,17 +27,17 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape of what a server of ours answers to `request`.
+    /// The shape of the answer that our server gives to `request`.
     pub fn new(server: &Server, path: &str, reads_form: bool, request: &[u8]) -> Result<Self, Failure> {
         let (status, answer) = load::once(server.address, request)?;
         let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| fail("an answer without a head"))?;
         if status >= 400 {
             return Err(fail(format!("{path} answered {answer}")));
         }
-        // The server adds these by itself.
-        let by_itself = ["date", "content-length", "transfer-encoding", "connection"];
+        // The bare server adds these headers itself.
+        let automatic = ["date", "content-length", "transfer-encoding", "connection"];
         let headers = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
-        let headers = headers.filter(|(name, _)| !by_itself.contains(&name.to_ascii_lowercase().as_str()));
+        let headers = headers.filter(|(name, _)| !automatic.contains(&name.to_ascii_lowercase().as_str()));
         Ok(Self {
             path: path.to_owned(),
             reads_form,
@@ -48,12 +48,12 @@ impl Shape {
     }
 }
 
-/// Starts this program again as the bare server of `shapes`.
+/// Starts this program again, as a bare server of `shapes`.
 pub fn start(shapes: &[Shape], core: Core, folder: &Path) -> Result<Server, Failure> {
     start_busy(shapes, 0, core, folder)
 }
 
-/// As [`start`], with so many threads of low priority that never have nothing to do.
+/// Like [`start`], with `busy` threads of low priority that are always busy.
 pub fn start_busy(shapes: &[Shape], busy: usize, core: Core, folder: &Path) -> Result<Server, Failure> {
     let address = free_address()?;
     let file = folder.join("shapes.json");
@@ -63,7 +63,7 @@ pub fn start_busy(shapes: &[Shape], busy: usize, core: Core, folder: &Path) -> R
     Server::start(program, address, core, &folder.join("bare.log"))
 }
 
-/// The fields that ours read; nothing is done with them.
+/// The form fields that our handlers read. The bare handlers ignore them.
 #[derive(Deserialize)]
 struct Fields {
     #[serde(default)]
@@ -72,7 +72,7 @@ struct Fields {
     csrf: String,
 }
 
-/// An answer whose parts are made once.
+/// A response that is prepared once.
 struct Ready {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -102,7 +102,7 @@ impl Ready {
     }
 }
 
-/// Serves until it is ended: `<shapes file> <address> <busy threads>`.
+/// Serves until the process is stopped. Arguments: `<shapes file> <address> <busy threads>`.
 pub fn serve(mut arguments: impl Iterator<Item = String>) -> Result<(), Failure> {
     let mut next = || arguments.next().ok_or_else(|| fail("the bare server needs a file, an address and a number"));
     let shapes: Vec<Shape> = serde_json::from_str(&std::fs::read_to_string(next()?)?)?;

@@ -1,4 +1,4 @@
-//! Ours and the bare handler, one after the other in the same run, as often as the run allows; the middle values count.
+//! Measures our server and the bare server alternately in the same run, several times. The medians count.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use crate::process::{Core, Server};
 use crate::table::{median, thousands};
 use crate::{Failure, fail};
 
-/// How long and how often something is measured.
+/// How long and how often each measurement runs.
 #[derive(Clone, Copy)]
 pub struct Plan {
     pub rounds: usize,
     pub time: Duration,
 }
 
-/// Requests of one sample at most.
+/// The maximum number of requests in a sample.
 const REQUESTS_MAX: u64 = 400_000;
-/// Requests that warm up what is measured next: all keys in use are asked for, on a slow machine too.
-const WARMING_REQUESTS: u64 = 50_000;
-/// Warming ends after this long whatever it reached.
-const WARMING_MAX: Duration = Duration::from_secs(3);
+/// The number of warm-up requests: enough to ask for all keys in use, on a slow machine as well.
+const WARM_UP_REQUESTS: u64 = 50_000;
+/// The maximum duration of the warm-up.
+const WARM_UP_MAX: Duration = Duration::from_secs(3);
 
-/// What one server did.
+/// The result of one measurement of one server.
 #[derive(Clone, Copy, Default)]
 pub struct Sample {
     pub per_second: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
-    /// Processor time of the server's process per request.
+    /// CPU time of the server process per request.
     pub cpu_us: f64,
 }
 
@@ -44,17 +44,17 @@ impl std::fmt::Display for Sample {
     }
 }
 
-/// Both, and what lies between them.
+/// Our server and the bare server, and the difference.
 pub struct Comparison {
     pub ours: Sample,
     pub bare: Sample,
-    /// Ours in parts of the bare handler's requests per second.
+    /// Our requests per second divided by those of the bare server.
     pub ratio: f64,
-    /// Processor time that ours takes more, in µs per request.
+    /// How much more CPU time our server needs, in µs per request.
     pub more_us: f64,
 }
 
-/// A load of so many connections in lockstep with the plan.
+/// A load with this number of connections, for the duration of the plan.
 pub fn load_of(server: &Server, connections: usize, expected: u16, core: Core, plan: Plan) -> Load {
     Load {
         address: server.address,
@@ -69,7 +69,7 @@ pub fn load_of(server: &Server, connections: usize, expected: u16, core: Core, p
     }
 }
 
-/// Measures one server once. Any unexpected answer is a failure: errors are fast, and a fast error is no figure.
+/// Measures one server once. Every unexpected answer is a failure, because errors are fast and would distort the result.
 pub fn sample(server: &Server, load: &Load, source: &Source) -> Result<Sample, Failure> {
     let before = server.cpu();
     let answers = load::run(load, source)?;
@@ -88,20 +88,20 @@ pub fn sample(server: &Server, load: &Load, source: &Source) -> Result<Sample, F
     })
 }
 
-/// The middle values of several samples.
+/// The medians of several samples.
 pub fn repeated(server: &Server, load: &Load, source: &Source, plan: Plan) -> Result<Sample, Failure> {
     warm(load, source, plan)?;
     let samples = (0..plan.rounds).map(|_| sample(server, load, source)).collect::<Result<Vec<_>, _>>()?;
-    Ok(middle(&samples))
+    Ok(medians(&samples))
 }
 
 fn warm(load: &Load, source: &Source, plan: Plan) -> Result<(), Failure> {
-    let time_max = WARMING_MAX.min(plan.time * 3);
-    load::run(&Load { time_max, requests_max: WARMING_REQUESTS.min(load.requests_max), ..load.clone() }, source)?;
+    let time_max = WARM_UP_MAX.min(plan.time * 3);
+    load::run(&Load { time_max, requests_max: WARM_UP_REQUESTS.min(load.requests_max), ..load.clone() }, source)?;
     Ok(())
 }
 
-/// Takes turns with the bare server.
+/// Measures our server and the bare server alternately.
 pub fn with_bare(
     ours: &Server,
     bare: &Server,
@@ -120,14 +120,14 @@ pub fn with_bare(
     }
     let pairs = || samples.0.iter().zip(&samples.1);
     Ok(Comparison {
-        ours: middle(&samples.0),
-        bare: middle(&samples.1),
+        ours: medians(&samples.0),
+        bare: medians(&samples.1),
         ratio: median(pairs().map(|(ours, bare)| ours.per_second / bare.per_second).collect()),
         more_us: median(pairs().map(|(ours, bare)| ours.cpu_us - bare.cpu_us).collect()),
     })
 }
 
-fn middle(samples: &[Sample]) -> Sample {
+fn medians(samples: &[Sample]) -> Sample {
     let of = |figure: fn(&Sample) -> f64| median(samples.iter().map(figure).collect());
     Sample {
         per_second: of(|sample| sample.per_second),

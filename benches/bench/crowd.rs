@@ -1,5 +1,5 @@
-//! Ten thousand people sign in at the same moment, each on a connection of their own: what the server keeps, whom it lets in
-//! and whom it asks to come back, and whether those who verify keys notice.
+//! Ten thousand people sign in at the same moment, each on a connection of their own: how much memory the server needs, how many it
+//! signs in and how many it asks to try again later, and whether the crowd delays the verification of keys.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,23 @@ use crate::requests;
 use crate::table::{Row, thousands};
 use crate::{Failure, Run, fail};
 
-/// People at once, where there are as many.
+/// The maximum number of people who sign in at once.
 const CROWD_MAX: u64 = 10_000;
-/// The cookie of their browsers; its value is nobody's business but the token's.
+/// The visit cookie of their browsers, which the CSRF token is bound to.
 const VISIT: &str = "bench-crowd";
-/// Verifications a second: sixteen connections that wait so long after each answer.
+/// The pause after each verification on each of the sixteen connections.
 const PACE: Duration = Duration::from_millis(4);
 
-/// Threads that hash at low priority, in ours; in the bare server as many have something to do.
+/// The number of low-priority threads that hash passwords in our server. The bare server has as many busy threads.
 const HASHING: usize = 2;
 
-/// Verification at a steady pace while a crowd signs in, and the crowd.
+/// The results of verifications at a steady pace while a crowd signs in, and of the crowd.
 struct Disturbed {
-    /// While people connect and sign in.
+    /// Verifications while people connect and sign in.
     connecting: Answers,
-    /// While those sign in who are connected already.
-    seated: Answers,
-    /// What the crowd was told, each time it came.
+    /// Verifications while people sign in who are connected already.
+    connected: Answers,
+    /// The answers that the crowd got each time.
     crowds: [Answers; 3],
 }
 
@@ -50,8 +50,7 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     let before = server.resident_mib();
     let ours = disturb(&crowd, &signing_in, &paced, &verifying)?;
     let peak = server.peak_mib();
-    // The same, where a program that does nothing but answer has the crowd, and as many threads of low priority are busy: what
-    // the machine itself costs those who verify.
+    // The same with the bare server and as many busy threads of low priority: the delay that the machine itself causes.
     let shapes = [
         Shape::new(&server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?,
         Shape::new(&server, "/signin", true, &requests::first(&requests::introspect(large, 1)))?,
@@ -69,7 +68,7 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
         let ratio = ours.quantile_ms(0.99) / bare.quantile_ms(0.99);
         let of_idle = ours.quantile_ms(0.99) / idle.quantile_ms(0.99);
         let figure = format!("p99 x {ratio:.1} (x {of_idle:.1} of idle, {})", of(&idle));
-        Row::new(what, figure, "<= x 2", ratio <= 2.0 && ours.others == 0).ours(of(ours)).beside(of(bare))
+        Row::new(what, figure, "<= x 2", ratio <= 2.0 && ours.others == 0).ours(of(ours)).compared_with(of(bare))
     };
     let crowd_of = thousands(people as f64);
     Ok(vec![
@@ -81,25 +80,25 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
         )
         .ours(of(&ours.crowds[0])),
         Row::new("most memory resident meanwhile", format!("{peak:.0} MiB"), "<= 256 MiB more", peak - before <= 256.0)
-            .beside(format!("before: {before:.0} MiB")),
-        undisturbed("verification while they sign in, once they are connected", &ours.seated, &control.seated),
+            .compared_with(format!("before: {before:.0} MiB")),
+        undisturbed("verification while they sign in, once they are connected", &ours.connected, &control.connected),
         undisturbed("verification while they connect and sign in", &ours.connecting, &control.connecting),
     ])
 }
 
-/// Lets the crowd come three times: alone, while somebody verifies, and once more when all of it is connected already.
+/// Runs the crowd three times: alone, while keys are verified, and again when all people are connected already.
 fn disturb(crowd: &Load, signing_in: &Source, paced: &Load, verifying: &Source) -> Result<Disturbed, Failure> {
     let begun = Instant::now();
     let alone = load::run(crowd, signing_in)?;
     let connecting = load::start(&Load { time_max: begun.elapsed(), ..paced.clone() }, verifying);
     let second = load::run(crowd, signing_in)?;
     let connecting = connecting.join().map_err(|_| fail("the verifying load panicked"))??;
-    let (tell, connected) = std::sync::mpsc::channel();
-    let third = load::start(&Load { connected: Some(tell), ..crowd.clone() }, signing_in);
-    connected.recv()?;
-    let seated = load::run(&Load { time_max: second.elapsed, ..paced.clone() }, verifying)?;
+    let (notify, all_connected) = std::sync::mpsc::channel();
+    let third = load::start(&Load { connected: Some(notify), ..crowd.clone() }, signing_in);
+    all_connected.recv()?;
+    let connected = load::run(&Load { time_max: second.elapsed, ..paced.clone() }, verifying)?;
     let third = third.join().map_err(|_| fail("the crowd panicked"))??;
-    Ok(Disturbed { connecting, seated, crowds: [alone, second, third] })
+    Ok(Disturbed { connecting, connected, crowds: [alone, second, third] })
 }
 
 fn load_of(server: &Server, connections: usize, expected: u16, time_max: Duration) -> Load {

@@ -1,4 +1,4 @@
-//! An appliance full of keys, in a folder that goes with it.
+//! An appliance with many keys, in a temporary folder.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,30 +26,30 @@ use tempfile::TempDir;
 use crate::process::{Core, Server, free_address};
 use crate::{Failure, fail};
 
-/// The person who looks at pages and signs in.
+/// The person who opens pages and signs in.
 pub const USERNAME: &str = "ada-l";
 pub const PASSWORD: &str = "a walk by the river";
-/// Keys of one account.
+/// The number of keys of each account.
 const KEYS_PER_ACCOUNT: usize = 20;
-/// Workspaces that usage is reported for.
+/// The number of workspaces that usage is reported for.
 const CUSTOMERS: usize = 10;
 
 /// The binary under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_domicile");
 
-/// What is in the appliance.
+/// An appliance and its credentials.
 pub struct Fixture {
     folder: TempDir,
     pub address: SocketAddr,
     config: PathBuf,
-    /// Texts of the keys, one after the other.
+    /// The texts of all keys, concatenated.
     keys: String,
     key_bytes: usize,
     /// The credential of a service.
     pub service: String,
-    /// The cookie of a person in a session.
+    /// The session cookie of a person.
     pub session: String,
-    /// The token of that session's forms.
+    /// The CSRF token of that session.
     pub csrf: String,
     /// Workspaces with credit.
     pub customers: Vec<String>,
@@ -58,14 +58,14 @@ pub struct Fixture {
 impl Fixture {
     /// Makes an appliance with `count` keys.
     pub fn with_keys(count: usize) -> Result<Self, Failure> {
-        // Beside the build's own files and not in the temporary folder, which may be memory: writes must reach a disk.
+        // In the build folder and not in the temporary folder, which may be in memory: writes must reach a disk.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         let address = free_address()?;
         let config = folder.path().join("domicile.toml");
         std::fs::write(&config, settings(folder.path(), address))?;
-        let made = Command::new(PROGRAM).arg("init").arg("--config").arg(&config).output()?;
-        if !made.status.success() {
-            return Err(fail(String::from_utf8_lossy(&made.stderr)));
+        let init = Command::new(PROGRAM).arg("init").arg("--config").arg(&config).output()?;
+        if !init.status.success() {
+            return Err(fail(String::from_utf8_lossy(&init.stderr)));
         }
         let mut fixture = Self {
             folder,
@@ -79,12 +79,12 @@ impl Fixture {
             customers: Vec::new(),
         };
         let app = fixture.open()?;
-        fixture.furnish(&app)?;
-        fixture.fill(&app, count)?;
+        fixture.create_people(&app)?;
+        fixture.insert_keys(&app, count)?;
         Ok(fixture)
     }
 
-    /// The appliance inside this process.
+    /// Opens the appliance in this process.
     pub fn open(&self) -> Result<Arc<App>, Failure> {
         let config = Config::load(&self.config, &[])?;
         let keyring = Keyring::load(&config.keyring, false)?;
@@ -93,40 +93,40 @@ impl Fixture {
         Ok(App::open(opening)?)
     }
 
-    /// Serves the appliance from a process of its own.
+    /// Serves the appliance in a process of its own.
     pub fn serve(&self, core: Core) -> Result<Server, Failure> {
         let mut program = Command::new(PROGRAM);
         program.arg("serve").arg("--config").arg(&self.config);
         Server::start(program, self.address, core, &self.folder.path().join("server.log"))
     }
 
-    /// Where temporary files of the same disk may stand.
+    /// A folder for temporary files on the same disk.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub fn count(&self) -> usize {
         self.keys.len() / self.key_bytes.max(1)
     }
 
-    /// The text of a key.
+    /// The text of the key with this number.
     pub fn key(&self, number: usize) -> &str {
         let start = number % self.count().max(1) * self.key_bytes;
         &self.keys[start..start + self.key_bytes]
     }
 
-    /// All texts, for a load that outlives a borrow.
+    /// The texts of all keys, and the length of each, for a load that outlives the fixture's borrow.
     pub fn keys(&self) -> (Arc<str>, usize) {
         (self.keys.as_str().into(), self.key_bytes)
     }
 
-    /// How many people own keys.
+    /// The number of people who own keys.
     pub fn people(&self) -> u64 {
         self.count().div_ceil(KEYS_PER_ACCOUNT) as u64
     }
 
-    /// Lets the first `count` people who own keys sign in with [`PASSWORD`], those who already do included.
+    /// Gives the password [`PASSWORD`] to those of the first `count` key owners who have none.
     pub fn give_passwords(&self, count: u64) -> Result<(), Failure> {
         let app = self.open()?;
         let password =
@@ -146,7 +146,7 @@ impl Fixture {
         Ok(())
     }
 
-    fn furnish(&mut self, app: &App) -> Result<(), Failure> {
+    fn create_people(&mut self, app: &App) -> Result<(), Failure> {
         let password =
             Password::parse(Secret::new(PASSWORD.to_owned()), 15, &[]).map_err(|fault| fail(format!("{fault:?}")))?;
         let phc = app.passwords().hash_and_wait(&password)?;
@@ -191,13 +191,13 @@ impl Fixture {
         Ok(())
     }
 
-    /// Writes keys and the people behind them in one transaction, as the operations would, but without their audit.
-    fn fill(&mut self, app: &App, count: usize) -> Result<(), Failure> {
+    /// Inserts keys and their owners in one transaction, with the rows that the operations would write, but without audit events.
+    fn insert_keys(&mut self, app: &App, count: usize) -> Result<(), Failure> {
         let layout = Layout::new(&app.config().data_dir);
         let mut connection = Connection::open(layout.live())?;
         let pragma = Secret::new(format!("pragma key = \"{}\"", app.keyring().database_key_pragma().expose()));
         connection.execute_batch(pragma.expose())?;
-        // The whole table in memory, and no waiting for the disk: nobody needs this database after a power cut.
+        // A large cache and no waiting for the disk, because this database need not survive a power failure.
         connection
             .execute_batch("pragma synchronous = off; pragma cache_size = -2000000; pragma wal_autocheckpoint = 0")?;
         let prefix = app.config().api_keys.prefix.clone();
@@ -219,8 +219,8 @@ impl Fixture {
             }
         }
         transaction.commit()?;
-        // A server publishes a snapshot after each start, which takes a core for the time of many figures. While one seems to
-        // be in the making, it makes none.
+        // A server publishes a snapshot after each start, which would occupy a core during many measurements. While such a job seems
+        // to be running, the server does not queue another one.
         connection.execute(
             "insert into job (id, name, payload_json, unique_key, state, run_at, created_at)
              values (?1, 'snapshot.publish', 'null', 'snapshot.publish', 'running', ?2, ?3)",
@@ -296,7 +296,7 @@ impl Inserts<'_> {
     }
 }
 
-/// The user name of a person who owns keys.
+/// The username of a key owner.
 pub fn person_name(number: u64) -> String {
     format!("person-{number}")
 }
@@ -327,18 +327,18 @@ price = "0.001"
     )
 }
 
-/// A fresh in-process appliance without keys beyond its customers'.
+/// A new appliance that has only the keys of the customers.
 pub fn empty() -> Result<Fixture, Failure> {
     Fixture::with_keys(0)
 }
 
-/// The live database's size in MiB.
+/// The size of the live database in MiB.
 pub fn size_mib(app: &App) -> f64 {
     let bytes = std::fs::metadata(app.store().layout().live()).map_or(0, |about| about.len());
     bytes as f64 / (1024.0 * 1024.0)
 }
 
-/// The pragmas of a connection that writes one transaction per write, as durable as ours.
+/// A connection that writes each row in a transaction of its own, as durable as our writer.
 pub fn plain_writer(app: &App) -> Result<Connection, Failure> {
     let connection = Connection::open(app.store().layout().live())?;
     let pragma = Secret::new(format!("pragma key = \"{}\"", app.keyring().database_key_pragma().expose()));

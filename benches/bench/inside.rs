@@ -1,4 +1,4 @@
-//! Below the doors: the store, the audit, the snapshot, in this process.
+//! Measurements below HTTP, in this process: the store, the audit log and the snapshot.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,13 +17,13 @@ use crate::requests;
 use crate::table::{Row, median, thousands};
 use crate::{Failure, Run, fail};
 
-/// Audit events appended in one transaction.
+/// The number of audit events in one transaction.
 const AUDIT_EVENTS: u32 = 10_000;
-/// Batches of usage recorded one after the other.
+/// The number of usage batches.
 const BATCHES: u32 = 200;
-/// Usage events in each.
+/// The number of usage events in a batch.
 const BATCH: u32 = 100;
-/// Writes a second while a snapshot is made.
+/// The number of writes per second while a snapshot is made.
 const WRITES_PER_SECOND: u64 = 1_000;
 
 pub fn rows(run: Run, _: &Fixture) -> Result<Vec<Row>, Failure> {
@@ -46,8 +46,8 @@ fn job() -> NewJob {
     NewJob { name: "bench", payload: serde_json::Value::Null, subject: None, unique_key: None }
 }
 
-/// Every write its own transaction, one after the other, on a connection as durable as the store's: writes per second and
-/// the p99 in milliseconds.
+/// Writes one transaction after the other, on a connection as durable as the store's. Returns writes per second and the p99 in
+/// milliseconds.
 fn one_transaction_each(app: &App, writes: u64) -> Result<(f64, f64), Failure> {
     let connection = fixture::plain_writer(app)?;
     let mut rng = Rng::seeded(3);
@@ -74,7 +74,8 @@ fn quantile(mut times: Vec<f64>, part: f64) -> f64 {
     times.get(place).copied().unwrap_or(0.0)
 }
 
-/// So many callers, each with one write at a time. Answers the time of each write in milliseconds and of all in seconds.
+/// Writes with this number of concurrent callers, each with one write at a time. Returns the time of each write in milliseconds and
+/// of all writes in seconds.
 fn write_together(app: &Arc<App>, callers: usize, writes: u64) -> Result<(Vec<f64>, f64), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let left = Arc::new(AtomicU64::new(writes));
@@ -109,7 +110,7 @@ fn writes(app: &Arc<App>, callers: usize, writes: u64, alone: f64, alone_p99: f6
     let (p50, p99) = (quantile(times.clone(), 0.5), quantile(times, 0.99));
     Ok(Row::plain(format!("durable writes in the store, {callers} callers"), format!("x {:.1}", rate / alone))
         .ours(format!("{:>7}/s {p50:>5.2}/{p99:>5.2} ms", thousands(rate)))
-        .beside(format!("{:>7}/s p99 {alone_p99:.2} ms, one by one", thousands(alone))))
+        .compared_with(format!("{:>7}/s p99 {alone_p99:.2} ms, one by one", thousands(alone))))
 }
 
 fn audit_append(app: &App) -> Result<Row, Failure> {
@@ -125,7 +126,7 @@ fn audit_append(app: &App) -> Result<Row, Failure> {
     Ok(Row::new("audit append inside a transaction", format!("{each:.1} µs"), "<= 6 µs", each <= 6.0))
 }
 
-/// Batches as the door hands them over: what the writer's thread does for an event, without HTTP and without the commit.
+/// The time of the writer thread for one usage event, without HTTP and without the commit.
 fn usage_batches(app: &App, fixture: &Fixture) -> Result<Row, Failure> {
     let actor = Actor::Service { service: ServiceId::new(app.now(), &mut Rng::seeded(4)), name: "training".into() };
     let events = f64::from(BATCHES * BATCH);
@@ -152,7 +153,7 @@ fn usage_batches(app: &App, fixture: &Fixture) -> Result<Row, Failure> {
         .ours(format!("its JSON read on a worker in {:.1} µs", each(reading))))
 }
 
-/// Publishes while somebody writes at a steady pace.
+/// Publishes a snapshot while another thread writes at a steady pace.
 fn snapshot(run: Run) -> Result<Row, Failure> {
     let fixture = Fixture::with_keys(run.snapshot_keys)?;
     let app = fixture.open()?;

@@ -1,4 +1,4 @@
-//! The load: keep-alive connections over loopback, one request in flight on each, an end to both number and time.
+//! The load generator: keep-alive connections over loopback with one request in flight on each, limited in number and time.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -12,56 +12,56 @@ use tokio::net::TcpStream;
 use crate::process::{self, Core};
 use crate::{Failure, fail};
 
-/// Writes the request of a number into the empty buffer.
+/// Writes the request with this number into the empty buffer.
 pub type Source = Arc<dyn Fn(u64, &mut Vec<u8>) + Send + Sync>;
 
-/// Answers larger than this are not ours.
+/// The maximum size of an answer. Our answers are smaller.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
-/// A run that has not ended so long after its time is over never will.
+/// How long a run may continue after its time is over before it counts as failed.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How much to ask, at most.
+/// The parameters of a load.
 #[derive(Clone)]
 pub struct Load {
     pub address: SocketAddr,
     pub connections: usize,
     pub requests_max: u64,
     pub time_max: Duration,
-    /// Between an answer and the next request on the same connection. Zero: none.
+    /// The pause between an answer and the next request on the same connection.
     pub pause: Duration,
-    /// The status every answer must have; others are counted apart.
+    /// The expected status. Answers with another status are counted separately.
     pub expected: u16,
     pub core: Core,
-    /// The priority of its thread, from -20, first, to 19, last. Loads stand for machines elsewhere: a crowd must not take the
-    /// server's processor time, and who measures must not wait for it.
+    /// The priority of the load thread, from -20 (highest) to 19 (lowest). A load represents other machines: a crowd must not take CPU
+    /// time from the server, and the measuring load must not wait for the crowd.
     pub nice: i32,
-    /// Told when every connection stands, before the first request.
+    /// Notified when all connections are established, before the first request.
     pub connected: Option<std::sync::mpsc::Sender<()>>,
 }
 
-/// What came back.
+/// The result of a load.
 #[derive(Clone, Default)]
 pub struct Answers {
-    /// With the expected status.
+    /// The number of answers with the expected status.
     pub answered: u64,
-    /// With another one.
+    /// The number of answers with another status.
     pub others: u64,
-    /// Of the others, those that were told when to come back: 503 with `Retry-After`.
+    /// The number of those other answers that are 503 with `Retry-After`.
     pub told_to_wait: u64,
     pub elapsed: Duration,
-    /// Of every answer, sorted, in nanoseconds.
+    /// The latency of each answer in nanoseconds, sorted.
     latencies: Vec<u32>,
 }
 
 impl Answers {
-    fn note(&mut self, expected: u16, status: u16, answer: &[u8], nanos: u32) {
+    fn record(&mut self, expected: u16, status: u16, answer: &[u8], nanos: u32) {
         self.latencies.push(nanos);
         if status == expected {
             self.answered += 1;
             return;
         }
         self.others += 1;
-        if status == 503 && tells_when_to_come_back(answer) {
+        if status == 503 && has_retry_after(answer) {
             self.told_to_wait += 1;
         }
     }
@@ -70,7 +70,7 @@ impl Answers {
         self.answered as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
-    /// The latency that `part` (0 to 1) of the answers did not exceed, in milliseconds.
+    /// The quantile `part` (0 to 1) of the latencies in milliseconds.
     pub fn quantile_ms(&self, part: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let place = ((last as f64) * part).round() as usize;
@@ -78,7 +78,7 @@ impl Answers {
     }
 }
 
-/// Runs the load on a thread of its own and waits for its end. `stop` ends it early.
+/// Runs the load on a thread of its own and waits for its end.
 pub fn run(load: &Load, source: &Source) -> Result<Answers, Failure> {
     start(load, source).join().map_err(|_| fail("the load generator panicked"))?
 }
@@ -146,14 +146,14 @@ async fn call(
         let sent = Instant::now();
         let status = exchange(&mut stream, &request, &mut answer).await?;
         let nanos = u32::try_from(sent.elapsed().as_nanos()).unwrap_or(u32::MAX);
-        answers.borrow_mut().note(load.expected, status, &answer, nanos);
+        answers.borrow_mut().record(load.expected, status, &answer, nanos);
         if !load.pause.is_zero() {
             tokio::time::sleep(load.pause).await;
         }
     }
 }
 
-/// One request and its whole answer, which stays in `answer`.
+/// Sends one request and reads the whole answer into `answer`. Returns the status.
 async fn exchange(stream: &mut TcpStream, request: &[u8], answer: &mut Vec<u8>) -> Result<u16, Failure> {
     stream.write_all(request).await?;
     answer.clear();
@@ -172,13 +172,13 @@ async fn exchange(stream: &mut TcpStream, request: &[u8], answer: &mut Vec<u8>) 
     }
 }
 
-/// Whether an answer has the header of RFC 9110 section 10.2.3.
-fn tells_when_to_come_back(answer: &[u8]) -> bool {
+/// Whether an answer has the header `Retry-After` (RFC 9110 §10.2.3).
+fn has_retry_after(answer: &[u8]) -> bool {
     let head = String::from_utf8_lossy(answer).to_ascii_lowercase();
     head.split("\r\n").take_while(|line| !line.is_empty()).any(|line| line.starts_with("retry-after: "))
 }
 
-/// Status and whole length of an answer whose head is complete.
+/// The status and the total length of an answer. `None`: its head is not complete yet.
 fn extent(answer: &[u8]) -> Option<(u16, usize)> {
     let head_end = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&answer[..head_end]).ok()?;
@@ -192,7 +192,7 @@ fn extent(answer: &[u8]) -> Option<(u16, usize)> {
     Some((status, head_end + length))
 }
 
-/// One exchange on a connection of its own, for trying a request out: the status and the whole answer.
+/// Sends one request on a connection of its own. Returns the status and the whole answer.
 pub fn once(address: SocketAddr, request: &[u8]) -> Result<(u16, String), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

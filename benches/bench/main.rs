@@ -1,10 +1,10 @@
-//! `cargo bench` measures Domicile and prints one table: ours, what it is compared with, the bar.
+//! `cargo bench` measures Domicile and prints one table: our result, the result that it is compared with, and the requirement.
 //!
-//! Everything is a ratio within one run, because absolute figures move with the machine; the robust one is processor time
-//! per request. The server under test is the real program in a process of its own, the load comes from this one, over
-//! loopback. `cargo bench -- --quick` runs everything shortly, to see that it runs; its figures mean little.
+//! Most results are ratios within one run, because absolute figures depend on the machine; the most robust figure is CPU time per
+//! request. The server under test is the real program in a process of its own. This process generates the load, over loopback.
+//! `cargo bench -- --quick` runs everything briefly, to check that it runs; its figures mean little.
 
-#![allow(clippy::print_stdout)] // The table is what this program is for.
+#![allow(clippy::print_stdout)] // This program prints a table.
 
 mod bare;
 mod compare;
@@ -24,26 +24,26 @@ use std::time::{Duration, Instant};
 use compare::Plan;
 use table::Row;
 
-/// Why there is no table.
+/// Why the benchmark failed.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A failure in one sentence.
+/// A failure with one sentence.
 pub fn fail(sentence: impl Into<String>) -> Failure {
     sentence.into().into()
 }
 
-/// What this run measures.
+/// The parameters of a run.
 #[derive(Clone, Copy)]
 pub struct Run {
-    /// Keys of the large appliance.
+    /// The number of keys of the large appliance.
     pub keys: usize,
-    /// Keys of the one whose snapshot is taken: some 100 MB in a full run.
+    /// The number of keys of the appliance whose snapshot is made: about 100 MB in a full run.
     pub snapshot_keys: usize,
-    /// For each figure of the hot path.
+    /// The plan of each measurement of the hot path.
     pub plan: Plan,
-    /// Writes, events and the like in one figure.
+    /// The number of writes or events in a measurement.
     pub writes: u64,
-    /// Random verifications before memory is looked at.
+    /// The number of random verifications before the memory is measured.
     pub verifications: u64,
 }
 
@@ -65,16 +65,16 @@ const QUICK: Run = Run {
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     if arguments.next_if(|argument| argument == bare::ARGUMENT).is_some() {
-        return told(bare::serve(arguments));
+        return exit_code(bare::serve(arguments));
     }
     let arguments: Vec<String> = arguments.collect();
     let run = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
-    // A part's name runs that part alone; cargo itself adds `--bench`.
+    // The name of a part runs only that part. Cargo itself adds `--bench`.
     let wanted: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
-    told(measure(run, |part| wanted.is_empty() || wanted.iter().any(|name| *name == part)))
+    exit_code(measure(run, |part| wanted.is_empty() || wanted.iter().any(|name| *name == part)))
 }
 
-fn told(outcome: Result<(), Failure>) -> ExitCode {
+fn exit_code(outcome: Result<(), Failure>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -86,7 +86,7 @@ fn told(outcome: Result<(), Failure>) -> ExitCode {
 
 type Part = (&'static str, fn(Run, &fixture::Fixture) -> Result<Vec<Row>, Failure>);
 
-/// The parts in the order of the table. The second of each takes the large appliance.
+/// The parts in the order of the table. Each function gets the large appliance.
 const PARTS: [Part; 4] =
     [("verify", verify::rows), ("outside", outside::rows), ("crowd", crowd::rows), ("inside", inside::rows)];
 
@@ -103,7 +103,7 @@ fn measure(run: Run, is_wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
         rows.extend(part(run, &large)?);
         eprintln!("bench: {name} after {:.0} s", begun.elapsed().as_secs_f64());
     }
-    println!("\nEach of \"ours\" and \"beside it\": answers per second, p50/p99, processor time per answer.\n");
+    println!("\nEach of \"ours\" and \"compared with\": answers per second, p50/p99, processor time per answer.\n");
     table::print(&rows);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What a person or an admin sees of the whole server: its start, its memory, its writes, its manners under load. Server
-//! and load run on whichever core is free.
+//! Measurements of the whole server: its start, its memory, its writes and its fairness under load. Server and load may use every
+//! core.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::requests::{self, PROFILE};
 use crate::table::{Row, median, thousands};
 use crate::{Failure, Run, fail};
 
-/// Starts whose middle counts.
+/// The number of starts; their median counts.
 const STARTS: usize = 5;
-/// Sign-ins whose processor time is averaged.
+/// The number of sign-ins whose CPU time is averaged.
 const SIGN_INS: u64 = 40;
-/// Threads that are busy while people sign in and events are written: two that hash, and the writer.
+/// The number of threads that are busy while people sign in and events are written: two that hash, and the writer.
 const BUSY: usize = 3;
-/// Usage events in a batch.
+/// The number of usage events in a batch.
 const BATCH: usize = 100;
-/// People who sign in, one after the other: nobody so often that their oldest sessions would end.
+/// The number of people who sign in by turns: so many that no one reaches the maximum number of sessions.
 const PEOPLE: u64 = 500;
-/// The cookie of the browser that signs in; its value is nobody's business but the token's.
+/// The visit cookie of the browser that signs in, which the CSRF token is bound to.
 const VISIT: &str = "bench-visit";
 
 pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
@@ -33,13 +33,13 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     let (server, row) = start(large)?;
     rows.push(row);
     rows.extend(memory(run, large, &server)?);
-    // What it still reads ahead is not what a sign-in costs.
+    // Loading keys into memory must not count as the cost of a sign-in.
     server.wait_until_read()?;
     rows.push(binary()?);
     rows.push(check()?);
     let csrf = domicile::http::csrf::token(&*large.open()?, VISIT);
     rows.extend(sign_in(run, &server, &csrf)?);
-    rows.extend(manners(run, large, &server, &csrf)?);
+    rows.extend(fairness(run, large, &server, &csrf)?);
     rows.push(durable_write(run, large, &server)?);
     rows.push(usage(run, large, &server)?);
     server.stop();
@@ -91,7 +91,7 @@ fn binary() -> Result<Row, Failure> {
     Ok(Row::new("the program's file", format!("{size:.1} MiB"), "<= 30 MiB", size <= 30.0))
 }
 
-/// Processor time of the check of a new password, for the longest one that is allowed.
+/// The CPU time of the check of a new password, for the longest password that is allowed.
 fn check() -> Result<Row, Failure> {
     let words = "kettle, heron, marmalade; tractor and quince! ".chars().cycle();
     let longest = domicile::base::Secret::new(words.take(1024).collect::<String>());
@@ -105,7 +105,7 @@ fn check() -> Result<Row, Failure> {
     Ok(Row::new("check of a new password, 1,024 characters", format!("{took:.2} ms CPU"), "<= 5 ms", took <= 5.0))
 }
 
-/// Processor time of one hash, on the threads that hash in the server.
+/// The CPU time of one password hash.
 fn hash_ms() -> Result<f64, Failure> {
     let pool = PasswordPool::start(1, 2, HashCost::LEAST);
     let password = Password::parse(domicile::base::Secret::new(PASSWORD.to_owned()), 15, &[])
@@ -131,24 +131,24 @@ fn sign_in(_: Run, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
     Ok([
         Row::new("sign-in, beyond its hash", format!("{more:+.2} ms CPU"), "<= 1 ms", more <= 1.0)
             .ours(format!("{whole:.2} ms CPU"))
-            .beside(format!("hash {hash:.2} ms CPU")),
+            .compared_with(format!("hash {hash:.2} ms CPU")),
         Row::new("64 sign in at once: the last answer", format!("{last:.0} ms"), "<= 1300 ms", last <= 1300.0)
             .ours(format!("{} let in, {} told to wait", crowd.answered, crowd.others)),
     ])
 }
 
-/// Verification at a steady pace, first alone, then while the writer is kept busy and eight people sign in. And what the machine
-/// itself costs those who verify: the same at a bare handler, beside as many threads of low priority that are busy.
-fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
+/// Verification at a steady pace, first alone, then while the writer is busy and eight connections sign in. For comparison, the same at
+/// a bare handler with as many busy threads of low priority: the delay that the machine itself causes.
+fn fairness(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
     let time = run.plan.time * 3;
     let paced = Load { pause: Duration::from_millis(4), nice: -10, ..load_of(server, 16, 200, time, u64::MAX) };
     let verifying = requests::forward_auth(large, 10_000);
     load::run(&Load { pause: Duration::ZERO, ..paced.clone() }, &verifying)?;
     let idle = load::run(&paced, &verifying)?;
     let longer = time + run.plan.time;
-    let beside = |expected| Load { nice: 19, ..load_of(server, 8, expected, longer, u64::MAX) };
-    let writing = load::start(&beside(200), &requests::usage(large, BATCH));
-    let signing_in = load::start(&beside(303), &requests::sign_in_each(VISIT, csrf, PEOPLE));
+    let background = |expected| Load { nice: 19, ..load_of(server, 8, expected, longer, u64::MAX) };
+    let writing = load::start(&background(200), &requests::usage(large, BATCH));
+    let signing_in = load::start(&background(303), &requests::sign_in_each(VISIT, csrf, PEOPLE));
     std::thread::sleep(run.plan.time / 2);
     let busy = load::run(&paced, &verifying)?;
     let written = ended(writing)?;
@@ -168,10 +168,10 @@ fn manners(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<[Ro
     Ok([
         Row::new(what, format!("p99 x {ratio:.1}"), "<= x 2", ratio <= 2.0)
             .ours(of(&busy))
-            .beside(format!("idle {}", of(&idle))),
+            .compared_with(format!("idle {}", of(&idle))),
         Row::new("the same, beside a bare handler", format!("p99 x {of_bare:.1}"), "<= x 2", of_bare <= 2.0)
             .ours(of(&busy))
-            .beside(of(&control)),
+            .compared_with(of(&control)),
     ])
 }
 
@@ -193,7 +193,7 @@ fn durable_write(run: Run, large: &Fixture, server: &Server) -> Result<Row, Fail
         compared.ratio >= 0.5,
     )
     .ours(compared.ours.to_string())
-    .beside(compared.bare.to_string()))
+    .compared_with(compared.bare.to_string()))
 }
 
 fn usage(run: Run, large: &Fixture, server: &Server) -> Result<Row, Failure> {

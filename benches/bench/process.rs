@@ -1,4 +1,4 @@
-//! The server under test: a process of its own, asked by its id how much it has used.
+//! The server under test: a separate process, whose resource usage the system reports by its process id.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -10,34 +10,34 @@ use nix::unistd::Pid;
 
 use crate::{Failure, fail, load};
 
-/// Clock ticks of `/proc/<id>/stat` in a second; Linux reports in these whatever the kernel's own.
+/// The clock ticks per second of `/proc/<id>/stat`. Linux always reports in these units.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Starting may take this long, with a large database in a debug build.
+/// The maximum duration of a start, with a large database in a debug build.
 const START_MAX: Duration = Duration::from_secs(60);
-/// Reading a million keys ahead may take this long, with both cores busy.
+/// The maximum time to load a million keys into memory, while both cores are busy.
 const READING_MAX: Duration = Duration::from_secs(120);
-/// What the server logs when it has read ahead; its log is all that says so from outside.
+/// What the server logs when all keys are in memory. Only the log shows this from outside.
 const HAS_READ: &str = "All keys are in memory.";
-/// Warnings, and that line.
+/// The log filter: warnings, and that message.
 const LOGGED: &str = "warn,domicile::server::run=debug";
-/// Stopping may take this long before it is ended the hard way.
+/// How long a stop may take before the process is killed.
 const STOP_MAX: Duration = Duration::from_secs(15);
 
 /// Where a thread or process may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Core {
-    /// Wherever the system likes.
+    /// On every core.
     Any,
-    /// On this one, so that server and load do not take turns on the same.
+    /// Only on this core, so that server and load do not share one.
     Only(usize),
 }
 
-/// The server's core in comparisons.
+/// The core of the server in comparisons.
 pub const SERVERS: Core = Core::Only(0);
-/// The load's core in comparisons.
+/// The core of the load in comparisons.
 pub const LOADS: Core = Core::Only(1);
 
-/// Binds the calling thread, and what it starts from now on. On a machine of one core nothing is bound.
+/// Pins the calling thread, and the threads and processes that it starts from now on.
 pub fn pin_this_thread(core: Core) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut set = rustix::thread::CpuSet::new();
@@ -45,17 +45,17 @@ pub fn pin_this_thread(core: Core) {
         Core::Only(core) => set.set(core),
         Core::Any => (0..cores.max(ALL_CORES)).for_each(|core| set.set(core)),
     }
-    // Where it is refused, figures are noisier and still figures.
+    // If this is refused, the figures are noisier but still valid.
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
-/// Gives the calling thread a priority.
+/// Sets the priority of the calling thread.
 pub fn set_priority(nice: i32) {
-    // Only root goes first. Where it is refused, figures are noisier and still figures.
+    // Only root may raise a priority. If this is refused, the figures are noisier but still valid.
     let _ = rustix::process::setpriority_process(None, nice);
 }
 
-/// Cores named when nothing is to be bound; the system leaves out those that are not there.
+/// The number of cores in the set of all cores. The system ignores cores that do not exist.
 const ALL_CORES: usize = 64;
 
 /// A running server.
@@ -63,12 +63,12 @@ pub struct Server {
     child: Child,
     log: PathBuf,
     pub address: SocketAddr,
-    /// From the start of the process to its first answer.
+    /// The time from the start of the process to its first answer.
     pub started_in: Duration,
 }
 
 impl Server {
-    /// Starts `program` and waits until it answers on `address`. Its log goes into the file `log`.
+    /// Starts `program` and waits until it answers on `address`. It writes its log into the file `log`.
     pub fn start(mut program: Command, address: SocketAddr, core: Core, log: &Path) -> Result<Self, Failure> {
         let log_file = std::fs::File::create(log)?;
         program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log_file).env("RUST_LOG", LOGGED);
@@ -85,8 +85,8 @@ impl Server {
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                let told = std::fs::read_to_string(log).unwrap_or_default();
-                return Err(fail(format!("the server ended with {status}: {told}")));
+                let text = std::fs::read_to_string(log).unwrap_or_default();
+                return Err(fail(format!("the server ended with {status}: {text}")));
             }
             if begun.elapsed() > START_MAX {
                 return Err(fail("the server does not answer"));
@@ -95,7 +95,7 @@ impl Server {
         }
     }
 
-    /// Waits until every key that fits is in memory: a figure before that would be one of the start.
+    /// Waits until all keys that fit are in memory. A measurement before that would include the start.
     pub fn wait_until_read(&self) -> Result<(), Failure> {
         let begun = Instant::now();
         while !std::fs::read_to_string(&self.log)?.contains(HAS_READ) {
@@ -107,22 +107,22 @@ impl Server {
         Ok(())
     }
 
-    /// Processor time used so far, user and system, all threads.
+    /// The CPU time used so far by all threads, user and system.
     pub fn cpu(&self) -> Duration {
         cpu_of(&self.child.id().to_string())
     }
 
-    /// Resident memory in MiB.
+    /// The resident memory in MiB.
     pub fn resident_mib(&self) -> f64 {
         memory_mib_of(self.child.id(), "VmRSS:")
     }
 
-    /// The most memory that was resident at any moment so far, in MiB.
+    /// The peak of the resident memory in MiB.
     pub fn peak_mib(&self) -> f64 {
         memory_mib_of(self.child.id(), "VmHWM:")
     }
 
-    /// Asks it to stop, waits, and ends it where it does not.
+    /// Sends SIGTERM and waits. Kills the process if it does not stop in time.
     pub fn stop(mut self) {
         self.end();
     }
@@ -134,8 +134,8 @@ impl Server {
         if let Ok(id) = i32::try_from(self.child.id()) {
             let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
         }
-        let asked = Instant::now();
-        while asked.elapsed() < STOP_MAX {
+        let stopping_since = Instant::now();
+        while stopping_since.elapsed() < STOP_MAX {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
                 return;
             }
@@ -152,19 +152,19 @@ impl Drop for Server {
     }
 }
 
-/// Processor time of a process; `self` is this one.
+/// The CPU time of a process; `self` is this process.
 pub fn cpu_of(process: &str) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name in parentheses may hold anything; fields are counted after it. utime and stime are fields 14 and 15.
+    // The name in parentheses may have any characters, so fields are counted after it. utime and stime are fields 14 and 15.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
     let ticks = |place: usize| fields.get(place).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     Duration::from_secs_f64((ticks(11) + ticks(12)) / TICKS_PER_SECOND)
 }
 
-/// Processor time of the calling thread: what other programs do on the same core is not in it. Right to a few milliseconds.
+/// The CPU time of the calling thread, without that of other programs on the same core. Accurate to a few milliseconds.
 pub fn cpu_of_this_thread() -> Duration {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(told.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
 fn memory_mib_of(process: u32, figure: &str) -> f64 {
@@ -173,7 +173,7 @@ fn memory_mib_of(process: u32, figure: &str) -> f64 {
     line.trim().split(' ').next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
-/// An address of the loopback interface that nobody listens on now.
+/// An address of the loopback interface that no program listens on now.
 pub fn free_address() -> Result<SocketAddr, Failure> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -13,21 +13,21 @@ pub const INTROSPECT: &str = "/v1/introspect";
 /// The path of a page with a form.
 pub const PROFILE: &str = "/settings/profile";
 
-/// Spreads numbers evenly (splitmix64), the same in every run.
-fn spread(number: u64) -> u64 {
+/// A pseudo-random number for each input (splitmix64), the same in every run.
+fn mix(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
 }
 
-/// Chooses among the first `among` keys at random. Goes on where the source before it ended, so that no two samples ask
-/// for the same keys in the same order.
+/// Chooses among the first `among` keys at random. Continues the sequence of the previous source, so that no two samples use the same
+/// keys in the same order.
 fn chooser(fixture: &Fixture, among: usize) -> impl Fn(&mut dyn FnMut(&str)) + Send + Sync + 'static {
-    static ASKED: AtomicU64 = AtomicU64::new(0);
+    static REQUESTS: AtomicU64 = AtomicU64::new(0);
     let ((keys, bytes), among) = (fixture.keys(), among.min(fixture.count()).max(1) as u64);
     move |take| {
-        let place = (spread(ASKED.fetch_add(1, Ordering::Relaxed)) % among) as usize * bytes;
+        let place = (mix(REQUESTS.fetch_add(1, Ordering::Relaxed)) % among) as usize * bytes;
         take(&keys[place..place + bytes]);
     }
 }
@@ -62,7 +62,7 @@ pub fn always(request: String) -> Source {
     Arc::new(move |_, buffer| buffer.extend_from_slice(request.as_bytes()))
 }
 
-/// A person in a session asks for a path.
+/// A person in a session requests a path.
 pub fn page(fixture: &Fixture, path: &str) -> Source {
     always(format!(
         "GET {path} HTTP/1.1\r\nhost: localhost\r\ncookie: __Host-session={}\r\nuser-agent: bench\r\n\r\n",
@@ -88,7 +88,7 @@ pub fn save_profile(fixture: &Fixture) -> Source {
     })
 }
 
-/// Each request is another one of `people` who signs in with the right password, from a browser whose visit has this token.
+/// Each request is a sign-in of the next one of `people` with the right password, with this visit cookie and its CSRF token.
 pub fn sign_in_each(visit: &str, csrf: &str, people: u64) -> Source {
     let (cookie, csrf) = (format!("__Host-visit={visit}"), csrf.to_owned());
     let password = PASSWORD.replace(' ', "+");
@@ -98,7 +98,7 @@ pub fn sign_in_each(visit: &str, csrf: &str, people: u64) -> Source {
     })
 }
 
-/// New usage events, spread over the customers, as JSON.
+/// New usage events for all customers in turn, as JSON.
 pub fn usage_body(customers: &[String], events: usize) -> String {
     static REPORTED: AtomicU64 = AtomicU64::new(0);
     let mut body = String::with_capacity(events * 200);
@@ -115,7 +115,7 @@ pub fn usage_body(customers: &[String], events: usize) -> String {
     body
 }
 
-/// A service reports `events` new events, spread over the customers.
+/// A service reports `events` new events for all customers in turn.
 pub fn usage(fixture: &Fixture, events: usize) -> Source {
     let (service, customers) = (fixture.service.clone(), fixture.customers.clone());
     Arc::new(move |_, buffer| {
@@ -130,7 +130,7 @@ pub fn usage(fixture: &Fixture, events: usize) -> Source {
     })
 }
 
-/// The first request of a source, for a look at its answer.
+/// The first request of a source.
 pub fn first(source: &Source) -> Vec<u8> {
     let mut request = Vec::new();
     source(0, &mut request);

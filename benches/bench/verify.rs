@@ -1,7 +1,6 @@
-//! The hot path: is this key good?
+//! The hot path: verification of keys.
 //!
-//! Server and load have a core each, and the bare server has the same core as ours, so that the answers per second are
-//! those of one core.
+//! Server and load have one core each, and the bare server has the same core as ours, so the answers per second are those of one core.
 
 use crate::bare::{self, Shape};
 use crate::compare::{self, Comparison, Sample};
@@ -12,7 +11,7 @@ use crate::requests::{self, FORWARD_AUTH, INTROSPECT, PROFILE};
 use crate::table::Row;
 use crate::{Failure, Run};
 
-/// Keys in use at the same time.
+/// The number of keys in use at the same time.
 const HOT: usize = 10_000;
 
 pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
@@ -52,7 +51,7 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
                 compared.ratio >= 0.75 && compared.ours.cpu_us <= 17.6,
             )
             .ours(compared.ours.to_string())
-            .beside(compared.bare.to_string()),
+            .compared_with(compared.bare.to_string()),
         );
     }
     rows.push(session_check(run, large, &ours)?);
@@ -81,10 +80,11 @@ fn forward_auth(what: String, compared: &Comparison) -> Row {
         compared.ratio >= 0.8 && compared.more_us <= 6.0,
     )
     .ours(compared.ours.to_string())
-    .beside(compared.bare.to_string())
+    .compared_with(compared.bare.to_string())
 }
 
-/// Whether the number of keys shows: a small appliance against the large one, with the same keys in use and with any.
+/// Whether the total number of keys matters: compares a small appliance with the large one, with the same number of keys in use and with
+/// all keys in use.
 fn flatness(run: Run, hot: Sample, anywhere: Sample) -> Result<[Row; 2], Failure> {
     let small = Fixture::with_keys(HOT)?;
     let server = small.serve(SERVERS)?;
@@ -96,7 +96,7 @@ fn flatness(run: Run, hot: Sample, anywhere: Sample) -> Result<[Row; 2], Failure
         let ratio = few.cpu_us / many.cpu_us;
         Row::new(what, format!("{:.0} % (by CPU)", ratio * 100.0), "within 10 %", ratio >= 0.9)
             .ours(many.to_string())
-            .beside(few.to_string())
+            .compared_with(few.to_string())
     };
     Ok([
         row("from 10 thousand keys to all, same number in use", hot),

@@ -121,7 +121,7 @@ await ada.getByRole("status").filter({ hasText: "The passkey was added." }).wait
 assert.equal((await device.credentials()).length, 1);
 await inspect(ada, "security-with-passkey");
 await press(ada, "Add passkey");
-await ada.getByText("has a passkey for your account already").waitFor();
+await ada.getByText("already has a passkey for your account").waitFor();
 await press(ada, "Sign out");
 await sees(ada, "Sign in");
 

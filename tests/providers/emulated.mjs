@@ -26,8 +26,8 @@ for (const service of ["google", "github", "apple"]) {
   await createEmulator({ service, port, baseUrl: urls[service], seed: { [service]: given[service] } });
 }
 
-await converse({ ...urls, apple_key: privateKey.export({ type: "pkcs8", format: "pem" }) }, async (told) => {
-  if (told.seen) return seen[told.seen];
-  const { payload, protectedHeader } = await jwtVerify(told.secret, publicKey, { algorithms: ["ES256"] });
+await converse({ ...urls, apple_key: privateKey.export({ type: "pkcs8", format: "pem" }) }, async (command) => {
+  if (command.seen) return seen[command.seen];
+  const { payload, protectedHeader } = await jwtVerify(command.secret, publicKey, { algorithms: ["ES256"] });
   return { payload, header: protectedHeader };
 });

@@ -1,6 +1,6 @@
 // A provider whose answers the test sets: oauth2-mock-server. Its answers are changed just before they are sent.
 //
-//   {"now": 1777, "lie": {"claims": {..}, "header": {..}, "sign": "..", "userinfo": {..}, "metadata": {..}, "github": {..}}}
+//   {"now": 1777, "answers": {"claims": {..}, "header": {..}, "sign": "..", "userinfo": {..}, "metadata": {..}, "github": {..}}}
 //   {"rotate": true}     new keys sign from now on, and the old ones are deleted
 //   {"seen": true}       the requests so far: {"/token": [bodies], ..}
 import crypto from "node:crypto";
@@ -22,7 +22,7 @@ const pss = { padding: crypto.constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
 const foreignKey = crypto.generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
 const seen = {};
 let now = 0;
-let lie = {};
+let answers = {};
 
 const base64url = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 const merged = (base, changes = {}) =>
@@ -59,57 +59,57 @@ const signers = () => ({
   garbage: [{ alg: "RS256", kid: keys.RS256.kid }, () => "AAAA"],
 });
 
-const idToken = (told) => {
-  const usual = { iss: issuer, sub: told.sub, aud: told.aud, nonce: told.nonce, iat: now, exp: now + 300 };
-  const [header, sign] = signers()[lie.sign ?? "good"];
-  const head = base64url(merged({ typ: "JWT", ...header }, lie.header));
-  const body = base64url(lie.payload ?? merged(usual, lie.claims));
+const idToken = (claims) => {
+  const usual = { iss: issuer, sub: claims.sub, aud: claims.aud, nonce: claims.nonce, iat: now, exp: now + 300 };
+  const [header, sign] = signers()[answers.sign ?? "good"];
+  const head = base64url(merged({ typ: "JWT", ...header }, answers.header));
+  const body = base64url(answers.payload ?? merged(usual, answers.claims));
   const signature = sign(`${head}.${body}`);
-  const said = lie.tampered ? base64url(merged({ ...usual, ...lie.claims }, lie.tampered)) : body;
-  return lie.token ?? `${head}.${said}.${signature}`;
+  const signedBody = answers.tampered ? base64url(merged({ ...usual, ...answers.claims }, answers.tampered)) : body;
+  return answers.token ?? `${head}.${signedBody}.${signature}`;
 };
 
 const { service } = server;
 const note = (path, request) => (seen[path] ??= []).push(request.body ?? {});
 service.on("beforeResponse", (response, request) => {
   note("/token", request);
-  const told = JSON.parse(Buffer.from(response.body.id_token.split(".")[1], "base64url"));
-  response.body.id_token = idToken(told);
-  response.body = merged(response.body, lie.tokens);
-  response.statusCode = lie.status ?? 200;
+  const claims = JSON.parse(Buffer.from(response.body.id_token.split(".")[1], "base64url"));
+  response.body.id_token = idToken(claims);
+  response.body = merged(response.body, answers.tokens);
+  response.statusCode = answers.status ?? 200;
 });
 service.on("beforeUserinfo", (response, request) => {
   note("/userinfo", request);
-  response.body = lie.userinfo ?? { sub: lie.claims?.sub ?? "johndoe" };
+  response.body = answers.userinfo ?? { sub: answers.claims?.sub ?? "johndoe" };
 });
 service.on("beforeWellKnownOpenIdConfiguration", (response) => {
-  response.body = merged(response.body, lie.metadata);
+  response.body = merged(response.body, answers.metadata);
 });
 service.on("beforeAuthorizeRedirect", ({ url }) => {
-  for (const [name, value] of Object.entries(lie.redirect ?? {})) url.searchParams.set(name, value);
+  for (const [name, value] of Object.entries(answers.redirect ?? {})) url.searchParams.set(name, value);
 });
 server.service.addRoute("GET", "/keys", (request, response) => {
   note("/keys", request);
   response.setHeader("Content-Type", "application/json");
-  response.end(JSON.stringify(lie.keys ?? { keys: server.issuer.keys.toJSON().filter((key) => Object.values(keys).some((own) => own.kid === key.kid)) }));
+  response.end(JSON.stringify(answers.keys ?? { keys: server.issuer.keys.toJSON().filter((key) => Object.values(keys).some((own) => own.kid === key.kid)) }));
 });
 // GitHub: it has no ID token; its API returns the user.
 const json = (what) => (request, response) => {
   note(what, request);
   response.setHeader("Content-Type", "application/json");
-  response.end(JSON.stringify(lie.github?.[what] ?? null));
+  response.end(JSON.stringify(answers.github?.[what] ?? null));
 };
 server.service.addRoute("POST", "/login/oauth/access_token", (request, response) => {
   note("/token", request);
   response.setHeader("Content-Type", "application/json");
-  response.end(JSON.stringify(lie.github?.token ?? { access_token: "gho_1", token_type: "bearer" }));
+  response.end(JSON.stringify(answers.github?.token ?? { access_token: "gho_1", token_type: "bearer" }));
 });
 server.service.addRoute("GET", "/api/user", json("user"));
 server.service.addRoute("GET", "/api/user/emails", json("emails"));
 
-await converse({ issuer }, async (told) => {
-  now = told.now ?? now;
-  lie = told.lie ?? lie;
-  if (told.rotate) await makeKeys(crypto.randomUUID());
-  return told.seen ? seen : {};
+await converse({ issuer }, async (command) => {
+  now = command.now ?? now;
+  answers = command.answers ?? answers;
+  if (command.rotate) await makeKeys(crypto.randomUUID());
+  return command.seen ? seen : {};
 });

@@ -94,8 +94,8 @@ impl ProviderTest {
     }
 
     /// Sets what the provider answers from now on, at the current time of the test.
-    fn answers(&mut self, lie: Value) {
-        self.process.request(&json!({"now": self.now(), "lie": lie}));
+    fn answers(&mut self, answers: Value) {
+        self.process.request(&json!({"now": self.now(), "answers": answers}));
     }
 
     /// The provider answers with this person.

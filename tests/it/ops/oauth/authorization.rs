@@ -193,15 +193,15 @@ fn o2_a_provider_that_promises_to_name_itself_must_do_so() {
 
 #[test]
 fn o2_metadata_of_another_issuer_is_refused() {
-    for lie in
+    for answers in
         [json!({"issuer": "https://accounts.google.com"}), json!({"issuer": null}), json!({"token_endpoint": null})]
     {
         let mut world = ProviderTest::new();
-        world.answers(json!({"metadata": lie}));
+        world.answers(json!({"metadata": answers}));
         let before = rows(&world.test);
         let refused = world.start("corp", Purpose::SignIn, ANONYMOUS);
-        assert!(matches!(refused, Err(OauthError::Unavailable { .. })), "{lie}");
-        assert_eq!(rows(&world.test), before, "{lie}");
+        assert!(matches!(refused, Err(OauthError::Unavailable { .. })), "{answers}");
+        assert_eq!(rows(&world.test), before, "{answers}");
     }
 }
 

@@ -85,11 +85,11 @@ fn o3_a_token_that_is_invalid_in_one_way_signs_nobody_in_and_leaves_only_an_even
     let tokens = bad(world.now(), &world.issuer);
     assert!(tokens.len() >= 40, "{} kinds of forged tokens", tokens.len());
 
-    for (name, mut lie) in tokens {
-        if lie["claims"].get("sub").is_none() {
-            lie["claims"]["sub"] = json!("1");
+    for (name, mut answers) in tokens {
+        if answers["claims"].get("sub").is_none() {
+            answers["claims"]["sub"] = json!("1");
         }
-        world.answers(lie);
+        world.answers(answers);
         let (before, events) = (rows(&world.test), world.events());
         let refused = world.sign_in();
         assert!(matches!(refused, Err(OauthError::Refused(Refusal::Token))), "{name}: {}", describe(&refused));
@@ -111,7 +111,7 @@ fn o3_the_algorithms_of_providers_are_accepted_and_clocks_may_differ_by_a_minute
     world.signed_up("1", "ada@example.net", "ada-l");
     let now = world.now();
 
-    for (name, mut lie) in [
+    for (name, mut answers) in [
         ("RS256", json!({})),
         ("PS256", json!({"sign": "pss"})),
         ("ES256", json!({"sign": "es256"})),
@@ -121,8 +121,8 @@ fn o3_the_algorithms_of_providers_are_accepted_and_clocks_may_differ_by_a_minute
         ("this party is authorized", json!({"claims": {"azp": CLIENT}})),
         ("a list of one audience", json!({"claims": {"aud": [CLIENT]}})),
     ] {
-        lie["claims"]["sub"] = json!("1");
-        world.answers(lie);
+        answers["claims"]["sub"] = json!("1");
+        world.answers(answers);
         let outcome = world.sign_in();
         assert!(matches!(outcome, Ok(CallbackOutcome::SignedIn(_))), "{name}: {}", describe(&outcome));
     }
@@ -179,7 +179,7 @@ fn o3_claims_from_the_userinfo_endpoint_must_be_about_the_same_person() {
 fn o3_unreadable_keys_and_responses_without_tokens_sign_nobody_in() {
     let mut world = ProviderTest::new();
     let before = rows(&world.test);
-    for lie in [
+    for answers in [
         json!({"keys": []}),
         json!({"keys": {"keys": "none"}}),
         json!({"tokens": {"access_token": null, "id_token": null}}),
@@ -187,8 +187,8 @@ fn o3_unreadable_keys_and_responses_without_tokens_sign_nobody_in() {
         json!({"status": 400, "tokens": {"error": "invalid_grant"}}),
         json!({"status": 500}),
     ] {
-        let case = lie.to_string();
-        world.answers(lie);
+        let case = answers.to_string();
+        world.answers(answers);
         assert!(world.sign_in().is_err(), "{case}");
         assert_eq!(rows(&world.test), before, "{case}");
         // The cached keys expire.
