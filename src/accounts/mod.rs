@@ -1,9 +1,9 @@
 //! **For:** people: their accounts, names, addresses and passwords.
 //! **Words:** account, username, e-mail (a row of its own, never a key), code, one-time link, operator.
-//! **Tables:** `account`, `account_email`, `email_code`, `email_change`, `email_code_count`, `password`, `one_time_link`,
-//! `retired_username`.
-//! **Never:** knows sessions, keys or money; hashes a password (that is slow, see `signin`); gives the name of an erased account
-//! to another one within a year.
+//! **Tables:** `account`, `account_email`, `email_code`, `email_change`, `email_code_count`, `password`,
+//! `one_time_link`, `retired_username`.
+//! **Never:** knows sessions, keys or money; hashes a password (that is slow, see `signin`); gives the name of an
+//! erased account to another one within a year.
 //! **Start reading:** `model.rs`, then [`create`].
 
 pub mod addresses;

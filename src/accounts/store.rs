@@ -429,7 +429,7 @@ pub(super) fn insert_password(tx: &mut Tx<'_>, account: AccountId, phc: &str) ->
     Ok(())
 }
 
-/// Deletes the password: nobody can sign in with it, and a new one can be set.
+/// Deletes the password: it no longer signs in, and a new one can be set.
 pub(super) fn delete_password(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})
 }

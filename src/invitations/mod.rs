@@ -1,4 +1,5 @@
-//! **For:** inviting people: an operator invites an address, and the person who follows the link in the mail can sign up.
+//! **For:** inviting people: an operator invites an address, and the person who follows the link in the mail can sign
+//! up.
 //! **Words:** invitation, address, link (its secret is mailed or printed once, only a digest is stored).
 //! **Tables:** `invitation`.
 //! **Never:** creates an account (see `signin`); keeps a used invitation; tells an anonymous visitor who is invited.

@@ -1,5 +1,6 @@
 //! Whether a username is free, for the sign-up page while a person types. Usernames are public, so this tells nothing
-//! that a public profile would not. It has a rate limit all the same, so that nobody can copy the list of usernames.
+//! that a public profile would not. It has a rate limit all the same, so that a program cannot copy the list of
+//! usernames.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};

@@ -149,7 +149,7 @@ pub fn export_to_file(
     let sealed = match outcome {
         Ok(sealed) => sealed,
         Err(error) => {
-            // The error to tell is the first one.
+            // The first error is the one to return.
             let _ = std::fs::remove_file(output);
             return Err(error);
         }

@@ -1,6 +1,6 @@
 //! **For:** recognizing the person who uses a browser, for a limited time.
-//! **Words:** session, cookie value (the secret, stored as a digest only), idle end, absolute end, device (a browser that a
-//! person signed in with before), throttle (slows wrong proofs down), bucket (where they are counted).
+//! **Words:** session, cookie value (the secret, stored as a digest only), idle end, absolute end, device (a browser
+//! that a person signed in with before), throttle (slows wrong proofs down), bucket (where they are counted).
 //! **Tables:** `session`, `session_rotated`, `device`, `throttle`.
 //! **Never:** checks a proof; trusts a clock that steps back; stores the cookie value.
 //! **Start reading:** [`start`] and [`cookie_state`]; [`LoginThrottle`].

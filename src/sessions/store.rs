@@ -242,7 +242,7 @@ pub(super) fn insert_rotated(tx: &mut Tx<'_>, id: SessionId, old: &[u8; 32], unt
 pub(super) struct RotatedCookie {
     pub session: SessionId,
     pub account: AccountId,
-    /// The digest of the value that is good now.
+    /// The digest of the valid value.
     pub newest: [u8; 32],
     pub until: Timestamp,
 }

@@ -1,4 +1,5 @@
-//! **For:** ownership: keys, the wallet, resources and activity belong to a workspace, and people are members of workspaces.
+//! **For:** ownership: keys, the wallet, resources and activity belong to a workspace, and people are members of
+//! workspaces.
 //! **Words:** workspace (personal or team), member, role.
 //! **Tables:** `workspace`, `membership`.
 //! **Never:** knows what a workspace owns; leaves one without exactly one owner.

@@ -1,9 +1,9 @@
 #!/bin/sh
 # boot.sh NAME ROOT DEB: boots the Debian in the folder ROOT as a container, with DEB at /root/domicile.deb.
 #
-# Containers share ROOT, which nobody changes: what one writes is in memory and gone with it. It has no network, and is
-# ended when the caller ends. It has control groups of its own, named NAME, which the caller removes:
-# without them, systemd in one container would end the services of the same name in another, or on the machine.
+# Containers share ROOT, which never changes: what a container writes is in memory and is lost at its end. A container has no
+# network, and ends when the caller ends. It has its own control groups, named NAME, which the caller removes. Without them, systemd
+# in one container would stop services with the same name in another container, or on the machine.
 set -eu
 name=$1 root=$2 deb=$3
 
@@ -12,6 +12,6 @@ for tree in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
     mkdir "$tree/$name"
     echo $$ > "$tree/$name/cgroup.procs"
 done
-# A plain end of systemd-nspawn ends the first process with it; killed, it would leave it behind.
+# SIGTERM makes systemd-nspawn end the first process as well. SIGKILL would leave that process running.
 exec setpriv --pdeathsig TERM systemd-nspawn --kill-signal=SIGKILL --quiet --boot --register=no --keep-unit \
     --private-network --link-journal=no --machine="$name" --directory="$root" --read-only --volatile=overlay --bind-ro="$deb:/root/domicile.deb"

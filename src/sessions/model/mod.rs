@@ -154,7 +154,7 @@ pub const DEVICE_LIFETIME: Duration = days(400);
 const SEEN_STEP: Duration = minutes(1);
 /// The age at which a cookie value is replaced (domain 5.1.7).
 pub(super) const ROTATE_AFTER: Duration = hours(24);
-/// How long the value before stays good, for requests that are under way.
+/// How long the previous value stays valid, for requests that are under way.
 pub(super) const ROTATED_GRACE: Duration = seconds(60);
 /// How long an expired session is kept, so that its browser can be told why it ended.
 pub(super) const ENDED_RETENTION: Duration = hours(24);

@@ -176,7 +176,7 @@ pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     Ok(store::delete_all(tx, account, None)? + store::delete_devices(tx, account)?)
 }
 
-/// Deletes sessions a day after they expired, counts of wrong tries that slow nobody down any more, and devices whose
+/// Deletes sessions a day after they expired, counts of wrong tries that no longer cause a wait, and devices whose
 /// cookie has expired. Returns how many rows.
 ///
 /// # Errors
