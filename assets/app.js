@@ -52,7 +52,8 @@ for (const meter of document.querySelectorAll("[data-meter]")) {
       const { score, sentence } = await answer.json();
       meter.dataset.score = score;
       meter.hidden = score === 0;
-      // The element is shown before its text is set: screen readers do not announce text that appears together with its element.
+      // The element is shown before its text is set: screen readers do not announce text that appears together with its
+      // element.
       requestAnimationFrame(() => { words.textContent = sentence; });
     } catch {
       // The next keystroke asks again, and the server checks the form in any case.
@@ -66,8 +67,8 @@ for (const meter of document.querySelectorAll("[data-meter]")) {
   });
 }
 
-// A second press of a button does nothing while the first one is sent, so that no key is created twice. A download stays on its page
-// and is not affected.
+// A second press of a button does nothing while the first one is sent, so that no key is created twice. A download
+// stays on its page and is not affected.
 for (const form of document.querySelectorAll("form[method=post]:not([data-stays])")) {
   form.addEventListener("submit", (event) => {
     const button = event.submitter ?? form.querySelector("button:not([type=button])");
@@ -102,8 +103,8 @@ if (presets) {
   say();
 }
 
-// While an export is being prepared, its card is fetched again until it is ready. It is fetched as a document, because the content
-// security policy of the page forbids to parse text into elements.
+// While an export is being prepared, its card is fetched again until it is ready. It is fetched as a document, because
+// the content security policy of the page forbids to parse text into elements.
 const POLL_MS = 1500;
 const poll = () => {
   if (!document.querySelector("[data-poll]")) return;

@@ -1,5 +1,5 @@
-// Passkeys, the only feature that needs a script. A form with data-passkey fetches a challenge, lets the browser answer it, and is
-// then submitted like any other form.
+// Passkeys, the only feature that needs a script. A form with data-passkey fetches a challenge, lets the browser answer
+// it, and is then submitted like any other form.
 const toBytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
 const toText = (bytes) =>
   btoa(String.fromCharCode(...new Uint8Array(bytes))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");

@@ -1,5 +1,5 @@
-// Enhancements of the profile forms: they are saved shortly after the last change, and the username field shows at once whether a name
-// is available. Every form works without this file.
+// Enhancements of the profile forms: they are saved shortly after the last change, and the username field shows at once
+// whether a name is available. Every form works without this file.
 const SAVE_AFTER_MS = 1000;
 const ASK_AFTER_MS = 400;
 // Long enough that a press of the form's own button saves the field, and not the timer.
@@ -20,7 +20,8 @@ const keepSaved = (form) => {
     if (state.textContent !== sentence) state.textContent = sentence;
   };
 
-  // Shows the error that the answer has for each field, and removes the others. Does not touch the field that has the focus.
+  // Shows the error that the answer has for each field, and removes the others. Does not touch the field that has the
+  // focus.
   const show = (answer) => {
     for (const place of form.querySelectorAll(".wrong[id]")) {
       const field = document.getElementById(place.id.replace(/-fault$/, ""));

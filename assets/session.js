@@ -1,5 +1,6 @@
-// An enhancement: warns a minute before the session ends, and afterwards shows why it ended. Only the server knows when that is,
-// because several tabs share a session. So this script asks the server, with a request that does not count as activity.
+// An enhancement: warns a minute before the session ends, and afterwards shows why it ended. Only the server knows when
+// that is, because several tabs share a session. So this script asks the server, with a request that does not count as
+// activity.
 const dialog = document.getElementById("session-end");
 const WARN_SECONDS = 60;
 // The interval of requests while the dialog is open: the person may have answered it or worked in another tab.

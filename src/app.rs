@@ -101,8 +101,8 @@ impl App {
         Ok(Arc::new(app))
     }
 
-    /// Starts to use the newest keys of the keyring for everything that is written from now on. Only the server calls this, before it
-    /// serves. Returns the new keys if other ones were in use before.
+    /// Starts to use the newest keys of the keyring for everything that is written from now on. Only the server calls
+    /// this, before it serves. Returns the new keys if other ones were in use before.
     ///
     /// # Errors
     /// [`OpenError::Db`], [`OpenError::OldKeyring`].
@@ -117,8 +117,8 @@ impl App {
         Ok(before.filter(|before| *before != newest).map(|_| newest))
     }
 
-    /// Checks whether [`App::open`] would succeed, without changing a byte on the disk; a server may be running. Returns a read-only
-    /// copy of the database, whose schema is not migrated.
+    /// Checks whether [`App::open`] would succeed, without changing a byte on the disk; a server may be running.
+    /// Returns a read-only copy of the database, whose schema is not migrated.
     ///
     /// # Errors
     /// The [`OpenError`] that [`App::open`] would return.
@@ -209,8 +209,8 @@ impl App {
         self.store.query_inline(query)
     }
 
-    /// Like [`App::read_offloaded`], but on this thread, which it blocks. For the few rows of one person, where a change of threads
-    /// would cost more than the query.
+    /// Like [`App::read_offloaded`], but on this thread, which it blocks. For the few rows of one person, where a
+    /// change of threads would cost more than the query.
     ///
     /// # Errors
     /// The error of `query`.
@@ -250,7 +250,8 @@ fn check_stamp(stamp: Option<SiteStamp>, config: &Config) -> Result<(), OpenErro
     }
 }
 
-/// The number of threads that hash passwords: one for each core of a small machine. More threads would only share the cores.
+/// The number of threads that hash passwords: one for each core of a small machine. More threads would only share the
+/// cores.
 const HASH_THREADS: usize = 2;
 /// The number of sign-ins that may wait for a hash. A hash takes about 20 ms, so the last one waits about 0.6 s.
 const HASH_QUEUE_MAX: usize = 64;

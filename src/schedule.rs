@@ -1,4 +1,5 @@
-//! The table of recurring jobs, and the table of job handlers. The schedule only queues a job; the slice of the job has its code.
+//! The table of recurring jobs, and the table of job handlers. The schedule only queues a job; the slice of the job has
+//! its code.
 
 use std::sync::Arc;
 
@@ -71,7 +72,8 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     }),
 ];
 
-// An erasure requests a snapshot without the person. It cannot use the constant of the job, which belongs to a higher layer.
+// An erasure requests a snapshot without the person. It cannot use the constant of the job, which belongs to a higher
+// layer.
 const _: () = assert!(is_equal(privacy::PUBLISH, snapshots::jobs::PUBLISH), "an erasure queues the job that publishes");
 
 const fn is_equal(a: &str, b: &str) -> bool {
@@ -159,8 +161,8 @@ async fn write_uses(app: &App, verifier: &Verifier) {
     }
 }
 
-/// Writes what is still in memory when the server stops, and publishes a last snapshot, because backups also run while the server is
-/// stopped.
+/// Writes what is still in memory when the server stops, and publishes a last snapshot, because backups also run while
+/// the server is stopped.
 pub async fn flush_at_shutdown(app: &Arc<App>, verifier: &Verifier) {
     write_uses(app, verifier).await;
     if let jobs::Outcome::Again(why) | jobs::Outcome::GiveUp(why) =

@@ -1,9 +1,9 @@
 //! CPU affinity and priorities of threads.
 //!
-//! Each worker has a core of its own. Otherwise two workers could share one core while the other core only hashes passwords: the
-//! kernel places threads by how busy they were and corrects a bad placement only after some milliseconds, and a verification that
-//! arrives in the meantime waits as long. Long work runs on other threads ([`spawn_blocking`]), and threads that no request waits
-//! for have a lower priority ([`lower_priority`]).
+//! Each worker has a core of its own. Otherwise two workers could share one core while the other core only hashes
+//! passwords: the kernel places threads by how busy they were and corrects a bad placement only after some
+//! milliseconds, and a verification that arrives in the meantime waits as long. Long work runs on other threads
+//! ([`spawn_blocking`]), and threads that no request waits for have a lower priority ([`lower_priority`]).
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -13,7 +13,8 @@ use rustix::process::setpriority_process;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::task::JoinHandle;
 
-/// A priority below the workers, for the writer: a verification must not wait for a core until a batch of writes is done.
+/// A priority below the workers, for the writer: a verification must not wait for a core until a batch of writes is
+/// done.
 pub const BELOW_WORKERS: i32 = 5;
 /// The lowest priority: the thread runs when no other one wants the core.
 pub const LOWEST: i32 = 19;
@@ -26,7 +27,8 @@ pub fn lower_priority(nice: i32) {
     }
 }
 
-/// Runs long or blocking work on a thread that may use every core. (A new thread would inherit the single core of the worker.)
+/// Runs long or blocking work on a thread that may use every core. (A new thread would inherit the single core of the
+/// worker.)
 pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     tokio::task::spawn_blocking(move || {
         allow_all_cores();
@@ -55,8 +57,8 @@ impl Cores {
         Self { allowed, assigned: AtomicUsize::new(0) }
     }
 
-    /// Pins the calling worker to the next core; further calls of the same worker do nothing. If the kernel refuses, the worker is
-    /// not pinned.
+    /// Pins the calling worker to the next core; further calls of the same worker do nothing. If the kernel refuses,
+    /// the worker is not pinned.
     pub fn pin_this_worker(&self) {
         if self.allowed.is_empty() || IS_PINNED.replace(true) {
             return;

@@ -1,5 +1,5 @@
-//! The baseline that we compare with: actix handlers that only answer. They have the same method and the same parsing, and their
-//! answer has the same headers and bytes as one of our answers.
+//! The baseline that we compare with: actix handlers that only answer. They have the same method and the same parsing,
+//! and their answer has the same headers and bytes as one of our answers.
 
 use std::path::Path;
 use std::process::Command;

@@ -69,7 +69,8 @@ pub fn load_of(server: &Server, connections: usize, expected: u16, core: Core, p
     }
 }
 
-/// Measures one server once. Every unexpected answer is a failure, because errors are fast and would distort the result.
+/// Measures one server once. Every unexpected answer is a failure, because errors are fast and would distort the
+/// result.
 pub fn sample(server: &Server, load: &Load, source: &Source) -> Result<Sample, Failure> {
     let before = server.cpu();
     let answers = load::run(load, source)?;

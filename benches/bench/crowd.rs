@@ -1,5 +1,5 @@
-//! Ten thousand people sign in at the same moment, each on a connection of their own: how much memory the server needs, how many it
-//! signs in and how many it asks to try again later, and whether the crowd delays the verification of keys.
+//! Ten thousand people sign in at the same moment, each on a connection of their own: how much memory the server needs,
+//! how many it signs in and how many it asks to try again later, and whether the crowd delays the verification of keys.
 
 use std::time::{Duration, Instant};
 

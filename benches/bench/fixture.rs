@@ -191,7 +191,8 @@ impl Fixture {
         Ok(())
     }
 
-    /// Inserts keys and their owners in one transaction, with the rows that the operations would write, but without audit events.
+    /// Inserts keys and their owners in one transaction, with the rows that the operations would write, but without
+    /// audit events.
     fn insert_keys(&mut self, app: &App, count: usize) -> Result<(), Failure> {
         let layout = Layout::new(&app.config().data_dir);
         let mut connection = Connection::open(layout.live())?;
@@ -219,8 +220,8 @@ impl Fixture {
             }
         }
         transaction.commit()?;
-        // A server publishes a snapshot after each start, which would occupy a core during many measurements. While such a job seems
-        // to be running, the server does not queue another one.
+        // A server publishes a snapshot after each start, which would occupy a core during many measurements. While
+        // such a job seems to be running, the server does not queue another one.
         connection.execute(
             "insert into job (id, name, payload_json, unique_key, state, run_at, created_at)
              values (?1, 'snapshot.publish', 'null', 'snapshot.publish', 'running', ?2, ?3)",

@@ -46,8 +46,8 @@ fn job() -> NewJob {
     NewJob { name: "bench", payload: serde_json::Value::Null, subject: None, unique_key: None }
 }
 
-/// Writes one transaction after the other, on a connection as durable as the store's. Returns writes per second and the p99 in
-/// milliseconds.
+/// Writes one transaction after the other, on a connection as durable as the store's. Returns writes per second and the
+/// p99 in milliseconds.
 fn one_transaction_each(app: &App, writes: u64) -> Result<(f64, f64), Failure> {
     let connection = fixture::plain_writer(app)?;
     let mut rng = Rng::seeded(3);
@@ -74,8 +74,8 @@ fn quantile(mut times: Vec<f64>, part: f64) -> f64 {
     times.get(place).copied().unwrap_or(0.0)
 }
 
-/// Writes with this number of concurrent callers, each with one write at a time. Returns the time of each write in milliseconds and
-/// of all writes in seconds.
+/// Writes with this number of concurrent callers, each with one write at a time. Returns the time of each write in
+/// milliseconds and of all writes in seconds.
 fn write_together(app: &Arc<App>, callers: usize, writes: u64) -> Result<(Vec<f64>, f64), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let left = Arc::new(AtomicU64::new(writes));

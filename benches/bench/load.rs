@@ -1,4 +1,5 @@
-//! The load generator: keep-alive connections over loopback with one request in flight on each, limited in number and time.
+//! The load generator: keep-alive connections over loopback with one request in flight on each, limited in number and
+//! time.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -32,8 +33,8 @@ pub struct Load {
     /// The expected status. Answers with another status are counted separately.
     pub expected: u16,
     pub core: Core,
-    /// The priority of the load thread, from -20 (highest) to 19 (lowest). A load represents other machines: a crowd must not take CPU
-    /// time from the server, and the measuring load must not wait for the crowd.
+    /// The priority of the load thread, from -20 (highest) to 19 (lowest). A load represents other machines: a crowd
+    /// must not take CPU time from the server, and the measuring load must not wait for the crowd.
     pub nice: i32,
     /// Notified when all connections are established, before the first request.
     pub connected: Option<std::sync::mpsc::Sender<()>>,

@@ -1,8 +1,10 @@
-//! `cargo bench` measures Domicile and prints one table: our result, the result that it is compared with, and the requirement.
+//! `cargo bench` measures Domicile and prints one table: our result, the result that it is compared with, and the
+//! requirement.
 //!
-//! Most results are ratios within one run, because absolute figures depend on the machine; the most robust figure is CPU time per
-//! request. The server under test is the real program in a process of its own. This process generates the load, over loopback.
-//! `cargo bench -- --quick` runs everything briefly, to check that it runs; its figures mean little.
+//! Most results are ratios within one run, because absolute figures depend on the machine; the most robust figure is
+//! CPU time per request. The server under test is the real program in a process of its own. This process generates the
+//! load, over loopback. `cargo bench -- --quick` runs everything briefly, to check that it runs; its figures mean
+//! little.
 
 #![allow(clippy::print_stdout)] // This program prints a table.
 

@@ -1,5 +1,5 @@
-//! Measurements of the whole server: its start, its memory, its writes and its fairness under load. Server and load may use every
-//! core.
+//! Measurements of the whole server: its start, its memory, its writes and its fairness under load. Server and load may
+//! use every core.
 
 use std::time::Duration;
 
@@ -137,8 +137,9 @@ fn sign_in(_: Run, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
     ])
 }
 
-/// Verification at a steady pace, first alone, then while the writer is busy and eight connections sign in. For comparison, the same at
-/// a bare handler with as many busy threads of low priority: the delay that the machine itself causes.
+/// Verification at a steady pace, first alone, then while the writer is busy and eight connections sign in. For
+/// comparison, the same at a bare handler with as many busy threads of low priority: the delay that the machine itself
+/// causes.
 fn fairness(run: Run, large: &Fixture, server: &Server, csrf: &str) -> Result<[Row; 2], Failure> {
     let time = run.plan.time * 3;
     let paced = Load { pause: Duration::from_millis(4), nice: -10, ..load_of(server, 16, 200, time, u64::MAX) };

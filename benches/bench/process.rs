@@ -155,7 +155,8 @@ impl Drop for Server {
 /// The CPU time of a process; `self` is this process.
 pub fn cpu_of(process: &str) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name in parentheses may have any characters, so fields are counted after it. utime and stime are fields 14 and 15.
+    // The name in parentheses may have any characters, so fields are counted after it. utime and stime are fields 14
+    // and 15.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace().collect();
     let ticks = |place: usize| fields.get(place).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
     Duration::from_secs_f64((ticks(11) + ticks(12)) / TICKS_PER_SECOND)

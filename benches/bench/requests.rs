@@ -21,8 +21,8 @@ fn mix(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Chooses among the first `among` keys at random. Continues the sequence of the previous source, so that no two samples use the same
-/// keys in the same order.
+/// Chooses among the first `among` keys at random. Continues the sequence of the previous source, so that no two
+/// samples use the same keys in the same order.
 fn chooser(fixture: &Fixture, among: usize) -> impl Fn(&mut dyn FnMut(&str)) + Send + Sync + 'static {
     static REQUESTS: AtomicU64 = AtomicU64::new(0);
     let ((keys, bytes), among) = (fixture.keys(), among.min(fixture.count()).max(1) as u64);
@@ -88,7 +88,8 @@ pub fn save_profile(fixture: &Fixture) -> Source {
     })
 }
 
-/// Each request is a sign-in of the next one of `people` with the right password, with this visit cookie and its CSRF token.
+/// Each request is a sign-in of the next one of `people` with the right password, with this visit cookie and its CSRF
+/// token.
 pub fn sign_in_each(visit: &str, csrf: &str, people: u64) -> Source {
     let (cookie, csrf) = (format!("__Host-visit={visit}"), csrf.to_owned());
     let password = PASSWORD.replace(' ', "+");

@@ -1,6 +1,7 @@
 //! The hot path: verification of keys.
 //!
-//! Server and load have one core each, and the bare server has the same core as ours, so the answers per second are those of one core.
+//! Server and load have one core each, and the bare server has the same core as ours, so the answers per second are
+//! those of one core.
 
 use crate::bare::{self, Shape};
 use crate::compare::{self, Comparison, Sample};
@@ -83,8 +84,8 @@ fn forward_auth(what: String, compared: &Comparison) -> Row {
     .compared_with(compared.bare.to_string())
 }
 
-/// Whether the total number of keys matters: compares a small appliance with the large one, with the same number of keys in use and with
-/// all keys in use.
+/// Whether the total number of keys matters: compares a small appliance with the large one, with the same number of
+/// keys in use and with all keys in use.
 fn flatness(run: Run, hot: Sample, anywhere: Sample) -> Result<[Row; 2], Failure> {
     let small = Fixture::with_keys(HOT)?;
     let server = small.serve(SERVERS)?;

@@ -9,8 +9,8 @@ pub struct Visitor {
     pub address: String,
     /// The `User-Agent`.
     pub agent: String,
-    /// The secret of the device cookie, which a browser gets at its first sign-in. `None`: this browser never signed in, or it is
-    /// no browser.
+    /// The secret of the device cookie, which a browser gets at its first sign-in. `None`: this browser never signed
+    /// in, or it is no browser.
     pub device: Option<Secret<String>>,
     /// The session that this browser has already, and its account. Another sign-in ends this session.
     pub session: Option<(AccountId, SessionId)>,
@@ -48,8 +48,9 @@ impl Role {
 
 /// Who does something: operations decide by it what is allowed, and the audit log records it.
 ///
-/// A program with a key is another variant than the person who made the key, so that an operation on credentials cannot confuse
-/// them: a key manages nothing ([`Actor::can_manage`]), not even its own account, and never becomes a [`CredentialAdmin`].
+/// A program with a key is another variant than the person who made the key, so that an operation on credentials cannot
+/// confuse them: a key manages nothing ([`Actor::can_manage`]), not even its own account, and never becomes a
+/// [`CredentialAdmin`].
 #[derive(Clone, Debug)]
 pub enum Actor {
     /// A caller who is not authenticated, for example at sign-up and sign-in.
@@ -119,8 +120,8 @@ impl Actor {
         }
     }
 
-    /// Whether this actor may change the credentials of `account` or delete it: the person in a session, the operator and the
-    /// appliance's own jobs. Never a key and never a service.
+    /// Whether this actor may change the credentials of `account` or delete it: the person in a session, the operator
+    /// and the appliance's own jobs. Never a key and never a service.
     pub fn can_manage(&self, account: AccountId) -> bool {
         match self {
             Self::SignedIn { account: own, .. } => *own == account,
@@ -132,8 +133,8 @@ impl Actor {
 
 /// An actor that may manage credentials: a person in a session, the operator or the appliance itself.
 ///
-/// Operations that create, change or end credentials take a `CredentialAdmin` and not an [`Actor`], and no function converts an
-/// actor into one. So code that passes a program with a key to them does not compile.
+/// Operations that create, change or end credentials take a `CredentialAdmin` and not an [`Actor`], and no function
+/// converts an actor into one. So code that passes a program with a key to them does not compile.
 ///
 /// ```
 /// use domicile::base::CredentialAdmin;

@@ -2,8 +2,8 @@
 
 /// An e-mail address: kept as typed for sending, and folded for comparing.
 ///
-/// Folding changes only the case: RFC 5321 §2.4 leaves the meaning of the local part to its host, and in practice no host
-/// distinguishes case. Dots and plus signs are kept, because on most hosts they make a different mailbox.
+/// Folding changes only the case: RFC 5321 §2.4 leaves the meaning of the local part to its host, and in practice no
+/// host distinguishes case. Dots and plus signs are kept, because on most hosts they make a different mailbox.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
@@ -19,8 +19,8 @@ impl EmailAddress {
     /// Accepts `local@domain` with a dotted or single-label domain, printable ASCII only, no quoting and no comments.
     ///
     /// # Errors
-    /// [`NotAnEmailAddress`] for anything else: spaces, control characters (which could inject a mail header), two `@`, empty
-    /// labels, too long.
+    /// [`NotAnEmailAddress`] for anything else: spaces, control characters (which could inject a mail header), two `@`,
+    /// empty labels, too long.
     pub fn parse(text: &str) -> Result<Self, NotAnEmailAddress> {
         let text = text.trim();
         let (local, domain) = text.split_once('@').ok_or(NotAnEmailAddress)?;

@@ -61,7 +61,8 @@ macro_rules! ids {
                 Timestamp::from_millis(i64::try_from(self.0 >> 80).unwrap_or(0))
             }
 
-            /// The 62 random bits of the lower half, which distribute ids evenly over a hash table. Neither secret nor unique.
+            /// The 62 random bits of the lower half, which distribute ids evenly over a hash table. Neither secret nor
+            /// unique.
             pub const fn random_bits(self) -> u64 {
                 // The lower half of a UUIDv7 is random except for its two highest bits.
                 (self.0 & 0x3fff_ffff_ffff_ffff) as u64
@@ -77,7 +78,8 @@ macro_rules! ids {
                 Self(number)
             }
 
-            /// The id as text. Same as [`std::fmt::Display`], but with one allocation and without the formatting machinery.
+            /// The id as text. Same as [`std::fmt::Display`], but with one allocation and without the formatting
+            /// machinery.
             pub fn to_text(self) -> String {
                 let mut text = String::with_capacity(Self::PREFIX.len() + DIGITS);
                 text.push_str(Self::PREFIX);

@@ -1,7 +1,7 @@
 //! Value types, which know nothing of storage or the network.
 //!
-//! No I/O, no SQL, no HTTP, no serde. A value exists only in a valid form: a function that takes an [`EmailAddress`] need not check
-//! it.
+//! No I/O, no SQL, no HTTP, no serde. A value exists only in a valid form: a function that takes an [`EmailAddress`]
+//! need not check it.
 
 mod actor;
 mod email_address;

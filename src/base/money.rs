@@ -50,7 +50,8 @@ impl Credits {
         self.0
     }
 
-    /// Reads a decimal number such as `25`, `25.00` or `0.000001`: without sign and exponent, with at most six decimals.
+    /// Reads a decimal number such as `25`, `25.00` or `0.000001`: without sign and exponent, with at most six
+    /// decimals.
     ///
     /// # Errors
     /// [`MoneyError::NotADecimal`], [`MoneyError::TooPrecise`], [`MoneyError::TooLarge`].

@@ -5,7 +5,8 @@ pub const PAGE_SIZE: u32 = 20;
 /// The maximum number of rows on a page.
 pub const PAGE_SIZE_MAX: u32 = 100;
 
-/// Where the next page of a list begins: the sort key of the last row of this page. Lists run from the newest to the oldest.
+/// Where the next page of a list begins: the sort key of the last row of this page. Lists run from the newest to the
+/// oldest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub i64);
 

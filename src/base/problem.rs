@@ -1,9 +1,10 @@
 //! The form in which every error is shown to a caller.
 
-/// An error as the caller sees it: status, stable code and one sentence. The API sends it as a problem document (RFC 9457).
+/// An error as the caller sees it: status, stable code and one sentence. The API sends it as a problem document (RFC
+/// 9457).
 ///
-/// The error types of the slices describe facts. `From<SliceError> for Problem` is the only place that gives them a status and a
-/// sentence.
+/// The error types of the slices describe facts. `From<SliceError> for Problem` is the only place that gives them a
+/// status and a sentence.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// The HTTP status, 400 to 599.
@@ -31,7 +32,8 @@ impl Problem {
         Self { field: Some(field), ..Self::new(400, code, sentence) }
     }
 
-    /// 404: it does not exist, or it belongs to someone else. Both get the same answer, so that it does not reveal which.
+    /// 404: it does not exist, or it belongs to someone else. Both get the same answer, so that it does not reveal
+    /// which.
     pub fn not_found() -> Self {
         Self::new(404, "not_found", "There is nothing at this address. Check the address, or go back to your account.")
     }

@@ -3,7 +3,8 @@
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng as _, SeedableRng, TryRng};
 
-/// A source of random bytes: the operating system, or a seeded sequence in tests, so that a failing test can be repeated.
+/// A source of random bytes: the operating system, or a seeded sequence in tests, so that a failing test can be
+/// repeated.
 pub struct Rng(Source);
 
 enum Source {

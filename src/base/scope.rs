@@ -1,6 +1,7 @@
 //! Scopes: what an API key may do.
 //!
-//! A scope is a name for a set of *rights*, one bit each. Whether a key may do something is one AND of two 128-bit numbers.
+//! A scope is a name for a set of *rights*, one bit each. Whether a key may do something is one AND of two 128-bit
+//! numbers.
 
 /// A set of rights, one bit for each right of the [`ScopeTable`]: those of a key, or those that a request needs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -64,8 +65,8 @@ impl ScopeTable {
     /// The built-in scopes and the `custom` ones (name, description).
     ///
     /// # Errors
-    /// A sentence if a custom name is the name of another scope, if it has characters other than `a-z 0-9 : . - _` (RFC 6749 §3.3
-    /// allows more), or if there are more than 64.
+    /// A sentence if a custom name is the name of another scope, if it has characters other than `a-z 0-9 : . - _` (RFC
+    /// 6749 §3.3 allows more), or if there are more than 64.
     pub fn new(custom: &[(String, String)]) -> Result<Self, String> {
         let mut table = Self::built_in();
         if custom.len() > CUSTOM_MAX {
@@ -205,8 +206,8 @@ impl ScopeTable {
         self.entries.iter().find(|entry| entry.name == name).map(|entry| entry.rights)
     }
 
-    /// The rights of scope names that are separated by spaces (RFC 6749 §3.3). Ignores unknown names, such as those of scopes that
-    /// were removed from the configuration.
+    /// The rights of scope names that are separated by spaces (RFC 6749 §3.3). Ignores unknown names, such as those of
+    /// scopes that were removed from the configuration.
     pub fn rights_of(&self, names: &str) -> Scopes {
         names.split(' ').filter_map(|name| self.rights(name)).fold(Scopes::NONE, Scopes::union)
     }
@@ -217,7 +218,8 @@ impl ScopeTable {
         held.map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    /// The rights of scope names that are separated by spaces. `None`: a name is unknown, so no key can have that scope.
+    /// The rights of scope names that are separated by spaces. `None`: a name is unknown, so no key can have that
+    /// scope.
     pub fn parse(&self, names: &str) -> Option<Scopes> {
         names
             .split(' ')

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroize;
 
-/// A secret value that cannot be printed by accident: no `Display`, no `PartialEq`, `Debug` prints `***`, and the memory is wiped
-/// on drop.
+/// A secret value that cannot be printed by accident: no `Display`, no `PartialEq`, `Debug` prints `***`, and the
+/// memory is wiped on drop.
 ///
 /// Secrets are compared only with [`Secret::matches`], which takes the same time wherever they differ.
 #[derive(Clone, Default)]

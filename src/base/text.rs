@@ -7,8 +7,8 @@ use bytes::Bytes;
 pub struct SharedText(Bytes);
 
 impl SharedText {
-    /// Like `from`, but with the bytes and the reference count in one allocation. For large numbers of rarely used texts: reading one
-    /// then costs one cache miss instead of two.
+    /// Like `from`, but with the bytes and the reference count in one allocation. For large numbers of rarely used
+    /// texts: reading one then costs one cache miss instead of two.
     pub fn packed(text: &str) -> Self {
         // These sizes fill the size classes of an allocator without waste.
         Self(match text.len() {
@@ -83,8 +83,8 @@ impl std::fmt::Debug for SharedText {
     }
 }
 
-/// Whether every character of `text` is visible: no control characters, and none that change the text direction or have no width,
-/// because in a name they only serve to deceive (UTS #39 §3).
+/// Whether every character of `text` is visible: no control characters, and none that change the text direction or have
+/// no width, because in a name they only serve to deceive (UTS #39 §3).
 pub fn is_visible(text: &str) -> bool {
     let is_hidden =
         |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');

@@ -86,7 +86,8 @@ impl Timestamp {
         Self(number.saturating_mul(86_400_000))
     }
 
-    /// Reads a day such as `2026-05-03`, as its first moment in UTC, or a full RFC 3339 time. `None`: the text is neither.
+    /// Reads a day such as `2026-05-03`, as its first moment in UTC, or a full RFC 3339 time. `None`: the text is
+    /// neither.
     pub fn parse(text: &str) -> Option<Self> {
         if let Ok(moment) = text.parse::<jiff::Timestamp>() {
             return Some(Self(moment.as_millisecond()));

@@ -48,8 +48,8 @@ impl Zone {
         &self.name
     }
 
-    /// Every name that a person can choose: UTC first, then in alphabetical order. They come from the machine's time zone database,
-    /// or from the one inside this program if the machine has none.
+    /// Every name that a person can choose: UTC first, then in alphabetical order. They come from the machine's time
+    /// zone database, or from the one inside this program if the machine has none.
     pub fn names() -> &'static [String] {
         static NAMES: OnceLock<Vec<String>> = OnceLock::new();
         NAMES.get_or_init(|| {
@@ -63,7 +63,8 @@ impl Zone {
         })
     }
 
-    /// The first moment of a day such as `2026-05-03` in this zone, and the first moment after the day. `None`: the text is not a day.
+    /// The first moment of a day such as `2026-05-03` in this zone, and the first moment after the day. `None`: the
+    /// text is not a day.
     pub fn day(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
         let date: jiff::civil::Date = text.parse().ok()?;
         let start = |date: jiff::civil::Date| date.to_zoned(self.rules.clone()).ok();
@@ -82,8 +83,8 @@ impl Timestamp {
         zone.at(self).strftime("%-d %B %Y").to_string()
     }
 
-    /// Day and time for people, in a zone, with the abbreviation of the zone at that time: `3 May 2026, 11:00 CEST`. A zone without
-    /// an abbreviation is shown as its offset from UTC: `UTC+05`.
+    /// Day and time for people, in a zone, with the abbreviation of the zone at that time: `3 May 2026, 11:00 CEST`. A
+    /// zone without an abbreviation is shown as its offset from UTC: `UTC+05`.
     pub fn day_and_time_in(self, zone: &Zone) -> String {
         let zoned = zone.at(self);
         let abbreviation = zoned.strftime("%Z").to_string();

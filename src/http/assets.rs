@@ -1,5 +1,5 @@
-//! Style sheet, scripts, fonts and icons, embedded in the binary. The URL of a file has a part of the hash of its content, so
-//! browsers may keep the file for ever: a new version has a new URL.
+//! Style sheet, scripts, fonts and icons, embedded in the binary. The URL of a file has a part of the hash of its
+//! content, so browsers may keep the file for ever: a new version has a new URL.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -37,8 +37,8 @@ fn hashed(name: &str) -> String {
     }
 }
 
-/// `GET /assets/{name}`: a file by its name with hash, cacheable for ever; a font, which the style sheet names without a hash,
-/// cacheable for a day.
+/// `GET /assets/{name}`: a file by its name with hash, cacheable for ever; a font, which the style sheet names without
+/// a hash, cacheable for a day.
 pub async fn serve(path: web::Path<String>) -> Answer {
     let requested = format!("/assets/{path}");
     let hashed_name = Files::iter().find(|name| href(name) == requested);

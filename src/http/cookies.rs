@@ -11,8 +11,8 @@ pub const SESSION: &str = "__Host-session";
 /// The device cookie: recognises a browser that its person has signed in with before. It grants no access.
 pub const DEVICE: &str = "__Host-device";
 
-/// A cookie for this host only: Secure, HttpOnly, SameSite=Lax, path `/`. `keep`: how long the browser keeps it; `None`: until the
-/// browser is closed.
+/// A cookie for this host only: Secure, HttpOnly, SameSite=Lax, path `/`. `keep`: how long the browser keeps it;
+/// `None`: until the browser is closed.
 pub fn cookie(name: &'static str, value: String, keep: Option<Duration>) -> Cookie<'static> {
     let mut cookie =
         Cookie::build(name, value).path("/").secure(true).http_only(true).same_site(SameSite::Lax).finish();

@@ -1,5 +1,5 @@
-//! Protection against forms from other sites (CSRF): checks the headers in which browsers name the origin, then a token that only
-//! pages of this site know.
+//! Protection against forms from other sites (CSRF): checks the headers in which browsers name the origin, then a token
+//! that only pages of this site know.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -9,15 +9,16 @@ use crate::base::{Problem, Secret};
 
 /// The cookie that a token is bound to when there is no session.
 pub const VISIT: &str = "__Host-visit";
-/// The value of a new [`VISIT`] cookie. The middleware sets it on the response, so that the form of the page has a token.
+/// The value of a new [`VISIT`] cookie. The middleware sets it on the response, so that the form of the page has a
+/// token.
 #[derive(Clone)]
 pub struct NewVisit(pub String);
 
 /// The hidden form field with the token.
 pub const FIELD: &str = "csrf";
 
-/// The token for the forms of a browser: a MAC of its cookie, so that a person who knows their own token learns nothing about
-/// the tokens of others.
+/// The token for the forms of a browser: a MAC of its cookie, so that a person who knows their own token learns nothing
+/// about the tokens of others.
 pub fn token(app: &App, binding: &str) -> String {
     app.keyring().mac("csrf", binding)
 }
@@ -31,7 +32,8 @@ pub fn binding(request: &HttpRequest) -> Option<String> {
 pub fn require_same_origin(request: &HttpRequest, public_url: &str, is_demo: bool) -> Result<(), Problem> {
     let header = |name: header::HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = header(header::HeaderName::from_static("sec-fetch-site")) {
-        // "none" means that the person typed the address or reloaded the page. Everything else comes from another origin.
+        // "none" means that the person typed the address or reloaded the page. Everything else comes from another
+        // origin.
         return if matches!(site, "same-origin" | "none") { Ok(()) } else { Err(foreign()) };
     }
     match header(header::ORIGIN) {

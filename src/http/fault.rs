@@ -8,8 +8,8 @@ use crate::base::Problem;
 /// The result of a handler.
 pub type Answer = Result<HttpResponse, Fault>;
 
-/// A problem that a handler returns. The response carries it in its extensions, and the middleware renders it in the format that
-/// the client of the route reads.
+/// A problem that a handler returns. The response carries it in its extensions, and the middleware renders it in the
+/// format that the client of the route reads.
 #[derive(Debug)]
 pub struct Fault(pub Problem);
 

@@ -16,8 +16,8 @@ use crate::base::{Problem, Secret};
 /// The maximum number of fields in a form.
 const FIELDS_MAX: usize = 500;
 
-/// The fields of a form that passed the CSRF checks. A handler that changes something has this parameter, so it cannot forget
-/// the checks.
+/// The fields of a form that passed the CSRF checks. A handler that changes something has this parameter, so it cannot
+/// forget the checks.
 pub struct Form {
     fields: Vec<(String, String)>,
 }
@@ -78,8 +78,8 @@ fn malformed(what: &str) -> Problem {
 /// A field of a form: its name and its value, borrowed from the body if they needed no decoding.
 pub type Field<'b> = (Cow<'b, str>, Cow<'b, str>);
 
-/// Decodes `application/x-www-form-urlencoded` (WHATWG URL §5.1). Refuses what is not UTF-8 instead of guessing. Copies only what
-/// is percent-encoded.
+/// Decodes `application/x-www-form-urlencoded` (WHATWG URL §5.1). Refuses what is not UTF-8 instead of guessing. Copies
+/// only what is percent-encoded.
 pub fn decode(body: &[u8]) -> Result<Vec<Field<'_>>, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("Send it as UTF-8."))?;
     let pairs = text.split('&').filter(|pair| !pair.is_empty());

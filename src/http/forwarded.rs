@@ -7,8 +7,8 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The whole of `X-Forwarded-For`. Several header lines are one list in their order (RFC 9110 §5.3): a proxy may add a line of its
-/// own below the visitor's line instead of extending it.
+/// The whole of `X-Forwarded-For`. Several header lines are one list in their order (RFC 9110 §5.3): a proxy may add a
+/// line of its own below the visitor's line instead of extending it.
 fn forwarded_for(headers: &HeaderMap) -> Cow<'_, str> {
     let mut lines = headers.get_all(FORWARDED_FOR).map(|line| String::from_utf8_lossy(line.as_bytes()));
     // Usually there is one line, which is not copied.
@@ -16,9 +16,10 @@ fn forwarded_for(headers: &HeaderMap) -> Cow<'_, str> {
     lines.fold(first, |list, line| Cow::Owned(format!("{list},{line}")))
 }
 
-/// The address of the client: the first hop that is not trusted, starting at the connection and going through `X-Forwarded-For`
-/// from right to left. Entries further left, which the client may have written, are never used. An IPv4 address that is mapped into
-/// IPv6, as a dual-stack socket reports it (RFC 4291 §2.5.5.2), counts as the IPv4 address.
+/// The address of the client: the first hop that is not trusted, starting at the connection and going through
+/// `X-Forwarded-For` from right to left. Entries further left, which the client may have written, are never used. An
+/// IPv4 address that is mapped into IPv6, as a dual-stack socket reports it (RFC 4291 §2.5.5.2), counts as the IPv4
+/// address.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
     let mut address = peer.to_canonical();
     if !is_trusted(address) {
@@ -35,8 +36,9 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpA
     address
 }
 
-/// The address of the client that a gateway asks about. Like [`client_address`], but the connection is the gateway's own, which may
-/// be trusted for another reason than its address. `None`: the gateway does not name an address, and its own is not the client's.
+/// The address of the client that a gateway asks about. Like [`client_address`], but the connection is the gateway's
+/// own, which may be trusted for another reason than its address. `None`: the gateway does not name an address, and its
+/// own is not the client's.
 pub fn forwarded_client(headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {
     if !headers.contains_key(FORWARDED_FOR) {
         return None;

@@ -31,7 +31,8 @@ pub struct Identity {
     /// When the person last proved their identity, at sign-in or in a step-up.
     pub proved_at: Timestamp,
     pub left: SessionTimeLeft,
-    /// Whether the person must have a second factor and has none yet. Then only the pages of `is_open_without_factor` are open.
+    /// Whether the person must have a second factor and has none yet. Then only the pages of `is_open_without_factor`
+    /// are open.
     pub must_enrol_factor: bool,
     pub avatar: Avatar,
     /// `light`, `dark` or `system`. `None`: the person has not chosen one.
@@ -73,7 +74,8 @@ pub struct SessionTimeLeft {
 #[derive(Clone, Copy, Debug)]
 pub struct SignOutNotice(pub &'static str);
 
-/// The new cookie of the session after a rotation or a proof. The middleware sets it on the response, whatever the response is.
+/// The new cookie of the session after a rotation or a proof. The middleware sets it on the response, whatever the
+/// response is.
 #[derive(Clone)]
 pub struct RenewedCookie {
     /// The value of the cookie.
@@ -82,7 +84,8 @@ pub struct RenewedCookie {
     pub keep: Option<std::time::Duration>,
 }
 
-/// A person in a session. A handler with this parameter is closed to anonymous visitors: they are redirected to the sign-in page.
+/// A person in a session. A handler with this parameter is closed to anonymous visitors: they are redirected to the
+/// sign-in page.
 #[allow(missing_docs)]
 pub struct SignedIn {
     pub identity: Identity,

@@ -17,7 +17,8 @@ const SIGN_IN: &str = "/signin";
 /// The cookie with the theme of this browser, `light`, `dark` or `system`.
 pub const THEME: &str = "__Host-theme";
 
-/// The flash messages. The cookie holds only the name of one, so an attacker cannot make a page show a text of their own.
+/// The flash messages. The cookie holds only the name of one, so an attacker cannot make a page show a text of their
+/// own.
 const FLASHES: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("key-revoked", "The key was revoked. Programs can no longer use it."),
@@ -140,7 +141,8 @@ impl PageContext {
         let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
         let flash = request.cookie(FLASH).map(|cookie| cookie.value().to_owned());
         let extensions = request.extensions();
-        // This comes from the session cookie and not from the flash cookie, so that every window shows it, not only the first.
+        // This comes from the session cookie and not from the flash cookie, so that every window shows it, not only the
+        // first.
         let is_sign_in_page = request.method() == Method::GET && request.path() == SIGN_IN;
         let notice = extensions.get::<SignOutNotice>().filter(|_| is_sign_in_page).map(|notice| notice.0.to_owned());
         let flash = flash.or(notice).unwrap_or_default();
@@ -215,8 +217,8 @@ pub fn render(page: &impl Template) -> Answer {
     with_status(StatusCode::OK, page)
 }
 
-/// Renders a form again, with the status of the problem; `page` shows the problem. An internal error is not about the form
-/// and is returned as an error.
+/// Renders a form again, with the status of the problem; `page` shows the problem. An internal error is not about the
+/// form and is returned as an error.
 pub fn render_form_error(problem: &Problem, page: &impl Template) -> Answer {
     if problem.status >= 500 && problem.status != 503 {
         return Err(problem.clone().into());
@@ -252,7 +254,8 @@ pub fn set_flash(response: &mut HttpResponse, flash: &'static str) {
     let _ = response.add_cookie(&cookie(FLASH, flash.to_owned(), Some(crate::base::minutes(1))));
 }
 
-/// Returns `path` if it is certainly a path of this site, otherwise the profile page: prevents open redirects after a sign-in.
+/// Returns `path` if it is certainly a path of this site, otherwise the profile page: prevents open redirects after a
+/// sign-in.
 pub fn safe_path(path: &str) -> &str {
     let is_harmless = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_?=&.".contains(&b));
     if is_harmless && path.starts_with('/') && !path.starts_with("//") && !path.contains("/.") {

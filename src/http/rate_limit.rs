@@ -2,7 +2,8 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// The state of the rate limit of a key. The extractor of the key puts it into the request; the middleware sends it in the response.
+/// The state of the rate limit of a key. The extractor of the key puts it into the request; the middleware sends it in
+/// the response.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimitStatus {
     /// Requests that are allowed in one window.

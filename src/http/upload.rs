@@ -15,13 +15,13 @@ use super::{Fault, Form, csrf};
 use crate::app::App;
 use crate::base::Problem;
 
-/// The maximum number of bytes that are kept of an uploaded file. One byte more is kept, so that the handler can see that the file
-/// is larger.
+/// The maximum number of bytes that are kept of an uploaded file. One byte more is kept, so that the handler can see
+/// that the file is larger.
 pub const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// The maximum length in bytes of a field that is not a file.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
-/// The maximum number of bytes that are read. What exceeds the kept part is read and discarded, so that the person gets an error
-/// message instead of a broken connection.
+/// The maximum number of bytes that are read. What exceeds the kept part is read and discarded, so that the person gets
+/// an error message instead of a broken connection.
 const READ_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The maximum number of parts in a form.
 const PARTS_MAX: usize = 20;
@@ -90,7 +90,8 @@ async fn read(mut parts: Multipart) -> Result<(String, Vec<u8>), Problem> {
     Ok((token, file))
 }
 
-/// Reads a part and returns at most `keep` + 1 bytes of it. Subtracts its length from `left`, the bytes that may still be read.
+/// Reads a part and returns at most `keep` + 1 bytes of it. Subtracts its length from `left`, the bytes that may still
+/// be read.
 async fn read_part(part: &mut Field, keep: usize, left: &mut usize) -> Result<Vec<u8>, Problem> {
     let mut kept = Vec::new();
     while let Some(bytes) = part.next().await {

@@ -11,9 +11,9 @@ const KEPT_HOURS: u64 = 48;
 /// The maximum number of rows that one purge deletes.
 const PURGE_BATCH_MAX: u32 = 1000;
 
-/// Runs `operation` and stores its answer in the same transaction. A repeated request gets the stored answer and changes nothing;
-/// then the `bool` is `true`. Two simultaneous requests are two transactions, one after the other, so the second one finds the answer
-/// of the first. `request`: `None` for a request without an idempotency key.
+/// Runs `operation` and stores its answer in the same transaction. A repeated request gets the stored answer and
+/// changes nothing; then the `bool` is `true`. Two simultaneous requests are two transactions, one after the other, so
+/// the second one finds the answer of the first. `request`: `None` for a request without an idempotency key.
 ///
 /// # Errors
 /// [`IdempotencyError::Mismatch`] for another body with the same key. The error of the operation, which is not stored.

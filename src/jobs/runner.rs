@@ -1,4 +1,5 @@
-//! Runs due jobs. Commits that queue a job wake the runner; once a second it also looks for jobs that other processes queued.
+//! Runs due jobs. Commits that queue a job wake the runner; once a second it also looks for jobs that other processes
+//! queued.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +60,8 @@ impl Runner {
         loop {
             match run_queue(&self.app, self.handlers, &self.queue).await {
                 Ok(0) => {
-                    // A commit of this process wakes us. The timeout finds jobs that a command in another process queued.
+                    // A commit of this process wakes us. The timeout finds jobs that a command in another process
+                    // queued.
                     let _ = tokio::time::timeout(seconds(1), wake.changed()).await;
                 }
                 Ok(_) => {}

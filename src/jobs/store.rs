@@ -10,7 +10,8 @@ const INSERT: &str = "
     insert into job (id, name, payload_json, subject_id, unique_key, state, run_at, created_at)
     values (:id, :name, :payload_json, :subject_id, :unique_key, 'queued', :run_at, :run_at)
     on conflict (unique_key) where unique_key is not null and state in ('queued', 'running') do nothing";
-// Two subqueries, because each state has its own index. A condition on both states would read every job of the last week.
+// Two subqueries, because each state has its own index. A condition on both states would read every job of the last
+// week.
 const COUNT_DUE: &str = "
     select exists (
         select 1 from job

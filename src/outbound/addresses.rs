@@ -1,10 +1,11 @@
-//! Which addresses a host name may resolve to. The owner of a name controls its addresses, so a name must not lead into the private
-//! network of the appliance (SSRF).
+//! Which addresses a host name may resolve to. The owner of a name controls its addresses, so a name must not lead into
+//! the private network of the appliance (SSRF).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether the address belongs to the public network: to none of the ranges that IANA reserves (RFC 6890), such as private, shared,
-/// link-local and multicast addresses. Also checks an IPv4 address that is embedded in an IPv6 address.
+/// Whether the address belongs to the public network: to none of the ranges that IANA reserves (RFC 6890), such as
+/// private, shared, link-local and multicast addresses. Also checks an IPv4 address that is embedded in an IPv6
+/// address.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),

@@ -1,4 +1,5 @@
-//! A cache for documents of other machines that are needed often and change rarely, such as key sets. They are cached for an hour.
+//! A cache for documents of other machines that are needed often and change rarely, such as key sets. They are cached
+//! for an hour.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -17,7 +18,8 @@ const STALE_FOR: Duration = hours(24);
 const RELOAD_EVERY: Duration = minutes(1);
 /// After a failure with no document in the cache, further calls fail at once for this long instead of waiting as well.
 const FAILS_FOR: Duration = seconds(5);
-/// The maximum time for an answer, including the time that a call waits for another one which fetches the same document.
+/// The maximum time for an answer, including the time that a call waits for another one which fetches the same
+/// document.
 const WAIT_MAX: Duration = seconds(10);
 /// The maximum number of cached documents. Their URLs come from the configuration and from documents that it names.
 const DOCUMENTS_MAX: usize = 64;

@@ -1,5 +1,5 @@
-//! The only HTTP client: it calls only hosts that are declared in `[[egress]]`, only over TLS and only at checked addresses, follows no
-//! redirects, uses no proxy from the environment, and limits the time and the size of an answer.
+//! The only HTTP client: it calls only hosts that are declared in `[[egress]]`, only over TLS and only at checked
+//! addresses, follows no redirects, uses no proxy from the environment, and limits the time and the size of an answer.
 
 use std::error::Error as _;
 use std::net::{IpAddr, SocketAddr};
@@ -77,8 +77,8 @@ impl EgressHosts {
         is_this_machine(host) || self.0.iter().any(|known| known == host)
     }
 
-    /// Whether a name may resolve to an address: to a public one, or to one that is declared itself. The names of this machine may
-    /// resolve only to loopback addresses.
+    /// Whether a name may resolve to an address: to a public one, or to one that is declared itself. The names of this
+    /// machine may resolve only to loopback addresses.
     fn may_resolve_to(&self, host: &str, address: IpAddr) -> bool {
         let address = address.to_canonical();
         if is_this_machine(host) {
@@ -148,7 +148,8 @@ impl HttpClient {
         Ok(Reply { status: response.status().as_u16(), body })
     }
 
-    /// Checks whether the URL may be called. An address instead of a host name is checked here, because it is never resolved.
+    /// Checks whether the URL may be called. An address instead of a host name is checked here, because it is never
+    /// resolved.
     fn allowed(&self, text: &str) -> Result<Url, CallError> {
         let url = Url::parse(text).map_err(|_| CallError::Address(text.to_owned()))?;
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -179,8 +180,8 @@ fn build(declared: Arc<EgressHosts>) -> Result<Client, CallError> {
         .map_err(|error| CallError::Authorities(root_cause(&error)))
 }
 
-/// Resolves names and returns only allowed addresses. The client connects to these addresses, so a name cannot resolve to another
-/// one after the check (DNS rebinding).
+/// Resolves names and returns only allowed addresses. The client connects to these addresses, so a name cannot resolve
+/// to another one after the check (DNS rebinding).
 struct AllowedResolver(Arc<EgressHosts>);
 
 /// An address that [`AllowedResolver`] refused, inside the client's own error type.

@@ -1,9 +1,9 @@
 //! Schedules page requests after API requests, so that a crowd of people never delays a program.
 //!
-//! A worker is one thread and runs whatever became ready first. Ten thousand people who sign in at the same moment would
-//! all run before the next key verification. So page requests wait in a queue of their own: the worker admits only a few of
-//! them between two polls of the network, and answers first whatever a program asked in the meantime. Without a crowd
-//! no request waits.
+//! A worker is one thread and runs whatever became ready first. Ten thousand people who sign in at the same moment
+//! would all run before the next key verification. So page requests wait in a queue of their own: the worker admits
+//! only a few of them between two polls of the network, and answers first whatever a program asked in the meantime.
+//! Without a crowd no request waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -11,8 +11,8 @@ use std::rc::Rc;
 
 use tokio::sync::oneshot;
 
-/// Page requests that are admitted between two polls of the network. Each takes about 50 µs, so a program waits at most about
-/// 100 µs for them.
+/// Page requests that are admitted between two polls of the network. Each takes about 50 µs, so a program waits at most
+/// about 100 µs for them.
 const ADMITTED_PER_POLL: usize = 2;
 
 /// The queue of page requests. Each worker has one.
@@ -25,7 +25,8 @@ pub(super) struct FairQueue {
 }
 
 impl FairQueue {
-    /// Waits until this request is admitted. A request that is cancelled while it waits passes its place on to the next one.
+    /// Waits until this request is admitted. A request that is cancelled while it waits passes its place on to the next
+    /// one.
     pub(super) async fn wait(self: &Rc<Self>) {
         if !self.is_running.replace(true) {
             actix_web::rt::spawn(self.clone().run());

@@ -1,6 +1,6 @@
-//! The fast path: answers before the router what gateways and services ask for each of their own requests (may this key do
-//! this?). It calls the same functions as the routes, without the router, the extractors and the boxed futures. A request
-//! that is unusual in any way goes through the middleware and the router.
+//! The fast path: answers before the router what gateways and services ask for each of their own requests (may this key
+//! do this?). It calls the same functions as the routes, without the router, the extractors and the boxed futures. A
+//! request that is unusual in any way goes through the middleware and the router.
 
 use std::future::{Future, Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,7 +120,8 @@ enum FastRequest {
 fn fast_request(head: &RequestHead) -> Option<FastRequest> {
     let headers = head.headers();
     match head.uri.path() {
-        // Envoy appends the original path. A cookie may belong to a person in a session, which only the middleware looks up.
+        // Envoy appends the original path. A cookie may belong to a person in a session, which only the middleware
+        // looks up.
         path if is_gateway_path(path) => (!headers.contains_key(header::COOKIE)).then_some(FastRequest::ForwardAuth),
         INTROSPECT_PATH if head.method == Method::POST => {
             // The application decompresses a body, and limits the size of one whose length is unknown.

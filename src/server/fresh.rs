@@ -1,5 +1,5 @@
-//! Step-up: sensitive actions require a recent proof of identity, so that a borrowed browser cannot do them. The proof may be ten
-//! minutes old, or as old as the admin configures.
+//! Step-up: sensitive actions require a recent proof of identity, so that a borrowed browser cannot do them. The proof
+//! may be ten minutes old, or as old as the admin configures.
 //!
 //! ```text
 //! recent proof? ── yes: the handler

@@ -1,8 +1,8 @@
 //! Checks the host name that a page is requested under: the public one, or one of this machine.
 //!
-//! Links, cookies and redirects never use the `Host` of a request, so an attacker gains nothing with a forged one. It is refused
-//! nevertheless, because it means that another site's name leads here (DNS rebinding) or that a proxy forwards any host name.
-//! Programs and probes may use any name: they have a credential or learn nothing.
+//! Links, cookies and redirects never use the `Host` of a request, so an attacker gains nothing with a forged one. It
+//! is refused nevertheless, because it means that another site's name leads here (DNS rebinding) or that a proxy
+//! forwards any host name. Programs and probes may use any name: they have a credential or learn nothing.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;

@@ -69,8 +69,8 @@ pub(super) async fn attach(app: &Arc<App>, request: &ServiceRequest, client: Cli
 /// Where the script of a page asks how much time the session has left. That request must not extend the session.
 const QUIET: &str = "/session/left";
 
-/// Puts the person of a session cookie into the request. Returns their session. `None`: the session is not live, or the request
-/// may not use it.
+/// Puts the person of a session cookie into the request. Returns their session. `None`: the session is not live, or the
+/// request may not use it.
 async fn attach_person(
     app: &Arc<App>,
     request: &ServiceRequest,
@@ -137,8 +137,8 @@ async fn attach_person(
     Some(current)
 }
 
-/// Gives a session a new cookie once a day, together with a page. Not with the response to a form: a browser may send the page's
-/// form again, and its CSRF token is bound to the cookie.
+/// Gives a session a new cookie once a day, together with a page. Not with the response to a form: a browser may send
+/// the page's form again, and its CSRF token is bound to the cookie.
 async fn rotate(app: &Arc<App>, request: &ServiceRequest, current: &CurrentSession, shown: &str) {
     let is_page_view = request.method() == Method::GET && request.path() != QUIET;
     if !is_page_view || !current.needs_rotation(app.now()) {

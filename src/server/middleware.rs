@@ -1,5 +1,5 @@
-//! The outermost layer: gives each request an id, finds out who sends it, renders each fault in the format that the client
-//! reads, and sets the headers of each response.
+//! The outermost layer: gives each request an id, finds out who sends it, renders each fault in the format that the
+//! client reads, and sets the headers of each response.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -34,7 +34,8 @@ pub(super) enum ClientKind {
     Page,
     /// A service or a probe. Faults are problem+json (RFC 9457).
     Service,
-    /// A gateway that asks about a request it has received. Like a service, but that request may belong to a person in a session.
+    /// A gateway that asks about a request it has received. Like a service, but that request may belong to a person in
+    /// a session.
     Gateway,
     /// The reference's client. Faults are `{"error": …}`.
     KeyHolder,
@@ -142,7 +143,8 @@ where
 }
 
 impl Middleware {
-    /// Renders faults and sets headers. Handlers turn their errors into responses, so an error here comes from the framework.
+    /// Renders faults and sets headers. Handlers turn their errors into responses, so an error here comes from the
+    /// framework.
     fn finalize<B: MessageBody + 'static>(
         &self,
         response: ServiceResponse<B>,
@@ -157,7 +159,8 @@ impl Middleware {
     }
 }
 
-/// Renders a fault in the format that the client reads. Leaves a response that has a body of its own, such as a form with an error.
+/// Renders a fault in the format that the client reads. Leaves a response that has a body of its own, such as a form
+/// with an error.
 fn render_fault(
     response: ServiceResponse<BoxBody>,
     client: ClientKind,
@@ -191,7 +194,8 @@ fn render_fault(
     ServiceResponse::new(request, rendered)
 }
 
-/// Redirects an anonymous visitor to the sign-in page, with the page to return to. If their session ended, that page says why.
+/// Redirects an anonymous visitor to the sign-in page, with the page to return to. If their session ended, that page
+/// says why.
 fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpResponse {
     let whole = match *request.method() {
         Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|wanted| wanted.as_str()),
@@ -211,8 +215,8 @@ fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpR
     }
 }
 
-/// The page of this site that a form was sent from, according to the `Referer` header. `None`: there is none, or it names
-/// another site.
+/// The page of this site that a form was sent from, according to the `Referer` header. `None`: there is none, or it
+/// names another site.
 fn referring_page<'r>(request: &'r actix_web::HttpRequest, app: Option<&Arc<App>>) -> Option<&'r str> {
     let from = request.headers().get(header::REFERER)?.to_str().ok()?;
     from.strip_prefix(app?.config().public_url.as_str()).filter(|path| page::safe_path(path) == *path)

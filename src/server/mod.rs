@@ -1,5 +1,6 @@
 //! **For:** the HTTP server: which handler answers a path, who sends a request, and which headers a response has.
-//! **Words:** middleware (the outermost layer), fast path (answers verifications before the router), identity, fault, readiness.
+//! **Words:** middleware (the outermost layer), fast path (answers verifications before the router), identity, fault,
+//! readiness.
 //! **Tables:** none.
 //! **Never:** decides anything about the domain; sends a response without its security headers.
 //! **Start reading:** `routes.rs`, then `middleware.rs`.

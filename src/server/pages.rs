@@ -68,7 +68,8 @@ pub(super) async fn not_found() -> Answer {
     Err(Problem::not_found().into())
 }
 
-/// `GET /`, `/settings`: redirects to the profile, or to the keys for `?tab=api-keys`, a link that the reference's client prints.
+/// `GET /`, `/settings`: redirects to the profile, or to the keys for `?tab=api-keys`, a link that the reference's
+/// client prints.
 pub(super) async fn home(_person: SignedIn, request: HttpRequest) -> HttpResponse {
     let to = if request.query_string().contains("tab=api-keys") { "/settings/keys" } else { "/settings/profile" };
     redirect(to)

@@ -24,11 +24,11 @@ pub enum Access {
     Public,
     /// A person in a session; others are redirected to the sign-in page.
     SignedIn,
-    /// Like [`Access::SignedIn`], but the last proof of identity must be at most `session.step_up_after` old; otherwise the
-    /// person is asked for a new one.
+    /// Like [`Access::SignedIn`], but the last proof of identity must be at most `session.step_up_after` old; otherwise
+    /// the person is asked for a new one.
     Fresh,
-    /// The holder of an API key with one of these scopes. Without a valid key the answer is 401, without the scope 403. If there
-    /// are several scopes, the handler requires the one for the resource type that the request names.
+    /// The holder of an API key with one of these scopes. Without a valid key the answer is 401, without the scope 403.
+    /// If there are several scopes, the handler requires the one for the resource type that the request names.
     KeyHolder(&'static [&'static str]),
     /// A connected service; others get 401.
     Service,
@@ -65,8 +65,8 @@ macro_rules! routes {
         pub(super) fn configure(config: &mut ServiceConfig) {
             let mut table = Table::default();
             $(table.add(Method::$method, $path, Access::$access $((&[$($scope),+]))?, $handler);)*
-            // The gateway asks with the method of the original request, and Envoy appends its path. A scope instead of a pattern,
-            // because a pattern is slower to match.
+            // The gateway asks with the method of the original request, and Envoy appends its path. A scope instead of
+            // a pattern, because a pattern is slower to match.
             config.service(
                 web::scope(GATEWAY_PATH).default_service(web::route().to(CatchPanic(services::api::forward_auth))),
             );
@@ -198,8 +198,8 @@ routes! {
     DELETE "/api/trash"                         KeyHolder("projects:write" "datasets:write" "models:write") => resources::api::delete_trash;
 }
 
-/// Turns a panic in a handler into one response with status 500. The values of the handler are dropped, and the writer has rolled back
-/// a transaction that it had begun.
+/// Turns a panic in a handler into one response with status 500. The values of the handler are dropped, and the writer
+/// has rolled back a transaction that it had begun.
 #[derive(Clone)]
 struct CatchPanic<H>(H);
 
@@ -245,8 +245,9 @@ impl Table {
     }
 
     fn into_config(mut self, config: &mut ServiceConfig) {
-        // The router tries the paths one after the other. So the paths of programs come first, because programs ask far more often
-        // than people, and paths with parameters last, because matching a pattern costs a hundred times as much.
+        // The router tries the paths one after the other. So the paths of programs come first, because programs ask far
+        // more often than people, and paths with parameters last, because matching a pattern costs a hundred times as
+        // much.
         self.resources.sort_by_key(|(path, _)| (path.contains('{'), !path.starts_with("/v1/")));
         for (path, routes) in self.resources {
             config.service(routes.into_iter().fold(web::resource(path), |resource, route| resource.route(route)));

@@ -139,8 +139,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     for address in &config.listen.addresses {
         tracing::info!(%address, region = config.region, "Domicile is serving.");
     }
-    // The server installs its signal handlers when it first runs. Before that, a stop signal right after READY would kill the
-    // process.
+    // The server installs its signal handlers when it first runs. Before that, a stop signal right after READY would
+    // kill the process.
     let serving = actix_web::rt::spawn(server);
     tokio::task::yield_now().await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("Serving")]);
@@ -184,7 +184,8 @@ impl Fatal {
     }
 }
 
-/// Ends long polling when a signal requests the stop. The server itself only refuses new requests and waits for the running ones.
+/// Ends long polling when a signal requests the stop. The server itself only refuses new requests and waits for the
+/// running ones.
 async fn announce_shutdown(stops: watch::Sender<bool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {

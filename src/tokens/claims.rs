@@ -31,6 +31,7 @@ pub struct Claims {
     pub plan: String,
     /// The region of the workspace's data.
     pub region: String,
-    /// The last number of the revocation feed when the token was issued. A later row that names `client_id` or `sub` ends the token.
+    /// The last number of the revocation feed when the token was issued. A later row that names `client_id` or `sub`
+    /// ends the token.
     pub epoch: i64,
 }

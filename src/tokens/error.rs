@@ -31,7 +31,8 @@ impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::BadKey(refusal @ Refusal::RateLimited { .. }) => refusal.into(),
-            // These reasons may be revealed, because the caller has the whole key. The routes of key holders reveal them, too.
+            // These reasons may be revealed, because the caller has the whole key. The routes of key holders reveal
+            // them, too.
             TokenError::BadKey(refusal @ (Refusal::Network | Refusal::BudgetSpent)) => {
                 Problem { status: 400, code: "invalid_request", ..Problem::from(refusal) }
             }

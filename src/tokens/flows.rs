@@ -9,8 +9,8 @@ use crate::api_keys::{self, Channel, Verifier};
 use crate::app::App;
 use crate::base::Rng;
 
-/// Exchanges a valid key for a token (RFC 8693). An exchange writes nothing, because a token grants no more than the key. It counts
-/// as a use of the key.
+/// Exchanges a valid key for a token (RFC 8693). An exchange writes nothing, because a token grants no more than the
+/// key. It counts as a use of the key.
 ///
 /// # Errors
 /// [`TokenError`].

@@ -1,5 +1,5 @@
-//! Signs claims as a JWT and verifies it. There is one algorithm, one type and one issuer: a token with any other header is refused
-//! (RFC 8725 §3.1, RFC 9068 §4).
+//! Signs claims as a JWT and verifies it. There is one algorithm, one type and one issuer: a token with any other
+//! header is refused (RFC 8725 §3.1, RFC 9068 §4).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,8 +39,8 @@ pub fn is_token_shaped(text: &str) -> bool {
     text.len() <= CHARS_MAX && text.bytes().filter(|byte| *byte == b'.').count() == 2
 }
 
-/// The id of the key that the token names as its signer. `None`: the token is not ours, because its header is not exactly the one
-/// that we write.
+/// The id of the key that the token names as its signer. `None`: the token is not ours, because its header is not
+/// exactly the one that we write.
 pub(super) fn kid_of(token: &str) -> Option<String> {
     let encoded = token.split('.').next()?;
     let header: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(encoded).ok()?).ok()?;
@@ -51,8 +51,8 @@ pub(super) fn kid_of(token: &str) -> Option<String> {
     members.get("kid").filter(|_| is_ours)?.as_str().map(str::to_owned)
 }
 
-/// The claims of a token, if this key signed it for this issuer. The caller must check the times and the audience. `None`: the
-/// signature or the issuer is wrong.
+/// The claims of a token, if this key signed it for this issuer. The caller must check the times and the audience.
+/// `None`: the signature or the issuer is wrong.
 pub(super) fn open(token: &str, public_key: &[u8; 32], issuer: &str) -> Option<Claims> {
     let mut rules = Validation::new(Algorithm::EdDSA);
     rules.set_issuer(&[issuer]);

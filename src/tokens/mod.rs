@@ -1,5 +1,7 @@
-//! **For:** verification without a request to us: short-lived access tokens instead of keys, and a feed of those that end early.
-//! **Words:** access token (a JWT of ours), signing key, kid, audience, exchange, feed (of revocations), epoch (the feed's last
+//! **For:** verification without a request to us: short-lived access tokens instead of keys, and a feed of those that
+//! end early.
+//! **Words:** access token (a JWT of ours), signing key, kid, audience, exchange, feed (of revocations), epoch (the
+//! feed's last
 //! number when a token was made).
 //! **Tables:** `jwt_key`, `revocation` (written by triggers: see migration 15).
 //! **Never:** accepts a token as a key; signs with a key that verifiers cannot know yet; reveals a private key.

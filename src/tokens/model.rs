@@ -9,7 +9,8 @@ use crate::base::{Secret, Timestamp, hours, minutes};
 pub const LIFE_MAX: Duration = minutes(15);
 /// How long a key is published before it signs: longer than any verifier caches the key set (domain 1.2).
 pub const PUBLISH_AHEAD: Duration = hours(24);
-/// How long a key stays published after it signed for the last time: the lifetime of that token, and 5 minutes for different clocks.
+/// How long a key stays published after it signed for the last time: the lifetime of that token, and 5 minutes for
+/// different clocks.
 pub const KEEP_AFTER: Duration = minutes(LIFE_MAX.as_secs() / 60 + 5);
 /// How long verifiers may cache the key set (RFC 9111). It is short, so that they soon stop to accept a withdrawn key.
 pub const KEY_SET_AGE: Duration = minutes(5);
@@ -99,9 +100,10 @@ pub(super) enum Due {
     Successor(Timestamp),
 }
 
-/// Decides whether a key is due. `newest_begins`: when the newest key begins to sign. `None`: there is no key yet, and so no verifier
-/// with an older key set: the first key signs at once. A successor is made a day before the newest key must be replaced. If that was
-/// missed because the server was stopped, the old key continues to sign until the new one was published for a day.
+/// Decides whether a key is due. `newest_begins`: when the newest key begins to sign. `None`: there is no key yet, and
+/// so no verifier with an older key set: the first key signs at once. A successor is made a day before the newest key
+/// must be replaced. If that was missed because the server was stopped, the old key continues to sign until the new one
+/// was published for a day.
 pub(super) fn due(newest_begins: Option<Timestamp>, rotate_every: Duration, now: Timestamp) -> Due {
     let Some(begins) = newest_begins else { return Due::Successor(now) };
     let ends = begins.plus(rotate_every);

@@ -19,8 +19,8 @@ use crate::db::{self, Site, Tx, View};
 /// The maximum number of rows of the feed that one purge deletes.
 const PURGE_BATCH_MAX: u32 = 1_000;
 
-/// Makes the first signing key, or the next one if it is due, and retires keys that are no longer needed. Returns whether a key was
-/// made. Calling it twice is the same as once.
+/// Makes the first signing key, or the next one if it is due, and retires keys that are no longer needed. Returns
+/// whether a key was made. Calling it twice is the same as once.
 ///
 /// # Errors
 /// [`TokenError::Db`].
@@ -33,7 +33,8 @@ pub fn rotate_when_due(tx: &mut Tx<'_>) -> Result<bool, TokenError> {
     }
 }
 
-/// Publishes the next signing key now; it signs a day later. Returns the key. If a key is waiting to sign already, returns that one.
+/// Publishes the next signing key now; it signs a day later. Returns the key. If a key is waiting to sign already,
+/// returns that one.
 ///
 /// # Errors
 /// [`TokenError::NotAllowed`] for every actor except the operator and the system.
@@ -47,8 +48,9 @@ pub fn rotate(tx: &mut Tx<'_>, actor: &Actor) -> Result<PublishedKey, TokenError
     }
 }
 
-/// Withdraws every signing key and makes one that signs at once, for the case that a private key leaked. This ends all tokens:
-/// introspection refuses them at once, verifiers when their cached key set expires. Programs exchange their keys again.
+/// Withdraws every signing key and makes one that signs at once, for the case that a private key leaked. This ends all
+/// tokens: introspection refuses them at once, verifiers when their cached key set expires. Programs exchange their
+/// keys again.
 ///
 /// # Errors
 /// [`TokenError::NotAllowed`] for every actor except the operator and the system.
@@ -81,7 +83,8 @@ fn sealing_context(kid: &str) -> String {
     format!("jwt_key|sealed_secret|{kid}")
 }
 
-/// The keys that verify tokens, the newest first: the one that signs, the previous one while its tokens are valid, and the next one.
+/// The keys that verify tokens, the newest first: the one that signs, the previous one while its tokens are valid, and
+/// the next one.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -105,7 +108,8 @@ pub(super) struct SigningContext {
     pub epoch: i64,
 }
 
-/// Reads the context. Must be called before the key is verified, so that a later revocation of the key has a higher number.
+/// Reads the context. Must be called before the key is verified, so that a later revocation of the key has a higher
+/// number.
 pub(super) fn signing_context(view: &View<'_>) -> Result<SigningContext, db::Error> {
     Ok(SigningContext { epoch: store::find_last(view)?, keys: store::list_keys(view)? })
 }
@@ -164,8 +168,9 @@ pub(super) fn issue(
     Ok(IssuedToken { token, expires_in_seconds: until - since, scope })
 }
 
-/// The claims of a token that is valid now for one of `audiences`: a published key signed it for this site, it has not expired, and
-/// neither its key nor its account was revoked since. `None`: the token is not ours or not valid; callers must not learn which.
+/// The claims of a token that is valid now for one of `audiences`: a published key signed it for this site, it has not
+/// expired, and neither its key nor its account was revoked since. `None`: the token is not ours or not valid; callers
+/// must not learn which.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -180,14 +185,16 @@ pub fn examine(view: &View<'_>, token: &str, audiences: &[&str]) -> Result<Optio
     if !is_in_time || !audiences.contains(&claims.aud.as_str()) {
         return Ok(None);
     }
-    // A number that the feed has not reached yet means that an older backup was restored, and revocations since then are unknown.
+    // A number that the feed has not reached yet means that an older backup was restored, and revocations since then
+    // are unknown.
     let is_in_feed = claims.epoch <= store::find_last(view)?;
     let is_ended = store::is_named_since(view, claims.epoch, &claims.client_id, &claims.sub)?;
     Ok(Some(claims).filter(|_| is_in_feed && !is_ended))
 }
 
-/// The rows of the feed after number `after`, at most `limit` and at most 1,000. `None`: the feed has not reached that number, because
-/// a backup was restored. The caller must then forget what it verified and read the feed from the start.
+/// The rows of the feed after number `after`, at most `limit` and at most 1,000. `None`: the feed has not reached that
+/// number, because a backup was restored. The caller must then forget what it verified and read the feed from the
+/// start.
 ///
 /// # Errors
 /// [`db::Error`].
