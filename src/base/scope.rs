@@ -76,7 +76,7 @@ impl ScopeTable {
             let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b":.-_".contains(&b);
             if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
                 return Err(format!(
-                    "the scope \"{name}\" must have 1 to 64 of these characters: a-z, 0-9, colon, dot, hyphen, underscore"
+                    "the scope \"{name}\" must have 1 to 64 of the characters a-z, 0-9, colon, dot, hyphen, underscore"
                 ));
             }
             if table.entries.iter().any(|entry| entry.name == *name) {

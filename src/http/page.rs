@@ -45,7 +45,7 @@ const FLASHES: &[(&str, &str)] = &[
     ("email-verified", "The address is verified. You can sign in with it, and you can make it your primary address."),
     (
         "email-primary",
-        "Your primary address is changed. We sent an e-mail to both addresses. The previous one can undo the change for a week.",
+        "Your primary address is changed. Both addresses get an e-mail, and the previous one can undo this for a week.",
     ),
     ("email-removed", "The address is removed."),
     ("picture-saved", "Your picture is saved."),

@@ -50,7 +50,8 @@ pub enum CallError {
     Undeclared(String),
     /// The name resolves to a private address that is not in `[[egress]]` itself.
     #[error(
-        "{host} resolves to {address}, which is not a public address. If that is intended, also add a table [[egress]] with host = \"{address}\""
+        "{host} resolves to {address}, which is not a public address. If that is intended, also add a table [[egress]] \
+         with host = \"{address}\""
     )]
     #[allow(missing_docs)]
     Private { host: String, address: IpAddr },

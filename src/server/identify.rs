@@ -97,7 +97,7 @@ async fn attach_person(
         Ok((CookieState::Reused(session, account), _)) => {
             let actor = Actor::Anonymous(visitor_of(app, request));
             if let Err(error) = app.write(move |tx| sessions::end_reused(tx, &actor, account, session)).await {
-                tracing::error!(%error, "A session whose cookie was copied could not be ended. Its old cookie is refused all the same.");
+                tracing::error!(%error, "A session whose cookie was copied could not be ended. The old cookie is refused.");
             }
             request.extensions_mut().insert(SignOutNotice("ended"));
             return None;

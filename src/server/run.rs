@@ -98,7 +98,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     for address in &config.listen.addresses {
         let bind_error = |error| {
             ServeError(format!(
-                "The server cannot listen on {address}: {error}. Stop the program that uses the address, or change listen.address."
+                "The server cannot listen on {address}: {error}. Stop the program that uses the address, or change \
+                 listen.address."
             ))
         };
         server = match &tls {
@@ -129,7 +130,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         match reading.preload() {
             Ok(keys) => tracing::debug!(keys, "All keys are in memory."),
             Err(error) => {
-                tracing::warn!(%error, "The keys could not be loaded into memory. Each key is read when it is first used.")
+                tracing::warn!(%error, "The keys could not be loaded into memory. Each is read when it is first used.")
             }
         }
     };

@@ -27,7 +27,8 @@ pub enum SigninError {
     /// The session ended while the request ran.
     #[error("the session ended")]
     SignedOut,
-    /// The person reported that a sign-in was not theirs. Every sign-in is refused until the account has a new password.
+    /// The person reported that a sign-in was not theirs. Every sign-in is refused until the account has a new
+    /// password.
     #[error("the account is locked until it has a new password")]
     Disowned,
     /// There were too many wrong attempts.

@@ -39,12 +39,12 @@ pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<P
     app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor), new, &form.claim)).await
 }
 
-/// Handles the sign-up of a person with an invitation. The address is the one of the invitation, whatever the form says. The
-/// person is signed in.
+/// Handles the sign-up of a person with an invitation. The address is the one of the invitation, whatever the form
+/// says. The person is signed in.
 ///
 /// # Errors
-/// [`SigninError::Invitation`] for a link that is not valid; [`SigninError::Password`], [`SigninError::Account`] for invalid
-/// input, after which the link is still valid; [`SigninError::Busy`].
+/// [`SigninError::Invitation`] for a link that is not valid; [`SigninError::Password`], [`SigninError::Account`] for
+/// invalid input, after which the link is still valid; [`SigninError::Busy`].
 pub async fn accept_invitation(
     app: &Arc<App>,
     visitor: Visitor,
@@ -67,8 +67,8 @@ pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<Ema
     app.read_offloaded(move |view| Ok(ops::invited_address(view, &token)?)).await
 }
 
-/// Handles a sign-in by password. An unknown name, a wrong password, an account without a password and a suspended account
-/// all get the same answer after one hash.
+/// Handles a sign-in by password. An unknown name, a wrong password, an account without a password and a suspended
+/// account all get the same answer after one hash.
 ///
 /// # Errors
 /// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
@@ -147,7 +147,8 @@ async fn factor_proof(
     })
 }
 
-/// Handles a step-up of a signed-in person. The proof must be as strong as what they enrolled. Returns the new session cookie.
+/// Handles a step-up of a signed-in person. The proof must be as strong as what they enrolled. Returns the new session
+/// cookie.
 ///
 /// # Errors
 /// [`SigninError::NotProved`], [`SigninError::Throttled`], [`SigninError::Factor`], [`SigninError::Busy`],
@@ -229,7 +230,8 @@ pub async fn reset(
     app.write(move |tx| ops::reset(tx, &actor, &token, &phc)).await
 }
 
-/// Undoes a change of the primary address with the link that was mailed to the previous address. Returns the restored address.
+/// Undoes a change of the primary address with the link that was mailed to the previous address. Returns the restored
+/// address.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`]; then nothing changed.
@@ -240,7 +242,8 @@ pub async fn revert_email(app: &Arc<App>, visitor: Visitor, token: String) -> Re
 /// Sets a new password for a signed-in person after a step-up. Returns the new session cookie.
 ///
 /// # Errors
-/// [`SigninError::Password`], [`SigninError::Busy`]; [`SigninError::SignedOut`] if the account or the session no longer exists.
+/// [`SigninError::Password`], [`SigninError::Busy`]; [`SigninError::SignedOut`] if the account or the session no longer
+/// exists.
 pub async fn change_password(
     app: &Arc<App>,
     actor: Actor,

@@ -65,8 +65,8 @@ pub(super) fn primary_now(account: &Account, from: &EmailAddress, site: &str) ->
     }
 }
 
-/// To the previous primary address. `revert`: the link that undoes the change, and its expiry. `None`: the change was itself
-/// the return to an earlier address.
+/// To the previous primary address. `revert`: the link that undoes the change, and its expiry. `None`: the change was
+/// itself the return to an earlier address.
 pub(super) fn primary_no_longer(
     account: &Account,
     to: &EmailAddress,
@@ -134,7 +134,8 @@ pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) 
     }
 }
 
-/// The password was changed with a reset link or on the Security page. `visitor`: where the change came from, if it is known.
+/// The password was changed with a reset link or on the Security page. `visitor`: where the change came from, if it is
+/// known.
 pub(super) fn password_changed(
     account: &Account,
     visitor: Option<&Visitor>,

@@ -1,10 +1,10 @@
-//! **For:** sign-up, verification of addresses, sign-in, password reset, the second step, step-up, and the profile page (it
-//! manages addresses, which are sign-in names). Sign-in with other providers is in `oauth`.
-//! **Words:** sign-up, code, sign-in, pending sign-in (the first factor was right, the second is missing), reset link, claim
-//! (the one-time link of the first operator).
+//! **For:** sign-up, verification of addresses, sign-in, password reset, the second step, step-up, and the profile page
+//! (it manages addresses, which are sign-in names). Sign-in with other providers is in `oauth`.
+//! **Words:** sign-up, code, sign-in, pending sign-in (the first factor was right, the second is missing), reset link,
+//! claim (the one-time link of the first operator).
 //! **Tables:** none of its own: it combines accounts, invitations, workspaces, sessions and billing.
-//! **Never:** reveals to an anonymous caller, by words or by timing, whether an address or a name has an account; hashes
-//! inside a transaction.
+//! **Never:** reveals to an anonymous caller, by words or by timing, whether an address or a name has an account;
+//! hashes inside a transaction.
 //! **Start reading:** [`flows`], top to bottom.
 
 mod error;

@@ -48,8 +48,8 @@ pub struct SignIn {
     pub remember: bool,
 }
 
-/// The prefix of the method of a sign-in with another provider. Admins choose the names of providers, so the prefix keeps them
-/// apart from the other methods.
+/// The prefix of the method of a sign-in with another provider. Admins choose the names of providers, so the prefix
+/// keeps them apart from the other methods.
 pub(super) const PROVIDER_PREFIX: &str = "oauth:";
 
 /// The proof that a sign-in began with.
@@ -84,8 +84,8 @@ impl Proof {
         }
     }
 
-    /// Whether the proof is two factors in one (something the person has, unlocked by something they are or know). All others
-    /// need a second factor if the account has one.
+    /// Whether the proof is two factors in one (something the person has, unlocked by something they are or know). All
+    /// others need a second factor if the account has one.
     pub const fn is_complete(&self) -> bool {
         matches!(self, Self::Passkey)
     }
@@ -107,7 +107,8 @@ pub enum StepUp {
     Factor(FactorInput),
 }
 
-/// Which proofs a signed-in person can use for a step-up. They are as strong as what the person enrolled (ASVS 5.0 7.5.1).
+/// Which proofs a signed-in person can use for a step-up. They are as strong as what the person enrolled (ASVS 5.0
+/// 7.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepUpOptions {
     /// The password.
@@ -131,7 +132,8 @@ pub enum SignInOutcome {
         /// The value of the device cookie.
         device: Secret<String>,
     },
-    /// The first factor was right and the second is missing. Contains the cookie of the pending sign-in, which gives no access.
+    /// The first factor was right and the second is missing. Contains the cookie of the pending sign-in, which gives no
+    /// access.
     MfaPending(Secret<String>),
     /// The proof was right, but the address of the account is not verified yet.
     VerificationPending(AccountId),

@@ -44,7 +44,7 @@ impl From<TokenError> for Problem {
             TokenError::Scope => Problem::field(
                 "scope",
                 "invalid_scope",
-                "The key does not have one of these scopes. Ask for fewer scopes, or leave the scope out to get all scopes of the key.",
+                "The key does not have one of these scopes. Ask for fewer, or leave the scope out to get all that the key has.",
             ),
             TokenError::SigningKey(cause) => Problem::internal(cause),
             TokenError::NotAllowed => Problem::not_found(),

@@ -1,5 +1,5 @@
-// A real Chromium, and what must hold of every page it shows: nothing from elsewhere, no breach of the page's own policy,
-// no error in the console, no violation that axe-core knows, no sideways scrolling on a phone.
+// A real Chromium, and what must hold of every page it shows: nothing from elsewhere, no breach of the page's own
+// policy, no error in the console, no violation that axe-core knows, no sideways scrolling on a phone.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -125,8 +125,8 @@ const violationsOf = async (page) => {
   });
 };
 
-// What reaches over the right edge of the window and cannot be scrolled to in a part of its own. A card cuts off what is too
-// wide for it, so it is not enough to ask whether the page itself can be scrolled.
+// What reaches over the right edge of the window and cannot be scrolled to in a part of its own. A card cuts off what
+// is too wide for it, so it is not enough to ask whether the page itself can be scrolled.
 const overflowOf = (page) =>
   page.evaluate(() => {
     const width = document.documentElement.clientWidth;

@@ -1,5 +1,5 @@
-// Second factors in the browser: a QR code that a scanner program reads, codes of another program, and the virtual authenticator
-// of Chromium for passkeys. Every page on the way is inspected.
+// Second factors in the browser: a QR code that a scanner program reads, codes of another program, and the virtual
+// authenticator of Chromium for passkeys. Every page on the way is inspected.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";

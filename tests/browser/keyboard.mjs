@@ -1,5 +1,5 @@
-// A person without a mouse: everything is reachable with the Tab key in the order of the page, and has the name that a screen
-// reader announces. Ada signs up, sets up two-step sign-in, signs in with two factors, and ends another session.
+// A person without a mouse: everything is reachable with the Tab key in the order of the page, and has the name that a
+// screen reader announces. Ada signs up, sets up two-step sign-in, signs in with two factors, and ends another session.
 import assert from "node:assert/strict";
 import { given, inspect, open, sees } from "./browser.mjs";
 import { codeAt, mailTo } from "./parties.mjs";

@@ -1,5 +1,5 @@
-// An account without a password: Ann signs up with the provider of her firm, connects a second one, steps up there, and deletes
-// her account. Then responses of the two providers are crossed, and every sign-in is refused.
+// An account without a password: Ann signs up with the provider of her firm, connects a second one, steps up there, and
+// deletes her account. Then responses of the two providers are crossed, and every sign-in is refused.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { fillIn, given, inspect, open, press, sees } from "./browser.mjs";

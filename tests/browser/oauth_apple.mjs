@@ -1,5 +1,5 @@
-// Apple answers by a form from its own site, to which a browser adds none of our cookies: only a real one shows whether the
-// way holds. The provider here is on another name of this machine, which to a browser is another site.
+// Apple answers by a form from its own site, to which a browser adds none of our cookies: only a real one shows whether
+// the way holds. The provider here is on another name of this machine, which to a browser is another site.
 import assert from "node:assert/strict";
 import { fillIn, given, open, press, sees } from "./browser.mjs";
 

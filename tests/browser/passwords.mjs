@@ -1,5 +1,5 @@
-// Typing passwords: the meter at each field for a new password, paste, and sign-up by invitation and by the link of the first
-// operator. Every page is inspected.
+// Typing passwords: the meter at each field for a new password, paste, and sign-up by invitation and by the link of the
+// first operator. Every page is inspected.
 import assert from "node:assert/strict";
 import { fillIn, given, inspect, open, press, sees, until } from "./browser.mjs";
 

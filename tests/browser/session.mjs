@@ -1,5 +1,5 @@
-// A session that is about to end, and a sign-in of a thief. The test moves the clock of the server and of the page, so that it
-// does not wait.
+// A session that is about to end, and a sign-in of a thief. The test moves the clock of the server and of the page, so
+// that it does not wait.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
@@ -28,7 +28,8 @@ const signIn = async (page, name) => {
 const questionOf = (page) => page.getByRole("alertdialog", { name: "Are you still there?" });
 const focused = (page) => page.evaluate(() => document.activeElement.textContent.trim());
 
-// ---- A minute before the end a dialog asks the person, anywhere on the page. The keyboard is enough to stay signed in.
+// ---- A minute before the end a dialog asks the person, anywhere on the page. The keyboard is enough to stay signed
+// in.
 const page = await person();
 await page.clock.install();
 await signIn(page, "ada-l");
@@ -60,8 +61,8 @@ await questionOf(other).waitFor({ state: "hidden" });
 await page.clock.fastForward(6000);
 await question.waitFor({ state: "hidden" });
 
-// ---- Escape closes the dialog but does not extend the session. The dialog returns shortly before the end, and then the
-// sign-in page says why.
+// ---- Escape closes the dialog but does not extend the session. The dialog returns shortly before the end, and then
+// the sign-in page says why.
 await pass(29 * MINUTE + 5, page);
 await question.waitFor();
 await page.keyboard.press("Escape");

@@ -1,6 +1,6 @@
-// The life of one account: Ada signs up, creates a key, her program is charged for usage, she reads the bill, exports her data
-// and deletes her account. All other parties are real: the browser, the mail server, the service, age, SQLCipher, the client of
-// the reference.
+// The life of one account: Ada signs up, creates a key, her program is charged for usage, she reads the bill, exports
+// her data and deletes her account. All other parties are real: the browser, the mail server, the service, age,
+// SQLCipher, the client of the reference.
 import assert from "node:assert/strict";
 import path from "node:path";
 import { fillIn, given, open, press, sees } from "./browser.mjs";

@@ -1,4 +1,5 @@
-// Real providers for a test: on loopback, on a free port, controlled by lines of JSON, which they answer with lines of JSON.
+// Real providers for a test: on loopback, on a free port, controlled by lines of JSON, which they answer with lines of
+// JSON.
 import fs from "node:fs";
 import http from "node:http";
 import net from "node:net";

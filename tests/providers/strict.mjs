@@ -1,5 +1,5 @@
-// Two strict OpenID providers, `corp` and `other`: the certified oidc-provider, each behind a proxy that records the requests.
-// Their sign-in pages accept any name as the person, and ask for consent.
+// Two strict OpenID providers, `corp` and `other`: the certified oidc-provider, each behind a proxy that records the
+// requests. Their sign-in pages accept any name as the person, and ask for consent.
 //
 //   given: {"callback": "http://localhost:1"}   the URL of the appliance
 //   {"seen": "corp"}                            the requests so far: [[method, path], ..]

@@ -1,9 +1,9 @@
 //! The client for providers: metadata, the authorization URL, the token exchange, and the identity of the person.
 //!
 //! ```text
-//! metadata (cached 1 h) ── issuer = the configured one ── token endpoint: code + PKCE verifier ──┬─ ID token: checked against
-//!                                                                                                │  the key set (cached 1 h)
-//!                                                                                                └─ GitHub: /user, /user/emails
+//! metadata (cached 1 h) ── issuer = the configured one ── token endpoint: code + PKCE verifier
+//!    ├─ OpenID: the ID token is checked against the key set (cached 1 h); claims that it lacks come from userinfo
+//!    └─ GitHub: /user and /user/emails
 //! ```
 
 use serde::Deserialize;
@@ -210,8 +210,8 @@ async fn exchange(
         Some(tokens) if !tokens.access_token.is_empty() || !tokens.id_token.is_empty() => Ok(tokens),
         _ if reply.status >= 500 => Err(unavailable(provider, status_error(&endpoints.token, &reply))),
         _ => {
-            // A wrong configuration shows up here, so it is logged. The error code is text of the provider: only the letters
-            // of a real code (RFC 6749 §5.2) are logged.
+            // A wrong configuration shows up here, so it is logged. The error code is text of the provider: only the
+            // letters of a real code (RFC 6749 §5.2) are logged.
             let error: Option<Value> = serde_json::from_slice(&reply.body).ok();
             let error = error.as_ref().and_then(|body| body.get("error")?.as_str()).unwrap_or_default();
             let code: String = error.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(40).collect();
@@ -227,7 +227,7 @@ async fn exchange(
 }
 
 fn status_error(url: &str, reply: &Reply) -> CallError {
-    CallError::Failed(format!("{url} response {}", reply.status))
+    CallError::Failed(format!("{url} answered {}", reply.status))
 }
 
 /// The HTTP Basic header with both parts form-encoded (RFC 6749 §2.3.1).
@@ -241,8 +241,8 @@ fn basic(client_id: &str, secret: &str) -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
 }
 
-/// The client secret for Apple: a JWT signed with the key that Apple issued. It is made for each exchange, so none is stored
-/// and none expires.
+/// The client secret for Apple: a JWT signed with the key that Apple issued. It is made for each exchange, so none is
+/// stored and none expires.
 fn apple_client_secret(provider: &Provider, key: &AppleKey, now: Timestamp) -> Result<String, OauthError> {
     use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
     let header = Header { kid: Some(key.key_id.clone()), ..Header::new(Algorithm::ES256) };
@@ -255,8 +255,8 @@ fn apple_client_secret(provider: &Provider, key: &AppleKey, now: Timestamp) -> R
     encode(&header, &claims, &signing).map_err(unusable)
 }
 
-/// Claims about a person, from the ID token or from the userinfo endpoint. `email_verified` keeps its JSON type: only Apple
-/// may send the text "true" instead of a boolean.
+/// Claims about a person, from the ID token or from the userinfo endpoint. `email_verified` keeps its JSON type: only
+/// Apple may send the text "true" instead of a boolean.
 #[derive(Deserialize, Default)]
 struct Claims {
     #[serde(default)]
@@ -281,8 +281,8 @@ async fn openid(
     let fetch = |wanted| app.http_client().document(&endpoints.jwks, now, wanted);
     let keys = fetch(Freshness::Cached).await.map_err(|error| unavailable(provider, error))?;
     let checked = match check(&keys) {
-        // A key that is not in the cached set may be new. The client limits how often the set is fetched, so a sender of
-        // tokens with unknown keys cannot cause many requests.
+        // A key that is not in the cached set may be new. The client limits how often the set is fetched, so a sender
+        // of tokens with unknown keys cannot cause many requests.
         Err(TokenError::UnknownKey) => {
             check(&fetch(Freshness::Reload).await.map_err(|error| unavailable(provider, error))?)
         }
@@ -318,8 +318,8 @@ async fn openid(
     })
 }
 
-/// Whether the provider says that it verified the address. A value that is not a boolean refuses the whole response: guessing
-/// its meaning has led to account takeovers in other products.
+/// Whether the provider says that it verified the address. A value that is not a boolean refuses the whole response:
+/// guessing its meaning has led to account takeovers in other products.
 fn is_verified(provider: &Provider, claim: Option<&Value>) -> Result<bool, OauthError> {
     match claim {
         None => Ok(false),
@@ -359,8 +359,8 @@ async fn userinfo(
     Ok(Claims { name: fetched.name.or(known.name), hd: known.hd, ..fetched })
 }
 
-/// Refuses people outside the domains that the settings name (`allowed_domains`; empty: everybody is allowed). It is decided by
-/// the token: for Google by its organization claim (`hd`), for others by the domain of a verified address.
+/// Refuses people outside the domains that the settings name (`allowed_domains`; empty: everybody is allowed). It is
+/// decided by the token: for Google by its organization claim (`hd`), for others by the domain of a verified address.
 fn check_allowed_domain(
     provider: &Provider,
     email: Option<&EmailAddress>,
@@ -402,8 +402,8 @@ struct GithubEmail {
     verified: bool,
 }
 
-/// GitHub has no ID token, so its API is asked. The subject is the numeric id, because another person can take a login later.
-/// The address is the one that is primary and verified and accepts mail.
+/// GitHub has no ID token, so its API is asked. The subject is the numeric id, because another person can take a login
+/// later. The address is the one that is primary and verified and accepts mail.
 async fn github(app: &App, provider: &Provider, access_token: &str) -> Result<ExternalIdentity, OauthError> {
     let base = provider.api_url.as_deref().unwrap_or_default().trim_end_matches('/');
     let user: GithubUser = github_get(app, provider, &format!("{base}/user"), access_token).await?;

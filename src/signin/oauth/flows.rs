@@ -29,12 +29,12 @@ async fn in_time<T>(provider: &Provider, work: impl Future<Output = Result<T, Oa
     tokio::time::timeout(PROVIDER_TIMEOUT, work).await.unwrap_or_else(|_| Err(slow()))
 }
 
-/// Starts an authorization request for the browser that holds `state_cookie`, and returns the URL of the provider. `signed_in`: the
-/// account of the session, if there is one.
+/// Starts an authorization request for the browser that holds `state_cookie`, and returns the URL of the provider.
+/// `signed_in`: the account of the session, if there is one.
 ///
 /// # Errors
-/// [`OauthError::NotFound`]; [`OauthError::Unavailable`]; [`OauthError::StrongerProofRequired`] for a step-up by a person who
-/// has a password or a second factor.
+/// [`OauthError::NotFound`]; [`OauthError::Unavailable`]; [`OauthError::StrongerProofRequired`] for a step-up by a
+/// person who has a password or a second factor.
 pub async fn start(
     app: &Arc<App>,
     name: &str,
@@ -81,8 +81,8 @@ pub async fn fetch_posted(app: &Arc<App>, name: &str, state: &str) -> Result<Aut
     app.read_offloaded(move |view| Ok(ops::find_posted(view, &name, &state)?.unwrap_or_default())).await
 }
 
-/// Checks the response of a provider, exchanges its code, and completes the request. Returns the outcome and the path to
-/// continue at.
+/// Checks the response of a provider, exchanges its code, and completes the request. Returns the outcome and the path
+/// to continue at.
 ///
 /// # Errors
 /// [`OauthError`]; then no session, connection or account was created.

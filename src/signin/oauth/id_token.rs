@@ -1,5 +1,5 @@
-//! Validation of an ID token (OpenID Connect Core §3.1.3.7). The library checks signature, issuer, audience and nonce. This
-//! file checks what the library does not: clock skew, time of issue and authorized party.
+//! Validation of an ID token (OpenID Connect Core §3.1.3.7). The library checks signature, issuer, audience and nonce.
+//! This file checks what the library does not: clock skew, time of issue and authorized party.
 
 use std::str::FromStr;
 
@@ -76,8 +76,8 @@ pub(super) fn check(
         ClaimsVerificationError::SignatureVerification(_) => bad("its signature is not valid"),
         _ => bad("it is not of an accepted kind"),
     })?;
-    // It must be issued after the request began and not in the future, with a minute for clock skew. An older token cannot
-    // answer this request.
+    // It must be issued after the request began and not in the future, with a minute for clock skew. An older token
+    // cannot answer this request.
     let issued = Timestamp::from_millis(claims.issue_time().timestamp_millis());
     if issued < request.began_at.minus(CLOCK_SKEW_MAX) || issued > now.plus(CLOCK_SKEW_MAX) {
         return Err(bad("it was not issued during this request"));

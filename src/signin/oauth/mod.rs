@@ -1,11 +1,11 @@
 //! **For:** sign-in with an account at another provider: Google, GitHub, Apple, any OpenID Connect issuer.
 //! **Words:** provider, authorization request (one trip to the provider and back, usable once), state cookie (binds the
-//! request to a browser), external identity (issuer and subject, as the provider states them), linked identity (an external
-//! identity that is connected to an account).
-//! **Tables:** `identity`, `oauth_flow` (authorization requests; its column `binder` is the digest of the state cookie, its
-//! column `found` the sealed external identity).
-//! **Never:** identifies a person by an e-mail address; connects an identity without a sign-in here and a form sent from
-//! here; sends a request to a provider before state, browser and issuer are verified.
+//! request to a browser), external identity (issuer and subject, as the provider states them), linked identity (an
+//! external identity that is connected to an account).
+//! **Tables:** `identity`, `oauth_flow` (authorization requests; its column `binder` is the digest of the state cookie,
+//! its column `found` the sealed external identity).
+//! **Never:** identifies a person by an e-mail address; connects an identity without a sign-in here and a form sent
+//! from here; sends a request to a provider before state, browser and issuer are verified.
 //! **Start reading:** [`flows`], then `ops/callback.rs`.
 
 mod client;

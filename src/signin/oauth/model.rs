@@ -19,7 +19,7 @@ pub(super) const PENDING_IDENTITY_LIFETIME: Duration = minutes(30);
 /// How far the clocks of two machines may differ.
 pub(super) const CLOCK_SKEW_MAX: Duration = seconds(60);
 
-/// Longer labels are cut, so that they fit in a list.
+/// Longer labels are truncated, so that they fit in a list.
 const LABEL_CHARS_MAX: usize = 128;
 
 /// Why a person is sent to a provider.
@@ -171,19 +171,20 @@ impl ExternalIdentity {
 
 /// Reduces a name to lower-case letters, digits and single hyphens.
 fn simplified(name: &str) -> String {
-    let letters = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    let chars = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     let mut simple = String::new();
-    for letter in letters.take(32) {
-        if letter != '-' || !simple.ends_with('-') {
-            simple.push(letter);
+    for c in chars.take(32) {
+        if c != '-' || !simple.ends_with('-') {
+            simple.push(c);
         }
     }
     simple.trim_matches('-').to_owned()
 }
 
-/// Whether we accept an address that a provider verified, without a code of ours. The provider must own the address or be
-/// responsible for its domain. Google is, for gmail.com and for the organisations that it hosts (`hd`); Apple is, for its
-/// own domains and its relay; an OpenID issuer is, for the domains that the settings name (`trusted_domains`); GitHub never is.
+/// Whether we accept an address that a provider verified, without a code of ours. The provider must own the address or
+/// be responsible for its domain. Google is, for gmail.com and for the organisations that it hosts (`hd`); Apple is,
+/// for its own domains and its relay; an OpenID issuer is, for the domains that the settings name (`trusted_domains`);
+/// GitHub never is.
 pub(super) fn is_authoritative(provider: &Provider, email: &EmailAddress, is_verified: bool, hd: Option<&str>) -> bool {
     let domain = email.domain();
     let is_of = |domains: &[&str]| domains.contains(&domain.as_str());

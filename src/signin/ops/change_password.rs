@@ -8,12 +8,12 @@ use crate::db::{self, Tx};
 use crate::mail;
 use crate::sessions::{self, RenewedCookie};
 
-/// Sets the password of a signed-in person after a step-up. The session continues under a new cookie, so a copy of the old
-/// cookie no longer works.
+/// Sets the password of a signed-in person after a step-up. The session continues under a new cookie, so a copy of the
+/// old cookie no longer works.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] for the account of another person. [`SigninError::SignedOut`]: the session ended meanwhile; nothing
-/// changed.
+/// [`AccountError::NotFound`] for the account of another person. [`SigninError::SignedOut`]: the session ended
+/// meanwhile; nothing changed.
 pub(in crate::signin) fn change_password(
     tx: &mut Tx<'_>,
     actor: &Actor,

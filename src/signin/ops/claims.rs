@@ -10,9 +10,9 @@ use crate::base::{AccountId, Actor, EmailAddress};
 use crate::db::Tx;
 use crate::{factors, sessions};
 
-/// Voids every other claim to the address that `owner` verified. Accounts that were waiting to verify it lose password, factors,
-/// sessions, connected accounts and links. Other accounts lose only the unverified address. This prevents account
-/// pre-hijacking (MSRC 2022, the five kinds; domain 5.1.12).
+/// Voids every other claim to the address that `owner` verified. Accounts that were waiting to verify it lose password,
+/// factors, sessions, connected accounts and links. Other accounts lose only the unverified address. This prevents
+/// account pre-hijacking (MSRC 2022, the five kinds; domain 5.1.12).
 ///
 /// # Errors
 /// [`SigninError::Db`], [`SigninError::Account`].

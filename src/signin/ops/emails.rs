@@ -30,9 +30,9 @@ fn notify(
     mail::enqueue(tx, Some(person.id), address, message)
 }
 
-/// Checks the code of an added address. When it is right, the address can be used to sign in, the other sessions end, and the
-/// primary address gets a mail. A refused code is the inner result, because the attempt must be committed. It counts for the
-/// login throttle of the account.
+/// Checks the code of an added address. When it is right, the address can be used to sign in, the other sessions end,
+/// and the primary address gets a mail. A refused code is the inner result, because the attempt must be committed. It
+/// counts for the login throttle of the account.
 ///
 /// # Errors
 /// [`AccountError::NotFound`] for an address that is not waiting for a code; [`FactorError::Throttled`].
@@ -63,8 +63,8 @@ pub fn verify_added_email(
     Ok(Ok(()))
 }
 
-/// Makes a verified address the primary one. Both addresses get a mail; the one to the previous address has a link that undoes
-/// the change within a week. Nothing happens if it already is the primary one.
+/// Makes a verified address the primary one. Both addresses get a mail; the one to the previous address has a link that
+/// undoes the change within a week. Nothing happens if it already is the primary one.
 ///
 /// # Errors
 /// [`AccountError::EmailUnverified`], [`AccountError::NotFound`].
@@ -102,8 +102,8 @@ pub fn remove_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: E
     Ok(notify(tx, &person, removed.address, &message)?)
 }
 
-/// Undoes a change of the primary address with the link that was mailed to the previous address. It also removes the access of
-/// a thief: sessions, links, the password (a reset link is mailed to the restored address), and everything of
+/// Undoes a change of the primary address with the link that was mailed to the previous address. It also removes the
+/// access of a thief: sessions, links, the password (a reset link is mailed to the restored address), and everything of
 /// [`revoke_added_since`]. Returns the restored address.
 ///
 /// # Errors
@@ -127,8 +127,8 @@ pub(in crate::signin) fn revert_email(
     Ok(undone.restored)
 }
 
-/// Removes the API keys, second factors and linked identities that were added since `since`. Every new kind of credential must
-/// be added here.
+/// Removes the API keys, second factors and linked identities that were added since `since`. Every new kind of
+/// credential must be added here.
 fn revoke_added_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: Timestamp) -> Result<(), SigninError> {
     api_keys::revoke_since(tx, &CredentialAdmin::system(), account, since)?;
     factors::remove_since(tx, actor, account, since)?;

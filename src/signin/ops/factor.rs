@@ -11,8 +11,8 @@ use crate::factors::{
     self, EnrolledFactors, FactorError, FactorProof, PendingSignIn, Reset, ResetRequester, VerifiedAssertion,
 };
 
-/// What the page of the second step shows: the pending sign-in, the enrolled factors, and a waiting reset of the factors. `None`:
-/// there is no pending sign-in.
+/// What the page of the second step shows: the pending sign-in, the enrolled factors, and a waiting reset of the
+/// factors. `None`: there is no pending sign-in.
 pub(in crate::signin) fn pending_factor(
     view: &View<'_>,
     token: &str,
@@ -22,12 +22,13 @@ pub(in crate::signin) fn pending_factor(
     Ok(Some((pending, factors::enrolled(view, account)?, factors::reset_of(view, account)?)))
 }
 
-/// Checks the second factor of a pending sign-in. When it is right, the pending sign-in ends and a session starts. A waiting
-/// reset of the factors is cancelled, because the person still has a factor. A refusal is the inner result, because the
-/// attempt must be committed.
+/// Checks the second factor of a pending sign-in. When it is right, the pending sign-in ends and a session starts. A
+/// waiting reset of the factors is cancelled, because the person still has a factor. A refusal is the inner result,
+/// because the attempt must be committed.
 ///
 /// # Errors
-/// [`SigninError::PendingSignInOver`]. Inside: what [`factors::prove`] refuses, and [`SigninError::PendingSignInOver`] after too many.
+/// [`SigninError::PendingSignInOver`]. Inside: what [`factors::prove`] refuses, and [`SigninError::PendingSignInOver`]
+/// after too many.
 pub(in crate::signin) fn prove_factor(
     tx: &mut Tx<'_>,
     actor: &Actor,

@@ -12,12 +12,12 @@ use crate::db::{self, Tx};
 use crate::invitations::{self, InvitationError};
 use crate::workspaces;
 
-/// Creates the account of an invited person and signs them in. The address is the one of the invitation. It counts as verified,
-/// because the link was mailed there or an operator handed it over.
+/// Creates the account of an invited person and signs them in. The address is the one of the invitation. It counts as
+/// verified, because the link was mailed there or an operator handed it over.
 ///
 /// # Errors
-/// [`InvitationError`], [`AccountError`]; then the invitation stays valid. [`InvitationError::LinkRefused`] also if the invitation
-/// was withdrawn and created again for another address while the password was hashed.
+/// [`InvitationError`], [`AccountError`]; then the invitation stays valid. [`InvitationError::LinkRefused`] also if the
+/// invitation was withdrawn and created again for another address while the password was hashed.
 pub(in crate::signin) fn accept_invitation(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -51,8 +51,8 @@ pub(in crate::signin) fn invited_address(view: &db::View<'_>, token: &str) -> Re
     Ok(invitations::find(view, token)?.map(|invitation| invitation.address))
 }
 
-/// A new one-time link for the first operator. The person who signs up with it becomes an operator, whatever the sign-up mode is.
-/// Earlier links become invalid.
+/// A new one-time link for the first operator. The person who signs up with it becomes an operator, whatever the
+/// sign-up mode is. Earlier links become invalid.
 ///
 /// # Errors
 /// [`SigninError::OperatorExists`].

@@ -1,4 +1,5 @@
-//! Sign-in with a browser that is new to the account: a mail, and its link for reporting that the sign-in was not the person's.
+//! Sign-in with a browser that is new to the account: a mail, and its link for reporting that the sign-in was not the
+//! person's.
 
 use super::super::error::SigninError;
 use super::super::{mails, oauth};
@@ -26,8 +27,8 @@ pub(super) fn notify_new_device(
     mail::enqueue(tx, Some(person.id), address, &message)
 }
 
-/// What the link in the mail is about, without using it. Inner `None`: the session of the sign-in has ended. Outer `None`: the
-/// link was already used or has expired.
+/// What the link in the mail is about, without using it. Inner `None`: the session of the sign-in has ended. Outer
+/// `None`: the link was already used or has expired.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -37,9 +38,10 @@ pub fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session
     Ok(Some(sessions::list(view, account)?.into_iter().find(|known| Some(known.id) == session)))
 }
 
-/// Handles the report of the person who has the mail. Every session ends, second factors and linked identities that were added
-/// since that sign-in are removed, no browser is trusted any more, API keys are refused from the next request on, and every
-/// sign-in is refused until there is a new password. A link to set one is mailed. It works once and without signing in.
+/// Handles the report of the person who has the mail. Every session ends, second factors and linked identities that
+/// were added since that sign-in are removed, no browser is trusted any more, API keys are refused from the next
+/// request on, and every sign-in is refused until there is a new password. A link to set one is mailed. It works once
+/// and without signing in.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].

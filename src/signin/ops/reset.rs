@@ -13,9 +13,9 @@ use crate::db::Tx;
 use crate::sessions::LoginThrottle;
 use crate::{factors, mail, sessions};
 
-/// Mails a link to set a password if the address has an account. The answer is the same in both cases, and so are the rows that
-/// are written, except for the mail: for an unknown address a link is stored that is never mailed. To protect mailboxes, of
-/// many requests for one address only the first few send a mail, and later one in 15 minutes.
+/// Mails a link to set a password if the address has an account. The answer is the same in both cases, and so are the
+/// rows that are written, except for the mail: for an unknown address a link is stored that is never mailed. To protect
+/// mailboxes, of many requests for one address only the first few send a mail, and later one in 15 minutes.
 pub(in crate::signin) fn request_reset(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -24,7 +24,8 @@ pub(in crate::signin) fn request_reset(
     let key = format!("reset-mail:{}", address.folded());
     let is_enough = sessions::request_wait(tx, &key)?.is_some();
     if !is_enough {
-        // Refused requests do not count. Otherwise an attacker who keeps asking could stop the person from ever getting a link.
+        // Refused requests do not count. Otherwise an attacker who keeps asking could stop the person from ever getting
+        // a link.
         sessions::count_request(tx, &key)?;
     }
     let may = |account: &Account| account.state != AccountState::Suspended && !is_enough;
@@ -62,11 +63,11 @@ pub(super) fn send_reset_link(
     Ok(audit::record(tx, actor, Event::new("auth.password_reset_requested").target(account).subject(account))?)
 }
 
-/// Sets the new password; see [`replace_password`]. The link also verifies the address. Earlier failed attempts no longer count,
-/// so that the person can sign in.
+/// Sets the new password; see [`replace_password`]. The link also verifies the address. Earlier failed attempts no
+/// longer count, so that the person can sign in.
 ///
-/// Afterwards the browser that did it is the only known one, so its person can sign in at once even while attackers guess at the
-/// account. Returns its device cookie.
+/// Afterwards the browser that did it is the only known one, so its person can sign in at once even while attackers
+/// guess at the account. Returns its device cookie.
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].

@@ -21,16 +21,16 @@ pub(in crate::signin) struct SignInAttempt {
     pub account: Option<AccountId>,
 }
 
-/// Finds the account of a typed name. An address counts only if it is verified, because an unverified address may be claimed by
-/// anybody. Suspended accounts do not count.
+/// Finds the account of a typed name. An address counts only if it is verified, because an unverified address may be
+/// claimed by anybody. Suspended accounts do not count.
 pub(in crate::signin) fn attempt(view: &View<'_>, actor: &Actor, typed: &str) -> Result<SignInAttempt, db::Error> {
     let is_good = |account: &Account| account.state != AccountState::Suspended;
     let account = accounts::find_by_verified_name(view, typed)?.filter(is_good).map(|account| account.id);
     Ok(SignInAttempt { throttle: LoginThrottle::for_name(view, actor, typed, account)?, account })
 }
 
-/// The password hash to check. `None`: the account has no password, or it is not checked because the attempt is silently refused
-/// or the account is locked after a reported sign-in.
+/// The password hash to check. `None`: the account has no password, or it is not checked because the attempt is
+/// silently refused or the account is locked after a reported sign-in.
 ///
 /// # Errors
 /// [`SigninError::Throttled`].
@@ -57,7 +57,8 @@ pub(in crate::signin) fn check_throttle(view: &View<'_>, throttle: &LoginThrottl
     throttle.must_wait(view)?.map_or(Ok(()), |throttled| Err(SigninError::Throttled(throttled)))
 }
 
-/// Counts and records a wrong password. The event has no subject if the account was erased while the password was checked.
+/// Counts and records a wrong password. The event has no subject if the account was erased while the password was
+/// checked.
 pub(in crate::signin) fn refuse_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -74,12 +75,13 @@ pub(in crate::signin) fn refuse_password(
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// Continues a sign-in after a right password. `checked` is the hash that the password matched; it must still be the stored
-/// one. `renewed` is a stronger hash of the same password, to be stored.
+/// Continues a sign-in after a right password. `checked` is the hash that the password matched; it must still be the
+/// stored one. `renewed` is a stronger hash of the same password, to be stored.
 ///
 /// # Errors
-/// [`SigninError::Throttled`]: wrong passwords of concurrent attempts were counted first. [`SigninError::BadCredentials`]: the
-/// password was changed, or the account was suspended, while the password was checked.
+/// [`SigninError::Throttled`]: wrong passwords of concurrent attempts were counted first.
+/// [`SigninError::BadCredentials`]: the password was changed, or the account was suspended, while the password was
+/// checked.
 pub(in crate::signin) fn accept_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -100,8 +102,8 @@ pub(in crate::signin) fn accept_password(
     sign_in(tx, actor, &person, &Proof::Password, remember)
 }
 
-/// Continues a sign-in after any proof: a code if the address is not verified, the second step if the account has a second
-/// factor, else a session. Every sign-in method ends here, so that these conditions are checked in one place.
+/// Continues a sign-in after any proof: a code if the address is not verified, the second step if the account has a
+/// second factor, else a session. Every sign-in method ends here, so that these conditions are checked in one place.
 ///
 /// # Errors
 /// [`SigninError::Db`], [`SigninError::Account`].
@@ -129,9 +131,9 @@ pub(in crate::signin) fn sign_in(
     start_session(tx, actor, person, method, remember)
 }
 
-/// Starts a session after every required proof. Earlier failures no longer count, and the session that the browser had before
-/// ends. The person gets a mail if the browser is new to the account. Sessions of operators are never remembered (domain
-/// 5.1.7). `method`: the proofs, for the list of sessions and the audit log.
+/// Starts a session after every required proof. Earlier failures no longer count, and the session that the browser had
+/// before ends. The person gets a mail if the browser is new to the account. Sessions of operators are never remembered
+/// (domain 5.1.7). `method`: the proofs, for the list of sessions and the audit log.
 ///
 /// # Errors
 /// [`SigninError::Disowned`]: a sign-in was reported, and the account has no new password yet. [`SigninError::Db`].

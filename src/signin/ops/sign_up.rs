@@ -14,8 +14,8 @@ use crate::db::{self, Tx};
 use crate::sessions::LoginThrottle;
 use crate::{mail, workspaces};
 
-/// Creates a pending account with its workspace and sends the code. If the address already has an account, everything is the same
-/// except the mail (see [`accounts::send_code`]), so an anonymous caller cannot learn who has an account.
+/// Creates a pending account with its workspace and sends the code. If the address already has an account, everything
+/// is the same except the mail (see [`accounts::send_code`]), so an anonymous caller cannot learn who has an account.
 ///
 /// # Errors
 /// [`AccountError::UsernameTaken`]: usernames are public. Only with a claim, whose holder is trusted:
@@ -39,8 +39,8 @@ pub(in crate::signin) fn sign_up(
     Ok(PendingSignUp { account: account.id })
 }
 
-/// Creates an account from the command line. If its address counts as verified, it is active at once and has its wallet; else it
-/// is pending and a code is mailed. Without a password, a link to set one is mailed.
+/// Creates an account from the command line. If its address counts as verified, it is active at once and has its
+/// wallet; else it is pending and a code is mailed. Without a password, a link to set one is mailed.
 ///
 /// # Errors
 /// [`AccountError::UsernameTaken`], [`AccountError::EmailTaken`].

@@ -11,8 +11,8 @@ use crate::db::{self, Tx, View};
 use crate::factors::{self, FactorError, FactorProof};
 use crate::sessions::{self, LoginThrottle, RenewedCookie};
 
-/// Which proofs the person can use. A person with a second factor must use it: a password that was watched while it was typed is
-/// not enough.
+/// Which proofs the person can use. A person with a second factor must use it: a password that was watched while it was
+/// typed is not enough.
 pub(in crate::signin) fn step_up_options(view: &View<'_>, account: AccountId) -> Result<StepUpOptions, db::Error> {
     let enrolled = factors::enrolled(view, account)?;
     if enrolled.is_any() {
@@ -27,8 +27,9 @@ pub(in crate::signin) fn step_up_options(view: &View<'_>, account: AccountId) ->
 /// Completes a step-up after a right password: the session is fresh, and its cookie gets a new value (ASVS 5.0 7.2.4).
 ///
 /// # Errors
-/// [`SigninError::Throttled`]: wrong passwords of concurrent attempts were counted first. [`SigninError::SignedOut`]: the
-/// session ended while the password was checked. [`SigninError::NotProved`]: a second factor was enrolled meanwhile.
+/// [`SigninError::Throttled`]: wrong passwords of concurrent attempts were counted first. [`SigninError::SignedOut`]:
+/// the session ended while the password was checked. [`SigninError::NotProved`]: a second factor was enrolled
+/// meanwhile.
 pub(in crate::signin) fn step_up(
     tx: &mut Tx<'_>,
     actor: &Actor,

@@ -10,12 +10,12 @@ use crate::base::{AccountId, Actor};
 use crate::db::Tx;
 use crate::{mail, sessions};
 
-/// Suspends an active account: its sessions end with this transaction, its keys are refused from the next request on, and sign-in
-/// and password reset are refused. Nothing is deleted. Suspending twice is the same as once.
+/// Suspends an active account: its sessions end with this transaction, its keys are refused from the next request on,
+/// and sign-in and password reset are refused. Nothing is deleted. Suspending twice is the same as once.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] if the account does not exist or the actor is not an operator; [`AccountError::StillPending`] for an
-/// account whose address is not verified: it expires by itself.
+/// [`AccountError::NotFound`] if the account does not exist or the actor is not an operator;
+/// [`AccountError::StillPending`] for an account whose address is not verified: it expires by itself.
 pub fn suspend(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, reason: &str) -> Result<Account, SigninError> {
     let person = load_for_operator(tx, actor, account)?;
     if person.state == AccountState::Suspended {

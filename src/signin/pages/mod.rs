@@ -1,4 +1,5 @@
-//! The pages of sign-up, verification, sign-in, sign-out, password reset, the second step, step-up, security and profile.
+//! The pages of sign-up, verification, sign-in, sign-out, password reset, the second step, step-up, security and
+//! profile.
 
 mod factor;
 mod not_me;
@@ -70,7 +71,8 @@ fn challenge_response(challenge: PasskeyChallenge) -> HttpResponse {
     json::private(200, body.to_string())
 }
 
-/// The ticket of a challenge and the answer of the browser, which a script put into the form. `None`: there is no answer.
+/// The ticket of a challenge and the answer of the browser, which a script put into the form. `None`: there is no
+/// answer.
 fn assertion_from(form: &Form) -> Option<Assertion> {
     let (ticket, credential) = (form.text("ticket").to_owned(), form.text("credential").to_owned());
     (!credential.is_empty()).then_some(Assertion { ticket, credential })

@@ -1,4 +1,5 @@
-//! The page that undoes a change of the primary address. It needs the link from the mail to the previous address, and no sign-in.
+//! The page that undoes a change of the primary address. It needs the link from the mail to the previous address, and
+//! no sign-in.
 
 use actix_web::HttpRequest;
 use actix_web::web::Query;

@@ -1,5 +1,5 @@
-//! The step-up page. `server/fresh.rs` shows it in place of any route that needs a fresh proof. The form that it interrupts is
-//! kept in hidden fields and is submitted with the proof.
+//! The step-up page. `server/fresh.rs` shows it in place of any route that needs a fresh proof. The form that it
+//! interrupts is kept in hidden fields and is submitted with the proof.
 
 use std::sync::Arc;
 
@@ -55,7 +55,8 @@ pub fn proof_of(fields: &[(String, String)]) -> Option<StepUp> {
     typed("proof_password").map(|password| StepUp::Password(Secret::new(password)))
 }
 
-/// Renders the step-up page in place of the requested one. `fields`: the interrupted form, which is kept in hidden fields.
+/// Renders the step-up page in place of the requested one. `fields`: the interrupted form, which is kept in hidden
+/// fields.
 pub async fn ask_for_proof(
     app: &Arc<App>,
     request: &HttpRequest,

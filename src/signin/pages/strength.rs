@@ -1,4 +1,5 @@
-//! The strength of a password while it is typed. The script of the page asks the server, so that the rule exists only once.
+//! The strength of a password while it is typed. The script of the page asks the server, so that the rule exists only
+//! once.
 
 use actix_web::HttpRequest;
 use serde::Serialize;

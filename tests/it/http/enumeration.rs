@@ -1,5 +1,5 @@
-//! P8: no public endpoint reveals who has an account. Requests about known and unknown people alternate. Their answers must be
-//! identical to the byte, and their times must not be distinguishable.
+//! P8: no public endpoint reveals who has an account. Requests about known and unknown people alternate. Their answers
+//! must be identical to the byte, and their times must not be distinguishable.
 
 use domicile::base::Stopwatch;
 
@@ -52,9 +52,9 @@ impl Responses {
         }
     }
 
-    /// Fails if the times of known and unknown people are distinguishable. The measure is the Mann-Whitney statistic as a share: how
-    /// often an answer about a known person takes longer than one about an unknown person. By chance alone it leaves these
-    /// bounds once in ten million runs; an answer without its hash is at 0 or 1.
+    /// Fails if the times of known and unknown people are distinguishable. The measure is the Mann-Whitney statistic as
+    /// a share: how often an answer about a known person takes longer than one about an unknown person. By chance alone
+    /// it leaves these bounds once in ten million runs; an answer without its hash is at 0 or 1.
     fn must_take_the_same_time(&self, endpoint: &str) {
         let [unknown, known] = &self.seconds;
         let longer = |known: f64| unknown.iter().filter(|unknown| known > **unknown).count();

@@ -1,5 +1,5 @@
-//! Which passwords are accepted, how they are stored, and that nothing reveals who has an account. Through the flows, with real
-//! hashes.
+//! Which passwords are accepted, how they are stored, and that nothing reveals who has an account. Through the flows,
+//! with real hashes.
 
 use std::process::{Command, Stdio};
 

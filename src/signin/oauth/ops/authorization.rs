@@ -56,7 +56,8 @@ pub fn begin(
     Ok(AuthorizationParams { state, nonce, challenge })
 }
 
-/// The associated data of a sealed value. It binds the value to its row and column, so it cannot be moved to another one.
+/// The associated data of a sealed value. It binds the value to its row and column, so it cannot be moved to another
+/// one.
 pub(super) fn seal_context(column: &str, digest: &[u8; 32]) -> String {
     format!("oauth_flow|{column}|{}", hex::encode(digest))
 }
@@ -67,8 +68,8 @@ pub(super) fn unseal(view: &View<'_>, column: &str, digest: &[u8; 32], sealed: &
     serde_json::from_slice(plain.expose()).map_err(|_| damaged())
 }
 
-/// Checks a response against its authorization request and marks the request as used. A refusal is the inner result, because
-/// its event must be committed; nothing else changes then.
+/// Checks a response against its authorization request and marks the request as used. A refusal is the inner result,
+/// because its event must be committed; nothing else changes then.
 ///
 /// # Errors
 /// [`OauthError::Signin`] for the store.
@@ -95,8 +96,8 @@ pub fn consume(
     };
     if let Some(refusal) = refusal {
         if refusal == Refusal::Issuer {
-            // The right browser brings the response of another issuer. The sender of that response knows the state now, so
-            // the request ends.
+            // The right browser brings the response of another issuer. The sender of that response knows the state now,
+            // so the request ends.
             store::use_request(tx, &digest)?;
         }
         return refuse(tx, actor, provider, None, refusal).map(Err);
@@ -148,7 +149,8 @@ pub(in crate::signin::oauth) fn refuse(
 }
 
 /// Stores a response that came as a form from the site of the provider, for one minute, until the browser follows the
-/// redirect with its cookies. The first response counts; one that matches no open request is dropped. Changes nothing else.
+/// redirect with its cookies. The first response counts; one that matches no open request is dropped. Changes nothing
+/// else.
 ///
 /// # Errors
 /// [`db::Error`].

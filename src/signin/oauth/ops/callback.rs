@@ -19,8 +19,8 @@ use crate::crypto::seal;
 use crate::db::{self, Tx};
 use crate::signin::SigninError;
 
-/// Completes the request with the external identity. `session`: account and session of the browser, if it has one. A refusal
-/// is the inner result, because its event must be committed.
+/// Completes the request with the external identity. `session`: account and session of the browser, if it has one. A
+/// refusal is the inner result, because its event must be committed.
 ///
 /// # Errors
 /// [`OauthError::Signin`] for the store and for what sign-in refuses.
@@ -67,8 +67,8 @@ fn sign_in_linked(
     Ok(Ok(CallbackOutcome::SignedIn(sign_in(tx, actor, &person, &proof, false)?)))
 }
 
-/// No account is connected to the identity. Whether an account has the address is revealed only if the provider verified the
-/// address. Otherwise anybody could test addresses.
+/// No account is connected to the identity. Whether an account has the address is revealed only if the provider
+/// verified the address. Otherwise anybody could test addresses.
 fn unknown_identity(
     tx: &mut Tx<'_>,
     external: &ExternalIdentity,
@@ -130,9 +130,9 @@ fn step_up(
     }
 }
 
-/// Whether the person authenticated at the provider just now. An OpenID issuer was told to ask again, so its token must say when
-/// it did, and that must be during this request (OpenID Connect Core §3.1.2.1, `max_age`). The other providers may not say it;
-/// then the start of the request counts.
+/// Whether the person authenticated at the provider just now. An OpenID issuer was told to ask again, so its token must
+/// say when it did, and that must be during this request (OpenID Connect Core §3.1.2.1, `max_age`). The other providers
+/// may not say it; then the start of the request counts.
 fn is_fresh(tx: &Tx<'_>, provider: &Provider, request: &AuthorizationRequest, external: &ExternalIdentity) -> bool {
     let proved_at = match provider.kind {
         ProviderKind::Oidc => external.proved_at.filter(|at| *at >= request.began_at.minus(CLOCK_SKEW_MAX)),

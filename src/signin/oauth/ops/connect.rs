@@ -38,11 +38,12 @@ pub(in crate::signin::oauth) fn pending_identity(
     Ok(kept.get("found").and_then(ExternalIdentity::from_json).map(|external| (external, next)))
 }
 
-/// Connects the identity that waits in this browser to the account that is signed in. The other sessions of the account end,
-/// and its person gets a mail. Connecting an identity that is already connected to the account changes nothing.
+/// Connects the identity that waits in this browser to the account that is signed in. The other sessions of the account
+/// end, and its person gets a mail. Connecting an identity that is already connected to the account changes nothing.
 ///
 /// # Errors
-/// [`OauthError::NoPendingIdentity`], [`OauthError::Taken`]; [`OauthError::NotFound`] for the account of another person.
+/// [`OauthError::NoPendingIdentity`], [`OauthError::Taken`]; [`OauthError::NotFound`] for the account of another
+/// person.
 pub fn connect(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -88,8 +89,8 @@ pub(super) fn link(
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// How many sign-in methods the account has besides the identity `except`. An account must keep at least one. A new method
-/// that needs no other proof must be counted here.
+/// How many sign-in methods the account has besides the identity `except`. An account must keep at least one. A new
+/// method that needs no other proof must be counted here.
 ///
 /// # Errors
 /// [`db::Error`].
@@ -111,8 +112,8 @@ pub fn usable_identities(view: &View<'_>, account: AccountId, except: Option<Ide
     Ok(identities.iter().filter(|identity| Some(identity.id) != except && is_usable(identity)).count())
 }
 
-/// Disconnects an identity. The other sessions of the account end, and its person gets a mail. The last sign-in method cannot
-/// be removed: that refusal is the inner result, because its event must be committed.
+/// Disconnects an identity. The other sessions of the account end, and its person gets a mail. The last sign-in method
+/// cannot be removed: that refusal is the inner result, because its event must be committed.
 ///
 /// # Errors
 /// [`OauthError::NotFound`] if it does not belong to the account.

@@ -14,13 +14,13 @@ use crate::crypto::tokens;
 use crate::db::Tx;
 use crate::{mail, workspaces};
 
-/// Creates an account for the external identity that waits in this browser. An authoritative address counts as verified. For
-/// any other address a code is mailed first, and nothing reveals whether the address already had an account. Returns how the
-/// sign-in continues, and the path to continue at.
+/// Creates an account for the external identity that waits in this browser. An authoritative address counts as
+/// verified. For any other address a code is mailed first, and nothing reveals whether the address already had an
+/// account. Returns how the sign-in continues, and the path to continue at.
 ///
 /// # Errors
-/// [`OauthError::NoPendingIdentity`], [`OauthError::Taken`]; [`OauthError::EmailHasAccount`] for an authoritative address that an
-/// account here verified; [`OauthError::Signin`] for invalid input, and when sign-up is closed.
+/// [`OauthError::NoPendingIdentity`], [`OauthError::Taken`]; [`OauthError::EmailHasAccount`] for an authoritative
+/// address that an account here verified; [`OauthError::Signin`] for invalid input, and when sign-up is closed.
 pub fn sign_up(
     tx: &mut Tx<'_>,
     actor: &Actor,

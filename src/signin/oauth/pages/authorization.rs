@@ -28,8 +28,8 @@ fn identity_of(request: &HttpRequest) -> Option<Identity> {
     request.extensions().get::<Identity>().cloned()
 }
 
-/// `GET /oauth/{name}/start`: a link and not a form, because the content security policy of our pages allows no forms to other
-/// sites.
+/// `GET /oauth/{name}/start`: a link and not a form, because the content security policy of our pages allows no forms
+/// to other sites.
 pub async fn start(app: AppData, request: HttpRequest, name: Path<String>, params: Query<StartParams>) -> Answer {
     flows::provider(&app, &name)?;
     let purpose = Purpose::parse(&params.purpose).ok_or_else(Problem::not_found)?;
@@ -76,9 +76,9 @@ pub async fn callback(
     complete(&app, &request, visitor, &name, response).await
 }
 
-/// `POST /oauth/{name}/callback`: Apple's response is a form from another site. The browser sends no cookie with it (ours are
-/// `SameSite=Lax`) and no CSRF token, so nothing is decided here. The response is stored for a minute in the row of its
-/// state, and the browser is redirected to [`finish`] with a GET, which carries its cookies.
+/// `POST /oauth/{name}/callback`: Apple's response is a form from another site. The browser sends no cookie with it
+/// (ours are `SameSite=Lax`) and no CSRF token, so nothing is decided here. The response is stored for a minute in the
+/// row of its state, and the browser is redirected to [`finish`] with a GET, which carries its cookies.
 pub async fn posted_callback(app: AppData, name: Path<String>, body: Bytes) -> Answer {
     flows::provider(&app, &name)?;
     let fields = decode_form_owned(&body)?;

@@ -1,5 +1,5 @@
-//! The buttons for providers. They are links, because the content security policy of our pages allows no forms to other sites
-//! (ui, section 3).
+//! The buttons for providers. They are links, because the content security policy of our pages allows no forms to other
+//! sites (ui, section 3).
 
 use crate::app::App;
 use crate::base::AccountId;
@@ -19,8 +19,8 @@ pub struct ProviderButton {
 }
 
 impl ProviderButton {
-    /// A button for a provider. `purpose`: as [`Purpose::parse`](super::super::model::Purpose::parse) reads it. `next`: the path to
-    /// continue at; empty: the default.
+    /// A button for a provider. `purpose`: as [`Purpose::parse`](super::super::model::Purpose::parse) reads it. `next`:
+    /// the path to continue at; empty: the default.
     pub fn new(provider: &Provider, purpose: &str, next: &str) -> Self {
         let next = if next.is_empty() { String::new() } else { page::safe_path(next).replace('&', "%26") };
         let query: Vec<String> = [("purpose", purpose), ("next", &next)]

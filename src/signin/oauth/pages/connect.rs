@@ -22,8 +22,8 @@ struct ConnectPage {
     username: String,
 }
 
-/// `GET /oauth/connect`: asks whether to connect the identity that waits. Without this form an attacker could send a person here
-/// with the attacker's identity, and could then sign in to the person's account.
+/// `GET /oauth/connect`: asks whether to connect the identity that waits. Without this form an attacker could send a
+/// person here with the attacker's identity, and could then sign in to the person's account.
 pub async fn confirm_connect(app: AppData, request: HttpRequest, person: SignedIn) -> Answer {
     let state_cookie = state_cookie_of(&request).ok_or(OauthError::NoPendingIdentity)?;
     let pending =

@@ -1,5 +1,5 @@
-//! Pages for sign-in with another provider: the redirect to the provider, the callback, sign-up, connecting an account, and
-//! the buttons that other pages show.
+//! Pages for sign-in with another provider: the redirect to the provider, the callback, sign-up, connecting an account,
+//! and the buttons that other pages show.
 
 mod authorization;
 mod buttons;

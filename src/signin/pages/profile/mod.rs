@@ -1,5 +1,5 @@
-//! The profile page: about you, picture, e-mails, preferences, notifications, data region. Each card is one form and saves
-//! alone. A refused form is shown again in its card, with the typed values.
+//! The profile page: about you, picture, e-mails, preferences, notifications, data region. Each card is one form and
+//! saves alone. A refused form is shown again in its card, with the typed values.
 
 mod about;
 mod emails;
@@ -66,7 +66,8 @@ fn build(
     })?;
     let person = person.ok_or_else(Problem::not_found)?;
     let mut context = PageContext::new(app, request, "Profile");
-    // A refused form is shown at a path that only accepts POST. The sidebar and the theme switch need the path of the page.
+    // A refused form is shown at a path that only accepts POST. The sidebar and the theme switch need the path of the
+    // page.
     context.path = PATH.to_owned();
     let refused = refused.as_ref().map(|(what, problem)| (what, *problem));
     let zone = &who.identity.zone;

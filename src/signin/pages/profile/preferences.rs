@@ -158,7 +158,8 @@ pub async fn save_notifications(app: AppData, request: HttpRequest, who: SignedI
     answer(&app, &request, &who, done).await
 }
 
-/// `POST /theme`: light, dark, or the same as the system. It is stored with the account if there is one, and in this browser.
+/// `POST /theme`: light, dark, or the same as the system. It is stored with the account if there is one, and in this
+/// browser.
 pub async fn theme(app: AppData, who: Option<SignedIn>, _visitor: VisitorOf, form: Form) -> Answer {
     let theme = Theme::parse(form.text("theme")).unwrap_or_default();
     if let Some(who) = who {

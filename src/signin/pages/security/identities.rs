@@ -45,7 +45,7 @@ impl IdentitiesCard {
                 icon: oauth::pages::icon_of(provider),
                 label: identity.label.clone(),
                 details: format!(
-                    "ConnectedAccount on {} · last used on {}",
+                    "Connected on {} · last used on {}",
                     identity.linked_at.day(),
                     identity.last_used_at.day()
                 ),

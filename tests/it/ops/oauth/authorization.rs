@@ -17,8 +17,8 @@ fn query(url: &str, wanted: &str) -> String {
     found.unwrap_or_else(|| panic!("no {wanted} in {url}"))
 }
 
-/// Asserts that the response is refused for this reason, with one event and no other change, and before any request to the
-/// provider.
+/// Asserts that the response is refused for this reason, with one event and no other change, and before any request to
+/// the provider.
 fn assert_refused(
     world: &mut ProviderTest,
     name: &str,
