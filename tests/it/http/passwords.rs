@@ -168,9 +168,9 @@ fn an_invited_person_signs_up_with_the_mailed_link_while_sign_up_is_closed() {
     assert!(again.text().contains("was used or withdrawn"), "{}", again.text());
     let mut eve = site.browser();
     let csrf = eve.get("/signin").value_of("name=\"csrf\"");
-    let mut visitor = vec![("csrf", csrf.as_str())];
-    visitor.extend(fields("eve@example.org", "eve-x", PASSWORD).into_iter().filter(|(name, _)| *name != "invite"));
-    assert_eq!(eve.post("/signup", &visitor).status, 403, "without an invitation the form is refused, too");
+    let mut uninvited = vec![("csrf", csrf.as_str())];
+    uninvited.extend(fields("eve@example.org", "eve-x", PASSWORD).into_iter().filter(|(name, _)| *name != "invite"));
+    assert_eq!(eve.post("/signup", &uninvited).status, 403, "without an invitation the form is refused, too");
 }
 
 #[test]

@@ -141,8 +141,8 @@ fn a_new_invitation_replaces_the_previous_one_and_a_withdrawn_one_is_invalid() {
     assert_eq!(site.waiting().iter().map(|one| one.id).collect::<Vec<_>>(), [second.id]);
     assert!(is_refused(&site.accept(&old, ADA, "ada-ada", PASSWORD)));
 
-    for nobody in ["bob@example.org", "inv_00000000000000000000000000", "nonsense"] {
-        assert!(matches!(site.withdraw(nobody), Err(InvitationError::NotFound)), "{nobody}");
+    for unknown in ["bob@example.org", "inv_00000000000000000000000000", "nonsense"] {
+        assert!(matches!(site.withdraw(unknown), Err(InvitationError::NotFound)), "{unknown}");
     }
     site.withdraw(&second.id.to_string()).unwrap();
 

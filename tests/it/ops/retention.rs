@@ -13,7 +13,7 @@ const ROWS: &str = "
          + (select count(*) from retired_username)";
 
 fn clean_up(app: &TestApp) {
-    app.write(|tx| jobs::enqueue(tx, NewJob::once("site.tidy"))).unwrap();
+    app.write(|tx| jobs::enqueue(tx, NewJob::once("house.tidy"))).unwrap();
     app.run_jobs();
 }
 
