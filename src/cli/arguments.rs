@@ -37,7 +37,8 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
-    /// Create the keyring and the database of a new appliance, set its region, and print the one-time link for the first operator.
+    /// Create the keyring and the database of a new appliance, set its region, and print the one-time link for the
+    /// first operator.
     #[command(after_help = "Example:\n  domicile init --config /etc/domicile/domicile.toml")]
     Init,
     /// Check the configuration and describe it. Exit 2: the server would not start.
@@ -128,7 +129,8 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         verified: bool,
     },
-    /// Invite an address. The link in the mail allows a person to sign up in every sign-up mode. Prints the id of the invitation.
+    /// Invite an address. The link in the mail allows a person to sign up in every sign-up mode. Prints the id of the
+    /// invitation.
     #[command(after_help = "Example:\n  domicile account invite --email ada@example.org")]
     Invite {
         /// The address to invite.
@@ -202,15 +204,16 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Remove the second factors of a person who lost them: after 72 hours and a notice to each of their addresses, or at once if
-    /// a second operator agrees.
+    /// Remove the second factors of a person who lost them: after 72 hours and a notice to each of their addresses, or
+    /// at once if a second operator agrees.
     #[command(
         after_help = "Examples:\n  domicile account reset-factors ada-l\n  printf '%s\\n%s\\n' \"$PASSWORD\" \"$CODE\" | domicile account reset-factors ada-l --second-operator grace-h\n  domicile account reset-factors ada-l --cancel"
     )]
     ResetFactors {
         /// Id, username or e-mail address of the person.
         account: String,
-        /// Remove them at once. This second operator agrees with their password and a code, one line each on standard input.
+        /// Remove them at once. This second operator agrees with their password and a code, one line each on standard
+        /// input.
         #[arg(long, value_name = "ACCOUNT")]
         second_operator: Option<String>,
         /// Cancel a waiting reset.
@@ -266,7 +269,8 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         prefix: Vec<String>,
     },
-    /// Replace a key with a new one with the same settings. Prints only the new key. The old key stays valid for a while.
+    /// Replace a key with a new one with the same settings. Prints only the new key. The old key stays valid for a
+    /// while.
     #[command(after_help = "Example:\n  domicile key rotate key_01k9… --overlap 3d")]
     Rotate {
         /// The key's id, as `key list` prints it.
@@ -298,7 +302,8 @@ pub(super) struct NewKey {
     /// Expires after this time, for example 90d. Default: never.
     #[arg(long)]
     pub expires: Option<String>,
-    /// A network from which the key can be used: an address or a CIDR block. Can be given several times. Default: any network.
+    /// A network from which the key can be used: an address or a CIDR block. Can be given several times. Default: any
+    /// network.
     #[arg(long)]
     pub network: Vec<String>,
     /// Maximum requests a minute. Default: the limit of the site.
@@ -362,13 +367,15 @@ pub(super) enum SnapshotCommand {
 
 #[derive(Subcommand, Debug)]
 pub(super) enum KeyringCommand {
-    /// Print the database key for an independent reader. With this key and a copy, all data can be read. The command is audited.
+    /// Print the database key for an independent reader. With this key and a copy, all data can be read. The command is
+    /// audited.
     #[command(after_help = "Example:\n  domicile keyring show-database-key")]
     ShowDatabaseKey,
     /// Publish the next signing key of access tokens. It signs after a day, when every verifier knows it.
     #[command(after_help = "Example:\n  domicile keyring rotate-token-key")]
     RotateTokenKey {
-        /// A signing key was exposed: withdraw all signing keys and sign with a new one at once. All access tokens become invalid.
+        /// A signing key was exposed: withdraw all signing keys and sign with a new one at once. All access tokens
+        /// become invalid.
         #[arg(long)]
         compromised: bool,
     },

@@ -6,8 +6,8 @@ use super::failure::Failure;
 use crate::config::Config;
 use crate::server;
 
-/// Checks whether the server would start with the settings, and describes them. Does not try to listen on the addresses, because
-/// a running server already listens there.
+/// Checks whether the server would start with the settings, and describes them. Does not try to listen on the
+/// addresses, because a running server already listens there.
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = context::config(common)?;
     check_start(&config)?;

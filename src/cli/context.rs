@@ -25,15 +25,17 @@ pub(super) fn config(common: &Common) -> Result<Config, Failure> {
 /// The variables that are settings. Other variables are ignored and may contain any bytes.
 fn environment(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, Failure> {
     // `DOMICILE_CONFIG` is a path and may contain any bytes. clap has read it already.
-    let ours = all.filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DOMICILE_") && name != "DOMICILE_CONFIG");
-    ours.map(|(name, value)| match (name.to_str(), value.to_str()) {
-        (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(Failure::configuration(format!(
-            "the environment variable {} is not UTF-8. Write it in UTF-8, or unset it.",
-            name.display()
-        ))),
-    })
-    .collect()
+    let settings =
+        all.filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DOMICILE_") && name != "DOMICILE_CONFIG");
+    settings
+        .map(|(name, value)| match (name.to_str(), value.to_str()) {
+            (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),
+            _ => Err(Failure::configuration(format!(
+                "the environment variable {} is not UTF-8. Write it in UTF-8, or unset it.",
+                name.display()
+            ))),
+        })
+        .collect()
 }
 
 /// Reads the keyring, from a systemd credential if there is one.
@@ -56,8 +58,8 @@ pub(super) fn writable_keyring_path(config: &Config) -> Result<PathBuf, Failure>
     Ok(path)
 }
 
-/// If this process is root, changes it to the owner of the data folder, so that no file there ever belongs to root. Root must
-/// read the keyring before. Other users do not change.
+/// If this process is root, changes it to the owner of the data folder, so that no file there ever belongs to root.
+/// Root must read the keyring before. Other users do not change.
 pub(super) fn drop_privileges(data_dir: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt;
     if !Uid::effective().is_root() {
@@ -101,8 +103,8 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Fa
     Ok(privacy::tombstones::check(&copy.view(), &layout)?)
 }
 
-/// Whether any file of an appliance exists. A path that cannot be checked counts, because a new appliance could not be created
-/// there.
+/// Whether any file of an appliance exists. A path that cannot be checked counts, because a new appliance could not be
+/// created there.
 pub(super) fn has_files(config: &Config) -> bool {
     let layout = Layout::new(&config.data_dir);
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
@@ -110,8 +112,8 @@ pub(super) fn has_files(config: &Config) -> bool {
     [keyring, layout.live(), layout.snapshot()].iter().any(|path| path.try_exists().unwrap_or(true))
 }
 
-/// Checks that the data folder can be written. SQLite would only say "unable to open database file", and the admin needs to know
-/// which folder and why.
+/// Checks that the data folder can be written. SQLite would only say "unable to open database file", and the admin
+/// needs to know which folder and why.
 fn check_writable(config: &Config) -> Result<(), Failure> {
     use nix::unistd::{AccessFlags, access};
     let layout = Layout::new(&config.data_dir);

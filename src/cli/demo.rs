@@ -100,7 +100,8 @@ fn usage_events(
     owners.iter().filter_map(event).map(Ok).collect()
 }
 
-/// Creates sample people with keys, credit and some usage, and a service. Answers a key and the credential of the service.
+/// Creates sample people with keys, credit and some usage, and a service. Answers a key and the credential of the
+/// service.
 fn create_samples(app: &Arc<App>) -> Result<(String, String), Failure> {
     let password = Password::parse(Secret::new(PASSWORD.to_owned()), app.config().passwords.min_length, &[])
         .map_err(Problem::from)?;

@@ -78,8 +78,8 @@ impl From<FactorError> for Refusal {
     }
 }
 
-/// Resets the factors at once, if the password and the code of the second operator are right: a line each on standard input.
-/// The first operator is the user that runs this command.
+/// Resets the factors at once, if the password and the code of the second operator are right: a line each on standard
+/// input. The first operator is the user that runs this command.
 fn reset_at_once(app: &App, account: AccountId, second: &str) -> Result<(), Refusal> {
     let (second, _) = find_account(app, second).map_err(Refusal::Other)?;
     let typed = secret_from_stdin("second operator's password and code").map_err(Refusal::Other)?;

@@ -41,7 +41,8 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     }
 }
 
-/// The first address that the server listens on. If that means all addresses of a family, the loopback address of the family.
+/// The first address that the server listens on. If that means all addresses of a family, the loopback address of the
+/// family.
 fn target(config: &Config) -> Result<SocketAddr, Failure> {
     let mut target =
         config.listen.addresses.first().copied().ok_or_else(|| Failure::configuration("listen.address is empty."))?;
@@ -68,8 +69,8 @@ fn send_request(mut stream: impl Read + Write) -> std::io::Result<String> {
 enum AcceptedCertificate {
     /// Only this certificate.
     Configured(CertificateDer<'static>),
-    /// Any certificate. It is made at each start and not stored. The address belongs to this machine, so no other machine can
-    /// answer.
+    /// Any certificate. It is made at each start and not stored. The address belongs to this machine, so no other
+    /// machine can answer.
     Any,
 }
 
@@ -113,9 +114,9 @@ fn encrypt(
     Ok(StreamOwned::new(connection, stream))
 }
 
-/// Accepts exactly the certificate of the local server. Names, dates and issuers are not checked, because the question is
-/// whether the server answers and not whether browsers trust it: this does not find a certificate that has expired or has
-/// another name. It does check that the server has the private key of the certificate.
+/// Accepts exactly the certificate of the local server. Names, dates and issuers are not checked, because the question
+/// is whether the server answers and not whether browsers trust it: this does not find a certificate that has expired
+/// or has another name. It does check that the server has the private key of the certificate.
 ///
 /// If the certificate was renewed and the server has not read it yet, the check fails. That is intended.
 #[derive(Debug)]

@@ -36,10 +36,10 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
 /// ```text
 /// note "keyring K" ── keyring K ── database under a temporary name ── rename ── remove the note
 /// ```
-/// It can be killed at any point and run again. The database gets its name only when it is complete, so a file with that name is
-/// never changed. An existing keyring is used only if there is no database and the note says that this keyring was made for this
-/// folder, so the keyring of other data is never used by mistake. If `init` is killed before it prints the link, the link is
-/// lost; `domicile account operator-link` prints another one.
+/// It can be killed at any point and run again. The database gets its name only when it is complete, so a file with
+/// that name is never changed. An existing keyring is used only if there is no database and the note says that this
+/// keyring was made for this folder, so the keyring of other data is never used by mistake. If `init` is killed before
+/// it prints the link, the link is lost; `domicile account operator-link` prints another one.
 pub(super) fn create_appliance(config: &Config) -> Result<String, Failure> {
     let layout = Layout::new(&config.data_dir);
     refuse_existing(config, &layout)?;
@@ -95,8 +95,8 @@ fn create_keyring(config: &Config, layout: &Layout, rng: &mut Rng) -> Result<Key
     Ok(keyring)
 }
 
-/// Writes the note, which is done before the keyring is created. If root does it, the note is given to the owner of the folder
-/// at once.
+/// Writes the note, which is done before the keyring is created. If root does it, the note is given to the owner of the
+/// folder at once.
 fn write_note(layout: &Layout, id: &str) -> std::io::Result<()> {
     let path = layout.init_note();
     remove_if_exists(&path)?;
@@ -110,7 +110,8 @@ fn write_note(layout: &Layout, id: &str) -> std::io::Result<()> {
     folder.sync_all()
 }
 
-/// Creates the database with its identity. It has a temporary name until it is complete. Answers the link for the first operator.
+/// Creates the database with its identity. It has a temporary name until it is complete. Answers the link for the first
+/// operator.
 fn create_database(config: &Config, keyring: Keyring, layout: &Layout, rng: &mut Rng) -> Result<String, Failure> {
     let (unfinished, live) = (layout.unfinished(), layout.live());
     for ending in ["", "-wal", "-shm", "-journal"] {

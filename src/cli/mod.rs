@@ -1,7 +1,8 @@
 //! **For:** admins at the machine.
 //! **Words:** command, result (on stdout), message (on stderr), exit status.
 //! **Tables:** none.
-//! **Never:** does what no operation does; takes a secret as an argument; creates or changes files of other users as root.
+//! **Never:** does what no operation does; takes a secret as an argument; creates or changes files of other users as
+//! root.
 //! **Start reading:** `arguments.rs`, then `run.rs`.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command's result is what it prints.
 

@@ -9,8 +9,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Failure;
 use super::{check, demo, health, init, keys, people, serve, site};
 
-/// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74 I/O
-/// error while serving.
+/// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
+/// I/O error while serving.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,

@@ -1,5 +1,5 @@
-//! `domicile key scan` and `domicile key pattern`: find exposed keys. They need no network and no appliance, so that they can run
-//! where code is written and pushed.
+//! `domicile key scan` and `domicile key pattern`: find exposed keys. They need no network and no appliance, so that
+//! they can run where code is written and pushed.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,8 +18,8 @@ const PREFIX: &str = "dok";
 /// Bytes that are read at once, so that a file of any size needs no more memory.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// A hook that refuses a push with a key in any of its commits. It checks added lines only, of commits that the server does not
-/// have yet.
+/// A hook that refuses a push with a key in any of its commits. It checks added lines only, of commits that the server
+/// does not have yet.
 const PRE_RECEIVE: &str = r#"#!/bin/sh
 set -eu
 none=$(git hash-object --stdin < /dev/null | tr '0-9a-f' '0')
@@ -77,8 +77,8 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::refused(format!("{} cannot be read: {error}.", path.display()))
 }
 
-/// Scans a file, or all files below a folder. Links are not followed, so that no file is read twice or outside the folder.
-/// `.git` is skipped, because its objects are compressed.
+/// Scans a file, or all files below a folder. Links are not followed, so that no file is read twice or outside the
+/// folder. `.git` is skipped, because its objects are compressed.
 fn scan_path(path: &Path, prefixes: &[String], found: &mut Vec<Finding>) -> Result<(), Failure> {
     let mut remaining: Vec<PathBuf> = vec![path.to_owned()];
     while let Some(path) = remaining.pop() {
@@ -100,8 +100,8 @@ fn scan_path(path: &Path, prefixes: &[String], found: &mut Vec<Finding>) -> Resu
 }
 
 fn read(mut source: impl Read, path: &str, prefixes: &[String], found: &mut Vec<Finding>) -> std::io::Result<()> {
-    // Keep the end of each chunk, because a key may continue in the next one: one byte less than the longest key, so that no key
-    // is found twice.
+    // Keep the end of each chunk, because a key may continue in the next one: one byte less than the longest key, so
+    // that no key is found twice.
     let longest = prefixes.iter().map(|prefix| KeyText::length(prefix)).max().unwrap_or(1);
     let (mut bytes, mut line, mut kept) = (Vec::with_capacity(CHUNK_BYTES + longest), 1, 0);
     loop {

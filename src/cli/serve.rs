@@ -84,8 +84,8 @@ fn lock(layout: &Layout) -> Result<Option<Flock<File>>, Failure> {
     })
 }
 
-/// Logs to stderr, from where systemd collects it. `RUST_LOG` sets the filter. Uses colours only at a terminal and without
-/// `NO_COLOR` (no-color.org).
+/// Logs to stderr, from where systemd collects it. `RUST_LOG` sets the filter. Uses colours only at a terminal and
+/// without `NO_COLOR` (no-color.org).
 pub(super) fn log_to_stderr() {
     use std::io::IsTerminal;
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LOG_FILTER.into());

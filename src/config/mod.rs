@@ -1,7 +1,7 @@
 //! Settings: read once, checked as a whole, and then constant while the process runs.
 //!
-//! A fault names the file, line and key, says what is wrong and what would be right. All faults are reported at once. Nothing is
-//! ignored: an unknown key is a fault too.
+//! A fault names the file, line and key, says what is wrong and what would be right. All faults are reported at once.
+//! Nothing is ignored: an unknown key is a fault too.
 
 mod describe;
 mod durations;

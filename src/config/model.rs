@@ -146,8 +146,8 @@ pub struct ApiKeys {
     pub reveal: Reveal,
     /// What happens to a key that is reported as found in public.
     pub on_exposure: OnExposure,
-    /// Requests a minute for each key without its own rate. Counted for the routes of key holders, for gateways and for the token
-    /// exchange. `None`: no limit.
+    /// Requests a minute for each key without its own rate. Counted for the routes of key holders, for gateways and for
+    /// the token exchange. `None`: no limit.
     pub rate_per_minute: Option<u32>,
 }
 
@@ -284,8 +284,8 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Whether `issuer` in an authorization response is this provider (RFC 9207). GitHub sends the URL of its authorization
-    /// server, which is below its own.
+    /// Whether `issuer` in an authorization response is this provider (RFC 9207). GitHub sends the URL of its
+    /// authorization server, which is below its own.
     pub fn accepts_issuer(&self, issuer: &str) -> bool {
         let below = || issuer.strip_suffix("/login/oauth").is_some_and(|base| base == self.issuer);
         issuer == self.issuer || self.kind == ProviderKind::GitHub && below()

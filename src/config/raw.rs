@@ -77,7 +77,8 @@ impl Raw {
         }
     }
 
-    /// Overrides settings with `DOMICILE_<SECTION>__<KEY>`. `DOMICILE_CONFIG` is not a setting; the command line reads it.
+    /// Overrides settings with `DOMICILE_<SECTION>__<KEY>`. `DOMICILE_CONFIG` is not a setting; the command line reads
+    /// it.
     pub(super) fn apply_environment(&mut self, environment: &[(String, String)]) {
         for (variable, value) in environment {
             let Some(name) = variable.strip_prefix("DOMICILE_").filter(|name| *name != "CONFIG") else { continue };

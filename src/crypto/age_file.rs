@@ -1,4 +1,5 @@
-//! Files encrypted for a person with age (age-encryption.org/v1): with a passphrase, or a public key that the person has.
+//! Files encrypted for a person with age (age-encryption.org/v1): with a passphrase, or a public key that the person
+//! has.
 
 use std::io::Write;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! The keyring: all secrets of the appliance in one file outside the data folder, so that a copy of the database alone is
-//! useless.
+//! The keyring: all secrets of the appliance in one file outside the data folder, so that a copy of the database alone
+//! is useless.
 
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,7 +16,7 @@ type Key = Secret<[u8; 32]>;
 type HmacSha256 = Hmac<Sha256>;
 
 const HEADER: &str = "\
-# The keyring of a Domicile appliance. Without it, nobody can read the database, its snapshots and its backups again.
+# The keyring of a Domicile appliance. Without it, its database, snapshots and backups can never be read again.
 # Keep a copy in a safe place, but never together with a copy of the database: each alone is useless to a thief.
 ";
 
@@ -30,8 +30,8 @@ pub struct Keyring {
     data_keys: Vec<(u32, Key)>,
     signing_key: SigningKey,
     created_at: String,
-    /// Indexes of the pepper and the data key for new digests and ciphertexts: the newest ones, until [`Keyring::use_only`] sets
-    /// others.
+    /// Indexes of the pepper and the data key for new digests and ciphertexts: the newest ones, until
+    /// [`Keyring::use_only`] sets others.
     in_use: (AtomicUsize, AtomicUsize),
 }
 
@@ -87,9 +87,9 @@ impl Keyring {
         }
     }
 
-    /// Adds a new pepper and a new data key to the keyring file. The file is replaced as a whole: a temporary file is written
-    /// next to it, synced and renamed. All old keys stay, so nothing that was written with them is lost. Owner and mode do not
-    /// change. Answers the new keyring.
+    /// Adds a new pepper and a new data key to the keyring file. The file is replaced as a whole: a temporary file is
+    /// written next to it, synced and renamed. All old keys stay, so nothing that was written with them is lost. Owner
+    /// and mode do not change. Answers the new keyring.
     ///
     /// # Errors
     /// [`KeyringError`]; the file is unchanged then.
@@ -135,8 +135,8 @@ impl Keyring {
         (peppers, self.data_keys.iter().map(|(id, _)| *id).collect())
     }
 
-    /// Makes new digests and ciphertexts with these keys, even if there are newer ones: a server that was started before a
-    /// rotation knows only these, and it must be able to read what a command writes.
+    /// Makes new digests and ciphertexts with these keys, even if there are newer ones: a server that was started
+    /// before a rotation knows only these, and it must be able to read what a command writes.
     ///
     /// # Errors
     /// [`TooOld`] when the keyring does not have one of them; nothing is changed then.
@@ -287,8 +287,9 @@ impl Keyring {
         digest(&self.pepper_in_use().1, secret)
     }
 
-    /// The look-up digests under every pepper: first the one in use, then from the newest to the oldest. So a credential is found
-    /// under an older pepper until its digest is rewritten, and under a newer one that the running server does not use yet.
+    /// The look-up digests under every pepper: first the one in use, then from the newest to the oldest. So a
+    /// credential is found under an older pepper until its digest is rewritten, and under a newer one that the running
+    /// server does not use yet.
     pub fn lookups(&self, secret: &[u8]) -> impl Iterator<Item = [u8; 32]> {
         let (first, _) = *self.pepper_in_use();
         let others = self.peppers.iter().rev().filter(move |(id, _)| *id != first);
@@ -321,8 +322,8 @@ impl Keyring {
         Secret::new(digest(&hmac_of(key.expose()), format!("domicile/derive/1/{purpose}").as_bytes()))
     }
 
-    /// HMAC-SHA-256 (RFC 2104) of `text` under the key of one purpose, in hexadecimal: for tokens that only this appliance can
-    /// make and that are valid for that purpose only.
+    /// HMAC-SHA-256 (RFC 2104) of `text` under the key of one purpose, in hexadecimal: for tokens that only this
+    /// appliance can make and that are valid for that purpose only.
     pub fn mac(&self, purpose: &str, text: &str) -> String {
         hex::encode(digest(&hmac_of(self.derive(purpose).expose()), text.as_bytes()))
     }

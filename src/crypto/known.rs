@@ -21,8 +21,8 @@ const PIECE_MAX: usize = 4;
 /// Sequences of this many characters add nothing: `1234`, `dcba`.
 const SEQUENCE_MIN: usize = 4;
 
-/// The letter that a sign usually stands for, so that `p4$$w0rd` is the same word. If a sign stands for several letters, these
-/// are in one class: `1` is `i` and `l`. Letters of other alphabets are in a class that no list has.
+/// The letter that a sign usually stands for, so that `p4$$w0rd` is the same word. If a sign stands for several
+/// letters, these are in one class: `1` is `i` and `l`. Letters of other alphabets are in a class that no list has.
 fn class(letter: char) -> u8 {
     match letter {
         '4' | '@' => b'a',
@@ -77,8 +77,8 @@ impl Text {
         Self { letters, classes, is_stale }
     }
 
-    /// Whether it is a pattern, a known password or phrase, or little more than one: repeated, reversed, written with signs for
-    /// letters, or extended with digits and signs.
+    /// Whether it is a pattern, a known password or phrase, or little more than one: repeated, reversed, written with
+    /// signs for letters, or extended with digits and signs.
     pub(super) fn is_known(&self) -> bool {
         if self.is_pattern() {
             return true;
@@ -100,7 +100,8 @@ impl Text {
         covered.contains(&true) && self.letters_outside(&covered) < LETTERS_MIN
     }
 
-    /// Whether it has few different characters, or little except repetitions and sequences: `abcdef…`, `1234567890…`, `20242024…`.
+    /// Whether it has few different characters, or little except repetitions and sequences: `abcdef…`, `1234567890…`,
+    /// `20242024…`.
     fn is_pattern(&self) -> bool {
         let distinct: HashSet<&char> = self.letters.iter().collect();
         let fresh = self.is_stale.iter().filter(|is_stale| !**is_stale).count();
@@ -120,7 +121,8 @@ impl Text {
                 }
                 let mut covered = vec![false; self.letters.len()];
                 self.cover(word, &mut covered);
-                // Digits count as letters here. So a number that can be read as a word counts only if there is nothing else.
+                // Digits count as letters here. So a number that can be read as a word counts only if there is nothing
+                // else.
                 let spelt = self.letters[from..from + length].iter().filter(|letter| letter.is_alphabetic()).count();
                 let outside = if spelt < 3 { self.fresh_outside(&covered) } else { self.letters_outside(&covered) };
                 outside < LETTERS_MIN

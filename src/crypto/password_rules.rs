@@ -1,4 +1,5 @@
-//! Which passwords are accepted: by length and by a list of known ones, without composition rules (NIST SP 800-63B-4 §3.1.1.2).
+//! Which passwords are accepted: by length and by a list of known ones, without composition rules (NIST SP 800-63B-4
+//! §3.1.1.2).
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -10,8 +11,8 @@ use crate::base::{Problem, Secret};
 const PRODUCT: &str = "domicile";
 /// Characters. Shorter words are part of too many other words.
 const CONTEXT_WORD_MIN: usize = 4;
-/// Longer passwords are refused, never truncated (ASVS 5.0 6.2.9 requires that at least 64 characters are allowed). Counted in
-/// the normal form, which is the same for every keyboard.
+/// Longer passwords are refused, never truncated (ASVS 5.0 6.2.9 requires that at least 64 characters are allowed).
+/// Counted in the normal form, which is the same for every keyboard.
 const BYTES_MAX: usize = 1024;
 /// Text that is longer than this as typed is refused before it is normalised, so that a megabyte costs no time.
 const TYPED_BYTES_MAX: usize = 4 * BYTES_MAX;
@@ -137,8 +138,8 @@ fn context_words(context: &[&str]) -> Vec<String> {
     words
 }
 
-/// The normal form, which is hashed and compared (Unicode NFC). `None`: the text is longer than any password. It is never
-/// truncated.
+/// The normal form, which is hashed and compared (Unicode NFC). `None`: the text is longer than any password. It is
+/// never truncated.
 pub(super) fn normalise(text: &Secret<String>) -> Option<Secret<String>> {
     if text.expose().len() > TYPED_BYTES_MAX {
         return None;

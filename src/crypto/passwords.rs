@@ -1,5 +1,5 @@
-//! Hashes passwords (Argon2id) and checks new ones, on separate threads with low priority and a bounded queue, so that many
-//! sign-ins at once neither exhaust the memory nor slow down key verification.
+//! Hashes passwords (Argon2id) and checks new ones, on separate threads with low priority and a bounded queue, so that
+//! many sign-ins at once neither exhaust the memory nor slow down key verification.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -60,7 +60,8 @@ pub enum PasswordCheck {
     Wrong,
     /// The password is correct.
     Correct,
-    /// The password is correct, and its stored hash costs less than the settings now require: the PHC string of a new hash.
+    /// The password is correct, and its stored hash costs less than the settings now require: the PHC string of a new
+    /// hash.
     CorrectRehashed(String),
 }
 
@@ -78,8 +79,8 @@ type Work = Box<dyn FnOnce(&mut Hasher) + Send>;
 struct Hasher {
     cost: HashCost,
     rng: Rng,
-    // Allocated with the first hash, so that a server without sign-ins does not need it. Then kept as long as the thread runs,
-    // because page faults in new memory would take a third of the time of a hash.
+    // Allocated with the first hash, so that a server without sign-ins does not need it. Then kept as long as the
+    // thread runs, because page faults in new memory would take a third of the time of a hash.
     memory: Vec<Block>,
     filled_kib: Arc<AtomicU64>,
 }
@@ -111,9 +112,9 @@ impl PasswordPool {
         Self { queue, permits, filled_kib, ratings: Arc::new(AtomicUsize::new(0)) }
     }
 
-    /// A permit to check a proof for `subject`. Waits until no other check for the same subject is running, so that attempts at
-    /// the same moment count like attempts one after another. Acquire it before the throttle is read, and keep it until the
-    /// result is stored.
+    /// A permit to check a proof for `subject`. Waits until no other check for the same subject is running, so that
+    /// attempts at the same moment count like attempts one after another. Acquire it before the throttle is read, and
+    /// keep it until the result is stored.
     ///
     /// # Errors
     /// [`HashingBusy`] when as many callers as the pool accepts have a permit or wait for one. Nothing is read or stored for a
@@ -160,8 +161,8 @@ impl PasswordPool {
         self.submit(move |hasher| hasher.hash(password.expose()))?.await.map_err(|_| HashingBusy)
     }
 
-    /// Whether `typed` is the password of the hash `stored`. `None` takes the same time and is never a match. Text that is too
-    /// long for a password is refused at once, for every account alike.
+    /// Whether `typed` is the password of the hash `stored`. `None` takes the same time and is never a match. Text that
+    /// is too long for a password is refused at once, for every account alike.
     ///
     /// # Errors
     /// [`HashingBusy`].
@@ -170,8 +171,8 @@ impl PasswordPool {
         self.submit(move |hasher| hasher.verify(typed.expose(), stored.as_deref()))?.await.map_err(|_| HashingBusy)
     }
 
-    /// As [`PasswordPool::verify`]. If the password is correct and its hash costs less than the settings now require, a new hash
-    /// is made: the password is known only at this moment.
+    /// As [`PasswordPool::verify`]. If the password is correct and its hash costs less than the settings now require, a
+    /// new hash is made: the password is known only at this moment.
     ///
     /// # Errors
     /// [`HashingBusy`].
@@ -194,7 +195,8 @@ impl PasswordPool {
         self.submit(move |hasher| hasher.hash(password.expose()))?.blocking_recv().map_err(|_| HashingBusy)
     }
 
-    /// Memory that hashing has filled since the start, in KiB. Tests compare the cost of two requests with it, on any machine.
+    /// Memory that hashing has filled since the start, in KiB. Tests compare the cost of two requests with it, on any
+    /// machine.
     pub fn filled_kib(&self) -> u64 {
         self.filled_kib.load(Ordering::Relaxed)
     }
@@ -280,8 +282,9 @@ impl Hasher {
         is_correct
     }
 
-    /// Does the rest of the work after a wrong password for an older, cheaper hash, so that it takes as long as for an unknown
-    /// account. Otherwise the time would tell which accounts exist and have not signed in since the cost was raised.
+    /// Does the rest of the work after a wrong password for an older, cheaper hash, so that it takes as long as for an
+    /// unknown account. Otherwise the time would tell which accounts exist and have not signed in since the cost was
+    /// raised.
     fn equalize_cost(&mut self, typed: &str, (memory_kib, passes, _): Cost) {
         let rest = self.cost.work().saturating_sub(HashCost { memory_kib, passes }.work());
         let memory = u32::try_from(rest / u64::from(self.cost.passes.max(1))).unwrap_or(0);

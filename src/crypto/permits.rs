@@ -16,8 +16,8 @@ pub(super) struct Permits {
     locks: Arc<SubjectLocks>,
 }
 
-/// Permission to check a password for one subject. It ends when it is dropped, so keep it until the result of the check is
-/// stored.
+/// Permission to check a password for one subject. It ends when it is dropped, so keep it until the result of the check
+/// is stored.
 pub struct Permit {
     // Dropped in this order: the lock is released before the slot.
     lock: Option<OwnedMutexGuard<()>>,
@@ -50,7 +50,8 @@ impl Drop for Permit {
     fn drop(&mut self) {
         drop(self.lock.take());
         let mut locks = locked(&self.locks);
-        // Other callers that hold this lock or wait for it have a reference. No new reference can appear: the map is locked.
+        // Other callers that hold this lock or wait for it have a reference. No new reference can appear: the map is
+        // locked.
         if locks.get(&self.subject).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             locks.remove(&self.subject);
         }

@@ -1,4 +1,5 @@
-//! Sealed fields: XChaCha20-Poly1305. The ciphertext contains the id of the key and is bound to the location of the field.
+//! Sealed fields: XChaCha20-Poly1305. The ciphertext contains the id of the key and is bound to the location of the
+//! field.
 //!
 //! ```text
 //! 1 byte version | 4 bytes key id, big endian | 24 bytes nonce | ciphertext and tag

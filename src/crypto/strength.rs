@@ -2,15 +2,15 @@
 
 use zxcvbn::zxcvbn;
 
-/// A password that needs fewer guesses is refused. 10⁸ guesses take a few days at the rate that throttling allows from many
-/// networks.
+/// A password that needs fewer guesses is refused. 10⁸ guesses take a few days at the rate that throttling allows from
+/// many networks.
 pub(super) const GUESSES_LOG10_MIN: f64 = 8.0;
 /// With this many guesses, the password of a stolen hash stays unknown for years.
 const GOOD_LOG10: f64 = 11.0;
 /// With this many guesses, it stays unknown for good.
 const STRONG_LOG10: f64 = 14.0;
-/// Characters that are rated, at the beginning and at the end. The estimate tries all readings of signs as letters, which takes
-/// seconds for a hundred signs and a millisecond for these.
+/// Characters that are rated, at the beginning and at the end. The estimate tries all readings of signs as letters,
+/// which takes seconds for a hundred signs and a millisecond for these.
 const WINDOW: usize = 32;
 
 /// The rating of a password, shown while it is typed.
@@ -22,8 +22,8 @@ pub struct Strength {
     pub sentence: String,
 }
 
-/// The decimal logarithm of the number of guesses, if the attacker knows `words`. For a long password, the better of its two
-/// ends counts.
+/// The decimal logarithm of the number of guesses, if the attacker knows `words`. For a long password, the better of
+/// its two ends counts.
 pub(super) fn guesses_log10(text: &str, words: &[&str]) -> f64 {
     let letters: Vec<char> = text.chars().map(plain).collect();
     let estimate = |window: &[char]| zxcvbn(&window.iter().collect::<String>(), words).guesses_log10();
@@ -31,7 +31,8 @@ pub(super) fn guesses_log10(text: &str, words: &[&str]) -> f64 {
     if letters.len() <= WINDOW { head } else { head.max(estimate(&letters[letters.len() - WINDOW..])) }
 }
 
-/// Replaces signs that stand for letters by these letters, because the estimate would try every reading of each of them.
+/// Replaces signs that stand for letters by these letters, because the estimate would try every reading of each of
+/// them.
 fn plain(letter: char) -> char {
     match letter {
         '@' => 'a',

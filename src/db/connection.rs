@@ -17,10 +17,11 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 pub const STATEMENTS_KEPT: usize = 512;
 /// Page cache of a reader in the pool, in KiB. It holds decrypted pages.
 const CACHE_KIB: i64 = 2 * 1024;
-/// Page cache of a worker's own reader, in KiB. A page that is not in it is decrypted for each query (about 8 µs a page). The
-/// upper levels of every index over a million keys fit, so a query decrypts leaf pages only.
+/// Page cache of a worker's own reader, in KiB. A page that is not in it is decrypted for each query (about 8 µs a
+/// page). The upper levels of every index over a million keys fit, so a query decrypts leaf pages only.
 const INLINE_CACHE_KIB: i64 = 8 * 1024;
-/// Page cache of the writer, in KiB: large enough for the pages that a batch changes. Otherwise they are encrypted twice.
+/// Page cache of the writer, in KiB: large enough for the pages that a batch changes. Otherwise they are encrypted
+/// twice.
 const WRITE_CACHE_KIB: i64 = 16 * 1024;
 
 /// The version of SQLite in this program: major, minor, patch.
@@ -52,9 +53,9 @@ pub(super) fn open(path: &Path, key: &Secret<String>, purpose: Purpose) -> Resul
     Ok(connection)
 }
 
-/// Initialises OpenSSL before SQLCipher does, and without OpenSSL's exit handler. That handler frees memory that threads of the
-/// pool may still use while they end, and these threads cannot be joined. A command would then be killed by a signal after its
-/// work was done.
+/// Initialises OpenSSL before SQLCipher does, and without OpenSSL's exit handler. That handler frees memory that
+/// threads of the pool may still use while they end, and these threads cannot be joined. A command would then be killed
+/// by a signal after its work was done.
 pub(super) fn start_library() {
     openssl_sys::init();
 }
@@ -81,7 +82,8 @@ pub(super) fn unlock(connection: &Connection, key: &Secret<String>) -> Result<()
 pub(super) fn configure(connection: &Connection, purpose: Purpose) -> Result<(), Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    // Keep a query plan once it is made. Otherwise SQLite compiles a statement again for each new number bound to its `limit`.
+    // Keep a query plan once it is made. Otherwise SQLite compiles a statement again for each new number bound to its
+    // `limit`.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", "on")?;

@@ -19,8 +19,8 @@ const ALL_PAGES: std::ffi::c_int = -1;
 pub const PAGE_BYTES: u64 = 4096;
 
 impl Store {
-    /// Writes a copy of one consistent state to the new file `path`, encrypted with the same key, and lets `describe` write into
-    /// it. Readers and the writer go on meanwhile. The copy is one complete file, and not yet durable.
+    /// Writes a copy of one consistent state to the new file `path`, encrypted with the same key, and lets `describe`
+    /// write into it. Readers and the writer go on meanwhile. The copy is one complete file, and not yet durable.
     ///
     /// # Errors
     /// [`Error::File`] when the file exists; [`Error::Sqlite`]; the error of `describe`.
@@ -72,12 +72,12 @@ impl FileCopy {
         Self::open_with(path, IMMUTABLE, site, now)
     }
 
-    /// Opens the live database, whether a server runs or not, and checks that this key opens it and that this program knows its
-    /// schema.
+    /// Opens the live database, whether a server runs or not, and checks that this key opens it and that this program
+    /// knows its schema.
     ///
-    /// If a server runs, or was killed, a write-ahead log and its index are next to the file, and committed data is read from
-    /// there. The index is not written: if no server uses it, SQLite makes one in memory. Without these two files, all data is
-    /// in the main file, and opening it in the usual way would create them.
+    /// If a server runs, or was killed, a write-ahead log and its index are next to the file, and committed data is
+    /// read from there. The index is not written: if no server uses it, SQLite makes one in memory. Without these two
+    /// files, all data is in the main file, and opening it in the usual way would create them.
     ///
     /// # Errors
     /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Sqlite`].
@@ -103,8 +103,8 @@ impl FileCopy {
         Ok(Self { connection, site: site.clone(), now })
     }
 
-    /// Pages whose authentication code is wrong: damaged, or written with another key. Reads the whole file, and works also if
-    /// the file is too damaged for the other checks. Answers one message of SQLCipher for each page.
+    /// Pages whose authentication code is wrong: damaged, or written with another key. Reads the whole file, and works
+    /// also if the file is too damaged for the other checks. Answers one message of SQLCipher for each page.
     ///
     /// # Errors
     /// [`Error::Sqlite`].

@@ -5,13 +5,13 @@
 //! reader:  counter = validated? ── yes: the cache is valid, except what was invalidated after it was read
 //!                               └─ no:  ask the database
 //! ```
-//! A commit by another process moves the counter past the value that the writer validated. Readers then ask the database for
-//! every request, until the writer has noticed the foreign commit and has read what it changed.
+//! A commit by another process moves the counter past the value that the writer validated. Readers then ask the
+//! database for every request, until the writer has noticed the foreign commit and has read what it changed.
 //!
-//! Triggers record the subject of every change of a credential (migration 16), so it is known exactly what changed. Each
-//! subject has a cell with the generation of its last change. A cached value is used only if no cell that it depends on is newer
-//! than the generation in which the value was read. So no entry is ever removed from a cache, and a reader that stores a value
-//! late, after the change, does no harm.
+//! Triggers record the subject of every change of a credential (migration 16), so it is known exactly what changed.
+//! Each subject has a cell with the generation of its last change. A cached value is used only if no cell that it
+//! depends on is newer than the generation in which the value was read. So no entry is ever removed from a cache, and a
+//! reader that stores a value late, after the change, does no harm.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -94,11 +94,11 @@ impl ValidatedEpoch {
         }
     }
 
-    /// Whether caches are valid, except for what was invalidated after it was read. `false`: another process has committed, and
-    /// the writer has not yet read what it changed.
+    /// Whether caches are valid, except for what was invalidated after it was read. `false`: another process has
+    /// committed, and the writer has not yet read what it changed.
     pub(super) fn is_current(&self) -> bool {
-        // A commit of this process may fall between the two loads. The cache from before it is used then, by a request that
-        // began before the committer was told that the commit is done.
+        // A commit of this process may fall between the two loads. The cache from before it is used then, by a request
+        // that began before the committer was told that the commit is done.
         u64::from(self.counter.read()) == self.validated.load(Ordering::SeqCst)
     }
 
@@ -122,7 +122,8 @@ impl ValidatedEpoch {
         self.counter.pages_to_move()
     }
 
-    /// Requests a check by the writer. `true`: the caller is the first to do so since the last check, and must wake the writer.
+    /// Requests a check by the writer. `true`: the caller is the first to do so since the last check, and must wake the
+    /// writer.
     pub(super) fn request_check(&self) -> bool {
         !self.is_check_requested.swap(true, Ordering::SeqCst)
     }
@@ -152,8 +153,8 @@ pub(super) struct Validation<'c> {
     is_after_foreign: bool,
 }
 
-/// How far the writer has read: `PRAGMA data_version` of its connection, which changes with foreign commits only, and the
-/// number of the last change.
+/// How far the writer has read: `PRAGMA data_version` of its connection, which changes with foreign commits only, and
+/// the number of the last change.
 pub(super) struct ReadPosition {
     data_version: Option<i64>,
     last_change: i64,
@@ -192,8 +193,8 @@ impl<'c> Validation<'c> {
         Ok(Self { epoch, counter_at_begin: epoch.counter.read(), is_after_foreign })
     }
 
-    /// What this batch and the foreign commits before it changed. Call before the commit. `has_credentials`: the batch itself
-    /// changed a credential.
+    /// What this batch and the foreign commits before it changed. Call before the commit. `has_credentials`: the batch
+    /// itself changed a credential.
     pub(super) fn read_changes(
         &self,
         connection: &Connection,
@@ -212,14 +213,16 @@ impl<'c> Validation<'c> {
             })?
             .collect::<Result<Vec<_>, _>>()?;
         let last: i64 = connection.prepare_cached(FIND_LAST)?.query_row([], |row| row.get(0))?;
-        // Numbers are dense in the order of commits. Where one is missing, rows were deleted before they were read here.
+        // Numbers are dense in the order of commits. Where one is missing, rows were deleted before they were read
+        // here.
         let is_complete =
             rows.len() <= CHANGES_MAX && rows.first().is_none_or(|(seq, _)| *seq == position.last_change + 1);
         let subjects = rows.into_iter().map(|(_, subject)| subject).collect::<Option<Vec<_>>>();
         Ok(Changes { subjects: subjects.filter(|_| is_complete && last >= position.last_change), last })
     }
 
-    /// Call after the commit and before any caller is answered. `has_logged`: the commit wrote to the log, so the counter moved.
+    /// Call after the commit and before any caller is answered. `has_logged`: the commit wrote to the log, so the
+    /// counter moved.
     pub(super) fn committed(self, position: &mut ReadPosition, has_logged: bool, changes: &Changes, has_content: bool) {
         if has_content {
             self.epoch.content.fetch_add(1, Ordering::SeqCst);
@@ -232,16 +235,16 @@ impl<'c> Validation<'c> {
         self.epoch.validated.store(u64::from(expected), Ordering::SeqCst);
     }
 
-    /// Call after the batch was rolled back: any process may make the next commit. Foreign changes that this batch would have
-    /// handled are handled by the next one.
+    /// Call after the batch was rolled back: any process may make the next commit. Foreign changes that this batch
+    /// would have handled are handled by the next one.
     pub(super) fn rolled_back(self, position: &mut ReadPosition) {
         self.epoch.validated.store(NOT_VALIDATED, Ordering::SeqCst);
         position.data_version = None;
     }
 }
 
-/// Deletes records of changes except the newest 10,000, at most 100,000 in one call, because very many keys may have changed at
-/// once. Answers how many it deleted.
+/// Deletes records of changes except the newest 10,000, at most 100,000 in one call, because very many keys may have
+/// changed at once. Answers how many it deleted.
 ///
 /// # Errors
 /// [`Error::Sqlite`].

@@ -63,8 +63,8 @@ impl Error {
         Self::File { path: path.display().to_string(), source }
     }
 
-    /// Whether writes to the file can no longer be trusted. After EIO, SQLite's handle answers "malformed" forever, so the
-    /// server must stop and be started again (safety 7.3).
+    /// Whether writes to the file can no longer be trusted. After EIO, SQLite's handle answers "malformed" forever, so
+    /// the server must stop and be started again (safety 7.3).
     pub fn is_fatal(&self) -> bool {
         use rusqlite::ErrorCode::{CannotOpen, DatabaseCorrupt, NotADatabase, ReadOnly, SystemIoFailure};
         matches!(self.code(), Some(SystemIoFailure | DatabaseCorrupt | NotADatabase | CannotOpen | ReadOnly))
@@ -165,7 +165,7 @@ mod tests {
             assert_eq!((problem.status, problem.code, problem.retry_after_seconds), (503, "busy", Some(1)), "{text}");
             assert_eq!(problem.cause, Some(text));
         }
-        let ours = Problem::from(Error::Sqlite(sqlite_error(rusqlite::ffi::SQLITE_ERROR)));
-        assert_eq!((ours.status, ours.retry_after_seconds), (500, None));
+        let internal = Problem::from(Error::Sqlite(sqlite_error(rusqlite::ffi::SQLITE_ERROR)));
+        assert_eq!((internal.status, internal.retry_after_seconds), (500, None));
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::Error;
 
-/// Waits for the lock on the file `path`. The lock is held until the returned file is dropped or the process ends in any way.
+/// Waits for the lock on the file `path`. The lock is held until the returned file is dropped or the process ends in
+/// any way.
 ///
 /// # Errors
 /// [`Error::File`] when the file cannot be created or locked.

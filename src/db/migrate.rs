@@ -74,8 +74,8 @@ pub fn migrate_file(path: &Path, key: &Secret<String>) -> Result<(), Error> {
     to_current(&mut connection::open(path, key, Purpose::Write)?)
 }
 
-/// Creates a database file at `path` and runs `work` in its first transaction. When this returns, all data is on disk in that
-/// one file, which may be renamed.
+/// Creates a database file at `path` and runs `work` in its first transaction. When this returns, all data is on disk
+/// in that one file, which may be renamed.
 ///
 /// # Errors
 /// [`Error::Sqlite`], or the error of `work`.

@@ -1,7 +1,7 @@
 //! The store: one live SQLCipher file, one writer, many readers.
 //!
-//! Every change is one transaction on the writer's thread, and its caller is answered when it is on disk. [`connection`] opens
-//! every connection and checks its settings; no other code opens the file.
+//! Every change is one transaction on the writer's thread, and its caller is answered when it is on disk.
+//! [`connection`] opens every connection and checks its settings; no other code opens the file.
 
 mod columns;
 mod connection;

@@ -18,8 +18,8 @@ const READER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a dropped pool waits until its readers are closed: a thousand times what it usually takes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pool of readers. Dropping it waits until each reader is closed: r2d2 opens them on its own threads, which may keep the
-/// pool alive a little longer, and a process that ends before that leaves the write-ahead log behind.
+/// The pool of readers. Dropping it waits until each reader is closed: r2d2 opens them on its own threads, which may
+/// keep the pool alive a little longer, and a process that ends before that leaves the write-ahead log behind.
 pub(super) struct Pool {
     pool: Option<r2d2::Pool<Readers>>,
     open: Arc<OpenReaders>,
@@ -31,8 +31,8 @@ impl Pool {
         let open = Arc::new(OpenReaders::default());
         let pool = r2d2::Pool::builder()
             .max_size(READERS_MAX)
-            // Open none in advance: a connection that opens in the background while the process ends would use SQLCipher's
-            // library after it was unloaded.
+            // Open none in advance: a connection that opens in the background while the process ends would use
+            // SQLCipher's library after it was unloaded.
             .min_idle(Some(0))
             .connection_timeout(READER_TIMEOUT)
             .test_on_check_out(false)

@@ -1,4 +1,5 @@
-//! The identity of the appliance in its database: its id, the region it is pinned to, and which keys of the keyring are in use.
+//! The identity of the appliance in its database: its id, the region it is pinned to, and which keys of the keyring are
+//! in use.
 
 use rusqlite::named_params;
 
@@ -29,7 +30,8 @@ const REPLACE_KEYS: &str = "
 /// All statements of this file, for the test that prepares each of them.
 pub const STATEMENTS: &[&str] = &[FIND, INSERT, FIND_KEYS, REPLACE_KEYS];
 
-/// The keys of the keyring that new digests and ciphertexts are made with. `None`: no server has run yet, so the newest keys.
+/// The keys of the keyring that new digests and ciphertexts are made with. `None`: no server has run yet, so the newest
+/// keys.
 ///
 /// # Errors
 /// [`Error::Sqlite`].

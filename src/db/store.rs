@@ -187,11 +187,11 @@ impl Store {
         read(&View::new(&transaction, self.clock.now(), &self.site))
     }
 
-    /// Runs a query of microseconds on this thread's own connection, without a transaction: one statement, or several that need
-    /// not agree with each other. Blocks this thread.
+    /// Runs a query of microseconds on this thread's own connection, without a transaction: one statement, or several
+    /// that need not agree with each other. Blocks this thread.
     ///
     /// # Errors
-    /// What `look` said.
+    /// The error of `query`.
     pub fn query_inline<T>(&self, query: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
         self.with_own(|connection| query(&View::new(connection, self.clock.now(), &self.site)))
     }
@@ -199,7 +199,7 @@ impl Store {
     /// As [`Store::query_inline`], on one consistent state: for several statements that must agree with each other.
     ///
     /// # Errors
-    /// What `look` said.
+    /// The error of `read`.
     pub fn read_inline<T, E: From<Error>>(&self, read: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let outcome = self.with_own(|connection| {
             let _transaction = ReadTransaction::begin(connection)?;
@@ -214,8 +214,8 @@ impl Store {
         pool::with_own(self.id, open, query)
     }
 
-    /// Whether cached credentials may be used, if [`Store::is_unchanged_since`] says so as well. `false`: ask the database for
-    /// this request. The writer has been asked to read what another process committed.
+    /// Whether cached credentials may be used, if [`Store::is_unchanged_since`] says so as well. `false`: ask the
+    /// database for this request. The writer has been asked to read what another process committed.
     pub fn is_cache_current(&self) -> bool {
         let is_current = self.epoch.is_current();
         if !is_current && self.epoch.request_check() {
@@ -225,8 +225,8 @@ impl Store {
         is_current
     }
 
-    /// The current generation, which grows with every change of a credential. Take it before reading from the database, and store
-    /// it with the cached value.
+    /// The current generation, which grows with every change of a credential. Take it before reading from the database,
+    /// and store it with the cached value.
     pub fn generation(&self) -> u64 {
         self.epoch.generation()
     }
@@ -236,13 +236,15 @@ impl Store {
         self.epoch.is_unchanged_since(subject, generation)
     }
 
-    /// Counts the changes since this process began, without those of the job queue. Take it before copying the database: it tells
-    /// later whether the copy is still up to date. A change by another process counts with the next write of this process.
+    /// Counts the changes since this process began, without those of the job queue. Take it before copying the
+    /// database: it tells later whether the copy is still up to date. A change by another process counts with the next
+    /// write of this process.
     pub fn content(&self) -> u64 {
         self.epoch.content()
     }
 
-    /// Whether something changed since the last snapshot that this process published. `true` until it has published one.
+    /// Whether something changed since the last snapshot that this process published. `true` until it has published
+    /// one.
     pub fn has_unpublished(&self) -> bool {
         self.published.load(Ordering::SeqCst) != self.content()
     }
@@ -252,8 +254,8 @@ impl Store {
         self.published.store(content, Ordering::SeqCst);
     }
 
-    /// Moves committed data from the write-ahead log into the main file and truncates the log, so that deleted data is in
-    /// neither. `false`: a reader prevented it; the next checkpoint does it.
+    /// Moves committed data from the write-ahead log into the main file and truncates the log, so that deleted data is
+    /// in neither. `false`: a reader prevented it; the next checkpoint does it.
     ///
     /// # Errors
     /// [`Error::Sqlite`].

@@ -23,8 +23,8 @@ thread_local! {
     static STATEMENTS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// How many statements this thread has run through views and transactions, so that a test can check for none. Each thread
-/// counts for itself, because a shared counter would slow all workers down.
+/// How many statements this thread has run through views and transactions, so that a test can check for none. Each
+/// thread counts for itself, because a shared counter would slow all workers down.
 pub fn statements_of_this_thread() -> u64 {
     STATEMENTS.with(Cell::get)
 }
@@ -71,8 +71,8 @@ impl<'c> View<'c> {
         self.now
     }
 
-    /// The time of the clock. Unlike [`View::now`], it goes back when the clock is set back. Use it for times that other code
-    /// compares with the clock, such as the ends of sessions; never for an order.
+    /// The time of the clock. Unlike [`View::now`], it goes back when the clock is set back. Use it for times that
+    /// other code compares with the clock, such as the ends of sessions; never for an order.
     pub fn wall(&self) -> Timestamp {
         self.wall
     }

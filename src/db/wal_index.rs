@@ -1,7 +1,8 @@
 //! Reads the shared WAL-index to tell whether any process has committed.
 //!
-//! `PRAGMA data_version` gives the same answer in 1.8 µs. The hot path asks for every request, and this takes a nanosecond.
-//! `SQLITE_FCNTL_DATA_VERSION` must not be used: without a read in between it does not see commits of other processes.
+//! `PRAGMA data_version` gives the same answer in 1.8 µs. The hot path asks for every request, and this takes a
+//! nanosecond. `SQLITE_FCNTL_DATA_VERSION` must not be used: without a read in between it does not see commits of other
+//! processes.
 #![allow(unsafe_code)] // SQLite owns the mapping and has no safe interface to it. All unsafe code of the program is here.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -44,9 +45,9 @@ impl CommitCounter {
         sentinel.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
         let failure = |code| Error::Sqlite(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
         let mut mapping: *mut std::ffi::c_void = std::ptr::null_mut();
-        // SAFETY: the handle is open; FILE_POINTER writes one pointer to the connection's own file object, whose methods
-        // are those of the unix VFS with version 2 or later (it has shared memory, else WAL would not work). Region 0
-        // exists because the connection has read in WAL mode.
+        // SAFETY: the handle is open; FILE_POINTER writes one pointer to the connection's own file object, whose
+        // methods are those of the unix VFS with version 2 or later (it has shared memory, else WAL would not work).
+        // Region 0 exists because the connection has read in WAL mode.
         let code = unsafe {
             let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
             let code = ffi::sqlite3_file_control(

@@ -1,7 +1,8 @@
 //! The one writer: a thread that takes closures from a bounded queue and commits together what is queued together.
 //!
-//! Each closure runs in its own savepoint, so a failure of one caller does not affect the others. The commit is one fsync for
-//! all of them, and each caller is answered only after it. The writer commits what is queued at once; it never waits for more.
+//! Each closure runs in its own savepoint, so a failure of one caller does not affect the others. The commit is one
+//! fsync for all of them, and each caller is answered only after it. The writer commits what is queued at once; it
+//! never waits for more.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +60,8 @@ where
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let Some(work) = self.work.take() else { return false };
-        // Unwinding leaves no shared state half changed: the savepoint is rolled back, and the closure owned all it used.
+        // Unwinding leaves no shared state half changed: the savepoint is rolled back, and the closure owned all it
+        // used.
         let outcome = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(Error::Panicked.into()));
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
@@ -153,8 +155,8 @@ impl Writer {
 }
 
 thread_local! {
-    /// Whether the last commit of this thread wrote to the log. Writing values that were there already does not, although
-    /// SQLite counts the rows as changed.
+    /// Whether the last commit of this thread wrote to the log. Writing values that were there already does not,
+    /// although SQLite counts the rows as changed.
     static HAS_LOGGED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -200,7 +202,8 @@ fn run(
         let mask = touched.swap(0, Ordering::Relaxed);
         match outcome {
             Ok((validation, has_logged, changes)) => {
-                // SQLite does not call the hook for tables without rowid, so a write that it did not report counts as content too.
+                // SQLite does not call the hook for tables without rowid, so a write that it did not report counts as
+                // content too.
                 let has_content = has_logged && (mask & CONTENT != 0 || mask == 0);
                 validation.committed(&mut position, has_logged, &changes, has_content);
                 batch.into_iter().for_each(|work| work.answer(None));
@@ -230,7 +233,8 @@ fn run(
 }
 
 /// Moves the log into the main file once it is long, as far as readers allow. It runs after the callers are answered: a
-/// checkpoint takes milliseconds, and during one inside the commit readers could not tell whose commit it was (see `epoch`).
+/// checkpoint takes milliseconds, and during one inside the commit readers could not tell whose commit it was (see
+/// `epoch`).
 fn checkpoint_when_due(context: &WriterContext) {
     if context.epoch.pages_to_move() < CHECKPOINT_PAGES {
         return;
@@ -242,8 +246,8 @@ fn checkpoint_when_due(context: &WriterContext) {
     }
 }
 
-/// Makes the same failure for the other callers of the batch, because a full disk concerns all of them. SQLite's error cannot
-/// be copied, but its code can.
+/// Makes the same failure for the other callers of the batch, because a full disk concerns all of them. SQLite's error
+/// cannot be copied, but its code can.
 fn copies_of(error: &Error) -> impl Fn() -> Error + use<> {
     let code = match error {
         Error::Sqlite(inner) if !error.is_fatal() => inner.sqlite_error().copied(),
@@ -252,8 +256,8 @@ fn copies_of(error: &Error) -> impl Fn() -> Error + use<> {
     move || code.map_or(Error::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())
 }
 
-/// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk. The `bool` says whether the
-/// commit wrote to the log.
+/// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk. The `bool` says whether
+/// the commit wrote to the log.
 fn commit_together<'d>(
     context: &'d mut WriterContext,
     waiting: &mut mpsc::Receiver<Box<dyn Work>>,
@@ -318,8 +322,9 @@ fn run_one(
     connection.prepare_cached("savepoint caller")?.execute([])?;
     let mut tx = Tx::new(View::new(connection, now, site).with_wall(wall), rng);
     let keep = work.run(&mut tx);
-    // If the disk failed, the result of the operation does not count: no caller may be answered "done" after that. If the disk
-    // is only full, SQLite rolls back either the whole transaction by itself, or one statement, which the caller handles.
+    // If the disk failed, the result of the operation does not count: no caller may be answered "done" after that. If
+    // the disk is only full, SQLite rolls back either the whole transaction by itself, or one statement, which the
+    // caller handles.
     let failure = tx.disk_failure();
     if connection.is_autocommit() {
         let rolled_back = || rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), None).into();

@@ -1,4 +1,4 @@
-"""Sends requests through a gateway whose certificate nobody knows, and prints what came back. One JSON object a line in, one out."""
+"""Sends requests through a gateway with a self-signed certificate and prints the answers: one JSON object per line in, one out."""
 
 import json
 import sys
@@ -8,15 +8,15 @@ try:
 except ModuleNotFoundError:
     sys.exit("this test needs httpx, which is not here. Run: ./dev tools")
 
-# Straight to the port, whatever the name says; a new connection each, as strangers come.
+# Connects directly to the port, whatever the host name is, with a new connection for each request.
 for line in sys.stdin:
-    asked = json.loads(line)
+    request = json.loads(line)
     with httpx.Client(verify=False, timeout=60, trust_env=False) as client:
         answer = client.request(
-            asked["method"],
-            asked["url"],
-            headers={**asked["headers"], "Host": "inference.example.org"},
-            content=asked["body"],
+            request["method"],
+            request["url"],
+            headers={**request["headers"], "Host": "inference.example.org"},
+            content=request["body"],
             extensions={"sni_hostname": "inference.example.org"},
         )
     print(json.dumps({"status": answer.status_code, "headers": dict(answer.headers), "body": answer.text}), flush=True)

@@ -1,4 +1,4 @@
-"""A service behind a gateway: answers every request with what it saw of it, and with how many it saw. Prints its port."""
+"""A service behind a gateway: answers every request with the request as it received it and the number of requests. Prints its port."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ class Service(BaseHTTPRequestHandler):
         if self.path != "/how-many":
             with counting:
                 seen += 1
-        told = {
+        body_json = {
             "seen": seen,
             "method": self.command,
             "path": self.path,
@@ -25,7 +25,7 @@ class Service(BaseHTTPRequestHandler):
             "length": len(body),
             "sha256": hashlib.sha256(body).hexdigest(),
         }
-        raw = json.dumps(told).encode()
+        raw = json.dumps(body_json).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(raw)))

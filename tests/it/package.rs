@@ -1,7 +1,8 @@
-//! The Debian package, in a small Debian that is booted as a container: without network, and without traces on this machine.
+//! The Debian package, in a small Debian that is booted as a container: without network, and without traces on this
+//! machine.
 //!
-//! The package contains the binary under test. If a tool is missing on this machine, the test fails and says how to install it; it
-//! is never skipped.
+//! The package contains the binary under test. If a tool is missing on this machine, the test fails and says how to
+//! install it; it is never skipped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -228,7 +229,8 @@ fn every_setting_is_in_the_conffile_with_its_default() {
     let uncommented: String = uncommented.flat_map(|line| [line, "\n"]).collect();
     assert_eq!(description("uncommented", &uncommented), description("required", required));
 
-    // The examples are valid too. Those of lists are indented with three spaces. Only one of the two settings of the relay is used.
+    // The examples are valid too. Those of lists are indented with three spaces. Only one of the two settings of the
+    // relay is used.
     let examples = conffile.lines().filter(|line| !line.starts_with("#smtp_url_file"));
     let examples = examples.map(|line| match line.strip_prefix("#   ").or(line.strip_prefix('#')) {
         Some(setting) if !setting.starts_with(' ') && (setting.starts_with("[[") || setting.contains(" = ")) => setting,

@@ -1,4 +1,5 @@
-//! Scripts in a real browser: a whole story of one person, and checks of every page. The scripts are in `tests/browser`.
+//! Scripts in a real browser: a whole story of one person, and checks of every page. The scripts are in
+//! `tests/browser`.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

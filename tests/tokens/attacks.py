@@ -1,5 +1,5 @@
-"""What an attacker makes of a good token and of the public key set, tried on a service that verifies with a library that is not
-ours, and on introspection. Prints what was believed, which must be the good token alone."""
+"""Attacks with a valid token and the public key set, on a service that verifies with a third-party library, and on introspection.
+Prints the tokens that were accepted, which must be only the valid one."""
 
 import base64
 import hashlib
@@ -87,7 +87,7 @@ attacks = {
     "half a signature": f"{head}.{body}.{signature[:40]}",
     "two parts": f"{head}.{body}",
     "five parts": f"{head}.{body}.{signature}.{signature}.{signature}",
-    "for somebody else": exchanged("storage"),
+    "for another service": exchanged("storage"),
     "nothing at all": "..",
 }
 
@@ -117,7 +117,7 @@ print(json.dumps({
     "tried": len(attacks),
     "library": [name for name, token in tried.items() if by_library(token)],
     "introspection": [name for name, token in tried.items() if by_introspection(token)],
-    "doors": [
+    "routes": [
         path
         for path in ("/api/account/summary", "/v1/forward-auth", "/v1/revocations")
         if client.get(f"{base_url}{path}", headers={"Authorization": f"Bearer {good}"}).status_code != 401

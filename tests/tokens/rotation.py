@@ -1,6 +1,6 @@
-"""Two rotations of the signing key under load. Workers exchange a key for tokens and have each verified again and again by two
-services for as long as it lives, while the clock of this process and of the appliance moves over four days: quickly while no key
-changes, and in small steps while one does. Prints how many verifications there were, and each that was refused."""
+"""Two rotations of the signing key under load. Workers exchange a key for tokens, and two services verify each token repeatedly for
+as long as it is valid, while the clock of this process and of the appliance moves over four days: quickly while no key changes, and in
+small steps while one does. Prints the number of verifications, and those that were refused."""
 
 import collections
 import json
@@ -21,8 +21,8 @@ STEP = 30
 AUDIENCE = "inference"
 
 ahead = 0
-# The appliance's clock is moved by a library that reads a file again and again, and two threads that read at once may see a
-# moment that never was. This process has threads and needs no library: everybody in it asks here.
+# A library moves the clock of the appliance: it reads a file repeatedly, and two threads that read at once may get an inconsistent
+# time. This process has threads, so it uses this function instead of the library.
 true_time = time.time
 time.time = lambda: true_time() + ahead
 tokens = collections.deque(maxlen=200)
@@ -37,7 +37,7 @@ def now():
 
 def move(seconds):
     global ahead
-    # First: whoever verifies may be ahead of whoever signs, but not behind.
+    # This clock moves first: a verifier may be ahead of the signer, but not behind.
     ahead += seconds
     with open(f"{clock}.mine", "w") as file:
         file.write(f"+{ahead}s")
@@ -47,13 +47,13 @@ def move(seconds):
 class Worker(threading.Thread):
     def __init__(self):
         super().__init__(daemon=True)
-        self.turn, self.rounds, self.is_over = threading.Lock(), 0, False
+        self.lock, self.rounds, self.is_over = threading.Lock(), 0, False
         self.client = httpx.Client(timeout=60)
         self.services = [Service(base_url, AUDIENCE), LazyService(base_url, AUDIENCE)]
 
     def run(self):
         while not self.is_over:
-            with self.turn:
+            with self.lock:
                 self.work()
             self.rounds += 1
             time.sleep(0.001)
@@ -68,13 +68,13 @@ class Worker(threading.Thread):
         with count:
             signed_first.setdefault(header_of(token)["kid"], now())
             tokens.append((now() + answer.json()["expires_in"], token))
-            # The clock moves by a step at most while this goes round once.
+            # The clock moves by at most one step during one round.
             old = [(until, token) for until, token in tokens if until > now() + STEP + 10]
         for until, one in [tokens[-1], *random.sample(old, min(4, len(old)))]:
             for service in self.services:
                 try:
                     service.accept(one, ["models:read"])
-                except Exception as error:  # whatever it is, it is a refusal
+                except Exception as error:  # every exception is a refusal
                     refused.append(f"{type(service).__name__}: {error!r} of {header_of(one)}, good for {until - now()} s")
                 with count:
                     verified += 1
@@ -84,61 +84,61 @@ workers = [Worker() for _ in range(WORKERS)]
 
 
 def rounds(each):
-    """Until every worker has gone round so often again."""
+    """Waits until every worker has completed this number of further rounds."""
     goals = [worker.rounds + each for worker in workers]
     while any(worker.rounds < goal and worker.is_alive() for worker, goal in zip(workers, goals)):
         time.sleep(0.005)
     if not all(worker.is_alive() for worker in workers):
-        sys.exit("a worker fell")
+        sys.exit("a worker stopped")
 
 
 start = now()
 
 
-def look():
+def fetch_keys():
     for one in httpx.get(f"{base_url}/.well-known/jwks.json").json()["keys"]:
         seen_first.setdefault(one["kid"], now())
 
 
 def leap(seconds):
-    """While nobody holds a token: after such a step it would be too old, and rightly so."""
+    """Moves the clock far while no worker has a token, because every token would have expired after such a step."""
     for worker in workers:
-        worker.turn.acquire()
+        worker.lock.acquire()
     move(seconds)
     tokens.clear()
     for worker in workers:
-        worker.turn.release()
+        worker.lock.release()
     rounds(2)
-    look()
+    fetch_keys()
 
 
-look()
+fetch_keys()
 for worker in workers:
     worker.start()
 rounds(3)
 for known in (1, 2):
     while len(seen_first) == known and now() < start + 5 * DAY:
         leap(6 * HOUR)
-    # It was made in this step, and signs a day later.
+    # The key was made in this step, and it signs a day later.
     signs = max(seen_first.values()) + DAY
     while now() < signs - 120:
         leap(min(6 * HOUR, int(signs - 119 - now())))
     while len(signed_first) == known and now() < signs + 600:
         rounds(2)
         move(STEP)
-    # The tokens of the key before are still about, and then no longer.
+    # The tokens of the previous key are still in use, and then they have expired.
     for _ in range(14):
         rounds(2)
-        look()
+        fetch_keys()
         move(STEP)
-# Until the key before is forgotten.
+# Until the previous key is no longer published.
 leap(HOUR)
 rounds(2)
 for worker in workers:
     worker.is_over = True
 while any(worker.is_alive() for worker in workers):
     time.sleep(0.005)
-look()
+fetch_keys()
 
 kids = sorted(signed_first, key=signed_first.get)
 print(json.dumps({

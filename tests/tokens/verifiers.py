@@ -1,4 +1,4 @@
-"""Services that verify our access tokens with a library that is not ours, and never ask about a single one of them."""
+"""Services that verify our access tokens with a third-party library, without introspection."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
 class Service(JWTBearerTokenValidator):
-    """Keeps the key set as long as it may, and fetches it again for a key that it does not know."""
+    """Caches the key set for as long as allowed, and fetches it again when a token names an unknown key."""
 
     def __init__(self, base_url, audience):
         super().__init__(issuer=base_url, resource_server=audience)
@@ -35,7 +35,7 @@ class Service(JWTBearerTokenValidator):
             self.fetch()
 
     def accept(self, token, scopes):
-        """The claims; an exception says why not."""
+        """Returns the claims. Raises an exception if the token is not valid."""
         self.prepare(token)
         claims = self.authenticate_token(token)
         self.validate_token(claims, scopes, None)
@@ -43,7 +43,7 @@ class Service(JWTBearerTokenValidator):
 
 
 class LazyService(Service):
-    """Fetches the key set twice a day, whatever it says and whatever comes: it lives on keys being published a day ahead."""
+    """Fetches the key set only twice a day, whatever its headers say. It relies on keys being published a day in advance."""
 
     def prepare(self, token):
         if not self.keys or time.time() >= self.good_until:

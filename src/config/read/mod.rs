@@ -33,8 +33,8 @@ const STEP_UP_BOUNDS: (Duration, Duration, &str) =
     (minutes(2), minutes(60), "must be 2 to 60 minutes, for example \"10m\"");
 /// The next signing key is published a day before it signs, so each key signs for at least two days.
 const ROTATION: (Duration, Duration, &str) = (days(2), days(730), "must be 2 to 730 days, for example \"90d\"");
-/// The minimum that OWASP recommends for Argon2id is 19 MiB and two passes. The maximum limits memory (two hashes are made at
-/// once) and the time that people wait.
+/// The minimum that OWASP recommends for Argon2id is 19 MiB and two passes. The maximum limits memory (two hashes are
+/// made at once) and the time that people wait.
 const HASH_MEMORY_KIB: [u32; 2] = [19 * 1024, 1024 * 1024];
 const HASH_PASSES: [u32; 2] = [2, 16];
 

@@ -181,7 +181,7 @@ impl Reader {
         };
         let team_id =
             need(self, "team_id", "is missing; Apple shows it in the developer account, ten letters and digits");
-        let key_id = need(self, "key_id", "is missing; Apple shows it beside the key, ten letters and digits");
+        let key_id = need(self, "key_id", "is missing; Apple shows it next to the key, ten letters and digits");
         let Some((private_key, key_at)) = self.secret(&format!("{table}.private_key")) else {
             self.fault(
                 at,

@@ -28,7 +28,8 @@ impl Reader {
         }
     }
 
-    /// A secret: written directly, or in the file that `<key>_file` names. Line ends at the end of the file are ignored.
+    /// A secret: written directly, or in the file that `<key>_file` names. Line ends at the end of the file are
+    /// ignored.
     pub(super) fn secret(&mut self, key: &str) -> Option<(Secret<String>, Origin)> {
         let file = self.text(&format!("{key}_file"));
         let value = self.text(key);

@@ -93,5 +93,5 @@ fn p10_operator_links_are_printed_until_there_is_an_operator() {
     assert_eq!(claim(&third, "eve-3"), 400);
     site.stop();
 
-    refused(&site, &["account", "operator-link"], 1, &["There is an operator already", "account create --operator"]);
+    refused(&site, &["account", "operator-link"], 1, &["already has an operator", "account create --operator"]);
 }

@@ -65,7 +65,7 @@ fn another_region_than_that_of_the_database_is_refused() {
     let site = Appliance::made();
     site.reconfigure("region = \"eu\"", "region = \"us\"");
 
-    refused(&site, &["serve"], 2, &["belongs to region \"eu\"", "set region = \"eu\"", "data_dir"]);
+    refused(&site, &["serve"], 2, &["belongs to region \"eu\"", "Set region = \"eu\"", "data_dir"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Knocks at every door as everybody who may not enter.
+//! Sends a request without a credential to every route.
 
 use domicile::server::{Access, ROUTES, Route};
 
@@ -8,8 +8,8 @@ fn path_of(route: &Route) -> String {
     route.path.replace("{id}", "key_00000000000000000000000000").replace("{name:.*}", "app.css")
 }
 
-/// A request that is well formed in everything but who sends it.
-fn knock(site: &Appliance, route: &Route) -> Answer {
+/// Sends a request that is well-formed except for the missing credential.
+fn request(site: &Appliance, route: &Route) -> Answer {
     let call = site.call(route.method, &path_of(route));
     match route.path {
         "/v1/usage/events" => call.json(&serde_json::json!([])),
@@ -20,35 +20,42 @@ fn knock(site: &Appliance, route: &Route) -> Answer {
     .send()
 }
 
-fn is_led_to_sign_in(answer: &Answer) -> bool {
+fn redirects_to_sign_in(answer: &Answer) -> bool {
     answer.status == 303 && answer.location().starts_with("/signin")
 }
 
 #[test]
-fn strangers_are_refused_at_every_door_that_is_not_theirs() {
+fn anonymous_requests_are_refused_by_every_route_that_is_not_public() {
     let site = Appliance::running();
 
     for route in ROUTES {
-        let answer = knock(&site, route);
-        let right = match route.access {
+        let answer = request(&site, route);
+        let is_right = match route.access {
             Access::Public => {
-                answer.status < 500 && !is_led_to_sign_in(&answer)
+                answer.status < 500 && !redirects_to_sign_in(&answer)
                     || ["/verify", "/signin/factor"].contains(&route.path)
             }
-            Access::SignedIn | Access::Fresh => is_led_to_sign_in(&answer),
+            Access::SignedIn | Access::Fresh => redirects_to_sign_in(&answer),
             Access::KeyHolder(_) | Access::Service => {
                 answer.status == 401 && !answer.header("www-authenticate").is_empty()
             }
-            // The tests are on the network that may ask; asked about nobody, the gateway is told no.
+            // The test runs on a trusted network, but its question has no credential.
             Access::Gateway => answer.status == 401,
             Access::Demo => answer.status == 404,
         };
-        assert!(right, "{} {} answered a stranger {} {}", route.method, route.path, answer.status, answer.location());
+        assert!(
+            is_right,
+            "{} {} answered an anonymous request with {} {}",
+            route.method,
+            route.path,
+            answer.status,
+            answer.location()
+        );
     }
 }
 
 #[test]
-fn somebody_elses_things_are_not_found() {
+fn the_resources_of_another_person_are_not_found() {
     let site = Appliance::running();
     site.account("ada-l");
     site.account("grace-h");
@@ -71,7 +78,7 @@ fn somebody_elses_things_are_not_found() {
 }
 
 #[test]
-fn only_networks_that_may_ask_get_an_answer_at_forward_auth() {
+fn only_trusted_networks_and_services_get_an_answer_from_forward_auth() {
     let site = Appliance::made();
     site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = [\"192.0.2.0/24\"]");
     let mut site = site;

@@ -1,5 +1,6 @@
-//! C1, O9: every route × every way to carry a credential × every scope. What is expected follows from what the table of routes
-//! declares and from the contract's table of scopes; what is observed is the real program's. A new route is in it by itself.
+//! C1, O9: every route × every place of a credential × every scope. The expected result follows from the declaration of
+//! the route and from the contract's table of scopes; the observed result comes from the real program. A new route is
+//! included automatically.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Appliance, Call};
 
-/// Each scope and the single rights it stands for, as the contract has them; nothing of ours is asked.
+/// Each scope and its single rights, as in the contract. Does not use the table of the program.
 fn scopes() -> BTreeMap<String, BTreeSet<String>> {
     let resources = ["models", "datasets", "deployments", "projects"];
     let levels = |levels: &[&str]| -> BTreeSet<String> {
@@ -37,25 +38,25 @@ fn scopes() -> BTreeMap<String, BTreeSet<String>> {
     scopes
 }
 
-/// What somebody holds.
+/// The kind of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// A key with this scope alone.
+    /// A key with only this scope.
     Key(&'static str),
-    /// A key that is not good.
+    /// A key that is not valid, with the reason.
     DeadKey(&'static str),
     Service,
-    /// An access token that was made of a key.
+    /// An access token that was exchanged for a key.
     Token,
-    /// The value of a session's cookie.
+    /// The value of a session cookie.
     Session,
 }
 
-/// Where it is carried.
+/// The place of the credential in the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Bearer,
-    BearerInSmallLetters,
+    BearerInLowerCase,
     NoScheme,
     OtherScheme,
     BasicPassword,
@@ -69,7 +70,7 @@ enum Place {
 
 const PLACES: [Place; 11] = [
     Place::Bearer,
-    Place::BearerInSmallLetters,
+    Place::BearerInLowerCase,
     Place::NoScheme,
     Place::OtherScheme,
     Place::BasicPassword,
@@ -83,7 +84,7 @@ const PLACES: [Place; 11] = [
 
 impl Place {
     fn is_bearer(self) -> bool {
-        matches!(self, Self::Bearer | Self::BearerInSmallLetters)
+        matches!(self, Self::Bearer | Self::BearerInLowerCase)
     }
 
     fn is_authorization(self) -> bool {
@@ -97,7 +98,7 @@ impl Place {
         let call = |path: &str| site.call(method, path);
         match self {
             Self::Bearer => call(path).header("Authorization", &format!("Bearer {credential}")),
-            Self::BearerInSmallLetters => call(path).header("authorization", &format!("bearer {credential}")),
+            Self::BearerInLowerCase => call(path).header("authorization", &format!("bearer {credential}")),
             Self::NoScheme => call(path).header("Authorization", credential),
             Self::OtherScheme => call(path).header("Authorization", &format!("Token {credential}")),
             Self::BasicPassword => call(path).header("Authorization", &basic(format!("inference:{credential}"))),
@@ -111,46 +112,46 @@ impl Place {
     }
 }
 
-/// What becomes of it.
+/// How the route treats the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    Enters,
+    Accepted,
     LacksScope,
-    /// As if nothing had been carried.
-    Stranger,
+    /// As if there were no credential.
+    Anonymous,
 }
 
-/// What the declaration of the route promises.
+/// The outcome that the declaration of the route promises.
 fn expected(access: Access, kind: Kind, place: Place, scopes: &BTreeMap<String, BTreeSet<String>>) -> Outcome {
-    let enters = match (access, kind) {
+    let is_accepted = match (access, kind) {
         (Access::KeyHolder(wanted), Kind::Key(held)) if place.is_bearer() => {
             let has_one = wanted.iter().any(|wanted| scopes[*wanted].is_subset(&scopes[held]));
-            return if has_one { Outcome::Enters } else { Outcome::LacksScope };
+            return if has_one { Outcome::Accepted } else { Outcome::LacksScope };
         }
         (Access::Service, Kind::Service) => place.is_bearer() || place == Place::BasicPassword,
         (Access::SignedIn | Access::Fresh, Kind::Session) => place == Place::Cookie,
         _ => false,
     };
-    if enters { Outcome::Enters } else { Outcome::Stranger }
+    if is_accepted { Outcome::Accepted } else { Outcome::Anonymous }
 }
 
-/// What the answer says. `None`: neither this nor that.
+/// The outcome according to the answer. `None`: the answer is none of them.
 fn observed(access: Access, answer: &Answer) -> Option<Outcome> {
     let is_program = matches!(access, Access::KeyHolder(_) | Access::Service);
     match answer.status {
         500.. => None,
-        401 if is_program => (!answer.header("www-authenticate").is_empty()).then_some(Outcome::Stranger),
+        401 if is_program => (!answer.header("www-authenticate").is_empty()).then_some(Outcome::Anonymous),
         403 if is_program => {
-            let is_right = answer.json()["error"] == "Permission denied for this operation";
-            is_right.then_some(Outcome::LacksScope)
+            let is_scope_error = answer.json()["error"] == "Permission denied for this operation";
+            is_scope_error.then_some(Outcome::LacksScope)
         }
-        303 if !is_program && answer.location().starts_with("/signin") => Some(Outcome::Stranger),
-        404 if access == Access::Demo => Some(Outcome::Stranger),
-        _ => Some(Outcome::Enters),
+        303 if !is_program && answer.location().starts_with("/signin") => Some(Outcome::Anonymous),
+        404 if access == Access::Demo => Some(Outcome::Anonymous),
+        _ => Some(Outcome::Accepted),
     }
 }
 
-/// The path with something in place of its parameters that is there for nobody.
+/// The path with parameters for which nothing exists.
 fn path_of(route: &Route) -> String {
     let mut path = route.path.replace("{name:.*}", "app.css");
     while let (Some(start), Some(end)) = (path.find('{'), path.find('}')) {
@@ -159,13 +160,13 @@ fn path_of(route: &Route) -> String {
     path
 }
 
-/// Well formed in everything but the credential, one request for each scope of which any opens the door.
+/// Requests that are well-formed except for the credential: one for each scope that the route accepts.
 fn requests(route: &Route) -> Vec<(String, Option<String>, Access)> {
     let path = path_of(route);
     let one = |path: String, body: Option<Value>| vec![(path, body.map(|body| body.to_string()), route.access)];
     match (route.method, route.path, route.access) {
         ("GET", "/api/users", _) => one(format!("{path}?username=ada-l"), None),
-        // A type each, and the scope that goes with it.
+        // One request for each type, with the scope of the type.
         (method, "/api/trash", Access::KeyHolder(wanted)) => wanted
             .iter()
             .map(|scope| {
@@ -194,7 +195,7 @@ struct Holder {
     credential: String,
 }
 
-/// Somebody with a credential of every kind, and of keys one for each scope.
+/// A credential of every kind, and one key for each scope.
 fn holders(site: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec<Holder> {
     site.account("ada-l");
     let mut holders: Vec<Holder> = scopes
@@ -213,7 +214,7 @@ fn holders(site: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec
     site.account("grace-h");
     let of_grace = site.api_key("grace-h", &["admin"]);
     site.run(&["account", "suspend", "grace-h", "--reason", "test"]).ok();
-    holders.push(Holder { kind: Kind::DeadKey("of somebody who is suspended"), credential: of_grace });
+    holders.push(Holder { kind: Kind::DeadKey("of a suspended account"), credential: of_grace });
     site.account("joan-c");
     let revoked = site.api_key("joan-c", &["admin"]);
     let listed: Value =
@@ -235,30 +236,31 @@ fn holders(site: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec
 
 fn appliance() -> Appliance {
     let mut site = Appliance::made_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read reports\"\n");
-    // No network is trusted: a gateway has to prove itself.
+    // No network is trusted, so a gateway must authenticate itself.
     site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
     site.start();
     site
 }
 
-/// Row counts of all that a request could change; that a key was used is noted, and so is who was refused.
+/// The row counts of all tables that a request must not change. Usage of keys and refused requests are recorded
+/// elsewhere.
 fn rows(site: &Appliance) -> BTreeMap<String, Value> {
     site.run(&["snapshot", "now"]).ok();
     let manifest: Value =
         serde_json::from_str(&std::fs::read_to_string(site.data().join("domicile.sqlite.json")).unwrap()).unwrap();
-    let noted = |name: &str| name == "job" || name.starts_with("audit_") || name.starts_with("api_key_");
+    let is_record = |name: &str| name == "job" || name.starts_with("audit_") || name.starts_with("api_key_");
     let rows = manifest["rows"].as_object().unwrap().clone();
-    rows.into_iter().filter(|(name, _)| !noted(name)).collect()
+    rows.into_iter().filter(|(name, _)| !is_record(name)).collect()
 }
 
 #[test]
-fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
+fn c1_a_route_accepts_only_its_own_kind_of_credential_and_only_in_the_right_place() {
     let site = appliance();
     let scopes = scopes();
     let holders = holders(&site, &scopes);
     let agent = Call::agent();
     let before = rows(&site);
-    let (mut holes, mut asked) = (Vec::new(), 0);
+    let (mut holes, mut count) = (Vec::new(), 0);
 
     for route in ROUTES {
         for (path, body, access) in requests(route) {
@@ -267,9 +269,9 @@ fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
                 for place in PLACES {
                     let call = place.carry(&site, route.method, &path, &holder.credential);
                     let answer = finish(call, route, body.as_deref()).send_over(&agent);
-                    asked += 1;
+                    count += 1;
                     let is_right = match access {
-                        Access::Public => is_as_for_everybody(route, holder.kind, place, &answer, &bare),
+                        Access::Public => is_as_without_credential(route, holder.kind, place, &answer, &bare),
                         Access::Gateway => {
                             (answer.status, answer.header("domicile-reason")) == at_gateway(holder.kind, place)
                         }
@@ -286,18 +288,19 @@ fn c1_no_credential_opens_a_door_that_is_not_its_own_wherever_it_is_carried() {
         }
     }
 
-    assert!(holes.is_empty(), "{} of {asked}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
-    assert!(asked > ROUTES.len() * scopes.len() * PLACES.len(), "only {asked} requests");
+    assert!(holes.is_empty(), "{} of {count}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
+    assert!(count > ROUTES.len() * scopes.len() * PLACES.len(), "only {count} requests");
     assert_eq!(rows(&site), before, "a request with a credential in the wrong place changed something");
-    // Also those that came in an address: what came in is not written down.
+    // This includes the credentials in a query: the log has no queries.
     let log = site.log();
     for holder in &holders {
         assert!(!log.contains(&holder.credential), "the log holds a credential: {:?}", holder.kind);
     }
 }
 
-/// A door that is open to everybody is as open for whoever carries something; only an exchange minds a false service.
-fn is_as_for_everybody(route: &Route, kind: Kind, place: Place, answer: &Answer, bare: &Answer) -> bool {
+/// Whether a public route gives the same answer as without the credential. Only the exchange refuses an invalid service
+/// credential.
+fn is_as_without_credential(route: &Route, kind: Kind, place: Place, answer: &Answer, bare: &Answer) -> bool {
     if kind == Kind::Session && place == Place::Cookie {
         return answer.status < 500 && answer.status != 401;
     }
@@ -308,7 +311,7 @@ fn is_as_for_everybody(route: &Route, kind: Kind, place: Place, answer: &Answer,
     (answer.status, answer.location()) == (bare.status, bare.location()) || answer.status == 429
 }
 
-/// Where no network is trusted, only a service may ask; and nobody was asked about.
+/// The answer for a gateway: no network is trusted, so only a service may ask, and its question has no credential.
 fn at_gateway(kind: Kind, place: Place) -> (u16, &'static str) {
     if kind == Kind::Service && place == Place::ServiceHeader {
         (401, "no_credential")
@@ -318,7 +321,7 @@ fn at_gateway(kind: Kind, place: Place) -> (u16, &'static str) {
 }
 
 #[test]
-fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_their_scope() {
+fn o9_a_gateway_may_pass_only_valid_keys_and_sessions_and_only_within_their_scope() {
     let site = appliance();
     let scopes = scopes();
     let holders = holders(&site, &scopes);
@@ -328,7 +331,7 @@ fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_the
 
     let mut ask = |holder: &Holder, place: Place, method: &str, path: &str, header: Option<&str>, expected: u16| {
         let mut call = place.carry(&site, method, path, &holder.credential);
-        // HelperProcess whatever is carried, unless that is carried in its place.
+        // The gateway's own credential is added, unless the credential under test is in its header.
         if place != Place::ServiceHeader {
             call = call.header("X-Domicile-Service", &gateway);
         }
@@ -342,7 +345,7 @@ fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_the
     };
     for holder in &holders {
         for place in PLACES {
-            let passes = match holder.kind {
+            let is_allowed = match holder.kind {
                 Kind::Key(_) => place.is_bearer() || place == Place::ApiKeyHeader,
                 Kind::Session => place == Place::Cookie,
                 _ => false,
@@ -353,16 +356,16 @@ fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_the
                 _ => 401,
             };
             for method in ["GET", "POST", "DELETE", "PROPFIND"] {
-                ask(holder, place, method, "/v1/forward-auth", None, if passes { 200 } else { refusal });
+                ask(holder, place, method, "/v1/forward-auth", None, if is_allowed { 200 } else { refusal });
             }
         }
         for (wanted, rights) in &scopes {
-            let (passes, place) = match holder.kind {
+            let (is_allowed, place) = match holder.kind {
                 Kind::Key(held) => (rights.is_subset(&scopes[held]), Place::Bearer),
                 Kind::Session => (true, Place::Cookie),
                 _ => continue,
             };
-            let expected = if passes { 200 } else { 403 };
+            let expected = if is_allowed { 200 } else { 403 };
             ask(holder, place, "GET", &format!("/v1/forward-auth?scope={wanted}"), None, expected);
             ask(holder, place, "GET", "/v1/forward-auth/below", Some(wanted), expected);
         }
@@ -376,7 +379,7 @@ fn o9_a_gateway_is_told_yes_for_good_keys_and_sessions_alone_and_only_within_the
 }
 
 #[test]
-fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing_else() {
+fn o9_introspection_and_exchange_grant_exactly_what_the_table_of_scopes_says() {
     let site = appliance();
     let scopes = scopes();
     let holders = holders(&site, &scopes);
@@ -391,9 +394,9 @@ fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing
         {
             let expected = rights.is_some_and(|rights| rights.is_subset(&scopes[held]));
             let form = [("token", holder.credential.as_str()), ("scope", wanted)];
-            let told = site.call("POST", "/v1/introspect").bearer(&service).form(&form).send_over(&agent).json();
-            if (&told["active"], &told["granted"]) != (&json!(true), &json!(expected)) {
-                holes.push(format!("introspection: {held} asked for {wanted}: {told}"));
+            let answer = site.call("POST", "/v1/introspect").bearer(&service).form(&form).send_over(&agent).json();
+            if (&answer["active"], &answer["granted"]) != (&json!(true), &json!(expected)) {
+                holes.push(format!("introspection: {held} asked for {wanted}: {answer}"));
             }
             let form = [
                 ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
@@ -403,7 +406,7 @@ fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing
             let made = site.call("POST", "/v1/token").bearer(&service).form(&form).send_over(&agent);
             let names: BTreeSet<String> =
                 made.json()["scope"].as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-            // Written out: every scope that lies within what was asked for, and no other.
+            // Expanded: every scope within the wanted one, and no other.
             let within = |rights: &BTreeSet<String>| -> BTreeSet<String> {
                 scopes.iter().filter(|(_, each)| each.is_subset(rights)).map(|(name, _)| name.clone()).collect()
             };
@@ -421,15 +424,15 @@ fn o9_introspection_and_exchange_grant_what_the_table_of_scopes_says_and_nothing
 }
 
 #[test]
-fn the_description_and_the_documentation_say_which_scope_a_door_wants() {
+fn the_openapi_document_and_the_documentation_name_the_scope_of_each_route() {
     let document: Value = serde_json::from_str(domicile::server::openapi::DOCUMENT).unwrap();
     let site = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");
     let page = site.call("GET", "/v1/docs").send().text();
     for route in ROUTES {
         let Access::KeyHolder(wanted) = route.access else { continue };
-        let ways = document["paths"][route.path][route.method.to_lowercase()]["security"].as_array().unwrap();
-        let told: Vec<&str> = ways.iter().filter_map(|way| way["apiKey"][0].as_str()).collect();
-        assert_eq!(told, wanted, "{} {}", route.method, route.path);
+        let security = document["paths"][route.path][route.method.to_lowercase()]["security"].as_array().unwrap();
+        let scopes: Vec<&str> = security.iter().filter_map(|scheme| scheme["apiKey"][0].as_str()).collect();
+        assert_eq!(scopes, wanted, "{} {}", route.method, route.path);
     }
     for (name, rights) in scopes() {
         let row = page.split("<tr>").find(|row| row.starts_with(&format!("<td><code>{name}</code>")));

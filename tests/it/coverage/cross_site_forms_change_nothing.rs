@@ -1,10 +1,11 @@
-//! Row 51 of the fault catalogue, and S5: every unsafe route refuses what another site sends, and reads change nothing.
+//! Row 51 of the fault catalogue, and S5: every POST route refuses forms of other sites, and GET requests change
+//! nothing.
 
 use domicile::server::{Access, ROUTES};
 
 use crate::support::{Appliance, Browser};
 
-/// The one form that comes from another site by design: a provider's answer. It decides nothing (see `doors::oauth`).
+/// The only form that another site may send: the answer of a provider (see `signin::oauth`).
 const FROM_PROVIDERS: &str = "/oauth/{name}/callback";
 
 fn pages() -> impl Iterator<Item = (&'static str, String)> {
@@ -40,7 +41,7 @@ fn s5_every_form_from_another_site_is_refused_and_changes_nothing() {
     let before = site.content();
 
     for (method, path) in pages().filter(|(method, path)| *method == "POST" && path != FROM_PROVIDERS) {
-        // Each carries the right cookie and even the right token; what is wrong is where it comes from.
+        // Each form has the right cookie and the right token. Only its origin is wrong.
         let foreign: [(&str, &str); 3] =
             [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site"), ("Origin", "https://evil.example")];
         for (header, value) in foreign {
@@ -57,10 +58,10 @@ fn s5_every_form_from_another_site_is_refused_and_changes_nothing() {
             assert_eq!(answer.status, 403, "{path} took {content_type}");
         }
     }
-    // Programs prove who they are by more than a cookie, so that no browser does it for them.
+    // Programs authenticate with a header and not with a cookie, so that a browser never does it for another site.
     for route in ROUTES.iter().filter(|route| route.method == "POST" && route.path.starts_with("/v1/")) {
         let answer = ada.call("POST", route.path).header("Sec-Fetch-Site", "cross-site").form(&fields).send();
-        // Where everybody may come, what they send is the proof: a cookie is none, whoever sends it.
+        // The public routes expect a key in the body. A cookie is no credential there.
         let refused = if route.access == Access::Public { 400 } else { 401 };
         assert_eq!(answer.status, refused, "{}", route.path);
     }
@@ -89,7 +90,7 @@ fn s5_a_form_without_its_token_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn s5_reading_every_page_changes_nothing() {
+fn s5_reading_pages_changes_nothing() {
     let site = Appliance::running();
     site.account("ada-l");
     let mut ada = site.browser();

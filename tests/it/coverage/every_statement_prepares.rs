@@ -1,11 +1,12 @@
-//! Every statement of every store prepares against the migrated schema: a wrong word fails here and not in the field.
+//! Every SQL statement of every store compiles with the migrated schema, so that an error is found here and not in
+//! production.
 
 use domicile::{
     accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, mail, people, privacy, services,
     sessions, signin, snapshots, tokens, workspaces,
 };
 
-const ROOMS: [(&str, &[&str]); 23] = [
+const STORES: [(&str, &[&str]); 23] = [
     ("db::site", db::STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -35,25 +36,28 @@ const ROOMS: [(&str, &[&str]); 23] = [
 fn every_statement_prepares() {
     let connection = db::in_memory().unwrap();
 
-    for (room, statements) in ROOMS {
-        assert!(!statements.is_empty(), "{room} lists no statement");
+    for (store, statements) in STORES {
+        assert!(!statements.is_empty(), "{store} lists no statement");
         for statement in statements {
-            connection.prepare(statement).unwrap_or_else(|error| panic!("{room}: {error} in{statement}"));
+            connection.prepare(statement).unwrap_or_else(|error| panic!("{store}: {error} in{statement}"));
         }
     }
 }
 
 #[test]
-fn a_connection_keeps_every_statement() {
-    let all: usize = ROOMS.iter().map(|(_, statements)| statements.len()).sum();
+fn a_connection_caches_every_statement() {
+    let all: usize = STORES.iter().map(|(_, statements)| statements.len()).sum();
 
-    assert!(all < db::STATEMENTS_KEPT, "there are {all}: raise STATEMENTS_KEPT, or each is compiled again and again");
+    assert!(
+        all < db::STATEMENTS_KEPT,
+        "there are {all} statements: raise STATEMENTS_KEPT, or they are compiled again and again"
+    );
 }
 
 #[test]
 fn every_statement_is_listed() {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let listed: Vec<&str> = ROOMS.iter().flat_map(|(_, statements)| statements.iter().copied()).collect();
+    let listed: Vec<&str> = STORES.iter().flat_map(|(_, statements)| statements.iter().copied()).collect();
 
     for file in
         super::super::architecture::files_under(&source, "rs").into_iter().filter(|file| file.ends_with("store.rs"))

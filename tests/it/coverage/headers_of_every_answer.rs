@@ -1,11 +1,11 @@
-//! S6, S8: what every answer carries, faults included, and what no answer tells.
+//! S6, S8: the headers that every response must have, errors included, and the information that no response may reveal.
 
 use domicile::server::ROUTES;
 
 use crate::support::{Answer, Appliance};
 
-/// Where other programs have pages for their makers, lists of their files, or the files themselves.
-const LURES: [&str; 40] = [
+/// Paths where other programs have debug pages, directory listings or sensitive files.
+const SENSITIVE_PATHS: [&str; 40] = [
     "/.env",
     "/.git/config",
     "/.git/HEAD",
@@ -51,13 +51,16 @@ const LURES: [&str; 40] = [
 fn check(answer: &Answer, what: &str, is_page: bool) {
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
     assert!(!answer.header("cache-control").is_empty(), "{what} says nothing about caches");
-    assert!(answer.header("server").is_empty() && answer.header("x-powered-by").is_empty(), "{what} tells what it is");
-    assert!(answer.header("x-page").is_empty(), "{what} leaks a mark of ours");
+    assert!(
+        answer.header("server").is_empty() && answer.header("x-powered-by").is_empty(),
+        "{what} reveals the server software"
+    );
+    assert!(answer.header("x-page").is_empty(), "{what} has an internal header");
     let hsts = answer.header("strict-transport-security");
     let age = hsts.split(';').find_map(|part| part.trim().strip_prefix("max-age=")).and_then(|age| age.parse().ok());
     assert!(age.is_some_and(|age: u64| age >= 365 * 24 * 3600), "{what}: {hsts:?}");
     if is_page && !what.contains("/assets/app.css") {
-        assert!(answer.header("cache-control").contains("no-store"), "{what} may be kept");
+        assert!(answer.header("cache-control").contains("no-store"), "{what} may be cached");
     }
     if is_page {
         let policy = answer.header("content-security-policy");
@@ -76,9 +79,9 @@ fn check(answer: &Answer, what: &str, is_page: bool) {
 }
 
 #[test]
-fn s6_every_answer_is_dressed() {
+fn s6_every_response_has_its_security_headers() {
     let mut site = Appliance::made();
-    // As people reach it: through TLS, which a proxy may take off.
+    // As people reach it: over TLS, which a proxy may terminate.
     site.reconfigure(&format!("\"http://localhost:{}\"", site.port), "\"https://site.example.org\"");
     site.start();
     site.account("ada-l");
@@ -94,17 +97,17 @@ fn s6_every_answer_is_dressed() {
             let is_page = path == "/v1/docs" || !is_program && !path.ends_with('z');
             check(&answer, &format!("{method} {path}"), is_page);
             assert!(answer.status < 500, "{method} {path}: {}", answer.status);
-            // The same address to the router, whatever the address looks like.
-            let spelled = spelled_out(&path);
-            let same = ada.call(method, &spelled).send();
-            check(&same, &format!("{method} {spelled}"), is_page);
-            assert_eq!(same.status, answer.status, "{method} {spelled}");
+            // For the router the encoded path is the same path.
+            let encoded = percent_encoded(&path);
+            let same = ada.call(method, &encoded).send();
+            check(&same, &format!("{method} {encoded}"), is_page);
+            assert_eq!(same.status, answer.status, "{method} {encoded}");
         }
     }
 }
 
 /// The same path with the first letter of its last part percent-encoded (RFC 3986 §2.1).
-fn spelled_out(path: &str) -> String {
+fn percent_encoded(path: &str) -> String {
     let start = path.rfind('/').map_or(0, |slash| slash + 1);
     match path[start..].chars().next() {
         Some(letter) => format!("{}%{:02x}{}", &path[..start], u32::from(letter), &path[start + 1..]),
@@ -113,7 +116,7 @@ fn spelled_out(path: &str) -> String {
 }
 
 #[test]
-fn faults_have_the_form_their_reader_knows() {
+fn faults_have_the_format_that_their_client_reads() {
     let site = Appliance::running();
 
     let page = site.call("GET", "/nothing/here").send();
@@ -144,7 +147,7 @@ fn s8_trace_is_refused_everywhere_and_echoes_nothing() {
         let path = route.path.replace("{id}", "key_0").replace("{name:.*}", "app.css");
         for method in ["TRACE", "TRACK", "DEBUG"] {
             let answer = ada.call(method, &path).header("X-Canary", "tell me what I sent").send();
-            // The gateway asks about requests of every method; it is told who the person is, and nothing of what was sent.
+            // Gateways ask with every method. The answer names the person, but repeats nothing of the request.
             assert!(path.starts_with("/v1/forward-auth") || matches!(answer.status, 404 | 405), "{method} {path}");
             assert!(!answer.text().contains("tell me what") && !answer.text().contains("__Host-"), "{method} {path}");
         }
@@ -152,24 +155,26 @@ fn s8_trace_is_refused_everywhere_and_echoes_nothing() {
 }
 
 #[test]
-fn s8_no_folder_is_listed_nothing_is_for_its_makers_and_no_answer_tells_a_version() {
+fn s8_no_response_has_a_directory_listing_a_debug_page_or_a_version() {
     let site = Appliance::running();
     site.account("ada-l");
     let mut ada = site.browser();
     ada.sign_in("ada-l");
     let known = ROUTES.iter().map(|route| route.path.replace("{id}", "key_0").replace("{name:.*}", "app.css"));
 
-    for path in LURES {
+    for path in SENSITIVE_PATHS {
         let answer = ada.call("GET", path).send();
         assert_eq!(answer.status, 404, "{path}");
         assert!(!answer.text().contains("app.js\"><") && !answer.text().contains("Index of"), "{path}");
     }
-    for path in known.chain(LURES.map(str::to_owned)).filter(|path| path != "/v1/openapi.json" && path != "/readyz") {
+    for path in
+        known.chain(SENSITIVE_PATHS.map(str::to_owned)).filter(|path| path != "/v1/openapi.json" && path != "/readyz")
+    {
         let answer = ada.call("GET", &path).send();
         let headers = format!("{:?}", answer.headers).to_lowercase();
         for telling in ["actix", "\"server\"", "x-powered-by", env!("CARGO_PKG_VERSION")] {
-            assert!(!headers.contains(telling), "GET {path} tells {telling}: {headers}");
+            assert!(!headers.contains(telling), "GET {path} reveals {telling}: {headers}");
         }
-        assert!(!answer.text().contains(env!("CARGO_PKG_VERSION")), "GET {path} tells its version");
+        assert!(!answer.text().contains(env!("CARGO_PKG_VERSION")), "GET {path} reveals the version");
     }
 }

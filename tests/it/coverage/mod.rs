@@ -1,4 +1,4 @@
-//! What must hold of every route, table, statement and document: a new one is checked without a test of its own.
+//! What must hold for every route, table, statement and document. A new one is checked without a test of its own.
 
 mod anonymous_requests_are_refused;
 mod credential_matrix;

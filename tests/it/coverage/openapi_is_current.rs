@@ -1,4 +1,4 @@
-//! The published description and the routes agree.
+//! The OpenAPI document agrees with the routes.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use domicile::server::{Access, ROUTES, openapi};
 use serde_json::Value;
 
 #[test]
-fn every_program_route_is_described_and_nothing_else() {
+fn the_document_describes_exactly_the_routes_for_programs() {
     let document: Value = serde_json::from_str(openapi::DOCUMENT).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
 
@@ -36,7 +36,7 @@ fn every_program_route_is_described_and_nothing_else() {
 }
 
 #[test]
-fn every_described_operation_says_who_may_call_and_what_can_go_wrong() {
+fn every_operation_names_its_credential_and_its_errors() {
     let document: Value = serde_json::from_str(openapi::DOCUMENT).unwrap();
 
     for route in ROUTES.iter().filter(|route| route.path.starts_with("/v1/") || route.path.starts_with("/api/")) {
@@ -51,7 +51,7 @@ fn every_described_operation_says_who_may_call_and_what_can_go_wrong() {
 }
 
 #[test]
-fn every_reference_of_the_description_leads_somewhere() {
+fn every_reference_of_the_document_exists() {
     let document: Value = serde_json::from_str(openapi::DOCUMENT).unwrap();
     let mut open = vec![&document];
     while let Some(value) = open.pop() {
@@ -59,7 +59,7 @@ fn every_reference_of_the_description_leads_somewhere() {
             Value::Object(members) => {
                 if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
                     let pointer = reference.strip_prefix('#').unwrap();
-                    assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+                    assert!(document.pointer(pointer).is_some(), "{reference} does not exist");
                 }
                 open.extend(members.values());
             }

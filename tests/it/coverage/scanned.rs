@@ -1,4 +1,4 @@
-//! S8: what a scanner of web sites that is not ours (Debian's `wapiti`) finds in the running program: nothing.
+//! S8: a web vulnerability scanner (Debian's `wapiti`) finds nothing in the running program.
 
 use std::process::Command;
 
@@ -6,57 +6,57 @@ use serde_json::Value;
 
 use crate::support::{Appliance, tool, tool_script};
 
-/// What it misses, and should not find: a filter that browsers gave up because it made holes of its own, and a promise that
-/// means something over TLS only, where it is given (`headers_of_every_answer`).
-const MISSED: [&str; 2] = ["X-XSS-Protection is not set", "Strict-Transport-Security is not set"];
-/// Each tries its kind of attack on every page, form and parameter that it reaches.
-const AS_A_STRANGER: &str =
+/// Findings that we ignore: a filter that browsers have removed because it caused vulnerabilities of its own, and a
+/// header that is only valid over TLS, where it is sent (`headers_of_every_answer`).
+const IGNORED: [&str; 2] = ["X-XSS-Protection is not set", "Strict-Transport-Security is not set"];
+/// The modules for anonymous visitors. Each tries its kind of attack on every page, form and parameter that it reaches.
+const ANONYMOUS: &str =
     "backup,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,methods,permanentxss,redirect,shellshock,sql,xss";
-/// Those whose danger hangs on who somebody is. All of them would take minutes, because there are so many more forms.
+/// The modules for a signed-in person. All modules would take minutes, because there are many more forms.
 const SIGNED_IN: &str = "cookieflags,crlf,csp,http_headers,permanentxss,redirect,sql,xss";
-/// What would end the session, or give it a cookie that the scanner does not take.
-const LEFT_ALONE: [&str; 2] = ["/signout*", "/settings/security/password"];
+/// Paths that would end the session, or change its cookie, which the scanner does not notice.
+const EXCLUDED: [&str; 2] = ["/signout*", "/settings/security/password"];
 
 #[test]
-fn s8_a_scanner_finds_nothing_as_a_stranger() {
+fn s8_a_scanner_finds_nothing_without_a_session() {
     let site = Appliance::running();
     let pages = ["/signin", "/signup", "/reset"];
 
-    let looked_at = scan(&site, &pages, AS_A_STRANGER, None);
+    let log = scan(&site, &pages, ANONYMOUS, None);
 
     for page in pages {
-        assert!(looked_at.contains(page), "{page} was not reached:\n{looked_at}");
+        assert!(log.contains(page), "{page} was not reached:\n{log}");
     }
 }
 
 #[test]
-fn s8_a_scanner_finds_nothing_as_somebody_signed_in() {
+fn s8_a_scanner_finds_nothing_with_a_session() {
     let site = Appliance::running();
     site.account("ada-l");
     let mut ada = site.browser();
     ada.sign_in("ada-l");
 
-    let looked_at = scan(&site, &["/settings/profile", "/settings/keys"], SIGNED_IN, Some(&ada.cookie_header()));
+    let log = scan(&site, &["/settings/profile", "/settings/keys"], SIGNED_IN, Some(&ada.cookie_header()));
 
     for page in ["/settings/profile", "/settings/keys", "/settings/security", "/settings/privacy", "/activity"] {
-        assert!(looked_at.contains(page), "{page} was not reached:\n{looked_at}");
+        assert!(log.contains(page), "{page} was not reached:\n{log}");
     }
-    assert_eq!(ada.get("/settings/profile").status, 200, "it was signed in from the beginning to the end");
+    assert_eq!(ada.get("/settings/profile").status, 200, "the session is still live");
 }
 
-/// Scans from these pages, and answers what it looked at.
+/// Scans the site from these pages. Returns the log of the scanner.
 #[track_caller]
 fn scan(site: &Appliance, from: &[&str], modules: &str, cookies: Option<&str>) -> String {
     let report = site.folder().join("scan.json");
-    // The installed program is asked for, and run with its one fault repaired, by the Python that it is installed for.
+    // Runs the installed scanner with a fix for its one bug, with the Python that it is installed for.
     tool("wapiti");
     let mut scanner = Command::new("/usr/bin/python3");
     scanner.arg(tool_script("scan.py"));
-    for path in LEFT_ALONE {
+    for path in EXCLUDED {
         scanner.args(["--exclude", &format!("{}{path}", site.url())]);
     }
     scanner.args(["--flush-session", "--no-bugreport", "--scope", "domain", "--depth", "3", "--verbose", "1"]);
-    // The token of each form stays as it is: with another one nothing else in the form is looked at.
+    // The CSRF token of each form must not change: with a wrong one the server ignores the rest of the form.
     scanner.args(["--skip", "csrf"]);
     scanner.args(["--format", "json", "--module", modules, "--url", &format!("{}{}", site.url(), from[0])]);
     scanner.arg("--output").arg(&report).env("HOME", site.folder());
@@ -67,13 +67,13 @@ fn scan(site: &Appliance, from: &[&str], modules: &str, cookies: Option<&str>) -
         scanner.args(["--header", &format!("Cookie: {cookies}")]);
     }
     let done = scanner.output().unwrap();
-    let told = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(done.status.success(), "{told}{}", String::from_utf8_lossy(&done.stderr));
+    let log = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{log}{}", String::from_utf8_lossy(&done.stderr));
 
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     let kinds = ["vulnerabilities", "anomalies"].into_iter().flat_map(|part| report[part].as_object().unwrap());
     let found = kinds.flat_map(|(kind, found)| found.as_array().unwrap().iter().map(move |one| (kind, one)));
-    let found: Vec<_> = found.filter(|(_, one)| !MISSED.contains(&one["info"].as_str().unwrap_or_default())).collect();
+    let found: Vec<_> = found.filter(|(_, one)| !IGNORED.contains(&one["info"].as_str().unwrap_or_default())).collect();
     assert!(found.is_empty(), "{found:#?}");
-    told
+    log
 }

@@ -17,13 +17,13 @@ fn memory_kib(site: &Appliance, which: &str) -> i64 {
 }
 
 #[test]
-fn row_27_absurd_bodies_are_refused_and_cost_no_memory() {
+fn row_27_oversized_bodies_are_refused_and_need_no_memory() {
     let site = Appliance::running();
     let reporter = Reporter::new(&site);
     let post = |path: &str, kind: &str, body: Vec<u8>| {
         site.call("POST", path).bearer(&reporter.service).header("Content-Type", kind).body(body).send()
     };
-    // Warm, so that what is measured is growth.
+    // Requests to warm up, so that only growth is measured.
     for _ in 0..20 {
         reporter.report(&site, &["warm".into()]).unwrap();
         post("/v1/usage/events", "application/json", vec![b'['; 1 << 20]);
@@ -50,7 +50,7 @@ fn row_27_absurd_bodies_are_refused_and_cost_no_memory() {
 }
 
 #[test]
-fn row_27_a_batch_of_millions_costs_little_more_than_its_bytes() {
+fn row_27_a_batch_of_millions_needs_little_more_memory_than_its_body() {
     let site = Appliance::running();
     let reporter = Reporter::new(&site);
     reporter.report(&site, &["warm".into()]).unwrap();
@@ -66,7 +66,7 @@ fn row_27_a_batch_of_millions_costs_little_more_than_its_bytes() {
 
     assert_eq!((many.status, many.json()["code"].as_str()), (400, Some("batch_size")));
     let growth = memory_kib(&site, "VmHWM") - before;
-    // The body of 8 MB, and as much again while it is gathered.
+    // The body has 8 MB, and the buffer needs twice as much while it grows.
     assert!(growth < 40 * 1024, "{growth} KiB at most");
 }
 
@@ -97,7 +97,7 @@ fn malformed_bodies_are_refused_with_the_field() {
 }
 
 #[test]
-fn row_46_numbers_that_are_none_are_refused_one_by_one() {
+fn row_46_invalid_quantities_are_refused_event_by_event() {
     let site = Appliance::running();
     let reporter = Reporter::new(&site);
     let bad = [

@@ -1,23 +1,23 @@
-//! An export at the door.
+//! The download of an export.
 
 use sha2::{Digest, Sha256};
 
 use crate::support::{Appliance, PASSWORD, wait_for};
 
 #[test]
-fn a_download_is_the_whole_file_that_its_tag_names() {
+fn a_download_is_the_complete_file_and_its_etag_is_the_hash() {
     let site = Appliance::running();
     site.account("ada-l");
     let mut ada = site.browser();
     ada.sign_in("ada-l");
     let path = "/settings/privacy";
-    let asked = ada.submit(path, "/settings/privacy/export", &[("passphrase", PASSWORD)]);
-    assert_eq!(asked.status, 303, "{}", asked.text());
+    let requested = ada.submit(path, "/settings/privacy/export", &[("passphrase", PASSWORD)]);
+    assert_eq!(requested.status, 303, "{}", requested.text());
 
     let action = wait_for("the export", || {
         let page = ada.get(path).text();
-        let found = page.split('"').find(|word| word.starts_with("/settings/privacy/export/")).map(str::to_owned);
-        found.filter(|action| action.ends_with("/download"))
+        let action = page.split('"').find(|word| word.starts_with("/settings/privacy/export/")).map(str::to_owned);
+        action.filter(|action| action.ends_with("/download"))
     });
     let file = ada.submit(path, &action, &[]);
 

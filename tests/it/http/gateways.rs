@@ -1,9 +1,9 @@
-//! What a gateway is told about who passes.
+//! The answers that a gateway gets from `/v1/forward-auth`.
 
 use crate::support::{Answer, Appliance, GATEWAY_HEADERS};
 
 #[test]
-fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
+fn a_gateway_always_gets_all_headers_so_that_none_of_the_client_remains() {
     let site = Appliance::running();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["read"]);
@@ -12,7 +12,7 @@ fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
 
     let by_key = site.call("GET", "/v1/forward-auth").bearer(&key).send();
     let by_session =
-        ada.call("GET", "/v1/forward-auth/some/path").header("Domicile-Key", "key_of_somebody_else").send();
+        ada.call("GET", "/v1/forward-auth/some/path").header("Domicile-Key", "key_of_another_person").send();
 
     for answer in [&by_key, &by_session] {
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{answer:?}");
@@ -27,7 +27,7 @@ fn a_gateway_always_gets_the_whole_set_so_that_nothing_of_the_clients_stays() {
 }
 
 #[test]
-fn a_gateway_is_told_why_not_in_the_three_ways_it_knows() {
+fn a_refusal_has_a_status_that_gateways_understand_and_the_reason() {
     let site = Appliance::running();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["models:read"]);
@@ -37,15 +37,15 @@ fn a_gateway_is_told_why_not_in_the_three_ways_it_knows() {
     };
 
     assert_eq!(ask("scope=models:read", &key).0, 200);
-    let told = (403, "Bearer error=\"insufficient_scope\"".to_owned());
-    assert_eq!(ask("scope=models:write", &key), told);
-    assert_eq!(ask("scope=flying", &key), told);
-    let told = (401, "Bearer error=\"invalid_token\"".to_owned());
-    assert_eq!(ask("", "dok_nonsense"), told);
+    let refusal = (403, "Bearer error=\"insufficient_scope\"".to_owned());
+    assert_eq!(ask("scope=models:write", &key), refusal);
+    assert_eq!(ask("scope=flying", &key), refusal);
+    let refusal = (401, "Bearer error=\"invalid_token\"".to_owned());
+    assert_eq!(ask("", "dok_nonsense"), refusal);
 }
 
-/// Status, headers and body, but for what is another with every answer.
-fn told(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
+/// Status, headers and body, without what differs in every answer.
+fn comparable(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
     let id = answer.header("x-request-id");
     let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| name != "date").cloned().collect();
     headers.sort_unstable();
@@ -59,7 +59,7 @@ fn told(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
 }
 
 #[test]
-fn the_wicket_and_the_house_give_the_same_answers() {
+fn the_fast_path_and_the_router_give_the_same_answers() {
     let site = Appliance::running();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["models:read"]);
@@ -68,35 +68,36 @@ fn the_wicket_and_the_house_give_the_same_answers() {
     let ask = |query: &str| site.call("GET", &path(query));
     let introspect = |fields: &[(&str, &str)]| site.call("POST", "/v1/introspect").bearer(&service).form(fields);
     let pad = "x".repeat(60_000);
-    // Each by a plain way, which the wicket takes, and with a header that means nothing and leads through the site.
+    // Each request is sent twice: plainly, for the fast path, and with a header that changes nothing but leads to the
+    // router.
     let cases = [
-        ("passes", ask("?scope=models:read").bearer(&key), "cookie"),
+        ("is allowed", ask("?scope=models:read").bearer(&key), "cookie"),
         ("another method", site.call("PUT", &path("")).bearer(&key), "cookie"),
         ("below, as Envoy asks", site.call("GET", &path("/v1/models?scope=models:write")).bearer(&key), "cookie"),
-        ("may less", ask("?scope=models:write").bearer(&key), "cookie"),
+        ("lacks the scope", ask("?scope=models:write").bearer(&key), "cookie"),
         ("no such scope", ask("?scope=flying").bearer(&key), "cookie"),
         ("no key", ask("").bearer("dok_nonsense"), "cookie"),
-        ("nobody", ask(""), "cookie"),
+        ("no credential", ask(""), "cookie"),
         ("no such service", ask("").bearer(&key).header("X-Domicile-Service", "dos_nonsense"), "cookie"),
-        ("good", introspect(&[("token", &key)]), "content-encoding"),
+        ("valid key", introspect(&[("token", &key)]), "content-encoding"),
         (
-            "good, in pieces",
+            "valid key, body in several chunks",
             introspect(&[("pad", &pad), ("token", &key), ("scope", "models:read")]),
             "content-encoding",
         ),
-        ("not good", introspect(&[("token", "dok_nonsense")]), "content-encoding"),
-        ("of nothing", introspect(&[]), "content-encoding"),
+        ("invalid key", introspect(&[("token", "dok_nonsense")]), "content-encoding"),
+        ("no token", introspect(&[]), "content-encoding"),
         ("no form", site.call("POST", "/v1/introspect").bearer(&service).body("token=%zz"), "content-encoding"),
-        ("by nobody", site.call("POST", "/v1/introspect").form(&[("token", &key)]), "content-encoding"),
+        ("no caller", site.call("POST", "/v1/introspect").form(&[("token", &key)]), "content-encoding"),
         ("too large", introspect(&[("token", &pad), ("more", &pad)]), "content-encoding"),
     ];
 
     let mut statuses = Vec::new();
-    for (what, call, aside) in cases {
-        let by_wicket = call.clone().send();
-        let by_house = call.header(aside, if aside == "cookie" { "a=b" } else { "identity" }).send();
-        assert_eq!(told(&by_wicket), told(&by_house), "{what}");
-        statuses.push(by_wicket.status);
+    for (what, call, header) in cases {
+        let by_fast_path = call.clone().send();
+        let by_router = call.header(header, if header == "cookie" { "a=b" } else { "identity" }).send();
+        assert_eq!(comparable(&by_fast_path), comparable(&by_router), "{what}");
+        statuses.push(by_fast_path.status);
     }
     assert_eq!(statuses, [200, 200, 403, 403, 403, 401, 401, 403, 200, 200, 200, 400, 400, 401, 413]);
 }

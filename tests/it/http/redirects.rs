@@ -1,10 +1,10 @@
-//! S7: nobody is led to another host, whatever stands where a page to go on to is named. A browser's own rules decide what
-//! counts as another host: each answer is read by the URL parser of the WHATWG standard that node brings.
+//! S7: no parameter can redirect a person to another host (open redirect). The rules of browsers decide what is another
+//! host: the URL parser of node, which follows the WHATWG standard, reads each answer.
 
 use crate::support::{Appliance, Browser, finish, tool};
 
-/// What people who lead others astray have written there.
-const LURES: [&str; 60] = [
+/// Targets of known open-redirect attacks.
+const TARGETS: [&str; 60] = [
     "//evil.example",
     "///evil.example",
     "////evil.example",
@@ -67,12 +67,13 @@ const LURES: [&str; 60] = [
     "/settings/../../\\evil.example",
 ];
 
-/// Reads a line of base and one of target after the other: tells which leave the host, or are no address to go to.
+/// Reads lines with a base URL and a target. Prints the targets that lead to another host, and fails for an invalid
+/// target.
 const JUDGE: &str = "
 const lines = require('fs').readFileSync(0, 'utf8').split('\\n').filter(Boolean).map((line) => JSON.parse(line));
 for (const [base, target] of lines) {
-  const led = new URL(target, base);
-  if (led.origin !== new URL(base).origin) console.log(`${JSON.stringify(target)} leads to ${led}`);
+  const url = new URL(target, base);
+  if (url.origin !== new URL(base).origin) console.log(`${JSON.stringify(target)} leads to ${url}`);
 }";
 
 fn csrf(browser: &mut Browser) -> String {
@@ -80,54 +81,55 @@ fn csrf(browser: &mut Browser) -> String {
 }
 
 #[test]
-fn s7_sixty_lures_lead_nobody_to_another_host() {
+fn s7_sixty_attacks_redirect_to_no_other_host() {
     let site = Appliance::running();
     site.account("ada-l");
     let mut ada = site.browser();
     ada.sign_in("ada-l");
     let token = csrf(&mut ada);
-    let mut told = Vec::new();
-    let mut note = |what: &str, lure: &str, status: u16, location: &str| {
-        // No form may hold a zero byte.
+    let mut redirects = Vec::new();
+    let mut record = |what: &str, target: &str, status: u16, location: &str| {
+        // A form with a zero byte is refused.
         assert!(
-            status == 303 || (status == 400 && location.is_empty() && lure.contains('\0')),
-            "{what}: {lure:?} {status}"
+            status == 303 || (status == 400 && location.is_empty() && target.contains('\0')),
+            "{what}: {target:?} {status}"
         );
-        assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{what}: {lure:?} became {location:?}");
-        told.push((what.to_owned(), lure.to_owned(), location.to_owned()));
+        assert!(location.bytes().all(|byte| byte.is_ascii_graphic()), "{what}: {target:?} became {location:?}");
+        redirects.push((what.to_owned(), target.to_owned(), location.to_owned()));
     };
 
-    for lure in LURES {
-        let query = crate::support::encode(lure);
+    for target in TARGETS {
+        let query = crate::support::encode(target);
         let shown = ada.get(&format!("/signin?next={query}"));
-        note("signin", lure, shown.status, shown.location());
-        let proved = ada.post("/step-up", &[("csrf", &token), ("next", lure)]);
-        note("step-up", lure, proved.status, proved.location());
-        let themed = ada.post("/theme", &[("csrf", &token), ("theme", "dark"), ("back", lure)]);
-        note("theme", lure, themed.status, themed.location());
+        record("signin", target, shown.status, shown.location());
+        let proved = ada.post("/step-up", &[("csrf", &token), ("next", target)]);
+        record("step-up", target, proved.status, proved.location());
+        let themed = ada.post("/theme", &[("csrf", &token), ("theme", "dark"), ("back", target)]);
+        record("theme", target, themed.status, themed.location());
     }
-    // The form itself, and the way there and back of a stranger, with those that a path or a header can carry.
-    for lure in LURES.iter().filter(|lure| lure.starts_with('/')).step_by(3) {
-        let mut stranger = site.browser();
-        let page = format!("/signin?next={}", crate::support::encode(lure));
-        let fields = [("name", "ada-l"), ("password", crate::support::PASSWORD), ("next", *lure)];
-        let entered = stranger.submit(&page, "/signin", &fields);
-        note("the form to sign in", lure, entered.status, entered.location());
+    // The sign-in form, and the redirects of an anonymous visitor, with the targets that a path or a header can
+    // contain.
+    for target in TARGETS.iter().filter(|target| target.starts_with('/')).step_by(3) {
+        let mut anonymous = site.browser();
+        let page = format!("/signin?next={}", crate::support::encode(target));
+        let fields = [("name", "ada-l"), ("password", crate::support::PASSWORD), ("next", *target)];
+        let entered = anonymous.submit(&page, "/signin", &fields);
+        record("the sign-in form", target, entered.status, entered.location());
     }
-    for lure in
+    for target in
         ["/settings/keys?x=//evil.example", "/settings/keys?next=https://evil.example", "/settings?@evil.example"]
     {
-        let led = site.browser().get(lure);
-        note("a stranger's path", lure, led.status, led.location());
+        let answer = site.browser().get(target);
+        record("an anonymous page request", target, answer.status, answer.location());
     }
     for referer in ["https://evil.example/settings", "http://localhost.evil.example/", "//evil.example"] {
         let call = site.call("POST", "/settings/profile").header("Referer", referer).form(&[("csrf", "x")]);
-        let led = call.send();
-        note("a stranger's form", referer, led.status, led.location());
+        let answer = call.send();
+        record("an anonymous form", referer, answer.status, answer.location());
     }
 
-    assert!(told.len() >= 180 + 10);
-    let lines: Vec<_> = told
+    assert!(redirects.len() >= 180 + 10);
+    let lines: Vec<_> = redirects
         .iter()
         .map(|(_, _, location)| serde_json::json!([format!("{}/signin", site.url()), location]).to_string())
         .collect();
@@ -139,13 +141,13 @@ fn s7_sixty_lures_lead_nobody_to_another_host() {
 }
 
 #[test]
-fn s7_a_path_that_looks_like_a_host_is_not_found_and_leads_nowhere() {
+fn s7_a_path_that_looks_like_a_host_is_not_found() {
     let site = Appliance::running();
 
     for path in ["//evil.example", "//evil.example/%2e%2e", "/\\evil.example", "/%2f/evil.example", "/.//evil.example"]
     {
         let answer = site.call("GET", path).try_send();
-        // A client that refuses to send it is as good.
+        // A client may also refuse to send it.
         if let Ok(answer) = answer {
             assert!(answer.status == 404 || answer.status == 400, "{path}: {} {}", answer.status, answer.location());
         }

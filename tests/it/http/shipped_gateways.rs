@@ -1,4 +1,4 @@
-//! The configurations that are shipped for gateways, each before a real gateway in front of a real service.
+//! The gateway configurations in the package, each tested with the real gateway in front of a service.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::{Appliance, GATEWAY_HEADERS, HelperProcess, free_port, tool, wait_for};
 
-/// An example as it is shipped, with what its first lines tell the admin to change.
+/// An example of the package, with the changes that its first lines ask the admin to make.
 fn example(name: &str, changes: &[(&str, String)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/examples").join(name);
     let mut text = std::fs::read_to_string(&path).unwrap();
@@ -32,7 +32,7 @@ struct Site {
 }
 
 impl Site {
-    /// `gateway` writes its configuration into a folder and says how it is started.
+    /// `gateway` writes the configuration into a folder and returns the command that starts the gateway.
     fn with(site: Appliance, gateway: impl FnOnce(&Appliance, u16, u16, &Path) -> Command) -> Self {
         let mut upstream = HelperProcess::python("gateways/upstream.py");
         let upstream_port: u16 = upstream.next_line().parse().unwrap();
@@ -51,17 +51,17 @@ impl Site {
     fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
         let headers: BTreeMap<_, _> = headers.iter().copied().collect();
         let url = format!("https://127.0.0.1:{}{path}", self.port);
-        let asked = json!({"method": method, "url": url, "headers": headers, "body": body});
-        self.client.request(&asked)
+        let request = json!({"method": method, "url": url, "headers": headers, "body": body});
+        self.client.request(&request)
     }
 
-    /// The status, and what the service saw if it was asked.
+    /// The status, and the request as the service received it. `Null`: it did not reach the service.
     fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> (u64, Value) {
         let answer = self.ask("GET", path, headers, "");
         (answer["status"].as_u64().unwrap(), serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or_default())
     }
 
-    /// How many requests reached the service.
+    /// The number of requests that reached the service.
     fn reached(&self) -> u64 {
         let url = format!("http://127.0.0.1:{}/how-many", self.upstream_port);
         let text = ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap();
@@ -74,13 +74,13 @@ fn header<'v>(seen: &'v Value, name: &str) -> Vec<&'v str> {
     pairs.iter().filter(|pair| pair[0] == name).map(|pair| pair[1].as_str().unwrap()).collect()
 }
 
-/// What every gateway must do, whichever it is. `too_fast`: how it says that a key is used faster than it may be.
-fn keeps_the_service(site: &mut Site, too_fast: u64) {
+/// What every gateway must do. `rate_limited`: its status when a key exceeds its rate limit.
+fn protects_the_service(site: &mut Site, rate_limited: u64) {
     let account = site.site.account("ada-l");
     let (right, other) = (site.site.api_key("ada-l", &["models:read"]), site.site.api_key("ada-l", &["billing:read"]));
     let bearer = format!("Bearer {right}");
 
-    // Whoever may not pass does not reach the service.
+    // Requests that are not allowed do not reach the service.
     let answer = site.ask("GET", "/", &[], "");
     assert_eq!(answer["status"], 401, "{answer}");
     assert!(answer["headers"]["www-authenticate"].as_str().unwrap_or_default().starts_with("Bearer"), "{answer}");
@@ -90,7 +90,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
         (answer["status"].as_u64(), answer["headers"]["domicile-reason"].as_str()),
         (Some(403), Some("insufficient_scope"))
     );
-    // What a client adds asks for more and never for less.
+    // A client that adds scopes to its request can only require more.
     for path in ["/?scope=billing:read", "/?scope=&nginx=0", "/v1/forward-auth?scope=billing:read"] {
         assert_eq!(
             site.get(path, &[("Authorization", &format!("Bearer {other}")), ("X-Domicile-Scope", "billing:read")]).0,
@@ -100,7 +100,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     }
     assert_eq!(site.reached(), 0);
 
-    // Whoever may pass does, and the service is told who it is: by the gateway alone.
+    // Allowed requests reach the service, and only the gateway tells the service who sends them.
     let mut forged: Vec<(&str, &str)> = GATEWAY_HEADERS.iter().map(|name| (*name, "forged")).collect();
     forged.extend([
         ("Authorization", bearer.as_str()),
@@ -127,7 +127,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     );
     assert!(!seen.to_string().contains(&right), "the service needs no key, so it gets none: {seen}");
 
-    // The other way to carry a key, and a body that goes past the question.
+    // The other header for a key, and a body that the gateway does not send to forward-auth.
     let body = "x".repeat(200_000);
     let answer = site.ask("POST", "/generate", &[("X-Api-Key", &right), ("Content-Type", "text/plain")], &body);
     assert_eq!((answer["status"].as_u64(), answer["headers"]["x-of-the-service"].as_str()), (Some(200), Some("stays")));
@@ -135,7 +135,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     assert_eq!(seen["sha256"], hex::encode(Sha256::digest(&body)));
     assert!(!seen.to_string().contains(&right));
 
-    // Too fast: with the reason, and when to come back.
+    // Above the rate limit, the answer has the reason and the time to wait.
     let slow = ["key", "create", "--account", "ada-l", "--name", "slow", "--scope", "models:read", "--rate", "1"];
     let slow = format!("Bearer {}", site.site.run(&slow).ok());
     let answers: Vec<_> = (0..3).map(|_| site.ask("GET", "/", &[("Authorization", &slow)], "")).collect();
@@ -143,11 +143,11 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     let last = &answers[2];
     assert_eq!(
         (last["status"].as_u64(), last["headers"]["domicile-reason"].as_str()),
-        (Some(too_fast), Some("rate_limited"))
+        (Some(rate_limited), Some("rate_limited"))
     );
     assert!(last["headers"]["retry-after"].as_str().unwrap_or_default().parse::<u32>().is_ok(), "{last}");
 
-    // Revoked is refused at the next request, also on a connection that is open.
+    // A revoked key is refused at the next request, also on an open connection.
     let listed: Value =
         serde_json::from_str(&site.site.run(&["key", "list", "--account", "ada-l", "--json"]).ok()).unwrap();
     for key in listed["keys"].as_array().unwrap() {
@@ -155,7 +155,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     }
     assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 401);
 
-    // Nobody to ask is no yes.
+    // While the appliance is stopped, the gateway lets no request through.
     let key = site.site.api_key("ada-l", &["models:read"]);
     let (bearer, reached) = (format!("Bearer {key}"), site.reached());
     assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 200);
@@ -163,7 +163,7 @@ fn keeps_the_service(site: &mut Site, too_fast: u64) {
     assert!(site.get("/", &[("Authorization", &bearer)]).0 >= 500);
     assert_eq!(site.reached(), reached + 1);
     site.site.start();
-    assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 200, "and it goes on by itself");
+    assert_eq!(site.get("/", &[("Authorization", &bearer)]).0, 200, "the gateway recovers by itself");
     assert!(site.gateway.as_mut().unwrap().is_running() && site.upstream.is_running());
 }
 
@@ -200,35 +200,35 @@ fn nginx(site: &Appliance, port: u16, upstream: u16, folder: &Path, more: &[(&st
 }
 
 #[test]
-fn nginx_as_shipped_keeps_a_service() {
+fn the_nginx_example_protects_a_service() {
     let mut site =
         Site::with(Appliance::running(), |site, port, upstream, folder| nginx(site, port, upstream, folder, &[]));
 
-    keeps_the_service(&mut site, 403);
+    protects_the_service(&mut site, 403);
 
-    // It knows 200, 401 and 403, and was told nothing else but that nobody is there.
+    // nginx understands 200, 401 and 403. It got no other status, except 502 while the appliance was stopped.
     let log = std::fs::read_to_string(site.site.folder().join("gateway/error.log")).unwrap();
     let unexpected = log.lines().filter(|line| line.contains("unexpected status") && !line.contains("status: 502"));
     assert_eq!(unexpected.collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[test]
-fn nginx_that_is_on_no_trusted_network_proves_itself_as_shipped() {
+fn the_nginx_example_authenticates_itself_outside_trusted_networks() {
     let mut site = Appliance::made();
     site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
     site.start();
     let service = site.service("nginx");
     let mut site = Site::with(site, |site, port, upstream, folder| {
-        let question = "proxy_set_header X-Domicile-Service \"\";\n        proxy_set_header Connection";
-        let proof = (question, question.replace("\"\"", &format!("\"{service}\"")));
-        nginx(site, port, upstream, folder, &[proof])
+        let header = "proxy_set_header X-Domicile-Service \"\";\n        proxy_set_header Connection";
+        let credential = (header, header.replace("\"\"", &format!("\"{service}\"")));
+        nginx(site, port, upstream, folder, &[credential])
     });
 
-    keeps_the_service(&mut site, 403);
+    protects_the_service(&mut site, 403);
 }
 
 #[test]
-fn caddy_as_shipped_keeps_a_service() {
+fn the_caddy_example_protects_a_service() {
     let mut site = Site::with(Appliance::running(), |site, port, upstream, folder| {
         let at = |name: &str| folder.join(name).display().to_string();
         let own = format!("https://inference.example.org:{port} {{\n\ttls {} {}", at("site.pem"), at("site.key"));
@@ -237,7 +237,7 @@ fn caddy_as_shipped_keeps_a_service() {
             ("127.0.0.1:9000", format!("127.0.0.1:{upstream}")),
             ("https://inference.example.org {", own),
         ];
-        // Nothing but this site: no port 80, no certificates from elsewhere, no door for commands.
+        // Only this site: no port 80, no certificates from an authority, no admin API.
         let whole = format!("{{\n\tadmin off\n\tauto_https off\n}}\n{}", example("caddy.conf", &changes));
         std::fs::write(folder.join("Caddyfile"), whole).unwrap();
         let mut command = Command::new(tool("caddy"));
@@ -246,11 +246,11 @@ fn caddy_as_shipped_keeps_a_service() {
         command
     });
 
-    keeps_the_service(&mut site, 429);
+    protects_the_service(&mut site, 429);
 }
 
 #[test]
-fn a_page_of_the_gateways_own_is_not_to_be_reached_from_outside() {
+fn the_internal_location_of_nginx_cannot_be_reached_from_outside() {
     let mut site =
         Site::with(Appliance::running(), |site, port, upstream, folder| nginx(site, port, upstream, folder, &[]));
 
@@ -259,15 +259,21 @@ fn a_page_of_the_gateways_own_is_not_to_be_reached_from_outside() {
 }
 
 #[test]
-fn every_example_takes_away_what_the_client_wrote_and_hands_on_all_that_is_told() {
+fn every_example_removes_the_headers_of_the_client_and_passes_on_all_of_ours() {
     for name in ["nginx.conf", "traefik.conf", "caddy.conf", "envoy.conf"] {
         let text = example(name, &[]).to_lowercase();
-        let said: String =
+        let directives: String =
             text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
         for header in GATEWAY_HEADERS.iter().chain(&["x-domicile-scope", "x-domicile-service", "domicile-reason"]) {
-            assert!(said.contains(header), "{name} lets the client's {header} through, or forgets to hand it on");
+            assert!(directives.contains(header), "{name} does not replace the header {header} of the client");
         }
-        assert!(said.contains("/v1/forward-auth") && said.contains("models:read"), "{name} does not ask");
-        assert!(said.contains("authorization") && said.contains("x-api-key"), "{name} hands the key on");
+        assert!(
+            directives.contains("/v1/forward-auth") && directives.contains("models:read"),
+            "{name} does not call forward-auth"
+        );
+        assert!(
+            directives.contains("authorization") && directives.contains("x-api-key"),
+            "{name} does not handle the headers with the key"
+        );
     }
 }

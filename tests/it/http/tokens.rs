@@ -1,4 +1,4 @@
-//! Tokens in exchange for keys, and services that verify them without asking: with a library that is not ours.
+//! The exchange of keys for tokens, and services that verify tokens themselves, with a library of a third party.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -38,18 +38,19 @@ fn key_id(site: &Appliance, account: &str) -> String {
     listed["keys"][0]["id"].as_str().unwrap().to_owned()
 }
 
-/// A script of `tests/tokens` with a line of secrets.
+/// Runs a script of `tests/tokens`, which reads the secrets from its standard input.
 fn python(site: &Appliance, script: &str, arguments: &[&str], secrets: &str) -> Value {
     let mut command = Command::new(tool("python3"));
     command.arg(tool_script(&format!("tokens/{script}"))).arg(site.url()).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let ran = finish(&mut command, &format!("{secrets}\n"));
     assert_eq!(ran.status, 0, "{script}: {}{}", ran.stdout, ran.stderr);
-    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{script} said {error}: {}", ran.stdout))
+    serde_json::from_str(&ran.stdout)
+        .unwrap_or_else(|error| panic!("{script} printed no JSON ({error}): {}", ran.stdout))
 }
 
 #[test]
-fn o7_two_rotations_under_load_refuse_nobody() {
+fn o7_two_rotations_under_load_refuse_no_token() {
     let site = Appliance::running_with_clock("[tokens]\nrotate_every = \"2d\"\n");
     site.account("ada-l");
     let key = site.api_key("ada-l", &["models:read"]);
@@ -64,11 +65,14 @@ fn o7_two_rotations_under_load_refuse_nobody() {
     for ahead in seen["published_ahead"].as_array().unwrap() {
         assert!(ahead.as_f64().unwrap() > 86_390.0, "published a day before it signed: {seen}");
     }
-    assert!(!seen["published_now"].as_array().unwrap().contains(&kids[0]), "the first is forgotten: {seen}");
+    assert!(
+        !seen["published_now"].as_array().unwrap().contains(&kids[0]),
+        "the first key is no longer published: {seen}"
+    );
 }
 
 #[test]
-fn row_80_whatever_is_made_of_a_token_is_believed_by_nobody() {
+fn row_80_manipulated_tokens_are_refused() {
     let site = Appliance::running();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["models:read"]);
@@ -79,7 +83,7 @@ fn row_80_whatever_is_made_of_a_token_is_believed_by_nobody() {
     assert!(seen["tried"].as_u64().unwrap() >= 25);
     assert_eq!(seen["library"], json!(["good"]));
     assert_eq!(seen["introspection"], json!(["good"]));
-    assert_eq!(seen["doors"], json!([]), "a token opens no door of ours");
+    assert_eq!(seen["routes"], json!([]), "no route of ours accepts a token as a credential");
 }
 
 #[test]
@@ -98,28 +102,31 @@ fn a_token_says_what_introspection_says_and_ends_with_the_key() {
     assert_eq!((&made["token_type"], &made["expires_in"]), (&json!("Bearer"), &json!(300)));
     assert_eq!(made["issued_token_type"], "urn:ietf:params:oauth:token-type:access_token");
     let token = made["access_token"].as_str().unwrap();
-    let told = introspect(&site, &inference, token);
-    assert_eq!(told["active"], true, "{told}");
-    assert_eq!((told["sub"].as_str(), told["workspace"].as_str()), (Some(account.as_str()), Some(workspace.as_str())));
-    assert_eq!((told["iss"].as_str(), told["aud"].as_str()), (Some(site.url().as_str()), Some("inference")));
-    assert_eq!(told["client_id"], introspect(&site, &inference, &key)["client_id"]);
-    // Written out, because whoever verifies alone has no table of bundles.
-    assert_eq!(told["scope"], "models models:read models:write datasets:read");
-    assert_eq!(introspect(&site, &storage, token), json!({"active": false}), "it is not for storage");
+    let claims = introspect(&site, &inference, token);
+    assert_eq!(claims["active"], true, "{claims}");
+    assert_eq!(
+        (claims["sub"].as_str(), claims["workspace"].as_str()),
+        (Some(account.as_str()), Some(workspace.as_str()))
+    );
+    assert_eq!((claims["iss"].as_str(), claims["aud"].as_str()), (Some(site.url().as_str()), Some("inference")));
+    assert_eq!(claims["client_id"], introspect(&site, &inference, &key)["client_id"]);
+    // Expanded, because a verifier has no table of bundles.
+    assert_eq!(claims["scope"], "models models:read models:write datasets:read");
+    assert_eq!(introspect(&site, &storage, token), json!({"active": false}), "the token is not for storage");
 
     site.set_ahead(301);
-    assert_eq!(introspect(&site, &inference, token), json!({"active": false}), "its time is over");
+    assert_eq!(introspect(&site, &inference, token), json!({"active": false}), "the token has expired");
     let fresh = exchange(&site, Some(&inference), &[("subject_token", &key)]).json();
     let fresh = fresh["access_token"].as_str().unwrap();
     assert_eq!(introspect(&site, &inference, fresh)["active"], true);
     site.run(&["key", "revoke", &key_id(&site, "ada-l")]).ok();
-    assert_eq!(introspect(&site, &inference, fresh), json!({"active": false}), "seen by the very next request");
+    assert_eq!(introspect(&site, &inference, fresh), json!({"active": false}), "the next request sees the revocation");
     let after = exchange(&site, None, &[("subject_token", &key), ("audience", "inference")]);
     assert_eq!((after.status, after.json()["error"].as_str()), (400, Some("invalid_request")));
 }
 
 #[test]
-fn keys_that_somebody_elses_sign_in_locked_are_refused_by_the_very_next_request_and_their_tokens_end() {
+fn keys_that_were_locked_after_a_foreign_sign_in_are_refused_at_the_next_request_and_their_tokens_end() {
     let site = Appliance::running();
     site.account("ada-l");
     site.account("grace-h");
@@ -129,7 +136,7 @@ fn keys_that_somebody_elses_sign_in_locked_are_refused_by_the_very_next_request_
     let (ended, lasting) = (made(&locked), made(&other));
     let (ended, lasting) = (ended.as_str().unwrap(), lasting.as_str().unwrap());
     let forward = |key: &str| site.call("GET", "/v1/forward-auth").header("X-Api-Key", key).send().status;
-    // Asked before, so that whatever remembers has something to remember.
+    // Verified before, so that all caches are filled.
     for text in [&locked, ended, &other, lasting] {
         assert_eq!(introspect(&site, &inference, text)["active"], true);
     }
@@ -149,15 +156,15 @@ fn keys_that_somebody_elses_sign_in_locked_are_refused_by_the_very_next_request_
         assert_eq!(introspect(&site, &inference, text), json!({"active": false}));
     }
     for text in [other.as_str(), lasting] {
-        assert_eq!(introspect(&site, &inference, text)["active"], true, "hers were not locked");
+        assert_eq!(introspect(&site, &inference, text)["active"], true, "the keys of the other person are not locked");
     }
-    let news = feed(&site, &inference, &format!("after={next}")).json();
-    assert_eq!(news["revocations"].as_array().unwrap().len(), 1, "{news}");
-    assert_eq!(news["revocations"][0]["kind"], "subject");
+    let page = feed(&site, &inference, &format!("after={next}")).json();
+    assert_eq!(page["revocations"].as_array().unwrap().len(), 1, "{page}");
+    assert_eq!(page["revocations"][0]["kind"], "subject");
     let refused = exchange(&site, Some(&inference), &[("subject_token", &locked)]);
     assert_eq!((refused.status, refused.json()["error"].as_str()), (400, Some("invalid_request")));
 
-    // With a new password the key is good again; what was issued before the lock stays dead.
+    // After a new password the key is valid again. Tokens from before the lock stay revoked.
     let link = site.mailbox().wait_for("ada-l@example.org", "Set your password").link("/reset");
     let reset = link.rsplit('=').next().unwrap();
     let fields = [("token", reset), ("password", "a quieter walk by the river")];
@@ -168,7 +175,7 @@ fn keys_that_somebody_elses_sign_in_locked_are_refused_by_the_very_next_request_
 }
 
 #[test]
-fn o8_whatever_is_not_good_is_answered_alike() {
+fn o8_the_answer_is_the_same_for_everything_that_is_not_valid() {
     let site = Appliance::running_with_clock("");
     site.account("ada-l");
     site.account("grace-h");
@@ -204,30 +211,30 @@ fn o8_whatever_is_not_good_is_answered_alike() {
     };
     let expected = ask("nonsense");
     assert_eq!((expected.0, expected.2.as_str()), (200, r#"{"active":false}"#));
-    let not_good = [
+    let invalid = [
         ("unknown", unknown.as_str()),
         ("mistyped", &format!("{}x", &good[..good.len() - 1])),
-        ("cut short", &good[..good.len() - 1]),
+        ("truncated", &good[..good.len() - 1]),
         ("with a space", &format!("{good} ")),
         ("revoked", &revoked),
         ("expired", &expiring),
-        ("of somebody who is suspended", &of_grace),
-        ("a service's", &service),
-        ("a session's", &cookie),
-        ("a token whose time is over", &old),
+        ("of a suspended account", &of_grace),
+        ("a service credential", &service),
+        ("a session cookie", &cookie),
+        ("an expired token", &old),
         ("a token for another service", &foreign),
-        ("a token of a key that is revoked", &of_revoked),
-        ("a token of somebody who is suspended", &of_grace_token),
-        ("a token without its end", &token[..token.len() - 3]),
-        ("something long", &"x".repeat(20_000)),
+        ("a token of a revoked key", &of_revoked),
+        ("a token of a suspended account", &of_grace_token),
+        ("a truncated token", &token[..token.len() - 3]),
+        ("a very long text", &"x".repeat(20_000)),
     ];
-    for (what, token) in not_good {
+    for (what, token) in invalid {
         assert_eq!(ask(token), expected, "{what}");
     }
     for (what, token) in [("key", &good), ("token", &token)] {
-        assert!(ask(token).2.starts_with(r#"{"active":true"#), "the good {what}");
+        assert!(ask(token).2.starts_with(r#"{"active":true"#), "the valid {what}");
     }
-    // Who may not ask learns nothing at all: good and bad are refused alike.
+    // A caller without a service credential learns nothing: the answer is the same for valid and invalid keys.
     for credential in ["", "dos_nonsense", good.as_str()] {
         let answers = [good.as_str(), revoked.as_str(), "nonsense"].map(|token| {
             let answer = site.call("POST", "/v1/introspect").bearer(credential).form(&[("token", token)]).send();
@@ -239,7 +246,7 @@ fn o8_whatever_is_not_good_is_answered_alike() {
 }
 
 #[test]
-fn an_exchange_is_refused_in_the_words_of_oauth_and_gives_nothing() {
+fn a_refused_exchange_has_an_oauth_error_and_no_token() {
     let site = Appliance::running();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["models:read"]);
@@ -268,13 +275,13 @@ fn an_exchange_is_refused_in_the_words_of_oauth_and_gives_nothing() {
         (&[("grant_type", "client_credentials")], "invalid_request"),
     ] {
         let answer = with(more);
-        let told = answer.json();
+        let body = answer.json();
         assert_eq!(
-            (answer.status, told["error"].as_str(), told["code"].as_str()),
+            (answer.status, body["error"].as_str(), body["code"].as_str()),
             (400, Some(code), Some(code)),
             "{more:?}"
         );
-        assert!(!told["error_description"].as_str().unwrap().is_empty() && told["access_token"].is_null(), "{told}");
+        assert!(!body["error_description"].as_str().unwrap().is_empty() && body["access_token"].is_null(), "{body}");
         assert_eq!((answer.header("content-type"), answer.header("cache-control")), ("application/json", "no-store"));
     }
     let other = site.call("POST", "/v1/token").form(&[("grant_type", "password"), ("subject_token", &key)]).send();
@@ -306,14 +313,14 @@ fn a_key_with_limits_is_exchanged_within_them() {
         by_service(&[("subject_token", &elsewhere), ("ip", "198.51.100.7")]),
         by_itself(&elsewhere),
     ] {
-        let told = refused.json();
-        assert_eq!((refused.status, told["error"].as_str()), (400, Some("invalid_request")), "{told}");
-        assert!(told["error_description"].as_str().unwrap().contains("network"), "{told}");
+        let body = refused.json();
+        assert_eq!((refused.status, body["error"].as_str()), (400, Some("invalid_request")), "{body}");
+        assert!(body["error_description"].as_str().unwrap().contains("network"), "{body}");
     }
     assert_eq!(by_itself(&at_home).status, 200);
     assert_eq!(by_service(&[("subject_token", &at_home), ("ip", "somewhere")]).status, 400);
     let forged = [("subject_token", elsewhere.as_str()), ("audience", "inference"), ("ip", "192.0.2.7")];
-    assert_eq!(exchange(&site, None, &forged).status, 400, "the program itself does not say where it is");
+    assert_eq!(exchange(&site, None, &forged).status, 400, "only a service may name the address");
 
     let slow = key(&["--rate", "1"]);
     let answers: Vec<_> = (0..3).map(|_| by_itself(&slow)).collect();
@@ -324,13 +331,13 @@ fn a_key_with_limits_is_exchanged_within_them() {
 }
 
 #[test]
-fn the_description_of_the_server_is_true() {
+fn the_metadata_of_the_server_is_correct() {
     let site = Appliance::running();
-    let told = site.call("GET", "/.well-known/oauth-authorization-server").send();
-    let metadata = told.json();
+    let answer = site.call("GET", "/.well-known/oauth-authorization-server").send();
+    let metadata = answer.json();
 
     assert_eq!(metadata["issuer"], site.url());
-    assert!(told.header("cache-control").contains("max-age="));
+    assert!(answer.header("cache-control").contains("max-age="));
     for (member, method) in [
         ("token_endpoint", "POST"),
         ("introspection_endpoint", "POST"),
@@ -338,7 +345,8 @@ fn the_description_of_the_server_is_true() {
         ("service_documentation", "GET"),
     ] {
         let address = metadata[member].as_str().unwrap();
-        let path = address.strip_prefix(&site.url()).unwrap_or_else(|| panic!("{member} leads elsewhere: {address}"));
+        let path =
+            address.strip_prefix(&site.url()).unwrap_or_else(|| panic!("{member} is on another site: {address}"));
         let status = site.call(method, path).send().status;
         assert!(![404, 405].contains(&status) && status < 500, "{member} answers {status}");
     }
@@ -347,11 +355,11 @@ fn the_description_of_the_server_is_true() {
     assert!(keys.header("cache-control").starts_with("public, max-age="), "{keys:?}");
     let key = &keys.json()["keys"][0];
     assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
-    assert!(key.get("d").is_none(), "the secret half stays here");
+    assert!(key.get("d").is_none(), "the private key is not published");
 }
 
 #[test]
-fn what_ended_is_in_the_feed_at_once_and_whoever_waits_is_told() {
+fn revocations_are_in_the_feed_at_once_and_end_a_waiting_request() {
     let site = Appliance::running();
     let account = site.account("ada-l");
     site.api_key("ada-l", &["models:read"]);
@@ -360,16 +368,16 @@ fn what_ended_is_in_the_feed_at_once_and_whoever_waits_is_told() {
     let start = feed(&site, &service, "after=0").json();
     assert_eq!(start, json!({"revocations": [], "next": 0, "more": false}));
 
-    let told = std::thread::scope(|scope| {
+    let page = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| feed(&site, &service, "after=0&wait=30").json());
         site.run(&["key", "revoke", &key]).ok();
         waiting.join().unwrap()
     });
     site.run(&["account", "suspend", "ada-l", "--reason", "test"]).ok();
 
-    assert_eq!(told["revocations"][0]["kind"], "key");
-    assert_eq!(told["revocations"][0]["id"], key.as_str());
-    let next = told["next"].as_i64().unwrap();
+    assert_eq!(page["revocations"][0]["kind"], "key");
+    assert_eq!(page["revocations"][0]["id"], key.as_str());
+    let next = page["next"].as_i64().unwrap();
     let later = feed(&site, &service, &format!("after={next}")).json();
     assert_eq!(later["revocations"], json!([{"seq": next + 1, "kind": "subject", "id": account}]));
     let ahead = feed(&site, &service, "after=900");
@@ -380,7 +388,7 @@ fn what_ended_is_in_the_feed_at_once_and_whoever_waits_is_told() {
 }
 
 #[test]
-fn whoever_waits_for_news_does_not_hold_up_a_stop() {
+fn a_request_that_waits_for_the_feed_does_not_delay_a_stop() {
     let mut site = Appliance::running();
     let service = site.service("inference");
     let mut waiting = std::net::TcpStream::connect(("127.0.0.1", site.port)).unwrap();
@@ -388,8 +396,8 @@ fn whoever_waits_for_news_does_not_hold_up_a_stop() {
         "GET /v1/revocations?after=0&wait=30 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {service}\r\n\r\n"
     );
     waiting.write_all(request.as_bytes()).unwrap();
-    // Its bytes lie at the server's end of the connection; the server has read them when the connection belongs to a process and
-    // nothing waits in it.
+    // The server has read the request when its end of the connection belongs to a process and its receive queue is
+    // empty.
     let server_end = format!(":{:04X}", site.port);
     wait_for("the server to read the request", || {
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
@@ -412,7 +420,11 @@ fn whoever_waits_for_news_does_not_hold_up_a_stop() {
         answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"revocations":[],"next":0,"more":false}"#),
         "{answer}"
     );
-    assert!(watch.elapsed().as_secs() < 9, "it was answered, and not cut off after ten seconds: {:?}", watch.elapsed());
+    assert!(
+        watch.elapsed().as_secs() < 9,
+        "the request was answered at once, not after the ten seconds of a stop: {:?}",
+        watch.elapsed()
+    );
 }
 
 #[test]
@@ -430,14 +442,14 @@ fn the_operator_rotates_the_signing_key_or_withdraws_it() {
     let first = kids();
     assert_eq!(first.len(), 1);
 
-    let told: Value = serde_json::from_str(&site.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
+    let rotated: Value = serde_json::from_str(&site.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
     assert_eq!(
         kids(),
-        [told["kid"].as_str().unwrap(), &first[0]],
-        "the next one is published, and the old one signs on"
+        [rotated["kid"].as_str().unwrap(), &first[0]],
+        "the next key is published, and the old one still signs"
     );
     let again: Value = serde_json::from_str(&site.run(&["keyring", "rotate-token-key", "--json"]).ok()).unwrap();
-    assert_eq!((&again, introspect(&site, &service, token)["active"].as_bool()), (&told, Some(true)));
+    assert_eq!((&again, introspect(&site, &service, token)["active"].as_bool()), (&rotated, Some(true)));
 
     site.run(&["keyring", "rotate-token-key", "--compromised"]).ok();
 

@@ -1,4 +1,4 @@
-//! Work done later and mail on its way: neither lost nor invented.
+//! Jobs and e-mail: neither lost nor duplicated.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -16,13 +16,13 @@ use tokio::sync::Notify;
 
 use crate::support::{TestApp, TestSite};
 
-/// Told when the job that hangs has begun.
+/// Notified when the job that hangs has started.
 static HANGING: Notify = Notify::const_new();
-const DONE_AT_LAST: JobHandler = JobHandler::new("test.hangs", |_, _| Box::pin(async { Outcome::Done }));
+const NO_LONGER_HANGS: JobHandler = JobHandler::new("test.hangs", |_, _| Box::pin(async { Outcome::Done }));
 
 static DONE: AtomicU32 = AtomicU32::new(0);
 
-/// Handlers as a slice has them: one that does its work, and some that do not.
+/// Test handlers: some succeed, others fail, hang or panic.
 const HANDLERS: &[JobHandler] = &[
     JobHandler::new("test.count", |_, _| Box::pin(async { Outcome::Done })),
     JobHandler::new("test.again", |_, _| Box::pin(async { Outcome::Again("the other side is away".into()) })),
@@ -48,10 +48,10 @@ impl TestApp {
     }
 
     fn run(&self) -> usize {
-        self.run_knowing(HANDLERS)
+        self.run_with(HANDLERS)
     }
 
-    fn run_knowing(&self, handlers: &'static [JobHandler]) -> usize {
+    fn run_with(&self, handlers: &'static [JobHandler]) -> usize {
         self.block_on(jobs::run_due(&self.app, handlers)).unwrap()
     }
 
@@ -68,7 +68,7 @@ impl TestApp {
         self.read(|view| view.one(sql, [], |row| row.get(0)).unwrap())
     }
 
-    /// How long the one mail or job that waits has to wait yet.
+    /// How long the only waiting e-mail or job still has to wait.
     fn pause(&self, sql: &'static str) -> std::time::Duration {
         Timestamp::from_millis(self.number(sql)).since(self.clock.now())
     }
@@ -95,7 +95,7 @@ const RUN_AT: &str = "select run_at from job";
 const NEXT_MAIL: &str = "select next_at from mail_outbox";
 
 #[test]
-fn a_job_is_done_once_with_what_it_was_queued_with() {
+fn a_job_runs_once_with_its_payload() {
     let site = TestApp::new();
     site.queue_job(NewJob { payload: json!({"add": 7}), ..job("test.adds") });
 
@@ -119,7 +119,7 @@ fn a_job_that_is_not_committed_was_never_queued() {
 }
 
 #[test]
-fn a_job_is_tried_again_after_pauses_that_grow_and_given_up_in_the_end() {
+fn a_failed_job_is_retried_with_a_growing_backoff_and_finally_given_up() {
     let site = TestApp::new();
     site.queue_job(job("test.again"));
 
@@ -141,7 +141,7 @@ fn a_job_is_tried_again_after_pauses_that_grow_and_given_up_in_the_end() {
 }
 
 #[test]
-fn a_job_that_says_never_and_a_job_nobody_knows_are_given_up_at_once() {
+fn a_permanent_failure_and_an_unknown_job_are_given_up_at_once() {
     let site = TestApp::new();
     for name in ["test.never", "test.unheard"] {
         site.queue_job(job(name));
@@ -156,7 +156,7 @@ fn a_job_that_says_never_and_a_job_nobody_knows_are_given_up_at_once() {
 }
 
 #[test]
-fn a_job_that_panics_holds_up_nobody() {
+fn a_job_that_panics_delays_no_other_job() {
     let site = TestApp::new();
     site.queue_job(job("test.panics"));
     site.queue_job(job("test.count"));
@@ -169,7 +169,7 @@ fn a_job_that_panics_holds_up_nobody() {
 }
 
 #[test]
-fn a_job_with_the_same_key_waits_once_and_can_come_again_when_done() {
+fn a_job_with_a_unique_key_is_queued_once_until_it_is_done() {
     let site = TestApp::new();
     for _ in 0..3 {
         site.queue_job(NewJob::once("test.count"));
@@ -182,10 +182,10 @@ fn a_job_with_the_same_key_waits_once_and_can_come_again_when_done() {
 }
 
 #[test]
-fn what_a_stopped_process_had_in_hand_is_done_by_another_after_ten_minutes() {
+fn the_job_of_a_stopped_process_is_done_by_another_one_after_ten_minutes() {
     let site = TestApp::new();
     site.queue_job(job("test.hangs"));
-    // A process that takes the job and is stopped in the middle of it.
+    // A process claims the job and is stopped while it runs.
     site.block_on(async {
         tokio::select! {
             ran = jobs::run_due(&site.app, HANDLERS) => panic!("a job that hangs came to an end: {ran:?}"),
@@ -195,9 +195,9 @@ fn what_a_stopped_process_had_in_hand_is_done_by_another_after_ten_minutes() {
     assert_eq!(site.text(STATE).as_deref(), Some("running"));
 
     site.clock.advance(minutes(10) - seconds(1));
-    assert_eq!(site.run_knowing(&[DONE_AT_LAST]), 0);
+    assert_eq!(site.run_with(&[NO_LONGER_HANGS]), 0);
     site.clock.advance(seconds(1));
-    assert_eq!(site.run_knowing(&[DONE_AT_LAST]), 1);
+    assert_eq!(site.run_with(&[NO_LONGER_HANGS]), 1);
 
     assert_eq!(site.text(STATE).as_deref(), Some("done"));
     assert_eq!(site.number("select attempts from job"), 2);
@@ -222,7 +222,7 @@ fn two_runners_never_do_the_same_job() {
 }
 
 #[test]
-fn jobs_that_ended_are_deleted_after_a_week() {
+fn finished_jobs_are_deleted_after_a_week() {
     let site = TestApp::new();
     site.queue_job(job("test.count"));
     site.queue_job(job("test.never"));
@@ -237,7 +237,7 @@ fn jobs_that_ended_are_deleted_after_a_week() {
 }
 
 #[test]
-fn no_commit_no_mail() {
+fn a_mail_of_a_rolled_back_transaction_is_never_sent() {
     let mut site = TestSite::new();
     let to = EmailAddress::parse("ada@example.org").unwrap();
 
@@ -251,7 +251,7 @@ fn no_commit_no_mail() {
 }
 
 #[test]
-fn a_mail_is_one_whole_file_in_the_folder() {
+fn a_mail_is_one_complete_file_in_the_folder() {
     let site = TestApp::new();
     site.post(message("It happened — today"));
 
@@ -270,13 +270,13 @@ fn a_mail_is_one_whole_file_in_the_folder() {
 }
 
 #[test]
-fn a_name_cannot_bend_a_mail() {
+fn a_name_cannot_inject_headers_into_a_mail() {
     let site = TestApp::new();
     let evil = "Key\r\nBcc: everybody@example.org\r\n\r\nBuy now\u{85}\u{2028}X: y\0";
-    let mut bent = message(evil);
-    bent.paragraphs = vec![format!("Hello {evil}\r\n.\r\nDATA"), "<script>alert(1)</script>".into()];
+    let mut attack = message(evil);
+    attack.paragraphs = vec![format!("Hello {evil}\r\n.\r\nDATA"), "<script>alert(1)</script>".into()];
 
-    site.post(bent);
+    site.post(attack);
     assert!(!site.text("select subject from mail_outbox").unwrap().contains(['\r', '\n']));
     site.deliver();
 
@@ -298,9 +298,9 @@ fn a_name_cannot_bend_a_mail() {
 }
 
 #[test]
-fn a_mail_that_does_not_go_out_is_tried_again_after_pauses_that_grow() {
+fn a_failed_mail_is_retried_with_a_growing_backoff() {
     let site = TestApp::new();
-    // A file where the folder should be.
+    // A file blocks the path of the mail folder.
     std::fs::write(site.folder().join("mail"), "in the way").unwrap();
     site.post(message("It happened"));
     site.deliver();
@@ -326,7 +326,7 @@ fn a_mail_that_does_not_go_out_is_tried_again_after_pauses_that_grow() {
 }
 
 #[test]
-fn a_mail_is_given_up_after_thirty_tries_and_forgotten_after_a_week() {
+fn a_mail_is_given_up_after_thirty_attempts_and_deleted_after_a_week() {
     let site = TestApp::with(|config| config.demo = false);
     std::fs::write(site.folder().join("mail"), "in the way").unwrap();
     site.post(message("It happened"));
@@ -346,7 +346,7 @@ fn a_mail_is_given_up_after_thirty_tries_and_forgotten_after_a_week() {
 }
 
 #[test]
-fn one_mail_that_waits_does_not_hold_up_the_next() {
+fn a_waiting_mail_does_not_delay_the_next_one() {
     let site = TestApp::new();
     std::fs::write(site.folder().join("mail"), "in the way").unwrap();
     site.post(message("First"));
@@ -364,13 +364,13 @@ fn one_mail_that_waits_does_not_hold_up_the_next() {
 }
 
 #[test]
-fn what_a_stopped_process_was_sending_is_sent_again_under_the_same_name() {
+fn a_mail_that_was_being_sent_when_the_process_stopped_is_sent_again_with_the_same_id() {
     let site = TestApp::new();
     site.post(message("It happened"));
     site.deliver();
-    // The process was killed after the mail left and before that was noted.
-    let unnoted = "update mail_outbox set sent_at = null, next_at = next_at";
-    site.write(move |tx| tx.execute(unnoted, [])).unwrap();
+    // The process was killed after it had sent the mail and before it had stored that.
+    let not_stored = "update mail_outbox set sent_at = null, next_at = next_at";
+    site.write(move |tx| tx.execute(not_stored, [])).unwrap();
 
     site.deliver();
     assert_eq!(site.number("select count(*) from mail_outbox where sent_at is null"), 1);
@@ -381,7 +381,8 @@ fn what_a_stopped_process_was_sending_is_sent_again_under_the_same_name() {
     assert_eq!(site.number("select count(*) from mail_outbox where sent_at is not null"), 1);
 }
 
-/// A mail relay that answers each recipient with `answer`. Serves until the test ends; tells how many mails it took.
+/// A mail relay that answers each recipient with `answer`. Runs until the test ends. Returns its port and the number of
+/// mails that it accepted.
 fn relay(answer: &'static str) -> (u16, Arc<AtomicU32>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -421,7 +422,7 @@ fn relay(answer: &'static str) -> (u16, Arc<AtomicU32>) {
     (port, taken)
 }
 
-fn house_with_relay(port: u16) -> TestApp {
+fn app_with_relay(port: u16) -> TestApp {
     TestApp::with(|config| {
         config.mail.transport = MailTransport::Smtp { url: Secret::new(format!("smtp://127.0.0.1:{port}")) };
         config.mail.from = "Domicile <account@example.org>".into();
@@ -430,9 +431,9 @@ fn house_with_relay(port: u16) -> TestApp {
 }
 
 #[test]
-fn a_relay_that_says_yes_gets_the_mail_once() {
+fn a_relay_that_accepts_the_mail_gets_it_once() {
     let (port, taken) = relay("250 yes");
-    let site = house_with_relay(port);
+    let site = app_with_relay(port);
     site.post(message("It happened"));
 
     site.deliver();
@@ -444,9 +445,9 @@ fn a_relay_that_says_yes_gets_the_mail_once() {
 }
 
 #[test]
-fn a_relay_that_says_never_is_not_asked_again() {
+fn a_permanent_refusal_of_the_relay_ends_the_attempts() {
     let (port, taken) = relay("550 no such person here");
-    let site = house_with_relay(port);
+    let site = app_with_relay(port);
     site.post(message("It happened"));
 
     site.deliver();
@@ -459,14 +460,14 @@ fn a_relay_that_says_never_is_not_asked_again() {
 }
 
 #[test]
-fn a_relay_that_says_later_or_nothing_is_asked_again() {
+fn a_temporary_refusal_or_no_relay_leads_to_another_attempt() {
     let (port, taken) = relay("451 come back later");
-    let nobody_listens = {
+    let unused_port = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
     };
-    for port in [port, nobody_listens] {
-        let site = house_with_relay(port);
+    for port in [port, unused_port] {
+        let site = app_with_relay(port);
         site.post(message("It happened"));
 
         site.deliver();
@@ -480,7 +481,7 @@ fn a_relay_that_says_later_or_nothing_is_asked_again() {
 #[test]
 fn a_transient_mail_is_deleted_once_it_is_sent_or_given_up() {
     let (port, _) = relay("550 no such person here");
-    let refusing = house_with_relay(port);
+    let refusing = app_with_relay(port);
     let accepting = TestApp::new();
 
     for site in [refusing, accepting] {

@@ -1,4 +1,4 @@
-//! Tokens that are verified without asking: which key signs, how long a token lives, and the news of what ended.
+//! Access tokens: which key signs, how long a token is valid, and the revocation feed.
 
 use domicile::accounts;
 use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyChange, KeyName, Limits, NewApiKey, Verifier};
@@ -12,7 +12,7 @@ use ed25519_dalek::SigningKey;
 
 use crate::support::{Person, TestApp, holds, stored_values};
 
-/// A key of the person's with these scopes and this life.
+/// A key of this person with these scopes and this expiry.
 fn key(app: &TestApp, owner: &Person, scopes: &[&str], expiry: &str) -> CreatedApiKey {
     let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
     let new = NewApiKey {
@@ -26,14 +26,14 @@ fn key(app: &TestApp, owner: &Person, scopes: &[&str], expiry: &str) -> CreatedA
 }
 
 fn exchange(app: &TestApp, key: &str, scope: Option<&str>) -> Result<IssuedToken, TokenError> {
-    let asked = ExchangeRequest {
+    let request = ExchangeRequest {
         key: Secret::new(key.to_owned()),
         audience: Audience::parse("inference").unwrap(),
         scope: scope.map(str::to_owned),
         address: None,
         agent: String::new(),
     };
-    app.block_on(flows::exchange(&app.app, &Verifier::new(app.app.clone()), asked))
+    app.block_on(flows::exchange(&app.app, &Verifier::new(app.app.clone()), request))
 }
 
 fn token(app: &TestApp, key: &CreatedApiKey) -> String {
@@ -44,41 +44,41 @@ fn examine(app: &TestApp, token: &str, audience: &str) -> Option<Claims> {
     app.read(|view| tokens::examine(view, token, &[audience]).unwrap())
 }
 
-/// The names of the published keys, the newest first.
+/// The ids of the published keys, the newest first.
 fn kids(app: &TestApp) -> Vec<String> {
     app.read(|view| tokens::published(view).unwrap()).into_iter().map(|key| key.kid).collect()
 }
 
-/// Who signed, by the header.
+/// The id of the key that signed a token, from its header.
 fn signer(token: &str) -> String {
     use base64::Engine;
     let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
     serde_json::from_slice::<serde_json::Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
-fn tend(app: &TestApp) {
+fn rotate(app: &TestApp) {
     app.write(tokens::rotate_when_due).unwrap();
 }
 
 fn feed(app: &TestApp, after: i64) -> Vec<(String, String)> {
-    let news = app.read(|view| tokens::feed_page(view, after, 1_000).unwrap()).unwrap();
-    news.revocations.into_iter().map(|row| (row.kind, row.id)).collect()
+    let page = app.read(|view| tokens::feed_page(view, after, 1_000).unwrap()).unwrap();
+    page.revocations.into_iter().map(|row| (row.kind, row.id)).collect()
 }
 
 #[test]
-fn o7_the_next_key_is_published_a_day_before_it_signs_and_the_last_one_until_its_tokens_ended() {
+fn o7_a_key_is_published_from_a_day_before_it_signs_until_its_last_token_has_expired() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let key = key(&app, &ada, &["models:read"], "never");
     let first = signer(&token(&app, &key));
     assert_eq!(kids(&app), [first.as_str()]);
 
-    // Quarterly, as shipped: nothing happens before the last day.
+    // By default a key signs for a quarter. Nothing happens before the last day.
     app.clock.advance(days(89).saturating_sub(seconds(1)));
-    tend(&app);
+    rotate(&app);
     assert_eq!(kids(&app), [first.as_str()]);
     app.clock.advance(seconds(1));
-    tend(&app);
+    rotate(&app);
     let published = kids(&app);
     assert_eq!(published.len(), 2, "a day before");
     let next = published[0].clone();
@@ -88,19 +88,19 @@ fn o7_the_next_key_is_published_a_day_before_it_signs_and_the_last_one_until_its
     app.clock.advance(seconds(1));
     assert_eq!(signer(&token(&app, &key)), next);
 
-    // Secrets that sign no more are not kept; the public half is, for as long as a token can live.
-    tend(&app);
+    // The private key is deleted when it no longer signs. The public key is kept as long as a token can be valid.
+    rotate(&app);
     assert_eq!(app.number("select count(*) from jwt_key where sealed_secret is not null"), 1);
     app.clock.advance(minutes(4));
     assert!(examine(&app, &last, "inference").is_some());
     app.clock.advance(minutes(16));
     assert_eq!(kids(&app), [next]);
-    tend(&app);
+    rotate(&app);
     assert_eq!(app.number("select count(*) from jwt_key"), 1);
 }
 
 #[test]
-fn o7_an_appliance_that_was_off_for_months_still_publishes_a_key_a_day_before_it_signs() {
+fn o7_an_appliance_that_was_off_for_months_publishes_a_key_a_day_before_it_signs() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let key = key(&app, &ada, &["models:read"], "never");
@@ -116,7 +116,7 @@ fn o7_an_appliance_that_was_off_for_months_still_publishes_a_key_a_day_before_it
 }
 
 #[test]
-fn o7_a_token_lives_five_minutes_or_what_the_site_says_and_never_longer_than_its_key() {
+fn o7_a_token_is_valid_for_five_minutes_or_as_configured_and_never_longer_than_its_key() {
     for (life, seconds_of_life) in [(None, 300), (Some(minutes(15)), 900), (Some(hours(1)), 900)] {
         let app = TestApp::with(|config| config.tokens.lifetime = life.unwrap_or(config.tokens.lifetime));
         let ada = app.person("ada-ada");
@@ -145,7 +145,7 @@ fn o7_signing_keys_are_sealed_at_rest() {
     app.write(tokens::rotate_when_due).unwrap();
     let public = app.read(|view| tokens::published(view).unwrap())[0].public_key;
 
-    // Whatever 32 bytes are stored anywhere, none of them is the secret half.
+    // No 32 bytes that are stored anywhere are the private key.
     let mut windows = 0;
     for (place, value) in app.read(stored_values) {
         for window in value.windows(32) {
@@ -153,11 +153,11 @@ fn o7_signing_keys_are_sealed_at_rest() {
             let seed: [u8; 32] = window.try_into().unwrap();
             assert_ne!(SigningKey::from_bytes(&seed).verifying_key().to_bytes(), public, "{place}");
         }
-        let is_spelled_out = |text: &str| holds(&value, text.as_bytes());
-        assert!(!is_spelled_out("PRIVATE KEY") && !is_spelled_out("\"d\":"), "{place}");
+        let has_text = |text: &str| holds(&value, text.as_bytes());
+        assert!(!has_text("PRIVATE KEY") && !has_text("\"d\":"), "{place}");
     }
-    assert!(windows > 60, "the sealed secret was looked into");
-    // And what is stored is good for nobody with another keyring.
+    assert!(windows > 60, "the sealed secret was searched");
+    // The stored value cannot be decrypted with another keyring.
     let sealed: Vec<u8> = app.read(|view| view.one("select sealed_secret from jwt_key", [], |row| row.get(0)).unwrap());
     let kid = kids(&app)[0].clone();
     let place = format!("jwt_key|sealed_secret|{kid}");
@@ -168,7 +168,7 @@ fn o7_signing_keys_are_sealed_at_rest() {
 }
 
 #[test]
-fn only_the_operator_and_the_house_change_signing_keys() {
+fn only_the_operator_and_the_system_change_signing_keys() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     app.write(tokens::rotate_when_due).unwrap();
@@ -185,7 +185,7 @@ fn only_the_operator_and_the_house_change_signing_keys() {
 }
 
 #[test]
-fn a_secret_that_got_out_is_withdrawn_with_every_token_it_signed() {
+fn a_compromised_signing_key_is_withdrawn_with_every_token_that_it_signed() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let key = key(&app, &ada, &["models:read"], "never");
@@ -199,7 +199,7 @@ fn a_secret_that_got_out_is_withdrawn_with_every_token_it_signed() {
 }
 
 #[test]
-fn an_exchange_gives_at_most_what_the_key_may_do_and_a_refusal_gives_nothing() {
+fn a_token_never_has_more_scopes_than_its_key() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let key = key(&app, &ada, &["models", "billing:read"], "never");
@@ -217,14 +217,14 @@ fn an_exchange_gives_at_most_what_the_key_may_do_and_a_refusal_gives_nothing() {
     }
     assert_eq!(app.footprint(), before, "an exchange writes nothing");
 
-    // Whoever only sees has tokens that only read.
+    // A viewer gets only tokens that read.
     app.write(|tx| tx.execute("update membership set role = 'viewer'", [])).unwrap();
     assert_eq!(exchange(&app, &text, None).unwrap().scope, "models:read billing:read");
     assert!(matches!(exchange(&app, &text, Some("models:write")), Err(TokenError::Scope)));
 }
 
 #[test]
-fn a_token_is_good_for_its_audience_alone() {
+fn a_token_is_valid_only_for_its_audience() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let made = token(&app, &key(&app, &ada, &["models:read"], "never"));
@@ -236,7 +236,7 @@ fn a_token_is_good_for_its_audience_alone() {
 }
 
 #[test]
-fn what_ends_is_in_the_feed_and_ends_its_tokens_and_nobody_elses() {
+fn a_revocation_is_in_the_feed_and_ends_the_tokens_of_the_key_or_account_only() {
     type Ends = fn(&mut db::Tx<'_>, &Person, &CreatedApiKey) -> (&'static str, String);
     let ends: [(&str, Ends); 10] = [
         ("revoke", |tx, _, key| {
@@ -292,19 +292,19 @@ fn what_ends_is_in_the_feed_and_ends_its_tokens_and_nobody_elses() {
         let (of_ada, of_grace) =
             (key(&app, &ada, &["models:read"], "never"), key(&app, &grace, &["models:read"], "never"));
         let (ended, other) = (token(&app, &of_ada), token(&app, &of_grace));
-        assert!(feed(&app, 0).is_empty(), "making things ends nothing");
+        assert!(feed(&app, 0).is_empty(), "creating keys and tokens revokes nothing");
 
         let (kind, id) = app.write(move |tx| Ok::<_, db::Error>(ends(tx, &ada, &of_ada))).unwrap();
 
-        let told = feed(&app, 0);
-        assert!(told.contains(&(kind.to_owned(), id)), "{what}: {told:?}");
+        let rows = feed(&app, 0);
+        assert!(rows.contains(&(kind.to_owned(), id)), "{what}: {rows:?}");
         assert!(examine(&app, &ended, "inference").is_none(), "{what}");
-        assert!(examine(&app, &other, "inference").is_some(), "{what} ended somebody else's token");
+        assert!(examine(&app, &other, "inference").is_some(), "{what} ended the token of another person");
     }
 }
 
 #[test]
-fn a_key_that_is_used_ends_nothing_and_a_token_made_after_an_end_is_good() {
+fn using_a_key_revokes_nothing_and_a_token_issued_after_a_revocation_is_valid() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let (first, second) = (key(&app, &ada, &["models:read"], "never"), key(&app, &ada, &["models:read"], "never"));
@@ -317,12 +317,12 @@ fn a_key_that_is_used_ends_nothing_and_a_token_made_after_an_end_is_good() {
 
     let made = token(&app, &second);
 
-    assert!(examine(&app, &made, "inference").is_some(), "it was made after all that");
+    assert!(examine(&app, &made, "inference").is_some(), "it was issued after the revocations");
     assert_eq!(feed(&app, 0).len(), before);
 }
 
 #[test]
-fn the_feed_keeps_a_day_and_its_numbers_for_ever() {
+fn the_feed_keeps_rows_for_a_day_and_never_reuses_numbers() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let ids: Vec<_> = (0..3).map(|_| key(&app, &ada, &["models:read"], "never").key.id).collect();
@@ -333,24 +333,24 @@ fn the_feed_keeps_a_day_and_its_numbers_for_ever() {
     let first = page(0, 2).unwrap();
     assert_eq!((first.revocations.len(), first.next), (2, 2));
     assert_eq!(page(first.next, 2).unwrap().revocations.len(), 1);
-    assert!(page(4, 2).is_none(), "a number that was never given: a backup was restored");
+    assert!(page(4, 2).is_none(), "the feed never reached this number: a backup was restored");
 
     app.write(tokens::purge_old).unwrap();
     app.clock.advance(hours(24).saturating_sub(seconds(1)));
     app.write(tokens::purge_old).unwrap();
-    assert_eq!(feed(&app, 0).len(), 3, "a day, and many times as long as a token lives");
+    assert_eq!(feed(&app, 0).len(), 3, "rows are kept for a day");
     app.clock.advance(seconds(1));
     app.write(tokens::purge_old).unwrap();
 
-    assert_eq!(page(0, 2).map(|news| (news.revocations.len(), news.next)), Some((0, 0)));
-    assert_eq!(page(3, 2).map(|news| news.next), Some(3), "whoever was there goes on");
+    assert_eq!(page(0, 2).map(|page| (page.revocations.len(), page.next)), Some((0, 0)));
+    assert_eq!(page(3, 2).map(|page| page.next), Some(3), "a reader that was up to date continues");
     let id = key(&app, &ada, &["models:read"], "never").key.id;
     app.write(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id)).unwrap();
     assert_eq!(page(3, 2).unwrap().revocations[0].seq, 4);
 }
 
 #[test]
-fn a_token_from_after_a_backup_is_not_good_in_the_house_that_was_restored_from_it() {
+fn a_token_from_after_a_backup_is_refused_once_the_backup_is_restored() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let (ended, lasting) = (key(&app, &ada, &["models:read"], "never"), key(&app, &ada, &["models:read"], "never"));
@@ -360,7 +360,7 @@ fn a_token_from_after_a_backup_is_not_good_in_the_house_that_was_restored_from_i
     let late = token(&app, &lasting);
     assert!(examine(&app, &late, "inference").is_some());
 
-    // As if the file of before the revocation had come back: what ended since is not known there.
+    // As after a restore of a backup from before the revocation: later revocations are unknown.
     app.write(|tx| {
         tx.execute("delete from revocation", [])?;
         tx.execute("update sqlite_sequence set seq = 0 where name = 'revocation'", [])
@@ -372,7 +372,7 @@ fn a_token_from_after_a_backup_is_not_good_in_the_house_that_was_restored_from_i
 }
 
 #[test]
-fn o9_a_thousand_keys_and_their_tokens_are_nowhere_to_be_found() {
+fn o9_a_thousand_keys_and_their_tokens_are_stored_nowhere() {
     let app = TestApp::new();
     let ada = app.person("ada-ada");
     let verifier = Verifier::new(app.app.clone());
@@ -382,14 +382,14 @@ fn o9_a_thousand_keys_and_their_tokens_are_nowhere_to_be_found() {
         let text = key.secret.expose();
         assert!(verifier.verify(text).unwrap().is_ok());
         let token = token(&app, &key);
-        // What a list shows of a key is no secret; what follows is. Of a token, it is the signature.
+        // The secret part of a key is what lists do not show. The secret part of a token is its signature.
         secrets.insert(text.as_bytes()[text.len() - NEEDLE..].to_vec());
         secrets.insert(token.as_bytes()[token.len() - NEEDLE..].to_vec());
     }
     assert_eq!(secrets.len(), 2_000);
     let found = |bytes: &[u8]| bytes.windows(NEEDLE).any(|window| secrets.contains(window));
     let planted = secrets.iter().next().unwrap().clone();
-    assert!(found(&[b"before".as_slice(), &planted, b"after"].concat()), "it would be seen");
+    assert!(found(&[b"before".as_slice(), &planted, b"after"].concat()), "a stored secret would be found");
 
     let places: Vec<_> = app.read(stored_values).into_iter().filter(|(_, value)| found(value)).collect();
     assert!(places.is_empty(), "in the database: {:?}", places.iter().map(|(place, _)| place).collect::<Vec<_>>());
@@ -403,5 +403,5 @@ fn o9_a_thousand_keys_and_their_tokens_are_nowhere_to_be_found() {
     }
 }
 
-/// Letters that are looked for: 64 bits of a key's randomness and its checksum, 144 bits of a signature.
+/// The number of characters to search for: 64 random bits of a key and its checksum, or 144 bits of a signature.
 const NEEDLE: usize = 24;

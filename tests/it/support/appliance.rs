@@ -64,8 +64,8 @@ impl Appliance {
         appliance
     }
 
-    /// As [`Appliance::running_with`], with a clock that [`Appliance::set_ahead`] moves. libfaketime replaces the clock of the
-    /// system.
+    /// As [`Appliance::running_with`], with a clock that [`Appliance::set_ahead`] moves. libfaketime replaces the clock
+    /// of the system.
     pub fn running_with_clock(more: &str) -> Self {
         let mut appliance = Self::made_with_clock();
         appliance.add_settings(more);
@@ -224,8 +224,8 @@ impl Appliance {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    /// All stored data, table by table, read over a separate connection while the server runs. Without what the server itself
-    /// writes: its jobs, and when a session was last seen.
+    /// All stored data, table by table, read over a separate connection while the server runs. Without what the server
+    /// itself writes: its jobs, and when a session was last seen.
     pub fn content(&self) -> BTreeMap<String, String> {
         let keyring = Keyring::load(&self.keyring(), false).unwrap();
         let connection = Connection::open(Layout::new(&self.data()).live()).unwrap();

@@ -42,8 +42,8 @@ impl Authenticator {
         (usize::try_from(answer["device"].as_u64().unwrap()).unwrap(), answer["credential"].clone())
     }
 
-    /// A new authenticator creates a passkey, changed by `change`. Answers the number of the authenticator, and the answer of the
-    /// browser.
+    /// A new authenticator creates a passkey, changed by `change`. Answers the number of the authenticator, and the
+    /// answer of the browser.
     pub fn create(&mut self, options: &Value, change: &Value) -> (usize, Value) {
         let origin = self.origin.clone();
         self.request(&json!({"op": "create", "options": options, "origin": origin, "change": change}))

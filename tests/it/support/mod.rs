@@ -42,7 +42,8 @@ pub const GATEWAY_HEADERS: [&str; 12] = [
 /// How long the tests wait for another process.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Calls `poll` until it returns a value. Polling is the only way to wait for another process; how long it takes does not matter.
+/// Calls `poll` until it returns a value. Polling is the only way to wait for another process; how long it takes does
+/// not matter.
 pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let watch = Stopwatch::start();
     loop {
