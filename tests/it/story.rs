@@ -175,7 +175,7 @@ fn s3_a_session_warns_before_it_ends_and_a_foreign_sign_in_can_be_undone() {
 
 #[test]
 fn an_account_works_without_a_password_and_o2_mixed_up_responses_are_refused() {
-    let mut site = Appliance::made_with_clock();
+    let mut site = Appliance::initialized_with_clock();
     let (mut providers, ready) =
         HelperProcess::provider_with_clock("strict.mjs", &json!({"callback": site.url()}), &site);
     let issuer = |name: &str| ready[name].as_str().unwrap().to_owned();

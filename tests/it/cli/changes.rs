@@ -6,7 +6,7 @@ fn json(text: &str) -> serde_json::Value {
 
 #[test]
 fn check_describes_the_settings() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
 
     let output = site.run(&["check"]).ok();
     for word in ["eu", "127.0.0.1", "mail", "snapshot"] {
@@ -17,7 +17,7 @@ fn check_describes_the_settings() {
 
 #[test]
 fn init_creates_files_that_only_their_owner_can_read() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
 
     let mode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(site.keyring()), 0o600);
@@ -90,7 +90,7 @@ fn an_account_without_a_password_gets_a_link_to_set_one() {
 
 #[test]
 fn an_account_is_exported_into_a_sealed_file() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.account("ada-l");
     let output = site.folder().join("ada.zip.age").display().to_string();
 
@@ -109,7 +109,7 @@ fn an_account_is_exported_into_a_sealed_file() {
 
 #[test]
 fn healthcheck_reports_whether_the_server_is_ready() {
-    let mut site = Appliance::made();
+    let mut site = Appliance::initialized();
     assert_eq!(site.run(&["healthcheck"]).status, 1);
     site.start();
     assert_eq!(site.run(&["healthcheck"]).ok(), "ready");
@@ -178,7 +178,7 @@ fn every_command_has_help_with_an_example() {
 
 #[test]
 fn account_list_shows_all_accounts_with_the_option_all() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.account("ada-l");
     open_live(&site)
         .execute_batch(
@@ -210,7 +210,7 @@ fn account_list_shows_all_accounts_with_the_option_all() {
 
 #[test]
 fn an_erasure_removes_the_person_from_the_published_snapshot() {
-    let mut site = Appliance::made();
+    let mut site = Appliance::initialized();
     let accounts = |site: &Appliance| {
         let manifest = std::fs::read_to_string(site.data().join("domicile.sqlite.json")).unwrap();
         json(&manifest)["rows"]["account"].as_i64().unwrap()
@@ -234,7 +234,7 @@ fn an_erasure_removes_the_person_from_the_published_snapshot() {
 
 #[test]
 fn exposed_keys_are_found_and_not_printed() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.account("ada-l");
     let (key, service) = (site.api_key("ada-l", &["read"]), site.service("farm"));
     let tree = site.folder().join("tree");
@@ -332,7 +332,7 @@ fn the_printed_hook_refuses_a_push_with_a_key() {
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
 
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.account("ada-l");
     let key = site.api_key("ada-l", &["read"]);
     let (server, work) = (site.folder().join("server.git"), site.folder().join("work"));

@@ -15,7 +15,7 @@ fn open_invitations(site: &Appliance) -> Vec<Value> {
 
 #[test]
 fn invitations_are_created_listed_and_withdrawn() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     let id = site.run(&["account", "invite", "--email", "ada@example.org"]).ok();
     let made = json(&site.run(&["account", "invite", "--email", "bob@example.org", "--operator", "--json"]).ok());
     assert!(id.starts_with("inv_") && made.get("link").is_none(), "{id} {made}");
@@ -35,7 +35,7 @@ fn invitations_are_created_listed_and_withdrawn() {
 
 #[test]
 fn a_printed_invitation_is_not_mailed_and_can_make_an_operator() {
-    let mut site = Appliance::made_with("[signup]\nmode = \"closed\"\n");
+    let mut site = Appliance::initialized_with("[signup]\nmode = \"closed\"\n");
     let output = site.run(&["account", "invite", "--email", "ada@example.org", "--operator", "--print-link"]);
     assert!(output.stderr.contains("you confirm"), "{output:?}");
     let link = output.ok();
@@ -53,7 +53,7 @@ fn a_printed_invitation_is_not_mailed_and_can_make_an_operator() {
 
 #[test]
 fn an_invalid_invitation_is_refused() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.account("ada-l");
     refused(&site, &["account", "invite", "--email", "nonsense"], 1, &["address"]);
     refused(&site, &["account", "invite", "--email", "ada-l@example.org"], 1, &["account"]);

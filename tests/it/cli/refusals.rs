@@ -13,7 +13,7 @@ fn an_unknown_setting_is_refused_with_its_line_and_a_suggestion() {
 
 #[test]
 fn an_unknown_variable_is_refused() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
 
     let output = super::CommandOutput {
         ..crate::support::finish(site.command(&["check"]).env("DOMICILE_LISTEN__ADRESS", "127.0.0.1:1"), "")
@@ -24,7 +24,7 @@ fn an_unknown_variable_is_refused() {
 
 #[test]
 fn a_setting_in_a_variable_that_is_not_utf_8_is_refused_by_name() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     let bytes = |bytes: &[u8]| std::ffi::OsStr::from_bytes(bytes).to_owned();
     let check =
         |name: &[u8], value: &[u8]| crate::support::finish(site.command(&["check"]).env(bytes(name), bytes(value)), "");
@@ -62,7 +62,7 @@ fn without_a_file_the_refusal_says_how_to_get_one() {
 
 #[test]
 fn another_region_than_that_of_the_database_is_refused() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.reconfigure("region = \"eu\"", "region = \"us\"");
 
     refused(&site, &["serve"], 2, &["belongs to region \"eu\"", "Set region = \"eu\"", "data_dir"]);
@@ -77,7 +77,7 @@ fn before_init_the_refusal_names_init() {
 
 #[test]
 fn init_never_overwrites_files() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
 
     refused(&site, &["init"], 1, &["already contains an appliance", "nothing is overwritten"]);
     std::fs::rename(site.data(), site.folder().join("moved")).unwrap();
@@ -86,7 +86,7 @@ fn init_never_overwrites_files() {
 
 #[test]
 fn a_missing_keyring_is_refused() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     std::fs::remove_file(site.keyring()).unwrap();
 
     refused(&site, &["serve"], 2, &["keyring does not exist", "safe place"]);
@@ -94,8 +94,8 @@ fn a_missing_keyring_is_refused() {
 
 #[test]
 fn a_keyring_of_another_appliance_is_refused_and_nothing_changes() {
-    let site = Appliance::made();
-    let other = Appliance::made();
+    let site = Appliance::initialized();
+    let other = Appliance::initialized();
     std::fs::copy(other.keyring(), site.keyring()).unwrap();
 
     refused(&site, &["serve"], 2, &["live.sqlite", "belongs to another appliance", "Restore the right keyring"]);
@@ -103,7 +103,7 @@ fn a_keyring_of_another_appliance_is_refused_and_nothing_changes() {
 
 #[test]
 fn a_keyring_that_others_can_read_is_refused_with_the_command_that_fixes_it() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     std::fs::set_permissions(site.keyring(), std::fs::Permissions::from_mode(0o644)).unwrap();
 
     let fix = format!("chmod 600 {}", site.keyring().display());
@@ -114,7 +114,7 @@ fn a_keyring_that_others_can_read_is_refused_with_the_command_that_fixes_it() {
 
 #[test]
 fn a_file_that_is_not_a_keyring_is_refused() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     std::fs::write(site.keyring(), "hello\n").unwrap();
 
     refused(&site, &["serve"], 2, &["keyring"]);
@@ -122,7 +122,7 @@ fn a_file_that_is_not_a_keyring_is_refused() {
 
 #[test]
 fn a_database_of_a_newer_version_is_refused_with_both_numbers() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     {
         let connection = open_live(&site);
         connection.pragma_update(None, "user_version", 999).unwrap();
@@ -147,7 +147,7 @@ fn a_second_server_on_the_folder_is_refused_and_the_first_keeps_running() {
 
 #[test]
 fn a_port_in_use_is_refused_with_the_address() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     let taken = std::net::TcpListener::bind(("127.0.0.1", site.port)).unwrap();
 
     let output = site.run(&["serve"]);
@@ -166,7 +166,7 @@ fn a_folder_that_cannot_be_created_is_named() {
 
 #[test]
 fn wrong_usage_is_refused_with_the_usage() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
 
     refused(&site, &["acount", "list"], 2, &["acount", "account"]);
     refused(&site, &["account", "create", "--email", "x@example.org"], 2, &["--username"]);
@@ -175,7 +175,7 @@ fn wrong_usage_is_refused_with_the_usage() {
 
 #[test]
 fn missing_things_and_wrong_values_are_refused_with_status_1() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.account("ada-l");
     let before = contents(&site.data());
 
@@ -208,7 +208,7 @@ fn missing_things_and_wrong_values_are_refused_with_status_1() {
 
 #[test]
 fn damage_is_reported_with_status_3_and_the_first_damaged_row() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.account("ada-l");
     site.run(&["snapshot", "now"]).ok();
     let snapshot = site.data().join("domicile.sqlite");
@@ -242,7 +242,7 @@ fn damage_is_reported_with_status_3_and_the_first_damaged_row() {
 
 #[test]
 fn a_file_that_cannot_be_read_is_not_reported_as_damaged() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
 
     refused(&site, &["verify", "nowhere.sqlite"], 1, &["there is no file nowhere.sqlite", "Check the path"]);
 }
@@ -250,7 +250,7 @@ fn a_file_that_cannot_be_read_is_not_reported_as_damaged() {
 #[test]
 fn a_read_only_file_system_is_refused_with_the_folder() {
     assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
-    let mut site = Appliance::made();
+    let mut site = Appliance::initialized();
     site.account("ada-l");
     let data = site.data();
     let mount = |flags| nix::mount::mount(Some(&data), &data, None::<&str>, flags, None::<&str>).unwrap();

@@ -59,7 +59,7 @@ const FAULTS: &[Fault] = &[
     (
         "a keyring of another appliance",
         |site| {
-            std::fs::copy(Appliance::made().keyring(), site.keyring()).unwrap();
+            std::fs::copy(Appliance::initialized().keyring(), site.keyring()).unwrap();
         },
         &["live.sqlite", "belongs to another appliance"],
     ),
@@ -89,7 +89,7 @@ const FAULTS: &[Fault] = &[
 #[test]
 fn check_refuses_what_serve_refuses_with_the_same_sentence_and_changes_nothing() {
     for (name, damage, words) in FAULTS {
-        let site = Appliance::made();
+        let site = Appliance::initialized();
         site.run(&["check"]).ok();
         damage(&site);
         eprintln!("{name}");
@@ -141,7 +141,7 @@ fn check_reads_committed_data_of_a_running_and_of_a_killed_server() {
 #[test]
 fn check_reports_a_folder_that_cannot_be_written() {
     assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     let data = site.data();
     let mount = |flags| nix::mount::mount(Some(&data), &data, None::<&str>, flags, None::<&str>).unwrap();
     mount(nix::mount::MsFlags::MS_BIND);
@@ -163,7 +163,7 @@ fn interrupt_init(site: &Appliance) {
 
 #[test]
 fn an_interrupted_init_can_be_run_again() {
-    let mut site = Appliance::made();
+    let mut site = Appliance::initialized();
     let keyring = std::fs::read(site.keyring()).unwrap();
     interrupt_init(&site);
     std::fs::create_dir(site.data().join("live")).unwrap();
@@ -182,13 +182,13 @@ fn an_interrupted_init_can_be_run_again() {
 
 #[test]
 fn a_keyring_of_another_folder_is_never_used_after_an_interrupted_init() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     interrupt_init(&site);
     std::fs::write(site.data().join("init.unfinished"), "00000000").unwrap();
     refused(&site, &["init"], 2, &["keyring", "never overwritten"]);
 
     // A file with the name of the database is never changed, whatever the note says.
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     let id = Keyring::load(&site.keyring(), false).unwrap().id();
     std::fs::write(site.data().join("init.unfinished"), id).unwrap();
     refused(&site, &["init"], 1, &["already contains an appliance"]);
@@ -222,7 +222,7 @@ fn ready(site: &Appliance) -> (i32, String) {
 
 #[test]
 fn healthcheck_works_through_tls() {
-    let mut site = Appliance::made();
+    let mut site = Appliance::initialized();
     site.reconfigure("[listen]", "[listen]\ntls = \"self-signed\"");
     assert_eq!(ready(&site).0, 1);
     site.start();

@@ -79,7 +79,7 @@ fn the_resources_of_another_person_are_not_found() {
 
 #[test]
 fn only_trusted_networks_and_services_get_an_answer_from_forward_auth() {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = [\"192.0.2.0/24\"]");
     let mut site = site;
     site.start();

@@ -235,7 +235,7 @@ fn holders(site: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec
 }
 
 fn appliance() -> Appliance {
-    let mut site = Appliance::made_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read reports\"\n");
+    let mut site = Appliance::initialized_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read reports\"\n");
     // No network is trusted, so a gateway must authenticate itself.
     site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
     site.start();

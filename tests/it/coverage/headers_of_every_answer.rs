@@ -80,7 +80,7 @@ fn check(answer: &Answer, what: &str, is_page: bool) {
 
 #[test]
 fn s6_every_response_has_its_security_headers() {
-    let mut site = Appliance::made();
+    let mut site = Appliance::initialized();
     // As people reach it: over TLS, which a proxy may terminate.
     site.reconfigure(&format!("\"http://localhost:{}\"", site.port), "\"https://site.example.org\"");
     site.start();

@@ -100,7 +100,7 @@ fn name(round: usize, is_known: bool) -> String {
 
 /// An appliance with accounts, behind a proxy that sends the addresses of visitors.
 fn site_with_accounts() -> Appliance {
-    let site = Appliance::made();
+    let site = Appliance::initialized();
     for round in 0..ROUNDS {
         site.account(&name(round, true));
     }

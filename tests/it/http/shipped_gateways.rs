@@ -214,7 +214,7 @@ fn the_nginx_example_protects_a_service() {
 
 #[test]
 fn the_nginx_example_authenticates_itself_outside_trusted_networks() {
-    let mut site = Appliance::made();
+    let mut site = Appliance::initialized();
     site.reconfigure("allow = [\"127.0.0.1/32\"]", "allow = []");
     site.start();
     let service = site.service("nginx");

@@ -22,7 +22,7 @@ fn a_visitor_returns_to_the_requested_page_after_signing_in() {
 
 #[test]
 fn an_ipv4_peer_is_the_same_peer_on_a_socket_of_both_families() {
-    let mut site = Appliance::made_with("");
+    let mut site = Appliance::initialized_with("");
     let old = format!("address = \"127.0.0.1:{}\"", site.port);
     let new = format!("address = \"[::]:{}\"\nbehind_proxy = true\ntrusted_proxies = [\"127.0.0.0/8\"]", site.port);
     site.reconfigure(&old, &new);

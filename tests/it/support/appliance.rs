@@ -59,7 +59,7 @@ impl Appliance {
 
     /// An appliance that is running, with more settings: whole tables after the usual ones.
     pub fn running_with(more: &str) -> Self {
-        let mut appliance = Self::made_with(more);
+        let mut appliance = Self::initialized_with(more);
         appliance.start();
         appliance
     }
@@ -67,15 +67,15 @@ impl Appliance {
     /// As [`Appliance::running_with`], with a clock that [`Appliance::set_ahead`] moves. libfaketime replaces the clock
     /// of the system.
     pub fn running_with_clock(more: &str) -> Self {
-        let mut appliance = Self::made_with_clock();
+        let mut appliance = Self::initialized_with_clock();
         appliance.add_settings(more);
         appliance.start();
         appliance
     }
 
     /// An appliance after `init`, not running, with a clock that [`Appliance::set_ahead`] moves.
-    pub fn made_with_clock() -> Self {
-        let mut appliance = Self::made();
+    pub fn initialized_with_clock() -> Self {
+        let mut appliance = Self::initialized();
         let clock = appliance.folder.path().join("clock");
         std::fs::write(&clock, "+0s").unwrap();
         appliance.clock = Some(clock);
@@ -108,11 +108,11 @@ impl Appliance {
     }
 
     /// An appliance after `init`, not running.
-    pub fn made() -> Self {
-        Self::made_with("")
+    pub fn initialized() -> Self {
+        Self::initialized_with("")
     }
 
-    pub fn made_with(more: &str) -> Self {
+    pub fn initialized_with(more: &str) -> Self {
         let appliance = Self::configured(more);
         appliance.run(&["init"]).ok();
         appliance
