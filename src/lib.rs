@@ -39,6 +39,8 @@ pub mod signin;
 pub mod privacy;
 pub mod snapshots;
 
+pub mod settings;
+
 pub mod schedule;
 pub mod server;
 

@@ -13,6 +13,7 @@ pub mod jobs;
 mod mails;
 mod model;
 mod ops;
+pub mod pages;
 mod qr;
 mod store;
 mod totp;

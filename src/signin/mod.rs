@@ -1,5 +1,5 @@
-//! **For:** sign-up, verification of addresses, sign-in, password reset, the second step, step-up, and the profile page
-//! (it manages addresses, which are sign-in names). Sign-in with other providers is in `oauth`.
+//! **For:** sign-up, verification of addresses, sign-in, password reset, the second step, step-up, and changes of
+//! addresses, which are sign-in names. Sign-in with other providers is in `oauth`.
 //! **Words:** sign-up, code, sign-in, pending sign-in (the first factor was right, the second is missing), reset link,
 //! claim (the one-time link of the first operator).
 //! **Tables:** none of its own: it combines accounts, invitations, workspaces, sessions and billing.
@@ -17,7 +17,8 @@ pub mod pages;
 
 pub use error::SigninError;
 pub use model::{
-    FactorInput, NewPerson, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp, StepUp, StepUpOptions,
+    FactorInput, NewPerson, PROVIDER_PREFIX, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp,
+    StepUp, StepUpOptions,
 };
 pub use ops::{
     claim_link, create_account, find_not_me, not_me, reactivate, remove_email, remove_passkey, reset_link_by_mail,

@@ -50,7 +50,7 @@ pub struct SignIn {
 
 /// The prefix of the method of a sign-in with another provider. Admins choose the names of providers, so the prefix
 /// keeps them apart from the other methods.
-pub(super) const PROVIDER_PREFIX: &str = "oauth:";
+pub const PROVIDER_PREFIX: &str = "oauth:";
 
 /// The proof that a sign-in began with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -89,6 +89,7 @@ const LAYERS: &[&[&str]] = &[
     &["signin", "activity"],
     &["privacy"],
     &["snapshots"],
+    &["settings"],
     &["schedule"],
     &["server"],
     &["cli"],

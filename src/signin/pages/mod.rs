@@ -1,13 +1,10 @@
-//! The pages of sign-up, verification, sign-in, sign-out, password reset, the second step, step-up, security and
-//! profile.
+//! The pages of sign-up, verification, sign-in, sign-out, password reset, the second step and step-up.
 
 mod factor;
 mod not_me;
 mod passkey;
-mod profile;
 mod reset;
 mod revert;
-mod security;
 mod session;
 mod sign_in;
 mod sign_up;
@@ -19,20 +16,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::model::SignInOutcome;
 use crate::app::App;
 use crate::base::{AccountId, Secret, hours};
-use crate::factors::{Assertion, MFA_PENDING_LIFE, PasskeyChallenge};
-use crate::http::{DEVICE, Form, Identity, SESSION, cookie, forget, json, page, redirect};
+use crate::factors::MFA_PENDING_LIFE;
+use crate::http::{DEVICE, Identity, SESSION, cookie, forget, page, redirect};
 use crate::sessions::DEVICE_LIFETIME;
 
 pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
 pub use not_me::{not_me, not_me_form};
 pub use passkey::{passkey_challenge, sign_in_by_passkey};
-pub use profile::{
-    add_email, profile, remove_email, remove_picture, resend_email, save_notifications, save_preferences, save_profile,
-    set_colour, set_picture, set_primary, theme, verify_email,
-};
 pub use reset::{forgot, forgot_form, reset, reset_form};
 pub use revert::{revert, revert_form};
-pub use security::{change_password, end_others, end_session, passkeys, recovery, security, two_step};
 pub use session::{session_left, stay};
 pub(in crate::signin) use sign_in::show_sign_in_with;
 pub use sign_in::{sign_in, sign_in_form, sign_out};
@@ -63,19 +55,6 @@ pub(in crate::signin) fn continue_sign_in(app: &App, started: SignInOutcome, nex
             response
         }
     }
-}
-
-/// A challenge as JSON for a script: its ticket, and the options of `navigator.credentials`.
-fn challenge_response(challenge: PasskeyChallenge) -> HttpResponse {
-    let body = serde_json::json!({"ticket": challenge.ticket.expose(), "options": challenge.options});
-    json::private(200, body.to_string())
-}
-
-/// The ticket of a challenge and the answer of the browser, which a script put into the form. `None`: there is no
-/// answer.
-fn assertion_from(form: &Form) -> Option<Assertion> {
-    let (ticket, credential) = (form.text("ticket").to_owned(), form.text("credential").to_owned());
-    (!credential.is_empty()).then_some(Assertion { ticket, credential })
 }
 
 fn wait_for_code(app: &App, account: AccountId) -> HttpResponse {

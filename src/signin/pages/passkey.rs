@@ -4,8 +4,9 @@ use actix_web::HttpRequest;
 
 use super::super::error::SigninError;
 use super::super::flows;
+use super::continue_sign_in;
 use super::sign_in::redisplay_sign_in;
-use super::{assertion_from, challenge_response, continue_sign_in};
+use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, FactorError};
 use crate::http::page::AppData;
 use crate::http::{Answer, Form, VisitorOf};

@@ -34,7 +34,7 @@ pub async fn begin(app: AppData, who: SignedIn, _form: Form) -> Result<HttpRespo
 }
 
 #[derive(Template)]
-#[template(path = "signin/totp.html")]
+#[template(path = "settings/totp.html")]
 struct TotpPage {
     context: PageContext,
     fault: Option<FormFault>,
@@ -92,7 +92,7 @@ pub async fn confirm(app: AppData, request: HttpRequest, who: SignedIn, form: Fo
 }
 
 #[derive(Template)]
-#[template(path = "signin/totp_remove.html")]
+#[template(path = "settings/totp_remove.html")]
 struct RemovePage {
     context: PageContext,
     is_last: bool,

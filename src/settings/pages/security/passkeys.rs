@@ -4,15 +4,15 @@ use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 
-use super::super::super::ops;
-use super::super::{assertion_from, challenge_response};
 use super::PATH;
 use super::recovery::show_codes;
 use crate::base::{AccountId, PasskeyId, Problem};
 use crate::db::View;
+use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, FactorError, Passkey, PasskeyName};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn};
+use crate::signin;
 
 /// A row of the list.
 pub(super) struct PasskeyRow {
@@ -68,7 +68,7 @@ pub async fn add(app: AppData, request: HttpRequest, who: SignedIn, form: Form) 
 }
 
 #[derive(Template)]
-#[template(path = "signin/passkey.html")]
+#[template(path = "settings/passkey.html")]
 struct PasskeyPage {
     context: PageContext,
     fault: Option<FormFault>,
@@ -104,7 +104,7 @@ pub async fn rename(app: AppData, request: HttpRequest, who: SignedIn, id: Path<
 pub async fn remove(app: AppData, request: HttpRequest, who: SignedIn, id: Path<String>, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
-    match app.write(move |tx| ops::remove_passkey(tx, &actor, account, passkey)).await {
+    match app.write(move |tx| signin::remove_passkey(tx, &actor, account, passkey)).await {
         Ok(()) => Ok(page::redirect_with_flash(PATH, "factor-removed")),
         Err(error @ (FactorError::LastSignInMethod | FactorError::Required)) => {
             show(&app, &request, account, &id, Some(&error.into())).await

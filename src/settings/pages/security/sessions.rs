@@ -8,7 +8,7 @@ use crate::config::Provider;
 use crate::http::page::{self, AppData};
 use crate::http::{Answer, Form, SignedIn};
 use crate::sessions::{self, Session, device_of};
-use crate::signin::model::PROVIDER_PREFIX;
+use crate::signin::PROVIDER_PREFIX;
 
 /// A row of the list.
 pub(super) struct SessionRow {

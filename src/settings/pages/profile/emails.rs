@@ -3,8 +3,6 @@
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 
-use super::super::super::error::SigninError;
-use super::super::super::ops;
 use super::{RefusedForm, answer};
 use crate::accounts::addresses;
 use crate::accounts::{AccountError, EMAILS_MAX, Email};
@@ -12,6 +10,7 @@ use crate::base::{AccountId, Actor, EmailAddress, EmailId, Problem, Timestamp, Z
 use crate::db::Tx;
 use crate::http::page::{AppData, FormFault};
 use crate::http::{Answer, Form, SignedIn};
+use crate::signin::{self, SigninError};
 
 pub(super) struct EmailRow {
     pub id: String,
@@ -96,7 +95,7 @@ fn id_of(path: &str) -> Result<EmailId, Problem> {
 pub async fn verify_email(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
     let (id, actor, account) = (id_of(&path)?, who.actor(), who.identity.account);
     let code = form.text("code").to_owned();
-    let tried = app.write(move |tx| ops::verify_added_email(tx, &actor, account, id, &code)).await;
+    let tried = app.write(move |tx| signin::verify_added_email(tx, &actor, account, id, &code)).await;
     let done = match tried {
         Ok(Ok(())) => Ok("email-verified"),
         Ok(Err(refused)) => Err((RefusedForm::Code(id), refused.into())),
@@ -134,7 +133,7 @@ pub async fn resend_email(
 
 /// `POST /settings/profile/emails/{id}/primary`.
 pub async fn set_primary(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    change(&app, &request, &who, &path, (ops::set_primary_email, "email-primary")).await
+    change(&app, &request, &who, &path, (signin::set_primary_email, "email-primary")).await
 }
 
 /// `POST /settings/profile/emails/{id}/remove`.
@@ -145,5 +144,5 @@ pub async fn remove_email(
     path: Path<String>,
     _form: Form,
 ) -> Answer {
-    change(&app, &request, &who, &path, (ops::remove_email, "email-removed")).await
+    change(&app, &request, &who, &path, (signin::remove_email, "email-removed")).await
 }

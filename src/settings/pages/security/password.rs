@@ -2,12 +2,12 @@
 
 use actix_web::{HttpMessage, HttpRequest};
 
-use super::super::super::flows;
 use super::{PATH, SecurityPage};
 use crate::accounts;
 use crate::base::{Problem, Timestamp};
 use crate::http::page::{self, AppData};
 use crate::http::{Answer, Form, RenewedCookie, SignedIn};
+use crate::signin::flows;
 
 pub(super) struct PasswordCard {
     /// When it was set. `None`: the account has no password.

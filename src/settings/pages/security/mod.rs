@@ -28,7 +28,7 @@ pub use sessions::{end_others, end_session};
 const PATH: &str = "/settings/security";
 
 #[derive(Template)]
-#[template(path = "signin/security.html")]
+#[template(path = "settings/security.html")]
 struct SecurityPage {
     context: PageContext,
     fault: Option<FormFault>,

@@ -9,12 +9,12 @@ mod preferences;
 use actix_web::HttpRequest;
 use askama::Template;
 
-use super::super::error::SigninError;
 use crate::accounts;
 use crate::base::{EmailId, Problem};
 use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Form, SignedIn};
 use crate::people;
+use crate::signin::SigninError;
 
 pub use about::save_profile;
 pub use emails::{add_email, remove_email, resend_email, set_primary, verify_email};
@@ -35,7 +35,7 @@ enum RefusedForm<'f> {
 }
 
 #[derive(Template)]
-#[template(path = "signin/profile.html")]
+#[template(path = "settings/profile.html")]
 struct ProfilePage {
     context: PageContext,
     about: about::AboutCard,

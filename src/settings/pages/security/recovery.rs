@@ -22,7 +22,7 @@ pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<RecoveryCard, 
 }
 
 #[derive(Template)]
-#[template(path = "signin/recovery_codes.html")]
+#[template(path = "settings/recovery_codes.html")]
 struct CodesPage {
     context: PageContext,
     said: &'static str,

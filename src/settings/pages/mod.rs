@@ -1,0 +1,4 @@
+//! The settings pages.
+
+pub mod profile;
+pub mod security;
