@@ -24,15 +24,15 @@ const BATCH_MAX: usize = 250;
 /// # Errors
 /// The first [`Error`]. What could not be written goes back into the buffer, and is written the next time.
 pub async fn record_use(app: &App, verifier: &Verifier) -> Result<(), Error> {
-    let mut batch = verifier.drain_usage();
+    let mut usage = verifier.drain_usage();
     // In the order of the table, so that each page is decrypted and encrypted only once.
-    batch.uses.sort_unstable_by_key(|(key, _)| *key);
-    batch.stale.sort_unstable();
+    usage.uses.sort_unstable_by_key(|(key, _)| *key);
+    usage.stale.sort_unstable();
     let mut recorded = Ok(());
-    while let Some(batch) = batch.next_batch(BATCH_MAX) {
+    while let Some(batch) = usage.next_batch(BATCH_MAX) {
         let batch = Arc::new(batch);
-        let noted = batch.clone();
-        if let Err(error) = app.write(move |tx| ops::record(tx, &noted)).await {
+        let written = batch.clone();
+        if let Err(error) = app.write(move |tx| ops::record(tx, &written)).await {
             verifier.restore_usage(&batch);
             recorded = recorded.and(Err(error));
         }

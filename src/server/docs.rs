@@ -171,15 +171,15 @@ fn fields_of(document: &Value, content: &Value) -> Vec<Input> {
 }
 
 fn kind_of(schema: &Value, is_required: bool) -> String {
-    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let as_text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let kind = match (&schema["const"], &schema["enum"], &schema["type"]) {
         (Value::Null, Value::Null, Value::Null) => "text or number".to_owned(),
-        (Value::Null, Value::Null, Value::Array(kinds)) => kinds.iter().map(shown).collect::<Vec<_>>().join(" or "),
-        (Value::Null, Value::Null, kind) => shown(kind).replace("string", "text"),
+        (Value::Null, Value::Null, Value::Array(kinds)) => kinds.iter().map(as_text).collect::<Vec<_>>().join(" or "),
+        (Value::Null, Value::Null, kind) => as_text(kind).replace("string", "text"),
         (Value::Null, choices, _) => {
-            items(&serde_json::json!({ "of": choices }), "of").map(shown).collect::<Vec<_>>().join(" | ")
+            items(&serde_json::json!({ "of": choices }), "of").map(as_text).collect::<Vec<_>>().join(" | ")
         }
-        (value, ..) => shown(value),
+        (value, ..) => as_text(value),
     };
     if is_required { format!("{kind}, required") } else { kind }
 }

@@ -77,15 +77,15 @@ async fn attach_person(
     token: &str,
     client: ClientKind,
 ) -> Option<CurrentSession> {
-    let found = app.query_inline(|view| {
-        let shown = sessions::cookie_state(view, token)?;
-        let must_enrol_factor = match &shown {
+    let lookup = app.query_inline(|view| {
+        let state = sessions::cookie_state(view, token)?;
+        let must_enrol_factor = match &state {
             CookieState::Live(current) => factors::must_enrol(view, current.account, current.is_operator)?,
             CookieState::Ended(_) | CookieState::Reused(..) | CookieState::Unknown => false,
         };
-        Ok((shown, must_enrol_factor))
+        Ok((state, must_enrol_factor))
     });
-    let (mut current, must_enrol_factor) = match found {
+    let (mut current, must_enrol_factor) = match lookup {
         // Behind a gateway there is no page to set up the missing factor.
         Ok((CookieState::Live(_), true)) if client == ClientKind::Gateway => return None,
         Ok((CookieState::Live(current), must_enrol_factor)) => (*current, must_enrol_factor),

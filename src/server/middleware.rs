@@ -198,7 +198,7 @@ fn render_fault(
 /// says why.
 fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpResponse {
     let whole = match *request.method() {
-        Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|wanted| wanted.as_str()),
+        Method::GET if request.path() != "/signin" => request.uri().path_and_query().map(|target| target.as_str()),
         // The content of the form is lost, but the visitor returns to the page that has the form.
         Method::POST => referring_page(request, app),
         _ => None,
@@ -208,9 +208,9 @@ fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpR
         whole => {
             // If the query has characters that `safe_path` rejects, the visitor returns to the page without the query.
             let path = whole.split('?').next().unwrap_or_default();
-            let wanted = if page::safe_path(whole) == whole { whole } else { path };
+            let target = if page::safe_path(whole) == whole { whole } else { path };
             // The only character of a safe path that would end the value.
-            redirect(&format!("/signin?next={}", wanted.replace('&', "%26")))
+            redirect(&format!("/signin?next={}", target.replace('&', "%26")))
         }
     }
 }

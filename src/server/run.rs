@@ -110,7 +110,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     // So the first verifier finds a signing key, and no request for the key set has to write.
     tokens::flows::ensure_signing_key(&app)
         .await
-        .map_err(|error| ServeError(format!("The key that signs access tokens could not be made: {error}.")))?;
+        .map_err(|error| ServeError(format!("The key that signs access tokens could not be created: {error}.")))?;
     let server = server.run();
     fatal.set_server(server.handle());
 

@@ -43,8 +43,8 @@ fn from_files(certificate: &Path, private_key: &Path) -> Result<Identity, String
 
 fn self_signed(public_url: &str) -> Result<Identity, String> {
     let host = public_url.split("://").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or("localhost");
-    let made = rcgen::generate_simple_self_signed(vec![host.to_owned(), "localhost".to_owned()])
-        .map_err(|error| format!("A certificate for {host} could not be made: {error}."))?;
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(str::to_owned)?;
-    Ok((vec![made.cert.der().clone()], key))
+    let certificate = rcgen::generate_simple_self_signed(vec![host.to_owned(), "localhost".to_owned()])
+        .map_err(|error| format!("A certificate for {host} could not be created: {error}."))?;
+    let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).map_err(str::to_owned)?;
+    Ok((vec![certificate.cert.der().clone()], key))
 }

@@ -52,7 +52,7 @@ assert.equal(await page.getByRole("checkbox", { checked: true }).count(), 0);
 await press(page, "Read only");
 
 // ---- A key that never ends is warned of.
-const warning = page.getByText("Prefer an end.");
+const warning = page.getByText("An expiration is safer.");
 assert.ok(!(await warning.isVisible()));
 await page.getByLabel("Expiration").selectOption("never");
 await warning.waitFor();

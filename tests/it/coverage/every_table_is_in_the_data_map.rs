@@ -1,4 +1,4 @@
-//! Somebody decided about every table and column: what an export holds of it and what an erasure does to it.
+//! The data map has a decision for every table and column: what an export contains and what an erasure does to it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn names(connection: &Connection, sql: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_table_and_column_is_decided_about() {
+fn the_data_map_has_every_table_and_column() {
     let connection = db::in_memory().unwrap();
     let tables = names(&connection, "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%'");
 
@@ -25,13 +25,13 @@ fn every_table_and_column_is_decided_about() {
         let decided: Vec<&str> =
             table.exported.iter().copied().chain(table.excluded.iter().map(|(name, _)| *name)).collect();
         let distinct: BTreeSet<String> = decided.iter().map(|name| (*name).to_owned()).collect();
-        assert_eq!(decided.len(), distinct.len(), "{}: a column is decided about twice", table.name);
+        assert_eq!(decided.len(), distinct.len(), "{}: a column is in the map twice", table.name);
         assert_eq!(columns, distinct, "{}: say in src/privacy/data_map.rs what happens to the column", table.name);
     }
 }
 
 #[test]
-fn what_the_map_promises_exists() {
+fn the_parts_columns_and_reasons_of_the_map_exist() {
     let connection = db::in_memory().unwrap();
 
     for table in TABLES {
