@@ -3,8 +3,8 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{
-    ApiKey, Budget, KeyChange, KeyPolicy, KeyState, Limits, Owner, OwnerFields, Period, RevokeReason, parse_networks,
-    state_now,
+    ApiKey, Budget, KeyChange, KeyPolicy, KeyState, Limits, Owner, OwnerFields, Period, RevokeReason, state_now,
+    stored_networks,
 };
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
@@ -167,8 +167,9 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
     let amount: Option<i64> = row.get(18)?;
     let period: Option<String> = row.get(19)?;
     let budget = amount.and_then(Credits::from_micro).zip(period.as_deref().and_then(Period::parse));
+    let id = row.get(0)?;
     Ok(ApiKey {
-        id: row.get(0)?,
+        id,
         workspace: row.get(1)?,
         account: row.get(2)?,
         name: row.get(3)?,
@@ -185,7 +186,7 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
         predecessor: row.get(14)?,
         family: row.get(15)?,
         limits: Limits {
-            networks: parse_networks(&row.get::<_, String>(16)?).unwrap_or_default(),
+            networks: stored_networks(id, &row.get::<_, String>(16)?),
             rate_per_minute: row.get(17)?,
             budget: budget.map(|(amount, period)| Budget { amount, period }),
         },

@@ -14,11 +14,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ipnet::IpNet;
-
 use super::key_index::{Digest, Entry, KeyIndex, PRELOAD_MAX};
 use super::model::{
-    Channel, KeyState, Owner, Refusal, SlotIndex, VerifiedKey, VerifyRequest, parse_networks, state_now,
+    Channel, KeyState, Owner, Refusal, SlotIndex, VerifiedKey, VerifyRequest, state_now, stored_networks,
 };
 use super::owners::{OwnerId, Owners};
 use super::policies::{Policies, Policy};
@@ -32,9 +30,6 @@ use crate::db::{Error, Subject, View};
 
 /// Keys read in one transaction of the preload, so that no reader holds an old state of the database for long.
 const PRELOAD_BATCH: u32 = 5_000;
-
-/// A network from which no request comes.
-const NO_ADDRESS: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 32));
 
 /// What a key may do: interned, or read for this request only. Small, because it is passed on several times.
 enum PolicyRef<'v> {
@@ -249,8 +244,7 @@ impl Verifier {
         Policy {
             scope: row.scope.as_str().into(),
             rights: config.scopes.rights_of(&row.scope),
-            // An unreadable list allows no address. An empty list would allow every address.
-            networks: parse_networks(&row.networks).unwrap_or_else(|| vec![NO_ADDRESS]),
+            networks: stored_networks(row.key, &row.networks),
             rate: row.rate_per_minute.or(config.api_keys.rate_per_minute),
             is_retiring: row.state == KeyState::Retiring,
         }

@@ -4,12 +4,14 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::base::{Credits, Timestamp};
+use crate::base::{ApiKeyId, Credits, Timestamp};
 
 /// Networks that the list of a key can have at most.
 pub const NETWORKS_MAX: usize = 32;
 /// The highest rate limit, in requests a minute.
 pub const RATE_MAX: u32 = 1_000_000;
+/// A network from which no request can come (RFC 1122 §3.2.1.3): it stands for a stored list that cannot be read.
+const NO_ADDRESS: IpNet = IpNet::V4(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::UNSPECIFIED, 32));
 
 /// The period of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +124,15 @@ pub fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
         }
     }
     (networks.len() <= NETWORKS_MAX).then_some(networks)
+}
+
+/// The networks of a stored key. A list that cannot be read allows no address: an empty list would allow every address,
+/// also for the successor of the key.
+pub(in crate::api_keys) fn stored_networks(key: ApiKeyId, text: &str) -> Vec<IpNet> {
+    parse_networks(text).unwrap_or_else(|| {
+        tracing::error!(%key, "The list of networks of this key is damaged, so no address may use the key.");
+        vec![NO_ADDRESS]
+    })
 }
 
 /// Turns an IPv4 network mapped into IPv6 (RFC 4291 §2.5.5.2) into IPv4, as it is done with the addresses of visitors.

@@ -8,6 +8,7 @@ mod state;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub(super) use limits::stored_networks;
 pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks};
 pub use owner::Owner;
 pub(super) use owner::OwnerFields;

@@ -53,6 +53,22 @@ fn an_unreadable_list_of_networks_allows_no_address() {
 }
 
 #[test]
+fn an_unreadable_list_of_networks_allows_no_address_for_the_successor_either() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.make_key(&ada, limited("198.51.100.0/24", "", "", ""));
+    site.write(|tx| tx.execute("update api_key set networks = 'anywhere'", [])).unwrap();
+
+    let successor = site.rotate(ada.credential_admin(), key.key.id, days(7)).unwrap();
+
+    assert!(!site.key(key.key.id).limits.networks.is_empty(), "an empty list means every network");
+    let verifier = site.verifier();
+    for address in ["198.51.100.1", "2001:db8::1", "nowhere"] {
+        assert_eq!(verify(&verifier, &successor, &from(address)).err(), Some(Refusal::Network), "{address}");
+    }
+}
+
+#[test]
 fn a_rate_limit_admits_exactly_its_quota_and_refused_requests_do_not_count() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
