@@ -135,7 +135,7 @@ impl From<ApiKeyError> for Problem {
                     "This workspace has {KEYS_PER_WORKSPACE_MAX} keys, which is the maximum. Revoke a key that is not in use."
                 ),
             ),
-            ApiKeyError::InvalidState { state, event } => Problem::new(409, "key_state", not_now(state, event)),
+            ApiKeyError::InvalidState { state, event } => Problem::new(409, "key_state", invalid_state(state, event)),
             ApiKeyError::AlreadyEnded => {
                 Problem::new(409, "key_state", "This key has ended and cannot be changed. Create a new one.")
             }
@@ -150,7 +150,7 @@ impl From<ApiKeyError> for Problem {
     }
 }
 
-fn not_now(state: KeyState, event: KeyEvent) -> String {
+fn invalid_state(state: KeyState, event: KeyEvent) -> String {
     let why = match state {
         KeyState::Active => "it is active",
         KeyState::Retiring => "it was rotated already, and ends when its overlap ends",

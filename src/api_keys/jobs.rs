@@ -18,7 +18,7 @@ pub const RESEAL: &str = "api_keys.reseal";
 const BATCH_MAX: usize = 250;
 
 /// Writes what the verifier has in its usage buffer: uses, callers, calls with replaced keys, and digests under the
-/// pepper in use. It runs once a minute, in one transaction, or in several if there are more than [`BATCH_MAX`] keys. A
+/// pepper in use. It runs once a minute, in one transaction, or in several if there are more than 250 keys. A
 /// crash before it loses at most the counts of one minute, never a key.
 ///
 /// # Errors

@@ -146,7 +146,7 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
     };
     match kind {
         Some(kind) => holder.require(&app, kind.read_scope())?,
-        None => may_read_any(&app, &holder)?,
+        None => require_any_read_scope(&app, &holder)?,
     }
     let page = number("page", &query.page, 1, PAGES_MAX)?;
     let limit = number("limit", &query.limit, PAGE_ITEMS, PAGE_ITEMS_MAX)?;
@@ -157,25 +157,25 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
     answer(&Trash { items: [], total: 0, page, limit, total_pages: 0, summary: Summary::default(), region })
 }
 
-fn may_read_any(app: &App, holder: &KeyHolder) -> Result<(), Problem> {
+fn require_any_read_scope(app: &App, holder: &KeyHolder) -> Result<(), Problem> {
     let granted = ResourceKind::ALL.into_iter().map(|kind| holder.require(app, kind.read_scope()));
     granted.reduce(Result::or).unwrap_or(Ok(()))
 }
 
 #[derive(Deserialize)]
-struct Restore {
+struct RestoreRequest {
     id: String,
     r#type: String,
 }
 
 /// `POST /api/trash`: restores a resource.
 pub async fn restore(app: Data<Arc<App>>, holder: KeyHolder, body: Result<Bytes, actix_web::Error>) -> Answer {
-    let request: Restore = json::parse(&body.map_err(json::body_problem)?)?;
+    let request: RestoreRequest = json::parse(&body.map_err(json::body_problem)?)?;
     one_resource(&app, &holder, &request.id, &request.r#type)
 }
 
 #[derive(Deserialize)]
-struct Delete {
+struct DeleteRequest {
     #[serde(default)]
     id: String,
     #[serde(default)]
@@ -186,14 +186,14 @@ struct Delete {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Deleted {
+struct DeleteResponse {
     success: bool,
     deleted_count: u32,
 }
 
 /// `DELETE /api/trash`: permanently deletes one resource in the trash, or all of them.
 pub async fn delete_trash(app: Data<Arc<App>>, holder: KeyHolder, body: Result<Bytes, actix_web::Error>) -> Answer {
-    let request: Delete = json::parse(&body.map_err(json::body_problem)?)?;
+    let request: DeleteRequest = json::parse(&body.map_err(json::body_problem)?)?;
     if !request.all {
         return one_resource(&app, &holder, &request.id, &request.r#type);
     }
@@ -202,7 +202,7 @@ pub async fn delete_trash(app: Data<Arc<App>>, holder: KeyHolder, body: Result<B
         return Err(Problem::field("all", "invalid_request", sentence).into());
     }
     ResourceKind::ALL.into_iter().try_for_each(|kind| holder.require(&app, kind.write_scope()))?;
-    answer(&Deleted { success: true, deleted_count: 0 })
+    answer(&DeleteResponse { success: true, deleted_count: 0 })
 }
 
 /// The response about one resource in the trash, which has no resources yet.

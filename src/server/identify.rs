@@ -139,13 +139,13 @@ async fn attach_person(
 
 /// Gives a session a new cookie once a day, together with a page. Not with the response to a form: a browser may send
 /// the page's form again, and its CSRF token is bound to the cookie.
-async fn rotate(app: &Arc<App>, request: &ServiceRequest, current: &CurrentSession, shown: &str) {
+async fn rotate(app: &Arc<App>, request: &ServiceRequest, current: &CurrentSession, cookie: &str) {
     let is_page_view = request.method() == Method::GET && request.path() != QUIET;
     if !is_page_view || !current.needs_rotation(app.now()) {
         return;
     }
-    let (id, shown) = (current.id, shown.to_owned());
-    match app.write(move |tx| sessions::rotate(tx, id, &shown)).await {
+    let (id, cookie) = (current.id, cookie.to_owned());
+    match app.write(move |tx| sessions::rotate(tx, id, &cookie)).await {
         Ok(Some(renewed)) => {
             request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
         }

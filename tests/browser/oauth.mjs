@@ -97,7 +97,7 @@ await inspect(page, "oauth-step-up-other");
 // ---- she deletes her account, without a password
 await at("/settings/privacy/delete");
 await inspect(page, "oauth-delete-stale");
-await link("confirm that it is you").click();
+await link("Confirm with the provider you sign in with").click();
 await link("Confirm with Other").click();
 await signInThere("ann-too");
 await sees(page, "Delete your account");

@@ -41,7 +41,7 @@ const status = page.getByRole("status");
 await status.filter({ hasText: "taken" }).waitFor();
 await inspect(page, "people-signup-taken");
 await page.getByRole("button", { name: /^Use ada-l-/ }).click();
-await status.filter({ hasText: "is free" }).waitFor();
+await status.filter({ hasText: "is available" }).waitFor();
 assert.match(await name.inputValue(), /^ada-l-\d$/);
 await name.fill("adrnin");
 await status.filter({ hasText: "looks too similar to a reserved one" }).waitFor();

@@ -21,7 +21,7 @@ pub(in crate::api_keys) fn record(tx: &mut Tx<'_>, batch: &UsageBatch) -> Result
     record_uses(tx, &batch.uses)?;
     record_callers(tx, &batch.callers)?;
     record_late(tx, &batch.late)?;
-    rewrite(tx, &batch.stale)
+    rewrite_lookups(tx, &batch.stale)
 }
 
 /// Writes the last use, the daily uses and the used rights.
@@ -92,7 +92,7 @@ fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Er
 }
 
 /// Replaces digests that are under another pepper with those under the pepper in use.
-fn rewrite(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]) -> Result<(), Error> {
+fn rewrite_lookups(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]) -> Result<(), Error> {
     let pepper_id = tx.site().keyring.pepper_id();
     stale.iter().try_for_each(|(key, digest)| store::update_lookup(tx, *key, digest, pepper_id))
 }

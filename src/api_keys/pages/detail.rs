@@ -43,7 +43,7 @@ impl Draft {
         }
     }
 
-    fn typed(form: &Form) -> Self {
+    fn from_form(form: &Form) -> Self {
         let text = |name: &str| form.text(name).trim().to_owned();
         Self {
             name: form.text("name").to_owned(),
@@ -170,7 +170,7 @@ pub async fn detail(app: AppData, request: HttpRequest, who: SignedIn, path: Pat
 
 /// `POST /settings/keys/{id}`: changes name and limits.
 pub async fn change(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
-    let (id, draft) = (parse_id(&path)?, Draft::typed(&form));
+    let (id, draft) = (parse_id(&path)?, Draft::from_form(&form));
     let changed = match draft.read() {
         Ok(change) => {
             let admin = who.admin();

@@ -75,7 +75,7 @@ fn decide(
 ) -> Answer {
     let (app, headers) = (verifier.app(), head.headers());
     let query = head.uri.query().unwrap_or_default();
-    if !may_ask(app, callers, head)? {
+    if !is_gateway_allowed(app, callers, head)? {
         return Ok(deny(403, None, "caller_not_allowed"));
     }
     let Some(required) = required_rights(&app.config().scopes, headers, query) else {
@@ -109,7 +109,7 @@ fn decide(
 /// `X-Domicile-Service`. The address is that of the connection, because a client can write anything into
 /// `X-Forwarded-For`. A socket for both address families shows an IPv4 peer mapped into IPv6 (RFC 4291 §2.5.5.2), which
 /// counts as the IPv4 peer.
-fn may_ask(app: &App, callers: &Callers, head: &RequestHead) -> Result<bool, Problem> {
+fn is_gateway_allowed(app: &App, callers: &Callers, head: &RequestHead) -> Result<bool, Problem> {
     if let Some(credential) = head.headers().get(SERVICE).and_then(|value| value.to_str().ok()) {
         return Ok(callers.find(credential)?.is_some());
     }
