@@ -33,10 +33,11 @@ pub mod services;
 
 pub mod billing;
 
-pub mod activity;
 pub mod signin;
 
 pub mod privacy;
+
+pub mod activity;
 pub mod snapshots;
 
 pub mod settings;

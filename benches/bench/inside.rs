@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use domicile::app::App;
-use domicile::audit::{self, Event};
+use domicile::audit::{self, Event, SiteEvent};
 use domicile::base::{Actor, JobId, Rng, ServiceId};
 use domicile::jobs::{self, NewJob};
 use domicile::{billing, db, snapshots};
@@ -117,7 +117,7 @@ fn audit_append(app: &App) -> Result<Row, Failure> {
     let append = |tx: &mut db::Tx<'_>| {
         let before = cpu_of_this_thread();
         for _ in 0..AUDIT_EVENTS {
-            audit::record(tx, &Actor::System, Event::new("bench.event"))?;
+            audit::record(tx, &Actor::System, Event::new(SiteEvent::KeyringRotated))?;
         }
         Ok::<_, db::Error>((cpu_of_this_thread() - before).as_secs_f64() * 1e6 / f64::from(AUDIT_EVENTS))
     };

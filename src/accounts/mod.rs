@@ -9,6 +9,7 @@
 pub mod addresses;
 mod confusables;
 mod error;
+mod events;
 mod mails;
 mod model;
 mod ops;
@@ -16,6 +17,7 @@ mod reserved;
 mod store;
 
 pub use error::AccountError;
+pub use events::AccountEvent;
 pub use model::{
     Account, AccountState, Bio, CODE_LIFE, Colour, Company, DisplayName, EMAILS_MAX, Email, EmailChange, LinkPurpose,
     NewAccount, Profile, RESEND_AFTER, REVERT_LIFE, UseCase, Username, UsernameFault,

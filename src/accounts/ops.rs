@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::error::AccountError;
+use super::events::AccountEvent;
 use super::model::{
     Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Colour, DisplayName, Email, LinkPurpose,
     NewAccount, PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED, Username,
@@ -41,7 +42,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Accoun
     if let Some(phc) = &new.password {
         store::insert_password(tx, id, phc)?;
     }
-    let event = Event::new("account.created")
+    let event = Event::new(AccountEvent::Created)
         .target(id)
         .subject(id)
         .data(json!({"region": region, "verified": new.is_verified, "operator": new.is_operator}))
@@ -212,7 +213,8 @@ pub fn update_profile(
         return Ok(());
     }
     store::update_profile(tx, account, profile)?;
-    let event = Event::new("account.profile_updated").target(account).subject(account).data(json!({"fields": fields}));
+    let event =
+        Event::new(AccountEvent::ProfileUpdated).target(account).subject(account).data(json!({"fields": fields}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -227,7 +229,7 @@ pub fn set_colour(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, colour: Co
     }
     store::update_colour(tx, account, colour)?;
     let event =
-        Event::new("account.profile_updated").target(account).subject(account).data(json!({"fields": ["colour"]}));
+        Event::new(AccountEvent::ProfileUpdated).target(account).subject(account).data(json!({"fields": ["colour"]}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -286,7 +288,7 @@ pub(super) fn send_code_to(
     let url = &tx.site().config.public_url;
     let message = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
     mail::enqueue(tx, Some(account), email.address.clone(), &message)?;
-    Ok(audit::record(tx, actor, Event::new("email.code_sent").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new(AccountEvent::EmailCodeSent).target(account).subject(account))?)
 }
 
 /// As [`send_code`], if the last code is at least a minute old, there were not too many in the last hour, and the
@@ -362,7 +364,10 @@ pub(super) fn try_code(
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     if !Secret::new(stored.digest).matches(&code_digest(tx, email.id, &typed)) {
         store::update_code_tries(tx, email.id)?;
-        let event = Event::new("email.verify_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
+        let event = Event::new(AccountEvent::EmailVerifyFailed)
+            .outcome(audit::Outcome::Failure)
+            .target(account)
+            .subject(account);
         audit::record(tx, actor, event)?;
         return Ok(false);
     }
@@ -398,7 +403,7 @@ pub(super) fn set_verified(
     email: &Email,
 ) -> Result<(), AccountError> {
     store::update_verified(tx, email.id)?;
-    Ok(audit::record(tx, actor, Event::new("email.verified").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new(AccountEvent::EmailVerified).target(account).subject(account))?)
 }
 
 /// Sets the state of the account; the caller records why.
@@ -416,13 +421,13 @@ pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Re
 pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &str) -> Result<(), AccountError> {
     store::insert_password(tx, account, phc)?;
     if store::update_keys_unlocked(tx, account)? > 0 {
-        audit::record(tx, actor, Event::new("account.keys_unlocked").target(account).subject(account))?;
+        audit::record(tx, actor, Event::new(AccountEvent::KeysUnlocked).target(account).subject(account))?;
         if let Some(email) = primary(tx, account)? {
             let message = mails::keys_unlocked(&tx.site().config.public_url);
             mail::enqueue(tx, Some(account), email.address, &message)?;
         }
     }
-    Ok(audit::record(tx, actor, Event::new("auth.password_changed").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new(AccountEvent::PasswordChanged).target(account).subject(account))?)
 }
 
 /// Locks the account's API keys: they are refused from the next request on, until the account has a new password.
@@ -432,7 +437,7 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &st
 /// [`db::Error`].
 pub fn lock_keys(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), db::Error> {
     if store::update_keys_locked(tx, account)? > 0 {
-        audit::record(tx, actor, Event::new("account.keys_locked").target(account).subject(account))?;
+        audit::record(tx, actor, Event::new(AccountEvent::KeysLocked).target(account).subject(account))?;
     }
     Ok(())
 }

@@ -1,10 +1,14 @@
 //! **For:** showing people the events of their account.
-//! **Words:** activity (the audit events of an account, in words for people), event.
+//! **Words:** activity (the audit events of an account, in words for people), event, catalogue (all types of events).
 //! **Tables:** none: it reads the audit.
-//! **Never:** changes anything; shows events of another workspace.
-//! **Start reading:** `pages.rs`.
+//! **Never:** changes anything; shows events of another workspace; shows an action as done that was denied.
+//! **Start reading:** `model.rs`.
 
+mod catalogue;
 mod model;
+mod ops;
 pub mod pages;
 
-pub use model::title_of;
+pub use catalogue::CATALOGUE;
+pub use model::{Activity, outcome_label, title};
+pub use ops::list;

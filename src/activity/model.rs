@@ -1,71 +1,79 @@
-//! The titles of events.
+//! Events in words for people.
 
-/// The title of an event for people. An unknown event keeps its technical name, so that it is not hidden.
-pub fn title_of(name: &str) -> &str {
-    match name {
-        "account.created" => "Account created",
-        "account.profile_updated" => "Profile changed",
-        "account.invitation_accepted" => "Invitation accepted",
-        "workspace.created" => "Workspace created",
-        "account.avatar_changed" => "Picture changed",
-        "account.preferences_updated" => "Preferences changed",
-        "email.added" => "Address added",
-        "email.primary_changed" => "Primary address changed",
-        "email.change_reverted" => "Address change reverted",
-        "email.removed" => "Address removed",
-        "email.code_sent" => "Code sent by e-mail",
-        "email.verified" => "Address verified",
-        "email.verify_failed" => "Wrong code",
-        "auth.signin_succeeded" => "Signed in",
-        "auth.signin_failed" => "Sign-in failed",
-        "auth.signin_disowned" => "Sign-in reported as not you",
-        "auth.stepup_failed" => "Confirmation failed",
-        "auth.stepup_succeeded" => "Identity confirmed",
-        "auth.factor_asked" => "Second factor requested",
-        "auth.factor_failed" => "Wrong second factor",
-        "auth.totp_enabled" => "Authenticator app set up",
-        "auth.totp_disabled" => "Authenticator app removed",
-        "auth.recovery_codes_generated" => "Recovery codes generated",
-        "auth.recovery_code_used" => "Recovery code used",
-        "auth.passkey_added" => "Passkey added",
-        "auth.passkey_renamed" => "Passkey renamed",
-        "auth.passkey_removed" => "Passkey removed",
-        "auth.passkey_refused" => "Passkey refused",
-        "auth.recovery_started" => "Removal of second factors requested",
-        "auth.recovery_cancelled" => "Removal of second factors cancelled",
-        "auth.recovery_refused" => "Removal of second factors refused",
-        "auth.recovery_completed" => "Second factors removed",
-        "auth.password_changed" => "Password changed",
-        "auth.password_reset_requested" => "Password reset requested",
-        "auth.password_reset_completed" => "Password reset",
-        "account.keys_locked" => "API keys locked",
-        "account.keys_unlocked" => "API keys unlocked",
-        "account.suspended" => "Account suspended",
-        "account.reactivated" => "Account reactivated",
-        "session.reuse_detected" => "Session ended: its cookie was copied",
-        "session.started" => "Session started",
-        "session.revoked" => "Signed out",
-        "session.revoked_all" => "Sessions signed out",
-        "api_key.created" => "API key created",
-        "api_key.changed" => "API key changed",
-        "api_key.rotated" => "API key rotated",
-        "api_key.disabled" => "API key disabled",
-        "api_key.enabled" => "API key enabled",
-        "api_key.revealed" => "API key revealed",
-        "api_key.exposure_reported" => "API key found in public",
-        "api_key.quarantined" => "API key quarantined",
-        "api_key.restored" => "API key restored",
-        "api_key.budget_exhausted" => "API key budget used up",
-        "api_key.rotated_key_used" => "Replaced API key still used",
-        "api_key.revoked" => "API key revoked",
-        "workspace.key_policy_changed" => "Maximum lifetime for API keys changed",
-        "billing.credit_granted" => "Credit granted",
-        "billing.credit_expired" => "Credit expired",
-        "usage.batch_recorded" => "Usage recorded",
-        "privacy.export_requested" => "Export requested",
-        "privacy.export_ready" => "Export ready",
-        "privacy.export_downloaded" => "Export downloaded",
-        "privacy.export_expired" => "Export expired",
-        other => other,
+use super::catalogue;
+use crate::audit::{Audience, Outcome, RecordedEvent};
+
+/// A recorded event that people may see, with its title.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    /// What happened, or what was denied.
+    pub title: String,
+    /// The event.
+    pub event: RecordedEvent,
+}
+
+impl Activity {
+    /// The event in words. `None`: only operators may see it.
+    pub(super) fn describe(event: RecordedEvent) -> Option<Self> {
+        let kind = catalogue::find(&event.name);
+        let is_visible = kind.is_none_or(|kind| kind.visible_to != Audience::Operators);
+        is_visible.then(|| Self { title: title(&event.name, event.outcome), event })
+    }
+}
+
+/// The title of an event. An event of another release, which has no title here, keeps its name in plain words, so that it
+/// is not hidden and a denied action is not shown as done.
+pub fn title(name: &str, outcome: Outcome) -> String {
+    let kind = catalogue::find(name);
+    if let Some(title) = kind.and_then(|kind| kind.title(outcome)) {
+        return title.to_owned();
+    }
+    let known = kind.and_then(|kind| kind.done.or(kind.failed).or(kind.denied));
+    let what = known.map_or_else(|| in_words(name), str::to_owned);
+    match outcome_label(outcome) {
+        None => what,
+        Some(label) => format!("{label}: {what}"),
+    }
+}
+
+/// The word beside an action that was not done. `None`: it was done.
+pub const fn outcome_label(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Success => None,
+        Outcome::Failure => Some("Failed"),
+        Outcome::Denied => Some("Denied"),
+    }
+}
+
+/// `invoice.sent_again` as `Invoice sent again`.
+fn in_words(name: &str) -> String {
+    let words = name.replace(['.', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_that_was_not_done_is_never_shown_as_done() {
+        let titles = |outcome| {
+            ["auth.identity_unlinked", "account.created", "invoice.sent_again"].map(|name| title(name, outcome))
+        };
+
+        assert_eq!(
+            titles(Outcome::Success),
+            ["Sign-in provider disconnected", "Account created", "Invoice sent again"]
+        );
+        assert_eq!(
+            titles(Outcome::Denied),
+            [
+                "Sign-in provider not disconnected: it is the only sign-in method",
+                "Denied: Account created",
+                "Denied: Invoice sent again",
+            ]
+        );
+        assert_eq!(title("account.created", Outcome::Failure), "Failed: Account created");
     }
 }

@@ -5,8 +5,9 @@ use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
-use super::model::title_of;
-use crate::audit::{self, Filter, Part, RecordedEvent};
+use super::model::{Activity, outcome_label};
+use super::ops;
+use crate::audit::{Filter, Outcome, Part};
 use crate::base::{Cursor, PAGE_SIZE, Zone};
 use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, SignedIn};
@@ -14,12 +15,19 @@ use crate::sessions::device_of;
 
 struct EventRow {
     title: String,
+    tag: Option<OutcomeTag>,
     details: String,
     device: String,
     address: String,
     time: String,
     iso: String,
     id: String,
+}
+
+/// The tag of an action that was not done.
+struct OutcomeTag {
+    label: &'static str,
+    colour: &'static str,
 }
 
 #[derive(Template)]
@@ -41,15 +49,16 @@ pub struct ActivityQuery {
 pub async fn activity(app: AppData, request: HttpRequest, who: SignedIn, from: Query<ActivityQuery>) -> Answer {
     let (account, workspace) = (who.identity.account, who.identity.workspace);
     let filter = Filter { before: Cursor::parse(&from.before), limit: PAGE_SIZE };
-    let events = app.read_offloaded(move |view| audit::list(view, account, workspace, &filter)).await?;
+    let events = app.read_offloaded(move |view| ops::list(view, account, workspace, &filter)).await?;
     page::render(&ActivityPage {
         context: PageContext::new(&app, &request, "Activity"),
         next: events.next.map(|cursor| format!("/activity?before={cursor}")),
-        events: events.rows.into_iter().map(|event| row(event, &who.identity.zone)).collect(),
+        events: events.rows.into_iter().map(|activity| row(activity, &who.identity.zone)).collect(),
     })
 }
 
-fn row(event: RecordedEvent, zone: &Zone) -> EventRow {
+fn row(activity: Activity, zone: &Zone) -> EventRow {
+    let Activity { title, event } = activity;
     let by = match event.actor_kind.as_str() {
         "operator" => Some("by the operator"),
         "service" => Some("by a service"),
@@ -59,12 +68,21 @@ fn row(event: RecordedEvent, zone: &Zone) -> EventRow {
     let name = event.private_text(Part::Text, "name").or_else(|| event.private_text(Part::Text, "reason"));
     let details = [name, by].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     EventRow {
-        title: title_of(&event.name).to_owned(),
+        title,
+        tag: outcome_label(event.outcome).map(|label| OutcomeTag { label, colour: colour_of(event.outcome) }),
         details,
         device: event.private_text(Part::Network, "agent").map(device_of).unwrap_or_default(),
         address: event.private_text(Part::Network, "address").unwrap_or_default().to_owned(),
         time: event.at.day_and_time_in(zone),
         iso: event.at.rfc3339(),
         id: event.id,
+    }
+}
+
+const fn colour_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Success => "",
+        Outcome::Failure => "warn",
+        Outcome::Denied => "bad",
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod api;
 mod error;
+mod events;
 mod jobs;
 mod key_index;
 mod mails;
@@ -27,6 +28,7 @@ mod uses;
 mod verifier;
 
 pub use error::ApiKeyError;
+pub use events::ApiKeyEvent;
 pub use jobs::{END_DUE, REMIND, RESEAL, end_due, record_use, remind, reseal};
 pub use model::{
     ApiKey, Budget, Channel, CreatedApiKey, DailyUse, Expiry, KeyCaller, KeyChange, KeyEvent, KeyName, KeyPolicy,

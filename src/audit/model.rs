@@ -3,59 +3,16 @@
 use serde_json::{Value, json};
 
 use super::chain::Digest;
+use super::event_type::{EventKind, EventType, Outcome, Part};
 use crate::base::{AccountId, Cursor, Timestamp, WorkspaceId};
 
-/// How the recorded action ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The action was done.
-    Success,
-    /// The action failed, for example because of a wrong password.
-    Failure,
-    /// The actor was not allowed to do it.
-    Denied,
-}
-
-impl Outcome {
-    /// The stored form.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Denied => "denied",
-        }
-    }
-}
-
-/// Groups of personal data that may have to be erased at different times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// Network address and user agent.
-    Network,
-    /// E-mail addresses and names of people.
-    Contact,
-    /// Text that a person typed: names of keys, reasons.
-    Text,
-}
-
-impl Part {
-    /// The stored form.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Contact => "contact",
-            Self::Text => "text",
-        }
-    }
-}
-
-/// An event to be recorded. Each slice defines its own event names.
+/// An event to be recorded. Each module declares the types of its events in its `events.rs`.
 ///
 /// `data` is evidence and is kept for ever: ids, counts, states. Personal data goes through [`Event::private`], where
 /// it can be erased without breaking the chain.
 #[derive(Clone, Debug)]
 pub struct Event {
-    pub(super) name: &'static str,
+    pub(super) kind: &'static EventType,
     pub(super) outcome: Outcome,
     pub(super) workspace: Option<WorkspaceId>,
     pub(super) subject: Option<AccountId>,
@@ -65,10 +22,10 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event with a dotted name such as `api_key.created` (domain 3.3).
-    pub fn new(name: &'static str) -> Self {
+    /// An event of this type.
+    pub fn new(kind: impl EventKind) -> Self {
         Self {
-            name,
+            kind: kind.event_type(),
             outcome: Outcome::Success,
             workspace: None,
             subject: None,
@@ -108,8 +65,14 @@ impl Event {
         self
     }
 
-    /// Adds personal data. It is stored separately and sealed with the key of its subject.
+    /// Adds personal data. It is stored separately and sealed with the key of its subject. The type of the event must
+    /// declare the part ([`EventType::with`]).
     pub fn private(mut self, part: Part, value: Value) -> Self {
+        debug_assert!(
+            self.kind.private.contains(&part),
+            "the event {} carries the personal part {part:?}, which its type does not declare: add it with `.with(..)`",
+            self.kind.name,
+        );
         self.private.push((part, value));
         self
     }
@@ -126,8 +89,8 @@ pub struct RecordedEvent {
     pub at: Timestamp,
     /// Its dotted name, for example `api_key.created`.
     pub name: String,
-    /// `success`, `failure` or `denied`.
-    pub outcome: String,
+    /// How the action ended.
+    pub outcome: Outcome,
     /// The kind of actor, for example `service`.
     pub actor_kind: String,
     /// The actor's opaque id. `None`: an anonymous caller, the operator or the system.

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::chain::{self, Digest, GENESIS, Leaf};
 use super::error::AuditError;
-use super::model::{AuditSummary, Event, Filter, Part, RecordedEvent};
+use super::event_type::{Outcome, Part};
+use super::model::{AuditSummary, Event, Filter, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
 use crate::base::{AccountId, Actor, EventId, PAGE_SIZE_MAX, Page, Secret, WorkspaceId, days};
 use crate::crypto::seal;
@@ -28,6 +29,12 @@ const PURGE_BATCH_MAX: u32 = 1000;
 /// # Errors
 /// [`Error`]. The caller's transaction must not commit then.
 pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error> {
+    debug_assert!(
+        event.kind.title(event.outcome).is_some(),
+        "the event {} has no title for the outcome {:?}: add one in the events.rs of its module",
+        event.kind.name,
+        event.outcome,
+    );
     let (last, previous) = store::find_head(tx)?.unwrap_or((0, GENESIS));
     let now = tx.now();
     let id = EventId::new(now, tx.rng());
@@ -44,7 +51,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
         seq: last + 1,
         id: id.to_string(),
         at: now,
-        event: event.name.to_owned(),
+        event: event.kind.name.to_owned(),
         outcome: event.outcome.as_str().to_owned(),
         workspace: event.workspace.map(|id| id.to_string()),
         actor_kind: actor.kind().to_owned(),
@@ -259,12 +266,13 @@ fn open_event(view: &View<'_>, row: EventRow) -> Result<RecordedEvent, Error> {
             private.insert(part.part, value);
         }
     }
+    let outcome = Outcome::parse(&row.outcome);
     Ok(RecordedEvent {
         seq: row.seq,
         id: row.id,
         at: row.at,
         name: row.event,
-        outcome: row.outcome,
+        outcome: outcome.ok_or_else(|| Error::Damaged(format!("the outcome of the event {}", row.seq)))?,
         actor_kind: row.actor_kind,
         actor_id: row.actor_id,
         target: row.target,

@@ -6,6 +6,7 @@
 
 pub mod api;
 mod error;
+mod events;
 mod jobs;
 pub mod ledger;
 mod ops;
@@ -13,5 +14,6 @@ pub mod pages;
 pub mod usage;
 
 pub use error::BillingError;
+pub use events::BillingEvent;
 pub use jobs::{EXPIRE_LOTS, expire_lots};
 pub use ops::{REASON_CHARS_MAX, forget, grant_by_operator, signup_credit};

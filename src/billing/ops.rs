@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::error::BillingError;
+use super::events::BillingEvent;
 use super::ledger::{self, Grant, Kind, Origin, PostedTransaction};
 use crate::audit::{self, Event, Part};
 use crate::base::{Actor, Credits, TransactionId, WorkspaceId};
@@ -25,7 +26,7 @@ pub fn signup_credit(tx: &mut Tx<'_>, workspace: &Workspace) -> Result<Option<Po
     }
     let grant = Grant::promotional(workspace.id, amount, Origin::Signup, "Welcome credit", idem_key);
     let posted = ledger::grant(tx, &Actor::System, grant)?;
-    let event = Event::new("billing.credit_granted")
+    let event = Event::new(BillingEvent::CreditGranted)
         .workspace(workspace.id)
         .target(posted.id)
         .data(json!({"kind": Kind::Signup.as_str(), "amount": amount.to_string()}));
@@ -61,7 +62,7 @@ pub fn grant_by_operator(
     let idem_key = format!("adjustment:{}", TransactionId::new(now, tx.rng()));
     let grant = Grant::promotional(workspace, amount, Origin::Adjustment, reason, idem_key);
     let posted = ledger::grant(tx, actor, grant)?;
-    let event = Event::new("billing.credit_granted")
+    let event = Event::new(BillingEvent::CreditGranted)
         .workspace(workspace)
         .target(posted.id)
         .subject(owner)

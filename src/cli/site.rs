@@ -9,6 +9,7 @@ use super::arguments::{
 };
 use super::context::{self, find_account, open};
 use super::failure::Failure;
+use crate::audit::SiteEvent;
 use crate::audit::{self, AuditError, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
 use crate::billing::{self, ledger};
@@ -118,7 +119,7 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
         KeyringCommand::ShowDatabaseKey => {
             let app = open(common)?;
             app.store()
-                .write_blocking(|tx| audit::record(tx, &Actor::Operator, Event::new("site.database_key_shown")))
+                .write_blocking(|tx| audit::record(tx, &Actor::Operator, Event::new(SiteEvent::DatabaseKeyShown)))
                 .map_err(|error: db::Error| Problem::from(error))?;
             println!("{}", app.keyring().database_key_hex().expose());
             Ok(())
@@ -143,7 +144,7 @@ fn rotate_keyring(common: &Common) -> Result<(), Failure> {
     let KeyIds { pepper, data_key } = Keyring::rotate(&path, &mut Rng::system())?.newest();
     // Open the appliance with the new keyring, to check it against the database before it is used.
     let app = open(common)?;
-    let event = Event::new("site.keyring_rotated").data(json!({"pepper": pepper, "data_key": data_key}));
+    let event = Event::new(SiteEvent::KeyringRotated).data(json!({"pepper": pepper, "data_key": data_key}));
     app.store()
         .write_blocking(|tx| audit::record(tx, &Actor::Operator, event))
         .map_err(|error: db::Error| Problem::from(error))?;

@@ -8,6 +8,7 @@
 
 mod ceremony;
 mod error;
+mod events;
 pub mod flows;
 pub mod jobs;
 mod mails;
@@ -20,6 +21,7 @@ mod totp;
 
 pub use ceremony::passkeys_are_possible;
 pub use error::FactorError;
+pub use events::FactorEvent;
 pub use model::{
     Assertion, ChallengePurpose, EnrolledFactors, FactorKind, FactorProof, MFA_PENDING_LIFE, MFA_PENDING_TRIES_MAX,
     NewCodes, Passkey, PasskeyChallenge, PasskeyName, PendingSignIn, RESET_WAIT, RecoveryCode, Reset, ResetRequester,

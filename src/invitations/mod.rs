@@ -6,12 +6,14 @@
 //! **Start reading:** [`issue`].
 
 mod error;
+mod events;
 mod mails;
 mod model;
 mod ops;
 mod store;
 
 pub use error::InvitationError;
+pub use events::InvitationEvent;
 pub use model::{Invitation, LIFE};
 pub use ops::{find, forget, issue, list, mail_link, purge_old, take, withdraw};
 pub use store::STATEMENTS;

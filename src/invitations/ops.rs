@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::error::InvitationError;
+use super::events::InvitationEvent;
 use super::mails;
 use super::model::{Invitation, LIFE};
 use super::store;
@@ -37,7 +38,7 @@ pub fn issue(
     let invitation = Invitation { id, address, is_operator, created_at: now, expires_at: now.plus(LIFE) };
     store::delete_by_address(tx, &invitation.address)?;
     store::insert(tx, &invitation, &tokens::digest(token.expose()))?;
-    let event = Event::new("account.invited")
+    let event = Event::new(InvitationEvent::Sent)
         .target(id)
         .data(json!({"operator": is_operator}))
         .private(Part::Contact, json!({"email": invitation.address.as_str()}));
@@ -97,7 +98,7 @@ pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, name: &str) -> Result<Invitation
     };
     let invitation = pending.into_iter().find(is_named).ok_or(InvitationError::NotFound)?;
     store::delete(tx, invitation.id)?;
-    audit::record(tx, actor, Event::new("account.invitation_withdrawn").target(invitation.id))?;
+    audit::record(tx, actor, Event::new(InvitationEvent::Withdrawn).target(invitation.id))?;
     Ok(invitation.id)
 }
 

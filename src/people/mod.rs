@@ -6,6 +6,7 @@
 
 pub mod api;
 mod error;
+mod events;
 pub mod flows;
 mod imaging;
 mod links;
@@ -15,6 +16,7 @@ pub mod pages;
 mod store;
 
 pub use error::PeopleError;
+pub use events::PeopleEvent;
 pub use imaging::{PICTURE_BYTES_MAX, PICTURE_PIXELS_MAX, PictureFault, RenderedPicture};
 pub use links::{Links, Platform};
 pub use model::{

@@ -4,10 +4,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::error::PeopleError;
+use super::events::PeopleEvent;
 use super::imaging::RenderedPicture;
 use super::links::Links;
 use super::model::{MailChoices, MailKind, Picture, PictureSize, Preferences, PublicProfile, Settings, Theme};
 use super::store;
+use crate::accounts::AccountEvent;
 use crate::accounts::{self, AccountState, Profile};
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor};
@@ -36,7 +38,7 @@ pub fn save_profile(
     }
     store::replace_links(tx, account, links)?;
     let event =
-        Event::new("account.profile_updated").target(account).subject(account).data(json!({"fields": ["links"]}));
+        Event::new(AccountEvent::ProfileUpdated).target(account).subject(account).data(json!({"fields": ["links"]}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -64,7 +66,7 @@ pub fn set_picture(
     let keyed = tx.site().keyring.lookup(format!("picture:{account}:{content}").as_bytes());
     let name = hex::encode(&keyed[..16]);
     store::replace_picture(tx, account, &name, picture)?;
-    let event = Event::new("account.avatar_changed").target(account).subject(account).data(json!({"removed": false}));
+    let event = Event::new(PeopleEvent::AvatarChanged).target(account).subject(account).data(json!({"removed": false}));
     audit::record(tx, actor, event)?;
     Ok(name)
 }
@@ -78,7 +80,7 @@ pub fn remove_picture(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Res
     if store::delete_picture(tx, account)? == 0 {
         return Ok(());
     }
-    let event = Event::new("account.avatar_changed").target(account).subject(account).data(json!({"removed": true}));
+    let event = Event::new(PeopleEvent::AvatarChanged).target(account).subject(account).data(json!({"removed": true}));
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -157,7 +159,7 @@ fn change(
     store::replace_preferences(tx, account, &chosen)?;
     let fields = chosen.differs_from(&before.unwrap_or_default());
     let event =
-        Event::new("account.preferences_updated").target(account).subject(account).data(json!({"fields": fields}));
+        Event::new(PeopleEvent::PreferencesUpdated).target(account).subject(account).data(json!({"fields": fields}));
     Ok(audit::record(tx, actor, event)?)
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::events::PrivacyEvent;
 use super::model::{ExportTask, Receipt};
 use super::{ExportRecipient, PrivacyError, archive, ops, tombstones};
 use crate::accounts;
@@ -16,6 +17,7 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret, Timestamp};
 use crate::db::{Error, Tx, View};
 use crate::sessions::LoginThrottle;
+use crate::signin::SigninEvent;
 use crate::threads::spawn_blocking;
 
 /// The word that a person types to delete their account.
@@ -92,7 +94,7 @@ fn record_wrong_password(
     check_throttle(tx, throttle)?;
     accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
     throttle.note_failure(tx)?;
-    let event = Event::new("auth.stepup_failed").outcome(audit::Outcome::Failure).target(account).subject(account);
+    let event = Event::new(SigninEvent::StepUpFailed).outcome(audit::Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }
 
@@ -156,7 +158,7 @@ pub fn export_to_file(
     };
     let evidence = json!({"bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256), "delivered": "file"});
     app.store().write_blocking(move |tx| {
-        let event = Event::new("privacy.export_ready").target(account).subject(account).data(evidence);
+        let event = Event::new(PrivacyEvent::ExportReady).target(account).subject(account).data(evidence);
         audit::record(tx, &actor, event)
     })?;
     Ok(sealed)

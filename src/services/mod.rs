@@ -7,12 +7,14 @@
 pub mod api;
 mod callers;
 mod error;
+mod events;
 mod model;
 mod ops;
 mod store;
 
 pub use callers::{Caller, Callers};
 pub use error::ServiceError;
+pub use events::ServiceEvent;
 pub use model::{CREDENTIAL_PREFIX, Service, ServiceName};
 pub use ops::{create, find_by_credential};
 pub use store::STATEMENTS;

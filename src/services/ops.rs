@@ -1,6 +1,7 @@
 //! Creates services, and finds them by credential.
 
 use super::error::ServiceError;
+use super::events::ServiceEvent;
 use super::model::{CREDENTIAL_PREFIX, Service, ServiceName};
 use super::store;
 use crate::api_keys::KeyText;
@@ -21,7 +22,7 @@ pub fn create(tx: &mut Tx<'_>, actor: &Actor, name: &ServiceName) -> Result<(Ser
     if !store::insert(tx, &service, &lookup, site.keyring.pepper_id())? {
         return Err(ServiceError::NameTaken);
     }
-    let event = Event::new("service.registered")
+    let event = Event::new(ServiceEvent::Registered)
         .target(service.id)
         .private(Part::Text, serde_json::json!({"name": service.name}));
     audit::record(tx, actor, event)?;

@@ -6,11 +6,13 @@
 //! **Start reading:** [`start`] and [`cookie_state`]; [`LoginThrottle`].
 
 mod device;
+mod events;
 mod model;
 mod ops;
 mod store;
 
 pub use device::device_of;
+pub use events::SessionEvent;
 pub use model::{
     CookieState, CurrentSession, DEVICE_LIFETIME, End, NewSession, Remaining, RenewedCookie, RetryAfter, Session,
     SignInDevice,

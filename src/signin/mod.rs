@@ -8,6 +8,7 @@
 //! **Start reading:** [`flows`], top to bottom.
 
 mod error;
+mod events;
 pub mod flows;
 mod mails;
 mod model;
@@ -16,6 +17,7 @@ mod ops;
 pub mod pages;
 
 pub use error::SigninError;
+pub use events::SigninEvent;
 pub use model::{
     FactorInput, NewPerson, PROVIDER_PREFIX, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp,
     StepUp, StepUpOptions,

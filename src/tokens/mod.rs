@@ -10,6 +10,7 @@
 pub mod api;
 mod claims;
 mod error;
+mod events;
 pub mod flows;
 mod jobs;
 mod jwt;
@@ -19,6 +20,7 @@ mod store;
 
 pub use claims::Claims;
 pub use error::TokenError;
+pub use events::TokenEvent;
 pub use jobs::{ROTATE_KEYS, rotate_keys};
 pub use jwt::is_token_shaped;
 pub use model::{

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::claims::Claims;
 use super::error::TokenError;
+use super::events::TokenEvent;
 use super::jwt;
 use super::model::{
     Audience, Due, FEED_KEPT, FEED_PAGE_MAX, FeedPage, IssuedToken, KEEP_AFTER, LIFE_MAX, PUBLISH_AHEAD, PublishedKey,
@@ -72,7 +73,7 @@ fn add(tx: &mut Tx<'_>, actor: &Actor, not_before: Timestamp, why: &str) -> Resu
     let sealed = seal::seal(&site.keyring, tx.rng(), &sealing_context(&kid), seed.expose());
     store::insert_key(tx, &kid, &public_key, &sealed, not_before)?;
     store::update_succeeded(tx, &kid, not_before, not_before.plus(KEEP_AFTER))?;
-    let event = Event::new("site.token_key_made")
+    let event = Event::new(TokenEvent::SigningKeyMade)
         .target(&kid)
         .data(json!({"kid": kid, "signs_from": not_before.rfc3339(), "why": why}));
     audit::record(tx, actor, event)?;

@@ -5,10 +5,12 @@
 //! **Never:** knows what a workspace owns; leaves one without exactly one owner.
 //! **Start reading:** [`create_personal`].
 
+mod events;
 mod model;
 mod ops;
 mod store;
 
+pub use events::WorkspaceEvent;
 pub use model::{Membership, Workspace};
 pub use ops::{create_personal, erase, find, members, personal, role_of};
 pub use store::STATEMENTS;

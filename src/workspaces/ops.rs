@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::events::WorkspaceEvent;
 use super::model::{Membership, Workspace};
 use super::store;
 use crate::accounts::Account;
@@ -18,8 +19,11 @@ pub fn create_personal(tx: &mut Tx<'_>, actor: &Actor, account: &Account) -> Res
     let id = WorkspaceId::new(now, tx.rng());
     store::insert(tx, id, &account.username, account.id, &account.region)?;
     store::insert_member(tx, id, account.id, Role::Owner)?;
-    let event =
-        Event::new("workspace.created").workspace(id).target(id).subject(account.id).data(json!({"kind": "personal"}));
+    let event = Event::new(WorkspaceEvent::Created)
+        .workspace(id)
+        .target(id)
+        .subject(account.id)
+        .data(json!({"kind": "personal"}));
     audit::record(tx, actor, event)?;
     store::find(tx, id)?.ok_or_else(|| Error::Damaged(format!("the new workspace {id}")))
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::error::AccountError;
+use super::super::events::AccountEvent;
 use super::super::model::{
     ADDED_CODES_MAX, Account, CODES_WINDOW, EMAILS_MAX, Email, EmailChange, LinkPurpose, REVERT_LIFE,
 };
@@ -38,7 +39,7 @@ pub fn add_email(
     }
     let id = EmailId::new(tx.now(), tx.rng());
     people::insert_email(tx, id, account, address, None, false)?;
-    let event = Event::new("email.added").target(account).subject(account);
+    let event = Event::new(AccountEvent::EmailAdded).target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Contact, json!({"email": address.as_str()})))?;
     send(tx, actor, &person, id)?;
     Ok(id)
@@ -150,7 +151,7 @@ pub fn set_primary(
         }
         None => Some(open_change(tx, account, &from, &to)?),
     };
-    audit::record(tx, actor, Event::new("email.primary_changed").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new(AccountEvent::EmailPrimaryChanged).target(account).subject(account))?;
     Ok(Some(PrimaryChange { person, from: from.address, to: to.address, revert }))
 }
 
@@ -208,7 +209,7 @@ pub fn remove_email(
         return Err(AccountError::EmailKeptForRevert { until });
     }
     store::delete_email(tx, account, email.id)?;
-    let event = Event::new("email.removed").target(account).subject(account);
+    let event = Event::new(AccountEvent::EmailRemoved).target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Contact, json!({"email": email.address.as_str()})))?;
     Ok((person, email))
 }
@@ -245,7 +246,7 @@ pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<Reve
         store::delete_email(tx, account, email.id)?;
     }
     let had_password = people::delete_password(tx, account)? > 0;
-    audit::record(tx, actor, Event::new("email.change_reverted").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new(AccountEvent::EmailChangeReverted).target(account).subject(account))?;
     Ok(RevertedChange { person, restored: from.address, since: change.since, had_password })
 }
 

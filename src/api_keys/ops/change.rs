@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::error::ApiKeyError;
+use super::super::events::ApiKeyEvent;
 use super::super::model::{ApiKey, Budget, KeyChange, KeyPolicy, LIFE_MAX, Limits};
 use super::super::store;
 use super::super::uses;
@@ -35,7 +36,7 @@ pub fn change(
         None => None,
     };
     store::update_change(tx, id, change, spent_until)?;
-    let event = Event::new("api_key.changed")
+    let event = Event::new(ApiKeyEvent::Changed)
         .workspace(key.workspace)
         .target(key.id)
         .subject(key.account)
@@ -97,7 +98,7 @@ pub fn set_policy(
     }
     store::replace_policy(tx, workspace, policy)?;
     let days = |policy: Option<KeyPolicy>| policy.map(|policy| policy.max_life_days);
-    let event = Event::new("workspace.key_policy_changed")
+    let event = Event::new(ApiKeyEvent::PolicyChanged)
         .workspace(workspace)
         .target(workspace)
         .subject(account)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::error::ApiKeyError;
+use super::super::events::ApiKeyEvent;
 use super::super::mails;
 use super::super::model::{
     ApiKey, CreatedApiKey, Expiry, KEYS_PER_WORKSPACE_MAX, KeyEvent, KeyPolicy, KeyState, NewApiKey, OVERLAP_MAX,
@@ -72,7 +73,7 @@ pub fn create(
 
     let end = created.key.expires_at.map(Timestamp::rfc3339);
     let event =
-        event_about("api_key.created", &created.key).data(json!({"scopes": created.key.scopes, "expires_at": end}));
+        event_about(ApiKeyEvent::Created, &created.key).data(json!({"scopes": created.key.scopes, "expires_at": end}));
     audit::record(tx, admin, event)?;
     mail_owner(tx, account, &mails::key_created(&created.key, &site.config.public_url))?;
     Ok(created)
@@ -119,7 +120,7 @@ pub fn rotate(
     let created = issue(tx, new)?;
 
     let data = json!({"successor": created.key.id.to_string(), "retire_at": retire_at.rfc3339()});
-    audit::record(tx, admin, event_about("api_key.rotated", &old).data(data))?;
+    audit::record(tx, admin, event_about(ApiKeyEvent::Rotated, &old).data(data))?;
     mail_owner(tx, old.account, &mails::key_rotated(&created.key, &old, retire_at, &site))?;
     Ok(created)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::events::ApiKeyEvent;
 use super::super::mails;
 use super::super::model::{ApiKey, KeyEvent, RevokeReason};
 use super::super::store;
@@ -71,14 +72,14 @@ fn expose_one(tx: &mut Tx<'_>, report: &ExposureReport, key: &ApiKey) -> Result<
     if on_exposure == OnExposure::Notify && !is_new {
         return Ok(());
     }
-    let event = event_about("api_key.exposure_reported", key)
+    let event = event_about(ApiKeyEvent::ExposureReported, key)
         .private(Part::Contact, json!({"type": report.kind, "url": report.url, "source": report.source}));
     // The address of the reporter is left out, because the owner can read this event.
     audit::record(tx, &Actor::Anonymous(Visitor::default()), event)?;
     match on_exposure {
         OnExposure::Quarantine => {
             store::update_state(tx, key.id, state, Some(key.state), None)?;
-            audit::record(tx, &Actor::System, event_about("api_key.quarantined", key))?;
+            audit::record(tx, &Actor::System, event_about(ApiKeyEvent::Quarantined, key))?;
         }
         OnExposure::Revoke => end_key(tx, &Actor::System, key, RevokeReason::Exposed)?,
         OnExposure::Notify => {}

@@ -1,6 +1,7 @@
 //! Disables, enables, restores, revokes and deletes keys.
 
 use super::super::error::ApiKeyError;
+use super::super::events::ApiKeyEvent;
 use super::super::mails;
 use super::super::model::{ApiKey, KeyEvent, KeyState, RevokeReason};
 use super::super::store;
@@ -21,7 +22,7 @@ pub fn disable(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result
     }
     let state = next_state(&key, KeyEvent::Disable)?;
     store::update_state(tx, id, state, None, None)?;
-    audit::record(tx, admin, event_about("api_key.disabled", &key))?;
+    audit::record(tx, admin, event_about(ApiKeyEvent::Disabled, &key))?;
     find(tx, admin, id)
 }
 
@@ -38,7 +39,7 @@ pub fn enable(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<
     }
     let state = next_state(&key, KeyEvent::Enable)?;
     store::update_state(tx, id, state, None, None)?;
-    audit::record(tx, admin, event_about("api_key.enabled", &key))?;
+    audit::record(tx, admin, event_about(ApiKeyEvent::Enabled, &key))?;
     find(tx, admin, id)
 }
 
@@ -52,7 +53,7 @@ pub fn restore(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result
     require_owner(tx, admin, key.account, key.workspace)?;
     let state = next_state(&key, KeyEvent::Restore)?;
     store::update_state(tx, id, state, None, None)?;
-    audit::record(tx, admin, event_about("api_key.restored", &key))?;
+    audit::record(tx, admin, event_about(ApiKeyEvent::Restored, &key))?;
     find(tx, admin, id)
 }
 

@@ -27,6 +27,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiKeyError;
+use super::events::ApiKeyEvent;
 use super::model::{ApiKey, KeyEvent, KeyState, RevokeReason};
 use super::store;
 use crate::audit::{self, Event, Part};
@@ -57,8 +58,8 @@ fn dead_lookup(id: ApiKeyId) -> [u8; 32] {
 }
 
 /// An audit event about a key. The name of the key is in its personal part, which can be erased.
-fn event_about(name: &'static str, key: &ApiKey) -> Event {
-    Event::new(name)
+fn event_about(kind: ApiKeyEvent, key: &ApiKey) -> Event {
+    Event::new(kind)
         .workspace(key.workspace)
         .target(key.id)
         .subject(key.account)
@@ -70,7 +71,7 @@ fn end_key(tx: &mut Tx<'_>, actor: &Actor, key: &ApiKey, reason: RevokeReason) -
     // A replaced key keeps its digest, so that its use is noticed. Any other key matches no text from now on.
     let dead = (reason != RevokeReason::Rotated).then(|| dead_lookup(key.id));
     store::update_revoked(tx, key.id, reason, dead)?;
-    audit::record(tx, actor, event_about("api_key.revoked", key).data(json!({"reason": reason.as_str()})))
+    audit::record(tx, actor, event_about(ApiKeyEvent::Revoked, key).data(json!({"reason": reason.as_str()})))
 }
 
 /// Queues a message to the key's owner, if the owner has an address.

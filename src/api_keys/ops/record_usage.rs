@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::super::events::ApiKeyEvent;
 use super::super::key_index::Digest;
 use super::super::mails;
 use super::super::model::{ApiKey, KeyCaller, Period};
@@ -79,7 +80,7 @@ fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Er
         }
         let uses: i64 = callers.iter().map(|caller| caller.uses).sum();
         let last = callers[0];
-        let event = event_about("api_key.rotated_key_used", &key)
+        let event = event_about(ApiKeyEvent::RotatedKeyUsed, &key)
             .outcome(Outcome::Denied)
             .data(json!({"uses": uses, "callers": callers.len()}))
             .private(Part::Network, json!({"address": last.address, "agent": last.agent}));
@@ -121,7 +122,7 @@ fn block_spent_key(tx: &mut Tx<'_>, key: &ApiKey, until: Timestamp) -> Result<()
     let Some(budget) = key.limits.budget else { return Ok(()) };
     store::update_spent(tx, key.id, until)?;
     let data = json!({"budget": budget.amount.to_string(), "budget_period": budget.period.as_str()});
-    audit::record(tx, &Actor::System, event_about("api_key.budget_exhausted", key).data(data))?;
+    audit::record(tx, &Actor::System, event_about(ApiKeyEvent::BudgetExhausted, key).data(data))?;
     if records::record_notice(tx, key.id, "spent", Some(tx.now().minus(days(1))))? {
         let url = tx.site().config.public_url.clone();
         people::mail_if_wanted(tx, key.account, MailKind::Usage, &mails::budget_spent(key, budget, &url))?;

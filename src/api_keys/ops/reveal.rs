@@ -1,6 +1,7 @@
 //! Shows the text of a key again, if the site stores it for its owner.
 
 use super::super::error::ApiKeyError;
+use super::super::events::ApiKeyEvent;
 use super::super::store;
 use super::{event_about, find, require_owner};
 use crate::audit;
@@ -30,7 +31,7 @@ pub fn reveal(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<
     let sealed = store::find_sealed(tx, id)?.ok_or(ApiKeyError::NotStored)?;
     let plain = seal::open(&site.keyring, &seal_context(id), &sealed)?;
     let text = String::from_utf8(plain.expose().clone()).map_err(|_| DoesNotOpen)?;
-    audit::record(tx, admin, event_about("api_key.revealed", &key))?;
+    audit::record(tx, admin, event_about(ApiKeyEvent::Revealed, &key))?;
     Ok(Secret::new(text))
 }
 

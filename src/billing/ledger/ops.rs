@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::events::BillingEvent;
 use super::error::LedgerError;
 use super::model::{
     self, Account, Charge, DETAILS_CHARS_MAX, Draft, Filter, Grant, Kind, Lot, NewLot, PostedTransaction, Posting,
@@ -268,7 +269,7 @@ fn expire(tx: &mut Tx<'_>, lot: &Lot) -> Result<(), LedgerError> {
         opens: None,
     };
     let posted = post(tx, &Actor::System, draft)?;
-    let event = Event::new("billing.credit_expired")
+    let event = Event::new(BillingEvent::CreditExpired)
         .workspace(lot.workspace)
         .target(posted.id)
         .data(json!({"lot": lot.id.to_string(), "amount": lot.left.to_string()}));

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 
 use serde_json::json;
 
+use super::super::events::BillingEvent;
 use super::super::ledger::{self, Charge};
 use super::error::UsageError;
 use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection};
@@ -49,7 +50,7 @@ pub fn record_batch(
             "rejected": answer.rejected.len(),
             "transactions": transactions,
         });
-        audit::record(tx, actor, Event::new("usage.batch_recorded").target(service).data(data))?;
+        audit::record(tx, actor, Event::new(BillingEvent::UsageRecorded).target(service).data(data))?;
     }
     Ok(answer)
 }

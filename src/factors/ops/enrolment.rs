@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::events::FactorEvent;
 use super::super::model::EnrolledFactors;
 use super::super::store;
 use crate::accounts::{self, Account};
@@ -60,12 +61,12 @@ pub fn remove_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: T
     }
     let reverted = json!({"reverted": true});
     if totp > 0 {
-        let event = Event::new("auth.totp_disabled").target(account).subject(account).data(reverted.clone());
+        let event = Event::new(FactorEvent::TotpDisabled).target(account).subject(account).data(reverted.clone());
         audit::record(tx, actor, event)?;
     }
     for passkey in &passkeys {
         store::delete_passkey(tx, account, *passkey)?;
-        let event = Event::new("auth.passkey_removed").target(*passkey).subject(account).data(reverted.clone());
+        let event = Event::new(FactorEvent::PasskeyRemoved).target(*passkey).subject(account).data(reverted.clone());
         audit::record(tx, actor, event)?;
     }
     if !store::find_enrolled(tx, account)?.is_any() {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::super::ceremony;
 use super::super::error::FactorError;
+use super::super::events::FactorEvent;
 use super::super::mails;
 use super::super::model::{
     CHALLENGE_LIFE, ChallengePurpose, NewCodes, PASSKEYS_MAX, Passkey, PasskeyChallenge, PasskeyName,
@@ -82,7 +83,7 @@ pub(in crate::factors) fn refuse_passkey(
     why: &FactorError,
 ) -> Result<(), Error> {
     let is_copied = matches!(why, FactorError::PasskeyCopied);
-    let mut event = Event::new("auth.passkey_refused")
+    let mut event = Event::new(FactorEvent::PasskeyRefused)
         .outcome(if is_copied { Outcome::Denied } else { Outcome::Failure })
         .data(json!({"counter_went_back": is_copied}));
     // A person who was erased meanwhile must not get a new key for the private parts of events.
@@ -125,7 +126,7 @@ pub fn add_passkey(
     if store::insert_passkey(tx, id, &new)? == 0 {
         return Err(FactorError::PasskeyKnown);
     }
-    let event = Event::new("auth.passkey_added").target(id).subject(account);
+    let event = Event::new(FactorEvent::PasskeyAdded).target(id).subject(account);
     let event =
         event.data(json!({"backed_up": credential.is_backed_up})).private(Part::Text, json!({"name": name.as_str()}));
     audit::record(tx, actor, event)?;
@@ -156,7 +157,7 @@ pub fn rename_passkey(
     if !actor.can_manage(account) || store::update_name(tx, account, id, name.as_str())? == 0 {
         return Err(FactorError::NotFound);
     }
-    let event = Event::new("auth.passkey_renamed").target(id).subject(account);
+    let event = Event::new(FactorEvent::PasskeyRenamed).target(id).subject(account);
     Ok(audit::record(tx, actor, event.private(Part::Text, json!({"name": name.as_str()})))?)
 }
 
@@ -187,7 +188,7 @@ pub fn remove_passkey(
     if had.count() == 1 {
         store::delete_codes(tx, account)?;
     }
-    let event = Event::new("auth.passkey_removed").target(id).subject(account);
+    let event = Event::new(FactorEvent::PasskeyRemoved).target(id).subject(account);
     audit::record(tx, actor, event.private(Part::Text, json!({"name": removed.name})))?;
     Ok(after_change(tx, actor, account, |person, site| mails::passkey_removed(person, &removed.name, site))?)
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::error::FactorError;
+use super::super::events::FactorEvent;
 use super::super::model::{FactorKind, FactorProof, RecoveryCode, VerifiedAssertion};
 use super::super::store;
 use super::super::totp::accepted_step;
@@ -37,7 +38,8 @@ pub fn prove(
             }
             let Some(kind) = try_typed(tx, actor, account, typed.expose())? else {
                 throttle.note_failure(tx)?;
-                let event = Event::new("auth.factor_failed").outcome(Outcome::Failure).target(account).subject(account);
+                let event =
+                    Event::new(FactorEvent::CodeFailed).outcome(Outcome::Failure).target(account).subject(account);
                 audit::record(tx, actor, event)?;
                 return Ok(Err(FactorError::CodeRefused));
             };
@@ -73,7 +75,8 @@ fn prove_by_passkey(
     if store::update_signed(tx, assertion)? > 0 {
         return Ok(Ok(FactorKind::Passkey));
     }
-    let event = Event::new("auth.passkey_refused").outcome(Outcome::Denied).target(assertion.passkey).subject(account);
+    let event =
+        Event::new(FactorEvent::PasskeyRefused).outcome(Outcome::Denied).target(assertion.passkey).subject(account);
     audit::record(tx, actor, event.data(json!({"counter_went_back": true})))?;
     Ok(Err(FactorError::PasskeyCopied))
 }

@@ -9,6 +9,7 @@
 use serde_json::json;
 
 use super::super::error::FactorError;
+use super::super::events::FactorEvent;
 use super::super::model::{CODES, NewCodes, RecoveryCode};
 use super::super::{mails, store};
 use super::enrolment::after_change;
@@ -51,7 +52,7 @@ fn create(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<NewCodes
         let lookup = tx.site().keyring.lookup(&lookup_input(account, code));
         store::insert_code(tx, account, &lookup)?;
     }
-    let event = Event::new("auth.recovery_codes_generated").target(account).subject(account);
+    let event = Event::new(FactorEvent::RecoveryCodesGenerated).target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"codes": CODES})))?;
     Ok(NewCodes(codes))
 }
@@ -67,7 +68,7 @@ pub(super) fn use_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code:
         return Ok(false);
     }
     let left = store::find_enrolled(tx, account)?.codes_left;
-    let event = Event::new("auth.recovery_code_used").target(account).subject(account);
+    let event = Event::new(FactorEvent::RecoveryCodeUsed).target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"left": left})))?;
     if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
         let message = mails::recovery_code_used(&person, left, &site.config.public_url);

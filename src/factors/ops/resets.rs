@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::super::error::FactorError;
+use super::super::events::FactorEvent;
 use super::super::model::{FactorProof, RESET_WAIT, Reset, ResetRequester};
 use super::super::{mails, store};
 use super::proofs::prove;
@@ -46,7 +47,7 @@ pub fn start_reset(
         let site = tx.site().config.public_url.clone();
         let link = format!("{site}/signin/factor/keep?token={}", token.expose());
         mail_to_all_verified(tx, account, &mails::reset_started(&person, due_at, link, &site))?;
-        let event = Event::new("auth.recovery_started").target(account).subject(account);
+        let event = Event::new(FactorEvent::ResetStarted).target(account).subject(account);
         audit::record(tx, actor, event.data(json!({"asked_by": by.as_str()})))?;
     }
     store::find_reset(tx, account)?.ok_or(FactorError::NotFound)
@@ -60,7 +61,7 @@ pub fn cancel_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Resul
     if store::delete_reset(tx, account)? == 0 {
         return Ok(false);
     }
-    audit::record(tx, actor, Event::new("auth.recovery_cancelled").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new(FactorEvent::ResetCancelled).target(account).subject(account))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
         mail_to_all_verified(tx, account, &mails::reset_cancelled(&person, &site))?;
@@ -107,7 +108,7 @@ pub fn reset_by_operators(
         prove(tx, &Actor::Operator, second, &FactorProof::Typed(code))?
     };
     if let Err(refused) = agreed {
-        let event = Event::new("auth.recovery_refused").outcome(Outcome::Denied).target(account).subject(account);
+        let event = Event::new(FactorEvent::ResetRefused).outcome(Outcome::Denied).target(account).subject(account);
         audit::record(tx, &Actor::Operator, event.data(json!({"second_operator": second.to_string()})))?;
         return Ok(Err(match refused {
             wait @ FactorError::Throttled(_) => wait,
@@ -137,7 +138,7 @@ fn remove_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_js
     let mut data = data;
     data["totp"] = json!(had.has_totp);
     data["passkeys"] = json!(had.passkeys);
-    audit::record(tx, actor, Event::new("auth.recovery_completed").target(account).subject(account).data(data))?;
+    audit::record(tx, actor, Event::new(FactorEvent::ResetCompleted).target(account).subject(account).data(data))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
         mail_to_all_verified(tx, account, &mails::reset_done(&person, &site))?;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::error::FactorError;
+use super::super::events::FactorEvent;
 use super::super::model::{NewCodes, SET_UP_LIFE, TotpSetup};
 use super::super::totp::{Seed, accepted_step};
 use super::super::{mails, store};
@@ -68,7 +69,7 @@ pub fn confirm_totp(
     let is_replaced = store::find_totp(tx, account)?.is_some();
     store::insert_totp(tx, account, &sealed, step)?;
     store::delete_set_up(tx, account)?;
-    let event = Event::new("auth.totp_enabled").target(account).subject(account);
+    let event = Event::new(FactorEvent::TotpEnabled).target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"replaced": is_replaced})))?;
     let codes = first_codes(tx, actor, account)?;
     after_change(tx, actor, account, mails::totp_enabled)?;
@@ -92,6 +93,6 @@ pub fn remove_totp(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result
     if had.count() == 1 {
         store::delete_codes(tx, account)?;
     }
-    audit::record(tx, actor, Event::new("auth.totp_disabled").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new(FactorEvent::TotpDisabled).target(account).subject(account))?;
     Ok(after_change(tx, actor, account, mails::totp_disabled)?)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::events::PrivacyEvent;
 use super::super::model::{PUBLISH, Receipt};
 use super::super::tombstones::Tombstone;
 use super::super::{PrivacyError, mails, store};
@@ -32,8 +33,10 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     let primary = emails.into_iter().find(|email| email.is_primary);
 
     // Recorded first, so that the private parts of this event are erased with all others of the person.
-    let event =
-        Event::new("account.deleted").target(account).subject(account).data(json!({"receipt": receipt.to_string()}));
+    let event = Event::new(PrivacyEvent::AccountDeleted)
+        .target(account)
+        .subject(account)
+        .data(json!({"receipt": receipt.to_string()}));
     audit::record(tx, actor, event)?;
     sessions::forget(tx, account)?;
     signin::oauth::forget(tx, account)?;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::events::PrivacyEvent;
 use super::super::model::{Artifact, Download, EXPORT, Export, ExportTask, Link};
 use super::super::{ExportRecipient, PrivacyError, archive, mails, store};
 use crate::accounts;
@@ -70,7 +71,7 @@ pub fn request_export(
         },
     )?;
     let event =
-        Event::new("privacy.export_requested").target(request).subject(account).data(json!({"recipient": kind}));
+        Event::new(PrivacyEvent::ExportRequested).target(request).subject(account).data(json!({"recipient": kind}));
     audit::record(tx, actor, event)?;
     Ok(request)
 }
@@ -150,7 +151,7 @@ pub(in crate::privacy) fn finish(
         let message = mails::export_ready(&person.display_name, &until, &tx.site().config.public_url);
         mail::enqueue(tx, Some(task.account), address, &message)?;
     }
-    let event = Event::new("privacy.export_ready").target(task.account).subject(task.account).data(
+    let event = Event::new(PrivacyEvent::ExportReady).target(task.account).subject(task.account).data(
         json!({"artifact": task.artifact.to_string(), "bytes": sealed.bytes, "sha256": hex::encode(sealed.sha256)}),
     );
     audit::record(tx, &Actor::System, event)?;
@@ -212,7 +213,7 @@ pub fn record_download(
     if accounts::find(tx, account)?.is_none() {
         return Ok(());
     }
-    audit::record(tx, actor, Event::new("privacy.export_downloaded").target(artifact).subject(account))
+    audit::record(tx, actor, Event::new(PrivacyEvent::ExportDownloaded).target(artifact).subject(account))
 }
 
 /// Deletes exports after their retention period, expired links and old requests. Returns the exports whose files must
@@ -223,7 +224,7 @@ pub(in crate::privacy) fn sweep(tx: &mut Tx<'_>) -> Result<Vec<ArtifactId>, db::
         store::delete_artifact(tx, *artifact)?;
         store::update_expired(tx, *artifact)?;
         let data = json!({"artifact": artifact.to_string()});
-        let event = Event::new("privacy.export_expired").target(*account).subject(*account).data(data);
+        let event = Event::new(PrivacyEvent::ExportExpired).target(*account).subject(*account).data(data);
         audit::record(tx, &Actor::System, event)?;
     }
     store::delete_old_links(tx)?;

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::events::SessionEvent;
 use super::super::model::{
     CookieState, CurrentSession, DEVICE_LIFETIME, ENDED_RETENTION, NewSession, ROTATE_AFTER, ROTATED_GRACE,
     RenewedCookie, SESSIONS_MAX, Session,
@@ -44,7 +45,7 @@ pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(Sessio
         remembered: new.remember,
     };
     store::insert(tx, id, &tokens::digest(token.expose()), &row)?;
-    let event = Event::new("session.started").target(id).subject(new.account);
+    let event = Event::new(SessionEvent::Started).target(id).subject(new.account);
     audit::record(tx, actor, event.data(json!({"remembered": new.remember, "displaced": displaced})))?;
     Ok((id, token))
 }
@@ -121,7 +122,7 @@ pub fn end_reused(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: S
     if store::delete(tx, account, session)? == 0 {
         return Ok(());
     }
-    let event = Event::new("session.reuse_detected").outcome(Outcome::Denied).target(account).subject(account);
+    let event = Event::new(SessionEvent::ReuseDetected).outcome(Outcome::Denied).target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"session": session.to_string()})))
 }
 
@@ -150,7 +151,7 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
     if store::delete(tx, account, session)? == 0 {
         return Ok(());
     }
-    audit::record(tx, actor, Event::new("session.revoked").target(session).subject(account))
+    audit::record(tx, actor, Event::new(SessionEvent::Revoked).target(session).subject(account))
 }
 
 /// Ends every session of the account except `except`, which stays so that its page can confirm the change. Returns how
@@ -161,7 +162,8 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
 pub fn end_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, except: Option<SessionId>) -> Result<usize, Error> {
     let ended = store::delete_all(tx, account, except)?;
     if ended > 0 {
-        let event = Event::new("session.revoked_all").target(account).subject(account).data(json!({"sessions": ended}));
+        let event =
+            Event::new(SessionEvent::RevokedAll).target(account).subject(account).data(json!({"sessions": ended}));
         audit::record(tx, actor, event)?;
     }
     Ok(ended)

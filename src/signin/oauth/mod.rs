@@ -10,6 +10,7 @@
 
 mod client;
 mod error;
+mod events;
 pub mod flows;
 mod id_token;
 mod mails;
@@ -19,6 +20,7 @@ pub mod pages;
 mod store;
 
 pub use error::{OauthError, Refusal};
+pub use events::IdentityEvent;
 pub use model::{
     AuthorizationParams, AuthorizationResponse, CallbackOutcome, ExternalIdentity, ExternalSignUp, LinkedIdentity,
     Purpose,

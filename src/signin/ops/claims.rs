@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::oauth;
 use crate::accounts;
 use crate::audit::{self, Event};
@@ -26,7 +27,8 @@ pub fn void_other_claims(
         sessions::end_all(tx, actor, claimant, None)?;
         oauth::forget(tx, claimant)?;
         factors::forget(tx, claimant)?;
-        let event = Event::new("account.claim_voided").target(claimant).subject(claimant).data(json!({"by": "proof"}));
+        let event =
+            Event::new(SigninEvent::ClaimVoided).target(claimant).subject(claimant).data(json!({"by": "proof"}));
         audit::record(tx, actor, event)?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Sign-up by invitation, and the one-time link of the first operator.
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::model::{Proof, SignInOutcome};
 use super::claims::void_other_claims;
 use super::sign_in::sign_in;
@@ -38,7 +39,7 @@ pub(in crate::signin) fn accept_invitation(
     void_other_claims(tx, actor, account.id, &new.email)?;
     open_wallet(tx, &account)?;
     welcome(tx, &account)?;
-    let event = Event::new("account.invitation_accepted").target(invitation.id).subject(account.id);
+    let event = Event::new(SigninEvent::InvitationAccepted).target(invitation.id).subject(account.id);
     audit::record(tx, actor, event)?;
     sign_in(tx, actor, &account, &Proof::Invitation, false)
 }

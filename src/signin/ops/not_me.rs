@@ -2,6 +2,7 @@
 //! person's.
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::{mails, oauth};
 use super::reset::send_reset_link;
 use crate::accounts::{self, Account, AccountError, AccountState, Email, LinkPurpose};
@@ -49,7 +50,7 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     let (_, about) = accounts::find_link_about(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let account = accounts::use_link(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
-    audit::record(tx, actor, Event::new("auth.signin_disowned").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new(SigninEvent::Disowned).target(account).subject(account))?;
     sessions::end_all(tx, actor, account, None)?;
     let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::created_at);
     factors::remove_since(tx, actor, account, since)?;

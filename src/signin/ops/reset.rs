@@ -1,6 +1,7 @@
 //! Password reset.
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::{mails, oauth};
 use super::change_password::replace_password;
 use super::claims::void_other_claims;
@@ -33,7 +34,7 @@ pub(in crate::signin) fn request_reset(
         Some(account) => reset_link_by_mail(tx, actor, account.id),
         None => {
             accounts::issue_link(tx, LinkPurpose::PasswordReset, None)?;
-            Ok(audit::record(tx, actor, Event::new("auth.password_reset_requested"))?)
+            Ok(audit::record(tx, actor, Event::new(SigninEvent::PasswordResetRequested))?)
         }
     }
 }
@@ -60,7 +61,7 @@ pub(super) fn send_reset_link(
     let site = tx.site().config.public_url.clone();
     let link = format!("{site}/reset?token={}", token.expose());
     mail::enqueue(tx, Some(account), address, &mails::password_reset(person, link, &site))?;
-    Ok(audit::record(tx, actor, Event::new("auth.password_reset_requested").target(account).subject(account))?)
+    Ok(audit::record(tx, actor, Event::new(SigninEvent::PasswordResetRequested).target(account).subject(account))?)
 }
 
 /// Sets the new password; see [`replace_password`]. The link also verifies the address. Earlier failed attempts no
@@ -94,6 +95,6 @@ pub(in crate::signin) fn reset(
     LoginThrottle::clear_first_factor(tx, account, names.iter().map(String::as_str))?;
     sessions::distrust_devices(tx, account)?;
     let device = sessions::note_device(tx, account, &actor.visitor().cloned().unwrap_or_default())?;
-    audit::record(tx, actor, Event::new("auth.password_reset_completed").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new(SigninEvent::PasswordResetCompleted).target(account).subject(account))?;
     Ok(device.cookie)
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::model::{Proof, SignInOutcome};
 use super::not_me::notify_new_device;
 use crate::accounts::{self, Account, AccountError, AccountState};
@@ -66,7 +67,7 @@ pub(in crate::signin) fn refuse_password(
 ) -> Result<(), SigninError> {
     check_throttle(tx, &attempt.throttle)?;
     attempt.throttle.note_failure(tx)?;
-    let mut event = Event::new("auth.signin_failed").outcome(Outcome::Failure);
+    let mut event = Event::new(SigninEvent::Failed).outcome(Outcome::Failure);
     // A subject would give an erased person a new encryption key for private parts, which would stay forever.
     let known = attempt.account.map(|account| accounts::find(tx, account)).transpose()?.flatten();
     if let Some(account) = known.map(|known| known.id) {
@@ -123,7 +124,8 @@ pub(in crate::signin) fn sign_in(
     }
     let method = proof.as_str();
     if !proof.is_complete() && factors::enrolled(tx, account)?.is_any() {
-        let event = Event::new("auth.factor_asked").target(account).subject(account).data(json!({"method": method}));
+        let event =
+            Event::new(SigninEvent::FactorAsked).target(account).subject(account).data(json!({"method": method}));
         audit::record(tx, actor, event)?;
         let pending = PendingSignIn { account, method: method.to_owned(), remember };
         return Ok(SignInOutcome::MfaPending(factors::start_pending_sign_in(tx, &pending)?));
@@ -158,7 +160,7 @@ pub(in crate::signin) fn start_session(
     let remember = remember && !person.is_operator;
     let new = NewSession { account, visitor, remember, method: method.to_owned() };
     let (session, token) = sessions::start(tx, actor, &new)?;
-    let event = Event::new("auth.signin_succeeded").target(account).subject(account);
+    let event = Event::new(SigninEvent::Succeeded).target(account).subject(account);
     audit::record(tx, actor, event.data(json!({"method": method, "new_device": device.is_new})))?;
     if device.is_new {
         notify_new_device(tx, person, session, &new)?;

@@ -1,6 +1,7 @@
 //! Step-up: a fresh proof of identity before a sensitive action.
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::model::{Proof, StepUpOptions};
 use super::super::oauth;
 use super::sign_in::{check_throttle, clear_failures};
@@ -60,7 +61,8 @@ pub(in crate::signin) fn step_up_by_factor(
             renew(tx, actor, account, session, used.as_str()).map(Ok)
         }
         Err(refused) => {
-            let event = Event::new("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
+            let event =
+                Event::new(SigninEvent::StepUpFailed).outcome(Outcome::Failure).target(account).subject(account);
             audit::record(tx, actor, event)?;
             Ok(Err(match refused {
                 FactorError::CodeRefused => SigninError::NotProved,
@@ -97,7 +99,7 @@ fn renew(
     let renewed = sessions::renew(tx, account, session)?.ok_or(SigninError::SignedOut)?;
     let person = accounts::find(tx, account)?.ok_or(SigninError::SignedOut)?;
     clear_failures(tx, &person)?;
-    let event = Event::new("auth.stepup_succeeded").target(account).subject(account);
+    let event = Event::new(SigninEvent::StepUpSucceeded).target(account).subject(account);
     audit::record(tx, actor, event.data(serde_json::json!({"method": method})))?;
     Ok(renewed)
 }
@@ -110,6 +112,6 @@ pub(in crate::signin) fn refuse_step_up(tx: &mut Tx<'_>, actor: &Actor, account:
     let throttle = LoginThrottle::new(account);
     check_throttle(tx, &throttle)?;
     throttle.note_failure(tx)?;
-    let event = Event::new("auth.stepup_failed").outcome(Outcome::Failure).target(account).subject(account);
+    let event = Event::new(SigninEvent::StepUpFailed).outcome(Outcome::Failure).target(account).subject(account);
     Ok(audit::record(tx, actor, event)?)
 }

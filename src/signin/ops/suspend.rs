@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::error::SigninError;
+use super::super::events::SigninEvent;
 use super::super::mails;
 use crate::accounts::{self, Account, AccountError, AccountState};
 use crate::audit::{self, Event, Part};
@@ -24,7 +25,7 @@ pub fn suspend(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, reason: &str)
     accounts::set_state(tx, account, AccountState::Suspended)?;
     sessions::end_all(tx, actor, account, None)?;
     accounts::revoke_links(tx, account)?;
-    let event = Event::new("account.suspended").target(account).subject(account);
+    let event = Event::new(SigninEvent::Suspended).target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Text, json!({"reason": reason})))?;
     let site = tx.site().config.public_url.clone();
     if let Some(address) = accounts::primary_email(tx, account)? {
@@ -43,7 +44,7 @@ pub fn reactivate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<
         return Ok(person);
     }
     accounts::set_state(tx, account, AccountState::Active)?;
-    audit::record(tx, actor, Event::new("account.reactivated").target(account).subject(account))?;
+    audit::record(tx, actor, Event::new(SigninEvent::Reactivated).target(account).subject(account))?;
     let site = tx.site().config.public_url.clone();
     if let Some(address) = accounts::primary_email(tx, account)? {
         mail::enqueue(tx, Some(account), address, &mails::account_reactivated(&person, &site))?;

@@ -1,10 +1,13 @@
 //! The audit: every change of it is detected, and it can erase a person.
 
-use domicile::accounts::{self, DisplayName, Profile};
-use domicile::audit::{self, AuditError, AuditSummary, Event, Filter, GENESIS, Part};
+use domicile::accounts::{self, AccountEvent, DisplayName, Profile};
+use domicile::api_keys::ApiKeyEvent;
+use domicile::audit::{self, AuditError, AuditSummary, Event, Filter, GENESIS, Part, SiteEvent};
 use domicile::base::{Actor, Visitor, hours};
 use domicile::db;
 use domicile::privacy;
+use domicile::sessions::SessionEvent;
+use domicile::signin::SigninEvent;
 use rusqlite::named_params;
 use serde_json::json;
 
@@ -44,9 +47,9 @@ fn site_with_history() -> (TestSite, Person, Person) {
     site.api_key(&ada, "ci", &["read"]);
     site.api_key(&bob, "laptop", &["read"]);
     let anonymous = site.anonymous();
-    site.record(&anonymous, Event::new("auth.signin_failed").outcome(audit::Outcome::Failure));
-    site.record(&ada.by_browser(), Event::new("session.revoked").target(ada.account.id).workspace(ada.workspace));
-    site.record(&Actor::System, Event::new("site.tidied"));
+    site.record(&anonymous, Event::new(SigninEvent::Failed).outcome(audit::Outcome::Failure));
+    site.record(&ada.by_browser(), Event::new(SessionEvent::Revoked).target(ada.account.id).workspace(ada.workspace));
+    site.record(&Actor::System, Event::new(SiteEvent::KeyringRotated));
     (site, ada, bob)
 }
 
@@ -70,7 +73,7 @@ fn an_event_is_recorded_only_if_its_transaction_commits() {
     let before = site.verify().unwrap();
 
     let failed: Result<(), db::Error> = site.write(|tx| {
-        audit::record(tx, &ada.by_browser(), Event::new("account.profile_updated"))?;
+        audit::record(tx, &ada.by_browser(), Event::new(AccountEvent::ProfileUpdated))?;
         Err(db::Error::Stopped)
     });
 
@@ -237,7 +240,7 @@ fn personal_data_is_in_no_event_as_plain_text() {
         *visitor = Visitor { address: canaries[0].into(), agent: canaries[1].into(), ..Visitor::default() };
     }
 
-    let event = Event::new("api_key.created")
+    let event = Event::new(ApiKeyEvent::ExposureReported)
         .target(ada.account.id)
         .private(Part::Text, json!({"name": canaries[2]}))
         .private(Part::Contact, json!({"email": canaries[3]}));

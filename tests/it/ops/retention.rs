@@ -1,10 +1,11 @@
 //! D2: the site deletes expired data by itself, and not sooner.
 
 use domicile::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
-use domicile::audit::{self, Event};
+use domicile::audit::{self, Event, Outcome};
 use domicile::base::{Actor, EmailAddress, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
 use domicile::sessions::{self, NewSession};
+use domicile::signin::SigninEvent;
 
 use crate::support::{TestApp, TestSite};
 
@@ -82,7 +83,8 @@ fn an_attacker_gets_five_codes_an_hour_and_five_tries_each() {
 fn addresses_of_anonymous_visitors_are_deleted_after_thirty_days_and_the_chain_still_verifies() {
     let app = TestApp::new();
     let anonymous = Actor::Anonymous(app.visitor());
-    app.write(move |tx| audit::record(tx, &anonymous, Event::new("auth.signin_failed"))).unwrap();
+    let failed = Event::new(SigninEvent::Failed).outcome(Outcome::Failure);
+    app.write(move |tx| audit::record(tx, &anonymous, failed)).unwrap();
     let parts = || app.number("select count(*) from audit_private where subject_id = 'nobody'");
 
     let counts: Vec<i64> = [days(0), days(30), seconds(1)]

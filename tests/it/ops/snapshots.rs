@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use domicile::audit::SiteEvent;
 use domicile::base::{Actor, Credits, Rng, days};
 use domicile::billing::{self, BillingError};
 use domicile::crypto::Keyring;
@@ -126,7 +127,8 @@ fn a_snapshot_is_consistent_while_other_writes_happen() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::SeqCst) {
-                site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied"))).unwrap();
+                site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new(SiteEvent::KeyringRotated)))
+                    .unwrap();
             }
         });
         for _ in 0..5 {
@@ -368,7 +370,7 @@ fn nothing_is_published_when_nothing_changed() {
     site.run_jobs();
     assert_eq!(inode(), first);
 
-    site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied"))).unwrap();
+    site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new(SiteEvent::KeyringRotated))).unwrap();
     site.write(|tx| jobs::enqueue(tx, NewJob::once(snapshots::jobs::PUBLISH))).unwrap();
     site.run_jobs();
     assert_ne!(inode(), first);
@@ -392,7 +394,7 @@ fn a_change_during_a_publication_is_published_the_next_time() {
             while !is_copied() && !publishing.is_finished() {
                 std::thread::yield_now();
             }
-            site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied"))).unwrap();
+            site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new(SiteEvent::KeyringRotated))).unwrap();
             publishing.join().unwrap()
         });
         let head = site.read(|view| audit::head(view).unwrap());
@@ -412,7 +414,7 @@ fn a_change_by_another_process_is_published_too() {
     site.publish();
     site.another()
         .store()
-        .write_blocking(|tx| audit::record(tx, &Actor::System, audit::Event::new("site.tidied")))
+        .write_blocking(|tx| audit::record(tx, &Actor::System, audit::Event::new(SiteEvent::KeyringRotated)))
         .unwrap();
 
     // Any write of this process, such as the one that queues the job, detects the change.

@@ -6,16 +6,18 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::error::{OauthError, Refusal};
+use super::super::events::IdentityEvent;
 use super::super::model::{
     AUTHORIZATION_LIFETIME, AuthorizationParams, AuthorizationRequest, AuthorizationResponse, POSTED_RESPONSE_LIFETIME,
     Purpose,
 };
 use super::super::store::{self, AuthorizationRequestRow};
-use crate::audit::{self, Event, Outcome};
+use crate::audit::{self, Event, EventKind as _, Outcome};
 use crate::base::{AccountId, Actor, Secret};
 use crate::config::Provider;
 use crate::crypto::{seal, tokens};
 use crate::db::{self, Tx, View};
+use crate::signin::events::SigninEvent;
 
 /// Each start deletes up to this many expired rows, so that abandoned requests do not accumulate.
 const EXPIRED_DELETED_PER_START: u32 = 4;
@@ -133,13 +135,13 @@ pub(in crate::signin::oauth) fn refuse(
     request: Option<&AuthorizationRequest>,
     refusal: Refusal,
 ) -> Result<OauthError, OauthError> {
-    let name = match request.map(|request| request.purpose) {
-        Some(Purpose::Connect) => "auth.identity_link_refused",
-        Some(Purpose::StepUp) => "auth.stepup_failed",
-        Some(Purpose::SignIn) | None => "auth.signin_failed",
+    let kind = match request.map(|request| request.purpose) {
+        Some(Purpose::Connect) => IdentityEvent::LinkRefused.event_type(),
+        Some(Purpose::StepUp) => SigninEvent::StepUpFailed.event_type(),
+        Some(Purpose::SignIn) | None => SigninEvent::Failed.event_type(),
     };
     let data = json!({"method": format!("oauth:{}", provider.name), "reason": refusal.as_str()});
-    let mut event = Event::new(name).outcome(Outcome::Failure).data(data);
+    let mut event = Event::new(kind).outcome(Outcome::Failure).data(data);
     // The subject is only the person of the session: an event about an erased person would stay forever.
     if let Some(account) = actor.account() {
         event = event.target(account).subject(account);

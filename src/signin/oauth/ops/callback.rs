@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::super::model::Proof;
 use super::super::super::ops::{sign_in, step_up_by_provider};
 use super::super::error::{OauthError, Refusal};
+use super::super::events::IdentityEvent;
 use super::super::model::{
     AuthorizationRequest, CLOCK_SKEW_MAX, CallbackOutcome, ExternalIdentity, LinkedIdentity, PENDING_IDENTITY_LIFETIME,
     Purpose,
@@ -18,6 +19,7 @@ use crate::config::{Provider, ProviderKind, SignupMode};
 use crate::crypto::seal;
 use crate::db::{self, Tx};
 use crate::signin::SigninError;
+use crate::signin::events::SigninEvent;
 
 /// Completes the request with the external identity. `session`: account and session of the browser, if it has one. A
 /// refusal is the inner result, because its event must be committed.
@@ -59,7 +61,7 @@ fn sign_in_linked(
     let proof = Proof::provider(&external.provider);
     if person.state == AccountState::Suspended {
         let data = json!({"method": proof.as_str(), "reason": "suspended"});
-        let event = Event::new("auth.signin_failed").outcome(Outcome::Denied).target(person.id).subject(person.id);
+        let event = Event::new(SigninEvent::Failed).outcome(Outcome::Denied).target(person.id).subject(person.id);
         audit::record(tx, actor, event.data(data))?;
         return Ok(Err(OauthError::Suspended));
     }
@@ -149,7 +151,7 @@ fn link_refused(
     external: &ExternalIdentity,
 ) -> Result<OauthError, db::Error> {
     let data = json!({"method": Proof::provider(&external.provider).as_str(), "reason": "taken"});
-    let event = Event::new("auth.identity_link_refused").outcome(Outcome::Denied).target(account).subject(account);
+    let event = Event::new(IdentityEvent::LinkRefused).outcome(Outcome::Denied).target(account).subject(account);
     audit::record(tx, actor, event.data(data))?;
     Ok(OauthError::Taken)
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::super::model::Proof;
 use super::super::error::OauthError;
+use super::super::events::IdentityEvent;
 use super::super::model::{ExternalIdentity, LinkedIdentity};
 use super::super::{mails, store};
 use super::authorization::unseal;
@@ -81,7 +82,7 @@ pub(super) fn link(
         error if error.is_duplicate() => OauthError::Taken,
         error => error.into(),
     })?;
-    let event = Event::new("auth.identity_linked")
+    let event = Event::new(IdentityEvent::Linked)
         .target(id)
         .subject(account)
         .data(json!({"method": Proof::provider(&external.provider).as_str()}))
@@ -128,12 +129,12 @@ pub fn disconnect(
     let identity = own.filter(|_| actor.can_manage(account)).ok_or(OauthError::NotFound)?;
     let data = json!({"method": Proof::provider(&identity.provider).as_str()});
     if sign_in_methods(tx, account, Some(id))? == 0 {
-        let event = Event::new("auth.identity_unlinked").outcome(Outcome::Denied).target(id).subject(account);
+        let event = Event::new(IdentityEvent::Unlinked).outcome(Outcome::Denied).target(id).subject(account);
         audit::record(tx, actor, event.data(data))?;
         return Ok(Err(OauthError::LastSignInMethod));
     }
     store::delete(tx, account, id)?;
-    audit::record(tx, actor, Event::new("auth.identity_unlinked").target(id).subject(account).data(data))?;
+    audit::record(tx, actor, Event::new(IdentityEvent::Unlinked).target(id).subject(account).data(data))?;
     sessions::end_all(tx, actor, account, Some(session))?;
     let provider = label_of(tx, &identity.provider);
     notify(tx, account, |name, site| mails::unlinked(name, &provider, &identity.label, site))?;
@@ -148,7 +149,7 @@ pub fn unlink_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: T
     let removed = store::delete_since(tx, account, since)?;
     if removed > 0 {
         let event =
-            Event::new("auth.identity_unlinked").target(account).subject(account).data(json!({"count": removed}));
+            Event::new(IdentityEvent::Unlinked).target(account).subject(account).data(json!({"count": removed}));
         audit::record(tx, actor, event)?;
     }
     Ok(removed)

@@ -1,0 +1,28 @@
+//! The events of API keys and their policy.
+
+use crate::audit::{EventType, Part, events};
+
+/// A key, with its name as a personal part, which can be erased.
+const ABOUT_A_KEY: EventType = EventType::for_workspace().with(&[Part::Text]);
+
+events! {
+    /// What happens to API keys.
+    ApiKeyEvent {
+        Created = "api_key.created": ABOUT_A_KEY.done("API key created"),
+        Changed = "api_key.changed": ABOUT_A_KEY.done("API key changed"),
+        Rotated = "api_key.rotated": ABOUT_A_KEY.done("API key rotated").ends_access(),
+        Disabled = "api_key.disabled": ABOUT_A_KEY.done("API key disabled").ends_access(),
+        Enabled = "api_key.enabled": ABOUT_A_KEY.done("API key enabled"),
+        Revealed = "api_key.revealed": ABOUT_A_KEY.done("API key revealed"),
+        ExposureReported = "api_key.exposure_reported":
+            ABOUT_A_KEY.done("API key found in public").with(&[Part::Text, Part::Contact]),
+        Quarantined = "api_key.quarantined": ABOUT_A_KEY.done("API key quarantined").ends_access(),
+        Restored = "api_key.restored": ABOUT_A_KEY.done("API key restored"),
+        BudgetExhausted = "api_key.budget_exhausted": ABOUT_A_KEY.done("API key budget used up"),
+        RotatedKeyUsed = "api_key.rotated_key_used":
+            ABOUT_A_KEY.denied("Replaced API key still used").with(&[Part::Text, Part::Network]),
+        Revoked = "api_key.revoked": ABOUT_A_KEY.done("API key revoked").ends_access(),
+        PolicyChanged = "workspace.key_policy_changed":
+            EventType::for_workspace().done("Maximum lifetime for API keys changed"),
+    }
+}

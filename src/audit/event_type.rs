@@ -1,0 +1,194 @@
+//! The description of a type of event. Each module declares the types that it records as one enum, in its `events.rs`.
+
+/// How the recorded action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The action was done.
+    Success,
+    /// The action failed, for example because of a wrong password.
+    Failure,
+    /// The actor was not allowed to do it.
+    Denied,
+}
+
+impl Outcome {
+    /// The stored form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Denied => "denied",
+        }
+    }
+
+    /// Reads the stored form. `None`: there is no such outcome.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Success, Self::Failure, Self::Denied].into_iter().find(|outcome| outcome.as_str() == text)
+    }
+}
+
+/// Groups of personal data that may have to be erased at different times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Network address and user agent.
+    Network,
+    /// E-mail addresses and names of people.
+    Contact,
+    /// Text that a person typed: names of keys, reasons.
+    Text,
+}
+
+impl Part {
+    /// The stored form.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Contact => "contact",
+            Self::Text => "text",
+        }
+    }
+}
+
+/// Who may see events of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// The person whom the event is about.
+    Person,
+    /// The members of the workspace in which it happened.
+    Workspace,
+    /// The operators of the appliance only.
+    Operators,
+}
+
+/// A type of event: its stored name, its titles for people, and what an event of this type may contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventType {
+    /// The stored, dotted name, such as `api_key.created` (domain 3.3). A released name never changes.
+    pub name: &'static str,
+    /// The title when the action was done. `None`: the type is for refused actions only.
+    pub done: Option<&'static str>,
+    /// The title when the action failed. `None`: it cannot fail.
+    pub failed: Option<&'static str>,
+    /// The title when the action was denied. `None`: it cannot be denied.
+    pub denied: Option<&'static str>,
+    /// The personal parts that an event may carry, besides the network address of its actor.
+    pub private: &'static [Part],
+    /// Who may see it.
+    pub visible_to: Audience,
+    /// Whether it takes access away from somebody who had it: a key, a session, a factor or an account has ended. See
+    /// [`EventType::has_ended_access`].
+    pub ends_access: bool,
+}
+
+impl EventType {
+    /// A type that the person sees whom the event is about.
+    pub const fn for_person() -> Self {
+        Self::new(Audience::Person)
+    }
+
+    /// A type that the members of its workspace see.
+    pub const fn for_workspace() -> Self {
+        Self::new(Audience::Workspace)
+    }
+
+    /// A type that only operators see.
+    pub const fn for_operators() -> Self {
+        Self::new(Audience::Operators)
+    }
+
+    const fn new(visible_to: Audience) -> Self {
+        Self { name: "", done: None, failed: None, denied: None, private: &[], visible_to, ends_access: false }
+    }
+
+    /// Sets the title when the action was done.
+    pub const fn done(mut self, title: &'static str) -> Self {
+        self.done = Some(title);
+        self
+    }
+
+    /// Sets the title when the action failed.
+    pub const fn failed(mut self, title: &'static str) -> Self {
+        self.failed = Some(title);
+        self
+    }
+
+    /// Sets the title when the action was denied.
+    pub const fn denied(mut self, title: &'static str) -> Self {
+        self.denied = Some(title);
+        self
+    }
+
+    /// Declares the personal parts that an event may carry.
+    pub const fn with(mut self, parts: &'static [Part]) -> Self {
+        self.private = parts;
+        self
+    }
+
+    /// Declares that an event takes access away.
+    pub const fn ends_access(mut self) -> Self {
+        self.ends_access = true;
+        self
+    }
+
+    /// The title for people of an event with this outcome. `None`: the type has no such outcome.
+    pub const fn title(&self, outcome: Outcome) -> Option<&'static str> {
+        match outcome {
+            Outcome::Success => self.done,
+            Outcome::Failure => self.failed,
+            Outcome::Denied => self.denied,
+        }
+    }
+
+    /// Whether an event with this outcome took access away. A denied attempt takes none away, except when denying is all
+    /// that the type stands for: a copied cookie is denied, and its session ends.
+    pub const fn has_ended_access(&self, outcome: Outcome) -> bool {
+        self.ends_access && (matches!(outcome, Outcome::Success) || self.done.is_none())
+    }
+}
+
+/// An enum of event types, made by [`events`].
+pub trait EventKind: Copy {
+    /// The description of this type.
+    fn event_type(self) -> &'static EventType;
+}
+
+impl EventKind for &'static EventType {
+    fn event_type(self) -> &'static EventType {
+        self
+    }
+}
+
+/// Declares the event types of a module: an enum, and `TYPES`, the descriptions in the same order.
+///
+/// ```text
+/// events! {
+///     /// What happens to API keys.
+///     ApiKeyEvent {
+///         Created = "api_key.created": EventType::for_workspace().done("API key created").with(&[Part::Text]),
+///     }
+/// }
+/// ```
+macro_rules! events {
+    ($(#[$about:meta])* $kind:ident { $($variant:ident = $name:literal: $description:expr,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $kind {
+            $(#[doc = concat!("`", $name, "`.")] $variant,)+
+        }
+
+        impl $kind {
+            /// Every type of the enum.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The descriptions, in the order of [`Self::ALL`].
+            pub const TYPES: &'static [$crate::audit::EventType] =
+                &[$($crate::audit::EventType { name: $name, ..$description }),+];
+        }
+
+        impl $crate::audit::EventKind for $kind {
+            fn event_type(self) -> &'static $crate::audit::EventType {
+                &Self::TYPES[self as usize]
+            }
+        }
+    };
+}
+pub(crate) use events;

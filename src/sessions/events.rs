@@ -1,0 +1,14 @@
+//! The events of sessions.
+
+use crate::audit::{EventType, events};
+
+events! {
+    /// What happens to sessions.
+    SessionEvent {
+        Started = "session.started": EventType::for_person().done("Session started"),
+        Revoked = "session.revoked": EventType::for_person().done("Signed out").ends_access(),
+        RevokedAll = "session.revoked_all": EventType::for_person().done("Sessions signed out").ends_access(),
+        ReuseDetected = "session.reuse_detected":
+            EventType::for_person().denied("Session ended: its cookie was copied").ends_access(),
+    }
+}

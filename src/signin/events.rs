@@ -1,0 +1,25 @@
+//! The events of signing in and of suspending an account.
+
+use crate::audit::{EventType, Part, events};
+
+events! {
+    /// What happens when people sign in, and when they cannot any more.
+    SigninEvent {
+        Succeeded = "auth.signin_succeeded": EventType::for_person().done("Signed in"),
+        Failed = "auth.signin_failed": EventType::for_person().failed("Sign-in failed").denied("Sign-in refused"),
+        Disowned = "auth.signin_disowned": EventType::for_person().done("Sign-in reported as not you"),
+        FactorAsked = "auth.factor_asked": EventType::for_person().done("Second factor requested"),
+        StepUpSucceeded = "auth.stepup_succeeded": EventType::for_person().done("Identity confirmed"),
+        StepUpFailed = "auth.stepup_failed": EventType::for_person().failed("Confirmation failed"),
+        PasswordResetRequested = "auth.password_reset_requested":
+            EventType::for_person().done("Password reset requested"),
+        PasswordResetCompleted = "auth.password_reset_completed":
+            EventType::for_person().done("Password reset").ends_access(),
+        InvitationAccepted = "account.invitation_accepted": EventType::for_person().done("Invitation accepted"),
+        ClaimVoided = "account.claim_voided":
+            EventType::for_person().done("Sign-in methods removed: another person verified the address").ends_access(),
+        Suspended = "account.suspended":
+            EventType::for_person().done("Account suspended").with(&[Part::Text]).ends_access(),
+        Reactivated = "account.reactivated": EventType::for_person().done("Account reactivated"),
+    }
+}

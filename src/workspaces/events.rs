@@ -1,0 +1,10 @@
+//! The events of workspaces.
+
+use crate::audit::{EventType, events};
+
+events! {
+    /// What happens to workspaces.
+    WorkspaceEvent {
+        Created = "workspace.created": EventType::for_workspace().done("Workspace created"),
+    }
+}
