@@ -174,7 +174,7 @@ await emails.getByRole("alert").waitFor();
 assert.equal(await page.evaluate(() => document.activeElement.name), "code", "the field with the error has the focus");
 await inspect(page, "people-code-wrong");
 await press(page, "Resend code");
-await page.getByRole("alert").filter({ hasText: "a moment ago" }).waitFor();
+await page.getByRole("alert").filter({ hasText: "less than a minute ago" }).waitFor();
 await inspect(page, "people-code-too-soon");
 await emails.getByLabel("Code").fill(code);
 await page.keyboard.press("Enter");
