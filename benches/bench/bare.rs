@@ -10,7 +10,8 @@ use actix_web::web::{self, Form};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::{Deserialize, Serialize};
 
-use crate::process::{self, Core, Server, free_address};
+use crate::cores::{self, Core};
+use crate::process::{Server, free_address};
 use crate::{Failure, fail, load};
 
 /// The argument that makes this program the bare server.
@@ -109,7 +110,7 @@ pub fn serve(mut arguments: impl Iterator<Item = String>) -> Result<(), Failure>
     let address = next()?;
     for _ in 0..next()?.parse()? {
         std::thread::spawn(|| {
-            process::set_priority(19);
+            cores::set_priority(19);
             loop {
                 std::hint::spin_loop();
             }

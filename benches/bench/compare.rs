@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::cores::Core;
 use crate::load::{self, Load, Source};
-use crate::process::{Core, Server};
+use crate::process::Server;
 use crate::table::{median, thousands};
 use crate::{Failure, fail};
 

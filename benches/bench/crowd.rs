@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::bare::{self, Shape};
 use crate::compare;
+use crate::cores::Core;
 use crate::fixture::Fixture;
 use crate::load::{self, Answers, Load, Source};
-use crate::process::{Core, Server};
+use crate::process::Server;
 use crate::requests;
 use crate::table::{Row, thousands};
 use crate::{Failure, Run, fail};

@@ -23,7 +23,8 @@ use domicile::{api_keys, workspaces};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
-use crate::process::{Core, Server, free_address};
+use crate::cores::Core;
+use crate::process::{Server, free_address};
 use crate::{Failure, fail};
 
 /// The person who opens pages and signs in.

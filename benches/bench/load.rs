@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::process::{self, Core};
+use crate::cores::{self, Core};
 use crate::{Failure, fail};
 
 /// Writes the request with this number into the empty buffer.
@@ -88,8 +88,8 @@ pub fn run(load: &Load, source: &Source) -> Result<Answers, Failure> {
 pub fn start(load: &Load, source: &Source) -> std::thread::JoinHandle<Result<Answers, Failure>> {
     let (load, source) = (load.clone(), source.clone());
     std::thread::spawn(move || {
-        process::pin_this_thread(load.core);
-        process::set_priority(load.nice);
+        cores::pin_this_thread(load.core);
+        cores::set_priority(load.nice);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         tokio::task::LocalSet::new().block_on(&runtime, drive(load, source))
     })

@@ -10,6 +10,7 @@
 
 mod bare;
 mod compare;
+mod cores;
 mod crowd;
 mod fixture;
 mod inside;

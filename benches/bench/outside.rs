@@ -7,9 +7,10 @@ use domicile::crypto::{HashCost, Password, PasswordPool};
 
 use crate::bare::{self, Shape};
 use crate::compare::{self, Plan};
+use crate::cores::Core;
 use crate::fixture::{Fixture, PASSWORD, PROGRAM};
 use crate::load::{self, Answers, Load};
-use crate::process::{Core, Server, cpu_of};
+use crate::process::{Server, cpu_of};
 use crate::requests::{self, PROFILE};
 use crate::table::{Row, median, thousands};
 use crate::{Failure, Run, fail};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::cores::{Core, pin_this_thread};
 use crate::{Failure, fail, load};
 
 /// The clock ticks per second of `/proc/<id>/stat`. Linux always reports in these units.
@@ -22,41 +23,6 @@ const HAS_READ: &str = "All keys are in memory.";
 const LOGGED: &str = "warn,domicile::server::run=debug";
 /// How long a stop may take before the process is killed.
 const STOP_MAX: Duration = Duration::from_secs(15);
-
-/// Where a thread or process may run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Core {
-    /// On every core.
-    Any,
-    /// Only on this core, so that server and load do not share one.
-    Only(usize),
-}
-
-/// The core of the server in comparisons.
-pub const SERVERS: Core = Core::Only(0);
-/// The core of the load in comparisons.
-pub const LOADS: Core = Core::Only(1);
-
-/// Pins the calling thread, and the threads and processes that it starts from now on.
-pub fn pin_this_thread(core: Core) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut set = rustix::thread::CpuSet::new();
-    match core {
-        Core::Only(core) => set.set(core),
-        Core::Any => (0..cores.max(ALL_CORES)).for_each(|core| set.set(core)),
-    }
-    // If this is refused, the figures are noisier but still valid.
-    let _ = rustix::thread::sched_setaffinity(None, &set);
-}
-
-/// Sets the priority of the calling thread.
-pub fn set_priority(nice: i32) {
-    // Only root may raise a priority. If this is refused, the figures are noisier but still valid.
-    let _ = rustix::process::setpriority_process(None, nice);
-}
-
-/// The number of cores in the set of all cores. The system ignores cores that do not exist.
-const ALL_CORES: usize = 64;
 
 /// A running server.
 pub struct Server {

@@ -5,9 +5,10 @@
 
 use crate::bare::{self, Shape};
 use crate::compare::{self, Comparison, Sample};
+use crate::cores::{LOADS, SERVERS};
 use crate::fixture::Fixture;
 use crate::load::Source;
-use crate::process::{LOADS, SERVERS, Server};
+use crate::process::Server;
 use crate::requests::{self, FORWARD_AUTH, INTROSPECT, PROFILE};
 use crate::table::Row;
 use crate::{Failure, Run};

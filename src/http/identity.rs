@@ -150,7 +150,7 @@ mod tests {
     use super::is_open_without_factor;
 
     #[test]
-    fn little_is_open_to_whoever_owes_a_factor() {
+    fn few_pages_are_open_while_a_factor_is_missing() {
         for open in ["/settings/security", "/settings/security/totp/new", "/step-up", "/step-up/challenge", "/signout"]
         {
             assert!(is_open_without_factor(open), "{open}");

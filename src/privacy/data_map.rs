@@ -567,7 +567,7 @@ pub const TABLES: &[Table] = &[
         name: "half_session",
         part: None,
         exported: &[],
-        excluded: pending::HALF_SESSION,
+        excluded: pending::PENDING_SIGN_IN,
         erasure: Erasure::Deletes,
     },
     Table {

@@ -1,4 +1,4 @@
-// Reads the description of the JSON doors, as somebody does who is about to write a program.
+// Reads the description of the JSON API, as a developer does before writing a program.
 import assert from "node:assert/strict";
 import { given, inspect, open, sees } from "./browser.mjs";
 

@@ -38,7 +38,7 @@ class Mailbox:
         path = os.path.join(folder, f"{next(numbers):04}.json")
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump(mail, file)
-        # Whoever looks into the folder sees whole mails only.
+        # Readers of the folder see complete mails only.
         os.rename(path + ".new", path)
         return "250 taken"
 

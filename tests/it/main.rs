@@ -1,5 +1,6 @@
 //! One test binary: what each operation promises (`ops`), what a visitor sees (`http`), what must hold of everything
-//! (`coverage`, `architecture`), the command line and its refusals (`cli`), and what survives a bad day (`faults`).
+//! (`coverage`, `architecture`), the command line and its refusals (`cli`), what survives a bad day
+//! (`faults`), and what databases of earlier releases keep (`upgrade`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // A test stops where something is not as it must be.
 
@@ -14,3 +15,4 @@ mod cli;
 mod faults;
 mod package;
 mod story;
+mod upgrade;

@@ -19,7 +19,7 @@ pub(in crate::privacy) const OAUTH_FLOW: &[(&str, &str)] = &[
 ];
 
 /// The columns of `half_session`.
-pub(in crate::privacy) const HALF_SESSION: &[(&str, &str)] = &[
+pub(in crate::privacy) const PENDING_SIGN_IN: &[(&str, &str)] = &[
     ("digest", SECRET),
     ("account_id", LINK),
     ("method", STATE),

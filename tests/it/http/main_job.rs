@@ -9,7 +9,7 @@ use crate::support::{Appliance, PASSWORD};
 fn a_person_can_do_everything_important_without_javascript() {
     let site = Appliance::running();
     let mut ada = site.browser();
-    ada.sign_up(&site, "ada-l");
+    ada.sign_up(&site.mailbox(), "ada-l");
 
     let created = ada.submit(
         "/settings/keys?create=1",

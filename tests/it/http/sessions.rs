@@ -124,7 +124,7 @@ fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
 fn s2_every_cookie_is_for_this_host_only_and_not_for_scripts() {
     let site = Appliance::running_with_clock("");
     let mut ada = site.browser();
-    ada.sign_up(&site, "ada-l");
+    ada.sign_up(&site.mailbox(), "ada-l");
     ada.submit("/settings/profile", "/theme", &[("theme", "dark"), ("back", "/settings/profile")]);
     ada.submit("/settings/profile", "/settings/profile", &[("display_name", "Ada")]);
     site.set_ahead(601);

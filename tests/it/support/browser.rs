@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::appliance::Appliance;
-use super::mailbox::Message;
+use super::mailbox::{Mailbox, Message};
 
 /// The password of all people in the tests.
 pub const PASSWORD: &str = "correct horse, no battery";
@@ -236,12 +235,12 @@ impl Browser {
     }
 
     /// Signs up, reads the mail and verifies the address.
-    pub fn sign_up(&mut self, site: &Appliance, username: &str) -> Message {
+    pub fn sign_up(&mut self, mailbox: &Mailbox, username: &str) -> Message {
         let email = format!("{username}@example.org");
         let fields = [("email", email.as_str()), ("username", username), ("password", PASSWORD)];
         let answer = self.submit("/signup", "/signup", &fields);
         assert_eq!((answer.status, answer.location()), (303, "/verify"), "{}", answer.text());
-        let message = site.mailbox().wait_for(&email, "code");
+        let message = mailbox.wait_for(&email, "code");
         let answer = self.submit("/verify", "/verify", &[("code", &message.code())]);
         assert_eq!(answer.status, 303, "{}", answer.text());
         message

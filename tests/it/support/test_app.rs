@@ -1,6 +1,8 @@
 //! An open appliance in its own folder, in this process: for flows and files, with a manual clock.
 
+use std::fs::Permissions;
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,8 +57,27 @@ impl TestApp {
             store.write_blocking(move |tx| db::stamp(tx, &region)).unwrap();
         }
         let app = open(config, clock.clone(), rng.split());
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Self { app, clock, runtime, folder }
+        Self { app, clock, runtime: runtime(), folder }
+    }
+
+    /// Opens the database of a published snapshot (`domicile.sqlite` and `keyring` in `snapshot`) at the time `now`, as
+    /// a restore does.
+    pub fn from_snapshot(snapshot: &Path, now: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = Config::for_demo(folder.path(), 8600).unwrap();
+        let layout = Layout::new(&config.data_dir);
+        for folder in [layout.live_dir(), layout.exports()] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        std::fs::copy(snapshot.join("domicile.sqlite"), layout.live()).unwrap();
+        std::fs::copy(snapshot.join("keyring"), &config.keyring).unwrap();
+        // A checkout may have given more people the right to read it, which the program refuses.
+        std::fs::set_permissions(&config.keyring, Permissions::from_mode(0o600)).unwrap();
+        let clock = Clock::manual_at(Timestamp::parse(now).unwrap());
+        let keyring = Keyring::load(&config.keyring, false).unwrap();
+        db::migrate_file(&layout.live(), &keyring.database_key_pragma()).unwrap();
+        let app = open(config, clock.clone(), Rng::seeded(14));
+        Self { app, clock, runtime: runtime(), folder }
     }
 
     /// The folder with all files.
@@ -123,14 +144,13 @@ impl TestApp {
     pub fn reopen_with(self, change: impl FnOnce(&mut Config)) -> Self {
         let (mut config, clock) = (self.app.config().clone(), self.clock.clone());
         change(&mut config);
-        let Self { app, runtime, folder, .. } = self;
+        let Self { app, runtime: old, folder, .. } = self;
         // Its tasks may keep the appliance a moment longer.
-        drop(runtime);
+        drop(old);
         let app = Arc::into_inner(app).unwrap_or_else(|| panic!("the appliance is still in use"));
         drop(app);
         let app = open(config, clock.clone(), Rng::seeded(13));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Self { app, clock, runtime, folder }
+        Self { app, clock, runtime: runtime(), folder }
     }
 
     /// Reads one consistent state.
@@ -254,6 +274,10 @@ impl TestApp {
     pub fn number(&self, sql: &'static str) -> i64 {
         self.app.store().read_blocking(|view| view.one(sql, [], |row| row.get(0))).unwrap()
     }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 fn open(config: Config, clock: Clock, rng: Rng) -> Arc<App> {
