@@ -100,6 +100,16 @@ impl Email {
     pub fn is_company(&self) -> bool {
         self.verified_at.is_some() && !is_consumer(&self.address.domain())
     }
+
+    /// Whether it was added and its code is not entered yet. The address of the sign-up has a code of its own.
+    pub const fn awaits_code(&self) -> bool {
+        self.verified_at.is_none() && !self.is_primary
+    }
+
+    /// Whether it can become the primary address.
+    pub const fn can_be_primary(&self) -> bool {
+        self.verified_at.is_some() && !self.is_primary
+    }
 }
 
 /// Whether any person can get an address at the domain. `domain` must be in lower case.

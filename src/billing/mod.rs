@@ -16,4 +16,4 @@ pub mod usage;
 pub use error::BillingError;
 pub use events::BillingEvent;
 pub use jobs::{EXPIRE_LOTS, expire_lots};
-pub use ops::{REASON_CHARS_MAX, forget, grant_by_operator, signup_credit};
+pub use ops::{REASON_CHARS_MAX, Wallet, forget, grant_by_operator, signup_credit, wallet};

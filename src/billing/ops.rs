@@ -7,11 +7,29 @@ use super::events::BillingEvent;
 use super::ledger::{self, Grant, Kind, Origin, PostedTransaction};
 use crate::audit::{self, Event, Part};
 use crate::base::{Actor, Credits, TransactionId, WorkspaceId};
-use crate::db::{self, Tx};
+use crate::db::{self, Tx, View};
 use crate::workspaces::{self, Workspace};
 
 /// The maximum number of characters of a reason.
 pub const REASON_CHARS_MAX: usize = 200;
+
+/// A workspace and its credit.
+#[derive(Clone, Debug)]
+pub struct Wallet {
+    #[allow(missing_docs)]
+    pub workspace: Workspace,
+    /// What it can spend.
+    pub balance: Credits,
+}
+
+/// The wallet of a workspace.
+///
+/// # Errors
+/// [`BillingError::NoWorkspace`].
+pub fn wallet(view: &View<'_>, id: WorkspaceId) -> Result<Wallet, BillingError> {
+    let workspace = workspaces::find(view, id)?.ok_or(BillingError::NoWorkspace)?;
+    Ok(Wallet { workspace, balance: ledger::balance(view, id)? })
+}
 
 /// Grants the configured welcome credit to the workspace of a new account: promotional credit that does not expire.
 /// Granted once per account, even if the configured amount changes later. `None`: nothing was granted.

@@ -54,15 +54,8 @@ fn end_one(common: &Common, app: &App, account: AccountId, typed: &str) -> Resul
         ))
     };
     let session = SessionId::parse(typed).ok_or_else(unknown)?;
-    let existed = app
-        .store()
-        .write_blocking(move |tx| {
-            let existed = sessions::list(tx, account)?.iter().any(|known| known.id == session);
-            sessions::end(tx, &Actor::Operator, account, session)?;
-            Ok::<_, db::Error>(existed)
-        })
-        .map_err(Problem::from)?;
-    if !existed {
+    let end = move |tx: &mut db::Tx<'_>| sessions::end_live(tx, &Actor::Operator, account, session);
+    if !app.store().write_blocking(end).map_err(Problem::from)? {
         return Err(unknown());
     }
     println!("{}", if common.json { json!({"ended": 1}).to_string() } else { session.to_string() });

@@ -33,6 +33,9 @@ pub struct EnrolledFactors {
     pub codes_left: u32,
 }
 
+/// With so many recovery codes left, or fewer, the security page suggests new ones.
+const CODES_LOW: u32 = 3;
+
 impl EnrolledFactors {
     /// Whether a sign-in needs a second step. Recovery codes alone are not a factor: they only replace one.
     pub fn is_any(&self) -> bool {
@@ -42,6 +45,16 @@ impl EnrolledFactors {
     /// The number of factors: the app and each passkey.
     pub fn count(&self) -> u32 {
         u32::from(self.has_totp) + self.passkeys
+    }
+
+    /// Whether so few recovery codes are left that the person should create new ones.
+    pub const fn codes_are_low(&self) -> bool {
+        self.codes_left <= CODES_LOW
+    }
+
+    /// Whether there is one factor left. Removing it ends two-step sign-in, and the recovery codes with it.
+    pub fn is_last(&self) -> bool {
+        self.count() == 1
     }
 }
 

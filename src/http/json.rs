@@ -5,6 +5,7 @@ use actix_web::body::MessageBody;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
+use super::Answer;
 use crate::base::Problem;
 
 /// The problem for a body that could not be received.
@@ -31,6 +32,14 @@ pub fn private(status: u16, body: impl MessageBody + 'static) -> HttpResponse {
         .insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")))
         .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .body(body)
+}
+
+/// A body as a [`private`] response with status 200.
+///
+/// # Errors
+/// 500, if the body cannot be written as JSON.
+pub fn ok(body: &impl serde::Serialize) -> Answer {
+    Ok(private(200, serde_json::to_string(body).map_err(Problem::internal)?))
 }
 
 /// Marks an error response that already has the right format, so that the middleware does not render it again.

@@ -17,6 +17,18 @@ pub enum Theme {
 }
 
 impl Theme {
+    /// Every theme there is.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// Its name for people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::System => "Same as the system",
+            Self::Light => "Light",
+            Self::Dark => "Dark",
+        }
+    }
+
     /// The form in the database, in requests and in the cookie.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +40,7 @@ impl Theme {
 
     /// Parses the stored form. `None`: there is no such theme.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.as_str() == text)
+        Self::ALL.into_iter().find(|theme| theme.as_str() == text)
     }
 }
 

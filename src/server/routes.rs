@@ -135,7 +135,7 @@ routes! {
     POST "/settings/security/passkeys/{id}/remove" Fresh  => settings::pages::security::passkeys::remove;
     POST "/settings/security/recovery-codes"    Fresh     => settings::pages::security::recovery::regenerate;
     POST "/settings/security/reset/cancel"      SignedIn  => settings::pages::security::recovery::cancel_reset;
-    POST "/settings/security/identities/{id}/disconnect" Fresh => signin::oauth::pages::disconnect;
+    POST "/settings/security/identities/{id}/disconnect" Fresh => settings::pages::security::disconnect;
     GET  "/revert"                              Public    => signin::pages::revert_form;
     POST "/revert"                              Public    => signin::pages::revert;
     POST "/theme"                               Public    => settings::pages::profile::theme;

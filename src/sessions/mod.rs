@@ -18,7 +18,7 @@ pub use model::{
     SignInDevice,
 };
 pub use ops::{
-    LoginThrottle, cookie_state, count_request, current, distrust_devices, end, end_all, end_reused, forget,
+    LoginThrottle, cookie_state, count_request, current, distrust_devices, end, end_all, end_live, end_reused, forget,
     is_known_device, list, note_device, purge_ended, read_device, renew, request_wait, rotate, start, touch,
 };
 pub use store::STATEMENTS;

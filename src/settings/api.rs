@@ -6,13 +6,15 @@ use std::sync::Arc;
 use actix_web::web::{Data, Query};
 use serde::{Deserialize, Serialize};
 
-use crate::accounts::{self, Account, Username};
+use super::model::ProfileForReader;
+use super::ops::profile_for_reader;
+use crate::accounts::Username;
 use crate::api_keys::api::KeyHolder;
 use crate::app::App;
 use crate::base::Problem;
+use crate::billing::{self, Wallet};
 use crate::http::{Answer, json};
-use crate::people::{self, PictureSize, Platform, PublicProfile};
-use crate::{billing, db};
+use crate::people::{self, PictureSize, Platform};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,7 +38,8 @@ struct Counts {
 /// `GET /api/account/summary`: the account of the key, its plan, and its credit in whole cents, rounded toward zero.
 pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
-    let (workspace, balance) = billing::api::wallet(&app, holder.verified.workspace).await?;
+    let id = holder.verified.workspace;
+    let Wallet { workspace, balance } = app.read_offloaded(move |view| billing::wallet(view, id)).await?;
     let summary = Summary {
         username: holder.verified.username().to_string(),
         name: holder.verified.display_name().to_string(),
@@ -46,11 +49,7 @@ pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
         counts: Counts::default(),
         teams: Vec::new(),
     };
-    answer(&summary)
-}
-
-fn answer(body: &impl Serialize) -> Answer {
-    Ok(json::private(200, serde_json::to_string(body).map_err(Problem::internal)?))
+    json::ok(&summary)
 }
 
 /// The query of [`profile`].
@@ -95,29 +94,25 @@ pub async fn profile(app: Data<Arc<App>>, holder: KeyHolder, query: Query<Profil
     }
     // Accepts only a username: an address or an id must not lead to a person.
     let username = Username::parse(&query.username).map_err(|_| account_not_found())?;
-    let own = holder.verified.account;
-    let read = move |view: &db::View<'_>| {
-        let person = people::public_profile(view, username.as_str())?;
-        Ok::<_, db::Error>((person, accounts::find(view, own)?))
-    };
-    let (person, own) = app.read_offloaded(read).await?;
-    let person = person.ok_or_else(account_not_found)?;
-    let own = own.filter(|own| own.username == person.username);
-    answer(&Profile { user: public_user(&app.config().public_url, person, own) })
+    let reader = holder.verified.account;
+    let read = app.read_offloaded(move |view| profile_for_reader(view, reader, username.as_str())).await?;
+    let found = read.ok_or_else(account_not_found)?;
+    json::ok(&Profile { user: public_user(&app.config().public_url, found) })
 }
 
-fn public_user(public_url: &str, person: PublicProfile, own: Option<Account>) -> PublicUser {
+fn public_user(public_url: &str, ProfileForReader { profile, own }: ProfileForReader) -> PublicUser {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let (company, use_case) = own.map(|own| (own.company, own.use_case)).unwrap_or_default();
-    let picture = person.picture.map(|name| people::picture_path(&name, PictureSize::Large));
+    let picture = profile.picture.map(|name| people::picture_path(&name, PictureSize::Large));
+    let first = profile.display_name.chars().next();
     PublicUser {
-        icon_letter: person.display_name.chars().next().map(|first| first.to_uppercase().collect()).unwrap_or_default(),
-        socials: person.links.iter().map(|(platform, value)| (platform_name(platform), value.to_owned())).collect(),
+        icon_letter: first.map(|first| first.to_uppercase().collect()).unwrap_or_default(),
+        socials: profile.links.iter().map(|(platform, value)| (platform_name(platform), value.to_owned())).collect(),
         image_url: picture.map(|path| format!("{public_url}{path}")),
-        username: person.username,
-        full_name: person.display_name,
+        username: profile.username,
+        full_name: profile.display_name,
         account_type: "personal",
-        bio: given(person.bio),
+        bio: given(profile.bio),
         company: given(company),
         use_case: given(use_case),
         follower_count: 0,

@@ -19,8 +19,8 @@ pub mod pages;
 pub use error::SigninError;
 pub use events::SigninEvent;
 pub use model::{
-    FactorInput, NewPerson, PROVIDER_PREFIX, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp,
-    StepUp, StepUpOptions,
+    FactorInput, NewPerson, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp, StepUp,
+    StepUpOptions, method_label,
 };
 pub use ops::{
     claim_link, create_account, find_not_me, not_me, reactivate, remove_email, remove_passkey, reset_link_by_mail,

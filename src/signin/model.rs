@@ -2,6 +2,7 @@
 
 use crate::accounts::Username;
 use crate::base::{AccountId, EmailAddress, Secret};
+use crate::config::Provider;
 use crate::factors::Assertion;
 
 /// The sign-up form.
@@ -50,7 +51,7 @@ pub struct SignIn {
 
 /// The prefix of the method of a sign-in with another provider. Admins choose the names of providers, so the prefix
 /// keeps them apart from the other methods.
-pub const PROVIDER_PREFIX: &str = "oauth:";
+const PROVIDER_PREFIX: &str = "oauth:";
 
 /// The proof that a sign-in began with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,35 @@ impl Proof {
     /// others need a second factor if the account has one.
     pub const fn is_complete(&self) -> bool {
         matches!(self, Self::Passkey)
+    }
+}
+
+/// The proofs of a sign-in in words, such as `Password + authenticator app`. `method`: as a session stores it.
+pub fn method_label(method: &str, providers: &[Provider]) -> String {
+    let words: Vec<&str> = method.split('+').map(|proof| proof_label(proof, providers)).collect();
+    let mut letters = words.join(" + ");
+    if let Some(first) = letters.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    letters
+}
+
+/// A proof in words. A provider that is no longer in the settings has its name as the label.
+fn proof_label<'a>(proof: &'a str, providers: &'a [Provider]) -> &'a str {
+    match proof {
+        "password" => "password",
+        "code" => "code by mail",
+        "invitation" => "invitation",
+        "passkey" => "passkey",
+        "totp" => "authenticator app",
+        "recovery_code" => "recovery code",
+        other => match other.strip_prefix(PROVIDER_PREFIX) {
+            Some(name) => {
+                let provider = providers.iter().find(|provider| provider.name == name);
+                provider.map_or(name, |provider| provider.label.as_str())
+            }
+            None => other,
+        },
     }
 }
 

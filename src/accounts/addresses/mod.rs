@@ -2,14 +2,16 @@
 //! **Words:** primary, change (of the primary address), revert link.
 //! **Tables:** `account_email`, `email_change`, `email_code_count`.
 //! **Never:** ends sessions or keys: the caller does (see `signin`).
-//! **Start reading:** `ops.rs`.
+//! **Start reading:** `model.rs`, then `ops.rs`.
 
+mod model;
 mod ops;
 mod store;
 
+pub use model::{AddressList, ListedEmail};
 pub use ops::{
-    AddedCodeResult, PrimaryChange, RevertedChange, add_email, emails_kept, remove_email, resend_email_code,
-    revert_change, set_primary, verify_added,
+    AddedCodeResult, PrimaryChange, RevertedChange, add_email, list, remove_email, resend_email_code, revert_change,
+    set_primary, verify_added,
 };
 pub(super) use ops::{forget, purge_old};
 pub use store::STATEMENTS;

@@ -4,10 +4,9 @@ use serde_json::json;
 
 use super::super::error::AccountError;
 use super::super::events::AccountEvent;
-use super::super::model::{
-    ADDED_CODES_MAX, Account, CODES_WINDOW, EMAILS_MAX, Email, EmailChange, LinkPurpose, REVERT_LIFE,
-};
+use super::super::model::{ADDED_CODES_MAX, Account, CODES_WINDOW, Email, EmailChange, LinkPurpose, REVERT_LIFE};
 use super::super::{mails, ops, store as people};
+use super::model::{AddressList, ListedEmail};
 use super::store;
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, EmailAddress, EmailChangeId, EmailId, Secret, Timestamp};
@@ -30,13 +29,11 @@ pub fn add_email(
     address: &EmailAddress,
 ) -> Result<EmailId, AccountError> {
     let person = managed_account(tx, actor, account)?;
-    let listed = ops::emails(tx, account)?;
-    if listed.iter().any(|email| email.address.folded() == address.folded()) {
+    let listed = list(tx, account)?;
+    if listed.emails.iter().any(|known| known.email.address.folded() == address.folded()) {
         return Err(AccountError::EmailListed);
     }
-    if listed.len() >= EMAILS_MAX {
-        return Err(AccountError::TooManyEmails);
-    }
+    listed.check_room()?;
     let id = EmailId::new(tx.now(), tx.rng());
     people::insert_email(tx, id, account, address, None, false)?;
     let event = Event::new(AccountEvent::EmailAdded).target(account).subject(account);
@@ -65,8 +62,7 @@ pub fn resend_email_code(
 
 /// An added address of the account that waits for its code.
 fn unverified_email(view: &View<'_>, account: AccountId, email: EmailId) -> Result<Email, AccountError> {
-    let is_waiting = |email: &Email| email.verified_at.is_none() && !email.is_primary;
-    store::find_email(view, account, email)?.filter(is_waiting).ok_or(AccountError::NotFound)
+    store::find_email(view, account, email)?.filter(Email::awaits_code).ok_or(AccountError::NotFound)
 }
 
 fn send(tx: &mut Tx<'_>, actor: &Actor, person: &Account, email: EmailId) -> Result<(), AccountError> {
@@ -138,7 +134,7 @@ pub fn set_primary(
     if to.is_primary {
         return Ok(None);
     }
-    if to.verified_at.is_none() {
+    if !to.can_be_primary() {
         return Err(AccountError::EmailUnverified);
     }
     let from = ops::primary(tx, account)?.ok_or(AccountError::NotFound)?;
@@ -181,12 +177,13 @@ fn close(tx: &mut Tx<'_>, changes: &[EmailChange]) -> Result<(), db::Error> {
     changes.iter().try_for_each(|change| store::update_change_closed(tx, change.id))
 }
 
-/// Addresses that can still undo a change, with the end of that time: they cannot be removed before.
+/// The addresses of the account, and what can be done with each.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn emails_kept(view: &View<'_>, account: AccountId) -> Result<Vec<(EmailId, Timestamp)>, db::Error> {
-    Ok(store::list_changes(view, account)?.into_iter().map(|change| (change.from, change.revert_until)).collect())
+pub fn list(view: &View<'_>, account: AccountId) -> Result<AddressList, db::Error> {
+    let (emails, changes) = (ops::emails(view, account)?, store::list_changes(view, account)?);
+    Ok(AddressList { emails: emails.into_iter().map(|email| ListedEmail::new(email, &changes)).collect() })
 }
 
 /// Removes an address.
@@ -201,13 +198,9 @@ pub fn remove_email(
 ) -> Result<(Account, Email), AccountError> {
     let person = managed_account(tx, actor, account)?;
     let email = store::find_email(tx, account, email)?.ok_or(AccountError::NotFound)?;
-    if email.is_primary {
-        return Err(AccountError::EmailIsPrimary);
-    }
-    let kept = emails_kept(tx, account)?.into_iter().filter(|(id, _)| *id == email.id).map(|(_, until)| until);
-    if let Some(until) = kept.max() {
-        return Err(AccountError::EmailKeptForRevert { until });
-    }
+    let listed = ListedEmail::new(email, &store::list_changes(tx, account)?);
+    listed.check_removable()?;
+    let email = listed.email;
     store::delete_email(tx, account, email.id)?;
     let event = Event::new(AccountEvent::EmailRemoved).target(account).subject(account);
     audit::record(tx, actor, event.private(Part::Contact, json!({"email": email.address.as_str()})))?;

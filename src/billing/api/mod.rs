@@ -19,7 +19,7 @@ use crate::http::{Answer, json};
 use crate::idempotency::{self, Request};
 use crate::services::Caller;
 use crate::threads::spawn_blocking;
-pub use usage_summary::{usage_summary, wallet};
+pub use usage_summary::usage_summary;
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
 /// `POST /v1/usage/events`. With an `Idempotency-Key`, a repeated request gets the first response again.

@@ -5,14 +5,11 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use serde::Serialize;
 
-use super::super::ledger;
+use super::super::{Wallet, ops};
 use crate::api_keys::api::KeyHolder;
 use crate::app::App;
-use crate::base::{Credits, Problem, WorkspaceId};
-use crate::db;
 use crate::http::{Answer, json};
 use crate::resources::NO_LIMIT;
-use crate::workspaces::{self, Workspace};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -64,14 +61,15 @@ struct Features {
 /// decimals.
 pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "billing:read")?;
-    let (workspace, balance) = wallet(&app, holder.verified.workspace).await?;
+    let id = holder.verified.workspace;
+    let Wallet { workspace, balance } = app.read_offloaded(move |view| ops::wallet(view, id)).await?;
     let name = workspace.plan.chars().next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
     let name = name + workspace.plan.get(1..).unwrap_or_default();
     // The client expects a float. We never calculate with it, and two decimals of a float are exact for every possible
     // balance.
     #[allow(clippy::cast_precision_loss)]
     let balance_available = balance.cents() as f64 / 100.0;
-    answer(&UsageSummary {
+    json::ok(&UsageSummary {
         plan: Plan { plan_id: workspace.plan, name, status: "active", cancel_at_period_end: false },
         metrics: [Metric {
             metric_id: "storage_bytes",
@@ -86,18 +84,4 @@ pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
         features: Features { private_projects: true, teams: false, enterprise_license: false },
         credits_cents: balance.cents(),
     })
-}
-
-/// A workspace and its credit.
-///
-/// # Errors
-/// Not found, if the workspace does not exist.
-pub async fn wallet(app: &Arc<App>, id: WorkspaceId) -> Result<(Workspace, Credits), Problem> {
-    let read = move |view: &db::View<'_>| Ok::<_, db::Error>((workspaces::find(view, id)?, ledger::balance(view, id)?));
-    let (workspace, balance) = app.read_offloaded(read).await?;
-    Ok((workspace.ok_or_else(Problem::not_found)?, balance))
-}
-
-fn answer(body: &impl Serialize) -> Answer {
-    Ok(json::private(200, serde_json::to_string(body).map_err(Problem::internal)?))
 }

@@ -181,11 +181,11 @@ pub fn remove_passkey(
     if had.passkeys == 1 && !has_other_sign_in_method {
         return Err(FactorError::LastSignInMethod);
     }
-    if had.count() == 1 && is_required(tx, &person) {
+    if had.is_last() && is_required(tx, &person) {
         return Err(FactorError::Required);
     }
     store::delete_passkey(tx, account, id)?;
-    if had.count() == 1 {
+    if had.is_last() {
         store::delete_codes(tx, account)?;
     }
     let event = Event::new(FactorEvent::PasskeyRemoved).target(id).subject(account);

@@ -86,11 +86,11 @@ pub fn remove_totp(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result
     if !had.has_totp {
         return Err(FactorError::NotFound);
     }
-    if had.count() == 1 && is_required(tx, &person) {
+    if had.is_last() && is_required(tx, &person) {
         return Err(FactorError::Required);
     }
     store::delete_totp(tx, account)?;
-    if had.count() == 1 {
+    if had.is_last() {
         store::delete_codes(tx, account)?;
     }
     audit::record(tx, actor, Event::new(FactorEvent::TotpDisabled).target(account).subject(account))?;

@@ -154,6 +154,16 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
     audit::record(tx, actor, Event::new(SessionEvent::Revoked).target(session).subject(account))
 }
 
+/// Ends a live session of the account. `false`: the account has no such session, or it has ended before.
+///
+/// # Errors
+/// [`Error`].
+pub fn end_live(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionId) -> Result<bool, Error> {
+    let is_live = list(tx, account)?.iter().any(|known| known.id == session);
+    end(tx, actor, account, session)?;
+    Ok(is_live)
+}
+
 /// Ends every session of the account except `except`, which stays so that its page can confirm the change. Returns how
 /// many. Calling it twice is the same as once.
 ///

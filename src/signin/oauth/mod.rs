@@ -22,11 +22,11 @@ mod store;
 pub use error::{OauthError, Refusal};
 pub use events::IdentityEvent;
 pub use model::{
-    AuthorizationParams, AuthorizationResponse, CallbackOutcome, ExternalIdentity, ExternalSignUp, LinkedIdentity,
-    Purpose,
+    AuthorizationParams, AuthorizationResponse, CallbackOutcome, Connection, Connections, ExternalIdentity,
+    ExternalSignUp, LinkedIdentity, Purpose,
 };
 pub use ops::{
-    begin, complete, connect, consume, disconnect, forget, identities, keep_posted, purge_old, sign_in_methods,
-    sign_up, unlink_since, usable_identities,
+    begin, complete, connect, connections, consume, disconnect, forget, identities, keep_posted, purge_old, sign_up,
+    unlink_since, usable_identities,
 };
 pub use store::STATEMENTS;

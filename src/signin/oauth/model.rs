@@ -216,6 +216,24 @@ pub struct LinkedIdentity {
     pub last_used_at: Timestamp,
 }
 
+/// A linked identity, and what its person can do with it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    #[allow(missing_docs)]
+    pub identity: LinkedIdentity,
+    /// `false`: it is the last sign-in method of the account.
+    pub can_be_disconnected: bool,
+}
+
+/// The linked identities of an account, and what else it can connect.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    #[allow(missing_docs)]
+    pub connected: Vec<Connection>,
+    /// The names of the providers of which the account has no identity.
+    pub connectable: Vec<String>,
+}
+
 /// The sign-up form of a person who comes from a provider.
 #[derive(Clone, Debug)]
 pub struct ExternalSignUp {

@@ -1,51 +1,18 @@
-//! The section "Passkeys".
+//! Adding, renaming and removing a passkey.
 
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 
-use super::PATH;
-use super::recovery::show_codes;
+use super::cards::PasskeyRow;
+use super::codes::show_codes;
+use super::page::PATH;
 use crate::base::{AccountId, PasskeyId, Problem};
-use crate::db::View;
 use crate::factors::pages::{assertion_from, challenge_response};
-use crate::factors::{self, ChallengePurpose, FactorError, Passkey, PasskeyName};
+use crate::factors::{self, ChallengePurpose, FactorError, PasskeyName};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn};
 use crate::signin;
-
-/// A row of the list.
-pub(super) struct PasskeyRow {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) created: String,
-    pub(super) last_used: String,
-    pub(super) is_backed_up: bool,
-}
-
-impl From<Passkey> for PasskeyRow {
-    fn from(passkey: Passkey) -> Self {
-        Self {
-            id: passkey.id.to_string(),
-            name: passkey.name,
-            created: passkey.created_at.day(),
-            last_used: passkey.last_used_at.map_or("Never".into(), |at| at.day_and_time()),
-            is_backed_up: passkey.is_backed_up,
-        }
-    }
-}
-
-pub(super) struct PasskeysCard {
-    /// Whether this site can have passkeys: it needs a host name.
-    pub(super) is_possible: bool,
-    pub(super) rows: Vec<PasskeyRow>,
-}
-
-pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<PasskeysCard, FactorError> {
-    let is_possible = factors::passkeys_are_possible(&view.site().config);
-    let rows = factors::passkeys(view, account)?.into_iter().map(Into::into).collect();
-    Ok(PasskeysCard { is_possible, rows })
-}
 
 /// `POST /settings/security/passkeys/challenge`, for a script.
 pub async fn challenge(app: AppData, who: SignedIn, _form: Form) -> Answer {
@@ -80,7 +47,7 @@ async fn show(app: &AppData, request: &HttpRequest, account: AccountId, id: &str
     let rows = app.read_offloaded(move |view| factors::passkeys(view, account)).await?;
     let passkey = rows.into_iter().find(|passkey| passkey.id == id).ok_or_else(Problem::not_found)?;
     let context = PageContext::new(app, request, "Passkey");
-    let page = PasskeyPage { context, fault: problem.map(FormFault::from), passkey: passkey.into() };
+    let page = PasskeyPage { context, fault: problem.map(FormFault::from), passkey: PasskeyRow::new(&passkey) };
     problem.map_or_else(|| page::render(&page), |problem| page::render_form_error(problem, &page))
 }
 

@@ -1,30 +1,15 @@
-//! The section "Two-step sign-in": the authenticator app.
+//! Setting up and removing the authenticator app.
 
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::PATH;
-use super::recovery::show_codes;
+use super::codes::show_codes;
+use super::page::PATH;
 use crate::app::App;
-use crate::base::{AccountId, Problem};
-use crate::db::View;
+use crate::base::Problem;
 use crate::factors::{self, FactorError, TotpSetup};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn, redirect};
-
-pub(super) struct TwoStepCard {
-    pub(super) is_on: bool,
-    /// Whether the account has any second factor.
-    pub(super) is_any: bool,
-    /// When all factors will be removed. `None`: no reset is waiting.
-    pub(super) due: Option<String>,
-}
-
-pub(super) fn card(view: &View<'_>, account: AccountId) -> Result<TwoStepCard, FactorError> {
-    let enrolled = factors::enrolled(view, account)?;
-    let due = factors::reset_of(view, account)?.map(|reset| reset.due_at.day_and_time());
-    Ok(TwoStepCard { is_on: enrolled.has_totp, is_any: enrolled.is_any(), due })
-}
 
 /// `POST /settings/security/totp/new`: a new secret, shown on the next page.
 pub async fn begin(app: AppData, who: SignedIn, _form: Form) -> Result<HttpResponse, crate::http::Fault> {
@@ -106,7 +91,7 @@ pub async fn confirm_remove(app: AppData, request: HttpRequest, who: SignedIn) -
         return Ok(redirect(PATH));
     }
     let context = PageContext::new(&app, &request, "Remove the authenticator app");
-    page::render(&RemovePage { context, is_last: enrolled.count() == 1 })
+    page::render(&RemovePage { context, is_last: enrolled.is_last() })
 }
 
 /// `POST /settings/security/totp/remove`.

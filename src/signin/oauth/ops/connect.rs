@@ -95,11 +95,19 @@ pub(super) fn link(
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn sign_in_methods(view: &View<'_>, account: AccountId, except: Option<IdentityId>) -> Result<usize, db::Error> {
+fn sign_in_methods(view: &View<'_>, account: AccountId, except: Option<IdentityId>) -> Result<usize, db::Error> {
     let passwords = usize::from(accounts::password_hash(view, account)?.is_some());
     // A passkey alone signs in: it is both factors in one.
     let passkeys = usize::try_from(factors::enrolled(view, account)?.passkeys).unwrap_or(usize::MAX);
     Ok(passwords.saturating_add(passkeys).saturating_add(usable_identities(view, account, except)?))
+}
+
+/// Whether the identity can be disconnected: the account keeps another sign-in method.
+///
+/// # Errors
+/// [`db::Error`].
+pub(super) fn can_disconnect(view: &View<'_>, account: AccountId, id: IdentityId) -> Result<bool, db::Error> {
+    Ok(sign_in_methods(view, account, Some(id))? > 0)
 }
 
 /// How many linked identities besides `except` can sign in: those whose provider is in the settings.
@@ -128,7 +136,7 @@ pub fn disconnect(
     let own = store::list(tx, account)?.into_iter().find(|identity| identity.id == id);
     let identity = own.filter(|_| actor.can_manage(account)).ok_or(OauthError::NotFound)?;
     let data = json!({"method": Proof::provider(&identity.provider).as_str()});
-    if sign_in_methods(tx, account, Some(id))? == 0 {
+    if !can_disconnect(tx, account, id)? {
         let event = Event::new(IdentityEvent::Unlinked).outcome(Outcome::Denied).target(id).subject(account);
         audit::record(tx, actor, event.data(data))?;
         return Ok(Err(OauthError::LastSignInMethod));

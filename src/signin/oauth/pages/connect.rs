@@ -1,13 +1,11 @@
-//! Connecting a provider after a form of ours confirmed it, and disconnecting.
+//! Connecting a provider after a form of ours confirmed it.
 
 use actix_web::HttpRequest;
-use actix_web::web::Path;
 use askama::Template;
 
 use super::super::error::OauthError;
 use super::super::ops;
 use super::{ProviderButton, STATE_COOKIE, state_cookie_of};
-use crate::base::{IdentityId, Problem};
 use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Form, SignedIn, forget};
 
@@ -44,12 +42,4 @@ pub async fn connect(app: AppData, request: HttpRequest, who: SignedIn, _form: F
     let mut response = page::redirect_with_flash(SECURITY, "connected");
     let _ = response.add_cookie(&forget(STATE_COOKIE));
     Ok(response)
-}
-
-/// `POST /settings/security/identities/{id}/disconnect`.
-pub async fn disconnect(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let id = IdentityId::parse(&path).ok_or_else(Problem::not_found)?;
-    let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
-    app.write(move |tx| ops::disconnect(tx, &actor, account, session, id)).await??;
-    Ok(page::redirect_with_flash(SECURITY, "disconnected"))
 }

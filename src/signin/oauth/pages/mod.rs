@@ -8,7 +8,7 @@ mod sign_up;
 
 pub use authorization::{callback, finish, posted_callback, start};
 pub use buttons::{ProviderButton, icon_of, provider_buttons, step_up_buttons};
-pub use connect::{confirm_connect, connect, disconnect};
+pub use connect::{confirm_connect, connect};
 pub use sign_up::{sign_up, sign_up_form};
 
 use actix_web::HttpRequest;

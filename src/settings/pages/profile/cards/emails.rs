@@ -1,0 +1,69 @@
+//! The card of the addresses.
+
+use super::super::refusal::{Refusal, RefusedForm};
+use crate::accounts::addresses::{AddressList, ListedEmail};
+use crate::base::{EmailId, Problem, Zone};
+use crate::http::page::FormFault;
+
+pub(in super::super) struct EmailRow {
+    pub id: String,
+    pub address: String,
+    pub is_primary: bool,
+    pub is_verified: bool,
+    pub is_company: bool,
+    /// A code was sent and is not entered yet.
+    pub is_waiting: bool,
+    pub can_be_primary: bool,
+    pub can_be_removed: bool,
+    /// Until when the address can undo a change and cannot be removed. `None`: it undoes nothing.
+    pub kept_until: Option<String>,
+    /// What is wrong with the entered code.
+    pub fault: Option<FormFault>,
+}
+
+impl EmailRow {
+    fn new(listed: &ListedEmail, zone: &Zone, code_fault: Option<&Problem>) -> Self {
+        let email = &listed.email;
+        Self {
+            id: email.id.to_string(),
+            address: email.address.to_string(),
+            is_primary: email.is_primary,
+            is_verified: email.verified_at.is_some(),
+            is_company: email.is_company(),
+            is_waiting: email.awaits_code(),
+            can_be_primary: email.can_be_primary(),
+            can_be_removed: listed.check_removable().is_ok(),
+            kept_until: listed.kept_until.map(|until| until.day_and_time_in(zone)),
+            fault: code_fault.map(FormFault::from),
+        }
+    }
+}
+
+pub(in super::super) struct EmailsCard {
+    /// About the typed address, or about the whole card.
+    pub fault: Option<FormFault>,
+    pub rows: Vec<EmailRow>,
+    pub typed: String,
+    pub is_full: bool,
+}
+
+impl EmailsCard {
+    pub fn new(addresses: &AddressList, zone: &Zone, refusal: Option<&Refusal<'_>>) -> Self {
+        let (fault, typed) = match refusal {
+            Some(Refusal { form: RefusedForm::NewEmail(form), problem }) => (Some(problem), form.text("email")),
+            Some(Refusal { form: RefusedForm::EmailButton, problem }) => (Some(problem), ""),
+            _ => (None, ""),
+        };
+        let code_fault = |id: EmailId| match refusal {
+            Some(Refusal { form: RefusedForm::EmailCode(refused), problem }) if *refused == id => Some(problem),
+            _ => None,
+        };
+        let row = |listed: &ListedEmail| EmailRow::new(listed, zone, code_fault(listed.email.id));
+        Self {
+            fault: fault.map(FormFault::from),
+            rows: addresses.emails.iter().map(row).collect(),
+            typed: typed.to_owned(),
+            is_full: addresses.check_room().is_err(),
+        }
+    }
+}
