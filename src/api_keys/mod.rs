@@ -11,6 +11,7 @@
 pub mod api;
 mod error;
 mod events;
+mod flashes;
 mod jobs;
 mod key_index;
 mod mails;
@@ -29,6 +30,7 @@ mod verifier;
 
 pub use error::ApiKeyError;
 pub use events::ApiKeyEvent;
+pub use flashes::KeyFlash;
 pub use jobs::{END_DUE, REMIND, RESEAL, end_due, record_use, remind, reseal};
 pub use model::{
     ApiKey, Budget, Channel, CreatedApiKey, DailyUse, Expiry, KeyCaller, KeyChange, KeyEvent, KeyName, KeyPolicy,

@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 
-use super::Fault;
+use super::{Fault, Flash};
 use crate::base::{
     AccountId, Actor, CredentialAdmin, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone,
 };
@@ -70,9 +70,9 @@ pub struct SessionTimeLeft {
     pub is_final: bool,
 }
 
-/// The request had the cookie of a session that has ended: the name of the flash message that explains why.
+/// The request had the cookie of a session that has ended: the flash message that explains why.
 #[derive(Clone, Copy, Debug)]
-pub struct SignOutNotice(pub &'static str);
+pub struct SignOutNotice(pub Flash);
 
 /// The new cookie of the session after a rotation or a proof. The middleware sets it on the response, whatever the
 /// response is.

@@ -8,6 +8,7 @@ pub mod assets;
 mod cookies;
 pub mod csrf;
 mod fault;
+pub mod flash;
 mod form;
 mod forwarded;
 mod identity;
@@ -19,6 +20,7 @@ mod upload;
 
 pub use cookies::{DEVICE, SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
+pub use flash::{CommonFlash, Flash, redirect_with_flash, set_flash};
 pub use form::{Form, decode as decode_form, decode_owned as decode_form_owned};
 pub use forwarded::{client_address, forwarded_client};
 pub use identity::{

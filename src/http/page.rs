@@ -2,80 +2,56 @@
 
 use std::sync::Arc;
 
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::{Answer, Avatar, Identity, RenewedCookie, SessionTimeLeft, SignOutNotice, cookie, csrf, forget, redirect};
+use super::flash::{self, FLASH, Flash};
+use super::{Answer, Avatar, Identity, RenewedCookie, SessionTimeLeft, SignOutNotice, csrf, forget};
 use crate::app::App;
 use crate::base::Problem;
 
-/// The cookie with the name of the flash message: a sentence that the next page shows once.
-pub const FLASH: &str = "__Host-flash";
-/// The page that tells a person why their session ended.
-const SIGN_IN: &str = "/signin";
 /// The cookie with the theme of this browser, `light`, `dark` or `system`.
 pub const THEME: &str = "__Host-theme";
 
-/// The flash messages. The cookie holds only the name of one, so an attacker cannot make a page show a text of their
-/// own.
-const FLASHES: &[(&str, &str)] = &[
-    ("saved", "Saved."),
-    ("key-revoked", "The key was revoked. Programs can no longer use it."),
-    ("key-disabled", "The key is disabled. Programs cannot use it until you enable it."),
-    ("key-enabled", "The key is enabled."),
-    ("key-restored", "The key is no longer in quarantine and works again."),
-    ("signed-out", "You are signed out."),
-    ("code-sent", "A new code is on its way."),
-    ("verified", "Your address is verified. Welcome."),
-    ("password-changed", "Your password is changed. Sign in with the new one."),
-    ("own-password-changed", "Your password is changed. Your other sessions were signed out."),
-    ("session-ended", "That device is signed out."),
-    ("others-ended", "You are signed out everywhere else."),
-    ("export-started", "Your export is being prepared. We send you an e-mail when it is ready."),
-    ("connected", "Account connected. You can now use it to sign in."),
-    ("disconnected", "Account disconnected. You can no longer use it to sign in."),
-    (
-        "ended-idle",
-        "You were signed out because you were inactive for a while. Sign in again to return to the page you were on.",
-    ),
-    ("ended-age", "You were signed out because your session reached its maximum length. Sign in again to continue."),
-    ("ended", "You were signed out because your session was ended. Sign in again to continue."),
-    ("email-added", "A code is on its way to the new address. Enter it below."),
-    ("email-verified", "The address is verified. You can sign in with it, and you can make it your primary address."),
-    (
-        "email-primary",
-        "Your primary address is changed. Both addresses get an e-mail, and the previous one can undo this for a week.",
-    ),
-    ("email-removed", "The address is removed."),
-    ("picture-saved", "Your picture is saved."),
-    ("picture-removed", "Your picture is removed."),
-    ("signin-over", "The sign-in took too long, or there were too many wrong codes. Sign in again."),
-    ("two-step-on", "The authenticator app is set up."),
-    ("passkey-added", "The passkey was added."),
-    ("factor-removed", "The second factor was removed. Your other sessions were signed out."),
-    ("factors-kept", "Your second factors were not changed."),
-    ("signed-in-again", "Sign in again to continue."),
-];
+/// What the server puts on every page. This module knows no other module's paths and sentences.
+#[derive(Clone, Debug, Default)]
+pub struct PageFrame {
+    /// The pages in the sidebar, in this order.
+    pub sidebar: Vec<SidebarEntry>,
+    /// The flash messages of all slices.
+    pub flashes: Vec<&'static [Flash]>,
+}
+
+/// The entry of a page in the sidebar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SidebarEntry {
+    /// The path of the page.
+    pub path: &'static str,
+    /// The heading above the entry.
+    pub group: &'static str,
+    /// The text of the link.
+    pub label: &'static str,
+    /// The name of an icon in `_icons.html`.
+    pub icon: &'static str,
+}
+
+/// A heading of the sidebar and the links below it.
+#[allow(missing_docs)]
+pub struct SidebarGroup {
+    pub label: &'static str,
+    pub items: Vec<SidebarItem>,
+}
 
 /// A link of the sidebar.
 #[allow(missing_docs)]
 pub struct SidebarItem {
     pub href: &'static str,
     pub label: &'static str,
-    /// The name of an icon in `_icons.html`.
     pub icon: &'static str,
     pub is_current: bool,
 }
-
-const SIDEBAR: [(&str, &str, &str); 6] = [
-    ("/settings/profile", "Profile", "user"),
-    ("/settings/security", "Security", "lock"),
-    ("/settings/keys", "API keys", "key"),
-    ("/settings/billing", "Billing", "card"),
-    ("/settings/privacy", "Privacy", "shield"),
-    ("/activity", "Activity", "activity"),
-];
 
 /// A theme that a person can choose.
 #[allow(missing_docs)]
@@ -123,9 +99,9 @@ pub struct PageContext {
     /// The language of the page (BCP 47).
     pub language: String,
     /// The flash message.
-    pub flash: Option<&'static str>,
-    /// Whether the flash message reports a success. `false`: it explains why a session ended.
-    pub is_flash_good: bool,
+    pub flash: Option<Flash>,
+    /// `None`: a test without a server.
+    frame: Option<Data<PageFrame>>,
     /// `None`: the visitor is anonymous.
     pub left: Option<SessionTimeLeft>,
     /// Whether this appliance is a demonstration.
@@ -139,13 +115,9 @@ impl PageContext {
     pub fn new(app: &App, request: &HttpRequest, title: &str) -> Self {
         // Read before the extensions are borrowed: the first access to cookies stores the parsed cookies there.
         let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
-        let flash = request.cookie(FLASH).map(|cookie| cookie.value().to_owned());
+        let frame = request.app_data::<Data<PageFrame>>().cloned();
+        let flash = frame.as_ref().and_then(|frame| flash::requested(request, &frame.flashes));
         let extensions = request.extensions();
-        // This comes from the session cookie and not from the flash cookie, so that every window shows it, not only the
-        // first.
-        let is_sign_in_page = request.method() == Method::GET && request.path() == SIGN_IN;
-        let notice = extensions.get::<SignOutNotice>().filter(|_| is_sign_in_page).map(|notice| notice.0.to_owned());
-        let flash = flash.or(notice).unwrap_or_default();
         let person = extensions.get::<Identity>().map(|identity| Person {
             display_name: identity.display_name.clone(),
             username: identity.username.clone(),
@@ -166,20 +138,23 @@ impl PageContext {
             csrf: binding.map(|binding| csrf::token(app, &binding)).unwrap_or_default(),
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
             language,
-            flash: FLASHES.iter().find(|(name, _)| *name == flash).map(|(_, sentence)| *sentence),
-            is_flash_good: !flash.starts_with("ended"),
+            flash,
+            frame,
             left: extensions.get::<Identity>().map(|identity| identity.left),
             is_demo: app.config().demo,
             refresh_seconds: None,
         }
     }
 
-    /// The links of the sidebar; the one of this page is marked as current.
-    pub fn sidebar(&self) -> Vec<SidebarItem> {
-        SIDEBAR
-            .iter()
-            .map(|(href, label, icon)| SidebarItem { href, label, icon, is_current: self.path.starts_with(href) })
-            .collect()
+    /// Explains why the session of this browser ended, if the page shows no other flash message. The reason comes from
+    /// the session cookie and not from the flash cookie, so that every window shows it, not only the first.
+    pub fn show_sign_out_notice(&mut self, request: &HttpRequest) {
+        self.flash = self.flash.or_else(|| request.extensions().get::<SignOutNotice>().map(|notice| notice.0));
+    }
+
+    /// The links of the sidebar; the one of this page is current.
+    pub fn sidebar(&self) -> Vec<SidebarGroup> {
+        self.frame.as_ref().map(|frame| sidebar_of(&frame.sidebar, &self.path)).unwrap_or_default()
     }
 
     /// The three themes to choose from.
@@ -189,6 +164,24 @@ impl PageContext {
             .map(|(value, label)| ThemeChoice { value, label, is_current: self.theme == value })
             .collect()
     }
+}
+
+/// The sidebar of the page at `path`: one group for each heading.
+fn sidebar_of(entries: &[SidebarEntry], path: &str) -> Vec<SidebarGroup> {
+    let mut groups: Vec<SidebarGroup> = Vec::new();
+    for entry in entries {
+        let item = SidebarItem {
+            href: entry.path,
+            label: entry.label,
+            icon: entry.icon,
+            is_current: path.starts_with(entry.path),
+        };
+        match groups.iter_mut().find(|group| group.label == entry.group) {
+            Some(group) => group.items.push(item),
+            None => groups.push(SidebarGroup { label: entry.group, items: vec![item] }),
+        }
+    }
+    groups
 }
 
 /// What was wrong with a form: shown at the field, or above the form.
@@ -239,19 +232,6 @@ pub fn with_status(status: StatusCode, page: &impl Template) -> Answer {
         .insert_header(("x-page", "1"))
         .cookie(forget(FLASH))
         .body(html))
-}
-
-/// Redirects to a page that shows the flash message of this name.
-pub fn redirect_with_flash(to: &str, flash: &'static str) -> HttpResponse {
-    let mut response = redirect(to);
-    set_flash(&mut response, flash);
-    response
-}
-
-/// Makes the next page show the flash message of this name.
-pub fn set_flash(response: &mut HttpResponse, flash: &'static str) {
-    // If the cookie cannot be added, the message is not shown.
-    let _ = response.add_cookie(&cookie(FLASH, flash.to_owned(), Some(crate::base::minutes(1))));
 }
 
 /// Returns `path` if it is certainly a path of this site, otherwise the profile page: prevents open redirects after a

@@ -8,6 +8,7 @@ mod archive;
 pub mod data_map;
 mod error;
 mod events;
+mod flashes;
 pub mod flows;
 pub mod jobs;
 mod mails;
@@ -20,6 +21,7 @@ pub mod tombstones;
 pub use archive::{PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
 pub use error::PrivacyError;
 pub use events::PrivacyEvent;
+pub use flashes::PrivacyFlash;
 pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, Receipt};
 pub use ops::{
     DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, export_link, find_by_link, last_tombstone, list_exports,

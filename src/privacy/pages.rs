@@ -10,6 +10,7 @@ use askama::Template;
 use futures_util::stream;
 
 use super::error::PrivacyError;
+use super::flashes::PrivacyFlash;
 use super::model::{Download, Export, ExportState, Receipt};
 use super::{ExportRecipient, flows, ops};
 use crate::accounts;
@@ -18,7 +19,7 @@ use crate::base::{Problem, RequestId, Secret, Zone};
 use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SESSION, SignedIn, forget};
+use crate::http::{Answer, Form, SESSION, SignedIn, forget, redirect_with_flash};
 use crate::threads::spawn_blocking;
 
 const PATH: &str = "/settings/privacy";
@@ -119,7 +120,7 @@ pub async fn privacy(app: AppData, request: HttpRequest, who: SignedIn) -> Answe
 /// `POST /settings/privacy/export`.
 pub async fn request_export(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     match start_export(&app, &who, &form).await {
-        Ok(_) => Ok(page::redirect_with_flash(PATH, "export-started")),
+        Ok(_) => Ok(redirect_with_flash(PATH, PrivacyFlash::ExportStarted)),
         Err(error) => {
             let problem = Problem::from(error);
             let typed = Some((form.text("recipient"), &problem));

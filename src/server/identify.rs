@@ -15,6 +15,7 @@ use crate::http::{
     Avatar, DEVICE, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, VisitorOf, client_address, csrf,
 };
 use crate::sessions::{CookieState, CurrentSession, End};
+use crate::signin::SigninFlash;
 use crate::{factors, sessions};
 
 /// Whether [`attach`] has nothing to do: true for most requests of services and gateways.
@@ -90,8 +91,11 @@ async fn attach_person(
         Ok((CookieState::Live(_), true)) if client == ClientKind::Gateway => return None,
         Ok((CookieState::Live(current), must_enrol_factor)) => (*current, must_enrol_factor),
         Ok((CookieState::Ended(end), _)) => {
-            let flash = if end == End::Idle { "ended-idle" } else { "ended-age" };
-            request.extensions_mut().insert(SignOutNotice(flash));
+            let flash = match end {
+                End::Idle => SigninFlash::EndedIdle,
+                End::Age => SigninFlash::EndedAge,
+            };
+            request.extensions_mut().insert(SignOutNotice(flash.into()));
             return None;
         }
         Ok((CookieState::Reused(session, account), _)) => {
@@ -99,11 +103,11 @@ async fn attach_person(
             if let Err(error) = app.write(move |tx| sessions::end_reused(tx, &actor, account, session)).await {
                 tracing::error!(%error, "A session whose cookie was copied could not be ended. The old cookie is refused.");
             }
-            request.extensions_mut().insert(SignOutNotice("ended"));
+            request.extensions_mut().insert(SignOutNotice(SigninFlash::Ended.into()));
             return None;
         }
         Ok((CookieState::Unknown, _)) => {
-            request.extensions_mut().insert(SignOutNotice("ended"));
+            request.extensions_mut().insert(SignOutNotice(SigninFlash::Ended.into()));
             return None;
         }
         Err(error) => {

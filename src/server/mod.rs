@@ -9,6 +9,7 @@ mod docs;
 mod fair_queue;
 mod fast_path;
 mod faults;
+mod frame;
 mod fresh;
 mod health;
 mod hosts;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::fast_path::FastPath;
 use super::middleware::Middleware;
-use super::{routes, tls};
+use super::{frame, routes, tls};
 use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::seconds;
@@ -69,6 +69,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     let verifier = Data::new(Verifier::new(app.clone()));
     let callers = Data::new(Callers::new(app.clone()));
     let shared = Data::new(app.clone());
+    let page_frame = Data::new(frame::page_frame());
     let stops = watch::Sender::new(false);
     let shutdown = Data::new(ShutdownSignal::subscribe(&stops));
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
@@ -84,6 +85,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
                 .app_data(verifier.clone())
                 .app_data(callers.clone())
                 .app_data(shutdown.clone())
+                .app_data(page_frame.clone())
                 .app_data(PayloadConfig::new(BODY_MAX))
                 .wrap(Middleware::new(Some(shared.get_ref().clone())))
                 .configure(routes::configure)

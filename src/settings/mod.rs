@@ -6,9 +6,11 @@
 //! **Start reading:** [`read_profile`] and [`read_security`], then [`pages`] and [`api`].
 
 pub mod api;
+mod flashes;
 mod model;
 mod ops;
 pub mod pages;
 
+pub use flashes::SettingsFlash;
 pub use model::{OwnProfile, ProfileForReader, SecuritySettings};
 pub use ops::{profile_for_reader, read_profile, read_security};

@@ -9,6 +9,7 @@
 
 mod error;
 mod events;
+mod flashes;
 pub mod flows;
 mod mails;
 mod model;
@@ -18,6 +19,7 @@ pub mod pages;
 
 pub use error::SigninError;
 pub use events::SigninEvent;
+pub use flashes::SigninFlash;
 pub use model::{
     FactorInput, NewPerson, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp, StepUp,
     StepUpOptions, method_label,

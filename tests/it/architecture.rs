@@ -341,6 +341,30 @@ fn unsafe_code_is_in_one_file() {
     );
 }
 
+#[test]
+fn the_server_knows_all_flash_messages() {
+    let frame = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/frame.rs")).unwrap();
+    let mut breaches = Vec::new();
+    for source in sources() {
+        let mut is_declared = false;
+        for (number, line) in source.lines.iter().enumerate() {
+            is_declared |= line.starts_with("flashes! {");
+            if let Some(name) = line.trim().strip_prefix("pub enum ").filter(|_| is_declared) {
+                let name = name.trim_end_matches(" {");
+                if !frame.contains(&format!("{name}::ALL")) {
+                    breaches.push(format!("src/{}:{}: {name}", source.path, number + 1));
+                }
+                is_declared = false;
+            }
+        }
+    }
+    none_of(
+        breaches,
+        "a page shows only the flash messages that the server gives to it",
+        "add the ALL of the enum to FLASHES in src/server/frame.rs",
+    );
+}
+
 /// Files that may be longer than [`LINES_MAX`]. This list may only shrink.
 const LONG_FILES: [&str; 0] = [];
 const LINES_MAX: usize = 600;

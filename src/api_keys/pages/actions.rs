@@ -5,6 +5,7 @@ use actix_web::web::Path;
 use askama::Template;
 
 use super::super::error::ApiKeyError;
+use super::super::flashes::KeyFlash;
 use super::super::model::{ApiKey, KeyState, OVERLAP_MAX};
 use super::super::ops;
 use super::format::last_use_text;
@@ -12,7 +13,7 @@ use super::{PATH, detail, list, parse_id};
 use crate::base::{Problem, Zone, days};
 use crate::config::parse_duration;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
 
 /// How long the old key stays valid: value and label.
 const OVERLAPS: [(&str, &str); 5] =
@@ -65,7 +66,7 @@ pub async fn confirm_revoke(app: AppData, request: HttpRequest, who: SignedIn, p
 pub async fn revoke(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     app.write(move |tx| ops::revoke(tx, &admin, id)).await?;
-    Ok(page::redirect_with_flash(PATH, "key-revoked"))
+    Ok(redirect_with_flash(PATH, KeyFlash::Revoked))
 }
 
 #[derive(Template)]
@@ -88,21 +89,21 @@ pub async fn confirm_disable(app: AppData, request: HttpRequest, who: SignedIn, 
 pub async fn disable(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     app.write(move |tx| ops::disable(tx, &admin, id)).await?;
-    Ok(page::redirect_with_flash(&format!("{PATH}/{id}"), "key-disabled"))
+    Ok(redirect_with_flash(&format!("{PATH}/{id}"), KeyFlash::Disabled))
 }
 
 /// `POST /settings/keys/{id}/enable`.
 pub async fn enable(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     app.write(move |tx| ops::enable(tx, &admin, id)).await?;
-    Ok(page::redirect_with_flash(&format!("{PATH}/{id}"), "key-enabled"))
+    Ok(redirect_with_flash(&format!("{PATH}/{id}"), KeyFlash::Enabled))
 }
 
 /// `POST /settings/keys/{id}/restore`: takes the key out of quarantine.
 pub async fn restore(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     app.write(move |tx| ops::restore(tx, &admin, id)).await?;
-    Ok(page::redirect_with_flash(PATH, "key-restored"))
+    Ok(redirect_with_flash(PATH, KeyFlash::Restored))
 }
 
 /// `POST /settings/keys/{id}/reveal`: shows the text again, if the site stores it.

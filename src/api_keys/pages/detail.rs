@@ -13,7 +13,7 @@ use super::parse_id;
 use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
 use crate::config::Reveal;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
 
 struct CallerRow {
     address: String,
@@ -179,7 +179,7 @@ pub async fn change(app: AppData, request: HttpRequest, who: SignedIn, path: Pat
         Err(error) => Err(error),
     };
     match changed {
-        Ok(()) => Ok(page::redirect_with_flash(&format!("{}/{id}", super::PATH), "saved")),
+        Ok(()) => Ok(redirect_with_flash(&format!("{}/{id}", super::PATH), CommonFlash::Saved)),
         Err(error) => {
             let problem = Problem::from(error);
             let mut page = DetailPage::build(&app, &request, &who, id).await?;

@@ -16,7 +16,7 @@ use crate::accounts;
 use crate::base::{Problem, Timestamp, Zone, days};
 use crate::db::View;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
 
 /// The preselected expiration: long enough to be useful, short enough that a forgotten key does little harm.
 const EXPIRY_PRESET: &str = "90d";
@@ -422,7 +422,7 @@ pub async fn set_policy(app: AppData, request: HttpRequest, who: SignedIn, form:
         Err(error) => Err(error),
     };
     match set {
-        Ok(()) => Ok(page::redirect_with_flash(PATH, "saved")),
+        Ok(()) => Ok(redirect_with_flash(PATH, CommonFlash::Saved)),
         Err(ApiKeyError::Expiry) => {
             let problem = Problem::field(
                 "max_life_days",

@@ -6,6 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::error::SigninError;
+use super::super::flashes::SigninFlash;
 use super::super::model::FactorInput;
 use super::super::{flows, ops};
 use super::{PENDING_SIGN_IN_COOKIE, continue_sign_in};
@@ -13,7 +14,7 @@ use crate::base::{Actor, Problem};
 use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, EnrolledFactors};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, VisitorOf, forget, redirect};
+use crate::http::{Answer, Form, VisitorOf, forget, redirect, redirect_with_flash};
 
 #[derive(Template)]
 #[template(path = "signin/factor.html")]
@@ -42,7 +43,7 @@ fn token_of(request: &HttpRequest) -> String {
 
 /// Redirects to the first step, with a message.
 fn restart_sign_in() -> HttpResponse {
-    let mut response = page::redirect_with_flash("/signin", "signin-over");
+    let mut response = redirect_with_flash("/signin", SigninFlash::SignInOver);
     let _ = response.add_cookie(&forget(PENDING_SIGN_IN_COOKIE));
     response
 }

@@ -5,10 +5,11 @@ use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
+use super::super::flashes::SigninFlash;
 use super::super::flows;
 use crate::base::Problem;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, DEVICE, Form, VisitorOf, cookie};
+use crate::http::{Answer, DEVICE, Form, VisitorOf, cookie, redirect_with_flash};
 use crate::sessions::DEVICE_LIFETIME;
 
 #[derive(Template)]
@@ -71,7 +72,7 @@ pub async fn reset(app: AppData, request: HttpRequest, visitor: VisitorOf, form:
     let token = form.text("token").to_owned();
     match flows::reset(&app, visitor.0, token, form.secret("password")).await {
         Ok(device) => {
-            let mut response = page::redirect_with_flash("/signin", "password-changed");
+            let mut response = redirect_with_flash("/signin", SigninFlash::PasswordChanged);
             let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_LIFETIME)));
             Ok(response)
         }

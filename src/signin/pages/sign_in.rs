@@ -6,6 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::error::SigninError;
+use super::super::flashes::SigninFlash;
 use super::super::model::SignIn;
 use super::super::oauth::pages::ProviderButton;
 use super::super::{flows, oauth};
@@ -13,7 +14,7 @@ use super::{MaybeSignedIn, continue_sign_in};
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect};
+use crate::http::{Answer, Form, SESSION, SignedIn, VisitorOf, forget, redirect, redirect_with_flash};
 use crate::{factors, sessions};
 
 #[derive(Template)]
@@ -52,7 +53,9 @@ pub async fn sign_in_form(app: AppData, request: HttpRequest, identity: MaybeSig
     if identity.0 {
         return Ok(redirect(page::safe_path(&next.next)));
     }
-    page::render(&SignInPage::new(&app, &request, "", &next.next, None))
+    let mut page = SignInPage::new(&app, &request, "", &next.next, None);
+    page.context.show_sign_out_notice(&request);
+    page::render(&page)
 }
 
 /// `POST /signin`.
@@ -86,7 +89,7 @@ pub(in crate::signin) fn show_sign_in_with(app: &App, request: &HttpRequest, pro
 pub async fn sign_out(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
     app.write(move |tx| sessions::end(tx, &actor, account, session)).await?;
-    let mut response = page::redirect_with_flash("/signin", "signed-out");
+    let mut response = redirect_with_flash("/signin", SigninFlash::SignedOut);
     let _ = response.add_cookie(&forget(SESSION));
     Ok(response)
 }

@@ -5,6 +5,7 @@ use actix_web::web::Query;
 use askama::Template;
 use serde::Deserialize;
 
+use super::super::flashes::SigninFlash;
 use super::super::model::{SignInOutcome, SignUp};
 use super::super::oauth::pages::ProviderButton;
 use super::super::{flows, oauth, ops};
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::base::{Actor, Problem};
 use crate::config::{Sibling, SignupMode};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, VisitorOf, forget, redirect};
+use crate::http::{Answer, Form, VisitorOf, forget, redirect, redirect_with_flash, set_flash};
 use crate::invitations::InvitationError;
 
 const HOME: &str = "/settings/profile";
@@ -160,7 +161,7 @@ pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form
     match answer {
         Ok(started) => {
             let mut response = continue_sign_in(&app, started, HOME);
-            page::set_flash(&mut response, "verified");
+            set_flash(&mut response, SigninFlash::Verified);
             let _ = response.add_cookie(&forget(VERIFICATION_COOKIE));
             Ok(response)
         }
@@ -181,7 +182,7 @@ pub async fn resend(app: AppData, request: HttpRequest, visitor: VisitorOf, _for
     let sent = app.write(move |tx| accounts::resend_code(tx, &Actor::Anonymous(visitor.0), account)).await;
     match sent {
         Ok(()) | Err(AccountError::NotFound | AccountError::CodeTooSoon { .. }) => {
-            Ok(page::redirect_with_flash("/verify", "code-sent"))
+            Ok(redirect_with_flash("/verify", SigninFlash::CodeSent))
         }
         Err(error) => Err(error.into()),
     }

@@ -6,7 +6,7 @@ use super::page::answer;
 use super::refusal::{Refusal, RefusedForm};
 use crate::accounts::{AccountError, Bio, Company, DisplayName, Profile, UseCase};
 use crate::http::page::AppData;
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::{Answer, CommonFlash, Form, SignedIn};
 use crate::people::{self, Links, PeopleError};
 
 fn read(form: &Form) -> Result<(Profile, Links), PeopleError> {
@@ -30,6 +30,6 @@ pub async fn save_profile(app: AppData, request: HttpRequest, who: SignedIn, for
         Ok((profile, links)) => app.write(move |tx| people::save_profile(tx, &actor, account, &profile, &links)).await,
         Err(error) => Err(error),
     };
-    let done = done.map(|()| "saved").map_err(|error| Refusal::new(RefusedForm::About(&form), error));
+    let done = done.map(|()| CommonFlash::Saved.into()).map_err(|error| Refusal::new(RefusedForm::About(&form), error));
     answer(&app, &request, &who, done)
 }

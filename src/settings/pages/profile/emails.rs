@@ -3,14 +3,15 @@
 use actix_web::HttpRequest;
 use actix_web::web::Path;
 
+use super::super::super::flashes::SettingsFlash;
 use super::page::answer;
 use super::refusal::{Refusal, RefusedForm};
 use crate::accounts::{AccountError, addresses};
 use crate::base::{AccountId, Actor, EmailAddress, EmailId, Problem};
 use crate::db::Tx;
 use crate::http::page::AppData;
-use crate::http::{Answer, Form, SignedIn};
-use crate::signin::{self, SigninError};
+use crate::http::{Answer, Flash, Form, SignedIn};
+use crate::signin::{self, SigninError, SigninFlash};
 
 /// `POST /settings/profile/emails`. The answer is the same whether or not another account has the address.
 pub async fn add_email(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
@@ -19,7 +20,9 @@ pub async fn add_email(app: AppData, request: HttpRequest, who: SignedIn, form: 
         Ok(address) => app.write(move |tx| addresses::add_email(tx, &actor, account, &address)).await,
         Err(_) => Err(AccountError::EmailAddress),
     };
-    let done = added.map(|_| "email-added").map_err(|error| Refusal::new(RefusedForm::NewEmail(&form), error));
+    let done = added
+        .map(|_| SettingsFlash::EmailAdded.into())
+        .map_err(|error| Refusal::new(RefusedForm::NewEmail(&form), error));
     answer(&app, &request, &who, done)
 }
 
@@ -33,7 +36,7 @@ pub async fn verify_email(app: AppData, request: HttpRequest, who: SignedIn, pat
     let code = form.text("code").to_owned();
     let tried = app.write(move |tx| signin::verify_added_email(tx, &actor, account, id, &code)).await;
     let done = match tried {
-        Ok(Ok(())) => Ok("email-verified"),
+        Ok(Ok(())) => Ok(SettingsFlash::EmailVerified.into()),
         Ok(Err(refused)) => Err(Refusal::new(RefusedForm::EmailCode(id), refused)),
         Err(error) => Err(Refusal::new(RefusedForm::EmailCode(id), error)),
     };
@@ -48,7 +51,7 @@ async fn change(
     request: &HttpRequest,
     who: &SignedIn,
     path: &str,
-    (operation, flash): (Operation, &'static str),
+    (operation, flash): (Operation, Flash),
 ) -> Answer {
     let (id, actor, account) = (id_of(path)?, who.actor(), who.identity.account);
     let done = app.write(move |tx| operation(tx, &actor, account, id)).await;
@@ -64,12 +67,12 @@ pub async fn resend_email(
     _form: Form,
 ) -> Answer {
     let resend: Operation = |tx, actor, account, id| Ok(addresses::resend_email_code(tx, actor, account, id)?);
-    change(&app, &request, &who, &path, (resend, "code-sent")).await
+    change(&app, &request, &who, &path, (resend, SigninFlash::CodeSent.into())).await
 }
 
 /// `POST /settings/profile/emails/{id}/primary`.
 pub async fn set_primary(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    change(&app, &request, &who, &path, (signin::set_primary_email, "email-primary")).await
+    change(&app, &request, &who, &path, (signin::set_primary_email, SettingsFlash::EmailPrimary.into())).await
 }
 
 /// `POST /settings/profile/emails/{id}/remove`.
@@ -80,5 +83,5 @@ pub async fn remove_email(
     path: Path<String>,
     _form: Form,
 ) -> Answer {
-    change(&app, &request, &who, &path, (signin::remove_email, "email-removed")).await
+    change(&app, &request, &who, &path, (signin::remove_email, SettingsFlash::EmailRemoved.into())).await
 }

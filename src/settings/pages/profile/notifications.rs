@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use super::page::answer;
 use super::refusal::{Refusal, RefusedForm};
 use crate::http::page::AppData;
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::{Answer, CommonFlash, Form, SignedIn};
 use crate::people::{self, MailChoices};
 
 /// `POST /settings/profile/notifications`.
@@ -13,6 +13,7 @@ pub async fn save_notifications(app: AppData, request: HttpRequest, who: SignedI
     let (actor, account) = (who.actor(), who.identity.account);
     let mails = MailChoices { key_reminders: form.is_ticked("key_reminders"), usage: form.is_ticked("usage") };
     let saved = app.write(move |tx| people::save_mail_choices(tx, &actor, account, mails)).await;
-    let done = saved.map(|()| "saved").map_err(|error| Refusal::new(RefusedForm::Notifications, error));
+    let done =
+        saved.map(|()| CommonFlash::Saved.into()).map_err(|error| Refusal::new(RefusedForm::Notifications, error));
     answer(&app, &request, &who, done)
 }

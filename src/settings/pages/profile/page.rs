@@ -7,7 +7,7 @@ use super::cards::{AboutCard, EmailsCard, NotificationsCard, PictureCard, Prefer
 use super::refusal::Refusal;
 use crate::base::Problem;
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, SignedIn};
+use crate::http::{Answer, Flash, SignedIn, redirect_with_flash};
 use crate::settings::ops;
 
 const PATH: &str = "/settings/profile";
@@ -61,14 +61,9 @@ pub async fn profile(app: AppData, request: HttpRequest, who: SignedIn) -> Answe
 }
 
 /// Redirects to the page with a confirmation, or shows the page again with the refused form.
-pub(super) fn answer(
-    app: &AppData,
-    request: &HttpRequest,
-    who: &SignedIn,
-    done: Result<&'static str, Refusal<'_>>,
-) -> Answer {
+pub(super) fn answer(app: &AppData, request: &HttpRequest, who: &SignedIn, done: Result<Flash, Refusal<'_>>) -> Answer {
     match done {
-        Ok(flash) => Ok(page::redirect_with_flash(PATH, flash)),
+        Ok(flash) => Ok(redirect_with_flash(PATH, flash)),
         // A thing of another person is not found, whichever form named it.
         Err(refusal) if refusal.problem.status == 404 => Err(refusal.problem.into()),
         Err(refusal) => {

@@ -2,17 +2,19 @@
 
 use actix_web::HttpRequest;
 
+use super::super::super::flashes::SettingsFlash;
 use super::page::answer;
 use super::refusal::{Refusal, RefusedForm};
 use crate::accounts::{self, AccountError, Colour};
 use crate::http::page::AppData;
-use crate::http::{Answer, Form, SignedIn, Upload};
+use crate::http::{Answer, CommonFlash, Form, SignedIn, Upload};
 use crate::people;
 
 /// `POST /settings/profile/picture`.
 pub async fn set_picture(app: AppData, request: HttpRequest, who: SignedIn, upload: Upload) -> Answer {
     let set = people::flows::set_picture(&app, who.actor(), who.identity.account, upload.file).await;
-    let done = set.map(|_| "picture-saved").map_err(|error| Refusal::new(RefusedForm::Picture, error));
+    let done =
+        set.map(|_| SettingsFlash::PictureSaved.into()).map_err(|error| Refusal::new(RefusedForm::Picture, error));
     answer(&app, &request, &who, done)
 }
 
@@ -20,7 +22,9 @@ pub async fn set_picture(app: AppData, request: HttpRequest, who: SignedIn, uplo
 pub async fn remove_picture(app: AppData, request: HttpRequest, who: SignedIn, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let removed = app.write(move |tx| people::remove_picture(tx, &actor, account)).await;
-    let done = removed.map(|()| "picture-removed").map_err(|error| Refusal::new(RefusedForm::Picture, error));
+    let done = removed
+        .map(|()| SettingsFlash::PictureRemoved.into())
+        .map_err(|error| Refusal::new(RefusedForm::Picture, error));
     answer(&app, &request, &who, done)
 }
 
@@ -31,6 +35,6 @@ pub async fn set_colour(app: AppData, request: HttpRequest, who: SignedIn, form:
         Some(colour) => app.write(move |tx| accounts::set_colour(tx, &actor, account, colour)).await,
         None => Err(AccountError::Colour),
     };
-    let done = set.map(|()| "saved").map_err(|error| Refusal::new(RefusedForm::Picture, error));
+    let done = set.map(|()| CommonFlash::Saved.into()).map_err(|error| Refusal::new(RefusedForm::Picture, error));
     answer(&app, &request, &who, done)
 }

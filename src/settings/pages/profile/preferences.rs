@@ -6,7 +6,7 @@ use super::page::answer;
 use super::refusal::{Refusal, RefusedForm};
 use crate::base::{Zone, days};
 use crate::http::page::{self, AppData, THEME};
-use crate::http::{Answer, Form, SignedIn, VisitorOf, cookie, redirect};
+use crate::http::{Answer, CommonFlash, Form, SignedIn, VisitorOf, cookie, redirect};
 use crate::people::{self, Language, PeopleError, Settings, Theme};
 
 fn read(form: &Form) -> Result<Settings, PeopleError> {
@@ -29,7 +29,7 @@ pub async fn save_preferences(app: AppData, request: HttpRequest, who: SignedIn,
     };
     match saved {
         Ok(theme) => {
-            let mut response = answer(&app, &request, &who, Ok("saved"))?;
+            let mut response = answer(&app, &request, &who, Ok(CommonFlash::Saved.into()))?;
             let _ = response.add_cookie(&cookie(THEME, theme.as_str().to_owned(), Some(days(365))));
             Ok(response)
         }

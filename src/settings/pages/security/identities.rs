@@ -4,8 +4,9 @@ use actix_web::web::Path;
 
 use super::page::PATH;
 use crate::base::{IdentityId, Problem};
-use crate::http::page::{self, AppData};
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::page::AppData;
+use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
+use crate::signin::SigninFlash;
 use crate::signin::oauth;
 
 /// `POST /settings/security/identities/{id}/disconnect`.
@@ -13,5 +14,5 @@ pub async fn disconnect(app: AppData, who: SignedIn, path: Path<String>, _form: 
     let id = IdentityId::parse(&path).ok_or_else(Problem::not_found)?;
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
     app.write(move |tx| oauth::disconnect(tx, &actor, account, session, id)).await??;
-    Ok(page::redirect_with_flash(PATH, "disconnected"))
+    Ok(redirect_with_flash(PATH, SigninFlash::Disconnected))
 }

@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Path;
 use askama::Template;
 
+use super::super::super::flashes::SettingsFlash;
 use super::cards::PasskeyRow;
 use super::codes::show_codes;
 use super::page::PATH;
@@ -11,7 +12,7 @@ use crate::base::{AccountId, PasskeyId, Problem};
 use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, FactorError, PasskeyName};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
 use crate::signin;
 
 /// `POST /settings/security/passkeys/challenge`, for a script.
@@ -30,7 +31,7 @@ pub async fn add(app: AppData, request: HttpRequest, who: SignedIn, form: Form) 
     let (_, codes) = app.write(move |tx| factors::add_passkey(tx, &actor, account, &name, &credential)).await?;
     match codes {
         Some(codes) => show_codes(&app, &request, &codes, "The passkey was added."),
-        None => Ok(page::redirect_with_flash(PATH, "passkey-added")),
+        None => Ok(redirect_with_flash(PATH, SettingsFlash::PasskeyAdded)),
     }
 }
 
@@ -64,7 +65,7 @@ pub async fn rename(app: AppData, request: HttpRequest, who: SignedIn, id: Path<
         return show(&app, &request, account, &id, Some(&FactorError::Name.into())).await;
     };
     app.write(move |tx| factors::rename_passkey(tx, &actor, account, passkey, &name)).await?;
-    Ok(page::redirect_with_flash(PATH, "saved"))
+    Ok(redirect_with_flash(PATH, CommonFlash::Saved))
 }
 
 /// `POST /settings/security/passkeys/{id}/remove`.
@@ -72,7 +73,7 @@ pub async fn remove(app: AppData, request: HttpRequest, who: SignedIn, id: Path<
     let (actor, account) = (who.actor(), who.identity.account);
     let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
     match app.write(move |tx| signin::remove_passkey(tx, &actor, account, passkey)).await {
-        Ok(()) => Ok(page::redirect_with_flash(PATH, "factor-removed")),
+        Ok(()) => Ok(redirect_with_flash(PATH, SettingsFlash::FactorRemoved)),
         Err(error @ (FactorError::LastSignInMethod | FactorError::Required)) => {
             show(&app, &request, account, &id, Some(&error.into())).await
         }

@@ -2,9 +2,10 @@
 
 use actix_web::{HttpMessage, HttpRequest};
 
+use super::super::super::flashes::SettingsFlash;
 use super::page::{PATH, show_refused};
-use crate::http::page::{self, AppData};
-use crate::http::{Answer, Form, RenewedCookie, SignedIn};
+use crate::http::page::AppData;
+use crate::http::{Answer, Form, RenewedCookie, SignedIn, redirect_with_flash};
 use crate::signin::flows;
 
 /// `POST /settings/security/password`.
@@ -13,7 +14,7 @@ pub async fn change_password(app: AppData, request: HttpRequest, who: SignedIn, 
     match flows::change_password(&app, who.actor(), account, session, form.secret("password")).await {
         Ok(renewed) => {
             request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
-            Ok(page::redirect_with_flash(PATH, "own-password-changed"))
+            Ok(redirect_with_flash(PATH, SettingsFlash::PasswordChanged))
         }
         Err(error) => show_refused(&app, &request, &who, &error.into()),
     }

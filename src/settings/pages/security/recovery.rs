@@ -2,11 +2,12 @@
 
 use actix_web::HttpRequest;
 
+use super::super::super::flashes::SettingsFlash;
 use super::codes::show_codes;
 use super::page::PATH;
 use crate::factors;
-use crate::http::page::{self, AppData};
-use crate::http::{Answer, Form, SignedIn};
+use crate::http::page::AppData;
+use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
 
 /// `POST /settings/security/recovery-codes`.
 pub async fn regenerate(app: AppData, request: HttpRequest, who: SignedIn, _form: Form) -> Answer {
@@ -19,5 +20,5 @@ pub async fn regenerate(app: AppData, request: HttpRequest, who: SignedIn, _form
 pub async fn cancel_reset(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     app.write(move |tx| factors::cancel_reset(tx, &actor, account)).await?;
-    Ok(page::redirect_with_flash(PATH, "factors-kept"))
+    Ok(redirect_with_flash(PATH, SettingsFlash::FactorsKept))
 }

@@ -3,13 +3,14 @@
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::super::super::flashes::SettingsFlash;
 use super::codes::show_codes;
 use super::page::PATH;
 use crate::app::App;
 use crate::base::Problem;
 use crate::factors::{self, FactorError, TotpSetup};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SignedIn, redirect};
+use crate::http::{Answer, Form, SignedIn, redirect, redirect_with_flash};
 
 /// `POST /settings/security/totp/new`: a new secret, shown on the next page.
 pub async fn begin(app: AppData, who: SignedIn, _form: Form) -> Result<HttpResponse, crate::http::Fault> {
@@ -62,7 +63,7 @@ pub async fn confirm(app: AppData, request: HttpRequest, who: SignedIn, form: Fo
     let (actor, account, code) = (who.actor(), who.identity.account, form.text("code").to_owned());
     match app.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).await {
         Ok(Some(codes)) => show_codes(&app, &request, &codes, "Two-step sign-in is on."),
-        Ok(None) => Ok(page::redirect_with_flash(PATH, "two-step-on")),
+        Ok(None) => Ok(redirect_with_flash(PATH, SettingsFlash::AuthenticatorAdded)),
         Err(error @ FactorError::CodeRefused) => {
             let problem = Problem { status: 400, ..error.into() };
             let set_up = app.read_offloaded(move |view| factors::totp_setup(view, account)).await?;
@@ -98,5 +99,5 @@ pub async fn confirm_remove(app: AppData, request: HttpRequest, who: SignedIn) -
 pub async fn remove(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     app.write(move |tx| factors::remove_totp(tx, &actor, account)).await?;
-    Ok(page::redirect_with_flash(PATH, "factor-removed"))
+    Ok(redirect_with_flash(PATH, SettingsFlash::FactorRemoved))
 }

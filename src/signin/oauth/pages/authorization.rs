@@ -4,6 +4,7 @@ use actix_web::web::{Bytes, Path, Query};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::Deserialize;
 
+use super::super::super::flashes::SigninFlash;
 use super::super::super::pages::{continue_sign_in, show_sign_in_with};
 use super::super::error::OauthError;
 use super::super::flows;
@@ -12,7 +13,9 @@ use super::{STATE_COOKIE, STATE_COOKIE_MAX_AGE, state_cookie_of};
 use crate::base::{Actor, Problem, Rng};
 use crate::crypto::tokens;
 use crate::http::page::{self, AppData};
-use crate::http::{Answer, Identity, RenewedCookie, VisitorOf, cookie, decode_form_owned, redirect};
+use crate::http::{
+    Answer, Identity, RenewedCookie, VisitorOf, cookie, decode_form_owned, redirect, redirect_with_flash,
+};
 
 /// The query of a link to a provider.
 #[derive(Deserialize)]
@@ -135,7 +138,7 @@ fn continue_with(app: &AppData, request: &HttpRequest, outcome: CallbackOutcome,
         CallbackOutcome::SignedIn(started) => continue_sign_in(app, started, next),
         CallbackOutcome::UsernameRequired | CallbackOutcome::SignInRequired => redirect("/oauth/sign-up"),
         CallbackOutcome::ConfirmationRequired => redirect("/oauth/connect"),
-        CallbackOutcome::AlreadyConnected => page::redirect_with_flash("/settings/security", "connected"),
+        CallbackOutcome::AlreadyConnected => redirect_with_flash("/settings/security", SigninFlash::Connected),
         CallbackOutcome::SteppedUp(renewed) => {
             request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
             redirect(page::safe_path(next))

@@ -3,11 +3,12 @@
 use actix_web::HttpRequest;
 use askama::Template;
 
+use super::super::super::flashes::SigninFlash;
 use super::super::error::OauthError;
 use super::super::ops;
 use super::{ProviderButton, STATE_COOKIE, state_cookie_of};
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, Form, SignedIn, forget};
+use crate::http::{Answer, Form, SignedIn, forget, redirect_with_flash};
 
 const SECURITY: &str = "/settings/security";
 
@@ -39,7 +40,7 @@ pub async fn connect(app: AppData, request: HttpRequest, who: SignedIn, _form: F
     let state_cookie = state_cookie_of(&request).ok_or(OauthError::NoPendingIdentity)?;
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
     app.write(move |tx| ops::connect(tx, &actor, account, session, &state_cookie)).await?;
-    let mut response = page::redirect_with_flash(SECURITY, "connected");
+    let mut response = redirect_with_flash(SECURITY, SigninFlash::Connected);
     let _ = response.add_cookie(&forget(STATE_COOKIE));
     Ok(response)
 }

@@ -1,0 +1,90 @@
+//! Flash messages: a sentence that the next page shows once. Each slice declares its own with [`flashes`], and the
+//! server gives all of them to the pages (see [`super::page::PageFrame`]).
+
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::{cookie, redirect};
+
+/// The cookie with the code of a flash message.
+pub const FLASH: &str = "__Host-flash";
+
+/// A flash message. The cookie holds only its code, so an attacker cannot make a page show a text of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flash {
+    /// Its name in the cookie.
+    pub code: &'static str,
+    /// The text that the page shows.
+    pub sentence: &'static str,
+    /// Whether it reports a success. `false`: it explains why something ended.
+    pub is_good: bool,
+}
+
+/// Declares the flash messages of a slice: an enum, and all of them as `ALL`. A page can only show what is declared.
+macro_rules! flashes {
+    ($(#[$doc:meta])* $visibility:vis enum $name:ident {
+        $($variant:ident = $tone:ident $code:literal: $sentence:literal,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        $visibility enum $name {
+            $($variant,)*
+        }
+
+        impl $name {
+            /// All of them, for the server.
+            pub const ALL: &[$crate::http::Flash] = &[
+                $($crate::http::Flash {
+                    code: $code,
+                    sentence: $sentence,
+                    is_good: $crate::http::flash::tone!($tone),
+                },)*
+            ];
+        }
+
+        impl From<$name> for $crate::http::Flash {
+            fn from(flash: $name) -> Self {
+                // In the order of the declaration.
+                $name::ALL[flash as usize]
+            }
+        }
+    };
+}
+
+/// The tone of a message: `good` reports a success, `ended` explains why something ended.
+macro_rules! tone {
+    (good) => {
+        true
+    };
+    (ended) => {
+        false
+    };
+}
+
+pub(crate) use {flashes, tone};
+
+flashes! {
+    /// The flash messages that fit every form.
+    pub enum CommonFlash {
+        Saved = good "saved": "Saved.",
+    }
+}
+
+/// Redirects to a page that shows the flash message.
+pub fn redirect_with_flash(to: &str, flash: impl Into<Flash>) -> HttpResponse {
+    let mut response = redirect(to);
+    set_flash(&mut response, flash);
+    response
+}
+
+/// Makes the next page show the flash message.
+pub fn set_flash(response: &mut HttpResponse, flash: impl Into<Flash>) {
+    // If the cookie cannot be added, the message is not shown.
+    let _ = response.add_cookie(&cookie(FLASH, flash.into().code.to_owned(), Some(crate::base::minutes(1))));
+}
+
+/// The flash message that the browser asks for, out of those that exist.
+pub(super) fn requested(request: &HttpRequest, known: &[&'static [Flash]]) -> Option<Flash> {
+    let cookie = request.cookie(FLASH)?;
+    known.iter().copied().flatten().find(|flash| flash.code == cookie.value()).copied()
+}
