@@ -2,7 +2,7 @@
 
 use domicile::accounts::{
     self, AccountError, AccountState, CODE_LIFE, EMAILS_MAX, Email, NewAccount, RESEND_AFTER, REVERT_LIFE, Username,
-    addresses::{self, AddedCodeResult},
+    addresses::{self, AddedCodeResult, ListedEmail},
 };
 use domicile::base::{Actor, EmailAddress, EmailId, days, hours, minutes, seconds};
 use domicile::sessions::{self, NewSession};
@@ -245,9 +245,49 @@ fn an_account_has_ten_addresses_each_once() {
     }
     site.clock.advance(hours(1));
     let before = all(&site);
+    let list = site.read(|view| addresses::list(view, ada.account.id).unwrap());
 
+    assert!(matches!(list.check_room(), Err(AccountError::TooManyEmails)));
     assert!(matches!(add(&mut site, &ada, "more@work.example"), Err(AccountError::TooManyEmails)));
     assert_eq!(all(&site), before);
+}
+
+#[test]
+fn the_list_of_addresses_offers_exactly_what_the_operations_allow() {
+    let mut site = TestSite::new();
+    let ada = site.person("ada-ada");
+    let signed_up = emails_of(&mut site, &ada)[0].id;
+    let [work, home] = ["ada@work.example", "ada@home.example"].map(|email| add_verified(&mut site, &ada, email));
+    let new = add(&mut site, &ada, "ada@new.example").unwrap();
+    set_primary(&mut site, &ada, work).unwrap();
+    site.clock.advance(RESEND_AFTER);
+    let id = ada.account.id;
+    let list = site.read(|view| addresses::list(view, id).unwrap());
+
+    let offer = |listed: &ListedEmail| {
+        let email = &listed.email;
+        (email.id, email.awaits_code(), email.can_be_primary(), listed.check_removable().is_ok())
+    };
+    let offers: Vec<_> = list.emails.iter().map(offer).collect();
+    assert_eq!(offers.len(), 4);
+    for expected in [
+        (signed_up, false, true, false),
+        (work, false, false, false),
+        (home, false, true, true),
+        (new, true, false, true),
+    ] {
+        assert!(offers.contains(&expected), "{expected:?} is not in {offers:?}");
+    }
+
+    for (email, awaits_code, can_be_primary, can_be_removed) in offers {
+        assert_eq!(resend(&mut site, &ada, email).is_ok(), awaits_code, "resend {email}");
+        // Making the primary address primary again is allowed and does nothing.
+        let before = primary_of(&mut site, &ada);
+        let changed = set_primary(&mut site, &ada, email).is_ok() && primary_of(&mut site, &ada) != before;
+        assert_eq!(changed, can_be_primary, "make {email} primary");
+        set_primary(&mut site, &ada, work).unwrap();
+        assert_eq!(remove(&mut site, &ada, email).is_ok(), can_be_removed, "remove {email}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod people;
 mod privacy;
 mod retention;
 mod sessions;
+mod settings;
 mod signin;
 mod snapshots;
 mod store;

@@ -243,6 +243,12 @@ impl ProviderTest {
         self.test.read(|view| oauth::identities(view, account).unwrap())
     }
 
+    /// Which of the person's identities can be disconnected, and which providers can be connected.
+    fn offers(&self, account: AccountId) -> (Vec<bool>, Vec<String>) {
+        let offered = self.test.read(|view| oauth::connections(view, account).unwrap());
+        (offered.connected.iter().map(|one| one.can_be_disconnected).collect(), offered.connectable)
+    }
+
     /// The newest audit event: its name and its data.
     fn last_event(&self) -> (String, String) {
         self.test.read(|view| {

@@ -134,6 +134,20 @@ fn s4_signing_out_ends_the_session_on_the_server() {
 }
 
 #[test]
+fn only_a_live_session_of_the_account_is_reported_as_ended() {
+    let mut site = TestSite::new();
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
+    let (id, token) = site.begin(&ada, false);
+    let (by_ada, by_bob) = (ada.by_browser(), bob.by_browser());
+
+    assert!(!site.write(|tx| sessions::end_live(tx, &by_bob, bob.account.id, id)).unwrap());
+    assert!(site.current(&token).is_some());
+    assert!(site.write(|tx| sessions::end_live(tx, &by_ada, ada.account.id, id)).unwrap());
+    assert!(!site.write(|tx| sessions::end_live(tx, &by_ada, ada.account.id, id)).unwrap());
+    assert!(site.current(&token).is_none());
+}
+
+#[test]
 fn s4_every_other_session_can_be_ended_at_once() {
     let mut site = TestSite::new();
     let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));

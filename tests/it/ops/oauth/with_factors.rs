@@ -104,12 +104,15 @@ fn w3_a_passkey_and_a_connected_account_count_as_sign_in_methods_for_each_other(
     };
 
     // Without the connected account the passkey is the last sign-in method, and vice versa.
+    assert_eq!(world.offers(ada), ([true].into(), Vec::<String>::new()));
     world.disconnect(&at_home, &identity).unwrap();
+    assert_eq!(world.offers(ada), (Vec::new(), vec!["corp".to_owned()]));
     assert!(matches!(remove(&world), Err(FactorError::LastSignInMethod)));
     world.answers_as("1", "ada@example.net");
     assert!(matches!(world.round_trip("corp", Purpose::Connect, at_home), Ok(CallbackOutcome::ConfirmationRequired)));
     world.connect(at_home).unwrap();
     remove(&world).unwrap();
+    assert_eq!(world.offers(ada), ([false].into(), Vec::<String>::new()));
     let identity = world.identities(ada).remove(0);
     assert!(matches!(world.disconnect(&at_home, &identity), Err(OauthError::LastSignInMethod)));
 }
