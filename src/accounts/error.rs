@@ -113,7 +113,7 @@ impl From<AccountError> for Problem {
             AccountError::EmailAddress => Problem::field(
                 "email",
                 "email_invalid",
-                "This is not a valid e-mail address. Check it, for example for a missing @. Write a domain with letters other than a to z in its form that begins with xn--.",
+                "This is not a valid email address. Check it, for example for a missing @. Write a domain with letters other than a to z in its form that begins with xn--.",
             ),
             AccountError::EmailTaken => Problem {
                 status: 409,
@@ -171,7 +171,7 @@ impl From<AccountError> for Problem {
             AccountError::CodeRefused => Problem::field(
                 "code",
                 "code_refused",
-                "This code is wrong or no longer valid. Enter the six digits from the newest mail. After five tries, request a new one with Resend code.",
+                "This code is wrong or no longer valid. Enter the six digits from the newest email. After five tries, request a new one with Resend code.",
             ),
             AccountError::CodeTooSoon { wait_seconds } => Problem {
                 retry_after_seconds: Some(wait_seconds),

@@ -11,7 +11,7 @@ events! {
         KeysUnlocked = "account.keys_unlocked": EventType::for_person().done("API keys unlocked"),
         PasswordChanged = "auth.password_changed": EventType::for_person().done("Password changed").ends_access(),
         EmailAdded = "email.added": EventType::for_person().done("Address added").with(&[Part::Contact]),
-        EmailCodeSent = "email.code_sent": EventType::for_person().done("Code sent by e-mail"),
+        EmailCodeSent = "email.code_sent": EventType::for_person().done("Code sent by email"),
         EmailVerified = "email.verified": EventType::for_person().done("Address verified"),
         EmailVerifyFailed = "email.verify_failed": EventType::for_person().failed("Wrong code"),
         EmailPrimaryChanged = "email.primary_changed": EventType::for_person().done("Primary address changed"),

@@ -45,7 +45,7 @@ impl Problem {
             ..Self::new(
                 500,
                 "internal",
-                "Something went wrong on our side. Try again. If it happens again, give your operator the request id.",
+                "Something went wrong on our side. Try again. If it happens again, give your operator the request ID.",
             )
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn account_deleted(display_name: &str, receipt: &str, site: &str) -> 
         ],
         code: None,
         link: None,
-        closing: "This is the last mail that we send to you.".into(),
+        closing: "This is the last email that we send to you.".into(),
         site: site.to_owned(),
     }
 }

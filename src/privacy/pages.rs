@@ -227,7 +227,7 @@ impl DeletePage {
             fault: fault.map(FormFault::from),
             username: who.identity.username.clone(),
             keys: if keys == 1 { "1 API key".into() } else { format!("{keys} API keys") },
-            balance: balance.for_people(),
+            balance: format!("{} {}", balance.for_people(), app.config().billing.currency.to_uppercase()),
             has_password,
             is_fresh: app.now().since(who.identity.proved_at) < app.config().session.step_up_after,
         })

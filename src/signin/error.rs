@@ -68,7 +68,7 @@ impl From<SigninError> for Problem {
             SigninError::BadCredentials => Problem::new(
                 401,
                 "bad_credentials",
-                "Name or password is wrong. Check both, or reset your password. If your address is not verified yet, use your username.",
+                "The name or the password is wrong. Check both, or reset your password. If your address is not verified yet, use your username.",
             ),
             SigninError::NotProved => Problem {
                 status: 403,
@@ -83,7 +83,7 @@ impl From<SigninError> for Problem {
             SigninError::Disowned => Problem::new(
                 403,
                 "disowned",
-                "This account is locked, because you reported that a sign-in was not yours. Set a new password with the link in our mail, or request another link under \"Forgot your password?\".",
+                "This account is locked, because you reported that a sign-in was not yours. Set a new password with the link in our email, or request another link under \"Forgot your password?\".",
             ),
             SigninError::Throttled(throttled) => Problem {
                 retry_after_seconds: Some(throttled.wait_seconds),

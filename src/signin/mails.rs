@@ -120,7 +120,7 @@ pub(super) fn email_restored(account: &Account, had_password: bool, site: &str) 
         account.display_name
     )];
     if had_password {
-        paragraphs.push("The password no longer works. We sent you a link to set a new one in another mail.".into());
+        paragraphs.push("The password no longer works. We sent you a link to set a new one in another email.".into());
     }
     PlainMessage {
         subject: "Your address is restored".into(),

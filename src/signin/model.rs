@@ -106,7 +106,7 @@ pub fn method_label(method: &str, providers: &[Provider]) -> String {
 fn proof_label<'a>(proof: &'a str, providers: &'a [Provider]) -> &'a str {
     match proof {
         "password" => "password",
-        "code" => "code by mail",
+        "code" => "code by email",
         "invitation" => "invitation",
         "passkey" => "passkey",
         "totp" => "authenticator app",

@@ -31,7 +31,7 @@ pub struct RevertLink {
     token: String,
 }
 
-const TITLE: &str = "Revert the change of your address";
+const TITLE: &str = "Undo the change of your address";
 
 /// `GET /revert`: explains the action and changes nothing, because mail scanners follow links too.
 pub async fn revert_form(app: AppData, request: HttpRequest, link: Query<RevertLink>) -> Answer {

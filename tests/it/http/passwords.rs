@@ -10,7 +10,7 @@ fn path_of(site: &Appliance, link: &str) -> String {
 
 fn ask_for_reset(site: &Appliance, email: &str) {
     let asked = site.browser().submit("/forgot", "/forgot", &[("email", email)]);
-    assert!(asked.text().contains("is on its way"), "{}", asked.text());
+    assert!(asked.text().contains("we sent a link to it"), "{}", asked.text());
 }
 
 /// The newest reset link to the address that is not among `known`.

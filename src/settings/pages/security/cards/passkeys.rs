@@ -1,6 +1,5 @@
 //! The card of the passkeys.
 
-use crate::base::Timestamp;
 use crate::factors::Passkey;
 use crate::settings::model::SecuritySettings;
 
@@ -9,6 +8,7 @@ pub(in super::super) struct PasskeyRow {
     pub id: String,
     pub name: String,
     pub created: String,
+    /// Such as `Last used on 3 May 2026, 09:00 UTC`.
     pub last_used: String,
     pub is_backed_up: bool,
 }
@@ -19,7 +19,9 @@ impl PasskeyRow {
             id: passkey.id.to_string(),
             name: passkey.name.clone(),
             created: passkey.created_at.day(),
-            last_used: passkey.last_used_at.map_or("Never".into(), Timestamp::day_and_time),
+            last_used: passkey
+                .last_used_at
+                .map_or_else(|| "Not used yet".into(), |at| format!("Last used on {}", at.day_and_time())),
             is_backed_up: passkey.is_backed_up,
         }
     }
