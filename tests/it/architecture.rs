@@ -1,5 +1,7 @@
 //! The rules of the source tree, as tests. `src/ARCHITECTURE.md` describes them.
 
+mod words;
+
 use std::path::{Path, PathBuf};
 
 /// All files under `folder` with this extension.
@@ -465,4 +467,24 @@ fn every_dependency_has_a_reason() {
         // One comment may give the reason for a group of lines.
     }
     none_of(breaches, "each dependency has a lasting cost", "say why in a comment above it");
+}
+
+#[test]
+fn a_test_is_left_out_only_because_it_is_deep() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut breaches = Vec::new();
+    for folder in ["src", "tests/it"] {
+        for file in files_under(&root.join(folder), "rs") {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let attributes = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("#[ignore"));
+            let others = attributes.filter(|(_, line)| !line.contains("#[ignore = \"deep: "));
+            let path = file.strip_prefix(root).unwrap().display();
+            breaches.extend(others.map(|(number, line)| format!("{path}:{}: {}", number + 1, line.trim())));
+        }
+    }
+    none_of(
+        breaches,
+        "a test that no command runs is not a test",
+        "repair it, or write `#[ignore = \"deep: why it takes long\"]`, and `./dev test --deep` runs it",
+    );
 }

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use crate::support::{Appliance, CommandOutput, PASSWORD};
 
 mod changes;
+mod commands;
 mod invitations;
 mod refusals;
 mod starts;

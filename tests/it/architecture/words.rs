@@ -56,7 +56,8 @@ const LEFT_ALONE: [&str; 7] = [
 
 fn texts() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<PathBuf> = ["README.md", "CHANGELOG.md", "Cargo.toml", "dev", ".ci/run"].map(|name| root.join(name)).into();
+    let mut files: Vec<PathBuf> =
+        ["README.md", "CHANGELOG.md", "Cargo.toml", "dev", ".ci/run"].map(|name| root.join(name)).into();
     for folder in ["src", "templates", "assets", "packaging", "systemd", "tests", "benches"] {
         files.extend(every_file_under(&root.join(folder)));
     }
@@ -134,7 +135,8 @@ fn code_of(line: &str) -> String {
 fn ordinary_words_name_nothing() {
     let mut breaches = Vec::new();
     for (name, text) in texts().into_iter().filter(|(name, _)| name.ends_with(".rs")) {
-        let stem = name.rsplit('/').find(|part| *part != "mod.rs").unwrap_or_default().trim_end_matches(".rs").to_owned();
+        let stem =
+            name.rsplit('/').find(|part| *part != "mod.rs").unwrap_or_default().trim_end_matches(".rs").to_owned();
         if NO_IDENTIFIERS.contains(&stem.as_str()) {
             breaches.push(format!("{name}: the name of the file"));
         }

@@ -138,45 +138,6 @@ fn the_first_operators_link_works_once() {
 }
 
 #[test]
-fn every_command_has_help_with_an_example() {
-    let site = Appliance::configured("");
-    let commands: [&[&str]; 25] = [
-        &["demo"],
-        &["init"],
-        &["check"],
-        &["serve"],
-        &["account", "create"],
-        &["account", "invite"],
-        &["account", "invitations"],
-        &["account", "uninvite"],
-        &["account", "operator-link"],
-        &["account", "list"],
-        &["account", "show"],
-        &["account", "delete"],
-        &["account", "export"],
-        &["key", "create"],
-        &["key", "list"],
-        &["key", "revoke"],
-        &["service", "create"],
-        &["credit", "grant"],
-        &["ledger", "check"],
-        &["audit", "verify"],
-        &["snapshot", "now"],
-        &["keyring", "show-database-key"],
-        &["verify"],
-        &["healthcheck"],
-        &[],
-    ];
-    for command in commands {
-        let arguments: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
-        let output = site.run(&arguments);
-        assert_eq!(output.status, 0, "{command:?}: {output:?}");
-        assert!(output.stdout.contains("Example"), "{command:?} has no example:\n{}", output.stdout);
-    }
-    assert!(site.run(&["--version"]).ok().starts_with("domicile "));
-}
-
-#[test]
 fn account_list_shows_all_accounts_with_the_option_all() {
     let site = Appliance::initialized();
     site.account("ada-l");

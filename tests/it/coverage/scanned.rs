@@ -18,6 +18,7 @@ const SIGNED_IN: &str = "cookieflags,crlf,csp,http_headers,permanentxss,redirect
 const EXCLUDED: [&str; 2] = ["/signout*", "/settings/security/password"];
 
 #[test]
+#[ignore = "deep: the scanner takes minutes"]
 fn s8_a_scanner_finds_nothing_without_a_session() {
     let site = Appliance::running();
     let pages = ["/signin", "/signup", "/reset"];
@@ -30,6 +31,7 @@ fn s8_a_scanner_finds_nothing_without_a_session() {
 }
 
 #[test]
+#[ignore = "deep: the scanner takes minutes"]
 fn s8_a_scanner_finds_nothing_with_a_session() {
     let site = Appliance::running();
     site.account("ada-l");

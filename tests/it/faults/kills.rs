@@ -5,15 +5,18 @@ use serde_json::json;
 use super::{Appliance, Reporter, while_working};
 use crate::support::wait_for;
 
-/// How often the server is killed. The environment variable `ROUNDS` overrides it.
-const ROUNDS: usize = 50;
+/// How often the server is killed in a quick and in a deep run. The environment variable `ROUNDS` overrides it.
+const ROUNDS: (usize, usize) = (8, 50);
 const WRITERS: usize = 4;
 /// Acknowledged writes of a round before the kill. The writers have more writes in progress then.
 const WRITES_BEFORE_THE_KILL: usize = 40;
 
 #[test]
 fn row_1_a_kill_loses_nothing_that_was_acknowledged() {
-    let rounds = std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = std::env::var("ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or_else(|| crate::support::rounds(ROUNDS.0, ROUNDS.1));
     let mut site = Appliance::running();
     let reporter = Reporter::new(&site);
     let mut acknowledged: Vec<String> = Vec::new();

@@ -1,10 +1,11 @@
 use super::{Appliance, Reporter, while_working};
 
-/// Copies that are made while the file may be replaced.
-const COPIES: usize = 25;
+/// Copies that are made while the file may be replaced, in a quick and in a deep run.
+const COPIES: (usize, usize) = (8, 25);
 
 #[test]
 fn every_copy_of_the_published_snapshot_verifies() {
+    let copies_count = crate::support::rounds(COPIES.0, COPIES.1);
     let site = Appliance::running();
     let reporter = Reporter::new(&site);
     site.run(&["snapshot", "now"]).ok();
@@ -27,7 +28,7 @@ fn every_copy_of_the_published_snapshot_verifies() {
         vec![(number, rounds)]
     };
     let (worked, ()) = while_working(3, work, || {
-        for number in 0..COPIES {
+        for number in 0..copies_count {
             let copy = copies.join(format!("{number}.sqlite"));
             // `dd` opens the file once and copies it. `cp` calls stat before it opens the file, and fails if the file
             // was replaced in between; its exit status tells the backup job to try again.
@@ -39,10 +40,10 @@ fn every_copy_of_the_published_snapshot_verifies() {
 
     let published_rounds = worked.iter().find(|(number, _)| *number == 0).unwrap().1;
     assert!(published_rounds > 0, "nothing was published during the copies");
-    for number in 0..COPIES {
+    for number in 0..copies_count {
         site.run(&["verify", &copies.join(format!("{number}.sqlite")).display().to_string()]).ok();
     }
-    assert_eq!(std::fs::read_dir(&copies).unwrap().count(), COPIES, "verifying left another file in the folder");
+    assert_eq!(std::fs::read_dir(&copies).unwrap().count(), copies_count, "verifying left another file in the folder");
 }
 
 #[test]

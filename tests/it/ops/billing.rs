@@ -117,13 +117,13 @@ fn event(workspace: WorkspaceId, id: &str, quantity: &str) -> NewEvent {
     }
 }
 
-/// Runs `property` with random values of `strategy`. Prints the seed; the environment variable `SEED` repeats a run.
+/// Runs `property` with `cases` random values of `strategy`, and with eight times as many in a deep run. Prints the seed; the environment variable `SEED` repeats a run.
 fn for_all<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value)) {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(Rng::system().below(u32::MAX)));
     eprintln!("SEED={seed}");
     let config = ProptestConfig {
-        cases,
+        cases: crate::support::rounds(cases as usize, 8 * cases as usize).try_into().unwrap(),
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -54,3 +54,8 @@ pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// How often a test repeats something: `quick` times in `./dev test`, `deep` times in `./dev test --deep`.
+pub fn rounds(quick: usize, deep: usize) -> usize {
+    if std::env::var_os("DOMICILE_TEST_DEEP").is_some() { deep } else { quick }
+}
