@@ -54,18 +54,28 @@ const LEFT_ALONE: [&str; 7] = [
     "tests/.cache/",
 ];
 
+/// The files of the checkout that are text, with their names. What [`LEFT_ALONE`] names is not even opened.
 fn texts() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let name_of = |path: &Path| path.strip_prefix(root).unwrap().display().to_string();
+    let is_left_alone = |path: &Path| {
+        let name = name_of(path) + if path.is_dir() { "/" } else { "" };
+        LEFT_ALONE.iter().any(|start| name.starts_with(start))
+    };
     let mut files: Vec<PathBuf> =
         ["README.md", "CHANGELOG.md", "Cargo.toml", "dev", ".ci/run"].map(|name| root.join(name)).into();
     for folder in ["src", "templates", "assets", "packaging", "systemd", "tests", "benches"] {
-        files.extend(every_file_under(&root.join(folder)));
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !is_left_alone(&path) {
+                files.extend(every_file_under(&path));
+            } else if path.is_file() {
+                files.push(path);
+            }
+        }
     }
-    let named = files.into_iter().map(|file| (file.strip_prefix(root).unwrap().display().to_string(), file));
-    named
-        .filter(|(name, _)| !LEFT_ALONE.iter().any(|start| name.starts_with(start)))
-        .filter_map(|(name, file)| Some((name, std::fs::read_to_string(file).ok()?)))
-        .collect()
+    files.retain(|path| !is_left_alone(path));
+    files.into_iter().filter_map(|path| Some((name_of(&path), std::fs::read_to_string(path).ok()?))).collect()
 }
 
 /// The words of a line in lower case, and the parts of names: `HouseRules` and `house_rules` contain `house`.
