@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use crate::base::{Clock, Problem, Rng, Timestamp};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
-use crate::db::{self, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
+use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
 use crate::outbound::{HttpClient, Transport, TransportError};
 use crate::threads::spawn_blocking;
 
@@ -183,6 +183,21 @@ impl App {
         E: From<db::Error> + Send + 'static,
     {
         self.store.write(work).await
+    }
+
+    /// As [`App::write`], for an operation that may refuse and still commit; see [`db::Decision`].
+    ///
+    /// # Errors
+    /// As [`App::write`]. The refusal of `work` too, whose transaction was committed.
+    pub async fn write_deciding<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Decided<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<db::Error> + Send + 'static,
+    {
+        self.store.write_deciding(work).await
     }
 
     /// Runs `query` on one consistent view of the database, on a blocking thread.

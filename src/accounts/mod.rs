@@ -23,7 +23,7 @@ pub use model::{
     NewAccount, Profile, RESEND_AFTER, REVERT_LIFE, UseCase, Username, UsernameFault,
 };
 pub use ops::{
-    CodeResult, count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_username,
+    count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_username,
     find_by_verified_name, find_link_about, has_operator, is_email_taken, is_username_free, issue_link,
     issue_link_about, keys_locked_at, list, lock_keys, must_be_free, password_changed_at, password_hash, primary_email,
     purge_old, purge_pending, renew_password_hash, resend_code, revoke_claims, revoke_links, send_code, set_colour,

@@ -12,7 +12,7 @@ use super::{addresses, confusables, mails, store};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret, Timestamp};
 use crate::crypto::tokens;
-use crate::db::{self, Tx, View};
+use crate::db::{self, Decided, Decision, Tx, View};
 use crate::mail::{self, PlainMessage};
 
 /// Names that are tried for a suggestion.
@@ -322,31 +322,18 @@ fn code_digest(view: &View<'_>, email: EmailId, code: &str) -> [u8; 32] {
     view.site().keyring.lookup(format!("email-code:{email}:{code}").as_bytes())
 }
 
-/// The result of a typed code. A wrong code is a result and not an error, because the try that it used up must be
-/// committed.
-pub enum CodeResult {
-    /// The address is verified and the account active.
-    Verified(Account),
-    /// The code was refused.
-    Refused(AccountError),
-}
-
-/// Checks a code for the account's primary address. Spaces in the code are ignored.
+/// Checks a code for the account's primary address, and returns the account, which is active now. Spaces in the code are
+/// ignored. A wrong code uses up a try, so its refusal is committed.
 ///
 /// # Errors
-/// [`AccountError::Db`] only.
-pub fn verify_email(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    code: &str,
-) -> Result<CodeResult, AccountError> {
-    let refused = Ok(CodeResult::Refused(AccountError::CodeRefused));
+/// [`AccountError::CodeRefused`].
+pub fn verify_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Decided<Account, AccountError> {
+    let refused = Ok(Decision::Refused(AccountError::CodeRefused));
     let Some(email) = primary(tx, account)?.filter(|email| email.verified_at.is_none()) else { return refused };
     if !try_code(tx, actor, account, &email, code)? {
         return refused;
     }
-    Ok(CodeResult::Verified(activate(tx, actor, account, &email)?))
+    Ok(Decision::Done(activate(tx, actor, account, &email)?))
 }
 
 /// Whether the code is the one that was sent to the address. A right code is used up; a wrong one uses up a try.

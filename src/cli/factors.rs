@@ -8,6 +8,7 @@ use super::failure::Failure;
 use crate::accounts;
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, Secret};
+use crate::db::Tx;
 use crate::factors::{self, FactorError, ResetRequester};
 
 pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: bool) -> Result<(), Failure> {
@@ -91,8 +92,6 @@ fn reset_at_once(app: &App, account: AccountId, second: &str) -> Result<(), Refu
     let busy = |busy| Refusal::Other(Problem::from(busy).into());
     let is_right = app.passwords().verify_and_wait(&password, stored.clone()).map_err(busy)?;
     let verified = stored.filter(|_| is_right);
-    let reset = app
-        .store()
-        .write_blocking(move |tx| factors::reset_by_operators(tx, account, id, verified.as_deref(), code))?;
-    Ok(reset?)
+    let reset = move |tx: &mut Tx<'_>| factors::reset_by_operators(tx, account, id, verified.as_deref(), code);
+    Ok(app.store().write_deciding_blocking(reset)?)
 }

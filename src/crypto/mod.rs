@@ -12,6 +12,6 @@ pub mod tokens;
 
 pub use keyring::{KeyIds, Keyring, KeyringError, TooOld};
 pub use password_rules::{Password, PasswordFault};
-pub use passwords::{HashCost, HashingBusy, PasswordCheck, PasswordPool};
+pub use passwords::{HashCost, HashingBusy, NewPasswordError, PasswordCheck, PasswordPool};
 pub use permits::Permit;
 pub use strength::Strength;

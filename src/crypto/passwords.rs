@@ -65,6 +65,15 @@ pub enum PasswordCheck {
     CorrectRehashed(String),
 }
 
+/// Why a new password was not accepted.
+#[derive(Debug)]
+pub enum NewPasswordError {
+    /// It breaks a rule for new passwords.
+    Fault(PasswordFault),
+    /// It was not checked.
+    Busy(HashingBusy),
+}
+
 impl PasswordCheck {
     /// Whether the password is correct.
     pub fn is_correct(&self) -> bool {
@@ -126,15 +135,16 @@ impl PasswordPool {
     /// Checks a new password; see [`Password::parse`].
     ///
     /// # Errors
-    /// [`HashingBusy`]. The inner error says why the password is refused.
+    /// [`NewPasswordError`].
     pub async fn parse(
         &self,
         text: Secret<String>,
         min_length: usize,
         context: Vec<String>,
-    ) -> Result<Result<Password, PasswordFault>, HashingBusy> {
+    ) -> Result<Password, NewPasswordError> {
         let parse = move |_: &mut Hasher| Password::parse(text, min_length, &borrowed(&context));
-        self.submit(parse)?.await.map_err(|_| HashingBusy)
+        let parsed = self.submit(parse).map_err(NewPasswordError::Busy)?.await;
+        parsed.map_err(|_| NewPasswordError::Busy(HashingBusy))?.map_err(NewPasswordError::Fault)
     }
 
     /// Rates a password while it is typed; see [`Password::rate`]. Runs only a few ratings at once.

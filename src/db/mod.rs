@@ -6,6 +6,7 @@
 mod columns;
 mod connection;
 mod copy;
+mod decision;
 mod epoch;
 mod error;
 mod lock;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, engine_version};
 pub use copy::{FileCopy, PAGE_BYTES};
+pub use decision::{Decided, Decision};
 pub use epoch::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
 pub use error::Error;
 pub use lock::lock_file;

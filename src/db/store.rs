@@ -11,7 +11,7 @@ use super::epoch::{Subject, ValidatedEpoch};
 use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
 use super::writer::{Writer, WriterContext};
-use super::{Committed, Error, Site, Tx, View, migrate};
+use super::{Committed, Decided, Error, Site, Tx, View, migrate};
 use crate::base::{Clock, Rng};
 
 /// The paths of the files in a data folder (contract section 2).
@@ -163,6 +163,36 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         self.writer.submit(work)?.await.unwrap_or_else(|_| Err(Error::Stopped.into()))
+    }
+
+    /// As [`Store::write`], for an operation that may refuse and still commit; see [`super::Decision`].
+    ///
+    /// # Errors
+    /// As [`Store::write`], and the refusal.
+    pub async fn write_deciding<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Decided<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write(work).await?.into_result()
+    }
+
+    /// As [`Store::write_deciding`], for the command line and other threads that may block.
+    ///
+    /// # Errors
+    /// As [`Store::write_deciding`].
+    pub fn write_deciding_blocking<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Decided<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write_blocking(work)?.into_result()
     }
 
     /// As [`Store::write`], for the command line and other threads that may block. Not for async code.

@@ -57,6 +57,12 @@ pub enum FactorError {
     Db(#[from] db::Error),
 }
 
+impl From<RetryAfter> for FactorError {
+    fn from(wait: RetryAfter) -> Self {
+        Self::Throttled(wait)
+    }
+}
+
 impl From<FactorError> for Problem {
     fn from(error: FactorError) -> Self {
         match error {

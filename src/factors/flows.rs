@@ -9,6 +9,7 @@ use super::model::{Assertion, ChallengePurpose, VerifiedAssertion};
 use super::ops;
 use crate::app::App;
 use crate::base::{AccountId, Actor};
+use crate::db::Decision;
 use crate::threads;
 
 /// A passkey whose registration was checked; see [`super::add_passkey`].
@@ -68,12 +69,11 @@ pub async fn check_assertion(
     if let Err(why @ (FactorError::PasskeyRefused(_) | FactorError::PasskeyCopied)) = outcome {
         let actor = actor.clone();
         return app
-            .write(move |tx| {
+            .write_deciding(move |tx| {
                 ops::refuse_passkey(tx, &actor, known, &why)?;
-                Ok::<_, FactorError>(why)
+                Ok(Decision::Refused(why))
             })
-            .await
-            .and_then(Err);
+            .await;
     }
     outcome
 }

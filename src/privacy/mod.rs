@@ -24,8 +24,8 @@ pub use events::PrivacyEvent;
 pub use flashes::PrivacyFlash;
 pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, Receipt};
 pub use ops::{
-    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, export_link, find_by_link, last_tombstone, list_exports,
-    record_download, request_export, verify_tombstones,
+    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, TombstoneChain, erase, export_link, find_by_link, last_tombstone,
+    list_exports, record_download, request_export, verify_tombstones,
 };
 pub use store::STATEMENTS;
 

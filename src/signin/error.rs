@@ -4,7 +4,7 @@ use crate::accounts::AccountError;
 use crate::api_keys::ApiKeyError;
 use crate::base::Problem;
 use crate::billing;
-use crate::crypto::{HashingBusy, PasswordFault};
+use crate::crypto::{HashingBusy, NewPasswordError, PasswordFault};
 use crate::db;
 use crate::factors::FactorError;
 use crate::invitations::InvitationError;
@@ -60,6 +60,21 @@ pub enum SigninError {
     Billing(#[from] billing::BillingError),
     #[error(transparent)]
     Db(#[from] db::Error),
+}
+
+impl From<NewPasswordError> for SigninError {
+    fn from(error: NewPasswordError) -> Self {
+        match error {
+            NewPasswordError::Fault(fault) => Self::Password(fault),
+            NewPasswordError::Busy(busy) => Self::Busy(busy),
+        }
+    }
+}
+
+impl From<RetryAfter> for SigninError {
+    fn from(wait: RetryAfter) -> Self {
+        Self::Throttled(wait)
+    }
 }
 
 impl From<SigninError> for Problem {

@@ -114,7 +114,7 @@ pub async fn prove_factor(
         app.read_offloaded(move |view| Ok::<_, SigninError>(factors::pending_sign_in(view, &cookie)?)).await?;
     let pending = pending.ok_or(SigninError::PendingSignInOver)?;
     let proof = factor_proof(app, &actor, ChallengePurpose::Factor(pending.account), input).await?;
-    app.write(move |tx| ops::prove_factor(tx, &actor, &token, &proof)).await?
+    app.write_deciding(move |tx| ops::prove_factor(tx, &actor, &token, &proof)).await
 }
 
 /// Handles a sign-in by passkey alone. The passkey names the account.
@@ -129,7 +129,7 @@ pub async fn sign_in_by_passkey(
 ) -> Result<SignInOutcome, SigninError> {
     let actor = Actor::Anonymous(visitor);
     let asserted = factors::flows::check_assertion(app, &actor, ChallengePurpose::SignIn, signed).await?;
-    app.write(move |tx| ops::sign_in_by_passkey(tx, &actor, asserted, remember)).await?
+    app.write_deciding(move |tx| ops::sign_in_by_passkey(tx, &actor, asserted, remember)).await
 }
 
 /// Turns the input into a proof. The signature of a passkey is checked here.
@@ -163,7 +163,7 @@ pub async fn step_up(
     match proof {
         StepUp::Factor(input) => {
             let proof = factor_proof(app, &actor, ChallengePurpose::StepUp(account), input).await?;
-            app.write(move |tx| ops::step_up_by_factor(tx, &actor, account, session, &proof)).await?
+            app.write_deciding(move |tx| ops::step_up_by_factor(tx, &actor, account, session, &proof)).await
         }
         StepUp::Password(typed) => step_up_by_password(app, actor, account, session, typed).await,
     }
@@ -307,7 +307,7 @@ fn host_of(config: &Config) -> String {
 /// Checks a new password on the hashing threads.
 async fn check_new_password(app: &App, password: Secret<String>, words: Vec<String>) -> Result<Password, SigninError> {
     let min_length = app.config().passwords.min_length;
-    app.passwords().parse(password, min_length, words).await?.map_err(SigninError::Password)
+    Ok(app.passwords().parse(password, min_length, words).await?)
 }
 
 /// Checks a new password as the flows do, but blocks; for the command line.

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use super::error::Damage;
 use super::model::{Report, Stamp};
 use super::store;
+use crate::audit;
 use crate::base::Timestamp;
 use crate::billing::ledger;
 use crate::db::{self, FileCopy, MIGRATIONS_COUNT, PAGE_BYTES, Site};
-use crate::{audit, privacy};
+use crate::privacy::{self, TombstoneChain};
 
 /// The first bytes of an unencrypted SQLite file.
 const PLAIN_MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -89,7 +90,10 @@ fn check_content(copy: &FileCopy, bytes: u64) -> Result<Report, Damage> {
     let stamp = store::find(&view)?.ok_or(Damage::NotASnapshot)?;
     let audit = audit::verify(&view)?;
     let ledger = ledger::check(&view)?;
-    let tombstone_seq = privacy::verify_tombstones(&view)?.map_err(|seq| Damage::Tombstone { seq })?;
+    let tombstone_seq = match privacy::verify_tombstones(&view)? {
+        TombstoneChain::Intact(last) => last,
+        TombstoneChain::BrokenAt(seq) => return Err(Damage::Tombstone { seq }),
+    };
 
     let actual = Stamp {
         schema_version: i64::try_from(copy.schema_version()?).unwrap_or(i64::MAX),

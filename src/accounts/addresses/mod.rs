@@ -10,8 +10,8 @@ mod store;
 
 pub use model::{AddressList, ListedEmail};
 pub use ops::{
-    AddedCodeResult, PrimaryChange, RevertedChange, add_email, list, remove_email, resend_email_code, revert_change,
-    set_primary, verify_added,
+    PrimaryChange, RevertedChange, add_email, list, remove_email, resend_email_code, revert_change, set_primary,
+    verify_added,
 };
 pub(super) use ops::{forget, purge_old};
 pub use store::STATEMENTS;

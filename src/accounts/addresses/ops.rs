@@ -10,7 +10,7 @@ use super::model::{AddressList, ListedEmail};
 use super::store;
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, EmailAddress, EmailChangeId, EmailId, Secret, Timestamp};
-use crate::db::{self, Tx, View};
+use crate::db::{self, Decided, Decision, Tx, View};
 
 fn managed_account(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Account, AccountError> {
     ops::find(view, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)
@@ -76,33 +76,25 @@ fn send(tx: &mut Tx<'_>, actor: &Actor, person: &Account, email: EmailId) -> Res
     ops::send_code_to(tx, actor, person, &email, mails::address_in_use)
 }
 
-/// The result of a typed code; see [`super::super::CodeResult`].
-pub enum AddedCodeResult {
-    /// The address is verified now.
-    Verified(Account, EmailAddress),
-    /// The code was refused.
-    Refused(AccountError),
-}
-
 /// Checks a code for an added address. Once the address is verified, the caller voids the claims of other accounts to
-/// it.
+/// it. A wrong code uses up a try, so its refusal is committed.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] for an address that does not wait for a code. A refused code is a result, not an error.
+/// [`AccountError::NotFound`] for an address that does not wait for a code; [`AccountError::CodeRefused`].
 pub fn verify_added(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     email: EmailId,
     code: &str,
-) -> Result<AddedCodeResult, AccountError> {
+) -> Decided<(Account, EmailAddress), AccountError> {
     let person = managed_account(tx, actor, account)?;
     let email = unverified_email(tx, account, email)?;
     if !ops::try_code(tx, actor, account, &email, code)? {
-        return Ok(AddedCodeResult::Refused(AccountError::CodeRefused));
+        return Ok(Decision::Refused(AccountError::CodeRefused));
     }
     ops::set_verified(tx, actor, account, &email)?;
-    Ok(AddedCodeResult::Verified(person, email.address))
+    Ok(Decision::Done((person, email.address)))
 }
 
 /// A change of the primary address.

@@ -93,10 +93,16 @@ fn count_event<'e>(
         Err(fault) => return Ok(CountOutcome::Rejected(fault.clone())),
     };
     match price(tx, batch, event)? {
-        Ok(priced) => record_event(tx, batch, event, priced),
+        Pricing::Priced(priced) => record_event(tx, batch, event, priced),
         // An event that was counted before stays a duplicate, even if its sku, workspace or headroom no longer exists.
-        Err(fault) => find_duplicate(tx, event, fault),
+        Pricing::Faulty(fault) => find_duplicate(tx, event, fault),
     }
+}
+
+/// What the price list says about an event.
+enum Pricing {
+    Priced(PricedEvent),
+    Faulty(Fault),
 }
 
 /// The totals of an event's group if the event is counted.
@@ -108,17 +114,15 @@ struct PricedEvent {
     headroom: Credits,
 }
 
-fn price<'e>(
-    tx: &mut Tx<'_>,
-    batch: &mut Batch<'e>,
-    event: &'e NewEvent,
-) -> Result<Result<PricedEvent, Fault>, UsageError> {
+fn price<'e>(tx: &mut Tx<'_>, batch: &mut Batch<'e>, event: &'e NewEvent) -> Result<Pricing, UsageError> {
     if event.is_too_far_ahead(tx.now()) {
-        return Ok(Err(Fault::BadTime));
+        return Ok(Pricing::Faulty(Fault::BadTime));
     }
-    let Some(headroom) = headroom_of(tx, batch, event.workspace)? else { return Ok(Err(Fault::UnknownWorkspace)) };
-    let Some(group) = group_of(tx, batch, event)? else { return Ok(Err(Fault::UnknownSku)) };
-    Ok(price_in_group(group, headroom, event))
+    let Some(headroom) = headroom_of(tx, batch, event.workspace)? else {
+        return Ok(Pricing::Faulty(Fault::UnknownWorkspace));
+    };
+    let Some(group) = group_of(tx, batch, event)? else { return Ok(Pricing::Faulty(Fault::UnknownSku)) };
+    Ok(price_in_group(group, headroom, event).map_or_else(Pricing::Faulty, Pricing::Priced))
 }
 
 fn price_in_group(group: &Group, headroom: Credits, event: &NewEvent) -> Result<PricedEvent, Fault> {

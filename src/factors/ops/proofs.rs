@@ -11,21 +11,21 @@ use super::recovery::use_code;
 use super::totp::unsealed;
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor};
-use crate::db::Tx;
+use crate::db::{Decided, Decision, Tx};
 use crate::sessions::LoginThrottle;
 
-/// Checks a factor. A right one is used up: the step of a code, a recovery code, the counter of a passkey. A refusal is
-/// the inner result, because the try must be committed.
+/// Checks a factor. A right one is used up: the step of a code, a recovery code, the counter of a passkey. A wrong one is
+/// counted, so its refusal is committed.
 ///
 /// # Errors
-/// [`FactorError::Damaged`], [`FactorError::Db`]. Inside: [`FactorError::CodeRefused`], [`FactorError::Throttled`],
-/// [`FactorError::PasskeyRefused`], [`FactorError::PasskeyCopied`].
+/// [`FactorError::CodeRefused`], [`FactorError::Throttled`], [`FactorError::PasskeyRefused`],
+/// [`FactorError::PasskeyCopied`]; [`FactorError::Damaged`], [`FactorError::Db`], which roll back.
 pub fn prove(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     proof: &FactorProof,
-) -> Result<Result<FactorKind, FactorError>, FactorError> {
+) -> Decided<FactorKind, FactorError> {
     match proof {
         // Not throttled: signatures cannot be guessed, and guesses at codes must not shut out a person with a passkey.
         FactorProof::Passkey(assertion) => prove_by_passkey(tx, actor, account, assertion),
@@ -34,16 +34,16 @@ pub fn prove(
             // (safety P7).
             let throttle = LoginThrottle::for_factor(account);
             if let Some(retry_after) = throttle.must_wait(tx)? {
-                return Ok(Err(FactorError::Throttled(retry_after)));
+                return Ok(Decision::Refused(retry_after.into()));
             }
             let Some(kind) = try_typed(tx, actor, account, typed.expose())? else {
                 throttle.note_failure(tx)?;
                 let event =
                     Event::new(FactorEvent::CodeFailed).outcome(Outcome::Failure).target(account).subject(account);
                 audit::record(tx, actor, event)?;
-                return Ok(Err(FactorError::CodeRefused));
+                return Ok(Decision::Refused(FactorError::CodeRefused));
             };
-            Ok(Ok(kind))
+            Ok(Decision::Done(kind))
         }
     }
 }
@@ -68,15 +68,15 @@ fn prove_by_passkey(
     actor: &Actor,
     account: AccountId,
     assertion: &VerifiedAssertion,
-) -> Result<Result<FactorKind, FactorError>, FactorError> {
+) -> Decided<FactorKind, FactorError> {
     if assertion.account != account {
-        return Ok(Err(FactorError::PasskeyRefused("it belongs to another account".into())));
+        return Ok(Decision::Refused(FactorError::PasskeyRefused("it belongs to another account".into())));
     }
     if store::update_signed(tx, assertion)? > 0 {
-        return Ok(Ok(FactorKind::Passkey));
+        return Ok(Decision::Done(FactorKind::Passkey));
     }
     let event =
         Event::new(FactorEvent::PasskeyRefused).outcome(Outcome::Denied).target(assertion.passkey).subject(account);
     audit::record(tx, actor, event.data(json!({"counter_went_back": true})))?;
-    Ok(Err(FactorError::PasskeyCopied))
+    Ok(Decision::Refused(FactorError::PasskeyCopied))
 }

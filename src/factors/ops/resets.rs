@@ -11,7 +11,7 @@ use super::proofs::prove;
 use crate::accounts::{self, Account, AccountState, LinkPurpose};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, Secret};
-use crate::db::{Error, Tx, View};
+use crate::db::{Decided, Decision, Error, Tx, View};
 use crate::mail::{self, PlainMessage};
 use crate::sessions;
 
@@ -83,19 +83,18 @@ pub fn cancel_reset_by_link(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Resu
 }
 
 /// Removes every factor at once, because two operators agree: the one on the command line, and `second`, who gives a
-/// password and a code. `checked`: the stored hash that the password matched; `None`: the password was wrong. A refusal
-/// is the inner result, because the try must be committed.
+/// password and a code. `checked`: the stored hash that the password matched; `None`: the password was wrong. A refused
+/// proof is counted and recorded, so its refusal is committed.
 ///
 /// # Errors
-/// [`FactorError::NotFound`] for a person without factors. Inside: [`FactorError::NotTwoOperators`],
-/// [`FactorError::Throttled`].
+/// [`FactorError::NotFound`] for a person without factors; [`FactorError::NotTwoOperators`], [`FactorError::Throttled`].
 pub fn reset_by_operators(
     tx: &mut Tx<'_>,
     account: AccountId,
     second: AccountId,
     checked: Option<&str>,
     code: Secret<String>,
-) -> Result<Result<(), FactorError>, FactorError> {
+) -> Decided<(), FactorError> {
     if !store::find_enrolled(tx, account)?.is_any() {
         return Err(FactorError::NotFound);
     }
@@ -103,20 +102,20 @@ pub fn reset_by_operators(
     let operator = accounts::find(tx, second)?.filter(is_active_operator);
     let is_right_password = checked.is_some() && accounts::password_hash(tx, second)?.as_deref() == checked;
     let agreed = if operator.is_none() || second == account || !is_right_password {
-        Err(FactorError::NotTwoOperators)
+        Decision::Refused(FactorError::NotTwoOperators)
     } else {
         prove(tx, &Actor::Operator, second, &FactorProof::Typed(code))?
     };
-    if let Err(refused) = agreed {
+    if let Decision::Refused(refused) = agreed {
         let event = Event::new(FactorEvent::ResetRefused).outcome(Outcome::Denied).target(account).subject(account);
         audit::record(tx, &Actor::Operator, event.data(json!({"second_operator": second.to_string()})))?;
-        return Ok(Err(match refused {
+        return Ok(Decision::Refused(match refused {
             wait @ FactorError::Throttled(_) => wait,
             _ => FactorError::NotTwoOperators,
         }));
     }
     remove_all(tx, &Actor::Operator, account, json!({"second_operator": second.to_string()}))?;
-    Ok(Ok(()))
+    Ok(Decision::Done(()))
 }
 
 /// Carries out the resets that are due, a hundred at most. Returns how many.

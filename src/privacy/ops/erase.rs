@@ -92,22 +92,30 @@ pub fn last_tombstone(view: &View<'_>) -> Result<i64, db::Error> {
     Ok(store::find_last_tombstone(view)?.map_or(0, |last| last.seq))
 }
 
-/// Checks the chain of tombstones in the database. Returns `Ok` with the last number, or `Err` with the number of the
-/// first tombstone that does not follow the previous one.
+/// The state of the chain of tombstones in a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TombstoneChain {
+    /// Each tombstone follows the previous one. The number of the last one; zero: there is none.
+    Intact(i64),
+    /// The number of the first tombstone that does not follow the previous one.
+    BrokenAt(i64),
+}
+
+/// Checks the chain of tombstones in the database.
 ///
 /// # Errors
 /// [`db::Error`].
-pub fn verify_tombstones(view: &View<'_>) -> Result<Result<i64, i64>, db::Error> {
+pub fn verify_tombstones(view: &View<'_>) -> Result<TombstoneChain, db::Error> {
     const BATCH_MAX: u32 = 1000;
     let (mut seq, mut hash) = (0, GENESIS);
     loop {
         let batch = store::list_tombstones(view, seq + 1, BATCH_MAX)?;
         if batch.is_empty() {
-            return Ok(Ok(seq));
+            return Ok(TombstoneChain::Intact(seq));
         }
         for tombstone in batch {
             if !tombstone.follows(seq, &hash) {
-                return Ok(Err(seq + 1));
+                return Ok(TombstoneChain::BrokenAt(seq + 1));
             }
             (seq, hash) = (tombstone.seq, tombstone.hash);
         }

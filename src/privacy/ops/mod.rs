@@ -4,7 +4,7 @@ mod erase;
 mod export;
 
 pub(super) use erase::erase_pending;
-pub use erase::{erase, last_tombstone, verify_tombstones};
+pub use erase::{TombstoneChain, erase, last_tombstone, verify_tombstones};
 pub use export::{
     DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, export_link, find_by_link, list_exports, record_download, request_export,
 };

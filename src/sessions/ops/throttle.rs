@@ -13,7 +13,7 @@ use crate::db::{Error, Tx, View};
 ///
 /// ```text
 /// let throttle = LoginThrottle::new(account)                a code, or a password from a person who is signed in
-/// if let Some(wait) = throttle.must_wait(tx)? { .. }        before the proof is checked
+/// throttle.check(tx)?                                       before the proof is checked
 /// throttle.note_failure(tx)?                                the proof was wrong; commit this
 /// LoginThrottle::clear(tx, account, names)?                 with the new session, not after one of two factors
 /// ```
@@ -117,6 +117,14 @@ impl LoginThrottle {
         // A known browser may also do what an unknown one may. It may be told about the account, which is its person's.
         let untrusted = untrusted.max(wait_of(view, Some(&named.account))?);
         Ok(trusted.zip(untrusted).map(|(trusted, untrusted)| trusted.min(untrusted)).map(RetryAfter::from_wait))
+    }
+
+    /// Refuses a visitor who must wait; see [`LoginThrottle::must_wait`].
+    ///
+    /// # Errors
+    /// [`RetryAfter`] as `E`, and what the store refuses.
+    pub fn check<E: From<RetryAfter> + From<Error>>(&self, view: &View<'_>) -> Result<(), E> {
+        self.must_wait(view)?.map_or(Ok(()), |wait| Err(wait.into()))
     }
 
     /// Whether a proof by this visitor is refused without a check and without saying so, because there were too many

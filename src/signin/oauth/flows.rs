@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::ops::step_up_options;
-use super::error::{OauthError, Refusal};
+use super::error::OauthError;
 use super::model::{AuthorizationRequest, AuthorizationResponse, CallbackOutcome, ExternalIdentity, Purpose};
 use super::{client, ops};
 use crate::app::App;
@@ -97,14 +97,16 @@ pub async fn finish(
     let provider = provider(app, name)?;
     let request = {
         let (actor, provider, response) = (actor.clone(), provider.clone(), response.clone());
-        app.write(move |tx| ops::consume(tx, &actor, &provider, &response, state_cookie.as_deref())).await??
+        app.write_deciding(move |tx| ops::consume(tx, &actor, &provider, &response, state_cookie.as_deref())).await?
     };
     if response.code.is_empty() {
         return Err(OauthError::Declined { provider: provider.label });
     }
     match in_time(&provider, client::fetch_identity(app, &provider, &request, &response)).await {
         Ok(external) => complete(app, actor, provider, request, external, session).await,
-        Err(OauthError::Refused(refusal)) => Err(refused(app, actor, provider, request, refusal).await?),
+        Err(OauthError::Refused(refusal)) => {
+            app.write_deciding(move |tx| ops::refuse(tx, &actor, &provider, Some(&request), refusal)).await
+        }
         Err(error) => Err(error),
     }
 }
@@ -117,19 +119,9 @@ async fn complete(
     external: ExternalIdentity,
     session: Option<(AccountId, SessionId)>,
 ) -> Result<(CallbackOutcome, String), OauthError> {
-    app.write(move |tx| {
+    app.write_deciding(move |tx| {
         let outcome = ops::complete(tx, &actor, &provider, &request, &external, session)?;
-        Ok::<_, OauthError>(outcome.map(|outcome| (outcome, request.next)))
+        Ok(outcome.map(|outcome| (outcome, request.next)))
     })
-    .await?
-}
-
-async fn refused(
-    app: &Arc<App>,
-    actor: Actor,
-    provider: Provider,
-    request: AuthorizationRequest,
-    refusal: Refusal,
-) -> Result<OauthError, OauthError> {
-    app.write(move |tx| ops::refuse(tx, &actor, &provider, Some(&request), refusal)).await
+    .await
 }

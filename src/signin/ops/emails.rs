@@ -6,10 +6,10 @@ use super::super::error::SigninError;
 use super::super::{mails, oauth};
 use super::claims::void_other_claims;
 use super::reset::reset_link_by_mail;
-use crate::accounts::addresses::{self, AddedCodeResult, PrimaryChange};
-use crate::accounts::{self, Account, AccountError};
+use crate::accounts::addresses::{self, PrimaryChange};
+use crate::accounts::{self, Account};
 use crate::base::{AccountId, Actor, CredentialAdmin, EmailAddress, EmailId, SessionId, Timestamp};
-use crate::db::{self, Tx};
+use crate::db::{self, Decided, Decision, Tx};
 use crate::factors::FactorError;
 use crate::sessions::LoginThrottle;
 use crate::{api_keys, factors, mail, sessions};
@@ -31,28 +31,27 @@ fn notify(
 }
 
 /// Checks the code of an added address. When it is right, the address can be used to sign in, the other sessions end,
-/// and the primary address gets a mail. A refused code is the inner result, because the attempt must be committed. It
-/// counts for the login throttle of the account.
+/// and the primary address gets a mail. A wrong code counts for the login throttle of the account, so its refusal is
+/// committed.
 ///
 /// # Errors
-/// [`AccountError::NotFound`] for an address that is not waiting for a code; [`FactorError::Throttled`].
+/// [`AccountError::NotFound`] for an address that is not waiting for a code; [`FactorError::Throttled`];
+/// [`AccountError::CodeRefused`].
 pub fn verify_added_email(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     email: EmailId,
     code: &str,
-) -> Result<Result<(), AccountError>, SigninError> {
+) -> Decided<(), SigninError> {
     let throttle = LoginThrottle::new(account);
-    if let Some(throttled) = throttle.must_wait(tx)? {
-        return Err(FactorError::Throttled(throttled).into());
-    }
+    throttle.check::<FactorError>(tx)?;
     let (person, address) = match addresses::verify_added(tx, actor, account, email, code)? {
-        AddedCodeResult::Refused(error) => {
+        Decision::Done(verified) => verified,
+        Decision::Refused(error) => {
             throttle.note_failure(tx)?;
-            return Ok(Err(error));
+            return Ok(Decision::Refused(error.into()));
         }
-        AddedCodeResult::Verified(person, address) => (person, address),
     };
     void_other_claims(tx, actor, account, &address)?;
     sessions::end_all(tx, actor, account, own_session(actor))?;
@@ -60,14 +59,14 @@ pub fn verify_added_email(
         let site = tx.site().config.public_url.clone();
         notify(tx, &person, primary, &mails::email_added(&person, &address, &site))?;
     }
-    Ok(Ok(()))
+    Ok(Decision::Done(()))
 }
 
 /// Makes a verified address the primary one. Both addresses get a mail; the one to the previous address has a link that
 /// undoes the change within a week. Nothing happens if it already is the primary one.
 ///
 /// # Errors
-/// [`AccountError::EmailUnverified`], [`AccountError::NotFound`].
+/// [`crate::accounts::AccountError::EmailUnverified`], [`crate::accounts::AccountError::NotFound`].
 pub fn set_primary_email(
     tx: &mut Tx<'_>,
     actor: &Actor,

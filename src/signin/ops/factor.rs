@@ -6,7 +6,7 @@ use super::super::oauth;
 use super::sign_in::{sign_in, start_session};
 use crate::accounts::{self, AccountState};
 use crate::base::{AccountId, Actor, PasskeyId};
-use crate::db::{self, Tx, View};
+use crate::db::{self, Decided, Decision, Tx, View};
 use crate::factors::{
     self, EnrolledFactors, FactorError, FactorProof, PendingSignIn, Reset, ResetRequester, VerifiedAssertion,
 };
@@ -23,38 +23,37 @@ pub(in crate::signin) fn pending_factor(
 }
 
 /// Checks the second factor of a pending sign-in. When it is right, the pending sign-in ends and a session starts. A
-/// waiting reset of the factors is cancelled, because the person still has a factor. A refusal is the inner result,
-/// because the attempt must be committed.
+/// waiting reset of the factors is cancelled, because the person still has a factor. A wrong factor is counted, so its
+/// refusal is committed.
 ///
 /// # Errors
-/// [`SigninError::PendingSignInOver`]. Inside: what [`factors::prove`] refuses, and [`SigninError::PendingSignInOver`]
-/// after too many.
+/// What [`factors::prove`] refuses; [`SigninError::PendingSignInOver`], also after too many wrong factors.
 pub(in crate::signin) fn prove_factor(
     tx: &mut Tx<'_>,
     actor: &Actor,
     token: &str,
     proof: &FactorProof,
-) -> Result<Result<SignInOutcome, SigninError>, SigninError> {
+) -> Decided<SignInOutcome, SigninError> {
     let pending = factors::pending_sign_in(tx, token)?.ok_or(SigninError::PendingSignInOver)?;
     // The account may have been suspended or erased since the first step.
     let is_active = |person: &accounts::Account| person.state == AccountState::Active;
     let person = accounts::find(tx, pending.account)?.filter(is_active).ok_or(SigninError::PendingSignInOver)?;
     match factors::prove(tx, actor, pending.account, proof)? {
-        Err(throttled @ FactorError::Throttled(_)) => Ok(Err(throttled.into())),
-        Err(refused) => {
+        Decision::Refused(throttled @ FactorError::Throttled(_)) => Ok(Decision::Refused(throttled.into())),
+        Decision::Refused(refused) => {
             let is_over = factors::count_wrong_try(tx, token)?;
-            Ok(Err(if is_over { SigninError::PendingSignInOver } else { refused.into() }))
+            Ok(Decision::Refused(if is_over { SigninError::PendingSignInOver } else { refused.into() }))
         }
-        Ok(used) => {
+        Decision::Done(used) => {
             factors::end_pending_sign_in(tx, token)?;
             factors::cancel_reset(tx, actor, pending.account)?;
             let method = format!("{}+{}", pending.method, used.as_str());
-            start_session(tx, actor, &person, &method, pending.remember).map(Ok)
+            start_session(tx, actor, &person, &method, pending.remember).map(Decision::Done)
         }
     }
 }
 
-/// Signs in by a passkey with user verification. A refusal is the inner result, because its event must be committed.
+/// Signs in by a passkey with user verification. A refused passkey is recorded, so its refusal is committed.
 ///
 /// # Errors
 /// [`SigninError::BadCredentials`] if the account is not active.
@@ -63,15 +62,15 @@ pub(in crate::signin) fn sign_in_by_passkey(
     actor: &Actor,
     asserted: VerifiedAssertion,
     remember: bool,
-) -> Result<Result<SignInOutcome, SigninError>, SigninError> {
+) -> Decided<SignInOutcome, SigninError> {
     let account = asserted.account;
     let person = accounts::find(tx, account)?.filter(|person| person.state == AccountState::Active);
     let person = person.ok_or(SigninError::BadCredentials)?;
-    if let Err(refused) = factors::prove(tx, actor, account, &FactorProof::Passkey(asserted))? {
-        return Ok(Err(refused.into()));
+    if let Decision::Refused(refused) = factors::prove(tx, actor, account, &FactorProof::Passkey(asserted))? {
+        return Ok(Decision::Refused(refused.into()));
     }
     factors::cancel_reset(tx, actor, account)?;
-    sign_in(tx, actor, &person, &Proof::Passkey, remember).map(Ok)
+    sign_in(tx, actor, &person, &Proof::Passkey, remember).map(Decision::Done)
 }
 
 /// Starts the reset of lost factors, with its waiting time, for a person who passed the first step.

@@ -6,11 +6,11 @@ use super::super::model::{NewPerson, PendingSignUp, Proof, SignInOutcome};
 use super::claims::void_other_claims;
 use super::invitation::use_claim;
 use super::reset::reset_link_by_mail;
-use super::sign_in::{check_throttle, start_session};
-use crate::accounts::{self, Account, AccountError, CodeResult, NewAccount};
+use super::sign_in::start_session;
+use crate::accounts::{self, Account, AccountError, NewAccount};
 use crate::base::{AccountId, Actor};
 use crate::billing;
-use crate::db::{self, Tx};
+use crate::db::{self, Decided, Decision, Tx};
 use crate::sessions::LoginThrottle;
 use crate::{mail, workspaces};
 
@@ -73,35 +73,28 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
     Ok(account)
 }
 
-/// Checks the code. When it is right, the account becomes active, gets its credit, and a session starts.
+/// Checks the code. When it is right, the account becomes active, gets its credit, and a session starts. A wrong code is
+/// counted, so its refusal is committed.
 ///
 /// # Errors
-/// A refusal is the inner result, because the attempt must be committed: [`AccountError::CodeRefused`], or
-/// [`SigninError::Throttled`] after too many.
-pub fn verify(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    code: &str,
-) -> Result<Result<SignInOutcome, SigninError>, SigninError> {
+/// [`AccountError::CodeRefused`]; [`SigninError::Throttled`] after too many.
+pub fn verify(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Decided<SignInOutcome, SigninError> {
     // The caller signed up with this browser or knows the password, so the throttle is the one of the account.
     let throttle = LoginThrottle::new(account);
-    if let Err(throttled) = check_throttle(tx, &throttle) {
-        return Ok(Err(throttled));
-    }
+    throttle.check::<SigninError>(tx)?;
     match accounts::verify_email(tx, actor, account, code)? {
-        CodeResult::Refused(error) => {
+        Decision::Refused(error) => {
             throttle.note_failure(tx)?;
-            Ok(Err(error.into()))
+            Ok(Decision::Refused(error.into()))
         }
-        CodeResult::Verified(account) => {
+        Decision::Done(account) => {
             open_wallet(tx, &account)?;
             if let Some(address) = accounts::primary_email(tx, account.id)? {
                 void_other_claims(tx, actor, account.id, &address)?;
             }
             let started = start_session(tx, actor, &account, Proof::Code.as_str(), false)?;
             welcome(tx, &account)?;
-            Ok(Ok(started))
+            Ok(Decision::Done(started))
         }
     }
 }

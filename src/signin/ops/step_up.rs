@@ -8,7 +8,7 @@ use super::sign_in::{check_throttle, clear_failures};
 use crate::accounts;
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, SessionId};
-use crate::db::{self, Tx, View};
+use crate::db::{self, Decided, Decision, Tx, View};
 use crate::factors::{self, FactorError, FactorProof};
 use crate::sessions::{self, LoginThrottle, RenewedCookie};
 
@@ -44,27 +44,27 @@ pub(in crate::signin) fn step_up(
     renew(tx, actor, account, session, "password")
 }
 
-/// Checks a second factor for a step-up. A refusal is the inner result, because the attempt must be committed.
+/// Checks a second factor for a step-up. A wrong one is counted and recorded, so its refusal is committed.
 ///
 /// # Errors
-/// [`SigninError::SignedOut`]. Inside: [`SigninError::NotProved`], and what else [`factors::prove`] refuses.
+/// [`SigninError::SignedOut`]; [`SigninError::NotProved`], and what else [`factors::prove`] refuses.
 pub(in crate::signin) fn step_up_by_factor(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     session: SessionId,
     proof: &FactorProof,
-) -> Result<Result<RenewedCookie, SigninError>, SigninError> {
+) -> Decided<RenewedCookie, SigninError> {
     match factors::prove(tx, actor, account, proof)? {
-        Ok(used) => {
+        Decision::Done(used) => {
             factors::cancel_reset(tx, actor, account)?;
-            renew(tx, actor, account, session, used.as_str()).map(Ok)
+            renew(tx, actor, account, session, used.as_str()).map(Decision::Done)
         }
-        Err(refused) => {
+        Decision::Refused(refused) => {
             let event =
                 Event::new(SigninEvent::StepUpFailed).outcome(Outcome::Failure).target(account).subject(account);
             audit::record(tx, actor, event)?;
-            Ok(Err(match refused {
+            Ok(Decision::Refused(match refused {
                 FactorError::CodeRefused => SigninError::NotProved,
                 other => other.into(),
             }))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::flashes::SigninFlash;
 use super::super::model::{SignInOutcome, SignUp};
 use super::super::oauth::pages::ProviderButton;
-use super::super::{flows, oauth, ops};
+use super::super::{SigninError, flows, oauth, ops};
 use super::{VERIFICATION_COOKIE, continue_sign_in, pending};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
@@ -157,7 +157,7 @@ pub async fn verify_form(app: AppData, request: HttpRequest) -> Answer {
 pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form: Form) -> Answer {
     let Some(account) = pending(&app, &request) else { return Ok(redirect("/signin")) };
     let code = form.text("code").to_owned();
-    let answer = app.write(move |tx| ops::verify(tx, &Actor::Anonymous(visitor.0), account, &code)).await?;
+    let answer = app.write_deciding(move |tx| ops::verify(tx, &Actor::Anonymous(visitor.0), account, &code)).await;
     match answer {
         Ok(started) => {
             let mut response = continue_sign_in(&app, started, HOME);
@@ -165,7 +165,7 @@ pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form
             let _ = response.add_cookie(&forget(VERIFICATION_COOKIE));
             Ok(response)
         }
-        Err(error) => {
+        Err(error @ (SigninError::Account(AccountError::CodeRefused) | SigninError::Throttled(_))) => {
             let problem = Problem::from(error);
             let fault = Some(FormFault::from(&problem));
             page::render_form_error(
@@ -173,6 +173,7 @@ pub async fn verify(app: AppData, request: HttpRequest, visitor: VisitorOf, form
                 &VerifyPage { context: PageContext::new(&app, &request, "Check your email"), fault },
             )
         }
+        Err(error) => Err(error.into()),
     }
 }
 

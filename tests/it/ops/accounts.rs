@@ -1,8 +1,8 @@
 //! Accounts: their names, their addresses, and the verification of addresses.
 
 use domicile::accounts::{
-    self, Account, AccountError, AccountState, CODE_LIFE, CodeResult, DisplayName, LinkPurpose, NewAccount, Profile,
-    RESEND_AFTER, Username,
+    self, Account, AccountError, AccountState, CODE_LIFE, DisplayName, LinkPurpose, NewAccount, Profile, RESEND_AFTER,
+    Username,
 };
 use domicile::base::{Actor, EmailAddress, days, hours, minutes, seconds};
 use domicile::db;
@@ -46,13 +46,13 @@ impl TestSite {
     /// Enters a code. Returns whether the address is verified now.
     fn type_code(&mut self, account: &Account, code: &str) -> bool {
         let (actor, id) = (self.anonymous(), account.id);
-        match self.write(|tx| accounts::verify_email(tx, &actor, id, code)).unwrap() {
-            CodeResult::Verified(active) => {
+        match self.write_deciding(|tx| accounts::verify_email(tx, &actor, id, code)) {
+            Ok(active) => {
                 assert_eq!(active.state, AccountState::Active);
                 true
             }
-            CodeResult::Refused(AccountError::CodeRefused) => false,
-            CodeResult::Refused(other) => panic!("refused for another reason than a wrong code: {other}"),
+            Err(AccountError::CodeRefused) => false,
+            Err(other) => panic!("refused for another reason than a wrong code: {other}"),
         }
     }
 

@@ -184,7 +184,7 @@ impl ProviderTest {
             SignInOutcome::VerificationPending(account) => {
                 let code = self.test.message(email, "code").code();
                 let actor = Actor::Anonymous(visitor());
-                self.test.write(move |tx| signin::verify(tx, &actor, account, &code)).unwrap().unwrap();
+                self.test.write_deciding(move |tx| signin::verify(tx, &actor, account, &code)).unwrap();
                 account
             }
             SignInOutcome::MfaPending(_) => panic!("{username} has no second factor"),
@@ -201,7 +201,7 @@ impl ProviderTest {
     fn disconnect(&self, who: &TestBrowser<'_>, identity: &LinkedIdentity) -> Result<(), OauthError> {
         let ((account, session), id) = (who.session.unwrap(), identity.id);
         let actor = self.by(account, session);
-        self.test.write(move |tx| oauth::disconnect(tx, &actor, account, session, id)).and_then(|inner| inner)
+        self.test.write_deciding(move |tx| oauth::disconnect(tx, &actor, account, session, id))
     }
 
     fn by(&self, account: AccountId, session: SessionId) -> Actor {

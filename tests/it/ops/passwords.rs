@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use domicile::accounts::AccountError;
 use domicile::base::{Actor, Secret, minutes, seconds};
-use domicile::crypto::PasswordFault;
+use domicile::crypto::{NewPasswordError, PasswordFault};
 use domicile::signin::{self, NewPerson, PasswordContext, SignInOutcome, SigninError, StepUp, flows};
 
 use super::signin::token_in;
@@ -24,7 +24,11 @@ impl TestApp {
         let min_length = self.app.config().passwords.min_length;
         let words = ["account.example.org", "ada-lovelace", "augusta.king@example.com"].map(str::to_owned).to_vec();
         let text = Secret::new(password.to_owned());
-        self.block_on(self.app.passwords().parse(text, min_length, words)).unwrap().map(|_| ())
+        match self.block_on(self.app.passwords().parse(text, min_length, words)) {
+            Ok(_) => Ok(()),
+            Err(NewPasswordError::Fault(fault)) => Err(fault),
+            Err(busy) => panic!("{busy:?}"),
+        }
     }
 
     /// The score of the meter for a person who signs up.

@@ -11,7 +11,7 @@ use domicile::app::{App, AppOptions};
 use domicile::base::{Actor, Clock, EmailAddress, IdentityId, Rng, Secret, Timestamp, Visitor};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
-use domicile::db::{self, Layout, Tx, View};
+use domicile::db::{self, Decided, Layout, Tx, View};
 use domicile::jobs;
 use domicile::schedule::JOB_HANDLERS;
 use domicile::signin::{self, NewPerson, SignIn, SignInOutcome, SignUp, SigninError, flows};
@@ -98,6 +98,14 @@ impl TestApp {
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E> {
         self.app.store().write_blocking(work)
+    }
+
+    /// As [`TestApp::write`], for an operation that may refuse and still commit.
+    pub fn write_deciding<T: Send + 'static, E: From<db::Error> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Decided<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        self.app.store().write_deciding_blocking(work)
     }
 
     /// Runs every job that is due.

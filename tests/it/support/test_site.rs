@@ -9,7 +9,7 @@ use domicile::audit::{self, Filter, RecordedEvent};
 use domicile::base::{Actor, Clock, CredentialAdmin, EmailAddress, Rng, SessionId, Timestamp, Visitor, WorkspaceId};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
-use domicile::db::{self, Site, Tx, View};
+use domicile::db::{self, Decided, Decision, Site, Tx, View};
 use domicile::mail;
 use domicile::signin::{self, NewPerson};
 use domicile::workspaces;
@@ -146,6 +146,17 @@ impl TestSite {
     /// Runs one transaction.
     pub fn write<T, E: From<db::Error>>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>) -> Result<T, E> {
         db::write_directly(&mut self.connection, &self.settings, &self.clock, &mut self.rng, work)
+    }
+
+    /// As [`TestSite::write`], for an operation that may refuse and still commit.
+    pub fn write_deciding<T, E: From<db::Error>>(
+        &mut self,
+        work: impl FnOnce(&mut Tx<'_>) -> Decided<T, E>,
+    ) -> Result<T, E> {
+        match self.write(work)? {
+            Decision::Done(value) => Ok(value),
+            Decision::Refused(error) => Err(error),
+        }
     }
 
     /// Runs one transaction that cannot fail.

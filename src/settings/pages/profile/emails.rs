@@ -34,12 +34,10 @@ fn id_of(path: &str) -> Result<EmailId, Problem> {
 pub async fn verify_email(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
     let (id, actor, account) = (id_of(&path)?, who.actor(), who.identity.account);
     let code = form.text("code").to_owned();
-    let tried = app.write(move |tx| signin::verify_added_email(tx, &actor, account, id, &code)).await;
-    let done = match tried {
-        Ok(Ok(())) => Ok(SettingsFlash::EmailVerified.into()),
-        Ok(Err(refused)) => Err(Refusal::new(RefusedForm::EmailCode(id), refused)),
-        Err(error) => Err(Refusal::new(RefusedForm::EmailCode(id), error)),
-    };
+    let tried = app.write_deciding(move |tx| signin::verify_added_email(tx, &actor, account, id, &code)).await;
+    let done = tried
+        .map(|()| SettingsFlash::EmailVerified.into())
+        .map_err(|error| Refusal::new(RefusedForm::EmailCode(id), error));
     answer(&app, &request, &who, done)
 }
 

@@ -13,6 +13,6 @@ use crate::signin::oauth;
 pub async fn disconnect(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let id = IdentityId::parse(&path).ok_or_else(Problem::not_found)?;
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
-    app.write(move |tx| oauth::disconnect(tx, &actor, account, session, id)).await??;
+    app.write_deciding(move |tx| oauth::disconnect(tx, &actor, account, session, id)).await?;
     Ok(redirect_with_flash(PATH, SigninFlash::Disconnected))
 }

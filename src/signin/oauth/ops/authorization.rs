@@ -16,7 +16,7 @@ use crate::audit::{self, Event, EventKind as _, Outcome};
 use crate::base::{AccountId, Actor, Secret};
 use crate::config::Provider;
 use crate::crypto::{seal, tokens};
-use crate::db::{self, Tx, View};
+use crate::db::{self, Decided, Decision, Tx, View};
 use crate::signin::events::SigninEvent;
 
 /// Each start deletes up to this many expired rows, so that abandoned requests do not accumulate.
@@ -70,8 +70,8 @@ pub(super) fn unseal(view: &View<'_>, column: &str, digest: &[u8; 32], sealed: &
     serde_json::from_slice(plain.expose()).map_err(|_| damaged())
 }
 
-/// Checks a response against its authorization request and marks the request as used. A refusal is the inner result,
-/// because its event must be committed; nothing else changes then.
+/// Checks a response against its authorization request and marks the request as used. A refusal is recorded, so it is
+/// committed; nothing else changes then.
 ///
 /// # Errors
 /// [`OauthError::Signin`] for the store.
@@ -81,7 +81,7 @@ pub fn consume(
     provider: &Provider,
     response: &AuthorizationResponse,
     state_cookie: Option<&str>,
-) -> Result<Result<AuthorizationRequest, OauthError>, OauthError> {
+) -> Decided<AuthorizationRequest, OauthError> {
     let digest = tokens::digest(&response.state);
     let stored = store::find_request(tx, &digest)?;
     let refusal = match &stored {
@@ -94,7 +94,7 @@ pub fn consume(
     let (request, refusal) = match (stored, refusal) {
         (Some(request), None) => (request, None),
         (Some(request), Some(refusal)) => (request, Some(refusal)),
-        (None, refusal) => return refuse(tx, actor, provider, None, refusal.unwrap_or(Refusal::State)).map(Err),
+        (None, refusal) => return refuse(tx, actor, provider, None, refusal.unwrap_or(Refusal::State)),
     };
     if let Some(refusal) = refusal {
         if refusal == Refusal::Issuer {
@@ -102,12 +102,12 @@ pub fn consume(
             // so the request ends.
             store::use_request(tx, &digest)?;
         }
-        return refuse(tx, actor, provider, None, refusal).map(Err);
+        return refuse(tx, actor, provider, None, refusal);
     }
     store::use_request(tx, &digest)?;
     let kept = unseal(tx, "sealed", &digest, &request.sealed)?;
     let text = |key: &str| kept.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(Ok(AuthorizationRequest {
+    Ok(Decision::Done(AuthorizationRequest {
         digest,
         purpose: Purpose::parse(&request.purpose).unwrap_or(Purpose::SignIn),
         account: request.account,
@@ -127,14 +127,14 @@ fn issuer_matches(provider: &Provider, response: &AuthorizationResponse) -> bool
     response.issuer.as_ref().is_none_or(|issuer| provider.accepts_issuer(issuer))
 }
 
-/// Records a refused response.
-pub(in crate::signin::oauth) fn refuse(
+/// Records a refused response. The refusal is committed.
+pub(in crate::signin::oauth) fn refuse<T>(
     tx: &mut Tx<'_>,
     actor: &Actor,
     provider: &Provider,
     request: Option<&AuthorizationRequest>,
     refusal: Refusal,
-) -> Result<OauthError, OauthError> {
+) -> Decided<T, OauthError> {
     let kind = match request.map(|request| request.purpose) {
         Some(Purpose::Connect) => IdentityEvent::LinkRefused.event_type(),
         Some(Purpose::StepUp) => SigninEvent::StepUpFailed.event_type(),
@@ -147,7 +147,7 @@ pub(in crate::signin::oauth) fn refuse(
         event = event.target(account).subject(account);
     }
     audit::record(tx, actor, event)?;
-    Ok(OauthError::Refused(refusal))
+    Ok(Decision::Refused(OauthError::Refused(refusal)))
 }
 
 /// Stores a response that came as a form from the site of the provider, for one minute, until the browser follows the

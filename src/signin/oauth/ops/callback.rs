@@ -17,12 +17,12 @@ use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::config::{Provider, ProviderKind, SignupMode};
 use crate::crypto::seal;
-use crate::db::{self, Tx};
+use crate::db::{Decided, Decision, Tx};
 use crate::signin::SigninError;
 use crate::signin::events::SigninEvent;
 
 /// Completes the request with the external identity. `session`: account and session of the browser, if it has one. A
-/// refusal is the inner result, because its event must be committed.
+/// refusal that is recorded is committed.
 ///
 /// # Errors
 /// [`OauthError::Signin`] for the store and for what sign-in refuses.
@@ -33,20 +33,25 @@ pub fn complete(
     request: &AuthorizationRequest,
     external: &ExternalIdentity,
     session: Option<(AccountId, SessionId)>,
-) -> Result<Result<CallbackOutcome, OauthError>, OauthError> {
+) -> Decided<CallbackOutcome, OauthError> {
     let identity = store::find(tx, &external.issuer, &external.subject)?;
     match (request.purpose, session) {
         (Purpose::StepUp, session) => step_up(tx, actor, provider, request, external, identity.as_ref(), session),
         (Purpose::Connect, Some((account, _))) if request.account == Some(account) => match identity {
-            Some(identity) if identity.account == account => Ok(Ok(CallbackOutcome::AlreadyConnected)),
-            Some(_) => Ok(Err(link_refused(tx, actor, account, external)?)),
-            None => store_pending(tx, request, external).map(|()| Ok(CallbackOutcome::ConfirmationRequired)),
+            Some(identity) if identity.account == account => Ok(Decision::Done(CallbackOutcome::AlreadyConnected)),
+            Some(_) => link_refused(tx, actor, account, external),
+            None => {
+                store_pending(tx, request, external).map(|()| Decision::Done(CallbackOutcome::ConfirmationRequired))
+            }
         },
         // They signed out meanwhile, or another person signed in.
-        (Purpose::Connect, _) => refuse(tx, actor, provider, Some(request), Refusal::Browser).map(Err),
+        (Purpose::Connect, _) => refuse(tx, actor, provider, Some(request), Refusal::Browser),
         (Purpose::SignIn, session) => match identity {
             Some(identity) => sign_in_linked(tx, actor, &identity, external),
-            None => store_pending(tx, request, external).and_then(|()| unknown_identity(tx, external, session)),
+            None => {
+                store_pending(tx, request, external)?;
+                unknown_identity(tx, external, session).map(Decision::Done)
+            }
         },
     }
 }
@@ -56,17 +61,19 @@ fn sign_in_linked(
     actor: &Actor,
     identity: &LinkedIdentity,
     external: &ExternalIdentity,
-) -> Result<Result<CallbackOutcome, OauthError>, OauthError> {
+) -> Decided<CallbackOutcome, OauthError> {
     let person = accounts::find(tx, identity.account)?.ok_or(OauthError::NotFound)?;
     let proof = Proof::provider(&external.provider);
     if person.state == AccountState::Suspended {
         let data = json!({"method": proof.as_str(), "reason": "suspended"});
         let event = Event::new(SigninEvent::Failed).outcome(Outcome::Denied).target(person.id).subject(person.id);
         audit::record(tx, actor, event.data(data))?;
-        return Ok(Err(OauthError::Suspended));
+        return Ok(Decision::Refused(OauthError::Suspended));
     }
     store::update_used(tx, identity.id, external)?;
-    Ok(Ok(CallbackOutcome::SignedIn(sign_in(tx, actor, &person, &proof, false)?)))
+    sign_in(tx, actor, &person, &proof, false)
+        .map(|outcome| Decision::Done(CallbackOutcome::SignedIn(outcome)))
+        .map_err(OauthError::from)
 }
 
 /// No account is connected to the identity. Whether an account has the address is revealed only if the provider
@@ -75,21 +82,21 @@ fn unknown_identity(
     tx: &mut Tx<'_>,
     external: &ExternalIdentity,
     session: Option<(AccountId, SessionId)>,
-) -> Result<Result<CallbackOutcome, OauthError>, OauthError> {
+) -> Result<CallbackOutcome, OauthError> {
     if session.is_some() {
-        return Ok(Ok(CallbackOutcome::ConfirmationRequired));
+        return Ok(CallbackOutcome::ConfirmationRequired);
     }
     let is_known = match &external.email {
         Some(email) if external.is_verified => accounts::is_email_taken(tx, email)?,
         _ => false,
     };
     if is_known {
-        return Ok(Ok(CallbackOutcome::SignInRequired));
+        return Ok(CallbackOutcome::SignInRequired);
     }
     match tx.site().config.signup.mode {
         // The person may have an account here to connect.
-        SignupMode::Invite | SignupMode::Closed => Ok(Ok(CallbackOutcome::SignInRequired)),
-        SignupMode::Open | SignupMode::Domains => Ok(Ok(CallbackOutcome::UsernameRequired)),
+        SignupMode::Invite | SignupMode::Closed => Ok(CallbackOutcome::SignInRequired),
+        SignupMode::Open | SignupMode::Domains => Ok(CallbackOutcome::UsernameRequired),
     }
 }
 
@@ -114,20 +121,20 @@ fn step_up(
     external: &ExternalIdentity,
     identity: Option<&LinkedIdentity>,
     session: Option<(AccountId, SessionId)>,
-) -> Result<Result<CallbackOutcome, OauthError>, OauthError> {
+) -> Decided<CallbackOutcome, OauthError> {
     let Some((account, session)) = session.filter(|(account, _)| request.account == Some(*account)) else {
-        return refuse(tx, actor, provider, Some(request), Refusal::Browser).map(Err);
+        return refuse(tx, actor, provider, Some(request), Refusal::Browser);
     };
     if identity.is_none_or(|identity| identity.account != account) {
-        return refuse(tx, actor, provider, Some(request), Refusal::OtherIdentity).map(Err);
+        return refuse(tx, actor, provider, Some(request), Refusal::OtherIdentity);
     }
     if !is_fresh(tx, provider, request, external) {
-        return refuse(tx, actor, provider, Some(request), Refusal::OldProof).map(Err);
+        return refuse(tx, actor, provider, Some(request), Refusal::OldProof);
     }
     // A person who has a password or a second factor by now must use it.
     match step_up_by_provider(tx, actor, account, session, &Proof::provider(&external.provider)) {
-        Ok(renewed) => Ok(Ok(CallbackOutcome::SteppedUp(renewed))),
-        Err(SigninError::NotProved) => Ok(Err(OauthError::StrongerProofRequired)),
+        Ok(renewed) => Ok(Decision::Done(CallbackOutcome::SteppedUp(renewed))),
+        Err(SigninError::NotProved) => Err(OauthError::StrongerProofRequired),
         Err(error) => Err(error.into()),
     }
 }
@@ -149,9 +156,9 @@ fn link_refused(
     actor: &Actor,
     account: AccountId,
     external: &ExternalIdentity,
-) -> Result<OauthError, db::Error> {
+) -> Decided<CallbackOutcome, OauthError> {
     let data = json!({"method": Proof::provider(&external.provider).as_str(), "reason": "taken"});
     let event = Event::new(IdentityEvent::LinkRefused).outcome(Outcome::Denied).target(account).subject(account);
     audit::record(tx, actor, event.data(data))?;
-    Ok(OauthError::Taken)
+    Ok(Decision::Refused(OauthError::Taken))
 }

@@ -12,7 +12,7 @@ use crate::accounts;
 use crate::audit::{self, Event, Outcome, Part};
 use crate::base::{AccountId, Actor, EmailAddress, IdentityId, SessionId, Timestamp};
 use crate::crypto::tokens;
-use crate::db::{self, Tx, View};
+use crate::db::{self, Decided, Decision, Tx, View};
 use crate::factors;
 use crate::mail::{self, PlainMessage};
 use crate::sessions;
@@ -122,31 +122,31 @@ pub fn usable_identities(view: &View<'_>, account: AccountId, except: Option<Ide
 }
 
 /// Disconnects an identity. The other sessions of the account end, and its person gets a mail. The last sign-in method
-/// cannot be removed: that refusal is the inner result, because its event must be committed.
+/// cannot be removed: that refusal is recorded, so it is committed.
 ///
 /// # Errors
-/// [`OauthError::NotFound`] if it does not belong to the account.
+/// [`OauthError::NotFound`] if it does not belong to the account; [`OauthError::LastSignInMethod`].
 pub fn disconnect(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     session: SessionId,
     id: IdentityId,
-) -> Result<Result<(), OauthError>, OauthError> {
+) -> Decided<(), OauthError> {
     let own = store::list(tx, account)?.into_iter().find(|identity| identity.id == id);
     let identity = own.filter(|_| actor.can_manage(account)).ok_or(OauthError::NotFound)?;
     let data = json!({"method": Proof::provider(&identity.provider).as_str()});
     if !can_disconnect(tx, account, id)? {
         let event = Event::new(IdentityEvent::Unlinked).outcome(Outcome::Denied).target(id).subject(account);
         audit::record(tx, actor, event.data(data))?;
-        return Ok(Err(OauthError::LastSignInMethod));
+        return Ok(Decision::Refused(OauthError::LastSignInMethod));
     }
     store::delete(tx, account, id)?;
     audit::record(tx, actor, Event::new(IdentityEvent::Unlinked).target(id).subject(account).data(data))?;
     sessions::end_all(tx, actor, account, Some(session))?;
     let provider = label_of(tx, &identity.provider);
     notify(tx, account, |name, site| mails::unlinked(name, &provider, &identity.label, site))?;
-    Ok(Ok(()))
+    Ok(Decision::Done(()))
 }
 
 /// Disconnects every identity that was connected at or after `since`, for example by a thief. Returns how many.

@@ -298,7 +298,7 @@ fn w2_of_two_concurrent_assertions_with_the_same_counter_one_is_accepted() {
     let prove = |asserted| {
         let (actor, account) = (ada.by_browser(), ada.account.id);
         let proof = factors::FactorProof::Passkey(asserted);
-        site.write(move |tx| factors::prove(tx, &actor, account, &proof)).unwrap()
+        site.write_deciding(move |tx| factors::prove(tx, &actor, account, &proof))
     };
     assert!(prove(one).is_ok());
     assert!(matches!(prove(other), Err(FactorError::PasskeyCopied)));

@@ -138,7 +138,7 @@ fn two_operators_reset_at_once_and_one_cannot() {
     let phc = |id| site.read(|view| accounts::password_hash(view, id).unwrap());
     let agree = |second: domicile::base::AccountId, checked: Option<String>, code: &str| {
         let (account, code) = (ada.account.id, Secret::new(code.to_owned()));
-        site.write(move |tx| factors::reset_by_operators(tx, account, second, checked.as_deref(), code)).unwrap()
+        site.write_deciding(move |tx| factors::reset_by_operators(tx, account, second, checked.as_deref(), code))
     };
     let before = site.row_counts();
     for (who, refused) in [
