@@ -1,10 +1,11 @@
 //! The open appliance: what every entry point shares, and the only bridge from async code to the store.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::base::{Clock, Problem, Rng, Timestamp};
+use crate::base::{Clock, Network, Problem, RateLimiter, Rng, Timestamp, Visitor};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
@@ -18,6 +19,29 @@ pub struct App {
     jobs_waiting: watch::Sender<()>,
     transport: Transport,
     http_client: HttpClient,
+    rates: Mutex<RateLimiter<(&'static str, Network), NETWORKS_MAX>>,
+    permits: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
+}
+
+/// Networks whose rate is counted, over all quotas: a few megabytes.
+const NETWORKS_MAX: usize = 32_768;
+
+/// How often one network may ask for something.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkQuota {
+    /// What is counted. Each name has its own count.
+    pub name: &'static str,
+    /// Requests a minute.
+    pub per_minute: u32,
+}
+
+/// How many may do something at the same time.
+#[derive(Clone, Copy, Debug)]
+pub struct ConcurrencyLimit {
+    /// What is limited. Each name has its own permits.
+    pub name: &'static str,
+    #[allow(missing_docs)]
+    pub max: usize,
 }
 
 /// Why the appliance cannot be opened.
@@ -93,7 +117,15 @@ impl App {
         let settings = &store.site().config.passwords;
         let cost = HashCost { memory_kib: settings.memory_kib, passes: settings.passes };
         let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
-        let app = Self { store, passwords, jobs_waiting, transport, http_client };
+        let app = Self {
+            store,
+            passwords,
+            jobs_waiting,
+            transport,
+            http_client,
+            rates: Mutex::default(),
+            permits: Mutex::default(),
+        };
         check_stamp(app.store.query_inline(db::find_stamp)?, app.config())?;
         if let Some(ids) = app.store.query_inline(db::find_keys_in_use)? {
             app.keyring().use_only(ids)?;
@@ -171,6 +203,23 @@ impl App {
     /// The client for HTTP calls to other machines.
     pub fn http_client(&self) -> &HttpClient {
         &self.http_client
+    }
+
+    /// Admits a request, unless the visitor's network sent too many.
+    ///
+    /// # Errors
+    /// The seconds until the next request of this network will be admitted.
+    pub fn admit(&self, quota: NetworkQuota, visitor: &Visitor) -> Result<(), u32> {
+        // After a panic the lock still protects only counts, so it stays usable.
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.admit((quota.name, Network::from(visitor)), self.now(), quota.per_minute).map(drop)
+    }
+
+    /// A permit, which is given back when it is dropped. `None`: all are in use.
+    pub fn try_permit(&self, limit: ConcurrencyLimit) -> Option<OwnedSemaphorePermit> {
+        let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        let permits = permits.entry(limit.name).or_insert_with(|| Arc::new(Semaphore::new(limit.max)));
+        permits.clone().try_acquire_owned().ok()
     }
 
     /// Runs `work` in one write transaction and returns when it is durable on the disk.

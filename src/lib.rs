@@ -25,6 +25,8 @@ pub mod workspaces;
 pub mod api_keys;
 pub mod sessions;
 
+pub mod verification;
+
 pub mod tokens;
 
 pub mod factors;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-use crate::api_keys::{self, Verifier};
+use crate::api_keys;
 use crate::app::App;
 use crate::jobs::{self, JobHandler, NewJob, Outcome};
+use crate::verification::{self, Verifier};
 use crate::{
     accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, signin, snapshots, tokens,
 };
@@ -156,7 +157,7 @@ async fn enqueue(app: &App, job: &'static str) {
 }
 
 async fn write_uses(app: &App, verifier: &Verifier) {
-    if let Err(error) = api_keys::record_use(app, verifier).await {
+    if let Err(error) = verification::record_use(app, verifier).await {
         tracing::error!(%error, "The usage of keys could not be stored.");
     }
 }

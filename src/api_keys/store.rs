@@ -3,7 +3,7 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{
-    ApiKey, Budget, KeyChange, KeyPolicy, KeyState, Limits, Owner, OwnerFields, Period, RevokeReason, state_now,
+    ApiKey, Budget, KeyChange, KeyPolicy, KeyState, Limits, LookupDigest, Period, RevokeReason, state_now,
     stored_networks,
 };
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
@@ -89,26 +89,7 @@ const LIST_LATE_LOOKUPS: &str = "
 const UPDATE_DEAD_LOOKUP: &str = "update api_key set lookup = :dead_lookup, pepper_id = 0 where id = :id";
 const LIST_LIVE_SINCE: &str =
     keys_where!("where k.account_id = :account_id and k.state <> 'revoked' and k.created_at >= :since order by k.id");
-const FIND_BY_LOOKUP: &str = "
-    select id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until
-    from api_key
-    where lookup = :lookup";
-const LIST_AFTER: &str = "
-    select id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until,
-           rowid, lookup
-    from api_key
-    where rowid > :after and state in ('active', 'retiring') and spent_until is null
-    order by rowid
-    limit :limit";
-// Joins tables of other slices, because the verifier needs all of it in one read. It is separate from the key, because
-// it is the same for all keys of a person and most of the work: four tables, each by its index.
-const FIND_OWNER: &str = "
-    select a.username, a.display_name, coalesce(e.address, ''), m.role, w.plan, w.region
-    from account a
-    join workspace w on w.id = :workspace_id
-    join membership m on m.workspace_id = w.id and m.account_id = a.id
-    left join account_email e on e.account_id = a.id and e.is_primary = 1
-    where a.id = :account_id and a.state = 'active' and a.keys_locked_at is null";
+const FIND_BY_LOOKUP: &str = "select id from api_key where lookup = :lookup";
 const FIND_SEALED: &str = "select sealed from api_key where id = :id and sealed is not null";
 const LIST_SEALED: &str = "
     select id, sealed from api_key where sealed is not null and id > :after order by id limit :limit";
@@ -143,9 +124,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST_LATE_LOOKUPS,
     UPDATE_DEAD_LOOKUP,
     LIST_LIVE_SINCE,
-    LIST_AFTER,
     FIND_BY_LOOKUP,
-    FIND_OWNER,
     FIND_SEALED,
     LIST_SEALED,
     UPDATE_SEALED,
@@ -369,7 +348,7 @@ pub(super) fn update_spent(tx: &mut Tx<'_>, id: ApiKeyId, until: Timestamp) -> R
 }
 
 /// Replaces the digest with one under another pepper.
-pub(super) fn update_lookup(tx: &mut Tx<'_>, id: ApiKeyId, lookup: &[u8; 32], pepper_id: u32) -> Result<(), Error> {
+pub(super) fn update_lookup(tx: &mut Tx<'_>, id: ApiKeyId, lookup: &LookupDigest, pepper_id: u32) -> Result<(), Error> {
     tx.execute(UPDATE_LOOKUP, named_params! {":id": id, ":lookup": lookup, ":pepper_id": pepper_id})?;
     Ok(())
 }
@@ -379,68 +358,14 @@ pub(super) fn list_late_lookups(view: &View<'_>, before: Timestamp, limit: u32) 
     view.list(LIST_LATE_LOOKUPS, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
 }
 
-pub(super) fn update_dead_lookup(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &[u8; 32]) -> Result<(), Error> {
+pub(super) fn update_dead_lookup(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &LookupDigest) -> Result<(), Error> {
     tx.execute(UPDATE_DEAD_LOOKUP, named_params! {":id": id, ":dead_lookup": dead_lookup})?;
     Ok(())
 }
 
-/// A key as the verifier reads it, good or not.
-pub(super) struct KeyRow {
-    pub key: ApiKeyId,
-    pub account: AccountId,
-    pub workspace: WorkspaceId,
-    pub scope: String,
-    pub state: KeyState,
-    pub expires_at: Option<Timestamp>,
-    pub retire_at: Option<Timestamp>,
-    pub networks: String,
-    pub rate_per_minute: Option<u32>,
-    pub spent_until: Option<Timestamp>,
-}
-
-fn read_key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
-    Ok(KeyRow {
-        key: row.get(0)?,
-        account: row.get(1)?,
-        workspace: row.get(2)?,
-        scope: row.get(3)?,
-        state: state_of(row, 4)?.unwrap_or(KeyState::Revoked),
-        expires_at: row.get(5)?,
-        retire_at: row.get(6)?,
-        networks: row.get(7)?,
-        rate_per_minute: row.get(8)?,
-        spent_until: row.get(9)?,
-    })
-}
-
 /// The key with this digest, of any owner. Of revoked keys, only those that were replaced still have their digest.
-pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<KeyRow>, Error> {
-    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, read_key_row)
-}
-
-/// The row number, the digest and the key.
-pub(super) type IndexedKeyRow = (i64, [u8; 32], KeyRow);
-
-/// Good keys after row number `after`, in the order of the table.
-pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<IndexedKeyRow>, Error> {
-    view.list(LIST_AFTER, named_params! {":after": after, ":limit": limit}, |row| {
-        Ok((row.get(10)?, row.get(11)?, read_key_row(row)?))
-    })
-}
-
-/// The owner of keys. `None`: the account is not active, has its keys locked, or is not a member of the workspace.
-pub(super) fn find_owner(view: &View<'_>, account: AccountId, workspace: WorkspaceId) -> Result<Option<Owner>, Error> {
-    view.find(FIND_OWNER, named_params! {":account_id": account, ":workspace_id": workspace}, |row| {
-        let word = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
-        let words = OwnerFields {
-            username: word(0)?,
-            display_name: word(1)?,
-            email: word(2)?,
-            plan: word(4)?,
-            region: word(5)?,
-        };
-        Ok(Owner::new(account, workspace, row.get(3)?, &words))
-    })
+pub(super) fn find_by_lookup(view: &View<'_>, lookup: &LookupDigest) -> Result<Option<ApiKeyId>, Error> {
+    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, |row| row.get(0))
 }
 
 pub(super) fn find_sealed(view: &View<'_>, id: ApiKeyId) -> Result<Option<Vec<u8>>, Error> {

@@ -26,6 +26,6 @@ pub use forwarded::{client_address, forwarded_client};
 pub use identity::{
     Avatar, Identity, RenewedCookie, RequestId, SessionTimeLeft, SignOutNotice, SignedIn, VisitorOf, redirect,
 };
-pub use rate_limit::RateLimitStatus;
+pub use rate_limit::set_rate_limit;
 pub use shutdown::ShutdownSignal;
 pub use upload::{FILE_BYTES_MAX, Upload};

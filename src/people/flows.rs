@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use super::error::PeopleError;
 use super::imaging::{self, PictureFault};
 use super::ops;
-use crate::app::App;
+use crate::app::{App, ConcurrencyLimit};
 use crate::base::{AccountId, Actor};
 use crate::threads::spawn_blocking;
 
 /// Pictures that are processed at once: each can take a hundred megabytes for a moment.
-const CONCURRENT_PICTURES_MAX: usize = 2;
-
-static PICTURE_PERMITS: Semaphore = Semaphore::const_new(CONCURRENT_PICTURES_MAX);
+const PICTURES: ConcurrencyLimit = ConcurrencyLimit { name: "pictures", max: 2 };
 
 /// Encodes an uploaded picture again and stores it in place of the previous one. Returns its name.
 ///
@@ -27,7 +23,7 @@ pub async fn set_picture(
     account: AccountId,
     file: Vec<u8>,
 ) -> Result<String, PeopleError> {
-    let permit = PICTURE_PERMITS.try_acquire().map_err(|_| PeopleError::Busy)?;
+    let permit = app.try_permit(PICTURES).ok_or(PeopleError::Busy)?;
     let work = move || {
         // Held until the work is done, even if the request was dropped meanwhile.
         let _permit = permit;

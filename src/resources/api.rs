@@ -6,10 +6,10 @@ use actix_web::web::{Bytes, Data, Query};
 use serde::{Deserialize, Serialize};
 
 use super::model::{NO_LIMIT, ResourceKind};
-use crate::api_keys::api::KeyHolder;
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::{Answer, json};
+use crate::verification::api::KeyHolder;
 
 /// Items of a page if the request has no `limit`.
 const PAGE_ITEMS: u32 = 50;

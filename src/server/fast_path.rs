@@ -22,11 +22,11 @@ use futures_util::{FutureExt, StreamExt, TryFutureExt};
 use super::faults;
 use super::middleware::{self, GATEWAY_PATH, REQUEST_ID};
 use super::run::BODY_MAX;
-use crate::api_keys::Verifier;
 use crate::base::Problem;
 use crate::http::{Answer, Fault, json};
 use crate::services::Callers;
 use crate::services::api::{forward_auth_without_session, introspect_form, require_caller};
+use crate::verification::Verifier;
 
 /// The path of introspection.
 const INTROSPECT_PATH: &str = "/v1/introspect";

@@ -15,8 +15,8 @@ use futures_util::future::LocalBoxFuture;
 use super::fair_queue::FairQueue;
 use super::{faults, hosts, identify, pages};
 use crate::app::App;
-use crate::base::{Problem, Rng, days};
-use crate::http::{Fault, Identity, RateLimitStatus, RenewedCookie, RequestId, SESSION, csrf, page, redirect};
+use crate::base::{Problem, RateLimit, Rng, days};
+use crate::http::{Fault, Identity, RenewedCookie, RequestId, SESSION, csrf, page, redirect, set_rate_limit};
 
 /// What a page may load and do: nothing from another origin, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -263,9 +263,9 @@ fn set_headers(response: &mut ServiceResponse<BoxBody>, client: ClientKind, is_t
     match client {
         ClientKind::Page => set_page_headers(response),
         ClientKind::KeyHolder => {
-            let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
+            let rate_limit = response.request().extensions().get::<RateLimit>().copied();
             if let Some(rate_limit) = rate_limit {
-                rate_limit.set_headers(response.headers_mut());
+                set_rate_limit(response.headers_mut(), rate_limit);
             }
         }
         ClientKind::Service | ClientKind::Gateway => {}

@@ -15,7 +15,9 @@ use super::middleware::GATEWAY_PATH;
 use super::{docs, health, openapi, pages};
 use crate::base::Problem;
 use crate::http::{Fault, assets};
-use crate::{activity, api_keys, billing, people, privacy, resources, services, settings, signin, tokens};
+use crate::{
+    activity, api_keys, billing, people, privacy, resources, services, settings, signin, tokens, verification,
+};
 
 /// Who may use a route. The extractor in the handler's signature enforces it; a test compares both by sending requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +190,7 @@ routes! {
     POST "/v1/token"                            Public    => services::api::token;
     GET  "/v1/revocations"                      Service   => services::api::revocations;
     GET  "/api/account/summary"                 KeyHolder("account:read") => settings::api::summary;
-    GET  "/api/api-keys"                        KeyHolder("account:read") => api_keys::api::list;
+    GET  "/api/api-keys"                        KeyHolder("account:read") => verification::api::list;
     GET  "/api/users"                           KeyHolder("account:read") => settings::api::profile;
     GET  "/api/storage"                         KeyHolder("usage:read") => resources::api::storage;
     GET  "/api/billing/transactions"            KeyHolder("billing:read") => billing::api::transactions;

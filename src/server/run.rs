@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use super::fast_path::FastPath;
 use super::middleware::Middleware;
 use super::{frame, routes, tls};
-use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
@@ -21,6 +20,7 @@ use crate::schedule;
 use crate::services::Callers;
 use crate::threads::{self, Cores};
 use crate::tokens;
+use crate::verification::Verifier;
 
 /// The largest body in bytes: enough for forms and small JSON bodies. Routes that accept more set their own limit.
 pub(super) const BODY_MAX: usize = 64 * 1024;

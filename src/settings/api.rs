@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::model::ProfileForReader;
 use super::ops::profile_for_reader;
 use crate::accounts::Username;
-use crate::api_keys::api::KeyHolder;
 use crate::app::App;
 use crate::base::Problem;
 use crate::billing::{self, Wallet};
 use crate::http::{Answer, json};
 use crate::people::{self, PictureSize, Platform};
+use crate::verification::api::KeyHolder;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

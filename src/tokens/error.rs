@@ -1,8 +1,8 @@
 //! The errors of token operations.
 
-use crate::api_keys::Refusal;
 use crate::base::Problem;
 use crate::db;
+use crate::verification::Refusal;
 
 /// Why a token operation failed. The codes are those of RFC 6749 §5.2 and RFC 8693 §2.2.2.
 #[derive(Debug, thiserror::Error)]

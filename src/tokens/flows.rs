@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::error::TokenError;
 use super::model::{ExchangeRequest, IssuedToken};
 use super::ops;
-use crate::api_keys::{self, Channel, Verifier};
+use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::Rng;
+use crate::verification::{Verifier, VerifyRequest};
 
 /// Exchanges a valid key for a token (RFC 8693). An exchange writes nothing, because a token grants no more than the
 /// key. It counts as a use of the key.
@@ -24,8 +25,9 @@ pub async fn exchange(
     let (site, now) = (app.store().site(), app.now());
     let required = request.scope.as_deref().and_then(|names| site.config.scopes.parse(names)).unwrap_or_default();
     let ExchangeRequest { address, agent, .. } = &request;
-    let verify_request = api_keys::VerifyRequest { channel: Channel::Token, address: *address, agent, required };
-    let verified = verifier.verify_request(request.key.expose(), &verify_request)?.map_err(TokenError::BadKey)?;
+    let verify_request = VerifyRequest { channel: Channel::Token, address: *address, agent, required };
+    let verified =
+        verifier.verify_request(request.key.expose(), &verify_request)?.into_result().map_err(TokenError::BadKey)?;
     ops::issue(site, &signing_context, &mut Rng::system(), &verified, &request.audience, request.scope.as_deref(), now)
 }
 

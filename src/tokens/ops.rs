@@ -11,11 +11,11 @@ use super::model::{
     TokenKey, due, signer,
 };
 use super::store;
-use crate::api_keys::VerifiedKey;
 use crate::audit::{self, Event};
 use crate::base::{Actor, Rng, Secret, Timestamp};
 use crate::crypto::seal;
 use crate::db::{self, Site, Tx, View};
+use crate::verification::VerifiedKey;
 
 /// The maximum number of rows of the feed that one purge deletes.
 const PURGE_BATCH_MAX: u32 = 1_000;

@@ -85,6 +85,7 @@ const LAYERS: &[&[&str]] = &[
     &["accounts"],
     &["workspaces", "invitations", "people"],
     &["sessions", "api_keys"],
+    &["verification"],
     &["tokens"],
     &["services", "resources", "factors"],
     &["billing"],

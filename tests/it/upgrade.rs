@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use domicile::api_keys::Verifier;
 use domicile::billing::ledger;
 use domicile::db;
 use domicile::signin::SignInOutcome;
+use domicile::verification::Verifier;
 use domicile::{accounts, audit, workspaces};
 
 use crate::support::TestApp;
@@ -63,7 +63,7 @@ fn a_database_of_an_earlier_schema_opens_and_loses_nothing() {
         assert!(events > 0 && balance.micro() != 0, "{place}: {events} events, balance {balance:?}");
         assert_eq!(person.username.as_str(), fixture.person);
 
-        let verified = Verifier::new(app.app.clone()).verify(fixture.key).unwrap();
+        let verified = Verifier::new(app.app.clone()).verify(fixture.key).unwrap().into_result();
         assert!(verified.is_ok(), "{place}: the key is refused: {verified:?}");
         assert!(matches!(app.sign_in(fixture.person, fixture.password), Ok(SignInOutcome::Session { .. })), "{place}");
     }

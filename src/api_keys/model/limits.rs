@@ -128,7 +128,7 @@ pub fn parse_networks(text: &str) -> Option<Vec<IpNet>> {
 
 /// The networks of a stored key. A list that cannot be read allows no address: an empty list would allow every address,
 /// also for the successor of the key.
-pub(in crate::api_keys) fn stored_networks(key: ApiKeyId, text: &str) -> Vec<IpNet> {
+pub fn stored_networks(key: ApiKeyId, text: &str) -> Vec<IpNet> {
     parse_networks(text).unwrap_or_else(|| {
         tracing::error!(%key, "The list of networks of this key is damaged, so no address may use the key.");
         vec![NO_ADDRESS]

@@ -1,21 +1,16 @@
 //! API keys: types and pure rules.
 
 mod limits;
-mod owner;
-mod refusal;
 mod state;
+mod usage;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-pub(super) use limits::stored_networks;
-pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks};
-pub use owner::Owner;
-pub(super) use owner::OwnerFields;
-pub use refusal::Refusal;
+pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks, stored_networks};
 pub use state::{KeyEvent, KeyState, RevokeReason, state_now};
+pub use usage::{KeyUsage, LookupDigest, UsageBatch, UsageDetail};
 
-use crate::base::{AccountId, ApiKeyId, Scopes, Secret, SharedText, Timestamp, WorkspaceId, days, is_visible};
+use crate::base::{AccountId, ApiKeyId, Secret, Timestamp, WorkspaceId, days, is_visible};
 
 /// Live keys that a workspace can have at most.
 pub const KEYS_PER_WORKSPACE_MAX: i64 = 1000;
@@ -160,43 +155,6 @@ pub struct CreatedApiKey {
     pub secret: Secret<String>,
 }
 
-/// A good key, and what a verifier needs to know about it. What it shares with the other keys of its owner is in
-/// [`Owner`], whose fields can be read as if they were fields of this struct.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct VerifiedKey {
-    pub key: ApiKeyId,
-    pub owner: Owner,
-    /// Scope names, separated by spaces.
-    pub scope: SharedText,
-    /// The rights behind the scopes, limited by the owner's role.
-    pub rights: Scopes,
-    pub created_at: Timestamp,
-    /// The earlier of its own end and the end of the overlap with its successor. `None`: it does not end.
-    pub expires_at: Option<Timestamp>,
-    /// The state of its rate limit after this request. `None`: it has no limit, or the limit does not apply to this
-    /// channel.
-    pub rate_limit: Option<RateLimit>,
-    /// The slot of the usage buffer that counts this use. `None`: the use is not counted.
-    pub(in crate::api_keys) usage_slot: Option<SlotIndex>,
-}
-
-/// The index of a slot in the usage buffer. The slot itself says which key it belongs to: after a drain it can be free,
-/// or belong to another key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::api_keys) struct SlotIndex(pub u16);
-
-/// The state of a rate limit, in the terms of draft-ietf-httpapi-ratelimit-headers-11.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Requests a minute.
-    pub quota: u32,
-    /// Requests that would be admitted now.
-    pub remaining: u32,
-    /// Seconds until the whole quota is available again.
-    pub reset_seconds: u32,
-}
-
 /// The entry point at which a key comes in. Uses are counted by channel. The column of the database is called `door`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
@@ -236,27 +194,6 @@ impl Channel {
     }
 }
 
-/// A request to verify a key.
-#[derive(Clone, Copy, Debug)]
-pub struct VerifyRequest<'a> {
-    #[allow(missing_docs)]
-    pub channel: Channel,
-    /// The address of the program that uses the key, never of the gateway. `None`: unknown, so a key with a list of
-    /// networks is refused.
-    pub address: Option<IpAddr>,
-    /// The `User-Agent` of the program. Empty: it has none.
-    pub agent: &'a str,
-    /// The rights that the request needs. They are recorded as used. The caller checks whether the key has them.
-    pub required: Scopes,
-}
-
-impl VerifyRequest<'_> {
-    /// A request without required rights, from an unknown address and program.
-    pub const fn new(channel: Channel) -> Self {
-        Self { channel, address: None, agent: "", required: Scopes::NONE }
-    }
-}
-
 /// The rules of a workspace for its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyPolicy {
@@ -283,12 +220,4 @@ pub struct KeyCaller {
     pub agent: String,
     pub last_at: Timestamp,
     pub uses: i64,
-}
-
-impl std::ops::Deref for VerifiedKey {
-    type Target = Owner;
-
-    fn deref(&self) -> &Owner {
-        &self.owner
-    }
 }

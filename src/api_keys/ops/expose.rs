@@ -58,7 +58,7 @@ pub fn expose(tx: &mut Tx<'_>, reports: &[ExposureReport]) -> Result<(), Error> 
 fn find_key(view: &View<'_>, report: &ExposureReport) -> Result<Option<ApiKey>, Error> {
     for lookup in &report.lookups {
         if let Some(found) = store::find_by_lookup(view, lookup)? {
-            return store::find(view, found.key);
+            return store::find(view, found);
         }
     }
     Ok(None)

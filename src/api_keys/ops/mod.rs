@@ -18,8 +18,7 @@ pub use lifecycle::{disable, enable, forget, restore, revoke, revoke_since};
 pub use queries::{
     DAYS_SHOWN, Health, Insight, count_live, daily_uses, find, has_few_keys, health, insight, list, list_live, policy,
 };
-pub(super) use record_usage::record;
-pub use record_usage::spend;
+pub use record_usage::{record_usage, spend};
 pub(super) use reveal::reseal_batch;
 pub use reveal::reveal;
 

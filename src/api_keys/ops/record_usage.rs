@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::events::ApiKeyEvent;
-use super::super::key_index::Digest;
 use super::super::mails;
-use super::super::model::{ApiKey, KeyCaller, Period};
+use super::super::model::{ApiKey, KeyCaller, KeyUsage, LookupDigest, Period, UsageBatch};
 use super::super::store;
-use super::super::usage_buffer::{KeyUsage, UsageBatch, uses_by_channel};
 use super::super::uses::store as records;
 use super::{event_about, mail_owner};
 use crate::audit::{self, Outcome, Part};
@@ -18,7 +16,10 @@ use crate::db::{Error, Tx};
 use crate::people::{self, MailKind};
 
 /// Writes a batch of usage. Records about keys that do not exist any more are dropped.
-pub(in crate::api_keys) fn record(tx: &mut Tx<'_>, batch: &UsageBatch) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error`].
+pub fn record_usage(tx: &mut Tx<'_>, batch: &UsageBatch) -> Result<(), Error> {
     record_uses(tx, &batch.uses)?;
     record_callers(tx, &batch.callers)?;
     record_late(tx, &batch.late)?;
@@ -30,7 +31,7 @@ fn record_uses(tx: &mut Tx<'_>, uses: &[(ApiKeyId, KeyUsage)]) -> Result<(), Err
     let site = tx.site().clone();
     for (key, usage) in uses {
         let at = Timestamp::from_millis(usage.at);
-        let count: i64 = uses_by_channel(usage).map(|(_, uses)| uses).sum();
+        let count: i64 = usage.uses_by_channel().map(|(_, uses)| uses).sum();
         // All uses were undone.
         if count == 0 {
             continue;
@@ -42,7 +43,7 @@ fn record_uses(tx: &mut Tx<'_>, uses: &[(ApiKeyId, KeyUsage)]) -> Result<(), Err
             continue;
         }
         let day = at.day_number();
-        for (channel, uses) in uses_by_channel(usage) {
+        for (channel, uses) in usage.uses_by_channel() {
             records::record_day(tx, *key, day, channel, uses)?;
         }
         for name in detail.map(|detail| site.config.scopes.names_of(detail.rights)).unwrap_or_default() {
@@ -93,7 +94,7 @@ fn record_late(tx: &mut Tx<'_>, late: &[(ApiKeyId, KeyCaller)]) -> Result<(), Er
 }
 
 /// Replaces digests that are under another pepper with those under the pepper in use.
-fn rewrite_lookups(tx: &mut Tx<'_>, stale: &[(ApiKeyId, Digest)]) -> Result<(), Error> {
+fn rewrite_lookups(tx: &mut Tx<'_>, stale: &[(ApiKeyId, LookupDigest)]) -> Result<(), Error> {
     let pepper_id = tx.site().keyring.pepper_id();
     stale.iter().try_for_each(|(key, digest)| store::update_lookup(tx, *key, digest, pepper_id))
 }

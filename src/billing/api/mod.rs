@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 
 use super::ledger;
 use super::usage::{self, UsageError};
-use crate::api_keys::api::KeyHolder;
 use crate::app::App;
 use crate::base::Problem;
 use crate::http::{Answer, json};
 use crate::idempotency::{self, Request};
 use crate::services::Caller;
 use crate::threads::spawn_blocking;
+use crate::verification::api::KeyHolder;
 pub use usage_summary::usage_summary;
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 

@@ -6,10 +6,10 @@ use actix_web::web::Data;
 use serde::Serialize;
 
 use super::super::{Wallet, ops};
-use crate::api_keys::api::KeyHolder;
 use crate::app::App;
 use crate::http::{Answer, json};
 use crate::resources::NO_LIMIT;
+use crate::verification::api::KeyHolder;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

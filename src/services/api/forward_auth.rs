@@ -11,11 +11,11 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
 use super::super::callers::Callers;
 use super::strip_scheme;
-use crate::api_keys::api::rate_limit_status;
-use crate::api_keys::{Channel, Refusal, VerifiedKey, Verifier, VerifyRequest};
+use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Role, ScopeTable, Scopes, SharedText};
 use crate::http::{Answer, Identity};
+use crate::verification::{Refusal, Verdict, VerifiedKey, Verifier, VerifyRequest};
 use crate::{accounts, http};
 
 // The headers of requests and responses. They are constants, so that they are not parsed for each request.
@@ -89,14 +89,14 @@ fn decide(
             required,
         };
         return match verifier.verify_request(text, &question)? {
-            Err(refusal) => Ok(deny_key(refusal, query)),
-            Ok(verified) if !verified.rights.contains(required) => {
+            Verdict::Refused(refusal) => Ok(deny_key(refusal, query)),
+            Verdict::Valid(verified) if !verified.rights.contains(required) => {
                 Ok(deny(403, Some("insufficient_scope"), "insufficient_scope"))
             }
-            Ok(verified) => {
+            Verdict::Valid(verified) => {
                 let mut response = allow(identity_of_key(&verified, &app.config().scopes));
-                if let Some(status) = rate_limit_status(&Ok(verified)) {
-                    status.set_headers(response.headers_mut());
+                if let Some(rate_limit) = verified.rate_limit {
+                    http::set_rate_limit(response.headers_mut(), rate_limit);
                 }
                 Ok(response)
             }
@@ -221,8 +221,8 @@ fn deny_key(refusal: Refusal, query: &str) -> HttpResponse {
     if let Refusal::RateLimited { retry_after_seconds, .. } = refusal {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
     }
-    if let Some(status) = rate_limit_status(&Err(refusal)) {
-        status.set_headers(response.headers_mut());
+    if let Some(rate_limit) = refusal.rate_limit() {
+        http::set_rate_limit(response.headers_mut(), rate_limit);
     }
     response
 }

@@ -5,10 +5,11 @@ use actix_web::web::{Bytes, Data};
 use serde::Serialize;
 
 use super::super::callers::Caller;
-use crate::api_keys::{Channel, Verifier, VerifyRequest};
+use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Scopes};
 use crate::http::{Answer, json};
+use crate::verification::{Verdict, Verifier, VerifyRequest};
 use crate::{http, tokens};
 
 /// The usual size of the response about a good key, in bytes.
@@ -71,7 +72,7 @@ pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Ans
         required: required.flatten().unwrap_or_default(),
         ..VerifyRequest::new(Channel::Introspect)
     };
-    let Ok(verified) = verifier.verify_request(token, &question)? else {
+    let Verdict::Valid(verified) = verifier.verify_request(token, &question)? else {
         return introspect_token(app, caller, token, granted);
     };
     let answer = Introspection {

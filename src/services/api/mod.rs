@@ -17,9 +17,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::callers::{Caller, Callers};
-use crate::api_keys::VerifiedKey;
 use crate::base::{Problem, Role, ScopeTable, SharedText};
 use crate::http::Fault;
+use crate::verification::VerifiedKey;
 
 pub use forward_auth::{forward_auth, forward_auth_without_session};
 pub use introspect::{introspect, introspect_form};

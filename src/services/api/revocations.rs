@@ -1,13 +1,12 @@
 //! `GET /v1/revocations`: the feed of early ends, for services that verify tokens offline.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::web::{Data, Query};
 use serde::{Deserialize, Serialize};
 
 use super::super::callers::Caller;
-use crate::app::App;
+use crate::app::{App, ConcurrencyLimit};
 use crate::base::{Problem, Stopwatch, seconds};
 use crate::http::{Answer, ShutdownSignal, json};
 use crate::tokens::{self, FEED_PAGE_MAX, FeedPage};
@@ -17,9 +16,7 @@ const WAIT_SECONDS_MAX: u64 = 30;
 /// The time between two looks of a waiting request, and so the highest delay of news.
 const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(200);
 /// Requests that can wait at the same time. A further request is answered at once.
-const WAITING_MAX: usize = 1_000;
-
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+const WAITING: ConcurrencyLimit = ConcurrencyLimit { name: "revocations", max: 1_000 };
 
 /// The query: the position of the reader in the feed, and how long to wait.
 #[derive(Deserialize)]
@@ -64,7 +61,7 @@ pub async fn revocations(
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let wait = seconds(parse_number("wait", &query.wait, WAIT_SECONDS_MAX)?);
     let watch = Stopwatch::start();
-    let permit = WaitPermit::acquire();
+    let permit = app.try_permit(WAITING);
     loop {
         let news =
             app.query_inline(|view| tokens::feed_page(view, after, FEED_PAGE_MAX))?.ok_or_else(feed_restarted)?;
@@ -91,22 +88,4 @@ fn feed_restarted() -> Problem {
     let sentence = "The feed does not reach this number, because a backup was restored. Refuse every token that you have, and \
                     start again with after=0.";
     Problem::new(409, "feed_restarted", sentence)
-}
-
-/// The permit of a waiting request.
-struct WaitPermit;
-
-impl WaitPermit {
-    /// `None`: too many requests are waiting.
-    fn acquire() -> Option<Self> {
-        let permit = Self;
-        // If there are too many, dropping the permit gives it back.
-        (WAITING.fetch_add(1, Ordering::Relaxed) < WAITING_MAX).then_some(permit)
-    }
-}
-
-impl Drop for WaitPermit {
-    fn drop(&mut self) {
-        WAITING.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use super::super::callers::{Caller, Callers};
 use super::{find_caller, read_address};
-use crate::api_keys::Verifier;
 use crate::app::App;
 use crate::base::{Problem, Secret, Visitor};
 use crate::http;
 use crate::http::{Answer, VisitorOf, json};
 use crate::tokens::flows::exchange;
 use crate::tokens::{Audience, ExchangeRequest, IssuedToken, TOKEN_TYPE};
+use crate::verification::Verifier;
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// The types of a subject token: our own, and the one for clients that only know registered types. It can be left out.

@@ -16,10 +16,9 @@
 //! account, its person signs in at the first try with a known browser, and a link to set a new password makes any
 //! browser known. No bucket is closed for ever.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::base::{AccountId, days, hours, minutes, seconds};
+use crate::base::{AccountId, Network, days, hours, minutes, seconds};
 
 /// The longest wait.
 pub(in crate::sessions) const BACKOFF_MAX: Duration = days(1);
@@ -129,14 +128,9 @@ impl Backoff {
     }
 }
 
-/// The network of an address: what one household, office or attacker gets, /24 of IPv4 and /56 of IPv6. `None`: the
-/// text is not an address.
+/// The network of an address, as in the name of its bucket. `None`: the text is not an address.
 pub(in crate::sessions) fn network_of(address: &str) -> Option<String> {
-    let network = match address.parse::<IpAddr>().ok()?.to_canonical() {
-        IpAddr::V4(address) => ipnet::Ipv4Net::new(address, 24).ok()?.trunc().to_string(),
-        IpAddr::V6(address) => ipnet::Ipv6Net::new(address, 56).ok()?.trunc().to_string(),
-    };
-    Some(network)
+    Some(Network::subscriber(address.parse().ok()?).to_string())
 }
 
 #[cfg(test)]

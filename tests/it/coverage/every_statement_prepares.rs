@@ -3,10 +3,10 @@
 
 use domicile::{
     accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, mail, people, privacy, services,
-    sessions, signin, snapshots, tokens, workspaces,
+    sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-const STORES: [(&str, &[&str]); 23] = [
+const STORES: [(&str, &[&str]); 24] = [
     ("db::site", db::STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
     ("jobs", jobs::STATEMENTS),
@@ -21,6 +21,7 @@ const STORES: [(&str, &[&str]); 23] = [
     ("sessions", sessions::STATEMENTS),
     ("signin::oauth", signin::oauth::STATEMENTS),
     ("api_keys", api_keys::STATEMENTS),
+    ("verification", verification::STATEMENTS),
     ("tokens", tokens::STATEMENTS),
     ("api_keys::uses", api_keys::USE_STATEMENTS),
     ("factors", factors::STATEMENTS),

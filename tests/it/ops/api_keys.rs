@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domicile::api_keys::{
-    self, ApiKey, ApiKeyError, Channel, CreatedApiKey, Expiry, KeyChange, KeyName, KeyState, KeyText, Limits,
-    NewApiKey, Refusal, VerifiedKey, Verifier, VerifyRequest,
+    self, ApiKey, ApiKeyError, Channel, CreatedApiKey, Expiry, KeyChange, KeyName, KeyState, KeyText, Limits, NewApiKey,
 };
 use domicile::base::{Actor, ApiKeyId, CredentialAdmin, Rng, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
 use domicile::privacy;
+use domicile::verification::{self, Refusal, VerifiedKey, Verifier, VerifyRequest};
 use sha2::{Digest, Sha256};
 
 use crate::support::{Person, TestApp, TestSite, columns_with, default_settings};
@@ -70,7 +70,7 @@ impl TestApp {
     }
 
     fn record(&self, verifier: &Verifier) {
-        self.block_on(api_keys::record_use(&self.app, verifier)).unwrap();
+        self.block_on(verification::record_use(&self.app, verifier)).unwrap();
     }
 
     /// The subjects of the queued messages, the oldest first.
@@ -93,11 +93,11 @@ fn from(address: &str) -> VerifyRequest<'static> {
 }
 
 fn verify(verifier: &Verifier, key: &CreatedApiKey, request: &VerifyRequest<'_>) -> Result<VerifiedKey, Refusal> {
-    verifier.verify_request(key.secret.expose(), request).unwrap()
+    verifier.verify_request(key.secret.expose(), request).unwrap().into_result()
 }
 
 fn verdict(verifier: &Verifier, text: &str) -> Result<ApiKeyId, Refusal> {
-    verifier.verify(text).unwrap().map(|verified| verified.key)
+    verifier.verify(text).unwrap().into_result().map(|verified| verified.key)
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_good_key_gives_its_owner_and_scopes() {
     let verifier = Verifier::new(site.app.clone());
 
     for _ in 0..2 {
-        let verified = verifier.verify(key.secret.expose()).unwrap().unwrap();
+        let verified = verifier.verify(key.secret.expose()).unwrap().into_result().unwrap();
         assert_eq!((verified.key, verified.account, verified.workspace), (key.key.id, ada.account.id, ada.workspace));
         assert_eq!((&*verified.username(), &*verified.email()), ("ada-ada", "ada-ada@example.org"));
         assert_eq!((&*verified.scope, &*verified.plan()), ("models:read", "free"));
@@ -416,7 +416,7 @@ fn a_mistyped_key_is_refused_without_the_database() {
     let (malformed, is_read) = std::thread::scope(|scope| {
         let answers = scope.spawn(|| {
             let malformed = ["", "dok_", "nonsense", &slip, &good[1..], &format!("{good} "), &swapped_case]
-                .map(|text| verifier.verify(text).map(Result::err));
+                .map(|text| verifier.verify(text).map(|verdict| verdict.into_result().err()));
             (malformed, verifier.verify(unknown.expose()).is_err())
         });
         answers.join().unwrap()
@@ -473,13 +473,13 @@ fn uses_are_counted_and_written_together() {
     assert_eq!((find(used.key.id).uses, find(used.key.id).last_used_at), (0, None));
 
     for _ in 0..2 {
-        site.block_on(api_keys::record_use(&site.app, &verifier)).unwrap();
+        site.block_on(verification::record_use(&site.app, &verifier)).unwrap();
     }
 
     assert_eq!((find(used.key.id).uses, find(used.key.id).last_used_at), (7, Some(began.plus(seconds(6)))));
     assert_eq!((find(unused.key.id).uses, find(unused.key.id).last_used_at), (0, None));
     verdict(&verifier, used.secret.expose()).unwrap();
-    site.block_on(api_keys::record_use(&site.app, &verifier)).unwrap();
+    site.block_on(verification::record_use(&site.app, &verifier)).unwrap();
     assert_eq!(find(used.key.id).uses, 8);
 }
 
@@ -493,7 +493,7 @@ fn the_use_of_a_deleted_key_is_dropped() {
     let id = ada.account.id;
     site.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
 
-    site.block_on(api_keys::record_use(&site.app, &verifier)).unwrap();
+    site.block_on(verification::record_use(&site.app, &verifier)).unwrap();
 
     assert_eq!(site.number("select count(*) from api_key_use"), 0);
 }
@@ -505,7 +505,7 @@ fn preloaded_keys_are_valid_until_they_change() {
     let keys = [site.api_key(&ada, "ci"), site.api_key(&ada, "nightly"), site.api_key(&bo, "ci")];
     let verifier = Verifier::new(site.app.clone());
     assert_eq!(verifier.preload().unwrap(), 3);
-    let good = || keys.each_ref().map(|key| verifier.verify(key.secret.expose()).unwrap().is_ok());
+    let good = || keys.each_ref().map(|key| verdict(&verifier, key.secret.expose()).is_ok());
     assert_eq!(good(), [true; 3]);
 
     let (actor, id) = (ada.credential_admin(), keys[0].key.id);

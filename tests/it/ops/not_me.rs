@@ -1,11 +1,11 @@
 //! A sign-in with an unknown browser: the person gets a mail and can undo the sign-in with one click.
 
 use domicile::accounts;
-use domicile::api_keys::Verifier;
 use domicile::base::{Actor, Secret, Visitor, days, seconds};
 use domicile::factors;
 use domicile::sessions;
 use domicile::signin::{self, SignIn, SignInOutcome, SigninError, flows};
+use domicile::verification::Verifier;
 
 use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
 
@@ -121,7 +121,7 @@ fn one_click_ends_every_session_and_locks_the_account_until_there_is_a_new_passw
     let (ada, home, stolen) = site.stolen();
     let key = site.api_key(&ada, "ci").secret;
     let verifier = Verifier::new(site.app.clone());
-    let is_good = || verifier.verify(key.expose()).unwrap().is_ok();
+    let is_good = || verifier.verify(key.expose()).unwrap().into_result().is_ok();
     assert!(is_good() && site.is_alive(&home) && site.is_alive(&stolen));
     let token = site.link();
     let before = site.footprint();

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
-use domicile::api_keys::{self, Channel, Expiry, KeyName, KeyPolicy, Limits, NewApiKey, Verifier, VerifyRequest};
+use domicile::api_keys::{self, Channel, Expiry, KeyName, KeyPolicy, Limits, NewApiKey};
 use domicile::base::{
     AccountId, Actor, ApiKeyId, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor,
     Zone, days, minutes,
@@ -19,6 +19,7 @@ use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
 use domicile::signin;
 use domicile::signin::oauth;
+use domicile::verification::{self, Verifier, VerifyRequest};
 use domicile::{audit, invitations, workspaces};
 use rusqlite::named_params;
 use rusqlite::types::Value;
@@ -89,9 +90,9 @@ impl TestApp {
         let key = self.api_key(&ada, CANARIES[7]);
         let verifier = Verifier::new(self.app.clone());
         self.clock.advance(minutes(1));
-        (0..777).for_each(|_| drop(verifier.verify(key.secret.expose()).unwrap().unwrap()));
+        (0..777).for_each(|_| drop(verifier.verify(key.secret.expose()).unwrap().into_result().unwrap()));
         let replaced = self.replaced_key(&ada, &verifier);
-        self.block_on(api_keys::record_use(&self.app, &verifier)).unwrap();
+        self.block_on(verification::record_use(&self.app, &verifier)).unwrap();
         self.clock.advance(minutes(1));
         let workspace = ada.workspace;
         let event = |id: &str, key| {
@@ -181,7 +182,7 @@ impl TestApp {
             required: self.app.config().scopes.parse("models:read").unwrap(),
             ..VerifyRequest::new(Channel::Api)
         };
-        verifier.verify_request(key.secret.expose(), &request).unwrap().unwrap();
+        verifier.verify_request(key.secret.expose(), &request).unwrap().into_result().unwrap();
         let (admin, account, workspace, id) = (ada.credential_admin(), ada.account.id, ada.workspace, key.key.id);
         self.write(move |tx| {
             api_keys::set_policy(tx, &admin, account, workspace, Some(KeyPolicy { max_life_days: 99 }))?;
@@ -189,7 +190,7 @@ impl TestApp {
         })
         .unwrap();
         self.clock.advance(minutes(1));
-        verifier.verify_request(key.secret.expose(), &request).unwrap().unwrap();
+        verifier.verify_request(key.secret.expose(), &request).unwrap().into_result().unwrap();
         id
     }
 

@@ -27,7 +27,7 @@ fn both_keys_are_good_during_the_overlap_and_then_only_the_new_one() {
     site.clock.advance(OVERLAP_DEFAULT - seconds(1));
     for verifier in [&verifier, &site.verifier()] {
         assert_eq!(both(verifier), [Ok(old.key.id), Ok(new.key.id)]);
-        assert_eq!(verifier.verify(old.secret.expose()).unwrap().unwrap().expires_at, Some(end));
+        assert_eq!(verifier.verify(old.secret.expose()).unwrap().into_result().unwrap().expires_at, Some(end));
     }
 
     site.clock.advance(seconds(1));

@@ -1,6 +1,6 @@
 //! The limits of keys: networks, rates and budgets. A refused request counts against none of them.
 
-use domicile::api_keys::RateLimit;
+use domicile::base::RateLimit;
 use domicile::base::{Credits, Quantity, ServiceId, Timestamp};
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};

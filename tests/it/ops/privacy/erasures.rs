@@ -122,7 +122,7 @@ fn an_erasure_does_not_change_data_of_other_people() {
 
     assert_eq!(of_bob(&site), before);
     assert!(site.read(|view| sessions::current(view, token.expose()).unwrap()).is_some());
-    assert!(Verifier::new(site.app.clone()).verify(key.secret.expose()).unwrap().is_ok());
+    assert!(Verifier::new(site.app.clone()).verify(key.secret.expose()).unwrap().into_result().is_ok());
     assert_eq!(site.exports_folder().len(), 1);
     let credit = site.read(|view| ledger::balance(view, bob.workspace).unwrap());
     assert_eq!(credit, Credits::whole(5));

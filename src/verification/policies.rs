@@ -7,39 +7,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 use hashbrown::HashTable;
-use ipnet::IpNet;
 
 use super::key_index::POLICIES_MAX;
-use crate::base::{Scopes, SharedText};
+use super::model::Policy;
 
 /// Policies that are allocated together.
 const CHUNK: usize = 256;
-
-/// What many keys may do.
-#[derive(PartialEq, Eq, Hash)]
-pub(super) struct Policy {
-    /// Scope names, separated by spaces.
-    pub scope: SharedText,
-    /// The rights behind the scopes, before the owner's role limits them.
-    pub rights: Scopes,
-    /// Empty: every network is allowed.
-    pub networks: Vec<IpNet>,
-    /// Requests a minute, from the key itself or from the site. `None`: no limit.
-    pub rate: Option<u32>,
-    /// The key has a successor, and its end is the end of the overlap.
-    pub is_retiring: bool,
-}
-
-impl Policy {
-    /// Whether a request from this address is allowed. `None`: the address is unknown.
-    pub(super) fn allows_address(&self, address: Option<std::net::IpAddr>) -> bool {
-        self.networks.is_empty()
-            || address.is_some_and(|address| {
-                let address = address.to_canonical();
-                self.networks.iter().any(|network| network.contains(&address))
-            })
-    }
-}
 
 type Chunk = Box<[OnceLock<Policy>]>;
 
@@ -86,6 +59,7 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Scopes;
 
     #[test]
     fn a_policy_keeps_its_number_and_the_number_of_policies_is_limited() {

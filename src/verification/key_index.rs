@@ -9,10 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::model::SlotIndex;
+use crate::api_keys::LookupDigest;
 use crate::base::{ApiKeyId, Timestamp};
-
-/// HMAC-SHA-256 of a key's text under a pepper.
-pub(super) type Digest = [u8; 32];
 
 /// Owners in memory at most, some 40 MiB. The number of an owner is below this.
 pub(super) const OWNERS_MAX: usize = 1 << OWNER_BITS;
@@ -86,7 +84,7 @@ impl KeyIndex {
     }
 
     /// The entry of a digest, valid or not, and the slot of the usage buffer that the key used last.
-    pub(super) fn find(&self, digest: &Digest) -> Option<(Entry, SlotIndex)> {
+    pub(super) fn find(&self, digest: &LookupDigest) -> Option<(Entry, SlotIndex)> {
         let (shard, fingerprint) = locate(digest);
         let shard = self.read(shard);
         let packed = &shard.entries[shard.search(&fingerprint).ok()?];
@@ -94,7 +92,7 @@ impl KeyIndex {
     }
 
     /// Inserts an entry, or replaces an older one of the same digest.
-    pub(super) fn insert(&self, digest: &Digest, entry: &Entry) {
+    pub(super) fn insert(&self, digest: &LookupDigest, entry: &Entry) {
         let (shard, fingerprint) = locate(digest);
         if self.write(shard).insert(fingerprint, entry) {
             self.count.fetch_add(1, Ordering::Relaxed);
@@ -102,7 +100,7 @@ impl KeyIndex {
     }
 
     /// Sets the slot of the usage buffer that a key uses now. Does nothing if the index does not have the key.
-    pub(super) fn set_usage_slot(&self, digest: &Digest, slot: SlotIndex) {
+    pub(super) fn set_usage_slot(&self, digest: &LookupDigest, slot: SlotIndex) {
         let (shard, fingerprint) = locate(digest);
         let mut shard = self.write(shard);
         if let Ok(index) = shard.search(&fingerprint) {
@@ -192,7 +190,7 @@ impl Shard {
 }
 
 /// The shard of a digest, and its fingerprint: the last bytes select the shard, the first are compared.
-fn locate(digest: &Digest) -> (usize, Fingerprint) {
+fn locate(digest: &LookupDigest) -> (usize, Fingerprint) {
     let part = |at: usize| u16::from_be_bytes([digest[at], digest[at + 1]]);
     (usize::from(part(30)) % SHARDS, [part(0), part(2), part(4), part(6), part(8)])
 }
@@ -256,7 +254,7 @@ mod tests {
     use super::*;
     use crate::base::Rng;
 
-    fn entry(number: u32, rng: &mut Rng) -> (Digest, Entry) {
+    fn entry(number: u32, rng: &mut Rng) -> (LookupDigest, Entry) {
         let now = Timestamp::from_millis(1_777_000_000_000);
         let expires_at = (!number.is_multiple_of(3)).then_some(Timestamp::from_millis(i64::from(number) << 30));
         let key = ApiKeyId::new(now, rng);

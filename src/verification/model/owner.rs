@@ -25,7 +25,7 @@ pub struct Owner {
 const WORDS: usize = 7;
 
 /// The texts of an owner as read from the database.
-pub(in crate::api_keys) struct OwnerFields<'a> {
+pub(in crate::verification) struct OwnerFields<'a> {
     pub username: &'a str,
     pub display_name: &'a str,
     pub email: &'a str,
@@ -34,7 +34,7 @@ pub(in crate::api_keys) struct OwnerFields<'a> {
 }
 
 impl Owner {
-    pub(in crate::api_keys) fn new(
+    pub(in crate::verification) fn new(
         account: AccountId,
         workspace: WorkspaceId,
         role: Role,
@@ -53,7 +53,7 @@ impl Owner {
     }
 
     /// An owner that is not read yet: only its ids are known.
-    pub(in crate::api_keys) fn placeholder(account: AccountId, workspace: WorkspaceId) -> Self {
+    pub(in crate::verification) fn placeholder(account: AccountId, workspace: WorkspaceId) -> Self {
         Self { account, workspace, role: Role::Viewer, words: SharedText::default(), ends: [0; WORDS] }
     }
 

@@ -1,31 +1,21 @@
-//! The hot path: is this key good? It runs on the worker's own thread, without the writer and without a change of
-//! thread.
-//!
-//! ```text
-//! form and CRC ── HMAC ── in the index, and unchanged since? ── yes: owner in memory, and unchanged since? ── answer
-//!                          └─ no: read the key, cache it            └─ no: read the owner, cache it ─────────┘
-//! ```
-//! The index holds every key while they fit (see `key_index`), so the number of keys does not change the response time.
-//! The index is filled after the start, and by the first request for each key. Exactly what changed is invalidated (see
-//! `db::epoch`): one person's change has no cost for others. Owners are cached separately, because all keys of a person
-//! share one.
+//! The fast path of [`super::plain`]: the same decisions, with keys and owners from memory where they are still valid.
+//! It runs on the worker's own thread, without the writer and without a change of thread. The module comment of
+//! `verification` has the design.
 
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::key_index::{Digest, Entry, KeyIndex, PRELOAD_MAX};
-use super::model::{
-    Channel, KeyState, Owner, Refusal, SlotIndex, VerifiedKey, VerifyRequest, state_now, stored_networks,
-};
+use super::key_index::{Entry, KeyIndex, PRELOAD_MAX};
+use super::model::{Owner, Policy, Refusal, SlotIndex, Verdict, VerifiedKey, VerifyRequest};
 use super::owners::{OwnerId, Owners};
-use super::policies::{Policies, Policy};
-use super::reports::Reports;
+use super::plain;
+use super::policies::Policies;
 use super::store;
-use super::text::KeyText;
-use super::usage_buffer::{UsageBatch, UsageBuffer};
+use super::usage_buffer::UsageBuffer;
+use crate::api_keys::{Channel, KeyText, LookupDigest, UsageBatch};
 use crate::app::App;
-use crate::base::{ApiKeyId, Role, Scopes, Timestamp};
+use crate::base::{ApiKeyId, Scopes, Timestamp};
 use crate::db::{Error, Subject, View};
 
 /// Keys read in one transaction of the preload, so that no reader holds an old state of the database for long.
@@ -48,6 +38,13 @@ impl Deref for PolicyRef<'_> {
     }
 }
 
+/// What a look-up gives.
+enum Lookup<'v> {
+    Found(Candidate<'v>),
+    /// No key has this text, or the key is refused whatever the request.
+    Refused(Refusal),
+}
+
 /// A key that is live according to the database. The request decides the rest.
 struct Candidate<'v> {
     key: ApiKeyId,
@@ -57,7 +54,7 @@ struct Candidate<'v> {
     /// `None`: the account is not active, or not a member of the workspace.
     owner: Option<Owner>,
     /// Its digest in the index, and the slot of the usage buffer that it used last. `None`: the index does not have it.
-    indexed: Option<(Digest, SlotIndex)>,
+    indexed: Option<(LookupDigest, SlotIndex)>,
 }
 
 /// Verifies API keys, from memory where possible, and counts their use.
@@ -70,13 +67,12 @@ pub struct Verifier {
     owners: Owners,
     is_stopping: AtomicBool,
     usage: UsageBuffer,
-    reports: Reports,
 }
 
 impl Verifier {
     /// A verifier for the open appliance, with empty caches.
     pub fn new(app: Arc<App>) -> Self {
-        let read_rights = app.config().scopes.rights_of("read");
+        let read_rights = plain::read_rights(app.config());
         Self {
             app,
             read_rights,
@@ -85,7 +81,6 @@ impl Verifier {
             owners: Owners::default(),
             is_stopping: AtomicBool::new(false),
             usage: UsageBuffer::default(),
-            reports: Reports::default(),
         }
     }
 
@@ -98,7 +93,7 @@ impl Verifier {
     ///
     /// # Errors
     /// As [`Verifier::verify_request`].
-    pub fn verify(&self, text: &str) -> Result<Result<VerifiedKey, Refusal>, Error> {
+    pub fn verify(&self, text: &str) -> Result<Verdict, Error> {
         self.verify_request(text, &VerifyRequest::new(Channel::Introspect))
     }
 
@@ -106,23 +101,21 @@ impl Verifier {
     /// counted and does not count against the rate limit.
     ///
     /// # Errors
-    /// [`Error`] when the database cannot be read. A refused key is a result, not an error.
-    pub fn verify_request(
-        &self,
-        text: &str,
-        request: &VerifyRequest<'_>,
-    ) -> Result<Result<VerifiedKey, Refusal>, Error> {
+    /// [`Error`] when the database cannot be read.
+    pub fn verify_request(&self, text: &str, request: &VerifyRequest<'_>) -> Result<Verdict, Error> {
         if !KeyText::is_well_formed(&self.app.config().api_keys.prefix, text) {
-            return Ok(Err(Refusal::Malformed));
+            return Ok(Verdict::Refused(Refusal::Malformed));
         }
         let now = self.app.now();
         Ok(match self.look_up_text(text, now, request)? {
-            Ok(candidate) => self.admit(candidate, now, request),
-            Err(refusal) => Err(refusal),
+            Lookup::Found(candidate) => {
+                self.admit(candidate, now, request).map_or_else(Verdict::Refused, Verdict::Valid)
+            }
+            Lookup::Refused(refusal) => Verdict::Refused(refusal),
         })
     }
 
-    /// Checks what depends on the time and on the request: end, network, rights, rate limit.
+    /// Decides about the request, applies the rate limit and records the use.
     fn admit(
         &self,
         candidate: Candidate<'_>,
@@ -130,18 +123,8 @@ impl Verifier {
         request: &VerifyRequest<'_>,
     ) -> Result<VerifiedKey, Refusal> {
         let Candidate { key, ends_at, policy, owner, indexed } = candidate;
-        let owner = owner.ok_or(Refusal::Unknown)?;
-        if ends_at.is_some_and(|end| end <= now) {
-            if policy.is_retiring {
-                self.usage.record_late(key, now, request);
-                return Err(Refusal::Replaced);
-            }
-            return Err(Refusal::Expired);
-        }
-        if !policy.allows_address(request.address) {
-            return Err(Refusal::Network);
-        }
-        let rights = rights_for_role(policy.rights, owner.role, self.read_rights);
+        let checked = plain::check_request(&policy, ends_at, owner, self.read_rights, request, now);
+        let (owner, rights) = checked.inspect_err(|refusal| self.record_refusal(key, *refusal, now, request))?;
         // If the key does not have the required rights, our caller refuses the request: that is no use of the key.
         let (rate_limit, slot) = match rights.contains(request.required) {
             true => {
@@ -167,12 +150,19 @@ impl Verifier {
         })
     }
 
+    /// The owner of a replaced key wants to know which programs still call with it.
+    fn record_refusal(&self, key: ApiKeyId, refusal: Refusal, now: Timestamp, request: &VerifyRequest<'_>) {
+        if refusal == Refusal::Replaced {
+            self.usage.record_late(key, now, request);
+        }
+    }
+
     fn look_up_text<'v>(
         &'v self,
         text: &str,
         now: Timestamp,
         request: &VerifyRequest<'_>,
-    ) -> Result<Result<Candidate<'v>, Refusal>, Error> {
+    ) -> Result<Lookup<'v>, Error> {
         let keyring = self.app.keyring();
         let store = self.app.store();
         if store.is_cache_current() {
@@ -198,7 +188,8 @@ impl Verifier {
                     }
                     let indexed = Some((digest, last));
                     let policy = PolicyRef::Interned(policy);
-                    return Ok(Ok(Candidate { key: entry.key, ends_at: entry.expires_at, policy, owner, indexed }));
+                    let (key, ends_at) = (entry.key, entry.expires_at);
+                    return Ok(Lookup::Found(Candidate { key, ends_at, policy, owner, indexed }));
                 }
             }
         }
@@ -209,21 +200,19 @@ impl Verifier {
     fn read_key<'v>(
         &'v self,
         view: &View<'_>,
-        lookups: impl Iterator<Item = Digest>,
+        lookups: impl Iterator<Item = LookupDigest>,
         now: Timestamp,
         request: &VerifyRequest<'_>,
-    ) -> Result<Result<Candidate<'v>, Refusal>, Error> {
+    ) -> Result<Lookup<'v>, Error> {
         // Read before the row: a change in between invalidates the row, because this generation is older.
         let generation = self.app.store().generation();
         let mut in_use = None;
         for lookup in lookups {
             let newest = *in_use.get_or_insert(lookup);
             let Some(row) = store::find_by_lookup(view, &lookup)? else { continue };
-            if let Some(refusal) = refusal_of(&row, now) {
-                if refusal == Refusal::Replaced {
-                    self.usage.record_late(row.key, now, request);
-                }
-                return Ok(Err(refusal));
+            if let Err(refusal) = plain::check_key(&row, now) {
+                self.record_refusal(row.key, refusal, now, request);
+                return Ok(Lookup::Refused(refusal));
             }
             if lookup != newest {
                 self.usage.record_stale(row.key, newest);
@@ -232,33 +221,23 @@ impl Verifier {
             if owner.is_some() {
                 self.cache(&lookup, &row, generation);
             }
-            let policy = PolicyRef::Owned(Box::new(self.policy_of(&row)));
+            let policy = PolicyRef::Owned(Box::new(plain::policy_of(&row, self.app.config())));
             let indexed = self.index.find(&lookup).map(|(_, last)| (lookup, last));
-            return Ok(Ok(Candidate { key: row.key, ends_at: ends_at(&row), policy, owner, indexed }));
+            let ends_at = plain::ends_at(&row);
+            return Ok(Lookup::Found(Candidate { key: row.key, ends_at, policy, owner, indexed }));
         }
-        Ok(Err(Refusal::Unknown))
-    }
-
-    fn policy_of(&self, row: &store::KeyRow) -> Policy {
-        let config = self.app.config();
-        Policy {
-            scope: row.scope.as_str().into(),
-            rights: config.scopes.rights_of(&row.scope),
-            networks: stored_networks(row.key, &row.networks),
-            rate: row.rate_per_minute.or(config.api_keys.rate_per_minute),
-            is_retiring: row.state == KeyState::Retiring,
-        }
+        Ok(Lookup::Refused(Refusal::Unknown))
     }
 
     /// Caches a key that was read in this generation, if there is space for it.
-    fn cache(&self, digest: &Digest, row: &store::KeyRow, generation: u64) {
+    fn cache(&self, digest: &LookupDigest, row: &store::KeyRow, generation: u64) {
         let numbers = (
             self.owners.intern((row.account, row.workspace)),
-            self.policies.intern(self.policy_of(row)),
+            self.policies.intern(plain::policy_of(row, self.app.config())),
             u32::try_from(generation).ok(),
         );
         if let (Some(owner), Some(policy), Some(generation)) = numbers {
-            let entry = Entry { key: row.key, owner, policy, generation, expires_at: ends_at(row) };
+            let entry = Entry { key: row.key, owner, policy, generation, expires_at: plain::ends_at(row) };
             self.index.insert(digest, &entry);
         }
     }
@@ -333,14 +312,6 @@ impl Verifier {
         self.usage.record_rights(verified.key, verified.usage_slot, rights);
     }
 
-    /// Admits a report about exposed keys, if its network has not sent too many.
-    ///
-    /// # Errors
-    /// The seconds until the next report from this network will be admitted.
-    pub fn admit_report(&self, address: std::net::IpAddr) -> Result<(), u32> {
-        self.reports.admit(address, self.app.now())
-    }
-
     /// Takes the usage that was recorded since the last drain.
     pub(super) fn drain_usage(&self) -> UsageBatch {
         self.usage.drain()
@@ -349,32 +320,5 @@ impl Verifier {
     /// Restores a batch that could not be written.
     pub(super) fn restore_usage(&self, batch: &UsageBatch) {
         self.usage.restore(batch);
-    }
-}
-
-/// The earlier of the key's own end and the end of its overlap.
-fn ends_at(row: &store::KeyRow) -> Option<Timestamp> {
-    [row.expires_at, row.retire_at].into_iter().flatten().min()
-}
-
-/// Why the key is refused, whatever the request. `None`: it is good, if its owner is.
-fn refusal_of(row: &store::KeyRow, now: Timestamp) -> Option<Refusal> {
-    match state_now(row.state, row.expires_at, row.retire_at, now) {
-        // Of revoked keys, only those that were replaced still have their digest.
-        KeyState::Revoked => Some(Refusal::Replaced),
-        KeyState::Expired => Some(Refusal::Expired),
-        KeyState::Disabled => Some(Refusal::Disabled),
-        KeyState::Quarantined => Some(Refusal::Quarantined),
-        KeyState::Active | KeyState::Retiring => {
-            row.spent_until.filter(|until| *until > now).map(|_| Refusal::BudgetSpent)
-        }
-    }
-}
-
-/// The key's rights, limited by its owner's role in the workspace: the keys of a viewer can only read.
-fn rights_for_role(rights: Scopes, role: Role, read_rights: Scopes) -> Scopes {
-    match role {
-        Role::Owner | Role::Admin | Role::Editor => rights,
-        Role::Viewer => rights.intersection(read_rights),
     }
 }

@@ -1,5 +1,7 @@
 //! Why a key is refused.
 
+use crate::base::RateLimit;
+
 /// Why a key is refused for this request.
 ///
 /// A program that sends the whole text of a key may learn what the owner did with it. A text that never was a key and a
@@ -56,6 +58,16 @@ impl Refusal {
             }
             Self::Network | Self::BudgetSpent => 403,
             Self::RateLimited { .. } => 429,
+        }
+    }
+
+    /// The state of the rate limit that refused the request. `None`: it was refused for another reason.
+    pub const fn rate_limit(self) -> Option<RateLimit> {
+        match self {
+            Self::RateLimited { quota, retry_after_seconds } => {
+                Some(RateLimit { quota, remaining: 0, reset_seconds: retry_after_seconds })
+            }
+            _ => None,
         }
     }
 }

@@ -6,15 +6,15 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::key_index::{Digest, USAGE_SLOTS_MAX};
-use super::model::{Channel, KeyCaller, RateLimit, Refusal, SlotIndex, VerifyRequest};
-use super::rate_limit::RateLimiter;
-use crate::base::{ApiKeyId, Scopes, Timestamp};
+use super::key_index::USAGE_SLOTS_MAX;
+use super::model::{Refusal, SlotIndex, VerifyRequest};
+use crate::api_keys::{Channel, KeyCaller, KeyUsage, LookupDigest, UsageBatch, UsageDetail};
+use crate::base::{ApiKeyId, RateLimit, RateLimiter, Scopes, Timestamp};
 
 /// Slots of a shard between two drains, in all 262,144. When they are full, a use is not counted, so that memory does
 /// not grow.
 const SLOTS_MAX: usize = USAGE_SLOTS_MAX;
-/// Keys with a rate limit in use at the same time. When there are more, some requests are admitted without counting.
+/// Keys with a rate limit in use at the same time. When there are more, the oldest are evicted.
 const RATES_MAX: usize = 65_536;
 /// Callers of retiring keys, callers of replaced keys, and digests to be rewritten: each at most this many between two
 /// drains.
@@ -27,17 +27,6 @@ const EARLIER_MILLIS: i64 = 3_600_000;
 /// Characters of a program's name that are kept.
 const AGENT_CHARS_MAX: usize = 200;
 
-/// The use of a key since the last drain.
-#[derive(Debug)]
-pub(super) struct KeyUsage {
-    /// The last use, in milliseconds since 1970.
-    pub at: i64,
-    /// Requests by channel, in the order of [`Channel::ALL`].
-    pub by_channel: [u16; 4],
-    /// Boxed, because most keys have no detail: this keeps the struct small.
-    pub detail: Option<Box<Detail>>,
-}
-
 /// A use in the buffer: 32 bytes, because there are many. A key that is used more often than a counter can count has
 /// several.
 struct Slot {
@@ -47,14 +36,6 @@ struct Slot {
     by_channel: [u16; 4],
     /// The number of its detail, counted from one. 0: none.
     detail: u32,
-}
-
-/// From where a key was used, by which program, and for which rights.
-#[derive(Debug, Default)]
-pub(super) struct Detail {
-    pub address: Option<IpAddr>,
-    pub agent: String,
-    pub rights: Scopes,
 }
 
 /// A program that called with a key.
@@ -91,52 +72,20 @@ struct Shard {
     /// In the order of the first use. The key index stores the slot of each key, because a look-up in a map would cost
     /// as much again as finding the key.
     slots: Vec<Slot>,
-    details: Vec<Detail>,
+    details: Vec<UsageDetail>,
     /// The begin of the slots' time, in milliseconds since 1970.
     since: i64,
     /// The slots of keys that are not in the key index.
     overflow: KeyMap<SlotIndex>,
-    rates: KeyMap<RateLimiter>,
+    rates: RateLimiter<ApiKeyId, { RATES_MAX / SHARDS }, BuildHasherDefault<IdHasher>>,
     callers: Callers,
     late: Callers,
-    stale: HashMap<ApiKeyId, Digest>,
+    stale: HashMap<ApiKeyId, LookupDigest>,
 }
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct UsageBuffer([Mutex<Shard>; SHARDS]);
-
-/// Everything that was recorded between two drains.
-#[derive(Default)]
-pub(super) struct UsageBatch {
-    /// Uses of good keys.
-    pub uses: Vec<(ApiKeyId, KeyUsage)>,
-    /// Callers of keys that are being replaced.
-    pub callers: Vec<(ApiKeyId, KeyCaller)>,
-    /// Callers of keys that were replaced.
-    pub late: Vec<(ApiKeyId, KeyCaller)>,
-    /// Keys that were found under another pepper, with their digest under the pepper in use.
-    pub stale: Vec<(ApiKeyId, Digest)>,
-}
-
-impl UsageBatch {
-    /// Splits off the last `max` items of each kind. `None`: nothing is left.
-    pub(super) fn next_batch(&mut self, max: usize) -> Option<Self> {
-        let batch = Self {
-            uses: split_last(&mut self.uses, max),
-            callers: split_last(&mut self.callers, max),
-            late: split_last(&mut self.late, max),
-            stale: split_last(&mut self.stale, max),
-        };
-        let is_empty =
-            batch.uses.is_empty() && batch.callers.is_empty() && batch.late.is_empty() && batch.stale.is_empty();
-        (!is_empty).then_some(batch)
-    }
-}
-
-fn split_last<T>(all: &mut Vec<T>, max: usize) -> Vec<T> {
-    all.split_off(all.len().saturating_sub(max))
-}
 
 impl UsageBuffer {
     fn shard(&self, key: ApiKeyId) -> MutexGuard<'_, Shard> {
@@ -159,7 +108,12 @@ impl UsageBuffer {
         let mut shard = self.shard(key);
         let rate_limit = match quota.filter(|_| request.channel.is_rate_limited()) {
             None => None,
-            Some(quota) => shard.admit(key, now, quota)?,
+            Some(quota) => Some(
+                shard
+                    .rates
+                    .admit(key, now, quota)
+                    .map_err(|retry_after_seconds| Refusal::RateLimited { quota, retry_after_seconds })?,
+            ),
         };
         let slot = shard.slot_for((key, last), now.millis(), &one_request(request.channel));
         if let Some(slot) = slot {
@@ -183,8 +137,8 @@ impl UsageBuffer {
     /// Undoes the last [`UsageBuffer::record`] of this key, except for its address and time.
     pub(super) fn undo_use(&self, key: ApiKeyId, slot: Option<SlotIndex>, channel: Channel, quota: Option<u32>) {
         let mut shard = self.shard(key);
-        if let Some((limiter, quota)) = shard.rates.get_mut(&key).zip(quota) {
-            limiter.refund(quota);
+        if let Some(quota) = quota {
+            shard.rates.refund(&key, quota);
         }
         if let Some(index) = shard.index_of(key, slot) {
             let uses = &mut shard.slots[index].by_channel[channel.index()];
@@ -198,7 +152,7 @@ impl UsageBuffer {
     }
 
     /// Records the digest under which a key has to be stored from now on.
-    pub(super) fn record_stale(&self, key: ApiKeyId, digest: Digest) {
+    pub(super) fn record_stale(&self, key: ApiKeyId, digest: LookupDigest) {
         let mut shard = self.shard(key);
         if shard.stale.len() < NOTES_MAX / SHARDS {
             shard.stale.insert(key, digest);
@@ -299,10 +253,10 @@ impl Shard {
         self.slots.get(index).is_some_and(|slot| slot.key == key).then_some(index)
     }
 
-    fn detail_of(&mut self, index: usize) -> &mut Detail {
+    fn detail_of(&mut self, index: usize) -> &mut UsageDetail {
         let slot = &mut self.slots[index];
         if slot.detail == 0 {
-            self.details.push(Detail::default());
+            self.details.push(UsageDetail::default());
             // A slot has at most one detail, so the number fits.
             slot.detail = self.details.len() as u32;
         }
@@ -342,32 +296,10 @@ impl Shard {
         slot.at = slot.at.max(clamp(at.saturating_sub(self.since)));
         slot.by_channel.iter_mut().zip(more).for_each(|(uses, more)| *uses = uses.saturating_add(*more));
     }
-
-    /// Applies the rate limit of a key. `None`: there are too many keys with one, so the request is admitted without
-    /// counting.
-    fn admit(&mut self, key: ApiKeyId, now: Timestamp, quota: u32) -> Result<Option<RateLimit>, Refusal> {
-        if let Some(limiter) = self.rates.get_mut(&key) {
-            return admit(limiter, now, quota);
-        }
-        if self.rates.len() >= RATES_MAX / SHARDS {
-            self.rates.retain(|_, limiter| !limiter.is_idle(now));
-        }
-        if self.rates.len() >= RATES_MAX / SHARDS {
-            return Ok(None);
-        }
-        admit(self.rates.entry(key).or_default(), now, quota)
-    }
 }
 
 fn clamp(millis: i64) -> u32 {
     u32::try_from(millis).unwrap_or(if millis < 0 { 0 } else { u32::MAX })
-}
-
-fn admit(limiter: &mut RateLimiter, now: Timestamp, quota: u32) -> Result<Option<RateLimit>, Refusal> {
-    limiter
-        .admit(now, quota)
-        .map(Some)
-        .map_err(|retry_after_seconds| Refusal::RateLimited { quota, retry_after_seconds })
 }
 
 fn add_caller(callers: &mut Callers, key: ApiKeyId, now: Timestamp, request: &VerifyRequest<'_>) {
@@ -394,12 +326,6 @@ fn truncated(agent: &str) -> &str {
 fn caller(((key, address, agent), (last_at, uses)): (Caller, (Timestamp, i64))) -> (ApiKeyId, KeyCaller) {
     let address = address.map(|address| address.to_string()).unwrap_or_default();
     (key, KeyCaller { address, agent, last_at, uses })
-}
-
-/// The channels with at least one use, and their uses.
-pub(super) fn uses_by_channel(usage: &KeyUsage) -> impl Iterator<Item = (Channel, i64)> {
-    let counts = Channel::ALL.into_iter().zip(usage.by_channel);
-    counts.filter(|(_, uses)| *uses > 0).map(|(channel, uses)| (channel, i64::from(uses)))
 }
 
 #[cfg(test)]

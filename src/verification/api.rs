@@ -1,0 +1,123 @@
+//! The extractor of all `/api/` routes, and `/api/api-keys`.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use serde::Serialize;
+
+use super::Verifier;
+use super::model::{Refusal, VerifiedKey, VerifyRequest};
+use crate::api_keys::{self, Channel};
+use crate::app::App;
+use crate::base::{Actor, Problem, RateLimit, Scopes};
+use crate::http::{Answer, Fault, VisitorOf, json};
+
+/// The extractor of a program with a good key. A program is not a person: it has no session, and there is no way to
+/// make a [`crate::base::CredentialAdmin`] of it, which operations on credentials need.
+pub struct KeyHolder {
+    /// The key and its owner.
+    pub verified: VerifiedKey,
+    visitor: VisitorOf,
+    verifier: Data<Verifier>,
+    request: HttpRequest,
+}
+
+impl KeyHolder {
+    /// The actor for operations and the audit.
+    pub fn actor(&self) -> Actor {
+        Actor::KeyHolder {
+            key: self.verified.key,
+            account: self.verified.account,
+            workspace: self.verified.workspace,
+            scopes: self.verified.rights,
+            visitor: self.visitor.0.clone(),
+        }
+    }
+
+    /// Fails unless the key has the scope. A refused request counts neither as a use nor against the rate limit.
+    ///
+    /// # Errors
+    /// 403 `insufficient_scope`, with the sentence that the reference's client knows.
+    pub fn require(&self, app: &App, scope: &str) -> Result<(), Problem> {
+        let rights = app.config().scopes.parse(scope).filter(|rights| self.verified.rights.contains(*rights));
+        match rights {
+            Some(rights) => {
+                self.verifier.record_rights(&self.verified, rights);
+                Ok(())
+            }
+            None => {
+                self.verifier.undo_use(&self.verified, Channel::Api);
+                self.request.extensions_mut().remove::<RateLimit>();
+                Err(Problem::new(403, "insufficient_scope", "Permission denied for this operation"))
+            }
+        }
+    }
+}
+
+impl FromRequest for KeyHolder {
+    type Error = Fault;
+    type Future = Ready<Result<Self, Fault>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(holder_of(request))
+    }
+}
+
+fn holder_of(request: &HttpRequest) -> Result<KeyHolder, Fault> {
+    let verifier =
+        request.app_data::<Data<Verifier>>().ok_or_else(|| Problem::internal("no verifier in the request"))?;
+    let text = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, text)| text.trim())
+        .ok_or(Fault(Refusal::Unknown.into()))?;
+    let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default();
+    let question = VerifyRequest {
+        channel: Channel::Api,
+        address: visitor.0.address.parse().ok(),
+        agent: &visitor.0.agent,
+        required: Scopes::NONE,
+    };
+    let verdict = verifier.verify_request(text, &question)?;
+    if let Some(rate_limit) = verdict.rate_limit() {
+        request.extensions_mut().insert(rate_limit);
+    }
+    let verified = verdict.into_result().map_err(Problem::from)?;
+    Ok(KeyHolder { verified, visitor, verifier: verifier.clone(), request: request.clone() })
+}
+
+#[derive(Serialize)]
+struct KeyList {
+    keys: Vec<KeyItem>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyItem {
+    key_id: String,
+    name: String,
+    key_prefix: String,
+    created_at: String,
+}
+
+/// `GET /api/api-keys`: the live keys of the key's workspace, without any secret.
+pub async fn list(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
+    holder.require(&app, "account:read")?;
+    let workspace = holder.verified.workspace;
+    let keys = app.read_offloaded(move |view| api_keys::list_live(view, workspace)).await?;
+    let keys = keys.into_iter().map(|key| KeyItem {
+        key_id: key.id.to_string(),
+        name: key.name,
+        key_prefix: key.display,
+        created_at: key.created_at.rfc3339(),
+    });
+    let body = serde_json::to_string(&KeyList { keys: keys.collect() }).map_err(Problem::internal)?;
+    Ok(json::private(200, body))
+}
