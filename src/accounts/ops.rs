@@ -26,6 +26,7 @@ const PURGE_BATCH_MAX: u32 = 1000;
 /// [`AccountError::UsernameTaken`], [`AccountError::UsernameConfusable`]; [`AccountError::EmailTaken`] when the address
 /// is to count as verified and another account has verified it. An unverified address is accepted even if another
 /// account has verified it, so that a sign-up does not tell which addresses are known (safety P8).
+// No permission: an anonymous visitor creates an account too; the caller decides whether sign-up is open.
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, new: &NewAccount) -> Result<Account, AccountError> {
     must_be_free(tx, &new.username)?;
     if new.is_verified && is_email_taken(tx, &new.email)? {
@@ -262,6 +263,7 @@ pub fn void_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) ->
 ///
 /// # Errors
 /// [`AccountError::NotFound`] without a primary address.
+// No permission: a person who is not signed in yet needs the code; it goes to the address of the account only.
 pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), AccountError> {
     let person = store::find(tx, account)?.ok_or(AccountError::NotFound)?;
     let email = primary(tx, account)?.ok_or(AccountError::NotFound)?;
@@ -296,6 +298,7 @@ pub(super) fn send_code_to(
 ///
 /// # Errors
 /// [`AccountError::CodeTooSoon`], [`AccountError::NotFound`].
+// No permission: as for `send_code`; the limits above it protect the mailbox.
 pub fn resend_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), AccountError> {
     let email = primary(tx, account)?.filter(|email| email.verified_at.is_none()).ok_or(AccountError::NotFound)?;
     must_not_be_too_soon(tx, email.id)?;
@@ -327,6 +330,7 @@ fn code_digest(view: &View<'_>, email: EmailId, code: &str) -> [u8; 32] {
 ///
 /// # Errors
 /// [`AccountError::CodeRefused`].
+// No permission: the code proves the address.
 pub fn verify_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Decided<Account, AccountError> {
     let refused = Ok(Decision::Refused(AccountError::CodeRefused));
     let Some(email) = primary(tx, account)?.filter(|email| email.verified_at.is_none()) else { return refused };
@@ -367,6 +371,7 @@ pub(super) fn try_code(
 ///
 /// # Errors
 /// [`AccountError::NotFound`], [`AccountError::EmailTaken`].
+// No permission: the caller has checked that the actor is the operator, or has a link that was mailed there.
 pub fn verify_by_operator(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, AccountError> {
     let email = primary(tx, account)?.ok_or(AccountError::NotFound)?;
     match store::find_verified_owner(tx, &email.address)? {
@@ -405,6 +410,7 @@ pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Re
 ///
 /// # Errors
 /// [`AccountError::Db`].
+// No permission: a reset link proves the person, who is not signed in; the caller checks the link or the actor.
 pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &str) -> Result<(), AccountError> {
     store::insert_password(tx, account, phc)?;
     if store::update_keys_unlocked(tx, account)? > 0 {
@@ -422,6 +428,7 @@ pub fn set_password(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, phc: &st
 ///
 /// # Errors
 /// [`db::Error`].
+// No permission: a person who is not signed in reports a sign-in; the caller checks the link.
 pub fn lock_keys(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), db::Error> {
     if store::update_keys_locked(tx, account)? > 0 {
         audit::record(tx, actor, Event::new(AccountEvent::KeysLocked).target(account).subject(account))?;

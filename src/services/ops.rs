@@ -13,6 +13,7 @@ use crate::db::{Error, Tx, View};
 ///
 /// # Errors
 /// [`ServiceError::NameTaken`].
+// No permission: only the command line calls it; no page and no API creates a service.
 pub fn create(tx: &mut Tx<'_>, actor: &Actor, name: &ServiceName) -> Result<(Service, Secret<String>), ServiceError> {
     let now = tx.now();
     let service = Service { id: ServiceId::new(now, tx.rng()), name: name.as_str().to_owned() };

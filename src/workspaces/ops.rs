@@ -14,6 +14,7 @@ use crate::db::{Error, Tx, View};
 ///
 /// # Errors
 /// [`Error`].
+// No permission: it is a part of the creation of an account.
 pub fn create_personal(tx: &mut Tx<'_>, actor: &Actor, account: &Account) -> Result<Workspace, Error> {
     let now = tx.now();
     let id = WorkspaceId::new(now, tx.rng());

@@ -1,5 +1,7 @@
 //! The rules of the source tree, as tests. `src/ARCHITECTURE.md` describes them.
 
+mod events;
+mod operations;
 mod words;
 
 use std::path::{Path, PathBuf};

@@ -217,6 +217,7 @@ pub struct RevertedChange {
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`] for a link that is unknown, used or expired, or whose change was undone before.
+// No permission: the mailed link proves that the actor has the previous address.
 pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<RevertedChange, AccountError> {
     let (account, about) = ops::use_link_about(tx, LinkPurpose::EmailRevert, token)?;
     let person = ops::find(tx, account)?.ok_or(AccountError::LinkRefused)?;

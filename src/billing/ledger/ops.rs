@@ -24,6 +24,8 @@ const EXPIRE_BATCH_MAX: u32 = 500;
 /// # Errors
 /// [`LedgerError::Unbalanced`]; [`LedgerError::Conflict`] if the key was used for another transaction;
 /// [`LedgerError::TooLarge`] if the balance or the debt would go beyond [`Credits::MAX`].
+// No permission: the ledger keeps books; `billing` decides who may grant and charge.
+// No event: a transaction is a record that never changes; its cause records the event.
 pub fn post(tx: &mut Tx<'_>, actor: &Actor, draft: Draft) -> Result<PostedTransaction, LedgerError> {
     let content = draft.content();
     if let Some(first) = find_repeated(tx, &draft.idem_key, &content)? {
@@ -37,6 +39,8 @@ pub fn post(tx: &mut Tx<'_>, actor: &Actor, draft: Draft) -> Result<PostedTransa
 ///
 /// # Errors
 /// [`LedgerError::NotPositive`], [`LedgerError::Conflict`], [`LedgerError::TooLarge`].
+// No permission: as for `post`.
+// No event: as for `post`: `billing::grant_by_operator` records it, with its reason.
 pub fn grant(tx: &mut Tx<'_>, actor: &Actor, grant: Grant) -> Result<PostedTransaction, LedgerError> {
     if grant.amount <= Credits::ZERO {
         return Err(LedgerError::NotPositive);
@@ -77,12 +81,14 @@ pub fn grant(tx: &mut Tx<'_>, actor: &Actor, grant: Grant) -> Result<PostedTrans
 /// # Errors
 /// [`LedgerError::NotPositive`], [`LedgerError::Conflict`]; [`LedgerError::TooLarge`] if the debt would go beyond
 /// [`Credits::MAX`].
+// No permission: as for `post`: the service that reports usage is checked in `billing::usage`.
 pub fn charge(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<PostedTransaction, LedgerError> {
     let id = new_id(tx);
     charge_with_id(tx, actor, id, charge)
 }
 
 /// Like [`charge`], with an id that the caller has already stored.
+// No permission: as for `post`.
 pub(in crate::billing) fn charge_with_id(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -101,6 +107,7 @@ pub(in crate::billing) fn charge_with_id(
 ///
 /// # Errors
 /// As for [`charge`], and [`LedgerError::InsufficientCredit`].
+// No permission: as for `post`.
 pub fn spend(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<PostedTransaction, LedgerError> {
     let content = charge.content();
     match plan_charge(tx, &charge, &content)? {

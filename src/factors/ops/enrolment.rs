@@ -51,6 +51,7 @@ pub fn must_enrol(view: &View<'_>, account: AccountId, is_operator: bool) -> Res
 ///
 /// # Errors
 /// [`Error`].
+// No permission: the caller has checked a link that was mailed to the person.
 pub fn remove_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: Timestamp) -> Result<bool, Error> {
     let (totp, codes) = store::delete_since(tx, account, since)?;
     let passkeys = store::list_passkeys_since(tx, account, since)?;

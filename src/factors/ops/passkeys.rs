@@ -76,6 +76,7 @@ pub(in crate::factors) fn find_credential(view: &View<'_>, id: &[u8]) -> Result<
 }
 
 /// Records a refused response. `known`: the passkey that it names and its account. `None`: it names none of ours.
+// No permission: it only records a refusal.
 pub(in crate::factors) fn refuse_passkey(
     tx: &mut Tx<'_>,
     actor: &Actor,

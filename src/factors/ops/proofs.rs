@@ -20,6 +20,7 @@ use crate::sessions::LoginThrottle;
 /// # Errors
 /// [`FactorError::CodeRefused`], [`FactorError::Throttled`], [`FactorError::PasskeyRefused`],
 /// [`FactorError::PasskeyCopied`]; [`FactorError::Damaged`], [`FactorError::Db`], which roll back.
+// No permission: the factor is the proof; the actor is not signed in yet.
 pub fn prove(
     tx: &mut Tx<'_>,
     actor: &Actor,

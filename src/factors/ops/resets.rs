@@ -31,6 +31,7 @@ pub fn reset_of(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Er
 ///
 /// # Errors
 /// [`FactorError::NotFound`] for a person without factors.
+// No permission: a person without a factor cannot sign in; the caller checks the first step, or is the operator.
 pub fn start_reset(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -57,6 +58,7 @@ pub fn start_reset(
 ///
 /// # Errors
 /// [`Error`].
+// No permission: the caller has checked a link, or a factor that the person still has.
 pub fn cancel_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<bool, Error> {
     if store::delete_reset(tx, account)? == 0 {
         return Ok(false);
@@ -73,6 +75,7 @@ pub fn cancel_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Resul
 ///
 /// # Errors
 /// [`FactorError::LinkRefused`].
+// No permission: the mailed link proves the person.
 pub fn cancel_reset_by_link(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), FactorError> {
     let used = accounts::use_link(tx, LinkPurpose::FactorReset, token).map_err(|error| match error {
         accounts::AccountError::Db(error) => FactorError::Db(error),

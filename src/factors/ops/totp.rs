@@ -29,6 +29,7 @@ pub(super) fn unsealed(view: &View<'_>, account: AccountId, sealed: &[u8]) -> Re
 ///
 /// # Errors
 /// [`FactorError::NotFound`] when the account is not the actor's.
+// No event: nothing has changed until the app is confirmed.
 pub fn start_totp_setup(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), FactorError> {
     if !actor.can_manage(account) {
         return Err(FactorError::NotFound);

@@ -171,6 +171,7 @@ pub fn list_exports(view: &View<'_>, account: AccountId) -> Result<Vec<Export>, 
 ///
 /// # Errors
 /// [`PrivacyError::NotFound`] if the account has no such export, or it was deleted.
+// No event: the download is recorded, when it starts.
 pub fn export_link(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -204,6 +205,7 @@ pub fn find_by_link(view: &View<'_>, account: AccountId, token: &str) -> Result<
 ///
 /// # Errors
 /// [`db::Error`].
+// No permission: it only records a download; the link was checked before the file was opened.
 pub fn record_download(
     tx: &mut Tx<'_>,
     actor: &Actor,

@@ -23,6 +23,7 @@ const AGENT_MAX: usize = 256;
 ///
 /// # Errors
 /// [`Error`].
+// No permission: the caller has checked every proof that the account needs.
 pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(SessionId, Secret<String>), Error> {
     let settings = &tx.site().config.session;
     let (idle, whole) = if new.remember {
@@ -118,6 +119,7 @@ pub fn cookie_state(view: &View<'_>, token: &str) -> Result<CookieState, Error> 
 ///
 /// # Errors
 /// [`Error`].
+// No permission: the sender of a copied cookie is not known; the session ends for both browsers.
 pub fn end_reused(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionId) -> Result<(), Error> {
     if store::delete(tx, account, session)? == 0 {
         return Ok(());
@@ -147,6 +149,7 @@ pub fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> 
 ///
 /// # Errors
 /// [`Error`].
+// No permission: sign-out and the list of sessions name the account of their own session.
 pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionId) -> Result<(), Error> {
     if store::delete(tx, account, session)? == 0 {
         return Ok(());
@@ -158,6 +161,7 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
 ///
 /// # Errors
 /// [`Error`].
+// No permission: as for `end`.
 pub fn end_live(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionId) -> Result<bool, Error> {
     let is_live = list(tx, account)?.iter().any(|known| known.id == session);
     end(tx, actor, account, session)?;
@@ -169,6 +173,7 @@ pub fn end_live(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: Ses
 ///
 /// # Errors
 /// [`Error`].
+// No permission: a reset, a suspension or a reported sign-in ends them; the caller has checked its link or actor.
 pub fn end_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, except: Option<SessionId>) -> Result<usize, Error> {
     let ended = store::delete_all(tx, account, except)?;
     if ended > 0 {

@@ -17,6 +17,7 @@ use crate::{factors, sessions};
 ///
 /// # Errors
 /// [`SigninError::Db`], [`SigninError::Account`].
+// No permission: the caller has just verified the address for `owner`.
 pub fn void_other_claims(
     tx: &mut Tx<'_>,
     actor: &Actor,

@@ -28,6 +28,7 @@ pub(in crate::signin) fn pending_factor(
 ///
 /// # Errors
 /// What [`factors::prove`] refuses; [`SigninError::PendingSignInOver`], also after too many wrong factors.
+// No permission: the token of the pending sign-in and the factor are the proofs.
 pub(in crate::signin) fn prove_factor(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -57,6 +58,7 @@ pub(in crate::signin) fn prove_factor(
 ///
 /// # Errors
 /// [`SigninError::BadCredentials`] if the account is not active.
+// No permission: the passkey is the proof.
 pub(in crate::signin) fn sign_in_by_passkey(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -77,6 +79,7 @@ pub(in crate::signin) fn sign_in_by_passkey(
 ///
 /// # Errors
 /// [`SigninError::PendingSignInOver`].
+// No permission: the token of the pending sign-in proves the first step.
 pub(in crate::signin) fn lost_factor(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<Reset, SigninError> {
     let pending = factors::pending_sign_in(tx, token)?.ok_or(SigninError::PendingSignInOver)?;
     Ok(factors::start_reset(tx, actor, pending.account, ResetRequester::Person)?)

@@ -19,6 +19,7 @@ use crate::workspaces;
 /// # Errors
 /// [`InvitationError`], [`AccountError`]; then the invitation stays valid. [`InvitationError::LinkRefused`] also if the
 /// invitation was withdrawn and created again for another address while the password was hashed.
+// No permission: the link of the invitation is the permission.
 pub(in crate::signin) fn accept_invitation(
     tx: &mut Tx<'_>,
     actor: &Actor,

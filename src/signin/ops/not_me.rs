@@ -46,6 +46,7 @@ pub fn find_not_me(view: &View<'_>, token: &str) -> Result<Option<Option<Session
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
+// No permission: the mailed link proves the person.
 pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninError> {
     let (_, about) = accounts::find_link_about(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let account = accounts::use_link(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;

@@ -17,6 +17,7 @@ use crate::{factors, mail, sessions};
 /// Mails a link to set a password if the address has an account. The answer is the same in both cases, and so are the
 /// rows that are written, except for the mail: for an unknown address a link is stored that is never mailed. To protect
 /// mailboxes, of many requests for one address only the first few send a mail, and later one in 15 minutes.
+// No permission: a person who cannot sign in asks for it; the link goes to the address of the account only.
 pub(in crate::signin) fn request_reset(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -43,6 +44,7 @@ pub(in crate::signin) fn request_reset(
 ///
 /// # Errors
 /// [`AccountError::NotFound`].
+// No permission: as for `request_reset`.
 pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
     let person = accounts::find(tx, account)?.ok_or(AccountError::NotFound)?;
     let address = accounts::primary_email(tx, account)?.ok_or(AccountError::NotFound)?;
@@ -72,6 +74,7 @@ pub(super) fn send_reset_link(
 ///
 /// # Errors
 /// [`AccountError::LinkRefused`].
+// No permission: the mailed link proves the person.
 pub(in crate::signin) fn reset(
     tx: &mut Tx<'_>,
     actor: &Actor,

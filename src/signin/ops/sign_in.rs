@@ -60,6 +60,7 @@ pub(in crate::signin) fn check_throttle(view: &View<'_>, throttle: &LoginThrottl
 
 /// Counts and records a wrong password. The event has no subject if the account was erased while the password was
 /// checked.
+// No permission: it only counts and records a refusal.
 pub(in crate::signin) fn refuse_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -83,6 +84,7 @@ pub(in crate::signin) fn refuse_password(
 /// [`SigninError::Throttled`]: wrong passwords of concurrent attempts were counted first.
 /// [`SigninError::BadCredentials`]: the password was changed, or the account was suspended, while the password was
 /// checked.
+// No permission: the password is the proof.
 pub(in crate::signin) fn accept_password(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -108,6 +110,7 @@ pub(in crate::signin) fn accept_password(
 ///
 /// # Errors
 /// [`SigninError::Db`], [`SigninError::Account`].
+// No permission: the caller has checked the first proof.
 pub(in crate::signin) fn sign_in(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -139,6 +142,7 @@ pub(in crate::signin) fn sign_in(
 ///
 /// # Errors
 /// [`SigninError::Disowned`]: a sign-in was reported, and the account has no new password yet. [`SigninError::Db`].
+// No permission: the caller has checked every proof that the account needs.
 pub(in crate::signin) fn start_session(
     tx: &mut Tx<'_>,
     actor: &Actor,

@@ -20,6 +20,7 @@ use crate::{mail, workspaces};
 /// # Errors
 /// [`AccountError::UsernameTaken`]: usernames are public. Only with a claim, whose holder is trusted:
 /// [`AccountError::LinkRefused`] if it is not valid; [`AccountError::EmailTaken`], after which it is still valid.
+// No permission: sign-up is for visitors; the flow checks whether it is open, or the claim.
 pub(in crate::signin) fn sign_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -44,6 +45,7 @@ pub(in crate::signin) fn sign_up(
 ///
 /// # Errors
 /// [`AccountError::UsernameTaken`], [`AccountError::EmailTaken`].
+// No permission: only the command line calls it.
 pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Result<Account, SigninError> {
     if accounts::is_email_taken(tx, &person.email)? {
         return Err(AccountError::EmailTaken.into());
@@ -78,6 +80,7 @@ pub fn create_account(tx: &mut Tx<'_>, actor: &Actor, person: NewPerson) -> Resu
 ///
 /// # Errors
 /// [`AccountError::CodeRefused`]; [`SigninError::Throttled`] after too many.
+// No permission: the code is the proof.
 pub fn verify(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Decided<SignInOutcome, SigninError> {
     // The caller signed up with this browser or knows the password, so the throttle is the one of the account.
     let throttle = LoginThrottle::new(account);

@@ -31,6 +31,7 @@ pub(in crate::signin) fn step_up_options(view: &View<'_>, account: AccountId) ->
 /// [`SigninError::Throttled`]: wrong passwords of concurrent attempts were counted first. [`SigninError::SignedOut`]:
 /// the session ended while the password was checked. [`SigninError::NotProved`]: a second factor was enrolled
 /// meanwhile.
+// No permission: the flow has checked the password of the account of this session.
 pub(in crate::signin) fn step_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -48,6 +49,7 @@ pub(in crate::signin) fn step_up(
 ///
 /// # Errors
 /// [`SigninError::SignedOut`]; [`SigninError::NotProved`], and what else [`factors::prove`] refuses.
+// No permission: the factor is the proof; account and session come from the cookie.
 pub(in crate::signin) fn step_up_by_factor(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -76,6 +78,7 @@ pub(in crate::signin) fn step_up_by_factor(
 ///
 /// # Errors
 /// As [`step_up`].
+// No permission: the provider has proved the identity that is connected to the account of this session.
 pub(in crate::signin) fn step_up_by_provider(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -108,6 +111,7 @@ fn renew(
 ///
 /// # Errors
 /// [`SigninError::Throttled`], [`SigninError::Db`].
+// No permission: it only counts and records a refusal.
 pub(in crate::signin) fn refuse_step_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
     let throttle = LoginThrottle::new(account);
     check_throttle(tx, &throttle)?;

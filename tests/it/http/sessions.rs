@@ -116,7 +116,8 @@ fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
         "one of the two holders is a thief"
     );
     let activity = signed_in(&site, "ada-l").get("/activity").text();
-    assert!(activity.contains("Session ended: its cookie was copied"), "{activity}");
+    let shown = "Session ended: its cookie was copied</strong> <span class=\"tag bad\">Denied</span>";
+    assert!(activity.contains(shown), "{activity}");
 }
 
 /// Visits every kind of page and form that sets cookies.

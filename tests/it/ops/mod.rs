@@ -1,6 +1,7 @@
 //! What each operation promises, through the faces of the slices. Mirrors `src/<slice>/ops.rs`.
 
 mod accounts;
+mod activity;
 mod api_keys;
 mod audit;
 mod billing;

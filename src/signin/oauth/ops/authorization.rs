@@ -75,6 +75,7 @@ pub(super) fn unseal(view: &View<'_>, column: &str, digest: &[u8; 32], sealed: &
 ///
 /// # Errors
 /// [`OauthError::Signin`] for the store.
+// No permission: the state and the cookie prove that the browser began the request.
 pub fn consume(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -128,6 +129,7 @@ fn issuer_matches(provider: &Provider, response: &AuthorizationResponse) -> bool
 }
 
 /// Records a refused response. The refusal is committed.
+// No permission: it only records a refusal.
 pub(in crate::signin::oauth) fn refuse<T>(
     tx: &mut Tx<'_>,
     actor: &Actor,

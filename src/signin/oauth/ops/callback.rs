@@ -26,6 +26,7 @@ use crate::signin::events::SigninEvent;
 ///
 /// # Errors
 /// [`OauthError::Signin`] for the store and for what sign-in refuses.
+// No permission: the provider has proved the identity; what may happen with it is decided below.
 pub fn complete(
     tx: &mut Tx<'_>,
     actor: &Actor,

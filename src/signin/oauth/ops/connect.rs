@@ -153,6 +153,7 @@ pub fn disconnect(
 ///
 /// # Errors
 /// [`db::Error`].
+// No permission: the caller has checked a link that was mailed to the person.
 pub fn unlink_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: Timestamp) -> Result<usize, db::Error> {
     let removed = store::delete_since(tx, account, since)?;
     if removed > 0 {

@@ -21,6 +21,7 @@ use crate::{mail, workspaces};
 /// # Errors
 /// [`OauthError::NoPendingIdentity`], [`OauthError::Taken`]; [`OauthError::EmailHasAccount`] for an authoritative
 /// address that an account here verified; [`OauthError::Signin`] for invalid input, and when sign-up is closed.
+// No permission: sign-up is open to visitors whom the provider has identified, as far as the settings say so.
 pub fn sign_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
