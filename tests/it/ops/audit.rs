@@ -207,7 +207,7 @@ fn a_change_of_a_private_part_is_found_and_named() {
 #[test]
 fn a_private_part_without_a_commitment_is_found() {
     let (mut site, _, _) = site_with_history();
-    let plain = site.number("select seq from audit_event where event = 'site.tidied'");
+    let plain = site.number("select seq from audit_event where event = 'site.keyring_rotated'");
 
     site.tamper(&format!(
         "insert into audit_private select {plain}, part, subject_id, salt, sealed from audit_private where part = 'network' limit 1"

@@ -1,19 +1,27 @@
 //! The operations on accounts.
 
+mod codes;
+mod links;
+
+pub(super) use codes::{must_not_be_too_soon, send_code_to, set_verified, try_code};
+pub use codes::{resend_code, send_code, verify_by_operator, verify_email};
+pub use links::{
+    find_by_link, find_link_about, issue_link, issue_link_about, revoke_claims, revoke_links, use_link, use_link_about,
+};
+
 use serde_json::json;
 
 use super::error::AccountError;
 use super::events::AccountEvent;
 use super::model::{
-    Account, AccountState, CODE_LIFE, CODE_TRIES_MAX, CODES_MAX, CODES_WINDOW, Colour, DisplayName, Email, LinkPurpose,
-    NewAccount, PENDING_LIFE, Profile, RESEND_AFTER, USERNAME_RETIRED, Username,
+    Account, AccountState, CODES_WINDOW, Colour, DisplayName, Email, NewAccount, PENDING_LIFE, Profile,
+    USERNAME_RETIRED, Username,
 };
 use super::{addresses, confusables, mails, store};
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Secret, Timestamp};
-use crate::crypto::tokens;
-use crate::db::{self, Decided, Decision, Tx, View};
-use crate::mail::{self, PlainMessage};
+use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Timestamp};
+use crate::db::{self, Tx, View};
+use crate::mail;
 
 /// Names that are tried for a suggestion.
 const SUGGESTIONS_MAX: u32 = 40;
@@ -186,7 +194,7 @@ pub fn primary_email(view: &View<'_>, account: AccountId) -> Result<Option<Email
     Ok(primary(view, account)?.map(|email| email.address))
 }
 
-pub(super) fn primary(view: &View<'_>, account: AccountId) -> Result<Option<Email>, db::Error> {
+pub(in crate::accounts) fn primary(view: &View<'_>, account: AccountId) -> Result<Option<Email>, db::Error> {
     Ok(store::list_emails(view, account)?.into_iter().find(|email| email.is_primary))
 }
 
@@ -257,147 +265,6 @@ pub fn void_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) ->
     Ok(claimants)
 }
 
-/// Sends a new six-digit code to the account's primary address, in place of any earlier one. When another account has
-/// verified the address, its owner gets a notice instead and the stored code is random and never sent: the same rows in
-/// the same time.
-///
-/// # Errors
-/// [`AccountError::NotFound`] without a primary address.
-// No permission: a person who is not signed in yet needs the code; it goes to the address of the account only.
-pub fn send_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), AccountError> {
-    let person = store::find(tx, account)?.ok_or(AccountError::NotFound)?;
-    let email = primary(tx, account)?.ok_or(AccountError::NotFound)?;
-    send_code_to(tx, actor, &person, &email, mails::account_exists)
-}
-
-/// Sends a code to an address of the person. `to_owner`: the mail to the owner of the address when another account has
-/// verified it.
-pub(super) fn send_code_to(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    person: &Account,
-    email: &Email,
-    to_owner: fn(&str) -> PlainMessage,
-) -> Result<(), AccountError> {
-    let account = person.id;
-    let code = tokens::six_digits(tx.rng());
-    let expires_at = tx.now().plus(CODE_LIFE);
-    let owner = store::find_verified_owner(tx, &email.address)?;
-    let is_taken = owner.is_some_and(|owner| owner != account);
-    let digest = if is_taken { tx.rng().bytes() } else { code_digest(tx, email.id, code.expose()) };
-    let window = tx.now().minus(CODES_WINDOW);
-    store::insert_code(tx, email.id, &digest, expires_at, window)?;
-    let url = &tx.site().config.public_url;
-    let message = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
-    mail::enqueue(tx, Some(account), email.address.clone(), &message)?;
-    Ok(audit::record(tx, actor, Event::new(AccountEvent::EmailCodeSent).target(account).subject(account))?)
-}
-
-/// As [`send_code`], if the last code is at least a minute old, there were not too many in the last hour, and the
-/// address is not verified yet.
-///
-/// # Errors
-/// [`AccountError::CodeTooSoon`], [`AccountError::NotFound`].
-// No permission: as for `send_code`; the limits above it protect the mailbox.
-pub fn resend_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), AccountError> {
-    let email = primary(tx, account)?.filter(|email| email.verified_at.is_none()).ok_or(AccountError::NotFound)?;
-    must_not_be_too_soon(tx, email.id)?;
-    send_code(tx, actor, account)
-}
-
-/// Refuses another code within a minute, and after five in an hour.
-pub(super) fn must_not_be_too_soon(view: &View<'_>, email: EmailId) -> Result<(), AccountError> {
-    if let Some(code) = store::find_code(view, email)? {
-        let minute = code.sent_at.plus(RESEND_AFTER);
-        let hour = code.counted_from.plus(CODES_WINDOW);
-        let next = if code.sent_count >= CODES_MAX { minute.max(hour) } else { minute };
-        let wait = next.since(view.now());
-        if !wait.is_zero() {
-            return Err(AccountError::CodeTooSoon {
-                wait_seconds: u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn code_digest(view: &View<'_>, email: EmailId, code: &str) -> [u8; 32] {
-    view.site().keyring.lookup(format!("email-code:{email}:{code}").as_bytes())
-}
-
-/// Checks a code for the account's primary address, and returns the account, which is active now. Spaces in the code are
-/// ignored. A wrong code uses up a try, so its refusal is committed.
-///
-/// # Errors
-/// [`AccountError::CodeRefused`].
-// No permission: the code proves the address.
-pub fn verify_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) -> Decided<Account, AccountError> {
-    let refused = Ok(Decision::Refused(AccountError::CodeRefused));
-    let Some(email) = primary(tx, account)?.filter(|email| email.verified_at.is_none()) else { return refused };
-    if !try_code(tx, actor, account, &email, code)? {
-        return refused;
-    }
-    Ok(Decision::Done(activate(tx, actor, account, &email)?))
-}
-
-/// Whether the code is the one that was sent to the address. A right code is used up; a wrong one uses up a try.
-pub(super) fn try_code(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    email: &Email,
-    code: &str,
-) -> Result<bool, AccountError> {
-    let Some(stored) = store::find_code(tx, email.id)? else { return Ok(false) };
-    if stored.tries >= CODE_TRIES_MAX || stored.expires_at <= tx.now() {
-        return Ok(false);
-    }
-    let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
-    if !Secret::new(stored.digest).matches(&code_digest(tx, email.id, &typed)) {
-        store::update_code_tries(tx, email.id)?;
-        let event = Event::new(AccountEvent::EmailVerifyFailed)
-            .outcome(audit::Outcome::Failure)
-            .target(account)
-            .subject(account);
-        audit::record(tx, actor, event)?;
-        return Ok(false);
-    }
-    store::end_code(tx, email.id)?;
-    // Another account may have verified the address since the code was sent; then this claim is void.
-    Ok(store::find_verified_owner(tx, &email.address)?.is_none())
-}
-
-/// Counts the primary address as verified, because an operator confirms it.
-///
-/// # Errors
-/// [`AccountError::NotFound`], [`AccountError::EmailTaken`].
-// No permission: the caller has checked that the actor is the operator, or has a link that was mailed there.
-pub fn verify_by_operator(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Account, AccountError> {
-    let email = primary(tx, account)?.ok_or(AccountError::NotFound)?;
-    match store::find_verified_owner(tx, &email.address)? {
-        Some(owner) if owner != account => Err(AccountError::EmailTaken),
-        _ => activate(tx, actor, account, &email),
-    }
-}
-
-fn activate(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: &Email) -> Result<Account, AccountError> {
-    store::update_state(tx, account, AccountState::Active)?;
-    set_verified(tx, actor, account, email)?;
-    store::find(tx, account)?.ok_or(AccountError::NotFound)
-}
-
-/// Stores that the address is verified. The caller voids the claims of other accounts, because these may have sessions
-/// and factors (see [`void_claims`]).
-pub(super) fn set_verified(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    email: &Email,
-) -> Result<(), AccountError> {
-    store::update_verified(tx, email.id)?;
-    Ok(audit::record(tx, actor, Event::new(AccountEvent::EmailVerified).target(account).subject(account))?)
-}
-
 /// Sets the state of the account; the caller records why.
 ///
 /// # Errors
@@ -444,52 +311,6 @@ pub fn keys_locked_at(view: &View<'_>, account: AccountId) -> Result<Option<Time
     store::find_keys_locked(view, account)
 }
 
-/// Creates a one-time link and returns its secret; only a digest is stored.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn issue_link(
-    tx: &mut Tx<'_>,
-    purpose: LinkPurpose,
-    account: Option<AccountId>,
-) -> Result<Secret<String>, db::Error> {
-    let token = tokens::random_token(tx.rng());
-    store::insert_link(tx, &tokens::digest(token.expose()), purpose, account, None)?;
-    Ok(token)
-}
-
-/// As [`issue_link`], for a link that refers to something of the account by its id.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn issue_link_about(
-    tx: &mut Tx<'_>,
-    purpose: LinkPurpose,
-    account: AccountId,
-    about: &str,
-) -> Result<Secret<String>, db::Error> {
-    let token = tokens::random_token(tx.rng());
-    store::insert_link(tx, &tokens::digest(token.expose()), purpose, Some(account), Some(about))?;
-    Ok(token)
-}
-
-/// Deletes every link to set the account's password. Links that undo something stay valid: a thief who reads the
-/// mailbox and sets a new password must not be able to remove them.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
-    store::delete_reset_links(tx, account)
-}
-
-/// Deletes every unused link to sign up as the first operator.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn revoke_claims(tx: &mut Tx<'_>) -> Result<(), db::Error> {
-    store::delete_open_claims(tx)
-}
-
 /// Whether there is an operator with a verified address, suspended or not.
 ///
 /// # Errors
@@ -513,48 +334,6 @@ pub fn password_changed_at(view: &View<'_>, account: AccountId) -> Result<Option
 /// [`db::Error`].
 pub fn renew_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, renewed: &str) -> Result<(), db::Error> {
     store::update_password_hash(tx, account, checked, renewed)
-}
-
-/// The account of a one-time link, which is not used up. `None`: the link is unknown, used or expired, or has no
-/// account.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn find_by_link(view: &View<'_>, purpose: LinkPurpose, token: &str) -> Result<Option<Account>, db::Error> {
-    let account = store::find_link(view, &tokens::digest(token), purpose)?.and_then(|link| link.account);
-    account.map_or(Ok(None), |account| store::find(view, account))
-}
-
-/// The account of a one-time link and the id that it refers to; the link is not used up. `None`: it is unknown, used or
-/// expired.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn find_link_about(
-    view: &View<'_>,
-    purpose: LinkPurpose,
-    token: &str,
-) -> Result<Option<(AccountId, Option<String>)>, db::Error> {
-    let link = store::find_link(view, &tokens::digest(token), purpose)?;
-    Ok(link.and_then(|link| Some((link.account?, link.about))))
-}
-
-/// Uses a one-time link up and returns its account. `None`: the link has no account.
-///
-/// # Errors
-/// [`AccountError::LinkRefused`] for one that is unknown, used or expired. The answer does not tell which.
-pub fn use_link(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<Option<AccountId>, AccountError> {
-    let link = store::update_link_used(tx, &tokens::digest(token), purpose)?;
-    link.map(|link| link.account).ok_or(AccountError::LinkRefused)
-}
-
-/// Uses up a link of [`issue_link_about`] and returns its account and the id that it refers to.
-///
-/// # Errors
-/// [`AccountError::LinkRefused`].
-pub fn use_link_about(tx: &mut Tx<'_>, purpose: LinkPurpose, token: &str) -> Result<(AccountId, String), AccountError> {
-    let link = store::update_link_used(tx, &tokens::digest(token), purpose)?.ok_or(AccountError::LinkRefused)?;
-    link.account.zip(link.about).ok_or(AccountError::LinkRefused)
 }
 
 /// Pending accounts that are older than a day, a hundred at most, for the job that erases them.
