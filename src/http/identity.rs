@@ -31,8 +31,7 @@ pub struct Identity {
     /// When the person last proved their identity, at sign-in or in a step-up.
     pub proved_at: Timestamp,
     pub left: SessionTimeLeft,
-    /// Whether the person must have a second factor and has none yet. Then only the pages of `is_open_without_factor`
-    /// are open.
+    /// Whether the person must have a second factor and has none yet. Then [`EntryRefused`] closes most routes.
     pub must_enrol_factor: bool,
     pub avatar: Avatar,
     /// `light`, `dark` or `system`. `None`: the person has not chosen one.
@@ -52,14 +51,12 @@ pub struct Avatar {
     pub colour: String,
 }
 
-/// Whether a page is open to a person who must set up a second factor first: the pages for that, and signing out.
-fn is_open_without_factor(path: &str) -> bool {
-    const FOLDERS: [&str; 4] =
-        ["/settings/security/totp", "/settings/security/passkeys", "/settings/security/recovery-codes", "/step-up"];
-    let is_in = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    matches!(path, "/settings/security" | "/signout" | "/theme" | "/session/left" | "/session/stay")
-        || FOLDERS.into_iter().any(is_in)
-}
+/// Why the person may not use the route that is requested, although they are signed in. Absent: they may.
+#[derive(Clone, Debug)]
+pub struct EntryRefused(pub Problem);
+
+/// The code of the problem for an anonymous visitor. The middleware answers it with the sign-in page.
+pub const SIGNED_OUT: &str = "signed_out";
 
 /// How much time a session has left.
 #[derive(Clone, Copy, Debug)]
@@ -117,16 +114,12 @@ impl FromRequest for SignedIn {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let extensions = request.extensions();
         let visitor = extensions.get::<VisitorOf>().cloned().unwrap_or_default().0;
+        if let Some(EntryRefused(problem)) = extensions.get::<EntryRefused>() {
+            return ready(Err(Fault(problem.clone())));
+        }
         ready(match extensions.get::<Identity>() {
-            Some(identity) if identity.must_enrol_factor && !is_open_without_factor(request.path()) => {
-                Err(Fault(Problem::new(
-                    403,
-                    "factor_owed",
-                    "You must set up a second factor before you can use this page. Go to Security and add one.",
-                )))
-            }
             Some(identity) => Ok(Self { identity: identity.clone(), visitor }),
-            None => Err(Fault(Problem::new(401, "signed_out", "Sign in to see this page."))),
+            None => Err(Fault(Problem::new(401, SIGNED_OUT, "Sign in to see this page."))),
         })
     }
 }
@@ -143,27 +136,4 @@ impl FromRequest for VisitorOf {
 /// A redirect with 303 See Other: the browser requests the target with GET.
 pub fn redirect(to: &str) -> HttpResponse {
     HttpResponse::build(StatusCode::SEE_OTHER).insert_header((header::LOCATION, to)).finish()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_open_without_factor;
-
-    #[test]
-    fn few_pages_are_open_while_a_factor_is_missing() {
-        for open in ["/settings/security", "/settings/security/totp/new", "/step-up", "/step-up/challenge", "/signout"]
-        {
-            assert!(is_open_without_factor(open), "{open}");
-        }
-        for closed in [
-            "/",
-            "/settings/keys",
-            "/settings/security/password",
-            "/settings/security/totpx",
-            "/settings/securityx",
-            "/step-upx",
-        ] {
-            assert!(!is_open_without_factor(closed), "{closed}");
-        }
-    }
 }

@@ -24,7 +24,8 @@ pub use flash::{CommonFlash, Flash, redirect_with_flash, set_flash};
 pub use form::{Form, decode as decode_form, decode_owned as decode_form_owned};
 pub use forwarded::{client_address, forwarded_client};
 pub use identity::{
-    Avatar, Identity, RenewedCookie, RequestId, SessionTimeLeft, SignOutNotice, SignedIn, VisitorOf, redirect,
+    Avatar, EntryRefused, Identity, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft, SignOutNotice, SignedIn,
+    VisitorOf, redirect,
 };
 pub use rate_limit::set_rate_limit;
 pub use shutdown::ShutdownSignal;

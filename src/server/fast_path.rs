@@ -14,22 +14,23 @@ use actix_service::IntoServiceFactory;
 use actix_web::Error;
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, RequestHead, Response, Service, ServiceFactory, ServiceResponse, forward_ready};
-use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, TryFutureExt};
 
 use super::faults;
-use super::middleware::{self, GATEWAY_PATH, REQUEST_ID};
-use super::run::BODY_MAX;
+use super::middleware::{self, REQUEST_ID};
+use super::route::{FastAnswer, Route, fast_route};
+use super::routes::ROUTES;
 use crate::base::Problem;
 use crate::http::{Answer, Fault, json};
 use crate::services::Callers;
 use crate::services::api::{forward_auth_without_session, introspect_form, require_caller};
 use crate::verification::Verifier;
 
-/// The path of introspection.
-const INTROSPECT_PATH: &str = "/v1/introspect";
+const FORWARD_AUTH: &Route = fast_route(ROUTES, FastAnswer::ForwardAuth);
+const INTROSPECT: &Route = fast_route(ROUTES, FastAnswer::Introspect);
+const INTROSPECT_PATH: &str = INTROSPECT.path;
 
 /// Makes the [`FastPathService`] of each worker, in front of the application `router`.
 pub(super) struct FastPath<F> {
@@ -94,11 +95,11 @@ where
     forward_ready!(router);
 
     fn call(&self, mut request: Request) -> Self::Future {
-        match fast_request(request.head()) {
-            Some(FastRequest::ForwardAuth) => {
+        match fast_answer(request.head()) {
+            Some(FastAnswer::ForwardAuth) => {
                 ResponseFuture::Ready(ready(Ok(self.handlers.forward_auth(request.head()))))
             }
-            Some(FastRequest::Introspect) => {
+            Some(FastAnswer::Introspect) => {
                 let payload = request.take_payload();
                 let answer = self.handlers.clone().introspect(request, payload);
                 ResponseFuture::Pending(Box::pin(answer.map(Ok)))
@@ -108,28 +109,20 @@ where
     }
 }
 
-/// What a request of the fast path asks.
-enum FastRequest {
-    /// A gateway: may this request pass?
-    ForwardAuth,
-    /// A service: is this key good?
-    Introspect,
-}
-
 /// What the request asks. `None`: it is another request, or unusual, and belongs to the router.
-fn fast_request(head: &RequestHead) -> Option<FastRequest> {
+fn fast_answer(head: &RequestHead) -> Option<FastAnswer> {
     let headers = head.headers();
     match head.uri.path() {
         // Envoy appends the original path. A cookie may belong to a person in a session, which only the middleware
         // looks up.
-        path if is_gateway_path(path) => (!headers.contains_key(header::COOKIE)).then_some(FastRequest::ForwardAuth),
-        INTROSPECT_PATH if head.method == Method::POST => {
+        path if is_gateway_path(path) => (!headers.contains_key(header::COOKIE)).then_some(FastAnswer::ForwardAuth),
+        INTROSPECT_PATH if head.method.as_str() == INTROSPECT.method => {
             // The application decompresses a body, and limits the size of one whose length is unknown.
             if headers.contains_key(header::CONTENT_ENCODING) || headers.contains_key(header::TRANSFER_ENCODING) {
                 return None;
             }
             let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse::<usize>().ok()?;
-            (length <= BODY_MAX).then_some(FastRequest::Introspect)
+            (length <= INTROSPECT.body_max).then_some(FastAnswer::Introspect)
         }
         _ => None,
     }
@@ -137,7 +130,7 @@ fn fast_request(head: &RequestHead) -> Option<FastRequest> {
 
 /// Whether it is the path where gateways ask, or a path below it.
 fn is_gateway_path(path: &str) -> bool {
-    path.strip_prefix(GATEWAY_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(FORWARD_AUTH.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl DirectHandlers {
@@ -211,6 +204,7 @@ impl Future for ResponseFuture {
 #[cfg(test)]
 mod tests {
     use actix_web::body::to_bytes;
+    use actix_web::http::Method;
     use actix_web::http::header::HeaderName;
 
     use super::*;
@@ -224,7 +218,7 @@ mod tests {
             for (name, value) in headers {
                 request.headers_mut().insert(name.clone(), HeaderValue::from_static(value));
             }
-            fast_request(request.head()).is_some()
+            fast_answer(request.head()).is_some()
         };
         let length = |length| (header::CONTENT_LENGTH, length);
 

@@ -1,6 +1,7 @@
 //! What every page shows around its own content, collected from all modules.
 
-use crate::http::page::{PageFrame, SidebarEntry};
+use super::routes::ROUTES;
+use crate::http::page::PageFrame;
 use crate::http::{CommonFlash, Flash};
 use crate::{api_keys, privacy, settings, signin};
 
@@ -15,15 +16,7 @@ const FLASHES: &[&[Flash]] = &[
 
 /// The frame of all pages.
 pub(super) fn page_frame() -> PageFrame {
-    let entry = |path, label, icon| SidebarEntry { path, group: "Account", label, icon };
-    let sidebar = vec![
-        entry("/settings/profile", "Profile", "user"),
-        entry("/settings/security", "Security", "lock"),
-        entry("/settings/keys", "API keys", "key"),
-        entry("/settings/billing", "Billing", "card"),
-        entry("/settings/privacy", "Privacy", "shield"),
-        entry("/activity", "Activity", "activity"),
-    ];
+    let sidebar = ROUTES.iter().filter_map(|route| route.sidebar).collect();
     PageFrame { sidebar, flashes: FLASHES.to_vec() }
 }
 

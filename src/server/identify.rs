@@ -7,31 +7,36 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header;
 
-use super::middleware::{ClientKind, EXCHANGE_PATH, EXPOSURES_PATH};
+use super::route::{ClientKind, Route};
 use crate::app::App;
-use crate::base::{Actor, Rng, Visitor, Zone};
+use crate::base::{Actor, Problem, Rng, Visitor, Zone};
 use crate::crypto::tokens;
 use crate::http::{
-    Avatar, DEVICE, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, VisitorOf, client_address, csrf,
+    Avatar, DEVICE, EntryRefused, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, VisitorOf,
+    client_address, csrf,
 };
 use crate::sessions::{CookieState, CurrentSession, End};
 use crate::signin::SigninFlash;
 use crate::{factors, sessions};
 
 /// Whether [`attach`] has nothing to do: true for most requests of services and gateways.
-fn needs_no_identity(request: &ServiceRequest, client: ClientKind) -> bool {
+fn needs_no_identity(request: &ServiceRequest, client: ClientKind, route: Option<&Route>) -> bool {
     match client {
         ClientKind::Page | ClientKind::KeyHolder => false,
-        // Reports of leaked keys are rate limited by address, and a key may only be exchanged from its networks.
-        ClientKind::Service => ![EXPOSURES_PATH, EXCHANGE_PATH].contains(&request.match_info().as_str()),
+        ClientKind::Service => !route.is_some_and(|route| route.needs_visitor),
         // A gateway asks about every request it receives. Most of them have a key and no cookie.
         ClientKind::Gateway => !request.headers().contains_key(header::COOKIE),
     }
 }
 
 /// Puts the visitor and the person into the request for the extractors, as far as requests of this kind need them.
-pub(super) async fn attach(app: &Arc<App>, request: &ServiceRequest, client: ClientKind) {
-    if needs_no_identity(request, client) {
+pub(super) async fn attach(
+    app: &Arc<App>,
+    request: &ServiceRequest,
+    client: ClientKind,
+    route: Option<&'static Route>,
+) {
+    if needs_no_identity(request, client, route) {
         return;
     }
     match client {
@@ -44,7 +49,7 @@ pub(super) async fn attach(app: &Arc<App>, request: &ServiceRequest, client: Cli
         ClientKind::Gateway => {
             if let Some(cookie) = request.cookie(SESSION) {
                 // A gateway does not pass cookies back to the browser, so the cookie is not rotated.
-                let _ = attach_person(app, request, cookie.value(), client).await;
+                let _ = attach_person(app, request, cookie.value(), client, route).await;
             }
             return;
         }
@@ -53,10 +58,10 @@ pub(super) async fn attach(app: &Arc<App>, request: &ServiceRequest, client: Cli
     request.extensions_mut().insert(VisitorOf(visitor.clone()));
     match request.cookie(SESSION) {
         Some(cookie) => {
-            if let Some(current) = attach_person(app, request, cookie.value(), client).await {
+            if let Some(current) = attach_person(app, request, cookie.value(), client, route).await {
                 let session = Some((current.account, current.id));
                 request.extensions_mut().insert(VisitorOf(Visitor { session, ..visitor }));
-                rotate(app, request, &current, cookie.value()).await;
+                rotate(app, request, &current, cookie.value(), route).await;
             }
         }
         None if request.method() == Method::GET && request.cookie(csrf::VISIT).is_none() => {
@@ -67,8 +72,10 @@ pub(super) async fn attach(app: &Arc<App>, request: &ServiceRequest, client: Cli
     }
 }
 
-/// Where the script of a page asks how much time the session has left. That request must not extend the session.
-const QUIET: &str = "/session/left";
+/// Whether the request counts as use of the session.
+fn is_use(route: Option<&Route>) -> bool {
+    route.is_none_or(|route| route.touches_session)
+}
 
 /// Puts the person of a session cookie into the request. Returns their session. `None`: the session is not live, or the
 /// request may not use it.
@@ -77,6 +84,7 @@ async fn attach_person(
     request: &ServiceRequest,
     token: &str,
     client: ClientKind,
+    route: Option<&Route>,
 ) -> Option<CurrentSession> {
     let lookup = app.query_inline(|view| {
         let state = sessions::cookie_state(view, token)?;
@@ -116,12 +124,15 @@ async fn attach_person(
         }
     };
     let now = app.now();
-    if request.path() != QUIET && current.needs_touch(now) {
+    if is_use(route) && current.needs_touch(now) {
         let id = current.id;
         match app.write(move |tx| sessions::touch(tx, id)).await {
             Ok(()) => current.last_seen_at = now,
             Err(error) => tracing::warn!(%error, "The time of the last request of a session could not be stored."),
         }
+    }
+    if must_enrol_factor && !route.is_some_and(|route| route.is_open_without_factor) {
+        request.extensions_mut().insert(EntryRefused(factor_owed()));
     }
     let remaining = current.remaining(now);
     request.extensions_mut().insert(Identity {
@@ -141,10 +152,27 @@ async fn attach_person(
     Some(current)
 }
 
+/// The code of the problem that the middleware answers with the page to set up a factor.
+pub(super) const FACTOR_OWED: &str = "factor_owed";
+
+fn factor_owed() -> Problem {
+    Problem::new(
+        403,
+        FACTOR_OWED,
+        "You must set up a second factor before you can use this page. Go to Security and add one.",
+    )
+}
+
 /// Gives a session a new cookie once a day, together with a page. Not with the response to a form: a browser may send
 /// the page's form again, and its CSRF token is bound to the cookie.
-async fn rotate(app: &Arc<App>, request: &ServiceRequest, current: &CurrentSession, cookie: &str) {
-    let is_page_view = request.method() == Method::GET && request.path() != QUIET;
+async fn rotate(
+    app: &Arc<App>,
+    request: &ServiceRequest,
+    current: &CurrentSession,
+    cookie: &str,
+    route: Option<&Route>,
+) {
+    let is_page_view = request.method() == Method::GET && is_use(route);
     if !is_page_view || !current.needs_rotation(app.now()) {
         return;
     }

@@ -13,10 +13,15 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
 use super::fair_queue::FairQueue;
+use super::route::ClientKind;
+use super::router::RouteIndex;
+use super::routes::ROUTES;
 use super::{faults, hosts, identify, pages};
 use crate::app::App;
 use crate::base::{Problem, RateLimit, Rng, days};
-use crate::http::{Fault, Identity, RenewedCookie, RequestId, SESSION, csrf, page, redirect, set_rate_limit};
+use crate::http::{
+    Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, page, redirect, set_rate_limit,
+};
 
 /// What a page may load and do: nothing from another origin, no inline script or style (ui, section 3).
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -27,54 +32,18 @@ const PERMISSIONS: &str =
 /// The header that carries the id of a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who asks for a path: decides the format of a fault and what has to be known about the sender.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClientKind {
-    /// A person with a browser. Faults are pages.
-    Page,
-    /// A service or a probe. Faults are problem+json (RFC 9457).
-    Service,
-    /// A gateway that asks about a request it has received. Like a service, but that request may belong to a person in
-    /// a session.
-    Gateway,
-    /// The reference's client. Faults are `{"error": …}`.
-    KeyHolder,
-}
-
-/// Where leaked keys are reported.
-pub(super) const EXPOSURES_PATH: &str = "/v1/key-exposures";
-/// Where the program that holds a key exchanges it for a token. The key may be restricted to some networks.
-pub(super) const EXCHANGE_PATH: &str = "/v1/token";
-/// Where gateways ask, together with every path below it.
-pub(super) const GATEWAY_PATH: &str = "/v1/forward-auth";
-/// The documentation of the API, a page for people.
-const DOCS_PATH: &str = "/v1/docs";
-
-fn client_kind(path: &str) -> ClientKind {
-    if path.starts_with(GATEWAY_PATH) {
-        ClientKind::Gateway
-    } else if path.starts_with("/api/") {
-        ClientKind::KeyHolder
-    } else if path == DOCS_PATH {
-        ClientKind::Page
-    } else if path.starts_with("/v1/") || path.starts_with("/.well-known/") || path == "/healthz" || path == "/readyz" {
-        ClientKind::Service
-    } else {
-        ClientKind::Page
-    }
-}
-
 /// The middleware around the application.
 pub(super) struct Middleware {
     app: Option<Arc<App>>,
     is_tls: bool,
+    routes: Arc<RouteIndex>,
 }
 
 impl Middleware {
     /// The middleware of an appliance. `None`: without an appliance, in a test of the middleware itself.
     pub(super) fn new(app: Option<Arc<App>>) -> Self {
         let is_tls = app.as_ref().is_some_and(|app| app.config().public_url.starts_with("https://"));
-        Self { app, is_tls }
+        Self { app, is_tls, routes: Arc::new(RouteIndex::new(ROUTES)) }
     }
 }
 
@@ -90,7 +59,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        let middleware = Self { app: self.app.clone(), is_tls: self.is_tls };
+        let middleware = Self { app: self.app.clone(), is_tls: self.is_tls, routes: self.routes.clone() };
         ready(Ok(MiddlewareService {
             middleware: Rc::new(middleware),
             service: Rc::new(service),
@@ -120,7 +89,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         // Decoded as the router decodes it: both must read `%74` as `t`.
         let path = request.match_info().as_str();
-        let client = client_kind(path);
+        let (client, route) = self.middleware.routes.find(request.method().as_str(), path);
         let (middleware, service, page_queue) =
             (self.middleware.clone(), self.service.clone(), self.page_queue.clone());
         Box::pin(async move {
@@ -135,7 +104,7 @@ where
                     set_headers(&mut refused, client, middleware.is_tls);
                     return Ok(refused);
                 }
-                identify::attach(app, &request, client).await;
+                identify::attach(app, &request, client, route).await;
             }
             Ok(middleware.finalize(service.call(request).await?, client))
         })
@@ -181,8 +150,8 @@ fn render_fault(
     let allow = response.headers().get(header::ALLOW).cloned();
     let (request, _) = response.into_parts();
     let mut rendered = match client {
-        ClientKind::Page if problem.code == "signed_out" => to_sign_in(&request, app),
-        ClientKind::Page if problem.code == "factor_owed" => redirect("/settings/security"),
+        ClientKind::Page if problem.code == SIGNED_OUT => to_sign_in(&request, app),
+        ClientKind::Page if problem.code == identify::FACTOR_OWED => redirect("/settings/security"),
         ClientKind::Page => pages::fault(app, &request, &problem, &request_id),
         ClientKind::Service | ClientKind::Gateway => faults::problem_json(&problem, &request_id),
         ClientKind::KeyHolder => faults::error_json(&problem),

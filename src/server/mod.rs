@@ -17,9 +17,12 @@ mod identify;
 mod middleware;
 pub mod openapi;
 pub mod pages;
+mod route;
+mod router;
 mod routes;
 mod run;
 mod tls;
 
-pub use routes::{Access, ROUTES, Route};
+pub use route::{Access, ClientKind, FastAnswer, Route};
+pub use routes::ROUTES;
 pub use run::{Fatal, ServeError, ServeOutcome, check_tls, serve, serve_and_wait};

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::fast_path::FastPath;
 use super::middleware::Middleware;
+use super::route::BODY_MAX;
 use super::{frame, routes, tls};
 use crate::app::App;
 use crate::base::seconds;
@@ -22,8 +23,6 @@ use crate::threads::{self, Cores};
 use crate::tokens;
 use crate::verification::Verifier;
 
-/// The largest body in bytes: enough for forms and small JSON bodies. Routes that accept more set their own limit.
-pub(super) const BODY_MAX: usize = 64 * 1024;
 /// How many seconds running requests have to end after a stop was requested.
 const DRAIN_SECONDS: u64 = 10;
 /// How many seconds a client has to send the head of its request.

@@ -12,10 +12,7 @@ fn the_document_describes_exactly_the_routes_for_programs() {
 
     let routed: BTreeSet<(String, String)> = ROUTES
         .iter()
-        .filter(|route| {
-            let is_program = |start: &&str| route.path.starts_with(*start);
-            ["/v1/", "/api/", "/.well-known/"].iter().any(is_program) || route.path.ends_with('z')
-        })
+        .filter(|route| route.is_api())
         .map(|route| (route.path.to_owned(), route.method.to_lowercase()))
         .collect();
     let described: BTreeSet<(String, String)> = document["paths"]
