@@ -234,15 +234,11 @@ pub fn with_status(status: StatusCode, page: &impl Template) -> Answer {
         .body(html))
 }
 
-/// Returns `path` if it is certainly a path of this site, otherwise the profile page: prevents open redirects after a
-/// sign-in.
-pub fn safe_path(path: &str) -> &str {
+/// Returns `path` if it is certainly a path of this site: prevents open redirects.
+pub fn safe_path(path: &str) -> Option<&str> {
     let is_harmless = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_?=&.".contains(&b));
-    if is_harmless && path.starts_with('/') && !path.starts_with("//") && !path.contains("/.") {
-        path
-    } else {
-        "/settings/profile"
-    }
+    let is_path = path.starts_with('/') && !path.starts_with("//") && !path.contains("/.");
+    (is_harmless && is_path).then_some(path)
 }
 
 /// The app as handlers receive it.
@@ -267,11 +263,11 @@ mod tests {
 
     #[test]
     fn only_paths_of_this_site_are_safe() {
-        assert_eq!(safe_path("/settings/keys?create=1"), "/settings/keys?create=1");
+        assert_eq!(safe_path("/a/b?create=1"), Some("/a/b?create=1"));
         for unsafe_path in
             ["", "//evil", "/\\evil", "https://evil", "/%2f%2fevil", "/@evil", "evil", "/\t/evil", "/../x", "/a\nb"]
         {
-            assert_eq!(safe_path(unsafe_path), "/settings/profile", "{unsafe_path:?}");
+            assert_eq!(safe_path(unsafe_path), None, "{unsafe_path:?}");
         }
     }
 }

@@ -177,7 +177,7 @@ fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpR
         whole => {
             // If the query has characters that `safe_path` rejects, the visitor returns to the page without the query.
             let path = whole.split('?').next().unwrap_or_default();
-            let target = if page::safe_path(whole) == whole { whole } else { path };
+            let target = if page::safe_path(whole).is_some() { whole } else { path };
             // The only character of a safe path that would end the value.
             redirect(&format!("/signin?next={}", target.replace('&', "%26")))
         }
@@ -188,7 +188,7 @@ fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpR
 /// names another site.
 fn referring_page<'r>(request: &'r actix_web::HttpRequest, app: Option<&Arc<App>>) -> Option<&'r str> {
     let from = request.headers().get(header::REFERER)?.to_str().ok()?;
-    from.strip_prefix(app?.config().public_url.as_str()).filter(|path| page::safe_path(path) == *path)
+    from.strip_prefix(app?.config().public_url.as_str()).filter(|path| page::safe_path(path).is_some())
 }
 
 /// A new random id for a request.

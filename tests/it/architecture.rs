@@ -2,6 +2,7 @@
 
 mod events;
 mod operations;
+mod paths;
 mod words;
 
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ use super::super::error::SigninError;
 use super::super::flashes::SigninFlash;
 use super::super::model::FactorInput;
 use super::super::{flows, ops};
+use super::next::next_path;
 use super::{PENDING_SIGN_IN_COOKIE, continue_sign_in};
 use crate::base::{Actor, Problem};
 use crate::factors::pages::{assertion_from, challenge_response};
@@ -97,9 +98,7 @@ pub async fn lost_factor(app: AppData, request: HttpRequest, visitor: VisitorOf,
     let token = token_of(&request);
     let actor = Actor::Anonymous(visitor.0);
     match app.write(move |tx| ops::lost_factor(tx, &actor, &token)).await {
-        Ok(_) => {
-            Ok(redirect(&format!("/signin/factor?next={}", page::safe_path(form.text("next")).replace('&', "%26"))))
-        }
+        Ok(_) => Ok(redirect(&format!("/signin/factor?next={}", next_path(form.text("next")).replace('&', "%26")))),
         Err(SigninError::PendingSignInOver) => Ok(restart_sign_in()),
         Err(error) => Err(error.into()),
     }

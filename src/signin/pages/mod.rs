@@ -1,6 +1,7 @@
 //! The pages of sign-up, verification, sign-in, sign-out, password reset, the second step and step-up.
 
 mod factor;
+mod next;
 mod not_me;
 mod passkey;
 mod reset;
@@ -17,10 +18,11 @@ use super::model::SignInOutcome;
 use crate::app::App;
 use crate::base::{AccountId, Secret, hours};
 use crate::factors::MFA_PENDING_LIFE;
-use crate::http::{DEVICE, Identity, SESSION, cookie, forget, page, redirect};
+use crate::http::{DEVICE, Identity, SESSION, cookie, forget, redirect};
 use crate::sessions::DEVICE_LIFETIME;
 
 pub use factor::{factor, factor_challenge, factor_form, keep_factors, keep_factors_form, lost_factor};
+pub(in crate::signin) use next::next_path;
 pub use not_me::{not_me, not_me_form};
 pub use passkey::{passkey_challenge, sign_in_by_passkey};
 pub use reset::{forgot, forgot_form, reset, reset_form};
@@ -42,13 +44,13 @@ pub(in crate::signin) fn continue_sign_in(app: &App, started: SignInOutcome, nex
     match started {
         SignInOutcome::VerificationPending(account) => wait_for_code(app, account),
         SignInOutcome::MfaPending(token) => {
-            let mut response = redirect(&format!("/signin/factor?next={}", page::safe_path(next).replace('&', "%26")));
+            let mut response = redirect(&format!("/signin/factor?next={}", next_path(next).replace('&', "%26")));
             let _ =
                 response.add_cookie(&cookie(PENDING_SIGN_IN_COOKIE, token.expose().clone(), Some(MFA_PENDING_LIFE)));
             response
         }
         SignInOutcome::Session { token, keep, device } => {
-            let mut response = redirect(page::safe_path(next));
+            let mut response = redirect(next_path(next));
             let _ = response.add_cookie(&cookie(SESSION, token.expose().clone(), keep));
             let _ = response.add_cookie(&cookie(DEVICE, device.expose().clone(), Some(DEVICE_LIFETIME)));
             let _ = response.add_cookie(&forget(PENDING_SIGN_IN_COOKIE));

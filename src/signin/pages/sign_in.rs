@@ -10,6 +10,7 @@ use super::super::flashes::SigninFlash;
 use super::super::model::SignIn;
 use super::super::oauth::pages::ProviderButton;
 use super::super::{flows, oauth};
+use super::next::next_path;
 use super::{MaybeSignedIn, continue_sign_in};
 use crate::app::App;
 use crate::base::Problem;
@@ -51,7 +52,7 @@ pub struct Next {
 /// `GET /signin`.
 pub async fn sign_in_form(app: AppData, request: HttpRequest, identity: MaybeSignedIn, next: Query<Next>) -> Answer {
     if identity.0 {
-        return Ok(redirect(page::safe_path(&next.next)));
+        return Ok(redirect(next_path(&next.next)));
     }
     let mut page = SignInPage::new(&app, &request, "", &next.next, None);
     page.context.show_sign_out_notice(&request);

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::super::model::{FactorInput, StepUp, StepUpOptions};
 use super::super::oauth::pages::{ProviderButton, step_up_buttons};
 use super::super::ops;
+use super::next::next_path;
 use crate::app::App;
 use crate::base::{Problem, Secret};
 use crate::factors::pages::challenge_response;
@@ -97,7 +98,7 @@ pub async fn ask_for_proof(
 /// The path of our page that the request came from (`Referer`), made safe.
 fn referring_page(app: &App, request: &HttpRequest) -> String {
     let referer = request.headers().get(REFERER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    page::safe_path(referer.strip_prefix(app.config().public_url.as_str()).unwrap_or_default()).to_owned()
+    next_path(referer.strip_prefix(app.config().public_url.as_str()).unwrap_or_default()).to_owned()
 }
 
 /// The query of the step-up page: the path to continue at.
@@ -109,7 +110,7 @@ pub struct Next {
 
 /// `GET /step-up`: for actions that are not forms, such as links and scripts of ours. Its form leads to [`step_up`].
 pub async fn step_up_form(app: AppData, request: HttpRequest, who: SignedIn, next: Query<Next>) -> Answer {
-    let fields = [("next".to_owned(), page::safe_path(&next.next).to_owned())];
+    let fields = [("next".to_owned(), next_path(&next.next).to_owned())];
     let mut response = ask_for_proof(&app, &request, &who.identity, &fields, None).await?;
     *response.status_mut() = StatusCode::OK;
     Ok(response)
@@ -117,7 +118,7 @@ pub async fn step_up_form(app: AppData, request: HttpRequest, who: SignedIn, nex
 
 /// `POST /step-up`: the middleware already checked the proof.
 pub async fn step_up(_who: SignedIn, form: Form) -> HttpResponse {
-    redirect(page::safe_path(form.text("next")))
+    redirect(next_path(form.text("next")))
 }
 
 /// `POST /step-up/challenge`, for a script.

@@ -10,7 +10,7 @@ use crate::http::page::{self, AppData, PageContext};
 use crate::http::{Answer, Flash, SignedIn, redirect_with_flash};
 use crate::settings::ops;
 
-const PATH: &str = "/settings/profile";
+pub(super) const PATH: &str = "/settings/profile";
 
 #[derive(Template)]
 #[template(path = "settings/profile.html")]

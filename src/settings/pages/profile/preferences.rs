@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use super::page::answer;
+use super::page::{PATH, answer};
 use super::refusal::{Refusal, RefusedForm};
 use crate::base::{Zone, days};
 use crate::http::page::{self, AppData, THEME};
@@ -45,7 +45,7 @@ pub async fn theme(app: AppData, who: Option<SignedIn>, _visitor: VisitorOf, for
         let (actor, account) = (who.actor(), who.identity.account);
         app.write(move |tx| people::set_theme(tx, &actor, account, theme)).await?;
     }
-    let mut response = redirect(page::safe_path(form.text("back")));
+    let mut response = redirect(page::safe_path(form.text("back")).unwrap_or(PATH));
     let _ = response.add_cookie(&cookie(THEME, theme.as_str().to_owned(), Some(days(365))));
     Ok(response)
 }

@@ -5,14 +5,14 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 use super::super::super::flashes::SigninFlash;
-use super::super::super::pages::{continue_sign_in, show_sign_in_with};
+use super::super::super::pages::{continue_sign_in, next_path, show_sign_in_with};
 use super::super::error::OauthError;
 use super::super::flows;
 use super::super::model::{AuthorizationResponse, CallbackOutcome, Purpose};
 use super::{STATE_COOKIE, STATE_COOKIE_MAX_AGE, state_cookie_of};
 use crate::base::{Actor, Problem, Rng};
 use crate::crypto::tokens;
-use crate::http::page::{self, AppData};
+use crate::http::page::AppData;
 use crate::http::{
     Answer, Identity, RenewedCookie, VisitorOf, cookie, decode_form_owned, redirect, redirect_with_flash,
 };
@@ -44,7 +44,7 @@ pub async fn start(app: AppData, request: HttpRequest, name: Path<String>, param
     let state_cookie =
         state_cookie_of(&request).unwrap_or_else(|| tokens::random_token(&mut Rng::system()).expose().clone());
     let account = identity.map(|identity| identity.account);
-    match flows::start(&app, &name, purpose, account, page::safe_path(&params.next), &state_cookie).await {
+    match flows::start(&app, &name, purpose, account, next_path(&params.next), &state_cookie).await {
         Ok(url) => {
             let mut response = redirect(&url);
             let _ = response.add_cookie(&cookie(STATE_COOKIE, state_cookie, Some(STATE_COOKIE_MAX_AGE)));
@@ -141,7 +141,7 @@ fn continue_with(app: &AppData, request: &HttpRequest, outcome: CallbackOutcome,
         CallbackOutcome::AlreadyConnected => redirect_with_flash("/settings/security", SigninFlash::Connected),
         CallbackOutcome::SteppedUp(renewed) => {
             request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
-            redirect(page::safe_path(next))
+            redirect(next_path(next))
         }
     }
 }

@@ -5,8 +5,8 @@ use crate::app::App;
 use crate::base::AccountId;
 use crate::config::{Provider, ProviderKind};
 use crate::db::{self, View};
-use crate::http::page;
 use crate::signin::oauth;
+use crate::signin::pages::next_path;
 
 /// A button that starts an authorization request.
 pub struct ProviderButton {
@@ -22,7 +22,7 @@ impl ProviderButton {
     /// A button for a provider. `purpose`: as [`Purpose::parse`](super::super::model::Purpose::parse) reads it. `next`:
     /// the path to continue at; empty: the default.
     pub fn new(provider: &Provider, purpose: &str, next: &str) -> Self {
-        let next = if next.is_empty() { String::new() } else { page::safe_path(next).replace('&', "%26") };
+        let next = if next.is_empty() { String::new() } else { next_path(next).replace('&', "%26") };
         let query: Vec<String> = [("purpose", purpose), ("next", &next)]
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
