@@ -24,7 +24,12 @@ pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: b
                 person.username
             )));
         }
-        return print_state(common, account, "cancelled", "The reset is cancelled. The second factors stay.");
+        return print_state(
+            common,
+            account,
+            "cancelled",
+            "The reset is cancelled. The second factors were not changed.",
+        );
     }
     if let Some(second) = second {
         reset_at_once(&app, account, second).map_err(|error| to_failure(error, &person.username))?;

@@ -89,7 +89,7 @@ pub(super) fn reset_started(person: &Account, due_at: Timestamp, link: String, s
 
 pub(super) fn reset_cancelled(person: &Account, site: &str) -> PlainMessage {
     PlainMessage {
-        subject: "Your second factors stay".into(),
+        subject: "Your second factors were not changed".into(),
         paragraphs: vec![format!(
             "Hello {}, the removal of your second factors was stopped. Nothing was changed.",
             person.display_name

@@ -101,7 +101,7 @@ fn the_link_of_the_notice_stops_a_reset_without_signing_in() {
     assert!(matches!(stop("nonsense".into()), Err(FactorError::LinkRefused)));
     stop(token.clone()).unwrap();
     assert!(matches!(stop(token), Err(FactorError::LinkRefused)));
-    site.message("ada-ada@example.org", "Your second factors stay");
+    site.message("ada-ada@example.org", "Your second factors were not changed");
     site.clock.advance(hours(73));
     assert_eq!(site.carry_out_resets(), 0);
     assert!(site.enrolled(&ada).is_any());
