@@ -15,6 +15,7 @@ mod model;
 mod ops;
 mod reserved;
 mod store;
+mod tables;
 
 pub use error::AccountError;
 pub use events::AccountEvent;
@@ -32,3 +33,5 @@ pub use ops::{
 };
 pub use reserved::is_reserved;
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::{ACCOUNT, ACCOUNT_EMAIL, EMAIL_CHANGE, PASSWORD};

@@ -3,34 +3,33 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{Account, AccountState, Colour, Email, LinkPurpose, NewAccount, Profile};
+use super::tables::{ACCOUNT, ACCOUNT_EMAIL, EMAIL_CODE, ONE_TIME_LINK, PASSWORD, RETIRED_USERNAME};
 use crate::base::{AccountId, Cursor, EmailAddress, EmailId, Page, Timestamp};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, field, insert, only, sql, values};
 
-const INSERT: &str = "
-    insert into account (id, username, skeleton, display_name, colour, region, state, is_operator, created_at)
-    values (:id, :username, :skeleton, :display_name, :colour, :region, :state, :is_operator, :created_at)";
-const FIND: &str = "
-    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, colour
-    from account
-    where id = :id";
-const FIND_BY_USERNAME: &str = "
-    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, colour
-    from account
-    where username = :username";
+const INSERT: &str = insert!(ACCOUNT);
+const ROW: &str = columns!(ACCOUNT as "a", except skeleton, keys_locked_at);
+const FIND: &str = sql!("select ", ROW, " from account a where a.id = :id");
+const FIND_BY_USERNAME: &str = sql!("select ", ROW, " from account a where a.username = :username");
 const FIND_LOOKALIKE: &str = "select 1 from account where skeleton = :skeleton";
-const FIND_BY_EMAIL: &str = "
-    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.region, a.state, a.is_operator, a.created_at,
-           a.colour
+const FIND_BY_EMAIL: &str = sql!(
+    "select ",
+    ROW,
+    "
     from account_email e join account a on a.id = e.account_id
     where e.folded = :folded and (e.verified_at is not null or e.is_primary = 1)
     order by e.verified_at is null, a.created_at desc
-    limit 1";
-const LIST: &str = "
-    select id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, colour, rowid
-    from account
-    where rowid < :before
-    order by rowid desc
-    limit :limit";
+    limit 1"
+);
+const LIST: &str = sql!(
+    "select ",
+    ROW,
+    ", a.rowid as number
+    from account a
+    where a.rowid < :before
+    order by a.rowid desc
+    limit :limit"
+);
 const COUNT: &str = "select count(*) from account";
 const LIST_PENDING: &str = "select id from account where state = 'pending' and created_at < :before limit :limit";
 const UPDATE_STATE: &str = "update account set state = :state where id = :id";
@@ -43,13 +42,17 @@ const UNLOCK_KEYS: &str = "update account set keys_locked_at = null where id = :
 const FIND_KEYS_LOCKED: &str = "select keys_locked_at from account where id = :id";
 const DELETE: &str = "delete from account where id = :id";
 
-const INSERT_EMAIL: &str = "
-    insert into account_email (id, account_id, address, folded, verified_at, is_primary, added_at)
-    values (:id, :account_id, :address, :folded, :verified_at, :is_primary, :added_at)";
-const LIST_EMAILS: &str = "
-    select id, address, verified_at, is_primary, added_at from account_email
+const INSERT_EMAIL: &str = insert!(ACCOUNT_EMAIL);
+/// The columns of [`read_email`].
+pub(super) const EMAIL: &str = columns!(ACCOUNT_EMAIL, except account_id, folded);
+const LIST_EMAILS: &str = sql!(
+    "select ",
+    EMAIL,
+    "
+    from account_email
     where account_id = :account_id
-    order by is_primary desc, added_at, id";
+    order by is_primary desc, added_at, id"
+);
 const FIND_VERIFIED_OWNER: &str = "
     select account_id from account_email where folded = :folded and verified_at is not null";
 const UPDATE_VERIFIED: &str = "update account_email set verified_at = :now where id = :id and verified_at is null";
@@ -66,13 +69,14 @@ const LIST_PENDING_CLAIMS: &str = "
     where e.folded = :folded and e.verified_at is null and e.account_id <> :owner";
 const DELETE_EMAILS: &str = "delete from account_email where account_id = :account_id";
 
-const REPLACE_CODE: &str = "
-    insert into email_code (email_id, digest, sent_at, expires_at, counted_from)
-    values (:email_id, :digest, :now, :expires_at, :now)
+const REPLACE_CODE: &str = sql!(
+    insert!(EMAIL_CODE),
+    "
     on conflict (email_id) do update
     set digest = :digest, tries = 0, sent_at = :now, expires_at = :expires_at,
         sent_count = case when counted_from > :window then sent_count + 1 else 1 end,
-        counted_from = case when counted_from > :window then counted_from else :now end";
+        counted_from = case when counted_from > :window then counted_from else :now end"
+);
 const FIND_CODE: &str = "
     select digest, tries, sent_at, expires_at, counted_from, sent_count from email_code where email_id = :email_id";
 const END_CODE: &str = "update email_code set expires_at = :now where email_id = :email_id";
@@ -82,14 +86,11 @@ const UPDATE_CODE_TRIES: &str = "update email_code set tries = tries + 1 where e
 const DELETE_CODES: &str = "
     delete from email_code where email_id in (select id from account_email where account_id = :account_id)";
 
-const REPLACE_PASSWORD: &str = "
-    insert or replace into password (account_id, phc, changed_at) values (:account_id, :phc, :changed_at)";
+const REPLACE_PASSWORD: &str = insert!("insert or replace", PASSWORD);
 const FIND_PASSWORD: &str = "select phc from password where account_id = :account_id";
 const DELETE_PASSWORD: &str = "delete from password where account_id = :account_id";
 
-const INSERT_LINK: &str = "
-    insert into one_time_link (digest, purpose, account_id, about, created_at, expires_at)
-    values (:digest, :purpose, :account_id, :about, :created_at, :expires_at)";
+const INSERT_LINK: &str = insert!(ONE_TIME_LINK);
 const FIND_LINK: &str = "
     select account_id, about from one_time_link
     where digest = :digest and purpose = :purpose and used_at is null and expires_at > :now";
@@ -111,8 +112,7 @@ const FIND_PASSWORD_TIME: &str = "select changed_at from password where account_
 const UPDATE_PASSWORD_HASH: &str = "
     update password set phc = :renewed where account_id = :account_id and phc = :checked";
 
-const INSERT_RETIRED: &str = "
-    insert or replace into retired_username (digest, until) values (:digest, :until)";
+const INSERT_RETIRED: &str = insert!("insert or replace", RETIRED_USERNAME);
 const DELETE_OLD_RETIRED: &str = "
     delete from retired_username where digest in (select digest from retired_username where until <= :now limit :limit)";
 const FIND_RETIRED: &str = "select 1 from retired_username where digest = :digest and until > :now";
@@ -168,20 +168,20 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
-    let state: String = row.get(7)?;
-    let colour: String = row.get(10)?;
+    by_name!(row, ROW =>
+        id, username, display_name, company, use_case, bio, region, state, is_operator, created_at, colour);
     Ok(Account {
-        id: row.get(0)?,
-        username: row.get(1)?,
-        display_name: row.get(2)?,
-        company: row.get(3)?,
-        use_case: row.get(4)?,
-        bio: row.get(5)?,
-        colour: Colour::parse(&colour).ok_or(rusqlite::Error::InvalidQuery)?,
-        region: row.get(6)?,
-        state: AccountState::parse(&state).ok_or(rusqlite::Error::InvalidQuery)?,
-        is_operator: row.get(8)?,
-        created_at: row.get(9)?,
+        id: id.get()?,
+        username: username.get()?,
+        display_name: display_name.get()?,
+        company: company.get()?,
+        use_case: use_case.get()?,
+        bio: bio.get()?,
+        colour: colour.parse(Colour::parse)?,
+        region: region.get()?,
+        state: state.parse(AccountState::parse)?,
+        is_operator: is_operator.get()?,
+        created_at: created_at.get()?,
     })
 }
 
@@ -196,17 +196,17 @@ pub(super) fn insert(
     let state = if new.is_verified { AccountState::Active } else { AccountState::Pending };
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": id,
-            ":username": new.username.as_str(),
-            ":skeleton": new.username.skeleton(),
-            ":display_name": new.username.as_str(),
-            ":colour": colour.as_str(),
-            ":region": region,
-            ":state": state.as_str(),
-            ":is_operator": new.is_operator,
-            ":created_at": now,
-        },
+        values!(ACCOUNT => {
+            id: id,
+            username: new.username.as_str(),
+            display_name: new.username.as_str(),
+            colour: colour.as_str(),
+            region: region,
+            state: state.as_str(),
+            is_operator: new.is_operator,
+            created_at: now,
+            skeleton: new.username.skeleton(),
+        }),
     )?;
     Ok(())
 }
@@ -231,18 +231,18 @@ pub(super) fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<O
 
 pub(super) fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<Account>, Error> {
     let before = before.map_or(i64::MAX, |cursor| cursor.0);
-    let numbered = |row: &Row<'_>| Ok((read(row)?, row.get::<_, i64>(11)?));
+    let numbered = |row: &Row<'_>| Ok((read(row)?, field!(row, LIST, number).get::<i64>()?));
     let rows = view.list(LIST, named_params! {":before": before, ":limit": limit + 1}, numbered)?;
     let page = Page::new(rows, limit, |(_, number)| *number);
     Ok(Page { rows: page.rows.into_iter().map(|(account, _)| account).collect(), next: page.next })
 }
 
 pub(super) fn count(view: &View<'_>) -> Result<i64, Error> {
-    view.one(COUNT, [], |row| row.get(0))
+    view.one(COUNT, [], only)
 }
 
 pub(super) fn list_pending_before(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<AccountId>, Error> {
-    view.list(LIST_PENDING, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
+    view.list(LIST_PENDING, named_params! {":before": before, ":limit": limit}, only)
 }
 
 pub(super) fn update_state(tx: &mut Tx<'_>, id: AccountId, state: AccountState) -> Result<(), Error> {
@@ -288,15 +288,15 @@ pub(super) fn insert_email(
     let now = tx.now();
     tx.execute(
         INSERT_EMAIL,
-        named_params! {
-            ":id": id,
-            ":account_id": account,
-            ":address": address,
-            ":folded": address.folded(),
-            ":verified_at": verified_at,
-            ":is_primary": is_primary,
-            ":added_at": now,
-        },
+        values!(ACCOUNT_EMAIL => {
+            id: id,
+            address: address,
+            verified_at: verified_at,
+            is_primary: is_primary,
+            added_at: now,
+            account_id: account,
+            folded: address.folded(),
+        }),
     )?;
     Ok(())
 }
@@ -306,17 +306,18 @@ pub(super) fn list_emails(view: &View<'_>, account: AccountId) -> Result<Vec<Ema
 }
 
 pub(super) fn read_email(row: &Row<'_>) -> rusqlite::Result<Email> {
+    by_name!(row, EMAIL => id, address, verified_at, is_primary, added_at);
     Ok(Email {
-        id: row.get(0)?,
-        address: row.get(1)?,
-        verified_at: row.get(2)?,
-        is_primary: row.get(3)?,
-        added_at: row.get(4)?,
+        id: id.get()?,
+        address: address.get()?,
+        verified_at: verified_at.get()?,
+        is_primary: is_primary.get()?,
+        added_at: added_at.get()?,
     })
 }
 
 pub(super) fn find_verified_owner(view: &View<'_>, address: &EmailAddress) -> Result<Option<AccountId>, Error> {
-    view.find(FIND_VERIFIED_OWNER, named_params! {":folded": address.folded()}, |row| row.get(0))
+    view.find(FIND_VERIFIED_OWNER, named_params! {":folded": address.folded()}, only)
 }
 
 pub(super) fn update_verified(tx: &mut Tx<'_>, id: EmailId) -> Result<(), Error> {
@@ -345,7 +346,7 @@ pub(super) fn list_pending_claims(
     address: &EmailAddress,
 ) -> Result<Vec<AccountId>, Error> {
     let params = named_params! {":folded": address.folded(), ":owner": owner};
-    view.list(LIST_PENDING_CLAIMS, params, |row| row.get(0))
+    view.list(LIST_PENDING_CLAIMS, params, only)
 }
 
 /// Deletes the password and the one-time links of an account.
@@ -377,26 +378,27 @@ pub(super) fn insert_code(
     let now = tx.now();
     tx.execute(
         REPLACE_CODE,
-        named_params! {
-            ":email_id": email,
-            ":digest": digest,
-            ":now": now,
-            ":expires_at": expires_at,
-            ":window": window,
-        },
+        values!(EMAIL_CODE => {
+            email_id: email,
+            digest: digest,
+            sent_at: now,
+            expires_at: expires_at,
+            counted_from: now,
+        } and { now: now, window: window }),
     )?;
     Ok(())
 }
 
 pub(super) fn find_code(view: &View<'_>, email: EmailId) -> Result<Option<Code>, Error> {
     view.find(FIND_CODE, named_params! {":email_id": email}, |row| {
+        by_name!(row, FIND_CODE => digest, tries, sent_at, expires_at, counted_from, sent_count);
         Ok(Code {
-            digest: row.get(0)?,
-            tries: row.get(1)?,
-            sent_at: row.get(2)?,
-            expires_at: row.get(3)?,
-            counted_from: row.get(4)?,
-            sent_count: row.get(5)?,
+            digest: digest.get()?,
+            tries: tries.get()?,
+            sent_at: sent_at.get()?,
+            expires_at: expires_at.get()?,
+            counted_from: counted_from.get()?,
+            sent_count: sent_count.get()?,
         })
     })
 }
@@ -425,7 +427,7 @@ pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Resu
 
 pub(super) fn insert_password(tx: &mut Tx<'_>, account: AccountId, phc: &str) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(REPLACE_PASSWORD, named_params! {":account_id": account, ":phc": phc, ":changed_at": now})?;
+    tx.execute(REPLACE_PASSWORD, values!(PASSWORD => { changed_at: now, account_id: account, phc: phc }))?;
     Ok(())
 }
 
@@ -435,7 +437,7 @@ pub(super) fn delete_password(tx: &mut Tx<'_>, account: AccountId) -> Result<usi
 }
 
 pub(super) fn find_password(view: &View<'_>, account: AccountId) -> Result<Option<String>, Error> {
-    view.find(FIND_PASSWORD, named_params! {":account_id": account}, |row| row.get(0))
+    view.find(FIND_PASSWORD, named_params! {":account_id": account}, only)
 }
 
 /// Zero: they are locked already.
@@ -450,7 +452,7 @@ pub(super) fn update_keys_unlocked(tx: &mut Tx<'_>, id: AccountId) -> Result<usi
 }
 
 pub(super) fn find_keys_locked(view: &View<'_>, id: AccountId) -> Result<Option<Timestamp>, Error> {
-    Ok(view.find(FIND_KEYS_LOCKED, named_params! {":id": id}, |row| row.get(0))?.flatten())
+    Ok(view.find(FIND_KEYS_LOCKED, named_params! {":id": id}, only)?.flatten())
 }
 
 pub(super) fn insert_link(
@@ -463,14 +465,14 @@ pub(super) fn insert_link(
     let now = tx.now();
     tx.execute(
         INSERT_LINK,
-        named_params! {
-            ":digest": digest,
-            ":purpose": purpose.as_str(),
-            ":account_id": account,
-            ":about": about,
-            ":created_at": now,
-            ":expires_at": now.plus(purpose.life()),
-        },
+        values!(ONE_TIME_LINK => {
+            digest: digest,
+            purpose: purpose.as_str(),
+            account_id: account,
+            about: about,
+            created_at: now,
+            expires_at: now.plus(purpose.life()),
+        }),
     )?;
     Ok(())
 }
@@ -490,7 +492,7 @@ pub(super) fn has_operator(view: &View<'_>) -> Result<bool, Error> {
 }
 
 pub(super) fn find_password_time(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, Error> {
-    view.find(FIND_PASSWORD_TIME, named_params! {":account_id": account}, |row| row.get(0))
+    view.find(FIND_PASSWORD_TIME, named_params! {":account_id": account}, only)
 }
 
 /// Replaces `checked`, the stored hash, by a stronger hash of the same password.
@@ -511,7 +513,8 @@ pub(super) struct Link {
 }
 
 fn read_link(row: &Row<'_>) -> rusqlite::Result<Link> {
-    Ok(Link { account: row.get(0)?, about: row.get(1)? })
+    by_name!(row, FIND_LINK => account_id, about);
+    Ok(Link { account: account_id.get()?, about: about.get()? })
 }
 
 /// The link, which is not used up. `None`: it is unknown, used or expired.
@@ -531,7 +534,7 @@ pub(super) fn update_link_used(
 }
 
 pub(super) fn insert_retired(tx: &mut Tx<'_>, digest: &[u8; 32], until: Timestamp) -> Result<(), Error> {
-    tx.execute(INSERT_RETIRED, named_params! {":digest": digest, ":until": until})?;
+    tx.execute(INSERT_RETIRED, values!(RETIRED_USERNAME => { digest: digest, until: until }))?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod model;
 mod ops;
 pub mod pages;
 mod store;
+mod tables;
 mod text;
 mod uses;
 
@@ -34,5 +35,9 @@ pub use ops::{
     set_policy, spend,
 };
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::{
+    API_KEY, API_KEY_CALLER, API_KEY_POLICY, API_KEY_RIGHT_USE, API_KEY_SPEND, API_KEY_USE, API_KEY_USE_DAY,
+};
 pub use text::KeyText;
 pub use uses::STATEMENTS as USE_STATEMENTS;

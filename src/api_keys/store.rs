@@ -6,50 +6,40 @@ use super::model::{
     ApiKey, Budget, KeyChange, KeyPolicy, KeyState, Limits, LookupDigest, Period, RevokeReason, state_now,
     stored_networks,
 };
+use super::tables::{API_KEY, API_KEY_POLICY};
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
-/// A key with its use, in the column order of [`read`].
-macro_rules! keys_where {
-    ($rest:literal) => {
-        concat!(
-            "
-    select k.id, k.workspace_id, k.account_id, k.name, k.display, k.scopes, k.state, k.state_at, k.state_before, k.ended_as,
-           k.created_at, k.expires_at, k.retire_at, k.revoked_at, k.predecessor_id, k.family_id, k.networks,
-           k.rate_per_minute, k.budget_micro, k.budget_period, k.spent_until, k.sealed is not null,
-           u.last_used_at, coalesce(u.uses, 0), coalesce(u.last_address, ''), coalesce(u.last_agent, '')
-    from api_key k left join api_key_use u on u.key_id = k.id
-    ",
-            $rest
-        )
-    };
-}
+/// The columns of [`read`].
+const KEY: &str = sql!(
+    columns!(API_KEY as "k", except lookup, pepper_id, sealed),
+    ", k.sealed is not null as is_kept, u.last_used_at, coalesce(u.uses, 0) as uses,
+           coalesce(u.last_address, '') as last_address, coalesce(u.last_agent, '') as last_agent"
+);
+/// Keys with their use.
+const KEYS: &str = sql!("select ", KEY, " from api_key k left join api_key_use u on u.key_id = k.id ");
 
-const INSERT: &str = "
-    insert into api_key (id, workspace_id, account_id, name, display, lookup, pepper_id, sealed, scopes, state, state_at,
-                         created_at, expires_at, predecessor_id, family_id, networks, rate_per_minute, budget_micro,
-                         budget_period, spent_until)
-    values (:id, :workspace_id, :account_id, :name, :display, :lookup, :pepper_id, :sealed, :scopes, 'active', :created_at,
-            :created_at, :expires_at, :predecessor_id, :family_id, :networks, :rate_per_minute, :budget_micro,
-            :budget_period, :spent_until)";
+const INSERT: &str = insert!(API_KEY);
 // Retiring keys are not counted, so a workspace with the maximum number of keys can still rotate one.
 const COUNT_LIVE: &str = "
     select count(*) from api_key
     where workspace_id = :workspace_id and state in ('active', 'disabled', 'quarantined')
       and (expires_at is null or expires_at > :now)";
-const LIST: &str = keys_where!(
+const LIST: &str = sql!(
+    KEYS,
     "where k.workspace_id = :workspace_id
     order by k.state = 'revoked' or (k.expires_at is not null and k.expires_at <= :now)
                or (k.state = 'retiring' and k.retire_at <= :now), k.id desc
     limit :limit"
 );
 const HAS_MORE: &str = "select 1 from api_key where workspace_id = :workspace_id limit 1 offset :few";
-const FIND: &str = keys_where!("where k.id = :id");
+const FIND: &str = sql!(KEYS, "where k.id = :id");
 const LIST_RETIRED: &str =
-    keys_where!("where k.state = 'retiring' and k.retire_at <= :now order by k.retire_at limit :limit");
+    sql!(KEYS, "where k.state = 'retiring' and k.retire_at <= :now order by k.retire_at limit :limit");
 const LIST_QUARANTINE_OVER: &str =
-    keys_where!("where k.state = 'quarantined' and k.state_at <= :before order by k.state_at limit :limit");
-const LIST_ENDING: &str = keys_where!(
+    sql!(KEYS, "where k.state = 'quarantined' and k.state_at <= :before order by k.state_at limit :limit");
+const LIST_ENDING: &str = sql!(
+    KEYS,
     "where k.state = 'active' and k.expires_at > :now and k.expires_at <= :until
       and k.created_at < k.expires_at - :span
       and not exists (select 1 from api_key_notice n where n.key_id = k.id and n.kind = :kind)
@@ -71,7 +61,8 @@ const UPDATE_CHANGE: &str = "
     set name = :name, networks = :networks, rate_per_minute = :rate_per_minute, budget_micro = :budget_micro,
         budget_period = :budget_period, spent_until = :spent_until
     where id = :id";
-const LIST_SPENT: &str = keys_where!(
+const LIST_SPENT: &str = sql!(
+    KEYS,
     "where k.family_id = :family_id and k.state <> 'revoked' and k.budget_period = :period and k.budget_micro <= :spent_micro
       and k.spent_until is not :until"
 );
@@ -88,16 +79,18 @@ const LIST_LATE_LOOKUPS: &str = "
     limit :limit";
 const UPDATE_DEAD_LOOKUP: &str = "update api_key set lookup = :dead_lookup, pepper_id = 0 where id = :id";
 const LIST_LIVE_SINCE: &str =
-    keys_where!("where k.account_id = :account_id and k.state <> 'revoked' and k.created_at >= :since order by k.id");
+    sql!(KEYS, "where k.account_id = :account_id and k.state <> 'revoked' and k.created_at >= :since order by k.id");
 const FIND_BY_LOOKUP: &str = "select id from api_key where lookup = :lookup";
 const FIND_SEALED: &str = "select sealed from api_key where id = :id and sealed is not null";
 const LIST_SEALED: &str = "
     select id, sealed from api_key where sealed is not null and id > :after order by id limit :limit";
 const UPDATE_SEALED: &str = "update api_key set sealed = :sealed where id = :id and sealed is not null";
 const FIND_POLICY: &str = "select max_life_days from api_key_policy where workspace_id = :workspace_id";
-const REPLACE_POLICY: &str = "
-    insert into api_key_policy (workspace_id, max_life_days, changed_at) values (:workspace_id, :max_life_days, :now)
-    on conflict (workspace_id) do update set max_life_days = excluded.max_life_days, changed_at = excluded.changed_at";
+const REPLACE_POLICY: &str = sql!(
+    insert!(API_KEY_POLICY),
+    "
+    on conflict (workspace_id) do update set max_life_days = excluded.max_life_days, changed_at = excluded.changed_at"
+);
 const DELETE_POLICY: &str = "delete from api_key_policy where workspace_id = :workspace_id";
 const DELETE_POLICIES: &str = "
     delete from api_key_policy
@@ -135,46 +128,46 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_KEYS,
 ];
 
-fn state_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<KeyState>> {
-    Ok(row.get::<_, Option<String>>(column)?.as_deref().and_then(KeyState::parse))
-}
-
 fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
-    let (expires_at, retire_at) = (row.get(11)?, row.get(12)?);
+    by_name!(row, KEY =>
+        id, workspace_id, account_id, name, display, scopes, state, state_at, state_before, ended_as, created_at,
+        expires_at, retire_at, revoked_at, predecessor_id, family_id, networks, rate_per_minute, budget_micro,
+        budget_period, spent_until, is_kept, last_used_at, uses, last_address, last_agent);
+    let (expires_at, retire_at) = (expires_at.get()?, retire_at.get()?);
     // The check constraint of the table allows no other value.
-    let stored = state_of(row, 6)?.unwrap_or(KeyState::Revoked);
-    let amount: Option<i64> = row.get(18)?;
-    let period: Option<String> = row.get(19)?;
+    let stored = KeyState::parse(state.text()?).unwrap_or(KeyState::Revoked);
+    let amount: Option<i64> = budget_micro.get()?;
+    let period: Option<String> = budget_period.get()?;
     let budget = amount.and_then(Credits::from_micro).zip(period.as_deref().and_then(Period::parse));
-    let id = row.get(0)?;
+    let id = id.get()?;
     Ok(ApiKey {
         id,
-        workspace: row.get(1)?,
-        account: row.get(2)?,
-        name: row.get(3)?,
-        display: row.get(4)?,
-        scopes: row.get(5)?,
+        workspace: workspace_id.get()?,
+        account: account_id.get()?,
+        name: name.get()?,
+        display: display.get()?,
+        scopes: scopes.get()?,
         state: state_now(stored, expires_at, retire_at, now),
-        state_at: row.get(7)?,
-        state_before: state_of(row, 8)?,
-        revoke_reason: row.get::<_, Option<String>>(9)?.as_deref().and_then(RevokeReason::parse),
-        created_at: row.get(10)?,
+        state_at: state_at.get()?,
+        state_before: state_before.get::<Option<String>>()?.as_deref().and_then(KeyState::parse),
+        revoke_reason: ended_as.get::<Option<String>>()?.as_deref().and_then(RevokeReason::parse),
+        created_at: created_at.get()?,
         expires_at,
         retire_at,
-        revoked_at: row.get(13)?,
-        predecessor: row.get(14)?,
-        family: row.get(15)?,
+        revoked_at: revoked_at.get()?,
+        predecessor: predecessor_id.get()?,
+        family: family_id.get()?,
         limits: Limits {
-            networks: stored_networks(id, &row.get::<_, String>(16)?),
-            rate_per_minute: row.get(17)?,
+            networks: stored_networks(id, networks.text()?),
+            rate_per_minute: rate_per_minute.get()?,
             budget: budget.map(|(amount, period)| Budget { amount, period }),
         },
-        spent_until: row.get(20)?,
-        is_kept: row.get(21)?,
-        last_used_at: row.get(22)?,
-        uses: row.get(23)?,
-        last_address: row.get(24)?,
-        last_agent: row.get(25)?,
+        spent_until: spent_until.get()?,
+        is_kept: is_kept.get()?,
+        last_used_at: last_used_at.get()?,
+        uses: uses.get()?,
+        last_address: last_address.get()?,
+        last_agent: last_agent.get()?,
     })
 }
 
@@ -189,26 +182,28 @@ pub(super) fn insert(tx: &mut Tx<'_>, key: &ApiKey, text: &StoredText) -> Result
     let (amount, period) = split(key.limits.budget);
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": key.id,
-            ":workspace_id": key.workspace,
-            ":account_id": key.account,
-            ":name": key.name,
-            ":display": key.display,
-            ":lookup": text.lookup,
-            ":pepper_id": text.pepper_id,
-            ":sealed": text.sealed,
-            ":scopes": key.scopes,
-            ":created_at": key.created_at,
-            ":expires_at": key.expires_at,
-            ":predecessor_id": key.predecessor,
-            ":family_id": key.family,
-            ":networks": key.limits.networks_text(),
-            ":rate_per_minute": key.limits.rate_per_minute,
-            ":budget_micro": amount,
-            ":budget_period": period,
-            ":spent_until": key.spent_until,
-        },
+        values!(API_KEY => {
+            id: key.id,
+            workspace_id: key.workspace,
+            name: key.name,
+            display: key.display,
+            scopes: key.scopes,
+            state: "active",
+            state_at: key.created_at,
+            created_at: key.created_at,
+            expires_at: key.expires_at,
+            predecessor_id: key.predecessor,
+            networks: key.limits.networks_text(),
+            rate_per_minute: key.limits.rate_per_minute,
+            budget_micro: amount,
+            budget_period: period,
+            spent_until: key.spent_until,
+            account_id: key.account,
+            lookup: text.lookup,
+            pepper_id: text.pepper_id,
+            sealed: text.sealed,
+            family_id: key.family,
+        }),
     )?;
     Ok(())
 }
@@ -219,7 +214,7 @@ fn split(budget: Option<Budget>) -> (Option<i64>, Option<&'static str>) {
 
 pub(super) fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error> {
     let now = view.now();
-    view.one(COUNT_LIVE, named_params! {":workspace_id": workspace, ":now": now}, |row| row.get(0))
+    view.one(COUNT_LIVE, named_params! {":workspace_id": workspace, ":now": now}, only)
 }
 
 pub(super) fn list(view: &View<'_>, workspace: WorkspaceId, limit: u32) -> Result<Vec<ApiKey>, Error> {
@@ -271,7 +266,7 @@ pub(super) fn list_ending(
 }
 
 pub(super) fn find_successor(view: &View<'_>, id: ApiKeyId) -> Result<Option<ApiKeyId>, Error> {
-    view.find(FIND_SUCCESSOR, named_params! {":id": id}, |row| row.get(0))
+    view.find(FIND_SUCCESSOR, named_params! {":id": id}, only)
 }
 
 /// Sets any state except revoked. `retire_at`: the new end of the overlap, if there is one.
@@ -355,7 +350,7 @@ pub(super) fn update_lookup(tx: &mut Tx<'_>, id: ApiKeyId, lookup: &LookupDigest
 
 /// Keys that were replaced at `before` or earlier and still have their digest.
 pub(super) fn list_late_lookups(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<ApiKeyId>, Error> {
-    view.list(LIST_LATE_LOOKUPS, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
+    view.list(LIST_LATE_LOOKUPS, named_params! {":before": before, ":limit": limit}, only)
 }
 
 pub(super) fn update_dead_lookup(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &LookupDigest) -> Result<(), Error> {
@@ -365,16 +360,19 @@ pub(super) fn update_dead_lookup(tx: &mut Tx<'_>, id: ApiKeyId, dead_lookup: &Lo
 
 /// The key with this digest, of any owner. Of revoked keys, only those that were replaced still have their digest.
 pub(super) fn find_by_lookup(view: &View<'_>, lookup: &LookupDigest) -> Result<Option<ApiKeyId>, Error> {
-    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, |row| row.get(0))
+    view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, only)
 }
 
 pub(super) fn find_sealed(view: &View<'_>, id: ApiKeyId) -> Result<Option<Vec<u8>>, Error> {
-    view.find(FIND_SEALED, named_params! {":id": id}, |row| row.get(0))
+    view.find(FIND_SEALED, named_params! {":id": id}, only)
 }
 
 /// Sealed texts after the id `after`, ordered by id.
 pub(super) fn list_sealed(view: &View<'_>, after: &str, limit: u32) -> Result<Vec<(ApiKeyId, Vec<u8>)>, Error> {
-    view.list(LIST_SEALED, named_params! {":after": after, ":limit": limit}, |row| Ok((row.get(0)?, row.get(1)?)))
+    view.list(LIST_SEALED, named_params! {":after": after, ":limit": limit}, |row| {
+        by_name!(row, LIST_SEALED => id, sealed);
+        Ok((id.get()?, sealed.get()?))
+    })
 }
 
 pub(super) fn update_sealed(tx: &mut Tx<'_>, id: ApiKeyId, sealed: &[u8]) -> Result<(), Error> {
@@ -384,7 +382,8 @@ pub(super) fn update_sealed(tx: &mut Tx<'_>, id: ApiKeyId, sealed: &[u8]) -> Res
 
 pub(super) fn find_policy(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<KeyPolicy>, Error> {
     view.find(FIND_POLICY, named_params! {":workspace_id": workspace}, |row| {
-        Ok(KeyPolicy { max_life_days: row.get(0)? })
+        by_name!(row, FIND_POLICY => max_life_days);
+        Ok(KeyPolicy { max_life_days: max_life_days.get()? })
     })
 }
 
@@ -394,7 +393,11 @@ pub(super) fn replace_policy(tx: &mut Tx<'_>, workspace: WorkspaceId, policy: Op
     match policy {
         Some(KeyPolicy { max_life_days }) => tx.execute(
             REPLACE_POLICY,
-            named_params! {":workspace_id": workspace, ":max_life_days": max_life_days, ":now": now},
+            values!(API_KEY_POLICY => {
+                max_life_days: max_life_days,
+                changed_at: now,
+                workspace_id: workspace,
+            }),
         )?,
         None => tx.execute(DELETE_POLICY, named_params! {":workspace_id": workspace})?,
     };

@@ -11,6 +11,7 @@ mod events;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use chain::{Digest, GENESIS};
 pub use error::AuditError;
@@ -20,3 +21,4 @@ pub use events::SiteEvent;
 pub use model::{AuditSummary, Event, Filter, RecordedEvent};
 pub use ops::{forget, head, list, own_events, purge_anonymous, record, verify};
 pub use store::STATEMENTS;
+pub use tables::TABLES;

@@ -3,20 +3,15 @@
 use rusqlite::{Row, named_params};
 
 use super::chain::Digest;
+use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, SUBJECT_KEY};
 use crate::base::{AccountId, Cursor, EventId, Timestamp, WorkspaceId};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
 const FIND_HEAD: &str = "select seq, leaf_hash from audit_event order by seq desc limit 1";
-const INSERT_EVENT: &str = "
-    insert into audit_event (seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json,
-                             commitments_json, prev_hash, leaf_hash)
-    values (:seq, :id, :at, :event, :outcome, :workspace_id, :actor_kind, :actor_id, :target_id, :data_json,
-            :commitments_json, :prev_hash, :leaf_hash)";
-const INSERT_PRIVATE: &str = "
-    insert into audit_private (seq, part, subject_id, salt, sealed) values (:seq, :part, :subject_id, :salt, :sealed)";
+const INSERT_EVENT: &str = insert!(AUDIT_EVENT);
+const INSERT_PRIVATE: &str = insert!(AUDIT_PRIVATE);
 const FIND_SUBJECT_KEY: &str = "select sealed_key from subject_key where subject_id = :subject_id";
-const INSERT_SUBJECT_KEY: &str = "
-    insert into subject_key (subject_id, sealed_key, created_at) values (:subject_id, :sealed_key, :created_at)";
+const INSERT_SUBJECT_KEY: &str = insert!(SUBJECT_KEY);
 const DELETE_PRIVATE: &str = "delete from audit_private where subject_id = :subject_id";
 // Reads only the parts with the lowest numbers, because number and time grow together.
 const DELETE_OLD_PRIVATE: &str = "
@@ -27,24 +22,30 @@ const DELETE_OLD_PRIVATE: &str = "
       ) p join audit_event e on e.seq = p.seq
       where e.at < :before)";
 const DELETE_SUBJECT_KEY: &str = "delete from subject_key where subject_id = :subject_id";
-const LIST_EVENTS: &str = "
-    select seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
-           prev_hash, leaf_hash
+const EVENT: &str = columns!(AUDIT_EVENT);
+const LIST_EVENTS: &str = sql!(
+    "select ",
+    EVENT,
+    "
     from audit_event
-    order by seq";
-const LIST_FEED: &str = "
-    select seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
-           prev_hash, leaf_hash
+    order by seq"
+);
+const LIST_FEED: &str = sql!(
+    "select ",
+    EVENT,
+    "
     from audit_event
     where seq in (
       select seq from (select seq from audit_event where workspace_id = :workspace_id and seq < :before order by seq desc limit :limit)
       union select seq from (select seq from audit_event where target_id = :account_id and seq < :before order by seq desc limit :limit)
       union select seq from (select seq from audit_event where actor_id = :account_id and seq < :before order by seq desc limit :limit))
     order by seq desc
-    limit :limit";
-const LIST_OWN: &str = "
-    select seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
-           prev_hash, leaf_hash
+    limit :limit"
+);
+const LIST_OWN: &str = sql!(
+    "select ",
+    EVENT,
+    "
     from audit_event
     where seq in (
       select seq from (select seq from audit_event where actor_id = :account_id and seq > :after order by seq limit :limit)
@@ -52,7 +53,8 @@ const LIST_OWN: &str = "
       union select seq from (select seq from audit_event where workspace_id = :workspace_id and seq > :after order by seq limit :limit)
       union select seq from (select seq from audit_private where subject_id = :account_id and seq > :after order by seq limit :limit))
     order by seq
-    limit :limit";
+    limit :limit"
+);
 const LIST_PRIVATE: &str = "select part, subject_id, salt, sealed from audit_private where seq = :seq order by part";
 const FIND_UNCOMMITTED: &str = "
     select p.seq
@@ -104,45 +106,51 @@ pub(super) struct PrivateRow {
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    by_name!(row, EVENT =>
+        seq, id, at, event, outcome, workspace_id, actor_kind, actor_id, target_id, data_json, commitments_json,
+        prev_hash, leaf_hash);
     Ok(EventRow {
-        seq: row.get(0)?,
-        id: row.get(1)?,
-        at: row.get(2)?,
-        event: row.get(3)?,
-        outcome: row.get(4)?,
-        workspace: row.get(5)?,
-        actor_kind: row.get(6)?,
-        actor_id: row.get(7)?,
-        target: row.get(8)?,
-        data: row.get(9)?,
-        commitments: row.get(10)?,
-        previous: row.get(11)?,
-        leaf: row.get(12)?,
+        seq: seq.get()?,
+        id: id.get()?,
+        at: at.get()?,
+        event: event.get()?,
+        outcome: outcome.get()?,
+        workspace: workspace_id.get()?,
+        actor_kind: actor_kind.get()?,
+        actor_id: actor_id.get()?,
+        target: target_id.get()?,
+        data: data_json.get()?,
+        commitments: commitments_json.get()?,
+        previous: prev_hash.get()?,
+        leaf: leaf_hash.get()?,
     })
 }
 
 pub(super) fn find_head(view: &View<'_>) -> Result<Option<(i64, Digest)>, Error> {
-    view.find(FIND_HEAD, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    view.find(FIND_HEAD, [], |row| {
+        by_name!(row, FIND_HEAD => seq, leaf_hash);
+        Ok((seq.get()?, leaf_hash.get()?))
+    })
 }
 
 pub(super) fn insert_event(tx: &mut Tx<'_>, id: EventId, row: &EventRow) -> Result<(), Error> {
     tx.execute(
         INSERT_EVENT,
-        named_params! {
-            ":seq": row.seq,
-            ":id": id,
-            ":at": row.at,
-            ":event": row.event,
-            ":outcome": row.outcome,
-            ":workspace_id": row.workspace,
-            ":actor_kind": row.actor_kind,
-            ":actor_id": row.actor_id,
-            ":target_id": row.target,
-            ":data_json": row.data,
-            ":commitments_json": row.commitments,
-            ":prev_hash": row.previous,
-            ":leaf_hash": row.leaf,
-        },
+        values!(AUDIT_EVENT => {
+            seq: row.seq,
+            id: id,
+            at: row.at,
+            event: row.event,
+            outcome: row.outcome,
+            actor_kind: row.actor_kind,
+            actor_id: row.actor_id,
+            target_id: row.target,
+            data_json: row.data,
+            workspace_id: row.workspace,
+            commitments_json: row.commitments,
+            prev_hash: row.previous,
+            leaf_hash: row.leaf,
+        }),
     )?;
     Ok(())
 }
@@ -150,24 +158,31 @@ pub(super) fn insert_event(tx: &mut Tx<'_>, id: EventId, row: &EventRow) -> Resu
 pub(super) fn insert_private(tx: &mut Tx<'_>, seq: i64, row: &PrivateRow) -> Result<(), Error> {
     tx.execute(
         INSERT_PRIVATE,
-        named_params! {
-            ":seq": seq,
-            ":part": row.part,
-            ":subject_id": row.subject,
-            ":salt": row.salt,
-            ":sealed": row.sealed,
-        },
+        values!(AUDIT_PRIVATE => {
+            seq: seq,
+            part: row.part,
+            subject_id: row.subject,
+            salt: row.salt,
+            sealed: row.sealed,
+        }),
     )?;
     Ok(())
 }
 
 pub(super) fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Vec<u8>>, Error> {
-    view.find(FIND_SUBJECT_KEY, named_params! {":subject_id": subject}, |row| row.get(0))
+    view.find(FIND_SUBJECT_KEY, named_params! {":subject_id": subject}, only)
 }
 
 pub(super) fn insert_subject_key(tx: &mut Tx<'_>, subject: &str, sealed: &[u8]) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(INSERT_SUBJECT_KEY, named_params! {":subject_id": subject, ":sealed_key": sealed, ":created_at": now})?;
+    tx.execute(
+        INSERT_SUBJECT_KEY,
+        values!(SUBJECT_KEY => {
+            subject_id: subject,
+            sealed_key: sealed,
+            created_at: now,
+        }),
+    )?;
     Ok(())
 }
 
@@ -223,11 +238,12 @@ pub(super) fn list_own(
 
 pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>, Error> {
     view.list(LIST_PRIVATE, named_params! {":seq": seq}, |row| {
-        Ok(PrivateRow { part: row.get(0)?, subject: row.get(1)?, salt: row.get(2)?, sealed: row.get(3)? })
+        by_name!(row, LIST_PRIVATE => part, subject_id, salt, sealed);
+        Ok(PrivateRow { part: part.get()?, subject: subject_id.get()?, salt: salt.get()?, sealed: sealed.get()? })
     })
 }
 
 /// The first event that has a private part but no commitment. `None`: there is none.
 pub(super) fn find_uncommitted(view: &View<'_>) -> Result<Option<i64>, Error> {
-    view.find(FIND_UNCOMMITTED, [], |row| row.get(0))
+    view.find(FIND_UNCOMMITTED, [], only)
 }

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, named_params};
 
-use super::Error;
 use super::wal_index::CommitCounter;
+use super::{Error, by_name, only};
 use crate::base::{AccountId, ApiKeyId, ServiceId, WorkspaceId};
 
 /// Never a value of the commit counter: nothing is validated.
@@ -166,7 +166,7 @@ impl ReadPosition {
     /// # Errors
     /// [`Error::Sqlite`].
     pub(super) fn at_end(connection: &Connection) -> Result<Self, Error> {
-        Ok(Self { data_version: None, last_change: connection.query_row(FIND_LAST, [], |row| row.get(0))? })
+        Ok(Self { data_version: None, last_change: connection.query_row(FIND_LAST, [], only)? })
     }
 }
 
@@ -185,7 +185,7 @@ impl<'c> Validation<'c> {
         position: &mut ReadPosition,
     ) -> Result<Self, Error> {
         epoch.check_started();
-        let version: i64 = connection.prepare_cached("pragma data_version")?.query_row([], |row| row.get(0))?;
+        let version: i64 = connection.prepare_cached("pragma data_version")?.query_row([], only)?;
         let is_after_foreign = position.data_version.replace(version) != Some(version);
         if is_after_foreign {
             epoch.content.fetch_add(1, Ordering::SeqCst);
@@ -208,11 +208,12 @@ impl<'c> Validation<'c> {
         let limit = i64::try_from(CHANGES_MAX).unwrap_or(i64::MAX) + 1;
         let rows = listing
             .query_map(named_params! {":after": position.last_change, ":limit": limit}, |row| {
-                let (seq, kind, id): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                by_name!(row, LIST_SINCE => seq, kind, subject_id);
+                let (seq, kind, id): (i64, String, String) = (seq.get()?, kind.get()?, subject_id.get()?);
                 Ok((seq, Subject::parse(&kind, &id)))
             })?
             .collect::<Result<Vec<_>, _>>()?;
-        let last: i64 = connection.prepare_cached(FIND_LAST)?.query_row([], |row| row.get(0))?;
+        let last: i64 = connection.prepare_cached(FIND_LAST)?.query_row([], only)?;
         // Numbers are dense in the order of commits. Where one is missing, rows were deleted before they were read
         // here.
         let is_complete =

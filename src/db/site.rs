@@ -1,9 +1,7 @@
 //! The identity of the appliance in its database: its id, the region it is pinned to, and which keys of the keyring are
 //! in use.
 
-use rusqlite::named_params;
-
-use super::{Error, Tx, View};
+use super::{Error, KEYRING_IN_USE, SITE, Tx, View, by_name, insert, sql, values};
 use crate::base::Timestamp;
 use crate::crypto::KeyIds;
 
@@ -19,13 +17,15 @@ pub struct SiteStamp {
 }
 
 const FIND: &str = "select region, site_id, created_at from site where id = 1";
-const INSERT: &str = "insert into site (id, region, site_id, created_at) values (1, :region, :site_id, :created_at)";
+const INSERT: &str = insert!(SITE);
 
 const FIND_KEYS: &str = "select pepper_id, data_key_id from keyring_in_use where id = 1";
-const REPLACE_KEYS: &str = "
-    insert into keyring_in_use (id, pepper_id, data_key_id, since) values (1, :pepper_id, :data_key_id, :since)
+const REPLACE_KEYS: &str = sql!(
+    insert!(KEYRING_IN_USE),
+    "
     on conflict (id) do update set pepper_id = excluded.pepper_id, data_key_id = excluded.data_key_id, since = excluded.since
-    where pepper_id <> excluded.pepper_id or data_key_id <> excluded.data_key_id";
+    where pepper_id <> excluded.pepper_id or data_key_id <> excluded.data_key_id"
+);
 
 /// All statements of this file, for the test that prepares each of them.
 pub const STATEMENTS: &[&str] = &[FIND, INSERT, FIND_KEYS, REPLACE_KEYS];
@@ -36,7 +36,10 @@ pub const STATEMENTS: &[&str] = &[FIND, INSERT, FIND_KEYS, REPLACE_KEYS];
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn find_keys_in_use(view: &View<'_>) -> Result<Option<KeyIds>, Error> {
-    view.find(FIND_KEYS, [], |row| Ok(KeyIds { pepper: row.get(0)?, data_key: row.get(1)? }))
+    view.find(FIND_KEYS, [], |row| {
+        by_name!(row, FIND_KEYS => pepper_id, data_key_id);
+        Ok(KeyIds { pepper: pepper_id.get()?, data_key: data_key_id.get()? })
+    })
 }
 
 /// Makes new digests and ciphertexts with these keys from now on. Answers whether that is a change.
@@ -45,7 +48,7 @@ pub fn find_keys_in_use(view: &View<'_>) -> Result<Option<KeyIds>, Error> {
 /// [`Error::Sqlite`].
 pub fn use_keys(tx: &mut Tx<'_>, ids: KeyIds) -> Result<bool, Error> {
     let now = tx.now();
-    let keys = named_params! {":pepper_id": ids.pepper, ":data_key_id": ids.data_key, ":since": now};
+    let keys = values!(KEYRING_IN_USE => { id: 1, pepper_id: ids.pepper, data_key_id: ids.data_key, since: now });
     Ok(tx.execute(REPLACE_KEYS, keys)? == 1)
 }
 
@@ -54,7 +57,10 @@ pub fn use_keys(tx: &mut Tx<'_>, ids: KeyIds) -> Result<bool, Error> {
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn find_stamp(view: &View<'_>) -> Result<Option<SiteStamp>, Error> {
-    view.find(FIND, [], |row| Ok(SiteStamp { region: row.get(0)?, site_id: row.get(1)?, created_at: row.get(2)? }))
+    view.find(FIND, [], |row| {
+        by_name!(row, FIND => region, site_id, created_at);
+        Ok(SiteStamp { region: region.get()?, site_id: site_id.get()?, created_at: created_at.get()? })
+    })
 }
 
 /// Writes the identity into a new database. The table refuses a second one.
@@ -64,6 +70,6 @@ pub fn find_stamp(view: &View<'_>) -> Result<Option<SiteStamp>, Error> {
 pub fn stamp(tx: &mut Tx<'_>, region: &str) -> Result<(), Error> {
     let site_id = format!("site_{}", hex::encode(tx.rng().bytes::<8>()));
     let now = tx.now();
-    tx.execute(INSERT, named_params! {":region": region, ":site_id": site_id, ":created_at": now})?;
+    tx.execute(INSERT, values!(SITE => { id: 1, region: region, site_id: site_id, created_at: now }))?;
     Ok(())
 }

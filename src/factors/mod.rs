@@ -17,6 +17,7 @@ mod ops;
 pub mod pages;
 mod qr;
 mod store;
+mod tables;
 mod totp;
 
 pub use ceremony::passkeys_are_possible;
@@ -35,4 +36,6 @@ pub use ops::{
 };
 pub use qr::svg_path;
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::{FACTOR_RESET, PASSKEY, RECOVERY_CODE, TOTP};
 pub use totp::{Seed, accepted_step};

@@ -3,13 +3,16 @@
 use rusqlite::named_params;
 
 use super::model::{EnrolledFactors, Passkey, PendingSignIn, Reset};
+use super::tables::{
+    FACTOR_RESET, PASSKEY, PASSKEY_CHALLENGE, PASSKEY_HANDLE, PENDING_SIGN_IN, RECOVERY_CODE, TOTP, TOTP_SETUP,
+};
 use crate::base::{AccountId, PasskeyId, Timestamp};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
 const FIND_ENROLLED: &str = "
-    select exists (select 1 from totp where account_id = :account_id),
-           (select count(*) from passkey where account_id = :account_id),
-           (select count(*) from recovery_code where account_id = :account_id and used_at is null)";
+    select exists (select 1 from totp where account_id = :account_id) as has_totp,
+           (select count(*) from passkey where account_id = :account_id) as passkeys,
+           (select count(*) from recovery_code where account_id = :account_id and used_at is null) as codes_left";
 // Runs for every page of a person who is signed in: one query, which reads only index entries.
 const FIND_MUST_ENROL: &str = "
     select (is_operator = 1 or :everybody)
@@ -17,37 +20,32 @@ const FIND_MUST_ENROL: &str = "
        and not exists (select 1 from passkey where account_id = :account_id)
     from account where id = :account_id";
 
-const REPLACE_SET_UP: &str = "
-    insert or replace into totp_setup (account_id, sealed_secret, expires_at)
-    values (:account_id, :sealed_secret, :expires_at)";
+const REPLACE_SET_UP: &str = insert!("insert or replace", TOTP_SETUP);
 const FIND_SET_UP: &str = "
     select sealed_secret from totp_setup where account_id = :account_id and expires_at > :now";
 const DELETE_SET_UP: &str = "delete from totp_setup where account_id = :account_id";
-const REPLACE_TOTP: &str = "
-    insert or replace into totp (account_id, sealed_secret, last_step, confirmed_at)
-    values (:account_id, :sealed_secret, :last_step, :now)";
+const REPLACE_TOTP: &str = insert!("insert or replace", TOTP);
 const FIND_TOTP: &str = "select sealed_secret, last_step from totp where account_id = :account_id";
 const UPDATE_STEP: &str = "
     update totp set last_step = :step where account_id = :account_id and last_step < :step";
 const DELETE_TOTP: &str = "delete from totp where account_id = :account_id";
 const DELETE_TOTP_SINCE: &str = "delete from totp where account_id = :account_id and confirmed_at >= :since";
 
-const INSERT_CODE: &str = "
-    insert into recovery_code (lookup, account_id, created_at) values (:lookup, :account_id, :now)";
+const INSERT_CODE: &str = insert!(RECOVERY_CODE);
 const USE_CODE: &str = "
     update recovery_code set used_at = :now
     where lookup = :lookup and account_id = :account_id and used_at is null";
 const DELETE_CODES: &str = "delete from recovery_code where account_id = :account_id";
 const DELETE_CODES_SINCE: &str = "delete from recovery_code where account_id = :account_id and created_at >= :since";
 
-const INSERT_HANDLE: &str = "insert or ignore into passkey_handle (account_id, handle) values (:account_id, :handle)";
+const INSERT_HANDLE: &str = insert!("insert or ignore", PASSKEY_HANDLE);
 const FIND_HANDLE: &str = "select handle from passkey_handle where account_id = :account_id";
 const DELETE_HANDLE: &str = "delete from passkey_handle where account_id = :account_id";
-const INSERT_PASSKEY: &str = "
-    insert into passkey (
-      id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
-    values (:id, :account_id, :credential_id, :credential_json, :name, :sign_count, :is_backed_up, :now)
-    on conflict (credential_id) do nothing";
+const INSERT_PASSKEY: &str = sql!(
+    insert!(PASSKEY),
+    "
+    on conflict (credential_id) do nothing"
+);
 const LIST_PASSKEYS: &str = "
     select id, account_id, name, sign_count, is_backed_up, created_at, last_used_at from passkey
     where account_id = :account_id
@@ -68,26 +66,20 @@ const DELETE_PASSKEY: &str = "delete from passkey where id = :id and account_id 
 const DELETE_PASSKEYS: &str = "delete from passkey where account_id = :account_id";
 const LIST_PASSKEYS_SINCE: &str = "select id from passkey where account_id = :account_id and created_at >= :since";
 
-const INSERT_CHALLENGE: &str = "
-    insert into passkey_challenge (digest, purpose, account_id, state_json, expires_at)
-    values (:digest, :purpose, :account_id, :state_json, :expires_at)";
+const INSERT_CHALLENGE: &str = insert!(PASSKEY_CHALLENGE);
 const TAKE_CHALLENGE: &str = "
     delete from passkey_challenge where digest = :digest
     returning purpose, account_id, state_json, expires_at";
 const DELETE_CHALLENGES: &str = "delete from passkey_challenge where account_id = :account_id";
 
-const INSERT_PENDING: &str = "
-    insert into half_session (digest, account_id, method, remember, password_stamp, expires_at)
-    values (:digest, :account_id, :method, :remember, :password_stamp, :expires_at)";
+const INSERT_PENDING: &str = insert!(PENDING_SIGN_IN);
 const FIND_PENDING: &str = "
     select account_id, method, remember, password_stamp from half_session where digest = :digest and expires_at > :now";
 const COUNT_PENDING_TRY: &str = "update half_session set tries = tries + 1 where digest = :digest returning tries";
 const DELETE_PENDING: &str = "delete from half_session where digest = :digest";
 const DELETE_ALL_PENDING: &str = "delete from half_session where account_id = :account_id";
 
-const INSERT_RESET: &str = "
-    insert or ignore into factor_reset (account_id, asked_by, asked_at, due_at)
-    values (:account_id, :asked_by, :now, :due_at)";
+const INSERT_RESET: &str = insert!("insert or ignore", FACTOR_RESET);
 const FIND_RESET: &str = "select asked_at, due_at from factor_reset where account_id = :account_id";
 const LIST_DUE_RESETS: &str = "select account_id from factor_reset where due_at <= :now order by due_at limit :limit";
 const DELETE_RESET: &str = "delete from factor_reset where account_id = :account_id";
@@ -148,14 +140,15 @@ pub const STATEMENTS: &[&str] = &[
 
 pub(super) fn find_enrolled(view: &View<'_>, account: AccountId) -> Result<EnrolledFactors, Error> {
     view.one(FIND_ENROLLED, named_params! {":account_id": account}, |row| {
-        Ok(EnrolledFactors { has_totp: row.get(0)?, passkeys: row.get(1)?, codes_left: row.get(2)? })
+        by_name!(row, FIND_ENROLLED => has_totp, passkeys, codes_left);
+        Ok(EnrolledFactors { has_totp: has_totp.get()?, passkeys: passkeys.get()?, codes_left: codes_left.get()? })
     })
 }
 
 /// Whether the person must have a factor and has none.
 pub(super) fn must_enrol(view: &View<'_>, account: AccountId, everybody: bool) -> Result<bool, Error> {
     let params = named_params! {":account_id": account, ":everybody": everybody};
-    Ok(view.find(FIND_MUST_ENROL, params, |row| row.get(0))?.unwrap_or(false))
+    Ok(view.find(FIND_MUST_ENROL, params, only)?.unwrap_or(false))
 }
 
 pub(super) fn insert_set_up(
@@ -164,14 +157,14 @@ pub(super) fn insert_set_up(
     sealed: &[u8],
     expires_at: Timestamp,
 ) -> Result<(), Error> {
-    let params = named_params! {":account_id": account, ":sealed_secret": sealed, ":expires_at": expires_at};
+    let params = values!(TOTP_SETUP => { account_id: account, sealed_secret: sealed, expires_at: expires_at });
     tx.execute(REPLACE_SET_UP, params)?;
     Ok(())
 }
 
 pub(super) fn find_set_up(view: &View<'_>, account: AccountId) -> Result<Option<Vec<u8>>, Error> {
     let now = view.now();
-    view.find(FIND_SET_UP, named_params! {":account_id": account, ":now": now}, |row| row.get(0))
+    view.find(FIND_SET_UP, named_params! {":account_id": account, ":now": now}, only)
 }
 
 pub(super) fn delete_set_up(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
@@ -181,14 +174,22 @@ pub(super) fn delete_set_up(tx: &mut Tx<'_>, account: AccountId) -> Result<(), E
 
 pub(super) fn insert_totp(tx: &mut Tx<'_>, account: AccountId, sealed: &[u8], step: i64) -> Result<(), Error> {
     let now = tx.now();
-    let params = named_params! {":account_id": account, ":sealed_secret": sealed, ":last_step": step, ":now": now};
+    let params = values!(TOTP => {
+        confirmed_at: now,
+        account_id: account,
+        sealed_secret: sealed,
+        last_step: step,
+    });
     tx.execute(REPLACE_TOTP, params)?;
     Ok(())
 }
 
 /// The sealed secret, and the newest step whose code was accepted.
 pub(super) fn find_totp(view: &View<'_>, account: AccountId) -> Result<Option<(Vec<u8>, i64)>, Error> {
-    view.find(FIND_TOTP, named_params! {":account_id": account}, |row| Ok((row.get(0)?, row.get(1)?)))
+    view.find(FIND_TOTP, named_params! {":account_id": account}, |row| {
+        by_name!(row, FIND_TOTP => sealed_secret, last_step);
+        Ok((sealed_secret.get()?, last_step.get()?))
+    })
 }
 
 /// Stores that a code was accepted. Zero: a code of this step or a later one was accepted before.
@@ -202,7 +203,7 @@ pub(super) fn delete_totp(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, 
 
 pub(super) fn insert_code(tx: &mut Tx<'_>, account: AccountId, lookup: &[u8; 32]) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(INSERT_CODE, named_params! {":lookup": lookup, ":account_id": account, ":now": now})?;
+    tx.execute(INSERT_CODE, values!(RECOVERY_CODE => { created_at: now, lookup: lookup, account_id: account }))?;
     Ok(())
 }
 
@@ -218,12 +219,12 @@ pub(super) fn delete_codes(tx: &mut Tx<'_>, account: AccountId) -> Result<usize,
 
 /// Stores `handle` for an account that has none yet.
 pub(super) fn insert_handle(tx: &mut Tx<'_>, account: AccountId, handle: &[u8; 16]) -> Result<(), Error> {
-    tx.execute(INSERT_HANDLE, named_params! {":account_id": account, ":handle": handle})?;
+    tx.execute(INSERT_HANDLE, values!(PASSKEY_HANDLE => { account_id: account, handle: handle }))?;
     Ok(())
 }
 
 pub(super) fn find_handle(view: &View<'_>, account: AccountId) -> Result<Option<[u8; 16]>, Error> {
-    view.find(FIND_HANDLE, named_params! {":account_id": account}, |row| row.get(0))
+    view.find(FIND_HANDLE, named_params! {":account_id": account}, only)
 }
 
 /// The row of a new passkey, without its id.
@@ -241,35 +242,36 @@ pub(super) fn insert_passkey(tx: &mut Tx<'_>, id: PasskeyId, new: &NewPasskey<'_
     let now = tx.now();
     tx.execute(
         INSERT_PASSKEY,
-        named_params! {
-            ":id": id,
-            ":account_id": new.account,
-            ":credential_id": new.credential_id,
-            ":credential_json": new.credential_json,
-            ":name": new.name,
-            ":sign_count": new.sign_count,
-            ":is_backed_up": new.is_backed_up,
-            ":now": now,
-        },
+        values!(PASSKEY => {
+            id: id,
+            name: new.name,
+            sign_count: new.sign_count,
+            is_backed_up: new.is_backed_up,
+            created_at: now,
+            account_id: new.account,
+            credential_id: new.credential_id,
+            credential_json: new.credential_json,
+        }),
     )
 }
 
 pub(super) fn list_passkeys(view: &View<'_>, account: AccountId) -> Result<Vec<Passkey>, Error> {
     view.list(LIST_PASSKEYS, named_params! {":account_id": account}, |row| {
+        by_name!(row, LIST_PASSKEYS => id, account_id, name, sign_count, is_backed_up, created_at, last_used_at);
         Ok(Passkey {
-            id: row.get(0)?,
-            account: row.get(1)?,
-            name: row.get(2)?,
-            sign_count: row.get(3)?,
-            is_backed_up: row.get(4)?,
-            created_at: row.get(5)?,
-            last_used_at: row.get(6)?,
+            id: id.get()?,
+            account: account_id.get()?,
+            name: name.get()?,
+            sign_count: sign_count.get()?,
+            is_backed_up: is_backed_up.get()?,
+            created_at: created_at.get()?,
+            last_used_at: last_used_at.get()?,
         })
     })
 }
 
 pub(super) fn list_credential_ids(view: &View<'_>, account: AccountId) -> Result<Vec<Vec<u8>>, Error> {
-    view.list(LIST_CREDENTIAL_IDS, named_params! {":account_id": account}, |row| row.get(0))
+    view.list(LIST_CREDENTIAL_IDS, named_params! {":account_id": account}, only)
 }
 
 /// What an assertion is checked against.
@@ -282,7 +284,13 @@ pub(super) struct Credential {
 
 pub(super) fn find_credential(view: &View<'_>, credential_id: &[u8]) -> Result<Option<Credential>, Error> {
     view.find(FIND_CREDENTIAL, named_params! {":credential_id": credential_id}, |row| {
-        Ok(Credential { id: row.get(0)?, account: row.get(1)?, credential_json: row.get(2)?, handle: row.get(3)? })
+        by_name!(row, FIND_CREDENTIAL => id, account_id, credential_json, handle);
+        Ok(Credential {
+            id: id.get()?,
+            account: account_id.get()?,
+            credential_json: credential_json.get()?,
+            handle: handle.get()?,
+        })
     })
 }
 
@@ -315,7 +323,7 @@ pub(super) fn list_passkeys_since(
     account: AccountId,
     since: Timestamp,
 ) -> Result<Vec<PasskeyId>, Error> {
-    view.list(LIST_PASSKEYS_SINCE, named_params! {":account_id": account, ":since": since}, |row| row.get(0))
+    view.list(LIST_PASSKEYS_SINCE, named_params! {":account_id": account, ":since": since}, only)
 }
 
 /// Deletes app and codes that were added at `since` or later. Returns how many rows of each.
@@ -334,13 +342,13 @@ pub(super) fn insert_challenge(
 ) -> Result<(), Error> {
     tx.execute(
         INSERT_CHALLENGE,
-        named_params! {
-            ":digest": digest,
-            ":purpose": purpose,
-            ":account_id": account,
-            ":state_json": state_json,
-            ":expires_at": expires_at,
-        },
+        values!(PASSKEY_CHALLENGE => {
+            digest: digest,
+            purpose: purpose,
+            account_id: account,
+            state_json: state_json,
+            expires_at: expires_at,
+        }),
     )?;
     Ok(())
 }
@@ -356,7 +364,13 @@ pub(super) struct Challenge {
 /// Deletes a challenge and returns it, so that it can be answered once only.
 pub(super) fn take_challenge(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<Option<Challenge>, Error> {
     tx.find(TAKE_CHALLENGE, named_params! {":digest": digest}, |row| {
-        Ok(Challenge { purpose: row.get(0)?, account: row.get(1)?, state_json: row.get(2)?, expires_at: row.get(3)? })
+        by_name!(row, TAKE_CHALLENGE => purpose, account_id, state_json, expires_at);
+        Ok(Challenge {
+            purpose: purpose.get()?,
+            account: account_id.get()?,
+            state_json: state_json.get()?,
+            expires_at: expires_at.get()?,
+        })
     })
 }
 
@@ -369,14 +383,14 @@ pub(super) fn insert_pending(
 ) -> Result<(), Error> {
     tx.execute(
         INSERT_PENDING,
-        named_params! {
-            ":digest": digest,
-            ":account_id": pending.account,
-            ":method": pending.method,
-            ":remember": pending.remember,
-            ":password_stamp": password_stamp,
-            ":expires_at": expires_at,
-        },
+        values!(PENDING_SIGN_IN => {
+            digest: digest,
+            account_id: pending.account,
+            method: pending.method,
+            remember: pending.remember,
+            password_stamp: password_stamp,
+            expires_at: expires_at,
+        }),
     )?;
     Ok(())
 }
@@ -385,13 +399,17 @@ pub(super) fn insert_pending(
 pub(super) fn find_pending(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<(PendingSignIn, [u8; 32])>, Error> {
     let now = view.now();
     view.find(FIND_PENDING, named_params! {":digest": digest, ":now": now}, |row| {
-        Ok((PendingSignIn { account: row.get(0)?, method: row.get(1)?, remember: row.get(2)? }, row.get(3)?))
+        by_name!(row, FIND_PENDING => account_id, method, remember, password_stamp);
+        Ok((
+            PendingSignIn { account: account_id.get()?, method: method.get()?, remember: remember.get()? },
+            password_stamp.get()?,
+        ))
     })
 }
 
 /// Counts a wrong try. `None`: there is no such pending sign-in.
 pub(super) fn count_pending_try(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<Option<u32>, Error> {
-    tx.find(COUNT_PENDING_TRY, named_params! {":digest": digest}, |row| row.get(0))
+    tx.find(COUNT_PENDING_TRY, named_params! {":digest": digest}, only)
 }
 
 pub(super) fn delete_pending(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<usize, Error> {
@@ -406,18 +424,27 @@ pub(super) fn delete_all_pending(tx: &mut Tx<'_>, account: AccountId) -> Result<
 /// Zero: a reset is pending already.
 pub(super) fn insert_reset(tx: &mut Tx<'_>, account: AccountId, by: &str, due_at: Timestamp) -> Result<usize, Error> {
     let now = tx.now();
-    tx.execute(INSERT_RESET, named_params! {":account_id": account, ":asked_by": by, ":now": now, ":due_at": due_at})
+    tx.execute(
+        INSERT_RESET,
+        values!(FACTOR_RESET => {
+            asked_by: by,
+            asked_at: now,
+            due_at: due_at,
+            account_id: account,
+        }),
+    )
 }
 
 pub(super) fn find_reset(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Error> {
     view.find(FIND_RESET, named_params! {":account_id": account}, |row| {
-        Ok(Reset { asked_at: row.get(0)?, due_at: row.get(1)? })
+        by_name!(row, FIND_RESET => asked_at, due_at);
+        Ok(Reset { asked_at: asked_at.get()?, due_at: due_at.get()? })
     })
 }
 
 pub(super) fn list_due_resets(view: &View<'_>, limit: u32) -> Result<Vec<AccountId>, Error> {
     let now = view.now();
-    view.list(LIST_DUE_RESETS, named_params! {":now": now, ":limit": limit}, |row| row.get(0))
+    view.list(LIST_DUE_RESETS, named_params! {":now": now, ":limit": limit}, only)
 }
 
 pub(super) fn delete_reset(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {

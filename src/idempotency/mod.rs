@@ -8,8 +8,10 @@ mod error;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use error::IdempotencyError;
 pub use model::{Answer, Request};
 pub use ops::{once, purge_expired};
 pub use store::STATEMENTS;
+pub use tables::TABLES;

@@ -3,15 +3,14 @@
 use rusqlite::named_params;
 
 use super::model::{Answer, Request};
+use super::tables::KEPT_ANSWER;
 use crate::base::Timestamp;
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, values};
 
 const FIND: &str = "
     select request_hash, status, body from kept_answer
     where actor_id = :actor_id and route = :route and key = :key and expires_at > :now";
-const REPLACE: &str = "
-    insert or replace into kept_answer (actor_id, route, key, request_hash, status, body, expires_at)
-    values (:actor_id, :route, :key, :request_hash, :status, :body, :expires_at)";
+const REPLACE: &str = insert!("insert or replace", KEPT_ANSWER);
 const DELETE_EXPIRED: &str = "
     delete from kept_answer where rowid in (select rowid from kept_answer where expires_at <= :now limit :limit)";
 
@@ -23,22 +22,25 @@ pub(super) fn find(view: &View<'_>, request: &Request) -> Result<Option<([u8; 32
     view.find(
         FIND,
         named_params! {":actor_id": request.actor, ":route": request.route, ":key": request.key, ":now": now},
-        |row| Ok((row.get(0)?, Answer { status: row.get(1)?, body: row.get(2)? })),
+        |row| {
+            by_name!(row, FIND => request_hash, status, body);
+            Ok((request_hash.get()?, Answer { status: status.get()?, body: body.get()? }))
+        },
     )
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, request: &Request, answer: &Answer, expires_at: Timestamp) -> Result<(), Error> {
     tx.execute(
         REPLACE,
-        named_params! {
-            ":actor_id": request.actor,
-            ":route": request.route,
-            ":key": request.key,
-            ":request_hash": request.hash,
-            ":status": answer.status,
-            ":body": answer.body,
-            ":expires_at": expires_at,
-        },
+        values!(KEPT_ANSWER => {
+            actor_id: request.actor,
+            route: request.route,
+            key: request.key,
+            request_hash: request.hash,
+            status: answer.status,
+            body: answer.body,
+            expires_at: expires_at,
+        }),
     )?;
     Ok(())
 }

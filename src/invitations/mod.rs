@@ -11,9 +11,11 @@ mod mails;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use error::InvitationError;
 pub use events::InvitationEvent;
 pub use model::{Invitation, LIFE};
 pub use ops::{find, forget, issue, list, mail_link, purge_old, take, withdraw};
 pub use store::STATEMENTS;
+pub use tables::TABLES;

@@ -3,19 +3,14 @@
 use rusqlite::{Row, named_params};
 
 use super::model::Invitation;
+use super::tables::INVITATION;
 use crate::base::{EmailAddress, InvitationId};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, insert, sql, values};
 
-const INSERT: &str = "
-    insert into invitation (id, digest, address, folded, is_operator, created_at, expires_at)
-    values (:id, :digest, :address, :folded, :is_operator, :created_at, :expires_at)";
-const FIND: &str = "
-    select id, address, is_operator, created_at, expires_at from invitation
-    where digest = :digest and expires_at > :now";
-const LIST: &str = "
-    select id, address, is_operator, created_at, expires_at from invitation
-    where expires_at > :now
-    order by created_at desc, id desc";
+const INSERT: &str = insert!(INVITATION);
+const ROW: &str = columns!(INVITATION, except digest, folded);
+const FIND: &str = sql!("select ", ROW, " from invitation where digest = :digest and expires_at > :now");
+const LIST: &str = sql!("select ", ROW, " from invitation where expires_at > :now order by created_at desc, id desc");
 const DELETE: &str = "delete from invitation where id = :id";
 const DELETE_BY_ADDRESS: &str = "delete from invitation where folded = :folded";
 const DELETE_OLD: &str = "
@@ -25,27 +20,28 @@ const DELETE_OLD: &str = "
 pub const STATEMENTS: &[&str] = &[INSERT, FIND, LIST, DELETE, DELETE_BY_ADDRESS, DELETE_OLD];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Invitation> {
+    by_name!(row, ROW => id, address, is_operator, created_at, expires_at);
     Ok(Invitation {
-        id: row.get(0)?,
-        address: row.get(1)?,
-        is_operator: row.get(2)?,
-        created_at: row.get(3)?,
-        expires_at: row.get(4)?,
+        id: id.get()?,
+        address: address.get()?,
+        is_operator: is_operator.get()?,
+        created_at: created_at.get()?,
+        expires_at: expires_at.get()?,
     })
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, invitation: &Invitation, digest: &[u8; 32]) -> Result<(), Error> {
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": invitation.id,
-            ":digest": digest,
-            ":address": invitation.address,
-            ":folded": invitation.address.folded(),
-            ":is_operator": invitation.is_operator,
-            ":created_at": invitation.created_at,
-            ":expires_at": invitation.expires_at,
-        },
+        values!(INVITATION => {
+            id: invitation.id,
+            digest: digest,
+            address: invitation.address,
+            folded: invitation.address.folded(),
+            is_operator: invitation.is_operator,
+            created_at: invitation.created_at,
+            expires_at: invitation.expires_at,
+        }),
     )?;
     Ok(())
 }

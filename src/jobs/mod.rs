@@ -8,8 +8,10 @@ mod model;
 mod ops;
 mod runner;
 mod store;
+mod tables;
 
 pub use model::{ClaimedJob, NewJob, Outcome};
 pub use ops::{enqueue, forget, purge_finished};
 pub use runner::{JobFn, JobHandler, Runner, run_due};
 pub use store::STATEMENTS;
+pub use tables::TABLES;

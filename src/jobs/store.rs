@@ -3,13 +3,15 @@
 use rusqlite::named_params;
 
 use super::model::{ClaimedJob, NewJob, Queue};
+use super::tables::JOB;
 use crate::base::{AccountId, JobId, Timestamp};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
-const INSERT: &str = "
-    insert into job (id, name, payload_json, subject_id, unique_key, state, run_at, created_at)
-    values (:id, :name, :payload_json, :subject_id, :unique_key, 'queued', :run_at, :run_at)
-    on conflict (unique_key) where unique_key is not null and state in ('queued', 'running') do nothing";
+const INSERT: &str = sql!(
+    insert!(JOB),
+    "
+    on conflict (unique_key) where unique_key is not null and state in ('queued', 'running') do nothing"
+);
 // Two subqueries, because each state has its own index. A condition on both states would read every job of the last
 // week.
 const COUNT_DUE: &str = "
@@ -28,7 +30,7 @@ const CLAIM: &str = "
       where state = 'queued' and run_at <= :now and (name in (select value from json_each(:names))) <> :all_but
       order by run_at
       limit 1)
-    returning id, name, payload_json, attempts - 1";
+    returning id, name, payload_json, attempts - 1 as failures";
 const FINISH: &str = "
     update job set state = :state, payload_json = 'null', finished_at = :now, last_error = :last_error where id = :id";
 const RETRY: &str = "update job set state = 'queued', run_at = :run_at, last_error = :last_error where id = :id";
@@ -46,14 +48,16 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: JobId, new: &NewJob) -> Result<(), Err
     let now = tx.now();
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": id,
-            ":name": new.name,
-            ":payload_json": new.payload.to_string(),
-            ":subject_id": new.subject,
-            ":unique_key": new.unique_key,
-            ":run_at": now,
-        },
+        values!(JOB => {
+            id: id,
+            name: new.name,
+            payload_json: new.payload.to_string(),
+            subject_id: new.subject,
+            unique_key: new.unique_key,
+            state: "queued",
+            run_at: now,
+            created_at: now,
+        }),
     )?;
     Ok(())
 }
@@ -61,7 +65,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: JobId, new: &NewJob) -> Result<(), Err
 pub(super) fn is_due(view: &View<'_>, queue: &Queue) -> Result<bool, Error> {
     let now = view.now();
     let params = named_params! {":now": now, ":names": queue.names, ":all_but": queue.all_but};
-    view.one(COUNT_DUE, params, |row| row.get(0))
+    view.one(COUNT_DUE, params, only)
 }
 
 /// Claims the job of the queue that has been due longest. No other runner claims it until `lease_until`.
@@ -70,12 +74,13 @@ pub(super) fn claim(tx: &mut Tx<'_>, queue: &Queue, lease_until: Timestamp) -> R
     let params =
         named_params! {":now": now, ":lease_until": lease_until, ":names": queue.names, ":all_but": queue.all_but};
     tx.find(CLAIM, params, |row| {
-        let payload: String = row.get(2)?;
+        by_name!(row, CLAIM => id, name, payload_json, failures);
+        let payload: String = payload_json.get()?;
         Ok(ClaimedJob {
-            id: row.get(0)?,
-            name: row.get(1)?,
+            id: id.get()?,
+            name: name.get()?,
             payload: serde_json::from_str(&payload).unwrap_or_default(),
-            attempts: row.get(3)?,
+            attempts: failures.get()?,
         })
     })
 }

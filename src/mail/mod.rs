@@ -9,9 +9,11 @@ mod message;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use jobs::deliver;
 pub use message::{Link, PlainMessage};
 pub use model::{DELIVER, Mail, Message};
 pub use ops::{enqueue, enqueue_transient, forget, purge_old, recent};
 pub use store::STATEMENTS;
+pub use tables::TABLES;

@@ -3,22 +3,23 @@
 use rusqlite::{Row, named_params};
 
 use super::model::Mail;
+use super::tables::MAIL_OUTBOX;
 use crate::base::{AccountId, MailId, Timestamp};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, field, insert, sql, values};
 
-const INSERT: &str = "
-    insert into mail_outbox (id, account_id, recipient, subject, body_text, body_html, created_at, next_at,
-                             forget_when_sent)
-    values (:id, :account_id, :recipient, :subject, :body_text, :body_html, :now, :now, :forget_when_sent)";
-const CLAIM: &str = "
+const INSERT: &str = insert!(MAIL_OUTBOX);
+const MAIL: &str = columns!(
+    MAIL_OUTBOX, except created_at, next_at, last_error, sent_at, given_up_at, forget_when_sent
+);
+const CLAIM: &str = sql!(
+    "
     update mail_outbox set attempts = attempts + 1, next_at = :lease_until
     where id = (select id from mail_outbox
                 where sent_at is null and given_up_at is null and next_at <= :now order by next_at limit 1)
-    returning id, account_id, recipient, subject, body_text, body_html, attempts";
-const LIST_RECENT: &str = "
-    select id, account_id, recipient, subject, body_text, body_html, attempts, created_at from mail_outbox
-    order by id desc
-    limit 100";
+    returning ",
+    MAIL
+);
+const LIST_RECENT: &str = sql!("select ", MAIL, ", created_at from mail_outbox order by id desc limit 100");
 const UPDATE_SENT: &str = "update mail_outbox set sent_at = :now, last_error = null where id = :id";
 const UPDATE_BODY_EMPTY: &str = "update mail_outbox set body_text = '', body_html = '' where id = :id";
 const UPDATE_FAILED: &str = "
@@ -43,14 +44,15 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Mail> {
+    by_name!(row, MAIL => id, account_id, recipient, subject, body_text, body_html, attempts);
     Ok(Mail {
-        id: row.get(0)?,
-        account: row.get(1)?,
-        recipient: row.get(2)?,
-        subject: row.get(3)?,
-        text: row.get(4)?,
-        html: row.get(5)?,
-        attempts: row.get(6)?,
+        id: id.get()?,
+        account: account_id.get()?,
+        recipient: recipient.get()?,
+        subject: subject.get()?,
+        text: body_text.get()?,
+        html: body_html.get()?,
+        attempts: attempts.get()?,
     })
 }
 
@@ -58,16 +60,17 @@ pub(super) fn insert(tx: &mut Tx<'_>, mail: &Mail, forget_when_sent: bool) -> Re
     let now = tx.now();
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": mail.id,
-            ":account_id": mail.account,
-            ":recipient": mail.recipient,
-            ":subject": mail.subject,
-            ":body_text": mail.text,
-            ":body_html": mail.html,
-            ":now": now,
-            ":forget_when_sent": forget_when_sent,
-        },
+        values!(MAIL_OUTBOX => {
+            id: mail.id,
+            account_id: mail.account,
+            recipient: mail.recipient,
+            subject: mail.subject,
+            body_text: mail.text,
+            body_html: mail.html,
+            created_at: now,
+            next_at: now,
+            forget_when_sent: forget_when_sent,
+        }),
     )?;
     Ok(())
 }
@@ -78,7 +81,7 @@ pub(super) fn claim(tx: &mut Tx<'_>, lease_until: Timestamp) -> Result<Option<Ma
 }
 
 pub(super) fn list_recent(view: &View<'_>) -> Result<Vec<(Mail, Timestamp)>, Error> {
-    view.list(LIST_RECENT, [], |row| Ok((read(row)?, row.get(7)?)))
+    view.list(LIST_RECENT, [], |row| Ok((read(row)?, field!(row, LIST_RECENT, created_at).get()?)))
 }
 
 pub(super) fn update_sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {

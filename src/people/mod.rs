@@ -14,6 +14,7 @@ mod model;
 mod ops;
 pub mod pages;
 mod store;
+mod tables;
 
 pub use error::PeopleError;
 pub use events::PeopleEvent;
@@ -27,3 +28,5 @@ pub use ops::{
     save_mail_choices, save_profile, save_settings, set_picture, set_theme, wants,
 };
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::{PICTURE, PREFERENCE, PROFILE_LINK};

@@ -5,31 +5,26 @@ use rusqlite::{Row, named_params};
 use super::imaging::RenderedPicture;
 use super::links::{Links, Platform};
 use super::model::{Language, MailChoices, Picture, PictureSize, Preferences, Settings, Theme};
+use super::tables::{PICTURE, PREFERENCE, PROFILE_LINK};
 use crate::base::{AccountId, Zone};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, only, values};
 
 const LIST_LINKS: &str = "select platform, value from profile_link where account_id = :account_id";
-const INSERT_LINK: &str = "
-    insert into profile_link (account_id, platform, value) values (:account_id, :platform, :value)";
+const INSERT_LINK: &str = insert!(PROFILE_LINK);
 const DELETE_LINKS: &str = "delete from profile_link where account_id = :account_id";
 
-const REPLACE_PICTURE: &str = "
-    insert or replace into picture (account_id, name, media, large, medium, small, uploaded_at)
-    values (:account_id, :name, :media, :large, :medium, :small, :now)";
+const REPLACE_PICTURE: &str = insert!("insert or replace", PICTURE);
 const FIND_PICTURE_NAME: &str = "select name from picture where account_id = :account_id";
-const FIND_OWN: &str = "select media, large from picture where account_id = :account_id";
-const FIND_LARGE: &str = "select media, large from picture where name = :name";
-const FIND_MEDIUM: &str = "select media, medium from picture where name = :name";
-const FIND_SMALL: &str = "select media, small from picture where name = :name";
+const FIND_OWN: &str = "select media, large as bytes from picture where account_id = :account_id";
+const FIND_LARGE: &str = "select media, large as bytes from picture where name = :name";
+const FIND_MEDIUM: &str = "select media, medium as bytes from picture where name = :name";
+const FIND_SMALL: &str = "select media, small as bytes from picture where name = :name";
 const DELETE_PICTURE: &str = "delete from picture where account_id = :account_id";
 
 const FIND_PREFERENCE: &str = "
     select theme, language, time_zone, is_mailed_key_reminders, is_mailed_usage from preference
     where account_id = :account_id";
-const REPLACE_PREFERENCE: &str = "
-    insert or replace into preference (
-      account_id, theme, language, time_zone, is_mailed_key_reminders, is_mailed_usage, updated_at)
-    values (:account_id, :theme, :language, :time_zone, :key_reminders, :usage, :now)";
+const REPLACE_PREFERENCE: &str = insert!("insert or replace", PREFERENCE);
 const DELETE_PREFERENCE: &str = "delete from preference where account_id = :account_id";
 
 /// Every statement of this file, for the test that prepares them.
@@ -51,8 +46,8 @@ pub const STATEMENTS: &[&str] = &[
 
 pub(super) fn list_links(view: &View<'_>, account: AccountId) -> Result<Links, Error> {
     let rows = view.list(LIST_LINKS, named_params! {":account_id": account}, |row| {
-        let platform: String = row.get(0)?;
-        Ok((Platform::parse(&platform).ok_or(rusqlite::Error::InvalidQuery)?, row.get(1)?))
+        by_name!(row, LIST_LINKS => platform, value);
+        Ok((platform.parse(Platform::parse)?, value.get()?))
     })?;
     Ok(Links::new(rows))
 }
@@ -60,7 +55,11 @@ pub(super) fn list_links(view: &View<'_>, account: AccountId) -> Result<Links, E
 pub(super) fn replace_links(tx: &mut Tx<'_>, account: AccountId, links: &Links) -> Result<(), Error> {
     tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     for (platform, value) in links.iter() {
-        let params = named_params! {":account_id": account, ":platform": platform.as_str(), ":value": value};
+        let params = values!(PROFILE_LINK => {
+            platform: platform.as_str(),
+            value: value,
+            account_id: account,
+        });
         tx.execute(INSERT_LINK, params)?;
     }
     Ok(())
@@ -76,25 +75,26 @@ pub(super) fn replace_picture(
     let [large, medium, small] = &picture.files;
     tx.execute(
         REPLACE_PICTURE,
-        named_params! {
-            ":account_id": account,
-            ":name": name,
-            ":media": picture.media,
-            ":large": large,
-            ":medium": medium,
-            ":small": small,
-            ":now": now,
-        },
+        values!(PICTURE => {
+            media: picture.media,
+            uploaded_at: now,
+            account_id: account,
+            name: name,
+            large: large,
+            medium: medium,
+            small: small,
+        }),
     )?;
     Ok(())
 }
 
 pub(super) fn find_picture_name(view: &View<'_>, account: AccountId) -> Result<Option<String>, Error> {
-    view.find(FIND_PICTURE_NAME, named_params! {":account_id": account}, |row| row.get(0))
+    view.find(FIND_PICTURE_NAME, named_params! {":account_id": account}, only)
 }
 
 fn read_picture(row: &Row<'_>) -> rusqlite::Result<Picture> {
-    Ok(Picture { media: row.get(0)?, bytes: row.get(1)? })
+    by_name!(row, FIND_OWN => media, bytes);
+    Ok(Picture { media: media.get()?, bytes: bytes.get()? })
 }
 
 pub(super) fn find_own_picture(view: &View<'_>, account: AccountId) -> Result<Option<Picture>, Error> {
@@ -115,15 +115,15 @@ pub(super) fn delete_picture(tx: &mut Tx<'_>, account: AccountId) -> Result<usiz
 }
 
 fn read_preferences(row: &Row<'_>) -> rusqlite::Result<Preferences> {
-    let (theme, language, zone): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    by_name!(row, FIND_PREFERENCE => theme, language, time_zone, is_mailed_key_reminders, is_mailed_usage);
     Ok(Preferences {
         settings: Settings {
-            theme: Theme::parse(&theme).ok_or(rusqlite::Error::InvalidQuery)?,
+            theme: theme.parse(Theme::parse)?,
             // A language that the pages no longer have is read as the default.
-            language: Language::parse(&language).unwrap_or_default(),
-            zone: Zone::new(&zone),
+            language: Language::parse(language.text()?).unwrap_or_default(),
+            zone: Zone::new(time_zone.text()?),
         },
-        mails: MailChoices { key_reminders: row.get(3)?, usage: row.get(4)? },
+        mails: MailChoices { key_reminders: is_mailed_key_reminders.get()?, usage: is_mailed_usage.get()? },
     })
 }
 
@@ -135,15 +135,15 @@ pub(super) fn replace_preferences(tx: &mut Tx<'_>, account: AccountId, chosen: &
     let now = tx.now();
     tx.execute(
         REPLACE_PREFERENCE,
-        named_params! {
-            ":account_id": account,
-            ":theme": chosen.settings.theme.as_str(),
-            ":language": chosen.settings.language.as_str(),
-            ":time_zone": chosen.settings.zone.name(),
-            ":key_reminders": chosen.mails.key_reminders,
-            ":usage": chosen.mails.usage,
-            ":now": now,
-        },
+        values!(PREFERENCE => {
+            theme: chosen.settings.theme.as_str(),
+            language: chosen.settings.language.as_str(),
+            time_zone: chosen.settings.zone.name(),
+            is_mailed_key_reminders: chosen.mails.key_reminders,
+            is_mailed_usage: chosen.mails.usage,
+            updated_at: now,
+            account_id: account,
+        }),
     )?;
     Ok(())
 }

@@ -16,6 +16,7 @@ mod model;
 mod ops;
 pub mod pages;
 mod store;
+mod tables;
 pub mod tombstones;
 
 pub use archive::{PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
@@ -31,3 +32,4 @@ pub use store::STATEMENTS;
 
 /// The passphrase or public key that an export is encrypted to.
 pub use crate::crypto::age_file::Recipient as ExportRecipient;
+pub use tables::TABLES;

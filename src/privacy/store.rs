@@ -2,14 +2,12 @@
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Artifact, Export, ExportState, ExportTask};
-use super::tombstones::Tombstone;
+use super::model::{Artifact, Export, ExportState, ExportTask, Tombstone};
+use super::tables::{DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK, TOMBSTONE};
 use crate::base::{AccountId, ArtifactId, RequestId, Timestamp};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
-const INSERT_REQUEST: &str = "
-    insert into data_request (id, account_id, artifact_id, kind, state, recipient_kind, sealed_recipient, requested_at)
-    values (:id, :account_id, :artifact_id, 'export', 'requested', :recipient_kind, :sealed_recipient, :requested_at)";
+const INSERT_REQUEST: &str = insert!(DATA_REQUEST);
 const LIST_REQUESTED: &str = "
     select state, requested_at from data_request
     where account_id = :account_id and (requested_at > :after or state in ('requested', 'running'))
@@ -32,13 +30,21 @@ const UPDATE_FAILED: &str = "
 const UPDATE_EXPIRED: &str = "update data_request set state = 'expired' where artifact_id = :artifact_id";
 const LIST_STALE: &str = "
     select id from data_request where state in ('requested', 'running') and requested_at < :before limit :limit";
-const LIST_EXPORTS: &str = "
-    select r.id, r.state, r.progress_percent, r.step, r.requested_at, r.finished_at, r.problem,
-           a.id, a.file_name, a.bytes, a.sha256, a.ready_at, a.delete_after
+const REQUEST: &str =
+    "r.id as request_id, r.state, r.progress_percent, r.step, r.requested_at, r.finished_at, r.problem";
+const ARTIFACT: &str = columns!(EXPORT_ARTIFACT as "a", except request_id, account_id);
+const LIST_EXPORTS: &str = sql!(
+    "
+    select ",
+    ARTIFACT,
+    ", ",
+    REQUEST,
+    "
     from data_request r left join export_artifact a on a.request_id = r.id
     where r.account_id = :account_id
     order by r.requested_at desc, r.id desc
-    limit :limit";
+    limit :limit"
+);
 const LIST_KEPT_FILES: &str = "select artifact_id from data_request where state in ('requested', 'running', 'ready')";
 const LIST_ARTIFACT_IDS: &str = "select artifact_id from data_request where account_id = :account_id";
 const DELETE_OLD_REQUESTS: &str = "
@@ -46,39 +52,37 @@ const DELETE_OLD_REQUESTS: &str = "
     where state in ('failed', 'expired') and requested_at < :before";
 const DELETE_REQUESTS: &str = "delete from data_request where account_id = :account_id";
 
-const INSERT_ARTIFACT: &str = "
-    insert into export_artifact (id, request_id, account_id, file_name, bytes, sha256, ready_at, delete_after)
-    values (:id, :request_id, :account_id, :file_name, :bytes, :sha256, :ready_at, :delete_after)";
-const FIND_ARTIFACT: &str = "
-    select id, file_name, bytes, sha256, ready_at, delete_after from export_artifact
-    where id = :id and account_id = :account_id and delete_after > :now";
+const INSERT_ARTIFACT: &str = insert!(EXPORT_ARTIFACT);
+const FIND_ARTIFACT: &str = sql!(
+    "select ",
+    ARTIFACT,
+    "
+    from export_artifact a
+    where a.id = :id and a.account_id = :account_id and a.delete_after > :now"
+);
 const LIST_OLD_ARTIFACTS: &str = "
     select id, account_id from export_artifact where delete_after <= :now limit :limit";
 const DELETE_ARTIFACT: &str = "delete from export_artifact where id = :id";
 const DELETE_ARTIFACTS: &str = "delete from export_artifact where account_id = :account_id";
 
-const INSERT_LINK: &str = "
-    insert into export_link (digest, artifact_id, account_id, expires_at)
-    values (:digest, :artifact_id, :account_id, :expires_at)";
-const FIND_BY_LINK: &str = "
-    select a.id, a.file_name, a.bytes, a.sha256, a.ready_at, a.delete_after
+const INSERT_LINK: &str = insert!(EXPORT_LINK);
+const FIND_BY_LINK: &str = sql!(
+    "select ",
+    ARTIFACT,
+    "
     from export_link l join export_artifact a on a.id = l.artifact_id
-    where l.digest = :digest and l.account_id = :account_id and l.expires_at > :now and a.delete_after > :now";
+    where l.digest = :digest and l.account_id = :account_id and l.expires_at > :now and a.delete_after > :now"
+);
 const DELETE_OLD_LINKS: &str = "delete from export_link where expires_at <= :now";
 const DELETE_LINKS_OF_ARTIFACT: &str = "delete from export_link where artifact_id = :artifact_id";
 const DELETE_LINKS: &str = "
     delete from export_link where artifact_id in (select id from export_artifact where account_id = :account_id)";
 
-const FIND_LAST_TOMBSTONE: &str = "
-    select seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash from tombstone order by seq desc limit 1";
-const LIST_TOMBSTONES: &str = "
-    select seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash from tombstone
-    where seq >= :from
-    order by seq
-    limit :limit";
-const INSERT_TOMBSTONE: &str = "
-    insert into tombstone (seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash)
-    values (:seq, :subject_id, :kind, :erased_at, :receipt_id, :prev_hash, :hash)";
+const ROW_OF_TOMBSTONE: &str = columns!(TOMBSTONE);
+const FIND_LAST_TOMBSTONE: &str = sql!("select ", ROW_OF_TOMBSTONE, " from tombstone order by seq desc limit 1");
+const LIST_TOMBSTONES: &str =
+    sql!("select ", ROW_OF_TOMBSTONE, " from tombstone where seq >= :from order by seq limit :limit");
+const INSERT_TOMBSTONE: &str = insert!(TOMBSTONE);
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
@@ -113,14 +117,16 @@ pub const STATEMENTS: &[&str] = &[
 pub(super) fn insert_request(tx: &mut Tx<'_>, task: &ExportTask) -> Result<(), Error> {
     tx.execute(
         INSERT_REQUEST,
-        named_params! {
-            ":id": task.request,
-            ":account_id": task.account,
-            ":artifact_id": task.artifact,
-            ":recipient_kind": task.recipient_kind,
-            ":sealed_recipient": task.recipient,
-            ":requested_at": task.requested_at,
-        },
+        values!(DATA_REQUEST => {
+            id: task.request,
+            state: "requested",
+            recipient_kind: task.recipient_kind,
+            requested_at: task.requested_at,
+            account_id: task.account,
+            artifact_id: task.artifact,
+            kind: "export",
+            sealed_recipient: task.recipient,
+        }),
     )?;
     Ok(())
 }
@@ -132,24 +138,21 @@ pub(super) fn list_requested(
     after: Timestamp,
 ) -> Result<Vec<(ExportState, Timestamp)>, Error> {
     view.list(LIST_REQUESTED, named_params! {":account_id": account, ":after": after}, |row| {
-        Ok((read_state(row, 0)?, row.get(1)?))
+        by_name!(row, LIST_REQUESTED => state, requested_at);
+        Ok((state.parse(ExportState::parse)?, requested_at.get()?))
     })
-}
-
-fn read_state(row: &Row<'_>, column: usize) -> rusqlite::Result<ExportState> {
-    let state: String = row.get(column)?;
-    ExportState::parse(&state).ok_or(rusqlite::Error::InvalidQuery)
 }
 
 pub(super) fn find_task(view: &View<'_>, request: RequestId) -> Result<Option<ExportTask>, Error> {
     view.find(FIND_TASK, named_params! {":id": request}, |row| {
+        by_name!(row, FIND_TASK => id, account_id, artifact_id, recipient_kind, sealed_recipient, requested_at);
         Ok(ExportTask {
-            request: row.get(0)?,
-            account: row.get(1)?,
-            artifact: row.get(2)?,
-            recipient_kind: row.get(3)?,
-            recipient: row.get(4)?,
-            requested_at: row.get(5)?,
+            request: id.get()?,
+            account: account_id.get()?,
+            artifact: artifact_id.get()?,
+            recipient_kind: recipient_kind.get()?,
+            recipient: sealed_recipient.get()?,
+            requested_at: requested_at.get()?,
         })
     })
 }
@@ -177,43 +180,47 @@ pub(super) fn update_expired(tx: &mut Tx<'_>, artifact: ArtifactId) -> Result<()
 }
 
 pub(super) fn list_stale(view: &View<'_>, before: Timestamp, limit: u32) -> Result<Vec<RequestId>, Error> {
-    view.list(LIST_STALE, named_params! {":before": before, ":limit": limit}, |row| row.get(0))
+    view.list(LIST_STALE, named_params! {":before": before, ":limit": limit}, only)
 }
 
 pub(super) fn list_exports(view: &View<'_>, account: AccountId, limit: u32) -> Result<Vec<Export>, Error> {
     view.list(LIST_EXPORTS, named_params! {":account_id": account, ":limit": limit}, |row| {
-        let has_artifact = row.get::<_, Option<ArtifactId>>(7)?.is_some();
+        by_name!(row, REQUEST in LIST_EXPORTS =>
+            request_id, state, progress_percent, step, requested_at, finished_at, problem);
         Ok(Export {
-            id: row.get(0)?,
-            state: read_state(row, 1)?,
-            progress_percent: row.get(2)?,
-            step: row.get(3)?,
-            requested_at: row.get(4)?,
-            finished_at: row.get(5)?,
-            problem: row.get(6)?,
-            artifact: if has_artifact { Some(read_artifact(row, 7)?) } else { None },
+            id: request_id.get()?,
+            state: state.parse(ExportState::parse)?,
+            progress_percent: progress_percent.get()?,
+            step: step.get()?,
+            requested_at: requested_at.get()?,
+            finished_at: finished_at.get()?,
+            problem: problem.get()?,
+            artifact: read_artifact(row)?,
         })
     })
 }
 
-fn read_artifact(row: &Row<'_>, first: usize) -> rusqlite::Result<Artifact> {
-    Ok(Artifact {
-        id: row.get(first)?,
-        file_name: row.get(first + 1)?,
-        bytes: row.get::<_, i64>(first + 2)?.unsigned_abs(),
-        sha256: row.get(first + 3)?,
-        ready_at: row.get(first + 4)?,
-        delete_after: row.get(first + 5)?,
-    })
+/// `None`: the row has no artifact.
+fn read_artifact(row: &Row<'_>) -> rusqlite::Result<Option<Artifact>> {
+    by_name!(row, ARTIFACT => id, file_name, bytes, sha256, ready_at, delete_after);
+    let Some(id) = id.get()? else { return Ok(None) };
+    Ok(Some(Artifact {
+        id,
+        file_name: file_name.get()?,
+        bytes: bytes.get::<i64>()?.unsigned_abs(),
+        sha256: sha256.get()?,
+        ready_at: ready_at.get()?,
+        delete_after: delete_after.get()?,
+    }))
 }
 
 /// Exports whose files are needed or are being written.
 pub(super) fn list_kept_files(view: &View<'_>) -> Result<Vec<ArtifactId>, Error> {
-    view.list(LIST_KEPT_FILES, [], |row| row.get(0))
+    view.list(LIST_KEPT_FILES, [], only)
 }
 
 pub(super) fn list_artifact_ids(view: &View<'_>, account: AccountId) -> Result<Vec<ArtifactId>, Error> {
-    view.list(LIST_ARTIFACT_IDS, named_params! {":account_id": account}, |row| row.get(0))
+    view.list(LIST_ARTIFACT_IDS, named_params! {":account_id": account}, only)
 }
 
 pub(super) fn delete_old_requests(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
@@ -231,16 +238,16 @@ pub(super) fn delete_exports(tx: &mut Tx<'_>, account: AccountId) -> Result<(), 
 pub(super) fn insert_artifact(tx: &mut Tx<'_>, task: &ExportTask, artifact: &Artifact) -> Result<(), Error> {
     tx.execute(
         INSERT_ARTIFACT,
-        named_params! {
-            ":id": artifact.id,
-            ":request_id": task.request,
-            ":account_id": task.account,
-            ":file_name": artifact.file_name,
-            ":bytes": i64::try_from(artifact.bytes).unwrap_or(i64::MAX),
-            ":sha256": artifact.sha256,
-            ":ready_at": artifact.ready_at,
-            ":delete_after": artifact.delete_after,
-        },
+        values!(EXPORT_ARTIFACT => {
+            id: artifact.id,
+            request_id: task.request,
+            account_id: task.account,
+            file_name: artifact.file_name,
+            bytes: i64::try_from(artifact.bytes).unwrap_or(i64::MAX),
+            sha256: artifact.sha256,
+            ready_at: artifact.ready_at,
+            delete_after: artifact.delete_after,
+        }),
     )?;
     Ok(())
 }
@@ -251,14 +258,16 @@ pub(super) fn find_artifact(
     artifact: ArtifactId,
 ) -> Result<Option<Artifact>, Error> {
     let now = view.now();
-    view.find(FIND_ARTIFACT, named_params! {":id": artifact, ":account_id": account, ":now": now}, |row| {
-        read_artifact(row, 0)
-    })
+    view.find(FIND_ARTIFACT, named_params! {":id": artifact, ":account_id": account, ":now": now}, read_artifact)
+        .map(Option::flatten)
 }
 
 pub(super) fn list_old_artifacts(view: &View<'_>, limit: u32) -> Result<Vec<(ArtifactId, AccountId)>, Error> {
     let now = view.now();
-    view.list(LIST_OLD_ARTIFACTS, named_params! {":now": now, ":limit": limit}, |row| Ok((row.get(0)?, row.get(1)?)))
+    view.list(LIST_OLD_ARTIFACTS, named_params! {":now": now, ":limit": limit}, |row| {
+        by_name!(row, LIST_OLD_ARTIFACTS => id, account_id);
+        Ok((id.get()?, account_id.get()?))
+    })
 }
 
 /// Deletes an artifact and its links.
@@ -277,16 +286,20 @@ pub(super) fn insert_link(
 ) -> Result<(), Error> {
     tx.execute(
         INSERT_LINK,
-        named_params! {":digest": digest, ":artifact_id": artifact, ":account_id": account, ":expires_at": expires_at},
+        values!(EXPORT_LINK => {
+            digest: digest,
+            artifact_id: artifact,
+            account_id: account,
+            expires_at: expires_at,
+        }),
     )?;
     Ok(())
 }
 
 pub(super) fn find_by_link(view: &View<'_>, digest: &[u8; 32], account: AccountId) -> Result<Option<Artifact>, Error> {
     let now = view.now();
-    view.find(FIND_BY_LINK, named_params! {":digest": digest, ":account_id": account, ":now": now}, |row| {
-        read_artifact(row, 0)
-    })
+    view.find(FIND_BY_LINK, named_params! {":digest": digest, ":account_id": account, ":now": now}, read_artifact)
+        .map(Option::flatten)
 }
 
 pub(super) fn delete_old_links(tx: &mut Tx<'_>) -> Result<usize, Error> {
@@ -295,14 +308,15 @@ pub(super) fn delete_old_links(tx: &mut Tx<'_>) -> Result<usize, Error> {
 }
 
 fn read_tombstone(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
+    by_name!(row, ROW_OF_TOMBSTONE => seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash);
     Ok(Tombstone {
-        seq: row.get(0)?,
-        subject: row.get(1)?,
-        kind: row.get(2)?,
-        erased_at: row.get(3)?,
-        receipt: row.get(4)?,
-        previous: row.get(5)?,
-        hash: row.get(6)?,
+        seq: seq.get()?,
+        subject: subject_id.get()?,
+        kind: kind.get()?,
+        erased_at: erased_at.get()?,
+        receipt: receipt_id.get()?,
+        previous: prev_hash.get()?,
+        hash: hash.get()?,
     })
 }
 
@@ -318,15 +332,15 @@ pub(super) fn list_tombstones(view: &View<'_>, from: i64, limit: u32) -> Result<
 pub(super) fn insert_tombstone(tx: &mut Tx<'_>, tombstone: &Tombstone) -> Result<(), Error> {
     tx.execute(
         INSERT_TOMBSTONE,
-        named_params! {
-            ":seq": tombstone.seq,
-            ":subject_id": tombstone.subject,
-            ":kind": tombstone.kind,
-            ":erased_at": tombstone.erased_at,
-            ":receipt_id": tombstone.receipt,
-            ":prev_hash": tombstone.previous,
-            ":hash": tombstone.hash,
-        },
+        values!(TOMBSTONE => {
+            seq: tombstone.seq,
+            subject_id: tombstone.subject,
+            kind: tombstone.kind,
+            erased_at: tombstone.erased_at,
+            receipt_id: tombstone.receipt,
+            prev_hash: tombstone.previous,
+            hash: tombstone.hash,
+        }),
     )?;
     Ok(())
 }

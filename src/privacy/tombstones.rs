@@ -12,8 +12,8 @@ use std::path::Path;
 
 use ed25519_dalek::{Signature, Verifier};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::model::{TOMBSTONE_DOMAIN, Tombstone};
 use super::store;
 use crate::app::App;
 use crate::audit::{Digest, GENESIS};
@@ -21,47 +21,12 @@ use crate::base::Timestamp;
 use crate::crypto::Keyring;
 use crate::db::{self, Error, Layout, View};
 
-const DOMAIN: &[u8] = b"domicile/tombstone/1";
 /// Bytes that are read from the end of the file first. Longer than any line, so the last line is nearly always in it.
 const TAIL_BYTES: u64 = 4096;
 /// The maximum number of bytes that are searched for the last line, if another program has written into the journal.
 const SEARCHED_BYTES_MAX: u64 = 16 << 20;
 /// Rows per query.
 const BATCH_MAX: u32 = 1000;
-
-/// One erasure, as in the table `tombstone`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tombstone {
-    pub seq: i64,
-    pub subject: String,
-    pub kind: String,
-    pub erased_at: Timestamp,
-    pub receipt: String,
-    pub previous: Digest,
-    pub hash: Digest,
-}
-
-impl Tombstone {
-    /// The hash of all other fields. Every text is hashed with its length, so two different tombstones never give the
-    /// same input.
-    pub(super) fn expected_hash(&self) -> Digest {
-        let mut hash = Sha256::new();
-        hash.update(DOMAIN);
-        hash.update(self.previous);
-        hash.update(self.seq.to_be_bytes());
-        hash.update(self.erased_at.millis().to_be_bytes());
-        for text in [&self.subject, &self.kind, &self.receipt] {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        }
-        hash.finalize().into()
-    }
-
-    /// Whether it follows a tombstone with this number and hash.
-    pub(super) fn follows(&self, seq: i64, hash: &Digest) -> bool {
-        self.seq == seq + 1 && self.previous == *hash && self.hash == self.expected_hash()
-    }
-}
 
 /// A line of the journal, as JSON.
 #[derive(Serialize, Deserialize)]
@@ -112,7 +77,7 @@ impl JournalEntry {
 
 /// The bytes that are signed. They begin with the domain, so that the signature is not valid for another kind of data.
 fn signed_bytes(hash: &Digest) -> Vec<u8> {
-    [DOMAIN, hash.as_slice()].concat()
+    [TOMBSTONE_DOMAIN, hash.as_slice()].concat()
 }
 
 fn digest(text: &str) -> Option<Digest> {

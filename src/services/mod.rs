@@ -11,6 +11,7 @@ mod events;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use callers::{Caller, Callers};
 pub use error::ServiceError;
@@ -18,3 +19,4 @@ pub use events::ServiceEvent;
 pub use model::{CREDENTIAL_PREFIX, Service, ServiceName};
 pub use ops::{create, find_by_credential};
 pub use store::STATEMENTS;
+pub use tables::TABLES;

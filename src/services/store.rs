@@ -3,12 +3,14 @@
 use rusqlite::named_params;
 
 use super::model::Service;
-use crate::db::{Error, Tx, View};
+use super::tables::SERVICE;
+use crate::db::{Error, Tx, View, by_name, insert, sql, values};
 
-const INSERT: &str = "
-    insert into service (id, name, lookup, pepper_id, created_at)
-    values (:id, :name, :lookup, :pepper_id, :created_at)
-    on conflict (name) do nothing";
+const INSERT: &str = sql!(
+    insert!(SERVICE),
+    "
+    on conflict (name) do nothing"
+);
 const FIND_BY_LOOKUP: &str = "select id, name from service where lookup = :lookup";
 
 /// Every statement of this file, for the test that prepares them.
@@ -19,19 +21,20 @@ pub(super) fn insert(tx: &mut Tx<'_>, service: &Service, lookup: &[u8; 32], pepp
     let now = tx.now();
     let inserted = tx.execute(
         INSERT,
-        named_params! {
-            ":id": service.id,
-            ":name": service.name,
-            ":lookup": lookup,
-            ":pepper_id": pepper_id,
-            ":created_at": now,
-        },
+        values!(SERVICE => {
+            id: service.id,
+            name: service.name,
+            lookup: lookup,
+            pepper_id: pepper_id,
+            created_at: now,
+        }),
     )?;
     Ok(inserted == 1)
 }
 
 pub(super) fn find_by_lookup(view: &View<'_>, lookup: &[u8; 32]) -> Result<Option<Service>, Error> {
     view.find(FIND_BY_LOOKUP, named_params! {":lookup": lookup}, |row| {
-        Ok(Service { id: row.get(0)?, name: row.get(1)? })
+        by_name!(row, FIND_BY_LOOKUP => id, name);
+        Ok(Service { id: id.get()?, name: name.get()? })
     })
 }

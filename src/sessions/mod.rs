@@ -10,6 +10,7 @@ mod events;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use device::device_of;
 pub use events::SessionEvent;
@@ -22,3 +23,5 @@ pub use ops::{
     is_known_device, list, note_device, purge_ended, read_device, renew, request_wait, rotate, start, touch,
 };
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::{DEVICE, SESSION};

@@ -5,21 +5,17 @@ use std::time::Duration;
 use rusqlite::named_params;
 
 use super::model::{CLOCK_SLACK, CurrentSession, End, Session};
+use super::tables::{DEVICE, SESSION, SESSION_ROTATED, THROTTLE};
 use crate::base::{AccountId, SessionId, Timestamp, Visitor, hours, seconds};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
-const INSERT: &str = "
-    insert into session (
-      id, digest, account_id, created_at, last_seen_at, idle_seconds, ends_at, proved_at, address, agent, method,
-      remembered, rotated_at)
-    values (
-      :id, :digest, :account_id, :now, :now, :idle_seconds, :ends_at, :now, :address, :agent, :method,
-      :remembered, :now)";
+const INSERT: &str = insert!(SESSION);
 // Reads the person, the workspace and the preferences for pages with the session: every page needs all of it, and this
 // is one query instead of five.
 const FIND_CURRENT: &str = "
-    select s.id, s.account_id, w.id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
-           s.rotated_at, i.name, a.colour, p.theme, coalesce(p.language, 'en'), coalesce(p.time_zone, 'UTC'), a.is_operator
+    select s.id, s.account_id, w.id as workspace_id, a.username, a.display_name, s.last_seen_at, s.proved_at, s.idle_seconds, s.ends_at,
+           s.rotated_at, i.name as picture, a.colour, p.theme, coalesce(p.language, 'en') as language,
+           coalesce(p.time_zone, 'UTC') as time_zone, a.is_operator
     from session s
     join account a on a.id = s.account_id and a.state = 'active'
     join workspace w on w.owner_id = a.id and w.kind = 'personal'
@@ -28,7 +24,7 @@ const FIND_CURRENT: &str = "
     where s.digest = :digest and s.ends_at > :now and s.last_seen_at + s.idle_seconds * 1000 > :now
       and s.last_seen_at <= :latest";
 const FIND_ENDED: &str = "
-    select last_seen_at + idle_seconds * 1000 < ends_at
+    select last_seen_at + idle_seconds * 1000 < ends_at as is_idle
     from session
     where digest = :digest and (ends_at <= :now or last_seen_at + idle_seconds * 1000 <= :now)";
 const LIST: &str = "
@@ -57,15 +53,16 @@ const DELETE_ENDED: &str = "
     delete from session where id in (
       select id from session where ends_at <= :before or last_seen_at + idle_seconds * 1000 <= :before limit :limit)";
 
-const INSERT_ROTATED: &str = "
-    insert into session_rotated (digest, session_id, until) values (:digest, :session_id, :until)";
+const INSERT_ROTATED: &str = insert!(SESSION_ROTATED);
 const FIND_ROTATED: &str = "
     select s.id, s.account_id, s.digest, r.until from session_rotated r join session s on s.id = r.session_id
     where r.digest = :digest";
 
-const INSERT_DEVICE: &str = "
-    insert into device (digest, account_id, first_seen_at, last_seen_at) values (:digest, :account_id, :now, :now)
-    on conflict (digest) do update set last_seen_at = :now, is_trusted = 1";
+const INSERT_DEVICE: &str = sql!(
+    insert!(DEVICE),
+    "
+    on conflict (digest) do update set last_seen_at = :now, is_trusted = 1"
+);
 const FIND_TRUSTED_DEVICE: &str = "select 1 from device where digest = :digest and is_trusted = 1";
 const HAS_DEVICES: &str = "select exists (select 1 from device where account_id = :account_id)";
 const DISTRUST_DEVICES: &str = "update device set is_trusted = 0 where account_id = :account_id";
@@ -78,11 +75,13 @@ const DELETE_OLD_DEVICES: &str = "
 
 const FIND_THROTTLE: &str = "select until from throttle where bucket = :bucket";
 // Forgets one failure for each `:forgets` milliseconds since the last one, then counts this one.
-const COUNT_FAILURE: &str = "
-    insert into throttle (bucket, failures, until, updated_at) values (:bucket, 1, :now, :now)
+const COUNT_FAILURE: &str = sql!(
+    insert!(THROTTLE),
+    "
     on conflict (bucket) do update
     set failures = max(0, failures - max(0, :now - updated_at) / :forgets) + 1, updated_at = :now
-    returning failures";
+    returning failures"
+);
 const UPDATE_THROTTLE: &str = "update throttle set until = :until where bucket = :bucket";
 const DELETE_THROTTLE: &str = "delete from throttle where bucket = :bucket";
 // Forgets one failure a day, and all of them after 30 days.
@@ -135,40 +134,46 @@ pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Ro
     let now = tx.wall();
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": id,
-            ":digest": digest,
-            ":account_id": row.account,
-            ":now": now,
-            ":idle_seconds": row.idle_seconds,
-            ":ends_at": row.ends_at,
-            ":address": row.visitor.address,
-            ":agent": row.visitor.agent,
-            ":method": row.method,
-            ":remembered": row.remembered,
-        },
+        values!(SESSION => {
+            id: id,
+            created_at: now,
+            last_seen_at: now,
+            ends_at: row.ends_at,
+            proved_at: now,
+            address: row.visitor.address,
+            agent: row.visitor.agent,
+            method: row.method,
+            digest: digest,
+            account_id: row.account,
+            idle_seconds: row.idle_seconds,
+            remembered: row.remembered,
+            rotated_at: now,
+        }),
     )?;
     Ok(())
 }
 
 fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<CurrentSession> {
+    by_name!(row, FIND_CURRENT =>
+        id, account_id, workspace_id, username, display_name, last_seen_at, proved_at, idle_seconds, ends_at,
+        rotated_at, picture, colour, theme, language, time_zone, is_operator);
     Ok(CurrentSession {
-        id: row.get(0)?,
-        account: row.get(1)?,
-        workspace: row.get(2)?,
-        username: row.get(3)?,
-        display_name: row.get(4)?,
-        last_seen_at: row.get(5)?,
-        proved_at: row.get(6)?,
-        idle: seconds(row.get::<_, i64>(7)?.unsigned_abs()),
-        ends_at: row.get(8)?,
-        rotated_at: row.get(9)?,
-        picture: row.get(10)?,
-        colour: row.get(11)?,
-        theme: row.get(12)?,
-        language: row.get(13)?,
-        time_zone: row.get(14)?,
-        is_operator: row.get(15)?,
+        id: id.get()?,
+        account: account_id.get()?,
+        workspace: workspace_id.get()?,
+        username: username.get()?,
+        display_name: display_name.get()?,
+        last_seen_at: last_seen_at.get()?,
+        proved_at: proved_at.get()?,
+        idle: seconds(idle_seconds.get::<i64>()?.unsigned_abs()),
+        ends_at: ends_at.get()?,
+        rotated_at: rotated_at.get()?,
+        picture: picture.get()?,
+        colour: colour.get()?,
+        theme: theme.get()?,
+        language: language.get()?,
+        time_zone: time_zone.get()?,
+        is_operator: is_operator.get()?,
         is_newest: true,
     })
 }
@@ -183,7 +188,8 @@ pub(super) fn find_current(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<
 pub(super) fn find_ended(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<End>, Error> {
     let now = view.wall();
     view.find(FIND_ENDED, named_params! {":digest": digest, ":now": now}, |row| {
-        Ok(if row.get(0)? { End::Idle } else { End::Age })
+        by_name!(row, FIND_ENDED => is_idle);
+        Ok(if is_idle.get()? { End::Idle } else { End::Age })
     })
 }
 
@@ -191,13 +197,14 @@ pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, 
     let now = view.wall();
     let params = named_params! {":account_id": account, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
     view.list(LIST, params, |row| {
+        by_name!(row, LIST => id, created_at, last_seen_at, ends_at, address, agent, method);
         Ok(Session {
-            id: row.get(0)?,
-            created_at: row.get(1)?,
-            last_seen_at: row.get(2)?,
-            ends_at: row.get(3)?,
-            visitor: Visitor { address: row.get(4)?, agent: row.get(5)?, ..Visitor::default() },
-            method: row.get(6)?,
+            id: id.get()?,
+            created_at: created_at.get()?,
+            last_seen_at: last_seen_at.get()?,
+            ends_at: ends_at.get()?,
+            visitor: Visitor { address: address.get()?, agent: agent.get()?, ..Visitor::default() },
+            method: method.get()?,
         })
     })
 }
@@ -217,7 +224,10 @@ pub(super) fn update_proved(
 ) -> Result<Option<(Timestamp, bool)>, Error> {
     let now = tx.wall();
     let params = named_params! {":id": id, ":account_id": account, ":digest": digest, ":now": now};
-    tx.find(UPDATE_PROVED, params, |row| Ok((row.get(0)?, row.get(1)?)))
+    tx.find(UPDATE_PROVED, params, |row| {
+        by_name!(row, UPDATE_PROVED => ends_at, remembered);
+        Ok((ends_at.get()?, remembered.get()?))
+    })
 }
 
 /// As [`update_proved`]. `None`: `old` is no longer the value of the session, or is not from before `due`.
@@ -230,11 +240,14 @@ pub(super) fn update_rotated(
 ) -> Result<Option<(Timestamp, bool)>, Error> {
     let now = tx.wall();
     let params = named_params! {":id": id, ":old": old, ":digest": digest, ":due": due, ":now": now};
-    tx.find(UPDATE_ROTATED, params, |row| Ok((row.get(0)?, row.get(1)?)))
+    tx.find(UPDATE_ROTATED, params, |row| {
+        by_name!(row, UPDATE_ROTATED => ends_at, remembered);
+        Ok((ends_at.get()?, remembered.get()?))
+    })
 }
 
 pub(super) fn insert_rotated(tx: &mut Tx<'_>, id: SessionId, old: &[u8; 32], until: Timestamp) -> Result<(), Error> {
-    tx.execute(INSERT_ROTATED, named_params! {":digest": old, ":session_id": id, ":until": until})?;
+    tx.execute(INSERT_ROTATED, values!(SESSION_ROTATED => { digest: old, session_id: id, until: until }))?;
     Ok(())
 }
 
@@ -249,7 +262,8 @@ pub(super) struct RotatedCookie {
 
 pub(super) fn find_rotated(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<RotatedCookie>, Error> {
     view.find(FIND_ROTATED, named_params! {":digest": digest}, |row| {
-        Ok(RotatedCookie { session: row.get(0)?, account: row.get(1)?, newest: row.get(2)?, until: row.get(3)? })
+        by_name!(row, FIND_ROTATED => id, account_id, digest, until);
+        Ok(RotatedCookie { session: id.get()?, account: account_id.get()?, newest: digest.get()?, until: until.get()? })
     })
 }
 
@@ -273,7 +287,15 @@ pub(super) fn delete_ended(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Re
 /// Stores that the device was used now; it is trusted from now on.
 pub(super) fn insert_device(tx: &mut Tx<'_>, account: AccountId, digest: &[u8; 32]) -> Result<(), Error> {
     let now = tx.now();
-    tx.execute(INSERT_DEVICE, named_params! {":digest": digest, ":account_id": account, ":now": now})?;
+    tx.execute(
+        INSERT_DEVICE,
+        values!(DEVICE => {
+        first_seen_at: now,
+        last_seen_at: now,
+        digest: digest,
+        account_id: account,
+    } and { now: now }),
+    )?;
     Ok(())
 }
 
@@ -282,7 +304,7 @@ pub(super) fn is_trusted_device(view: &View<'_>, digest: &[u8; 32]) -> Result<bo
 }
 
 pub(super) fn has_devices(view: &View<'_>, account: AccountId) -> Result<bool, Error> {
-    view.one(HAS_DEVICES, named_params! {":account_id": account}, |row| row.get(0))
+    view.one(HAS_DEVICES, named_params! {":account_id": account}, only)
 }
 
 pub(super) fn distrust_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
@@ -304,15 +326,20 @@ pub(super) fn delete_old_devices(tx: &mut Tx<'_>, before: Timestamp, limit: u32)
 }
 
 pub(super) fn find_throttle(view: &View<'_>, bucket: &[u8; 32]) -> Result<Option<Timestamp>, Error> {
-    view.find(FIND_THROTTLE, named_params! {":bucket": bucket}, |row| row.get(0))
+    view.find(FIND_THROTTLE, named_params! {":bucket": bucket}, only)
 }
 
 /// Forgets one failure for each `forgets` since the last one, then counts one more. Returns the count.
 pub(super) fn count_failure(tx: &mut Tx<'_>, bucket: &[u8; 32], forgets: Duration) -> Result<u32, Error> {
     let now = tx.now();
     let forgets = i64::try_from(forgets.as_millis()).unwrap_or(i64::MAX);
-    let params = named_params! {":bucket": bucket, ":now": now, ":forgets": forgets};
-    tx.one(COUNT_FAILURE, params, |row| row.get(0))
+    let params = values!(THROTTLE => {
+        bucket: bucket,
+        failures: 1,
+        until: now,
+        updated_at: now,
+    } and { now: now, forgets: forgets });
+    tx.one(COUNT_FAILURE, params, only)
 }
 
 pub(super) fn update_throttle(tx: &mut Tx<'_>, bucket: &[u8; 32], until: Timestamp) -> Result<(), Error> {

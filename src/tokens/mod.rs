@@ -17,6 +17,7 @@ mod jwt;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use claims::Claims;
 pub use error::TokenError;
@@ -29,3 +30,4 @@ pub use model::{
 };
 pub use ops::{examine, feed_page, published, purge_old, replace_compromised, rotate, rotate_when_due};
 pub use store::STATEMENTS;
+pub use tables::TABLES;

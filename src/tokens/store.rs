@@ -3,19 +3,27 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{Revocation, TokenKey};
+use super::tables::JWT_KEY;
 use crate::base::Timestamp;
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
-const LIST_KEYS: &str = "
-    select kid, public_key, sealed_secret, not_before from jwt_key
+const KEY: &str = columns!(JWT_KEY, except created_at, sign_until, publish_until);
+const LIST_KEYS: &str = sql!(
+    "select ",
+    KEY,
+    "
+    from jwt_key
     where publish_until is null or publish_until > :now
-    order by not_before desc, kid";
-const FIND_KEY: &str = "
-    select kid, public_key, sealed_secret, not_before from jwt_key
-    where kid = :kid and (publish_until is null or publish_until > :now)";
-const INSERT_KEY: &str = "
-    insert into jwt_key (kid, public_key, sealed_secret, created_at, not_before)
-    values (:kid, :public_key, :sealed_secret, :now, :not_before)";
+    order by not_before desc, kid"
+);
+const FIND_KEY: &str = sql!(
+    "select ",
+    KEY,
+    "
+    from jwt_key
+    where kid = :kid and (publish_until is null or publish_until > :now)"
+);
+const INSERT_KEY: &str = insert!(JWT_KEY);
 const SUCCEED: &str = "
     update jwt_key set sign_until = :sign_until, publish_until = :publish_until
     where sign_until is null and kid <> :successor";
@@ -53,7 +61,13 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<TokenKey> {
-    Ok(TokenKey { kid: row.get(0)?, public_key: row.get(1)?, sealed_secret: row.get(2)?, not_before: row.get(3)? })
+    by_name!(row, KEY => kid, public_key, sealed_secret, not_before);
+    Ok(TokenKey {
+        kid: kid.get()?,
+        public_key: public_key.get()?,
+        sealed_secret: sealed_secret.get()?,
+        not_before: not_before.get()?,
+    })
 }
 
 /// The published keys, the newest first. There are at most three.
@@ -76,13 +90,13 @@ pub(super) fn insert_key(
     let now = tx.now();
     tx.execute(
         INSERT_KEY,
-        named_params! {
-            ":kid": kid,
-            ":public_key": public_key,
-            ":sealed_secret": sealed_secret,
-            ":now": now,
-            ":not_before": not_before,
-        },
+        values!(JWT_KEY => {
+            kid: kid,
+            public_key: public_key,
+            sealed_secret: sealed_secret,
+            created_at: now,
+            not_before: not_before,
+        }),
     )?;
     Ok(())
 }
@@ -112,18 +126,19 @@ pub(super) fn delete_keys(tx: &mut Tx<'_>) -> Result<usize, Error> {
 
 /// The number of the last row that was ever written; zero if there was none.
 pub(super) fn find_last(view: &View<'_>) -> Result<i64, Error> {
-    view.one(LAST_EVER, [], |row| row.get(0))
+    view.one(LAST_EVER, [], only)
 }
 
 pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<Revocation>, Error> {
     view.list(LIST_AFTER, named_params! {":after": after, ":limit": limit}, |row| {
-        Ok(Revocation { seq: row.get(0)?, kind: row.get(1)?, id: row.get(2)? })
+        by_name!(row, LIST_AFTER => seq, kind, subject_id);
+        Ok(Revocation { seq: seq.get()?, kind: kind.get()?, id: subject_id.get()? })
     })
 }
 
 /// Whether a row after `epoch` names the key or the person.
 pub(super) fn is_named_since(view: &View<'_>, epoch: i64, key: &str, subject: &str) -> Result<bool, Error> {
-    view.one(IS_NAMED_SINCE, named_params! {":epoch": epoch, ":key": key, ":subject": subject}, |row| row.get(0))
+    view.one(IS_NAMED_SINCE, named_params! {":epoch": epoch, ":key": key, ":subject": subject}, only)
 }
 
 /// Sets `seen_at` of new rows, and deletes the rows that were seen before `before`.

@@ -6,22 +6,24 @@ use rusqlite::{Row, named_params};
 use super::model::{Owner, OwnerFields};
 use crate::api_keys::{KeyState, LookupDigest};
 use crate::base::{AccountId, ApiKeyId, Timestamp, WorkspaceId};
-use crate::db::{Error, View};
+use crate::db::{Error, View, by_name, field, sql};
 
-const FIND_BY_LOOKUP: &str = "
-    select id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until
-    from api_key
-    where lookup = :lookup";
-const LIST_AFTER: &str = "
-    select id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until,
-           rowid, lookup
+/// The columns of [`read_key_row`].
+const KEY: &str =
+    "id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until";
+const FIND_BY_LOOKUP: &str = sql!("select ", KEY, " from api_key where lookup = :lookup");
+const LIST_AFTER: &str = sql!(
+    "select ",
+    KEY,
+    ", rowid as number, lookup
     from api_key
     where rowid > :after and state in ('active', 'retiring') and spent_until is null
     order by rowid
-    limit :limit";
+    limit :limit"
+);
 // It is separate from the key, because it is the same for all keys of a person and most of the work: four tables, each by its index.
 const FIND_OWNER: &str = "
-    select a.username, a.display_name, coalesce(e.address, ''), m.role, w.plan, w.region
+    select a.username, a.display_name, coalesce(e.address, '') as email, m.role, w.plan, w.region
     from account a
     join workspace w on w.id = :workspace_id
     join membership m on m.workspace_id = w.id and m.account_id = a.id
@@ -46,17 +48,19 @@ pub(super) struct KeyRow {
 }
 
 fn read_key_row(row: &Row<'_>) -> rusqlite::Result<KeyRow> {
+    by_name!(row, KEY =>
+        id, account_id, workspace_id, scopes, state, expires_at, retire_at, networks, rate_per_minute, spent_until);
     Ok(KeyRow {
-        key: row.get(0)?,
-        account: row.get(1)?,
-        workspace: row.get(2)?,
-        scope: row.get(3)?,
-        state: KeyState::parse(&row.get::<_, String>(4)?).unwrap_or(KeyState::Revoked),
-        expires_at: row.get(5)?,
-        retire_at: row.get(6)?,
-        networks: row.get(7)?,
-        rate_per_minute: row.get(8)?,
-        spent_until: row.get(9)?,
+        key: id.get()?,
+        account: account_id.get()?,
+        workspace: workspace_id.get()?,
+        scope: scopes.get()?,
+        state: KeyState::parse(state.text()?).unwrap_or(KeyState::Revoked),
+        expires_at: expires_at.get()?,
+        retire_at: retire_at.get()?,
+        networks: networks.get()?,
+        rate_per_minute: rate_per_minute.get()?,
+        spent_until: spent_until.get()?,
     })
 }
 
@@ -71,21 +75,22 @@ pub(super) type IndexedKeyRow = (i64, LookupDigest, KeyRow);
 /// Good keys after row number `after`, in the order of the table.
 pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<IndexedKeyRow>, Error> {
     view.list(LIST_AFTER, named_params! {":after": after, ":limit": limit}, |row| {
-        Ok((row.get(10)?, row.get(11)?, read_key_row(row)?))
+        let (number, lookup) = (field!(row, LIST_AFTER, number), field!(row, LIST_AFTER, lookup));
+        Ok((number.get()?, lookup.get()?, read_key_row(row)?))
     })
 }
 
 /// The owner of keys. `None`: the account is not active, has its keys locked, or is not a member of the workspace.
 pub(super) fn find_owner(view: &View<'_>, account: AccountId, workspace: WorkspaceId) -> Result<Option<Owner>, Error> {
     view.find(FIND_OWNER, named_params! {":account_id": account, ":workspace_id": workspace}, |row| {
-        let word = |column: usize| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+        by_name!(row, FIND_OWNER => username, display_name, email, role, plan, region);
         let words = OwnerFields {
-            username: word(0)?,
-            display_name: word(1)?,
-            email: word(2)?,
-            plan: word(4)?,
-            region: word(5)?,
+            username: username.text()?,
+            display_name: display_name.text()?,
+            email: email.text()?,
+            plan: plan.text()?,
+            region: region.text()?,
         };
-        Ok(Owner::new(account, workspace, row.get(3)?, &words))
+        Ok(Owner::new(account, workspace, role.get()?, &words))
     })
 }

@@ -9,8 +9,11 @@ mod events;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use events::WorkspaceEvent;
 pub use model::{Membership, Workspace};
 pub use ops::{create_personal, erase, find, members, personal, role_of};
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::{MEMBERSHIP, WORKSPACE};

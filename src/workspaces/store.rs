@@ -3,21 +3,16 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{Membership, Workspace};
+use super::tables::{MEMBERSHIP, WORKSPACE};
 use crate::base::{AccountId, Role, WorkspaceId};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
-const INSERT: &str = "
-    insert into workspace (id, kind, slug, name, region, owner_id, state, created_at)
-    values (:id, :kind, :slug, :name, :region, :owner_id, 'active', :created_at)";
-const FIND: &str = "
-    select id, kind, slug, name, plan, region, owner_id, created_at from workspace where id = :id";
-const FIND_PERSONAL: &str = "
-    select id, kind, slug, name, plan, region, owner_id, created_at from workspace
-    where owner_id = :owner_id and kind = 'personal'";
+const INSERT: &str = insert!(WORKSPACE);
+const ROW: &str = columns!(WORKSPACE, except state);
+const FIND: &str = sql!("select ", ROW, " from workspace where id = :id");
+const FIND_PERSONAL: &str = sql!("select ", ROW, " from workspace where owner_id = :owner_id and kind = 'personal'");
 const DELETE: &str = "delete from workspace where id = :id";
-const INSERT_MEMBER: &str = "
-    insert into membership (workspace_id, account_id, role, joined_at)
-    values (:workspace_id, :account_id, :role, :joined_at)";
+const INSERT_MEMBER: &str = insert!(MEMBERSHIP);
 const FIND_ROLE: &str = "
     select role from membership where workspace_id = :workspace_id and account_id = :account_id";
 const LIST_MEMBERS: &str = "
@@ -29,15 +24,16 @@ pub const STATEMENTS: &[&str] =
     &[INSERT, FIND, FIND_PERSONAL, DELETE, INSERT_MEMBER, FIND_ROLE, LIST_MEMBERS, DELETE_MEMBERS];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Workspace> {
+    by_name!(row, ROW => id, kind, slug, name, plan, region, owner_id, created_at);
     Ok(Workspace {
-        id: row.get(0)?,
-        kind: row.get(1)?,
-        slug: row.get(2)?,
-        name: row.get(3)?,
-        plan: row.get(4)?,
-        region: row.get(5)?,
-        owner: row.get(6)?,
-        created_at: row.get(7)?,
+        id: id.get()?,
+        kind: kind.get()?,
+        slug: slug.get()?,
+        name: name.get()?,
+        plan: plan.get()?,
+        region: region.get()?,
+        owner: owner_id.get()?,
+        created_at: created_at.get()?,
     })
 }
 
@@ -51,15 +47,17 @@ pub(super) fn insert(
     let now = tx.now();
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": id,
-            ":kind": "personal",
-            ":slug": slug,
-            ":name": slug,
-            ":region": region,
-            ":owner_id": owner,
-            ":created_at": now,
-        },
+        values!(WORKSPACE => {
+            id: id,
+            kind: "personal",
+            slug: slug,
+            name: slug,
+            plan: "free",
+            region: region,
+            owner_id: owner,
+            state: "active",
+            created_at: now,
+        }),
     )?;
     Ok(())
 }
@@ -87,17 +85,18 @@ pub(super) fn insert_member(
     let now = tx.now();
     tx.execute(
         INSERT_MEMBER,
-        named_params! {":workspace_id": workspace, ":account_id": account, ":role": role, ":joined_at": now},
+        values!(MEMBERSHIP => { account_id: account, role: role, joined_at: now, workspace_id: workspace }),
     )?;
     Ok(())
 }
 
 pub(super) fn find_role(view: &View<'_>, workspace: WorkspaceId, account: AccountId) -> Result<Option<Role>, Error> {
-    view.find(FIND_ROLE, named_params! {":workspace_id": workspace, ":account_id": account}, |row| row.get(0))
+    view.find(FIND_ROLE, named_params! {":workspace_id": workspace, ":account_id": account}, only)
 }
 
 pub(super) fn list_members(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Membership>, Error> {
     view.list(LIST_MEMBERS, named_params! {":workspace_id": workspace}, |row| {
-        Ok(Membership { account: row.get(0)?, role: row.get(1)?, joined_at: row.get(2)? })
+        by_name!(row, LIST_MEMBERS => account_id, role, joined_at);
+        Ok(Membership { account: account_id.get()?, role: role.get()?, joined_at: joined_at.get()? })
     })
 }

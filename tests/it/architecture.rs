@@ -158,7 +158,7 @@ fn modules_use_lower_layers_only() {
 }
 
 /// The files of a slice, from the inside to the entry points. A file may use the files before it.
-const SLICE_FILES: [&str; 5] = ["model", "store", "ops", "flows", "pages api jobs"];
+const SLICE_FILES: [&str; 6] = ["tables", "model", "store", "ops", "flows", "pages api jobs"];
 
 #[test]
 fn inside_a_slice_files_use_inner_files_only() {

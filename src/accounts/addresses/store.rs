@@ -3,21 +3,18 @@
 use rusqlite::named_params;
 
 use super::super::model::{Email, EmailChange};
-use super::super::store::read_email;
+use super::super::store::{EMAIL, read_email};
+use super::super::tables::{EMAIL_CHANGE, EMAIL_CODE_COUNT};
 use crate::base::{AccountId, EmailChangeId, EmailId, Timestamp};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, sql, values};
 
-const FIND_EMAIL: &str = "
-    select id, address, verified_at, is_primary, added_at from account_email
-    where id = :id and account_id = :account_id";
+const FIND_EMAIL: &str = sql!("select ", EMAIL, " from account_email where id = :id and account_id = :account_id");
 const CLEAR_PRIMARY: &str = "update account_email set is_primary = 0 where account_id = :account_id and is_primary = 1";
 const SET_PRIMARY: &str = "update account_email set is_primary = 1 where id = :id and account_id = :account_id";
 const DELETE_CODE: &str = "delete from email_code where email_id = :email_id";
 const DELETE_EMAIL: &str = "delete from account_email where id = :id and account_id = :account_id";
 
-const INSERT_CHANGE: &str = "
-    insert into email_change (id, account_id, from_id, to_id, since, changed_at, revert_until)
-    values (:id, :account_id, :from_id, :to_id, :since, :changed_at, :revert_until)";
+const INSERT_CHANGE: &str = insert!(EMAIL_CHANGE);
 const LIST_CHANGES: &str = "
     select id, from_id, to_id, since, changed_at, revert_until from email_change
     where account_id = :account_id and closed_at is null and revert_until > :now
@@ -27,12 +24,14 @@ const DELETE_OLD_CHANGES: &str = "
     delete from email_change where id in (select id from email_change where revert_until <= :before limit :limit)";
 const DELETE_CHANGES: &str = "delete from email_change where account_id = :account_id";
 
-const COUNT_ADDED_CODE: &str = "
-    insert into email_code_count (account_id, counted_from, sent_count) values (:account_id, :now, 1)
+const COUNT_ADDED_CODE: &str = sql!(
+    insert!(EMAIL_CODE_COUNT),
+    "
     on conflict (account_id) do update
     set sent_count = case when counted_from > :window then sent_count + 1 else 1 end,
         counted_from = case when counted_from > :window then counted_from else :now end
-    returning sent_count, counted_from";
+    returning sent_count, counted_from"
+);
 const DELETE_OLD_COUNTS: &str = "
     delete from email_code_count where account_id in (
       select account_id from email_code_count where counted_from <= :before limit :limit)";
@@ -75,15 +74,15 @@ pub(super) fn delete_email(tx: &mut Tx<'_>, account: AccountId, id: EmailId) -> 
 pub(super) fn insert_change(tx: &mut Tx<'_>, account: AccountId, change: &EmailChange) -> Result<(), Error> {
     tx.execute(
         INSERT_CHANGE,
-        named_params! {
-            ":id": change.id,
-            ":account_id": account,
-            ":from_id": change.from,
-            ":to_id": change.to,
-            ":since": change.since,
-            ":changed_at": change.changed_at,
-            ":revert_until": change.revert_until,
-        },
+        values!(EMAIL_CHANGE => {
+            id: change.id,
+            from_id: change.from,
+            to_id: change.to,
+            changed_at: change.changed_at,
+            revert_until: change.revert_until,
+            account_id: account,
+            since: change.since,
+        }),
     )?;
     Ok(())
 }
@@ -92,13 +91,14 @@ pub(super) fn insert_change(tx: &mut Tx<'_>, account: AccountId, change: &EmailC
 pub(super) fn list_changes(view: &View<'_>, account: AccountId) -> Result<Vec<EmailChange>, Error> {
     let now = view.now();
     view.list(LIST_CHANGES, named_params! {":account_id": account, ":now": now}, |row| {
+        by_name!(row, LIST_CHANGES => id, from_id, to_id, since, changed_at, revert_until);
         Ok(EmailChange {
-            id: row.get(0)?,
-            from: row.get(1)?,
-            to: row.get(2)?,
-            since: row.get(3)?,
-            changed_at: row.get(4)?,
-            revert_until: row.get(5)?,
+            id: id.get()?,
+            from: from_id.get()?,
+            to: to_id.get()?,
+            since: since.get()?,
+            changed_at: changed_at.get()?,
+            revert_until: revert_until.get()?,
         })
     })
 }
@@ -116,8 +116,15 @@ pub(super) fn count_added_code(
     window: Timestamp,
 ) -> Result<(u32, Timestamp), Error> {
     let now = tx.now();
-    let params = named_params! {":account_id": account, ":now": now, ":window": window};
-    tx.one(COUNT_ADDED_CODE, params, |row| Ok((row.get(0)?, row.get(1)?)))
+    let params = values!(EMAIL_CODE_COUNT => {
+        account_id: account,
+        counted_from: now,
+        sent_count: 1,
+    } and { now: now, window: window });
+    tx.one(COUNT_ADDED_CODE, params, |row| {
+        by_name!(row, COUNT_ADDED_CODE => sent_count, counted_from);
+        Ok((sent_count.get()?, counted_from.get()?))
+    })
 }
 
 /// Deletes changes that could be undone until `before`, and counts that began until then. Returns how many rows.

@@ -3,48 +3,62 @@
 use rusqlite::named_params;
 
 use super::super::model::{Channel, DailyUse, KeyCaller};
+use super::super::tables::{
+    API_KEY_CALLER, API_KEY_NOTICE, API_KEY_RIGHT_USE, API_KEY_SPEND, API_KEY_USE, API_KEY_USE_DAY,
+};
 use crate::base::{AccountId, ApiKeyId, Credits, Timestamp, WorkspaceId};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
-const RECORD_USE: &str = "
-    insert into api_key_use (key_id, last_used_at, uses, last_address, last_agent)
-    select :key_id, :at, :uses, :address, :agent where exists (select 1 from api_key where id = :key_id)
+const RECORD_USE: &str = sql!(
+    insert!(API_KEY_USE, select),
+    "
+    where exists (select 1 from api_key where id = :key_id)
     on conflict (key_id) do update set
       last_used_at = max(last_used_at, excluded.last_used_at),
       uses = uses + excluded.uses,
       last_address = iif(excluded.last_address = '', last_address, excluded.last_address),
-      last_agent = iif(excluded.last_agent = '', last_agent, excluded.last_agent)";
-const RECORD_DAY: &str = "
-    insert into api_key_use_day (key_id, day, door, uses) values (:key_id, :day, :door, :uses)
-    on conflict (key_id, day, door) do update set uses = uses + excluded.uses";
-const RECORD_RIGHT: &str = "
-    insert into api_key_right_use (key_id, right_name, last_day) values (:key_id, :right_name, :day)
-    on conflict (key_id, right_name) do update set last_day = max(last_day, excluded.last_day)";
-const RECORD_CALLER: &str = "
-    insert into api_key_caller (key_id, address, agent, first_at, last_at, uses)
-    select :key_id, :address, :agent, :at, :at, :uses
+      last_agent = iif(excluded.last_agent = '', last_agent, excluded.last_agent)"
+);
+const RECORD_DAY: &str = sql!(
+    insert!(API_KEY_USE_DAY),
+    "
+    on conflict (key_id, day, door) do update set uses = uses + excluded.uses"
+);
+const RECORD_RIGHT: &str = sql!(
+    insert!(API_KEY_RIGHT_USE),
+    "
+    on conflict (key_id, right_name) do update set last_day = max(last_day, excluded.last_day)"
+);
+const RECORD_CALLER: &str = sql!(
+    insert!(API_KEY_CALLER, select),
+    "
     where exists (select 1 from api_key where id = :key_id)
       and (select count(*) from api_key_caller where key_id = :key_id) < :max
-    on conflict (key_id, address, agent) do update set last_at = max(last_at, excluded.last_at), uses = uses + excluded.uses";
+    on conflict (key_id, address, agent) do update set last_at = max(last_at, excluded.last_at), uses = uses + excluded.uses"
+);
 // The list of callers is limited. Callers that are on it are still counted.
 const UPDATE_CALLER: &str = "
     update api_key_caller set last_at = max(last_at, :at), uses = uses + :uses
     where key_id = :key_id and address = :address and agent = :agent";
-const RECORD_NOTICE: &str = "
-    insert into api_key_notice (key_id, kind, at) values (:key_id, :kind, :now)
-    on conflict (key_id, kind) do update set at = excluded.at where at <= :before";
-const RECORD_SPEND: &str = "
-    insert into api_key_spend (family_id, period, spent_micro) values (:family_id, :period, :spent_micro)
-    on conflict (family_id, period) do update set spent_micro = spent_micro + excluded.spent_micro";
+const RECORD_NOTICE: &str = sql!(
+    insert!(API_KEY_NOTICE),
+    "
+    on conflict (key_id, kind) do update set at = excluded.at where at <= :before"
+);
+const RECORD_SPEND: &str = sql!(
+    insert!(API_KEY_SPEND),
+    "
+    on conflict (family_id, period) do update set spent_micro = spent_micro + excluded.spent_micro"
+);
 const FIND_SPEND: &str = "
     select spent_micro from api_key_spend where family_id = :family_id and period = :period";
 const LIST_DAYS: &str = "
-    select day, sum(uses) from api_key_use_day
+    select day, sum(uses) as uses from api_key_use_day
     where key_id = :key_id and day > :after
     group by day
     order by day";
 const LIST_DAYS_OF_WORKSPACE: &str = "
-    select k.id, d.day, sum(d.uses)
+    select k.id, d.day, sum(d.uses) as uses
     from api_key k join api_key_use_day d on d.key_id = k.id
     where k.workspace_id = :workspace_id and d.day > :after
     group by k.id, d.day
@@ -105,7 +119,8 @@ pub(in crate::api_keys) fn record_use(
     address: &str,
     agent: &str,
 ) -> Result<bool, Error> {
-    let params = named_params! {":key_id": key, ":at": at, ":uses": uses, ":address": address, ":agent": agent};
+    let params =
+        values!(API_KEY_USE => { key_id: key, last_used_at: at, uses: uses, last_address: address, last_agent: agent });
     Ok(tx.execute(RECORD_USE, params)? == 1)
 }
 
@@ -116,12 +131,20 @@ pub(in crate::api_keys) fn record_day(
     channel: Channel,
     uses: i64,
 ) -> Result<(), Error> {
-    tx.execute(RECORD_DAY, named_params! {":key_id": key, ":day": day, ":door": channel.as_str(), ":uses": uses})?;
+    tx.execute(
+        RECORD_DAY,
+        values!(API_KEY_USE_DAY => {
+            key_id: key,
+            day: day,
+            door: channel.as_str(),
+            uses: uses,
+        }),
+    )?;
     Ok(())
 }
 
 pub(in crate::api_keys) fn record_right(tx: &mut Tx<'_>, key: ApiKeyId, name: &str, day: i64) -> Result<(), Error> {
-    tx.execute(RECORD_RIGHT, named_params! {":key_id": key, ":right_name": name, ":day": day})?;
+    tx.execute(RECORD_RIGHT, values!(API_KEY_RIGHT_USE => { key_id: key, right_name: name, last_day: day }))?;
     Ok(())
 }
 
@@ -134,14 +157,14 @@ pub(in crate::api_keys) fn record_caller(tx: &mut Tx<'_>, key: ApiKeyId, caller:
         ":uses": caller.uses,
     };
     if tx.execute(UPDATE_CALLER, known)? == 0 {
-        let new = named_params! {
-            ":key_id": key,
-            ":address": caller.address,
-            ":agent": caller.agent,
-            ":at": caller.last_at,
-            ":uses": caller.uses,
-            ":max": CALLERS_MAX,
-        };
+        let new = values!(API_KEY_CALLER => {
+            key_id: key,
+            address: caller.address,
+            agent: caller.agent,
+            first_at: caller.last_at,
+            last_at: caller.last_at,
+            uses: caller.uses,
+        } and { max: CALLERS_MAX });
         tx.execute(RECORD_CALLER, new)?;
     }
     Ok(())
@@ -157,7 +180,7 @@ pub(in crate::api_keys) fn record_notice(
 ) -> Result<bool, Error> {
     let now = tx.now();
     let before = before.unwrap_or(Timestamp::from_millis(i64::MIN));
-    let params = named_params! {":key_id": key, ":kind": kind, ":now": now, ":before": before};
+    let params = values!(API_KEY_NOTICE => { key_id: key, kind: kind, at: now } and { before: before });
     Ok(tx.execute(RECORD_NOTICE, params)? == 1)
 }
 
@@ -167,22 +190,22 @@ pub(in crate::api_keys) fn record_spend(
     period: &str,
     amount: Credits,
 ) -> Result<(), Error> {
-    let params = named_params! {":family_id": family, ":period": period, ":spent_micro": amount};
+    let params = values!(API_KEY_SPEND => { family_id: family, period: period, spent_micro: amount });
     tx.execute(RECORD_SPEND, params)?;
     Ok(())
 }
 
 /// What the use of a family of keys cost in a period.
 pub(in crate::api_keys) fn find_spend(view: &View<'_>, family: ApiKeyId, period: &str) -> Result<Credits, Error> {
-    let found: Option<i64> =
-        view.find(FIND_SPEND, named_params! {":family_id": family, ":period": period}, |row| row.get(0))?;
+    let found: Option<i64> = view.find(FIND_SPEND, named_params! {":family_id": family, ":period": period}, only)?;
     // A sum that is too large for an amount is larger than any budget.
     Ok(found.map_or(Credits::ZERO, |micro| Credits::from_micro(micro).unwrap_or(Credits::MAX)))
 }
 
 pub(in crate::api_keys) fn list_days(view: &View<'_>, key: ApiKeyId, after: i64) -> Result<Vec<DailyUse>, Error> {
     view.list(LIST_DAYS, named_params! {":key_id": key, ":after": after}, |row| {
-        Ok(DailyUse { day: row.get(0)?, uses: row.get(1)? })
+        by_name!(row, LIST_DAYS => day, uses);
+        Ok(DailyUse { day: day.get()?, uses: uses.get()? })
     })
 }
 
@@ -193,7 +216,8 @@ pub(in crate::api_keys) fn list_days_of_workspace(
     after: i64,
 ) -> Result<Vec<(ApiKeyId, DailyUse)>, Error> {
     view.list(LIST_DAYS_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":after": after}, |row| {
-        Ok((row.get(0)?, DailyUse { day: row.get(1)?, uses: row.get(2)? }))
+        by_name!(row, LIST_DAYS_OF_WORKSPACE => id, day, uses);
+        Ok((id.get()?, DailyUse { day: day.get()?, uses: uses.get()? }))
     })
 }
 
@@ -204,13 +228,15 @@ pub(in crate::api_keys) fn list_rights_of_workspace(
     after: i64,
 ) -> Result<Vec<(ApiKeyId, String)>, Error> {
     view.list(LIST_RIGHTS_OF_WORKSPACE, named_params! {":workspace_id": workspace, ":after": after}, |row| {
-        Ok((row.get(0)?, row.get(1)?))
+        by_name!(row, LIST_RIGHTS_OF_WORKSPACE => id, right_name);
+        Ok((id.get()?, right_name.get()?))
     })
 }
 
 pub(in crate::api_keys) fn list_callers(view: &View<'_>, key: ApiKeyId, limit: u32) -> Result<Vec<KeyCaller>, Error> {
     view.list(LIST_CALLERS, named_params! {":key_id": key, ":limit": limit}, |row| {
-        Ok(KeyCaller { address: row.get(0)?, agent: row.get(1)?, last_at: row.get(2)?, uses: row.get(3)? })
+        by_name!(row, LIST_CALLERS => address, agent, last_at, uses);
+        Ok(KeyCaller { address: address.get()?, agent: agent.get()?, last_at: last_at.get()?, uses: uses.get()? })
     })
 }
 

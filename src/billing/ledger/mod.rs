@@ -9,6 +9,7 @@ mod error;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use check::{LedgerSummary, check};
 pub use error::LedgerError;
@@ -19,3 +20,5 @@ pub use model::{
 pub use ops::{balance, blank_details, charge, expire_due, grant, post, spend, statement};
 pub(super) use ops::{charge_with_id, expire_due_of, is_posted};
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::{BOOKS, CREDIT_LOT, LEDGER_BALANCE, LEDGER_TX, STATEMENT_LINE};

@@ -3,34 +3,24 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{Account, Category, Draft, Filter, Kind, Lot, NewLot, Origin, PostedTransaction, StatementLine};
+use super::tables::{CREDIT_LOT, LEDGER_ACCOUNT, LEDGER_POSTING, LEDGER_TX, STATEMENT_LINE};
 use crate::base::{Actor, Credits, LedgerAccountId, LotId, Timestamp, TransactionId, WorkspaceId};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
 const FIND_POSTED: &str = "
     select t.id, t.seq, s.balance_after_micro, t.digest
     from ledger_tx t join statement_line s on s.tx_id = t.id
     where t.idem_key = :idem_key";
 const FIND_LAST_SEQ: &str = "select coalesce(max(seq), 0) from ledger_tx";
-const INSERT_TX: &str = "
-    insert into ledger_tx (id, seq, kind, workspace_id, posted_at, idem_key, digest, actor_kind, actor_id, key_id)
-    values (:id, :seq, :kind, :workspace_id, :posted_at, :idem_key, :digest, :actor_kind, :actor_id, :key_id)";
+const INSERT_TX: &str = insert!(LEDGER_TX);
 const SEAL_TX: &str = "update ledger_tx set sealed = 1 where id = :id";
 const FIND_ACCOUNT: &str = "
     select id from ledger_account
     where coalesce(workspace_id, '') = :workspace_id and code = :code and coalesce(lot_id, '') = :lot_id";
-const INSERT_ACCOUNT: &str = "
-    insert into ledger_account (id, workspace_id, code, lot_id, low_micro, high_micro)
-    values (:id, nullif(:workspace_id, ''), :code, nullif(:lot_id, ''), :low_micro, :high_micro)";
-const INSERT_POSTING: &str = "
-    insert into ledger_posting (tx_id, n, account_id, amount_micro) values (:tx_id, :n, :account_id, :amount_micro)";
-const INSERT_LOT: &str = "
-    insert into credit_lot (id, workspace_id, account_id, tx_seq, kind, category, priority, original_micro, effective_at,
-                            expires_at)
-    values (:id, :workspace_id, :account_id, :tx_seq, :kind, :category, :priority, :original_micro, :effective_at,
-            :expires_at)";
-const INSERT_LINE: &str = "
-    insert into statement_line (seq, tx_id, workspace_id, at, kind, details, amount_micro, balance_after_micro)
-    values (:seq, :tx_id, :workspace_id, :at, :kind, :details, :amount_micro, :balance_after_micro)";
+const INSERT_ACCOUNT: &str = insert!(LEDGER_ACCOUNT);
+const INSERT_POSTING: &str = insert!(LEDGER_POSTING);
+const INSERT_LOT: &str = insert!(CREDIT_LOT);
+const INSERT_LINE: &str = insert!(STATEMENT_LINE);
 const UPDATE_LINES_BLANK: &str = "
     update statement_line set details = '' where workspace_id = :workspace_id and kind = :kind and details <> ''";
 const FIND_BALANCE: &str = "
@@ -39,23 +29,33 @@ const FIND_OVERDRAFT: &str = "
     select b.balance_micro
     from ledger_account a join ledger_balance b on b.account_id = a.id
     where coalesce(a.workspace_id, '') = :workspace_id and a.code = 'overdraft' and coalesce(a.lot_id, '') = ''";
-const LIST_BURNING: &str = "
-    select l.id, l.workspace_id, l.kind, l.category, -b.balance_micro
+const LOT: &str = "l.id, l.workspace_id, l.kind, l.category, -b.balance_micro as open_micro";
+const LIST_BURNING: &str = sql!(
+    "select ",
+    LOT,
+    "
     from credit_lot l join ledger_balance b on b.account_id = l.account_id
     where l.workspace_id = :workspace_id and l.exhausted = 0
     order by l.priority, coalesce(l.expires_at, 9223372036854775807), l.category desc, l.effective_at, l.tx_seq
-    limit :limit offset :offset";
-const LIST_DUE: &str = "
-    select l.id, l.workspace_id, l.kind, l.category, -b.balance_micro
+    limit :limit offset :offset"
+);
+const LIST_DUE: &str = sql!(
+    "select ",
+    LOT,
+    "
     from credit_lot l join ledger_balance b on b.account_id = l.account_id
     where l.exhausted = 0 and l.expires_at is not null and l.expires_at <= :now
     order by l.expires_at
-    limit :limit";
-const LIST_DUE_OF_WORKSPACE: &str = "
-    select l.id, l.workspace_id, l.kind, l.category, -b.balance_micro
+    limit :limit"
+);
+const LIST_DUE_OF_WORKSPACE: &str = sql!(
+    "select ",
+    LOT,
+    "
     from credit_lot l join ledger_balance b on b.account_id = l.account_id
     where l.workspace_id = :workspace_id and l.exhausted = 0 and l.expires_at is not null and l.expires_at <= :now
-    order by l.priority, coalesce(l.expires_at, 9223372036854775807), l.category desc, l.effective_at, l.tx_seq";
+    order by l.priority, coalesce(l.expires_at, 9223372036854775807), l.category desc, l.effective_at, l.tx_seq"
+);
 const LIST_LINES: &str = "
     select s.seq, s.tx_id, s.at, s.kind, s.details, s.amount_micro, s.balance_after_micro, t.key_id
     from statement_line s join ledger_tx t on t.id = s.tx_id
@@ -63,22 +63,23 @@ const LIST_LINES: &str = "
     order by s.seq desc
     limit :limit";
 const LIST_HISTORY: &str = "
-    select t.seq, t.workspace_id, t.sealed, p.account_id, p.amount_micro, a.workspace_id, a.code, a.low_micro,
-           a.high_micro, s.seq, s.workspace_id, s.kind = t.kind, s.amount_micro, s.balance_after_micro
+    select t.seq, t.workspace_id, t.sealed, p.account_id, p.amount_micro, a.workspace_id as wallet, a.code, a.low_micro,
+           a.high_micro, s.seq as line_seq, s.workspace_id as line_workspace, s.kind = t.kind as is_same_kind,
+           s.amount_micro as line_micro, s.balance_after_micro
     from ledger_tx t
     left join ledger_posting p on p.tx_id = t.id
     left join ledger_account a on a.id = p.account_id
     left join statement_line s on s.tx_id = t.id
     order by t.seq, p.n";
 const LIST_BALANCES: &str = "
-    select b.account_id, b.balance_micro, b.last_seq, b.low_micro = a.low_micro and b.high_micro = a.high_micro
+    select b.account_id, b.balance_micro, b.last_seq, b.low_micro = a.low_micro and b.high_micro = a.high_micro as has_bounds
     from ledger_balance b join ledger_account a on a.id = b.account_id
     order by b.account_id";
 const LIST_LOTS: &str = "
     select l.id, l.account_id, l.exhausted, l.original_micro,
            (select -sum(p.amount_micro)
             from ledger_tx t join ledger_posting p on p.tx_id = t.id
-            where t.seq = l.tx_seq and p.account_id = l.account_id)
+            where t.seq = l.tx_seq and p.account_id = l.account_id) as posted_micro
     from credit_lot l
     order by l.tx_seq";
 const COUNT_LINES: &str = "select count(*) from statement_line";
@@ -116,30 +117,34 @@ pub(super) struct Header {
 
 pub(super) fn find_posted(view: &View<'_>, idem_key: &str) -> Result<Option<(PostedTransaction, [u8; 32])>, Error> {
     view.find(FIND_POSTED, named_params! {":idem_key": idem_key}, |row| {
-        Ok((PostedTransaction { id: row.get(0)?, seq: row.get(1)?, balance_after: row.get(2)? }, row.get(3)?))
+        by_name!(row, FIND_POSTED => id, seq, balance_after_micro, digest);
+        Ok((
+            PostedTransaction { id: id.get()?, seq: seq.get()?, balance_after: balance_after_micro.get()? },
+            digest.get()?,
+        ))
     })
 }
 
 pub(super) fn find_last_seq(view: &View<'_>) -> Result<i64, Error> {
-    view.one(FIND_LAST_SEQ, [], |row| row.get(0))
+    view.one(FIND_LAST_SEQ, [], only)
 }
 
 pub(super) fn insert_tx(tx: &mut Tx<'_>, actor: &Actor, header: &Header, draft: &Draft) -> Result<(), Error> {
     let now = tx.now();
     tx.execute(
         INSERT_TX,
-        named_params! {
-            ":id": header.id,
-            ":seq": header.seq,
-            ":kind": draft.kind.as_str(),
-            ":workspace_id": draft.workspace,
-            ":posted_at": now,
-            ":idem_key": draft.idem_key,
-            ":digest": header.digest,
-            ":actor_kind": actor.kind(),
-            ":actor_id": actor_id(actor),
-            ":key_id": draft.key,
-        },
+        values!(LEDGER_TX => {
+            id: header.id,
+            seq: header.seq,
+            kind: draft.kind.as_str(),
+            posted_at: now,
+            key_id: draft.key,
+            workspace_id: draft.workspace,
+            idem_key: draft.idem_key,
+            digest: header.digest,
+            actor_kind: actor.kind(),
+            actor_id: actor_id(actor),
+        }),
     )?;
     Ok(())
 }
@@ -163,7 +168,7 @@ pub(super) fn insert_posting(
 ) -> Result<(), Error> {
     tx.execute(
         INSERT_POSTING,
-        named_params! {":tx_id": id, ":n": n as i64, ":account_id": account, ":amount_micro": amount},
+        values!(LEDGER_POSTING => { tx_id: id, n: n as i64, account_id: account, amount_micro: amount }),
     )?;
     Ok(())
 }
@@ -179,7 +184,7 @@ pub(super) fn account(tx: &mut Tx<'_>, workspace: WorkspaceId, account: Account)
     let owner = if account.is_wallet() { workspace.to_string() } else { String::new() };
     let lot = account.lot().map(|lot| lot.to_string()).unwrap_or_default();
     let params = named_params! {":workspace_id": owner, ":code": account.code(), ":lot_id": lot};
-    if let Some(id) = tx.find(FIND_ACCOUNT, params, |row| row.get(0))? {
+    if let Some(id) = tx.find(FIND_ACCOUNT, params, only)? {
         return Ok(id);
     }
     let now = tx.now();
@@ -187,14 +192,14 @@ pub(super) fn account(tx: &mut Tx<'_>, workspace: WorkspaceId, account: Account)
     let (low, high) = account.bounds();
     tx.execute(
         INSERT_ACCOUNT,
-        named_params! {
-            ":id": id,
-            ":workspace_id": owner,
-            ":code": account.code(),
-            ":lot_id": lot,
-            ":low_micro": low,
-            ":high_micro": high,
-        },
+        values!(LEDGER_ACCOUNT => {
+            id: id,
+            workspace_id: account.is_wallet().then_some(workspace),
+            code: account.code(),
+            lot_id: account.lot(),
+            low_micro: low,
+            high_micro: high,
+        }),
     )?;
     Ok(id)
 }
@@ -209,18 +214,18 @@ pub(super) fn insert_lot(
     let now = tx.now();
     tx.execute(
         INSERT_LOT,
-        named_params! {
-            ":id": lot.id,
-            ":workspace_id": workspace,
-            ":account_id": account,
-            ":tx_seq": seq,
-            ":kind": lot.origin.kind().as_str(),
-            ":category": lot.category.as_str(),
-            ":priority": lot.priority,
-            ":original_micro": lot.original,
-            ":effective_at": now,
-            ":expires_at": lot.expires_at,
-        },
+        values!(CREDIT_LOT => {
+            id: lot.id,
+            kind: lot.origin.kind().as_str(),
+            category: lot.category.as_str(),
+            original_micro: lot.original,
+            effective_at: now,
+            expires_at: lot.expires_at,
+            workspace_id: workspace,
+            account_id: account,
+            tx_seq: seq,
+            priority: lot.priority,
+        }),
     )?;
     Ok(())
 }
@@ -235,16 +240,16 @@ pub(super) fn insert_line(
     let now = tx.now();
     tx.execute(
         INSERT_LINE,
-        named_params! {
-            ":seq": header.seq,
-            ":tx_id": header.id,
-            ":workspace_id": draft.workspace,
-            ":at": now,
-            ":kind": draft.kind.as_str(),
-            ":details": draft.details,
-            ":amount_micro": amount,
-            ":balance_after_micro": balance_after,
-        },
+        values!(STATEMENT_LINE => {
+            seq: header.seq,
+            tx_id: header.id,
+            at: now,
+            kind: draft.kind.as_str(),
+            details: draft.details,
+            amount_micro: amount,
+            balance_after_micro: balance_after,
+            workspace_id: draft.workspace,
+        }),
     )?;
     Ok(())
 }
@@ -254,26 +259,22 @@ pub(super) fn update_lines_blank(tx: &mut Tx<'_>, workspace: WorkspaceId, kind: 
 }
 
 pub(super) fn find_balance(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<Credits>, Error> {
-    view.find(FIND_BALANCE, named_params! {":workspace_id": workspace}, |row| row.get(0))
+    view.find(FIND_BALANCE, named_params! {":workspace_id": workspace}, only)
 }
 
 pub(super) fn find_overdraft(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<Credits>, Error> {
-    view.find(FIND_OVERDRAFT, named_params! {":workspace_id": workspace}, |row| row.get(0))
+    view.find(FIND_OVERDRAFT, named_params! {":workspace_id": workspace}, only)
 }
 
 fn read_lot(row: &Row<'_>) -> rusqlite::Result<Lot> {
+    by_name!(row, LOT => id, workspace_id, kind, category, open_micro);
     Ok(Lot {
-        id: row.get(0)?,
-        workspace: row.get(1)?,
-        origin: read_word(row, 2, Origin::parse)?,
-        category: read_word(row, 3, Category::parse)?,
-        left: row.get(4)?,
+        id: id.get()?,
+        workspace: workspace_id.get()?,
+        origin: kind.parse(Origin::parse)?,
+        category: category.parse(Category::parse)?,
+        left: open_micro.get()?,
     })
-}
-
-fn read_word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
-    parse(text).ok_or(rusqlite::Error::InvalidColumnType(column, text.to_owned(), rusqlite::types::Type::Text))
 }
 
 /// Open lots in burn order.
@@ -313,15 +314,16 @@ pub(super) fn list_lines(
         ":limit": filter.limit + 1,
     };
     view.list(LIST_LINES, params, |row| {
+        by_name!(row, LIST_LINES => seq, tx_id, at, kind, details, amount_micro, balance_after_micro, key_id);
         Ok(StatementLine {
-            seq: row.get(0)?,
-            id: row.get(1)?,
-            at: row.get(2)?,
-            kind: read_word(row, 3, Kind::parse)?,
-            details: row.get(4)?,
-            amount: row.get(5)?,
-            balance_after: row.get(6)?,
-            key: row.get(7)?,
+            seq: seq.get()?,
+            id: tx_id.get()?,
+            at: at.get()?,
+            kind: kind.parse(Kind::parse)?,
+            details: details.get()?,
+            amount: amount_micro.get()?,
+            balance_after: balance_after_micro.get()?,
+            key: key_id.get()?,
         })
     })
 }
@@ -356,30 +358,33 @@ pub(super) struct HistoryLine {
 }
 
 fn read_history(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
-    let account: Option<LedgerAccountId> = row.get(3)?;
+    by_name!(row, LIST_HISTORY =>
+        seq, workspace_id, sealed, account_id, amount_micro, wallet, code, low_micro, high_micro, line_seq,
+        line_workspace, is_same_kind, line_micro, balance_after_micro);
+    let account: Option<LedgerAccountId> = account_id.get()?;
     let posting = match account {
         None => None,
         Some(account) => Some(HistoryPosting {
             account,
-            amount: row.get(4)?,
-            wallet: row.get(5)?,
-            is_lot: row.get_ref(6)?.as_str()? == "lot",
-            low: row.get(7)?,
-            high: row.get(8)?,
+            amount: amount_micro.get()?,
+            wallet: wallet.get()?,
+            is_lot: code.text()? == "lot",
+            low: low_micro.get()?,
+            high: high_micro.get()?,
         }),
     };
-    let line_seq: Option<i64> = row.get(9)?;
+    let line_seq: Option<i64> = line_seq.get()?;
     let line = match line_seq {
         None => None,
         Some(seq) => Some(HistoryLine {
             seq,
-            workspace: row.get(10)?,
-            is_same_kind: row.get(11)?,
-            amount: row.get(12)?,
-            balance_after: row.get(13)?,
+            workspace: line_workspace.get()?,
+            is_same_kind: is_same_kind.get()?,
+            amount: line_micro.get()?,
+            balance_after: balance_after_micro.get()?,
         }),
     };
-    Ok(HistoryRow { seq: row.get(0)?, workspace: row.get(1)?, is_sealed: row.get(2)?, posting, line })
+    Ok(HistoryRow { seq: seq.get()?, workspace: workspace_id.get()?, is_sealed: sealed.get()?, posting, line })
 }
 
 /// Calls `each` for every posting of the ledger, from the first to the last.
@@ -403,11 +408,12 @@ pub(super) fn walk_balances<E: From<Error>>(
     mut each: impl FnMut(BalanceRow) -> Result<(), E>,
 ) -> Result<(), E> {
     let read = |row: &Row<'_>| -> rusqlite::Result<BalanceRow> {
+        by_name!(row, LIST_BALANCES => account_id, balance_micro, last_seq, has_bounds);
         Ok(BalanceRow {
-            account: row.get(0)?,
-            balance: row.get(1)?,
-            last_seq: row.get(2)?,
-            has_bounds_of_account: row.get(3)?,
+            account: account_id.get()?,
+            balance: balance_micro.get()?,
+            last_seq: last_seq.get()?,
+            has_bounds_of_account: has_bounds.get()?,
         })
     };
     view.walk(LIST_BALANCES, [], |row| each(read(row).map_err(Error::from)?))
@@ -427,17 +433,18 @@ pub(super) fn walk_lots<E: From<Error>>(
     mut each: impl FnMut(LotRow) -> Result<(), E>,
 ) -> Result<(), E> {
     let read = |row: &Row<'_>| -> rusqlite::Result<LotRow> {
+        by_name!(row, LIST_LOTS => id, account_id, exhausted, original_micro, posted_micro);
         Ok(LotRow {
-            id: row.get(0)?,
-            account: row.get(1)?,
-            is_exhausted: row.get(2)?,
-            original: row.get(3)?,
-            posted: row.get(4)?,
+            id: id.get()?,
+            account: account_id.get()?,
+            is_exhausted: exhausted.get()?,
+            original: original_micro.get()?,
+            posted: posted_micro.get()?,
         })
     };
     view.walk(LIST_LOTS, [], |row| each(read(row).map_err(Error::from)?))
 }
 
 pub(super) fn count_lines(view: &View<'_>) -> Result<i64, Error> {
-    view.one(COUNT_LINES, [], |row| row.get(0))
+    view.one(COUNT_LINES, [], only)
 }

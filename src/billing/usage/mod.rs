@@ -8,8 +8,11 @@ mod error;
 mod model;
 mod ops;
 mod store;
+mod tables;
 
 pub use error::UsageError;
 pub use model::{BATCH_EVENTS_MAX, BatchResult, EventName, Fault, Meter, NewEvent, Rejection};
 pub use ops::record_batch;
 pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub(crate) use tables::USAGE_EVENT;

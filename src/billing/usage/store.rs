@@ -3,23 +3,24 @@
 use rusqlite::named_params;
 
 use super::model::{Meter, NewEvent};
+use super::tables::{USAGE_EVENT, USAGE_METER};
 use crate::base::{Credits, ServiceId, TransactionId, WorkspaceId};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 
-const INSERT_EVENT: &str = "
-    insert into usage_event (source, id, service_id, workspace_id, key_id, sku, quantity_micro, price_micro, charge_micro,
-                             occurred_at, received_at, digest, tx_id)
-    values (:source, :id, :service_id, :workspace_id, :key_id, :sku, :quantity_micro, :price_micro, :charge_micro,
-            :occurred_at, :received_at, :digest, :tx_id)
-    on conflict (source, id) do nothing";
+const INSERT_EVENT: &str = sql!(
+    insert!(USAGE_EVENT),
+    "
+    on conflict (source, id) do nothing"
+);
 const FIND_DIGEST: &str = "select digest from usage_event where source = :source and id = :id";
 const FIND_METER: &str = "
     select charged_micro, rest_pico from usage_meter where workspace_id = :workspace_id and sku = :sku";
-const REPLACE_METER: &str = "
-    insert into usage_meter (workspace_id, sku, charged_micro, rest_pico)
-    values (:workspace_id, :sku, :charged_micro, :rest_pico)
+const REPLACE_METER: &str = sql!(
+    insert!(USAGE_METER),
+    "
     on conflict (workspace_id, sku)
-    do update set charged_micro = excluded.charged_micro, rest_pico = excluded.rest_pico";
+    do update set charged_micro = excluded.charged_micro, rest_pico = excluded.rest_pico"
+);
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[INSERT_EVENT, FIND_DIGEST, FIND_METER, REPLACE_METER];
@@ -39,21 +40,21 @@ pub(super) fn insert_event(tx: &mut Tx<'_>, row: &EventRow<'_>) -> Result<bool, 
     let now = tx.now();
     let rows = tx.execute(
         INSERT_EVENT,
-        named_params! {
-            ":source": row.event.source.as_str(),
-            ":id": row.event.id.as_str(),
-            ":service_id": row.service,
-            ":workspace_id": row.event.workspace,
-            ":key_id": row.event.key,
-            ":sku": row.event.sku,
-            ":quantity_micro": row.event.quantity,
-            ":price_micro": row.price,
-            ":charge_micro": row.charge,
-            ":occurred_at": row.event.occurred_at,
-            ":received_at": now,
-            ":digest": row.digest,
-            ":tx_id": row.transaction,
-        },
+        values!(USAGE_EVENT => {
+            source: row.event.source.as_str(),
+            id: row.event.id.as_str(),
+            sku: row.event.sku,
+            quantity_micro: row.event.quantity,
+            price_micro: row.price,
+            charge_micro: row.charge,
+            key_id: row.event.key,
+            occurred_at: row.event.occurred_at,
+            received_at: now,
+            tx_id: row.transaction,
+            service_id: row.service,
+            workspace_id: row.event.workspace,
+            digest: row.digest,
+        }),
     )?;
     Ok(rows == 1)
 }
@@ -61,24 +62,25 @@ pub(super) fn insert_event(tx: &mut Tx<'_>, row: &EventRow<'_>) -> Result<bool, 
 /// The digest of the counted event with the same source and id. `None`: there is none.
 pub(super) fn find_digest(view: &View<'_>, event: &NewEvent) -> Result<Option<[u8; 32]>, Error> {
     let name = named_params! {":source": event.source.as_str(), ":id": event.id.as_str()};
-    view.find(FIND_DIGEST, name, |row| row.get(0))
+    view.find(FIND_DIGEST, name, only)
 }
 
 pub(super) fn find_meter(view: &View<'_>, workspace: WorkspaceId, sku: &str) -> Result<Option<Meter>, Error> {
     view.find(FIND_METER, named_params! {":workspace_id": workspace, ":sku": sku}, |row| {
-        Ok(Meter { charged_micro: row.get(0)?, rest_pico: row.get(1)? })
+        by_name!(row, FIND_METER => charged_micro, rest_pico);
+        Ok(Meter { charged_micro: charged_micro.get()?, rest_pico: rest_pico.get()? })
     })
 }
 
 pub(super) fn replace_meter(tx: &mut Tx<'_>, workspace: WorkspaceId, sku: &str, meter: Meter) -> Result<(), Error> {
     tx.execute(
         REPLACE_METER,
-        named_params! {
-            ":workspace_id": workspace,
-            ":sku": sku,
-            ":charged_micro": meter.charged_micro,
-            ":rest_pico": meter.rest_pico,
-        },
+        values!(USAGE_METER => {
+            workspace_id: workspace,
+            sku: sku,
+            charged_micro: meter.charged_micro,
+            rest_pico: meter.rest_pico,
+        }),
     )?;
     Ok(())
 }

@@ -4,55 +4,40 @@ use rusqlite::Row;
 use serde_json::{Value, json};
 
 use crate::base::{Credits, Quantity, Timestamp};
+use crate::db::Cell;
 
-/// The type of a column, which decides how it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cell {
-    /// Text, unchanged.
-    Text,
-    /// Milliseconds since 1970, written as RFC 3339.
-    Time,
-    /// Micro-credits, written as decimal credits.
-    Credits,
-    /// Millionths, written as a decimal quantity.
-    Quantity,
-    /// A whole number.
-    Number,
-    /// 0 or 1, written as a boolean.
-    Flag,
-    /// Words separated by spaces, written as a list in JSON.
-    Words,
+/// Reads a column as JSON.
+pub(super) fn read(cell: Cell, row: &Row<'_>, column: &str) -> rusqlite::Result<Value> {
+    Ok(match cell {
+        Cell::Text => json!(row.get::<_, Option<String>>(column)?),
+        Cell::Time => json!(row.get::<_, Option<Timestamp>>(column)?.map(Timestamp::rfc3339)),
+        Cell::Day => json!(row.get::<_, Option<i64>>(column)?.map(|day| Timestamp::from_day_number(day).rfc3339())),
+        Cell::Credits => json!(row.get::<_, Option<Credits>>(column)?.map(|amount| amount.to_string())),
+        Cell::Balance => {
+            let micro = row.get::<_, Option<i64>>(column)?.unwrap_or_default();
+            json!(Credits::from_micro(-micro).map(|amount| amount.to_string()))
+        }
+        Cell::Quantity => json!(row.get::<_, Option<Quantity>>(column)?.map(|quantity| quantity.to_string())),
+        Cell::Number => json!(row.get::<_, Option<i64>>(column)?),
+        Cell::Flag => json!(row.get::<_, Option<bool>>(column)?),
+        Cell::Words => match row.get::<_, Option<String>>(column)? {
+            Some(words) => json!(words.split_ascii_whitespace().collect::<Vec<_>>()),
+            None => Value::Null,
+        },
+    })
 }
 
-impl Cell {
-    /// Reads the column as JSON.
-    pub(super) fn read(self, row: &Row<'_>, column: usize) -> rusqlite::Result<Value> {
-        Ok(match self {
-            Self::Text => json!(row.get::<_, Option<String>>(column)?),
-            Self::Time => json!(row.get::<_, Option<Timestamp>>(column)?.map(Timestamp::rfc3339)),
-            Self::Credits => json!(row.get::<_, Option<Credits>>(column)?.map(|amount| amount.to_string())),
-            Self::Quantity => json!(row.get::<_, Option<Quantity>>(column)?.map(|quantity| quantity.to_string())),
-            Self::Number => json!(row.get::<_, Option<i64>>(column)?),
-            Self::Flag => json!(row.get::<_, Option<bool>>(column)?),
-            Self::Words => match row.get::<_, Option<String>>(column)? {
-                Some(words) => json!(words.split_ascii_whitespace().collect::<Vec<_>>()),
-                None => Value::Null,
-            },
-        })
-    }
-
-    /// The value as a CSV cell. Text that people typed is escaped. Our own numbers are not, so that a negative amount
-    /// stays a number.
-    pub(super) fn csv(self, value: &Value) -> String {
-        match (self, value) {
-            (_, Value::Null) => String::new(),
-            (Self::Text, Value::String(text)) => escape_formula(text),
-            (_, Value::String(text)) => text.clone(),
-            (_, Value::Array(words)) => {
-                escape_formula(&words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
-            }
-            (_, other) => other.to_string(),
+/// The value as a CSV cell. Text that people typed is escaped. Our own numbers are not, so that a negative amount stays a
+/// number.
+pub(super) fn csv(cell: Cell, value: &Value) -> String {
+    match (cell, value) {
+        (_, Value::Null) => String::new(),
+        (Cell::Text, Value::String(text)) => escape_formula(text),
+        (_, Value::String(text)) => text.clone(),
+        (_, Value::Array(words)) => {
+            escape_formula(&words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
         }
+        (_, other) => other.to_string(),
     }
 }
 
@@ -68,11 +53,11 @@ mod tests {
     #[test]
     fn formulas_become_text_and_amounts_stay_numbers() {
         for formula in ["=1+1", "+1", "-1", "@sum(a1)", "\t=1", "\r=1"] {
-            assert_eq!(Cell::Text.csv(&json!(formula)), format!("'{formula}"));
+            assert_eq!(csv(Cell::Text, &json!(formula)), format!("'{formula}"));
         }
-        assert_eq!(Cell::Text.csv(&json!("a=b")), "a=b");
-        assert_eq!(Cell::Credits.csv(&json!("-0.05")), "-0.05");
-        assert_eq!(Cell::Words.csv(&json!(["models:read", "read"])), "models:read read");
-        assert_eq!(Cell::Time.csv(&Value::Null), "");
+        assert_eq!(csv(Cell::Text, &json!("a=b")), "a=b");
+        assert_eq!(csv(Cell::Credits, &json!("-0.05")), "-0.05");
+        assert_eq!(csv(Cell::Words, &json!(["models:read", "read"])), "models:read read");
+        assert_eq!(csv(Cell::Time, &Value::Null), "");
     }
 }

@@ -6,9 +6,13 @@
 use rusqlite::named_params;
 use serde_json::{Map, Value};
 
-use super::cells::Cell;
+use super::super::tables::DATA_REQUEST;
+use super::cells;
 use crate::base::{AccountId, WorkspaceId};
-use crate::db::{Error, View};
+use crate::billing::{ledger, usage};
+use crate::db::{Cell, Error, Table, View, by_name, exported_columns, sql};
+use crate::signin::oauth;
+use crate::{accounts, api_keys, factors, people, sessions, workspaces};
 
 /// The id that selects the rows of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,114 +47,225 @@ pub struct Part {
     pub formats: &'static [Format],
     /// The value of `:subject`.
     pub subject: PartSubject,
-    /// The names and types of the columns, in the order of the statement.
-    pub columns: &'static [(&'static str, Cell)],
+    /// The tables whose exported columns the statement selects.
+    pub tables: &'static [&'static Table],
+    /// Further columns of the statement.
+    pub others: &'static [(&'static str, Cell)],
     /// The statement. Its only parameter is `:subject`.
     pub sql: &'static str,
 }
 
-const PROFILE: &str = "
-    select a.id, a.username, a.display_name, a.company, a.use_case, a.bio, a.colour, i.media, i.uploaded_at, a.region, a.state,
-           a.is_operator, a.created_at, p.changed_at, a.keys_locked_at
+const PROFILE: &str = sql!(
+    "select ",
+    exported_columns!(accounts::ACCOUNT as "a"),
+    ", ",
+    exported_columns!(people::PICTURE as "i"),
+    ", ",
+    exported_columns!(accounts::PASSWORD as "p"),
+    "
     from account a left join password p on p.account_id = a.id left join picture i on i.account_id = a.id
-    where a.id = :subject";
-const LINKS: &str = "select platform, value from profile_link where account_id = :subject order by platform";
+    where a.id = :subject"
+);
+const LINKS: &str = sql!(
+    "select ",
+    exported_columns!(people::PROFILE_LINK as "l"),
+    "
+    from profile_link l
+    where account_id = :subject order by platform"
+);
 // A person without preferences gets nulls: the defaults of the system are not data about them.
-const PREFERENCES: &str = "
-    select p.theme, p.language, p.time_zone, p.is_mailed_key_reminders, p.is_mailed_usage, p.updated_at
+const PREFERENCES: &str = sql!(
+    "select ",
+    exported_columns!(people::PREFERENCE as "p"),
+    "
     from account a left join preference p on p.account_id = a.id
-    where a.id = :subject";
-const EMAIL_CHANGES: &str = "
-    select id, from_id, to_id, changed_at, revert_until, closed_at from email_change
+    where a.id = :subject"
+);
+const EMAIL_CHANGES: &str = sql!(
+    "select ",
+    exported_columns!(accounts::EMAIL_CHANGE as "c"),
+    "
+    from email_change c
     where account_id = :subject
-    order by changed_at, id";
-const EMAILS: &str = "
-    select id, address, verified_at, is_primary, added_at from account_email
+    order by changed_at, id"
+);
+const EMAILS: &str = sql!(
+    "select ",
+    exported_columns!(accounts::ACCOUNT_EMAIL as "e"),
+    "
+    from account_email e
     where account_id = :subject
-    order by is_primary desc, added_at";
-const SESSIONS: &str = "
-    select id, created_at, last_seen_at, ends_at, proved_at, address, agent, method from session
+    order by is_primary desc, added_at"
+);
+const SESSIONS: &str = sql!(
+    "select ",
+    exported_columns!(sessions::SESSION as "s"),
+    "
+    from session s
     where account_id = :subject
-    order by created_at";
-const IDENTITIES: &str = "
-    select id, provider, issuer, subject, label, email, linked_at, last_used_at from identity
+    order by created_at"
+);
+const IDENTITIES: &str = sql!(
+    "select ",
+    exported_columns!(oauth::IDENTITY as "i"),
+    "
+    from identity i
     where account_id = :subject
-    order by linked_at";
-const DEVICES: &str = "
-    select first_seen_at, last_seen_at, is_trusted from device
+    order by linked_at"
+);
+const DEVICES: &str = sql!(
+    "select ",
+    exported_columns!(sessions::DEVICE as "d"),
+    "
+    from device d
     where account_id = :subject
-    order by first_seen_at";
-const AUTHENTICATOR: &str = "select confirmed_at from totp where account_id = :subject";
-const PASSKEYS: &str = "
-    select id, name, sign_count, is_backed_up, created_at, last_used_at from passkey
+    order by first_seen_at"
+);
+const AUTHENTICATOR: &str = sql!(
+    "select ",
+    exported_columns!(factors::TOTP as "t"),
+    "
+    from totp t
+    where account_id = :subject"
+);
+const PASSKEYS: &str = sql!(
+    "select ",
+    exported_columns!(factors::PASSKEY as "p"),
+    "
+    from passkey p
     where account_id = :subject
-    order by created_at";
-const RECOVERY_CODES: &str = "
-    select created_at, used_at from recovery_code
+    order by created_at"
+);
+const RECOVERY_CODES: &str = sql!(
+    "select ",
+    exported_columns!(factors::RECOVERY_CODE as "c"),
+    "
+    from recovery_code c
     where account_id = :subject
-    order by created_at, used_at";
-const FACTOR_RESETS: &str = "
-    select asked_by, asked_at, due_at from factor_reset where account_id = :subject";
-const EXPORTS: &str = "
-    select id, state, recipient_kind, requested_at, finished_at, problem from data_request
+    order by created_at, used_at"
+);
+const FACTOR_RESETS: &str = sql!(
+    "select ",
+    exported_columns!(factors::FACTOR_RESET as "r"),
+    "
+    from factor_reset r
+    where account_id = :subject"
+);
+const EXPORTS: &str = sql!(
+    "select ",
+    exported_columns!(DATA_REQUEST as "r"),
+    "
+    from data_request r
     where account_id = :subject
-    order by requested_at";
-const WORKSPACE: &str = "
-    select id, kind, slug, name, plan, region, owner_id, state, created_at from workspace where id = :subject";
+    order by requested_at"
+);
+const WORKSPACE: &str = sql!(
+    "select ",
+    exported_columns!(workspaces::WORKSPACE as "w"),
+    "
+    from workspace w
+    where id = :subject"
+);
 // Other members appear as every member of the workspace sees them, without further data (domain 4.1, 5).
-const MEMBERS: &str = "
-    select m.account_id, a.display_name, m.role, m.joined_at
+const MEMBERS: &str = sql!(
+    "select ",
+    exported_columns!(workspaces::MEMBERSHIP as "m"),
+    ", a.display_name",
+    "
     from membership m join account a on a.id = m.account_id
     where m.workspace_id = :subject
-    order by m.joined_at";
-const KEYS: &str = "
-    select k.id, k.workspace_id, k.name, k.display, k.scopes, k.state, k.state_at, k.ended_as, k.created_at, k.expires_at,
-           k.retire_at, k.revoked_at, k.predecessor_id, k.networks, k.rate_per_minute, k.budget_micro, k.budget_period,
-           k.spent_until, u.last_used_at, u.uses, u.last_address, u.last_agent
+    order by m.joined_at"
+);
+const KEYS: &str = sql!(
+    "select ",
+    exported_columns!(api_keys::API_KEY as "k"),
+    ", ",
+    exported_columns!(api_keys::API_KEY_USE as "u"),
+    "
     from api_key k left join api_key_use u on u.key_id = k.id
     where k.account_id = :subject
-    order by k.created_at";
+    order by k.created_at"
+);
 // Days are stored as day numbers from 1970 and exported as times.
-const KEY_DAYS: &str = "
-    select d.key_id, d.day * 86400000, d.door, d.uses
+const KEY_DAYS: &str = sql!(
+    "select ",
+    exported_columns!(api_keys::API_KEY_USE_DAY as "d"),
+    "
     from api_key_use_day d join api_key k on k.id = d.key_id
     where k.account_id = :subject
-    order by d.key_id, d.day, d.door";
-const KEY_RIGHTS: &str = "
-    select r.key_id, r.right_name, r.last_day * 86400000
+    order by d.key_id, d.day, d.door"
+);
+const KEY_RIGHTS: &str = sql!(
+    "select ",
+    exported_columns!(api_keys::API_KEY_RIGHT_USE as "r"),
+    "
     from api_key_right_use r join api_key k on k.id = r.key_id
     where k.account_id = :subject
-    order by r.key_id, r.right_name";
-const KEY_CALLERS: &str = "
-    select c.key_id, c.address, c.agent, c.first_at, c.last_at, c.uses
+    order by r.key_id, r.right_name"
+);
+const KEY_CALLERS: &str = sql!(
+    "select ",
+    exported_columns!(api_keys::API_KEY_CALLER as "c"),
+    "
     from api_key_caller c join api_key k on k.id = c.key_id
     where k.account_id = :subject
-    order by c.key_id, c.first_at";
-const KEY_SPENDING: &str = "
-    select s.family_id, s.period, s.spent_micro from api_key_spend s
+    order by c.key_id, c.first_at"
+);
+const KEY_SPENDING: &str = sql!(
+    "select ",
+    exported_columns!(api_keys::API_KEY_SPEND as "s"),
+    "
+    from api_key_spend s
     where s.family_id in (select family_id from api_key where account_id = :subject)
-    order by s.family_id, s.period";
-const KEY_POLICY: &str = "select max_life_days, changed_at from api_key_policy where workspace_id = :subject";
-const STATEMENT: &str = "
-    select l.seq, l.tx_id, l.at, l.kind, l.details, l.amount_micro, l.balance_after_micro, t.key_id
+    order by s.family_id, s.period"
+);
+const KEY_POLICY: &str = sql!(
+    "select ",
+    exported_columns!(api_keys::API_KEY_POLICY as "p"),
+    "
+    from api_key_policy p
+    where workspace_id = :subject"
+);
+const STATEMENT: &str = sql!(
+    "select ",
+    exported_columns!(ledger::STATEMENT_LINE as "l"),
+    ", ",
+    exported_columns!(ledger::LEDGER_TX as "t"),
+    "
     from statement_line l join ledger_tx t on t.id = l.tx_id
     where l.workspace_id = :subject
-    order by l.seq";
-const LOTS: &str = "
-    select l.id, l.kind, l.category, l.original_micro, -coalesce(b.balance_micro, 0), l.effective_at, l.expires_at
+    order by l.seq"
+);
+const LOTS: &str = sql!(
+    "select ",
+    exported_columns!(ledger::CREDIT_LOT as "l"),
+    ", ",
+    exported_columns!(ledger::LEDGER_BALANCE as "b"),
+    "
     from credit_lot l left join ledger_balance b on b.account_id = l.account_id
     where l.workspace_id = :subject
-    order by l.tx_seq";
-const USAGE: &str = "
-    select source, id, sku, quantity_micro, price_micro, charge_micro, key_id, occurred_at, received_at, tx_id
-    from usage_event
+    order by l.tx_seq"
+);
+const USAGE: &str = sql!(
+    "select ",
+    exported_columns!(usage::USAGE_EVENT as "u"),
+    "
+    from usage_event u
     where workspace_id = :subject
-    order by occurred_at";
+    order by occurred_at"
+);
 const OWN_WORKSPACES: &str = "
-    select m.workspace_id, w.kind = 'personal' and w.owner_id = m.account_id
+    select m.workspace_id, w.kind = 'personal' and w.owner_id = m.account_id as is_own
     from membership m join workspace w on w.id = m.workspace_id
     where m.account_id = :subject
     order by m.joined_at";
+
+impl Part {
+    /// The names and types of its columns, in the order of the CSV file.
+    pub fn columns(&self) -> impl Iterator<Item = (&'static str, Cell)> {
+        self.tables.iter().flat_map(|table| table.exported()).chain(self.others.iter().copied())
+    }
+}
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
@@ -188,23 +303,8 @@ pub const PARTS: &[Part] = &[
         title: "Your profile",
         formats: &[Format::Object],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("username", Cell::Text),
-            ("display_name", Cell::Text),
-            ("company", Cell::Text),
-            ("use_case", Cell::Text),
-            ("bio", Cell::Text),
-            ("colour", Cell::Text),
-            ("picture", Cell::Text),
-            ("picture_uploaded_at", Cell::Time),
-            ("region", Cell::Text),
-            ("state", Cell::Text),
-            ("is_operator", Cell::Flag),
-            ("created_at", Cell::Time),
-            ("password_changed_at", Cell::Time),
-            ("keys_locked_at", Cell::Time),
-        ],
+        tables: &[&accounts::ACCOUNT, &people::PICTURE, &accounts::PASSWORD],
+        others: &[],
         sql: PROFILE,
     },
     Part {
@@ -212,7 +312,8 @@ pub const PARTS: &[Part] = &[
         title: "Links on your profile",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[("platform", Cell::Text), ("value", Cell::Text)],
+        tables: &[&people::PROFILE_LINK],
+        others: &[],
         sql: LINKS,
     },
     Part {
@@ -220,14 +321,8 @@ pub const PARTS: &[Part] = &[
         title: "Your preferences",
         formats: &[Format::Object],
         subject: PartSubject::Account,
-        columns: &[
-            ("theme", Cell::Text),
-            ("language", Cell::Text),
-            ("time_zone", Cell::Text),
-            ("mail_key_reminders", Cell::Flag),
-            ("mail_usage", Cell::Flag),
-            ("changed_at", Cell::Time),
-        ],
+        tables: &[&people::PREFERENCE],
+        others: &[],
         sql: PREFERENCES,
     },
     Part {
@@ -235,13 +330,8 @@ pub const PARTS: &[Part] = &[
         title: "Your e-mail addresses",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("address", Cell::Text),
-            ("verified_at", Cell::Time),
-            ("is_primary", Cell::Flag),
-            ("added_at", Cell::Time),
-        ],
+        tables: &[&accounts::ACCOUNT_EMAIL],
+        others: &[],
         sql: EMAILS,
     },
     Part {
@@ -249,14 +339,8 @@ pub const PARTS: &[Part] = &[
         title: "Changes of your primary address, by the ids of your addresses",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("from", Cell::Text),
-            ("to", Cell::Text),
-            ("changed_at", Cell::Time),
-            ("revert_until", Cell::Time),
-            ("closed_at", Cell::Time),
-        ],
+        tables: &[&accounts::EMAIL_CHANGE],
+        others: &[],
         sql: EMAIL_CHANGES,
     },
     Part {
@@ -264,16 +348,8 @@ pub const PARTS: &[Part] = &[
         title: "Where you are signed in",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("created_at", Cell::Time),
-            ("last_seen_at", Cell::Time),
-            ("ends_at", Cell::Time),
-            ("proved_at", Cell::Time),
-            ("address", Cell::Text),
-            ("agent", Cell::Text),
-            ("method", Cell::Text),
-        ],
+        tables: &[&sessions::SESSION],
+        others: &[],
         sql: SESSIONS,
     },
     Part {
@@ -281,7 +357,8 @@ pub const PARTS: &[Part] = &[
         title: "Browsers you signed in with",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[("first_seen_at", Cell::Time), ("last_seen_at", Cell::Time), ("is_trusted", Cell::Flag)],
+        tables: &[&sessions::DEVICE],
+        others: &[],
         sql: DEVICES,
     },
     Part {
@@ -289,7 +366,8 @@ pub const PARTS: &[Part] = &[
         title: "Your authenticator app, without its secret",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[("confirmed_at", Cell::Time)],
+        tables: &[&factors::TOTP],
+        others: &[],
         sql: AUTHENTICATOR,
     },
     Part {
@@ -297,14 +375,8 @@ pub const PARTS: &[Part] = &[
         title: "Your passkeys",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("name", Cell::Text),
-            ("sign_count", Cell::Number),
-            ("is_backed_up", Cell::Flag),
-            ("created_at", Cell::Time),
-            ("last_used_at", Cell::Time),
-        ],
+        tables: &[&factors::PASSKEY],
+        others: &[],
         sql: PASSKEYS,
     },
     Part {
@@ -312,7 +384,8 @@ pub const PARTS: &[Part] = &[
         title: "When your recovery codes were generated and used, without the codes",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[("created_at", Cell::Time), ("used_at", Cell::Time)],
+        tables: &[&factors::RECOVERY_CODE],
+        others: &[],
         sql: RECOVERY_CODES,
     },
     Part {
@@ -320,7 +393,8 @@ pub const PARTS: &[Part] = &[
         title: "A pending removal of your second factors",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[("asked_by", Cell::Text), ("asked_at", Cell::Time), ("due_at", Cell::Time)],
+        tables: &[&factors::FACTOR_RESET],
+        others: &[],
         sql: FACTOR_RESETS,
     },
     Part {
@@ -328,16 +402,8 @@ pub const PARTS: &[Part] = &[
         title: "Connected accounts of other providers",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("provider", Cell::Text),
-            ("issuer", Cell::Text),
-            ("subject", Cell::Text),
-            ("label", Cell::Text),
-            ("email", Cell::Text),
-            ("linked_at", Cell::Time),
-            ("last_used_at", Cell::Time),
-        ],
+        tables: &[&oauth::IDENTITY],
+        others: &[],
         sql: IDENTITIES,
     },
     Part {
@@ -345,14 +411,8 @@ pub const PARTS: &[Part] = &[
         title: "Exports that you requested",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("state", Cell::Text),
-            ("recipient_kind", Cell::Text),
-            ("requested_at", Cell::Time),
-            ("finished_at", Cell::Time),
-            ("problem", Cell::Text),
-        ],
+        tables: &[&DATA_REQUEST],
+        others: &[],
         sql: EXPORTS,
     },
     Part {
@@ -360,17 +420,8 @@ pub const PARTS: &[Part] = &[
         title: "A workspace you are in",
         formats: &[Format::Object],
         subject: PartSubject::EachWorkspace,
-        columns: &[
-            ("id", Cell::Text),
-            ("kind", Cell::Text),
-            ("slug", Cell::Text),
-            ("name", Cell::Text),
-            ("plan", Cell::Text),
-            ("region", Cell::Text),
-            ("owner", Cell::Text),
-            ("state", Cell::Text),
-            ("created_at", Cell::Time),
-        ],
+        tables: &[&workspaces::WORKSPACE],
+        others: &[],
         sql: WORKSPACE,
     },
     Part {
@@ -378,12 +429,8 @@ pub const PARTS: &[Part] = &[
         title: "Its members",
         formats: &[Format::Array],
         subject: PartSubject::EachWorkspace,
-        columns: &[
-            ("account", Cell::Text),
-            ("display_name", Cell::Text),
-            ("role", Cell::Text),
-            ("joined_at", Cell::Time),
-        ],
+        tables: &[&workspaces::MEMBERSHIP],
+        others: &[("display_name", Cell::Text)],
         sql: MEMBERS,
     },
     Part {
@@ -391,7 +438,8 @@ pub const PARTS: &[Part] = &[
         title: "How long its new keys may live",
         formats: &[Format::Array],
         subject: PartSubject::EachWorkspace,
-        columns: &[("max_life_days", Cell::Number), ("changed_at", Cell::Time)],
+        tables: &[&api_keys::API_KEY_POLICY],
+        others: &[],
         sql: KEY_POLICY,
     },
     Part {
@@ -399,30 +447,8 @@ pub const PARTS: &[Part] = &[
         title: "Your API keys, without their secrets",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("id", Cell::Text),
-            ("workspace", Cell::Text),
-            ("name", Cell::Text),
-            ("display", Cell::Text),
-            ("scopes", Cell::Words),
-            ("state", Cell::Text),
-            ("state_at", Cell::Time),
-            ("ended_as", Cell::Text),
-            ("created_at", Cell::Time),
-            ("expires_at", Cell::Time),
-            ("retire_at", Cell::Time),
-            ("revoked_at", Cell::Time),
-            ("predecessor", Cell::Text),
-            ("networks", Cell::Words),
-            ("rate_per_minute", Cell::Number),
-            ("budget", Cell::Credits),
-            ("budget_period", Cell::Text),
-            ("spent_until", Cell::Time),
-            ("last_used_at", Cell::Time),
-            ("uses", Cell::Number),
-            ("last_address", Cell::Text),
-            ("last_agent", Cell::Text),
-        ],
+        tables: &[&api_keys::API_KEY, &api_keys::API_KEY_USE],
+        others: &[],
         sql: KEYS,
     },
     Part {
@@ -430,7 +456,8 @@ pub const PARTS: &[Part] = &[
         title: "How often your API keys were used, by day and channel",
         formats: &[Format::Csv],
         subject: PartSubject::Account,
-        columns: &[("key", Cell::Text), ("day", Cell::Time), ("door", Cell::Text), ("uses", Cell::Number)],
+        tables: &[&api_keys::API_KEY_USE_DAY],
+        others: &[],
         sql: KEY_DAYS,
     },
     Part {
@@ -438,7 +465,8 @@ pub const PARTS: &[Part] = &[
         title: "When each scope of your API keys was last used",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[("key", Cell::Text), ("right", Cell::Text), ("last_day", Cell::Time)],
+        tables: &[&api_keys::API_KEY_RIGHT_USE],
+        others: &[],
         sql: KEY_RIGHTS,
     },
     Part {
@@ -446,14 +474,8 @@ pub const PARTS: &[Part] = &[
         title: "Who used API keys that were being replaced",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[
-            ("key", Cell::Text),
-            ("address", Cell::Text),
-            ("agent", Cell::Text),
-            ("first_at", Cell::Time),
-            ("last_at", Cell::Time),
-            ("uses", Cell::Number),
-        ],
+        tables: &[&api_keys::API_KEY_CALLER],
+        others: &[],
         sql: KEY_CALLERS,
     },
     Part {
@@ -461,7 +483,8 @@ pub const PARTS: &[Part] = &[
         title: "What the use of your API keys cost, by key and its successors",
         formats: &[Format::Array],
         subject: PartSubject::Account,
-        columns: &[("first_key", Cell::Text), ("period", Cell::Text), ("spent", Cell::Credits)],
+        tables: &[&api_keys::API_KEY_SPEND],
+        others: &[],
         sql: KEY_SPENDING,
     },
     Part {
@@ -469,16 +492,8 @@ pub const PARTS: &[Part] = &[
         title: "Every transaction, with the balance after it",
         formats: &[Format::Array, Format::Csv],
         subject: PartSubject::OwnWorkspace,
-        columns: &[
-            ("seq", Cell::Number),
-            ("id", Cell::Text),
-            ("at", Cell::Time),
-            ("kind", Cell::Text),
-            ("details", Cell::Text),
-            ("amount", Cell::Credits),
-            ("balance_after", Cell::Credits),
-            ("key", Cell::Text),
-        ],
+        tables: &[&ledger::STATEMENT_LINE, &ledger::LEDGER_TX],
+        others: &[],
         sql: STATEMENT,
     },
     Part {
@@ -486,15 +501,8 @@ pub const PARTS: &[Part] = &[
         title: "Credit that you received, and what is left of it",
         formats: &[Format::Array],
         subject: PartSubject::OwnWorkspace,
-        columns: &[
-            ("id", Cell::Text),
-            ("kind", Cell::Text),
-            ("category", Cell::Text),
-            ("original", Cell::Credits),
-            ("left", Cell::Credits),
-            ("effective_at", Cell::Time),
-            ("expires_at", Cell::Time),
-        ],
+        tables: &[&ledger::CREDIT_LOT, &ledger::LEDGER_BALANCE],
+        others: &[],
         sql: LOTS,
     },
     Part {
@@ -502,25 +510,18 @@ pub const PARTS: &[Part] = &[
         title: "Usage that services reported",
         formats: &[Format::Csv],
         subject: PartSubject::OwnWorkspace,
-        columns: &[
-            ("source", Cell::Text),
-            ("id", Cell::Text),
-            ("sku", Cell::Text),
-            ("quantity", Cell::Quantity),
-            ("price", Cell::Credits),
-            ("charge", Cell::Credits),
-            ("key", Cell::Text),
-            ("occurred_at", Cell::Time),
-            ("received_at", Cell::Time),
-            ("transaction", Cell::Text),
-        ],
+        tables: &[&usage::USAGE_EVENT],
+        others: &[],
         sql: USAGE,
     },
 ];
 
 /// The workspaces of a person, and whether each is their own.
 pub(super) fn list_workspaces(view: &View<'_>, account: AccountId) -> Result<Vec<(WorkspaceId, bool)>, Error> {
-    view.list(OWN_WORKSPACES, named_params! {":subject": account}, |row| Ok((row.get(0)?, row.get(1)?)))
+    view.list(OWN_WORKSPACES, named_params! {":subject": account}, |row| {
+        by_name!(row, OWN_WORKSPACES => workspace_id, is_own);
+        Ok((workspace_id.get()?, is_own.get()?))
+    })
 }
 
 /// Calls `each` for every row of a part.
@@ -532,8 +533,8 @@ pub(super) fn walk_part<E: From<Error>>(
 ) -> Result<(), E> {
     view.walk(part.sql, named_params! {":subject": subject}, |row| {
         let mut values = Map::new();
-        for (index, (name, cell)) in part.columns.iter().enumerate() {
-            values.insert((*name).to_owned(), cell.read(row, index).map_err(Error::from)?);
+        for (name, cell) in part.columns() {
+            values.insert(name.to_owned(), cells::read(cell, row, name).map_err(Error::from)?);
         }
         each(values)
     })

@@ -8,6 +8,7 @@ use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use super::super::{ExportRecipient, PrivacyError};
 use super::activity;
+use super::cells;
 use super::manifest::{self, Entry};
 use super::store::{self, Format, PARTS, Part, PartSubject};
 use crate::accounts;
@@ -247,10 +248,10 @@ fn write_array(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write
 fn write_csv(view: &View<'_>, part: &Part, subject: &str, sink: &mut dyn Write) -> Result<u64, PrivacyError> {
     let mut rows = 0;
     let mut table = csv::Writer::from_writer(sink);
-    table.write_record(part.columns.iter().map(|(name, _)| name)).map_err(archive_error)?;
+    table.write_record(part.columns().map(|(name, _)| name)).map_err(archive_error)?;
     store::walk_part(view, part, subject, |row| {
         rows += 1;
-        table.write_record(part.columns.iter().map(|(name, cell)| cell.csv(&row[*name]))).map_err(archive_error)
+        table.write_record(part.columns().map(|(name, cell)| cells::csv(cell, &row[name]))).map_err(archive_error)
     })?;
     table.flush().map_err(archive_error)?;
     Ok(rows)

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::super::events::PrivacyEvent;
+use super::super::model::Tombstone;
 use super::super::model::{PUBLISH, Receipt};
-use super::super::tombstones::Tombstone;
 use super::super::{PrivacyError, mails, store};
 use crate::audit::{self, Digest, Event, GENESIS};
 use crate::base::{AccountId, Actor, RequestId};

@@ -18,6 +18,7 @@ mod model;
 mod ops;
 pub mod pages;
 mod store;
+mod tables;
 
 pub use error::{OauthError, Refusal};
 pub use events::IdentityEvent;
@@ -30,3 +31,5 @@ pub use ops::{
     unlink_since, usable_identities,
 };
 pub use store::STATEMENTS;
+pub(crate) use tables::IDENTITY;
+pub use tables::TABLES;

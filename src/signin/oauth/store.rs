@@ -3,28 +3,21 @@
 use rusqlite::{Row, named_params};
 
 use super::model::{ExternalIdentity, LinkedIdentity};
+use super::tables::{IDENTITY, OAUTH_FLOW};
 use crate::base::{AccountId, EmailAddress, IdentityId, Timestamp};
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
-const INSERT: &str = "
-    insert into identity (id, account_id, provider, issuer, subject, label, email, linked_at, last_used_at)
-    values (:id, :account_id, :provider, :issuer, :subject, :label, :email, :now, :now)";
-const FIND: &str = "
-    select id, account_id, provider, issuer, label, linked_at, last_used_at from identity
-    where issuer = :issuer and subject = :subject";
-const LIST: &str = "
-    select id, account_id, provider, issuer, label, linked_at, last_used_at from identity
-    where account_id = :account_id
-    order by linked_at, id
-    limit 100";
+const INSERT: &str = insert!(IDENTITY);
+const ROW: &str = columns!(IDENTITY, except subject, email);
+const FIND: &str = sql!("select ", ROW, " from identity where issuer = :issuer and subject = :subject");
+const LIST: &str =
+    sql!("select ", ROW, " from identity where account_id = :account_id order by linked_at, id limit 100");
 const UPDATE_USED: &str = "update identity set last_used_at = :now, label = :label, email = :email where id = :id";
 const DELETE: &str = "delete from identity where id = :id and account_id = :account_id";
 const DELETE_SINCE: &str = "delete from identity where account_id = :account_id and linked_at >= :since";
 const DELETE_ALL: &str = "delete from identity where account_id = :account_id";
 
-const INSERT_REQUEST: &str = "
-    insert into oauth_flow (digest, provider, purpose, binder, sealed, account_id, created_at, expires_at)
-    values (:digest, :provider, :purpose, :binder, :sealed, :account_id, :now, :expires_at)";
+const INSERT_REQUEST: &str = insert!(OAUTH_FLOW);
 const FIND_REQUEST: &str = "
     select provider, purpose, binder, sealed, account_id, created_at from oauth_flow
     where digest = :digest and used_at is null and expires_at > :now";
@@ -69,14 +62,15 @@ pub const STATEMENTS: &[&str] = &[
 ];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<LinkedIdentity> {
+    by_name!(row, ROW => id, account_id, provider, issuer, label, linked_at, last_used_at);
     Ok(LinkedIdentity {
-        id: row.get(0)?,
-        account: row.get(1)?,
-        provider: row.get(2)?,
-        issuer: row.get(3)?,
-        label: row.get(4)?,
-        linked_at: row.get(5)?,
-        last_used_at: row.get(6)?,
+        id: id.get()?,
+        account: account_id.get()?,
+        provider: provider.get()?,
+        issuer: issuer.get()?,
+        label: label.get()?,
+        linked_at: linked_at.get()?,
+        last_used_at: last_used_at.get()?,
     })
 }
 
@@ -89,16 +83,17 @@ pub(super) fn insert(
     let now = tx.now();
     tx.execute(
         INSERT,
-        named_params! {
-            ":id": id,
-            ":account_id": account,
-            ":provider": external.provider,
-            ":issuer": external.issuer,
-            ":subject": external.subject,
-            ":label": external.label(),
-            ":email": external.email.as_ref().map(EmailAddress::as_str),
-            ":now": now,
-        },
+        values!(IDENTITY => {
+            id: id,
+            provider: external.provider,
+            issuer: external.issuer,
+            subject: external.subject,
+            label: external.label(),
+            email: external.email.as_ref().map(EmailAddress::as_str),
+            linked_at: now,
+            last_used_at: now,
+            account_id: account,
+        }),
     )?;
     Ok(())
 }
@@ -151,16 +146,16 @@ pub(super) fn insert_request(
 ) -> Result<(), Error> {
     tx.execute(
         INSERT_REQUEST,
-        named_params! {
-            ":digest": digest,
-            ":provider": request.provider,
-            ":purpose": request.purpose,
-            ":binder": request.state_cookie,
-            ":sealed": request.sealed,
-            ":account_id": request.account,
-            ":now": request.created_at,
-            ":expires_at": expires_at,
-        },
+        values!(OAUTH_FLOW => {
+            digest: digest,
+            provider: request.provider,
+            purpose: request.purpose,
+            binder: request.state_cookie,
+            sealed: request.sealed,
+            account_id: request.account,
+            created_at: request.created_at,
+            expires_at: expires_at,
+        }),
     )?;
     Ok(())
 }
@@ -169,13 +164,14 @@ pub(super) fn insert_request(
 pub(super) fn find_request(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<AuthorizationRequestRow>, Error> {
     let now = view.now();
     view.find(FIND_REQUEST, named_params! {":digest": digest, ":now": now}, |row| {
+        by_name!(row, FIND_REQUEST => provider, purpose, binder, sealed, account_id, created_at);
         Ok(AuthorizationRequestRow {
-            provider: row.get(0)?,
-            purpose: row.get(1)?,
-            state_cookie: row.get(2)?,
-            sealed: row.get(3)?,
-            account: row.get(4)?,
-            created_at: row.get(5)?,
+            provider: provider.get()?,
+            purpose: purpose.get()?,
+            state_cookie: binder.get()?,
+            sealed: sealed.get()?,
+            account: account_id.get()?,
+            created_at: created_at.get()?,
         })
     })
 }
@@ -205,7 +201,7 @@ pub(super) fn update_posted(
 pub(super) fn find_posted(view: &View<'_>, digest: &[u8; 32], provider: &str) -> Result<Option<Vec<u8>>, Error> {
     let now = view.now();
     let params = named_params! {":digest": digest, ":provider": provider, ":now": now};
-    Ok(view.find(FIND_POSTED, params, |row| row.get(0))?.flatten())
+    Ok(view.find(FIND_POSTED, params, only)?.flatten())
 }
 
 pub(super) fn update_external(
@@ -224,7 +220,10 @@ type Sealed = ([u8; 32], Vec<u8>);
 /// The newest external identity that still waits in this browser.
 pub(super) fn find_external(view: &View<'_>, state_cookie: &[u8; 32]) -> Result<Option<Sealed>, Error> {
     let now = view.now();
-    view.find(FIND_EXTERNAL, named_params! {":binder": state_cookie, ":now": now}, |row| Ok((row.get(0)?, row.get(1)?)))
+    view.find(FIND_EXTERNAL, named_params! {":binder": state_cookie, ":now": now}, |row| {
+        by_name!(row, FIND_EXTERNAL => digest, found);
+        Ok((digest.get()?, found.get()?))
+    })
 }
 
 pub(super) fn delete_external(tx: &mut Tx<'_>, state_cookie: &[u8; 32]) -> Result<(), Error> {

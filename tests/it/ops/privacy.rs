@@ -13,8 +13,9 @@ use domicile::base::{
 use domicile::billing;
 use domicile::billing::usage::{self, EventName, NewEvent};
 use domicile::db::View;
+use domicile::db::{Erasure, Export as ColumnExport, Table};
 use domicile::people::{self, Links, PeopleError, Platform, Settings};
-use domicile::privacy::data_map::{Erasure, TABLES};
+use domicile::privacy::data_map::tables;
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
 use domicile::services::{self, ServiceName};
 use domicile::signin;

@@ -1,15 +1,13 @@
 //! Exports.
 
 use domicile::base::{days, hours, seconds};
+use domicile::db::SECRET;
 use domicile::jobs::{self, NewJob};
 use domicile::privacy::{DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, ExportState};
 use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 use super::*;
-
-/// The reason that the data map gives for values that must never leave the site.
-const SECRET: &str = "a secret, or a value that a secret is checked against";
 
 const LOTS: &str = "select balance_micro from ledger_balance join credit_lot using (account_id)";
 
@@ -52,13 +50,13 @@ fn every_column_that_the_data_map_exports_is_in_the_export() {
     // was written, so later changes of its own row are not in it.
     let later = |table: &str, column: &str| table == "data_request" && ["state", "finished_at"].contains(&column);
     let mut checked = 0;
-    for table in TABLES.iter().filter(|table| table.part.is_some() && !table.name.starts_with("audit_")) {
+    for table in tables().filter(|table| table.part.is_some() && !table.name.starts_with("audit_")) {
         let path = table.part.unwrap().replace("{workspace}", &ada.workspace.to_string());
         let part: Vec<_> =
             [".json", ".csv"].into_iter().filter_map(|ending| files.get(&format!("{path}{ending}"))).cloned().collect();
         assert!(!part.is_empty(), "{path} is not in the export");
         assert!(site.read(|view| rows(view, table.name)) > 0, "{} is empty, which proves nothing", table.name);
-        for name in table.exported.iter().filter(|name| !later(table.name, name)) {
+        for name in exported(table).filter(|name| !later(table.name, name)) {
             let values = site.read(|view| match table.name {
                 // The other ledger accounts belong to the site.
                 "ledger_balance" => view.list(LOTS, [], |row| row.get(0)).unwrap(),
@@ -73,6 +71,11 @@ fn every_column_that_the_data_map_exports_is_in_the_export() {
         }
     }
     assert!(checked > 80, "{checked}");
+}
+
+/// The exported columns, by their names in the schema.
+fn exported(table: &Table) -> impl Iterator<Item = &'static str> {
+    table.columns.iter().filter(|column| matches!(column.export, ColumnExport::As(..))).map(|column| column.name)
 }
 
 /// How a stored value is written in the export.
@@ -165,8 +168,9 @@ fn the_export_contains_no_secret() {
 /// The values of all columns that the data map calls secret, with table and column.
 fn secrets(view: &View<'_>) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
-    for table in TABLES {
-        for (name, _) in table.excluded.iter().filter(|(_, why)| *why == SECRET) {
+    for table in tables() {
+        for column_of in table.columns.iter().filter(|column| column.export == ColumnExport::LeftOut(SECRET)) {
+            let name = column_of.name;
             for value in column(view, table.name, name) {
                 match value {
                     Value::Text(text) => found.push((format!("{}.{name}", table.name), text.into_bytes())),

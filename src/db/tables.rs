@@ -1,0 +1,61 @@
+//! The tables of the appliance itself: each column once, with its tags.
+
+use super::table::{Erasure, Table, left_out, table};
+
+/// Why a column is not exported: a secret.
+pub const SECRET: &str = "a secret, or a value that a secret is checked against";
+/// Why a column is not exported: it only joins rows.
+pub const LINK: &str = "an id that only joins rows of this appliance";
+/// Why a column is not exported: internal state.
+pub const STATE: &str = "internal state; contains no information about the person";
+/// Why a column is not exported: evidence.
+pub const EVIDENCE: &str = "evidence without personal data";
+/// Why a column is not exported: another one has the data.
+pub const DERIVED: &str = "derived from data that is exported";
+
+/// All of them, in the order of the migrations.
+pub const TABLES: &[Table] = &[SITE, SNAPSHOT_STAMP, KEYRING_IN_USE, CREDENTIAL_CHANGE];
+
+table! {
+    /// The appliance itself. One row.
+    pub(crate) SITE: "site" { part: None, erasure: Erasure::NothingPersonal }
+    id = left_out(STATE);
+    region = left_out("in the manifest");
+    site_id = left_out("in the manifest");
+    created_at = left_out(STATE);
+}
+
+table! {
+    /// What a published snapshot says about itself. Empty in the live database.
+    pub(crate) SNAPSHOT_STAMP: "snapshot_stamp" { part: None, erasure: Erasure::NothingPersonal }
+    id = left_out(STATE);
+    made_at = left_out(STATE);
+    schema_version = left_out(STATE);
+    engine_version = left_out(STATE);
+    keyring_id = left_out(STATE);
+    audit_seq = left_out(STATE);
+    audit_head = left_out(EVIDENCE);
+    tombstone_seq = left_out(STATE);
+}
+
+table! {
+    /// The keys of the keyring that are in use.
+    pub(crate) KEYRING_IN_USE: "keyring_in_use" { part: None, erasure: Erasure::NothingPersonal }
+    id = left_out(STATE);
+    pepper_id = left_out(STATE);
+    data_key_id = left_out(STATE);
+    since = left_out(STATE);
+}
+
+table! {
+    /// Changes of credentials, written by triggers.
+    pub(crate) CREDENTIAL_CHANGE: "credential_change" {
+        part: None,
+        kept: "the newest ten thousand",
+        erasure: Erasure::Keeps("opaque ids that refer to nothing after the erasure; the newest ten thousand of all \
+            people are kept (Art. 32)"),
+    }
+    seq = left_out(STATE);
+    kind = left_out(STATE);
+    subject_id = left_out(LINK);
+}

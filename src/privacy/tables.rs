@@ -1,0 +1,66 @@
+//! The tables of privacy: each column once, with its tags.
+
+use crate::db::{Cell, DERIVED, EVIDENCE, Erasure, LINK, SECRET, STATE, Table, exported, left_out, table};
+
+/// All of them, in the order of the migrations.
+pub const TABLES: &[Table] = &[DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK, TOMBSTONE];
+
+table! {
+    /// Requests of exports.
+    pub(crate) DATA_REQUEST: "data_request" {
+        part: Some("account/exports"),
+        kept: "90 days",
+        erasure: Erasure::Deletes,
+    }
+    id = exported(Cell::Text);
+    state = exported(Cell::Text);
+    recipient_kind = exported(Cell::Text);
+    requested_at = exported(Cell::Time);
+    finished_at = exported(Cell::Time).set_later();
+    problem = exported(Cell::Text).set_later();
+    account_id = left_out(LINK);
+    artifact_id = left_out(LINK);
+    kind = left_out(DERIVED);
+    progress_percent = left_out(STATE).set_later();
+    step = left_out(STATE).set_later();
+    sealed_recipient = left_out(SECRET).personal("encrypts the export").kept("until the export is written");
+}
+
+table! {
+    /// Finished exports.
+    pub(crate) EXPORT_ARTIFACT: "export_artifact" { part: None, kept: "a week", erasure: Erasure::Deletes }
+    id = left_out(LINK);
+    request_id = left_out(LINK);
+    account_id = left_out(LINK);
+    file_name = left_out("of an earlier archive, which the person has or can request again")
+        .personal("names the download");
+    bytes = left_out(STATE);
+    sha256 = left_out(STATE);
+    ready_at = left_out(STATE);
+    delete_after = left_out(STATE);
+}
+
+table! {
+    /// Links to finished exports.
+    pub(crate) EXPORT_LINK: "export_link" { part: None, kept: "an hour", erasure: Erasure::Deletes }
+    digest = left_out(SECRET);
+    artifact_id = left_out(LINK);
+    account_id = left_out(LINK);
+    expires_at = left_out(STATE);
+}
+
+table! {
+    /// Erasures.
+    pub(crate) TOMBSTONE: "tombstone" {
+        part: None,
+        erasure: Erasure::Keeps("so that a restored backup is cleaned again, and as proof of the erasure (GDPR Art. \
+            5(2), 17(3)(b)): opaque ids"),
+    }
+    seq = left_out(EVIDENCE);
+    subject_id = left_out("created at erasure");
+    kind = left_out(EVIDENCE);
+    erased_at = left_out(EVIDENCE);
+    receipt_id = left_out("on the person's receipt");
+    prev_hash = left_out(EVIDENCE);
+    hash = left_out(EVIDENCE);
+}
