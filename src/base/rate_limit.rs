@@ -4,7 +4,7 @@
 //! used up at an even rate. Each admitted request moves it forward by one step. A request that would move it more than
 //! one minute into the future is refused and changes nothing.
 //!
-//! Our own 60 lines and not the crate `governor`: its keyed store has no bound, it brings a clock of its own, and it
+//! Our own 60 lines and not a crate: the best known one keeps keys without a bound, brings a clock of its own, and
 //! cannot give a request back.
 
 use std::collections::HashMap;
