@@ -42,7 +42,7 @@ struct UsernameAvailability {
 pub async fn check_username(app: AppData, visitor: VisitorOf, query: Query<UsernameQuery>) -> Answer {
     app.admit(CHECKS, &visitor.0).map_err(|seconds| Problem {
         retry_after_seconds: Some(seconds),
-        ..Problem::new(429, "too_many_requests", "Too many usernames were checked. Wait a minute, then try again.")
+        ..Problem::new(429, "too_many_requests", "Too many usernames were checked. Wait a moment, then try again.")
     })?;
     let query = query.into_inner();
     let availability = app

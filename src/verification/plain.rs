@@ -69,10 +69,11 @@ pub(super) fn check_request(
     request: &VerifyRequest<'_>,
     now: Timestamp,
 ) -> Result<(Owner, Scopes), Refusal> {
-    let owner = owner.ok_or(Refusal::Unknown)?;
+    // Before the owner, as in a key that is read now: otherwise the answer would depend on when the key was read.
     if ends_at.is_some_and(|end| end <= now) {
         return Err(if policy.is_retiring { Refusal::Replaced } else { Refusal::Expired });
     }
+    let owner = owner.ok_or(Refusal::Unknown)?;
     if !policy.allows_address(request.address) {
         return Err(Refusal::Network);
     }

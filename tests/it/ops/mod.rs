@@ -23,3 +23,4 @@ mod snapshots;
 mod store;
 mod throttling;
 mod tokens;
+mod verification;
