@@ -25,14 +25,15 @@ pub use events::ApiKeyEvent;
 pub use flashes::KeyFlash;
 pub use jobs::{END_DUE, REMIND, RESEAL, end_due, remind, reseal};
 pub use model::{
-    ApiKey, Budget, Channel, CreatedApiKey, DailyUse, Expiry, KeyCaller, KeyChange, KeyEvent, KeyName, KeyPolicy,
-    KeyState, KeyUsage, Limits, LookupDigest, NewApiKey, OVERLAP_DEFAULT, OVERLAP_MAX, Period, RevokeReason,
-    UsageBatch, UsageDetail, parse_networks, state_now, stored_networks,
+    ApiKey, Budget, Channel, CreatedApiKey, DailyUse, Expiry, ExpiryOffer, KeyActs, KeyCaller, KeyChange, KeyEvent,
+    KeyName, KeyPolicy, KeyState, KeyUsage, Limits, LookupDigest, NewApiKey, OVERLAP_DEFAULT, OVERLAP_MAX, Period,
+    RevokeReason, RotationPreview, SuccessorLife, UsageBatch, UsageDetail, parse_networks, parse_overlap, state_now,
+    stored_networks,
 };
 pub use ops::{
-    DAYS_SHOWN, ExposureReport, Health, Insight, change, count_live, create, daily_uses, disable, enable, expose, find,
-    forget, health, insight, list, list_live, policy, record_usage, restore, reveal, revoke, revoke_since, rotate,
-    set_policy, spend,
+    DAYS_SHOWN, ExposureReport, Health, Insight, change, count_live, create, daily_uses, disable, enable, expiry_offer,
+    expose, find, forget, health, insight, list, list_live, policy, record_usage, restore, reveal, revoke,
+    revoke_since, rotate, rotation_preview, set_policy, spend,
 };
 pub use store::STATEMENTS;
 pub use tables::TABLES;

@@ -162,7 +162,8 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
             rate_per_minute: rate_per_minute.get()?,
             budget: budget.map(|(amount, period)| Budget { amount, period }),
         },
-        spent_until: spent_until.get()?,
+        // After that, another period of the budget has begun.
+        spent_until: spent_until.get::<Option<Timestamp>>()?.filter(|until| *until > now),
         is_kept: is_kept.get()?,
         last_used_at: last_used_at.get()?,
         uses: uses.get()?,

@@ -1,7 +1,5 @@
 //! `domicile key …`.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::arguments::{Common, KeyCommand, NewKey};
@@ -10,7 +8,6 @@ use super::failure::Failure;
 use super::scan;
 use crate::api_keys::{self, ApiKey, ApiKeyError, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey, OVERLAP_DEFAULT};
 use crate::base::{ApiKeyId, CredentialAdmin, Problem, Timestamp};
-use crate::config::parse_duration;
 
 pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
     match command {
@@ -102,14 +99,12 @@ fn rotate(common: &Common, key: &str, overlap: Option<&str>) -> Result<(), Failu
     let id = parse_id(key)?;
     let overlap = match overlap {
         None => OVERLAP_DEFAULT,
-        Some("0") => Duration::ZERO,
-        Some(span) => parse_duration(span).ok_or_else(|| Problem::from(ApiKeyError::Overlap))?,
+        Some(span) => api_keys::parse_overlap(span).ok_or_else(|| Problem::from(ApiKeyError::Overlap))?,
     };
     let app = open(common)?;
     let created = app.store().write_blocking(move |tx| api_keys::rotate(tx, &CredentialAdmin::operator(), id, overlap));
     let created = created.map_err(|error| to_failure(error, id))?;
-    let end = app.store().read_blocking(move |view| api_keys::find(view, &CredentialAdmin::operator(), id));
-    if let Some(end) = end.map_err(Problem::from)?.retire_at {
+    if let Some(end) = created.predecessor_ends_at {
         eprintln!("The old key is valid until {}.", end.day_and_time());
     }
     print_created(common, &created);

@@ -1,12 +1,18 @@
 //! API keys: types and pure rules.
 
+mod acts;
+mod expiry;
 mod limits;
+mod rotation;
 mod state;
 mod usage;
 
 use std::time::Duration;
 
+pub use acts::KeyActs;
+pub use expiry::{Expiry, ExpiryOffer, LIFE_MAX, NEVER, ON_DAY};
 pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks, stored_networks};
+pub use rotation::{OVERLAP_DEFAULT, OVERLAP_MAX, RotationPreview, SuccessorLife, parse_overlap};
 pub use state::{KeyEvent, KeyState, RevokeReason, state_now};
 pub use usage::{KeyUsage, LookupDigest, UsageBatch, UsageDetail};
 
@@ -33,44 +39,6 @@ impl KeyName {
     }
 }
 
-/// When a new key ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// Never. Allowed only where neither the site nor the workspace has a maximum lifetime.
-    Never,
-    /// This long after its creation.
-    After(Duration),
-}
-
-impl Expiry {
-    /// The choices on the page: value and label.
-    pub const PRESETS: [(&'static str, &'static str); 5] =
-        [("7d", "7 days"), ("30d", "30 days"), ("60d", "60 days"), ("90d", "90 days"), ("365d", "1 year")];
-
-    /// Parses `never`, or a span such as `90d` up to [`LIFE_MAX`]. `None`: it is neither.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text == "never" {
-            return Some(Self::Never);
-        }
-        crate::config::parse_duration(text).filter(|life| *life <= LIFE_MAX).map(Self::After)
-    }
-
-    /// Parses a day such as `2026-05-03`; the key ends when that day ends, in UTC. `None`: it is not a day, not in the
-    /// future, or beyond [`LIFE_MAX`].
-    pub fn on_day(text: &str, now: Timestamp) -> Option<Self> {
-        let is_day = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        let end = Timestamp::parse(text).filter(|_| is_day)?.plus(days(1));
-        let life = end.since(now);
-        (!life.is_zero() && life <= LIFE_MAX).then_some(Self::After(life))
-    }
-}
-
-/// The longest lifetime: ten years. A longer one would be the same as none.
-pub const LIFE_MAX: Duration = days(3653);
-/// The overlap of a rotation where the request names none: a day to deploy the new key.
-pub const OVERLAP_DEFAULT: Duration = days(1);
-/// The longest overlap of a rotation. During the overlap both keys are good, so it has to be short.
-pub const OVERLAP_MAX: Duration = days(7);
 /// A quarantined key is revoked after this time, unless its owner restores it.
 pub const QUARANTINE: Duration = days(1);
 
@@ -119,7 +87,7 @@ pub struct ApiKey {
     /// The first key of its family. A family is a chain of rotations and shares one budget.
     pub family: ApiKeyId,
     pub limits: Limits,
-    /// The budget is spent, and the key is refused until this time. `None`: the budget is not spent.
+    /// The budget is spent, and the key is refused until this time. `None`: a part of the budget is left.
     pub spent_until: Option<Timestamp>,
     /// Whether its text is stored, sealed, for its owner.
     pub is_kept: bool,
@@ -131,13 +99,6 @@ pub struct ApiKey {
     pub last_address: String,
     /// The program of the last use, by its `User-Agent`. Empty: unknown.
     pub last_agent: String,
-}
-
-impl ApiKey {
-    /// When the key ends by time: the earlier of its expiry and the end of its overlap. `None`: never.
-    pub fn good_until(&self) -> Option<Timestamp> {
-        [self.expires_at, self.retire_at].into_iter().flatten().min()
-    }
 }
 
 /// What an owner can change about a live key. Scopes, end and text never change.
@@ -153,6 +114,8 @@ pub struct KeyChange {
 pub struct CreatedApiKey {
     pub key: ApiKey,
     pub secret: Secret<String>,
+    /// When the overlap of the key that it replaces ends. `None`: it replaces none.
+    pub predecessor_ends_at: Option<Timestamp>,
 }
 
 /// The entry point at which a key comes in. Uses are counted by channel. The column of the database is called `door`.

@@ -8,7 +8,8 @@ use super::super::error::ApiKeyError;
 use super::super::events::ApiKeyEvent;
 use super::super::mails;
 use super::super::model::{
-    ApiKey, CreatedApiKey, Expiry, KEYS_PER_WORKSPACE_MAX, KeyEvent, KeyPolicy, KeyState, NewApiKey, OVERLAP_MAX,
+    ApiKey, CreatedApiKey, Expiry, ExpiryOffer, KEYS_PER_WORKSPACE_MAX, KeyEvent, KeyPolicy, KeyState, NewApiKey,
+    OVERLAP_MAX, RotationPreview, SuccessorLife,
 };
 use super::super::store::{self, StoredText};
 use super::super::text::KeyText;
@@ -37,11 +38,12 @@ pub fn create(
     check_scopes(&site.config.scopes, &new.scopes)?;
     check_key_limit(tx, workspace)?;
     let now = tx.now();
-    let expires_at = match (new.expiry, max_life(tx, workspace)?) {
-        (Expiry::After(life), Some(max)) if life > max => return Err(too_long(max)),
-        (Expiry::Never, Some(max)) => return Err(too_long(max)),
-        (Expiry::After(life), _) => Some(now.plus(life)),
-        (Expiry::Never, None) => None,
+    if let Some(max) = max_life(tx, workspace)?.filter(|max| !new.expiry.is_within(Some(*max))) {
+        return Err(ApiKeyError::LifetimeTooLong { max_days: max.as_secs() / 86_400 });
+    }
+    let expires_at = match new.expiry {
+        Expiry::After(life) => Some(now.plus(life)),
+        Expiry::Never => None,
     };
     let id = ApiKeyId::new(now, tx.rng());
     let key = ApiKey {
@@ -99,8 +101,7 @@ pub fn rotate(
     let state = next_state(&old, KeyEvent::Rotate)?;
     let now = tx.now();
     let retire_at = now.plus(overlap).min(old.expires_at.unwrap_or(Timestamp::from_millis(i64::MAX)));
-    let life = old.expires_at.map(|end| end.since(old.created_at));
-    let life = [life, max_life(tx, old.workspace)?].into_iter().flatten().min();
+    let SuccessorLife { life, .. } = SuccessorLife::new(&old, max_life(tx, old.workspace)?);
     let site = tx.site().config.public_url.clone();
     store::update_state(tx, id, state, None, Some(retire_at))?;
     let new = ApiKey {
@@ -117,12 +118,36 @@ pub fn rotate(
         last_agent: String::new(),
         ..old.clone()
     };
-    let created = issue(tx, new)?;
+    let created = CreatedApiKey { predecessor_ends_at: Some(retire_at), ..issue(tx, new)? };
 
     let data = json!({"successor": created.key.id.to_string(), "retire_at": retire_at.rfc3339()});
     audit::record(tx, admin, event_about(ApiKeyEvent::Rotated, &old).data(data))?;
     mail_owner(tx, old.account, &mails::key_rotated(&created.key, &old, retire_at, &site))?;
     Ok(created)
+}
+
+/// What [`rotate`] would give, for the page that asks for the overlap.
+///
+/// # Errors
+/// Those of [`rotate`], except for the overlap.
+pub fn rotation_preview(
+    view: &View<'_>,
+    admin: &CredentialAdmin,
+    id: ApiKeyId,
+) -> Result<RotationPreview, ApiKeyError> {
+    let key = super::find(view, admin, id)?;
+    require_owner(view, admin, key.account, key.workspace)?;
+    next_state(&key, KeyEvent::Rotate)?;
+    let max_life = max_life(view, key.workspace)?;
+    Ok(RotationPreview::new(key, max_life, view.now()))
+}
+
+/// The expirations that [`create`] allows in this workspace.
+///
+/// # Errors
+/// [`Error`].
+pub fn expiry_offer(view: &View<'_>, workspace: WorkspaceId) -> Result<ExpiryOffer, Error> {
+    Ok(ExpiryOffer::new(max_life(view, workspace)?, view.now()))
 }
 
 /// Generates a text for the key, and stores both.
@@ -138,7 +163,7 @@ fn issue(tx: &mut Tx<'_>, key: ApiKey) -> Result<CreatedApiKey, Error> {
         sealed: is_kept.then(|| seal::seal(&site.keyring, tx.rng(), &super::reveal::seal_context(key.id), plain)),
     };
     store::insert(tx, &key, &at_rest)?;
-    Ok(CreatedApiKey { key, secret: text.into_secret() })
+    Ok(CreatedApiKey { key, secret: text.into_secret(), predecessor_ends_at: None })
 }
 
 fn check_key_limit(view: &View<'_>, workspace: WorkspaceId) -> Result<(), ApiKeyError> {
@@ -150,10 +175,6 @@ fn check_key_limit(view: &View<'_>, workspace: WorkspaceId) -> Result<(), ApiKey
 fn max_life(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<Duration>, Error> {
     let own = store::find_policy(view, workspace)?.map(|KeyPolicy { max_life_days }| days(max_life_days.into()));
     Ok([own, view.site().config.api_keys.max_lifetime].into_iter().flatten().min())
-}
-
-fn too_long(max: Duration) -> ApiKeyError {
-    ApiKeyError::LifetimeTooLong { max_days: max.as_secs() / 86_400 }
 }
 
 fn check_scopes(table: &ScopeTable, chosen: &[String]) -> Result<(), ApiKeyError> {

@@ -10,7 +10,7 @@ mod record_usage;
 mod reveal;
 
 pub use change::{change, set_policy};
-pub use create::{create, rotate};
+pub use create::{create, expiry_offer, rotate, rotation_preview};
 pub(super) use expose::known_keys;
 pub use expose::{ExposureReport, expose};
 pub(super) use housekeeping::{end_due, purge, remind};

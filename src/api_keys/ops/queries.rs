@@ -81,6 +81,8 @@ pub struct Insight {
     pub successor: Option<ApiKeyId>,
     /// What its family has cost in the current period of the budget.
     pub spent: Option<(Credits, Budget)>,
+    /// Whether its owner can see its text again.
+    pub can_reveal: bool,
 }
 
 /// Reads what is known about the use of one key.
@@ -98,6 +100,7 @@ pub fn insight(view: &View<'_>, key: &ApiKey) -> Result<Insight, Error> {
         callers: uses::store::list_callers(view, key.id, CALLERS_SHOWN)?,
         successor: store::find_successor(view, key.id)?,
         spent,
+        can_reveal: super::reveal::can_reveal(view, key),
     })
 }
 

@@ -2,13 +2,14 @@
 
 use super::super::error::ApiKeyError;
 use super::super::events::ApiKeyEvent;
+use super::super::model::ApiKey;
 use super::super::store;
 use super::{event_about, find, require_owner};
 use crate::audit;
 use crate::base::{ApiKeyId, CredentialAdmin, Secret};
 use crate::config::Reveal;
 use crate::crypto::seal::{self, DoesNotOpen};
-use crate::db::{Error, Tx};
+use crate::db::{Error, Tx, View};
 
 /// The associated data of a sealed text, which binds it to its key.
 pub(super) fn seal_context(id: ApiKeyId) -> String {
@@ -25,7 +26,7 @@ pub fn reveal(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<
     let key = find(tx, admin, id)?;
     require_owner(tx, admin, key.account, key.workspace)?;
     let site = tx.site().clone();
-    if site.config.api_keys.reveal != Reveal::Owner || key.state.is_over() {
+    if !can_reveal(tx, &key) {
         return Err(ApiKeyError::NotStored);
     }
     let sealed = store::find_sealed(tx, id)?.ok_or(ApiKeyError::NotStored)?;
@@ -33,6 +34,11 @@ pub fn reveal(tx: &mut Tx<'_>, admin: &CredentialAdmin, id: ApiKeyId) -> Result<
     let text = String::from_utf8(plain.expose().clone()).map_err(|_| DoesNotOpen)?;
     audit::record(tx, admin, event_about(ApiKeyEvent::Revealed, &key))?;
     Ok(Secret::new(text))
+}
+
+/// Whether the site shows keys again, and has stored the text of this one.
+pub(super) fn can_reveal(view: &View<'_>, key: &ApiKey) -> bool {
+    view.site().config.api_keys.reveal == Reveal::Owner && key.is_kept && !key.state.is_over()
 }
 
 /// Re-encrypts up to `limit` texts after the id `after` that are not under the data key in use. Returns the last id of

@@ -6,19 +6,17 @@ use askama::Template;
 
 use super::super::error::ApiKeyError;
 use super::super::flashes::KeyFlash;
-use super::super::model::{ApiKey, KeyState, OVERLAP_MAX};
+use super::super::model::{ApiKey, parse_overlap};
 use super::super::ops;
-use super::format::last_use_text;
+use super::format::{label_of, last_use_text, successor_life_text};
 use super::{PATH, detail, list, parse_id};
-use crate::base::{Problem, Zone, days};
-use crate::config::parse_duration;
+use crate::base::{Problem, Zone};
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
 
-/// How long the old key stays valid: value and label.
+/// How long the old key stays valid: labels of the choices.
 const OVERLAPS: [(&str, &str); 5] =
     [("0", "No time: it ends now"), ("1h", "1 hour"), ("24h", "1 day"), ("3d", "3 days"), ("7d", "7 days")];
-const OVERLAP_PRESET: &str = "24h";
 
 /// The key that a page asks about.
 struct KeySummary {
@@ -125,39 +123,21 @@ struct RotatePage {
 
 impl RotatePage {
     async fn build(app: &AppData, request: &HttpRequest, who: &SignedIn, path: &str) -> Result<Self, Problem> {
-        let key = find_key(app, who, path).await?;
-        if key.state != KeyState::Active {
-            return Err(
-                ApiKeyError::InvalidState { state: key.state, event: super::super::model::KeyEvent::Rotate }.into()
-            );
-        }
-        let remaining = key.expires_at.map(|end| end.since(app.now()));
-        let life = match key.expires_at.map(|end| end.since(key.created_at).as_secs().div_ceil(86_400)) {
-            None => "No end, as the old key".to_owned(),
-            Some(1) => "1 day, as the old key".to_owned(),
-            Some(number) => format!("{number} days, as the old key"),
+        let (id, admin) = (parse_id(path)?, who.admin());
+        let preview = app.read_offloaded(move |view| ops::rotation_preview(view, &admin, id)).await?;
+        let choice = |value: &'static str| list::Choice {
+            value,
+            label: label_of(value, &OVERLAPS),
+            is_chosen: value == preview.preselected,
         };
-        let fits = |value: &str| {
-            overlap_of(value).is_some_and(|overlap| remaining.is_none_or(|remaining| overlap <= remaining))
-        };
-        let allowed = OVERLAPS.into_iter().filter(|(value, _)| fits(value));
-        let overlaps = allowed.map(|(value, label)| list::Choice { value, label, is_chosen: value == OVERLAP_PRESET });
         Ok(Self {
             context: PageContext::new(app, request, "Rotate a key"),
             fault: None,
-            key: KeySummary::new(key, &who.identity.zone),
-            life,
-            overlaps: overlaps.collect(),
+            life: successor_life_text(preview.successor),
+            overlaps: preview.overlaps.iter().copied().map(choice).collect(),
+            key: KeySummary::new(preview.key, &who.identity.zone),
         })
     }
-}
-
-/// Parses an overlap: `0`, or a span up to seven days.
-fn overlap_of(text: &str) -> Option<std::time::Duration> {
-    if text == "0" {
-        return Some(days(0));
-    }
-    parse_duration(text).filter(|overlap| *overlap <= OVERLAP_MAX)
 }
 
 /// `GET /settings/keys/{id}/rotate`: asks for the overlap and for confirmation.
@@ -168,14 +148,12 @@ pub async fn confirm_rotate(app: AppData, request: HttpRequest, who: SignedIn, p
 /// `POST /settings/keys/{id}/rotate`. The response is the list with the new key, which is shown once.
 pub async fn rotate(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
-    let Some(overlap) = overlap_of(form.text("overlap")) else {
+    let Some(overlap) = parse_overlap(form.text("overlap")) else {
         let problem = Problem::from(ApiKeyError::Overlap);
         let mut page = RotatePage::build(&app, &request, &who, &path).await?;
         page.fault = Some(FormFault::from(&problem));
         return page::render_form_error(&problem, &page);
     };
     let created = app.write(move |tx| ops::rotate(tx, &admin, id, overlap)).await?;
-    let actor = who.actor();
-    let old = app.read_offloaded(move |view| ops::find(view, &actor, id)).await?;
-    list::show_new_key(&app, &request, &who, created, old.retire_at).await
+    list::show_new_key(&app, &request, &who, created).await
 }

@@ -5,13 +5,12 @@ use actix_web::web::Path;
 use askama::Template;
 
 use super::super::error::ApiKeyError;
-use super::super::model::{ApiKey, KeyChange, KeyName, KeyState, Limits, Period};
+use super::super::model::{ApiKey, KeyActs, KeyChange, KeyName, Limits, Period};
 use super::super::ops::{self, Insight};
 use super::format::{Sparkline, expiry_text, last_use_text, limits_text, state_tag, thousands};
 use super::list::{Choice, periods};
 use super::parse_id;
 use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
-use crate::config::Reveal;
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
 
@@ -89,13 +88,8 @@ struct DetailPage {
     revealed: Option<String>,
     draft: Draft,
     periods: Vec<Choice>,
-    can_change: bool,
-    can_rotate: bool,
-    can_disable: bool,
-    can_enable: bool,
-    can_restore: bool,
+    acts: KeyActs,
     can_reveal: bool,
-    can_revoke: bool,
 }
 
 impl DetailPage {
@@ -109,16 +103,18 @@ impl DetailPage {
             })
             .await?;
         let title = format!("API key “{}”", key.name);
-        let can_reveal = key.is_kept && app.config().api_keys.reveal == Reveal::Owner;
-        Ok(Self::new(PageContext::new(app, request, &title), key, insight, can_reveal, app.now(), &who.identity.zone))
+        Ok(Self::new(PageContext::new(app, request, &title), key, insight, app.now(), &who.identity.zone))
     }
 
-    fn new(context: PageContext, key: ApiKey, insight: Insight, can_reveal: bool, now: Timestamp, zone: &Zone) -> Self {
+    fn new(context: PageContext, key: ApiKey, insight: Insight, now: Timestamp, zone: &Zone) -> Self {
         let (state, colour) = state_tag(&key);
         let (expires, expires_soon) = expiry_text(&key, now, zone);
         let draft = Draft::new(&key);
         let spent = insight.spent.map(|(spent, budget)| {
-            let period = if budget.period == Period::Month { "this month" } else { "in total" };
+            let period = match budget.period {
+                Period::Month => "this month",
+                Period::Total => "in total",
+            };
             format!("{spent} of {} credits {period}", budget.amount)
         });
         let callers = insight.callers.into_iter().map(|caller| CallerRow {
@@ -149,13 +145,8 @@ impl DetailPage {
             revealed: None,
             periods: periods(&draft.period),
             draft,
-            can_change: !key.state.is_over(),
-            can_rotate: key.state == KeyState::Active,
-            can_disable: key.state == KeyState::Active,
-            can_enable: key.state == KeyState::Disabled,
-            can_restore: key.state == KeyState::Quarantined,
-            can_reveal: can_reveal && !key.state.is_over(),
-            can_revoke: key.state != KeyState::Revoked,
+            acts: key.acts(),
+            can_reveal: insight.can_reveal,
             name: key.name,
             display: key.display,
             last_agent: key.last_agent,

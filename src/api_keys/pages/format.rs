@@ -1,8 +1,8 @@
 //! Formats the facts of a key for the pages.
 
-use super::super::model::{ApiKey, DailyUse, KeyState, Period};
+use super::super::model::{ApiKey, DailyUse, KeyState, Period, SuccessorLife};
 use super::super::ops::DAYS_SHOWN;
-use crate::base::{Timestamp, Zone, days};
+use crate::base::{Timestamp, Zone};
 
 /// A bar of a sparkline.
 pub(super) struct Bar {
@@ -69,8 +69,10 @@ pub(super) fn thousands(number: i64) -> String {
 /// The tag of a key's state: its label and its CSS class.
 pub(super) fn state_tag(key: &ApiKey) -> (&'static str, &'static str) {
     match key.state {
-        KeyState::Active if key.spent_until.is_some() => ("Budget spent", "warn"),
-        KeyState::Active => ("Active", "ok"),
+        KeyState::Active => match key.spent_until {
+            Some(_) => ("Budget spent", "warn"),
+            None => ("Active", "ok"),
+        },
         KeyState::Retiring => ("Retiring", "warn"),
         KeyState::Disabled => ("Disabled", ""),
         KeyState::Quarantined => ("Quarantined", "bad"),
@@ -79,12 +81,28 @@ pub(super) fn state_tag(key: &ApiKey) -> (&'static str, &'static str) {
     }
 }
 
-/// The day on which a key ends, and whether that is within 7 days.
+/// The day on which a key ends, and whether that is soon.
 pub(super) fn expiry_text(key: &ApiKey, now: Timestamp, zone: &Zone) -> (String, bool) {
     match key.good_until() {
         None => ("Never".to_owned(), false),
-        Some(end) => (end.day_in(zone), !key.state.is_over() && end.since(now) < days(7)),
+        Some(end) => (end.day_in(zone), key.ends_soon(now)),
     }
+}
+
+/// How long the new key of a rotation lives.
+pub(super) fn successor_life_text(successor: SuccessorLife) -> String {
+    let SuccessorLife { life, is_shortened } = successor;
+    let span = match life.map(|life| life.as_secs().div_ceil(86_400)) {
+        None => "No end".to_owned(),
+        Some(1) => "1 day".to_owned(),
+        Some(number) => format!("{number} days"),
+    };
+    if is_shortened { format!("{span}, the maximum for new keys") } else { format!("{span}, as the old key") }
+}
+
+/// The label of a choice.
+pub(super) fn label_of(value: &'static str, labels: &[(&str, &'static str)]) -> &'static str {
+    labels.iter().find(|(known, _)| *known == value).map_or(value, |(_, label)| label)
 }
 
 /// The last use: time and address.

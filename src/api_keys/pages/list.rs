@@ -7,19 +7,27 @@ use serde::Deserialize;
 
 use super::super::error::ApiKeyError;
 use super::super::model::{
-    ApiKey, CreatedApiKey, Expiry, KeyName, KeyPolicy, KeyState, Limits, NewApiKey, Period, QUARANTINE,
+    ApiKey, CreatedApiKey, Expiry, ExpiryOffer, KeyActs, KeyName, KeyPolicy, Limits, NEVER, NewApiKey, ON_DAY, Period,
 };
 use super::super::ops::{self, Health};
 use super::PATH;
-use super::format::{Sparkline, expiry_text, last_use_text, state_tag};
+use super::format::{Sparkline, expiry_text, label_of, last_use_text, state_tag};
 use crate::accounts;
-use crate::base::{Problem, Timestamp, Zone, days};
+use crate::base::{Problem, Timestamp, Zone};
 use crate::db::View;
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
 
-/// The preselected expiration: long enough to be useful, short enough that a forgotten key does little harm.
-const EXPIRY_PRESET: &str = "90d";
+/// The labels of the choices of the expiration.
+const EXPIRIES: [(&str, &str); 7] = [
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+    ("60d", "60 days"),
+    ("90d", "90 days"),
+    ("365d", "1 year"),
+    (ON_DAY, "Until a day…"),
+    (NEVER, "No expiration"),
+];
 /// Buttons that select the scopes most programs need: label and scopes.
 const PRESETS: [Preset; 2] =
     [Preset { label: "Training machine", scopes: "training" }, Preset { label: "Read only", scopes: "read" }];
@@ -77,8 +85,7 @@ struct KeyRow {
     state: &'static str,
     colour: &'static str,
     is_over: bool,
-    can_rotate: bool,
-    can_revoke: bool,
+    acts: KeyActs,
     spark: Sparkline,
 }
 
@@ -173,10 +180,7 @@ impl Draft {
     }
 
     fn read(&self, now: Timestamp) -> Result<NewApiKey, ApiKeyError> {
-        let expiry = match self.expires.as_str() {
-            "custom" => Expiry::on_day(&self.expires_on, now),
-            other => Expiry::parse(other),
-        };
+        let expiry = Expiry::parse_choice(&self.expires, &self.expires_on, now);
         Ok(NewApiKey {
             name: KeyName::parse(&self.name).ok_or(ApiKeyError::Name)?,
             scopes: self.scopes.clone(),
@@ -222,16 +226,14 @@ impl ListPage {
             let health = ops::health(view, workspace, &keys)?;
             let used = ops::daily_uses(view, workspace)?;
             let are_locked = accounts::keys_locked_at(view, account)?.is_some();
-            Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, are_locked))
+            let offer = ops::expiry_offer(view, workspace)?;
+            Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, offer, are_locked))
         };
         let has_few_keys = app.query_inline(|view| ops::has_few_keys(view, workspace))?;
-        let (keys, mut used, health, policy, are_locked) =
+        let (keys, mut used, health, policy, offer, are_locked) =
             if has_few_keys { app.read_inline(load)? } else { app.read_offloaded(load).await? };
         let (now, zone) = (app.now(), &who.identity.zone);
         let site_max = app.config().api_keys.max_lifetime;
-        let own_max = policy.map(|KeyPolicy { max_life_days }| days(max_life_days.into()));
-        let max = [site_max, own_max].into_iter().flatten().min();
-        let longest = max.map_or(super::super::model::LIFE_MAX, |max| max);
         let state = filter.state.clone().unwrap_or_default();
         let query = filter.q.clone().unwrap_or_default();
         let whole_days = |life: std::time::Duration| life.as_secs() / 86_400;
@@ -240,19 +242,15 @@ impl ListPage {
             fault: None,
             created: None,
             is_creating: false,
-            expiries: expiries(&draft, max),
+            expiries: expiries(&draft, &offer),
             periods: periods(&draft.period),
-            first_day: now.plus(days(1)).iso_day(),
-            last_day: now.plus(longest).minus(days(1)).iso_day(),
-            max_life: max.map(whole_days),
+            first_day: offer.days.0.iso_day(),
+            last_day: offer.days.1.iso_day(),
+            max_life: offer.max_life.map(whole_days),
             presets: &PRESETS,
             scope_groups: groups(app, &draft.scopes),
             draft,
-            quarantined: keys
-                .iter()
-                .filter(|key| key.state == KeyState::Quarantined)
-                .map(|key| quarantined(key, zone))
-                .collect(),
+            quarantined: keys.iter().filter_map(|key| quarantined(key, zone)).collect(),
             advice: advice(&health, &keys),
             query,
             states: STATES.map(|(value, label)| Choice { value, label, is_chosen: value == state }).into(),
@@ -272,23 +270,12 @@ impl ListPage {
     }
 }
 
-/// The expirations that the site and the workspace allow.
-fn expiries(draft: &Draft, max: Option<std::time::Duration>) -> Vec<Choice> {
-    let allowed = Expiry::PRESETS.iter().filter(|(value, _)| match (Expiry::parse(value), max) {
-        (Some(Expiry::After(life)), Some(max)) => life <= max,
-        _ => true,
-    });
-    let mut choices: Vec<(&'static str, &'static str)> = allowed.copied().collect();
-    choices.push(("custom", "Until a day…"));
-    if max.is_none() {
-        choices.push(("never", "No expiration"));
-    }
-    let preferred = if draft.expires.is_empty() { EXPIRY_PRESET } else { &draft.expires };
-    // If the preselected choice is not allowed, the longest allowed one is selected.
-    let is_there = choices.iter().any(|(value, _)| *value == preferred);
-    let longest = choices.iter().rev().find(|(value, _)| value.ends_with('d')).map_or("custom", |(value, _)| value);
-    let chosen = if is_there { preferred } else { longest };
-    choices.iter().map(|(value, label)| Choice { value, label, is_chosen: *value == chosen }).collect()
+/// The choices of the expiration.
+fn expiries(draft: &Draft, offer: &ExpiryOffer) -> Vec<Choice> {
+    let selected = offer.selected(&draft.expires);
+    let choice =
+        |value: &'static str| Choice { value, label: label_of(value, &EXPIRIES), is_chosen: value == selected };
+    offer.choices.iter().copied().map(choice).collect()
 }
 
 fn groups(app: &AppData, chosen: &[String]) -> Vec<ScopeGroup> {
@@ -310,6 +297,7 @@ fn groups(app: &AppData, chosen: &[String]) -> Vec<ScopeGroup> {
 fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
     let (state, colour) = state_tag(&key);
     let (expires, expires_soon) = expiry_text(&key, now, zone);
+    let acts = key.acts();
     KeyRow {
         id: key.id.to_string(),
         last_used: last_use_text(&key, zone),
@@ -322,20 +310,21 @@ fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
         state,
         colour,
         is_over: key.state.is_over(),
-        can_rotate: key.state == KeyState::Active,
-        can_revoke: key.revoked_at.is_none() && key.state != KeyState::Revoked,
+        acts,
         spark,
     }
 }
 
-fn quarantined(key: &ApiKey, zone: &Zone) -> QuarantineNotice {
-    QuarantineNotice {
+/// `None`: the key is not in quarantine.
+fn quarantined(key: &ApiKey, zone: &Zone) -> Option<QuarantineNotice> {
+    let until = key.quarantine_ends_at()?;
+    Some(QuarantineNotice {
         id: key.id.to_string(),
         name: key.name.clone(),
         display: key.display.clone(),
         since: key.state_at.day_and_time_in(zone),
-        until: key.state_at.plus(QUARANTINE).day_and_time_in(zone),
-    }
+        until: until.day_and_time_in(zone),
+    })
 }
 
 fn advice(health: &Health, keys: &[ApiKey]) -> Vec<Advice> {
@@ -365,7 +354,7 @@ pub async fn list(app: AppData, request: HttpRequest, who: SignedIn, filter: Que
 pub async fn create(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let draft = Draft::new(&form);
     match make(&app, &who, &draft).await {
-        Ok(created) => show_new_key(&app, &request, &who, created, None).await,
+        Ok(created) => show_new_key(&app, &request, &who, created).await,
         Err(error) => {
             let problem = Problem::from(error);
             let mut page = ListPage::build(&app, &request, &who, draft, &ListFilter::default()).await?;
@@ -388,12 +377,11 @@ pub(super) async fn show_new_key(
     request: &HttpRequest,
     who: &SignedIn,
     created: CreatedApiKey,
-    overlap: Option<Timestamp>,
 ) -> Answer {
     let mut page = ListPage::build(app, request, who, Draft::default(), &ListFilter::default()).await?;
     let secret = created.secret.expose().clone();
     let first_call = first_call(app, &created.key.scopes, &secret);
-    let overlap = overlap.map(|end| end.day_and_time_in(&who.identity.zone));
+    let overlap = created.predecessor_ends_at.map(|end| end.day_and_time_in(&who.identity.zone));
     page.created =
         Some(NewKeyView { name: created.key.name, secret, first_call, overlap, is_kept: created.key.is_kept });
     page::render(&page)

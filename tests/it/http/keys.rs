@@ -167,6 +167,23 @@ fn an_exposed_key_can_be_reported_and_the_reporter_learns_nothing() {
 }
 
 #[test]
+fn the_page_of_a_rotation_says_how_long_the_new_key_lives() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (_, id) = key(&site, &[]);
+    let mut ada = site.browser();
+    ada.sign_in("ada-l");
+    let path = format!("/settings/keys/{id}/rotate");
+    assert!(ada.get(&path).text().contains("<dd>No end, as the old key</dd>"));
+
+    ada.submit("/settings/keys", "/settings/keys/policy", &[("max_life_days", "30")]);
+
+    let page = ada.get(&path).text();
+    assert!(page.contains("<dd>30 days, the maximum for new keys</dd>"), "{page}");
+    assert!(page.contains("value=\"24h\" selected"), "{page}");
+}
+
+#[test]
 fn the_page_of_an_old_key_shows_the_programs_that_still_use_it() {
     let mut site = Appliance::running();
     site.account("ada-l");

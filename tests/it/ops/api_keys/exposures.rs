@@ -15,7 +15,7 @@ fn report_of(site: &TestApp, text: &str) -> ExposureReport {
 }
 
 impl TestApp {
-    fn report_exposure(&self, texts: &[&str]) {
+    pub(super) fn report_exposure(&self, texts: &[&str]) {
         let reports: Vec<ExposureReport> = texts.iter().map(|text| report_of(self, text)).collect();
         self.write(move |tx| api_keys::expose(tx, &reports)).unwrap();
     }

@@ -1,6 +1,6 @@
 //! Rotation, disabling, expiry, revocation: each change applies from the next request.
 
-use domicile::api_keys::{KeyEvent, KeyPolicy, OVERLAP_DEFAULT, OVERLAP_MAX, RevokeReason};
+use domicile::api_keys::{KeyActs, KeyEvent, KeyPolicy, OVERLAP_DEFAULT, OVERLAP_MAX, RevokeReason};
 use domicile::people::{self, MailChoices};
 
 use super::*;
@@ -299,6 +299,79 @@ fn a_workspace_can_be_stricter_than_its_site_and_rotation_respects_it() {
     assert_eq!(site.footprint(), before);
     set(ada.credential_admin(), None).unwrap();
     assert_eq!(site.number("select count(*) from api_key_policy"), 0);
+}
+
+#[test]
+fn a_preview_of_a_rotation_is_what_the_rotation_gives() {
+    for (site_max, own_max) in [(None, None), (None, Some(30)), (Some(60), None), (Some(60), Some(14))] {
+        let site = TestApp::with(|config| config.api_keys.max_lifetime = site_max.map(days));
+        let ada = site.person("ada-ada");
+        let keys: Vec<_> = ["never", "365d", "60d", "10d", "1d"]
+            .into_iter()
+            .filter(|expiry| Expiry::parse(expiry).unwrap().is_within(site_max.map(days)))
+            .map(|expiry| site.make_key(&ada, new_key(&["read"], expiry)))
+            .collect();
+        let (admin, account, workspace) = (ada.credential_admin(), ada.account.id, ada.workspace);
+        let policy = own_max.map(|max_life_days| KeyPolicy { max_life_days });
+        site.write(move |tx| api_keys::set_policy(tx, &admin, account, workspace, policy)).unwrap();
+        site.clock.advance(hours(12));
+
+        for old in keys {
+            let admin = ada.credential_admin();
+            let preview = site.read(|view| api_keys::rotation_preview(view, &admin, old.key.id).unwrap());
+            let overlap = api_keys::parse_overlap(preview.overlaps.last().unwrap()).unwrap();
+            let new = site.rotate(ada.credential_admin(), old.key.id, overlap).unwrap();
+
+            let now = site.clock.now();
+            assert_eq!(new.key.expires_at, preview.successor.life.map(|life| now.plus(life)));
+            assert_eq!(new.predecessor_ends_at, Some(now.plus(overlap)), "no offered overlap is cut short");
+            assert!(preview.overlaps.contains(&preview.preselected));
+            let life = old.key.expires_at.map(|end| end.since(old.key.created_at));
+            assert_eq!(preview.successor.is_shortened, preview.successor.life != life);
+        }
+    }
+}
+
+#[test]
+fn a_key_can_have_done_to_it_what_it_says() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = || site.make_key(&ada, new_key(&["read"], "2d"));
+    let in_state = |state: KeyState| {
+        let made = key();
+        let (id, admin) = (made.key.id, ada.credential_admin());
+        match state {
+            KeyState::Active => {}
+            KeyState::Retiring => drop(site.rotate(admin, id, hours(6)).unwrap()),
+            KeyState::Disabled => drop(site.do_key(admin, id, api_keys::disable).unwrap()),
+            KeyState::Quarantined => site.report_exposure(&[made.secret.expose()]),
+            KeyState::Expired => site.clock.advance(days(2)),
+            KeyState::Revoked => drop(site.do_key(admin, id, api_keys::revoke).unwrap()),
+        }
+        assert_eq!(site.key(id).state, state);
+        id
+    };
+    type Act = (fn(KeyActs) -> bool, fn(&TestApp, CredentialAdmin, ApiKeyId) -> Result<(), ApiKeyError>);
+    let acts: [Act; 6] = [
+        (|acts| acts.can_rotate, |site, admin, id| site.rotate(admin, id, hours(1)).map(drop)),
+        (|acts| acts.can_disable, |site, admin, id| site.do_key(admin, id, api_keys::disable).map(drop)),
+        (|acts| acts.can_enable, |site, admin, id| site.do_key(admin, id, api_keys::enable).map(drop)),
+        (|acts| acts.can_restore, |site, admin, id| site.do_key(admin, id, api_keys::restore).map(drop)),
+        (|acts| acts.can_revoke, |site, admin, id| site.do_key(admin, id, api_keys::revoke).map(drop)),
+        (|acts| acts.can_change, |site, admin, id| site.change(admin, id, limits("", "7", "", "")).map(drop)),
+    ];
+
+    for state in KeyState::ALL {
+        for (number, (can, act)) in acts.iter().enumerate() {
+            let id = in_state(state);
+            let can = can(site.key(id).acts());
+            let before = site.number("select count(*) from audit_event");
+            let done = act(&site, ada.credential_admin(), id);
+            let changed = site.number("select count(*) from audit_event") > before;
+            // To do again what is done already is no error, and does nothing.
+            assert_eq!((can, can && done.is_ok()), (changed, changed), "act {number} in the state {state:?}: {done:?}");
+        }
+    }
 }
 
 #[test]

@@ -204,6 +204,7 @@ fn a_spent_monthly_budget_blocks_the_key_from_the_next_request_until_the_next_mo
     assert_eq!(check(), Err(Refusal::BudgetSpent));
     site.clock.advance(seconds(1));
     assert_eq!(check(), Ok(key.key.id));
+    assert_eq!(site.key(key.key.id).spent_until, None, "a new month, a new budget");
 
     site.charge(&ada, Some(key.key.id), "run-3", "2500");
     assert_eq!(check(), Err(Refusal::BudgetSpent));
