@@ -1,7 +1,7 @@
 //! Why credit is not granted.
 
 use super::ledger::LedgerError;
-use super::ops::REASON_CHARS_MAX;
+use super::model::REASON_CHARS_MAX;
 use crate::base::Problem;
 use crate::db;
 

@@ -5,13 +5,11 @@ use serde_json::json;
 use super::error::BillingError;
 use super::events::BillingEvent;
 use super::ledger::{self, Grant, Kind, Origin, PostedTransaction};
+use super::model::REASON_CHARS_MAX;
 use crate::audit::{self, Event, Part};
 use crate::base::{Actor, Credits, TransactionId, WorkspaceId};
 use crate::db::{self, Tx, View};
 use crate::workspaces::{self, Workspace};
-
-/// The maximum number of characters of a reason.
-pub const REASON_CHARS_MAX: usize = 200;
 
 /// A workspace and its credit.
 #[derive(Clone, Debug)]

@@ -1,7 +1,5 @@
 //! Links to profiles on other platforms: names, ids and addresses in the form of each platform (domain A2, 15).
 
-use super::error::PeopleError;
-
 /// A platform that a profile can link to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
@@ -203,13 +201,13 @@ impl Links {
     /// Parses the typed value of each platform; empty values are left out.
     ///
     /// # Errors
-    /// [`PeopleError::Link`] for the first value that has another form.
-    pub fn parse<'t>(typed: impl Fn(Platform) -> &'t str) -> Result<Self, PeopleError> {
+    /// The platform of the first value that has another form.
+    pub fn parse<'t>(typed: impl Fn(Platform) -> &'t str) -> Result<Self, Platform> {
         let mut links = Vec::new();
         for platform in Platform::ALL {
             let text = typed(platform).trim();
             if !text.is_empty() {
-                links.push((platform, platform.read(text).ok_or(PeopleError::Link(platform))?));
+                links.push((platform, platform.read(text).ok_or(platform)?));
             }
         }
         Ok(Self(links))

@@ -2,9 +2,9 @@
 
 use crate::accounts::AccountError;
 use crate::base::Problem;
-use crate::crypto::HashingBusy;
 use crate::crypto::age_file::NotARecipient;
 use crate::db;
+use crate::signin::SigninError;
 
 /// Why an export or an erasure was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -33,21 +33,15 @@ pub enum PrivacyError {
     /// The account has no password, and its last confirmation is too old.
     #[error("there is no recent confirmation of identity")]
     NotFresh,
-    /// There were too many wrong passwords.
-    #[error("too many wrong passwords")]
-    Throttled {
-        /// Seconds until the next attempt.
-        wait_seconds: u32,
-    },
+    /// The password was not checked, for example because there were too many wrong ones.
+    #[error(transparent)]
+    Signin(SigninError),
     /// The output file already exists.
     #[error("{0} already exists")]
     FileExists(String),
     /// An error of the account.
     #[error(transparent)]
     Account(#[from] AccountError),
-    /// The server checks too many passwords at the moment.
-    #[error(transparent)]
-    Busy(#[from] HashingBusy),
     /// The database or a file returned an error.
     #[error(transparent)]
     Db(#[from] db::Error),
@@ -56,6 +50,17 @@ pub enum PrivacyError {
 impl From<NotARecipient> for PrivacyError {
     fn from(error: NotARecipient) -> Self {
         Self::Recipient(error)
+    }
+}
+
+impl From<SigninError> for PrivacyError {
+    fn from(error: SigninError) -> Self {
+        match error {
+            SigninError::NotProved => Self::WrongPassword,
+            // The account was erased meanwhile.
+            SigninError::SignedOut => Self::NotFound,
+            other => Self::Signin(other),
+        }
     }
 }
 
@@ -97,17 +102,13 @@ impl From<PrivacyError> for Problem {
                 "not_fresh",
                 "You have no password. Confirm with the provider you sign in with, then try again. Nothing was deleted.",
             ),
-            PrivacyError::Throttled { wait_seconds } => Problem {
-                retry_after_seconds: Some(wait_seconds),
-                ..Problem::new(429, "throttled", "Too many wrong passwords. Wait a moment, then try again.")
-            },
+            PrivacyError::Signin(error) => error.into(),
             PrivacyError::FileExists(_) => Problem::new(
                 409,
                 "file_exists",
                 "The file already exists and is not overwritten. Choose another file name.",
             ),
             PrivacyError::Account(error) => error.into(),
-            PrivacyError::Busy(error) => error.into(),
             PrivacyError::Db(error) => error.into(),
         }
     }

@@ -11,13 +11,12 @@ use serde_json::json;
 use super::events::PrivacyEvent;
 use super::model::{ExportTask, Receipt};
 use super::{ExportRecipient, PrivacyError, archive, ops, tombstones};
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, Secret, Timestamp};
-use crate::db::{Error, Tx, View};
-use crate::sessions::LoginThrottle;
-use crate::signin::SigninEvent;
+use crate::db::{Error, Tx};
+use crate::signin::{self, PasswordAttempt};
 use crate::threads::spawn_blocking;
 
 /// The word that a person types to delete their account.
@@ -28,7 +27,7 @@ const CONFIRMATION: &str = "DELETE";
 /// on the disk has an entry.
 ///
 /// # Errors
-/// [`PrivacyError::NotConfirmed`], [`PrivacyError::WrongPassword`], [`PrivacyError::Throttled`] after several of these,
+/// [`PrivacyError::NotConfirmed`]; [`PrivacyError::WrongPassword`], and [`signin::SigninError::Throttled`] after several of these;
 /// [`PrivacyError::NotFresh`] if there is no password and no recent confirmation, [`PrivacyError::NotFound`] for an
 /// account that belongs to another person or does not exist. Nothing is deleted then.
 pub async fn delete_account(
@@ -45,57 +44,27 @@ pub async fn delete_account(
     if !actor.can_manage(account) {
         return Err(PrivacyError::NotFound);
     }
-    let throttle = LoginThrottle::new(account);
-    let _permit = app.passwords().permit(throttle.serial_key()).await?;
-    let (before, after) = (throttle.clone(), throttle.clone());
-    let hash = app
-        .read_offloaded(move |view| {
-            check_throttle(view, &before)?;
-            Ok::<_, PrivacyError>(accounts::password_hash(view, account)?)
-        })
-        .await?;
-    let has_password = hash.is_some();
-    if !has_password && app.now().since(proved_at) >= app.config().session.step_up_after {
+    let has_password = app.query_inline(|view| Ok(accounts::password_hash(view, account)?.is_some()))?;
+    let receipt = if has_password {
+        let attempt = PasswordAttempt::for_deletion(account);
+        let erase = move |tx: &mut Tx<'_>, actor: &Actor, _: &Account| ops::erase(tx, actor, account);
+        signin::flows::prove_password(app, actor, attempt, &password, erase).await?
+    } else if app.now().since(proved_at) >= app.config().session.step_up_after {
         return Err(PrivacyError::NotFresh);
-    }
-    if has_password && !app.passwords().verify(&password, hash).await? {
-        app.write(move |tx| record_wrong_password(tx, &actor, account, &after)).await?;
-        return Err(PrivacyError::WrongPassword);
-    }
-    let receipt = app
-        .write(move |tx| {
-            check_throttle(tx, &throttle)?;
+    } else {
+        app.write(move |tx| {
             // If a password was set in the meantime, it must be typed.
-            if !has_password && accounts::password_hash(tx, account)?.is_some() {
+            if accounts::password_hash(tx, account)?.is_some() {
                 return Err(PrivacyError::WrongPassword);
             }
             ops::erase(tx, &actor, account)
         })
-        .await?;
+        .await?
+    };
     let (cleaner, erased) = (app.clone(), receipt.clone());
     // A panic in the cleanup is already logged, and the next start completes the cleanup.
     let _ = spawn_blocking(move || clean_up_after(&cleaner, &[erased])).await;
     Ok(receipt)
-}
-
-/// Refuses while attempts have to wait. Checked before the password hash, and again after it.
-fn check_throttle(view: &View<'_>, throttle: &LoginThrottle) -> Result<(), PrivacyError> {
-    let throttled = throttle.must_wait(view)?;
-    throttled.map_or(Ok(()), |pause| Err(PrivacyError::Throttled { wait_seconds: pause.wait_seconds }))
-}
-
-/// Records nothing about an account that was erased in the meantime, because the record would never be deleted.
-fn record_wrong_password(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    account: AccountId,
-    throttle: &LoginThrottle,
-) -> Result<(), PrivacyError> {
-    check_throttle(tx, throttle)?;
-    accounts::find(tx, account)?.ok_or(PrivacyError::NotFound)?;
-    throttle.note_failure(tx)?;
-    let event = Event::new(SigninEvent::StepUpFailed).outcome(audit::Outcome::Failure).target(account).subject(account);
-    Ok(audit::record(tx, actor, event)?)
 }
 
 /// Deletes the account on behalf of the operator. Blocks this thread. For the command line.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::error::SigninError;
-use super::model::{FactorInput, PasswordContext, PendingSignUp, SignIn, SignInOutcome, SignUp, StepUp};
-use super::ops;
+use super::model::{
+    FactorInput, PasswordContext, PendingSignUp, Proof, SignIn, SignInOutcome, SignUp, SignUpGate, StepUp,
+};
+use super::ops::{self, PasswordAttempt};
 use crate::accounts::{self, Account, AccountError, LinkPurpose, NewAccount, Username};
 use crate::app::App;
 use crate::base::{AccountId, Actor, EmailAddress, Secret, SessionId, Visitor};
-use crate::config::{Config, SignupMode};
+use crate::config::Config;
 use crate::crypto::{Password, PasswordCheck, Strength};
 use crate::db::{self, Tx, View};
 use crate::factors::{self, Assertion, ChallengePurpose, FactorProof};
@@ -23,13 +25,7 @@ use crate::sessions::{LoginThrottle, RenewedCookie};
 pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<PendingSignUp, SigninError> {
     let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
     let username = Username::parse(&form.username).map_err(AccountError::Username)?;
-    let signup = &app.config().signup;
-    let open = match signup.mode {
-        SignupMode::Open => true,
-        SignupMode::Domains => signup.domains.contains(&email.domain()),
-        SignupMode::Invite | SignupMode::Closed => false,
-    };
-    if !open && form.claim.is_empty() {
+    if form.claim.is_empty() && !SignUpGate::new(app.config()).admits(&email) {
         return Err(SigninError::Closed);
     }
     let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
@@ -67,6 +63,42 @@ pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<Ema
     app.read_offloaded(move |view| Ok(ops::invited_address(view, &token)?)).await
 }
 
+/// Proves a typed password: the throttle, then the stored hash, then the check outside the writer, then one write that
+/// counts a wrong password or runs `then` after a right one. It takes the same time whether or not there is a hash.
+///
+/// # Errors
+/// [`SigninError::BadCredentials`] for a sign-in and [`SigninError::NotProved`] for a step-up or a deletion;
+/// [`SigninError::Throttled`], [`SigninError::Busy`], [`SigninError::SignedOut`]; and the errors of `then`.
+pub async fn prove_password<T, E>(
+    app: &Arc<App>,
+    actor: Actor,
+    attempt: PasswordAttempt,
+    typed: &Secret<String>,
+    then: impl FnOnce(&mut Tx<'_>, &Actor, &Account) -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<SigninError> + From<db::Error> + Send + 'static,
+{
+    // Check the throttle before waiting for a permit: a throttled caller must not delay others.
+    if let Some(throttled) = app.query_inline(|view| attempt.throttle().must_wait(view))? {
+        return Err(SigninError::Throttled(throttled).into());
+    }
+    let _permit = app.passwords().permit(attempt.throttle().serial_key()).await.map_err(SigninError::Busy)?;
+    let before = attempt.clone();
+    let stored = app.read_offloaded(move |view| before.hash_to_check(view)).await?;
+    let renewed = match app.passwords().check(typed, stored.clone()).await.map_err(SigninError::Busy)? {
+        PasswordCheck::Wrong => return Ok(app.write_deciding(move |tx| attempt.refuse(tx, &actor)).await?),
+        PasswordCheck::Correct => None,
+        PasswordCheck::CorrectRehashed(phc) => Some(phc),
+    };
+    app.write(move |tx| {
+        let person = attempt.accept(tx, stored.as_deref(), renewed.as_deref())?;
+        then(tx, &actor, &person)
+    })
+    .await
+}
+
 /// Handles a sign-in by password. An unknown name, a wrong password, an account without a password and a suspended
 /// account all get the same answer after one hash.
 ///
@@ -74,28 +106,12 @@ pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<Ema
 /// [`SigninError::BadCredentials`], [`SigninError::Throttled`], [`SigninError::Busy`].
 pub async fn sign_in(app: &Arc<App>, visitor: Visitor, form: SignIn) -> Result<SignInOutcome, SigninError> {
     let actor = Actor::Anonymous(visitor);
-    // Check the throttle before waiting for a permit: a throttled caller must not delay others.
-    let (attempt, throttled) = app.query_inline(|view| {
-        let attempt = ops::attempt(view, &actor, &form.name)?;
-        let throttled = attempt.throttle.must_wait(view)?;
-        Ok((attempt, throttled))
-    })?;
-    if let Some(throttled) = throttled {
-        return Err(SigninError::Throttled(throttled));
-    }
-    let _permit = app.passwords().permit(attempt.throttle.serial_key()).await?;
-    let checked_attempt = attempt.clone();
-    let stored = app.read_offloaded(move |view| ops::password_to_check(view, &checked_attempt)).await?;
-    let checked = app.passwords().check(&form.password, stored.clone()).await?;
-    if !checked.is_correct() {
-        app.write(move |tx| ops::refuse_password(tx, &actor, &attempt)).await?;
-        return Err(SigninError::BadCredentials);
-    }
-    let renewed = if let PasswordCheck::CorrectRehashed(phc) = checked { Some(phc) } else { None };
-    let finish = move |tx: &mut Tx<'_>| {
-        ops::accept_password(tx, &actor, &attempt, [stored.as_deref(), renewed.as_deref()], form.remember)
-    };
-    app.write(finish).await
+    let attempt = app.query_inline(|view| PasswordAttempt::for_sign_in(view, &actor, &form.name))?;
+    let remember = form.remember;
+    prove_password(app, actor, attempt, &form.password, move |tx, actor, person| {
+        ops::sign_in(tx, actor, person, &Proof::Password, remember)
+    })
+    .await
 }
 
 /// Handles the second step of a sign-in. `token`: the cookie of the pending sign-in.
@@ -165,31 +181,14 @@ pub async fn step_up(
             let proof = factor_proof(app, &actor, ChallengePurpose::StepUp(account), input).await?;
             app.write_deciding(move |tx| ops::step_up_by_factor(tx, &actor, account, session, &proof)).await
         }
-        StepUp::Password(typed) => step_up_by_password(app, actor, account, session, typed).await,
+        StepUp::Password(typed) => {
+            let attempt = PasswordAttempt::for_step_up(account);
+            prove_password(app, actor, attempt, &typed, move |tx, actor, person| {
+                ops::step_up(tx, actor, person.id, session)
+            })
+            .await
+        }
     }
-}
-
-async fn step_up_by_password(
-    app: &Arc<App>,
-    actor: Actor,
-    account: AccountId,
-    session: SessionId,
-    typed: Secret<String>,
-) -> Result<RenewedCookie, SigninError> {
-    let throttle = LoginThrottle::new(account);
-    let _permit = app.passwords().permit(throttle.serial_key()).await?;
-    let stored = app
-        .read_offloaded(move |view| {
-            ops::check_throttle(view, &throttle)?;
-            let is_open = ops::step_up_options(view, account)?.password;
-            Ok::<_, SigninError>(if is_open { accounts::password_hash(view, account)? } else { None })
-        })
-        .await?;
-    if app.passwords().verify(&typed, stored).await? {
-        return app.write(move |tx| ops::step_up(tx, &actor, account, session)).await;
-    }
-    app.write(move |tx| ops::refuse_step_up(tx, &actor, account)).await?;
-    Err(SigninError::NotProved)
 }
 
 /// Mails a reset link if the address has an account. The answer never reveals whether it has.
@@ -216,7 +215,7 @@ pub async fn reset(
     let counted = throttle.clone();
     let words = app
         .read_offloaded(move |view| {
-            ops::check_throttle(view, &throttle)?;
+            throttle.check::<SigninError>(view)?;
             let account = accounts::find_by_link(view, LinkPurpose::PasswordReset, &link)?;
             account.map_or(Ok(None), |person| Ok::<_, SigninError>(Some(account_words(view, &person)?)))
         })

@@ -3,6 +3,7 @@
 use crate::accounts::Username;
 use crate::base::{AccountId, EmailAddress, Secret};
 use crate::config::Provider;
+use crate::config::{Config, Signup, SignupMode};
 use crate::factors::Assertion;
 
 /// The sign-up form.
@@ -15,6 +16,42 @@ pub struct SignUp {
     pub password: Secret<String>,
     /// The token of the one-time link for the first operator. Empty: an ordinary sign-up.
     pub claim: String,
+}
+
+/// Whether people can create an account by themselves, as `[signup]` in the configuration says. Sign-up with a claim or an
+/// invitation needs no gate: an operator decided it.
+#[derive(Clone, Copy)]
+pub struct SignUpGate<'c>(&'c Signup);
+
+impl<'c> SignUpGate<'c> {
+    #[allow(missing_docs)]
+    pub fn new(config: &'c Config) -> Self {
+        Self(&config.signup)
+    }
+
+    /// Whether anybody can sign up, at least with some addresses. Otherwise the pages show no form.
+    pub fn is_open(self) -> bool {
+        matches!(self.0.mode, SignupMode::Open | SignupMode::Domains)
+    }
+
+    /// Whether people can be told to ask for an invitation.
+    pub fn is_by_invitation(self) -> bool {
+        self.0.mode == SignupMode::Invite
+    }
+
+    /// The domains whose addresses may sign up. Empty: every domain, where sign-up is open.
+    pub fn domains(self) -> &'c [String] {
+        if self.0.mode == SignupMode::Domains { &self.0.domains } else { &[] }
+    }
+
+    /// Whether a person with this address can sign up.
+    pub fn admits(self, email: &EmailAddress) -> bool {
+        match self.0.mode {
+            SignupMode::Open => true,
+            SignupMode::Domains => self.0.domains.contains(&email.domain()),
+            SignupMode::Invite | SignupMode::Closed => false,
+        }
+    }
 }
 
 /// An accepted sign-up that waits for its code. It is the same for a new address and for one that has an account.

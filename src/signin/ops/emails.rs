@@ -5,7 +5,7 @@
 use super::super::error::SigninError;
 use super::super::{mails, oauth};
 use super::claims::void_other_claims;
-use super::reset::reset_link_by_mail;
+use super::reset_link::reset_link_by_mail;
 use crate::accounts::addresses::{self, PrimaryChange};
 use crate::accounts::{self, Account};
 use crate::base::{AccountId, Actor, CredentialAdmin, EmailAddress, EmailId, SessionId, Timestamp};

@@ -3,9 +3,9 @@
 use super::super::error::SigninError;
 use super::super::events::SigninEvent;
 use super::super::model::{Proof, SignInOutcome};
+use super::activation::{open_wallet, welcome};
 use super::claims::void_other_claims;
 use super::sign_in::sign_in;
-use super::sign_up::{open_wallet, welcome};
 use crate::accounts::{self, AccountError, LinkPurpose, NewAccount};
 use crate::audit::{self, Event};
 use crate::base::{Actor, EmailAddress};

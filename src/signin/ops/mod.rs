@@ -1,31 +1,37 @@
 //! One transaction for each step. Slow work, such as hashing, happens before it, in `flows`.
 
+mod activation;
 mod change_password;
 mod claims;
 mod emails;
 mod factor;
+mod failures;
 mod invitation;
 mod not_me;
+mod password;
 mod reset;
+mod reset_link;
 mod sign_in;
 mod sign_up;
 mod step_up;
 mod suspend;
 
+pub(super) use activation::{open_wallet, welcome};
 pub(super) use change_password::change_password;
 pub(super) use emails::revert_email;
 pub(super) use factor::{lost_factor, pending_factor, prove_factor, sign_in_by_passkey};
 pub(super) use invitation::{accept_invitation, invited_address};
 pub(super) use reset::{request_reset, reset};
-pub(super) use sign_in::{accept_password, attempt, check_throttle, password_to_check, refuse_password, sign_in};
-pub(super) use sign_up::{open_wallet, sign_up};
-pub(super) use step_up::{refuse_step_up, step_up, step_up_by_factor, step_up_by_provider, step_up_options};
+pub(super) use sign_in::sign_in;
+pub(super) use sign_up::sign_up;
+pub(super) use step_up::{step_up, step_up_by_factor, step_up_by_provider, step_up_options};
 
 pub use claims::void_other_claims;
 pub use emails::{remove_email, set_primary_email, verify_added_email};
 pub use factor::remove_passkey;
 pub use invitation::claim_link;
 pub use not_me::{find_not_me, not_me};
-pub use reset::reset_link_by_mail;
+pub use password::PasswordAttempt;
+pub use reset_link::reset_link_by_mail;
 pub use sign_up::{create_account, verify};
 pub use suspend::{reactivate, suspend};

@@ -4,7 +4,7 @@
 use super::super::error::SigninError;
 use super::super::events::SigninEvent;
 use super::super::{mails, oauth};
-use super::reset::send_reset_link;
+use super::reset_link::send_reset_link;
 use crate::accounts::{self, Account, AccountError, AccountState, Email, LinkPurpose};
 use crate::audit::{self, Event};
 use crate::base::{Actor, SessionId};

@@ -2,17 +2,18 @@
 
 use super::super::error::SigninError;
 use super::super::events::SigninEvent;
-use super::super::{mails, oauth};
+use super::super::oauth;
+use super::activation::open_wallet;
 use super::change_password::replace_password;
 use super::claims::void_other_claims;
-use super::sign_in::sign_in_names;
-use super::sign_up::open_wallet;
+use super::failures::sign_in_names;
+use super::reset_link::reset_link_by_mail;
 use crate::accounts::{self, Account, AccountError, AccountState, LinkPurpose};
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, EmailAddress, Secret};
+use crate::base::{Actor, EmailAddress, Secret};
 use crate::db::Tx;
 use crate::sessions::LoginThrottle;
-use crate::{factors, mail, sessions};
+use crate::{factors, sessions};
 
 /// Mails a link to set a password if the address has an account. The answer is the same in both cases, and so are the
 /// rows that are written, except for the mail: for an unknown address a link is stored that is never mailed. To protect
@@ -38,32 +39,6 @@ pub(in crate::signin) fn request_reset(
             Ok(audit::record(tx, actor, Event::new(SigninEvent::PasswordResetRequested))?)
         }
     }
-}
-
-/// Mails a link to set a password. It works once and is valid for 30 minutes.
-///
-/// # Errors
-/// [`AccountError::NotFound`].
-// No permission: as for `request_reset`.
-pub fn reset_link_by_mail(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
-    let person = accounts::find(tx, account)?.ok_or(AccountError::NotFound)?;
-    let address = accounts::primary_email(tx, account)?.ok_or(AccountError::NotFound)?;
-    send_reset_link(tx, actor, &person, address)
-}
-
-/// As [`reset_link_by_mail`], to one of the person's addresses.
-pub(super) fn send_reset_link(
-    tx: &mut Tx<'_>,
-    actor: &Actor,
-    person: &Account,
-    address: EmailAddress,
-) -> Result<(), SigninError> {
-    let account = person.id;
-    let token = accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(account))?;
-    let site = tx.site().config.public_url.clone();
-    let link = format!("{site}/reset?token={}", token.expose());
-    mail::enqueue(tx, Some(account), address, &mails::password_reset(person, link, &site))?;
-    Ok(audit::record(tx, actor, Event::new(SigninEvent::PasswordResetRequested).target(account).subject(account))?)
 }
 
 /// Sets the new password; see [`replace_password`]. The link also verifies the address. Earlier failed attempts no

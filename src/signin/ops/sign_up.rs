@@ -1,18 +1,17 @@
 //! New accounts: sign-up, verification of the address, accounts created by the operator.
 
 use super::super::error::SigninError;
-use super::super::mails;
 use super::super::model::{NewPerson, PendingSignUp, Proof, SignInOutcome};
+use super::activation::{open_wallet, welcome};
 use super::claims::void_other_claims;
 use super::invitation::use_claim;
-use super::reset::reset_link_by_mail;
+use super::reset_link::reset_link_by_mail;
 use super::sign_in::start_session;
 use crate::accounts::{self, Account, AccountError, NewAccount};
 use crate::base::{AccountId, Actor};
-use crate::billing;
-use crate::db::{self, Decided, Decision, Tx};
+use crate::db::{Decided, Decision, Tx};
 use crate::sessions::LoginThrottle;
-use crate::{mail, workspaces};
+use crate::workspaces;
 
 /// Creates a pending account with its workspace and sends the code. If the address already has an account, everything
 /// is the same except the mail (see [`accounts::send_code`]), so an anonymous caller cannot learn who has an account.
@@ -100,19 +99,4 @@ pub fn verify(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &str) ->
             Ok(Decision::Done(started))
         }
     }
-}
-
-/// Queues the welcome mail.
-pub(super) fn welcome(tx: &mut Tx<'_>, account: &Account) -> Result<(), db::Error> {
-    let Some(address) = accounts::primary_email(tx, account.id)? else { return Ok(()) };
-    let url = tx.site().config.public_url.clone();
-    mail::enqueue(tx, Some(account.id), address, &mails::welcome(account, &url))
-}
-
-/// Grants the sign-up credit. Calling it twice is the same as once.
-pub(in crate::signin) fn open_wallet(tx: &mut Tx<'_>, account: &Account) -> Result<(), SigninError> {
-    if let Some(workspace) = workspaces::personal(tx, account.id)? {
-        billing::signup_credit(tx, &workspace)?;
-    }
-    Ok(())
 }

@@ -4,13 +4,13 @@ use super::super::error::SigninError;
 use super::super::events::SigninEvent;
 use super::super::model::{Proof, StepUpOptions};
 use super::super::oauth;
-use super::sign_in::{check_throttle, clear_failures};
+use super::failures::clear_failures;
 use crate::accounts;
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::db::{self, Decided, Decision, Tx, View};
 use crate::factors::{self, FactorError, FactorProof};
-use crate::sessions::{self, LoginThrottle, RenewedCookie};
+use crate::sessions::{self, RenewedCookie};
 
 /// Which proofs the person can use. A person with a second factor must use it: a password that was watched while it was
 /// typed is not enough.
@@ -28,9 +28,7 @@ pub(in crate::signin) fn step_up_options(view: &View<'_>, account: AccountId) ->
 /// Completes a step-up after a right password: the session is fresh, and its cookie gets a new value (ASVS 5.0 7.2.4).
 ///
 /// # Errors
-/// [`SigninError::Throttled`]: wrong passwords of concurrent attempts were counted first. [`SigninError::SignedOut`]:
-/// the session ended while the password was checked. [`SigninError::NotProved`]: a second factor was enrolled
-/// meanwhile.
+/// [`SigninError::SignedOut`]: the session ended while the password was checked.
 // No permission: the flow has checked the password of the account of this session.
 pub(in crate::signin) fn step_up(
     tx: &mut Tx<'_>,
@@ -38,11 +36,7 @@ pub(in crate::signin) fn step_up(
     account: AccountId,
     session: SessionId,
 ) -> Result<RenewedCookie, SigninError> {
-    check_throttle(tx, &LoginThrottle::new(account))?;
-    if !step_up_options(tx, account)?.password {
-        return Err(SigninError::NotProved);
-    }
-    renew(tx, actor, account, session, "password")
+    renew(tx, actor, account, session, Proof::Password.as_str())
 }
 
 /// Checks a second factor for a step-up. A wrong one is counted and recorded, so its refusal is committed.
@@ -105,17 +99,4 @@ fn renew(
     let event = Event::new(SigninEvent::StepUpSucceeded).target(account).subject(account);
     audit::record(tx, actor, event.data(serde_json::json!({"method": method})))?;
     Ok(renewed)
-}
-
-/// Counts and records a wrong password.
-///
-/// # Errors
-/// [`SigninError::Throttled`], [`SigninError::Db`].
-// No permission: it only counts and records a refusal.
-pub(in crate::signin) fn refuse_step_up(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(), SigninError> {
-    let throttle = LoginThrottle::new(account);
-    check_throttle(tx, &throttle)?;
-    throttle.note_failure(tx)?;
-    let event = Event::new(SigninEvent::StepUpFailed).outcome(Outcome::Failure).target(account).subject(account);
-    Ok(audit::record(tx, actor, event)?)
 }

@@ -6,14 +6,14 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::super::flashes::SigninFlash;
-use super::super::model::{SignInOutcome, SignUp};
+use super::super::model::{SignInOutcome, SignUp, SignUpGate};
 use super::super::oauth::pages::ProviderButton;
 use super::super::{SigninError, flows, oauth, ops};
 use super::{VERIFICATION_COOKIE, continue_sign_in, pending};
 use crate::accounts::{self, AccountError};
 use crate::app::App;
 use crate::base::{Actor, Problem};
-use crate::config::{Sibling, SignupMode};
+use crate::config::Sibling;
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, VisitorOf, forget, redirect, redirect_with_flash, set_flash};
 use crate::invitations::InvitationError;
@@ -63,23 +63,19 @@ struct FormValues<'a> {
 impl<'a> SignUpPage<'a> {
     fn new(app: &'a App, request: &HttpRequest, values: FormValues<'a>, fault: Option<&Problem>) -> Self {
         let FormValues { claim, invite, email, username } = values;
-        let signup = &app.config().signup;
+        let gate = SignUpGate::new(app.config());
         let (is_claim, is_invited) = (!claim.is_empty(), !invite.is_empty());
         let is_public = !is_claim && !is_invited;
         Self {
             context: PageContext::new(app, request, "Create your account"),
             fault: fault.map(FormFault::from),
-            is_closed: is_public && matches!(signup.mode, SignupMode::Closed | SignupMode::Invite),
-            is_by_invitation: signup.mode == SignupMode::Invite,
+            is_closed: is_public && !gate.is_open(),
+            is_by_invitation: gate.is_by_invitation(),
             is_claim,
             claim,
             is_invited,
             invite,
-            domains: if is_public && signup.mode == SignupMode::Domains {
-                signup.domains.join(" or ")
-            } else {
-                String::new()
-            },
+            domains: if is_public { gate.domains().join(" or ") } else { String::new() },
             email,
             username,
             min_length: app.config().passwords.min_length,

@@ -111,7 +111,7 @@ impl TestApp {
         })
     }
 
-    fn events_named(&self, name: &str) -> i64 {
+    pub(super) fn events_named(&self, name: &str) -> i64 {
         let name = name.to_owned();
         self.read(move |view| {
             view.one(

@@ -94,7 +94,7 @@ impl TestApp {
                     privacy::flows::delete_account(&self.app, ada.by_browser(), account, "DELETE", typed(), now);
                 match self.block_on(asked) {
                     Err(PrivacyError::WrongPassword) => Verdict::Wrong,
-                    Err(PrivacyError::Throttled { .. }) => Verdict::Wait,
+                    Err(PrivacyError::Signin(SigninError::Throttled(_))) => Verdict::Wait,
                     other => panic!("{:?}", other.err()),
                 }
             }
@@ -190,6 +190,29 @@ fn p7_of_two_hundred_wrong_proofs_of_every_kind_ten_are_checked_in_a_quarter_of_
     let (worst, checked) = site.attack(&ada, &proofs);
     assert!((5..=10).contains(&worst), "{checked:?}");
     assert!(proofs[..5].iter().all(|proof| checked.contains(proof)), "each kind was checked: {checked:?}");
+}
+
+#[test]
+fn p7_a_wrong_password_counts_the_same_at_sign_in_step_up_and_deletion() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let home = site.known_browser("ada-ada", visitor());
+    let buckets = |proof| {
+        site.write(|tx| tx.execute("delete from throttle", [])).unwrap();
+        let events = || site.events_named("auth.signin_failed") + site.events_named("auth.stepup_failed");
+        let before = events();
+        let tries = [0, 1, 2].map(|_| site.try_wrong(proof, &ada, &home));
+        assert_eq!((tries, events() - before), ([Verdict::Wrong; 3], 3), "{proof:?}");
+        let sql = "select hex(bucket), failures, until from throttle order by bucket";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, [row.get::<_, i64>(1)?, row.get(2)?]));
+        site.read(|view| view.list(sql, [], read).unwrap())
+    };
+
+    let at_sign_in = buckets(Proof::Username);
+
+    assert_eq!(at_sign_in.len(), 1, "the bucket of the known browser: {at_sign_in:?}");
+    assert_eq!(buckets(Proof::StepUp), at_sign_in);
+    assert_eq!(buckets(Proof::Deletion), at_sign_in);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn read(form: &Form) -> Result<(Profile, Links), PeopleError> {
         },
         bio: Bio::parse(form.text("bio")).ok_or(AccountError::Bio)?,
     };
-    Ok((profile, Links::parse(|platform| form.text(platform.field()))?))
+    Ok((profile, Links::parse(|platform| form.text(platform.field())).map_err(PeopleError::Link)?))
 }
 
 /// `POST /settings/profile`.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::super::super::model::Proof;
+use super::super::super::model::{Proof, SignUpGate};
 use super::super::super::ops::{sign_in, step_up_by_provider};
 use super::super::error::{OauthError, Refusal};
 use super::super::events::IdentityEvent;
@@ -15,7 +15,7 @@ use super::authorization::{refuse, seal_context};
 use crate::accounts::{self, AccountState};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, SessionId};
-use crate::config::{Provider, ProviderKind, SignupMode};
+use crate::config::{Provider, ProviderKind};
 use crate::crypto::seal;
 use crate::db::{Decided, Decision, Tx};
 use crate::signin::SigninError;
@@ -94,11 +94,11 @@ fn unknown_identity(
     if is_known {
         return Ok(CallbackOutcome::SignInRequired);
     }
-    match tx.site().config.signup.mode {
-        // The person may have an account here to connect.
-        SignupMode::Invite | SignupMode::Closed => Ok(CallbackOutcome::SignInRequired),
-        SignupMode::Open | SignupMode::Domains => Ok(CallbackOutcome::UsernameRequired),
+    if SignUpGate::new(&tx.site().config).is_open() {
+        return Ok(CallbackOutcome::UsernameRequired);
     }
+    // The person may have an account here to connect.
+    Ok(CallbackOutcome::SignInRequired)
 }
 
 /// Stores the external identity until the person chooses a username or signs in.

@@ -1,18 +1,17 @@
 //! Sign-up with an account at another provider.
 
-use super::super::super::model::{Proof, SignInOutcome};
-use super::super::super::ops::{open_wallet, sign_in, void_other_claims};
-use super::super::super::{SigninError, mails};
+use super::super::super::SigninError;
+use super::super::super::model::{Proof, SignInOutcome, SignUpGate};
+use super::super::super::ops::{open_wallet, sign_in, void_other_claims, welcome};
 use super::super::error::OauthError;
 use super::super::model::{ExternalIdentity, ExternalSignUp};
 use super::super::store;
 use super::connect::{link, pending_identity};
 use crate::accounts::{self, AccountError, DisplayName, NewAccount, Username};
 use crate::base::{Actor, EmailAddress};
-use crate::config::SignupMode;
 use crate::crypto::tokens;
 use crate::db::Tx;
-use crate::{mail, workspaces};
+use crate::workspaces;
 
 /// Creates an account for the external identity that waits in this browser. An authoritative address counts as
 /// verified. For any other address a code is mailed first, and nothing reveals whether the address already had an
@@ -34,13 +33,7 @@ pub fn sign_up(
     }
     let username = Username::parse(&typed.username).map_err(AccountError::Username)?;
     let (email, is_verified) = address(&external, typed)?;
-    let signup = &tx.site().config.signup;
-    let is_open = match signup.mode {
-        SignupMode::Open => true,
-        SignupMode::Domains => signup.domains.contains(&email.domain()),
-        SignupMode::Invite | SignupMode::Closed => false,
-    };
-    if !is_open {
+    if !SignUpGate::new(&tx.site().config).admits(&email) {
         return Err(SigninError::Closed.into());
     }
     if is_verified && accounts::is_email_taken(tx, &email)? {
@@ -56,8 +49,7 @@ pub fn sign_up(
     if is_verified {
         void_other_claims(tx, actor, account.id, &email)?;
         open_wallet(tx, &account)?;
-        let site = tx.site().config.public_url.clone();
-        mail::enqueue(tx, Some(account.id), email, &mails::welcome(&account, &site))?;
+        welcome(tx, &account)?;
     }
     store::delete_external(tx, &tokens::digest(state_cookie))?;
     Ok((sign_in(tx, actor, &account, &Proof::provider(&external.provider), false)?, next))

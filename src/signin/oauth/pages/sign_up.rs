@@ -3,6 +3,7 @@
 use actix_web::HttpRequest;
 use askama::Template;
 
+use super::super::super::model::SignUpGate;
 use super::super::super::pages::continue_sign_in;
 use super::super::error::OauthError;
 use super::super::model::{ExternalIdentity, ExternalSignUp};
@@ -10,7 +11,7 @@ use super::super::ops;
 use super::{ProviderButton, STATE_COOKIE, state_cookie_of};
 use crate::accounts;
 use crate::base::{Actor, EmailAddress, Problem};
-use crate::config::{Sibling, SignupMode};
+use crate::config::Sibling;
 use crate::http::page::{self, AppData, FormFault, PageContext};
 use crate::http::{Answer, Form, VisitorOf, forget};
 
@@ -48,7 +49,7 @@ async fn page_for(
             Ok::<_, OauthError>((external, is_known))
         })
         .await?;
-    let is_closed = matches!(app.config().signup.mode, SignupMode::Invite | SignupMode::Closed);
+    let is_closed = !SignUpGate::new(app.config()).is_open();
     let provider = app.config().oauth.iter().find(|provider| provider.name == external.provider);
     let provider = provider.ok_or(OauthError::NoPendingIdentity)?;
     let address = external.email.as_ref().map(EmailAddress::as_str).unwrap_or_default().to_owned();

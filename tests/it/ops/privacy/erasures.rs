@@ -192,7 +192,10 @@ fn wrong_passwords_at_the_deletion_are_throttled_also_in_parallel() {
     });
 
     assert_eq!(results.iter().filter(|result| matches!(result, Err(PrivacyError::WrongPassword))).count(), 4);
-    assert!(matches!(site.delete(&ada, "DELETE", PASSWORD), Err(PrivacyError::Throttled { .. })));
+    assert!(matches!(
+        site.delete(&ada, "DELETE", PASSWORD),
+        Err(PrivacyError::Signin(signin::SigninError::Throttled(_)))
+    ));
     site.clock.advance(minutes(15));
     site.delete(&ada, "DELETE", PASSWORD).unwrap();
 }
