@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use domicile::accounts::Username;
-use domicile::api_keys::{Expiry, KeyName, KeyText, Limits, NewApiKey};
+use domicile::api_keys::KeyText;
 use domicile::app::{App, AppOptions};
 use domicile::base::{
-    AccountId, Actor, ApiKeyId, Clock, CredentialAdmin, Credits, EmailAddress, EmailId, JobId, Rng, Secret, Timestamp,
-    Visitor, WorkspaceId, days,
+    AccountId, Actor, ApiKeyId, Clock, CredentialAdmin, Credits, EmailId, JobId, Rng, Secret, Timestamp, Visitor,
+    WorkspaceId, days,
 };
 use domicile::billing;
 use domicile::config::Config;
@@ -18,11 +17,12 @@ use domicile::crypto::{Keyring, Password};
 use domicile::db::{self, Layout};
 use domicile::services::{self, ServiceName};
 use domicile::sessions::{self, NewSession};
-use domicile::signin::{self, NewPerson};
+use domicile::signin::{self};
 use domicile::{api_keys, workspaces};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
+use crate::builders::{KeyBuilder, PersonBuilder};
 use crate::cores::Core;
 use crate::process::{Server, free_address};
 use crate::{Failure, fail};
@@ -159,19 +159,11 @@ impl Fixture {
             let mut customers = Vec::new();
             for number in 0..CUSTOMERS {
                 let username = if number == 0 { USERNAME.to_owned() } else { format!("customer-{number}") };
-                let person = NewPerson {
-                    email: EmailAddress::parse(&format!("{username}@example.org")).map_err(|_| fail("an address"))?,
-                    username: Username::parse(&username).map_err(|fault| fail(format!("{fault:?}")))?,
-                    password: Some(phc.clone()),
-                    is_verified: true,
-                    is_operator: false,
-                };
+                let person = PersonBuilder::named(&username).password(phc.clone()).build();
                 let account = signin::create_account(tx, &operator, person)?;
                 let workspace = workspaces::personal(tx, account.id)?.ok_or_else(|| fail("a workspace"))?;
                 billing::grant_by_operator(tx, &operator, workspace.id, Credits::whole(1_000_000), "Benchmark")?;
-                let name = KeyName::parse("training-server").ok_or_else(|| fail("a name"))?;
-                let scopes = vec!["training".into(), "read".into()];
-                let new = NewApiKey { name, scopes, expiry: Expiry::Never, limits: Limits::default() };
+                let new = KeyBuilder::named("training-server").scopes(&["training", "read"]).expires("never").build();
                 api_keys::create(tx, &CredentialAdmin::operator(), account.id, workspace.id, &new)?;
                 customers.push(workspace.id.to_string());
                 if session.is_none() {

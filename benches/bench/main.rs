@@ -9,6 +9,10 @@
 #![allow(clippy::print_stdout)] // This program prints a table.
 
 mod bare;
+// The tests have them too.
+#[path = "../../tests/it/support/builders.rs"]
+#[allow(dead_code, clippy::unwrap_used)]
+mod builders;
 mod compare;
 mod cores;
 mod crowd;

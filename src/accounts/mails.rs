@@ -55,3 +55,22 @@ pub(super) fn keys_unlocked(site: &str) -> PlainMessage {
         site: site.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{SITE, check_listing};
+
+    #[test]
+    fn mails_have_their_reviewed_words() {
+        check_listing(
+            "accounts",
+            &[
+                ("verify_code", verify_code("Ada Lovelace", "123456", SITE)),
+                ("address_in_use", address_in_use(SITE)),
+                ("account_exists", account_exists(SITE)),
+                ("keys_unlocked", keys_unlocked(SITE)),
+            ],
+        );
+    }
+}

@@ -408,6 +408,27 @@ impl LinkPurpose {
 }
 
 #[cfg(test)]
+impl Account {
+    /// Test support: Ada, who signed up at the beginning of the time of the tests.
+    pub(crate) fn sample() -> Self {
+        let created_at = Timestamp::from_millis(1_777_798_800_000);
+        Self {
+            id: AccountId::new(created_at, &mut crate::base::Rng::seeded(1)),
+            username: "ada-l".into(),
+            display_name: "Ada Lovelace".into(),
+            company: String::new(),
+            use_case: String::new(),
+            bio: String::new(),
+            colour: Colour::Teal,
+            region: "eu".into(),
+            state: AccountState::Active,
+            is_operator: false,
+            created_at,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -140,3 +140,69 @@ pub(super) fn budget_spent(key: &ApiKey, budget: Budget, site: &str) -> PlainMes
         site,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{KeyState, Limits};
+    use super::*;
+    use crate::base::{AccountId, ApiKeyId, Credits, Rng, WorkspaceId};
+    use crate::mail::{SITE, check_listing};
+
+    fn key(name: &str) -> ApiKey {
+        let (created_at, rng) = (Timestamp::from_millis(1_777_798_800_000), &mut Rng::seeded(1));
+        let id = ApiKeyId::new(created_at, rng);
+        ApiKey {
+            id,
+            workspace: WorkspaceId::new(created_at, rng),
+            account: AccountId::new(created_at, rng),
+            name: name.into(),
+            display: "dok_4190467e".into(),
+            scopes: "models:read billing:read".into(),
+            state: KeyState::Active,
+            state_at: created_at,
+            state_before: None,
+            revoke_reason: None,
+            created_at,
+            expires_at: None,
+            retire_at: None,
+            revoked_at: None,
+            predecessor: None,
+            family: id,
+            limits: Limits::default(),
+            spent_until: None,
+            is_kept: false,
+            last_used_at: None,
+            uses: 0,
+            last_address: String::new(),
+            last_agent: String::new(),
+        }
+    }
+
+    #[test]
+    fn mails_have_their_reviewed_words() {
+        let (ci, later) = (key("ci"), Timestamp::from_millis(1_778_058_000_000));
+        let ends = ApiKey { expires_at: Some(later), ..key("ci") };
+        let caller = KeyCaller { address: "203.0.113.7".into(), agent: "trainer/1.0".into(), last_at: later, uses: 3 };
+        let unknown = KeyCaller { address: String::new(), ..caller.clone() };
+        let budget = |period| Budget { amount: Credits::whole(5), period };
+        let many: Vec<ApiKey> = (0..22).map(|number| ApiKey { name: format!("ci-{number}"), ..ends.clone() }).collect();
+        check_listing(
+            "api-keys",
+            &[
+                ("key_created", key_created(&ends, SITE)),
+                ("key_created, no end", key_created(&ci, SITE)),
+                ("key_rotated", key_rotated(&ci, &ci, later, SITE)),
+                ("key_revoked", key_revoked(&ci, SITE)),
+                ("key_exposed", key_exposed(&ci, OnExposure::Quarantine, SITE)),
+                ("key_exposed, revoked", key_exposed(&ci, OnExposure::Revoke, SITE)),
+                ("key_exposed, only told", key_exposed(&ci, OnExposure::Notify, SITE)),
+                ("keys_end_soon", keys_end_soon(std::slice::from_ref(&ends), 7, SITE)),
+                ("keys_end_soon, many", keys_end_soon(&many, 1, SITE)),
+                ("replaced_key_used", replaced_key_used(&ci, &caller, SITE)),
+                ("replaced_key_used, unknown address", replaced_key_used(&ci, &unknown, SITE)),
+                ("budget_spent", budget_spent(&ci, budget(Period::Month), SITE)),
+                ("budget_spent, for good", budget_spent(&ci, budget(Period::Total), SITE)),
+            ],
+        );
+    }
+}

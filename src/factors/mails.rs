@@ -114,3 +114,30 @@ pub(super) fn reset_done(person: &Account, site: &str) -> PlainMessage {
         site: site.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{SITE, check_listing};
+
+    #[test]
+    fn mails_have_their_reviewed_words() {
+        let (ada, later) = (Account::sample(), Timestamp::from_millis(1_778_058_000_000));
+        check_listing(
+            "factors",
+            &[
+                ("totp_enabled", totp_enabled(&ada, SITE)),
+                ("totp_disabled", totp_disabled(&ada, SITE)),
+                ("codes_generated", codes_generated(&ada, SITE)),
+                ("passkey_added", passkey_added(&ada, "Laptop", SITE)),
+                ("passkey_removed", passkey_removed(&ada, "Laptop", SITE)),
+                ("recovery_code_used", recovery_code_used(&ada, 9, SITE)),
+                ("recovery_code_used, the last but one", recovery_code_used(&ada, 1, SITE)),
+                ("recovery_code_used, the last", recovery_code_used(&ada, 0, SITE)),
+                ("reset_started", reset_started(&ada, later, format!("{SITE}/signin/factor/keep?token=LINK"), SITE)),
+                ("reset_cancelled", reset_cancelled(&ada, SITE)),
+                ("reset_done", reset_done(&ada, SITE)),
+            ],
+        );
+    }
+}

@@ -16,3 +16,14 @@ pub(super) fn invited(link: String, site: &str) -> PlainMessage {
         site: site.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{SITE, check_listing};
+
+    #[test]
+    fn mails_have_their_reviewed_words() {
+        check_listing("invitations", &[("invited", invited(format!("{SITE}/signup?invitation=LINK"), SITE))]);
+    }
+}

@@ -5,6 +5,8 @@
 //! **Start reading:** [`enqueue`], then `jobs.rs`.
 
 mod jobs;
+#[cfg(test)]
+mod listing;
 mod message;
 mod model;
 mod ops;
@@ -12,6 +14,8 @@ mod store;
 mod tables;
 
 pub use jobs::deliver;
+#[cfg(test)]
+pub(crate) use listing::{SITE, check_listing};
 pub use message::{Link, PlainMessage};
 pub use model::{DELIVER, Mail, Message};
 pub use ops::{enqueue, enqueue_transient, forget, purge_old, recent};

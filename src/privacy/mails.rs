@@ -33,3 +33,20 @@ pub(super) fn account_deleted(display_name: &str, receipt: &str, site: &str) -> 
         site: site.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{SITE, check_listing};
+
+    #[test]
+    fn mails_have_their_reviewed_words() {
+        check_listing(
+            "privacy",
+            &[
+                ("export_ready", export_ready("Ada Lovelace", "10 May 2026", SITE)),
+                ("account_deleted", account_deleted("Ada Lovelace", "RECEIPT", SITE)),
+            ],
+        );
+    }
+}

@@ -207,3 +207,37 @@ pub(super) fn new_device(account: &Account, visitor: &Visitor, at: Timestamp, to
         site: site.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{SITE, check_listing};
+
+    #[test]
+    fn mails_have_their_reviewed_words() {
+        let (ada, later) = (Account::sample(), Timestamp::from_millis(1_778_058_000_000));
+        let other = EmailAddress::parse("ada@example.net").unwrap();
+        let agent = "Mozilla/5.0 (X11; Linux x86_64) Firefox/150.0".to_owned();
+        let visitor = Visitor { address: "203.0.113.7".into(), agent, ..Visitor::default() };
+        let revert = Some((format!("{SITE}/revert?token=LINK"), later));
+        check_listing(
+            "signin",
+            &[
+                ("welcome", welcome(&ada, SITE)),
+                ("password_reset", password_reset(&ada, format!("{SITE}/reset?token=LINK"), SITE)),
+                ("email_added", email_added(&ada, &other, SITE)),
+                ("primary_now", primary_now(&ada, &other, SITE)),
+                ("primary_no_longer", primary_no_longer(&ada, &other, revert, SITE)),
+                ("primary_no_longer, undone", primary_no_longer(&ada, &other, None, SITE)),
+                ("email_removed", email_removed(&ada, &other, SITE)),
+                ("email_restored", email_restored(&ada, true, SITE)),
+                ("email_restored, no password", email_restored(&ada, false, SITE)),
+                ("password_changed", password_changed(&ada, Some(&visitor), later, SITE)),
+                ("password_changed, unknown network", password_changed(&ada, None, later, SITE)),
+                ("account_suspended", account_suspended(&ada, SITE)),
+                ("account_reactivated", account_reactivated(&ada, SITE)),
+                ("new_device", new_device(&ada, &visitor, later, "LINK", SITE)),
+            ],
+        );
+    }
+}

@@ -31,3 +31,20 @@ pub(super) fn unlinked(display_name: &str, provider: &str, label: &str, site: &s
         site: site.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::{SITE, check_listing};
+
+    #[test]
+    fn mails_have_their_reviewed_words() {
+        check_listing(
+            "signin-oauth",
+            &[
+                ("linked", linked("Ada Lovelace", "GitHub", "ada-l", SITE)),
+                ("unlinked", unlinked("Ada Lovelace", "GitHub", "ada-l", SITE)),
+            ],
+        );
+    }
+}

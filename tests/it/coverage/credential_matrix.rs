@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use domicile::server::{Access, ROUTES, Route};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Appliance, Call};
+use crate::support::{Answer, Appliance, Call, is_deep};
 
 /// Each scope and its single rights, as in the contract. Does not use the table of the program.
 fn scopes() -> BTreeMap<String, BTreeSet<String>> {
@@ -257,7 +257,12 @@ fn rows(site: &Appliance) -> BTreeMap<String, Value> {
 fn c1_a_route_accepts_only_its_own_kind_of_credential_and_only_in_the_right_place() {
     let site = appliance();
     let scopes = scopes();
-    let holders = holders(&site, &scopes);
+    let mut holders = holders(&site, &scopes);
+    if !is_deep() {
+        // Of the keys, only some: every scope takes minutes.
+        let chosen = ["admin", "models:read", "account:read"];
+        holders.retain(|holder| !matches!(holder.kind, Kind::Key(scope) if !chosen.contains(&scope)));
+    }
     let agent = Call::agent();
     let before = rows(&site);
     let (mut holes, mut count) = (Vec::new(), 0);
@@ -291,7 +296,7 @@ fn c1_a_route_accepts_only_its_own_kind_of_credential_and_only_in_the_right_plac
     }
 
     assert!(holes.is_empty(), "{} of {count}:\n{}", holes.len(), holes[..holes.len().min(40)].join("\n"));
-    assert!(count > ROUTES.len() * scopes.len() * PLACES.len(), "only {count} requests");
+    assert!(count >= ROUTES.len() * holders.len() * PLACES.len(), "only {count} requests");
     assert_eq!(rows(&site), before, "a request with a credential in the wrong place changed something");
     // This includes the credentials in a query: the log has no queries.
     let log = site.log();

@@ -12,7 +12,7 @@ use domicile::privacy;
 use domicile::verification::{self, Refusal, VerifiedKey, Verifier, VerifyRequest};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Person, TestApp, TestSite, columns_with, default_settings};
+use crate::support::{KeyBuilder, Person, TestApp, TestSite, columns_with, default_settings};
 
 mod exposures;
 mod lifecycle;
@@ -21,12 +21,7 @@ mod secrets;
 mod uses;
 
 fn new_key(scopes: &[&str], expiry: &str) -> NewApiKey {
-    NewApiKey {
-        name: KeyName::parse("ci").unwrap(),
-        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        expiry: Expiry::parse(expiry).unwrap(),
-        limits: Limits::default(),
-    }
+    KeyBuilder::named("ci").scopes(scopes).expires(expiry).build()
 }
 
 impl TestSite {

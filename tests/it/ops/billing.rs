@@ -10,14 +10,14 @@ use domicile::billing::ledger::{
     self, Account, Category, Charge, Draft, Filter, Grant, Kind, LedgerError, LedgerSummary, Origin, PostedTransaction,
     Posting,
 };
-use domicile::billing::usage::{self, BatchResult, EventName, Fault, NewEvent, Rejection};
+use domicile::billing::usage::{self, BatchResult, Fault, NewEvent, Rejection};
 use domicile::billing::{self, BillingError};
 use domicile::db::{Layout, Store};
 use domicile::workspaces::{self, Workspace};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::support::{START, TestSite as Site, default_settings};
+use crate::support::{START, TestSite as Site, UsageBuilder, default_settings};
 
 mod histories;
 mod integrity;
@@ -106,15 +106,7 @@ fn charge_of(workspace: WorkspaceId, amount: Credits, key: &str) -> Charge {
 }
 
 fn event(workspace: WorkspaceId, id: &str, quantity: &str) -> NewEvent {
-    NewEvent {
-        source: EventName::parse("https://gpu.example/farm-1").unwrap(),
-        id: EventName::parse(id).unwrap(),
-        workspace,
-        sku: "gpu.h100".into(),
-        quantity: Quantity::parse(quantity).unwrap(),
-        occurred_at: Timestamp::parse(START).unwrap(),
-        key: None,
-    }
+    UsageBuilder::new(workspace, id, Timestamp::parse(START).unwrap()).quantity(quantity).build()
 }
 
 /// Runs `property` with `cases` random values of `strategy`, and with eight times as many in a deep run. Prints the seed; the environment variable `SEED` repeats a run.

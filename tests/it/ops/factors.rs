@@ -7,7 +7,7 @@ use domicile::factors::{self, EnrolledFactors, FactorError};
 use domicile::sessions::{self, NewSession};
 use domicile::signin::{FactorInput, SignInOutcome, SigninError, StepUp, flows};
 
-use crate::support::{PASSWORD, Person, TestApp, TestSite, oath_code, visitor};
+use crate::support::{PASSWORD, Person, PersonBuilder, TestApp, TestSite, oath_code, visitor};
 
 mod passkeys;
 mod resets;

@@ -5,13 +5,13 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 use domicile::accounts::{self, Bio, Company, DisplayName, Profile, UseCase};
-use domicile::api_keys::{self, Channel, Expiry, KeyName, KeyPolicy, Limits, NewApiKey};
+use domicile::api_keys::{self, Channel, KeyPolicy, Limits};
 use domicile::base::{
     AccountId, Actor, ApiKeyId, ArtifactId, Credits, EmailAddress, Quantity, RequestId, Secret, Timestamp, Visitor,
     Zone, days, minutes,
 };
 use domicile::billing;
-use domicile::billing::usage::{self, EventName, NewEvent};
+use domicile::billing::usage;
 use domicile::db::View;
 use domicile::db::{Erasure, Export as ColumnExport, Table};
 use domicile::people::{self, Links, PeopleError, Platform, Settings};
@@ -25,7 +25,7 @@ use domicile::{audit, invitations, workspaces};
 use rusqlite::named_params;
 use rusqlite::types::Value;
 
-use crate::support::{PASSWORD, Person, START, TestApp, holds};
+use crate::support::{KeyBuilder, PASSWORD, Person, START, TestApp, UsageBuilder, holds};
 
 mod erasures;
 mod exports;
@@ -97,15 +97,10 @@ impl TestApp {
         self.clock.advance(minutes(1));
         let workspace = ada.workspace;
         let event = |id: &str, key| {
-            Ok(NewEvent {
-                source: EventName::parse("https://gpu.example/farm-1").unwrap(),
-                id: EventName::parse(id).unwrap(),
-                workspace,
-                sku: "gpu.h100".into(),
-                quantity: Quantity::parse("1500").unwrap(),
-                occurred_at: Timestamp::parse(START).unwrap(),
-                key: Some(key),
-            })
+            Ok(UsageBuilder::new(workspace, id, Timestamp::parse(START).unwrap())
+                .quantity("1500")
+                .key(Some(key))
+                .build())
         };
         let batch = [event("run-1", key.key.id), event("run-2", replaced)];
         self.write(move |tx| {
@@ -170,12 +165,7 @@ impl TestApp {
     /// A key with every limit that was replaced and is still in use, in a workspace with its own key policy.
     fn replaced_key(&self, ada: &Person, verifier: &Verifier) -> ApiKeyId {
         let limits = Limits::parse("198.51.100.0/24 2001:db8:ca::/48", "600", "1", "total").unwrap();
-        let new = NewApiKey {
-            name: KeyName::parse(CANARIES[11]).unwrap(),
-            scopes: vec!["models:read".into()],
-            expiry: Expiry::parse("90d").unwrap(),
-            limits,
-        };
+        let new = KeyBuilder::named(CANARIES[11]).limits(limits).build();
         let key = self.make_key(ada, new);
         let request = VerifyRequest {
             address: CANARIES[12].parse().ok(),

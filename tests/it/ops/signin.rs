@@ -9,7 +9,7 @@ use domicile::sessions::{self, CurrentSession, RetryAfter};
 use domicile::signin::{self, NewPerson, PendingSignUp, SignInOutcome, SigninError, flows};
 use domicile::workspaces;
 
-use crate::support::{PASSWORD, TestApp, visitor};
+use crate::support::{PASSWORD, PersonBuilder, TestApp, visitor};
 
 const WRONG: &str = "battery horse, no staple";
 const OTHER: &str = "a brand new set of words";
@@ -510,13 +510,7 @@ fn a_reset_link_verifies_the_address_and_removes_the_access_of_an_earlier_claima
 fn an_account_that_an_operator_creates_gets_its_credit_when_the_address_is_verified() {
     let mut site = crate::support::TestSite::new();
     let mut made = |username: &str, is_verified: bool| {
-        let person = domicile::signin::NewPerson {
-            email: domicile::base::EmailAddress::parse(&format!("{username}@example.org")).unwrap(),
-            username: domicile::accounts::Username::parse(username).unwrap(),
-            password: Some("$argon2id$not-a-real-one".into()),
-            is_verified,
-            is_operator: false,
-        };
+        let person = PersonBuilder::named(username).verified(is_verified).build();
         site.write(|tx| domicile::signin::create_account(tx, &domicile::base::Actor::Operator, person)).unwrap();
         site.count("ledger_tx")
     };

@@ -8,11 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
 use domicile::accounts::{self, NewAccount, Username};
-use domicile::base::{
-    Actor, Clock, Credits, EmailAddress, Quantity, Rng, ServiceId, Timestamp, hours, minutes, seconds,
-};
+use domicile::base::{Actor, Clock, Credits, EmailAddress, Rng, ServiceId, Timestamp, hours, minutes, seconds};
 use domicile::billing::ledger;
-use domicile::billing::usage::{self, BatchResult, EventName, Fault, NewEvent};
+use domicile::billing::usage::{self, BatchResult, Fault, NewEvent};
 use domicile::crypto::Keyring;
 use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, Subject, Tx, View};
 use domicile::services::{self, ServiceName};
@@ -21,7 +19,7 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::support::{START, TestApp, TestSite, default_settings, holds, tables};
+use crate::support::{START, TestApp, TestSite, UsageBuilder, default_settings, holds, tables};
 
 /// A live database in its own folder, without the layers above it.
 struct StoreFixture {
@@ -510,15 +508,7 @@ fn an_event_reported_100_times_from_eight_threads_counts_once_also_after_a_resta
     let ada = site.person("ada-ada");
     let farm = Actor::Service { service: ServiceId::new(site.clock.now(), &mut Rng::seeded(3)), name: "farm".into() };
     let event = |quantity: &str| -> Result<NewEvent, Fault> {
-        Ok(NewEvent {
-            source: EventName::parse("https://gpu.example/farm-1").unwrap(),
-            id: EventName::parse("run-1").unwrap(),
-            workspace: ada.workspace,
-            sku: "gpu.h100".into(),
-            quantity: Quantity::parse(quantity).unwrap(),
-            occurred_at: Timestamp::parse(START).unwrap(),
-            key: None,
-        })
+        Ok(UsageBuilder::new(ada.workspace, "run-1", Timestamp::parse(START).unwrap()).quantity(quantity).build())
     };
     let report = |site: &TestApp, quantity: &str| {
         let (farm, batch) = (farm.clone(), [event(quantity)]);

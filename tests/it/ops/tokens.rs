@@ -1,7 +1,7 @@
 //! Access tokens: which key signs, how long a token is valid, and the revocation feed.
 
 use domicile::accounts;
-use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyChange, KeyName, Limits, NewApiKey};
+use domicile::api_keys::{self, CreatedApiKey, KeyChange, KeyName, Limits};
 use domicile::base::{Actor, CredentialAdmin, Secret, days, hours, minutes, seconds};
 use domicile::crypto::Keyring;
 use domicile::db;
@@ -11,17 +11,11 @@ use domicile::tokens::{self, Audience, Claims, ExchangeRequest, IssuedToken, Tok
 use domicile::verification::Verifier;
 use ed25519_dalek::SigningKey;
 
-use crate::support::{Person, TestApp, holds, stored_values};
+use crate::support::{KeyBuilder, Person, TestApp, holds, stored_values};
 
 /// A key of this person with these scopes and this expiry.
 fn key(app: &TestApp, owner: &Person, scopes: &[&str], expiry: &str) -> CreatedApiKey {
-    let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-    let new = NewApiKey {
-        name: KeyName::parse("ci").unwrap(),
-        scopes,
-        expiry: Expiry::parse(expiry).unwrap(),
-        limits: Limits::default(),
-    };
+    let new = KeyBuilder::named("ci").scopes(scopes).expires(expiry).build();
     let (admin, account, workspace) = (owner.credential_admin(), owner.account.id, owner.workspace);
     app.write(move |tx| api_keys::create(tx, &admin, account, workspace, &new)).unwrap()
 }

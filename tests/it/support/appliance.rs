@@ -33,6 +33,8 @@ pub struct Appliance {
     server: Option<Child>,
     /// The file that sets how far the server's clock is ahead; see [`Appliance::set_ahead`].
     clock: Option<PathBuf>,
+    /// Whether the clock stands still, for the commands too.
+    is_frozen: bool,
 }
 
 /// The output of a command.
@@ -82,6 +84,19 @@ impl Appliance {
         appliance
     }
 
+    /// An appliance that is running, and for which it is always `now` (`2026-05-03 09:00:00`, in UTC): its pages and
+    /// answers are the same in each run.
+    pub fn frozen_at(now: &str) -> Self {
+        let mut appliance = Self::configured("");
+        let clock = appliance.folder.path().join("clock");
+        std::fs::write(&clock, now).unwrap();
+        appliance.clock = Some(clock);
+        appliance.is_frozen = true;
+        appliance.run(&["init"]).ok();
+        appliance.start();
+        appliance
+    }
+
     /// Adds whole tables to the configuration.
     pub fn add_settings(&self, more: &str) {
         let mut config = std::fs::File::options().append(true).open(self.config()).unwrap();
@@ -94,7 +109,7 @@ impl Appliance {
             let library = super::tool("libfaketime.so.1");
             command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
             // Timers of the runtime are not affected.
-            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("TZ", "UTC");
         }
     }
 
@@ -136,7 +151,7 @@ impl Appliance {
              [[prices]]\nsku = \"gpu.h100\"\nunit = \"second\"\nprice = \"0.001\"\n{mail}{more}"
         );
         std::fs::write(folder.path().join("domicile.toml"), text).unwrap();
-        Self { folder, port, server: None, clock: None }
+        Self { folder, port, server: None, clock: None, is_frozen: false }
     }
 
     pub fn folder(&self) -> &Path {
@@ -175,6 +190,9 @@ impl Appliance {
         let mut command = Command::new(env!("CARGO_BIN_EXE_domicile"));
         command.args(arguments).env_clear().env("DOMICILE_CONFIG", self.config()).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.is_frozen {
+            self.share_clock(&mut command);
+        }
         command
     }
 

@@ -3,8 +3,10 @@
 mod appliance;
 mod authenticator;
 mod browser;
+mod builders;
 mod helper_process;
 mod mailbox;
+mod outline;
 mod test_app;
 mod test_site;
 mod tools;
@@ -12,7 +14,9 @@ mod tools;
 pub use appliance::{Appliance, CommandOutput, finish, free_port};
 pub use authenticator::{Authenticator, oath_code};
 pub use browser::{Answer, Browser, Call, PASSWORD, encode};
+pub use builders::{KeyBuilder, PersonBuilder, UsageBuilder};
 pub use helper_process::HelperProcess;
+pub use outline::{outline, redacted};
 pub use test_app::TestApp;
 pub use test_site::{
     Person, START, TestSite, columns_with, default_settings, holds, messages, stored_values, tables, visitor,
@@ -55,7 +59,12 @@ pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Whether this is `./dev test --deep`.
+pub fn is_deep() -> bool {
+    std::env::var_os("DOMICILE_TEST_DEEP").is_some()
+}
+
 /// How often a test repeats something: `quick` times in `./dev test`, `deep` times in `./dev test --deep`.
 pub fn rounds(quick: usize, deep: usize) -> usize {
-    if std::env::var_os("DOMICILE_TEST_DEEP").is_some() { deep } else { quick }
+    if is_deep() { deep } else { quick }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
+use domicile::api_keys::{self, CreatedApiKey, NewApiKey};
 use domicile::app::{App, AppOptions};
 use domicile::base::{Actor, Clock, EmailAddress, IdentityId, Rng, Secret, Timestamp, Visitor};
 use domicile::config::Config;
@@ -15,11 +15,12 @@ use domicile::db::{self, Decided, Layout, Tx, View};
 use domicile::jobs;
 use domicile::schedule::JOB_HANDLERS;
 use domicile::signin::{self, NewPerson, SignIn, SignInOutcome, SignUp, SigninError, flows};
-use domicile::{accounts, workspaces};
+use domicile::workspaces;
 use rusqlite::named_params;
 use tempfile::TempDir;
 
 use super::PASSWORD;
+use super::builders::{KeyBuilder, PersonBuilder};
 use super::mailbox::{Mailbox, Message};
 use super::test_site::{self, FOOTPRINT, Person, START, visitor};
 
@@ -118,13 +119,7 @@ impl TestApp {
         let email = EmailAddress::parse(&format!("{username}@example.org")).unwrap();
         let password = flows::new_password(&self.app, Secret::new(PASSWORD.to_owned()), username, &email).unwrap();
         let phc = self.app.passwords().hash_and_wait(&password).unwrap();
-        NewPerson {
-            email,
-            username: accounts::Username::parse(username).unwrap(),
-            password: Some(phc),
-            is_verified: true,
-            is_operator: false,
-        }
+        PersonBuilder::named(username).password(phc).build()
     }
 
     /// An active person with a real password ([`PASSWORD`]).
@@ -222,9 +217,7 @@ impl TestApp {
 
     /// A key of the person, valid for 90 days.
     pub fn api_key(&self, owner: &Person, name: &str) -> CreatedApiKey {
-        let expiry = Expiry::parse("90d").unwrap();
-        let limits = Limits::default();
-        let new = NewApiKey { name: KeyName::parse(name).unwrap(), scopes: vec!["models:read".into()], expiry, limits };
+        let new = KeyBuilder::named(name).build();
         self.make_key(owner, new)
     }
 

@@ -3,19 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use domicile::accounts::{self, Account, Username};
-use domicile::api_keys::{self, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey};
+use domicile::accounts::{self, Account};
+use domicile::api_keys::{self, CreatedApiKey};
 use domicile::audit::{self, Filter, RecordedEvent};
-use domicile::base::{Actor, Clock, CredentialAdmin, EmailAddress, Rng, SessionId, Timestamp, Visitor, WorkspaceId};
+use domicile::base::{Actor, Clock, CredentialAdmin, Rng, SessionId, Timestamp, Visitor, WorkspaceId};
 use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Decided, Decision, Site, Tx, View};
 use domicile::mail;
-use domicile::signin::{self, NewPerson};
+use domicile::signin::{self};
 use domicile::workspaces;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+use super::builders::{KeyBuilder, PersonBuilder};
 use super::mailbox::Message;
 
 /// The time at which every test begins.
@@ -166,13 +167,7 @@ impl TestSite {
 
     /// An active person with the sign-up credit, created as at the command line.
     pub fn person(&mut self, username: &str) -> Person {
-        let person = NewPerson {
-            email: EmailAddress::parse(&format!("{username}@example.org")).unwrap(),
-            username: Username::parse(username).unwrap(),
-            password: Some("$argon2id$not-a-real-one".into()),
-            is_verified: true,
-            is_operator: false,
-        };
+        let person = PersonBuilder::named(username).build();
         let person = self.write(|tx| {
             let account = signin::create_account(tx, &Actor::Operator, person)?;
             let workspace = workspaces::personal(tx, account.id)?.unwrap();
@@ -183,12 +178,7 @@ impl TestSite {
 
     /// A key of the person, valid for 90 days.
     pub fn api_key(&mut self, owner: &Person, name: &str, scopes: &[&str]) -> CreatedApiKey {
-        let new = NewApiKey {
-            name: KeyName::parse(name).unwrap(),
-            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-            expiry: Expiry::parse("90d").unwrap(),
-            limits: Limits::default(),
-        };
+        let new = KeyBuilder::named(name).scopes(scopes).build();
         let admin = owner.credential_admin();
         self.write(|tx| api_keys::create(tx, &admin, owner.account.id, owner.workspace, &new)).unwrap()
     }

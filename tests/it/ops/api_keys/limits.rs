@@ -1,12 +1,12 @@
 //! The limits of keys: networks, rates and budgets. A refused request counts against none of them.
 
-use domicile::base::RateLimit;
-use domicile::base::{Credits, Quantity, ServiceId, Timestamp};
+use domicile::base::{Credits, RateLimit, ServiceId, Timestamp};
 use domicile::billing;
-use domicile::billing::usage::{self, EventName, NewEvent};
+use domicile::billing::usage;
 use domicile::db;
 
 use super::*;
+use crate::support::UsageBuilder;
 
 fn limited(networks: &str, rate: &str, budget: &str, period: &str) -> NewApiKey {
     NewApiKey { limits: limits(networks, rate, budget, period), ..new_key(&["models:read"], "never") }
@@ -157,15 +157,7 @@ fn many_threads_share_one_rate() {
 impl TestApp {
     /// Reports usage of a service with a key. A thousand seconds cost one credit.
     fn charge(&self, person: &Person, key: Option<ApiKeyId>, id: &str, seconds: &str) {
-        let event = NewEvent {
-            source: EventName::parse("https://gpu.example/farm-1").unwrap(),
-            id: EventName::parse(id).unwrap(),
-            workspace: person.workspace,
-            sku: "gpu.h100".into(),
-            quantity: Quantity::parse(seconds).unwrap(),
-            occurred_at: self.clock.now(),
-            key,
-        };
+        let event = UsageBuilder::new(person.workspace, id, self.clock.now()).quantity(seconds).key(key).build();
         let service = ServiceId::new(Timestamp::from_millis(1), &mut Rng::seeded(3));
         let farm = Actor::Service { service, name: "farm".into() };
         let answer = self.write(move |tx| usage::record_batch(tx, &farm, &[Ok(event)])).unwrap();

@@ -1,7 +1,7 @@
 //! Resets, for a person who lost every factor.
 
 use domicile::factors::ResetRequester;
-use domicile::signin::{self, NewPerson};
+use domicile::signin::{self};
 
 use super::*;
 
@@ -10,8 +10,7 @@ impl TestApp {
         let email = domicile::base::EmailAddress::parse("olga-o@example.org").unwrap();
         let password = flows::new_password(&self.app, Secret::new(PASSWORD.to_owned()), "olga-o", &email).unwrap();
         let phc = self.app.passwords().hash_and_wait(&password).unwrap();
-        let username = accounts::Username::parse("olga-o").unwrap();
-        let person = NewPerson { email, username, password: Some(phc), is_verified: true, is_operator: true };
+        let person = PersonBuilder::named("olga-o").password(phc).operator().build();
         let account = self.write(move |tx| signin::create_account(tx, &Actor::Operator, person)).unwrap();
         let workspace = self.read(|view| domicile::workspaces::personal(view, account.id).unwrap().unwrap().id);
         let enrolment = self.enrol(&Person { account: account.clone(), workspace });

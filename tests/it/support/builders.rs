@@ -1,0 +1,109 @@
+//! Builders of what operations take, with defaults: a new field of an input changes one place. The benchmarks use them
+//! too, so they depend on the program only.
+
+use domicile::accounts::Username;
+use domicile::api_keys::{Expiry, KeyName, Limits, NewApiKey};
+use domicile::base::{ApiKeyId, EmailAddress, Quantity, Timestamp, WorkspaceId};
+use domicile::billing::usage::{EventName, NewEvent};
+use domicile::signin::NewPerson;
+
+/// A key with the scope `models:read`, valid for 90 days and without limits.
+pub struct KeyBuilder(NewApiKey);
+
+impl KeyBuilder {
+    pub fn named(name: &str) -> Self {
+        Self(NewApiKey {
+            name: KeyName::parse(name).unwrap(),
+            scopes: vec!["models:read".into()],
+            expiry: Expiry::parse("90d").unwrap(),
+            limits: Limits::default(),
+        })
+    }
+
+    pub fn scopes(mut self, scopes: &[&str]) -> Self {
+        self.0.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        self
+    }
+
+    /// As typed: `90d`, `never`.
+    pub fn expires(mut self, expiry: &str) -> Self {
+        self.0.expiry = Expiry::parse(expiry).unwrap();
+        self
+    }
+
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.0.limits = limits;
+        self
+    }
+
+    pub fn build(self) -> NewApiKey {
+        self.0
+    }
+}
+
+/// A person with the verified address `<username>@example.org`, who is no operator. Without [`PersonBuilder::password`],
+/// the stored hash matches no password.
+pub struct PersonBuilder(NewPerson);
+
+impl PersonBuilder {
+    pub fn named(username: &str) -> Self {
+        Self(NewPerson {
+            email: EmailAddress::parse(&format!("{username}@example.org")).unwrap(),
+            username: Username::parse(username).unwrap(),
+            password: Some("$argon2id$not-a-real-one".into()),
+            is_verified: true,
+            is_operator: false,
+        })
+    }
+
+    /// The hash of the password.
+    pub fn password(mut self, phc: String) -> Self {
+        self.0.password = Some(phc);
+        self
+    }
+
+    pub fn verified(mut self, is_verified: bool) -> Self {
+        self.0.is_verified = is_verified;
+        self
+    }
+
+    pub fn operator(mut self) -> Self {
+        self.0.is_operator = true;
+        self
+    }
+
+    pub fn build(self) -> NewPerson {
+        self.0
+    }
+}
+
+/// One second of a `gpu.h100`, without a key.
+pub struct UsageBuilder(NewEvent);
+
+impl UsageBuilder {
+    pub fn new(workspace: WorkspaceId, id: &str, occurred_at: Timestamp) -> Self {
+        Self(NewEvent {
+            source: EventName::parse("https://gpu.example/farm-1").unwrap(),
+            id: EventName::parse(id).unwrap(),
+            workspace,
+            sku: "gpu.h100".into(),
+            quantity: Quantity::parse("1").unwrap(),
+            occurred_at,
+            key: None,
+        })
+    }
+
+    pub fn quantity(mut self, quantity: &str) -> Self {
+        self.0.quantity = Quantity::parse(quantity).unwrap();
+        self
+    }
+
+    pub fn key(mut self, key: Option<ApiKeyId>) -> Self {
+        self.0.key = key;
+        self
+    }
+
+    pub fn build(self) -> NewEvent {
+        self.0
+    }
+}

@@ -1,0 +1,103 @@
+//! The JSON answers of every described operation.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{all_are_same, differs};
+use crate::support::{Answer, Appliance, Call, redacted};
+
+const NOW: &str = "2026-05-03 09:00:00";
+
+struct Answers {
+    site: Appliance,
+    /// `METHOD path` of the operations that have an answer.
+    described: BTreeSet<String>,
+    differences: Vec<String>,
+}
+
+impl Answers {
+    /// One answer: its status and its body. `operation`: `METHOD path` as described; `case` tells its answers apart.
+    fn add(&mut self, operation: &str, case: &str, call: impl FnOnce(Call) -> Call) {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let answer = call(self.site.call(method, &target)).send();
+        self.described.insert(format!("{method} {path}"));
+        let name = format!("{}{}.{case}", method.to_lowercase(), path.replace('/', "."));
+        self.differences.extend(differs("answers", &name, &text_of(&answer)));
+    }
+}
+
+fn text_of(answer: &Answer) -> String {
+    let kind = answer.header("content-type");
+    let body = if kind.contains("json") {
+        serde_json::to_string_pretty(&answer.json()).unwrap()
+    } else if kind.contains("html") {
+        "a page".to_owned()
+    } else {
+        answer.text()
+    };
+    redacted(&format!("{} {kind}\n{body}", answer.status))
+}
+
+#[test]
+fn every_described_operation_has_its_reviewed_answer() {
+    let site = Appliance::frozen_at(NOW);
+    site.account("ada-l");
+    let key = site.api_key("ada-l", &["admin"]);
+    let narrow = site.api_key("ada-l", &["models:read"]);
+    let service = site.service("training");
+    let workspace = site.workspace("ada-l");
+    let document = site.call("GET", "/v1/openapi.json").send().json();
+    let mut answers = Answers { site, described: BTreeSet::new(), differences: Vec::new() };
+
+    for probe in
+        ["GET /healthz", "GET /readyz", "GET /.well-known/jwks.json", "GET /.well-known/oauth-authorization-server"]
+    {
+        answers.add(probe, "ok", |call| call);
+    }
+    answers.add("GET /v1/docs", "ok", |call| call);
+    // The document itself is a file of the source tree.
+    answers.described.insert("GET /v1/openapi.json".to_owned());
+
+    answers.add("POST /v1/introspect", "active", |call| call.bearer(&service).form(&[("token", &key)]));
+    answers.add("POST /v1/introspect", "unknown", |call| call.bearer(&service).form(&[("token", "dok_nothing")]));
+    answers.add("POST /v1/introspect", "no-service", |call| call.form(&[("token", &key)]));
+    answers.add("GET /v1/forward-auth", "ok", |call| call.header("X-Api-Key", &key));
+    answers.add("GET /v1/forward-auth", "no-key", |call| call);
+    answers.add("POST /v1/token", "no-key", |call| call.form(&[("grant_type", "something")]));
+    answers.add("GET /v1/revocations", "ok", |call| call.bearer(&service));
+    answers.add("GET /v1/revocations", "no-service", |call| call);
+    let event = |quantity: &str| {
+        json!([{"id": "run-1", "source": "https://gpu.example", "workspace": workspace, "sku": "gpu.h100",
+                "quantity": quantity, "time": "2026-05-03T09:00:00Z"}])
+    };
+    answers.add("POST /v1/usage/events", "ok", |call| call.bearer(&service).json(&event("600")));
+    answers.add("POST /v1/usage/events", "wrong", |call| call.bearer(&service).json(&event("many")));
+
+    answers.add("GET /api/username/check?username=grace-h", "ok", |call| call);
+    for path in ["account/summary", "api-keys", "billing/transactions", "billing/usage-summary", "storage", "trash"] {
+        let operation = format!("GET /api/{path}");
+        answers.add(&operation, "ok", |call| call.bearer(&key));
+        answers.add(&operation, "no-key", |call| call);
+        if path != "trash" {
+            answers.add(&operation, "no-right", |call| call.bearer(&narrow));
+        }
+    }
+    answers.add("GET /api/users?username=ada-l", "ok", |call| call.bearer(&key));
+    let item = json!({"id": "unknown", "type": "model"});
+    answers.add("POST /api/trash", "unknown", |call| call.bearer(&key).json(&item));
+    answers.add("DELETE /api/trash", "unknown", |call| call.bearer(&key).json(&item));
+    answers.add("POST /v1/key-exposures", "ok", |call| call.json(&json!([{"token": key}])));
+    answers.add("GET /api/storage", "exposed-key", |call| call.bearer(&key));
+
+    let methods = ["get", "post", "put", "patch", "delete"];
+    let operations = document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+        let own = methods.iter().filter(|method| !matches!(item[**method], Value::Null));
+        own.map(move |method| format!("{} {path}", method.to_uppercase()))
+    });
+    let missing: Vec<_> = operations.filter(|operation| !answers.described.contains(operation)).collect();
+    assert!(missing.is_empty(), "no snapshot of {missing:?}: add the operations to tests/it/texts/answers.rs");
+    all_are_same(&answers.differences);
+}

@@ -1,0 +1,30 @@
+//! What people and programs read, as snapshots in `tests/it/snapshots`: a change of words is one reviewed diff.
+//! `./dev test --accept texts` accepts the new text; the diff of the snapshot files is what a reviewer reads. The mails
+//! are compared by unit tests in `src/*/mails.rs`.
+
+mod answers;
+mod pages;
+mod sentences;
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+
+/// Compares one text with its snapshot, `<folder>/<name>.snap`. Returns the difference instead of failing, so that a
+/// test reports all of them.
+fn differs(folder: &str, name: &str, text: &str) -> Option<String> {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots").join(folder));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let same = std::panic::catch_unwind(AssertUnwindSafe(|| settings.bind(|| insta::assert_snapshot!(name, text))));
+    same.err().map(|_| format!("tests/it/snapshots/{folder}/{name}.snap"))
+}
+
+#[track_caller]
+fn all_are_same(differences: &[String]) {
+    assert!(
+        differences.is_empty(),
+        "changed (see the differences above): {differences:#?}\nIf the new words are right: ./dev test --accept texts, \
+         then review them with git diff tests/it/snapshots"
+    );
+}

@@ -1,0 +1,157 @@
+//! The outline of every page.
+
+use std::collections::BTreeSet;
+
+use domicile::server::ROUTES;
+
+use super::{all_are_same, differs};
+use crate::support::{Answer, Appliance, Browser, PASSWORD, oath_code, outline};
+
+/// The time at which the clock of the server stands.
+const NOW: &str = "2026-05-03 09:00:00";
+const NOW_UNIX: i64 = 1_777_798_800;
+
+/// Paths that answer with a page and have no snapshot, each with the reason.
+const LEFT_OUT: [(&str, &str); 11] = [
+    ("/", "redirects"),
+    ("/settings", "redirects"),
+    ("/assets/{name:.*}", "files"),
+    ("/avatars/{id}", "pictures"),
+    ("/session/left", "an answer for the script of the page"),
+    ("/demo/mail", "only in a demonstration"),
+    ("/oauth/sign-up", "needs another provider: tests/it/http/oauth.rs"),
+    ("/oauth/connect", "needs another provider: tests/it/http/oauth.rs"),
+    ("/oauth/{name}/start", "redirects"),
+    ("/oauth/{name}/callback", "redirects"),
+    ("/oauth/{name}/finish", "redirects"),
+];
+
+/// Collects outlines.
+struct Pages {
+    site: Appliance,
+    shown: BTreeSet<String>,
+    differences: Vec<String>,
+}
+
+impl Pages {
+    fn add(&mut self, name: &str, status: u16, answer: &Answer) {
+        assert_eq!(answer.status, status, "{name}: {} {}", answer.location(), answer.text());
+        assert!(self.shown.insert(name.to_owned()), "{name} is there twice");
+        self.differences.extend(differs("pages", name, &outline(&answer.text())));
+    }
+
+    /// The page at `path`. Its name is the path with `.` for `/`.
+    fn get(&mut self, browser: &mut Browser, path: &str) {
+        let name = path.split('?').next().unwrap_or_default().trim_start_matches('/').replace('/', ".");
+        let answer = browser.get(path);
+        self.add(&name, 200, &answer);
+    }
+}
+
+fn anonymous_pages(pages: &mut Pages) {
+    let mut visitor = pages.site.browser();
+    for path in ["/signin", "/signup", "/forgot", "/v1/docs"] {
+        pages.get(&mut visitor, path);
+    }
+    for path in ["/reset", "/not-me", "/revert"] {
+        let answer = visitor.get(&format!("{path}?token=unknown"));
+        let name = path.trim_start_matches('/');
+        pages.add(&format!("{name}.unknown-link"), answer.status, &answer);
+    }
+    let answer = visitor.get("/nothing/here");
+    pages.add("not-found", 404, &answer);
+    let answer = visitor.submit("/signin", "/signin", &[("name", "nobody-x"), ("password", "wrong and long enough")]);
+    pages.add("signin.wrong", answer.status, &answer);
+    let answer =
+        visitor.submit("/signup", "/signup", &[("email", "no address"), ("username", "x"), ("password", "short")]);
+    pages.add("signup.wrong", answer.status, &answer);
+
+    let form = [("email", "grace@example.org"), ("username", "grace-h"), ("password", PASSWORD)];
+    assert_eq!(visitor.submit("/signup", "/signup", &form).status, 303);
+    pages.get(&mut visitor, "/verify");
+}
+
+fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
+    for path in [
+        "/settings/profile",
+        "/settings/keys",
+        "/settings/keys/scopes",
+        "/settings/billing",
+        "/settings/security",
+        "/settings/privacy",
+        "/settings/privacy/delete",
+        "/activity",
+        "/step-up",
+    ] {
+        pages.get(ada, path);
+    }
+    let form = [("name", "ci"), ("scope", "models:read"), ("expires", "90d")];
+    let created = ada.submit("/settings/keys", "/settings/keys", &form);
+    pages.add("settings.keys.created", created.status, &created);
+    let text = pages.site.run(&["--json", "key", "list", "--account", "ada-l"]).ok();
+    let keys: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let id = keys["keys"][0]["id"].as_str().unwrap();
+    for (name, path) in [("key", ""), ("key.revoke", "/revoke"), ("key.rotate", "/rotate"), ("key.disable", "/disable")]
+    {
+        let answer = ada.get(&format!("/settings/keys/{id}{path}"));
+        pages.add(&format!("settings.keys.{name}"), 200, &answer);
+    }
+    let answer = ada.submit("/settings/keys", "/settings/keys", &[("name", ""), ("expires", "never ever")]);
+    pages.add("settings.keys.wrong", answer.status, &answer);
+    let answer = ada.get("/settings/keys");
+    pages.add("settings.keys.one", 200, &answer);
+}
+
+fn second_factor_pages(pages: &mut Pages, ada: &mut Browser) {
+    assert_eq!(ada.submit("/settings/security", "/settings/security/totp/new", &[]).status, 303);
+    let answer = ada.get("/settings/security/totp");
+    let secret = answer.value_of("id=\"totp-secret\"");
+    // The secret is in the page and in its QR code, which is no text.
+    let hidden = Answer { body: answer.text().replace(&secret, "SECRET").into_bytes(), ..answer };
+    pages.add("settings.security.totp", 200, &hidden);
+    let code = oath_code(&secret.replace(' ', ""), NOW_UNIX);
+    let shown = ada.submit("/settings/security/totp", "/settings/security/totp", &[("code", &code)]);
+    let text = shown.text();
+    let codes = text.split("<li>").filter_map(|rest| rest.split_once("</li>")).map(|(code, _)| code);
+    let codes: Vec<_> = codes.filter(|code| code.len() == 17).map(str::to_owned).collect();
+    let body = codes.iter().fold(text, |text, code| text.replace(code.as_str(), "RECOVERY-CODE")).into_bytes();
+    pages.add("settings.security.recovery-codes", 200, &Answer { body, ..shown });
+    pages.get(ada, "/settings/security/totp/remove");
+
+    let mut second = pages.site.browser();
+    let answer = second.sign_in("ada-l");
+    assert!(answer.location().starts_with("/signin/factor"), "{}", answer.location());
+    pages.get(&mut second, "/signin/factor");
+    let answer = second.get("/signin/factor/keep?token=unknown");
+    pages.add("signin.factor.keep.unknown-link", answer.status, &answer);
+}
+
+#[test]
+fn every_page_has_its_reviewed_words() {
+    let site = Appliance::frozen_at(NOW);
+    site.account("ada-l");
+    let mut pages = Pages { site, shown: BTreeSet::new(), differences: Vec::new() };
+    let mut ada = pages.site.browser();
+    ada.sign_in("ada-l");
+    // The first one is random.
+    assert_eq!(ada.submit("/settings/profile", "/settings/profile/colour", &[("colour", "teal")]).status, 303);
+
+    anonymous_pages(&mut pages);
+    settings_pages(&mut pages, &mut ada);
+    second_factor_pages(&mut pages, &mut ada);
+
+    let programs = ["/v1/", "/api/", "/.well-known/", "/healthz", "/readyz"];
+    let is_page = |path: &str| path == "/v1/docs" || !programs.iter().any(|start| path.starts_with(start));
+    let routes = ROUTES.iter().filter(|route| route.method == "GET" && is_page(route.path));
+    let has_snapshot = |path: &str| {
+        let name = path.trim_start_matches('/').replace("keys/{id}", "keys/key").replace('/', ".");
+        pages.shown.iter().any(|shown| *shown == name || shown.starts_with(&format!("{name}.")))
+    };
+    let passkey = "/settings/security/passkeys/{id}";
+    let missing: Vec<_> = routes
+        .map(|route| route.path)
+        .filter(|path| !has_snapshot(path) && *path != passkey && !LEFT_OUT.iter().any(|(known, _)| known == path))
+        .collect();
+    assert!(missing.is_empty(), "no snapshot of {missing:?}: add the pages to tests/it/texts/pages.rs");
+    all_are_same(&pages.differences);
+}
