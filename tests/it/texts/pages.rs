@@ -106,8 +106,11 @@ fn second_factor_pages(pages: &mut Pages, ada: &mut Browser) {
     assert_eq!(ada.submit("/settings/security", "/settings/security/totp/new", &[]).status, 303);
     let answer = ada.get("/settings/security/totp");
     let secret = answer.value_of("id=\"totp-secret\"");
-    // The secret is in the page and in its QR code, which is no text.
-    let hidden = Answer { body: answer.text().replace(&secret, "SECRET").into_bytes(), ..answer };
+    // The secret is in the page as text and in a link with the name of the site.
+    let port = pages.site.port;
+    let text = answer.text().replace(&secret, "SECRET").replace(&secret.replace(' ', ""), "SECRET");
+    let body = text.replace(&format!("%20{port}"), "%20PORT").into_bytes();
+    let hidden = Answer { body, ..answer };
     pages.add("settings.security.totp", 200, &hidden);
     let code = oath_code(&secret.replace(' ', ""), NOW_UNIX);
     let shown = ada.submit("/settings/security/totp", "/settings/security/totp", &[("code", &code)]);
