@@ -6,11 +6,19 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use serde::Deserialize;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
 
 use super::{ExposureReport, KeyText, ops};
 use crate::app::{App, NetworkQuota};
 use crate::base::Problem;
+use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, VisitorOf, decode_form, json};
+
+/// The description of the operation in this file.
+#[derive(OpenApi)]
+#[openapi(paths(report_exposures))]
+pub struct Description;
 
 /// Reports from one network. A scanner sends up to 100 keys in each.
 const REPORTS: NetworkQuota = NetworkQuota { name: "key_exposures", per_minute: 30 };
@@ -21,19 +29,77 @@ const REPORT_TEXT_CHARS_MAX: usize = 2_000;
 /// The response to every valid report. It never says whether a key exists.
 const REPORT_RESPONSE: &str = r#"{"received":true}"#;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct ReportedKey {
+    /// The whole key.
+    #[schema(example = "dok_eu_0123456789abcdefghijklmnopqrstuvwxyz")]
     token: String,
+    /// The kind of key, according to the reporter.
     #[serde(default)]
+    #[schema(example = "domicile_api_key")]
     r#type: String,
+    /// Where the key was found.
     #[serde(default)]
+    #[schema(example = "https://git.example/a/b/blob/main/.env")]
     url: String,
+    /// The kind of place where the key was found.
     #[serde(default)]
+    #[schema(example = "content")]
     source: String,
 }
 
-/// `POST /v1/key-exposures`: reports keys that were found in public. The whole text of a key is proof enough to stop
-/// it. The response is the same for every key, known or not.
+/// A report as JSON.
+#[derive(Deserialize)]
+struct ReportedKeys(Vec<ReportedKey>);
+
+impl PartialSchema for ReportedKeys {
+    fn schema() -> RefOr<Schema> {
+        schema::list_of::<ReportedKey>(0..=REPORT_KEYS_MAX)
+    }
+}
+
+impl ToSchema for ReportedKeys {}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes REPORT_RESPONSE")]
+struct ReportReceipt {
+    #[schema(schema_with = schema::only_true)]
+    received: bool,
+}
+
+/// Reports leaked API keys.
+///
+/// No credential is required: having the whole key is proof enough to stop it. The site decides what happens to the
+/// key, and its owner is informed. The answer is the same for every key, known or unknown.
+#[utoipa::path(
+    post,
+    path = "/v1/key-exposures",
+    operation_id = "reportExposures",
+    tag = "services",
+    security(),
+    request_body(
+        description = "At most 100 keys as JSON, or one key as a form.",
+        content((ReportedKeys = "application/json"), (ReportedKey = "application/x-www-form-urlencoded"))
+    ),
+    responses(
+        (status = 202, description = "The report was received.", body = ReportReceipt),
+        (
+            status = 400,
+            description = "The body is neither such a JSON array nor such a form, or it has more than 100 keys.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        (
+            status = 429,
+            description = "There were too many reports from this network.",
+            body = ProblemDocument,
+            content_type = "application/problem+json",
+            headers(("Retry-After" = u32, description = "The seconds to wait."))
+        ),
+        TooLarge,
+        ServerProblem
+    )
+)]
 pub async fn report_exposures(
     app: Data<Arc<App>>,
     visitor: VisitorOf,
@@ -72,7 +138,7 @@ fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<ReportedKey>, P
         let text = |name: &str| field(name).unwrap_or_default();
         vec![ReportedKey { token, r#type: text("type"), url: text("url"), source: text("source") }]
     } else {
-        serde_json::from_slice(body).map_err(|_| bad_report())?
+        serde_json::from_slice::<ReportedKeys>(body).map_err(|_| bad_report())?.0
     };
     if reported.len() > REPORT_KEYS_MAX {
         return Err(Problem::new(400, "too_many_keys", "A report has at most 100 keys. Send the rest in another one."));

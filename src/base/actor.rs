@@ -30,6 +30,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, from the weakest.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Editor, Self::Admin, Self::Owner];
+
     /// The role in lower case, as it is stored, sent and shown.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -42,7 +45,7 @@ impl Role {
 
     /// Reads the form of [`Role::as_str`]. `None`: there is no such role.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Viewer, Self::Editor, Self::Admin, Self::Owner].into_iter().find(|role| role.as_str() == text)
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 }
 

@@ -15,6 +15,7 @@ mod identity;
 pub mod json;
 pub mod page;
 mod rate_limit;
+pub mod schema;
 mod shutdown;
 mod upload;
 

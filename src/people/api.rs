@@ -4,41 +4,78 @@
 
 use actix_web::web::Query;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::accounts::{self, AccountError, Username};
 use crate::app::NetworkQuota;
 use crate::base::Problem;
 use crate::db;
 use crate::http::page::AppData;
+use crate::http::schema::{ErrorBody, ServerError};
 use crate::http::{Answer, VisitorOf, json};
 
 /// Requests of one network: a person who types makes at most two in a second.
 const CHECKS: NetworkQuota = NetworkQuota { name: "username_check", per_minute: 60 };
 
+/// The description of the operation in this file.
+#[derive(OpenApi)]
+#[openapi(paths(check_username))]
+pub struct Description;
+
 /// The query of the request.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct UsernameQuery {
+    /// The wanted username.
     #[serde(default)]
+    #[param(required, example = "ada")]
     username: String,
+    /// Whether to suggest a similar username if this one is not available.
     #[serde(default)]
+    #[param(example = true)]
     suggest: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct UsernameAvailability {
+    #[schema(example = false)]
     available: bool,
-    /// For people: why not, and what to do.
+    /// Why the username is not available, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "This username is taken. Choose another one.")]
     reason: Option<String>,
     /// A stable code for the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = String, required = false, example = "username_taken")]
     code: Option<&'static str>,
-    /// A similar name that is free.
+    /// A similar username that is available.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "ada-2")]
     suggestion: Option<String>,
 }
 
-/// `GET /api/username/check`.
+/// Tells whether a username is available.
+///
+/// For pages, while a person types. Each network may send 60 requests per minute.
+#[utoipa::path(
+    get,
+    path = "/api/username/check",
+    operation_id = "checkUsername",
+    tag = "sign-up",
+    security(),
+    params(UsernameQuery),
+    responses(
+        (status = 200, description = "Whether the username is available.", body = UsernameAvailability),
+        (status = 400, description = "The query cannot be read.", body = ErrorBody),
+        (
+            status = 429,
+            description = "There were too many requests from this network.",
+            body = ErrorBody,
+            headers(("Retry-After" = u32, description = "The seconds to wait."))
+        ),
+        ServerError
+    )
+)]
 pub async fn check_username(app: AppData, visitor: VisitorOf, query: Query<UsernameQuery>) -> Answer {
     app.admit(CHECKS, &visitor.0).map_err(|seconds| Problem {
         retry_after_seconds: Some(seconds),

@@ -15,14 +15,18 @@ impl ResourceKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Project, Self::Dataset, Self::Model];
 
+    /// The name of the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Dataset => "dataset",
+            Self::Model => "model",
+        }
+    }
+
     /// Parses the name of the API. `None`: it is unknown.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "project" => Some(Self::Project),
-            "dataset" => Some(Self::Dataset),
-            "model" => Some(Self::Model),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
     /// The scope that lets a key see this kind.

@@ -7,6 +7,7 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::openapi::DOCUMENT;
+use super::openapi::example::{self, ExampleRequest, ExampleResponse};
 use crate::base::Problem;
 use crate::http::Answer;
 use crate::http::page::{self, AppData, PageContext};
@@ -27,6 +28,8 @@ struct Operation {
     credential: String,
     inputs: Vec<Input>,
     answers: Vec<ResponseRow>,
+    request: ExampleRequest,
+    response: Option<ExampleResponse>,
 }
 
 /// A parameter, or a field of the body.
@@ -74,11 +77,18 @@ struct DocsPage<'d> {
     gateways: &'static [Gateway],
 }
 
-/// `GET /v1/docs`.
+/// This documentation as a page.
+#[utoipa::path(
+    get,
+    path = "/v1/docs",
+    operation_id = "docs",
+    tag = "health",
+    security(),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
+)]
 pub(super) async fn page(app: AppData, request: HttpRequest) -> Answer {
     static SECTIONS: OnceLock<Vec<Section>> = OnceLock::new();
-    let document = || -> Value { serde_json::from_str(DOCUMENT).unwrap_or_default() };
-    let sections = SECTIONS.get_or_init(|| sections_of(&document()));
+    let sections = SECTIONS.get_or_init(|| sections_of(&DOCUMENT));
     if sections.is_empty() {
         return Err(Problem::internal("the OpenAPI document cannot be read").into());
     }
@@ -98,8 +108,9 @@ pub(super) async fn page(app: AppData, request: HttpRequest) -> Answer {
     })
 }
 
+/// A text of the document, without the marks of code, which a page shows as they are.
 fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    value.get(name).and_then(Value::as_str).unwrap_or_default().replace('`', "")
 }
 
 fn members<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = (&'v String, &'v Value)> {
@@ -132,7 +143,9 @@ fn read_operation(document: &Value, path: &str, method: &str, operation: &Value)
         kind: kind_of(&parameter["schema"], parameter["required"] == true),
         about: text(parameter, "description"),
     });
-    let body = members(&operation["requestBody"], "content").flat_map(|(_, content)| fields_of(document, content));
+    // The second format of a body has the same fields.
+    let body = members(&operation["requestBody"], "content").take(1);
+    let body = body.flat_map(|(_, content)| fields_of(document, content));
     let answers = members(operation, "responses").map(|(status, answer)| ResponseRow {
         status: status.clone(),
         about: text(answer, "description"),
@@ -146,6 +159,8 @@ fn read_operation(document: &Value, path: &str, method: &str, operation: &Value)
         credential: credential_of(document, operation),
         inputs: parameters.chain(body).collect(),
         answers: answers.collect(),
+        request: example::request(document, &method.to_uppercase(), path, operation),
+        response: example::response(document, operation),
     }
 }
 
@@ -156,11 +171,7 @@ fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
 }
 
 fn fields_of(document: &Value, content: &Value) -> Vec<Input> {
-    let schema = resolved(document, &content["schema"]);
-    // For an array the fields of an element, for alternatives the fields of all of them.
-    let schema = if schema["type"] == "array" { resolved(document, &schema["items"]) } else { schema };
-    let alternatives: Vec<&Value> = items(schema, "oneOf").map(|one| resolved(document, one)).collect();
-    let shapes = if alternatives.is_empty() { vec![schema] } else { alternatives };
+    let shapes = shapes(document, &content["schema"]);
     let field = |shape: &Value, (name, schema): (&String, &Value)| Input {
         name: name.clone(),
         place: "body",
@@ -214,9 +225,24 @@ fn credential_of(document: &Value, operation: &Value) -> String {
 }
 
 fn member_names(document: &Value, schema: &Value) -> String {
-    let schema = resolved(document, schema);
-    let names: Vec<&str> = members(schema, "properties").map(|(name, _)| name.as_str()).collect();
+    let mut names = Vec::new();
+    for shape in shapes(document, schema) {
+        for (name, _) in members(shape, "properties") {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
     names.join(", ")
+}
+
+/// The objects that a schema consists of: its alternatives and parts. For an array those of an element.
+fn shapes<'d>(document: &'d Value, schema: &'d Value) -> Vec<&'d Value> {
+    let schema = resolved(document, schema);
+    let schema = if schema["type"] == "array" { resolved(document, &schema["items"]) } else { schema };
+    let parts = ["oneOf", "allOf"].into_iter().flat_map(|kind| items(schema, kind));
+    let parts: Vec<_> = parts.flat_map(|part| shapes(document, part)).collect();
+    if parts.is_empty() { vec![schema] } else { parts }
 }
 
 #[cfg(test)]
@@ -225,11 +251,10 @@ mod tests {
 
     #[test]
     fn every_operation_of_the_document_is_on_the_page() {
-        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
         let described =
-            members(&document, "paths").map(|(_, methods)| methods.as_object().unwrap().len()).sum::<usize>();
+            members(&DOCUMENT, "paths").map(|(_, methods)| methods.as_object().unwrap().len()).sum::<usize>();
 
-        let sections = sections_of(&document);
+        let sections = sections_of(&DOCUMENT);
 
         assert_eq!(sections.iter().map(|section| section.operations.len()).sum::<usize>(), described);
         let all = || sections.iter().flat_map(|section| &section.operations);

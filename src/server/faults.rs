@@ -6,6 +6,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use serde::Serialize;
 
 use crate::base::Problem;
+use crate::http::schema::{ErrorBody, ProblemDocument};
 
 /// The problem for a status that the framework answered with by itself.
 pub(super) fn framework_problem(status: StatusCode) -> Problem {
@@ -33,19 +34,6 @@ pub(super) fn report(problem: &Problem, request_id: &str, path: &str) {
     }
 }
 
-#[derive(Serialize)]
-struct ProblemDocument<'a> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    code: &'a str,
-    error: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-}
-
 /// A problem document (RFC 9457), for services and probes.
 pub(super) fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse {
     let status = status_of(problem);
@@ -64,11 +52,6 @@ pub(super) fn problem_json(problem: &Problem, request_id: &str) -> HttpResponse 
 
 /// The format that the reference's client reads.
 pub(super) fn error_json(problem: &Problem) -> HttpResponse {
-    #[derive(Serialize)]
-    struct ErrorBody<'a> {
-        error: &'a str,
-        code: &'a str,
-    }
     let body = ErrorBody { error: &problem.sentence, code: problem.code };
     json_response(problem, status_of(problem), "application/json", &body)
 }

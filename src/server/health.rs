@@ -4,18 +4,54 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::base::Problem;
 use crate::db;
+use crate::http::schema::{ProblemDocument, ServerProblem};
 use crate::http::{Answer, json};
 
-/// `GET /healthz`: 200 while the process answers.
-pub async fn healthz() -> HttpResponse {
-    json::private(200, r#"{"status":"ok"}"#.to_owned())
+/// The answer of a probe.
+#[derive(Serialize, ToSchema)]
+pub struct Status {
+    /// `ok` or `ready`.
+    #[schema(example = "ok")]
+    status: &'static str,
 }
 
-/// `GET /readyz`: 200 when the database can be read and written, otherwise 503.
+/// Liveness: whether the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    tag = "health",
+    security(),
+    responses((status = 200, description = "The process answers.", body = Status), ServerProblem)
+)]
+pub async fn healthz() -> HttpResponse {
+    status("ok")
+}
+
+/// Readiness: whether the database can be read and written.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    tag = "health",
+    security(),
+    responses(
+        (status = 200, description = "The database can be read and written.", body = Status),
+        (
+            status = 503,
+            description = "The database cannot be read or written. The log of the server says why.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        ServerProblem
+    )
+)]
 pub async fn readyz(app: Data<Arc<App>>) -> Answer {
     let not_ready = |error: db::Error| {
         let mut problem = Problem::busy("not_ready", "This server is not ready. See its log for the reason.", 5);
@@ -24,5 +60,9 @@ pub async fn readyz(app: Data<Arc<App>>) -> Answer {
     };
     app.query_inline(db::find_stamp).map_err(not_ready)?;
     app.write(|_| Ok::<(), db::Error>(())).await.map_err(not_ready)?;
-    Ok(json::private(200, r#"{"status":"ready"}"#.to_owned()))
+    Ok(status("ready"))
+}
+
+fn status(status: &'static str) -> HttpResponse {
+    json::private(200, serde_json::to_string(&Status { status }).unwrap_or_default())
 }

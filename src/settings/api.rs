@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actix_web::web::{Data, Query};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use super::model::ProfileForReader;
 use super::ops::profile_for_reader;
@@ -12,81 +13,145 @@ use crate::accounts::Username;
 use crate::app::App;
 use crate::base::Problem;
 use crate::billing::{self, Wallet};
+use crate::http::schema::{self, ErrorBody, ServerError};
 use crate::http::{Answer, json};
 use crate::people::{self, PictureSize, Platform};
-use crate::verification::api::KeyHolder;
+use crate::verification::api::{KeyHolder, KeyRefusals};
 
-#[derive(Serialize)]
+/// The description of the operations in this file.
+#[derive(OpenApi)]
+#[openapi(paths(summary, profile))]
+pub struct Description;
+
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Summary {
+struct AccountSummary {
+    #[schema(example = "ada")]
     username: String,
+    /// The display name.
+    #[schema(example = "Ada Lovelace")]
     name: String,
+    #[schema(schema_with = account_type)]
     account_type: String,
+    #[schema(example = "free")]
     plan: String,
+    /// The credit in whole cents, rounded toward zero.
+    #[schema(example = 500)]
     credits_cents: i64,
-    counts: Counts,
+    counts: ResourceCounts,
+    #[schema(value_type = Vec<Object>)]
     teams: Vec<()>,
 }
 
-#[derive(Serialize, Default)]
-struct Counts {
+/// The kind of a workspace.
+fn account_type() -> utoipa::openapi::Object {
+    schema::one_of("The kind of workspace.", ["personal", "team"])
+}
+
+/// How many resources the workspace has.
+#[derive(Serialize, ToSchema, Default)]
+struct ResourceCounts {
     projects: u64,
     datasets: u64,
     models: u64,
 }
 
-/// `GET /api/account/summary`: the account of the key, its plan, and its credit in whole cents, rounded toward zero.
+/// The owner of the key, the plan and the credit.
+#[utoipa::path(
+    get,
+    path = "/api/account/summary",
+    operation_id = "accountSummary",
+    tag = "key holders",
+    security(("apiKey" = ["account:read"])),
+    responses((status = 200, description = "The summary.", body = AccountSummary), KeyRefusals, ServerError)
+)]
 pub async fn summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let id = holder.verified.workspace;
     let Wallet { workspace, balance } = app.read_offloaded(move |view| billing::wallet(view, id)).await?;
-    let summary = Summary {
+    let summary = AccountSummary {
         username: holder.verified.username().to_string(),
         name: holder.verified.display_name().to_string(),
         account_type: workspace.kind,
         plan: workspace.plan,
         credits_cents: balance.cents(),
-        counts: Counts::default(),
+        counts: ResourceCounts::default(),
         teams: Vec::new(),
     };
     json::ok(&summary)
 }
 
 /// The query of [`profile`].
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ProfileQuery {
+    /// The username of the person.
     #[serde(default)]
+    #[param(required, example = "ada")]
     username: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Profile {
     user: PublicUser,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PublicUser {
+    #[schema(example = "ada")]
     username: String,
+    /// The display name.
+    #[schema(example = "Ada Lovelace")]
     full_name: String,
+    /// The address of the picture. Missing: there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri", example = "https://account.example.org/avatars/7c1f0a.256.webp")]
     image_url: Option<String>,
+    #[schema(schema_with = account_type)]
     account_type: &'static str,
+    /// The first letter of the name, for those without a picture.
+    #[schema(example = "A")]
     icon_letter: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Writes programs for engines.")]
     bio: Option<String>,
+    /// Only for the owner of the key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Analytical Engines")]
     company: Option<String>,
+    /// Only for the owner of the key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Research")]
     use_case: Option<String>,
+    /// The names or addresses of the person on other platforms, by platform.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"github": "ada"}))]
     socials: BTreeMap<&'static str, String>,
+    #[schema(example = 0)]
     follower_count: u32,
+    #[schema(example = false)]
     is_followed: bool,
 }
 
-/// `GET /api/users?username=`: the public profile of an account. The owner of the key also sees their own company and
-/// use case. An account that is not active is not found.
+/// The public profile of a person.
+///
+/// The owner of the key also gets their own company and use case. An account that is not active is not found.
+#[utoipa::path(
+    get,
+    path = "/api/users",
+    operation_id = "profile",
+    tag = "key holders",
+    security(("apiKey" = ["account:read"])),
+    params(ProfileQuery),
+    responses(
+        (status = 200, description = "The profile.", body = Profile),
+        (status = 400, description = "The username is missing.", body = ErrorBody),
+        KeyRefusals,
+        (status = 404, description = "There is no active account with this username.", body = ErrorBody),
+        ServerError
+    )
+)]
 pub async fn profile(app: Data<Arc<App>>, holder: KeyHolder, query: Query<ProfileQuery>) -> Answer {
     holder.require(&app, "account:read")?;
     if query.username.is_empty() {

@@ -8,13 +8,35 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use serde::Serialize;
+use utoipa::{IntoResponses, OpenApi, ToSchema};
 
 use super::Verifier;
 use super::model::{Refusal, VerifiedKey, VerifyRequest};
 use crate::api_keys::{self, Channel};
 use crate::app::App;
 use crate::base::{Actor, Problem, RateLimit, Scopes};
+use crate::http::schema::{ErrorBody, ServerError};
 use crate::http::{Answer, Fault, VisitorOf, json};
+
+/// The description of the operation in this file.
+#[derive(OpenApi)]
+#[openapi(paths(list))]
+pub struct Description;
+
+/// What the addresses for holders of an API key answer to a key that is refused.
+#[derive(IntoResponses)]
+pub enum KeyRefusals {
+    /// The key is missing, malformed, unknown, expired, disabled or in quarantine. `code` says which.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody<'static>),
+    /// The key does not have the required scope, cannot be used from this network, or has spent its budget. `code`
+    /// says which.
+    #[response(status = 403)]
+    Forbidden(ErrorBody<'static>),
+    /// The rate limit of the key is exceeded.
+    #[response(status = 429, headers(("Retry-After" = u32, description = "The seconds to wait.")))]
+    RateLimited(ErrorBody<'static>),
+}
 
 /// The extractor of a program with a good key. A program is not a person: it has no session, and there is no way to
 /// make a [`crate::base::CredentialAdmin`] of it, which operations on credentials need.
@@ -93,21 +115,37 @@ fn holder_of(request: &HttpRequest) -> Result<KeyHolder, Fault> {
     Ok(KeyHolder { verified, visitor, verifier: verifier.clone(), request: request.clone() })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct KeyList {
     keys: Vec<KeyItem>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct KeyItem {
+    /// The id of the key, which is not a secret.
+    #[schema(example = "key_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     key_id: String,
+    #[schema(example = "ci")]
     name: String,
+    /// The first characters of the key.
+    #[schema(example = "dok_eu_4f9a")]
     key_prefix: String,
+    #[schema(format = DateTime, example = "2026-05-03T09:00:00Z")]
     created_at: String,
 }
 
-/// `GET /api/api-keys`: the live keys of the key's workspace, without any secret.
+/// The live keys in the workspace of the key.
+///
+/// Without any secret.
+#[utoipa::path(
+    get,
+    path = "/api/api-keys",
+    operation_id = "listApiKeys",
+    tag = "key holders",
+    security(("apiKey" = ["account:read"])),
+    responses((status = 200, description = "The keys.", body = KeyList), KeyRefusals, ServerError)
+)]
 pub async fn list(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "account:read")?;
     let workspace = holder.verified.workspace;

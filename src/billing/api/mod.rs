@@ -9,20 +9,72 @@ use actix_web::web::{Bytes, Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use utoipa::{IntoParams, OpenApi};
 
 use super::ledger;
 use super::usage::{self, UsageError};
 use crate::app::App;
 use crate::base::Problem;
+use crate::http::schema::{ErrorBody, ProblemDocument, ServerError, ServerProblem, TooLarge};
 use crate::http::{Answer, json};
 use crate::idempotency::{self, Request};
 use crate::services::Caller;
+use crate::services::api::ServiceRefusal;
 use crate::threads::spawn_blocking;
-use crate::verification::api::KeyHolder;
+use crate::verification::api::{KeyHolder, KeyRefusals};
 pub use usage_summary::usage_summary;
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
-/// `POST /v1/usage/events`. With an `Idempotency-Key`, a repeated request gets the first response again.
+/// The description of the operations in this folder.
+#[derive(OpenApi)]
+#[openapi(paths(record_events, transactions, usage_summary::usage_summary))]
+pub struct Description;
+
+/// Reports usage. Events with the same source and id count once.
+///
+/// An event that is wrong does not affect the others: the answer says which were rejected, and why. With an
+/// Idempotency-Key, a repeated request gets the first answer again, with the header `Idempotent-Replayed: true`.
+#[utoipa::path(
+    post,
+    path = "/v1/usage/events",
+    operation_id = "recordUsage",
+    tag = "services",
+    security(("service" = []), ("serviceBasic" = [])),
+    params((
+        "Idempotency-Key" = inline(Option<String>),
+        Header,
+        description = "A random text, the same when the request is repeated.",
+        min_length = 1,
+        max_length = 255,
+        nullable = false,
+        example = json!("5f0c9e1b-7a3d-4c2e-9b60-1f2a3b4c5d6e")
+    )),
+    request_body = wire::UsageEvents,
+    responses(
+        (status = 200, description = "The events were counted, except those that are rejected.", body = EventsResponse),
+        (
+            status = 400,
+            description = "The body is not a JSON array of 1 to 10,000 elements, or the Idempotency-Key is not valid.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        ServiceRefusal,
+        (
+            status = 409,
+            description = "The Idempotency-Key was used for another request, or its first request is not finished.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        TooLarge,
+        (
+            status = 503,
+            description = "Too many writes wait. Try again after the seconds of `Retry-After`.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        ServerProblem
+    )
+)]
 pub async fn record_events(
     app: Data<Arc<App>>,
     caller: Caller,
@@ -87,15 +139,34 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// The query of the transactions: the first and the last moment.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct TransactionsQuery {
+    /// The first day or RFC 3339 time, included.
     #[serde(default)]
+    #[param(example = "2026-05-01")]
     from: String,
+    /// The last day or RFC 3339 time, included.
     #[serde(default)]
+    #[param(example = "2026-05-31")]
     to: String,
 }
 
-/// `GET /api/billing/transactions`: newest first, at most [`ledger::STATEMENT_LINES_MAX`].
+/// The newest transactions.
+#[utoipa::path(
+    get,
+    path = "/api/billing/transactions",
+    operation_id = "listTransactions",
+    tag = "key holders",
+    security(("apiKey" = ["billing:read"])),
+    params(TransactionsQuery),
+    responses(
+        (status = 200, description = "The transactions, newest first.", body = TransactionsResponse),
+        (status = 400, description = "`from` or `to` is neither a day nor an RFC 3339 time.", body = ErrorBody),
+        KeyRefusals,
+        ServerError
+    )
+)]
 pub async fn transactions(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TransactionsQuery>) -> Answer {
     holder.require(&app, "billing:read")?;
     let filter = wire::read_range(Some(&query.from), Some(&query.to))?;

@@ -4,52 +4,89 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::{Wallet, ops};
 use crate::app::App;
+use crate::http::schema::{self, ServerError};
 use crate::http::{Answer, json};
 use crate::resources::NO_LIMIT;
-use crate::verification::api::KeyHolder;
+use crate::verification::api::{KeyHolder, KeyRefusals};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct UsageSummary {
     plan: Plan,
+    #[schema(value_type = Vec<Metric>)]
     metrics: [Metric; 1],
     training_credit: TrainingCredit,
     features: Features,
+    /// The credit in whole cents, rounded toward zero.
+    #[schema(example = 500)]
     credits_cents: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Plan {
+    #[schema(example = "free")]
     plan_id: String,
+    #[schema(example = "Free")]
     name: String,
+    #[schema(schema_with = plan_status)]
     status: &'static str,
     cancel_at_period_end: bool,
 }
 
-#[derive(Serialize)]
+fn plan_status() -> utoipa::openapi::Object {
+    schema::one_of("Whether the plan is paid.", ["active", "past_due"])
+}
+
+/// A limit of the plan, and what is used of it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Metric {
+    #[schema(schema_with = metric_id)]
     metric_id: &'static str,
+    #[schema(schema_with = metric_kind)]
     kind: &'static str,
+    #[schema(schema_with = metric_period)]
     period: &'static str,
+    /// 9007199254740991: there is no limit.
+    #[schema(example = 9007199254740991u64)]
     limit: u64,
     used: u64,
     remaining: u64,
     overage_allowed: bool,
 }
 
-#[derive(Serialize)]
+const METRIC_ID: &str = "storage_bytes";
+const METRIC_KIND: &str = "GAUGE";
+const METRIC_PERIOD: &str = "NONE";
+
+fn metric_id() -> utoipa::openapi::Object {
+    schema::one_of("What is measured.", [METRIC_ID])
+}
+
+fn metric_kind() -> utoipa::openapi::Object {
+    schema::one_of("A gauge: the present amount.", [METRIC_KIND])
+}
+
+fn metric_period() -> utoipa::openapi::Object {
+    schema::one_of("A gauge has no period.", [METRIC_PERIOD])
+}
+
+/// In credits, with two decimals.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TrainingCredit {
     monthly_grant: f64,
+    #[schema(example = 5.0)]
     balance_available: f64,
 }
 
-#[derive(Serialize)]
+/// What the plan includes.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Features {
     private_projects: bool,
@@ -57,8 +94,15 @@ struct Features {
     enterprise_license: bool,
 }
 
-/// `GET /api/billing/usage-summary`: the plan, its limits, and the credit in whole cents and in credits with two
-/// decimals.
+/// The plan, its limits and the credit.
+#[utoipa::path(
+    get,
+    path = "/api/billing/usage-summary",
+    operation_id = "usageSummary",
+    tag = "key holders",
+    security(("apiKey" = ["billing:read"])),
+    responses((status = 200, description = "The summary.", body = UsageSummary), KeyRefusals, ServerError)
+)]
 pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     holder.require(&app, "billing:read")?;
     let id = holder.verified.workspace;
@@ -72,9 +116,9 @@ pub async fn usage_summary(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     json::ok(&UsageSummary {
         plan: Plan { plan_id: workspace.plan, name, status: "active", cancel_at_period_end: false },
         metrics: [Metric {
-            metric_id: "storage_bytes",
-            kind: "GAUGE",
-            period: "NONE",
+            metric_id: METRIC_ID,
+            kind: METRIC_KIND,
+            period: METRIC_PERIOD,
             limit: NO_LIMIT,
             used: 0,
             remaining: NO_LIMIT,

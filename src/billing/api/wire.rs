@@ -11,15 +11,73 @@ use std::borrow::Cow;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::super::ledger::{Filter, Kind, STATEMENT_LINES_MAX, StatementLine};
 use super::super::usage::{BATCH_EVENTS_MAX, BatchResult, EventName, Fault, NewEvent};
 use crate::base::{ApiKeyId, Credits, Problem, Quantity, Timestamp, WorkspaceId, days};
+use crate::http::schema;
 
 /// The members of an event. Any other member is an error of the sender and is not ignored.
 const MEMBERS: [&str; 8] = ["id", "source", "workspace", "sku", "quantity", "time", "authorization", "key"];
 /// How many characters of an unknown member's name the response repeats.
 const UNKNOWN_NAME_CHARS_MAX: usize = 40;
+
+// Only describes: `read_events` reads it.
+/// The body of a report: a batch of events.
+pub struct UsageEvents;
+
+impl PartialSchema for UsageEvents {
+    fn schema() -> RefOr<Schema> {
+        schema::list_of::<UsageEvent>(1..=BATCH_EVENTS_MAX)
+    }
+}
+
+impl ToSchema for UsageEvents {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((UsageEvent::name().into_owned(), UsageEvent::schema()));
+    }
+}
+
+// Only describes: `read_event` reads it.
+/// What a workspace has used of one thing for sale.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only describes")]
+struct UsageEvent {
+    /// The id of the event, unique for its source.
+    #[schema(min_length = 1, max_length = 200, example = "17")]
+    id: String,
+    /// Who measured it.
+    #[schema(min_length = 1, max_length = 200, example = "https://gpu.example/farm-1")]
+    source: String,
+    /// The workspace that pays.
+    #[schema(pattern = "^ws_[0-9a-z]{26}$", example = "ws_00000000000000000000000000")]
+    workspace: String,
+    /// What was used: a `sku` of the price list.
+    #[schema(example = "gpu.h100")]
+    sku: String,
+    #[schema(schema_with = quantity_schema)]
+    quantity: String,
+    /// When it was used, RFC 3339.
+    #[schema(format = DateTime, example = "2026-05-03T09:00:00Z")]
+    time: String,
+    /// The id of the API key that it was used with.
+    #[schema(example = "key_01k0r3v9qz8h2f7n5m4c6x1b0a")]
+    key: Option<String>,
+    /// Not supported yet: leave it out, or send null.
+    #[schema(example = json!(null))]
+    authorization: Option<String>,
+}
+
+/// A decimal number as text, or a whole number.
+fn quantity_schema() -> Schema {
+    let decimal = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r"^[0-9]+(\.[0-9]{1,6})?$"));
+    let whole = ObjectBuilder::new().schema_type(Type::Integer).exclusive_minimum(Some(0));
+    OneOfBuilder::new().item(decimal).item(whole).examples(["3.5"]).into()
+}
 
 /// Parses the body of `POST /v1/usage/events`: an array of 1 to 10,000 events. An invalid event gets its own [`Fault`]
 /// and does not affect the others.
@@ -232,9 +290,10 @@ fn parse_time(text: &str) -> Option<Timestamp> {
 }
 
 /// The response to a batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct EventsResponse {
     /// Events that were counted now.
+    #[schema(example = 1)]
     pub accepted: usize,
     /// Events that were counted before.
     pub duplicates: usize,
@@ -243,13 +302,15 @@ pub struct EventsResponse {
 }
 
 /// An event that was not counted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RejectedEvent {
     /// Its index in the batch, from 0.
     pub index: usize,
     /// The reason, for programs.
+    #[schema(example = "unknown_sku")]
     pub code: &'static str,
     /// The reason, for people.
+    #[schema(example = "\"sku\" is not in the price list.")]
     pub error: String,
 }
 
@@ -281,29 +342,35 @@ pub fn read_range(from: Option<&str>, to: Option<&str>) -> Result<Filter, Proble
 }
 
 /// The response of `GET /api/billing/transactions`, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TransactionsResponse {
     /// The lines of the statement.
     pub transactions: Vec<Transaction>,
 }
 
 /// A line of the statement, with the names that the client expects.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Transaction {
     /// The id of the transaction.
+    #[schema(example = "txn_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     pub id: String,
     /// The kind, from the client's closed list.
     #[serde(rename = "type")]
+    #[schema(example = "training")]
     pub kind: &'static str,
     /// The change of the balance, in cents with fractions. Below zero: a charge.
+    #[schema(value_type = f64, example = -360.0)]
     pub amount_cents: Number,
     /// The balance after it, in cents with fractions.
+    #[schema(value_type = f64, example = 140.0)]
     pub balance_after: Number,
     /// The API key it was used with. `None`: none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "key_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     pub api_key_id: Option<String>,
     /// The time, RFC 3339 in UTC.
+    #[schema(format = DateTime, example = "2026-05-03T09:00:00Z")]
     pub created_at: String,
 }
 

@@ -8,12 +8,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use utoipa::IntoParams;
 
 use super::super::callers::Callers;
 use super::strip_scheme;
 use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Role, ScopeTable, Scopes, SharedText};
+use crate::http::schema::{self, ServerProblem};
 use crate::http::{Answer, Identity};
 use crate::verification::{Refusal, Verdict, VerifiedKey, Verifier, VerifyRequest};
 use crate::{accounts, http};
@@ -55,9 +57,94 @@ struct IdentityHeaders {
     region: SharedText,
 }
 
-/// `/v1/forward-auth` and all paths below it, with any method. An allowed request gets exactly 200 with an empty body,
-/// because Envoy accepts nothing else. A denied one gets 401 or 403, because nginx accepts nothing else; for other
-/// gateways also 429.
+/// What a gateway sends. Only describes: [`decide`] reads it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only describes")]
+struct GatewayQuery {
+    /// The scopes that the request requires.
+    #[param(nullable = false, example = "models:read")]
+    scope: Option<String>,
+    /// Answers 403 instead of 429, because nginx accepts only 401 and 403 as a refusal.
+    #[param(schema_with = only_one, required = false)]
+    nginx: Option<String>,
+}
+
+fn only_one() -> utoipa::openapi::Object {
+    schema::one_of("Answers 403 instead of 429, because nginx accepts only 401 and 403 as a refusal.", ["1"])
+}
+
+// An allowed request gets exactly 200 with an empty body, because Envoy accepts nothing else. A denied one gets 401 or
+// 403, because nginx accepts nothing else; for other gateways also 429.
+/// Tells a gateway whether a request is allowed. Accepts every method and every path below this one.
+///
+/// All scopes in the query and in the header must be granted. So a client that adds scopes to the request can only
+/// require more and never less. Envoy asks for paths below /v1/forward-auth.
+#[utoipa::path(
+    get,
+    path = "/v1/forward-auth",
+    operation_id = "forwardAuth",
+    tag = "services",
+    security(("apiKey" = []), ("apiKeyHeader" = []), ()),
+    params(
+        GatewayQuery,
+        (
+            "X-Domicile-Service" = Option<String>,
+            Header,
+            nullable = false,
+            description = "A service credential. Required if the gateway is not on a trusted network."
+        ),
+        (
+            "X-Domicile-Scope" = Option<String>,
+            Header,
+            nullable = false,
+            description = "The scopes that the request requires, for gateways that cannot add a query."
+        )
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The request is allowed. The headers say who sends it.",
+            headers(
+                ("Domicile-Account"),
+                ("Domicile-Username"),
+                ("Domicile-Workspace"),
+                ("Domicile-Role"),
+                ("Domicile-Scopes"),
+                ("Domicile-Key"),
+                ("Domicile-Plan"),
+                ("Domicile-Region"),
+                ("Remote-User"),
+                ("Remote-Email"),
+                ("Remote-Name"),
+                ("Remote-Groups"),
+                ("RateLimit-Policy", description = "The rate limit of the key, if it has one."),
+                ("RateLimit", description = "The remaining requests of the rate limit.")
+            )
+        ),
+        (
+            status = 401,
+            description = "The request has no valid key and no session. `Domicile-Reason` says why: malformed_key, \
+                           invalid_key, key_expired, key_disabled, key_quarantined, no_credential."
+        ),
+        (
+            status = 403,
+            description = "The scope is not granted, or the gateway is not trusted. `Domicile-Reason` says why: \
+                           insufficient_scope, unknown_scope, network_not_allowed, budget_exhausted, \
+                           caller_not_allowed, and rate_limited if nginx asks."
+        ),
+        (
+            status = 429,
+            description = "There were too many requests with this key.",
+            headers(
+                ("Retry-After" = u32, description = "The seconds to wait."),
+                ("RateLimit-Policy", description = "The rate limit of the key."),
+                ("RateLimit", description = "No requests remain.")
+            )
+        ),
+        ServerProblem
+    )
+)]
 pub async fn forward_auth(verifier: Data<Verifier>, callers: Data<Callers>, request: HttpRequest) -> Answer {
     decide(&verifier, &callers, request.head(), || session_identity(verifier.app(), &request))
 }

@@ -3,11 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::callers::Caller;
+use super::ServiceRefusal;
 use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Scopes};
+use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, json};
 use crate::verification::{Verdict, Verifier, VerifyRequest};
 use crate::{http, tokens};
@@ -17,39 +20,143 @@ const ANSWER_BYTES: usize = 512;
 /// The response about every key that is not good, whatever the reason.
 const INACTIVE: &str = r#"{"active":false}"#;
 
-#[derive(Serialize)]
-struct Introspection<'a> {
+// Only describes: `introspect_form` reads it.
+/// What to check.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only describes")]
+struct IntrospectionRequest {
+    /// The API key or access token.
+    #[schema(example = "dok_eu_0123456789abcdefghijklmnopqrstuvwxyz")]
+    token: String,
+    /// The required scopes, separated by spaces. The answer then has the member `granted`.
+    #[schema(nullable = false, example = "models:read")]
+    scope: Option<String>,
+    /// The IP address that the key was used from.
+    #[schema(nullable = false, example = "203.0.113.7")]
+    ip: Option<String>,
+    /// Accepted but ignored.
+    #[schema(nullable = false)]
+    token_type_hint: Option<String>,
+}
+
+/// What is known about a key or a token.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum Introspection<'a> {
+    Key(KeyIntrospection<'a>),
+    Token(TokenIntrospection<'a>),
+    #[expect(dead_code, reason = "describes INACTIVE")]
+    Inactive(Inactive),
+}
+
+/// An API key that is valid.
+#[derive(Serialize, ToSchema)]
+struct KeyIntrospection<'a> {
+    #[schema(schema_with = schema::only_true)]
     active: bool,
+    /// The scopes of the key, separated by spaces.
+    #[schema(example = "models:read")]
     scope: &'a str,
+    /// The id of the key.
+    #[schema(example = "key_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     client_id: &'a str,
+    /// The username of the owner.
+    #[schema(example = "ada")]
     username: &'a str,
+    /// The id of the owner's account.
+    #[schema(example = "acc_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     sub: &'a str,
+    #[schema(schema_with = key_type)]
     token_type: &'static str,
+    /// When the key was created, in seconds since 1970.
+    #[schema(example = 1_777_766_400)]
     iat: i64,
+    /// When the key expires, in seconds since 1970. Missing: never.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 1_785_542_400)]
     exp: Option<i64>,
+    /// The public address of this server.
+    #[schema(example = "https://account.example.org")]
     iss: &'a str,
+    /// The id of the workspace that the key acts in.
+    #[schema(example = "ws_01k0r3v9qz8h2f7n5m4c6x1b0a")]
     workspace: &'a str,
+    /// The role of the owner in the workspace.
+    #[schema(schema_with = schema::role)]
     role: &'static str,
+    /// The plan of the workspace.
+    #[schema(example = "free")]
     plan: &'a str,
+    /// The region of the workspace's data.
+    #[schema(example = "eu")]
     region: &'a str,
+    /// Whether the key has all required scopes. Missing: the request has no `scope`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = true)]
     granted: Option<bool>,
 }
 
-/// The response about an access token: its claims, as any verifier reads them.
-#[derive(Serialize)]
+/// An access token that is valid: its claims, as any verifier reads them.
+#[derive(Serialize, ToSchema)]
 struct TokenIntrospection<'a> {
+    #[schema(schema_with = schema::only_true)]
     active: bool,
+    #[schema(schema_with = access_token_type)]
     token_type: &'static str,
     #[serde(flatten)]
     claims: &'a tokens::Claims,
+    /// Whether the token has all required scopes. Missing: the request has no `scope`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = true)]
     granted: Option<bool>,
 }
 
-/// `POST /v1/introspect`: whether a key or a token is good, and who owns it (RFC 7662 §2). The response has `granted`
-/// only if the request has `scope`. An access token is active only for the service whose name or id is its audience.
+/// Everything else, whatever the reason.
+#[derive(Serialize, ToSchema)]
+struct Inactive {
+    #[schema(schema_with = only_false)]
+    active: bool,
+}
+
+const KEY_TYPE: &str = "api_key";
+const ACCESS_TOKEN_TYPE: &str = "Bearer";
+
+fn key_type() -> utoipa::openapi::Object {
+    schema::one_of("An API key.", [KEY_TYPE])
+}
+
+fn access_token_type() -> utoipa::openapi::Object {
+    schema::one_of("An access token.", [ACCESS_TOKEN_TYPE])
+}
+
+fn only_false() -> utoipa::openapi::Object {
+    schema::only(false)
+}
+
+/// Tells whether an API key or an access token is valid, and whose it is (RFC 7662).
+///
+/// For everything that is not valid the answer is exactly {"active":false}, whatever the reason. An access token is
+/// valid only for the service that its audience names, by name or by id.
+#[utoipa::path(
+    post,
+    path = "/v1/introspect",
+    operation_id = "introspect",
+    tag = "services",
+    security(("service" = []), ("serviceBasic" = [])),
+    request_body(content = IntrospectionRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "What is known about the key or token.", body = Introspection),
+        (
+            status = 400,
+            description = "The form cannot be read, has no `token`, or its `ip` is not an IP address.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        ServiceRefusal,
+        TooLarge,
+        ServerProblem
+    )
+)]
 pub async fn introspect(verifier: Data<Verifier>, caller: Caller, body: Result<Bytes, actix_web::Error>) -> Answer {
     introspect_form(&verifier, &caller, &body.map_err(json::body_problem)?)
 }
@@ -75,13 +182,13 @@ pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Ans
     let Verdict::Valid(verified) = verifier.verify_request(token, &question)? else {
         return introspect_token(app, caller, token, granted);
     };
-    let answer = Introspection {
+    let answer = KeyIntrospection {
         active: true,
         scope: &super::effective_scope(&verified, &config.scopes),
         client_id: &verified.key.to_text(),
         username: &verified.username(),
         sub: &verified.account_text(),
-        token_type: "api_key",
+        token_type: KEY_TYPE,
         iat: verified.created_at.unix_seconds(),
         exp: verified.expires_at.map(|end| end.unix_seconds()),
         iss: &config.public_url,
@@ -91,7 +198,7 @@ pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Ans
         region: &verified.region(),
         granted: granted(verified.rights),
     };
-    respond(&answer)
+    respond(&Introspection::Key(answer))
 }
 
 /// The response about a text that is not a good key: it can be an access token. A text without the form of a token
@@ -104,10 +211,15 @@ fn introspect_token(app: &App, caller: &Caller, token: &str, granted: impl Fn(Sc
     let found = app.query_inline(|view| tokens::examine(view, token, &[&caller.0.name, &id]))?;
     let Some(claims) = found else { return Ok(json::private(200, INACTIVE)) };
     let granted = granted(app.config().scopes.rights_of(&claims.scope));
-    respond(&TokenIntrospection { active: true, token_type: "Bearer", claims: &claims, granted })
+    respond(&Introspection::Token(TokenIntrospection {
+        active: true,
+        token_type: ACCESS_TOKEN_TYPE,
+        claims: &claims,
+        granted,
+    }))
 }
 
-fn respond(answer: &impl Serialize) -> Result<HttpResponse, http::Fault> {
+fn respond(answer: &Introspection<'_>) -> Result<HttpResponse, http::Fault> {
     let mut text = Vec::with_capacity(ANSWER_BYTES);
     serde_json::to_writer(&mut text, answer).map_err(Problem::internal)?;
     Ok(json::private(200, text))

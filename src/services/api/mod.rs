@@ -15,16 +15,32 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use utoipa::{IntoResponses, OpenApi};
 
 use super::callers::{Caller, Callers};
 use crate::base::{Problem, Role, ScopeTable, SharedText};
 use crate::http::Fault;
+use crate::http::schema::ProblemDocument;
 use crate::verification::VerifiedKey;
 
 pub use forward_auth::{forward_auth, forward_auth_without_session};
 pub use introspect::{introspect, introspect_form};
 pub use revocations::revocations;
 pub use token::token;
+
+/// The description of the operations in this folder.
+#[derive(OpenApi)]
+#[openapi(paths(forward_auth::forward_auth, introspect::introspect, revocations::revocations, token::token))]
+pub struct Description;
+
+/// What the addresses for connected services answer to other callers.
+#[derive(IntoResponses)]
+#[response(
+    status = 401,
+    description = "The request does not have the credential of a connected service.",
+    content_type = "application/problem+json"
+)]
+pub struct ServiceRefusal(#[expect(dead_code, reason = "only describes")] ProblemDocument<'static>);
 
 impl FromRequest for Caller {
     type Error = Fault;

@@ -7,48 +7,169 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::callers::{Caller, Callers};
 use super::{find_caller, read_address};
 use crate::app::App;
 use crate::base::{Problem, Secret, Visitor};
 use crate::http;
+use crate::http::schema::{self, ServerProblem, TooLarge};
 use crate::http::{Answer, VisitorOf, json};
 use crate::tokens::flows::exchange;
 use crate::tokens::{Audience, ExchangeRequest, IssuedToken, TOKEN_TYPE};
 use crate::verification::Verifier;
 
+const BEARER: &str = "Bearer";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// The types of a subject token: our own, and the one for clients that only know registered types. It can be left out.
 const KEY_TYPES: [&str; 2] = ["urn:domicile:api-key", TOKEN_TYPE];
 /// The types that can be requested. Both mean the same token.
 const TOKEN_TYPES: [&str; 2] = [TOKEN_TYPE, "urn:ietf:params:oauth:token-type:jwt"];
 
+// Only describes: `parse_request` reads it.
+/// The exchange that is requested (RFC 8693).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only describes")]
+struct TokenRequest {
+    #[schema(schema_with = grant_type)]
+    grant_type: String,
+    /// The API key.
+    #[schema(example = "dok_eu_0123456789abcdefghijklmnopqrstuvwxyz")]
+    subject_token: String,
+    #[schema(schema_with = subject_token_type, required = false)]
+    subject_token_type: Option<String>,
+    /// The service that the token is for: one word, such as its name or URL. The default for a service is its own name.
+    #[schema(nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$", example = "training")]
+    audience: Option<String>,
+    /// The wanted scopes, separated by spaces. The default is all scopes of the key.
+    #[schema(nullable = false, example = "models:read")]
+    scope: Option<String>,
+    #[schema(schema_with = requested_token_type, required = false)]
+    requested_token_type: Option<String>,
+    /// The IP address that the key was used from, for keys with a list of networks. Only a service may send it.
+    #[schema(nullable = false)]
+    ip: Option<String>,
+}
+
+fn grant_type() -> utoipa::openapi::Object {
+    schema::one_of("The exchange of a token (RFC 8693).", [EXCHANGE])
+}
+
+fn subject_token_type() -> utoipa::openapi::Object {
+    schema::one_of("The type of `subject_token`. Both mean an API key.", KEY_TYPES)
+}
+
+fn requested_token_type() -> utoipa::openapi::Object {
+    schema::one_of("The type of the wanted token. Both mean an access token.", TOKEN_TYPES)
+}
+
 /// The response of an exchange (RFC 8693 §2.2.1).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct TokenResponse<'a> {
+    /// A JWT with the claims iss, sub, aud, exp, iat, nbf, jti, client_id (the key), scope, workspace, role, plan, region
+    /// and epoch.
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJodHRwczovL2FjY291bnQuZXhhbXBsZS5vcmcifQ.c2ln"
+    )]
     access_token: &'a str,
+    #[schema(schema_with = issued_token_type)]
     issued_token_type: &'static str,
+    #[schema(schema_with = token_type)]
     token_type: &'static str,
+    /// The lifetime of the token in seconds.
+    #[schema(example = 300)]
     expires_in: i64,
+    /// Every scope that the token grants. Bundles are expanded, so that verifiers need no table of them.
+    #[schema(example = "models:read")]
     scope: &'a str,
 }
 
+fn issued_token_type() -> utoipa::openapi::Object {
+    schema::one_of("The type of the token (RFC 8693).", [TOKEN_TYPE])
+}
+
+fn token_type() -> utoipa::openapi::Object {
+    schema::one_of("How the token is used (RFC 6750).", [BEARER])
+}
+
 /// An error for OAuth clients (RFC 6749 §5.2), with the members of our other errors too.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = OAuthError)]
 struct ErrorResponse<'a> {
+    #[schema(schema_with = error_code)]
     error: &'a str,
+    #[schema(example = "Only grant_type=urn:ietf:params:oauth:grant-type:token-exchange is supported.")]
     error_description: &'a str,
+    #[schema(example = "about:blank")]
     r#type: &'static str,
+    #[schema(example = "Bad Request")]
     title: &'a str,
+    #[schema(example = 400)]
     status: u16,
+    /// The same as `error_description`.
+    #[schema(example = "Only grant_type=urn:ietf:params:oauth:grant-type:token-exchange is supported.")]
     detail: &'a str,
+    /// The same as `error`.
+    #[schema(example = "unsupported_grant_type")]
     code: &'a str,
 }
 
-/// `POST /v1/token`. The key is proof enough for the exchange: a service exchanges the key of its caller, or a program
-/// exchanges its own key without another credential. If the request has `Authorization`, it must be the good credential
-/// of a service.
+fn error_code() -> utoipa::openapi::Object {
+    schema::one_of(
+        "The code of the error (RFC 6749).",
+        [
+            "invalid_request",
+            "invalid_client",
+            "unsupported_grant_type",
+            "invalid_scope",
+            "invalid_target",
+            "ip_invalid",
+            "rate_limited",
+        ],
+    )
+}
+
+/// Exchanges an API key for a short-lived access token (RFC 8693).
+///
+/// The key is the only credential that is required: a service may exchange the key of its caller, and the program with
+/// the key may exchange it itself. If the request has an Authorization header, it must have a service credential. The
+/// token is a JWT (RFC 9068, type at+jwt, EdDSA). It never outlives the key.
+#[utoipa::path(
+    post,
+    path = "/v1/token",
+    operation_id = "exchangeToken",
+    tag = "verification",
+    security((), ("service" = []), ("serviceBasic" = [])),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The access token.", body = TokenResponse),
+        (
+            status = 400,
+            description = "An OAuth error (RFC 6749 section 5.2): a field is missing or wrong, or the key is not valid.",
+            body = ErrorResponse
+        ),
+        (
+            status = 401,
+            description = "An OAuth error: the Authorization header is not the credential of a connected service.",
+            body = ErrorResponse
+        ),
+        TooLarge,
+        (
+            status = 429,
+            description = "An OAuth error: the rate limit of the key is exceeded.",
+            body = ErrorResponse,
+            headers(("Retry-After" = u32, description = "The seconds to wait."))
+        ),
+        (
+            status = 503,
+            description = "No token can be signed now. Try again later.",
+            body = schema::ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        ServerProblem
+    )
+)]
 pub async fn token(
     app: Data<Arc<App>>,
     verifier: Data<Verifier>,
@@ -130,7 +251,7 @@ fn token_response(issued: &IssuedToken) -> Answer {
     let exchanged = TokenResponse {
         access_token: issued.token.expose(),
         issued_token_type: TOKEN_TYPE,
-        token_type: "Bearer",
+        token_type: BEARER,
         expires_in: issued.expires_in_seconds,
         scope: &issued.scope,
     };

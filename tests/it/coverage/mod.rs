@@ -6,5 +6,6 @@ mod cross_site_forms_change_nothing;
 mod every_statement_prepares;
 mod every_table_is_in_the_data_map;
 mod headers_of_every_answer;
+mod openapi_compatibility;
 mod openapi_is_current;
 mod scanned;

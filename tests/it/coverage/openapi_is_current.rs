@@ -1,13 +1,18 @@
 //! The OpenAPI document agrees with the routes.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
+use domicile::billing::api::read_events;
+use domicile::server::openapi::example;
 use domicile::server::{Access, ROUTES, openapi};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::support::{described, tool};
 
 #[test]
 fn the_document_describes_exactly_the_routes_for_programs() {
-    let document: Value = serde_json::from_str(openapi::DOCUMENT).unwrap();
+    let document: &Value = &openapi::DOCUMENT;
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
 
     let routed: BTreeSet<(String, String)> = ROUTES
@@ -29,12 +34,15 @@ fn the_document_describes_exactly_the_routes_for_programs() {
         })
         .collect();
 
-    assert_eq!(routed, described, "src/server/openapi.json and src/server/routes.rs must say the same");
+    assert_eq!(
+        routed, described,
+        "each route for programs needs #[utoipa::path] on its handler, and its handler in `paths(..)` of its module"
+    );
 }
 
 #[test]
 fn every_operation_names_its_credential_and_its_errors() {
-    let document: Value = serde_json::from_str(openapi::DOCUMENT).unwrap();
+    let document: &Value = &openapi::DOCUMENT;
 
     for route in ROUTES.iter().filter(|route| route.path.starts_with("/v1/") || route.path.starts_with("/api/")) {
         let operation = &document["paths"][route.path][route.method.to_lowercase()];
@@ -49,8 +57,8 @@ fn every_operation_names_its_credential_and_its_errors() {
 
 #[test]
 fn every_reference_of_the_document_exists() {
-    let document: Value = serde_json::from_str(openapi::DOCUMENT).unwrap();
-    let mut open = vec![&document];
+    let document: &Value = &openapi::DOCUMENT;
+    let mut open = vec![document];
     while let Some(value) = open.pop() {
         match value {
             Value::Object(members) => {
@@ -64,4 +72,75 @@ fn every_reference_of_the_document_exists() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn the_examples_are_what_the_description_allows() {
+    let document: &Value = &openapi::DOCUMENT;
+    let mut faults = Vec::new();
+    let mut check = |place: String, schema: &Value, example: &Value| {
+        let validator = described::validator(schema);
+        faults.extend(validator.iter_errors(example).map(|fault| format!("{place}: {fault} in {example}")));
+    };
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let contents = |part: &Value| part["content"].as_object().cloned().unwrap_or_default();
+            for (kind, content) in contents(&operation["requestBody"]) {
+                let example = example::value(document, &content["schema"]);
+                check(format!("{method} {path} body {kind}"), &content["schema"], &example);
+            }
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                for (kind, content) in contents(response).into_iter().filter(|(kind, _)| kind.ends_with("json")) {
+                    let example = example::value(document, &content["schema"]);
+                    check(format!("{method} {path} {status} {kind}"), &content["schema"], &example);
+                }
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let example = example::value(document, &parameter["schema"]);
+                let example = if parameter["example"].is_null() { &example } else { &parameter["example"] };
+                check(format!("{method} {path} {}", parameter["name"]), &parameter["schema"], example);
+            }
+        }
+    }
+    assert!(faults.is_empty(), "correct the example in the #[schema] or #[param] attribute:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_response_says_what_is_answered() {
+    let general = ["", "Success.", "An error.", "OK", "Error."];
+    for (path, methods) in openapi::DOCUMENT["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                let text = response["description"].as_str().unwrap_or_default();
+                assert!(!general.contains(&text), "{method} {path} {status}: describe the answer, not {text:?}");
+            }
+        }
+    }
+}
+
+/// The members of a usage event are read by hand, so that each event has its own fault.
+#[test]
+fn the_described_members_of_a_usage_event_are_those_that_are_read() {
+    let schema = &openapi::DOCUMENT["components"]["schemas"]["UsageEvent"];
+    let example = example::value(&openapi::DOCUMENT, schema);
+    assert!(read_events(json!([example]).to_string().as_bytes()).unwrap()[0].is_ok(), "{example}");
+
+    for name in schema["properties"].as_object().unwrap().keys() {
+        let mut event = json!({ "~": 1 });
+        event[name] = json!(null);
+        let fault = read_events(json!([event]).to_string().as_bytes()).unwrap().remove(0).unwrap_err();
+        assert_eq!(fault.code(), "unknown_member", "{name}");
+        assert!(fault.sentence().contains("\"~\""), "{name} is described but not read");
+    }
+}
+
+#[test]
+fn the_document_is_valid_openapi() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("openapi.json");
+    std::fs::write(&file, openapi::DOCUMENT.to_string()).unwrap();
+
+    let checked = Command::new(tool("python3")).args(["-m", "openapi_spec_validator"]).arg(&file).output().unwrap();
+
+    assert!(checked.status.success(), "{checked:?}");
 }

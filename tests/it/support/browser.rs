@@ -96,7 +96,9 @@ impl Call {
             .collect();
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(256 << 20).read_to_vec()?;
-        Ok(Answer { status, headers, body })
+        let answer = Answer { status, headers, body };
+        super::described::check(&self.method, &self.url, &answer);
+        Ok(answer)
     }
 }
 

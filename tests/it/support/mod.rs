@@ -4,6 +4,7 @@ mod appliance;
 mod authenticator;
 mod browser;
 mod builders;
+pub mod described;
 mod helper_process;
 mod mailbox;
 mod outline;

@@ -1,0 +1,135 @@
+//! The OpenAPI 3.1 description of the API, made from the handlers and their types. `released/` has the description of
+//! each released version; a test compares them, so that no change breaks the programs of others.
+
+pub mod example;
+
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use serde_json::Value;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Components, License};
+use utoipa::{Modify, OpenApi};
+
+use super::{docs, health};
+use crate::http::json;
+use crate::http::schema::{ErrorBody, ProblemDocument, ServerProblem};
+use crate::{api_keys, billing, people, resources, services, settings, tokens, verification};
+
+/// The OpenAPI document as JSON.
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = serde_json::to_value(describe()).unwrap_or_default();
+    join_lines(&mut document);
+    describe_parameters(&mut document);
+    document
+});
+
+/// What this module describes: the tags, the credentials, and the operations of the server itself.
+#[derive(OpenApi)]
+#[openapi(
+    paths(health::healthz, health::readyz, document, docs::page),
+    components(schemas(ProblemDocument, ErrorBody)),
+    modifiers(&Credentials),
+    tags(
+        (name = "services", description = "For the platform's other programs."),
+        (
+            name = "verification",
+            description = "For services that verify access tokens themselves. A token is issued for a key, is valid for \
+                           5 minutes (the site may configure up to 15) and names its audience. A service that follows \
+                           the revocation feed refuses revoked tokens within a second. A service that could not read \
+                           the feed for 5 minutes must use introspection or refuse tokens. Without the feed, a token is \
+                           valid until its exp."
+        ),
+        (name = "key holders", description = "For programs that have an API key."),
+        (name = "sign-up", description = "For pages where people create accounts."),
+        (name = "health", description = "For health probes, and the documentation of the API.")
+    )
+)]
+struct Description;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_with(Components::new);
+        let http =
+            |scheme, about: &str| SecurityScheme::Http(Http::builder().scheme(scheme).description(Some(about)).build());
+        let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key")));
+        components.add_security_scheme("service", http(HttpAuthScheme::Bearer, "A service credential, dos_…"));
+        let basic = "The name or the id of the service, and its credential.";
+        components.add_security_scheme("serviceBasic", http(HttpAuthScheme::Basic, basic));
+        components.add_security_scheme("apiKey", http(HttpAuthScheme::Bearer, "An API key, dok_…"));
+        components.add_security_scheme("apiKeyHeader", header);
+    }
+}
+
+/// The description of all operations.
+fn describe() -> utoipa::openapi::OpenApi {
+    let mut description = Description::openapi();
+    for part in [
+        services::api::Description::openapi(),
+        tokens::api::Description::openapi(),
+        billing::api::Description::openapi(),
+        api_keys::api::Description::openapi(),
+        verification::api::Description::openapi(),
+        settings::api::Description::openapi(),
+        resources::api::Description::openapi(),
+        people::api::Description::openapi(),
+    ] {
+        description.merge(part);
+    }
+    let mut license = License::new("Apache-2.0");
+    license.identifier = Some("Apache-2.0".to_owned());
+    description.info.title = "Domicile".to_owned();
+    description.info.description = Some("Accounts, API keys and credit of a platform.".to_owned());
+    description.info.contact = None;
+    description.info.license = Some(license);
+    description
+}
+
+/// Joins the lines of a summary or description, which are the lines of a comment in the source.
+fn join_lines(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "summary" || name == "description" => {
+                        *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                    }
+                    member => join_lines(member),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(join_lines),
+        _ => {}
+    }
+}
+
+/// Gives a parameter without a description that of its schema, where closed lists have it.
+fn describe_parameters(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            let about = members.get("schema").and_then(|schema| schema.get("description")).cloned();
+            if let (Some(about), true) = (about, members.contains_key("in")) {
+                members.entry("description").or_insert(about);
+            }
+            members.values_mut().for_each(describe_parameters);
+        }
+        Value::Array(values) => values.iter_mut().for_each(describe_parameters),
+        _ => {}
+    }
+}
+
+/// This OpenAPI document.
+#[utoipa::path(
+    get,
+    path = "/v1/openapi.json",
+    operation_id = "openapi",
+    tag = "health",
+    security(),
+    responses((status = 200, description = "The document.", body = Object), ServerProblem)
+)]
+pub async fn document() -> HttpResponse {
+    static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
+    json::private(200, TEXT.as_str())
+}
