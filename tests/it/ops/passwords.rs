@@ -45,10 +45,8 @@ impl TestApp {
 
     /// What a request costs: the KiB of memory that hashing fills, and the rows that are written, by table.
     fn cost_of(&self, request: impl FnOnce()) -> (u64, Vec<(&'static str, i64)>) {
-        let (filled, rows) = (self.app.passwords().filled_kib(), self.footprint());
-        request();
-        let grown =
-            self.footprint().into_iter().zip(rows).map(|((table, now), (_, then))| (table, now - then)).collect();
+        let filled = self.app.passwords().filled_kib();
+        let grown = self.growth(request);
         (self.app.passwords().filled_kib() - filled, grown)
     }
 }

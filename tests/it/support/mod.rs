@@ -5,6 +5,7 @@ mod authenticator;
 mod browser;
 mod builders;
 pub mod described;
+mod footprint;
 mod helper_process;
 mod mailbox;
 mod outline;

@@ -21,8 +21,9 @@ use tempfile::TempDir;
 
 use super::PASSWORD;
 use super::builders::{KeyBuilder, PersonBuilder};
+use super::footprint::Footprint;
 use super::mailbox::{Mailbox, Message};
-use super::test_site::{self, FOOTPRINT, Person, START, visitor};
+use super::test_site::{self, COUNTED, Person, START, visitor};
 
 pub struct TestApp {
     pub app: Arc<App>,
@@ -245,12 +246,22 @@ impl TestApp {
         Mailbox(self.folder().join("mail"))
     }
 
-    /// The row counts that a refused operation must not change.
-    pub fn footprint(&self) -> Vec<(&'static str, i64)> {
-        self.read(|view| {
-            let count = |table| view.one(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap();
-            FOOTPRINT.into_iter().map(|table| (table, count(table))).collect()
-        })
+    /// All rows, which a refused operation must not change.
+    pub fn footprint(&self) -> Footprint {
+        self.read(Footprint::read)
+    }
+
+    /// How many rows `work` adds to the tables that every operation writes to.
+    pub fn growth(&self, work: impl FnOnce()) -> Vec<(&'static str, i64)> {
+        let counts = || {
+            self.read(|view| {
+                let count = |table| view.one(&format!("select count(*) from {table}"), [], |row| row.get::<_, i64>(0));
+                COUNTED.map(|table| (table, count(table).unwrap()))
+            })
+        };
+        let before = counts();
+        work();
+        counts().into_iter().zip(before).map(|((table, now), (_, then))| (table, now - then)).collect()
     }
 
     /// The columns (`table.column`) whose values contain `needle`. Each once.

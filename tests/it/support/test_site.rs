@@ -11,12 +11,14 @@ use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Decided, Decision, Site, Tx, View};
 use domicile::mail;
+use domicile::privacy::data_map;
 use domicile::signin::{self};
 use domicile::workspaces;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::builders::{KeyBuilder, PersonBuilder};
+use super::footprint::Footprint;
 use super::mailbox::Message;
 
 /// The time at which every test begins.
@@ -70,8 +72,8 @@ pub fn visitor() -> Visitor {
     Visitor { address: "203.0.113.7".into(), agent, ..Visitor::default() }
 }
 
-/// The tables that a refused operation must not change.
-pub const FOOTPRINT: [&str; 9] =
+/// The tables whose growth is compared where two requests must cost the same.
+pub const COUNTED: [&str; 9] =
     ["audit_event", "mail_outbox", "job", "account", "api_key", "session", "ledger_tx", "data_request", "tombstone"];
 
 /// The mails of the outbox, the newest first.
@@ -243,9 +245,14 @@ impl TestSite {
         self.connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap()
     }
 
-    /// The row counts that a refused operation must not change.
-    pub fn footprint(&self) -> Vec<(&'static str, i64)> {
-        FOOTPRINT.into_iter().map(|table| (table, self.count(table))).collect()
+    /// How many rows each table has, by the order of the data map.
+    pub fn counts(&self) -> Vec<i64> {
+        data_map::tables().map(|table| self.count(table.name)).collect()
+    }
+
+    /// All rows, which a refused operation must not change.
+    pub fn footprint(&mut self) -> Footprint {
+        self.read(|tx| Footprint::read(tx))
     }
 
     /// The account with this name or address.
