@@ -13,7 +13,7 @@ use domicile::base::{
 use domicile::billing;
 use domicile::billing::usage;
 use domicile::db::View;
-use domicile::db::{Erasure, Export as ColumnExport, Table};
+use domicile::db::{Cell, Erasure, Export as ColumnExport, Table};
 use domicile::people::{self, Links, PeopleError, Platform, Settings};
 use domicile::privacy::data_map::tables;
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
@@ -27,6 +27,7 @@ use rusqlite::types::Value;
 
 use crate::support::{KeyBuilder, PASSWORD, Person, START, TestApp, UsageBuilder, holds};
 
+mod columns;
 mod erasures;
 mod exports;
 mod journals;
