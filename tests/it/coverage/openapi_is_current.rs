@@ -8,7 +8,7 @@ use domicile::server::openapi::example;
 use domicile::server::{Access, ROUTES, openapi};
 use serde_json::{Value, json};
 
-use crate::support::{described, tool};
+use crate::support::{Answer, described, tool};
 
 #[test]
 fn the_document_describes_exactly_the_routes_for_programs() {
@@ -143,4 +143,31 @@ fn the_document_is_valid_openapi() {
     let checked = Command::new(tool("python3")).args(["-m", "openapi_spec_validator"]).arg(&file).output().unwrap();
 
     assert!(checked.status.success(), "{checked:?}");
+}
+
+#[test]
+fn an_answer_that_is_not_described_fails_the_tests() {
+    let is_refused = |status: u16, kind: &str, body: Value| {
+        let headers = vec![("content-type".to_owned(), kind.to_owned())];
+        let answer = Answer { status, headers, body: body.to_string().into_bytes() };
+        let check = || described::check("GET", "http://127.0.0.1:9000/api/api-keys?page=1", &answer);
+        std::panic::catch_unwind(check).is_err()
+    };
+    let key = json!({ "keyId": "key_1", "name": "ci", "keyPrefix": "dok_1", "createdAt": "2026-05-03T09:00:00Z" });
+    let with = |name: &str, value: Value| {
+        let mut key = key.clone();
+        key[name] = value;
+        json!({ "keys": [key] })
+    };
+    let mut without = json!({ "keys": [key] });
+    without["keys"][0].as_object_mut().unwrap().remove("name");
+
+    assert!(!is_refused(200, "application/json", json!({ "keys": [key] })));
+    assert!(!is_refused(500, "application/json", json!({ "error": "", "code": "internal" })));
+    assert!(is_refused(200, "application/json", without), "a member less");
+    assert!(is_refused(200, "application/json", with("owner", json!("ada"))), "a member more");
+    assert!(is_refused(200, "application/json", with("name", json!(1))), "another type");
+    assert!(is_refused(200, "application/json", with("createdAt", json!("today"))), "another format");
+    assert!(is_refused(418, "application/json", json!({ "error": "", "code": "" })), "another status");
+    assert!(is_refused(200, "application/problem+json", json!({ "keys": [] })), "another format of the body");
 }
