@@ -72,7 +72,7 @@ impl History {
                 let state = states[usize::from(amount == 0)];
                 drop(self.app.write(move |tx| accounts::set_state(tx, account, state)));
             }
-            10 => self.app.clock.advance([seconds(1), minutes(50), hours(20)][usize::from(amount)]),
+            10 => self.app.clock.advance([seconds(1), minutes(50), hours(30)][usize::from(amount)]),
             // A command while the server runs.
             11 => {
                 let other = self.app.another();
@@ -143,7 +143,7 @@ fn the_fast_path_gives_the_answers_of_the_plain_path() {
     let mut answers = Vec::new();
     for seed in 0..6 {
         let mut history = History::new(seed);
-        for step in 0..80 {
+        for step in 0..120 {
             history.step();
             answers.extend(history.compare(&format!("seed {seed}, step {step}")));
         }
