@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{OpenApi, PartialSchema, ToSchema};
 
-use super::{ExposureReport, KeyText, ops};
+use super::ops::{self, REPORT_KEYS_MAX, ReportedText};
 use crate::app::{App, NetworkQuota};
 use crate::base::Problem;
 use crate::http::schema::{self, ProblemDocument, ServerProblem, TooLarge};
@@ -22,10 +22,6 @@ pub struct Description;
 
 /// Reports from one network. A scanner sends up to 100 keys in each.
 const REPORTS: NetworkQuota = NetworkQuota { name: "key_exposures", per_minute: 30 };
-/// Keys in one report at most.
-const REPORT_KEYS_MAX: usize = 100;
-/// Characters of each text about a key that are kept.
-const REPORT_TEXT_CHARS_MAX: usize = 2_000;
 /// The response to every valid report. It never says whether a key exists.
 const REPORT_RESPONSE: &str = r#"{"received":true}"#;
 
@@ -111,7 +107,7 @@ pub async fn report_exposures(
         ..Problem::new(429, "too_many_reports", "Too many reports from this network. Send up to 100 keys in each.")
     })?;
     let reported = read_report(&request, &body.map_err(json::body_problem)?)?;
-    let reports = exposure_reports(&app, reported);
+    let reports = ops::exposure_reports(app.store().site(), reported)?;
     if !reports.is_empty() {
         let known = app.read_offloaded(move |view| ops::known_keys(view, reports)).await?;
         if !known.is_empty() {
@@ -121,7 +117,7 @@ pub async fn report_exposures(
     Ok(json::private(202, REPORT_RESPONSE))
 }
 
-fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<ReportedKey>, Problem> {
+fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<ReportedText>, Problem> {
     let bad_report = || {
         Problem::new(
             400,
@@ -140,23 +136,11 @@ fn read_report(request: &HttpRequest, body: &[u8]) -> Result<Vec<ReportedKey>, P
     } else {
         serde_json::from_slice::<ReportedKeys>(body).map_err(|_| bad_report())?.0
     };
-    if reported.len() > REPORT_KEYS_MAX {
-        return Err(Problem::new(400, "too_many_keys", "A report has at most 100 keys. Send the rest in another one."));
-    }
-    Ok(reported)
-}
-
-/// The reports about texts with the form of a key. Other texts cost no look-up.
-fn exposure_reports(app: &App, reported: Vec<ReportedKey>) -> Vec<ExposureReport> {
-    let prefix = &app.config().api_keys.prefix;
-    let truncated = |text: &str| text.chars().take(REPORT_TEXT_CHARS_MAX).collect::<String>();
-    let well_formed = reported.iter().filter(|key| KeyText::is_well_formed(prefix, key.token.trim()));
-    well_formed
-        .map(|key| ExposureReport {
-            lookups: app.keyring().lookups(key.token.trim().as_bytes()).collect(),
-            kind: truncated(&key.r#type),
-            url: truncated(&key.url),
-            source: truncated(&key.source),
-        })
-        .collect()
+    let reported = reported.into_iter().map(|key| ReportedText {
+        text: key.token,
+        kind: key.r#type,
+        url: key.url,
+        source: key.source,
+    });
+    Ok(reported.collect())
 }

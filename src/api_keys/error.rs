@@ -47,6 +47,9 @@ pub enum ApiKeyError {
         /// The number of its live keys.
         held: i64,
     },
+    /// A report about exposed keys has too many.
+    #[error("too many keys in one report")]
+    TooManyReported,
     /// The event is not possible in the key's state.
     #[error("{event:?} cannot happen to a key that is {}", state.as_str())]
     InvalidState {
@@ -135,6 +138,9 @@ impl From<ApiKeyError> for Problem {
                     "This workspace has {KEYS_PER_WORKSPACE_MAX} keys, which is the maximum. Revoke a key that is not in use."
                 ),
             ),
+            ApiKeyError::TooManyReported => {
+                Problem::new(400, "too_many_keys", "A report has at most 100 keys. Send the rest in another one.")
+            }
             ApiKeyError::InvalidState { state, event } => Problem::new(409, "key_state", invalid_state(state, event)),
             ApiKeyError::AlreadyEnded => {
                 Problem::new(409, "key_state", "This key has ended and cannot be changed. Create a new one.")

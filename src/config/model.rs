@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::base::{Credits, ScopeTable, Secret};
+use crate::base::{Credits, ScopeTable, Secret, Timestamp};
 
 /// All settings of an appliance.
 #[derive(Clone, Debug)]
@@ -110,6 +110,13 @@ pub struct Session {
     pub remember_for: Duration,
     /// How long step-up lasts. After it, sensitive actions ask for a new proof (safety S3). 2 to 60 minutes.
     pub step_up_after: Duration,
+}
+
+impl Session {
+    /// Whether a proof of identity is recent enough for a sensitive action.
+    pub fn is_fresh(&self, proved_at: Timestamp, now: Timestamp) -> bool {
+        now.since(proved_at) < self.step_up_after
+    }
 }
 
 /// `[mail]`.

@@ -49,7 +49,7 @@ pub async fn delete_account(
         let attempt = PasswordAttempt::for_deletion(account);
         let erase = move |tx: &mut Tx<'_>, actor: &Actor, _: &Account| ops::erase(tx, actor, account);
         signin::flows::prove_password(app, actor, attempt, &password, erase).await?
-    } else if app.now().since(proved_at) >= app.config().session.step_up_after {
+    } else if !app.config().session.is_fresh(proved_at, app.now()) {
         return Err(PrivacyError::NotFresh);
     } else {
         app.write(move |tx| {

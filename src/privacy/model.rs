@@ -72,6 +72,18 @@ pub struct Export {
     pub artifact: Option<Artifact>,
 }
 
+impl Export {
+    /// Whether its file is there.
+    pub fn can_download(&self) -> bool {
+        self.state == ExportState::Ready && self.artifact.is_some()
+    }
+
+    /// See [`Export::problem`].
+    pub fn has_failed(&self) -> bool {
+        self.state == ExportState::Failed
+    }
+}
+
 /// The file of a finished export.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]

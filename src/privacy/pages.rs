@@ -92,9 +92,9 @@ fn row(export: Export, zone: &Zone) -> ExportRow {
         details,
         is_running: export.state.is_under_way(),
         percent: export.progress_percent,
+        can_download: export.can_download(),
+        is_bad: export.has_failed(),
         step: if export.step.is_empty() { "Waiting to start".into() } else { export.step },
-        can_download: export.state == ExportState::Ready && export.artifact.is_some(),
-        is_bad: export.state == ExportState::Failed,
         state: match export.state {
             ExportState::Requested | ExportState::Running => "In progress",
             ExportState::Ready => "Ready",
@@ -229,7 +229,7 @@ impl DeletePage {
             keys: if keys == 1 { "1 API key".into() } else { format!("{keys} API keys") },
             balance: format!("{} {}", balance.for_people(), app.config().billing.currency.to_uppercase()),
             has_password,
-            is_fresh: app.now().since(who.identity.proved_at) < app.config().session.step_up_after,
+            is_fresh: app.config().session.is_fresh(who.identity.proved_at, app.now()),
         })
     }
 }

@@ -225,7 +225,7 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
     };
     match kind {
         Some(kind) => holder.require(&app, kind.read_scope())?,
-        None => require_any_read_scope(&app, &holder)?,
+        None => holder.require_any(&app, ResourceKind::ALL.map(ResourceKind::read_scope))?,
     }
     let page = number("page", &query.page, 1, PAGES_MAX)?;
     let limit = number("limit", &query.limit, PAGE_ITEMS, PAGE_ITEMS_MAX)?;
@@ -234,11 +234,6 @@ pub async fn trash(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TrashQue
     }
     let region = &holder.verified.region();
     answer(&Trash { items: [], total: 0, page, limit, total_pages: 0, summary: Summary::default(), region })
-}
-
-fn require_any_read_scope(app: &App, holder: &KeyHolder) -> Result<(), Problem> {
-    let granted = ResourceKind::ALL.into_iter().map(|kind| holder.require(app, kind.read_scope()));
-    granted.reduce(Result::or).unwrap_or(Ok(()))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -350,7 +345,7 @@ pub async fn delete_trash(app: Data<Arc<App>>, holder: KeyHolder, body: Result<B
         let sentence = "Send either {\"all\": true}, or an id and a type.";
         return Err(Problem::field("all", "invalid_request", sentence).into());
     }
-    ResourceKind::ALL.into_iter().try_for_each(|kind| holder.require(&app, kind.write_scope()))?;
+    holder.require_all(&app, ResourceKind::ALL.map(ResourceKind::write_scope))?;
     answer(&DeleteResponse { success: true, deleted_count: 0 })
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn fresh(
     let identity = request.extensions().get::<Identity>().cloned();
     // Without a person in a session the handler itself refuses the request.
     let (Some(app), Some(identity)) = (app, identity) else { return call_handler(request, next).await };
-    if app.now().since(identity.proved_at) < app.config().session.step_up_after {
+    if app.config().session.is_fresh(identity.proved_at, app.now()) {
         return call_handler(request, next).await;
     }
     if request.method() == Method::GET || request.method() == Method::HEAD {

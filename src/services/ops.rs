@@ -1,13 +1,18 @@
-//! Creates services, and finds them by credential.
+//! Creates services, finds them by credential, and decides which gateways may ask and about whom.
+
+use std::net::IpAddr;
 
 use super::error::ServiceError;
 use super::events::ServiceEvent;
 use super::model::{CREDENTIAL_PREFIX, Service, ServiceName};
 use super::store;
+use crate::accounts;
 use crate::api_keys::KeyText;
 use crate::audit::{self, Event, Part};
-use crate::base::{Actor, Secret, ServiceId};
+use crate::base::{AccountId, Actor, EmailAddress, Role, Secret, ServiceId, WorkspaceId};
+use crate::config::Config;
 use crate::db::{Error, Tx, View};
+use crate::workspaces::{self, Workspace};
 
 /// Creates a service. Returns its credential, which is not stored.
 ///
@@ -45,4 +50,36 @@ pub fn find_by_credential(view: &View<'_>, credential: &str) -> Result<Option<Se
         }
     }
     Ok(None)
+}
+
+/// Whether a gateway at this address may ask without a credential. A socket for both address families shows an IPv4 peer
+/// mapped into IPv6 (RFC 4291 §2.5.5.2), which counts as the IPv4 peer.
+pub(super) fn may_ask(config: &Config, peer: IpAddr) -> bool {
+    config.forward_auth.allow.iter().any(|network| network.contains(&peer.to_canonical()))
+}
+
+/// Whether this hop between the program and us is one of the site's own gateways or proxies.
+pub(super) fn is_own_hop(config: &Config, hop: IpAddr) -> bool {
+    config.forward_auth.allow.iter().chain(&config.listen.trusted_proxies).any(|network| network.contains(&hop))
+}
+
+/// The person of a browser session, as a gateway tells other programs.
+pub(super) struct SessionPerson {
+    /// `None`: they have no address.
+    pub email: Option<EmailAddress>,
+    pub workspace: Workspace,
+    pub role: Role,
+    /// What they can do: everything that any of their keys can do.
+    pub scope: &'static str,
+}
+
+/// The person of a session in their personal workspace, which they own. `None`: the workspace does not exist any more.
+pub(super) fn find_person(
+    view: &View<'_>,
+    account: AccountId,
+    workspace: WorkspaceId,
+) -> Result<Option<SessionPerson>, Error> {
+    let email = accounts::primary_email(view, account)?;
+    let workspace = workspaces::find(view, workspace)?;
+    Ok(workspace.map(|workspace| SessionPerson { email, workspace, role: Role::Owner, scope: "admin" }))
 }

@@ -134,6 +134,8 @@ pub struct FeedPage {
     pub revocations: Vec<Revocation>,
     /// The number after which the next page begins.
     pub next: i64,
+    /// Whether the page is full, so that there may be more.
+    pub has_more: bool,
 }
 
 #[cfg(test)]

@@ -200,10 +200,12 @@ pub fn examine(view: &View<'_>, token: &str, audiences: &[&str]) -> Result<Optio
 /// # Errors
 /// [`db::Error`].
 pub fn feed_page(view: &View<'_>, after: i64, limit: u32) -> Result<Option<FeedPage>, db::Error> {
-    let revocations = store::list_after(view, after, limit.min(FEED_PAGE_MAX))?;
+    let limit = limit.min(FEED_PAGE_MAX);
+    let revocations = store::list_after(view, after, limit)?;
+    let has_more = revocations.len() == limit as usize;
     match revocations.last() {
-        Some(last) => Ok(Some(FeedPage { next: last.seq, revocations })),
-        None => Ok((after <= store::find_last(view)?).then_some(FeedPage { next: after, revocations })),
+        Some(last) => Ok(Some(FeedPage { next: last.seq, revocations, has_more })),
+        None => Ok((after <= store::find_last(view)?).then_some(FeedPage { next: after, revocations, has_more })),
     }
 }
 

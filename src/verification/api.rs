@@ -65,8 +65,36 @@ impl KeyHolder {
     /// # Errors
     /// 403 `insufficient_scope`, with the sentence that the reference's client knows.
     pub fn require(&self, app: &App, scope: &str) -> Result<(), Problem> {
-        let rights = app.config().scopes.parse(scope).filter(|rights| self.verified.rights.contains(*rights));
-        match rights {
+        self.require_all(app, [scope])
+    }
+
+    /// As [`KeyHolder::require`], for several scopes together.
+    ///
+    /// # Errors
+    /// As [`KeyHolder::require`].
+    pub fn require_all<'s>(&self, app: &App, scopes: impl IntoIterator<Item = &'s str>) -> Result<(), Problem> {
+        let table = &app.config().scopes;
+        let required = scopes
+            .into_iter()
+            .try_fold(Scopes::NONE, |required, scope| table.parse(scope).map(|rights| required.union(rights)));
+        self.decide(required.filter(|required| self.verified.rights.contains(*required)))
+    }
+
+    /// As [`KeyHolder::require`], for one of several scopes.
+    ///
+    /// # Errors
+    /// As [`KeyHolder::require`].
+    pub fn require_any<'s>(&self, app: &App, scopes: impl IntoIterator<Item = &'s str>) -> Result<(), Problem> {
+        let table = &app.config().scopes;
+        let held = scopes
+            .into_iter()
+            .filter_map(|scope| table.parse(scope).filter(|rights| self.verified.rights.contains(*rights)));
+        self.decide(held.reduce(Scopes::union))
+    }
+
+    /// Records the rights as used. `None`: the request is refused.
+    fn decide(&self, granted: Option<Scopes>) -> Result<(), Problem> {
+        match granted {
             Some(rights) => {
                 self.verifier.record_rights(&self.verified, rights);
                 Ok(())

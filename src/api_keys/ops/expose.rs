@@ -2,16 +2,18 @@
 
 use serde_json::json;
 
+use super::super::error::ApiKeyError;
 use super::super::events::ApiKeyEvent;
 use super::super::mails;
 use super::super::model::{ApiKey, KeyEvent, RevokeReason};
 use super::super::store;
+use super::super::text::KeyText;
 use super::super::uses;
 use super::{end_key, event_about, mail_owner};
 use crate::audit::{self, Part};
 use crate::base::{Actor, Visitor, days};
 use crate::config::OnExposure;
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Site, Tx, View};
 
 /// A report about a key that was found in public, in the words of the reporter.
 pub struct ExposureReport {
@@ -23,6 +25,42 @@ pub struct ExposureReport {
     pub url: String,
     /// The kind of place.
     pub source: String,
+}
+
+/// Keys in one report at most.
+pub(in crate::api_keys) const REPORT_KEYS_MAX: usize = 100;
+/// Characters of each text about a key that are kept.
+const REPORT_TEXT_CHARS_MAX: usize = 2_000;
+
+/// A text that a reporter takes for a key, and what they say about it.
+pub(in crate::api_keys) struct ReportedText {
+    pub text: String,
+    pub kind: String,
+    pub url: String,
+    pub source: String,
+}
+
+/// The reports about texts with the form of a key. Other texts cost no look-up.
+///
+/// # Errors
+/// [`ApiKeyError::TooManyReported`].
+pub(in crate::api_keys) fn exposure_reports(
+    site: &Site,
+    reported: Vec<ReportedText>,
+) -> Result<Vec<ExposureReport>, ApiKeyError> {
+    if reported.len() > REPORT_KEYS_MAX {
+        return Err(ApiKeyError::TooManyReported);
+    }
+    let truncated = |text: &str| text.chars().take(REPORT_TEXT_CHARS_MAX).collect::<String>();
+    let well_formed =
+        reported.iter().filter(|key| KeyText::is_well_formed(&site.config.api_keys.prefix, key.text.trim()));
+    let reports = well_formed.map(|key| ExposureReport {
+        lookups: site.keyring.lookups(key.text.trim().as_bytes()).collect(),
+        kind: truncated(&key.kind),
+        url: truncated(&key.url),
+        source: truncated(&key.source),
+    });
+    Ok(reports.collect())
 }
 
 /// The reports about keys of this site.

@@ -11,8 +11,8 @@ mod reveal;
 
 pub use change::{change, set_policy};
 pub use create::{create, expiry_offer, rotate, rotation_preview};
-pub(super) use expose::known_keys;
 pub use expose::{ExposureReport, expose};
+pub(super) use expose::{REPORT_KEYS_MAX, ReportedText, exposure_reports, known_keys};
 pub(super) use housekeeping::{end_due, purge, remind};
 pub use lifecycle::{disable, enable, forget, restore, revoke, revoke_since};
 pub use queries::{

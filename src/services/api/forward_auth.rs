@@ -1,6 +1,5 @@
 //! `/v1/forward-auth` and all paths below it, with any method: tells a gateway whether to forward a request.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::dev::RequestHead;
@@ -11,14 +10,15 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use utoipa::IntoParams;
 
 use super::super::callers::Callers;
+use super::super::ops;
 use super::strip_scheme;
 use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Role, ScopeTable, Scopes, SharedText};
+use crate::http;
 use crate::http::schema::{self, ServerProblem};
 use crate::http::{Answer, Identity};
 use crate::verification::{Refusal, Verdict, VerifiedKey, Verifier, VerifyRequest};
-use crate::{accounts, http};
 
 // The headers of requests and responses. They are constants, so that they are not parsed for each request.
 const ACCOUNT: HeaderName = HeaderName::from_static("domicile-account");
@@ -38,9 +38,6 @@ const SERVICE: HeaderName = HeaderName::from_static("x-domicile-service");
 const SCOPE: HeaderName = HeaderName::from_static("x-domicile-scope");
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-
-/// The scope of a browser session: a person in a session can do everything that any of their keys can do.
-const SESSION_SCOPE: &str = "admin";
 
 /// The identity behind an allowed request, as response headers that a gateway copies into the request to the service.
 struct IdentityHeaders {
@@ -171,7 +168,7 @@ fn decide(
     if let Some(text) = key_from_headers(headers) {
         let question = VerifyRequest {
             channel: Channel::ForwardAuth,
-            address: http::forwarded_client(headers, |hop| is_gateway(app, hop)),
+            address: http::forwarded_client(headers, |hop| ops::is_own_hop(app.config(), hop)),
             agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
             required,
         };
@@ -200,8 +197,7 @@ fn is_gateway_allowed(app: &App, callers: &Callers, head: &RequestHead) -> Resul
     if let Some(credential) = head.headers().get(SERVICE).and_then(|value| value.to_str().ok()) {
         return Ok(callers.find(credential)?.is_some());
     }
-    let allowed = &app.config().forward_auth.allow;
-    Ok(head.peer_addr.is_some_and(|peer| allowed.iter().any(|network| network.contains(&peer.ip().to_canonical()))))
+    Ok(head.peer_addr.is_some_and(|peer| ops::may_ask(app.config(), peer.ip())))
 }
 
 /// The rights of every scope that the gateway requires: in the query, and in a header for gateways that cannot add a
@@ -234,7 +230,7 @@ fn identity_of_key(verified: &VerifiedKey, table: &ScopeTable) -> IdentityHeader
         email: verified.email(),
         workspace: verified.workspace_text(),
         role: verified.role,
-        scopes: super::effective_scope(verified, table),
+        scopes: verified.effective_scope(table),
         key: verified.key.to_text().into(),
         plan: verified.plan(),
         region: verified.region(),
@@ -244,22 +240,19 @@ fn identity_of_key(verified: &VerifiedKey, table: &ScopeTable) -> IdentityHeader
 /// The response for the person of the browser session, if there is one.
 fn session_identity(app: &Arc<App>, request: &HttpRequest) -> Result<Option<HttpResponse>, Problem> {
     let Some(identity) = request.extensions().get::<Identity>().cloned() else { return Ok(None) };
-    let (email, workspace) = app.query_inline(|view| {
-        let email = accounts::primary_email(view, identity.account)?;
-        Ok((email, crate::workspaces::find(view, identity.workspace)?))
-    })?;
-    let Some(workspace) = workspace else { return Ok(None) };
+    let found = app.query_inline(|view| ops::find_person(view, identity.account, identity.workspace))?;
+    let Some(person) = found else { return Ok(None) };
     let identity = IdentityHeaders {
         account: identity.account.to_text().into(),
         username: identity.username.into(),
         display_name: identity.display_name.into(),
-        email: email.as_ref().map_or("", |address| address.as_str()).into(),
-        workspace: workspace.id.to_text().into(),
-        role: Role::Owner,
-        scopes: SESSION_SCOPE.into(),
+        email: person.email.as_ref().map_or("", |address| address.as_str()).into(),
+        workspace: person.workspace.id.to_text().into(),
+        role: person.role,
+        scopes: person.scope.into(),
         key: SharedText::default(),
-        plan: workspace.plan.into(),
-        region: workspace.region.into(),
+        plan: person.workspace.plan.into(),
+        region: person.workspace.region.into(),
     };
     Ok(Some(allow(identity)))
 }
@@ -291,12 +284,6 @@ fn allow(identity: IdentityHeaders) -> HttpResponse {
 /// cannot hold becomes empty, so that it still replaces the client's header.
 fn value_of(text: SharedText) -> HeaderValue {
     HeaderValue::from_maybe_shared(text.into_bytes()).unwrap_or(HeaderValue::from_static(""))
-}
-
-/// Whether this hop between the program and us is one of the site's own gateways or proxies.
-fn is_gateway(app: &App, hop: IpAddr) -> bool {
-    let config = app.config();
-    config.forward_auth.allow.iter().chain(&config.listen.trusted_proxies).any(|network| network.contains(&hop))
 }
 
 /// The response for a refused key. nginx accepts only 401 and 403, so it gets 403 instead of 429.

@@ -184,7 +184,7 @@ pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Ans
     };
     let answer = KeyIntrospection {
         active: true,
-        scope: &super::effective_scope(&verified, &config.scopes),
+        scope: &verified.effective_scope(&config.scopes),
         client_id: &verified.key.to_text(),
         username: &verified.username(),
         sub: &verified.account_text(),

@@ -18,10 +18,9 @@ use base64::engine::general_purpose::STANDARD;
 use utoipa::{IntoResponses, OpenApi};
 
 use super::callers::{Caller, Callers};
-use crate::base::{Problem, Role, ScopeTable, SharedText};
+use crate::base::Problem;
 use crate::http::Fault;
 use crate::http::schema::ProblemDocument;
-use crate::verification::VerifiedKey;
 
 pub use forward_auth::{forward_auth, forward_auth_without_session};
 pub use introspect::{introspect, introspect_form};
@@ -81,14 +80,6 @@ fn find_caller(callers: &Callers, headers: &HeaderMap) -> Result<Option<Caller>,
     let Some((name, credential)) = pair.split_once(':') else { return Ok(None) };
     let caller = callers.find(credential)?;
     Ok(caller.filter(|caller| name == caller.0.name || name == caller.0.id.to_string()))
-}
-
-/// The scope names of what the key can do now: for the role `viewer` only those that read.
-fn effective_scope(verified: &VerifiedKey, table: &ScopeTable) -> SharedText {
-    match verified.role {
-        Role::Owner | Role::Admin | Role::Editor => verified.scope.clone(),
-        Role::Viewer => table.names_within(verified.rights).into(),
-    }
 }
 
 /// Parses the address from which a key was used, as the service sent it.

@@ -69,9 +69,8 @@ fn kind() -> utoipa::openapi::Object {
 
 impl From<FeedPage> for Feed {
     fn from(news: FeedPage) -> Self {
-        let more = news.revocations.len() == FEED_PAGE_MAX as usize;
         let items = news.revocations.into_iter().map(|row| Item { seq: row.seq, kind: row.kind, id: row.id });
-        Self { revocations: items.collect(), next: news.next, more }
+        Self { revocations: items.collect(), next: news.next, more: news.has_more }
     }
 }
 

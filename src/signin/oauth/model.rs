@@ -43,6 +43,14 @@ impl Purpose {
         }
     }
 
+    /// Whether only a person in a session can start it.
+    pub const fn needs_session(self) -> bool {
+        match self {
+            Self::SignIn => false,
+            Self::Connect | Self::StepUp => true,
+        }
+    }
+
     /// Parses the stored form and the form used in links.
     pub fn parse(text: &str) -> Option<Self> {
         match text {

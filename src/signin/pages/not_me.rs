@@ -58,7 +58,10 @@ pub struct NotMeLink {
 }
 
 fn show(app: &AppData, request: &HttpRequest, link: Link, token: &str) -> Answer {
-    let status = if matches!(link, Link::Expired) { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let status = match link {
+        Link::Expired => StatusCode::BAD_REQUEST,
+        Link::Valid(_) | Link::Done => StatusCode::OK,
+    };
     page::with_status(status, &NotMePage { context: PageContext::new(app, request, TITLE), link, token })
 }
 

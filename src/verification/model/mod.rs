@@ -12,7 +12,7 @@ pub(super) use policy::Policy;
 pub use refusal::Refusal;
 
 use crate::api_keys::Channel;
-use crate::base::{ApiKeyId, RateLimit, Scopes, SharedText, Timestamp};
+use crate::base::{ApiKeyId, RateLimit, Role, ScopeTable, Scopes, SharedText, Timestamp};
 
 /// A request to verify a key.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +84,16 @@ pub struct VerifiedKey {
     pub rate_limit: Option<RateLimit>,
     /// The slot of the usage buffer that counts this use. `None`: the use is not counted.
     pub(in crate::verification) usage_slot: Option<SlotIndex>,
+}
+
+impl VerifiedKey {
+    /// The scope names of what the key can do now: for the role `viewer` only those that read.
+    pub fn effective_scope(&self, table: &ScopeTable) -> SharedText {
+        match self.role {
+            Role::Owner | Role::Admin | Role::Editor => self.scope.clone(),
+            Role::Viewer => table.names_within(self.rights).into(),
+        }
+    }
 }
 
 /// The index of a slot in the usage buffer. The slot itself says which key it belongs to: after a drain it can be free,

@@ -167,6 +167,19 @@ fn an_exposed_key_can_be_reported_and_the_reporter_learns_nothing() {
 }
 
 #[test]
+fn a_key_with_one_of_several_scopes_counts_against_its_rate_limit() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let (fast, _) = key(&site, &["--scope", "models:read", "--rate", "2"]);
+    let trash = || site.call("GET", "/api/trash").bearer(&fast).send();
+
+    let answers = [trash(), trash(), trash()];
+
+    assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 200, 429], "{answers:?}");
+    assert!(answers[0].header("ratelimit").starts_with("\"key\";r=1;t="), "{answers:?}");
+}
+
+#[test]
 fn the_page_of_a_rotation_says_how_long_the_new_key_lives() {
     let site = Appliance::running();
     site.account("ada-l");

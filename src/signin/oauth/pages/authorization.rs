@@ -37,7 +37,7 @@ pub async fn start(app: AppData, request: HttpRequest, name: Path<String>, param
     flows::provider(&app, &name)?;
     let purpose = Purpose::parse(&params.purpose).ok_or_else(Problem::not_found)?;
     let identity = identity_of(&request);
-    if purpose != Purpose::SignIn && identity.is_none() {
+    if purpose.needs_session() && identity.is_none() {
         return Err(Problem::new(401, "signed_out", "Sign in to see this page.").into());
     }
     // One browser may start several requests at once, so an existing cookie is kept.
