@@ -1,19 +1,21 @@
-//! The table of recurring jobs, and the table of job handlers. The schedule only queues a job; the slice of the job has
-//! its code.
+//! The table of periodic work, and the table of job handlers. Periodic work runs directly and leaves no row in the queue,
+//! so that an idle appliance commits nothing; the slice of the work has its code.
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::api_keys;
 use crate::app::App;
-use crate::jobs::{self, JobHandler, NewJob, Outcome};
+use crate::jobs::{self, JobHandler, Outcome, Periodic};
 use crate::verification::{self, Verifier};
 use crate::{
     accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, signin, snapshots, tokens,
 };
 
-/// One recurring job: when (a cron expression with seconds, in UTC), what and why.
+/// One piece of periodic work: when (a cron expression with seconds, in UTC), what and why. `job` is the name of its
+/// handler. The work is idempotent and does everything that is due, also what an earlier run missed.
 struct Recurring {
     cron: &'static str,
     job: &'static str,
@@ -55,7 +57,7 @@ const RECURRING: &[Recurring] = &[
     },
 ];
 
-/// The handler of each job.
+/// The handler of each job, whether a person caused it or the schedule runs it.
 pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::with_own_queue(mail::DELIVER, |app, _| Box::pin(mail::deliver(app))),
     JobHandler::with_own_queue(privacy::jobs::EXPORT, |app, payload| Box::pin(privacy::jobs::export(app, payload))),
@@ -68,10 +70,13 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::new(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     JobHandler::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     JobHandler::new(tokens::ROTATE_KEYS, |app, _| Box::pin(tokens::rotate_keys(app))),
-    JobHandler::new(snapshots::jobs::PUBLISH, |app, payload| {
-        Box::pin(snapshots::jobs::publish_when_changed(app, payload))
-    }),
+    PUBLISH_HANDLER,
 ];
+
+/// Also queued by an erasure.
+const PUBLISH_HANDLER: JobHandler = JobHandler::new(snapshots::jobs::PUBLISH, |app, payload| {
+    Box::pin(snapshots::jobs::publish_when_changed(app, payload))
+});
 
 // An erasure requests a snapshot without the person. It cannot use the constant of the job, which belongs to a higher
 // layer.
@@ -109,50 +114,65 @@ async fn purge(app: Arc<App>) -> Outcome {
     }
 }
 
-/// Starts the schedule. It stops when the returned scheduler is dropped.
-///
-/// # Errors
-/// [`JobSchedulerError`]: the table has an invalid cron expression.
-pub async fn start(app: Arc<App>, verifier: Arc<Verifier>) -> Result<JobScheduler, JobSchedulerError> {
-    let scheduler = JobScheduler::new().await?;
-    for recurring in RECURRING {
-        tracing::debug!(
-            cron = recurring.cron,
-            job = recurring.job,
-            why = recurring.why,
-            "A recurring job is scheduled."
-        );
-        scheduler.add(enqueuing(recurring.cron, recurring.job, app.clone())?).await?;
+/// The periodic work, and what runs at the moment.
+pub struct Schedule {
+    app: Arc<App>,
+    verifier: Arc<Verifier>,
+    work: Vec<(&'static Recurring, Periodic)>,
+    publishing: Periodic,
+}
+
+impl Schedule {
+    /// The schedule of an appliance. Nothing runs before [`Schedule::start`].
+    pub fn new(app: Arc<App>, verifier: Arc<Verifier>) -> Arc<Self> {
+        let handler = |name: &str| JOB_HANDLERS.iter().find(|handler| handler.name == name).copied();
+        let work = RECURRING
+            .iter()
+            .filter_map(|recurring| Some((recurring, Periodic::new(handler(recurring.job)?))))
+            .collect();
+        let publishing = Periodic::new(PUBLISH_HANDLER);
+        Arc::new(Self { app, verifier, work, publishing })
     }
-    let every = app.config().snapshot.interval;
-    let snapshots_app = app.clone();
-    scheduler
-        .add(Job::new_repeated_async(every, move |_, _| {
-            let app = snapshots_app.clone();
-            Box::pin(async move { enqueue(&app, snapshots::jobs::PUBLISH).await })
-        })?)
-        .await?;
-    // This is not a job in the database, because the data that it writes is only in the memory of this process.
-    scheduler
-        .add(Job::new_async("0 * * * * *", move |_, _| {
-            let (app, verifier) = (app.clone(), verifier.clone());
-            Box::pin(async move { write_uses(&app, &verifier).await })
-        })?)
-        .await?;
-    scheduler.start().await?;
-    Ok(scheduler)
-}
 
-fn enqueuing(cron: &str, job: &'static str, app: Arc<App>) -> Result<Job, JobSchedulerError> {
-    Job::new_async(cron, move |_, _| {
-        let app = app.clone();
-        Box::pin(async move { enqueue(&app, job).await })
-    })
-}
+    /// Starts the schedule. It stops when the returned scheduler is dropped.
+    ///
+    /// # Errors
+    /// [`JobSchedulerError`]: the table has an invalid cron expression.
+    pub async fn start(self: &Arc<Self>) -> Result<JobScheduler, JobSchedulerError> {
+        let scheduler = JobScheduler::new().await?;
+        for (index, (recurring, _)) in self.work.iter().enumerate() {
+            let Recurring { cron, job, why } = recurring;
+            tracing::debug!(cron, job, why, "Periodic work is scheduled.");
+            let schedule = self.clone();
+            let run = move |_, _| -> BoxFuture<'static, ()> {
+                let schedule = schedule.clone();
+                Box::pin(async move { schedule.work[index].1.run(&schedule.app).await })
+            };
+            scheduler.add(Job::new_async(*cron, run)?).await?;
+        }
+        let schedule = self.clone();
+        let publish = move |_, _| -> BoxFuture<'static, ()> {
+            let schedule = schedule.clone();
+            Box::pin(async move { schedule.publishing.run(&schedule.app).await })
+        };
+        scheduler.add(Job::new_repeated_async(self.app.config().snapshot.interval, publish)?).await?;
+        let schedule = self.clone();
+        let write = move |_, _| -> BoxFuture<'static, ()> {
+            let schedule = schedule.clone();
+            Box::pin(async move { write_uses(&schedule.app, &schedule.verifier).await })
+        };
+        scheduler.add(Job::new_async("0 * * * * *", write)?).await?;
+        scheduler.start().await?;
+        Ok(scheduler)
+    }
 
-async fn enqueue(app: &App, job: &'static str) {
-    if let Err(error) = app.write(move |tx| jobs::enqueue(tx, NewJob::once(job))).await {
-        tracing::error!(%error, job, "A recurring job could not be queued.");
+    /// Runs all periodic work once, except the snapshot. The server does it when it starts: it finds what became due
+    /// while the appliance was stopped, or what a crash interrupted.
+    pub async fn catch_up(&self) {
+        for (_, periodic) in &self.work {
+            periodic.run_once(&self.app).await;
+        }
+        write_uses(&self.app, &self.verifier).await;
     }
 }
 
@@ -170,5 +190,18 @@ pub async fn flush_at_shutdown(app: &Arc<App>, verifier: &Verifier) {
         snapshots::jobs::publish_when_changed(app.clone(), serde_json::Value::Null).await
     {
         tracing::error!(why, "No snapshot was published at the stop. The previous one is still there.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_periodic_work_has_a_handler() {
+        for recurring in RECURRING {
+            let handler = JOB_HANDLERS.iter().find(|handler| handler.name == recurring.job);
+            assert!(handler.is_some(), "add a handler for {} to JOB_HANDLERS", recurring.job);
+        }
     }
 }

@@ -1,12 +1,10 @@
 //! Queues, claims, finishes and deletes jobs.
 
-use super::model::{ClaimedJob, NewJob, Outcome, Queue, backoff};
+use super::model::{ATTEMPTS_MAX, ClaimedJob, NewJob, Outcome, Queue, backoff};
 use super::store;
 use crate::base::{AccountId, JobId, days, minutes};
 use crate::db::{Error, Tx};
 
-/// The number of attempts before a job fails permanently. With the backoff they take about half a day.
-const ATTEMPTS_MAX: u32 = 20;
 /// The maximum number of rows that one purge deletes. The next purge deletes the rest.
 const PURGE_BATCH_MAX: u32 = 1000;
 

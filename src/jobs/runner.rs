@@ -108,7 +108,7 @@ async fn run_queue(app: &Arc<App>, handlers: &'static [JobHandler], queue: &Queu
 }
 
 /// Runs a handler to its end. If it panics, the job is tried again, because a bug in one job must not stop all others.
-async fn run_to_end(mut running: Pin<Box<dyn Future<Output = Outcome> + Send>>) -> Outcome {
+pub(super) async fn run_to_end(mut running: Pin<Box<dyn Future<Output = Outcome> + Send>>) -> Outcome {
     std::future::poll_fn(|context| {
         // The handler owns its values, and its transactions were already committed or rolled back.
         catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context)))
@@ -122,10 +122,6 @@ async fn run_one(app: &Arc<App>, handlers: &'static [JobHandler], job: ClaimedJo
         Some(handler) => run_to_end((handler.run)(app.clone(), job.payload.clone())).await,
         None => Outcome::GiveUp(format!("this program has no handler for the job {}", job.name)),
     };
-    match &outcome {
-        Outcome::Done => tracing::debug!(job = %job.id, name = %job.name, "A job is done."),
-        Outcome::Again(why) => tracing::warn!(job = %job.id, name = %job.name, why, "A job will be tried again."),
-        Outcome::GiveUp(why) => tracing::error!(job = %job.id, name = %job.name, why, "A job failed permanently."),
-    }
+    outcome.log(&job.name);
     app.write(move |tx| ops::finish(tx, job.id, job.attempts, &outcome)).await
 }

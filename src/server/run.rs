@@ -17,7 +17,7 @@ use crate::base::seconds;
 use crate::config::Config;
 use crate::http::ShutdownSignal;
 use crate::jobs::Runner;
-use crate::schedule;
+use crate::schedule::{self, Schedule};
 use crate::services::Callers;
 use crate::threads::{self, Cores};
 use crate::tokens;
@@ -119,9 +119,12 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         .into_iter()
         .map(|runner| tokio::spawn(runner.work()))
         .collect();
-    let _clock = schedule::start(app.clone(), verifier.clone().into_inner())
+    let schedule = Schedule::new(app.clone(), verifier.clone().into_inner());
+    let _clock = schedule
+        .start()
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
+    let _catching_up = tokio::spawn(async move { schedule.catch_up().await });
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
     let _stops = tokio::spawn(announce_shutdown(stops));
     let reading = verifier.clone().into_inner();

@@ -16,6 +16,7 @@ mod passwords;
 mod people;
 mod privacy;
 mod retention;
+mod schedule;
 mod sessions;
 mod settings;
 mod signin;
