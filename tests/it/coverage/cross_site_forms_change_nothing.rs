@@ -1,23 +1,20 @@
 //! Row 51 of the fault catalogue, and S5: every POST route refuses forms of other sites, and GET requests change
 //! nothing.
 
-use domicile::server::{Access, ROUTES};
+use domicile::server::{Access, ClientKind, ROUTES, Route};
 
 use crate::support::{Appliance, Browser};
 
-/// The only form that another site may send: the answer of a provider (see `signin::oauth`).
-const FROM_PROVIDERS: &str = "/oauth/{name}/callback";
-
-fn pages() -> impl Iterator<Item = (&'static str, String)> {
+fn paths(which: impl Fn(&Route) -> bool) -> impl Iterator<Item = String> {
     ROUTES
         .iter()
-        .filter(|route| {
-            !route.path.starts_with("/v1/") && !route.path.starts_with("/api/") && route.access != Access::Demo
-        })
-        .map(|route| {
-            let path = route.path.replace("{id}", "key_00000000000000000000000000").replace("{name:.*}", "app.css");
-            (route.method, path)
-        })
+        .filter(move |route| which(route))
+        .map(|route| route.path.replace("{id}", "key_00000000000000000000000000").replace("{name:.*}", "app.css"))
+}
+
+/// The paths of all forms of our pages.
+fn forms() -> impl Iterator<Item = String> {
+    paths(|route| route.needs_csrf_token)
 }
 
 fn token_of(browser: &mut Browser, page: &str) -> String {
@@ -40,17 +37,17 @@ fn s5_every_form_from_another_site_is_refused_and_changes_nothing() {
     ];
     let before = site.content();
 
-    for (method, path) in pages().filter(|(method, path)| *method == "POST" && path != FROM_PROVIDERS) {
+    for path in forms() {
         // Each form has the right cookie and the right token. Only its origin is wrong.
         let foreign: [(&str, &str); 3] =
             [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Site", "same-site"), ("Origin", "https://evil.example")];
         for (header, value) in foreign {
-            let answer = ada.call(method, &path).header(header, value).form(&fields).send();
+            let answer = ada.call("POST", &path).header(header, value).form(&fields).send();
             assert_eq!(answer.status, 403, "{path} took a form with {header}: {value}");
         }
         for content_type in ["text/plain", "application/json", "multipart/form-data; boundary=x"] {
             let answer = ada
-                .call(method, &path)
+                .call("POST", &path)
                 .header("Sec-Fetch-Site", "cross-site")
                 .header("Content-Type", content_type)
                 .body("{}")
@@ -79,10 +76,10 @@ fn s5_a_form_without_its_token_is_refused_and_changes_nothing() {
     let foreign = token_of(&mut grace, "/settings/privacy");
     let before = site.content();
 
-    for (method, path) in pages().filter(|(method, path)| *method == "POST" && path != FROM_PROVIDERS) {
+    for path in forms() {
         for token in ["", "0000", foreign.as_str()] {
             let answer =
-                ada.call(method, &path).header("Sec-Fetch-Site", "same-origin").form(&[("csrf", token)]).send();
+                ada.call("POST", &path).header("Sec-Fetch-Site", "same-origin").form(&[("csrf", token)]).send();
             assert_eq!(answer.status, 403, "{path} took the token {token:?}");
         }
     }
@@ -97,7 +94,7 @@ fn s5_reading_pages_changes_nothing() {
     ada.sign_in("ada-l");
     let before = site.content();
 
-    for (_, path) in pages().filter(|(method, _)| *method == "GET") {
+    for path in paths(|route| route.method == "GET" && route.client == ClientKind::Page) {
         let answer = ada.get(&path);
         assert!(answer.status < 500, "{path}: {}", answer.status);
         let head = ada.call("HEAD", &path).send();

@@ -22,8 +22,15 @@ fn forward(site: &Appliance, key: &str, query: &str) -> Answer {
     site.call("GET", &format!("/v1/forward-auth{query}")).header("X-Api-Key", key).send()
 }
 
+/// Sends the form for `action` of the key at `path`: on its page, or on the page that asks for a confirmation.
+fn submit(ada: &mut Browser, path: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+    let target = format!("{path}/{action}");
+    let page = if matches!(action, "revoke" | "disable" | "rotate") { target.as_str() } else { path };
+    ada.submit(page, &target, fields)
+}
+
 fn press(ada: &mut Browser, id: &str, action: &str) {
-    let answer = ada.submit("/settings/keys", &format!("/settings/keys/{id}/{action}"), &[]);
+    let answer = submit(ada, &format!("/settings/keys/{id}"), action, &[]);
     assert_eq!(answer.status, 303, "{action}: {answer:?}");
 }
 
@@ -204,7 +211,7 @@ fn the_page_of_an_old_key_shows_the_programs_that_still_use_it() {
     let mut ada = site.browser();
     ada.sign_in("ada-l");
 
-    let page = ada.submit("/settings/keys", &format!("/settings/keys/{id}/rotate"), &[("overlap", "24h")]);
+    let page = submit(&mut ada, &format!("/settings/keys/{id}"), "rotate", &[("overlap", "24h")]);
     let new = page.text().split("<output id=\"new-key\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
     for text in [&old, &new] {
         assert_eq!(summary(&site, text).status, 200);
@@ -238,14 +245,13 @@ fn a_stored_key_is_revealed_only_after_a_recent_confirmation() {
     let page = ada.submit(&path, &reveal, &[]);
 
     assert!(!page.text().contains(&text), "the page asks for a confirmation first");
-    let submit =
-        |ada: &mut Browser, action: &str| ada.submit(&path, &format!("{path}/{action}"), &[("overlap", "0")]).status;
-    assert_ne!(submit(&mut ada, "rotate"), 303);
-    assert_eq!(submit(&mut ada, "disable"), 303, "to disable a key, a session is enough");
+    let status = |ada: &mut Browser, action: &str| submit(ada, &path, action, &[("overlap", "0")]).status;
+    assert_ne!(status(&mut ada, "rotate"), 303);
+    assert_eq!(status(&mut ada, "disable"), 303, "to disable a key, a session is enough");
     assert_eq!(summary(&site, &text).json()["code"], "key_disabled");
-    submit(&mut ada, "enable");
+    status(&mut ada, "enable");
     assert_eq!(summary(&site, &text).json()["code"], "key_disabled", "to enable it needs a confirmation");
-    assert_eq!(submit(&mut ada, "revoke"), 303);
+    assert_eq!(status(&mut ada, "revoke"), 303);
     assert_eq!(summary(&site, &text).status, 401);
     assert!(ada.get("/activity").text().contains("API key revealed"), "it is in the person's activity");
 }

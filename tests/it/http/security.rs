@@ -37,7 +37,7 @@ fn s4_a_session_that_is_ended_in_the_list_is_refused_at_once() {
 
     assert_eq!((answer.status, answer.location()), (303, "/settings/security"));
     assert!(is_in(&laptop) && !is_in(&phone));
-    assert_eq!(laptop.submit("/settings/security", &path, &[]).status, 404, "it has ended");
+    assert_eq!(laptop.submit_unlisted("/settings/security", &path, &[]).status, 404, "it has ended");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn the_session_of_another_person_is_not_found() {
     let mut grace = site.browser();
     grace.sign_in("grace-h");
 
-    assert_eq!(grace.submit("/settings/security", &path, &[]).status, 404);
+    assert_eq!(grace.submit_unlisted("/settings/security", &path, &[]).status, 404);
     assert!(is_in(&laptop) && is_in(&phone));
 }
 

@@ -15,7 +15,7 @@ fn signed_in(site: &Appliance) -> Browser {
 const KEY: [(&str, &str); 3] = [("name", "nightly \"run\""), ("expires", "90d"), ("scope", "read")];
 
 fn create_key(ada: &mut Browser) -> Answer {
-    ada.submit("/settings/keys", "/settings/keys", &KEY)
+    ada.submit("/settings/keys?create=1", "/settings/keys", &KEY)
 }
 
 fn keys(site: &Appliance) -> usize {

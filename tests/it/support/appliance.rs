@@ -21,6 +21,9 @@ use super::mailbox::Mailbox;
 /// How long a start may take on a busy machine before it counts as failed.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The columns that the delivery of a mail changes, at any time after the mail is queued.
+const DELIVERY: [&str; 6] = ["attempts", "next_at", "sent_at", "last_error", "body_text", "body_html"];
+
 /// A port of the loopback interface that was free a moment ago.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -242,12 +245,19 @@ impl Appliance {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    /// All stored data, table by table, read over a separate connection while the server runs. Without what the server
-    /// itself writes: its jobs, and when a session was last seen.
-    pub fn content(&self) -> BTreeMap<String, String> {
+    /// A connection to the database of the running server.
+    pub fn database(&self) -> Connection {
         let keyring = Keyring::load(&self.keyring(), false).unwrap();
         let connection = Connection::open(Layout::new(&self.data()).live()).unwrap();
         connection.execute_batch(&format!("pragma key = \"{}\"", keyring.database_key_pragma().expose())).unwrap();
+        connection.busy_timeout(START_TIMEOUT).unwrap();
+        connection
+    }
+
+    /// All stored data, table by table, read over a separate connection while the server runs. Without what the server
+    /// itself writes: its jobs, when a session was last seen, and how the delivery of a mail goes.
+    pub fn content(&self) -> BTreeMap<String, String> {
+        let connection = self.database();
         let tables = "
             select name from sqlite_schema
             where type = 'table' and name not like 'sqlite~_%' escape '~' and name <> 'job'";
@@ -260,6 +270,7 @@ impl Appliance {
                 let cell = |index: usize| Ok(format!("{}={:?}", columns[index], row.get::<_, Value>(index)?));
                 (0..columns.len())
                     .filter(|index| columns[*index] != "last_seen_at")
+                    .filter(|index| table != "mail_outbox" || !DELIVERY.contains(&columns[*index].as_str()))
                     .map(cell)
                     .collect::<Result<Vec<_>, _>>()
             });

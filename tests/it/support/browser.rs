@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::form::{Form, forms, unescape};
 use super::mailbox::{Mailbox, Message};
 
 /// The password of all people in the tests.
@@ -132,6 +133,11 @@ impl Answer {
         hidden.filter_map(|tag| Some((part(tag, " name")?, part(tag, " value")?))).collect()
     }
 
+    /// The forms of the page.
+    pub fn forms(&self) -> Vec<Form> {
+        forms(&self.text())
+    }
+
     /// The value of the first input or output in the page with this attribute text, such as `name="csrf"`.
     pub fn value_of(&self, attribute: &str) -> String {
         let text = self.text();
@@ -142,20 +148,6 @@ impl Answer {
             None => tag.split_once('>').map(|(_, content)| content.trim().to_owned()).unwrap_or_default(),
         }
     }
-}
-
-/// Undoes the escaping of templates in attributes.
-fn unescape(text: &str) -> String {
-    let named = [
-        ("&#34;", "\""),
-        ("&quot;", "\""),
-        ("&#39;", "'"),
-        ("&#60;", "<"),
-        ("&#62;", ">"),
-        ("&#38;", "&"),
-        ("&amp;", "&"),
-    ];
-    named.iter().fold(text.to_owned(), |text, (code, letter)| text.replace(code, letter))
 }
 
 /// Percent-encodes all characters except letters and digits.
@@ -185,12 +177,35 @@ impl Browser {
         answer
     }
 
-    /// Opens `page`, fills in its form and sends it to `action`.
+    /// Opens `page`, fills in its form for `action` and sends it, with the hidden fields of that form.
     pub fn submit(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
         let opened = self.get(page);
         assert_eq!(opened.status, 200, "{page} did not open: {} {}", opened.status, opened.location());
-        let csrf = opened.value_of("name=\"csrf\"");
-        let mut all = vec![("csrf", csrf.as_str())];
+        self.submit_open(&opened, page, action, fields)
+    }
+
+    /// As [`Browser::submit`], with a page that is already open.
+    pub fn submit_open(&mut self, opened: &Answer, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let path = page.split('?').next().unwrap_or_default();
+        let forms = opened.forms();
+        let form = forms.iter().find(|form| form.is_sent_to(path, action));
+        let form = form.unwrap_or_else(|| panic!("{page} has no form for {action}, only {forms:#?}"));
+        let is_given = |name: &str| fields.iter().any(|(given, _)| *given == name);
+        let hidden = form.hidden.iter().filter(|(name, _)| !is_given(name));
+        let mut all: Vec<(&str, &str)> = hidden.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.extend(fields);
+        self.post(action, &all)
+    }
+
+    /// Sends a form that `page` does not have, with the token of the session: what an attacker on the page, or a test
+    /// of a forgotten button, would send.
+    pub fn submit_unlisted(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let opened = self.get(page);
+        assert_eq!(opened.status, 200, "{page} did not open: {} {}", opened.status, opened.location());
+        let forms = opened.forms();
+        assert!(!forms.iter().any(|form| form.is_sent_to(page, action)), "{page} has the form for {action}: submit it");
+        let csrf = forms.iter().find_map(|form| form.hidden("csrf")).unwrap_or_else(|| panic!("{page} has no form"));
+        let mut all = vec![("csrf", csrf)];
         all.extend(fields);
         self.post(action, &all)
     }

@@ -6,6 +6,7 @@ mod browser;
 mod builders;
 pub mod described;
 mod footprint;
+mod form;
 mod helper_process;
 mod mailbox;
 mod outline;

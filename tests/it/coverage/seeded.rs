@@ -1,0 +1,71 @@
+//! A site in which every kind of thing exists once, for the tests that visit all routes.
+
+use domicile::server::ROUTES;
+
+use crate::support::{Appliance, Browser, PASSWORD, wait_for};
+
+/// The pages on which a person finds their things.
+const PAGES: [&str; 4] = ["/settings/profile", "/settings/security", "/settings/keys", "/settings/privacy"];
+
+/// Things that only another program can make: a passkey, and an account at a provider.
+const ROWS: &str = "
+    insert into passkey (id, account_id, credential_id, credential_json, name, sign_count, is_backed_up, created_at)
+    select 'psk_00000000000000000000000001', id, x'01', '{}', 'Laptop', 0, 0, created_at from account
+    where username = 'ada-l';
+    insert into identity (id, account_id, provider, issuer, subject, label, linked_at, last_used_at)
+    select 'idn_00000000000000000000000001', id, 'forge', 'https://forge.example', '1', 'ada', created_at, created_at
+    from account where username = 'ada-l';";
+const OTHER_PATHS: [&str; 2] = [
+    "/settings/security/passkeys/psk_00000000000000000000000001",
+    "/settings/security/identities/idn_00000000000000000000000001/disconnect",
+];
+
+pub struct Seeded {
+    pub site: Appliance,
+    /// The owner of everything.
+    pub ada: Browser,
+    /// Another person.
+    pub grace: Browser,
+    /// Paths of things of the owner.
+    paths: Vec<String>,
+}
+
+impl Seeded {
+    pub fn new() -> Self {
+        let site = Appliance::running();
+        for name in ["ada-l", "grace-h"] {
+            site.account(name);
+        }
+        let [mut ada, mut phone, mut grace] = [site.browser(), site.browser(), site.browser()];
+        ada.sign_in("ada-l");
+        phone.sign_in("ada-l");
+        grace.sign_in("grace-h");
+        site.api_key("ada-l", &["read"]);
+        let added = ada.submit("/settings/profile", "/settings/profile/emails", &[("email", "ada@work.example")]);
+        assert_eq!(added.status, 303, "{}", added.text());
+        let fields = [("passphrase", PASSWORD)];
+        assert_eq!(ada.submit("/settings/privacy", "/settings/privacy/export", &fields).status, 303);
+        wait_for("the export", || ada.get("/settings/privacy").text().contains("/download\"").then_some(()));
+        site.database().execute_batch(ROWS).unwrap();
+        let mut paths: Vec<String> = OTHER_PATHS.iter().map(|path| (*path).to_owned()).collect();
+        for page in PAGES {
+            let text = ada.get(page).text();
+            paths.extend(text.split('"').filter(|word| word.starts_with('/')).map(str::to_owned));
+        }
+        Self { site, ada, grace, paths }
+    }
+
+    /// The id of a thing of the owner for a route with `{id}`.
+    pub fn id_for(&self, route: &str) -> &str {
+        let (start, _) = route.split_once("{id}").unwrap();
+        // `/settings/keys/scopes` is a page of its own.
+        let is_own = |id: &&str| !id.is_empty() && !ROUTES.iter().any(|known| known.path == format!("{start}{id}"));
+        let ids = self.paths.iter().filter_map(|path| path.strip_prefix(start));
+        ids.map(|rest| rest.split(['/', '?']).next().unwrap()).find(is_own).unwrap_or_else(|| {
+            panic!(
+                "no page of the seeded person names a thing for {route}: create one in Seeded::new, or give its path in \
+                 OTHER_PATHS, in tests/it/coverage/seeded.rs"
+            )
+        })
+    }
+}
