@@ -6,7 +6,6 @@ use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::{Map, Value};
 
-use super::openapi::DOCUMENT;
 use super::openapi::example::{self, ExampleRequest, ExampleResponse};
 use crate::base::Problem;
 use crate::http::Answer;
@@ -77,18 +76,13 @@ struct DocsPage<'d> {
     gateways: &'static [Gateway],
 }
 
-/// This documentation as a page.
-#[utoipa::path(
-    get,
-    path = "/v1/docs",
-    operation_id = "docs",
-    tag = "health",
-    security(),
-    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
-)]
-pub(super) async fn page(app: AppData, request: HttpRequest) -> Answer {
+/// The page, made from the OpenAPI `document`. The sections are made at the first request.
+///
+/// # Errors
+/// An internal problem when the document has no sections.
+pub(super) fn page(app: &AppData, request: &HttpRequest, document: &Value) -> Answer {
     static SECTIONS: OnceLock<Vec<Section>> = OnceLock::new();
-    let sections = SECTIONS.get_or_init(|| sections_of(&DOCUMENT));
+    let sections = SECTIONS.get_or_init(|| sections_of(document));
     if sections.is_empty() {
         return Err(Problem::internal("the OpenAPI document cannot be read").into());
     }
@@ -98,7 +92,7 @@ pub(super) async fn page(app: AppData, request: HttpRequest) -> Answer {
         about: entry.description.clone(),
         grants: table.names_within(table.rights_of(&entry.name)),
     });
-    let context = PageContext::new(&app, &request, "The API");
+    let context = PageContext::new(app, request, "The API");
     page::render(&DocsPage {
         context,
         public_url: &app.config().public_url,
@@ -247,6 +241,7 @@ fn shapes<'d>(document: &'d Value, schema: &'d Value) -> Vec<&'d Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::openapi::DOCUMENT;
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 
 use super::route::{Access, ClientKind, FastAnswer, Route};
 use super::router::Table;
-use super::{docs, health, openapi, pages};
+use super::{health, openapi, pages};
 use crate::http::assets;
 use crate::{
     activity, api_keys, billing, people, privacy, resources, services, settings, signin, tokens, verification,
@@ -158,7 +158,7 @@ routes! {
     GET  "/healthz"                                   Public [client(ClientKind::Service)] => health::healthz;
     GET  "/readyz"                                    Public [client(ClientKind::Service)] => health::readyz;
     GET  "/v1/openapi.json"                           Public => openapi::document;
-    GET  "/v1/docs"                                   Public [client(ClientKind::Page)] => docs::page;
+    GET  "/v1/docs"                                   Public [client(ClientKind::Page)] => openapi::docs_page;
     GET  "/.well-known/jwks.json"                     Public => tokens::api::key_set;
     GET  "/.well-known/oauth-authorization-server"    Public => tokens::api::metadata;
     POST "/v1/key-exposures"                          Public [visitor] => api_keys::api::report_exposures;

@@ -1,5 +1,6 @@
 //! The rules of the source tree, as tests. `src/ARCHITECTURE.md` describes them.
 
+mod circles;
 mod decisions;
 mod events;
 mod operations;

@@ -5,15 +5,16 @@ pub mod example;
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, License};
 use utoipa::{Modify, OpenApi};
 
 use super::{docs, health};
-use crate::http::json;
+use crate::http::page::AppData;
 use crate::http::schema::{ErrorBody, ProblemDocument, ServerProblem};
+use crate::http::{Answer, json};
 use crate::{api_keys, billing, people, resources, services, settings, tokens, verification};
 
 /// The OpenAPI document as JSON.
@@ -27,7 +28,7 @@ pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
 /// What this module describes: the tags, the credentials, and the operations of the server itself.
 #[derive(OpenApi)]
 #[openapi(
-    paths(health::healthz, health::readyz, document, docs::page),
+    paths(health::healthz, health::readyz, document, docs_page),
     components(schemas(ProblemDocument, ErrorBody)),
     modifiers(&Credentials),
     tags(
@@ -132,4 +133,17 @@ fn describe_parameters(value: &mut Value) {
 pub async fn document() -> HttpResponse {
     static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
     json::private(200, TEXT.as_str())
+}
+
+/// This documentation as a page.
+#[utoipa::path(
+    get,
+    path = "/v1/docs",
+    operation_id = "docs",
+    tag = "health",
+    security(),
+    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
+)]
+pub(super) async fn docs_page(app: AppData, request: HttpRequest) -> Answer {
+    docs::page(&app, &request, &DOCUMENT)
 }

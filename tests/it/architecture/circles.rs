@@ -34,7 +34,8 @@ impl Crate {
 
     /// The file behind `path`: the deepest module on it. A name that a module re-exports leads to the file that has it.
     fn file_behind(&self, path: &[String], depth: usize) -> Option<Vec<String>> {
-        let mut module = (0..=path.len()).rev().map(|end| &path[..end]).find(|start| self.files.contains_key(*start))?;
+        let mut module =
+            (0..=path.len()).rev().map(|end| &path[..end]).find(|start| self.files.contains_key(*start))?;
         if let Some(name) = path.get(module.len())
             && depth < 8
             && let Some(target) = self.re_exported(module, name)
@@ -50,9 +51,7 @@ impl Crate {
     /// Where a `use` of `module` takes `name` from, when it is one of its own submodules.
     fn re_exported(&self, module: &[String], name: &str) -> Option<Vec<String>> {
         imports(&self.code[module], module).into_iter().find(|path| {
-            path.last().is_some_and(|last| last == name)
-                && path.len() > module.len() + 1
-                && path.starts_with(module)
+            path.last().is_some_and(|last| last == name) && path.len() > module.len() + 1 && path.starts_with(module)
         })
     }
 
