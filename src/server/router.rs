@@ -135,7 +135,7 @@ impl RouteIndex {
     pub(super) fn at(&self, path: &str) -> &[&'static Route] {
         let is_below =
             |route: &&Route| path.strip_prefix(route.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if let Some(found) = self.with_subpaths.iter().position(|route| is_below(&route)) {
+        if let Some(found) = self.with_subpaths.iter().position(is_below) {
             return &self.with_subpaths[found..=found];
         }
         if let Some(found) = self.exact.get(path) {

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use super::{Source, lines_where, none_of, sources};
 
+/// A file, and a name that it declares.
+type Declared = (String, String);
+
 /// The enums and the stored names that the `events.rs` files declare, each with its file.
-fn declared(sources: &[Source]) -> (Vec<(String, String)>, Vec<(String, String)>) {
+fn declared(sources: &[Source]) -> (Vec<Declared>, Vec<Declared>) {
     let (mut enums, mut names) = (Vec::new(), Vec::new());
     for source in sources.iter().filter(|source| source.file_name() == "events.rs") {
         for line in source.lines.iter().map(|line| line.trim()) {
