@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::confusables;
-use crate::base::{AccountId, EmailAddress, EmailChangeId, EmailId, Timestamp, is_visible, minutes, seconds};
+use crate::base::{
+    AccountId, EmailAddress, EmailChangeId, EmailId, Timestamp, is_visible, minutes, seconds, visible_lines,
+};
 
 /// How long a six-digit code is valid (domain 5.1.2).
 pub const CODE_LIFE: Duration = minutes(10);
@@ -229,10 +231,8 @@ pub struct Bio(String);
 impl Bio {
     /// Parses a text; line ends become `\n`. `None`: too short, too long, or with invisible characters.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.replace("\r\n", "\n");
-        let text = text.trim();
-        let has_right_length = text.is_empty() || (10..=500).contains(&text.chars().count());
-        (has_right_length && text.split('\n').all(is_visible)).then(|| Self(text.to_owned()))
+        let has_right_length = |text: &String| text.is_empty() || (10..=500).contains(&text.chars().count());
+        visible_lines(text).filter(has_right_length).map(Self)
     }
 
     /// The text, trimmed.

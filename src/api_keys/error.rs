@@ -1,6 +1,6 @@
 //! The errors of API keys, and the sentences about them.
 
-use super::model::{KEYS_PER_WORKSPACE_MAX, KeyEvent, KeyState, LimitFault, NETWORKS_MAX, RATE_MAX};
+use super::model::{KEYS_PER_WORKSPACE_MAX, KeyEvent, KeyState, LimitFault, NETWORKS_MAX, NOTE_CHARS_MAX, RATE_MAX};
 use crate::base::Problem;
 use crate::crypto::seal::DoesNotOpen;
 use crate::db;
@@ -14,6 +14,9 @@ pub enum ApiKeyError {
     /// The name is empty, too long, or has characters that do not print.
     #[error("not a key name")]
     Name,
+    /// The note is too long, or has characters that do not print.
+    #[error("not a key note")]
+    Note,
     /// The scope does not exist.
     #[error("no such scope: {0}")]
     UnknownScope(String),
@@ -90,6 +93,13 @@ impl From<ApiKeyError> for Problem {
                 "name",
                 "key_name_invalid",
                 "The name of a key needs 1 to 64 visible characters. Choose another name.",
+            ),
+            ApiKeyError::Note => Problem::field(
+                "note",
+                "key_note_invalid",
+                format!(
+                    "The note can have at most {NOTE_CHARS_MAX} visible characters, on any number of lines. Shorten it."
+                ),
             ),
             ApiKeyError::UnknownScope(_) => {
                 Problem::field("scope", "unknown_scope", "One of these scopes does not exist. Choose from the list.")

@@ -156,6 +156,7 @@ mod tests {
             workspace: WorkspaceId::new(created_at, rng),
             account: AccountId::new(created_at, rng),
             name: name.into(),
+            note: String::new(),
             display: "dok_4190467e".into(),
             scopes: "models:read billing:read".into(),
             state: KeyState::Active,

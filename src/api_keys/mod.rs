@@ -26,9 +26,9 @@ pub use flashes::KeyFlash;
 pub use jobs::{END_DUE, REMIND, RESEAL, end_due, remind, reseal};
 pub use model::{
     ApiKey, Budget, Channel, CreatedApiKey, DailyUse, Expiry, ExpiryOffer, KeyActs, KeyCaller, KeyChange, KeyEvent,
-    KeyName, KeyPolicy, KeyState, KeyUsage, Limits, LookupDigest, NewApiKey, OVERLAP_DEFAULT, OVERLAP_MAX, Period,
-    RevokeReason, RotationPreview, SuccessorLife, UsageBatch, UsageDetail, parse_networks, parse_overlap, state_now,
-    stored_networks,
+    KeyName, KeyNote, KeyPolicy, KeyState, KeyUsage, Limits, LookupDigest, NewApiKey, OVERLAP_DEFAULT, OVERLAP_MAX,
+    Period, RevokeReason, RotationPreview, SuccessorLife, UsageBatch, UsageDetail, parse_networks, parse_overlap,
+    state_now, stored_networks,
 };
 pub use ops::{
     DAYS_SHOWN, ExposureReport, Health, Insight, change, count_live, create, daily_uses, disable, enable, expiry_offer,

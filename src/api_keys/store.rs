@@ -58,7 +58,7 @@ const UPDATE_REVOKED: &str = "
     where id = :id";
 const UPDATE_CHANGE: &str = "
     update api_key
-    set name = :name, networks = :networks, rate_per_minute = :rate_per_minute, budget_micro = :budget_micro,
+    set name = :name, note = :note, networks = :networks, rate_per_minute = :rate_per_minute, budget_micro = :budget_micro,
         budget_period = :budget_period, spent_until = :spent_until
     where id = :id";
 const LIST_SPENT: &str = sql!(
@@ -130,7 +130,7 @@ pub const STATEMENTS: &[&str] = &[
 
 fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
     by_name!(row, KEY =>
-        id, workspace_id, account_id, name, display, scopes, state, state_at, state_before, ended_as, created_at,
+        id, workspace_id, account_id, name, note, display, scopes, state, state_at, state_before, ended_as, created_at,
         expires_at, retire_at, revoked_at, predecessor_id, family_id, networks, rate_per_minute, budget_micro,
         budget_period, spent_until, is_kept, last_used_at, uses, last_address, last_agent);
     let (expires_at, retire_at) = (expires_at.get()?, retire_at.get()?);
@@ -145,6 +145,7 @@ fn read(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<ApiKey> {
         workspace: workspace_id.get()?,
         account: account_id.get()?,
         name: name.get()?,
+        note: note.get()?,
         display: display.get()?,
         scopes: scopes.get()?,
         state: state_now(stored, expires_at, retire_at, now),
@@ -187,6 +188,7 @@ pub(super) fn insert(tx: &mut Tx<'_>, key: &ApiKey, text: &StoredText) -> Result
             id: key.id,
             workspace_id: key.workspace,
             name: key.name,
+            note: key.note,
             display: key.display,
             scopes: key.scopes,
             state: "active",
@@ -313,6 +315,7 @@ pub(super) fn update_change(
     let params = named_params! {
         ":id": id,
         ":name": change.name.as_str(),
+        ":note": change.note.as_str(),
         ":networks": change.limits.networks_text(),
         ":rate_per_minute": change.limits.rate_per_minute,
         ":budget_micro": amount,

@@ -20,6 +20,7 @@ table! {
     id = exported(Cell::Text);
     workspace_id = exported(Cell::Text).named("workspace");
     name = exported(Cell::Text).personal("tells keys apart");
+    note = exported(Cell::Text).personal("reminds the owner what the key is for");
     display = exported(Cell::Text);
     scopes = exported(Cell::Words);
     state = exported(Cell::Text);

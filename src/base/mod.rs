@@ -29,6 +29,6 @@ pub use rate_limit::{RateLimit, RateLimiter, WINDOW_SECONDS};
 pub use rng::Rng;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
-pub use text::{SharedText, is_visible};
+pub use text::{SharedText, is_visible, visible_lines};
 pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use zone::Zone;

@@ -91,15 +91,32 @@ pub fn is_visible(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() || is_hidden(c))
 }
 
+/// A text of one or more lines, without spaces at both ends; line ends become `\n`. `None`: a line is not
+/// [visible](is_visible).
+pub fn visible_lines(text: &str) -> Option<String> {
+    let text = text.replace("\r\n", "\n");
+    let text = text.trim();
+    text.split('\n').all(is_visible).then(|| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{SharedText, is_visible};
+    use super::{SharedText, is_visible, visible_lines};
 
     #[test]
     fn invisible_characters_are_detected() {
         assert!(is_visible("ci of Zoë 東京 👩🏽") && is_visible(""));
         for hidden in ["a\u{202e}b", "a\u{200b}b", "a\u{feff}", "\u{2066}a", "a\nb", "a\u{7f}", "a\u{2028}b"] {
             assert!(!is_visible(hidden), "{hidden:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_several_lines_has_visible_ones_only() {
+        assert_eq!(visible_lines(" one\r\n\r\ntwo \n").as_deref(), Some("one\n\ntwo"));
+        assert_eq!(visible_lines(" \r\n ").as_deref(), Some(""));
+        for hidden in ["a\tb", "a\rb", "a\u{b}b", "a\n\u{202e}b", "a\0"] {
+            assert_eq!(visible_lines(hidden), None, "{hidden:?}");
         }
     }
 

@@ -296,6 +296,9 @@ pub(super) struct NewKey {
     /// A name to recognize the key.
     #[arg(long)]
     pub name: String,
+    /// What the key is for, in at most 500 characters. Can have several lines.
+    #[arg(long)]
+    pub note: Option<String>,
     /// A scope of the key. Can be given several times.
     #[arg(long, required = true)]
     pub scope: Vec<String>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::context::drop_privileges;
 use super::failure::Failure;
 use super::{init, serve};
-use crate::api_keys::{self, Expiry, KeyName, Limits, NewApiKey};
+use crate::api_keys::{self, Expiry, KeyName, KeyNote, Limits, NewApiKey};
 use crate::app::App;
 use crate::base::{
     Actor, ApiKeyId, CredentialAdmin, Credits, EmailAddress, Problem, Quantity, Secret, WorkspaceId, days,
@@ -128,6 +128,7 @@ fn insert_samples(tx: &mut Tx<'_>, phc: &str) -> Result<(String, String), Proble
         for (name, scopes, expiry) in KEYS {
             let new = NewApiKey {
                 name: KeyName::parse(name).ok_or_else(invalid)?,
+                note: KeyNote::default(),
                 scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
                 expiry: Expiry::After(days(expiry)),
                 limits: Limits::default(),

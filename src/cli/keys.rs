@@ -6,7 +6,9 @@ use super::arguments::{Common, KeyCommand, NewKey};
 use super::context::{find_account, open};
 use super::failure::Failure;
 use super::scan;
-use crate::api_keys::{self, ApiKey, ApiKeyError, CreatedApiKey, Expiry, KeyName, Limits, NewApiKey, OVERLAP_DEFAULT};
+use crate::api_keys::{
+    self, ApiKey, ApiKeyError, CreatedApiKey, Expiry, KeyName, KeyNote, Limits, NewApiKey, OVERLAP_DEFAULT,
+};
 use crate::base::{ApiKeyId, CredentialAdmin, Problem, Timestamp};
 
 pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
@@ -35,6 +37,7 @@ fn create(common: &Common, options: &NewKey) -> Result<(), Failure> {
     );
     let new = NewApiKey {
         name: KeyName::parse(&options.name).ok_or_else(|| Problem::from(ApiKeyError::Name))?,
+        note: KeyNote::parse(&text(&options.note)).ok_or_else(|| Problem::from(ApiKeyError::Note))?,
         scopes: options.scope.clone(),
         expiry: Expiry::parse(options.expires.as_deref().unwrap_or("never"))
             .ok_or_else(|| Problem::from(ApiKeyError::Expiry))?,
@@ -76,6 +79,9 @@ fn list(common: &Common, account: &str) -> Result<(), Failure> {
     for key in keys {
         let end = key.good_until().map_or("never expires".to_owned(), |end| format!("until {}", end.iso_day()));
         println!("{}  {}…  {:<11}  {:<20}  {}  {}", key.id, key.display, key.state.as_str(), end, key.name, key.scopes);
+        for line in key.note.lines() {
+            println!("    {line}");
+        }
     }
     Ok(())
 }
@@ -83,7 +89,7 @@ fn list(common: &Common, account: &str) -> Result<(), Failure> {
 fn key_json(key: &ApiKey) -> serde_json::Value {
     let time = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
     json!({
-        "id": key.id.to_string(), "name": key.name, "display": key.display, "scopes": key.scopes,
+        "id": key.id.to_string(), "name": key.name, "note": key.note, "display": key.display, "scopes": key.scopes,
         "state": key.state.as_str(), "created_at": key.created_at.rfc3339(),
         "expires_at": time(key.expires_at), "retire_at": time(key.retire_at),
         "predecessor": key.predecessor.map(|id| id.to_string()),

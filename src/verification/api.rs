@@ -156,6 +156,10 @@ struct KeyItem {
     key_id: String,
     #[schema(example = "ci")]
     name: String,
+    /// What the owner wrote about the key. Absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Nightly training on the farm. Ask Grace before you rotate it.")]
+    note: Option<String>,
     /// The first characters of the key.
     #[schema(example = "dok_eu_4f9a")]
     key_prefix: String,
@@ -181,6 +185,7 @@ pub async fn list(app: Data<Arc<App>>, holder: KeyHolder) -> Answer {
     let keys = keys.into_iter().map(|key| KeyItem {
         key_id: key.id.to_string(),
         name: key.name,
+        note: Some(key.note).filter(|note| !note.is_empty()),
         key_prefix: key.display,
         created_at: key.created_at.rfc3339(),
     });

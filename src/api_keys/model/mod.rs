@@ -16,7 +16,7 @@ pub use rotation::{OVERLAP_DEFAULT, OVERLAP_MAX, RotationPreview, SuccessorLife,
 pub use state::{KeyEvent, KeyState, RevokeReason, state_now};
 pub use usage::{KeyUsage, LookupDigest, UsageBatch, UsageDetail};
 
-use crate::base::{AccountId, ApiKeyId, Secret, Timestamp, WorkspaceId, days, is_visible};
+use crate::base::{AccountId, ApiKeyId, Secret, Timestamp, WorkspaceId, days, is_visible, visible_lines};
 
 /// Live keys that a workspace can have at most.
 pub const KEYS_PER_WORKSPACE_MAX: i64 = 1000;
@@ -39,6 +39,26 @@ impl KeyName {
     }
 }
 
+/// Characters of a [`KeyNote`] at most.
+pub const NOTE_CHARS_MAX: usize = 500;
+
+/// What the owner wrote about a key: at most 500 visible characters on one or more lines. Empty: nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyNote(String);
+
+impl KeyNote {
+    /// Parses a note, without spaces at both ends; line ends become `\n`. `None`: it is too long, or has characters that
+    /// do not print.
+    pub fn parse(text: &str) -> Option<Self> {
+        visible_lines(text).filter(|note| note.chars().count() <= NOTE_CHARS_MAX).map(Self)
+    }
+
+    #[allow(missing_docs)]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A quarantined key is revoked after this time, unless its owner restores it.
 pub const QUARANTINE: Duration = days(1);
 
@@ -47,6 +67,7 @@ pub const QUARANTINE: Duration = days(1);
 #[allow(missing_docs)]
 pub struct NewApiKey {
     pub name: KeyName,
+    pub note: KeyNote,
     /// Scope names as chosen. The operation checks them against the table.
     pub scopes: Vec<String>,
     pub expiry: Expiry,
@@ -63,6 +84,8 @@ pub struct ApiKey {
     /// The person it acts for.
     pub account: AccountId,
     pub name: String,
+    /// What its owner wrote about it. Empty: nothing.
+    pub note: String,
     /// The first characters of its text, as lists show them.
     pub display: String,
     /// Scope names, separated by spaces.
@@ -106,6 +129,7 @@ pub struct ApiKey {
 #[allow(missing_docs)]
 pub struct KeyChange {
     pub name: KeyName,
+    pub note: KeyNote,
     pub limits: Limits,
 }
 

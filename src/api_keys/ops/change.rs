@@ -1,4 +1,4 @@
-//! Changes of keys: name and limits of a key, and the maximum lifetime for new keys of a workspace.
+//! Changes of keys: name, note and limits of a key, and the maximum lifetime for new keys of a workspace.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, ApiKeyId, CredentialAdmin, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
 
-/// Renames a key and sets its limits. A new budget also counts what was spent before.
+/// Renames a key and sets its note and limits. A new budget also counts what was spent before.
 ///
 /// # Errors
 /// [`ApiKeyError::NotFound`] for a key of another person, and when the person does not own the workspace any more;
@@ -28,7 +28,7 @@ pub fn change(
     if key.state.is_over() {
         return Err(ApiKeyError::AlreadyEnded);
     }
-    if key.name == change.name.as_str() && key.limits == change.limits {
+    if key.name == change.name.as_str() && key.note == change.note.as_str() && key.limits == change.limits {
         return Ok(key);
     }
     let spent_until = match change.limits.budget {
@@ -46,6 +46,8 @@ pub fn change(
             json!({
                 "name": key.name,
                 "new_name": change.name.as_str(),
+                "note": key.note,
+                "new_note": change.note.as_str(),
                 "networks": key.limits.networks_text(),
                 "new_networks": change.limits.networks_text(),
             }),

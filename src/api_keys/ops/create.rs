@@ -51,6 +51,7 @@ pub fn create(
         workspace,
         account,
         name: new.name.as_str().to_owned(),
+        note: new.note.as_str().to_owned(),
         display: String::new(),
         scopes: new.scopes.join(" "),
         state: KeyState::Active,
@@ -81,7 +82,7 @@ pub fn create(
     Ok(created)
 }
 
-/// Creates a successor of the key `id`, with the same scopes, limits and lifetime. The old key stays good for
+/// Creates a successor of the key `id`, with the same note, scopes, limits and lifetime. The old key stays good for
 /// `overlap`, but never longer than without the rotation. Both keys share one budget.
 ///
 /// # Errors

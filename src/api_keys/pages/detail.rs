@@ -5,7 +5,7 @@ use actix_web::web::Path;
 use askama::Template;
 
 use super::super::error::ApiKeyError;
-use super::super::model::{ApiKey, KeyActs, KeyChange, KeyName, Limits, Period};
+use super::super::model::{ApiKey, KeyActs, KeyChange, KeyName, KeyNote, Limits, Period};
 use super::super::ops::{self, Insight};
 use super::format::{Sparkline, expiry_text, last_use_text, limits_text, state_tag, thousands};
 use super::list::{Choice, periods};
@@ -24,6 +24,7 @@ struct CallerRow {
 /// The values of the form's fields.
 struct Draft {
     name: String,
+    note: String,
     networks: String,
     rate: String,
     budget: String,
@@ -35,6 +36,7 @@ impl Draft {
         let Limits { rate_per_minute, budget, .. } = &key.limits;
         Self {
             name: key.name.clone(),
+            note: key.note.clone(),
             networks: key.limits.networks_text().replace(' ', ", "),
             rate: rate_per_minute.map(|rate| rate.to_string()).unwrap_or_default(),
             budget: budget.map(|budget| budget.amount.to_string()).unwrap_or_default(),
@@ -46,6 +48,7 @@ impl Draft {
         let text = |name: &str| form.text(name).trim().to_owned();
         Self {
             name: form.text("name").to_owned(),
+            note: form.text("note").to_owned(),
             networks: text("networks"),
             rate: text("rate"),
             budget: text("budget"),
@@ -56,6 +59,7 @@ impl Draft {
     fn read(&self) -> Result<KeyChange, ApiKeyError> {
         Ok(KeyChange {
             name: KeyName::parse(&self.name).ok_or(ApiKeyError::Name)?,
+            note: KeyNote::parse(&self.note).ok_or(ApiKeyError::Note)?,
             limits: Limits::parse(&self.networks, &self.rate, &self.budget, &self.period)?,
         })
     }
@@ -68,6 +72,7 @@ struct DetailPage {
     fault: Option<FormFault>,
     id: String,
     name: String,
+    note: String,
     display: String,
     state: &'static str,
     colour: &'static str,
@@ -148,6 +153,7 @@ impl DetailPage {
             acts: key.acts(),
             can_reveal: insight.can_reveal,
             name: key.name,
+            note: key.note,
             display: key.display,
             last_agent: key.last_agent,
         }
@@ -159,7 +165,7 @@ pub async fn detail(app: AppData, request: HttpRequest, who: SignedIn, path: Pat
     page::render(&DetailPage::build(&app, &request, &who, parse_id(&path)?).await?)
 }
 
-/// `POST /settings/keys/{id}`: changes name and limits.
+/// `POST /settings/keys/{id}`: changes name, note and limits.
 pub async fn change(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
     let (id, draft) = (parse_id(&path)?, Draft::from_form(&form));
     let changed = match draft.read() {

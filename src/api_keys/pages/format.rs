@@ -111,6 +111,15 @@ pub(super) fn last_use_text(key: &ApiKey, zone: &Zone) -> String {
     if key.last_address.is_empty() { at } else { format!("{at}, from {}", key.last_address) }
 }
 
+/// Characters of a note that fit under the name of a key in the list.
+const SHORT_NOTE_CHARS_MAX: usize = 80;
+
+/// The note for the list. `None`: there is none, or it is too long for a list and stands on the page of the key only.
+pub(super) fn short_note(note: &str) -> Option<&str> {
+    let is_short = !note.contains('\n') && (1..=SHORT_NOTE_CHARS_MAX).contains(&note.chars().count());
+    is_short.then_some(note)
+}
+
 /// The limits as text. Empty: the key has no limits.
 pub(super) fn limits_text(key: &ApiKey) -> String {
     let mut parts = Vec::new();
@@ -131,6 +140,15 @@ pub(super) fn limits_text(key: &ApiKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_shows_notes_of_one_short_line() {
+        assert_eq!(short_note("for the farm"), Some("for the farm"));
+        assert!(short_note(&"é".repeat(80)).is_some());
+        for other in ["", "two\nlines", &"é".repeat(81)] {
+            assert_eq!(short_note(other), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn a_sparkline_and_its_sentence_say_the_same() {

@@ -7,11 +7,12 @@ use serde::Deserialize;
 
 use super::super::error::ApiKeyError;
 use super::super::model::{
-    ApiKey, CreatedApiKey, Expiry, ExpiryOffer, KeyActs, KeyName, KeyPolicy, Limits, NEVER, NewApiKey, ON_DAY, Period,
+    ApiKey, CreatedApiKey, Expiry, ExpiryOffer, KeyActs, KeyName, KeyNote, KeyPolicy, Limits, NEVER, NewApiKey, ON_DAY,
+    Period,
 };
 use super::super::ops::{self, Health};
 use super::PATH;
-use super::format::{Sparkline, expiry_text, label_of, last_use_text, state_tag};
+use super::format::{Sparkline, expiry_text, label_of, last_use_text, short_note, state_tag};
 use crate::accounts;
 use crate::base::{Problem, Timestamp, Zone};
 use crate::db::View;
@@ -76,6 +77,8 @@ struct ScopeGroup {
 struct KeyRow {
     id: String,
     name: String,
+    /// Its note, if that is short.
+    note: Option<String>,
     display: String,
     scopes: String,
     last_used: String,
@@ -151,6 +154,7 @@ struct ListPage {
 #[derive(Default)]
 struct Draft {
     name: String,
+    note: String,
     expires: String,
     expires_on: String,
     scopes: Vec<String>,
@@ -165,6 +169,7 @@ impl Draft {
         let text = |name: &str| form.text(name).trim().to_owned();
         Self {
             name: form.text("name").to_owned(),
+            note: form.text("note").to_owned(),
             expires: text("expires"),
             expires_on: text("expires_on"),
             scopes: form.all("scope"),
@@ -183,6 +188,7 @@ impl Draft {
         let expiry = Expiry::parse_choice(&self.expires, &self.expires_on, now);
         Ok(NewApiKey {
             name: KeyName::parse(&self.name).ok_or(ApiKeyError::Name)?,
+            note: KeyNote::parse(&self.note).ok_or(ApiKeyError::Note)?,
             scopes: self.scopes.clone(),
             expiry: expiry.ok_or(ApiKeyError::Expiry)?,
             limits: Limits::parse(&self.networks, &self.rate, &self.budget, &self.period)?,
@@ -302,6 +308,7 @@ fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
         id: key.id.to_string(),
         last_used: last_use_text(&key, zone),
         last_used_day: key.last_used_at.map_or("Never".into(), |used| used.day_in(zone)),
+        note: short_note(&key.note).map(str::to_owned),
         name: key.name,
         display: key.display,
         scopes: key.scopes.replace(' ', ", "),

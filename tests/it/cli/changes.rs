@@ -251,6 +251,20 @@ fn a_rotation_at_the_command_line_takes_effect_at_the_next_request() {
 }
 
 #[test]
+fn a_note_is_stored_with_a_new_key_and_listed() {
+    let site = Appliance::initialized();
+    site.account("ada-l");
+    let create = ["key", "create", "--account", "ada-l", "--name", "ci", "--scope", "read", "--note"];
+
+    site.run(&[&create[..], &[" Nightly training.\nAsk Grace. "]].concat()).ok();
+
+    let listed = site.run(&["key", "list", "--account", "ada-l"]).ok();
+    assert!(listed.ends_with("  ci  read\n    Nightly training.\n    Ask Grace."), "{listed}");
+    let listed = json(&site.run(&["--json", "key", "list", "--account", "ada-l"]).ok());
+    assert_eq!(listed["keys"][0]["note"], "Nightly training.\nAsk Grace.");
+}
+
+#[test]
 fn c4_a_keyring_rotation_keeps_all_keys_and_an_older_copy_is_refused() {
     let mut site = Appliance::running();
     site.account("ada-l");

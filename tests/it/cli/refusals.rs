@@ -187,6 +187,7 @@ fn missing_things_and_wrong_values_are_refused_with_status_1() {
         (&["account", "create", "--email", "ada-l@example.org", "--username", "grace-h", "--verified"], "address"),
         (&["key", "create", "--account", "ada-l", "--name", "ci", "--scope", "flying"], "there is no scope \"flying\""),
         (&["key", "create", "--account", "ada-l", "--name", "ci", "--scope", "read", "--expires", "soon"], "90d"),
+        (&["key", "create", "--account", "ada-l", "--name", "ci", "--scope", "read", "--note", "a\tb"], "500 visible"),
         (&["key", "revoke", "key_00000000000000000000000000"], "there is no key"),
         (&["key", "revoke", "ci"], "is not the id of a key"),
         (&["credit", "grant", "--account", "ada-l", "--amount", "1e3", "--reason", "x"], "25.00"),

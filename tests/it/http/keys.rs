@@ -255,3 +255,39 @@ fn a_stored_key_is_revealed_only_after_a_recent_confirmation() {
     assert_eq!(summary(&site, &text).status, 401);
     assert!(ada.get("/activity").text().contains("API key revealed"), "it is in the person's activity");
 }
+
+#[test]
+fn a_note_is_on_the_pages_and_in_the_list_of_keys_and_services_never_get_it() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let farm = site.service("farm");
+    let (text, id) = key(&site, &[]);
+    let mut ada = site.browser();
+    ada.sign_in("ada-l");
+    let page = format!("/settings/keys/{id}");
+    let mut change = |note: &str| ada.submit(&page, &page, &[("name", "ci"), ("note", note)]);
+
+    let refused = change(&"<too long>".repeat(51));
+    assert_eq!(refused.status, 400, "{refused:?}");
+    let body = refused.text();
+    assert!(body.contains("at most 500 visible characters") && body.contains("&#60;too long"), "it keeps the text");
+    assert_eq!(change("Ask <Grace>.\r\nShe knows.").location(), page);
+
+    let shown = ada.get(&page).text();
+    assert!(shown.contains("<dd class=\"typed\">Ask &#60;Grace&#62;.\nShe knows.</dd>"), "{shown}");
+    assert!(shown.contains("She knows.</textarea>"), "{shown}");
+    assert!(!ada.get("/settings/keys").text().contains("Grace"), "the list shows short notes only");
+    let listed = site.call("GET", "/api/api-keys").bearer(&text).send().json();
+    assert_eq!(listed["keys"][0]["note"], "Ask <Grace>.\nShe knows.");
+    let verified = site.call("POST", "/v1/introspect").bearer(&farm).form(&[("token", &text)]).send();
+    assert!(verified.json()["active"] == true && !verified.text().contains("Grace"), "{verified:?}");
+    let gateway = forward(&site, &text, "");
+    assert!(!format!("{:?}{}", gateway.headers, gateway.text()).contains("Grace"), "{gateway:?}");
+
+    let new = [("name", "nightly"), ("note", "On the farm"), ("scope", "read"), ("expires", "90d")];
+    assert!(ada.submit("/settings/keys?create=1", "/settings/keys", &new).text().contains("is ready"));
+    assert!(ada.get("/settings/keys").text().contains("<span class=\"under\">On the farm</span>"));
+    let wrong = [("name", ""), ("note", "On the farm"), ("scope", "read"), ("expires", "90d")];
+    let again = ada.submit("/settings/keys?create=1", "/settings/keys", &wrong).text();
+    assert!(again.contains("On the farm</textarea>"), "the form keeps the note: {again}");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domicile::api_keys::{
-    self, ApiKey, ApiKeyError, Channel, CreatedApiKey, Expiry, KeyChange, KeyName, KeyState, KeyText, Limits, NewApiKey,
+    self, ApiKey, ApiKeyError, Channel, CreatedApiKey, Expiry, KeyName, KeyState, KeyText, Limits, NewApiKey,
 };
 use domicile::base::{Actor, ApiKeyId, CredentialAdmin, Rng, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
@@ -17,6 +17,7 @@ use crate::support::{KeyBuilder, Person, TestApp, TestSite, columns_with, defaul
 mod exposures;
 mod lifecycle;
 mod limits;
+mod notes;
 mod secrets;
 mod uses;
 
@@ -54,7 +55,7 @@ impl TestApp {
     }
 
     fn change(&self, admin: CredentialAdmin, id: ApiKeyId, limits: Limits) -> Result<ApiKey, ApiKeyError> {
-        let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
+        let change = KeyBuilder::named("ci").limits(limits).change();
         self.write(move |tx| api_keys::change(tx, &admin, id, &change))
     }
 

@@ -33,7 +33,7 @@ mod exports;
 mod journals;
 
 /// Values that a person leaves in a site. Each must be in the export, and none may exist after the erasure.
-const CANARIES: [&str; 15] = [
+const CANARIES: [&str; 16] = [
     "canary-name",
     "Canary Displayname",
     "canary-company",
@@ -49,6 +49,7 @@ const CANARIES: [&str; 15] = [
     "198.51.100.77",
     "Canary/2.0 (program)",
     "canary-elsewhere",
+    "canary-note of a key",
 ];
 
 type Files = BTreeMap<String, Vec<u8>>;
@@ -166,7 +167,7 @@ impl TestApp {
     /// A key with every limit that was replaced and is still in use, in a workspace with its own key policy.
     fn replaced_key(&self, ada: &Person, verifier: &Verifier) -> ApiKeyId {
         let limits = Limits::parse("198.51.100.0/24 2001:db8:ca::/48", "600", "1", "total").unwrap();
-        let new = KeyBuilder::named(CANARIES[11]).limits(limits).build();
+        let new = KeyBuilder::named(CANARIES[11]).note(CANARIES[15]).limits(limits).build();
         let key = self.make_key(ada, new);
         let request = VerifyRequest {
             address: CANARIES[12].parse().ok(),

@@ -1,7 +1,7 @@
 //! Access tokens: which key signs, how long a token is valid, and the revocation feed.
 
 use domicile::accounts;
-use domicile::api_keys::{self, CreatedApiKey, KeyChange, KeyName, Limits};
+use domicile::api_keys::{self, CreatedApiKey, Limits};
 use domicile::base::{Actor, CredentialAdmin, Secret, days, hours, minutes, seconds};
 use domicile::crypto::Keyring;
 use domicile::db;
@@ -244,7 +244,7 @@ fn a_revocation_is_in_the_feed_and_ends_the_tokens_of_the_key_or_account_only() 
         }),
         ("fewer networks", |tx, _, key| {
             let limits = Limits::parse("192.0.2.0/24", "", "", "").unwrap();
-            let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
+            let change = KeyBuilder::named("ci").limits(limits).change();
             api_keys::change(tx, &CredentialAdmin::operator(), key.key.id, &change).unwrap();
             ("key", key.key.id.to_string())
         }),

@@ -1,12 +1,12 @@
 //! The fast path of verification gives the answers of the plain path, whatever happened before.
 
 use domicile::accounts::{self, AccountState};
-use domicile::api_keys::{self, Channel, CreatedApiKey, Expiry, ExposureReport, KeyChange, KeyName, Limits, NewApiKey};
+use domicile::api_keys::{self, Channel, CreatedApiKey, ExposureReport, Limits};
 use domicile::app::{ConcurrencyLimit, NetworkQuota};
 use domicile::base::{ApiKeyId, CredentialAdmin, Credits, Rng, Visitor, hours, minutes, seconds};
 use domicile::verification::{self, Refusal, Verdict, Verifier, VerifyRequest, verify_uncached};
 
-use crate::support::{Person, TestApp};
+use crate::support::{KeyBuilder, Person, TestApp};
 
 /// What a program learns from a verdict, as text. The rate limit is a state of the process, so it is left out.
 fn seen_by_program(verdict: Verdict) -> String {
@@ -84,12 +84,8 @@ impl History {
 
     fn create(&mut self, owner: usize) {
         let expiry = ["never", "1d", "3d"][usize::from(self.below(3))];
-        let new = NewApiKey {
-            name: KeyName::parse("ci").unwrap(),
-            scopes: vec![["models:read", "training"][usize::from(self.below(2))].to_owned()],
-            expiry: Expiry::parse(expiry).unwrap(),
-            limits: Limits::default(),
-        };
+        let scope = ["models:read", "training"][usize::from(self.below(2))];
+        let new = KeyBuilder::named("ci").scopes(&[scope]).expires(expiry).build();
         let created = self.app.make_key(&self.people[owner], new);
         self.keys.push(created);
     }
@@ -114,7 +110,7 @@ impl History {
         let networks = ["", "203.0.113.0/24"][usize::from(self.below(2))];
         let budget = ["", "1"][usize::from(self.below(2))];
         let limits = Limits::parse(networks, "", budget, "month").unwrap();
-        let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits };
+        let change = KeyBuilder::named("ci").limits(limits).change();
         let admin = CredentialAdmin::operator();
         drop(self.app.write(move |tx| api_keys::change(tx, &admin, id, &change)));
     }

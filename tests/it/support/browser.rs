@@ -18,11 +18,19 @@ pub struct Call {
 }
 
 /// A response.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+}
+
+/// For messages of tests: the body as text, after the headers.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} {:?}", self.status, self.headers)?;
+        f.write_str(&String::from_utf8_lossy(&self.body))
+    }
 }
 
 impl Call {

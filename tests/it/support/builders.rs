@@ -2,7 +2,7 @@
 //! too, so they depend on the program only.
 
 use domicile::accounts::Username;
-use domicile::api_keys::{Expiry, KeyName, Limits, NewApiKey};
+use domicile::api_keys::{Expiry, KeyChange, KeyName, KeyNote, Limits, NewApiKey};
 use domicile::base::{ApiKeyId, EmailAddress, Quantity, Timestamp, WorkspaceId};
 use domicile::billing::usage::{EventName, NewEvent};
 use domicile::signin::NewPerson;
@@ -14,6 +14,7 @@ impl KeyBuilder {
     pub fn named(name: &str) -> Self {
         Self(NewApiKey {
             name: KeyName::parse(name).unwrap(),
+            note: KeyNote::default(),
             scopes: vec!["models:read".into()],
             expiry: Expiry::parse("90d").unwrap(),
             limits: Limits::default(),
@@ -22,6 +23,11 @@ impl KeyBuilder {
 
     pub fn scopes(mut self, scopes: &[&str]) -> Self {
         self.0.scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        self
+    }
+
+    pub fn note(mut self, note: &str) -> Self {
+        self.0.note = KeyNote::parse(note).unwrap();
         self
     }
 
@@ -38,6 +44,12 @@ impl KeyBuilder {
 
     pub fn build(self) -> NewApiKey {
         self.0
+    }
+
+    /// The change that gives an existing key this name, note and limits.
+    pub fn change(self) -> KeyChange {
+        let NewApiKey { name, note, limits, .. } = self.0;
+        KeyChange { name, note, limits }
     }
 }
 

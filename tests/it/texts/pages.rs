@@ -85,7 +85,7 @@ fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
     ] {
         pages.get(ada, path);
     }
-    let form = [("name", "ci"), ("scope", "models:read"), ("expires", "90d")];
+    let form = [("name", "ci"), ("note", "Nightly training"), ("scope", "models:read"), ("expires", "90d")];
     let created = ada.submit("/settings/keys", "/settings/keys", &form);
     pages.add("settings.keys.created", created.status, &created);
     let text = pages.site.run(&["--json", "key", "list", "--account", "ada-l"]).ok();

@@ -32,7 +32,7 @@ fn a_key_with_a_list_of_networks_is_good_there_and_nowhere_else() {
     site.change(ada.credential_admin(), key.key.id, limits("203.0.113.0/24", "", "", "")).unwrap();
     assert_eq!((check("198.51.100.1"), check("203.0.113.1")), (Err(Refusal::Network), Ok(key.key.id)));
     let (admin, id) = (ada.credential_admin(), key.key.id);
-    let change = KeyChange { name: KeyName::parse("ci").unwrap(), limits: Limits::default() };
+    let change = KeyBuilder::named("ci").change();
     let command = site.another();
     command.store().write_blocking(move |tx| api_keys::change(tx, &admin, id, &change)).unwrap();
     assert_eq!((check("198.51.100.1"), check("nowhere")), (Ok(key.key.id), Ok(key.key.id)));
