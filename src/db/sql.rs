@@ -291,11 +291,11 @@ macro_rules! sql {
 /// the list are read, at their positions in the statement.
 macro_rules! by_name {
     ($row:expr, $list:ident in $sql:ident => $($column:ident),+ $(,)?) => {
-        const { $crate::db::assert_reads_all($list, &[$(stringify!($column)),+]) };
+        const _: () = $crate::db::assert_reads_all($list, &[$(stringify!($column)),+]);
         $(let $column = $crate::db::field!($row, $sql, $column);)+
     };
     ($row:expr, $sql:expr => $($column:ident),+ $(,)?) => {
-        const { $crate::db::assert_reads_all($sql, &[$(stringify!($column)),+]) };
+        const _: () = $crate::db::assert_reads_all($sql, &[$(stringify!($column)),+]);
         $(let $column = $crate::db::field!($row, $sql, $column);)+
     };
 }
@@ -303,7 +303,11 @@ macro_rules! by_name {
 /// One column of a row: `field!(row, LIST, number).get()?`.
 macro_rules! field {
     ($row:expr, $sql:expr, $column:ident) => {
-        $crate::db::Field::new($row, const { $crate::db::position($sql, stringify!($column)) })
+        $crate::db::Field::new($row, {
+            // An item and not a `const` block, so that `cargo check` computes it too.
+            const POSITION: usize = $crate::db::position($sql, stringify!($column));
+            POSITION
+        })
     };
 }
 

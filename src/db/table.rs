@@ -314,8 +314,9 @@ macro_rules! values {
         $(and { $($name:ident: $parameter:expr),+ $(,)? })?) => {
         &[
             (
-                const {
-                    $table.assert_inserts_all(&[stringify!($first) $(, stringify!($column))*]);
+                {
+                    // An item and not a `const` block, so that `cargo check` computes it too.
+                    const _: () = $table.assert_inserts_all(&[stringify!($first) $(, stringify!($column))*]);
                     concat!(":", stringify!($first))
                 },
                 &$value as &dyn rusqlite::ToSql,
