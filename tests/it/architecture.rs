@@ -3,6 +3,7 @@
 mod circles;
 mod decisions;
 mod events;
+mod forms;
 mod operations;
 mod paths;
 mod words;

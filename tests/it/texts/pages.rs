@@ -86,7 +86,7 @@ fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
         pages.get(ada, path);
     }
     let form = [("name", "ci"), ("note", "Nightly training"), ("scope", "models:read"), ("expires", "90d")];
-    let created = ada.submit("/settings/keys", "/settings/keys", &form);
+    let created = ada.submit("/settings/keys?create=1", "/settings/keys", &form);
     pages.add("settings.keys.created", created.status, &created);
     let text = pages.site.run(&["--json", "key", "list", "--account", "ada-l"]).ok();
     let keys: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -96,7 +96,7 @@ fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
         let answer = ada.get(&format!("/settings/keys/{id}{path}"));
         pages.add(&format!("settings.keys.{name}"), 200, &answer);
     }
-    let answer = ada.submit("/settings/keys", "/settings/keys", &[("name", ""), ("expires", "never ever")]);
+    let answer = ada.submit("/settings/keys?create=1", "/settings/keys", &[("name", ""), ("expires", "never ever")]);
     pages.add("settings.keys.wrong", answer.status, &answer);
     let answer = ada.get("/settings/keys");
     pages.add("settings.keys.one", 200, &answer);
