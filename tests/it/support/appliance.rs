@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use domicile::base::Stopwatch;
@@ -26,7 +27,17 @@ const DELIVERY: [&str; 6] = ["attempts", "next_at", "sent_at", "last_error", "bo
 
 /// A port of the loopback interface that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    // Not port 0: the kernel gives such ports to outgoing connections as well (`ip_local_port_range`, from 32768), and one
+    // of another test may take the port before the server listens on it.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(101);
+    loop {
+        let step = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = 10_000 + u16::try_from(step).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A real appliance. Its server ends when it is dropped.
