@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::base::{Clock, Network, Problem, RateLimiter, Rng, Timestamp, Visitor};
+use crate::base::{Clock, Network, Problem, RateLimiter, Readiness, Rng, Timestamp, Visitor};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
@@ -183,6 +183,11 @@ impl App {
     /// The keyring with the secrets of the appliance.
     pub fn keyring(&self) -> &Keyring {
         &self.store.site().keyring
+    }
+
+    /// The lasting faults that the readiness probe reports.
+    pub fn readiness(&self) -> &Readiness {
+        self.store.readiness()
     }
 
     /// The current time of the appliance's clock.

@@ -1,6 +1,6 @@
 //! `domicile healthcheck`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use super::failure::Failure;
 use crate::base::seconds;
 use crate::config::{Config, Tls};
 
-/// Maximum length of a status line, in bytes.
-const LINE_BYTES_MAX: u64 = 8 * 1024;
+/// Maximum length of an answer that is read, in bytes.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Asks the local server whether it is ready, as a load balancer does.
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
@@ -27,18 +27,29 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
         |error: &dyn std::fmt::Display| Failure::refused(format!("the server at {target} is not ready: {error}."));
     let stream = TcpStream::connect_timeout(&target, seconds(3)).map_err(|error| failure(&error))?;
     stream.set_read_timeout(Some(seconds(5))).map_err(|error| failure(&error))?;
-    let line = match accepted_certificate(&config, target.ip())? {
+    let answer = match accepted_certificate(&config, target.ip())? {
         None => send_request(stream),
         Some(accepted) => encrypt(stream, accepted, target.ip()).and_then(send_request),
     };
-    match line.map_err(|error| failure(&error))?.trim_end() {
+    let answer = answer.map_err(|error| failure(&error))?;
+    match answer.lines().next().unwrap_or_default().trim_end() {
         "" => Err(failure(&"it sent no answer")),
         line if line.contains(" 200 ") => {
             println!("ready");
             Ok(())
         }
-        line => Err(failure(&line)),
+        line => match detail_of(&answer) {
+            Some(sentence) => Err(Failure::refused(sentence)),
+            None => Err(failure(&line)),
+        },
     }
+}
+
+/// The sentence in the body of an answer that is a problem document.
+fn detail_of(answer: &str) -> Option<String> {
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    let document: serde_json::Value = serde_json::from_str(body).ok()?;
+    document["detail"].as_str().map(str::to_owned)
 }
 
 /// The first address that the server listens on. If that means all addresses of a family, the loopback address of the
@@ -59,9 +70,12 @@ fn target(config: &Config) -> Result<SocketAddr, Failure> {
 fn send_request(mut stream: impl Read + Write) -> std::io::Result<String> {
     stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     stream.flush()?;
-    let mut line = String::new();
-    BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line)?;
-    Ok(line)
+    let mut answer = Vec::new();
+    // A server that closes a TLS connection without saying so has sent its whole answer all the same.
+    match stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer) {
+        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(error),
+        _ => Ok(String::from_utf8_lossy(&answer).into_owned()),
+    }
 }
 
 /// Which certificates of the local server are accepted.

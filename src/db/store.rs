@@ -12,7 +12,7 @@ use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
 use super::writer::{Writer, WriterContext};
 use super::{Committed, Decided, Error, Site, Tx, View, migrate};
-use crate::base::{Clock, Rng};
+use crate::base::{Clock, Readiness, Rng};
 
 /// The paths of the files in a data folder (contract section 2).
 #[derive(Clone, Debug)]
@@ -102,6 +102,7 @@ pub struct Store {
     writer: Writer,
     readers: Pool,
     published: AtomicU64,
+    readiness: Arc<Readiness>,
 }
 
 impl Store {
@@ -135,7 +136,9 @@ impl Store {
         let writer = Writer::start(context)?;
         let readers = Pool::new(live, site.clone())?;
         let id = NEXT_STORE.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, layout, site, clock, epoch, writer, readers, published: AtomicU64::new(NOT_PUBLISHED) })
+        let published = AtomicU64::new(NOT_PUBLISHED);
+        let readiness = Arc::default();
+        Ok(Self { id, layout, site, clock, epoch, writer, readers, published, readiness })
     }
 
     /// Where the files are.
@@ -151,6 +154,11 @@ impl Store {
     /// The clock that transactions see.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The lasting faults that the readiness probe reports.
+    pub fn readiness(&self) -> &Arc<Readiness> {
+        &self.readiness
     }
 
     /// Runs `work` in a transaction. Returns when the commit is on disk.

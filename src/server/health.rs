@@ -34,7 +34,7 @@ pub async fn healthz() -> HttpResponse {
     status("ok")
 }
 
-/// Readiness: whether the database can be read and written.
+/// Readiness: whether the database can be read and written, and nothing needs an operator.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -42,10 +42,10 @@ pub async fn healthz() -> HttpResponse {
     tag = "health",
     security(),
     responses(
-        (status = 200, description = "The database can be read and written.", body = Status),
+        (status = 200, description = "The database can be read and written, and nothing needs an operator.", body = Status),
         (
             status = 503,
-            description = "The database cannot be read or written. The log of the server says why.",
+            description = "The database cannot be read or written, and the log of the server says why; or something needs an operator, and `detail` says what.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
@@ -60,6 +60,10 @@ pub async fn readyz(app: Data<Arc<App>>) -> Answer {
     };
     app.query_inline(db::find_stamp).map_err(not_ready)?;
     app.write(|_| Ok::<(), db::Error>(())).await.map_err(not_ready)?;
+    let reasons: Vec<String> = app.readiness().faults().into_iter().map(|(_, reason)| reason).collect();
+    if !reasons.is_empty() {
+        return Err(Problem::busy("not_ready", format!("This server is not ready. {}", reasons.join(" ")), 5).into());
+    }
     Ok(status("ready"))
 }
 

@@ -1,0 +1,57 @@
+//! Why the server is not ready, although it answers requests.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The lasting faults of the appliance that an operator must know: a snapshot that fails, a drill that failed, a clock
+/// that stepped. Each has a name; while one is there, the readiness probe answers 503 with its reason.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    faults: Mutex<BTreeMap<&'static str, String>>,
+}
+
+impl Readiness {
+    /// Records the fault `name` with one sentence for the operator: what happened and what to do, without secrets and
+    /// personal data. Returns whether it is new or has another reason, so that the caller can log it once.
+    pub fn set_fault(&self, name: &'static str, reason: impl Into<String>) -> bool {
+        let reason = reason.into();
+        self.lock().insert(name, reason.clone()) != Some(reason)
+    }
+
+    /// Removes the fault `name`. Returns whether it was there.
+    pub fn clear_fault(&self, name: &'static str) -> bool {
+        self.lock().remove(name).is_some()
+    }
+
+    /// The faults in the order of their names, each with its reason. Empty: the server is ready.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        self.lock().iter().map(|(name, reason)| (*name, reason.clone())).collect()
+    }
+
+    // After a panic the map is still whole: each change of it is one call.
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, String>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Readiness;
+
+    #[test]
+    fn a_fault_is_new_once_and_ends_when_it_is_cleared() {
+        let readiness = Readiness::default();
+
+        assert!(readiness.set_fault("snapshot", "The disk is full."));
+        assert!(!readiness.set_fault("snapshot", "The disk is full."));
+        assert!(readiness.set_fault("snapshot", "The folder is gone."));
+        assert!(readiness.set_fault("drill", "The drill failed."));
+
+        assert_eq!(
+            readiness.faults(),
+            [("drill", "The drill failed.".to_owned()), ("snapshot", "The folder is gone.".to_owned())]
+        );
+        assert!(readiness.clear_fault("snapshot") && !readiness.clear_fault("snapshot"));
+        assert_eq!(readiness.faults().len(), 1);
+    }
+}
