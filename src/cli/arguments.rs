@@ -174,7 +174,7 @@ pub(super) enum AccountCommand {
         /// Id, username or e-mail address.
         account: String,
         /// Stored with the audit event. The person does not see it.
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         reason: String,
     },
     /// Reactivate a suspended account.
