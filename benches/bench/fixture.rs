@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use crate::builders::{KeyBuilder, PersonBuilder};
 use crate::cores::Core;
 use crate::process::{Server, free_address};
+use crate::seed::{self, Seed};
 use crate::{Failure, fail};
 
 /// The person who opens pages and signs in.
@@ -35,14 +36,21 @@ const KEYS_PER_ACCOUNT: usize = 20;
 /// The number of workspaces that usage is reported for.
 const CUSTOMERS: usize = 10;
 
+/// Where an appliance listens whose folder is kept.
+const KEPT_ADDRESS: &str = "127.0.0.1:8080";
+
 /// The binary under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_domicile");
 
 /// An appliance and its credentials.
 pub struct Fixture {
-    folder: TempDir,
+    folder: PathBuf,
+    /// Removes the folder at the end. `None`: the folder is kept.
+    _temporary: Option<TempDir>,
     pub address: SocketAddr,
     config: PathBuf,
+    /// The hash of [`PASSWORD`].
+    phc: String,
     /// The texts of all keys, concatenated.
     keys: String,
     key_bytes: usize,
@@ -54,34 +62,56 @@ pub struct Fixture {
     pub csrf: String,
     /// Workspaces with credit.
     pub customers: Vec<String>,
+    /// The key of the first customer.
+    pub sample_key: String,
 }
 
 impl Fixture {
     /// Makes an appliance with `count` keys.
     pub fn with_keys(count: usize) -> Result<Self, Failure> {
+        let mut fixture = Self::temporary()?;
+        let app = fixture.open()?;
+        fixture.insert_keys(&app, count)?;
+        Ok(fixture)
+    }
+
+    /// Makes an appliance in a folder that is kept, and fills it. `progress` as in [`seed::fill`].
+    pub fn seeded_into(folder: &Path, seed: Seed, progress: impl Fn(&str, u64)) -> Result<Self, Failure> {
+        let fixture = Self::new(folder.to_owned(), None, KEPT_ADDRESS.parse()?)?;
+        seed::fill(&*fixture.open()?, seed, &fixture.phc, progress)?;
+        Ok(fixture)
+    }
+
+    fn temporary() -> Result<Self, Failure> {
         // In the build folder and not in the temporary folder, which may be in memory: writes must reach a disk.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
-        let address = free_address()?;
-        let config = folder.path().join("domicile.toml");
-        std::fs::write(&config, settings(folder.path(), address))?;
+        Self::new(folder.path().to_owned(), Some(folder), free_address()?)
+    }
+
+    /// An appliance with the customers only.
+    fn new(folder: PathBuf, temporary: Option<TempDir>, address: SocketAddr) -> Result<Self, Failure> {
+        let config = folder.join("domicile.toml");
+        std::fs::write(&config, settings(&folder, address))?;
         let init = Command::new(PROGRAM).arg("init").arg("--config").arg(&config).output()?;
         if !init.status.success() {
             return Err(fail(String::from_utf8_lossy(&init.stderr)));
         }
         let mut fixture = Self {
             folder,
+            _temporary: temporary,
             address,
             config,
+            phc: String::new(),
             keys: String::new(),
             key_bytes: 0,
             service: String::new(),
             session: String::new(),
             csrf: String::new(),
             customers: Vec::new(),
+            sample_key: String::new(),
         };
         let app = fixture.open()?;
         fixture.create_people(&app)?;
-        fixture.insert_keys(&app, count)?;
         Ok(fixture)
     }
 
@@ -98,12 +128,17 @@ impl Fixture {
     pub fn serve(&self, core: Core) -> Result<Server, Failure> {
         let mut program = Command::new(PROGRAM);
         program.arg("serve").arg("--config").arg(&self.config);
-        Server::start(program, self.address, core, &self.folder.path().join("server.log"))
+        Server::start(program, self.address, core, &self.folder.join("server.log"))
     }
 
     /// A folder for temporary files on the same disk.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
     /// The number of keys.
@@ -130,9 +165,6 @@ impl Fixture {
     /// Gives the password [`PASSWORD`] to those of the first `count` key owners who have none.
     pub fn give_passwords(&self, count: u64) -> Result<(), Failure> {
         let app = self.open()?;
-        let password =
-            Password::parse(Secret::new(PASSWORD.to_owned()), 15, &[]).map_err(|fault| fail(format!("{fault:?}")))?;
-        let phc = app.passwords().hash_and_wait(&password)?;
         let connection = plain_writer(&app)?;
         connection.execute_batch("begin immediate")?;
         for number in 0..count {
@@ -141,7 +173,7 @@ impl Fixture {
                     "insert into password (account_id, phc, changed_at) select id, ?2, ?3 from account where username = ?1
                      on conflict do nothing",
                 )?
-                .execute(params![person_name(number), phc, app.now()])?;
+                .execute(params![person_name(number), self.phc, app.now()])?;
         }
         connection.execute_batch("commit")?;
         Ok(())
@@ -150,12 +182,13 @@ impl Fixture {
     fn create_people(&mut self, app: &App) -> Result<(), Failure> {
         let password =
             Password::parse(Secret::new(PASSWORD.to_owned()), 15, &[]).map_err(|fault| fail(format!("{fault:?}")))?;
-        let phc = app.passwords().hash_and_wait(&password)?;
-        let (service, session, customers) = app.store().write_blocking(move |tx| {
+        self.phc = app.passwords().hash_and_wait(&password)?;
+        let phc = self.phc.clone();
+        let (service, session, customers, key) = app.store().write_blocking(move |tx| {
             let operator = Actor::Operator;
             let name = ServiceName::parse("training").ok_or_else(|| fail("a name"))?;
             let (_, credential) = services::create(tx, &operator, &name)?;
-            let mut session = None;
+            let (mut session, mut key) = (None, None);
             let mut customers = Vec::new();
             for number in 0..CUSTOMERS {
                 let username = if number == 0 { USERNAME.to_owned() } else { format!("customer-{number}") };
@@ -164,7 +197,8 @@ impl Fixture {
                 let workspace = workspaces::personal(tx, account.id)?.ok_or_else(|| fail("a workspace"))?;
                 billing::grant_by_operator(tx, &operator, workspace.id, Credits::whole(1_000_000), "Benchmark")?;
                 let new = KeyBuilder::named("training-server").scopes(&["training", "read"]).expires("never").build();
-                api_keys::create(tx, &CredentialAdmin::operator(), account.id, workspace.id, &new)?;
+                let created = api_keys::create(tx, &CredentialAdmin::operator(), account.id, workspace.id, &new)?;
+                key.get_or_insert(created.secret.expose().clone());
                 customers.push(workspace.id.to_string());
                 if session.is_none() {
                     let new = NewSession {
@@ -177,10 +211,11 @@ impl Fixture {
                 }
             }
             let session = session.ok_or_else(|| fail("a session"))?;
-            Ok::<_, Failure>((credential.expose().clone(), session.expose().clone(), customers))
+            let key = key.ok_or_else(|| fail("a key"))?;
+            Ok::<_, Failure>((credential.expose().clone(), session.expose().clone(), customers, key))
         })?;
         self.csrf = domicile::http::csrf::token(app, &session);
-        (self.service, self.session, self.customers) = (service, session, customers);
+        (self.service, self.session, self.customers, self.sample_key) = (service, session, customers, key);
         Ok(())
     }
 

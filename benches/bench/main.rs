@@ -4,7 +4,7 @@
 //! Most results are ratios within one run, because absolute figures depend on the machine; the most robust figure is
 //! CPU time per request. The server under test is the real program in a process of its own. This process generates the
 //! load, over loopback. `cargo bench -- --quick` runs everything briefly, to check that it runs; its figures mean
-//! little.
+//! little. `cargo bench -- seed` fills an appliance and keeps it.
 
 #![allow(clippy::print_stdout)] // This program prints a table.
 
@@ -22,6 +22,10 @@ mod load;
 mod outside;
 mod process;
 mod requests;
+#[path = "../../tests/it/support/seed.rs"]
+#[allow(clippy::unwrap_used)]
+mod seed;
+mod seeding;
 mod table;
 mod verify;
 
@@ -73,6 +77,9 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     if arguments.next_if(|argument| argument == bare::ARGUMENT).is_some() {
         return exit_code(bare::serve(arguments));
+    }
+    if arguments.next_if(|argument| argument == seeding::ARGUMENT).is_some() {
+        return exit_code(seeding::run(arguments));
     }
     let arguments: Vec<String> = arguments.collect();
     let run = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };

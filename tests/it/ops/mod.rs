@@ -17,6 +17,7 @@ mod people;
 mod privacy;
 mod retention;
 mod schedule;
+mod seed;
 mod sessions;
 mod settings;
 mod signin;

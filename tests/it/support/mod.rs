@@ -10,6 +10,7 @@ mod form;
 mod helper_process;
 mod mailbox;
 mod outline;
+mod seed;
 mod test_app;
 mod test_site;
 mod tools;
@@ -20,6 +21,7 @@ pub use browser::{Answer, Browser, Call, PASSWORD, encode};
 pub use builders::{KeyBuilder, PersonBuilder, UsageBuilder};
 pub use helper_process::HelperProcess;
 pub use outline::{outline, redacted};
+pub use seed::{Seed, fill, seeded_name};
 pub use test_app::TestApp;
 pub use test_site::{
     Person, START, TestSite, columns_with, default_settings, holds, messages, stored_values, tables, visitor,
