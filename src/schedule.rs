@@ -78,19 +78,6 @@ const PUBLISH_HANDLER: JobHandler = JobHandler::new(snapshots::jobs::PUBLISH, |a
     Box::pin(snapshots::jobs::publish_when_changed(app, payload))
 });
 
-// An erasure requests a snapshot without the person. It cannot use the constant of the job, which belongs to a higher
-// layer.
-const _: () = assert!(is_equal(privacy::PUBLISH, snapshots::jobs::PUBLISH), "an erasure queues the job that publishes");
-
-const fn is_equal(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut place = 0;
-    while place < a.len() && place < b.len() && a[place] == b[place] {
-        place += 1;
-    }
-    a.len() == b.len() && place == a.len()
-}
-
 /// Deletes expired rows, a limited number at a time.
 async fn purge(app: Arc<App>) -> Outcome {
     let rows = app

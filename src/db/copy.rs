@@ -1,59 +1,127 @@
-//! Copies of the live database: made in one step, and read without changing them.
+//! Copies of the live database: made while its main file is frozen, and read without changing them.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::connection::{self, Purpose};
+use super::frozen::{Freezer, Frozen};
 use super::tx::write_directly;
 use super::{Error, Layout, Site, Store, Tx, View, migrate};
-use crate::base::{Rng, Timestamp};
+use crate::base::{Rng, Secret, Timestamp};
 
-/// Copies all pages in one step. In several steps, the copy begins again with every commit and never ends under load.
-const ALL_PAGES: std::ffi::c_int = -1;
 /// Size of a page of SQLCipher 4, in bytes.
 pub const PAGE_BYTES: u64 = 4096;
 
+/// How often a snapshot tries to freeze the main file while open reads need old pages of it, such as a large export:
+/// half a minute.
+const ATTEMPTS_MAX: u32 = 1500;
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Pages of the log that are moved while writers wait: a few milliseconds.
+const LOG_PAGES_MAX: u32 = 64;
+/// How often the log is moved before writers have to wait, even if they add more than that meanwhile.
+const MOVES_MAX: u32 = 20;
+
 impl Store {
     /// Writes a copy of one consistent state to the new file `path`, encrypted with the same key, and lets `describe`
-    /// write into it. Readers and the writer go on meanwhile. The copy is one complete file, and not yet durable.
+    /// write into it. Readers go on meanwhile; the writer waits for a few milliseconds. The copy is one complete file,
+    /// and not yet durable. `is_over`: ends the copy early.
     ///
     /// # Errors
-    /// [`Error::File`] when the file exists; [`Error::Sqlite`]; the error of `describe`.
+    /// [`Error::File`] when the file exists; [`Error::Busy`] when reads that began earlier do not end;
+    /// [`Error::Stopped`] when it was ended early; [`Error::Sqlite`]; the error of `describe`.
     pub fn copy_to(
         &self,
         path: &Path,
         rng: &mut Rng,
+        is_over: &dyn Fn() -> bool,
         describe: impl FnOnce(&mut Tx<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let key = self.site().keyring.database_key_pragma();
-        std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| Error::file(path, error))?;
-        let live = connection::open(&self.layout().live(), &key, Purpose::Read)?;
-        let mut copy =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection::unlock(&copy, &key)?;
-        match Backup::new(&live, &mut copy)?.step(ALL_PAGES)? {
-            StepResult::Done => {}
-            _ => return Err(Error::Busy),
-        }
-        drop(live);
-        // Without a write-ahead log. Otherwise a program that opens a copy of this file would leave two more files.
-        copy.pragma_update(None, "journal_mode", "delete")?;
-        connection::configure(&copy, Purpose::Write)?;
-        // The file is not used before the caller has synced it as a whole.
-        copy.pragma_update(None, "synchronous", "off")?;
+        self.freeze(is_over)?.copy_to(path, is_over)?;
+        let mut copy = open_copy(path, &self.site().keyring.database_key_pragma())?;
         write_directly(&mut copy, self.site(), self.clock(), rng, describe)?;
         copy.close().map_err(|(_, error)| Error::Sqlite(error))
     }
+
+    fn freeze(&self, is_over: &dyn Fn() -> bool) -> Result<Frozen, Error> {
+        let live = self.layout().live();
+        let mut freezer = Freezer::new(&live, &self.site().keyring.database_key_pragma())?;
+        for _ in 0..ATTEMPTS_MAX {
+            // Most of the log is moved here, where no writer waits for it.
+            for _ in 0..MOVES_MAX {
+                if freezer.move_log()? || self.pages_to_move() <= LOG_PAGES_MAX {
+                    break;
+                }
+            }
+            let attempt = move |_: &mut Tx<'_>| {
+                let is_frozen = freezer.freeze()?;
+                Ok::<_, Error>((freezer, is_frozen))
+            };
+            // The writer holds the write lock meanwhile.
+            let (back, is_frozen) = self.write_blocking(attempt)?;
+            if is_frozen {
+                return back.into_frozen(&live);
+            }
+            if is_over() {
+                return Err(Error::Stopped);
+            }
+            freezer = back;
+            std::thread::sleep(PAUSE);
+        }
+        Err(Error::Busy)
+    }
+}
+
+/// Copies the live database to the new file `to` before anything opens it for use, for example before it is migrated.
+/// The copy is one complete and durable file with the same schema and key.
+///
+/// # Errors
+/// [`Error::File`] when the file exists; [`Error::Busy`] when another process uses the database all the time;
+/// [`Error::KeyDoesNotOpen`], [`Error::Sqlite`]. No file is left then.
+pub fn copy_unopened(live: &Path, key: &Secret<String>, to: &Path) -> Result<(), Error> {
+    let copied = copy_with_lock(live, key, to);
+    if copied.is_err()
+        && !matches!(&copied, Err(Error::File { source, .. }) if source.kind() == ErrorKind::AlreadyExists)
+    {
+        // The first error is the one to return.
+        let _ = std::fs::remove_file(to);
+    }
+    copied
+}
+
+fn copy_with_lock(live: &Path, key: &Secret<String>, to: &Path) -> Result<(), Error> {
+    let lock = connection::open(live, key, Purpose::Write)?;
+    let freezer = Freezer::new(live, key)?;
+    freezer.move_log()?;
+    lock.execute_batch("begin immediate")?;
+    let is_frozen = freezer.freeze()?;
+    lock.execute_batch("rollback")?;
+    if !is_frozen {
+        return Err(Error::Busy);
+    }
+    freezer.into_frozen(live)?.copy_to(to, &|| false)?;
+    open_copy(to, key)?.close().map_err(|(_, error)| Error::Sqlite(error))?;
+    let synced = File::open(to).and_then(|file| file.sync_all());
+    synced.map_err(|error| Error::file(to, error))
+}
+
+/// Opens a copy that nobody else uses, and makes it one file.
+fn open_copy(path: &Path, key: &Secret<String>) -> Result<Connection, Error> {
+    connection::start_library();
+    let copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection::unlock(&copy, key)?;
+    // Without a write-ahead log. Otherwise a program that opens a copy of this file would leave two more files.
+    copy.pragma_update(None, "journal_mode", "delete")?;
+    connection::configure(&copy, Purpose::Write)?;
+    // The file is not used before the caller has synced it as a whole.
+    copy.pragma_update(None, "synchronous", "off")?;
+    Ok(copy)
 }
 
 /// A database file opened for reading. The file and its folder stay unchanged, even if they are writable.

@@ -9,6 +9,7 @@ mod copy;
 mod decision;
 mod epoch;
 mod error;
+mod frozen;
 mod lock;
 mod migrate;
 mod pool;
@@ -22,7 +23,7 @@ mod wal_index;
 mod writer;
 
 pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, engine_version};
-pub use copy::{FileCopy, PAGE_BYTES};
+pub use copy::{FileCopy, PAGE_BYTES, copy_unopened};
 pub use decision::{Decided, Decision};
 pub use epoch::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
 pub use error::Error;

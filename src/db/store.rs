@@ -303,6 +303,11 @@ impl Store {
         Ok(busy == 0)
     }
 
+    /// Pages of the write-ahead log that are not in the main file yet.
+    pub(super) fn pages_to_move(&self) -> u32 {
+        self.epoch.pages_to_move()
+    }
+
     /// A separate connection for checkpoints.
     pub(super) fn maintenance_connection(&self) -> Result<Connection, Error> {
         connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Write)

@@ -10,8 +10,8 @@ use crate::base::{AccountId, ArtifactId, RequestId, Secret, Timestamp};
 /// The name of the job that writes an export.
 pub const EXPORT: &str = "privacy.export";
 
-/// The name of the job that publishes a snapshot. An erasure queues it, so that the file for backup jobs no longer
-/// contains the person.
+/// The name of the job that publishes a snapshot, whose code is in a higher layer. An erasure queues it, so that the file
+/// for backup jobs no longer contains the person.
 pub const PUBLISH: &str = "snapshot.publish";
 
 /// The state of an export.

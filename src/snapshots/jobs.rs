@@ -7,10 +7,8 @@ use serde_json::Value;
 use super::publish;
 use crate::app::App;
 use crate::jobs::Outcome;
+pub use crate::privacy::PUBLISH;
 use crate::threads::spawn_blocking;
-
-/// The name of the job.
-pub const PUBLISH: &str = "snapshot.publish";
 
 /// Publishes a snapshot if something changed since the last one. A failure is reported and not retried before the next
 /// scheduled run, because an immediate retry would fail again.

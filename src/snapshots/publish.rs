@@ -1,7 +1,7 @@
 //! Publishes a snapshot.
 //!
 //! ```text
-//! live database ── one step ──> .snapshot-x ── stamp ── three checks ── fsync ── rename ──> domicile.sqlite ── fsync folder
+//! live database ── frozen ──> .snapshot-x ── stamp ── three checks ── fsync ── rename ──> domicile.sqlite ── fsync folder
 //! ```
 //! A program that reads `domicile.sqlite` gets the old file or the new file, never a mixture.
 
@@ -79,7 +79,7 @@ pub fn clean_up(layout: &Layout) -> Result<(), SnapshotError> {
 fn create(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, SnapshotError> {
     let layout = app.store().layout();
     require_space(layout)?;
-    app.store().copy_to(unfinished, rng, write_stamp)?;
+    app.store().copy_to(unfinished, rng, &|| false, write_stamp)?;
     let report = verify_file(unfinished, app.store().site(), app.now())?;
     let sha256 = hash_and_sync(unfinished)?;
     let manifest = Manifest { report, sha256 };
@@ -114,7 +114,7 @@ fn write_stamp(tx: &mut Tx<'_>) -> Result<(), Error> {
         audit_head,
         tombstone_seq: privacy::last_tombstone(tx)?,
     };
-    store::insert(tx, &stamp)
+    store::put(tx, &stamp)
 }
 
 /// Requires free space for 1.2 times the size of the database (safety 3.2, 4), because a full disk would damage the

@@ -7,10 +7,11 @@ const FIND: &str = "
     select made_at, schema_version, engine_version, keyring_id, audit_seq, audit_head, tombstone_seq
     from snapshot_stamp
     where id = 1";
+const DELETE: &str = "delete from snapshot_stamp";
 const INSERT: &str = insert!(SNAPSHOT_STAMP);
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[FIND, INSERT];
+pub const STATEMENTS: &[&str] = &[FIND, DELETE, INSERT];
 
 pub(super) fn find(view: &View<'_>) -> Result<Option<Stamp>, Error> {
     view.find(FIND, [], |row| {
@@ -28,7 +29,9 @@ pub(super) fn find(view: &View<'_>) -> Result<Option<Stamp>, Error> {
     })
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, stamp: &Stamp) -> Result<(), Error> {
+/// Replaces the stamp. A live database that was a published snapshot before has an old one.
+pub(super) fn put(tx: &mut Tx<'_>, stamp: &Stamp) -> Result<(), Error> {
+    tx.execute(DELETE, [])?;
     tx.execute(
         INSERT,
         values!(SNAPSHOT_STAMP => {

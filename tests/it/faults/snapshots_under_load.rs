@@ -1,4 +1,5 @@
 use super::{Appliance, Reporter, while_working};
+use crate::support::wait_for;
 
 /// Copies that are made while the file may be replaced, in a quick and in a deep run.
 const COPIES: (usize, usize) = (8, 25);
@@ -57,4 +58,30 @@ fn a_stop_publishes_unpublished_changes() {
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(manifest["rows"]["account"], 1, "{manifest}");
     site.run(&["verify", &site.data().join("domicile.sqlite").display().to_string()]).ok();
+}
+
+/// SQLite's locks of a process on a file end when the process closes any descriptor of it. If a publication closed the
+/// live file, the next command that ends would take itself for the last user of the database and delete the log, and
+/// the server would go on writing into the deleted file.
+#[test]
+fn a_publication_by_the_server_keeps_the_locks_of_the_database() {
+    let mut site = Appliance::running();
+    let reporter = Reporter::new(&site);
+    site.account("gone-l");
+    let published = || std::fs::read_to_string(site.data().join("domicile.sqlite.json")).ok();
+    let before = published();
+    // The server publishes after a deletion.
+    site.run(&["account", "delete", "gone-l", "--yes"]).ok();
+    wait_for("a snapshot", || (published() != before).then_some(()));
+
+    site.account("bob-l");
+    assert_eq!(reporter.report(&site, &["after".into()]).unwrap().status, 200);
+    site.kill();
+    site.start();
+
+    let again = reporter.report(&site, &["after".into()]).unwrap().json();
+    assert_eq!(again["duplicates"], 1, "an acknowledged write is gone");
+    site.run(&["account", "show", "bob-l"]).ok();
+    site.run(&["ledger", "check"]).ok();
+    site.run(&["audit", "verify"]).ok();
 }

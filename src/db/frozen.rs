@@ -1,0 +1,178 @@
+//! Copies the main file of the live database while nobody can change it.
+//!
+//! ```text
+//! move the log into the main file ── with the write lock: move the rest, begin a read ── copy the main file ── end the read
+//! ```
+//! In WAL mode only a checkpoint writes into the main file, and a checkpoint never moves a page that an open read still
+//! needs in its old form. So a read that begins while the main file has every commit, and while nobody can commit,
+//! keeps the main file as it is: whatever is committed afterwards stays in the log until the read ends. The bytes are
+//! copied as they are, so pages that did not change are the same in two copies.
+//!
+//! SQLite's locks are POSIX locks, and closing *any* descriptor of a file drops all locks that the process has on it.
+//! Another process that ends would then take itself for the last user of the database and delete the log, with
+//! acknowledged commits in it. So this module opens the live file once per process and never closes it, and nothing
+//! else in the program may open it, except through SQLite.
+
+use std::fs::{File, Metadata};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use rustix::fs::{FallocateFlags, OFlags, fallocate, fcntl_getfl, fcntl_setfl, ioctl_ficlone};
+use rustix::io::Errno;
+
+use super::Error;
+use super::connection::{self, Purpose};
+use crate::base::Secret;
+
+/// Bytes that are read and written at once.
+const BLOCK_BYTES: usize = 1 << 20;
+/// Reads and writes past the page cache must begin at such an address. At least the block size of every disk.
+const ALIGNMENT: usize = 4096;
+
+/// Device and inode.
+type FileId = (u64, u64);
+
+/// The live files of this process that are open for copying; see the comment of the module.
+static SOURCES: Mutex<Vec<(FileId, Arc<File>)>> = Mutex::new(Vec::new());
+
+/// Opens the file at `path` for copying, if this process did not do so before.
+fn source(path: &Path) -> Result<Arc<File>, Error> {
+    let file_error = |error| Error::file(path, error);
+    let id = |metadata: Metadata| (metadata.dev(), metadata.ino());
+    let mut sources = SOURCES.lock().unwrap_or_else(PoisonError::into_inner);
+    // A file that stays open keeps its inode, so no other file can have the same one.
+    let wanted = id(std::fs::metadata(path).map_err(file_error)?);
+    if let Some((_, file)) = sources.iter().find(|(id, _)| *id == wanted) {
+        return Ok(file.clone());
+    }
+    let file = Arc::new(File::open(path).map_err(file_error)?);
+    sources.push((id(file.metadata().map_err(file_error)?), file.clone()));
+    Ok(file)
+}
+
+/// Two connections that freeze the main file: one moves the log, and one reads.
+pub(super) struct Freezer {
+    mover: Connection,
+    reader: Connection,
+}
+
+impl Freezer {
+    pub(super) fn new(live: &Path, key: &Secret<String>) -> Result<Self, Error> {
+        let mover = connection::open(live, key, Purpose::Write)?;
+        let reader = connection::open(live, key, Purpose::Read)?;
+        Ok(Self { mover, reader })
+    }
+
+    /// Moves committed pages from the log into the main file, as far as open reads allow. Nobody waits for it. `true`:
+    /// the main file had every commit at one moment.
+    pub(super) fn move_log(&self) -> Result<bool, Error> {
+        let (busy, in_log, moved): (i64, i64, i64) =
+            self.mover
+                .query_row("pragma wal_checkpoint(passive)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        // While another connection moves the log, both numbers are -1.
+        Ok(busy == 0 && in_log >= 0 && in_log == moved)
+    }
+
+    /// Moves the rest of the log and begins the read. Call it while the write lock is held, so that nobody can commit.
+    /// `false`: an open read still needs old pages of the main file; nothing is frozen.
+    pub(super) fn freeze(&self) -> Result<bool, Error> {
+        if !self.move_log()? {
+            return Ok(false);
+        }
+        self.reader.execute_batch("begin")?;
+        self.reader.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
+        Ok(true)
+    }
+
+    /// The main file, frozen until the value is dropped. Only after [`Freezer::freeze`] answered `true`.
+    pub(super) fn into_frozen(self, live: &Path) -> Result<Frozen, Error> {
+        let source = source(live)?;
+        let before = State::of(&source).map_err(|error| Error::file(live, error))?;
+        Ok(Frozen { source, before, _reader: self.reader })
+    }
+}
+
+/// What changes when somebody writes into a file.
+#[derive(PartialEq, Eq)]
+struct State {
+    bytes: u64,
+    changed_at: (i64, i64),
+}
+
+impl State {
+    fn of(file: &File) -> std::io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { bytes: metadata.len(), changed_at: (metadata.mtime(), metadata.mtime_nsec()) })
+    }
+}
+
+/// The main file while nobody can change it.
+pub(super) struct Frozen {
+    source: Arc<File>,
+    before: State,
+    // Keeps the file frozen, with the read that it has begun.
+    _reader: Connection,
+}
+
+impl Frozen {
+    /// Copies the file into the new file `path`, which is not durable yet. Shares its blocks where the file system can;
+    /// otherwise goes past the page cache, because writers would wait for the pages of the copy. `is_over`: ends the
+    /// copy early.
+    ///
+    /// # Errors
+    /// [`Error::File`]; [`Error::Stopped`] if it was ended early. A part of the file may be left then.
+    pub(super) fn copy_to(&self, path: &Path, is_over: &dyn Fn() -> bool) -> Result<(), Error> {
+        let file_error = |error| Error::file(path, error);
+        let target = File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
+        let target = target.map_err(file_error)?;
+        if ioctl_ficlone(&target, &*self.source).is_err() {
+            self.copy_blocks(&target, is_over).map_err(file_error)?.then_some(()).ok_or(Error::Stopped)?;
+        }
+        if State::of(&self.source).map_err(file_error)? != self.before {
+            return Err(Error::Damaged("the live database changed while it was copied".into()));
+        }
+        Ok(())
+    }
+
+    /// `false`: ended early.
+    fn copy_blocks(&self, target: &File, is_over: &dyn Fn() -> bool) -> std::io::Result<bool> {
+        // Takes the space at once, so that a full disk is noticed before the copy. Some file systems cannot.
+        match fallocate(target, FallocateFlags::empty(), 0, self.before.bytes) {
+            Err(Errno::NOSPC) => return Err(Errno::NOSPC.into()),
+            _ => target.set_len(self.before.bytes)?,
+        }
+        let is_direct = set_direct(&self.source, true) && set_direct(target, true);
+        let mut space = vec![0u8; BLOCK_BYTES + ALIGNMENT];
+        let start = space.as_ptr().align_offset(ALIGNMENT);
+        let block = &mut space[start..start + BLOCK_BYTES];
+        let mut at = 0;
+        while at < self.before.bytes {
+            if is_over() {
+                return Ok(false);
+            }
+            // The last block may be shorter; the file has whole pages, which are aligned.
+            let length = usize::try_from(self.before.bytes - at).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
+            let block = &mut block[..length];
+            match self.source.read_exact_at(block, at).and_then(|()| target.write_all_at(block, at)) {
+                Ok(()) => at += length as u64,
+                // This file system accepts the flag and refuses the reads.
+                Err(error) if is_direct && error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
+                    set_direct(&self.source, false);
+                    set_direct(target, false);
+                    self.source.read_exact_at(block, at).and_then(|()| target.write_all_at(block, at))?;
+                    at += length as u64;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Makes reads and writes of `file` go past the page cache, or not. `false`: the file system cannot do it.
+fn set_direct(file: &File, is_direct: bool) -> bool {
+    let flags = fcntl_getfl(file).map(|flags| if is_direct { flags | OFlags::DIRECT } else { flags - OFlags::DIRECT });
+    flags.and_then(|flags| fcntl_setfl(file, flags)).is_ok()
+}

@@ -1,0 +1,144 @@
+//! How the copy is made: what two snapshots share, what holds a copy up, and what a copy leaves alone.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domicile::audit::SiteEvent;
+use domicile::base::{Actor, Credits};
+use domicile::billing::{self, BillingError};
+use domicile::{accounts, audit, db, workspaces};
+
+use super::{PAGE, TestApp, populated_site};
+use crate::support::wait_for;
+
+/// The numbers of the pages that differ, from 0. Both files have at least this many pages.
+fn differing(old: &[u8], new: &[u8]) -> BTreeSet<usize> {
+    let pages = old.len().max(new.len()) / PAGE;
+    let page = |bytes: &[u8], n: usize| bytes.get(n * PAGE..(n + 1) * PAGE).map(<[u8]>::to_vec);
+    (0..pages).filter(|n| page(old, *n) != page(new, *n)).collect()
+}
+
+/// Pages that the log of the live database contains.
+fn in_the_log(site: &TestApp) -> BTreeSet<usize> {
+    const HEADER: usize = 32;
+    const FRAME_HEADER: usize = 24;
+    let log = std::fs::read(site.layout().live_dir().join("live.sqlite-wal")).unwrap();
+    let number = |frame: &[u8]| usize::try_from(u32::from_be_bytes(frame[..4].try_into().unwrap())).unwrap();
+    log[HEADER..].chunks_exact(FRAME_HEADER + PAGE).map(|frame| number(frame) - 1).collect()
+}
+
+impl TestApp {
+    /// Grants credit to the person of [`populated_site`] this many times.
+    fn grant(&self, times: u32) {
+        self.write(move |tx| {
+            let ada = accounts::find_by_name(tx, "ada-ada")?.unwrap();
+            let workspace = workspaces::personal(tx, ada.id)?.unwrap().id;
+            (0..times).try_for_each(|_| {
+                billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(1), "More").map(drop)
+            })?;
+            Ok::<_, BillingError>(())
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn two_snapshots_share_every_page_that_did_not_change() {
+    let site = populated_site();
+    site.grant(3000);
+    site.publish();
+    let old = std::fs::read(site.published()).unwrap();
+    assert!(site.app.store().checkpoint().unwrap());
+
+    site.grant(1000);
+    let changed = in_the_log(&site);
+    site.publish();
+
+    let differing = differing(&old, &std::fs::read(site.published()).unwrap());
+    let unexpected: Vec<_> = differing.difference(&changed).collect();
+    // The stamp is in one page, and the header of the file is in the first one.
+    assert!(unexpected.len() <= 2, "{unexpected:?} differ and were not changed");
+    assert!(differing.len() * PAGE < old.len() * 3 / 4, "{} of {} pages", differing.len(), old.len() / PAGE);
+}
+
+#[test]
+fn a_second_snapshot_without_changes_differs_in_the_stamp_only() {
+    let site = populated_site();
+    site.publish();
+    let old = std::fs::read(site.published()).unwrap();
+
+    site.publish();
+
+    let differing = differing(&old, &std::fs::read(site.published()).unwrap());
+    assert!(differing.len() <= 2, "{differing:?}");
+}
+
+#[test]
+fn an_appliance_whose_database_was_a_snapshot_publishes_too() {
+    let site = populated_site();
+    site.publish();
+    let folder = site.folder().join("put back");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(site.published(), folder.join("domicile.sqlite")).unwrap();
+    std::fs::copy(site.folder().join("keyring"), folder.join("keyring")).unwrap();
+
+    let restored = TestApp::from_snapshot(&folder, "2026-06-01T00:00:00Z");
+    restored.person("late-comer");
+
+    let report = restored.publish().report;
+    assert_eq!(report.stamp.made_at, restored.app.now());
+    assert_eq!(restored.verify(&restored.published()).unwrap().stamp, report.stamp);
+}
+
+#[test]
+fn a_copy_waits_for_a_read_that_needs_old_pages_and_writes_go_on() {
+    let site = populated_site();
+    let (is_reading, may_end) = (AtomicBool::new(false), AtomicBool::new(false));
+
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            site.read(|view| {
+                view.one("select count(*) from account", [], |row| row.get::<_, i64>(0)).unwrap();
+                is_reading.store(true, Ordering::SeqCst);
+                wait_for("the end of the read", || may_end.load(Ordering::SeqCst).then_some(()));
+                view.one("select count(*) from account", [], |row| row.get::<_, i64>(0)).unwrap()
+            })
+        });
+        wait_for("the read", || is_reading.load(Ordering::SeqCst).then_some(()));
+        site.person("late-comer");
+        let publishing = scope.spawn(|| site.publish());
+        // It cannot end before the read does, however long one waits.
+        for _ in 0..20 {
+            site.write(|tx| audit::record(tx, &Actor::System, audit::Event::new(SiteEvent::KeyringRotated))).unwrap();
+        }
+        assert!(!publishing.is_finished());
+        may_end.store(true, Ordering::SeqCst);
+
+        assert_eq!(reading.join().unwrap(), 1, "the read saw one state");
+        let report = publishing.join().unwrap().report;
+        assert_eq!(report.rows.iter().find(|(table, _)| table == "account").unwrap().1, 2);
+    });
+}
+
+#[test]
+fn a_copy_of_a_file_that_nothing_has_opened_is_complete() {
+    let site = populated_site();
+    let expected = site.footprint();
+    let (live, copy) = (site.layout().live(), site.folder().join("before.sqlite"));
+    let key = site.app.keyring().database_key_pragma();
+
+    db::copy_unopened(&live, &key, &copy).unwrap();
+
+    let opened = site.opened(&copy);
+    let accounts: i64 = opened.query_row("select count(*) from account", [], |row| row.get(0)).unwrap();
+    assert_eq!(accounts, 1);
+    let found = opened.query_row("pragma integrity_check", [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(found, "ok");
+    drop(opened);
+    assert_eq!(site.footprint(), expected);
+    assert!(db::copy_unopened(&live, &key, &copy).is_err(), "an existing file is not replaced");
+    assert!(copy.exists());
+    let names: Vec<_> =
+        TestApp::files_in(site.folder()).into_iter().filter(|name| name.starts_with("before")).collect();
+    assert_eq!(names, ["before.sqlite"]);
+}
