@@ -31,7 +31,7 @@ const RECURRING: &[Recurring] = &[
     Recurring {
         cron: "15 */10 * * * *",
         job: privacy::jobs::EXPIRE,
-        why: "deletes exports after a week and their links after an hour",
+        why: "deletes exports after a week, their links after an hour, and copies of the database after a month",
     },
     Recurring {
         cron: "40 */10 * * * *",

@@ -9,7 +9,7 @@ use nix::unistd::{Gid, Uid};
 use super::arguments::Common;
 use super::failure::Failure;
 use crate::accounts::{self, Account};
-use crate::app::{App, AppOptions};
+use crate::app::{App, AppOptions, OpenError};
 use crate::base::{Clock, Problem, Rng, Secret};
 use crate::config::Config;
 use crate::crypto::Keyring;
@@ -92,6 +92,10 @@ pub(super) fn open_with(
     on_fatal: Box<dyn Fn(&db::Error) + Send>,
 ) -> Result<Arc<App>, Failure> {
     check_writable(&config)?;
+    let live = Layout::new(&config.data_dir).live();
+    if live.exists() {
+        db::migrate_file(&live, &keyring.database_key_pragma()).map_err(OpenError::Db)?;
+    }
     Ok(App::open(AppOptions { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal })?)
 }
 

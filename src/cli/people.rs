@@ -219,9 +219,13 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
         );
     }
     if common.json {
-        println!("{}", json!({"receipt": receipt.id.to_string()}));
+        let copies: Vec<_> = receipt.copies.iter().map(|copy| &copy.name).collect();
+        println!("{}", json!({"receipt": receipt.id.to_string(), "copies": copies}));
     } else {
         println!("{}", receipt.id);
+    }
+    if let Some(remaining) = receipt.remaining() {
+        eprintln!("{remaining}");
     }
     Ok(())
 }

@@ -19,9 +19,22 @@ pub enum Error {
         /// The last migration of this program.
         known: usize,
     },
+    /// The file has an older schema, and only an upgrade may change it.
+    #[error("the database has schema {found}, and this program needs schema {known}")]
+    Older {
+        /// `PRAGMA user_version` of the file.
+        found: usize,
+        /// The last migration of this program.
+        known: usize,
+    },
     /// A migration failed; the schema is what it was before.
-    #[error("the database could not be brought to the current schema: {0}")]
-    Migration(#[from] rusqlite_migration::Error),
+    #[error("migration {number} of the database failed: {reason}")]
+    Migration {
+        /// The number of the migration, as in the name of its file.
+        number: usize,
+        /// What SQLite said.
+        reason: String,
+    },
     /// The key does not open the file, or the file is not a database. SQLCipher cannot distinguish the two.
     #[error("the key does not open {0}")]
     KeyDoesNotOpen(String),

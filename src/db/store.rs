@@ -81,6 +81,16 @@ impl Layout {
         self.live_dir().join("tombstones.lock")
     }
 
+    /// The lock file of the process that brings the database to a newer schema.
+    pub fn upgrade_lock(&self) -> PathBuf {
+        self.live_dir().join("upgrade.lock")
+    }
+
+    /// The folder of the copies on which an upgrade is tried. An upgrade removes what another one left there.
+    pub fn upgrade_trial(&self) -> PathBuf {
+        self.live_dir().join("upgrade.unfinished")
+    }
+
     /// Finished exports.
     pub fn exports(&self) -> PathBuf {
         self.root.join("exports")
@@ -106,10 +116,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the live database, brings it to the current schema and starts the writer.
+    /// Opens the live database, which has the current schema or is new and empty, and starts the writer.
     ///
     /// # Errors
-    /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Migration`] or [`Error::Sqlite`]; the file is unchanged then.
+    /// [`Error::KeyDoesNotOpen`], [`Error::Older`], [`Error::Newer`] or [`Error::Sqlite`]; nothing in the file changed then.
     pub fn open(
         layout: Layout,
         site: Arc<Site>,
@@ -121,7 +131,12 @@ impl Store {
         let key = site.keyring.database_key_pragma();
         let live = layout.live();
         let mut connection = connection::open(&live, &key, Purpose::Write)?;
-        migrate::to_current(&mut connection)?;
+        match migrate::known_version(&connection)? {
+            0 => migrate::to_current(&mut connection, &|_| ())?,
+            migrate::MIGRATIONS_COUNT => {}
+            // Not here: an upgrade is tried on a copy first.
+            found => return Err(Error::Older { found, known: migrate::MIGRATIONS_COUNT }),
+        }
         let sentinel = connection::open(&live, &key, Purpose::Read)?;
         let epoch = Arc::new(ValidatedEpoch::new(CommitCounter::new(sentinel)?));
         let context = WriterContext {

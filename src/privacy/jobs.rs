@@ -8,7 +8,7 @@ pub use super::model::EXPORT;
 use super::{PrivacyError, archive, flows, ops};
 use crate::app::App;
 use crate::base::{ArtifactId, RequestId};
-use crate::db::Error;
+use crate::db::{self, Error};
 use crate::jobs::Outcome;
 use crate::threads::spawn_blocking;
 
@@ -53,7 +53,8 @@ fn save_progress(app: &App, request: RequestId, percent: u8, step: &str) -> Resu
     app.store().write_blocking(move |tx| ops::update_progress(tx, request, percent, &step))
 }
 
-/// Deletes exports after their retention period, and files in the export folder that belong to no request.
+/// Deletes exports after their retention period, files in the export folder that belong to no request, and old copies of
+/// the database.
 pub async fn expire_exports(app: Arc<App>, _: Value) -> Outcome {
     let outcome = spawn_blocking(move || {
         let expired = app.store().write_blocking(|tx| {
@@ -61,7 +62,11 @@ pub async fn expire_exports(app: Arc<App>, _: Value) -> Outcome {
             ops::sweep(tx)
         })?;
         let kept = app.store().read_blocking(ops::kept_files)?;
-        remove_unwanted(&app, &expired, &kept)
+        remove_unwanted(&app, &expired, &kept)?;
+        for name in db::delete_old_copies(app.store().layout(), app.now())? {
+            tracing::info!(name, "An old copy of the database was deleted.");
+        }
+        Ok::<_, Error>(())
     });
     match outcome.await {
         Ok(Ok(())) => Outcome::Done,

@@ -1,5 +1,6 @@
 //! The mails about exports and erasures.
 
+use super::model::Receipt;
 use crate::mail::{Link, PlainMessage};
 
 pub(super) fn export_ready(display_name: &str, keep_until: &str, site: &str) -> PlainMessage {
@@ -18,15 +19,18 @@ pub(super) fn export_ready(display_name: &str, keep_until: &str, site: &str) -> 
 }
 
 /// The confirmation of an erasure, the last mail to the address.
-pub(super) fn account_deleted(display_name: &str, receipt: &str, site: &str) -> PlainMessage {
+pub(super) fn account_deleted(display_name: &str, receipt: &Receipt, site: &str) -> PlainMessage {
+    let mut paragraphs = vec![
+        format!("Hello {display_name}, your account and all its data were erased."),
+        format!(
+            "Your receipt is {}. It contains no personal data. Keep it in case you have questions about the erasure.",
+            receipt.id
+        ),
+    ];
+    paragraphs.extend(receipt.remaining());
     PlainMessage {
         subject: "Your account is deleted".into(),
-        paragraphs: vec![
-            format!("Hello {display_name}, your account and all its data were erased."),
-            format!(
-                "Your receipt is {receipt}. It contains no personal data. Keep it in case you have questions about the erasure."
-            ),
-        ],
+        paragraphs,
         code: None,
         link: None,
         closing: "This is the last email that we send to you.".into(),
@@ -37,15 +41,23 @@ pub(super) fn account_deleted(display_name: &str, receipt: &str, site: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{AccountId, RequestId, Rng, Timestamp, days};
+    use crate::db::KeptCopy;
     use crate::mail::{SITE, check_listing};
 
     #[test]
     fn mails_have_their_reviewed_words() {
+        let at = Timestamp::from_millis(1_777_766_400_000);
+        let copy =
+            KeptCopy { name: "before-migration-17-22-2026-05-03.sqlite".into(), delete_after: at.plus(days(30)) };
+        let (id, account) = (RequestId::new(at, &mut Rng::seeded(1)), AccountId::new(at, &mut Rng::seeded(2)));
+        let receipt = |copies| Receipt { id, account, erased_at: at, exports: vec![], copies };
         check_listing(
             "privacy",
             &[
                 ("export_ready", export_ready("Ada Lovelace", "10 May 2026", SITE)),
-                ("account_deleted", account_deleted("Ada Lovelace", "RECEIPT", SITE)),
+                ("account_deleted", account_deleted("Ada Lovelace", &receipt(vec![]), SITE)),
+                ("account_deleted, a copy remains", account_deleted("Ada Lovelace", &receipt(vec![copy]), SITE)),
             ],
         );
     }

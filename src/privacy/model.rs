@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::audit::Digest;
 use crate::base::{AccountId, ArtifactId, RequestId, Secret, Timestamp};
+use crate::db::KeptCopy;
 
 /// The name of the job that writes an export.
 pub const EXPORT: &str = "privacy.export";
@@ -129,6 +130,22 @@ pub struct Receipt {
     pub erased_at: Timestamp,
     /// Exports whose files must be removed now.
     pub exports: Vec<ArtifactId>,
+    /// Copies of the database that still contain the person, until they are deleted.
+    pub copies: Vec<KeptCopy>,
+}
+
+impl Receipt {
+    /// What of the person remains until when, as a sentence. `None`: no copy of the database remains.
+    pub fn remaining(&self) -> Option<String> {
+        let last = self.copies.iter().map(|copy| copy.delete_after).max()?;
+        let names: Vec<&str> = self.copies.iter().map(|copy| copy.name.as_str()).collect();
+        Some(format!(
+            "Encrypted copies of the database from before an upgrade or a restore ({}) still contain the data. The last of \
+             them is deleted on {}.",
+            names.join(", "),
+            last.day()
+        ))
+    }
 }
 
 /// The input of the export job.

@@ -244,6 +244,7 @@ pub async fn confirm_delete(app: AppData, request: HttpRequest, who: SignedIn) -
 struct DeletedPage {
     context: PageContext,
     receipt: String,
+    remaining: Option<String>,
 }
 
 /// `POST /settings/privacy/delete`.
@@ -263,7 +264,8 @@ pub async fn delete(app: AppData, request: HttpRequest, who: SignedIn, form: For
 fn render_deleted(app: &AppData, request: &HttpRequest, receipt: &Receipt) -> Answer {
     let mut context = PageContext::new(app, request, "Your account is deleted");
     context.person = None;
-    let mut response = page::render(&DeletedPage { context, receipt: receipt.id.to_string() })?;
+    let mut response =
+        page::render(&DeletedPage { context, receipt: receipt.id.to_string(), remaining: receipt.remaining() })?;
     // If the cookie cannot be removed, it stays in the browser, but its session has ended.
     let _ = response.add_cookie(&forget(SESSION));
     Ok(response)

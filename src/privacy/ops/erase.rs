@@ -8,7 +8,7 @@ use super::super::model::{PUBLISH, Receipt};
 use super::super::{PrivacyError, mails, store};
 use crate::audit::{self, Digest, Event, GENESIS};
 use crate::base::{AccountId, Actor, RequestId};
-use crate::db::{self, Tx, View};
+use crate::db::{self, Layout, Tx, View};
 use crate::jobs::NewJob;
 use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, signin, workspaces};
 
@@ -31,12 +31,16 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
         invitations::forget(tx, &email.address)?;
     }
     let primary = emails.into_iter().find(|email| email.is_primary);
+    let copies = db::kept_copies(&Layout::new(&tx.site().config.data_dir))?;
+    let receipt = Receipt { id: receipt, account, erased_at, exports, copies };
+    let remaining: Vec<_> =
+        receipt.copies.iter().map(|copy| json!({"name": copy.name, "until": copy.delete_after.rfc3339()})).collect();
 
     // Recorded first, so that the private parts of this event are erased with all others of the person.
     let event = Event::new(PrivacyEvent::AccountDeleted)
         .target(account)
         .subject(account)
-        .data(json!({"receipt": receipt.to_string()}));
+        .data(json!({"receipt": receipt.id.to_string(), "copies": remaining}));
     audit::record(tx, actor, event)?;
     sessions::forget(tx, account)?;
     signin::oauth::forget(tx, account)?;
@@ -52,15 +56,15 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     people::forget(tx, account)?;
     accounts::erase(tx, account)?;
     audit::forget(tx, account)?;
-    add_tombstone(tx, account, receipt)?;
+    add_tombstone(tx, account, receipt.id)?;
     jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
     // An unverified address may belong to another person, so it gets no mail about the erasure.
     if let Some(email) = primary.filter(|email| email.verified_at.is_some()) {
-        let message = mails::account_deleted(&person.display_name, &receipt.to_string(), &tx.site().config.public_url);
+        let message = mails::account_deleted(&person.display_name, &receipt, &tx.site().config.public_url);
         mail::enqueue_transient(tx, email.address, &message)?;
     }
-    Ok(Receipt { id: receipt, account, erased_at, exports })
+    Ok(receipt)
 }
 
 fn add_tombstone(tx: &mut Tx<'_>, account: AccountId, receipt: RequestId) -> Result<(), db::Error> {

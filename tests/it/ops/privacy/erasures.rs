@@ -2,6 +2,7 @@
 
 use domicile::base::{Stopwatch, hours, seconds};
 use domicile::billing::ledger;
+use domicile::db;
 use domicile::jobs::Outcome;
 use domicile::sessions;
 
@@ -339,4 +340,30 @@ fn a_restarted_site_keeps_the_erasure() {
     for trace in CANARIES {
         assert_eq!(site.columns_with(trace), Vec::<String>::new(), "{trace}");
     }
+}
+
+#[test]
+fn a_receipt_names_the_copies_that_remain_and_they_are_deleted_after_thirty_days() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let made = |act: &str, ending: &str| db::kept_copy_path(site.layout(), act, site.clock.now(), ending);
+    let (file, folder) = (made("migration-17-18", ".sqlite"), made("restore", ""));
+    std::fs::write(&file, "a database").unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("live.sqlite"), "a database").unwrap();
+    assert_ne!(made("restore", ""), folder, "a second copy on the same day has its own name");
+
+    let receipt = site.delete(&ada, "DELETE", PASSWORD).unwrap();
+
+    let remaining = receipt.remaining().unwrap();
+    for copy in ["before-migration-17-18-2026-05-03.sqlite", "before-restore-2026-05-03", "2 June 2026"] {
+        assert!(remaining.contains(copy), "{copy}: {remaining}");
+    }
+    assert!(site.message("ada-ada@example.org", "deleted").text.contains(&remaining));
+    let expire = || site.block_on(privacy::jobs::expire_exports(site.app.clone(), serde_json::Value::Null));
+    site.clock.advance(days(29));
+    assert!(matches!(expire(), Outcome::Done) && file.exists() && folder.exists());
+    site.clock.advance(days(1));
+    assert!(matches!(expire(), Outcome::Done) && !file.exists() && !folder.exists());
+    assert!(site.layout().root().join("exports").exists(), "nothing else was deleted");
 }
