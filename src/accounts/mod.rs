@@ -24,14 +24,17 @@ pub use model::{
     NewAccount, Profile, RESEND_AFTER, REVERT_LIFE, UseCase, Username, UsernameFault,
 };
 pub use ops::{
-    count, create, emails, erase, find, find_by_email, find_by_link, find_by_name, find_by_username,
-    find_by_verified_name, find_link_about, has_operator, is_email_taken, is_username_free, issue_link,
-    issue_link_about, keys_locked_at, list, lock_keys, must_be_free, password_changed_at, password_hash, primary_email,
-    purge_old, purge_pending, renew_password_hash, resend_code, revoke_claims, revoke_links, send_code, set_colour,
-    set_display_name, set_password, set_state, suggest_username, update_profile, use_link, use_link_about,
-    verify_by_operator, verify_email, void_claims,
+    create, erase, find_by_link, find_by_name, find_by_verified_name, find_link_about, is_email_taken,
+    is_username_free, issue_link, issue_link_about, list, lock_keys, must_be_free, primary_email, purge_old,
+    purge_pending, resend_code, send_code, set_colour, set_display_name, set_password, suggest_username,
+    update_profile, use_link, use_link_about, verify_by_operator, verify_email, void_claims,
 };
 pub use reserved::is_reserved;
-pub use store::STATEMENTS;
+pub use store::{
+    STATEMENTS, count, delete_open_claims as revoke_claims, delete_reset_links as revoke_links, find, find_by_email,
+    find_by_username, find_keys_locked as keys_locked_at, find_password as password_hash,
+    find_password_time as password_changed_at, has_operator, list_emails as emails,
+    update_password_hash as renew_password_hash, update_state as set_state,
+};
 pub use tables::TABLES;
 pub(crate) use tables::{ACCOUNT, ACCOUNT_EMAIL, EMAIL_CHANGE, PASSWORD};

@@ -211,11 +211,19 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn find(view: &View<'_>, id: AccountId) -> Result<Option<Account>, Error> {
+/// The account. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find(view: &View<'_>, id: AccountId) -> Result<Option<Account>, Error> {
     view.find(FIND, named_params! {":id": id}, read)
 }
 
-pub(super) fn find_by_username(view: &View<'_>, username: &str) -> Result<Option<Account>, Error> {
+/// The account with this username, without regard to case. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_by_username(view: &View<'_>, username: &str) -> Result<Option<Account>, Error> {
     view.find(FIND_BY_USERNAME, named_params! {":username": username}, read)
 }
 
@@ -224,8 +232,12 @@ pub(super) fn has_lookalike(view: &View<'_>, skeleton: &str) -> Result<bool, Err
     Ok(view.find(FIND_LOOKALIKE, named_params! {":skeleton": skeleton}, |_| Ok(()))?.is_some())
 }
 
-/// The account that verified the address, or else the newest one that signed up with it.
-pub(super) fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<Option<Account>, Error> {
+/// The account that verified the address, or else the newest one that signed up with it. An account that only added the
+/// address does not count. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<Option<Account>, Error> {
     view.find(FIND_BY_EMAIL, named_params! {":folded": address.folded()}, read)
 }
 
@@ -237,7 +249,11 @@ pub(super) fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Resul
     Ok(Page { rows: page.rows.into_iter().map(|(account, _)| account).collect(), next: page.next })
 }
 
-pub(super) fn count(view: &View<'_>) -> Result<i64, Error> {
+/// The number of accounts.
+///
+/// # Errors
+/// [`Error`].
+pub fn count(view: &View<'_>) -> Result<i64, Error> {
     view.one(COUNT, [], only)
 }
 
@@ -245,7 +261,11 @@ pub(super) fn list_pending_before(view: &View<'_>, before: Timestamp, limit: u32
     view.list(LIST_PENDING, named_params! {":before": before, ":limit": limit}, only)
 }
 
-pub(super) fn update_state(tx: &mut Tx<'_>, id: AccountId, state: AccountState) -> Result<(), Error> {
+/// Sets the state of the account; the caller records why.
+///
+/// # Errors
+/// [`Error`].
+pub fn update_state(tx: &mut Tx<'_>, id: AccountId, state: AccountState) -> Result<(), Error> {
     tx.execute(UPDATE_STATE, named_params! {":id": id, ":state": state.as_str()})?;
     Ok(())
 }
@@ -301,7 +321,11 @@ pub(super) fn insert_email(
     Ok(())
 }
 
-pub(super) fn list_emails(view: &View<'_>, account: AccountId) -> Result<Vec<Email>, Error> {
+/// The addresses, the primary one first.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_emails(view: &View<'_>, account: AccountId) -> Result<Vec<Email>, Error> {
     view.list(LIST_EMAILS, named_params! {":account_id": account}, read_email)
 }
 
@@ -436,7 +460,11 @@ pub(super) fn delete_password(tx: &mut Tx<'_>, account: AccountId) -> Result<usi
     tx.execute(DELETE_PASSWORD, named_params! {":account_id": account})
 }
 
-pub(super) fn find_password(view: &View<'_>, account: AccountId) -> Result<Option<String>, Error> {
+/// The stored password hash. `None`: no password, or no account.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_password(view: &View<'_>, account: AccountId) -> Result<Option<String>, Error> {
     view.find(FIND_PASSWORD, named_params! {":account_id": account}, only)
 }
 
@@ -451,7 +479,11 @@ pub(super) fn update_keys_unlocked(tx: &mut Tx<'_>, id: AccountId) -> Result<usi
     tx.execute(UNLOCK_KEYS, named_params! {":id": id})
 }
 
-pub(super) fn find_keys_locked(view: &View<'_>, id: AccountId) -> Result<Option<Timestamp>, Error> {
+/// When the account's API keys were locked. `None`: they are not locked.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_keys_locked(view: &View<'_>, id: AccountId) -> Result<Option<Timestamp>, Error> {
     Ok(view.find(FIND_KEYS_LOCKED, named_params! {":id": id}, only)?.flatten())
 }
 
@@ -477,31 +509,47 @@ pub(super) fn insert_link(
     Ok(())
 }
 
-pub(super) fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+/// Deletes every link to set the account's password. Links that undo something stay valid: a thief who reads the
+/// mailbox and sets a new password must not be able to remove them.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
     Ok(())
 }
 
-pub(super) fn delete_open_claims(tx: &mut Tx<'_>) -> Result<(), Error> {
+/// Deletes every unused link to sign up as the first operator.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_open_claims(tx: &mut Tx<'_>) -> Result<(), Error> {
     tx.execute(DELETE_OPEN_CLAIMS, [])?;
     Ok(())
 }
 
-pub(super) fn has_operator(view: &View<'_>) -> Result<bool, Error> {
+/// Whether there is an operator with a verified address, suspended or not.
+///
+/// # Errors
+/// [`Error`].
+pub fn has_operator(view: &View<'_>) -> Result<bool, Error> {
     Ok(view.find(FIND_OPERATOR, [], |_| Ok(()))?.is_some())
 }
 
-pub(super) fn find_password_time(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, Error> {
+/// When the password was set. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_password_time(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, Error> {
     view.find(FIND_PASSWORD_TIME, named_params! {":account_id": account}, only)
 }
 
-/// Replaces `checked`, the stored hash, by a stronger hash of the same password.
-pub(super) fn update_password_hash(
-    tx: &mut Tx<'_>,
-    account: AccountId,
-    checked: &str,
-    renewed: &str,
-) -> Result<(), Error> {
+/// Replaces `checked`, the stored hash, by `renewed`, a stronger hash of the same password. When the password was
+/// changed meanwhile, nothing happens.
+///
+/// # Errors
+/// [`Error`].
+pub fn update_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, renewed: &str) -> Result<(), Error> {
     tx.execute(UPDATE_PASSWORD_HASH, named_params! {":account_id": account, ":checked": checked, ":renewed": renewed})?;
     Ok(())
 }

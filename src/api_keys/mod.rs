@@ -31,11 +31,11 @@ pub use model::{
     state_now, stored_networks,
 };
 pub use ops::{
-    DAYS_SHOWN, ExposureReport, Health, Insight, change, count_live, create, daily_uses, disable, enable, expiry_offer,
-    expose, find, forget, health, insight, list, list_live, policy, record_usage, restore, reveal, revoke,
-    revoke_since, rotate, rotation_preview, set_policy, spend,
+    DAYS_SHOWN, ExposureReport, Health, Insight, change, create, daily_uses, disable, enable, expiry_offer, expose,
+    find, forget, health, insight, list, list_live, record_usage, restore, reveal, revoke, revoke_since, rotate,
+    rotation_preview, set_policy, spend,
 };
-pub use store::STATEMENTS;
+pub use store::{STATEMENTS, count_live, find_policy as policy};
 pub use tables::TABLES;
 pub(crate) use tables::{
     API_KEY, API_KEY_CALLER, API_KEY_POLICY, API_KEY_RIGHT_USE, API_KEY_SPEND, API_KEY_USE, API_KEY_USE_DAY,

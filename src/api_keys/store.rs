@@ -215,7 +215,11 @@ fn split(budget: Option<Budget>) -> (Option<i64>, Option<&'static str>) {
     (budget.map(|budget| budget.amount.micro()), budget.map(|budget| budget.period.as_str()))
 }
 
-pub(super) fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error> {
+/// The number of live keys of the workspace. Retiring keys are not counted, because their successors are.
+///
+/// # Errors
+/// [`Error`].
+pub fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error> {
     let now = view.now();
     view.one(COUNT_LIVE, named_params! {":workspace_id": workspace, ":now": now}, only)
 }
@@ -384,7 +388,11 @@ pub(super) fn update_sealed(tx: &mut Tx<'_>, id: ApiKeyId, sealed: &[u8]) -> Res
     Ok(())
 }
 
-pub(super) fn find_policy(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<KeyPolicy>, Error> {
+/// The rules of the workspace for its keys. `None`: it has none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_policy(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<KeyPolicy>, Error> {
     view.find(FIND_POLICY, named_params! {":workspace_id": workspace}, |row| {
         by_name!(row, FIND_POLICY => max_life_days);
         Ok(KeyPolicy { max_life_days: max_life_days.get()? })

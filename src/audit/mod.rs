@@ -19,6 +19,6 @@ pub(crate) use event_type::events;
 pub use event_type::{Audience, EventKind, EventType, Outcome, Part};
 pub use events::SiteEvent;
 pub use model::{AuditSummary, Event, Filter, RecordedEvent};
-pub use ops::{forget, head, list, own_events, purge_anonymous, record, verify};
-pub use store::STATEMENTS;
+pub use ops::{head, list, own_events, purge_anonymous, record, verify};
+pub use store::{STATEMENTS, delete_subject as forget};
 pub use tables::TABLES;

@@ -143,16 +143,6 @@ fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Secret<[u8;
     Ok(Some(Secret::new(key)))
 }
 
-/// Deletes all private parts about `account`, their salts and the subject key. They cannot be read again, here or in
-/// any later snapshot. Earlier copies are cleaned with the erasure journal. The chain still verifies. Returns the
-/// number of parts. Calling it twice is the same as once.
-///
-/// # Errors
-/// [`Error`].
-pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
-    store::delete_subject(tx, account)
-}
-
 /// Deletes private parts without a known account after 30 days. The chain still verifies. Returns the number of parts.
 ///
 /// # Errors

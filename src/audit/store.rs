@@ -186,7 +186,13 @@ pub(super) fn insert_subject_key(tx: &mut Tx<'_>, subject: &str, sealed: &[u8]) 
     Ok(())
 }
 
-pub(super) fn delete_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
+/// Deletes all private parts about `account`, their salts and the subject key. They cannot be read again, here or in
+/// any later snapshot. Earlier copies are cleaned with the erasure journal. The chain still verifies. Returns the
+/// number of parts. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
     let parts = tx.execute(DELETE_PRIVATE, named_params! {":subject_id": subject})?;
     tx.execute(DELETE_SUBJECT_KEY, named_params! {":subject_id": subject})?;
     Ok(parts)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ceremony::{self, AuthenticatorResponse, NewCredential};
 use super::error::FactorError;
 use super::model::{Assertion, ChallengePurpose, VerifiedAssertion};
-use super::ops;
+use super::{ops, store};
 use crate::app::App;
 use crate::base::{AccountId, Actor};
 use crate::db::Decision;
@@ -88,7 +88,7 @@ async fn try_assertion(
     let state = take_state(app, purpose, &assertion.ticket).await?;
     let response = AuthenticatorResponse::parse(&assertion.credential)?;
     let id = response.credential_id().to_vec();
-    let credential = app.read_offloaded(move |view| Ok::<_, FactorError>(ops::find_credential(view, &id)?)).await?;
+    let credential = app.read_offloaded(move |view| Ok::<_, FactorError>(store::find_credential(view, &id)?)).await?;
     let credential = credential.ok_or_else(|| refused("no account has this passkey"))?;
     let (passkey, account) = (credential.id, credential.account);
     *known = Some((passkey, account));

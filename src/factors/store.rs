@@ -138,7 +138,11 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OLD_PENDING,
 ];
 
-pub(super) fn find_enrolled(view: &View<'_>, account: AccountId) -> Result<EnrolledFactors, Error> {
+/// The factors that the person has.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_enrolled(view: &View<'_>, account: AccountId) -> Result<EnrolledFactors, Error> {
     view.one(FIND_ENROLLED, named_params! {":account_id": account}, |row| {
         by_name!(row, FIND_ENROLLED => has_totp, passkeys, codes_left);
         Ok(EnrolledFactors { has_totp: has_totp.get()?, passkeys: passkeys.get()?, codes_left: codes_left.get()? })
@@ -255,7 +259,11 @@ pub(super) fn insert_passkey(tx: &mut Tx<'_>, id: PasskeyId, new: &NewPasskey<'_
     )
 }
 
-pub(super) fn list_passkeys(view: &View<'_>, account: AccountId) -> Result<Vec<Passkey>, Error> {
+/// The person's passkeys, the oldest first.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_passkeys(view: &View<'_>, account: AccountId) -> Result<Vec<Passkey>, Error> {
     view.list(LIST_PASSKEYS, named_params! {":account_id": account}, |row| {
         by_name!(row, LIST_PASSKEYS => id, account_id, name, sign_count, is_backed_up, created_at, last_used_at);
         Ok(Passkey {
@@ -282,7 +290,7 @@ pub(super) struct Credential {
     pub handle: [u8; 16],
 }
 
-pub(super) fn find_credential(view: &View<'_>, credential_id: &[u8]) -> Result<Option<Credential>, Error> {
+pub(in crate::factors) fn find_credential(view: &View<'_>, credential_id: &[u8]) -> Result<Option<Credential>, Error> {
     view.find(FIND_CREDENTIAL, named_params! {":credential_id": credential_id}, |row| {
         by_name!(row, FIND_CREDENTIAL => id, account_id, credential_json, handle);
         Ok(Credential {
@@ -435,7 +443,11 @@ pub(super) fn insert_reset(tx: &mut Tx<'_>, account: AccountId, by: &str, due_at
     )
 }
 
-pub(super) fn find_reset(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Error> {
+/// The pending reset of the account. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_reset(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Error> {
     view.find(FIND_RESET, named_params! {":account_id": account}, |row| {
         by_name!(row, FIND_RESET => asked_at, due_at);
         Ok(Reset { asked_at: asked_at.get()?, due_at: due_at.get()? })

@@ -16,6 +16,6 @@ mod tables;
 pub use error::InvitationError;
 pub use events::InvitationEvent;
 pub use model::{Invitation, LIFE};
-pub use ops::{find, forget, issue, list, mail_link, purge_old, take, withdraw};
-pub use store::STATEMENTS;
+pub use ops::{find, issue, mail_link, purge_old, take, withdraw};
+pub use store::{STATEMENTS, delete_by_address as forget, list};
 pub use tables::TABLES;

@@ -76,14 +76,6 @@ pub fn take(tx: &mut Tx<'_>, token: &str) -> Result<Invitation, InvitationError>
     Ok(invitation)
 }
 
-/// The pending invitations, the newest first.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn list(view: &View<'_>) -> Result<Vec<Invitation>, db::Error> {
-    store::list(view)
-}
-
 /// Withdraws an invitation, by its id or its address.
 ///
 /// # Errors
@@ -104,14 +96,6 @@ pub fn withdraw(tx: &mut Tx<'_>, actor: &Actor, name: &str) -> Result<Invitation
 
 fn must_be_operator(actor: &Actor) -> Result<(), InvitationError> {
     if matches!(actor, Actor::Operator) { Ok(()) } else { Err(InvitationError::NotFound) }
-}
-
-/// Deletes invitations to an address. Returns how many rows.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn forget(tx: &mut Tx<'_>, address: &EmailAddress) -> Result<usize, db::Error> {
-    store::delete_by_address(tx, address)
 }
 
 /// Deletes expired invitations. Returns how many rows.

@@ -51,7 +51,11 @@ pub(super) fn find(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<Invitati
     view.find(FIND, named_params! {":digest": digest, ":now": now}, read)
 }
 
-pub(super) fn list(view: &View<'_>) -> Result<Vec<Invitation>, Error> {
+/// The pending invitations, the newest first.
+///
+/// # Errors
+/// [`Error`].
+pub fn list(view: &View<'_>) -> Result<Vec<Invitation>, Error> {
     let now = view.now();
     view.list(LIST, named_params! {":now": now}, read)
 }
@@ -60,7 +64,11 @@ pub(super) fn delete(tx: &mut Tx<'_>, id: InvitationId) -> Result<usize, Error> 
     tx.execute(DELETE, named_params! {":id": id})
 }
 
-pub(super) fn delete_by_address(tx: &mut Tx<'_>, address: &EmailAddress) -> Result<usize, Error> {
+/// Deletes invitations to an address. Returns how many rows.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_by_address(tx: &mut Tx<'_>, address: &EmailAddress) -> Result<usize, Error> {
     tx.execute(DELETE_BY_ADDRESS, named_params! {":folded": address.folded()})
 }
 

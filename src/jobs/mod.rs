@@ -12,8 +12,8 @@ mod store;
 mod tables;
 
 pub use model::{ClaimedJob, NewJob, Outcome};
-pub use ops::{enqueue, forget, purge_finished};
+pub use ops::{enqueue, purge_finished};
 pub use periodic::Periodic;
 pub use runner::{JobFn, JobHandler, Runner, run_due};
-pub use store::STATEMENTS;
+pub use store::{STATEMENTS, delete_of_subject as forget};
 pub use tables::TABLES;

@@ -2,7 +2,7 @@
 
 use super::model::{ATTEMPTS_MAX, ClaimedJob, NewJob, Outcome, Queue, backoff};
 use super::store;
-use crate::base::{AccountId, JobId, days, minutes};
+use crate::base::{JobId, days, minutes};
 use crate::db::{Error, Tx};
 
 /// The maximum number of rows that one purge deletes. The next purge deletes the rest.
@@ -36,14 +36,6 @@ pub(super) fn finish(tx: &mut Tx<'_>, job: JobId, attempts: u32, outcome: &Outco
             store::update_retry(tx, job, run_at, why)
         }
     }
-}
-
-/// Deletes every job about `account`. Returns how many.
-///
-/// # Errors
-/// [`Error`].
-pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
-    store::delete_of_subject(tx, account)
 }
 
 /// Deletes jobs that ended more than a week ago.

@@ -103,7 +103,11 @@ pub(super) fn update_expired_leases(tx: &mut Tx<'_>) -> Result<usize, Error> {
     tx.execute(RELEASE_EXPIRED, named_params! {":now": now})
 }
 
-pub(super) fn delete_of_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
+/// Deletes every job about `account`. Returns how many.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_of_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
     tx.execute(DELETE_OF_SUBJECT, named_params! {":subject_id": subject})
 }
 

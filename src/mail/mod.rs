@@ -18,6 +18,6 @@ pub use jobs::deliver;
 pub(crate) use listing::{SITE, check_listing};
 pub use message::{Link, PlainMessage};
 pub use model::{DELIVER, Mail, Message};
-pub use ops::{enqueue, enqueue_transient, forget, purge_old, recent};
-pub use store::STATEMENTS;
+pub use ops::{enqueue, enqueue_transient, purge_old};
+pub use store::{STATEMENTS, delete_of_account as forget, list_recent as recent};
 pub use tables::TABLES;

@@ -2,8 +2,8 @@
 
 use super::model::{DELIVER, Mail, Message};
 use super::store;
-use crate::base::{AccountId, EmailAddress, MailId, Timestamp, days, minutes, seconds};
-use crate::db::{Error, Tx, View};
+use crate::base::{AccountId, EmailAddress, MailId, days, minutes, seconds};
+use crate::db::{Error, Tx};
 use crate::jobs::{NewJob, enqueue as enqueue_job};
 
 /// Attempts before a mail is given up. With the waits between them this is more than a day.
@@ -82,22 +82,6 @@ pub(super) fn mark_failed(tx: &mut Tx<'_>, mail: &Mail, reason: &str, permanent:
     let wait = seconds(30 << mail.attempts.saturating_sub(1).min(7)).min(seconds(3600));
     store::update_failed(tx, mail.id, now.plus(wait), reason, give_up.then_some(now))?;
     if give_up { clear_body(tx, mail.id) } else { Ok(()) }
-}
-
-/// The newest mails, at most 100, for the mail page of the demonstration.
-///
-/// # Errors
-/// [`Error`].
-pub fn recent(view: &View<'_>) -> Result<Vec<(Mail, Timestamp)>, Error> {
-    store::list_recent(view)
-}
-
-/// Deletes every mail of `account` and returns how many there were.
-///
-/// # Errors
-/// [`Error`].
-pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
-    store::delete_of_account(tx, account)
 }
 
 /// Deletes mails that were sent or given up more than a week ago. Returns how many.

@@ -80,7 +80,11 @@ pub(super) fn claim(tx: &mut Tx<'_>, lease_until: Timestamp) -> Result<Option<Ma
     tx.find(CLAIM, named_params! {":now": now, ":lease_until": lease_until}, read)
 }
 
-pub(super) fn list_recent(view: &View<'_>) -> Result<Vec<(Mail, Timestamp)>, Error> {
+/// The newest mails, at most 100, for the mail page of the demonstration.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_recent(view: &View<'_>) -> Result<Vec<(Mail, Timestamp)>, Error> {
     view.list(LIST_RECENT, [], |row| Ok((read(row)?, field!(row, LIST_RECENT, created_at).get()?)))
 }
 
@@ -115,7 +119,11 @@ pub(super) fn delete_forgotten(tx: &mut Tx<'_>, id: MailId) -> Result<usize, Err
     tx.execute(DELETE_FORGOTTEN, named_params! {":id": id})
 }
 
-pub(super) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+/// Deletes every mail of `account` and returns how many there were.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     tx.execute(DELETE_OF_ACCOUNT, named_params! {":account_id": account})
 }
 

@@ -24,9 +24,12 @@ pub use model::{
     Language, MailChoices, MailKind, Picture, PictureSize, Preferences, PublicProfile, Settings, Theme, picture_path,
 };
 pub use ops::{
-    forget, links, mail_if_wanted, own_picture, picture, preferences, public_profile, remove_picture,
-    save_mail_choices, save_profile, save_settings, set_picture, set_theme, wants,
+    mail_if_wanted, preferences, public_profile, remove_picture, save_mail_choices, save_profile, save_settings,
+    set_picture, set_theme, wants,
 };
-pub use store::STATEMENTS;
+pub use store::{
+    STATEMENTS, delete_of_account as forget, find_own_picture as own_picture, find_picture as picture,
+    list_links as links,
+};
 pub use tables::TABLES;
 pub(crate) use tables::{PICTURE, PREFERENCE, PROFILE_LINK};

@@ -7,7 +7,7 @@ use super::error::PeopleError;
 use super::events::PeopleEvent;
 use super::imaging::RenderedPicture;
 use super::links::Links;
-use super::model::{MailChoices, MailKind, Picture, PictureSize, Preferences, PublicProfile, Settings, Theme};
+use super::model::{MailChoices, MailKind, Preferences, PublicProfile, Settings, Theme};
 use super::store;
 use crate::accounts::AccountEvent;
 use crate::accounts::{self, AccountState, Profile};
@@ -42,14 +42,6 @@ pub fn save_profile(
     Ok(audit::record(tx, actor, event)?)
 }
 
-/// The links of the person to their profiles on other platforms.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn links(view: &View<'_>, account: AccountId) -> Result<Links, db::Error> {
-    store::list_links(view, account)
-}
-
 /// Stores a picture in place of the previous one. Returns its name.
 ///
 /// # Errors
@@ -82,22 +74,6 @@ pub fn remove_picture(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Res
     }
     let event = Event::new(PeopleEvent::AvatarChanged).target(account).subject(account).data(json!({"removed": true}));
     Ok(audit::record(tx, actor, event)?)
-}
-
-/// A picture by its name. `None`: there is none with this name.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn picture(view: &View<'_>, name: &str, size: PictureSize) -> Result<Option<Picture>, db::Error> {
-    store::find_picture(view, name, size)
-}
-
-/// The picture of the person in its largest size. `None`: they have none.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn own_picture(view: &View<'_>, account: AccountId) -> Result<Option<Picture>, db::Error> {
-    store::find_own_picture(view, account)
 }
 
 /// The preferences of the person; defaults where they did not choose.
@@ -205,12 +181,4 @@ pub fn public_profile(view: &View<'_>, username: &str) -> Result<Option<PublicPr
         bio: person.bio,
         colour: person.colour,
     }))
-}
-
-/// Deletes every row of this slice about the person. Returns how many rows.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, db::Error> {
-    store::delete_of_account(tx, account)
 }

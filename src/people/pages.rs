@@ -5,7 +5,6 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::model::read_picture_path;
-use super::ops;
 use crate::base::Problem;
 use crate::http::Answer;
 use crate::http::page::AppData;
@@ -19,7 +18,7 @@ pub async fn avatar(app: AppData, request: HttpRequest, path: Path<String>) -> A
     let etag = format!("\"{}\"", path.as_str());
     let name = name.to_owned();
     let picture =
-        app.read_offloaded(move |view| ops::picture(view, &name, size)).await?.ok_or_else(Problem::not_found)?;
+        app.read_offloaded(move |view| super::picture(view, &name, size)).await?.ok_or_else(Problem::not_found)?;
     let is_cached =
         request.headers().get(header::IF_NONE_MATCH).is_some_and(|cached| cached.as_bytes() == etag.as_bytes());
     let mut answer = if is_cached { HttpResponse::NotModified() } else { HttpResponse::Ok() };

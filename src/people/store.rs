@@ -44,7 +44,11 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_PREFERENCE,
 ];
 
-pub(super) fn list_links(view: &View<'_>, account: AccountId) -> Result<Links, Error> {
+/// The links of the person to their profiles on other platforms.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_links(view: &View<'_>, account: AccountId) -> Result<Links, Error> {
     let rows = view.list(LIST_LINKS, named_params! {":account_id": account}, |row| {
         by_name!(row, LIST_LINKS => platform, value);
         Ok((platform.parse(Platform::parse)?, value.get()?))
@@ -97,11 +101,19 @@ fn read_picture(row: &Row<'_>) -> rusqlite::Result<Picture> {
     Ok(Picture { media: media.get()?, bytes: bytes.get()? })
 }
 
-pub(super) fn find_own_picture(view: &View<'_>, account: AccountId) -> Result<Option<Picture>, Error> {
+/// The picture of the person in its largest size. `None`: they have none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_own_picture(view: &View<'_>, account: AccountId) -> Result<Option<Picture>, Error> {
     view.find(FIND_OWN, named_params! {":account_id": account}, read_picture)
 }
 
-pub(super) fn find_picture(view: &View<'_>, name: &str, size: PictureSize) -> Result<Option<Picture>, Error> {
+/// A picture by its name. `None`: there is none with this name.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_picture(view: &View<'_>, name: &str, size: PictureSize) -> Result<Option<Picture>, Error> {
     let statement = match size {
         PictureSize::Large => FIND_LARGE,
         PictureSize::Medium => FIND_MEDIUM,
@@ -148,7 +160,11 @@ pub(super) fn replace_preferences(tx: &mut Tx<'_>, account: AccountId, chosen: &
     Ok(())
 }
 
-pub(super) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+/// Deletes every row of this slice about the person. Returns how many rows.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     let mut rows = 0;
     for statement in [DELETE_LINKS, DELETE_PICTURE, DELETE_PREFERENCE] {
         rows += tx.execute(statement, named_params! {":account_id": account})?;

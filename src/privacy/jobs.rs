@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub use super::model::EXPORT;
-use super::{PrivacyError, archive, flows, ops};
+use super::{PrivacyError, archive, flows, ops, store};
 use crate::app::App;
 use crate::base::{ArtifactId, RequestId};
 use crate::db::{self, Error};
@@ -50,7 +50,7 @@ fn write_export(app: &App, request: RequestId) -> Result<(), PrivacyError> {
 
 fn save_progress(app: &App, request: RequestId, percent: u8, step: &str) -> Result<(), Error> {
     let step = step.to_owned();
-    app.store().write_blocking(move |tx| ops::update_progress(tx, request, percent, &step))
+    app.store().write_blocking(move |tx| store::update_progress(tx, request, percent, &step))
 }
 
 /// Deletes exports after their retention period, files in the export folder that belong to no request, and old copies of
@@ -61,7 +61,7 @@ pub async fn expire_exports(app: Arc<App>, _: Value) -> Outcome {
             ops::fail_stale(tx)?;
             ops::sweep(tx)
         })?;
-        let kept = app.store().read_blocking(ops::kept_files)?;
+        let kept = app.store().read_blocking(store::list_kept_files)?;
         remove_unwanted(&app, &expired, &kept)?;
         for name in db::delete_old_copies(app.store().layout(), app.now())? {
             tracing::info!(name, "An old copy of the database was deleted.");

@@ -157,7 +157,13 @@ pub(super) fn find_task(view: &View<'_>, request: RequestId) -> Result<Option<Ex
     })
 }
 
-pub(super) fn update_progress(tx: &mut Tx<'_>, request: RequestId, percent: u8, step: &str) -> Result<(), Error> {
+/// Stores the progress of an export.
+pub(in crate::privacy) fn update_progress(
+    tx: &mut Tx<'_>,
+    request: RequestId,
+    percent: u8,
+    step: &str,
+) -> Result<(), Error> {
     tx.execute(UPDATE_PROGRESS, named_params! {":id": request, ":progress_percent": percent, ":step": step})?;
     Ok(())
 }
@@ -215,7 +221,7 @@ fn read_artifact(row: &Row<'_>) -> rusqlite::Result<Option<Artifact>> {
 }
 
 /// Exports whose files are needed or are being written.
-pub(super) fn list_kept_files(view: &View<'_>) -> Result<Vec<ArtifactId>, Error> {
+pub(in crate::privacy) fn list_kept_files(view: &View<'_>) -> Result<Vec<ArtifactId>, Error> {
     view.list(LIST_KEPT_FILES, [], only)
 }
 

@@ -193,7 +193,11 @@ pub(super) fn find_ended(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<En
     })
 }
 
-pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> {
+/// The account's live sessions, the most recently used first.
+///
+/// # Errors
+/// [`Error`].
+pub fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> {
     let now = view.wall();
     let params = named_params! {":account_id": account, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
     view.list(LIST, params, |row| {
@@ -209,7 +213,12 @@ pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, 
     })
 }
 
-pub(super) fn update_seen(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Error> {
+/// Stores that the session was used; call it when [`CurrentSession::needs_touch`]. A session that has ended stays
+/// ended.
+///
+/// # Errors
+/// [`Error`].
+pub fn update_seen(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Error> {
     let now = tx.wall();
     tx.execute(UPDATE_SEEN, named_params! {":id": id, ":now": now})?;
     Ok(())
@@ -307,7 +316,12 @@ pub(super) fn has_devices(view: &View<'_>, account: AccountId) -> Result<bool, E
     view.one(HAS_DEVICES, named_params! {":account_id": account}, only)
 }
 
-pub(super) fn distrust_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+/// Stops trusting every browser of the account, because another person signed in with one of them. The person is told
+/// about the next sign-in with each of them.
+///
+/// # Errors
+/// [`Error`].
+pub fn distrust_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DISTRUST_DEVICES, named_params! {":account_id": account})?;
     Ok(())
 }

@@ -13,7 +13,9 @@ mod tables;
 
 pub use events::WorkspaceEvent;
 pub use model::{Membership, Workspace};
-pub use ops::{create_personal, erase, find, members, personal, role_of};
-pub use store::STATEMENTS;
+pub use ops::create_personal;
+pub use store::{
+    STATEMENTS, delete as erase, find, find_personal as personal, find_role as role_of, list_members as members,
+};
 pub use tables::TABLES;
 pub(crate) use tables::{MEMBERSHIP, WORKSPACE};

@@ -62,15 +62,27 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn find(view: &View<'_>, id: WorkspaceId) -> Result<Option<Workspace>, Error> {
+/// The workspace. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find(view: &View<'_>, id: WorkspaceId) -> Result<Option<Workspace>, Error> {
     view.find(FIND, named_params! {":id": id}, read)
 }
 
-pub(super) fn find_personal(view: &View<'_>, owner: AccountId) -> Result<Option<Workspace>, Error> {
+/// The account's personal workspace. `None`: there is no such account.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_personal(view: &View<'_>, owner: AccountId) -> Result<Option<Workspace>, Error> {
     view.find(FIND_PERSONAL, named_params! {":owner_id": owner}, read)
 }
 
-pub(super) fn delete(tx: &mut Tx<'_>, id: WorkspaceId) -> Result<(), Error> {
+/// Deletes the rows of the workspace. Everything it owns must be deleted before.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete(tx: &mut Tx<'_>, id: WorkspaceId) -> Result<(), Error> {
     tx.execute(DELETE_MEMBERS, named_params! {":workspace_id": id})?;
     tx.execute(DELETE, named_params! {":id": id})?;
     Ok(())
@@ -90,11 +102,19 @@ pub(super) fn insert_member(
     Ok(())
 }
 
-pub(super) fn find_role(view: &View<'_>, workspace: WorkspaceId, account: AccountId) -> Result<Option<Role>, Error> {
+/// The role of the account in the workspace. `None`: it is not a member.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_role(view: &View<'_>, workspace: WorkspaceId, account: AccountId) -> Result<Option<Role>, Error> {
     view.find(FIND_ROLE, named_params! {":workspace_id": workspace, ":account_id": account}, only)
 }
 
-pub(super) fn list_members(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Membership>, Error> {
+/// The members, the oldest first, a thousand at most.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_members(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<Membership>, Error> {
     view.list(LIST_MEMBERS, named_params! {":workspace_id": workspace}, |row| {
         by_name!(row, LIST_MEMBERS => account_id, role, joined_at);
         Ok(Membership { account: account_id.get()?, role: role.get()?, joined_at: joined_at.get()? })

@@ -13,5 +13,6 @@ pub use ops::{
     PrimaryChange, RevertedChange, add_email, list, remove_email, resend_email_code, revert_change, set_primary,
     verify_added,
 };
-pub(super) use ops::{forget, purge_old};
+
 pub use store::STATEMENTS;
+pub(in crate::accounts) use store::{delete_of_account as forget, delete_old as purge_old};

@@ -13,7 +13,7 @@ use crate::base::{AccountId, Actor, EmailAddress, EmailChangeId, EmailId, Secret
 use crate::db::{self, Decided, Decision, Tx, View};
 
 fn managed_account(view: &View<'_>, actor: &Actor, account: AccountId) -> Result<Account, AccountError> {
-    ops::find(view, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)
+    people::find(view, account)?.filter(|_| actor.can_manage(account)).ok_or(AccountError::NotFound)
 }
 
 /// Adds an address and sends a code to it at once. When another account has verified the address, its owner gets a
@@ -174,7 +174,7 @@ fn close(tx: &mut Tx<'_>, changes: &[EmailChange]) -> Result<(), db::Error> {
 /// # Errors
 /// [`db::Error`].
 pub fn list(view: &View<'_>, account: AccountId) -> Result<AddressList, db::Error> {
-    let (emails, changes) = (ops::emails(view, account)?, store::list_changes(view, account)?);
+    let (emails, changes) = (people::list_emails(view, account)?, store::list_changes(view, account)?);
     Ok(AddressList { emails: emails.into_iter().map(|email| ListedEmail::new(email, &changes)).collect() })
 }
 
@@ -220,7 +220,7 @@ pub struct RevertedChange {
 // No permission: the mailed link proves that the actor has the previous address.
 pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<RevertedChange, AccountError> {
     let (account, about) = ops::use_link_about(tx, LinkPurpose::EmailRevert, token)?;
-    let person = ops::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
+    let person = people::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
     let open = store::list_changes(tx, account)?;
     let index = open.iter().position(|change| change.id.to_string() == about).ok_or(AccountError::LinkRefused)?;
     let change = open[index];
@@ -228,21 +228,10 @@ pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<Reve
     store::update_primary(tx, account, from.id)?;
     close(tx, &open[index..])?;
     let is_suspect = |email: &Email| email.id == change.to || email.added_at >= change.since;
-    for email in ops::emails(tx, account)?.into_iter().filter(|email| !email.is_primary && is_suspect(email)) {
+    for email in people::list_emails(tx, account)?.into_iter().filter(|email| !email.is_primary && is_suspect(email)) {
         store::delete_email(tx, account, email.id)?;
     }
     let had_password = people::delete_password(tx, account)? > 0;
     audit::record(tx, actor, Event::new(AccountEvent::EmailChangeReverted).target(account).subject(account))?;
     Ok(RevertedChange { person, restored: from.address, since: change.since, had_password })
-}
-
-/// Deletes changes whose week ended at `before` or earlier, and counts of codes that began until then. Returns how many
-/// rows.
-pub(in crate::accounts) fn purge_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, db::Error> {
-    store::delete_old(tx, before, limit)
-}
-
-/// Deletes the account's changes and its count of codes.
-pub(in crate::accounts) fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
-    store::delete_of_account(tx, account)
 }

@@ -127,15 +127,16 @@ pub(super) fn count_added_code(
     })
 }
 
-/// Deletes changes that could be undone until `before`, and counts that began until then. Returns how many rows.
-pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
+/// Deletes changes whose week ended at `before` or earlier, and counts of codes that began until then. Returns how many
+/// rows.
+pub(in crate::accounts) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
     let changes = tx.execute(DELETE_OLD_CHANGES, named_params! {":before": before, ":limit": limit})?;
     let counts = tx.execute(DELETE_OLD_COUNTS, named_params! {":before": before, ":limit": limit})?;
     Ok(changes + counts)
 }
 
 /// Deletes the account's changes and its count of codes.
-pub(super) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
+pub(in crate::accounts) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     for statement in [DELETE_CHANGES, DELETE_COUNT] {
         tx.execute(statement, named_params! {":account_id": account})?;
     }

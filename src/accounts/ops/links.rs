@@ -36,23 +36,6 @@ pub fn issue_link_about(
     Ok(token)
 }
 
-/// Deletes every link to set the account's password. Links that undo something stay valid: a thief who reads the
-/// mailbox and sets a new password must not be able to remove them.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn revoke_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), db::Error> {
-    store::delete_reset_links(tx, account)
-}
-
-/// Deletes every unused link to sign up as the first operator.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn revoke_claims(tx: &mut Tx<'_>) -> Result<(), db::Error> {
-    store::delete_open_claims(tx)
-}
-
 /// The account of a one-time link, which is not used up. `None`: the link is unknown, used or expired, or has no
 /// account.
 ///

@@ -5,9 +5,7 @@ mod links;
 
 pub(super) use codes::{must_not_be_too_soon, send_code_to, set_verified, try_code};
 pub use codes::{resend_code, send_code, verify_by_operator, verify_email};
-pub use links::{
-    find_by_link, find_link_about, issue_link, issue_link_about, revoke_claims, revoke_links, use_link, use_link_about,
-};
+pub use links::{find_by_link, find_link_about, issue_link, issue_link_about, use_link, use_link_about};
 
 use serde_json::json;
 
@@ -19,7 +17,7 @@ use super::model::{
 };
 use super::{addresses, confusables, mails, store};
 use crate::audit::{self, Event, Part};
-use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page, Timestamp};
+use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page};
 use crate::db::{self, Tx, View};
 use crate::mail;
 
@@ -111,14 +109,6 @@ fn name_digest(view: &View<'_>, username: &str) -> [u8; 32] {
     view.site().keyring.lookup(format!("retired-username:{}", confusables::skeleton(username)).as_bytes())
 }
 
-/// The account. `None`: there is none.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn find(view: &View<'_>, id: AccountId) -> Result<Option<Account>, db::Error> {
-    store::find(view, id)
-}
-
 /// The account with this id, username or e-mail address. `None`: there is none.
 ///
 /// # Errors
@@ -134,14 +124,6 @@ pub fn find_by_name(view: &View<'_>, name: &str) -> Result<Option<Account>, db::
     }
 }
 
-/// The account with this username, without regard to case. `None`: there is none.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn find_by_username(view: &View<'_>, username: &str) -> Result<Option<Account>, db::Error> {
-    store::find_by_username(view, username)
-}
-
 /// The account with this username or this verified e-mail address. `None`: there is none.
 ///
 /// # Errors
@@ -153,37 +135,12 @@ pub fn find_by_verified_name(view: &View<'_>, name: &str) -> Result<Option<Accou
     }
 }
 
-/// The account that verified the address, or else the newest one that signed up with it. An account that only added the
-/// address does not count. `None`: there is none.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn find_by_email(view: &View<'_>, address: &EmailAddress) -> Result<Option<Account>, db::Error> {
-    store::find_by_email(view, address)
-}
-
 /// Accounts, the newest first, `limit` at most (100).
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<Account>, db::Error> {
     store::list(view, before, limit.min(PAGE_SIZE_MAX))
-}
-
-/// The number of accounts.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn count(view: &View<'_>) -> Result<i64, db::Error> {
-    store::count(view)
-}
-
-/// The addresses, the primary one first.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn emails(view: &View<'_>, account: AccountId) -> Result<Vec<Email>, db::Error> {
-    store::list_emails(view, account)
 }
 
 /// The address to which notices are sent. `None`: there is no such account.
@@ -196,14 +153,6 @@ pub fn primary_email(view: &View<'_>, account: AccountId) -> Result<Option<Email
 
 pub(in crate::accounts) fn primary(view: &View<'_>, account: AccountId) -> Result<Option<Email>, db::Error> {
     Ok(store::list_emails(view, account)?.into_iter().find(|email| email.is_primary))
-}
-
-/// The stored password hash. `None`: no password, or no account.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn password_hash(view: &View<'_>, account: AccountId) -> Result<Option<String>, db::Error> {
-    store::find_password(view, account)
 }
 
 /// Changes the profile of the person.
@@ -265,14 +214,6 @@ pub fn void_claims(tx: &mut Tx<'_>, owner: AccountId, address: &EmailAddress) ->
     Ok(claimants)
 }
 
-/// Sets the state of the account; the caller records why.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn set_state(tx: &mut Tx<'_>, account: AccountId, state: AccountState) -> Result<(), db::Error> {
-    store::update_state(tx, account, state)
-}
-
 /// Sets the password to a finished Argon2id hash. Locked API keys are accepted again.
 ///
 /// # Errors
@@ -301,39 +242,6 @@ pub fn lock_keys(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<(
         audit::record(tx, actor, Event::new(AccountEvent::KeysLocked).target(account).subject(account))?;
     }
     Ok(())
-}
-
-/// When the account's API keys were locked. `None`: they are not locked.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn keys_locked_at(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, db::Error> {
-    store::find_keys_locked(view, account)
-}
-
-/// Whether there is an operator with a verified address, suspended or not.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn has_operator(view: &View<'_>) -> Result<bool, db::Error> {
-    store::has_operator(view)
-}
-
-/// When the password was set. `None`: there is none.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn password_changed_at(view: &View<'_>, account: AccountId) -> Result<Option<Timestamp>, db::Error> {
-    store::find_password_time(view, account)
-}
-
-/// Replaces `checked`, the stored hash, by `renewed`, a stronger hash of the same password. When the password was
-/// changed meanwhile, nothing happens.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn renew_password_hash(tx: &mut Tx<'_>, account: AccountId, checked: &str, renewed: &str) -> Result<(), db::Error> {
-    store::update_password_hash(tx, account, checked, renewed)
 }
 
 /// Pending accounts that are older than a day, a hundred at most, for the job that erases them.

@@ -15,9 +15,7 @@ pub use expose::{ExposureReport, expose};
 pub(super) use expose::{REPORT_KEYS_MAX, ReportedText, exposure_reports, known_keys};
 pub(super) use housekeeping::{end_due, purge, remind};
 pub use lifecycle::{disable, enable, forget, restore, revoke, revoke_since};
-pub use queries::{
-    DAYS_SHOWN, Health, Insight, count_live, daily_uses, find, has_few_keys, health, insight, list, list_live, policy,
-};
+pub use queries::{DAYS_SHOWN, Health, Insight, daily_uses, find, has_few_keys, health, insight, list, list_live};
 pub use record_usage::{record_usage, spend};
 pub(super) use reveal::reseal_batch;
 pub use reveal::reveal;

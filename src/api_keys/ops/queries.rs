@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::error::ApiKeyError;
-use super::super::model::{ApiKey, Budget, DailyUse, KeyCaller, KeyPolicy, KeyState};
+use super::super::model::{ApiKey, Budget, DailyUse, KeyCaller, KeyState};
 use super::super::store;
 use super::super::uses;
 use crate::base::{Actor, ApiKeyId, Credits, ScopeTable, Scopes, Timestamp, WorkspaceId, days};
@@ -46,28 +46,12 @@ pub fn list_live(view: &View<'_>, workspace: WorkspaceId) -> Result<Vec<ApiKey>,
     Ok(list(view, workspace)?.into_iter().filter(|key| !key.state.is_over()).collect())
 }
 
-/// The number of live keys of the workspace. Retiring keys are not counted, because their successors are.
-///
-/// # Errors
-/// [`Error`].
-pub fn count_live(view: &View<'_>, workspace: WorkspaceId) -> Result<i64, Error> {
-    store::count_live(view, workspace)
-}
-
 /// The key, for its owner or the operator.
 ///
 /// # Errors
 /// [`ApiKeyError::NotFound`] for a key of another person.
 pub fn find(view: &View<'_>, actor: &Actor, id: ApiKeyId) -> Result<ApiKey, ApiKeyError> {
     store::find(view, id)?.filter(|key| actor.can_manage(key.account)).ok_or(ApiKeyError::NotFound)
-}
-
-/// The rules of the workspace for its keys. `None`: it has none.
-///
-/// # Errors
-/// [`Error`].
-pub fn policy(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<KeyPolicy>, Error> {
-    store::find_policy(view, workspace)
 }
 
 /// What is known about the use of one key.

@@ -233,7 +233,7 @@ impl ListPage {
             let used = ops::daily_uses(view, workspace)?;
             let are_locked = accounts::keys_locked_at(view, account)?.is_some();
             let offer = ops::expiry_offer(view, workspace)?;
-            Ok::<_, crate::db::Error>((keys, used, health, ops::policy(view, workspace)?, offer, are_locked))
+            Ok::<_, crate::db::Error>((keys, used, health, super::super::policy(view, workspace)?, offer, are_locked))
         };
         let has_few_keys = app.query_inline(|view| ops::has_few_keys(view, workspace))?;
         let (keys, mut used, health, policy, offer, are_locked) =

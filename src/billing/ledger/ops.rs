@@ -166,15 +166,6 @@ pub fn statement(view: &View<'_>, workspace: WorkspaceId, filter: &Filter) -> Re
     Ok(Page::new(rows, filter.limit, |line| line.seq))
 }
 
-/// Empties the details of a workspace's lines of one kind, because a text can contain personal data (GDPR Art. 17). The
-/// amounts stay. Returns the number of changed lines. Repeating it is the same as once.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn blank_details(tx: &mut Tx<'_>, workspace: WorkspaceId, kind: Kind) -> Result<usize, db::Error> {
-    store::update_lines_blank(tx, workspace, kind)
-}
-
 fn new_id(tx: &mut Tx<'_>) -> TransactionId {
     let now = tx.now();
     TransactionId::new(now, tx.rng())

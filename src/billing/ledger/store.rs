@@ -254,7 +254,12 @@ pub(super) fn insert_line(
     Ok(())
 }
 
-pub(super) fn update_lines_blank(tx: &mut Tx<'_>, workspace: WorkspaceId, kind: Kind) -> Result<usize, Error> {
+/// Empties the details of a workspace's lines of one kind, because a text can contain personal data (GDPR Art. 17). The
+/// amounts stay. Returns the number of changed lines. Repeating it is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn update_lines_blank(tx: &mut Tx<'_>, workspace: WorkspaceId, kind: Kind) -> Result<usize, Error> {
     tx.execute(UPDATE_LINES_BLANK, named_params! {":workspace_id": workspace, ":kind": kind.as_str()})
 }
 

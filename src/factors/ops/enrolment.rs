@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::super::events::FactorEvent;
-use super::super::model::EnrolledFactors;
 use super::super::store;
 use crate::accounts::{self, Account};
 use crate::audit::{self, Event};
@@ -15,14 +14,6 @@ use crate::sessions;
 
 /// Rows of each kind that one cleanup deletes at most.
 const PURGE_BATCH_MAX: u32 = 1000;
-
-/// The factors that the person has.
-///
-/// # Errors
-/// [`Error`].
-pub fn enrolled(view: &View<'_>, account: AccountId) -> Result<EnrolledFactors, Error> {
-    store::find_enrolled(view, account)
-}
 
 /// Whether this site requires a factor from the person.
 pub fn is_required(view: &View<'_>, person: &Account) -> bool {

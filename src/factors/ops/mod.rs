@@ -9,11 +9,11 @@ mod recovery;
 mod resets;
 mod totp;
 
-pub use enrolment::{enrolled, forget, is_required, must_enrol, purge_old, remove_since};
-pub use passkeys::{add_passkey, challenge, passkeys, remove_passkey, rename_passkey};
-pub(super) use passkeys::{find_credential, refuse_passkey, take_challenge};
+pub use enrolment::{forget, is_required, must_enrol, purge_old, remove_since};
+pub use passkeys::{add_passkey, challenge, remove_passkey, rename_passkey};
+pub(super) use passkeys::{refuse_passkey, take_challenge};
 pub use pending::{count_wrong_try, end_pending_sign_in, pending_sign_in, start_pending_sign_in};
 pub use proofs::prove;
 pub use recovery::generate_codes;
-pub use resets::{cancel_reset, cancel_reset_by_link, reset_by_operators, reset_due, reset_of, start_reset};
+pub use resets::{cancel_reset, cancel_reset_by_link, reset_by_operators, reset_due, start_reset};
 pub use totp::{confirm_totp, remove_totp, start_totp_setup, totp_setup};

@@ -6,17 +6,15 @@ use super::super::ceremony;
 use super::super::error::FactorError;
 use super::super::events::FactorEvent;
 use super::super::mails;
-use super::super::model::{
-    CHALLENGE_LIFE, ChallengePurpose, NewCodes, PASSKEYS_MAX, Passkey, PasskeyChallenge, PasskeyName,
-};
-use super::super::store::{self, Credential};
+use super::super::model::{CHALLENGE_LIFE, ChallengePurpose, NewCodes, PASSKEYS_MAX, PasskeyChallenge, PasskeyName};
+use super::super::store::{self};
 use super::enrolment::{after_change, is_required};
 use super::recovery::first_codes;
 use crate::accounts;
 use crate::audit::{self, Event, Outcome, Part};
 use crate::base::{AccountId, Actor, PasskeyId};
 use crate::crypto::tokens;
-use crate::db::{Error, Tx, View};
+use crate::db::{Error, Tx};
 
 /// Creates a challenge. It is valid for five minutes and can be answered once.
 ///
@@ -69,10 +67,6 @@ pub(in crate::factors) fn take_challenge(
     let is_valid =
         (challenge.purpose.as_str(), challenge.account) == purpose.parts() && challenge.expires_at > tx.now();
     Ok(is_valid.then_some(challenge.state_json))
-}
-
-pub(in crate::factors) fn find_credential(view: &View<'_>, id: &[u8]) -> Result<Option<Credential>, Error> {
-    store::find_credential(view, id)
 }
 
 /// Records a refused response. `known`: the passkey that it names and its account. `None`: it names none of ours.
@@ -134,14 +128,6 @@ pub fn add_passkey(
     let codes = first_codes(tx, actor, account)?;
     after_change(tx, actor, account, |person, site| mails::passkey_added(person, name.as_str(), site))?;
     Ok((id, codes))
-}
-
-/// The person's passkeys, the oldest first.
-///
-/// # Errors
-/// [`Error`].
-pub fn passkeys(view: &View<'_>, account: AccountId) -> Result<Vec<Passkey>, Error> {
-    store::list_passkeys(view, account)
 }
 
 /// Renames a passkey.

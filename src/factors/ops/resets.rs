@@ -11,20 +11,12 @@ use super::proofs::prove;
 use crate::accounts::{self, Account, AccountState, LinkPurpose};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, Secret};
-use crate::db::{Decided, Decision, Error, Tx, View};
+use crate::db::{Decided, Decision, Error, Tx};
 use crate::mail::{self, PlainMessage};
 use crate::sessions;
 
 /// Resets that one job carries out at most.
 const BATCH_MAX: u32 = 100;
-
-/// The pending reset of the account. `None`: there is none.
-///
-/// # Errors
-/// [`Error`].
-pub fn reset_of(view: &View<'_>, account: AccountId) -> Result<Option<Reset>, Error> {
-    store::find_reset(view, account)
-}
 
 /// Starts the wait and tells every verified address at once, with a link that stops the reset. Calling it twice is the
 /// same as once.

@@ -111,16 +111,6 @@ pub(in crate::privacy) fn begin(tx: &mut Tx<'_>, request: RequestId) -> Result<O
     Ok(Some(task))
 }
 
-/// Stores the progress of an export.
-pub(in crate::privacy) fn update_progress(
-    tx: &mut Tx<'_>,
-    request: RequestId,
-    percent: u8,
-    step: &str,
-) -> Result<(), db::Error> {
-    store::update_progress(tx, request, percent, step)
-}
-
 /// Marks a request as failed and deletes its recipient.
 fn fail(tx: &mut Tx<'_>, request: RequestId) -> Result<(), db::Error> {
     store::update_failed(tx, request, "The export failed. Request a new one. If it fails again, contact your operator.")
@@ -239,9 +229,4 @@ pub(in crate::privacy) fn sweep(tx: &mut Tx<'_>) -> Result<Vec<ArtifactId>, db::
 pub(in crate::privacy) fn fail_stale(tx: &mut Tx<'_>) -> Result<(), db::Error> {
     let before: Timestamp = tx.now().minus(EXPORT_DEADLINE);
     store::list_stale(tx, before, SWEEP_BATCH_MAX)?.into_iter().try_for_each(|request| fail(tx, request))
-}
-
-/// Exports whose files are needed or are being written.
-pub(in crate::privacy) fn kept_files(view: &View<'_>) -> Result<Vec<ArtifactId>, db::Error> {
-    store::list_kept_files(view)
 }

@@ -8,4 +8,4 @@ pub use erase::{TombstoneChain, erase, last_tombstone, verify_tombstones};
 pub use export::{
     DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, export_link, find_by_link, list_exports, record_download, request_export,
 };
-pub(super) use export::{begin, fail_stale, finish, kept_files, open_recipient, sweep, update_progress};
+pub(super) use export::{begin, fail_stale, finish, open_recipient, sweep};

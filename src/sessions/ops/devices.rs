@@ -53,12 +53,3 @@ pub fn note_device(tx: &mut Tx<'_>, account: AccountId, visitor: &Visitor) -> Re
     store::delete_devices_beyond(tx, account, DEVICES_MAX)?;
     Ok(SignInDevice { cookie, is_new })
 }
-
-/// Stops trusting every browser of the account, because another person signed in with one of them. The person is told
-/// about the next sign-in with each of them.
-///
-/// # Errors
-/// [`Error`].
-pub fn distrust_devices(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    store::distrust_devices(tx, account)
-}

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::events::SessionEvent;
 use super::super::model::{
     CookieState, CurrentSession, DEVICE_LIFETIME, ENDED_RETENTION, NewSession, ROTATE_AFTER, ROTATED_GRACE,
-    RenewedCookie, SESSIONS_MAX, Session,
+    RenewedCookie, SESSIONS_MAX,
 };
 use super::super::store;
 use crate::audit::{self, Event, Outcome};
@@ -128,23 +128,6 @@ pub fn end_reused(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: S
     audit::record(tx, actor, event.data(json!({"session": session.to_string()})))
 }
 
-/// Stores that the session was used; call it when [`CurrentSession::needs_touch`]. A session that has ended stays
-/// ended.
-///
-/// # Errors
-/// [`Error`].
-pub fn touch(tx: &mut Tx<'_>, session: SessionId) -> Result<(), Error> {
-    store::update_seen(tx, session)
-}
-
-/// The account's live sessions, the most recently used first.
-///
-/// # Errors
-/// [`Error`].
-pub fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> {
-    store::list(view, account)
-}
-
 /// Ends one session of the account. Ending it twice is the same as once.
 ///
 /// # Errors
@@ -163,7 +146,7 @@ pub fn end(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionI
 /// [`Error`].
 // No permission: as for `end`.
 pub fn end_live(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, session: SessionId) -> Result<bool, Error> {
-    let is_live = list(tx, account)?.iter().any(|known| known.id == session);
+    let is_live = store::list(tx, account)?.iter().any(|known| known.id == session);
     end(tx, actor, account, session)?;
     Ok(is_live)
 }

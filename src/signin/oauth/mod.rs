@@ -27,9 +27,9 @@ pub use model::{
     ExternalSignUp, LinkedIdentity, Purpose,
 };
 pub use ops::{
-    begin, complete, connect, connections, consume, disconnect, forget, identities, keep_posted, purge_old, sign_up,
-    unlink_since, usable_identities,
+    begin, complete, connect, connections, consume, disconnect, keep_posted, purge_old, sign_up, unlink_since,
+    usable_identities,
 };
-pub use store::STATEMENTS;
+pub use store::{STATEMENTS, delete_all as forget, list as identities};
 pub(crate) use tables::IDENTITY;
 pub use tables::TABLES;

@@ -102,7 +102,11 @@ pub(super) fn find(view: &View<'_>, issuer: &str, subject: &str) -> Result<Optio
     view.find(FIND, named_params! {":issuer": issuer, ":subject": subject}, read)
 }
 
-pub(super) fn list(view: &View<'_>, account: AccountId) -> Result<Vec<LinkedIdentity>, Error> {
+/// The linked identities of the account, the oldest first.
+///
+/// # Errors
+/// [`Error`].
+pub fn list(view: &View<'_>, account: AccountId) -> Result<Vec<LinkedIdentity>, Error> {
     view.list(LIST, named_params! {":account_id": account}, read)
 }
 
@@ -121,8 +125,12 @@ pub(super) fn delete_since(tx: &mut Tx<'_>, account: AccountId, since: Timestamp
     tx.execute(DELETE_SINCE, named_params! {":account_id": account, ":since": since})
 }
 
-/// Deletes the linked identities and the authorization requests of the account.
-pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+/// Deletes the linked identities and the authorization requests of the account without an event: the caller records
+/// one.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     tx.execute(DELETE_REQUESTS, named_params! {":account_id": account})?;
     tx.execute(DELETE_ALL, named_params! {":account_id": account})
 }

@@ -25,12 +25,15 @@ struct Function {
 }
 
 impl Function {
+    fn is_in_ops(&self) -> bool {
+        self.path.split('/').any(|part| part == "ops" || part == "ops.rs")
+    }
+
     fn is_operation(&self) -> bool {
         let signature = self.code.split('{').next().unwrap_or_default();
-        let is_in_ops = self.path.split('/').any(|part| part == "ops" || part == "ops.rs");
         let has_actor = ["actor: &Actor", "&CredentialAdmin"].iter().any(|actor| signature.contains(actor));
         // The audit records; it has no permissions and no events of its own.
-        is_in_ops
+        self.is_in_ops()
             && self.is_public
             && has_actor
             && signature.contains("tx: &mut Tx")
@@ -196,5 +199,34 @@ fn an_operation_records_an_event_or_says_why_not() {
         breaches(&Functions::read(), &RECORDS, "event"),
         "a change that is not in the audit cannot be explained to the person it concerns",
         "call audit::record in the same transaction, or write `// No event: why.` above the function",
+    );
+}
+
+/// The function of the store that is all of `function`, with the same parameters in the same order.
+fn only_calls(function: &Function) -> Option<&str> {
+    let (signature, body) = function.code.split_once("{")?;
+    let (name, arguments) = body.trim().trim_end_matches('}').trim().strip_prefix("store::")?.split_once('(')?;
+    let words = |list: &str| -> Vec<String> {
+        let parts = list.split(", ").map(|part| part.split(':').next().unwrap_or_default().trim().trim_matches(','));
+        parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let parameters = signature.split_once('(')?.1.rsplit_once(") ->")?.0.replace(",\n", ", ");
+    let is_word = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    (is_word && words(arguments.strip_suffix(')')?) == words(&parameters)).then_some(name)
+}
+
+#[test]
+fn an_operation_does_more_than_call_the_store() {
+    let functions = Functions::read();
+    let mut breaches = Vec::new();
+    for function in functions.by_name.values().flatten().filter(|function| function.is_in_ops()) {
+        if let Some(name) = only_calls(function) {
+            breaches.push(format!("src/{}:{}: {} is store::{name}", function.path, function.line, function.name));
+        }
+    }
+    none_of(
+        breaches,
+        "a function that adds nothing is read for nothing",
+        "delete it, and write `pub use store::that_function as this_name` in the mod.rs of the slice",
     );
 }

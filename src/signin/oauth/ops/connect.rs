@@ -17,14 +17,6 @@ use crate::factors;
 use crate::mail::{self, PlainMessage};
 use crate::sessions;
 
-/// The linked identities of the account, the oldest first.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn identities(view: &View<'_>, account: AccountId) -> Result<Vec<LinkedIdentity>, db::Error> {
-    store::list(view, account)
-}
-
 /// The external identity that waits in this browser to be connected, and the path to continue at. `None`: none waits.
 ///
 /// # Errors
@@ -162,14 +154,6 @@ pub fn unlink_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: T
         audit::record(tx, actor, event)?;
     }
     Ok(removed)
-}
-
-/// Deletes the linked identities of the account without an event: the caller records one.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, db::Error> {
-    store::delete_all(tx, account)
 }
 
 /// The label of a provider. One that is no longer in the settings has its name as the label.
