@@ -9,12 +9,14 @@ use crate::base::{Clock, Network, Problem, RateLimiter, Readiness, Rng, Timestam
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
+use crate::journal::{self, Extent, JournalError, JournalFile, VerifiedJournal};
 use crate::outbound::{HttpClient, Transport, TransportError};
 use crate::threads::spawn_blocking;
 
 /// The open appliance.
 pub struct App {
     store: Store,
+    journal: JournalFile,
     passwords: PasswordPool,
     jobs_waiting: watch::Sender<()>,
     transport: Transport,
@@ -117,8 +119,10 @@ impl App {
         let settings = &store.site().config.passwords;
         let cost = HashCost { memory_kib: settings.memory_kib, passes: settings.passes };
         let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
+        let journal = JournalFile::new(store.layout());
         let app = Self {
             store,
+            journal,
             passwords,
             jobs_waiting,
             transport,
@@ -173,6 +177,31 @@ impl App {
     /// The store itself, for snapshots and the hot path.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The journal of what ended access.
+    pub fn journal(&self) -> &JournalFile {
+        &self.journal
+    }
+
+    /// Adds to the journal what it lacks; see [`JournalFile::append`]. Blocks this thread.
+    ///
+    /// # Errors
+    /// As [`JournalFile::append`].
+    pub fn write_journal(&self) -> Result<usize, JournalError> {
+        self.store.query_inline(|view| Ok(self.journal.append(view)))?
+    }
+
+    /// Verifies lines of the journal and remembers up to which one. Blocks this thread.
+    ///
+    /// # Errors
+    /// As [`JournalFile::verify`].
+    pub fn verify_journal(&self, extent: Extent) -> Result<VerifiedJournal, JournalError> {
+        let verified = self.store.query_inline(|view| Ok(self.journal.verify(view, extent)))??;
+        if verified.is_news() {
+            self.store.write_blocking(move |tx| journal::keep_verified(tx, &verified))?;
+        }
+        Ok(verified.journal)
     }
 
     /// The configuration.

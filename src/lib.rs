@@ -8,6 +8,8 @@ pub mod threads;
 pub mod db;
 pub mod outbound;
 
+pub mod journal;
+
 pub mod app;
 
 pub mod http;

@@ -10,13 +10,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::base::Timestamp;
-
-/// A SHA-256 digest.
-pub type Digest = [u8; 32];
-
-/// The previous leaf of the first event.
-pub const GENESIS: Digest = [0; 32];
+use crate::base::{Digest, Timestamp};
 
 /// RFC 6962 §2.1: leaves and nodes are hashed with different first bytes, so that one cannot be used as the other.
 const LEAF: u8 = 0x00;
@@ -83,6 +77,7 @@ pub(super) fn commitment(salt: &[u8; 32], subject: &str, part: &str, value: &str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::GENESIS;
 
     fn event() -> Leaf<'static> {
         Leaf {

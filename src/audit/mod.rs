@@ -13,7 +13,6 @@ mod ops;
 mod store;
 mod tables;
 
-pub use chain::{Digest, GENESIS};
 pub use error::AuditError;
 pub(crate) use event_type::events;
 pub use event_type::{Audience, EventKind, EventType, Outcome, Part};
@@ -22,3 +21,6 @@ pub use model::{AuditSummary, Event, Filter, RecordedEvent};
 pub use ops::{head, list, own_events, purge_anonymous, record, verify};
 pub use store::{STATEMENTS, delete_subject as forget};
 pub use tables::TABLES;
+
+/// What the chain is made of.
+pub use crate::base::{Digest, GENESIS};

@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::chain::Digest;
 use super::event_type::{EventKind, EventType, Outcome, Part};
-use crate::base::{AccountId, Cursor, Timestamp, WorkspaceId};
+use crate::base::{AccountId, Cursor, Digest, Timestamp, WorkspaceId};
 
 /// An event to be recorded. Each module declares the types of its events in its `events.rs`.
 ///

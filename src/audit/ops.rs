@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::chain::{self, Digest, GENESIS, Leaf};
+use super::chain::{self, Leaf};
 use super::error::AuditError;
 use super::event_type::{Outcome, Part};
 use super::model::{AuditSummary, Event, Filter, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
-use crate::base::{AccountId, Actor, EventId, PAGE_SIZE_MAX, Page, Secret, WorkspaceId, days};
+use crate::base::{AccountId, Actor, Digest, EventId, GENESIS, PAGE_SIZE_MAX, Page, Secret, WorkspaceId, days};
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
 

@@ -2,9 +2,8 @@
 
 use rusqlite::{Row, named_params};
 
-use super::chain::Digest;
 use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, SUBJECT_KEY};
-use crate::base::{AccountId, Cursor, EventId, Timestamp, WorkspaceId};
+use crate::base::{AccountId, Cursor, Digest, EventId, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
 const FIND_HEAD: &str = "select seq, leaf_hash from audit_event order by seq desc limit 1";

@@ -4,6 +4,7 @@
 //! need not check it.
 
 mod actor;
+mod digest;
 mod email_address;
 mod ids;
 mod money;
@@ -20,6 +21,7 @@ mod time;
 mod zone;
 
 pub use actor::{Actor, CredentialAdmin, Role, Visitor};
+pub use digest::{Digest, GENESIS};
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
 pub use money::{Credits, MoneyError, Quantity, Total};

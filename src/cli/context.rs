@@ -14,7 +14,7 @@ use crate::base::{Clock, Problem, Rng, Secret};
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::{self, Layout};
-use crate::privacy;
+use crate::journal::{Extent, JournalFile};
 use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration, overridden by the environment.
@@ -104,7 +104,8 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Fa
     check_writable(&config)?;
     let layout = Layout::new(&config.data_dir);
     let copy = App::check(config, keyring, Clock::System.now())?;
-    Ok(privacy::tombstones::check(&copy.view(), &layout)?)
+    JournalFile::new(&layout).verify(&copy.view(), Extent::Whole)?;
+    Ok(())
 }
 
 /// Whether any file of an appliance exists. A path that cannot be checked counts, because a new appliance could not be

@@ -5,7 +5,7 @@ use crate::base::Problem;
 use crate::config::ConfigError;
 use crate::crypto::KeyringError;
 use crate::db;
-use crate::privacy::tombstones::JournalError;
+use crate::journal::JournalError;
 
 /// Exit statuses (contract section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,20 +122,21 @@ impl Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        let fix = match &error {
-            JournalError::Damaged { path, .. } => format!(
-                "Restore the journal from your backup. If there is none, move {path} away: the next start writes a new journal from the database, which contains every erasure before it was copied."
-            ),
-            JournalError::Ahead { path, journal, database } => format!(
-                "Restore the newest copy of the database, the one that belongs to this journal. If this is the newest, it contains people who were erased later: move {path} away, start the server, and run `domicile account delete ID --yes` for each \"id\" in its lines {} to {journal}.",
-                database + 1
-            ),
-            JournalError::Diverged { path, .. } => format!(
-                "Restore the journal that was copied together with this database, or the database that belongs to {path}."
-            ),
-            JournalError::Db(_) => "Check the folder and its owner.".to_owned(),
-        };
-        Self::configuration(format!("{error}. {fix}"))
+        match &error {
+            JournalError::Damaged { path, .. } => Self::damage(format!(
+                "{error}. The database has all of its entries. Run: mv {path} {path}.damaged. The next start writes the journal again from the database."
+            )),
+            JournalError::Ahead { path, .. } => Self::configuration(format!(
+                "{error}. Put back the newest copy of the database, the one that belongs to {path}."
+            )),
+            JournalError::Behind { .. } | JournalError::Missing { .. } => {
+                Self::configuration(format!("{error}. Put back the newest copy of the journal from your backup."))
+            }
+            JournalError::Diverged { path, .. } => Self::configuration(format!(
+                "{error}. Restore the journal that was copied together with this database, or the database that belongs to {path}."
+            )),
+            JournalError::Db(_) => Self::configuration(format!("{error}. Check the folder and its owner.")),
+        }
     }
 }
 

@@ -14,8 +14,9 @@ use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::Layout;
 use crate::jobs::NewJob;
+use crate::journal::Extent;
 use crate::server::{self, Fatal, ServeOutcome};
-use crate::{api_keys, jobs, privacy, snapshots};
+use crate::{api_keys, jobs, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     log_to_stderr();
@@ -45,7 +46,8 @@ pub(super) fn run_with(
         reported.report();
     });
     let app = context::open_with(config, keyring, on_fatal)?;
-    privacy::tombstones::catch_up(&app)?;
+    app.verify_journal(Extent::New)?;
+    app.write_journal()?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     if let Some(keys) = app.use_newest_keys()? {
         tracing::info!(pepper = keys.pepper, data_key = keys.data_key, "The server now uses new keys of the keyring.");

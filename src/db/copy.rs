@@ -186,7 +186,21 @@ impl FileCopy {
     /// [`Error::Sqlite`] when the file is not a database of this key, or shorter than it says.
     pub fn prepare(&self) -> Result<(), Error> {
         connection::configure(&self.connection, Purpose::Read)?;
-        Ok(self.connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?)
+        self.connection.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))?;
+        self.name_older_tables()
+    }
+
+    /// Gives tables of an older schema their present names, for this connection only: snapshots of earlier releases are
+    /// verified without being migrated.
+    fn name_older_tables(&self) -> Result<(), Error> {
+        let found = self.schema_version()?;
+        let missing: Vec<_> = OLDER_TABLES.iter().filter(|(since, _)| (1..*since).contains(&found)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.connection.pragma_update(None, "query_only", false)?;
+        missing.into_iter().try_for_each(|(_, view)| self.connection.execute_batch(view))?;
+        Ok(self.connection.pragma_update(None, "query_only", true)?)
     }
 
     /// The schema version.
@@ -240,6 +254,15 @@ impl FileCopy {
         Ok(texts)
     }
 }
+
+/// Tables that older schemas do not have: the schema that began them, and a view with what older schemas have instead.
+const OLDER_TABLES: &[(usize, &str)] = &[(
+    19,
+    "create temp view if not exists journal as
+     select seq, kind, null as event, subject_id as target_id, null as account_id, null as detail, receipt_id,
+       erased_at as at, prev_hash, hash
+     from main.tombstone",
+)];
 
 /// No locks, no journal and no shared memory, because no process writes the file (sqlite.org/uri.html).
 const IMMUTABLE: &str = "immutable=1";

@@ -29,7 +29,7 @@ pub use decision::{Decided, Decision};
 pub use epoch::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
 pub use error::Error;
 pub use kept::{KEPT_DAYS, KeptCopy, delete_old_copies, kept_copies, kept_copy_path};
-pub use lock::lock_file;
+pub use lock::{lock_file, lock_file_within};
 pub use migrate::{MIGRATIONS_COUNT, SCHEMA, in_memory, make_file, migrate_file, migrate_file_with, schema_version};
 pub use site::{STATEMENTS, SiteStamp, find_keys_in_use, find_stamp, stamp, use_keys};
 pub use sql::{Draft, Field, assert_reads_all, only, position, text_of};

@@ -9,8 +9,8 @@ use crate::billing::{ledger, usage};
 use crate::db::{self, Table};
 use crate::signin::oauth;
 use crate::{
-    accounts, api_keys, audit, factors, idempotency, invitations, jobs, mail, people, services, sessions, tokens,
-    workspaces,
+    accounts, api_keys, audit, factors, idempotency, invitations, jobs, journal, mail, people, services, sessions,
+    tokens, workspaces,
 };
 
 /// The part with the activity, which comes from the audit and not from the rows of one table.
@@ -19,6 +19,7 @@ pub const ACTIVITY_PART: &str = "activity/activity";
 /// The tables of each slice, with the folder that declares them, in the order of the migrations that began them.
 pub const SLICES: &[(&str, &[Table])] = &[
     ("db", db::TABLES),
+    ("journal", journal::TABLES),
     ("audit", audit::TABLES),
     ("jobs", jobs::TABLES),
     ("mail", mail::TABLES),

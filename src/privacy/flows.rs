@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::events::PrivacyEvent;
 use super::model::{ExportTask, Receipt};
-use super::{ExportRecipient, PrivacyError, archive, ops, tombstones};
+use super::{ExportRecipient, PrivacyError, archive, ops};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audit::{self, Event};
@@ -23,8 +23,8 @@ use crate::threads::spawn_blocking;
 const CONFIRMATION: &str = "DELETE";
 
 /// Deletes the account after the person typed `DELETE` and their password. A person without a password needs a recent
-/// confirmation instead (`proved_at`). When it returns, only opaque ids are left of the person, and the erasure journal
-/// on the disk has an entry.
+/// confirmation instead (`proved_at`). When it returns, only opaque ids are left of the person, and the journal on
+/// the disk has a line.
 ///
 /// # Errors
 /// [`PrivacyError::NotConfirmed`]; [`PrivacyError::WrongPassword`], and [`signin::SigninError::Throttled`] after several of these;
@@ -85,9 +85,8 @@ pub(super) fn clean_up_after(app: &App, receipts: &[Receipt]) {
     for artifact in receipts.iter().flat_map(|receipt| &receipt.exports) {
         archive::remove(&folder, *artifact);
     }
-    if let Err(error) = tombstones::catch_up(app) {
-        tracing::error!(%error, "The erasure journal could not be written. The next erasure and the next start try again.");
-    }
+    // A failure is logged by the journal itself.
+    let _ = app.write_journal();
     match app.store().checkpoint() {
         Ok(true) => {}
         Ok(false) => tracing::debug!("A reader still uses the write-ahead log. The next checkpoint empties it."),

@@ -1,6 +1,6 @@
 //! **For:** a person's rights over their data: export all of it, or have all of it erased.
-//! **Words:** export (request, archive, artifact, link), recipient, erasure, receipt, tombstone, journal, data map.
-//! **Tables:** `data_request`, `export_artifact`, `export_link`, `tombstone`.
+//! **Words:** export (request, archive, artifact, link), recipient, erasure, receipt, data map.
+//! **Tables:** `data_request`, `export_artifact`, `export_link`.
 //! **Never:** writes an export unencrypted; puts a secret into an export; omits a table (see `data_map`).
 //! **Start reading:** `data_map.rs`, then [`request_export`] and [`erase`].
 
@@ -17,7 +17,6 @@ mod ops;
 pub mod pages;
 mod store;
 mod tables;
-pub mod tombstones;
 
 pub use archive::{PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
 pub use error::PrivacyError;
@@ -25,8 +24,8 @@ pub use events::PrivacyEvent;
 pub use flashes::PrivacyFlash;
 pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, Receipt};
 pub use ops::{
-    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, TombstoneChain, erase, export_link, find_by_link, last_tombstone,
-    list_exports, record_download, request_export, verify_tombstones,
+    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, export_link, find_by_link, list_exports, record_download,
+    request_export,
 };
 pub use store::STATEMENTS;
 

@@ -2,9 +2,6 @@
 
 use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
-
-use crate::audit::Digest;
 use crate::base::{AccountId, ArtifactId, RequestId, Secret, Timestamp};
 use crate::db::KeptCopy;
 
@@ -157,41 +154,4 @@ pub(super) struct ExportTask {
     pub recipient_kind: String,
     pub recipient: Vec<u8>,
     pub requested_at: Timestamp,
-}
-
-/// What the hash and the signature of a tombstone begin with.
-pub(super) const TOMBSTONE_DOMAIN: &[u8] = b"domicile/tombstone/1";
-
-/// One erasure, as in the table `tombstone`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Tombstone {
-    pub seq: i64,
-    pub subject: String,
-    pub kind: String,
-    pub erased_at: Timestamp,
-    pub receipt: String,
-    pub previous: Digest,
-    pub hash: Digest,
-}
-
-impl Tombstone {
-    /// The hash of all other fields. Every text is hashed with its length, so two different tombstones never give the
-    /// same input.
-    pub(super) fn expected_hash(&self) -> Digest {
-        let mut hash = Sha256::new();
-        hash.update(TOMBSTONE_DOMAIN);
-        hash.update(self.previous);
-        hash.update(self.seq.to_be_bytes());
-        hash.update(self.erased_at.millis().to_be_bytes());
-        for text in [&self.subject, &self.kind, &self.receipt] {
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        }
-        hash.finalize().into()
-    }
-
-    /// Whether it follows a tombstone with this number and hash.
-    pub(super) fn follows(&self, seq: i64, hash: &Digest) -> bool {
-        self.seq == seq + 1 && self.previous == *hash && self.hash == self.expected_hash()
-    }
 }

@@ -1,9 +1,9 @@
-//! All SQL of requests, artifacts, links and tombstones.
+//! All SQL of requests, artifacts and links.
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Artifact, Export, ExportState, ExportTask, Tombstone};
-use super::tables::{DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK, TOMBSTONE};
+use super::model::{Artifact, Export, ExportState, ExportTask};
+use super::tables::{DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK};
 use crate::base::{AccountId, ArtifactId, RequestId, Timestamp};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
@@ -78,12 +78,6 @@ const DELETE_LINKS_OF_ARTIFACT: &str = "delete from export_link where artifact_i
 const DELETE_LINKS: &str = "
     delete from export_link where artifact_id in (select id from export_artifact where account_id = :account_id)";
 
-const ROW_OF_TOMBSTONE: &str = columns!(TOMBSTONE);
-const FIND_LAST_TOMBSTONE: &str = sql!("select ", ROW_OF_TOMBSTONE, " from tombstone order by seq desc limit 1");
-const LIST_TOMBSTONES: &str =
-    sql!("select ", ROW_OF_TOMBSTONE, " from tombstone where seq >= :from order by seq limit :limit");
-const INSERT_TOMBSTONE: &str = insert!(TOMBSTONE);
-
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT_REQUEST,
@@ -109,9 +103,6 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OLD_LINKS,
     DELETE_LINKS_OF_ARTIFACT,
     DELETE_LINKS,
-    FIND_LAST_TOMBSTONE,
-    LIST_TOMBSTONES,
-    INSERT_TOMBSTONE,
 ];
 
 pub(super) fn insert_request(tx: &mut Tx<'_>, task: &ExportTask) -> Result<(), Error> {
@@ -311,42 +302,4 @@ pub(super) fn find_by_link(view: &View<'_>, digest: &[u8; 32], account: AccountI
 pub(super) fn delete_old_links(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(DELETE_OLD_LINKS, named_params! {":now": now})
-}
-
-fn read_tombstone(row: &Row<'_>) -> rusqlite::Result<Tombstone> {
-    by_name!(row, ROW_OF_TOMBSTONE => seq, subject_id, kind, erased_at, receipt_id, prev_hash, hash);
-    Ok(Tombstone {
-        seq: seq.get()?,
-        subject: subject_id.get()?,
-        kind: kind.get()?,
-        erased_at: erased_at.get()?,
-        receipt: receipt_id.get()?,
-        previous: prev_hash.get()?,
-        hash: hash.get()?,
-    })
-}
-
-pub(super) fn find_last_tombstone(view: &View<'_>) -> Result<Option<Tombstone>, Error> {
-    view.find(FIND_LAST_TOMBSTONE, [], read_tombstone)
-}
-
-/// Tombstones from number `from` on, in order.
-pub(super) fn list_tombstones(view: &View<'_>, from: i64, limit: u32) -> Result<Vec<Tombstone>, Error> {
-    view.list(LIST_TOMBSTONES, named_params! {":from": from, ":limit": limit}, read_tombstone)
-}
-
-pub(super) fn insert_tombstone(tx: &mut Tx<'_>, tombstone: &Tombstone) -> Result<(), Error> {
-    tx.execute(
-        INSERT_TOMBSTONE,
-        values!(TOMBSTONE => {
-            seq: tombstone.seq,
-            subject_id: tombstone.subject,
-            kind: tombstone.kind,
-            erased_at: tombstone.erased_at,
-            receipt_id: tombstone.receipt,
-            prev_hash: tombstone.previous,
-            hash: tombstone.hash,
-        }),
-    )?;
-    Ok(())
 }

@@ -1,9 +1,9 @@
 //! The tables of privacy: each column once, with its tags.
 
-use crate::db::{Cell, DERIVED, EVIDENCE, Erasure, LINK, SECRET, STATE, Table, exported, left_out, table};
+use crate::db::{Cell, DERIVED, Erasure, LINK, SECRET, STATE, Table, exported, left_out, table};
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK, TOMBSTONE];
+pub const TABLES: &[Table] = &[DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK];
 
 table! {
     /// Requests of exports.
@@ -47,20 +47,4 @@ table! {
     artifact_id = left_out(LINK);
     account_id = left_out(LINK);
     expires_at = left_out(STATE);
-}
-
-table! {
-    /// Erasures.
-    pub(crate) TOMBSTONE: "tombstone" {
-        part: None,
-        erasure: Erasure::Keeps("so that a restored backup is cleaned again, and as proof of the erasure (GDPR Art. \
-            5(2), 17(3)(b)): opaque ids"),
-    }
-    seq = left_out(EVIDENCE);
-    subject_id = left_out("created at erasure");
-    kind = left_out(EVIDENCE);
-    erased_at = left_out(EVIDENCE);
-    receipt_id = left_out("on the person's receipt");
-    prev_hash = left_out(EVIDENCE);
-    hash = left_out(EVIDENCE);
 }

@@ -73,10 +73,10 @@ pub enum Damage {
     /// The ledger is damaged.
     #[error(transparent)]
     Ledger(LedgerError),
-    /// The chain of tombstones is damaged.
-    #[error("tombstone {seq} does not continue the one before it")]
-    Tombstone {
-        /// The number of the first tombstone that does not match.
+    /// The chain of the journal's entries is damaged.
+    #[error("entry {seq} of the journal does not follow the one before it")]
+    Journal {
+        /// The number of the first entry that does not match.
         seq: i64,
     },
     /// SQLite returned an error.

@@ -19,7 +19,7 @@ pub struct Stamp {
     pub audit_seq: i64,
     /// The leaf hash of that event.
     pub audit_head: Digest,
-    /// The number of the last tombstone. 0: there is none.
+    /// The number of the last entry of the journal. 0: there is none.
     pub tombstone_seq: i64,
 }
 

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::audit::{self, Digest};
 use crate::base::Rng;
 use crate::db::{self, Error, Layout, MIGRATIONS_COUNT, Tx};
-use crate::privacy;
+use crate::journal;
 
 /// The prefix of the file's name before it is published.
 const UNFINISHED: &str = ".snapshot-";
@@ -112,7 +112,7 @@ fn write_stamp(tx: &mut Tx<'_>) -> Result<(), Error> {
         keyring_id: tx.site().keyring.id(),
         audit_seq,
         audit_head,
-        tombstone_seq: privacy::last_tombstone(tx)?,
+        tombstone_seq: journal::head(tx)?.seq,
     };
     store::put(tx, &stamp)
 }

@@ -15,7 +15,7 @@ use crate::audit;
 use crate::base::Timestamp;
 use crate::billing::ledger;
 use crate::db::{self, FileCopy, MIGRATIONS_COUNT, PAGE_BYTES, Site};
-use crate::privacy::{self, TombstoneChain};
+use crate::journal::{self, TableState};
 
 /// The first bytes of an unencrypted SQLite file.
 const PLAIN_MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -90,9 +90,9 @@ fn check_content(copy: &FileCopy, bytes: u64) -> Result<Report, Damage> {
     let stamp = store::find(&view)?.ok_or(Damage::NotASnapshot)?;
     let audit = audit::verify(&view)?;
     let ledger = ledger::check(&view)?;
-    let tombstone_seq = match privacy::verify_tombstones(&view)? {
-        TombstoneChain::Intact(last) => last,
-        TombstoneChain::BrokenAt(seq) => return Err(Damage::Tombstone { seq }),
+    let tombstone_seq = match journal::check_table(&view)? {
+        TableState::Intact(head) => head.seq,
+        TableState::BrokenAt(seq) => return Err(Damage::Journal { seq }),
     };
 
     let actual = Stamp {
@@ -119,7 +119,7 @@ fn check_content(copy: &FileCopy, bytes: u64) -> Result<Report, Damage> {
 
 fn summary(stamp: &Stamp) -> String {
     format!(
-        "schema {}, keyring {}, {} audit events up to {}, {} tombstones",
+        "schema {}, keyring {}, {} audit events up to {}, {} journal entries",
         stamp.schema_version,
         stamp.keyring_id,
         stamp.audit_seq,

@@ -85,6 +85,7 @@ const LAYERS: &[&[&str]] = &[
     &["base", "threads"],
     &["config", "crypto"],
     &["db", "outbound"],
+    &["journal"],
     &["app"],
     &["http", "jobs", "idempotency"],
     &["mail", "audit"],
@@ -292,7 +293,7 @@ fn a_model_is_not_a_wire_format() {
     let mut breaches = Vec::new();
     for source in &sources() {
         let is_allowed = source.is_in(&["config/", "cli/", "http/", "server/", "privacy/archive/"])
-            || matches!(source.file_name(), "pages.rs" | "api.rs" | "tombstones.rs" | "client.rs" | "claims.rs")
+            || matches!(source.file_name(), "pages.rs" | "api.rs" | "lines.rs" | "client.rs" | "claims.rs")
             || source.path.contains("/api/")
             || source.path.contains("/pages/");
         if !is_allowed {
@@ -416,7 +417,7 @@ fn every_slice_has_a_module_comment() {
     let words = ["**For:**", "**Words:**", "**Tables:**", "**Never:**", "**Start reading:**"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut breaches = Vec::new();
-    for slice in LAYERS[4..].iter().copied().flatten() {
+    for slice in LAYERS[3..].iter().copied().flatten() {
         let Ok(interface) = std::fs::read_to_string(root.join(slice).join("mod.rs")) else { continue };
         let missing: Vec<_> = words
             .iter()

@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use super::super::events::PrivacyEvent;
-use super::super::model::Tombstone;
 use super::super::model::{PUBLISH, Receipt};
 use super::super::{PrivacyError, mails, store};
-use crate::audit::{self, Digest, Event, GENESIS};
+use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, RequestId};
-use crate::db::{self, Layout, Tx, View};
+use crate::db::{self, Layout, Tx};
 use crate::jobs::NewJob;
+use crate::journal::{self, NewEntry};
 use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, signin, workspaces};
 
 /// Deletes all data about the person in this transaction, as the data map defines. Sessions and keys end with it. Files
-/// and the erasure journal are cleaned after the commit, so callers outside a transaction use `flows`.
+/// and the journal are cleaned after the commit, so callers outside a transaction use `flows`.
 ///
 /// A second call returns [`PrivacyError::NotFound`]. Unspent credit stays in the ledger under the workspace's opaque
 /// id, because the ledger never changes.
@@ -56,7 +56,8 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     people::forget(tx, account)?;
     accounts::erase(tx, account)?;
     audit::forget(tx, account)?;
-    add_tombstone(tx, account, receipt.id)?;
+    let (erased, number) = (account.to_string(), receipt.id.to_string());
+    journal::record(tx, NewEntry::Erasure { account: erased, receipt: number })?;
     jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
     // An unverified address may belong to another person, so it gets no mail about the erasure.
@@ -67,61 +68,8 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     Ok(receipt)
 }
 
-fn add_tombstone(tx: &mut Tx<'_>, account: AccountId, receipt: RequestId) -> Result<(), db::Error> {
-    let (seq, previous) = store::find_last_tombstone(tx)?.map_or((0, GENESIS), |last| (last.seq, last.hash));
-    let mut tombstone = Tombstone {
-        seq: seq + 1,
-        subject: account.to_string(),
-        kind: "erasure".into(),
-        erased_at: tx.now(),
-        receipt: receipt.to_string(),
-        previous,
-        hash: Digest::default(),
-    };
-    tombstone.hash = tombstone.expected_hash();
-    store::insert_tombstone(tx, &tombstone)
-}
-
 /// Erases accounts whose address was not verified in time, at most 100.
 pub(in crate::privacy) fn erase_pending(tx: &mut Tx<'_>) -> Result<Vec<Receipt>, PrivacyError> {
     let due = accounts::purge_pending(tx)?;
     due.into_iter().map(|account| erase(tx, &Actor::System, account)).collect()
-}
-
-/// The number of the last tombstone. Zero: there is none.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn last_tombstone(view: &View<'_>) -> Result<i64, db::Error> {
-    Ok(store::find_last_tombstone(view)?.map_or(0, |last| last.seq))
-}
-
-/// The state of the chain of tombstones in a database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TombstoneChain {
-    /// Each tombstone follows the previous one. The number of the last one; zero: there is none.
-    Intact(i64),
-    /// The number of the first tombstone that does not follow the previous one.
-    BrokenAt(i64),
-}
-
-/// Checks the chain of tombstones in the database.
-///
-/// # Errors
-/// [`db::Error`].
-pub fn verify_tombstones(view: &View<'_>) -> Result<TombstoneChain, db::Error> {
-    const BATCH_MAX: u32 = 1000;
-    let (mut seq, mut hash) = (0, GENESIS);
-    loop {
-        let batch = store::list_tombstones(view, seq + 1, BATCH_MAX)?;
-        if batch.is_empty() {
-            return Ok(TombstoneChain::Intact(seq));
-        }
-        for tombstone in batch {
-            if !tombstone.follows(seq, &hash) {
-                return Ok(TombstoneChain::BrokenAt(seq + 1));
-            }
-            (seq, hash) = (tombstone.seq, tombstone.hash);
-        }
-    }
 }

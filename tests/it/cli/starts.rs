@@ -79,22 +79,25 @@ const FAULTS: &[Fault] = &[
         &["schema 999", "newer version"],
     ),
     ("a database without an identity", unstamp, &["is incomplete", "move", "keyring", "domicile init"]),
-    (
-        "a file that is not a journal",
-        |site| std::fs::write(site.data().join("tombstones.jsonl"), "one\ntwo\n").unwrap(),
-        &["line 2 of the erasure journal", "tombstones.jsonl", "Restore the journal"],
-    ),
 ];
+
+/// Faults that are damage, so they have their own exit status.
+const DAMAGES: &[Fault] = &[(
+    "a file that is not a journal",
+    |site| std::fs::write(site.data().join("tombstones.jsonl"), "one\ntwo\n").unwrap(),
+    &["of the journal", "tombstones.jsonl", "Run: mv "],
+)];
 
 #[test]
 fn check_refuses_what_serve_refuses_with_the_same_sentence_and_changes_nothing() {
-    for (name, damage, words) in FAULTS {
+    let faults = FAULTS.iter().map(|fault| (fault, 2)).chain(DAMAGES.iter().map(|damage| (damage, 3)));
+    for ((name, damage, words), status) in faults {
         let site = Appliance::initialized();
         site.run(&["check"]).ok();
         damage(&site);
         eprintln!("{name}");
-        let checked = refused(&site, &["check"], 2, words);
-        let served = refused(&site, &["serve"], 2, words);
+        let checked = refused(&site, &["check"], status, words);
+        let served = refused(&site, &["serve"], status, words);
         // SQLCipher prints its own lines, which contain the time.
         let sentence = |output: &CommandOutput| output.stderr.split_once("domicile:").unwrap().1.to_owned();
         assert_eq!(sentence(&checked), sentence(&served), "{name}");

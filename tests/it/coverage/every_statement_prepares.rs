@@ -3,13 +3,14 @@
 
 use domicile::privacy::data_map::tables;
 use domicile::{
-    accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, mail, people, privacy, services,
-    sessions, signin, snapshots, tokens, verification, workspaces,
+    accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, journal, mail, people, privacy,
+    services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-const STORES: [(&str, &[&str]); 24] = [
+const STORES: [(&str, &[&str]); 25] = [
     ("db::site", db::STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
+    ("journal", journal::STATEMENTS),
     ("jobs", jobs::STATEMENTS),
     ("idempotency", idempotency::STATEMENTS),
     ("mail", mail::STATEMENTS),

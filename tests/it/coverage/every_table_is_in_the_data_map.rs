@@ -135,7 +135,6 @@ const UNCHECKED: &[(&str, &[&str])] = &[
     ("snapshot_stamp", &["engine_version", "keyring_id"]),
     ("statement_line", &["workspace_id", "kind"]),
     ("subject_key", &["subject_id"]),
-    ("tombstone", &["subject_id", "receipt_id"]),
     ("usage_event", &["source", "id", "service_id", "workspace_id", "key_id", "sku", "tx_id"]),
     ("usage_meter", &["workspace_id", "sku"]),
     ("workspace", &["id", "slug", "name", "plan", "region"]),

@@ -1,11 +1,14 @@
-//! The erasure journal: damage at its end by a crash or by another program.
+//! The journal of what ended access, and its file.
 
 use std::io::Write;
 
 use domicile::base::{Actor, days};
-use domicile::privacy::{self, tombstones};
+use domicile::journal::Extent;
+use domicile::privacy;
 
 use crate::support::TestApp;
+
+mod lines;
 
 /// A site where these people were erased, and the content of its journal.
 fn erased(names: &[&'static str]) -> (TestApp, String) {
@@ -14,7 +17,7 @@ fn erased(names: &[&'static str]) -> (TestApp, String) {
         let id = site.person(name).account.id;
         site.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
     }
-    tombstones::catch_up(&site.app).unwrap();
+    site.app.write_journal().unwrap();
     let text = read(&site);
     assert_eq!(text.lines().count(), names.len());
     (site, text)
@@ -35,13 +38,13 @@ fn an_incomplete_entry_is_written_again_however_long_it_is() {
 
     for rest in [&second[..1], &second[..second.len() - 1], &"\0".repeat(10_000), &"\0".repeat(100_000)] {
         write(&site, format!("{first}{rest}"));
-        site.read(|view| tombstones::check(view, site.layout())).unwrap();
-        assert_eq!(tombstones::catch_up(&site.app).unwrap(), 1);
+        site.read(|view| site.app.journal().verify(view, Extent::Whole)).unwrap();
+        assert_eq!(site.app.write_journal().unwrap(), 1);
         assert_eq!(read(&site), whole);
     }
     for rest in ["", &first[..1], &first[..first.len() - 1]] {
         write(&site, rest);
-        assert_eq!(tombstones::catch_up(&site.app).unwrap(), 2, "{rest}");
+        assert_eq!(site.app.write_journal().unwrap(), 2, "{rest}");
         assert_eq!(read(&site), whole);
     }
 }
@@ -59,10 +62,11 @@ fn a_file_that_is_not_a_journal_is_refused_and_not_changed() {
         (format!("{whole}{}\n", "x".repeat(20_000)), 4),
     ] {
         write(&site, &content);
-        let checked = site.read(|view| tombstones::check(view, site.layout())).unwrap_err().to_string();
-        let refused = tombstones::catch_up(&site.app).unwrap_err().to_string();
-        assert_eq!(checked, refused);
-        assert!(refused.contains(&format!("line {line} of the erasure journal {path}")), "{refused}");
+        let checked = site.read(|view| site.app.journal().verify(view, Extent::Whole)).unwrap_err().to_string();
+        let refused = site.app.write_journal().unwrap_err().to_string();
+        for error in [checked, refused] {
+            assert!(error.contains(&format!("line {line} of the journal {path}")), "{error}");
+        }
         assert_eq!(read(&site), content);
     }
 }
@@ -75,15 +79,15 @@ fn a_journal_that_is_ahead_of_the_database_is_refused_with_both_numbers() {
     let id = other.person("cy-cy-cy").account.id;
     other.write(move |tx| privacy::erase(tx, &Actor::Operator, id)).unwrap();
     write(&other, &whole);
-    let error = tombstones::catch_up(&other.app).unwrap_err().to_string();
-    assert!(error.contains("tombstones.jsonl has 2 erasures, but the database has 1"), "{error}");
+    let error = other.app.write_journal().unwrap_err().to_string();
+    assert!(error.contains("tombstones.jsonl has 2 lines, but the database knows 1"), "{error}");
 
     write(&other, &whole[..whole.find('\n').unwrap() + 1]);
-    let error = tombstones::catch_up(&other.app).unwrap_err().to_string();
-    assert!(error.contains("line 1 of the erasure journal") && error.contains("differs from the database"), "{error}");
+    let error = other.app.write_journal().unwrap_err().to_string();
+    assert!(error.contains("line 1 of the journal") && error.contains("differs from the database"), "{error}");
 
     let mut file = std::fs::File::options().append(true).open(site.layout().tombstones()).unwrap();
     file.write_all(b"{\"seq\":3").unwrap();
-    assert_eq!(tombstones::catch_up(&site.app).unwrap(), 0);
+    assert_eq!(site.app.write_journal().unwrap(), 0);
     assert_eq!(read(&site), whole);
 }

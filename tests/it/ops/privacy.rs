@@ -30,7 +30,6 @@ use crate::support::{KeyBuilder, PASSWORD, Person, START, TestApp, UsageBuilder,
 mod columns;
 mod erasures;
 mod exports;
-mod journals;
 
 /// Values that a person leaves in a site. Each must be in the export, and none may exist after the erasure.
 const CANARIES: [&str; 16] = [

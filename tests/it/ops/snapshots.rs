@@ -317,12 +317,12 @@ fn a_row_that_was_edited_with_the_database_key_is_found() {
         let found = site.edited("edited", sql).unwrap_err();
         assert!(matches!(found, Damage::Audit(_)), "{sql}: {found}");
     }
-    let found = site.edited("edited", "update tombstone set subject_id = 'acc_x'").unwrap_err();
-    assert!(matches!(found, Damage::Tombstone { seq: 1 }), "{found}");
+    let found = site.edited("edited", "update journal set target_id = 'acc_x'").unwrap_err();
+    assert!(matches!(found, Damage::Journal { seq: 1 }), "{found}");
     for sql in [
         "update snapshot_stamp set audit_seq = audit_seq + 1",
         "update snapshot_stamp set keyring_id = '00000000'",
-        "delete from tombstone",
+        "delete from journal",
         "delete from audit_private where seq = (select max(seq) from audit_event); delete from audit_event where seq = (select max(seq) from audit_event)",
         "delete from audit_private; delete from audit_event",
     ] {

@@ -74,7 +74,7 @@ pub fn visitor() -> Visitor {
 
 /// The tables whose growth is compared where two requests must cost the same.
 pub const COUNTED: [&str; 9] =
-    ["audit_event", "mail_outbox", "job", "account", "api_key", "session", "ledger_tx", "data_request", "tombstone"];
+    ["audit_event", "mail_outbox", "job", "account", "api_key", "session", "ledger_tx", "data_request", "journal"];
 
 /// The mails of the outbox, the newest first.
 pub fn messages(view: &View<'_>) -> Vec<Message> {

@@ -1,0 +1,24 @@
+//! **For:** a restored backup must not bring back what had ended: erased people, revoked keys, suspended accounts.
+//! **Words:** journal, entry (of the table), line (of the file), erasure, revocation, reactivation, head, damage.
+//! **Tables:** `journal`, `journal_check`.
+//! **Never:** knows the other slices; contains personal data; answers a caller before the line is on the disk.
+//! **Start reading:** [`Entry`], [`record`], then [`JournalFile`].
+
+mod checks;
+mod error;
+mod file;
+mod lines;
+mod model;
+mod ops;
+mod store;
+mod tables;
+mod verify;
+
+pub use checks::{Extent, Verification, keep_verified};
+pub use error::JournalError;
+pub use file::JournalFile;
+pub use model::{Entry, EntryKind, Head, NewEntry, VerifiedJournal};
+pub use ops::{TableState, adopt, check_table, head, record};
+pub use store::STATEMENTS;
+pub use tables::TABLES;
+pub use verify::{entries_after, read, verify};
