@@ -25,8 +25,8 @@ pub use model::{
 };
 pub use ops::{
     create, erase, find_by_link, find_by_name, find_by_verified_name, find_link_about, is_email_taken,
-    is_username_free, issue_link, issue_link_about, list, lock_keys, must_be_free, primary_email, purge_old,
-    purge_pending, resend_code, send_code, set_colour, set_display_name, set_password, suggest_username,
+    is_username_free, issue_link, issue_link_about, list, lock_keys, mail_all_verified, must_be_free, primary_email,
+    purge_old, purge_pending, resend_code, send_code, set_colour, set_display_name, set_password, suggest_username,
     update_profile, use_link, use_link_about, verify_by_operator, verify_email, void_claims,
 };
 pub use reserved::is_reserved;

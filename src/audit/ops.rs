@@ -55,7 +55,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
         outcome: event.outcome.as_str().to_owned(),
         workspace: event.workspace.map(|id| id.to_string()),
         actor_kind: actor.kind().to_owned(),
-        actor_id: actor_id(actor),
+        actor_id: actor.id(),
         target: event.target,
         data: event.data.to_string(),
         commitments: commitments.to_string(),
@@ -65,16 +65,6 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     row.leaf = chain::leaf(&previous, &leaf_of(&row));
     store::insert_event(tx, id, &row)?;
     sealed.iter().try_for_each(|part| store::insert_private(tx, row.seq, part))
-}
-
-/// The opaque id of the actor. A key acts under its own id; the event's data says for which account.
-fn actor_id(actor: &Actor) -> Option<String> {
-    match actor {
-        Actor::SignedIn { account, .. } => Some(account.to_string()),
-        Actor::KeyHolder { key, .. } => Some(key.to_string()),
-        Actor::Service { service, .. } => Some(service.to_string()),
-        Actor::Anonymous(_) | Actor::Operator | Actor::System => None,
-    }
 }
 
 fn leaf_of(row: &EventRow) -> Leaf<'_> {

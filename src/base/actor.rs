@@ -101,6 +101,24 @@ impl Actor {
         }
     }
 
+    /// The opaque id under which it acts: of the account, the key or the service. `None`: another kind of actor.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::SignedIn { account, .. } => Some(account.to_string()),
+            Self::KeyHolder { key, .. } => Some(key.to_string()),
+            Self::Service { service, .. } => Some(service.to_string()),
+            Self::Anonymous(_) | Self::Operator | Self::System => None,
+        }
+    }
+
+    /// The session of the person who acts. `None`: another kind of actor.
+    pub const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::SignedIn { session, .. } => Some(*session),
+            Self::Anonymous(_) | Self::KeyHolder { .. } | Self::Service { .. } | Self::Operator | Self::System => None,
+        }
+    }
+
     /// Where the request of an anonymous caller, a person or a key holder came from. `None`: another kind of actor.
     pub fn visitor(&self) -> Option<&Visitor> {
         match self {

@@ -33,6 +33,6 @@ pub use readiness::Readiness;
 pub use rng::Rng;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
-pub use text::{SharedText, is_visible, visible_lines};
+pub use text::{SharedText, is_visible, size_in_words, visible_lines};
 pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use zone::Zone;

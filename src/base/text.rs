@@ -99,9 +99,28 @@ pub fn visible_lines(text: &str) -> Option<String> {
     text.split('\n').all(is_visible).then(|| text.to_owned())
 }
 
+/// The size of a file for people, rounded up: `512 bytes`, `13 KB`, `1.3 MB`. A KB has 1,000 bytes.
+pub fn size_in_words(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..=999_000 => format!("{} KB", bytes.div_ceil(1_000)),
+        _ => {
+            let tenths = bytes.div_ceil(100_000);
+            format!("{}.{} MB", tenths / 10, tenths % 10)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{SharedText, is_visible, visible_lines};
+    use super::{SharedText, is_visible, size_in_words, visible_lines};
+
+    #[test]
+    fn sizes_are_rounded_up() {
+        let sizes = [0, 999, 1_000, 1_001, 999_000, 999_001, 1_200_000, 1_200_001, 2_000_000_000];
+        let words = ["0 bytes", "999 bytes", "1 KB", "2 KB", "999 KB", "1.0 MB", "1.2 MB", "1.3 MB", "2000.0 MB"];
+        assert_eq!(sizes.map(size_in_words), words);
+    }
 
     #[test]
     fn invisible_characters_are_detected() {

@@ -5,7 +5,6 @@ use serde_json::json;
 use super::arguments::Common;
 use super::context::{find_account, open, secret_from_stdin};
 use super::failure::Failure;
-use crate::accounts;
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, Secret};
 use crate::db::Tx;
@@ -93,7 +92,7 @@ fn reset_at_once(app: &App, account: AccountId, second: &str) -> Result<(), Refu
     let (password, code) =
         (Secret::new(password.trim_end_matches('\r').to_owned()), Secret::new(code.trim().to_owned()));
     let id = second.id;
-    let stored = app.store().read_blocking(move |view| Ok::<_, FactorError>(accounts::password_hash(view, id)?))?;
+    let stored = app.store().read_blocking(move |view| factors::second_operator_hash(view, id))?;
     let busy = |busy| Refusal::Other(Problem::from(busy).into());
     let is_right = app.passwords().verify_and_wait(&password, stored.clone()).map_err(busy)?;
     let verified = stored.filter(|_| is_right);

@@ -74,14 +74,7 @@ impl From<FactorError> for Problem {
                     "This code is wrong or was used before. Wait for the next code, then enter it.",
                 )
             },
-            FactorError::Throttled(retry_after) => Problem {
-                retry_after_seconds: Some(retry_after.wait_seconds),
-                ..Problem::new(
-                    429,
-                    "too_many_tries",
-                    format!("Too many wrong codes. Wait {}, then try again.", retry_after.in_words()),
-                )
-            },
+            FactorError::Throttled(wait) => wait.into(),
             FactorError::NoSetUp => {
                 Problem::new(409, "no_set_up", "The set-up expired after 30 minutes. Go to Security and start again.")
             }

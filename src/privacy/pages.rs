@@ -15,7 +15,7 @@ use super::model::{Download, Export, ExportState, Receipt};
 use super::{ExportRecipient, flows, ops};
 use crate::accounts;
 use crate::api_keys;
-use crate::base::{Problem, RequestId, Secret, Zone};
+use crate::base::{Problem, RequestId, Secret, Zone, size_in_words};
 use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, AppData, FormFault, PageContext};
@@ -82,7 +82,9 @@ impl PrivacyPage {
 
 fn row(export: Export, zone: &Zone) -> ExportRow {
     let details = match (&export.artifact, &export.problem) {
-        (Some(artifact), _) => format!("{} · kept until {}", size(artifact.bytes), artifact.delete_after.day_in(zone)),
+        (Some(artifact), _) => {
+            format!("{} · kept until {}", size_in_words(artifact.bytes), artifact.delete_after.day_in(zone))
+        }
         (None, Some(problem)) => problem.clone(),
         (None, None) => String::new(),
     };
@@ -101,14 +103,6 @@ fn row(export: Export, zone: &Zone) -> ExportRow {
             ExportState::Failed => "Failed",
             ExportState::Expired => "Expired",
         },
-    }
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} bytes"),
-        1_000..1_000_000 => format!("{} KB", bytes / 1_000),
-        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
     }
 }
 

@@ -6,6 +6,7 @@
 //! **Start reading:** [`start`] and [`cookie_state`]; [`LoginThrottle`].
 
 mod device;
+mod error;
 mod events;
 mod model;
 mod ops;

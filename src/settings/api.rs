@@ -199,5 +199,5 @@ const fn platform_name(platform: Platform) -> &'static str {
 }
 
 fn account_not_found() -> Problem {
-    Problem::new(404, "not_found", "There is no account with this name")
+    Problem::new(404, "not_found", "There is no account with this name.")
 }

@@ -100,17 +100,7 @@ impl From<SigninError> for Problem {
                 "disowned",
                 "This account is locked, because you reported that a sign-in was not yours. Set a new password with the link in our email, or request another link under \"Forgot your password?\".",
             ),
-            SigninError::Throttled(throttled) => Problem {
-                retry_after_seconds: Some(throttled.wait_seconds),
-                ..Problem::new(
-                    429,
-                    "too_many_tries",
-                    format!(
-                        "Too many wrong attempts. Wait {}, then try again. To sign in without waiting, use a link from \"Forgot your password?\".",
-                        throttled.in_words()
-                    ),
-                )
-            },
+            SigninError::Throttled(wait) => wait.into(),
             SigninError::Closed => Problem::new(
                 403,
                 "signup_closed",

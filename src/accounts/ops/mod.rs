@@ -19,7 +19,7 @@ use super::{addresses, confusables, mails, store};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, Cursor, EmailAddress, EmailId, PAGE_SIZE_MAX, Page};
 use crate::db::{self, Tx, View};
-use crate::mail;
+use crate::mail::{self, Message};
 
 /// Names that are tried for a suggestion.
 const SUGGESTIONS_MAX: u32 = 40;
@@ -149,6 +149,17 @@ pub fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<
 /// [`db::Error`].
 pub fn primary_email(view: &View<'_>, account: AccountId) -> Result<Option<EmailAddress>, db::Error> {
     Ok(primary(view, account)?.map(|email| email.address))
+}
+
+/// Queues the message to every verified address, so that the person learns of it whichever mailbox they read.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn mail_all_verified(tx: &mut Tx<'_>, account: AccountId, message: &impl Message) -> Result<(), db::Error> {
+    for email in store::list_emails(tx, account)?.into_iter().filter(|email| email.verified_at.is_some()) {
+        mail::enqueue(tx, Some(account), email.address, message)?;
+    }
+    Ok(())
 }
 
 pub(in crate::accounts) fn primary(view: &View<'_>, account: AccountId) -> Result<Option<Email>, db::Error> {

@@ -143,20 +143,10 @@ pub(super) fn insert_tx(tx: &mut Tx<'_>, actor: &Actor, header: &Header, draft: 
             idem_key: draft.idem_key,
             digest: header.digest,
             actor_kind: actor.kind(),
-            actor_id: actor_id(actor),
+            actor_id: actor.id(),
         }),
     )?;
     Ok(())
-}
-
-/// The opaque id of the actor. A key acts under its own id.
-fn actor_id(actor: &Actor) -> Option<String> {
-    match actor {
-        Actor::SignedIn { account, .. } => Some(account.to_string()),
-        Actor::KeyHolder { key, .. } => Some(key.to_string()),
-        Actor::Service { service, .. } => Some(service.to_string()),
-        Actor::Anonymous(_) | Actor::Operator | Actor::System => None,
-    }
 }
 
 pub(super) fn insert_posting(

@@ -6,7 +6,7 @@ use super::super::events::FactorEvent;
 use super::super::store;
 use crate::accounts::{self, Account};
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, SessionId, Timestamp};
+use crate::base::{AccountId, Actor, Timestamp};
 use crate::config::FactorsRequired;
 use crate::db::{Error, Tx, View};
 use crate::mail::{self, PlainMessage};
@@ -91,18 +91,11 @@ pub(super) fn after_change(
     account: AccountId,
     message: impl FnOnce(&Account, &str) -> PlainMessage,
 ) -> Result<(), Error> {
-    sessions::end_all(tx, actor, account, session_of(actor))?;
+    sessions::end_all(tx, actor, account, actor.session())?;
     store::delete_all_pending(tx, account)?;
     let site = tx.site().config.public_url.clone();
     if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
         mail::enqueue(tx, Some(account), address, &message(&person, &site))?;
     }
     Ok(())
-}
-
-fn session_of(actor: &Actor) -> Option<SessionId> {
-    match actor {
-        Actor::SignedIn { session, .. } => Some(*session),
-        _ => None,
-    }
 }

@@ -15,5 +15,7 @@ pub(super) use passkeys::{refuse_passkey, take_challenge};
 pub use pending::{count_wrong_try, end_pending_sign_in, pending_sign_in, start_pending_sign_in};
 pub use proofs::prove;
 pub use recovery::generate_codes;
-pub use resets::{cancel_reset, cancel_reset_by_link, reset_by_operators, reset_due, start_reset};
+pub use resets::{
+    cancel_reset, cancel_reset_by_link, reset_by_operators, reset_due, second_operator_hash, start_reset,
+};
 pub use totp::{confirm_totp, remove_totp, start_totp_setup, totp_setup};

@@ -11,9 +11,8 @@ use super::proofs::prove;
 use crate::accounts::{self, Account, AccountState, LinkPurpose};
 use crate::audit::{self, Event, Outcome};
 use crate::base::{AccountId, Actor, Secret};
-use crate::db::{Decided, Decision, Error, Tx};
-use crate::mail::{self, PlainMessage};
-use crate::sessions;
+use crate::db::{Decided, Decision, Error, Tx, View};
+use crate::sessions::{self, LoginThrottle};
 
 /// Resets that one job carries out at most.
 const BATCH_MAX: u32 = 100;
@@ -39,7 +38,7 @@ pub fn start_reset(
         let token = accounts::issue_link(tx, LinkPurpose::FactorReset, Some(account))?;
         let site = tx.site().config.public_url.clone();
         let link = format!("{site}/signin/factor/keep?token={}", token.expose());
-        mail_to_all_verified(tx, account, &mails::reset_started(&person, due_at, link, &site))?;
+        accounts::mail_all_verified(tx, account, &mails::reset_started(&person, due_at, link, &site))?;
         let event = Event::new(FactorEvent::ResetStarted).target(account).subject(account);
         audit::record(tx, actor, event.data(json!({"asked_by": by.as_str()})))?;
     }
@@ -58,7 +57,7 @@ pub fn cancel_reset(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Resul
     audit::record(tx, actor, Event::new(FactorEvent::ResetCancelled).target(account).subject(account))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
-        mail_to_all_verified(tx, account, &mails::reset_cancelled(&person, &site))?;
+        accounts::mail_all_verified(tx, account, &mails::reset_cancelled(&person, &site))?;
     }
     Ok(true)
 }
@@ -75,6 +74,16 @@ pub fn cancel_reset_by_link(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Resu
     })?;
     let account = used.ok_or(FactorError::LinkRefused)?;
     if cancel_reset(tx, actor, account)? { Ok(()) } else { Err(FactorError::LinkRefused) }
+}
+
+/// The stored hash of the second operator, to check their password before [`reset_by_operators`]. `None`: they have no
+/// password.
+///
+/// # Errors
+/// [`FactorError::Throttled`]: the password is not checked.
+pub fn second_operator_hash(view: &View<'_>, second: AccountId) -> Result<Option<String>, FactorError> {
+    LoginThrottle::for_factor(second).check::<FactorError>(view)?;
+    Ok(accounts::password_hash(view, second)?)
 }
 
 /// Removes every factor at once, because two operators agree: the one on the command line, and `second`, who gives a
@@ -96,7 +105,12 @@ pub fn reset_by_operators(
     let is_active_operator = |operator: &Account| operator.is_operator && operator.state == AccountState::Active;
     let operator = accounts::find(tx, second)?.filter(is_active_operator);
     let is_right_password = checked.is_some() && accounts::password_hash(tx, second)?.as_deref() == checked;
-    let agreed = if operator.is_none() || second == account || !is_right_password {
+    let agreed = if operator.is_none() || second == account {
+        Decision::Refused(FactorError::NotTwoOperators)
+    } else if let Some(wait) = LoginThrottle::for_factor(second).must_wait(tx)? {
+        Decision::Refused(wait.into())
+    } else if !is_right_password {
+        LoginThrottle::new(second).note_failure(tx)?;
         Decision::Refused(FactorError::NotTwoOperators)
     } else {
         prove(tx, &Actor::Operator, second, &FactorProof::Typed(code))?
@@ -135,16 +149,7 @@ fn remove_all(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, data: serde_js
     audit::record(tx, actor, Event::new(FactorEvent::ResetCompleted).target(account).subject(account).data(data))?;
     if let Some(person) = accounts::find(tx, account)? {
         let site = tx.site().config.public_url.clone();
-        mail_to_all_verified(tx, account, &mails::reset_done(&person, &site))?;
-    }
-    Ok(())
-}
-
-/// Queues the mail to every verified address.
-fn mail_to_all_verified(tx: &mut Tx<'_>, account: AccountId, message: &PlainMessage) -> Result<(), Error> {
-    let verified = accounts::emails(tx, account)?.into_iter().filter(|email| email.verified_at.is_some());
-    for email in verified {
-        mail::enqueue(tx, Some(account), email.address, message)?;
+        accounts::mail_all_verified(tx, account, &mails::reset_done(&person, &site))?;
     }
     Ok(())
 }

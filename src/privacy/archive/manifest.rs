@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::accounts::Account;
 use crate::audit::Digest;
+use crate::base::size_in_words;
 use crate::crypto::Keyring;
 use crate::db::SiteStamp;
 
@@ -88,15 +89,7 @@ pub(super) fn index(
 ) -> Result<String, askama::Error> {
     let files = entries
         .iter()
-        .map(|entry| File { path: &entry.path, title: entry.title, rows: entry.rows, size: size_of(entry.bytes) })
+        .map(|entry| File { path: &entry.path, title: entry.title, rows: entry.rows, size: size_in_words(entry.bytes) })
         .collect();
     Index { display_name: &person.display_name, region: &person.region, public_url, created, files }.render()
-}
-
-fn size_of(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} bytes"),
-        1024..1_048_576 => format!("{} KiB", bytes.div_ceil(1024)),
-        _ => format!("{} MiB", bytes.div_ceil(1_048_576)),
-    }
 }

@@ -5,7 +5,6 @@ use super::super::mails;
 use crate::accounts::{self, Account, AccountError};
 use crate::base::{AccountId, Actor, SessionId};
 use crate::db::{self, Tx};
-use crate::mail;
 use crate::sessions::{self, RenewedCookie};
 
 /// Sets the password of a signed-in person after a step-up. The session continues under a new cookie, so a copy of the
@@ -45,8 +44,5 @@ pub(super) fn replace_password(
 /// Mails every verified address, so that the person learns of the change whichever mailbox they read.
 fn notify_password_changed(tx: &mut Tx<'_>, actor: &Actor, person: &Account) -> Result<(), db::Error> {
     let message = mails::password_changed(person, actor.visitor(), tx.now(), &tx.site().config.public_url);
-    for email in accounts::emails(tx, person.id)?.into_iter().filter(|email| email.verified_at.is_some()) {
-        mail::enqueue(tx, Some(person.id), email.address, &message)?;
-    }
-    Ok(())
+    accounts::mail_all_verified(tx, person.id, &message)
 }

@@ -8,18 +8,11 @@ use super::claims::void_other_claims;
 use super::reset_link::reset_link_by_mail;
 use crate::accounts::addresses::{self, PrimaryChange};
 use crate::accounts::{self, Account};
-use crate::base::{AccountId, Actor, CredentialAdmin, EmailAddress, EmailId, SessionId, Timestamp};
+use crate::base::{AccountId, Actor, CredentialAdmin, EmailAddress, EmailId, Timestamp};
 use crate::db::{self, Decided, Decision, Tx};
 use crate::factors::FactorError;
 use crate::sessions::LoginThrottle;
 use crate::{api_keys, factors, mail, sessions};
-
-fn own_session(actor: &Actor) -> Option<SessionId> {
-    match actor {
-        Actor::SignedIn { session, .. } => Some(*session),
-        _ => None,
-    }
-}
 
 fn notify(
     tx: &mut Tx<'_>,
@@ -54,7 +47,7 @@ pub fn verify_added_email(
         }
     };
     void_other_claims(tx, actor, account, &address)?;
-    sessions::end_all(tx, actor, account, own_session(actor))?;
+    sessions::end_all(tx, actor, account, actor.session())?;
     if let Some(primary) = accounts::primary_email(tx, account)? {
         let site = tx.site().config.public_url.clone();
         notify(tx, &person, primary, &mails::email_added(&person, &address, &site))?;
@@ -74,7 +67,7 @@ pub fn set_primary_email(
     email: EmailId,
 ) -> Result<(), SigninError> {
     let Some(change) = addresses::set_primary(tx, actor, account, email)? else { return Ok(()) };
-    sessions::end_all(tx, actor, account, own_session(actor))?;
+    sessions::end_all(tx, actor, account, actor.session())?;
     let PrimaryChange { person, from, to, revert } = change;
     let site = tx.site().config.public_url.clone();
     let revert = revert.map(|(token, until)| (format!("{site}/revert?token={}", token.expose()), until));
@@ -92,7 +85,7 @@ pub fn remove_email(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, email: E
     if removed.verified_at.is_none() {
         return Ok(());
     }
-    sessions::end_all(tx, actor, account, own_session(actor))?;
+    sessions::end_all(tx, actor, account, actor.session())?;
     let site = tx.site().config.public_url.clone();
     let message = mails::email_removed(&person, &removed.address, &site);
     if let Some(primary) = accounts::primary_email(tx, account)? {

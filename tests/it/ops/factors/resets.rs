@@ -156,3 +156,30 @@ fn two_operators_reset_at_once_and_one_cannot() {
     assert_eq!(site.enrolled(&ada), EnrolledFactors::default());
     site.message("ada-ada@example.org", "Your second factors were removed");
 }
+
+#[test]
+fn wrong_passwords_of_the_second_operator_count_like_every_wrong_proof() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.enrol(&ada);
+    let (olga, enrolment) = site.operator_with_app();
+    let phc = site.read(|view| accounts::password_hash(view, olga.id).unwrap());
+    let agree = |checked: Option<String>, code: &str| {
+        let (account, second, code) = (ada.account.id, olga.id, Secret::new(code.to_owned()));
+        site.write_deciding(move |tx| factors::reset_by_operators(tx, account, second, checked.as_deref(), code))
+    };
+    for _ in 0..4 {
+        assert_eq!(site.read(|view| factors::second_operator_hash(view, olga.id).unwrap()), phc);
+        assert!(matches!(agree(None, &enrolment.code(&site)), Err(FactorError::NotTwoOperators)));
+    }
+
+    let is_throttled = |result| matches!(result, Err(FactorError::Throttled(wait)) if wait.wait_seconds > 20);
+    assert!(is_throttled(site.read(|view| factors::second_operator_hash(view, olga.id)).map(drop)));
+    assert!(is_throttled(agree(phc.clone(), &enrolment.code(&site))), "both proofs are right, and not checked");
+    assert!(site.enrolled(&ada).is_any());
+    assert_eq!(site.events_named("auth.recovery_refused"), 5);
+
+    site.clock.advance(seconds(31));
+    agree(phc, &enrolment.code(&site)).unwrap();
+    assert_eq!(site.enrolled(&ada), EnrolledFactors::default());
+}
