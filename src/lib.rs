@@ -44,6 +44,8 @@ pub mod privacy;
 pub mod activity;
 pub mod snapshots;
 
+pub mod restore;
+
 pub mod settings;
 
 pub mod schedule;

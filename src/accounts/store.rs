@@ -107,6 +107,7 @@ const DELETE_RESET_LINKS: &str = "
 const DELETE_LINKS: &str = "delete from one_time_link where account_id = :account_id";
 const DELETE_OPEN_CLAIMS: &str = "
     delete from one_time_link where purpose = 'operator_claim' and used_at is null";
+const DELETE_ALL_ENTRY_LINKS: &str = "delete from one_time_link where purpose in ('password_reset', 'operator_claim')";
 const FIND_OPERATOR: &str = "select 1 from account where is_operator = 1 and state <> 'pending' limit 1";
 const FIND_PASSWORD_TIME: &str = "select changed_at from password where account_id = :account_id";
 const UPDATE_PASSWORD_HASH: &str = "
@@ -159,6 +160,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_RESET_LINKS,
     DELETE_LINKS,
     DELETE_OPEN_CLAIMS,
+    DELETE_ALL_ENTRY_LINKS,
     FIND_OPERATOR,
     FIND_PASSWORD_TIME,
     UPDATE_PASSWORD_HASH,
@@ -515,8 +517,15 @@ pub(super) fn insert_link(
 /// # Errors
 /// [`Error`].
 pub fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
-    tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account})?;
-    Ok(())
+    tx.execute(DELETE_RESET_LINKS, named_params! {":account_id": account}).map(drop)
+}
+
+/// Ends links of all accounts to set a password or claim the appliance: a restored database may lack their use.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_entry_links_of_all(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    tx.execute(DELETE_ALL_ENTRY_LINKS, [])
 }
 
 /// Deletes every unused link to sign up as the first operator.
@@ -524,8 +533,7 @@ pub fn delete_reset_links(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Err
 /// # Errors
 /// [`Error`].
 pub fn delete_open_claims(tx: &mut Tx<'_>) -> Result<(), Error> {
-    tx.execute(DELETE_OPEN_CLAIMS, [])?;
-    Ok(())
+    tx.execute(DELETE_OPEN_CLAIMS, []).map(drop)
 }
 
 /// Whether there is an operator with a verified address, suspended or not.

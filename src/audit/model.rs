@@ -118,6 +118,44 @@ pub struct Filter {
     pub limit: u32,
 }
 
+/// The last event of an audit, as it was known at another place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownHead {
+    /// The number of the event.
+    pub seq: i64,
+    /// Its leaf.
+    pub head: Digest,
+}
+
+/// What a restore began: the audit continues after the last event of the restored snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Epoch {
+    /// From 2; the epoch that `init` began is the first one and has no record.
+    pub number: i64,
+    /// When the restore was done.
+    pub opened_at: Timestamp,
+    /// When the restored snapshot was made.
+    pub snapshot_made_at: Timestamp,
+    /// The last event of the snapshot. 0: it had none.
+    pub audit_seq: i64,
+    /// The leaf of that event.
+    pub audit_head: Digest,
+    /// The last line of the journal that was applied. 0: there was none.
+    pub journal_seq: i64,
+    /// The last event of the data that was replaced. `None`: there was no such data, or it could not be read.
+    pub known: Option<KnownHead>,
+    /// Whether the operator restored without a complete journal.
+    pub has_accepted_missing_journal: bool,
+}
+
+impl Epoch {
+    /// The numbers of the first and the last event that the restored database lacks. `None`: none is known to be lost.
+    pub fn lost_events(&self) -> Option<(i64, i64)> {
+        let last = self.known.as_ref()?.seq;
+        (last > self.audit_seq).then_some((self.audit_seq + 1, last))
+    }
+}
+
 /// The result of verifying the whole chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditSummary {
@@ -127,4 +165,6 @@ pub struct AuditSummary {
     pub private_parts: i64,
     /// The last leaf. Compare it with a head that was stored elsewhere.
     pub head: Digest,
+    /// The restores, the oldest first.
+    pub epochs: Vec<Epoch>,
 }

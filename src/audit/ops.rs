@@ -151,12 +151,29 @@ pub fn head(view: &View<'_>) -> Result<(i64, Digest), Error> {
     Ok(store::find_head(view)?.unwrap_or((0, GENESIS)))
 }
 
+/// The leaf of an event. `None`: there is no event with this number.
+///
+/// # Errors
+/// [`Error`].
+pub fn leaf_of_event(view: &View<'_>, seq: i64) -> Result<Option<Digest>, Error> {
+    if seq == 0 { Ok(Some(GENESIS)) } else { store::find_leaf(view, seq) }
+}
+
+/// The number of the current epoch: 1 from `init` on, and one more after each restore.
+///
+/// # Errors
+/// [`Error`].
+pub fn epoch_number(view: &View<'_>) -> Result<i64, Error> {
+    Ok(store::list_epochs(view)?.last().map_or(1, |epoch| epoch.number))
+}
+
 /// Checks every event against its predecessor and its own leaf, and every private part that still exists against its
 /// commitment. 10 million events take about ten seconds.
 ///
 /// # Errors
 /// [`AuditError::Damaged`] with the first event that does not match; [`AuditError::Db`].
 pub fn verify(view: &View<'_>) -> Result<AuditSummary, AuditError> {
+    let epochs = store::list_epochs(view)?;
     let mut head = GENESIS;
     let mut events = 0;
     let mut private_parts = 0;
@@ -176,11 +193,16 @@ pub fn verify(view: &View<'_>) -> Result<AuditSummary, AuditError> {
         events = row.seq;
         Ok(())
     })?;
+    for epoch in &epochs {
+        if leaf_of_event(view, epoch.audit_seq)? != Some(epoch.audit_head) {
+            return Err(AuditError::Damaged { seq: epoch.audit_seq, what: "a restore began after another event" });
+        }
+    }
     // The loop skips events without commitments, which saves a query per event.
     if let Some(seq) = store::find_uncommitted(view)? {
         return Err(AuditError::Damaged { seq, what: "it has a private part without a commitment" });
     }
-    Ok(AuditSummary { events, private_parts, head })
+    Ok(AuditSummary { events, private_parts, head, epochs })
 }
 
 fn verify_private(view: &View<'_>, row: &EventRow) -> Result<i64, AuditError> {

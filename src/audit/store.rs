@@ -2,7 +2,8 @@
 
 use rusqlite::{Row, named_params};
 
-use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, SUBJECT_KEY};
+use super::model::{Epoch, KnownHead};
+use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, EPOCH, SUBJECT_KEY};
 use crate::base::{AccountId, Cursor, Digest, EventId, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
@@ -62,6 +63,12 @@ const FIND_UNCOMMITTED: &str = "
     order by p.seq
     limit 1";
 
+const FIND_LEAF: &str = "select leaf_hash from audit_event where seq = :seq";
+// A snapshot of an earlier release is verified before it is migrated, and has no epochs.
+const HAS_EPOCHS: &str = "select exists (select 1 from sqlite_schema where type = 'table' and name = 'epoch')";
+const LIST_EPOCHS: &str = sql!("select ", columns!(EPOCH), " from epoch order by number");
+const INSERT_EPOCH: &str = insert!(EPOCH);
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_HEAD,
@@ -77,6 +84,10 @@ pub const STATEMENTS: &[&str] = &[
     LIST_OWN,
     LIST_PRIVATE,
     FIND_UNCOMMITTED,
+    FIND_LEAF,
+    HAS_EPOCHS,
+    LIST_EPOCHS,
+    INSERT_EPOCH,
 ];
 
 /// A row of `audit_event`.
@@ -251,4 +262,57 @@ pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>,
 /// The first event that has a private part but no commitment. `None`: there is none.
 pub(super) fn find_uncommitted(view: &View<'_>) -> Result<Option<i64>, Error> {
     view.find(FIND_UNCOMMITTED, [], only)
+}
+
+/// The leaf of an event. `None`: there is no event with this number.
+pub(super) fn find_leaf(view: &View<'_>, seq: i64) -> Result<Option<Digest>, Error> {
+    view.find(FIND_LEAF, named_params! {":seq": seq}, only)
+}
+
+/// The restores of this appliance, the oldest first: a handful in its life.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_epochs(view: &View<'_>) -> Result<Vec<Epoch>, Error> {
+    if !view.one(HAS_EPOCHS, [], only)? {
+        return Ok(Vec::new());
+    }
+    view.list(LIST_EPOCHS, [], |row| {
+        by_name!(row, LIST_EPOCHS =>
+            number, opened_at, snapshot_made_at, audit_seq, audit_head, journal_seq, known_audit_seq, known_audit_head,
+            journal_accepted_missing);
+        let known: (Option<i64>, Option<Digest>) = (known_audit_seq.get()?, known_audit_head.get()?);
+        Ok(Epoch {
+            number: number.get()?,
+            opened_at: opened_at.get()?,
+            snapshot_made_at: snapshot_made_at.get()?,
+            audit_seq: audit_seq.get()?,
+            audit_head: audit_head.get()?,
+            journal_seq: journal_seq.get()?,
+            known: known.0.zip(known.1).map(|(seq, head)| KnownHead { seq, head }),
+            has_accepted_missing_journal: journal_accepted_missing.get()?,
+        })
+    })
+}
+
+/// Stores a restore. Its number is greater than that of each epoch that is known.
+///
+/// # Errors
+/// [`Error`].
+pub fn insert_epoch(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<(), Error> {
+    tx.execute(
+        INSERT_EPOCH,
+        values!(EPOCH => {
+            number: epoch.number,
+            opened_at: epoch.opened_at,
+            snapshot_made_at: epoch.snapshot_made_at,
+            audit_seq: epoch.audit_seq,
+            audit_head: epoch.audit_head,
+            journal_seq: epoch.journal_seq,
+            known_audit_seq: epoch.known.as_ref().map(|known| known.seq),
+            known_audit_head: epoch.known.as_ref().map(|known| known.head),
+            journal_accepted_missing: epoch.has_accepted_missing_journal,
+        }),
+    )?;
+    Ok(())
 }

@@ -5,7 +5,7 @@ use crate::db::{Cell, EVIDENCE, Erasure, LINK, SECRET, STATE, Table, exported, l
 const PROOF: &str = "evidence that the record was not changed (GDPR Art. 17(3)(e), Art. 32); ids are opaque";
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[AUDIT_EVENT, AUDIT_PRIVATE, SUBJECT_KEY];
+pub const TABLES: &[Table] = &[AUDIT_EVENT, AUDIT_PRIVATE, SUBJECT_KEY, EPOCH];
 
 table! {
     /// The audit, a hash chain over commitments.
@@ -43,4 +43,18 @@ table! {
     subject_id = left_out(LINK);
     sealed_key = left_out(SECRET);
     created_at = left_out(STATE);
+}
+
+table! {
+    /// Restores, each of which opened an epoch.
+    pub(crate) EPOCH: "epoch" { part: None, erasure: Erasure::NothingPersonal }
+    number = left_out(STATE);
+    opened_at = left_out(STATE);
+    snapshot_made_at = left_out(STATE);
+    audit_seq = left_out(EVIDENCE);
+    audit_head = left_out(EVIDENCE);
+    journal_seq = left_out(EVIDENCE);
+    known_audit_seq = left_out(EVIDENCE);
+    known_audit_head = left_out(EVIDENCE);
+    journal_accepted_missing = left_out(STATE);
 }

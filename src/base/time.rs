@@ -24,6 +24,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// From the standard library's type, for times of files.
+    pub fn from_system_time(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// The moment as the standard library's type, for crates that need it.
     pub fn system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(u64::try_from(self.0).unwrap_or(0))

@@ -101,9 +101,31 @@ pub(super) enum Command {
         /// The snapshot file.
         file: PathBuf,
     },
+    /// Make the data folder from a snapshot and its journal, on a new machine or over a stopped appliance.
+    #[command(
+        after_help = "Examples:\n  domicile restore /backup/domicile.sqlite\n  domicile restore /backup/domicile.sqlite --replace\n\nThe settings and the keyring must be in place. All sessions end. What the journal says has ended since the snapshot ends again: people who were erased are erased before the server starts."
+    )]
+    Restore(RestoreArguments),
     /// Check whether the local server is ready. Exit 0: ready.
     #[command(after_help = "Example:\n  domicile healthcheck")]
     Healthcheck,
+}
+
+/// The options of `restore`.
+#[derive(Args, Debug)]
+pub(super) struct RestoreArguments {
+    /// The snapshot: a copy of domicile.sqlite.
+    pub file: PathBuf,
+    /// The journal. Default: tombstones.jsonl beside FILE.
+    #[arg(long, value_name = "FILE")]
+    pub journal: Option<PathBuf>,
+    /// Replace existing data. It is moved aside and kept for 30 days.
+    #[arg(long)]
+    pub replace: bool,
+    /// Restore although the journal is missing, damaged or too old. Access that ended after the snapshot may work again,
+    /// and people who were erased may come back. Audited.
+    #[arg(long)]
+    pub accept_missing_journal: bool,
 }
 
 #[derive(Subcommand, Debug)]

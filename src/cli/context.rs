@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::{self, Layout};
 use crate::journal::{Extent, JournalFile};
+use crate::restore::{self, Recovered};
 use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration, overridden by the environment.
@@ -92,17 +93,54 @@ pub(super) fn open_with(
     on_fatal: Box<dyn Fn(&db::Error) + Send>,
 ) -> Result<Arc<App>, Failure> {
     check_writable(&config)?;
-    let live = Layout::new(&config.data_dir).live();
-    if live.exists() {
-        db::migrate_file(&live, &keyring.database_key_pragma()).map_err(OpenError::Db)?;
+    let layout = Layout::new(&config.data_dir);
+    if let Some(sentence) = recover(&layout)? {
+        eprintln!("{sentence}");
     }
-    Ok(App::open(AppOptions { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal })?)
+    let db::Site { config, keyring } = check_placement(&layout, db::Site { config, keyring })?;
+    if layout.live().exists() {
+        db::migrate_file(&layout.live(), &keyring.database_key_pragma()).map_err(OpenError::Db)?;
+    }
+    let app = App::open(AppOptions { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal })?;
+    restore::claim(&layout)?;
+    Ok(app)
+}
+
+/// Checks that nobody put the live database in place by hand. Answers the site again.
+fn check_placement(layout: &Layout, site: db::Site) -> Result<db::Site, Failure> {
+    let site = Arc::new(site);
+    restore::check_placement(layout, &site, Clock::System.now())?;
+    // Only the check had other references, and it has ended.
+    Arc::into_inner(site).ok_or_else(|| Failure::refused("the keyring is still in use."))
+}
+
+/// Completes or undoes a restore that was interrupted. Answers what it did, for the admin.
+fn recover(layout: &Layout) -> Result<Option<String>, Failure> {
+    if !layout.root().exists() {
+        return Ok(None);
+    }
+    Ok(restore::recover(layout)?.map(|recovered| match recovered {
+        Recovered::Completed(file) => {
+            format!("The restore of {} was interrupted at its end. It is complete now.", file.display())
+        }
+        Recovered::Undone(file) => format!(
+            "The restore of {} was interrupted. The data is as it was before; run the restore again.",
+            file.display()
+        ),
+    }))
 }
 
 /// Checks whether [`open_with`] and the server would refuse to start. Changes nothing.
 pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Failure> {
     check_writable(&config)?;
     let layout = Layout::new(&config.data_dir);
+    if let Some(file) = restore::unfinished(&layout) {
+        eprintln!(
+            "The restore of {} was interrupted, or is running. The next start completes or undoes it.",
+            file.display()
+        );
+    }
+    let db::Site { config, keyring } = check_placement(&layout, db::Site { config, keyring })?;
     let copy = App::check(config, keyring, Clock::System.now())?;
     JournalFile::new(&layout).verify(&copy.view(), Extent::Whole)?;
     Ok(())

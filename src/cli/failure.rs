@@ -111,6 +111,9 @@ impl Failure {
             db::Error::Newer { found, known } => format!(
                 "the database has schema {found}, made by a newer version. This version knows schemas up to {known}. Install the newer version again, or restore the snapshot made before the upgrade."
             ),
+            db::Error::Restoring => {
+                "a restore of this data folder is running. Wait until it has finished, then try again.".to_owned()
+            }
             db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
             other => format!(
                 "the database cannot be opened: {other}. Check that the folder exists, belongs to this user and can be written."

@@ -13,6 +13,7 @@ use crate::base::{Clock, Problem, Rng};
 use crate::config::Config;
 use crate::crypto::{Keyring, KeyringError};
 use crate::db::{self, Layout};
+use crate::restore::RestoreError;
 use crate::signin::{self, SigninError};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
@@ -51,7 +52,7 @@ pub(super) fn create_appliance(config: &Config) -> Result<String, Failure> {
         create_folder(&folder)?;
     }
     // The lock files of `serve` are created here, so that a refused start writes nothing.
-    for lock in [layout.lock(), layout.snapshot_lock(), layout.tombstones_lock()] {
+    for lock in [layout.lock(), layout.users_lock(), layout.snapshot_lock(), layout.tombstones_lock()] {
         std::fs::File::create(&lock).map_err(|error| cannot_create(&lock, &error))?;
     }
     let link = create_database(config, keyring, &layout, &mut rng)?;
@@ -69,6 +70,9 @@ fn refuse_existing(config: &Config, layout: &Layout) -> Result<(), Failure> {
         && let Err(unfinished @ OpenError::Unfinished { .. }) = App::check(config.clone(), keyring, Clock::System.now())
     {
         return Err(unfinished.into());
+    }
+    if !layout.live().exists() {
+        return Err(RestoreError::OnlySnapshot(layout.snapshot()).into());
     }
     Err(Failure::refused(format!(
         "{} already contains an appliance, and nothing is overwritten. Start it with `domicile serve`, or set another data_dir.",
@@ -129,6 +133,7 @@ fn create_database(config: &Config, keyring: Keyring, layout: &Layout, rng: &mut
     std::fs::rename(&unfinished, &live)
         .and_then(|()| std::fs::File::open(layout.live_dir())?.sync_all())
         .map_err(|error| cannot_create(&live, &error))?;
+    db::record_owner(layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     Ok(link)
 }
 

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command's result is what it prints.
 
 mod arguments;
+mod backup;
 mod check;
 mod context;
 mod demo;

@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use nix::fcntl::{Flock, FlockArg};
-
 use super::arguments::Common;
 use super::context;
 use super::failure::{Exit, Failure};
@@ -16,7 +14,7 @@ use crate::db::Layout;
 use crate::jobs::NewJob;
 use crate::journal::Extent;
 use crate::server::{self, Fatal, ServeOutcome};
-use crate::{api_keys, jobs, snapshots};
+use crate::{api_keys, db, jobs, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     log_to_stderr();
@@ -67,18 +65,17 @@ pub(super) fn run_with(
 }
 
 /// Locks the folder, so that only one server uses it. The lock ends with the process, however the process ends.
-fn lock(layout: &Layout) -> Result<Option<Flock<File>>, Failure> {
+fn lock(layout: &Layout) -> Result<Option<File>, Failure> {
     if !layout.live_dir().exists() {
         return Ok(None);
     }
     let path = layout.lock();
-    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(|error| {
+    let taken = db::try_lock_file(&path).map_err(|error| {
         Failure::configuration(format!(
-            "{} cannot be written: {error}. Mount the folder writable, and give it to the user that runs the server.",
-            path.display()
+            "{error}. Mount the folder writable, and give it to the user that runs the server."
         ))
     })?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map(Some).map_err(|_| {
+    taken.map(Some).ok_or_else(|| {
         Failure::configuration(format!(
             "another server is running on {}. Stop it first, or give this server its own data_dir.",
             layout.root().display()

@@ -10,7 +10,7 @@ use super::arguments::{
 use super::context::{self, find_account, open};
 use super::failure::Failure;
 use crate::audit::SiteEvent;
-use crate::audit::{self, AuditError, Event};
+use crate::audit::{self, AuditError, Epoch, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
 use crate::billing::{self, ledger};
 use crate::crypto::{KeyIds, Keyring};
@@ -89,17 +89,40 @@ pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failu
     })?;
     let head = hex::encode(verified.head);
     if common.json {
+        let restores: Vec<_> = verified.epochs.iter().map(epoch_json).collect();
         println!(
             "{}",
-            json!({"ok": true, "events": verified.events, "private_parts": verified.private_parts, "head": head})
+            json!({"ok": true, "events": verified.events, "private_parts": verified.private_parts, "head": head, "restores": restores})
         );
     } else {
+        verified.epochs.iter().for_each(|epoch| println!("{}", describe_epoch(epoch)));
         println!(
             "The audit log is correct: {} events, {} private parts, head {head}.",
             verified.events, verified.private_parts
         );
     }
     Ok(())
+}
+
+/// A restore, for people. The audit is not damaged by it.
+fn describe_epoch(epoch: &Epoch) -> String {
+    let (at, made) = (epoch.opened_at.day_and_time(), epoch.snapshot_made_at.day_and_time());
+    let lost = match epoch.lost_events() {
+        Some((first, last)) => format!("events {first} to {last} were lost"),
+        None => "no events are known to be lost".to_owned(),
+    };
+    format!("Restored at {at} from the snapshot of {made}: {lost}. The audit goes on after event {}.", epoch.audit_seq)
+}
+
+fn epoch_json(epoch: &Epoch) -> serde_json::Value {
+    json!({
+        "epoch": epoch.number,
+        "restored_at": epoch.opened_at.rfc3339(),
+        "snapshot_made_at": epoch.snapshot_made_at.rfc3339(),
+        "audit_seq": epoch.audit_seq,
+        "lost_events": epoch.lost_events().map(|(first, last)| json!({"first": first, "last": last})),
+        "journal_missing_accepted": epoch.has_accepted_missing_journal,
+    })
 }
 
 pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(), Failure> {

@@ -48,6 +48,9 @@ pub enum Error {
         /// What it is.
         found: String,
     },
+    /// A restore replaces the database at this moment.
+    #[error("a restore is running")]
+    Restoring,
     /// The writer's queue is full.
     #[error("the writer has more work than it can take")]
     Busy,

@@ -1,14 +1,13 @@
-//! A lock between processes, made of a lock file.
+//! Locks between processes, made of lock files. A lock ends when its file is dropped or the process ends in any way.
 
 use std::fs::{File, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use super::Error;
 
-/// Waits for the lock on the file `path`. The lock is held until the returned file is dropped or the process ends in
-/// any way.
+/// Waits for the lock on the file `path`.
 ///
 /// # Errors
 /// [`Error::File`] when the file cannot be created or locked.
@@ -33,6 +32,39 @@ pub fn lock_file_within(path: &Path, longest: Duration) -> Result<File, Error> {
                 waited += PAUSE;
             }
             Err(error) => return Err(Error::file(path, error.into())),
+        }
+    }
+}
+
+/// Takes the lock on the file `path` without waiting. `None`: another process has it.
+///
+/// # Errors
+/// As [`lock_file`].
+pub fn try_lock_file(path: &Path) -> Result<Option<File>, Error> {
+    try_with(path, File::try_lock)
+}
+
+/// As [`try_lock_file`], for a lock that several processes may share. `None`: another process has it alone.
+///
+/// # Errors
+/// As [`lock_file`].
+pub fn try_share_file(path: &Path) -> Result<Option<File>, Error> {
+    try_with(path, File::try_lock_shared)
+}
+
+fn try_with(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<Option<File>, Error> {
+    let failure = |error| Error::file(path, error);
+    loop {
+        let file = open(path)?;
+        match lock(&file) {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failure(error)),
+        }
+        // A restore may have put another folder here between the two steps; the lock would protect nothing then.
+        let own = file.metadata().map_err(failure)?;
+        if std::fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (own.dev(), own.ino())) {
+            return Ok(Some(file));
         }
     }
 }

@@ -31,6 +31,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0017_invitations.sql"),
     include_str!("migrations/0018_key_notes.sql"),
     include_str!("migrations/0019_journal.sql"),
+    include_str!("migrations/0020_epochs.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

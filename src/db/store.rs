@@ -56,6 +56,21 @@ impl Layout {
         self.live_dir().join("server.lock")
     }
 
+    /// The lock file of every process that has the live database open. A restore takes it alone.
+    pub fn users_lock(&self) -> PathBuf {
+        self.live_dir().join("users.lock")
+    }
+
+    /// The file that says which file the live database is; see [`super::ownership`].
+    pub fn owner(&self) -> PathBuf {
+        self.live_dir().join("owner")
+    }
+
+    /// The file that describes a restore that has begun. The restore removes it at its end.
+    pub fn restore_note(&self) -> PathBuf {
+        self.root.join("restore.unfinished")
+    }
+
     /// The published snapshot, which backup jobs copy.
     pub fn snapshot(&self) -> PathBuf {
         self.root.join("domicile.sqlite")
@@ -113,13 +128,16 @@ pub struct Store {
     readers: Pool,
     published: AtomicU64,
     readiness: Arc<Readiness>,
+    /// Held as long as the database is open, so that no restore replaces it meanwhile.
+    _users: std::fs::File,
 }
 
 impl Store {
     /// Opens the live database, which has the current schema or is new and empty, and starts the writer.
     ///
     /// # Errors
-    /// [`Error::KeyDoesNotOpen`], [`Error::Older`], [`Error::Newer`] or [`Error::Sqlite`]; nothing in the file changed then.
+    /// [`Error::Restoring`], [`Error::KeyDoesNotOpen`], [`Error::Older`], [`Error::Newer`] or [`Error::Sqlite`]; nothing in
+    /// the file changed then.
     pub fn open(
         layout: Layout,
         site: Arc<Site>,
@@ -128,6 +146,7 @@ impl Store {
         on_commit: impl Fn(Committed) + Send + 'static,
         on_fatal: impl Fn(&Error) + Send + 'static,
     ) -> Result<Self, Error> {
+        let users = super::try_share_file(&layout.users_lock())?.ok_or(Error::Restoring)?;
         let key = site.keyring.database_key_pragma();
         let live = layout.live();
         let mut connection = connection::open(&live, &key, Purpose::Write)?;
@@ -153,7 +172,7 @@ impl Store {
         let id = NEXT_STORE.fetch_add(1, Ordering::Relaxed);
         let published = AtomicU64::new(NOT_PUBLISHED);
         let readiness = Arc::default();
-        Ok(Self { id, layout, site, clock, epoch, writer, readers, published, readiness })
+        Ok(Self { id, layout, site, clock, epoch, writer, readers, published, readiness, _users: users })
     }
 
     /// Where the files are.

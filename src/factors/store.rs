@@ -84,6 +84,12 @@ const FIND_RESET: &str = "select asked_at, due_at from factor_reset where accoun
 const LIST_DUE_RESETS: &str = "select account_id from factor_reset where due_at <= :now order by due_at limit :limit";
 const DELETE_RESET: &str = "delete from factor_reset where account_id = :account_id";
 
+const DELETE_ALL_SET_UPS: &str = "delete from totp_setup";
+const DELETE_ALL_CHALLENGES: &str = "delete from passkey_challenge";
+const DELETE_PENDING_OF_ALL: &str = "delete from half_session";
+const DELETE_ALL_RESETS: &str = "delete from factor_reset";
+const RAISE_STEPS: &str = "update totp set last_step = :step where last_step < :step";
+
 const DELETE_OLD_SET_UPS: &str = "
     delete from totp_setup where account_id in (
       select account_id from totp_setup where expires_at <= :now limit :limit)";
@@ -134,6 +140,11 @@ pub const STATEMENTS: &[&str] = &[
     LIST_DUE_RESETS,
     DELETE_RESET,
     DELETE_OLD_SET_UPS,
+    DELETE_ALL_SET_UPS,
+    DELETE_ALL_CHALLENGES,
+    DELETE_PENDING_OF_ALL,
+    DELETE_ALL_RESETS,
+    RAISE_STEPS,
     DELETE_OLD_CHALLENGES,
     DELETE_OLD_PENDING,
 ];
@@ -475,6 +486,15 @@ pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Erro
 
 pub(super) fn delete_handle(tx: &mut Tx<'_>, account: AccountId) -> Result<(), Error> {
     tx.execute(DELETE_HANDLE, named_params! {":account_id": account})?;
+    Ok(())
+}
+
+/// Deletes everything that people began and did not finish, of all accounts. Codes up to `step` count as used.
+pub(super) fn delete_unfinished_of_all(tx: &mut Tx<'_>, step: i64) -> Result<(), Error> {
+    for statement in [DELETE_ALL_SET_UPS, DELETE_ALL_CHALLENGES, DELETE_PENDING_OF_ALL, DELETE_ALL_RESETS] {
+        tx.execute(statement, [])?;
+    }
+    tx.execute(RAISE_STEPS, named_params! {":step": step})?;
     Ok(())
 }
 

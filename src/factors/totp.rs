@@ -60,12 +60,17 @@ impl Seed {
     }
 }
 
+/// The step of a moment.
+pub(super) fn step_at(now: Timestamp) -> i64 {
+    now.unix_seconds().div_euclid(STEP_SECONDS)
+}
+
 /// The step of the code `typed`: the present step or one next to it, but later than `last`. `None`: no such step has
 /// this code. A code of a step that was used before is as wrong as any other.
 pub fn accepted_step(seed: &Seed, typed: &str, now: Timestamp, last: Option<i64>) -> Option<i64> {
     let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
     let totp = seed.totp();
-    let present = now.unix_seconds().div_euclid(STEP_SECONDS);
+    let present = step_at(now);
     let is_right = |step: &i64| {
         let time = u64::try_from(step.saturating_mul(STEP_SECONDS)).unwrap_or(0);
         totp.check(&digits, time).is_some()

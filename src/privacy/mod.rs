@@ -24,10 +24,10 @@ pub use events::PrivacyEvent;
 pub use flashes::PrivacyFlash;
 pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, Receipt};
 pub use ops::{
-    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, export_link, find_by_link, list_exports, record_download,
+    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, erase_again, export_link, find_by_link, list_exports, record_download,
     request_export,
 };
-pub use store::STATEMENTS;
+pub use store::{STATEMENTS, delete_all_links as end_export_links};
 
 /// The passphrase or public key that an export is encrypted to.
 pub use crate::crypto::age_file::Recipient as ExportRecipient;

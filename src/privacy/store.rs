@@ -74,6 +74,7 @@ const FIND_BY_LINK: &str = sql!(
     where l.digest = :digest and l.account_id = :account_id and l.expires_at > :now and a.delete_after > :now"
 );
 const DELETE_OLD_LINKS: &str = "delete from export_link where expires_at <= :now";
+const DELETE_ALL_LINKS: &str = "delete from export_link";
 const DELETE_LINKS_OF_ARTIFACT: &str = "delete from export_link where artifact_id = :artifact_id";
 const DELETE_LINKS: &str = "
     delete from export_link where artifact_id in (select id from export_artifact where account_id = :account_id)";
@@ -101,6 +102,7 @@ pub const STATEMENTS: &[&str] = &[
     INSERT_LINK,
     FIND_BY_LINK,
     DELETE_OLD_LINKS,
+    DELETE_ALL_LINKS,
     DELETE_LINKS_OF_ARTIFACT,
     DELETE_LINKS,
 ];
@@ -302,4 +304,14 @@ pub(super) fn find_by_link(view: &View<'_>, digest: &[u8; 32], account: AccountI
 pub(super) fn delete_old_links(tx: &mut Tx<'_>) -> Result<usize, Error> {
     let now = tx.now();
     tx.execute(DELETE_OLD_LINKS, named_params! {":now": now})
+}
+
+/// Ends the links to exports of all accounts, because a restored database does not know which were used after it was
+/// copied. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_all_links(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute(DELETE_ALL_LINKS, [])?;
+    Ok(())
 }

@@ -46,6 +46,7 @@ const UPDATE_ROTATED: &str = "
     returning ends_at, remembered";
 const DELETE: &str = "delete from session where id = :id and account_id = :account_id";
 const DELETE_ALL: &str = "delete from session where account_id = :account_id and id is not :except";
+const DELETE_OF_ALL: &str = "delete from session";
 const DELETE_BEYOND: &str = "
     delete from session where id in (
       select id from session where account_id = :account_id order by last_seen_at desc limit -1 offset :kept)";
@@ -102,6 +103,7 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_ROTATED,
     DELETE,
     DELETE_ALL,
+    DELETE_OF_ALL,
     DELETE_BEYOND,
     DELETE_ENDED,
     INSERT_ROTATED,
@@ -282,6 +284,15 @@ pub(super) fn delete(tx: &mut Tx<'_>, account: AccountId, id: SessionId) -> Resu
 
 pub(super) fn delete_all(tx: &mut Tx<'_>, account: AccountId, except: Option<SessionId>) -> Result<usize, Error> {
     tx.execute(DELETE_ALL, named_params! {":account_id": account, ":except": except})
+}
+
+/// Ends the sessions of all accounts, because a restored database has sessions that ended after it was copied. Returns how
+/// many. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_of_all(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    tx.execute(DELETE_OF_ALL, [])
 }
 
 /// Deletes all but the `kept` most recently used ones.

@@ -4,6 +4,7 @@
 //! **Never:** writes into the published file; publishes a file that is not verified; needs the manifest to verify.
 //! **Start reading:** [`publish`], then `verify.rs`.
 
+mod continuation;
 mod error;
 pub mod jobs;
 mod model;
@@ -11,6 +12,7 @@ mod publish;
 mod store;
 mod verify;
 
+pub use continuation::{Published, continues, delete_stamp, find_stamp, read_published};
 pub use error::{Damage, SnapshotError};
 pub use model::{Manifest, Report, Stamp};
 pub use publish::{clean_up, publish, publish_when_changed};

@@ -47,3 +47,8 @@ pub(super) fn put(tx: &mut Tx<'_>, stamp: &Stamp) -> Result<(), Error> {
     )?;
     Ok(())
 }
+
+pub(super) fn delete(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute(DELETE, [])?;
+    Ok(())
+}

@@ -28,6 +28,8 @@ pub use model::{
     Audience, ExchangeRequest, FEED_PAGE_MAX, FeedPage, IssuedToken, KEEP_AFTER, LIFE_MAX, PUBLISH_AHEAD, PublishedKey,
     Revocation, TOKEN_TYPE,
 };
-pub use ops::{examine, feed_page, published, purge_old, replace_compromised, rotate, rotate_when_due};
+pub use ops::{
+    examine, feed_page, published, purge_old, replace_compromised, rotate, rotate_when_due, skip_lost_numbers,
+};
 pub use store::STATEMENTS;
 pub use tables::TABLES;

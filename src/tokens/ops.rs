@@ -209,6 +209,17 @@ pub fn feed_page(view: &View<'_>, after: i64, limit: u32) -> Result<Option<FeedP
     }
 }
 
+/// Continues the numbers of the feed of revocations after all numbers that were ever used, also after those that a restored
+/// database does not know: services have seen them, and tokens contain them. The time in milliseconds is such a number,
+/// because the appliance revokes less than a thousand times a second. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn skip_lost_numbers(tx: &mut Tx<'_>) -> Result<(), db::Error> {
+    let now = tx.now().millis();
+    store::raise_last(tx, now)
+}
+
 /// Deletes rows of the feed that are older than a day. Returns how many.
 ///
 /// # Errors

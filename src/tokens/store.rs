@@ -34,6 +34,7 @@ const DELETE_KEYS: &str = "delete from jwt_key";
 
 // SQLite stores this number for the table, so it continues to grow after all rows were deleted.
 const LAST_EVER: &str = "select coalesce((select seq from sqlite_sequence where name = 'revocation'), 0)";
+const RAISE_SEQUENCE: &str = "update sqlite_sequence set seq = max(seq, :number) where name = 'revocation'";
 const LIST_AFTER: &str = "
     select seq, kind, subject_id from revocation where seq > :after order by seq limit :limit";
 const IS_NAMED_SINCE: &str = "
@@ -54,6 +55,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OLD_KEYS,
     DELETE_KEYS,
     LAST_EVER,
+    RAISE_SEQUENCE,
     LIST_AFTER,
     IS_NAMED_SINCE,
     MARK_SEEN,
@@ -127,6 +129,12 @@ pub(super) fn delete_keys(tx: &mut Tx<'_>) -> Result<usize, Error> {
 /// The number of the last row that was ever written; zero if there was none.
 pub(super) fn find_last(view: &View<'_>) -> Result<i64, Error> {
     view.one(LAST_EVER, [], only)
+}
+
+/// Makes the next number of the feed greater than `number`.
+pub(super) fn raise_last(tx: &mut Tx<'_>, number: i64) -> Result<(), Error> {
+    tx.execute(RAISE_SEQUENCE, named_params! {":number": number})?;
+    Ok(())
 }
 
 pub(super) fn list_after(view: &View<'_>, after: i64, limit: u32) -> Result<Vec<Revocation>, Error> {

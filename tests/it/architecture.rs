@@ -99,6 +99,7 @@ const LAYERS: &[&[&str]] = &[
     &["signin"],
     &["privacy"],
     &["snapshots", "activity"],
+    &["restore"],
     &["settings"],
     &["schedule"],
     &["server"],

@@ -26,7 +26,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 
 /// Checks that a command is refused: its status, words of its sentence, and that no file changed.
 #[track_caller]
-fn refused(site: &Appliance, arguments: &[&str], status: i32, words: &[&str]) -> CommandOutput {
+pub fn refused(site: &Appliance, arguments: &[&str], status: i32, words: &[&str]) -> CommandOutput {
     let before = contents(site.folder());
     let output = site.run(arguments);
     assert_eq!(output.status, status, "{output:?}");

@@ -1,6 +1,6 @@
 //! One test binary: what each operation promises (`ops`), what a visitor sees (`http`), what must hold of everything
 //! (`coverage`, `architecture`), the command line and its refusals (`cli`), what survives a bad day
-//! (`faults`), and what databases of earlier releases keep (`upgrade`), and the words that people and programs read (`texts`).
+//! (`faults`, `restore`), and what databases of earlier releases keep (`upgrade`), and the words that people and programs read (`texts`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // A test stops where something is not as it must be.
 
@@ -14,6 +14,7 @@ mod architecture;
 mod cli;
 mod faults;
 mod package;
+mod restore;
 mod story;
 mod texts;
 mod upgrade;

@@ -22,14 +22,32 @@ struct Fixture {
 }
 
 /// One for each schema that was landed. A new migration adds the database of the schema before it.
-const FIXTURES: [Fixture; 1] = [Fixture {
-    folder: "schema-17",
-    schema: 17,
-    now: "2026-11-30T09:00:00Z",
-    person: "ada-l",
-    password: "a walk by the river",
-    key: "dok_4190467e9687184bb15ea9c9e1010c89f606cd28",
-}];
+const FIXTURES: [Fixture; 3] = [
+    Fixture {
+        folder: "schema-17",
+        schema: 17,
+        now: "2026-11-30T09:00:00Z",
+        person: "ada-l",
+        password: "a walk by the river",
+        key: "dok_4190467e9687184bb15ea9c9e1010c89f606cd28",
+    },
+    Fixture {
+        folder: "schema-18",
+        schema: 18,
+        now: "2026-11-30T09:00:00Z",
+        person: "ada-l",
+        password: "a walk by the river",
+        key: "dok_08423aacdac9024d0a0c8d22ca88eef358cc9f69",
+    },
+    Fixture {
+        folder: "schema-19",
+        schema: 19,
+        now: "2026-11-30T09:00:00Z",
+        person: "ada-l",
+        password: "a walk by the river",
+        key: "dok_bb623b236068104b9b7831e057258e6ee807d1fd",
+    },
+];
 
 fn folder_of(fixture: &Fixture) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(fixture.folder)

@@ -84,6 +84,17 @@ pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, Error> {
     store::delete_old(tx, PURGE_BATCH_MAX)
 }
 
+/// Ends what people began and did not finish, of all accounts: pending sign-ins, set-ups, challenges and waiting resets.
+/// Every code that an authenticator app has shown until now counts as used. A restored database needs this, because it
+/// does not know what was used or cancelled after it was copied. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn end_unfinished(tx: &mut Tx<'_>) -> Result<(), Error> {
+    // The step after the current one may have been used too, by an app whose clock is ahead.
+    store::delete_unfinished_of_all(tx, super::super::totp::step_at(tx.now()) + 1)
+}
+
 /// Does what follows every change of factors: ends the other sessions and pending sign-ins, and tells the person.
 pub(super) fn after_change(
     tx: &mut Tx<'_>,

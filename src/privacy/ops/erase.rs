@@ -1,6 +1,6 @@
 //! Erase an account.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::events::PrivacyEvent;
 use super::super::model::{PUBLISH, Receipt};
@@ -26,21 +26,52 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     let receipt = RequestId::new(erased_at, tx.rng());
     let exports = store::list_artifact_ids(tx, account)?;
     let emails = accounts::emails(tx, account)?;
-    // An account that never verified an address must not withdraw an invitation to that address.
-    for email in emails.iter().filter(|email| email.verified_at.is_some()) {
-        invitations::forget(tx, &email.address)?;
-    }
-    let primary = emails.into_iter().find(|email| email.is_primary);
     let copies = db::kept_copies(&Layout::new(&tx.site().config.data_dir))?;
     let receipt = Receipt { id: receipt, account, erased_at, exports, copies };
     let remaining: Vec<_> =
         receipt.copies.iter().map(|copy| json!({"name": copy.name, "until": copy.delete_after.rfc3339()})).collect();
+    let data = json!({"receipt": receipt.id.to_string(), "copies": remaining});
+    delete_all_of(tx, actor, account, &emails, data)?;
+    let (erased, number) = (account.to_string(), receipt.id.to_string());
+    journal::record(tx, NewEntry::Erasure { account: erased, receipt: number })?;
+    jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
+    let primary = emails.into_iter().find(|email| email.is_primary);
+    // An unverified address may belong to another person, so it gets no mail about the erasure.
+    if let Some(email) = primary.filter(|email| email.verified_at.is_some()) {
+        let message = mails::account_deleted(&person.display_name, &receipt, &tx.site().config.public_url);
+        mail::enqueue_transient(tx, email.address, &message)?;
+    }
+    Ok(receipt)
+}
+
+/// Erases an account again that a restored database brought back. The journal has its entry already, and the person was
+/// told at the erasure. Answers whether the account was there. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`PrivacyError::Db`].
+// No permission: a restore does it, before anything is served.
+pub fn erase_again(tx: &mut Tx<'_>, account: AccountId, receipt: &str) -> Result<bool, PrivacyError> {
+    let Some(person) = accounts::find(tx, account)? else { return Ok(false) };
+    let emails = accounts::emails(tx, person.id)?;
+    delete_all_of(tx, &Actor::System, person.id, &emails, json!({"receipt": receipt}))?;
+    Ok(true)
+}
+
+/// Deletes all rows about the person, and records it.
+fn delete_all_of(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    account: AccountId,
+    emails: &[accounts::Email],
+    data: Value,
+) -> Result<(), PrivacyError> {
+    // An account that never verified an address must not withdraw an invitation to that address.
+    for email in emails.iter().filter(|email| email.verified_at.is_some()) {
+        invitations::forget(tx, &email.address)?;
+    }
     // Recorded first, so that the private parts of this event are erased with all others of the person.
-    let event = Event::new(PrivacyEvent::AccountDeleted)
-        .target(account)
-        .subject(account)
-        .data(json!({"receipt": receipt.id.to_string(), "copies": remaining}));
+    let event = Event::new(PrivacyEvent::AccountDeleted).target(account).subject(account).data(data);
     audit::record(tx, actor, event)?;
     sessions::forget(tx, account)?;
     signin::oauth::forget(tx, account)?;
@@ -56,16 +87,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     people::forget(tx, account)?;
     accounts::erase(tx, account)?;
     audit::forget(tx, account)?;
-    let (erased, number) = (account.to_string(), receipt.id.to_string());
-    journal::record(tx, NewEntry::Erasure { account: erased, receipt: number })?;
-    jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
-
-    // An unverified address may belong to another person, so it gets no mail about the erasure.
-    if let Some(email) = primary.filter(|email| email.verified_at.is_some()) {
-        let message = mails::account_deleted(&person.display_name, &receipt, &tx.site().config.public_url);
-        mail::enqueue_transient(tx, email.address, &message)?;
-    }
-    Ok(receipt)
+    Ok(())
 }
 
 /// Erases accounts whose address was not verified in time, at most 100.

@@ -3,8 +3,8 @@
 mod erase;
 mod export;
 
-pub use erase::erase;
 pub(super) use erase::erase_pending;
+pub use erase::{erase, erase_again};
 pub use export::{
     DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, export_link, find_by_link, list_exports, record_download, request_export,
 };

@@ -30,6 +30,6 @@ pub use ops::{
     begin, complete, connect, connections, consume, disconnect, keep_posted, purge_old, sign_up, unlink_since,
     usable_identities,
 };
-pub use store::{STATEMENTS, delete_all as forget, list as identities};
+pub use store::{STATEMENTS, delete_all as forget, delete_all_requests as end_requests, list as identities};
 pub(crate) use tables::IDENTITY;
 pub use tables::TABLES;

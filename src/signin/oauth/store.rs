@@ -40,6 +40,8 @@ const DELETE_EXPIRED_REQUESTS: &str = "
     delete from oauth_flow where digest in (select digest from oauth_flow where expires_at <= :now limit :limit)";
 const DELETE_REQUESTS: &str = "delete from oauth_flow where account_id = :account_id";
 
+const DELETE_ALL_REQUESTS: &str = "delete from oauth_flow";
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT,
@@ -59,6 +61,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_EXTERNAL,
     DELETE_EXPIRED_REQUESTS,
     DELETE_REQUESTS,
+    DELETE_ALL_REQUESTS,
 ];
 
 fn read(row: &Row<'_>) -> rusqlite::Result<LinkedIdentity> {
@@ -237,6 +240,14 @@ pub(super) fn find_external(view: &View<'_>, state_cookie: &[u8; 32]) -> Result<
 pub(super) fn delete_external(tx: &mut Tx<'_>, state_cookie: &[u8; 32]) -> Result<(), Error> {
     tx.execute(DELETE_EXTERNAL, named_params! {":binder": state_cookie})?;
     Ok(())
+}
+
+/// Deletes all authorization requests, because a restored database does not know which were used after it was copied.
+///
+/// # Errors
+/// [`Error`].
+pub fn delete_all_requests(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    tx.execute(DELETE_ALL_REQUESTS, [])
 }
 
 pub(super) fn delete_expired_requests(tx: &mut Tx<'_>, limit: u32) -> Result<usize, Error> {

@@ -56,7 +56,10 @@ fn site_with_history() -> (TestSite, Person, Person) {
 #[test]
 fn an_untouched_chain_verifies_from_its_first_event_to_its_last() {
     let mut empty = TestSite::new();
-    assert_eq!(empty.verify().unwrap(), AuditSummary { events: 0, private_parts: 0, head: GENESIS });
+    assert_eq!(
+        empty.verify().unwrap(),
+        AuditSummary { events: 0, private_parts: 0, head: GENESIS, epochs: Vec::new() }
+    );
 
     let (mut site, _, _) = site_with_history();
     let verified = site.verify().unwrap();

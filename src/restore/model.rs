@@ -1,0 +1,75 @@
+//! What a restore is given, and what it did.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::audit::Epoch;
+use crate::base::Timestamp;
+use crate::snapshots::Report;
+
+/// A file that is read. It is opened before the process gives up the rights of root, which may be needed for it.
+#[derive(Debug)]
+pub struct Source {
+    /// For messages.
+    pub path: PathBuf,
+    #[allow(missing_docs)]
+    pub file: File,
+}
+
+impl Source {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`std::io::Error`].
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: File::open(path)? })
+    }
+}
+
+/// What the operator allows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Existing data may be replaced. It is moved aside.
+    pub replace: bool,
+    /// The journal may be missing, damaged, or older than the snapshot: access that ended after the snapshot, and people
+    /// who were erased after it, may come back.
+    pub accept_missing_journal: bool,
+}
+
+/// What a restore did.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The verified snapshot.
+    pub report: Report,
+    /// The epoch that it opened.
+    pub epoch: Epoch,
+    /// Lines of the journal that are newer than the snapshot, and were applied.
+    pub applied: i64,
+    /// Accounts that the snapshot had and that were erased again.
+    pub erased_again: i64,
+    /// Sessions that were ended.
+    pub sessions_ended: usize,
+    /// Where the replaced data is, and until when. `None`: nothing was replaced.
+    pub replaced: Option<(PathBuf, Timestamp)>,
+}
+
+impl Restored {
+    /// The result for programs.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "snapshot_made_at": self.report.stamp.made_at.rfc3339(),
+            "region": self.report.region,
+            "site_id": self.report.site_id,
+            "epoch": self.epoch.number,
+            "audit_seq": self.epoch.audit_seq,
+            "lost_events": self.epoch.lost_events().map(|(first, last)| json!({"first": first, "last": last})),
+            "journal_lines_applied": self.applied,
+            "journal_missing_accepted": self.epoch.has_accepted_missing_journal,
+            "accounts_erased_again": self.erased_again,
+            "sessions_ended": self.sessions_ended,
+            "replaced": self.replaced.as_ref().map(|(path, until)| json!({"path": path, "until": until.rfc3339()})),
+        })
+    }
+}

@@ -1,0 +1,100 @@
+//! Completes the restored database in its first transaction, before it is in use.
+
+use serde_json::json;
+
+use super::error::RestoreError;
+use crate::audit::{self, Epoch, Event, KnownHead, SiteEvent};
+use crate::base::{AccountId, Actor};
+use crate::db::{self, Tx};
+use crate::journal::{self, Entry, EntryKind};
+use crate::privacy;
+use crate::snapshots::{self, Report};
+use crate::{accounts, factors, sessions, signin, tokens};
+
+/// What is known when the transaction begins.
+pub(super) struct Plan<'p> {
+    pub report: &'p Report,
+    /// Of the data that is replaced.
+    pub known: Option<Known>,
+    /// The lines of the journal after the snapshot, in order.
+    pub newer: &'p [Entry],
+    pub has_accepted_missing_journal: bool,
+}
+
+/// How far the data went that is replaced.
+pub(super) struct Known {
+    /// The last audit event.
+    pub head: KnownHead,
+    /// The epoch of that event.
+    pub epoch: i64,
+}
+
+/// What the transaction did.
+pub(super) struct Completed {
+    pub epoch: Epoch,
+    pub erased_again: i64,
+    pub sessions_ended: usize,
+}
+
+/// Opens the epoch, applies the journal, and ends everything whose end the snapshot cannot know: sessions, pending sign-ins,
+/// links to enter, and the numbers of the revocation feed.
+///
+/// # Errors
+/// [`RestoreError::OldKeyring`], [`RestoreError::Privacy`], [`RestoreError::Db`].
+pub(super) fn complete(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Completed, RestoreError> {
+    if let Some(ids) = db::find_keys_in_use(tx)? {
+        tx.site().keyring.use_only(ids)?;
+    }
+    snapshots::delete_stamp(tx)?;
+    let epoch = open_epoch(tx, plan)?;
+    // All of them first, so that what is recorded from here on follows them.
+    plan.newer.iter().try_for_each(|entry| journal::adopt(tx, entry))?;
+    let erased_again = erase_again(tx, plan.newer)?;
+    let sessions_ended = sessions::end_of_all(tx)?;
+    factors::end_unfinished(tx)?;
+    accounts::end_entry_links(tx)?;
+    signin::oauth::end_requests(tx)?;
+    privacy::end_export_links(tx)?;
+    tokens::skip_lost_numbers(tx)?;
+    Ok(Completed { epoch, erased_again, sessions_ended })
+}
+
+/// Erases the people of these lines again. Answers how many of them the snapshot had.
+fn erase_again(tx: &mut Tx<'_>, newer: &[Entry]) -> Result<i64, RestoreError> {
+    let mut erased = 0;
+    for entry in newer.iter().filter(|entry| entry.kind == EntryKind::Erasure) {
+        let (account, receipt) = (AccountId::parse(&entry.target), entry.receipt.as_deref().unwrap_or_default());
+        if let Some(account) = account {
+            erased += i64::from(privacy::erase_again(tx, account, receipt)?);
+        }
+    }
+    Ok(erased)
+}
+
+/// The event of the restore is the first one after the snapshot.
+fn open_epoch(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Epoch, db::Error> {
+    let (audit_seq, audit_head) = audit::head(tx)?;
+    // After every epoch that is known, so that no two have the same number.
+    let last = audit::epoch_number(tx)?.max(plan.known.as_ref().map_or(1, |known| known.epoch));
+    let epoch = Epoch {
+        number: last + 1,
+        opened_at: tx.now(),
+        snapshot_made_at: plan.report.stamp.made_at,
+        audit_seq,
+        audit_head,
+        journal_seq: plan.newer.last().map_or(journal::head(tx)?.seq, |last| last.seq),
+        known: plan.known.as_ref().map(|known| known.head.clone()),
+        has_accepted_missing_journal: plan.has_accepted_missing_journal,
+    };
+    audit::open_epoch(tx, &epoch)?;
+    let data = json!({
+        "epoch": epoch.number,
+        "snapshot_made_at": epoch.snapshot_made_at.rfc3339(),
+        "audit_seq": epoch.audit_seq,
+        "lost_events": epoch.lost_events().map(|(first, last)| json!([first, last])),
+        "journal_lines_applied": plan.newer.len(),
+        "journal_missing_accepted": epoch.has_accepted_missing_journal,
+    });
+    audit::record(tx, &Actor::Operator, Event::new(SiteEvent::BackupRestored).data(data))?;
+    Ok(epoch)
+}

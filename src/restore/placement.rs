@@ -1,0 +1,97 @@
+//! Notices a live database that somebody put in its place by hand, before it is opened.
+//!
+//! A published snapshot is recognised by its stamp, which the live database does not have; another copy by the file
+//! `owner` beside it. Such a file may be torn, older than the journal, or be read together with the write-ahead log of
+//! another database.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::RestoreError;
+use crate::audit;
+use crate::base::Timestamp;
+use crate::db::{self, Error, FileCopy, Layout, Ownership, Site};
+use crate::snapshots;
+
+/// Checks that the live database is the one that this appliance made, and that it is not older than the published
+/// snapshot. Changes nothing. Another process may have the database open.
+///
+/// # Errors
+/// [`RestoreError::Running`], [`RestoreError::OnlySnapshot`], [`RestoreError::PutBack`], [`RestoreError::StaleLog`],
+/// [`RestoreError::Db`].
+pub fn check_placement(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<(), RestoreError> {
+    let live = layout.live();
+    if !live.exists() {
+        let snapshot = layout.snapshot();
+        return if snapshot.exists() { Err(RestoreError::OnlySnapshot(snapshot)) } else { Ok(()) };
+    }
+    // What cannot be read at all is reported when it is opened.
+    let Some(main) = open_main(&live, site, now) else { return Ok(()) };
+    if has_stale_log(layout, site, now) {
+        let log = companion(&live, "-wal");
+        return Err(RestoreError::StaleLog { live, log });
+    }
+    let is_foreign = db::ownership(layout)? == Ownership::Foreign;
+    if is_foreign || is_put_back(&main) || !continues_published(layout, site, now) {
+        let restore = [layout.snapshot(), live.clone()].into_iter().find(|file| is_restorable(file, site, now));
+        return Err(RestoreError::PutBack { live, restore });
+    }
+    Ok(())
+}
+
+/// Records that the live database is the one of this appliance, if a release without this record made it. Called after
+/// the database was opened.
+///
+/// # Errors
+/// [`RestoreError::Db`].
+pub fn claim(layout: &Layout) -> Result<(), RestoreError> {
+    if db::ownership(layout)? == Ownership::Unknown {
+        db::record_owner(layout)?;
+    }
+    Ok(())
+}
+
+/// The main file alone, as if there were no write-ahead log. `None`: it cannot be read, or `init` did not finish it.
+fn open_main(live: &Path, site: &Arc<Site>, now: Timestamp) -> Option<FileCopy> {
+    let copy = FileCopy::open(live, site, now).ok()?;
+    copy.prepare().ok()?;
+    db::find_stamp(&copy.view()).ok()??;
+    Some(copy)
+}
+
+/// Whether the write-ahead log is what makes the database unreadable, because the main file can be read without it.
+fn has_stale_log(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
+    let has_log = companion(&layout.live(), "-wal").metadata().is_ok_and(|metadata| metadata.len() > 0);
+    let outcome = FileCopy::open_live(layout, site, now).and_then(|copy| audit::head(&copy.view()));
+    has_log && outcome.is_err_and(|error| error.is_fatal() || matches!(error, Error::KeyDoesNotOpen(_)))
+}
+
+/// Whether the file is a snapshot as it was published. One that an earlier release served after somebody put it back has
+/// newer events, and is the live database by now.
+fn is_put_back(main: &FileCopy) -> bool {
+    let view = main.view();
+    let Ok(Some(stamp)) = snapshots::find_stamp(&view) else { return false };
+    audit::head(&view).is_ok_and(|(last, _)| last == stamp.audit_seq)
+}
+
+/// Whether the database has everything that the published snapshot has. What cannot be read proves nothing.
+fn continues_published(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
+    // Without its index, the log is read only when the database is opened.
+    if companion(&layout.live(), "-wal").exists() && !companion(&layout.live(), "-shm").exists() {
+        return true;
+    }
+    let Some(published) = snapshots::read_published(&layout.snapshot(), site, now) else { return true };
+    let Ok(live) = FileCopy::open_live(layout, site, now) else { return true };
+    let is_same = db::find_stamp(&live.view()).is_ok_and(|stamp| stamp.is_some_and(|s| s.site_id == published.site_id));
+    !is_same || snapshots::continues(&live.view(), &published).unwrap_or(true)
+}
+
+fn is_restorable(file: &Path, site: &Arc<Site>, now: Timestamp) -> bool {
+    snapshots::read_published(file, site, now).is_some()
+}
+
+fn companion(live: &Path, ending: &str) -> PathBuf {
+    let mut name = live.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}

@@ -1,0 +1,192 @@
+//! What cannot be restored is refused by name, with the one next command, and changes nothing.
+
+use std::path::Path;
+
+use super::{Backup, restore, restored};
+use crate::support::{Appliance, CommandOutput};
+
+/// Restores on a bare machine, which must be refused and leave nothing.
+#[track_caller]
+fn refused(backup: &Backup, options: &[&str], status: i32, words: &[&str]) -> CommandOutput {
+    let machine = backup.bare_machine();
+    refused_on(&machine, &backup.file(), options, status, words)
+}
+
+#[track_caller]
+fn refused_on(machine: &Appliance, file: &Path, options: &[&str], status: i32, words: &[&str]) -> CommandOutput {
+    let output = restore(machine, file, options);
+    assert_eq!(output.status, status, "{output:?}");
+    for word in words {
+        assert!(output.stderr.contains(word), "{word:?} is not in: {}", output.stderr);
+    }
+    let left: Vec<_> = std::fs::read_dir(machine.data()).into_iter().flatten().flatten().collect();
+    assert!(machine.data().join("live").exists() || left.is_empty(), "the refusal left {left:?}");
+    assert!(!left.iter().any(|entry| entry.file_name().to_string_lossy().starts_with(".restore-")), "{left:?}");
+    output
+}
+
+fn backup() -> Backup {
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    site.run(&["account", "delete", "grace-h", "--yes"]).ok();
+    let backup = Backup::of(&site);
+    site.stop();
+    backup
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).unwrap();
+    change(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn files_that_are_no_snapshot_are_told_apart() {
+    let good = backup();
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(good.folder.path()).unwrap().flatten() {
+            std::fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        }
+        let changed = Backup { folder };
+        edit(&changed.file(), |bytes| change(bytes));
+        changed
+    };
+
+    refused(&with(&|bytes| bytes.truncate(bytes.len() - 4096)), &[], 3, &["truncated", "domicile verify"]);
+    refused(&with(&|bytes| bytes.truncate(bytes.len() - 100)), &[], 3, &["truncated"]);
+    refused(&with(&|bytes| bytes[3 * 4096 + 17] ^= 1), &[], 3, &["1 of its pages are damaged", "bytes 12288 to 16383"]);
+    refused(&with(&Vec::clear), &[], 3, &["it is empty"]);
+    refused(&with(&|bytes| *bytes = vec![7; 8192]), &[], 2, &["another keyring, or is not a database"]);
+    let plain = rusqlite::Connection::open(good.folder.path().join("plain.sqlite")).unwrap();
+    plain.execute_batch("create table t (a)").unwrap();
+    drop(plain);
+    let plain = std::fs::read(good.folder.path().join("plain.sqlite")).unwrap();
+    refused(&with(&|bytes| bytes.clone_from(&plain)), &[], 1, &["unencrypted"]);
+
+    let other = good.bare_machine();
+    std::fs::copy(Appliance::initialized().keyring(), other.keyring()).unwrap();
+    refused_on(&other, &good.file(), &[], 2, &["the keyring", "Put the keyring of its appliance in place"]);
+    let elsewhere = good.bare_machine();
+    elsewhere.reconfigure("\"eu\"", "\"us\"");
+    refused_on(&elsewhere, &good.file(), &[], 2, &["belongs to region \"eu\"", "Set region = \"eu\""]);
+    let missing = good.bare_machine();
+    refused_on(&missing, Path::new("/nowhere.sqlite"), &[], 1, &["there is no file /nowhere.sqlite"]);
+    restored(&good.bare_machine(), &good.file(), &[]);
+}
+
+#[test]
+fn journals_that_cannot_be_applied_are_told_apart() {
+    let good = backup();
+    let journal = good.journal();
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let flag = "--accept-missing-journal";
+
+    std::fs::remove_file(&journal).unwrap();
+    refused(&good, &[], 1, &["there is no journal at", "--journal FILE", flag]);
+    let explicit = ["--journal", "/nowhere.jsonl"];
+    refused(&good, &explicit, 1, &["there is no file /nowhere.jsonl"]);
+    std::fs::write(&journal, "").unwrap();
+    refused(&good, &[], 1, &["has 0 lines, but the database knows 1", flag]);
+    std::fs::write(&journal, text.replace("acc_", "acd_")).unwrap();
+    refused(&good, &[], 3, &["line 1 of the journal", flag]);
+    let other = backup();
+    std::fs::copy(other.journal(), &journal).unwrap();
+    refused(&good, &[], 3, &["line 1 of the journal", "not signed by this appliance"]);
+
+    let accepted = restored(&good.bare_machine(), &good.file(), &[flag]);
+    assert_eq!(accepted["journal_missing_accepted"], true, "{accepted}");
+    std::fs::write(&journal, text).unwrap();
+    let complete = restored(&good.bare_machine(), &good.file(), &[flag]);
+    assert_eq!(complete["journal_missing_accepted"], false, "nothing was missing: {complete}");
+}
+
+#[test]
+fn a_running_server_and_a_newer_journal_of_the_data_folder_are_respected() {
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    site.account("grace-h");
+    let backup = Backup::of(&site);
+    let output = restore(&site, &backup.file(), &["--replace"]);
+    assert_eq!(output.status, 1, "{output:?}");
+    assert!(output.stderr.contains("systemctl stop domicile"), "{output:?}");
+    site.run(&["account", "delete", "grace-h", "--yes"]).ok();
+    site.stop();
+
+    // The journal beside the snapshot is older than the one of the data folder, which counts.
+    let result = restored(&site, &backup.file(), &["--replace"]);
+
+    assert_eq!(result["accounts_erased_again"], 1, "{result}");
+    site.start();
+    assert_eq!(site.run(&["account", "show", "grace-h"]).status, 1);
+}
+
+/// Puts a file in the place of the live database, in one of the ways that people know.
+type PutBack = fn(&Path, &Path);
+
+const WAYS: [(&str, PutBack); 3] = [
+    ("copied over it", |file, live| assert!(std::fs::copy(file, live).unwrap() > 0)),
+    ("removed and copied", |file, live| {
+        std::fs::remove_file(live).unwrap();
+        std::fs::copy(file, live).unwrap();
+    }),
+    ("renamed over it", |file, live| {
+        let beside = live.with_extension("new");
+        std::fs::copy(file, &beside).unwrap();
+        std::fs::rename(beside, live).unwrap();
+    }),
+];
+
+#[test]
+fn a_snapshot_in_the_place_of_the_live_database_is_not_served() {
+    for (way, put_back) in WAYS {
+        eprintln!("{way}");
+        let mut site = Appliance::running();
+        site.account("ada-l");
+        let backup = Backup::of(&site);
+        site.account("grace-h");
+        site.stop();
+        put_back(&backup.file(), &site.data().join("live/live.sqlite"));
+        let command = format!("domicile restore {} --replace", site.data().join("domicile.sqlite").display());
+
+        for arguments in [&["check"][..], &["serve"], &["account", "list"]] {
+            let output = crate::cli::refused(&site, arguments, 2, &["live.sqlite was copied or put there by hand"]);
+            assert!(output.stderr.trim_end().ends_with(&command), "{way}: {}", output.stderr);
+        }
+        restored(&site, &site.data().join("domicile.sqlite"), &["--replace"]);
+        site.start();
+        site.run(&["account", "show", "grace-h"]).ok();
+        site.run(&["snapshot", "now"]).ok();
+    }
+}
+
+#[test]
+fn a_stale_log_beside_a_snapshot_that_was_put_back_is_named() {
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    let backup = Backup::of(&site);
+    site.account("grace-h");
+    site.kill();
+    let live = site.data().join("live/live.sqlite");
+    assert!(live.with_extension("sqlite-wal").metadata().unwrap().len() > 0);
+    std::fs::copy(backup.file(), &live).unwrap();
+
+    let output = crate::cli::refused(&site, &["serve"], 2, &["put there by hand", "domicile restore"]);
+    assert!(!output.stderr.contains("keyring belongs to another"), "{output:?}");
+
+    // The log of another appliance.
+    let mut other = Appliance::running();
+    other.account("eve-m");
+    other.kill();
+    for ending in ["wal", "shm"] {
+        let name = format!("sqlite-{ending}");
+        let from = other.data().join("live/live.sqlite").with_extension(&name);
+        std::fs::copy(from, live.with_extension(&name)).unwrap();
+    }
+    let output = crate::cli::refused(&site, &["serve"], 2, &["put there by hand", "domicile restore"]);
+    assert!(!output.stderr.contains("keyring belongs to another"), "{output:?}");
+    restored(&site, &backup.file(), &["--replace"]);
+    site.start();
+    site.run(&["account", "show", "ada-l"]).ok();
+}
