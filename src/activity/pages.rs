@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::model::{Activity, outcome_label};
 use super::ops;
 use crate::audit::{Filter, Outcome, Part};
-use crate::base::{Cursor, PAGE_SIZE, Zone};
+use crate::base::{Cursor, PAGE_SIZE};
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, SignedIn};
+use crate::http::{Answer, Moment, SignedIn, TimeFormat};
 use crate::sessions::device_of;
 
 struct EventRow {
@@ -19,8 +19,7 @@ struct EventRow {
     details: String,
     device: String,
     address: String,
-    time: String,
-    iso: String,
+    time: Moment,
     id: String,
 }
 
@@ -50,14 +49,15 @@ pub async fn activity(app: AppData, request: HttpRequest, who: SignedIn, from: Q
     let (account, workspace) = (who.identity.account, who.identity.workspace);
     let filter = Filter { before: Cursor::parse(&from.before), limit: PAGE_SIZE };
     let events = app.read_offloaded(move |view| ops::list(view, account, workspace, &filter)).await?;
+    let times = TimeFormat::new(app.now(), &who.identity.zone);
     page::render(&ActivityPage {
         context: PageContext::new(&app, &request, "Activity"),
         next: events.next.map(|cursor| format!("/activity?before={cursor}")),
-        events: events.rows.into_iter().map(|activity| row(activity, &who.identity.zone)).collect(),
+        events: events.rows.into_iter().map(|activity| row(activity, times)).collect(),
     })
 }
 
-fn row(activity: Activity, zone: &Zone) -> EventRow {
+fn row(activity: Activity, times: TimeFormat<'_>) -> EventRow {
     let Activity { title, event } = activity;
     let by = match event.actor_kind.as_str() {
         "operator" => Some("by the operator"),
@@ -73,8 +73,7 @@ fn row(activity: Activity, zone: &Zone) -> EventRow {
         details,
         device: event.private_text(Part::Network, "agent").map(device_of).unwrap_or_default(),
         address: event.private_text(Part::Network, "address").unwrap_or_default().to_owned(),
-        time: event.at.day_and_time_in(zone),
-        iso: event.at.rfc3339(),
+        time: times.moment(event.at),
         id: event.id,
     }
 }

@@ -86,11 +86,15 @@ impl Timestamp {
     /// Day and time for people, in a zone, with the abbreviation of the zone at that time: `3 May 2026, 11:00 CEST`. A
     /// zone without an abbreviation is shown as its offset from UTC: `UTC+05`.
     pub fn day_and_time_in(self, zone: &Zone) -> String {
-        let zoned = zone.at(self);
-        let abbreviation = zoned.strftime("%Z").to_string();
+        let abbreviation = zone.at(self).strftime("%Z").to_string();
         let abbreviation =
             if abbreviation.starts_with(['+', '-']) { format!("UTC{abbreviation}") } else { abbreviation };
-        format!("{} {abbreviation}", zoned.strftime("%-d %B %Y, %H:%M"))
+        format!("{} {abbreviation}", self.day_and_clock_in(zone))
+    }
+
+    /// Day and time in a zone without its name: `3 May 2026, 11:00`.
+    pub fn day_and_clock_in(self, zone: &Zone) -> String {
+        zone.at(self).strftime("%-d %B %Y, %H:%M").to_string()
     }
 }
 

@@ -6,14 +6,14 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::ledger::{self, Filter, Kind, StatementLine};
-use crate::base::{Credits, Cursor, PAGE_SIZE, Zone};
+use crate::base::{Credits, Cursor, PAGE_SIZE};
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, SignedIn};
+use crate::http::{Answer, Moment, SignedIn, TimeFormat};
 
 struct TransactionRow {
     kind: &'static str,
     details: String,
-    time: String,
+    time: Moment,
     amount: String,
     balance: String,
     is_credit: bool,
@@ -73,13 +73,13 @@ pub async fn billing(app: AppData, request: HttpRequest, who: SignedIn, query: Q
         },
         currency: app.config().billing.currency.to_uppercase(),
         next: lines.next.map(|cursor| format!("/settings/billing?from={from}&to={to}&before={cursor}")),
-        transactions: lines.rows.into_iter().map(|line| row(line, &zone)).collect(),
+        transactions: lines.rows.into_iter().map(|line| row(line, TimeFormat::new(app.now(), &zone))).collect(),
         from,
         to,
     })
 }
 
-fn row(line: StatementLine, zone: &Zone) -> TransactionRow {
+fn row(line: StatementLine, times: TimeFormat<'_>) -> TransactionRow {
     TransactionRow {
         kind: match line.kind {
             Kind::Signup => "Signup bonus",
@@ -90,7 +90,7 @@ fn row(line: StatementLine, zone: &Zone) -> TransactionRow {
             Kind::Refund => "Refund",
         },
         details: line.details,
-        time: line.at.day_and_time_in(zone),
+        time: times.moment(line.at),
         amount: format_amount(line.amount),
         balance: line.balance_after.for_people(),
         is_credit: line.amount > Credits::ZERO,

@@ -13,6 +13,7 @@ mod form;
 mod forwarded;
 mod identity;
 pub mod json;
+mod moment;
 pub mod page;
 mod rate_limit;
 pub mod schema;
@@ -28,6 +29,7 @@ pub use identity::{
     Avatar, EntryRefused, Identity, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft, SignOutNotice, SignedIn,
     VisitorOf, redirect,
 };
+pub use moment::{Moment, TimeFormat};
 pub use rate_limit::set_rate_limit;
 pub use shutdown::ShutdownSignal;
 pub use upload::{FILE_BYTES_MAX, Upload};

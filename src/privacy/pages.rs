@@ -15,11 +15,11 @@ use super::model::{Download, Export, ExportState, Receipt};
 use super::{ExportRecipient, flows, ops};
 use crate::accounts;
 use crate::api_keys;
-use crate::base::{Problem, RequestId, Secret, Zone, size_in_words};
+use crate::base::{Problem, RequestId, Secret, size_in_words};
 use crate::billing::ledger;
 use crate::db;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SESSION, SignedIn, forget, redirect_with_flash};
+use crate::http::{Answer, Form, Moment, SESSION, SignedIn, TimeFormat, forget, redirect_with_flash};
 use crate::threads::spawn_blocking;
 
 const PATH: &str = "/settings/privacy";
@@ -30,8 +30,11 @@ const CHUNK_BYTES: usize = 256 * 1024;
 
 struct ExportRow {
     id: String,
-    title: String,
-    details: String,
+    requested: Moment,
+    /// Its size, and until when it is kept. `None`: there is no file.
+    file: Option<(String, Moment)>,
+    /// Why it failed. Empty: it did not.
+    problem: String,
     is_running: bool,
     percent: u8,
     step: String,
@@ -68,6 +71,7 @@ impl PrivacyPage {
         if is_under_way && typed.is_none() {
             context.refresh_seconds = Some(REFRESH_SECONDS);
         }
+        let times = TimeFormat::new(app.now(), &who.identity.zone);
         let days = app.config().privacy.export_keep.as_secs() / 86_400;
         Ok(Self {
             context,
@@ -75,23 +79,17 @@ impl PrivacyPage {
             recipient: typed.map(|(recipient, _)| recipient.to_owned()).unwrap_or_default(),
             kept_for: if days == 1 { "a day".into() } else { format!("{days} days") },
             is_under_way,
-            exports: exports.into_iter().map(|export| row(export, &who.identity.zone)).collect(),
+            exports: exports.into_iter().map(|export| row(export, times)).collect(),
         })
     }
 }
 
-fn row(export: Export, zone: &Zone) -> ExportRow {
-    let details = match (&export.artifact, &export.problem) {
-        (Some(artifact), _) => {
-            format!("{} · kept until {}", size_in_words(artifact.bytes), artifact.delete_after.day_in(zone))
-        }
-        (None, Some(problem)) => problem.clone(),
-        (None, None) => String::new(),
-    };
+fn row(export: Export, times: TimeFormat<'_>) -> ExportRow {
     ExportRow {
         id: export.id.to_string(),
-        title: format!("Export of {}", export.requested_at.day_and_time_in(zone)),
-        details,
+        requested: times.moment(export.requested_at),
+        file: export.artifact.as_ref().map(|file| (size_in_words(file.bytes), times.moment(file.delete_after))),
+        problem: export.problem.clone().unwrap_or_default(),
         is_running: export.state.is_under_way(),
         percent: export.progress_percent,
         can_download: export.can_download(),

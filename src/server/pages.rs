@@ -7,9 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use crate::app::App;
-use crate::base::Problem;
+use crate::base::{Problem, Zone};
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, SignedIn, redirect};
+use crate::http::{Answer, Moment, SignedIn, TimeFormat, redirect};
 use crate::mail;
 
 #[derive(Template)]
@@ -78,7 +78,7 @@ pub(super) async fn home(_person: SignedIn, request: HttpRequest) -> HttpRespons
 struct MailRow {
     subject: String,
     recipient: String,
-    time: String,
+    time: Moment,
     text: String,
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn demo_mail(app: AppData, request: HttpRequest) -> Answer {
     let row = |(mail, at): (mail::Mail, crate::base::Timestamp)| MailRow {
         subject: mail.subject,
         recipient: mail.recipient.to_string(),
-        time: at.day_and_time(),
+        time: TimeFormat::new(app.now(), &Zone::default()).moment(at),
         text: mail.text,
     };
     page::render(&MailPage {

@@ -8,11 +8,11 @@ use super::super::error::ApiKeyError;
 use super::super::flashes::KeyFlash;
 use super::super::model::{ApiKey, parse_overlap};
 use super::super::ops;
-use super::format::{label_of, last_use_text, successor_life_text};
+use super::format::{LastUse, label_of, successor_life_text};
 use super::{PATH, detail, list, parse_id};
-use crate::base::{Problem, Zone};
+use crate::base::Problem;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
+use crate::http::{Answer, Form, SignedIn, TimeFormat, redirect_with_flash};
 
 /// How long the old key stays valid: labels of the choices.
 const OVERLAPS: [(&str, &str); 5] =
@@ -24,14 +24,14 @@ struct KeySummary {
     name: String,
     display: String,
     scopes: String,
-    last_used: String,
+    last_use: LastUse,
 }
 
 impl KeySummary {
-    fn new(key: ApiKey, zone: &Zone) -> Self {
+    fn new(key: ApiKey, times: TimeFormat<'_>) -> Self {
         Self {
             id: key.id.to_string(),
-            last_used: last_use_text(&key, zone),
+            last_use: LastUse::new(&key, times),
             name: key.name,
             display: key.display,
             scopes: key.scopes.replace(' ', ", "),
@@ -56,7 +56,7 @@ pub async fn confirm_revoke(app: AppData, request: HttpRequest, who: SignedIn, p
     let key = find_key(&app, &who, &path).await?;
     page::render(&RevokePage {
         context: PageContext::new(&app, &request, "Revoke a key"),
-        key: KeySummary::new(key, &who.identity.zone),
+        key: KeySummary::new(key, TimeFormat::new(app.now(), &who.identity.zone)),
     })
 }
 
@@ -79,7 +79,7 @@ pub async fn confirm_disable(app: AppData, request: HttpRequest, who: SignedIn, 
     let key = find_key(&app, &who, &path).await?;
     page::render(&DisablePage {
         context: PageContext::new(&app, &request, "Disable a key"),
-        key: KeySummary::new(key, &who.identity.zone),
+        key: KeySummary::new(key, TimeFormat::new(app.now(), &who.identity.zone)),
     })
 }
 
@@ -135,7 +135,7 @@ impl RotatePage {
             fault: None,
             life: successor_life_text(preview.successor),
             overlaps: preview.overlaps.iter().copied().map(choice).collect(),
-            key: KeySummary::new(preview.key, &who.identity.zone),
+            key: KeySummary::new(preview.key, TimeFormat::new(app.now(), &who.identity.zone)),
         })
     }
 }

@@ -7,17 +7,17 @@ use askama::Template;
 use super::super::error::ApiKeyError;
 use super::super::model::{ApiKey, KeyActs, KeyChange, KeyName, KeyNote, Limits, Period};
 use super::super::ops::{self, Insight};
-use super::format::{Sparkline, expiry_text, last_use_text, limits_text, state_tag, thousands};
+use super::format::{LastUse, Sparkline, expiry_text, limits_text, state_tag, thousands};
 use super::list::{Choice, periods};
 use super::parse_id;
 use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
+use crate::http::{Answer, CommonFlash, Form, Moment, SignedIn, TimeFormat, redirect_with_flash};
 
 struct CallerRow {
     address: String,
     agent: String,
-    last: String,
+    last: Moment,
     uses: String,
 }
 
@@ -77,17 +77,17 @@ struct DetailPage {
     state: &'static str,
     colour: &'static str,
     scopes: Vec<String>,
-    created: String,
+    created: Moment,
     expires: String,
     expires_soon: bool,
-    last_used: String,
+    last_use: LastUse,
     last_agent: String,
     uses: String,
     limits: String,
     spent: Option<String>,
     predecessor: Option<String>,
     successor: Option<String>,
-    retires: Option<String>,
+    retires: Option<Moment>,
     spark: Sparkline,
     callers: Vec<CallerRow>,
     revealed: Option<String>,
@@ -112,6 +112,7 @@ impl DetailPage {
     }
 
     fn new(context: PageContext, key: ApiKey, insight: Insight, now: Timestamp, zone: &Zone) -> Self {
+        let times = TimeFormat::new(now, zone);
         let (state, colour) = state_tag(&key);
         let (expires, expires_soon) = expiry_text(&key, now, zone);
         let draft = Draft::new(&key);
@@ -125,7 +126,7 @@ impl DetailPage {
         let callers = insight.callers.into_iter().map(|caller| CallerRow {
             address: if caller.address.is_empty() { "Unknown".to_owned() } else { caller.address },
             agent: if caller.agent.is_empty() { "Unknown".to_owned() } else { caller.agent },
-            last: caller.last_at.day_and_time_in(zone),
+            last: times.moment(caller.last_at),
             uses: thousands(caller.uses),
         });
         Self {
@@ -135,16 +136,16 @@ impl DetailPage {
             state,
             colour,
             scopes: key.scopes.split(' ').map(str::to_owned).collect(),
-            created: key.created_at.day_and_time_in(zone),
+            created: times.moment(key.created_at),
             expires,
             expires_soon,
-            last_used: last_use_text(&key, zone),
+            last_use: LastUse::new(&key, times),
             uses: thousands(key.uses),
             limits: limits_text(&key),
             spent,
             predecessor: key.predecessor.map(|id| id.to_string()),
             successor: insight.successor.map(|id| id.to_string()),
-            retires: key.retire_at.map(|end| end.day_and_time_in(zone)),
+            retires: key.retire_at.map(|end| times.moment(end)),
             spark: Sparkline::new(&insight.days, now),
             callers: callers.collect(),
             revealed: None,

@@ -3,6 +3,7 @@
 use super::super::model::{ApiKey, DailyUse, KeyState, Period, SuccessorLife};
 use super::super::ops::DAYS_SHOWN;
 use crate::base::{Timestamp, Zone};
+use crate::http::{Moment, TimeFormat};
 
 /// A bar of a sparkline.
 pub(super) struct Bar {
@@ -105,10 +106,18 @@ pub(super) fn label_of(value: &'static str, labels: &[(&str, &'static str)]) -> 
     labels.iter().find(|(known, _)| *known == value).map_or(value, |(_, label)| label)
 }
 
-/// The last use: time and address.
-pub(super) fn last_use_text(key: &ApiKey, zone: &Zone) -> String {
-    let at = key.last_used_at.map_or("Never".to_owned(), |used| used.day_and_time_in(zone));
-    if key.last_address.is_empty() { at } else { format!("{at}, from {}", key.last_address) }
+/// The last use of a key.
+pub(super) struct LastUse {
+    /// `None`: it was never used.
+    pub at: Option<Moment>,
+    /// Empty: not known.
+    pub address: String,
+}
+
+impl LastUse {
+    pub fn new(key: &ApiKey, times: TimeFormat<'_>) -> Self {
+        Self { at: key.last_used_at.map(|used| times.moment(used)), address: key.last_address.clone() }
+    }
 }
 
 /// Characters of a note that fit under the name of a key in the list.

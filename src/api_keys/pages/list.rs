@@ -12,12 +12,12 @@ use super::super::model::{
 };
 use super::super::ops::{self, Health};
 use super::PATH;
-use super::format::{Sparkline, expiry_text, label_of, last_use_text, short_note, state_tag};
+use super::format::{LastUse, Sparkline, expiry_text, label_of, short_note, state_tag};
 use crate::accounts;
 use crate::base::{Problem, Timestamp, Zone};
 use crate::db::View;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
+use crate::http::{Answer, CommonFlash, Form, Moment, SignedIn, TimeFormat, redirect_with_flash};
 
 /// The labels of the choices of the expiration.
 const EXPIRIES: [(&str, &str); 7] = [
@@ -81,8 +81,7 @@ struct KeyRow {
     note: Option<String>,
     display: String,
     scopes: String,
-    last_used: String,
-    last_used_day: String,
+    last_use: LastUse,
     expires: String,
     expires_soon: bool,
     state: &'static str,
@@ -96,8 +95,8 @@ struct QuarantineNotice {
     id: String,
     name: String,
     display: String,
-    since: String,
-    until: String,
+    since: Moment,
+    until: Moment,
 }
 
 /// Advice about some keys.
@@ -118,7 +117,7 @@ pub(super) struct NewKeyView {
     /// A command that tries the key. `None`: the key has no scope for any of [`FIRST_CALLS`].
     pub first_call: Option<String>,
     /// When the overlap of the key that it replaces ends.
-    pub overlap: Option<String>,
+    pub overlap: Option<Moment>,
     /// Whether its owner can show it again later.
     pub is_kept: bool,
 }
@@ -256,7 +255,7 @@ impl ListPage {
             presets: &PRESETS,
             scope_groups: groups(app, &draft.scopes),
             draft,
-            quarantined: keys.iter().filter_map(|key| quarantined(key, zone)).collect(),
+            quarantined: keys.iter().filter_map(|key| quarantined(key, TimeFormat::new(now, zone))).collect(),
             advice: advice(&health, &keys),
             query,
             states: STATES.map(|(value, label)| Choice { value, label, is_chosen: value == state }).into(),
@@ -306,8 +305,7 @@ fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
     let acts = key.acts();
     KeyRow {
         id: key.id.to_string(),
-        last_used: last_use_text(&key, zone),
-        last_used_day: key.last_used_at.map_or("Never".into(), |used| used.day_in(zone)),
+        last_use: LastUse::new(&key, TimeFormat::new(now, zone)),
         note: short_note(&key.note).map(str::to_owned),
         name: key.name,
         display: key.display,
@@ -323,14 +321,14 @@ fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
 }
 
 /// `None`: the key is not in quarantine.
-fn quarantined(key: &ApiKey, zone: &Zone) -> Option<QuarantineNotice> {
+fn quarantined(key: &ApiKey, times: TimeFormat<'_>) -> Option<QuarantineNotice> {
     let until = key.quarantine_ends_at()?;
     Some(QuarantineNotice {
         id: key.id.to_string(),
         name: key.name.clone(),
         display: key.display.clone(),
-        since: key.state_at.day_and_time_in(zone),
-        until: until.day_and_time_in(zone),
+        since: times.moment(key.state_at),
+        until: times.moment(until),
     })
 }
 
@@ -388,7 +386,8 @@ pub(super) async fn show_new_key(
     let mut page = ListPage::build(app, request, who, Draft::default(), &ListFilter::default()).await?;
     let secret = created.secret.expose().clone();
     let first_call = first_call(app, &created.key.scopes, &secret);
-    let overlap = created.predecessor_ends_at.map(|end| end.day_and_time_in(&who.identity.zone));
+    let times = TimeFormat::new(app.now(), &who.identity.zone);
+    let overlap = created.predecessor_ends_at.map(|end| times.moment(end));
     page.created =
         Some(NewKeyView { name: created.key.name, secret, first_call, overlap, is_kept: created.key.is_kept });
     page::render(&page)

@@ -11,11 +11,11 @@ use super::super::model::FactorInput;
 use super::super::{flows, ops};
 use super::next::next_path;
 use super::{PENDING_SIGN_IN_COOKIE, continue_sign_in};
-use crate::base::{Actor, Problem};
+use crate::base::{Actor, Problem, Zone};
 use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, EnrolledFactors};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, VisitorOf, forget, redirect, redirect_with_flash};
+use crate::http::{Answer, Form, Moment, TimeFormat, VisitorOf, forget, redirect, redirect_with_flash};
 
 #[derive(Template)]
 #[template(path = "signin/factor.html")]
@@ -26,7 +26,7 @@ struct FactorPage<'a> {
     enrolled: EnrolledFactors,
     is_recovery: bool,
     /// When the factors will be removed. `None`: no reset is waiting.
-    due: Option<String>,
+    due: Option<Moment>,
 }
 
 /// The query of the page: which field is shown, and the path to continue at.
@@ -60,7 +60,7 @@ async fn show(app: &AppData, request: &HttpRequest, next: &str, with: &str, prob
         next,
         enrolled,
         is_recovery: with == "recovery",
-        due: reset.map(|reset| reset.due_at.day_and_time()),
+        due: reset.map(|reset| TimeFormat::new(app.now(), &Zone::default()).moment(reset.due_at)),
     };
     problem.map_or_else(|| page::render(&page), |problem| page::render_form_error(&problem, &page))
 }

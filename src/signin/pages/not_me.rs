@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::super::error::SigninError;
 use super::super::ops;
 use crate::accounts::AccountError;
-use crate::base::Actor;
+use crate::base::{Actor, Timestamp, Zone};
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, Form, VisitorOf};
+use crate::http::{Answer, Form, Moment, TimeFormat, VisitorOf};
 use crate::sessions::{Session, device_of};
 
 const TITLE: &str = "This was not me";
@@ -29,15 +29,15 @@ enum Link {
 struct SignInDetails {
     device: String,
     address: String,
-    began: String,
+    began: Moment,
 }
 
-impl From<Session> for SignInDetails {
-    fn from(session: Session) -> Self {
+impl SignInDetails {
+    fn new(session: Session, now: Timestamp) -> Self {
         Self {
             device: device_of(&session.visitor.agent),
             address: session.visitor.address,
-            began: session.created_at.day_and_time(),
+            began: TimeFormat::new(now, &Zone::default()).moment(session.created_at),
         }
     }
 }
@@ -69,7 +69,8 @@ fn show(app: &AppData, request: &HttpRequest, link: Link, token: &str) -> Answer
 pub async fn not_me_form(app: AppData, request: HttpRequest, link: Query<NotMeLink>) -> Answer {
     let token = link.token.clone();
     let stored = app.read_offloaded(move |view| ops::find_not_me(view, &token)).await?;
-    let state = stored.map_or(Link::Expired, |session| Link::Valid(session.map(Into::into)));
+    let state = stored
+        .map_or(Link::Expired, |session| Link::Valid(session.map(|session| SignInDetails::new(session, app.now()))));
     show(&app, &request, state, &link.token)
 }
 

@@ -215,12 +215,16 @@ fn only_calls(function: &Function) -> Option<&str> {
     (is_word && words(arguments.strip_suffix(')')?) == words(&parameters)).then_some(name)
 }
 
+/// Functions that may stay. The list may only shrink.
+const ONLY_CALLS: [(&str, &str); 1] = [("journal/ops.rs", "head")];
+
 #[test]
 fn an_operation_does_more_than_call_the_store() {
     let functions = Functions::read();
     let mut breaches = Vec::new();
     for function in functions.by_name.values().flatten().filter(|function| function.is_in_ops()) {
-        if let Some(name) = only_calls(function) {
+        let may_stay = ONLY_CALLS.contains(&(function.path.as_str(), function.name.as_str()));
+        if let Some(name) = only_calls(function).filter(|_| !may_stay) {
             breaches.push(format!("src/{}:{}: {} is store::{name}", function.path, function.line, function.name));
         }
     }

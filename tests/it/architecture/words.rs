@@ -1,8 +1,8 @@
-//! The words that neither code nor documents use any more. Both lists may only grow.
+//! The words that neither code nor documents use any more (both lists may only grow), and times on pages.
 
 use std::path::{Path, PathBuf};
 
-use super::{every_file_under, none_of};
+use super::{every_file_under, lines_where, none_of, sources};
 
 /// Metaphors that cost every reader a translation, in code, templates and documents.
 const NOWHERE: [&str; 20] = [
@@ -164,5 +164,18 @@ fn ordinary_words_name_nothing() {
         breaches,
         "a word of everyday speech says nothing about what the thing is",
         "name the type after what it is (`IntrospectionRequest`), the function after what it does (`read_inline`)",
+    );
+}
+
+#[test]
+fn pages_show_moments_in_one_way() {
+    let mut breaches = Vec::new();
+    for source in sources().iter().filter(|source| source.path.contains("/pages")) {
+        breaches.extend(lines_where(source, |line| line.contains(".day_and_")));
+    }
+    none_of(
+        breaches,
+        "people read \"3 hours ago\" on one page and a date on another, and miss the time zone",
+        "show it with http::TimeFormat::moment, which gives a `time` element",
     );
 }

@@ -7,7 +7,7 @@ use super::cards::{AboutCard, EmailsCard, NotificationsCard, PictureCard, Prefer
 use super::refusal::Refusal;
 use crate::base::Problem;
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, Flash, SignedIn, redirect_with_flash};
+use crate::http::{Answer, Flash, SignedIn, TimeFormat, redirect_with_flash};
 use crate::settings::ops;
 
 pub(super) const PATH: &str = "/settings/profile";
@@ -44,7 +44,7 @@ impl ProfilePage {
         Ok(Self {
             about: AboutCard::new(person, &profile.links, refusal),
             picture: PictureCard::new(person, identity.avatar.picture.as_deref(), refusal),
-            emails: EmailsCard::new(&profile.addresses, &identity.zone, refusal),
+            emails: EmailsCard::new(&profile.addresses, TimeFormat::new(app.now(), &identity.zone), refusal),
             preferences: PreferencesCard::new(&chosen.settings, &context.theme, refusal),
             notifications: NotificationsCard::new(chosen.mails, refusal),
             region: person.region.clone(),

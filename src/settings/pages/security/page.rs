@@ -6,7 +6,7 @@ use askama::Template;
 use super::cards::{IdentitiesCard, PasskeysCard, PasswordCard, RecoveryCard, SessionsCard, TwoStepCard};
 use crate::base::Problem;
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, SignedIn};
+use crate::http::{Answer, SignedIn, TimeFormat};
 use crate::settings::ops;
 
 pub(super) const PATH: &str = "/settings/security";
@@ -29,15 +29,16 @@ impl SecurityPage {
     fn build(app: &AppData, request: &HttpRequest, who: &SignedIn, refused: Option<&Problem>) -> Result<Self, Problem> {
         let (identity, config) = (&who.identity, app.config());
         let read = app.read_inline(|view| ops::read_security(view, identity.account))?;
+        let times = TimeFormat::new(app.now(), &identity.zone);
         Ok(Self {
             context: PageContext::new(app, request, "Security"),
             must_enrol_factor: identity.must_enrol_factor,
             password: PasswordCard::new(&read, &identity.username, config.passwords.min_length, refused),
-            two_step: TwoStepCard::new(&read),
-            passkeys: PasskeysCard::new(&read),
+            two_step: TwoStepCard::new(&read, times),
+            passkeys: PasskeysCard::new(&read, times),
             recovery: RecoveryCard::new(&read),
-            identities: IdentitiesCard::new(&read.connections, &config.oauth),
-            sessions: SessionsCard::new(read.sessions, identity.session, &identity.zone, &config.oauth),
+            identities: IdentitiesCard::new(&read.connections, times, &config.oauth),
+            sessions: SessionsCard::new(read.sessions, identity.session, times, &config.oauth),
         })
     }
 }

@@ -8,11 +8,11 @@ use super::super::super::flashes::SettingsFlash;
 use super::cards::PasskeyRow;
 use super::codes::show_codes;
 use super::page::PATH;
-use crate::base::{AccountId, PasskeyId, Problem};
+use crate::base::{PasskeyId, Problem};
 use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, FactorError, PasskeyName};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, CommonFlash, Form, SignedIn, redirect_with_flash};
+use crate::http::{Answer, CommonFlash, Form, SignedIn, TimeFormat, redirect_with_flash};
 use crate::signin;
 
 /// `POST /settings/security/passkeys/challenge`, for a script.
@@ -43,18 +43,20 @@ struct PasskeyPage {
     passkey: PasskeyRow,
 }
 
-async fn show(app: &AppData, request: &HttpRequest, account: AccountId, id: &str, problem: Option<&Problem>) -> Answer {
+async fn show(app: &AppData, request: &HttpRequest, who: &SignedIn, id: &str, problem: Option<&Problem>) -> Answer {
     let id = PasskeyId::parse(id).ok_or_else(Problem::not_found)?;
+    let account = who.identity.account;
     let rows = app.read_offloaded(move |view| factors::passkeys(view, account)).await?;
     let passkey = rows.into_iter().find(|passkey| passkey.id == id).ok_or_else(Problem::not_found)?;
     let context = PageContext::new(app, request, "Passkey");
-    let page = PasskeyPage { context, fault: problem.map(FormFault::from), passkey: PasskeyRow::new(&passkey) };
+    let times = TimeFormat::new(app.now(), &who.identity.zone);
+    let page = PasskeyPage { context, fault: problem.map(FormFault::from), passkey: PasskeyRow::new(&passkey, times) };
     problem.map_or_else(|| page::render(&page), |problem| page::render_form_error(problem, &page))
 }
 
 /// `GET /settings/security/passkeys/{id}`.
 pub async fn one(app: AppData, request: HttpRequest, who: SignedIn, id: Path<String>) -> Answer {
-    show(&app, &request, who.identity.account, &id, None).await
+    show(&app, &request, &who, &id, None).await
 }
 
 /// `POST /settings/security/passkeys/{id}/rename`.
@@ -62,7 +64,7 @@ pub async fn rename(app: AppData, request: HttpRequest, who: SignedIn, id: Path<
     let (actor, account) = (who.actor(), who.identity.account);
     let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
     let Some(name) = PasskeyName::parse(form.text("name")) else {
-        return show(&app, &request, account, &id, Some(&FactorError::Name.into())).await;
+        return show(&app, &request, &who, &id, Some(&FactorError::Name.into())).await;
     };
     app.write(move |tx| factors::rename_passkey(tx, &actor, account, passkey, &name)).await?;
     Ok(redirect_with_flash(PATH, CommonFlash::Saved))
@@ -75,7 +77,7 @@ pub async fn remove(app: AppData, request: HttpRequest, who: SignedIn, id: Path<
     match app.write(move |tx| signin::remove_passkey(tx, &actor, account, passkey)).await {
         Ok(()) => Ok(redirect_with_flash(PATH, SettingsFlash::FactorRemoved)),
         Err(error @ (FactorError::LastSignInMethod | FactorError::Required)) => {
-            show(&app, &request, account, &id, Some(&error.into())).await
+            show(&app, &request, &who, &id, Some(&error.into())).await
         }
         Err(error) => Err(error.into()),
     }

@@ -2,8 +2,9 @@
 
 use super::super::refusal::{Refusal, RefusedForm};
 use crate::accounts::addresses::{AddressList, ListedEmail};
-use crate::base::{EmailId, Problem, Zone};
+use crate::base::{EmailId, Problem};
 use crate::http::page::FormFault;
+use crate::http::{Moment, TimeFormat};
 
 pub(in super::super) struct EmailRow {
     pub id: String,
@@ -16,13 +17,13 @@ pub(in super::super) struct EmailRow {
     pub can_be_primary: bool,
     pub can_be_removed: bool,
     /// Until when the address can undo a change and cannot be removed. `None`: it undoes nothing.
-    pub kept_until: Option<String>,
+    pub kept_until: Option<Moment>,
     /// What is wrong with the entered code.
     pub fault: Option<FormFault>,
 }
 
 impl EmailRow {
-    fn new(listed: &ListedEmail, zone: &Zone, code_fault: Option<&Problem>) -> Self {
+    fn new(listed: &ListedEmail, times: TimeFormat<'_>, code_fault: Option<&Problem>) -> Self {
         let email = &listed.email;
         Self {
             id: email.id.to_string(),
@@ -33,7 +34,7 @@ impl EmailRow {
             is_waiting: email.awaits_code(),
             can_be_primary: email.can_be_primary(),
             can_be_removed: listed.check_removable().is_ok(),
-            kept_until: listed.kept_until.map(|until| until.day_and_time_in(zone)),
+            kept_until: listed.kept_until.map(|until| times.moment(until)),
             fault: code_fault.map(FormFault::from),
         }
     }
@@ -48,7 +49,7 @@ pub(in super::super) struct EmailsCard {
 }
 
 impl EmailsCard {
-    pub fn new(addresses: &AddressList, zone: &Zone, refusal: Option<&Refusal<'_>>) -> Self {
+    pub fn new(addresses: &AddressList, times: TimeFormat<'_>, refusal: Option<&Refusal<'_>>) -> Self {
         let (fault, typed) = match refusal {
             Some(Refusal { form: RefusedForm::NewEmail(form), problem }) => (Some(problem), form.text("email")),
             Some(Refusal { form: RefusedForm::EmailButton, problem }) => (Some(problem), ""),
@@ -58,7 +59,7 @@ impl EmailsCard {
             Some(Refusal { form: RefusedForm::EmailCode(refused), problem }) if *refused == id => Some(problem),
             _ => None,
         };
-        let row = |listed: &ListedEmail| EmailRow::new(listed, zone, code_fault(listed.email.id));
+        let row = |listed: &ListedEmail| EmailRow::new(listed, times, code_fault(listed.email.id));
         Self {
             fault: fault.map(FormFault::from),
             rows: addresses.emails.iter().map(row).collect(),

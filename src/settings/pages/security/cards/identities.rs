@@ -1,6 +1,7 @@
 //! The card of the connected accounts.
 
 use crate::config::Provider;
+use crate::http::{Moment, TimeFormat};
 use crate::signin::oauth::pages::{ProviderButton, icon_of};
 use crate::signin::oauth::{Connection, Connections};
 
@@ -10,22 +11,23 @@ pub(in super::super) struct ConnectedAccount {
     pub provider: String,
     pub icon: &'static str,
     pub label: String,
-    pub details: String,
+    pub linked: Moment,
+    pub used: Moment,
     /// Whether it is the only sign-in method, so that it cannot be removed.
     pub is_last: bool,
 }
 
 impl ConnectedAccount {
-    fn new(connection: &Connection, providers: &[Provider]) -> Self {
+    fn new(connection: &Connection, times: TimeFormat<'_>, providers: &[Provider]) -> Self {
         let identity = &connection.identity;
         let provider = providers.iter().find(|provider| provider.issuer == identity.issuer);
-        let (linked, used) = (identity.linked_at.day(), identity.last_used_at.day());
         Self {
             id: identity.id.to_string(),
             provider: provider.map_or(&identity.provider, |provider| &provider.label).clone(),
             icon: icon_of(provider),
             label: identity.label.clone(),
-            details: format!("Connected on {linked} · last used on {used}"),
+            linked: times.moment(identity.linked_at),
+            used: times.moment(identity.last_used_at),
             is_last: !connection.can_be_disconnected,
         }
     }
@@ -39,11 +41,11 @@ pub(in super::super) struct IdentitiesCard {
 }
 
 impl IdentitiesCard {
-    pub fn new(connections: &Connections, providers: &[Provider]) -> Self {
+    pub fn new(connections: &Connections, times: TimeFormat<'_>, providers: &[Provider]) -> Self {
         let is_connectable = |provider: &&Provider| connections.connectable.contains(&provider.name);
         let button = |provider: &Provider| ProviderButton::new(provider, "connect", "/settings/security");
         Self {
-            connected: connections.connected.iter().map(|one| ConnectedAccount::new(one, providers)).collect(),
+            connected: connections.connected.iter().map(|one| ConnectedAccount::new(one, times, providers)).collect(),
             others: providers.iter().filter(is_connectable).map(button).collect(),
         }
     }

@@ -1,27 +1,26 @@
 //! The card of the passkeys.
 
 use crate::factors::Passkey;
+use crate::http::{Moment, TimeFormat};
 use crate::settings::model::SecuritySettings;
 
 /// A row of the list.
 pub(in super::super) struct PasskeyRow {
     pub id: String,
     pub name: String,
-    pub created: String,
-    /// Such as `Last used on 3 May 2026, 09:00 UTC`.
-    pub last_used: String,
+    pub created: Moment,
+    /// `None`: it was not used yet.
+    pub last_used: Option<Moment>,
     pub is_backed_up: bool,
 }
 
 impl PasskeyRow {
-    pub fn new(passkey: &Passkey) -> Self {
+    pub fn new(passkey: &Passkey, times: TimeFormat<'_>) -> Self {
         Self {
             id: passkey.id.to_string(),
             name: passkey.name.clone(),
-            created: passkey.created_at.day(),
-            last_used: passkey
-                .last_used_at
-                .map_or_else(|| "Not used yet".into(), |at| format!("Last used on {}", at.day_and_time())),
+            created: times.moment(passkey.created_at),
+            last_used: passkey.last_used_at.map(|at| times.moment(at)),
             is_backed_up: passkey.is_backed_up,
         }
     }
@@ -34,10 +33,10 @@ pub(in super::super) struct PasskeysCard {
 }
 
 impl PasskeysCard {
-    pub fn new(settings: &SecuritySettings) -> Self {
+    pub fn new(settings: &SecuritySettings, times: TimeFormat<'_>) -> Self {
         Self {
             is_possible: settings.passkeys_are_possible,
-            rows: settings.passkeys.iter().map(PasskeyRow::new).collect(),
+            rows: settings.passkeys.iter().map(|passkey| PasskeyRow::new(passkey, times)).collect(),
         }
     }
 }

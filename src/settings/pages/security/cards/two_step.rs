@@ -1,5 +1,6 @@
 //! The card of two-step sign-in: the authenticator app.
 
+use crate::http::{Moment, TimeFormat};
 use crate::settings::model::SecuritySettings;
 
 pub(in super::super) struct TwoStepCard {
@@ -7,15 +8,15 @@ pub(in super::super) struct TwoStepCard {
     /// Whether the account has any second factor.
     pub is_any: bool,
     /// When all factors will be removed. `None`: no reset is waiting.
-    pub due: Option<String>,
+    pub due: Option<Moment>,
 }
 
 impl TwoStepCard {
-    pub fn new(settings: &SecuritySettings) -> Self {
+    pub fn new(settings: &SecuritySettings, times: TimeFormat<'_>) -> Self {
         Self {
             is_on: settings.factors.has_totp,
             is_any: settings.factors.is_any(),
-            due: settings.reset.as_ref().map(|reset| reset.due_at.day_and_time()),
+            due: settings.reset.as_ref().map(|reset| times.moment(reset.due_at)),
         }
     }
 }
