@@ -1,0 +1,58 @@
+//! Signing up, with and without an invitation.
+
+use std::sync::Arc;
+
+use super::super::error::SigninError;
+use super::super::model::{PendingSignUp, SignInOutcome, SignUp, SignUpGate};
+use super::super::ops;
+use super::new_password::{check_new_password, sign_up_words};
+use crate::accounts::{AccountError, NewAccount, Username};
+use crate::app::App;
+use crate::base::{Actor, EmailAddress, Visitor};
+use crate::invitations::InvitationError;
+
+/// Handles a sign-up. The answer for an address that has an account is the same as for a new one.
+///
+/// # Errors
+/// [`SigninError::Closed`], [`SigninError::Password`], [`SigninError::Account`] for invalid input;
+/// [`SigninError::Busy`] when too many passwords wait to be hashed.
+pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<PendingSignUp, SigninError> {
+    let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
+    let username = Username::parse(&form.username).map_err(AccountError::Username)?;
+    if form.claim.is_empty() && !SignUpGate::new(app.config()).admits(&email) {
+        return Err(SigninError::Closed);
+    }
+    let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
+    // Hash before checking whether the address is known, so that both cases take the same time.
+    let phc = app.passwords().hash(&password).await?;
+    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
+    app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor), new, &form.claim)).await
+}
+
+/// Handles the sign-up of a person with an invitation. The address is the one of the invitation, whatever the form
+/// says. The person is signed in.
+///
+/// # Errors
+/// [`SigninError::Invitation`] for a link that is not valid; [`SigninError::Password`], [`SigninError::Account`] for
+/// invalid input, after which the link is still valid; [`SigninError::Busy`].
+pub async fn accept_invitation(
+    app: &Arc<App>,
+    visitor: Visitor,
+    form: SignUp,
+    token: String,
+) -> Result<SignInOutcome, SigninError> {
+    let email = invited_address(app, token.clone()).await?.ok_or(InvitationError::LinkRefused)?;
+    let username = Username::parse(&form.username).map_err(AccountError::Username)?;
+    let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
+    let phc = app.passwords().hash(&password).await?;
+    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
+    app.write(move |tx| ops::accept_invitation(tx, &Actor::Anonymous(visitor), new, &token)).await
+}
+
+/// The address an invitation is for. `None`: its link is not valid.
+///
+/// # Errors
+/// [`SigninError::Db`].
+pub async fn invited_address(app: &Arc<App>, token: String) -> Result<Option<EmailAddress>, SigninError> {
+    app.read_offloaded(move |view| Ok(ops::invited_address(view, &token)?)).await
+}
