@@ -85,8 +85,7 @@ pub enum OpenError {
 /// What is needed to open the appliance.
 #[allow(missing_docs)]
 pub struct AppOptions {
-    pub config: Config,
-    pub keyring: Keyring,
+    pub site: Arc<Site>,
     pub clock: Clock,
     pub rng: Rng,
     /// Called once when a write failed permanently. The server must then stop with exit status 74.
@@ -99,8 +98,8 @@ impl App {
     /// # Errors
     /// [`OpenError`]; nothing was changed then.
     pub fn open(opening: AppOptions) -> Result<Arc<Self>, OpenError> {
-        let (layout, transport) = check_before_open(&opening.config)?;
-        let site = Arc::new(Site { config: opening.config, keyring: opening.keyring });
+        let site = opening.site;
+        let (layout, transport) = check_before_open(&site.config)?;
         let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
         let http_client = HttpClient::new(&site.config);

@@ -46,6 +46,8 @@ pub mod snapshots;
 
 pub mod restore;
 
+pub mod maintenance;
+
 pub mod settings;
 
 pub mod schedule;

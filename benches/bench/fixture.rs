@@ -119,8 +119,12 @@ impl Fixture {
     pub fn open(&self) -> Result<Arc<App>, Failure> {
         let config = Config::load(&self.config, &[])?;
         let keyring = Keyring::load(&config.keyring, false)?;
-        let opening =
-            AppOptions { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal: Box::new(|_| ()) };
+        let opening = AppOptions {
+            site: Arc::new(db::Site { config, keyring }),
+            clock: Clock::System,
+            rng: Rng::system(),
+            on_fatal: Box::new(|_| ()),
+        };
         Ok(App::open(opening)?)
     }
 

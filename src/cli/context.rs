@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::{self, Layout};
 use crate::journal::{Extent, JournalFile};
+use crate::maintenance::{self, UpgradeBy};
 use crate::restore::{self, Recovered};
 use crate::workspaces::{self, Workspace};
 
@@ -83,13 +84,14 @@ pub(super) fn open(common: &Common) -> Result<Arc<App>, Failure> {
     let config = config(common)?;
     let keyring = keyring(&config)?;
     drop_privileges(&config.data_dir)?;
-    open_with(config, keyring, Box::new(|_| ()))
+    open_with(config, keyring, UpgradeBy::Command, Box::new(|_| ()))
 }
 
-/// Opens the appliance with these settings.
+/// Opens the appliance with these settings, and upgrades its database if that has an earlier schema.
 pub(super) fn open_with(
     config: Config,
     keyring: Keyring,
+    by: UpgradeBy,
     on_fatal: Box<dyn Fn(&db::Error) + Send>,
 ) -> Result<Arc<App>, Failure> {
     check_writable(&config)?;
@@ -98,10 +100,14 @@ pub(super) fn open_with(
         eprintln!("{sentence}");
     }
     let db::Site { config, keyring } = check_placement(&layout, db::Site { config, keyring })?;
-    if layout.live().exists() {
-        db::migrate_file(&layout.live(), &keyring.database_key_pragma()).map_err(OpenError::Db)?;
+    let live = App::check(config, keyring, Clock::System.now())?;
+    let (site, schema) = (live.site().clone(), live.schema_version().map_err(OpenError::Db)?);
+    // Not open while the upgrade runs, so that the database has one user.
+    drop(live);
+    if schema < db::MIGRATIONS_COUNT {
+        maintenance::upgrade(&site, &Clock::System, &mut Rng::system(), by)?;
     }
-    let app = App::open(AppOptions { config, keyring, clock: Clock::System, rng: Rng::system(), on_fatal })?;
+    let app = App::open(AppOptions { site, clock: Clock::System, rng: Rng::system(), on_fatal })?;
     restore::claim(&layout)?;
     Ok(app)
 }
@@ -142,6 +148,15 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Fa
     }
     let db::Site { config, keyring } = check_placement(&layout, db::Site { config, keyring })?;
     let copy = App::check(config, keyring, Clock::System.now())?;
+    let schema = copy.schema_version().map_err(OpenError::Db)?;
+    if schema < db::MIGRATIONS_COUNT {
+        // An earlier schema has other tables. The start verifies all of them, on a copy.
+        eprintln!(
+            "The database has schema {schema}. The next start upgrades it to schema {}, first on a copy.",
+            db::MIGRATIONS_COUNT
+        );
+        return Ok(());
+    }
     JournalFile::new(&layout).verify(&copy.view(), Extent::Whole)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::config::ConfigError;
 use crate::crypto::KeyringError;
 use crate::db;
 use crate::journal::JournalError;
+use crate::maintenance::UpgradeError;
 
 /// Exit statuses (contract section 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,32 @@ impl From<OpenError> for Failure {
     }
 }
 
+impl From<UpgradeError> for Failure {
+    fn from(error: UpgradeError) -> Self {
+        let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+        match &error {
+            UpgradeError::NoSpace { folder, needed, free } => Self::configuration(format!(
+                "the upgrade of the database needs {} MiB of free space in {folder}, and {} MiB are free. Nothing was changed, and the previous version still works. Free some space, then run: systemctl restart domicile",
+                mebibytes(*needed),
+                mebibytes(*free)
+            )),
+            UpgradeError::ServerRuns { found } => Self::refused(format!(
+                "the database has schema {found}, and a server of an earlier version uses it. Nothing was changed. Run: systemctl restart domicile"
+            )),
+            UpgradeError::Trial { .. } => Self::configuration(format!(
+                "{error}. This was tried on a copy: the database was not changed, and the previous version still works. Install it again: apt install domicile=VERSION"
+            )),
+            UpgradeError::Damaged(_) => Self::damage(format!(
+                "{error}. The database itself was not changed. Restore the last good snapshot with the previous version: domicile restore FILE --replace"
+            )),
+            UpgradeError::Live(_) => Self::configuration(format!(
+                "{error}. The database has its old schema, and the previous version still works. Check the disk, then run: systemctl restart domicile"
+            )),
+            UpgradeError::Db(inner) => Self::opening(inner),
+        }
+    }
+}
+
 impl Failure {
     fn opening(error: &db::Error) -> Self {
         let sentence = match error {
@@ -114,6 +141,7 @@ impl Failure {
             db::Error::Restoring => {
                 "a restore of this data folder is running. Wait until it has finished, then try again.".to_owned()
             }
+            db::Error::Older { .. } => format!("{error}. Nothing was changed. Run: systemctl restart domicile"),
             db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
             other => format!(
                 "the database cannot be opened: {other}. Check that the folder exists, belongs to this user and can be written."

@@ -52,7 +52,9 @@ pub(super) fn create_appliance(config: &Config) -> Result<String, Failure> {
         create_folder(&folder)?;
     }
     // The lock files of `serve` are created here, so that a refused start writes nothing.
-    for lock in [layout.lock(), layout.users_lock(), layout.snapshot_lock(), layout.tombstones_lock()] {
+    for lock in
+        [layout.lock(), layout.users_lock(), layout.snapshot_lock(), layout.upgrade_lock(), layout.tombstones_lock()]
+    {
         std::fs::File::create(&lock).map_err(|error| cannot_create(&lock, &error))?;
     }
     let link = create_database(config, keyring, &layout, &mut rng)?;

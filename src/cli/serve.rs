@@ -13,6 +13,7 @@ use crate::crypto::Keyring;
 use crate::db::Layout;
 use crate::jobs::NewJob;
 use crate::journal::Extent;
+use crate::maintenance::{self, UpgradeBy};
 use crate::server::{self, Fatal, ServeOutcome};
 use crate::{api_keys, db, jobs, snapshots};
 
@@ -43,9 +44,10 @@ pub(super) fn run_with(
         tracing::error!(%error, "A write failed permanently; the server stops, so that it gives no false answers.");
         reported.report();
     });
-    let app = context::open_with(config, keyring, on_fatal)?;
+    let app = context::open_with(config, keyring, UpgradeBy::Server, on_fatal)?;
     app.verify_journal(Extent::New)?;
     app.write_journal()?;
+    maintenance::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     if let Some(keys) = app.use_newest_keys()? {
         tracing::info!(pepper = keys.pepper, data_key = keys.data_key, "The server now uses new keys of the keyring.");

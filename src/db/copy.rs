@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::connection::{self, Purpose};
 use super::frozen::{Freezer, Frozen};
 use super::tx::write_directly;
 use super::{Error, Layout, Site, Store, Tx, View, migrate};
-use crate::base::{Rng, Secret, Timestamp};
+use crate::base::{Clock, Rng, Secret, Timestamp};
 
 /// Size of a page of SQLCipher 4, in bytes.
 pub const PAGE_BYTES: u64 = 4096;
@@ -109,6 +110,52 @@ fn copy_with_lock(live: &Path, key: &Secret<String>, to: &Path) -> Result<(), Er
     open_copy(to, key)?.close().map_err(|(_, error)| Error::Sqlite(error))?;
     let synced = File::open(to).and_then(|file| file.sync_all());
     synced.map_err(|error| Error::file(to, error))
+}
+
+/// Changes a copy that nobody else uses, in one transaction. The copy is one complete file again, and not yet durable.
+///
+/// # Errors
+/// [`Error::Sqlite`], or the error of `work`; nothing in the copy is changed then.
+pub fn change_copy<T>(
+    path: &Path,
+    site: &Arc<Site>,
+    clock: &Clock,
+    rng: &mut Rng,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut copy = open_copy(path, &site.keyring.database_key_pragma())?;
+    let value = write_directly(&mut copy, site, clock, rng, work)?;
+    copy.close().map_err(|(_, error)| Error::Sqlite(error))?;
+    Ok(value)
+}
+
+/// Gives the copy `to`, which has an earlier schema, the stamp of the copy `from`, but with its own schema version. So an
+/// earlier program can verify it. Columns that only one of the two schemas has are left out. `to` is durable when this
+/// returns.
+///
+/// # Errors
+/// [`Error::Sqlite`], [`Error::File`].
+pub fn copy_stamp(from: &Path, to: &Path, key: &Secret<String>) -> Result<(), Error> {
+    let (from, target) = (open_copy(from, key)?, open_copy(to, key)?);
+    let columns = |connection: &Connection| {
+        let mut names = connection.prepare("select name from pragma_table_info('snapshot_stamp')")?;
+        names.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
+    };
+    let known = columns(&target)?;
+    let shared: Vec<String> = columns(&from)?.into_iter().filter(|name| known.contains(name)).collect();
+    let values: Vec<Value> =
+        from.query_row(&format!("select {} from snapshot_stamp", shared.join(", ")), [], |row| {
+            (0..shared.len()).map(|index| row.get(index)).collect()
+        })?;
+    let marks = vec!["?"; shared.len()].join(", ");
+    let insert = format!("insert or replace into snapshot_stamp ({}) values ({marks})", shared.join(", "));
+    target.execute(&insert, params_from_iter(values))?;
+    let own = i64::try_from(super::schema_version(&target)?).unwrap_or(i64::MAX);
+    target.execute("update snapshot_stamp set schema_version = ?1", [own])?;
+    for connection in [from, target] {
+        connection.close().map_err(|(_, error)| Error::Sqlite(error))?;
+    }
+    File::open(to).and_then(|file| file.sync_all()).map_err(|error| Error::file(to, error))
 }
 
 /// Opens a copy that nobody else uses, and makes it one file.
@@ -241,6 +288,11 @@ impl FileCopy {
             Ok((table, rows))
         };
         tables.into_iter().map(count).collect()
+    }
+
+    /// The appliance that it was opened for.
+    pub fn site(&self) -> &Arc<Site> {
+        &self.site
     }
 
     /// Reads the copy in the same way as the live database.

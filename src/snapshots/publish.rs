@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,8 +19,8 @@ use super::store;
 use super::verify::verify_file;
 use crate::app::App;
 use crate::audit::{self, Digest};
-use crate::base::Rng;
-use crate::db::{self, Error, Layout, MIGRATIONS_COUNT, Tx};
+use crate::base::{Clock, Rng};
+use crate::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Tx};
 use crate::journal;
 
 /// The prefix of the file's name before it is published.
@@ -101,6 +102,14 @@ fn write_manifest(layout: &Layout, temporary: &Path, manifest: &Manifest) -> Res
     sync_folder(layout.root())
 }
 
+/// Writes the stamp into a copy that this program did not publish, and that nobody else uses: the trial of an upgrade.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn stamp_copy(path: &Path, site: &Arc<Site>, clock: &Clock, rng: &mut Rng) -> Result<(), Error> {
+    db::change_copy(path, site, clock, rng, write_stamp)
+}
+
 /// Writes the stamp into the copy.
 fn write_stamp(tx: &mut Tx<'_>) -> Result<(), Error> {
     let (audit_seq, audit_head) = audit::head(tx)?;
@@ -120,14 +129,9 @@ fn write_stamp(tx: &mut Tx<'_>) -> Result<(), Error> {
 /// Requires free space for 1.2 times the size of the database (safety 3.2, 4), because a full disk would damage the
 /// live database.
 fn require_space(layout: &Layout) -> Result<(), SnapshotError> {
-    let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let mut log = layout.live().into_os_string();
-    log.push("-wal");
-    let database = size(layout.live()) + size(log.into());
+    let database = db::database_bytes(layout);
     let needed = database + database / 5;
-    let disk = nix::sys::statvfs::statvfs(layout.root())
-        .map_err(|error| Error::file(layout.root(), std::io::Error::from(error)))?;
-    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+    let free = db::free_bytes(layout.root())?;
     if free < needed { Err(SnapshotError::NoSpace { needed, free }) } else { Ok(()) }
 }
 

@@ -100,6 +100,7 @@ const LAYERS: &[&[&str]] = &[
     &["privacy"],
     &["snapshots", "activity"],
     &["restore"],
+    &["maintenance"],
     &["settings"],
     &["schedule"],
     &["server"],

@@ -5,6 +5,7 @@ mod bad_requests;
 mod disks;
 mod kills;
 mod snapshots_under_load;
+mod upgrades;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,88 +1,80 @@
-//! Databases of earlier releases open with the program of today: nothing in them is lost, and what they prove still holds.
+//! Databases of earlier releases are upgraded by the program of today: nothing in them is lost, and what they prove still
+//! holds.
 
 use std::path::{Path, PathBuf};
 
+use domicile::base::{Timestamp, hours};
 use domicile::billing::ledger;
 use domicile::db;
+use domicile::journal::Extent;
 use domicile::signin::SignInOutcome;
 use domicile::verification::Verifier;
-use domicile::{accounts, audit, workspaces};
+use domicile::{accounts, audit, snapshots, workspaces};
+use serde_json::Value;
 
 use crate::support::TestApp;
 
-/// A database of an earlier schema, with what is known about it.
-struct Fixture {
-    folder: &'static str,
-    schema: usize,
-    /// A moment after it was made and before its keys end.
-    now: &'static str,
-    person: &'static str,
-    password: &'static str,
-    key: &'static str,
+/// The first schema that has a fixture.
+const FIRST: usize = 17;
+
+/// The folders with the database of one schema each, the oldest first.
+fn fixtures() -> Vec<PathBuf> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures");
+    let folders = std::fs::read_dir(all).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let mut folders: Vec<PathBuf> = folders.collect();
+    folders.sort();
+    folders
 }
 
-/// One for each schema that was landed. A new migration adds the database of the schema before it.
-const FIXTURES: [Fixture; 3] = [
-    Fixture {
-        folder: "schema-17",
-        schema: 17,
-        now: "2026-11-30T09:00:00Z",
-        person: "ada-l",
-        password: "a walk by the river",
-        key: "dok_4190467e9687184bb15ea9c9e1010c89f606cd28",
-    },
-    Fixture {
-        folder: "schema-18",
-        schema: 18,
-        now: "2026-11-30T09:00:00Z",
-        person: "ada-l",
-        password: "a walk by the river",
-        key: "dok_08423aacdac9024d0a0c8d22ca88eef358cc9f69",
-    },
-    Fixture {
-        folder: "schema-19",
-        schema: 19,
-        now: "2026-11-30T09:00:00Z",
-        person: "ada-l",
-        password: "a walk by the river",
-        key: "dok_bb623b236068104b9b7831e057258e6ee807d1fd",
-    },
-];
-
-fn folder_of(fixture: &Fixture) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(fixture.folder)
+/// What is known about the database in `folder`.
+fn known(folder: &Path) -> Value {
+    let text = std::fs::read_to_string(folder.join("known.json"));
+    serde_json::from_str(&text.unwrap_or_else(|error| panic!("{}: {error}", folder.display()))).unwrap()
 }
 
 #[test]
 fn every_landed_schema_has_a_fixture() {
-    let newest = db::MIGRATIONS_COUNT;
-    for schema in 17..newest {
+    let schemas: Vec<u64> = fixtures().iter().map(|folder| known(folder)["schema"].as_u64().unwrap()).collect();
+    for schema in FIRST..db::MIGRATIONS_COUNT {
         assert!(
-            FIXTURES.iter().any(|fixture| fixture.schema == schema),
-            "schema {schema} was landed and has no database in tests/it/fixtures: make one with the program before your \
-             migration (tests/it/fixtures/README.md says how) and add it to FIXTURES in tests/it/upgrade.rs"
+            schemas.contains(&u64::try_from(schema).unwrap()),
+            "schema {schema} was landed and has no database in tests/it/fixtures. Build the last commit that had it, and \
+             run: ./dev fixture PROGRAM (tests/it/fixtures/README.md)"
         );
     }
 }
 
 #[test]
 fn a_database_of_an_earlier_schema_opens_and_loses_nothing() {
-    for fixture in &FIXTURES {
-        let app = TestApp::from_snapshot(&folder_of(fixture), fixture.now);
-        let place = fixture.folder;
+    for folder in fixtures() {
+        let (known, place) = (known(&folder), folder.file_name().unwrap().to_string_lossy().into_owned());
+        let text = |member: &str| known[member].as_str().unwrap();
+        let made_at = Timestamp::parse(text("made_at")).unwrap();
+        let app = TestApp::from_snapshot(&folder, &made_at.plus(hours(1)).rfc3339());
 
         let (person, balance, events) = app.read(|view| {
             ledger::check(view).unwrap_or_else(|damage| panic!("{place}: the ledger: {damage:?}"));
             let verified = audit::verify(view).unwrap_or_else(|damage| panic!("{place}: the audit: {damage:?}"));
-            let person = accounts::find_by_name(view, fixture.person).unwrap().unwrap();
+            let person = accounts::find_by_name(view, text("person")).unwrap().unwrap();
             let workspace = workspaces::personal(view, person.id).unwrap().unwrap();
             (person, ledger::balance(view, workspace.id).unwrap(), verified.events)
         });
         assert!(events > 0 && balance.micro() != 0, "{place}: {events} events, balance {balance:?}");
-        assert_eq!(person.username.as_str(), fixture.person);
+        assert_eq!(person.username.as_str(), text("person"));
 
-        let verified = Verifier::new(app.app.clone()).verify(fixture.key).unwrap().into_result();
+        let verifier = Verifier::new(app.app.clone());
+        let verified = verifier.verify(text("key")).unwrap().into_result();
         assert!(verified.is_ok(), "{place}: the key is refused: {verified:?}");
-        assert!(matches!(app.sign_in(fixture.person, fixture.password), Ok(SignInOutcome::Session { .. })), "{place}");
+        let sign_in = |name: &str| app.sign_in(name, text("password"));
+        assert!(matches!(sign_in(text("person")), Ok(SignInOutcome::Session { .. })), "{place}");
+        if let Some(revoked) = known["revoked_key"].as_str() {
+            assert!(verifier.verify(revoked).unwrap().into_result().is_err(), "{place}: a revoked key is good");
+            for name in ["suspended", "erased"] {
+                assert!(sign_in(text(name)).is_err(), "{place}: {name} can sign in");
+            }
+        }
+        app.app.verify_journal(Extent::Whole).unwrap_or_else(|damage| panic!("{place}: the journal: {damage:?}"));
+        app.app.write_journal().unwrap();
+        snapshots::publish(&app.app).unwrap_or_else(|error| panic!("{place}: {error}"));
     }
 }

@@ -5,13 +5,13 @@ use super::{Appliance, Reporter};
 use crate::support::tool;
 
 /// A mounted file system inside a file. Unmounted when it is dropped.
-struct Disk {
+pub(super) struct Disk {
     mounted_at: std::path::PathBuf,
 }
 
 impl Disk {
     /// Creates an ext4 file system of `mebibytes` and mounts it at `at`.
-    fn ext4(folder: &Path, at: &Path, mebibytes: u64) -> Self {
+    pub(super) fn ext4(folder: &Path, at: &Path, mebibytes: u64) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
         let image = folder.join("disk.img");
         std::fs::File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();

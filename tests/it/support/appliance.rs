@@ -147,6 +147,19 @@ impl Appliance {
         appliance
     }
 
+    /// An appliance with the database of a published snapshot (`domicile.sqlite` and `keyring` in `snapshot`), not running.
+    pub fn with_snapshot(snapshot: &Path) -> Self {
+        let appliance = Self::initialized();
+        for (from, to) in [("domicile.sqlite", appliance.live()), ("keyring", appliance.keyring())] {
+            std::fs::copy(snapshot.join(from), &to).unwrap();
+            // A checkout may have given more people the right to read it, which the program refuses.
+            std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        }
+        // So is a live database: in this mode, and without what a snapshot says of itself.
+        appliance.database().execute_batch("pragma journal_mode = wal; delete from snapshot_stamp").unwrap();
+        appliance
+    }
+
     /// Only a configuration file.
     pub fn configured(more: &str) -> Self {
         let folder = TempDir::new().unwrap();
@@ -178,6 +191,11 @@ impl Appliance {
 
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// The live database.
+    pub fn live(&self) -> PathBuf {
+        Layout::new(&self.data()).live()
     }
 
     pub fn keyring(&self) -> PathBuf {

@@ -13,6 +13,7 @@ use domicile::config::Config;
 use domicile::crypto::Keyring;
 use domicile::db::{self, Decided, Layout, Tx, View};
 use domicile::jobs;
+use domicile::maintenance::{self, UpgradeBy};
 use domicile::schedule::JOB_HANDLERS;
 use domicile::signin::{self, NewPerson, SignIn, SignInOutcome, SignUp, SigninError, flows};
 use domicile::workspaces;
@@ -62,8 +63,8 @@ impl TestApp {
         Self { app, clock, runtime: runtime(), folder }
     }
 
-    /// Opens the database of a published snapshot (`domicile.sqlite` and `keyring` in `snapshot`) at the time `now`, as
-    /// a restore does.
+    /// Upgrades and opens the database of a published snapshot (`domicile.sqlite`, `keyring` and maybe the journal in
+    /// `snapshot`) at the time `now`.
     pub fn from_snapshot(snapshot: &Path, now: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let config = Config::for_demo(folder.path(), 8600).unwrap();
@@ -77,7 +78,11 @@ impl TestApp {
         std::fs::set_permissions(&config.keyring, Permissions::from_mode(0o600)).unwrap();
         let clock = Clock::manual_at(Timestamp::parse(now).unwrap());
         let keyring = Keyring::load(&config.keyring, false).unwrap();
-        db::migrate_file(&layout.live(), &keyring.database_key_pragma()).unwrap();
+        if snapshot.join("tombstones.jsonl").exists() {
+            std::fs::copy(snapshot.join("tombstones.jsonl"), layout.tombstones()).unwrap();
+        }
+        let site = Arc::new(db::Site { config: config.clone(), keyring });
+        maintenance::upgrade(&site, &clock, &mut Rng::seeded(15), UpgradeBy::Command).unwrap();
         let app = open(config, clock.clone(), Rng::seeded(14));
         Self { app, clock, runtime: runtime(), folder }
     }
@@ -295,5 +300,5 @@ fn runtime() -> tokio::runtime::Runtime {
 fn open(config: Config, clock: Clock, rng: Rng) -> Arc<App> {
     let keyring = Keyring::load(&config.keyring, false).unwrap();
     let on_fatal = Box::new(|error: &db::Error| panic!("a write failed permanently: {error}"));
-    App::open(AppOptions { config, keyring, clock, rng, on_fatal }).unwrap()
+    App::open(AppOptions { site: Arc::new(db::Site { config, keyring }), clock, rng, on_fatal }).unwrap()
 }
