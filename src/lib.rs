@@ -42,6 +42,7 @@ pub mod signin;
 pub mod privacy;
 
 pub mod activity;
+pub mod clock;
 pub mod snapshots;
 
 pub mod restore;

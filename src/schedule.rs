@@ -4,14 +4,17 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use tokio::time::MissedTickBehavior;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::api_keys;
 use crate::app::App;
+use crate::base::seconds;
 use crate::jobs::{self, JobHandler, Outcome, Periodic};
 use crate::verification::{self, Verifier};
 use crate::{
-    accounts, audit, billing, db, factors, idempotency, invitations, mail, privacy, sessions, signin, snapshots, tokens,
+    accounts, audit, billing, clock, db, factors, idempotency, invitations, mail, privacy, sessions, signin, snapshots,
+    tokens,
 };
 
 /// One piece of periodic work: when (a cron expression with seconds, in UTC), what and why. `job` is the name of its
@@ -19,6 +22,8 @@ use crate::{
 struct Recurring {
     cron: &'static str,
     job: &'static str,
+    /// Whether it deletes or ends something, or tells people that it will: it does not run while the clock may be wrong.
+    needs_right_clock: bool,
     why: &'static str,
 }
 
@@ -26,33 +31,53 @@ struct Recurring {
 const PURGE: &str = "house.tidy";
 
 const RECURRING: &[Recurring] = &[
-    Recurring { cron: "0 * * * * *", job: mail::DELIVER, why: "sends e-mails whose next attempt is due" },
-    Recurring { cron: "30 * * * * *", job: PURGE, why: "deletes expired sessions, answers, links and jobs" },
+    Recurring {
+        cron: "0 * * * * *",
+        job: mail::DELIVER,
+        needs_right_clock: false,
+        why: "sends e-mails whose next attempt is due",
+    },
+    Recurring {
+        cron: "30 * * * * *",
+        job: PURGE,
+        needs_right_clock: true,
+        why: "deletes expired sessions, answers, links and jobs",
+    },
     Recurring {
         cron: "15 */10 * * * *",
         job: privacy::jobs::EXPIRE,
+        needs_right_clock: true,
         why: "deletes exports after a week, their links after an hour, and copies of the database after a month",
     },
     Recurring {
         cron: "40 */10 * * * *",
         job: privacy::jobs::ERASE_PENDING,
+        needs_right_clock: true,
         why: "deletes accounts that were not verified within a day",
     },
-    Recurring { cron: "20 * * * * *", job: api_keys::END_DUE, why: "ends overlaps and quarantines of keys" },
+    Recurring {
+        cron: "20 * * * * *",
+        job: api_keys::END_DUE,
+        needs_right_clock: true,
+        why: "ends overlaps and quarantines of keys",
+    },
     Recurring {
         cron: "50 20 * * * *",
         job: api_keys::REMIND,
+        needs_right_clock: true,
         why: "reminds of keys that expire in 30, 7 or 1 days; deletes old usage counters",
     },
     Recurring {
         cron: "50 */10 * * * *",
         job: factors::jobs::RESET_DUE,
+        needs_right_clock: true,
         why: "removes lost second factors three days after the request",
     },
-    Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, why: "expires credit" },
+    Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, needs_right_clock: true, why: "expires credit" },
     Recurring {
         cron: "20 */10 * * * *",
         job: tokens::ROTATE_KEYS,
+        needs_right_clock: false,
         why: "publishes the next signing key a day before it signs",
     },
 ];
@@ -121,19 +146,19 @@ impl Schedule {
         Arc::new(Self { app, verifier, work, publishing })
     }
 
-    /// Starts the schedule. It stops when the returned scheduler is dropped.
+    /// Starts the schedule. It stops when the returned scheduler is shut down.
     ///
     /// # Errors
     /// [`JobSchedulerError`]: the table has an invalid cron expression.
     pub async fn start(self: &Arc<Self>) -> Result<JobScheduler, JobSchedulerError> {
         let scheduler = JobScheduler::new().await?;
         for (index, (recurring, _)) in self.work.iter().enumerate() {
-            let Recurring { cron, job, why } = recurring;
+            let Recurring { cron, job, why, .. } = recurring;
             tracing::debug!(cron, job, why, "Periodic work is scheduled.");
             let schedule = self.clone();
             let run = move |_, _| -> BoxFuture<'static, ()> {
                 let schedule = schedule.clone();
-                Box::pin(async move { schedule.work[index].1.run(&schedule.app).await })
+                Box::pin(async move { schedule.run_when_allowed(index).await })
             };
             scheduler.add(Job::new_async(*cron, run)?).await?;
         }
@@ -156,10 +181,57 @@ impl Schedule {
     /// Runs all periodic work once, except the snapshot. The server does it when it starts: it finds what became due
     /// while the appliance was stopped, or what a crash interrupted.
     pub async fn catch_up(&self) {
-        for (_, periodic) in &self.work {
-            periodic.run_once(&self.app).await;
+        for (recurring, periodic) in &self.work {
+            if self.is_allowed(recurring) {
+                periodic.run_once(&self.app).await;
+            }
         }
         write_uses(&self.app, &self.verifier).await;
+    }
+
+    async fn run_when_allowed(&self, index: usize) {
+        let (recurring, periodic) = &self.work[index];
+        if self.is_allowed(recurring) {
+            periodic.run(&self.app).await;
+        }
+    }
+
+    fn is_allowed(&self, recurring: &Recurring) -> bool {
+        !recurring.needs_right_clock || clock::is_deletion_allowed(&self.app).unwrap_or_else(|error| {
+            tracing::error!(%error, job = recurring.job, "The state of the clock could not be read. The work waits.");
+            false
+        })
+    }
+
+    /// Follows the clock of the machine until the future is dropped. After a step, starts `scheduler` again, because it
+    /// waits for a time of the old clock, and does what is due now.
+    pub async fn follow_clock(self: Arc<Self>, mut scheduler: JobScheduler) {
+        let mut ticks = tokio::time::interval(seconds(1));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match clock::follow(&self.app).await {
+                Ok(false) => continue,
+                Ok(true) => {}
+                Err(error) => {
+                    tracing::error!(%error, "A step of the clock could not be recorded. The server tries again.");
+                    continue;
+                }
+            }
+            let restarted = async {
+                scheduler.shutdown().await?;
+                self.start().await
+            };
+            match restarted.await {
+                Ok(restarted) => scheduler = restarted,
+                Err(error) => tracing::error!(%error, "The schedule could not be started again. Restart the server."),
+            }
+            let schedule = self.clone();
+            drop(tokio::spawn(async move {
+                schedule.publishing.run_once(&schedule.app).await;
+                schedule.catch_up().await;
+            }));
+        }
     }
 }
 

@@ -121,7 +121,7 @@ impl Fixture {
         let keyring = Keyring::load(&config.keyring, false)?;
         let opening = AppOptions {
             site: Arc::new(db::Site { config, keyring }),
-            clock: Clock::System,
+            clock: Clock::system(),
             rng: Rng::system(),
             on_fatal: Box::new(|_| ()),
         };

@@ -19,7 +19,7 @@ table! {
     region = exported(Cell::Text);
     state = exported(Cell::Text);
     is_operator = exported(Cell::Flag);
-    created_at = exported(Cell::Time);
+    created_at = exported(Cell::Time).ends();
     keys_locked_at = exported(Cell::Time).set_later();
     skeleton = left_out(DERIVED).personal("refuses names that look like it");
 }
@@ -46,9 +46,9 @@ table! {
     email_id = left_out(LINK);
     digest = left_out(SECRET);
     tries = left_out(STATE).set_later();
-    sent_at = left_out(STATE);
-    expires_at = left_out("ten minutes after it was sent");
-    counted_from = left_out(STATE);
+    sent_at = left_out(STATE).ages();
+    expires_at = left_out("ten minutes after it was sent").ends();
+    counted_from = left_out(STATE).ages();
     sent_count = left_out(STATE).set_later();
 }
 
@@ -58,8 +58,8 @@ table! {
     id = exported(Cell::Text);
     from_id = exported(Cell::Text).named("from");
     to_id = exported(Cell::Text).named("to");
-    changed_at = exported(Cell::Time);
-    revert_until = exported(Cell::Time);
+    changed_at = exported(Cell::Time).ends();
+    revert_until = exported(Cell::Time).ends();
     closed_at = exported(Cell::Time).set_later();
     account_id = left_out(LINK);
     since = left_out(DERIVED);
@@ -69,7 +69,7 @@ table! {
     /// How many codes an account sent to addresses that it added.
     pub(crate) EMAIL_CODE_COUNT: "email_code_count" { part: None, erasure: Erasure::Deletes }
     account_id = left_out(LINK);
-    counted_from = left_out(STATE);
+    counted_from = left_out(STATE).ages();
     sent_count = left_out(STATE);
 }
 
@@ -92,8 +92,8 @@ table! {
     purpose = left_out("in the activity");
     account_id = left_out(LINK);
     about = left_out(LINK);
-    created_at = left_out("in the activity");
-    expires_at = left_out(STATE);
+    created_at = left_out("in the activity").ends();
+    expires_at = left_out(STATE).ends();
     used_at = left_out("in the activity").set_later();
 }
 
@@ -106,5 +106,5 @@ table! {
             6(1)(f)): a keyed digest without the name, for a year"),
     }
     digest = left_out("created at erasure; gives no access");
-    until = left_out("a year after the erasure");
+    until = left_out("a year after the erasure").ends();
 }

@@ -24,18 +24,18 @@ table! {
     display = exported(Cell::Text);
     scopes = exported(Cell::Words);
     state = exported(Cell::Text);
-    state_at = exported(Cell::Time);
+    state_at = exported(Cell::Time).ends();
     ended_as = exported(Cell::Text).set_later();
-    created_at = exported(Cell::Time);
-    expires_at = exported(Cell::Time);
-    retire_at = exported(Cell::Time).set_later();
+    created_at = exported(Cell::Time).ends();
+    expires_at = exported(Cell::Time).ends_with("created_at");
+    retire_at = exported(Cell::Time).set_later().ends();
     revoked_at = exported(Cell::Time).set_later();
     predecessor_id = exported(Cell::Text).named("predecessor");
     networks = exported(Cell::Words).personal("limits where the key works");
     rate_per_minute = exported(Cell::Number);
     budget_micro = exported(Cell::Credits).named("budget");
     budget_period = exported(Cell::Text);
-    spent_until = exported(Cell::Time);
+    spent_until = exported(Cell::Time).ends();
     account_id = left_out(LINK);
     lookup = left_out(SECRET);
     pepper_id = left_out(STATE);
@@ -47,7 +47,7 @@ table! {
 table! {
     /// The last use of each key.
     pub(crate) API_KEY_USE: "api_key_use" { part: Some("keys/keys"), erasure: Erasure::Deletes }
-    last_used_at = exported(Cell::Time);
+    last_used_at = exported(Cell::Time).ends();
     uses = exported(Cell::Number);
     last_address = exported(Cell::Text).personal("lets people notice the use of a stolen key");
     last_agent = exported(Cell::Text).personal("lets people notice the use of a stolen key");
@@ -81,8 +81,8 @@ table! {
     key_id = exported(Cell::Text).named("key");
     address = exported(Cell::Text).personal("finds programs that still use a key that is being replaced");
     agent = exported(Cell::Text).personal("finds programs that still use a key that is being replaced");
-    first_at = exported(Cell::Time);
-    last_at = exported(Cell::Time);
+    first_at = exported(Cell::Time).ends();
+    last_at = exported(Cell::Time).ends();
     uses = exported(Cell::Number);
 }
 
@@ -91,7 +91,7 @@ table! {
     pub(crate) API_KEY_NOTICE: "api_key_notice" { part: None, erasure: Erasure::Deletes }
     key_id = left_out(LINK);
     kind = left_out(STATE);
-    at = left_out(STATE);
+    at = left_out(STATE).ends();
 }
 
 table! {

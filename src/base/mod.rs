@@ -4,6 +4,7 @@
 //! need not check it.
 
 mod actor;
+mod clock;
 mod digest;
 mod email_address;
 mod ids;
@@ -21,6 +22,7 @@ mod time;
 mod zone;
 
 pub use actor::{Actor, CredentialAdmin, Role, Visitor};
+pub use clock::{Clock, ClockStep};
 pub use digest::{Digest, GENESIS};
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
@@ -34,5 +36,5 @@ pub use rng::Rng;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
 pub use text::{SharedText, is_visible, size_in_words, visible_lines};
-pub use time::{Clock, Stopwatch, Timestamp, days, hours, minutes, seconds};
+pub use time::{Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use zone::Zone;

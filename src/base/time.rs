@@ -1,7 +1,5 @@
-//! Time. This is the only place that reads the clock of the machine.
+//! Moments and durations. `clock.rs` reads the clock of the machine.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment in UTC, in whole milliseconds since 1970.
@@ -128,41 +126,6 @@ pub const fn days(n: u64) -> Duration {
     Duration::from_secs(n * 86_400)
 }
 
-/// A clock: that of the machine, or one that only a test moves.
-#[derive(Clone, Debug)]
-pub enum Clock {
-    /// The clock of the machine.
-    System,
-    /// A clock that stands still until a test calls [`Clock::advance`].
-    Manual(Arc<AtomicI64>),
-}
-
-impl Clock {
-    /// A manual clock that shows `at`.
-    pub fn manual_at(at: Timestamp) -> Self {
-        Self::Manual(Arc::new(AtomicI64::new(at.0)))
-    }
-
-    /// The current time of this clock.
-    pub fn now(&self) -> Timestamp {
-        match self {
-            Self::System => Timestamp(
-                SystemTime::now()
-                    .duration_since(UNIX_EPOCH)
-                    .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)),
-            ),
-            Self::Manual(at) => Timestamp(at.load(Ordering::SeqCst)),
-        }
-    }
-
-    /// Moves a manual clock forward. Does nothing to the clock of the machine.
-    pub fn advance(&self, by: Duration) {
-        if let Self::Manual(at) = self {
-            at.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
-        }
-    }
-}
-
 /// Measures how long something takes, for logs and measurements only. No decision may depend on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
@@ -205,15 +168,5 @@ mod tests {
             (leap.month().as_str(), Timestamp::from_day_number(leap.day_number()).iso_day().as_str()),
             ("2028-02", "2028-02-29")
         );
-    }
-
-    #[test]
-    fn a_manual_clock_moves_only_by_advance() {
-        let clock = Clock::manual_at(Timestamp::from_millis(5));
-        let before = clock.now();
-        clock.advance(seconds(2));
-
-        assert_eq!(clock.now().since(before), seconds(2));
-        assert_eq!(before.since(clock.now()), Duration::ZERO);
     }
 }

@@ -106,6 +106,12 @@ pub(super) enum Command {
         after_help = "Examples:\n  domicile restore /backup/domicile.sqlite\n  domicile restore /backup/domicile.sqlite --replace\n\nThe settings and the keyring must be in place. All sessions end. What the journal says has ended since the snapshot ends again: people who were erased are erased before the server starts."
     )]
     Restore(RestoreArguments),
+    /// Confirm the clock after it was set.
+    #[command(subcommand_required = true)]
+    Clock {
+        #[command(subcommand)]
+        command: ClockCommand,
+    },
     /// Check whether the local server is ready. Exit 0: ready.
     #[command(after_help = "Example:\n  domicile healthcheck")]
     Healthcheck,
@@ -388,6 +394,14 @@ pub(super) enum SnapshotCommand {
     /// Publish a snapshot now. It is checked before it replaces the old one.
     #[command(after_help = "Example:\n  domicile snapshot now")]
     Now,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum ClockCommand {
+    /// You have checked the clock of this machine, and it is right: what has expired may be deleted again, and the
+    /// readiness probe no longer reports that the clock was set.
+    #[command(after_help = "Example:\n  date && domicile clock confirm")]
+    Confirm,
 }
 
 #[derive(Subcommand, Debug)]

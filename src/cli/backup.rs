@@ -31,7 +31,7 @@ pub(super) fn restore(common: &Common, arguments: &RestoreArguments) -> Result<(
     let site = Arc::new(db::Site { config, keyring });
     let options = Options { replace: arguments.replace, accept_missing_journal: arguments.accept_missing_journal };
     let journal = (journal.as_ref(), expected.as_path());
-    let restored = restore::restore(&site, &snapshot, journal, options, &Clock::System, &mut Rng::system())?;
+    let restored = restore::restore(&site, &snapshot, journal, options, &Clock::system(), &mut Rng::system())?;
     if common.json {
         println!("{}", restored.to_json());
     } else {

@@ -100,14 +100,14 @@ pub(super) fn open_with(
         eprintln!("{sentence}");
     }
     let db::Site { config, keyring } = check_placement(&layout, db::Site { config, keyring })?;
-    let live = App::check(config, keyring, Clock::System.now())?;
+    let live = App::check(config, keyring, Clock::system().now())?;
     let (site, schema) = (live.site().clone(), live.schema_version().map_err(OpenError::Db)?);
     // Not open while the upgrade runs, so that the database has one user.
     drop(live);
     if schema < db::MIGRATIONS_COUNT {
-        maintenance::upgrade(&site, &Clock::System, &mut Rng::system(), by)?;
+        maintenance::upgrade(&site, &Clock::system(), &mut Rng::system(), by)?;
     }
-    let app = App::open(AppOptions { site, clock: Clock::System, rng: Rng::system(), on_fatal })?;
+    let app = App::open(AppOptions { site, clock: Clock::system(), rng: Rng::system(), on_fatal })?;
     restore::claim(&layout)?;
     Ok(app)
 }
@@ -115,7 +115,7 @@ pub(super) fn open_with(
 /// Checks that nobody put the live database in place by hand. Answers the site again.
 fn check_placement(layout: &Layout, site: db::Site) -> Result<db::Site, Failure> {
     let site = Arc::new(site);
-    restore::check_placement(layout, &site, Clock::System.now())?;
+    restore::check_placement(layout, &site, Clock::system().now())?;
     // Only the check had other references, and it has ended.
     Arc::into_inner(site).ok_or_else(|| Failure::refused("the keyring is still in use."))
 }
@@ -147,7 +147,7 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Fa
         );
     }
     let db::Site { config, keyring } = check_placement(&layout, db::Site { config, keyring })?;
-    let copy = App::check(config, keyring, Clock::System.now())?;
+    let copy = App::check(config, keyring, Clock::system().now())?;
     let schema = copy.schema_version().map_err(OpenError::Db)?;
     if schema < db::MIGRATIONS_COUNT {
         // An earlier schema has other tables. The start verifies all of them, on a copy.

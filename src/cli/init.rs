@@ -69,7 +69,8 @@ fn refuse_existing(config: &Config, layout: &Layout) -> Result<(), Failure> {
     }
     if layout.live().exists()
         && let Ok(keyring) = context::keyring(config)
-        && let Err(unfinished @ OpenError::Unfinished { .. }) = App::check(config.clone(), keyring, Clock::System.now())
+        && let Err(unfinished @ OpenError::Unfinished { .. }) =
+            App::check(config.clone(), keyring, Clock::system().now())
     {
         return Err(unfinished.into());
     }
@@ -95,7 +96,7 @@ fn create_keyring(config: &Config, layout: &Layout, rng: &mut Rng) -> Result<Key
     if let Some(folder) = config.keyring.parent() {
         std::fs::create_dir_all(folder).map_err(|error| cannot_create(folder, &error))?;
     }
-    let keyring = Keyring::generate(rng, Clock::System.now());
+    let keyring = Keyring::generate(rng, Clock::system().now());
     write_note(layout, &keyring.id()).map_err(|error| cannot_create(&layout.init_note(), &error))?;
     keyring.write_new(&config.keyring)?;
     Ok(keyring)
@@ -127,7 +128,7 @@ fn create_database(config: &Config, keyring: Keyring, layout: &Layout, rng: &mut
     }
     let site = Arc::new(db::Site { config: config.clone(), keyring });
     let region = config.region.clone();
-    let link = db::make_file(&unfinished, &site, &Clock::System, rng, |tx| {
+    let link = db::make_file(&unfinished, &site, &Clock::system(), rng, |tx| {
         db::stamp(tx, &region)?;
         signin::claim_link(tx)
     })

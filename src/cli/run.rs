@@ -49,6 +49,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Audit { command } => site::audit(common, command),
         Command::Snapshot { command } => site::snapshot(common, command),
         Command::Keyring { command } => site::keyring(common, command),
+        Command::Clock { command } => site::clock(common, command),
         Command::Verify { file } => site::verify(common, file),
         Command::Restore(arguments) => backup::restore(common, arguments),
         Command::Healthcheck => health::run(common),

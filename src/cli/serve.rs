@@ -15,7 +15,7 @@ use crate::jobs::NewJob;
 use crate::journal::Extent;
 use crate::maintenance::{self, UpgradeBy};
 use crate::server::{self, Fatal, ServeOutcome};
-use crate::{api_keys, db, jobs, snapshots};
+use crate::{api_keys, clock, db, jobs, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     log_to_stderr();
@@ -46,6 +46,8 @@ pub(super) fn run_with(
     });
     let app = context::open_with(config, keyring, UpgradeBy::Server, on_fatal)?;
     app.verify_journal(Extent::New)?;
+    // Before anything compares a stored time with the clock.
+    clock::begin(&app).map_err(Problem::from)?;
     app.write_journal()?;
     maintenance::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;
     snapshots::clean_up(&layout).map_err(|error| Failure::configuration(format!("{error}.")))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::arguments::{
-    AuditCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, ServiceCommand, SnapshotCommand,
+    AuditCommand, ClockCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, ServiceCommand, SnapshotCommand,
 };
 use super::context::{self, find_account, open};
 use super::failure::Failure;
@@ -16,7 +16,7 @@ use crate::billing::{self, ledger};
 use crate::crypto::{KeyIds, Keyring};
 use crate::services::{self, ServiceError, ServiceName};
 use crate::snapshots::Damage;
-use crate::{db, snapshots, tokens};
+use crate::{clock, db, snapshots, tokens};
 
 pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
     let ServiceCommand::Create { name } = command;
@@ -137,6 +137,21 @@ pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(),
     Ok(())
 }
 
+pub(super) fn clock(common: &Common, command: &ClockCommand) -> Result<(), Failure> {
+    match command {
+        ClockCommand::Confirm => {
+            let app = open(common)?;
+            let was_open = clock::confirm(&app).map_err(Problem::from)?;
+            if common.json {
+                println!("{}", json!({"time": app.now().rfc3339(), "confirmed": was_open}));
+            } else {
+                println!("It is {}.", app.now().day_and_time());
+            }
+            Ok(())
+        }
+    }
+}
+
 pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), Failure> {
     match command {
         KeyringCommand::ShowDatabaseKey => {
@@ -200,7 +215,7 @@ pub(super) fn verify(common: &Common, file: &Path) -> Result<(), Failure> {
     let keyring = context::keyring(&config)?;
     let site = std::sync::Arc::new(db::Site { config, keyring });
     let report =
-        snapshots::verify_file(file, &site, Clock::System.now()).map_err(|damage| to_failure(file, &damage))?;
+        snapshots::verify_file(file, &site, Clock::system().now()).map_err(|damage| to_failure(file, &damage))?;
     if common.json {
         println!("{}", report.to_json());
     } else {

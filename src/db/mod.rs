@@ -3,6 +3,7 @@
 //! Every change is one transaction on the writer's thread, and its caller is answered when it is on disk.
 //! [`connection`] opens every connection and checks its settings; no other code opens the file.
 
+mod clock;
 mod columns;
 mod connection;
 mod copy;
@@ -25,6 +26,7 @@ mod tx;
 mod wal_index;
 mod writer;
 
+pub use clock::{ClockRecord, STATEMENTS as CLOCK_STATEMENTS, find_clock, update_clock};
 pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, engine_version};
 pub use copy::{FileCopy, PAGE_BYTES, change_copy, copy_stamp, copy_unopened};
 pub use decision::{Decided, Decision};
@@ -39,7 +41,7 @@ pub use space::{database_bytes, free_bytes};
 pub use sql::{Draft, Field, assert_reads_all, only, position, text_of};
 pub(crate) use sql::{by_name, field, sql, text};
 pub use store::{Layout, Store};
-pub use table::{Cell, Column, Erasure, Export, Table, exported, left_out};
+pub use table::{Cell, Column, Erasure, Export, Shift, Table, exported, left_out};
 pub(crate) use table::{columns, exported_columns, insert, table, values};
 pub(crate) use tables::{DERIVED, EVIDENCE, KEYRING_IN_USE, LINK, SITE, SNAPSHOT_STAMP, STATE};
 pub use tables::{SECRET, TABLES};

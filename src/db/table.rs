@@ -51,6 +51,19 @@ pub enum Export {
     LeftOut(&'static str),
 }
 
+/// What happens to the times in a column when the clock was set back (`crate::clock`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shift {
+    /// Nothing: it is no time, a record of what happened, or a date that a person chose.
+    Never,
+    /// Times in the future move back by as much: an end, or when something is due. What ended before the step stays ended.
+    Ends,
+    /// All times move back by as much, because rules compare the age with a maximum, and nothing may become younger.
+    Ages,
+    /// It moves if the time in this other column is in the future: an end that was computed from it.
+    With(&'static str),
+}
+
 /// One column with its tags. Made by [`exported`] or [`left_out`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -66,6 +79,8 @@ pub struct Column {
     pub is_emptied: bool,
     /// Whether inserts leave it to the default of the schema.
     pub is_set_later: bool,
+    /// What a clock that was set back does to it.
+    pub shift: Shift,
 }
 
 /// A column of the export, under its own name.
@@ -82,10 +97,29 @@ pub const fn left_out(reason: &'static str) -> Column {
         retention: None,
         is_emptied: false,
         is_set_later: false,
+        shift: Shift::Never,
     }
 }
 
 impl Column {
+    /// See [`Shift::Ends`].
+    pub const fn ends(mut self) -> Self {
+        self.shift = Shift::Ends;
+        self
+    }
+
+    /// See [`Shift::Ages`].
+    pub const fn ages(mut self) -> Self {
+        self.shift = Shift::Ages;
+        self
+    }
+
+    /// See [`Shift::With`].
+    pub const fn ends_with(mut self, other: &'static str) -> Self {
+        self.shift = Shift::With(other);
+        self
+    }
+
     /// Exports the column under another name.
     pub const fn named(mut self, name: &'static str) -> Self {
         self.export = match self.export {

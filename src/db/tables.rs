@@ -14,7 +14,7 @@ pub const EVIDENCE: &str = "evidence without personal data";
 pub const DERIVED: &str = "derived from data that is exported";
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[SITE, SNAPSHOT_STAMP, KEYRING_IN_USE, CREDENTIAL_CHANGE];
+pub const TABLES: &[Table] = &[SITE, SNAPSHOT_STAMP, KEYRING_IN_USE, CREDENTIAL_CHANGE, CLOCK];
 
 table! {
     /// The appliance itself. One row.
@@ -58,4 +58,18 @@ table! {
     seq = left_out(STATE);
     kind = left_out(STATE);
     subject_id = left_out(LINK);
+}
+
+table! {
+    /// What is known about the clock of the machine. One row.
+    pub(crate) CLOCK: "clock" { part: None, erasure: Erasure::NothingPersonal }
+    id = left_out(STATE);
+    seen_at = left_out(STATE).set_later();
+    uptime = left_out(STATE).set_later();
+    stepped_at = left_out(STATE).set_later();
+    stepped_by = left_out(STATE).set_later();
+    ahead = left_out(STATE).set_later();
+    ahead_since = left_out(STATE).set_later();
+    grace_until = left_out(STATE).set_later();
+    token_seq = left_out(STATE).set_later();
 }

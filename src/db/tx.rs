@@ -33,7 +33,6 @@ pub fn statements_of_this_thread() -> u64 {
 pub struct View<'c> {
     connection: &'c Connection,
     now: Timestamp,
-    wall: Timestamp,
     site: &'c Arc<Site>,
     /// The first disk failure, even if the operation handled it: the writer must know.
     disk_failure: Cell<Option<rusqlite::ffi::Error>>,
@@ -41,12 +40,7 @@ pub struct View<'c> {
 
 impl<'c> View<'c> {
     pub(super) fn new(connection: &'c Connection, now: Timestamp, site: &'c Arc<Site>) -> Self {
-        Self { connection, now, wall: now, site, disk_failure: Cell::new(None) }
-    }
-
-    /// Sets the time of the clock, where it differs from `now` because `now` never goes back.
-    pub(super) fn with_wall(self, wall: Timestamp) -> Self {
-        Self { wall, ..self }
+        Self { connection, now, site, disk_failure: Cell::new(None) }
     }
 
     /// The first disk failure of a statement of this view. `None`: there was none.
@@ -66,15 +60,10 @@ impl<'c> View<'c> {
         })
     }
 
-    /// The time of this view or transaction. It stays the same, and never goes back between two commits.
+    /// The time of this view or transaction. It stays the same. Between two commits it goes back only when the clock of the
+    /// machine was set back and all ends and due times were moved back with it (see `base/clock.rs`).
     pub fn now(&self) -> Timestamp {
         self.now
-    }
-
-    /// The time of the clock. Unlike [`View::now`], it goes back when the clock is set back. Use it for times that
-    /// other code compares with the clock, such as the ends of sessions; never for an order.
-    pub fn wall(&self) -> Timestamp {
-        self.wall
     }
 
     /// The settings and secrets.

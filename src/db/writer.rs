@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::hooks::Wal;
-use rusqlite::{Connection, ffi};
+use rusqlite::{Connection, ffi, named_params};
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock::{self, NOTED_EVERY};
 use super::epoch::{Changes, ReadPosition, ValidatedEpoch, Validation};
 use super::{Error, Site, Tx, View};
 use crate::base::{Clock, Rng, Timestamp};
@@ -30,6 +31,7 @@ const CHECKPOINT_PAGES: u32 = 1000;
 /// Triggers record each change of a credential in this table (see `epoch`).
 const CHANGE_TABLE: &str = "credential_change";
 const JOB_TABLE: &str = "job";
+const CLOCK_TABLE: &str = "clock";
 
 /// What a commit changed, reported after it is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -168,14 +170,16 @@ fn set_has_logged(_: &Wal, _: std::ffi::c_int) -> rusqlite::Result<()> {
 
 const CREDENTIALS: u8 = 1;
 const JOBS: u8 = 2;
-/// Anything except the job queue.
+/// Anything except the job queue and the record of the clock.
 const CONTENT: u8 = 4;
+const CLOCK: u8 = 8;
 
 fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
     let touched = touched.clone();
     connection.update_hook(Some(move |_, _: &str, table: &str, _| {
         let kind = match table {
             JOB_TABLE => JOBS,
+            CLOCK_TABLE => CLOCK,
             CHANGE_TABLE => CREDENTIALS | CONTENT,
             _ => CONTENT,
         };
@@ -183,6 +187,40 @@ fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), 
     }))?;
     connection.wal_hook(Some(set_has_logged));
     Ok(())
+}
+
+/// The time of the transactions. It goes back only when the clock accepted a step back: then the transaction of that step
+/// has moved all ends and due times back, and the work after it must see the new time.
+struct Time {
+    clock: Clock,
+    last: Timestamp,
+    /// When the time was last written down.
+    noted: Timestamp,
+    /// [`Clock::returns`] when `last` was read.
+    returns: u64,
+}
+
+impl Time {
+    fn now(&mut self) -> Timestamp {
+        let (returns, now) = (self.clock.returns(), self.clock.now());
+        self.last = if returns == self.returns { self.last.max(now) } else { now };
+        self.returns = returns;
+        self.last
+    }
+
+    /// Writes the time down once a minute, with changes that are committed anyway. The next start compares it with its
+    /// clock.
+    fn note(&mut self, connection: &Connection) -> Result<(), Error> {
+        let now = self.now();
+        if now < self.noted.plus(NOTED_EVERY) && now >= self.noted {
+            return Ok(());
+        }
+        let uptime = clock::millis(self.clock.uptime());
+        let params = named_params! {":seen_at": now, ":uptime": uptime};
+        connection.prepare_cached(clock::UPDATE_SEEN)?.execute(params)?;
+        self.noted = now;
+        Ok(())
+    }
 }
 
 fn run(
@@ -193,12 +231,11 @@ fn run(
     failed: &AtomicBool,
 ) {
     threads::lower_priority(threads::BELOW_WORKERS);
-    let mut last = Timestamp::from_millis(0);
+    let never = Timestamp::from_millis(0);
+    let mut time = Time { clock: context.clock.clone(), last: never, noted: never, returns: 0 };
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = vec![first];
-        // Time never goes back between two commits, so ids and audit events stay in order when the clock is set back.
-        last = last.max(context.clock.now());
-        let outcome = commit_together(&mut context, &mut waiting, &mut batch, last, &mut position, touched);
+        let outcome = commit_together(&mut context, &mut waiting, &mut batch, &mut time, &mut position, touched);
         let mask = touched.swap(0, Ordering::Relaxed);
         match outcome {
             Ok((validation, has_logged, changes)) => {
@@ -262,7 +299,7 @@ fn commit_together<'d>(
     context: &'d mut WriterContext,
     waiting: &mut mpsc::Receiver<Box<dyn Work>>,
     batch: &mut Vec<Box<dyn Work>>,
-    now: Timestamp,
+    time: &mut Time,
     position: &mut ReadPosition,
     touched: &AtomicU8,
 ) -> Result<(Validation<'d>, bool, Changes), Error> {
@@ -278,7 +315,7 @@ fn commit_together<'d>(
     let mut done = 0;
     let outcome = loop {
         let Some(work) = batch.get_mut(done) else { break Ok(()) };
-        match run_one(&context.connection, &context.site, &mut context.rng, [now, context.clock.now()], work.as_mut()) {
+        match run_one(&context.connection, &context.site, &mut context.rng, time.now(), work.as_mut()) {
             Ok(()) => {}
             Err(error) => break Err(error),
         }
@@ -293,6 +330,9 @@ fn commit_together<'d>(
     let outcome = outcome.and_then(|()| {
         let has_credentials = touched.load(Ordering::Relaxed) & CREDENTIALS != 0;
         let changes = validation.read_changes(&context.connection, position, has_credentials)?;
+        if touched.load(Ordering::Relaxed) != 0 {
+            time.note(&context.connection)?;
+        }
         HAS_LOGGED.set(false);
         context.connection.prepare_cached("commit")?.execute([])?;
         Ok(changes)
@@ -311,16 +351,16 @@ fn begin(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the work of one caller in its savepoint. `now` and `wall` are [`View::now`] and [`View::wall`].
+/// Runs the work of one caller in its savepoint.
 fn run_one(
     connection: &Connection,
     site: &Arc<Site>,
     rng: &mut Rng,
-    [now, wall]: [Timestamp; 2],
+    now: Timestamp,
     work: &mut dyn Work,
 ) -> Result<(), Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
-    let mut tx = Tx::new(View::new(connection, now, site).with_wall(wall), rng);
+    let mut tx = Tx::new(View::new(connection, now, site), rng);
     let keep = work.run(&mut tx);
     // If the disk failed, the result of the operation does not count: no caller may be answered "done" after that. If
     // the disk is only full, SQLite rolls back either the whole transaction by itself, or one statement, which the

@@ -20,7 +20,7 @@ table! {
     pub(crate) TOTP_SETUP: "totp_setup" { part: None, kept: "half an hour", erasure: Erasure::Deletes }
     account_id = left_out(LINK);
     sealed_secret = left_out(SECRET);
-    expires_at = left_out("half an hour after it was shown");
+    expires_at = left_out("half an hour after it was shown").ends();
 }
 
 table! {
@@ -47,7 +47,7 @@ table! {
     sign_count = exported(Cell::Number);
     is_backed_up = exported(Cell::Flag);
     created_at = exported(Cell::Time);
-    last_used_at = exported(Cell::Time).set_later();
+    last_used_at = exported(Cell::Time).set_later().ends();
     account_id = left_out(LINK);
     credential_id = left_out("a random id with which the person's device finds the passkey");
     credential_json = left_out(SECRET);
@@ -64,7 +64,7 @@ table! {
     purpose = left_out(STATE);
     account_id = left_out(LINK);
     state_json = left_out(SECRET);
-    expires_at = left_out("five minutes after it was issued");
+    expires_at = left_out("five minutes after it was issued").ends();
 }
 
 table! {
@@ -76,7 +76,7 @@ table! {
     remember = left_out(STATE);
     password_stamp = left_out(SECRET);
     tries = left_out(STATE).set_later();
-    expires_at = left_out("ten minutes after the first step");
+    expires_at = left_out("ten minutes after the first step").ends();
 }
 
 table! {
@@ -87,7 +87,7 @@ table! {
         erasure: Erasure::Deletes,
     }
     asked_by = exported(Cell::Text);
-    asked_at = exported(Cell::Time);
-    due_at = exported(Cell::Time);
+    asked_at = exported(Cell::Time).ends();
+    due_at = exported(Cell::Time).ends();
     account_id = left_out(LINK);
 }

@@ -14,5 +14,5 @@ table! {
     request_hash = left_out(STATE);
     status = left_out(STATE);
     body = left_out("a response to a service, kept for 48 hours");
-    expires_at = left_out(STATE);
+    expires_at = left_out(STATE).ends();
 }

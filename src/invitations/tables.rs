@@ -15,5 +15,5 @@ table! {
     folded = left_out(DERIVED).personal("finds the address");
     is_operator = left_out(STATE);
     created_at = left_out(STATE);
-    expires_at = left_out(STATE);
+    expires_at = left_out(STATE).ends();
 }

@@ -14,9 +14,9 @@ table! {
     subject_id = left_out(LINK);
     unique_key = left_out(STATE);
     state = left_out(STATE);
-    run_at = left_out(STATE);
+    run_at = left_out(STATE).ends();
     attempts = left_out(STATE).set_later();
     last_error = left_out(STATE).set_later();
     created_at = left_out(STATE);
-    finished_at = left_out(STATE).set_later();
+    finished_at = left_out(STATE).set_later().ends();
 }

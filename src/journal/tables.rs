@@ -31,5 +31,5 @@ table! {
     seq = left_out(STATE);
     hash = left_out(EVIDENCE);
     end_offset = left_out(STATE);
-    whole_at = left_out(STATE);
+    whole_at = left_out(STATE).ends();
 }

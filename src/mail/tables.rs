@@ -22,12 +22,12 @@ table! {
         .kept("until it was sent or given up");
     body_html = left_out("the same as body_text").personal("the mail").kept("until it was sent or given up");
     created_at = left_out(STATE);
-    next_at = left_out(STATE);
+    next_at = left_out(STATE).ends();
     attempts = left_out(STATE).set_later();
     last_error = left_out(STATE)
         .personal("tells the operator why a mail failed; servers repeat the address in it")
         .set_later();
-    sent_at = left_out(STATE).set_later();
-    given_up_at = left_out(STATE).set_later();
+    sent_at = left_out(STATE).set_later().ends();
+    given_up_at = left_out(STATE).set_later().ends();
     forget_when_sent = left_out(STATE);
 }

@@ -74,7 +74,8 @@ impl HttpClient {
         now: Timestamp,
         freshness: Freshness,
     ) -> Result<Arc<Vec<u8>>, CallError> {
-        let is_within = |since: Timestamp, span: Duration| now.since(since) < span;
+        // A time in the future is from before the clock was set back.
+        let is_within = |since: Timestamp, span: Duration| since <= now.plus(minutes(1)) && now.since(since) < span;
         let is_recent = document.reloaded_at.is_some_and(|at| is_within(at, RELOAD_EVERY));
         if let Some((bytes, at)) = &document.bytes
             && is_within(*at, FRESH_FOR)

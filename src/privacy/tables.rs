@@ -15,7 +15,7 @@ table! {
     id = exported(Cell::Text);
     state = exported(Cell::Text);
     recipient_kind = exported(Cell::Text);
-    requested_at = exported(Cell::Time);
+    requested_at = exported(Cell::Time).ends();
     finished_at = exported(Cell::Time).set_later();
     problem = exported(Cell::Text).set_later();
     account_id = left_out(LINK);
@@ -37,7 +37,7 @@ table! {
     bytes = left_out(STATE);
     sha256 = left_out(STATE);
     ready_at = left_out(STATE);
-    delete_after = left_out(STATE);
+    delete_after = left_out(STATE).ends();
 }
 
 table! {
@@ -46,5 +46,5 @@ table! {
     digest = left_out(SECRET);
     artifact_id = left_out(LINK);
     account_id = left_out(LINK);
-    expires_at = left_out(STATE);
+    expires_at = left_out(STATE).ends();
 }

@@ -120,10 +120,11 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         .map(|runner| tokio::spawn(runner.work()))
         .collect();
     let schedule = Schedule::new(app.clone(), verifier.clone().into_inner());
-    let _clock = schedule
+    let scheduler = schedule
         .start()
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
+    let _clock = tokio::spawn(schedule.clone().follow_clock(scheduler));
     let _catching_up = tokio::spawn(async move { schedule.catch_up().await });
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
     let _stops = tokio::spawn(announce_shutdown(stops));

@@ -133,7 +133,7 @@ pub(super) struct Row<'r> {
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, id: SessionId, digest: &[u8; 32], row: &Row<'_>) -> Result<(), Error> {
-    let now = tx.wall();
+    let now = tx.now();
     tx.execute(
         INSERT,
         values!(SESSION => {
@@ -181,14 +181,14 @@ fn read_current(row: &rusqlite::Row<'_>) -> rusqlite::Result<CurrentSession> {
 }
 
 pub(super) fn find_current(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<CurrentSession>, Error> {
-    let now = view.wall();
+    let now = view.now();
     let params = named_params! {":digest": digest, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
     view.find(FIND_CURRENT, params, read_current)
 }
 
 /// Why the session expired. `None`: it did not expire, or was deleted.
 pub(super) fn find_ended(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<End>, Error> {
-    let now = view.wall();
+    let now = view.now();
     view.find(FIND_ENDED, named_params! {":digest": digest, ":now": now}, |row| {
         by_name!(row, FIND_ENDED => is_idle);
         Ok(if is_idle.get()? { End::Idle } else { End::Age })
@@ -200,7 +200,7 @@ pub(super) fn find_ended(view: &View<'_>, digest: &[u8; 32]) -> Result<Option<En
 /// # Errors
 /// [`Error`].
 pub fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> {
-    let now = view.wall();
+    let now = view.now();
     let params = named_params! {":account_id": account, ":now": now, ":latest": now.plus(CLOCK_SLACK)};
     view.list(LIST, params, |row| {
         by_name!(row, LIST => id, created_at, last_seen_at, ends_at, address, agent, method);
@@ -221,7 +221,7 @@ pub fn list(view: &View<'_>, account: AccountId) -> Result<Vec<Session>, Error> 
 /// # Errors
 /// [`Error`].
 pub fn update_seen(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Error> {
-    let now = tx.wall();
+    let now = tx.now();
     tx.execute(UPDATE_SEEN, named_params! {":id": id, ":now": now})?;
     Ok(())
 }
@@ -233,7 +233,7 @@ pub(super) fn update_proved(
     id: SessionId,
     digest: &[u8; 32],
 ) -> Result<Option<(Timestamp, bool)>, Error> {
-    let now = tx.wall();
+    let now = tx.now();
     let params = named_params! {":id": id, ":account_id": account, ":digest": digest, ":now": now};
     tx.find(UPDATE_PROVED, params, |row| {
         by_name!(row, UPDATE_PROVED => ends_at, remembered);
@@ -249,7 +249,7 @@ pub(super) fn update_rotated(
     digest: &[u8; 32],
     due: Timestamp,
 ) -> Result<Option<(Timestamp, bool)>, Error> {
-    let now = tx.wall();
+    let now = tx.now();
     let params = named_params! {":id": id, ":old": old, ":digest": digest, ":due": due, ":now": now};
     tx.find(UPDATE_ROTATED, params, |row| {
         by_name!(row, UPDATE_ROTATED => ends_at, remembered);

@@ -14,9 +14,9 @@ table! {
     }
     id = exported(Cell::Text);
     created_at = exported(Cell::Time);
-    last_seen_at = exported(Cell::Time);
-    ends_at = exported(Cell::Time);
-    proved_at = exported(Cell::Time);
+    last_seen_at = exported(Cell::Time).ages();
+    ends_at = exported(Cell::Time).ends();
+    proved_at = exported(Cell::Time).ages();
     address = exported(Cell::Text).personal("lets people recognize their sessions");
     agent = exported(Cell::Text).personal("lets people recognize their sessions");
     method = exported(Cell::Text);
@@ -24,7 +24,7 @@ table! {
     account_id = left_out(LINK);
     idle_seconds = left_out("a setting of the site");
     remembered = left_out(STATE);
-    rotated_at = left_out(STATE);
+    rotated_at = left_out(STATE).ages();
 }
 
 table! {
@@ -32,14 +32,14 @@ table! {
     pub(crate) SESSION_ROTATED: "session_rotated" { part: None, erasure: Erasure::Deletes }
     digest = left_out(SECRET);
     session_id = left_out(LINK);
-    until = left_out(STATE);
+    until = left_out(STATE).ends();
 }
 
 table! {
     /// Browsers that a person signed in with.
     pub(crate) DEVICE: "device" { part: Some("account/devices"), erasure: Erasure::Deletes }
     first_seen_at = exported(Cell::Time);
-    last_seen_at = exported(Cell::Time);
+    last_seen_at = exported(Cell::Time).ends();
     is_trusted = exported(Cell::Flag).set_later();
     digest = left_out(SECRET);
     account_id = left_out(LINK);
@@ -55,6 +55,6 @@ table! {
     }
     bucket = left_out("a keyed digest that does not reveal whose it is");
     failures = left_out(STATE);
-    until = left_out(STATE);
-    updated_at = left_out(STATE);
+    until = left_out(STATE).ends();
+    updated_at = left_out(STATE).ends();
 }

@@ -29,7 +29,8 @@ pub use model::{
     Revocation, TOKEN_TYPE,
 };
 pub use ops::{
-    examine, feed_page, published, purge_old, replace_compromised, rotate, rotate_when_due, skip_lost_numbers,
+    examine, feed_page, next_number, published, purge_old, replace_compromised, rotate, rotate_when_due,
+    skip_lost_numbers,
 };
 pub use store::STATEMENTS;
 pub use tables::TABLES;

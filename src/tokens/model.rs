@@ -111,9 +111,12 @@ pub(super) fn due(newest_begins: Option<Timestamp>, rotate_every: Duration, now:
     if ends <= first_good { Due::Successor(ends.max(first_good)) } else { Due::Nothing }
 }
 
-/// The key that signs now: the newest one whose `not_before` has passed. `None`: there is none yet.
+/// The key that signs now: the newest one whose `not_before` has passed. If there is none, because the clock was ahead when
+/// they were made, the oldest one: it was published first. `None`: there is no key.
 pub(super) fn signer(keys: &[TokenKey], now: Timestamp) -> Option<&TokenKey> {
-    keys.iter().filter(|key| key.not_before <= now && key.sealed_secret.is_some()).max_by_key(|key| key.not_before)
+    let can_sign = || keys.iter().filter(|key| key.sealed_secret.is_some());
+    let begun = can_sign().filter(|key| key.not_before <= now).max_by_key(|key| key.not_before);
+    begun.or_else(|| can_sign().min_by_key(|key| key.not_before))
 }
 
 /// A row of the revocation feed: a key or an account whose tokens ended early.

@@ -189,8 +189,21 @@ pub fn examine(view: &View<'_>, token: &str, audiences: &[&str]) -> Result<Optio
     // A number that the feed has not reached yet means that an older backup was restored, and revocations since then
     // are unknown.
     let is_in_feed = claims.epoch <= store::find_last(view)?;
+    // By a clock that was set back since, it would live longer than it may. Its program exchanges the key again.
+    let is_in_time = claims.epoch >= store::find_first_valid(view)?;
     let is_ended = store::is_named_since(view, claims.epoch, &claims.client_id, &claims.sub)?;
-    Ok(Some(claims).filter(|_| is_in_feed && !is_ended))
+    Ok(Some(claims).filter(|_| is_in_feed && is_in_time && !is_ended))
+}
+
+/// Begins the next number of the revocation feed without a row, and returns it. Every token that was issued before has a
+/// lower one.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn next_number(tx: &mut Tx<'_>) -> Result<i64, db::Error> {
+    let next = store::find_last(tx)? + 1;
+    store::raise_last(tx, next)?;
+    Ok(next)
 }
 
 /// The rows of the feed after number `after`, at most `limit` and at most 1,000. `None`: the feed has not reached that

@@ -35,6 +35,8 @@ const DELETE_KEYS: &str = "delete from jwt_key";
 // SQLite stores this number for the table, so it continues to grow after all rows were deleted.
 const LAST_EVER: &str = "select coalesce((select seq from sqlite_sequence where name = 'revocation'), 0)";
 const RAISE_SEQUENCE: &str = "update sqlite_sequence set seq = max(seq, :number) where name = 'revocation'";
+// Tokens that were issued before the clock was set back have a lower number than this (migration `clock`).
+const FIRST_VALID: &str = "select token_seq from clock where id = 1";
 const LIST_AFTER: &str = "
     select seq, kind, subject_id from revocation where seq > :after order by seq limit :limit";
 const IS_NAMED_SINCE: &str = "
@@ -56,6 +58,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_KEYS,
     LAST_EVER,
     RAISE_SEQUENCE,
+    FIRST_VALID,
     LIST_AFTER,
     IS_NAMED_SINCE,
     MARK_SEEN,
@@ -129,6 +132,11 @@ pub(super) fn delete_keys(tx: &mut Tx<'_>) -> Result<usize, Error> {
 /// The number of the last row that was ever written; zero if there was none.
 pub(super) fn find_last(view: &View<'_>) -> Result<i64, Error> {
     view.one(LAST_EVER, [], only)
+}
+
+/// The lowest number of a token that was issued since the clock was last set back.
+pub(super) fn find_first_valid(view: &View<'_>) -> Result<i64, Error> {
+    view.one(FIRST_VALID, [], only)
 }
 
 /// Makes the next number of the feed greater than `number`.

@@ -16,9 +16,9 @@ table! {
     public_key = left_out(STATE);
     sealed_secret = left_out(SECRET);
     created_at = left_out(STATE);
-    not_before = left_out(STATE);
-    sign_until = left_out(STATE).set_later();
-    publish_until = left_out(STATE).set_later();
+    not_before = left_out(STATE).ends();
+    sign_until = left_out(STATE).set_later().ends();
+    publish_until = left_out(STATE).set_later().ends();
 }
 
 table! {
@@ -32,5 +32,5 @@ table! {
     seq = left_out(STATE);
     kind = left_out(STATE);
     subject_id = left_out(LINK);
-    seen_at = left_out(STATE);
+    seen_at = left_out(STATE).ends();
 }

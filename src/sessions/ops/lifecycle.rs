@@ -40,7 +40,7 @@ pub fn start(tx: &mut Tx<'_>, actor: &Actor, new: &NewSession) -> Result<(Sessio
     let row = store::Row {
         account: new.account,
         idle_seconds: i64::try_from(idle.as_secs()).unwrap_or(i64::MAX),
-        ends_at: tx.wall().plus(whole),
+        ends_at: tx.now().plus(whole),
         visitor: &visitor,
         method: &new.method,
         remembered: new.remember,
@@ -63,7 +63,7 @@ pub fn renew(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Result<
 }
 
 fn renewed_cookie(view: &View<'_>, token: Secret<String>, (ends_at, remembered): (Timestamp, bool)) -> RenewedCookie {
-    RenewedCookie { token, keep: remembered.then(|| ends_at.since(view.wall())) }
+    RenewedCookie { token, keep: remembered.then(|| ends_at.since(view.now())) }
 }
 
 /// Gives a session whose cookie value is a day old a new one. `presented`, the value of this request, stays valid for
@@ -74,10 +74,10 @@ fn renewed_cookie(view: &View<'_>, token: Secret<String>, (ends_at, remembered):
 pub fn rotate(tx: &mut Tx<'_>, session: SessionId, presented: &str) -> Result<Option<RenewedCookie>, Error> {
     let token = tokens::random_token(tx.rng());
     let old = tokens::digest(presented);
-    let due = tx.wall().minus(ROTATE_AFTER);
+    let due = tx.now().minus(ROTATE_AFTER);
     let rotated = store::update_rotated(tx, session, &old, &tokens::digest(token.expose()), due)?;
     if rotated.is_some() {
-        let until = tx.wall().plus(ROTATED_GRACE);
+        let until = tx.now().plus(ROTATED_GRACE);
         store::insert_rotated(tx, session, &old, until)?;
     }
     Ok(rotated.map(|kept| renewed_cookie(tx, token, kept)))
@@ -104,7 +104,7 @@ pub fn cookie_state(view: &View<'_>, token: &str) -> Result<CookieState, Error> 
         return Ok(CookieState::Live(Box::new(current)));
     }
     if let Some(rotated) = store::find_rotated(view, &digest)? {
-        if rotated.until <= view.wall() {
+        if rotated.until <= view.now() {
             return Ok(CookieState::Reused(rotated.session, rotated.account));
         }
         let current = store::find_current(view, &rotated.newest)?;

@@ -15,7 +15,7 @@ table! {
     label = exported(Cell::Text).personal("lets people recognize the account of the provider");
     email = exported(Cell::Text).personal("lets people recognize the account of the provider");
     linked_at = exported(Cell::Time);
-    last_used_at = exported(Cell::Time);
+    last_used_at = exported(Cell::Time).ends();
     account_id = left_out(LINK);
 }
 
@@ -28,11 +28,11 @@ table! {
     binder = left_out(SECRET);
     sealed = left_out(SECRET).personal("completes the sign-in with the provider");
     account_id = left_out(LINK);
-    created_at = left_out(STATE);
-    expires_at = left_out(STATE);
+    created_at = left_out(STATE).ends();
+    expires_at = left_out(STATE).ends();
     used_at = left_out(STATE).set_later();
     posted = left_out(SECRET).personal("completes the sign-in with the provider").set_later();
-    posted_until = left_out(STATE).set_later();
+    posted_until = left_out(STATE).set_later().ends();
     found = left_out(
         "the identity that a provider returned: kept for half an hour, then exported with the connected account",
     )

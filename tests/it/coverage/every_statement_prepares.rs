@@ -7,8 +7,9 @@ use domicile::{
     services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-const STORES: [(&str, &[&str]); 25] = [
+const STORES: [(&str, &[&str]); 26] = [
     ("db::site", db::STATEMENTS),
+    ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
     ("journal", journal::STATEMENTS),
     ("jobs", jobs::STATEMENTS),

@@ -75,7 +75,7 @@ fn every_form_of_every_page_has_its_token_and_a_route() {
     const TOTP: &str = "/settings/security/totp";
     world.grace.submit("/settings/security", "/settings/security/totp/new", &[]);
     let secret = world.grace.get(TOTP).value_of("id=\"totp-secret\"").replace(' ', "");
-    let code = oath_code(&secret, Clock::System.now().unix_seconds());
+    let code = oath_code(&secret, Clock::system().now().unix_seconds());
     assert_eq!(world.grace.submit(TOTP, TOTP, &[("code", &code)]).status, 200);
     let mailbox = world.site.mailbox();
     let device = mailbox.wait_for("ada-l@example.org", "A new device signed in").link("/not-me");

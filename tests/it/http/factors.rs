@@ -13,7 +13,7 @@ struct App {
 
 /// The code that the app shows `ahead` seconds from now.
 fn code(secret: &str, ahead: i64) -> String {
-    oath_code(secret, Clock::System.now().unix_seconds() + ahead)
+    oath_code(secret, Clock::system().now().unix_seconds() + ahead)
 }
 
 fn set_up(browser: &mut Browser) -> App {

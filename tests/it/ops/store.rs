@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
 use domicile::accounts::{self, NewAccount, Username};
-use domicile::base::{Actor, Clock, Credits, EmailAddress, Rng, ServiceId, Timestamp, hours, minutes, seconds};
+use domicile::base::{
+    Actor, Clock, ClockStep, Credits, EmailAddress, Rng, ServiceId, Timestamp, hours, minutes, seconds,
+};
 use domicile::billing::ledger;
 use domicile::billing::usage::{self, BatchResult, Fault, NewEvent};
 use domicile::crypto::Keyring;
@@ -211,20 +213,26 @@ fn a_full_queue_refuses_work_and_loses_nothing_that_it_accepted() {
 }
 
 #[test]
-fn time_never_goes_back_between_two_changes() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(Layout::new(folder.path()).live_dir()).unwrap();
-    let at = Arc::new(std::sync::atomic::AtomicI64::new(Timestamp::parse(START).unwrap().millis()));
-    let store = open(folder.path(), default_settings(), &Clock::Manual(at.clone())).unwrap();
-    let now = || store.write_blocking(|tx| Ok::<_, Error>(tx.now())).unwrap();
-
+fn time_goes_back_between_two_changes_only_after_a_step_back_was_accepted() {
+    let fixture = StoreFixture::new();
+    let now = || fixture.store.write_blocking(|tx| Ok::<_, Error>(tx.now())).unwrap();
     let first = now();
-    at.fetch_sub(3_600_000, std::sync::atomic::Ordering::SeqCst);
-    let second = now();
-    at.fetch_add(3_600_000 + 1, std::sync::atomic::Ordering::SeqCst);
-    let third = now();
 
-    assert_eq!((second, third), (first, Timestamp::from_millis(first.millis() + 1)));
+    fixture.clock.set(ClockStep::Back(hours(1)));
+    fixture.clock.advance(seconds(1));
+    assert_eq!(now(), first.plus(seconds(1)), "the appliance continues its own time");
+
+    // Work that is queued behind the step's own transaction, in the same commit, sees the new time.
+    let blocked = fixture.block_writer();
+    let clock = fixture.clock.clone();
+    let accepting = queue(&fixture.store, move |_| {
+        clock.accept(clock.step().unwrap());
+        Ok(())
+    });
+    let after = queue(&fixture.store, |tx| Ok(tx.now()));
+    blocked.release();
+    wait_for(accepting).unwrap();
+    assert_eq!(wait_for(after).unwrap(), first.plus(seconds(1)).minus(hours(1)));
 }
 
 #[test]
@@ -496,7 +504,7 @@ fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
     std::fs::write(layout.live(), "not a database, and long enough to have a page".repeat(200)).unwrap();
     let before = hashes(&layout.live_dir());
 
-    let refused = open(folder.path(), default_settings(), &Clock::System);
+    let refused = open(folder.path(), default_settings(), &Clock::system());
 
     assert!(matches!(refused, Err(Error::KeyDoesNotOpen(_))));
     assert_eq!(hashes(&layout.live_dir()), before);

@@ -129,10 +129,15 @@ impl Appliance {
 
     /// Sets the server's clock `seconds` ahead of the machine's. Commands use the clock of the machine.
     pub fn set_ahead(&self, seconds: u64) {
+        self.set_clock(i64::try_from(seconds).unwrap());
+    }
+
+    /// As [`Appliance::set_ahead`], with a negative number for a clock that is behind.
+    pub fn set_clock(&self, seconds: i64) {
         let clock = self.clock.as_ref().expect("start it with running_with_clock");
         // Replaced by a rename, because the server may read it at any moment.
         let next = clock.with_extension("next");
-        std::fs::write(&next, format!("+{seconds}s")).unwrap();
+        std::fs::write(&next, format!("{seconds:+}s")).unwrap();
         std::fs::rename(next, clock).unwrap();
     }
 
@@ -284,12 +289,12 @@ impl Appliance {
     }
 
     /// All stored data, table by table, read over a separate connection while the server runs. Without what the server
-    /// itself writes: its jobs, when a session was last seen, and how the delivery of a mail goes.
+    /// itself writes: its jobs and the time, when a session was last seen, and how the delivery of a mail goes.
     pub fn content(&self) -> BTreeMap<String, String> {
         let connection = self.database();
         let tables = "
             select name from sqlite_schema
-            where type = 'table' and name not like 'sqlite~_%' escape '~' and name <> 'job'";
+            where type = 'table' and name not like 'sqlite~_%' escape '~' and name not in ('job', 'clock')";
         let mut names = connection.prepare(tables).unwrap();
         let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         let all_of = |table: &String| {

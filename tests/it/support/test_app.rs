@@ -151,8 +151,19 @@ impl TestApp {
 
     /// As [`TestApp::reopen`], with changed settings.
     pub fn reopen_with(self, change: impl FnOnce(&mut Config)) -> Self {
-        let (mut config, clock) = (self.app.config().clone(), self.clock.clone());
+        let mut config = self.app.config().clone();
         change(&mut config);
+        let clock = self.clock.clone();
+        self.reopen_as(config, clock)
+    }
+
+    /// As [`TestApp::reopen`], on a machine with another clock.
+    pub fn reopen_at(self, clock: Clock) -> Self {
+        let config = self.app.config().clone();
+        self.reopen_as(config, clock)
+    }
+
+    fn reopen_as(self, config: Config, clock: Clock) -> Self {
         let Self { app, runtime: old, folder, .. } = self;
         // Its tasks may keep the appliance a moment longer.
         drop(old);

@@ -137,7 +137,7 @@ fn of_many_parallel_spends_of_the_last_credit_exactly_one_succeeds() {
     let layout = Layout::new(folder.path());
     std::fs::create_dir_all(layout.live_dir()).unwrap();
     let store =
-        Store::open(layout, Arc::new(default_settings()), Clock::System, Rng::system(), |_| (), |_| ()).unwrap();
+        Store::open(layout, Arc::new(default_settings()), Clock::system(), Rng::system(), |_| (), |_| ()).unwrap();
     let ws = some_workspace();
 
     for round in 0..20 {
