@@ -15,14 +15,13 @@ use domicile::billing;
 use domicile::config::Config;
 use domicile::crypto::{Keyring, Password};
 use domicile::db::{self, Layout};
-use domicile::services::{self, ServiceName};
-use domicile::sessions::{self, NewSession};
+use domicile::sessions;
 use domicile::signin::{self};
 use domicile::{api_keys, workspaces};
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
-use crate::builders::{KeyBuilder, PersonBuilder};
+use crate::builders::{KeyBuilder, PersonBuilder, SessionBuilder, create_service};
 use crate::cores::Core;
 use crate::process::{Server, free_address};
 use crate::seed::{self, Seed};
@@ -190,8 +189,7 @@ impl Fixture {
         let phc = self.phc.clone();
         let (service, session, customers, key) = app.store().write_blocking(move |tx| {
             let operator = Actor::Operator;
-            let name = ServiceName::parse("training").ok_or_else(|| fail("a name"))?;
-            let (_, credential) = services::create(tx, &operator, &name)?;
+            let (_, credential) = create_service(tx, "training")?;
             let (mut session, mut key) = (None, None);
             let mut customers = Vec::new();
             for number in 0..CUSTOMERS {
@@ -205,12 +203,7 @@ impl Fixture {
                 key.get_or_insert(created.secret.expose().clone());
                 customers.push(workspace.id.to_string());
                 if session.is_none() {
-                    let new = NewSession {
-                        account: account.id,
-                        visitor: Visitor::default(),
-                        remember: true,
-                        method: "password".into(),
-                    };
+                    let new = SessionBuilder::new(account.id, Visitor::default()).remember(true).build();
                     session = Some(sessions::start(tx, &operator, &new)?.1);
                 }
             }

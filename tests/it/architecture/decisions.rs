@@ -1,38 +1,255 @@
 //! Entry points decide nothing: they parse, call one operation and show what it gives.
 //!
 //! A decision that stands in a page stands somewhere else too, in the operation; sooner or later the two differ, and a
-//! page offers what the operation refuses. These rules find the usual forms of a decision. A `match` over all variants
-//! that gives a label is no decision.
+//! page offers what the operation refuses. These rules read the syntax and find the usual forms of a decision: a
+//! comparison, `matches!`, `if let` or `let .. else` with a variant of a state, a `match` on a state that treats some
+//! variants alike with `_` or has a condition, and comparisons with limits and times. A `match` over all variants that
+//! gives a label is no decision, and neither is one over what an operation answered or over an enum of the entry points.
 
-use super::{Source, lines_where, none_of, sources};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// Lines that may stay, each with the reason. The list may only shrink.
-const EXCEPTIONS: [(&str, &str); 4] = [
+use proc_macro2::{Span, TokenTree};
+use syn::parse::Parser;
+use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
+use syn::{BinOp, Expr, ExprBinary, ExprLet, ExprMatch, File, Item, Local, Macro, Pat};
+
+use super::{lines_where, none_of, sources};
+
+/// Decisions that may stay, each with the reason. The list may only shrink.
+const EXCEPTIONS: [(&str, &str); 5] = [
     // A parser of our own that stops at the limit, so that no more than a batch is ever in memory.
-    ("billing/api/wire.rs", "while self.events.len() < BATCH_EVENTS_MAX {"),
+    ("billing/api/wire.rs", "self.events.len() < BATCH_EVENTS_MAX"),
     // Not a limit of the operation, but where a body is parsed.
-    ("billing/api/mod.rs", "if body.len() <= INLINE_PARSE_BYTES_MAX {"),
+    ("billing/api/mod.rs", "body.len() <= INLINE_PARSE_BYTES_MAX"),
     // The form of a JSON member, not a fact of the domain.
-    ("billing/api/wire.rs", "matches!(self.find(name), None | Some(Member::Null))"),
+    ("billing/api/wire.rs", "Member::"),
     // The kind of an error of the operating system.
-    ("cli/", "std::io::ErrorKind::"),
+    ("cli/", "ErrorKind::"),
+    // Which certificate a client accepts; the server decides nothing by it.
+    ("cli/health.rs", "Tls::SelfSigned if is_local(target)"),
 ];
 
-fn entry_points() -> Vec<Source> {
-    let is_entry_point = |source: &Source| {
-        let path = source.path.trim_end_matches(".rs");
+/// What operations answer and clients send: an entry point must tell these apart.
+const ANSWERS: [&str; 6] = ["Error", "Outcome", "Refusal", "Verdict", "Decision", "Damage"];
+
+/// An entry point, with its syntax.
+struct EntryPoint {
+    path: String,
+    /// With comments.
+    lines: Vec<String>,
+    syntax: File,
+}
+
+fn entry_points() -> Vec<EntryPoint> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_entry_point = |path: &str| {
+        let path = path.trim_end_matches(".rs");
         path.starts_with("cli/") || path.split('/').any(|part| part == "pages" || part == "api")
     };
-    sources().into_iter().filter(is_entry_point).collect()
+    let files = sources().into_iter().map(|source| source.path).filter(|path| is_entry_point(path));
+    files
+        .map(|path| {
+            let text = std::fs::read_to_string(root.join(&path)).unwrap();
+            let lines = text.lines().map(str::to_owned).collect();
+            EntryPoint { syntax: syn::parse_file(&text).unwrap(), path, lines }
+        })
+        .collect()
+}
+
+/// What kind of decision an expression is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    State,
+    Limit,
+    Date,
+    Role,
+}
+
+/// The decisions of some code, in its order.
+#[derive(Default)]
+struct Decisions {
+    found: Vec<(Kind, Span)>,
+    /// The enums of entry points: they are no states of the domain.
+    own: BTreeSet<String>,
+}
+
+impl Decisions {
+    fn of_code(code: &str) -> Vec<Kind> {
+        let mut decisions = Self::default();
+        decisions.visit_block(&syn::parse_str(&format!("{{ {code} }}")).unwrap());
+        decisions.found.into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    fn are_states(&self, pat: &Pat) -> bool {
+        let mut names = Names::of_pat(pat);
+        names.variants.retain(|(name, _)| !self.own.contains(name));
+        names.have_state()
+    }
+
+    fn note(&mut self, kind: Kind, is_there: bool, span: Span) {
+        if is_there {
+            self.found.push((kind, span));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Decisions {
+    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
+        if module.ident != "tests" {
+            visit::visit_item_mod(self, module);
+        }
+    }
+
+    fn visit_expr_binary(&mut self, binary: &'ast ExprBinary) {
+        let is_equality = matches!(binary.op, BinOp::Eq(_) | BinOp::Ne(_));
+        let is_order = matches!(binary.op, BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_));
+        let sides = [Names::of_expr(&binary.left), Names::of_expr(&binary.right)];
+        let any = |is: fn(&Names) -> bool| sides.iter().any(is);
+        self.note(Kind::State, is_equality && any(Names::have_state), binary.span());
+        self.note(Kind::Limit, (is_equality || is_order) && any(Names::have_limit), binary.span());
+        self.note(Kind::Date, is_order && any(Names::have_date), binary.span());
+        visit::visit_expr_binary(self, binary);
+    }
+
+    fn visit_expr_let(&mut self, condition: &'ast ExprLet) {
+        self.note(Kind::State, self.are_states(&condition.pat), condition.span());
+        visit::visit_expr_let(self, condition);
+    }
+
+    fn visit_local(&mut self, local: &'ast Local) {
+        let is_refutable = local.init.as_ref().is_some_and(|init| init.diverge.is_some());
+        self.note(Kind::State, is_refutable && self.are_states(&local.pat), local.span());
+        visit::visit_local(self, local);
+    }
+
+    fn visit_expr_match(&mut self, choice: &'ast ExprMatch) {
+        let names_states = choice.arms.iter().any(|arm| self.are_states(&arm.pat));
+        let is_partial = choice.arms.iter().any(|arm| matches!(arm.pat, Pat::Wild(_) | Pat::Ident(_) | Pat::Guard(_)));
+        self.note(Kind::State, names_states && is_partial, choice.span());
+        visit::visit_expr_match(self, choice);
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        if call.path.is_ident("matches") {
+            let is_comma = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+            let is_if = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if word == "if");
+            let pattern = call.tokens.clone().into_iter().skip_while(|token| !is_comma(token)).skip(1);
+            let pattern = pattern.take_while(|token| !is_if(token)).collect();
+            let pattern = Pat::parse_multi_with_leading_vert.parse2(pattern);
+            let is_state = pattern.is_ok_and(|pattern| self.are_states(&pattern));
+            self.note(Kind::State, is_state, call.span());
+        }
+        visit::visit_macro(self, call);
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let is_role = path.segments.len() > 1 && path.segments.iter().any(|segment| segment.ident == "Role");
+        self.note(Kind::Role, is_role, path.span());
+        visit::visit_path(self, path);
+    }
+}
+
+/// The names in an expression or a pattern, not in what a call is given.
+#[derive(Default)]
+struct Names {
+    /// `KeyState::Active`, as its last two parts.
+    variants: Vec<(String, String)>,
+    words: Vec<String>,
+}
+
+impl Names {
+    fn of_expr(expr: &Expr) -> Self {
+        let mut names = Self::default();
+        names.visit_expr(expr);
+        names
+    }
+
+    fn of_pat(pat: &Pat) -> Self {
+        let mut names = Self::default();
+        names.visit_pat(pat);
+        names
+    }
+
+    fn have_state(&self) -> bool {
+        let is_camel =
+            |word: &str| word.starts_with(|c: char| c.is_uppercase()) && word.contains(|c: char| c.is_lowercase());
+        self.variants.iter().any(|(name, variant)| {
+            is_camel(name) && is_camel(variant) && !ANSWERS.iter().any(|answer| name.ends_with(answer))
+        })
+    }
+
+    fn have_limit(&self) -> bool {
+        let is_limit =
+            |word: &String| (word.ends_with("_MAX") || word.ends_with("_MIN")) && !word.contains(char::is_lowercase);
+        self.words.iter().any(is_limit)
+    }
+
+    fn have_date(&self) -> bool {
+        let dates = ["now", "until", "since", "good_until", "delete_after"];
+        self.words.iter().any(|word| word.ends_with("_at") || dates.contains(&word.as_str()))
+    }
+}
+
+impl<'ast> Visit<'ast> for Names {
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let parts: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        if let [.., name, variant] = parts.as_slice() {
+            self.variants.push((name.clone(), variant.clone()));
+        }
+        self.words.extend(parts);
+    }
+
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        // Of `number("limit", PAGE_ITEMS_MAX)`, only the answer is compared.
+        self.visit_expr(&call.func);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.words.push(call.method.to_string());
+        self.visit_expr(&call.receiver);
+        call.args.iter().for_each(|argument| self.visit_expr(argument));
+    }
+
+    fn visit_expr_field(&mut self, field: &'ast syn::ExprField) {
+        if let syn::Member::Named(name) = &field.member {
+            self.words.push(name.to_string());
+        }
+        self.visit_expr(&field.base);
+    }
+
+    fn visit_expr_closure(&mut self, _: &'ast syn::ExprClosure) {}
+
+    fn visit_pat_guard(&mut self, guarded: &'ast syn::PatGuard) {
+        self.visit_pat(&guarded.pat);
+    }
+}
+
+fn enums_of(file: &File) -> Vec<String> {
+    let name = |item: &Item| match item {
+        Item::Enum(item) => Some(item.ident.to_string()),
+        _ => None,
+    };
+    file.items.iter().filter_map(name).collect()
 }
 
 #[track_caller]
-fn no_line(is_decision: impl Fn(&str) -> bool, cure: &str) {
+fn no_decision(kind: Kind, cure: &str) {
     let mut breaches = Vec::new();
-    for source in entry_points() {
-        let is_excepted =
-            |line: &str| EXCEPTIONS.iter().any(|(path, text)| source.path.starts_with(path) && line.contains(text));
-        breaches.extend(lines_where(&source, |line| is_decision(line) && !is_excepted(line)));
+    let entry_points = entry_points();
+    let own: BTreeSet<String> = entry_points.iter().flat_map(|source| enums_of(&source.syntax)).collect();
+    for source in entry_points {
+        let mut decisions = Decisions { own: own.clone(), ..Decisions::default() };
+        decisions.visit_file(&source.syntax);
+        for (_, span) in decisions.found.iter().filter(|(own, _)| *own == kind) {
+            let code = source.lines[span.start().line - 1..span.end().line].join("\n");
+            let is_known = EXCEPTIONS.iter().any(|(path, text)| source.path.starts_with(path) && code.contains(text));
+            if !is_known {
+                let first = code.lines().take(4).collect::<Vec<_>>().join("\n");
+                breaches.push(format!("src/{}:{}: {}", source.path, span.start().line, first.trim_start()));
+            }
+        }
     }
     none_of(
         breaches,
@@ -41,104 +258,73 @@ fn no_line(is_decision: impl Fn(&str) -> bool, cure: &str) {
     );
 }
 
-/// Whether the text has a variant of an enum: `Name::Variant`, both in camel case.
-fn has_variant(text: &str) -> bool {
-    text.match_indices("::").any(|(at, _)| {
-        let name = text[..at].rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-        let variant: String = text[at + 2..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        let is_camel =
-            |word: &str| word.starts_with(|c: char| c.is_uppercase()) && word.contains(|c: char| c.is_lowercase());
-        is_camel(name) && is_camel(&variant)
-    })
-}
-
-/// The comparisons of a line: what is left and right of each operator, up to the next part of the condition.
-fn comparisons<'l>(line: &'l str, operators: &[&str]) -> Vec<(&'l str, &'l str)> {
-    let mut found = Vec::new();
-    for operator in operators {
-        for (at, _) in line.match_indices(&format!(" {operator} ")) {
-            let begin =
-                ["&& ", "|| ", "=> ", " if "].iter().filter_map(|word| line[..at].rfind(word)).max().unwrap_or(0);
-            let right = &line[at + operator.len() + 2..];
-            let end = [" && ", " || ", " => "].iter().filter_map(|word| right.find(word)).min().unwrap_or(right.len());
-            found.push((&line[begin..at], &right[..end]));
-        }
-    }
-    found
-}
-
-fn compares_variants(line: &str) -> bool {
-    let compares = comparisons(line, &["==", "!="]).iter().any(|(left, right)| has_variant(left) || has_variant(right));
-    let matches = line.split_once("matches!(").is_some_and(|(_, pattern)| has_variant(pattern));
-    compares || matches
-}
-
-fn compares_limits(line: &str) -> bool {
-    let is_limit = |text: &str| {
-        text.split(|c: char| !c.is_alphanumeric() && c != '_')
-            .any(|word| (word.ends_with("_MAX") || word.ends_with("_MIN")) && word.chars().all(|c| !c.is_lowercase()))
-    };
-    comparisons(line, &["<", "<=", ">", ">=", "==", "!="]).iter().any(|(left, right)| is_limit(left) || is_limit(right))
-}
-
-fn compares_dates(line: &str) -> bool {
-    let is_date = |text: &str| {
-        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
-        words
-            .iter()
-            .any(|word| word.ends_with("_at") || ["now", "until", "since", "good_until", "delete_after"].contains(word))
-    };
-    comparisons(line, &["<", "<=", ">", ">="]).iter().any(|(left, right)| is_date(left) || is_date(right))
-}
-
 #[test]
 fn entry_points_compare_no_states() {
-    no_line(
-        compares_variants,
+    no_decision(
+        Kind::State,
         "ask a method of the model (`key.acts().can_rotate`), or write a `match` over all variants",
     );
 }
 
 #[test]
 fn entry_points_compare_no_limits() {
-    no_line(compares_limits, "let the operation refuse, or give what the page may offer (`ExpiryOffer`)");
+    no_decision(Kind::Limit, "let the operation refuse, or give what the page may offer (`ExpiryOffer`)");
 }
 
 #[test]
 fn entry_points_compare_no_dates() {
-    no_line(compares_dates, "ask a method of the model with `now` (`key.ends_soon(now)`)");
+    no_decision(Kind::Date, "ask a method of the model with `now` (`key.ends_soon(now)`)");
 }
 
 #[test]
 fn entry_points_know_no_roles() {
-    no_line(|line| line.contains("Role::"), "let the operation check the role, and show what it gives");
+    no_decision(Kind::Role, "let the operation check the role, and show what it gives");
 }
 
 #[test]
 fn a_decision_would_be_noticed() {
-    for line in [
-        "can_rotate: key.state == KeyState::Active,",
-        "if matches!(mode, SignupMode::Closed) {",
+    for code in [
+        "let can_rotate = key.state == KeyState::Active;",
+        "if matches!(mode, SignupMode::Closed) {}",
         "a || b != Period::Month",
+        "let is_open =\n    key.state\n        == model::KeyState::Active;",
+        "if let KeyState::Retiring = key.state {}",
+        "if is_known && let Some(KeyState::Retiring { until }) = state {}",
+        "while let KeyState::Retiring = next() {}",
+        "let KeyState::Retiring { until } = key.state else { return };",
+        "match key.state { KeyState::Active => 1, _ => 2 }",
+        "match key.state { KeyState::Active if is_spent => 1, KeyState::Active => 2, KeyState::Revoked => 3 }",
+        "match (key.state, is_known) { (KeyState::Active, true) => 1, _ => 2 }",
+        "rows.filter(|key| key.state != KeyState::Active)",
     ] {
-        assert!(compares_variants(line), "{line}");
+        assert_eq!(Decisions::of_code(code), [Kind::State], "{code}");
     }
-    for line in [
-        "KeyState::Active => (\"Active\", \"ok\"),",
+    for code in [
+        "match key.state { KeyState::Active => \"Active\", KeyState::Revoked => \"Revoked\" }",
         "let kind = ResourceKind::parse(text);",
-        "if name == \"nginx\" {",
-        "if amount == Credits::ZERO {",
+        "if name == \"nginx\" {}",
+        "if amount == Credits::ZERO {}",
+        "match write() { Err(SigninError::Closed) => show(), other => other? }",
+        "number(\"limit\", &query.limit, PAGE_ITEMS, PAGE_ITEMS_MAX)?",
+        "page(number(PAGE_ITEMS_MAX) == 3)",
+        "fn row(key: ApiKey, now: Timestamp) -> KeyRow { todo() }",
+        "match typed { Some(text) if !text.is_empty() => text, _ => \"\" }",
     ] {
-        assert!(!compares_variants(line), "{line}");
+        assert_eq!(Decisions::of_code(code), [], "{code}");
     }
-    assert!(compares_limits("if emails.len() >= EMAILS_MAX {") && compares_limits("overlap <= OVERLAP_MAX"));
-    assert!(!compares_limits("number(\"limit\", &query.limit, PAGE_ITEMS, PAGE_ITEMS_MAX)?"));
-    for line in
-        ["if expires_at <= now {", "is_fresh: app.now().since(proved_at) < step_up_after,", "end.since(now) < days(7)"]
+    for code in
+        ["if emails.len() >= EMAILS_MAX {}", "overlap <= OVERLAP_MAX", "if emails.len()\n >= model::EMAILS_MAX {}"]
     {
-        assert!(compares_dates(line), "{line}");
+        assert_eq!(Decisions::of_code(code), [Kind::Limit], "{code}");
     }
-    assert!(!compares_dates("fn row(key: ApiKey, now: Timestamp) -> KeyRow {"));
+    for code in [
+        "if expires_at <= now {}",
+        "let a = app.now().since(proved_at) < step_up_after;",
+        "key.end.since(now) < days(7)",
+    ] {
+        assert_eq!(Decisions::of_code(code), [Kind::Date], "{code}");
+    }
+    assert_eq!(Decisions::of_code("if is(Role::Admin) {}"), [Kind::Role]);
 }
 
 /// Statics that may change, each with the reason. The list may only shrink.

@@ -5,10 +5,10 @@ use domicile::accounts::{
     addresses::{self, ListedEmail},
 };
 use domicile::base::{Actor, EmailAddress, EmailId, days, hours, minutes, seconds};
-use domicile::sessions::{self, NewSession};
+use domicile::sessions;
 use domicile::signin::{self, SigninError};
 
-use crate::support::{Person, TestSite, visitor};
+use crate::support::{Person, SessionBuilder, TestSite, visitor};
 
 mod reverts;
 
@@ -81,7 +81,7 @@ fn remove(site: &mut TestSite, person: &Person, email: EmailId) -> Result<(), Si
 /// Starts a session of the person. Returns its actor.
 fn session(site: &mut TestSite, person: &Person) -> Actor {
     let (anonymous, account) = (site.anonymous(), person.account.id);
-    let new = NewSession { account, visitor: visitor(), remember: false, method: "password".into() };
+    let new = SessionBuilder::new(account, visitor()).build();
     let (session, _) = site.write(|tx| sessions::start(tx, &anonymous, &new)).unwrap();
     Actor::SignedIn { account, workspace: person.workspace, session, visitor: visitor() }
 }

@@ -4,10 +4,10 @@ use domicile::accounts;
 use domicile::base::{Actor, Problem, Secret, SessionId, Timestamp, hours, minutes, seconds};
 use domicile::config::FactorsRequired;
 use domicile::factors::{self, EnrolledFactors, FactorError};
-use domicile::sessions::{self, NewSession};
+use domicile::sessions;
 use domicile::signin::{FactorInput, SignInOutcome, SigninError, StepUp, flows};
 
-use crate::support::{PASSWORD, Person, PersonBuilder, TestApp, TestSite, oath_code, visitor};
+use crate::support::{PASSWORD, Person, PersonBuilder, SessionBuilder, TestApp, TestSite, oath_code, visitor};
 
 mod passkeys;
 mod resets;
@@ -74,7 +74,7 @@ impl TestApp {
 
     /// A session without a sign-in, for tests in which the proof does not matter.
     fn bare_session_of(&self, person: &Person) -> SessionId {
-        let new = NewSession { account: person.account.id, visitor: visitor(), remember: false, method: "test".into() };
+        let new = SessionBuilder::new(person.account.id, visitor()).build();
         self.write(move |tx| sessions::start(tx, &Actor::Anonymous(visitor()), &new)).unwrap().0
     }
 

@@ -4,10 +4,10 @@ use domicile::accounts;
 use domicile::base::{Actor, Secret, Visitor, days, seconds};
 use domicile::factors;
 use domicile::sessions;
-use domicile::signin::{self, SignIn, SignInOutcome, SigninError, flows};
+use domicile::signin::{self, SignInOutcome, SigninError, flows};
 use domicile::verification::Verifier;
 
-use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
+use crate::support::{PASSWORD, Person, SignInBuilder, TestApp, oath_code, visitor};
 
 const OTHER: &str = "a brand new set of words";
 const SUBJECT: &str = "A new device signed in";
@@ -20,7 +20,7 @@ fn thief() -> Visitor {
 
 impl TestApp {
     fn sign_in_with(&self, visitor: &Visitor, password: &str, remember: bool) -> Result<SignInOutcome, SigninError> {
-        let form = SignIn { name: "ada-ada".into(), password: Secret::new(password.into()), remember };
+        let form = SignInBuilder::new("ada-ada", password).remember(remember).build();
         self.block_on(flows::sign_in(&self.app, visitor.clone(), form))
     }
 

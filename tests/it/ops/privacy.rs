@@ -17,7 +17,6 @@ use domicile::db::{Cell, Erasure, Export as ColumnExport, Table};
 use domicile::people::{self, Links, PeopleError, Platform, Settings};
 use domicile::privacy::data_map::tables;
 use domicile::privacy::{self, Export, ExportRecipient, PrivacyError, flows};
-use domicile::services::{self, ServiceName};
 use domicile::signin;
 use domicile::signin::oauth;
 use domicile::verification::{self, Verifier, VerifyRequest};
@@ -25,7 +24,9 @@ use domicile::{audit, invitations, workspaces};
 use rusqlite::named_params;
 use rusqlite::types::Value;
 
-use crate::support::{KeyBuilder, PASSWORD, Person, START, TestApp, UsageBuilder, holds};
+use crate::support::{
+    KeyBuilder, PASSWORD, Person, START, SignInBuilder, TestApp, UsageBuilder, create_service, holds,
+};
 
 mod columns;
 mod erasures;
@@ -83,9 +84,9 @@ impl TestApp {
         self.clock.advance(minutes(1));
         let reset = signin::flows::request_reset(&self.app, home(), CANARIES[9]);
         self.block_on(reset).unwrap();
-        let form = signin::SignIn { name: CANARIES[0].into(), password: Secret::new("wrong".into()), remember: false };
+        let form = SignInBuilder::new(CANARIES[0], "wrong").build();
         assert!(self.block_on(signin::flows::sign_in(&self.app, home(), form)).is_err());
-        let form = signin::SignIn { name: CANARIES[0].into(), password: Secret::new(PASSWORD.into()), remember: true };
+        let form = SignInBuilder::new(CANARIES[0], PASSWORD).remember(true).build();
         assert!(self.block_on(signin::flows::sign_in(&self.app, home(), form)).is_ok());
 
         self.clock.advance(minutes(1));
@@ -106,7 +107,7 @@ impl TestApp {
         let batch = [event("run-1", key.key.id), event("run-2", replaced)];
         self.write(move |tx| {
             billing::grant_by_operator(tx, &Actor::Operator, workspace, Credits::whole(25), CANARIES[8]).unwrap();
-            let (service, _) = services::create(tx, &Actor::Operator, &ServiceName::parse("farm").unwrap()).unwrap();
+            let (service, _) = create_service(tx, "farm").unwrap();
             let farm = Actor::Service { service: service.id, name: service.name };
             usage::record_batch(tx, &farm, &batch).unwrap();
             Ok::<_, domicile::db::Error>(())

@@ -4,10 +4,10 @@ use domicile::accounts::{self, AccountError, LinkPurpose, NewAccount, Username};
 use domicile::audit::{self, Event, Outcome};
 use domicile::base::{Actor, EmailAddress, days, hours, minutes, seconds};
 use domicile::jobs::{self, NewJob};
-use domicile::sessions::{self, NewSession};
+use domicile::sessions;
 use domicile::signin::SigninEvent;
 
-use crate::support::{TestApp, TestSite};
+use crate::support::{SessionBuilder, TestApp, TestSite};
 
 const ROWS: &str = "
     select (select count(*) from session) + (select count(*) from email_code) + (select count(*) from one_time_link)
@@ -26,11 +26,7 @@ fn expired_sessions_codes_links_and_retired_names_are_deleted() {
     let visitor = app.visitor();
     app.write(move |tx| {
         let actor = ada.by_browser();
-        sessions::start(
-            tx,
-            &actor,
-            &NewSession { account: ada.account.id, visitor, remember: false, method: "password".into() },
-        )?;
+        sessions::start(tx, &actor, &SessionBuilder::new(ada.account.id, visitor).build())?;
         accounts::send_code(tx, &actor, ada.account.id).unwrap();
         accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(ada.account.id))
     })

@@ -1,16 +1,14 @@
 //! Browser sessions: how long they live, and that they end on the server.
 
 use domicile::base::{SessionId, Timestamp, days, hours, minutes, seconds};
-use domicile::sessions::{self, CookieState, CurrentSession, End, NewSession};
+use domicile::sessions::{self, CookieState, CurrentSession, End};
 
-use crate::support::{Person, TestSite, visitor};
+use crate::support::{Person, SessionBuilder, TestSite, visitor};
 
 impl TestSite {
     fn begin(&mut self, person: &Person, remember: bool) -> (SessionId, String) {
-        let (actor, new) = (
-            self.anonymous(),
-            NewSession { account: person.account.id, visitor: visitor(), remember, method: "password".into() },
-        );
+        let (actor, new) =
+            (self.anonymous(), SessionBuilder::new(person.account.id, visitor()).remember(remember).build());
         let (id, token) = self.write(|tx| sessions::start(tx, &actor, &new)).unwrap();
         (id, token.expose().clone())
     }
@@ -252,8 +250,7 @@ fn sessions_that_ended_are_deleted() {
 fn a_long_user_agent_is_truncated() {
     let mut site = TestSite::new();
     let ada = site.person("ada-ada");
-    let mut new =
-        NewSession { account: ada.account.id, visitor: visitor(), remember: false, method: "password".into() };
+    let mut new = SessionBuilder::new(ada.account.id, visitor()).build();
     new.visitor.agent = "é".repeat(10_000);
     let actor = site.anonymous();
 

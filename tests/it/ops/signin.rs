@@ -9,7 +9,7 @@ use domicile::sessions::{self, CurrentSession, RetryAfter};
 use domicile::signin::{self, NewPerson, PendingSignUp, SignInOutcome, SigninError, flows};
 use domicile::workspaces;
 
-use crate::support::{PASSWORD, PersonBuilder, TestApp, visitor};
+use crate::support::{PASSWORD, PersonBuilder, SignInBuilder, TestApp, visitor};
 
 const WRONG: &str = "battery horse, no staple";
 const OTHER: &str = "a brand new set of words";
@@ -436,7 +436,7 @@ fn a_remembered_sign_in_tells_the_browser_how_long_to_keep_it() {
     let site = TestApp::new();
     site.person("ada-ada");
     let sign_in = |remember| {
-        let form = signin::SignIn { name: "ada-ada".into(), password: Secret::new(PASSWORD.into()), remember };
+        let form = SignInBuilder::new("ada-ada", PASSWORD).remember(remember).build();
         match site.block_on(flows::sign_in(&site.app, visitor(), form)).unwrap() {
             SignInOutcome::Session { keep, .. } => keep,
             SignInOutcome::VerificationPending(_) | SignInOutcome::MfaPending(_) => {

@@ -15,13 +15,12 @@ use domicile::billing::ledger;
 use domicile::billing::usage::{self, BatchResult, Fault, NewEvent};
 use domicile::crypto::Keyring;
 use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, Subject, Tx, View};
-use domicile::services::{self, ServiceName};
 use domicile::sessions;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::support::{START, TestApp, TestSite, UsageBuilder, default_settings, holds, tables};
+use crate::support::{START, TestApp, TestSite, UsageBuilder, create_service, default_settings, holds, tables};
 
 /// A live database in its own folder, without the layers above it.
 struct StoreFixture {
@@ -320,8 +319,7 @@ fn every_table_refuses_a_value_of_another_type() {
 
 /// Creates a service.
 fn service(name: &'static str) -> impl FnOnce(&mut Tx<'_>) -> Result<ServiceId, Error> {
-    let name = ServiceName::parse(name).unwrap();
-    move |tx| Ok(services::create(tx, &Actor::Operator, &name).unwrap().0.id)
+    move |tx| Ok(create_service(tx, name).unwrap().0.id)
 }
 
 #[test]

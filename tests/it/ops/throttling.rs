@@ -6,9 +6,9 @@ use domicile::base::{Actor, EmailAddress, Secret, Visitor, days, hours, minutes,
 use domicile::factors::{self, FactorError, PendingSignIn};
 use domicile::privacy::{self, PrivacyError};
 use domicile::sessions::{self, LoginThrottle, RetryAfter};
-use domicile::signin::{self, FactorInput, SignIn, SignInOutcome, SigninError, StepUp, flows};
+use domicile::signin::{self, FactorInput, SignInOutcome, SigninError, StepUp, flows};
 
-use crate::support::{PASSWORD, Person, TestApp, oath_code, visitor};
+use crate::support::{PASSWORD, Person, SignInBuilder, TestApp, oath_code, visitor};
 
 const WRONG: &str = "battery horse, no staple";
 const OTHER: &str = "a brand new set of words";
@@ -43,7 +43,7 @@ fn at(address: &str) -> Visitor {
 
 impl TestApp {
     fn sign_in_from(&self, visitor: &Visitor, name: &str, password: &str) -> Result<SignInOutcome, SigninError> {
-        let form = SignIn { name: name.into(), password: Secret::new(password.into()), remember: false };
+        let form = SignInBuilder::new(name, password).build();
         self.block_on(flows::sign_in(&self.app, visitor.clone(), form))
     }
 

@@ -3,9 +3,12 @@
 
 use domicile::accounts::Username;
 use domicile::api_keys::{Expiry, KeyChange, KeyName, KeyNote, Limits, NewApiKey};
-use domicile::base::{ApiKeyId, EmailAddress, Quantity, Timestamp, WorkspaceId};
+use domicile::base::{AccountId, Actor, ApiKeyId, EmailAddress, Quantity, Secret, Timestamp, Visitor, WorkspaceId};
 use domicile::billing::usage::{EventName, NewEvent};
-use domicile::signin::NewPerson;
+use domicile::db::Tx;
+use domicile::services::{self, Service, ServiceError, ServiceName};
+use domicile::sessions::NewSession;
+use domicile::signin::{NewPerson, SignIn};
 
 /// A key with the scope `models:read`, valid for 90 days and without limits.
 pub struct KeyBuilder(NewApiKey);
@@ -118,4 +121,45 @@ impl UsageBuilder {
     pub fn build(self) -> NewEvent {
         self.0
     }
+}
+
+/// What a person types to sign in, in a browser that forgets them when it is closed.
+pub struct SignInBuilder(SignIn);
+
+impl SignInBuilder {
+    pub fn new(name: &str, password: &str) -> Self {
+        Self(SignIn { name: name.to_owned(), password: Secret::new(password.to_owned()), remember: false })
+    }
+
+    pub fn remember(mut self, remember: bool) -> Self {
+        self.0.remember = remember;
+        self
+    }
+
+    pub fn build(self) -> SignIn {
+        self.0
+    }
+}
+
+/// A session after a password, in a browser that forgets it when it is closed.
+pub struct SessionBuilder(NewSession);
+
+impl SessionBuilder {
+    pub fn new(account: AccountId, visitor: Visitor) -> Self {
+        Self(NewSession { account, visitor, remember: false, method: "password".into() })
+    }
+
+    pub fn remember(mut self, remember: bool) -> Self {
+        self.0.remember = remember;
+        self
+    }
+
+    pub fn build(self) -> NewSession {
+        self.0
+    }
+}
+
+/// Creates a service, as the operator does. Answers its credential too.
+pub fn create_service(tx: &mut Tx<'_>, name: &str) -> Result<(Service, Secret<String>), ServiceError> {
+    services::create(tx, &Actor::Operator, &ServiceName::parse(name).unwrap())
 }

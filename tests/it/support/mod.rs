@@ -18,7 +18,7 @@ mod tools;
 pub use appliance::{Appliance, CommandOutput, finish, free_port};
 pub use authenticator::{Authenticator, oath_code};
 pub use browser::{Answer, Browser, Call, PASSWORD, encode};
-pub use builders::{KeyBuilder, PersonBuilder, UsageBuilder};
+pub use builders::{KeyBuilder, PersonBuilder, SessionBuilder, SignInBuilder, UsageBuilder, create_service};
 pub use helper_process::HelperProcess;
 pub use outline::{outline, redacted};
 pub use seed::{Seed, fill, seeded_name};

@@ -10,11 +10,10 @@ use domicile::base::{
 };
 use domicile::billing;
 use domicile::db::{self, Tx};
-use domicile::services::{self, ServiceName};
 use domicile::sessions::SessionEvent;
 use domicile::{api_keys, mail, signin, workspaces};
 
-use super::builders::{KeyBuilder, PersonBuilder, UsageBuilder};
+use super::builders::{KeyBuilder, PersonBuilder, UsageBuilder, create_service};
 
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -109,8 +108,7 @@ fn people(tx: &mut Tx<'_>, range: std::ops::Range<u64>, phc: &str) -> Result<Vec
 }
 
 fn service(tx: &mut Tx<'_>) -> Result<ServiceId, Failure> {
-    let name = ServiceName::parse("seeded").ok_or("a name")?;
-    Ok(services::create(tx, &Actor::Operator, &name)?.0.id)
+    Ok(create_service(tx, "seeded")?.0.id)
 }
 
 /// The owner with this number; after the last one comes the first.

@@ -15,13 +15,13 @@ use domicile::db::{self, Decided, Layout, Tx, View};
 use domicile::jobs;
 use domicile::maintenance::{self, UpgradeBy};
 use domicile::schedule::JOB_HANDLERS;
-use domicile::signin::{self, NewPerson, SignIn, SignInOutcome, SignUp, SigninError, flows};
+use domicile::signin::{self, NewPerson, SignInOutcome, SignUp, SigninError, flows};
 use domicile::workspaces;
 use rusqlite::named_params;
 use tempfile::TempDir;
 
 use super::PASSWORD;
-use super::builders::{KeyBuilder, PersonBuilder};
+use super::builders::{KeyBuilder, PersonBuilder, SignInBuilder};
 use super::footprint::Footprint;
 use super::mailbox::{Mailbox, Message};
 use super::test_site::{self, COUNTED, Person, START, visitor};
@@ -197,7 +197,7 @@ impl TestApp {
 
     /// Signs in as in the form.
     pub fn sign_in(&self, name: &str, password: &str) -> Result<SignInOutcome, SigninError> {
-        let form = SignIn { name: name.into(), password: Secret::new(password.to_owned()), remember: false };
+        let form = SignInBuilder::new(name, password).build();
         self.block_on(flows::sign_in(&self.app, visitor(), form))
     }
 

@@ -4,13 +4,13 @@ use domicile::accounts::AccountState;
 use domicile::base::{Actor, IdentityId, Secret, minutes, seconds};
 use domicile::config::{Provider, SignupMode};
 use domicile::privacy::{self, PrivacyError};
-use domicile::sessions::{self, NewSession};
+use domicile::sessions;
 use domicile::signin::oauth::{CallbackOutcome, OauthError, Purpose, Refusal};
 use domicile::signin::{SignInOutcome, SigninError, flows};
 use serde_json::{Value, json};
 
 use super::{ANONYMOUS, BROWSER, OTHER_BROWSER, ProviderTest, TestBrowser, describe, github, provider, rows};
-use crate::support::{PASSWORD, visitor};
+use crate::support::{PASSWORD, SessionBuilder, visitor};
 
 /// A provider that is authoritative for example.org.
 fn trusted(issuer: &str) -> Provider {
@@ -225,7 +225,7 @@ fn o5_unexpired_session_a_session_from_before_the_verification_ends_with_it() {
     let mut world = ProviderTest::with(|issuer| vec![trusted(issuer)]);
     let thief = world.test.sign_up("ada@example.org", "a-thief").unwrap().account;
     let begin = move |tx: &mut domicile::db::Tx<'_>| {
-        let new = NewSession { account: thief, visitor: visitor(), remember: true, method: "password".into() };
+        let new = SessionBuilder::new(thief, visitor()).remember(true).build();
         sessions::start(tx, &Actor::Anonymous(visitor()), &new)
     };
     let (_, token) = world.test.write(begin).unwrap();

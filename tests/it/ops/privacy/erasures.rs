@@ -8,6 +8,7 @@ use domicile::journal::{self, Head, TableState};
 use domicile::sessions;
 
 use super::*;
+use crate::support::SessionBuilder;
 
 impl TestApp {
     fn erase(&self, actor: Actor, account: AccountId) -> Result<privacy::Receipt, PrivacyError> {
@@ -17,7 +18,7 @@ impl TestApp {
     /// Starts a session and rotates its cookie after a day.
     fn start_and_rotate_session(&self, person: &Person) {
         let account = person.account.id;
-        let new = sessions::NewSession { account, visitor: home(), remember: true, method: "password".into() };
+        let new = SessionBuilder::new(account, home()).remember(true).build();
         let started = self.write(move |tx| sessions::start(tx, &Actor::Anonymous(home()), &new));
         let (session, token) = started.unwrap();
         self.clock.advance(hours(24));
