@@ -267,6 +267,20 @@ impl App {
         self.store.write(work).await
     }
 
+    /// As [`App::write`], for requests that are handled together with others of their kind; see
+    /// [`db::Store::write_together`].
+    ///
+    /// # Errors
+    /// The error that `handler` has for this request, or that of the commit.
+    pub async fn write_together<R, T, E>(&self, handler: db::Handler<R, T, E>, request: R) -> Result<T, E>
+    where
+        R: Send + 'static,
+        T: Send + 'static,
+        E: From<db::Error> + Send + 'static,
+    {
+        self.store.write_together(handler, request).await
+    }
+
     /// As [`App::write`], for an operation that may refuse and still commit; see [`db::Decision`].
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{self, Form};
+use actix_web::web::{self, Form, Json};
 use actix_web::{App, HttpResponse, HttpServer};
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +17,19 @@ use crate::{Failure, fail, load};
 /// The argument that makes this program the bare server.
 pub const ARGUMENT: &str = "--bare";
 
+/// What a handler of the bare server reads.
+#[derive(Serialize, Deserialize, Clone, Copy)]
+pub enum Reads {
+    Nothing,
+    Form,
+    Json,
+}
+
 /// A handler of the bare server.
 #[derive(Serialize, Deserialize, Clone)]
 pub struct Shape {
     path: String,
-    reads_form: bool,
+    reads: Reads,
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
@@ -29,7 +37,7 @@ pub struct Shape {
 
 impl Shape {
     /// The shape of the answer that our server gives to `request`.
-    pub fn new(server: &Server, path: &str, reads_form: bool, request: &[u8]) -> Result<Self, Failure> {
+    pub fn new(server: &Server, path: &str, reads: Reads, request: &[u8]) -> Result<Self, Failure> {
         let (status, answer) = load::once(server.address, request)?;
         let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| fail("an answer without a head"))?;
         if status >= 400 {
@@ -41,7 +49,7 @@ impl Shape {
         let headers = headers.filter(|(name, _)| !automatic.contains(&name.to_ascii_lowercase().as_str()));
         Ok(Self {
             path: path.to_owned(),
-            reads_form,
+            reads,
             status,
             headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect(),
             body: body.to_owned(),
@@ -71,6 +79,13 @@ struct Fields {
     token: String,
     #[serde(default)]
     csrf: String,
+}
+
+/// The JSON that our handlers read, with two of its members.
+#[derive(Deserialize)]
+struct Event {
+    id: String,
+    quantity: String,
 }
 
 /// A response that is prepared once.
@@ -122,16 +137,25 @@ pub fn serve(mut arguments: impl Iterator<Item = String>) -> Result<(), Failure>
         let mut app = App::new().route("/healthz", web::get().to(HttpResponse::Ok));
         for shape in &shapes {
             let Ok(ready) = Ready::new(shape).map(std::sync::Arc::new) else { continue };
-            app = if shape.reads_form {
-                app.route(
+            let posts = web::route().guard(actix_web::guard::Method(Method::POST));
+            app = match shape.reads {
+                Reads::Nothing => app.route(&shape.path, web::get().to(move || std::future::ready(ready.answer()))),
+                Reads::Form => app.route(
                     &shape.path,
-                    web::route().guard(actix_web::guard::Method(Method::POST)).to(move |form: Form<Fields>| {
+                    posts.to(move |form: Form<Fields>| {
                         std::hint::black_box((form.token.len(), form.csrf.len()));
                         std::future::ready(ready.answer())
                     }),
-                )
-            } else {
-                app.route(&shape.path, web::get().to(move || std::future::ready(ready.answer())))
+                ),
+                Reads::Json => app.route(
+                    &shape.path,
+                    posts.to(move |events: Json<Vec<Event>>| {
+                        std::hint::black_box(
+                            events.iter().map(|event| event.id.len() + event.quantity.len()).sum::<usize>(),
+                        );
+                        std::future::ready(ready.answer())
+                    }),
+                ),
             };
         }
         app

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bare::{self, Shape};
+use crate::bare::{self, Reads, Shape};
 use crate::compare;
 use crate::cores::Core;
 use crate::fixture::Fixture;
@@ -53,8 +53,8 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
     let peak = server.peak_mib();
     // The same with the bare server and as many busy threads of low priority: the delay that the machine itself causes.
     let shapes = [
-        Shape::new(&server, requests::FORWARD_AUTH, false, &requests::first(&verifying))?,
-        Shape::new(&server, "/signin", true, &requests::first(&requests::introspect(large, 1)))?,
+        Shape::new(&server, requests::FORWARD_AUTH, Reads::Nothing, &requests::first(&verifying))?,
+        Shape::new(&server, "/signin", Reads::Form, &requests::first(&requests::introspect(large, 1)))?,
     ];
     let bare = bare::start_busy(&shapes, HASHING, Core::Any, large.path())?;
     let at_bare = |load: &Load| Load { address: bare.address, expected: 200, ..load.clone() };

@@ -123,7 +123,7 @@ fn audit_append(app: &App) -> Result<Row, Failure> {
     };
     let times = (0..3).map(|_| app.store().write_blocking(append)).collect::<Result<Vec<_>, _>>()?;
     let each = median(times);
-    Ok(Row::new("audit append inside a transaction", format!("{each:.1} µs"), "<= 6 µs", each <= 6.0))
+    Ok(Row::new("audit append inside a transaction", format!("{each:.1} µs"), "<= 4 µs", each <= 4.0))
 }
 
 /// The time of the writer thread for one usage event, without HTTP and without the commit.

@@ -10,6 +10,8 @@ use crate::load::Source;
 pub const FORWARD_AUTH: &str = "/v1/forward-auth";
 /// The path of introspection.
 pub const INTROSPECT: &str = "/v1/introspect";
+/// The path of reports of usage.
+pub const USAGE: &str = "/v1/usage/events";
 /// The path of a page with a form.
 pub const PROFILE: &str = "/settings/profile";
 
@@ -122,7 +124,7 @@ pub fn usage(fixture: &Fixture, events: usize) -> Source {
     Arc::new(move |_, buffer| {
         let body = usage_body(&customers, events);
         let head = format!(
-            "POST /v1/usage/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {service}\r\n\
+            "POST {USAGE} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {service}\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );

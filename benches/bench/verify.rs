@@ -3,7 +3,7 @@
 //! Server and load have one core each, and the bare server has the same core as ours, so the answers per second are
 //! those of one core.
 
-use crate::bare::{self, Shape};
+use crate::bare::{self, Reads, Shape};
 use crate::compare::{self, Comparison, Sample};
 use crate::cores::{LOADS, SERVERS};
 use crate::fixture::Fixture;
@@ -67,10 +67,10 @@ pub fn rows(run: Run, large: &Fixture) -> Result<Vec<Row>, Failure> {
 }
 
 fn shapes(ours: &Server, large: &Fixture) -> Result<Vec<Shape>, Failure> {
-    let of = |path: &str, reads_form, source: &Source| Shape::new(ours, path, reads_form, &requests::first(source));
+    let of = |path: &str, reads, source: &Source| Shape::new(ours, path, reads, &requests::first(source));
     Ok(vec![
-        of(FORWARD_AUTH, false, &requests::forward_auth(large, 1))?,
-        of(INTROSPECT, true, &requests::introspect(large, 1))?,
+        of(FORWARD_AUTH, Reads::Nothing, &requests::forward_auth(large, 1))?,
+        of(INTROSPECT, Reads::Form, &requests::introspect(large, 1))?,
     ])
 }
 

@@ -1,5 +1,6 @@
 //! Record events, read them, verify the chain, erase private parts.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -16,6 +17,8 @@ use crate::db::{Error, Tx, View};
 /// The stored subject of private parts that belong to no known account, for example of a failed sign-in with an unknown
 /// name.
 const NO_SUBJECT: &str = "nobody";
+/// The commitments of an event without private parts.
+const NO_COMMITMENTS: &str = "{}";
 /// How long private parts without a known account are kept: long enough to see an attack (GDPR Art. 5(1)(e); domain
 /// 3.2).
 const ANONYMOUS_RETENTION: Duration = days(30);
@@ -35,11 +38,10 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
         event.kind.name,
         event.outcome,
     );
-    let (last, previous) = store::find_head(tx)?.unwrap_or((0, GENESIS));
+    let (last, previous) = head_to_follow(tx)?;
     let now = tx.now();
-    let id = EventId::new(now, tx.rng());
-    let subject =
-        event.subject.or(actor.account()).map_or_else(|| NO_SUBJECT.to_owned(), |account| account.to_string());
+    let id = EventId::new(now, tx.rng()).to_text();
+    let subject = event.subject.or(actor.account()).map_or_else(|| NO_SUBJECT.to_owned(), AccountId::to_text);
 
     let mut private = event.private;
     if let Some(visitor) = actor.visitor() {
@@ -47,24 +49,44 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     }
     let (sealed, commitments) = seal_parts(tx, &subject, last + 1, private)?;
 
-    let mut row = EventRow {
+    let (workspace, actor_id) = (event.workspace.map(WorkspaceId::to_text), actor.id());
+    let leaf = Leaf {
         seq: last + 1,
-        id: id.to_string(),
+        id: &id,
         at: now,
-        event: event.kind.name.to_owned(),
-        outcome: event.outcome.as_str().to_owned(),
-        workspace: event.workspace.map(|id| id.to_string()),
-        actor_kind: actor.kind().to_owned(),
-        actor_id: actor.id(),
-        target: event.target,
-        data: event.data.to_string(),
-        commitments: commitments.to_string(),
-        previous,
-        leaf: GENESIS,
+        event: event.kind.name,
+        outcome: event.outcome.as_str(),
+        workspace: workspace.as_deref(),
+        actor_kind: actor.kind(),
+        actor_id: actor_id.as_deref(),
+        target: event.target.as_deref(),
+        data: &event.data.to_string(),
+        commitments: &commitments,
     };
-    row.leaf = chain::leaf(&previous, &leaf_of(&row));
-    store::insert_event(tx, id, &row)?;
-    sealed.iter().try_for_each(|part| store::insert_private(tx, row.seq, part))
+    let hash = chain::leaf(&previous, &leaf);
+    store::insert_event(tx, &leaf, &previous, &hash)?;
+    tx.remembered::<Remembered>().head = Some((last + 1, hash));
+    sealed.iter().try_for_each(|part| store::insert_private(tx, last + 1, part))
+}
+
+/// What a transaction remembers of the audit.
+#[derive(Default)]
+struct Remembered {
+    /// The number and the leaf of the last event.
+    head: Option<(i64, Digest)>,
+    /// The keys of subjects, by their stored names.
+    keys: Vec<(String, Secret<[u8; 32]>)>,
+}
+
+/// Keys of subjects that one transaction remembers at most.
+const KEYS_REMEMBERED_MAX: usize = 64;
+
+/// The number and the leaf of the event that the next one follows.
+fn head_to_follow(tx: &mut Tx<'_>) -> Result<(i64, Digest), Error> {
+    if let Some(head) = tx.remembered::<Remembered>().head {
+        return Ok(head);
+    }
+    Ok(store::find_head(tx)?.unwrap_or((0, GENESIS)))
 }
 
 fn leaf_of(row: &EventRow) -> Leaf<'_> {
@@ -93,9 +115,9 @@ fn seal_parts(
     subject: &str,
     seq: i64,
     private: Vec<(Part, Value)>,
-) -> Result<(Vec<PrivateRow>, Value), Error> {
+) -> Result<(Vec<PrivateRow>, Cow<'static, str>), Error> {
     if private.is_empty() {
-        return Ok((Vec::new(), json!({})));
+        return Ok((Vec::new(), NO_COMMITMENTS.into()));
     }
     let key = subject_key_or_new(tx, subject)?;
     let mut rows = Vec::with_capacity(private.len());
@@ -107,7 +129,7 @@ fn seal_parts(
         let sealed = seal::seal_under(&key, tx.rng(), &seal_context(seq, name), text.as_bytes());
         rows.push(PrivateRow { part: name.to_owned(), subject: subject.to_owned(), salt, sealed });
     }
-    Ok((rows, Value::Object(commitments)))
+    Ok((rows, Value::Object(commitments).to_string().into()))
 }
 
 fn key_context(subject: &str) -> String {
@@ -115,13 +137,24 @@ fn key_context(subject: &str) -> String {
 }
 
 fn subject_key_or_new(tx: &mut Tx<'_>, subject: &str) -> Result<Secret<[u8; 32]>, Error> {
-    if let Some(key) = find_subject_key(tx, subject)? {
-        return Ok(key);
+    let remembered = &tx.remembered::<Remembered>().keys;
+    if let Some((_, key)) = remembered.iter().find(|(known, _)| known == subject) {
+        return Ok(key.clone());
     }
-    let key = Secret::new(tx.rng().bytes::<32>());
-    let site = tx.site().clone();
-    let sealed = seal::seal(&site.keyring, tx.rng(), &key_context(subject), key.expose());
-    store::insert_subject_key(tx, subject, &sealed)?;
+    let key = match find_subject_key(tx, subject)? {
+        Some(key) => key,
+        None => {
+            let key = Secret::new(tx.rng().bytes::<32>());
+            let site = tx.site().clone();
+            let sealed = seal::seal(&site.keyring, tx.rng(), &key_context(subject), key.expose());
+            store::insert_subject_key(tx, subject, &sealed)?;
+            key
+        }
+    };
+    let remembered = &mut tx.remembered::<Remembered>().keys;
+    if remembered.len() < KEYS_REMEMBERED_MAX {
+        remembered.push((subject.to_owned(), key.clone()));
+    }
     Ok(key)
 }
 
@@ -131,6 +164,17 @@ fn find_subject_key(view: &View<'_>, subject: &str) -> Result<Option<Secret<[u8;
     let opened = seal::open(&view.site().keyring, &key_context(subject), &sealed).map_err(|_| damaged())?;
     let key: [u8; 32] = opened.expose().as_slice().try_into().map_err(|_| damaged())?;
     Ok(Some(Secret::new(key)))
+}
+
+/// Deletes all private parts about `account`, their salts and the subject key. They cannot be read again, here or in
+/// any later snapshot. Earlier copies are cleaned with the erasure journal. The chain still verifies. Returns the
+/// number of parts. Calling it twice is the same as once.
+///
+/// # Errors
+/// [`Error`].
+pub fn forget(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
+    tx.remembered::<Remembered>().keys.clear();
+    store::delete_subject(tx, account)
 }
 
 /// Deletes private parts without a known account after 30 days. The chain still verifies. Returns the number of parts.
@@ -207,7 +251,7 @@ pub fn verify(view: &View<'_>) -> Result<AuditSummary, AuditError> {
 
 fn verify_private(view: &View<'_>, row: &EventRow) -> Result<i64, AuditError> {
     let damaged = |what| AuditError::Damaged { seq: row.seq, what };
-    if row.commitments == "{}" {
+    if row.commitments == NO_COMMITMENTS {
         return Ok(0);
     }
     let commitments: Value =

@@ -2,9 +2,10 @@
 
 use rusqlite::{Row, named_params};
 
+use super::chain::Leaf;
 use super::model::{Epoch, KnownHead};
 use super::tables::{AUDIT_EVENT, AUDIT_PRIVATE, EPOCH, SUBJECT_KEY};
-use crate::base::{AccountId, Cursor, Digest, EventId, Timestamp, WorkspaceId};
+use crate::base::{AccountId, Cursor, Digest, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
 const FIND_HEAD: &str = "select seq, leaf_hash from audit_event order by seq desc limit 1";
@@ -143,23 +144,24 @@ pub(super) fn find_head(view: &View<'_>) -> Result<Option<(i64, Digest)>, Error>
     })
 }
 
-pub(super) fn insert_event(tx: &mut Tx<'_>, id: EventId, row: &EventRow) -> Result<(), Error> {
+/// Inserts the event that follows `previous`.
+pub(super) fn insert_event(tx: &mut Tx<'_>, event: &Leaf<'_>, previous: &Digest, leaf: &Digest) -> Result<(), Error> {
     tx.execute(
         INSERT_EVENT,
         values!(AUDIT_EVENT => {
-            seq: row.seq,
-            id: id,
-            at: row.at,
-            event: row.event,
-            outcome: row.outcome,
-            actor_kind: row.actor_kind,
-            actor_id: row.actor_id,
-            target_id: row.target,
-            data_json: row.data,
-            workspace_id: row.workspace,
-            commitments_json: row.commitments,
-            prev_hash: row.previous,
-            leaf_hash: row.leaf,
+            seq: event.seq,
+            id: event.id,
+            at: event.at,
+            event: event.event,
+            outcome: event.outcome,
+            actor_kind: event.actor_kind,
+            actor_id: event.actor_id,
+            target_id: event.target,
+            data_json: event.data,
+            workspace_id: event.workspace,
+            commitments_json: event.commitments,
+            prev_hash: previous,
+            leaf_hash: leaf,
         }),
     )?;
     Ok(())
@@ -196,13 +198,8 @@ pub(super) fn insert_subject_key(tx: &mut Tx<'_>, subject: &str, sealed: &[u8]) 
     Ok(())
 }
 
-/// Deletes all private parts about `account`, their salts and the subject key. They cannot be read again, here or in
-/// any later snapshot. Earlier copies are cleaned with the erasure journal. The chain still verifies. Returns the
-/// number of parts. Calling it twice is the same as once.
-///
-/// # Errors
-/// [`Error`].
-pub fn delete_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
+/// Deletes all private parts of a subject, and its key.
+pub(super) fn delete_subject(tx: &mut Tx<'_>, subject: AccountId) -> Result<usize, Error> {
     let parts = tx.execute(DELETE_PRIVATE, named_params! {":subject_id": subject})?;
     tx.execute(DELETE_SUBJECT_KEY, named_params! {":subject_id": subject})?;
     Ok(parts)

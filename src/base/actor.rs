@@ -104,10 +104,18 @@ impl Actor {
     /// The opaque id under which it acts: of the account, the key or the service. `None`: another kind of actor.
     pub fn id(&self) -> Option<String> {
         match self {
-            Self::SignedIn { account, .. } => Some(account.to_string()),
-            Self::KeyHolder { key, .. } => Some(key.to_string()),
-            Self::Service { service, .. } => Some(service.to_string()),
+            Self::SignedIn { account, .. } => Some(account.to_text()),
+            Self::KeyHolder { key, .. } => Some(key.to_text()),
+            Self::Service { service, .. } => Some(service.to_text()),
             Self::Anonymous(_) | Self::Operator | Self::System => None,
+        }
+    }
+
+    /// The service that acts. `None`: another kind of actor.
+    pub const fn service(&self) -> Option<ServiceId> {
+        match self {
+            Self::Service { service, .. } => Some(*service),
+            Self::Anonymous(_) | Self::SignedIn { .. } | Self::KeyHolder { .. } | Self::Operator | Self::System => None,
         }
     }
 

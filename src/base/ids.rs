@@ -6,6 +6,15 @@ use super::{Rng, Timestamp};
 
 /// Crockford's alphabet: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// The value of each character of the alphabet; 255 for all others.
+const VALUES: [u8; 256] = {
+    let (mut values, mut digit) = ([u8::MAX; 256], 0);
+    while digit < ALPHABET.len() {
+        values[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
 /// The number of characters of an id: 128 bits in groups of five.
 const DIGITS: usize = 26;
 
@@ -35,10 +44,15 @@ fn decode(text: &str) -> Option<u128> {
     if text.len() != DIGITS || text.as_bytes()[0] > b'7' {
         return None;
     }
-    text.bytes().try_fold(0u128, |value, byte| {
-        let digit = ALPHABET.iter().position(|known| *known == byte)?;
-        Some((value << 5) | digit as u128)
-    })
+    let (first, rest) = text.as_bytes().split_at(2);
+    let (middle, last) = rest.split_at(12);
+    let [first, middle, last] = [first, middle, last].map(|digits| {
+        digits.iter().try_fold(0u64, |bits, byte| {
+            let digit = VALUES[usize::from(*byte)];
+            (digit != u8::MAX).then_some((bits << 5) | u64::from(digit))
+        })
+    });
+    Some((u128::from(first?) << 120) | (u128::from(middle?) << 60) | u128::from(last?))
 }
 
 macro_rules! ids {

@@ -27,7 +27,7 @@ macro_rules! text_ids {
     ($($id:ident)*) => {$(
         impl ToSql for $id {
             fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(ToSqlOutput::from(self.to_string()))
+                Ok(ToSqlOutput::from(self.to_text()))
             }
         }
 

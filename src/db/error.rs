@@ -107,6 +107,16 @@ impl Error {
         )
     }
 
+    /// Makes the same failure for other callers of the same commit, because a full disk concerns all of them. SQLite's
+    /// error cannot be copied, but its code can.
+    pub(super) fn copies(&self) -> impl Fn() -> Self + use<> {
+        let code = match self {
+            Self::Sqlite(inner) if !self.is_fatal() => inner.sqlite_error().copied(),
+            _ => None,
+        };
+        move || code.map_or(Self::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())
+    }
+
     fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code(),

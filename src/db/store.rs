@@ -11,7 +11,7 @@ use super::epoch::{Subject, ValidatedEpoch};
 use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
 use super::writer::{Writer, WriterContext};
-use super::{Committed, Decided, Error, Site, Tx, View, migrate};
+use super::{Committed, Decided, Error, Handler, Site, Tx, View, migrate};
 use crate::base::{Clock, Readiness, Rng};
 
 /// The paths of the files in a data folder (contract section 2).
@@ -205,6 +205,20 @@ impl Store {
         E: From<Error> + Send + 'static,
     {
         self.writer.submit(work)?.await.unwrap_or_else(|_| Err(Error::Stopped.into()))
+    }
+
+    /// Runs `handler` once for all requests of its kind that wait at the same moment. Each caller gets its own answer
+    /// when the commit is on disk, as from [`Store::write`]; a failure of one does not affect the others.
+    ///
+    /// # Errors
+    /// The error that `handler` has for this request; otherwise as [`Store::write`].
+    pub async fn write_together<R, T, E>(&self, handler: Handler<R, T, E>, request: R) -> Result<T, E>
+    where
+        R: Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.writer.submit_together(handler, request)?.await.unwrap_or_else(|_| Err(Error::Stopped.into()))
     }
 
     /// As [`Store::write`], for an operation that may refuse and still commit; see [`super::Decision`].

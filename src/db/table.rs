@@ -4,6 +4,8 @@
 //! every column ([`values!`]), the row of the data map (`privacy/data_map.rs`) and the columns of the export
 //! (`privacy/archive`). All of it is computed by the compiler.
 
+use rusqlite::{Params, ToSql};
+
 use super::sql::Draft;
 
 /// What an erasure does to the rows of a person.
@@ -253,6 +255,18 @@ impl Table {
         }
     }
 
+    /// The place of a column among those that an insert gives values to, from 0.
+    pub const fn insert_place(&self, name: &str) -> usize {
+        let (end, mut index, mut place) = (self.position(name), 0, 0);
+        while index < end {
+            if !self.columns[index].is_set_later {
+                place += 1;
+            }
+            index += 1;
+        }
+        place
+    }
+
     const fn position(&self, name: &str) -> usize {
         let mut index = 0;
         while index < self.columns.len() {
@@ -267,6 +281,15 @@ impl Table {
     const fn fail(&self, column: &str, what: &str) -> ! {
         Draft::new().push(self.name).push(".").push(column).push(" ").push(what).fail()
     }
+}
+
+/// The values of an insert in the order of its parameters. To bind them by number costs a tenth of a search for each name.
+pub fn in_order<const N: usize>(values: [(usize, &dyn ToSql); N]) -> impl Params {
+    let mut ordered = [values[0].1; N];
+    for (place, value) in values {
+        ordered[place] = value;
+    }
+    rusqlite::params_from_iter(ordered)
 }
 
 /// Declares a table as a constant.
@@ -342,21 +365,41 @@ macro_rules! insert {
     };
 }
 
-/// The values of an insert by column. A missing column does not compile. Parameters that are not columns come after `and`.
+/// The values of an `insert!` by column. A missing column does not compile. Parameters that are not columns come after
+/// `and`.
 macro_rules! values {
+    ($table:path => { $first:ident: $value:expr $(, $column:ident: $other:expr)* $(,)? }) => {
+        $crate::db::in_order([
+            (
+                {
+                    // Items and not `const` blocks, so that `cargo check` computes them too.
+                    const _: () = $table.assert_inserts_all(&[stringify!($first) $(, stringify!($column))*]);
+                    const PLACE: usize = $table.insert_place(stringify!($first));
+                    PLACE
+                },
+                &$value as &dyn rusqlite::ToSql,
+            )
+            $(, (
+                {
+                    const PLACE: usize = $table.insert_place(stringify!($column));
+                    PLACE
+                },
+                &$other as &dyn rusqlite::ToSql,
+            ))*
+        ])
+    };
     ($table:path => { $first:ident: $value:expr $(, $column:ident: $other:expr)* $(,)? }
-        $(and { $($name:ident: $parameter:expr),+ $(,)? })?) => {
+        and { $($name:ident: $parameter:expr),+ $(,)? }) => {
         &[
             (
                 {
-                    // An item and not a `const` block, so that `cargo check` computes it too.
                     const _: () = $table.assert_inserts_all(&[stringify!($first) $(, stringify!($column))*]);
                     concat!(":", stringify!($first))
                 },
                 &$value as &dyn rusqlite::ToSql,
             )
             $(, (concat!(":", stringify!($column)), &$other as &dyn rusqlite::ToSql))*
-            $($(, (concat!(":", stringify!($name)), &$parameter as &dyn rusqlite::ToSql))+)?
+            $(, (concat!(":", stringify!($name)), &$parameter as &dyn rusqlite::ToSql))+
         ] as &[(&str, &dyn rusqlite::ToSql)]
     };
 }

@@ -1,5 +1,6 @@
 //! The contexts of an operation: `View` to read, `Tx` to read and write.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -133,15 +134,44 @@ impl<'c> View<'c> {
     }
 }
 
+/// What slices remember between the operations of one commit, so that they need not read it again: one value of each
+/// type. A slice that remembers what is in a table changes both together. A rollback empties it, and so does the end of
+/// the commit, because another process may write next.
+#[derive(Default)]
+pub(super) struct Memory(Vec<Box<dyn Any + Send>>);
+
+impl Memory {
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn get<T: Default + Send + 'static>(&mut self) -> &mut T {
+        let place = self.0.iter().position(|value| value.is::<T>()).unwrap_or_else(|| {
+            self.0.push(Box::<T>::default());
+            self.0.len() - 1
+        });
+        // It cannot fail: the type was compared above.
+        #[expect(clippy::expect_used)]
+        self.0[place].downcast_mut().expect("the value has this type")
+    }
+}
+
 /// A transaction: everything done through it happens together, or not at all.
 pub struct Tx<'c> {
     view: View<'c>,
     rng: &'c mut Rng,
+    memory: &'c mut Memory,
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(view: View<'c>, rng: &'c mut Rng) -> Self {
-        Self { view, rng }
+    pub(super) fn new(view: View<'c>, rng: &'c mut Rng, memory: &'c mut Memory) -> Self {
+        Self { view, rng, memory }
+    }
+
+    /// What a slice remembers in a type of its own from earlier operations of the same commit; the default value at
+    /// first and after every rollback. It must agree with the tables at all times.
+    pub fn remembered<T: Default + Send + 'static>(&mut self) -> &mut T {
+        self.memory.get()
     }
 
     /// The random number generator of this transaction; in tests it has a fixed seed.
@@ -180,7 +210,8 @@ pub fn write_directly<T, E: From<Error>>(
 ) -> Result<T, E> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(Error::from)?;
-    let mut tx = Tx::new(View::new(&transaction, clock.now(), site), rng);
+    let mut memory = Memory::default();
+    let mut tx = Tx::new(View::new(&transaction, clock.now(), site), rng, &mut memory);
     let value = work(&mut tx)?;
     transaction.commit().map_err(Error::from)?;
     Ok(value)

@@ -1,11 +1,11 @@
-//! The one writer: a thread that takes closures from a bounded queue and commits together what is queued together.
+//! The one writer: a thread that takes work from a bounded queue and commits together what is queued together.
 //!
-//! Each closure runs in its own savepoint, so a failure of one caller does not affect the others. The commit is one
+//! Each work runs in its own savepoint, so a failure of one caller does not affect the others. The commit is one
 //! fsync for all of them, and each caller is answered only after it. The writer commits what is queued at once; it
-//! never waits for more.
+//! never waits for more. `work.rs` says what a work is: the closure of one caller, or requests of one kind that many
+//! callers made at the same moment.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::JoinHandle;
@@ -16,13 +16,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::{self, NOTED_EVERY};
 use super::epoch::{Changes, ReadPosition, ValidatedEpoch, Validation};
+use super::tx::Memory;
+use super::work::{Alone, Batch, Handler, Together, Work};
 use super::{Error, Site, Tx, View};
 use crate::base::{Clock, Rng, Timestamp};
 use crate::threads;
 
 /// Callers that may wait for the writer. More are told to try again.
 pub(super) const QUEUE_MAX: usize = 4096;
-/// Closures in one commit. This limits how long the first of them waits.
+/// Works in one commit. This limits how long the first of them waits.
 const BATCH_MAX: usize = 512;
 
 /// Pages in the log before the writer moves them into the main file. SQLite's own default.
@@ -38,49 +40,6 @@ const CLOCK_TABLE: &str = "clock";
 pub struct Committed {
     /// There may be a new job.
     pub jobs: bool,
-}
-
-/// The work of one caller, with its result kept until the commit.
-pub(super) trait Work: Send {
-    /// Does the work. `true`: keep the changes.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Answers the caller. `failure`: why the transaction was not committed.
-    fn answer(self: Box<Self>, failure: Option<Error>);
-}
-
-struct Call<F, T, E> {
-    work: Option<F>,
-    outcome: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
-}
-
-impl<F, T, E> Work for Call<F, T, E>
-where
-    F: FnOnce(&mut Tx<'_>) -> Result<T, E> + Send,
-    T: Send,
-    E: From<Error> + Send,
-{
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        let Some(work) = self.work.take() else { return false };
-        // Unwinding leaves no shared state half changed: the savepoint is rolled back, and the closure owned all it
-        // used.
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(Error::Panicked.into()));
-        let keep = outcome.is_ok();
-        self.outcome = Some(outcome);
-        keep
-    }
-
-    fn answer(self: Box<Self>, failure: Option<Error>) {
-        let answer = match (failure, self.outcome) {
-            // An operation that returned an error returns it whatever happens to the commit of the others.
-            (_, Some(Err(refusal))) => Err(refusal),
-            (Some(failure), _) => Err(failure.into()),
-            (None, Some(Ok(value))) => Ok(value),
-            (None, None) => Err(Error::Stopped.into()),
-        };
-        // The caller may have gone away. The work is committed all the same.
-        let _ = self.reply.send(answer);
-    }
 }
 
 /// The sending end of the queue. Dropping it waits for the thread: what is queued is committed, and the connection is
@@ -142,17 +101,39 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Box::new(Alone::new(work, reply)))?;
+        Ok(answer)
+    }
+
+    /// Queues a request that `handler` answers together with others of its kind that wait at the same moment.
+    ///
+    /// # Errors
+    /// As [`Writer::submit`].
+    pub(super) fn submit_together<R, T, E>(
+        &self,
+        handler: Handler<R, T, E>,
+        request: R,
+    ) -> Result<oneshot::Receiver<Result<T, E>>, Error>
+    where
+        R: Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Box::new(Together::new(handler, request, reply)))?;
+        Ok(answer)
+    }
+
+    fn queue(&self, work: Box<dyn Work>) -> Result<(), Error> {
         if self.failed.load(Ordering::SeqCst) {
             return Err(Error::Stopped);
         }
         let Some(queue) = &self.queue else { return Err(Error::Stopped) };
-        let (reply, answer) = oneshot::channel();
-        let call = Box::new(Call { work: Some(work), outcome: None, reply });
-        match queue.try_send(call) {
-            Ok(()) => Ok(answer),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Busy),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Stopped),
-        }
+        queue.try_send(work).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Error::Busy,
+            mpsc::error::TrySendError::Closed(_) => Error::Stopped,
+        })
     }
 }
 
@@ -233,9 +214,12 @@ fn run(
     threads::lower_priority(threads::BELOW_WORKERS);
     let never = Timestamp::from_millis(0);
     let mut time = Time { clock: context.clock.clone(), last: never, noted: never, returns: 0 };
+    let mut memory = Memory::default();
     while let Some(first) = waiting.blocking_recv() {
-        let mut batch = vec![first];
-        let outcome = commit_together(&mut context, &mut waiting, &mut batch, &mut time, &mut position, touched);
+        let mut batch = Batch::starting_with(first);
+        let outcome =
+            commit_together(&mut context, &mut memory, &mut waiting, &mut batch, &mut time, &mut position, touched);
+        memory.clear();
         let mask = touched.swap(0, Ordering::Relaxed);
         match outcome {
             Ok((validation, has_logged, changes)) => {
@@ -243,7 +227,7 @@ fn run(
                 // content too.
                 let has_content = has_logged && (mask & CONTENT != 0 || mask == 0);
                 validation.committed(&mut position, has_logged, &changes, has_content);
-                batch.into_iter().for_each(|work| work.answer(None));
+                batch.answer(None);
                 if mask & JOBS != 0 {
                     (context.on_commit)(Committed { jobs: true });
                 }
@@ -255,12 +239,7 @@ fn run(
                     failed.store(true, Ordering::SeqCst);
                     (context.on_fatal)(&error);
                 }
-                let copy = copies_of(&error);
-                let mut original = Some(error);
-                for work in batch {
-                    let failure = original.take().unwrap_or_else(&copy);
-                    work.answer(Some(failure));
-                }
+                batch.answer(Some(error));
                 if fatal {
                     return;
                 }
@@ -283,22 +262,13 @@ fn checkpoint_when_due(context: &WriterContext) {
     }
 }
 
-/// Makes the same failure for the other callers of the batch, because a full disk concerns all of them. SQLite's error
-/// cannot be copied, but its code can.
-fn copies_of(error: &Error) -> impl Fn() -> Error + use<> {
-    let code = match error {
-        Error::Sqlite(inner) if !error.is_fatal() => inner.sqlite_error().copied(),
-        _ => None,
-    };
-    move || code.map_or(Error::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())
-}
-
 /// Runs the batch, and what joins the queue meanwhile, in one transaction. `Ok`: it is on disk. The `bool` says whether
 /// the commit wrote to the log.
 fn commit_together<'d>(
     context: &'d mut WriterContext,
+    memory: &mut Memory,
     waiting: &mut mpsc::Receiver<Box<dyn Work>>,
-    batch: &mut Vec<Box<dyn Work>>,
+    batch: &mut Batch,
     time: &mut Time,
     position: &mut ReadPosition,
     touched: &AtomicU8,
@@ -312,19 +282,18 @@ fn commit_together<'d>(
         Ok(validation) => validation,
         Err(error) => return Err(roll_back(&context.connection, error)),
     };
-    let mut done = 0;
     let outcome = loop {
-        let Some(work) = batch.get_mut(done) else { break Ok(()) };
-        match run_one(&context.connection, &context.site, &mut context.rng, time.now(), work.as_mut()) {
-            Ok(()) => {}
-            Err(error) => break Err(error),
-        }
-        done += 1;
-        if done == batch.len()
-            && done < BATCH_MAX
+        // Before each work, so that one of many callers finds all that wait already.
+        while batch.len() < BATCH_MAX
             && let Ok(next) = waiting.try_recv()
         {
-            batch.push(next);
+            batch.add(next);
+        }
+        let Some(work) = batch.next() else { break Ok(()) };
+        match run_one(&context.connection, &context.site, &mut context.rng, memory, time.now(), work) {
+            Ok(true) => {}
+            Ok(false) => batch.split_last(),
+            Err(error) => break Err(error),
         }
     };
     let outcome = outcome.and_then(|()| {
@@ -351,16 +320,17 @@ fn begin(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Runs the work of one caller in its savepoint.
+/// Runs a work in its savepoint. `Ok(false)`: its changes were rolled back.
 fn run_one(
     connection: &Connection,
     site: &Arc<Site>,
     rng: &mut Rng,
+    memory: &mut Memory,
     now: Timestamp,
     work: &mut dyn Work,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
-    let mut tx = Tx::new(View::new(connection, now, site), rng);
+    let mut tx = Tx::new(View::new(connection, now, site), rng, memory);
     let keep = work.run(&mut tx);
     // If the disk failed, the result of the operation does not count: no caller may be answered "done" after that. If
     // the disk is only full, SQLite rolls back either the whole transaction by itself, or one statement, which the
@@ -375,9 +345,10 @@ fn run_one(
     }
     if !keep {
         connection.prepare_cached("rollback to caller")?.execute([])?;
+        memory.clear();
     }
     connection.prepare_cached("release caller")?.execute([])?;
-    Ok(())
+    Ok(keep)
 }
 
 fn roll_back(connection: &Connection, error: Error) -> Error {

@@ -59,12 +59,14 @@ pub fn list_links(view: &View<'_>, account: AccountId) -> Result<Links, Error> {
 pub(super) fn replace_links(tx: &mut Tx<'_>, account: AccountId, links: &Links) -> Result<(), Error> {
     tx.execute(DELETE_LINKS, named_params! {":account_id": account})?;
     for (platform, value) in links.iter() {
-        let params = values!(PROFILE_LINK => {
-            platform: platform.as_str(),
-            value: value,
-            account_id: account,
-        });
-        tx.execute(INSERT_LINK, params)?;
+        tx.execute(
+            INSERT_LINK,
+            values!(PROFILE_LINK => {
+                platform: platform.as_str(),
+                value: value,
+                account_id: account,
+            }),
+        )?;
     }
     Ok(())
 }

@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, OpenApi};
 
 use super::ledger;
-use super::usage::{self, UsageError};
+use super::usage::{self, Recorded, Report, UsageError};
 use crate::app::App;
 use crate::base::Problem;
+use crate::db::Tx;
 use crate::http::schema::{ErrorBody, ProblemDocument, ServerError, ServerProblem, TooLarge};
 use crate::http::{Answer, json};
-use crate::idempotency::{self, Request};
+use crate::idempotency::{self, IdempotencyError, Request};
 use crate::services::Caller;
 use crate::services::api::ServiceRefusal;
 use crate::threads::spawn_blocking;
@@ -91,20 +92,20 @@ pub async fn record_events(
         Ok((repeatable, wire::read_events(body)?))
     })
     .await?;
-    let (answer, is_repetition) = app
-        .write(move |tx| {
-            idempotency::once(tx, repeatable.as_ref(), |tx| {
-                let recorded = usage::record_batch(tx, &actor, &events)?;
-                let body = serde_json::to_string(&EventsResponse::from(recorded)).unwrap_or_default();
-                Ok::<_, UsageError>(idempotency::Answer { status: 200, body })
-            })
-        })
-        .await?;
+    let report = Report { actor, repeatable, events };
+    let (answer, is_repetition) = app.write_together(record_reports, report).await?;
     let mut response = json::private(answer.status, answer.body);
     if is_repetition {
         set_replayed_header(&mut response);
     }
     Ok(response)
+}
+
+fn record_reports(tx: &mut Tx<'_>, reports: &[Report]) -> Result<Vec<Recorded>, IdempotencyError<UsageError>> {
+    usage::record_reports(tx, reports, |recorded| {
+        let body = serde_json::to_string(&EventsResponse::from(recorded)).unwrap_or_default();
+        idempotency::Answer { status: 200, body }
+    })
 }
 
 fn set_replayed_header(response: &mut HttpResponse) {

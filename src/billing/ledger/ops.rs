@@ -1,5 +1,7 @@
 //! Grant, charge, spend and expire credit; read balance and statement.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::super::events::BillingEvent;
@@ -10,7 +12,7 @@ use super::model::{
 };
 use super::store::{self, Header};
 use crate::audit::{self, Event};
-use crate::base::{Actor, Credits, LotId, Page, TransactionId, WorkspaceId};
+use crate::base::{Actor, Credits, LedgerAccountId, LotId, Page, TransactionId, WorkspaceId};
 use crate::db::{self, Tx, View};
 
 /// Open lots per query. Nearly every wallet has fewer.
@@ -83,23 +85,32 @@ pub fn grant(tx: &mut Tx<'_>, actor: &Actor, grant: Grant) -> Result<PostedTrans
 /// [`Credits::MAX`].
 // No permission: as for `post`: the service that reports usage is checked in `billing::usage`.
 pub fn charge(tx: &mut Tx<'_>, actor: &Actor, charge: Charge) -> Result<PostedTransaction, LedgerError> {
-    let id = new_id(tx);
-    charge_with_id(tx, actor, id, charge)
+    let content = charge.content();
+    match plan_charge(tx, &charge, &content)? {
+        ChargePlan::Repeated(first) => Ok(first),
+        ChargePlan::Burn { postings, missing } => {
+            let id = new_id(tx);
+            post_charge(tx, actor, id, content, charge, postings, missing)
+        }
+    }
 }
 
-/// Like [`charge`], with an id that the caller has already stored.
+/// Like [`charge`], with a new id that the caller has already stored, and which also names the charge: so it was never
+/// posted before. Due credit of the wallet must have been expired in this transaction.
 // No permission: as for `post`.
-pub(in crate::billing) fn charge_with_id(
+// No event: as for `post`: `billing::usage` records the reports.
+pub(in crate::billing) fn charge_new(
     tx: &mut Tx<'_>,
     actor: &Actor,
     id: TransactionId,
     charge: Charge,
 ) -> Result<PostedTransaction, LedgerError> {
-    let content = charge.content();
-    match plan_charge(tx, &charge, &content)? {
-        ChargePlan::Repeated(first) => Ok(first),
-        ChargePlan::Burn { postings, missing } => post_charge(tx, actor, id, content, charge, postings, missing),
+    if charge.amount <= Credits::ZERO {
+        return Err(LedgerError::NotPositive);
     }
+    let content = charge.content();
+    let (postings, missing) = burn(tx, &charge)?;
+    post_charge(tx, actor, id, content, charge, postings, missing)
 }
 
 /// Like [`charge`], but refused if the credit is not sufficient: for usage that has not happened yet. Writes are
@@ -156,6 +167,25 @@ pub fn balance(view: &View<'_>, workspace: WorkspaceId) -> Result<Credits, db::E
     Ok(store::find_balance(view, workspace)?.unwrap_or_default())
 }
 
+/// As [`balance`], without a query where this transaction has already used the wallet.
+pub(in crate::billing) fn balance_now(tx: &mut Tx<'_>, workspace: WorkspaceId) -> Result<Credits, db::Error> {
+    if let Some(balance) = tx.remembered::<Remembered>().balances.get(&workspace) {
+        return Ok(*balance);
+    }
+    let balance = balance(tx, workspace)?;
+    tx.remembered::<Remembered>().balances.insert(workspace, balance);
+    Ok(balance)
+}
+
+/// What a transaction remembers of the ledger.
+#[derive(Default)]
+struct Remembered {
+    last_seq: Option<i64>,
+    balances: HashMap<WorkspaceId, Credits>,
+    /// The accounts of the site itself.
+    site_accounts: Vec<(Account, LedgerAccountId)>,
+}
+
 /// Lines of the statement, newest first.
 ///
 /// # Errors
@@ -208,9 +238,14 @@ fn plan_charge(tx: &mut Tx<'_>, charge: &Charge, content: &[u8; 32]) -> Result<C
         return Ok(ChargePlan::Repeated(first));
     }
     expire_due_of(tx, charge.workspace)?;
-    let lots = lots_for(tx, charge.workspace, charge.amount)?;
-    let (postings, missing) = model::burn(lots, charge.amount);
+    let (postings, missing) = burn(tx, charge)?;
     Ok(ChargePlan::Burn { postings, missing })
+}
+
+/// The postings that take a charge from the open lots, and what is missing then.
+fn burn(view: &View<'_>, charge: &Charge) -> Result<(Vec<Posting>, Credits), db::Error> {
+    let lots = lots_for(view, charge.workspace, charge.amount)?;
+    Ok(model::burn(lots, charge.amount))
 }
 
 /// Lots in burn order until they cover `needed`, or all lots.
@@ -286,22 +321,43 @@ fn write(
         return Err(LedgerError::Unbalanced);
     }
     let amount = draft.effect().ok_or(LedgerError::TooLarge)?;
-    let balance_after = balance(tx, draft.workspace)?.plus(amount).ok_or(LedgerError::TooLarge)?;
+    let balance_after = balance_now(tx, draft.workspace)?.plus(amount).ok_or(LedgerError::TooLarge)?;
     if let Some((end, _)) = draft.details.char_indices().nth(DETAILS_CHARS_MAX) {
         draft.details.truncate(end);
     }
 
-    let header = Header { id, seq: store::find_last_seq(tx)? + 1, digest };
+    let last_seq = match tx.remembered::<Remembered>().last_seq {
+        Some(last) => last,
+        None => store::find_last_seq(tx)?,
+    };
+    let header = Header { id, seq: last_seq + 1, digest };
     store::insert_tx(tx, actor, &header, &draft)?;
     if let Some(lot) = &draft.opens {
         let account = store::account(tx, draft.workspace, Account::Lot(lot.id))?;
         store::insert_lot(tx, draft.workspace, account, header.seq, lot)?;
     }
     for (index, posting) in draft.postings.iter().enumerate() {
-        let account = store::account(tx, draft.workspace, posting.account)?;
+        let account = account_of(tx, draft.workspace, posting.account)?;
         store::insert_posting(tx, id, index + 1, account, posting.amount)?;
     }
     store::seal(tx, id)?;
     store::insert_line(tx, &header, &draft, amount, balance_after)?;
+    let remembered = tx.remembered::<Remembered>();
+    remembered.last_seq = Some(header.seq);
+    remembered.balances.insert(draft.workspace, balance_after);
     Ok(PostedTransaction { id, seq: header.seq, balance_after })
+}
+
+/// The id of a ledger account, which is created on first use.
+fn account_of(tx: &mut Tx<'_>, workspace: WorkspaceId, account: Account) -> Result<LedgerAccountId, db::Error> {
+    if account.is_wallet() {
+        return store::account(tx, workspace, account);
+    }
+    let known = &tx.remembered::<Remembered>().site_accounts;
+    if let Some((_, id)) = known.iter().find(|(known, _)| *known == account) {
+        return Ok(*id);
+    }
+    let id = store::account(tx, workspace, account)?;
+    tx.remembered::<Remembered>().site_accounts.push((account, id));
+    Ok(id)
 }

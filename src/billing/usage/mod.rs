@@ -12,7 +12,7 @@ mod tables;
 
 pub use error::UsageError;
 pub use model::{BATCH_EVENTS_MAX, BatchResult, EventName, Fault, Meter, NewEvent, Rejection};
-pub use ops::record_batch;
+pub use ops::{Recorded, Report, record_batch, record_reports};
 pub use store::STATEMENTS;
 pub use tables::TABLES;
 pub(crate) use tables::USAGE_EVENT;

@@ -1,4 +1,4 @@
-//! Record a batch of usage events.
+//! Record usage events: one report, or those of one moment together.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -13,6 +13,7 @@ use super::store::{self, EventRow};
 use crate::audit::{self, Event};
 use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Total, TransactionId, WorkspaceId};
 use crate::db::{Error, Tx};
+use crate::idempotency::{self, Answer, IdempotencyError, Request};
 use crate::{api_keys, workspaces};
 
 /// Counts, prices and charges a batch of events. An event that could not be parsed is passed as its fault, so that the
@@ -23,46 +24,154 @@ use crate::{api_keys, workspaces};
 ///
 /// # Errors
 /// [`UsageError::NotAService`]; [`UsageError::Ledger`]; [`UsageError::Db`]. Nothing was recorded then.
+// No permission: `Batch::of` asks whether the actor is a service.
 pub fn record_batch(
     tx: &mut Tx<'_>,
     actor: &Actor,
     events: &[Result<NewEvent, Fault>],
 ) -> Result<BatchResult, UsageError> {
-    let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
-    let mut answer = BatchResult::default();
-    let mut batch =
-        Batch { service: *service, groups: BTreeMap::new(), headrooms: BTreeMap::new(), keys: BTreeMap::new() };
+    let mut batch = Batch::of(actor)?;
+    let answer = count_events(tx, &mut batch, events)?;
+    post_batch(tx, batch)?;
+    Ok(answer)
+}
 
+/// A batch of events that a service reports.
+pub struct Report {
+    /// The service.
+    pub actor: Actor,
+    /// The idempotency key. `None`: the request has none.
+    pub repeatable: Option<Request>,
+    /// As for [`record_batch`].
+    pub events: Vec<Result<NewEvent, Fault>>,
+}
+
+/// The answer to a report. `true`: it repeats an earlier one, whose answer this is.
+pub type Recorded = Result<(Answer, bool), IdempotencyError<UsageError>>;
+
+/// Records reports that came at the same moment: one service after the other, and the reports of each in their order.
+/// Each gets the answer that it would get from [`record_batch`], and with the same idempotency key as an earlier one the
+/// answer of that. The reports of a service share their transactions and one audit event, which counts them. `render`
+/// writes the answer.
+///
+/// # Errors
+/// As for [`record_batch`]. Nothing of any report was recorded then.
+// No permission: as for `record_batch`.
+pub fn record_reports(
+    tx: &mut Tx<'_>,
+    reports: &[Report],
+    render: fn(BatchResult) -> Answer,
+) -> Result<Vec<Recorded>, IdempotencyError<UsageError>> {
+    let mut by_service: Vec<(usize, &Report)> = reports.iter().enumerate().collect();
+    by_service.sort_by_key(|(_, report)| report.actor.service());
+    let mut answers = Vec::with_capacity(reports.len());
+    let mut current = None;
+    for (place, report) in by_service {
+        let answer = idempotency::once(tx, report.repeatable.as_ref(), |tx| {
+            let batch = batch_of(tx, &mut current, &report.actor)?;
+            count_events(tx, batch, &report.events).map(render)
+        });
+        match answer {
+            // These were refused before they changed anything.
+            Ok(_) | Err(IdempotencyError::Mismatch | IdempotencyError::Operation(UsageError::NotAService)) => {
+                answers.push((place, answer));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(last) = current {
+        post_batch(tx, last).map_err(IdempotencyError::Operation)?;
+    }
+    answers.sort_unstable_by_key(|(place, _)| *place);
+    Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+}
+
+/// The batch of this service. The one of another service is posted first, because both may charge the same wallet.
+fn batch_of<'b, 'e>(
+    tx: &mut Tx<'_>,
+    current: &'b mut Option<Batch<'e>>,
+    actor: &'e Actor,
+) -> Result<&'b mut Batch<'e>, UsageError> {
+    let new = Batch::of(actor)?;
+    if let Some(other) = current.take_if(|batch| batch.service != new.service) {
+        post_batch(tx, other)?;
+    }
+    Ok(current.get_or_insert(new))
+}
+
+/// Counts the events of one report.
+fn count_events<'e>(
+    tx: &mut Tx<'_>,
+    batch: &mut Batch<'e>,
+    events: &'e [Result<NewEvent, Fault>],
+) -> Result<BatchResult, UsageError> {
+    let mut answer = BatchResult::default();
     for (index, event) in events.iter().enumerate() {
-        match count_event(tx, &mut batch, event)? {
+        match count_event(tx, batch, event)? {
             CountOutcome::New => answer.accepted += 1,
             CountOutcome::Duplicate => answer.duplicates += 1,
             CountOutcome::Rejected(fault) => answer.rejected.push(Rejection { index, fault }),
         }
     }
-    let transactions = post_charges(tx, actor, batch)?;
-
-    // A batch that only repeats earlier events changes nothing and is not recorded.
+    // A report that only repeats earlier events changes nothing and is not recorded.
     if answer.accepted > 0 || !answer.rejected.is_empty() {
-        let data = json!({
-            "accepted": answer.accepted,
-            "duplicates": answer.duplicates,
-            "rejected": answer.rejected.len(),
-            "transactions": transactions,
-        });
-        audit::record(tx, actor, Event::new(BillingEvent::UsageRecorded).target(service).data(data))?;
+        batch.reports += 1;
+        batch.accepted += answer.accepted;
+        batch.duplicates += answer.duplicates;
+        batch.rejected += answer.rejected.len();
     }
     Ok(answer)
 }
 
-/// The state of a batch. Workspaces and meters are read once, however many events name them.
+/// Posts the charges of a batch, and records it in the audit.
+fn post_batch(tx: &mut Tx<'_>, batch: Batch<'_>) -> Result<(), UsageError> {
+    let Batch { actor, service, reports, accepted, duplicates, rejected, .. } = batch;
+    let transactions = post_charges(tx, batch)?;
+    if reports > 0 {
+        let data = json!({
+            "reports": reports,
+            "accepted": accepted,
+            "duplicates": duplicates,
+            "rejected": rejected,
+            "transactions": transactions,
+        });
+        audit::record(tx, actor, Event::new(BillingEvent::UsageRecorded).target(service).data(data))?;
+    }
+    Ok(())
+}
+
+/// The state of a batch: one report, or several of one service. Workspaces and meters are read once, however many
+/// events name them.
 struct Batch<'e> {
+    actor: &'e Actor,
     service: ServiceId,
+    /// How many reports changed something.
+    reports: usize,
+    accepted: usize,
+    duplicates: usize,
+    rejected: usize,
     groups: BTreeMap<(WorkspaceId, &'e str), Option<Group>>,
     /// How much more each workspace can be charged. `None`: the workspace does not exist.
     headrooms: BTreeMap<WorkspaceId, Option<Credits>>,
     /// The cost of each key in this batch, for its budget.
     keys: BTreeMap<(ApiKeyId, WorkspaceId), Credits>,
+}
+
+impl<'e> Batch<'e> {
+    fn of(actor: &'e Actor) -> Result<Self, UsageError> {
+        let Actor::Service { service, .. } = actor else { return Err(UsageError::NotAService) };
+        Ok(Self {
+            actor,
+            service: *service,
+            reports: 0,
+            accepted: 0,
+            duplicates: 0,
+            rejected: 0,
+            groups: BTreeMap::new(),
+            headrooms: BTreeMap::new(),
+            keys: BTreeMap::new(),
+        })
+    }
 }
 
 /// The events of one workspace and sku: one transaction.
@@ -183,7 +292,7 @@ fn headroom_of(tx: &mut Tx<'_>, batch: &mut Batch<'_>, workspace: WorkspaceId) -
             // Expires due credit first. The charge at the end would do it too, and the headroom would be too large
             // here.
             ledger::expire_due_of(tx, workspace)?;
-            let balance = ledger::balance(tx, workspace)?;
+            let balance = ledger::balance_now(tx, workspace)?;
             // A balance may go down to minus the largest amount. A wallet with credit has headroom for any amount.
             Some(Credits::MAX.plus(balance).unwrap_or(Credits::MAX))
         }
@@ -220,7 +329,7 @@ fn new_group(tx: &mut Tx<'_>, event: &NewEvent) -> Result<Option<Group>, Error> 
 }
 
 /// Writes the meters and posts the charges. Returns the number of transactions.
-fn post_charges(tx: &mut Tx<'_>, actor: &Actor, batch: Batch<'_>) -> Result<usize, UsageError> {
+fn post_charges(tx: &mut Tx<'_>, batch: Batch<'_>) -> Result<usize, UsageError> {
     let mut transactions = 0;
     for ((key, workspace), spent) in batch.keys {
         api_keys::spend(tx, key, workspace, spent)?;
@@ -240,7 +349,7 @@ fn post_charges(tx: &mut Tx<'_>, actor: &Actor, batch: Batch<'_>) -> Result<usiz
             key: None,
             idem_key: format!("usage:{}", group.transaction),
         };
-        ledger::charge_with_id(tx, actor, group.transaction, charge)?;
+        ledger::charge_new(tx, batch.actor, group.transaction, charge)?;
         transactions += 1;
     }
     Ok(transactions)

@@ -25,5 +25,6 @@ mod signin;
 mod snapshots;
 mod store;
 mod throttling;
+mod together;
 mod tokens;
 mod verification;
