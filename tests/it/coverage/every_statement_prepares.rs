@@ -7,7 +7,7 @@ use domicile::{
     services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-const STORES: [(&str, &[&str]); 26] = [
+pub const STORES: [(&str, &[&str]); 26] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),

@@ -1,6 +1,7 @@
 //! What must hold for every route, table, statement and document. A new one is checked without a test of its own.
 
 mod anonymous_requests_are_refused;
+mod changed_columns;
 mod credential_matrix;
 mod cross_site_forms_change_nothing;
 mod every_statement_prepares;

@@ -38,11 +38,25 @@ fn event_names_are_unique_and_dotted() {
     }
 }
 
+/// The file that declares an event.
+fn declared_in(name: &str) -> String {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = crate::architecture::files_under(&root.join("src"), "rs").into_iter();
+    let mut files = files.filter(|file| file.ends_with("events.rs"));
+    let declares = |file: &std::path::PathBuf| std::fs::read_to_string(file).unwrap().contains(&format!("\"{name}\":"));
+    files.find(declares).map(|file| file.strip_prefix(root).unwrap().display().to_string()).unwrap_or_default()
+}
+
 #[test]
 fn every_event_has_a_title_that_people_understand() {
     for kind in catalogue() {
         let titles: Vec<_> = OUTCOMES.into_iter().filter_map(|outcome| kind.title(outcome)).collect();
-        assert!(!titles.is_empty(), "{} has no title: add .done(..), .failed(..) or .denied(..)", kind.name);
+        assert!(
+            !titles.is_empty(),
+            "{} has no title: add .done(..), .failed(..) or .denied(..) in {}",
+            kind.name,
+            declared_in(kind.name)
+        );
         for title in titles {
             let is_sentence = title.starts_with(char::is_uppercase) && !title.ends_with('.');
             assert!(is_sentence && !title.contains('_'), "{}: {title:?}", kind.name);

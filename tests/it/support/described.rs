@@ -1,6 +1,7 @@
 //! Checks the answers of the appliance against the description of the API: the status, the format and every member.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use domicile::server::openapi;
@@ -8,6 +9,7 @@ use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 use super::Answer;
+use crate::architecture::files_under;
 
 /// The validators of an operation, by status (`200`, `5XX`) and format.
 type Operation = BTreeMap<String, BTreeMap<String, Validator>>;
@@ -44,7 +46,8 @@ pub fn check(method: &str, url: &str, answer: &Answer) {
     let place = format!("{method} /{path} answers {status}");
     let described = operation.get(&status).or_else(|| operation.get(&format!("{}XX", &status[..1])));
     let described = described.unwrap_or_else(|| {
-        panic!("{place}, which the #[utoipa::path] of its handler does not describe: {}", answer.text())
+        let file = handler_file(&format!("/{path}"));
+        panic!("{place}, which the #[utoipa::path] of its handler in {file} does not describe: {}", answer.text())
     });
     let kind = answer.header("content-type").split(';').next().unwrap_or_default();
     if !kind.ends_with("json") {
@@ -57,9 +60,20 @@ pub fn check(method: &str, url: &str, answer: &Answer) {
         validator.iter_errors(&body).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
     assert!(
         faults.is_empty(),
-        "{place} with a body that the description does not allow. Correct the type that derives ToSchema:\n{}\n{body}",
+        "{place} with a body that the description does not allow. Correct the type that derives ToSchema, beginning in \
+         {}:\n{}\n{body}",
+        handler_file(&format!("/{path}")),
         faults.join("\n")
     );
+}
+
+/// The file of `src` with the description of this path.
+fn handler_file(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let describes =
+        |file: &PathBuf| std::fs::read_to_string(file).is_ok_and(|text| text.contains(&format!("path = \"{path}\"")));
+    let file = files_under(&root.join("src"), "rs").into_iter().find(describes);
+    file.map_or_else(|| "src".to_owned(), |file| file.strip_prefix(root).unwrap().display().to_string())
 }
 
 /// A validator for which every object has exactly the described members.

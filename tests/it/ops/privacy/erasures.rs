@@ -79,7 +79,12 @@ fn an_erasure_treats_every_table_as_the_data_map_says() {
                         table.name
                     );
                 }
-                Erasure::Deletes => assert_eq!(rows(view, table.name), 0, "{}", table.name),
+                Erasure::Deletes => assert_eq!(
+                    rows(view, table.name),
+                    0,
+                    "{} is not empty: its slice must delete the rows when src/privacy/ops/erase.rs asks",
+                    table.name
+                ),
                 Erasure::Empties(_) => {
                     let emptied: Vec<_> = table.columns.iter().filter(|column| column.is_emptied).collect();
                     assert_eq!((table.name, emptied[0].name, emptied.len()), ("statement_line", "details", 1));
@@ -91,7 +96,11 @@ fn an_erasure_treats_every_table_as_the_data_map_says() {
         }
     });
     for trace in CANARIES.into_iter().chain(["canary-name@example.org", PASSWORD]) {
-        assert_eq!(site.columns_with(trace), Vec::<String>::new(), "{trace}");
+        assert_eq!(
+            site.columns_with(trace),
+            Vec::<String>::new(),
+            "{trace:?} is still there: delete it in the function for erasures that src/privacy/ops/erase.rs calls"
+        );
     }
     assert_eq!(site.exports_folder(), Vec::<String>::new());
     assert_eq!(receipt.exports, [artifact]);
