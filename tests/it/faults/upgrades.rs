@@ -110,14 +110,19 @@ fn systemd_hears_of_each_step_and_gives_it_time() {
     let site = old_appliance();
     let path = site.folder().join("steps");
     let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_nonblocking(true).unwrap();
+    // Reads meanwhile, as systemd does: the kernel keeps ten messages, and the sender of the next one waits.
+    let reading = std::thread::spawn(move || {
+        let mut message = [0u8; 512];
+        let received = std::iter::from_fn(|| socket.recv(&mut message).ok().map(|length| message[..length].to_vec()));
+        let texts = received.map(|bytes| String::from_utf8(bytes).unwrap());
+        texts.take_while(|text| text != "END").collect::<Vec<_>>()
+    });
     let mut command = site.command(&["account", "list"]);
 
     assert_eq!(finish(command.env("NOTIFY_SOCKET", &path), "").status, 0);
 
-    let mut message = [0u8; 512];
-    let received = std::iter::from_fn(|| socket.recv(&mut message).ok().map(|length| message[..length].to_vec()));
-    let messages: Vec<String> = received.map(|bytes| String::from_utf8(bytes).unwrap()).collect();
+    UnixDatagram::unbound().unwrap().send_to(b"END", &path).unwrap();
+    let messages = reading.join().unwrap();
     let step = format!("STATUS=Migration 18 of {MIGRATIONS_COUNT} begins.");
     let named = messages.iter().find(|message| message.contains(&step)).unwrap_or_else(|| panic!("{messages:?}"));
     assert!(named.contains("EXTEND_TIMEOUT_USEC=120000000"), "{named}");
