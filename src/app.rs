@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::base::{Clock, Network, Problem, RateLimiter, Readiness, Rng, Timestamp, Visitor};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
-use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, Tx, View};
+use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, StoreHooks, Tx, View};
 use crate::journal::{self, Extent, JournalError, JournalFile, VerifiedJournal};
 use crate::outbound::{HttpClient, Transport, TransportError};
 use crate::threads::spawn_blocking;
@@ -16,7 +16,7 @@ use crate::threads::spawn_blocking;
 /// The open appliance.
 pub struct App {
     store: Store,
-    journal: JournalFile,
+    journal: Arc<JournalFile>,
     passwords: PasswordPool,
     jobs_waiting: watch::Sender<()>,
     transport: Transport,
@@ -24,6 +24,9 @@ pub struct App {
     rates: Mutex<RateLimiter<(&'static str, Network), NETWORKS_MAX>>,
     permits: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
 }
+
+/// The name of the fault while a line of the journal is wrong.
+const DAMAGED_JOURNAL: &str = "journal lines";
 
 /// Networks whose rate is counted, over all quotas: a few megabytes.
 const NETWORKS_MAX: usize = 32_768;
@@ -103,22 +106,26 @@ impl App {
         let jobs_waiting = watch::Sender::new(());
         let wake = jobs_waiting.clone();
         let http_client = HttpClient::new(&site.config);
-        let store = Store::open(
-            layout,
-            site,
-            opening.clock,
-            opening.rng,
-            move |committed| {
+        let readiness = Arc::<Readiness>::default();
+        let journal = Arc::new(JournalFile::new(&layout, &readiness));
+        let journal_of_writer = journal.clone();
+        let hooks = StoreHooks {
+            on_commit: Box::new(move |committed| {
                 if committed.jobs {
                     wake.send_replace(());
                 }
-            },
-            opening.on_fatal,
-        )?;
+            }),
+            write_journal: Box::new(move |view| match journal_of_writer.append(view) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.into()),
+            }),
+            on_fatal: opening.on_fatal,
+            readiness,
+        };
+        let store = Store::open(layout, site, opening.clock, opening.rng, hooks)?;
         let settings = &store.site().config.passwords;
         let cost = HashCost { memory_kib: settings.memory_kib, passes: settings.passes };
         let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
-        let journal = JournalFile::new(store.layout());
         let app = Self {
             store,
             journal,
@@ -196,10 +203,20 @@ impl App {
     /// # Errors
     /// As [`JournalFile::verify`].
     pub fn verify_journal(&self, extent: Extent) -> Result<VerifiedJournal, JournalError> {
-        let verified = self.store.query_inline(|view| Ok(self.journal.verify(view, extent)))??;
-        if verified.is_news() {
-            self.store.write_blocking(move |tx| journal::keep_verified(tx, &verified))?;
+        let verified = self.store.query_inline(|view| Ok(self.journal.verify(view, extent)))?;
+        if let Ok(verified) = &verified {
+            let verified = *verified;
+            self.readiness().clear_fault(DAMAGED_JOURNAL);
+            if verified.is_news() {
+                self.store.write_blocking(move |tx| journal::keep_verified(tx, &verified))?;
+            }
         }
+        let verified = verified.inspect_err(|error| {
+            if self.readiness().set_fault(DAMAGED_JOURNAL, format!("The journal is damaged: {error}. {}", error.cure()))
+            {
+                tracing::error!(%error, "The journal is damaged.");
+            }
+        })?;
         Ok(verified.journal)
     }
 

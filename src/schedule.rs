@@ -11,6 +11,8 @@ use crate::api_keys;
 use crate::app::App;
 use crate::base::seconds;
 use crate::jobs::{self, JobHandler, Outcome, Periodic};
+use crate::journal::{Extent, JournalError};
+use crate::threads::spawn_blocking;
 use crate::verification::{self, Verifier};
 use crate::{
     accounts, audit, billing, clock, db, factors, idempotency, invitations, mail, privacy, sessions, signin, snapshots,
@@ -29,6 +31,11 @@ struct Recurring {
 
 /// Deletes expired rows. The name is stored in databases and does not change.
 const PURGE: &str = "house.tidy";
+
+/// Writes lines of the journal that could not be written before, also those of commands.
+const WRITE_JOURNAL: &str = "journal.write";
+/// Verifies the journal.
+const VERIFY_JOURNAL: &str = "journal.verify";
 
 const RECURRING: &[Recurring] = &[
     Recurring {
@@ -54,6 +61,18 @@ const RECURRING: &[Recurring] = &[
         job: privacy::jobs::ERASE_PENDING,
         needs_right_clock: true,
         why: "deletes accounts that were not verified within a day",
+    },
+    Recurring {
+        cron: "10 * * * * *",
+        job: WRITE_JOURNAL,
+        needs_right_clock: false,
+        why: "writes lines that the journal lacks",
+    },
+    Recurring {
+        cron: "25 35 * * * *",
+        job: VERIFY_JOURNAL,
+        needs_right_clock: false,
+        why: "verifies new lines of the journal, and all of them once a day",
     },
     Recurring {
         cron: "20 * * * * *",
@@ -95,6 +114,10 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::new(factors::jobs::RESET_DUE, |app, _| Box::pin(factors::jobs::reset_due(app))),
     JobHandler::new(billing::EXPIRE_LOTS, |app, _| Box::pin(billing::expire_lots(app))),
     JobHandler::new(tokens::ROTATE_KEYS, |app, _| Box::pin(tokens::rotate_keys(app))),
+    JobHandler::new(WRITE_JOURNAL, |app, _| Box::pin(with_journal(app, |app| app.write_journal().map(drop)))),
+    JobHandler::new(VERIFY_JOURNAL, |app, _| {
+        Box::pin(with_journal(app, |app| app.verify_journal(Extent::Daily).map(drop)))
+    }),
     PUBLISH_HANDLER,
 ];
 
@@ -102,6 +125,15 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
 const PUBLISH_HANDLER: JobHandler = JobHandler::new(snapshots::jobs::PUBLISH, |app, payload| {
     Box::pin(snapshots::jobs::publish_when_changed(app, payload))
 });
+
+/// Works on the journal. A failure is logged, and reported by the readiness probe, where it happens; the next run tries
+/// again.
+async fn with_journal(app: Arc<App>, work: fn(&App) -> Result<(), JournalError>) -> Outcome {
+    match spawn_blocking(move || work(&app)).await {
+        Ok(_) => Outcome::Done,
+        Err(error) => Outcome::Again(error.to_string()),
+    }
+}
 
 /// Deletes expired rows, a limited number at a time.
 async fn purge(app: Arc<App>) -> Outcome {

@@ -8,7 +8,7 @@ events! {
         Created = "account.created": EventType::for_person().done("Account created").with(&[Part::Contact]),
         ProfileUpdated = "account.profile_updated": EventType::for_person().done("Profile changed"),
         KeysLocked = "account.keys_locked": EventType::for_person().done("API keys locked").ends_access(),
-        KeysUnlocked = "account.keys_unlocked": EventType::for_person().done("API keys unlocked"),
+        KeysUnlocked = "account.keys_unlocked": EventType::for_person().done("API keys unlocked").returns_access(),
         PasswordChanged = "auth.password_changed": EventType::for_person().done("Password changed").ends_access(),
         EmailAdded = "email.added": EventType::for_person().done("Address added").with(&[Part::Contact]),
         EmailCodeSent = "email.code_sent": EventType::for_person().done("Code sent by email"),

@@ -13,6 +13,7 @@ mod events;
 mod mails;
 mod model;
 mod ops;
+pub mod replay;
 mod reserved;
 mod store;
 mod tables;

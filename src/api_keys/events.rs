@@ -9,15 +9,15 @@ events! {
     /// What happens to API keys.
     ApiKeyEvent {
         Created = "api_key.created": ABOUT_A_KEY.done("API key created"),
-        Changed = "api_key.changed": ABOUT_A_KEY.done("API key changed"),
+        Changed = "api_key.changed": ABOUT_A_KEY.done("API key changed").may_end_access(),
         Rotated = "api_key.rotated": ABOUT_A_KEY.done("API key rotated").ends_access(),
         Disabled = "api_key.disabled": ABOUT_A_KEY.done("API key disabled").ends_access(),
-        Enabled = "api_key.enabled": ABOUT_A_KEY.done("API key enabled"),
+        Enabled = "api_key.enabled": ABOUT_A_KEY.done("API key enabled").returns_access(),
         Revealed = "api_key.revealed": ABOUT_A_KEY.done("API key revealed"),
         ExposureReported = "api_key.exposure_reported":
             ABOUT_A_KEY.done("API key found in public").with(&[Part::Text, Part::Contact]),
         Quarantined = "api_key.quarantined": ABOUT_A_KEY.done("API key quarantined").ends_access(),
-        Restored = "api_key.restored": ABOUT_A_KEY.done("API key restored"),
+        Restored = "api_key.restored": ABOUT_A_KEY.done("API key restored").returns_access(),
         BudgetExhausted = "api_key.budget_exhausted": ABOUT_A_KEY.done("API key budget used up"),
         RotatedKeyUsed = "api_key.rotated_key_used":
             ABOUT_A_KEY.denied("Replaced API key still used").with(&[Part::Text, Part::Network]),

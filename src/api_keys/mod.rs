@@ -15,6 +15,7 @@ mod mails;
 mod model;
 mod ops;
 pub mod pages;
+pub mod replay;
 mod store;
 mod tables;
 mod text;

@@ -1,5 +1,7 @@
 //! The description of a type of event. Each module declares the types that it records as one enum, in its `events.rs`.
 
+use crate::journal::EntryKind;
+
 /// How the recorded action ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -60,6 +62,19 @@ pub enum Audience {
     Operators,
 }
 
+/// What an event does to access: keys, sessions, factors, addresses, accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessChange {
+    /// Nothing, or it gives access that nobody had before.
+    None,
+    /// It takes access away from somebody who had it.
+    Ends,
+    /// It takes access away if the event says so ([`Event::ends_access`](super::Event::ends_access)).
+    MayEnd,
+    /// It gives access back that another event took away.
+    Returns,
+}
+
 /// A type of event: its stored name, its titles for people, and what an event of this type may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventType {
@@ -75,9 +90,8 @@ pub struct EventType {
     pub private: &'static [Part],
     /// Who may see it.
     pub visible_to: Audience,
-    /// Whether it takes access away from somebody who had it: a key, a session, a factor or an account has ended. See
-    /// [`EventType::has_ended_access`].
-    pub ends_access: bool,
+    /// What it does to access. Each change has an entry in the journal, so that a restored backup makes it again.
+    pub access: AccessChange,
 }
 
 impl EventType {
@@ -97,7 +111,7 @@ impl EventType {
     }
 
     const fn new(visible_to: Audience) -> Self {
-        Self { name: "", done: None, failed: None, denied: None, private: &[], visible_to, ends_access: false }
+        Self { name: "", done: None, failed: None, denied: None, private: &[], visible_to, access: AccessChange::None }
     }
 
     /// Sets the title when the action was done.
@@ -126,7 +140,19 @@ impl EventType {
 
     /// Declares that an event takes access away.
     pub const fn ends_access(mut self) -> Self {
-        self.ends_access = true;
+        self.access = AccessChange::Ends;
+        self
+    }
+
+    /// Declares that an event can take access away, and says so itself.
+    pub const fn may_end_access(mut self) -> Self {
+        self.access = AccessChange::MayEnd;
+        self
+    }
+
+    /// Declares that an event gives access back that another event took away.
+    pub const fn returns_access(mut self) -> Self {
+        self.access = AccessChange::Returns;
         self
     }
 
@@ -139,10 +165,22 @@ impl EventType {
         }
     }
 
-    /// Whether an event with this outcome took access away. A denied attempt takes none away, except when denying is all
-    /// that the type stands for: a copied cookie is denied, and its session ends.
+    /// The kind of entry that an event with this outcome has in the journal. `None`: it has none. A denied attempt takes
+    /// no access away, except when denying is all that the type stands for: a copied cookie is denied, and its session
+    /// ends. `says_so`: what the event itself says, for [`AccessChange::MayEnd`].
+    pub(super) const fn entry_kind(&self, outcome: Outcome, says_so: bool) -> Option<EntryKind> {
+        let is_done = matches!(outcome, Outcome::Success) || self.done.is_none();
+        match self.access {
+            AccessChange::Ends if is_done => Some(EntryKind::Revocation),
+            AccessChange::MayEnd if is_done && says_so => Some(EntryKind::Revocation),
+            AccessChange::Returns if is_done => Some(EntryKind::Reactivation),
+            _ => None,
+        }
+    }
+
+    /// Whether an event with this outcome took access away.
     pub const fn has_ended_access(&self, outcome: Outcome) -> bool {
-        self.ends_access && (matches!(outcome, Outcome::Success) || self.done.is_none())
+        matches!(self.entry_kind(outcome, false), Some(EntryKind::Revocation))
     }
 }
 

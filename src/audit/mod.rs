@@ -16,7 +16,7 @@ mod tables;
 
 pub use error::AuditError;
 pub(crate) use event_type::events;
-pub use event_type::{Audience, EventKind, EventType, Outcome, Part};
+pub use event_type::{AccessChange, Audience, EventKind, EventType, Outcome, Part};
 pub use events::SiteEvent;
 pub use model::{AuditSummary, Epoch, Event, Filter, KnownHead, RecordedEvent};
 pub use ops::{epoch_number, forget, head, leaf_of_event, list, own_events, purge_anonymous, record, verify};

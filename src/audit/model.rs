@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::event_type::{EventKind, EventType, Outcome, Part};
 use crate::base::{AccountId, Cursor, Digest, Timestamp, WorkspaceId};
+use crate::journal::NewEntry;
 
 /// An event to be recorded. Each module declares the types of its events in its `events.rs`.
 ///
@@ -18,6 +19,20 @@ pub struct Event {
     pub(super) target: Option<String>,
     pub(super) data: Value,
     pub(super) private: Vec<(Part, Value)>,
+    pub(super) journal: JournalPart,
+}
+
+/// What an event adds to its entry in the journal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct JournalPart {
+    /// The event says itself that it takes access away.
+    pub ends_access: bool,
+    /// What is needed to make the change again.
+    pub detail: Option<String>,
+    /// The receipt of an erasure.
+    pub receipt: Option<String>,
+    /// The entry exists already.
+    pub is_made_again: bool,
 }
 
 impl Event {
@@ -31,6 +46,7 @@ impl Event {
             target: None,
             data: json!({}),
             private: Vec::new(),
+            journal: JournalPart::default(),
         }
     }
 
@@ -62,6 +78,47 @@ impl Event {
     pub fn data(mut self, data: Value) -> Self {
         self.data = data;
         self
+    }
+
+    /// Says that this event takes access away, for a type that only sometimes does ([`EventType::may_end_access`]).
+    pub fn ends_access(mut self) -> Self {
+        self.journal.ends_access = true;
+        self
+    }
+
+    /// Sets what the journal needs, besides the target, to make the change again in a restored backup. Opaque values
+    /// only: the journal is not encrypted and is never erased.
+    pub fn detail(mut self, detail: impl std::fmt::Display) -> Self {
+        self.journal.detail = Some(detail.to_string());
+        self
+    }
+
+    /// Makes it the erasure of its target, with this receipt.
+    pub fn erasure(mut self, receipt: impl std::fmt::Display) -> Self {
+        self.journal.receipt = Some(receipt.to_string());
+        self
+    }
+
+    /// Says that the change is made again, in a restored backup: its entry in the journal exists.
+    pub fn made_again(mut self) -> Self {
+        self.journal.is_made_again = true;
+        self
+    }
+
+    /// The entry of the journal. `None`: the event changes no access.
+    pub(super) fn journal_entry(&self) -> Option<NewEntry> {
+        let kind = self.kind.entry_kind(self.outcome, self.journal.ends_access)?;
+        if self.journal.is_made_again {
+            return None;
+        }
+        let account = self.subject.map(|account| account.to_string());
+        let target = self.target.clone().or_else(|| account.clone())?;
+        Some(match &self.journal.receipt {
+            Some(receipt) => NewEntry::Erasure { account: target, receipt: receipt.clone() },
+            None => {
+                NewEntry::Access { kind, event: self.kind.name, target, account, detail: self.journal.detail.clone() }
+            }
+        })
     }
 
     /// Adds personal data. It is stored separately and sealed with the key of its subject. The type of the event must

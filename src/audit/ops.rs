@@ -13,6 +13,7 @@ use super::store::{self, EventRow, PrivateRow};
 use crate::base::{AccountId, Actor, Digest, EventId, GENESIS, PAGE_SIZE_MAX, Page, Secret, WorkspaceId, days};
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
+use crate::journal;
 
 /// The stored subject of private parts that belong to no known account, for example of a failed sign-in with an unknown
 /// name.
@@ -27,6 +28,8 @@ const PURGE_BATCH_MAX: u32 = 1000;
 
 /// Records an event in the caller's transaction: the change and its event are committed together or not at all.
 ///
+/// An event that takes access away or gives it back has an entry in the journal too.
+///
 /// If the actor has a network address, address and user agent are stored as a private part of the event's subject.
 ///
 /// # Errors
@@ -38,6 +41,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
         event.kind.name,
         event.outcome,
     );
+    let entry = event.journal_entry();
     let (last, previous) = head_to_follow(tx)?;
     let now = tx.now();
     let id = EventId::new(now, tx.rng()).to_text();
@@ -66,6 +70,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     let hash = chain::leaf(&previous, &leaf);
     store::insert_event(tx, &leaf, &previous, &hash)?;
     tx.remembered::<Remembered>().head = Some((last + 1, hash));
+    entry.map_or(Ok(()), |entry| journal::record(tx, entry))?;
     sealed.iter().try_for_each(|part| store::insert_private(tx, last + 1, part))
 }
 

@@ -70,8 +70,8 @@ fn print(file: &Path, restored: &Restored) {
         restored.report.audit_events
     );
     println!(
-        "{} newer lines of the journal were applied, {} accounts were erased again, {} sessions were ended.",
-        restored.applied, restored.erased_again, restored.sessions_ended
+        "{} newer lines of the journal were applied: {} accounts were erased again, {} other changes were made again. {} sessions were ended.",
+        restored.replayed.lines, restored.replayed.erased, restored.replayed.changed, restored.sessions_ended
     );
     if restored.epoch.has_accepted_missing_journal {
         println!("The journal was not complete, as you accepted: access that ended after the snapshot may work again.");
@@ -110,6 +110,9 @@ impl From<RestoreError> for Failure {
             )),
             RestoreError::NoSpace { needed, free } => Self::refused(format!(
                 "the restore needs {needed} bytes on the disk of the data folder, but only {free} are free. Nothing was changed. Free some space, then run the command again."
+            )),
+            RestoreError::UnknownEntry { .. } => Self::refused(format!(
+                "{error}. The data is as it was. Restore with the version of Domicile that wrote the journal, or a newer one."
             )),
             RestoreError::Privacy(error) => crate::base::Problem::from(error).into(),
             RestoreError::Db(db::Error::File { path, source }) => Self::refused(format!(

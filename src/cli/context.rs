@@ -157,7 +157,7 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Fa
         );
         return Ok(());
     }
-    JournalFile::new(&layout).verify(&copy.view(), Extent::Whole)?;
+    JournalFile::new(&layout, &Arc::default()).verify(&copy.view(), Extent::Whole)?;
     Ok(())
 }
 

@@ -153,20 +153,10 @@ impl Failure {
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        match &error {
-            JournalError::Damaged { path, .. } => Self::damage(format!(
-                "{error}. The database has all of its entries. Run: mv {path} {path}.damaged. The next start writes the journal again from the database."
-            )),
-            JournalError::Ahead { path, .. } => Self::configuration(format!(
-                "{error}. Put back the newest copy of the database, the one that belongs to {path}."
-            )),
-            JournalError::Behind { .. } | JournalError::Missing { .. } => {
-                Self::configuration(format!("{error}. Put back the newest copy of the journal from your backup."))
-            }
-            JournalError::Diverged { path, .. } => Self::configuration(format!(
-                "{error}. Restore the journal that was copied together with this database, or the database that belongs to {path}."
-            )),
-            JournalError::Db(_) => Self::configuration(format!("{error}. Check the folder and its owner.")),
+        let sentence = format!("{error}. {}", error.cure());
+        match error {
+            JournalError::Damaged { .. } => Self::damage(sentence),
+            _ => Self::configuration(sentence),
         }
     }
 }

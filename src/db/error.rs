@@ -54,6 +54,9 @@ pub enum Error {
     /// The writer's queue is full.
     #[error("the writer has more work than it can take")]
     Busy,
+    /// The change is committed, but its line could not be written into the journal. It is written later.
+    #[error("the change is made, but the journal could not be written: {0}")]
+    JournalNotWritten(String),
     /// The writer stopped after an I/O error, or is stopping.
     #[error("the writer has stopped")]
     Stopped,
@@ -143,6 +146,10 @@ impl From<Error> for Problem {
         match error {
             Error::Stopped => {
                 Problem::busy("stopping", "This server is stopping, so nothing was changed. Try again in a moment.", 5)
+            }
+            Error::JournalNotWritten(cause) => {
+                let sentence = "The change was made, but the server could not write it into its journal. Tell your operator. The server tries again by itself.";
+                Problem { cause: Some(cause), ..Problem::new(503, "journal_not_written", sentence) }
             }
             other => Problem::internal(other),
         }

@@ -41,11 +41,11 @@ pub use site::{STATEMENTS, SiteStamp, find_keys_in_use, find_stamp, stamp, use_k
 pub use space::{database_bytes, free_bytes};
 pub use sql::{Draft, Field, assert_reads_all, only, position, text_of};
 pub(crate) use sql::{by_name, field, sql, text};
-pub use store::{Layout, Store};
+pub use store::{Layout, Store, StoreHooks};
 pub use table::{Cell, Column, Erasure, Export, Shift, Table, exported, in_order, left_out};
 pub(crate) use table::{columns, exported_columns, insert, table, values};
 pub(crate) use tables::{DERIVED, EVIDENCE, KEYRING_IN_USE, LINK, SITE, SNAPSHOT_STAMP, STATE};
 pub use tables::{SECRET, TABLES};
 pub use tx::{Site, Tx, View, statements_of_this_thread, write_directly};
 pub use work::Handler;
-pub use writer::Committed;
+pub use writer::{Committed, JournalWriter};

@@ -10,7 +10,7 @@ use super::connection::{self, Purpose};
 use super::epoch::{Subject, ValidatedEpoch};
 use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
-use super::writer::{Writer, WriterContext};
+use super::writer::{JournalWriter, Writer, WriterContext};
 use super::{Committed, Decided, Error, Handler, Site, Tx, View, migrate};
 use crate::base::{Clock, Readiness, Rng};
 
@@ -132,20 +132,36 @@ pub struct Store {
     _users: std::fs::File,
 }
 
+/// What the store calls, and where it reports.
+pub struct StoreHooks {
+    /// After each commit that changed something others wait for.
+    pub on_commit: Box<dyn Fn(Committed) + Send>,
+    /// After each commit with new rows of the journal, before their callers are answered. They get its error.
+    pub write_journal: JournalWriter,
+    /// Once, with the reason, when writing failed for good.
+    pub on_fatal: Box<dyn Fn(&Error) + Send>,
+    /// The lasting faults.
+    pub readiness: Arc<Readiness>,
+}
+
+impl Default for StoreHooks {
+    fn default() -> Self {
+        Self {
+            on_commit: Box::new(|_| ()),
+            write_journal: Box::new(|_| Ok(())),
+            on_fatal: Box::new(|_| ()),
+            readiness: Arc::default(),
+        }
+    }
+}
+
 impl Store {
     /// Opens the live database, which has the current schema or is new and empty, and starts the writer.
     ///
     /// # Errors
     /// [`Error::Restoring`], [`Error::KeyDoesNotOpen`], [`Error::Older`], [`Error::Newer`] or [`Error::Sqlite`]; nothing in
     /// the file changed then.
-    pub fn open(
-        layout: Layout,
-        site: Arc<Site>,
-        clock: Clock,
-        mut rng: Rng,
-        on_commit: impl Fn(Committed) + Send + 'static,
-        on_fatal: impl Fn(&Error) + Send + 'static,
-    ) -> Result<Self, Error> {
+    pub fn open(layout: Layout, site: Arc<Site>, clock: Clock, mut rng: Rng, hooks: StoreHooks) -> Result<Self, Error> {
         let users = super::try_share_file(&layout.users_lock())?.ok_or(Error::Restoring)?;
         let key = site.keyring.database_key_pragma();
         let live = layout.live();
@@ -164,14 +180,15 @@ impl Store {
             clock: clock.clone(),
             rng: rng.split(),
             epoch: epoch.clone(),
-            on_commit: Box::new(on_commit),
-            on_fatal: Box::new(on_fatal),
+            write_journal: hooks.write_journal,
+            on_commit: hooks.on_commit,
+            on_fatal: hooks.on_fatal,
         };
         let writer = Writer::start(context)?;
         let readers = Pool::new(live, site.clone())?;
         let id = NEXT_STORE.fetch_add(1, Ordering::Relaxed);
         let published = AtomicU64::new(NOT_PUBLISHED);
-        let readiness = Arc::default();
+        let readiness = hooks.readiness;
         Ok(Self { id, layout, site, clock, epoch, writer, readers, published, readiness, _users: users })
     }
 

@@ -39,11 +39,13 @@ pub(super) trait Work: Send + Any {
 pub(super) struct Batch {
     works: Vec<Box<dyn Work>>,
     done: usize,
+    /// Those that added rows to the journal.
+    journaled: Vec<usize>,
 }
 
 impl Batch {
     pub(super) fn starting_with(first: Box<dyn Work>) -> Self {
-        Self { works: vec![first], done: 0 }
+        Self { works: vec![first], done: 0, journaled: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,6 +71,25 @@ impl Batch {
     pub(super) fn split_last(&mut self) {
         let parts = self.works[self.done - 1].split();
         self.works.extend(parts);
+    }
+
+    /// Notes that the work that was run last added rows to the journal.
+    pub(super) fn note_journal(&mut self) {
+        self.journaled.push(self.done - 1);
+    }
+
+    /// Whether the journal has new rows.
+    pub(super) fn has_journal(&self) -> bool {
+        !self.journaled.is_empty()
+    }
+
+    /// Answers all callers after the commit. `failure`: why the new rows of the journal are not in its file. Only their
+    /// callers get it.
+    pub(super) fn answer_committed(self, failure: Option<&Error>) {
+        for (index, work) in self.works.into_iter().enumerate() {
+            let failure = failure.filter(|_| self.journaled.contains(&index));
+            work.answer(failure.map(|error| Error::JournalNotWritten(error.to_string())));
+        }
     }
 
     /// Answers all callers, each with the same failure if there is one.

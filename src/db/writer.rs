@@ -33,6 +33,8 @@ const CHECKPOINT_PAGES: u32 = 1000;
 /// Triggers record each change of a credential in this table (see `epoch`).
 const CHANGE_TABLE: &str = "credential_change";
 const JOB_TABLE: &str = "job";
+/// Its new rows are written outside the database too, before their callers are answered.
+const JOURNAL_TABLE: &str = "journal";
 const CLOCK_TABLE: &str = "clock";
 
 /// What a commit changed, reported after it is durable.
@@ -41,6 +43,9 @@ pub struct Committed {
     /// There may be a new job.
     pub jobs: bool,
 }
+
+/// Writes what the journal in the database has more than its file.
+pub type JournalWriter = Box<dyn Fn(&View<'_>) -> Result<(), Error> + Send>;
 
 /// The sending end of the queue. Dropping it waits for the thread: what is queued is committed, and the connection is
 /// closed before the process unloads SQLCipher's library.
@@ -69,6 +74,9 @@ pub(super) struct WriterContext {
     pub clock: Clock,
     pub rng: Rng,
     pub epoch: Arc<ValidatedEpoch>,
+    /// Called after each commit with new rows of the journal, before their callers are answered: writes them into the
+    /// file. They get its error, and their changes stay.
+    pub write_journal: JournalWriter,
     /// Called after each commit that changed something others wait for.
     pub on_commit: Box<dyn Fn(Committed) + Send>,
     /// Called once, with the reason, when writing failed for good.
@@ -154,6 +162,7 @@ const JOBS: u8 = 2;
 /// Anything except the job queue and the record of the clock.
 const CONTENT: u8 = 4;
 const CLOCK: u8 = 8;
+const JOURNAL: u8 = 16;
 
 fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
     let touched = touched.clone();
@@ -162,6 +171,7 @@ fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), 
             JOB_TABLE => JOBS,
             CLOCK_TABLE => CLOCK,
             CHANGE_TABLE => CREDENTIALS | CONTENT,
+            JOURNAL_TABLE => JOURNAL | CONTENT,
             _ => CONTENT,
         };
         touched.fetch_or(kind, Ordering::Relaxed);
@@ -227,7 +237,7 @@ fn run(
                 // content too.
                 let has_content = has_logged && (mask & CONTENT != 0 || mask == 0);
                 validation.committed(&mut position, has_logged, &changes, has_content);
-                batch.answer(None);
+                answer_committed(&context, batch, time.last);
                 if mask & JOBS != 0 {
                     (context.on_commit)(Committed { jobs: true });
                 }
@@ -246,6 +256,18 @@ fn run(
             }
         }
     }
+}
+
+/// Answers the callers of a batch that is committed. First the journal gets its lines, with one fsync for all of them. If
+/// that fails, the callers with lines get the error: their changes are made, and are not recorded outside the database.
+fn answer_committed(context: &WriterContext, batch: Batch, now: Timestamp) {
+    let failure = if batch.has_journal() {
+        // Outside of a transaction, so that it reads what other processes have committed too.
+        (context.write_journal)(&View::new(&context.connection, now, &context.site)).err()
+    } else {
+        None
+    };
+    batch.answer_committed(failure.as_ref());
 }
 
 /// Moves the log into the main file once it is long, as far as readers allow. It runs after the callers are answered: a
@@ -290,7 +312,11 @@ fn commit_together<'d>(
             batch.add(next);
         }
         let Some(work) = batch.next() else { break Ok(()) };
-        match run_one(&context.connection, &context.site, &mut context.rng, memory, time.now(), work) {
+        let ran = run_one(&context.connection, &context.site, &mut context.rng, memory, time.now(), work);
+        // Also what was rolled back, so that it does not count for the next one.
+        let has_journal = touched.fetch_and(!JOURNAL, Ordering::Relaxed) & JOURNAL != 0;
+        match ran {
+            Ok(true) if has_journal => batch.note_journal(),
             Ok(true) => {}
             Ok(false) => batch.split_last(),
             Err(error) => break Err(error),

@@ -16,6 +16,7 @@ mod model;
 mod ops;
 pub mod pages;
 mod qr;
+pub mod replay;
 mod store;
 mod tables;
 mod totp;

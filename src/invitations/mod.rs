@@ -10,6 +10,7 @@ mod events;
 mod mails;
 mod model;
 mod ops;
+pub mod replay;
 mod store;
 mod tables;
 

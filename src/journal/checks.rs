@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::Duration;
 
 use super::error::JournalError;
 use super::file::{JournalFile, verified_end};
@@ -11,6 +12,7 @@ use super::lines::ReadLine;
 use super::model::{Checked, VerifiedJournal};
 use super::store;
 use super::verify::{LINE_BYTES_MAX, walk};
+use crate::base::{Timestamp, hours};
 use crate::db::{Error, Tx, View};
 
 /// Which lines are verified.
@@ -20,7 +22,12 @@ pub enum Extent {
     New,
     /// All of them.
     Whole,
+    /// All of them if that was not done for a day, else those of [`Extent::New`].
+    Daily,
 }
+
+/// How often all lines are verified.
+const WHOLE_EVERY: Duration = hours(23);
 
 /// The result of a verification, to be kept with [`keep_verified`].
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +47,15 @@ impl JournalFile {
     /// [`JournalError::Diverged`]; [`JournalError::Db`] if the file cannot be read.
     pub fn verify(&self, view: &View<'_>, extent: Extent) -> Result<Verification, JournalError> {
         let keyring = &view.site().keyring;
-        let known = if extent == Extent::New { store::find_checked(view)? } else { None };
+        // A command may read a database of an older schema, which has no such table.
+        let stored = if extent == Extent::Whole { None } else { store::find_checked(view)? };
+        // A time in the future is of a clock that was set back.
+        let is_due = |at: Timestamp| at > view.now() || view.now().since(at) >= WHOLE_EVERY;
+        let known = stored.filter(|checked| match extent {
+            Extent::New => true,
+            Extent::Whole => false,
+            Extent::Daily => !is_due(checked.whole_at),
+        });
         let begin = match &known {
             Some(checked) => find_again(self.path(), checked)?,
             None => None,
@@ -56,7 +71,7 @@ impl JournalFile {
         verified_end(view, &mut file, self.path())?;
         let whole_at = known.filter(|_| begin.is_some()).map_or(view.now(), |checked| checked.whole_at);
         let row = Checked { head: journal.head, end_offset: journal.end_offset, whole_at };
-        Ok(Verification { journal, row: Some(row).filter(|row| known != Some(*row)) })
+        Ok(Verification { journal, row: Some(row).filter(|row| stored != Some(*row)) })
     }
 }
 

@@ -53,3 +53,33 @@ pub enum JournalError {
     #[error(transparent)]
     Db(#[from] db::Error),
 }
+
+impl JournalError {
+    /// What the operator can do.
+    pub fn cure(&self) -> String {
+        match self {
+            Self::Damaged { path, .. } => format!(
+                "The database has all of its entries. Run: mv {path} {path}.damaged. The next start writes the journal again from the database."
+            ),
+            Self::Ahead { path, .. } => {
+                format!("Put back the newest copy of the database, the one that belongs to {path}.")
+            }
+            Self::Behind { .. } | Self::Missing { .. } => {
+                "Put back the newest copy of the journal from your backup.".to_owned()
+            }
+            Self::Diverged { path, .. } => format!(
+                "Restore the journal that was copied together with this database, or the database that belongs to {path}."
+            ),
+            Self::Db(_) => "Check the disk, and the folder and its owner.".to_owned(),
+        }
+    }
+}
+
+impl From<JournalError> for db::Error {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Db(error) => error,
+            other => Self::JournalNotWritten(other.to_string()),
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::error::JournalError;
@@ -16,6 +16,7 @@ use super::lines::{self, ReadLine};
 use super::model::Head;
 use super::store;
 use super::verify::damaged;
+use crate::base::Readiness;
 use crate::db::{self, Error, Layout, View};
 
 /// Bytes that are read from the end of the file first. Longer than any line, so the last line is nearly always in it.
@@ -28,19 +29,16 @@ const BATCH_MAX: u32 = 1000;
 /// this one.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// The name of the fault while the file lacks lines.
+const NOT_WRITTEN: &str = "journal";
+
 /// The journal file of an appliance, for the process that appends to it.
 pub struct JournalFile {
     path: PathBuf,
     layout: Layout,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
+    readiness: Arc<Readiness>,
     /// The end of the file as this process left it. `None`: it must be looked for.
-    end: Option<KnownEnd>,
-    /// Why the last attempt failed. `None`: it succeeded.
-    failure: Option<String>,
+    end: Mutex<Option<KnownEnd>>,
 }
 
 /// The end of the open file, after its last complete line.
@@ -56,8 +54,9 @@ struct KnownEnd {
 
 impl JournalFile {
     /// The journal of the data folder. Nothing is opened yet.
-    pub fn new(layout: &Layout) -> Self {
-        Self { path: layout.tombstones(), layout: layout.clone(), state: Mutex::default() }
+    pub fn new(layout: &Layout, readiness: &Arc<Readiness>) -> Self {
+        let (path, readiness) = (layout.tombstones(), readiness.clone());
+        Self { path, layout: layout.clone(), readiness, end: Mutex::default() }
     }
 
     /// The path of the file.
@@ -74,31 +73,25 @@ impl JournalFile {
     /// [`JournalError::Damaged`], [`JournalError::Ahead`], [`JournalError::Diverged`], [`JournalError::Db`]: no line
     /// was added then, and the next call tries again.
     pub fn append(&self, view: &View<'_>) -> Result<usize, JournalError> {
-        // After a panic the state says less than the file, and the end is looked for again.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = state.end.take();
+        // After a panic it is `None`, and the end is looked for again.
+        let mut known = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = known.take();
         match self.append_after(end, view) {
             Ok((end, written)) => {
-                state.end = Some(end);
-                if state.failure.take().is_some() {
+                *known = Some(end);
+                if self.readiness.clear_fault(NOT_WRITTEN) {
                     tracing::info!("The journal is complete again.");
                 }
                 Ok(written)
             }
             Err(error) => {
-                let reason = error.to_string();
-                if state.failure.as_ref() != Some(&reason) {
+                let reason = format!("The journal could not be written: {error}. {}", error.cure());
+                if self.readiness.set_fault(NOT_WRITTEN, reason) {
                     tracing::error!(%error, "The journal could not be written. The server tries again every minute.");
                 }
-                state.failure = Some(reason);
                 Err(error)
             }
         }
-    }
-
-    /// Why the last attempt to write failed. `None`: the file has every entry that this process has recorded.
-    pub fn failure(&self) -> Option<String> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).failure.clone()
     }
 
     fn append_after(&self, end: Option<KnownEnd>, view: &View<'_>) -> Result<(KnownEnd, usize), JournalError> {

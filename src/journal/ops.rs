@@ -30,14 +30,6 @@ pub fn adopt(tx: &mut Tx<'_>, entry: &Entry) -> Result<(), Error> {
     store::insert(tx, entry)
 }
 
-/// How far the table goes. A published snapshot has the table too, so this is also what a snapshot knows.
-///
-/// # Errors
-/// [`Error`].
-pub fn head(view: &View<'_>) -> Result<Head, Error> {
-    store::find_head(view)
-}
-
 /// Checks that each entry of the table follows the one before it. The result is the head, or the number of the first
 /// entry that does not follow.
 ///

@@ -35,7 +35,11 @@ fn read_entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     })
 }
 
-pub(super) fn find_head(view: &View<'_>) -> Result<Head, Error> {
+/// How far the table goes. A published snapshot has the table too, so this is also what a snapshot knows.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_head(view: &View<'_>) -> Result<Head, Error> {
     let last = view.find(FIND_HEAD, [], |row| {
         by_name!(row, FIND_HEAD => seq, hash);
         Ok(Head { seq: seq.get()?, hash: hash.get()? })

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::JournalError;
 use super::lines::ReadLine;
-use super::model::{Entry, Head, VerifiedJournal};
+use super::model::{Entry, VerifiedJournal};
 use crate::crypto::Keyring;
 use crate::db::Error;
 
@@ -36,28 +36,6 @@ pub fn read(
 ) -> Result<VerifiedJournal, JournalError> {
     file.rewind().map_err(|error| Error::file(path, error))?;
     walk_open(file, path, keyring, VerifiedJournal::BEGIN, each)
-}
-
-/// Verifies every line as [`verify`] does, and returns the entries after `known`, the head of an older database: what
-/// ended since then.
-///
-/// # Errors
-/// As [`verify`]; [`JournalError::Behind`] if the journal ends before `known`; [`JournalError::Diverged`] if it has
-/// another entry with that number.
-pub fn entries_after(path: &Path, keyring: &Keyring, known: &Head) -> Result<Vec<Entry>, JournalError> {
-    let mut entries = Vec::new();
-    let mut is_known = known.seq == 0;
-    let verified = walk(path, keyring, VerifiedJournal::BEGIN, |entry| {
-        is_known |= entry.head() == *known;
-        if entry.seq > known.seq {
-            entries.push(entry);
-        }
-    })?;
-    let path = path.display().to_string();
-    if verified.head.seq < known.seq {
-        return Err(JournalError::Behind { path, journal: verified.head.seq, database: known.seq });
-    }
-    if is_known { Ok(entries) } else { Err(JournalError::Diverged { path, seq: known.seq }) }
 }
 
 /// Verifies the lines after `from` and calls `each` with every entry.

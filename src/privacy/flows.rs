@@ -77,16 +77,14 @@ pub fn erase_by_operator(app: &App, actor: Actor, account: AccountId) -> Result<
     Ok(receipt)
 }
 
-/// The cleanup after an erasure is committed: removes the person's export files, writes the entry of the journal, and
-/// removes the deleted rows from the write-ahead log. The erasure is done even if a step fails here. Each step is
-/// repeated later: the files by the nightly job, the journal at the next start, the log by the next checkpoint.
+/// The cleanup after an erasure is committed: removes the person's export files, and the deleted rows from the write-ahead
+/// log. The erasure is done even if a step fails here. Each step is repeated later: the files by the nightly job, the log
+/// by the next checkpoint.
 pub(super) fn clean_up_after(app: &App, receipts: &[Receipt]) {
     let folder = app.store().layout().exports();
     for artifact in receipts.iter().flat_map(|receipt| &receipt.exports) {
         archive::remove(&folder, *artifact);
     }
-    // A failure is logged by the journal itself.
-    let _ = app.write_journal();
     match app.store().checkpoint() {
         Ok(true) => {}
         Ok(false) => tracing::debug!("A reader still uses the write-ahead log. The next checkpoint empties it."),

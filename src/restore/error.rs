@@ -69,6 +69,14 @@ pub enum RestoreError {
         /// The write-ahead log.
         log: PathBuf,
     },
+    /// The journal has a line that this version does not know.
+    #[error("line {line} of the journal is about {event}, which this version does not know")]
+    UnknownEntry {
+        /// The number of the line.
+        line: i64,
+        /// The name of the event.
+        event: String,
+    },
     /// An erased account could not be erased again.
     #[error(transparent)]
     Privacy(#[from] PrivacyError),

@@ -86,14 +86,13 @@ fn build(
         has_accepted_missing_journal: chosen.is_accepted,
     };
     let completed = db::make_file(&staged.live(), site, clock, rng, |tx| ops::complete(tx, &plan))?;
-    let Completed { epoch, erased_again, sessions_ended } = completed;
+    let Completed { epoch, replayed, sessions_ended } = completed;
     for lock in [staged.lock(), staged.users_lock(), staged.snapshot_lock(), staged.tombstones_lock()] {
         create_file(&lock)?;
     }
     db::record_owner(&staged)?;
     let step = stage_journal(&staging, &chosen)?;
-    let applied = i64::try_from(newer.len()).unwrap_or(i64::MAX);
-    Ok((Restored { report, epoch, applied, erased_again, sessions_ended, replaced: None }, step))
+    Ok((Restored { report, epoch, replayed, sessions_ended, replaced: None }, step))
 }
 
 /// Nobody may have the database open, and no server may start before the restore has ended.

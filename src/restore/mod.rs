@@ -12,10 +12,12 @@ mod journal;
 mod model;
 mod ops;
 mod placement;
+mod replay;
 mod swap;
 
 pub use error::RestoreError;
 pub use flows::restore;
 pub use model::{Options, Restored, Source};
 pub use placement::{check_placement, claim};
+pub use replay::{Replayed, apply, can_replay};
 pub use swap::{Recovered, recover, unfinished};

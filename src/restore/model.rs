@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::replay::Replayed;
 use crate::audit::Epoch;
 use crate::base::Timestamp;
 use crate::snapshots::Report;
@@ -45,10 +46,8 @@ pub struct Restored {
     pub report: Report,
     /// The epoch that it opened.
     pub epoch: Epoch,
-    /// Lines of the journal that are newer than the snapshot, and were applied.
-    pub applied: i64,
-    /// Accounts that the snapshot had and that were erased again.
-    pub erased_again: i64,
+    /// What the lines of the journal changed that are newer than the snapshot.
+    pub replayed: Replayed,
     /// Sessions that were ended.
     pub sessions_ended: usize,
     /// Where the replaced data is, and until when. `None`: nothing was replaced.
@@ -65,9 +64,10 @@ impl Restored {
             "epoch": self.epoch.number,
             "audit_seq": self.epoch.audit_seq,
             "lost_events": self.epoch.lost_events().map(|(first, last)| json!({"first": first, "last": last})),
-            "journal_lines_applied": self.applied,
+            "journal_lines_applied": self.replayed.lines,
             "journal_missing_accepted": self.epoch.has_accepted_missing_journal,
-            "accounts_erased_again": self.erased_again,
+            "accounts_erased_again": self.replayed.erased,
+            "access_changed_again": self.replayed.changed,
             "sessions_ended": self.sessions_ended,
             "replaced": self.replaced.as_ref().map(|(path, until)| json!({"path": path, "until": until.rfc3339()})),
         })

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::error::RestoreError;
+use super::replay::{self, Replayed};
 use crate::audit::{self, Epoch, Event, KnownHead, SiteEvent};
-use crate::base::{AccountId, Actor};
+use crate::base::Actor;
 use crate::db::{self, Tx};
-use crate::journal::{self, Entry, EntryKind};
+use crate::journal::{self, Entry};
 use crate::privacy;
 use crate::snapshots::{self, Report};
 use crate::{accounts, factors, sessions, signin, tokens};
@@ -32,7 +33,7 @@ pub(super) struct Known {
 /// What the transaction did.
 pub(super) struct Completed {
     pub epoch: Epoch,
-    pub erased_again: i64,
+    pub replayed: Replayed,
     pub sessions_ended: usize,
 }
 
@@ -40,35 +41,21 @@ pub(super) struct Completed {
 /// links to enter, and the numbers of the revocation feed.
 ///
 /// # Errors
-/// [`RestoreError::OldKeyring`], [`RestoreError::Privacy`], [`RestoreError::Db`].
+/// [`RestoreError::OldKeyring`], [`RestoreError::UnknownEntry`], [`RestoreError::Privacy`], [`RestoreError::Db`].
 pub(super) fn complete(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Completed, RestoreError> {
     if let Some(ids) = db::find_keys_in_use(tx)? {
         tx.site().keyring.use_only(ids)?;
     }
     snapshots::delete_stamp(tx)?;
     let epoch = open_epoch(tx, plan)?;
-    // All of them first, so that what is recorded from here on follows them.
-    plan.newer.iter().try_for_each(|entry| journal::adopt(tx, entry))?;
-    let erased_again = erase_again(tx, plan.newer)?;
+    let replayed = replay::apply(tx, plan.newer)?;
     let sessions_ended = sessions::end_of_all(tx)?;
     factors::end_unfinished(tx)?;
     accounts::end_entry_links(tx)?;
     signin::oauth::end_requests(tx)?;
     privacy::end_export_links(tx)?;
     tokens::skip_lost_numbers(tx)?;
-    Ok(Completed { epoch, erased_again, sessions_ended })
-}
-
-/// Erases the people of these lines again. Answers how many of them the snapshot had.
-fn erase_again(tx: &mut Tx<'_>, newer: &[Entry]) -> Result<i64, RestoreError> {
-    let mut erased = 0;
-    for entry in newer.iter().filter(|entry| entry.kind == EntryKind::Erasure) {
-        let (account, receipt) = (AccountId::parse(&entry.target), entry.receipt.as_deref().unwrap_or_default());
-        if let Some(account) = account {
-            erased += i64::from(privacy::erase_again(tx, account, receipt)?);
-        }
-    }
-    Ok(erased)
+    Ok(Completed { epoch, replayed, sessions_ended })
 }
 
 /// The event of the restore is the first one after the snapshot.

@@ -7,7 +7,7 @@ events! {
     SigninEvent {
         Succeeded = "auth.signin_succeeded": EventType::for_person().done("Signed in"),
         Failed = "auth.signin_failed": EventType::for_person().failed("Sign-in failed").denied("Sign-in refused"),
-        Disowned = "auth.signin_disowned": EventType::for_person().done("Sign-in reported as not you"),
+        Disowned = "auth.signin_disowned": EventType::for_person().done("Sign-in reported as not you").ends_access(),
         FactorAsked = "auth.factor_asked": EventType::for_person().done("Second factor requested"),
         StepUpSucceeded = "auth.stepup_succeeded": EventType::for_person().done("Identity confirmed"),
         StepUpFailed = "auth.stepup_failed": EventType::for_person().failed("Confirmation failed"),
@@ -15,11 +15,12 @@ events! {
             EventType::for_person().done("Password reset requested"),
         PasswordResetCompleted = "auth.password_reset_completed":
             EventType::for_person().done("Password reset").ends_access(),
-        InvitationAccepted = "account.invitation_accepted": EventType::for_person().done("Invitation accepted"),
+        InvitationAccepted = "account.invitation_accepted":
+            EventType::for_person().done("Invitation accepted").ends_access(),
         ClaimVoided = "account.claim_voided":
             EventType::for_person().done("Sign-in methods removed: another person verified the address").ends_access(),
         Suspended = "account.suspended":
             EventType::for_person().done("Account suspended").with(&[Part::Text]).ends_access(),
-        Reactivated = "account.reactivated": EventType::for_person().done("Account reactivated"),
+        Reactivated = "account.reactivated": EventType::for_person().done("Account reactivated").returns_access(),
     }
 }

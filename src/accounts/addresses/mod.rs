@@ -9,10 +9,12 @@ mod ops;
 mod store;
 
 pub use model::{AddressList, ListedEmail};
+pub(in crate::accounts) use model::{RemovedEmail, RevertedTo};
 pub use ops::{
     PrimaryChange, RevertedChange, add_email, list, remove_email, resend_email_code, revert_change, set_primary,
     verify_added,
 };
 
+pub(in crate::accounts) use ops::{remove_again, revert_again};
 pub use store::STATEMENTS;
 pub(in crate::accounts) use store::{delete_of_account as forget, delete_old as purge_old};

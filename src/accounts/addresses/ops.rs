@@ -6,7 +6,7 @@ use super::super::error::AccountError;
 use super::super::events::AccountEvent;
 use super::super::model::{ADDED_CODES_MAX, Account, CODES_WINDOW, Email, EmailChange, LinkPurpose, REVERT_LIFE};
 use super::super::{mails, ops, store as people};
-use super::model::{AddressList, ListedEmail};
+use super::model::{AddressList, ListedEmail, RemovedEmail, RevertedTo};
 use super::store;
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, Actor, EmailAddress, EmailChangeId, EmailId, Secret, Timestamp};
@@ -194,7 +194,9 @@ pub fn remove_email(
     listed.check_removable()?;
     let email = listed.email;
     store::delete_email(tx, account, email.id)?;
-    let event = Event::new(AccountEvent::EmailRemoved).target(account).subject(account);
+    let primary = ops::primary(tx, account)?.map(|primary| primary.id);
+    let removed = RemovedEmail { email: email.id, primary };
+    let event = Event::new(AccountEvent::EmailRemoved).target(account).subject(account).detail(removed);
     audit::record(tx, actor, event.private(Part::Contact, json!({"email": email.address.as_str()})))?;
     Ok((person, email))
 }
@@ -232,6 +234,49 @@ pub fn revert_change(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<Reve
         store::delete_email(tx, account, email.id)?;
     }
     let had_password = people::delete_password(tx, account)? > 0;
-    audit::record(tx, actor, Event::new(AccountEvent::EmailChangeReverted).target(account).subject(account))?;
+    let reverted = RevertedTo { from: change.from, to: change.to, since: change.since };
+    let event = Event::new(AccountEvent::EmailChangeReverted).target(account).subject(account).detail(reverted);
+    audit::record(tx, actor, event)?;
     Ok(RevertedChange { person, restored: from.address, since: change.since, had_password })
+}
+
+/// Removes an address again, in a restored backup. It may be the primary one there: then the one that was primary when it
+/// was removed takes its place, or else any other verified one. Answers whether the address was there.
+pub(in crate::accounts) fn remove_again(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    removed: &RemovedEmail,
+) -> Result<bool, db::Error> {
+    let Some(email) = store::find_email(tx, account, removed.email)? else { return Ok(false) };
+    if email.is_primary {
+        let others: Vec<_> =
+            people::list_emails(tx, account)?.into_iter().filter(|other| other.can_be_primary()).collect();
+        let last = others.iter().find(|other| Some(other.id) == removed.primary);
+        if let Some(next) = last.or_else(|| others.iter().find(|other| other.id != email.id)) {
+            store::update_primary(tx, account, next.id)?;
+        }
+    }
+    store::delete_email(tx, account, email.id)?;
+    Ok(true)
+}
+
+/// Undoes a change of the primary address again, in a restored backup. Answers whether an address changed.
+pub(in crate::accounts) fn revert_again(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    reverted: &RevertedTo,
+) -> Result<bool, db::Error> {
+    let Some(from) = store::find_email(tx, account, reverted.from)? else { return Ok(false) };
+    let mut is_changed = !from.is_primary;
+    store::update_primary(tx, account, from.id)?;
+    for change in store::list_changes(tx, account)?.iter().filter(|change| change.changed_at >= reverted.since) {
+        store::update_change_closed(tx, change.id)?;
+    }
+    let is_suspect = |email: &Email| email.id == reverted.to || email.added_at >= reverted.since;
+    for email in people::list_emails(tx, account)?.into_iter().filter(|email| email.id != from.id && is_suspect(email))
+    {
+        store::delete_email(tx, account, email.id)?;
+        is_changed = true;
+    }
+    Ok(is_changed)
 }

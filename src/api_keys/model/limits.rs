@@ -106,6 +106,12 @@ impl Limits {
         Ok(Self { networks, rate_per_minute, budget })
     }
 
+    /// Whether an address could use a key with the limits `before`, and cannot with these. No networks: any address can.
+    pub fn excludes_networks_of(&self, before: &Self) -> bool {
+        let is_allowed = |old: &IpNet| self.networks.iter().any(|network| network.contains(old));
+        !self.networks.is_empty() && (before.networks.is_empty() || !before.networks.iter().all(is_allowed))
+    }
+
     /// The networks as stored: CIDR blocks, separated by spaces.
     pub fn networks_text(&self) -> String {
         self.networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")

@@ -36,7 +36,7 @@ pub fn change(
         None => None,
     };
     store::update_change(tx, id, change, spent_until)?;
-    let event = Event::new(ApiKeyEvent::Changed)
+    let mut event = Event::new(ApiKeyEvent::Changed)
         .workspace(key.workspace)
         .target(key.id)
         .subject(key.account)
@@ -52,6 +52,9 @@ pub fn change(
                 "new_networks": change.limits.networks_text(),
             }),
         );
+    if change.limits.excludes_networks_of(&key.limits) {
+        event = event.ends_access();
+    }
     audit::record(tx, admin, event)?;
     find(tx, admin, id)
 }

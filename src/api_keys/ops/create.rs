@@ -122,7 +122,7 @@ pub fn rotate(
     let created = CreatedApiKey { predecessor_ends_at: Some(retire_at), ..issue(tx, new)? };
 
     let data = json!({"successor": created.key.id.to_string(), "retire_at": retire_at.rfc3339()});
-    audit::record(tx, admin, event_about(ApiKeyEvent::Rotated, &old).data(data))?;
+    audit::record(tx, admin, event_about(ApiKeyEvent::Rotated, &old).data(data).detail(retire_at.millis()))?;
     mail_owner(tx, old.account, &mails::key_rotated(&created.key, &old, retire_at, &site))?;
     Ok(created)
 }

@@ -65,10 +65,16 @@ fn event_about(kind: ApiKeyEvent, key: &ApiKey) -> Event {
 
 /// Revokes a key, in the table and in the audit. The key must not be revoked already.
 fn end_key(tx: &mut Tx<'_>, actor: &Actor, key: &ApiKey, reason: RevokeReason) -> Result<(), Error> {
+    end_without_event(tx, key, reason)?;
+    let event = event_about(ApiKeyEvent::Revoked, key).data(json!({"reason": reason.as_str()}));
+    audit::record(tx, actor, event.detail(reason.as_str()))
+}
+
+/// Revokes a key in the table.
+pub(super) fn end_without_event(tx: &mut Tx<'_>, key: &ApiKey, reason: RevokeReason) -> Result<(), Error> {
     // A replaced key keeps its digest, so that its use is noticed. Any other key matches no text from now on.
     let dead = (reason != RevokeReason::Rotated).then(|| dead_lookup(key.id));
-    store::update_revoked(tx, key.id, reason, dead)?;
-    audit::record(tx, actor, event_about(ApiKeyEvent::Revoked, key).data(json!({"reason": reason.as_str()})))
+    store::update_revoked(tx, key.id, reason, dead)
 }
 
 /// Queues a message to the key's owner, if the owner has an address.

@@ -60,15 +60,15 @@ fn create(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<NewCodes
 /// Uses a code up and tells the person. `false`: the code is wrong, or was used before.
 pub(super) fn use_code(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, code: &RecoveryCode) -> Result<bool, Error> {
     let site = tx.site().clone();
-    let mut used = 0;
+    let mut used = None;
     for lookup in site.keyring.lookups(&lookup_input(account, code)) {
-        used += store::update_code_used(tx, account, &lookup)?;
+        if store::update_code_used(tx, account, &lookup)? > 0 {
+            used = Some(lookup);
+        }
     }
-    if used == 0 {
-        return Ok(false);
-    }
+    let Some(used) = used else { return Ok(false) };
     let left = store::find_enrolled(tx, account)?.codes_left;
-    let event = Event::new(FactorEvent::RecoveryCodeUsed).target(account).subject(account);
+    let event = Event::new(FactorEvent::RecoveryCodeUsed).target(account).subject(account).detail(hex::encode(used));
     audit::record(tx, actor, event.data(json!({"left": left})))?;
     if let (Some(person), Some(address)) = (accounts::find(tx, account)?, accounts::primary_email(tx, account)?) {
         let message = mails::recovery_code_used(&person, left, &site.config.public_url);

@@ -70,7 +70,11 @@ pub fn confirm_totp(
     let is_replaced = store::find_totp(tx, account)?.is_some();
     store::insert_totp(tx, account, &sealed, step)?;
     store::delete_set_up(tx, account)?;
-    let event = Event::new(FactorEvent::TotpEnabled).target(account).subject(account);
+    let mut event = Event::new(FactorEvent::TotpEnabled).target(account).subject(account);
+    if is_replaced {
+        // The codes of the old app are no longer accepted.
+        event = event.ends_access();
+    }
     audit::record(tx, actor, event.data(json!({"replaced": is_replaced})))?;
     let codes = first_codes(tx, actor, account)?;
     after_change(tx, actor, account, mails::totp_enabled)?;

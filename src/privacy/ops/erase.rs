@@ -1,6 +1,6 @@
 //! Erase an account.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::events::PrivacyEvent;
 use super::super::model::{PUBLISH, Receipt};
@@ -9,7 +9,6 @@ use crate::audit::{self, Event};
 use crate::base::{AccountId, Actor, RequestId};
 use crate::db::{self, Layout, Tx};
 use crate::jobs::NewJob;
-use crate::journal::{self, NewEntry};
 use crate::{accounts, api_keys, billing, factors, invitations, jobs, mail, people, sessions, signin, workspaces};
 
 /// Deletes all data about the person in this transaction, as the data map defines. Sessions and keys end with it. Files
@@ -30,10 +29,9 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     let receipt = Receipt { id: receipt, account, erased_at, exports, copies };
     let remaining: Vec<_> =
         receipt.copies.iter().map(|copy| json!({"name": copy.name, "until": copy.delete_after.rfc3339()})).collect();
-    let data = json!({"receipt": receipt.id.to_string(), "copies": remaining});
-    delete_all_of(tx, actor, account, &emails, data)?;
-    let (erased, number) = (account.to_string(), receipt.id.to_string());
-    journal::record(tx, NewEntry::Erasure { account: erased, receipt: number })?;
+    let event =
+        event_about(account).erasure(receipt.id).data(json!({"receipt": receipt.id.to_string(), "copies": remaining}));
+    delete_all_of(tx, actor, account, &emails, event)?;
     jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
     let primary = emails.into_iter().find(|email| email.is_primary);
@@ -52,26 +50,32 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
 /// [`PrivacyError::Db`].
 // No permission: a restore does it, before anything is served.
 pub fn erase_again(tx: &mut Tx<'_>, account: AccountId, receipt: &str) -> Result<bool, PrivacyError> {
-    let Some(person) = accounts::find(tx, account)? else { return Ok(false) };
-    let emails = accounts::emails(tx, person.id)?;
-    delete_all_of(tx, &Actor::System, person.id, &emails, json!({"receipt": receipt}))?;
+    if accounts::find(tx, account)?.is_none() {
+        return Ok(false);
+    }
+    let emails = accounts::emails(tx, account)?;
+    let event = event_about(account).made_again().data(json!({"receipt": receipt}));
+    delete_all_of(tx, &Actor::System, account, &emails, event)?;
     Ok(true)
 }
 
-/// Deletes all rows about the person, and records it.
+fn event_about(account: AccountId) -> Event {
+    Event::new(PrivacyEvent::AccountDeleted).target(account).subject(account)
+}
+
+/// Deletes all rows about the person, and records it as this event.
 fn delete_all_of(
     tx: &mut Tx<'_>,
     actor: &Actor,
     account: AccountId,
     emails: &[accounts::Email],
-    data: Value,
+    event: Event,
 ) -> Result<(), PrivacyError> {
     // An account that never verified an address must not withdraw an invitation to that address.
     for email in emails.iter().filter(|email| email.verified_at.is_some()) {
         invitations::forget(tx, &email.address)?;
     }
     // Recorded first, so that the private parts of this event are erased with all others of the person.
-    let event = Event::new(PrivacyEvent::AccountDeleted).target(account).subject(account).data(data);
     audit::record(tx, actor, event)?;
     sessions::forget(tx, account)?;
     signin::oauth::forget(tx, account)?;

@@ -17,6 +17,7 @@ mod mails;
 mod model;
 mod ops;
 pub mod pages;
+pub mod replay;
 mod store;
 mod tables;
 

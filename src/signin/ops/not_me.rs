@@ -51,9 +51,10 @@ pub fn not_me(tx: &mut Tx<'_>, actor: &Actor, token: &str) -> Result<(), SigninE
     let (_, about) = accounts::find_link_about(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let account = accounts::use_link(tx, LinkPurpose::NotMe, token)?.ok_or(AccountError::LinkRefused)?;
     let person = accounts::find(tx, account)?.ok_or(AccountError::LinkRefused)?;
-    audit::record(tx, actor, Event::new(SigninEvent::Disowned).target(account).subject(account))?;
-    sessions::end_all(tx, actor, account, None)?;
     let since = about.as_deref().and_then(SessionId::parse).map_or(tx.now(), SessionId::created_at);
+    let event = Event::new(SigninEvent::Disowned).target(account).subject(account);
+    audit::record(tx, actor, event.detail(since.millis()))?;
+    sessions::end_all(tx, actor, account, None)?;
     factors::remove_since(tx, actor, account, since)?;
     oauth::unlink_since(tx, actor, account, since)?;
     sessions::distrust_devices(tx, account)?;

@@ -1,8 +1,12 @@
 use std::path::Path;
 use std::process::Command;
 
+use domicile::base::Actor;
+use domicile::journal::Extent;
+use domicile::signin;
+
 use super::{Appliance, Reporter};
-use crate::support::tool;
+use crate::support::{TestApp, tool};
 
 /// A mounted file system inside a file. Unmounted when it is dropped.
 pub(super) struct Disk {
@@ -96,4 +100,38 @@ fn a_full_disk_refuses_writes_and_works_again_when_there_is_space() {
     site.run(&["ledger", "check"]).ok();
     site.run(&["snapshot", "now"]).ok();
     site.stop();
+}
+
+#[test]
+fn a_line_of_the_journal_that_does_not_fit_on_the_disk_is_written_when_there_is_space() {
+    let site = TestApp::new();
+    let small = site.folder().join("small");
+    let _disk = Disk::ext4(site.folder(), &small, 2);
+    std::os::unix::fs::symlink(small.join("journal"), site.layout().tombstones()).unwrap();
+    let people = [site.person("ada-ada"), site.person("bob-bob")];
+    site.suspend(&people[0]);
+    let ballast = small.join("ballast");
+    let _ = Command::new("dd").args(["if=/dev/zero", "bs=1k"]).arg(format!("of={}", ballast.display())).output();
+
+    let mut failed = 0;
+    let account = people[1].account.id;
+    for round in 0..40 {
+        let outcome = site.write(move |tx| {
+            if round % 2 == 0 {
+                signin::suspend(tx, &Actor::Operator, account, "")
+            } else {
+                signin::reactivate(tx, &Actor::Operator, account)
+            }
+        });
+        failed += usize::from(outcome.is_err());
+        let text = std::fs::read_to_string(site.layout().tombstones()).unwrap();
+        assert!(text.ends_with('\n'), "a part of a line stays in the file: {text}");
+    }
+    assert!(failed > 10, "the disk never filled");
+    assert!(site.app.readiness().faults()[0].1.contains("No space left"), "{:?}", site.app.readiness().faults());
+
+    std::fs::remove_file(&ballast).unwrap();
+    assert!(site.app.write_journal().unwrap() >= failed);
+    assert_eq!(site.app.verify_journal(Extent::Whole).unwrap().head.seq, 41);
+    assert!(site.app.readiness().faults().is_empty());
 }

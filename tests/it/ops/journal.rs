@@ -9,6 +9,8 @@ use domicile::privacy;
 use crate::support::TestApp;
 
 mod lines;
+mod replay;
+mod writing;
 
 /// A site where these people were erased, and the content of its journal.
 fn erased(names: &[&'static str]) -> (TestApp, String) {

@@ -14,7 +14,7 @@ use domicile::base::{
 use domicile::billing::ledger;
 use domicile::billing::usage::{self, BatchResult, Fault, NewEvent};
 use domicile::crypto::Keyring;
-use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, Subject, Tx, View};
+use domicile::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Store, StoreHooks, Subject, Tx, View};
 use domicile::sessions;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
@@ -45,7 +45,7 @@ impl StoreFixture {
     /// A second store, as of another process.
     fn another(&self) -> Store {
         let (layout, site) = (self.layout(), Arc::new(default_settings()));
-        Store::open(layout, site, self.clock.clone(), Rng::seeded(6), |_| (), |_| ()).unwrap()
+        Store::open(layout, site, self.clock.clone(), Rng::seeded(6), StoreHooks::default()).unwrap()
     }
 
     /// A separate connection with the key.
@@ -89,7 +89,7 @@ impl BlockedWriter {
 }
 
 fn open(folder: &Path, site: Site, clock: &Clock) -> Result<Store, Error> {
-    Store::open(Layout::new(folder), Arc::new(site), clock.clone(), Rng::seeded(5), |_| (), |_| ())
+    Store::open(Layout::new(folder), Arc::new(site), clock.clone(), Rng::seeded(5), StoreHooks::default())
 }
 
 fn connect(path: &Path, site: &Site) -> Connection {

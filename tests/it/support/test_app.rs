@@ -55,7 +55,7 @@ impl TestApp {
         {
             let site =
                 Arc::new(db::Site { config: config.clone(), keyring: Keyring::load(&config.keyring, false).unwrap() });
-            let store = db::Store::open(layout, site, clock.clone(), rng.split(), |_| (), |_| ()).unwrap();
+            let store = db::Store::open(layout, site, clock.clone(), rng.split(), db::StoreHooks::default()).unwrap();
             let region = config.region.clone();
             store.write_blocking(move |tx| db::stamp(tx, &region)).unwrap();
         }

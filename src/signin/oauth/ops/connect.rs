@@ -151,7 +151,7 @@ pub fn unlink_since(tx: &mut Tx<'_>, actor: &Actor, account: AccountId, since: T
     if removed > 0 {
         let event =
             Event::new(IdentityEvent::Unlinked).target(account).subject(account).data(json!({"count": removed}));
-        audit::record(tx, actor, event)?;
+        audit::record(tx, actor, event.detail(since.millis()))?;
     }
     Ok(removed)
 }

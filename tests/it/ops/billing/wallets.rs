@@ -136,8 +136,14 @@ fn of_many_parallel_spends_of_the_last_credit_exactly_one_succeeds() {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::new(folder.path());
     std::fs::create_dir_all(layout.live_dir()).unwrap();
-    let store =
-        Store::open(layout, Arc::new(default_settings()), Clock::system(), Rng::system(), |_| (), |_| ()).unwrap();
+    let store = Store::open(
+        layout,
+        Arc::new(default_settings()),
+        Clock::system(),
+        Rng::system(),
+        domicile::db::StoreHooks::default(),
+    )
+    .unwrap();
     let ws = some_workspace();
 
     for round in 0..20 {

@@ -2,10 +2,11 @@
 
 use domicile::accounts;
 use domicile::audit::GENESIS;
-use domicile::base::{Actor, Rng, seconds};
+use domicile::base::{Actor, Problem, Rng, seconds};
 use domicile::crypto::Keyring;
+use domicile::db::Error;
 use domicile::journal::{self, JournalError, VerifiedJournal};
-use domicile::privacy::{self, flows};
+use domicile::privacy::{self, PrivacyError, flows};
 
 use crate::support::TestApp;
 
@@ -69,12 +70,12 @@ fn missing_entries_are_written_later_and_once() {
     let site = TestApp::new();
     let gone =
         [site.erase_new_person("one-one"), site.erase_new_person("two-two"), site.erase_new_person("three-three")];
-    assert!(!site.layout().tombstones().exists());
+    std::fs::remove_file(site.layout().tombstones()).unwrap();
 
     assert_eq!(site.app.write_journal().unwrap(), 3);
     assert_eq!(site.app.write_journal().unwrap(), 0);
     site.erase_new_person("four-four");
-    assert_eq!(site.app.write_journal().unwrap(), 1);
+    assert_eq!(site.app.write_journal().unwrap(), 0);
 
     assert_eq!(site.check().unwrap().head.seq, 4);
     assert!(gone.iter().all(|id| site.journal().contains(id)));
@@ -164,26 +165,39 @@ fn a_journal_that_is_ahead_of_the_database_is_not_changed() {
     older.clock.advance(seconds(1));
 
     older.write_journal(&both);
+    let older = older.reopen();
     let ahead = older.app.write_journal();
     assert!(matches!(ahead, Err(JournalError::Ahead { journal: 2, database: 1, .. })), "{ahead:?}");
     assert_eq!(older.journal(), both);
 
-    older.erase_new_person("another");
+    let another = older.person("another").account.id;
+    let refused = older.write(move |tx| privacy::erase(tx, &Actor::Operator, another)).unwrap_err();
+    assert!(refused.to_string().contains("line 2 of the journal"), "{refused}");
     let diverged = older.app.write_journal();
     assert!(matches!(diverged, Err(JournalError::Diverged { seq: 2, .. })), "{diverged:?}");
     assert_eq!(older.journal(), both);
 }
 
 #[test]
-fn an_erasure_succeeds_even_if_the_journal_cannot_be_written() {
+fn a_change_stays_and_its_caller_is_told_if_the_journal_cannot_be_written() {
     let site = TestApp::new();
-    let ada = site.person("ada-ada");
+    let (ada, bob) = (site.person("ada-ada"), site.person("bob-bob"));
     std::fs::create_dir(site.layout().tombstones()).unwrap();
 
-    flows::erase_by_operator(&site.app, Actor::Operator, ada.account.id).unwrap();
+    let refused = flows::erase_by_operator(&site.app, Actor::Operator, ada.account.id).unwrap_err();
+    assert!(matches!(&refused, PrivacyError::Db(Error::JournalNotWritten(_))), "{refused:?}");
+    let problem = Problem::from(refused);
+    assert_eq!((problem.status, problem.code), (503, "journal_not_written"));
+    assert!(problem.sentence.starts_with("The change was made"), "{}", problem.sentence);
     assert!(site.read(|view| accounts::find(view, ada.account.id).unwrap()).is_none());
+    let faults = site.app.readiness().faults();
+    assert!(faults[0].1.contains("tombstones.jsonl"), "{faults:?}");
+
+    // What needs no line is not concerned.
+    site.api_key(&bob, "ci");
     std::fs::remove_dir(site.layout().tombstones()).unwrap();
 
     assert_eq!(site.app.write_journal().unwrap(), 1);
     assert_eq!(site.check().unwrap().head.seq, 1);
+    assert!(site.app.readiness().faults().is_empty());
 }
