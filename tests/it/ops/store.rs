@@ -265,7 +265,9 @@ fn a_dropped_store_has_closed_every_reader_and_left_no_log() {
         drop(store);
 
         let names = std::fs::read_dir(layout.live_dir()).unwrap().map(|entry| entry.unwrap().file_name());
-        assert_eq!(names.collect::<Vec<_>>(), ["live.sqlite"]);
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        assert_eq!(names, ["live.sqlite", "users.lock"]);
     }
 }
 
@@ -500,6 +502,7 @@ fn a_file_that_is_not_a_database_is_refused_and_unchanged() {
     let layout = Layout::new(folder.path());
     std::fs::create_dir_all(layout.live_dir()).unwrap();
     std::fs::write(layout.live(), "not a database, and long enough to have a page".repeat(200)).unwrap();
+    std::fs::write(layout.users_lock(), "").unwrap();
     let before = hashes(&layout.live_dir());
 
     let refused = open(folder.path(), default_settings(), &Clock::system());

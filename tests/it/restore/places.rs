@@ -119,8 +119,11 @@ fn snapshots_of_earlier_schemas_are_restored() {
         let mut machine = Appliance::configured("");
         std::fs::copy(entry.path().join("keyring"), machine.keyring()).unwrap();
         std::fs::set_permissions(machine.keyring(), std::fs::Permissions::from_mode(0o600)).unwrap();
-        let journal = machine.folder().join("empty.jsonl");
-        std::fs::write(&journal, "").unwrap();
+        let mut journal = entry.path().join("tombstones.jsonl");
+        if !journal.exists() {
+            journal = machine.folder().join("empty.jsonl");
+            std::fs::write(&journal, "").unwrap();
+        }
 
         restored(&machine, &entry.path().join("domicile.sqlite"), &["--journal", journal.to_str().unwrap()]);
 
