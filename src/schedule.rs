@@ -92,6 +92,18 @@ const RECURRING: &[Recurring] = &[
         needs_right_clock: true,
         why: "removes lost second factors three days after the request",
     },
+    Recurring {
+        cron: "25 * * * * *",
+        job: privacy::jobs::FINISH_ERASURES,
+        needs_right_clock: false,
+        why: "removes what is left of erased people in the write-ahead log",
+    },
+    Recurring {
+        cron: "35 * * * * *",
+        job: snapshots::jobs::CHECK_AGE,
+        needs_right_clock: false,
+        why: "notices that the published snapshot is too old",
+    },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, needs_right_clock: true, why: "expires credit" },
     Recurring {
         cron: "20 */10 * * * *",
@@ -118,13 +130,22 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
     JobHandler::new(VERIFY_JOURNAL, |app, _| {
         Box::pin(with_journal(app, |app| app.verify_journal(Extent::Daily).map(drop)))
     }),
+    JobHandler::new(privacy::jobs::FINISH_ERASURES, |app, payload| {
+        Box::pin(privacy::jobs::finish_erasures(app, payload))
+    }),
+    JobHandler::new(snapshots::jobs::CHECK_AGE, |app, payload| Box::pin(snapshots::jobs::check_age(app, payload))),
     PUBLISH_HANDLER,
 ];
 
 /// Also queued by an erasure.
-const PUBLISH_HANDLER: JobHandler = JobHandler::new(snapshots::jobs::PUBLISH, |app, payload| {
+const PUBLISH_HANDLER: JobHandler = JobHandler::with_own_queue(snapshots::jobs::PUBLISH, |app, payload| {
     Box::pin(snapshots::jobs::publish_when_changed(app, payload))
 });
+
+/// Reads the whole published file, so it runs at night only and not at every start.
+const VERIFY_HANDLER: JobHandler =
+    JobHandler::new(snapshots::jobs::VERIFY, |app, payload| Box::pin(snapshots::jobs::verify_published(app, payload)));
+const VERIFY_CRON: &str = "10 40 3 * * *";
 
 /// Works on the journal. A failure is logged, and reported by the readiness probe, where it happens; the next run tries
 /// again.
@@ -164,6 +185,7 @@ pub struct Schedule {
     verifier: Arc<Verifier>,
     work: Vec<(&'static Recurring, Periodic)>,
     publishing: Periodic,
+    verifying: Periodic,
 }
 
 impl Schedule {
@@ -175,7 +197,8 @@ impl Schedule {
             .filter_map(|recurring| Some((recurring, Periodic::new(handler(recurring.job)?))))
             .collect();
         let publishing = Periodic::new(PUBLISH_HANDLER);
-        Arc::new(Self { app, verifier, work, publishing })
+        let verifying = Periodic::new(VERIFY_HANDLER);
+        Arc::new(Self { app, verifier, work, publishing, verifying })
     }
 
     /// Starts the schedule. It stops when the returned scheduler is shut down.
@@ -201,6 +224,12 @@ impl Schedule {
         };
         scheduler.add(Job::new_repeated_async(self.app.config().snapshot.interval, publish)?).await?;
         let schedule = self.clone();
+        let verify = move |_, _| -> BoxFuture<'static, ()> {
+            let schedule = schedule.clone();
+            Box::pin(async move { schedule.verifying.run(&schedule.app).await })
+        };
+        scheduler.add(Job::new_async(VERIFY_CRON, verify)?).await?;
+        let schedule = self.clone();
         let write = move |_, _| -> BoxFuture<'static, ()> {
             let schedule = schedule.clone();
             Box::pin(async move { write_uses(&schedule.app, &schedule.verifier).await })
@@ -210,8 +239,14 @@ impl Schedule {
         Ok(scheduler)
     }
 
-    /// Runs all periodic work once, except the snapshot. The server does it when it starts: it finds what became due
-    /// while the appliance was stopped, or what a crash interrupted.
+    /// Publishes a snapshot soon after the start: an appliance that always ends before the first interval publishes too,
+    /// and so does one whose last stop did not wait for its snapshot.
+    pub async fn publish_at_start(&self) {
+        self.publishing.run_once(&self.app).await;
+    }
+
+    /// Runs all periodic work once, except the snapshot and its verification. The server does it when it starts: it finds
+    /// what became due while the appliance was stopped, or what a crash interrupted.
     pub async fn catch_up(&self) {
         for (recurring, periodic) in &self.work {
             if self.is_allowed(recurring) {
@@ -273,15 +308,10 @@ async fn write_uses(app: &App, verifier: &Verifier) {
     }
 }
 
-/// Writes what is still in memory when the server stops, and publishes a last snapshot, because backups also run while
-/// the server is stopped.
+/// Writes what is still in memory when the server stops, and publishes a last snapshot if that is quick.
 pub async fn flush_at_shutdown(app: &Arc<App>, verifier: &Verifier) {
     write_uses(app, verifier).await;
-    if let jobs::Outcome::Again(why) | jobs::Outcome::GiveUp(why) =
-        snapshots::jobs::publish_when_changed(app.clone(), serde_json::Value::Null).await
-    {
-        tracing::error!(why, "No snapshot was published at the stop. The previous one is still there.");
-    }
+    snapshots::jobs::publish_at_stop(app).await;
 }
 
 #[cfg(test)]

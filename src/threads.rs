@@ -36,6 +36,26 @@ pub fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     })
 }
 
+/// Runs long work on a thread of its own that has the lowest priority and may use every core. `None`: the work panicked.
+/// If the future is dropped, the work goes on.
+pub async fn in_background<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    let run = move || {
+        allow_all_cores();
+        lower_priority(LOWEST);
+        // The one who waits may have gone away.
+        let _ = done.send(work());
+    };
+    match std::thread::Builder::new().name(name.to_owned()).spawn(run) {
+        // A panic was reported when it happened.
+        Ok(_) => result.await.ok(),
+        Err(error) => {
+            tracing::error!(%error, name, "A thread could not be started.");
+            None
+        }
+    }
+}
+
 thread_local! {
     /// Whether this thread was released from the core of the worker that started it.
     static IS_ON_ALL_CORES: Cell<bool> = const { Cell::new(false) };

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use domicile::api_keys::KeyText;
 use domicile::app::{App, AppOptions};
 use domicile::base::{
-    AccountId, Actor, ApiKeyId, Clock, CredentialAdmin, Credits, EmailId, JobId, Rng, Secret, Timestamp, Visitor,
-    WorkspaceId, days,
+    AccountId, Actor, ApiKeyId, Clock, CredentialAdmin, Credits, EmailId, Rng, Secret, Timestamp, Visitor, WorkspaceId,
 };
 use domicile::billing;
 use domicile::config::Config;
@@ -81,6 +80,13 @@ impl Fixture {
         Ok(fixture)
     }
 
+    /// As [`Fixture::seeded_into`], in a folder that is removed at the end.
+    pub fn seeded(seed: Seed) -> Result<Self, Failure> {
+        let fixture = Self::temporary()?;
+        seed::fill(&*fixture.open()?, seed, &fixture.phc, |_, _| ())?;
+        Ok(fixture)
+    }
+
     fn temporary() -> Result<Self, Failure> {
         // In the build folder and not in the temporary folder, which may be in memory: writes must reach a disk.
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -127,8 +133,16 @@ impl Fixture {
         Ok(App::open(opening)?)
     }
 
-    /// Serves the appliance in a process of its own.
+    /// Serves the appliance in a process of its own. It publishes no snapshot, which would occupy a core during many
+    /// measurements: as if another process published all the time.
     pub fn serve(&self, core: Core) -> Result<Server, Failure> {
+        let data_dir = Config::load(&self.config, &[])?.data_dir;
+        let lock = db::lock_file(&Layout::new(&data_dir).snapshot_lock())?;
+        Ok(self.serve_and_publish(core)?.with(lock))
+    }
+
+    /// Serves the appliance in a process of its own, which publishes a snapshot after the start.
+    pub fn serve_and_publish(&self, core: Core) -> Result<Server, Failure> {
         let mut program = Command::new(PROGRAM);
         program.arg("serve").arg("--config").arg(&self.config);
         Server::start(program, self.address, core, &self.folder.join("server.log"))
@@ -245,13 +259,6 @@ impl Fixture {
             }
         }
         transaction.commit()?;
-        // A server publishes a snapshot after each start, which would occupy a core during many measurements. While
-        // such a job seems to be running, the server does not queue another one.
-        connection.execute(
-            "insert into job (id, name, payload_json, unique_key, state, run_at, created_at)
-             values (?1, 'snapshot.publish', 'null', 'snapshot.publish', 'running', ?2, ?3)",
-            params![JobId::new(now, &mut rng), now.plus(days(1)), now],
-        )?;
         connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
         Ok(())
     }

@@ -1,14 +1,14 @@
-//! Measurements below HTTP, in this process: the store, the audit log and the snapshot.
+//! Measurements below HTTP, in this process: the store and the audit log.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use domicile::app::App;
 use domicile::audit::{self, Event, SiteEvent};
 use domicile::base::{Actor, JobId, Rng, ServiceId};
 use domicile::jobs::{self, NewJob};
-use domicile::{billing, db, snapshots};
+use domicile::{billing, db};
 use rusqlite::params;
 
 use crate::fixture::{self, Fixture};
@@ -23,8 +23,6 @@ const AUDIT_EVENTS: u32 = 10_000;
 const BATCHES: u32 = 200;
 /// The number of usage events in a batch.
 const BATCH: u32 = 100;
-/// The number of writes per second while a snapshot is made.
-const WRITES_PER_SECOND: u64 = 1_000;
 
 pub fn rows(run: Run, _: &Fixture) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
@@ -38,7 +36,6 @@ pub fn rows(run: Run, _: &Fixture) -> Result<Vec<Row>, Failure> {
         rows.push(audit_append(&app)?);
         rows.push(usage_batches(&app, &empty)?);
     }
-    rows.push(snapshot(run)?);
     Ok(rows)
 }
 
@@ -68,7 +65,8 @@ fn one_transaction_each(app: &App, writes: u64) -> Result<(f64, f64), Failure> {
     Ok((writes as f64 / begun.elapsed().as_secs_f64(), quantile(times, 0.99)))
 }
 
-fn quantile(mut times: Vec<f64>, part: f64) -> f64 {
+/// The value below which this part of the values is.
+pub fn quantile(mut times: Vec<f64>, part: f64) -> f64 {
     times.sort_unstable_by(f64::total_cmp);
     let place = (times.len().saturating_sub(1) as f64 * part).round() as usize;
     times.get(place).copied().unwrap_or(0.0)
@@ -151,40 +149,4 @@ fn usage_batches(app: &App, fixture: &Fixture) -> Result<Row, Failure> {
     let each = |time: Duration| time.as_secs_f64() * 1e6 / events;
     Ok(Row::plain("a usage event on the writer's thread", format!("{:.1} µs", each(recording)))
         .ours(format!("its JSON read on a worker in {:.1} µs", each(reading))))
-}
-
-/// Publishes a snapshot while another thread writes at a steady pace.
-fn snapshot(run: Run) -> Result<Row, Failure> {
-    let fixture = Fixture::with_keys(run.snapshot_keys)?;
-    let app = fixture.open()?;
-    let size = fixture::size_mib(&app);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let writer = std::thread::spawn({
-        let (app, is_over) = (app.clone(), is_over.clone());
-        move || {
-            let mut times = Vec::new();
-            let pause = Duration::from_micros(1_000_000 / WRITES_PER_SECOND);
-            while !is_over.load(Ordering::Relaxed) {
-                let at = Instant::now();
-                app.store().write_blocking(|tx| jobs::enqueue(tx, job()))?;
-                times.push(at.elapsed().as_secs_f64() * 1000.0);
-                std::thread::sleep(pause.saturating_sub(at.elapsed()));
-            }
-            Ok::<_, db::Error>(times)
-        }
-    });
-    let begun = Instant::now();
-    let published = snapshots::publish(&app);
-    let took = begun.elapsed().as_secs_f64();
-    is_over.store(true, Ordering::Relaxed);
-    let times = writer.join().map_err(|_| fail("a writer panicked"))??;
-    published?;
-    let (p99, longest) = (quantile(times.clone(), 0.99), quantile(times, 1.0));
-    Ok(Row::new(
-        format!("snapshot of {size:.0} MiB under writes, verified"),
-        format!("{took:.2} s"),
-        "writers' p99 <= 5 ms",
-        p99 <= 5.0,
-    )
-    .ours(format!("writers p99 {p99:.2}, max {longest:.1} ms")))
 }

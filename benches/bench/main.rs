@@ -26,6 +26,7 @@ mod requests;
 #[allow(clippy::unwrap_used)]
 mod seed;
 mod seeding;
+mod snapshots;
 mod table;
 mod verify;
 
@@ -48,8 +49,8 @@ pub fn fail(sentence: impl Into<String>) -> Failure {
 pub struct Run {
     /// The number of keys of the large appliance.
     pub keys: usize,
-    /// The number of keys of the appliance whose snapshot is made: about 100 MB in a full run.
-    pub snapshot_keys: usize,
+    /// The number of audit events of the appliance whose snapshot is made: about a gigabyte in a full run.
+    pub snapshot_audit: u64,
     /// The plan of each measurement of the hot path.
     pub plan: Plan,
     /// The number of writes or events in a measurement.
@@ -60,14 +61,14 @@ pub struct Run {
 
 const FULL: Run = Run {
     keys: 1_000_000,
-    snapshot_keys: 200_000,
+    snapshot_audit: 1_500_000,
     plan: Plan { rounds: 3, time: Duration::from_millis(1000) },
     writes: 40_000,
     verifications: 1_000_000,
 };
 const QUICK: Run = Run {
     keys: 12_000,
-    snapshot_keys: 2_000,
+    snapshot_audit: 10_000,
     plan: Plan { rounds: 1, time: Duration::from_millis(200) },
     writes: 1_000,
     verifications: 2_000,
@@ -101,8 +102,13 @@ fn exit_code(outcome: Result<(), Failure>) -> ExitCode {
 type Part = (&'static str, fn(Run, &fixture::Fixture) -> Result<Vec<Row>, Failure>);
 
 /// The parts in the order of the table. Each function gets the large appliance.
-const PARTS: [Part; 4] =
-    [("verify", verify::rows), ("outside", outside::rows), ("crowd", crowd::rows), ("inside", inside::rows)];
+const PARTS: [Part; 5] = [
+    ("verify", verify::rows),
+    ("outside", outside::rows),
+    ("crowd", crowd::rows),
+    ("inside", inside::rows),
+    ("snapshots", snapshots::rows),
+];
 
 fn measure(run: Run, is_wanted: impl Fn(&str) -> bool) -> Result<(), Failure> {
     let begun = Instant::now();

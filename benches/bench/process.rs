@@ -1,5 +1,6 @@
 //! The server under test: a separate process, whose resource usage the system reports by its process id.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,6 +29,8 @@ const STOP_MAX: Duration = Duration::from_secs(15);
 pub struct Server {
     child: Child,
     log: PathBuf,
+    /// What is locked as long as it runs.
+    lock: Option<File>,
     pub address: SocketAddr,
     /// The time from the start of the process to its first answer.
     pub started_in: Duration,
@@ -36,7 +39,7 @@ pub struct Server {
 impl Server {
     /// Starts `program` and waits until it answers on `address`. It writes its log into the file `log`.
     pub fn start(mut program: Command, address: SocketAddr, core: Core, log: &Path) -> Result<Self, Failure> {
-        let log_file = std::fs::File::create(log)?;
+        let log_file = File::create(log)?;
         program.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log_file).env("RUST_LOG", LOGGED);
         let begun = Instant::now();
         let starting = std::thread::spawn(move || {
@@ -44,7 +47,7 @@ impl Server {
             program.spawn()
         });
         let child = starting.join().map_err(|_| fail("the server could not be started"))??;
-        let mut server = Self { child, log: log.to_owned(), address, started_in: Duration::ZERO };
+        let mut server = Self { child, log: log.to_owned(), lock: None, address, started_in: Duration::ZERO };
         loop {
             if load::once(address, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").is_ok() {
                 server.started_in = begun.elapsed();
@@ -59,6 +62,12 @@ impl Server {
             }
             std::thread::sleep(Duration::from_micros(500));
         }
+    }
+
+    /// Keeps the lock on a file until the server is stopped.
+    pub fn with(mut self, lock: File) -> Self {
+        self.lock = Some(lock);
+        self
     }
 
     /// Waits until all keys that fit are in memory. A measurement before that would include the start.
@@ -100,6 +109,7 @@ impl Server {
         if let Ok(id) = i32::try_from(self.child.id()) {
             let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
         }
+        self.lock = None;
         let stopping_since = Instant::now();
         while stopping_since.elapsed() < STOP_MAX {
             if matches!(self.child.try_wait(), Ok(Some(_))) {

@@ -222,11 +222,23 @@ pub fn epoch_number(view: &View<'_>) -> Result<i64, Error> {
 /// # Errors
 /// [`AuditError::Damaged`] with the first event that does not match; [`AuditError::Db`].
 pub fn verify(view: &View<'_>) -> Result<AuditSummary, AuditError> {
+    verify_since(view, 0, GENESIS)
+}
+
+/// As [`verify`], for the events after one that was verified before: its number, and its leaf. The summary has the number
+/// of all events, and the private parts of those after it.
+///
+/// # Errors
+/// As [`verify`]; also if that event has another leaf now.
+pub fn verify_since(view: &View<'_>, seq: i64, leaf: Digest) -> Result<AuditSummary, AuditError> {
+    if leaf_of_event(view, seq)? != Some(leaf) {
+        return Err(AuditError::Damaged { seq, what: "it is not the event that was verified before" });
+    }
     let epochs = store::list_epochs(view)?;
-    let mut head = GENESIS;
-    let mut events = 0;
+    let mut head = leaf;
+    let mut events = seq;
     let mut private_parts = 0;
-    store::walk_events(view, |row| {
+    store::walk_events(view, seq, |row| {
         let damaged = |what| AuditError::Damaged { seq: row.seq, what };
         if row.seq != events + 1 {
             return Err(AuditError::Damaged { seq: events + 1, what: "the event is missing" });
@@ -248,7 +260,7 @@ pub fn verify(view: &View<'_>) -> Result<AuditSummary, AuditError> {
         }
     }
     // The loop skips events without commitments, which saves a query per event.
-    if let Some(seq) = store::find_uncommitted(view)? {
+    if let Some(seq) = store::find_uncommitted(view, seq)? {
         return Err(AuditError::Damaged { seq, what: "it has a private part without a commitment" });
     }
     Ok(AuditSummary { events, private_parts, head, epochs })

@@ -29,8 +29,10 @@ const LIST_EVENTS: &str = sql!(
     EVENT,
     "
     from audit_event
+    where seq > :after
     order by seq"
 );
+const FIND_LEAF: &str = "select leaf_hash from audit_event where seq = :seq";
 const LIST_FEED: &str = sql!(
     "select ",
     EVENT,
@@ -60,11 +62,10 @@ const LIST_PRIVATE: &str = "select part, subject_id, salt, sealed from audit_pri
 const FIND_UNCOMMITTED: &str = "
     select p.seq
     from audit_private p left join audit_event e on e.seq = p.seq
-    where e.seq is null or e.commitments_json = '{}'
+    where p.seq > :after and (e.seq is null or e.commitments_json = '{}')
     order by p.seq
     limit 1";
 
-const FIND_LEAF: &str = "select leaf_hash from audit_event where seq = :seq";
 // A snapshot of an earlier release is verified before it is migrated, and has no epochs.
 const HAS_EPOCHS: &str = "select exists (select 1 from sqlite_schema where type = 'table' and name = 'epoch')";
 const LIST_EPOCHS: &str = sql!("select ", columns!(EPOCH), " from epoch order by number");
@@ -81,11 +82,11 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_OLD_PRIVATE,
     DELETE_SUBJECT_KEY,
     LIST_EVENTS,
+    FIND_LEAF,
     LIST_FEED,
     LIST_OWN,
     LIST_PRIVATE,
     FIND_UNCOMMITTED,
-    FIND_LEAF,
     HAS_EPOCHS,
     LIST_EPOCHS,
     INSERT_EPOCH,
@@ -214,11 +215,13 @@ pub(super) fn delete_old_private(
     tx.execute(DELETE_OLD_PRIVATE, named_params! {":subject_id": subject, ":before": before, ":limit": limit})
 }
 
+/// Calls `each` for every event after number `after`.
 pub(super) fn walk_events<E: From<Error>>(
     view: &View<'_>,
+    after: i64,
     mut each: impl FnMut(EventRow) -> Result<(), E>,
 ) -> Result<(), E> {
-    view.walk(LIST_EVENTS, [], |row| each(read_event(row).map_err(Error::from)?))
+    view.walk(LIST_EVENTS, named_params! {":after": after}, |row| each(read_event(row).map_err(Error::from)?))
 }
 
 pub(super) fn list_feed(
@@ -256,14 +259,14 @@ pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>,
     })
 }
 
-/// The first event that has a private part but no commitment. `None`: there is none.
-pub(super) fn find_uncommitted(view: &View<'_>) -> Result<Option<i64>, Error> {
-    view.find(FIND_UNCOMMITTED, [], only)
-}
-
 /// The leaf of an event. `None`: there is no event with this number.
 pub(super) fn find_leaf(view: &View<'_>, seq: i64) -> Result<Option<Digest>, Error> {
     view.find(FIND_LEAF, named_params! {":seq": seq}, only)
+}
+
+/// The first event after number `after` that has a private part but no commitment. `None`: there is none.
+pub(super) fn find_uncommitted(view: &View<'_>, after: i64) -> Result<Option<i64>, Error> {
+    view.find(FIND_UNCOMMITTED, named_params! {":after": after}, only)
 }
 
 /// The restores of this appliance, the oldest first: a handful in its life.

@@ -16,6 +16,7 @@ use crate::crypto::Keyring;
 use crate::db::{self, Layout};
 use crate::journal::{Extent, JournalFile};
 use crate::maintenance::{self, UpgradeBy};
+use crate::privacy::{self, PendingErasure};
 use crate::restore::{self, Recovered};
 use crate::workspaces::{self, Workspace};
 
@@ -136,8 +137,9 @@ fn recover(layout: &Layout) -> Result<Option<String>, Failure> {
     }))
 }
 
-/// Checks whether [`open_with`] and the server would refuse to start. Changes nothing.
-pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Failure> {
+/// Checks whether [`open_with`] and the server would refuse to start. Changes nothing. Answers the erasures whose receipts
+/// are not final.
+pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<Vec<PendingErasure>, Failure> {
     check_writable(&config)?;
     let layout = Layout::new(&config.data_dir);
     if let Some(file) = restore::unfinished(&layout) {
@@ -155,10 +157,10 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<(), Fa
             "The database has schema {schema}. The next start upgrades it to schema {}, first on a copy.",
             db::MIGRATIONS_COUNT
         );
-        return Ok(());
+        return Ok(Vec::new());
     }
     JournalFile::new(&layout, &Arc::default()).verify(&copy.view(), Extent::Whole)?;
-    Ok(())
+    Ok(privacy::pending_erasures(&copy.view()).map_err(Problem::from)?)
 }
 
 /// Whether any file of an appliance exists. A path that cannot be checked counts, because a new appliance could not be

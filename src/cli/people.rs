@@ -14,7 +14,7 @@ use crate::base::{AccountId, Actor, EmailAddress, PAGE_SIZE_MAX, Problem};
 use crate::billing::ledger;
 use crate::crypto::age_file::Recipient;
 use crate::signin::{self, NewPerson, SigninError};
-use crate::{db, privacy, snapshots};
+use crate::{db, privacy};
 
 pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), Failure> {
     match command {
@@ -212,21 +212,20 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
         )));
     }
     let receipt = privacy::flows::erase_by_operator(&app, Actor::Operator, person.id).map_err(Problem::from)?;
-    // If no server runs, only this command removes the person from the file that backup jobs copy.
-    if let Err(error) = snapshots::publish(&app) {
-        eprintln!(
-            "The account is deleted, but the published snapshot still contains the person: {error}. Run: domicile snapshot now"
-        );
-    }
     if common.json {
         let copies: Vec<_> = receipt.copies.iter().map(|copy| &copy.name).collect();
-        println!("{}", json!({"receipt": receipt.id.to_string(), "copies": copies}));
+        println!("{}", json!({"receipt": receipt.id.to_string(), "copies": copies, "final": false}));
     } else {
         println!("{}", receipt.id);
     }
     if let Some(remaining) = receipt.remaining() {
         eprintln!("{remaining}");
     }
+    // The command does not wait for a snapshot, which takes long for a large database.
+    eprintln!(
+        "The account is deleted. The receipt is final when the server has replaced the published snapshot: within minutes \
+         if it runs, otherwise soon after its next start. `domicile check` shows what is left to do."
+    );
     Ok(())
 }
 

@@ -11,13 +11,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::connection::{self, Purpose};
-use super::frozen::{Freezer, Frozen};
+use super::frozen::{Freezer, Frozen, stamp_page};
 use super::tx::write_directly;
-use super::{Error, Layout, Site, Store, Tx, View, migrate};
+use super::{Error, Interrupt, Layout, Site, Store, Tx, View, migrate};
 use crate::base::{Clock, Rng, Secret, Timestamp};
-
-/// Size of a page of SQLCipher 4, in bytes.
-pub const PAGE_BYTES: u64 = 4096;
 
 /// How often a snapshot tries to freeze the main file while open reads need old pages of it, such as a large export:
 /// half a minute.
@@ -32,34 +29,59 @@ const MOVES_MAX: u32 = 20;
 impl Store {
     /// Writes a copy of one consistent state to the new file `path`, encrypted with the same key, and lets `describe`
     /// write into it. Readers go on meanwhile; the writer waits for a few milliseconds. The copy is one complete file,
-    /// and not yet durable. `is_over`: ends the copy early.
+    /// and not yet durable. `describe` gets the digest of the codes of its pages (see [`super::read_pages`]).
     ///
     /// # Errors
     /// [`Error::File`] when the file exists; [`Error::Busy`] when reads that began earlier do not end;
-    /// [`Error::Stopped`] when it was ended early; [`Error::Sqlite`]; the error of `describe`.
+    /// [`Error::Stopped`] when it was interrupted; [`Error::Sqlite`]; the error of `describe`.
     pub fn copy_to(
         &self,
         path: &Path,
         rng: &mut Rng,
-        is_over: &dyn Fn() -> bool,
-        describe: impl FnOnce(&mut Tx<'_>) -> Result<(), Error>,
+        describe: impl FnOnce(&mut Tx<'_>, [u8; 32]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.freeze(is_over)?.copy_to(path, is_over)?;
+        let codes = self.freeze()?.copy_to(path, self.interrupt())?;
         let mut copy = open_copy(path, &self.site().keyring.database_key_pragma())?;
-        write_directly(&mut copy, self.site(), self.clock(), rng, describe)?;
+        write_directly(&mut copy, self.site(), self.clock(), rng, |tx| describe(tx, codes))?;
         copy.close().map_err(|(_, error)| Error::Sqlite(error))
     }
 
-    fn freeze(&self, is_over: &dyn Fn() -> bool) -> Result<Frozen, Error> {
+    /// Moves committed data from the write-ahead log into the main file and empties the log, so that deleted data is
+    /// in neither. No write waits for it longer than some milliseconds. `false`: after `attempts`, 20 ms apart, there
+    /// was always an open read or a copy that needs the log.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn empty_log(&self, attempts: u32) -> Result<bool, Error> {
+        let freezer = Freezer::new(&self.layout().live(), &self.site().keyring.database_key_pragma())?;
+        for attempt in 0..attempts {
+            if attempt > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            self.move_most_of_the_log(&freezer)?;
+            // Writers wait while it is emptied, so little may be left to move.
+            if self.pages_to_move() <= LOG_PAGES_MAX && freezer.empty_log()? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Moves the log until little is left, without a write that waits for it.
+    fn move_most_of_the_log(&self, freezer: &Freezer) -> Result<(), Error> {
+        for _ in 0..MOVES_MAX {
+            if freezer.move_log()? || self.pages_to_move() <= LOG_PAGES_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn freeze(&self) -> Result<Frozen, Error> {
         let live = self.layout().live();
         let mut freezer = Freezer::new(&live, &self.site().keyring.database_key_pragma())?;
         for _ in 0..ATTEMPTS_MAX {
-            // Most of the log is moved here, where no writer waits for it.
-            for _ in 0..MOVES_MAX {
-                if freezer.move_log()? || self.pages_to_move() <= LOG_PAGES_MAX {
-                    break;
-                }
-            }
+            self.move_most_of_the_log(&freezer)?;
             let attempt = move |_: &mut Tx<'_>| {
                 let is_frozen = freezer.freeze()?;
                 Ok::<_, Error>((freezer, is_frozen))
@@ -69,7 +91,7 @@ impl Store {
             if is_frozen {
                 return back.into_frozen(&live);
             }
-            if is_over() {
+            if self.interrupt().is_set() {
                 return Err(Error::Stopped);
             }
             freezer = back;
@@ -106,7 +128,7 @@ fn copy_with_lock(live: &Path, key: &Secret<String>, to: &Path) -> Result<(), Er
     if !is_frozen {
         return Err(Error::Busy);
     }
-    freezer.into_frozen(live)?.copy_to(to, &|| false)?;
+    freezer.into_frozen(live)?.copy_to(to, &Interrupt::default())?;
     open_copy(to, key)?.close().map_err(|(_, error)| Error::Sqlite(error))?;
     let synced = File::open(to).and_then(|file| file.sync_all());
     synced.map_err(|error| Error::file(to, error))
@@ -218,13 +240,23 @@ impl FileCopy {
         Ok(Self { connection, site: site.clone(), now })
     }
 
-    /// Pages whose authentication code is wrong: damaged, or written with another key. Reads the whole file, and works
-    /// also if the file is too damaged for the other checks. Answers one message of SQLCipher for each page.
+    /// Ends statements early once `interrupt` is set: they fail then.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
-    pub fn forged_pages(&self) -> Result<Vec<String>, Error> {
-        self.texts("pragma cipher_integrity_check")
+    pub fn end_with(&self, interrupt: &Interrupt) -> Result<(), Error> {
+        /// Steps of SQLite's machine between two looks at the flag: less than a millisecond.
+        const STEPS: std::ffi::c_int = 10_000;
+        let interrupt = interrupt.clone();
+        Ok(self.connection.progress_handler(STEPS, Some(move || interrupt.is_set()))?)
+    }
+
+    /// The page, from 1, that has the stamp.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file is not a database of this key, or has no table for stamps.
+    pub fn stamp_page(&self) -> Result<u64, Error> {
+        stamp_page(&self.connection)
     }
 
     /// Reads the first page and the schema, and prepares the connection for the other checks.

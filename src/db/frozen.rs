@@ -17,19 +17,21 @@ use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rusqlite::Connection;
-use rustix::fs::{FallocateFlags, OFlags, fallocate, fcntl_getfl, fcntl_setfl, ioctl_ficlone};
+use rusqlite::{Connection, named_params};
+use rustix::fs::{FallocateFlags, fallocate, ioctl_ficlone};
 use rustix::io::Errno;
 
-use super::Error;
 use super::connection::{self, Purpose};
+use super::pages::{BLOCK_BYTES, Block, CodesDigest, FIRST_PAGE, PAGE_BYTES, is_refusal, set_direct};
+use super::{Error, Interrupt, SNAPSHOT_STAMP, only};
 use crate::base::Secret;
 
-/// Bytes that are read and written at once.
-const BLOCK_BYTES: usize = 1 << 20;
-/// Reads and writes past the page cache must begin at such an address. At least the block size of every disk.
-const ALIGNMENT: usize = 4096;
+const FIND_ROOT_PAGE: &str = "select rootpage from sqlite_schema where type = 'table' and name = :name";
+
+/// All statements of this file, for the test that prepares each of them.
+pub const STATEMENTS: &[&str] = &[FIND_ROOT_PAGE];
 
 /// Device and inode.
 type FileId = (u64, u64);
@@ -75,6 +77,14 @@ impl Freezer {
         Ok(busy == 0 && in_log >= 0 && in_log == moved)
     }
 
+    /// As [`Freezer::move_log`], and empties the log, so that deleted data is not in it any more. Never waits: `false`
+    /// if a read or a write is open at this moment.
+    pub(super) fn empty_log(&self) -> Result<bool, Error> {
+        self.mover.busy_timeout(Duration::ZERO)?;
+        let busy: i64 = self.mover.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
+        Ok(busy == 0)
+    }
+
     /// Moves the rest of the log and begins the read. Call it while the write lock is held, so that nobody can commit.
     /// `false`: an open read still needs old pages of the main file; nothing is frozen.
     pub(super) fn freeze(&self) -> Result<bool, Error> {
@@ -90,7 +100,8 @@ impl Freezer {
     pub(super) fn into_frozen(self, live: &Path) -> Result<Frozen, Error> {
         let source = source(live)?;
         let before = State::of(&source).map_err(|error| Error::file(live, error))?;
-        Ok(Frozen { source, before, _reader: self.reader })
+        let stamp_page = stamp_page(&self.reader)?;
+        Ok(Frozen { source, before, stamp_page, _reader: self.reader })
     }
 }
 
@@ -112,67 +123,75 @@ impl State {
 pub(super) struct Frozen {
     source: Arc<File>,
     before: State,
+    stamp_page: u64,
     // Keeps the file frozen, with the read that it has begun.
     _reader: Connection,
 }
 
 impl Frozen {
     /// Copies the file into the new file `path`, which is not durable yet. Shares its blocks where the file system can;
-    /// otherwise goes past the page cache, because writers would wait for the pages of the copy. `is_over`: ends the
-    /// copy early.
+    /// otherwise goes past the page cache, because writers would wait for the pages of the copy. Answers the digest of
+    /// the codes of its pages, except those that the stamp changes.
     ///
     /// # Errors
-    /// [`Error::File`]; [`Error::Stopped`] if it was ended early. A part of the file may be left then.
-    pub(super) fn copy_to(&self, path: &Path, is_over: &dyn Fn() -> bool) -> Result<(), Error> {
+    /// [`Error::File`]; [`Error::Stopped`] if it was interrupted. A part of the file may be left then.
+    pub(super) fn copy_to(&self, path: &Path, interrupt: &Interrupt) -> Result<[u8; 32], Error> {
         let file_error = |error| Error::file(path, error);
         let target = File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
         let target = target.map_err(file_error)?;
-        if ioctl_ficlone(&target, &*self.source).is_err() {
-            self.copy_blocks(&target, is_over).map_err(file_error)?.then_some(()).ok_or(Error::Stopped)?;
-        }
+        let target = ioctl_ficlone(&target, &*self.source).err().map(|_| target);
+        let codes = self.read_blocks(target.as_ref(), interrupt).map_err(file_error)?.ok_or(Error::Stopped)?;
         if State::of(&self.source).map_err(file_error)? != self.before {
             return Err(Error::Damaged("the live database changed while it was copied".into()));
         }
-        Ok(())
+        Ok(codes)
     }
 
-    /// `false`: ended early.
-    fn copy_blocks(&self, target: &File, is_over: &dyn Fn() -> bool) -> std::io::Result<bool> {
-        // Takes the space at once, so that a full disk is noticed before the copy. Some file systems cannot.
-        match fallocate(target, FallocateFlags::empty(), 0, self.before.bytes) {
-            Err(Errno::NOSPC) => return Err(Errno::NOSPC.into()),
-            _ => target.set_len(self.before.bytes)?,
+    /// Reads the file, and copies it to `target` if there is one. `None`: interrupted.
+    fn read_blocks(&self, target: Option<&File>, interrupt: &Interrupt) -> std::io::Result<Option<[u8; 32]>> {
+        if let Some(target) = target {
+            // Takes the space at once, so that a full disk is noticed before the copy. Some file systems cannot.
+            match fallocate(target, FallocateFlags::empty(), 0, self.before.bytes) {
+                Err(Errno::NOSPC) => return Err(Errno::NOSPC.into()),
+                _ => target.set_len(self.before.bytes)?,
+            }
+            set_direct(target, true);
         }
-        let is_direct = set_direct(&self.source, true) && set_direct(target, true);
-        let mut space = vec![0u8; BLOCK_BYTES + ALIGNMENT];
-        let start = space.as_ptr().align_offset(ALIGNMENT);
-        let block = &mut space[start..start + BLOCK_BYTES];
+        set_direct(&self.source, true);
+        let mut codes = CodesDigest::default();
+        let mut space = Block::new();
         let mut at = 0;
         while at < self.before.bytes {
-            if is_over() {
-                return Ok(false);
+            if interrupt.is_set() {
+                return Ok(None);
             }
             // The last block may be shorter; the file has whole pages, which are aligned.
             let length = usize::try_from(self.before.bytes - at).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
-            let block = &mut block[..length];
-            match self.source.read_exact_at(block, at).and_then(|()| target.write_all_at(block, at)) {
-                Ok(()) => at += length as u64,
-                // This file system accepts the flag and refuses the reads.
-                Err(error) if is_direct && error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => {
-                    set_direct(&self.source, false);
-                    set_direct(target, false);
-                    self.source.read_exact_at(block, at).and_then(|()| target.write_all_at(block, at))?;
-                    at += length as u64;
-                }
-                Err(error) => return Err(error),
+            let block = space.first(length);
+            retry_through_the_cache(&self.source, || self.source.read_exact_at(block, at))?;
+            if let Some(target) = target {
+                retry_through_the_cache(target, || target.write_all_at(block, at))?;
             }
+            codes.add(at / PAGE_BYTES + 1, block, &[FIRST_PAGE, self.stamp_page]);
+            at += length as u64;
         }
-        Ok(true)
+        Ok(Some(codes.finish()))
     }
 }
 
-/// Makes reads and writes of `file` go past the page cache, or not. `false`: the file system cannot do it.
-fn set_direct(file: &File, is_direct: bool) -> bool {
-    let flags = fcntl_getfl(file).map(|flags| if is_direct { flags | OFlags::DIRECT } else { flags - OFlags::DIRECT });
-    flags.and_then(|flags| fcntl_setfl(file, flags)).is_ok()
+/// The page of the stamp, which a copy writes after it was made. The stamp is one row, so its table is one page.
+pub(super) fn stamp_page(connection: &Connection) -> Result<u64, Error> {
+    let page: i64 = connection.query_row(FIND_ROOT_PAGE, named_params! {":name": SNAPSHOT_STAMP.name}, only)?;
+    u64::try_from(page).map_err(|_| Error::Damaged("the page of the stamp".into()))
+}
+
+/// Does direct work on `file`, and does it again through the page cache if this file system refuses that.
+fn retry_through_the_cache(file: &File, mut work: impl FnMut() -> std::io::Result<()>) -> std::io::Result<()> {
+    match work() {
+        Err(error) if is_refusal(&error) => {
+            set_direct(file, false);
+            work()
+        }
+        done => done,
+    }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use super::Error;
+use super::{Error, Interrupt};
 
 /// Waits for the lock on the file `path`.
 ///
@@ -32,6 +32,20 @@ pub fn lock_file_within(path: &Path, longest: Duration) -> Result<File, Error> {
                 waited += PAUSE;
             }
             Err(error) => return Err(Error::file(path, error.into())),
+        }
+    }
+}
+
+/// As [`lock_file`], but does not wait any longer once `interrupt` is set.
+///
+/// # Errors
+/// [`Error::Stopped`] when it was interrupted; [`Error::File`].
+pub fn lock_file_unless(path: &Path, interrupt: &Interrupt) -> Result<File, Error> {
+    loop {
+        match try_lock_file(path)? {
+            Some(file) => return Ok(file),
+            None if interrupt.is_set() => return Err(Error::Stopped),
+            None => std::thread::sleep(PAUSE),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
@@ -11,8 +11,8 @@ use super::epoch::{Subject, ValidatedEpoch};
 use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
 use super::writer::{JournalWriter, Writer, WriterContext};
-use super::{Committed, Decided, Error, Handler, Site, Tx, View, migrate};
-use crate::base::{Clock, Readiness, Rng};
+use super::{Committed, Decided, Error, Handler, Interrupt, Site, Tx, View, migrate};
+use crate::base::{Clock, Readiness, Rng, Timestamp};
 
 /// The paths of the files in a data folder (contract section 2).
 #[derive(Clone, Debug)]
@@ -127,6 +127,9 @@ pub struct Store {
     writer: Writer,
     readers: Pool,
     published: AtomicU64,
+    /// When this process published last, or began.
+    published_at: AtomicI64,
+    interrupt: Interrupt,
     readiness: Arc<Readiness>,
     /// Held as long as the database is open, so that no restore replaces it meanwhile.
     _users: std::fs::File,
@@ -188,8 +191,22 @@ impl Store {
         let readers = Pool::new(live, site.clone())?;
         let id = NEXT_STORE.fetch_add(1, Ordering::Relaxed);
         let published = AtomicU64::new(NOT_PUBLISHED);
-        let readiness = hooks.readiness;
-        Ok(Self { id, layout, site, clock, epoch, writer, readers, published, readiness, _users: users })
+        let published_at = AtomicI64::new(clock.now().millis());
+        let (readiness, interrupt) = (hooks.readiness, Interrupt::default());
+        Ok(Self {
+            id,
+            layout,
+            site,
+            clock,
+            epoch,
+            writer,
+            readers,
+            published,
+            published_at,
+            interrupt,
+            readiness,
+            _users: users,
+        })
     }
 
     /// Where the files are.
@@ -355,27 +372,22 @@ impl Store {
     /// Records that everything up to `content` is published.
     pub fn record_published(&self, content: u64) {
         self.published.store(content, Ordering::SeqCst);
+        self.published_at.store(self.clock.now().millis(), Ordering::SeqCst);
     }
 
-    /// Moves committed data from the write-ahead log into the main file and truncates the log, so that deleted data is
-    /// in neither. `false`: a reader prevented it; the next checkpoint does it.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`].
-    pub fn checkpoint(&self) -> Result<bool, Error> {
-        let connection = self.maintenance_connection()?;
-        let busy: i64 = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))?;
-        Ok(busy == 0)
+    /// When this process published last. If it has not published yet: when it began.
+    pub fn published_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.published_at.load(Ordering::SeqCst))
+    }
+
+    /// Ends the copies and verifications of this process early, because it is about to end.
+    pub fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
     }
 
     /// Pages of the write-ahead log that are not in the main file yet.
     pub(super) fn pages_to_move(&self) -> u32 {
         self.epoch.pages_to_move()
-    }
-
-    /// A separate connection for checkpoints.
-    pub(super) fn maintenance_connection(&self) -> Result<Connection, Error> {
-        connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::Write)
     }
 }
 

@@ -36,6 +36,8 @@ table! {
     audit_seq = left_out(STATE);
     audit_head = left_out(EVIDENCE);
     tombstone_seq = left_out(STATE);
+    ledger_seq = left_out(STATE);
+    codes_digest = left_out(EVIDENCE);
 }
 
 table! {

@@ -36,6 +36,8 @@ const JOB_TABLE: &str = "job";
 /// Its new rows are written outside the database too, before their callers are answered.
 const JOURNAL_TABLE: &str = "journal";
 const CLOCK_TABLE: &str = "clock";
+/// What is left to do after erasures. Publishing a snapshot changes it, so it is no reason to publish another one.
+const PENDING_ERASURE_TABLE: &str = "erasure_pending";
 
 /// What a commit changed, reported after it is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -159,10 +161,11 @@ fn set_has_logged(_: &Wal, _: std::ffi::c_int) -> rusqlite::Result<()> {
 
 const CREDENTIALS: u8 = 1;
 const JOBS: u8 = 2;
-/// Anything except the job queue and the record of the clock.
+/// Anything except the job queue, the record of the clock and what is left to do after erasures.
 const CONTENT: u8 = 4;
 const CLOCK: u8 = 8;
 const JOURNAL: u8 = 16;
+const HOUSEKEEPING: u8 = 32;
 
 fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), Error> {
     let touched = touched.clone();
@@ -170,6 +173,7 @@ fn watch_tables(connection: &Connection, touched: &Arc<AtomicU8>) -> Result<(), 
         let kind = match table {
             JOB_TABLE => JOBS,
             CLOCK_TABLE => CLOCK,
+            PENDING_ERASURE_TABLE => HOUSEKEEPING,
             CHANGE_TABLE => CREDENTIALS | CONTENT,
             JOURNAL_TABLE => JOURNAL | CONTENT,
             _ => CONTENT,

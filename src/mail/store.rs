@@ -5,7 +5,7 @@ use rusqlite::{Row, named_params};
 use super::model::Mail;
 use super::tables::MAIL_OUTBOX;
 use crate::base::{AccountId, MailId, Timestamp};
-use crate::db::{Error, Tx, View, by_name, columns, field, insert, sql, values};
+use crate::db::{Error, Tx, View, by_name, columns, field, insert, only, sql, values};
 
 const INSERT: &str = insert!(MAIL_OUTBOX);
 const MAIL: &str = columns!(
@@ -30,8 +30,11 @@ const DELETE_OLD: &str = "
     delete from mail_outbox where id in (
       select id from mail_outbox where sent_at < :before or given_up_at < :before limit :limit)";
 
+const FIND_TRANSIENT: &str = "select 1 from mail_outbox where forget_when_sent = 1 limit 1";
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
+    FIND_TRANSIENT,
     INSERT,
     CLAIM,
     LIST_RECENT,
@@ -129,4 +132,12 @@ pub fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, E
 
 pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<usize, Error> {
     tx.execute(DELETE_OLD, named_params! {":before": before, ":limit": limit})
+}
+
+/// Whether a mail to an address that belongs to no account waits to be sent.
+///
+/// # Errors
+/// [`Error`].
+pub fn has_transient(view: &View<'_>) -> Result<bool, Error> {
+    Ok(view.find(FIND_TRANSIENT, [], only::<i64>)?.is_some())
 }

@@ -5,19 +5,25 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::events::PrivacyEvent;
-use super::model::{ExportTask, Receipt};
+use super::model::{ExportTask, PendingErasure, Receipt};
 use super::{ExportRecipient, PrivacyError, archive, ops};
 use crate::accounts::{self, Account};
 use crate::app::App;
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, Secret, Timestamp};
-use crate::db::{Error, Tx};
+use crate::base::{AccountId, Actor, RequestId, Secret, Timestamp, hours};
+use crate::db::{Error, Tx, View};
 use crate::signin::{self, PasswordAttempt};
 use crate::threads::spawn_blocking;
+
+/// How long a receipt may take to become final before an operator is told.
+const PENDING_MAX: Duration = hours(1);
+/// The fault of readiness for that.
+const ERASURE_FAULT: &str = "erasure";
 
 /// The word that a person types to delete their account.
 const CONFIRMATION: &str = "DELETE";
@@ -77,19 +83,86 @@ pub fn erase_by_operator(app: &App, actor: Actor, account: AccountId) -> Result<
     Ok(receipt)
 }
 
+/// How often the log is tried to be emptied while somebody waits for the answer, 20 ms apart.
+const ATTEMPTS_WHILE_WAITING: u32 = 10;
+/// How often one run of the job tries it, 20 ms apart.
+const ATTEMPTS_OF_THE_JOB: u32 = 250;
+
 /// The cleanup after an erasure is committed: removes the person's export files, and the deleted rows from the write-ahead
-/// log. The erasure is done even if a step fails here. Each step is repeated later: the files by the nightly job, the log
-/// by the next checkpoint.
+/// log. The erasure is done even if a step fails here. Each step is repeated later: the files by a job, the log every
+/// minute until it is done.
 pub(super) fn clean_up_after(app: &App, receipts: &[Receipt]) {
     let folder = app.store().layout().exports();
     for artifact in receipts.iter().flat_map(|receipt| &receipt.exports) {
         archive::remove(&folder, *artifact);
     }
-    match app.store().checkpoint() {
+    match empty_log(app, ATTEMPTS_WHILE_WAITING) {
         Ok(true) => {}
-        Ok(false) => tracing::debug!("A reader still uses the write-ahead log. The next checkpoint empties it."),
+        Ok(false) => tracing::debug!("The write-ahead log is in use. It is emptied within minutes."),
         Err(error) => tracing::warn!(%error, "The write-ahead log could not be emptied after an erasure."),
     }
+}
+
+/// The erasures that are not final, and the receipts of those of which the database has no trace.
+fn read_pending(view: &View<'_>) -> Result<(Vec<PendingErasure>, Vec<RequestId>), Error> {
+    Ok((ops::pending_erasures(view)?, ops::erasures_without_trace(view)?))
+}
+
+/// Empties the write-ahead log if it may contain data of an erased person. `false`: it was in use all the time.
+fn empty_log(app: &App, attempts: u32) -> Result<bool, Error> {
+    // Read before the log is emptied: what is committed later may be in the log again.
+    let (pending, receipts) = app.store().read_blocking(read_pending)?;
+    if pending.iter().all(|erasure| erasure.log_emptied) {
+        return Ok(true);
+    }
+    if !app.store().empty_log(attempts)? {
+        return Ok(false);
+    }
+    if receipts.is_empty() {
+        // A mail about an erasure waits. When it was sent, the log is emptied again.
+        return Ok(true);
+    }
+    app.store().write_blocking(move |tx| ops::log_emptied(tx, &receipts))?;
+    Ok(true)
+}
+
+/// Does what is left to do after erasures, so that their receipts become final, and reports one that takes too long.
+/// Blocks this thread. `false`: the write-ahead log is in use.
+///
+/// # Errors
+/// [`Error`].
+pub(super) fn finish_erasures(app: &App) -> Result<bool, Error> {
+    let is_empty = empty_log(app, ATTEMPTS_OF_THE_JOB)?;
+    let (pending, receipts) = app.store().read_blocking(read_pending)?;
+    // The outbox says why a mail about an erasure is not sent.
+    let oldest = pending.into_iter().next().filter(|oldest| receipts.contains(&oldest.receipt));
+    match oldest.filter(|oldest| oldest.erased_at.plus(PENDING_MAX) < app.now()) {
+        Some(oldest) => {
+            let what = if oldest.log_emptied { "the published snapshot" } else { "the write-ahead log" };
+            let reason = format!(
+                "An erasure of {} is not final, because {what} may still contain the person. Restart the server.",
+                oldest.erased_at.day_and_time()
+            );
+            if app.readiness().set_fault(ERASURE_FAULT, &reason) {
+                tracing::error!(receipt = %oldest.receipt, "{reason}");
+            }
+        }
+        None => drop(app.readiness().clear_fault(ERASURE_FAULT)),
+    }
+    Ok(is_empty)
+}
+
+/// Records that a snapshot that contains these erasures has replaced the published one. Blocks this thread.
+///
+/// # Errors
+/// [`Error`].
+pub fn finish_after_snapshot(app: &App, erasures: Vec<RequestId>) -> Result<(), Error> {
+    if erasures.is_empty() {
+        return Ok(());
+    }
+    app.store().write_blocking(move |tx| ops::snapshot_replaced(tx, &erasures))?;
+    // The copy of the snapshot may have been what kept the log in use.
+    empty_log(app, ATTEMPTS_WHILE_WAITING).map(drop)
 }
 
 /// Writes an export of the account to the new file `output`, encrypted to `recipient`. The archive is the same as on

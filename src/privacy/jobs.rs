@@ -17,6 +17,9 @@ pub const EXPIRE: &str = "privacy.expire_exports";
 /// The name of the job that erases accounts whose address was never verified.
 pub const ERASE_PENDING: &str = "privacy.erase_pending";
 
+/// The name of the job that makes receipts of erasures final.
+pub const FINISH_ERASURES: &str = "privacy.finish_erasures";
+
 /// Writes the export of the request in `payload`. If the job is killed, the next run writes the same file again.
 pub async fn export(app: Arc<App>, payload: Value) -> Outcome {
     let Some(request) = payload["request"].as_str().and_then(RequestId::parse) else {
@@ -104,6 +107,16 @@ pub async fn erase_pending(app: Arc<App>, _: Value) -> Outcome {
     });
     match outcome.await {
         Ok(Ok(())) => Outcome::Done,
+        Ok(Err(error)) => Outcome::Again(error.to_string()),
+        Err(error) => Outcome::Again(error.to_string()),
+    }
+}
+
+/// Does what is left to do after erasures. Writes nothing if nothing is left.
+pub async fn finish_erasures(app: Arc<App>, _: Value) -> Outcome {
+    match spawn_blocking(move || flows::finish_erasures(&app)).await {
+        // Otherwise the next minute tries again.
+        Ok(Ok(_)) => Outcome::Done,
         Ok(Err(error)) => Outcome::Again(error.to_string()),
         Err(error) => Outcome::Again(error.to_string()),
     }

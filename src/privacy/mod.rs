@@ -1,6 +1,6 @@
 //! **For:** a person's rights over their data: export all of it, or have all of it erased.
 //! **Words:** export (request, archive, artifact, link), recipient, erasure, receipt, data map.
-//! **Tables:** `data_request`, `export_artifact`, `export_link`.
+//! **Tables:** `data_request`, `export_artifact`, `export_link`, `erasure_pending`.
 //! **Never:** writes an export unencrypted; puts a secret into an export; omits a table (see `data_map`).
 //! **Start reading:** `data_map.rs`, then [`request_export`] and [`erase`].
 
@@ -22,10 +22,10 @@ pub use archive::{PARTS, STATEMENTS as ARCHIVE_STATEMENTS};
 pub use error::PrivacyError;
 pub use events::PrivacyEvent;
 pub use flashes::PrivacyFlash;
-pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, Receipt};
+pub use model::{Artifact, Download, Export, ExportState, Link, PUBLISH, PendingErasure, Receipt};
 pub use ops::{
-    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, erase_again, export_link, find_by_link, list_exports, record_download,
-    request_export,
+    DOWNLOAD_LINK_TTL, EXPORTS_A_DAY_MAX, erase, erase_again, erasures_without_trace, export_link, find_by_link,
+    list_exports, pending_erasures, record_download, request_export,
 };
 pub use store::{STATEMENTS, delete_all_links as end_export_links};
 

@@ -145,6 +145,18 @@ impl Receipt {
     }
 }
 
+/// An erasure whose receipt is not final: a file may still contain data of the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct PendingErasure {
+    pub receipt: RequestId,
+    pub erased_at: Timestamp,
+    /// Whether the deleted rows are no longer in the write-ahead log.
+    pub log_emptied: bool,
+    /// Whether the published snapshot was made after the erasure.
+    pub snapshot_replaced: bool,
+}
+
 /// The input of the export job.
 #[derive(Clone, Debug)]
 pub(super) struct ExportTask {

@@ -1,9 +1,9 @@
-//! All SQL of requests, artifacts and links.
+//! All SQL of requests, artifacts, links and erasures that are not final.
 
 use rusqlite::{Row, named_params};
 
-use super::model::{Artifact, Export, ExportState, ExportTask};
-use super::tables::{DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK};
+use super::model::{Artifact, Export, ExportState, ExportTask, PendingErasure};
+use super::tables::{DATA_REQUEST, ERASURE_PENDING, EXPORT_ARTIFACT, EXPORT_LINK};
 use crate::base::{AccountId, ArtifactId, RequestId, Timestamp};
 use crate::db::{Error, Tx, View, by_name, columns, insert, only, sql, values};
 
@@ -79,6 +79,21 @@ const DELETE_LINKS_OF_ARTIFACT: &str = "delete from export_link where artifact_i
 const DELETE_LINKS: &str = "
     delete from export_link where artifact_id in (select id from export_artifact where account_id = :account_id)";
 
+const INSERT_PENDING: &str = insert!(ERASURE_PENDING);
+const PENDING: &str = columns!(ERASURE_PENDING);
+const LIST_PENDING: &str = sql!(
+    "select ",
+    PENDING,
+    "
+    from erasure_pending
+    order by erased_at, receipt_id
+    limit :limit"
+);
+const UPDATE_LOG_EMPTIED: &str = "update erasure_pending set log_emptied = 1 where receipt_id = :receipt_id";
+const UPDATE_SNAPSHOT_REPLACED: &str =
+    "update erasure_pending set snapshot_replaced = 1 where receipt_id = :receipt_id";
+const DELETE_FINAL: &str = "delete from erasure_pending where log_emptied = 1 and snapshot_replaced = 1";
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     INSERT_REQUEST,
@@ -105,6 +120,11 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_ALL_LINKS,
     DELETE_LINKS_OF_ARTIFACT,
     DELETE_LINKS,
+    INSERT_PENDING,
+    LIST_PENDING,
+    UPDATE_LOG_EMPTIED,
+    UPDATE_SNAPSHOT_REPLACED,
+    DELETE_FINAL,
 ];
 
 pub(super) fn insert_request(tx: &mut Tx<'_>, task: &ExportTask) -> Result<(), Error> {
@@ -314,4 +334,33 @@ pub(super) fn delete_old_links(tx: &mut Tx<'_>) -> Result<usize, Error> {
 pub fn delete_all_links(tx: &mut Tx<'_>) -> Result<(), Error> {
     tx.execute(DELETE_ALL_LINKS, [])?;
     Ok(())
+}
+
+pub(super) fn insert_pending(tx: &mut Tx<'_>, receipt: RequestId, erased_at: Timestamp) -> Result<(), Error> {
+    tx.execute(INSERT_PENDING, values!(ERASURE_PENDING => { receipt_id: receipt, erased_at: erased_at }))?;
+    Ok(())
+}
+
+pub(super) fn list_pending(view: &View<'_>, limit: u32) -> Result<Vec<PendingErasure>, Error> {
+    view.list(LIST_PENDING, named_params! {":limit": limit}, |row| {
+        by_name!(row, LIST_PENDING => receipt_id, erased_at, log_emptied, snapshot_replaced);
+        Ok(PendingErasure {
+            receipt: receipt_id.get()?,
+            erased_at: erased_at.get()?,
+            log_emptied: log_emptied.get()?,
+            snapshot_replaced: snapshot_replaced.get()?,
+        })
+    })
+}
+
+pub(super) fn set_log_emptied(tx: &mut Tx<'_>, receipt: RequestId) -> Result<(), Error> {
+    tx.execute(UPDATE_LOG_EMPTIED, named_params! {":receipt_id": receipt}).map(drop)
+}
+
+pub(super) fn set_snapshot_replaced(tx: &mut Tx<'_>, receipt: RequestId) -> Result<(), Error> {
+    tx.execute(UPDATE_SNAPSHOT_REPLACED, named_params! {":receipt_id": receipt}).map(drop)
+}
+
+pub(super) fn delete_final(tx: &mut Tx<'_>) -> Result<(), Error> {
+    tx.execute(DELETE_FINAL, []).map(drop)
 }

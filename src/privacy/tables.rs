@@ -3,7 +3,7 @@
 use crate::db::{Cell, DERIVED, Erasure, LINK, SECRET, STATE, Table, exported, left_out, table};
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK];
+pub const TABLES: &[Table] = &[DATA_REQUEST, EXPORT_ARTIFACT, EXPORT_LINK, ERASURE_PENDING];
 
 table! {
     /// Requests of exports.
@@ -47,4 +47,18 @@ table! {
     artifact_id = left_out(LINK);
     account_id = left_out(LINK);
     expires_at = left_out(STATE).ends();
+}
+
+table! {
+    /// Erasures whose receipt is not final.
+    pub(crate) ERASURE_PENDING: "erasure_pending" {
+        part: None,
+        kept: "until the receipt is final",
+        erasure: Erasure::Keeps("until no file contains the person, so that the deletion is finished (GDPR Art. 17(1)): \
+            an opaque id"),
+    }
+    receipt_id = left_out("on the person's receipt");
+    erased_at = left_out(STATE);
+    log_emptied = left_out(STATE).set_later();
+    snapshot_replaced = left_out(STATE).set_later();
 }

@@ -125,6 +125,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         .await
         .map_err(|error| ServeError(format!("The job schedule could not be started: {error}.")))?;
     let _clock = tokio::spawn(schedule.clone().follow_clock(scheduler));
+    let first = schedule.clone();
+    let _publishing = tokio::spawn(async move { first.publish_at_start().await });
     let _catching_up = tokio::spawn(async move { schedule.catch_up().await });
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
     let _stops = tokio::spawn(announce_shutdown(stops));

@@ -36,7 +36,7 @@ pub enum Damage {
     #[error("{count} of its pages are damaged, the first at bytes {from} to {to}")]
     Pages {
         /// The number of damaged pages.
-        count: usize,
+        count: u64,
         /// First byte of the first damaged page.
         from: u64,
         /// Last byte of the first damaged page.
@@ -53,6 +53,9 @@ pub enum Damage {
     /// The pages are inconsistent, for example because the file was copied while it changed.
     #[error("its pages are inconsistent: {0}")]
     Structure(String),
+    /// Each page is authentic, but they are not those that the stamp describes: the file is mixed from two moments.
+    #[error("it is mixed from two snapshots")]
+    Mixed,
     /// A foreign key refers to a row that is missing.
     #[error("rows of table {0} refer to rows that do not exist")]
     Dangling(String),
@@ -123,10 +126,39 @@ pub enum SnapshotError {
         "the new snapshot is in place, but its manifest could not be written or the folder could not be synced: {0}"
     )]
     InPlace(#[source] db::Error),
+    /// Something read the database all the time, such as a large export, so that the main file could not be copied. The
+    /// previous snapshot is still there.
+    #[error("something reads the database for a long time, such as a large export, so it could not be copied")]
+    InUse,
+    /// The database lacks what the published snapshot has, and no restore began a new epoch. The previous snapshot is
+    /// still there, because it may be the only copy of that.
+    #[error("the database lacks changes that the published snapshot contains")]
+    NoContinuation,
+    /// The process is about to end. The previous snapshot is still there, and the next start publishes.
+    #[error("the server stops before the snapshot is complete")]
+    Interrupted,
     /// A file could not be read, written or replaced, or SQLite returned an error. The previous snapshot is still
     /// there.
     #[error(transparent)]
     Db(#[from] db::Error),
+}
+
+impl SnapshotError {
+    /// One sentence for the readiness probe, without figures that differ each time, and with what to do next.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NoSpace { .. } => {
+                "The disk has too little space for a snapshot, so backups get an old one. Free some space, then run `domicile snapshot now`.".into()
+            }
+            Self::NoContinuation => "No snapshot is published, because the database lacks changes that the published snapshot contains. Run `domicile restore FILE --replace` with that snapshot.".into(),
+            Self::Damaged(damage) => format!(
+                "No snapshot is published, because the database is damaged: {damage}. Run `domicile restore FILE --replace` with a good snapshot."
+            ),
+            other => {
+                format!("No snapshot could be published, so backups get an old one: {other}. Run `domicile snapshot now`.")
+            }
+        }
+    }
 }
 
 impl From<SnapshotError> for Problem {
@@ -140,7 +172,17 @@ impl From<SnapshotError> for Problem {
                     60,
                 )
             },
-            SnapshotError::Damaged(_) | SnapshotError::InPlace(_) => Problem::internal(error),
+            SnapshotError::InUse | SnapshotError::Interrupted => Problem {
+                cause: Some(error.to_string()),
+                ..Problem::busy(
+                    "snapshot_waits",
+                    "No snapshot could be made now. The last snapshot is still there. Try again in a minute.",
+                    60,
+                )
+            },
+            SnapshotError::Damaged(_) | SnapshotError::InPlace(_) | SnapshotError::NoContinuation => {
+                Problem::internal(error)
+            }
             SnapshotError::Db(error) => error.into(),
         }
     }

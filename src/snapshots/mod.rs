@@ -15,6 +15,6 @@ mod verify;
 pub use continuation::{Published, continues, delete_stamp, find_stamp, read_published};
 pub use error::{Damage, SnapshotError};
 pub use model::{Manifest, Report, Stamp};
-pub use publish::{clean_up, publish, publish_when_changed, stamp_copy};
+pub use publish::{check_age, clean_up, publish, publish_when_changed, stamp_copy};
 pub use store::STATEMENTS;
 pub use verify::verify_file;

@@ -21,6 +21,11 @@ pub struct Stamp {
     pub audit_head: Digest,
     /// The number of the last entry of the journal. 0: there is none.
     pub tombstone_seq: i64,
+    /// The number of the last ledger transaction. 0: there is none.
+    pub ledger_seq: i64,
+    /// The digest of the authentication codes of all pages that the stamp does not change (see [`crate::db::read_pages`]).
+    /// `None`: the snapshot is older than this field.
+    pub codes_digest: Option<[u8; 32]>,
 }
 
 /// The content of a verified file.

@@ -1,60 +1,47 @@
 //! Publishes a snapshot.
 //!
 //! ```text
-//! live database ── frozen ──> .snapshot-x ── stamp ── three checks ── fsync ── rename ──> domicile.sqlite ── fsync folder
+//! live database ── frozen ──> .snapshot-x ── stamp ── checks ── fsync ── rename ──> domicile.sqlite ── fsync folder
 //! ```
 //! A program that reads `domicile.sqlite` gets the old file or the new file, never a mixture.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
+use super::continuation::{continues, read_published};
 use super::error::SnapshotError;
 use super::model::{Manifest, Stamp};
 use super::store;
-use super::verify::verify_file;
+use super::verify::{Base, verify_new};
 use crate::app::App;
-use crate::audit::{self, Digest};
-use crate::base::{Clock, Rng};
-use crate::db::{self, Error, Layout, MIGRATIONS_COUNT, Site, Tx};
-use crate::journal;
+use crate::audit;
+use crate::base::{Clock, RequestId, Rng};
+use crate::billing::ledger;
+use crate::db::{self, Error, FileCopy, Layout, MIGRATIONS_COUNT, Site, Tx};
+use crate::{journal, privacy};
 
 /// The prefix of the file's name before it is published.
 const UNFINISHED: &str = ".snapshot-";
+/// The fault of readiness while publishing fails.
+const FAULT: &str = "snapshot";
+/// The fault of readiness while the published snapshot is too old.
+const AGE_FAULT: &str = "snapshot_age";
+/// How many intervals the published snapshot may be old, if there are changes since then.
+const INTERVALS_MAX: u32 = 3;
 
-/// Copies the database, verifies the copy completely and publishes it. Blocks this thread. Waits while another thread
-/// or process publishes.
+/// Copies the database, verifies the copy and publishes it. Blocks this thread. Waits while another thread or process
+/// publishes. A failure is reported by the readiness probe until a snapshot is published.
 ///
 /// # Errors
 /// [`SnapshotError::InPlace`]: the new snapshot has replaced the previous one, but its manifest is missing or not
 /// durable. Every other [`SnapshotError`]: the previous snapshot stays. No temporary file is left.
 pub fn publish(app: &App) -> Result<Manifest, SnapshotError> {
-    let layout = app.store().layout();
-    let _lock = db::lock_file(&layout.snapshot_lock())?;
-    remove_unfinished(layout)?;
-    // Read before the copy: a commit during the copy counts as unpublished, whether the copy contains it or not.
-    let content = app.store().content();
-    let mut rng: Rng = app.store().write_blocking(|tx| Ok::<_, Error>(tx.rng().split()))?;
-    let unfinished = layout.root().join(format!("{UNFINISHED}{}", hex::encode(rng.bytes::<8>())));
-    let outcome = create(app, &unfinished, &mut rng);
-    match &outcome {
-        Ok(_) => app.store().record_published(content),
-        Err(error) => {
-            match error {
-                SnapshotError::InPlace(_) => {
-                    tracing::error!(%error, "A snapshot was published, but its manifest is missing or not durable.")
-                }
-                _ => tracing::error!(%error, "No snapshot was published. The previous snapshot is still there."),
-            }
-            // If a file cannot be removed now, the next run removes it.
-            let _ = remove_unfinished(layout);
-        }
-    }
-    outcome
+    let lock = db::lock_file_unless(&app.store().layout().snapshot_lock(), app.store().interrupt());
+    let _lock = lock.map_err(|error| kind_of(app, error.into()))?;
+    publish_locked(app)
 }
 
 /// Like [`publish`], but only if something changed since this process last published. `None`: nothing changed.
@@ -62,10 +49,81 @@ pub fn publish(app: &App) -> Result<Manifest, SnapshotError> {
 /// # Errors
 /// As [`publish`].
 pub fn publish_when_changed(app: &App) -> Result<Option<Manifest>, SnapshotError> {
+    // Lets the writer notice what other processes committed. It commits nothing.
+    app.store().write_blocking(|_| Ok::<_, Error>(()))?;
     if !app.store().has_unpublished() {
         return Ok(None);
     }
-    publish(app).map(Some)
+    let lock = db::lock_file_unless(&app.store().layout().snapshot_lock(), app.store().interrupt());
+    let _lock = lock.map_err(|error| kind_of(app, error.into()))?;
+    // Another thread may have published meanwhile.
+    if app.store().has_unpublished() { publish_locked(app).map(Some) } else { Ok(None) }
+}
+
+fn publish_locked(app: &App) -> Result<Manifest, SnapshotError> {
+    let layout = app.store().layout();
+    remove_unfinished(layout)?;
+    // Read before the copy: a commit during the copy counts as unpublished, whether the copy contains it or not.
+    let content = app.store().content();
+    let mut rng: Rng = app.store().write_blocking(|tx| Ok::<_, Error>(tx.rng().split()))?;
+    let unfinished = layout.root().join(format!("{UNFINISHED}{}", hex::encode(rng.bytes::<8>())));
+    let outcome = create(app, &unfinished, &mut rng).map_err(|error| kind_of(app, error));
+    match &outcome {
+        Ok(_) => {
+            app.store().record_published(content);
+            if app.readiness().clear_fault(FAULT) {
+                tracing::info!("Snapshots are published again.");
+            }
+            app.readiness().clear_fault(AGE_FAULT);
+        }
+        Err(error) => {
+            // If a file cannot be removed now, the next run removes it.
+            let _ = remove_unfinished(layout);
+            report(app, error);
+        }
+    }
+    outcome
+}
+
+/// Tells the operator that publishing failed, in the log only if it did not fail before for the same reason.
+fn report(app: &App, error: &SnapshotError) {
+    match error {
+        SnapshotError::Interrupted => {}
+        SnapshotError::InPlace(_) if app.readiness().set_fault(FAULT, error.reason()) => {
+            tracing::error!(%error, "A snapshot was published, but its manifest is missing or not durable.")
+        }
+        _ if app.readiness().set_fault(FAULT, error.reason()) => {
+            tracing::error!(%error, "No snapshot was published. The previous snapshot is still there.")
+        }
+        _ => tracing::debug!(%error, "Publishing fails as before."),
+    }
+}
+
+/// The kind of an error that SQLite or the store reported in general terms.
+fn kind_of(app: &App, error: SnapshotError) -> SnapshotError {
+    match error {
+        SnapshotError::InPlace(_) => error,
+        _ if app.store().interrupt().is_set() => SnapshotError::Interrupted,
+        SnapshotError::Db(Error::Busy) => SnapshotError::InUse,
+        error => error,
+    }
+}
+
+/// Reports when the published snapshot is too old although there are changes: then no run of the schedule ended.
+pub fn check_age(app: &App) {
+    let oldest = app.now().minus(app.config().snapshot.interval.saturating_mul(INTERVALS_MAX));
+    let published_at = app.store().published_at();
+    if !app.store().has_unpublished() || published_at >= oldest {
+        app.readiness().clear_fault(AGE_FAULT);
+        return;
+    }
+    let reason = format!(
+        "No snapshot was published since {}, although there are changes. Run `domicile snapshot now`.",
+        published_at.day_and_time()
+    );
+    if app.readiness().set_fault(AGE_FAULT, &reason) {
+        tracing::error!("{reason}");
+    }
 }
 
 /// Removes the temporary files of a publisher that was killed. Called at startup; publishing does it too.
@@ -80,10 +138,16 @@ pub fn clean_up(layout: &Layout) -> Result<(), SnapshotError> {
 fn create(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, SnapshotError> {
     let layout = app.store().layout();
     require_space(layout)?;
-    app.store().copy_to(unfinished, rng, &|| false, write_stamp)?;
-    let report = verify_file(unfinished, app.store().site(), app.now())?;
-    let sha256 = hash_and_sync(unfinished)?;
-    let manifest = Manifest { report, sha256 };
+    let mut erasures: Vec<RequestId> = Vec::new();
+    app.store().copy_to(unfinished, rng, |tx, codes| {
+        erasures = privacy::erasures_without_trace(tx)?;
+        write_stamp(tx, Some(codes))
+    })?;
+    require_continuation(app, unfinished)?;
+    let base = Base::open(&layout.snapshot(), app.store().site(), app.now());
+    let verified = verify_new(unfinished, app.store().site(), app.now(), base.as_ref(), app.store().interrupt())?;
+    sync(unfinished)?;
+    let manifest = Manifest { report: verified.report, sha256: verified.sha256 };
     replace(unfinished, &layout.snapshot())?;
     // The previous snapshot is gone now, and an error must not say that it is still there.
     write_manifest(layout, &manifest_path_of(unfinished), &manifest).map_err(SnapshotError::InPlace)?;
@@ -92,14 +156,26 @@ fn create(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, Snaps
         audit_seq = manifest.report.stamp.audit_seq,
         "A snapshot was published."
     );
+    if let Err(error) = privacy::flows::finish_after_snapshot(app, erasures) {
+        tracing::warn!(%error, "Receipts of erasures could not be made final. The next snapshot tries again.");
+    }
     Ok(manifest)
+}
+
+/// Requires that the copy contains everything that the published snapshot contains (see [`continues`]).
+fn require_continuation(app: &App, copy: &Path) -> Result<(), SnapshotError> {
+    let Some(published) = read_published(&app.store().layout().snapshot(), app.store().site(), app.now()) else {
+        return Ok(());
+    };
+    let copy = FileCopy::open(copy, app.store().site(), app.now())?;
+    if continues(&copy.view(), &published)? { Ok(()) } else { Err(SnapshotError::NoContinuation) }
 }
 
 /// Writes the manifest next to the published snapshot and makes both file names durable.
 fn write_manifest(layout: &Layout, temporary: &Path, manifest: &Manifest) -> Result<(), Error> {
     write_synced(temporary, &format!("{:#}\n", manifest.to_json()))?;
     replace(temporary, &layout.manifest())?;
-    sync_folder(layout.root())
+    sync(layout.root())
 }
 
 /// Writes the stamp into a copy that this program did not publish, and that nobody else uses: the trial of an upgrade.
@@ -107,11 +183,11 @@ fn write_manifest(layout: &Layout, temporary: &Path, manifest: &Manifest) -> Res
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn stamp_copy(path: &Path, site: &Arc<Site>, clock: &Clock, rng: &mut Rng) -> Result<(), Error> {
-    db::change_copy(path, site, clock, rng, write_stamp)
+    db::change_copy(path, site, clock, rng, |tx| write_stamp(tx, None))
 }
 
-/// Writes the stamp into the copy.
-fn write_stamp(tx: &mut Tx<'_>) -> Result<(), Error> {
+/// Writes the stamp into the copy. `codes_digest`: see [`Stamp::codes_digest`]; without it there is no `ledger_seq`.
+fn write_stamp(tx: &mut Tx<'_>, codes_digest: Option<[u8; 32]>) -> Result<(), Error> {
     let (audit_seq, audit_head) = audit::head(tx)?;
     let (major, minor, patch) = db::engine_version();
     let stamp = Stamp {
@@ -122,6 +198,8 @@ fn write_stamp(tx: &mut Tx<'_>) -> Result<(), Error> {
         audit_seq,
         audit_head,
         tombstone_seq: journal::head(tx)?.seq,
+        ledger_seq: codes_digest.map_or(Ok(0), |_| ledger::last_transaction(tx))?,
+        codes_digest,
     };
     store::put(tx, &stamp)
 }
@@ -146,19 +224,8 @@ fn remove_unfinished(layout: &Layout) -> Result<(), Error> {
     Ok(())
 }
 
-fn hash_and_sync(path: &Path) -> Result<Digest, Error> {
-    let file_error = |error| Error::file(path, error);
-    let mut file = File::options().read(true).write(true).open(path).map_err(file_error)?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0u8; 1 << 20];
-    loop {
-        match file.read(&mut block).map_err(file_error)? {
-            0 => break,
-            read => hash.update(&block[..read]),
-        }
-    }
-    file.sync_all().map_err(file_error)?;
-    Ok(hash.finalize().into())
+fn sync(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| Error::file(path, error))
 }
 
 fn manifest_path_of(path: &Path) -> PathBuf {
@@ -175,8 +242,4 @@ fn write_synced(path: &Path, text: &str) -> Result<(), Error> {
 
 fn replace(from: &Path, to: &Path) -> Result<(), Error> {
     std::fs::rename(from, to).map_err(|error| Error::file(to, error))
-}
-
-fn sync_folder(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| Error::file(path, error))
 }

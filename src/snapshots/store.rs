@@ -1,19 +1,32 @@
 //! All SQL of the snapshot stamp.
 
 use super::model::Stamp;
-use crate::db::{Error, SNAPSHOT_STAMP, Tx, View, by_name, insert, values};
+use crate::db::{Error, SNAPSHOT_STAMP, Tx, View, by_name, insert, only, values};
 
 const FIND: &str = "
     select made_at, schema_version, engine_version, keyring_id, audit_seq, audit_head, tombstone_seq
     from snapshot_stamp
     where id = 1";
+/// Snapshots of older schemas do not have these columns.
+const HAS_DIGEST: &str = "select count(*) from pragma_table_info('snapshot_stamp') where name = 'codes_digest'";
+const FIND_DIGEST: &str = "select ledger_seq, codes_digest from snapshot_stamp where id = 1";
 const DELETE: &str = "delete from snapshot_stamp";
 const INSERT: &str = insert!(SNAPSHOT_STAMP);
 
 /// Every statement of this file, for the test that prepares them.
-pub const STATEMENTS: &[&str] = &[FIND, DELETE, INSERT];
+pub const STATEMENTS: &[&str] = &[FIND, HAS_DIGEST, FIND_DIGEST, DELETE, INSERT];
 
 pub(super) fn find(view: &View<'_>) -> Result<Option<Stamp>, Error> {
+    let has_digest: i64 = view.one(HAS_DIGEST, [], only)?;
+    let digest = if has_digest == 0 {
+        None
+    } else {
+        view.find(FIND_DIGEST, [], |row| {
+            by_name!(row, FIND_DIGEST => ledger_seq, codes_digest);
+            Ok((ledger_seq.get()?, codes_digest.get()?))
+        })?
+    };
+    let (ledger_seq, codes_digest) = digest.unwrap_or((0, None));
     view.find(FIND, [], |row| {
         by_name!(row, FIND =>
             made_at, schema_version, engine_version, keyring_id, audit_seq, audit_head, tombstone_seq);
@@ -25,6 +38,8 @@ pub(super) fn find(view: &View<'_>) -> Result<Option<Stamp>, Error> {
             audit_seq: audit_seq.get()?,
             audit_head: audit_head.get()?,
             tombstone_seq: tombstone_seq.get()?,
+            ledger_seq,
+            codes_digest,
         })
     })
 }
@@ -43,6 +58,8 @@ pub(super) fn put(tx: &mut Tx<'_>, stamp: &Stamp) -> Result<(), Error> {
             audit_seq: stamp.audit_seq,
             audit_head: stamp.audit_head,
             tombstone_seq: stamp.tombstone_seq,
+            ledger_seq: stamp.ledger_seq,
+            codes_digest: stamp.codes_digest,
         }),
     )?;
     Ok(())

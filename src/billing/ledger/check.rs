@@ -4,11 +4,12 @@
 //! wrote to the file, a bad disk, a fault of the program.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::error::LedgerError;
 use super::store::{self, BalanceRow, HistoryLine, HistoryPosting, HistoryRow, LotRow};
-use crate::base::{LedgerAccountId, WorkspaceId};
-use crate::db::View;
+use crate::base::{Credits, LedgerAccountId, WorkspaceId};
+use crate::db::{Error, View};
 
 /// The result of checking the whole ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +29,9 @@ pub struct LedgerSummary {
 /// [`LedgerError::Damaged`] with the first row that does not match; [`LedgerError::Db`].
 pub fn check(view: &View<'_>) -> Result<LedgerSummary, LedgerError> {
     let mut replay = Replay::default();
-    store::walk_history(view, |row| replay.read(row))?;
+    store::walk_history(view, 0, |row| replay.read(row))?;
     replay.close()?;
-    if store::count_lines(view)? != replay.transactions {
+    if store::count_lines(view, 0)? != replay.transactions {
         return Err(damaged("statement_line", "there are more lines than transactions"));
     }
     let mut kept = 0;
@@ -46,11 +47,46 @@ pub fn check(view: &View<'_>) -> Result<LedgerSummary, LedgerError> {
     Ok(LedgerSummary { transactions: replay.transactions, accounts })
 }
 
+/// As [`check`], for the transactions after number `seq`, of a ledger that was checked before up to there: `base` is that
+/// state. Balances and lots are checked of the accounts that these transactions moved. The summary has the number of all
+/// transactions, and of those accounts.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_since(view: &View<'_>, base: &View<'_>, seq: i64) -> Result<LedgerSummary, LedgerError> {
+    let mut replay = Replay { base: Some(base), transactions: seq, ..Replay::default() };
+    store::walk_history(view, seq, |row| replay.read(row))?;
+    replay.close()?;
+    if store::count_lines(view, seq)? != replay.transactions - seq {
+        return Err(damaged("statement_line", "there are more lines than transactions"));
+    }
+    for account in replay.accounts.keys() {
+        let Some(row) = store::find_balance_row(view, *account)? else {
+            return Err(damaged("ledger_balance", "an account with postings has no balance"));
+        };
+        replay.check_balance(&row)?;
+        if let Some(row) = store::find_lot_row(view, *account)? {
+            replay.check_lot(&row)?;
+        }
+    }
+    let accounts = i64::try_from(replay.accounts.len()).unwrap_or(i64::MAX);
+    Ok(LedgerSummary { transactions: replay.transactions, accounts })
+}
+
+/// The number of the last transaction. Zero: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn last_transaction(view: &View<'_>) -> Result<i64, Error> {
+    store::find_last_seq(view)
+}
+
 fn damaged(row: impl std::fmt::Display, what: &'static str) -> LedgerError {
     LedgerError::Damaged { row: row.to_string(), what }
 }
 
 /// A ledger account, up to the current posting.
+#[derive(Default)]
 struct AccountState {
     balance: i64,
     last_seq: i64,
@@ -74,15 +110,33 @@ struct OpenTransaction {
     line: Option<HistoryLine>,
 }
 
+/// The account in the state before the first transaction.
+fn account_in(base: Option<&View<'_>>, account: LedgerAccountId) -> Result<AccountState, Error> {
+    let row = base.map(|base| store::find_balance_row(base, account)).transpose()?.flatten();
+    Ok(row.map(|row| AccountState { balance: row.balance, last_seq: row.last_seq }).unwrap_or_default())
+}
+
+/// The wallet in the state before the first transaction.
+fn wallet_in(base: Option<&View<'_>>, owner: WorkspaceId) -> Result<Wallet, Error> {
+    let Some(base) = base else { return Ok(Wallet::default()) };
+    let micro = |credits: Option<Credits>| i128::from(credits.map_or(0, Credits::micro));
+    let balance_after = micro(store::find_balance(base, owner)?);
+    let overdraft = micro(store::find_overdraft(base, owner)?);
+    // A statement line is minus what is in lots and overdraft.
+    Ok(Wallet { lots: -balance_after - overdraft, overdraft, balance_after })
+}
+
 #[derive(Default)]
-struct Replay {
+struct Replay<'v> {
+    /// The state that the first transaction follows. `None`: there was nothing before it.
+    base: Option<&'v View<'v>>,
     transactions: i64,
     accounts: HashMap<LedgerAccountId, AccountState>,
     wallets: HashMap<WorkspaceId, Wallet>,
     open: Option<OpenTransaction>,
 }
 
-impl Replay {
+impl Replay<'_> {
     fn read(&mut self, row: HistoryRow) -> Result<(), LedgerError> {
         if self.open.as_ref().is_none_or(|open| open.seq != row.seq) {
             self.close()?;
@@ -120,7 +174,10 @@ impl Replay {
         open.postings += 1;
         open.sum += amount;
 
-        let account = self.accounts.entry(posting.account).or_insert(AccountState { balance: 0, last_seq: 0 });
+        let account = match self.accounts.entry(posting.account) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(account_in(self.base, posting.account)?),
+        };
         let moved = account.balance.checked_add(posting.amount);
         let Some(balance) = moved.filter(|balance| (posting.low..=posting.high).contains(balance)) else {
             let row = format!("ledger_posting {} on {}", open.seq, posting.account);
@@ -133,7 +190,10 @@ impl Replay {
             return Err(damaged(format!("ledger_posting {}", open.seq), "it moves another workspace's wallet"));
         }
         open.effect -= amount;
-        let wallet = self.wallets.entry(owner).or_default();
+        let wallet = match self.wallets.entry(owner) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(wallet_in(self.base, owner)?),
+        };
         *(if posting.is_lot { &mut wallet.lots } else { &mut wallet.overdraft }) += amount;
         Ok(())
     }
@@ -148,7 +208,10 @@ impl Replay {
         if open.sum != 0 {
             return Err(damaged(name, "its postings do not add up to zero"));
         }
-        let wallet = self.wallets.entry(open.workspace).or_default();
+        let wallet = match self.wallets.entry(open.workspace) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(wallet_in(self.base, open.workspace)?),
+        };
         if wallet.lots < 0 && wallet.overdraft > 0 {
             return Err(damaged(name, "the wallet has credit and debt at the same time"));
         }

@@ -11,7 +11,7 @@ mod ops;
 mod store;
 mod tables;
 
-pub use check::{LedgerSummary, check};
+pub use check::{LedgerSummary, check, check_since, last_transaction};
 pub use error::LedgerError;
 pub use model::{
     Account, Category, Charge, Draft, Filter, Grant, Kind, NewLot, Origin, PostedTransaction, Posting,

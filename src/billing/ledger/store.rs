@@ -70,19 +70,34 @@ const LIST_HISTORY: &str = "
     left join ledger_posting p on p.tx_id = t.id
     left join ledger_account a on a.id = p.account_id
     left join statement_line s on s.tx_id = t.id
+    where t.seq > :after
     order by t.seq, p.n";
 const LIST_BALANCES: &str = "
     select b.account_id, b.balance_micro, b.last_seq, b.low_micro = a.low_micro and b.high_micro = a.high_micro as has_bounds
     from ledger_balance b join ledger_account a on a.id = b.account_id
     order by b.account_id";
-const LIST_LOTS: &str = "
+const FIND_BALANCE_ROW: &str = "
+    select b.account_id, b.balance_micro, b.last_seq, b.low_micro = a.low_micro and b.high_micro = a.high_micro as has_bounds
+    from ledger_balance b join ledger_account a on a.id = b.account_id
+    where b.account_id = :account_id";
+const LOT_ROW: &str = "
     select l.id, l.account_id, l.exhausted, l.original_micro,
            (select -sum(p.amount_micro)
             from ledger_tx t join ledger_posting p on p.tx_id = t.id
-            where t.seq = l.tx_seq and p.account_id = l.account_id) as posted_micro
+            where t.seq = l.tx_seq and p.account_id = l.account_id) as posted_micro";
+const LIST_LOTS: &str = sql!(
+    LOT_ROW,
+    "
     from credit_lot l
-    order by l.tx_seq";
-const COUNT_LINES: &str = "select count(*) from statement_line";
+    order by l.tx_seq"
+);
+const FIND_LOT_ROW: &str = sql!(
+    LOT_ROW,
+    "
+    from ledger_account a join credit_lot l on l.id = a.lot_id
+    where a.id = :account_id"
+);
+const COUNT_LINES: &str = "select count(*) from statement_line where seq > :after";
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
@@ -104,7 +119,9 @@ pub const STATEMENTS: &[&str] = &[
     LIST_LINES,
     LIST_HISTORY,
     LIST_BALANCES,
+    FIND_BALANCE_ROW,
     LIST_LOTS,
+    FIND_LOT_ROW,
     COUNT_LINES,
 ];
 
@@ -383,11 +400,13 @@ fn read_history(row: &Row<'_>) -> rusqlite::Result<HistoryRow> {
 }
 
 /// Calls `each` for every posting of the ledger, from the first to the last.
+/// Calls `each` for every posting of the transactions after number `after`.
 pub(super) fn walk_history<E: From<Error>>(
     view: &View<'_>,
+    after: i64,
     mut each: impl FnMut(HistoryRow) -> Result<(), E>,
 ) -> Result<(), E> {
-    view.walk(LIST_HISTORY, [], |row| each(read_history(row).map_err(Error::from)?))
+    view.walk(LIST_HISTORY, named_params! {":after": after}, |row| each(read_history(row).map_err(Error::from)?))
 }
 
 /// A stored balance.
@@ -402,16 +421,22 @@ pub(super) fn walk_balances<E: From<Error>>(
     view: &View<'_>,
     mut each: impl FnMut(BalanceRow) -> Result<(), E>,
 ) -> Result<(), E> {
-    let read = |row: &Row<'_>| -> rusqlite::Result<BalanceRow> {
-        by_name!(row, LIST_BALANCES => account_id, balance_micro, last_seq, has_bounds);
-        Ok(BalanceRow {
-            account: account_id.get()?,
-            balance: balance_micro.get()?,
-            last_seq: last_seq.get()?,
-            has_bounds_of_account: has_bounds.get()?,
-        })
-    };
-    view.walk(LIST_BALANCES, [], |row| each(read(row).map_err(Error::from)?))
+    view.walk(LIST_BALANCES, [], |row| each(read_balance(row).map_err(Error::from)?))
+}
+
+/// The stored balance of one account. `None`: it has no postings.
+pub(super) fn find_balance_row(view: &View<'_>, account: LedgerAccountId) -> Result<Option<BalanceRow>, Error> {
+    view.find(FIND_BALANCE_ROW, named_params! {":account_id": account}, read_balance)
+}
+
+fn read_balance(row: &Row<'_>) -> rusqlite::Result<BalanceRow> {
+    by_name!(row, LIST_BALANCES => account_id, balance_micro, last_seq, has_bounds);
+    Ok(BalanceRow {
+        account: account_id.get()?,
+        balance: balance_micro.get()?,
+        last_seq: last_seq.get()?,
+        has_bounds_of_account: has_bounds.get()?,
+    })
 }
 
 /// A lot, with the amount of the transaction that opened it.
@@ -427,19 +452,26 @@ pub(super) fn walk_lots<E: From<Error>>(
     view: &View<'_>,
     mut each: impl FnMut(LotRow) -> Result<(), E>,
 ) -> Result<(), E> {
-    let read = |row: &Row<'_>| -> rusqlite::Result<LotRow> {
-        by_name!(row, LIST_LOTS => id, account_id, exhausted, original_micro, posted_micro);
-        Ok(LotRow {
-            id: id.get()?,
-            account: account_id.get()?,
-            is_exhausted: exhausted.get()?,
-            original: original_micro.get()?,
-            posted: posted_micro.get()?,
-        })
-    };
-    view.walk(LIST_LOTS, [], |row| each(read(row).map_err(Error::from)?))
+    view.walk(LIST_LOTS, [], |row| each(read_lot_row(row).map_err(Error::from)?))
 }
 
-pub(super) fn count_lines(view: &View<'_>) -> Result<i64, Error> {
-    view.one(COUNT_LINES, [], only)
+/// The lot of one account. `None`: it is not the account of a lot.
+pub(super) fn find_lot_row(view: &View<'_>, account: LedgerAccountId) -> Result<Option<LotRow>, Error> {
+    view.find(FIND_LOT_ROW, named_params! {":account_id": account}, read_lot_row)
+}
+
+fn read_lot_row(row: &Row<'_>) -> rusqlite::Result<LotRow> {
+    by_name!(row, LIST_LOTS => id, account_id, exhausted, original_micro, posted_micro);
+    Ok(LotRow {
+        id: id.get()?,
+        account: account_id.get()?,
+        is_exhausted: exhausted.get()?,
+        original: original_micro.get()?,
+        posted: posted_micro.get()?,
+    })
+}
+
+/// The number of statement lines after number `after`.
+pub(super) fn count_lines(view: &View<'_>, after: i64) -> Result<i64, Error> {
+    view.one(COUNT_LINES, named_params! {":after": after}, only)
 }

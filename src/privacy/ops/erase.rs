@@ -32,6 +32,7 @@ pub fn erase(tx: &mut Tx<'_>, actor: &Actor, account: AccountId) -> Result<Recei
     let event =
         event_about(account).erasure(receipt.id).data(json!({"receipt": receipt.id.to_string(), "copies": remaining}));
     delete_all_of(tx, actor, account, &emails, event)?;
+    store::insert_pending(tx, receipt.id, erased_at)?;
     jobs::enqueue(tx, NewJob { unique_key: None, ..NewJob::once(PUBLISH) })?;
 
     let primary = emails.into_iter().find(|email| email.is_primary);

@@ -85,3 +85,48 @@ fn a_publication_by_the_server_keeps_the_locks_of_the_database() {
     site.run(&["ledger", "check"]).ok();
     site.run(&["audit", "verify"]).ok();
 }
+
+/// A server that always ends early still publishes, and a stop does not wait for a snapshot that takes long.
+#[test]
+fn a_start_publishes_and_a_stop_does_not_wait_for_a_slow_snapshot() {
+    let mut site = Appliance::running();
+    let published = site.data().join("domicile.sqlite");
+    wait_for("the snapshot after the start", || published.exists().then_some(()));
+    site.account("ada-l");
+    site.kill();
+    let before = std::fs::read(&published).unwrap();
+    site.start();
+    wait_for("the snapshot after a crash", || (std::fs::read(&published).unwrap() != before).then_some(()));
+    site.account("bob-l");
+    // As if another process published all the time.
+    let before = std::fs::read(&published).unwrap();
+    let lock = domicile::db::lock_file(&site.data().join("live/snapshot.lock")).unwrap();
+
+    assert!(site.stop().success());
+
+    assert_eq!(std::fs::read(&published).unwrap(), before);
+    drop(lock);
+    site.start();
+    wait_for("the snapshot after the start", || (std::fs::read(&published).unwrap() != before).then_some(()));
+    site.run(&["verify", &published.display().to_string()]).ok();
+}
+
+#[test]
+fn check_shows_an_erasure_that_is_not_final_and_the_next_start_makes_it_final() {
+    let mut site = Appliance::initialized();
+    // Without a verified address, so that no mail to the person has to be sent first.
+    site.run(&["account", "create", "--email", "gone@example.org", "--username", "gone-l"]).ok();
+    let pending = |site: &Appliance| {
+        let shown: serde_json::Value = serde_json::from_str(&site.run(&["check", "--json"]).ok()).unwrap();
+        shown["pending_erasures"].as_array().unwrap().clone()
+    };
+    assert!(pending(&site).is_empty());
+
+    let receipt = site.run(&["account", "delete", "gone-l", "--yes"]).ok();
+
+    let shown = pending(&site);
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0]["receipt"], receipt.trim());
+    site.start();
+    wait_for("the end of the erasure", || pending(&site).is_empty().then_some(()));
+}

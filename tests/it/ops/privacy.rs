@@ -31,6 +31,7 @@ use crate::support::{
 mod columns;
 mod erasures;
 mod exports;
+mod remains;
 
 /// Values that a person leaves in a site. Each must be in the export, and none may exist after the erasure.
 const CANARIES: [&str; 16] = [

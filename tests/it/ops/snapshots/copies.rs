@@ -29,7 +29,7 @@ fn in_the_log(site: &TestApp) -> BTreeSet<usize> {
 
 impl TestApp {
     /// Grants credit to the person of [`populated_site`] this many times.
-    fn grant(&self, times: u32) {
+    pub fn grant(&self, times: u32) {
         self.write(move |tx| {
             let ada = accounts::find_by_name(tx, "ada-ada")?.unwrap();
             let workspace = workspaces::personal(tx, ada.id)?.unwrap().id;
@@ -46,9 +46,11 @@ impl TestApp {
 fn two_snapshots_share_every_page_that_did_not_change() {
     let site = populated_site();
     site.grant(3000);
+    // The first one makes the receipt of the erased person final, which is a change.
+    site.publish();
     site.publish();
     let old = std::fs::read(site.published()).unwrap();
-    assert!(site.app.store().checkpoint().unwrap());
+    assert!(site.app.store().empty_log(10).unwrap());
 
     site.grant(1000);
     let changed = in_the_log(&site);
@@ -64,6 +66,8 @@ fn two_snapshots_share_every_page_that_did_not_change() {
 #[test]
 fn a_second_snapshot_without_changes_differs_in_the_stamp_only() {
     let site = populated_site();
+    // The first one makes the receipt of the erased person final, which is a change.
+    site.publish();
     site.publish();
     let old = std::fs::read(site.published()).unwrap();
 

@@ -1,0 +1,213 @@
+//! Reads the encrypted pages of a file that nobody changes, without SQLite: in one pass, past the page cache, and so that
+//! it can be ended early.
+//!
+//! A page of SQLCipher 4 is: content, an initialisation vector of 16 bytes, and an authentication code of 64 bytes
+//! (HMAC-SHA-512 of both and of the number of the page). The first page begins with the salt instead of content. The key
+//! of the codes is derived from the database key and the salt. A test compares the result with SQLCipher's own check.
+//!
+//! A file that is mixed from two moments has only authentic pages. So there is a digest of all codes: each version of a
+//! page has another code, and the digest names exactly one version of each page.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use hmac::{Hmac, KeyInit, Mac};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use sha2::{Digest as _, Sha256, Sha512};
+
+use super::{Error, Interrupt};
+use crate::base::Secret;
+
+/// Size of a page of SQLCipher 4, in bytes.
+pub const PAGE_BYTES: u64 = 4096;
+const PAGE: usize = 4096;
+const SALT: usize = 16;
+/// The authentication code at the end of each page.
+const CODE: usize = 64;
+/// Bytes that are read and written at once.
+pub(super) const BLOCK_BYTES: usize = 1 << 20;
+const PAGES_OF_A_BLOCK: u64 = (BLOCK_BYTES / PAGE) as u64;
+
+/// A buffer for reads and writes past the page cache, which must begin at a multiple of the block size of the disk.
+pub(super) struct Block {
+    space: Vec<u8>,
+    start: usize,
+}
+
+impl Block {
+    pub(super) fn new() -> Self {
+        let space = vec![0u8; BLOCK_BYTES + PAGE];
+        let start = space.as_ptr().align_offset(PAGE);
+        Self { space, start }
+    }
+
+    pub(super) fn first(&mut self, bytes: usize) -> &mut [u8] {
+        &mut self.space[self.start..self.start + bytes]
+    }
+}
+
+/// Makes reads and writes of `file` go past the page cache, or not. `false`: the file system cannot do it.
+pub(super) fn set_direct(file: &File, is_direct: bool) -> bool {
+    let flags = fcntl_getfl(file).map(|flags| if is_direct { flags | OFlags::DIRECT } else { flags - OFlags::DIRECT });
+    flags.and_then(|flags| fcntl_setfl(file, flags)).is_ok()
+}
+
+/// Whether this file system accepts the flag for direct reads and then refuses the reads.
+pub(super) fn is_refusal(error: &std::io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::INVAL.raw_os_error())
+}
+
+/// The digest of the authentication codes of all pages except some. It is made of one digest for each block, so that a
+/// page can be left out later without reading the others again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct CodesDigest {
+    blocks: Vec<[u8; 32]>,
+}
+
+impl CodesDigest {
+    /// Adds the next block. `first`: the number of its first page, from 1. `except`: pages that are left out.
+    pub(super) fn add(&mut self, first: u64, block: &[u8], except: &[u64]) {
+        self.blocks.push(codes_of(first, block, except));
+    }
+
+    pub(super) fn finish(&self) -> [u8; 32] {
+        Sha256::digest(self.blocks.as_flattened()).into()
+    }
+}
+
+fn codes_of(first: u64, block: &[u8], except: &[u64]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (number, page) in (first..).zip(block.chunks_exact(PAGE)).filter(|(number, _)| !except.contains(number)) {
+        hash.update(number.to_le_bytes());
+        hash.update(&page[PAGE - CODE..]);
+    }
+    hash.finalize().into()
+}
+
+/// The first page of a file, which changes with every write. No digest of codes has it.
+pub(super) const FIRST_PAGE: u64 = 1;
+
+/// What one pass over a file found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct PageSummary {
+    pub bytes: u64,
+    /// Whole pages of the file.
+    pub pages: u64,
+    /// How many of them have a wrong authentication code: damaged, or written with another key.
+    pub forged: u64,
+    /// The number of the first of those, from 1.
+    pub first_forged: Option<u64>,
+    /// SHA-256 of the file.
+    pub sha256: [u8; 32],
+    codes: CodesDigest,
+}
+
+impl PageSummary {
+    /// The digest of the authentication codes of all pages except the first and `page`, of the same file.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn codes_without(&self, path: &Path, page: u64) -> Result<[u8; 32], Error> {
+        let file_error = |error| Error::file(path, error);
+        let index = (page.max(FIRST_PAGE) - 1) / PAGES_OF_A_BLOCK;
+        let at = index * BLOCK_BYTES as u64;
+        let length = usize::try_from(self.bytes.saturating_sub(at)).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
+        let mut block = vec![0u8; length];
+        File::open(path).and_then(|file| file.read_exact_at(&mut block, at)).map_err(file_error)?;
+        let mut codes = self.codes.clone();
+        if let Some(digest) = usize::try_from(index).ok().and_then(|index| codes.blocks.get_mut(index)) {
+            *digest = codes_of(index * PAGES_OF_A_BLOCK + 1, &block, &[FIRST_PAGE, page]);
+        }
+        Ok(codes.finish())
+    }
+}
+
+/// Reads the whole file at `path` and checks the authentication code of each page with the database key, as 64
+/// hexadecimal digits.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Stopped`] when it was interrupted.
+pub fn read_pages(path: &Path, key: &Secret<String>, interrupt: &Interrupt) -> Result<PageSummary, Error> {
+    let file_error = |error| Error::file(path, error);
+    let file = File::open(path).map_err(file_error)?;
+    let bytes = file.metadata().map_err(file_error)?.len();
+    // Direct reads cannot end within a block.
+    let mut is_direct = bytes.is_multiple_of(PAGE_BYTES) && set_direct(&file, true);
+    let mut pass =
+        Pass { codes: None, digest: CodesDigest::default(), sha256: Sha256::new(), forged: 0, first_forged: None };
+    let mut block = Block::new();
+    let mut at = 0;
+    while at < bytes {
+        if interrupt.is_set() {
+            return Err(Error::Stopped);
+        }
+        let length = usize::try_from(bytes - at).unwrap_or(BLOCK_BYTES).min(BLOCK_BYTES);
+        let block = block.first(length);
+        match file.read_exact_at(block, at) {
+            Ok(()) => {}
+            Err(error) if is_direct && is_refusal(&error) => {
+                is_direct = false;
+                set_direct(&file, false);
+                continue;
+            }
+            Err(error) => return Err(file_error(error)),
+        }
+        pass.read(at / PAGE_BYTES + 1, block, key);
+        at += length as u64;
+    }
+    Ok(PageSummary {
+        bytes,
+        pages: bytes / PAGE_BYTES,
+        forged: pass.forged,
+        first_forged: pass.first_forged,
+        sha256: pass.sha256.finalize().into(),
+        codes: pass.digest,
+    })
+}
+
+struct Pass {
+    /// Known from the first page on, which has the salt.
+    codes: Option<Hmac<Sha512>>,
+    digest: CodesDigest,
+    sha256: Sha256,
+    forged: u64,
+    first_forged: Option<u64>,
+}
+
+impl Pass {
+    fn read(&mut self, first: u64, block: &[u8], key: &Secret<String>) {
+        self.sha256.update(block);
+        self.digest.add(first, block, &[FIRST_PAGE]);
+        for (number, page) in (first..).zip(block.chunks_exact(PAGE)) {
+            if number == 1 {
+                self.codes = code_key(key, &page[..SALT]);
+            }
+            let start = if number == 1 { SALT } else { 0 };
+            if !self.codes.as_ref().is_some_and(|codes| is_authentic(codes, number, &page[start..])) {
+                self.forged += 1;
+                self.first_forged.get_or_insert(number);
+            }
+        }
+    }
+}
+
+/// The key of the authentication codes: PBKDF2-HMAC-SHA-512 with two rounds, the first 32 bytes.
+fn code_key(key: &Secret<String>, salt: &[u8]) -> Option<Hmac<Sha512>> {
+    let raw = Secret::new(hex::decode(key.expose()).ok()?);
+    let prf = Hmac::<Sha512>::new_from_slice(raw.expose()).ok()?;
+    let mask = |byte: &u8| byte ^ 0x3a;
+    let first = prf.clone().chain_update(salt.iter().map(mask).collect::<Vec<u8>>()).chain_update(1u32.to_be_bytes());
+    let first = first.finalize().into_bytes();
+    let second = prf.chain_update(first).finalize().into_bytes();
+    let derived = Secret::new(first.iter().zip(second).map(|(a, b)| a ^ b).collect::<Vec<u8>>());
+    Hmac::<Sha512>::new_from_slice(&derived.expose()[..32]).ok()
+}
+
+fn is_authentic(codes: &Hmac<Sha512>, number: u64, page: &[u8]) -> bool {
+    let Ok(number) = u32::try_from(number) else { return false };
+    let (signed, code) = page.split_at(page.len() - CODE);
+    codes.clone().chain_update(signed).chain_update(number.to_le_bytes()).verify_slice(code).is_ok()
+}

@@ -1,0 +1,203 @@
+//! What is verified before a snapshot is published, what at night, and what an operator is told.
+
+use std::path::Path;
+
+use domicile::audit;
+use domicile::base::{Rng, minutes};
+use domicile::db::{self, Interrupt};
+use domicile::snapshots::{self, Damage, SnapshotError};
+
+use super::{PAGE, TestApp, flip, populated_site};
+
+impl TestApp {
+    fn verify_at_night(&self) {
+        self.block_on(snapshots::jobs::verify_published(self.app.clone(), serde_json::Value::Null));
+    }
+
+    fn fault_names(&self) -> Vec<&'static str> {
+        self.app.readiness().faults().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Changes the live database as a tool with the key could.
+    fn spoil(&self, trigger: &str, sql: &str) {
+        let live = self.opened(&self.layout().live());
+        live.execute_batch(&format!("drop trigger if exists {trigger}; {sql}")).unwrap();
+    }
+
+    /// Pages whose authentication code is wrong, as SQLCipher says and as we say.
+    fn forged_pages(&self, file: &Path) -> (Vec<u64>, db::PageSummary) {
+        let connection = self.opened(file);
+        let mut statement = connection.prepare("pragma cipher_integrity_check").unwrap();
+        let faults = statement.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+        let numbers = faults.map(|fault| fault.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        let key = self.app.keyring().database_key_hex();
+        (numbers, db::read_pages(file, &key, &Interrupt::default()).unwrap())
+    }
+}
+
+#[test]
+fn our_check_of_pages_finds_the_pages_that_sqlcipher_finds() {
+    let site = populated_site();
+    site.publish();
+    let pages = std::fs::metadata(site.published()).unwrap().len() / PAGE as u64;
+    let (none, whole) = site.forged_pages(&site.published());
+    assert_eq!((none, whole.forged, whole.first_forged, whole.pages), (vec![], 0, None, pages));
+
+    let mut rng = Rng::seeded(5);
+    for count in [1, 2, 7] {
+        let copy = site.copied("forged");
+        for _ in 0..count {
+            flip(&copy, 16 + u64::from(rng.below(u32::try_from(pages * PAGE as u64 - 16).unwrap())));
+        }
+        let (theirs, ours) = site.forged_pages(&copy);
+        assert_eq!((theirs.len() as u64, theirs.first().copied()), (ours.forged, ours.first_forged), "{theirs:?}");
+        assert_ne!(ours.sha256, whole.sha256);
+    }
+}
+
+#[test]
+fn an_old_fault_is_found_at_night_and_a_new_one_before_it_is_published() {
+    let site = populated_site();
+    site.publish();
+    site.spoil("audit_event_is_never_changed", "update audit_event set outcome = 'denied' where seq = 2");
+    site.person("late-comer");
+    // What was verified before is not verified again.
+    site.publish();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+
+    site.verify_at_night();
+    assert_eq!(site.fault_names(), ["snapshot_damage"]);
+    let reason = site.app.readiness().faults()[0].1.clone();
+    assert!(reason.contains("event 2"), "{reason}");
+
+    site.spoil("audit_event_is_never_changed", "update audit_event set outcome = 'success' where seq = 2");
+    site.publish();
+    site.verify_at_night();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+    let last = site.read(|view| audit::head(view).unwrap()).0;
+    site.person("another-one");
+    let sql = format!("update audit_event set outcome = 'denied' where seq = {}", last + 1);
+    site.spoil("audit_event_is_never_changed", &sql);
+    assert!(matches!(snapshots::publish(&site.app), Err(SnapshotError::Damaged(Damage::Audit(_)))));
+    assert_eq!(site.fault_names(), ["snapshot"]);
+}
+
+#[test]
+fn each_fault_in_new_rows_of_the_ledger_is_found_before_they_are_published() {
+    let last = "(select max(seq) from ledger_tx)";
+    let faults = [
+        format!(
+            "update ledger_posting set amount_micro = amount_micro + 1 where n = 1 and tx_id = (select id from ledger_tx where seq = {last})"
+        ),
+        format!(
+            "update ledger_balance set balance_micro = balance_micro - 1 where balance_micro < 0 and last_seq = {last}"
+        ),
+        format!("update statement_line set amount_micro = amount_micro + 1 where seq = {last}"),
+        format!("update credit_lot set original_micro = original_micro * 2 where tx_seq = {last}"),
+        format!("update credit_lot set exhausted = 1 where tx_seq = {last}"),
+        format!("update ledger_tx set sealed = 0 where seq = {last}"),
+    ];
+    for sql in faults {
+        let site = populated_site();
+        site.publish();
+        site.grant(3);
+        let live = site.opened(&site.layout().live());
+        let triggers: Vec<String> = {
+            let tables = "'ledger_posting', 'ledger_balance', 'statement_line', 'credit_lot', 'ledger_tx'";
+            let sql = format!("select name from sqlite_schema where type = 'trigger' and tbl_name in ({tables})");
+            let mut statement = live.prepare(&sql).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        triggers.iter().for_each(|name| live.execute_batch(&format!("drop trigger {name}")).unwrap());
+        live.execute_batch("pragma ignore_check_constraints = on; pragma foreign_keys = off").unwrap();
+        live.execute_batch(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert!(live.total_changes() > 0, "{sql} changes nothing");
+        drop(live);
+
+        let refused = snapshots::publish(&site.app);
+        assert!(matches!(refused, Err(SnapshotError::Damaged(Damage::Ledger(_)))), "{sql}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_reported_at_night_and_replaced_by_the_next_one() {
+    let site = populated_site();
+    site.publish();
+    site.verify_at_night();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+    let bytes = std::fs::metadata(site.published()).unwrap().len();
+    for page in 0..bytes / PAGE as u64 {
+        flip(&site.published(), page * PAGE as u64 + 100);
+    }
+
+    site.verify_at_night();
+    assert_eq!(site.fault_names(), ["snapshot_damage"]);
+    site.person("late-comer");
+    site.publish();
+
+    site.verify(&site.published()).unwrap();
+    site.verify_at_night();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+}
+
+#[test]
+fn the_operator_is_told_while_no_snapshot_can_be_published() {
+    let site = populated_site();
+    site.publish();
+    let manifest = site.layout().manifest();
+    std::fs::remove_file(&manifest).unwrap();
+    std::fs::create_dir(&manifest).unwrap();
+
+    assert!(snapshots::publish(&site.app).is_err());
+    let faults = site.app.readiness().faults();
+    assert!(faults.len() == 1 && faults[0].1.ends_with("Run `domicile snapshot now`."), "{faults:?}");
+
+    std::fs::remove_dir(&manifest).unwrap();
+    site.publish();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+}
+
+#[test]
+fn the_operator_is_told_when_the_snapshot_is_older_than_three_intervals_although_there_are_changes() {
+    let site = populated_site();
+    // The first one makes the receipt of the erased person final, which is a change.
+    site.publish();
+    site.publish();
+    let interval = site.app.config().snapshot.interval;
+    site.clock.advance(interval * 4);
+    snapshots::check_age(&site.app);
+    assert_eq!(site.fault_names(), Vec::<&str>::new(), "nothing changed");
+
+    site.person("late-comer");
+    snapshots::check_age(&site.app);
+    assert_eq!(site.fault_names(), ["snapshot_age"]);
+
+    site.publish();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+    site.person("another-one");
+    site.clock.advance(interval * 3);
+    snapshots::check_age(&site.app);
+    assert_eq!(site.fault_names(), Vec::<&str>::new(), "not yet");
+    site.clock.advance(minutes(1));
+    snapshots::check_age(&site.app);
+    assert_eq!(site.fault_names(), ["snapshot_age"]);
+}
+
+#[test]
+fn an_interrupted_publication_ends_and_leaves_the_old_snapshot() {
+    let site = populated_site();
+    site.publish();
+    let before = std::fs::read(site.published()).unwrap();
+    let files = TestApp::files_in(site.layout().root());
+    site.person("late-comer");
+
+    site.app.store().interrupt().set();
+
+    assert!(matches!(snapshots::publish(&site.app), Err(SnapshotError::Interrupted)));
+    let _lock = db::lock_file(&site.layout().snapshot_lock()).unwrap();
+    assert!(matches!(snapshots::publish(&site.app), Err(SnapshotError::Interrupted)));
+    assert_eq!(std::fs::read(site.published()).unwrap(), before);
+    assert_eq!(TestApp::files_in(site.layout().root()), files);
+    assert_eq!(site.fault_names(), Vec::<&str>::new(), "a stop is no fault");
+    assert!(site.app.store().has_unpublished());
+}
