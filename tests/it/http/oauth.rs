@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Appliance, Browser, Call, HelperProcess};
+use crate::texts::page_is_same;
 
 /// An appliance and the three emulated providers.
 pub struct EmulatedProviders {
@@ -153,6 +154,7 @@ fn people_sign_up_with_google_without_a_code_for_its_own_addresses() {
     let form = ann.get("/oauth/sign-up");
     assert_eq!(form.value_of("name=\"username\""), "ann-lee");
     assert!(form.text().contains("no code is needed"));
+    page_is_same("oauth.sign-up", &form);
     let made = sign_up(&mut ann, "ann-lee", "");
     assert_eq!(made.status, 303, "{}", made.text());
     assert!(is_in(&mut ann));
@@ -386,7 +388,9 @@ fn the_security_page_connects_and_disconnects() {
     let response = providers.choose_from(&mut ada, start, "google", ANN);
     let back = providers.follow_back(&mut ada, &response);
     assert_eq!((back.status, back.location()), (303, "/oauth/connect"), "{}", back.text());
-    assert!(ada.get("/oauth/connect").text().contains(ANN));
+    let form = ada.get("/oauth/connect");
+    assert!(form.text().contains(ANN));
+    page_is_same("oauth.connect", &form);
     assert!(!ada.get("/settings/security").text().contains("Disconnect"), "a form asks first");
     let connected = ada.submit("/oauth/connect", "/oauth/connect", &[]);
     assert_eq!((connected.status, connected.location()), (303, "/settings/security"), "{}", connected.text());

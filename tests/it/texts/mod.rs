@@ -9,6 +9,8 @@ mod sentences;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
+use crate::support::{Answer, outline};
+
 /// Compares one text with its snapshot, `<folder>/<name>.snap`. Returns the difference instead of failing, so that a
 /// test reports all of them.
 fn differs(folder: &str, name: &str, text: &str) -> Option<String> {
@@ -20,11 +22,18 @@ fn differs(folder: &str, name: &str, text: &str) -> Option<String> {
     same.err().map(|_| format!("tests/it/snapshots/{folder}/{name}.snap"))
 }
 
+/// Compares a page with its snapshot, for tests that have a page which [`pages`] cannot reach.
+#[track_caller]
+pub fn page_is_same(name: &str, answer: &Answer) {
+    assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+    all_are_same(&Vec::from_iter(differs("pages", name, &outline(&answer.text()))));
+}
+
 #[track_caller]
 fn all_are_same(differences: &[String]) {
     assert!(
         differences.is_empty(),
-        "changed (see the differences above): {differences:#?}\nIf the new words are right: ./dev test --accept texts, \
-         then review them with git diff tests/it/snapshots"
+        "changed (see the differences above): {differences:#?}\nIf the new words are right: ./dev test --accept texts \
+         http::oauth, then review them with git diff tests/it/snapshots"
     );
 }
