@@ -99,7 +99,7 @@ pub(super) fn keys_end_soon(keys: &[ApiKey], days: u64, site: &str) -> PlainMess
         paragraphs.push(format!("And {} more.", keys.len() - NAMED_MAX));
     }
     paragraphs.push(
-        "From then on, programs that use them are refused. Rotate a key to get a new one with the same scopes.".into(),
+        "From then on, programs that use an expired key are refused. Rotate a key to get a new one with the same scopes.".into(),
     );
     message(subject, paragraphs, "If no program uses a key any more, you do not have to do anything.", site)
 }
