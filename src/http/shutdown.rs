@@ -1,28 +1,46 @@
-//! Whether the server is about to stop: long-polling handlers answer at once then.
+//! Whether the server is about to stop: long-polling handlers answer at once then, and connections end after their next
+//! answer.
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use tokio::sync::watch;
 
 use super::Fault;
 use crate::base::Problem;
 
-/// Says whether a stop of the server was requested.
-#[derive(Clone)]
-pub struct ShutdownSignal(watch::Receiver<bool>);
+/// Says whether a stop of the server was requested. Clones say the same.
+#[derive(Clone, Default)]
+pub struct ShutdownSignal(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    is_requested: AtomicBool,
+    last_answers: AtomicUsize,
+}
 
 impl ShutdownSignal {
-    /// A signal that follows `requested`.
-    pub fn subscribe(requested: &watch::Sender<bool>) -> Self {
-        Self(requested.subscribe())
+    /// Requests the stop.
+    pub fn request(&self) {
+        self.0.is_requested.store(true, Ordering::Relaxed);
     }
 
     /// Whether the stop was requested.
     pub fn is_requested(&self) -> bool {
-        *self.0.borrow()
+        self.0.is_requested.load(Ordering::Relaxed)
+    }
+
+    /// Counts an answer after which its connection is closed, because the stop was requested.
+    pub fn count_last_answer(&self) {
+        self.0.last_answers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many connections were closed with an answer since the stop was requested.
+    pub fn last_answers(&self) -> usize {
+        self.0.last_answers.load(Ordering::Relaxed)
     }
 }
 

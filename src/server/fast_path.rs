@@ -14,6 +14,7 @@ use actix_service::IntoServiceFactory;
 use actix_web::Error;
 use actix_web::body::BoxBody;
 use actix_web::dev::{AppConfig, RequestHead, Response, Service, ServiceFactory, ServiceResponse, forward_ready};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, TryFutureExt};
@@ -23,7 +24,7 @@ use super::middleware::{self, REQUEST_ID};
 use super::route::{FastAnswer, Route, fast_route};
 use super::routes::ROUTES;
 use crate::base::Problem;
-use crate::http::{Answer, Fault, json};
+use crate::http::{Answer, Fault, ShutdownSignal, json};
 use crate::services::Callers;
 use crate::services::api::{forward_auth_without_session, introspect_form, require_caller};
 use crate::verification::Verifier;
@@ -43,6 +44,7 @@ pub(super) struct FastPath<F> {
 struct DirectHandlers {
     verifier: Arc<Verifier>,
     callers: Arc<Callers>,
+    shutdown: ShutdownSignal,
     is_tls: bool,
 }
 
@@ -52,9 +54,10 @@ impl<F: ServiceFactory<Request, Config = AppConfig>> FastPath<F> {
         router: impl IntoServiceFactory<F, Request>,
         verifier: Arc<Verifier>,
         callers: Arc<Callers>,
+        shutdown: ShutdownSignal,
     ) -> Self {
         let is_tls = verifier.app().config().public_url.starts_with("https://");
-        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, is_tls } }
+        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, shutdown, is_tls } }
     }
 }
 
@@ -97,15 +100,38 @@ where
     fn call(&self, mut request: Request) -> Self::Future {
         match fast_answer(request.head()) {
             Some(FastAnswer::ForwardAuth) => {
-                ResponseFuture::Ready(ready(Ok(self.handlers.forward_auth(request.head()))))
+                let mut response = self.handlers.forward_auth(request.head());
+                close_when_stopping(&self.handlers.shutdown, &mut response);
+                ResponseFuture::Ready(ready(Ok(response)))
             }
             Some(FastAnswer::Introspect) => {
                 let payload = request.take_payload();
-                let answer = self.handlers.clone().introspect(request, payload);
-                ResponseFuture::Pending(Box::pin(answer.map(Ok)))
+                let handlers = self.handlers.clone();
+                let answer = self.handlers.clone().introspect(request, payload).map(move |mut response| {
+                    close_when_stopping(&handlers.shutdown, &mut response);
+                    Ok(response)
+                });
+                ResponseFuture::Pending(Box::pin(answer))
             }
-            None => ResponseFuture::Pending(Box::pin(self.router.call(request).map_ok(Response::from))),
+            None => {
+                let handlers = self.handlers.clone();
+                let answer = self.router.call(request).map_ok(move |answer| {
+                    let mut response = Response::from(answer);
+                    close_when_stopping(&handlers.shutdown, &mut response);
+                    response
+                });
+                ResponseFuture::Pending(Box::pin(answer))
+            }
         }
+    }
+}
+
+/// Once a stop was requested, each connection ends after its next answer, so that its client opens another one and loses no
+/// request to a server that is gone.
+fn close_when_stopping(shutdown: &ShutdownSignal, response: &mut Response<BoxBody>) {
+    if shutdown.is_requested() {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        shutdown.count_last_answer();
     }
 }
 

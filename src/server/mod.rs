@@ -14,6 +14,7 @@ mod fresh;
 mod health;
 mod hosts;
 mod identify;
+mod listeners;
 mod middleware;
 pub mod openapi;
 pub mod pages;

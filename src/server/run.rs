@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App as Web, HttpServer, web};
-use tokio::sync::watch;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::fast_path::FastPath;
 use super::middleware::Middleware;
 use super::route::BODY_MAX;
-use super::{frame, routes, tls};
+use super::{frame, listeners, routes, tls};
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
@@ -27,6 +28,11 @@ use crate::verification::Verifier;
 const DRAIN_SECONDS: u64 = 10;
 /// How many seconds a client has to send the head of its request.
 const HEAD_SECONDS: u64 = 10;
+
+/// How long no answer may have closed its connection before the rest is closed.
+const QUIET: Duration = Duration::from_millis(200);
+/// How often to wait for it. A client that needs more than this between two requests opens a new connection by itself.
+const QUIET_CHECKS_MAX: usize = 10;
 
 /// Why the server did not start, as one sentence for the admin.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +75,9 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     let callers = Data::new(Callers::new(app.clone()));
     let shared = Data::new(app.clone());
     let page_frame = Data::new(frame::page_frame());
-    let stops = watch::Sender::new(false);
-    let shutdown = Data::new(ShutdownSignal::subscribe(&stops));
+    let shutdown = Data::new(ShutdownSignal::default());
+    let passed = listeners::passed_by_systemd(&config.listen.addresses).map_err(ServeError)?;
+    let are_kept = !passed.is_empty();
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
 
     let cores = Arc::new(Cores::for_workers(workers));
@@ -89,14 +96,24 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
                 .wrap(Middleware::new(Some(shared.get_ref().clone())))
                 .configure(routes::configure)
                 .default_service(web::to(super::pages::not_found));
-            FastPath::new(router, verifier.clone().into_inner(), callers.clone().into_inner())
+            let stops = shutdown.get_ref().clone();
+            FastPath::new(router, verifier.clone().into_inner(), callers.clone().into_inner(), stops)
         }
     })
     .workers(workers)
     .client_request_timeout(seconds(HEAD_SECONDS))
     .shutdown_timeout(DRAIN_SECONDS)
+    // `stop_in_order` handles them.
+    .disable_signals()
     .server_hostname("domicile");
-    for address in &config.listen.addresses {
+    let unusable = |error| ServeError(listeners::unusable(error));
+    for socket in passed {
+        server = match &tls {
+            Some(tls) => server.listen_rustls_0_23(socket, tls.clone()).map_err(unusable)?,
+            None => server.listen(socket).map_err(unusable)?,
+        };
+    }
+    for address in config.listen.addresses.iter().filter(|_| !are_kept) {
         let bind_error = |error| {
             ServeError(format!(
                 "The server cannot listen on {address}: {error}. Stop the program that uses the address, or change \
@@ -112,6 +129,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     tokens::flows::ensure_signing_key(&app)
         .await
         .map_err(|error| ServeError(format!("The key that signs access tokens could not be created: {error}.")))?;
+    // Before anything that a signal can interrupt.
+    let signals = Signals::listen()?;
     let server = server.run();
     fatal.set_server(server.handle());
 
@@ -129,7 +148,16 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     let _publishing = tokio::spawn(async move { first.publish_at_start().await });
     let _catching_up = tokio::spawn(async move { schedule.catch_up().await });
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
-    let _stops = tokio::spawn(announce_shutdown(stops));
+    let _stop = tokio::spawn({
+        let (app, verifier) = (app.clone(), verifier.clone());
+        // Our own sockets refuse connections when they are closed. So what takes long is done before.
+        let flush = async move {
+            if !are_kept {
+                schedule::flush_at_shutdown(&app, &verifier).await;
+            }
+        };
+        stop_in_order(signals, shutdown.get_ref().clone(), server.handle(), are_kept, flush)
+    });
     let reading = verifier.clone().into_inner();
     let read_ahead = move || {
         // Requests that arrive in the meantime have priority.
@@ -147,15 +175,10 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     for address in &config.listen.addresses {
         tracing::info!(%address, region = config.region, "Domicile is serving.");
     }
-    // The server installs its signal handlers when it first runs. Before that, a stop signal right after READY would
-    // kill the process.
     let serving = actix_web::rt::spawn(server);
-    tokio::task::yield_now().await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("Serving")]);
     let served = serving.await.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
     served.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-
     verifier.stop_preload();
     // A panic of this thread was already reported when it happened.
     let _ = reading.join();
@@ -192,18 +215,57 @@ impl Fatal {
     }
 }
 
-/// Ends long polling when a signal requests the stop. The server itself only refuses new requests and waits for the
-/// running ones.
-async fn announce_shutdown(stops: watch::Sender<bool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that stop the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, ServeError> {
+        let listen = |kind| signal(kind).map_err(|error| ServeError(format!("Signals cannot be received: {error}.")));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
-    stops.send_replace(true);
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for a signal, then stops the server so that no request fails:
+///
+/// ```text
+/// publish a snapshot           if the sockets are our own: they are closed at the very end
+/// accept no more connections   if systemd keeps the sockets: new ones wait for the next server
+/// end long polling             every answer from now on closes its connection
+/// wait until it is quiet       until no connection was closed with an answer for a moment
+/// stop                         what still runs is answered; idle connections and our own sockets are closed
+/// ```
+async fn stop_in_order(
+    mut signals: Signals,
+    shutdown: ShutdownSignal,
+    server: ServerHandle,
+    are_kept: bool,
+    flush: impl Future<Output = ()>,
+) {
+    signals.recv().await;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    flush.await;
+    if are_kept {
+        server.pause().await;
+    }
+    shutdown.request();
+    for _ in 0..QUIET_CHECKS_MAX {
+        let before = shutdown.last_answers();
+        tokio::time::sleep(QUIET).await;
+        if shutdown.last_answers() == before {
+            break;
+        }
+    }
+    server.stop(true).await;
 }
 
 /// Tells systemd that the process works, as long as the writer answers.

@@ -5,6 +5,7 @@ mod bad_requests;
 mod clock;
 mod disks;
 mod kills;
+mod restarts;
 mod snapshots_under_load;
 mod upgrades;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -245,12 +246,35 @@ impl Appliance {
 
     /// Starts the server and waits until it reports that it is ready, as systemd does.
     pub fn start(&mut self) {
+        let command = self.command(&["serve"]);
+        self.start_as(command);
+    }
+
+    /// As [`Appliance::start`], with a socket that stays open when the server stops, as systemd passes it.
+    pub fn start_behind(&mut self, listener: &TcpListener) {
+        let mut command = self.command_behind(listener);
+        command.stdout(Stdio::null());
+        self.start_as(command);
+    }
+
+    /// `serve` with this socket.
+    pub fn command_behind(&self, listener: &TcpListener) -> Command {
+        let serve = self.command(&["serve"]);
+        let mut command = Command::new("sh");
+        // The first socket is number 3, and the process that it is for is named.
+        let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve";
+        command.args(["-c", script]).arg(serve.get_program()).env_clear();
+        command.env("DOMICILE_CONFIG", self.config()).current_dir(self.folder.path());
+        command.stdin(OwnedFd::from(listener.try_clone().unwrap())).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn start_as(&mut self, mut command: Command) {
         let socket_path = self.folder.path().join("notify");
         let _ = std::fs::remove_file(&socket_path);
         let socket = UnixDatagram::bind(&socket_path).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         let log = std::fs::File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let mut command = self.command(&["serve"]);
         self.share_clock(&mut command);
         command.env("NOTIFY_SOCKET", &socket_path).stdout(Stdio::null()).stderr(log);
         let mut server = command.spawn().unwrap();
@@ -329,10 +353,15 @@ impl Appliance {
 
     /// Asks the server to stop and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
+        self.request_stop();
         let mut server = self.server.take().expect("the server is not running");
-        let pid = nix::unistd::Pid::from_raw(server.id().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
         server.wait().unwrap()
+    }
+
+    /// Asks the server to stop.
+    pub fn request_stop(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.pid().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     }
 
     /// Waits for the server to end by itself.
