@@ -101,6 +101,15 @@ pub(super) enum Command {
         /// The snapshot file.
         file: PathBuf,
     },
+    /// Publish a snapshot of this moment and copy it, whether the server runs or not. To a folder: with its manifest and
+    /// the journal. To a file: the snapshot.
+    #[command(
+        after_help = "Examples:\n  domicile backup /backup/\n  domicile backup /backup/domicile-today.sqlite\n\nThe keyring is not copied: keep it elsewhere. Backup jobs need no command; they copy the published files."
+    )]
+    Backup {
+        /// A folder that exists or ends with `/`, or a file. What is there is replaced when the copy is complete.
+        dest: PathBuf,
+    },
     /// Make the data folder from a snapshot and its journal, on a new machine or over a stopped appliance.
     #[command(
         after_help = "Examples:\n  domicile restore /backup/domicile.sqlite\n  domicile restore /backup/domicile.sqlite --replace\n\nThe settings and the keyring must be in place. All sessions end. What the journal says has ended since the snapshot ends again: people who were erased are erased before the server starts."

@@ -1,183 +1,212 @@
-//! `domicile restore`.
+//! `domicile backup`.
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::{Command, Stdio};
 
-use super::arguments::{Common, RestoreArguments};
+use nix::fcntl::OFlag;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::arguments::Common;
 use super::context;
 use super::failure::{Exit, Failure};
-use crate::base::{Clock, Rng};
-use crate::db;
-use crate::journal::JournalError;
-use crate::restore::{self, Options, RestoreError, Restored, Source};
-use crate::snapshots::Damage;
+use crate::db::Layout;
 
-pub(super) fn restore(common: &Common, arguments: &RestoreArguments) -> Result<(), Failure> {
+/// How often the snapshot is copied again, if another one was published meanwhile.
+const ATTEMPTS_MAX: u32 = 5;
+/// Bytes that are copied at once.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// Publishes a snapshot, then copies it. The snapshot is published by a process of its own, which becomes the owner of
+/// the data folder: this process must keep the right to write into the destination, and only reads the data folder.
+pub(super) fn run(common: &Common, dest: &Path) -> Result<(), Failure> {
     let config = context::config(common)?;
-    let keyring = context::keyring(&config)?;
-    // Opened as the user who runs the command: backups may be readable for root only.
-    let snapshot = open_source(&arguments.file)?;
-    let expected = match &arguments.journal {
-        Some(path) => path.clone(),
-        None => arguments.file.with_file_name("tombstones.jsonl"),
+    let layout = Layout::new(&config.data_dir);
+    let target = Target::new(&layout, dest)?;
+    let published = publish(common)?;
+    // The journal before the snapshot: an old snapshot with a newer journal is good, the reverse is not.
+    let journal = match &target.folder {
+        Some(folder) => Some(copy_journal(&layout, folder)?),
+        None => None,
     };
-    let journal = match Source::open(&expected) {
-        Ok(journal) => Some(journal),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && arguments.journal.is_none() => None,
-        Err(error) => return Err(unreadable(&expected, &error)),
-    };
-    create_data_folder(&config.data_dir)?;
-    context::drop_privileges(&config.data_dir)?;
-    let site = Arc::new(db::Site { config, keyring });
-    let options = Options { replace: arguments.replace, accept_missing_journal: arguments.accept_missing_journal };
-    let journal = (journal.as_ref(), expected.as_path());
-    let restored = restore::restore(&site, &snapshot, journal, options, &Clock::system(), &mut Rng::system())?;
+    let manifest = copy_snapshot(&layout, &target, published)?;
+    sync_folder(&target.parent)?;
     if common.json {
-        println!("{}", restored.to_json());
+        println!(
+            "{}",
+            json!({
+                "snapshot": target.file,
+                "journal": journal,
+                "made_at": manifest["made_at"],
+                "audit_seq": manifest["audit_seq"],
+                "bytes": manifest["bytes"],
+                "sha256": manifest["sha256"],
+            })
+        );
     } else {
-        print(&arguments.file, &restored);
+        println!("{}", target.file.display());
+        journal.iter().for_each(|journal| println!("{}", journal.display()));
     }
     Ok(())
 }
 
-fn open_source(path: &Path) -> Result<Source, Failure> {
-    Source::open(path).map_err(|error| unreadable(path, &error))
+/// Where the copies go.
+struct Target {
+    /// `None`: the destination is a file.
+    folder: Option<PathBuf>,
+    /// The folder of the snapshot.
+    parent: PathBuf,
+    /// The snapshot.
+    file: PathBuf,
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    let name = path.display();
-    Failure::refused(match error.kind() {
-        std::io::ErrorKind::NotFound => format!("there is no file {name}, so nothing was changed. Check the path."),
-        _ => format!("{name} cannot be read: {error}. Nothing was changed. Run the command as root."),
-    })
-}
-
-fn create_data_folder(folder: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        Failure::configuration(format!(
-            "{} cannot be created: {error}. Create it, give it to the user that runs the server, and try again.",
-            folder.display()
-        ))
-    })
-}
-
-fn print(file: &Path, restored: &Restored) {
-    println!(
-        "{} is restored: the snapshot of {}, with {} audit events.",
-        file.display(),
-        restored.report.stamp.made_at.day_and_time(),
-        restored.report.audit_events
-    );
-    println!(
-        "{} newer lines of the journal were applied: {} accounts were erased again, {} other changes were made again. {} sessions were ended.",
-        restored.replayed.lines, restored.replayed.erased, restored.replayed.changed, restored.sessions_ended
-    );
-    if restored.epoch.has_accepted_missing_journal {
-        println!("The journal was not complete, as you accepted: access that ended after the snapshot may work again.");
-    }
-    if let Some((first, last)) = restored.epoch.lost_events() {
-        println!("The audit events {first} to {last} of the replaced data are not in it.");
-    }
-    if let Some((path, until)) = &restored.replaced {
-        println!("The replaced data is in {} until {}.", path.display(), until.day());
-    }
-    eprintln!("Next: systemctl start domicile");
-}
-
-/// A failure with the one command that helps.
-impl From<RestoreError> for Failure {
-    fn from(error: RestoreError) -> Self {
-        match error {
-            RestoreError::Snapshot { path, damage } => of_snapshot(&path, *damage),
-            RestoreError::OtherRegion { .. }
-            | RestoreError::OldKeyring(_)
-            | RestoreError::OnlySnapshot(_)
-            | RestoreError::PutBack { .. }
-            | RestoreError::StaleLog { .. } => of_place(&error),
-            RestoreError::Journal(error) => of_journal(&error),
-            RestoreError::InUse(folder) => Self::refused(format!(
-                "a server or a command is using {}. Run `systemctl stop domicile`, then restore again.",
-                folder.display()
-            )),
-            RestoreError::Running(folder) => Self::configuration(format!(
-                "a restore of {} is running. Wait until it has finished, then try again.",
-                folder.display()
-            )),
-            RestoreError::Exists(folder) => Self::refused(format!(
-                "{} already contains an appliance, and nothing was changed. To move its data aside and keep it for 30 days, run the command again with --replace.",
-                folder.display()
-            )),
-            RestoreError::NoSpace { needed, free } => Self::refused(format!(
-                "the restore needs {needed} bytes on the disk of the data folder, but only {free} are free. Nothing was changed. Free some space, then run the command again."
-            )),
-            RestoreError::UnknownEntry { .. } => Self::refused(format!(
-                "{error}. The data is as it was. Restore with the version of Domicile that wrote the journal, or a newer one."
-            )),
-            RestoreError::Privacy(error) => crate::base::Problem::from(error).into(),
-            RestoreError::Db(db::Error::File { path, source }) => Self::refused(format!(
-                "{path}: {source}. The data is as it was. Check the folder and its owner, then run the command again."
-            )),
-            RestoreError::Db(error) => Self::refused(format!("{error}. The data is as it was.")),
+impl Target {
+    fn new(layout: &Layout, dest: &Path) -> Result<Self, Failure> {
+        let is_folder = dest.is_dir() || dest.as_os_str().to_string_lossy().ends_with('/');
+        let parent = match dest.parent() {
+            _ if is_folder => dest,
+            None => return Err(Failure::refused("the destination has no folder. Name a folder or a file.")),
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+        };
+        if is_folder {
+            std::fs::create_dir_all(dest).map_err(|error| cannot_write(dest, &error))?;
         }
+        // Otherwise the copy would replace the files of the appliance.
+        let real = std::fs::canonicalize(parent).map_err(|error| cannot_write(parent, &error))?;
+        if std::fs::canonicalize(layout.root()).is_ok_and(|root| real.starts_with(root)) {
+            return Err(Failure::refused(format!(
+                "{} is inside the data folder. Name another folder, best on another machine.",
+                dest.display()
+            )));
+        }
+        let file = if is_folder { dest.join("domicile.sqlite") } else { dest.to_owned() };
+        Ok(Self { folder: is_folder.then(|| dest.to_owned()), parent: parent.to_owned(), file })
     }
 }
 
-fn of_snapshot(path: &Path, damage: Damage) -> Failure {
-    let name = path.display();
-    let (exit, fix) = match &damage {
-        Damage::Unreadable(error) => return unreadable(path, error),
-        Damage::Newer { .. } => {
-            (Exit::Refused, "Install the version of domicile that made it, or a newer one, then run the command again.")
-        }
-        Damage::NotASnapshot => {
-            (Exit::Refused, "A copy of the live database may be torn. Restore the domicile.sqlite of the same backup.")
-        }
-        Damage::NotADatabase | Damage::NotEncrypted => (Exit::Refused, "Restore the domicile.sqlite of a backup."),
-        Damage::WrongKey { .. } => {
-            (Exit::Configuration, "Put the keyring of its appliance in place, then run the command again.")
-        }
-        _ => (Exit::Damage, "Restore an older copy: `domicile verify FILE` says which is good."),
+/// Runs `domicile snapshot now`. Answers the manifest.
+fn publish(common: &Common) -> Result<Value, Failure> {
+    let failure =
+        |error: &dyn std::fmt::Display| Failure::refused(format!("the snapshot could not be started: {error}."));
+    let program = std::env::current_exe().map_err(|error| failure(&error))?;
+    let output = Command::new(program)
+        .args(["snapshot", "now", "--json", "--config"])
+        .arg(&common.config)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failure(&error))?;
+    if output.status.success() {
+        return serde_json::from_slice(&output.stdout).map_err(|error| failure(&error));
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    // The lines before it are the log.
+    let sentence = text.rsplit_once("domicile: ").map_or(text.as_ref(), |(_, sentence)| sentence);
+    let exit = match output.status.code() {
+        Some(2) => Exit::Configuration,
+        Some(3) => Exit::Damage,
+        _ => Exit::Refused,
     };
-    Failure { sentence: format!("{name} cannot be restored: {damage}. Nothing was changed. {fix}"), exit }
+    Err(Failure { sentence: sentence.trim_end().to_owned(), exit })
 }
 
-fn of_journal(error: &JournalError) -> Failure {
-    let fix = "Restore with the newest copy of the journal: --journal FILE. If there is none, run the command again with --accept-missing-journal: access that ended after the snapshot may then work again.";
-    let sentence = format!("{error}. Nothing was changed. {fix}");
-    match error {
-        JournalError::Damaged { .. } => Failure::damage(sentence),
-        _ => Failure::refused(sentence),
+/// Copies the published snapshot, and compares the copy with the manifest. Answers the manifest.
+fn copy_snapshot(layout: &Layout, target: &Target, published: Value) -> Result<Value, Failure> {
+    let mut manifest = published;
+    for _ in 0..ATTEMPTS_MAX {
+        let copy = Unfinished::create(&target.file)?;
+        let sha256 = copy.fill(&layout.snapshot())?;
+        if manifest["sha256"] == hex::encode(sha256) {
+            copy.finish(&target.file)?;
+            if let Some(folder) = &target.folder {
+                let path = folder.join("domicile.sqlite.json");
+                let copy = Unfinished::create(&path)?;
+                copy.write(format!("{manifest:#}\n").as_bytes())?;
+                copy.finish(&path)?;
+            }
+            return Ok(manifest);
+        }
+        // Another snapshot was published meanwhile, which is newer.
+        let text =
+            std::fs::read_to_string(layout.manifest()).map_err(|error| cannot_read(&layout.manifest(), &error))?;
+        manifest = serde_json::from_str(&text).unwrap_or(manifest);
+    }
+    Err(Failure::refused(
+        "the published snapshot was replaced again and again while it was copied. Run the command again.",
+    ))
+}
+
+fn copy_journal(layout: &Layout, folder: &Path) -> Result<PathBuf, Failure> {
+    let path = folder.join("tombstones.jsonl");
+    let copy = Unfinished::create(&path)?;
+    copy.fill(&layout.tombstones())?;
+    copy.finish(&path)?;
+    Ok(path)
+}
+
+/// A file that gets its name when it is complete. Removed when it is dropped before.
+struct Unfinished {
+    path: PathBuf,
+    file: File,
+}
+
+impl Unfinished {
+    fn create(target: &Path) -> Result<Self, Failure> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let path = target.with_file_name(format!(".{name}.{}", std::process::id()));
+        let file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&path);
+        Ok(Self { file: file.map_err(|error| cannot_write(&path, &error))?, path })
+    }
+
+    /// Copies the file `from`. Answers its SHA-256.
+    fn fill(&self, from: &Path) -> Result<[u8; 32], Failure> {
+        // Not through a link, because root may read what the owner of the data folder may not.
+        let options = File::options().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(from);
+        let mut source = options.map_err(|error| cannot_read(from, &error))?;
+        let mut hash = Sha256::new();
+        let mut block = vec![0u8; BLOCK_BYTES];
+        loop {
+            match source.read(&mut block).map_err(|error| cannot_read(from, &error))? {
+                0 => return Ok(hash.finalize().into()),
+                read => {
+                    hash.update(&block[..read]);
+                    self.write(&block[..read])?;
+                }
+            }
+        }
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        (&self.file).write_all(bytes).map_err(|error| cannot_write(&self.path, &error))
+    }
+
+    fn finish(&self, target: &Path) -> Result<(), Failure> {
+        let outcome = self.file.sync_all().and_then(|()| std::fs::rename(&self.path, target));
+        outcome.map_err(|error| cannot_write(target, &error))
     }
 }
 
-fn of_place(error: &RestoreError) -> Failure {
-    let command = |file: &Option<PathBuf>| match file {
-        Some(file) => format!("Run: domicile restore {} --replace", file.display()),
-        None => "Run: domicile restore FILE --replace, with the domicile.sqlite of a backup.".to_owned(),
-    };
-    let sentence = match error {
-        RestoreError::OtherRegion { stamped, configured } => format!(
-            "the snapshot belongs to region \"{stamped}\", but the configuration has region = \"{configured}\". Nothing was changed. Set region = \"{stamped}\", then run the command again."
-        ),
-        RestoreError::OnlySnapshot(file) => format!(
-            "there is a snapshot but no live database in the data folder. Run: domicile restore {}",
-            file.display()
-        ),
-        RestoreError::PutBack { live, restore } => format!(
-            "{} was copied or put there by hand, or is older than the snapshot beside it. It is not used, because it may be torn, and access that has ended would work again. {}",
-            live.display(),
-            command(restore)
-        ),
-        RestoreError::StaleLog { live, log } => format!(
-            "{} belongs to another database than {}, which was put there by hand. {}",
-            log.display(),
-            live.display(),
-            command(&None)
-        ),
-        other => format!(
-            "{other}. Nothing was changed. Put the newest copy of the keyring in place, made after `domicile keyring rotate`, then run the command again."
-        ),
-    };
-    Failure::configuration(sentence)
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // It is not there any more if it has its name.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn sync_folder(folder: &Path) -> Result<(), Failure> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| cannot_write(folder, &error))
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::refused(format!(
+        "{} cannot be written: {error}. Create its folder, or free some space, then run the command again.",
+        path.display()
+    ))
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::refused(format!("{} cannot be read: {error}. Run the command as root.", path.display()))
 }

@@ -18,6 +18,7 @@ mod init;
 mod invitations;
 mod keys;
 mod people;
+mod restore;
 mod run;
 mod scan;
 mod serve;

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command};
 use super::failure::Failure;
-use super::{backup, check, demo, health, init, keys, people, serve, site};
+use super::{backup, check, demo, health, init, keys, people, restore, serve, site};
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
 /// I/O error while serving.
@@ -51,7 +51,8 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Keyring { command } => site::keyring(common, command),
         Command::Clock { command } => site::clock(common, command),
         Command::Verify { file } => site::verify(common, file),
-        Command::Restore(arguments) => backup::restore(common, arguments),
+        Command::Backup { dest } => backup::run(common, dest),
+        Command::Restore(arguments) => restore::run(common, arguments),
         Command::Healthcheck => health::run(common),
     }
 }

@@ -8,7 +8,7 @@ use crate::journal::JournalError;
 use crate::privacy::PrivacyError;
 use crate::snapshots::Damage;
 
-/// Why a restore was refused or failed; the data folder is as it was then. `cli/backup.rs` has the sentences.
+/// Why a restore was refused or failed; the data folder is as it was then. `cli/restore.rs` has the sentences.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The snapshot is damaged, or is none.

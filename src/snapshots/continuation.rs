@@ -7,6 +7,7 @@ use super::model::Stamp;
 use super::store;
 use crate::audit;
 use crate::base::Timestamp;
+use crate::billing::ledger;
 use crate::db::{Error, FileCopy, Site, Tx, View};
 
 /// What a snapshot says of itself, read without a check of the file.
@@ -16,6 +17,8 @@ pub struct Published {
     pub stamp: Stamp,
     /// The epoch of its audit.
     pub epoch: i64,
+    /// The number and the id of its last ledger transaction. `None`: it has none.
+    pub ledger: Option<(i64, String)>,
     /// The id of its appliance.
     pub site_id: String,
 }
@@ -30,11 +33,12 @@ pub fn read_published(path: &Path, site: &Arc<Site>, now: Timestamp) -> Option<P
     let view = copy.view();
     let stamp = store::find(&view).ok()??;
     let site_id = crate::db::find_stamp(&view).ok()??.site_id;
-    Some(Published { stamp, epoch: audit::epoch_number(&view).ok()?, site_id })
+    let (epoch, ledger) = (audit::epoch_number(&view).ok()?, ledger::head(&view).ok()?);
+    Some(Published { stamp, epoch, ledger, site_id })
 }
 
-/// Whether the database contains everything that the snapshot contains: it has the snapshot's last audit event, or a
-/// restore began a later epoch. A database that is no continuation must not replace the snapshot, because the snapshot
+/// Whether the database contains everything that the snapshot contains: it has the snapshot's last audit event and
+/// its last ledger transaction, or a restore began a later epoch. A database that is no continuation must not replace the snapshot, because the snapshot
 /// may be the only copy of what the database lacks.
 ///
 /// # Errors
@@ -44,7 +48,11 @@ pub fn continues(view: &View<'_>, published: &Published) -> Result<bool, Error> 
         return Ok(true);
     }
     let leaf = audit::leaf_of_event(view, published.stamp.audit_seq)?;
-    Ok(leaf == Some(published.stamp.audit_head))
+    let has_ledger = match &published.ledger {
+        Some((seq, id)) => ledger::transaction_id(view, *seq)?.as_ref() == Some(id),
+        None => true,
+    };
+    Ok(has_ledger && leaf == Some(published.stamp.audit_head))
 }
 
 /// What the database says of itself, if it is a snapshot that was put in the place of the live database.

@@ -39,6 +39,8 @@ pub struct Report {
     pub bytes: u64,
     /// The number of rows of each table.
     pub rows: Vec<(String, i64)>,
+    /// The epoch: 1 from `init` on, and one more after each restore.
+    pub epoch: i64,
     /// Audit events that were verified.
     pub audit_events: i64,
     /// Ledger transactions that were verified.
@@ -67,6 +69,7 @@ impl Report {
             "keyring_id": self.stamp.keyring_id,
             "bytes": self.bytes,
             "audit_seq": self.stamp.audit_seq,
+            "epoch": self.epoch,
             "audit_head": hex::encode(self.stamp.audit_head),
             "tombstone_seq": self.stamp.tombstone_seq,
             "rows": rows,

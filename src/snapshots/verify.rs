@@ -199,6 +199,7 @@ fn check_content(path: &Path, copy: &FileCopy, pages: &PageSummary, base: Option
         site_id: site.site_id,
         bytes: pages.bytes,
         rows: copy.row_counts()?,
+        epoch: audit.epochs.last().map_or(1, |epoch| epoch.number),
         audit_events: audit.events,
         ledger_transactions: ledger.transactions,
     })

@@ -9,6 +9,8 @@ mod restarts;
 mod snapshots_under_load;
 mod upgrades;
 
+pub use disks::{Disk, run};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -11,6 +11,8 @@ const FIND_POSTED: &str = "
     select t.id, t.seq, s.balance_after_micro, t.digest
     from ledger_tx t join statement_line s on s.tx_id = t.id
     where t.idem_key = :idem_key";
+const FIND_HEAD: &str = "select seq, id from ledger_tx order by seq desc limit 1";
+const FIND_ID: &str = "select id from ledger_tx where seq = :seq";
 const FIND_LAST_SEQ: &str = "select coalesce(max(seq), 0) from ledger_tx";
 const INSERT_TX: &str = insert!(LEDGER_TX);
 const SEAL_TX: &str = "update ledger_tx set sealed = 1 where id = :id";
@@ -102,6 +104,8 @@ const COUNT_LINES: &str = "select count(*) from statement_line where seq > :afte
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_POSTED,
+    FIND_HEAD,
+    FIND_ID,
     FIND_LAST_SEQ,
     INSERT_TX,
     SEAL_TX,
@@ -474,4 +478,23 @@ fn read_lot_row(row: &Row<'_>) -> rusqlite::Result<LotRow> {
 /// The number of statement lines after number `after`.
 pub(super) fn count_lines(view: &View<'_>, after: i64) -> Result<i64, Error> {
     view.one(COUNT_LINES, named_params! {":after": after}, only)
+}
+
+/// The number and the id of the last transaction. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_head(view: &View<'_>) -> Result<Option<(i64, String)>, Error> {
+    view.find(FIND_HEAD, [], |row| {
+        by_name!(row, FIND_HEAD => seq, id);
+        Ok((seq.get()?, id.get()?))
+    })
+}
+
+/// The id of the transaction with this number. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn find_id(view: &View<'_>, seq: i64) -> Result<Option<String>, Error> {
+    view.find(FIND_ID, named_params! {":seq": seq}, only)
 }

@@ -9,19 +9,24 @@ use super::{Appliance, Reporter};
 use crate::support::{TestApp, tool};
 
 /// A mounted file system inside a file. Unmounted when it is dropped.
-pub(super) struct Disk {
+pub struct Disk {
     mounted_at: std::path::PathBuf,
 }
 
 impl Disk {
     /// Creates an ext4 file system of `mebibytes` and mounts it at `at`.
-    pub(super) fn ext4(folder: &Path, at: &Path, mebibytes: u64) -> Self {
+    pub fn ext4(folder: &Path, at: &Path, mebibytes: u64) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
         let image = folder.join("disk.img");
         std::fs::File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();
         run(Command::new(tool("mkfs.ext4")).args(["-q", "-F"]).arg(&image));
         std::fs::create_dir_all(at).unwrap();
-        run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(at));
+        Self::mount(&image, at)
+    }
+
+    /// Mounts the file system in the file `image` at `at`.
+    pub fn mount(image: &Path, at: &Path) -> Self {
+        run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(at));
         Self { mounted_at: at.to_owned() }
     }
 }
@@ -33,7 +38,7 @@ impl Drop for Disk {
 }
 
 #[track_caller]
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}. Run: ./dev tools"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,0 +1,183 @@
+//! `domicile restore`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::arguments::{Common, RestoreArguments};
+use super::context;
+use super::failure::{Exit, Failure};
+use crate::base::{Clock, Rng};
+use crate::db;
+use crate::journal::JournalError;
+use crate::restore::{self, Options, RestoreError, Restored, Source};
+use crate::snapshots::Damage;
+
+pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), Failure> {
+    let config = context::config(common)?;
+    let keyring = context::keyring(&config)?;
+    // Opened as the user who runs the command: backups may be readable for root only.
+    let snapshot = open_source(&arguments.file)?;
+    let expected = match &arguments.journal {
+        Some(path) => path.clone(),
+        None => arguments.file.with_file_name("tombstones.jsonl"),
+    };
+    let journal = match Source::open(&expected) {
+        Ok(journal) => Some(journal),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && arguments.journal.is_none() => None,
+        Err(error) => return Err(unreadable(&expected, &error)),
+    };
+    create_data_folder(&config.data_dir)?;
+    context::drop_privileges(&config.data_dir)?;
+    let site = Arc::new(db::Site { config, keyring });
+    let options = Options { replace: arguments.replace, accept_missing_journal: arguments.accept_missing_journal };
+    let journal = (journal.as_ref(), expected.as_path());
+    let restored = restore::restore(&site, &snapshot, journal, options, &Clock::system(), &mut Rng::system())?;
+    if common.json {
+        println!("{}", restored.to_json());
+    } else {
+        print(&arguments.file, &restored);
+    }
+    Ok(())
+}
+
+fn open_source(path: &Path) -> Result<Source, Failure> {
+    Source::open(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let name = path.display();
+    Failure::refused(match error.kind() {
+        std::io::ErrorKind::NotFound => format!("there is no file {name}, so nothing was changed. Check the path."),
+        _ => format!("{name} cannot be read: {error}. Nothing was changed. Run the command as root."),
+    })
+}
+
+fn create_data_folder(folder: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+        Failure::configuration(format!(
+            "{} cannot be created: {error}. Create it, give it to the user that runs the server, and try again.",
+            folder.display()
+        ))
+    })
+}
+
+fn print(file: &Path, restored: &Restored) {
+    println!(
+        "{} is restored: the snapshot of {}, with {} audit events.",
+        file.display(),
+        restored.report.stamp.made_at.day_and_time(),
+        restored.report.audit_events
+    );
+    println!(
+        "{} newer lines of the journal were applied: {} accounts were erased again, {} other changes were made again. {} sessions were ended.",
+        restored.replayed.lines, restored.replayed.erased, restored.replayed.changed, restored.sessions_ended
+    );
+    if restored.epoch.has_accepted_missing_journal {
+        println!("The journal was not complete, as you accepted: access that ended after the snapshot may work again.");
+    }
+    if let Some((first, last)) = restored.epoch.lost_events() {
+        println!("The audit events {first} to {last} of the replaced data are not in it.");
+    }
+    if let Some((path, until)) = &restored.replaced {
+        println!("The replaced data is in {} until {}.", path.display(), until.day());
+    }
+    eprintln!("Next: systemctl start domicile");
+}
+
+/// A failure with the one command that helps.
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Snapshot { path, damage } => of_snapshot(&path, *damage),
+            RestoreError::OtherRegion { .. }
+            | RestoreError::OldKeyring(_)
+            | RestoreError::OnlySnapshot(_)
+            | RestoreError::PutBack { .. }
+            | RestoreError::StaleLog { .. } => of_place(&error),
+            RestoreError::Journal(error) => of_journal(&error),
+            RestoreError::InUse(folder) => Self::refused(format!(
+                "a server or a command is using {}. Run `systemctl stop domicile`, then restore again.",
+                folder.display()
+            )),
+            RestoreError::Running(folder) => Self::configuration(format!(
+                "a restore of {} is running. Wait until it has finished, then try again.",
+                folder.display()
+            )),
+            RestoreError::Exists(folder) => Self::refused(format!(
+                "{} already contains an appliance, and nothing was changed. To move its data aside and keep it for 30 days, run the command again with --replace.",
+                folder.display()
+            )),
+            RestoreError::NoSpace { needed, free } => Self::refused(format!(
+                "the restore needs {needed} bytes on the disk of the data folder, but only {free} are free. Nothing was changed. Free some space, then run the command again."
+            )),
+            RestoreError::UnknownEntry { .. } => Self::refused(format!(
+                "{error}. The data is as it was. Restore with the version of Domicile that wrote the journal, or a newer one."
+            )),
+            RestoreError::Privacy(error) => crate::base::Problem::from(error).into(),
+            RestoreError::Db(db::Error::File { path, source }) => Self::refused(format!(
+                "{path}: {source}. The data is as it was. Check the folder and its owner, then run the command again."
+            )),
+            RestoreError::Db(error) => Self::refused(format!("{error}. The data is as it was.")),
+        }
+    }
+}
+
+fn of_snapshot(path: &Path, damage: Damage) -> Failure {
+    let name = path.display();
+    let (exit, fix) = match &damage {
+        Damage::Unreadable(error) => return unreadable(path, error),
+        Damage::Newer { .. } => {
+            (Exit::Refused, "Install the version of domicile that made it, or a newer one, then run the command again.")
+        }
+        Damage::NotASnapshot => {
+            (Exit::Refused, "A copy of the live database may be torn. Restore the domicile.sqlite of the same backup.")
+        }
+        Damage::NotADatabase | Damage::NotEncrypted => (Exit::Refused, "Restore the domicile.sqlite of a backup."),
+        Damage::WrongKey { .. } => {
+            (Exit::Configuration, "Put the keyring of its appliance in place, then run the command again.")
+        }
+        _ => (Exit::Damage, "Restore an older copy: `domicile verify FILE` says which is good."),
+    };
+    Failure { sentence: format!("{name} cannot be restored: {damage}. Nothing was changed. {fix}"), exit }
+}
+
+fn of_journal(error: &JournalError) -> Failure {
+    let fix = "Restore with the newest copy of the journal: --journal FILE. If there is none, run the command again with --accept-missing-journal: access that ended after the snapshot may then work again.";
+    let sentence = format!("{error}. Nothing was changed. {fix}");
+    match error {
+        JournalError::Damaged { .. } => Failure::damage(sentence),
+        _ => Failure::refused(sentence),
+    }
+}
+
+fn of_place(error: &RestoreError) -> Failure {
+    let command = |file: &Option<PathBuf>| match file {
+        Some(file) => format!("Run: domicile restore {} --replace", file.display()),
+        None => "Run: domicile restore FILE --replace, with the domicile.sqlite of a backup.".to_owned(),
+    };
+    let sentence = match error {
+        RestoreError::OtherRegion { stamped, configured } => format!(
+            "the snapshot belongs to region \"{stamped}\", but the configuration has region = \"{configured}\". Nothing was changed. Set region = \"{stamped}\", then run the command again."
+        ),
+        RestoreError::OnlySnapshot(file) => format!(
+            "there is a snapshot but no live database in the data folder. Run: domicile restore {}",
+            file.display()
+        ),
+        RestoreError::PutBack { live, restore } => format!(
+            "{} was copied or put there by hand, or is older than the snapshot beside it. It is not used, because it may be torn, and access that has ended would work again. {}",
+            live.display(),
+            command(restore)
+        ),
+        RestoreError::StaleLog { live, log } => format!(
+            "{} belongs to another database than {}, which was put there by hand. {}",
+            log.display(),
+            live.display(),
+            command(&None)
+        ),
+        other => format!(
+            "{other}. Nothing was changed. Put the newest copy of the keyring in place, made after `domicile keyring rotate`, then run the command again."
+        ),
+    };
+    Failure::configuration(sentence)
+}
