@@ -9,6 +9,7 @@
 mod error;
 mod flows;
 mod journal;
+mod mails;
 mod model;
 mod ops;
 mod placement;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::error::RestoreError;
+use super::mails;
 use super::replay::{self, Replayed};
 use crate::audit::{self, Epoch, Event, KnownHead, SiteEvent};
 use crate::base::Actor;
@@ -10,7 +11,7 @@ use crate::db::{self, Tx};
 use crate::journal::{self, Entry};
 use crate::privacy;
 use crate::snapshots::{self, Report};
-use crate::{accounts, factors, sessions, signin, tokens};
+use crate::{accounts, factors, mail, sessions, signin, tokens};
 
 /// What is known when the transaction begins.
 pub(super) struct Plan<'p> {
@@ -55,7 +56,17 @@ pub(super) fn complete(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Completed, Re
     signin::oauth::end_requests(tx)?;
     privacy::end_export_links(tx)?;
     tokens::skip_lost_numbers(tx)?;
+    tell_operators(tx, &epoch)?;
     Ok(Completed { epoch, replayed, sessions_ended })
+}
+
+fn tell_operators(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<(), db::Error> {
+    let site = tx.site().config.public_url.clone();
+    for operator in accounts::addresses::operators(tx)? {
+        let message = mails::backup_restored(&operator.display_name, epoch, &site);
+        mail::enqueue(tx, Some(operator.account), operator.address, &message)?;
+    }
+    Ok(())
 }
 
 /// The event of the restore is the first one after the snapshot.

@@ -8,7 +8,7 @@ mod model;
 mod ops;
 mod store;
 
-pub use model::{AddressList, ListedEmail};
+pub use model::{AddressList, ListedEmail, OperatorAddress};
 pub(in crate::accounts) use model::{RemovedEmail, RevertedTo};
 pub use ops::{
     PrimaryChange, RevertedChange, add_email, list, remove_email, resend_email_code, revert_change, set_primary,
@@ -16,5 +16,5 @@ pub use ops::{
 };
 
 pub(in crate::accounts) use ops::{remove_again, revert_again};
-pub use store::STATEMENTS;
+pub use store::{STATEMENTS, list_operators as operators};
 pub(in crate::accounts) use store::{delete_of_account as forget, delete_old as purge_old};

@@ -2,7 +2,7 @@
 
 use super::super::error::AccountError;
 use super::super::model::{EMAILS_MAX, Email, EmailChange};
-use crate::base::{EmailId, Timestamp};
+use crate::base::{AccountId, EmailAddress, EmailId, Timestamp};
 
 /// An address of an account, with what holds it there.
 #[derive(Clone, Debug)]
@@ -100,4 +100,13 @@ impl RevertedTo {
         let since = Timestamp::from_millis(words.next()?.parse().ok()?);
         Some(Self { from, to, since }).filter(|_| words.next().is_none())
     }
+}
+
+/// The verified primary address of an operator, for mails about the appliance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct OperatorAddress {
+    pub account: AccountId,
+    pub display_name: String,
+    pub address: EmailAddress,
 }

@@ -5,6 +5,7 @@ use rusqlite::named_params;
 use super::super::model::{Email, EmailChange};
 use super::super::store::{EMAIL, read_email};
 use super::super::tables::{EMAIL_CHANGE, EMAIL_CODE_COUNT};
+use super::model::OperatorAddress;
 use crate::base::{AccountId, EmailChangeId, EmailId, Timestamp};
 use crate::db::{Error, Tx, View, by_name, insert, sql, values};
 
@@ -37,6 +38,13 @@ const DELETE_OLD_COUNTS: &str = "
       select account_id from email_code_count where counted_from <= :before limit :limit)";
 const DELETE_COUNT: &str = "delete from email_code_count where account_id = :account_id";
 
+const LIST_OPERATORS: &str = "
+    select a.id, a.display_name, e.address
+    from account a join account_email e on e.account_id = a.id and e.is_primary = 1 and e.verified_at is not null
+    where a.is_operator = 1 and a.state = 'active'
+    order by a.id
+    limit 100";
+
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_EMAIL,
@@ -52,6 +60,7 @@ pub const STATEMENTS: &[&str] = &[
     COUNT_ADDED_CODE,
     DELETE_OLD_COUNTS,
     DELETE_COUNT,
+    LIST_OPERATORS,
 ];
 
 pub(super) fn find_email(view: &View<'_>, account: AccountId, id: EmailId) -> Result<Option<Email>, Error> {
@@ -141,4 +150,15 @@ pub(in crate::accounts) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId
         tx.execute(statement, named_params! {":account_id": account})?;
     }
     Ok(())
+}
+
+/// The primary addresses of the active operators, at most 100.
+///
+/// # Errors
+/// [`Error`].
+pub fn list_operators(view: &View<'_>) -> Result<Vec<OperatorAddress>, Error> {
+    view.list(LIST_OPERATORS, [], |row| {
+        by_name!(row, LIST_OPERATORS => id, display_name, address);
+        Ok(OperatorAddress { account: id.get()?, display_name: display_name.get()?, address: address.get()? })
+    })
 }

@@ -19,7 +19,7 @@ const KILLS: (usize, usize) = (6, 30);
 const CUTS: (usize, usize) = (3, 20);
 
 /// The seed of this run, printed, so that a failure can be repeated: `SEED=7`.
-fn seeded() -> Rng {
+pub fn seeded() -> Rng {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(u32::from_le_bytes(Rng::system().bytes::<4>())));
     eprintln!("SEED={seed}");

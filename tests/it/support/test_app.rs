@@ -14,6 +14,7 @@ use domicile::crypto::Keyring;
 use domicile::db::{self, Decided, Layout, Tx, View};
 use domicile::jobs;
 use domicile::maintenance::{self, UpgradeBy};
+use domicile::restore::{self, Options, Restored, Source};
 use domicile::schedule::JOB_HANDLERS;
 use domicile::signin::{self, NewPerson, SignInOutcome, SignUp, SigninError, flows};
 use domicile::workspaces;
@@ -164,13 +165,36 @@ impl TestApp {
     }
 
     fn reopen_as(self, config: Config, clock: Clock) -> Self {
+        self.reopen_after(config, clock, Rng::seeded(13), |_| ()).0
+    }
+
+    /// Closes the appliance, restores the snapshot with the journal over it, and opens it again. The random numbers are
+    /// others than before, as those of a machine are.
+    pub fn restore(self, snapshot: &Path, journal: &Path, mut rng: Rng) -> (Self, Restored) {
+        let (config, clock) = (self.app.config().clone(), self.clock.clone());
+        let now = clock.clone();
+        self.reopen_after(config, clock, rng.split(), move |config| {
+            let keyring = Keyring::load(&config.keyring, false).unwrap();
+            let site = Arc::new(db::Site { config: config.clone(), keyring });
+            let (snapshot, given) = (Source::open(snapshot).unwrap(), Source::open(journal).unwrap());
+            let options = Options { replace: true, ..Options::default() };
+            let restored =
+                restore::restore(&site, &snapshot, (Some(&given), journal), options, &now, &mut rng).unwrap();
+            restore::check_placement(&Layout::new(&config.data_dir), &site, now.now()).unwrap();
+            restored
+        })
+    }
+
+    /// Closes the appliance, does `work`, and opens it again.
+    fn reopen_after<T>(self, config: Config, clock: Clock, rng: Rng, work: impl FnOnce(&Config) -> T) -> (Self, T) {
         let Self { app, runtime: old, folder, .. } = self;
         // Its tasks may keep the appliance a moment longer.
         drop(old);
         let app = Arc::into_inner(app).unwrap_or_else(|| panic!("the appliance is still in use"));
         drop(app);
-        let app = open(config, clock.clone(), Rng::seeded(13));
-        Self { app, clock, runtime: runtime(), folder }
+        let value = work(&config);
+        let app = open(config, clock.clone(), rng);
+        (Self { app, clock, runtime: runtime(), folder }, value)
     }
 
     /// Reads one consistent state.
