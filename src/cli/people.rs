@@ -14,7 +14,7 @@ use crate::base::{AccountId, Actor, EmailAddress, PAGE_SIZE_MAX, Problem};
 use crate::billing::ledger;
 use crate::crypto::age_file::Recipient;
 use crate::signin::{self, NewPerson, SigninError};
-use crate::{db, privacy};
+use crate::{db, privacy, snapshots};
 
 pub(super) fn account(common: &Common, command: &AccountCommand) -> Result<(), Failure> {
     match command {
@@ -221,10 +221,17 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     if let Some(remaining) = receipt.remaining() {
         eprintln!("{remaining}");
     }
-    // The command does not wait for a snapshot, which takes long for a large database.
+    // A server publishes by itself. If none runs, only this command removes the person from the file that backup jobs
+    // copy.
+    let layout = app.store().layout();
+    if db::try_lock_file(&layout.lock()).map_err(Problem::from)?.is_some()
+        && let Err(error) = snapshots::publish(&app)
+    {
+        eprintln!("The published snapshot still contains the person: {error}. Run: domicile snapshot now");
+    }
     eprintln!(
-        "The account is deleted. The receipt is final when the server has replaced the published snapshot: within minutes \
-         if it runs, otherwise soon after its next start. `domicile check` shows what is left to do."
+        "The account is deleted. The receipt is final when a running server has also sent the last mail and replaced the \
+         published snapshot. `domicile check` shows what is left to do."
     );
     Ok(())
 }

@@ -58,7 +58,7 @@ table! {
             an opaque id"),
     }
     receipt_id = left_out("on the person's receipt");
-    erased_at = left_out(STATE);
+    erased_at = left_out(STATE).ages();
     log_emptied = left_out(STATE).set_later();
     snapshot_replaced = left_out(STATE).set_later();
 }
