@@ -15,8 +15,8 @@ use crate::journal::{Extent, JournalError};
 use crate::threads::spawn_blocking;
 use crate::verification::{self, Verifier};
 use crate::{
-    accounts, audit, billing, clock, db, factors, idempotency, invitations, mail, privacy, sessions, signin, snapshots,
-    tokens,
+    accounts, audit, billing, clock, db, factors, idempotency, invitations, mail, maintenance, privacy, sessions,
+    signin, snapshots, tokens,
 };
 
 /// One piece of periodic work: when (a cron expression with seconds, in UTC), what and why. `job` is the name of its
@@ -106,6 +106,12 @@ const RECURRING: &[Recurring] = &[
     },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, needs_right_clock: true, why: "expires credit" },
     Recurring {
+        cron: "5 */10 * * * *",
+        job: maintenance::jobs::DRILL,
+        needs_right_clock: true,
+        why: "makes the weekly restore drill, and notices that there was none",
+    },
+    Recurring {
         cron: "20 */10 * * * *",
         job: tokens::ROTATE_KEYS,
         needs_right_clock: false,
@@ -134,6 +140,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
         Box::pin(privacy::jobs::finish_erasures(app, payload))
     }),
     JobHandler::new(snapshots::jobs::CHECK_AGE, |app, payload| Box::pin(snapshots::jobs::check_age(app, payload))),
+    JobHandler::new(maintenance::jobs::DRILL, |app, payload| Box::pin(maintenance::jobs::drill_when_due(app, payload))),
     PUBLISH_HANDLER,
 ];
 

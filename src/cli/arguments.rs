@@ -121,6 +121,22 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ClockCommand,
     },
+    /// Make a restore drill now: the published snapshot is restored in a folder of its own, verified and used. Exit 3: it
+    /// could not be restored.
+    #[command(after_help = "Example:\n  domicile drill")]
+    Drill,
+    /// What a drill does, in a process of its own. Reads the keyring from standard input.
+    #[command(hide = true)]
+    RehearseRestore {
+        /// The region of the appliance.
+        #[arg(long)]
+        region: String,
+        /// The folder with the snapshot and the journal, in which everything is done.
+        folder: PathBuf,
+    },
+    /// Show the state of the appliance on one screen: server, snapshot, restore drill, copies of the keyring, journal.
+    #[command(after_help = "Example:\n  domicile status")]
+    Status,
     /// Check whether the local server is ready. Exit 0: ready.
     #[command(after_help = "Example:\n  domicile healthcheck")]
     Healthcheck,
@@ -419,6 +435,19 @@ pub(super) enum KeyringCommand {
     /// audited.
     #[command(after_help = "Example:\n  domicile keyring show-database-key")]
     ShowDatabaseKey,
+    /// Print the keyring, encrypted for the owner of an age key, for a safe place. With this copy and a backup, the appliance
+    /// can be restored on another machine. The command is audited, and ends the reminder to make a copy.
+    #[command(
+        after_help = "Examples:\n  domicile keyring export --to age1… > keyring.age\n  domicile keyring export --waive \"It is in the vault of the platform team\"\n\nTo use the copy: age -d -i KEY keyring.age > /etc/domicile/keyring && chmod 600 /etc/domicile/keyring"
+    )]
+    Export {
+        /// The age or SSH public key of the person who keeps the copy.
+        #[arg(long, required_unless_present = "waive", conflicts_with = "waive")]
+        to: Option<String>,
+        /// Print nothing, and end the reminder for this reason.
+        #[arg(long, value_name = "REASON")]
+        waive: Option<String>,
+    },
     /// Publish the next signing key of access tokens. It signs after a day, when every verifier knows it.
     #[command(after_help = "Example:\n  domicile keyring rotate-token-key")]
     RotateTokenKey {

@@ -160,6 +160,9 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<Vec<Pe
         return Ok(Vec::new());
     }
     JournalFile::new(&layout, &Arc::default()).verify(&copy.view(), Extent::Whole)?;
+    if let Some(reminder) = maintenance::escrow_reminder(&copy.view()).map_err(OpenError::Db)? {
+        eprintln!("Warning: {reminder}");
+    }
     Ok(privacy::pending_erasures(&copy.view()).map_err(Problem::from)?)
 }
 

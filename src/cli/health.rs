@@ -21,28 +21,47 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Asks the local server whether it is ready, as a load balancer does.
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
-    let config = context::config(common)?;
-    let target = target(&config)?;
-    let failure =
-        |error: &dyn std::fmt::Display| Failure::refused(format!("the server at {target} is not ready: {error}."));
-    let stream = TcpStream::connect_timeout(&target, seconds(3)).map_err(|error| failure(&error))?;
-    stream.set_read_timeout(Some(seconds(5))).map_err(|error| failure(&error))?;
-    let answer = match accepted_certificate(&config, target.ip())? {
-        None => send_request(stream),
-        Some(accepted) => encrypt(stream, accepted, target.ip()).and_then(send_request),
-    };
-    let answer = answer.map_err(|error| failure(&error))?;
-    match answer.lines().next().unwrap_or_default().trim_end() {
-        "" => Err(failure(&"it sent no answer")),
-        line if line.contains(" 200 ") => {
+    match probe(&context::config(common)?)? {
+        ServerState::Ready => {
             println!("ready");
             Ok(())
         }
-        line => match detail_of(&answer) {
-            Some(sentence) => Err(Failure::refused(sentence)),
-            None => Err(failure(&line)),
-        },
+        ServerState::NotReady(reason) => Err(Failure::refused(reason)),
     }
+}
+
+/// Whether the local server is ready.
+pub(super) enum ServerState {
+    Ready,
+    /// With the reason, in one sentence.
+    NotReady(String),
+}
+
+/// Asks the local server whether it is ready.
+///
+/// # Errors
+/// The settings do not say how to ask it.
+pub(super) fn probe(config: &Config) -> Result<ServerState, Failure> {
+    let target = target(config)?;
+    let certificate = accepted_certificate(config, target.ip())?;
+    let failure = |error: &dyn std::fmt::Display| format!("the server at {target} is not ready: {error}.");
+    let ask = || {
+        let stream = TcpStream::connect_timeout(&target, seconds(3))?;
+        stream.set_read_timeout(Some(seconds(5)))?;
+        match certificate {
+            None => send_request(stream),
+            Some(accepted) => encrypt(stream, accepted, target.ip()).and_then(send_request),
+        }
+    };
+    let answer = match ask() {
+        Ok(answer) => answer,
+        Err(error) => return Ok(ServerState::NotReady(failure(&error))),
+    };
+    Ok(match answer.lines().next().unwrap_or_default().trim_end() {
+        "" => ServerState::NotReady(failure(&"it sent no answer")),
+        line if line.contains(" 200 ") => ServerState::Ready,
+        line => ServerState::NotReady(detail_of(&answer).unwrap_or_else(|| failure(&line))),
+    })
 }
 
 /// The sentence in the body of an answer that is a problem document.

@@ -52,11 +52,13 @@ pub(super) fn create_appliance(config: &Config) -> Result<String, Failure> {
         create_folder(&folder)?;
     }
     // The lock files of `serve` are created here, so that a refused start writes nothing.
-    for lock in
-        [layout.lock(), layout.users_lock(), layout.snapshot_lock(), layout.upgrade_lock(), layout.tombstones_lock()]
-    {
+    for lock in layout.lock_files() {
         std::fs::File::create(&lock).map_err(|error| cannot_create(&lock, &error))?;
     }
+    // Empty as long as nobody lost access, so that backup jobs find it and a restore does not miss it. One that is there
+    // already stays as it is.
+    let journal = std::fs::File::options().create(true).append(true).mode(0o600).open(layout.tombstones());
+    journal.map_err(|error| cannot_create(&layout.tombstones(), &error))?;
     let link = create_database(config, keyring, &layout, &mut rng)?;
     // If the note stays, it does no harm: it is not read once the database exists.
     let _ = std::fs::remove_file(layout.init_note());

@@ -17,6 +17,7 @@ mod health;
 mod init;
 mod invitations;
 mod keys;
+mod maintenance;
 mod people;
 mod restore;
 mod run;
@@ -24,6 +25,7 @@ mod scan;
 mod serve;
 mod sessions;
 mod site;
+mod status;
 
 pub use failure::{Exit, Failure};
 pub use run::run;

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command};
 use super::failure::Failure;
-use super::{backup, check, demo, health, init, keys, people, restore, serve, site};
+use super::{backup, check, demo, health, init, keys, maintenance, people, restore, serve, site, status};
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
 /// I/O error while serving.
@@ -53,6 +53,9 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Verify { file } => site::verify(common, file),
         Command::Backup { dest } => backup::run(common, dest),
         Command::Restore(arguments) => restore::run(common, arguments),
+        Command::Drill => maintenance::drill(common),
+        Command::RehearseRestore { region, folder } => maintenance::rehearse(region, folder),
+        Command::Status => status::run(common),
         Command::Healthcheck => health::run(common),
     }
 }

@@ -56,6 +56,9 @@ pub(super) fn run_with(
         let queued = app.store().write_blocking(|tx| jobs::enqueue(tx, NewJob::once(api_keys::RESEAL)));
         queued.map_err(|error: crate::db::Error| Problem::from(error))?;
     }
+    if let Some(reminder) = app.query_inline(maintenance::escrow_reminder).map_err(Problem::from)? {
+        tracing::warn!("{reminder}");
+    }
     before(&app)?;
     match server::serve_and_wait(app, fatal) {
         Ok(ServeOutcome::Stopped) => Ok(()),

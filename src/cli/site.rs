@@ -9,6 +9,7 @@ use super::arguments::{
 };
 use super::context::{self, find_account, open};
 use super::failure::Failure;
+use super::maintenance;
 use crate::audit::SiteEvent;
 use crate::audit::{self, AuditError, Epoch, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
@@ -163,6 +164,10 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
             Ok(())
         }
         KeyringCommand::Rotate => rotate_keyring(common),
+        KeyringCommand::Export { to, waive } => match waive {
+            Some(reason) => maintenance::waive_export(common, reason),
+            None => maintenance::export_keyring(common, to.as_deref().unwrap_or_default()),
+        },
         KeyringCommand::RotateTokenKey { compromised } => {
             let app = open(common)?;
             let change = if *compromised { tokens::replace_compromised } else { tokens::rotate };

@@ -174,7 +174,7 @@ impl Keyring {
         Self::parse(text.expose()).map_err(|line| KeyringError::NotAKeyring { path: path.to_owned(), line })
     }
 
-    fn parse(text: &str) -> Result<Self, usize> {
+    pub(super) fn parse(text: &str) -> Result<Self, usize> {
         let (mut database_key, mut signing_key, mut created_at) = (None, None, String::new());
         let (mut pepper_bytes, mut data_keys) = (Vec::new(), Vec::new());
         for (index, line) in text.lines().enumerate() {
@@ -252,7 +252,7 @@ impl Keyring {
         Ok(unfinished)
     }
 
-    fn text(&self) -> Secret<String> {
+    pub(super) fn text(&self) -> Secret<String> {
         let mut text = format!("{HEADER}created {}\n", self.created_at);
         let mut line = |kind: &str, id: u32, bytes: &[u8; 32]| {
             text.push_str(&format!("{kind} {id} {}\n", hex::encode(bytes)));

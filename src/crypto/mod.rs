@@ -1,6 +1,7 @@
 //! Secrets: the keyring, look-up digests, sealed fields, passwords, and files encrypted for people.
 
 pub mod age_file;
+mod escrow;
 mod keyring;
 mod known;
 mod password_rules;

@@ -34,6 +34,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0020_epochs.sql"),
     include_str!("migrations/0021_clock.sql"),
     include_str!("migrations/0022_snapshots.sql"),
+    include_str!("migrations/0023_maintenance.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.

@@ -49,7 +49,9 @@ pub(crate) use sql::{by_name, field, sql, text};
 pub use store::{Layout, Store, StoreHooks};
 pub use table::{Cell, Column, Erasure, Export, Shift, Table, exported, in_order, left_out};
 pub(crate) use table::{columns, exported_columns, insert, table, values};
-pub(crate) use tables::{DERIVED, EVIDENCE, KEYRING_IN_USE, LINK, SITE, SNAPSHOT_STAMP, STATE};
+pub(crate) use tables::{
+    DERIVED, EVIDENCE, KEYRING_ESCROW, KEYRING_IN_USE, LINK, RESTORE_DRILL, SITE, SNAPSHOT_STAMP, STATE,
+};
 pub use tables::{SECRET, TABLES};
 pub use tx::{Site, Tx, View, statements_of_this_thread, write_directly};
 pub use work::Handler;

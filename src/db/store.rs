@@ -106,6 +106,28 @@ impl Layout {
         self.live_dir().join("upgrade.unfinished")
     }
 
+    /// The folder in which a restore drill is made. It is removed afterwards; the next drill removes what a killed one left.
+    pub fn drill(&self) -> PathBuf {
+        self.root.join("drill.unfinished")
+    }
+
+    /// The lock file of the process that makes a restore drill.
+    pub fn drill_lock(&self) -> PathBuf {
+        self.live_dir().join("drill.lock")
+    }
+
+    /// All lock files. They are made with the folder, so that a command that is refused writes nothing.
+    pub fn lock_files(&self) -> [PathBuf; 6] {
+        [
+            self.lock(),
+            self.users_lock(),
+            self.snapshot_lock(),
+            self.tombstones_lock(),
+            self.upgrade_lock(),
+            self.drill_lock(),
+        ]
+    }
+
     /// Finished exports.
     pub fn exports(&self) -> PathBuf {
         self.root.join("exports")

@@ -14,7 +14,8 @@ pub const EVIDENCE: &str = "evidence without personal data";
 pub const DERIVED: &str = "derived from data that is exported";
 
 /// All of them, in the order of the migrations.
-pub const TABLES: &[Table] = &[SITE, SNAPSHOT_STAMP, KEYRING_IN_USE, CREDENTIAL_CHANGE, CLOCK];
+pub const TABLES: &[Table] =
+    &[SITE, SNAPSHOT_STAMP, KEYRING_IN_USE, CREDENTIAL_CHANGE, CLOCK, RESTORE_DRILL, KEYRING_ESCROW];
 
 table! {
     /// The appliance itself. One row.
@@ -74,4 +75,25 @@ table! {
     ahead_since = left_out(STATE).set_later();
     grace_until = left_out(STATE).set_later();
     token_seq = left_out(STATE).set_later();
+}
+
+table! {
+    /// Restore drills that were made.
+    pub(crate) RESTORE_DRILL: "restore_drill" { part: None, kept: "the newest hundred", erasure: Erasure::NothingPersonal }
+    id = left_out(STATE);
+    finished_at = left_out(STATE);
+    snapshot_made_at = left_out(STATE);
+    is_good = left_out(STATE);
+    result = left_out(STATE);
+    duration_ms = left_out(STATE);
+}
+
+table! {
+    /// Copies of the keyring that were made for a safe place, or the decision to make none.
+    pub(crate) KEYRING_ESCROW: "keyring_escrow" { part: None, erasure: Erasure::NothingPersonal }
+    id = left_out(STATE);
+    fingerprint = left_out(EVIDENCE);
+    kind = left_out(STATE);
+    at = left_out(STATE);
+    reason = left_out(STATE);
 }

@@ -87,7 +87,7 @@ fn build(
     };
     let completed = db::make_file(&staged.live(), site, clock, rng, |tx| ops::complete(tx, &plan))?;
     let Completed { epoch, replayed, sessions_ended } = completed;
-    for lock in [staged.lock(), staged.users_lock(), staged.snapshot_lock(), staged.tombstones_lock()] {
+    for lock in staged.lock_files() {
         create_file(&lock)?;
     }
     db::record_owner(&staged)?;

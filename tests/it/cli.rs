@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::support::{Appliance, CommandOutput, PASSWORD};
 
+mod care;
 mod changes;
 mod commands;
 mod invitations;

@@ -3,11 +3,11 @@
 
 use domicile::privacy::data_map::tables;
 use domicile::{
-    accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, journal, mail, people, privacy,
-    services, sessions, signin, snapshots, tokens, verification, workspaces,
+    accounts, api_keys, audit, billing, db, factors, idempotency, invitations, jobs, journal, mail, maintenance,
+    people, privacy, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 26] = [
+pub const STORES: [(&str, &[&str]); 27] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -34,6 +34,7 @@ pub const STORES: [(&str, &[&str]); 26] = [
     ("privacy", privacy::STATEMENTS),
     ("privacy::archive", privacy::ARCHIVE_STATEMENTS),
     ("snapshots", snapshots::STATEMENTS),
+    ("maintenance", maintenance::STATEMENTS),
 ];
 
 #[test]

@@ -1,0 +1,128 @@
+//! `domicile status`: what is known about the appliance, on one screen. Changes nothing, and needs no server.
+
+use serde_json::{Value, json};
+
+use super::arguments::Common;
+use super::context;
+use super::failure::Failure;
+use super::health::{self, ServerState};
+use crate::app::{App, OpenError};
+use crate::base::{Clock, Problem, Timestamp};
+use crate::db::{self, FileCopy, Layout, MIGRATIONS_COUNT};
+use crate::journal;
+use crate::maintenance::{self, Escrow};
+use crate::snapshots;
+
+/// One line of the screen: name, sentence, and the same for programs.
+struct Fact {
+    name: &'static str,
+    text: String,
+    value: Value,
+}
+
+pub(super) fn run(common: &Common) -> Result<(), Failure> {
+    let config = context::config(common)?;
+    let server_state = health::probe(&config)?;
+    let keyring = context::keyring(&config)?;
+    context::drop_privileges(&config.data_dir)?;
+    let (layout, region) = (Layout::new(&config.data_dir), config.region.clone());
+    let now = Clock::system().now();
+    let database = App::check(config, keyring, now)?;
+    let schema = database.schema_version().map_err(OpenError::Db)?;
+    let mut lines = vec![
+        fact("version", env!("CARGO_PKG_VERSION").into(), json!(env!("CARGO_PKG_VERSION"))),
+        fact("region", region.clone(), json!(region)),
+        server(&server_state),
+        schema_line(schema),
+        snapshot(&layout, &database, now),
+    ];
+    // The tables of an earlier schema are other ones.
+    if schema == MIGRATIONS_COUNT {
+        lines.extend(stored(&database).map_err(Problem::from)?);
+    }
+    lines.push(copies(&layout).map_err(Problem::from)?);
+    if common.json {
+        let members: serde_json::Map<_, _> = lines.into_iter().map(|line| (line.name.to_owned(), line.value)).collect();
+        println!("{}", Value::Object(members));
+    } else {
+        lines.iter().for_each(|line| println!("{:<10} {}", line.name, line.text));
+    }
+    Ok(())
+}
+
+fn fact(name: &'static str, text: String, value: Value) -> Fact {
+    Fact { name, text, value }
+}
+
+fn server(state: &ServerState) -> Fact {
+    match state {
+        ServerState::Ready => fact("server", "ready".into(), json!({"ready": true})),
+        ServerState::NotReady(reason) => {
+            fact("server", format!("not ready: {reason}"), json!({"ready": false, "reason": reason}))
+        }
+    }
+}
+
+fn schema_line(schema: usize) -> Fact {
+    let text = match schema {
+        MIGRATIONS_COUNT => schema.to_string(),
+        _ => format!("{schema}; the next start upgrades it to {MIGRATIONS_COUNT}"),
+    };
+    fact("schema", text, json!({"found": schema, "needed": MIGRATIONS_COUNT}))
+}
+
+fn snapshot(layout: &Layout, database: &FileCopy, now: Timestamp) -> Fact {
+    let Some(published) = snapshots::read_published(&layout.snapshot(), database.site(), now) else {
+        return fact("snapshot", "none yet".into(), Value::Null);
+    };
+    let made_at = published.stamp.made_at;
+    let age = now.since(made_at).as_secs();
+    let text = format!("{}, {} minutes ago: {}", made_at.day_and_time(), age / 60, layout.snapshot().display());
+    let file = layout.snapshot().display().to_string();
+    fact("snapshot", text, json!({"made_at": made_at.rfc3339(), "age_seconds": age, "file": file}))
+}
+
+/// What the database says: drills, copies of the keyring, the journal.
+fn stored(database: &FileCopy) -> Result<[Fact; 3], db::Error> {
+    let view = database.view();
+    let drills = maintenance::drill_state(&view)?;
+    let drill = match &drills.last {
+        None => fact("drill", "none yet. Run: domicile drill".into(), Value::Null),
+        Some(last) => fact(
+            "drill",
+            format!("{}: {}", last.finished_at.day_and_time(), last.result),
+            json!({
+                "finished_at": last.finished_at.rfc3339(),
+                "ok": last.is_good,
+                "result": last.result,
+                "last_good_at": drills.last_good.map(|at| at.rfc3339()),
+            }),
+        ),
+    };
+    let escrow = match maintenance::escrow(&view)? {
+        Escrow::Exported(at) => {
+            fact("keyring", format!("exported on {}", at.day()), json!({"exported_at": at.rfc3339()}))
+        }
+        Escrow::Waived(at, reason) => fact(
+            "keyring",
+            format!("not exported, as decided on {}: {reason}", at.day()),
+            json!({"waived_at": at.rfc3339(), "reason": reason}),
+        ),
+        Escrow::Due => fact("keyring", maintenance::ESCROW_REMINDER.into(), json!({"exported_at": null})),
+    };
+    let last = journal::head(&view)?.seq;
+    Ok([drill, escrow, fact("journal", format!("{last} lines"), json!({"lines": last}))])
+}
+
+fn copies(layout: &Layout) -> Result<Fact, db::Error> {
+    let kept = db::kept_copies(layout)?;
+    let text = match &kept[..] {
+        [] => "none".to_owned(),
+        kept => {
+            let each = kept.iter().map(|copy| format!("{} until {}", copy.name, copy.delete_after.day()));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let value = kept.iter().map(|copy| json!({"name": copy.name, "until": copy.delete_after.rfc3339()})).collect();
+    Ok(fact("copies", text, value))
+}
