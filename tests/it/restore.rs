@@ -2,6 +2,7 @@
 
 mod backups;
 mod crashes;
+mod effects;
 mod histories;
 mod places;
 mod refusals;

@@ -34,7 +34,7 @@ fn traced(site: &Appliance, file: &Path, option: &str) -> Command {
     command.args(["-f", "-qq", "-o"]).arg(site.folder().join("trace"));
     command.args(["-e", &format!("trace={STEPS}"), "-e", option]);
     command.arg(restore.get_program()).args(restore.get_args()).current_dir(site.folder());
-    command.env("DOMICILE_CONFIG", site.config());
+    command.env_clear().env("DOMICILE_CONFIG", site.config());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

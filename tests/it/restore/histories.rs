@@ -103,7 +103,9 @@ impl History {
             8 => self.sign_out(),
             9 if is_there => self.add_key(who),
             10 => self.spend(0),
-            11 if is_there => self.sign_in(who),
+            11 if is_there => {
+                self.sign_in(who);
+            }
             12 => self.restore(),
             _ => {}
         }
@@ -167,12 +169,16 @@ impl History {
         self.dead_cookies.extend(ended.into_iter().map(|(_, token, _)| token.expose().clone()));
     }
 
-    fn sign_in(&mut self, who: usize) {
+    /// Answers whether the person is signed in now.
+    fn sign_in(&mut self, who: usize) -> bool {
         let known = &self.people[who];
         let password = known.passwords.last().unwrap().clone();
-        let Ok(SignInOutcome::Session { token, .. }) = self.site().sign_in(known.name, &password) else { return };
+        let Ok(SignInOutcome::Session { token, .. }) = self.site().sign_in(known.name, &password) else {
+            return false;
+        };
         let session = self.site().read(|view| sessions::current(view, token.expose()).unwrap()).unwrap().id;
         self.live_cookies.push((who, token, session));
+        true
     }
 
     fn sign_out(&mut self) {
@@ -187,9 +193,11 @@ impl History {
     }
 
     fn change_password(&mut self, who: usize) {
-        self.sign_in(who);
-        let Some(index) = self.live_cookies.iter().position(|(owner, ..)| *owner == who) else { return };
-        let session = self.live_cookies[index].2;
+        // The older sessions may have expired.
+        if !self.sign_in(who) {
+            return;
+        }
+        let session = self.live_cookies.last().unwrap().2;
         let new = format!("the password number {} of theirs", self.log.len());
         let person = self.people[who].person.clone();
         let actor =

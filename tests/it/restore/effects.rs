@@ -1,0 +1,90 @@
+//! What a restore ends besides sessions, and what it goes on with: numbers, codes, links, and the mail to operators.
+
+use domicile::accounts::{self, LinkPurpose};
+use domicile::base::{Actor, Rng, Secret, days, minutes};
+use domicile::db::{Decision, Tx};
+use domicile::factors::{self, FactorProof};
+use domicile::{api_keys, audit, signin, snapshots, tokens};
+
+use crate::support::{Person, PersonBuilder, TestApp, oath_code};
+
+/// Publishes, lets `meanwhile` happen after the backup, and restores it.
+fn restored_after(site: TestApp, meanwhile: impl FnOnce(&TestApp)) -> TestApp {
+    snapshots::publish(&site.app).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, journal) = (folder.path().join("domicile.sqlite"), folder.path().join("tombstones.jsonl"));
+    std::fs::copy(site.layout().snapshot(), &file).unwrap();
+    meanwhile(&site);
+    std::fs::write(&journal, std::fs::read(site.layout().tombstones()).unwrap_or_default()).unwrap();
+    site.restore(&file, &journal, Rng::seeded(77)).0
+}
+
+fn revoke_a_key(site: &TestApp, person: &Person) -> i64 {
+    let (key, admin) = (site.api_key(person, "ci").key.id, person.credential_admin());
+    site.write(move |tx| api_keys::revoke(tx, &admin, key)).unwrap();
+    site.read(|view| tokens::feed_page(view, 0, 1000).unwrap().unwrap().next)
+}
+
+#[test]
+fn the_feed_of_revocations_goes_on_after_the_numbers_that_are_lost() {
+    let site = TestApp::new();
+    let ada = site.person("ada-l");
+    let mut seen = 0;
+    let site = restored_after(site, |site| seen = revoke_a_key(site, &ada));
+
+    // A service that has read the lost numbers gets the next revocation, and none is taken for an old one.
+    let next = revoke_a_key(&site, &ada);
+
+    assert!(next > seen && seen > 0, "{next} after {seen}");
+    let page = site.read(|view| tokens::feed_page(view, seen, 1000).unwrap().unwrap());
+    assert_eq!(page.revocations.last().map(|row| row.seq), Some(next));
+}
+
+#[test]
+fn codes_and_links_that_may_have_been_used_since_the_backup_are_refused() {
+    let site = TestApp::new();
+    let ada = site.person("ada-l");
+    let (actor, account) = (ada.by_browser(), ada.account.id);
+    let own = actor.clone();
+    site.write(move |tx| factors::start_totp_setup(tx, &own, account)).unwrap();
+    let secret = site.read(|view| factors::totp_setup(view, account).unwrap().unwrap()).seed.base32();
+    let code = |site: &TestApp| oath_code(secret.expose(), site.clock.now().unix_seconds());
+    let (own, typed) = (actor.clone(), code(&site));
+    site.write(move |tx| factors::confirm_totp(tx, &own, account, &typed)).unwrap();
+    site.clock.advance(days(1));
+    let issue = move |tx: &mut Tx<'_>| accounts::issue_link(tx, LinkPurpose::PasswordReset, Some(account));
+    let link = site.write(issue).unwrap();
+    let accepts = |site: &TestApp| {
+        let (own, typed) = (Actor::Anonymous(site.visitor()), Secret::new(code(site)));
+        let proved = site.write(move |tx| factors::prove(tx, &own, account, &FactorProof::Typed(typed)));
+        matches!(proved, Ok(Decision::Done(_)))
+    };
+
+    let site = restored_after(site, |site| assert!(accepts(site), "the code is right before the restore"));
+
+    assert!(!accepts(&site), "a code is accepted twice");
+    let token = link.expose().clone();
+    let found = site.read(|view| accounts::find_by_link(view, LinkPurpose::PasswordReset, &token).unwrap());
+    assert!(found.is_none(), "a mailed link may have been used before");
+    site.clock.advance(minutes(2));
+    assert!(accepts(&site), "later codes are accepted");
+}
+
+#[test]
+fn operators_are_told_and_the_audit_has_the_restore() {
+    let site = TestApp::new();
+    let new = PersonBuilder::named("grace-h").operator().build();
+    site.write(move |tx| signin::create_account(tx, &Actor::Operator, new)).unwrap();
+    let ada = site.person("ada-l");
+    let site = restored_after(site, |site| site.suspend(&ada));
+
+    let message = site.message("grace-h@example.org", "A backup was restored");
+
+    assert!(message.text.contains("are lost"), "{message:?}");
+    let epochs = site.read(|view| audit::epochs(view).unwrap());
+    assert_eq!(epochs.len(), 1);
+    let recorded = "select count(*) from audit_event where event = 'site.backup_restored'";
+    assert_eq!(site.number(recorded), 1);
+    let state = site.read(|view| accounts::find(view, ada.account.id).unwrap().unwrap().state);
+    assert_eq!(state, accounts::AccountState::Suspended, "the suspension is in the journal");
+}
