@@ -29,7 +29,7 @@ pub(super) fn run(common: &Common, dest: &Path) -> Result<(), Failure> {
     let published = publish(common)?;
     // The journal before the snapshot: an old snapshot with a newer journal is good, the reverse is not.
     let journal = match &target.folder {
-        Some(folder) => Some(copy_journal(&layout, folder)?),
+        Some(folder) => Some(copy_journal(&layout, folder, &published)?),
         None => None,
     };
     let manifest = copy_snapshot(&layout, &target, published)?;
@@ -139,10 +139,13 @@ fn copy_snapshot(layout: &Layout, target: &Target, published: Value) -> Result<V
     ))
 }
 
-fn copy_journal(layout: &Layout, folder: &Path) -> Result<PathBuf, Failure> {
+fn copy_journal(layout: &Layout, folder: &Path, published: &Value) -> Result<PathBuf, Failure> {
     let path = folder.join("tombstones.jsonl");
     let copy = Unfinished::create(&path)?;
-    copy.fill(&layout.tombstones())?;
+    // The file is made with its first line. Until then, an empty one says that nothing is missing.
+    if layout.tombstones().exists() || published["tombstone_seq"] != 0 {
+        copy.fill(&layout.tombstones())?;
+    }
     copy.finish(&path)?;
     Ok(path)
 }

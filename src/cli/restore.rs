@@ -7,14 +7,16 @@ use super::arguments::{Common, RestoreArguments};
 use super::context;
 use super::failure::{Exit, Failure};
 use crate::base::{Clock, Rng};
+use crate::config::Config;
 use crate::db;
 use crate::journal::JournalError;
 use crate::restore::{self, Options, RestoreError, Restored, Source};
 use crate::snapshots::Damage;
 
 pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), Failure> {
+    require_settings(common)?;
     let config = context::config(common)?;
-    let keyring = context::keyring(&config)?;
+    let keyring = context::keyring(&config).map_err(|failure| without_keyring(&config, failure))?;
     // Opened as the user who runs the command: backups may be readable for root only.
     let snapshot = open_source(&arguments.file)?;
     let expected = match &arguments.journal {
@@ -38,6 +40,27 @@ pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), F
         print(&arguments.file, &restored);
     }
     Ok(())
+}
+
+/// The usual sentences name `init`, which is for new appliances.
+fn require_settings(common: &Common) -> Result<(), Failure> {
+    if common.config.exists() {
+        return Ok(());
+    }
+    Err(Failure::configuration(format!(
+        "there are no settings at {}. Put those of the appliance there, or write region and public_url, then run the command again.",
+        common.config.display()
+    )))
+}
+
+fn without_keyring(config: &Config, failure: Failure) -> Failure {
+    if config.keyring.exists() || std::env::var_os("CREDENTIALS_DIRECTORY").is_some() {
+        return failure;
+    }
+    Failure::configuration(format!(
+        "there is no keyring at {}. Put the keyring of the appliance there with mode 0600, then run the command again.",
+        config.keyring.display()
+    ))
 }
 
 fn open_source(path: &Path) -> Result<Source, Failure> {

@@ -155,6 +155,19 @@ fn backup_takes_a_snapshot_of_this_moment_whether_the_server_runs_or_not() {
 }
 
 #[test]
+fn an_appliance_that_has_never_served_is_backed_up_and_restored() {
+    let site = Appliance::initialized();
+    site.account("ada-l");
+    let copies = tempfile::tempdir().unwrap();
+    site.run(&["backup", copies.path().to_str().unwrap()]).ok();
+
+    let machine = Appliance::configured("");
+    std::fs::copy(site.keyring(), machine.keyring()).unwrap();
+    restored(&machine, &copies.path().join("domicile.sqlite"), &[]);
+    machine.run(&["account", "show", "ada-l"]).ok();
+}
+
+#[test]
 fn a_snapshot_is_not_replaced_by_one_that_does_not_continue_it() {
     let mut site = Appliance::running();
     site.account("ada-l");

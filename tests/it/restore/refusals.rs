@@ -71,6 +71,11 @@ fn files_that_are_no_snapshot_are_told_apart() {
     let elsewhere = good.bare_machine();
     elsewhere.reconfigure("\"eu\"", "\"us\"");
     refused_on(&elsewhere, &good.file(), &[], 2, &["belongs to region \"eu\"", "Set region = \"eu\""]);
+    let without = Appliance::configured("");
+    refused_on(&without, &good.file(), &[], 2, &["there is no keyring at", "mode 0600"]);
+    let unset = good.bare_machine();
+    std::fs::remove_file(unset.config()).unwrap();
+    refused_on(&unset, &good.file(), &[], 2, &["there are no settings at", "region and public_url"]);
     let missing = good.bare_machine();
     refused_on(&missing, Path::new("/nowhere.sqlite"), &[], 1, &["there is no file /nowhere.sqlite"]);
     restored(&good.bare_machine(), &good.file(), &[]);
