@@ -81,7 +81,7 @@ table! {
     /// Restore drills that were made.
     pub(crate) RESTORE_DRILL: "restore_drill" { part: None, kept: "the newest hundred", erasure: Erasure::NothingPersonal }
     id = left_out(STATE);
-    finished_at = left_out(STATE);
+    finished_at = left_out(STATE).ages();
     snapshot_made_at = left_out(STATE);
     is_good = left_out(STATE);
     result = left_out(STATE);

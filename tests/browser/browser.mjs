@@ -132,7 +132,9 @@ const overflowOf = (page) =>
     const width = document.documentElement.clientWidth;
     const scrolls = (it) => it && (["auto", "scroll"].includes(getComputedStyle(it).overflowX) || scrolls(it.parentElement));
     const wide = [...document.querySelectorAll("body *")]
-      .filter((it) => it.getBoundingClientRect().right > width + 1 && !scrolls(it.parentElement));
+      .filter((it) => it.getBoundingClientRect().right > width + 1 && !scrolls(it.parentElement))
+      // What only a screen reader says is cut to one pixel on purpose, with all that is in it.
+      .filter((it) => !it.closest(".visually-hidden"));
     if (document.documentElement.scrollWidth > width) wide.push(document.body);
     return wide.map((it) => it.outerHTML.slice(0, 160));
   });

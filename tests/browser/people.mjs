@@ -91,7 +91,7 @@ await preferences.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor
 const plain = await signIn("ada-l", false);
 assert.equal(await plain.locator("html").getAttribute("data-theme"), "dark");
 await plain.goto(`${given.url}/activity`);
-await plain.getByText(/\d\d:\d\d JST/).locator("visible=true").first().waitFor();
+await plain.locator('time[title$=" JST"]').locator("visible=true").first().waitFor();
 await preferences.getByLabel("Theme").selectOption("Same as the system");
 await preferences.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor();
 
