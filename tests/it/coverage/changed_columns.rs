@@ -49,7 +49,7 @@ fn every_personal_column_is_set_by_an_update_or_written_once() {
         let set: BTreeSet<String> = statements.iter().flat_map(|text| columns_set(text, table.name)).collect();
         for column in table.columns.iter().filter(|column| column.purpose.is_some()) {
             let full = format!("{}.{}", table.name, column.name);
-            let is_set = set.contains(column.name) || statements.iter().any(|text| is_replaced(text));
+            let is_set = set.contains(column.name) || statements.iter().any(&is_replaced);
             let is_known = WRITTEN_ONCE.iter().any(|(name, _)| *name == full);
             match (is_set, is_known) {
                 (true, false) | (false, true) => {}

@@ -241,8 +241,8 @@ fn a_file_torn_between_two_snapshots_is_found() {
     let new_bytes = std::fs::read(site.published()).unwrap();
     let pages = old_bytes.len().min(new_bytes.len()) / PAGE;
 
-    let changed = (1..pages).filter(|n| new_bytes[n * PAGE..(n + 1) * PAGE] != old_bytes[n * PAGE..(n + 1) * PAGE]);
-    let (first, last) = (changed.clone().next().unwrap(), changed.last().unwrap());
+    let mut changed = (1..pages).filter(|n| new_bytes[n * PAGE..(n + 1) * PAGE] != old_bytes[n * PAGE..(n + 1) * PAGE]);
+    let (first, last) = (changed.clone().next().unwrap(), changed.next_back().unwrap());
     assert!(last - first > pages / 2, "{first} to {last} of {pages}");
     // Before the first page and after the last page that changed, such a file is one of the two.
     for torn_at in 1..pages {
