@@ -66,7 +66,7 @@ pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
 
 /// Whether this is `./dev test --deep`.
 pub fn is_deep() -> bool {
-    std::env::var_os("DOMICILE_TEST_DEEP").is_some()
+    std::env::var_os("TEST_DEEP").is_some()
 }
 
 /// How often a test repeats something: `quick` times in `./dev test`, `deep` times in `./dev test --deep`.
