@@ -104,6 +104,12 @@ const RECURRING: &[Recurring] = &[
         needs_right_clock: false,
         why: "notices that the published snapshot is too old",
     },
+    Recurring {
+        cron: "40 * * * * *",
+        job: snapshots::jobs::VERIFY_SUSPECTED,
+        needs_right_clock: false,
+        why: "verifies the database after a read met damage",
+    },
     Recurring { cron: "45 5 * * * *", job: billing::EXPIRE_LOTS, needs_right_clock: true, why: "expires credit" },
     Recurring {
         cron: "5 */10 * * * *",
@@ -140,6 +146,9 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
         Box::pin(privacy::jobs::finish_erasures(app, payload))
     }),
     JobHandler::new(snapshots::jobs::CHECK_AGE, |app, payload| Box::pin(snapshots::jobs::check_age(app, payload))),
+    JobHandler::new(snapshots::jobs::VERIFY_SUSPECTED, |app, payload| {
+        Box::pin(snapshots::jobs::verify_suspected(app, payload))
+    }),
     JobHandler::new(maintenance::jobs::DRILL, |app, payload| Box::pin(maintenance::jobs::drill_when_due(app, payload))),
     PUBLISH_HANDLER,
 ];
@@ -149,9 +158,9 @@ const PUBLISH_HANDLER: JobHandler = JobHandler::with_own_queue(snapshots::jobs::
     Box::pin(snapshots::jobs::publish_when_changed(app, payload))
 });
 
-/// Reads the whole published file, so it runs at night only and not at every start.
+/// Reads the whole published file and the whole database, so it runs at night only and not at every start.
 const VERIFY_HANDLER: JobHandler =
-    JobHandler::new(snapshots::jobs::VERIFY, |app, payload| Box::pin(snapshots::jobs::verify_published(app, payload)));
+    JobHandler::new(snapshots::jobs::VERIFY, |app, payload| Box::pin(snapshots::jobs::verify_at_night(app, payload)));
 const VERIFY_CRON: &str = "10 40 3 * * *";
 
 /// Works on the journal. A failure is logged, and reported by the readiness probe, where it happens; the next run tries
@@ -247,9 +256,14 @@ impl Schedule {
     }
 
     /// Publishes a snapshot soon after the start: an appliance that always ends before the first interval publishes too,
-    /// and so does one whose last stop did not wait for its snapshot.
+    /// and so does one whose last stop did not wait for its snapshot. After a process that was killed, the whole
+    /// database is verified first, because somebody may have put another file beside the log that was left.
     pub async fn publish_at_start(&self) {
-        self.publishing.run_once(&self.app).await;
+        if self.app.store().was_left_open() {
+            snapshots::jobs::verify_live(self.app.clone()).await;
+        } else {
+            self.publishing.run_once(&self.app).await;
+        }
     }
 
     /// Runs all periodic work once, except the snapshot and its verification. The server does it when it starts: it finds

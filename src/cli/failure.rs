@@ -142,6 +142,9 @@ impl Failure {
                 "a restore of this data folder is running. Wait until it has finished, then try again.".to_owned()
             }
             db::Error::Older { .. } => format!("{error}. Nothing was changed. Run: systemctl restart domicile"),
+            damage if damage.is_damage() => {
+                return Self::damage(format!("{error}. Stop the server, then run: domicile restore FILE --replace"));
+            }
             db::Error::File { .. } => format!("{error}. Check the folder and its owner."),
             other => format!(
                 "the database cannot be opened: {other}. Check that the folder exists, belongs to this user and can be written."
@@ -164,6 +167,9 @@ impl From<JournalError> for Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         match &problem.cause {
+            Some(cause) if problem.code == "database_damaged" => {
+                Self::damage(format!("{cause}. Stop the server, then run: domicile restore FILE --replace"))
+            }
             Some(cause) => Self::refused(format!("{} ({cause})", problem.sentence)),
             None => Self::refused(problem.sentence),
         }

@@ -118,6 +118,9 @@ impl From<RestoreError> for Failure {
             | RestoreError::OnlySnapshot(_)
             | RestoreError::PutBack { .. }
             | RestoreError::StaleLog { .. } => of_place(&error),
+            RestoreError::Damaged { live, damage, command } => {
+                Self::damage(format!("{} is damaged: {damage}. Nothing was changed. Run: {command}", live.display()))
+            }
             RestoreError::Journal(error) => of_journal(&error),
             RestoreError::InUse(folder) => Self::refused(format!(
                 "a server or a command is using {}. Run `systemctl stop domicile`, then restore again.",

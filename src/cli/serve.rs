@@ -7,7 +7,7 @@ use super::arguments::Common;
 use super::context;
 use super::failure::{Exit, Failure};
 use crate::app::App;
-use crate::base::Problem;
+use crate::base::{Clock, Problem};
 use crate::config::Config;
 use crate::crypto::Keyring;
 use crate::db::Layout;
@@ -42,7 +42,7 @@ pub(super) fn run_with(
     let reported = fatal.clone();
     let on_fatal = Box::new(move |error: &crate::db::Error| {
         tracing::error!(%error, "A write failed permanently; the server stops, so that it gives no false answers.");
-        reported.report();
+        reported.report(error);
     });
     let app = context::open_with(config, keyring, UpgradeBy::Server, on_fatal)?;
     app.verify_journal(Extent::New)?;
@@ -60,14 +60,29 @@ pub(super) fn run_with(
         tracing::warn!("{reminder}");
     }
     before(&app)?;
+    let site = app.store().site().clone();
     match server::serve_and_wait(app, fatal) {
         Ok(ServeOutcome::Stopped) => Ok(()),
-        Ok(ServeOutcome::WriteFailed) => Err(Failure {
-            sentence: "a write failed, so the server stopped. Check the disk; all acknowledged changes are safe."
-                .into(),
-            exit: Exit::Io,
-        }),
+        Ok(ServeOutcome::WriteFailed) => Err(write_failed()),
+        Ok(ServeOutcome::Damaged) => Err(after_damage(&layout, &site)),
         Err(error) => Err(Failure::configuration(error.to_string())),
+    }
+}
+
+fn write_failed() -> Failure {
+    let sentence = "a write failed, so the server stopped. Check the disk; all acknowledged changes are safe.";
+    Failure { sentence: sentence.into(), exit: Exit::Io }
+}
+
+/// SQLite says that the database is damaged also when a disk failed, so the file is read once more.
+fn after_damage(layout: &Layout, site: &Arc<db::Site>) -> Failure {
+    match snapshots::find_live_damage(layout, site, Clock::system().now()) {
+        Some(damage) => Failure::damage(format!(
+            "{} is damaged: {damage}. The server stopped. Run: {}",
+            layout.live().display(),
+            layout.restore_command()
+        )),
+        None => write_failed(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::base::Problem;
 pub enum Error {
     /// SQLite refused or failed; the transaction was rolled back.
     #[error("the database refused: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// No reading connection became free in time.
     #[error("no reading connection became free: {0}")]
     Pool(#[from] r2d2::Error),
@@ -89,6 +89,13 @@ impl Error {
         matches!(self.code(), Some(SystemIoFailure | DatabaseCorrupt | NotADatabase | CannotOpen | ReadOnly))
     }
 
+    /// Whether the content of the database is not what was written. A connection that met an I/O error says so too, for
+    /// ever, so a look at the file has to confirm it.
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        matches!(self, Self::KeyDoesNotOpen(_)) || matches!(self.code(), Some(DatabaseCorrupt | NotADatabase))
+    }
+
     /// Whether the disk is full. Nothing was changed, and a later attempt may succeed.
     pub fn is_full(&self) -> bool {
         matches!(self.code(), Some(rusqlite::ErrorCode::DiskFull))
@@ -120,6 +127,14 @@ impl Error {
         move || code.map_or(Self::Stopped, |code| rusqlite::Error::SqliteFailure(code, None).into())
     }
 
+    /// What SQLite reported.
+    pub(super) fn sqlite_failure(&self) -> Option<rusqlite::ffi::Error> {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error().copied(),
+            _ => None,
+        }
+    }
+
     fn code(&self) -> Option<rusqlite::ErrorCode> {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code(),
@@ -128,8 +143,34 @@ impl Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(if is_undecrypted(&error) { undecrypted() } else { error })
+    }
+}
+
+/// SQLCipher reports a page with a wrong authentication code as SQLite's most general error. Every other error with this
+/// code has a text of its own.
+fn is_undecrypted(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
+        rusqlite::Error::SqliteFailure(failure, text)
+            if failure.extended_code == rusqlite::ffi::SQLITE_ERROR
+                && text.as_deref().is_none_or(|text| text == "SQL logic error")
+    )
+}
+
+fn undecrypted() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some("a page of it cannot be decrypted".into()))
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
+        if error.is_damage() {
+            let sentence = "The database of this server is damaged. Tell your operator.";
+            return Problem { cause: Some(error.to_string()), ..Problem::new(500, "database_damaged", sentence) };
+        }
         if error.is_full() {
             let mut problem = Problem::busy(
                 "disk_full",

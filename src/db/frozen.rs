@@ -39,6 +39,17 @@ type FileId = (u64, u64);
 /// The live files of this process that are open for copying; see the comment of the module.
 static SOURCES: Mutex<Vec<(FileId, Arc<File>)>> = Mutex::new(Vec::new());
 
+/// Opens the live file at `path` for reads of any size, without SQLite. It stays open: see the comment of the module. Not
+/// while this process copies the file.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn live_file(path: &Path) -> Result<Arc<File>, Error> {
+    let file = source(path)?;
+    set_direct(&file, false);
+    Ok(file)
+}
+
 /// Opens the file at `path` for copying, if this process did not do so before.
 fn source(path: &Path) -> Result<Arc<File>, Error> {
     let file_error = |error| Error::file(path, error);

@@ -23,7 +23,8 @@ use crate::base::Secret;
 /// Size of a page of SQLCipher 4, in bytes.
 pub const PAGE_BYTES: u64 = 4096;
 const PAGE: usize = 4096;
-const SALT: usize = 16;
+/// Size of the salt at the beginning of a file.
+pub const SALT_BYTES: usize = 16;
 /// The authentication code at the end of each page.
 const CODE: usize = 64;
 /// Bytes that are read and written at once.
@@ -131,13 +132,28 @@ impl PageSummary {
 /// # Errors
 /// [`Error::File`]; [`Error::Stopped`] when it was interrupted.
 pub fn read_pages(path: &Path, key: &Secret<String>, interrupt: &Interrupt) -> Result<PageSummary, Error> {
+    let file = File::open(path).map_err(|error| Error::file(path, error))?;
+    read_pages_of(&file, path, key, None, interrupt)
+}
+
+/// As [`read_pages`], for an open file. `salt`: that of the first page, if the file may have a wrong one. `path` is for
+/// errors.
+///
+/// # Errors
+/// As [`read_pages`].
+pub fn read_pages_of(
+    file: &File,
+    path: &Path,
+    key: &Secret<String>,
+    salt: Option<[u8; SALT_BYTES]>,
+    interrupt: &Interrupt,
+) -> Result<PageSummary, Error> {
     let file_error = |error| Error::file(path, error);
-    let file = File::open(path).map_err(file_error)?;
     let bytes = file.metadata().map_err(file_error)?.len();
     // Direct reads cannot end within a block.
-    let mut is_direct = bytes.is_multiple_of(PAGE_BYTES) && set_direct(&file, true);
-    let mut pass =
-        Pass { codes: None, digest: CodesDigest::default(), sha256: Sha256::new(), forged: 0, first_forged: None };
+    let mut is_direct = bytes.is_multiple_of(PAGE_BYTES) && set_direct(file, true);
+    let codes = salt.and_then(|salt| code_key(key, &salt));
+    let mut pass = Pass { codes, digest: CodesDigest::default(), sha256: Sha256::new(), forged: 0, first_forged: None };
     let mut block = Block::new();
     let mut at = 0;
     while at < bytes {
@@ -150,7 +166,7 @@ pub fn read_pages(path: &Path, key: &Secret<String>, interrupt: &Interrupt) -> R
             Ok(()) => {}
             Err(error) if is_direct && is_refusal(&error) => {
                 is_direct = false;
-                set_direct(&file, false);
+                set_direct(file, false);
                 continue;
             }
             Err(error) => return Err(file_error(error)),
@@ -169,7 +185,7 @@ pub fn read_pages(path: &Path, key: &Secret<String>, interrupt: &Interrupt) -> R
 }
 
 struct Pass {
-    /// Known from the first page on, which has the salt.
+    /// Known from the first page on, which has the salt, if no other salt was given.
     codes: Option<Hmac<Sha512>>,
     digest: CodesDigest,
     sha256: Sha256,
@@ -182,10 +198,10 @@ impl Pass {
         self.sha256.update(block);
         self.digest.add(first, block, &[FIRST_PAGE]);
         for (number, page) in (first..).zip(block.chunks_exact(PAGE)) {
-            if number == 1 {
-                self.codes = code_key(key, &page[..SALT]);
+            if number == 1 && self.codes.is_none() {
+                self.codes = code_key(key, &page[..SALT_BYTES]);
             }
-            let start = if number == 1 { SALT } else { 0 };
+            let start = if number == 1 { SALT_BYTES } else { 0 };
             if !self.codes.as_ref().is_some_and(|codes| is_authentic(codes, number, &page[start..])) {
                 self.forged += 1;
                 self.first_forged.get_or_insert(number);

@@ -95,6 +95,9 @@ impl Drop for OpenCount {
 pub(super) struct Reader {
     // The first field, because it must be closed before it is counted as closed.
     connection: Connection,
+    /// Whether it met a disk failure. SQLCipher answers an error for ever after a page that it cannot decrypt, and SQLite
+    /// after an I/O error, also for pages that are good.
+    pub is_broken: bool,
     _count: OpenCount,
 }
 
@@ -126,7 +129,7 @@ impl r2d2::ManageConnection for Readers {
     fn connect(&self) -> Result<Reader, Error> {
         let count = OpenCount::new(&self.open);
         let connection = connection::open(&self.path, &self.site.keyring.database_key_pragma(), Purpose::Read)?;
-        Ok(Reader { connection, _count: count })
+        Ok(Reader { connection, is_broken: false, _count: count })
     }
 
     fn is_valid(&self, connection: &mut Reader) -> Result<(), Error> {
@@ -134,7 +137,7 @@ impl r2d2::ManageConnection for Readers {
     }
 
     fn has_broken(&self, connection: &mut Reader) -> bool {
-        !connection.is_autocommit()
+        connection.is_broken || !connection.is_autocommit()
     }
 }
 
@@ -143,11 +146,12 @@ thread_local! {
     static OWN: RefCell<Vec<(u64, Connection)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `query` on this thread's own connection, which is opened at first use.
+/// Runs `query` on this thread's own connection, which is opened at first use. `query` also answers whether the connection
+/// is still usable; otherwise the next call opens another one.
 pub(super) fn with_own<T>(
     store: u64,
     open: impl FnOnce() -> Result<Connection, Error>,
-    query: impl FnOnce(&Connection) -> Result<T, Error>,
+    query: impl FnOnce(&Connection) -> (T, bool),
 ) -> Result<T, Error> {
     OWN.with(|own| {
         let mut own = own.borrow_mut();
@@ -158,6 +162,10 @@ pub(super) fn with_own<T>(
                 own.len() - 1
             }
         };
-        query(&own[index].1)
+        let (value, is_usable) = query(&own[index].1);
+        if !is_usable {
+            own.swap_remove(index);
+        }
+        Ok(value)
     })
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
 use super::connection::{self, Purpose};
+use super::damage::has_log;
 use super::epoch::{Subject, ValidatedEpoch};
 use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
@@ -128,6 +129,14 @@ impl Layout {
         ]
     }
 
+    /// The command that replaces a damaged live database, for sentences to the operator.
+    pub fn restore_command(&self) -> String {
+        match self.snapshot() {
+            snapshot if snapshot.exists() => format!("domicile restore {} --replace", snapshot.display()),
+            _ => "domicile restore FILE --replace, with the domicile.sqlite of a backup.".into(),
+        }
+    }
+
     /// Finished exports.
     pub fn exports(&self) -> PathBuf {
         self.root.join("exports")
@@ -153,6 +162,9 @@ pub struct Store {
     published_at: AtomicI64,
     interrupt: Interrupt,
     readiness: Arc<Readiness>,
+    /// Whether a read met damage that nobody has looked for yet.
+    pub(super) is_suspected: AtomicBool,
+    pub(super) was_left_open: bool,
     /// Held as long as the database is open, so that no restore replaces it meanwhile.
     _users: std::fs::File,
 }
@@ -187,6 +199,7 @@ impl Store {
     /// [`Error::Restoring`], [`Error::KeyDoesNotOpen`], [`Error::Older`], [`Error::Newer`] or [`Error::Sqlite`]; nothing in
     /// the file changed then.
     pub fn open(layout: Layout, site: Arc<Site>, clock: Clock, mut rng: Rng, hooks: StoreHooks) -> Result<Self, Error> {
+        let was_left_open = has_log(&layout);
         let users = super::try_share_file(&layout.users_lock())?.ok_or(Error::Restoring)?;
         let key = site.keyring.database_key_pragma();
         let live = layout.live();
@@ -227,6 +240,8 @@ impl Store {
             published_at,
             interrupt,
             readiness,
+            is_suspected: AtomicBool::new(false),
+            was_left_open,
             _users: users,
         })
     }
@@ -324,9 +339,15 @@ impl Store {
     /// # Errors
     /// The error of `read`, or [`Error::Pool`].
     pub fn read_blocking<T, E: From<Error>>(&self, read: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
-        let mut connection = self.readers.get().map_err(E::from)?;
-        let transaction = connection.transaction().map_err(Error::from)?;
-        read(&View::new(&transaction, self.clock.now(), &self.site))
+        let mut reader = self.readers.get().inspect_err(|error| self.note_failure(Some(error))).map_err(E::from)?;
+        let transaction = reader.transaction().map_err(Error::from)?;
+        let view = View::new(&transaction, self.clock.now(), &self.site);
+        let outcome = read(&view);
+        let failure = view.disk_failure();
+        drop(transaction);
+        self.note_failure(failure.as_ref());
+        reader.is_broken = failure.is_some_and(|failure| failure.is_fatal());
+        outcome
     }
 
     /// Runs a query of microseconds on this thread's own connection, without a transaction: one statement, or several
@@ -335,7 +356,10 @@ impl Store {
     /// # Errors
     /// The error of `query`.
     pub fn query_inline<T>(&self, query: impl FnOnce(&View<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        self.with_own(|connection| query(&View::new(connection, self.clock.now(), &self.site)))
+        self.with_own(|connection| {
+            let view = View::new(connection, self.clock.now(), &self.site);
+            (query(&view), view.disk_failure())
+        })
     }
 
     /// As [`Store::query_inline`], on one consistent state: for several statements that must agree with each other.
@@ -344,16 +368,28 @@ impl Store {
     /// The error of `read`.
     pub fn read_inline<T, E: From<Error>>(&self, read: impl FnOnce(&View<'_>) -> Result<T, E>) -> Result<T, E> {
         let outcome = self.with_own(|connection| {
-            let _transaction = ReadTransaction::begin(connection)?;
-            Ok(read(&View::new(connection, self.clock.now(), &self.site)))
+            let _transaction = match ReadTransaction::begin(connection) {
+                Ok(transaction) => transaction,
+                Err(error) => return (Err(error), None),
+            };
+            let view = View::new(connection, self.clock.now(), &self.site);
+            (Ok(read(&view)), view.disk_failure())
         });
         outcome?
     }
 
-    fn with_own<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    /// Runs `query` on this thread's own connection. It answers its result and the first disk failure that it met.
+    fn with_own<T>(&self, query: impl FnOnce(&Connection) -> (Result<T, Error>, Option<Error>)) -> Result<T, Error> {
         let open =
             || connection::open(&self.layout.live(), &self.site.keyring.database_key_pragma(), Purpose::ReadInline);
-        pool::with_own(self.id, open, query)
+        let ran = pool::with_own(self.id, open, |connection| {
+            let (outcome, failure) = query(connection);
+            let is_usable = !failure.as_ref().is_some_and(Error::is_fatal);
+            ((outcome, failure), is_usable)
+        });
+        let (outcome, failure) = ran.inspect_err(|error| self.note_failure(Some(error)))?;
+        self.note_failure(failure.as_ref());
+        outcome
     }
 
     /// Whether cached credentials may be used, if [`Store::is_unchanged_since`] says so as well. `false`: ask the

@@ -52,10 +52,9 @@ impl<'c> View<'c> {
     fn record<T>(&self, outcome: rusqlite::Result<T>) -> Result<T, Error> {
         STATEMENTS.with(|run| run.set(run.get() + 1));
         outcome.map_err(|error| {
-            let failure = error.sqlite_error().copied();
             let error = Error::from(error);
             if (error.is_fatal() || error.is_full()) && self.disk_failure.get().is_none() {
-                self.disk_failure.set(failure);
+                self.disk_failure.set(error.sqlite_failure());
             }
             error
         })

@@ -69,6 +69,16 @@ pub enum RestoreError {
         /// The write-ahead log.
         log: PathBuf,
     },
+    /// The live database cannot be read.
+    #[error("{live} is damaged: {damage}")]
+    Damaged {
+        /// The live database.
+        live: PathBuf,
+        /// What is wrong with it.
+        damage: Box<Damage>,
+        /// The command that helps.
+        command: String,
+    },
     /// The journal has a line that this version does not know.
     #[error("line {line} of the journal is about {event}, which this version does not know")]
     UnknownEntry {

@@ -11,22 +11,21 @@ use super::error::RestoreError;
 use crate::audit;
 use crate::base::Timestamp;
 use crate::db::{self, Error, FileCopy, Layout, Ownership, Site};
-use crate::snapshots;
+use crate::snapshots::{self, Damage};
 
 /// Checks that the live database is the one that this appliance made, and that it is not older than the published
 /// snapshot. Changes nothing. Another process may have the database open.
 ///
 /// # Errors
 /// [`RestoreError::Running`], [`RestoreError::OnlySnapshot`], [`RestoreError::PutBack`], [`RestoreError::StaleLog`],
-/// [`RestoreError::Db`].
+/// [`RestoreError::Damaged`], [`RestoreError::Db`].
 pub fn check_placement(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<(), RestoreError> {
     let live = layout.live();
     if !live.exists() {
         let snapshot = layout.snapshot();
         return if snapshot.exists() { Err(RestoreError::OnlySnapshot(snapshot)) } else { Ok(()) };
     }
-    // What cannot be read at all is reported when it is opened.
-    let Some(main) = open_main(&live, site, now) else { return Ok(()) };
+    let Some(main) = open_main(&live, site, now) else { return check_readable(layout, site, now) };
     if has_stale_log(layout, site, now) {
         let log = companion(&live, "-wal");
         return Err(RestoreError::StaleLog { live, log });
@@ -36,7 +35,28 @@ pub fn check_placement(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Res
         let restore = [layout.snapshot(), live.clone()].into_iter().find(|file| is_restorable(file, site, now));
         return Err(RestoreError::PutBack { live, restore });
     }
-    Ok(())
+    check_readable(layout, site, now)
+}
+
+/// Reads a little of the database, in some milliseconds at any size; see [`FileCopy::sample`]. The rest is verified while
+/// the server runs.
+fn check_readable(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<(), RestoreError> {
+    let live = layout.live();
+    let damaged = |damage| {
+        let (live, damage, command) = (live.clone(), Box::new(damage), layout.restore_command());
+        RestoreError::Damaged { live, damage, command }
+    };
+    // `init` leaves no empty file, and without a snapshot there is nothing to restore.
+    let is_empty = live.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    if is_empty && !has_log(&live) && layout.snapshot().exists() {
+        return Err(damaged(Damage::Empty));
+    }
+    let sampled = FileCopy::open_live(layout, site, now).and_then(|copy| copy.sample());
+    if !sampled.is_err_and(|error| error.is_damage()) {
+        return Ok(());
+    }
+    // Otherwise it is reported when it is opened.
+    snapshots::find_live_damage(layout, site, now).map_or(Ok(()), |damage| Err(damaged(damage)))
 }
 
 /// Records that the live database is the one of this appliance, if a release without this record made it. Called after
@@ -59,11 +79,14 @@ fn open_main(live: &Path, site: &Arc<Site>, now: Timestamp) -> Option<FileCopy> 
     Some(copy)
 }
 
+fn has_log(live: &Path) -> bool {
+    companion(live, "-wal").metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
+
 /// Whether the write-ahead log is what makes the database unreadable, because the main file can be read without it.
 fn has_stale_log(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
-    let has_log = companion(&layout.live(), "-wal").metadata().is_ok_and(|metadata| metadata.len() > 0);
     let outcome = FileCopy::open_live(layout, site, now).and_then(|copy| audit::head(&copy.view()));
-    has_log && outcome.is_err_and(|error| error.is_fatal() || matches!(error, Error::KeyDoesNotOpen(_)))
+    has_log(&layout.live()) && outcome.is_err_and(|error| error.is_fatal() || matches!(error, Error::KeyDoesNotOpen(_)))
 }
 
 /// Whether the file is a snapshot as it was published. One that an earlier release served after somebody put it back has

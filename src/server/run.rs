@@ -1,7 +1,6 @@
 //! Starts the server, serves, and stops it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -16,6 +15,7 @@ use super::{frame, listeners, routes, tls};
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
+use crate::db;
 use crate::http::ShutdownSignal;
 use crate::jobs::Runner;
 use crate::schedule::{self, Schedule};
@@ -46,6 +46,8 @@ pub enum ServeOutcome {
     Stopped,
     /// A write failed permanently: exit status 74.
     WriteFailed,
+    /// The writer met damage of the database: exit status 3, if a look at the file confirms it.
+    Damaged,
 }
 
 /// Checks that the TLS files exist, can be read and belong together.
@@ -182,8 +184,10 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     verifier.stop_preload();
     // A panic of this thread was already reported when it happened.
     let _ = reading.join();
-    if fatal.happened() {
-        return Ok(ServeOutcome::WriteFailed);
+    if let Some(outcome) = fatal.outcome() {
+        // Work on other threads that has the database open ends too.
+        app.store().interrupt().set();
+        return Ok(outcome);
     }
     schedule::flush_at_shutdown(&app, &verifier).await;
     Ok(ServeOutcome::Stopped)
@@ -192,26 +196,27 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
 /// Lets the writer thread stop the server when writes no longer succeed.
 #[derive(Default)]
 pub struct Fatal {
-    happened: AtomicBool,
-    server: std::sync::Mutex<Option<ServerHandle>>,
+    outcome: Mutex<Option<ServeOutcome>>,
+    server: Mutex<Option<ServerHandle>>,
 }
 
 impl Fatal {
     /// Stops the server at once. The writer calls this when a write failed permanently.
-    pub fn report(&self) {
-        self.happened.store(true, Ordering::SeqCst);
-        let server = self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    pub fn report(&self, error: &db::Error) {
+        let outcome = if error.is_damage() { ServeOutcome::Damaged } else { ServeOutcome::WriteFailed };
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(server) = server {
             drop(server.stop(false));
         }
     }
 
     fn set_server(&self, handle: ServerHandle) {
-        *self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(handle);
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
     }
 
-    fn happened(&self) -> bool {
-        self.happened.load(Ordering::SeqCst)
+    fn outcome(&self) -> Option<ServeOutcome> {
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -274,7 +279,7 @@ async fn feed_watchdog(app: Arc<App>) {
     let mut ticks = tokio::time::interval(interval / 2);
     loop {
         ticks.tick().await;
-        if app.write(|_| Ok::<(), crate::db::Error>(())).await.is_ok() {
+        if app.write(|_| Ok::<(), db::Error>(())).await.is_ok() {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
         }
     }

@@ -145,14 +145,18 @@ pub enum SnapshotError {
 
 impl SnapshotError {
     /// One sentence for the readiness probe, without figures that differ each time, and with what to do next.
-    pub(super) fn reason(&self) -> String {
+    pub(super) fn reason(&self, layout: &db::Layout) -> String {
         match self {
             Self::NoSpace { .. } => {
                 "The disk has too little space for a snapshot, so backups get an old one. Free some space, then run `domicile snapshot now`.".into()
             }
-            Self::NoContinuation => "No snapshot is published, because the database lacks changes that the published snapshot contains. Run `domicile restore FILE --replace` with that snapshot.".into(),
+            Self::NoContinuation => format!(
+                "No snapshot is published, because the database lacks changes that the published snapshot contains. Stop the server, then run: {}",
+                layout.restore_command()
+            ),
             Self::Damaged(damage) => format!(
-                "No snapshot is published, because the database is damaged: {damage}. Run `domicile restore FILE --replace` with a good snapshot."
+                "No snapshot is published, because the database is damaged: {damage}. Stop the server, then run: {}",
+                layout.restore_command()
             ),
             other => {
                 format!("No snapshot could be published, so backups get an old one: {other}. Run `domicile snapshot now`.")

@@ -13,8 +13,10 @@ use crate::jobs::Outcome;
 pub use crate::privacy::PUBLISH;
 use crate::threads::in_background;
 
-/// The name of the work that verifies the published snapshot as a whole.
+/// The name of the work that verifies the published snapshot and the live database as a whole.
 pub const VERIFY: &str = "snapshot.verify";
+/// The name of the work that verifies the live database after a read met damage.
+pub const VERIFY_SUSPECTED: &str = "database.verify_suspected";
 /// The name of the work that notices that the published snapshot is too old.
 pub const CHECK_AGE: &str = "snapshot.check_age";
 /// The fault of readiness while the published snapshot is damaged.
@@ -41,6 +43,28 @@ pub async fn publish_at_stop(app: &Arc<App>) {
         app.store().interrupt().set();
         let _ = published.await;
     }
+}
+
+/// Verifies the published snapshot, then the live database, each as a whole.
+pub async fn verify_at_night(app: Arc<App>, payload: Value) -> Outcome {
+    match verify_published(app.clone(), payload).await {
+        Outcome::Done => verify_live(app).await,
+        failed => failed,
+    }
+}
+
+/// Verifies the live database as a whole, at the lowest priority. [`publish::verify_live`] reports a failure, and the next
+/// night tries again.
+pub async fn verify_live(app: Arc<App>) -> Outcome {
+    match in_background("verify", move || publish::verify_live(&app)).await {
+        Some(_) => Outcome::Done,
+        None => Outcome::GiveUp("the thread that verifies ended early".into()),
+    }
+}
+
+/// Verifies the live database if a read met damage.
+pub async fn verify_suspected(app: Arc<App>, _: Value) -> Outcome {
+    if app.store().take_suspicion() { verify_live(app).await } else { Outcome::Done }
 }
 
 /// Verifies the published snapshot as a whole, at the lowest priority. Damage is reported by the readiness probe until a

@@ -7,6 +7,7 @@
 mod continuation;
 mod error;
 pub mod jobs;
+mod live;
 mod model;
 mod publish;
 mod store;
@@ -14,6 +15,7 @@ mod verify;
 
 pub use continuation::{Published, continues, delete_stamp, find_stamp, read_published};
 pub use error::{Damage, SnapshotError};
+pub use live::find_live_damage;
 pub use model::{Manifest, Report, Stamp};
 pub use publish::{check_age, clean_up, publish, publish_when_changed, stamp_copy};
 pub use store::STATEMENTS;

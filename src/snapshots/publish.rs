@@ -15,7 +15,7 @@ use super::continuation::{continues, read_published};
 use super::error::SnapshotError;
 use super::model::{Manifest, Stamp};
 use super::store;
-use super::verify::{Base, verify_new};
+use super::verify::{Base, Verified, verify_new, verify_whole};
 use crate::app::App;
 use crate::audit;
 use crate::base::{Clock, RequestId, Rng};
@@ -60,41 +60,104 @@ pub fn publish_when_changed(app: &App) -> Result<Option<Manifest>, SnapshotError
     if app.store().has_unpublished() { publish_locked(app).map(Some) } else { Ok(None) }
 }
 
-fn publish_locked(app: &App) -> Result<Manifest, SnapshotError> {
-    let layout = app.store().layout();
-    remove_unfinished(layout)?;
-    // Read before the copy: a commit during the copy counts as unpublished, whether the copy contains it or not.
-    let content = app.store().content();
-    let mut rng: Rng = app.store().write_blocking(|tx| Ok::<_, Error>(tx.rng().split()))?;
-    let unfinished = layout.root().join(format!("{UNFINISHED}{}", hex::encode(rng.bytes::<8>())));
-    let outcome = create(app, &unfinished, &mut rng).map_err(|error| kind_of(app, error));
+/// Verifies the live database as a whole: a copy of this moment, so that nobody waits. Publishes the copy if something
+/// changed since the last snapshot. Damage is reported by the readiness probe until a later run finds none.
+///
+/// # Errors
+/// As [`publish`].
+pub fn verify_live(app: &App) -> Result<(), SnapshotError> {
+    // Lets the writer notice what other processes committed.
+    app.store().write_blocking(|_| Ok::<_, Error>(()))?;
+    let lock = db::lock_file_unless(&app.store().layout().snapshot_lock(), app.store().interrupt());
+    let _lock = lock.map_err(|error| kind_of(app, error.into()))?;
+    let outcome = with_copy(app, |copy| {
+        let verified = verify_whole(&copy.path, app.store().site(), app.now(), app.store().interrupt())?;
+        app.store().clear_damage();
+        if app.store().has_unpublished() { put_in_place(app, copy, verified).map(drop) } else { Ok(()) }
+    });
     match &outcome {
-        Ok(_) => {
-            app.store().record_published(content);
-            if app.readiness().clear_fault(FAULT) {
-                tracing::info!("Snapshots are published again.");
-            }
-            app.readiness().clear_fault(AGE_FAULT);
-        }
-        Err(error) => {
-            // If a file cannot be removed now, the next run removes it.
-            let _ = remove_unfinished(layout);
-            report(app, error);
-        }
+        Ok(()) => {}
+        Err(SnapshotError::Damaged(damage)) => app.store().report_damage(damage),
+        Err(error) => report(app, error),
     }
     outcome
 }
 
+fn publish_locked(app: &App) -> Result<Manifest, SnapshotError> {
+    let outcome = with_copy(app, |copy| {
+        let (site, interrupt) = (app.store().site(), app.store().interrupt());
+        let base = Base::open(&app.store().layout().snapshot(), site, app.now());
+        let verified = verify_new(&copy.path, site, app.now(), base.as_ref(), interrupt)?;
+        put_in_place(app, copy, verified)
+    });
+    outcome.inspect_err(|error| report(app, error))
+}
+
+/// A stamped copy of the live database that is not verified yet.
+struct NewCopy {
+    path: PathBuf,
+    /// [`db::Store::content`] before the copy: a commit during the copy counts as unpublished, whether the copy contains
+    /// it or not.
+    content: u64,
+    /// Erasures whose people are in no page of it.
+    erasures: Vec<RequestId>,
+}
+
+/// Makes a copy for `work`, which may publish it. Otherwise it is removed.
+fn with_copy<T>(app: &App, work: impl FnOnce(NewCopy) -> Result<T, SnapshotError>) -> Result<T, SnapshotError> {
+    let layout = app.store().layout();
+    remove_unfinished(layout)?;
+    let outcome = make_copy(app).and_then(work).map_err(|error| kind_of(app, error));
+    // If a file cannot be removed now, the next run removes it.
+    let _ = remove_unfinished(layout);
+    outcome
+}
+
+fn make_copy(app: &App) -> Result<NewCopy, SnapshotError> {
+    let layout = app.store().layout();
+    let content = app.store().content();
+    let mut rng: Rng = app.store().write_blocking(|tx| Ok::<_, Error>(tx.rng().split()))?;
+    let path = layout.root().join(format!("{UNFINISHED}{}", hex::encode(rng.bytes::<8>())));
+    require_space(layout)?;
+    let mut erasures: Vec<RequestId> = Vec::new();
+    app.store().copy_to(&path, &mut rng, |tx, codes| {
+        erasures = privacy::erasures_without_trace(tx)?;
+        write_stamp(tx, Some(codes))
+    })?;
+    require_continuation(app, &path)?;
+    Ok(NewCopy { path, content, erasures })
+}
+
+/// Publishes a verified copy.
+fn put_in_place(app: &App, copy: NewCopy, verified: Verified) -> Result<Manifest, SnapshotError> {
+    let layout = app.store().layout();
+    sync(&copy.path)?;
+    let manifest = Manifest { report: verified.report, sha256: verified.sha256 };
+    replace(&copy.path, &layout.snapshot())?;
+    // The previous snapshot is gone now, and an error must not say that it is still there.
+    write_manifest(layout, &manifest_path_of(&copy.path), &manifest).map_err(SnapshotError::InPlace)?;
+    tracing::info!(
+        bytes = manifest.report.bytes,
+        audit_seq = manifest.report.stamp.audit_seq,
+        "A snapshot was published."
+    );
+    if let Err(error) = privacy::flows::finish_after_snapshot(app, copy.erasures) {
+        tracing::warn!(%error, "Receipts of erasures could not be made final. The next snapshot tries again.");
+    }
+    app.store().record_published(copy.content);
+    if app.readiness().clear_fault(FAULT) {
+        tracing::info!("Snapshots are published again.");
+    }
+    app.readiness().clear_fault(AGE_FAULT);
+    Ok(manifest)
+}
+
 /// Tells the operator that publishing failed, in the log only if it did not fail before for the same reason.
 fn report(app: &App, error: &SnapshotError) {
+    let reason = error.reason(app.store().layout());
     match error {
         SnapshotError::Interrupted => {}
-        SnapshotError::InPlace(_) if app.readiness().set_fault(FAULT, error.reason()) => {
-            tracing::error!(%error, "A snapshot was published, but its manifest is missing or not durable.")
-        }
-        _ if app.readiness().set_fault(FAULT, error.reason()) => {
-            tracing::error!(%error, "No snapshot was published. The previous snapshot is still there.")
-        }
+        _ if app.readiness().set_fault(FAULT, &reason) => tracing::error!(%error, "{reason}"),
         _ => tracing::debug!(%error, "Publishing fails as before."),
     }
 }
@@ -133,33 +196,6 @@ pub fn check_age(app: &App) {
 pub fn clean_up(layout: &Layout) -> Result<(), SnapshotError> {
     let _lock = db::lock_file(&layout.snapshot_lock())?;
     Ok(remove_unfinished(layout)?)
-}
-
-fn create(app: &App, unfinished: &Path, rng: &mut Rng) -> Result<Manifest, SnapshotError> {
-    let layout = app.store().layout();
-    require_space(layout)?;
-    let mut erasures: Vec<RequestId> = Vec::new();
-    app.store().copy_to(unfinished, rng, |tx, codes| {
-        erasures = privacy::erasures_without_trace(tx)?;
-        write_stamp(tx, Some(codes))
-    })?;
-    require_continuation(app, unfinished)?;
-    let base = Base::open(&layout.snapshot(), app.store().site(), app.now());
-    let verified = verify_new(unfinished, app.store().site(), app.now(), base.as_ref(), app.store().interrupt())?;
-    sync(unfinished)?;
-    let manifest = Manifest { report: verified.report, sha256: verified.sha256 };
-    replace(unfinished, &layout.snapshot())?;
-    // The previous snapshot is gone now, and an error must not say that it is still there.
-    write_manifest(layout, &manifest_path_of(unfinished), &manifest).map_err(SnapshotError::InPlace)?;
-    tracing::info!(
-        bytes = manifest.report.bytes,
-        audit_seq = manifest.report.stamp.audit_seq,
-        "A snapshot was published."
-    );
-    if let Err(error) = privacy::flows::finish_after_snapshot(app, erasures) {
-        tracing::warn!(%error, "Receipts of erasures could not be made final. The next snapshot tries again.");
-    }
-    Ok(manifest)
 }
 
 /// Requires that the copy contains everything that the published snapshot contains (see [`continues`]).

@@ -1,7 +1,7 @@
 //! Checks on a file that does not change: its pages are authentic and of one moment, they are consistent, and their
 //! content is correct. Each check finds what the previous one cannot find.
 //!
-//! | check | a new snapshot | every night, at a restore, by `domicile verify` |
+//! | check | a new snapshot | every night (also a copy of the live database), at a restore, by `domicile verify` |
 //! |---|---|---|
 //! | authentication code of each page | all pages | all pages |
 //! | the pages are those of the stamp: no mixture of two moments | all pages | all pages |
@@ -15,7 +15,8 @@
 //! attacker with the key, is found in the night. If the check of what is new finds a fault, or the published snapshot
 //! cannot be read, the whole is checked.
 
-use std::io::Read;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,7 +109,7 @@ fn verify(
     base: Option<&Base>,
     interrupt: &Interrupt,
 ) -> Result<Verified, Damage> {
-    check_header(path)?;
+    check_header(&File::open(path).map_err(Damage::Unreadable)?)?;
     let copy = FileCopy::open(path, site, now)?;
     copy.end_with(interrupt)?;
     let pages = db::read_pages(path, &site.keyring.database_key_hex(), interrupt)?;
@@ -117,14 +118,13 @@ fn verify(
     Ok(Verified { report: check_content(path, &copy, &pages, base)?, sha256: pages.sha256 })
 }
 
-fn check_header(path: &Path) -> Result<(), Damage> {
-    let mut file = std::fs::File::open(path).map_err(Damage::Unreadable)?;
+pub(super) fn check_header(file: &File) -> Result<(), Damage> {
     let metadata = file.metadata().map_err(Damage::Unreadable)?;
     if !metadata.is_file() {
         return Err(Damage::NotADatabase);
     }
     let mut head = [0u8; 16];
-    match file.read_exact(&mut head) {
+    match file.read_exact_at(&mut head, 0) {
         Err(_) if metadata.len() == 0 => Err(Damage::Empty),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(Damage::NotADatabase),
         Err(error) => Err(Damage::Unreadable(error)),
@@ -134,7 +134,7 @@ fn check_header(path: &Path) -> Result<(), Damage> {
     }
 }
 
-fn check_pages(pages: &PageSummary, site: &Site) -> Result<(), Damage> {
+pub(super) fn check_pages(pages: &PageSummary, site: &Site) -> Result<(), Damage> {
     let is_truncated = !pages.bytes.is_multiple_of(PAGE_BYTES);
     match pages.first_forged {
         Some(_) if pages.forged == pages.pages => {
@@ -148,7 +148,7 @@ fn check_pages(pages: &PageSummary, site: &Site) -> Result<(), Damage> {
     }
 }
 
-fn check_structure(copy: &FileCopy, bytes: u64, is_whole: bool) -> Result<(), Damage> {
+pub(super) fn check_structure(copy: &FileCopy, bytes: u64, is_whole: bool) -> Result<(), Damage> {
     // Every page of the file is authentic. If SQLite still does not accept the first page, pages are missing.
     copy.prepare().map_err(|_| Damage::Truncated { bytes })?;
     let found = copy.schema_version()?;
@@ -206,7 +206,7 @@ fn check_content(path: &Path, copy: &FileCopy, pages: &PageSummary, base: Option
 }
 
 /// Checks audit and ledger: what follows `base`, or everything.
-fn check_records(view: &View<'_>, base: Option<&Base>) -> Result<(AuditSummary, LedgerSummary), Damage> {
+pub(super) fn check_records(view: &View<'_>, base: Option<&Base>) -> Result<(AuditSummary, LedgerSummary), Damage> {
     match base {
         None => Ok((audit::verify(view)?, ledger::check(view)?)),
         Some(Base { copy, stamp }) => Ok((

@@ -3,6 +3,7 @@
 
 mod bad_requests;
 mod clock;
+mod damage;
 mod disks;
 mod kills;
 mod restarts;

@@ -1,5 +1,6 @@
 //! What is verified before a snapshot is published, what at night, and what an operator is told.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use domicile::audit;
@@ -7,11 +8,13 @@ use domicile::base::{Rng, minutes};
 use domicile::db::{self, Interrupt};
 use domicile::snapshots::{self, Damage, SnapshotError};
 
+use rusqlite::named_params;
+
 use super::{PAGE, TestApp, flip, populated_site};
 
 impl TestApp {
     fn verify_at_night(&self) {
-        self.block_on(snapshots::jobs::verify_published(self.app.clone(), serde_json::Value::Null));
+        self.block_on(snapshots::jobs::verify_at_night(self.app.clone(), serde_json::Value::Null));
     }
 
     fn fault_names(&self) -> Vec<&'static str> {
@@ -66,9 +69,10 @@ fn an_old_fault_is_found_at_night_and_a_new_one_before_it_is_published() {
     assert_eq!(site.fault_names(), Vec::<&str>::new());
 
     site.verify_at_night();
-    assert_eq!(site.fault_names(), ["snapshot_damage"]);
-    let reason = site.app.readiness().faults()[0].1.clone();
-    assert!(reason.contains("event 2"), "{reason}");
+    assert_eq!(site.fault_names(), ["database", "snapshot_damage"]);
+    for (_, reason) in site.app.readiness().faults() {
+        assert!(reason.contains("event 2"), "{reason}");
+    }
 
     site.spoil("audit_event_is_never_changed", "update audit_event set outcome = 'success' where seq = 2");
     site.publish();
@@ -138,6 +142,73 @@ fn a_damaged_snapshot_is_reported_at_night_and_replaced_by_the_next_one() {
     site.verify(&site.published()).unwrap();
     site.verify_at_night();
     assert_eq!(site.fault_names(), Vec::<&str>::new());
+}
+
+/// Replaces a page of the live database, as a copy that was made while it changed can. Answers what was there.
+fn put_page(site: &TestApp, page: u64, bytes: &[u8]) -> Vec<u8> {
+    let file = std::fs::File::options().read(true).write(true).open(site.layout().live()).unwrap();
+    let mut before = vec![0; PAGE];
+    file.read_exact_at(&mut before, (page - 1) * PAGE as u64).unwrap();
+    file.write_all_at(bytes, (page - 1) * PAGE as u64).unwrap();
+    before
+}
+
+fn page_of(site: &TestApp, name: &str) -> (u64, Vec<u8>) {
+    let sql = "select rootpage from sqlite_schema where name = :name";
+    let page = site.read(|view| view.one(sql, named_params! {":name": name}, |row| row.get::<_, i64>(0)).unwrap());
+    let page = u64::try_from(page).unwrap();
+    let bytes = std::fs::read(site.layout().live()).unwrap();
+    let begin = usize::try_from(page - 1).unwrap() * PAGE;
+    (page, bytes[begin..begin + PAGE].to_vec())
+}
+
+#[test]
+fn f10_damage_of_the_live_database_is_found_at_night_although_nothing_changed() {
+    let site = populated_site();
+    site.publish();
+    site.publish();
+    let published = std::fs::read(site.published()).unwrap();
+    let (page, good) = page_of(&site, "statement_line_of_workspace");
+    let mut flipped = good.clone();
+    flipped[500] ^= 1;
+    put_page(&site, page, &flipped);
+    assert!(snapshots::publish_when_changed(&site.app).unwrap().is_none());
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+
+    site.verify_at_night();
+
+    assert_eq!(site.fault_names(), ["database"]);
+    let reason = site.app.readiness().faults()[0].1.clone();
+    let bytes = format!("1 of its pages are damaged, the first at bytes {}", (page - 1) * PAGE as u64);
+    let command = format!("Stop the server, then run: domicile restore {} --replace", site.published().display());
+    assert!(reason.contains(&bytes) && reason.ends_with(&command), "{reason}");
+    put_page(&site, page, &good);
+    site.verify_at_night();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+    assert_eq!(std::fs::read(site.published()).unwrap(), published, "nothing changed, so nothing is published");
+    assert!(!TestApp::files_in(site.layout().root()).iter().any(|name| name.contains(".snapshot-")));
+}
+
+#[test]
+fn f10_a_mixture_of_two_moments_is_found_at_night() {
+    let site = populated_site();
+    site.publish();
+    let (page, old) = page_of(&site, "account_email_folded");
+    site.person("late-comer");
+    // Moves the log into the main file.
+    site.publish();
+    let new = put_page(&site, page, &old);
+    assert_ne!(old, new);
+    site.grant(1);
+    site.publish();
+    assert_eq!(site.fault_names(), Vec::<&str>::new(), "each of its pages is authentic");
+
+    site.verify_at_night();
+
+    assert_eq!(site.fault_names(), ["database", "snapshot_damage"]);
+    for (_, reason) in site.app.readiness().faults() {
+        assert!(reason.contains("its pages are inconsistent"), "{reason}");
+    }
 }
 
 #[test]
