@@ -200,7 +200,7 @@ pub const fn position(sql: &str, name: &str) -> usize {
         next = item.next;
         index += 1;
     }
-    Draft::new().push("the statement has no column ").push(name).fail()
+    Draft::new().push("the statement has no column ").push(name).push(": declare it in tables.rs, or select it").fail()
 }
 
 /// Stops the compiler if the result of a statement has a column that is not one of these.
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the statement has no column nmae")]
+    #[should_panic(expected = "the statement has no column nmae: declare it in tables.rs, or select it")]
     fn a_column_that_is_not_there_is_named() {
         position("select id, name from t", "nmae");
     }
