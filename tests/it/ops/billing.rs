@@ -82,6 +82,16 @@ impl Site {
         let params = rusqlite::named_params! {":workspace_id": workspace};
         self.read(|tx| tx.list(sql, params, |row| Ok((row.get(0)?, row.get(1)?))).unwrap())
     }
+
+    /// The balance of each account of the site itself that is not zero, in micro-credits, by its code. Debits are positive.
+    fn site_accounts(&mut self) -> Vec<(String, i64)> {
+        let sql = "
+            select a.code, b.balance_micro
+            from ledger_account a join ledger_balance b on b.account_id = a.id
+            where a.workspace_id is null and b.balance_micro <> 0
+            order by a.code";
+        self.read(|tx| tx.list(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap())
+    }
 }
 
 fn farm() -> Actor {

@@ -1,5 +1,8 @@
 //! The constraints of the ledger tables, and the check of the whole ledger.
 
+use domicile::base::LotId;
+use domicile::billing::ledger::NewLot;
+
 use super::*;
 
 #[test]
@@ -136,6 +139,17 @@ fn the_check_names_the_first_row_that_does_not_match() {
             "update statement_line set balance_after_micro = 1 where seq = 1",
             "statement_line 1",
         ),
+        ("statement_line_is_never_changed", "update statement_line set seq = 9 where seq = 2", "statement_line 9"),
+        (
+            "statement_line_is_never_changed",
+            "update statement_line set kind = 'refund' where seq = 2",
+            "statement_line 2",
+        ),
+        (
+            "statement_line_is_never_changed",
+            "update statement_line set workspace_id = 'OTHER' where seq = 2",
+            "statement_line 2",
+        ),
         ("statement_line_is_never_deleted", "delete from statement_line where seq = 2", "ledger_tx 2"),
         (
             "ledger_balance_is_never_deleted",
@@ -156,6 +170,8 @@ fn the_check_names_the_first_row_that_does_not_match() {
         site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
         site.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
         site.check().unwrap();
+        let other = WorkspaceId::new(Timestamp::from_millis(2), &mut Rng::seeded(6)).to_string();
+        let damage = damage.replace("OTHER", &other);
         site.connection.execute_batch(&format!("drop trigger {trigger}; {damage}")).unwrap();
 
         match site.check() {
@@ -163,6 +179,104 @@ fn the_check_names_the_first_row_that_does_not_match() {
             other => panic!("{damage}: {row} should be named, not {other:?}"),
         }
     }
+}
+
+#[test]
+fn the_check_finds_a_wallet_with_credit_and_debt() {
+    let (mut site, ws) = (site(), some_workspace());
+    site.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
+    let grant = gift(ws, Credits::whole(5), "gift");
+    let id = LotId::new(site.clock.now(), &mut site.rng);
+    let (origin, category, priority) = (grant.origin, grant.category, grant.priority);
+    // A grant that does not repay the debt first.
+    let draft = Draft {
+        workspace: ws,
+        kind: Kind::Adjustment,
+        details: String::new(),
+        key: None,
+        idem_key: "gift".into(),
+        postings: vec![
+            Posting::debit(Account::Adjustments, grant.amount),
+            Posting::credit(Account::Lot(id), grant.amount),
+        ],
+        opens: Some(NewLot { id, origin, category, priority, original: grant.amount, expires_at: None }),
+    };
+    site.write(|tx| ledger::post(tx, &Actor::System, draft)).unwrap();
+
+    let found = site.check().unwrap_err().to_string();
+    assert!(found.contains("ledger_tx 2") && found.contains("credit and debt"), "{found}");
+}
+
+#[test]
+fn the_check_of_what_is_new_needs_the_state_before_it() {
+    let (mut site, rich) = (site(), some_workspace());
+    let poor = WorkspaceId::new(Timestamp::from_millis(2), &mut Rng::seeded(6));
+    site.grant(gift(rich, Credits::whole(5), "gift")).unwrap();
+    site.charge(charge_of(rich, Credits::whole(1), "use")).unwrap();
+    site.charge(charge_of(poor, Credits::whole(3), "debt")).unwrap();
+    let mut base = site.copied();
+    let empty = Site::new();
+
+    site.charge(charge_of(rich, Credits::whole(2), "more use")).unwrap();
+    site.charge(charge_of(poor, Credits::whole(1), "more debt")).unwrap();
+    site.grant(gift(poor, Credits::whole(5), "second")).unwrap();
+
+    let since = |site: &mut Site, base: &mut Site, seq: i64| {
+        site.read(|tx| base.read(|base| ledger::check_since(tx, base, seq)))
+    };
+    // Two lots, the overdraft, and the accounts of usage and adjustments.
+    assert_eq!(since(&mut site, &mut base, 3).unwrap(), LedgerSummary { transactions: 6, accounts: 5 });
+    assert_eq!(site.check().unwrap(), LedgerSummary { transactions: 6, accounts: 5 });
+    assert!(since(&mut site, &mut { empty }, 3).is_err(), "another state");
+    assert!(since(&mut site, &mut base, 2).is_err(), "not the number of that state");
+
+    let cases = [
+        ("statement_line_is_never_deleted", "delete from statement_line where seq = 5", "ledger_tx 5"),
+        (
+            "statement_line_is_never_changed",
+            "update statement_line set amount_micro = 1 where seq = 5",
+            "statement_line 5",
+        ),
+        (
+            "statement_line_is_never_changed",
+            "update statement_line set balance_after_micro = 1 where seq = 4",
+            "statement_line 4",
+        ),
+        (
+            "ledger_balance_is_never_deleted",
+            "update ledger_balance set balance_micro = balance_micro + 1 where last_seq = 6 and high_micro > 0",
+            "ledger_balance lac_",
+        ),
+        ("ledger_balance_is_never_deleted", "delete from ledger_balance where last_seq = 6", "ledger_balance"),
+        ("credit_lot_is_never_changed", "update credit_lot set exhausted = 1 where tx_seq = 6", "credit_lot lot_"),
+    ];
+    for (trigger, damage, row) in cases {
+        let mut damaged = site.copied();
+        damaged.connection.execute_batch(&format!("drop trigger {trigger}; {damage}")).unwrap();
+        match since(&mut damaged, &mut base, 3) {
+            Err(LedgerError::Damaged { row: named, .. }) if named.starts_with(row) => {}
+            other => panic!("{damage}: {row} should be named, not {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_account_has_the_bounds_of_its_kind() {
+    let (mut site, ws) = (site(), some_workspace());
+    site.grant(gift(ws, Credits::whole(1), "gift")).unwrap();
+    site.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
+
+    let sql = "select code, low_micro, high_micro from ledger_account order by code";
+    let bounds: Vec<(String, i64, i64)> =
+        site.read(|tx| tx.list(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap());
+    let (most, of_site) = (Credits::MAX.micro(), 9_000_000_000_000_000_000);
+    let expected = [
+        ("equity.adjustment", -of_site, of_site),
+        ("income.usage", -of_site, of_site),
+        ("lot", -most, 0),
+        ("overdraft", 0, most),
+    ];
+    assert_eq!(bounds, expected.map(|(code, low, high)| (code.to_owned(), low, high)));
 }
 
 #[test]

@@ -1,6 +1,27 @@
 //! Usage events: each is counted once, exactly, and for the right workspace.
 
+use domicile::base::ApiKeyId;
+use serde_json::{Value, json};
+
 use super::*;
+
+impl Site {
+    /// What the audit says about each report, the oldest first.
+    fn recorded_reports(&self) -> Vec<Value> {
+        let data = "select data_json from audit_event where event = 'usage.batch_recorded' order by seq";
+        let mut statement = self.connection.prepare(data).unwrap();
+        let texts = statement.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
+        texts.map(|text| serde_json::from_str(&text).unwrap()).collect()
+    }
+
+    /// What a key spent in each period, by the name of the period.
+    fn spent(&self, key: ApiKeyId) -> Vec<(String, i64)> {
+        let sql = "select period, spent_micro from api_key_spend where family_id = :key order by period";
+        let mut statement = self.connection.prepare(sql).unwrap();
+        let rows = statement.query_map(rusqlite::named_params! {":key": key}, |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+}
 
 #[test]
 fn an_event_counts_once_however_often_it_is_reported() {
@@ -43,7 +64,7 @@ fn one_bad_event_does_not_stop_the_others() {
         with("2", &|event| event.sku = "gpu.unheard".into()),
         with("3", &|event| event.workspace = some_workspace()),
         with("4", &|event| event.occurred_at = now.plus(days(1)).plus(hours(1))),
-        with("5", &|event| event.occurred_at = now.plus(hours(23))),
+        with("5", &|event| event.occurred_at = now.plus(days(1))),
         Err(Fault::BadQuantity),
         with("6", &|_| ()),
     ];
@@ -178,4 +199,80 @@ fn the_total_charge_is_the_price_of_the_total_quantity_however_usage_is_split() 
         assert_eq!(i128::from(sum), owed);
         site.check().unwrap();
     });
+}
+
+#[test]
+fn an_event_that_costs_nothing_is_counted_without_a_transaction() {
+    let mut site = site();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci", &["models:read"]).key.id;
+    let mut free = default_settings();
+    free.config.prices[0].price = Credits::ZERO;
+    let priced = std::mem::replace(&mut site.settings, Arc::new(free));
+    let balance = site.balance(ada.workspace);
+    let with_key = |id: &str, quantity: &str| {
+        let event = UsageBuilder::new(ada.workspace, id, Timestamp::parse(START).unwrap());
+        Ok(event.quantity(quantity).key(Some(key)).build())
+    };
+    let before = site.count("ledger_tx");
+
+    assert_eq!(site.report(&[with_key("free", "1000")]).accepted, 1);
+    site.settings = priced;
+    // 0.4 micro-credits are not charged yet, but are not forgotten.
+    assert_eq!(site.report(&[with_key("small", "0.0004")]).accepted, 1);
+
+    assert_eq!((site.count("ledger_tx"), site.count("usage_event")), (before, 2));
+    assert_eq!(site.number("select count(*) from usage_event where tx_id is not null or charge_micro <> 0"), 0);
+    assert_eq!((site.balance(ada.workspace), site.spent(key)), (balance, vec![]));
+    let nothing = json!({"reports": 1, "accepted": 1, "duplicates": 0, "rejected": 0, "transactions": 0});
+    assert_eq!(site.recorded_reports(), [nothing.clone(), nothing]);
+    assert_eq!(site.report(&[with_key("rest", "0.0006")]).accepted, 1);
+    assert_eq!(site.balance(ada.workspace), balance.minus(micro(1)).unwrap());
+}
+
+#[test]
+fn the_audit_counts_the_events_of_each_report_that_changed_something() {
+    let mut site = site();
+    let workspace = site.workspace("orchard").id;
+    let (one, two) = (Ok(event(workspace, "1", "100")), Ok(event(workspace, "2", "100")));
+    let bad = || Err(Fault::BadQuantity);
+
+    site.report(&[one.clone(), two.clone(), one.clone(), bad(), bad(), bad()]);
+    site.report(&[one.clone(), two]);
+    site.report(&[one, bad()]);
+
+    let recorded = |accepted, duplicates, rejected, transactions| {
+        json!({
+            "reports": 1,
+            "accepted": accepted,
+            "duplicates": duplicates,
+            "rejected": rejected,
+            "transactions": transactions,
+        })
+    };
+    assert_eq!(site.recorded_reports(), [recorded(2, 1, 3, 1), recorded(0, 1, 1, 0)]);
+}
+
+#[test]
+fn what_a_key_used_counts_for_its_budget_once() {
+    let mut site = site();
+    let ada = site.person("ada-ada");
+    let keys = ["one", "two"].map(|name| site.api_key(&ada, name, &["models:read"]).key.id);
+    let used = |id: &str, quantity: &str, key: Option<ApiKeyId>| {
+        let event = UsageBuilder::new(ada.workspace, id, Timestamp::parse(START).unwrap());
+        Ok(event.quantity(quantity).key(key).build())
+    };
+    let batch = [
+        used("1", "100", Some(keys[0])),
+        used("2", "20", Some(keys[0])),
+        used("3", "7", Some(keys[1])),
+        used("4", "1", None),
+        used("1", "100", Some(keys[0])),
+    ];
+
+    site.report(&batch);
+    site.report(&batch);
+
+    let spent = keys.map(|key| site.spent(key).into_iter().map(|(_, micro)| micro).collect::<Vec<_>>());
+    assert_eq!(spent, [vec![120_000; 2], vec![7_000; 2]]);
 }

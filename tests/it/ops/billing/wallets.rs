@@ -279,3 +279,114 @@ fn a_statement_is_read_in_pages_and_between_days() {
     let (from, to) = (Some(start.plus(days(1))), Some(start.plus(days(3))));
     assert_eq!(lines(Filter { from, to, limit: 9, before: None }).0, [3, 2]);
 }
+
+#[test]
+fn a_statement_has_at_least_one_line_and_at_most_a_thousand() {
+    let (mut site, ws) = (site(), some_workspace());
+    site.write(|tx| {
+        (0..1_001)
+            .try_for_each(|n| ledger::grant(tx, &Actor::Operator, gift(ws, micro(1), &format!("gift {n}"))).map(drop))
+    })
+    .unwrap();
+    let mut lines = |limit: u32| {
+        let filter = Filter { limit, ..Filter::default() };
+        site.read(|tx| ledger::statement(tx, ws, &filter).unwrap()).rows.len()
+    };
+
+    assert_eq!([0, 1, 2, 1_000, 1_001, u32::MAX].map(&mut lines), [1, 1, 2, 1_000, 1_000, 1_000]);
+}
+
+#[test]
+fn long_details_are_truncated_after_whole_characters() {
+    let (mut site, ws) = (site(), some_workspace());
+    for (key, length) in [("fits", 300), ("long", 301)] {
+        site.grant(Grant { details: "é".repeat(length), ..gift(ws, Credits::whole(1), key) }).unwrap();
+    }
+
+    let page = site.read(|tx| ledger::statement(tx, ws, &Filter { limit: 9, ..Filter::default() }).unwrap());
+    assert!(page.rows.iter().all(|line| line.details == "é".repeat(300)));
+}
+
+#[test]
+fn a_posting_with_the_same_key_and_other_content_is_refused() {
+    let (mut site, ws) = (site(), some_workspace());
+    let other = WorkspaceId::new(Timestamp::from_millis(2), &mut Rng::seeded(6));
+    let draft = |workspace: WorkspaceId, from: Account, amount: Credits| Draft {
+        workspace,
+        kind: Kind::Refund,
+        details: String::new(),
+        key: None,
+        idem_key: "moved".into(),
+        postings: vec![Posting::debit(from, amount), Posting::credit(Account::Usage, amount)],
+        opens: None,
+    };
+    let mut post = |draft: Draft| site.write(|tx| ledger::post(tx, &Actor::System, draft));
+    let first = post(draft(ws, Account::Clearing, Credits::whole(5))).unwrap();
+
+    assert_eq!(post(draft(ws, Account::Clearing, Credits::whole(5))).unwrap(), first);
+    for changed in [
+        draft(ws, Account::Clearing, Credits::whole(6)),
+        draft(ws, Account::Breakage, Credits::whole(5)),
+        draft(other, Account::Clearing, Credits::whole(5)),
+        Draft { kind: Kind::Adjustment, ..draft(ws, Account::Clearing, Credits::whole(5)) },
+    ] {
+        assert!(matches!(post(changed), Err(LedgerError::Conflict)));
+    }
+    assert_eq!(site.count("ledger_tx"), 1);
+}
+
+#[test]
+fn each_origin_has_its_account_and_expired_credit_that_was_paid_becomes_income() {
+    use Category::{Paid, Promotional};
+    let cases = [
+        (Origin::Signup, Promotional, "expense.signup", "expense.signup"),
+        (Origin::Adjustment, Promotional, "equity.adjustment", "equity.adjustment"),
+        (Origin::Purchase, Promotional, "asset.clearing", "asset.clearing"),
+        (Origin::Refund, Promotional, "income.usage", "income.usage"),
+        (Origin::Purchase, Paid, "asset.clearing", "income.breakage"),
+    ];
+    for (origin, category, source, sink) in cases {
+        let (mut site, ws) = (site(), some_workspace());
+        let expires_at = Some(site.clock.now().plus(days(1)));
+        site.grant(Grant { origin, category, expires_at, ..gift(ws, Credits::whole(5), "gift") }).unwrap();
+        assert_eq!(site.site_accounts(), [(source.to_owned(), 5_000_000)]);
+
+        site.clock.advance(days(1));
+        site.write(ledger::expire_due).unwrap();
+
+        let expected = match source == sink {
+            true => vec![],
+            false => vec![(source.to_owned(), 5_000_000), (sink.to_owned(), -5_000_000)],
+        };
+        assert_eq!(site.site_accounts(), expected, "{origin:?} {category:?}");
+    }
+}
+
+#[test]
+fn transactions_that_are_committed_together_move_their_own_accounts() {
+    let (mut site, ws) = (site(), some_workspace());
+
+    site.write(|tx| {
+        ledger::grant(tx, &Actor::Operator, gift(ws, Credits::whole(5), "gift"))?;
+        ledger::charge(tx, &Actor::System, charge_of(ws, Credits::whole(2), "first"))?;
+        ledger::charge(tx, &Actor::System, charge_of(ws, Credits::whole(1), "second"))
+    })
+    .unwrap();
+
+    let accounts = [("equity.adjustment".to_owned(), 5_000_000), ("income.usage".to_owned(), -3_000_000)];
+    assert_eq!(site.site_accounts(), accounts);
+    site.check().unwrap();
+}
+
+#[test]
+fn the_ledger_tells_its_last_transaction_and_each_id() {
+    let (mut site, ws) = (site(), some_workspace());
+    assert_eq!(site.read(|tx| (ledger::last_transaction(tx).unwrap(), ledger::head(tx).unwrap())), (0, None));
+    let first = site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+    let second = site.charge(charge_of(ws, Credits::whole(2), "use")).unwrap();
+
+    let head = Some((2, second.id.to_string()));
+    assert_eq!(site.read(|tx| (ledger::last_transaction(tx).unwrap(), ledger::head(tx).unwrap())), (2, head));
+    let ids = site.read(|tx| [1, 2, 3].map(|seq| ledger::transaction_id(tx, seq).unwrap()));
+    assert_eq!(ids, [Some(first.id.to_string()), Some(second.id.to_string()), None]);
+}
