@@ -147,7 +147,7 @@ pub(super) enum Command {
 pub(super) struct RestoreArguments {
     /// The snapshot: a copy of domicile.sqlite.
     pub file: PathBuf,
-    /// The journal. Default: tombstones.jsonl beside FILE.
+    /// The journal. Default: tombstones.jsonl beside FILE, or for NAME.sqlite the file NAME.tombstones.jsonl, if it is there.
     #[arg(long, value_name = "FILE")]
     pub journal: Option<PathBuf>,
     /// Replace existing data. It is moved aside and kept for 30 days.

@@ -11,7 +11,7 @@ use crate::server;
 /// addresses, because a running server already listens there.
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = context::config(common)?;
-    let pending = check_start(&config)?;
+    let pending = check_start(common, &config)?;
     if common.json {
         let settings: serde_json::Map<_, _> = config
             .describe()
@@ -57,10 +57,11 @@ fn pending_json(erasure: &PendingErasure) -> serde_json::Value {
 }
 
 /// Makes the checks of `serve` in the same order, and as the same user.
-fn check_start(config: &Config) -> Result<Vec<PendingErasure>, Failure> {
+fn check_start(common: &Common, config: &Config) -> Result<Vec<PendingErasure>, Failure> {
     // Before `init`, only the settings can be checked.
     let keyring = if context::has_files(config) { Some(context::keyring(config)?) } else { None };
     context::drop_privileges(&config.data_dir)?;
+    context::check_settings_readable(common)?;
     server::check_tls(config).map_err(|error| Failure::configuration(error.to_string()))?;
     match keyring {
         Some(keyring) => context::check_appliance(config.clone(), keyring),

@@ -80,6 +80,21 @@ pub(super) fn drop_privileges(data_dir: &Path) -> Result<(), Failure> {
     nix::unistd::setuid(user).map_err(failure)
 }
 
+/// Checks that the user that runs the server may read the settings, after [`drop_privileges`] has changed to that user.
+pub(super) fn check_settings_readable(common: &Common) -> Result<(), Failure> {
+    let path = &common.config;
+    match std::fs::File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+        _ => return Ok(()),
+    }
+    let group = nix::unistd::Group::from_gid(Gid::effective()).ok().flatten();
+    let group = group.map_or_else(|| Gid::effective().to_string(), |group| group.name);
+    Err(Failure::configuration(format!(
+        "{file} cannot be read by the user that runs the server, which would not start. Nothing was changed. Run: chown root:{group} {file} && chmod 640 {file}",
+        file = path.display()
+    )))
+}
+
 /// Opens the appliance of the configuration.
 pub(super) fn open(common: &Common) -> Result<Arc<App>, Failure> {
     let config = config(common)?;

@@ -67,7 +67,7 @@ impl From<KeyringError> for Failure {
                 "Run `domicile init` for a new appliance, or restore the keyring of this appliance from its safe place."
                     .to_owned()
             }
-            KeyringError::Exists(_) => "It is never overwritten, because without it its data is lost. If you want a new appliance, move both away first.".to_owned(),
+            KeyringError::Exists(_) => "It is never overwritten, because without it its data is lost. If its data is in a backup, run: domicile restore FILE. If you want a new appliance, move the keyring away first.".to_owned(),
             KeyringError::ReadableByOthers { path, .. } => format!("Run: chmod 600 {}", path.display()),
             KeyringError::NotAKeyring { .. } => "Restore the keyring of this appliance from its safe place.".to_owned(),
             KeyringError::Io { path, source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
@@ -84,7 +84,9 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let sentence = match &error {
             OpenError::NotInitialised(path) => {
-                format!("{path} does not exist. Run `domicile init` first, or check data_dir.")
+                format!(
+                    "there is a keyring, but no data: {path} does not exist. To put a backup in place, run: domicile restore FILE. For a new appliance, run: domicile init"
+                )
             }
             OpenError::Unfinished { folder, keyring } => format!(
                 "the database in {folder} is incomplete, because `domicile init` was interrupted. It contains no data, so nothing can be lost. Remove that folder, move {keyring} away, and run `domicile init` again."

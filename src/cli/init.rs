@@ -24,7 +24,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     } else {
         println!("{link}");
         eprintln!(
-            "The appliance is ready. Its region is \"{}\", which cannot be changed.\nThe link above creates the account of the first operator. It works once, within 24 hours.\nKeep a copy of {} in a safe place, never together with a backup: without it, no backup can be read.\nNext: domicile serve",
+            "The appliance is ready. Its region is \"{}\", which cannot be changed.\nThe link above creates the account of the first operator. It works once, within 24 hours.\nKeep a copy of {} in a safe place, never together with a backup: without it, no backup can be read.\nNext: systemctl start domicile, or without systemd: domicile serve",
             config.region,
             config.keyring.display()
         );

@@ -21,7 +21,7 @@ pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), F
     let snapshot = open_source(&arguments.file)?;
     let expected = match &arguments.journal {
         Some(path) => path.clone(),
-        None => arguments.file.with_file_name("tombstones.jsonl"),
+        None => journal_beside(&arguments.file),
     };
     let journal = match Source::open(&expected) {
         Ok(journal) => Some(journal),
@@ -30,6 +30,8 @@ pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), F
     };
     create_data_folder(&config.data_dir)?;
     context::drop_privileges(&config.data_dir)?;
+    // Otherwise the restored appliance would not start, and the admin would look for the fault in the backup.
+    context::check_settings_readable(common)?;
     let site = Arc::new(db::Site { config, keyring });
     let options = Options { replace: arguments.replace, accept_missing_journal: arguments.accept_missing_journal };
     let journal = (journal.as_ref(), expected.as_path());
@@ -75,6 +77,13 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     })
 }
 
+/// Where the journal of a snapshot is expected: under the name that a purge of the package gives it, if it is there, or
+/// under its usual name.
+fn journal_beside(file: &Path) -> PathBuf {
+    let of_purge = file.with_extension("tombstones.jsonl");
+    if of_purge.exists() { of_purge } else { file.with_file_name("tombstones.jsonl") }
+}
+
 fn create_data_folder(folder: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
@@ -92,20 +101,29 @@ fn print(file: &Path, restored: &Restored) {
         restored.report.stamp.made_at.day_and_time(),
         restored.report.audit_events
     );
-    println!(
-        "{} newer lines of the journal were applied: {} accounts were erased again, {} other changes were made again. {} sessions were ended.",
-        restored.replayed.lines, restored.replayed.erased, restored.replayed.changed, restored.sessions_ended
-    );
+    let replayed = &restored.replayed;
+    if replayed.lines > 0 {
+        println!(
+            "After the snapshot, the journal has {}: {} erased again, {} made again.",
+            counted(replayed.lines, "line", "lines"),
+            counted(replayed.erased, "account was", "accounts were"),
+            counted(replayed.changed, "other change was", "other changes were"),
+        );
+    }
+    let ended = i64::try_from(restored.sessions_ended).unwrap_or(i64::MAX);
+    println!("{} ended. People must sign in again.", counted(ended, "session was", "sessions were"));
     if restored.epoch.has_accepted_missing_journal {
         println!("The journal was not complete, as you accepted: access that ended after the snapshot may work again.");
     }
-    if let Some((first, last)) = restored.epoch.lost_events() {
-        println!("The audit events {first} to {last} of the replaced data are not in it.");
-    }
+    println!("{}", restore::loss(&restored.epoch));
     if let Some((path, until)) = &restored.replaced {
         println!("The replaced data is in {} until {}.", path.display(), until.day());
     }
     eprintln!("Next: systemctl start domicile");
+}
+
+fn counted(count: i64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// A failure with the one command that helps.
@@ -123,7 +141,7 @@ impl From<RestoreError> for Failure {
             }
             RestoreError::Journal(error) => of_journal(&error),
             RestoreError::InUse(folder) => Self::refused(format!(
-                "a server or a command is using {}. Run `systemctl stop domicile`, then restore again.",
+                "a server or a command is using {}. Run `systemctl stop domicile.socket domicile`, then restore again.",
                 folder.display()
             )),
             RestoreError::Running(folder) => Self::configuration(format!(

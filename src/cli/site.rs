@@ -17,7 +17,7 @@ use crate::billing::{self, ledger};
 use crate::crypto::{KeyIds, Keyring};
 use crate::services::{self, ServiceError, ServiceName};
 use crate::snapshots::Damage;
-use crate::{clock, db, snapshots, tokens};
+use crate::{clock, db, restore, snapshots, tokens};
 
 pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
     let ServiceCommand::Create { name } = command;
@@ -108,11 +108,11 @@ pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failu
 /// A restore, for people. The audit is not damaged by it.
 fn describe_epoch(epoch: &Epoch) -> String {
     let (at, made) = (epoch.opened_at.day_and_time(), epoch.snapshot_made_at.day_and_time());
-    let lost = match epoch.lost_events() {
-        Some((first, last)) => format!("events {first} to {last} were lost"),
-        None => "no events are known to be lost".to_owned(),
-    };
-    format!("Restored at {at} from the snapshot of {made}: {lost}. The audit goes on after event {}.", epoch.audit_seq)
+    format!(
+        "Restored at {at} from the snapshot of {made}. {} The audit goes on after event {}.",
+        restore::loss(epoch),
+        epoch.audit_seq
+    )
 }
 
 fn epoch_json(epoch: &Epoch) -> serde_json::Value {

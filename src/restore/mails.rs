@@ -1,19 +1,14 @@
 //! The mail that tells operators about a restore.
 
+use super::model::loss;
 use crate::audit::Epoch;
 use crate::mail::PlainMessage;
 
 pub(super) fn backup_restored(display_name: &str, epoch: &Epoch, site: &str) -> PlainMessage {
     let (made, opened) = (epoch.snapshot_made_at.day_and_time(), epoch.opened_at.day_and_time());
-    let lost = match epoch.lost_events() {
-        Some((first, last)) => {
-            format!("The audit events {first} to {last} are lost, and so are the changes that they record.")
-        }
-        None => "No audit events are known to be lost, but changes after the backup are not in it.".to_owned(),
-    };
     let mut paragraphs = vec![
         format!("Hello {display_name}, a backup of this site was restored on {opened}. It was made on {made}."),
-        lost,
+        loss(epoch),
         "Everybody must sign in again. Services should send the usage again that they reported since the backup."
             .into(),
     ];

@@ -73,3 +73,17 @@ impl Restored {
         })
     }
 }
+
+/// What a restore lost, in one sentence for operators.
+pub fn loss(epoch: &Epoch) -> String {
+    match (epoch.lost_events(), &epoch.known) {
+        (Some((first, last)), _) => {
+            format!("The audit events {first} to {last} are lost, and so are the changes that they record.")
+        }
+        (None, Some(_)) => "The data that was replaced had no newer audit events.".to_owned(),
+        (None, None) => format!(
+            "What happened after audit event {} is lost. How much that is cannot be known, because the old data was not there.",
+            epoch.audit_seq
+        ),
+    }
+}

@@ -188,7 +188,8 @@ fn a_keyring_of_another_folder_is_never_used_after_an_interrupted_init() {
     let site = Appliance::initialized();
     interrupt_init(&site);
     std::fs::write(site.data().join("init.unfinished"), "00000000").unwrap();
-    refused(&site, &["init"], 2, &["keyring", "never overwritten"]);
+    refused(&site, &["init"], 2, &["keyring", "never overwritten", "run: domicile restore FILE"]);
+    refused(&site, &["serve"], 2, &["there is a keyring, but no data", "domicile restore FILE", "domicile init"]);
 
     // A file with the name of the database is never changed, whatever the note says.
     let site = Appliance::initialized();

@@ -71,7 +71,7 @@ fn a_restore_over_a_stopped_appliance_keeps_what_it_replaces() {
     }
     site.start();
     let verified = site.run(&["audit", "verify"]).ok();
-    let range = format!("events {} to {} were lost", lost["first"], lost["last"]);
+    let range = format!("The audit events {} to {} are lost", lost["first"], lost["last"]);
     assert!(verified.contains(&range), "{verified}");
     site.run(&["account", "show", "ada-l"]).ok();
     assert_eq!(site.run(&["account", "show", "grace-h"]).status, 1);
@@ -109,6 +109,23 @@ fn files_put_back_without_a_live_database_name_the_one_command() {
     assert_eq!(machine.browser().sign_in("ada-l").status, 303);
     machine.run(&["snapshot", "now"]).ok();
     assert_eq!(machine.run_with_input(&["account", "show", "ada-l"], PASSWORD).status, 0);
+}
+
+#[test]
+fn a_snapshot_that_a_purge_left_finds_its_journal_by_its_name() {
+    let mut site = Appliance::running();
+    site.account("grace-h");
+    let backup = Backup::of(&site);
+    site.run(&["account", "delete", "grace-h", "--yes"]).ok();
+    let renamed = backup.file().with_file_name("domicile-final-20260503.sqlite");
+    std::fs::rename(backup.file(), &renamed).unwrap();
+    let newer = renamed.with_file_name("domicile-final-20260503.tombstones.jsonl");
+    std::fs::copy(site.data().join("tombstones.jsonl"), newer).unwrap();
+    site.stop();
+
+    let result = restored(&backup.bare_machine(), &renamed, &[]);
+
+    assert_eq!(result["accounts_erased_again"], 1, "the other journal lacks the erasure: {result}");
 }
 
 #[test]

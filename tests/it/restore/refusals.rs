@@ -115,7 +115,7 @@ fn a_running_server_and_a_newer_journal_of_the_data_folder_are_respected() {
     let backup = Backup::of(&site);
     let output = restore(&site, &backup.file(), &["--replace"]);
     assert_eq!(output.status, 1, "{output:?}");
-    assert!(output.stderr.contains("systemctl stop domicile"), "{output:?}");
+    assert!(output.stderr.contains("systemctl stop domicile.socket domicile"), "{output:?}");
     site.run(&["account", "delete", "grace-h", "--yes"]).ok();
     site.stop();
 
