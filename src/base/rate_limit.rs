@@ -72,7 +72,7 @@ impl<K: Eq + Hash, const MAX: usize, S: BuildHasher> RateLimiter<K, MAX, S> {
         self.0.retain(|_, arrival| arrival.0 > now);
         let Some(excess) = self.0.len().checked_sub(MAX - MAX / 8) else { return };
         let mut arrivals: Vec<i64> = self.0.values().map(|arrival| arrival.0).collect();
-        let (earlier, last, _) = arrivals.select_nth_unstable(excess.min(self.0.len() - 1));
+        let (earlier, last, _) = arrivals.select_nth_unstable(excess);
         let last = *last;
         // Of those that arrive at the same time, no more than needed.
         let mut equals = 1 + earlier.iter().filter(|arrival| **arrival == last).count();
@@ -190,5 +190,19 @@ mod tests {
         // After a minute all of them are idle.
         assert!(limiter.admit(10_000, later.plus(seconds(61)), 5).is_ok());
         assert!((0..64).all(|other| limiter.admit(other, later.plus(seconds(61)), 5).is_ok()));
+    }
+
+    #[test]
+    fn a_full_limiter_keeps_seven_eighths_even_if_all_of_them_are_the_same() {
+        for older in [0, 5] {
+            let mut limiter = RateLimiter::<u32, 64>::default();
+            assert!((0..older).all(|other| limiter.admit(other, START.minus(seconds(1)), 1).is_ok()));
+            assert!((older..64).all(|other| limiter.admit(other, START, 1).is_ok()));
+
+            assert!(limiter.admit(64, START, 1).is_ok());
+
+            assert_eq!(limiter.0.len(), 64 / 8 * 7, "{older} of them are older");
+            assert!((0..older).all(|other| !limiter.0.contains_key(&other)));
+        }
     }
 }

@@ -235,4 +235,19 @@ mod tests {
         assert_eq!(hashes.len(), all);
         assert!(revoked().follows(&Head::EMPTY) && !revoked().follows(&revoked().head()));
     }
+
+    #[test]
+    fn the_hash_of_an_entry_is_the_same_in_every_release() {
+        let erasure = NewEntry::Erasure { account: "acc_1".into(), receipt: "req_1".into() };
+        let erasure = Entry::following(&Head::EMPTY, erasure, Timestamp::from_millis(5));
+        // Computed with Python's hashlib from the description of `expected_hash`.
+        let hashes = [
+            (revoked(), "ca9e542109346f7c6a311794a75081b8c9554b5824f2160f40b80752e7a18f60", "domicile/journal/2"),
+            (erasure, "8469ca7d38e24dcaa70a458d000a56bb1fd5cf083f6b60b4a3dc2f1cc2cbf6e2", "domicile/tombstone/1"),
+        ];
+        for (entry, hash, domain) in hashes {
+            assert_eq!(hex::encode(entry.hash), hash);
+            assert_eq!(entry.signed_bytes(), [domain.as_bytes(), entry.hash.as_slice()].concat());
+        }
+    }
 }

@@ -66,12 +66,10 @@ fn walk_open(
         let read = std::io::Read::take(&mut reader, LINE_BYTES_MAX).read_until(b'\n', &mut text).map_err(file_error)?;
         let damaged = |what| damaged(path, verified.head.seq + 1, what);
         match text.strip_suffix(b"\n") {
-            _ if read == 0 => return Ok(verified),
-            None if read as u64 == LINE_BYTES_MAX => match bytes_to_end(&mut reader).map_err(file_error)? {
+            None => match bytes_to_end(&mut reader).map_err(file_error)? {
                 Some(rest) => return Ok(VerifiedJournal { partial_bytes: read as u64 + rest, ..verified }),
                 None => return Err(damaged("is too long")),
             },
-            None => return Ok(VerifiedJournal { partial_bytes: read as u64, ..verified }),
             Some(line) => {
                 let line = ReadLine::parse(line).ok_or_else(|| damaged("cannot be read"))?;
                 if !line.entry.follows(&verified.head) {

@@ -348,8 +348,16 @@ mod tests {
 
         let shard = index.read(5);
         assert_eq!((shard.entries.len(), index.len()), (SHARD_MAX, SHARD_MAX));
+        assert_eq!(shard.entries.capacity(), SHARD_MAX, "its space is allocated once");
         assert!(shard.entries.is_sorted_by_key(|entry| entry.fingerprint));
-        let before = |part: usize| shard.entries.iter().filter(|entry| part_of(&entry.fingerprint) < part).count();
+        // Each part has the same share of all fingerprints.
+        let part_of = |entry: &PackedEntry| usize::from(entry.fingerprint[0]) * PARTS / (1 << 16);
+        let before = |part: usize| shard.entries.iter().filter(|entry| part_of(entry) < part).count();
         assert!((0..PARTS).all(|part| usize::from(shard.begins[part]) == before(part)));
+    }
+
+    #[test]
+    fn a_fifth_of_the_space_is_left_to_keys_that_are_not_preloaded() {
+        assert_eq!((PRELOAD_MAX, SHARDS * SHARD_MAX), (1_048_576, 1_310_720));
     }
 }

@@ -125,4 +125,31 @@ mod tests {
         );
         assert_eq!(size_of::<OwnerSlot>(), 96);
     }
+
+    fn some_ids(count: usize) -> Vec<OwnerId> {
+        let (now, mut rng) = (Timestamp::from_millis(1_777_000_000_000), Rng::seeded(9));
+        (0..count).map(|_| (AccountId::new(now, &mut rng), WorkspaceId::new(now, &mut rng))).collect()
+    }
+
+    #[test]
+    fn the_number_of_owners_is_limited() {
+        let owners = Owners::default();
+        let ids = some_ids(OWNERS_MAX + 1);
+        let (last, others) = ids.split_last().unwrap();
+
+        assert!(others.iter().all(|id| owners.intern(*id).is_some()));
+        assert_eq!(owners.intern(*last), None);
+        assert_eq!(owners.intern(others[OWNERS_MAX - 1]), Some(OWNERS_MAX as u32 - 1));
+    }
+
+    #[test]
+    fn hashes_of_owners_are_spread() {
+        let mut hashes: Vec<u64> = some_ids(1_000).into_iter().map(hash_of).collect();
+        let ones: u32 = hashes.iter().map(|hash| hash.count_ones()).sum();
+        hashes.sort_unstable();
+        hashes.dedup();
+
+        // The ids leave out two of 64 bits.
+        assert!(hashes.len() == 1_000 && (31_000..33_000).contains(&ones), "{ones} ones in {}", hashes.len());
+    }
 }

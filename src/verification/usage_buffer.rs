@@ -414,4 +414,101 @@ mod tests {
         }
         assert_eq!((batch.callers.len(), batch.late, batch.stale), (3, failed.late, vec![(idle, [7; 32])]));
     }
+
+    const START: Timestamp = Timestamp::from_millis(1_777_000_000_000);
+
+    /// Keys of the first shard.
+    fn keys_of_a_shard() -> impl Iterator<Item = ApiKeyId> {
+        (0..).map(|number| ApiKeyId::from_u128(number * SHARDS as u128))
+    }
+
+    #[test]
+    fn a_full_shard_counts_no_new_key_and_takes_its_space_at_once() {
+        let (buffer, request) = (UsageBuffer::default(), VerifyRequest::new(Channel::Api));
+        let slots: Vec<_> = keys_of_a_shard()
+            .take(SLOTS_MAX + 1)
+            .map(|key| buffer.record((key, None), START, &request, None, false).unwrap().1)
+            .collect();
+
+        assert_eq!((slots[SLOTS_MAX - 1], slots[SLOTS_MAX]), (Some(SlotIndex(SLOTS_MAX as u16 - 1)), None));
+        assert_eq!(buffer.0[0].lock().unwrap().slots.capacity(), SLOTS_MAX);
+        assert_eq!(buffer.drain().uses.len(), SLOTS_MAX);
+    }
+
+    #[test]
+    fn a_shard_keeps_a_limited_number_of_notes() {
+        let (buffer, request, most) = (UsageBuffer::default(), VerifyRequest::new(Channel::Api), NOTES_MAX / SHARDS);
+        for key in keys_of_a_shard().take(most + 1) {
+            buffer.record((key, None), START, &request, None, true).unwrap();
+            buffer.record_late(key, START, &request);
+            buffer.record_stale(key, [7; 32]);
+        }
+
+        let batch = buffer.drain();
+        assert_eq!((batch.callers.len(), batch.late.len(), batch.stale.len()), (most, most, most));
+    }
+
+    #[test]
+    fn the_number_of_rates_is_limited_and_the_oldest_is_forgotten() {
+        let (buffer, request) = (UsageBuffer::default(), VerifyRequest::new(Channel::Api));
+        let later = Timestamp::from_millis(START.millis() + 1);
+        let record = |key, at| buffer.record((key, None), at, &request, Some(1), false).is_ok();
+        let mut keys = keys_of_a_shard();
+        let first = keys.next().unwrap();
+        assert!(record(first, START) && !record(first, later));
+
+        assert!(keys.by_ref().take(RATES_MAX / SHARDS - 1).all(|key| record(key, later)));
+        assert!(!record(first, later), "there is space for all of these");
+
+        assert!(record(keys.next().unwrap(), later) && record(first, later));
+    }
+
+    #[test]
+    fn a_use_has_what_was_known_about_its_own_program() {
+        let (buffer, here) = (UsageBuffer::default(), "203.0.113.7".parse().ok());
+        let request = VerifyRequest::new(Channel::Api);
+        let required = crate::base::ScopeTable::new(&[]).unwrap().rights_of("models");
+        let requests = [
+            request,
+            VerifyRequest { agent: "curl", ..request },
+            VerifyRequest { address: here, ..request },
+            VerifyRequest { required, ..request },
+        ];
+        let keys: Vec<_> = keys_of_a_shard().take(requests.len()).collect();
+        for (key, request) in keys.iter().zip(&requests) {
+            buffer.record((*key, None), START, request, None, false).unwrap();
+        }
+        // A later call without a name leaves the name that is known.
+        buffer.record((keys[1], None), START, &VerifyRequest { address: here, ..request }, None, false).unwrap();
+
+        let details: Vec<_> = buffer
+            .drain()
+            .uses
+            .into_iter()
+            .map(|(_, usage)| usage.detail.map(|detail| (detail.agent, detail.address, detail.rights)))
+            .collect();
+        let detail = |agent: &str, address, rights| Some((agent.to_owned(), address, rights));
+        let none = Scopes::NONE;
+        let expected = [None, detail("curl", here, none), detail("", here, none), detail("", None, required)];
+        assert_eq!(details, expected);
+    }
+
+    #[test]
+    fn a_time_outside_of_the_range_becomes_its_end() {
+        let most = i64::from(u32::MAX);
+        assert_eq!([i64::MIN, -1, 0, 5, most, most + 1].map(clamp), [0, 0, 0, 5, u32::MAX, u32::MAX]);
+    }
+
+    #[test]
+    fn keys_of_a_shard_are_spread_over_a_map() {
+        let hash = |key: ApiKeyId| std::hash::BuildHasher::hash_one(&BuildHasherDefault::<IdHasher>::default(), key);
+        let mut rng = Rng::seeded(10);
+        let keys = std::iter::repeat_with(|| ApiKeyId::new(START, &mut rng));
+        let of_a_shard = keys.filter(|key| key.random_bits() % SHARDS as u64 == 5).take(2_000);
+
+        let mut places: Vec<u64> = of_a_shard.map(|key| hash(key) % 256).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert!(places.len() > 250, "{}", places.len());
+    }
 }

@@ -239,4 +239,32 @@ mod tests {
         assert_eq!(Meter::default().plus(Credits::whole(2), most), None);
         assert!(Meter::default().plus(Credits::whole(1), most).is_some());
     }
+
+    #[test]
+    fn each_fault_has_its_own_code_and_sentence() {
+        let faults = [
+            Fault::NotAnObject,
+            Fault::UnknownMember("colour".into()),
+            Fault::Missing("sku"),
+            Fault::BadSource,
+            Fault::BadId,
+            Fault::BadTime,
+            Fault::BadQuantity,
+            Fault::BadKey,
+            Fault::UnknownWorkspace,
+            Fault::UnknownSku,
+            Fault::UnknownAuthorization,
+            Fault::Conflict,
+            Fault::TooLarge,
+        ];
+        for (index, fault) in faults.iter().enumerate() {
+            assert!(fault.sentence().ends_with('.'), "{fault:?}");
+            let mut earlier = faults[..index].iter();
+            assert!(
+                earlier.all(|other| other.code() != fault.code() && other.sentence() != fault.sentence()),
+                "{fault:?}"
+            );
+        }
+        assert!(faults[1].sentence().contains("\"colour\"") && faults[2].sentence().contains("\"sku\""));
+    }
 }

@@ -515,3 +515,41 @@ fn preloaded_keys_are_valid_until_they_change() {
     site.another().store().write_blocking(move |tx| api_keys::revoke(tx, &actor, id)).unwrap();
     assert_eq!(good(), [false; 3]);
 }
+
+#[test]
+fn a_preloaded_key_is_verified_with_its_owner_from_memory() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
+    assert_eq!(verifier.preload().unwrap(), 1);
+
+    // A change that nothing tells the verifier about.
+    site.write(|tx| {
+        let triggers = "select name from sqlite_schema where type = 'trigger' and tbl_name = 'account'";
+        let triggers: Vec<String> = tx.list(triggers, [], |row| row.get(0))?;
+        for trigger in triggers {
+            tx.execute(&format!("drop trigger {trigger}"), [])?;
+        }
+        tx.execute("update account set username = 'other-one'", [])
+    })
+    .unwrap();
+
+    let verified = verify(&verifier, &key, &VerifyRequest::new(Channel::Api)).unwrap();
+    assert_eq!(&*verified.username(), "ada-ada");
+    let late = verify(&Verifier::new(site.app.clone()), &key, &VerifyRequest::new(Channel::Api)).unwrap();
+    assert_eq!(&*late.username(), "other-one");
+}
+
+#[test]
+fn a_preload_that_is_stopped_reads_nothing_more() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
+
+    verifier.stop_preload();
+
+    assert_eq!(verifier.preload().unwrap(), 0);
+    assert_eq!(verdict(&verifier, key.secret.expose()), Ok(key.key.id));
+}

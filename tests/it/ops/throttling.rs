@@ -441,3 +441,44 @@ fn one_failure_is_forgotten_a_day_and_all_of_them_after_a_month() {
     site.clock.advance(seconds(10));
     assert_eq!(rows(), 0);
 }
+
+#[test]
+fn concurrent_tries_of_one_account_are_serialized_and_others_are_not() {
+    let site = TestApp::new();
+    let (ada, bob) = (site.person("ada-ada").account.id, site.person("bob-bob").account.id);
+    let actor = Actor::Anonymous(visitor());
+    let by_name = |name: &str, account| {
+        site.read(|view| LoginThrottle::for_name(view, &actor, name, account).unwrap()).serial_key().to_owned()
+    };
+    let of_ada = LoginThrottle::new(ada).serial_key().to_owned();
+
+    assert_eq!(
+        [by_name("ada-ada", Some(ada)), by_name("ada-ada@example.org", Some(ada))],
+        [of_ada.clone(), of_ada.clone()]
+    );
+    assert_eq!(LoginThrottle::for_factor(ada).serial_key(), of_ada);
+    // No account has these names, and the same name is still one.
+    assert_eq!(by_name("Cyd-cyd ", None), by_name("cyd-cyd", None));
+    let others = [by_name("bob-bob", Some(bob)), by_name("cyd-cyd", None), by_name("dan-dan", None)];
+    for (index, key) in others.iter().enumerate() {
+        assert!(*key != of_ada && !key.is_empty() && !others[..index].contains(key), "{others:?}");
+    }
+}
+
+#[test]
+fn requests_for_mails_wait_after_the_third_and_each_kind_for_itself() {
+    let site = TestApp::new();
+    let wait = |what: &'static str| site.read(|view| sessions::request_wait(view, what).unwrap());
+    let count = || site.write(|tx| sessions::count_request(tx, "reset:ada")).unwrap();
+
+    for _ in 0..3 {
+        count();
+        assert_eq!(wait("reset:ada"), None);
+    }
+    count();
+
+    assert_eq!(wait("reset:ada"), Some(RetryAfter { wait_seconds: 31 }));
+    assert_eq!(wait("reset:bob"), None);
+    site.clock.advance(seconds(30));
+    assert_eq!(wait("reset:ada"), None);
+}

@@ -162,6 +162,27 @@ fn the_fast_path_gives_the_answers_of_the_plain_path() {
 }
 
 #[test]
+fn a_key_of_a_viewer_has_only_its_rights_to_read() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.make_key(&ada, KeyBuilder::named("ci").scopes(&["models"]).build());
+    let text = key.secret.expose();
+    let request = VerifyRequest::new(Channel::Api);
+    let scopes = |text: &str| site.app.config().scopes.rights_of(text);
+    let rights = || {
+        let plain = site.read(|view| verify_uncached(view, text, &request).unwrap()).into_result().unwrap().rights;
+        let fast = Verifier::new(site.app.clone()).verify_request(text, &request).unwrap().into_result().unwrap();
+        (plain, fast.rights)
+    };
+    assert_eq!(rights(), (scopes("models"), scopes("models")));
+
+    site.write(|tx| tx.execute("update membership set role = 'viewer'", [])).unwrap();
+
+    assert_eq!(rights(), (scopes("models:read"), scopes("models:read")));
+    assert_ne!(scopes("models:read"), scopes("models"));
+}
+
+#[test]
 fn a_flood_of_networks_gives_no_new_requests_to_one_that_used_its_own() {
     let site = TestApp::new();
     let visitor = |address: String| Visitor { address, ..Visitor::default() };

@@ -104,6 +104,28 @@ fn c4_keys_stay_good_under_a_newer_pepper_and_move_to_it_when_used() {
 }
 
 #[test]
+fn c4_one_use_moves_a_key_whether_it_is_in_memory_or_not() {
+    let site = TestApp::new();
+    site.app.use_newest_keys().unwrap();
+    let ada = site.person("ada-ada");
+    let (one, two) = (site.api_key(&ada, "one"), site.api_key(&ada, "two"));
+    let site = site.with_a_newer_keyring();
+    let of_the_older_pepper = || site.number("select count(*) from api_key where pepper_id = 1");
+    assert_eq!(of_the_older_pepper(), 2);
+
+    let verifier = site.verifier();
+    assert_eq!(verdict(&verifier, one.secret.expose()), Ok(one.key.id));
+    site.record(&verifier);
+    assert_eq!(of_the_older_pepper(), 1);
+
+    let ahead = site.verifier();
+    assert_eq!(ahead.preload().unwrap(), 2);
+    assert_eq!(verdict(&ahead, two.secret.expose()), Ok(two.key.id));
+    site.record(&ahead);
+    assert_eq!(of_the_older_pepper(), 0);
+}
+
+#[test]
 fn c4_sealed_texts_stay_readable_and_move_to_the_newest_data_key() {
     let site = keeping();
     site.app.use_newest_keys().unwrap();

@@ -88,6 +88,47 @@ fn buffered_usage_is_written_when_the_server_stops() {
 }
 
 #[test]
+fn usage_that_cannot_be_written_is_written_the_next_time() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = site.verifier();
+    verdict(&verifier, key.secret.expose()).unwrap();
+    let refuse = "create trigger no_use before insert on api_key_use begin select raise(abort, 'no'); end";
+    site.write(|tx| tx.execute(refuse, [])).unwrap();
+
+    assert!(site.block_on(verification::record_use(&site.app, &verifier)).is_err());
+    site.write(|tx| tx.execute("drop trigger no_use", [])).unwrap();
+    verdict(&verifier, key.secret.expose()).unwrap();
+    site.record(&verifier);
+
+    assert_eq!(site.key(key.key.id).uses, 2);
+}
+
+#[test]
+fn a_key_that_is_used_often_does_not_fill_the_buffer() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let shard = |key: &CreatedApiKey| key.key.id.random_bits() % 16;
+    let mut keys = vec![site.api_key(&ada, "ci")];
+    // A second key that is counted in the same part of the buffer.
+    while keys.len() == 1 {
+        let other = site.api_key(&ada, "ci");
+        if shard(&other) == shard(&keys[0]) {
+            keys.push(other);
+        }
+    }
+    let verifier = site.verifier();
+    let uses = 16_400;
+
+    verdict(&verifier, keys[0].secret.expose()).unwrap();
+    assert!((0..uses).all(|_| verdict(&verifier, keys[1].secret.expose()).is_ok()));
+    site.record(&verifier);
+
+    assert_eq!(site.key(keys[1].key.id).uses, uses);
+}
+
+#[test]
 fn programs_that_call_with_the_old_key_after_a_rotation_are_listed() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");

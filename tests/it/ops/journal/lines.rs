@@ -153,6 +153,28 @@ fn any_change_of_the_journal_is_found_and_its_line_is_named() {
 }
 
 #[test]
+fn a_line_with_a_value_that_its_signature_does_not_cover_is_refused() {
+    let site = TestApp::new();
+    site.erase_new_person("one-one");
+    let two = site.person("two-two");
+    site.suspend(&two);
+    let whole = site.journal();
+    let lines: Vec<&str> = whole.lines().collect();
+    assert_eq!(site.check().unwrap().head.seq, 2);
+    // The hash of an erasure covers only its receipt, and that of other entries all but a receipt.
+    for (index, name) in [(0, "event"), (0, "account"), (0, "detail"), (1, "receipt")] {
+        let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(lines[index]).unwrap();
+        fields.insert(name.into(), "added".into());
+        let mut changed: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        changed[index] = serde_json::to_string(&fields).unwrap();
+
+        site.write_journal(&format!("{}\n", changed.join("\n")));
+
+        assert_eq!(line_of(site.check().unwrap_err()), index as i64 + 1, "{name}");
+    }
+}
+
+#[test]
 fn a_journal_that_is_ahead_of_the_database_is_not_changed() {
     let site = TestApp::new();
     for name in ["one-one", "two-two"] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domicile::api_keys::{self, CreatedApiKey};
 use domicile::app::App;
-use domicile::base::{Actor, ApiKeyId, CredentialAdmin, days};
+use domicile::base::{Actor, ApiKeyId, CredentialAdmin, hours};
 use domicile::db::Error;
 use domicile::journal::{self, Extent, JournalError, TableState};
 use domicile::schedule::JOB_HANDLERS;
@@ -132,7 +132,13 @@ fn a_file_that_another_program_removed_or_replaced_is_noticed_at_the_next_line()
     std::fs::rename(&older, site.layout().tombstones()).unwrap();
     site.disabled_and_enabled(&ada, 1);
     assert_eq!(site.lines().len(), 8);
-    assert_eq!(site.app.verify_journal(Extent::Whole).unwrap().head.seq, 8);
+
+    // A copy has the same length.
+    std::fs::copy(site.layout().tombstones(), &older).unwrap();
+    std::fs::rename(&older, site.layout().tombstones()).unwrap();
+    site.disabled_and_enabled(&ada, 1);
+    assert_eq!(site.lines().len(), 10);
+    assert_eq!(site.app.verify_journal(Extent::Whole).unwrap().head.seq, 10);
 }
 
 #[test]
@@ -168,6 +174,85 @@ fn a_start_verifies_the_lines_after_the_last_verified_one() {
 }
 
 #[test]
+fn the_last_verified_line_is_found_again_in_a_long_journal() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.disabled_and_enabled(&ada, 40);
+    let bytes = std::fs::metadata(site.layout().tombstones()).unwrap().len();
+    assert!(bytes > 20_000, "longer than what is read at once: {bytes}");
+    assert_eq!(site.app.verify_journal(Extent::New).unwrap().head.seq, 80);
+    site.disabled_and_enabled(&ada, 1);
+
+    site.edit(|mut lines| {
+        lines[1] = lines[1].replace("api_key.", "api_kez.");
+        lines
+    });
+
+    assert_eq!(site.damaged_line(Extent::New), None);
+    assert_eq!(site.damaged_line(Extent::Whole), Some(2));
+}
+
+#[test]
+fn a_lost_journal_is_written_again_however_long_it_was() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let (admin, key) = (ada.credential_admin(), site.api_key(&ada, "ci").key.id);
+    site.write(move |tx| {
+        (0..505).try_for_each(|_| {
+            api_keys::disable(tx, &admin, key)?;
+            api_keys::enable(tx, &admin, key).map(drop)
+        })
+    })
+    .unwrap();
+    let text = std::fs::read_to_string(site.layout().tombstones()).unwrap();
+
+    std::fs::remove_file(site.layout().tombstones()).unwrap();
+
+    assert_eq!(site.app.write_journal().unwrap(), 1010);
+    assert!(std::fs::read_to_string(site.layout().tombstones()).unwrap() == text);
+}
+
+#[test]
+fn a_table_that_was_edited_is_broken_at_the_edited_entry() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.disabled_and_enabled(&ada, 2);
+    let table = || site.read(|view| journal::check_table(view).unwrap());
+    assert!(matches!(table(), TableState::Intact(head) if head.seq == 4));
+
+    site.write(|tx| {
+        let triggers = "select name from sqlite_schema where type = 'trigger' and tbl_name = 'journal'";
+        for trigger in tx.list(triggers, [], |row| row.get::<_, String>(0))? {
+            tx.execute(&format!("drop trigger {trigger}"), [])?;
+        }
+        tx.execute("update journal set target_id = 'key_x' where seq = 3", [])
+    })
+    .unwrap();
+
+    assert_eq!(table(), TableState::BrokenAt(3));
+}
+
+#[test]
+fn a_verification_has_news_only_after_new_lines() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    site.disabled_and_enabled(&ada, 1);
+    let verify = || site.read(|view| site.app.journal().verify(view, Extent::New)).unwrap();
+    assert!(verify().is_news());
+    site.app.verify_journal(Extent::New).unwrap();
+    assert!(!verify().is_news());
+    site.disabled_and_enabled(&ada, 1);
+    assert!(verify().is_news());
+
+    // It is written again from the database.
+    std::fs::remove_file(site.layout().tombstones()).unwrap();
+    let path = site.layout().tombstones();
+    assert!(matches!(journal::verify(&path, site.app.keyring()), Err(JournalError::Missing { .. })));
+    let missing = verify();
+    assert_eq!((missing.journal.head.seq, missing.is_news()), (0, false));
+}
+
+#[test]
 fn all_lines_are_verified_once_a_day_and_after_the_clock_was_set_back() {
     let site = TestApp::new();
     let ada = site.person("ada-ada");
@@ -178,9 +263,23 @@ fn all_lines_are_verified_once_a_day_and_after_the_clock_was_set_back() {
         lines
     });
 
+    site.clock.advance(hours(22));
     site.work("journal.verify");
     assert!(site.app.readiness().faults().is_empty());
-    site.clock.advance(days(1));
+    // A time in the future is of a clock that was set back.
+    let move_time = |hours: i64| {
+        site.write(move |tx| {
+            tx.execute(&format!("update journal_check set whole_at = whole_at + {hours} * 3600000"), [])
+        })
+        .unwrap();
+    };
+    move_time(23);
+    site.work("journal.verify");
+    assert!(site.app.readiness().faults()[0].1.contains("line 1 of the journal"));
+    move_time(-23);
+    site.work("journal.verify");
+    assert!(site.app.readiness().faults().is_empty());
+    site.clock.advance(hours(2));
     site.work("journal.verify");
     assert!(site.app.readiness().faults()[0].1.contains("line 1 of the journal"));
 
