@@ -227,3 +227,83 @@ fn is_authentic(codes: &Hmac<Sha512>, number: u64, page: &[u8]) -> bool {
     let (signed, code) = page.split_at(page.len() - CODE);
     codes.clone().chain_update(signed).chain_update(number.to_le_bytes()).verify_slice(code).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::base::Rng;
+
+    const PAGES: u64 = 2 * PAGES_OF_A_BLOCK + 5;
+
+    /// A file of random pages, and what one pass over it finds.
+    fn noise() -> (tempfile::NamedTempFile, Vec<u8>, PageSummary) {
+        let (file, mut rng) = (tempfile::NamedTempFile::new().unwrap(), Rng::seeded(17));
+        let bytes: Vec<u8> = (0..PAGES).flat_map(|_| rng.bytes::<PAGE>()).collect();
+        std::fs::write(file.path(), &bytes).unwrap();
+        let key = Secret::new("0".repeat(64));
+        let summary = read_pages(file.path(), &key, &Interrupt::default()).unwrap();
+        (file, bytes, summary)
+    }
+
+    /// The digest of the codes of all pages except these, as the comment of [`CodesDigest`] describes it.
+    fn digest_without(bytes: &[u8], except: &[u64]) -> [u8; 32] {
+        let mut blocks = Sha256::new();
+        for (block, pages) in bytes.chunks(1 << 20).enumerate() {
+            let mut codes = Sha256::new();
+            for (index, page) in pages.chunks(4096).enumerate() {
+                let number = block as u64 * 256 + index as u64 + 1;
+                if !except.contains(&number) {
+                    codes.update(number.to_le_bytes());
+                    codes.update(&page[4096 - 64..]);
+                }
+            }
+            blocks.update(codes.finalize());
+        }
+        blocks.finalize().into()
+    }
+
+    #[test]
+    fn a_page_can_be_left_out_of_the_digest_wherever_it_is() {
+        let (file, bytes, summary) = noise();
+        assert_eq!((summary.bytes, summary.pages), (PAGES * 4096, PAGES));
+        assert_eq!((summary.forged, summary.first_forged), (PAGES, Some(1)));
+        assert_eq!(summary.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
+
+        let pages = [1, 2, 255, 256, 257, 258, 512, 513, PAGES];
+        for page in pages {
+            let expected = digest_without(&bytes, &[1, page]);
+            assert_eq!(summary.codes_without(file.path(), page).unwrap(), expected, "page {page}");
+        }
+        // A number that no page has leaves out only the first page.
+        let whole = digest_without(&bytes, &[1]);
+        assert_eq!([0, PAGES + 1].map(|page| summary.codes_without(file.path(), page).unwrap()), [whole; 2]);
+        let different: HashSet<_> = pages.iter().map(|page| digest_without(&bytes, &[1, *page])).collect();
+        assert_eq!(different.len(), pages.len());
+    }
+
+    #[test]
+    fn a_pass_that_is_interrupted_ends() {
+        let (file, _, _) = noise();
+        let interrupt = Interrupt::default();
+        interrupt.set();
+
+        let key = Secret::new("0".repeat(64));
+        assert!(matches!(read_pages(file.path(), &key, &interrupt), Err(Error::Stopped)));
+    }
+
+    #[test]
+    fn a_block_begins_at_a_whole_page_of_memory() {
+        let mut block = Block::new();
+        let all = block.first(BLOCK_BYTES);
+        assert_eq!((all.as_ptr().align_offset(PAGE), all.len()), (0, BLOCK_BYTES));
+    }
+
+    #[test]
+    fn only_an_invalid_argument_is_a_refusal_of_direct_work() {
+        let error = |error: Errno| std::io::Error::from_raw_os_error(error.raw_os_error());
+        assert!(is_refusal(&error(Errno::INVAL)));
+        assert!(!is_refusal(&error(Errno::IO)) && !is_refusal(&std::io::ErrorKind::InvalidInput.into()));
+    }
+}
