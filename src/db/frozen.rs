@@ -206,3 +206,145 @@ fn retry_through_the_cache(file: &File, mut work: impl FnMut() -> std::io::Resul
         done => done,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::path::PathBuf;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A live database with a table `t`, and the connection that writes it.
+    struct Live {
+        folder: TempDir,
+        path: PathBuf,
+        key: Secret<String>,
+        writer: Connection,
+    }
+
+    impl Live {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let (path, key) = (folder.path().join("live.sqlite"), Secret::new(format!("x'{}'", "1".repeat(64))));
+            let writer = connection::open(&path, &key, Purpose::Write).unwrap();
+            let stamp = SNAPSHOT_STAMP.name;
+            writer
+                .execute_batch(&format!("create table {stamp} (a); create table t (a); insert into t values (1)"))
+                .unwrap();
+            Self { folder, path, key, writer }
+        }
+
+        fn insert(&self) {
+            self.writer.execute_batch("insert into t values (2)").unwrap();
+        }
+
+        fn freezer(&self) -> Freezer {
+            Freezer::new(&self.path, &self.key).unwrap()
+        }
+
+        fn freeze(&self) -> Frozen {
+            let freezer = self.freezer();
+            assert!(freezer.freeze().unwrap());
+            freezer.into_frozen(&self.path).unwrap()
+        }
+
+        /// The rows of a copy.
+        fn rows(&self, path: &Path) -> i64 {
+            let copy = connection::open(path, &self.key, Purpose::Read).unwrap();
+            copy.query_row("select count(*) from t", [], only).unwrap()
+        }
+
+        fn log_bytes(&self) -> u64 {
+            std::fs::metadata(self.folder.path().join("live.sqlite-wal")).unwrap().len()
+        }
+    }
+
+    #[test]
+    fn an_open_read_that_needs_old_pages_keeps_the_file_from_being_frozen() {
+        let live = Live::new();
+        let freezer = live.freezer();
+        assert!(freezer.move_log().unwrap());
+        let reader = connection::open(&live.path, &live.key, Purpose::Read).unwrap();
+        reader.execute_batch("begin; select * from t").unwrap();
+        live.insert();
+
+        assert_eq!((freezer.move_log().unwrap(), freezer.freeze().unwrap()), (false, false));
+        assert!(!freezer.empty_log().unwrap() && live.log_bytes() > 0);
+
+        reader.execute_batch("commit").unwrap();
+        assert!(freezer.move_log().unwrap() && live.log_bytes() > 0);
+        assert!(freezer.empty_log().unwrap() && live.log_bytes() == 0);
+        assert!(freezer.freeze().unwrap());
+    }
+
+    #[test]
+    fn a_frozen_file_keeps_its_state_and_a_copy_of_it_is_complete() {
+        let live = Live::new();
+        // More than one block, and not a whole number of them.
+        live.writer.execute_batch("insert into t values (zeroblob(2500000))").unwrap();
+        let frozen = live.freeze();
+        let bytes = std::fs::read(&live.path).unwrap();
+        assert!(bytes.len() > 2 * BLOCK_BYTES && !bytes.len().is_multiple_of(BLOCK_BYTES));
+
+        live.insert();
+        assert!(!live.freezer().move_log().unwrap(), "the frozen read needs the old pages");
+        let copy = live.folder.path().join("copy.sqlite");
+        let codes = frozen.copy_to(&copy, &Interrupt::default()).unwrap();
+
+        assert!(std::fs::read(&copy).unwrap() == bytes);
+        let mut expected = CodesDigest::default();
+        for (index, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
+            expected.add((index * BLOCK_BYTES) as u64 / PAGE_BYTES + 1, block, &[1, frozen.stamp_page]);
+        }
+        assert_eq!(codes, expected.finish());
+        assert_eq!(live.rows(&copy), 2);
+        drop(frozen);
+        assert!(live.freezer().move_log().unwrap());
+    }
+
+    #[test]
+    fn a_copy_is_refused_if_it_exists_is_interrupted_or_the_file_changes() {
+        let live = Live::new();
+        let frozen = live.freeze();
+        let copy = |name: &str| live.folder.path().join(name);
+        std::fs::write(copy("old"), "kept").unwrap();
+        assert!(matches!(frozen.copy_to(&copy("old"), &Interrupt::default()), Err(Error::File { .. })));
+        assert_eq!(std::fs::read(copy("old")).unwrap(), b"kept");
+
+        let interrupt = Interrupt::default();
+        interrupt.set();
+        assert!(matches!(frozen.copy_to(&copy("interrupted"), &interrupt), Err(Error::Stopped)));
+
+        // Another program writes into the file.
+        let mut file = File::options().append(true).open(&live.path).unwrap();
+        file.write_all(&[0; 4096]).unwrap();
+        assert!(matches!(frozen.copy_to(&copy("changed"), &Interrupt::default()), Err(Error::Damaged(_))));
+    }
+
+    #[test]
+    fn each_live_file_is_opened_once() {
+        let (one, two) = (Live::new(), Live::new());
+        let [first, again, other] = [&one, &one, &two].map(|live| source(&live.path).unwrap());
+
+        assert!(Arc::ptr_eq(&first, &again) && !Arc::ptr_eq(&first, &other));
+        assert!(State::of(&first).unwrap() == State::of(&again).unwrap());
+    }
+
+    #[test]
+    fn refused_direct_work_is_done_again_and_other_errors_are_returned() {
+        let live = Live::new();
+        let file = File::open(&live.path).unwrap();
+        let run = |errors: &[Errno]| {
+            let mut left = errors.iter();
+            let done = retry_through_the_cache(&file, || left.next().map_or(Ok(()), |error| Err((*error).into())));
+            (done.is_ok(), left.len())
+        };
+
+        assert_eq!(run(&[]), (true, 0));
+        assert_eq!(run(&[Errno::INVAL]), (true, 0));
+        assert_eq!(run(&[Errno::INVAL, Errno::INVAL]), (false, 0));
+        assert_eq!(run(&[Errno::IO, Errno::IO]), (false, 1));
+    }
+}
