@@ -164,9 +164,13 @@ fn report(app: &App, error: &SnapshotError) {
 
 /// The kind of an error that SQLite or the store reported in general terms.
 fn kind_of(app: &App, error: SnapshotError) -> SnapshotError {
+    precise(error, app.store().interrupt().is_set())
+}
+
+fn precise(error: SnapshotError, is_interrupted: bool) -> SnapshotError {
     match error {
         SnapshotError::InPlace(_) => error,
-        _ if app.store().interrupt().is_set() => SnapshotError::Interrupted,
+        _ if is_interrupted => SnapshotError::Interrupted,
         SnapshotError::Db(Error::Busy) => SnapshotError::InUse,
         error => error,
     }
@@ -243,9 +247,11 @@ fn write_stamp(tx: &mut Tx<'_>, codes_digest: Option<[u8; 32]>) -> Result<(), Er
 /// Requires free space for 1.2 times the size of the database (safety 3.2, 4), because a full disk would damage the
 /// live database.
 fn require_space(layout: &Layout) -> Result<(), SnapshotError> {
-    let database = db::database_bytes(layout);
+    check_space(db::database_bytes(layout), db::free_bytes(layout.root())?)
+}
+
+fn check_space(database: u64, free: u64) -> Result<(), SnapshotError> {
     let needed = database + database / 5;
-    let free = db::free_bytes(layout.root())?;
     if free < needed { Err(SnapshotError::NoSpace { needed, free }) } else { Ok(()) }
 }
 
@@ -278,4 +284,27 @@ fn write_synced(path: &Path, text: &str) -> Result<(), Error> {
 
 fn replace(from: &Path, to: &Path) -> Result<(), Error> {
     std::fs::rename(from, to).map_err(|error| Error::file(to, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_needs_a_fifth_more_than_the_database() {
+        assert!(check_space(1_000, 1_200).is_ok() && check_space(1_000, 1_201).is_ok());
+        let refused = check_space(1_000, 1_199).unwrap_err();
+        assert!(matches!(refused, SnapshotError::NoSpace { needed: 1_200, free: 1_199 }), "{refused}");
+    }
+
+    #[test]
+    fn an_error_is_as_precise_as_what_is_known() {
+        let in_place = || SnapshotError::InPlace(Error::Busy);
+        for is_interrupted in [false, true] {
+            assert!(matches!(precise(in_place(), is_interrupted), SnapshotError::InPlace(_)));
+        }
+        assert!(matches!(precise(SnapshotError::Db(Error::Busy), false), SnapshotError::InUse));
+        assert!(matches!(precise(SnapshotError::Db(Error::Busy), true), SnapshotError::Interrupted));
+        assert!(matches!(precise(SnapshotError::NoContinuation, false), SnapshotError::NoContinuation));
+    }
 }
