@@ -306,4 +306,16 @@ mod tests {
         assert!(is_refusal(&error(Errno::INVAL)));
         assert!(!is_refusal(&error(Errno::IO)) && !is_refusal(&std::io::ErrorKind::InvalidInput.into()));
     }
+
+    #[test]
+    fn direct_work_is_a_flag_of_the_open_file() {
+        let (file, _, _) = noise();
+        let file = File::open(file.path()).unwrap();
+        let is_direct = || fcntl_getfl(&file).unwrap().contains(OFlags::DIRECT);
+
+        // Some file systems cannot do it.
+        let can_be_direct = set_direct(&file, true);
+        assert_eq!((is_direct(), set_direct(&file, true), is_direct()), (can_be_direct, can_be_direct, can_be_direct));
+        assert_eq!((set_direct(&file, false), is_direct()), (true, false));
+    }
 }

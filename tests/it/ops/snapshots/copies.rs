@@ -1,11 +1,13 @@
 //! How the copy is made: what two snapshots share, what holds a copy up, and what a copy leaves alone.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use domicile::audit::SiteEvent;
-use domicile::base::{Actor, Credits};
+use domicile::base::{Actor, Credits, Rng};
 use domicile::billing::{self, BillingError};
+use domicile::snapshots::{self, Damage, Published, SnapshotError};
 use domicile::{accounts, audit, db, workspaces};
 
 use super::{PAGE, TestApp, populated_site};
@@ -92,6 +94,25 @@ fn an_appliance_whose_database_was_a_snapshot_publishes_too() {
     let report = restored.publish().report;
     assert_eq!(report.stamp.made_at, restored.app.now());
     assert_eq!(restored.verify(&restored.published()).unwrap().stamp, report.stamp);
+
+    // It tells that it was a snapshot until a restore takes that away.
+    let stamp = || restored.read(|view| snapshots::find_stamp(view).unwrap());
+    assert_eq!(stamp().map(|stamp| stamp.made_at), Some(site.app.now()));
+    restored.write(snapshots::delete_stamp).unwrap();
+    assert_eq!(stamp(), None);
+}
+
+#[test]
+fn a_copy_with_a_stamp_is_a_snapshot() {
+    let site = populated_site();
+    let copy = site.folder().join("trial.sqlite");
+    db::copy_unopened(&site.layout().live(), &site.app.keyring().database_key_pragma(), &copy).unwrap();
+    assert!(matches!(site.verify(&copy), Err(Damage::NotASnapshot)));
+
+    snapshots::stamp_copy(&copy, site.app.store().site(), &site.clock, &mut Rng::seeded(1)).unwrap();
+
+    let stamp = site.verify(&copy).unwrap().stamp;
+    assert_eq!((stamp.made_at, stamp.ledger_seq, stamp.codes_digest), (site.app.now(), 0, None));
 }
 
 #[test]
@@ -145,4 +166,58 @@ fn a_copy_of_a_file_that_nothing_has_opened_is_complete() {
     let names: Vec<_> =
         TestApp::files_in(site.folder()).into_iter().filter(|name| name.starts_with("before")).collect();
     assert_eq!(names, ["before.sqlite"]);
+}
+
+#[test]
+fn a_database_continues_a_snapshot_that_ends_with_its_event_and_its_transaction() {
+    let site = populated_site();
+    site.publish();
+    let read = |path: &Path| snapshots::read_published(path, site.app.store().site(), site.app.now());
+    let published = read(&site.published()).unwrap();
+    assert_eq!((published.epoch, published.ledger.as_ref().map(|(seq, _)| *seq)), (1, Some(3)));
+    site.person("late-comer");
+    let continues = |change: &dyn Fn(&mut Published)| {
+        let mut published = published.clone();
+        change(&mut published);
+        site.read(|view| snapshots::continues(view, &published).unwrap())
+    };
+    let other_event = |published: &mut Published| published.stamp.audit_head = [7; 32];
+    let other_transaction = |published: &mut Published| published.ledger = Some((3, "ltx_other".into()));
+
+    assert!(continues(&|_| ()));
+    assert!(continues(&|published| published.ledger = None), "it had no transaction");
+    assert!(!continues(&other_event) && !continues(&other_transaction));
+    assert!(!continues(&|published| published.stamp.audit_seq += 1_000));
+    assert!(!continues(&|published| published.ledger = published.ledger.take().map(|(_, id)| (9, id))));
+    // After a restore, the epoch of the database is a later one.
+    for (epoch, is_later) in [(0, true), (1, false), (2, false)] {
+        let of_another_history = |published: &mut Published| {
+            other_event(published);
+            other_transaction(published);
+            published.epoch = epoch;
+        };
+        assert_eq!(continues(&of_another_history), is_later, "{epoch}");
+    }
+
+    std::fs::write(site.folder().join("text"), "Dear Sir or Madam").unwrap();
+    assert_eq!(["text", "nothing"].map(|name| read(&site.folder().join(name))), [None, None]);
+}
+
+#[test]
+fn an_older_database_does_not_replace_a_newer_snapshot() {
+    let site = populated_site();
+    site.publish();
+    let folder = site.folder().join("older");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(site.published(), folder.join("domicile.sqlite")).unwrap();
+    std::fs::copy(site.folder().join("keyring"), folder.join("keyring")).unwrap();
+    site.person("late-comer");
+    site.publish();
+    let newer = std::fs::read(site.published()).unwrap();
+
+    let older = TestApp::from_snapshot(&folder, "2026-06-01T00:00:00Z");
+    std::fs::write(older.published(), &newer).unwrap();
+
+    assert!(matches!(snapshots::publish(&older.app), Err(SnapshotError::NoContinuation)));
+    assert!(std::fs::read(older.published()).unwrap() == newer);
 }
