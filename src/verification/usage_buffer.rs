@@ -425,11 +425,8 @@ mod tests {
     #[test]
     fn a_full_shard_counts_no_new_key_and_takes_its_space_at_once() {
         let (buffer, request) = (UsageBuffer::default(), VerifyRequest::new(Channel::Api));
-        let slots: Vec<_> = keys_of_a_shard()
-            .take(SLOTS_MAX + 1)
-            .map(|key| buffer.record((key, None), START, &request, None, false).unwrap().1)
-            .collect();
-
+        let record = |key| buffer.record((key, None), START, &request, None, false).unwrap().1;
+        let slots: Vec<_> = keys_of_a_shard().take(SLOTS_MAX + 1).map(record).collect();
         assert_eq!((slots[SLOTS_MAX - 1], slots[SLOTS_MAX]), (Some(SlotIndex(SLOTS_MAX as u16 - 1)), None));
         assert_eq!(buffer.0[0].lock().unwrap().slots.capacity(), SLOTS_MAX);
         assert_eq!(buffer.drain().uses.len(), SLOTS_MAX);
@@ -443,7 +440,6 @@ mod tests {
             buffer.record_late(key, START, &request);
             buffer.record_stale(key, [7; 32]);
         }
-
         let batch = buffer.drain();
         assert_eq!((batch.callers.len(), batch.late.len(), batch.stale.len()), (most, most, most));
     }
@@ -456,10 +452,8 @@ mod tests {
         let mut keys = keys_of_a_shard();
         let first = keys.next().unwrap();
         assert!(record(first, START) && !record(first, later));
-
         assert!(keys.by_ref().take(RATES_MAX / SHARDS - 1).all(|key| record(key, later)));
         assert!(!record(first, later), "there is space for all of these");
-
         assert!(record(keys.next().unwrap(), later) && record(first, later));
     }
 
@@ -481,16 +475,11 @@ mod tests {
         // A later call without a name leaves the name that is known.
         buffer.record((keys[1], None), START, &VerifyRequest { address: here, ..request }, None, false).unwrap();
 
-        let details: Vec<_> = buffer
-            .drain()
-            .uses
-            .into_iter()
-            .map(|(_, usage)| usage.detail.map(|detail| (detail.agent, detail.address, detail.rights)))
-            .collect();
+        let known = |usage: KeyUsage| usage.detail.map(|detail| (detail.agent, detail.address, detail.rights));
+        let details: Vec<_> = buffer.drain().uses.into_iter().map(|(_, usage)| known(usage)).collect();
         let detail = |agent: &str, address, rights| Some((agent.to_owned(), address, rights));
         let none = Scopes::NONE;
-        let expected = [None, detail("curl", here, none), detail("", here, none), detail("", None, required)];
-        assert_eq!(details, expected);
+        assert_eq!(details, [None, detail("curl", here, none), detail("", here, none), detail("", None, required)]);
     }
 
     #[test]
@@ -505,10 +494,7 @@ mod tests {
         let mut rng = Rng::seeded(10);
         let keys = std::iter::repeat_with(|| ApiKeyId::new(START, &mut rng));
         let of_a_shard = keys.filter(|key| key.random_bits() % SHARDS as u64 == 5).take(2_000);
-
-        let mut places: Vec<u64> = of_a_shard.map(|key| hash(key) % 256).collect();
-        places.sort_unstable();
-        places.dedup();
+        let places: std::collections::HashSet<u64> = of_a_shard.map(|key| hash(key) % 256).collect();
         assert!(places.len() > 250, "{}", places.len());
     }
 }

@@ -216,3 +216,43 @@ fn a_permit_is_given_back_when_it_is_dropped() {
     drop(permit);
     assert!(one.app.try_permit(limit).is_some());
 }
+
+#[test]
+fn a_preloaded_key_is_verified_with_its_owner_from_memory() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
+    assert_eq!(verifier.preload().unwrap(), 1);
+
+    // A change that nothing tells the verifier about.
+    site.write(|tx| {
+        let triggers = "select name from sqlite_schema where type = 'trigger' and tbl_name = 'account'";
+        let triggers: Vec<String> = tx.list(triggers, [], |row| row.get(0))?;
+        for trigger in triggers {
+            tx.execute(&format!("drop trigger {trigger}"), [])?;
+        }
+        tx.execute("update account set username = 'other-one'", [])
+    })
+    .unwrap();
+
+    let username = |verifier: &Verifier| {
+        let verdict = verifier.verify(key.secret.expose()).unwrap();
+        verdict.into_result().unwrap().username().to_string()
+    };
+    assert_eq!(username(&verifier), "ada-ada");
+    assert_eq!(username(&Verifier::new(site.app.clone())), "other-one");
+}
+
+#[test]
+fn a_preload_that_is_stopped_reads_nothing_more() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let key = site.api_key(&ada, "ci");
+    let verifier = Verifier::new(site.app.clone());
+
+    verifier.stop_preload();
+
+    assert_eq!(verifier.preload().unwrap(), 0);
+    assert!(verifier.verify(key.secret.expose()).unwrap().into_result().is_ok());
+}
