@@ -290,3 +290,19 @@ fn a_published_snapshot_with_wrong_rows_does_not_stop_the_next_one() {
 
     site.verify(&site.published()).unwrap();
 }
+
+#[test]
+fn a_copy_that_does_not_fit_on_the_disk_is_not_begun() {
+    let site = populated_site();
+    site.publish();
+    let live = std::fs::File::options().write(true).open(site.layout().live()).unwrap();
+    let bytes = live.metadata().unwrap().len();
+    // A hole needs no space.
+    live.set_len(1 << 43).unwrap();
+
+    let refused = snapshots::publish(&site.app);
+
+    live.set_len(bytes).unwrap();
+    assert!(matches!(refused, Err(SnapshotError::NoSpace { .. })), "{refused:?}");
+    site.publish();
+}
