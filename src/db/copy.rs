@@ -26,10 +26,19 @@ const LOG_PAGES_MAX: u32 = 64;
 /// How often the log is moved before writers have to wait, even if they add more than that meanwhile.
 const MOVES_MAX: u32 = 20;
 
+/// What is known about a copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Copied {
+    /// The digest of the codes of its pages (see [`super::read_pages`]).
+    pub codes: [u8; 32],
+    /// The moment whose state it has: what was acknowledged before is in it.
+    pub at: Timestamp,
+}
+
 impl Store {
     /// Writes a copy of one consistent state to the new file `path`, encrypted with the same key, and lets `describe`
     /// write into it. Readers go on meanwhile; the writer waits for a few milliseconds. The copy is one complete file,
-    /// and not yet durable. `describe` gets the digest of the codes of its pages (see [`super::read_pages`]).
+    /// and not yet durable. `describe` gets what is known about the copy.
     ///
     /// # Errors
     /// [`Error::File`] when the file exists; [`Error::Busy`] when reads that began earlier do not end;
@@ -38,11 +47,12 @@ impl Store {
         &self,
         path: &Path,
         rng: &mut Rng,
-        describe: impl FnOnce(&mut Tx<'_>, [u8; 32]) -> Result<(), Error>,
+        describe: impl FnOnce(&mut Tx<'_>, Copied) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let codes = self.freeze()?.copy_to(path, self.interrupt())?;
+        let (frozen, at) = self.freeze()?;
+        let copied = Copied { codes: frozen.copy_to(path, self.interrupt())?, at };
         let mut copy = open_copy(path, &self.site().keyring.database_key_pragma())?;
-        write_directly(&mut copy, self.site(), self.clock(), rng, |tx| describe(tx, codes))?;
+        write_directly(&mut copy, self.site(), self.clock(), rng, |tx| describe(tx, copied))?;
         copy.close().map_err(|(_, error)| Error::Sqlite(error))
     }
 
@@ -77,19 +87,20 @@ impl Store {
         Ok(())
     }
 
-    fn freeze(&self) -> Result<Frozen, Error> {
+    /// Answers the frozen file, and when it was frozen.
+    fn freeze(&self) -> Result<(Frozen, Timestamp), Error> {
         let live = self.layout().live();
         let mut freezer = Freezer::new(&live, &self.site().keyring.database_key_pragma())?;
         for _ in 0..ATTEMPTS_MAX {
             self.move_most_of_the_log(&freezer)?;
-            let attempt = move |_: &mut Tx<'_>| {
+            let attempt = move |tx: &mut Tx<'_>| {
                 let is_frozen = freezer.freeze()?;
-                Ok::<_, Error>((freezer, is_frozen))
+                Ok::<_, Error>((freezer, is_frozen.then(|| tx.now())))
             };
             // The writer holds the write lock meanwhile.
-            let (back, is_frozen) = self.write_blocking(attempt)?;
-            if is_frozen {
-                return back.into_frozen(&live);
+            let (back, frozen_at) = self.write_blocking(attempt)?;
+            if let Some(at) = frozen_at {
+                return Ok((back.into_frozen(&live)?, at));
             }
             if self.interrupt().is_set() {
                 return Err(Error::Stopped);

@@ -32,7 +32,7 @@ mod writer;
 
 pub use clock::{ClockRecord, STATEMENTS as CLOCK_STATEMENTS, find_clock, update_clock};
 pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, engine_version};
-pub use copy::{FileCopy, change_copy, copy_stamp, copy_unopened};
+pub use copy::{Copied, FileCopy, change_copy, copy_stamp, copy_unopened};
 pub use decision::{Decided, Decision};
 pub use epoch::{STATEMENTS as CHANGE_STATEMENTS, Subject, purge_changes};
 pub use error::Error;

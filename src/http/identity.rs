@@ -71,6 +71,17 @@ pub struct SessionTimeLeft {
 #[derive(Clone, Copy, Debug)]
 pub struct SignOutNotice(pub Flash);
 
+/// A notice that stays on every page until the person says that they have read it.
+#[derive(Clone, Debug)]
+pub struct StandingNotice {
+    /// Sent back when it was read.
+    pub id: String,
+    #[allow(missing_docs)]
+    pub sentences: Vec<String>,
+    /// Where the form sends it.
+    pub action: &'static str,
+}
+
 /// The new cookie of the session after a rotation or a proof. The middleware sets it on the response, whatever the
 /// response is.
 #[derive(Clone)]

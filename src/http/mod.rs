@@ -27,7 +27,7 @@ pub use form::{Form, decode as decode_form, decode_owned as decode_form_owned};
 pub use forwarded::{client_address, forwarded_client};
 pub use identity::{
     Avatar, EntryRefused, Identity, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft, SignOutNotice, SignedIn,
-    VisitorOf, redirect,
+    StandingNotice, VisitorOf, redirect,
 };
 pub use moment::{Moment, TimeFormat};
 pub use rate_limit::set_rate_limit;

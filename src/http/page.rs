@@ -8,7 +8,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::flash::{self, FLASH, Flash};
-use super::{Answer, Avatar, Identity, RenewedCookie, SessionTimeLeft, SignOutNotice, csrf, forget};
+use super::{Answer, Avatar, Identity, RenewedCookie, SessionTimeLeft, SignOutNotice, StandingNotice, csrf, forget};
 use crate::app::App;
 use crate::base::Problem;
 
@@ -100,6 +100,8 @@ pub struct PageContext {
     pub language: String,
     /// The flash message.
     pub flash: Option<Flash>,
+    /// `None`: there is nothing that the person has to know.
+    pub notice: Option<StandingNotice>,
     /// `None`: a test without a server.
     frame: Option<Data<PageFrame>>,
     /// `None`: the visitor is anonymous.
@@ -139,6 +141,7 @@ impl PageContext {
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
             language,
             flash,
+            notice: extensions.get::<StandingNotice>().cloned(),
             frame,
             left: extensions.get::<Identity>().map(|identity| identity.left),
             is_demo: app.config().demo,

@@ -1,6 +1,6 @@
 //! The mail that tells operators about a restore.
 
-use super::model::loss;
+use super::model::{JOURNAL_INCOMPLETE, loss};
 use crate::audit::Epoch;
 use crate::mail::PlainMessage;
 
@@ -13,10 +13,7 @@ pub(super) fn backup_restored(display_name: &str, epoch: &Epoch, site: &str) -> 
             .into(),
     ];
     if epoch.has_accepted_missing_journal {
-        paragraphs.push(
-            "The journal was not complete: keys that were revoked, and people who were deleted after the backup, may be back."
-                .into(),
-        );
+        paragraphs.push(JOURNAL_INCOMPLETE.into());
     }
     PlainMessage {
         subject: "A backup was restored".into(),

@@ -18,7 +18,8 @@ mod swap;
 
 pub use error::RestoreError;
 pub use flows::restore;
-pub use model::{Options, Restored, Source, loss};
+pub use model::{Notice, Options, Restored, Source, loss};
+pub use ops::notice;
 pub use placement::{check_placement, claim};
 pub use replay::{Replayed, apply, can_replay};
 pub use swap::{Recovered, recover, unfinished};

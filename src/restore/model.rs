@@ -74,6 +74,35 @@ impl Restored {
     }
 }
 
+/// How long operators see a restore on their pages.
+pub(super) const NOTICE_DAYS: u64 = 30;
+
+/// A restore, for the pages of operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Names this restore, so that a browser can say that its operator has read the notice.
+    pub id: String,
+    /// What happened, what is lost, and what to do.
+    pub sentences: Vec<String>,
+}
+
+impl Notice {
+    pub(super) fn new(epoch: &Epoch) -> Self {
+        let (made, opened) = (epoch.snapshot_made_at.day_and_time(), epoch.opened_at.day_and_time());
+        let mut sentences =
+            vec![format!("A backup of this site was restored on {opened}. It was made on {made}."), loss(epoch)];
+        if epoch.has_accepted_missing_journal {
+            sentences.push(JOURNAL_INCOMPLETE.to_owned());
+        }
+        sentences.push("To see every restore, run this on the server: domicile audit verify".to_owned());
+        Self { id: epoch.opened_at.millis().to_string(), sentences }
+    }
+}
+
+/// What operators must know after a restore without a complete journal.
+pub(super) const JOURNAL_INCOMPLETE: &str =
+    "The journal was not complete: keys that were revoked, and people who were deleted after the backup, may be back.";
+
 /// What a restore lost, in one sentence for operators.
 pub fn loss(epoch: &Epoch) -> String {
     match (epoch.lost_events(), &epoch.known) {

@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::error::RestoreError;
 use super::mails;
+use super::model::{NOTICE_DAYS, Notice};
 use super::replay::{self, Replayed};
 use crate::audit::{self, Epoch, Event, KnownHead, SiteEvent};
-use crate::base::Actor;
-use crate::db::{self, Tx};
+use crate::base::{Actor, days};
+use crate::db::{self, Tx, View};
 use crate::journal::{self, Entry};
 use crate::privacy;
 use crate::snapshots::{self, Report};
@@ -58,6 +59,21 @@ pub(super) fn complete(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<Completed, Re
     tokens::skip_lost_numbers(tx)?;
     tell_operators(tx, &epoch)?;
     Ok(Completed { epoch, replayed, sessions_ended })
+}
+
+/// The newest restore, for an operator whose browser does not say that it was read: it is shown for 30 days. `read`: the id
+/// that the browser says. `None`: there is nothing to show.
+///
+/// # Errors
+/// [`db::Error`].
+pub fn notice(view: &View<'_>, is_operator: bool, read: Option<&str>) -> Result<Option<Notice>, db::Error> {
+    if !is_operator {
+        return Ok(None);
+    }
+    let newest = audit::epochs(view)?.into_iter().max_by_key(|epoch| epoch.opened_at);
+    let is_recent = |epoch: &Epoch| view.now().since(epoch.opened_at) < days(NOTICE_DAYS);
+    let notice = newest.filter(is_recent).map(|epoch| Notice::new(&epoch));
+    Ok(notice.filter(|notice| read != Some(notice.id.as_str())))
 }
 
 fn tell_operators(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<(), db::Error> {

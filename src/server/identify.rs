@@ -7,17 +7,18 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header;
 
+use super::pages::{READ_NOTICE, READ_NOTICE_PATH};
 use super::route::{ClientKind, Route};
 use crate::app::App;
 use crate::base::{Actor, Problem, Rng, Visitor, Zone};
 use crate::crypto::tokens;
 use crate::http::{
-    Avatar, DEVICE, EntryRefused, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, VisitorOf,
-    client_address, csrf,
+    Avatar, DEVICE, EntryRefused, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, StandingNotice,
+    VisitorOf, client_address, csrf,
 };
 use crate::sessions::{CookieState, CurrentSession, End};
 use crate::signin::SigninFlash;
-use crate::{factors, sessions};
+use crate::{factors, restore, sessions};
 
 /// Whether [`attach`] has nothing to do: true for most requests of services and gateways.
 fn needs_no_identity(request: &ServiceRequest, client: ClientKind, route: Option<&Route>) -> bool {
@@ -86,19 +87,26 @@ async fn attach_person(
     client: ClientKind,
     route: Option<&Route>,
 ) -> Option<CurrentSession> {
+    let read_notice = request.cookie(READ_NOTICE).map(|cookie| cookie.value().to_owned());
     let lookup = app.query_inline(|view| {
         let state = sessions::cookie_state(view, token)?;
         let must_enrol_factor = match &state {
             CookieState::Live(current) => factors::must_enrol(view, current.account, current.is_operator)?,
             CookieState::Ended(_) | CookieState::Reused(..) | CookieState::Unknown => false,
         };
-        Ok((state, must_enrol_factor))
+        let notice = match &state {
+            CookieState::Live(current) if client == ClientKind::Page => {
+                restore::notice(view, current.is_operator, read_notice.as_deref())?
+            }
+            _ => None,
+        };
+        Ok((state, must_enrol_factor, notice))
     });
-    let (mut current, must_enrol_factor) = match lookup {
+    let (mut current, must_enrol_factor, notice) = match lookup {
         // Behind a gateway there is no page to set up the missing factor.
-        Ok((CookieState::Live(_), true)) if client == ClientKind::Gateway => return None,
-        Ok((CookieState::Live(current), must_enrol_factor)) => (*current, must_enrol_factor),
-        Ok((CookieState::Ended(end), _)) => {
+        Ok((CookieState::Live(_), true, _)) if client == ClientKind::Gateway => return None,
+        Ok((CookieState::Live(current), must_enrol_factor, notice)) => (*current, must_enrol_factor, notice),
+        Ok((CookieState::Ended(end), ..)) => {
             let flash = match end {
                 End::Idle => SigninFlash::EndedIdle,
                 End::Age => SigninFlash::EndedAge,
@@ -106,7 +114,7 @@ async fn attach_person(
             request.extensions_mut().insert(SignOutNotice(flash.into()));
             return None;
         }
-        Ok((CookieState::Reused(session, account), _)) => {
+        Ok((CookieState::Reused(session, account), ..)) => {
             let actor = Actor::Anonymous(visitor_of(app, request));
             if let Err(error) = app.write(move |tx| sessions::end_reused(tx, &actor, account, session)).await {
                 tracing::error!(%error, "A session whose cookie was copied could not be ended. The old cookie is refused.");
@@ -114,7 +122,7 @@ async fn attach_person(
             request.extensions_mut().insert(SignOutNotice(SigninFlash::Ended.into()));
             return None;
         }
-        Ok((CookieState::Unknown, _)) => {
+        Ok((CookieState::Unknown, ..)) => {
             request.extensions_mut().insert(SignOutNotice(SigninFlash::Ended.into()));
             return None;
         }
@@ -133,6 +141,9 @@ async fn attach_person(
     }
     if must_enrol_factor && !route.is_some_and(|route| route.is_open_without_factor) {
         request.extensions_mut().insert(EntryRefused(factor_owed()));
+    }
+    if let Some(restore::Notice { id, sentences }) = notice {
+        request.extensions_mut().insert(StandingNotice { id, sentences, action: READ_NOTICE_PATH });
     }
     let remaining = current.remaining(now);
     request.extensions_mut().insert(Identity {

@@ -7,10 +7,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use crate::app::App;
-use crate::base::{Problem, Zone};
+use crate::base::{Problem, Zone, days};
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, Moment, SignedIn, TimeFormat, redirect};
+use crate::http::{Answer, Form, Moment, SignedIn, TimeFormat, cookie, redirect};
 use crate::mail;
+
+/// The cookie with the id of the notice that the person has read in this browser.
+pub(super) const READ_NOTICE: &str = "__Host-notice";
+/// Where the form of the notice is sent.
+pub(super) const READ_NOTICE_PATH: &str = "/session/notice";
 
 #[derive(Template)]
 #[template(path = "server/fault.html")]
@@ -105,4 +110,14 @@ pub(super) async fn demo_mail(app: AppData, request: HttpRequest) -> Answer {
         context: PageContext::new(&app, &request, "Mail"),
         mails: mails.into_iter().map(row).collect(),
     })
+}
+
+/// `POST /session/notice`: the person has read the notice of this id. Kept in this browser: another one shows it again.
+pub(super) async fn read_notice(_who: SignedIn, form: Form) -> Answer {
+    let id = form.text("id");
+    let mut response = redirect(page::safe_path(form.text("back")).unwrap_or("/settings/profile"));
+    if !id.is_empty() && id.len() <= 20 && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        let _ = response.add_cookie(&cookie(READ_NOTICE, id.to_owned(), Some(days(31))));
+    }
+    Ok(response)
 }

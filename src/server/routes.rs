@@ -75,6 +75,7 @@ routes! {
     GET  "/session/left"                              SignedIn [open_without_factor, does_not_touch_session]
         => signin::pages::session_left;
     POST "/session/stay"                              SignedIn [open_without_factor] => signin::pages::stay;
+    POST "/session/notice"                            SignedIn [open_without_factor] => pages::read_notice;
     GET  "/step-up"                                   SignedIn [open_without_factor] => signin::pages::step_up_form;
     POST "/step-up"                                   Fresh [open_without_factor] => signin::pages::step_up;
     POST "/step-up/challenge"                         SignedIn [open_without_factor]
@@ -165,6 +166,7 @@ routes! {
     POST "/v1/introspect"                             Service [fast(FastAnswer::Introspect)]
         => services::api::introspect;
     POST "/v1/usage/events"                           Service [body(EVENTS_BYTES_MAX)] => billing::api::record_events;
+    GET  "/v1/ingest/watermark"                       Service => billing::api::watermark;
     GET  "/api/username/check"                        Public => people::api::check_username;
     POST "/v1/token"                                  Public [visitor] => services::api::token;
     GET  "/v1/revocations"                            Service => services::api::revocations;

@@ -9,6 +9,7 @@ use crate::base::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Stamp {
+    /// The moment whose state it has: what was acknowledged before is in it.
     pub made_at: Timestamp,
     /// The number of migrations.
     pub schema_version: i64,

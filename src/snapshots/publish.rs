@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::audit;
 use crate::base::{Clock, RequestId, Rng};
 use crate::billing::ledger;
-use crate::db::{self, Error, FileCopy, Layout, MIGRATIONS_COUNT, Site, Tx};
+use crate::db::{self, Copied, Error, FileCopy, Layout, MIGRATIONS_COUNT, Site, Tx};
 use crate::{journal, privacy};
 
 /// The prefix of the file's name before it is published.
@@ -120,9 +120,9 @@ fn make_copy(app: &App) -> Result<NewCopy, SnapshotError> {
     let path = layout.root().join(format!("{UNFINISHED}{}", hex::encode(rng.bytes::<8>())));
     require_space(layout)?;
     let mut erasures: Vec<RequestId> = Vec::new();
-    app.store().copy_to(&path, &mut rng, |tx, codes| {
+    app.store().copy_to(&path, &mut rng, |tx, copied| {
         erasures = privacy::erasures_without_trace(tx)?;
-        write_stamp(tx, Some(codes))
+        write_stamp(tx, Some(copied))
     })?;
     require_continuation(app, &path)?;
     Ok(NewCopy { path, content, erasures })
@@ -226,20 +226,21 @@ pub fn stamp_copy(path: &Path, site: &Arc<Site>, clock: &Clock, rng: &mut Rng) -
     db::change_copy(path, site, clock, rng, |tx| write_stamp(tx, None))
 }
 
-/// Writes the stamp into the copy. `codes_digest`: see [`Stamp::codes_digest`]; without it there is no `ledger_seq`.
-fn write_stamp(tx: &mut Tx<'_>, codes_digest: Option<[u8; 32]>) -> Result<(), Error> {
+/// Writes the stamp into the copy. `copied`: `None` for a copy that is not a published snapshot; its stamp has no digest
+/// and no `ledger_seq`.
+fn write_stamp(tx: &mut Tx<'_>, copied: Option<Copied>) -> Result<(), Error> {
     let (audit_seq, audit_head) = audit::head(tx)?;
     let (major, minor, patch) = db::engine_version();
     let stamp = Stamp {
-        made_at: tx.now(),
+        made_at: copied.map_or(tx.now(), |copied| copied.at),
         schema_version: i64::try_from(MIGRATIONS_COUNT).unwrap_or(i64::MAX),
         engine_version: format!("{major}.{minor}.{patch}"),
         keyring_id: tx.site().keyring.id(),
         audit_seq,
         audit_head,
         tombstone_seq: journal::head(tx)?.seq,
-        ledger_seq: codes_digest.map_or(Ok(0), |_| ledger::last_transaction(tx))?,
-        codes_digest,
+        ledger_seq: copied.map_or(Ok(0), |_| ledger::last_transaction(tx))?,
+        codes_digest: copied.map(|copied| copied.codes),
     };
     store::put(tx, &stamp)
 }

@@ -4,8 +4,10 @@ mod backups;
 mod crashes;
 mod effects;
 mod histories;
+mod notice;
 mod places;
 mod refusals;
+mod watermark;
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! The JSON API: usage from services, and the wallet for holders of an API key.
 
 mod usage_summary;
+mod watermark;
 mod wire;
 
 use std::sync::Arc;
@@ -24,17 +25,19 @@ use crate::services::api::ServiceRefusal;
 use crate::threads::spawn_blocking;
 use crate::verification::api::{KeyHolder, KeyRefusals};
 pub use usage_summary::usage_summary;
+pub use watermark::watermark;
 pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
 /// The description of the operations in this folder.
 #[derive(OpenApi)]
-#[openapi(paths(record_events, transactions, usage_summary::usage_summary))]
+#[openapi(paths(record_events, watermark::watermark, transactions, usage_summary::usage_summary))]
 pub struct Description;
 
 /// Reports usage. Events with the same source and id count once.
 ///
 /// An event that is wrong does not affect the others: the answer says which were rejected, and why. With an
-/// Idempotency-Key, a repeated request gets the first answer again, with the header `Idempotent-Replayed: true`.
+/// Idempotency-Key, a repeated request gets the first answer again, with the header `Idempotent-Replayed: true`. After a
+/// backup was restored, `/v1/ingest/watermark` says what to report again.
 #[utoipa::path(
     post,
     path = "/v1/usage/events",

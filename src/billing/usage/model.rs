@@ -173,6 +173,17 @@ pub struct BatchResult {
     pub rejected: Vec<Rejection>,
 }
 
+/// Up to when the usage that was acknowledged is certainly stored, after backups were restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// The number of the epoch: 1, and a higher one after each restore.
+    pub epoch: i64,
+    /// The newest restore that the reader has not heard of. `None`: there is none.
+    pub restored_at: Option<Timestamp>,
+    /// What was acknowledged at this time or later may be lost. `None`: as for `restored_at`.
+    pub resend_since: Option<Timestamp>,
+}
+
 /// The cost so far of a workspace's usage of one sku: the price of the total quantity, rounded half to even once, not
 /// the sum of rounded prices (domain 2.1, 7). So the cost does not depend on how a service splits its usage into
 /// events.

@@ -8,13 +8,31 @@ use serde_json::json;
 use super::super::events::BillingEvent;
 use super::super::ledger::{self, Charge};
 use super::error::UsageError;
-use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection};
+use super::model::{BatchResult, Fault, Meter, NewEvent, Rejection, Watermark};
 use super::store::{self, EventRow};
 use crate::audit::{self, Event};
-use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Total, TransactionId, WorkspaceId};
-use crate::db::{Error, Tx};
+use crate::base::{Actor, ApiKeyId, Credits, ServiceId, Timestamp, Total, TransactionId, WorkspaceId};
+use crate::db::{Error, Tx, View};
 use crate::idempotency::{self, Answer, IdempotencyError, Request};
 use crate::{api_keys, workspaces};
+
+/// Since when services must report their usage again, because backups were restored later than `after`. `None`: since
+/// ever. The numbers of epochs are not enough for that: a backup that is restored twice, on two bare machines, opens two
+/// epochs with the same number.
+///
+/// # Errors
+/// [`Error`].
+pub fn watermark(view: &View<'_>, after: Option<Timestamp>) -> Result<Watermark, Error> {
+    let epochs = audit::epochs(view)?;
+    let news = || epochs.iter().filter(|epoch| after.is_none_or(|after| epoch.opened_at > after));
+    let since = news().map(|epoch| epoch.snapshot_made_at).min();
+    Ok(Watermark {
+        epoch: epochs.last().map_or(1, |epoch| epoch.number),
+        restored_at: news().map(|epoch| epoch.opened_at).max(),
+        // A whole second, because services may know the time of an acknowledgement from its header Date.
+        resend_since: since.map(|since| Timestamp::from_millis(since.unix_seconds().saturating_mul(1000))),
+    })
+}
 
 /// Counts, prices and charges a batch of events. An event that could not be parsed is passed as its fault, so that the
 /// result refers to every event by its index.

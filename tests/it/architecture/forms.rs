@@ -11,6 +11,7 @@ use super::{files_under, none_of};
 const WITHOUT_A_PROOF: &[(&str, &str)] = &[
     ("/signout", "ends access"),
     ("/session/stay", "only says that the person is there"),
+    ("/session/notice", "only says that the person has read a notice, in this browser"),
     ("/step-up/challenge", "begins the proof"),
     ("/settings/profile", "public facts, which are easily changed back"),
     ("/settings/profile/picture", "public facts, which are easily changed back"),

@@ -24,6 +24,17 @@ impl Disk {
         Self::mount(&image, at)
     }
 
+    /// Creates an xfs file system whose files can share their blocks, of the smallest size that xfs has, and mounts it at
+    /// `at`.
+    pub fn xfs(folder: &Path, at: &Path) -> Self {
+        assert!(nix::unistd::geteuid().is_root(), "this test mounts a file system: run it as root");
+        let image = folder.join("disk.img");
+        std::fs::File::create(&image).unwrap().set_len(320 << 20).unwrap();
+        run(Command::new(tool("mkfs.xfs")).args(["-q", "-m", "reflink=1"]).arg(&image));
+        std::fs::create_dir_all(at).unwrap();
+        Self::mount(&image, at)
+    }
+
     /// Mounts the file system in the file `image` at `at`.
     pub fn mount(image: &Path, at: &Path) -> Self {
         run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(at));
@@ -142,4 +153,48 @@ fn a_line_of_the_journal_that_does_not_fit_on_the_disk_is_written_when_there_is_
     assert_eq!(site.app.write_journal().unwrap(), 10);
     assert_eq!(site.app.verify_journal(Extent::Whole).unwrap().head.seq, rounds.get());
     assert!(site.app.readiness().faults().is_empty());
+}
+
+/// The number of blocks of the file, and of those that another file has too, as `filefrag` reports them.
+fn shared_blocks(file: &Path) -> (u64, u64) {
+    let output = Command::new(tool("filefrag")).arg("-v").arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // A line has the numbers of the extent: its blocks in the file, on the disk, their count, and then its flags.
+    let extents = text.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit()));
+    extents.fold((0, 0), |(all, shared), line| {
+        let parts: Vec<_> = line.split(':').map(str::trim).collect();
+        let count: u64 = parts[3].parse().unwrap_or_else(|_| panic!("{line}"));
+        (all + count, shared + if line.contains("shared") { count } else { 0 })
+    })
+}
+
+#[test]
+fn where_files_can_share_blocks_a_snapshot_shares_those_of_the_database_and_is_restored() {
+    let mut site = Appliance::configured("");
+    let _disk = Disk::xfs(site.folder(), &site.data());
+    site.run(&["init"]).ok();
+    site.start();
+    site.account("ada-l");
+
+    site.run(&["snapshot", "now"]).ok();
+
+    let published = site.data().join("domicile.sqlite");
+    let (all, shared) = shared_blocks(&published);
+    assert!(shared > all / 2 && all > 0, "{shared} of {all} blocks are shared");
+    site.run(&["verify", published.to_str().unwrap()]).ok();
+    let backup = tempfile::tempdir().unwrap();
+    for name in ["domicile.sqlite", "tombstones.jsonl"] {
+        std::fs::copy(site.data().join(name), backup.path().join(name)).unwrap();
+    }
+    site.account("grace-h");
+    site.run(&["verify", published.to_str().unwrap()]).ok();
+    site.stop();
+    let file = backup.path().join("domicile.sqlite");
+    site.run(&["restore", file.to_str().unwrap(), "--replace"]).ok();
+    site.start();
+    site.run(&["account", "show", "ada-l"]).ok();
+    assert_eq!(site.run(&["account", "show", "grace-h"]).status, 1, "the snapshot is older than this account");
+    site.run(&["snapshot", "now"]).ok();
+    site.stop();
 }

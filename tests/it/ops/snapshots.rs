@@ -2,6 +2,7 @@
 
 mod checks;
 mod copies;
+mod sharing;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,11 @@
 //! What a restore ends besides sessions, and what it goes on with: numbers, codes, links, and the mail to operators.
 
 use domicile::accounts::{self, LinkPurpose};
-use domicile::base::{Actor, Rng, Secret, days, minutes};
+use domicile::base::{Actor, Rng, Secret, Timestamp, days, minutes};
+use domicile::billing::usage::Watermark;
 use domicile::db::{Decision, Tx};
 use domicile::factors::{self, FactorProof};
-use domicile::{api_keys, audit, signin, snapshots, tokens};
+use domicile::{api_keys, audit, billing, restore, signin, snapshots, tokens};
 
 use crate::support::{Person, PersonBuilder, TestApp, oath_code};
 
@@ -68,6 +69,61 @@ fn codes_and_links_that_may_have_been_used_since_the_backup_are_refused() {
     assert!(found.is_none(), "a mailed link may have been used before");
     site.clock.advance(minutes(2));
     assert!(accepts(&site), "later codes are accepted");
+}
+
+#[test]
+fn operators_see_a_restore_for_thirty_days_unless_they_have_read_of_it() {
+    let notice = |site: &TestApp, is_operator, read: Option<&str>| {
+        site.read(|view| restore::notice(view, is_operator, read).unwrap())
+    };
+    let site = TestApp::new();
+    site.person("ada-l");
+    assert_eq!(notice(&site, true, None), None, "nothing was restored");
+    let site = restored_after(site, |site| {
+        site.person("grace-h");
+        site.clock.advance(days(1));
+    });
+
+    let shown = notice(&site, true, None).unwrap();
+    let text = shown.sentences.join(" ");
+    let epoch = site.read(|view| audit::epochs(view).unwrap().remove(0));
+    let (first, last) = epoch.lost_events().unwrap();
+    for part in [
+        epoch.opened_at.day_and_time(),
+        epoch.snapshot_made_at.day_and_time(),
+        format!("events {first} to {last} are lost"),
+        "domicile audit verify".into(),
+    ] {
+        assert!(text.contains(&part), "{part:?} is not in {text}");
+    }
+    assert_eq!(notice(&site, false, None), None, "people who are no operators");
+    assert_eq!(notice(&site, true, Some(&shown.id)), None);
+    assert_eq!(notice(&site, true, Some("1")).as_ref(), Some(&shown), "another one was read");
+    site.clock.advance(days(30).checked_sub(minutes(1)).unwrap());
+    assert!(notice(&site, true, None).is_some());
+    site.clock.advance(minutes(1));
+    assert_eq!(notice(&site, true, None), None);
+}
+
+#[test]
+fn of_two_restores_the_older_snapshot_counts_for_a_service_that_knows_neither() {
+    let second = |at: Timestamp| Some(Timestamp::from_millis(at.unix_seconds() * 1000));
+    let watermark = |site: &TestApp, after| site.read(|view| billing::usage::watermark(view, after).unwrap());
+    let site = TestApp::new();
+    assert_eq!(watermark(&site, None), Watermark { epoch: 1, restored_at: None, resend_since: None });
+    let first = site.app.now();
+    let site = restored_after(site, |site| site.clock.advance(days(1)));
+    let known = watermark(&site, None);
+    assert_eq!((known.epoch, known.resend_since), (2, second(first)));
+    site.clock.advance(days(1));
+    let newer = site.app.now();
+
+    let site = restored_after(site, |site| site.clock.advance(days(1)));
+
+    assert_eq!(watermark(&site, None).resend_since, second(first));
+    let news = watermark(&site, known.restored_at);
+    assert_eq!((news.epoch, news.resend_since), (3, second(newer)));
+    assert_eq!(watermark(&site, news.restored_at).resend_since, None);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub use browser::{Answer, Browser, Call, PASSWORD, encode};
 pub use builders::{KeyBuilder, PersonBuilder, SessionBuilder, SignInBuilder, UsageBuilder, create_service};
 pub use helper_process::HelperProcess;
 pub use outline::{outline, redacted};
-pub use seed::{Seed, fill, seeded_name};
+pub use seed::{Owner, Seed, fill, seeded_name};
 pub use test_app::TestApp;
 pub use test_site::{
     Person, START, TestSite, columns_with, default_settings, holds, messages, stored_values, tables, visitor,

@@ -76,6 +76,10 @@ fn every_described_operation_has_its_reviewed_answer() {
     answers.add("POST /v1/usage/events", "ok", |call| call.bearer(&service).json(&event("600")));
     answers.add("POST /v1/usage/events", "wrong", |call| call.bearer(&service).json(&event("many")));
 
+    answers.add("GET /v1/ingest/watermark", "ok", |call| call.bearer(&service));
+    answers.add("GET /v1/ingest/watermark", "no-service", |call| call);
+    answers.add("GET /v1/ingest/watermark?after=soon", "wrong", |call| call.bearer(&service));
+
     answers.add("GET /api/username/check?username=grace-h", "ok", |call| call);
     for path in ["account/summary", "api-keys", "billing/transactions", "billing/usage-summary", "storage", "trash"] {
         let operation = format!("GET /api/{path}");

@@ -21,7 +21,7 @@ fn differing(old: &[u8], new: &[u8]) -> BTreeSet<usize> {
 }
 
 /// Pages that the log of the live database contains.
-fn in_the_log(site: &TestApp) -> BTreeSet<usize> {
+pub(super) fn in_the_log(site: &TestApp) -> BTreeSet<usize> {
     const HEADER: usize = 32;
     const FRAME_HEADER: usize = 24;
     let log = std::fs::read(site.layout().live_dir().join("live.sqlite-wal")).unwrap();
