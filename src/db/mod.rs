@@ -3,6 +3,7 @@
 //! Every change is one transaction on the writer's thread, and its caller is answered when it is on disk.
 //! [`connection`] opens every connection and checks its settings; no other code opens the file.
 
+mod answers;
 mod clock;
 mod columns;
 mod connection;
@@ -30,6 +31,7 @@ mod wal_index;
 mod work;
 mod writer;
 
+pub use answers::receive_answers_here;
 pub use clock::{ClockRecord, STATEMENTS as CLOCK_STATEMENTS, find_clock, update_clock};
 pub use connection::{ENGINE_VERSION_MIN, STATEMENTS_KEPT, engine_version};
 pub use copy::{Copied, FileCopy, change_copy, copy_stamp, copy_unopened};

@@ -7,8 +7,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tokio::sync::oneshot;
-
+use super::answers::{Answers, Reply};
 use super::{Error, Tx};
 
 /// Requests that are handled together at most. This limits how long other callers wait.
@@ -18,8 +17,8 @@ const TOGETHER_MAX: usize = 256;
 pub(super) trait Work: Send + Any {
     /// Does the work. `true`: keep the changes.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Answers the callers. `failure`: why the transaction was not committed.
-    fn answer(self: Box<Self>, failure: Option<Error>);
+    /// Adds the answers to the callers. `failure`: why the transaction was not committed.
+    fn answer(self: Box<Self>, failure: Option<Error>, answers: &mut Answers);
     /// Whether it can join others of its kind.
     fn is_joinable(&self) -> bool {
         false
@@ -86,10 +85,12 @@ impl Batch {
     /// Answers all callers after the commit. `failure`: why the new rows of the journal are not in its file. Only their
     /// callers get it.
     pub(super) fn answer_committed(self, failure: Option<&Error>) {
+        let mut answers = Answers::default();
         for (index, work) in self.works.into_iter().enumerate() {
             let failure = failure.filter(|_| self.journaled.contains(&index));
-            work.answer(failure.map(|error| Error::JournalNotWritten(error.to_string())));
+            work.answer(failure.map(|error| Error::JournalNotWritten(error.to_string())), &mut answers);
         }
+        answers.deliver();
     }
 
     /// Answers all callers, each with the same failure if there is one.
@@ -97,10 +98,12 @@ impl Batch {
         // The first caller gets the failure itself, which says more than its copies.
         let copy = failure.as_ref().map(Error::copies);
         let mut original = failure;
+        let mut answers = Answers::default();
         for work in self.works {
             let failure = original.take().or_else(|| copy.as_ref().map(|copy| copy()));
-            work.answer(failure);
+            work.answer(failure, &mut answers);
         }
+        answers.deliver();
     }
 }
 
@@ -119,11 +122,11 @@ fn answer_to<T, E: From<Error>>(outcome: Option<Result<T, E>>, failure: Option<E
 pub(super) struct Alone<F, T, E> {
     work: Option<F>,
     outcome: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
+    reply: Reply<Result<T, E>>,
 }
 
 impl<F, T, E> Alone<F, T, E> {
-    pub(super) fn new(work: F, reply: oneshot::Sender<Result<T, E>>) -> Self {
+    pub(super) fn new(work: F, reply: Reply<Result<T, E>>) -> Self {
         Self { work: Some(work), outcome: None, reply }
     }
 }
@@ -144,9 +147,8 @@ where
         keep
     }
 
-    fn answer(self: Box<Self>, failure: Option<Error>) {
-        // The caller may have gone away. The work is committed all the same.
-        let _ = self.reply.send(answer_to(self.outcome, failure));
+    fn answer(self: Box<Self>, failure: Option<Error>, answers: &mut Answers) {
+        answers.add(self.reply, answer_to(self.outcome, failure));
     }
 }
 
@@ -158,13 +160,13 @@ pub type Handler<R, T, E> = fn(&mut Tx<'_>, &[R]) -> Result<Vec<Result<T, E>>, E
 pub(super) struct Together<R, T, E> {
     handler: Handler<R, T, E>,
     requests: Vec<R>,
-    replies: Vec<oneshot::Sender<Result<T, E>>>,
+    replies: Vec<Reply<Result<T, E>>>,
     /// In the order of the replies. Missing ones: it did not run, or was rolled back.
     outcomes: Vec<Result<T, E>>,
 }
 
 impl<R, T, E> Together<R, T, E> {
-    pub(super) fn new(handler: Handler<R, T, E>, request: R, reply: oneshot::Sender<Result<T, E>>) -> Self {
+    pub(super) fn new(handler: Handler<R, T, E>, request: R, reply: Reply<Result<T, E>>) -> Self {
         Self { handler, requests: vec![request], replies: vec![reply], outcomes: Vec::new() }
     }
 }
@@ -194,11 +196,11 @@ where
         }
     }
 
-    fn answer(self: Box<Self>, failure: Option<Error>) {
+    fn answer(self: Box<Self>, failure: Option<Error>, answers: &mut Answers) {
         let copy = failure.as_ref().map(Error::copies);
         let mut outcomes = self.outcomes.into_iter();
         for reply in self.replies {
-            let _ = reply.send(answer_to(outcomes.next(), copy.as_ref().map(|copy| copy())));
+            answers.add(reply, answer_to(outcomes.next(), copy.as_ref().map(|copy| copy())));
         }
     }
 

@@ -14,6 +14,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ffi, named_params};
 use tokio::sync::{mpsc, oneshot};
 
+use super::answers::Reply;
 use super::clock::{self, NOTED_EVERY};
 use super::epoch::{Changes, ReadPosition, ValidatedEpoch, Validation};
 use super::tx::Memory;
@@ -111,7 +112,7 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::to_this_thread();
         self.queue(Box::new(Alone::new(work, reply)))?;
         Ok(answer)
     }
@@ -130,7 +131,7 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::to_this_thread();
         self.queue(Box::new(Together::new(handler, request, reply)))?;
         Ok(answer)
     }

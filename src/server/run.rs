@@ -88,6 +88,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         move || {
             // Runs on the worker's own thread before its first request, once for each address.
             cores.pin_this_worker();
+            db::receive_answers_here();
             let router = Web::new()
                 .app_data(shared.clone())
                 .app_data(verifier.clone())
