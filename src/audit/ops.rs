@@ -45,13 +45,12 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     let (last, previous) = head_to_follow(tx)?;
     let now = tx.now();
     let id = EventId::new(now, tx.rng()).to_text();
-    let subject = event.subject.or(actor.account()).map_or_else(|| NO_SUBJECT.to_owned(), AccountId::to_text);
 
     let mut private = event.private;
     if let Some(visitor) = actor.visitor() {
         private.push((Part::Network, json!({"address": visitor.address, "agent": visitor.agent})));
     }
-    let (sealed, commitments) = seal_parts(tx, &subject, last + 1, private)?;
+    let (sealed, commitments) = seal_parts(tx, event.subject.or(actor.account()), last + 1, private)?;
 
     let (workspace, actor_id) = (event.workspace.map(WorkspaceId::to_text), actor.id());
     let leaf = Leaf {
@@ -117,22 +116,23 @@ fn seal_context(seq: i64, part: &str) -> String {
 
 fn seal_parts(
     tx: &mut Tx<'_>,
-    subject: &str,
+    subject: Option<AccountId>,
     seq: i64,
     private: Vec<(Part, Value)>,
 ) -> Result<(Vec<PrivateRow>, Cow<'static, str>), Error> {
     if private.is_empty() {
         return Ok((Vec::new(), NO_COMMITMENTS.into()));
     }
-    let key = subject_key_or_new(tx, subject)?;
+    let subject = subject.map_or_else(|| NO_SUBJECT.to_owned(), AccountId::to_text);
+    let key = subject_key_or_new(tx, &subject)?;
     let mut rows = Vec::with_capacity(private.len());
     let mut commitments = Map::new();
     for (part, value) in private {
         let (name, text) = (part.as_str(), value.to_string());
         let salt: [u8; 32] = tx.rng().bytes();
-        commitments.insert(name.to_owned(), Value::String(chain::commitment(&salt, subject, name, &text)));
+        commitments.insert(name.to_owned(), Value::String(chain::commitment(&salt, &subject, name, &text)));
         let sealed = seal::seal_under(&key, tx.rng(), &seal_context(seq, name), text.as_bytes());
-        rows.push(PrivateRow { part: name.to_owned(), subject: subject.to_owned(), salt, sealed });
+        rows.push(PrivateRow { part: name.to_owned(), subject: subject.clone(), salt, sealed });
     }
     Ok((rows, Value::Object(commitments).to_string().into()))
 }
