@@ -74,13 +74,16 @@ pub fn upgrade(site: &Arc<Site>, clock: &Clock, rng: &mut Rng, by: UpgradeBy) ->
     Ok(())
 }
 
-/// Removes the copies that a killed upgrade left. The server calls this when it starts; the next upgrade does it too.
+/// Removes the copies that a killed upgrade left, unless another process upgrades right now. The server calls this when it
+/// starts; the next upgrade does it too.
 ///
 /// # Errors
 /// [`Error::File`].
 pub fn clean_up(layout: &Layout) -> Result<(), Error> {
-    let _lock = db::lock_file(&layout.upgrade_lock())?;
-    remove_trial(layout)
+    match db::try_lock_file(&layout.upgrade_lock())? {
+        Some(_lock) => remove_trial(layout),
+        None => Ok(()),
+    }
 }
 
 fn remove_trial(layout: &Layout) -> Result<(), Error> {

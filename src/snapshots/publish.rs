@@ -193,13 +193,17 @@ pub fn check_age(app: &App) {
     }
 }
 
-/// Removes the temporary files of a publisher that was killed. Called at startup; publishing does it too.
+/// Removes the temporary files of a publisher that was killed, unless another one works right now. Called at startup;
+/// publishing does it too.
 ///
 /// # Errors
 /// [`SnapshotError::Db`].
 pub fn clean_up(layout: &Layout) -> Result<(), SnapshotError> {
-    let _lock = db::lock_file(&layout.snapshot_lock())?;
-    Ok(remove_unfinished(layout)?)
+    // A start must not wait for a publisher of another process, which may take minutes.
+    match db::try_lock_file(&layout.snapshot_lock())? {
+        Some(_lock) => Ok(remove_unfinished(layout)?),
+        None => Ok(()),
+    }
 }
 
 /// Requires that the copy contains everything that the published snapshot contains (see [`continues`]).

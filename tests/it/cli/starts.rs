@@ -248,3 +248,15 @@ fn healthcheck_works_through_tls() {
     site.stop();
     assert_eq!(ready(&site).0, 1);
 }
+
+/// A publisher or an upgrade of another process may take minutes.
+#[test]
+fn a_start_waits_for_no_publisher_and_no_upgrade_of_another_process() {
+    let mut site = Appliance::initialized();
+    let layout = db::Layout::new(&site.data());
+    let _locks = [layout.snapshot_lock(), layout.upgrade_lock()].map(|path| db::lock_file(&path).unwrap());
+
+    site.start();
+
+    assert_eq!(ready(&site), (0, "ready".into()));
+}
