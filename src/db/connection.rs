@@ -19,10 +19,10 @@ pub const STATEMENTS_KEPT: usize = 512;
 const CACHE_KIB: i64 = 2 * 1024;
 /// Page cache of a worker's own reader, in KiB. A page that is not in it is decrypted for each query (about 8 µs a
 /// page). The upper levels of every index over a million keys fit, so a query decrypts leaf pages only.
-const INLINE_CACHE_KIB: i64 = 8 * 1024;
+const INLINE_CACHE_KIB: i64 = 4 * 1024;
 /// Page cache of the writer, in KiB: large enough for the pages that a batch changes. Otherwise they are encrypted
 /// twice.
-const WRITE_CACHE_KIB: i64 = 16 * 1024;
+const WRITE_CACHE_KIB: i64 = 8 * 1024;
 
 /// The version of SQLite in this program: major, minor, patch.
 pub fn engine_version() -> (u32, u32, u32) {
