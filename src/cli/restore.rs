@@ -208,11 +208,19 @@ fn of_place(error: &RestoreError) -> Failure {
             "there is a snapshot but no live database in the data folder. Run: domicile restore {}",
             file.display()
         ),
-        RestoreError::PutBack { live, restore } => format!(
-            "{} was copied or put there by hand, or is older than the snapshot beside it. It is not used, because it may be torn, and access that has ended would work again. {}",
-            live.display(),
-            command(restore)
-        ),
+        RestoreError::PutBack { live, newer_events, restore } => {
+            let newer = match newer_events {
+                0 => String::new(),
+                count => format!(
+                    "It has {count} audit events that the snapshot lacks: if it was moved from another place, stop the server there, and copy the folder again. "
+                ),
+            };
+            format!(
+                "{} was copied or put there by hand, or is older than the snapshot beside it. It is not used, because it may be torn, and access that has ended would work again. {newer}{}",
+                live.display(),
+                command(restore)
+            )
+        }
         RestoreError::StaleLog { live, log } => format!(
             "{} belongs to another database than {}, which was put there by hand. {}",
             log.display(),

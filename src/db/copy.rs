@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
@@ -224,8 +225,8 @@ impl FileCopy {
     /// knows its schema.
     ///
     /// If a server runs, or was killed, a write-ahead log and its index are next to the file, and committed data is
-    /// read from there. The index is not written: if no server uses it, SQLite makes one in memory. Without these two
-    /// files, all data is in the main file, and opening it in the usual way would create them.
+    /// read from there. The index is not written: if no server uses it, or there is none, SQLite makes one in memory.
+    /// Without these two files, all data is in the main file, and opening it in the usual way would create them.
     ///
     /// # Errors
     /// [`Error::KeyDoesNotOpen`], [`Error::Newer`], [`Error::Sqlite`].
@@ -236,8 +237,16 @@ impl FileCopy {
             companion.push(ending);
             Path::new(&companion).exists()
         };
-        let mode = if has("-wal") && has("-shm") { SHARED } else { IMMUTABLE };
+        let mode = match (has("-wal"), has("-shm")) {
+            (true, true) => SHARED,
+            (true, false) => ALONE,
+            (false, _) => IMMUTABLE,
+        };
         let copy = Self::open_with(&live, mode, site, now)?;
+        if mode == ALONE {
+            copy.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            copy.connection.pragma_update(None, "locking_mode", "exclusive")?;
+        }
         copy.prepare().map_err(|error| connection::wrong_key_error(error, &live))?;
         migrate::known_version(&copy.connection)?;
         Ok(copy)
@@ -378,6 +387,9 @@ const OLDER_TABLES: &[(usize, &str)] = &[(
 const IMMUTABLE: &str = "immutable=1";
 /// A reader that writes nothing, not even into the shared index (sqlite.org/wal.html#readonly).
 const SHARED: &str = "readonly_shm=1";
+/// No locks and no file for the index of the log (sqlite.org/wal.html#noshm), because no process has the database open:
+/// each of them would have made that file.
+const ALONE: &str = "vfs=unix-none";
 
 fn uri(path: &Path, mode: &str) -> String {
     let mut uri = String::from("file:");

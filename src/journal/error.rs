@@ -1,6 +1,8 @@
 //! What can be wrong with a journal.
 
-use crate::db;
+use std::path::Path;
+
+use crate::db::{self, Layout};
 
 /// What can be wrong with a journal file.
 #[derive(Debug, thiserror::Error)]
@@ -61,15 +63,13 @@ impl JournalError {
             Self::Damaged { path, .. } => format!(
                 "The database has all of its entries. Run: mv {path} {path}.damaged. The next start writes the journal again from the database."
             ),
-            Self::Ahead { path, .. } => {
-                format!("Put back the newest copy of the database, the one that belongs to {path}.")
+            Self::Ahead { path, .. } | Self::Diverged { path, .. } => {
+                let folder = Path::new(path).parent().unwrap_or(Path::new("."));
+                format!("While the server is stopped, run: {}", Layout::new(folder).restore_command())
             }
             Self::Behind { .. } | Self::Missing { .. } => {
                 "Put back the newest copy of the journal from your backup.".to_owned()
             }
-            Self::Diverged { path, .. } => format!(
-                "Restore the journal that was copied together with this database, or the database that belongs to {path}."
-            ),
             Self::Db(_) => "Check the disk, and the folder and its owner.".to_owned(),
         }
     }

@@ -58,6 +58,8 @@ pub enum RestoreError {
     PutBack {
         /// The live database.
         live: PathBuf,
+        /// How many audit events it has that the snapshot lacks.
+        newer_events: i64,
         /// What to restore instead. `None`: there is no snapshot in the data folder.
         restore: Option<PathBuf>,
     },

@@ -33,7 +33,8 @@ pub fn check_placement(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Res
     let is_foreign = db::ownership(layout)? == Ownership::Foreign;
     if is_foreign || is_put_back(&main) || !continues_published(layout, site, now) {
         let restore = [layout.snapshot(), live.clone()].into_iter().find(|file| is_restorable(file, site, now));
-        return Err(RestoreError::PutBack { live, restore });
+        let newer_events = newer_events(layout, site, now);
+        return Err(RestoreError::PutBack { live, newer_events, restore });
     }
     check_readable(layout, site, now)
 }
@@ -99,14 +100,17 @@ fn is_put_back(main: &FileCopy) -> bool {
 
 /// Whether the database has everything that the published snapshot has. What cannot be read proves nothing.
 fn continues_published(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
-    // Without its index, the log is read only when the database is opened.
-    if companion(&layout.live(), "-wal").exists() && !companion(&layout.live(), "-shm").exists() {
-        return true;
-    }
     let Some(published) = snapshots::read_published(&layout.snapshot(), site, now) else { return true };
     let Ok(live) = FileCopy::open_live(layout, site, now) else { return true };
     let is_same = db::find_stamp(&live.view()).is_ok_and(|stamp| stamp.is_some_and(|s| s.site_id == published.site_id));
     !is_same || snapshots::continues(&live.view(), &published).unwrap_or(true)
+}
+
+/// How many events the live database has after those of the published snapshot, if it can be read.
+fn newer_events(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> i64 {
+    let Some(published) = snapshots::read_published(&layout.snapshot(), site, now) else { return 0 };
+    let last = FileCopy::open_live(layout, site, now).and_then(|live| audit::head(&live.view()));
+    last.map_or(0, |(last, _)| (last - published.stamp.audit_seq).max(0))
 }
 
 fn is_restorable(file: &Path, site: &Arc<Site>, now: Timestamp) -> bool {

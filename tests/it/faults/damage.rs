@@ -142,6 +142,8 @@ fn f10_a_request_that_meets_damage_is_refused_and_the_others_are_answered() {
 
     for _ in 0..8 {
         assert_eq!(browser.get("/settings/billing").status, 500);
+        // On this connection of the pool, and on others.
+        assert_eq!(browser.get("/activity").status, 200);
         assert_eq!(browser.get("/settings/profile").status, 200);
     }
 
@@ -166,4 +168,36 @@ fn f10_a_write_that_meets_damage_stops_the_server_with_3() {
     let command = format!("Run: domicile restore {} --replace", snapshot(&site).display());
     assert!(site.log().contains(&sentence) && site.log().trim_end().ends_with(&command), "{}", site.log());
     is_refused_and_restored(&mut site, &[&sentence]);
+}
+
+/// A copy of the live file has no stamp, and a write over the file keeps its inode. The log has only the pages that changed
+/// last, so the two together are a mixture.
+#[test]
+fn f10_an_older_copy_beside_a_newer_log_is_refused_or_reported_soon() {
+    for has_index in [true, false] {
+        let mut site = stopped();
+        let older = std::fs::read(site.live()).unwrap();
+        site.start();
+        for person in ["alan-t", "edsger-d", "donald-k"] {
+            site.account(person);
+        }
+        site.database().query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(())).unwrap();
+        site.account("barbara-l");
+        site.kill();
+        std::fs::write(site.live(), older).unwrap();
+        if !has_index {
+            std::fs::remove_file(site.live().with_extension("sqlite-shm")).unwrap();
+        }
+
+        let checked = site.run(&["check"]);
+        let sentence = if checked.status == 0 {
+            site.start();
+            not_ready(&site)
+        } else {
+            checked.stderr
+        };
+
+        let command = format!("domicile restore {} --replace", snapshot(&site).display());
+        assert!(sentence.contains(&command), "{sentence}");
+    }
 }

@@ -1,12 +1,14 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use domicile::base::Actor;
 use domicile::journal::Extent;
 use domicile::signin;
 
+use serde_json::Value;
+
 use super::{Appliance, Reporter};
-use crate::support::{TestApp, tool};
+use crate::support::{Browser, TestApp, tool};
 
 /// A mounted file system inside a file. Unmounted when it is dropped.
 pub struct Disk {
@@ -197,4 +199,117 @@ fn where_files_can_share_blocks_a_snapshot_shares_those_of_the_database_and_is_r
     assert_eq!(site.run(&["account", "show", "grace-h"]).status, 1, "the snapshot is older than this account");
     site.run(&["snapshot", "now"]).ok();
     site.stop();
+}
+
+/// A server whose journal is on a disk of its own, and a signed-in person with an API key.
+struct OwnDisk {
+    site: Appliance,
+    browser: Browser,
+    key: String,
+    page: String,
+    disk: Option<Disk>,
+    mounted_at: PathBuf,
+}
+
+impl OwnDisk {
+    fn new() -> Self {
+        let mut site = Appliance::configured("");
+        let mounted_at = site.folder().join("small");
+        let disk = Disk::ext4(site.folder(), &mounted_at, 4);
+        site.run(&["init"]).ok();
+        let (journal, link) = (mounted_at.join("journal"), site.data().join("tombstones.jsonl"));
+        std::fs::copy(&link, &journal).unwrap();
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(journal, link).unwrap();
+        site.start();
+        site.account("ada-l");
+        let create = ["--json", "key", "create", "--account", "ada-l", "--name", "ci", "--scope", "models:read"];
+        let created: Value = serde_json::from_str(&site.run(&create).ok()).unwrap();
+        let text = |name: &str| created[name].as_str().unwrap().to_owned();
+        let (key, page) = (text("key"), format!("/settings/keys/{}", text("id")));
+        let mut browser = site.browser();
+        assert_eq!(browser.sign_in("ada-l").status, 303);
+        Self { site, browser, key, page, disk: Some(disk), mounted_at }
+    }
+
+    fn submit(&mut self, action: &str) -> u16 {
+        let target = format!("{}/{action}", self.page);
+        // To disable a key has a page of its own, which asks for a confirmation.
+        let page = if action == "disable" { &target } else { &self.page };
+        self.browser.submit(page, &target, &[]).status
+    }
+
+    fn is_accepted(&self) -> bool {
+        let answer = self.site.call("GET", "/v1/forward-auth").bearer(&self.key).header("x-forwarded-method", "GET");
+        answer.header("x-forwarded-uri", "/models").send().status == 200
+    }
+
+    fn readiness(&self) -> (u16, String) {
+        let answer = self.site.call("GET", "/readyz").send();
+        (answer.status, answer.text())
+    }
+
+    fn lines(&self) -> usize {
+        std::fs::read_to_string(self.mounted_at.join("journal")).unwrap_or_default().lines().count()
+    }
+}
+
+/// While the journal cannot be written, callers are told, their changes stay, and the lines are written later.
+fn journal_fails_and_recovers(
+    mut own: OwnDisk,
+    says: &str,
+    fail: impl FnOnce(&mut OwnDisk),
+    mend: impl FnOnce(&mut OwnDisk),
+) {
+    assert!(own.is_accepted());
+    let before = own.lines();
+
+    fail(&mut own);
+
+    assert_eq!(own.submit("disable"), 503);
+    assert!(!own.is_accepted(), "the change stays");
+    let (status, text) = own.readiness();
+    assert!(status == 503 && text.contains("The journal could not be written") && text.contains(says), "{text}");
+    assert_eq!(own.browser.get("/settings/profile").status, 200, "other requests are answered");
+    assert!(own.site.log().contains("The journal could not be written"), "{}", own.site.log());
+
+    mend(&mut own);
+
+    // The next change writes both lines; without one, the server does it within a minute.
+    assert_eq!(own.submit("enable"), 303);
+    assert!(own.is_accepted());
+    assert_eq!(own.lines(), before + 2);
+    let (status, text) = own.readiness();
+    assert_eq!(status, 200, "{text}");
+    own.site.run(&["check"]).ok();
+    own.site.stop();
+}
+
+#[test]
+fn a_full_disk_of_the_journal_answers_503_and_the_line_is_written_later() {
+    let fill = |own: &mut OwnDisk| {
+        let ballast = format!("of={}", own.mounted_at.join("ballast").display());
+        let _ = Command::new("dd").args(["if=/dev/zero", "bs=1k"]).arg(ballast).output();
+    };
+    let empty = |own: &mut OwnDisk| std::fs::remove_file(own.mounted_at.join("ballast")).unwrap();
+    let mut own = OwnDisk::new();
+    // The next line needs another block of the disk.
+    let bytes = |own: &OwnDisk| std::fs::metadata(own.mounted_at.join("journal")).map_or(0, |journal| journal.len());
+    while bytes(&own) % 1024 < 700 {
+        assert_eq!((own.submit("disable"), own.submit("enable")), (303, 303));
+    }
+    journal_fails_and_recovers(own, "No space left on device", fill, empty);
+}
+
+#[test]
+fn a_failed_disk_of_the_journal_answers_503_and_the_line_is_written_later() {
+    let fail =
+        |own: &mut OwnDisk| run(Command::new(tool("xfs_io")).args(["-x", "-c", "shutdown"]).arg(&own.mounted_at));
+    let mend = |own: &mut OwnDisk| {
+        drop(own.disk.take());
+        own.disk = Some(Disk::mount(&own.site.folder().join("disk.img"), &own.mounted_at));
+    };
+    let mut own = OwnDisk::new();
+    assert_eq!((own.submit("disable"), own.submit("enable")), (303, 303));
+    journal_fails_and_recovers(own, "Input/output error", fail, mend);
 }

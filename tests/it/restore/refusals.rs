@@ -191,7 +191,74 @@ fn a_stale_log_beside_a_snapshot_that_was_put_back_is_named() {
     }
     let output = crate::cli::refused(&site, &["serve"], 2, &["put there by hand", "domicile restore"]);
     assert!(!output.stderr.contains("keyring belongs to another"), "{output:?}");
+    // Without its index, which some backup jobs leave out.
+    std::fs::remove_file(live.with_extension("sqlite-shm")).unwrap();
+    let output = crate::cli::refused(&site, &["serve"], 2, &["put there by hand", "domicile restore"]);
+    assert!(!output.stderr.contains("keyring belongs to another"), "{output:?}");
     restored(&site, &backup.file(), &["--replace"]);
     site.start();
     site.run(&["account", "show", "ada-l"]).ok();
+}
+
+#[test]
+fn a_data_folder_that_was_moved_by_copying_names_the_one_command() {
+    // Stopped; killed; killed and copied without the index of the log.
+    for (is_killed, has_index) in [(false, true), (true, true), (true, false)] {
+        let mut site = Appliance::running();
+        site.account("ada-l");
+        site.run(&["snapshot", "now"]).ok();
+        if is_killed {
+            site.account("grace-h");
+            site.kill();
+        } else {
+            site.stop();
+        }
+        let moved = site.folder().join("moved");
+        let copied = std::process::Command::new("cp").arg("-a").arg(site.data()).arg(&moved).status();
+        assert!(copied.unwrap().success());
+        if !has_index {
+            std::fs::remove_file(moved.join("live/live.sqlite-shm")).unwrap();
+        }
+        site.reconfigure(&format!("\"{}\"", site.data().display()), &format!("\"{}\"", moved.display()));
+
+        let newer = "audit events that the snapshot lacks";
+        for arguments in [&["check"][..], &["serve"], &["account", "list"]] {
+            let output = crate::cli::refused(&site, arguments, 2, &["was copied or put there by hand"]);
+            let command = format!("Run: domicile restore {} --replace", moved.join("domicile.sqlite").display());
+            assert!(output.stderr.trim_end().ends_with(&command), "{}", output.stderr);
+            assert_eq!(output.stderr.contains(newer), is_killed, "{}", output.stderr);
+        }
+        restored(&site, &moved.join("domicile.sqlite"), &["--replace"]);
+        site.run(&["account", "show", "ada-l"]).ok();
+    }
+}
+
+#[test]
+fn a_database_older_than_the_journal_and_one_of_another_history_name_the_restore() {
+    let mut site = Appliance::running();
+    for person in ["ada-l", "grace-h", "alan-t"] {
+        site.account(person);
+    }
+    site.run(&["account", "suspend", "ada-l"]).ok();
+    site.stop();
+    let journal = site.data().join("tombstones.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let command = format!("run: domicile restore {} --replace", site.data().join("domicile.sqlite").display());
+    // The journal of a later moment, as a backup of it can be.
+    let mut later = Backup::of(&site).bare_machine();
+    restored(&later, &site.data().join("domicile.sqlite"), &["--journal", journal.to_str().unwrap()]);
+    later.start();
+    later.run(&["account", "suspend", "grace-h"]).ok();
+    later.stop();
+    std::fs::copy(later.data().join("tombstones.jsonl"), &journal).unwrap();
+
+    let output = crate::cli::refused(&site, &["serve"], 2, &["the database is an older copy"]);
+    assert!(output.stderr.trim_end().ends_with(&command), "{}", output.stderr);
+
+    // And one that went another way.
+    std::fs::write(&journal, text).unwrap();
+    site.run(&["account", "suspend", "alan-t"]).ok();
+    std::fs::copy(later.data().join("tombstones.jsonl"), &journal).unwrap();
+    let output = crate::cli::refused(&site, &["serve"], 2, &["they belong to different histories"]);
+    assert!(output.stderr.trim_end().ends_with(&command), "{}", output.stderr);
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use domicile::api_keys::{self, CreatedApiKey};
 use domicile::app::App;
-use domicile::base::{Actor, ApiKeyId, CredentialAdmin, hours};
+use domicile::base::{Actor, ApiKeyId, CredentialAdmin, Stopwatch, hours};
 use domicile::db::Error;
 use domicile::journal::{self, Extent, JournalError, TableState};
 use domicile::schedule::JOB_HANDLERS;
 use domicile::signin;
+use rusqlite::named_params;
 
 use crate::support::{Person, TestApp};
 
@@ -171,6 +172,49 @@ fn a_start_verifies_the_lines_after_the_last_verified_one() {
     assert_eq!(site.app.write_journal().unwrap(), 8);
     assert_eq!(site.damaged_line(Extent::New), None);
     assert!(site.app.readiness().faults().is_empty());
+}
+
+/// Lines of a long journal, in a quick and in a deep run.
+const LONG: (usize, usize) = (20_000, 1_000_000);
+
+#[test]
+fn a_start_does_not_read_a_long_journal_again() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let lines = crate::support::rounds(LONG.0, LONG.1);
+    // Who reads these lines finds that they are not signed. Only the last one looks like a line of the table.
+    let rows = "
+        with recursive n (seq) as (select 1 union all select seq + 1 from n where seq < :lines)
+        insert into journal (seq, kind, event, target_id, at, prev_hash, hash)
+        select seq, 'revocation', 'api_key.disabled', 'key_' || seq, 0, zeroblob(32), zeroblob(32) from n";
+    let (zeros, signature) = ("00".repeat(32), "00".repeat(64));
+    let line = |seq: usize| {
+        format!(
+            "{{\"seq\":{seq},\"id\":\"key_{seq}\",\"kind\":\"revocation\",\"event\":\"api_key.disabled\",\"at\":\"1970-01-01T00:00:00Z\",\
+             \"prev_hash\":\"{zeros}\",\"hash\":\"{zeros}\",\"signature\":\"{signature}\"}}\n"
+        )
+    };
+    let text: String = (1..=lines).map(line).collect();
+    std::fs::write(site.layout().tombstones(), text).unwrap();
+    let count = i64::try_from(lines).unwrap();
+    site.write(move |tx| tx.execute(rows, named_params! {":lines": count}).map(drop)).unwrap();
+    // Two real lines, the last of which was verified, as the server does all the time.
+    site.disabled_and_enabled(&ada, 1);
+    let verified = "
+        insert or replace into journal_check (id, seq, hash, end_offset, whole_at)
+        select 1, seq, hash, :bytes, :now from journal order by seq desc limit 1";
+    let bytes = i64::try_from(std::fs::metadata(site.layout().tombstones()).unwrap().len()).unwrap();
+    let now = site.app.now();
+    site.write(move |tx| tx.execute(verified, named_params! {":bytes": bytes, ":now": now}).map(drop)).unwrap();
+
+    let site = site.reopen();
+    let watch = Stopwatch::start();
+    let journal = site.app.verify_journal(Extent::New).unwrap();
+    site.app.write_journal().unwrap();
+
+    eprintln!("the start with {} lines took {:?} for the journal", journal.head.seq, watch.elapsed());
+    assert_eq!(journal.head.seq, count + 2);
+    assert_eq!(site.damaged_line(Extent::Whole), Some(1), "all lines are read when all are verified");
 }
 
 #[test]

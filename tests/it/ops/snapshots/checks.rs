@@ -190,6 +190,46 @@ fn f10_damage_of_the_live_database_is_found_at_night_although_nothing_changed() 
 }
 
 #[test]
+fn f10_a_reader_that_met_damage_is_replaced_and_the_database_is_verified() {
+    let site = populated_site();
+    site.publish();
+    site.publish();
+    let (page, good) = page_of(&site, "statement_line_of_workspace");
+    let mut flipped = good.clone();
+    flipped[500] ^= 1;
+    put_page(&site, page, &flipped);
+    let damaged =
+        "select seq from statement_line indexed by statement_line_of_workspace order by workspace_id, seq, at";
+    let inline = |sql: &str| site.app.query_inline(|view| view.list(sql, [], |row| row.get::<_, i64>(0)));
+    let pooled = |sql: &str| site.app.store().read_blocking(|view| view.list(sql, [], |row| row.get::<_, i64>(0)));
+
+    // A new thread has a connection of its own.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for read in [&inline as &dyn Fn(&str) -> _, &pooled] {
+                for _ in 0..3 {
+                    assert!(read(damaged).unwrap_err().is_damage());
+                    assert_eq!(read("select count(*) from account").unwrap(), [1]);
+                }
+            }
+        });
+    });
+
+    let reason = || site.app.readiness().faults().pop().unwrap();
+    assert_eq!(reason().0, "database");
+    assert!(reason().1.contains("a page of it cannot be read. Stop the server, then run: domicile restore"));
+    let verify = || site.block_on(snapshots::jobs::verify_suspected(site.app.clone(), serde_json::Value::Null));
+    verify();
+    let bytes = format!("the first at bytes {}", (page - 1) * PAGE as u64);
+    assert!(reason().1.contains(&bytes), "{:?}", reason());
+    put_page(&site, page, &good);
+    verify();
+    assert_eq!(site.fault_names(), ["database"], "nothing met it again, so the night looks");
+    site.verify_at_night();
+    assert_eq!(site.fault_names(), Vec::<&str>::new());
+}
+
+#[test]
 fn f10_a_mixture_of_two_moments_is_found_at_night() {
     let site = populated_site();
     site.publish();
