@@ -9,7 +9,7 @@ use super::store;
 use crate::audit::{self, Event, SiteEvent};
 use crate::base::{Actor, ClockStep, Timestamp, seconds};
 use crate::db::{self, ClockRecord, Error, Tx};
-use crate::tokens;
+use crate::{factors, tokens};
 
 /// A step back up to this much prolongs the life of an access token by no more than what is allowed for different clocks.
 const TOKEN_SLACK: Duration = seconds(60);
@@ -31,6 +31,7 @@ pub fn record_step(tx: &mut Tx<'_>, step: ClockStep, now: Timestamp, uptime: Dur
             next.token_seq = tokens::next_number(tx)?;
         }
     }
+    factors::follow_clock(tx, step, now)?;
     db::update_clock(tx, &next)?;
     if !step.is_notable() {
         return Ok(());

@@ -88,7 +88,7 @@ const DELETE_ALL_SET_UPS: &str = "delete from totp_setup";
 const DELETE_ALL_CHALLENGES: &str = "delete from passkey_challenge";
 const DELETE_PENDING_OF_ALL: &str = "delete from half_session";
 const DELETE_ALL_RESETS: &str = "delete from factor_reset";
-const RAISE_STEPS: &str = "update totp set last_step = :step where last_step < :step";
+const SET_STEPS: &str = "update totp set last_step = :step";
 
 const DELETE_OLD_SET_UPS: &str = "
     delete from totp_setup where account_id in (
@@ -144,7 +144,7 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_ALL_CHALLENGES,
     DELETE_PENDING_OF_ALL,
     DELETE_ALL_RESETS,
-    RAISE_STEPS,
+    SET_STEPS,
     DELETE_OLD_CHALLENGES,
     DELETE_OLD_PENDING,
 ];
@@ -489,13 +489,17 @@ pub(super) fn delete_handle(tx: &mut Tx<'_>, account: AccountId) -> Result<(), E
     Ok(())
 }
 
-/// Deletes everything that people began and did not finish, of all accounts. Codes up to `step` count as used.
-pub(super) fn delete_unfinished_of_all(tx: &mut Tx<'_>, step: i64) -> Result<(), Error> {
+/// Deletes everything that people began and did not finish, of all accounts.
+pub(super) fn delete_unfinished_of_all(tx: &mut Tx<'_>) -> Result<(), Error> {
     for statement in [DELETE_ALL_SET_UPS, DELETE_ALL_CHALLENGES, DELETE_PENDING_OF_ALL, DELETE_ALL_RESETS] {
         tx.execute(statement, [])?;
     }
-    tx.execute(RAISE_STEPS, named_params! {":step": step})?;
     Ok(())
+}
+
+/// Codes up to `step` count as used, and none beyond it, of all accounts.
+pub(super) fn set_steps(tx: &mut Tx<'_>, step: i64) -> Result<(), Error> {
+    tx.execute(SET_STEPS, named_params! {":step": step}).map(drop)
 }
 
 /// Deletes expired challenges, pending sign-ins and set-ups. Returns how many rows.

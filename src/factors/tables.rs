@@ -7,7 +7,7 @@ pub const TABLES: &[Table] =
     &[TOTP, TOTP_SETUP, RECOVERY_CODE, PASSKEY_HANDLE, PASSKEY, PASSKEY_CHALLENGE, PENDING_SIGN_IN, FACTOR_RESET];
 
 table! {
-    /// Authenticator apps.
+    /// Authenticator apps. `last_step` follows the clock by itself (`follow_clock`).
     pub(crate) TOTP: "totp" { part: Some("account/authenticator"), erasure: Erasure::Deletes }
     confirmed_at = exported(Cell::Time);
     account_id = left_out(LINK);

@@ -1,12 +1,15 @@
 //! All factors of a person at once.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::events::FactorEvent;
 use super::super::store;
+use super::super::totp::step_at;
 use crate::accounts::{self, Account};
 use crate::audit::{self, Event};
-use crate::base::{AccountId, Actor, Timestamp};
+use crate::base::{AccountId, Actor, ClockStep, Timestamp, minutes};
 use crate::config::FactorsRequired;
 use crate::db::{Error, Tx, View};
 use crate::mail::{self, PlainMessage};
@@ -14,6 +17,9 @@ use crate::sessions;
 
 /// Rows of each kind that one cleanup deletes at most.
 const PURGE_BATCH_MAX: u32 = 1000;
+/// How far the clock may be set back so that a person who just used a code waits until it has passed that time again. Until
+/// then, recovery codes and passkeys work.
+const CLOCK_SLACK: Duration = minutes(10);
 
 /// Whether this site requires a factor from the person.
 pub fn is_required(view: &View<'_>, person: &Account) -> bool {
@@ -91,8 +97,27 @@ pub fn purge_old(tx: &mut Tx<'_>) -> Result<usize, Error> {
 /// # Errors
 /// [`Error`].
 pub fn end_unfinished(tx: &mut Tx<'_>) -> Result<(), Error> {
+    store::delete_unfinished_of_all(tx)?;
+    use_up_codes(tx, tx.now())
+}
+
+/// Follows a step of the clock of more than ten minutes: codes up to now count as used, and none beyond. After a step back,
+/// the last accepted code would otherwise be later than all codes of the next hours or years. A shorter step changes nothing,
+/// so a code that was accepted stays refused, and its owner waits. `now`: the time after the step.
+///
+/// A code that was accepted while the clock was ahead is accepted again when that time comes: only an app whose clock was
+/// ahead too had shown it.
+///
+/// # Errors
+/// [`Error`].
+pub fn follow_clock(tx: &mut Tx<'_>, step: ClockStep, now: Timestamp) -> Result<(), Error> {
+    let (ClockStep::Forward(by) | ClockStep::Back(by)) = step;
+    if by <= CLOCK_SLACK { Ok(()) } else { use_up_codes(tx, now) }
+}
+
+fn use_up_codes(tx: &mut Tx<'_>, now: Timestamp) -> Result<(), Error> {
     // The step after the current one may have been used too, by an app whose clock is ahead.
-    store::delete_unfinished_of_all(tx, super::super::totp::step_at(tx.now()) + 1)
+    store::set_steps(tx, step_at(now) + 1)
 }
 
 /// Does what follows every change of factors: ends the other sessions and pending sign-ins, and tells the person.

@@ -29,14 +29,14 @@ const LATER: &[JobHandler] =
 
 impl TestApp {
     /// Sets the clock, and lets the server notice it.
-    fn step(&self, step: ClockStep) {
+    pub fn step(&self, step: ClockStep) {
         self.clock.set(step);
         assert!(self.block_on(clock::follow(&self.app)).unwrap(), "{step:?} was not noticed");
         assert!(!self.block_on(clock::follow(&self.app)).unwrap(), "{step:?} was noticed twice");
     }
 
     /// Stops the appliance and starts it with a machine whose clock shows `now`.
-    fn restart_at(self, now: Timestamp) -> Self {
+    pub fn restart_at(self, now: Timestamp) -> Self {
         let site = self.reopen_at(Clock::manual_at(now));
         clock::begin(&site.app).unwrap();
         site

@@ -9,6 +9,7 @@ use domicile::signin::{FactorInput, SignInOutcome, SigninError, StepUp, flows};
 
 use crate::support::{PASSWORD, Person, PersonBuilder, SessionBuilder, TestApp, TestSite, oath_code, visitor};
 
+mod clock;
 mod passkeys;
 mod resets;
 mod steps;
