@@ -26,6 +26,7 @@ mod serve;
 mod sessions;
 mod site;
 mod status;
+mod waiting;
 
 pub use failure::{Exit, Failure};
 pub use run::run;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::arguments::{Common, RestoreArguments};
 use super::context;
 use super::failure::{Exit, Failure};
+use super::waiting::Waiting;
 use crate::base::{Clock, Rng};
 use crate::config::Config;
 use crate::db;
 use crate::journal::JournalError;
-use crate::restore::{self, Options, RestoreError, Restored, Source};
+use crate::restore::{self, Options, RestoreError, Restored, Source, Stage};
 use crate::snapshots::Damage;
 
 pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), Failure> {
@@ -35,7 +36,12 @@ pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), F
     let site = Arc::new(db::Site { config, keyring });
     let options = Options { replace: arguments.replace, accept_missing_journal: arguments.accept_missing_journal };
     let journal = (journal.as_ref(), expected.as_path());
-    let restored = restore::restore(&site, &snapshot, journal, options, &Clock::system(), &mut Rng::system())?;
+    let waiting = Waiting::start();
+    let progress = |stage: Stage| waiting.begin(&stage.to_string());
+    let restored =
+        restore::restore(&site, &snapshot, journal, options, &Clock::system(), &mut Rng::system(), &progress);
+    drop(waiting);
+    let restored = restored?;
     if common.json {
         println!("{}", restored.to_json());
     } else {

@@ -10,7 +10,8 @@
 //!
 //! SQLite's locks are POSIX locks, and closing *any* descriptor of a file drops all locks that the process has on it.
 //! Another process that ends would then take itself for the last user of the database and delete the log, with
-//! acknowledged commits in it. So this module opens the live file once per process and never closes it, and nothing
+//! acknowledged commits in it. SQLite 3.51 and later notice most of these cases by a lock on the index of the log; nothing here
+//! relies on that. So this module opens the live file once per process and never closes it, and nothing
 //! else in the program may open it, except through SQLite.
 
 use std::fs::{File, Metadata};

@@ -71,7 +71,7 @@ pub fn rehearse(folder: &Path, region: &str, keyring: Keyring) -> Result<Rehears
     let lines = if journal.exists() { Some(Source::open(&journal)?) } else { None };
     let (clock, mut rng) = (Clock::system(), Rng::system());
     let restored =
-        restore::restore(&site, &snapshot, (lines.as_ref(), &journal), Options::default(), &clock, &mut rng)?;
+        restore::restore(&site, &snapshot, (lines.as_ref(), &journal), Options::default(), &clock, &mut rng, &|_| ())?;
 
     let on_fatal = Box::new(|error: &Error| tracing::error!(%error, "The restored database cannot be written."));
     let app = App::open(AppOptions { site, clock, rng: rng.split(), on_fatal })?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::error::RestoreError;
 use super::journal::{self, Chosen};
-use super::model::{Options, Restored, Source};
+use super::model::{Options, Restored, Source, Stage};
 use super::ops::{self, Completed, Known, Plan};
 use super::swap::{self, JournalStep, Note};
 use crate::audit::{self, KnownHead};
@@ -18,7 +18,7 @@ use crate::journal::Head;
 use crate::snapshots::{self, Damage, Report};
 
 /// Makes the data folder of the settings from a snapshot and a journal. Blocks this thread. The journal is given with the
-/// path where it should be, for the message when it is not there.
+/// path where it should be, for the message when it is not there. `progress` is called when a stage begins.
 ///
 /// Everything is verified and written beside the data that is there; one exchange of folders at the end makes it live. A
 /// restore that is killed leaves the old data or the new data, and the next command says which ([`swap::recover`]).
@@ -32,6 +32,7 @@ pub fn restore(
     options: Options,
     clock: &Clock,
     rng: &mut Rng,
+    progress: &dyn Fn(Stage),
 ) -> Result<Restored, RestoreError> {
     let layout = Layout::new(&site.config.data_dir);
     create_folder(layout.root())?;
@@ -41,7 +42,7 @@ pub fn restore(
     let replaces = refuse_existing(&layout, snapshot, options)?;
     let now = clock.now();
     let id = hex::encode(rng.bytes::<8>());
-    let built = build(&layout, &id, site, snapshot, journal, options, (clock, rng));
+    let built = build(&layout, &id, site, snapshot, journal, options, (clock, rng, progress));
     let (built, journal) = match built {
         Ok(built) => built,
         Err(error) => {
@@ -58,6 +59,7 @@ pub fn restore(
         replaced: replaced.as_ref().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())),
         journal,
     };
+    progress(Stage::PuttingInPlace);
     swap::put_in_place(&layout, &note)?;
     Ok(Restored { replaced: replaced.map(|path| (path, now.plus(days(db::KEPT_DAYS)))), ..built })
 }
@@ -70,15 +72,17 @@ fn build(
     snapshot: &Source,
     journal: (Option<&Source>, &Path),
     options: Options,
-    (clock, rng): (&Clock, &mut Rng),
+    (clock, rng, progress): (&Clock, &mut Rng, &dyn Fn(Stage)),
 ) -> Result<(Restored, JournalStep), RestoreError> {
     let staging = swap::staging_path(layout, id);
     let staged = Layout::new(&staging);
     create_folder(&staged.live_dir())?;
-    copy_snapshot(layout, snapshot, &staged.live())?;
-    let (report, head) = verify_and_migrate(&staged.live(), snapshot, site, clock.now())?;
+    copy_snapshot(layout, snapshot, &staged.live(), progress)?;
+    let (report, head) = verify_and_migrate(&staged.live(), snapshot, site, clock.now(), progress)?;
+    progress(Stage::ReadingJournal(journal_bytes(layout, journal.0)));
     let chosen = journal::choose(journal, &layout.tombstones(), head, &site.keyring, options)?;
     let newer = chosen.journal.as_ref().map_or(&[][..], |journal| journal.after(head.seq));
+    progress(Stage::Replaying(newer.len()));
     let plan = Plan {
         report: &report,
         known: find_known(layout, site, &report, clock.now()),
@@ -116,7 +120,7 @@ fn refuse_existing(layout: &Layout, snapshot: &Source, options: Options) -> Resu
 }
 
 /// Copies the snapshot, so that what is verified is what is used, whatever happens to the file meanwhile.
-fn copy_snapshot(layout: &Layout, snapshot: &Source, to: &Path) -> Result<(), RestoreError> {
+fn copy_snapshot(layout: &Layout, snapshot: &Source, to: &Path, progress: &dyn Fn(Stage)) -> Result<(), RestoreError> {
     let unreadable =
         |error| RestoreError::Snapshot { path: snapshot.path.clone(), damage: Box::new(Damage::Unreadable(error)) };
     let metadata = snapshot.file.metadata().map_err(unreadable)?;
@@ -130,6 +134,7 @@ fn copy_snapshot(layout: &Layout, snapshot: &Source, to: &Path) -> Result<(), Re
     if free < needed {
         return Err(RestoreError::NoSpace { needed, free });
     }
+    progress(Stage::Copying(metadata.len()));
     let mut copy = create_file(to)?;
     std::io::copy(&mut &snapshot.file, &mut copy).map_err(|error| Error::file(to, error))?;
     copy.sync_all().map_err(|error| Error::file(to, error))?;
@@ -143,18 +148,31 @@ fn verify_and_migrate(
     snapshot: &Source,
     site: &Arc<Site>,
     now: Timestamp,
+    progress: &dyn Fn(Stage),
 ) -> Result<(Report, Head), RestoreError> {
+    progress(Stage::Verifying(std::fs::metadata(copy).map_or(0, |metadata| metadata.len())));
     let damaged = |damage| RestoreError::Snapshot { path: snapshot.path.clone(), damage: Box::new(damage) };
     let report = snapshots::verify_file(copy, site, now).map_err(damaged)?;
     if report.region != site.config.region {
         let (stamped, configured) = (report.region, site.config.region.clone());
         return Err(RestoreError::OtherRegion { stamped, configured });
     }
+    let schema = usize::try_from(report.stamp.schema_version).unwrap_or(db::MIGRATIONS_COUNT);
+    if schema < db::MIGRATIONS_COUNT {
+        progress(Stage::Migrating(schema, db::MIGRATIONS_COUNT));
+    }
     db::migrate_file(copy, &site.keyring.database_key_pragma())?;
     let file = FileCopy::open(copy, site, now)?;
     file.prepare()?;
     let head = crate::journal::head(&file.view())?;
     Ok((report, head))
+}
+
+/// Bytes of the given journal and of the one in the data folder.
+fn journal_bytes(layout: &Layout, given: Option<&Source>) -> u64 {
+    let own = std::fs::metadata(layout.tombstones()).ok();
+    let given = given.and_then(|source| source.file.metadata().ok());
+    own.into_iter().chain(given).map(|metadata| metadata.len()).sum()
 }
 
 /// The last audit event and epoch that are known in the data folder: of the live database, or of its snapshot. `None`:

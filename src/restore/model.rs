@@ -39,6 +39,41 @@ pub struct Options {
     pub accept_missing_journal: bool,
 }
 
+/// What a restore does next, for a person who waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Copies so many bytes of the snapshot.
+    Copying(u64),
+    /// Verifies the copy, of so many bytes, as a whole.
+    Verifying(u64),
+    /// Brings the copy from one schema to another.
+    Migrating(usize, usize),
+    /// Verifies the journals, of so many bytes together.
+    ReadingJournal(u64),
+    /// Applies so many lines of the journal, and ends all sessions and links.
+    Replaying(usize),
+    /// Exchanges the data.
+    PuttingInPlace,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mebibytes = |bytes: &u64| format!("{:.1} MiB", *bytes as f64 / f64::from(1 << 20));
+        match self {
+            Self::Copying(bytes) => write!(f, "Copying the snapshot: {}.", mebibytes(bytes)),
+            Self::Verifying(bytes) => {
+                write!(f, "Verifying pages, structure, audit and ledger of {}.", mebibytes(bytes))
+            }
+            Self::Migrating(from, to) => write!(f, "Upgrading it from schema {from} to schema {to}."),
+            Self::ReadingJournal(bytes) => write!(f, "Verifying the journal: {}.", mebibytes(bytes)),
+            Self::Replaying(lines) => {
+                write!(f, "Applying {lines} newer lines of the journal, and ending all sessions.")
+            }
+            Self::PuttingInPlace => f.write_str("Putting the restored data in place."),
+        }
+    }
+}
+
 /// What a restore did.
 #[derive(Clone, Debug)]
 pub struct Restored {

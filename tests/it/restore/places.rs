@@ -142,7 +142,17 @@ fn snapshots_of_earlier_schemas_are_restored() {
             std::fs::write(&journal, "").unwrap();
         }
 
-        restored(&machine, &entry.path().join("domicile.sqlite"), &["--journal", journal.to_str().unwrap()]);
+        let output =
+            restore(&machine, &entry.path().join("domicile.sqlite"), &["--journal", journal.to_str().unwrap()]);
+        assert_eq!(output.status, 0, "{output:?}");
+        let name = entry.file_name().into_string().unwrap();
+        let schema = name.strip_prefix("schema-").unwrap();
+        let upgrading = format!("Upgrading it from schema {schema} to schema {}.", domicile::db::MIGRATIONS_COUNT);
+        assert_eq!(
+            output.stderr.contains(&upgrading),
+            !upgrading.contains(&format!("to schema {schema}.")),
+            "{output:?}"
+        );
 
         machine.start();
         machine.run(&["account", "show", "ada-l"]).ok();
@@ -150,4 +160,27 @@ fn snapshots_of_earlier_schemas_are_restored() {
         machine.run(&["ledger", "check"]).ok();
         machine.run(&["snapshot", "now"]).ok();
     }
+}
+
+#[test]
+fn a_restore_says_on_stderr_what_it_does_and_how_much() {
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    let backup = Backup::of(&site);
+    for action in ["suspend", "reactivate"] {
+        site.run(&["account", action, "ada-l"]).ok();
+    }
+    std::fs::copy(site.data().join("tombstones.jsonl"), backup.journal()).unwrap();
+    site.stop();
+    let size = |path: &std::path::Path| std::fs::metadata(path).unwrap().len() as f64 / f64::from(1 << 20);
+    let (bytes, lines) = (size(&backup.file()), size(&backup.journal()));
+
+    let output = restore(&backup.bare_machine(), &backup.file(), &[]);
+
+    let expected = format!(
+        "Copying the snapshot: {bytes:.1} MiB.\nVerifying pages, structure, audit and ledger of {bytes:.1} MiB.\n\
+         Verifying the journal: {lines:.1} MiB.\nApplying 2 newer lines of the journal, and ending all sessions.\n\
+         Putting the restored data in place.\nNext: systemctl start domicile\n"
+    );
+    assert_eq!((output.status, output.stderr), (0, expected));
 }

@@ -179,7 +179,7 @@ impl TestApp {
             let (snapshot, given) = (Source::open(snapshot).unwrap(), Source::open(journal).unwrap());
             let options = Options { replace: true, ..Options::default() };
             let restored =
-                restore::restore(&site, &snapshot, (Some(&given), journal), options, &now, &mut rng).unwrap();
+                restore::restore(&site, &snapshot, (Some(&given), journal), options, &now, &mut rng, &|_| ()).unwrap();
             restore::check_placement(&Layout::new(&config.data_dir), &site, now.now()).unwrap();
             restored
         })
