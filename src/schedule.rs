@@ -105,6 +105,12 @@ const RECURRING: &[Recurring] = &[
         why: "notices that the published snapshot is too old",
     },
     Recurring {
+        cron: "*/5 * * * * *",
+        job: snapshots::jobs::NOTE_HEAD,
+        needs_right_clock: false,
+        why: "notes how far the database goes, so that a start notices when it lacks something",
+    },
+    Recurring {
         cron: "40 * * * * *",
         job: snapshots::jobs::VERIFY_SUSPECTED,
         needs_right_clock: false,
@@ -146,6 +152,7 @@ pub const JOB_HANDLERS: &[JobHandler] = &[
         Box::pin(privacy::jobs::finish_erasures(app, payload))
     }),
     JobHandler::new(snapshots::jobs::CHECK_AGE, |app, payload| Box::pin(snapshots::jobs::check_age(app, payload))),
+    JobHandler::new(snapshots::jobs::NOTE_HEAD, |app, payload| Box::pin(snapshots::jobs::note_head(app, payload))),
     JobHandler::new(snapshots::jobs::VERIFY_SUSPECTED, |app, payload| {
         Box::pin(snapshots::jobs::verify_suspected(app, payload))
     }),
@@ -333,6 +340,7 @@ async fn write_uses(app: &App, verifier: &Verifier) {
 pub async fn flush_at_shutdown(app: &Arc<App>, verifier: &Verifier) {
     write_uses(app, verifier).await;
     snapshots::jobs::publish_at_stop(app).await;
+    snapshots::jobs::note_head(app.clone(), serde_json::Value::Null).await;
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Opens the appliance for a command. It uses the same files as the server, which may run at the same time.
 
 use std::ffi::OsString;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::journal::{Extent, JournalFile};
 use crate::maintenance::{self, UpgradeBy};
 use crate::privacy::{self, PendingErasure};
 use crate::restore::{self, Recovered};
+use crate::snapshots;
 use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration, overridden by the environment.
@@ -95,12 +97,38 @@ pub(super) fn check_settings_readable(common: &Common) -> Result<(), Failure> {
     )))
 }
 
+/// The appliance, open for a command. At the end, it is noted how far the database goes.
+pub(super) struct OpenAppliance {
+    app: Arc<App>,
+    /// [`db::Store::content`] when it was opened.
+    content: u64,
+}
+
+impl Deref for OpenAppliance {
+    type Target = Arc<App>;
+
+    fn deref(&self) -> &Arc<App> {
+        &self.app
+    }
+}
+
+impl Drop for OpenAppliance {
+    fn drop(&mut self) {
+        if self.app.store().content() != self.content {
+            // An older note proves less, and the next command or server writes it.
+            let _ = snapshots::note_head(&self.app);
+        }
+    }
+}
+
 /// Opens the appliance of the configuration.
-pub(super) fn open(common: &Common) -> Result<Arc<App>, Failure> {
+pub(super) fn open(common: &Common) -> Result<OpenAppliance, Failure> {
     let config = config(common)?;
     let keyring = keyring(&config)?;
     drop_privileges(&config.data_dir)?;
-    open_with(config, keyring, UpgradeBy::Command, Box::new(|_| ()))
+    let app = open_with(config, keyring, UpgradeBy::Command, Box::new(|_| ()))?;
+    let content = app.store().content();
+    Ok(OpenAppliance { app, content })
 }
 
 /// Opens the appliance with these settings, and upgrades its database if that has an earlier schema.

@@ -222,7 +222,7 @@ fn of_place(error: &RestoreError) -> Failure {
                 ),
             };
             format!(
-                "{} was copied or put there by hand, or is older than the snapshot beside it. It is not used, because it may be torn, and access that has ended would work again. {newer}{}",
+                "{} was copied or put there by hand, is older than the snapshot beside it, or lacks its latest changes. It is not used, because it may be torn, and access that has ended would work again. {newer}{}",
                 live.display(),
                 command(restore)
             )

@@ -67,6 +67,11 @@ impl Layout {
         self.live_dir().join("owner")
     }
 
+    /// The file that says how far the live database goes.
+    pub fn head_note(&self) -> PathBuf {
+        self.live_dir().join("head")
+    }
+
     /// The file that describes a restore that has begun. The restore removes it at its end.
     pub fn restore_note(&self) -> PathBuf {
         self.root.join("restore.unfinished")

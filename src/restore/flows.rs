@@ -187,8 +187,9 @@ fn find_known(layout: &Layout, site: &Arc<Site>, report: &Report, now: Timestamp
     };
     let of_snapshot = || {
         let published = snapshots::read_published(&layout.snapshot(), site, now)?;
-        let head = KnownHead { seq: published.stamp.audit_seq, head: published.stamp.audit_head };
-        (published.site_id == report.site_id).then_some(Known { head, epoch: published.epoch })
+        let (seq, head) = published.head.audit;
+        let known = Known { head: KnownHead { seq, head }, epoch: published.head.epoch };
+        (published.head.site_id == report.site_id).then_some(known)
     };
     let live = if layout.live().exists() { of_live() } else { None };
     live.into_iter().chain(of_snapshot()).max_by_key(|known| (known.epoch, known.head.seq))

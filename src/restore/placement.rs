@@ -13,8 +13,8 @@ use crate::base::Timestamp;
 use crate::db::{self, Error, FileCopy, Layout, Ownership, Site};
 use crate::snapshots::{self, Damage};
 
-/// Checks that the live database is the one that this appliance made, and that it is not older than the published
-/// snapshot. Changes nothing. Another process may have the database open.
+/// Checks that the live database is the one that this appliance made, and that it lacks nothing that the published
+/// snapshot has or that it had itself. Changes nothing. Another process may have the database open.
 ///
 /// # Errors
 /// [`RestoreError::Running`], [`RestoreError::OnlySnapshot`], [`RestoreError::PutBack`], [`RestoreError::StaleLog`],
@@ -31,7 +31,7 @@ pub fn check_placement(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Res
         return Err(RestoreError::StaleLog { live, log });
     }
     let is_foreign = db::ownership(layout)? == Ownership::Foreign;
-    if is_foreign || is_put_back(&main) || !continues_published(layout, site, now) {
+    if is_foreign || is_put_back(&main) || !continues_known(layout, site, now) {
         let restore = [layout.snapshot(), live.clone()].into_iter().find(|file| is_restorable(file, site, now));
         let newer_events = newer_events(layout, site, now);
         return Err(RestoreError::PutBack { live, newer_events, restore });
@@ -98,12 +98,19 @@ fn is_put_back(main: &FileCopy) -> bool {
     audit::head(&view).is_ok_and(|(last, _)| last == stamp.audit_seq)
 }
 
-/// Whether the database has everything that the published snapshot has. What cannot be read proves nothing.
-fn continues_published(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
-    let Some(published) = snapshots::read_published(&layout.snapshot(), site, now) else { return true };
+/// Whether the database has everything that the published snapshot has, and everything that it had itself. What cannot be
+/// read proves nothing.
+fn continues_known(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
+    let published = snapshots::read_published(&layout.snapshot(), site, now).map(|published| published.head);
+    let known: Vec<_> = published.into_iter().chain(snapshots::read_noted(layout)).collect();
+    if known.is_empty() {
+        return true;
+    }
     let Ok(live) = FileCopy::open_live(layout, site, now) else { return true };
-    let is_same = db::find_stamp(&live.view()).is_ok_and(|stamp| stamp.is_some_and(|s| s.site_id == published.site_id));
-    !is_same || snapshots::continues(&live.view(), &published).unwrap_or(true)
+    let view = live.view();
+    let Ok(Some(own)) = db::find_stamp(&view) else { return true };
+    let mut of_this_site = known.iter().filter(|head| head.site_id == own.site_id);
+    of_this_site.all(|head| snapshots::continues(&view, head).unwrap_or(true))
 }
 
 /// How many events the live database has after those of the published snapshot, if it can be read.

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::Damage;
-use super::{publish, verify};
+use super::{noted, publish, verify};
 use crate::app::App;
 use crate::base::seconds;
 use crate::jobs::Outcome;
 pub use crate::privacy::PUBLISH;
-use crate::threads::in_background;
+use crate::threads::{in_background, spawn_blocking};
 
 /// The name of the work that verifies the published snapshot and the live database as a whole.
 pub const VERIFY: &str = "snapshot.verify";
@@ -19,6 +19,8 @@ pub const VERIFY: &str = "snapshot.verify";
 pub const VERIFY_SUSPECTED: &str = "database.verify_suspected";
 /// The name of the work that notices that the published snapshot is too old.
 pub const CHECK_AGE: &str = "snapshot.check_age";
+/// The name of the work that notes how far the live database goes.
+pub const NOTE_HEAD: &str = "database.note_head";
 /// The fault of readiness while the published snapshot is damaged.
 const DAMAGE_FAULT: &str = "snapshot_damage";
 /// How long a stop waits for the last snapshot.
@@ -105,4 +107,13 @@ fn is_about_the_file(damage: &Damage) -> bool {
 pub async fn check_age(app: Arc<App>, _: Value) -> Outcome {
     publish::check_age(&app);
     Outcome::Done
+}
+
+/// Notes how far the live database goes.
+pub async fn note_head(app: Arc<App>, _: Value) -> Outcome {
+    match spawn_blocking(move || noted::note_head(&app)).await {
+        Ok(Ok(())) => Outcome::Done,
+        Ok(Err(error)) => Outcome::GiveUp(error.to_string()),
+        Err(error) => Outcome::GiveUp(error.to_string()),
+    }
 }

@@ -9,14 +9,16 @@ mod error;
 pub mod jobs;
 mod live;
 mod model;
+mod noted;
 mod publish;
 mod store;
 mod verify;
 
-pub use continuation::{Published, continues, delete_stamp, find_stamp, read_published};
+pub use continuation::{Head, Published, continues, delete_stamp, find_stamp, head, read_published};
 pub use error::{Damage, SnapshotError};
 pub use live::find_live_damage;
 pub use model::{Manifest, Report, Stamp};
+pub use noted::{note_head, read_noted};
 pub use publish::{check_age, clean_up, publish, publish_when_changed, stamp_copy};
 pub use store::STATEMENTS;
 pub use verify::verify_file;

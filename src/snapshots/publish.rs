@@ -212,7 +212,7 @@ fn require_continuation(app: &App, copy: &Path) -> Result<(), SnapshotError> {
         return Ok(());
     };
     let copy = FileCopy::open(copy, app.store().site(), app.now())?;
-    if continues(&copy.view(), &published)? { Ok(()) } else { Err(SnapshotError::NoContinuation) }
+    if continues(&copy.view(), &published.head)? { Ok(()) } else { Err(SnapshotError::NoContinuation) }
 }
 
 /// Writes the manifest next to the published snapshot and makes both file names durable.

@@ -262,3 +262,40 @@ fn a_database_older_than_the_journal_and_one_of_another_history_name_the_restore
     let output = crate::cli::refused(&site, &["serve"], 2, &["they belong to different histories"]);
     assert!(output.stderr.trim_end().ends_with(&command), "{}", output.stderr);
 }
+
+/// The last changes are in no snapshot and end no access, so only the note beside the database knows them.
+#[test]
+fn an_older_copy_is_not_served_although_nothing_newer_was_published() {
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    site.stop();
+    // Commands on a stopped appliance publish nothing.
+    site.account("grace-h");
+    let older = std::fs::read(site.live()).unwrap();
+    site.account("alan-t");
+    std::fs::write(site.live(), older).unwrap();
+
+    for arguments in [&["check"][..], &["serve"], &["account", "list"]] {
+        let output = crate::cli::refused(&site, arguments, 2, &["or lacks its latest changes"]);
+        let command = format!("Run: domicile restore {} --replace", site.data().join("domicile.sqlite").display());
+        assert!(output.stderr.trim_end().ends_with(&command), "{}", output.stderr);
+    }
+    restored(&site, &site.data().join("domicile.sqlite"), &["--replace"]);
+    site.start();
+    site.run(&["account", "show", "ada-l"]).ok();
+    site.run(&["snapshot", "now"]).ok();
+}
+
+#[test]
+fn a_database_whose_log_was_removed_after_a_kill_is_not_served() {
+    let mut site = Appliance::running();
+    site.account("ada-l");
+    site.run(&["snapshot", "now"]).ok();
+    site.account("grace-h");
+    site.kill();
+    for ending in ["wal", "shm"] {
+        std::fs::remove_file(site.live().with_extension(format!("sqlite-{ending}"))).unwrap();
+    }
+
+    crate::cli::refused(&site, &["serve"], 2, &["or lacks its latest changes", "domicile restore"]);
+}

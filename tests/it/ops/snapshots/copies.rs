@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use domicile::audit::SiteEvent;
 use domicile::base::{Actor, Credits, Rng};
 use domicile::billing::{self, BillingError};
-use domicile::snapshots::{self, Damage, Published, SnapshotError};
+use domicile::snapshots::{self, Damage, Head, SnapshotError};
 use domicile::{accounts, audit, db, workspaces};
 
 use super::{PAGE, TestApp, populated_site};
@@ -173,25 +173,25 @@ fn a_database_continues_a_snapshot_that_ends_with_its_event_and_its_transaction(
     let site = populated_site();
     site.publish();
     let read = |path: &Path| snapshots::read_published(path, site.app.store().site(), site.app.now());
-    let published = read(&site.published()).unwrap();
+    let published = read(&site.published()).unwrap().head;
     assert_eq!((published.epoch, published.ledger.as_ref().map(|(seq, _)| *seq)), (1, Some(3)));
     site.person("late-comer");
-    let continues = |change: &dyn Fn(&mut Published)| {
+    let continues = |change: &dyn Fn(&mut Head)| {
         let mut published = published.clone();
         change(&mut published);
         site.read(|view| snapshots::continues(view, &published).unwrap())
     };
-    let other_event = |published: &mut Published| published.stamp.audit_head = [7; 32];
-    let other_transaction = |published: &mut Published| published.ledger = Some((3, "ltx_other".into()));
+    let other_event = |published: &mut Head| published.audit.1 = [7; 32];
+    let other_transaction = |published: &mut Head| published.ledger = Some((3, "ltx_other".into()));
 
     assert!(continues(&|_| ()));
     assert!(continues(&|published| published.ledger = None), "it had no transaction");
     assert!(!continues(&other_event) && !continues(&other_transaction));
-    assert!(!continues(&|published| published.stamp.audit_seq += 1_000));
+    assert!(!continues(&|published| published.audit.0 += 1_000));
     assert!(!continues(&|published| published.ledger = published.ledger.take().map(|(_, id)| (9, id))));
     // After a restore, the epoch of the database is a later one.
     for (epoch, is_later) in [(0, true), (1, false), (2, false)] {
-        let of_another_history = |published: &mut Published| {
+        let of_another_history = |published: &mut Head| {
             other_event(published);
             other_transaction(published);
             published.epoch = epoch;
