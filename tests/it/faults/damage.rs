@@ -123,7 +123,8 @@ fn f10_damage_that_a_start_does_not_meet_is_reported_soon_after_it() {
     let sentence = not_ready(&site);
     let command = format!("domicile restore {} --replace", snapshot(&site).display());
     assert!(sentence.contains("is damaged: 1 of its pages are damaged") && sentence.contains(&command), "{sentence}");
-    assert!(site.log().contains(&command), "{}", site.log());
+    // The log follows.
+    wait_for("the line in the log", || site.log().contains(&command).then_some(()));
     // What is not damaged is served.
     assert_eq!(site.call("GET", "/signin").send().status, 200);
     assert_eq!(site.call("GET", "/healthz").send().status, 200);
