@@ -1,8 +1,8 @@
 //! The one writer: a thread that takes work from a bounded queue and commits together what is queued together.
 //!
 //! Each work runs in its own savepoint, so a failure of one caller does not affect the others. The commit is one
-//! fsync for all of them, and each caller is answered only after it. The writer commits what is queued at once; it
-//! never waits for more. `work.rs` says what a work is: the closure of one caller, or requests of one kind that many
+//! fsync for all of them, and each caller is answered only after it. The writer commits what is queued at once. It never
+//! waits for more; it only lets threads go first that want to run on its core. `work.rs` says what a work is: the closure of one caller, or requests of one kind that many
 //! callers made at the same moment.
 
 use std::cell::Cell;
@@ -232,6 +232,8 @@ fn run(
     let mut memory = Memory::default();
     while let Some(first) = waiting.blocking_recv() {
         let mut batch = Batch::starting_with(first);
+        // The workers that were answered a moment ago have more requests, which can share this commit.
+        std::thread::yield_now();
         let outcome =
             commit_together(&mut context, &mut memory, &mut waiting, &mut batch, &mut time, &mut position, touched);
         memory.clear();
