@@ -2,8 +2,8 @@
 //!
 //! Each work runs in its own savepoint, so a failure of one caller does not affect the others. The commit is one
 //! fsync for all of them, and each caller is answered only after it. The writer commits what is queued at once. It never
-//! waits for more; it only lets threads go first that want to run on its core. `work.rs` says what a work is: the closure of one caller, or requests of one kind that many
-//! callers made at the same moment.
+//! waits for more; it only lets threads go first that want to run on its core. `work.rs` says what a work is: the closure
+//! of one caller, or requests of one kind that many callers made at the same moment.
 
 use std::cell::Cell;
 use std::sync::Arc;
