@@ -90,6 +90,10 @@ fn codes_of(first: u64, block: &[u8], except: &[u64]) -> [u8; 32] {
 /// The first page of a file, which changes with every write. No digest of codes has it.
 pub(super) const FIRST_PAGE: u64 = 1;
 
+/// The page at the first gigabyte, which SQLite locks and never writes (sqlite.org/fileformat2.html#the_lock_byte_page).
+/// It has no authentication code.
+const LOCK_BYTE_PAGE: u64 = (1 << 30) / PAGE_BYTES + 1;
+
 /// What one pass over a file found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -202,7 +206,9 @@ impl Pass {
                 self.codes = code_key(key, &page[..SALT_BYTES]);
             }
             let start = if number == 1 { SALT_BYTES } else { 0 };
-            if !self.codes.as_ref().is_some_and(|codes| is_authentic(codes, number, &page[start..])) {
+            if number != LOCK_BYTE_PAGE
+                && !self.codes.as_ref().is_some_and(|codes| is_authentic(codes, number, &page[start..]))
+            {
                 self.forged += 1;
                 self.first_forged.get_or_insert(number);
             }
@@ -317,5 +323,20 @@ mod tests {
         let can_be_direct = set_direct(&file, true);
         assert_eq!((is_direct(), set_direct(&file, true), is_direct()), (can_be_direct, can_be_direct, can_be_direct));
         assert_eq!((set_direct(&file, false), is_direct()), (true, false));
+    }
+
+    #[test]
+    fn the_page_that_sqlite_never_writes_needs_no_code() {
+        let key = Secret::new("00".repeat(32));
+        let forged = |number: u64| {
+            let codes = code_key(&key, &[7; SALT_BYTES]);
+            let (digest, sha256) = (CodesDigest::default(), Sha256::new());
+            let mut pass = Pass { codes, digest, sha256, forged: 0, first_forged: None };
+            pass.read(number - 1, &[0; 3 * PAGE], &key);
+            (pass.forged, pass.first_forged)
+        };
+
+        assert_eq!(forged(262_145), (2, Some(262_144)));
+        assert_eq!(forged(262_140), (3, Some(262_139)));
     }
 }
