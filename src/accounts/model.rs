@@ -103,9 +103,9 @@ impl Email {
         self.verified_at.is_some() && !is_consumer(&self.address.domain())
     }
 
-    /// Whether it was added and its code is not entered yet. The address of the sign-up has a code of its own.
+    /// Whether its code is not entered yet.
     pub const fn awaits_code(&self) -> bool {
-        self.verified_at.is_none() && !self.is_primary
+        self.verified_at.is_none()
     }
 
     /// Whether it can become the primary address.

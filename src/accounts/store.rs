@@ -17,7 +17,7 @@ const FIND_BY_EMAIL: &str = sql!(
     ROW,
     "
     from account_email e join account a on a.id = e.account_id
-    where e.folded = :folded and (e.verified_at is not null or e.is_primary = 1)
+    where e.folded = :folded and (e.verified_at is not null or (e.is_primary = 1 and a.state = 'pending'))
     order by e.verified_at is null, a.created_at desc
     limit 1"
 );
@@ -234,8 +234,8 @@ pub(super) fn has_lookalike(view: &View<'_>, skeleton: &str) -> Result<bool, Err
     Ok(view.find(FIND_LOOKALIKE, named_params! {":skeleton": skeleton}, |_| Ok(()))?.is_some())
 }
 
-/// The account that verified the address, or else the newest one that signed up with it. An account that only added the
-/// address does not count. `None`: there is none.
+/// The account that verified the address, or else the newest one that waits for its code. An account that only added the
+/// address does not count, nor does the first operator before its code was entered. `None`: there is none.
 ///
 /// # Errors
 /// [`Error`].

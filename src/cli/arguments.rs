@@ -37,10 +37,19 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 8080)]
         port: u16,
     },
-    /// Create the keyring and the database of a new appliance, set its region, and print the one-time link for the
-    /// first operator.
-    #[command(after_help = "Example:\n  domicile init --config /etc/domicile/domicile.toml")]
-    Init,
+    /// Create the settings, the keyring and the database of a new appliance, and print the one-time link for the first
+    /// operator. Nothing that exists is overwritten.
+    #[command(
+        after_help = "Example:\n  domicile init --region eu --public-url https://account.example.org\n\nIf there is a settings file, it is used as it is, and the options are not needed. Then it prints what the settings still lack, with the lines to add."
+    )]
+    Init {
+        /// The region in which all data stays, a short name such as eu. It cannot be changed.
+        #[arg(long, requires = "public_url")]
+        region: Option<String>,
+        /// The address that people will type, with https://.
+        #[arg(long, requires = "region", value_name = "URL")]
+        public_url: Option<String>,
+    },
     /// Check the configuration and describe it. Exit 2: the server would not start.
     #[command(after_help = "Example:\n  domicile check")]
     Check,

@@ -13,7 +13,7 @@ use crate::accounts::{self, Account};
 use crate::app::{App, AppOptions, OpenError};
 use crate::base::{Clock, Problem, Rng, Secret};
 use crate::config::Config;
-use crate::crypto::Keyring;
+use crate::crypto::{Keyring, KeyringError};
 use crate::db::{self, Layout};
 use crate::journal::{Extent, JournalFile};
 use crate::maintenance::{self, UpgradeBy};
@@ -24,7 +24,12 @@ use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration, overridden by the environment.
 pub(super) fn config(common: &Common) -> Result<Config, Failure> {
-    Ok(Config::load(&common.config, &environment(std::env::vars_os())?)?)
+    Ok(Config::load(&common.config, &settings_of_environment()?)?)
+}
+
+/// The settings in the environment of this process.
+pub(super) fn settings_of_environment() -> Result<Vec<(String, String)>, Failure> {
+    environment(std::env::vars_os())
 }
 
 /// The variables that are settings. Other variables are ignored and may contain any bytes.
@@ -48,6 +53,10 @@ pub(super) fn keyring(config: &Config) -> Result<Keyring, Failure> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let path = Keyring::locate(&config.keyring, credentials.as_deref());
     let is_credential = credentials.is_some_and(|folder| path.starts_with(folder));
+    // The unit passes an empty credential if there is no keyring, so that the service starts and says so.
+    if is_credential && std::fs::metadata(&path).is_ok_and(|credential| credential.len() == 0) {
+        return Err(KeyringError::Missing(config.keyring.clone()).into());
+    }
     Ok(Keyring::load(&path, is_credential)?)
 }
 

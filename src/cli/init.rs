@@ -1,4 +1,7 @@
-//! `domicile init`: creates the keyring and the database, sets the region, and prints the link for the first operator.
+//! `domicile init`: creates the settings, the keyring and the database, sets the region, and prints the link for the first
+//! operator and what the settings still lack.
+
+mod settings;
 
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -16,20 +19,54 @@ use crate::db::{self, Layout};
 use crate::restore::RestoreError;
 use crate::signin::{self, SigninError};
 
-pub(super) fn run(common: &Common) -> Result<(), Failure> {
+/// `given`: region and public URL for a settings file that does not exist yet.
+pub(super) fn run(common: &Common, given: Option<(&str, &str)>) -> Result<(), Failure> {
+    let written = given.map_or(Ok(false), |given| settings::provide(common, given))?;
     let config = context::config(common)?;
-    let link = create_appliance(&config)?;
+    let link = match create_appliance(&config) {
+        Ok(link) => link,
+        Err(failure) => {
+            // So that a refused command changed nothing.
+            if written {
+                let _ = std::fs::remove_file(&common.config);
+            }
+            return Err(failure);
+        }
+    };
+    let missing = config.missing();
     if common.json {
-        println!("{}", serde_json::json!({"region": config.region, "operator_link": link}));
-    } else {
-        println!("{link}");
+        let missing: Vec<_> = missing
+            .iter()
+            .map(|missing| serde_json::json!({"name": missing.name, "sentence": missing.sentence, "lines": missing.lines}))
+            .collect();
+        println!("{}", serde_json::json!({"region": config.region, "operator_link": link, "missing": missing}));
+        return Ok(());
+    }
+    println!("{link}");
+    eprintln!(
+        "The appliance is ready. Its region is \"{}\", which cannot be changed.\nThe link above creates the account of the first operator. It works once, within 24 hours.",
+        config.region
+    );
+    if let Some(local) = local_link(&config, &link) {
         eprintln!(
-            "The appliance is ready. Its region is \"{}\", which cannot be changed.\nThe link above creates the account of the first operator. It works once, within 24 hours.\nKeep a copy of {} in a safe place, never together with a backup: without it, no backup can be read.\nNext: systemctl start domicile, or without systemd: domicile serve",
-            config.region,
-            config.keyring.display()
+            "As long as {} does not lead here, open it on this machine, or through `ssh -L`:\n  {local}",
+            config.public_url
         );
     }
+    eprintln!(
+        "Next: systemctl start domicile, or without systemd: domicile serve\nKeep a copy of {} in a safe place, never together with a backup: without it, no backup can be read.",
+        config.keyring.display()
+    );
+    for missing in missing {
+        let lines: String = missing.lines.lines().map(|line| format!("    {line}\n")).collect();
+        eprint!("\n{}: {}\n{lines}", common.config.display(), missing.sentence);
+    }
     Ok(())
+}
+
+/// The link as it works on this machine alone.
+fn local_link(config: &Config, link: &str) -> Option<String> {
+    Some(format!("{}{}", config.local_url()?, link.strip_prefix(&config.public_url)?))
 }
 
 /// Creates a new appliance. Never changes existing files. Answers the link for the first operator.

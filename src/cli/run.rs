@@ -38,7 +38,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Demo { port } => demo::run(*port),
-        Command::Init => init::run(common),
+        Command::Init { region, public_url } => init::run(common, region.as_deref().zip(public_url.as_deref())),
         Command::Check => check::run(common),
         Command::Serve => serve::run(common),
         Command::Account { command } => people::account(common, command),

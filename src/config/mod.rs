@@ -8,6 +8,7 @@ mod durations;
 mod model;
 mod raw;
 mod read;
+mod starter;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,7 @@ pub use model::{
     OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session, Sibling, Signup, SignupMode,
     Snapshot, Tls, Tokens,
 };
+pub use starter::{Missing, starter_text};
 
 /// The path of the configuration file in the package.
 pub const DEFAULT_PATH: &str = "/etc/domicile/domicile.toml";
@@ -45,7 +47,7 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let fault = match error.kind() {
                 std::io::ErrorKind::NotFound => format!(
-                    "{} does not exist. Write one (region and public_url are enough), then run `domicile init`. Or try `domicile demo`, which needs none.",
+                    "{} does not exist. For a new appliance, run: domicile init --region eu --public-url https://account.example.org. To restore a backup, put its settings there first. To try Domicile without settings, run: domicile demo",
                     path.display()
                 ),
                 _ => format!("{} cannot be read: {error}. Give this user permission to read it, or name another file with --config.", path.display()),

@@ -14,8 +14,6 @@ pub struct SignUp {
     pub username: String,
     #[allow(missing_docs)]
     pub password: Secret<String>,
-    /// The token of the one-time link for the first operator. Empty: an ordinary sign-up.
-    pub claim: String,
 }
 
 /// Whether people can create an account by themselves, as `[signup]` in the configuration says. Sign-up with a claim or an
@@ -101,6 +99,8 @@ pub enum Proof {
     Provider(String),
     /// An invitation that was sent to the address.
     Invitation,
+    /// The one-time link of the first operator, which the machine printed.
+    OperatorLink,
     /// A passkey with user verification.
     Passkey,
 }
@@ -118,6 +118,7 @@ impl Proof {
             Self::Code => "code",
             Self::Provider(provider) => provider,
             Self::Invitation => "invitation",
+            Self::OperatorLink => "operator_link",
             Self::Passkey => "passkey",
         }
     }
@@ -145,6 +146,7 @@ fn proof_label<'a>(proof: &'a str, providers: &'a [Provider]) -> &'a str {
         "password" => "password",
         "code" => "code by email",
         "invitation" => "invitation",
+        "operator_link" => "operator link",
         "passkey" => "passkey",
         "totp" => "authenticator app",
         "recovery_code" => "recovery code",

@@ -27,7 +27,7 @@ const FIND_OWNER: &str = "
     from account a
     join workspace w on w.id = :workspace_id
     join membership m on m.workspace_id = w.id and m.account_id = a.id
-    left join account_email e on e.account_id = a.id and e.is_primary = 1
+    left join account_email e on e.account_id = a.id and e.is_primary = 1 and e.verified_at is not null
     where a.id = :account_id and a.state = 'active' and a.keys_locked_at is null";
 
 /// Every statement of this file, for the test that prepares them.

@@ -11,6 +11,7 @@ use crate::support::{Appliance, CommandOutput, PASSWORD};
 mod care;
 mod changes;
 mod commands;
+mod init;
 mod invitations;
 mod refusals;
 mod starts;

@@ -4,6 +4,7 @@
 //! The package contains the binary under test. If a tool is missing on this machine, the test fails and says how to
 //! install it; it is never skipped.
 
+mod first_start;
 mod machine;
 mod restore;
 
@@ -12,8 +13,8 @@ use std::process::Command;
 
 use machine::{Machine, both, lock_package, needs, package, run};
 
-const CONFIGURE: &str = "sed -i -e 's|^#region = .*|region = \"eu\"|' \
-     -e 's|^#public_url = .*|public_url = \"https://account.example.org\"|' /etc/domicile/domicile.toml";
+const CONFIGURE: &str = "printf 'region = \"eu\"\npublic_url = \"https://account.example.org\"\n' \
+     | install -o root -g domicile -m 640 /dev/stdin /etc/domicile/domicile.toml";
 const INSTALL: &str = "dpkg -i /root/domicile.deb";
 const INSTALL_AND_START: &str = "domicile init && systemctl start domicile";
 const CREATE_ADA: &str = "printf '%s' 'a walk by the river' | \
@@ -26,21 +27,26 @@ fn installing_starts_nothing_and_prints_the_next_steps() {
 
     let output = machine.ok(INSTALL);
 
-    for step in ["domicile.toml", "domicile init", "systemctl start domicile"] {
-        assert!(output.contains(step), "the installation does not print \"{step}\":\n{output}");
-    }
+    let commands: Vec<_> = output.lines().filter_map(|line| line.trim().strip_prefix("sudo ")).collect();
+    assert!(commands.len() == 2 && commands[0].starts_with("domicile init --region"), "{output}");
+    assert!(commands[1].starts_with("systemctl start domicile"), "{output}");
     assert_eq!(machine.ok("systemctl is-enabled domicile"), "enabled");
     // Its address may differ from the one in the settings, and then the server would not start at the next boot.
     assert_eq!(machine.refused("systemctl is-enabled domicile.socket"), "disabled");
     assert_eq!(machine.refused("systemctl is-active domicile"), "inactive");
-    // Starting it now is not a failure: the condition of the unit is not met.
-    machine.ok("systemctl start domicile");
-    assert_eq!(machine.refused("systemctl is-active domicile"), "inactive");
-    assert_eq!(machine.ok("systemctl show -P ConditionResult domicile"), "no");
-    let output = machine.refused("domicile check");
-    assert!(output.contains("region is missing") && output.contains("public_url is missing"), "{output}");
+    // Without settings, and with settings but without a keyring: a failed unit, whose journal says what to do.
+    let start = "systemctl reset-failed domicile; systemctl start domicile";
+    let journal = || machine.ok("journalctl -u domicile --no-pager -o cat -n 20");
+    machine.refused(start);
+    assert!(journal().contains("run: domicile init --region"), "{}", journal());
+    assert!(machine.refused("domicile check").contains("run: domicile init --region"));
+    machine.ok(CONFIGURE);
+    machine.refused(start);
+    assert_eq!(machine.refused("systemctl is-active domicile"), "failed");
+    assert_eq!(machine.ok("systemctl show -P ExecMainStatus domicile"), "2");
+    assert!(journal().contains("/etc/domicile/keyring does not exist"), "{}", journal());
+    assert!(journal().contains("run: domicile init."), "{}", journal());
     assert_eq!(machine.modes("/etc/domicile"), "750 root domicile");
-    assert_eq!(machine.modes("/etc/domicile/domicile.toml"), "640 root domicile");
     assert_eq!(machine.modes("/var/lib/domicile"), "700 domicile domicile");
     assert_eq!(
         machine.ok("getent passwd domicile | cut -d: -f5-"),
@@ -53,13 +59,13 @@ fn installing_starts_nothing_and_prints_the_next_steps() {
 fn the_service_runs_confined_and_keeps_its_data_over_restarts_and_upgrades() {
     let machine = Machine::boot();
     machine.ok(INSTALL);
-    machine.ok(CONFIGURE);
 
-    let link = machine.ok("domicile init");
+    let link = machine.ok("domicile init --region eu --public-url https://account.example.org");
     // Type=notify: this returns when the server reports that it is ready.
     machine.ok("systemctl start domicile");
 
     assert!(link.contains("https://account.example.org/"), "{link}");
+    assert_eq!(machine.modes("/etc/domicile/domicile.toml"), "640 root domicile");
     assert_eq!(machine.ok("systemctl is-active domicile"), "active");
     assert_eq!(machine.ok("systemctl show -P StatusText domicile"), "Serving");
     assert_eq!(machine.ok("domicile healthcheck"), "ready");
@@ -89,7 +95,7 @@ fn the_service_runs_confined_and_keeps_its_data_over_restarts_and_upgrades() {
     let before = machine.ok("systemctl show -P MainPID domicile");
     let output = machine.ok(INSTALL);
     assert_ne!(machine.ok("systemctl show -P MainPID domicile"), before, "the upgrade did not restart it:\n{output}");
-    assert!(!output.contains("Three steps"), "{output}");
+    assert!(!output.contains("Two commands"), "{output}");
     assert_eq!(machine.ok("domicile healthcheck"), "ready");
     assert!(machine.ok("grep ^region /etc/domicile/domicile.toml").contains("eu"));
     assert_eq!(machine.modes("/etc/domicile/domicile.toml"), "640 root domicile");
@@ -170,11 +176,11 @@ fn lintian_finds_no_error() {
 }
 
 #[test]
-fn every_setting_is_in_the_conffile_with_its_default() {
-    let conffile = read("packaging/domicile.toml");
+fn every_setting_is_in_the_reference_with_its_default() {
+    let reference = read("packaging/domicile.toml");
     let mut settings = Vec::new();
     let mut section = String::new();
-    for line in conffile.lines() {
+    for line in reference.lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = format!("{name}.");
         } else if let Some((key, _)) = line.strip_prefix('#').and_then(|line| line.split_once(" = ")) {
@@ -225,7 +231,7 @@ fn every_setting_is_in_the_conffile_with_its_default() {
             .iter()
             .any(|key| line.starts_with(&format!("#{key}")))
     };
-    let uncommented = conffile.lines().filter(|line| !is_example(line)).map(|line| match line.strip_prefix('#') {
+    let uncommented = reference.lines().filter(|line| !is_example(line)).map(|line| match line.strip_prefix('#') {
         Some(setting) if !setting.starts_with(' ') => setting,
         _ => line,
     });
@@ -234,7 +240,7 @@ fn every_setting_is_in_the_conffile_with_its_default() {
 
     // The examples are valid too. Those of lists are indented with three spaces. Only one of the two settings of the
     // relay is used.
-    let examples = conffile.lines().filter(|line| !line.starts_with("#smtp_url_file"));
+    let examples = reference.lines().filter(|line| !line.starts_with("#smtp_url_file"));
     let examples = examples.map(|line| match line.strip_prefix("#   ").or(line.strip_prefix('#')) {
         Some(setting) if !setting.starts_with(' ') && (setting.starts_with("[[") || setting.contains(" = ")) => setting,
         _ => line,

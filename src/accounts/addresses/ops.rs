@@ -42,12 +42,11 @@ pub fn add_email(
     Ok(id)
 }
 
-/// Sends another code to an added address that is not verified yet.
+/// Sends another code to an address that is not verified yet.
 ///
 /// # Errors
 /// [`AccountError::CodeTooSoon`] within a minute, after five codes of the account in an hour;
-/// [`AccountError::NotFound`] for an address that belongs to another account, is verified, or is the one of the
-/// sign-up.
+/// [`AccountError::NotFound`] for an address that belongs to another account or is verified.
 pub fn resend_email_code(
     tx: &mut Tx<'_>,
     actor: &Actor,
@@ -60,7 +59,7 @@ pub fn resend_email_code(
     send(tx, actor, &person, email.id)
 }
 
-/// An added address of the account that waits for its code.
+/// An address of the account that waits for its code.
 fn unverified_email(view: &View<'_>, account: AccountId, email: EmailId) -> Result<Email, AccountError> {
     store::find_email(view, account, email)?.filter(Email::awaits_code).ok_or(AccountError::NotFound)
 }
@@ -103,9 +102,12 @@ pub struct PrimaryChange {
     pub person: Account,
     /// The previous primary address.
     pub from: EmailAddress,
+    /// Whether the previous address was verified. Another one may belong to anybody, so it gets no mail.
+    pub is_from_verified: bool,
     /// The new primary address.
     pub to: EmailAddress,
-    /// The secret of the link that undoes the change, and its expiry. `None`: this change itself undid an earlier one.
+    /// The secret of the link that undoes the change, and its expiry. `None`: this change itself undid an earlier one, or
+    /// the previous address was never verified.
     pub revert: Option<(Secret<String>, Timestamp)>,
 }
 
@@ -137,10 +139,12 @@ pub fn set_primary(
             close(tx, &open[index..])?;
             None
         }
+        None if from.verified_at.is_none() => None,
         None => Some(open_change(tx, account, &from, &to)?),
     };
     audit::record(tx, actor, Event::new(AccountEvent::EmailPrimaryChanged).target(account).subject(account))?;
-    Ok(Some(PrimaryChange { person, from: from.address, to: to.address, revert }))
+    let is_from_verified = from.verified_at.is_some();
+    Ok(Some(PrimaryChange { person, from: from.address, is_from_verified, to: to.address, revert }))
 }
 
 fn open_change(

@@ -143,12 +143,19 @@ pub fn list(view: &View<'_>, before: Option<Cursor>, limit: u32) -> Result<Page<
     store::list(view, before, limit.min(PAGE_SIZE_MAX))
 }
 
-/// The address to which notices are sent. `None`: there is no such account.
+/// The address to which notices and links are sent: the primary one. If it is not verified, as the one of the first
+/// operator, another one that is: a mail to an address that was typed wrong would give its owner the links in it. An
+/// account that waits for the code of its only address has that one. `None`: there is no such address.
 ///
 /// # Errors
 /// [`db::Error`].
 pub fn primary_email(view: &View<'_>, account: AccountId) -> Result<Option<EmailAddress>, db::Error> {
-    Ok(primary(view, account)?.map(|email| email.address))
+    let emails = store::list_emails(view, account)?;
+    if let Some(verified) = emails.iter().find(|email| email.verified_at.is_some()) {
+        return Ok(Some(verified.address.clone()));
+    }
+    let is_pending = store::find(view, account)?.is_some_and(|person| person.state == AccountState::Pending);
+    Ok(emails.into_iter().find(|email| email.is_primary && is_pending).map(|email| email.address))
 }
 
 /// Queues the message to every verified address, so that the person learns of it whichever mailbox they read.

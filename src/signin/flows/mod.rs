@@ -16,5 +16,5 @@ pub use prove_password::prove_password;
 pub use reset::{request_reset, reset};
 pub use revert_email::revert_email;
 pub use sign_in::{prove_factor, sign_in, sign_in_by_passkey};
-pub use sign_up::{accept_invitation, invited_address, sign_up};
+pub use sign_up::{accept_invitation, claim_operator, invited_address, sign_up};
 pub use step_up::step_up;

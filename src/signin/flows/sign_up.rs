@@ -1,4 +1,4 @@
-//! Signing up, with and without an invitation.
+//! Signing up: by oneself, with an invitation, and as the first operator.
 
 use std::sync::Arc;
 
@@ -19,14 +19,34 @@ use crate::invitations::InvitationError;
 pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<PendingSignUp, SigninError> {
     let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
     let username = Username::parse(&form.username).map_err(AccountError::Username)?;
-    if form.claim.is_empty() && !SignUpGate::new(app.config()).admits(&email) {
+    if !SignUpGate::new(app.config()).admits(&email) {
         return Err(SigninError::Closed);
     }
     let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
     // Hash before checking whether the address is known, so that both cases take the same time.
     let phc = app.passwords().hash(&password).await?;
     let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
-    app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor), new, &form.claim)).await
+    app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor), &new)).await
+}
+
+/// Handles the sign-up of the first operator with the link of the machine, whatever the sign-up mode is. The person is
+/// signed in; the address is not verified.
+///
+/// # Errors
+/// [`AccountError::LinkRefused`] for a link that is not valid; [`SigninError::Password`], [`SigninError::Account`] for
+/// invalid input, after which the link is still valid; [`SigninError::Busy`].
+pub async fn claim_operator(
+    app: &Arc<App>,
+    visitor: Visitor,
+    form: SignUp,
+    claim: String,
+) -> Result<SignInOutcome, SigninError> {
+    let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
+    let username = Username::parse(&form.username).map_err(AccountError::Username)?;
+    let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
+    let phc = app.passwords().hash(&password).await?;
+    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: true };
+    app.write(move |tx| ops::claim_operator(tx, &Actor::Anonymous(visitor), new, &claim)).await
 }
 
 /// Handles the sign-up of a person with an invitation. The address is the one of the invitation, whatever the form

@@ -23,8 +23,8 @@ fn notify(
     mail::enqueue(tx, Some(person.id), address, message)
 }
 
-/// Checks the code of an added address. When it is right, the address can be used to sign in, the other sessions end,
-/// and the primary address gets a mail. A wrong code counts for the login throttle of the account, so its refusal is
+/// Checks the code of an address. When it is right, the address can be used to sign in, the other sessions end, and the
+/// primary address gets a mail, unless it is the one. A wrong code counts for the login throttle of the account, so its refusal is
 /// committed.
 ///
 /// # Errors
@@ -48,7 +48,7 @@ pub fn verify_added_email(
     };
     void_other_claims(tx, actor, account, &address)?;
     sessions::end_all(tx, actor, account, actor.session())?;
-    if let Some(primary) = accounts::primary_email(tx, account)? {
+    if let Some(primary) = accounts::primary_email(tx, account)?.filter(|primary| *primary != address) {
         let site = tx.site().config.public_url.clone();
         notify(tx, &person, primary, &mails::email_added(&person, &address, &site))?;
     }
@@ -68,10 +68,13 @@ pub fn set_primary_email(
 ) -> Result<(), SigninError> {
     let Some(change) = addresses::set_primary(tx, actor, account, email)? else { return Ok(()) };
     sessions::end_all(tx, actor, account, actor.session())?;
-    let PrimaryChange { person, from, to, revert } = change;
+    let PrimaryChange { person, from, is_from_verified, to, revert } = change;
     let site = tx.site().config.public_url.clone();
     let revert = revert.map(|(token, until)| (format!("{site}/revert?token={}", token.expose()), until));
     notify(tx, &person, to.clone(), &mails::primary_now(&person, &from, &site))?;
+    if !is_from_verified {
+        return Ok(());
+    }
     Ok(notify(tx, &person, from, &mails::primary_no_longer(&person, &to, revert, &site))?)
 }
 

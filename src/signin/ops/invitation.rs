@@ -6,7 +6,7 @@ use super::super::model::{Proof, SignInOutcome};
 use super::activation::{open_wallet, welcome};
 use super::claims::void_other_claims;
 use super::sign_in::sign_in;
-use crate::accounts::{self, AccountError, LinkPurpose, NewAccount};
+use crate::accounts::{self, AccountError, AccountState, LinkPurpose, NewAccount};
 use crate::audit::{self, Event};
 use crate::base::{Actor, EmailAddress};
 use crate::db::{self, Tx};
@@ -67,11 +67,33 @@ pub fn claim_link(tx: &mut Tx<'_>) -> Result<String, SigninError> {
     Ok(format!("{}/signup?claim={}", tx.site().config.public_url, token.expose()))
 }
 
-/// Marks the link of the first operator as used; the caller creates the account in the same transaction.
-pub(super) fn use_claim(tx: &mut Tx<'_>, claim: &str) -> Result<(), SigninError> {
+/// Creates the account of the first operator and signs them in. The link proves the person, who has it from the machine
+/// itself; it does not prove the address. So the account is active, its address is not verified, and until it is, it is no
+/// name to sign in with and gets no mail but the code.
+///
+/// # Errors
+/// [`AccountError::LinkRefused`]; [`AccountError::EmailTaken`], [`AccountError::UsernameTaken`], after which the link is
+/// still valid.
+// No permission: the link is the permission.
+pub(in crate::signin) fn claim_operator(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    new: NewAccount,
+    claim: &str,
+) -> Result<SignInOutcome, SigninError> {
     if accounts::has_operator(tx)? {
         return Err(AccountError::LinkRefused.into());
     }
     accounts::use_link(tx, LinkPurpose::OperatorClaim, claim)?;
-    Ok(accounts::revoke_claims(tx)?)
+    accounts::revoke_claims(tx)?;
+    if accounts::is_email_taken(tx, &new.email)? {
+        return Err(AccountError::EmailTaken.into());
+    }
+    let id = accounts::create(tx, actor, &new)?.id;
+    accounts::set_state(tx, id, AccountState::Active)?;
+    let account = accounts::find(tx, id)?.ok_or(AccountError::NotFound)?;
+    workspaces::create_personal(tx, actor, &account)?;
+    open_wallet(tx, &account)?;
+    accounts::send_code(tx, actor, id)?;
+    sign_in(tx, actor, &account, &Proof::OperatorLink, false)
 }

@@ -20,7 +20,7 @@ pub(super) use activation::{open_wallet, welcome};
 pub(super) use change_password::change_password;
 pub(super) use emails::revert_email;
 pub(super) use factor::{lost_factor, pending_factor, prove_factor, sign_in_by_passkey};
-pub(super) use invitation::{accept_invitation, invited_address};
+pub(super) use invitation::{accept_invitation, claim_operator, invited_address};
 pub(super) use reset::{request_reset, reset};
 pub(super) use sign_in::sign_in;
 pub(super) use sign_up::sign_up;

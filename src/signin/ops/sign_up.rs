@@ -4,7 +4,6 @@ use super::super::error::SigninError;
 use super::super::model::{NewPerson, PendingSignUp, Proof, SignInOutcome};
 use super::activation::{open_wallet, welcome};
 use super::claims::void_other_claims;
-use super::invitation::use_claim;
 use super::reset_link::reset_link_by_mail;
 use super::sign_in::start_session;
 use crate::accounts::{self, Account, AccountError, NewAccount};
@@ -17,23 +16,14 @@ use crate::workspaces;
 /// is the same except the mail (see [`accounts::send_code`]), so an anonymous caller cannot learn who has an account.
 ///
 /// # Errors
-/// [`AccountError::UsernameTaken`]: usernames are public. Only with a claim, whose holder is trusted:
-/// [`AccountError::LinkRefused`] if it is not valid; [`AccountError::EmailTaken`], after which it is still valid.
-// No permission: sign-up is for visitors; the flow checks whether it is open, or the claim.
+/// [`AccountError::UsernameTaken`]: usernames are public.
+// No permission: sign-up is for visitors; the flow checks whether it is open.
 pub(in crate::signin) fn sign_up(
     tx: &mut Tx<'_>,
     actor: &Actor,
-    mut new: NewAccount,
-    claim: &str,
+    new: &NewAccount,
 ) -> Result<PendingSignUp, SigninError> {
-    if !claim.is_empty() {
-        use_claim(tx, claim)?;
-        new.is_operator = true;
-        if accounts::is_email_taken(tx, &new.email)? {
-            return Err(AccountError::EmailTaken.into());
-        }
-    }
-    let account = accounts::create(tx, actor, &new)?;
+    let account = accounts::create(tx, actor, new)?;
     workspaces::create_personal(tx, actor, &account)?;
     accounts::send_code(tx, actor, account.id)?;
     Ok(PendingSignUp { account: account.id })

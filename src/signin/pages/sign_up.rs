@@ -30,6 +30,8 @@ struct SignUpPage<'a> {
     is_by_invitation: bool,
     is_claim: bool,
     claim: &'a str,
+    /// Mails are not sent yet, so no code will arrive.
+    is_without_mail: bool,
     is_invited: bool,
     invite: &'a str,
     /// The domains whose addresses may sign up. Empty: all.
@@ -73,6 +75,7 @@ impl<'a> SignUpPage<'a> {
             is_by_invitation: gate.is_by_invitation(),
             is_claim,
             claim,
+            is_without_mail: !app.config().sends_mail(),
             is_invited,
             invite,
             domains: if is_public { gate.domains().join(" or ") } else { String::new() },
@@ -111,13 +114,13 @@ pub async fn sign_up(app: AppData, request: HttpRequest, visitor: VisitorOf, for
         email: form.text("email").to_owned(),
         username: form.text("username").to_owned(),
         password: form.secret("password"),
-        claim: form.text("claim").to_owned(),
     };
-    let started = match form.text("invite") {
-        "" => flows::sign_up(&app, visitor.0, typed)
+    let started = match (form.text("invite"), form.text("claim")) {
+        ("", "") => flows::sign_up(&app, visitor.0, typed)
             .await
             .map(|sign_up| SignInOutcome::VerificationPending(sign_up.account)),
-        invite => flows::accept_invitation(&app, visitor.0, typed, invite.to_owned()).await,
+        ("", claim) => flows::claim_operator(&app, visitor.0, typed, claim.to_owned()).await,
+        (invite, _) => flows::accept_invitation(&app, visitor.0, typed, invite.to_owned()).await,
     };
     match started {
         Ok(started) => Ok(continue_sign_in(&app, started, HOME)),

@@ -127,7 +127,8 @@ fn the_first_operators_link_works_once() {
     let mut ada = site.browser();
     let fields = [("claim", claim), ("email", "ada@example.org"), ("username", "ada-l"), ("password", PASSWORD)];
 
-    assert_eq!(ada.submit(&path, "/signup", &fields).status, 303);
+    let signed_in = ada.submit(&path, "/signup", &fields);
+    assert_eq!((signed_in.status, signed_in.header("location")), (303, "/settings/profile"), "no code is needed");
     let shown = json(&site.run(&["account", "show", "ada-l", "--json"]).ok());
     assert_eq!(shown["operator"], true);
 

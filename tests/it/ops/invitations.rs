@@ -31,7 +31,7 @@ impl TestApp {
 
     fn accept(&self, token: &str, email: &str, username: &str, password: &str) -> Result<SignInOutcome, SigninError> {
         let password = Secret::new(password.to_owned());
-        let form = SignUp { email: email.into(), username: username.into(), password, claim: String::new() };
+        let form = SignUp { email: email.into(), username: username.into(), password };
         self.block_on(flows::accept_invitation(&self.app, visitor(), form, token.to_owned()))
     }
 
@@ -161,7 +161,7 @@ fn an_operator_invitation_creates_an_operator_and_invalidates_the_claim_link() {
     site.accept(&site.invitation_token(ADA), ADA, "ada-ada", PASSWORD).unwrap();
 
     assert!(site.find("ada-ada").unwrap().is_operator);
-    let late = site.sign_up_with("bob@example.org", "bob-bob", PASSWORD, &claim);
+    let late = site.claim_operator("bob@example.org", "bob-bob", &claim);
     assert!(matches!(late, Err(SigninError::Account(AccountError::LinkRefused))));
 }
 

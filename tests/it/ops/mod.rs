@@ -13,6 +13,7 @@ mod jobs_and_mail;
 mod journal;
 mod not_me;
 mod oauth;
+mod operator_link;
 mod passwords;
 mod people;
 mod privacy;

@@ -72,7 +72,7 @@ fn p2_a_too_long_password_is_refused_without_a_hash() {
     site.person("ada-ada");
     let megabyte = "several words in a row, ".repeat(1 << 16);
     let cost = site.cost_of(|| {
-        let refused = site.sign_up_with("eve@example.org", "eve-eve", &megabyte, "");
+        let refused = site.sign_up_with("eve@example.org", "eve-eve", &megabyte);
         assert!(matches!(refused, Err(SigninError::Password(PasswordFault::TooLong))));
         for name in ["ada-ada", "nobody-here"] {
             assert!(matches!(site.sign_in(name, &megabyte), Err(SigninError::BadCredentials)));
@@ -90,7 +90,7 @@ fn p2_long_passwords_count_to_their_last_character() {
         let password: String = pattern.chars().cycle().take(chars - 1).chain(['x']).collect();
         let almost: String = pattern.chars().cycle().take(chars - 1).chain(['y']).collect();
         let (name, email) = (format!("somebody-{number}"), format!("somebody-{number}@example.org"));
-        site.sign_up_with(&email, &name, &password, "").unwrap();
+        site.sign_up_with(&email, &name, &password).unwrap();
 
         assert!(matches!(site.sign_in(&name, &almost), Err(SigninError::BadCredentials)), "{chars}");
         let shorter: String = password.chars().take(chars - 1).collect();
@@ -104,11 +104,11 @@ fn p2_a_password_of_the_maximum_length_is_not_truncated() {
     let site = TestApp::new();
     let longest: String = "several words in a row, ".chars().cycle().take(1024).collect();
     let before = site.footprint();
-    let too_long = site.sign_up_with("ada@example.org", "ada-ada", &format!("{longest}x"), "");
+    let too_long = site.sign_up_with("ada@example.org", "ada-ada", &format!("{longest}x"));
     assert!(matches!(too_long, Err(SigninError::Password(PasswordFault::TooLong))));
     assert_eq!(site.footprint(), before);
 
-    site.sign_up_with("ada@example.org", "ada-ada", &longest, "").unwrap();
+    site.sign_up_with("ada@example.org", "ada-ada", &longest).unwrap();
 
     for more in ["x", "xyz", &"x".repeat(1 << 20)] {
         let wrong = site.sign_in("ada-ada", &format!("{longest}{more}"));
@@ -240,8 +240,8 @@ fn rating_a_password_leaves_no_trace() {
 #[test]
 fn p5_a_password_is_the_same_on_every_keyboard() {
     let site = TestApp::new();
-    site.sign_up_with("ada@example.org", "ada-ada", "caf\u{e9} cr\u{e8}me br\u{fb}l\u{e9}e", "").unwrap();
-    site.sign_up_with("bob@example.org", "bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶", "").unwrap();
+    site.sign_up_with("ada@example.org", "ada-ada", "caf\u{e9} cr\u{e8}me br\u{fb}l\u{e9}e").unwrap();
+    site.sign_up_with("bob@example.org", "bob-bob", "🦊🐢🌵🎈🍀🦉🐙🌊🔔🧭🪐🥨🧩🎻🛶").unwrap();
 
     let decomposed = site.sign_in("ada-ada", "cafe\u{301} cre\u{300}me bru\u{302}le\u{301}e");
     let plain = site.sign_in("ada-ada", "cafe creme brulee");

@@ -1,12 +1,12 @@
 //! Sign-up, sign-in and password reset. Through the flows, with real hashes.
 
 use domicile::accounts::{self, Account, AccountError, AccountState};
-use domicile::base::{Actor, Credits, Secret, days, hours, minutes, seconds};
+use domicile::base::{Actor, Credits, Secret, days, minutes, seconds};
 use domicile::billing::ledger;
 use domicile::config::SignupMode;
 use domicile::crypto::PasswordFault;
 use domicile::sessions::{self, CurrentSession, RetryAfter};
-use domicile::signin::{self, NewPerson, PendingSignUp, SignInOutcome, SigninError, flows};
+use domicile::signin::{self, PendingSignUp, SignInOutcome, SigninError, flows};
 use domicile::workspaces;
 
 use crate::support::{PASSWORD, PersonBuilder, SignInBuilder, TestApp, visitor};
@@ -159,19 +159,6 @@ fn p8_a_sign_up_with_a_known_address_looks_the_same_and_its_owner_gets_a_mail() 
 }
 
 #[test]
-fn an_operator_link_with_a_taken_address_says_so_and_stays_valid() {
-    let site = TestApp::new();
-    site.person("ada-ada");
-    let token = site.claim();
-
-    let taken = site.sign_up_with("ada-ada@example.org", "bob-bob", PASSWORD, &token);
-    assert!(matches!(taken, Err(SigninError::Account(AccountError::EmailTaken))));
-
-    site.sign_up_with("bob@example.org", "bob-bob", PASSWORD, &token).unwrap();
-    assert!(site.find("bob-bob").unwrap().is_operator);
-}
-
-#[test]
 fn names_and_addresses_of_one_person_do_not_reveal_each_other() {
     let site = TestApp::new();
     site.person("ada-ada");
@@ -189,7 +176,7 @@ fn an_invalid_sign_up_is_refused_and_changes_nothing() {
     site.person("ada-ada");
     let before = site.footprint();
     let refused =
-        |email: &str, username: &str, password: &str| site.sign_up_with(email, username, password, "").unwrap_err();
+        |email: &str, username: &str, password: &str| site.sign_up_with(email, username, password).unwrap_err();
 
     assert!(matches!(refused("nonsense", "bob-bob", PASSWORD), SigninError::Account(AccountError::EmailAddress)));
     assert!(matches!(refused("b@example.org", "b", PASSWORD), SigninError::Account(AccountError::Username(_))));
@@ -231,69 +218,6 @@ fn the_sign_up_mode_decides_who_may_sign_up() {
             }
         }
     }
-}
-
-#[test]
-fn p10_the_operator_link_works_once_within_a_day_whatever_the_mode() {
-    for mode in [SignupMode::Open, SignupMode::Domains, SignupMode::Invite, SignupMode::Closed] {
-        let site = TestApp::with(|config| config.signup.mode = mode);
-        let claim = |name: &str, token: &str| site.sign_up_with(&format!("{name}@example.org"), name, PASSWORD, token);
-        let (lost, late) = (site.claim(), site.claim());
-        site.clock.advance(hours(24));
-        let good = site.claim();
-        let before = site.footprint();
-        let refused = [claim("bob-bob", &lost), claim("bob-bob", &late), claim("bob-bob", "nonsense")];
-        assert_eq!(site.footprint(), before);
-
-        let pending = claim("ada-ada", &good).unwrap();
-        let code = site.message("ada-ada@example.org", "code").code();
-        site.prove(pending, &code).unwrap();
-
-        assert!(site.find("ada-ada").unwrap().is_operator);
-        for refused in refused.into_iter().chain([claim("bob-bob", &good)]) {
-            assert!(matches!(refused, Err(SigninError::Account(AccountError::LinkRefused))), "{mode:?}");
-        }
-        assert!(matches!(site.write(signin::claim_link), Err(SigninError::OperatorExists)));
-        assert!([lost, late, good].iter().all(|token| site.columns_with(token).is_empty()));
-    }
-}
-
-#[test]
-fn p10_operator_links_become_invalid_with_the_first_operator() {
-    let site = TestApp::new();
-    let token = site.claim();
-    let person = NewPerson { is_operator: true, ..site.new_person("ada-ada") };
-    site.write(move |tx| signin::create_account(tx, &Actor::Operator, person)).unwrap();
-
-    let late = site.sign_up_with("bob@example.org", "bob-bob", PASSWORD, &token);
-
-    assert!(matches!(late, Err(SigninError::Account(AccountError::LinkRefused))));
-    assert!(site.find("bob-bob").is_none());
-}
-
-#[test]
-fn p10_another_link_works_if_the_first_address_was_never_verified() {
-    let site = TestApp::new();
-    site.sign_up_with("ada@exampel.org", "ada-ada", PASSWORD, &site.claim()).unwrap();
-
-    let pending = site.sign_up_with("ada@example.org", "ada-lov", PASSWORD, &site.claim()).unwrap();
-    let code = site.message("ada@example.org", "code").code();
-    site.prove(pending, &code).unwrap();
-
-    assert!(site.find("ada-lov").unwrap().is_operator);
-}
-
-#[test]
-fn a_claim_is_not_used_up_if_the_sign_up_fails_for_another_reason() {
-    let site = TestApp::new();
-    site.person("ada-ada");
-    let token = site.claim();
-
-    let taken = site.sign_up_with("bob@example.org", "ada-ada", PASSWORD, &token);
-    site.sign_up_with("bob@example.org", "bob-bob", PASSWORD, &token).unwrap();
-
-    assert!(matches!(taken, Err(SigninError::Account(AccountError::UsernameTaken))));
-    assert!(site.find("bob-bob").unwrap().is_operator);
 }
 
 #[test]

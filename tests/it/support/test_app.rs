@@ -204,7 +204,7 @@ impl TestApp {
 
     /// Signs up as in the form.
     pub fn sign_up(&self, email: &str, username: &str) -> Result<signin::PendingSignUp, SigninError> {
-        self.sign_up_with(email, username, PASSWORD, "")
+        self.sign_up_with(email, username, PASSWORD)
     }
 
     pub fn sign_up_with(
@@ -212,11 +212,17 @@ impl TestApp {
         email: &str,
         username: &str,
         password: &str,
-        claim: &str,
     ) -> Result<signin::PendingSignUp, SigninError> {
         let password = Secret::new(password.to_owned());
-        let form = SignUp { email: email.into(), username: username.into(), password, claim: claim.into() };
+        let form = SignUp { email: email.into(), username: username.into(), password };
         self.block_on(flows::sign_up(&self.app, visitor(), form))
+    }
+
+    /// Signs up as the first operator, with the token of the link.
+    pub fn claim_operator(&self, email: &str, username: &str, token: &str) -> Result<SignInOutcome, SigninError> {
+        let password = Secret::new(PASSWORD.to_owned());
+        let form = SignUp { email: email.into(), username: username.into(), password };
+        self.block_on(flows::claim_operator(&self.app, visitor(), form, token.to_owned()))
     }
 
     /// Signs in as in the form.
