@@ -1,11 +1,12 @@
 //! The open appliance: what every entry point shares, and the only bridge from async code to the store.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::base::{Clock, Network, Problem, RateLimiter, Readiness, Rng, Timestamp, Visitor};
+use crate::base::{Clock, Metrics, Network, Problem, RateLimiter, Readiness, Rng, Timestamp, Visitor};
 use crate::config::Config;
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, StoreHooks, Tx, View};
@@ -107,6 +108,8 @@ impl App {
         let wake = jobs_waiting.clone();
         let http_client = HttpClient::new(&site.config);
         let readiness = Arc::<Readiness>::default();
+        let metrics = Arc::<Metrics>::default();
+        metrics.started_at.store(opening.clock.now().millis(), Ordering::Relaxed);
         let journal = Arc::new(JournalFile::new(&layout, &readiness));
         let journal_of_writer = journal.clone();
         let hooks = StoreHooks {
@@ -121,6 +124,7 @@ impl App {
             }),
             on_fatal: opening.on_fatal,
             readiness,
+            metrics,
         };
         let store = Store::open(layout, site, opening.clock, opening.rng, hooks)?;
         let settings = &store.site().config.passwords;
@@ -233,6 +237,11 @@ impl App {
     /// The lasting faults that the readiness probe reports.
     pub fn readiness(&self) -> &Readiness {
         self.store.readiness()
+    }
+
+    /// What is counted and measured.
+    pub fn metrics(&self) -> &Metrics {
+        self.store.metrics()
     }
 
     /// The current time of the appliance's clock.

@@ -36,7 +36,7 @@ pub use ops::{
     find, forget, health, insight, list, list_live, record_usage, restore, reveal, revoke, revoke_since, rotate,
     rotation_preview, set_policy, spend,
 };
-pub use store::{STATEMENTS, count_live, find_policy as policy};
+pub use store::{STATEMENTS, count_all_live, count_live, find_policy as policy};
 pub use tables::TABLES;
 pub(crate) use tables::{
     API_KEY, API_KEY_CALLER, API_KEY_POLICY, API_KEY_RIGHT_USE, API_KEY_SPEND, API_KEY_USE, API_KEY_USE_DAY,

@@ -46,6 +46,9 @@ const LIST_ENDING: &str = sql!(
     order by k.expires_at
     limit :limit"
 );
+const COUNT_ALL_LIVE: &str = "
+    select count(*) from api_key
+    where state <> 'revoked' and (expires_at is null or expires_at > :now) and (retire_at is null or retire_at > :now)";
 const FIND_SUCCESSOR: &str = "select id from api_key where predecessor_id = :id";
 const UPDATE_STATE: &str = "
     update api_key
@@ -108,6 +111,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST_QUARANTINE_OVER,
     LIST_ENDING,
     FIND_SUCCESSOR,
+    COUNT_ALL_LIVE,
     UPDATE_STATE,
     UPDATE_REVOKED,
     UPDATE_CHANGE,
@@ -419,4 +423,12 @@ pub(super) fn replace_policy(tx: &mut Tx<'_>, workspace: WorkspaceId, policy: Op
 pub(super) fn delete_of_account(tx: &mut Tx<'_>, account: AccountId) -> Result<usize, Error> {
     tx.execute(DELETE_POLICIES, named_params! {":account_id": account})?;
     tx.execute(DELETE_KEYS, named_params! {":account_id": account})
+}
+
+/// How many keys of the appliance are neither revoked nor expired.
+///
+/// # Errors
+/// [`Error`].
+pub fn count_all_live(view: &View<'_>) -> Result<i64, Error> {
+    view.one(COUNT_ALL_LIVE, named_params! {":now": view.now()}, only)
 }

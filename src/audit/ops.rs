@@ -7,10 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::chain::{self, Leaf};
 use super::error::AuditError;
-use super::event_type::{Outcome, Part};
+use super::event_type::{AccessChange, Outcome, Part};
 use super::model::{AuditSummary, Event, Filter, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
-use crate::base::{AccountId, Actor, Digest, EventId, GENESIS, PAGE_SIZE_MAX, Page, Secret, WorkspaceId, days};
+use crate::base::{
+    AccountId, Actor, Digest, EventId, GENESIS, PAGE_SIZE_MAX, Page, Secret, SecurityEvent, WorkspaceId, days,
+};
 use crate::crypto::seal;
 use crate::db::{Error, Tx, View};
 use crate::journal;
@@ -42,6 +44,7 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
         event.outcome,
     );
     let entry = event.journal_entry();
+    note_security(tx, actor, &event);
     let (last, previous) = head_to_follow(tx)?;
     let now = tx.now();
     let id = EventId::new(now, tx.rng()).to_text();
@@ -71,6 +74,26 @@ pub fn record(tx: &mut Tx<'_>, actor: &Actor, event: Event) -> Result<(), Error>
     tx.remembered::<Remembered>().head = Some((last + 1, hash));
     entry.map_or(Ok(()), |entry| journal::record(tx, entry))?;
     sealed.iter().try_for_each(|part| store::insert_private(tx, last + 1, part))
+}
+
+/// Puts what is about security into the log: what failed or was denied, sign-ins, what gives or takes access, and what the
+/// operator does.
+fn note_security(tx: &mut Tx<'_>, actor: &Actor, event: &Event) {
+    let is_about_security = event.outcome != Outcome::Success
+        || event.kind.access != AccessChange::None
+        || event.kind.name.starts_with("auth.")
+        || actor.kind() == Actor::Operator.kind();
+    if !is_about_security {
+        return;
+    }
+    tx.note_security(SecurityEvent {
+        name: event.kind.name,
+        outcome: event.outcome.as_str(),
+        actor: actor.kind(),
+        visitor: actor.visitor().map(|visitor| visitor.address.clone()).unwrap_or_default(),
+        account: event.subject.or(actor.account()).map(AccountId::to_text).unwrap_or_default(),
+        reason: "",
+    });
 }
 
 /// What a transaction remembers of the audit.

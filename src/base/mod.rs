@@ -8,6 +8,7 @@ mod clock;
 mod digest;
 mod email_address;
 mod ids;
+mod metrics;
 mod money;
 mod network;
 mod page;
@@ -17,6 +18,7 @@ mod readiness;
 mod rng;
 mod scope;
 mod secret;
+mod security;
 mod text;
 mod time;
 mod zone;
@@ -26,6 +28,10 @@ pub use clock::{Clock, ClockStep};
 pub use digest::{Digest, GENESIS};
 pub use email_address::{EmailAddress, NotAnEmailAddress};
 pub use ids::*;
+pub use metrics::{
+    BUCKETS, Histogram, HistogramState, JOB_OUTCOMES, JobRuns, Metrics, RequestClass, STATUSES, WorkerCounts,
+    WriterMetrics,
+};
 pub use money::{Credits, MoneyError, Quantity, Total};
 pub use network::Network;
 pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
@@ -35,6 +41,7 @@ pub use readiness::Readiness;
 pub use rng::Rng;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;
+pub use security::{SECURITY, SecurityEvent};
 pub use text::{SharedText, is_visible, size_in_words, visible_lines};
 pub use time::{Stopwatch, Timestamp, days, hours, minutes, seconds};
 pub use zone::Zone;

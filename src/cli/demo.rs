@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::context::drop_privileges;
 use super::failure::Failure;
-use super::{init, serve};
+use super::{init, log, serve};
 use crate::api_keys::{self, Expiry, KeyName, KeyNote, Limits, NewApiKey};
 use crate::app::App;
 use crate::base::{
@@ -27,9 +27,9 @@ const KEYS: [(&str, &[&str], u64); 2] =
     [("training-server", &["training", "read"], 90), ("nightly-report", &["billing:read", "usage:read"], 30)];
 
 pub(super) fn run(port: u16) -> Result<(), Failure> {
-    serve::log_to_stderr();
     let folder = TempFolder::new()?;
     let config = Config::for_demo(&folder.0, port)?;
+    log::start(&config.log);
     init::create_appliance(&config)?;
     let keyring = Keyring::load(&config.keyring, false)?;
     drop_privileges(&config.data_dir)?;

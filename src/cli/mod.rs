@@ -17,6 +17,7 @@ mod health;
 mod init;
 mod invitations;
 mod keys;
+mod log;
 mod maintenance;
 mod people;
 mod restore;

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::arguments::{Arguments, Command};
 use super::failure::Failure;
-use super::{backup, check, demo, health, init, keys, maintenance, people, restore, serve, site, status};
+use super::{backup, check, demo, health, init, keys, log, maintenance, people, restore, serve, site, status};
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
 /// I/O error while serving.
@@ -25,10 +25,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     // If a provider is installed already, rustls refuses this one, and nothing changes.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    if !matches!(arguments.command, Command::Serve | Command::Demo { .. }) {
+        log::start_for_command(&arguments.common.config);
+    }
     match dispatch(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("domicile: {failure}");
+            log::report_failure(&failure);
             ExitCode::from(failure.exit as u8)
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::arguments::Common;
 use super::context;
 use super::failure::{Exit, Failure};
+use super::log;
 use crate::app::App;
 use crate::base::{Clock, Problem};
 use crate::config::Config;
@@ -18,8 +19,8 @@ use crate::server::{self, Fatal, ServeOutcome};
 use crate::{api_keys, clock, db, jobs, snapshots};
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
-    log_to_stderr();
     let config = context::config(common)?;
+    log::start(&config.log);
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
@@ -104,17 +105,3 @@ fn lock(layout: &Layout) -> Result<Option<File>, Failure> {
         ))
     })
 }
-
-/// Logs to stderr, from where systemd collects it. `RUST_LOG` sets the filter. Uses colours only at a terminal and
-/// without `NO_COLOR` (no-color.org).
-pub(super) fn log_to_stderr() {
-    use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LOG_FILTER.into());
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // If this process logs already, the first configuration stays.
-    let _ = log.with_target(false).with_ansi(colour).try_init();
-}
-
-/// Information of this program, and warnings of its libraries.
-const DEFAULT_LOG_FILTER: &str = "warn,domicile=info";

@@ -65,6 +65,11 @@ impl Config {
             ("Region", format!("{}; all data stays in it", self.region)),
             ("Public URL", self.public_url.clone()),
             ("Listens on", addresses),
+            (
+                "Metrics",
+                self.listen.metrics_address.map_or("off".to_owned(), |address| format!("http://{address}/metrics")),
+            ),
+            ("Log", format!("{} and more important, as {}", self.log.level.as_str(), self.log.format.as_str())),
             ("TLS", tls),
             ("Data", self.data_dir.display().to_string()),
             ("Keyring", self.keyring.display().to_string()),
@@ -109,6 +114,11 @@ impl Config {
             warnings.push(
                 "keyring is inside data_dir, so a copy of the data would contain its keys. Put it elsewhere.".into(),
             );
+        }
+        if let Some(address) = self.listen.metrics_address.filter(|address| !address.ip().is_loopback()) {
+            warnings.push(format!(
+                "listen.metrics_address is {address}, so other machines can read the metrics, without a proof of identity. Let only Prometheus reach it, or use an address of this machine."
+            ));
         }
         warnings
     }

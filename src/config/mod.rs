@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 
 pub use durations::parse_duration;
 pub use model::{
-    ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport,
-    OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session, Sibling, Signup, SignupMode,
-    Snapshot, Tls, Tokens,
+    ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Log, LogFormat,
+    LogLevel, Mail, MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session,
+    Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
 };
 pub use starter::{Missing, starter_text};
 

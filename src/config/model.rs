@@ -20,6 +20,7 @@ pub struct Config {
     /// The keyring file, outside the data folder.
     pub keyring: PathBuf,
     pub listen: Listen,
+    pub log: Log,
     pub signup: Signup,
     pub session: Session,
     pub mail: Mail,
@@ -59,6 +60,62 @@ pub struct Listen {
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads. `None`: one per core.
     pub workers: Option<usize>,
+    /// Where the metrics are served, in plain HTTP and without a proof of identity. `None`: nowhere.
+    pub metrics_address: Option<SocketAddr>,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+/// `log.level`: what this program logs. Libraries log their warnings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What needs an operator.
+    Error,
+    /// Also what may become a fault.
+    Warn,
+    /// Also what happens, and security events.
+    #[default]
+    Info,
+    /// Also each refused request.
+    Debug,
+}
+
+impl LogLevel {
+    /// The word in the settings and in a filter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// `log.format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A sentence with fields.
+    #[default]
+    Text,
+    /// One JSON object for each event.
+    Json,
+}
+
+impl LogFormat {
+    /// The word in the settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// `listen.tls`.

@@ -13,7 +13,7 @@ use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
 use super::writer::{JournalWriter, Writer, WriterContext};
 use super::{Committed, Decided, Error, Handler, Interrupt, Site, Tx, View, migrate};
-use crate::base::{Clock, Readiness, Rng, Timestamp};
+use crate::base::{Clock, Metrics, Readiness, Rng, Timestamp};
 
 /// The paths of the files in a data folder (contract section 2).
 #[derive(Clone, Debug)]
@@ -167,6 +167,7 @@ pub struct Store {
     published_at: AtomicI64,
     interrupt: Interrupt,
     readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
     /// Whether a read met damage that nobody has looked for yet.
     pub(super) is_suspected: AtomicBool,
     pub(super) was_left_open: bool,
@@ -184,6 +185,8 @@ pub struct StoreHooks {
     pub on_fatal: Box<dyn Fn(&Error) + Send>,
     /// The lasting faults.
     pub readiness: Arc<Readiness>,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Default for StoreHooks {
@@ -193,6 +196,7 @@ impl Default for StoreHooks {
             write_journal: Box::new(|_| Ok(())),
             on_fatal: Box::new(|_| ()),
             readiness: Arc::default(),
+            metrics: Arc::default(),
         }
     }
 }
@@ -226,6 +230,7 @@ impl Store {
             write_journal: hooks.write_journal,
             on_commit: hooks.on_commit,
             on_fatal: hooks.on_fatal,
+            metrics: hooks.metrics.clone(),
         };
         let writer = Writer::start(context)?;
         let readers = Pool::new(live, site.clone())?;
@@ -245,6 +250,7 @@ impl Store {
             published_at,
             interrupt,
             readiness,
+            metrics: hooks.metrics,
             is_suspected: AtomicBool::new(false),
             was_left_open,
             _users: users,
@@ -269,6 +275,16 @@ impl Store {
     /// The lasting faults that the readiness probe reports.
     pub fn readiness(&self) -> &Arc<Readiness> {
         &self.readiness
+    }
+
+    /// What is counted and measured.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// How many works wait for the writer, and how many may.
+    pub fn queue_length(&self) -> (usize, usize) {
+        self.writer.queue_length()
     }
 
     /// Runs `work` in a transaction. Returns when the commit is on disk.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Params, Row};
 
 use super::Error;
-use crate::base::{Clock, Rng, Timestamp};
+use crate::base::{Clock, Rng, SecurityEvent, Timestamp};
 use crate::config::Config;
 use crate::crypto::Keyring;
 
@@ -137,21 +137,26 @@ impl<'c> View<'c> {
 /// type. A slice that remembers what is in a table changes both together. A rollback empties it, and so does the end of
 /// the commit, because another process may write next.
 #[derive(Default)]
-pub(super) struct Memory(Vec<Box<dyn Any + Send>>);
+pub(super) struct Memory {
+    values: Vec<Box<dyn Any + Send>>,
+    /// The security events of the operations that were not rolled back.
+    pub security: Vec<SecurityEvent>,
+}
 
 impl Memory {
+    /// Forgets the values.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.values.clear();
     }
 
     fn get<T: Default + Send + 'static>(&mut self) -> &mut T {
-        let place = self.0.iter().position(|value| value.is::<T>()).unwrap_or_else(|| {
-            self.0.push(Box::<T>::default());
-            self.0.len() - 1
+        let place = self.values.iter().position(|value| value.is::<T>()).unwrap_or_else(|| {
+            self.values.push(Box::<T>::default());
+            self.values.len() - 1
         });
         // It cannot fail: the type was compared above.
         #[expect(clippy::expect_used)]
-        self.0[place].downcast_mut().expect("the value has this type")
+        self.values[place].downcast_mut().expect("the value has this type")
     }
 }
 
@@ -171,6 +176,11 @@ impl<'c> Tx<'c> {
     /// first and after every rollback. It must agree with the tables at all times.
     pub fn remembered<T: Default + Send + 'static>(&mut self) -> &mut T {
         self.memory.get()
+    }
+
+    /// Logs and counts a security event, once the transaction is committed.
+    pub fn note_security(&mut self, event: SecurityEvent) {
+        self.memory.security.push(event);
     }
 
     /// The random number generator of this transaction; in tests it has a fixed seed.

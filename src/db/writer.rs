@@ -20,7 +20,7 @@ use super::epoch::{Changes, ReadPosition, ValidatedEpoch, Validation};
 use super::tx::Memory;
 use super::work::{Alone, Batch, Handler, Together, Work};
 use super::{Error, Site, Tx, View};
-use crate::base::{Clock, Rng, Timestamp};
+use crate::base::{Clock, Metrics, Rng, Stopwatch, Timestamp};
 use crate::threads;
 
 /// Callers that may wait for the writer. More are told to try again.
@@ -50,10 +50,14 @@ pub struct Committed {
 /// Writes what the journal in the database has more than its file.
 pub type JournalWriter = Box<dyn Fn(&View<'_>) -> Result<(), Error> + Send>;
 
+/// A work in the queue, and since when.
+type Waiting = (Stopwatch, Box<dyn Work>);
+
 /// The sending end of the queue. Dropping it waits for the thread: what is queued is committed, and the connection is
 /// closed before the process unloads SQLCipher's library.
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Work>>>,
+    queue: Option<mpsc::Sender<Waiting>>,
+    metrics: Arc<Metrics>,
     failed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -84,6 +88,7 @@ pub(super) struct WriterContext {
     pub on_commit: Box<dyn Fn(Committed) + Send>,
     /// Called once, with the reason, when writing failed for good.
     pub on_fatal: Box<dyn Fn(&Error) + Send>,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Writer {
@@ -95,11 +100,12 @@ impl Writer {
         watch_tables(&context.connection, &touched)?;
         let position = ReadPosition::at_end(&context.connection)?;
         let has_failed = failed.clone();
+        let metrics = context.metrics.clone();
         let thread = std::thread::Builder::new()
             .name("writer".into())
             .spawn(move || run(context, waiting, position, &touched, &has_failed))
             .map_err(|error| Error::file(std::path::Path::new("writer thread"), error))?;
-        Ok(Self { queue: Some(queue), failed, thread: Some(thread) })
+        Ok(Self { queue: Some(queue), metrics, failed, thread: Some(thread) })
     }
 
     /// Queues `work`. The receiver gets the result once the commit is on disk.
@@ -136,13 +142,22 @@ impl Writer {
         Ok(answer)
     }
 
+    /// How many works wait, and how many may.
+    pub(super) fn queue_length(&self) -> (usize, usize) {
+        let free = self.queue.as_ref().map_or(QUEUE_MAX, mpsc::Sender::capacity);
+        (QUEUE_MAX - free, QUEUE_MAX)
+    }
+
     fn queue(&self, work: Box<dyn Work>) -> Result<(), Error> {
         if self.failed.load(Ordering::SeqCst) {
             return Err(Error::Stopped);
         }
         let Some(queue) = &self.queue else { return Err(Error::Stopped) };
-        queue.try_send(work).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Error::Busy,
+        queue.try_send((Stopwatch::start(), work)).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => {
+                self.metrics.writer.refused.fetch_add(1, Ordering::Relaxed);
+                Error::Busy
+            }
             mpsc::error::TrySendError::Closed(_) => Error::Stopped,
         })
     }
@@ -221,7 +236,7 @@ impl Time {
 
 fn run(
     mut context: WriterContext,
-    mut waiting: mpsc::Receiver<Box<dyn Work>>,
+    mut waiting: mpsc::Receiver<Waiting>,
     mut position: ReadPosition,
     touched: &AtomicU8,
     failed: &AtomicBool,
@@ -230,21 +245,27 @@ fn run(
     let never = Timestamp::from_millis(0);
     let mut time = Time { clock: context.clock.clone(), last: never, noted: never, returns: 0 };
     let mut memory = Memory::default();
-    while let Some(first) = waiting.blocking_recv() {
+    let metrics = context.metrics.clone();
+    while let Some((since, first)) = waiting.blocking_recv() {
+        metrics.writer.wait.note(since.elapsed());
         let mut batch = Batch::starting_with(first);
         // The workers that were answered a moment ago have more requests, which can share this commit.
         std::thread::yield_now();
+        let commit = Stopwatch::start();
         let outcome =
             commit_together(&mut context, &mut memory, &mut waiting, &mut batch, &mut time, &mut position, touched);
         memory.clear();
+        let security = std::mem::take(&mut memory.security);
         let mask = touched.swap(0, Ordering::Relaxed);
         match outcome {
             Ok((validation, has_logged, changes)) => {
+                metrics.writer.commit.note(commit.elapsed());
                 // SQLite does not call the hook for tables without rowid, so a write that it did not report counts as
                 // content too.
                 let has_content = has_logged && (mask & CONTENT != 0 || mask == 0);
                 validation.committed(&mut position, has_logged, &changes, has_content);
                 answer_committed(&context, batch, time.last);
+                security.iter().for_each(|event| metrics.note_security(event));
                 if mask & JOBS != 0 {
                     (context.on_commit)(Committed { jobs: true });
                 }
@@ -252,6 +273,7 @@ fn run(
             }
             Err(error) => {
                 let fatal = error.is_fatal();
+                metrics.writer.failed.fetch_add(1, Ordering::Relaxed);
                 if fatal {
                     failed.store(true, Ordering::SeqCst);
                     (context.on_fatal)(&error);
@@ -296,7 +318,7 @@ fn checkpoint_when_due(context: &WriterContext) {
 fn commit_together<'d>(
     context: &'d mut WriterContext,
     memory: &mut Memory,
-    waiting: &mut mpsc::Receiver<Box<dyn Work>>,
+    waiting: &mut mpsc::Receiver<Waiting>,
     batch: &mut Batch,
     time: &mut Time,
     position: &mut ReadPosition,
@@ -314,8 +336,9 @@ fn commit_together<'d>(
     let outcome = loop {
         // Before each work, so that one of many callers finds all that wait already.
         while batch.len() < BATCH_MAX
-            && let Ok(next) = waiting.try_recv()
+            && let Ok((since, next)) = waiting.try_recv()
         {
+            context.metrics.writer.wait.note(since.elapsed());
             batch.add(next);
         }
         let Some(work) = batch.next() else { break Ok(()) };
@@ -363,6 +386,7 @@ fn run_one(
     work: &mut dyn Work,
 ) -> Result<bool, Error> {
     connection.prepare_cached("savepoint caller")?.execute([])?;
+    let noted = memory.security.len();
     let mut tx = Tx::new(View::new(connection, now, site), rng, memory);
     let keep = work.run(&mut tx);
     // If the disk failed, the result of the operation does not count: no caller may be answered "done" after that. If
@@ -379,6 +403,7 @@ fn run_one(
     if !keep {
         connection.prepare_cached("rollback to caller")?.execute([])?;
         memory.clear();
+        memory.security.truncate(noted);
     }
     connection.prepare_cached("release caller")?.execute([])?;
     Ok(keep)

@@ -67,17 +67,6 @@ pub enum Outcome {
     GiveUp(String),
 }
 
-impl Outcome {
-    /// Reports how the job with this name ended.
-    pub(super) fn log(&self, name: &str) {
-        match self {
-            Self::Done => tracing::debug!(name, "A job is done."),
-            Self::Again(why) => tracing::warn!(name, why, "A job will be tried again."),
-            Self::GiveUp(why) => tracing::error!(name, why, "A job failed permanently."),
-        }
-    }
-}
-
 /// The number of attempts before a job fails permanently. With the backoff they take about half a day.
 pub(super) const ATTEMPTS_MAX: u32 = 20;
 /// The time before the second attempt. It doubles with each attempt, up to [`BACKOFF_MAX`].

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::model::{ATTEMPTS_MAX, Outcome, backoff};
-use super::runner::{JobHandler, run_to_end};
+use super::runner::{JobHandler, report, run_to_end};
 use crate::app::App;
 
 /// The periodic work of one handler.
@@ -55,7 +55,7 @@ impl Periodic {
 
     async fn attempt(&self, app: &Arc<App>) -> Outcome {
         let outcome = run_to_end((self.handler.run)(app.clone(), Value::Null)).await;
-        outcome.log(self.handler.name);
+        report(app, self.handler.name, &outcome);
         outcome
     }
 }

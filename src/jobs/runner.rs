@@ -117,11 +117,26 @@ pub(super) async fn run_to_end(mut running: Pin<Box<dyn Future<Output = Outcome>
     .await
 }
 
+/// Reports how the job with this name ended, in the log and in the metrics.
+pub(super) fn report(app: &App, name: &str, outcome: &Outcome) {
+    let index = match outcome {
+        Outcome::Done => 0,
+        Outcome::Again(_) => 1,
+        Outcome::GiveUp(_) => 2,
+    };
+    app.metrics().note_job(name, index, app.now());
+    match outcome {
+        Outcome::Done => tracing::debug!(name, "A job is done."),
+        Outcome::Again(why) => tracing::warn!(name, why, "A job will be tried again."),
+        Outcome::GiveUp(why) => tracing::error!(name, why, "A job failed permanently."),
+    }
+}
+
 async fn run_one(app: &Arc<App>, handlers: &'static [JobHandler], job: ClaimedJob) -> Result<(), Error> {
     let outcome = match handlers.iter().find(|handler| handler.name == job.name) {
         Some(handler) => run_to_end((handler.run)(app.clone(), job.payload.clone())).await,
         None => Outcome::GiveUp(format!("this program has no handler for the job {}", job.name)),
     };
-    outcome.log(&job.name);
+    report(app, &job.name, &outcome);
     app.write(move |tx| ops::finish(tx, job.id, job.attempts, &outcome)).await
 }

@@ -19,5 +19,5 @@ pub(crate) use listing::{SITE, check_listing};
 pub use message::{Link, PlainMessage};
 pub use model::{DELIVER, Mail, Message};
 pub use ops::{enqueue, enqueue_transient, purge_old};
-pub use store::{STATEMENTS, delete_of_account as forget, has_transient, list_recent as recent};
+pub use store::{STATEMENTS, count_waiting, delete_of_account as forget, has_transient, list_recent as recent};
 pub use tables::TABLES;

@@ -30,11 +30,14 @@ const DELETE_OLD: &str = "
     delete from mail_outbox where id in (
       select id from mail_outbox where sent_at < :before or given_up_at < :before limit :limit)";
 
+const COUNT_WAITING: &str = "
+    select count(*) as waiting, min(created_at) as oldest from mail_outbox where sent_at is null and given_up_at is null";
 const FIND_TRANSIENT: &str = "select 1 from mail_outbox where forget_when_sent = 1 limit 1";
 
 /// Every statement of this file, for the test that prepares them.
 pub const STATEMENTS: &[&str] = &[
     FIND_TRANSIENT,
+    COUNT_WAITING,
     INSERT,
     CLAIM,
     LIST_RECENT,
@@ -140,4 +143,15 @@ pub(super) fn delete_old(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Resu
 /// [`Error`].
 pub fn has_transient(view: &View<'_>) -> Result<bool, Error> {
     Ok(view.find(FIND_TRANSIENT, [], only::<i64>)?.is_some())
+}
+
+/// How many mails wait to be sent, and since when the oldest one does.
+///
+/// # Errors
+/// [`Error`].
+pub fn count_waiting(view: &View<'_>) -> Result<(i64, Option<Timestamp>), Error> {
+    view.one(COUNT_WAITING, [], |row| {
+        by_name!(row, COUNT_WAITING => waiting, oldest);
+        Ok((waiting.get()?, oldest.get()?))
+    })
 }

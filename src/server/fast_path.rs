@@ -19,11 +19,11 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, TryFutureExt};
 
-use super::faults;
 use super::middleware::{self, REQUEST_ID};
 use super::route::{FastAnswer, Route, fast_route};
 use super::routes::ROUTES;
-use crate::base::Problem;
+use super::{faults, incidents};
+use crate::base::{Problem, RequestClass, Stopwatch, WorkerCounts};
 use crate::http::{Answer, Fault, ShutdownSignal, json};
 use crate::services::Callers;
 use crate::services::api::{forward_auth_without_session, introspect_form, require_caller};
@@ -46,6 +46,8 @@ struct DirectHandlers {
     callers: Arc<Callers>,
     shutdown: ShutdownSignal,
     is_tls: bool,
+    /// Of this worker.
+    counts: Arc<WorkerCounts>,
 }
 
 impl<F: ServiceFactory<Request, Config = AppConfig>> FastPath<F> {
@@ -57,7 +59,8 @@ impl<F: ServiceFactory<Request, Config = AppConfig>> FastPath<F> {
         shutdown: ShutdownSignal,
     ) -> Self {
         let is_tls = verifier.app().config().public_url.starts_with("https://");
-        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, shutdown, is_tls } }
+        let counts = Arc::default();
+        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, shutdown, is_tls, counts } }
     }
 }
 
@@ -75,7 +78,8 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Service, Self::InitError>>>>;
 
     fn new_service(&self, config: AppConfig) -> Self::Future {
-        let (router, handlers) = (self.router.new_service(config), self.handlers.clone());
+        let (router, mut handlers) = (self.router.new_service(config), self.handlers.clone());
+        handlers.counts = handlers.verifier.app().metrics().worker();
         Box::pin(async move { Ok(FastPathService { router: router.await?, handlers: Rc::new(handlers) }) })
     }
 }
@@ -100,14 +104,18 @@ where
     fn call(&self, mut request: Request) -> Self::Future {
         match fast_answer(request.head()) {
             Some(FastAnswer::ForwardAuth) => {
+                let watch = self.handlers.watch();
                 let mut response = self.handlers.forward_auth(request.head());
+                self.handlers.count(&response, watch);
                 close_when_stopping(&self.handlers.shutdown, &mut response);
                 ResponseFuture::Ready(ready(Ok(response)))
             }
             Some(FastAnswer::Introspect) => {
                 let payload = request.take_payload();
                 let handlers = self.handlers.clone();
+                let watch = self.handlers.watch();
                 let answer = self.handlers.clone().introspect(request, payload).map(move |mut response| {
+                    handlers.count(&response, watch);
                     close_when_stopping(&handlers.shutdown, &mut response);
                     Ok(response)
                 });
@@ -159,11 +167,30 @@ fn is_gateway_path(path: &str) -> bool {
     path.strip_prefix(FORWARD_AUTH.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// One of so many requests is timed, because reading the clock twice takes as long as counting ten requests.
+const TIMED_EVERY: u64 = 64;
+
 impl DirectHandlers {
+    /// Runs for a request whose time is measured.
+    fn watch(&self) -> Option<Stopwatch> {
+        self.counts.is_sampled(TIMED_EVERY).then(Stopwatch::start)
+    }
+
+    fn count(&self, response: &Response<BoxBody>, watch: Option<Stopwatch>) {
+        self.counts.count(RequestClass::Verify, response.status().as_u16());
+        if let Some(watch) = watch {
+            self.counts.note_duration(RequestClass::Verify, watch.elapsed());
+        }
+    }
+
     fn forward_auth(&self, head: &RequestHead) -> Response<BoxBody> {
         let answer =
             catch_unwind(AssertUnwindSafe(|| forward_auth_without_session(&self.verifier, &self.callers, head)));
-        finalize(answer, head, self.is_tls)
+        let response = finalize(answer, head, self.is_tls);
+        if response.status().as_u16() == 401 {
+            incidents::note_refused_by_gateway(self.verifier.app(), head);
+        }
+        response
     }
 
     async fn introspect(self: Rc<Self>, request: Request, payload: Payload) -> Response<BoxBody> {

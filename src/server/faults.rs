@@ -26,12 +26,23 @@ pub(super) fn framework_problem(status: StatusCode) -> Problem {
     }
 }
 
-/// Writes an error of the server to the log, with its cause.
-pub(super) fn report(problem: &Problem, request_id: &str, path: &str) {
-    if problem.status >= 500 {
-        let cause = problem.cause.as_deref().unwrap_or("none given");
-        tracing::error!(request = %request_id, path, code = problem.code, cause, "A request failed.");
+/// Writes a refused request to the log: an error of the server with its cause. What everybody can cause by typing an
+/// address is logged at the level debug. Returns whether the log has it at the usual level, so that it is worth telling a
+/// person its id.
+pub(super) fn report(problem: &Problem, request_id: &str, path: &str) -> bool {
+    let (request, status, code) = (request_id, problem.status, problem.code);
+    let cause = problem.cause.as_deref();
+    match status {
+        // Readiness logs each fault once, and a probe asks all the time.
+        503 if cause.is_none() => tracing::debug!(request, path, status, code, "A request was refused."),
+        500.. => {
+            let cause = cause.unwrap_or("none given");
+            tracing::error!(request, path, status, code, cause, "A request failed.");
+        }
+        400 | 401 | 404 | 405 | 408 | 421 => tracing::debug!(request, path, status, code, "A request was refused."),
+        _ => tracing::info!(request, path, status, code, "A request was refused."),
     }
+    !matches!(status, 400 | 401 | 404 | 405 | 408 | 421) && (status != 503 || cause.is_some())
 }
 
 /// A problem document (RFC 9457), for services and probes.

@@ -13,12 +13,12 @@ use actix_web::{Error, HttpMessage, HttpResponse};
 use futures_util::future::LocalBoxFuture;
 
 use super::fair_queue::FairQueue;
-use super::route::ClientKind;
+use super::route::{ClientKind, Route};
 use super::router::RouteIndex;
 use super::routes::ROUTES;
-use super::{faults, hosts, identify, pages};
+use super::{faults, hosts, identify, incidents, pages};
 use crate::app::App;
-use crate::base::{Problem, RateLimit, Rng, days};
+use crate::base::{Problem, RateLimit, Rng, Stopwatch, WorkerCounts, days};
 use crate::http::{
     Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, page, redirect, set_rate_limit,
 };
@@ -59,11 +59,13 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
+        let counts = self.app.as_ref().map_or_else(Arc::default, |app| app.metrics().worker());
         let middleware = Self { app: self.app.clone(), is_tls: self.is_tls, routes: self.routes.clone() };
         ready(Ok(MiddlewareService {
             middleware: Rc::new(middleware),
             service: Rc::new(service),
             page_queue: Rc::default(),
+            counts,
         }))
     }
 }
@@ -73,6 +75,7 @@ pub(super) struct MiddlewareService<S> {
     middleware: Rc<Middleware>,
     service: Rc<S>,
     page_queue: Rc<FairQueue>,
+    counts: Arc<WorkerCounts>,
 }
 
 impl<S, B> Service<ServiceRequest> for MiddlewareService<S>
@@ -87,26 +90,34 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        let watch = Stopwatch::start();
         // Decoded as the router decodes it: both must read `%74` as `t`.
         let path = request.match_info().as_str();
         let (client, route) = self.middleware.routes.find(request.method().as_str(), path);
+        let class = Route::class(client, route);
         let (middleware, service, page_queue) =
             (self.middleware.clone(), self.service.clone(), self.page_queue.clone());
+        let counts = self.counts.clone();
         Box::pin(async move {
             if client == ClientKind::Page {
                 page_queue.wait().await;
             }
             if let Some(app) = &middleware.app {
+                take_request_id(app, &request);
                 if client == ClientKind::Page
                     && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())
                 {
                     let mut refused = render_fault(request.error_response(Fault(problem)), client, Some(app));
                     set_headers(&mut refused, client, middleware.is_tls);
+                    counts.count(class, refused.status().as_u16());
                     return Ok(refused);
                 }
                 identify::attach(app, &request, client, route).await;
             }
-            Ok(middleware.finalize(service.call(request).await?, client))
+            let response = middleware.finalize(service.call(request).await?, client);
+            counts.count(class, response.status().as_u16());
+            counts.note_duration(class, watch.elapsed());
+            Ok(response)
         })
     }
 }
@@ -120,6 +131,12 @@ impl Middleware {
         client: ClientKind,
     ) -> ServiceResponse<BoxBody> {
         let mut response = response.map_into_boxed_body();
+        if client == ClientKind::Page
+            && response.status().as_u16() == 429
+            && let Some(app) = &self.app
+        {
+            incidents::note_throttled(app, response.request());
+        }
         if response.status().is_client_error() || response.status().is_server_error() {
             response = render_fault(response, client, self.app.as_ref());
         }
@@ -146,13 +163,16 @@ fn render_fault(
     }
     let problem = problem.unwrap_or_else(|| faults::framework_problem(response.status()));
     let request_id = request_id(response.request());
-    faults::report(&problem, &request_id, response.request().path());
+    let is_in_the_log = faults::report(&problem, &request_id, response.request().path());
+    if let Some(app) = app {
+        incidents::note_refusal(app, response.request(), client, &problem);
+    }
     let allow = response.headers().get(header::ALLOW).cloned();
     let (request, _) = response.into_parts();
     let mut rendered = match client {
         ClientKind::Page if problem.code == SIGNED_OUT => to_sign_in(&request, app),
         ClientKind::Page if problem.code == identify::FACTOR_OWED => redirect("/settings/security"),
-        ClientKind::Page => pages::fault(app, &request, &problem, &request_id),
+        ClientKind::Page => pages::fault(app, &request, &problem, is_in_the_log.then_some(request_id.as_str())),
         ClientKind::Service | ClientKind::Gateway => faults::problem_json(&problem, &request_id),
         ClientKind::KeyHolder => faults::error_json(&problem),
     };
@@ -204,6 +224,18 @@ fn request_id(request: &actix_web::HttpRequest) -> String {
     let id = new_request_id();
     request.extensions_mut().insert(RequestId(id.clone()));
     id
+}
+
+/// Takes the id that a trusted proxy gave the request, so that both logs have the same.
+fn take_request_id(app: &App, request: &ServiceRequest) {
+    let Some(given) = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()) else { return };
+    let is_id =
+        (8..=64).contains(&given.len()) && given.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let proxies = &app.config().listen.trusted_proxies;
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    if is_id && peer.is_some_and(|peer| proxies.iter().any(|network| network.contains(&peer))) {
+        request.extensions_mut().insert(RequestId(given.to_owned()));
+    }
 }
 
 /// The theme of the person if this browser has no cookie with it yet: so pages keep the theme after they sign out.

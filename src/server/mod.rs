@@ -14,7 +14,9 @@ mod fresh;
 mod health;
 mod hosts;
 mod identify;
+mod incidents;
 mod listeners;
+mod metrics;
 mod middleware;
 pub mod openapi;
 pub mod pages;
@@ -24,6 +26,7 @@ mod routes;
 mod run;
 mod tls;
 
+pub use metrics::{FAMILIES as METRICS, Family as Metric, Kind as MetricKind};
 pub use route::{Access, ClientKind, FastAnswer, Route};
 pub use routes::ROUTES;
 pub use run::{Fatal, ServeError, ServeOutcome, check_tls, serve, serve_and_wait};

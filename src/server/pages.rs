@@ -26,7 +26,8 @@ struct FaultPage<'a> {
     sentence: &'a str,
     link: &'a str,
     link_label: &'static str,
-    request_id: &'a str,
+    /// `None`: the log does not have this request.
+    request_id: Option<&'a str>,
 }
 
 /// Renders a fault as a page. If that fails, answers with the sentence as plain text.
@@ -34,7 +35,7 @@ pub(super) fn fault(
     app: Option<&Arc<App>>,
     request: &HttpRequest,
     problem: &Problem,
-    request_id: &str,
+    request_id: Option<&str>,
 ) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let Some(app) = app else { return HttpResponse::build(status).body(problem.sentence.clone()) };

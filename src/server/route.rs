@@ -1,6 +1,7 @@
 //! What is known about a route. The router, the middleware, the fast path, the sidebar and the tests all read this
 //! record, so that a fact about a route is written once, in `routes.rs`.
 
+use crate::base::RequestClass;
 use crate::http::page::SidebarEntry;
 
 /// The largest body in bytes: enough for forms and small JSON bodies. A route that accepts more says so.
@@ -93,6 +94,8 @@ pub struct Route {
     pub has_subpaths: bool,
     /// The largest body in bytes.
     pub body_max: usize,
+    /// How its requests are counted. `None`: as the client says.
+    pub counted_as: Option<RequestClass>,
 }
 
 /// One function for each rule that a line of the table can have.
@@ -113,6 +116,7 @@ impl Route {
             fast_answer: None,
             has_subpaths: false,
             body_max: BODY_MAX,
+            counted_as: None,
         }
     }
 
@@ -148,8 +152,14 @@ impl Route {
         self
     }
 
+    pub(super) const fn counted(mut self, class: RequestClass) -> Self {
+        self.counted_as = Some(class);
+        self
+    }
+
     pub(super) const fn fast(mut self, answer: FastAnswer) -> Self {
         self.fast_answer = Some(answer);
+        self.counted_as = Some(RequestClass::Verify);
         self
     }
 
@@ -168,6 +178,12 @@ impl Route {
     /// Whether it belongs to the API, which the OpenAPI document describes. Other routes are pages.
     pub fn is_api(&self) -> bool {
         self.client != ClientKind::Page || ClientKind::of_path(self.path) != ClientKind::Page
+    }
+
+    /// How a request of this client at this route is counted.
+    pub(super) fn class(client: ClientKind, route: Option<&Self>) -> RequestClass {
+        let usual = if client == ClientKind::Page { RequestClass::Page } else { RequestClass::Api };
+        route.and_then(|route| route.counted_as).unwrap_or(usual)
     }
 
     /// Whether this route answers requests with this method.

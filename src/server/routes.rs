@@ -7,6 +7,7 @@ use actix_web::web::ServiceConfig;
 use super::route::{Access, ClientKind, FastAnswer, Route};
 use super::router::Table;
 use super::{health, openapi, pages};
+use crate::base::RequestClass;
 use crate::http::assets;
 use crate::{
     activity, api_keys, billing, people, privacy, resources, services, settings, signin, tokens, verification,
@@ -155,9 +156,11 @@ routes! {
     GET  "/activity"                                  SignedIn [sidebar(ACCOUNT, "Activity", "activity")]
         => activity::pages::activity;
     GET  "/demo/mail"                                 Demo => pages::demo_mail;
-    GET  "/assets/{name:.*}"                          Public => assets::serve;
-    GET  "/healthz"                                   Public [client(ClientKind::Service)] => health::healthz;
-    GET  "/readyz"                                    Public [client(ClientKind::Service)] => health::readyz;
+    GET  "/assets/{name:.*}"                          Public [counted(RequestClass::Asset)] => assets::serve;
+    GET  "/healthz"                                   Public [client(ClientKind::Service), counted(RequestClass::Probe)]
+        => health::healthz;
+    GET  "/readyz"                                    Public [client(ClientKind::Service), counted(RequestClass::Probe)]
+        => health::readyz;
     GET  "/v1/openapi.json"                           Public => openapi::document;
     GET  "/v1/docs"                                   Public [client(ClientKind::Page)] => openapi::docs_page;
     GET  "/.well-known/jwks.json"                     Public => tokens::api::key_set;
@@ -165,11 +168,13 @@ routes! {
     POST "/v1/key-exposures"                          Public [visitor] => api_keys::api::report_exposures;
     POST "/v1/introspect"                             Service [fast(FastAnswer::Introspect)]
         => services::api::introspect;
-    POST "/v1/usage/events"                           Service [body(EVENTS_BYTES_MAX)] => billing::api::record_events;
+    POST "/v1/usage/events"                           Service [body(EVENTS_BYTES_MAX), counted(RequestClass::Usage)]
+        => billing::api::record_events;
     GET  "/v1/ingest/watermark"                       Service => billing::api::watermark;
     GET  "/api/username/check"                        Public => people::api::check_username;
     POST "/v1/token"                                  Public [visitor] => services::api::token;
-    GET  "/v1/revocations"                            Service => services::api::revocations;
+    GET  "/v1/revocations"                            Service [counted(RequestClass::Poll)]
+        => services::api::revocations;
     GET  "/api/account/summary"                       KeyHolder("account:read") => settings::api::summary;
     GET  "/api/api-keys"                              KeyHolder("account:read") => verification::api::list;
     GET  "/api/users"                                 KeyHolder("account:read") => settings::api::profile;

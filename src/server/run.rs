@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::fast_path::FastPath;
 use super::middleware::Middleware;
 use super::route::BODY_MAX;
-use super::{frame, listeners, routes, tls};
+use super::{frame, listeners, metrics, routes, tls};
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
@@ -128,6 +128,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
             None => server.bind(address).map_err(bind_error)?,
         };
     }
+    let metrics = metrics::listen(&app).map_err(ServeError)?;
     // So the first verifier finds a signing key, and no request for the key set has to write.
     tokens::flows::ensure_signing_key(&app)
         .await
@@ -179,9 +180,17 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         tracing::info!(%address, region = config.region, "Domicile is serving.");
     }
     let serving = actix_web::rt::spawn(server);
+    let metrics = metrics.map(|server| {
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        handle
+    });
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("Serving")]);
     let served = serving.await.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
     served.map_err(|error| ServeError(format!("The server failed: {error}.")))?;
+    if let Some(metrics) = metrics {
+        metrics.stop(false).await;
+    }
     verifier.stop_preload();
     // A panic of this thread was already reported when it happened.
     let _ = reading.join();

@@ -23,6 +23,6 @@ pub use ops::{
     LoginThrottle, cookie_state, count_request, current, end, end_all, end_live, end_reused, forget, is_known_device,
     note_device, purge_ended, read_device, renew, request_wait, rotate, start,
 };
-pub use store::{STATEMENTS, delete_of_all as end_of_all, distrust_devices, list, update_seen as touch};
+pub use store::{STATEMENTS, count_live, delete_of_all as end_of_all, distrust_devices, list, update_seen as touch};
 pub use tables::TABLES;
 pub(crate) use tables::{DEVICE, SESSION};

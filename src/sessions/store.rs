@@ -33,6 +33,8 @@ const LIST: &str = "
       and last_seen_at <= :latest
     order by last_seen_at desc
     limit 100";
+const COUNT_LIVE: &str = "
+    select count(*) from session where ends_at > :now and last_seen_at + idle_seconds * 1000 > :now";
 const UPDATE_SEEN: &str = "
     update session set last_seen_at = max(last_seen_at, :now)
     where id = :id and ends_at > :now and last_seen_at + idle_seconds * 1000 > :now";
@@ -97,6 +99,7 @@ pub const STATEMENTS: &[&str] = &[
     INSERT,
     FIND_CURRENT,
     LIST,
+    COUNT_LIVE,
     FIND_ENDED,
     UPDATE_SEEN,
     UPDATE_PROVED,
@@ -121,6 +124,14 @@ pub const STATEMENTS: &[&str] = &[
     DELETE_THROTTLE,
     DELETE_OLD_THROTTLES,
 ];
+
+/// How many sessions there are that have not ended.
+///
+/// # Errors
+/// [`Error`].
+pub fn count_live(view: &View<'_>) -> Result<i64, Error> {
+    view.one(COUNT_LIVE, named_params! {":now": view.now()}, only)
+}
 
 /// The row of a new session, without its id and digest.
 pub(super) struct Row<'r> {

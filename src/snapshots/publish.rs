@@ -10,6 +10,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::continuation::{continues, read_published};
 use super::error::SnapshotError;
@@ -145,6 +146,7 @@ fn put_in_place(app: &App, copy: NewCopy, verified: Verified) -> Result<Manifest
         tracing::warn!(%error, "Receipts of erasures could not be made final. The next snapshot tries again.");
     }
     app.store().record_published(copy.content);
+    app.metrics().snapshots[0].fetch_add(1, Ordering::Relaxed);
     if app.readiness().clear_fault(FAULT) {
         tracing::info!("Snapshots are published again.");
     }
@@ -156,10 +158,11 @@ fn put_in_place(app: &App, copy: NewCopy, verified: Verified) -> Result<Manifest
 fn report(app: &App, error: &SnapshotError) {
     let reason = error.reason(app.store().layout());
     match error {
-        SnapshotError::Interrupted => {}
+        SnapshotError::Interrupted => return,
         _ if app.readiness().set_fault(FAULT, &reason) => tracing::error!(%error, "{reason}"),
         _ => tracing::debug!(%error, "Publishing fails as before."),
     }
+    app.metrics().snapshots[1].fetch_add(1, Ordering::Relaxed);
 }
 
 /// The kind of an error that SQLite or the store reported in general terms.

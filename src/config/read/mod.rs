@@ -13,8 +13,9 @@ use ipnet::IpNet;
 
 use super::ConfigError;
 use super::model::{
-    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Mail, MailTransport, OnExposure,
-    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
+    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Log, LogFormat, LogLevel, Mail,
+    MailTransport, OnExposure, Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls,
+    Tokens,
 };
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
@@ -62,6 +63,7 @@ impl Reader {
         let data_dir = PathBuf::from(self.text("data_dir").map_or("/var/lib/domicile".into(), |(text, _)| text));
         let keyring = PathBuf::from(self.text("keyring").map_or("/etc/domicile/keyring".into(), |(text, _)| text));
         let listen = self.listen();
+        let log = self.log();
         let signup = self.signup();
         let session = self.session();
         let egress = self.egress(region.as_deref().unwrap_or_default());
@@ -84,6 +86,7 @@ impl Reader {
             data_dir,
             keyring,
             listen,
+            log,
             signup,
             session,
             mail,
@@ -162,9 +165,7 @@ impl Reader {
         let trusted_proxies = self.networks("listen.trusted_proxies");
         let hosts = self.list("listen.hosts").unwrap_or_default();
         let workers = self.number("listen.workers", 1, 256).and_then(|number| usize::try_from(number).ok());
-        if let Some(setting) = self.take("listen.metrics_address") {
-            self.unsupported(&setting.origin, "listen.metrics_address", "metrics");
-        }
+        let metrics_address = self.metrics_address(&addresses);
         Listen {
             addresses: addresses.into_iter().map(|(address, _)| address).collect(),
             tls,
@@ -172,6 +173,32 @@ impl Reader {
             hosts: hosts.into_iter().map(|(host, _)| host.to_ascii_lowercase()).collect(),
             trusted_proxies,
             workers,
+            metrics_address,
+        }
+    }
+
+    fn metrics_address(&mut self, addresses: &[(SocketAddr, Origin)]) -> Option<SocketAddr> {
+        let (text, at) = self.text("listen.metrics_address")?;
+        let address = SocketAddr::from_str(&text).ok();
+        match address {
+            None => {
+                let what = "must be an address and a port, for example \"127.0.0.1:9090\"";
+                self.fault(&at, "listen.metrics_address", what);
+            }
+            Some(address) if addresses.iter().any(|(known, _)| *known == address) => {
+                let what = "is an address of the pages too. Give the metrics a port of their own";
+                self.fault(&at, "listen.metrics_address", what);
+            }
+            Some(_) => {}
+        }
+        address
+    }
+
+    fn log(&mut self) -> Log {
+        let level = [LogLevel::Info, LogLevel::Error, LogLevel::Warn, LogLevel::Debug];
+        Log {
+            level: self.choice("log.level", &level.map(|level| (level.as_str(), level))),
+            format: self.choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         }
     }
 

@@ -269,7 +269,8 @@ impl Appliance {
         command
     }
 
-    fn start_as(&mut self, mut command: Command) {
+    /// As [`Appliance::start`], with another command.
+    pub fn start_as(&mut self, mut command: Command) {
         let socket_path = self.folder.path().join("notify");
         let _ = std::fs::remove_file(&socket_path);
         let socket = UnixDatagram::bind(&socket_path).unwrap();
