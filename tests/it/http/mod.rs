@@ -3,6 +3,7 @@
 mod downloads;
 mod enumeration;
 mod factors;
+mod front_proxies;
 mod gateways;
 mod keys;
 mod main_job;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::support::{Appliance, GATEWAY_HEADERS, HelperProcess, free_port, tool, wait_for};
 
 /// An example of the package, with the changes that its first lines ask the admin to make.
-fn example(name: &str, changes: &[(&str, String)]) -> String {
+pub(super) fn example(name: &str, changes: &[(&str, String)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/examples").join(name);
     let mut text = std::fs::read_to_string(&path).unwrap();
     for (from, to) in changes {
