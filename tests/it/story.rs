@@ -20,7 +20,7 @@ fn run_script(name: &str, mut input: Value) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(needed);
         assert!(path.exists(), "this test needs {needed}, which is missing. Run: ./dev tools");
     }
-    tool("chromium");
+    tool("chromium-headless-shell");
     if let Ok(shots) = std::env::var("TEST_SHOTS") {
         input["shots"] = json!(shots);
     }

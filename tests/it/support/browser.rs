@@ -88,6 +88,9 @@ impl Call {
             .max_redirects(0)
             .allow_non_standard_methods(true)
             .timeout_global(Some(std::time::Duration::from_secs(60)))
+            // Each request fills its buffers with zeros, byte by byte in a debug build. The defaults are 128 KiB each.
+            .input_buffer_size(16 << 10)
+            .output_buffer_size(16 << 10)
             .build()
             .into()
     }
