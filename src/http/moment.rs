@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter};
 
-use crate::base::{Timestamp, Zone, days};
+use crate::base::{Timestamp, Zone, days, minutes};
 
 /// How a page shows moments: seen from the time of the request, in the zone of the person who reads it.
 #[derive(Clone, Copy)]
@@ -18,13 +18,22 @@ impl<'z> TimeFormat<'z> {
     }
 
     /// How long ago it was, for less than a week; otherwise day and time. A pointer over it shows the time zone too.
+    ///
+    /// Up to a minute ahead is just now: times of the audit never go back, so after a small step of the clock the newest
+    /// ones are later than the clock.
     pub fn moment(self, at: Timestamp) -> Moment {
-        let is_recent = at <= self.now && self.now.since(at) < days(7);
-        Moment {
-            iso: at.rfc3339(),
-            full: at.day_and_time_in(self.zone),
-            text: if is_recent { ago(self.now.since(at).as_secs()) } else { at.day_and_clock_in(self.zone) },
-        }
+        let is_recent = at <= self.now.plus(minutes(1)) && self.now.since(at) < days(7);
+        let text = if is_recent { ago(self.now.since(at).as_secs()) } else { at.day_and_clock_in(self.zone) };
+        self.element(at, text)
+    }
+
+    /// The day alone, such as `3 May 2026`. A pointer over it shows time and zone too.
+    pub fn day(self, at: Timestamp) -> Moment {
+        self.element(at, at.day_in(self.zone))
+    }
+
+    fn element(self, at: Timestamp, text: String) -> Moment {
+        Moment { iso: at.rfc3339(), full: at.day_and_time_in(self.zone), text }
     }
 }
 
@@ -71,7 +80,8 @@ mod tests {
         assert_eq!(recent[5..8], ["59 minutes ago", "1 hour ago", "23 hours ago"]);
         assert_eq!(recent[8..], ["1 day ago", "2 days ago", "6 days ago"]);
         assert_eq!(text(604_800), "26 April 2026, 09:00");
-        assert_eq!(text(-1), "3 May 2026, 09:00", "what is to come is a date");
+        assert_eq!([text(-1), text(-60)], ["just now"; 2], "the clock went back a little");
+        assert_eq!(text(-61), "3 May 2026, 09:01", "what is to come is a date");
     }
 
     #[test]

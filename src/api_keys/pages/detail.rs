@@ -7,7 +7,7 @@ use askama::Template;
 use super::super::error::ApiKeyError;
 use super::super::model::{ApiKey, KeyActs, KeyChange, KeyName, KeyNote, Limits, Period};
 use super::super::ops::{self, Insight};
-use super::format::{LastUse, Sparkline, expiry_text, limits_text, state_tag, thousands};
+use super::format::{LastUse, Sparkline, expiry_day, limits_text, state_tag, thousands};
 use super::list::{Choice, periods};
 use super::parse_id;
 use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
@@ -78,7 +78,7 @@ struct DetailPage {
     colour: &'static str,
     scopes: Vec<String>,
     created: Moment,
-    expires: String,
+    expires: Option<Moment>,
     expires_soon: bool,
     last_use: LastUse,
     last_agent: String,
@@ -114,7 +114,6 @@ impl DetailPage {
     fn new(context: PageContext, key: ApiKey, insight: Insight, now: Timestamp, zone: &Zone) -> Self {
         let times = TimeFormat::new(now, zone);
         let (state, colour) = state_tag(&key);
-        let (expires, expires_soon) = expiry_text(&key, now, zone);
         let draft = Draft::new(&key);
         let spent = insight.spent.map(|(spent, budget)| {
             let period = match budget.period {
@@ -137,8 +136,8 @@ impl DetailPage {
             colour,
             scopes: key.scopes.split(' ').map(str::to_owned).collect(),
             created: times.moment(key.created_at),
-            expires,
-            expires_soon,
+            expires: expiry_day(&key, times),
+            expires_soon: key.ends_soon(now),
             last_use: LastUse::new(&key, times),
             uses: thousands(key.uses),
             limits: limits_text(&key),

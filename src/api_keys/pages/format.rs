@@ -2,7 +2,7 @@
 
 use super::super::model::{ApiKey, DailyUse, KeyState, Period, SuccessorLife};
 use super::super::ops::DAYS_SHOWN;
-use crate::base::{Timestamp, Zone};
+use crate::base::Timestamp;
 use crate::http::{Moment, TimeFormat};
 
 /// A bar of a sparkline.
@@ -82,12 +82,9 @@ pub(super) fn state_tag(key: &ApiKey) -> (&'static str, &'static str) {
     }
 }
 
-/// The day on which a key ends, and whether that is soon.
-pub(super) fn expiry_text(key: &ApiKey, now: Timestamp, zone: &Zone) -> (String, bool) {
-    match key.good_until() {
-        None => ("Never".to_owned(), false),
-        Some(end) => (end.day_in(zone), key.ends_soon(now)),
-    }
+/// The day on which a key ends. `None`: never.
+pub(super) fn expiry_day(key: &ApiKey, times: TimeFormat<'_>) -> Option<Moment> {
+    key.good_until().map(|end| times.day(end))
 }
 
 /// How long the new key of a rotation lives.

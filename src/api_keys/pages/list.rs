@@ -12,7 +12,7 @@ use super::super::model::{
 };
 use super::super::ops::{self, Health};
 use super::PATH;
-use super::format::{LastUse, Sparkline, expiry_text, label_of, short_note, state_tag};
+use super::format::{LastUse, Sparkline, expiry_day, label_of, short_note, state_tag};
 use crate::accounts;
 use crate::base::{Problem, Timestamp, Zone};
 use crate::db::View;
@@ -82,7 +82,7 @@ struct KeyRow {
     display: String,
     scopes: String,
     last_use: LastUse,
-    expires: String,
+    expires: Option<Moment>,
     expires_soon: bool,
     state: &'static str,
     colour: &'static str,
@@ -301,17 +301,17 @@ fn groups(app: &AppData, chosen: &[String]) -> Vec<ScopeGroup> {
 
 fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
     let (state, colour) = state_tag(&key);
-    let (expires, expires_soon) = expiry_text(&key, now, zone);
+    let times = TimeFormat::new(now, zone);
     let acts = key.acts();
     KeyRow {
         id: key.id.to_string(),
-        last_use: LastUse::new(&key, TimeFormat::new(now, zone)),
+        last_use: LastUse::new(&key, times),
+        expires: expiry_day(&key, times),
+        expires_soon: key.ends_soon(now),
         note: short_note(&key.note).map(str::to_owned),
         name: key.name,
         display: key.display,
         scopes: key.scopes.replace(' ', ", "),
-        expires,
-        expires_soon,
         state,
         colour,
         is_over: key.state.is_over(),

@@ -7,7 +7,7 @@ use super::cards::{AboutCard, EmailsCard, NotificationsCard, PictureCard, Prefer
 use super::refusal::Refusal;
 use crate::base::Problem;
 use crate::http::page::{self, AppData, PageContext};
-use crate::http::{Answer, Flash, SignedIn, TimeFormat, redirect_with_flash};
+use crate::http::{Answer, Flash, Moment, SignedIn, TimeFormat, redirect_with_flash};
 use crate::settings::ops;
 
 pub(super) const PATH: &str = "/settings/profile";
@@ -23,7 +23,7 @@ struct ProfilePage {
     notifications: NotificationsCard,
     region: String,
     account_id: String,
-    since: String,
+    since: Moment,
 }
 
 impl ProfilePage {
@@ -41,15 +41,16 @@ impl ProfilePage {
         // the page.
         context.path = PATH.to_owned();
         let (person, chosen) = (&profile.account, &profile.preferences);
+        let times = TimeFormat::new(app.now(), &identity.zone);
         Ok(Self {
             about: AboutCard::new(person, &profile.links, refusal),
             picture: PictureCard::new(person, identity.avatar.picture.as_deref(), refusal),
-            emails: EmailsCard::new(&profile.addresses, TimeFormat::new(app.now(), &identity.zone), refusal),
+            emails: EmailsCard::new(&profile.addresses, times, refusal),
             preferences: PreferencesCard::new(&chosen.settings, &context.theme, refusal),
             notifications: NotificationsCard::new(chosen.mails, refusal),
             region: person.region.clone(),
             account_id: person.id.to_string(),
-            since: person.created_at.day_in(&identity.zone),
+            since: times.day(person.created_at),
             context,
         })
     }
