@@ -43,10 +43,3 @@ impl Store {
         self.was_left_open
     }
 }
-
-/// Whether there is a write-ahead log: the last process that closes the database removes it.
-pub(super) fn has_log(layout: &Layout) -> bool {
-    let mut log = layout.live().into_os_string();
-    log.push("-wal");
-    std::fs::metadata(log).is_ok_and(|metadata| metadata.len() > 0)
-}

@@ -7,9 +7,7 @@ use super::{Error, Layout};
 /// The size of the live database with its log, in bytes. Zero: there is none.
 pub fn database_bytes(layout: &Layout) -> u64 {
     let size = |path: PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let mut log = layout.live().into_os_string();
-    log.push("-wal");
-    size(layout.live()) + size(log.into())
+    size(layout.live()) + size(layout.log())
 }
 
 /// The bytes that this user may still write on the disk of `folder`.

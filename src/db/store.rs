@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use rusqlite::Connection;
 
 use super::connection::{self, Purpose};
-use super::damage::has_log;
 use super::epoch::{Subject, ValidatedEpoch};
 use super::pool::{self, Pool};
 use super::wal_index::CommitCounter;
@@ -40,6 +39,16 @@ impl Layout {
     /// The live database.
     pub fn live(&self) -> PathBuf {
         self.live_dir().join("live.sqlite")
+    }
+
+    /// The write-ahead log of the live database.
+    pub fn log(&self) -> PathBuf {
+        self.live_dir().join("live.sqlite-wal")
+    }
+
+    /// Whether there is a write-ahead log: the last process that closes the database removes it.
+    pub fn has_log(&self) -> bool {
+        self.log().metadata().is_ok_and(|metadata| metadata.len() > 0)
     }
 
     /// The live database while `init` creates it.
@@ -208,7 +217,7 @@ impl Store {
     /// [`Error::Restoring`], [`Error::KeyDoesNotOpen`], [`Error::Older`], [`Error::Newer`] or [`Error::Sqlite`]; nothing in
     /// the file changed then.
     pub fn open(layout: Layout, site: Arc<Site>, clock: Clock, mut rng: Rng, hooks: StoreHooks) -> Result<Self, Error> {
-        let was_left_open = has_log(&layout);
+        let was_left_open = layout.has_log();
         let users = super::try_share_file(&layout.users_lock())?.ok_or(Error::Restoring)?;
         let key = site.keyring.database_key_pragma();
         let live = layout.live();

@@ -27,7 +27,7 @@ pub fn check_placement(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Res
     }
     let Some(main) = open_main(&live, site, now) else { return check_readable(layout, site, now) };
     if has_stale_log(layout, site, now) {
-        let log = companion(&live, "-wal");
+        let log = layout.log();
         return Err(RestoreError::StaleLog { live, log });
     }
     let is_foreign = db::ownership(layout)? == Ownership::Foreign;
@@ -49,7 +49,7 @@ fn check_readable(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<(
     };
     // `init` leaves no empty file, and without a snapshot there is nothing to restore.
     let is_empty = live.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    if is_empty && !has_log(&live) && layout.snapshot().exists() {
+    if is_empty && !layout.has_log() && layout.snapshot().exists() {
         return Err(damaged(Damage::Empty));
     }
     let sampled = FileCopy::open_live(layout, site, now).and_then(|copy| copy.sample());
@@ -80,14 +80,10 @@ fn open_main(live: &Path, site: &Arc<Site>, now: Timestamp) -> Option<FileCopy> 
     Some(copy)
 }
 
-fn has_log(live: &Path) -> bool {
-    companion(live, "-wal").metadata().is_ok_and(|metadata| metadata.len() > 0)
-}
-
 /// Whether the write-ahead log is what makes the database unreadable, because the main file can be read without it.
 fn has_stale_log(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> bool {
     let outcome = FileCopy::open_live(layout, site, now).and_then(|copy| audit::head(&copy.view()));
-    has_log(&layout.live()) && outcome.is_err_and(|error| error.is_fatal() || matches!(error, Error::KeyDoesNotOpen(_)))
+    layout.has_log() && outcome.is_err_and(|error| error.is_fatal() || matches!(error, Error::KeyDoesNotOpen(_)))
 }
 
 /// Whether the file is a snapshot as it was published. One that an earlier release served after somebody put it back has
@@ -122,10 +118,4 @@ fn newer_events(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> i64 {
 
 fn is_restorable(file: &Path, site: &Arc<Site>, now: Timestamp) -> bool {
     snapshots::read_published(file, site, now).is_some()
-}
-
-fn companion(live: &Path, ending: &str) -> PathBuf {
-    let mut name = live.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
