@@ -7,6 +7,7 @@
 mod first_start;
 mod machine;
 mod restore;
+mod supply;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
