@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Error, Layout, Store};
+use super::{Error, Store};
 
 /// The fault of readiness while the database is damaged.
 const DAMAGE_FAULT: &str = "database";

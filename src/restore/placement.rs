@@ -4,7 +4,7 @@
 //! `owner` beside it. Such a file may be torn, older than the journal, or be read together with the write-ahead log of
 //! another database.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::RestoreError;
