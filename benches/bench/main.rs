@@ -6,7 +6,7 @@
 //! load, over loopback. `cargo bench -- --quick` runs everything briefly, to check that it runs; its figures mean
 //! little. `cargo bench -- seed` fills an appliance and keeps it.
 
-#![allow(clippy::print_stdout)] // This program prints a table.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // This program prints a table.
 
 mod bare;
 // The tests have them too.

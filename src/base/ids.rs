@@ -137,6 +137,8 @@ ids! {
     ApiKeyId = "key";
     /// A connected service.
     ServiceId = "svc";
+    /// A credential of a connected service.
+    ServiceCredentialId = "cred";
     /// A browser session, as lists and the audit log name it. The cookie has another value, which is secret.
     SessionId = "ses";
     /// The identity of a person at another sign-in provider.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::arguments::Common;
 use super::context;
 use super::failure::{Exit, Failure};
+use super::output::out;
 use crate::db::Layout;
 
 /// How often the snapshot is copied again, if another one was published meanwhile.
@@ -35,7 +36,7 @@ pub(super) fn run(common: &Common, dest: &Path) -> Result<(), Failure> {
     let manifest = copy_snapshot(&layout, &target, published)?;
     sync_folder(&target.parent)?;
     if common.json {
-        println!(
+        out!(
             "{}",
             json!({
                 "snapshot": target.file,
@@ -45,10 +46,12 @@ pub(super) fn run(common: &Common, dest: &Path) -> Result<(), Failure> {
                 "bytes": manifest["bytes"],
                 "sha256": manifest["sha256"],
             })
-        );
+        )?;
     } else {
-        println!("{}", target.file.display());
-        journal.iter().for_each(|journal| println!("{}", journal.display()));
+        out!("{}", target.file.display())?;
+        if let Some(journal) = journal {
+            out!("{}", journal.display())?;
+        }
     }
     Ok(())
 }
@@ -102,15 +105,14 @@ fn publish(common: &Common) -> Result<Value, Failure> {
     if output.status.success() {
         return serde_json::from_slice(&output.stdout).map_err(|error| failure(&error));
     }
-    let text = String::from_utf8_lossy(&output.stderr);
-    // The lines before it are the log.
-    let sentence = text.rsplit_once("domicile: ").map_or(text.as_ref(), |(_, sentence)| sentence);
+    let failure = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
+    let sentence = failure["error"].as_str().unwrap_or("the snapshot could not be published.");
     let exit = match output.status.code() {
         Some(2) => Exit::Configuration,
         Some(3) => Exit::Damage,
         _ => Exit::Refused,
     };
-    Err(Failure { sentence: sentence.trim_end().to_owned(), exit })
+    Err(Failure::new(exit, sentence))
 }
 
 /// Copies the published snapshot, and compares the copy with the manifest. Answers the manifest.

@@ -3,6 +3,7 @@
 use super::arguments::Common;
 use super::context;
 use super::failure::Failure;
+use super::output::{out, tell};
 use crate::config::Config;
 use crate::privacy::PendingErasure;
 use crate::server;
@@ -18,21 +19,21 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
             .into_iter()
             .map(|(name, text)| (name.to_owned(), serde_json::Value::String(text)))
             .collect();
-        println!(
+        out!(
             "{}",
             serde_json::json!({
                 "settings": settings,
                 "warnings": config.warnings(),
                 "pending_erasures": pending.iter().map(pending_json).collect::<Vec<_>>(),
             })
-        );
+        )?;
         return Ok(());
     }
     for (name, text) in config.describe() {
-        println!("{name:<14} {text}");
+        out!("{name:<14} {text}")?;
     }
     for warning in config.warnings() {
-        eprintln!("Warning: {warning}");
+        tell!("Warning: {warning}");
     }
     for erasure in &pending {
         let (receipt, at) = (erasure.receipt, erasure.erased_at.day_and_time());
@@ -40,7 +41,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
             (false, _) => "the write-ahead log, the published snapshot, or a mail that was not sent yet",
             (true, _) => "the published snapshot",
         };
-        eprintln!(
+        tell!(
             "Warning: the erasure {receipt} of {at} is not final: {what} may still contain the person. The server does the rest while it runs."
         );
     }
@@ -66,7 +67,7 @@ fn check_start(common: &Common, config: &Config) -> Result<Vec<PendingErasure>, 
     match keyring {
         Some(keyring) => context::check_appliance(config.clone(), keyring),
         None => {
-            eprintln!("There is no appliance yet. Create it with `domicile init`.");
+            tell!("There is no appliance yet. Create it with `domicile init`.");
             Ok(Vec::new())
         }
     }

@@ -9,10 +9,12 @@ use nix::unistd::{Gid, Uid};
 
 use super::arguments::Common;
 use super::failure::Failure;
+use super::output::tell;
+use super::unit;
 use crate::accounts::{self, Account};
 use crate::app::{App, AppOptions, OpenError};
 use crate::base::{Clock, Problem, Rng, Secret};
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_PATH};
 use crate::crypto::{Keyring, KeyringError};
 use crate::db::{self, Layout};
 use crate::journal::{Extent, JournalFile};
@@ -24,12 +26,28 @@ use crate::workspaces::{self, Workspace};
 
 /// Reads the configuration, overridden by the environment.
 pub(super) fn config(common: &Common) -> Result<Config, Failure> {
-    Ok(Config::load(&common.config, &settings_of_environment()?)?)
+    let environment = settings_of_environment()?;
+    if common.config == Path::new(DEFAULT_PATH) {
+        tell_settings_of_the_unit(&environment);
+    }
+    Ok(Config::load(&common.config, &environment)?)
 }
 
 /// The settings in the environment of this process.
 pub(super) fn settings_of_environment() -> Result<Vec<(String, String)>, Failure> {
     environment(std::env::vars_os())
+}
+
+/// Says which settings the server of the package has and this command does not, because only its unit gives them.
+fn tell_settings_of_the_unit(environment: &[(String, String)]) {
+    let is_known = |name: &str| environment.iter().any(|(own, _)| own == name);
+    for setting in unit::unknown_settings(Path::new("/"), is_known) {
+        tell!(
+            "Warning: {} sets {} for the server only; this command does not have it. Write it into the settings file, where both read it.",
+            setting.file.display(),
+            setting.name
+        );
+    }
 }
 
 /// The variables that are settings. Other variables are ignored and may contain any bytes.
@@ -150,7 +168,7 @@ pub(super) fn open_with(
     check_writable(&config)?;
     let layout = Layout::new(&config.data_dir);
     if let Some(sentence) = recover(&layout)? {
-        eprintln!("{sentence}");
+        tell!("{sentence}");
     }
     let db::Site { config, keyring } = check_placement(&layout, db::Site { config, keyring })?;
     let live = App::check(config, keyring, Clock::system().now())?;
@@ -195,7 +213,7 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<Vec<Pe
     check_writable(&config)?;
     let layout = Layout::new(&config.data_dir);
     if let Some(file) = restore::unfinished(&layout) {
-        eprintln!(
+        tell!(
             "The restore of {} was interrupted, or is running. The next start completes or undoes it.",
             file.display()
         );
@@ -205,7 +223,7 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<Vec<Pe
     let schema = copy.schema_version().map_err(OpenError::Db)?;
     if schema < db::MIGRATIONS_COUNT {
         // An earlier schema has other tables. The start verifies all of them, on a copy.
-        eprintln!(
+        tell!(
             "The database has schema {schema}. The next start upgrades it to schema {}, first on a copy.",
             db::MIGRATIONS_COUNT
         );
@@ -213,7 +231,7 @@ pub(super) fn check_appliance(config: Config, keyring: Keyring) -> Result<Vec<Pe
     }
     JournalFile::new(&layout, &Arc::default()).verify(&copy.view(), Extent::Whole)?;
     if let Some(reminder) = maintenance::escrow_reminder(&copy.view()).map_err(OpenError::Db)? {
-        eprintln!("Warning: {reminder}");
+        tell!("Warning: {reminder}");
     }
     Ok(privacy::pending_erasures(&copy.view()).map_err(Problem::from)?)
 }

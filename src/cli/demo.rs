@@ -1,9 +1,17 @@
 //! `domicile demo`: a temporary appliance with sample people.
 
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use super::arguments::Common;
 use super::context::drop_privileges;
 use super::failure::Failure;
+use super::output::out;
 use super::{init, log, serve};
 use crate::api_keys::{self, Expiry, KeyName, KeyNote, Limits, NewApiKey};
 use crate::app::App;
@@ -26,34 +34,77 @@ const PEOPLE: [(&str, &str, &str); 2] =
 const KEYS: [(&str, &[&str], u64); 2] =
     [("training-server", &["training", "read"], 90), ("nightly-report", &["billing:read", "usage:read"], 30)];
 
-pub(super) fn run(port: u16) -> Result<(), Failure> {
+pub(super) fn run(common: &Common, port: u16) -> Result<(), Failure> {
+    // Reserved before anything is printed, so that no key of an appliance that does not start is shown.
+    let reserved = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| cannot_listen(port, &error))?;
     let folder = TempFolder::new()?;
+    stop_at_hangup(folder.0.clone())?;
     let config = Config::for_demo(&folder.0, port)?;
     log::start(&config.log);
     init::create_appliance(&config)?;
     let keyring = Keyring::load(&config.keyring, false)?;
     drop_privileges(&config.data_dir)?;
     let url = config.public_url.clone();
-    let outcome = serve::run_with(config, keyring, |app| {
+    let is_json = common.json;
+    let outcome = serve::run_with(config, keyring, move |app| {
         let (key, service) = create_samples(app)?;
-        println!(
+        drop(reserved);
+        if is_json {
+            let mail = format!("{url}/demo/mail");
+            return out!(
+                "{}",
+                json!({
+                    "url": url, "account": "ada-l", "password": PASSWORD, "mail": mail, "key": key, "service": service,
+                })
+            );
+        }
+        out!(
             "\n  Domicile demo: all data is in a temporary folder, which is removed when you stop the demo (Ctrl-C).\n"
-        );
-        println!("  Open       {url}");
-        println!("  Sign in    ada-l / {PASSWORD}");
-        println!("  Mail       {url}/demo/mail\n");
-        println!("  A key of ada-l, and a service that may verify it:");
-        println!("  KEY={key}");
-        println!("  SERVICE={service}");
-        println!("  curl -d \"token=$KEY\" -H \"Authorization: Bearer $SERVICE\" {url}/v1/introspect\n");
-        Ok(())
+        )?;
+        out!("  Open       {url}")?;
+        out!("  Sign in    ada-l / {PASSWORD}")?;
+        out!("  Mail       {url}/demo/mail\n")?;
+        out!("  A key of ada-l, and a service that may verify it:")?;
+        out!("  KEY={key}")?;
+        out!("  SERVICE={service}")?;
+        out!("  curl -d \"token=$KEY\" -H \"Authorization: Bearer $SERVICE\" {url}/v1/introspect\n")
     });
     drop(folder);
     outcome
 }
 
+fn cannot_listen(port: u16, error: &std::io::Error) -> Failure {
+    let other = if port == 8081 { 8082 } else { 8081 };
+    Failure::refused(format!(
+        "the demo cannot listen on port {port}: {error}. Choose another port: domicile demo --port {other}"
+    ))
+}
+
+/// Stops the demo as Ctrl-C does when its terminal is closed, so that its folder is removed. Not if the hangup is ignored
+/// (nohup). Called before any other thread exists, so that no other thread gets the signal.
+fn stop_at_hangup(folder: PathBuf) -> Result<(), Failure> {
+    let failure = |error: &dyn std::fmt::Display| Failure::refused(format!("signals cannot be received: {error}."));
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    if ignored.is_some_and(|mask| mask.trim().ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f'])) {
+        return Ok(());
+    }
+    let hangup: SigSet = [Signal::SIGHUP].into_iter().collect();
+    hangup.thread_block().map_err(|error| failure(&error))?;
+    let wait = move || {
+        // If it cannot be waited for, the demo goes on without.
+        if hangup.wait().is_ok() {
+            // Here, because the signal ends the process at once as long as the server is starting.
+            let _ = std::fs::remove_dir_all(&folder);
+            let _ = kill(Pid::this(), Signal::SIGTERM);
+        }
+    };
+    std::thread::Builder::new().name("hangup".into()).spawn(wait).map_err(|error| failure(&error))?;
+    Ok(())
+}
+
 /// A folder that is removed when the demo ends.
-struct TempFolder(std::path::PathBuf);
+struct TempFolder(PathBuf);
 
 impl TempFolder {
     fn new() -> Result<Self, Failure> {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::arguments::Common;
 use super::context::{find_account, open, secret_from_stdin};
 use super::failure::Failure;
+use super::output::{out, tell};
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, Secret};
 use crate::db::Tx;
@@ -43,10 +44,10 @@ pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: b
         app.store().write_blocking(move |tx| factors::start_reset(tx, &actor, account, ResetRequester::Operator));
     let reset = started.map_err(|error| to_failure(error.into(), &person.username))?;
     if common.json {
-        println!("{}", json!({"id": account.to_string(), "state": "waiting", "due_at": reset.due_at.rfc3339()}));
+        out!("{}", json!({"id": account.to_string(), "state": "waiting", "due_at": reset.due_at.rfc3339()}))?;
     } else {
-        println!("{}", reset.due_at.rfc3339());
-        eprintln!(
+        out!("{}", reset.due_at.rfc3339())?;
+        tell!(
             "Every verified address gets a notice. The factors are removed at that time, unless the person or --cancel stops it."
         );
     }
@@ -55,9 +56,9 @@ pub(super) fn reset(common: &Common, name: &str, second: Option<&str>, cancel: b
 
 fn print_state(common: &Common, account: AccountId, state: &str, sentence: &str) -> Result<(), Failure> {
     if common.json {
-        println!("{}", json!({"id": account.to_string(), "state": state}));
+        out!("{}", json!({"id": account.to_string(), "state": state}))?;
     } else {
-        println!("{sentence}");
+        out!("{sentence}")?;
     }
     Ok(())
 }

@@ -29,22 +29,72 @@ pub struct Failure {
     pub sentence: String,
     /// The exit status of the process.
     pub exit: Exit,
+    /// Stable, lower snake_case, for programs.
+    pub code: &'static str,
+    /// What programs are told besides the sentence: members of the JSON object.
+    pub details: serde_json::Map<String, serde_json::Value>,
+    /// Nobody reads the output any more, so nothing is said: the command has done its work.
+    pub is_closed_pipe: bool,
+    /// The person at the terminal knows it already.
+    pub is_told: bool,
 }
 
 impl Failure {
+    /// A failure with this exit status.
+    pub fn new(exit: Exit, sentence: impl Into<String>) -> Self {
+        let code = match exit {
+            Exit::Refused => "refused",
+            Exit::Configuration => "configuration",
+            Exit::Damage => "damage",
+            Exit::Io => "io",
+        };
+        Self {
+            sentence: sentence.into(),
+            exit,
+            code,
+            details: serde_json::Map::new(),
+            is_closed_pipe: false,
+            is_told: false,
+        }
+    }
+
     /// A failure with [`Exit::Refused`].
     pub fn refused(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), exit: Exit::Refused }
+        Self::new(Exit::Refused, sentence)
     }
 
     /// A failure with [`Exit::Configuration`].
     pub fn configuration(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), exit: Exit::Configuration }
+        Self::new(Exit::Configuration, sentence)
     }
 
     /// A failure with [`Exit::Damage`].
     pub fn damage(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), exit: Exit::Damage }
+        Self::new(Exit::Damage, sentence)
+    }
+
+    /// The reader of stdout has gone.
+    pub fn closed_pipe() -> Self {
+        Self { is_closed_pipe: true, ..Self::refused("") }
+    }
+
+    /// Sets the code for programs.
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
+    /// Adds a member for programs.
+    pub fn with_detail(mut self, name: &str, value: serde_json::Value) -> Self {
+        self.details.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The form for programs: `{"error":"<sentence>","code":"…"}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut members = self.details.clone();
+        members.insert("error".into(), self.sentence.clone().into());
+        members.insert("code".into(), self.code.into());
+        members.into()
     }
 }
 
@@ -172,8 +222,20 @@ impl From<Problem> for Failure {
             Some(cause) if problem.code == "database_damaged" => {
                 Self::damage(format!("{cause}. Stop the server, then run: domicile restore FILE --replace"))
             }
-            Some(cause) => Self::refused(format!("{} ({cause})", problem.sentence)),
-            None => Self::refused(problem.sentence),
+            Some(cause) if problem.code == "internal" => {
+                Self::refused(format!("the command failed: {cause}.")).with_code(problem.code)
+            }
+            Some(cause) => Self::refused(format!("{} ({cause})", problem.sentence)).with_code(problem.code),
+            None => Self::refused(in_the_words_of_a_command(&problem)).with_code(problem.code),
         }
+    }
+}
+
+/// Most sentences are for pages too: they name no option, and know only addresses.
+fn in_the_words_of_a_command(problem: &Problem) -> String {
+    match (problem.code, problem.field) {
+        ("not_found", _) => "there is nothing with this name or id. Check it, or list what there is.".to_owned(),
+        (_, Some(option)) => format!("{}: {}", option.replace('_', "-"), problem.sentence),
+        (_, None) => problem.sentence.clone(),
     }
 }

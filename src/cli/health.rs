@@ -13,20 +13,23 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use super::arguments::Common;
 use super::context;
 use super::failure::Failure;
+use super::output::result;
+use super::web;
 use crate::base::seconds;
 use crate::config::{Config, Tls};
 
 /// Maximum length of an answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
-/// Asks the local server whether it is ready, as a load balancer does.
-pub(super) fn run(common: &Common) -> Result<(), Failure> {
-    match probe(&context::config(common)?)? {
-        ServerState::Ready => {
-            println!("ready");
-            Ok(())
-        }
-        ServerState::NotReady(reason) => Err(Failure::refused(reason)),
+/// Asks a server whether it is ready, as a load balancer does: the one at `url`, or the local one of the settings.
+pub(super) fn run(common: &Common, url: Option<&str>) -> Result<(), Failure> {
+    let state = match url {
+        Some(url) => probe_url(url)?,
+        None => probe(&context::config(common)?)?,
+    };
+    match state {
+        ServerState::Ready => result(common, &serde_json::json!({"ready": true}), "ready"),
+        ServerState::NotReady(reason) => Err(Failure::refused(reason).with_code("not_ready")),
     }
 }
 
@@ -35,6 +38,28 @@ pub(super) enum ServerState {
     Ready,
     /// With the reason, in one sentence.
     NotReady(String),
+}
+
+/// Asks the server at this address, as a browser would reach it. Needs no settings.
+fn probe_url(url: &str) -> Result<ServerState, Failure> {
+    let base = url.trim_end_matches('/').trim_end_matches("/readyz");
+    if !base.starts_with("http://") && !base.starts_with("https://") {
+        return Err(Failure::configuration(format!(
+            "\"{url}\" is not an address. Give one such as https://account.example.org or http://127.0.0.1:8080."
+        ))
+        .with_code("usage"));
+    }
+    let failure =
+        |error: &dyn std::fmt::Display| ServerState::NotReady(format!("the server at {base} is not ready: {error}."));
+    Ok(match web::get(&format!("{base}/readyz"), &[]) {
+        Ok(answer) if answer.status == 200 => ServerState::Ready,
+        Ok(answer) => {
+            let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            let detail = document["detail"].as_str().map(str::to_owned);
+            detail.map_or_else(|| failure(&format!("it answered {}", answer.status)), ServerState::NotReady)
+        }
+        Err(error) => failure(&error),
+    })
 }
 
 /// Asks the local server whether it is ready.

@@ -8,9 +8,12 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::arguments::Common;
 use super::context;
 use super::failure::Failure;
+use super::output::{result, tell};
 use crate::app::{App, OpenError};
 use crate::base::{Clock, Problem, Rng};
 use crate::config::Config;
@@ -34,32 +37,36 @@ pub(super) fn run(common: &Common, given: Option<(&str, &str)>) -> Result<(), Fa
         }
     };
     let missing = config.missing();
+    let of_missing: Vec<_> = missing
+        .iter()
+        .map(|missing| json!({"name": missing.name, "sentence": missing.sentence, "lines": missing.lines}))
+        .collect();
+    let value = json!({"region": config.region, "operator_link": link, "missing": of_missing});
+    // Nothing is undone: another link costs nothing, another appliance does.
+    result(common, &value, &link).map_err(|_| {
+        let sentence = "the appliance is ready, but its link could not be printed. Run: domicile account operator-link";
+        Failure::refused(sentence).with_code("output_failed")
+    })?;
     if common.json {
-        let missing: Vec<_> = missing
-            .iter()
-            .map(|missing| serde_json::json!({"name": missing.name, "sentence": missing.sentence, "lines": missing.lines}))
-            .collect();
-        println!("{}", serde_json::json!({"region": config.region, "operator_link": link, "missing": missing}));
         return Ok(());
     }
-    println!("{link}");
-    eprintln!(
+    tell!(
         "The appliance is ready. Its region is \"{}\", which cannot be changed.\nThe link above creates the account of the first operator. It works once, within 24 hours.",
         config.region
     );
     if let Some(local) = local_link(&config, &link) {
-        eprintln!(
+        tell!(
             "As long as {} does not lead here, open it on this machine, or through `ssh -L`:\n  {local}",
             config.public_url
         );
     }
-    eprintln!(
+    tell!(
         "Next: systemctl start domicile, or without systemd: domicile serve\nKeep a copy of {} in a safe place, never together with a backup: without it, no backup can be read.",
         config.keyring.display()
     );
     for missing in missing {
-        let lines: String = missing.lines.lines().map(|line| format!("    {line}\n")).collect();
-        eprint!("\n{}: {}\n{lines}", common.config.display(), missing.sentence);
+        let lines: Vec<_> = missing.lines.lines().map(|line| format!("    {line}")).collect();
+        tell!("\n{}: {}\n{}", common.config.display(), missing.sentence, lines.join("\n"));
     }
     Ok(())
 }

@@ -5,38 +5,39 @@ use serde_json::json;
 use super::arguments::Common;
 use super::context::open;
 use super::failure::Failure;
+use super::output::{Table, issue, out, result, tell};
 use crate::accounts::AccountError;
 use crate::base::{Actor, EmailAddress, Problem};
+use crate::db::Tx;
 use crate::invitations::{self, InvitationError};
 use crate::signin;
 
 pub(super) fn invite(common: &Common, email: &str, is_operator: bool, print_link: bool) -> Result<(), Failure> {
     let address = EmailAddress::parse(email).map_err(|_| Problem::from(AccountError::EmailAddress))?;
     let app = open(common)?;
-    let (invitation, link) = app
-        .store()
-        .write_blocking(move |tx| {
-            let (invitation, link) = invitations::issue(tx, &Actor::Operator, address, is_operator)?;
-            if !print_link {
-                invitations::mail_link(tx, &invitation, &link)?;
-            }
-            Ok::<_, InvitationError>((invitation, link))
-        })
-        .map_err(Problem::from)?;
-    if common.json {
-        let mut result = json!({"id": invitation.id.to_string(), "expires_at": invitation.expires_at.rfc3339()});
-        if print_link {
-            result["link"] = json!(link.expose());
+    let is_json = common.json;
+    let make = move |tx: &mut Tx<'_>| {
+        let (invitation, link) = invitations::issue(tx, &Actor::Operator, address, is_operator)?;
+        if !print_link {
+            invitations::mail_link(tx, &invitation, &link)?;
         }
-        println!("{result}");
-    } else if print_link {
-        println!("{}", link.expose());
-        eprintln!(
+        Ok::<_, InvitationError>((invitation, link))
+    };
+    let (invitation, _) = issue(&app, make, move |(invitation, link)| {
+        let link = print_link.then(|| link.expose().as_str());
+        let (id, end) = (invitation.id.to_string(), invitation.expires_at.rfc3339());
+        match (is_json, link) {
+            (true, Some(link)) => json!({"id": id, "expires_at": end, "link": link}).to_string(),
+            (true, None) => json!({"id": id, "expires_at": end}).to_string(),
+            (false, link) => link.map_or(id, str::to_owned),
+        }
+    })?;
+    if print_link && !is_json {
+        tell!(
             "Give the link to the person yourself. By doing so, you confirm that the address belongs to them. It works once, within 14 days."
         );
-    } else {
-        println!("{}", invitation.id);
-        eprintln!("The link will be mailed to {}. It works once, within 14 days.", invitation.address);
+    } else if !print_link && !is_json {
+        tell!("The link will be mailed to {}. It works once, within 14 days.", invitation.address);
     }
     Ok(())
 }
@@ -57,14 +58,20 @@ pub(super) fn list(common: &Common) -> Result<(), Failure> {
                 })
             })
             .collect();
-        println!("{}", json!({"invitations": waiting}));
+        out!("{}", json!({"invitations": waiting}))?;
         return Ok(());
     }
+    let mut table = Table::new(&["id", "kind", "until", "address"]);
     for invitation in waiting {
         let kind = if invitation.is_operator { "operator" } else { "person" };
-        println!("{}  {kind:<8}  until {}  {}", invitation.id, invitation.expires_at.iso_day(), invitation.address);
+        table.row([
+            invitation.id.to_string(),
+            kind.to_owned(),
+            format!("until {}", invitation.expires_at.iso_day()),
+            invitation.address.to_string(),
+        ]);
     }
-    Ok(())
+    table.print()
 }
 
 pub(super) fn withdraw(common: &Common, name: &str) -> Result<(), Failure> {
@@ -74,18 +81,18 @@ pub(super) fn withdraw(common: &Common, name: &str) -> Result<(), Failure> {
         .store()
         .write_blocking(move |tx| invitations::withdraw(tx, &Actor::Operator, &name))
         .map_err(Problem::from)?;
-    println!("{}", if common.json { json!({"id": id.to_string()}).to_string() } else { id.to_string() });
-    Ok(())
+    result(common, &json!({"id": id.to_string()}), &id.to_string())
 }
 
 pub(super) fn operator_link(common: &Common) -> Result<(), Failure> {
     let app = open(common)?;
-    let link = app.store().write_blocking(signin::claim_link).map_err(Problem::from)?;
-    if common.json {
-        println!("{}", json!({"operator_link": link}));
-    } else {
-        println!("{link}");
-        eprintln!(
+    let is_json = common.json;
+    issue(&app, signin::claim_link, move |link| match is_json {
+        true => json!({"operator_link": link}).to_string(),
+        false => link.clone(),
+    })?;
+    if !is_json {
+        tell!(
             "The link creates the account of the first operator. It works once, within 24 hours. Earlier links no longer work."
         );
     }

@@ -5,19 +5,18 @@ use serde_json::json;
 use super::arguments::{Common, KeyCommand, NewKey};
 use super::context::{find_account, open};
 use super::failure::Failure;
+use super::output::{Table, issue, out, tell};
 use super::scan;
 use crate::api_keys::{
     self, ApiKey, ApiKeyError, CreatedApiKey, Expiry, KeyName, KeyNote, Limits, NewApiKey, OVERLAP_DEFAULT,
 };
 use crate::base::{ApiKeyId, CredentialAdmin, Problem, Timestamp};
+use crate::db::Tx;
 
 pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> {
     match command {
         KeyCommand::Scan { path, prefix } => scan::scan(common, path, prefix),
-        KeyCommand::Pattern { prefix } => {
-            scan::pattern(common, prefix);
-            Ok(())
-        }
+        KeyCommand::Pattern { prefix } => scan::pattern(common, prefix),
         KeyCommand::Create(new) => create(common, new),
         KeyCommand::List { account } => list(common, account),
         KeyCommand::Rotate { key, overlap } => rotate(common, key, overlap.as_deref()),
@@ -51,20 +50,17 @@ fn create(common: &Common, options: &NewKey) -> Result<(), Failure> {
         )));
     }
     let (account, workspace) = (person.id, workspace.id);
-    let created = app
-        .store()
-        .write_blocking(move |tx| api_keys::create(tx, &CredentialAdmin::operator(), account, workspace, &new))
-        .map_err(Problem::from)?;
-    print_created(common, &created);
+    let is_json = common.json;
+    let make = move |tx: &mut Tx<'_>| api_keys::create(tx, &CredentialAdmin::operator(), account, workspace, &new);
+    issue(&app, make, move |created| result_text(is_json, created))?;
     Ok(())
 }
 
-/// Prints only the key on stdout, so that it can be piped into the secret store of a program.
-fn print_created(common: &Common, created: &CreatedApiKey) {
-    if common.json {
-        println!("{}", json!({"id": created.key.id.to_string(), "key": created.secret.expose()}));
-    } else {
-        println!("{}", created.secret.expose());
+/// Only the key, so that it can be piped into the secret store of a program.
+fn result_text(is_json: bool, created: &CreatedApiKey) -> String {
+    match is_json {
+        true => json!({"id": created.key.id.to_string(), "key": created.secret.expose()}).to_string(),
+        false => created.secret.expose().clone(),
     }
 }
 
@@ -73,17 +69,16 @@ fn list(common: &Common, account: &str) -> Result<(), Failure> {
     let (_, workspace) = find_account(&app, account)?;
     let keys = app.store().read_blocking(move |view| api_keys::list(view, workspace.id)).map_err(Problem::from)?;
     if common.json {
-        println!("{}", json!({"keys": keys.iter().map(key_json).collect::<Vec<_>>()}));
+        out!("{}", json!({"keys": keys.iter().map(key_json).collect::<Vec<_>>()}))?;
         return Ok(());
     }
+    let mut table = Table::new(&["id", "key", "state", "end", "name", "scopes", "note"]);
     for key in keys {
         let end = key.good_until().map_or("never expires".to_owned(), |end| format!("until {}", end.iso_day()));
-        println!("{}  {}…  {:<11}  {:<20}  {}  {}", key.id, key.display, key.state.as_str(), end, key.name, key.scopes);
-        for line in key.note.lines() {
-            println!("    {line}");
-        }
+        let state = key.state.as_str().to_owned();
+        table.row([key.id.to_string(), format!("{}…", key.display), state, end, key.name, key.scopes, key.note]);
     }
-    Ok(())
+    table.print()
 }
 
 fn key_json(key: &ApiKey) -> serde_json::Value {
@@ -107,13 +102,16 @@ fn rotate(common: &Common, key: &str, overlap: Option<&str>) -> Result<(), Failu
         None => OVERLAP_DEFAULT,
         Some(span) => api_keys::parse_overlap(span).ok_or_else(|| Problem::from(ApiKeyError::Overlap))?,
     };
-    let app = open(common)?;
-    let created = app.store().write_blocking(move |tx| api_keys::rotate(tx, &CredentialAdmin::operator(), id, overlap));
-    let created = created.map_err(|error| to_failure(error, id))?;
+    let (app, is_json) = (open(common)?, common.json);
+    let make = move |tx: &mut Tx<'_>| api_keys::rotate(tx, &CredentialAdmin::operator(), id, overlap);
+    let created = issue(&app, make, move |created| result_text(is_json, created));
+    let created = created.map_err(|failure| match failure.code {
+        "not_found" => no_key(id),
+        _ => failure,
+    })?;
     if let Some(end) = created.predecessor_ends_at {
-        eprintln!("The old key is valid until {}.", end.day_and_time());
+        tell!("The old key is valid until {}.", end.day_and_time());
     }
-    print_created(common, &created);
     Ok(())
 }
 
@@ -123,9 +121,9 @@ fn revoke(common: &Common, key: &str) -> Result<(), Failure> {
     let key = app.store().write_blocking(move |tx| api_keys::revoke(tx, &CredentialAdmin::operator(), id));
     let key = key.map_err(|error| to_failure(error, id))?;
     if common.json {
-        println!("{}", json!({"id": key.id.to_string(), "state": key.state.as_str()}));
+        out!("{}", json!({"id": key.id.to_string(), "state": key.state.as_str()}))?;
     } else {
-        println!("{}", key.id);
+        out!("{}", key.id)?;
     }
     Ok(())
 }
@@ -138,7 +136,11 @@ fn parse_id(key: &str) -> Result<ApiKeyId, Failure> {
 
 fn to_failure(error: ApiKeyError, id: ApiKeyId) -> Failure {
     match error {
-        ApiKeyError::NotFound => Failure::refused(format!("there is no key {id}.")),
+        ApiKeyError::NotFound => no_key(id),
         other => Problem::from(other).into(),
     }
+}
+
+fn no_key(id: ApiKeyId) -> Failure {
+    Failure::refused(format!("there is no key {id}.")).with_code("not_found")
 }

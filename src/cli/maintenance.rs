@@ -1,6 +1,5 @@
 //! `domicile drill`, its process, and copies of the keyring.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::json;
@@ -8,6 +7,7 @@ use serde_json::json;
 use super::arguments::Common;
 use super::context::open;
 use super::failure::Failure;
+use super::output::{out, tell, write_bytes};
 use crate::base::{Actor, Problem};
 use crate::crypto::Keyring;
 use crate::crypto::age_file::Recipient;
@@ -20,7 +20,7 @@ pub(super) fn drill(common: &Common) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::refused(format!("the drill could not be started: {error}.")))?;
-    eprintln!("The published snapshot is restored in {}.", app.store().layout().drill().display());
+    tell!("The published snapshot is restored in {}.", app.store().layout().drill().display());
     let program = Path::new(maintenance::jobs::OWN_PROGRAM);
     let made = runtime.block_on(maintenance::drill(&app, program, Actor::Operator)).map_err(|error| match error {
         DrillError::NoSnapshot => {
@@ -36,9 +36,9 @@ pub(super) fn drill(common: &Common) -> Result<(), Failure> {
     }
     if common.json {
         let made_at = made.snapshot_made_at.map(|at| at.rfc3339());
-        println!("{}", json!({"ok": true, "snapshot_made_at": made_at, "seconds": made.duration.as_secs()}));
+        out!("{}", json!({"ok": true, "snapshot_made_at": made_at, "seconds": made.duration.as_secs()}))?;
     } else {
-        println!("{} It took {} seconds.", made.result, made.duration.as_secs());
+        out!("{} It took {} seconds.", made.result, made.duration.as_secs())?;
     }
     Ok(())
 }
@@ -52,7 +52,7 @@ pub(super) fn rehearse(region: &str, folder: &Path) -> Result<(), Failure> {
         RehearsalError::Restore(error) => Failure::from(error),
         error => Failure::damage(format!("{error}.")),
     })?;
-    println!("{}", done.to_json());
+    out!("{}", done.to_json())?;
     Ok(())
 }
 
@@ -68,9 +68,12 @@ pub(super) fn export_keyring(common: &Common, to: &str) -> Result<(), Failure> {
     app.keyring()
         .seal_for(&recipient, &mut sealed)
         .map_err(|error| Failure::refused(format!("the keyring could not be encrypted: {error}.")))?;
+    if common.json {
+        // Armored, so it is a text.
+        sealed = format!("{}\n", json!({"keyring": String::from_utf8_lossy(&sealed)})).into_bytes();
+    }
     // Recorded only when the whole copy was written.
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(&sealed).and_then(|()| stdout.flush()).map_err(|error| {
+    write_bytes(&sealed).map_err(|error| {
         Failure::refused(format!("the copy could not be written: {error}. It is not recorded; try again."))
     })?;
     app.store()
@@ -84,8 +87,8 @@ pub(super) fn waive_export(common: &Common, reason: &str) -> Result<(), Failure>
         .write_blocking(move |tx| maintenance::waive_export(tx, &Actor::Operator, &reason))
         .map_err(Problem::from)?;
     if common.json {
-        println!("{}", json!({"waived": true}));
+        out!("{}", json!({"waived": true}))?;
     }
-    eprintln!("No copy of the keyring is asked for until it changes.");
+    tell!("No copy of the keyring is asked for until it changes.");
     Ok(())
 }

@@ -3,8 +3,7 @@
 //! **Tables:** none.
 //! **Never:** does what no operation does; takes a secret as an argument; creates or changes files of other users as
 //! root.
-//! **Start reading:** `arguments.rs`, then `run.rs`.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // A command's result is what it prints.
+//! **Start reading:** `arguments/mod.rs`, then `run.rs`.
 
 mod arguments;
 mod backup;
@@ -19,15 +18,20 @@ mod invitations;
 mod keys;
 mod log;
 mod maintenance;
+mod manual;
+mod output;
 mod people;
 mod restore;
 mod run;
 mod scan;
 mod serve;
+mod services;
 mod sessions;
 mod site;
 mod status;
+mod unit;
 mod waiting;
+mod web;
 
 pub use failure::{Exit, Failure};
 pub use run::run;

@@ -7,6 +7,7 @@ use super::context::{find_account, open, secret_from_stdin};
 use super::factors;
 use super::failure::Failure;
 use super::invitations;
+use super::output::{Table, out, result, tell};
 use super::sessions;
 use crate::accounts::{self, Account, AccountError, Username};
 use crate::api_keys;
@@ -87,9 +88,9 @@ fn create(
         })
         .map_err(Problem::from)?;
     if common.json {
-        println!("{}", json!({"id": account.id.to_string(), "username": account.username}));
+        out!("{}", json!({"id": account.id.to_string(), "username": account.username}))?;
     } else {
-        println!("{}", account.id);
+        out!("{}", account.id)?;
     }
     Ok(())
 }
@@ -100,23 +101,19 @@ fn list(common: &Common, all: bool) -> Result<(), Failure> {
     let (people, total) = app.store().read_blocking(read).map_err(Problem::from)?;
     let has_more = total > i64::try_from(people.len()).unwrap_or(i64::MAX);
     if has_more {
-        eprintln!("Showing the newest {} of {total} accounts. Use --all to show all.", people.len());
+        tell!("Showing the newest {} of {total} accounts. Use --all to show all.", people.len());
     }
     if common.json {
         let people: Vec<_> = people.iter().map(account_json).collect();
-        println!("{}", json!({"accounts": people, "total": total}));
+        out!("{}", json!({"accounts": people, "total": total}))?;
         return Ok(());
     }
-    for person in &people {
-        println!(
-            "{}  {:<32}  {:<9}  {}",
-            person.id,
-            person.username,
-            person.state.as_str(),
-            person.created_at.iso_day()
-        );
+    let mut table = Table::new(&["id", "username", "state", "since"]);
+    for person in people {
+        let state = person.state.as_str().to_owned();
+        table.row([person.id.to_string(), person.username, state, person.created_at.iso_day()]);
     }
-    Ok(())
+    table.print()
 }
 
 /// The newest accounts: one page, or all pages in one consistent read.
@@ -166,23 +163,23 @@ fn show(common: &Common, name: &str) -> Result<(), Failure> {
             .iter()
             .map(|email| json!({"address": email.address.as_str(), "verified": email.verified_at.is_some(), "primary": email.is_primary}))
             .collect();
-        println!("{shown}");
+        out!("{shown}")?;
         return Ok(());
     }
-    println!("Account     {}", person.id);
-    println!("Username    {}", person.username);
-    println!("Name        {}", person.display_name);
-    println!("State       {}", person.state.as_str());
-    println!("Region      {}", person.region);
-    println!("Since       {}", person.created_at.day_and_time());
+    out!("Account     {}", person.id)?;
+    out!("Username    {}", person.username)?;
+    out!("Name        {}", person.display_name)?;
+    out!("State       {}", person.state.as_str())?;
+    out!("Region      {}", person.region)?;
+    out!("Since       {}", person.created_at.day_and_time())?;
     for email in emails {
         let state = if email.verified_at.is_some() { "verified" } else { "unverified" };
         let rank = if email.is_primary { "primary, " } else { "" };
-        println!("E-mail      {} ({rank}{state})", email.address);
+        out!("E-mail      {} ({rank}{state})", email.address)?;
     }
-    println!("Workspace   {} (plan {})", workspace.id, workspace.plan);
-    println!("Balance     {balance}");
-    println!("Live keys   {keys}");
+    out!("Workspace   {} (plan {})", workspace.id, workspace.plan)?;
+    out!("Balance     {balance}")?;
+    out!("Live keys   {keys}")?;
     Ok(())
 }
 
@@ -195,9 +192,9 @@ fn change_state(
     let (person, _) = find_account(&app, name)?;
     let changed = app.store().write_blocking(move |tx| change(tx, person.id)).map_err(Problem::from)?;
     if common.json {
-        println!("{}", account_json(&changed));
+        out!("{}", account_json(&changed))?;
     } else {
-        println!("{}", changed.id);
+        out!("{}", changed.id)?;
     }
     Ok(())
 }
@@ -212,14 +209,12 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
         )));
     }
     let receipt = privacy::flows::erase_by_operator(&app, Actor::Operator, person.id).map_err(Problem::from)?;
-    if common.json {
-        let copies: Vec<_> = receipt.copies.iter().map(|copy| &copy.name).collect();
-        println!("{}", json!({"receipt": receipt.id.to_string(), "copies": copies, "final": false}));
-    } else {
-        println!("{}", receipt.id);
-    }
+    let copies: Vec<_> = receipt.copies.iter().map(|copy| &copy.name).collect();
+    let shown = json!({"receipt": receipt.id.to_string(), "copies": copies, "final": false});
+    // What follows is done also when nobody reads the result.
+    let printed = result(common, &shown, &receipt.id.to_string());
     if let Some(remaining) = receipt.remaining() {
-        eprintln!("{remaining}");
+        tell!("{remaining}");
     }
     // A server publishes by itself. If none runs, only this command removes the person from the file that backup jobs
     // copy.
@@ -227,19 +222,18 @@ fn delete(common: &Common, name: &str, yes: bool) -> Result<(), Failure> {
     if db::try_lock_file(&layout.lock()).map_err(Problem::from)?.is_some()
         && let Err(error) = snapshots::publish(&app)
     {
-        eprintln!("The published snapshot still contains the person: {error}. Run: domicile snapshot now");
+        tell!("The published snapshot still contains the person: {error}. Run: domicile snapshot now");
     }
-    eprintln!(
+    tell!(
         "The account is deleted. The receipt is final when a running server has also sent the last mail and replaced the \
          published snapshot. `domicile check` shows what is left to do."
     );
-    Ok(())
+    printed
 }
 
 fn export(common: &Common, name: &str, recipient: Recipient, output: &std::path::Path) -> Result<(), Failure> {
     let app = open(common)?;
     let (person, _) = find_account(&app, name)?;
     privacy::flows::export_to_file(&app, Actor::Operator, person.id, &recipient, output).map_err(Problem::from)?;
-    println!("{}", output.display());
-    Ok(())
+    result(common, &json!({"file": output}), &output.display().to_string())
 }

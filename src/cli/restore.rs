@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::arguments::{Common, RestoreArguments};
 use super::context;
 use super::failure::{Exit, Failure};
+use super::output::{out, tell};
 use super::waiting::Waiting;
 use crate::base::{Clock, Rng};
 use crate::config::Config;
@@ -43,11 +44,9 @@ pub(super) fn run(common: &Common, arguments: &RestoreArguments) -> Result<(), F
     drop(waiting);
     let restored = restored?;
     if common.json {
-        println!("{}", restored.to_json());
-    } else {
-        print(&arguments.file, &restored);
+        return out!("{}", restored.to_json());
     }
-    Ok(())
+    print(&arguments.file, &restored)
 }
 
 /// The usual sentences name `init`, which is for new appliances.
@@ -100,32 +99,33 @@ fn create_data_folder(folder: &Path) -> Result<(), Failure> {
     })
 }
 
-fn print(file: &Path, restored: &Restored) {
-    println!(
+fn print(file: &Path, restored: &Restored) -> Result<(), Failure> {
+    out!(
         "{} is restored: the snapshot of {}, with {} audit events.",
         file.display(),
         restored.report.stamp.made_at.day_and_time(),
         restored.report.audit_events
-    );
+    )?;
     let replayed = &restored.replayed;
     if replayed.lines > 0 {
-        println!(
+        out!(
             "After the snapshot, the journal has {}: {} erased again, {} made again.",
             counted(replayed.lines, "line", "lines"),
             counted(replayed.erased, "account was", "accounts were"),
             counted(replayed.changed, "other change was", "other changes were"),
-        );
+        )?;
     }
     let ended = i64::try_from(restored.sessions_ended).unwrap_or(i64::MAX);
-    println!("{} ended. People must sign in again.", counted(ended, "session was", "sessions were"));
+    out!("{} ended. People must sign in again.", counted(ended, "session was", "sessions were"))?;
     if restored.epoch.has_accepted_missing_journal {
-        println!("The journal was not complete, as you accepted: access that ended after the snapshot may work again.");
+        out!("The journal was not complete, as you accepted: access that ended after the snapshot may work again.")?;
     }
-    println!("{}", restore::loss(&restored.epoch));
+    out!("{}", restore::loss(&restored.epoch))?;
     if let Some((path, until)) = &restored.replaced {
-        println!("The replaced data is in {} until {}.", path.display(), until.day());
+        out!("The replaced data is in {} until {}.", path.display(), until.day())?;
     }
-    eprintln!("Next: systemctl start domicile");
+    tell!("Next: systemctl start domicile");
+    Ok(())
 }
 
 fn counted(count: i64, one: &str, many: &str) -> String {
@@ -189,7 +189,7 @@ fn of_snapshot(path: &Path, damage: Damage) -> Failure {
         }
         _ => (Exit::Damage, "Restore an older copy: `domicile verify FILE` says which is good."),
     };
-    Failure { sentence: format!("{name} cannot be restored: {damage}. Nothing was changed. {fix}"), exit }
+    Failure::new(exit, format!("{name} cannot be restored: {damage}. Nothing was changed. {fix}"))
 }
 
 fn of_journal(error: &JournalError) -> Failure {

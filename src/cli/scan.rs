@@ -10,6 +10,7 @@ use serde_json::json;
 use super::arguments::Common;
 use super::context;
 use super::failure::Failure;
+use super::output::out;
 use crate::api_keys::KeyText;
 use crate::services::CREDENTIAL_PREFIX;
 
@@ -57,20 +58,19 @@ pub(super) fn scan(common: &Common, path: &Path, given: &[String]) -> Result<(),
     } else {
         scan_path(path, &prefixes, &mut found)?;
     }
-    if common.json {
-        let found: Vec<_> =
-            found.iter().map(|key| json!({"path": key.path, "line": key.line, "key": key.display})).collect();
-        println!("{}", json!({"found": found}));
-    } else {
-        found.iter().for_each(|key| println!("{}:{}: {}…", key.path, key.line, key.display));
+    let sentence = match found.len() {
+        0 if common.json => return out!("{}", json!({"found": []})),
+        0 => return Ok(()),
+        1 => "1 key was found. Revoke it, then remove it from the file and its history.".to_owned(),
+        count => format!("{count} keys were found. Revoke them, then remove them from the files and their history."),
+    };
+    if !common.json {
+        let lines: Vec<_> = found.iter().map(|key| format!("{}:{}: {}…", key.path, key.line, key.display)).collect();
+        // The exit status says that keys were found, also when nobody reads the list.
+        let _ = out!("{}", lines.join("\n"));
     }
-    match found.len() {
-        0 => Ok(()),
-        1 => Err(Failure::refused("1 key was found. Revoke it, then remove it from the file and its history.")),
-        count => Err(Failure::refused(format!(
-            "{count} keys were found. Revoke them, then remove them from the files and their history."
-        ))),
-    }
+    let found = found.iter().map(|key| json!({"path": key.path, "line": key.line, "key": key.display})).collect();
+    Err(Failure::refused(sentence).with_code("keys_found").with_detail("found", found))
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
@@ -128,20 +128,21 @@ fn read(mut source: impl Read, path: &str, prefixes: &[String], found: &mut Vec<
     }
 }
 
-pub(super) fn pattern(common: &Common, given: &[String]) {
+pub(super) fn pattern(common: &Common, given: &[String]) -> Result<(), Failure> {
     let prefixes = prefixes(common, given);
+    let patterns: Vec<_> = prefixes.iter().map(|prefix| KeyText::pattern(prefix)).collect();
     if common.json {
-        let patterns: Vec<_> = prefixes.iter().map(|prefix| KeyText::pattern(prefix)).collect();
-        println!("{}", json!({"patterns": patterns}));
-        return;
+        return out!("{}", json!({"patterns": patterns}));
     }
-    println!("# Patterns of keys. The last eight digits are a checksum (CRC-32), which `domicile key scan` checks.");
-    prefixes.iter().for_each(|prefix| println!("{}", KeyText::pattern(prefix)));
-    println!("\n# For gitleaks, in .gitleaks.toml:");
-    for prefix in &prefixes {
-        println!("[[rules]]\nid = \"domicile-{prefix}\"\ndescription = \"Domicile credential\"");
-        println!("regex = '''\\b{}\\b'''", KeyText::pattern(prefix));
+    out!(
+        "# Patterns of keys. The last eight digits are a checksum (CRC-32), which `domicile key scan` checks.\n{}",
+        patterns.join("\n")
+    )?;
+    out!("\n# For gitleaks, in .gitleaks.toml:")?;
+    for (prefix, pattern) in prefixes.iter().zip(&patterns) {
+        out!("[[rules]]\nid = \"domicile-{prefix}\"\ndescription = \"Domicile credential\"")?;
+        out!("regex = '''\\b{pattern}\\b'''")?;
     }
-    println!("\n# For git, as .git/hooks/pre-commit:\n#!/bin/sh\ngit diff --cached | domicile key scan -");
-    println!("\n# For a git server, as hooks/pre-receive:\n{PRE_RECEIVE}");
+    out!("\n# For git, as .git/hooks/pre-commit:\n#!/bin/sh\ngit diff --cached | domicile key scan -")?;
+    out!("\n# For a git server, as hooks/pre-receive:\n{PRE_RECEIVE}")
 }

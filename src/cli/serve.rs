@@ -72,7 +72,7 @@ pub(super) fn run_with(
 
 fn write_failed() -> Failure {
     let sentence = "a write failed, so the server stopped. Check the disk; all acknowledged changes are safe.";
-    Failure { sentence: sentence.into(), exit: Exit::Io }
+    Failure::new(Exit::Io, sentence)
 }
 
 /// SQLite says that the database is damaged also when a disk failed, so the file is read once more.

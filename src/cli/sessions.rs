@@ -5,6 +5,7 @@ use serde_json::json;
 use super::arguments::Common;
 use super::context::{find_account, open};
 use super::failure::Failure;
+use super::output::{Table, out, result};
 use crate::app::App;
 use crate::base::{AccountId, Actor, Problem, SessionId};
 use crate::db;
@@ -24,15 +25,20 @@ fn list(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
     let live = app.store().read_blocking(|view| sessions::list(view, account)).map_err(Problem::from)?;
     if common.json {
         let live: Vec<_> = live.iter().map(session_json).collect();
-        println!("{}", json!({"sessions": live}));
+        out!("{}", json!({"sessions": live}))?;
         return Ok(());
     }
+    let mut table = Table::new(&["id", "since", "last seen", "address", "device"]);
     for session in live {
-        let (address, device) = (&session.visitor.address, device_of(&session.visitor.agent));
-        let (began, seen) = (session.created_at.day_and_time(), session.last_seen_at.day_and_time());
-        println!("{}  since {began}  last seen {seen}  {address:<15}  {device}", session.id);
+        table.row([
+            session.id.to_string(),
+            session.created_at.day_and_time(),
+            session.last_seen_at.day_and_time(),
+            session.visitor.address.clone(),
+            device_of(&session.visitor.agent),
+        ]);
     }
-    Ok(())
+    table.print()
 }
 
 fn session_json(session: &Session) -> serde_json::Value {
@@ -58,13 +64,11 @@ fn end_one(common: &Common, app: &App, account: AccountId, typed: &str) -> Resul
     if !app.store().write_blocking(end).map_err(Problem::from)? {
         return Err(unknown());
     }
-    println!("{}", if common.json { json!({"ended": 1}).to_string() } else { session.to_string() });
-    Ok(())
+    result(common, &json!({"ended": 1}), &session.to_string())
 }
 
 fn end_all_sessions(common: &Common, app: &App, account: AccountId) -> Result<(), Failure> {
     let end = move |tx: &mut db::Tx<'_>| sessions::end_all(tx, &Actor::Operator, account, None);
     let ended = app.store().write_blocking(end).map_err(Problem::from)?;
-    println!("{}", if common.json { json!({"ended": ended}).to_string() } else { ended.to_string() });
-    Ok(())
+    result(common, &json!({"ended": ended}), &ended.to_string())
 }

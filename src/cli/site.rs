@@ -1,37 +1,23 @@
-//! `domicile service …`, `credit …`, `ledger …`, `audit …`, `snapshot …`, `keyring …` and `verify`.
+//! `domicile credit …`, `ledger …`, `audit …`, `snapshot …`, `keyring …` and `verify`.
 
 use std::path::Path;
 
 use serde_json::json;
 
 use super::arguments::{
-    AuditCommand, ClockCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, ServiceCommand, SnapshotCommand,
+    AuditCommand, ClockCommand, Common, CreditCommand, KeyringCommand, LedgerCommand, SnapshotCommand,
 };
 use super::context::{self, find_account, open};
 use super::failure::Failure;
 use super::maintenance;
+use super::output::{out, result, tell};
 use crate::audit::SiteEvent;
 use crate::audit::{self, AuditError, Epoch, Event};
 use crate::base::{Actor, Clock, Credits, MoneyError, Problem, Rng};
 use crate::billing::{self, ledger};
 use crate::crypto::{KeyIds, Keyring};
-use crate::services::{self, ServiceError, ServiceName};
 use crate::snapshots::Damage;
 use crate::{clock, db, restore, snapshots, tokens};
-
-pub(super) fn service(common: &Common, command: &ServiceCommand) -> Result<(), Failure> {
-    let ServiceCommand::Create { name } = command;
-    let name = ServiceName::parse(name).ok_or_else(|| Problem::from(ServiceError::Name))?;
-    let app = open(common)?;
-    let created = app.store().write_blocking(move |tx| services::create(tx, &Actor::Operator, &name));
-    let (service, credential) = created.map_err(Problem::from)?;
-    if common.json {
-        println!("{}", json!({"id": service.id.to_string(), "name": service.name, "credential": credential.expose()}));
-    } else {
-        println!("{}", credential.expose());
-    }
-    Ok(())
-}
 
 pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Failure> {
     let CreditCommand::Grant { account, amount, reason } = command;
@@ -57,9 +43,9 @@ pub(super) fn credit(common: &Common, command: &CreditCommand) -> Result<(), Fai
         .write_blocking(move |tx| billing::grant_by_operator(tx, &Actor::Operator, workspace.id, amount, &reason))
         .map_err(Problem::from)?;
     if common.json {
-        println!("{}", json!({"transaction": posted.id.to_string(), "balance": posted.balance_after.to_string()}));
+        out!("{}", json!({"transaction": posted.id.to_string(), "balance": posted.balance_after.to_string()}))?;
     } else {
-        println!("{}", posted.id);
+        out!("{}", posted.id)?;
     }
     Ok(())
 }
@@ -74,9 +60,9 @@ pub(super) fn ledger(common: &Common, command: &LedgerCommand) -> Result<(), Fai
         other => Problem::from(other).into(),
     })?;
     if common.json {
-        println!("{}", json!({"ok": true, "transactions": checked.transactions, "accounts": checked.accounts}));
+        out!("{}", json!({"ok": true, "transactions": checked.transactions, "accounts": checked.accounts}))?;
     } else {
-        println!("The ledger is correct: {} transactions, {} accounts.", checked.transactions, checked.accounts);
+        out!("The ledger is correct: {} transactions, {} accounts.", checked.transactions, checked.accounts)?;
     }
     Ok(())
 }
@@ -91,16 +77,19 @@ pub(super) fn audit(common: &Common, command: &AuditCommand) -> Result<(), Failu
     let head = hex::encode(verified.head);
     if common.json {
         let restores: Vec<_> = verified.epochs.iter().map(epoch_json).collect();
-        println!(
+        out!(
             "{}",
             json!({"ok": true, "events": verified.events, "private_parts": verified.private_parts, "head": head, "restores": restores})
-        );
+        )?;
     } else {
-        verified.epochs.iter().for_each(|epoch| println!("{}", describe_epoch(epoch)));
-        println!(
+        for epoch in &verified.epochs {
+            out!("{}", describe_epoch(epoch))?;
+        }
+        out!(
             "The audit log is correct: {} events, {} private parts, head {head}.",
-            verified.events, verified.private_parts
-        );
+            verified.events,
+            verified.private_parts
+        )?;
     }
     Ok(())
 }
@@ -131,9 +120,9 @@ pub(super) fn snapshot(common: &Common, command: &SnapshotCommand) -> Result<(),
     let app = open(common)?;
     let manifest = snapshots::publish(&app).map_err(|error| Failure::refused(format!("{error}.")))?;
     if common.json {
-        println!("{}", manifest.to_json());
+        out!("{}", manifest.to_json())?;
     } else {
-        println!("{}", app.store().layout().snapshot().display());
+        out!("{}", app.store().layout().snapshot().display())?;
     }
     Ok(())
 }
@@ -144,9 +133,9 @@ pub(super) fn clock(common: &Common, command: &ClockCommand) -> Result<(), Failu
             let app = open(common)?;
             let was_open = clock::confirm(&app).map_err(Problem::from)?;
             if common.json {
-                println!("{}", json!({"time": app.now().rfc3339(), "confirmed": was_open}));
+                out!("{}", json!({"time": app.now().rfc3339(), "confirmed": was_open}))?;
             } else {
-                println!("It is {}.", app.now().day_and_time());
+                out!("It is {}.", app.now().day_and_time())?;
             }
             Ok(())
         }
@@ -160,8 +149,8 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
             app.store()
                 .write_blocking(|tx| audit::record(tx, &Actor::Operator, Event::new(SiteEvent::DatabaseKeyShown)))
                 .map_err(|error: db::Error| Problem::from(error))?;
-            println!("{}", app.keyring().database_key_hex().expose());
-            Ok(())
+            let key = app.keyring().database_key_hex();
+            result(common, &json!({"key": key.expose()}), key.expose())
         }
         KeyringCommand::Rotate => rotate_keyring(common),
         KeyringCommand::Export { to, waive } => match waive {
@@ -173,9 +162,9 @@ pub(super) fn keyring(common: &Common, command: &KeyringCommand) -> Result<(), F
             let change = if *compromised { tokens::replace_compromised } else { tokens::rotate };
             let key = app.store().write_blocking(move |tx| change(tx, &Actor::Operator)).map_err(Problem::from)?;
             if common.json {
-                println!("{}", json!({"kid": key.kid, "signs_from": key.not_before.rfc3339()}));
+                out!("{}", json!({"kid": key.kid, "signs_from": key.not_before.rfc3339()}))?;
             } else {
-                println!("{} signs from {}.", key.kid, key.not_before.day_and_time());
+                out!("{} signs from {}.", key.kid, key.not_before.day_and_time())?;
             }
             Ok(())
         }
@@ -192,11 +181,11 @@ fn rotate_keyring(common: &Common) -> Result<(), Failure> {
         .write_blocking(|tx| audit::record(tx, &Actor::Operator, event))
         .map_err(|error: db::Error| Problem::from(error))?;
     if common.json {
-        println!("{}", json!({"pepper": pepper, "data_key": data_key}));
+        out!("{}", json!({"pepper": pepper, "data_key": data_key}))?;
     } else {
-        println!("{}", path.display());
+        out!("{}", path.display())?;
     }
-    eprintln!("The server uses the new keys from its next start. Back up the keyring again.");
+    tell!("The server uses the new keys from its next start. Back up the keyring again.");
     Ok(())
 }
 
@@ -222,15 +211,15 @@ pub(super) fn verify(common: &Common, file: &Path) -> Result<(), Failure> {
     let report =
         snapshots::verify_file(file, &site, Clock::system().now()).map_err(|damage| to_failure(file, &damage))?;
     if common.json {
-        println!("{}", report.to_json());
+        out!("{}", report.to_json())?;
     } else {
-        println!(
+        out!(
             "{} is correct: created {}, {} audit events, {} ledger transactions.",
             file.display(),
             report.stamp.made_at.day_and_time(),
             report.audit_events,
             report.ledger_transactions
-        );
+        )?;
     }
     Ok(())
 }

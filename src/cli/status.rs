@@ -6,6 +6,7 @@ use super::arguments::Common;
 use super::context;
 use super::failure::Failure;
 use super::health::{self, ServerState};
+use super::output::out;
 use crate::app::{App, OpenError};
 use crate::base::{Clock, Problem, Timestamp};
 use crate::db::{self, FileCopy, Layout, MIGRATIONS_COUNT};
@@ -43,9 +44,10 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     lines.push(copies(&layout).map_err(Problem::from)?);
     if common.json {
         let members: serde_json::Map<_, _> = lines.into_iter().map(|line| (line.name.to_owned(), line.value)).collect();
-        println!("{}", Value::Object(members));
+        out!("{}", Value::Object(members))?;
     } else {
-        lines.iter().for_each(|line| println!("{:<10} {}", line.name, line.text));
+        let lines: Vec<_> = lines.iter().map(|line| format!("{:<10} {}", line.name, line.text)).collect();
+        out!("{}", lines.join("\n"))?;
     }
     Ok(())
 }

@@ -110,6 +110,11 @@ impl Config {
                     .into(),
             );
         }
+        for variable in &self.ignored {
+            warnings.push(format!(
+                "the variable {variable} is ignored: Kubernetes and Docker set it for a service of this name. In Kubernetes, enableServiceLinks: false avoids it."
+            ));
+        }
         if self.keyring.starts_with(&self.data_dir) {
             warnings.push(
                 "keyring is inside data_dir, so a copy of the data would contain its keys. Put it elsewhere.".into(),

@@ -5,6 +5,7 @@
 
 mod describe;
 mod durations;
+mod links;
 mod model;
 mod raw;
 mod read;
@@ -44,7 +45,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with all faults.
     pub fn load(path: &Path, environment: &[(String, String)]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let bytes = std::fs::read(path).map_err(|error| {
             let fault = match error.kind() {
                 std::io::ErrorKind::NotFound => format!(
                     "{} does not exist. For a new appliance, run: domicile init --region eu --public-url https://account.example.org. To restore a backup, put its settings there first. To try Domicile without settings, run: domicile demo",
@@ -54,7 +55,16 @@ impl Config {
             };
             ConfigError { faults: vec![fault] }
         })?;
-        Self::from_text(&text, &path.display().to_string(), environment)
+        let name = path.display().to_string();
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let position = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..position].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let fault = format!(
+                "{name}:{line}: this is not UTF-8 (byte {position} of the file), but perhaps Latin-1. Save the file as UTF-8, for example: iconv -f latin1 -t utf-8."
+            );
+            ConfigError { faults: vec![fault] }
+        })?;
+        Self::from_text(&text, &name, environment)
     }
 
     /// As [`Config::load`], from text. `name` is the name of the file in faults.

@@ -41,6 +41,8 @@ pub struct Config {
     /// Providers that people can sign in with, in the order of their buttons.
     pub oauth: Vec<Provider>,
     pub factors: Factors,
+    /// Variables that look like settings and are none: links of services that Kubernetes and Docker set.
+    pub ignored: Vec<String>,
     /// A temporary appliance of `domicile demo`. Never set by a file.
     pub demo: bool,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml_edit::{Document, Item, TableLike, Value as Toml};
 
 use super::ConfigError;
+use super::links::is_service_link;
 
 /// Where a setting is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,16 +42,24 @@ pub(super) struct Raw {
     pub name: String,
     pub settings: BTreeMap<String, Setting>,
     pub lists: BTreeMap<String, Vec<Entry>>,
+    /// Variables that are no settings.
+    pub ignored: Vec<String>,
 }
 
 impl Raw {
     pub(super) fn from_text(text: &str, name: &str) -> Result<Self, ConfigError> {
         let document = Document::parse(text.to_owned()).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
-            let what = error.message().lines().next().unwrap_or("this is not TOML").to_owned();
-            ConfigError { faults: vec![format!("{name}:{line}: {what}. Write it as TOML: key = \"value\".")] }
+            let what = error.message().lines().next().unwrap_or("this is not TOML");
+            let key = error.span().and_then(|span| text.get(span)).map(str::trim).unwrap_or_default();
+            let fault = match what {
+                "duplicate key" => format!("{name}:{line}: {key} is set twice. Keep one of the two."),
+                _ => format!("{name}:{line}: {what}. Write it as TOML: key = \"value\"."),
+            };
+            ConfigError { faults: vec![fault] }
         })?;
-        let mut raw = Self { name: name.to_owned(), settings: BTreeMap::new(), lists: BTreeMap::new() };
+        let mut raw =
+            Self { name: name.to_owned(), settings: BTreeMap::new(), lists: BTreeMap::new(), ignored: Vec::new() };
         raw.take_table("", document.as_table(), text);
         Ok(raw)
     }
@@ -82,6 +91,10 @@ impl Raw {
     pub(super) fn apply_environment(&mut self, environment: &[(String, String)]) {
         for (variable, value) in environment {
             let Some(name) = variable.strip_prefix("DOMICILE_").filter(|name| *name != "CONFIG") else { continue };
+            if is_service_link(variable, value) {
+                self.ignored.push(variable.clone());
+                continue;
+            }
             let path = name.to_ascii_lowercase().replace("__", ".");
             let setting = Setting { value: RawValue::Text(value.clone()), origin: Origin::Variable(variable.clone()) };
             self.settings.insert(path, setting);

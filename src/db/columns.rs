@@ -4,8 +4,8 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 
 use crate::base::{
     AccountId, ApiKeyId, ArtifactId, Credits, EmailAddress, EmailChangeId, EmailId, EventId, IdentityId, InvitationId,
-    JobId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceId, SessionId, Timestamp,
-    TransactionId, WorkspaceId,
+    JobId, LedgerAccountId, LotId, MailId, PasskeyId, Quantity, RequestId, Role, ServiceCredentialId, ServiceId,
+    SessionId, Timestamp, TransactionId, WorkspaceId,
 };
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ macro_rules! text_ids {
 }
 
 text_ids! {
-    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId SessionId EventId LedgerAccountId TransactionId LotId JobId
+    AccountId EmailId EmailChangeId WorkspaceId ApiKeyId ServiceId ServiceCredentialId SessionId EventId LedgerAccountId TransactionId LotId JobId
     MailId RequestId ArtifactId IdentityId InvitationId PasskeyId
 }
 

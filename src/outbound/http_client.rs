@@ -1,7 +1,6 @@
 //! The only HTTP client: it calls only hosts that are declared in `[[egress]]`, only over TLS and only at checked
 //! addresses, follows no redirects, uses no proxy from the environment, and limits the time and the size of an answer.
 
-use std::error::Error as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -200,7 +199,8 @@ impl Resolve for AllowedResolver {
                 resolved.iter().copied().filter(|one| declared.may_resolve_to(&host, one.ip())).collect();
             match (allowed.is_empty(), resolved.first()) {
                 (true, Some(refused)) => {
-                    Err(Box::new(NotAllowed(CallError::Private { host, address: refused.ip() })).into())
+                    // Not boxed here: the error of a box inside a box is never found again.
+                    Err(NotAllowed(CallError::Private { host, address: refused.ip() }).into())
                 }
                 (_, _) => Ok(Box::new(allowed.into_iter()) as Addrs),
             }
@@ -210,14 +210,23 @@ impl Resolve for AllowedResolver {
 
 /// Finds the reason inside the client's error. The text names only the machine that was called.
 fn call_error(error: &reqwest::Error) -> CallError {
-    let mut cause = error.source();
+    match refusal_in(error) {
+        Some(reason) => reason,
+        None if error.is_timeout() => CallError::TooSlow,
+        None => CallError::Failed(root_cause(error)),
+    }
+}
+
+/// What [`AllowedResolver`] says, anywhere inside an error.
+fn refusal_in(error: &(dyn std::error::Error + 'static)) -> Option<CallError> {
+    let mut cause = Some(error);
     while let Some(inner) = cause {
         if let Some(NotAllowed(reason)) = inner.downcast_ref() {
-            return reason.clone();
+            return Some(reason.clone());
         }
         cause = inner.source();
     }
-    if error.is_timeout() { CallError::TooSlow } else { CallError::Failed(root_cause(error)) }
+    None
 }
 
 /// The innermost cause of an error, which is the most specific one.
@@ -257,6 +266,18 @@ mod tests {
         assert!(!may(&["idp.example", "10.0.0.5"], "idp.example", "10.0.0.6"));
         assert!(may(&[], "localhost", "127.0.0.1"));
         assert!(!may(&[], "localhost", "93.184.216.34"), "the name of this machine resolves to this machine only");
+    }
+
+    #[tokio::test]
+    async fn the_hint_about_a_private_address_is_found_inside_the_error() {
+        // An address is its own name, so no name server is asked.
+        let resolver = AllowedResolver(Arc::new(declared(&["10.0.0.5"])));
+        let refused = resolver.resolve("10.0.0.6".parse().unwrap()).await.err().unwrap();
+
+        let expected = CallError::Private { host: "10.0.0.6".into(), address: "10.0.0.6".parse().unwrap() };
+        assert_eq!(refusal_in(refused.as_ref()), Some(expected.clone()));
+        assert!(expected.to_string().contains("[[egress]]"));
+        assert!(resolver.resolve("10.0.0.5".parse().unwrap()).await.is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::factors::{self, FactorEvent};
 use crate::invitations::{self, InvitationEvent};
 use crate::journal::{self, Entry};
 use crate::privacy;
+use crate::services::{self, ServiceEvent};
 use crate::sessions::{self, SessionEvent};
 use crate::signin::oauth::{self, IdentityEvent};
 use crate::signin::{self, SigninEvent};
@@ -64,7 +65,7 @@ pub fn can_replay(kind: &EventType) -> bool {
 }
 
 fn find_replay(event: &str) -> Option<Replay> {
-    let all = [&of_accounts()[..], &of_keys(), &of_factors(), &of_sign_in()];
+    let all = [&of_accounts()[..], &of_keys(), &of_services(), &of_factors(), &of_sign_in()];
     all.into_iter().flatten().find(|(kind, _)| kind.name == event).map(|(_, replay)| *replay)
 }
 
@@ -118,6 +119,15 @@ fn of_keys() -> [Row; 7] {
             None => Ok(None),
         }),
         row(ApiKeyEvent::Changed, |tx, entry| with_key(entry, |key| api_keys::replay::narrow(tx, key))),
+    ]
+}
+
+fn of_services() -> [Row; 2] {
+    [
+        row(ServiceEvent::CredentialRotated, |tx, entry| services::replay::rotate(tx, &entry.target, detail_of(entry))),
+        row(ServiceEvent::CredentialRevoked, |tx, entry| {
+            services::replay::revoke(tx, &entry.target, detail_of(entry)).map(Some)
+        }),
     ]
 }
 

@@ -42,6 +42,39 @@ pub(super) fn unusable(error: std::io::Error) -> String {
     )
 }
 
+/// The sentence for an address that cannot be used, with the cure of its cause.
+pub(super) fn cannot_listen(address: SocketAddr, error: &std::io::Error) -> String {
+    use std::io::ErrorKind::{AddrNotAvailable, PermissionDenied};
+    let cure = match error.kind() {
+        PermissionDenied if address.port() < 1024 => {
+            "A port below 1024 needs the capability CAP_NET_BIND_SERVICE. Under systemd, let domicile.socket open it: set its ListenStream with `systemctl edit domicile.socket`, then run `systemctl enable --now domicile.socket`. Elsewhere, give the program the capability: setcap cap_net_bind_service=+ep /usr/bin/domicile"
+        }
+        PermissionDenied => "The system does not allow it to this user. Choose another port in listen.address.",
+        AddrNotAvailable => "This machine does not have the address. Change listen.address.",
+        _ => "Stop the program that uses the address, or change listen.address.",
+    };
+    format!("The server cannot listen on {address}: {error}. {cure}")
+}
+
 fn in_words<'a>(addresses: impl IntoIterator<Item = &'a SocketAddr>) -> String {
     addresses.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_has_its_own_cure() {
+        use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+        for (address, kind, cure) in [
+            ("127.0.0.1:443", PermissionDenied, "CAP_NET_BIND_SERVICE"),
+            ("127.0.0.1:8443", PermissionDenied, "another port"),
+            ("192.0.2.1:8080", AddrNotAvailable, "does not have the address"),
+            ("127.0.0.1:443", AddrInUse, "Stop the program"),
+        ] {
+            let sentence = cannot_listen(address.parse().unwrap(), &kind.into());
+            assert!(sentence.contains(cure) && sentence.contains(address), "{sentence}");
+        }
+    }
 }

@@ -117,12 +117,7 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         };
     }
     for address in config.listen.addresses.iter().filter(|_| !are_kept) {
-        let bind_error = |error| {
-            ServeError(format!(
-                "The server cannot listen on {address}: {error}. Stop the program that uses the address, or change \
-                 listen.address."
-            ))
-        };
+        let bind_error = |error| ServeError(listeners::cannot_listen(*address, &error));
         server = match &tls {
             Some(tls) => server.bind_rustls_0_23(address, tls.clone()).map_err(bind_error)?,
             None => server.bind(address).map_err(bind_error)?,

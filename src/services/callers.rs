@@ -7,7 +7,7 @@ use super::model::{CREDENTIAL_PREFIX, Service};
 use super::ops;
 use crate::api_keys::{KeyText, LookupDigest};
 use crate::app::App;
-use crate::base::Actor;
+use crate::base::{Actor, Timestamp};
 use crate::db::{Error, Subject};
 
 /// Credentials in the cache at most. A full cache is cleared.
@@ -27,8 +27,16 @@ impl Caller {
 /// Finds services by their credential.
 pub struct Callers {
     app: Arc<App>,
-    /// Each with the generation in which it was read. Workers only read it, except after a change of a service.
-    cache: RwLock<HashMap<LookupDigest, (u64, Caller)>>,
+    /// Workers only read it, except after a change of a service.
+    cache: RwLock<HashMap<LookupDigest, Cached>>,
+}
+
+struct Cached {
+    /// In which it was read.
+    generation: u64,
+    caller: Caller,
+    /// When the credential ends. `None`: it has no end.
+    ends_at: Option<Timestamp>,
 }
 
 impl Callers {
@@ -54,20 +62,22 @@ impl Callers {
         }
         let generation = store.generation();
         let found = self.app.query_inline(|view| ops::find_by_credential(view, credential))?;
-        let Some(caller) = found.map(|service| Caller(Arc::new(service))) else { return Ok(None) };
+        let Some((service, ends_at)) = found else { return Ok(None) };
+        let caller = Caller(Arc::new(service));
         let mut cache = self.cache.write().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHE_MAX {
             cache.clear();
         }
-        cache.insert(digest, (generation, caller.clone()));
+        cache.insert(digest, Cached { generation, caller: caller.clone(), ends_at });
         Ok(Some(caller))
     }
 
-    /// The service with this digest, if nothing about it has changed since it was read.
+    /// The service with this digest, if nothing about it has changed since it was read, and the credential has not ended.
     fn cached(&self, digest: &LookupDigest) -> Option<Caller> {
         let cache = self.cache.read().unwrap_or_else(PoisonError::into_inner);
-        let (generation, caller) = cache.get(digest)?;
-        let is_valid = self.app.store().is_unchanged_since(Subject::Service(caller.0.id), *generation);
+        let Cached { generation, caller, ends_at } = cache.get(digest)?;
+        let is_unchanged = self.app.store().is_unchanged_since(Subject::Service(caller.0.id), *generation);
+        let is_valid = is_unchanged && ends_at.is_none_or(|end| self.app.now() < end);
         is_valid.then(|| caller.clone())
     }
 }

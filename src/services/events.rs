@@ -2,9 +2,16 @@
 
 use crate::audit::{EventType, Part, events};
 
+/// A service, with its name.
+const ABOUT_A_SERVICE: EventType = EventType::for_operators().with(&[Part::Text]);
+
 events! {
     /// What happens to connected services.
     ServiceEvent {
-        Registered = "service.registered": EventType::for_operators().done("Service registered").with(&[Part::Text]),
+        Registered = "service.registered": ABOUT_A_SERVICE.done("Service registered"),
+        CredentialRotated = "service.credential_rotated":
+            ABOUT_A_SERVICE.done("Service credential rotated").ends_access(),
+        CredentialRevoked = "service.credential_revoked":
+            ABOUT_A_SERVICE.done("Service credential revoked").ends_access(),
     }
 }

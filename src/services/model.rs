@@ -1,6 +1,6 @@
 //! Connected services: types and pure rules.
 
-use crate::base::ServiceId;
+use crate::base::{Secret, ServiceCredentialId, ServiceId, Timestamp};
 
 /// The prefix of every service credential, without the underscore.
 pub const CREDENTIAL_PREFIX: &str = "dos";
@@ -12,6 +12,49 @@ pub struct Service {
     pub id: ServiceId,
     /// Unique on this appliance. It is the user name of HTTP Basic.
     pub name: String,
+    #[allow(missing_docs)]
+    pub created_at: Timestamp,
+}
+
+/// A credential of a service. Its text is not stored.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct ServiceCredential {
+    pub id: ServiceCredentialId,
+    pub service: ServiceId,
+    /// Its first characters, which may be shown. Empty: an earlier version created it.
+    pub display: String,
+    pub created_at: Timestamp,
+    /// When it ends, because another one replaced it. `None`: it has no end.
+    pub ends_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ServiceCredential {
+    /// Whether requests with it are accepted.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.ends_at.is_none_or(|end| now < end)
+    }
+
+    /// Its state, in one word.
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        match (self.revoked_at, self.ends_at) {
+            (Some(_), _) => "revoked",
+            (None, Some(end)) if end <= now => "replaced",
+            (None, Some(_)) => "retiring",
+            (None, None) => "active",
+        }
+    }
+}
+
+/// A new credential of a service. The secret is not stored.
+pub struct IssuedCredential {
+    #[allow(missing_docs)]
+    pub service: Service,
+    #[allow(missing_docs)]
+    pub secret: Secret<String>,
+    /// When the replaced credential ends. `None`: no other one is valid any more.
+    pub predecessor_ends_at: Option<Timestamp>,
 }
 
 /// The name of a service: 1 to 64 of `a-z`, `0-9`, hyphen, dot and underscore, because HTTP Basic and logs contain it.

@@ -354,6 +354,20 @@ fn a_result_is_not_nested_in_a_result() {
 }
 
 #[test]
+fn nothing_is_printed_with_macros_that_panic() {
+    let macros = ["println!", "print!", "eprintln!", "eprint!", "dbg!"];
+    let is_macro = |line: &str| {
+        line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '!').any(|word| macros.contains(&word))
+    };
+    let breaches = sources().iter().flat_map(|source| lines_where(source, is_macro)).collect();
+    none_of(
+        breaches,
+        "these macros panic when the reader of a pipe has gone or the disk is full, and a secret would be lost",
+        "use `out!` and `tell!` of src/cli/output.rs, or `issue` for a secret",
+    );
+}
+
+#[test]
 fn unsafe_code_is_in_one_file() {
     let mut breaches = Vec::new();
     for source in sources().iter().filter(|source| source.path != "db/wal_index.rs") {

@@ -11,8 +11,11 @@ use crate::support::{Appliance, CommandOutput, PASSWORD};
 mod care;
 mod changes;
 mod commands;
+mod cures;
 mod init;
 mod invitations;
+mod manual;
+mod output;
 mod refusals;
 mod starts;
 

@@ -2,7 +2,7 @@
 //! (`coverage`, `architecture`), the command line and its refusals (`cli`), what survives a bad day
 //! (`faults`, `restore`), and what databases of earlier releases keep (`upgrade`), and the words that people and programs read (`texts`).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // A test stops where something is not as it must be.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)] // A test stops where something is not as it must be.
 
 mod support;
 

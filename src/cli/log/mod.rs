@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::failure::Failure;
+use super::output::tell;
 use crate::config::{DEFAULT_PATH, Log, LogFormat};
 use format::{Lines, Style};
 use syslog::Syslog;
@@ -70,7 +71,7 @@ fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
 pub(super) fn report_failure(failure: &Failure) {
     let priority = if is_journal() { "<3>" } else { "" };
     let text = format!("domicile: {failure}");
-    text.lines().for_each(|line| eprintln!("{priority}{line}"));
+    text.lines().for_each(|line| tell!("{priority}{line}"));
 }
 
 /// Whether stderr is the journal (systemd.exec(5), `$JOURNAL_STREAM`).

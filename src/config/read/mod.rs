@@ -1,6 +1,7 @@
 //! Interprets the settings as written.
 
 mod oauth;
+mod relay;
 mod syntax;
 mod values;
 
@@ -19,7 +20,7 @@ use super::model::{
 };
 use super::raw::{Origin, Raw};
 use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
-use syntax::{check_origin, host_of, is_loopback_name, is_short_name};
+use syntax::{ascii_host, ascii_origin, check_origin, is_loopback_name, is_short_name};
 
 /// NIST SP 800-63B-4 §3.1.1.2: a password that is the only factor has 15 characters or more.
 const PASSWORD_MIN: i64 = 15;
@@ -103,6 +104,7 @@ impl Reader {
             tokens,
             oauth,
             factors,
+            ignored: std::mem::take(&mut self.raw.ignored),
             demo: false,
         })
     }
@@ -130,11 +132,14 @@ impl Reader {
             );
             return None;
         };
-        let url = url.trim_end_matches('/').to_owned();
-        if let Err(why) = check_origin(&url) {
-            self.fault(&at, "public_url", why);
+        let url = url.trim_end_matches('/');
+        match check_origin(url).and_then(|()| ascii_origin(url)) {
+            Ok(url) => Some(url),
+            Err(why) => {
+                self.fault(&at, "public_url", why);
+                None
+            }
         }
-        Some(url)
     }
 
     fn listen(&mut self) -> Listen {
@@ -170,7 +175,7 @@ impl Reader {
             addresses: addresses.into_iter().map(|(address, _)| address).collect(),
             tls,
             behind_proxy,
-            hosts: hosts.into_iter().map(|(host, _)| host.to_ascii_lowercase()).collect(),
+            hosts: hosts.into_iter().map(|(host, _)| ascii_host(&host)).collect(),
             trusted_proxies,
             workers,
             metrics_address,
@@ -297,9 +302,9 @@ impl Reader {
 
     /// The relay must be declared, because only hosts in `[[egress]]` are called.
     fn check_relay(&mut self, url: &Secret<String>, at: &Origin, egress: &[Egress]) {
-        let Some(host) = host_of(url.expose(), &["smtp://", "smtps://"]) else {
-            self.fault(at, "mail.smtp_url", "must look like \"smtps://name:password@smtp.example.org:465\"");
-            return;
+        let host = match relay::host(url.expose()) {
+            Ok(host) => host,
+            Err(why) => return self.fault(at, "mail.smtp_url", why),
         };
         let declared = egress.iter().any(|entry| entry.host == host);
         if !declared && !is_loopback_name(&host) {
@@ -374,11 +379,14 @@ impl Reader {
         self.entries("regions", &["name", "label", "url"])
             .into_iter()
             .filter_map(|(at, [name, label, url])| {
-                if let Err(why) = check_origin(url.trim_end_matches('/')) {
-                    self.fault(&at, "regions.url", why);
-                    return None;
+                let url = url.trim_end_matches('/');
+                match check_origin(url).and_then(|()| ascii_origin(url)) {
+                    Ok(url) => Some(Sibling { name, label, url }),
+                    Err(why) => {
+                        self.fault(&at, "regions.url", why);
+                        None
+                    }
                 }
-                Some(Sibling { name, label, url: url.trim_end_matches('/').to_owned() })
             })
             .collect()
     }
@@ -392,7 +400,7 @@ impl Reader {
                     self.fault(&at, "egress.region", &what);
                     return None;
                 }
-                Some(Egress { host: host.to_ascii_lowercase(), region, purpose })
+                Some(Egress { host: ascii_host(&host), region, purpose })
             })
             .collect()
     }

@@ -35,3 +35,38 @@ pub(super) fn check_origin(url: &str) -> Result<(), &'static str> {
     }
     Ok(())
 }
+
+/// An origin as browsers send it: the host in lower case and in ASCII (`xn--…`, RFC 5891), without the default port.
+pub(super) fn ascii_origin(url: &str) -> Result<String, &'static str> {
+    let parsed = url::Url::parse(url).map_err(|_| "does not name a valid host and port")?;
+    Ok(parsed.origin().ascii_serialization())
+}
+
+/// The name of a host in lower case and in ASCII. A text that is no name of a host stays as it is: it names no host.
+pub(super) fn ascii_host(host: &str) -> String {
+    match url::Host::parse(host) {
+        Ok(url::Host::Domain(domain)) => domain,
+        _ => host.to_ascii_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn international_names_become_ascii() {
+        for (url, expected) in [
+            ("https://konto.münchen.example", "https://konto.xn--mnchen-3ya.example"),
+            ("https://Account.Example.org:443", "https://account.example.org"),
+            ("https://account.example.org:8443", "https://account.example.org:8443"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(ascii_origin(url).as_deref(), Ok(expected), "{url}");
+        }
+        assert!(ascii_origin("https://account.example.org:99999").is_err());
+        assert!(ascii_origin("https://xn--a-\u{fffd}.example").is_err());
+        assert_eq!(["Bücher.example", "10.0.0.5", "::1"].map(ascii_host), ["xn--bcher-kva.example", "10.0.0.5", "::1"]);
+    }
+}

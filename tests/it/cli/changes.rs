@@ -5,6 +5,32 @@ fn json(text: &str) -> serde_json::Value {
 }
 
 #[test]
+fn a_rotated_or_revoked_credential_of_a_service_is_refused_at_the_next_request() {
+    let site = Appliance::running();
+    let leaked = site.service("training");
+    let status = |credential: &str| {
+        site.call("POST", "/v1/introspect").bearer(credential).form(&[("token", "dok_none")]).send().status
+    };
+    assert_eq!(status(&leaked), 200);
+
+    let second = site.run(&["service", "rotate", "training"]).ok();
+    assert_eq!([&leaked, &second].map(|credential| status(credential)), [200, 200]);
+    let third = site.run(&["service", "rotate", "training", "--overlap", "0"]).ok();
+    assert_eq!([&leaked, &second, &third].map(|credential| status(credential)), [401, 401, 200]);
+    let shown = site.run(&["service", "show", "training"]).ok();
+    assert_eq!((shown.matches("revoked").count(), shown.matches(" active)").count()), (2, 1), "{shown}");
+    assert!(shown.contains(&third[..12]) && !shown.contains(&third), "{shown}");
+
+    site.run(&["service", "revoke", "training"]).ok();
+    assert_eq!(status(&third), 401);
+    assert!(site.run(&["service", "list"]).ok().contains("\t0 valid\t"));
+    let refused = site.run(&["service", "revoke", "training"]);
+    assert!(refused.status == 1 && refused.stderr.contains("service show"), "{refused:?}");
+    let refused = site.run(&["service", "rotate", "other"]);
+    assert!(refused.status == 1 && refused.stderr.contains("service list"), "{refused:?}");
+}
+
+#[test]
 fn check_describes_the_settings() {
     let site = Appliance::initialized();
 
@@ -260,7 +286,7 @@ fn a_note_is_stored_with_a_new_key_and_listed() {
     site.run(&[&create[..], &[" Nightly training.\nAsk Grace. "]].concat()).ok();
 
     let listed = site.run(&["key", "list", "--account", "ada-l"]).ok();
-    assert!(listed.ends_with("  ci  read\n    Nightly training.\n    Ask Grace."), "{listed}");
+    assert!(listed.ends_with("\tci\tread\tNightly training. Ask Grace."), "{listed}");
     let listed = json(&site.run(&["--json", "key", "list", "--account", "ada-l"]).ok());
     assert_eq!(listed["keys"][0]["note"], "Nightly training.\nAsk Grace.");
 }

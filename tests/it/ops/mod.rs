@@ -20,6 +20,7 @@ mod privacy;
 mod retention;
 mod schedule;
 mod seed;
+mod services;
 mod sessions;
 mod settings;
 mod signin;

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::{Appliance, tool, tool_script};
@@ -53,6 +55,12 @@ impl HelperProcess {
         let mut line = String::new();
         assert!(self.stdout.read_line(&mut line).unwrap() > 0, "the helper program ended");
         line.trim().to_owned()
+    }
+
+    /// Sends a signal and waits for the end.
+    pub fn stop_with(&mut self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+        self.child.wait().unwrap();
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -36,7 +36,7 @@ fn of_template(text: &str) -> Vec<String> {
     found
 }
 
-/// The texts of a Rust file outside its comments and unit tests, and the doc comments of `src/cli/arguments.rs`, which
+/// The texts of a Rust file outside its comments and unit tests, and the doc comments of `src/cli/arguments`, which
 /// are the help of the commands.
 fn of_rust(code: &str) -> Vec<String> {
     let code = code.split("\n#[cfg(test)]").next().unwrap_or_default();
@@ -130,7 +130,7 @@ fn all() -> BTreeSet<String> {
             of_rust(&read(&file)).into_iter().flat_map(|text| text.split('\n').map(str::to_owned).collect::<Vec<_>>()),
         );
     }
-    let help = read(&root.join("src/cli/arguments.rs"));
+    let help: String = files_under(&root.join("src/cli/arguments"), "rs").iter().map(|file| read(file)).collect();
     let mut paragraph = String::new();
     for line in help.lines().map(str::trim) {
         match line.strip_prefix("///") {

@@ -10,10 +10,10 @@ use domicile::journal::{self, TableState};
 use domicile::privacy::PrivacyEvent;
 use domicile::restore::{self, Replayed};
 use domicile::signin::{self, SigninEvent, oauth};
-use domicile::{invitations, privacy, sessions, snapshots};
+use domicile::{invitations, privacy, services, sessions, snapshots};
 use rusqlite::named_params;
 
-use crate::support::{KeyBuilder, PASSWORD, Person, TestApp};
+use crate::support::{KeyBuilder, PASSWORD, Person, TestApp, create_service};
 
 /// A backup of a site, which goes on afterwards.
 struct Backup {
@@ -188,6 +188,36 @@ fn limits_that_exclude_no_network_leave_no_line() {
     assert_eq!(change("192.0.0.0/16"), 1);
     assert_eq!(change(""), 1);
     assert_eq!(change("192.0.0.0/16"), 2);
+}
+
+#[test]
+fn credentials_of_services_end_again() {
+    let site = TestApp::new();
+    let [rotated, revoked, leaked] = ["rotated", "revoked", "leaked"]
+        .map(|name| site.write(move |tx| create_service(tx, name)).map(|(_, secret)| secret).unwrap());
+    let second = site.write(|tx| services::rotate(tx, &Actor::Operator, "leaked", hours(24))).unwrap().secret;
+    let backup = Backup::of(&site);
+    let one = site.read(|view| {
+        let service = services::find(view, "leaked").unwrap();
+        services::list_credentials(view, service.id).unwrap()[0].id
+    });
+    site.write(move |tx| {
+        services::rotate(tx, &Actor::Operator, "rotated", hours(1))?;
+        services::revoke(tx, &Actor::Operator, "revoked", None)?;
+        services::revoke(tx, &Actor::Operator, "leaked", Some(one)).map(drop)
+    })
+    .unwrap();
+
+    let (restored, replayed) = backup.restored_with_journal_of(&site);
+
+    assert_eq!((replayed.lines, replayed.changed), (3, 3));
+    let valid = || {
+        [&rotated, &revoked, &leaked, &second]
+            .map(|secret| restored.read(|view| services::find_by_credential(view, secret.expose()).unwrap()).is_some())
+    };
+    assert_eq!(valid(), [true, false, false, true]);
+    restored.clock.advance(hours(1));
+    assert_eq!(valid(), [false, false, false, true]);
 }
 
 #[test]

@@ -1,0 +1,126 @@
+//! The arguments of the commands about services, credit, evidence and the keyring.
+
+use clap::Subcommand;
+
+#[derive(Subcommand, Debug)]
+pub(in crate::cli) enum ServiceCommand {
+    /// Connect a service. Prints only its credential.
+    #[command(after_help = "Example:\n  domicile service create training")]
+    Create {
+        /// The name of the service. It must be unique.
+        name: String,
+    },
+    /// List all services.
+    #[command(after_help = "Example:\n  domicile service list")]
+    List,
+    /// Show one service and its credentials.
+    #[command(after_help = "Example:\n  domicile service show training")]
+    Show {
+        /// Id or name.
+        service: String,
+    },
+    /// Give a service a new credential. Prints only the credential. The old one stays valid for a while.
+    #[command(
+        after_help = "Examples:\n  domicile service rotate training\n  domicile service rotate training --overlap 0"
+    )]
+    Rotate {
+        /// Id or name.
+        service: String,
+        /// How long the old credential stays valid: 0 to 7d. Default: 24h.
+        #[arg(long)]
+        overlap: Option<String>,
+    },
+    /// Revoke all credentials of a service at once, for example because one was exposed. The service stays.
+    #[command(
+        after_help = "Examples:\n  domicile service revoke training\n  domicile service revoke training --credential cred_01k9…"
+    )]
+    Revoke {
+        /// Id or name.
+        service: String,
+        /// Revoke only this credential. `service show` prints the ids.
+        #[arg(long, value_name = "ID")]
+        credential: Option<String>,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(in crate::cli) enum CreditCommand {
+    /// Grant credit. Prints the id of the transaction.
+    #[command(after_help = "Example:\n  domicile credit grant --account ada-l --amount 25.00 --reason \"Workshop\"")]
+    Grant {
+        /// Id, username or e-mail address.
+        #[arg(long)]
+        account: String,
+        /// Decimal credits with at most six decimals.
+        #[arg(long)]
+        amount: String,
+        /// The reason. The person sees it.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(in crate::cli) enum LedgerCommand {
+    /// Check every transaction and balance. Exit 3: damage.
+    #[command(after_help = "Example:\n  domicile ledger check")]
+    Check,
+}
+
+#[derive(Subcommand, Debug)]
+pub(in crate::cli) enum AuditCommand {
+    /// Check every event of the hash chain. Exit 3: damage.
+    #[command(after_help = "Example:\n  domicile audit verify")]
+    Verify,
+}
+
+#[derive(Subcommand, Debug)]
+pub(in crate::cli) enum SnapshotCommand {
+    /// Publish a snapshot now. It is checked before it replaces the old one.
+    #[command(after_help = "Example:\n  domicile snapshot now")]
+    Now,
+}
+
+#[derive(Subcommand, Debug)]
+pub(in crate::cli) enum ClockCommand {
+    /// You have checked the clock of this machine, and it is right: what has expired may be deleted again, and the
+    /// readiness probe no longer reports that the clock was set.
+    #[command(after_help = "Example:\n  date && domicile clock confirm")]
+    Confirm,
+}
+
+#[derive(Subcommand, Debug)]
+pub(in crate::cli) enum KeyringCommand {
+    /// Print the database key for an independent reader. With this key and a copy, all data can be read. The command is
+    /// audited.
+    #[command(after_help = "Example:\n  domicile keyring show-database-key")]
+    ShowDatabaseKey,
+    /// Print the keyring, encrypted for the owner of an age key, for a safe place. With this copy and a backup, the appliance
+    /// can be restored on another machine. The command is audited, and ends the reminder to make a copy.
+    #[command(
+        after_help = "`check`, `status` and the log of each start remind of a missing copy. The reminder comes back when the keyring changes.\n\nExamples:\n  domicile keyring export --to age1… > keyring.age\n  domicile keyring export --waive \"It is in the vault of the platform team\"\n\nTo use the copy: age -d -i KEY keyring.age > /etc/domicile/keyring && chmod 600 /etc/domicile/keyring"
+    )]
+    Export {
+        /// The age or SSH public key of the person who keeps the copy.
+        #[arg(long, required_unless_present = "waive", conflicts_with = "waive")]
+        to: Option<String>,
+        /// Print nothing, and end the reminder for this reason.
+        #[arg(long, value_name = "REASON")]
+        waive: Option<String>,
+    },
+    /// Publish the next signing key of access tokens. It signs after a day, when every verifier knows it.
+    #[command(
+        after_help = "The server does this itself, by default every 90 days. Programs must exchange their keys again after --compromised.\n\nExample:\n  domicile keyring rotate-token-key"
+    )]
+    RotateTokenKey {
+        /// A signing key was exposed: withdraw all signing keys and sign with a new one at once. All access tokens
+        /// become invalid.
+        #[arg(long)]
+        compromised: bool,
+    },
+    /// Add a new pepper and a new data key. All old ones stay, so that API keys and sealed data stay valid. Audited.
+    #[command(
+        after_help = "Example:\n  domicile keyring rotate && systemctl restart domicile\n\nThe server uses the new keys from its next start. Back up the keyring again: an older copy cannot open data written after that."
+    )]
+    Rotate,
+}

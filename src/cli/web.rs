@@ -1,0 +1,55 @@
+//! Requests of commands to the appliance itself, as a browser reaches it: with the machine's certificate authorities.
+
+use reqwest::Client;
+use reqwest::redirect::Policy;
+
+use crate::base::seconds;
+
+/// The maximum duration of a request, in seconds.
+const TIMEOUT_SECONDS: u64 = 10;
+
+/// An answer with any status.
+pub(super) struct Answer {
+    #[allow(missing_docs)]
+    pub status: u16,
+    #[allow(missing_docs)]
+    pub body: Vec<u8>,
+}
+
+/// Sends a GET request. Follows no redirects and uses no proxy of the environment.
+///
+/// # Errors
+/// The most specific cause, for people.
+pub(super) fn get(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let client = Client::builder()
+            .user_agent(concat!("Domicile/", env!("CARGO_PKG_VERSION")))
+            .timeout(seconds(TIMEOUT_SECONDS))
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| root_cause(&error))?;
+        let mut request = client.get(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.map_err(|error| root_cause(&error))?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(|error| root_cause(&error))?.to_vec();
+        Ok(Answer { status, body })
+    })
+}
+
+/// The innermost cause of an error, which is the most specific one.
+fn root_cause(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("there was no answer within {TIMEOUT_SECONDS} seconds");
+    }
+    let mut last: &dyn std::error::Error = error;
+    while let Some(inner) = last.source() {
+        last = inner;
+    }
+    last.to_string()
+}
