@@ -16,6 +16,7 @@ mod hosts;
 mod identify;
 mod incidents;
 mod listeners;
+mod manual;
 mod metrics;
 mod middleware;
 pub mod openapi;

@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 
 use super::route::{Access, ClientKind, FastAnswer, Route};
 use super::router::Table;
-use super::{health, openapi, pages};
+use super::{health, manual, openapi, pages};
 use crate::base::RequestClass;
 use crate::http::assets;
 use crate::{
@@ -155,6 +155,8 @@ routes! {
     POST "/settings/privacy/delete"                   SignedIn => privacy::pages::delete;
     GET  "/activity"                                  SignedIn [sidebar(ACCOUNT, "Activity", "activity")]
         => activity::pages::activity;
+    GET  "/help"                                      Public [does_not_touch_session] => manual::index;
+    GET  "/help/{name}"                               Public [does_not_touch_session] => manual::named;
     GET  "/demo/mail"                                 Demo => pages::demo_mail;
     GET  "/assets/{name:.*}"                          Public [counted(RequestClass::Asset)] => assets::serve;
     GET  "/healthz"                                   Public [client(ClientKind::Service), counted(RequestClass::Probe)]

@@ -13,6 +13,7 @@ mod ops;
 mod architecture;
 mod cli;
 mod faults;
+mod manual;
 mod monitoring;
 mod package;
 mod restore;

@@ -12,7 +12,7 @@ const NOW: &str = "2026-05-03 09:00:00";
 const NOW_UNIX: i64 = 1_777_798_800;
 
 /// Paths that answer with a page and have no snapshot, each with the reason.
-const LEFT_OUT: [(&str, &str); 11] = [
+const LEFT_OUT: [(&str, &str); 13] = [
     ("/", "redirects"),
     ("/settings", "redirects"),
     ("/assets/{name:.*}", "files"),
@@ -24,6 +24,8 @@ const LEFT_OUT: [(&str, &str); 11] = [
     ("/oauth/{name}/start", "redirects"),
     ("/oauth/{name}/callback", "redirects"),
     ("/oauth/{name}/finish", "redirects"),
+    ("/help", "the manual, whose text is in templates/manual"),
+    ("/help/{name}", "the same"),
 ];
 
 /// Collects outlines.
