@@ -9,6 +9,7 @@ use domicile::server::{METRICS, MetricKind};
 use tempfile::TempDir;
 
 use crate::architecture::files_under;
+use crate::monitoring::piped;
 use crate::support::{Appliance, PASSWORD, finish};
 
 /// The programs of other packages that the manual uses.
@@ -133,8 +134,9 @@ fn every_command_of_the_manual_exists() {
             assert!(OTHERS.contains(&first), "{page}: what is {first}?");
             for call in calls(line) {
                 count += 1;
-                let output =
-                    finish(Command::new("sh").arg("-c").arg(format!("domicile {call} --help")).env("PATH", &path), "");
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("domicile {call} --help")).env("PATH", &path);
+                let output = finish(piped(&mut shell), "");
                 assert_eq!(output.status, 0, "{page}: domicile {call}: {output:?}");
             }
         }
@@ -156,7 +158,7 @@ fn what_the_manual_says_to_run_works() {
             count += 1;
             let mut shell = Command::new("sh");
             shell.args(["-euc", &block.text]).env_clear().env("PATH", &path).env("DOMICILE_CONFIG", site.config());
-            let output = finish(shell.current_dir(site.folder()), "");
+            let output = finish(piped(shell.current_dir(site.folder())), "");
             assert_eq!(output.status, 0, "{page}:\n{}{output:?}", block.text);
         }
     }

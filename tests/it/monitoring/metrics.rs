@@ -5,7 +5,7 @@ use std::process::Command;
 
 use domicile::server::METRICS;
 
-use super::packaged;
+use super::{packaged, piped};
 use crate::support::{Answer, Appliance, Call, PASSWORD, finish, free_port, tool, wait_for};
 
 struct Watched {
@@ -49,7 +49,7 @@ fn prometheus_accepts_the_metrics_and_each_is_documented() {
 
     assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"), "{answer:?}");
     let text = answer.text();
-    let output = finish(Command::new(tool("promtool")).args(["check", "metrics"]), &text);
+    let output = finish(piped(Command::new(tool("promtool")).args(["check", "metrics"])), &text);
     assert_eq!((output.status, output.stdout.as_str(), output.stderr.as_str()), (0, "", ""), "{text}");
     let served: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     assert_eq!(served, METRICS.iter().map(|family| family.name).collect::<Vec<_>>());
