@@ -32,17 +32,17 @@ pub(super) fn framework_problem(status: StatusCode) -> Problem {
 pub(super) fn report(problem: &Problem, request_id: &str, path: &str) -> bool {
     let (request, status, code) = (request_id, problem.status, problem.code);
     let cause = problem.cause.as_deref();
+    // Readiness logs each fault once, and a probe asks all the time.
+    let is_common = matches!(status, 400 | 401 | 404 | 405 | 408 | 421) || (status == 503 && cause.is_none());
     match status {
-        // Readiness logs each fault once, and a probe asks all the time.
-        503 if cause.is_none() => tracing::debug!(request, path, status, code, "A request was refused."),
+        _ if is_common => tracing::debug!(request, path, status, code, "A request was refused."),
         500.. => {
             let cause = cause.unwrap_or("none given");
             tracing::error!(request, path, status, code, cause, "A request failed.");
         }
-        400 | 401 | 404 | 405 | 408 | 421 => tracing::debug!(request, path, status, code, "A request was refused."),
         _ => tracing::info!(request, path, status, code, "A request was refused."),
     }
-    !matches!(status, 400 | 401 | 404 | 405 | 408 | 421) && (status != 503 || cause.is_some())
+    !is_common
 }
 
 /// A problem document (RFC 9457), for services and probes.

@@ -83,6 +83,8 @@ fn every_form_of_every_page_has_its_token_and_a_route() {
     visitor.submit("/forgot", "/forgot", &[("email", "grace-h@example.org")]);
     mailed.push(("/reset", mailbox.wait_for("grace-h@example.org", "Set your password").link("/reset")));
 
+    mailed.push(("/help/{name}", format!("{}/help/install", world.site.url())));
+
     let (mut wrong, mut shown, mut forms) = (Vec::new(), BTreeSet::new(), 0);
     let mut visit = |browser: &mut Browser, route: &'static str, path: &str| {
         let page = browser.get(path);

@@ -84,7 +84,6 @@ fn serves_the_site(front: &mut Front) {
     let page = front.ask("GET", "/signin", &FORGED, "", 0);
     assert_eq!(page["status"], 200, "{page}");
     assert_ne!(page["headers"]["x-request-id"], "forged-by-the-client");
-    assert!(page["headers"]["strict-transport-security"].is_string(), "{page}");
     let text = page["body"].as_str().unwrap();
     let csrf = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let form = format!("csrf={}&name=ada-l&password={}", encode(&csrf), encode(PASSWORD));
