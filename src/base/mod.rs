@@ -37,7 +37,7 @@ pub use network::Network;
 pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
 pub use problem::Problem;
 pub use rate_limit::{RateLimit, RateLimiter, WINDOW_SECONDS};
-pub use readiness::Readiness;
+pub use readiness::{Readiness, Warning};
 pub use rng::Rng;
 pub use scope::{ScopeEntry, ScopeTable, Scopes};
 pub use secret::Secret;

@@ -8,6 +8,16 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Readiness {
     faults: Mutex<BTreeMap<&'static str, String>>,
+    warnings: Mutex<BTreeMap<&'static str, Warning>>,
+}
+
+/// What operators should know although the server is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Digits that identify what happened: a browser remembers which one was read.
+    pub id: String,
+    /// What happened and what to do.
+    pub sentence: String,
 }
 
 impl Readiness {
@@ -26,6 +36,25 @@ impl Readiness {
     /// The faults in the order of their names, each with its reason. Empty: the server is ready.
     pub fn faults(&self) -> Vec<(&'static str, String)> {
         self.lock().iter().map(|(name, reason)| (*name, reason.clone())).collect()
+    }
+
+    /// Records the warning `name`. Returns whether it is new or another one, so that the caller can log it once.
+    pub fn set_warning(&self, name: &'static str, warning: Warning) -> bool {
+        self.lock_warnings().insert(name, warning.clone()) != Some(warning)
+    }
+
+    /// Removes the warning `name`.
+    pub fn clear_warning(&self, name: &'static str) {
+        self.lock_warnings().remove(name);
+    }
+
+    /// The warnings in the order of their names.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.lock_warnings().values().cloned().collect()
+    }
+
+    fn lock_warnings(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, Warning>> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // After a panic the map is still whole: each change of it is one call.

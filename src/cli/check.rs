@@ -4,7 +4,7 @@ use super::arguments::Common;
 use super::context;
 use super::failure::Failure;
 use super::output::{out, tell};
-use crate::config::Config;
+use crate::config::{Config, UnitLimits, unit_warnings};
 use crate::privacy::PendingErasure;
 use crate::server;
 
@@ -13,6 +13,9 @@ use crate::server;
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = context::config(common)?;
     let pending = check_start(common, &config)?;
+    let limits = UnitLimits::find();
+    let mut warnings = config.warnings();
+    warnings.extend(limits.iter().flat_map(|limits| unit_warnings(&config, limits)));
     if common.json {
         let settings: serde_json::Map<_, _> = config
             .describe()
@@ -23,7 +26,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
             "{}",
             serde_json::json!({
                 "settings": settings,
-                "warnings": config.warnings(),
+                "warnings": warnings,
                 "pending_erasures": pending.iter().map(pending_json).collect::<Vec<_>>(),
             })
         )?;
@@ -32,7 +35,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     for (name, text) in config.describe() {
         out!("{name:<14} {text}")?;
     }
-    for warning in config.warnings() {
+    for warning in warnings {
         tell!("Warning: {warning}");
     }
     for erasure in &pending {

@@ -66,13 +66,16 @@ fn environment(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(S
         .collect()
 }
 
+/// What the unit passes if there is no keyring (`SetCredential=`).
+const NO_KEYRING: &[u8] = b"missing";
+
 /// Reads the keyring, from a systemd credential if there is one.
 pub(super) fn keyring(config: &Config) -> Result<Keyring, Failure> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let path = Keyring::locate(&config.keyring, credentials.as_deref());
     let is_credential = credentials.is_some_and(|folder| path.starts_with(folder));
-    // The unit passes an empty credential if there is no keyring, so that the service starts and says so.
-    if is_credential && std::fs::metadata(&path).is_ok_and(|credential| credential.len() == 0) {
+    // The unit passes a word instead if there is no keyring, so that the service starts and says so.
+    if is_credential && std::fs::read(&path).is_ok_and(|credential| credential == NO_KEYRING) {
         return Err(KeyringError::Missing(config.keyring.clone()).into());
     }
     Ok(Keyring::load(&path, is_credential)?)

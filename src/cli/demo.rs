@@ -40,13 +40,13 @@ pub(super) fn run(common: &Common, port: u16) -> Result<(), Failure> {
     let folder = TempFolder::new()?;
     stop_at_hangup(folder.0.clone())?;
     let config = Config::for_demo(&folder.0, port)?;
-    log::start(&config.log);
+    drop(log::start(&config.log));
     init::create_appliance(&config)?;
     let keyring = Keyring::load(&config.keyring, false)?;
     drop_privileges(&config.data_dir)?;
     let url = config.public_url.clone();
     let is_json = common.json;
-    let outcome = serve::run_with(config, keyring, move |app| {
+    let outcome = serve::run_with(config, keyring, None, move |app| {
         let (key, service) = create_samples(app)?;
         drop(reserved);
         if is_json {

@@ -114,7 +114,7 @@ impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
         let fix = match &error {
             KeyringError::Missing(_) => {
-                "For a new appliance, run: domicile init. Otherwise put the keyring of this appliance back from its safe place."
+                "For a new appliance, run `domicile init`. Otherwise put the keyring of this appliance back from its safe place."
                     .to_owned()
             }
             KeyringError::Exists(_) => "It is never overwritten, because without it its data is lost. If its data is in a backup, run: domicile restore FILE. If you want a new appliance, move the keyring away first.".to_owned(),

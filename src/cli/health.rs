@@ -17,6 +17,7 @@ use super::output::result;
 use super::web;
 use crate::base::seconds;
 use crate::config::{Config, Tls};
+use crate::server;
 
 /// Maximum length of an answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
@@ -67,8 +68,8 @@ fn probe_url(url: &str) -> Result<ServerState, Failure> {
 /// # Errors
 /// The settings do not say how to ask it.
 pub(super) fn probe(config: &Config) -> Result<ServerState, Failure> {
-    let target = target(config)?;
-    let certificate = accepted_certificate(config, target.ip())?;
+    let (target, is_tls) = target(config)?;
+    let certificate = if is_tls { accepted_certificate(config, target.ip())? } else { None };
     let failure = |error: &dyn std::fmt::Display| format!("the server at {target} is not ready: {error}.");
     let ask = || {
         let stream = TcpStream::connect_timeout(&target, seconds(3))?;
@@ -96,11 +97,13 @@ fn detail_of(answer: &str) -> Option<String> {
     document["detail"].as_str().map(str::to_owned)
 }
 
-/// The first address that the server listens on. If that means all addresses of a family, the loopback address of the
+/// The first address that the server listens on, plain HTTP before TLS, and whether it speaks TLS. If that means all addresses of a family, the loopback address of the
 /// family.
-fn target(config: &Config) -> Result<SocketAddr, Failure> {
-    let mut target =
-        config.listen.addresses.first().copied().ok_or_else(|| Failure::configuration("listen.address is empty."))?;
+fn target(config: &Config) -> Result<(SocketAddr, bool), Failure> {
+    let addresses = &config.listen.addresses;
+    let first = addresses.iter().find(|address| !address.is_tls).or(addresses.first());
+    let first = *first.ok_or_else(|| Failure::configuration("listen.address is empty."))?;
+    let mut target = first.socket;
     if target.ip().is_unspecified() {
         target.set_ip(if target.is_ipv4() {
             std::net::Ipv4Addr::LOCALHOST.into()
@@ -108,7 +111,7 @@ fn target(config: &Config) -> Result<SocketAddr, Failure> {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    Ok(target)
+    Ok((target, first.is_tls))
 }
 
 fn send_request(mut stream: impl Read + Write) -> std::io::Result<String> {
@@ -127,8 +130,8 @@ fn send_request(mut stream: impl Read + Write) -> std::io::Result<String> {
 enum AcceptedCertificate {
     /// Only this certificate.
     Configured(CertificateDer<'static>),
-    /// Any certificate. It is made at each start and not stored. The address belongs to this machine, so no other
-    /// machine can answer.
+    /// Any certificate: this user may not read the kept one. The address belongs to this machine, so no other machine can
+    /// answer.
     Any,
 }
 
@@ -136,7 +139,7 @@ enum AcceptedCertificate {
 fn accepted_certificate(config: &Config, target: IpAddr) -> Result<Option<AcceptedCertificate>, Failure> {
     match &config.listen.tls {
         Tls::Off => Ok(None),
-        Tls::SelfSigned if is_local(target) => Ok(Some(AcceptedCertificate::Any)),
+        Tls::SelfSigned if is_local(target) => Ok(Some(kept_certificate(config))),
         Tls::SelfSigned => Err(Failure::configuration(format!(
             "{target} is not an address of this machine, so its self-signed certificate cannot be trusted. Run the command where the server runs."
         ))),
@@ -150,6 +153,11 @@ fn accepted_certificate(config: &Config, target: IpAddr) -> Result<Option<Accept
                 ))
             }),
     }
+}
+
+/// The self-signed certificate, if this user may read it and the server has made it already.
+fn kept_certificate(config: &Config) -> AcceptedCertificate {
+    server::self_signed_certificate(config).map_or(AcceptedCertificate::Any, AcceptedCertificate::Configured)
 }
 
 /// Whether the address belongs to this machine: only then it can be bound.
@@ -176,7 +184,7 @@ fn encrypt(
 /// is whether the server answers and not whether browsers trust it: this does not find a certificate that has expired
 /// or has another name. It does check that the server has the private key of the certificate.
 ///
-/// If the certificate was renewed and the server has not read it yet, the check fails. That is intended.
+/// If the certificate was renewed, the server reads it within seconds; until then the check fails.
 #[derive(Debug)]
 struct LocalCertificateVerifier {
     accepted: AcceptedCertificate,
@@ -194,7 +202,7 @@ impl ServerCertVerifier for LocalCertificateVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         match &self.accepted {
             AcceptedCertificate::Configured(configured) if configured != presented => Err(rustls::Error::General(
-                "it uses another certificate than the configured one; if that was renewed, restart the server".into(),
+                "it uses another certificate than the configured one; if that was renewed, run: systemctl reload domicile".into(),
             )),
             AcceptedCertificate::Configured(_) | AcceptedCertificate::Any => Ok(ServerCertVerified::assertion()),
         }

@@ -55,8 +55,9 @@ pub(super) fn run(common: &Common, given: Option<(&str, &str)>) -> Result<(), Fa
         config.region
     );
     if let Some(local) = local_link(&config, &link) {
+        let port = local.split([':', '/']).nth(4).unwrap_or_default();
         tell!(
-            "As long as {} does not lead here, open it on this machine, or through `ssh -L`:\n  {local}",
+            "As long as {} does not lead here, open this link on this machine. From another one, first run ssh -L {port}:127.0.0.1:{port} and the name of this machine:\n  {local}",
             config.public_url
         );
     }

@@ -1,5 +1,7 @@
 //! `domicile serve`.
 
+mod previous;
+
 use std::fs::File;
 use std::sync::Arc;
 
@@ -9,30 +11,55 @@ use super::failure::{Exit, Failure};
 use super::log;
 use crate::app::App;
 use crate::base::{Clock, Problem};
-use crate::config::Config;
+use crate::config::{Config, UnitLimits, unit_warnings};
 use crate::crypto::Keyring;
 use crate::db::Layout;
 use crate::jobs::NewJob;
 use crate::journal::Extent;
 use crate::maintenance::{self, UpgradeBy};
-use crate::server::{self, Fatal, ServeOutcome};
+use crate::server::{self, Fatal, ReadSettings, ServeOutcome};
 use crate::{api_keys, clock, db, jobs, snapshots};
+use previous::Previous;
 
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
+    ignore_hangup().map_err(|error| Failure::refused(format!("signals cannot be received: {error}.")))?;
     let config = context::config(common)?;
-    log::start(&config.log);
-    for warning in config.warnings() {
+    let set_level = log::start(&config.log);
+    let limits = UnitLimits::find();
+    for warning in config.warnings().into_iter().chain(limits.iter().flat_map(|limits| unit_warnings(&config, limits)))
+    {
         tracing::warn!("{warning}");
     }
     let keyring = context::keyring(&config)?;
     context::drop_privileges(&config.data_dir)?;
-    run_with(config, keyring, |_| Ok(()))
+    let common = common.clone();
+    let settings = move || {
+        let config = context::config(&common).map_err(|failure| failure.to_string())?;
+        set_level(&config.log);
+        Ok(config)
+    };
+    let previous = Previous::find(&config)?;
+    let served = run_with(config, keyring, Some(Box::new(settings)), |_| Ok(()));
+    served.map_err(|failure| match previous {
+        Some(previous) => previous.serve_instead(failure),
+        None => failure,
+    })
 }
 
-/// Serves an appliance. `before` runs after the appliance is open and before the server listens.
+/// From here on, SIGHUP does not end this process, also while it starts. The server handles it later.
+fn ignore_hangup() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    // The handler stays when its stream is dropped.
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(drop)
+}
+
+/// Serves an appliance. `settings` reads the settings again, at SIGHUP. `before` runs after the appliance is open and before
+/// the server listens.
 pub(super) fn run_with(
     config: Config,
     keyring: Keyring,
+    settings: Option<ReadSettings>,
     before: impl FnOnce(&Arc<App>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     // Before anything is opened, so that a refused start writes nothing.
@@ -62,7 +89,7 @@ pub(super) fn run_with(
     }
     before(&app)?;
     let site = app.store().site().clone();
-    match server::serve_and_wait(app, fatal) {
+    match server::serve_and_wait(app, fatal, settings) {
         Ok(ServeOutcome::Stopped) => Ok(()),
         Ok(ServeOutcome::WriteFailed) => Err(write_failed()),
         Ok(ServeOutcome::Damaged) => Err(after_damage(&layout, &site)),

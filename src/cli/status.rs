@@ -12,6 +12,7 @@ use crate::base::{Clock, Problem, Timestamp};
 use crate::db::{self, FileCopy, Layout, MIGRATIONS_COUNT};
 use crate::journal;
 use crate::maintenance::{self, Escrow};
+use crate::server::{self, Certificate};
 use crate::snapshots;
 
 /// One line of the screen: name, sentence, and the same for programs.
@@ -28,6 +29,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     context::drop_privileges(&config.data_dir)?;
     let (layout, region) = (Layout::new(&config.data_dir), config.region.clone());
     let now = Clock::system().now();
+    let certificate = server::configured_certificate(&config);
     let database = App::check(config, keyring, now)?;
     let schema = database.schema_version().map_err(OpenError::Db)?;
     let mut lines = vec![
@@ -41,6 +43,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     if schema == MIGRATIONS_COUNT {
         lines.extend(stored(&database).map_err(Problem::from)?);
     }
+    lines.extend(certificate.map(|certificate| certificate_line(&certificate, now)));
     lines.push(copies(&layout).map_err(Problem::from)?);
     if common.json {
         let members: serde_json::Map<_, _> = lines.into_iter().map(|line| (line.name.to_owned(), line.value)).collect();
@@ -63,6 +66,22 @@ fn server(state: &ServerState) -> Fact {
             fact("server", format!("not ready: {reason}"), json!({"ready": false, "reason": reason}))
         }
     }
+}
+
+fn certificate_line(certificate: &Certificate, now: Timestamp) -> Fact {
+    let days = certificate.ends_at.since(now).as_secs() / (24 * 3600);
+    let text = format!(
+        "for {}, until {} ({days} days), SHA-256 {}",
+        certificate.names_in_words(),
+        certificate.ends_at.day(),
+        certificate.fingerprint
+    );
+    let value = json!({
+        "names": certificate.names,
+        "ends_at": certificate.ends_at.rfc3339(),
+        "sha256": certificate.fingerprint,
+    });
+    fact("certificate", text, value)
 }
 
 fn schema_line(schema: usize) -> Fact {

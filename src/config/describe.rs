@@ -1,7 +1,8 @@
 //! Describes the settings for people, for `domicile check`.
 
 use super::durations::write_duration;
-use super::model::{Config, FactorsRequired, MailTransport, OnExposure, Reveal, SignupMode, Tls};
+use super::listen::Tls;
+use super::model::{Config, FactorsRequired, MailTransport, OnExposure, Reveal, SignupMode};
 
 impl Config {
     /// Describes each setting: its name and what it means.
@@ -10,7 +11,9 @@ impl Config {
         let tls = match (&self.listen.tls, self.listen.behind_proxy) {
             (Tls::Off, true) => "off; a proxy in front terminates TLS".to_owned(),
             (Tls::Off, false) => "off; reachable from this machine only".to_owned(),
-            (Tls::SelfSigned, _) => "a self-signed certificate; browsers warn about it".to_owned(),
+            (Tls::SelfSigned, _) => {
+                "a self-signed certificate, kept in the data folder; browsers warn about it".to_owned()
+            }
             (Tls::Files { certificate, .. }, _) => format!("from {}", certificate.display()),
         };
         let mail = match &self.mail.transport {
@@ -61,6 +64,14 @@ impl Config {
             FactorsRequired::Operators => "required for operators, optional for others",
             FactorsRequired::Everybody => "required for everyone",
         };
+        let networks = self.listen.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let proxies = match (networks.as_str(), self.written.contains_key("listen.trusted_proxies")) {
+            ("", _) => "none; the address of a visitor is the one of the connection".to_owned(),
+            (networks, true) => format!("{networks}; they say which address a visitor has"),
+            (networks, false) => {
+                format!("{networks}, because of behind_proxy; set trusted_proxies if the proxy is on another machine")
+            }
+        };
         vec![
             ("Region", format!("{}; all data stays in it", self.region)),
             ("Public URL", self.public_url.clone()),
@@ -71,6 +82,7 @@ impl Config {
             ),
             ("Log", format!("{} and more important, as {}", self.log.level.as_str(), self.log.format.as_str())),
             ("TLS", tls),
+            ("Proxies", proxies),
             ("Data", self.data_dir.display().to_string()),
             ("Keyring", self.keyring.display().to_string()),
             ("Mail", mail),
@@ -114,6 +126,12 @@ impl Config {
             warnings.push(format!(
                 "the variable {variable} is ignored: Kubernetes and Docker set it for a service of this name. In Kubernetes, enableServiceLinks: false avoids it."
             ));
+        }
+        if self.listen.behind_proxy && self.listen.trusted_proxies.is_empty() {
+            warnings.push(
+                "listen.trusted_proxies is empty although listen.behind_proxy is true, so all visitors count as one. Name the addresses of the proxy."
+                    .into(),
+            );
         }
         if self.keyring.starts_with(&self.data_dir) {
             warnings.push(

@@ -5,7 +5,9 @@
 
 mod describe;
 mod durations;
+mod limits;
 mod links;
+mod listen;
 mod model;
 mod raw;
 mod read;
@@ -14,10 +16,12 @@ mod starter;
 use std::path::{Path, PathBuf};
 
 pub use durations::parse_duration;
+pub use limits::{UnitLimits, unit_warnings};
+pub use listen::{Listen, ListenAddress, Tls};
 pub use model::{
-    ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Log, LogFormat,
-    LogLevel, Mail, MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session,
-    Sibling, Signup, SignupMode, Snapshot, Tls, Tokens,
+    ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, Mail,
+    MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session, Sibling, Signup,
+    SignupMode, Snapshot, Tokens,
 };
 pub use starter::{Missing, starter_text};
 

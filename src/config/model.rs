@@ -1,11 +1,12 @@
 //! The settings.
 
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::listen::Listen;
 use crate::base::{Credits, ScopeTable, Secret, Timestamp};
 
 /// All settings of an appliance.
@@ -45,25 +46,17 @@ pub struct Config {
     pub ignored: Vec<String>,
     /// A temporary appliance of `domicile demo`. Never set by a file.
     pub demo: bool,
+    /// Every setting as it was written, as a digest: to tell which ones differ. See [`Config::changed`].
+    pub(super) written: BTreeMap<String, u64>,
 }
 
-/// `[listen]`.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Listen {
-    /// At least one.
-    pub addresses: Vec<SocketAddr>,
-    pub tls: Tls,
-    /// A proxy in front terminates TLS.
-    pub behind_proxy: bool,
-    /// Host names, in lower case, that are accepted for pages in addition to the one of `public_url`.
-    pub hosts: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Worker threads. `None`: one per core.
-    pub workers: Option<usize>,
-    /// Where the metrics are served, in plain HTTP and without a proof of identity. `None`: nowhere.
-    pub metrics_address: Option<SocketAddr>,
+impl Config {
+    /// The names of the settings that are written differently in `other`, in alphabetical order.
+    pub fn changed(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<_> = self.written.keys().chain(other.written.keys()).collect();
+        let differs = |name: &&&String| self.written.get(**name) != other.written.get(**name);
+        names.iter().filter(differs).map(|name| (*name).clone()).collect()
+    }
 }
 
 /// `[log]`.
@@ -118,22 +111,6 @@ impl LogFormat {
             Self::Json => "json",
         }
     }
-}
-
-/// `listen.tls`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Tls {
-    /// Plain HTTP: only on loopback or behind a proxy.
-    Off,
-    /// A certificate that is made at each start, for a first trial.
-    SelfSigned,
-    /// PEM files.
-    Files {
-        /// The certificate chain.
-        certificate: PathBuf,
-        private_key: PathBuf,
-    },
 }
 
 /// `[signup]`.

@@ -1,6 +1,7 @@
 //! The settings as written, each with its origin, before they are interpreted.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use toml_edit::{Document, Item, TableLike, Value as Toml};
 
@@ -84,6 +85,24 @@ impl Raw {
                 }
             }
         }
+    }
+
+    /// A digest of each setting, without its place in the file. It tells whether a setting was changed, and nothing else.
+    pub(super) fn digests(&self) -> BTreeMap<String, u64> {
+        let digest = |text: &str| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            hasher.finish()
+        };
+        let single = self.settings.iter().map(|(key, setting)| (key.clone(), digest(&format!("{:?}", setting.value))));
+        let lists = self.lists.iter().map(|(key, entries)| {
+            let members = |entry: &BTreeMap<String, Setting>| -> Vec<String> {
+                entry.iter().map(|(key, setting)| format!("{key} {:?}", setting.value)).collect()
+            };
+            let all: Vec<_> = entries.iter().map(|(_, entry)| members(entry)).collect();
+            (key.clone(), digest(&format!("{all:?}")))
+        });
+        single.chain(lists).collect()
     }
 
     /// Overrides settings with `DOMICILE_<SECTION>__<KEY>`. `DOMICILE_CONFIG` is not a setting; the command line reads

@@ -1,6 +1,7 @@
 //! The settings file of a new appliance, and what an admin still has to add to it.
 
-use super::model::{Config, MailTransport, Tls};
+use super::listen::Tls;
+use super::model::{Config, MailTransport};
 
 /// Something that the settings still lack before people can use the appliance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +42,8 @@ impl Config {
     /// something else in front of it. `None`: there is no such address.
     pub fn local_url(&self) -> Option<String> {
         let needs_proxy = self.listen.tls == Tls::Off && self.public_url.starts_with("https://");
-        let local = self.listen.addresses.iter().find(|address| address.ip().is_loopback() && needs_proxy)?;
-        Some(format!("http://localhost:{}", local.port()))
+        let local = self.listen.addresses.iter().find(|address| address.socket.ip().is_loopback() && needs_proxy)?;
+        Some(format!("http://localhost:{}", local.socket.port()))
     }
 
     /// What the settings still lack before people can use the appliance, in the order in which to do it.
@@ -52,12 +53,15 @@ impl Config {
         let name = host.split(':').next().unwrap_or(host);
         let is_behind_proxy = self.listen.behind_proxy || !self.listen.trusted_proxies.is_empty();
         if self.public_url.starts_with("https://") && self.listen.tls == Tls::Off && !is_behind_proxy {
+            let port = host.rsplit_once(':').map_or("443", |(_, port)| port);
             missing.push(Missing {
                 name: "tls",
                 sentence: format!(
-                    "The server answers only on this machine. Behind a proxy that terminates TLS for {host}, add:"
+                    "The server answers only on this machine. If a proxy on it terminates TLS for {host}, add these lines; for TLS without a proxy, add the commented ones instead:"
                 ),
-                lines: "[listen]\nbehind_proxy = true\ntrusted_proxies = [\"127.0.0.1/32\", \"::1/128\"]\n".into(),
+                lines: format!(
+                    "[listen]\nbehind_proxy = true\n#address = [\"http://127.0.0.1:8080\", \"https://0.0.0.0:{port}\"]\n#tls = \"files\"\n#certificate = \"/etc/domicile/fullchain.pem\"\n#private_key = \"/etc/domicile/privkey.pem\"\n"
+                ),
             });
         }
         if !self.sends_mail() {

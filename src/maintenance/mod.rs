@@ -1,4 +1,5 @@
-//! **For:** the care of the database as a whole: bringing it to a newer schema, restore drills, copies of the keyring.
+//! **For:** the care of the database as a whole: bringing it to a newer schema, restore drills, copies of the keyring; and
+//! telling operators when the certificate of the server ends.
 //! **Words:** upgrade (all missing migrations together), trial (the upgrade on a copy, before the database is touched), drill
 //! (the newest snapshot is restored and used in a folder of its own), escrow (a copy of the keyring in a safe place).
 //! **Tables:** `restore_drill`, `keyring_escrow`.
@@ -6,9 +7,11 @@
 //! leaves a restored copy behind.
 //! **Start reading:** [`upgrade`], then `drill.rs`.
 
+mod certificate;
 mod drill;
 mod error;
 pub mod jobs;
+mod mails;
 mod model;
 mod ops;
 mod progress;
@@ -16,6 +19,7 @@ mod rehearsal;
 mod store;
 mod upgrade;
 
+pub use certificate::{EndingCertificate, tell_end_of_certificate};
 pub use drill::drill;
 pub use error::{DrillError, EscrowError, RehearsalError, UpgradeError};
 pub use model::{Drill, DrillState, ESCROW_REMINDER, Escrow};

@@ -45,7 +45,7 @@ struct DirectHandlers {
     verifier: Arc<Verifier>,
     callers: Arc<Callers>,
     shutdown: ShutdownSignal,
-    is_tls: bool,
+    hsts: Option<HeaderValue>,
     /// Of this worker.
     counts: Arc<WorkerCounts>,
 }
@@ -58,9 +58,9 @@ impl<F: ServiceFactory<Request, Config = AppConfig>> FastPath<F> {
         callers: Arc<Callers>,
         shutdown: ShutdownSignal,
     ) -> Self {
-        let is_tls = verifier.app().config().public_url.starts_with("https://");
+        let hsts = middleware::hsts(verifier.app().config());
         let counts = Arc::default();
-        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, shutdown, is_tls, counts } }
+        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, shutdown, hsts, counts } }
     }
 }
 
@@ -186,7 +186,7 @@ impl DirectHandlers {
     fn forward_auth(&self, head: &RequestHead) -> Response<BoxBody> {
         let answer =
             catch_unwind(AssertUnwindSafe(|| forward_auth_without_session(&self.verifier, &self.callers, head)));
-        let response = finalize(answer, head, self.is_tls);
+        let response = finalize(answer, head, self.hsts.as_ref());
         if response.status().as_u16() == 401 {
             incidents::note_refused_by_gateway(self.verifier.app(), head);
         }
@@ -198,12 +198,12 @@ impl DirectHandlers {
             let caller = require_caller(&self.callers, request.headers())?;
             introspect_form(&self.verifier, &caller, &read_body(payload).await?)
         });
-        finalize(answer.catch_unwind().await, request.head(), self.is_tls)
+        finalize(answer.catch_unwind().await, request.head(), self.hsts.as_ref())
     }
 }
 
 /// Does what the middleware does with an answer of the application. A panic becomes a response with status 500.
-fn finalize(answer: std::thread::Result<Answer>, head: &RequestHead, is_tls: bool) -> Response<BoxBody> {
+fn finalize(answer: std::thread::Result<Answer>, head: &RequestHead, hsts: Option<&HeaderValue>) -> Response<BoxBody> {
     let mut response = match answer.unwrap_or_else(|_| Err(Fault(Problem::internal("a handler panicked")))) {
         Ok(response) if response.status().is_success() => response,
         refused => {
@@ -218,7 +218,7 @@ fn finalize(answer: std::thread::Result<Answer>, head: &RequestHead, is_tls: boo
             response
         }
     };
-    middleware::set_security_headers(response.headers_mut(), is_tls);
+    middleware::set_security_headers(response.headers_mut(), hsts);
     response.into()
 }
 
@@ -294,12 +294,13 @@ mod tests {
     async fn a_panic_on_the_fast_path_is_one_500_and_nothing_else() {
         let panicked = catch_unwind(|| -> Answer { panic!("the handler panics") });
 
-        let response = finalize(panicked, Request::new().head(), true);
+        let hsts = HeaderValue::from_static("max-age=86400");
+        let response = finalize(panicked, Request::new().head(), Some(&hsts));
 
         let header = |name: &str| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
         assert_eq!(response.status(), 500);
         assert_eq!(header("x-content-type-options"), "nosniff");
-        assert!(header("strict-transport-security").starts_with("max-age="));
+        assert_eq!(header("strict-transport-security"), "max-age=86400");
         let id = header("x-request-id");
         let body: serde_json::Value = serde_json::from_slice(&to_bytes(response.into_body()).await.unwrap()).unwrap();
         assert_eq!((body["code"].as_str(), body["request_id"].as_str()), (Some("internal"), Some(id.as_str())));

@@ -1,5 +1,6 @@
 //! Finds out who sends a request: the address behind trusted proxies, and the person whose session cookie it has.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::HttpMessage;
@@ -10,7 +11,7 @@ use actix_web::http::header;
 use super::pages::{READ_NOTICE, READ_NOTICE_PATH};
 use super::route::{ClientKind, Route};
 use crate::app::App;
-use crate::base::{Actor, Problem, Rng, Visitor, Zone};
+use crate::base::{Actor, Problem, Rng, Visitor, Warning, Zone};
 use crate::crypto::tokens;
 use crate::http::{
     Avatar, DEVICE, EntryRefused, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, StandingNotice,
@@ -142,7 +143,13 @@ async fn attach_person(
     if must_enrol_factor && !route.is_some_and(|route| route.is_open_without_factor) {
         request.extensions_mut().insert(EntryRefused(factor_owed()));
     }
-    if let Some(restore::Notice { id, sentences }) = notice {
+    let restored = notice.map(|restore::Notice { id, sentences }| (id, sentences));
+    let warned = || {
+        let mut warnings = app.readiness().warnings().into_iter();
+        let unread = warnings.find(|warning| current.is_operator && read_notice.as_deref() != Some(&warning.id));
+        unread.map(|warning| (warning.id, vec![warning.sentence]))
+    };
+    if let Some((id, sentences)) = restored.or_else(warned) {
         request.extensions_mut().insert(StandingNotice { id, sentences, action: READ_NOTICE_PATH });
     }
     let remaining = current.remaining(now);
@@ -205,6 +212,9 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let listen = &app.config().listen;
     let peer = request.peer_addr().map(|peer| peer.ip());
+    if let Some(peer) = peer {
+        tell_untrusted_proxy(app, peer, request);
+    }
     let address = peer.map(|peer| {
         client_address(peer, request.headers(), |hop| {
             listen.trusted_proxies.iter().any(|network| network.contains(&hop))
@@ -215,5 +225,29 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
         agent: agent.to_owned(),
         device,
         session: None,
+    }
+}
+
+/// Says once that a proxy forwards requests whose visitors are not told apart, because it is not trusted. Only for a peer in
+/// a private network: anybody else may send the header as well.
+fn tell_untrusted_proxy(app: &App, peer: IpAddr, request: &ServiceRequest) {
+    let peer = peer.to_canonical();
+    let is_private = match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private() || peer.is_link_local(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local() || peer.is_unicast_link_local(),
+    };
+    let is_trusted = || app.config().listen.trusted_proxies.iter().any(|network| network.contains(&peer));
+    if !is_private || !request.headers().contains_key("x-forwarded-for") || is_trusted() {
+        return;
+    }
+    let sentence = format!(
+        "A proxy at {peer} forwards requests, but it is not in listen.trusted_proxies, so all visitors behind it count as one: many wrong passwords of one visitor would delay everybody. Add its address: trusted_proxies = [\"{peer}\"]"
+    );
+    // The id is the same for every proxy, so that an operator reads it once.
+    let warning = Warning { id: "1".into(), sentence: sentence.clone() };
+    if app.readiness().warnings().iter().all(|known| known.id != warning.id)
+        && app.readiness().set_warning("untrusted proxy", warning)
+    {
+        tracing::warn!("{sentence}");
     }
 }

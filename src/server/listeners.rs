@@ -3,33 +3,35 @@
 //! With them, a restart refuses no connection: they stay open, and new connections wait in them until the next server is
 //! there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 
 use listenfd::ListenFd;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-/// The sockets of systemd, for exactly these addresses. Empty: there are none, so the server opens its own.
+/// The sockets of systemd by address, for exactly these addresses. Empty: there are none, so the server opens its own.
 ///
 /// # Errors
 /// A sentence for the admin when the sockets have other addresses, or cannot be used.
-pub(super) fn passed_by_systemd(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
+pub(super) fn passed_by_systemd(
+    addresses: impl Iterator<Item = SocketAddr>,
+) -> Result<BTreeMap<SocketAddr, TcpListener>, String> {
     let mut passed = ListenFd::from_env();
-    let mut sockets = Vec::new();
+    let mut sockets = BTreeMap::new();
     for index in 0..passed.len() {
         if let Some(socket) = passed.take_tcp_listener(index).map_err(unusable)? {
             // Programs that the server starts must not keep it.
             fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(|error| unusable(error.into()))?;
-            sockets.push(socket);
+            sockets.insert(socket.local_addr().map_err(unusable)?, socket);
         }
     }
-    let found = sockets.iter().map(TcpListener::local_addr).collect::<Result<BTreeSet<_>, _>>().map_err(unusable)?;
-    if !found.is_empty() && found != addresses.iter().copied().collect() {
+    let configured: BTreeSet<_> = addresses.collect();
+    if !sockets.is_empty() && !sockets.keys().eq(&configured) {
         return Err(format!(
             "systemd listens on {}, and listen.address is {}. Make ListenStream in domicile.socket and listen.address the \
              same, with: systemctl edit domicile.socket.",
-            in_words(&found),
-            in_words(addresses)
+            in_words(sockets.keys()),
+            in_words(&configured)
         ));
     }
     Ok(sockets)

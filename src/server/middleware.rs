@@ -19,6 +19,7 @@ use super::routes::ROUTES;
 use super::{faults, hosts, identify, incidents, pages};
 use crate::app::App;
 use crate::base::{Problem, RateLimit, Rng, Stopwatch, WorkerCounts, days};
+use crate::config::Config;
 use crate::http::{
     Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, page, redirect, set_rate_limit,
 };
@@ -35,15 +36,15 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The middleware around the application.
 pub(super) struct Middleware {
     app: Option<Arc<App>>,
-    is_tls: bool,
+    hsts: Option<HeaderValue>,
     routes: Arc<RouteIndex>,
 }
 
 impl Middleware {
     /// The middleware of an appliance. `None`: without an appliance, in a test of the middleware itself.
     pub(super) fn new(app: Option<Arc<App>>) -> Self {
-        let is_tls = app.as_ref().is_some_and(|app| app.config().public_url.starts_with("https://"));
-        Self { app, is_tls, routes: Arc::new(RouteIndex::new(ROUTES)) }
+        let hsts = app.as_ref().and_then(|app| hsts(app.config()));
+        Self { app, hsts, routes: Arc::new(RouteIndex::new(ROUTES)) }
     }
 }
 
@@ -60,7 +61,7 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         let counts = self.app.as_ref().map_or_else(Arc::default, |app| app.metrics().worker());
-        let middleware = Self { app: self.app.clone(), is_tls: self.is_tls, routes: self.routes.clone() };
+        let middleware = Self { app: self.app.clone(), hsts: self.hsts.clone(), routes: self.routes.clone() };
         ready(Ok(MiddlewareService {
             middleware: Rc::new(middleware),
             service: Rc::new(service),
@@ -108,7 +109,7 @@ where
                     && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())
                 {
                     let mut refused = render_fault(request.error_response(Fault(problem)), client, Some(app));
-                    set_headers(&mut refused, client, middleware.is_tls);
+                    set_headers(&mut refused, client, middleware.hsts.as_ref());
                     counts.count(class, refused.status().as_u16());
                     return Ok(refused);
                 }
@@ -140,7 +141,7 @@ impl Middleware {
         if response.status().is_client_error() || response.status().is_server_error() {
             response = render_fault(response, client, self.app.as_ref());
         }
-        set_headers(&mut response, client, self.is_tls);
+        set_headers(&mut response, client, self.hsts.as_ref());
         response
     }
 }
@@ -249,7 +250,7 @@ fn theme_to_mirror(request: &actix_web::HttpRequest) -> Option<String> {
 }
 
 /// Sets all headers of a response.
-fn set_headers(response: &mut ServiceResponse<BoxBody>, client: ClientKind, is_tls: bool) {
+fn set_headers(response: &mut ServiceResponse<BoxBody>, client: ClientKind, hsts: Option<&HeaderValue>) {
     let status = response.status();
     let is_fault = status.is_server_error() || status.is_client_error();
     // Successful responses of the hot path need no request id.
@@ -271,15 +272,21 @@ fn set_headers(response: &mut ServiceResponse<BoxBody>, client: ClientKind, is_t
         }
         ClientKind::Service | ClientKind::Gateway => {}
     }
-    set_security_headers(response.headers_mut(), is_tls);
+    set_security_headers(response.headers_mut(), hsts);
+}
+
+/// The header that binds browsers to HTTPS, if the settings ask for it (RFC 6797). Never for names below the host: they are
+/// other sites of the company.
+pub(super) fn hsts(config: &Config) -> Option<HeaderValue> {
+    let age = config.listen.hsts.filter(|_| config.public_url.starts_with("https://"))?;
+    HeaderValue::from_str(&format!("max-age={}", age.as_secs())).ok()
 }
 
 /// Sets the headers that every response has.
-pub(super) fn set_security_headers(headers: &mut HeaderMap, is_tls: bool) {
+pub(super) fn set_security_headers(headers: &mut HeaderMap, hsts: Option<&HeaderValue>) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if is_tls {
-        let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    if let Some(hsts) = hsts {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

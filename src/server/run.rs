@@ -11,7 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::fast_path::FastPath;
 use super::middleware::Middleware;
 use super::route::BODY_MAX;
-use super::{frame, listeners, metrics, routes, tls};
+use super::tls::Certificates;
+use super::{frame, listeners, metrics, redirect, routes, tls};
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
@@ -55,30 +56,39 @@ pub enum ServeOutcome {
 /// # Errors
 /// The same [`ServeError`] that [`serve`] would return.
 pub fn check_tls(config: &Config) -> Result<(), ServeError> {
-    tls::settings(config).map(drop).map_err(ServeError)
+    tls::check(config).map_err(ServeError)
 }
 
 /// Runs [`serve`] on this thread until the server ends.
 ///
 /// # Errors
 /// Those of [`serve`].
-pub fn serve_and_wait(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, ServeError> {
-    actix_web::rt::System::new().block_on(serve(app, fatal))
+pub fn serve_and_wait(
+    app: Arc<App>,
+    fatal: Arc<Fatal>,
+    settings: Option<ReadSettings>,
+) -> Result<ServeOutcome, ServeError> {
+    actix_web::rt::System::new().block_on(serve(app, fatal, settings))
 }
 
-/// Serves until a signal or a permanent write error stops it. The store reports such an error through `fatal`.
+/// Serves until a signal or a permanent write error stops it. The store reports such an error through `fatal`. `settings`
+/// reads the settings again at SIGHUP; without it, SIGHUP stops the server too.
 ///
 /// # Errors
 /// [`ServeError`] when an address cannot be bound or the TLS files cannot be used.
-pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, ServeError> {
+pub async fn serve(
+    app: Arc<App>,
+    fatal: Arc<Fatal>,
+    settings: Option<ReadSettings>,
+) -> Result<ServeOutcome, ServeError> {
     let config = app.config();
-    let tls = tls::settings(config).map_err(ServeError)?;
+    let certificates = Certificates::open(config, app.now()).map_err(ServeError)?;
     let verifier = Data::new(Verifier::new(app.clone()));
     let callers = Data::new(Callers::new(app.clone()));
     let shared = Data::new(app.clone());
     let page_frame = Data::new(frame::page_frame());
     let shutdown = Data::new(ShutdownSignal::default());
-    let passed = listeners::passed_by_systemd(&config.listen.addresses).map_err(ServeError)?;
+    let mut passed = listeners::passed_by_systemd(config.listen.sockets()).map_err(ServeError)?;
     let are_kept = !passed.is_empty();
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
 
@@ -109,20 +119,20 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     // `stop_in_order` handles them.
     .disable_signals()
     .server_hostname("domicile");
-    let unusable = |error| ServeError(listeners::unusable(error));
-    for socket in passed {
-        server = match &tls {
-            Some(tls) => server.listen_rustls_0_23(socket, tls.clone()).map_err(unusable)?,
-            None => server.listen(socket).map_err(unusable)?,
+    for address in &config.listen.addresses {
+        let socket = address.socket;
+        let tls = certificates.as_ref().filter(|_| address.is_tls).map(Certificates::server_config);
+        let outcome = match (passed.remove(&socket), tls) {
+            (Some(passed), Some(tls)) => server.listen_rustls_0_23(passed, tls).map_err(listeners::unusable),
+            (Some(passed), None) => server.listen(passed).map_err(listeners::unusable),
+            (None, Some(tls)) => {
+                server.bind_rustls_0_23(socket, tls).map_err(|error| listeners::cannot_listen(socket, &error))
+            }
+            (None, None) => server.bind(socket).map_err(|error| listeners::cannot_listen(socket, &error)),
         };
+        server = outcome.map_err(ServeError)?;
     }
-    for address in config.listen.addresses.iter().filter(|_| !are_kept) {
-        let bind_error = |error| ServeError(listeners::cannot_listen(*address, &error));
-        server = match &tls {
-            Some(tls) => server.bind_rustls_0_23(address, tls.clone()).map_err(bind_error)?,
-            None => server.bind(address).map_err(bind_error)?,
-        };
-    }
+    let redirect = redirect::server(&config.listen.redirect, &mut passed, &config.public_url).map_err(ServeError)?;
     let metrics = metrics::listen(&app).map_err(ServeError)?;
     // So the first verifier finds a signing key, and no request for the key set has to write.
     tokens::flows::ensure_signing_key(&app)
@@ -132,6 +142,8 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     let signals = Signals::listen()?;
     let server = server.run();
     fatal.set_server(server.handle());
+    let redirect_handle = redirect.as_ref().map(actix_web::dev::Server::handle);
+    let _redirect = redirect.map(actix_web::rt::spawn);
 
     let _jobs: Vec<_> = Runner::for_each_queue(&app, schedule::JOB_HANDLERS)
         .into_iter()
@@ -148,15 +160,24 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
     let _catching_up = tokio::spawn(async move { schedule.catch_up().await });
     let _watch = tokio::spawn(feed_watchdog(app.clone()));
     let _stop = tokio::spawn({
-        let (app, verifier) = (app.clone(), verifier.clone());
+        let (app, verifier, app_for_reload) = (app.clone(), verifier.clone(), app.clone());
         // Our own sockets refuse connections when they are closed. So what takes long is done before.
         let flush = async move {
             if !are_kept {
                 schedule::flush_at_shutdown(&app, &verifier).await;
             }
         };
-        stop_in_order(signals, shutdown.get_ref().clone(), server.handle(), are_kept, flush)
+        let (server, shutdown, reloading) = (server.handle(), shutdown.get_ref().clone(), certificates.clone());
+        async move {
+            let reload = settings.map(|settings| (app_for_reload, settings, reloading));
+            wait_for_stop(signals, reload).await;
+            if let Some(redirect) = redirect_handle {
+                drop(redirect.stop(false));
+            }
+            stop_in_order(shutdown, server, are_kept, flush).await;
+        }
     });
+    let _certificate = certificates.clone().map(|certificates| tokio::spawn(tls::watch(app.clone(), certificates)));
     let reading = verifier.clone().into_inner();
     let read_ahead = move || {
         // Requests that arrive in the meantime have priority.
@@ -173,6 +194,10 @@ pub async fn serve(app: Arc<App>, fatal: Arc<Fatal>) -> Result<ServeOutcome, Ser
         reading.map_err(|error| ServeError(format!("The thread that reads keys could not be started: {error}.")))?;
     for address in &config.listen.addresses {
         tracing::info!(%address, region = config.region, "Domicile is serving.");
+    }
+    if let Some(certificate) = certificates.as_ref().map(|certificates| certificates.certificate()) {
+        let (names, ends) = (certificate.names_in_words(), certificate.ends_at.day());
+        tracing::info!("The certificate is for {names}, until {ends}, SHA-256 {}.", certificate.fingerprint);
     }
     let serving = actix_web::rt::spawn(server);
     let metrics = metrics.map(|server| {
@@ -225,27 +250,74 @@ impl Fatal {
     }
 }
 
-/// The signals that stop the server.
+/// Reads the settings again, and sets the level of the log. An error has all faults, as sentences.
+pub type ReadSettings = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// The signals to the server.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn listen() -> Result<Self, ServeError> {
         let listen = |kind| signal(kind).map_err(|error| ServeError(format!("Signals cannot be received: {error}.")));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
     }
 
-    async fn recv(&mut self) {
+    /// Whether the next signal asks to reload, and not to stop.
+    async fn is_hangup(&mut self) -> bool {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => false,
+            _ = self.hangup.recv() => true,
         }
     }
 }
 
-/// Waits for a signal, then stops the server so that no request fails:
+/// What SIGHUP needs: the appliance, its settings as they are written now, and the certificate in use.
+type Reload = (Arc<App>, ReadSettings, Option<Arc<Certificates>>);
+
+/// Waits for a signal to stop. Without `reload`, SIGHUP is one.
+async fn wait_for_stop(mut signals: Signals, reload: Option<Reload>) {
+    while signals.is_hangup().await {
+        let Some((app, settings, certificates)) = &reload else { return };
+        match settings() {
+            Ok(config) => {
+                reload_settings(app.config(), &config, certificates.is_some());
+                if let Some(certificates) = certificates {
+                    tls::log(certificates.reload(app.config(), &config.listen.tls, app.now()), certificates);
+                    tls::tell(app, certificates).await;
+                }
+            }
+            Err(faults) => tracing::error!(
+                "SIGHUP: nothing was read again, because the settings have faults, and a restart would fail: {faults}"
+            ),
+        }
+    }
+}
+
+/// The level of the log and the settings that name the certificate are in force at once; all others need a restart.
+fn reload_settings(running: &Config, written: &Config, has_certificate: bool) {
+    const OF_CERTIFICATE: [&str; 2] = ["listen.certificate", "listen.private_key"];
+    let mut changed = running.changed(written);
+    changed.retain(|name| name != "log.level" && !(has_certificate && OF_CERTIFICATE.contains(&name.as_str())));
+    if changed.is_empty() {
+        tracing::info!("SIGHUP: log level and certificate are read again. No other setting has changed.");
+    } else {
+        tracing::warn!(
+            "SIGHUP: log level and certificate are read again. These settings have changed and need a restart: {}. Run: systemctl restart domicile",
+            changed.join(", ")
+        );
+    }
+}
+
+/// Stops the server so that no request fails:
 ///
 /// ```text
 /// publish a snapshot           if the sockets are our own: they are closed at the very end
@@ -255,13 +327,11 @@ impl Signals {
 /// stop                         what still runs is answered; idle connections and our own sockets are closed
 /// ```
 async fn stop_in_order(
-    mut signals: Signals,
     shutdown: ShutdownSignal,
     server: ServerHandle,
     are_kept: bool,
     flush: impl Future<Output = ()>,
 ) {
-    signals.recv().await;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     flush.await;
     if are_kept {

@@ -17,6 +17,7 @@ mod invitations;
 mod manual;
 mod output;
 mod refusals;
+mod reload;
 mod starts;
 
 /// All files under `folder` with their bytes and modes. A refused command must not change them.

@@ -6,6 +6,7 @@ mod clock;
 mod damage;
 mod disks;
 mod kills;
+mod previous;
 mod restarts;
 mod snapshots_under_load;
 mod upgrades;

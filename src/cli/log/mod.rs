@@ -25,8 +25,11 @@ use syslog::Syslog;
 /// is logged at the level debug only.
 const CAUSED_BY_OTHERS: [&str; 2] = ["actix_http", "rustls"];
 
+/// Sets the level of the running log, unless `RUST_LOG` does.
+pub(super) type SetLevel = Box<dyn Fn(&Log) + Send + Sync>;
+
 /// Starts the log, before anything is logged. Panics are events too. If this process logs already, nothing changes.
-pub(super) fn start(settings: &Log) {
+pub(super) fn start(settings: &Log) -> SetLevel {
     let chosen = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
     let style = match settings.format {
         LogFormat::Json => Style::Json,
@@ -35,10 +38,13 @@ pub(super) fn start(settings: &Log) {
     let lines = Lines { style, has_priority: is_journal() };
     let colour = !lines.has_priority && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let log = tracing_subscriber::fmt().with_env_filter(filter(chosen.as_deref(), settings.level.as_str()));
-    let log = log.with_writer(std::io::stderr).with_ansi(colour).event_format(lines);
+    let log = log.with_writer(std::io::stderr).with_ansi(colour).event_format(lines).with_filter_reloading();
+    let handle = log.reload_handle();
     if log.try_init().is_ok() {
         std::panic::set_hook(Box::new(report_panic));
     }
+    // If another log runs, this one is gone, and there is nothing to set.
+    Box::new(move |settings| drop(handle.reload(filter(chosen.as_deref(), settings.level.as_str()))))
 }
 
 /// `chosen`: the filter of `RUST_LOG`. Otherwise what this program reports at `level`, and warnings of its libraries.

@@ -1,11 +1,13 @@
 //! Interprets the settings as written.
 
+mod listen;
 mod oauth;
 mod relay;
 mod syntax;
 mod values;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,8 +16,8 @@ use ipnet::IpNet;
 
 use super::ConfigError;
 use super::model::{
-    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Listen, Log, LogFormat, LogLevel, Mail,
-    MailTransport, OnExposure, Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tls,
+    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, Mail,
+    MailTransport, OnExposure, Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot,
     Tokens,
 };
 use super::raw::{Origin, Raw};
@@ -48,11 +50,12 @@ struct Reader {
 }
 
 pub(super) fn config(raw: Raw) -> Result<Config, ConfigError> {
+    let written = raw.digests();
     let mut reader = Reader { raw, known: Vec::new(), faults: Vec::new() };
     let config = reader.config();
     reader.refuse_unknown();
     match (config, reader.faults.is_empty()) {
-        (Some(config), true) => Ok(config),
+        (Some(config), true) => Ok(Config { written, ..config }),
         (_, _) => Err(ConfigError { faults: reader.faults }),
     }
 }
@@ -106,6 +109,7 @@ impl Reader {
             factors,
             ignored: std::mem::take(&mut self.raw.ignored),
             demo: false,
+            written: BTreeMap::new(),
         })
     }
 
@@ -142,87 +146,11 @@ impl Reader {
         }
     }
 
-    fn listen(&mut self) -> Listen {
-        let behind_proxy = self.boolean("listen.behind_proxy");
-        let default = ("127.0.0.1:8080".to_owned(), Origin::Line(0));
-        let list = self.list("listen.address");
-        let addresses: Vec<(SocketAddr, Origin)> = list
-            .unwrap_or_else(|| vec![default])
-            .into_iter()
-            .filter_map(|(text, at)| match SocketAddr::from_str(&text) {
-                Ok(address) => Some((address, at)),
-                Err(_) => {
-                    self.fault(&at, "listen.address", "must be an address and a port, for example \"127.0.0.1:8080\"");
-                    None
-                }
-            })
-            .collect();
-        let tls = self.tls();
-        if tls == Tls::Off && !behind_proxy {
-            let open = addresses.iter().find(|(address, _)| !address.ip().is_loopback());
-            if let Some((address, at)) = open.cloned() {
-                let what = format!(
-                    "{address} can be reached from other machines, so set tls = \"files\" or \"self-signed\", or behind_proxy = true if a proxy terminates TLS"
-                );
-                self.fault(&at, "listen.address", &what);
-            }
-        }
-        let trusted_proxies = self.networks("listen.trusted_proxies");
-        let hosts = self.list("listen.hosts").unwrap_or_default();
-        let workers = self.number("listen.workers", 1, 256).and_then(|number| usize::try_from(number).ok());
-        let metrics_address = self.metrics_address(&addresses);
-        Listen {
-            addresses: addresses.into_iter().map(|(address, _)| address).collect(),
-            tls,
-            behind_proxy,
-            hosts: hosts.into_iter().map(|(host, _)| ascii_host(&host)).collect(),
-            trusted_proxies,
-            workers,
-            metrics_address,
-        }
-    }
-
-    fn metrics_address(&mut self, addresses: &[(SocketAddr, Origin)]) -> Option<SocketAddr> {
-        let (text, at) = self.text("listen.metrics_address")?;
-        let address = SocketAddr::from_str(&text).ok();
-        match address {
-            None => {
-                let what = "must be an address and a port, for example \"127.0.0.1:9090\"";
-                self.fault(&at, "listen.metrics_address", what);
-            }
-            Some(address) if addresses.iter().any(|(known, _)| *known == address) => {
-                let what = "is an address of the pages too. Give the metrics a port of their own";
-                self.fault(&at, "listen.metrics_address", what);
-            }
-            Some(_) => {}
-        }
-        address
-    }
-
     fn log(&mut self) -> Log {
         let level = [LogLevel::Info, LogLevel::Error, LogLevel::Warn, LogLevel::Debug];
         Log {
             level: self.choice("log.level", &level.map(|level| (level.as_str(), level))),
             format: self.choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
-        }
-    }
-
-    fn tls(&mut self) -> Tls {
-        let certificate = self.text("listen.certificate").map(|(text, _)| PathBuf::from(text));
-        let private_key = self.text("listen.private_key").map(|(text, _)| PathBuf::from(text));
-        let Some((tls, at)) = self.text("listen.tls") else { return Tls::Off };
-        match (tls.as_str(), certificate, private_key) {
-            ("off", _, _) => Tls::Off,
-            ("self-signed", _, _) => Tls::SelfSigned,
-            ("files", Some(certificate), Some(private_key)) => Tls::Files { certificate, private_key },
-            ("files", _, _) => {
-                self.fault(&at, "listen.tls", "is \"files\", so certificate and private_key must name the PEM files");
-                Tls::Off
-            }
-            _ => {
-                self.fault(&at, "listen.tls", "must be \"off\", \"files\" or \"self-signed\"");
-                Tls::Off
-            }
         }
     }
 
@@ -493,7 +421,7 @@ mod tests {
         let config = Config::from_text(MINIMAL, "d.toml", &[]).unwrap();
 
         assert_eq!((config.region.as_str(), config.billing.signup_credit), ("eu", Credits::whole(5)));
-        assert_eq!(config.listen.addresses[0].to_string(), "127.0.0.1:8080");
+        assert_eq!(config.listen.addresses[0].to_string(), "http://127.0.0.1:8080");
     }
 
     #[test]

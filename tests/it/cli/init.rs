@@ -82,15 +82,15 @@ fn a_refused_init_writes_no_settings() {
 }
 
 #[test]
-fn an_empty_credential_means_that_there_is_no_keyring() {
+fn the_credential_of_a_unit_without_a_keyring_is_told() {
     let site = Appliance::initialized();
     let credentials = site.folder().join("credentials");
     std::fs::create_dir(&credentials).unwrap();
-    std::fs::write(credentials.join("keyring"), "").unwrap();
+    std::fs::write(credentials.join("keyring"), "missing").unwrap();
 
     let output = site.command(&["serve"]).env("CREDENTIALS_DIRECTORY", &credentials).output().unwrap();
 
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("keyring does not exist") && said.contains("run: domicile init"), "{said}");
+    assert!(said.contains("keyring does not exist") && said.contains("run `domicile init`"), "{said}");
 }

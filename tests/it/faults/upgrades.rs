@@ -23,7 +23,7 @@ fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/schema-17")
 }
 
-fn old_appliance() -> Appliance {
+pub(super) fn old_appliance() -> Appliance {
     let site = Appliance::with_snapshot(&fixture());
     assert_eq!(schema(&site.database()), OLD);
     site
@@ -42,7 +42,7 @@ fn opened(site: &Appliance, path: &Path) -> Connection {
 }
 
 /// Names and contents of all files in the folder of the live database, except lock files, which are empty.
-fn live_files(site: &Appliance) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn live_files(site: &Appliance) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(site.live().parent().unwrap()).unwrap().map(Result::unwrap);
     let files = entries.filter(|entry| entry.path().extension().is_none_or(|ending| ending != "lock"));
     files.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
@@ -55,7 +55,7 @@ fn kept(site: &Appliance) -> Vec<PathBuf> {
 }
 
 /// Makes the next migration of the old database fail: it adds a column that is there already.
-fn break_the_migration(site: &Appliance) {
+pub(super) fn break_the_migration(site: &Appliance) {
     site.database().execute_batch("alter table api_key add column note text").unwrap();
 }
 

@@ -39,7 +39,7 @@ impl Front {
     fn with(proxy: impl FnOnce(&Appliance, &Place<'_>) -> Command) -> Self {
         let mut site = Appliance::initialized();
         site.reconfigure(&format!("public_url = \"{}\"", site.url()), &format!("public_url = \"{ORIGIN}\""));
-        let listen = "[listen]\nbehind_proxy = true\ntrusted_proxies = [\"127.0.0.1/32\"]";
+        let listen = "[listen]\nbehind_proxy = true\nhsts = \"365d\"\ntrusted_proxies = [\"127.0.0.1/32\"]";
         site.reconfigure("[listen]", listen);
         site.start();
         let folder = site.folder().join("proxy");

@@ -33,3 +33,23 @@ fn an_ipv4_peer_is_the_same_peer_on_a_socket_of_both_families() {
 
     assert_eq!((answer.status, answer.header("domicile-reason")), (401, "no_credential"));
 }
+
+#[test]
+fn a_proxy_that_is_not_trusted_is_named_once_with_the_cure() {
+    let mut site = Appliance::running();
+    let ask = |site: &Appliance| site.call("GET", "/signin").header("X-Forwarded-For", "203.0.113.9").send();
+
+    assert_eq!(ask(&site).status, 200);
+    assert_eq!(ask(&site).status, 200);
+
+    let log = site.log();
+    assert_eq!(log.matches("trusted_proxies = [\"127.0.0.1\"]").count(), 1, "{log}");
+    site.stop();
+    site.reconfigure("[listen]", "[listen]\nbehind_proxy = true");
+    site.start();
+    assert_eq!(ask(&site).status, 200);
+    // A proxy on this machine is trusted by default.
+    assert_eq!(site.log().matches("is not in listen.trusted_proxies").count(), 1, "{}", site.log());
+    let checked = site.run(&["check"]).ok();
+    assert!(checked.contains("127.0.0.0/8, ::1/128, because of behind_proxy"), "{checked}");
+}

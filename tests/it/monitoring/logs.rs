@@ -204,7 +204,7 @@ fn the_journal_gets_priorities_and_no_times() {
     let log = site.log();
     assert!(log.lines().all(|line| line.starts_with('<') && line[2..].starts_with('>')), "{log}");
     assert!(log.contains("\n<5>Security. event=auth.signin_failed outcome=failure visitor=127.0.0.1 "), "{log}");
-    assert!(log.contains("<6>Domicile is serving. address=127.0.0.1:"), "{log}");
+    assert!(log.contains("<6>Domicile is serving. address=http://127.0.0.1:"), "{log}");
 
     // A start that fails says so with the priority of an error.
     std::fs::remove_file(site.keyring()).unwrap();

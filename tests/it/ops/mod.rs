@@ -5,6 +5,7 @@ mod activity;
 mod api_keys;
 mod audit;
 mod billing;
+mod certificate;
 mod clock;
 mod emails;
 mod factors;

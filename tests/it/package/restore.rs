@@ -64,7 +64,7 @@ fn lose_an_appliance() -> Lost {
     let key =
         |account: &str| machine.ok(&format!("domicile key create --account {account} --name ci --scope models:read"));
     let keys = [key("ada-l"), key("ada-l"), key("gone-g")];
-    let revoked = machine.ok("domicile key list --account ada-l | head -n 1 | cut -d' ' -f1");
+    let revoked = machine.ok("domicile key list --account ada-l | head -n 1 | cut -f1");
     let service = machine.ok("domicile service create training");
     machine.ok("domicile credit grant --account ada-l --amount 25.00 --reason Workshop");
     let shown: serde_json::Value = serde_json::from_str(&machine.ok("domicile account show ada-l --json")).unwrap();

@@ -13,6 +13,7 @@ use std::time::Duration;
 use domicile::base::Stopwatch;
 use domicile::crypto::Keyring;
 use domicile::db::Layout;
+use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
@@ -361,8 +362,13 @@ impl Appliance {
 
     /// Asks the server to stop.
     pub fn request_stop(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Sends a signal to the server.
+    pub fn signal(&self, signal: Signal) {
         let pid = nix::unistd::Pid::from_raw(self.pid().try_into().unwrap());
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// Waits for the server to end by itself.

@@ -95,7 +95,8 @@ impl Call {
             .into()
     }
 
-    fn try_send_over(self, agent: &ureq::Agent) -> Result<Answer, ureq::Error> {
+    /// As [`Call::try_send`], over kept connections.
+    pub fn try_send_over(self, agent: &ureq::Agent) -> Result<Answer, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(self.method.as_str()).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
