@@ -276,6 +276,7 @@ impl Schedule {
     /// Runs all periodic work once, except the snapshot and its verification. The server does it when it starts: it finds
     /// what became due while the appliance was stopped, or what a crash interrupted.
     pub async fn catch_up(&self) {
+        mail::retry_after_start(&self.app).await;
         for (recurring, periodic) in &self.work {
             if self.is_allowed(recurring) {
                 periodic.run_once(&self.app).await;

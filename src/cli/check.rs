@@ -4,7 +4,9 @@ use super::arguments::Common;
 use super::context;
 use super::failure::Failure;
 use super::output::{out, tell};
+use crate::app::OpenError;
 use crate::config::{Config, UnitLimits, unit_warnings};
+use crate::outbound::Transport;
 use crate::privacy::PendingErasure;
 use crate::server;
 
@@ -67,6 +69,7 @@ fn check_start(common: &Common, config: &Config) -> Result<Vec<PendingErasure>, 
     context::drop_privileges(&config.data_dir)?;
     context::check_settings_readable(common)?;
     server::check_tls(config).map_err(|error| Failure::configuration(error.to_string()))?;
+    Transport::new(config).map_err(OpenError::Transport)?;
     match keyring {
         Some(keyring) => context::check_appliance(config.clone(), keyring),
         None => {

@@ -36,6 +36,11 @@ pub(super) fn invite(common: &Common, email: &str, is_operator: bool, print_link
         tell!(
             "Give the link to the person yourself. By doing so, you confirm that the address belongs to them. It works once, within 14 days."
         );
+    } else if !app.config().sends_mail() && !is_json {
+        tell!(
+            "The link is not mailed, because mail.transport is \"log\". Set up mail and invite {} again, or use --print-link.",
+            invitation.address
+        );
     } else if !print_link && !is_json {
         tell!("The link will be mailed to {}. It works once, within 14 days.", invitation.address);
     }

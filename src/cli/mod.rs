@@ -17,6 +17,7 @@ mod init;
 mod invitations;
 mod keys;
 mod log;
+mod mail;
 mod maintenance;
 mod manual;
 mod output;

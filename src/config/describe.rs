@@ -17,7 +17,7 @@ impl Config {
             (Tls::Files { certificate, .. }, _) => format!("from {}", certificate.display()),
         };
         let mail = match &self.mail.transport {
-            MailTransport::Smtp { .. } => format!("over SMTP, from {}", self.mail.from),
+            MailTransport::Smtp(relay) => format!("over {}; from {}", relay.describe(), self.mail.from),
             MailTransport::Directory(folder) => format!("written to {}", folder.display()),
             MailTransport::Log => "not sent, only written to the log".to_owned(),
         };

@@ -11,7 +11,9 @@ mod listen;
 mod model;
 mod raw;
 mod read;
+mod relay;
 mod starter;
+mod syntax;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,7 @@ pub use model::{
     MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session, Sibling, Signup,
     SignupMode, Snapshot, Tokens,
 };
+pub use relay::{Relay, RelayCredentials, RelayTls};
 pub use starter::{Missing, starter_text};
 
 /// The path of the configuration file in the package.

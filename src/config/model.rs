@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::listen::Listen;
+use super::relay::Relay;
 use crate::base::{Credits, ScopeTable, Secret, Timestamp};
 
 /// All settings of an appliance.
@@ -168,10 +169,7 @@ pub struct Mail {
 #[derive(Clone, Debug)]
 pub enum MailTransport {
     /// An SMTP relay.
-    Smtp {
-        /// `smtps://name:password@host:port` or `smtp://…`.
-        url: Secret<String>,
-    },
+    Smtp(Box<Relay>),
     /// A folder that gets one `.eml` file per mail.
     Directory(PathBuf),
     /// Only a line in the log; no mail is sent.

@@ -45,6 +45,12 @@ pub fn require_same_origin(request: &HttpRequest, public_url: &str, is_demo: boo
     }
 }
 
+/// Refuses a form of a browser that has no cookie of this site, before anything of the body is read: its token cannot be
+/// right.
+pub fn require_cookie(request: &HttpRequest) -> Result<(), Problem> {
+    binding(request).map(drop).ok_or_else(stale)
+}
+
 /// Refuses a form whose token does not belong to this browser.
 pub fn check(app: &App, request: &HttpRequest, typed: &str) -> Result<(), Problem> {
     let expected = binding(request).map(|binding| Secret::new(token(app, &binding))).ok_or_else(stale)?;

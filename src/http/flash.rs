@@ -17,6 +17,8 @@ pub struct Flash {
     pub sentence: &'static str,
     /// Whether it reports a success. `false`: it explains why something ended.
     pub is_good: bool,
+    /// Whether it says that a mail is sent. A site without mail shows [`CommonFlash::NoMail`] instead.
+    pub promises_mail: bool,
 }
 
 /// Declares the flash messages of a slice: an enum, and all of them as `ALL`. A page can only show what is declared.
@@ -37,7 +39,8 @@ macro_rules! flashes {
                 $($crate::http::Flash {
                     code: $code,
                     sentence: $sentence,
-                    is_good: $crate::http::flash::tone!($tone),
+                    is_good: $crate::http::flash::tone!($tone).0,
+                    promises_mail: $crate::http::flash::tone!($tone).1,
                 },)*
             ];
         }
@@ -51,13 +54,17 @@ macro_rules! flashes {
     };
 }
 
-/// The tone of a message: `good` reports a success, `ended` explains why something ended.
+/// The tone of a message: `good` reports a success, `mailed` also says that a mail is sent, `ended` explains why something
+/// ended or cannot be.
 macro_rules! tone {
     (good) => {
-        true
+        (true, false)
+    };
+    (mailed) => {
+        (true, true)
     };
     (ended) => {
-        false
+        (false, false)
     };
 }
 
@@ -67,8 +74,13 @@ flashes! {
     /// The flash messages that fit every form.
     pub enum CommonFlash {
         Saved = good "saved": "Saved.",
+        NoMail = ended "no-mail":
+            "This site does not send email yet, so no code or link will arrive. Ask the people who run it.",
     }
 }
+
+/// The sentence of a site without mail, for pages that would tell of one.
+pub const NO_MAIL: &str = CommonFlash::ALL[CommonFlash::NoMail as usize].sentence;
 
 /// Redirects to a page that shows the flash message.
 pub fn redirect_with_flash(to: &str, flash: impl Into<Flash>) -> HttpResponse {

@@ -55,6 +55,7 @@ impl FromRequest for Form {
             let app =
                 request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::internal("no app in the request"))?.clone();
             csrf::require_same_origin(&request, &app.config().public_url, app.config().demo)?;
+            csrf::require_cookie(&request)?;
             let is_form = request
                 .headers()
                 .get(actix_web::http::header::CONTENT_TYPE)

@@ -71,16 +71,27 @@ pub struct SessionTimeLeft {
 #[derive(Clone, Copy, Debug)]
 pub struct SignOutNotice(pub Flash);
 
-/// A notice that stays on every page until the person says that they have read it.
+/// A notice that stays on every page.
 #[derive(Clone, Debug)]
 pub struct StandingNotice {
-    /// Sent back when it was read.
-    pub id: String,
     #[allow(missing_docs)]
     pub sentences: Vec<String>,
+    /// With it, the person says that they have read the notice. `None`: it stays until its cause is gone.
+    pub dismissal: Option<Dismissal>,
+}
+
+/// The form that dismisses a notice in this browser.
+#[derive(Clone, Debug)]
+pub struct Dismissal {
+    /// Sent back when the notice was read.
+    pub id: String,
     /// Where the form sends it.
     pub action: &'static str,
 }
+
+/// The notices of a request, the most important first.
+#[derive(Clone, Debug, Default)]
+pub struct StandingNotices(pub Vec<StandingNotice>);
 
 /// The new cookie of the session after a rotation or a proof. The middleware sets it on the response, whatever the
 /// response is.

@@ -1,18 +1,47 @@
 //! Request bodies and responses of the JSON API.
 
+use std::io::ErrorKind;
+
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 
 use super::Answer;
 use crate::base::Problem;
 
+/// When a client that was refused should come back, in seconds.
+const RETRY_SECONDS: u32 = 5;
+
+/// The problem when the server has too many requests at once.
+pub fn overloaded() -> Problem {
+    let sentence = "The server has too many requests at once. Try again in a few seconds.";
+    Problem::busy("overloaded", sentence, RETRY_SECONDS)
+}
+
+/// The problem for a body that arrives too slowly.
+pub fn body_too_slow() -> Problem {
+    Problem::new(408, "timeout", "The request took too long to arrive. Send it again.")
+}
+
 /// The problem for a body that could not be received.
 pub fn body_problem(error: actix_web::Error) -> Problem {
+    if let Some(problem) = error.as_error().and_then(payload_problem) {
+        return problem;
+    }
     match error.as_response_error().status_code().as_u16() {
         413 => Problem::new(413, "too_large", "The request is larger than this address accepts. Send less at once."),
         _ => Problem::new(400, "malformed_body", "The body could not be read to its end. Send it again."),
+    }
+}
+
+/// The problem for a body that is too slow, or one too many. `None`: something else is wrong with it.
+pub fn payload_problem(error: &PayloadError) -> Option<Problem> {
+    match error {
+        PayloadError::Io(error) if error.kind() == ErrorKind::TimedOut => Some(body_too_slow()),
+        PayloadError::Io(error) if error.kind() == ErrorKind::QuotaExceeded => Some(overloaded()),
+        _ => None,
     }
 }
 

@@ -22,12 +22,12 @@ mod upload;
 
 pub use cookies::{DEVICE, SESSION, cookie, forget};
 pub use fault::{Answer, Fault};
-pub use flash::{CommonFlash, Flash, redirect_with_flash, set_flash};
+pub use flash::{CommonFlash, Flash, NO_MAIL, redirect_with_flash, set_flash};
 pub use form::{Form, decode as decode_form, decode_owned as decode_form_owned};
 pub use forwarded::{client_address, forwarded_client};
 pub use identity::{
-    Avatar, EntryRefused, Identity, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft, SignOutNotice, SignedIn,
-    StandingNotice, VisitorOf, redirect,
+    Avatar, Dismissal, EntryRefused, Identity, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft, SignOutNotice,
+    SignedIn, StandingNotice, StandingNotices, VisitorOf, redirect,
 };
 pub use moment::{Moment, TimeFormat};
 pub use rate_limit::set_rate_limit;

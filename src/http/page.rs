@@ -7,8 +7,12 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::flash::CommonFlash::NoMail;
 use super::flash::{self, FLASH, Flash};
-use super::{Answer, Avatar, Identity, RenewedCookie, SessionTimeLeft, SignOutNotice, StandingNotice, csrf, forget};
+use super::{
+    Answer, Avatar, Identity, RenewedCookie, SessionTimeLeft, SignOutNotice, StandingNotice, StandingNotices, csrf,
+    forget,
+};
 use crate::app::App;
 use crate::base::Problem;
 
@@ -100,14 +104,16 @@ pub struct PageContext {
     pub language: String,
     /// The flash message.
     pub flash: Option<Flash>,
-    /// `None`: there is nothing that the person has to know.
-    pub notice: Option<StandingNotice>,
+    /// What the person has to know on every page.
+    pub notices: Vec<StandingNotice>,
     /// `None`: a test without a server.
     frame: Option<Data<PageFrame>>,
     /// `None`: the visitor is anonymous.
     pub left: Option<SessionTimeLeft>,
     /// Whether this appliance is a demonstration.
     pub is_demo: bool,
+    /// `false`: `mail.transport` is "log", so pages must not say that a mail was sent.
+    pub sends_mail: bool,
     /// Seconds after which the page reloads itself. `None`: it does not.
     pub refresh_seconds: Option<u32>,
 }
@@ -118,7 +124,9 @@ impl PageContext {
         // Read before the extensions are borrowed: the first access to cookies stores the parsed cookies there.
         let theme = request.cookie(THEME).map(|cookie| cookie.value().to_owned());
         let frame = request.app_data::<Data<PageFrame>>().cloned();
+        let sends_mail = app.config().sends_mail();
         let flash = frame.as_ref().and_then(|frame| flash::requested(request, &frame.flashes));
+        let flash = flash.map(|flash| if flash.promises_mail && !sends_mail { NoMail.into() } else { flash });
         let extensions = request.extensions();
         let person = extensions.get::<Identity>().map(|identity| Person {
             display_name: identity.display_name.clone(),
@@ -141,10 +149,11 @@ impl PageContext {
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
             language,
             flash,
-            notice: extensions.get::<StandingNotice>().cloned(),
+            notices: extensions.get::<StandingNotices>().cloned().unwrap_or_default().0,
             frame,
             left: extensions.get::<Identity>().map(|identity| identity.left),
             is_demo: app.config().demo,
+            sends_mail,
             refresh_seconds: None,
         }
     }

@@ -4,14 +4,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
-use super::{Fault, Form, csrf};
+use super::{Fault, Form, csrf, json};
 use crate::app::App;
 use crate::base::Problem;
 
@@ -52,6 +52,7 @@ impl FromRequest for Upload {
             let app =
                 request.app_data::<Data<Arc<App>>>().ok_or_else(|| Problem::internal("no app in the request"))?.clone();
             csrf::require_same_origin(&request, &app.config().public_url, app.config().demo)?;
+            csrf::require_cookie(&request)?;
             let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
             if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > READ_BYTES_MAX) {
                 return Err(too_large().into());
@@ -67,12 +68,17 @@ fn too_large() -> Problem {
     Problem::new(413, "too_large", "The file is larger than this address accepts. Send a smaller file.")
 }
 
+fn unreadable(error: MultipartError) -> Problem {
+    let is_refused = if let MultipartError::Payload(error) = &error { json::payload_problem(error) } else { None };
+    is_refused.unwrap_or_else(malformed)
+}
+
 /// Reads the CSRF token and the file of a form.
 async fn read(mut parts: Multipart) -> Result<(String, Vec<u8>), Problem> {
     let (mut token, mut file) = (String::new(), Vec::new());
     let (mut left, mut count) = (READ_BYTES_MAX, 0);
     while let Some(part) = parts.next().await {
-        let mut part = part.map_err(|_| malformed())?;
+        let mut part = part.map_err(unreadable)?;
         count += 1;
         if count > PARTS_MAX {
             return Err(malformed());
@@ -95,7 +101,7 @@ async fn read(mut parts: Multipart) -> Result<(String, Vec<u8>), Problem> {
 async fn read_part(part: &mut Field, keep: usize, left: &mut usize) -> Result<Vec<u8>, Problem> {
     let mut kept = Vec::new();
     while let Some(bytes) = part.next().await {
-        let bytes = bytes.map_err(|_| malformed())?;
+        let bytes = bytes.map_err(unreadable)?;
         *left = left.checked_sub(bytes.len()).ok_or_else(too_large)?;
         let space = (keep + 1).saturating_sub(kept.len());
         kept.extend_from_slice(&bytes[..bytes.len().min(space)]);

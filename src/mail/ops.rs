@@ -1,13 +1,16 @@
 //! Queue mails, claim them for sending, store the result, delete old ones.
 
+use std::time::Duration;
+
 use super::model::{DELIVER, Mail, Message};
 use super::store;
 use crate::base::{AccountId, EmailAddress, MailId, days, minutes, seconds};
-use crate::db::{Error, Tx};
+use crate::db::{Error, Tx, View};
 use crate::jobs::{NewJob, enqueue as enqueue_job};
+use crate::outbound::DeliveryError;
 
-/// Attempts before a mail is given up. With the waits between them this is more than a day.
-const ATTEMPTS_MAX: u32 = 30;
+/// How long a mail is tried before it is given up.
+const TRIED_FOR: Duration = days(5);
 /// The maximum number of rows that one call of [`purge_old`] deletes.
 const PURGE_BATCH_MAX: u32 = 1000;
 
@@ -44,7 +47,8 @@ fn queue(
     let id = MailId::new(now, tx.rng());
     // A subject is one header line, even if a name in it contains line breaks.
     let subject = message.subject().replace(['\r', '\n'], " ").trim().to_owned();
-    let mail = Mail { id, account, recipient, subject, text: message.text(), html: message.html(), attempts: 0 };
+    let (text, html) = (message.text(), message.html());
+    let mail = Mail { id, account, recipient, subject, text, html, queued_at: now, attempts: 0 };
     store::insert(tx, &mail, forget_when_sent)?;
     // Not unique: a job that runs now may have read the outbox already, and a second run costs nothing.
     enqueue_job(tx, NewJob { unique_key: None, ..NewJob::once(DELIVER) })
@@ -56,8 +60,9 @@ pub(super) fn claim(tx: &mut Tx<'_>) -> Result<Option<Mail>, Error> {
     store::claim(tx, lease)
 }
 
-/// Stores that a mail was sent.
+/// Stores that a mail was sent. The relay works then, so mails that wait for it are due at once.
 pub(super) fn mark_sent(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
+    store::update_relay_works(tx)?;
     if store::delete_forgotten(tx, id)? > 0 {
         return Ok(());
     }
@@ -71,17 +76,53 @@ fn clear_body(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
     if tx.site().config.demo { Ok(()) } else { store::update_body_empty(tx, id) }
 }
 
-/// Stores that a mail could not be sent. The next attempt is due after 30 s, then after twice as long, at most after an
-/// hour. `permanent`: there is no next attempt.
-pub(super) fn mark_failed(tx: &mut Tx<'_>, mail: &Mail, reason: &str, permanent: bool) -> Result<(), Error> {
+/// Stores that a mail could not be sent. Returns how many mails are given up: those that the relay has refused for good, or
+/// that were tried for five days. Otherwise the next attempt is due after 30 s, then after twice as long, at most after an hour.
+///
+/// If every other mail would fail too, all mails that are due fail with it, so that they do not ask the relay one by one.
+pub(super) fn mark_failed(tx: &mut Tx<'_>, mail: &Mail, error: &DeliveryError) -> Result<usize, Error> {
     let now = tx.now();
-    let give_up = permanent || mail.attempts >= ATTEMPTS_MAX;
+    let mut given_up = 0;
+    if error.failure.is_about_relay() {
+        given_up += store::delete_due_forgotten(tx, now.minus(TRIED_FOR))?;
+        given_up += store::update_due_given_up(tx, now.minus(TRIED_FOR), error)?;
+        store::update_due_failed(tx, error)?;
+    }
+    let give_up = error.failure.is_final() || now.since(mail.queued_at) >= TRIED_FOR;
     if give_up && store::delete_forgotten(tx, mail.id)? > 0 {
-        return Ok(());
+        return Ok(given_up + 1);
     }
     let wait = seconds(30 << mail.attempts.saturating_sub(1).min(7)).min(seconds(3600));
-    store::update_failed(tx, mail.id, now.plus(wait), reason, give_up.then_some(now))?;
-    if give_up { clear_body(tx, mail.id) } else { Ok(()) }
+    store::update_failed(tx, mail.id, now.plus(wait), error, give_up.then_some(now))?;
+    if give_up {
+        clear_body(tx, mail.id)?;
+    }
+    Ok(given_up + usize::from(give_up))
+}
+
+/// What an operator sees on every page while mail has waited for more than ten minutes. `None`: there is nothing to show.
+///
+/// # Errors
+/// [`Error`].
+pub fn notice(view: &View<'_>, is_operator: bool) -> Result<Option<Vec<String>>, Error> {
+    if !is_operator {
+        return Ok(None);
+    }
+    Ok(store::backlog(view)?.notice(view.now()))
+}
+
+/// Makes all waiting mails due now. Returns how many wait, also those that were due.
+///
+/// # Errors
+/// [`Error`].
+pub fn retry(tx: &mut Tx<'_>) -> Result<u32, Error> {
+    store::update_all_due(tx)?;
+    Ok(store::backlog(tx)?.waiting)
+}
+
+/// Makes those mails due that wait for the relay.
+pub(super) fn retry_relay(tx: &mut Tx<'_>) -> Result<(), Error> {
+    store::update_relay_works(tx).map(drop)
 }
 
 /// Deletes mails that were sent or given up more than a week ago. Returns how many.

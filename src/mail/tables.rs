@@ -30,4 +30,8 @@ table! {
     sent_at = left_out(STATE).set_later().ends();
     given_up_at = left_out(STATE).set_later().ends();
     forget_when_sent = left_out(STATE);
+    claimed_at = left_out(STATE).set_later();
+    failed_stage = left_out(STATE).set_later();
+    failed_code = left_out(STATE).set_later();
+    failed_cause = left_out(STATE).set_later();
 }

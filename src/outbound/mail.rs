@@ -1,26 +1,32 @@
 //! The transport for e-mail: SMTP, a folder, or the log.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use lettre::Message;
+use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::transport::smtp::AsyncSmtpTransport;
-use lettre::{AsyncTransport, Message, Tokio1Executor};
+use tokio::time::timeout;
 
+use super::smtp::{Cause, Connection, DeliveryError, DialogueLine, Listener, MailFailure, Stage, Trust};
 use crate::base::{EmailAddress, seconds};
-use crate::config::{Config, MailTransport};
+use crate::config::{Config, MailTransport, Relay};
 
-/// The maximum duration of a delivery in seconds. A slower relay is treated as unavailable.
-const SMTP_TIMEOUT_SECONDS: u64 = 20;
+/// The longest time for one mail with its connection, in seconds. It is shorter than the claim of the outbox, so that no
+/// other process sends the mail meanwhile.
+const MAIL_SECONDS_MAX: u64 = 100;
 
 /// The transport that the configuration selects.
 pub struct Transport {
     from: Mailbox,
     message_id_domain: String,
+    /// The name of this machine for the relay (RFC 5321 §4.1.1.1).
+    hello: String,
     backend: Backend,
 }
 
 enum Backend {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Box<Relay>),
     Directory(PathBuf),
     Log,
 }
@@ -40,28 +46,26 @@ pub struct Envelope {
     pub html: String,
 }
 
-/// Why an e-mail was not sent.
+/// `from` or `ca_file` in `[mail]` cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TransportError {
-    /// `from` or `smtp_url` in `[mail]` cannot be used.
-    #[error("the mail settings cannot be used: {0}")]
-    Settings(String),
-    /// The relay refused the e-mail permanently (5xx). Trying again would not help.
-    #[error("the mail relay refused: {0}")]
-    Refused(String),
-    /// The relay is unavailable or refused the e-mail temporarily (4xx).
-    #[error("the mail could not be sent: {0}")]
-    Later(String),
-}
+#[error("the mail settings cannot be used: {0}")]
+pub struct TransportError(String);
 
-impl TransportError {
-    /// The kind of error in one word, without any text of the relay.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Settings(_) => "settings",
-            Self::Refused(_) => "refused",
-            Self::Later(_) => "later",
-        }
+/// Says to other programs that no person has written the mail, so that none answers it (RFC 3834 §5).
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
     }
 }
 
@@ -69,38 +73,79 @@ impl Transport {
     /// The transport that the configuration selects. It does not connect yet.
     ///
     /// # Errors
-    /// [`TransportError::Settings`].
+    /// [`TransportError`].
     pub fn new(config: &Config) -> Result<Self, TransportError> {
-        let settings = |error: &dyn std::fmt::Display| TransportError::Settings(error.to_string());
-        let from: Mailbox = config.mail.from.parse().map_err(|error| settings(&error))?;
+        let from: Mailbox = config
+            .mail
+            .from
+            .parse()
+            .map_err(|error: lettre::address::AddressError| TransportError(error.to_string()))?;
         let message_id_domain = from.email.domain().to_owned();
         let backend = match &config.mail.transport {
-            MailTransport::Smtp { url } => Backend::Smtp(
-                AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose())
-                    .map_err(|error| settings(&error))?
-                    .timeout(Some(seconds(SMTP_TIMEOUT_SECONDS)))
-                    .build(),
-            ),
+            MailTransport::Smtp(relay) => {
+                if relay.ca_file.is_some() {
+                    Trust::load(relay.ca_file.as_deref()).map_err(TransportError)?;
+                }
+                Backend::Smtp(relay.clone())
+            }
             MailTransport::Directory(folder) => Backend::Directory(folder.clone()),
             MailTransport::Log => Backend::Log,
         };
-        Ok(Self { from, message_id_domain, backend })
+        Ok(Self { from, message_id_domain, hello: hello_name(&config.public_url), backend })
     }
 
+    /// Sends mails one after the other, over one connection that is opened for the first. `listener` is told each line of
+    /// the dialogue.
+    pub fn delivery(&self, listener: Arc<Listener>) -> Delivery<'_> {
+        Delivery { transport: self, connection: None, listener }
+    }
+
+    fn compose(&self, mail: &Envelope) -> Result<Vec<u8>, DeliveryError> {
+        let unusable =
+            |error: &dyn std::fmt::Display| DeliveryError::new(Stage::Recipient, Cause::Unusable, error.to_string());
+        let recipient: Mailbox = mail.recipient.as_str().parse().map_err(|error| unusable(&error))?;
+        Message::builder()
+            .from(self.from.clone())
+            .to(recipient)
+            .subject(&mail.subject)
+            .message_id(Some(format!("<{}@{}>", mail.id, self.message_id_domain)))
+            .header(AutoSubmitted)
+            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+            .map(|message| message.formatted())
+            .map_err(|error| unusable(&error))
+    }
+}
+
+/// The sending of several mails.
+pub struct Delivery<'t> {
+    transport: &'t Transport,
+    /// `None`: not yet, or not any more.
+    connection: Option<Connection>,
+    listener: Arc<Listener>,
+}
+
+impl Delivery<'_> {
     /// Sends an e-mail.
     ///
     /// # Errors
-    /// [`TransportError::Refused`] if it failed permanently, [`TransportError::Later`] if it should be tried again.
-    pub async fn send(&self, mail: &Envelope) -> Result<(), TransportError> {
-        let message = self.compose(mail)?;
-        match &self.backend {
-            Backend::Smtp(relay) => match relay.send(message).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => Err(TransportError::Refused(error.to_string())),
-                Err(error) => Err(TransportError::Later(error.to_string())),
-            },
-            Backend::Directory(folder) => write_atomically(folder, &format!("{}.eml", mail.id), &message.formatted())
-                .map_err(|error| TransportError::Later(format!("{}: {error}", folder.display()))),
+    /// [`DeliveryError`]. Another mail may be sent afterwards.
+    pub async fn send(&mut self, mail: &Envelope) -> Result<(), DeliveryError> {
+        let message = self.transport.compose(mail)?;
+        match &self.transport.backend {
+            Backend::Smtp(relay) => timeout(seconds(MAIL_SECONDS_MAX), self.send_to(relay, &mail.recipient, &message))
+                .await
+                .unwrap_or_else(|_| {
+                    self.connection = None;
+                    Err(DeliveryError::new(Stage::Data, Cause::TooSlow, "the whole mail took too long"))
+                }),
+            Backend::Directory(folder) => {
+                let file = format!("{}.eml", mail.id);
+                (self.listener)(DialogueLine::Note(&format!("writing {}", folder.join(&file).display())));
+                write_atomically(folder, &file, &message).map_err(|error| {
+                    let detail = format!("{}: {error}", folder.display());
+                    DeliveryError::new(Stage::Folder, Cause::File, detail)
+                })
+            }
             Backend::Log => {
                 // The content may have a code, a link or a name, which must not be in a log.
                 tracing::info!(mail = %mail.id, "An e-mail was not sent, because mail.transport is \"log\".");
@@ -109,16 +154,50 @@ impl Transport {
         }
     }
 
-    fn compose(&self, mail: &Envelope) -> Result<Message, TransportError> {
-        let unusable = |error: &dyn std::fmt::Display| TransportError::Refused(error.to_string());
-        let recipient: Mailbox = mail.recipient.as_str().parse().map_err(|error| unusable(&error))?;
-        Message::builder()
-            .from(self.from.clone())
-            .to(recipient)
-            .subject(&mail.subject)
-            .message_id(Some(format!("<{}@{}>", mail.id, self.message_id_domain)))
-            .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
-            .map_err(|error| unusable(&error))
+    async fn send_to(&mut self, relay: &Relay, recipient: &EmailAddress, message: &[u8]) -> Result<(), DeliveryError> {
+        let was_open = self.connection.is_some();
+        let sent = self.try_send(relay, recipient, message).await;
+        match sent {
+            // A relay may take only some mails over one connection.
+            Err(error) if was_open && error.failure.is_about_relay() => self.try_send(relay, recipient, message).await,
+            sent => sent,
+        }
+    }
+
+    async fn try_send(&mut self, relay: &Relay, recipient: &EmailAddress, message: &[u8]) -> Result<(), DeliveryError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => Connection::open(relay, &self.transport.hello, self.listener.clone()).await?,
+        };
+        let from: &str = self.transport.from.email.as_ref();
+        let sent = connection.send(from, recipient.as_str(), message).await;
+        let is_usable = match &sent {
+            Ok(()) => true,
+            Err(DeliveryError { failure: MailFailure { code: Some(_), .. }, .. }) => connection.reset().await,
+            Err(_) => false,
+        };
+        if is_usable {
+            self.connection = Some(connection);
+        }
+        sent
+    }
+
+    /// Ends the connection in order.
+    pub async fn end(self) {
+        if let Some(connection) = self.connection {
+            connection.close().await;
+        }
+    }
+}
+
+/// The host of `public_url`, which is a name that others can resolve, unlike the host name of many machines.
+fn hello_name(public_url: &str) -> String {
+    let host = url::Url::parse(public_url).ok().and_then(|url| url.host().map(|host| host.to_owned()));
+    match host {
+        Some(url::Host::Domain(name)) => name,
+        Some(url::Host::Ipv4(address)) => format!("[{address}]"),
+        Some(url::Host::Ipv6(address)) => format!("[IPv6:{address}]"),
+        None => "localhost".to_owned(),
     }
 }
 

@@ -4,7 +4,9 @@ mod addresses;
 mod documents;
 mod http_client;
 mod mail;
+mod smtp;
 
 pub use documents::Freshness;
 pub use http_client::{CallError, HttpClient, Reply};
-pub use mail::{Envelope, Transport, TransportError};
+pub use mail::{Delivery, Envelope, Transport, TransportError};
+pub use smtp::{Cause, DeliveryError, DialogueLine, Listener, MailFailure, Stage};

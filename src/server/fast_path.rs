@@ -18,7 +18,9 @@ use actix_web::http::ConnectionType;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use futures_util::{FutureExt, StreamExt, TryFutureExt};
+use tokio::time::timeout;
 
+use super::bounds::{Bounds, FAST_BODY_TIMEOUT};
 use super::middleware::{self, REQUEST_ID};
 use super::route::{FastAnswer, Route, fast_route};
 use super::routes::ROUTES;
@@ -46,6 +48,7 @@ struct DirectHandlers {
     callers: Arc<Callers>,
     shutdown: ShutdownSignal,
     hsts: Option<HeaderValue>,
+    bounds: Arc<Bounds>,
     /// Of this worker.
     counts: Arc<WorkerCounts>,
 }
@@ -57,10 +60,14 @@ impl<F: ServiceFactory<Request, Config = AppConfig>> FastPath<F> {
         verifier: Arc<Verifier>,
         callers: Arc<Callers>,
         shutdown: ShutdownSignal,
+        bounds: Arc<Bounds>,
     ) -> Self {
         let hsts = middleware::hsts(verifier.app().config());
         let counts = Arc::default();
-        Self { router: router.into_factory(), handlers: DirectHandlers { verifier, callers, shutdown, hsts, counts } }
+        Self {
+            router: router.into_factory(),
+            handlers: DirectHandlers { verifier, callers, shutdown, bounds, hsts, counts },
+        }
     }
 }
 
@@ -102,6 +109,11 @@ where
     forward_ready!(router);
 
     fn call(&self, mut request: Request) -> Self::Future {
+        if let Err(refused) = self.handlers.bounds.admit(request.head()) {
+            let mut response = finalize(Ok(Err(Fault(refused))), request.head(), self.handlers.hsts.as_ref());
+            response.head_mut().set_connection_type(ConnectionType::Close);
+            return ResponseFuture::Ready(ready(Ok(response)));
+        }
         match fast_answer(request.head()) {
             Some(FastAnswer::ForwardAuth) => {
                 let watch = self.handlers.watch();
@@ -123,6 +135,7 @@ where
             }
             None => {
                 let handlers = self.handlers.clone();
+                handlers.bounds.bound_body(&mut request);
                 let answer = self.router.call(request).map_ok(move |answer| {
                     let mut response = Response::from(answer);
                     close_when_stopping(&handlers.shutdown, &mut response);
@@ -196,7 +209,9 @@ impl DirectHandlers {
     async fn introspect(self: Rc<Self>, request: Request, payload: Payload) -> Response<BoxBody> {
         let answer = AssertUnwindSafe(async {
             let caller = require_caller(&self.callers, request.headers())?;
-            introspect_form(&self.verifier, &caller, &read_body(payload).await?)
+            let _counted = self.bounds.count_body(request.head())?;
+            let body = timeout(FAST_BODY_TIMEOUT, read_body(payload)).await.map_err(|_| json::body_too_slow())??;
+            introspect_form(&self.verifier, &caller, &body)
         });
         finalize(answer.catch_unwind().await, request.head(), self.hsts.as_ref())
     }

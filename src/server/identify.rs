@@ -13,13 +13,14 @@ use super::route::{ClientKind, Route};
 use crate::app::App;
 use crate::base::{Actor, Problem, Rng, Visitor, Warning, Zone};
 use crate::crypto::tokens;
+use crate::db::View;
 use crate::http::{
-    Avatar, DEVICE, EntryRefused, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice, StandingNotice,
-    VisitorOf, client_address, csrf,
+    Avatar, DEVICE, Dismissal, EntryRefused, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice,
+    StandingNotice, StandingNotices, VisitorOf, client_address, csrf,
 };
 use crate::sessions::{CookieState, CurrentSession, End};
 use crate::signin::SigninFlash;
-use crate::{factors, restore, sessions};
+use crate::{db, factors, mail, restore, sessions};
 
 /// Whether [`attach`] has nothing to do: true for most requests of services and gateways.
 fn needs_no_identity(request: &ServiceRequest, client: ClientKind, route: Option<&Route>) -> bool {
@@ -74,6 +75,16 @@ pub(super) async fn attach(
     }
 }
 
+/// What operators see on every page: a restore, and mail that waits.
+fn notices(view: &View<'_>, is_operator: bool, read: Option<&str>) -> Result<StandingNotices, db::Error> {
+    let restored = restore::notice(view, is_operator, read)?.map(|restore::Notice { id, sentences }| StandingNotice {
+        sentences,
+        dismissal: Some(Dismissal { id, action: READ_NOTICE_PATH }),
+    });
+    let waiting = mail::notice(view, is_operator)?.map(|sentences| StandingNotice { sentences, dismissal: None });
+    Ok(StandingNotices(restored.into_iter().chain(waiting).collect()))
+}
+
 /// Whether the request counts as use of the session.
 fn is_use(route: Option<&Route>) -> bool {
     route.is_none_or(|route| route.touches_session)
@@ -95,18 +106,18 @@ async fn attach_person(
             CookieState::Live(current) => factors::must_enrol(view, current.account, current.is_operator)?,
             CookieState::Ended(_) | CookieState::Reused(..) | CookieState::Unknown => false,
         };
-        let notice = match &state {
+        let notices = match &state {
             CookieState::Live(current) if client == ClientKind::Page => {
-                restore::notice(view, current.is_operator, read_notice.as_deref())?
+                notices(view, current.is_operator, read_notice.as_deref())?
             }
-            _ => None,
+            _ => StandingNotices::default(),
         };
-        Ok((state, must_enrol_factor, notice))
+        Ok((state, must_enrol_factor, notices))
     });
-    let (mut current, must_enrol_factor, notice) = match lookup {
+    let (mut current, must_enrol_factor, notices) = match lookup {
         // Behind a gateway there is no page to set up the missing factor.
         Ok((CookieState::Live(_), true, _)) if client == ClientKind::Gateway => return None,
-        Ok((CookieState::Live(current), must_enrol_factor, notice)) => (*current, must_enrol_factor, notice),
+        Ok((CookieState::Live(current), must_enrol_factor, notices)) => (*current, must_enrol_factor, notices),
         Ok((CookieState::Ended(end), ..)) => {
             let flash = match end {
                 End::Idle => SigninFlash::EndedIdle,
@@ -143,15 +154,17 @@ async fn attach_person(
     if must_enrol_factor && !route.is_some_and(|route| route.is_open_without_factor) {
         request.extensions_mut().insert(EntryRefused(factor_owed()));
     }
-    let restored = notice.map(|restore::Notice { id, sentences }| (id, sentences));
-    let warned = || {
+    let StandingNotices(mut notices) = notices;
+    // The browser remembers only one that was read, so there is one at a time to dismiss.
+    if current.is_operator && notices.iter().all(|notice| notice.dismissal.is_none()) {
         let mut warnings = app.readiness().warnings().into_iter();
-        let unread = warnings.find(|warning| current.is_operator && read_notice.as_deref() != Some(&warning.id));
-        unread.map(|warning| (warning.id, vec![warning.sentence]))
-    };
-    if let Some((id, sentences)) = restored.or_else(warned) {
-        request.extensions_mut().insert(StandingNotice { id, sentences, action: READ_NOTICE_PATH });
+        let unread = warnings.find(|warning| read_notice.as_deref() != Some(&warning.id));
+        notices.extend(unread.map(|Warning { id, sentence }| StandingNotice {
+            sentences: vec![sentence],
+            dismissal: Some(Dismissal { id, action: READ_NOTICE_PATH }),
+        }));
     }
+    request.extensions_mut().insert(StandingNotices(notices));
     let remaining = current.remaining(now);
     request.extensions_mut().insert(Identity {
         account: current.account,

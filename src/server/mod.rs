@@ -5,6 +5,7 @@
 //! **Never:** decides anything about the domain; sends a response without its security headers.
 //! **Start reading:** `routes.rs`, then `middleware.rs`.
 
+mod bounds;
 mod docs;
 mod fair_queue;
 mod fast_path;

@@ -101,10 +101,10 @@ pub(super) async fn demo_mail(app: AppData, request: HttpRequest) -> Answer {
         return Err(Problem::not_found().into());
     }
     let mails = app.read_offloaded(mail::recent).await?;
-    let row = |(mail, at): (mail::Mail, crate::base::Timestamp)| MailRow {
+    let row = |mail: mail::Mail| MailRow {
         subject: mail.subject,
         recipient: mail.recipient.to_string(),
-        time: TimeFormat::new(app.now(), &Zone::default()).moment(at),
+        time: TimeFormat::new(app.now(), &Zone::default()).moment(mail.queued_at),
         text: mail.text,
     };
     page::render(&MailPage {

@@ -8,6 +8,7 @@ use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App as Web, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::bounds::Bounds;
 use super::fast_path::FastPath;
 use super::middleware::Middleware;
 use super::route::BODY_MAX;
@@ -92,9 +93,11 @@ pub async fn serve(
     let are_kept = !passed.is_empty();
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
 
+    let bounds = Bounds::new();
     let cores = Arc::new(Cores::for_workers(workers));
     let mut server = HttpServer::new({
         let (verifier, callers, shutdown) = (verifier.clone(), callers.clone(), shutdown.clone());
+        let bounds = bounds.clone();
         move || {
             // Runs on the worker's own thread before its first request, once for each address.
             cores.pin_this_worker();
@@ -110,10 +113,12 @@ pub async fn serve(
                 .configure(routes::configure)
                 .default_service(web::to(super::pages::not_found));
             let stops = shutdown.get_ref().clone();
-            FastPath::new(router, verifier.clone().into_inner(), callers.clone().into_inner(), stops)
+            FastPath::new(router, verifier.clone().into_inner(), callers.clone().into_inner(), stops, bounds.clone())
         }
     })
     .workers(workers)
+    .max_connections(bounds.connections_of_worker(workers))
+    .on_connect(move |stream, extensions| bounds.on_connect(stream, extensions))
     .client_request_timeout(seconds(HEAD_SECONDS))
     .shutdown_timeout(DRAIN_SECONDS)
     // `stop_in_order` handles them.

@@ -5,10 +5,10 @@ use crate::http::flash::flashes;
 flashes! {
     /// What happened to a profile, or to what protects an account.
     pub enum SettingsFlash {
-        EmailAdded = good "email-added": "A code is on its way to the new address. Enter it below.",
+        EmailAdded = mailed "email-added": "A code is on its way to the new address. Enter it below.",
         EmailVerified = good "email-verified":
             "The address is verified. You can sign in with it, and you can make it your primary address.",
-        EmailPrimary = good "email-primary":
+        EmailPrimary = mailed "email-primary":
             "Your primary address is changed. Both addresses get an e-mail, and the previous one can undo this for a week.",
         EmailRemoved = good "email-removed": "The address is removed.",
         PictureSaved = good "picture-saved": "Your picture is saved.",

@@ -6,7 +6,7 @@ flashes! {
     /// What happened at a sign-in or sign-up, and why a session ended.
     pub enum SigninFlash {
         SignedOut = good "signed-out": "You are signed out.",
-        CodeSent = good "code-sent": "A new code is on its way.",
+        CodeSent = mailed "code-sent": "A new code is on its way.",
         Verified = good "verified": "Your address is verified. Welcome.",
         PasswordChanged = good "password-changed": "Your password is changed. Sign in with the new one.",
         SignInOver = good "signin-over":

@@ -14,6 +14,7 @@ mod commands;
 mod cures;
 mod init;
 mod invitations;
+mod mail;
 mod manual;
 mod output;
 mod refusals;

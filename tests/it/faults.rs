@@ -2,6 +2,7 @@
 //! A test name includes the row of the fault catalogue that it covers.
 
 mod bad_requests;
+mod bounds;
 mod clock;
 mod damage;
 mod disks;

@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(super) use people::{AccountCommand, KeyCommand, NewKey};
 pub(super) use site::{
-    AuditCommand, ClockCommand, CreditCommand, KeyringCommand, LedgerCommand, ServiceCommand, SnapshotCommand,
+    AuditCommand, ClockCommand, CreditCommand, KeyringCommand, LedgerCommand, MailCommand, ServiceCommand,
+    SnapshotCommand,
 };
 
 /// The account section of a platform, on your own machine.
@@ -83,6 +84,12 @@ pub(in crate::cli) enum Command {
     Service {
         #[command(subcommand)]
         command: ServiceCommand,
+    },
+    /// Test the mail relay, and see or send the mails that wait.
+    #[command(subcommand_required = true)]
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
     },
     /// Grant credit.
     #[command(subcommand_required = true)]

@@ -44,6 +44,22 @@ pub(in crate::cli) enum ServiceCommand {
 }
 
 #[derive(Subcommand, Debug)]
+pub(in crate::cli) enum MailCommand {
+    /// Send a test mail now and print the dialogue with the relay. Exit 1: it was not sent; the cause and what to do.
+    #[command(after_help = "Example:\n  domicile mail test ada@example.org")]
+    Test {
+        /// The address that gets the mail.
+        address: String,
+    },
+    /// List the mails that wait or were given up in the last week: since when, how often they were tried, and why.
+    #[command(after_help = "Example:\n  domicile mail list --json")]
+    List,
+    /// Send the mails that wait now. Exit 1: some still wait.
+    #[command(after_help = "Example:\n  domicile mail retry")]
+    Retry,
+}
+
+#[derive(Subcommand, Debug)]
 pub(in crate::cli) enum CreditCommand {
     /// Grant credit. Prints the id of the transaction.
     #[command(after_help = "Example:\n  domicile credit grant --account ada-l --amount 25.00 --reason \"Workshop\"")]

@@ -1,28 +1,25 @@
 //! Interprets the settings as written.
 
 mod listen;
+mod mail;
 mod oauth;
-mod relay;
-mod syntax;
 mod values;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::ConfigError;
 use super::model::{
-    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, Mail,
-    MailTransport, OnExposure, Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot,
-    Tokens,
+    ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, OnExposure,
+    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tokens,
 };
 use super::raw::{Origin, Raw};
-use crate::base::{Credits, ScopeTable, Secret, days, hours, minutes};
-use syntax::{ascii_host, ascii_origin, check_origin, is_loopback_name, is_short_name};
+use super::syntax::{ascii_host, ascii_origin, check_origin, is_short_name};
+use crate::base::{Credits, ScopeTable, days, hours, minutes};
 
 /// NIST SP 800-63B-4 §3.1.1.2: a password that is the only factor has 15 characters or more.
 const PASSWORD_MIN: i64 = 15;
@@ -184,62 +181,6 @@ impl Reader {
             absolute_timeout: self.duration("session.absolute_timeout", hours(12)),
             remember_for: self.duration("session.remember_for", days(30)),
             step_up_after: self.duration_within("session.step_up_after", STEP_UP_BOUNDS, minutes(10)),
-        }
-    }
-
-    fn mail(&mut self, egress: &[Egress]) -> Mail {
-        let from = self.text("mail.from");
-        let url = self.secret("mail.smtp_url");
-        let directory = self.text("mail.directory");
-        let transport = self.text("mail.transport").unwrap_or(("log".into(), Origin::Line(0)));
-        let transport = match (transport.0.as_str(), url, directory) {
-            ("log", _, _) => MailTransport::Log,
-            ("directory", _, Some((folder, _))) => MailTransport::Directory(PathBuf::from(folder)),
-            ("directory", _, None) => {
-                self.fault(&transport.1, "mail.transport", "is \"directory\", so mail.directory must name the folder");
-                MailTransport::Log
-            }
-            ("smtp", Some((url, at)), _) => {
-                self.check_relay(&url, &at, egress);
-                MailTransport::Smtp { url }
-            }
-            ("smtp", None, _) => {
-                self.fault(
-                    &transport.1,
-                    "mail.transport",
-                    "is \"smtp\", so mail.smtp_url or mail.smtp_url_file must name the relay",
-                );
-                MailTransport::Log
-            }
-            _ => {
-                self.fault(&transport.1, "mail.transport", "must be \"smtp\", \"directory\" or \"log\"");
-                MailTransport::Log
-            }
-        };
-        let from = match from {
-            Some((from, at)) => {
-                if lettre::message::Mailbox::from_str(&from).is_err() {
-                    self.fault(&at, "mail.from", "must be an address, for example \"Domicile <account@example.org>\"");
-                }
-                from
-            }
-            None => "Domicile <account@localhost>".to_owned(),
-        };
-        Mail { transport, from }
-    }
-
-    /// The relay must be declared, because only hosts in `[[egress]]` are called.
-    fn check_relay(&mut self, url: &Secret<String>, at: &Origin, egress: &[Egress]) {
-        let host = match relay::host(url.expose()) {
-            Ok(host) => host,
-            Err(why) => return self.fault(at, "mail.smtp_url", why),
-        };
-        let declared = egress.iter().any(|entry| entry.host == host);
-        if !declared && !is_loopback_name(&host) {
-            let what = format!(
-                "calls {host}, which is not declared. Add a table [[egress]] with host = \"{host}\", the region it is in, and purpose = \"mail\""
-            );
-            self.fault(at, "mail.smtp_url", &what);
         }
     }
 
@@ -438,6 +379,10 @@ mod tests {
                 "[mail]\ntransport = \"smtp\"\nsmtp_url = \"smtps://smtp.example.org\"",
                 ["d.toml:3: mail.smtp_url", "[[egress]]"],
             ),
+            (
+                "[mail]\ntransport = \"smtp\"\nsmtp_url = \"smtp://127.0.0.1?tls=requred\"",
+                ["d.toml:3: mail.smtp_url", "?tls=required"],
+            ),
             ("[[egress]]\nhost = \"h\"\nregion = \"us\"\npurpose = \"mail\"", ["egress.region", "leave its region"]),
             ("[[prices]]\nsku = \"a\"\nunit = \"s\"\nprice = \"0.0000001\"", ["prices.price", "six decimals"]),
             ("[[scopes]]\nname = \"models\"\ndescription = \"x\"", ["scopes", "exists already"]),
@@ -506,8 +451,6 @@ mod tests {
 
         let config = Config::from_text(&text, "d.toml", &[]).unwrap();
 
-        assert!(
-            matches!(&config.mail.transport, MailTransport::Smtp { url } if url.expose() == "smtp://127.0.0.1:2525")
-        );
+        assert!(matches!(&config.mail.transport, crate::config::MailTransport::Smtp(relay) if relay.port == 2525));
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::model::{AppleKey, Egress, Provider, ProviderKind};
 use super::super::raw::Origin;
+use super::super::syntax::{host_of, is_loopback_name, is_short_name};
 use super::Reader;
-use super::syntax::{host_of, is_loopback_name, is_short_name};
 use crate::base::{Secret, is_visible};
 
 /// The hosts of Google that are called, unless the settings name others.

@@ -30,12 +30,12 @@ struct Counts {
 
 impl Counts {
     fn read(view: &View<'_>) -> Result<Self, db::Error> {
-        let (mails, oldest_mail) = mail::count_waiting(view)?;
+        let mail::Backlog { waiting, oldest: oldest_mail, .. } = mail::backlog(view)?;
         Ok(Self {
             accounts: accounts::count(view)?,
             sessions: sessions::count_live(view)?,
             keys: api_keys::count_all_live(view)?,
-            mails,
+            mails: i64::from(waiting),
             oldest_mail,
             drills: maintenance::drill_state(view)?,
         })

@@ -12,6 +12,7 @@ mod factors;
 mod invitations;
 mod jobs_and_mail;
 mod journal;
+mod mail_delivery;
 mod not_me;
 mod oauth;
 mod operator_link;

@@ -25,7 +25,7 @@ use super::mailbox::Mailbox;
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The columns that the delivery of a mail changes, at any time after the mail is queued.
-const DELIVERY: [&str; 6] = ["attempts", "next_at", "sent_at", "last_error", "body_text", "body_html"];
+const DELIVERY: [&str; 7] = ["attempts", "next_at", "claimed_at", "sent_at", "last_error", "body_text", "body_html"];
 
 /// A port of the loopback interface that was free a moment ago.
 pub fn free_port() -> u16 {
@@ -270,7 +270,7 @@ impl Appliance {
         command
     }
 
-    /// As [`Appliance::start`], with another command.
+    /// As [`Appliance::start`], with a command that becomes the server.
     pub fn start_as(&mut self, mut command: Command) {
         let socket_path = self.folder.path().join("notify");
         let _ = std::fs::remove_file(&socket_path);

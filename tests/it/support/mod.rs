@@ -10,6 +10,7 @@ mod form;
 mod helper_process;
 mod mailbox;
 mod outline;
+mod relay;
 mod seed;
 mod test_app;
 mod test_site;
@@ -21,6 +22,7 @@ pub use browser::{Answer, Browser, Call, PASSWORD, encode};
 pub use builders::{KeyBuilder, PersonBuilder, SessionBuilder, SignInBuilder, UsageBuilder, create_service};
 pub use helper_process::HelperProcess;
 pub use outline::{outline, redacted};
+pub use relay::{Certificate, Relay};
 pub use seed::{Owner, Seed, fill, seeded_name};
 pub use test_app::TestApp;
 pub use test_site::{

@@ -79,7 +79,7 @@ pub const COUNTED: [&str; 9] =
 /// The mails of the outbox, the newest first.
 pub fn messages(view: &View<'_>) -> Vec<Message> {
     let recent = mail::recent(view).unwrap().into_iter();
-    recent.map(|(mail, _)| Message { to: mail.recipient.to_string(), subject: mail.subject, text: mail.text }).collect()
+    recent.map(|mail| Message { to: mail.recipient.to_string(), subject: mail.subject, text: mail.text }).collect()
 }
 
 /// The tables of the schema, by name.
