@@ -72,7 +72,10 @@ impl Certificates {
 
     /// The settings of a listener that uses the certificate.
     pub(super) fn server_config(self: &Arc<Self>) -> ServerConfig {
-        ServerConfig::builder().with_no_client_auth().with_cert_resolver(self.clone())
+        let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(self.clone());
+        // An old client may prefer the weaker of two ciphers.
+        config.ignore_client_order = true;
+        config
     }
 
     fn loaded(&self) -> Loaded {

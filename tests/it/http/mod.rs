@@ -16,5 +16,6 @@ mod security;
 mod sessions;
 mod shipped_gateways;
 mod step_up;
+mod tls_scan;
 mod tokens;
 mod visitors;
