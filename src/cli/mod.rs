@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod context;
 mod demo;
+mod doctor;
 mod factors;
 mod failure;
 mod health;

@@ -9,8 +9,8 @@ use super::arguments::{Arguments, Command};
 use super::failure::Failure;
 use super::output::print;
 use super::{
-    backup, check, demo, health, init, keys, log, mail, maintenance, manual, people, restore, serve, services, site,
-    status,
+    backup, check, demo, doctor, health, init, keys, log, mail, maintenance, manual, people, restore, serve, services,
+    site, status,
 };
 
 /// Runs one command. Answers its exit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74
@@ -84,6 +84,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Failure> {
         Command::Restore(arguments) => restore::run(common, arguments),
         Command::Drill => maintenance::drill(common),
         Command::RehearseRestore { region, folder } => maintenance::rehearse(region, folder),
+        Command::Doctor { support } => doctor::run(common, support.as_deref()),
         Command::Status => status::run(common),
         Command::Healthcheck { url } => health::run(common, url.as_deref()),
         Command::Completions { shell } => manual::completions(common, *shell),

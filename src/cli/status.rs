@@ -34,6 +34,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let schema = database.schema_version().map_err(OpenError::Db)?;
     let mut lines = vec![
         fact("version", env!("CARGO_PKG_VERSION").into(), json!(env!("CARGO_PKG_VERSION"))),
+        engines(),
         fact("region", region.clone(), json!(region)),
         server(&server_state),
         schema_line(schema),
@@ -53,6 +54,23 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
         out!("{}", lines.join("\n"))?;
     }
     Ok(())
+}
+
+/// The versions of the libraries below the database, with their names.
+pub(super) fn versions() -> [(&'static str, String); 3] {
+    let (major, minor, patch) = db::engine_version();
+    let sqlite = format!("{major}.{minor}.{patch}");
+    let unknown = || "unknown".to_owned();
+    let cipher = db::cipher_versions().unwrap_or_else(|_| (unknown(), unknown()));
+    [("SQLCipher", cipher.0), ("SQLite", sqlite), ("OpenSSL", cipher.1)]
+}
+
+fn engines() -> Fact {
+    let versions = versions();
+    let text = versions.each_ref().map(|(name, version)| format!("{name} {version}")).join(", ");
+    let members: serde_json::Map<_, _> =
+        versions.into_iter().map(|(name, version)| (name.to_lowercase(), Value::String(version))).collect();
+    fact("engines", text, members.into())
 }
 
 fn fact(name: &'static str, text: String, value: Value) -> Fact {

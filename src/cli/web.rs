@@ -12,6 +12,10 @@ const TIMEOUT_SECONDS: u64 = 10;
 pub(super) struct Answer {
     #[allow(missing_docs)]
     pub status: u16,
+    /// `Date`.
+    pub date: Option<String>,
+    /// What the server saw of the request; see `http::diagnosis`.
+    pub diagnosis: Option<String>,
     #[allow(missing_docs)]
     pub body: Vec<u8>,
 }
@@ -37,8 +41,10 @@ pub(super) fn get(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String>
         }
         let response = request.send().await.map_err(|error| root_cause(&error))?;
         let status = response.status().as_u16();
+        let header = |name: &str| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let (date, diagnosis) = (header("date"), header(crate::http::diagnosis::HEADER));
         let body = response.bytes().await.map_err(|error| root_cause(&error))?.to_vec();
-        Ok(Answer { status, body })
+        Ok(Answer { status, date, diagnosis, body })
     })
 }
 

@@ -40,6 +40,13 @@ pub struct ClockRecord {
     pub token_seq: i64,
 }
 
+impl ClockRecord {
+    /// Whether the last change is more than an hour after `now`: then the clock of the machine is wrong, or it was.
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+        now.plus(Duration::from_secs(3600)) < self.seen_at
+    }
+}
+
 /// What is known about the clock.
 ///
 /// # Errors

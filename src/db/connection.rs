@@ -30,6 +30,21 @@ pub fn engine_version() -> (u32, u32, u32) {
     (number / 1_000_000, number / 1000 % 1000, number % 1000)
 }
 
+/// The versions of SQLCipher and of OpenSSL below it.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn cipher_versions() -> Result<(String, String), Error> {
+    let connection = Connection::open_in_memory()?;
+    // Without any key, it does not say on what it is built.
+    connection.execute_batch("pragma key = 'none'")?;
+    let ask = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, String>(0));
+    let openssl = ask("pragma cipher_provider_version")?;
+    // `OpenSSL 3.6.3 9 Jun 2026`
+    let number = openssl.split(' ').nth(1).unwrap_or(&openssl).to_owned();
+    Ok((ask("pragma cipher_version")?, number))
+}
+
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {

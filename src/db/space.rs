@@ -10,6 +10,33 @@ pub fn database_bytes(layout: &Layout) -> u64 {
     size(layout.live()) + size(layout.log())
 }
 
+/// Free bytes that a running appliance needs at least.
+const FREE_BYTES_MIN: u64 = 64 << 20;
+
+/// What fits beside a database on its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskSpace {
+    /// Everything that happens by itself.
+    Enough,
+    /// The next snapshot, but not an upgrade or a restore drill, which need three times the database.
+    SnapshotOnly,
+    /// Not even the next snapshot, which is a copy beside the old one.
+    Nothing,
+}
+
+impl DiskSpace {
+    /// What fits for a database of this size into these free bytes.
+    pub fn new(database: u64, free: u64) -> Self {
+        if free < FREE_BYTES_MIN || free < database {
+            Self::Nothing
+        } else if free < database.saturating_mul(3).max(FREE_BYTES_MIN * 4) {
+            Self::SnapshotOnly
+        } else {
+            Self::Enough
+        }
+    }
+}
+
 /// The bytes that this user may still write on the disk of `folder`.
 ///
 /// # Errors

@@ -7,6 +7,7 @@
 pub mod assets;
 mod cookies;
 pub mod csrf;
+pub mod diagnosis;
 mod fault;
 pub mod flash;
 mod form;

@@ -94,6 +94,17 @@ impl Transport {
         Ok(Self { from, message_id_domain, hello: hello_name(&config.public_url), backend })
     }
 
+    /// Connects to the relay, signs in and leaves, without a mail. Other transports have nothing to try.
+    ///
+    /// # Errors
+    /// [`DeliveryError`].
+    pub async fn try_relay(&self) -> Result<(), DeliveryError> {
+        if let Backend::Smtp(relay) = &self.backend {
+            Connection::open(relay, &self.hello, Arc::new(|_| ())).await?.close().await;
+        }
+        Ok(())
+    }
+
     /// Sends mails one after the other, over one connection that is opened for the first. `listener` is told each line of
     /// the dialogue.
     pub fn delivery(&self, listener: Arc<Listener>) -> Delivery<'_> {

@@ -157,6 +157,13 @@ pub struct PendingErasure {
     pub snapshot_replaced: bool,
 }
 
+impl PendingErasure {
+    /// Whether it should have been final by now: it takes minutes while a server runs.
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        self.erased_at.plus(crate::base::hours(1)) < now
+    }
+}
+
 /// The input of the export job.
 #[derive(Clone, Debug)]
 pub(super) struct ExportTask {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,7 +12,7 @@ use crate::app::App;
 use crate::base::Problem;
 use crate::db;
 use crate::http::schema::{ProblemDocument, ServerProblem};
-use crate::http::{Answer, json};
+use crate::http::{Answer, diagnosis, json};
 
 /// The answer of a probe.
 #[derive(Serialize, ToSchema)]
@@ -30,8 +31,13 @@ pub struct Status {
     security(),
     responses((status = 200, description = "The process answers.", body = Status), ServerProblem)
 )]
-pub async fn healthz() -> HttpResponse {
-    status("ok")
+pub async fn healthz(app: Data<Arc<App>>, request: HttpRequest) -> HttpResponse {
+    let mut response = status("ok");
+    let seen = diagnosis::answer(&request, app.config(), app.keyring(), app.now());
+    if let Some(value) = seen.and_then(|seen| HeaderValue::from_str(&seen.to_string()).ok()) {
+        response.headers_mut().insert(HeaderName::from_static(diagnosis::HEADER), value);
+    }
+    response
 }
 
 /// Readiness: whether the database can be read and written, and nothing needs an operator.

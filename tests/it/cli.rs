@@ -12,6 +12,7 @@ mod care;
 mod changes;
 mod commands;
 mod cures;
+mod doctor;
 mod init;
 mod invitations;
 mod mail;

@@ -165,6 +165,16 @@ pub(in crate::cli) enum Command {
     /// Show the state of the appliance on one screen: server, snapshot, restore drill, copies of the keyring, journal.
     #[command(after_help = "It changes nothing and needs no server.\n\nExample:\n  domicile status")]
     Status,
+    /// Check the appliance and everything around it: settings, files, disk, database, journal, snapshot, DNS, certificate,
+    /// proxy, mail, clock. Names the cause and the cure of each fault. Exit 1: something is at fault.
+    #[command(
+        after_help = "It changes nothing, sends no mail and needs no server. Run it as root, as other commands.\n\nExamples:\n  domicile doctor\n  domicile doctor --json\n  domicile doctor --support support.txt"
+    )]
+    Doctor {
+        /// Write a text for support into this file instead, without secrets and data of people. `-` prints it.
+        #[arg(long, value_name = "FILE")]
+        support: Option<PathBuf>,
+    },
     /// Check whether the server is ready. Exit 0: ready.
     #[command(
         after_help = "Examples:\n  domicile healthcheck\n  domicile healthcheck --url https://account.example.org"

@@ -56,6 +56,7 @@ fn every_command_that_succeeds_gives_one_json_value() {
     let text = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut calls = [
         "check",
+        "doctor --support -",
         "status",
         "snapshot now",
         "drill",
@@ -95,7 +96,7 @@ fn every_command_that_succeeds_gives_one_json_value() {
     ]
     .map(text)
     .to_vec();
-    calls.insert(3, vec!["verify".into(), snapshot]);
+    calls.insert(4, vec!["verify".into(), snapshot]);
     for (position, verb) in [(20, "rotate"), (21, "revoke")] {
         calls.insert(position, vec!["key".into(), verb.into(), key.clone()]);
     }
