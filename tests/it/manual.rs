@@ -148,7 +148,7 @@ fn every_command_of_the_manual_exists() {
 fn what_the_manual_says_to_run_works() {
     let site = Appliance::running();
     let (_folder, path) = path_with_program();
-    let order = ["first-start", "air-gapped", "monitoring", "backup", "security"];
+    let order = ["first-start", "mail", "air-gapped", "monitoring", "backup", "security"];
     let blocks = blocks();
     let runs = blocks.iter().filter(|block| block.kind == "sh run");
     assert!(runs.clone().all(|block| order.contains(&block.page.as_str())), "add the page to the order");
@@ -168,7 +168,7 @@ fn what_the_manual_says_to_run_works() {
 #[test]
 fn every_setting_of_the_manual_is_accepted() {
     let folder = TempDir::new().unwrap();
-    for secret in ["smtp-url", "google-secret", "github-secret", "corp-secret"] {
+    for secret in ["smtp-url", "google-secret", "github-secret", "corp-secret", "relay-ca.pem"] {
         let text = if secret == "smtp-url" { "smtps://name:password@smtp.example.org:465" } else { "secret" };
         std::fs::write(folder.path().join(secret), text).unwrap();
     }
