@@ -21,7 +21,7 @@ table! {
         .personal("the mail")
         .kept("until it was sent or given up");
     body_html = left_out("the same as body_text").personal("the mail").kept("until it was sent or given up");
-    created_at = left_out(STATE);
+    created_at = left_out(STATE).ages();
     next_at = left_out(STATE).ends();
     attempts = left_out(STATE).set_later();
     last_error = left_out(STATE)

@@ -48,12 +48,14 @@ fn check_readable(layout: &Layout, site: &Arc<Site>, now: Timestamp) -> Result<(
         RestoreError::Damaged { live, damage, command }
     };
     // `init` leaves no empty file, and without a snapshot there is nothing to restore.
-    let is_empty = live.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    if is_empty && !layout.has_log() && layout.snapshot().exists() {
+    let bytes = live.metadata().map_or(0, |metadata| metadata.len());
+    if bytes == 0 && !layout.has_log() && layout.snapshot().exists() {
         return Err(damaged(Damage::Empty));
     }
+    // SQLite fills a page that was cut with zeros, and notices when it reads that page.
+    let ends_with_page = bytes.is_multiple_of(db::PAGE_BYTES) || layout.has_log();
     let sampled = FileCopy::open_live(layout, site, now).and_then(|copy| copy.sample());
-    if !sampled.is_err_and(|error| error.is_damage()) {
+    if ends_with_page && !sampled.is_err_and(|error| error.is_damage()) {
         return Ok(());
     }
     // Otherwise it is reported when it is opened.

@@ -3,16 +3,12 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::oauth::EmulatedProviders;
 use crate::support::{Appliance, HelperProcess, finish, free_port, tool, tool_script};
-
-/// One browser at a time, because a small machine is too slow for several.
-static BROWSER_LOCK: Mutex<()> = Mutex::new(());
 
 /// Runs a script of `tests/browser` in Chromium. The script itself reports what is wrong.
 fn run_script(name: &str, mut input: Value) {
@@ -27,10 +23,7 @@ fn run_script(name: &str, mut input: Value) {
     let mut node = Command::new(tool("node"));
     node.arg(tool_script(&format!("browser/{name}"))).arg(input.to_string());
     node.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A test that failed while it held the lock does not affect the next one.
-    let lock = BROWSER_LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let output = finish(&mut node, "");
-    drop(lock);
     assert_eq!(output.status, 0, "{name} failed:\n{}{}", output.stdout, output.stderr);
 }
 

@@ -123,7 +123,14 @@ impl Appliance {
     pub fn share_clock(&self, command: &mut Command) {
         if let Some(clock) = &self.clock {
             let library = super::tool("libfaketime.so.1");
-            command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
+            command.env("LD_PRELOAD", library);
+            if self.is_frozen {
+                // Not from the file, which threads would read anew at every look at the clock: now and then, one of them
+                // saw the time of the machine.
+                command.env("FAKETIME", std::fs::read_to_string(clock).unwrap());
+            } else {
+                command.env("FAKETIME_TIMESTAMP_FILE", clock).env("FAKETIME_NO_CACHE", "1");
+            }
             // Timers of the runtime are not affected.
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("TZ", "UTC");
         }
