@@ -84,7 +84,10 @@ pub(super) fn run_with(
         let queued = app.store().write_blocking(|tx| jobs::enqueue(tx, NewJob::once(api_keys::RESEAL)));
         queued.map_err(|error: crate::db::Error| Problem::from(error))?;
     }
-    if let Some(reminder) = app.query_inline(maintenance::escrow_reminder).map_err(Problem::from)? {
+    // A demonstration is never restored.
+    if !app.config().demo
+        && let Some(reminder) = app.query_inline(maintenance::escrow_reminder).map_err(Problem::from)?
+    {
         tracing::warn!("{reminder}");
     }
     before(&app)?;

@@ -98,6 +98,8 @@ data_dir = {data}
 keyring = {keyring}
 [listen]
 address = "127.0.0.1:{port}"
+[log]
+level = "warn"
 [mail]
 transport = "directory"
 from = "Domicile <account@localhost>"

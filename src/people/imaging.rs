@@ -87,7 +87,7 @@ pub fn render(bytes: &[u8]) -> Result<RenderedPicture, PictureFault> {
         return Err(PictureFault::TooLarge);
     }
     let square = middle_square(decode(bytes)?);
-    let has_transparency = square.color().has_alpha() && square.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX);
+    let has_transparency = square.as_rgba8().is_some_and(|all| all.pixels().any(|pixel| pixel.0[3] < u8::MAX));
     let square = if has_transparency {
         DynamicImage::ImageRgba8(square.into_rgba8())
     } else {
@@ -139,7 +139,13 @@ fn read(mut decoder: impl ImageDecoder) -> Result<DynamicImage, PictureFault> {
     decoder.set_limits(limits()).map_err(fault)?;
     // Cameras store their orientation in the metadata, which is dropped; so the picture is turned now.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(fault)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(fault)?;
+    // Eight bits a channel are what is stored. Each copy that follows takes half of the memory.
+    let mut image = if image.color().has_alpha() {
+        DynamicImage::ImageRgba8(image.into_rgba8())
+    } else {
+        DynamicImage::ImageRgb8(image.into_rgb8())
+    };
     image.apply_orientation(orientation);
     Ok(image)
 }
@@ -148,6 +154,9 @@ fn read(mut decoder: impl ImageDecoder) -> Result<DynamicImage, PictureFault> {
 fn middle_square(image: DynamicImage) -> DynamicImage {
     let (width, height) = (image.width(), image.height());
     let side = width.min(height);
+    if width == height {
+        return image;
+    }
     image.crop_imm((width - side) / 2, (height - side) / 2, side, side)
 }
 

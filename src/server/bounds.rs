@@ -7,7 +7,7 @@
 //! slow heads     10 s (server/run.rs)
 //! slow bodies    10 s, and more while they bring 1 KiB/s
 //! slow readers   30 s without an acknowledged byte (TCP_USER_TIMEOUT)
-//! bodies         64 MiB together, counted until their requests are answered
+//! bodies         32 MiB together, counted until their requests are answered
 //! ```
 
 use std::any::Any;
@@ -37,7 +37,8 @@ const DESCRIPTORS_RESERVED: usize = 64;
 /// The most connections, however many descriptors there are: each needs some kilobytes of memory.
 const CONNECTIONS_MAX: usize = 16_384;
 /// The most bytes of bodies that are being received or handled.
-const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// In memory, a body takes up to twice its length while it grows.
+const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long a body may take in any case, and the bytes per second that give it more time.
 const BODY_GRACE: Duration = seconds(10);
 const BODY_BYTES_PER_SECOND: u64 = 1024;
