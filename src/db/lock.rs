@@ -41,12 +41,15 @@ pub fn lock_file_within(path: &Path, longest: Duration) -> Result<File, Error> {
 /// # Errors
 /// [`Error::Stopped`] when it was interrupted; [`Error::File`].
 pub fn lock_file_unless(path: &Path, interrupt: &Interrupt) -> Result<File, Error> {
+    let mut pause = PAUSE;
     loop {
         match try_lock_file(path)? {
             Some(file) => return Ok(file),
             None if interrupt.is_set() => return Err(Error::Stopped),
-            None => std::thread::sleep(PAUSE),
+            None => std::thread::sleep(pause),
         }
+        // Who holds it for long, such as a drill, is not asked a thousand times a second.
+        pause = (pause * 2).min(PAUSE_MAX);
     }
 }
 
@@ -85,6 +88,8 @@ fn try_with(path: &Path, lock: fn(&File) -> Result<(), TryLockError>) -> Result<
 
 /// Between two attempts to lock a file.
 const PAUSE: Duration = Duration::from_millis(1);
+/// Between two attempts after many.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 fn open(path: &Path) -> Result<File, Error> {
     let options = File::options().create(true).truncate(false).write(true).mode(0o600).open(path);

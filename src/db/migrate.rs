@@ -38,6 +38,7 @@ pub const SCHEMA: &[&str] = &[
     include_str!("migrations/0024_audit_indexes.sql"),
     include_str!("migrations/0025_service_credentials.sql"),
     include_str!("migrations/0026_mail_failures.sql"),
+    include_str!("migrations/0027_ledger_index.sql"),
 ];
 
 /// How many migrations this program has. This is also the schema version of a current database.
