@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::base::{Clock, Metrics, Network, Problem, RateLimiter, Readiness, Rng, Timestamp, Visitor};
-use crate::config::Config;
+use crate::config::{Config, HASHES_AT_ONCE};
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, StoreHooks, Tx, View};
 use crate::journal::{self, Extent, JournalError, JournalFile, VerifiedJournal};
@@ -129,7 +129,7 @@ impl App {
         let store = Store::open(layout, site, opening.clock, opening.rng, hooks)?;
         let settings = &store.site().config.passwords;
         let cost = HashCost { memory_kib: settings.memory_kib, passes: settings.passes };
-        let passwords = PasswordPool::start(HASH_THREADS, HASH_QUEUE_MAX, cost);
+        let passwords = PasswordPool::start(HASHES_AT_ONCE as usize, HASH_QUEUE_MAX, cost);
         let app = Self {
             store,
             journal,
@@ -387,9 +387,6 @@ fn check_stamp(stamp: Option<SiteStamp>, config: &Config) -> Result<(), OpenErro
     }
 }
 
-/// The number of threads that hash passwords: one for each core of a small machine. More threads would only share the
-/// cores.
-const HASH_THREADS: usize = 2;
 /// The number of sign-ins that may wait for a hash. A hash takes about 20 ms, so the last one waits about 0.6 s.
 const HASH_QUEUE_MAX: usize = 64;
 

@@ -15,6 +15,7 @@ pub mod app;
 pub mod http;
 pub mod idempotency;
 pub mod jobs;
+pub mod machine;
 
 pub mod audit;
 pub mod mail;

@@ -15,9 +15,8 @@ use crate::server;
 pub(super) fn run(common: &Common) -> Result<(), Failure> {
     let config = context::config(common)?;
     let pending = check_start(common, &config)?;
-    let limits = UnitLimits::find();
     let mut warnings = config.warnings();
-    warnings.extend(limits.iter().flat_map(|limits| unit_warnings(&config, limits)));
+    warnings.extend(unit_warnings(&config, &UnitLimits::find()));
     if common.json {
         let settings: serde_json::Map<_, _> = config
             .describe()

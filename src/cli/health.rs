@@ -2,13 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
-use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls::pki_types::{CertificateDer, ServerName};
 
 use super::arguments::Common;
 use super::context;
@@ -17,7 +13,7 @@ use super::output::result;
 use super::web;
 use crate::base::seconds;
 use crate::config::{Config, Tls};
-use crate::server;
+use crate::{outbound, server};
 
 /// Maximum length of an answer that is read, in bytes.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
@@ -74,7 +70,7 @@ pub(super) fn probe(config: &Config) -> Result<ServerState, Failure> {
     let ask = || {
         let stream = TcpStream::connect_timeout(&target, seconds(3))?;
         stream.set_read_timeout(Some(seconds(5)))?;
-        match certificate {
+        match &certificate {
             None => send_request(stream),
             Some(accepted) => encrypt(stream, accepted, target.ip()).and_then(send_request),
         }
@@ -165,68 +161,20 @@ fn is_local(address: IpAddr) -> bool {
     address.is_loopback() || UdpSocket::bind((address, 0)).is_ok()
 }
 
-fn encrypt(
-    stream: TcpStream,
-    accepted: AcceptedCertificate,
-    target: IpAddr,
-) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
-    let algorithms = ring::default_provider().signature_verification_algorithms;
-    let config = ClientConfig::builder()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(LocalCertificateVerifier { accepted, algorithms }))
-        .with_no_client_auth();
-    let connection =
-        ClientConnection::new(Arc::new(config), ServerName::IpAddress(target.into())).map_err(std::io::Error::other)?;
-    Ok(StreamOwned::new(connection, stream))
-}
-
-/// Accepts exactly the certificate of the local server. Names, dates and issuers are not checked, because the question
-/// is whether the server answers and not whether browsers trust it: this does not find a certificate that has expired
-/// or has another name. It does check that the server has the private key of the certificate.
+/// Speaks TLS with the server if it shows an accepted certificate. Names, dates and issuers are not checked, because the
+/// question is whether the server answers and not whether browsers trust it: this does not find a certificate that has expired
+/// or has another name.
 ///
 /// If the certificate was renewed, the server reads it within seconds; until then the check fails.
-#[derive(Debug)]
-struct LocalCertificateVerifier {
-    accepted: AcceptedCertificate,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for LocalCertificateVerifier {
-    fn verify_server_cert(
-        &self,
-        presented: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        match &self.accepted {
-            AcceptedCertificate::Configured(configured) if configured != presented => Err(rustls::Error::General(
-                "it uses another certificate than the configured one; if that was renewed, run: systemctl reload domicile".into(),
-            )),
-            AcceptedCertificate::Configured(_) | AcceptedCertificate::Any => Ok(ServerCertVerified::assertion()),
+fn encrypt(stream: TcpStream, accepted: &AcceptedCertificate, target: IpAddr) -> std::io::Result<impl Read + Write> {
+    let connection = outbound::connect_unjudged(stream, ServerName::IpAddress(target.into()));
+    let stream = connection.stream?;
+    match accepted {
+        AcceptedCertificate::Configured(configured) if connection.chain.first() != Some(configured) => {
+            Err(std::io::Error::other(
+                "it uses another certificate than the configured one; if that was renewed, run: systemctl reload domicile",
+            ))
         }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        AcceptedCertificate::Configured(_) | AcceptedCertificate::Any => Ok(stream),
     }
 }

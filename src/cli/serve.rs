@@ -25,9 +25,7 @@ pub(super) fn run(common: &Common) -> Result<(), Failure> {
     ignore_hangup().map_err(|error| Failure::refused(format!("signals cannot be received: {error}.")))?;
     let config = context::config(common)?;
     let set_level = log::start(&config.log);
-    let limits = UnitLimits::find();
-    for warning in config.warnings().into_iter().chain(limits.iter().flat_map(|limits| unit_warnings(&config, limits)))
-    {
+    for warning in config.warnings().into_iter().chain(unit_warnings(&config, &UnitLimits::find())) {
         tracing::warn!("{warning}");
     }
     let keyring = context::keyring(&config)?;

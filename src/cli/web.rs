@@ -4,6 +4,7 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 
 use crate::base::seconds;
+use crate::outbound::{Authorities, CallError};
 
 /// The maximum duration of a request, in seconds.
 const TIMEOUT_SECONDS: u64 = 10;
@@ -28,7 +29,9 @@ pub(super) fn get(url: &str, headers: &[(&str, &str)]) -> Result<Answer, String>
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
+        let authorities = Authorities::of_system().map_err(|error| CallError::Authorities(error).to_string())?;
         let client = Client::builder()
+            .tls_backend_preconfigured(authorities.client_config())
             .user_agent(concat!("Domicile/", env!("CARGO_PKG_VERSION")))
             .timeout(seconds(TIMEOUT_SECONDS))
             .redirect(Policy::none())

@@ -18,7 +18,7 @@ mod syntax;
 use std::path::{Path, PathBuf};
 
 pub use durations::parse_duration;
-pub use limits::{UnitLimits, unit_warnings};
+pub use limits::{HASHES_AT_ONCE, UnitLimits, memory_needed, unit_warnings};
 pub use listen::{Listen, ListenAddress, Tls};
 pub use model::{
     ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, Mail,

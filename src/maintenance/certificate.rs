@@ -1,6 +1,7 @@
 //! Tells operators before the certificate of the server ends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::mails;
 use crate::accounts::addresses;
@@ -14,7 +15,15 @@ const WARNING: &str = "certificate";
 /// The file that remembers which mail was sent last: fingerprint and days.
 const LAST_MAIL: &str = "certificate-mail";
 /// How many days before the end operators are told. Zero: it has ended.
-const STAGES: [u64; 4] = [0, 1, 7, 30];
+const STAGES: [u64; 4] = [0, 1, 7, ENDING_DAYS];
+/// How many days before its end a certificate ends soon.
+pub const ENDING_DAYS: u64 = 30;
+
+/// The lowest number of days before the end of a certificate that has begun. `None`: it is valid for more than
+/// [`ENDING_DAYS`]. `is_valid_after`: whether it is still valid after this time from now.
+pub fn ending_stage(is_valid_after: impl Fn(Duration) -> bool) -> Option<u64> {
+    STAGES.into_iter().find(|stage| !is_valid_after(days(*stage)))
+}
 
 /// A certificate of the server.
 #[derive(Clone, Debug)]
@@ -28,9 +37,9 @@ pub struct EndingCertificate {
 }
 
 impl EndingCertificate {
-    /// The lowest stage that has begun. `None`: it is valid for more than 30 days.
+    /// As [`ending_stage`].
     fn stage(&self, now: Timestamp) -> Option<u64> {
-        STAGES.into_iter().find(|stage| self.ends_at.since(now) <= days(*stage))
+        ending_stage(|wait| self.ends_at > now.plus(wait))
     }
 
     fn sentence(&self, now: Timestamp) -> String {

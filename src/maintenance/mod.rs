@@ -19,7 +19,7 @@ mod rehearsal;
 mod store;
 mod upgrade;
 
-pub use certificate::{EndingCertificate, tell_end_of_certificate};
+pub use certificate::{ENDING_DAYS, EndingCertificate, ending_stage, tell_end_of_certificate};
 pub use drill::drill;
 pub use error::{DrillError, EscrowError, RehearsalError, UpgradeError};
 pub use model::{Drill, DrillState, ESCROW_REMINDER, Escrow};

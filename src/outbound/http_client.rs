@@ -12,6 +12,7 @@ use reqwest::{Client, Method, Url};
 
 use super::addresses::is_public;
 use super::documents::Documents;
+use super::trust::Authorities;
 use crate::base::seconds;
 use crate::config::Config;
 
@@ -166,9 +167,9 @@ impl HttpClient {
 }
 
 fn build(declared: Arc<EgressHosts>) -> Result<Client, CallError> {
-    // The program does this at its start. A second call changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authorities = Authorities::of_system().map_err(CallError::Authorities)?;
     Client::builder()
+        .tls_backend_preconfigured(authorities.client_config())
         .user_agent(concat!("Domicile/", env!("CARGO_PKG_VERSION")))
         .timeout(CALL_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
@@ -177,7 +178,7 @@ fn build(declared: Arc<EgressHosts>) -> Result<Client, CallError> {
         .referer(false)
         .dns_resolver(AllowedResolver(declared))
         .build()
-        .map_err(|error| CallError::Authorities(root_cause(&error)))
+        .map_err(|error| CallError::Failed(root_cause(&error)))
 }
 
 /// Resolves names and returns only allowed addresses. The client connects to these addresses, so a name cannot resolve

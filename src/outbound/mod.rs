@@ -5,8 +5,10 @@ mod documents;
 mod http_client;
 mod mail;
 mod smtp;
+mod trust;
 
 pub use documents::Freshness;
 pub use http_client::{CallError, HttpClient, Reply};
 pub use mail::{Delivery, Envelope, Transport, TransportError};
 pub use smtp::{Cause, DeliveryError, DialogueLine, Listener, MailFailure, Stage};
+pub use trust::{Authorities, CertificateVerdict, UnjudgedConnection, connect_unjudged};

@@ -34,7 +34,8 @@ pub struct Status {
 pub async fn healthz(app: Data<Arc<App>>, request: HttpRequest) -> HttpResponse {
     let mut response = status("ok");
     let seen = diagnosis::answer(&request, app.config(), app.keyring(), app.now());
-    if let Some(value) = seen.and_then(|seen| HeaderValue::from_str(&seen.to_string()).ok()) {
+    let text = seen.and_then(|seen| serde_json::to_string(&seen).ok());
+    if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
         response.headers_mut().insert(HeaderName::from_static(diagnosis::HEADER), value);
     }
     response

@@ -19,6 +19,6 @@ pub use error::{Damage, SnapshotError};
 pub use live::find_live_damage;
 pub use model::{Manifest, Report, Stamp};
 pub use noted::{note_head, read_noted};
-pub use publish::{check_age, clean_up, publish, publish_when_changed, stamp_copy};
+pub use publish::{age_max, check_age, clean_up, publish, publish_when_changed, stamp_copy};
 pub use store::STATEMENTS;
 pub use verify::verify_file;

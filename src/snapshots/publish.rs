@@ -11,6 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::continuation::{continues, read_published};
 use super::error::SnapshotError;
@@ -21,6 +22,7 @@ use crate::app::App;
 use crate::audit;
 use crate::base::{Clock, RequestId, Rng};
 use crate::billing::ledger;
+use crate::config::Config;
 use crate::db::{self, Copied, Error, FileCopy, Layout, MIGRATIONS_COUNT, Site, Tx};
 use crate::{journal, privacy};
 
@@ -179,9 +181,14 @@ fn precise(error: SnapshotError, is_interrupted: bool) -> SnapshotError {
     }
 }
 
+/// How old the published snapshot may be, if there are changes since then.
+pub fn age_max(config: &Config) -> Duration {
+    config.snapshot.interval.saturating_mul(INTERVALS_MAX)
+}
+
 /// Reports when the published snapshot is too old although there are changes: then no run of the schedule ended.
 pub fn check_age(app: &App) {
-    let oldest = app.now().minus(app.config().snapshot.interval.saturating_mul(INTERVALS_MAX));
+    let oldest = app.now().minus(age_max(app.config()));
     let published_at = app.store().published_at();
     if !app.store().has_unpublished() || published_at >= oldest {
         app.readiness().clear_fault(AGE_FAULT);

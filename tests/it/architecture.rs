@@ -87,7 +87,7 @@ const LAYERS: &[&[&str]] = &[
     &["db", "outbound"],
     &["journal"],
     &["app"],
-    &["http", "jobs", "idempotency"],
+    &["http", "jobs", "idempotency", "machine"],
     &["mail", "audit"],
     &["accounts"],
     &["workspaces", "invitations", "people"],

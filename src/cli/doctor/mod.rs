@@ -164,6 +164,7 @@ fn check_all(common: &Common) -> Vec<Check> {
     }
     checks.push(own::server(&config));
     checks.push(network::clock(&config));
+    checks.push(network::authorities());
     checks.extend(network::all(&config));
     checks.push(proxy::check(&config, database.as_ref().ok().map(|database| &database.site().keyring)));
     checks.push(mail::check(&config));

@@ -1,24 +1,16 @@
 //! Checks of the public address as a browser uses it: name, port, certificate; the clock; and what the server calls.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::ServerName;
 
 use super::Check;
-use crate::base::{Clock, days, seconds};
+use crate::base::{Clock, Timestamp, seconds};
 use crate::cli::web;
 use crate::config::{Config, MailTransport, ProviderKind, Tls};
-use crate::outbound::HttpClient;
-
-/// Days before its end in which a certificate is reported.
-const ENDS_SOON_DAYS: u64 = 14;
-/// How far the clock may be from the one of the public address, in seconds.
-const CLOCK_SECONDS_MAX: u64 = 60;
+use crate::machine::{self, ClockVerdict};
+use crate::maintenance::{self, ENDING_DAYS};
+use crate::outbound::{self, Authorities, CertificateVerdict, HttpClient};
 
 /// Scheme, host and port of the public address.
 pub(super) struct PublicAddress {
@@ -76,6 +68,7 @@ fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
         match TcpStream::connect_timeout(address, seconds(5)) {
             Ok(stream) => {
                 stream.set_read_timeout(Some(seconds(5)))?;
+                stream.set_write_timeout(Some(seconds(5)))?;
                 return Ok(stream);
             }
             Err(error) => last = error,
@@ -85,68 +78,68 @@ fn connect(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
 }
 
 /// The certificate as a browser on this machine sees it.
-fn certificate(config: &Config, public: &PublicAddress, mut stream: TcpStream) -> Check {
+fn certificate(config: &Config, public: &PublicAddress, stream: TcpStream) -> Check {
     const NAME: &str = "certificate";
+    const RENEW: &str = "Renew it, and look why its renewal did not run (for example: systemctl status certbot.timer).";
     if !public.is_https {
         return Check::skipped(NAME, "public_url does not begin with https://");
     }
-    let mut roots = RootCertStore::empty();
-    for root in rustls_native_certs::load_native_certs().certs {
-        // One that cannot be read is not used by other programs either.
-        let _ = roots.add(root);
-    }
-    if roots.is_empty() {
-        return Check::failed(NAME, "this machine has no certificate authorities", "Run: apt install ca-certificates");
-    }
-    let found = Arc::new(Mutex::new(None));
-    let judge = WebPkiServerVerifier::builder(Arc::new(roots)).build();
-    let (Ok(judge), Ok(name)) = (judge, ServerName::try_from(public.host.clone())) else {
-        return Check::skipped(NAME, "the certificate authorities of this machine cannot be used");
+    let (authorities, name) = match (Authorities::of_system(), ServerName::try_from(public.host.clone())) {
+        (Ok(authorities), Ok(name)) => (authorities, name),
+        (Err(_), _) => return Check::skipped(NAME, "this machine has no certificate authorities to judge it by"),
+        (_, Err(_)) => return Check::skipped(NAME, "the host of public_url cannot stand in a certificate"),
     };
-    let verifier = Arc::new(Observer { judge, found: found.clone() });
-    let settings = ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-    let handshake = ClientConnection::new(Arc::new(settings), name)
-        .map_err(std::io::Error::other)
-        .and_then(|mut connection| connection.complete_io(&mut stream).map(drop));
-    let judged = found.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (judged, handshake) {
-        (Some(Judgement::Good), _) => {
-            Check::ok(NAME, format!("it is valid for {} and for at least {ENDS_SOON_DAYS} days", public.host))
-        }
-        (Some(Judgement::EndsSoon), _) => Check::warning(
-            NAME,
-            format!("it ends within {ENDS_SOON_DAYS} days"),
-            "Renew it, and look why its renewal did not run (for example: systemctl status certbot.timer).",
-        ),
-        (Some(Judgement::Refused(error)), _) => refused_certificate(config, public, &error),
-        (None, Err(error)) => Check::failed(
+    let connection = outbound::connect_unjudged(stream, name.clone());
+    if let (true, Err(error)) = (connection.chain.is_empty(), &connection.stream) {
+        return Check::failed(
             NAME,
             format!("what answers at {} does not speak TLS: {error}", public.port),
             "Set listen.tls = \"files\" with a certificate, or terminate TLS in a proxy in front.",
-        ),
-        (None, Ok(())) => Check::skipped(NAME, "the server showed none"),
+        );
     }
-}
-
-fn refused_certificate(config: &Config, public: &PublicAddress, error: &rustls::Error) -> Check {
-    let renew = "Renew it, and look why its renewal did not run (for example: systemctl status certbot.timer).";
-    let (cause, cure) = match error {
-        rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => ("it has expired".to_owned(), renew),
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
+    let now = Clock::system().now();
+    let judge = |at| authorities.judge(&connection.chain, &name, at);
+    if let Err(verdict) = judge(now) {
+        let (cause, cure) = match verdict {
+            CertificateVerdict::Expired => ("it has expired".to_owned(), RENEW),
+            CertificateVerdict::NotYetValid => (
                 "it is not valid yet, or the clock of this machine is behind".to_owned(),
                 "Check the clock with timedatectl, then the certificate.",
             ),
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
+            CertificateVerdict::OtherName => (
                 format!("it is for another name than {}", public.host),
                 "Get a certificate that has the name of public_url, or correct public_url.",
             ),
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown_issuer(config),
-            other => (format!("browsers refuse it: {other:?}"), renew),
-        },
-        other => (format!("browsers refuse it: {other}"), renew),
-    };
-    Check::failed("certificate", cause, cure)
+            CertificateVerdict::UnknownIssuer | CertificateVerdict::SelfSigned => unknown_issuer(config),
+            CertificateVerdict::Missing => ("the server shows none".to_owned(), RENEW),
+            CertificateVerdict::Other(reason) => (format!("browsers refuse it: {reason}"), RENEW),
+        };
+        return Check::failed(NAME, cause, cure);
+    }
+    match maintenance::ending_stage(|wait| judge(now.plus(wait)).is_ok()) {
+        Some(days) => Check::warning(NAME, format!("it ends within {days} days"), RENEW),
+        None => Check::ok(NAME, format!("it is valid for {} and for at least {ENDING_DAYS} days", public.host)),
+    }
+}
+
+/// The authorities by which every connection to another machine is judged.
+pub(super) fn authorities() -> Check {
+    const NAME: &str = "authorities";
+    match Authorities::of_system() {
+        Ok(all) if all.unreadable.is_empty() => {
+            Check::ok(NAME, format!("this machine trusts {} certificate authorities", all.count))
+        }
+        Ok(some) => Check::warning(
+            NAME,
+            format!("some certificate authorities of this machine cannot be read: {}", some.unreadable.join("; ")),
+            "Correct or remove these files, then run: update-ca-certificates",
+        ),
+        Err(reason) => Check::failed(
+            NAME,
+            format!("this machine has no certificate authorities ({reason}), so no call over TLS succeeds"),
+            "Run: apt install ca-certificates",
+        ),
+    }
 }
 
 fn unknown_issuer(config: &Config) -> (String, &'static str) {
@@ -163,83 +156,23 @@ fn unknown_issuer(config: &Config) -> (String, &'static str) {
     }
 }
 
-/// What was found about the certificate.
-#[derive(Debug)]
-enum Judgement {
-    Good,
-    EndsSoon,
-    Refused(rustls::Error),
-}
-
-/// Notes what a browser would say, and lets the connection go on.
-#[derive(Debug)]
-struct Observer {
-    judge: Arc<WebPkiServerVerifier>,
-    found: Arc<Mutex<Option<Judgement>>>,
-}
-
-impl ServerCertVerifier for Observer {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        chain: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let at = |now| self.judge.verify_server_cert(certificate, chain, name, ocsp, now);
-        let soon = UnixTime::since_unix_epoch(seconds(now.as_secs()) + days(ENDS_SOON_DAYS));
-        let judgement = match (at(now), at(soon)) {
-            (Err(error), _) => Judgement::Refused(error),
-            (Ok(_), Err(_)) => Judgement::EndsSoon,
-            (Ok(_), Ok(_)) => Judgement::Good,
-        };
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(judgement);
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
-    }
-}
-
 /// The clock of this machine against the one of the public address, and whether the system keeps it right.
 pub(super) fn clock(config: &Config) -> Check {
+    const NAME: &str = "clock";
     const CURE: &str = "Switch on time synchronisation: timedatectl set-ntp true";
     let answer = web::get(&format!("{}/healthz", config.public_url), &[]);
     let date = answer.ok().and_then(|answer| jiff::fmt::rfc2822::parse(answer.date.as_deref()?).ok());
-    let now = Clock::system().now();
-    if let Some(date) = &date {
-        let apart = date.timestamp().as_millisecond().abs_diff(now.millis()) / 1000;
-        if !(0..=CLOCK_SECONDS_MAX).contains(&apart) {
-            return Check::failed("clock", format!("this machine and public_url are {apart} seconds apart"), CURE);
+    let date = date.map(|date| Timestamp::from_millis(date.timestamp().as_millisecond()));
+    match machine::judge_clock(Clock::system().now(), date, machine::is_clock_synchronized()) {
+        ClockVerdict::Apart(seconds) => {
+            Check::failed(NAME, format!("this machine and public_url are {seconds} seconds apart"), CURE)
         }
-    }
-    let show = ["show", "--property=NTPSynchronized", "--value"];
-    let synchronized = Command::new("timedatectl").args(show).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    match synchronized.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).as_deref() {
-        Ok("yes") => Check::ok("clock", "the system synchronizes it"),
-        Ok("no") => Check::warning("clock", "the system does not synchronize it, or has not yet", CURE),
-        _ if date.is_some() => Check::ok("clock", "it agrees with the one of public_url"),
-        _ => Check::skipped("clock", "there is nothing to compare it with"),
+        ClockVerdict::Synchronized => Check::ok(NAME, "the system synchronizes it"),
+        ClockVerdict::NotSynchronized => {
+            Check::warning(NAME, "the system does not synchronize it, or has not yet", CURE)
+        }
+        ClockVerdict::Agrees => Check::ok(NAME, "it agrees with the one of public_url"),
+        ClockVerdict::Unknown => Check::skipped(NAME, "there is nothing to compare it with"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Check;
-use crate::base::{Clock, hours};
+use crate::base::Clock;
 use crate::db::{self, FileCopy, Layout};
 use crate::journal::{Extent, JournalFile};
 use crate::maintenance::{self, Escrow};
@@ -54,7 +54,7 @@ fn snapshot(layout: &Layout, database: &FileCopy) -> Check {
     };
     let age = now.since(published.stamp.made_at);
     let text = format!("it was made {} minutes ago", age.as_secs() / 60);
-    let oldest = database.site().config.snapshot.interval.saturating_mul(3).max(hours(1));
+    let oldest = snapshots::age_max(&database.site().config);
     // An appliance without changes publishes nothing.
     match snapshots::continues(&database.view(), &published.head) {
         Ok(true) => {}

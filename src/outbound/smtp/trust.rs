@@ -1,20 +1,18 @@
-//! Whom outgoing TLS trusts: the certificate authorities of the system, as the HTTP client does, or those of a file.
+//! Which certificates of relays are trusted: those of the authorities of the system, or of a file, and remembers what a relay
+//! has shown.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-    crypto::CryptoProvider,
-};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
+use super::super::trust::{Authorities, CertificateVerdict, client_config};
 use super::failure::Cause;
 use crate::base::Timestamp;
 
@@ -34,27 +32,18 @@ impl Trust {
     /// # Errors
     /// What cannot be read, in a clause.
     pub fn load(ca_file: Option<&Path>) -> Result<Self, String> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let presented = Arc::<Presented>::default();
-        let (inner, pinned): (Arc<dyn ServerCertVerifier>, _) = match ca_file {
-            Some(file) => {
-                let certificates = read(file)?;
-                (verifier_of(&certificates, &provider).map_err(|error| unusable(file, &error))?, certificates)
-            }
+        let (authorities, pinned) = match ca_file {
+            Some(file) => Authorities::of_file(file)
+                .map_err(|error| format!("mail.ca_file {} cannot be used: {error}", file.display()))?,
             None => {
-                let verifier = rustls_platform_verifier::Verifier::new(provider.clone())
+                let system = Authorities::of_system()
                     .map_err(|error| format!("the certificate authorities of this system cannot be read: {error}"))?;
-                (Arc::new(verifier), Vec::new())
+                (system, Vec::new())
             }
         };
-        let verifier = RelayVerifier { inner, pinned, presented: presented.clone(), provider: provider.clone() };
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        Ok(Self { config, presented })
+        let verifier = RelayVerifier { inner: authorities.verifier(), pinned, presented: presented.clone() };
+        Ok(Self { config: client_config(Arc::new(verifier)), presented })
     }
 
     /// Describes the certificates that the relay has shown, one line for each.
@@ -64,38 +53,14 @@ impl Trust {
     }
 }
 
-fn unusable(file: &Path, error: &dyn std::fmt::Display) -> String {
-    format!("mail.ca_file {} cannot be used: {error}", file.display())
-}
-
-fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(file, &error))?;
-    if certificates.is_empty() { Err(unusable(file, &"it holds no certificate")) } else { Ok(certificates) }
-}
-
-fn verifier_of(
-    certificates: &[CertificateDer<'static>],
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates {
-        roots.add(certificate.clone()).map_err(|error| error.to_string())?;
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-    verifier.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).map_err(|error| error.to_string())
-}
-
 /// Remembers what a relay shows, and trusts what `inner` trusts. It also trusts a relay whose own certificate is in
 /// `ca_file`: the self-signed certificates of relays inside a company are authorities and servers at once, which webpki
 /// refuses by principle. Names and dates are checked for those too.
 #[derive(Debug)]
 struct RelayVerifier {
-    inner: Arc<dyn ServerCertVerifier>,
+    inner: Arc<WebPkiServerVerifier>,
     pinned: Vec<CertificateDer<'static>>,
     presented: Arc<Presented>,
-    provider: Arc<CryptoProvider>,
 }
 
 impl ServerCertVerifier for RelayVerifier {
@@ -122,8 +87,7 @@ impl ServerCertVerifier for RelayVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+        self.inner.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -132,12 +96,11 @@ impl ServerCertVerifier for RelayVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+        self.inner.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.inner.supported_verify_schemes()
     }
 }
 
@@ -180,17 +143,15 @@ fn name_text(name: &x509_parser::extensions::GeneralName<'_>) -> String {
 /// Why a handshake failed.
 pub(super) fn cause_of(error: &std::io::Error) -> Cause {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        Some(Error::InvalidCertificate(certificate)) => match certificate {
-            CertificateError::UnknownIssuer => Cause::UnknownIssuer,
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Cause::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Cause::NotYetValid,
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Cause::WrongName,
-            // Most self-signed certificates say that they are an authority.
-            other if format!("{other:?}").contains("CaUsedAsEndEntity") => Cause::SelfSigned,
-            _ => Cause::OtherTls,
-        },
         Some(Error::InvalidMessage(_)) => Cause::NotTls,
-        Some(_) => Cause::OtherTls,
+        Some(error) => match CertificateVerdict::of(error) {
+            CertificateVerdict::UnknownIssuer => Cause::UnknownIssuer,
+            CertificateVerdict::Expired => Cause::Expired,
+            CertificateVerdict::NotYetValid => Cause::NotYetValid,
+            CertificateVerdict::OtherName => Cause::WrongName,
+            CertificateVerdict::SelfSigned => Cause::SelfSigned,
+            CertificateVerdict::Missing | CertificateVerdict::Other(_) => Cause::OtherTls,
+        },
         None if error.kind() == std::io::ErrorKind::UnexpectedEof => Cause::Closed,
         None => super::cause_of_io(error),
     }

@@ -110,7 +110,7 @@ fn each_fault_of_settings_and_files_is_named_with_its_cure() {
     world.with_settings_in(&read_only, &|text| text, "file-system", &["read-only", "mount it writable"]);
     std::fs::write(site.folder().join("meminfo"), "MemTotal: 131072 kB\n").unwrap();
     let little = format!("mount --bind {} /proc/meminfo", site.folder().join("meminfo").display());
-    world.with_settings_in(&little, &|text| text, "memory", &["128 MiB", "MemoryMax"]);
+    world.with_settings_in(&little, &|text| text, "memory", &["can have 128 MiB on this machine", "more memory"]);
 
     // What is stored.
     world.without(&site.live(), "database", &["domicile restore"]);
@@ -143,7 +143,7 @@ fn each_fault_around_the_appliance_is_named_with_its_cure() {
         (Certificate::NotYetValid, "failed", ["not valid yet", "timedatectl"]),
         (Certificate::OtherName, "failed", ["another name than localhost", "public_url"]),
         (Certificate::UnknownIssuer, "failed", ["does not trust its issuer", "fullchain.pem"]),
-        (Certificate::EndsSoon, "warning", ["ends within 14 days", "Renew it"]),
+        (Certificate::EndsSoon, "warning", ["ends within 7 days", "Renew it"]),
         (Certificate::None, "failed", ["does not speak TLS", "listen.tls"]),
     ] {
         let front = Front::fixed(world.identity(certificate), "200 OK");

@@ -144,7 +144,7 @@ impl World {
     pub fn expect_healthy(&self) {
         let output = finish(&mut self.doctor(), "");
         assert_eq!(output.status, 0, "{output:?}");
-        Self::judge(&output, "certificate", "ok", &["at least 14 days"]);
+        Self::judge(&output, "certificate", "ok", &["at least 30 days"]);
         Self::judge(&output, "proxy", "ok", &["127.0.0.1"]);
     }
 
