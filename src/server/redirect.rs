@@ -1,14 +1,13 @@
 //! The addresses that only send browsers to the public URL.
 
-use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use actix_web::dev::Server;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 
-use super::listeners;
+use super::listeners::{self, Listeners};
 
 /// The server of these addresses. `None`: there are none.
 ///
@@ -16,7 +15,7 @@ use super::listeners;
 /// A sentence for the admin.
 pub(super) fn server(
     addresses: &[SocketAddr],
-    passed: &mut BTreeMap<SocketAddr, TcpListener>,
+    listeners: &mut Listeners,
     public_url: &str,
 ) -> Result<Option<Server>, String> {
     if addresses.is_empty() {
@@ -27,10 +26,7 @@ pub(super) fn server(
         .workers(1)
         .disable_signals();
     for address in addresses {
-        server = match passed.remove(address) {
-            Some(socket) => server.listen(socket).map_err(listeners::unusable)?,
-            None => server.bind(address).map_err(|error| listeners::cannot_listen(*address, &error))?,
-        };
+        server = server.listen(listeners.listen(*address)?).map_err(listeners::unusable)?;
     }
     Ok(Some(server.run()))
 }

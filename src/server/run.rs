@@ -10,10 +10,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::bounds::Bounds;
 use super::fast_path::FastPath;
+use super::listeners::{self, Listeners};
 use super::middleware::Middleware;
 use super::route::BODY_MAX;
 use super::tls::Certificates;
-use super::{frame, listeners, metrics, redirect, routes, tls};
+use super::{frame, metrics, redirect, routes, tls};
 use crate::app::App;
 use crate::base::seconds;
 use crate::config::Config;
@@ -89,8 +90,7 @@ pub async fn serve(
     let shared = Data::new(app.clone());
     let page_frame = Data::new(frame::page_frame());
     let shutdown = Data::new(ShutdownSignal::default());
-    let mut passed = listeners::passed_by_systemd(config.listen.sockets()).map_err(ServeError)?;
-    let are_kept = !passed.is_empty();
+    let mut listeners = Listeners::take(config.listen.sockets()).map_err(ServeError)?;
     let workers = config.listen.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
 
     let bounds = Bounds::new();
@@ -125,19 +125,15 @@ pub async fn serve(
     .disable_signals()
     .server_hostname("domicile");
     for address in &config.listen.addresses {
-        let socket = address.socket;
-        let tls = certificates.as_ref().filter(|_| address.is_tls).map(Certificates::server_config);
-        let outcome = match (passed.remove(&socket), tls) {
-            (Some(passed), Some(tls)) => server.listen_rustls_0_23(passed, tls).map_err(listeners::unusable),
-            (Some(passed), None) => server.listen(passed).map_err(listeners::unusable),
-            (None, Some(tls)) => {
-                server.bind_rustls_0_23(socket, tls).map_err(|error| listeners::cannot_listen(socket, &error))
-            }
-            (None, None) => server.bind(socket).map_err(|error| listeners::cannot_listen(socket, &error)),
+        let socket = listeners.listen(address.socket).map_err(ServeError)?;
+        let outcome = match certificates.as_ref().filter(|_| address.is_tls).map(Certificates::server_config) {
+            Some(tls) => server.listen_rustls_0_23(socket, tls),
+            None => server.listen(socket),
         };
-        server = outcome.map_err(ServeError)?;
+        server = outcome.map_err(|error| ServeError(listeners::unusable(error)))?;
     }
-    let redirect = redirect::server(&config.listen.redirect, &mut passed, &config.public_url).map_err(ServeError)?;
+    let redirect = redirect::server(&config.listen.redirect, &mut listeners, &config.public_url).map_err(ServeError)?;
+    let are_kept = listeners.are_kept;
     let metrics = metrics::listen(&app).map_err(ServeError)?;
     // So the first verifier finds a signing key, and no request for the key set has to write.
     tokens::flows::ensure_signing_key(&app)

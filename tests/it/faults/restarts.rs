@@ -2,11 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use super::while_working;
-use crate::support::{Appliance, tool, wait_for};
+use crate::support::{Appliance, free_port, tool, wait_for};
 
 const RESTARTS: usize = 5;
 const CLIENTS: usize = 4;
@@ -120,6 +124,79 @@ fn a_socket_with_another_address_than_the_settings_is_refused() {
     let expected = format!("systemd listens on {address}, and listen.address is 127.0.0.1:{}.", site.port);
     assert!(sentence.contains(&expected), "{sentence}");
     assert!(sentence.contains("systemctl edit domicile.socket."), "{sentence}");
+}
+
+/// A socket that the server gave to the store of systemd, and what it said with it.
+fn receive(store: &UnixDatagram) -> Option<(String, TcpListener)> {
+    let (mut text, mut space) = ([0; 512], [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))]);
+    let mut rights = RecvAncillaryBuffer::new(&mut space);
+    let mut parts = [std::io::IoSliceMut::new(&mut text)];
+    let received = rustix::net::recvmsg(store, &mut parts, &mut rights, RecvFlags::CMSG_CLOEXEC).unwrap();
+    let sockets = rights.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut sockets) => sockets.next(),
+        _ => None,
+    });
+    Some((String::from_utf8_lossy(&text[..received.bytes]).into_owned(), TcpListener::from(sockets?)))
+}
+
+#[test]
+fn sockets_in_the_store_of_systemd_stay_open_while_the_server_restarts() {
+    let site = Appliance::initialized();
+    let path = site.folder().join("store");
+    let store = UnixDatagram::bind(&path).unwrap();
+    store.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let start = |mut command: Command| {
+        let server = command.env("NOTIFY_SOCKET", &path).env("FDSTORE", "16").stdout(Stdio::null()).spawn().unwrap();
+        Ended(server)
+    };
+    let mut first = start(site.command(&["serve"]));
+    let (said, socket) = wait_for("the socket", || receive(&store));
+    assert_eq!(said, format!("FDSTORE=1\nFDNAME=domicile-listen-127.0.0.1_{}", site.port));
+    assert_eq!(socket.local_addr().unwrap().port(), site.port);
+    wait_for("the server", || site.call("GET", "/healthz").try_send().ok());
+    first.stop();
+
+    // Nobody serves, and connections wait.
+    let mut waiting = TcpStream::connect(("127.0.0.1", site.port)).unwrap();
+    waiting.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut again = site.command_behind(&socket);
+    again.env("LISTEN_FDNAMES", said.split_once("FDNAME=").unwrap().1).stderr(Stdio::null());
+    let mut second = start(again);
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    second.stop();
+
+    // The settings have another address now: the old socket is given back.
+    site.reconfigure(&format!("127.0.0.1:{}", site.port), &format!("127.0.0.1:{}", free_port()));
+    let mut moved = site.command_behind(&socket);
+    moved.env("LISTEN_FDNAMES", said.split_once("FDNAME=").unwrap().1).stderr(Stdio::null());
+    let mut third = start(moved);
+    let removed = format!("FDSTOREREMOVE=1\nFDNAME=domicile-listen-127.0.0.1_{}", site.port);
+    wait_for("the removal", || {
+        let mut text = [0; 512];
+        let length = store.recv(&mut text).unwrap();
+        (text[..length] == *removed.as_bytes()).then_some(())
+    });
+    third.stop();
+}
+
+/// A server that ends with the test.
+struct Ended(Child);
+
+impl Ended {
+    fn stop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.0.id().try_into().unwrap());
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
