@@ -93,6 +93,7 @@ fn note_security(tx: &mut Tx<'_>, actor: &Actor, event: &Event) {
         visitor: actor.visitor().map(|visitor| visitor.address.clone()).unwrap_or_default(),
         account: event.subject.or(actor.account()).map(AccountId::to_text).unwrap_or_default(),
         reason: "",
+        request: actor.visitor().map(|visitor| visitor.request.clone()).unwrap_or_default(),
     });
 }
 

@@ -14,6 +14,8 @@ pub struct Visitor {
     pub device: Option<Secret<String>>,
     /// The session that this browser has already, and its account. Another sign-in ends this session.
     pub session: Option<(AccountId, SessionId)>,
+    /// The id of the request, which its answer and the log have. Empty: it has none.
+    pub request: String,
 }
 
 /// The role of a person in a workspace. Each role includes the rights of the roles before it.

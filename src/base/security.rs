@@ -19,12 +19,14 @@ pub struct SecurityEvent {
     pub account: String,
     /// What else says why, such as the code of the refusal. Empty: nothing.
     pub reason: &'static str,
+    /// The id of the request, as in its answer and in other lines of the log. Empty: it was no request of a visitor.
+    pub request: String,
 }
 
 impl SecurityEvent {
     /// Writes the event to the log. The order of the fields does not change: `packaging/fail2ban` reads it.
     pub fn log(&self) {
-        let Self { name, outcome, actor, visitor, account, reason } = self;
-        tracing::info!(target: SECURITY, event = name, outcome, visitor, actor, account, reason, "Security.");
+        let Self { name, outcome, actor, visitor, account, reason, request } = self;
+        tracing::info!(target: SECURITY, event = name, outcome, visitor, actor, account, reason, request, "Security.");
     }
 }

@@ -8,12 +8,29 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 
 use super::{Fault, Flash};
 use crate::base::{
-    AccountId, Actor, CredentialAdmin, Problem, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone,
+    AccountId, Actor, CredentialAdmin, Problem, Rng, Secret, SessionId, Timestamp, Visitor, WorkspaceId, Zone,
 };
 
 /// The random id of a request, shown on error pages, in the response header and in the log.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+impl RequestId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(hex::encode(Rng::system().bytes::<8>()))
+    }
+
+    /// The id of a request. It is made on first use, because the hot path never needs it.
+    pub fn of(request: &HttpRequest) -> String {
+        if let Some(Self(id)) = request.extensions().get() {
+            return id.clone();
+        }
+        let new = Self::random();
+        request.extensions_mut().insert(new.clone());
+        new.0
+    }
+}
 
 /// Where the request came from, as seen behind the trusted proxies.
 #[derive(Clone, Debug, Default)]

@@ -19,8 +19,8 @@ impl<'z> TimeFormat<'z> {
 
     /// How long ago it was, for less than a week; otherwise day and time. A pointer over it shows the time zone too.
     ///
-    /// Up to a minute ahead is just now: times of the audit never go back, so after a small step of the clock the newest
-    /// ones are later than the clock.
+    /// Up to a minute ahead is just now, because a time can be a little later than the clock: the clock of the machine may
+    /// have been set back since, and the times of changes never go back.
     pub fn moment(self, at: Timestamp) -> Moment {
         let is_recent = at <= self.now.plus(minutes(1)) && self.now.since(at) < days(7);
         let text = if is_recent { ago(self.now.since(at).as_secs()) } else { at.day_and_clock_in(self.zone) };

@@ -32,8 +32,9 @@ use tokio::time::Sleep;
 use crate::base::{Problem, Stopwatch, seconds};
 use crate::http::json::overloaded;
 
-/// Descriptors for everything but connections of clients: the database, snapshots, other machines.
-const DESCRIPTORS_RESERVED: usize = 64;
+/// Descriptors for everything but connections of clients: 46 at rest, with metrics; the rest for readers of the database,
+/// snapshots and other machines.
+const DESCRIPTORS_RESERVED: usize = 96;
 /// The most connections, however many descriptors there are: each needs some kilobytes of memory.
 const CONNECTIONS_MAX: usize = 16_384;
 /// The most bytes of bodies that are being received or handled.
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn connections_leave_descriptors_for_everything_else() {
-        assert_eq!([64, 1024, 65_536, usize::MAX].map(connections_max), [8, 960, CONNECTIONS_MAX, CONNECTIONS_MAX]);
+        assert_eq!([64, 1024, 65_536, usize::MAX].map(connections_max), [8, 928, CONNECTIONS_MAX, CONNECTIONS_MAX]);
         let bounds = Bounds::with(16, 100, BODY_GRACE);
         let mut open: Vec<Extensions> = Vec::new();
         for number in 1..=16 {

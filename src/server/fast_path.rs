@@ -22,11 +22,12 @@ use tokio::time::timeout;
 
 use super::bounds::{Bounds, FAST_BODY_TIMEOUT};
 use super::middleware::{self, REQUEST_ID};
-use super::route::{FastAnswer, Route, fast_route};
+use super::route::{ClientKind, FastAnswer, Route, fast_route};
+use super::router::RouteIndex;
 use super::routes::ROUTES;
-use super::{faults, incidents};
+use super::{faults, incidents, pages};
 use crate::base::{Problem, RequestClass, Stopwatch, WorkerCounts};
-use crate::http::{Answer, Fault, ShutdownSignal, json};
+use crate::http::{Answer, Fault, RequestId, ShutdownSignal, json};
 use crate::services::Callers;
 use crate::services::api::{forward_auth_without_session, introspect_form, require_caller};
 use crate::verification::Verifier;
@@ -49,6 +50,7 @@ struct DirectHandlers {
     shutdown: ShutdownSignal,
     hsts: Option<HeaderValue>,
     bounds: Arc<Bounds>,
+    routes: Arc<RouteIndex>,
     /// Of this worker.
     counts: Arc<WorkerCounts>,
 }
@@ -63,10 +65,10 @@ impl<F: ServiceFactory<Request, Config = AppConfig>> FastPath<F> {
         bounds: Arc<Bounds>,
     ) -> Self {
         let hsts = middleware::hsts(verifier.app().config());
-        let counts = Arc::default();
+        let (counts, routes) = (Arc::default(), Arc::new(RouteIndex::new(ROUTES)));
         Self {
             router: router.into_factory(),
-            handlers: DirectHandlers { verifier, callers, shutdown, bounds, hsts, counts },
+            handlers: DirectHandlers { verifier, callers, shutdown, bounds, routes, hsts, counts },
         }
     }
 }
@@ -110,9 +112,7 @@ where
 
     fn call(&self, mut request: Request) -> Self::Future {
         if let Err(refused) = self.handlers.bounds.admit(request.head()) {
-            let mut response = finalize(Ok(Err(Fault(refused))), request.head(), self.handlers.hsts.as_ref());
-            response.head_mut().set_connection_type(ConnectionType::Close);
-            return ResponseFuture::Ready(ready(Ok(response)));
+            return ResponseFuture::Ready(ready(Ok(self.handlers.shed(request.head(), &refused))));
         }
         match fast_answer(request.head()) {
             Some(FastAnswer::ForwardAuth) => {
@@ -175,6 +175,12 @@ fn fast_answer(head: &RequestHead) -> Option<FastAnswer> {
     }
 }
 
+/// Whether the client is a browser that shows a page. One that fetches a picture or a script accepts no HTML.
+fn reads_html(head: &RequestHead) -> bool {
+    let accepted = head.headers().get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
+}
+
 /// Whether it is the path where gateways ask, or a path below it.
 fn is_gateway_path(path: &str) -> bool {
     path.strip_prefix(FORWARD_AUTH.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -196,12 +202,34 @@ impl DirectHandlers {
         }
     }
 
+    /// Refuses a request before anything of it is handled, in the format that its client reads. A browser gets a page
+    /// without parts, because each of them would be another request.
+    fn shed(&self, head: &RequestHead, refused: &Problem) -> Response<BoxBody> {
+        let (client, route) = self.routes.find(head.method.as_str(), head.uri.path());
+        self.counts.count(Route::class(client, route), refused.status);
+        let RequestId(id) = RequestId::random();
+        faults::report(refused, &id, head.uri.path());
+        let mut response = match client {
+            ClientKind::Page if reads_html(head) => pages::overloaded(refused),
+            ClientKind::KeyHolder => faults::error_json(refused),
+            ClientKind::Page | ClientKind::Service | ClientKind::Gateway => faults::problem_json(refused, &id),
+        };
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        middleware::set_security_headers(response.headers_mut(), self.hsts.as_ref());
+        let mut response = Response::from(response);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        response
+    }
+
     fn forward_auth(&self, head: &RequestHead) -> Response<BoxBody> {
         let answer =
             catch_unwind(AssertUnwindSafe(|| forward_auth_without_session(&self.verifier, &self.callers, head)));
         let response = finalize(answer, head, self.hsts.as_ref());
         if response.status().as_u16() == 401 {
-            incidents::note_refused_by_gateway(self.verifier.app(), head);
+            let id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+            incidents::note_refused_by_gateway(self.verifier.app(), head, id.to_owned());
         }
         response
     }
@@ -222,7 +250,7 @@ fn finalize(answer: std::thread::Result<Answer>, head: &RequestHead, hsts: Optio
     let mut response = match answer.unwrap_or_else(|_| Err(Fault(Problem::internal("a handler panicked")))) {
         Ok(response) if response.status().is_success() => response,
         refused => {
-            let id = middleware::new_request_id();
+            let RequestId(id) = RequestId::random();
             let mut response = refused.unwrap_or_else(|Fault(problem)| {
                 faults::report(&problem, &id, head.uri.path());
                 faults::problem_json(&problem, &id)

@@ -15,8 +15,8 @@ use crate::base::{Actor, Problem, Rng, Visitor, Warning, Zone};
 use crate::crypto::tokens;
 use crate::db::View;
 use crate::http::{
-    Avatar, DEVICE, Dismissal, EntryRefused, Identity, RenewedCookie, SESSION, SessionTimeLeft, SignOutNotice,
-    StandingNotice, StandingNotices, VisitorOf, client_address, csrf,
+    Avatar, DEVICE, Dismissal, EntryRefused, Identity, RenewedCookie, RequestId, SESSION, SessionTimeLeft,
+    SignOutNotice, StandingNotice, StandingNotices, VisitorOf, client_address, csrf,
 };
 use crate::sessions::{CookieState, CurrentSession, End};
 use crate::signin::SigninFlash;
@@ -238,6 +238,7 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
         agent: agent.to_owned(),
         device,
         session: None,
+        request: RequestId::of(request.request()),
     }
 }
 

@@ -36,12 +36,12 @@ pub(super) fn note_throttled(app: &App, request: &HttpRequest) {
 }
 
 /// Notes that a gateway was told that a key is refused. Its client counts, not the gateway.
-pub(super) fn note_refused_by_gateway(app: &App, head: &RequestHead) {
+pub(super) fn note_refused_by_gateway(app: &App, head: &RequestHead, request: String) {
     let Some(peer) = head.peer_addr else { return };
     let proxies = [&app.config().listen.trusted_proxies, &app.config().forward_auth.allow];
     let is_trusted = |hop| proxies.iter().any(|known| known.iter().any(|network| network.contains(&hop)));
     let address = client_address(peer.ip(), head.headers(), is_trusted).to_string();
-    note_refused_key(app, head, &Visitor { address, ..Visitor::default() });
+    note_refused_key(app, head, &Visitor { address, request, ..Visitor::default() });
 }
 
 /// Only keys are counted: a request without one comes from a person who is not signed in.
@@ -54,8 +54,9 @@ fn note_refused_key(app: &App, head: &RequestHead, visitor: &Visitor) {
 
 fn note(app: &App, name: &'static str, visitor: &Visitor, reason: &'static str) {
     if app.admit(LOGGED, visitor).is_ok() {
-        let (visitor, account) = (visitor.address.clone(), String::new());
-        let event = SecurityEvent { name, outcome: "denied", actor: "anonymous", visitor, account, reason };
+        let (visitor, request) = (visitor.address.clone(), visitor.request.clone());
+        let (outcome, actor, account) = ("denied", "anonymous", String::new());
+        let event = SecurityEvent { name, outcome, actor, visitor, account, reason, request };
         app.metrics().note_security(&event);
     }
 }

@@ -18,7 +18,7 @@ use super::router::RouteIndex;
 use super::routes::ROUTES;
 use super::{faults, hosts, identify, incidents, pages};
 use crate::app::App;
-use crate::base::{Problem, RateLimit, Rng, Stopwatch, WorkerCounts, days};
+use crate::base::{Problem, RateLimit, Stopwatch, WorkerCounts, days};
 use crate::config::Config;
 use crate::http::{
     Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, page, redirect, set_rate_limit,
@@ -163,7 +163,7 @@ fn render_fault(
         return response;
     }
     let problem = problem.unwrap_or_else(|| faults::framework_problem(response.status()));
-    let request_id = request_id(response.request());
+    let request_id = RequestId::of(response.request());
     let is_in_the_log = faults::report(&problem, &request_id, response.request().path());
     if let Some(app) = app {
         incidents::note_refusal(app, response.request(), client, &problem);
@@ -212,21 +212,6 @@ fn referring_page<'r>(request: &'r actix_web::HttpRequest, app: Option<&Arc<App>
     from.strip_prefix(app?.config().public_url.as_str()).filter(|path| page::safe_path(path).is_some())
 }
 
-/// A new random id for a request.
-pub(super) fn new_request_id() -> String {
-    hex::encode(Rng::system().bytes::<8>())
-}
-
-/// The id of a request. It is made on first use, because the hot path never needs it.
-fn request_id(request: &actix_web::HttpRequest) -> String {
-    if let Some(id) = request.extensions().get::<RequestId>() {
-        return id.0.clone();
-    }
-    let id = new_request_id();
-    request.extensions_mut().insert(RequestId(id.clone()));
-    id
-}
-
 /// Takes the id that a trusted proxy gave the request, so that both logs have the same.
 fn take_request_id(app: &App, request: &ServiceRequest) {
     let Some(given) = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()) else { return };
@@ -255,7 +240,7 @@ fn set_headers(response: &mut ServiceResponse<BoxBody>, client: ClientKind, hsts
     let is_fault = status.is_server_error() || status.is_client_error();
     // Successful responses of the hot path need no request id.
     if is_fault || matches!(client, ClientKind::Page | ClientKind::KeyHolder) {
-        let id = request_id(response.request());
+        let id = RequestId::of(response.request());
         let headers = response.headers_mut();
         headers.remove("x-page");
         if let Ok(value) = HeaderValue::from_str(&id) {

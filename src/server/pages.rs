@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
+use super::faults::add_retry_after;
 use crate::app::App;
 use crate::base::{Problem, Zone, days};
 use crate::http::page::{self, AppData, PageContext};
@@ -67,6 +68,24 @@ pub(super) fn fault(
         request_id,
     };
     page::with_status(status, &page).unwrap_or_else(|_| HttpResponse::build(status).body(problem.sentence.clone()))
+}
+
+#[derive(Template)]
+#[template(path = "server/overloaded.html")]
+struct OverloadedPage<'a> {
+    sentence: &'a str,
+}
+
+/// The page of a request that is refused before anything of it is handled. It needs no other request and no appliance.
+pub(super) fn overloaded(problem: &Problem) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let text = OverloadedPage { sentence: &problem.sentence }.render().unwrap_or_else(|_| problem.sentence.clone());
+    let mut response = HttpResponse::build(status)
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
+        .body(text);
+    add_retry_after(problem, response.headers_mut());
+    response
 }
 
 /// Answers requests for paths that no route has.

@@ -76,6 +76,7 @@ mod tests {
             visitor: String::new(),
             account: "acc_1".into(),
             reason: "",
+            request: String::new(),
         };
 
         tracing::subscriber::with_default(Syslog::at(&path).unwrap().subscriber(), || {
@@ -90,7 +91,7 @@ mod tests {
         assert_eq!(
             message,
             format!(
-                "<85>domicile[{id}]: Security. event=account.suspended outcome=success visitor=\"\" actor=operator account=acc_1 reason=\"\""
+                "<85>domicile[{id}]: Security. event=account.suspended outcome=success visitor=\"\" actor=operator account=acc_1 reason=\"\" request=\"\""
             )
         );
     }

@@ -57,7 +57,7 @@ async fn answer(app: Data<Arc<App>>, stored: Data<Stored>) -> HttpResponse {
 }
 
 /// All metrics as text. Blocks this thread.
-fn text(app: &App, stored: &Stored) -> String {
+fn text(app: &Arc<App>, stored: &Arc<Stored>) -> String {
     let mut text = Exposition::default();
     add_requests(&mut text, app);
     add_writer(&mut text, app);

@@ -9,7 +9,7 @@ use domicile::base::Stopwatch;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::Reporter;
-use crate::support::{Appliance, wait_for};
+use crate::support::{Appliance, Call, free_port, wait_for};
 
 /// A client that reads with a time limit.
 struct Client(TcpStream);
@@ -78,16 +78,18 @@ fn row_27_a_form_without_our_cookie_is_refused_before_its_body_arrives() {
 fn row_17_without_descriptors_the_server_sheds_and_recovers() {
     raise_limit(2048);
     let mut site = Appliance::initialized();
+    let metrics = free_port();
+    site.reconfigure("[listen]", &format!("[listen]\nmetrics_address = \"127.0.0.1:{metrics}\""));
     let mut command = std::process::Command::new("prlimit");
     let server = site.command(&["serve"]);
-    command.args(["--nofile=96:96"]).arg(server.get_program()).args(server.get_args()).env_clear();
+    command.args(["--nofile=128:128"]).arg(server.get_program()).args(server.get_args()).env_clear();
     command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(site.folder());
     command.env("PATH", "/usr/bin:/bin");
     site.start_as(command);
 
     let mut crowd: Vec<Client> = (0..500).map(|_| Client::of(&site)).collect();
     for client in &mut crowd {
-        client.send("GET /signin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.send("GET /signin HTTP/1.1\r\nHost: localhost\r\nAccept: text/html,*/*\r\n\r\n");
     }
     let refused = wait_for("a refusal", || {
         crowd.iter_mut().take(100).find_map(|client| {
@@ -99,11 +101,17 @@ fn row_17_without_descriptors_the_server_sheds_and_recovers() {
         })
     });
     assert!(refused.to_lowercase().contains("retry-after: 5"), "{refused}");
+    assert!(refused.contains("text/html") && refused.contains("<h1>Try again in a moment</h1>"), "{refused}");
+    assert!(refused.contains("x-request-id: ") && refused.contains("default-src 'none'"), "{refused}");
     drop(crowd);
 
     wait_for("the server answers again", || is_healthy(&site).then_some(()));
     let log = site.log();
     assert!(!log.contains("panicked"), "{log}");
+    let text = Call::new(metrics, "GET", "/metrics").send().text();
+    let name = "domicile_http_requests_total{class=\"page\",status=\"5xx\"} ";
+    let count = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    assert!(count.parse::<u64>().unwrap() > 0, "{text}");
 }
 
 #[test]

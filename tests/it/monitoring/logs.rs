@@ -109,6 +109,16 @@ fn the_id_of_a_refused_request_is_on_its_page_and_in_the_log() {
     assert_eq!((refused.status, id.len()), (403, 16));
     assert!(refused.text().contains(&id), "{refused:?}");
     assert!(site.log().contains(&format!("request={id} path=/signin status=403 code=cross_site")), "{}", site.log());
+    let noted = format!(
+        "event=form.refused outcome=denied visitor=127.0.0.1 actor=anonymous account=\"\" reason=cross_site request={id}\n"
+    );
+    assert!(site.log().contains(&noted), "{}", site.log());
+    // What an operation records has it too.
+    let mut browser = site.browser();
+    let wrong = browser.submit("/signin", "/signin", &[("name", "ada-l"), ("password", "this is not the one")]);
+    let noted = format!(" reason=\"\" request={}\n", wrong.header("x-request-id"));
+    let log = wait_for("the event", || Some(site.log()).filter(|log| log.contains("auth.signin_failed")));
+    assert!(log.contains(&noted), "{log}");
 
     // The proxy's id, if it looks like one.
     let given = call().header("X-Request-Id", "8f14e45f-ceea-467f").send();
