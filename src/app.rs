@@ -126,7 +126,9 @@ impl App {
             readiness,
             metrics,
         };
-        let store = Store::open(layout, site, opening.clock, opening.rng, hooks)?;
+        let (own_layout, own_site, now) = (layout.clone(), site.clone(), opening.clock.now());
+        let store = Store::open(layout, site, opening.clock, opening.rng, hooks);
+        let store = store.map_err(|error| tell_apart(error, &own_layout, &own_site, now))?;
         let settings = &store.site().config.passwords;
         let cost = HashCost { memory_kib: settings.memory_kib, passes: settings.passes };
         let passwords = PasswordPool::start(HASHES_AT_ONCE as usize, HASH_QUEUE_MAX, cost);
@@ -171,7 +173,7 @@ impl App {
     pub fn check(config: Config, keyring: Keyring, now: Timestamp) -> Result<FileCopy, OpenError> {
         let (layout, _) = check_before_open(&config)?;
         let site = Arc::new(Site { config, keyring });
-        let copy = FileCopy::open_live(&layout, &site, now)?;
+        let copy = FileCopy::open_live(&layout, &site, now).map_err(|error| tell_apart(error, &layout, &site, now))?;
         // A file without a schema has no table with a stamp either.
         let stamp = if copy.schema_version()? == 0 { None } else { db::find_stamp(&copy.view())? };
         check_stamp(stamp, &site.config)?;
@@ -373,6 +375,20 @@ fn check_before_open(config: &Config) -> Result<(Layout, Transport), OpenError> 
     }
     let transport = Transport::new(config)?;
     Ok((layout, transport))
+}
+
+/// A wrong key and a damaged first page look the same. What else this key has made tells which it is: the published snapshot,
+/// and the signatures of the journal. If neither can be read, the error stays what it is.
+fn tell_apart(error: db::Error, layout: &Layout, site: &Arc<Site>, now: Timestamp) -> db::Error {
+    let db::Error::KeyDoesNotOpen(path) = error else { return error };
+    let snapshot = FileCopy::open(&layout.snapshot(), site, now).and_then(|copy| copy.schema_version());
+    let proof = match (snapshot, journal::is_begun_by(&layout.tombstones(), &site.keyring)) {
+        (Ok(schema), _) if schema > 0 => "it opens the published snapshot",
+        (_, Some(true)) => "it has signed the journal",
+        (_, Some(false)) => return db::Error::OtherKeyring(path),
+        (_, None) => return db::Error::KeyDoesNotOpen(path),
+    };
+    db::Error::BeginningDamaged { path, proof }
 }
 
 /// Checks that `init` finished the database, for the region of the configuration.

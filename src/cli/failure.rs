@@ -184,8 +184,11 @@ impl From<UpgradeError> for Failure {
 impl Failure {
     fn opening(error: &db::Error) -> Self {
         let sentence = match error {
+            db::Error::OtherKeyring(path) => format!(
+                "the keyring does not open {path}: it belongs to another appliance, as the journal says. Nothing was changed. Restore the right keyring."
+            ),
             db::Error::KeyDoesNotOpen(path) => format!(
-                "the keyring does not open {path}: it belongs to another appliance, or the file is not a database of Domicile. Nothing was changed. Restore the right keyring."
+                "the keyring does not open {path}: it belongs to another appliance, or the file is damaged or not a database of Domicile. Nothing was changed. Restore the right keyring. If its copy from the safe place does not open the file either, the file is damaged: run domicile restore FILE --replace"
             ),
             db::Error::Newer { found, known } => format!(
                 "the database has schema {found}, made by a newer version. This version knows schemas up to {known}. Install the newer version again, or restore the snapshot made before the upgrade."
@@ -235,7 +238,13 @@ impl From<Problem> for Failure {
 fn in_the_words_of_a_command(problem: &Problem) -> String {
     match (problem.code, problem.field) {
         ("not_found", _) => "there is nothing with this name or id. Check it, or list what there is.".to_owned(),
-        (_, Some(option)) => format!("{}: {}", option.replace('_', "-"), problem.sentence),
+        (_, Some(option)) => {
+            // A list on a page is an option that is given several times.
+            let option = if option == "networks" { "network" } else { option };
+            let sentence = problem.sentence.replace("Leave it empty for", "Leave the option out for");
+            let sentence = sentence.replace("Choose one from the list, a day", "Give a day");
+            format!("{}: {sentence}", option.replace('_', "-"))
+        }
         (_, None) => problem.sentence.clone(),
     }
 }

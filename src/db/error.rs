@@ -38,6 +38,17 @@ pub enum Error {
     /// The key does not open the file, or the file is not a database. SQLCipher cannot distinguish the two.
     #[error("the key does not open {0}")]
     KeyDoesNotOpen(String),
+    /// The key is right, and does not open the file: its first page is damaged.
+    #[error("the beginning of {path} is damaged, and the keyring is right: {proof}")]
+    BeginningDamaged {
+        /// The database.
+        path: String,
+        /// What proves that the keyring is right, in a clause.
+        proof: &'static str,
+    },
+    /// The file is of another appliance than the key.
+    #[error("the key does not open {0}, and has not signed the journal beside it")]
+    OtherKeyring(String),
     /// A pragma has no effect, so the connection is not safe to use.
     #[error("the connection answered {found} for `{pragma}`, and {wanted} is needed")]
     Unsafe {
@@ -93,7 +104,8 @@ impl Error {
     /// ever, so a look at the file has to confirm it.
     pub fn is_damage(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        matches!(self, Self::KeyDoesNotOpen(_)) || matches!(self.code(), Some(DatabaseCorrupt | NotADatabase))
+        matches!(self, Self::KeyDoesNotOpen(_) | Self::BeginningDamaged { .. })
+            || matches!(self.code(), Some(DatabaseCorrupt | NotADatabase))
     }
 
     /// Whether the disk is full. Nothing was changed, and a later attempt may succeed.

@@ -21,4 +21,4 @@ pub use model::{Entry, EntryKind, Head, NewEntry, VerifiedJournal};
 pub use ops::{TableState, adopt, check_table, record};
 pub use store::{STATEMENTS, find_head as head};
 pub use tables::TABLES;
-pub use verify::{read, verify};
+pub use verify::{is_begun_by, read, verify};

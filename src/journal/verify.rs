@@ -86,6 +86,14 @@ fn walk_open(
     }
 }
 
+/// Whether the appliance of this keyring began the journal. `None`: there is no journal, or its first line cannot be read.
+pub fn is_begun_by(path: &Path, keyring: &Keyring) -> Option<bool> {
+    let file = std::io::Read::take(File::open(path).ok()?, LINE_BYTES_MAX);
+    let mut text = Vec::new();
+    BufReader::new(file).read_until(b'\n', &mut text).ok()?;
+    Some(ReadLine::parse(text.strip_suffix(b"\n")?)?.is_signed_by(keyring))
+}
+
 /// The number of bytes up to the end of the file, if no line ends there: a crash can leave many zeros.
 fn bytes_to_end(reader: &mut impl BufRead) -> std::io::Result<Option<u64>> {
     let mut bytes = 0;

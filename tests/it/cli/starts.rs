@@ -71,7 +71,7 @@ const FAULTS: &[Fault] = &[
     (
         "a file that is not a database",
         |site| std::fs::write(site.data().join("live/live.sqlite"), [7u8; 8192]).unwrap(),
-        &["live.sqlite", "not a database of Domicile"],
+        &["live.sqlite", "or the file is damaged", "not a database of Domicile", "domicile restore FILE --replace"],
     ),
     (
         "a newer database",

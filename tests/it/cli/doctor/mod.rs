@@ -213,7 +213,21 @@ fn each_fault_around_the_appliance_is_named_with_its_cure() {
     let live = world.site.live();
     let mut bytes = std::fs::read(&live).unwrap();
     bytes[..4096].fill(0x5a);
-    world.with_file(&live, &bytes, "database", &["not a database of Domicile", "Restore the right keyring"]);
+    world.with_file(
+        &live,
+        &bytes,
+        "database",
+        &["keyring is right", "opens the published snapshot", "domicile restore"],
+    );
+    // What ended access is in the journal.
+    world.site.run(&["service", "revoke", "late"]).ok();
+    let mut bytes = std::fs::read(&live).unwrap();
+    bytes[..4096].fill(0x5a);
+    std::fs::rename(&snapshot, snapshot.with_extension("away")).unwrap();
+    world.with_file(&live, &bytes, "database", &["it has signed the journal", "domicile restore"]);
+    let journal = world.site.data().join("tombstones.jsonl");
+    std::fs::rename(&journal, journal.with_extension("away")).unwrap();
+    world.with_file(&live, &bytes, "database", &["or the file is damaged", "right keyring", "domicile restore"]);
 }
 
 #[test]
