@@ -11,6 +11,9 @@ use crate::outbound::DeliveryError;
 
 /// How long a mail is tried before it is given up.
 const TRIED_FOR: Duration = days(5);
+/// How often it is tried at least. In five days there are about 120 attempts, so fewer mean that the clock was set forward, or
+/// that no server ran.
+const ATTEMPTS_MIN: u32 = 100;
 /// The maximum number of rows that one call of [`purge_old`] deletes.
 const PURGE_BATCH_MAX: u32 = 1000;
 
@@ -77,18 +80,21 @@ fn clear_body(tx: &mut Tx<'_>, id: MailId) -> Result<(), Error> {
 }
 
 /// Stores that a mail could not be sent. Returns how many mails are given up: those that the relay has refused for good, or
-/// that were tried for five days. Otherwise the next attempt is due after 30 s, then after twice as long, at most after an hour.
+/// that were tried for five days and [`ATTEMPTS_MIN`] times. Otherwise the next attempt is due after 30 s, then after twice as long, at most after an hour.
 ///
 /// If every other mail would fail too, all mails that are due fail with it, so that they do not ask the relay one by one.
 pub(super) fn mark_failed(tx: &mut Tx<'_>, mail: &Mail, error: &DeliveryError) -> Result<usize, Error> {
     let now = tx.now();
     let mut given_up = 0;
     if error.failure.is_about_relay() {
-        given_up += store::delete_due_forgotten(tx, now.minus(TRIED_FOR))?;
-        given_up += store::update_due_given_up(tx, now.minus(TRIED_FOR), error)?;
+        // This attempt is one of theirs, and is not counted yet.
+        let (before, attempts) = (now.minus(TRIED_FOR), ATTEMPTS_MIN - 1);
+        given_up += store::delete_due_forgotten(tx, before, attempts)?;
+        given_up += store::update_due_given_up(tx, before, attempts, error)?;
         store::update_due_failed(tx, error)?;
     }
-    let give_up = error.failure.is_final() || now.since(mail.queued_at) >= TRIED_FOR;
+    let is_tried_enough = now.since(mail.queued_at) >= TRIED_FOR && mail.attempts >= ATTEMPTS_MIN;
+    let give_up = error.failure.is_final() || is_tried_enough;
     if give_up && store::delete_forgotten(tx, mail.id)? > 0 {
         return Ok(given_up + 1);
     }

@@ -51,14 +51,14 @@ const UPDATE_DUE_FAILED: &str = sql!(
     WAITS
 );
 const DELETE_DUE_FORGOTTEN: &str = sql!(
-    "delete from mail_outbox where forget_when_sent = 1 and created_at <= :before and next_at <= :now and ",
+    "delete from mail_outbox where forget_when_sent = 1 and created_at <= :before and attempts >= :attempts and next_at <= :now and ",
     WAITS
 );
 const UPDATE_DUE_GIVEN_UP: &str = sql!(
     "update mail_outbox set
       given_up_at = :now, body_text = '', body_html = '',
       last_error = :last_error, failed_stage = :failed_stage, failed_code = :failed_code, failed_cause = :failed_cause
-    where created_at <= :before and next_at <= :now and ",
+    where created_at <= :before and attempts >= :attempts and next_at <= :now and ",
     WAITS
 );
 const UPDATE_SENT: &str = "
@@ -240,19 +240,24 @@ pub(super) fn update_due_failed(tx: &mut Tx<'_>, error: &DeliveryError) -> Resul
 }
 
 /// Deletes the due mails queued until `before` that are to be forgotten. Returns how many.
-pub(super) fn delete_due_forgotten(tx: &mut Tx<'_>, before: Timestamp) -> Result<usize, Error> {
+pub(super) fn delete_due_forgotten(tx: &mut Tx<'_>, before: Timestamp, attempts: u32) -> Result<usize, Error> {
     let now = tx.now();
-    tx.execute(DELETE_DUE_FORGOTTEN, named_params! {":before": before, ":now": now})
+    tx.execute(DELETE_DUE_FORGOTTEN, named_params! {":before": before, ":attempts": attempts, ":now": now})
 }
 
-/// Gives up the due mails queued until `before`. Returns how many.
-pub(super) fn update_due_given_up(tx: &mut Tx<'_>, before: Timestamp, error: &DeliveryError) -> Result<usize, Error> {
+/// Gives up the due mails queued until `before` that were tried so often. Returns how many.
+pub(super) fn update_due_given_up(
+    tx: &mut Tx<'_>,
+    before: Timestamp,
+    attempts: u32,
+    error: &DeliveryError,
+) -> Result<usize, Error> {
     let now = tx.now();
     let MailFailure { stage, code, cause } = error.failure;
     tx.execute(
         UPDATE_DUE_GIVEN_UP,
         named_params! {
-            ":before": before, ":now": now, ":last_error": error.detail,
+            ":before": before, ":attempts": attempts, ":now": now, ":last_error": error.detail,
             ":failed_stage": stage.name(), ":failed_code": code, ":failed_cause": cause.name(),
         },
     )
