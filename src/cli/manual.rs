@@ -1,5 +1,5 @@
 //! `domicile man` and `domicile completions`: manual pages in mdoc(7), and completions, from the description of the command
-//! line. `packaging/man/domicile.8` has the sections that are written by hand.
+//! line. `packaging/man/domicile.8` has the sections that are written by hand. The chapters of the manual are pages too.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,6 +10,7 @@ use serde_json::json;
 use super::arguments::{Arguments, Common, Shell};
 use super::failure::Failure;
 use super::output::{out, print};
+use crate::server;
 
 /// The page of the program, without the description of the commands.
 const PAGE: &str = include_str!("../../packaging/man/domicile.8");
@@ -24,15 +25,15 @@ pub(super) fn man(common: &Common, words: &[String], folder: Option<&Path>) -> R
             Failure::refused(format!("{} cannot be written: {error}.", path.display()))
         };
         std::fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
-        for (name, text) in &pages {
-            let path = folder.join(format!("{name}.8"));
+        for Page { name, section, text } in &pages {
+            let path = folder.join(format!("{name}.{section}"));
             std::fs::write(&path, text).map_err(|error| cannot_write(&path, &error))?;
         }
-        let names: Vec<_> = pages.iter().map(|(name, _)| name).collect();
+        let names: Vec<_> = pages.iter().map(|page| &page.name).collect();
         return if common.json { out!("{}", json!({"pages": names})) } else { out!("{}", folder.display()) };
     }
     let name = std::iter::once("domicile").chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
-    let Some((_, text)) = pages.iter().find(|(own, _)| *own == name) else {
+    let Some(Page { text, .. }) = pages.iter().find(|page| page.name == name) else {
         return Err(Failure::configuration(format!(
             "there is no command `{}` with a page of its own. `domicile --help` lists the commands.",
             words.join(" ")
@@ -62,8 +63,17 @@ fn visible_commands() -> Command {
     Command::new("domicile").args(program.get_arguments()).subcommands(visible)
 }
 
-/// All pages, each with its name: the one of the program, and one for each command.
-fn pages() -> Vec<(String, String)> {
+/// A manual page.
+struct Page {
+    /// `domicile-account-create`
+    name: String,
+    /// 8: commands of an admin. 7: everything else.
+    section: u8,
+    text: String,
+}
+
+/// All pages: the one of the program, one for each command, and the chapters of the manual.
+fn pages() -> Vec<Page> {
     let mut program = Arguments::command();
     program.build();
     let mut commands = Vec::new();
@@ -75,7 +85,11 @@ fn pages() -> Vec<(String, String)> {
     let of_commands = commands
         .iter()
         .map(|(words, command)| (format!("domicile-{}", words.replace(' ', "-")), page_of(words, command, date)));
-    std::iter::once(("domicile".to_owned(), page)).chain(of_commands).collect()
+    let for_admins = std::iter::once(("domicile".to_owned(), page)).chain(of_commands);
+    let for_admins = for_admins.map(|(name, text)| Page { name, section: 8, text });
+    for_admins
+        .chain(server::manual_chapters(date).into_iter().map(|(name, text)| Page { name, section: 7, text }))
+        .collect()
 }
 
 /// The commands without subcommands, with their words: `account create`.

@@ -15,8 +15,8 @@ const ROOT: &str = "/help";
 
 macro_rules! sources {
     ($($name:literal)*) => {
-        /// The pages in their order: the name in the path, and the text.
-        const SOURCES: &[(&str, &str)] =
+        /// The pages of the manual in their order: the name in the path, and the Markdown.
+        pub(super) const MANUAL: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../templates/manual/", $name, ".md")))),*];
     };
 }
@@ -75,7 +75,7 @@ fn show(app: &AppData, request: &HttpRequest, name: &str) -> Answer {
 
 fn pages() -> &'static [ManualPage] {
     static PAGES: OnceLock<Vec<ManualPage>> = OnceLock::new();
-    PAGES.get_or_init(|| SOURCES.iter().map(|(name, text)| render(name, text)).collect())
+    PAGES.get_or_init(|| MANUAL.iter().map(|(name, text)| render(name, text)).collect())
 }
 
 fn path_of(name: &str) -> String {

@@ -17,6 +17,7 @@ mod hosts;
 mod identify;
 mod incidents;
 mod listeners;
+mod man_pages;
 mod manual;
 mod metrics;
 mod middleware;
@@ -29,6 +30,7 @@ mod routes;
 mod run;
 mod tls;
 
+pub use man_pages::manual_chapters;
 pub use metrics::{FAMILIES as METRICS, Family as Metric, Kind as MetricKind};
 pub use route::{Access, ClientKind, FastAnswer, Route};
 pub use routes::ROUTES;

@@ -1,8 +1,10 @@
 //! The manual pages and the completions, which the program makes of its own description.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::commands::commands;
+use crate::architecture::files_under;
 use crate::support::{Appliance, tool};
 
 /// The output of a program for these arguments, and whether it succeeded.
@@ -29,7 +31,14 @@ fn each_command_has_a_page_and_a_strict_reader_finds_no_fault() {
         }
     }
     let pages: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(pages.len(), commands().len() + 1);
+    let chapters = files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/manual"), "md");
+    for chapter in &chapters {
+        let name = chapter.file_stem().unwrap().to_str().unwrap();
+        let name = if name == "index" { "domicile-manual".to_owned() } else { format!("domicile-manual-{name}") };
+        let text = std::fs::read_to_string(folder.join(format!("{name}.7"))).unwrap();
+        assert!(text.contains("\n.Sh DESCRIPTION\n") && text.len() > 500, "{text}");
+    }
+    assert_eq!(pages.len(), commands().len() + 1 + chapters.len());
     let pages: Vec<&str> = pages.iter().map(|path| path.to_str().unwrap()).collect();
     let (is_clean, faults) = run("mandoc", &[&["-T", "lint", "-W", "warning"], &pages[..]].concat());
     assert!(is_clean, "{faults}");

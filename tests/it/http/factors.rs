@@ -1,8 +1,12 @@
 //! The second step over HTTP: the rights of a pending sign-in, concurrent codes, required factors, lost factors.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use domicile::base::Clock;
 use domicile::server::{Access, ROUTES};
 
+use crate::architecture::files_under;
 use crate::support::{Answer, Appliance, Browser, PASSWORD, oath_code};
 
 /// The secret of an authenticator app, and the recovery codes that came with it.
@@ -270,4 +274,51 @@ fn a_lost_factor_is_removed_after_three_days_unless_a_link_stops_it() {
     assert_eq!(ada.sign_in("ada-l").location(), "/settings/profile");
     site.mailbox().wait_for("ada-l@example.org", "Your second factors were removed");
     assert!(!app.secret.is_empty());
+}
+
+/// The templates that tell of a mail, from the sources.
+fn templates_about_mail() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let all = files_under(&root, "html").into_iter();
+    let told = all.filter(|path| std::fs::read_to_string(path).unwrap().contains("context.sends_mail"));
+    told.map(|path| path.strip_prefix(&root).unwrap().display().to_string()).collect()
+}
+
+#[test]
+fn no_page_of_a_site_without_mail_promises_one() {
+    let mut site = Appliance::running();
+    let (mut ada, _) = with_factor(&site);
+    site.account("grace-h");
+    let (mut home, mut thief) = (site.browser(), site.browser());
+    home.sign_in("grace-h");
+    thief.sign_in("grace-h");
+    let link = site.mailbox().wait_for("grace-h@example.org", "A new device signed in").link("/not-me");
+    let not_me = link.strip_prefix(&site.url()).unwrap();
+    site.stop();
+    site.reconfigure("transport = \"directory\"", "transport = \"log\"");
+    site.start();
+
+    let mut visitor = site.browser();
+    let form = [("email", "lin@example.org"), ("username", "lin-h"), ("password", PASSWORD)];
+    assert_eq!(visitor.submit("/signup", "/signup", &form).status, 303);
+    ada.submit("/settings/profile", "/settings/profile/emails", &[("email", "second@example.org")]);
+    let mut pending = first_step(&site, "ada-l");
+    pending.submit("/signin/factor", "/signin/factor/lost", &[]);
+    let token = not_me.split_once("token=").unwrap().1;
+    let pages = [
+        ("settings/_profile_emails.html", ada.get("/settings/profile")),
+        ("signin/factor.html", pending.get("/signin/factor")),
+        ("signin/forgot.html", visitor.get("/forgot")),
+        ("signin/not_me.html", site.browser().submit(not_me, "/not-me", &[("token", token)])),
+        ("signin/verify.html", visitor.get("/verify")),
+    ];
+
+    assert_eq!(templates_about_mail(), pages.iter().map(|(name, _)| (*name).to_owned()).collect());
+    for (name, page) in pages {
+        let text = page.text();
+        assert_eq!(page.status, 200, "{name}: {text}");
+        // The removal of a factor goes on without mail, and its page says when.
+        let is_told = text.contains("does not send email yet") || text.contains("will be removed on");
+        assert!(is_told && !text.contains("We sent") && !text.contains("on its way"), "{name}: {text}");
+    }
 }
