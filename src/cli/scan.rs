@@ -12,6 +12,7 @@ use super::context;
 use super::failure::Failure;
 use super::output::out;
 use crate::api_keys::KeyText;
+use crate::config::is_key_prefix;
 use crate::services::CREDENTIAL_PREFIX;
 
 /// The default prefix of keys.
@@ -41,17 +42,22 @@ struct Finding {
 }
 
 /// The prefixes to search for: the given ones, otherwise the configured one and the prefix of services.
-fn prefixes(common: &Common, given: &[String]) -> Vec<String> {
+fn prefixes(common: &Common, given: &[String]) -> Result<Vec<String>, Failure> {
+    if let Some(wrong) = given.iter().find(|prefix| !is_key_prefix(prefix) && *prefix != CREDENTIAL_PREFIX) {
+        let sentence =
+            format!("\"{wrong}\" is not the prefix of keys. Give 2 to 8 characters of a-z and 0-9, such as {PREFIX}.");
+        return Err(Failure::configuration(sentence).with_code("usage"));
+    }
     if !given.is_empty() {
-        return given.to_vec();
+        return Ok(given.to_vec());
     }
     // Without a valid configuration, use the default, which most sites have.
     let own = context::config(common).map_or_else(|_| PREFIX.to_owned(), |config| config.api_keys.prefix);
-    vec![own, CREDENTIAL_PREFIX.to_owned()]
+    Ok(vec![own, CREDENTIAL_PREFIX.to_owned()])
 }
 
 pub(super) fn scan(common: &Common, path: &Path, given: &[String]) -> Result<(), Failure> {
-    let prefixes = prefixes(common, given);
+    let prefixes = prefixes(common, given)?;
     let mut found = Vec::new();
     if path == Path::new("-") {
         read(std::io::stdin(), "-", &prefixes, &mut found).map_err(|error| cannot_read(path, &error))?;
@@ -129,7 +135,7 @@ fn read(mut source: impl Read, path: &str, prefixes: &[String], found: &mut Vec<
 }
 
 pub(super) fn pattern(common: &Common, given: &[String]) -> Result<(), Failure> {
-    let prefixes = prefixes(common, given);
+    let prefixes = prefixes(common, given)?;
     let patterns: Vec<_> = prefixes.iter().map(|prefix| KeyText::pattern(prefix)).collect();
     if common.json {
         return out!("{}", json!({"patterns": patterns}));

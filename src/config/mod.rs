@@ -23,7 +23,7 @@ pub use listen::{Listen, ListenAddress, Tls};
 pub use model::{
     ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, Mail,
     MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session, Sibling, Signup,
-    SignupMode, Snapshot, Tokens,
+    SignupMode, Snapshot, Tokens, is_key_prefix,
 };
 pub use relay::{Relay, RelayCredentials, RelayTls};
 pub use starter::{Missing, starter_text};

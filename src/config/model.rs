@@ -176,6 +176,13 @@ pub enum MailTransport {
     Log,
 }
 
+/// Whether API keys can have this prefix: a short word, and not the prefix of the credentials of services.
+pub fn is_key_prefix(text: &str) -> bool {
+    let has_letters = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let begins_well = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    has_letters && begins_well && (2..=8).contains(&text.len()) && text != "dos"
+}
+
 /// `[api_keys]`.
 #[derive(Clone, Debug)]
 pub struct ApiKeys {

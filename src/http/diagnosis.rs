@@ -27,7 +27,7 @@ fn token_of(keyring: &Keyring, minute: i64) -> String {
 
 /// What the server saw of a request. Addresses are in canonical form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Seen {
+pub struct ObservedRequest {
     /// Who opened the connection.
     pub peer: IpAddr,
     /// Who is taken for the visitor.
@@ -53,7 +53,7 @@ pub enum ProxyVerdict {
     PlainHttp,
 }
 
-impl Seen {
+impl ObservedRequest {
     /// Judges a request that claimed in `X-Forwarded-For` to come from `claimed`, an address that no machine has.
     pub fn judge(&self, config: &Config, claimed: IpAddr) -> ProxyVerdict {
         let expected = config.public_url.split_once("://").map_or("", |(_, rest)| rest);
@@ -78,7 +78,7 @@ impl Seen {
 }
 
 /// What the server sees of a request with a valid token. `None`: it has none.
-pub fn answer(request: &HttpRequest, config: &Config, keyring: &Keyring, now: Timestamp) -> Option<Seen> {
+pub fn answer(request: &HttpRequest, config: &Config, keyring: &Keyring, now: Timestamp) -> Option<ObservedRequest> {
     let given = request.headers().get(HEADER)?.to_str().ok()?;
     let minute = now.millis() / 60_000;
     let is_valid = |minute| bool::from(token_of(keyring, minute).as_bytes().ct_eq(given.as_bytes()));
@@ -88,7 +88,7 @@ pub fn answer(request: &HttpRequest, config: &Config, keyring: &Keyring, now: Ti
     let peer = request.peer_addr().map(|peer| peer.ip())?;
     let is_trusted = |hop: IpAddr| config.listen.trusted_proxies.iter().any(|network| network.contains(&hop));
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Some(Seen {
+    Some(ObservedRequest {
         peer: peer.to_canonical(),
         client: client_address(peer, request.headers(), is_trusted),
         forwarded_proto: header("x-forwarded-proto"),
@@ -108,7 +108,7 @@ mod tests {
             let config = Config::from_text(&text, "d.toml", &[]).unwrap();
             let [peer, client, proto, host] = seen;
             let (peer, client) = (peer.parse().unwrap(), client.parse().unwrap());
-            let seen = Seen { peer, client, forwarded_proto: Some(proto.into()), host: Some(host.into()) };
+            let seen = ObservedRequest { peer, client, forwarded_proto: Some(proto.into()), host: Some(host.into()) };
             seen.judge(&config, claimed)
         };
         let trusting = "behind_proxy = true\ntrusted_proxies = [\"10.0.0.1/32\"]\n";

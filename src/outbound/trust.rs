@@ -135,7 +135,8 @@ impl CertificateVerdict {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::OtherName,
-            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            // Another authority with the same name has signed it.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
             other if format!("{other:?}").contains("CaUsedAsEndEntity") => Self::SelfSigned,
             other => Self::Other(format!("{other:?}")),
         }

@@ -17,7 +17,7 @@ pub(super) use site::{
 #[derive(Parser, Debug)]
 #[command(name = "domicile", version, propagate_version = true, arg_required_else_help = true, max_term_width = 80)]
 #[command(
-    after_help = "Examples:\n  domicile demo\n  domicile init && domicile serve\n\nExit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74 I/O error while serving."
+    after_help = "Examples:\n  domicile demo\n  domicile init --region eu --public-url https://account.example.org\n  domicile doctor\n\nExit status: 0 done, 1 refused or failed, 2 usage or configuration, 3 damage found, 74 I/O error while serving."
 )]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Arguments {
 /// Options of every command.
 #[derive(Args, Debug, Clone)]
 pub(in crate::cli) struct Common {
-    /// The configuration file.
+    /// The settings file.
     #[arg(long, global = true, env = "DOMICILE_CONFIG", default_value = crate::config::DEFAULT_PATH, value_name = "FILE")]
     pub config: PathBuf,
     /// Print the result as JSON, for programs.
@@ -59,13 +59,15 @@ pub(in crate::cli) enum Command {
         #[arg(long, requires = "region", value_name = "URL")]
         public_url: Option<String>,
     },
-    /// Check the configuration and describe it. Exit 2: the server would not start.
+    /// Check the settings and describe them. Exit 2: the server would not start.
     #[command(
         after_help = "This also checks the keyring, the database, every line of the journal and the TLS files, and lists the erasures whose receipts are not final, because a file may still contain the person. Nothing is changed, and a running server is not affected. The command does not try to listen on the addresses.\n\nExample:\n  domicile check"
     )]
     Check,
     /// Run the server.
-    #[command(after_help = "Example:\n  domicile serve")]
+    #[command(
+        after_help = "With the Debian package, systemd runs it: systemctl start domicile.\n\nExample:\n  domicile serve"
+    )]
     Serve,
     /// Manage accounts.
     #[command(subcommand_required = true)]
@@ -168,7 +170,7 @@ pub(in crate::cli) enum Command {
     /// Check the appliance and everything around it: settings, files, disk, database, journal, snapshot, DNS, certificate,
     /// proxy, mail, clock. Names the cause and the cure of each fault. Exit 1: something is at fault.
     #[command(
-        after_help = "It changes nothing, sends no mail and needs no server. Run it as root, as other commands.\n\nExamples:\n  domicile doctor\n  domicile doctor --json\n  domicile doctor --support support.txt"
+        after_help = "It changes nothing, sends no mail and needs no server. Run it as root, like the other commands.\n\nExamples:\n  domicile doctor\n  domicile doctor --json\n  domicile doctor --support support.txt"
     )]
     Doctor {
         /// Write a text for support into this file instead, without secrets and data of people. `-` prints it.
@@ -180,7 +182,7 @@ pub(in crate::cli) enum Command {
         after_help = "Examples:\n  domicile healthcheck\n  domicile healthcheck --url https://account.example.org"
     )]
     Healthcheck {
-        /// Ask the server at this address instead of the one in the settings, which need not be readable then.
+        /// Ask the server at this address. The settings are not read then.
         #[arg(long)]
         url: Option<String>,
     },
@@ -192,12 +194,12 @@ pub(in crate::cli) enum Command {
         /// The shell.
         shell: Shell,
     },
-    /// Print the manual page of the program, or of one of its commands.
+    /// Print the manual page of the program, of one of its commands, or of a chapter of the manual.
     #[command(
-        after_help = "The Debian package installs all of them: man domicile, man domicile-account-create.\n\nExamples:\n  domicile man | man --local-file -\n  domicile man account create"
+        after_help = "The Debian package installs all of them: man domicile, man domicile-account-create, man domicile-manual.\n\nExamples:\n  domicile man | man --local-file -\n  domicile man account create\n  domicile man manual backup"
     )]
     Man {
-        /// A command, for example `account create`.
+        /// A command, for example `account create`, or a chapter: `manual backup`.
         command: Vec<String>,
         /// Write all pages as files into this folder instead.
         #[arg(long, value_name = "FOLDER", conflicts_with = "command")]

@@ -55,7 +55,7 @@ pub(in crate::cli) enum AccountCommand {
         after_help = "It works for 24 hours, and earlier links no longer work.\n\nExample:\n  domicile account operator-link"
     )]
     OperatorLink,
-    /// List accounts, the newest first: the newest 100, or all.
+    /// List the newest 100 accounts, or all with --all.
     #[command(after_help = "Example:\n  domicile account list --all --json")]
     List {
         /// List all accounts.
@@ -217,7 +217,7 @@ pub(in crate::cli) struct NewKey {
     #[arg(long)]
     pub rate: Option<String>,
     /// Maximum cost of its use in a calendar month, in decimal credits. Default: the credit of the workspace.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub budget: Option<String>,
     /// Apply the budget to the whole lifetime of the key instead of each month.
     #[arg(long, requires = "budget")]

@@ -45,7 +45,8 @@ pub(in crate::cli) enum ServiceCommand {
 
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum MailCommand {
-    /// Send a test mail now and print the dialogue with the relay. Exit 1: it was not sent; the cause and what to do.
+    /// Send a test mail now and print the dialogue with the relay. Exit 1: it was not sent, and the output
+    /// says why and what to do.
     #[command(after_help = "Example:\n  domicile mail test ada@example.org")]
     Test {
         /// The address that gets the mail.
@@ -68,7 +69,7 @@ pub(in crate::cli) enum CreditCommand {
         #[arg(long)]
         account: String,
         /// Decimal credits with at most six decimals.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         amount: String,
         /// The reason. The person sees it.
         #[arg(long)]
@@ -99,16 +100,16 @@ pub(in crate::cli) enum SnapshotCommand {
 
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum ClockCommand {
-    /// You have checked the clock of this machine, and it is right: what has expired may be deleted again, and the
-    /// readiness probe no longer reports that the clock was set.
+    /// Confirm that the clock of this machine is right, after you have checked it: what has expired may be deleted again,
+    /// and the readiness probe no longer reports that the clock was set.
     #[command(after_help = "Example:\n  date && domicile clock confirm")]
     Confirm,
 }
 
 #[derive(Subcommand, Debug)]
 pub(in crate::cli) enum KeyringCommand {
-    /// Print the database key for an independent reader. With this key and a copy, all data can be read. The command is
-    /// audited.
+    /// Print the key of the database, for another program that reads copies of it (SQLCipher). With this key and a copy,
+    /// all data can be read. The command is audited.
     #[command(after_help = "Example:\n  domicile keyring show-database-key")]
     ShowDatabaseKey,
     /// Print the keyring, encrypted for the owner of an age key, for a safe place. With this copy and a backup, the appliance
@@ -134,7 +135,8 @@ pub(in crate::cli) enum KeyringCommand {
         #[arg(long)]
         compromised: bool,
     },
-    /// Add a new pepper and a new data key. All old ones stay, so that API keys and sealed data stay valid. Audited.
+    /// Add a new secret for API keys (a pepper) and one for sealed data (a data key). All old ones stay, so that what they
+    /// protect stays valid. Audited.
     #[command(
         after_help = "Example:\n  domicile keyring rotate && systemctl restart domicile\n\nThe server uses the new keys from its next start. Back up the keyring again: an older copy cannot open data written after that."
     )]

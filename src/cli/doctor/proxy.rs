@@ -7,7 +7,7 @@ use crate::base::Clock;
 use crate::cli::web;
 use crate::config::Config;
 use crate::crypto::Keyring;
-use crate::http::diagnosis::{self, ProxyVerdict, Seen};
+use crate::http::diagnosis::{self, ObservedRequest, ProxyVerdict};
 
 const NAME: &str = "proxy";
 /// An address that no machine has (RFC 5737): the server must not believe that the request comes from it.
@@ -23,7 +23,7 @@ pub(super) fn check(config: &Config, keyring: Option<&Keyring>) -> Check {
         Ok(answer) => answer,
         Err(error) => return Check::skipped(NAME, format!("{url} cannot be asked: {error}")),
     };
-    let seen = answer.diagnosis.and_then(|text| serde_json::from_str::<Seen>(&text).ok());
+    let seen = answer.diagnosis.and_then(|text| serde_json::from_str::<ObservedRequest>(&text).ok());
     match (answer.status, seen) {
         (502..=504, _) => Check::failed(
             NAME,
@@ -41,10 +41,10 @@ pub(super) fn check(config: &Config, keyring: Option<&Keyring>) -> Check {
     }
 }
 
-fn judged(config: &Config, seen: &Seen) -> Check {
+fn judged(config: &Config, seen: &ObservedRequest) -> Check {
     let (cause, cure) = match seen.judge(config, CLAIMED) {
         ProxyVerdict::Good => {
-            let Seen { client, peer, .. } = seen;
+            let ObservedRequest { client, peer, .. } = seen;
             return Check::ok(NAME, format!("the server sees the visitor {client}, and the connection from {peer}"));
         }
         ProxyVerdict::PlainHttp => {

@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use super::ConfigError;
 use super::model::{
     ApiKeys, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, OnExposure,
-    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tokens,
+    Passwords, Price, Privacy, Reveal, Session, Sibling, Signup, SignupMode, Snapshot, Tokens, is_key_prefix,
 };
 use super::raw::{Origin, Raw};
 use super::syntax::{ascii_host, ascii_origin, check_origin, is_short_name};
@@ -188,9 +188,7 @@ impl Reader {
         let prefix = match self.text("api_keys.prefix") {
             None => "dok".to_owned(),
             Some((prefix, at)) => {
-                let letters = prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-                let first = prefix.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-                if !letters || !first || !(2..=8).contains(&prefix.len()) || prefix == "dos" {
+                if !is_key_prefix(&prefix) {
                     self.fault(
                         &at,
                         "api_keys.prefix",

@@ -18,14 +18,11 @@ use crate::invitations::InvitationError;
 /// [`SigninError::Busy`] when too many passwords wait to be hashed.
 pub async fn sign_up(app: &Arc<App>, visitor: Visitor, form: SignUp) -> Result<PendingSignUp, SigninError> {
     let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
-    let username = Username::parse(&form.username).map_err(AccountError::Username)?;
     if !SignUpGate::new(app.config()).admits(&email) {
         return Err(SigninError::Closed);
     }
-    let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
-    // Hash before checking whether the address is known, so that both cases take the same time.
-    let phc = app.passwords().hash(&password).await?;
-    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
+    // Hashed before it is checked whether the address is known, so that both cases take the same time.
+    let new = new_account(app, form, email).await?;
     app.write(move |tx| ops::sign_up(tx, &Actor::Anonymous(visitor), &new)).await
 }
 
@@ -42,10 +39,7 @@ pub async fn claim_operator(
     claim: String,
 ) -> Result<SignInOutcome, SigninError> {
     let email = EmailAddress::parse(&form.email).map_err(|_| AccountError::EmailAddress)?;
-    let username = Username::parse(&form.username).map_err(AccountError::Username)?;
-    let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
-    let phc = app.passwords().hash(&password).await?;
-    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: true };
+    let new = NewAccount { is_operator: true, ..new_account(app, form, email).await? };
     app.write(move |tx| ops::claim_operator(tx, &Actor::Anonymous(visitor), new, &claim)).await
 }
 
@@ -62,11 +56,16 @@ pub async fn accept_invitation(
     token: String,
 ) -> Result<SignInOutcome, SigninError> {
     let email = invited_address(app, token.clone()).await?.ok_or(InvitationError::LinkRefused)?;
+    let new = new_account(app, form, email).await?;
+    app.write(move |tx| ops::accept_invitation(tx, &Actor::Anonymous(visitor), new, &token)).await
+}
+
+/// Checks the username and the password of a new account, and hashes the password. `email` is the address that counts.
+async fn new_account(app: &Arc<App>, form: SignUp, email: EmailAddress) -> Result<NewAccount, SigninError> {
     let username = Username::parse(&form.username).map_err(AccountError::Username)?;
     let password = check_new_password(app, form.password, sign_up_words(app, username.as_str(), &email)).await?;
     let phc = app.passwords().hash(&password).await?;
-    let new = NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false };
-    app.write(move |tx| ops::accept_invitation(tx, &Actor::Anonymous(visitor), new, &token)).await
+    Ok(NewAccount { username, email, is_verified: false, password: Some(phc), is_operator: false })
 }
 
 /// The address an invitation is for. `None`: its link is not valid.
