@@ -33,7 +33,7 @@ pub use metrics::{
     WriterMetrics,
 };
 pub use money::{Credits, MoneyError, Quantity, Total};
-pub use network::Network;
+pub use network::{Network, parse_address};
 pub use page::{Cursor, PAGE_SIZE, PAGE_SIZE_MAX, Page};
 pub use problem::Problem;
 pub use rate_limit::{RateLimit, RateLimiter, WINDOW_SECONDS};

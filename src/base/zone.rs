@@ -66,14 +66,14 @@ impl Zone {
     /// The first moment of a day such as `2026-05-03` in this zone, and the first moment after the day. `None`: the
     /// text is not a day.
     pub fn day(&self, text: &str) -> Option<(Timestamp, Timestamp)> {
-        let date: jiff::civil::Date = text.parse().ok()?;
+        let date = super::time::parse_date(text)?;
         let start = |date: jiff::civil::Date| date.to_zoned(self.rules.clone()).ok();
         let moment = |zoned: jiff::Zoned| Timestamp::from_millis(zoned.timestamp().as_millisecond());
         Some((moment(start(date)?), moment(start(date.tomorrow().ok()?)?)))
     }
 
     fn at(&self, moment: Timestamp) -> jiff::Zoned {
-        jiff::Timestamp::from_millisecond(moment.millis()).unwrap_or_default().to_zoned(self.rules.clone())
+        super::time::jiff_moment(moment).to_zoned(self.rules.clone())
     }
 }
 

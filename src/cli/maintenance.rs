@@ -58,11 +58,7 @@ pub(super) fn rehearse(region: &str, folder: &Path) -> Result<(), Failure> {
 
 pub(super) fn export_keyring(common: &Common, to: &str) -> Result<(), Failure> {
     // The text is not repeated, because it may be a private key by mistake.
-    let recipient = Recipient::key(to).map_err(|_| {
-        Failure::refused(
-            "--to is not an age or SSH public key. Give the line that begins with age1 or ssh-ed25519, never a private key.",
-        )
-    })?;
+    let recipient = Recipient::key(to).map_err(|fault| Failure::refused(format!("--to: {}", fault.sentence())))?;
     let app = open(common)?;
     let mut sealed = Vec::new();
     app.keyring()

@@ -1,6 +1,7 @@
 //! `domicile key scan` and `domicile key pattern`: find exposed keys. They need no network and no appliance, so that
 //! they can run where code is written and pushed.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -106,31 +107,69 @@ fn scan_path(path: &Path, prefixes: &[String], found: &mut Vec<Finding>) -> Resu
 }
 
 fn read(mut source: impl Read, path: &str, prefixes: &[String], found: &mut Vec<Finding>) -> std::io::Result<()> {
-    // Keep the end of each chunk, because a key may continue in the next one: one byte less than the longest key, so
-    // that no key is found twice.
-    let longest = prefixes.iter().map(|prefix| KeyText::length(prefix)).max().unwrap_or(1);
+    // Keep the end of each chunk, because a key may continue in the next one: one byte less than the longest key, which has
+    // two bytes a character in UTF-16, so that no key is found twice.
+    let longest = prefixes.iter().map(|prefix| 2 * KeyText::length(prefix)).max().unwrap_or(1);
     let (mut bytes, mut line, mut kept) = (Vec::with_capacity(CHUNK_BYTES + longest), 1, 0);
     loop {
         if (&mut source).take(CHUNK_BYTES as u64).read_to_end(&mut bytes)? == 0 {
             return Ok(());
         }
-        let mut keys: Vec<(usize, usize)> = Vec::new();
-        for prefix in prefixes {
-            let length = KeyText::length(prefix);
-            let is_new = |at: &usize| at + length > kept;
-            keys.extend(KeyText::positions_in(prefix, &bytes).into_iter().filter(is_new).map(|at| (at, length)));
+        let mut keys: Vec<(usize, String)> = Vec::new();
+        for text in [Some(Text::bytes(&bytes)), Text::utf_16(&bytes, 0), Text::utf_16(&bytes, 1)].into_iter().flatten()
+        {
+            for prefix in prefixes {
+                let length = KeyText::length(prefix);
+                let is_new = |at: &usize| text.place(at + length - 1) >= kept;
+                let positions = KeyText::positions_in(prefix, &text.characters).into_iter().filter(is_new);
+                keys.extend(positions.map(|at| {
+                    let key = String::from_utf8_lossy(&text.characters[at..at + length]);
+                    (text.place(at), KeyText::display_of(&key).to_owned())
+                }));
+            }
         }
         keys.sort_unstable();
         let lines_before = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count();
-        for (at, length) in keys {
-            let key = String::from_utf8_lossy(&bytes[at..at + length]).into_owned();
-            let display = KeyText::display_of(&key).to_owned();
+        for (at, display) in keys {
             found.push(Finding { path: path.to_owned(), line: line + lines_before(at), display });
         }
         let done = bytes.len().saturating_sub(longest - 1);
         line += lines_before(done);
         bytes.drain(..done);
         kept = bytes.len();
+    }
+}
+
+/// Bytes read in one way: as they are, or every second one, which are the ASCII characters of UTF-16 in either byte order.
+struct Text<'b> {
+    characters: Cow<'b, [u8]>,
+    /// The place of the first character in the bytes, and the distance to the next one.
+    first: usize,
+    step: usize,
+}
+
+impl<'b> Text<'b> {
+    fn bytes(bytes: &'b [u8]) -> Self {
+        Self { characters: Cow::Borrowed(bytes), first: 0, step: 1 }
+    }
+
+    /// Windows and its PowerShell write UTF-16. `None`: no byte is zero, so no ASCII character is encoded in it.
+    fn utf_16(bytes: &[u8], first: usize) -> Option<Self> {
+        if !bytes.contains(&0) {
+            return None;
+        }
+        let is_zero = |at: Option<usize>| at.and_then(|at| bytes.get(at)) == Some(&0);
+        let character = |at: usize| {
+            let is_ascii = is_zero(Some(at + 1)) || is_zero(at.checked_sub(1));
+            if is_ascii { bytes[at] } else { u8::MAX }
+        };
+        let characters: Vec<u8> = (first..bytes.len()).step_by(2).map(character).collect();
+        Some(Self { characters: Cow::Owned(characters), first, step: 2 })
+    }
+
+    /// The place in the bytes of a character.
+    fn place(&self, at: usize) -> usize {
+        self.first + at * self.step
     }
 }
 

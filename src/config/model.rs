@@ -251,7 +251,7 @@ pub struct Egress {
 /// `[forward_auth]`.
 #[derive(Clone, Debug)]
 pub struct ForwardAuth {
-    /// Networks of gateways that may ask without a service credential.
+    /// Networks of gateways that may ask without a service credential. Behind a trusted proxy, its visitor has to be in one.
     pub allow: Vec<IpNet>,
 }
 

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::forwarded::client_address;
+use super::forwarded::{UnreadableHop, client_address};
 use crate::base::Timestamp;
 use crate::config::Config;
 use crate::crypto::Keyring;
@@ -30,8 +30,10 @@ fn token_of(keyring: &Keyring, minute: i64) -> String {
 pub struct ObservedRequest {
     /// Who opened the connection.
     pub peer: IpAddr,
-    /// Who is taken for the visitor.
+    /// Who is taken for the visitor; the connection, if a hop cannot be read.
     pub client: IpAddr,
+    /// What a trusted proxy names as a hop, although it is no address.
+    pub unreadable_hop: Option<String>,
     /// `X-Forwarded-Proto`.
     pub forwarded_proto: Option<String>,
     /// `Host`.
@@ -45,6 +47,8 @@ pub enum ProxyVerdict {
     Good,
     /// The proxy sends this `Host`, so pages answer 421.
     OtherHost(String),
+    /// A trusted proxy names this as the visitor, which is no address, so requests are refused.
+    UnreadableHop(String),
     /// A trusted proxy passes on what visitors claim about their address.
     BelievesVisitors,
     /// The server takes the proxy at this address for the visitor.
@@ -61,6 +65,9 @@ impl ObservedRequest {
         let host = self.host.as_deref().unwrap_or_default();
         if !host.starts_with(own_name) {
             return ProxyVerdict::OtherHost(host.to_owned());
+        }
+        if let Some(hop) = &self.unreadable_hop {
+            return ProxyVerdict::UnreadableHop(hop.clone());
         }
         if self.client == claimed && self.peer != claimed {
             return ProxyVerdict::BelievesVisitors;
@@ -88,9 +95,11 @@ pub fn answer(request: &HttpRequest, config: &Config, keyring: &Keyring, now: Ti
     let peer = request.peer_addr().map(|peer| peer.ip())?;
     let is_trusted = |hop: IpAddr| config.listen.trusted_proxies.iter().any(|network| network.contains(&hop));
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let client = client_address(peer, request.headers(), is_trusted);
     Some(ObservedRequest {
         peer: peer.to_canonical(),
-        client: client_address(peer, request.headers(), is_trusted),
+        client: *client.as_ref().unwrap_or(&peer.to_canonical()),
+        unreadable_hop: client.err().map(|UnreadableHop(hop)| hop),
         forwarded_proto: header("x-forwarded-proto"),
         host: header("host"),
     })
@@ -107,8 +116,14 @@ mod tests {
             let text = format!("region = \"eu\"\npublic_url = \"https://account.example.org\"\n[listen]\n{listen}");
             let config = Config::from_text(&text, "d.toml", &[]).unwrap();
             let [peer, client, proto, host] = seen;
-            let (peer, client) = (peer.parse().unwrap(), client.parse().unwrap());
-            let seen = ObservedRequest { peer, client, forwarded_proto: Some(proto.into()), host: Some(host.into()) };
+            let peer = peer.parse().unwrap();
+            let seen = ObservedRequest {
+                peer,
+                client: client.parse().unwrap_or(peer),
+                unreadable_hop: client.parse::<IpAddr>().is_err().then(|| client.to_owned()),
+                forwarded_proto: Some(proto.into()),
+                host: Some(host.into()),
+            };
             seen.judge(&config, claimed)
         };
         let trusting = "behind_proxy = true\ntrusted_proxies = [\"10.0.0.1/32\"]\n";
@@ -118,6 +133,8 @@ mod tests {
         let other = judge(trusting, ["10.0.0.1", "198.51.100.9", "https", "backend"]);
         assert_eq!(other, ProxyVerdict::OtherHost("backend".into()));
         assert_eq!(judge(trusting, ["10.0.0.1", "192.0.2.77", "https", own]), ProxyVerdict::BelievesVisitors);
+        let unreadable = judge(trusting, ["10.0.0.1", "unix:", "https", own]);
+        assert_eq!(unreadable, ProxyVerdict::UnreadableHop("unix:".into()));
         let unknown = judge(trusting, ["10.0.0.2", "10.0.0.2", "https", own]);
         assert_eq!(unknown, ProxyVerdict::UntrustedProxy("10.0.0.2".parse().unwrap()));
         assert_eq!(

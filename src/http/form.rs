@@ -104,7 +104,8 @@ pub fn decode_owned(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
     Ok(decode(body)?.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
 }
 
-fn decode_part(part: &str) -> Option<Cow<'_, str>> {
+/// Decodes one name or value of a form. `None`: it is not percent-encoded UTF-8.
+pub fn decode_part(part: &str) -> Option<Cow<'_, str>> {
     if part.bytes().all(|byte| !matches!(byte, b'+' | b'%' | 0)) {
         return Some(Cow::Borrowed(part));
     }

@@ -6,6 +6,7 @@
 
 pub mod assets;
 mod cookies;
+mod credentials;
 pub mod csrf;
 pub mod diagnosis;
 mod fault;
@@ -22,10 +23,13 @@ mod shutdown;
 mod upload;
 
 pub use cookies::{DEVICE, SESSION, cookie, forget};
+pub use credentials::{RepeatedCredential, bearer, sole_header, strip_scheme};
 pub use fault::{Answer, Fault};
 pub use flash::{CommonFlash, Flash, NO_MAIL, redirect_with_flash, set_flash};
-pub use form::{Form, decode as decode_form, decode_owned as decode_form_owned};
-pub use forwarded::{client_address, forwarded_client};
+pub use form::{
+    Field, Form, decode as decode_form, decode_owned as decode_form_owned, decode_part as decode_form_part,
+};
+pub use forwarded::{UnreadableHop, client_address, forwarded_client};
 pub use identity::{
     Avatar, Dismissal, EntryRefused, Identity, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft, SignOutNotice,
     SignedIn, StandingNotice, StandingNotices, VisitorOf, redirect,

@@ -47,6 +47,9 @@ pub enum PrivacyError {
     Db(#[from] db::Error),
 }
 
+/// The code for a private key in the place of a public one.
+pub(super) const PRIVATE_KEY: &str = "recipient_private";
+
 impl From<NotARecipient> for PrivacyError {
     fn from(error: NotARecipient) -> Self {
         Self::Recipient(error)
@@ -68,16 +71,16 @@ impl From<PrivacyError> for Problem {
     fn from(error: PrivacyError) -> Self {
         match error {
             PrivacyError::NotFound => Problem::not_found(),
-            PrivacyError::Recipient(NotARecipient::PassphraseTooShort) => Problem::field(
-                "passphrase",
-                "passphrase_short",
-                "A passphrase must have at least 8 characters. Choose a longer one.",
-            ),
-            PrivacyError::Recipient(NotARecipient::UnknownKey) => Problem::field(
-                "recipient",
-                "recipient_unknown",
-                "This is not an age recipient (age1…) or an SSH public key (ssh-ed25519 or ssh-rsa). Check it, or use a passphrase.",
-            ),
+            PrivacyError::Recipient(fault) => {
+                let (field, code) = match fault {
+                    NotARecipient::PassphraseTooShort => ("passphrase", "passphrase_short"),
+                    NotARecipient::PrivateKey => ("recipient", PRIVATE_KEY),
+                    NotARecipient::Hybrid => ("recipient", "recipient_hybrid"),
+                    NotARecipient::Plugin => ("recipient", "recipient_plugin"),
+                    NotARecipient::UnknownKey => ("recipient", "recipient_unknown"),
+                };
+                Problem::field(field, code, fault.sentence())
+            }
             PrivacyError::ExportRunning => {
                 Problem::new(409, "export_running", "An export is already in progress. Wait until it is ready.")
             }

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use futures_util::stream;
 
-use super::error::PrivacyError;
+use super::error::{PRIVATE_KEY, PrivacyError};
 use super::flashes::PrivacyFlash;
 use super::model::{Download, Export, ExportState, Receipt};
 use super::{ExportRecipient, flows, ops};
@@ -115,7 +115,9 @@ pub async fn request_export(app: AppData, request: HttpRequest, who: SignedIn, f
         Ok(_) => Ok(redirect_with_flash(PATH, PrivacyFlash::ExportStarted)),
         Err(error) => {
             let problem = Problem::from(error);
-            let typed = Some((form.text("recipient"), &problem));
+            // A private key must not be in the page.
+            let recipient = if problem.code == PRIVATE_KEY { "" } else { form.text("recipient") };
+            let typed = Some((recipient, &problem));
             page::render_form_error(&problem, &PrivacyPage::build(&app, &request, &who, typed).await?)
         }
     }

@@ -58,6 +58,12 @@ const GATEWAYS: &[Gateway] = &[
     Gateway { name: "Traefik", example: include_str!("../../packaging/examples/traefik.conf") },
     Gateway { name: "Caddy", example: include_str!("../../packaging/examples/caddy.conf") },
     Gateway { name: "Envoy", example: include_str!("../../packaging/examples/envoy.conf") },
+    Gateway { name: "HAProxy", example: include_str!("../../packaging/examples/haproxy.cfg") },
+    Gateway {
+        name: "HAProxy, haproxy-domicile.lua",
+        example: include_str!("../../packaging/examples/haproxy-domicile.lua"),
+    },
+    Gateway { name: "Apache", example: include_str!("../../packaging/examples/apache.conf") },
 ];
 
 struct ScopeRow {

@@ -29,7 +29,7 @@ use super::{faults, incidents, pages};
 use crate::base::{Problem, RequestClass, Stopwatch, WorkerCounts};
 use crate::http::{Answer, Fault, RequestId, ShutdownSignal, json};
 use crate::services::Callers;
-use crate::services::api::{forward_auth_without_session, introspect_form, require_caller};
+use crate::services::api::{caller_in_headers, forward_auth_without_session, introspect_form};
 use crate::verification::Verifier;
 
 const FORWARD_AUTH: &Route = fast_route(ROUTES, FastAnswer::ForwardAuth);
@@ -236,10 +236,10 @@ impl DirectHandlers {
 
     async fn introspect(self: Rc<Self>, request: Request, payload: Payload) -> Response<BoxBody> {
         let answer = AssertUnwindSafe(async {
-            let caller = require_caller(&self.callers, request.headers())?;
+            let in_headers = caller_in_headers(&self.callers, request.headers())?;
             let _counted = self.bounds.count_body(request.head())?;
             let body = timeout(FAST_BODY_TIMEOUT, read_body(payload)).await.map_err(|_| json::body_too_slow())??;
-            introspect_form(&self.verifier, &caller, &body)
+            introspect_form(&self.verifier, &self.callers, in_headers, &body)
         });
         finalize(answer.catch_unwind().await, request.head(), self.hsts.as_ref())
     }

@@ -16,7 +16,7 @@ use crate::crypto::tokens;
 use crate::db::View;
 use crate::http::{
     Avatar, DEVICE, Dismissal, EntryRefused, Identity, RenewedCookie, RequestId, SESSION, SessionTimeLeft,
-    SignOutNotice, StandingNotice, StandingNotices, VisitorOf, client_address, csrf,
+    SignOutNotice, StandingNotice, StandingNotices, UnreadableHop, VisitorOf, client_address, csrf,
 };
 use crate::sessions::{CookieState, CurrentSession, End};
 use crate::signin::SigninFlash;
@@ -33,31 +33,34 @@ fn needs_no_identity(request: &ServiceRequest, client: ClientKind, route: Option
 }
 
 /// Puts the visitor and the person into the request for the extractors, as far as requests of this kind need them.
+///
+/// # Errors
+/// 400 `forwarded_unreadable` if a trusted proxy does not say where the request came from.
 pub(super) async fn attach(
     app: &Arc<App>,
     request: &ServiceRequest,
     client: ClientKind,
     route: Option<&'static Route>,
-) {
+) -> Result<(), Problem> {
     if needs_no_identity(request, client, route) {
-        return;
+        return Ok(());
     }
     match client {
         ClientKind::Page => {}
         ClientKind::KeyHolder | ClientKind::Service => {
-            let visitor = visitor_of(app, request);
+            let visitor = visitor_of(app, request)?;
             request.extensions_mut().insert(VisitorOf(visitor));
-            return;
+            return Ok(());
         }
         ClientKind::Gateway => {
             if let Some(cookie) = request.cookie(SESSION) {
                 // A gateway does not pass cookies back to the browser, so the cookie is not rotated.
                 let _ = attach_person(app, request, cookie.value(), client, route).await;
             }
-            return;
+            return Ok(());
         }
     }
-    let visitor = visitor_of(app, request);
+    let visitor = visitor_of(app, request)?;
     request.extensions_mut().insert(VisitorOf(visitor.clone()));
     match request.cookie(SESSION) {
         Some(cookie) => {
@@ -73,6 +76,7 @@ pub(super) async fn attach(
         }
         None => {}
     }
+    Ok(())
 }
 
 /// What operators see on every page: a restore, and mail that waits.
@@ -127,7 +131,7 @@ async fn attach_person(
             return None;
         }
         Ok((CookieState::Reused(session, account), ..)) => {
-            let actor = Actor::Anonymous(visitor_of(app, request));
+            let actor = Actor::Anonymous(visitor_of(app, request).unwrap_or_default());
             if let Err(error) = app.write(move |tx| sessions::end_reused(tx, &actor, account, session)).await {
                 tracing::error!(%error, "A session whose cookie was copied could not be ended. The old cookie is refused.");
             }
@@ -219,7 +223,7 @@ async fn rotate(
     }
 }
 
-fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
+fn visitor_of(app: &App, request: &ServiceRequest) -> Result<Visitor, Problem> {
     // Read before the extensions are borrowed: the first access to cookies stores the parsed cookies there.
     let device = request.cookie(DEVICE).and_then(|cookie| sessions::read_device(app.keyring(), cookie.value()));
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -228,17 +232,33 @@ fn visitor_of(app: &App, request: &ServiceRequest) -> Visitor {
     if let Some(peer) = peer {
         tell_untrusted_proxy(app, peer, request);
     }
-    let address = peer.map(|peer| {
-        client_address(peer, request.headers(), |hop| {
-            listen.trusted_proxies.iter().any(|network| network.contains(&hop))
-        })
-    });
-    Visitor {
+    let is_trusted = |hop| listen.trusted_proxies.iter().any(|network| network.contains(&hop));
+    let address = peer.map(|peer| client_address(peer, request.headers(), is_trusted).map_err(|hop| (peer, hop)));
+    let address = address.transpose().map_err(|(peer, hop)| {
+        tell_unreadable_hop(app, peer, &hop);
+        Problem::from(hop)
+    })?;
+    Ok(Visitor {
         address: address.map(|address| address.to_string()).unwrap_or_default(),
         agent: agent.to_owned(),
         device,
         session: None,
         request: RequestId::of(request.request()),
+    })
+}
+
+/// Says once that a trusted proxy does not say where requests come from.
+fn tell_unreadable_hop(app: &App, peer: IpAddr, UnreadableHop(hop): &UnreadableHop) {
+    let sentence = format!(
+        "A proxy that is trusted does not say where a request comes from: behind {}, its X-Forwarded-For or Forwarded names {hop:?}, which is no IP address. Such requests are refused. Let the proxy send the address of the visitor; domicile doctor tests it.",
+        peer.to_canonical()
+    );
+    // The first one is kept, whatever the next one names.
+    let warning = Warning { id: "2".into(), sentence: sentence.clone() };
+    if app.readiness().warnings().iter().all(|known| known.id != warning.id)
+        && app.readiness().set_warning("unreadable hop", warning)
+    {
+        tracing::warn!("{sentence}");
     }
 }
 

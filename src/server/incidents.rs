@@ -40,7 +40,7 @@ pub(super) fn note_refused_by_gateway(app: &App, head: &RequestHead, request: St
     let Some(peer) = head.peer_addr else { return };
     let proxies = [&app.config().listen.trusted_proxies, &app.config().forward_auth.allow];
     let is_trusted = |hop| proxies.iter().any(|known| known.iter().any(|network| network.contains(&hop)));
-    let address = client_address(peer.ip(), head.headers(), is_trusted).to_string();
+    let address = client_address(peer.ip(), head.headers(), is_trusted).unwrap_or(peer.ip()).to_string();
     note_refused_key(app, head, &Visitor { address, request, ..Visitor::default() });
 }
 

@@ -22,7 +22,7 @@ macro_rules! sources {
 }
 
 sources! {
-    "index" "install" "first-start" "proxy" "tls" "mail" "providers" "backup" "upgrade" "monitoring" "troubleshooting"
+    "index" "install" "first-start" "proxy" "gateways" "tls" "mail" "providers" "backup" "upgrade" "monitoring" "troubleshooting"
     "air-gapped" "capacity" "security" "limits"
 }
 

@@ -105,15 +105,20 @@ where
             }
             if let Some(app) = &middleware.app {
                 take_request_id(app, &request);
-                if client == ClientKind::Page
-                    && let Err(problem) = hosts::refuse_unknown(app.config(), request.request())
-                {
+                let known_host = match client {
+                    ClientKind::Page => hosts::refuse_unknown(app.config(), request.request()),
+                    _ => Ok(()),
+                };
+                let identified = match known_host {
+                    Ok(()) => identify::attach(app, &request, client, route).await,
+                    refused => refused,
+                };
+                if let Err(problem) = identified {
                     let mut refused = render_fault(request.error_response(Fault(problem)), client, Some(app));
                     set_headers(&mut refused, client, middleware.hsts.as_ref());
                     counts.count(class, refused.status().as_u16());
                     return Ok(refused);
                 }
-                identify::attach(app, &request, client, route).await;
             }
             let response = middleware.finalize(service.call(request).await?, client);
             counts.count(class, response.status().as_u16());

@@ -16,6 +16,14 @@ pub struct Service {
     pub created_at: Timestamp,
 }
 
+impl Service {
+    /// Whether it is the one with this name or id, in whatever case they are written.
+    pub fn is_named(&self, text: &str) -> bool {
+        let text = text.trim();
+        self.name.eq_ignore_ascii_case(text) || self.id.to_string().eq_ignore_ascii_case(text)
+    }
+}
+
 /// A credential of a service. Its text is not stored.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]

@@ -91,12 +91,13 @@ pub fn revoke(
     Ok((service, valid.len()))
 }
 
-/// The service with this name or id.
+/// The service with this name or id, in whatever case they are written.
 ///
 /// # Errors
 /// [`ServiceError::NotFound`].
 pub fn find(view: &View<'_>, name: &str) -> Result<Service, ServiceError> {
-    store::find(view, name.trim())?.ok_or(ServiceError::NotFound)
+    // Ids have no upper case letters either.
+    store::find(view, &name.trim().to_ascii_lowercase())?.ok_or(ServiceError::NotFound)
 }
 
 fn event_about(kind: ServiceEvent, service: &Service) -> Event {

@@ -118,10 +118,10 @@ struct Metadata<'a> {
     response_types_supported: [&'static str; 0],
     #[schema(value_type = Vec<String>, example = json!(["urn:ietf:params:oauth:grant-type:token-exchange"]))]
     grant_types_supported: [&'static str; 1],
-    #[schema(value_type = Vec<String>, example = json!(["none", "client_secret_basic"]))]
-    token_endpoint_auth_methods_supported: [&'static str; 2],
-    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "Bearer"]))]
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
+    #[schema(value_type = Vec<String>, example = json!(["none", "client_secret_basic", "client_secret_post"]))]
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+    #[schema(value_type = Vec<String>, example = json!(["client_secret_basic", "client_secret_post", "Bearer"]))]
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
     #[schema(value_type = Vec<String>, example = json!(["read", "account:read"]))]
     scopes_supported: Vec<&'a str>,
 }
@@ -146,8 +146,8 @@ pub async fn metadata(app: Data<Arc<App>>) -> Answer {
         service_documentation: at("/v1/docs"),
         response_types_supported: [],
         grant_types_supported: ["urn:ietf:params:oauth:grant-type:token-exchange"],
-        token_endpoint_auth_methods_supported: ["none", "client_secret_basic"],
-        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "Bearer"],
+        token_endpoint_auth_methods_supported: ["none", "client_secret_basic", "client_secret_post"],
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "Bearer"],
         scopes_supported: config.scopes.entries().iter().map(|entry| entry.name.as_str()).collect(),
     };
     public("application/json", &metadata)

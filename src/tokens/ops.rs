@@ -183,7 +183,9 @@ pub fn examine(view: &View<'_>, token: &str, audiences: &[&str]) -> Result<Optio
     let Some(claims) = jwt::open(token, &key.public_key, &view.site().config.public_url) else { return Ok(None) };
     let now = view.now().unix_seconds();
     let is_in_time = claims.nbf <= now && now < claims.exp;
-    if !is_in_time || !audiences.contains(&claims.aud.as_str()) {
+    // The names of services do not depend on the case of their letters.
+    let is_for_one = audiences.iter().any(|audience| audience.eq_ignore_ascii_case(&claims.aud));
+    if !is_in_time || !is_for_one {
         return Ok(None);
     }
     // A number that the feed has not reached yet means that an older backup was restored, and revocations since then

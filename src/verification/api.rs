@@ -4,7 +4,6 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use serde::Serialize;
@@ -16,7 +15,7 @@ use crate::api_keys::{self, Channel};
 use crate::app::App;
 use crate::base::{Actor, Problem, RateLimit, Scopes};
 use crate::http::schema::{ErrorBody, ServerError};
-use crate::http::{Answer, Fault, VisitorOf, json};
+use crate::http::{Answer, Fault, VisitorOf, bearer, json};
 
 /// The description of the operation in this file.
 #[derive(OpenApi)]
@@ -120,14 +119,7 @@ impl FromRequest for KeyHolder {
 fn holder_of(request: &HttpRequest) -> Result<KeyHolder, Fault> {
     let verifier =
         request.app_data::<Data<Verifier>>().ok_or_else(|| Problem::internal("no verifier in the request"))?;
-    let text = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, text)| text.trim())
-        .ok_or(Fault(Refusal::Unknown.into()))?;
+    let text = bearer(request.headers()).map_err(Problem::from)?.ok_or(Fault(Refusal::Unknown.into()))?;
     let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default();
     let question = VerifyRequest {
         channel: Channel::Api,

@@ -63,6 +63,7 @@ CALLS = {
     "nobody": (shapes.AccountProfileResponse, lambda client: client.account.profile(username="nobody-here")),
     "transactions": (shapes.BillingTransactionsResponse, lambda client: client.billing.transactions()),
     "none_yet": (shapes.BillingTransactionsResponse, lambda client: client.billing.transactions(from_="2020-01-01", to="2020-02-01")),
+    "all_days": (shapes.BillingTransactionsResponse, lambda client: client.billing.transactions(from_="0001-01-01", to="9999-12-31")),
     "usage_summary": (shapes.BillingUsageSummaryResponse, lambda client: client.billing.usage_summary()),
     "trash": (shapes.LifecycleTrashResponse, lambda client: client.lifecycle.trash(type="all", page=1, limit=10)),
     "restore": (shapes.LifecycleRestoreResponse, lambda client: client.lifecycle.restore(id="m1", type="model")),

@@ -34,8 +34,7 @@ impl Expiry {
     /// Parses a day such as `2026-05-03`; the key ends when that day ends, in UTC. `None`: it is not a day, not in the
     /// future, or beyond [`LIFE_MAX`].
     pub fn on_day(text: &str, now: Timestamp) -> Option<Self> {
-        let is_day = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        let end = Timestamp::parse(text).filter(|_| is_day)?.plus(days(1));
+        let end = Timestamp::parse_day(text)?.plus(days(1));
         let life = end.since(now);
         (!life.is_zero() && life <= LIFE_MAX).then_some(Self::After(life))
     }

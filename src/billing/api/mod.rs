@@ -1,41 +1,42 @@
 //! The JSON API: usage from services, and the wallet for holders of an API key.
 
+mod transactions;
+mod usage_events;
 mod usage_summary;
 mod watermark;
-mod wire;
 
 use std::sync::Arc;
 
-use actix_web::web::{Bytes, Data, Query};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use utoipa::{IntoParams, OpenApi};
+use utoipa::OpenApi;
 
-use super::ledger;
 use super::usage::{self, Recorded, Report, UsageError};
 use crate::app::App;
 use crate::base::Problem;
 use crate::db::Tx;
-use crate::http::schema::{ErrorBody, ProblemDocument, ServerError, ServerProblem, TooLarge};
+use crate::http::schema::{ProblemDocument, ServerProblem, TooLarge};
 use crate::http::{Answer, json};
 use crate::idempotency::{self, IdempotencyError, Request};
 use crate::services::Caller;
 use crate::services::api::ServiceRefusal;
 use crate::threads::spawn_blocking;
-use crate::verification::api::{KeyHolder, KeyRefusals};
+pub use transactions::transactions;
+pub use usage_events::{EventsResponse, read_events};
 pub use usage_summary::usage_summary;
 pub use watermark::watermark;
-pub use wire::{EventsResponse, TransactionsResponse, read_events, read_range};
 
 /// The description of the operations in this folder.
 #[derive(OpenApi)]
-#[openapi(paths(record_events, watermark::watermark, transactions, usage_summary::usage_summary))]
+#[openapi(paths(record_events, watermark::watermark, transactions::transactions, usage_summary::usage_summary))]
 pub struct Description;
 
-/// Reports usage. Events with the same source and id count once.
+/// Reports usage. Events of a service with the same source and id count once.
 ///
-/// An event that is wrong does not affect the others: the answer says which were rejected, and why. With an
+/// An event that is wrong does not affect the others: the answer says which were rejected, and why. Structured CloudEvents
+/// are accepted too: a batch of them, or a single one as `application/cloudevents+json`. With an
 /// Idempotency-Key, a repeated request gets the first answer again, with the header `Idempotent-Replayed: true`. After a
 /// backup was restored, `/v1/ingest/watermark` says what to report again.
 #[utoipa::path(
@@ -53,7 +54,7 @@ pub struct Description;
         nullable = false,
         example = json!("5f0c9e1b-7a3d-4c2e-9b60-1f2a3b4c5d6e")
     )),
-    request_body = wire::UsageEvents,
+    request_body = usage_events::UsageEvents,
     responses(
         (status = 200, description = "The events were counted, except those that are rejected.", body = EventsResponse),
         (
@@ -89,10 +90,11 @@ pub async fn record_events(
     let key = idempotency_key(&request)?;
     let actor = caller.actor();
     let service = caller.0.id.to_string();
+    let read = if is_one_cloud_event(&request) { usage_events::read_one_event } else { usage_events::read_events };
     let (repeatable, events) = parse_body(body, move |body| {
         let hash = || Sha256::digest(body).into();
         let repeatable = key.map(|key| Request { actor: service, route: "POST /v1/usage/events", key, hash: hash() });
-        Ok((repeatable, wire::read_events(body)?))
+        Ok((repeatable, read(body)?))
     })
     .await?;
     let report = Report { actor, repeatable, events };
@@ -104,6 +106,13 @@ pub async fn record_events(
     Ok(response)
 }
 
+/// Whether the body is one event and not an array (CloudEvents, JSON format, section 3).
+fn is_one_cloud_event(request: &HttpRequest) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("application/cloudevents+json")
+}
+
 fn record_reports(tx: &mut Tx<'_>, reports: &[Report]) -> Result<Vec<Recorded>, IdempotencyError<UsageError>> {
     usage::record_reports(tx, reports, |recorded| {
         let body = serde_json::to_string(&EventsResponse::from(recorded)).unwrap_or_default();
@@ -112,7 +121,6 @@ fn record_reports(tx: &mut Tx<'_>, reports: &[Report]) -> Result<Vec<Recorded>, 
 }
 
 fn set_replayed_header(response: &mut HttpResponse) {
-    use actix_web::http::header::{HeaderName, HeaderValue};
     response.headers_mut().insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
 }
 
@@ -140,42 +148,4 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem> {
         return Err(Problem::new(400, "idempotency_key_invalid", sentence));
     }
     Ok(Some(key.to_owned()))
-}
-
-/// The query of the transactions: the first and the last moment.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct TransactionsQuery {
-    /// The first day or RFC 3339 time, included.
-    #[serde(default)]
-    #[param(example = "2026-05-01")]
-    from: String,
-    /// The last day or RFC 3339 time, included.
-    #[serde(default)]
-    #[param(example = "2026-05-31")]
-    to: String,
-}
-
-/// The newest transactions.
-#[utoipa::path(
-    get,
-    path = "/api/billing/transactions",
-    operation_id = "listTransactions",
-    tag = "key holders",
-    security(("apiKey" = ["billing:read"])),
-    params(TransactionsQuery),
-    responses(
-        (status = 200, description = "The transactions, newest first.", body = TransactionsResponse),
-        (status = 400, description = "`from` or `to` is neither a day nor an RFC 3339 time.", body = ErrorBody),
-        KeyRefusals,
-        ServerError
-    )
-)]
-pub async fn transactions(app: Data<Arc<App>>, holder: KeyHolder, query: Query<TransactionsQuery>) -> Answer {
-    holder.require(&app, "billing:read")?;
-    let filter = wire::read_range(Some(&query.from), Some(&query.to))?;
-    let workspace = holder.verified.workspace;
-    let page = app.read_offloaded(move |view| ledger::statement(view, workspace, &filter)).await?;
-    let body = serde_json::to_string(&TransactionsResponse::from(&page.rows[..])).map_err(Problem::internal)?;
-    Ok(json::private(200, body))
 }

@@ -68,7 +68,7 @@ struct WatermarkResponse {
 pub async fn watermark(app: Data<Arc<App>>, _caller: Caller, query: Query<WatermarkQuery>) -> Answer {
     let after = match query.after.as_str() {
         "" => None,
-        text => Some(Timestamp::parse(text).ok_or_else(bad_time)?),
+        text => Some(Timestamp::parse_rfc3339(text).ok_or_else(bad_time)?),
     };
     let found = app.read_inline(|view| usage::watermark(view, after))?;
     json::ok(&WatermarkResponse {

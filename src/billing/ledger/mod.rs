@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod model;
 mod ops;
+pub mod statement;
 mod store;
 mod tables;
 
@@ -19,6 +20,7 @@ pub use model::{
 };
 pub use ops::{balance, charge, expire_due, grant, post, spend, statement};
 pub(super) use ops::{balance_now, charge_new, expire_due_of, is_posted};
+pub use statement::{Window, window};
 pub use store::{STATEMENTS, find_head as head, find_id as transaction_id, update_lines_blank as blank_details};
 pub use tables::TABLES;
 pub(crate) use tables::{BOOKS, CREDIT_LOT, LEDGER_BALANCE, LEDGER_TX, STATEMENT_LINE};

@@ -12,6 +12,8 @@ pub const BATCH_EVENTS_MAX: usize = 10_000;
 const NAME_CHARS_MAX: usize = 200;
 /// How far the time of an event may be ahead of our clock.
 const AHEAD_MAX: Duration = days(1);
+/// The earliest time of an event: 2000-01-01, in UTC. An earlier one is the clock of a machine that was never set.
+const EARLIEST: Timestamp = Timestamp::from_millis(946_684_800_000);
 /// Millionths in a whole: of a credit, of a unit, and of a micro-credit.
 const MILLION: i128 = 1_000_000;
 
@@ -36,7 +38,8 @@ impl EventName {
 /// A usage event, as a service reports it.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// The source of the event. Together with `id` it identifies the event for ever (CloudEvents 1.0, section 3.1).
+    /// The source of the event. Together with `id` it identifies the event of a service for ever (CloudEvents 1.0, section
+    /// 3.1).
     pub source: EventName,
     /// The id of the event, unique within its source.
     pub id: EventName,
@@ -53,9 +56,9 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// Whether its time is more than a day ahead of `now`.
-    pub fn is_too_far_ahead(&self, now: Timestamp) -> bool {
-        self.occurred_at > now.plus(AHEAD_MAX)
+    /// Whether its time can be right: not before the year 2000, and at most a day ahead of `now`.
+    pub fn has_plausible_time(&self, now: Timestamp) -> bool {
+        (EARLIEST..=now.plus(AHEAD_MAX)).contains(&self.occurred_at)
     }
 
     /// The digest of everything except source and id. Two events with the same source and id are a repetition if their
@@ -82,11 +85,15 @@ pub enum Fault {
     UnknownMember(String),
     /// A required member is missing.
     Missing(&'static str),
+    /// It is in the event and in its `data`.
+    RepeatedMember(&'static str),
+    /// Not a version of CloudEvents that is known.
+    BadVersion,
     /// The source is not a valid [`EventName`].
     BadSource,
     /// The id is not a valid [`EventName`].
     BadId,
-    /// The time is not RFC 3339, or too far ahead.
+    /// The time is not RFC 3339 with an offset, or cannot be right.
     BadTime,
     /// The quantity is not above zero with at most six decimals, or its price is beyond the largest amount.
     BadQuantity,
@@ -111,6 +118,8 @@ impl Fault {
             Self::NotAnObject => "bad_event",
             Self::UnknownMember(_) => "unknown_member",
             Self::Missing(_) => "missing_member",
+            Self::RepeatedMember(_) => "repeated_member",
+            Self::BadVersion => "bad_specversion",
             Self::BadSource => "bad_source",
             Self::BadId => "bad_id",
             Self::BadTime => "bad_time",
@@ -130,10 +139,12 @@ impl Fault {
             Self::NotAnObject => "An event must be a JSON object.".into(),
             Self::UnknownMember(name) => format!("\"{name}\" is not a member of an event. Remove it."),
             Self::Missing(name) => format!("The member \"{name}\" is missing. Add it."),
+            Self::RepeatedMember(name) => format!("\"{name}\" is in the event and in its data. Send it once."),
+            Self::BadVersion => "\"specversion\" must be 1.0. Send CloudEvents 1.0, or leave it out.".into(),
             Self::BadSource => "\"source\" must be text of 1 to 200 printable characters.".into(),
             Self::BadId => "\"id\" must be text of 1 to 200 printable characters.".into(),
             Self::BadTime => {
-                "\"time\" must be an RFC 3339 time, at most a day ahead of this server's clock. Check the format and the clock."
+                "\"time\" must be an RFC 3339 time with an offset, such as 2026-05-03T09:00:00Z, not before 2000 and at most a day ahead of this server's clock. Check the format and the clock."
                     .into()
             }
             Self::BadQuantity => {
@@ -257,6 +268,8 @@ mod tests {
             Fault::NotAnObject,
             Fault::UnknownMember("colour".into()),
             Fault::Missing("sku"),
+            Fault::RepeatedMember("key"),
+            Fault::BadVersion,
             Fault::BadSource,
             Fault::BadId,
             Fault::BadTime,

@@ -37,7 +37,7 @@ pub fn watermark(view: &View<'_>, after: Option<Timestamp>) -> Result<Watermark,
 /// Counts, prices and charges a batch of events. An event that could not be parsed is passed as its fault, so that the
 /// result refers to every event by its index.
 ///
-/// Each (source, id) is counted once. There is one transaction per workspace and sku. Missing credit becomes debt. A
+/// Each (source, id) of a service is counted once. There is one transaction per workspace and sku. Missing credit becomes debt. A
 /// bad event does not affect the others. Repeating a batch is the same as once.
 ///
 /// # Errors
@@ -222,7 +222,7 @@ fn count_event<'e>(
     match price(tx, batch, event)? {
         Pricing::Priced(priced) => record_event(tx, batch, event, priced),
         // An event that was counted before stays a duplicate, even if its sku, workspace or headroom no longer exists.
-        Pricing::Faulty(fault) => find_duplicate(tx, event, fault),
+        Pricing::Faulty(fault) => find_duplicate(tx, batch.service, event, fault),
     }
 }
 
@@ -242,7 +242,7 @@ struct PricedEvent {
 }
 
 fn price<'e>(tx: &mut Tx<'_>, batch: &mut Batch<'e>, event: &'e NewEvent) -> Result<Pricing, UsageError> {
-    if event.is_too_far_ahead(tx.now()) {
+    if !event.has_plausible_time(tx.now()) {
         return Ok(Pricing::Faulty(Fault::BadTime));
     }
     let Some(headroom) = headroom_of(tx, batch, event.workspace)? else {
@@ -278,7 +278,7 @@ fn record_event<'e>(
         transaction: (priced.charge > Credits::ZERO).then_some(group.transaction),
     };
     if !store::insert_event(tx, &row)? {
-        return find_duplicate(tx, event, Fault::Conflict);
+        return find_duplicate(tx, batch.service, event, Fault::Conflict);
     }
     group.meter = priced.meter;
     group.charge = priced.group_charge;
@@ -292,8 +292,8 @@ fn record_event<'e>(
 }
 
 /// The outcome for an event that cannot be counted now: a duplicate, a conflict with an earlier event, or `fault`.
-fn find_duplicate(tx: &Tx<'_>, event: &NewEvent, fault: Fault) -> Result<CountOutcome, UsageError> {
-    Ok(match store::find_digest(tx, event)? {
+fn find_duplicate(tx: &Tx<'_>, service: ServiceId, event: &NewEvent, fault: Fault) -> Result<CountOutcome, UsageError> {
+    Ok(match store::find_digest(tx, service, event)? {
         Some(digest) if digest == event.digest(&event.workspace.to_string()) => CountOutcome::Duplicate,
         Some(_) => CountOutcome::Rejected(Fault::Conflict),
         None => CountOutcome::Rejected(fault),

@@ -10,9 +10,10 @@ use crate::db::{Error, Tx, View, by_name, insert, only, sql, values};
 const INSERT_EVENT: &str = sql!(
     insert!(USAGE_EVENT),
     "
-    on conflict (source, id) do nothing"
+    on conflict (service_id, source, id) do nothing"
 );
-const FIND_DIGEST: &str = "select digest from usage_event where source = :source and id = :id";
+const FIND_DIGEST: &str =
+    "select digest from usage_event where service_id = :service_id and source = :source and id = :id";
 const FIND_METER: &str = "
     select charged_micro, rest_pico from usage_meter where workspace_id = :workspace_id and sku = :sku";
 const REPLACE_METER: &str = sql!(
@@ -35,7 +36,7 @@ pub(super) struct EventRow<'e> {
     pub transaction: Option<TransactionId>,
 }
 
-/// Stores an event. `false`: its source and id exist already, and nothing was written.
+/// Stores an event. `false`: its service has reported this source and id already, and nothing was written.
 pub(super) fn insert_event(tx: &mut Tx<'_>, row: &EventRow<'_>) -> Result<bool, Error> {
     let now = tx.now();
     let rows = tx.execute(
@@ -59,9 +60,9 @@ pub(super) fn insert_event(tx: &mut Tx<'_>, row: &EventRow<'_>) -> Result<bool, 
     Ok(rows == 1)
 }
 
-/// The digest of the counted event with the same source and id. `None`: there is none.
-pub(super) fn find_digest(view: &View<'_>, event: &NewEvent) -> Result<Option<[u8; 32]>, Error> {
-    let name = named_params! {":source": event.source.as_str(), ":id": event.id.as_str()};
+/// The digest of the counted event of this service with the same source and id. `None`: there is none.
+pub(super) fn find_digest(view: &View<'_>, service: ServiceId, event: &NewEvent) -> Result<Option<[u8; 32]>, Error> {
+    let name = named_params! {":service_id": service, ":source": event.source.as_str(), ":id": event.id.as_str()};
     view.find(FIND_DIGEST, name, only)
 }
 

@@ -135,7 +135,8 @@ pub(in crate::cli) enum AccountCommand {
         #[arg(long)]
         passphrase_stdin: bool,
         /// Encrypt for this age or SSH public key instead.
-        #[arg(long, conflicts_with = "passphrase_stdin")]
+        // The text of a private key by mistake may begin with hyphens, and an error must not repeat it.
+        #[arg(long, conflicts_with = "passphrase_stdin", allow_hyphen_values = true)]
         recipient: Option<String>,
         /// The file to write. It must not exist.
         #[arg(long)]

@@ -119,7 +119,7 @@ pub(in crate::cli) enum KeyringCommand {
     )]
     Export {
         /// The age or SSH public key of the person who keeps the copy.
-        #[arg(long, required_unless_present = "waive", conflicts_with = "waive")]
+        #[arg(long, allow_hyphen_values = true, required_unless_present = "waive", conflicts_with = "waive")]
         to: Option<String>,
         /// Print nothing, and end the reminder for this reason.
         #[arg(long, value_name = "REASON")]

@@ -58,6 +58,10 @@ fn judged(config: &Config, seen: &ObservedRequest) -> Check {
             format!("the proxy sends the Host {host} instead of the one of {}, so pages answer 421", config.public_url),
             "Let the proxy pass on the Host header (nginx: proxy_set_header Host $host).".to_owned(),
         ),
+        ProxyVerdict::UnreadableHop(hop) => (
+            format!("the proxy says that the request comes from \"{hop}\", which is no address: requests are refused"),
+            "Let the proxy send the address of the visitor (nginx: proxy_set_header X-Forwarded-For $remote_addr; Squid: forwarded_for on).".to_owned(),
+        ),
         ProxyVerdict::BelievesVisitors => (
             "visitors can choose the address that the server sees: a trusted proxy passes on their X-Forwarded-For unchanged".to_owned(),
             "Let the proxy add the address of the visitor (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for), or remove networks from listen.trusted_proxies.".to_owned(),

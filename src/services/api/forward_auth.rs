@@ -1,5 +1,6 @@
 //! `/v1/forward-auth` and all paths below it, with any method: tells a gateway whether to forward a request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::dev::RequestHead;
@@ -11,13 +12,12 @@ use utoipa::IntoParams;
 
 use super::super::callers::Callers;
 use super::super::ops;
-use super::strip_scheme;
 use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Role, ScopeTable, Scopes, SharedText};
 use crate::http;
 use crate::http::schema::{self, ServerProblem};
-use crate::http::{Answer, Identity};
+use crate::http::{Answer, Identity, RepeatedCredential, UnreadableHop, sole_header};
 use crate::verification::{Refusal, Verdict, VerifiedKey, Verifier, VerifyRequest};
 
 // The headers of requests and responses. They are constants, so that they are not parsed for each request.
@@ -89,7 +89,8 @@ fn only_one() -> utoipa::openapi::Object {
             "X-Domicile-Service" = Option<String>,
             Header,
             nullable = false,
-            description = "A service credential. Required if the gateway is not on a trusted network."
+            description = "A service credential. Required if the gateway is not on a trusted network, and if a trusted \
+                           proxy in front of this server could send the request for a visitor."
         ),
         (
             "X-Domicile-Scope" = Option<String>,
@@ -101,7 +102,8 @@ fn only_one() -> utoipa::openapi::Object {
     responses(
         (
             status = 200,
-            description = "The request is allowed. The headers say who sends it.",
+            description = "The request is allowed. The headers say who sends it. `Remote-Email` and `Remote-Name` are \
+                           empty for a key without the scope account:read.",
             headers(
                 ("Domicile-Account"),
                 ("Domicile-Username"),
@@ -122,13 +124,14 @@ fn only_one() -> utoipa::openapi::Object {
         (
             status = 401,
             description = "The request has no valid key and no session. `Domicile-Reason` says why: malformed_key, \
-                           invalid_key, key_expired, key_disabled, key_quarantined, no_credential."
+                           invalid_key, key_expired, key_disabled, key_quarantined, no_credential, repeated_credential."
         ),
         (
             status = 403,
             description = "The scope is not granted, or the gateway is not trusted. `Domicile-Reason` says why: \
                            insufficient_scope, unknown_scope, network_not_allowed, budget_exhausted, \
-                           caller_not_allowed, and rate_limited if nginx asks."
+                           caller_not_allowed, forwarded_unreadable (the gateway sends an X-Forwarded-For that is no \
+                           list of addresses), and rate_limited if nginx asks."
         ),
         (
             status = 429,
@@ -165,10 +168,16 @@ fn decide(
     let Some(required) = required_rights(&app.config().scopes, headers, query) else {
         return Ok(deny(403, Some("insufficient_scope"), "unknown_scope"));
     };
-    if let Some(text) = key_from_headers(headers) {
+    let Ok(sent) = key_from_headers(headers) else {
+        return Ok(deny(401, Some("invalid_token"), RepeatedCredential::CODE));
+    };
+    if let Some(text) = sent {
+        let Ok(address) = http::forwarded_client(headers, |hop| ops::is_own_hop(app.config(), hop)) else {
+            return Ok(deny(403, None, UnreadableHop::CODE));
+        };
         let question = VerifyRequest {
             channel: Channel::ForwardAuth,
-            address: http::forwarded_client(headers, |hop| ops::is_own_hop(app.config(), hop)),
+            address,
             agent: headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default(),
             required,
         };
@@ -189,15 +198,19 @@ fn decide(
     Ok(session_identity()?.unwrap_or_else(|| deny(401, Some("invalid_token"), "no_credential")))
 }
 
-/// Whether the gateway is allowed to ask: it is in a trusted network, or sends the credential of a service in
-/// `X-Domicile-Service`. The address is that of the connection, because a client can write anything into
-/// `X-Forwarded-For`. A socket for both address families shows an IPv4 peer mapped into IPv6 (RFC 4291 §2.5.5.2), which
-/// counts as the IPv4 peer.
+/// Whether the gateway is allowed to ask: it sends the credential of a service in `X-Domicile-Service`, or it is in a trusted
+/// network. The address is that of the connection, because a client can write anything into `X-Forwarded-For`. Only if a
+/// trusted proxy sends the request, it is that of the proxy's visitor: otherwise everybody could ask through the proxy in
+/// front of the pages. So a gateway at the address of such a proxy needs a credential.
 fn is_gateway_allowed(app: &App, callers: &Callers, head: &RequestHead) -> Result<bool, Problem> {
-    if let Some(credential) = head.headers().get(SERVICE).and_then(|value| value.to_str().ok()) {
-        return Ok(callers.find(credential)?.is_some());
+    match sole_header(head.headers(), &SERVICE) {
+        Ok(Some(credential)) => return Ok(callers.find(credential)?.is_some()),
+        Err(RepeatedCredential) => return Ok(false),
+        Ok(None) => {}
     }
-    Ok(head.peer_addr.is_some_and(|peer| ops::may_ask(app.config(), peer.ip())))
+    let is_proxy = |hop| app.config().listen.trusted_proxies.iter().any(|network| network.contains(&hop));
+    let asker = head.peer_addr.map(|peer| http::client_address(peer.ip(), head.headers(), is_proxy));
+    Ok(asker.is_some_and(|asker| asker.is_ok_and(|asker| ops::may_ask(app.config(), asker))))
 }
 
 /// The rights of every scope that the gateway requires: in the query, and in a header for gateways that cannot add a
@@ -205,10 +218,8 @@ fn is_gateway_allowed(app: &App, callers: &Callers, head: &RequestHead) -> Resul
 /// scope is unknown, or cannot be read.
 fn required_rights(table: &ScopeTable, headers: &HeaderMap, query: &str) -> Option<Scopes> {
     let mut required = Scopes::NONE;
-    if !query.is_empty() {
-        for (_, names) in http::decode_form(query.as_bytes()).ok()?.iter().filter(|(name, _)| name == "scope") {
-            required = required.union(table.parse(names)?);
-        }
+    for names in query_values(query, "scope") {
+        required = required.union(table.parse(&names?)?);
     }
     for names in headers.get_all(SCOPE) {
         required = required.union(table.parse(names.to_str().ok()?)?);
@@ -216,18 +227,30 @@ fn required_rights(table: &ScopeTable, headers: &HeaderMap, query: &str) -> Opti
     Some(required)
 }
 
-fn key_from_headers(headers: &HeaderMap) -> Option<&str> {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(header::AUTHORIZATION).and_then(|value| strip_scheme(value, "bearer "));
-    bearer.or_else(|| text(API_KEY))
+/// The values of a parameter of the gateway. What else is in the query is the business of the service behind the gateway,
+/// also if it is not encoded as a form. `None`: a value that cannot be decoded.
+fn query_values<'q>(query: &'q str, name: &'q str) -> impl Iterator<Item = Option<Cow<'q, str>>> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let named = pairs.filter(move |(known, _)| http::decode_form_part(known).is_some_and(|known| known == name));
+    named.map(|(_, value)| http::decode_form_part(value))
+}
+
+/// The key of the request.
+fn key_from_headers(headers: &HeaderMap) -> Result<Option<&str>, RepeatedCredential> {
+    match (http::bearer(headers)?, sole_header(headers, &API_KEY)?) {
+        (Some(bearer), Some(other)) if bearer != other => Err(RepeatedCredential),
+        (bearer, other) => Ok(bearer.or(other)),
+    }
 }
 
 fn identity_of_key(verified: &VerifiedKey, table: &ScopeTable) -> IdentityHeaders {
+    // What a program with the key could not read itself, the service behind the gateway does not learn either.
+    let may_read_account = verified.rights.contains(table.rights_of("account:read"));
     IdentityHeaders {
         account: verified.account_text(),
         username: verified.username(),
-        display_name: verified.display_name(),
-        email: verified.email(),
+        display_name: if may_read_account { verified.display_name() } else { SharedText::default() },
+        email: if may_read_account { verified.email() } else { SharedText::default() },
         workspace: verified.workspace_text(),
         role: verified.role,
         scopes: verified.effective_scope(table),
@@ -288,8 +311,7 @@ fn value_of(text: SharedText) -> HeaderValue {
 
 /// The response for a refused key. nginx accepts only 401 and 403, so it gets 403 instead of 429.
 fn deny_key(refusal: Refusal, query: &str) -> HttpResponse {
-    let is_nginx = http::decode_form(query.as_bytes())
-        .is_ok_and(|fields| fields.iter().any(|(name, value)| name == "nginx" && value == "1"));
+    let is_nginx = query_values(query, "nginx").any(|value| value.is_some_and(|value| value == "1"));
     let status = if refusal.status() == 429 && is_nginx { 403 } else { refusal.status() };
     let mut response = deny(status, (status == 401).then_some("invalid_token"), refusal.code());
     if let Refusal::RateLimited { retry_after_seconds, .. } = refusal {

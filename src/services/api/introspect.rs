@@ -1,12 +1,13 @@
 //! `POST /v1/introspect`: whether a key or a token is good, and whose.
 
-use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::callers::Caller;
+use super::super::callers::{Caller, Callers};
 use super::ServiceRefusal;
+use super::credentials::{caller_in_form, caller_in_headers, no_service};
 use crate::api_keys::Channel;
 use crate::app::App;
 use crate::base::{Problem, Scopes};
@@ -37,6 +38,12 @@ struct IntrospectionRequest {
     /// Accepted but ignored.
     #[schema(nullable = false)]
     token_type_hint: Option<String>,
+    /// The name or id of the service, for clients that authenticate in the form (`client_secret_post`).
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// The credential of the service, instead of the Authorization header.
+    #[schema(nullable = false)]
+    client_secret: Option<String>,
 }
 
 /// What is known about a key or a token.
@@ -148,7 +155,8 @@ fn only_false() -> utoipa::openapi::Object {
         (status = 200, description = "What is known about the key or token.", body = Introspection),
         (
             status = 400,
-            description = "The form cannot be read, has no `token`, or its `ip` is not an IP address.",
+            description = "The form cannot be read, has no `token`, or its `ip` is not an IP address. Or the credential of \
+                           the service is in the header and in the form.",
             body = ProblemDocument,
             content_type = "application/problem+json"
         ),
@@ -157,14 +165,25 @@ fn only_false() -> utoipa::openapi::Object {
         ServerProblem
     )
 )]
-pub async fn introspect(verifier: Data<Verifier>, caller: Caller, body: Result<Bytes, actix_web::Error>) -> Answer {
-    introspect_form(&verifier, &caller, &body.map_err(json::body_problem)?)
+pub async fn introspect(
+    verifier: Data<Verifier>,
+    callers: Data<Callers>,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+) -> Answer {
+    let in_headers = caller_in_headers(&callers, request.headers())?;
+    introspect_form(&verifier, &callers, in_headers, &body.map_err(json::body_problem)?)
 }
 
-/// As [`introspect`], with the whole body of the request.
-pub fn introspect_form(verifier: &Verifier, caller: &Caller, body: &[u8]) -> Answer {
-    let fields = http::decode_form(body)?;
-    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_ref());
+/// As [`introspect`], with the whole body of the request. `in_headers`: what [`caller_in_headers`] found.
+pub fn introspect_form(verifier: &Verifier, callers: &Callers, in_headers: Option<Caller>, body: &[u8]) -> Answer {
+    // A caller without any credential learns that first, whatever the body is.
+    let fields = match http::decode_form(body) {
+        Err(_) if in_headers.is_none() => return Err(no_service().into()),
+        fields => fields?,
+    };
+    let caller = &caller_in_form(callers, in_headers, &fields)?.ok_or_else(no_service)?;
+    let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.trim());
     let Some(token) = field("token").filter(|token| !token.is_empty()) else {
         let sentence = "The form needs the field token, with the key to check.";
         return Err(Problem::field("token", "token_missing", sentence).into());

@@ -10,12 +10,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::callers::{Caller, Callers};
-use super::{find_caller, read_address};
+use super::credentials::{NO_SERVICE, caller_in_form, caller_in_headers};
+use super::read_address;
 use crate::app::App;
 use crate::base::{Problem, Secret, Visitor};
 use crate::http;
 use crate::http::schema::{self, ServerProblem, TooLarge};
-use crate::http::{Answer, VisitorOf, json};
+use crate::http::{Answer, RepeatedCredential, VisitorOf, json};
 use crate::tokens::flows::exchange;
 use crate::tokens::{Audience, ExchangeRequest, IssuedToken, TOKEN_TYPE};
 use crate::verification::Verifier;
@@ -50,6 +51,12 @@ struct TokenRequest {
     /// The IP address that the key was used from, for keys with a list of networks. Only a service may send it.
     #[schema(nullable = false)]
     ip: Option<String>,
+    /// The name or id of the service, for clients that authenticate in the form (`client_secret_post`).
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// The credential of the service, instead of the Authorization header.
+    #[schema(nullable = false)]
+    client_secret: Option<String>,
 }
 
 fn grant_type() -> utoipa::openapi::Object {
@@ -151,7 +158,8 @@ fn error_code() -> utoipa::openapi::Object {
         ),
         (
             status = 401,
-            description = "An OAuth error: the Authorization header is not the credential of a connected service.",
+            description = "An OAuth error: the Authorization header or the form has a credential that is not that of a \
+                           connected service.",
             body = ErrorResponse
         ),
         TooLarge,
@@ -177,15 +185,21 @@ pub async fn token(
     request: HttpRequest,
     body: Result<Bytes, actix_web::Error>,
 ) -> Answer {
-    let caller = find_caller(&callers, request.headers())?;
-    if caller.is_none() && request.headers().contains_key(header::AUTHORIZATION) {
-        let sentence =
-            "The Authorization header is not the credential of a connected service. Leave it out, or send a good one.";
-        return Ok(error_response(&Problem::new(401, "invalid_client", sentence)));
-    }
+    let in_headers = match caller_in_headers(&callers, request.headers()) {
+        Ok(caller) => caller,
+        Err(problem) => return refuse_caller(problem),
+    };
     let body = body.map_err(json::body_problem)?;
+    let fields = match http::decode_form(&body) {
+        Ok(fields) => fields,
+        Err(problem) => return Ok(error_response(&Problem { code: "invalid_request", ..problem })),
+    };
+    let caller = match caller_in_form(&callers, in_headers, &fields) {
+        Ok(caller) => caller,
+        Err(problem) => return refuse_caller(problem),
+    };
     let visitor = request.extensions().get::<VisitorOf>().cloned().unwrap_or_default().0;
-    let exchange_request = match parse_request(&body, caller.as_ref(), &visitor) {
+    let exchange_request = match parse_request(&fields, caller.as_ref(), &visitor) {
         Ok(exchange_request) => exchange_request,
         Err(problem) => return Ok(error_response(&problem)),
     };
@@ -196,15 +210,30 @@ pub async fn token(
     }
 }
 
-fn parse_request(body: &Bytes, caller: Option<&Caller>, visitor: &Visitor) -> Result<ExchangeRequest, Problem> {
+/// The answer to a caller whose credential is wrong.
+fn refuse_caller(problem: Problem) -> Answer {
+    match problem {
+        Problem { code: NO_SERVICE | RepeatedCredential::CODE, .. } => {
+            let sentence = "The request has a credential that is not that of a connected service. Leave it out, or send a good one.";
+            Ok(error_response(&Problem::new(401, "invalid_client", sentence)))
+        }
+        Problem { status: 400, .. } => Ok(error_response(&problem)),
+        problem => Err(problem.into()),
+    }
+}
+
+fn parse_request(
+    fields: &[http::Field<'_>],
+    caller: Option<&Caller>,
+    visitor: &Visitor,
+) -> Result<ExchangeRequest, Problem> {
     let invalid = |name: &'static str, sentence: &str| Problem::field(name, "invalid_request", sentence);
-    let fields = http::decode_form(body).map_err(|problem| Problem { code: "invalid_request", ..problem })?;
     // RFC 6749 §3.2: a parameter that is sent twice is an error, and one without a value counts as not sent.
     let field = |name: &'static str| {
         let mut sent = fields.iter().filter(|(field, value)| field == name && !value.is_empty());
         match (sent.next(), sent.next()) {
             (Some(_), Some(_)) => Err(invalid(name, &format!("The form has {name} twice. Send it once."))),
-            (first, _) => Ok(first.map(|(_, value)| value.as_ref())),
+            (first, _) => Ok(first.map(|(_, value)| value.trim())),
         }
     };
     match field("grant_type")? {

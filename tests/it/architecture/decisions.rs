@@ -20,11 +20,11 @@ use super::{lines_where, none_of, sources};
 /// Decisions that may stay, each with the reason. The list may only shrink.
 const EXCEPTIONS: [(&str, &str); 5] = [
     // A parser of our own that stops at the limit, so that no more than a batch is ever in memory.
-    ("billing/api/wire.rs", "self.events.len() < BATCH_EVENTS_MAX"),
+    ("billing/api/usage_events/batch.rs", "self.events.len() < BATCH_EVENTS_MAX"),
     // Not a limit of the operation, but where a body is parsed.
     ("billing/api/mod.rs", "body.len() <= INLINE_PARSE_BYTES_MAX"),
     // The form of a JSON member, not a fact of the domain.
-    ("billing/api/wire.rs", "Member::"),
+    ("billing/api/usage_events/", "Member::"),
     // The kind of an error of the operating system.
     ("cli/", "ErrorKind::"),
     // Which certificate a client accepts; the server decides nothing by it.

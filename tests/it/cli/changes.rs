@@ -227,6 +227,7 @@ fn exposed_keys_are_found_and_not_printed() {
     let (key, service) = (site.api_key("ada-l", &["read"]), site.service("farm"));
     let tree = site.folder().join("tree");
     std::fs::create_dir_all(tree.join("deep/.git")).unwrap();
+    std::fs::create_dir_all(tree.join("windows")).unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(tree.join(name), bytes).unwrap();
     write("clean.txt", b"dok_0123456789abcdef0123456789abcdef01234567 looks like one\n");
     assert_eq!(site.run(&["key", "scan", "tree"]).status, 0);
@@ -235,11 +236,26 @@ fn exposed_keys_are_found_and_not_printed() {
     // Across the border of two chunks, in a binary file.
     write("large.bin", &[vec![0xff; (1 << 20) - 20], b"\n".to_vec(), service.clone().into_bytes()].concat());
     write("deep/.git/packed", key.as_bytes());
+    // As Windows writes text: UTF-16 in either byte order, at an odd place, and across the border of two chunks.
+    let utf_16 =
+        |text: &str, to_bytes: fn(u16) -> [u8; 2]| -> Vec<u8> { text.encode_utf16().flat_map(to_bytes).collect() };
+    let border = |before: usize| [vec![b'-'; (1 << 20) - before], utf_16(&key, u16::to_le_bytes)].concat();
+    write("windows/be.txt", &[vec![0xfe, 0xff], utf_16(&format!("a\r\nKEY={key}\r\n"), u16::to_be_bytes)].concat());
+    write("windows/border-49.bin", &border(49));
+    write("windows/border-97.bin", &border(97));
+    write("windows/border-98.bin", &[border(98), b"\0".to_vec()].concat());
+    write("windows/le.txt", &[vec![0xff, 0xfe], utf_16(&format!("é\nKEY=\"{key}\""), u16::to_le_bytes)].concat());
+    write("windows/odd.bin", &[vec![0], utf_16(&key, u16::to_le_bytes)].concat());
     std::os::unix::fs::symlink(tree.join("deep"), tree.join("link")).unwrap();
     let scanned = site.run(&["key", "scan", "tree"]);
 
-    let expected =
-        [format!("tree/deep/settings.py:2: {}…", &key[..12]), format!("tree/large.bin:2: {}…", &service[..12])];
+    let mut expected =
+        vec![format!("tree/deep/settings.py:2: {}…", &key[..12]), format!("tree/large.bin:2: {}…", &service[..12])];
+    for (name, line) in
+        [("be.txt", 2), ("border-49.bin", 1), ("border-97.bin", 1), ("border-98.bin", 1), ("le.txt", 2), ("odd.bin", 1)]
+    {
+        expected.push(format!("tree/windows/{name}:{line}: {}…", &key[..12]));
+    }
     assert_eq!(
         (scanned.status, scanned.stdout.lines().collect::<Vec<_>>()),
         (1, expected.iter().map(String::as_str).collect())

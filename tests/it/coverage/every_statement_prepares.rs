@@ -7,7 +7,7 @@ use domicile::{
     people, privacy, services, sessions, signin, snapshots, tokens, verification, workspaces,
 };
 
-pub const STORES: [(&str, &[&str]); 27] = [
+pub const STORES: [(&str, &[&str]); 28] = [
     ("db::site", db::STATEMENTS),
     ("db::clock", db::CLOCK_STATEMENTS),
     ("db::epoch", db::CHANGE_STATEMENTS),
@@ -30,6 +30,7 @@ pub const STORES: [(&str, &[&str]); 27] = [
     ("factors", factors::STATEMENTS),
     ("services", services::STATEMENTS),
     ("billing::ledger", billing::ledger::STATEMENTS),
+    ("billing::ledger::statement", billing::ledger::statement::STATEMENTS),
     ("billing::usage", billing::usage::STATEMENTS),
     ("privacy", privacy::STATEMENTS),
     ("privacy::archive", privacy::ARCHIVE_STATEMENTS),

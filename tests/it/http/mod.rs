@@ -10,6 +10,7 @@ mod main_job;
 pub mod oauth;
 mod passwords;
 mod profile;
+mod programs;
 mod redirects;
 mod reference_client;
 mod security;

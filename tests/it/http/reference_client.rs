@@ -63,6 +63,7 @@ fn every_call_about_accounts_gets_the_response_that_the_client_describes() {
     assert_eq!((&user["fullName"], &user["company"]), (&json!("Ada"), &json!("Analytical Engines")));
     assert_eq!(user["socials"], json!({"github": "ada-l", "twitter": "ada_l"}));
     assert_eq!(results["none_yet"]["transactions"], json!([]));
+    assert_eq!(results["all_days"], results["transactions"]);
     assert_eq!(
         (&results["usage_summary"]["plan"]["planId"], &results["usage_summary"]["creditsCents"]),
         (&json!("free"), &json!(623))

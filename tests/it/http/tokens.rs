@@ -215,7 +215,7 @@ fn o8_the_answer_is_the_same_for_everything_that_is_not_valid() {
         ("unknown", unknown.as_str()),
         ("mistyped", &format!("{}x", &good[..good.len() - 1])),
         ("truncated", &good[..good.len() - 1]),
-        ("with a space", &format!("{good} ")),
+        ("with a space inside", &format!("{} {}", &good[..9], &good[9..])),
         ("revoked", &revoked),
         ("expired", &expiring),
         ("of a suspended account", &of_grace),

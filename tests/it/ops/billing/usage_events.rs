@@ -66,6 +66,8 @@ fn one_bad_event_does_not_stop_the_others() {
         with("4", &|event| event.occurred_at = now.plus(days(1)).plus(hours(1))),
         with("5", &|event| event.occurred_at = now.plus(days(1))),
         Err(Fault::BadQuantity),
+        with("7", &|event| event.occurred_at = Timestamp::parse("1999-12-31T23:59:59.999Z").unwrap()),
+        with("8", &|event| event.occurred_at = Timestamp::parse("2000-01-01").unwrap()),
         with("6", &|_| ()),
     ];
 
@@ -77,10 +79,33 @@ fn one_bad_event_does_not_stop_the_others() {
         (2, Fault::UnknownWorkspace),
         (3, Fault::BadTime),
         (5, Fault::BadQuantity),
+        (6, Fault::BadTime),
     ];
     let rejected = faults.map(|(index, fault)| Rejection { index, fault }).to_vec();
-    assert_eq!(answer, BatchResult { accepted: 2, duplicates: 0, rejected });
-    assert_eq!(site.balance(workspace), micro(-102_000));
+    assert_eq!(answer, BatchResult { accepted: 3, duplicates: 0, rejected });
+    assert_eq!(site.balance(workspace), micro(-103_000));
+    site.check().unwrap();
+}
+
+#[test]
+fn a_service_cannot_use_up_the_event_ids_of_another_one() {
+    let mut site = site();
+    let workspace = site.workspace("orchard").id;
+    let other =
+        Actor::Service { service: ServiceId::new(Timestamp::from_millis(2), &mut Rng::seeded(4)), name: "b".into() };
+    let by_other = |site: &mut Site, events: &[Result<NewEvent, Fault>]| {
+        site.write(|tx| usage::record_batch(tx, &other, events)).unwrap()
+    };
+    let counted = |accepted, duplicates| BatchResult { accepted, duplicates, rejected: vec![] };
+
+    assert_eq!(by_other(&mut site, &[Ok(event(workspace, "1", "7"))]), counted(1, 0));
+    assert_eq!(site.report(&[Ok(event(workspace, "1", "100"))]), counted(1, 0));
+    assert_eq!(site.report(&[Ok(event(workspace, "1", "100"))]), counted(0, 1));
+    assert_eq!(by_other(&mut site, &[Ok(event(workspace, "1", "7"))]), counted(0, 1));
+
+    assert_eq!((site.balance(workspace), site.count("usage_event")), (micro(-107_000), 2));
+    let changed = by_other(&mut site, &[Ok(event(workspace, "1", "8"))]);
+    assert_eq!(changed.rejected, [Rejection { index: 0, fault: Fault::Conflict }]);
     site.check().unwrap();
 }
 

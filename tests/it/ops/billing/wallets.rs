@@ -20,6 +20,47 @@ fn a_grant_can_be_charged_and_the_statement_lists_both() {
 }
 
 #[test]
+fn every_line_of_a_statement_is_reached_once_by_asking_for_times() {
+    let (mut site, ws) = (site(), some_workspace());
+    let start = site.clock.now();
+    site.grant(gift(ws, Credits::whole(5), "gift")).unwrap();
+    // 1,500 lines in one millisecond, 900 in different ones, and some after the clock was set back.
+    site.clock.advance(hours(3));
+    for n in 0..1_500 {
+        site.charge(charge_of(ws, micro(1), &format!("at once {n}"))).unwrap();
+    }
+    for n in 0..900 {
+        site.clock.advance(std::time::Duration::from_millis(1));
+        site.charge(charge_of(ws, micro(1), &format!("later {n}"))).unwrap();
+    }
+    site.clock = Clock::manual_at(start.plus(hours(2)));
+    for n in 0..300 {
+        site.charge(charge_of(ws, micro(1), &format!("set back {n}"))).unwrap();
+    }
+    let read = |site: &mut Site, from, to| site.read(|tx| ledger::window(tx, ws, from, to).unwrap());
+
+    let (mut seqs, mut to, mut sizes) = (Vec::new(), None, Vec::new());
+    loop {
+        let window = read(&mut site, None, to);
+        assert!(window.rows.is_sorted_by_key(|line| std::cmp::Reverse((line.at, line.seq))));
+        sizes.push(window.rows.len());
+        seqs.extend(window.rows.iter().map(|line| line.seq));
+        let Some(next) = window.next_to else { break };
+        // The end is excluded here, and included in the API.
+        to = Some(next.plus(std::time::Duration::from_millis(1)));
+    }
+    assert_eq!(sizes, [2_400, 301]);
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=2_701).collect::<Vec<i64>>());
+    let at_once = read(
+        &mut site,
+        Some(start.plus(hours(3))),
+        Some(start.plus(hours(3)).plus(std::time::Duration::from_millis(1))),
+    );
+    assert_eq!((at_once.rows.len(), at_once.next_to), (1_500, None), "nothing is older in this range");
+}
+
+#[test]
 fn missing_credit_becomes_debt_and_the_next_credit_repays_it_first() {
     let (mut site, ws) = (site(), some_workspace());
     site.grant(gift(ws, Credits::whole(5), "first")).unwrap();
