@@ -108,7 +108,10 @@ impl Config {
     }
 
     fn sign_in_methods(&self) -> String {
-        let describe = |provider: &super::Provider| format!("{} ({})", provider.label, provider.issuer);
+        let describe = |provider: &super::Provider| match provider.trust_emails {
+            true => format!("{} ({}; every address it names counts as verified)", provider.label, provider.issuer),
+            false => format!("{} ({})", provider.label, provider.issuer),
+        };
         let methods = std::iter::once("password".to_owned()).chain(self.oauth.iter().map(describe));
         methods.collect::<Vec<_>>().join(", ")
     }
@@ -132,6 +135,12 @@ impl Config {
                 "listen.trusted_proxies is empty although listen.behind_proxy is true, so all visitors count as one. Name the addresses of the proxy."
                     .into(),
             );
+        }
+        for provider in self.oauth.iter().filter(|provider| provider.trust_emails) {
+            warnings.push(format!(
+                "oauth.oidc.{}.trust_emails is true, so every address that {} names counts as verified. Keep it only if its admins alone set addresses.",
+                provider.name, provider.label
+            ));
         }
         if self.keyring.starts_with(&self.data_dir) {
             warnings.push(

@@ -21,9 +21,9 @@ pub use durations::parse_duration;
 pub use limits::{HASHES_AT_ONCE, UnitLimits, memory_needed, unit_warnings};
 pub use listen::{Listen, ListenAddress, Tls};
 pub use model::{
-    ApiKeys, AppleKey, Billing, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat, LogLevel, Mail,
-    MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session, Sibling, Signup,
-    SignupMode, Snapshot, Tokens, is_key_prefix,
+    ApiKeys, AppleKey, Billing, ClientAuth, Config, Egress, Factors, FactorsRequired, ForwardAuth, Log, LogFormat,
+    LogLevel, Mail, MailTransport, OnExposure, Passwords, Price, Privacy, Provider, ProviderKind, Reveal, Session,
+    Sibling, Signup, SignupMode, Snapshot, Tokens, is_key_prefix,
 };
 pub use relay::{Relay, RelayCredentials, RelayTls};
 pub use starter::{Missing, starter_text};

@@ -329,14 +329,46 @@ pub struct Provider {
     pub allowed_domains: Vec<String>,
     /// Domains for which an address that the provider calls verified needs no code (generic OpenID Connect only).
     pub trusted_domains: Vec<String>,
+    /// Whether every address of the provider counts as verified, whatever it says (generic OpenID Connect only).
+    pub trust_emails: bool,
+    /// What ID tokens may name besides this client (`aud`, generic OpenID Connect only).
+    pub trusted_audiences: Vec<String>,
+    /// How the client secret is sent. `None`: as the metadata says.
+    pub client_auth: Option<ClientAuth>,
 }
 
 impl Provider {
+    /// Whether `issuer` in an ID token is this provider. Google is documented to write its name without `https://` too
+    /// (developers.google.com/identity/openid-connect/reference).
+    pub fn issues_as(&self, issuer: &str) -> bool {
+        let is_google = || self.kind == ProviderKind::Google && self.issuer == "https://accounts.google.com";
+        issuer == self.issuer || issuer == "accounts.google.com" && is_google()
+    }
+
     /// Whether `issuer` in an authorization response is this provider (RFC 9207). GitHub sends the URL of its
     /// authorization server, which is below its own.
     pub fn accepts_issuer(&self, issuer: &str) -> bool {
         let below = || issuer.strip_suffix("/login/oauth").is_some_and(|base| base == self.issuer);
         issuer == self.issuer || self.kind == ProviderKind::GitHub && below()
+    }
+}
+
+/// How a client secret is sent to the token endpoint (RFC 6749 §2.3.1, OpenID Connect Core §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `client_secret_basic`: in the `Authorization` header.
+    Basic,
+    /// `client_secret_post`: in the form.
+    Post,
+}
+
+impl ClientAuth {
+    /// The name that the standard gives it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "client_secret_basic",
+            Self::Post => "client_secret_post",
+        }
     }
 }
 

@@ -22,8 +22,10 @@ macro_rules! sources {
 }
 
 sources! {
-    "index" "install" "first-start" "proxy" "gateways" "tls" "mail" "providers" "backup" "upgrade" "monitoring" "troubleshooting"
-    "air-gapped" "capacity" "security" "limits"
+    "index" "install" "first-start" "proxy" "gateways" "tls" "mail" "providers" "provider-google" "provider-apple"
+    "provider-github" "provider-auth0" "provider-entra" "provider-okta" "provider-keycloak" "provider-authelia"
+    "provider-authentik" "provider-zitadel" "provider-cognito" "provider-gitlab" "backup" "upgrade" "monitoring"
+    "troubleshooting" "air-gapped" "capacity" "security" "limits"
 }
 
 /// A page as HTML.
@@ -66,9 +68,13 @@ fn show(app: &AppData, request: &HttpRequest, name: &str) -> Answer {
         title: &page.title,
         is_current: page.name == shown.name,
     };
+    // The pages about one provider each are listed where somebody looks for them only.
+    let is_about_provider = |page: &ManualPage| page.name.starts_with("provider-");
+    let is_listed =
+        |page: &&ManualPage| !is_about_provider(page) || is_about_provider(shown) || shown.name == "providers";
     page::render(&ManualTemplate {
         context: PageContext::new(app, request, &shown.title),
-        entries: pages().iter().map(entry).collect(),
+        entries: pages().iter().filter(is_listed).map(entry).collect(),
         html: &shown.html,
     })
 }

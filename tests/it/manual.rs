@@ -76,7 +76,8 @@ fn every_link_of_the_manual_leads_somewhere_and_the_first_page_has_all() {
             let target = target.unwrap_or_else(|| panic!("{name} links to {file}, which does not exist"));
             assert!(anchor.is_empty() || anchors(target).contains(&anchor.to_owned()), "{name}: {link}");
         }
-        assert!(name == "index" || pages["index"].contains(&format!("({name}.md)")), "the first page lacks {name}");
+        let list = if name.starts_with("provider-") { "providers" } else { "index" };
+        assert!(name == "index" || pages[list].contains(&format!("({name}.md)")), "the page {list} lacks {name}");
     }
 }
 
@@ -165,16 +166,26 @@ fn what_the_manual_says_to_run_works() {
     assert!(count >= 8, "only {count} blocks ran");
 }
 
+/// The files in `/etc/domicile` that a block of settings names, each with contents of its kind.
+fn write_named_files(folder: &Path, text: &str) {
+    for rest in text.split("/etc/domicile/").skip(1) {
+        let name = rest.split('"').next().unwrap();
+        let contents = match name {
+            "smtp-url" => "smtps://name:password@smtp.example.org:465".to_owned(),
+            "apple.p8" => rcgen::KeyPair::generate().unwrap().serialize_pem(),
+            _ => "secret".to_owned(),
+        };
+        std::fs::write(folder.join(name), contents).unwrap();
+    }
+}
+
 #[test]
 fn every_setting_of_the_manual_is_accepted() {
     let folder = TempDir::new().unwrap();
-    for secret in ["smtp-url", "google-secret", "github-secret", "corp-secret", "relay-ca.pem"] {
-        let text = if secret == "smtp-url" { "smtps://name:password@smtp.example.org:465" } else { "secret" };
-        std::fs::write(folder.path().join(secret), text).unwrap();
-    }
     let mut count = 0;
     for block in blocks().into_iter().filter(|block| block.kind == "toml") {
         count += 1;
+        write_named_files(folder.path(), &block.text);
         let text = block.text.replace("/etc/domicile/", &format!("{}/", folder.path().display()));
         let needed = ["region = \"eu\"\n", "public_url = \"https://account.example.org\"\n"];
         let needed = needed.iter().filter(|line| {
@@ -184,9 +195,16 @@ fn every_setting_of_the_manual_is_accepted() {
         });
         let text = needed.copied().collect::<String>() + &text;
         let checked = Config::from_text(&text, &block.page, &[]);
-        assert!(checked.is_ok(), "{}: {:?}\n{text}", block.page, checked.err());
+        let config = checked.unwrap_or_else(|error| panic!("{}: {error:?}\n{text}", block.page));
+        if block.page.starts_with("provider-") {
+            let name = &config.oauth[0].name;
+            let (_, about) = block.page.split_once('-').unwrap();
+            assert_eq!(name, about, "{}", block.page);
+            let callback = format!("https://account.example.org/oauth/{name}/callback");
+            assert!(pages()[&block.page].contains(&callback), "{} lacks {callback}", block.page);
+        }
     }
-    assert!(count >= 9, "only {count} blocks of settings were found");
+    assert!(count >= 21, "only {count} blocks of settings were found");
 }
 
 #[test]

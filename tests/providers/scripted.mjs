@@ -1,6 +1,12 @@
 // A provider whose answers the test sets: oauth2-mock-server. Its answers are changed just before they are sent.
 //
-//   {"now": 1777, "answers": {"claims": {..}, "header": {..}, "sign": "..", "userinfo": {..}, "metadata": {..}, "github": {..}}}
+//   given: {"paths": ["/realms/demo"]}   issuers below these paths have metadata too
+//   {"now": 1777, "answers": {"claims": {..}, "header": {..}, "sign": "..", "tokens": {..}, "userinfo": {..}, "metadata": {..},
+//    "github": {..}, "accepts": "client_secret_basic"}}
+//
+// A member that is null is left out, and one that is "<null>" is null. `accepts` refuses a client that sends its secret in
+// another way.
+//
 //   {"rotate": true}     new keys sign from now on, and the old ones are deleted
 //   {"seen": true}       the requests so far: {"/token": [bodies], ..}
 import crypto from "node:crypto";
@@ -8,6 +14,7 @@ import { converse, load } from "./common.mjs";
 
 const { OAuth2Server } = await load("oauth2-mock-server/dist/index.mjs");
 
+const given = JSON.parse(process.argv[2] ?? "{}");
 const server = new OAuth2Server();
 let keys = {};
 const makeKeys = async (name) => {
@@ -26,7 +33,8 @@ let answers = {};
 
 const base64url = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 const merged = (base, changes = {}) =>
-  Object.fromEntries(Object.entries({ ...base, ...changes }).filter(([, value]) => value !== null));
+  Object.fromEntries(Object.entries({ ...base, ...changes }).filter(([, value]) => value !== null)
+    .map(([name, value]) => [name, value === "<null>" ? null : value]));
 const privateKey = (alg) => crypto.createPrivateKey({ key: keys[alg], format: "jwk" });
 const publicPem = () => crypto.createPublicKey(privateKey("RS256")).export({ type: "spki", format: "pem" });
 const hmac = (secret) => (data) => crypto.createHmac("sha256", secret).update(data).digest("base64url");
@@ -71,8 +79,17 @@ const idToken = (claims) => {
 
 const { service } = server;
 const note = (path, request) => (seen[path] ??= []).push(request.body ?? {});
+const refusesClient = (request) => {
+  const sent = request.headers?.authorization?.startsWith("Basic ") ? "client_secret_basic" : "client_secret_post";
+  return answers.accepts !== undefined && answers.accepts !== sent;
+};
 service.on("beforeResponse", (response, request) => {
   note("/token", request);
+  if (refusesClient(request)) {
+    response.statusCode = 401;
+    response.body = { error: "invalid_client" };
+    return;
+  }
   const claims = JSON.parse(Buffer.from(response.body.id_token.split(".")[1], "base64url"));
   response.body.id_token = idToken(claims);
   response.body = merged(response.body, answers.tokens);
@@ -81,6 +98,7 @@ service.on("beforeResponse", (response, request) => {
 service.on("beforeUserinfo", (response, request) => {
   note("/userinfo", request);
   response.body = answers.userinfo ?? { sub: answers.claims?.sub ?? "johndoe" };
+  response.statusCode = answers.userinfo_status ?? 200;
 });
 service.on("beforeWellKnownOpenIdConfiguration", (response) => {
   response.body = merged(response.body, answers.metadata);
@@ -88,6 +106,12 @@ service.on("beforeWellKnownOpenIdConfiguration", (response) => {
 service.on("beforeAuthorizeRedirect", ({ url }) => {
   for (const [name, value] of Object.entries(answers.redirect ?? {})) url.searchParams.set(name, value);
 });
+for (const path of given.paths ?? []) {
+  server.service.addRoute("GET", `${path}/.well-known/openid-configuration`, (request, response) => {
+    response.setHeader("Content-Type", "application/json");
+    response.end(JSON.stringify(answers.metadata ?? {}));
+  });
+}
 server.service.addRoute("GET", "/keys", (request, response) => {
   note("/keys", request);
   response.setHeader("Content-Type", "application/json");
@@ -96,18 +120,26 @@ server.service.addRoute("GET", "/keys", (request, response) => {
 // GitHub: it has no ID token; its API returns the user.
 const json = (what) => (request, response) => {
   note(what, request);
+  response.statusCode = answers.github?.[`${what}_status`] ?? 200;
   response.setHeader("Content-Type", "application/json");
   response.end(JSON.stringify(answers.github?.[what] ?? null));
 };
 server.service.addRoute("POST", "/login/oauth/access_token", (request, response) => {
   note("/token", request);
   response.setHeader("Content-Type", "application/json");
+  if (refusesClient(request)) {
+    response.end(JSON.stringify({ error: "incorrect_client_credentials" }));
+    return;
+  }
   response.end(JSON.stringify(answers.github?.token ?? { access_token: "gho_1", token_type: "bearer" }));
 });
 server.service.addRoute("GET", "/api/user", json("user"));
 server.service.addRoute("GET", "/api/user/emails", json("emails"));
 
-await converse({ issuer }, async (command) => {
+// The private key file that Apple issues.
+const appleKey = crypto.generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" });
+
+await converse({ issuer, apple_key: appleKey }, async (command) => {
   now = command.now ?? now;
   answers = command.answers ?? answers;
   if (command.rotate) await makeKeys(crypto.randomUUID());

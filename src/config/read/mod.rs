@@ -396,6 +396,16 @@ mod tests {
             ("[oauth.apple]\nclient_id = \"x\"", ["oauth.apple.private_key_file", ".p8"]),
             ("[oauth.apple]\nprivate_key = \"x\"", ["d.toml:2: oauth.apple.private_key_file", "P-256"]),
             ("[oauth.oidc.corp]\nclient_id = \"x\"", ["oauth.oidc.corp.issuer is missing", "https://"]),
+            ("[oauth.google]\ntrust_emails = true", ["oauth.google.trust_emails", "is for [oauth.oidc.NAME] only"]),
+            (
+                "[oauth.github]\ntrusted_audiences = [\"a\"]",
+                ["oauth.github.trusted_audiences", "is for [oauth.oidc.NAME]"],
+            ),
+            ("[oauth.oidc.corp]\ntrust_emails = \"yes\"", ["oauth.oidc.corp.trust_emails", "must be true or false"]),
+            (
+                "[oauth.oidc.corp]\ntoken_endpoint_auth_method = \"private_key_jwt\"",
+                ["oauth.oidc.corp.token_endpoint_auth_method", "\"client_secret_basic\", \"client_secret_post\""],
+            ),
             (
                 "[oauth.oidc.corp]\nissuer = \"http://login.example.org\"",
                 ["d.toml:2: oauth.oidc.corp.issuer", "https://"],

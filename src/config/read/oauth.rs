@@ -1,6 +1,6 @@
 //! `[oauth.*]`: the providers that people can sign in with.
 
-use super::super::model::{AppleKey, Egress, Provider, ProviderKind};
+use super::super::model::{AppleKey, ClientAuth, Egress, Provider, ProviderKind};
 use super::super::raw::Origin;
 use super::super::syntax::{host_of, is_loopback_name, is_short_name};
 use super::Reader;
@@ -16,6 +16,8 @@ const GITHUB_API: &str = "https://api.github.com";
 /// Providers with their own table, which need no `oidc.` prefix.
 const BUILT_IN: [&str; 3] = ["google", "apple", "github"];
 const LABEL_MAX: usize = 32;
+/// Settings that only `[oauth.oidc.NAME]` has: what they say is known of the other providers.
+const GENERIC_ONLY: [&str; 4] = ["trusted_domains", "trust_emails", "trusted_audiences", "token_endpoint_auth_method"];
 
 impl Reader {
     pub(super) fn oauth(&mut self, egress: &[Egress]) -> Vec<Provider> {
@@ -74,6 +76,19 @@ impl Reader {
                 ),
             }
         }
+        for key in GENERIC_ONLY.iter().map(|key| format!("{table}.{key}")) {
+            if kind != ProviderKind::Oidc && self.raw.settings.contains_key(&key) {
+                self.fault(&at, &key, "is for [oauth.oidc.NAME] only. Remove the line");
+            }
+        }
+        let client_auth = self.choice(
+            &format!("{table}.token_endpoint_auth_method"),
+            &[
+                ("auto", None),
+                (ClientAuth::Basic.as_str(), Some(ClientAuth::Basic)),
+                (ClientAuth::Post.as_str(), Some(ClientAuth::Post)),
+            ],
+        );
         let context = ProviderContext { table: &table, egress };
         let issuer = self.url(&context, "issuer");
         let has_issuer = issuer.is_some();
@@ -90,11 +105,11 @@ impl Reader {
             scopes: self.words(&format!("{table}.scopes")),
             allowed_domains: self.domains(&format!("{table}.allowed_domains")),
             trusted_domains: self.domains(&format!("{table}.trusted_domains")),
+            trust_emails: self.boolean(&format!("{table}.trust_emails")),
+            trusted_audiences: self.words(&format!("{table}.trusted_audiences")),
+            client_auth,
             kind,
         };
-        if provider.kind != ProviderKind::Oidc && !provider.trusted_domains.is_empty() {
-            self.fault(&at, &format!("{table}.trusted_domains"), "is for [oauth.oidc.NAME] only. Remove the line");
-        }
         self.complete(&mut provider, &context, &at, has_issuer);
         Some(provider)
     }
@@ -259,4 +274,57 @@ impl Reader {
 struct ProviderContext<'a> {
     table: &'a str,
     egress: &'a [Egress],
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{ClientAuth, Config};
+
+    fn config(table: &str) -> Config {
+        let text = format!(
+            "region = \"eu\"\npublic_url = \"http://localhost:8600\"\n[oauth.oidc.corp]\nissuer = \"http://localhost:1\"\n\
+             client_id = \"x\"\nclient_secret = \"y\"\n{table}\n"
+        );
+        Config::from_text(&text, "d.toml", &[]).unwrap()
+    }
+
+    #[test]
+    fn trust_in_addresses_is_off_and_check_tells_when_it_is_on() {
+        let about = |config: &Config| {
+            let described = config.describe().into_iter().find(|(name, _)| *name == "Sign-in").unwrap().1;
+            format!("{described} {}", config.warnings().join(" "))
+        };
+        let (usual, trusting) = (config(""), config("trust_emails = true"));
+
+        assert!(!usual.oauth[0].trust_emails && !about(&usual).contains("counts as verified"));
+        assert!(trusting.oauth[0].trust_emails);
+        assert!(about(&trusting).contains("every address it names counts as verified"));
+        assert!(about(&trusting).contains("oauth.oidc.corp.trust_emails is true"));
+    }
+
+    #[test]
+    fn the_way_to_send_the_secret_and_other_audiences_can_be_set() {
+        let usual = &config("").oauth[0];
+        assert_eq!((usual.client_auth, usual.trusted_audiences.len()), (None, 0));
+        for (written, expected) in [
+            ("auto", None),
+            ("client_secret_basic", Some(ClientAuth::Basic)),
+            ("client_secret_post", Some(ClientAuth::Post)),
+        ] {
+            let set =
+                config(&format!("token_endpoint_auth_method = \"{written}\"\ntrusted_audiences = [\"1@a\", \"2\"]"));
+            assert_eq!(set.oauth[0].client_auth, expected, "{written}");
+            assert_eq!(set.oauth[0].trusted_audiences, ["1@a", "2"]);
+        }
+    }
+
+    #[test]
+    fn google_alone_may_write_its_issuer_without_https() {
+        let mut provider = config("").oauth.remove(0);
+        assert!(provider.issues_as("http://localhost:1") && !provider.issues_as("accounts.google.com"));
+        provider.kind = crate::config::ProviderKind::Google;
+        assert!(!provider.issues_as("accounts.google.com"), "not with another issuer");
+        provider.issuer = "https://accounts.google.com".to_owned();
+        assert!(provider.issues_as("accounts.google.com") && !provider.issues_as("localhost:1"));
+    }
 }

@@ -6,7 +6,7 @@ use crate::base::Problem;
 use crate::db;
 use crate::outbound::CallError;
 
-/// Why the response of a provider was refused. It is recorded in the audit log; the person does not see it.
+/// Why the response of a provider was refused. It is recorded in the audit log; the person sees what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No authorization request has this state, or the request was used, or it is older than ten minutes.
@@ -19,10 +19,18 @@ pub enum Refusal {
     Issuer,
     /// The provider did not exchange the code.
     Code,
-    /// The ID token is not valid.
-    Token,
+    /// The provider does not accept this site's own id and secret.
+    Client,
+    /// The token is not valid: which member of it is wrong, such as `aud`.
+    Token(&'static str),
     /// The response does not follow the protocol.
     Answer,
+    /// The account at the provider does not belong to an allowed domain.
+    Domain,
+    /// Only some domains are allowed, and the provider does not say that the address is verified.
+    Unverified,
+    /// Only some domains are allowed, and the provider gave no address.
+    NoAddress,
     /// The account at the provider is not connected to the account here.
     OtherIdentity,
     /// The authentication at the provider is too old.
@@ -38,10 +46,22 @@ impl Refusal {
             Self::Browser => "browser",
             Self::Issuer => "issuer",
             Self::Code => "code",
-            Self::Token => "token",
+            Self::Client => "client",
+            Self::Token(_) => "token",
             Self::Answer => "answer",
+            Self::Domain => "domain",
+            Self::Unverified => "unverified",
+            Self::NoAddress => "no_address",
             Self::OtherIdentity => "other_identity",
             Self::OldProof => "old_proof",
+        }
+    }
+
+    /// The member of the token that is wrong. `None`: it is about something else.
+    pub const fn member(self) -> Option<&'static str> {
+        match self {
+            Self::Token(member) => Some(member),
+            _ => None,
         }
     }
 }
@@ -69,6 +89,14 @@ pub enum OauthError {
         /// The cause, for the log.
         cause: CallError,
     },
+    /// The provider can be used only after somebody changes the settings here or there.
+    #[error("{provider} cannot be used: {cause}")]
+    Misconfigured {
+        /// The label of the provider.
+        provider: String,
+        /// What is wrong, for the log.
+        cause: String,
+    },
     /// No external identity waits in this browser, or it expired.
     #[error("no identity waits to be connected")]
     NoPendingIdentity,
@@ -81,9 +109,6 @@ pub enum OauthError {
     /// An operator suspended the account.
     #[error("the account is suspended")]
     Suspended,
-    /// The account at the provider does not belong to an allowed domain.
-    #[error("the domain is not allowed")]
-    DomainNotAllowed,
     /// An account here already verified the address.
     #[error("the address has an account")]
     EmailHasAccount,
@@ -126,10 +151,35 @@ impl From<OauthError> for Problem {
                 "oauth_old_proof",
                 "The provider did not ask you to sign in again, so this confirmation does not count. Sign out at the provider and try again, or set a password with a reset link.",
             ),
-            OauthError::Refused(_) => Problem::new(
+            OauthError::Refused(Refusal::Domain) => Problem::new(
+                403,
+                "oauth_domain",
+                "That account does not belong to an organisation that may sign in here. Choose another account, or ask your operator.",
+            ),
+            OauthError::Refused(Refusal::Unverified) => Problem::new(
+                403,
+                "oauth_unverified",
+                "The provider does not say that your e-mail address is verified, and this site requires it. Verify the address there, or ask your operator.",
+            ),
+            OauthError::Refused(Refusal::NoAddress) => Problem::new(
+                403,
+                "oauth_no_address",
+                "The provider did not give this site your e-mail address, which it needs. Allow it there, or ask your operator.",
+            ),
+            OauthError::Refused(Refusal::Client) => Problem {
+                cause: Some("the provider does not accept client_id and client_secret".to_owned()),
+                ..Problem::new(
+                    503,
+                    "oauth_misconfigured",
+                    "The provider does not accept this site, so nobody can sign in with it. Sign in another way, and tell your operator.",
+                )
+            },
+            OauthError::Refused(
+                Refusal::Provider | Refusal::Issuer | Refusal::Code | Refusal::Token(_) | Refusal::Answer,
+            ) => Problem::new(
                 400,
                 "oauth_refused",
-                "The answer of the provider could not be verified, so you were not signed in. Start again, or sign in another way.",
+                "The answer of the provider could not be verified, so you were not signed in. Start again. If it happens again, sign in another way and tell your operator.",
             ),
             OauthError::Declined { provider } => Problem::new(
                 400,
@@ -144,6 +194,16 @@ impl From<OauthError> for Problem {
                     "oauth_unavailable",
                     format!("{provider} does not answer right now. Sign in another way, or try again in a moment."),
                     30,
+                )
+            },
+            OauthError::Misconfigured { provider, cause } => Problem {
+                cause: Some(cause),
+                ..Problem::new(
+                    503,
+                    "oauth_misconfigured",
+                    format!(
+                        "{provider} is not set up correctly for this site. Sign in another way, and tell your operator."
+                    ),
                 )
             },
             OauthError::NoPendingIdentity => Problem::new(
@@ -164,11 +224,6 @@ impl From<OauthError> for Problem {
             OauthError::Suspended => {
                 Problem::new(403, "account_suspended", "This account is suspended. Ask your operator about it.")
             }
-            OauthError::DomainNotAllowed => Problem::new(
-                403,
-                "oauth_domain",
-                "That account does not belong to an organisation that may sign in here. Choose another account, or ask your operator.",
-            ),
             OauthError::EmailHasAccount => Problem {
                 status: 409,
                 ..Problem::field(

@@ -33,7 +33,8 @@ async fn in_time<T>(provider: &Provider, work: impl Future<Output = Result<T, Oa
 /// `signed_in`: the account of the session, if there is one.
 ///
 /// # Errors
-/// [`OauthError::NotFound`]; [`OauthError::Unavailable`]; [`OauthError::StrongerProofRequired`] for a step-up by a
+/// [`OauthError::NotFound`]; [`OauthError::Unavailable`], [`OauthError::Misconfigured`];
+/// [`OauthError::StrongerProofRequired`] for a step-up by a
 /// person who has a password or a second factor.
 pub async fn start(
     app: &Arc<App>,
@@ -97,9 +98,11 @@ pub async fn finish(
     let provider = provider(app, name)?;
     let request = {
         let (actor, provider, response) = (actor.clone(), provider.clone(), response.clone());
-        app.write_deciding(move |tx| ops::consume(tx, &actor, &provider, &response, state_cookie.as_deref())).await?
-    };
+        app.write_deciding(move |tx| ops::consume(tx, &actor, &provider, &response, state_cookie.as_deref())).await
+    }
+    .inspect_err(|error| client::log_refused_response(&provider, error))?;
     if response.code.is_empty() {
+        client::log_declined(&provider, &response);
         return Err(OauthError::Declined { provider: provider.label });
     }
     match in_time(&provider, client::fetch_identity(app, &provider, &request, &response)).await {

@@ -13,6 +13,7 @@ mod error;
 mod events;
 pub mod flows;
 mod id_token;
+mod json;
 mod mails;
 mod model;
 mod ops;

@@ -118,7 +118,7 @@ pub struct ExternalIdentity {
     pub subject: String,
     /// Their e-mail address. `None`: the provider gave none that we can use.
     pub email: Option<EmailAddress>,
-    /// Whether the provider says that it verified the address.
+    /// Whether the provider says that it verified the address, or the settings say so of all its addresses.
     pub is_verified: bool,
     /// Whether we accept the address as verified without a code of ours; see [`is_authoritative`].
     pub is_authoritative: bool,
@@ -189,7 +189,8 @@ fn simplified(name: &str) -> String {
     simple.trim_matches('-').to_owned()
 }
 
-/// Whether we accept an address that a provider verified, without a code of ours. The provider must own the address or
+/// Whether we accept an address that a provider verified, without a code of ours (`is_verified`: also by the setting
+/// `trust_emails`). The provider must own the address or
 /// be responsible for its domain. Google is, for gmail.com and for the organisations that it hosts (`hd`); Apple is,
 /// for its own domains and its relay; an OpenID issuer is, for the domains that the settings name (`trusted_domains`);
 /// GitHub never is.

@@ -410,3 +410,69 @@ fn the_security_page_connects_and_disconnects() {
     let back = providers.round_trip(&mut laptop, "google", ANN);
     assert_ne!(back.location(), "/settings/profile", "it no longer signs in");
 }
+
+/// The scripted provider as `corp`, as `other`, whose metadata are about `corp`, and as GitHub.
+fn scripted() -> (Appliance, HelperProcess) {
+    let (process, ready) = HelperProcess::provider("scripted.mjs", &json!({"paths": ["/other"]}));
+    let origin = ready["issuer"].as_str().unwrap();
+    let site = Appliance::running_with(&format!(
+        "[oauth.oidc.corp]\nlabel = \"Example Corp\"\nclient_id = \"domicile\"\nclient_secret = \"scripted-secret\"\n\
+         issuer = \"{origin}\"\njwks_url = \"{origin}/keys\"\nallowed_domains = [\"example.org\"]\n\
+         [oauth.oidc.other]\nclient_id = \"domicile\"\nclient_secret = \"scripted-secret\"\nissuer = \"{origin}/other\"\n\
+         [oauth.github]\nclient_id = \"hid\"\nclient_secret = \"hsec\"\nissuer = \"{origin}\"\napi_url = \"{origin}/api\"\n\
+         authorize_url = \"{origin}/authorize\"\n"
+    ));
+    (site, process)
+}
+
+#[test]
+fn a_page_tells_the_person_what_to_do_and_the_log_tells_the_admin_what_was_wrong() {
+    let (site, mut process) = scripted();
+    let now = jiff::Timestamp::now().as_second();
+    let person = json!({"sub": "1", "email": "ada@example.org", "email_verified": true, "name": "Ada"});
+    let with = |claim: &str, value: Value| {
+        let mut claims = person.clone();
+        claims[claim] = value;
+        json!({"claims": claims})
+    };
+    let lacks_emails = json!({"github": {
+        "user": {"id": 7, "login": "ada"}, "emails_status": 403,
+        "emails": {"message": "Resource not accessible by integration"},
+    }});
+    for (name, answers, status, said, logged) in [
+        ("corp", with("aud", json!("another")), 400, "tell your operator", "member=aud"),
+        ("corp", with("nbf", json!(now + 3600)), 400, "could not be verified", "member=nbf"),
+        ("corp", with("email", json!("ada@example.net")), 403, "may sign in here", "member=email"),
+        ("corp", with("email_verified", json!(false)), 403, "is verified, and this site requires it", "trust_emails"),
+        ("corp", with("email", Value::Null), 403, "did not give this site your e-mail address", "scope email"),
+        (
+            "corp",
+            json!({"claims": person, "accepts": "client_secret_post"}),
+            503,
+            "does not accept this site",
+            "token_endpoint_auth_method",
+        ),
+        ("corp", json!({"redirect": {"error": "invalid_scope"}}), 400, "could not be verified", "member=error"),
+        ("other", json!({"metadata": {"issuer": "http://x"}}), 503, "Other is not set up correctly", "its issuer is"),
+        ("github", lacks_emails, 200, "GitHub did not tell this site your address", "Email addresses: read-only"),
+    ] {
+        process.request(&json!({"now": now, "answers": answers}));
+        let mut browser = site.browser();
+        let mut shown = browser.get(&format!("/oauth/{name}/start"));
+        if shown.status == 303 {
+            let back = Call::to(shown.location(), "GET").send();
+            let path = back.location().strip_prefix(site.url().as_str()).expect("back to the site").to_owned();
+            shown = browser.get(&path);
+        }
+        if shown.status == 303 {
+            shown = browser.get("/oauth/sign-up");
+        }
+        let (text, log) = (shown.text(), site.log());
+        assert_eq!(shown.status, status, "{name} {said}: {text}");
+        assert!(text.contains(said), "{name} {said}: {text}");
+        assert!(log.contains(logged), "{name} {logged}: {log}");
+        assert!(!log.contains("ada@example") && !log.contains("scripted-secret"), "{name}: {log}");
+        // Other ways to sign in are on the same page.
+        assert!(status == 200 || text.contains("name=\"password\""), "{name}: {text}");
+    }
+}

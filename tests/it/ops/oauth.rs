@@ -1,8 +1,11 @@
 //! Sign-in with another provider: through the flows, with a real provider process whose answers the test sets.
 
 mod authorization;
+mod bent;
 mod forged_tokens;
 mod identities;
+mod log;
+mod shapes;
 mod signatures;
 mod with_factors;
 
@@ -55,6 +58,9 @@ fn provider(name: &str, issuer: &str) -> Provider {
         scopes: Vec::new(),
         allowed_domains: Vec::new(),
         trusted_domains: Vec::new(),
+        trust_emails: false,
+        trusted_audiences: Vec::new(),
+        client_auth: None,
     }
 }
 

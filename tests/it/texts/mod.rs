@@ -29,6 +29,12 @@ pub fn page_is_same(name: &str, answer: &Answer) {
     all_are_same(&Vec::from_iter(differs("pages", name, &outline(&answer.text()))));
 }
 
+/// Compares a text with its snapshot.
+#[track_caller]
+pub fn text_is_same(folder: &str, name: &str, text: &str) {
+    all_are_same(&Vec::from_iter(differs(folder, name, text)));
+}
+
 #[track_caller]
 fn all_are_same(differences: &[String]) {
     assert!(

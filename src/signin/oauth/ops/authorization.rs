@@ -90,6 +90,8 @@ pub fn consume(
         Some(request) if request.provider != provider.name => Some(Refusal::Provider),
         Some(request) if !is_same_browser(request, state_cookie) => Some(Refusal::Browser),
         Some(_) if !issuer_matches(provider, response) => Some(Refusal::Issuer),
+        // A code or an error, never both (RFC 6749 §4.1.2).
+        Some(_) if !response.code.is_empty() && !response.error.is_empty() => Some(Refusal::Answer),
         Some(_) => None,
     };
     let (request, refusal) = match (stored, refusal) {
@@ -98,9 +100,9 @@ pub fn consume(
         (None, refusal) => return refuse(tx, actor, provider, None, refusal.unwrap_or(Refusal::State)),
     };
     if let Some(refusal) = refusal {
-        if refusal == Refusal::Issuer {
-            // The right browser brings the response of another issuer. The sender of that response knows the state now,
-            // so the request ends.
+        if matches!(refusal, Refusal::Issuer | Refusal::Answer) {
+            // The right browser brings the response of another issuer, or one that is no response. Its sender knows the
+            // state now, so the request ends.
             store::use_request(tx, &digest)?;
         }
         return refuse(tx, actor, provider, None, refusal);
@@ -142,7 +144,10 @@ pub(in crate::signin::oauth) fn refuse<T>(
         Some(Purpose::StepUp) => SigninEvent::StepUpFailed.event_type(),
         Some(Purpose::SignIn) | None => SigninEvent::Failed.event_type(),
     };
-    let data = json!({"method": format!("oauth:{}", provider.name), "reason": refusal.as_str()});
+    let mut data = json!({"method": format!("oauth:{}", provider.name), "reason": refusal.as_str()});
+    if let Some(member) = refusal.member() {
+        data["member"] = json!(member);
+    }
     let mut event = Event::new(kind).outcome(Outcome::Failure).data(data);
     // The subject is only the person of the session: an event about an erased person would stay forever.
     if let Some(account) = actor.account() {

@@ -148,10 +148,14 @@ fn continue_with(app: &AppData, request: &HttpRequest, outcome: CallbackOutcome,
 
 /// A signed-in person sees the problem itself. Others see it on the sign-in page, with the other sign-in methods.
 fn show_failure(app: &AppData, request: &HttpRequest, error: OauthError) -> Answer {
-    let problem = Problem::from(error);
-    if let Some(cause) = problem.cause.as_ref().filter(|_| problem.status == 503) {
-        tracing::warn!(cause, "A provider could not be reached.");
+    match &error {
+        OauthError::Misconfigured { cause, .. } => {
+            tracing::warn!(cause, "A provider cannot be used with these settings.");
+        }
+        OauthError::Unavailable { cause, .. } => tracing::warn!(%cause, "A provider could not be reached."),
+        _ => {}
     }
+    let problem = Problem::from(error);
     if problem.status == 404 || identity_of(request).is_some() {
         return Err(problem.into());
     }

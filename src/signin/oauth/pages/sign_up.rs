@@ -25,6 +25,8 @@ struct SignUpPage {
     /// The authoritative address of the provider. It is shown and cannot be changed.
     proved_email: Option<String>,
     email: String,
+    /// The provider gave no address that can be used.
+    gave_no_email: bool,
     username: String,
     region: String,
     siblings: Vec<Sibling>,
@@ -63,6 +65,7 @@ async fn page_for(
         button: ProviderButton::new(provider, "", ""),
         who: external.label(),
         email: typed.map_or(address.clone(), |(typed, _)| typed.email.clone()),
+        gave_no_email: external.email.is_none(),
         proved_email: external.is_authoritative.then_some(address),
         username: username(&external, typed),
         region: app.config().region.clone(),

@@ -200,7 +200,7 @@ fn o2_metadata_of_another_issuer_is_refused() {
         world.answers(json!({"metadata": answers}));
         let before = rows(&world.test);
         let refused = world.start("corp", Purpose::SignIn, ANONYMOUS);
-        assert!(matches!(refused, Err(OauthError::Unavailable { .. })), "{answers}");
+        assert!(matches!(refused, Err(OauthError::Misconfigured { .. })), "{answers}");
         assert_eq!(rows(&world.test), before, "{answers}");
     }
 }
@@ -211,18 +211,45 @@ fn metadata_can_send_browsers_only_to_https_or_loopback() {
         let mut world = ProviderTest::new();
         world.answers(json!({"metadata": {"authorization_endpoint": place}}));
         let refused = world.start("corp", Purpose::SignIn, ANONYMOUS);
-        assert!(matches!(refused, Err(OauthError::Unavailable { .. })), "{place}");
+        assert!(matches!(refused, Err(OauthError::Misconfigured { .. })), "{place}");
     }
 }
 
 #[test]
 fn metadata_cannot_cause_requests_to_undeclared_hosts() {
-    for part in ["token_endpoint", "userinfo_endpoint"] {
-        let mut world = ProviderTest::new();
-        world.answers(json!({"claims": {"sub": "1"}, "metadata": {part: "https://inside.example/x"}}));
-        let refused = world.sign_in();
-        assert!(matches!(refused, Err(OauthError::Unavailable { .. })), "{part}: {}", describe(&refused));
-    }
+    let elsewhere = |part: &str| json!({"claims": {"sub": "1"}, "metadata": {part: "https://inside.example/x"}});
+    let mut world = ProviderTest::new();
+    world.answers(elsewhere("token_endpoint"));
+    let refused = world.sign_in();
+    let cause = match &refused {
+        Err(OauthError::Misconfigured { cause, .. }) => cause.as_str(),
+        _ => panic!("{}", describe(&refused)),
+    };
+    assert!(cause.contains("inside.example is not declared"), "{cause}");
+
+    // Without userinfo the person is known all the same; only the address is missing.
+    let mut world = ProviderTest::new();
+    world.answers(elsewhere("userinfo_endpoint"));
+    assert!(matches!(world.sign_in(), Ok(CallbackOutcome::UsernameRequired)));
+    assert_eq!(world.requests_to("/userinfo"), 0);
+}
+
+#[test]
+fn a_response_with_a_code_and_an_error_is_refused_and_ends_the_request() {
+    let mut world = ProviderTest::new();
+    world.answers(json!({"claims": {"sub": "1"}, "redirect": {"error": "access_denied"}}));
+    let before = rows(&world.test);
+    let url = world.start("corp", Purpose::SignIn, ANONYMOUS).unwrap();
+    let response = world.follow(&url);
+    assert!(!response.code.is_empty() && !response.error.is_empty());
+
+    let refused = world.finish("corp", response.clone(), ANONYMOUS);
+
+    assert!(matches!(refused, Err(OauthError::Refused(Refusal::Answer))), "{}", describe(&refused));
+    assert_eq!((rows(&world.test), world.requests_to("/token")), (before, 0), "the code is not sent");
+    let again = AuthorizationResponse { error: String::new(), ..response };
+    let refused = world.finish("corp", again, ANONYMOUS);
+    assert!(matches!(refused, Err(OauthError::Refused(Refusal::State))), "{}", describe(&refused));
 }
 
 #[test]
