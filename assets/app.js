@@ -69,7 +69,7 @@ for (const meter of document.querySelectorAll("[data-meter]")) {
 
 // A second press of a button does nothing while the first one is sent, so that no key is created twice. A download
 // stays on its page and is not affected.
-for (const form of document.querySelectorAll("form[method=post]:not([data-stays])")) {
+for (const form of document.querySelectorAll("form[method=post]:not([data-stays], .theme)")) {
   form.addEventListener("submit", (event) => {
     const button = event.submitter ?? form.querySelector("button:not([type=button])");
     if (button.getAttribute("aria-busy") === "true") event.preventDefault();
@@ -81,25 +81,44 @@ addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
 });
 
-// Presets tick scopes, and the sentence next to the button lists the ticked scopes.
+// Presets tick scopes, what a bundle includes is shown as ticked, and the sentence next to the button lists the choice.
 const presets = document.querySelector("[data-presets]");
 if (presets) {
   presets.hidden = false;
-  const boxes = [...document.querySelectorAll("input[name=scope]")];
+  const ticks = [...document.querySelectorAll("input[type=checkbox][name=scope]")];
+  const levels = [...document.querySelectorAll(".levels input[type=radio]")];
+  const rows = new Map(levels.map((level) => [level.name, levels.filter((other) => other.name === level.name)]));
   const sentence = document.querySelector("[data-chosen]");
   const nothing = sentence.textContent;
+  // What was chosen in a row before a bundle included it.
+  const own = new Map();
   const say = () => {
-    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    const included = new Set(ticks.filter((tick) => tick.checked).flatMap((tick) => tick.dataset.includes.split(" ")));
+    for (const [name, row] of rows) {
+      const highest = row.findLast((level) => included.has(level.value));
+      const isIncluded = row.some((level) => level.disabled);
+      if (highest && !isIncluded) own.set(name, row.find((level) => level.checked));
+      const chosen = highest ?? own.get(name);
+      if (highest || isIncluded) chosen.checked = true;
+      for (const level of row) level.disabled = Boolean(highest) && row.indexOf(level) <= row.indexOf(highest);
+      // A level above the included one can still be chosen.
+      if (highest && own.get(name) && row.indexOf(own.get(name)) > row.indexOf(highest)) own.get(name).checked = true;
+      if (!highest) own.delete(name);
+    }
+    const chosen = [...ticks, ...levels].filter((it) => it.checked && !it.disabled && it.value).map((it) => it.value);
     sentence.textContent = chosen.length ? `This key may: ${chosen.join(", ")}.` : nothing;
   };
   for (const button of presets.querySelectorAll("[data-preset]")) {
     button.addEventListener("click", () => {
       const wanted = button.dataset.preset.split(" ");
-      for (const box of boxes) box.checked = wanted.includes(box.value);
+      own.clear();
+      for (const level of levels) { level.disabled = false; level.checked = level.value === ""; }
+      for (const tick of ticks) tick.checked = wanted.includes(tick.value);
       say();
     });
   }
-  for (const box of boxes) box.addEventListener("change", say);
+  for (const level of levels) level.addEventListener("change", () => { own.set(level.name, level); say(); });
+  for (const tick of ticks) tick.addEventListener("change", say);
   say();
 }
 
@@ -121,3 +140,59 @@ const poll = () => {
 setTimeout(poll, POLL_MS);
 
 document.querySelector("[data-focus]")?.focus();
+
+// What happened is said to screen readers, which announce only what changes after the page is there. A button hides it.
+const ANNOUNCE_AFTER_MS = 300;
+for (const note of document.querySelectorAll("[data-flash]")) {
+  const sentence = note.querySelector("p").textContent;
+  const announcer = document.querySelector("[data-announcer]");
+  if (announcer) setTimeout(() => { announcer.textContent = sentence; }, ANNOUNCE_AFTER_MS);
+  const hide = document.createElement("button");
+  hide.type = "button";
+  hide.className = "button quiet small dismiss";
+  hide.setAttribute("aria-label", "Dismiss");
+  hide.textContent = "×";
+  hide.addEventListener("click", () => {
+    note.remove();
+    document.getElementById("main")?.focus({ preventScroll: true });
+  });
+  note.append(hide);
+}
+
+// The theme changes on the page as it stands, so that nothing typed and nothing shown once is lost. Heard at the document,
+// because the form may be replaced.
+document.addEventListener("submit", async (event) => {
+  const themes = event.target;
+  if (!themes.matches("form.theme")) return;
+  event.preventDefault();
+  const button = event.submitter;
+  const body = new URLSearchParams(new FormData(themes, button));
+  document.documentElement.dataset.theme = button.value;
+  for (const one of themes.querySelectorAll("button")) one.setAttribute("aria-pressed", String(one === button));
+  try {
+    await fetch(themes.action, { method: "POST", body, redirect: "manual" });
+  } catch {
+    // The theme of this page has changed; it is stored by the next press.
+  }
+});
+
+// On a phone the tabs scroll: the current one is brought into view.
+const tab = document.querySelector(".sidebar nav [aria-current]");
+const tabs = tab?.closest("nav");
+if (tabs && tabs.scrollWidth > tabs.clientWidth) tabs.scrollLeft = tab.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+
+// `/` moves to the search field, `?` lists the keys. Both only where nothing is being typed.
+const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]");
+const help = document.getElementById("keys-help");
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  const search = document.querySelector("input[type=search]");
+  if (event.key === "/" && search) {
+    event.preventDefault();
+    search.focus();
+    search.select();
+  } else if (event.key === "?" && help) {
+    event.preventDefault();
+    help.showModal();
+  }
+});

@@ -9,6 +9,9 @@ const words = { saving: "Saving…", saved: "Saved", waiting: "Not saved yet", "
 
 const keepSaved = (form) => {
   const state = document.querySelector(`[data-state="${form.dataset.autosave}"]`);
+  // The form saves itself, so it needs no button, until saving fails.
+  const button = form.querySelector("[data-save]");
+  button.hidden = true;
   let timer;
   let running = false;
   let leaving = false;
@@ -62,11 +65,13 @@ const keepSaved = (form) => {
         mirror(request.response);
         if (!isOlder) say("saved");
       } else if (request.status === 200) {
+        button.hidden = false;
         say("not-saved", "You were signed out. Sign in, then save again.");
       } else if (request.status >= 400 && request.status < 429) {
         show(request.response);
         say(form.contains(document.activeElement) && !form.querySelector("[aria-invalid]") ? "waiting" : "not-saved");
       } else {
+        button.hidden = false;
         say("not-saved", "Not saved. Press Save in a moment.");
         return;
       }
@@ -133,4 +138,88 @@ if (name) {
     }
   };
   name.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, ASK_AFTER_MS); });
+}
+
+// The time zone of this browser is proposed where another one is chosen.
+const zones = document.getElementById("time_zone");
+const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zones && here && zones.value !== here && [...zones.options].some((option) => option.value === here)) {
+  const propose = document.createElement("button");
+  propose.type = "button";
+  propose.className = "button small propose";
+  propose.textContent = `Use ${here.replaceAll("_", " ")}, as this browser`;
+  propose.addEventListener("click", () => {
+    zones.value = here;
+    propose.remove();
+    zones.focus();
+    zones.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  zones.after(propose);
+}
+
+// A chosen picture is shown as it will look. It can be moved and enlarged, and only the visible square is sent.
+const file = document.getElementById("picture");
+const SIDE = 192;
+const SENT_SIDE = 512;
+if (file) {
+  const crop = document.createElement("div");
+  crop.className = "crop";
+  crop.hidden = true;
+  const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE, tabIndex: 0 });
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", "Preview. Move the picture with the arrow keys or by dragging.");
+  const size = Object.assign(document.createElement("input"), { type: "range", min: "1", max: "4", step: "0.05", value: "1", id: "picture-size" });
+  const label = Object.assign(document.createElement("label"), { htmlFor: size.id, textContent: "Size" });
+  crop.append(canvas, label, size);
+  file.closest(".field").after(crop);
+  let picture;
+  // The centre of the visible square, as parts of the picture.
+  let centre = { x: 0.5, y: 0.5 };
+
+  const paint = (target, side) => {
+    const edge = Math.min(picture.width, picture.height) / Number(size.value);
+    const half = { x: edge / 2 / picture.width, y: edge / 2 / picture.height };
+    for (const axis of ["x", "y"]) centre[axis] = Math.min(1 - half[axis], Math.max(half[axis], centre[axis]));
+    const [left, top] = [centre.x * picture.width - edge / 2, centre.y * picture.height - edge / 2];
+    target.getContext("2d").drawImage(picture, left, top, edge, edge, 0, 0, side, side);
+  };
+  const show = () => picture && paint(canvas, SIDE);
+  const move = (x, y) => {
+    const edge = Math.min(picture.width, picture.height) / Number(size.value);
+    centre = { x: centre.x - (x / SIDE) * (edge / picture.width), y: centre.y - (y / SIDE) * (edge / picture.height) };
+    show();
+  };
+
+  file.addEventListener("change", async () => {
+    crop.hidden = true;
+    // The server says what is wrong with a file that is no picture.
+    picture = file.files[0] && await createImageBitmap(file.files[0]).catch(() => undefined);
+    if (!picture) return;
+    centre = { x: 0.5, y: 0.5 };
+    size.value = "1";
+    crop.hidden = false;
+    show();
+  });
+  size.addEventListener("input", show);
+  canvas.addEventListener("pointermove", (event) => { if (event.buttons) move(event.movementX, event.movementY); });
+  canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+  const STEP = 8;
+  const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+  canvas.addEventListener("keydown", (event) => {
+    if (!ARROWS[event.key]) return;
+    event.preventDefault();
+    move(...ARROWS[event.key]);
+  });
+  file.form.addEventListener("submit", async (event) => {
+    if (!picture) return;
+    event.preventDefault();
+    const sent = Object.assign(document.createElement("canvas"), { width: SENT_SIDE, height: SENT_SIDE });
+    paint(sent, SENT_SIDE);
+    picture = undefined;
+    const blob = await new Promise((done) => { sent.toBlob(done, "image/png"); });
+    const files = new DataTransfer();
+    files.items.add(new File([blob], "picture.png", { type: "image/png" }));
+    file.files = files.files;
+    file.form.submit();
+  });
 }

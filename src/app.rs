@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::base::{Clock, Metrics, Network, Problem, RateLimiter, Readiness, Rng, Timestamp, Visitor};
+use crate::base::{Clock, Metrics, Network, Problem, RateLimiter, Readiness, Rng, ShownOnce, Timestamp, Visitor};
 use crate::config::{Config, HASHES_AT_ONCE};
 use crate::crypto::{HashCost, KeyIds, Keyring, PasswordPool, TooOld};
 use crate::db::{self, Decided, FileCopy, Layout, Site, SiteStamp, Store, StoreHooks, Tx, View};
@@ -24,6 +24,7 @@ pub struct App {
     http_client: HttpClient,
     rates: Mutex<RateLimiter<(&'static str, Network), NETWORKS_MAX>>,
     permits: Mutex<HashMap<&'static str, Arc<Semaphore>>>,
+    shown_once: ShownOnce,
 }
 
 /// The name of the fault while a line of the journal is wrong.
@@ -141,6 +142,7 @@ impl App {
             http_client,
             rates: Mutex::default(),
             permits: Mutex::default(),
+            shown_once: ShownOnce::default(),
         };
         check_stamp(app.store.query_inline(db::find_stamp)?, app.config())?;
         if let Some(ids) = app.store.query_inline(db::find_keys_in_use)? {
@@ -281,6 +283,11 @@ impl App {
         let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
         let permits = permits.entry(limit.name).or_insert_with(|| Arc::new(Semaphore::new(limit.max)));
         permits.clone().try_acquire_owned().ok()
+    }
+
+    /// The texts that pages show once.
+    pub fn shown_once(&self) -> &ShownOnce {
+        &self.shown_once
     }
 
     /// Runs `work` in one write transaction and returns when it is durable on the disk.

@@ -3,10 +3,10 @@
 use crate::mail::{Link, PlainMessage};
 
 /// The six digits that verify an address.
-pub(super) fn verify_code(display_name: &str, code: &str, site: &str) -> PlainMessage {
+pub(super) fn verify_code(display_name: &str, code: &str, name: &str, site: &str) -> PlainMessage {
     PlainMessage {
         // Without the code: lists, logs and notifications show subjects.
-        subject: "Your code for Domicile".into(),
+        subject: format!("Your code for {name}"),
         paragraphs: vec![format!(
             "Hello {display_name}, enter this code to verify your address. It is valid for ten minutes."
         )],
@@ -66,7 +66,7 @@ mod tests {
         check_listing(
             "accounts",
             &[
-                ("verify_code", verify_code("Ada Lovelace", "123456", SITE)),
+                ("verify_code", verify_code("Ada Lovelace", "123456", "Domicile", SITE)),
                 ("address_in_use", address_in_use(SITE)),
                 ("account_exists", account_exists(SITE)),
                 ("keys_unlocked", keys_unlocked(SITE)),

@@ -21,6 +21,7 @@ pub(super) const RESERVED: &[&str] = &[
     "session",
     "revert",
     "settings",
+    "site",
     "signin",
     "signout",
     "signup",
@@ -29,6 +30,7 @@ pub(super) const RESERVED: &[&str] = &[
     "v1",
     "verify",
     "metrics",
+    "apple-touch-icon.png",
     "favicon.ico",
     "robots.txt",
     // RFC 2142.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::model::{Activity, outcome_label};
 use super::ops;
+use crate::api_keys::exposure_place;
 use crate::audit::{Filter, Outcome, Part};
 use crate::base::{Cursor, PAGE_SIZE};
 use crate::http::page::{self, AppData, PageContext};
@@ -66,7 +67,8 @@ fn row(activity: Activity, times: TimeFormat<'_>) -> EventRow {
         _ => None,
     };
     let name = event.private_text(Part::Text, "name").or_else(|| event.private_text(Part::Text, "reason"));
-    let details = [name, by].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+    let place = event.private_text(Part::Contact, "url").and_then(exposure_place);
+    let details = [name, place.as_deref(), by].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     EventRow {
         title,
         tag: outcome_label(event.outcome).map(|label| OutcomeTag { label, colour: colour_of(event.outcome) }),

@@ -23,6 +23,9 @@ pub enum ApiKeyError {
     /// No scope was chosen. A key without scopes can do nothing.
     #[error("no scope")]
     NoScope,
+    /// The chosen scopes allow something that the key may not do.
+    #[error("scopes of a key cannot grow")]
+    ScopesGrow,
     /// The expiry is not a choice of the list, a day or a span, or is more than ten years away.
     #[error("not an expiry")]
     Expiry,
@@ -106,6 +109,9 @@ impl From<ApiKeyError> for Problem {
             }
             ApiKeyError::NoScope => {
                 Problem::field("scope", "no_scope", "A key without scopes can do nothing. Choose at least one scope.")
+            }
+            ApiKeyError::ScopesGrow => {
+                Problem::field("scope", "scopes_grow", "A key can only lose scopes. To get more, create another key.")
             }
             ApiKeyError::Expiry => Problem::field(
                 "expires",

@@ -10,6 +10,7 @@ events! {
     ApiKeyEvent {
         Created = "api_key.created": ABOUT_A_KEY.done("API key created"),
         Changed = "api_key.changed": ABOUT_A_KEY.done("API key changed").may_end_access(),
+        ScopesReduced = "api_key.scopes_reduced": ABOUT_A_KEY.done("API key scopes reduced").ends_access(),
         Rotated = "api_key.rotated": ABOUT_A_KEY.done("API key rotated").ends_access(),
         Disabled = "api_key.disabled": ABOUT_A_KEY.done("API key disabled").ends_access(),
         Enabled = "api_key.enabled": ABOUT_A_KEY.done("API key enabled").returns_access(),

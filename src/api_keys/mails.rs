@@ -60,8 +60,8 @@ pub(super) fn key_revoked(key: &ApiKey, site: &str) -> PlainMessage {
     )
 }
 
-/// A key was found in public.
-pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, site: &str) -> PlainMessage {
+/// A key was found in public. `place`: where, if the report says so.
+pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, place: Option<&str>, site: &str) -> PlainMessage {
     let what_happens = match on_exposure {
         OnExposure::Quarantine => {
             "It is blocked from now on. Revoke it, or restore it if you are sure that no other person has it. If you do nothing, it will be revoked after 24 hours."
@@ -69,15 +69,15 @@ pub(super) fn key_exposed(key: &ApiKey, on_exposure: OnExposure, site: &str) -> 
         OnExposure::Revoke => "It was revoked. Create a new one for the program that used it.",
         OnExposure::Notify => "It still works, and the person who found it can use it. Rotate or revoke it.",
     };
+    let mut paragraphs = vec![format!(
+        "Your API key {}… was reported to us as found in public. The report contains the whole key.",
+        key.display
+    )];
+    paragraphs.extend(place.map(|place| format!("According to the report, it is at {place}")));
+    paragraphs.push(what_happens.to_owned());
     message(
         format!("Your API key “{}” was found in public", key.name),
-        vec![
-            format!(
-                "Your API key {}… was reported to us as found in public. The report contains the whole key.",
-                key.display
-            ),
-            what_happens.to_owned(),
-        ],
+        paragraphs,
         "Never put keys into code, logs or chats. Keep them where your program reads its secrets.",
         site,
     )
@@ -194,9 +194,9 @@ mod tests {
                 ("key_created, no end", key_created(&ci, SITE)),
                 ("key_rotated", key_rotated(&ci, &ci, later, SITE)),
                 ("key_revoked", key_revoked(&ci, SITE)),
-                ("key_exposed", key_exposed(&ci, OnExposure::Quarantine, SITE)),
-                ("key_exposed, revoked", key_exposed(&ci, OnExposure::Revoke, SITE)),
-                ("key_exposed, only told", key_exposed(&ci, OnExposure::Notify, SITE)),
+                ("key_exposed", key_exposed(&ci, OnExposure::Quarantine, Some("https://git.example/x"), SITE)),
+                ("key_exposed, revoked", key_exposed(&ci, OnExposure::Revoke, None, SITE)),
+                ("key_exposed, only told", key_exposed(&ci, OnExposure::Notify, None, SITE)),
                 ("keys_end_soon", keys_end_soon(std::slice::from_ref(&ends), 7, SITE)),
                 ("keys_end_soon, many", keys_end_soon(&many, 1, SITE)),
                 ("replaced_key_used", replaced_key_used(&ci, &caller, SITE)),

@@ -28,13 +28,13 @@ pub use jobs::{END_DUE, REMIND, RESEAL, end_due, remind, reseal};
 pub use model::{
     ApiKey, Budget, Channel, CreatedApiKey, DailyUse, Expiry, ExpiryOffer, KeyActs, KeyCaller, KeyChange, KeyEvent,
     KeyName, KeyNote, KeyPolicy, KeyState, KeyUsage, Limits, LookupDigest, NewApiKey, OVERLAP_DEFAULT, OVERLAP_MAX,
-    Period, RevokeReason, RotationPreview, SuccessorLife, UsageBatch, UsageDetail, parse_networks, parse_overlap,
-    state_now, stored_networks,
+    Period, RevokeReason, RotationPreview, SuccessorLife, UsageBatch, UsageDetail, exposure_place, parse_networks,
+    parse_overlap, state_now, stored_networks,
 };
 pub use ops::{
     DAYS_SHOWN, ExposureReport, Health, Insight, change, create, daily_uses, disable, enable, expiry_offer, expose,
-    find, forget, health, insight, list, list_live, record_usage, restore, reveal, revoke, revoke_since, rotate,
-    rotation_preview, set_policy, spend,
+    find, forget, health, insight, list, list_live, record_usage, reduce_scopes, restore, reveal, revoke, revoke_since,
+    rotate, rotation_preview, set_policy, spend,
 };
 pub use store::{STATEMENTS, count_all_live, count_live, find_policy as policy};
 pub use tables::TABLES;

@@ -43,6 +43,21 @@ pub fn rotate(tx: &mut Tx<'_>, id: ApiKeyId, detail: &str) -> Result<Option<bool
     Ok(Some(true))
 }
 
+/// Takes scopes away from a key. `detail` is that of the event: the scopes that it keeps.
+///
+/// # Errors
+/// [`Error`].
+pub fn reduce_scopes(tx: &mut Tx<'_>, id: ApiKeyId, detail: &str) -> Result<bool, Error> {
+    let Some(key) = live(tx, id)? else { return Ok(false) };
+    let site = tx.site().clone();
+    let rights = |scopes: &str| site.config.scopes.rights_of(scopes);
+    if detail.is_empty() || rights(&key.scopes) == rights(detail) || !rights(&key.scopes).contains(rights(detail)) {
+        return Ok(false);
+    }
+    store::update_scopes(tx, id, detail)?;
+    Ok(true)
+}
+
 /// Blocks a key whose networks were narrowed: the journal does not contain networks, because they can be personal data.
 /// Its owner sets them again and enables the key. A key that cannot be disabled, because it ends soon, is revoked.
 ///

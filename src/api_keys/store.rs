@@ -64,6 +64,7 @@ const UPDATE_CHANGE: &str = "
     set name = :name, note = :note, networks = :networks, rate_per_minute = :rate_per_minute, budget_micro = :budget_micro,
         budget_period = :budget_period, spent_until = :spent_until
     where id = :id";
+const UPDATE_SCOPES: &str = "update api_key set scopes = :scopes where id = :id";
 const LIST_SPENT: &str = sql!(
     KEYS,
     "where k.family_id = :family_id and k.state <> 'revoked' and k.budget_period = :period and k.budget_micro <= :spent_micro
@@ -115,6 +116,7 @@ pub const STATEMENTS: &[&str] = &[
     UPDATE_STATE,
     UPDATE_REVOKED,
     UPDATE_CHANGE,
+    UPDATE_SCOPES,
     LIST_SPENT,
     UPDATE_SPENT,
     UPDATE_LOOKUP,
@@ -310,6 +312,12 @@ pub(super) fn update_revoked(
     let now = tx.now();
     let params = named_params! {":id": id, ":now": now, ":ended_as": reason.as_str(), ":dead_lookup": dead_lookup};
     tx.execute(UPDATE_REVOKED, params)?;
+    Ok(())
+}
+
+/// Sets the scopes, as names that are separated by spaces.
+pub(super) fn update_scopes(tx: &mut Tx<'_>, id: ApiKeyId, scopes: &str) -> Result<(), Error> {
+    tx.execute(UPDATE_SCOPES, named_params! {":id": id, ":scopes": scopes})?;
     Ok(())
 }
 

@@ -20,7 +20,8 @@ pub use event_type::{AccessChange, Audience, EventKind, EventType, Outcome, Part
 pub use events::SiteEvent;
 pub use model::{AuditSummary, Epoch, Event, Filter, KnownHead, RecordedEvent};
 pub use ops::{
-    epoch_number, forget, head, leaf_of_event, list, own_events, purge_anonymous, record, verify, verify_since,
+    epoch_number, forget, head, last_about, leaf_of_event, list, own_events, purge_anonymous, record, verify,
+    verify_since,
 };
 pub use store::{STATEMENTS, insert_epoch as open_epoch, list_epochs as epochs};
 pub use tables::TABLES;

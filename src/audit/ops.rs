@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::chain::{self, Leaf};
 use super::error::AuditError;
+use super::event_type::EventKind;
 use super::event_type::{AccessChange, Outcome, Part};
 use super::model::{AuditSummary, Event, Filter, RecordedEvent};
 use super::store::{self, EventRow, PrivateRow};
@@ -342,6 +343,19 @@ pub fn own_events(
 ) -> Result<Vec<RecordedEvent>, Error> {
     let rows = store::list_own(view, account, workspace, after, limit.min(1000))?;
     rows.into_iter().map(|row| open_event(view, row)).collect()
+}
+
+/// The newest event of this type about one thing, such as a key. `None`: there is none.
+///
+/// # Errors
+/// [`Error`].
+pub fn last_about(
+    view: &View<'_>,
+    target: impl std::fmt::Display,
+    kind: impl EventKind,
+) -> Result<Option<RecordedEvent>, Error> {
+    let row = store::find_last_about(view, &target.to_string(), kind.event_type().name)?;
+    row.map(|row| open_event(view, row)).transpose()
 }
 
 fn open_event(view: &View<'_>, row: EventRow) -> Result<RecordedEvent, Error> {

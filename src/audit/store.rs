@@ -58,6 +58,11 @@ const LIST_OWN: &str = sql!(
     order by seq
     limit :limit"
 );
+const FIND_LAST_ABOUT: &str = sql!(
+    "select ",
+    EVENT,
+    " from audit_event where target_id = :target_id and event = :event order by seq desc limit 1"
+);
 const LIST_PRIVATE: &str = "select part, subject_id, salt, sealed from audit_private where seq = :seq order by part";
 const FIND_UNCOMMITTED: &str = "
     select p.seq
@@ -85,6 +90,7 @@ pub const STATEMENTS: &[&str] = &[
     FIND_LEAF,
     LIST_FEED,
     LIST_OWN,
+    FIND_LAST_ABOUT,
     LIST_PRIVATE,
     FIND_UNCOMMITTED,
     HAS_EPOCHS,
@@ -250,6 +256,11 @@ pub(super) fn list_own(
         named_params! {":account_id": account, ":workspace_id": workspace, ":after": after, ":limit": limit},
         read_event,
     )
+}
+
+/// The newest event with this name about this target.
+pub(super) fn find_last_about(view: &View<'_>, target: &str, event: &str) -> Result<Option<EventRow>, Error> {
+    view.find(FIND_LAST_ABOUT, named_params! {":target_id": target, ":event": event}, read_event)
 }
 
 pub(super) fn list_private(view: &View<'_>, seq: i64) -> Result<Vec<PrivateRow>, Error> {

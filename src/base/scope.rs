@@ -44,6 +44,13 @@ pub struct ScopeEntry {
     rights: Scopes,
 }
 
+impl ScopeEntry {
+    /// Whether it is a name for several scopes.
+    pub fn is_bundle(&self) -> bool {
+        self.group == BUNDLES
+    }
+}
+
 /// Every scope of this appliance: the built-in ones and the admin's `[[scopes]]`.
 #[derive(Clone, Debug)]
 pub struct ScopeTable {

@@ -20,6 +20,7 @@ pub(super) fn key(common: &Common, command: &KeyCommand) -> Result<(), Failure> 
         KeyCommand::Create(new) => create(common, new),
         KeyCommand::List { account } => list(common, account),
         KeyCommand::Rotate { key, overlap } => rotate(common, key, overlap.as_deref()),
+        KeyCommand::Reduce { key, scope } => reduce(common, key, scope.clone()),
         KeyCommand::Revoke { key } => revoke(common, key),
     }
 }
@@ -111,6 +112,19 @@ fn rotate(common: &Common, key: &str, overlap: Option<&str>) -> Result<(), Failu
     })?;
     if let Some(end) = created.predecessor_ends_at {
         tell!("The old key is valid until {}.", end.day_and_time());
+    }
+    Ok(())
+}
+
+fn reduce(common: &Common, key: &str, scopes: Vec<String>) -> Result<(), Failure> {
+    let id = parse_id(key)?;
+    let app = open(common)?;
+    let reduced = move |tx: &mut Tx<'_>| api_keys::reduce_scopes(tx, &CredentialAdmin::operator(), id, &scopes);
+    let key = app.store().write_blocking(reduced).map_err(|error| to_failure(error, id))?;
+    if common.json {
+        out!("{}", json!({"id": key.id.to_string(), "scopes": key.scopes}))?;
+    } else {
+        out!("{}", key.scopes)?;
     }
     Ok(())
 }

@@ -75,6 +75,7 @@ impl Config {
         vec![
             ("Region", format!("{}; all data stays in it", self.region)),
             ("Public URL", self.public_url.clone()),
+            ("Name", self.site.name.clone()),
             ("Listens on", addresses),
             (
                 "Metrics",

@@ -12,6 +12,7 @@ mod model;
 mod raw;
 mod read;
 mod relay;
+mod site;
 mod starter;
 mod syntax;
 
@@ -26,6 +27,7 @@ pub use model::{
     Sibling, Signup, SignupMode, Snapshot, Tokens, is_key_prefix,
 };
 pub use relay::{Relay, RelayCredentials, RelayTls};
+pub use site::{Accent, Logo, SiteInfo, Support};
 pub use starter::{Missing, starter_text};
 
 /// The path of the configuration file in the package.

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::listen::Listen;
 use super::relay::Relay;
+use super::site::SiteInfo;
 use crate::base::{Credits, ScopeTable, Secret, Timestamp};
 
 /// All settings of an appliance.
@@ -43,6 +44,7 @@ pub struct Config {
     /// Providers that people can sign in with, in the order of their buttons.
     pub oauth: Vec<Provider>,
     pub factors: Factors,
+    pub site: SiteInfo,
     /// Variables that look like settings and are none: links of services that Kubernetes and Docker set.
     pub ignored: Vec<String>,
     /// A temporary appliance of `domicile demo`. Never set by a file.

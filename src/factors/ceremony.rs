@@ -20,7 +20,7 @@ fn relying_party(config: &Config) -> Result<Webauthn, FactorError> {
     let url = Url::parse(&config.public_url).map_err(|_| FactorError::NoPasskeysHere)?;
     let host = url.domain().ok_or(FactorError::NoPasskeysHere)?;
     let builder = WebauthnBuilder::new(host, &url).map_err(|_| FactorError::NoPasskeysHere)?;
-    builder.rp_name("Domicile").timeout(CHALLENGE_LIFE).build().map_err(|_| FactorError::NoPasskeysHere)
+    builder.rp_name(&config.site.name).timeout(CHALLENGE_LIFE).build().map_err(|_| FactorError::NoPasskeysHere)
 }
 
 /// Whether this site can have passkeys: they need a host name.

@@ -37,6 +37,11 @@ fn hashed(name: &str) -> String {
     }
 }
 
+/// The content of a file. `None`: there is none with this name.
+pub fn content(name: &str) -> Option<Vec<u8>> {
+    Files::get(name).map(|file| file.data.into_owned())
+}
+
 /// `GET /assets/{name}`: a file by its name with hash, cacheable for ever; a font, which the style sheet names without
 /// a hash, cacheable for a day.
 pub async fn serve(path: web::Path<String>) -> Answer {

@@ -48,12 +48,13 @@ pub fn require_same_origin(request: &HttpRequest, public_url: &str, is_demo: boo
 /// Refuses a form of a browser that has no cookie of this site, before anything of the body is read: its token cannot be
 /// right.
 pub fn require_cookie(request: &HttpRequest) -> Result<(), Problem> {
-    binding(request).map(drop).ok_or_else(stale)
+    binding(request).map(drop).ok_or_else(|| without_cookie(request))
 }
 
 /// Refuses a form whose token does not belong to this browser.
 pub fn check(app: &App, request: &HttpRequest, typed: &str) -> Result<(), Problem> {
-    let expected = binding(request).map(|binding| Secret::new(token(app, &binding))).ok_or_else(stale)?;
+    let expected = binding(request).map(|binding| Secret::new(token(app, &binding)));
+    let expected = expected.ok_or_else(|| without_cookie(request))?;
     if expected.matches(typed.as_bytes()) { Ok(()) } else { Err(stale()) }
 }
 
@@ -62,6 +63,18 @@ fn foreign() -> Problem {
         403,
         "cross_site",
         "This form was sent from another site, so nothing was changed. Open the page on this site and try again.",
+    )
+}
+
+/// A browser that sends no cookie at all has probably been told to send none. Every page sets one.
+fn without_cookie(request: &HttpRequest) -> Problem {
+    if request.headers().contains_key(header::COOKIE) {
+        return stale();
+    }
+    Problem::new(
+        403,
+        "no_cookies",
+        "Your browser sent no cookie, so nothing was changed and you cannot sign in. Allow cookies for this site, reload the page and send the form again.",
     )
 }
 

@@ -82,21 +82,30 @@ flashes! {
 /// The sentence of a site without mail, for pages that would tell of one.
 pub const NO_MAIL: &str = CommonFlash::ALL[CommonFlash::NoMail as usize].sentence;
 
-/// Redirects to a page that shows the flash message.
+/// Redirects to a page that shows the flash message: at its top, or at the place that the fragment of the target names,
+/// such as `/settings/emails#emails`. The template has to show it there with `parts::said`.
 pub fn redirect_with_flash(to: &str, flash: impl Into<Flash>) -> HttpResponse {
     let mut response = redirect(to);
-    set_flash(&mut response, flash);
+    let place = to.split_once('#').map_or("", |(_, place)| place);
+    add_cookie(&mut response, flash.into(), place);
     response
 }
 
-/// Makes the next page show the flash message.
+/// Makes the next page show the flash message at its top.
 pub fn set_flash(response: &mut HttpResponse, flash: impl Into<Flash>) {
-    // If the cookie cannot be added, the message is not shown.
-    let _ = response.add_cookie(&cookie(FLASH, flash.into().code.to_owned(), Some(crate::base::minutes(1))));
+    add_cookie(response, flash.into(), "");
 }
 
-/// The flash message that the browser asks for, out of those that exist.
-pub(super) fn requested(request: &HttpRequest, known: &[&'static [Flash]]) -> Option<Flash> {
+fn add_cookie(response: &mut HttpResponse, flash: Flash, place: &str) {
+    let value = if place.is_empty() { flash.code.to_owned() } else { format!("{}.{place}", flash.code) };
+    // If the cookie cannot be added, the message is not shown.
+    let _ = response.add_cookie(&cookie(FLASH, value, Some(crate::base::minutes(1))));
+}
+
+/// The flash message that the browser asks for, out of those that exist, and its place. An empty place is the top.
+pub(super) fn requested(request: &HttpRequest, known: &[&'static [Flash]]) -> Option<(Flash, String)> {
     let cookie = request.cookie(FLASH)?;
-    known.iter().copied().flatten().find(|flash| flash.code == cookie.value()).copied()
+    let (code, place) = cookie.value().split_once('.').unwrap_or((cookie.value(), ""));
+    let flash = known.iter().copied().flatten().find(|flash| flash.code == code).copied()?;
+    Some((flash, place.to_owned()))
 }

@@ -38,6 +38,11 @@ impl Form {
         self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.clone()).collect()
     }
 
+    /// Whether the form has a field, which may be empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field == name)
+    }
+
     /// Whether a checkbox is ticked.
     pub fn is_ticked(&self, name: &str) -> bool {
         !self.text(name).is_empty()

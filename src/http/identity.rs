@@ -120,6 +120,10 @@ pub struct RenewedCookie {
     pub keep: Option<std::time::Duration>,
 }
 
+/// What the person is about to do, as a verb with its object. For the page that asks for a proof of identity.
+#[derive(Clone, Copy)]
+pub struct NamedAct(pub &'static str);
+
 /// A person in a session. A handler with this parameter is closed to anonymous visitors: they are redirected to the
 /// sign-in page.
 #[allow(missing_docs)]

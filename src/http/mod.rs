@@ -22,7 +22,7 @@ pub mod schema;
 mod shutdown;
 mod upload;
 
-pub use cookies::{DEVICE, SESSION, cookie, forget};
+pub use cookies::{DEVICE, SESSION, cookie, forget, give_plain_names, take_plain_names};
 pub use credentials::{RepeatedCredential, bearer, sole_header, strip_scheme};
 pub use fault::{Answer, Fault};
 pub use flash::{CommonFlash, Flash, NO_MAIL, redirect_with_flash, set_flash};
@@ -31,8 +31,8 @@ pub use form::{
 };
 pub use forwarded::{UnreadableHop, client_address, forwarded_client};
 pub use identity::{
-    Avatar, Dismissal, EntryRefused, Identity, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft, SignOutNotice,
-    SignedIn, StandingNotice, StandingNotices, VisitorOf, redirect,
+    Avatar, Dismissal, EntryRefused, Identity, NamedAct, RenewedCookie, RequestId, SIGNED_OUT, SessionTimeLeft,
+    SignOutNotice, SignedIn, StandingNotice, StandingNotices, VisitorOf, redirect,
 };
 pub use moment::{Moment, TimeFormat};
 pub use rate_limit::set_rate_limit;

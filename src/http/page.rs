@@ -15,6 +15,7 @@ use super::{
 };
 use crate::app::App;
 use crate::base::Problem;
+use crate::config::SiteInfo;
 
 /// The cookie with the theme of this browser, `light`, `dark` or `system`.
 pub const THEME: &str = "__Host-theme";
@@ -92,8 +93,10 @@ pub fn initials(name: &str) -> String {
 #[allow(missing_docs)]
 pub struct PageContext {
     pub title: String,
-    /// The path of the page, for the sidebar and for forms that return to it.
+    /// The path of the page, for the sidebar.
     pub path: String,
+    /// The path of the page with its query, for forms that return to it.
+    pub back: String,
     /// `None`: the visitor is anonymous.
     pub person: Option<Person>,
     /// The CSRF token for the forms of this browser.
@@ -104,6 +107,8 @@ pub struct PageContext {
     pub language: String,
     /// The flash message.
     pub flash: Option<Flash>,
+    /// The id of the part of the page that shows it. Empty: the top.
+    pub flash_place: String,
     /// What the person has to know on every page.
     pub notices: Vec<StandingNotice>,
     /// `None`: a test without a server.
@@ -112,6 +117,8 @@ pub struct PageContext {
     pub left: Option<SessionTimeLeft>,
     /// Whether this appliance is a demonstration.
     pub is_demo: bool,
+    /// The name and the looks of the site.
+    pub site: SiteInfo,
     /// `false`: `mail.transport` is "log", so pages must not say that a mail was sent.
     pub sends_mail: bool,
     /// Seconds after which the page reloads itself. `None`: it does not.
@@ -126,6 +133,7 @@ impl PageContext {
         let frame = request.app_data::<Data<PageFrame>>().cloned();
         let sends_mail = app.config().sends_mail();
         let flash = frame.as_ref().and_then(|frame| flash::requested(request, &frame.flashes));
+        let (flash, flash_place) = flash.unzip();
         let flash = flash.map(|flash| if flash.promises_mail && !sends_mail { NoMail.into() } else { flash });
         let extensions = request.extensions();
         let person = extensions.get::<Identity>().map(|identity| Person {
@@ -144,18 +152,26 @@ impl PageContext {
         Self {
             title: title.to_owned(),
             path: request.path().to_owned(),
+            back: path_with_query(request),
             person,
             csrf: binding.map(|binding| csrf::token(app, &binding)).unwrap_or_default(),
             theme: theme.filter(|theme| matches!(theme.as_str(), "light" | "dark")).unwrap_or_else(|| "system".into()),
             language,
             flash,
+            flash_place: flash_place.unwrap_or_default(),
             notices: extensions.get::<StandingNotices>().cloned().unwrap_or_default().0,
             frame,
             left: extensions.get::<Identity>().map(|identity| identity.left),
             is_demo: app.config().demo,
+            site: app.config().site.clone(),
             sends_mail,
             refresh_seconds: None,
         }
+    }
+
+    /// The flash message for the part of the page with this id. An empty id is the top.
+    pub fn flash_at(&self, place: &str) -> Option<Flash> {
+        self.flash.filter(|_| self.flash_place == place)
     }
 
     /// Explains why the session of this browser ended, if the page shows no other flash message. The reason comes from
@@ -178,15 +194,24 @@ impl PageContext {
     }
 }
 
+/// The address of a page, without its query if that has characters that [`safe_path`] rejects.
+fn path_with_query(request: &HttpRequest) -> String {
+    let whole = request.uri().path_and_query().map_or("", |whole| whole.as_str());
+    safe_path(whole).unwrap_or_else(|| request.path()).to_owned()
+}
+
 /// The sidebar of the page at `path`: one group for each heading.
 fn sidebar_of(entries: &[SidebarEntry], path: &str) -> Vec<SidebarGroup> {
     let mut groups: Vec<SidebarGroup> = Vec::new();
+    // A page may be below another one: the longest path is the current one.
+    let current =
+        entries.iter().map(|entry| entry.path).filter(|known| is_within(path, known)).max_by_key(|known| known.len());
     for entry in entries {
         let item = SidebarItem {
             href: entry.path,
             label: entry.label,
             icon: entry.icon,
-            is_current: path.starts_with(entry.path),
+            is_current: current == Some(entry.path),
         };
         match groups.iter_mut().find(|group| group.label == entry.group) {
             Some(group) => group.items.push(item),
@@ -194,6 +219,11 @@ fn sidebar_of(entries: &[SidebarEntry], path: &str) -> Vec<SidebarGroup> {
         }
     }
     groups
+}
+
+/// Whether `path` is that of a page, or below it.
+fn is_within(path: &str, page: &str) -> bool {
+    path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What was wrong with a form: shown at the field, or above the form.
@@ -232,6 +262,8 @@ pub fn render_form_error(problem: &Problem, page: &impl Template) -> Answer {
     if let Some(seconds) = problem.retry_after_seconds {
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
     }
+    // For a script, which gets a problem document instead of the page.
+    response.extensions_mut().insert(problem.clone());
     Ok(response)
 }
 

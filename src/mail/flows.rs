@@ -46,7 +46,7 @@ pub async fn send_test(
         closing: "An operator sent it at the command line. You can delete it.".into(),
         site: config.public_url.clone(),
     };
-    let (subject, text, html) = (message.subject(), message.text(), message.html());
+    let (subject, text, html) = (message.subject(), message.text(&config.site), message.html(&config.site));
     let mut delivery = transport.delivery(listener);
     let sent = delivery.send(&Envelope { id: id.to_string(), recipient, subject, text, html }).await;
     delivery.end().await;

@@ -1,6 +1,7 @@
 //! Test support: the mails of a slice as one text, which is compared with a file in `tests/it/snapshots/mails`.
 
 use super::{Message, PlainMessage};
+use crate::config::SiteInfo;
 
 /// The public address in the listed mails.
 pub(crate) const SITE: &str = "https://account.example.org";
@@ -10,9 +11,9 @@ pub(crate) const SITE: &str = "https://account.example.org";
 pub(crate) fn check_listing(slice: &str, mails: &[(&str, PlainMessage)]) {
     let mut listing = String::new();
     for (name, mail) in mails {
-        let text = mail.text();
+        let text = mail.text(&SiteInfo::default());
         listing.push_str(&format!("== {name}\nSubject: {}\n\n{}\n\n", mail.subject(), text.trim()));
-        let html = words_of(&mail.html().replace('<', "\n<"), true);
+        let html = words_of(&mail.html(&SiteInfo::default()).replace('<', "\n<"), true);
         for word in words_of(&text, false) {
             assert!(html.contains(&word), "{slice}, {name}: {word:?} is in the text and not in the HTML");
         }
@@ -48,5 +49,10 @@ fn the_layout_has_every_part() {
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/snapshots/mails"));
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!("layout", format!("{}\n\n{}", mail.text(), mail.html())));
+    settings.bind(|| {
+        insta::assert_snapshot!(
+            "layout",
+            format!("{}\n\n{}", mail.text(&SiteInfo::default()), mail.html(&SiteInfo::default()))
+        )
+    });
 }

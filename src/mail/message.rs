@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::model::Message;
+use crate::config::SiteInfo;
 
 /// A link and its label.
 #[allow(missing_docs)]
@@ -27,25 +28,22 @@ pub struct PlainMessage {
     pub site: String,
 }
 
+/// The colour of links and buttons in mails, unless the site has one.
+const ACCENT: &str = "#1d6b5f";
+
 #[derive(Template)]
 #[template(path = "mail/message.txt", escape = "none")]
 struct Text<'l> {
-    paragraphs: &'l [String],
-    code: &'l Option<String>,
-    link: &'l Option<Link>,
-    closing: &'l str,
-    site: &'l str,
+    message: &'l PlainMessage,
+    site: &'l SiteInfo,
 }
 
 #[derive(Template)]
 #[template(path = "mail/message.html")]
 struct Html<'l> {
-    subject: &'l str,
-    paragraphs: &'l [String],
-    code: &'l Option<String>,
-    link: &'l Option<Link>,
-    closing: &'l str,
-    site: &'l str,
+    message: &'l PlainMessage,
+    site: &'l SiteInfo,
+    accent: String,
 }
 
 impl Message for PlainMessage {
@@ -53,14 +51,13 @@ impl Message for PlainMessage {
         self.subject.clone()
     }
 
-    fn text(&self) -> String {
-        let Self { paragraphs, code, link, closing, site, .. } = self;
+    fn text(&self, site: &SiteInfo) -> String {
         // Rendering into a string fails only when a filter fails, and the template uses no filter.
-        Text { paragraphs, code, link, closing, site }.render().unwrap_or_default()
+        Text { message: self, site }.render().unwrap_or_default()
     }
 
-    fn html(&self) -> String {
-        let Self { subject, paragraphs, code, link, closing, site } = self;
-        Html { subject, paragraphs, code, link, closing, site }.render().unwrap_or_default()
+    fn html(&self, site: &SiteInfo) -> String {
+        let accent = site.accent.map_or_else(|| ACCENT.to_owned(), |accent| accent.hex());
+        Html { message: self, site, accent }.render().unwrap_or_default()
     }
 }

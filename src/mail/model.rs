@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{AccountId, EmailAddress, MailId, Timestamp, minutes};
+use crate::config::SiteInfo;
 use crate::outbound::MailFailure;
 
 /// The name of the job that sends mails.
@@ -13,9 +14,9 @@ pub trait Message {
     /// The subject, one line.
     fn subject(&self) -> String;
     /// The message as plain text.
-    fn text(&self) -> String;
+    fn text(&self, site: &SiteInfo) -> String;
     /// The same message as HTML.
-    fn html(&self) -> String;
+    fn html(&self, site: &SiteInfo) -> String;
 }
 
 /// A mail in the outbox.

@@ -50,7 +50,8 @@ fn queue(
     let id = MailId::new(now, tx.rng());
     // A subject is one header line, even if a name in it contains line breaks.
     let subject = message.subject().replace(['\r', '\n'], " ").trim().to_owned();
-    let (text, html) = (message.text(), message.html());
+    let site = tx.site().clone();
+    let (text, html) = (message.text(&site.config.site), message.html(&site.config.site));
     let mail = Mail { id, account, recipient, subject, text, html, queued_at: now, attempts: 0 };
     store::insert(tx, &mail, forget_when_sent)?;
     // Not unique: a job that runs now may have read the outbox already, and a second run costs nothing.

@@ -112,7 +112,7 @@ pub async fn privacy(app: AppData, request: HttpRequest, who: SignedIn) -> Answe
 /// `POST /settings/privacy/export`.
 pub async fn request_export(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     match start_export(&app, &who, &form).await {
-        Ok(_) => Ok(redirect_with_flash(PATH, PrivacyFlash::ExportStarted)),
+        Ok(_) => Ok(redirect_with_flash(&format!("{PATH}#exports"), PrivacyFlash::ExportStarted)),
         Err(error) => {
             let problem = Problem::from(error);
             // A private key must not be in the page.

@@ -97,7 +97,7 @@ fn of_accounts() -> [Row; 5] {
     ]
 }
 
-fn of_keys() -> [Row; 7] {
+fn of_keys() -> [Row; 8] {
     [
         row(ApiKeyEvent::Revoked, |tx, entry| {
             with_key(entry, |key| api_keys::replay::revoke(tx, key, detail_of(entry)))
@@ -117,6 +117,9 @@ fn of_keys() -> [Row; 7] {
         row(ApiKeyEvent::Rotated, |tx, entry| match ApiKeyId::parse(&entry.target) {
             Some(key) => api_keys::replay::rotate(tx, key, detail_of(entry)),
             None => Ok(None),
+        }),
+        row(ApiKeyEvent::ScopesReduced, |tx, entry| {
+            with_key(entry, |key| api_keys::replay::reduce_scopes(tx, key, detail_of(entry)))
         }),
         row(ApiKeyEvent::Changed, |tx, entry| with_key(entry, |key| api_keys::replay::narrow(tx, key))),
     ]

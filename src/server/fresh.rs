@@ -16,9 +16,10 @@ use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpMessage, HttpResponse};
 
+use super::routes::ROUTES;
 use crate::app::App;
 use crate::base::Actor;
-use crate::http::{Fault, Identity, RenewedCookie, VisitorOf, csrf, decode_form_owned, redirect};
+use crate::http::{Fault, Identity, NamedAct, RenewedCookie, VisitorOf, csrf, decode_form_owned, redirect};
 use crate::signin::{flows, pages};
 
 /// The middleware of a route that requires a recent proof.
@@ -90,6 +91,12 @@ async fn prove(
             }
         }
     };
+    let method = request.method().as_str();
+    let path = request.match_pattern();
+    let route = ROUTES.iter().find(|route| route.method == method && Some(route.path) == path.as_deref());
+    if let Some(act) = route.and_then(|route| route.act) {
+        request.extensions_mut().insert(NamedAct(act));
+    }
     let page = pages::ask_for_proof(app, request.request(), identity, fields, problem.as_ref()).await;
     Some(page.unwrap_or_else(|fault| actix_web::ResponseError::error_response(&fault)))
 }

@@ -21,7 +21,8 @@ use crate::app::App;
 use crate::base::{Problem, RateLimit, Stopwatch, WorkerCounts, days};
 use crate::config::Config;
 use crate::http::{
-    Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, page, redirect, set_rate_limit,
+    Fault, Identity, RenewedCookie, RequestId, SESSION, SIGNED_OUT, csrf, give_plain_names, page, redirect,
+    set_rate_limit, take_plain_names,
 };
 
 /// What a page may load and do: nothing from another origin, no inline script or style (ui, section 3).
@@ -37,6 +38,8 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(super) struct Middleware {
     app: Option<Arc<App>>,
     hsts: Option<HeaderValue>,
+    /// Whether the site is http, so that its cookies have plain names (see `http/cookies.rs`).
+    has_plain_cookies: bool,
     routes: Arc<RouteIndex>,
 }
 
@@ -44,7 +47,8 @@ impl Middleware {
     /// The middleware of an appliance. `None`: without an appliance, in a test of the middleware itself.
     pub(super) fn new(app: Option<Arc<App>>) -> Self {
         let hsts = app.as_ref().and_then(|app| hsts(app.config()));
-        Self { app, hsts, routes: Arc::new(RouteIndex::new(ROUTES)) }
+        let has_plain_cookies = app.as_ref().is_some_and(|app| app.config().public_url.starts_with("http://"));
+        Self { app, hsts, has_plain_cookies, routes: Arc::new(RouteIndex::new(ROUTES)) }
     }
 }
 
@@ -61,7 +65,12 @@ where
 
     fn new_transform(&self, service: S) -> Self::Future {
         let counts = self.app.as_ref().map_or_else(Arc::default, |app| app.metrics().worker());
-        let middleware = Self { app: self.app.clone(), hsts: self.hsts.clone(), routes: self.routes.clone() };
+        let middleware = Self {
+            app: self.app.clone(),
+            hsts: self.hsts.clone(),
+            has_plain_cookies: self.has_plain_cookies,
+            routes: self.routes.clone(),
+        };
         ready(Ok(MiddlewareService {
             middleware: Rc::new(middleware),
             service: Rc::new(service),
@@ -90,8 +99,11 @@ where
 
     forward_ready!(service);
 
-    fn call(&self, request: ServiceRequest) -> Self::Future {
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let watch = Stopwatch::start();
+        if self.middleware.has_plain_cookies {
+            take_plain_names(request.headers_mut());
+        }
         // Decoded as the router decodes it: both must read `%74` as `t`.
         let path = request.match_info().as_str();
         let (client, route) = self.middleware.routes.find(request.method().as_str(), path);
@@ -115,7 +127,7 @@ where
                 };
                 if let Err(problem) = identified {
                     let mut refused = render_fault(request.error_response(Fault(problem)), client, Some(app));
-                    set_headers(&mut refused, client, middleware.hsts.as_ref());
+                    middleware.set_headers(&mut refused, client);
                     counts.count(class, refused.status().as_u16());
                     return Ok(refused);
                 }
@@ -146,8 +158,15 @@ impl Middleware {
         if response.status().is_client_error() || response.status().is_server_error() {
             response = render_fault(response, client, self.app.as_ref());
         }
-        set_headers(&mut response, client, self.hsts.as_ref());
+        self.set_headers(&mut response, client);
         response
+    }
+
+    fn set_headers(&self, response: &mut ServiceResponse<BoxBody>, client: ClientKind) {
+        set_headers(response, client, self.hsts.as_ref());
+        if self.has_plain_cookies {
+            give_plain_names(response.headers_mut());
+        }
     }
 }
 
@@ -164,7 +183,8 @@ fn render_fault(
         actix_web::body::BodySize::None | actix_web::body::BodySize::Sized(0)
     );
     let asked_by_gateway = client == ClientKind::Gateway && problem.is_none();
-    if asked_by_gateway || (problem.is_none() && has_body && response.headers().contains_key("x-page")) {
+    let wants_json = client == ClientKind::Page && wants_json(response.request());
+    if asked_by_gateway || (has_body && response.headers().contains_key("x-page") && !wants_json) {
         return response;
     }
     let problem = problem.unwrap_or_else(|| faults::framework_problem(response.status()));
@@ -176,6 +196,10 @@ fn render_fault(
     let allow = response.headers().get(header::ALLOW).cloned();
     let (request, _) = response.into_parts();
     let mut rendered = match client {
+        ClientKind::Page if wants_json => faults::problem_json(&problem, &request_id),
+        ClientKind::Page if problem.status == 405 && *request.method() == Method::GET => {
+            to_page_of_form(&request).unwrap_or_else(|| pages::fault(app, &request, &problem, None))
+        }
         ClientKind::Page if problem.code == SIGNED_OUT => to_sign_in(&request, app),
         ClientKind::Page if problem.code == identify::FACTOR_OWED => redirect("/settings/security"),
         ClientKind::Page => pages::fault(app, &request, &problem, is_in_the_log.then_some(request_id.as_str())),
@@ -208,6 +232,21 @@ fn to_sign_in(request: &actix_web::HttpRequest, app: Option<&Arc<App>>) -> HttpR
             redirect(&format!("/signin?next={}", target.replace('&', "%26")))
         }
     }
+}
+
+/// Whether a script asks for a settings page, and reads problem documents instead of pages.
+fn wants_json(request: &actix_web::HttpRequest) -> bool {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_json = accept.contains("application/json") || accept.contains("application/problem+json");
+    request.path().starts_with("/settings") && is_json && !accept.contains("text/html")
+}
+
+/// The page of the sidebar that a path belongs to which only takes forms. Its address is in the browser after a form was
+/// refused, and comes back by a reload, a bookmark or the switch of the theme. `None`: it belongs to no page.
+fn to_page_of_form(request: &actix_web::HttpRequest) -> Option<HttpResponse> {
+    let entries = ROUTES.iter().filter_map(|route| route.sidebar);
+    let is_below = |page: &str| request.path().strip_prefix(page).is_some_and(|rest| rest.starts_with('/'));
+    entries.filter(|entry| is_below(entry.path)).map(|entry| redirect(entry.path)).next()
 }
 
 /// The page of this site that a form was sent from, according to the `Referer` header. `None`: there is none, or it

@@ -28,6 +28,7 @@ mod route;
 mod router;
 mod routes;
 mod run;
+mod site_files;
 mod tls;
 
 pub use man_pages::manual_chapters;

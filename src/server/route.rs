@@ -96,6 +96,8 @@ pub struct Route {
     pub body_max: usize,
     /// How its requests are counted. `None`: as the client says.
     pub counted_as: Option<RequestClass>,
+    /// What a person does with it, as the page that asks for a proof says it: "create an API key".
+    pub act: Option<&'static str>,
 }
 
 /// One function for each rule that a line of the table can have.
@@ -117,6 +119,7 @@ impl Route {
             has_subpaths: false,
             body_max: BODY_MAX,
             counted_as: None,
+            act: None,
         }
     }
 
@@ -160,6 +163,11 @@ impl Route {
     pub(super) const fn fast(mut self, answer: FastAnswer) -> Self {
         self.fast_answer = Some(answer);
         self.counted_as = Some(RequestClass::Verify);
+        self
+    }
+
+    pub(super) const fn act(mut self, act: &'static str) -> Self {
+        self.act = Some(act);
         self
     }
 

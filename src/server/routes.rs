@@ -6,7 +6,7 @@ use actix_web::web::ServiceConfig;
 
 use super::route::{Access, ClientKind, FastAnswer, Route};
 use super::router::Table;
-use super::{health, manual, openapi, pages};
+use super::{health, manual, openapi, pages, site_files};
 use crate::base::RequestClass;
 use crate::http::assets;
 use crate::{
@@ -15,7 +15,8 @@ use crate::{
 
 /// The largest batch of usage events in bytes: ample for 10,000 events.
 const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// The only heading of the sidebar. The entries below it are in the order of this table.
+/// The headings of the sidebar. The entries below them are in the order of this table.
+const YOU: &str = "You";
 const ACCOUNT: &str = "Account";
 
 macro_rules! routes {
@@ -61,7 +62,8 @@ routes! {
     GET  "/oauth/sign-up"                             Public => signin::oauth::pages::sign_up_form;
     POST "/oauth/sign-up"                             Public => signin::oauth::pages::sign_up;
     GET  "/oauth/connect"                             SignedIn => signin::oauth::pages::confirm_connect;
-    POST "/oauth/connect"                             Fresh => signin::oauth::pages::connect;
+    POST "/oauth/connect"                             Fresh [act("connect an account at another provider")]
+        => signin::oauth::pages::connect;
     GET  "/oauth/{name}/start"                        Public => signin::oauth::pages::start;
     GET  "/oauth/{name}/callback"                     Public => signin::oauth::pages::callback;
     POST "/oauth/{name}/callback"                     Public [form_of_another_site]
@@ -81,76 +83,101 @@ routes! {
     POST "/step-up"                                   Fresh [open_without_factor] => signin::pages::step_up;
     POST "/step-up/challenge"                         SignedIn [open_without_factor]
         => signin::pages::step_up_challenge;
-    GET  "/settings/profile"                          SignedIn [sidebar(ACCOUNT, "Profile", "user")]
+    GET  "/settings/profile"                          SignedIn [sidebar(YOU, "Profile", "user")]
         => settings::pages::profile::profile;
     POST "/settings/profile"                          SignedIn => settings::pages::profile::save_profile;
     POST "/settings/profile/picture"                  SignedIn => settings::pages::profile::set_picture;
     POST "/settings/profile/picture/remove"           SignedIn => settings::pages::profile::remove_picture;
     POST "/settings/profile/colour"                   SignedIn => settings::pages::profile::set_colour;
-    POST "/settings/profile/preferences"              SignedIn => settings::pages::profile::save_preferences;
+    GET  "/settings/profile/emails"                   SignedIn [sidebar(YOU, "Emails", "mail")]
+        => settings::pages::profile::emails;
+    GET  "/settings/profile/appearance"               SignedIn [sidebar(YOU, "Appearance", "sun")]
+        => settings::pages::profile::appearance;
+    POST "/settings/profile/appearance"               SignedIn => settings::pages::profile::save_preferences;
+    GET  "/settings/profile/notifications"            SignedIn [sidebar(YOU, "Notifications", "bell")]
+        => settings::pages::profile::notifications;
     POST "/settings/profile/notifications"            SignedIn => settings::pages::profile::save_notifications;
-    POST "/settings/profile/emails"                   Fresh => settings::pages::profile::add_email;
-    POST "/settings/profile/emails/{id}/verify"       Fresh => settings::pages::profile::verify_email;
-    POST "/settings/profile/emails/{id}/resend"       Fresh => settings::pages::profile::resend_email;
-    POST "/settings/profile/emails/{id}/primary"      Fresh => settings::pages::profile::set_primary;
-    POST "/settings/profile/emails/{id}/remove"       Fresh => settings::pages::profile::remove_email;
+    POST "/settings/profile/emails"                   Fresh [act("add an email address")]
+        => settings::pages::profile::add_email;
+    POST "/settings/profile/emails/{id}/verify"       Fresh [act("verify an email address")]
+        => settings::pages::profile::verify_email;
+    POST "/settings/profile/emails/{id}/resend"       Fresh [act("send another code to an address")]
+        => settings::pages::profile::resend_email;
+    POST "/settings/profile/emails/{id}/primary"      Fresh [act("change your primary address")]
+        => settings::pages::profile::set_primary;
+    POST "/settings/profile/emails/{id}/remove"       Fresh [act("remove an email address")]
+        => settings::pages::profile::remove_email;
     GET  "/settings/security"                         SignedIn
         [sidebar(ACCOUNT, "Security", "lock"), open_without_factor]
         => settings::pages::security::security;
-    POST "/settings/security/password"                Fresh => settings::pages::security::change_password;
+    POST "/settings/security/password"                Fresh [act("change your password")]
+        => settings::pages::security::change_password;
     POST "/password/strength"                         Public => signin::pages::strength;
     POST "/settings/security/sessions/{id}/end"       SignedIn => settings::pages::security::end_session;
     POST "/settings/security/sessions/end-others"     SignedIn => settings::pages::security::end_others;
-    POST "/settings/security/totp/new"                Fresh [open_without_factor]
+    POST "/settings/security/totp/new"                Fresh [act("set up an authenticator app"), open_without_factor]
         => settings::pages::security::two_step::begin;
-    GET  "/settings/security/totp"                    Fresh [open_without_factor]
+    GET  "/settings/security/totp"                    Fresh [act("set up an authenticator app"), open_without_factor]
         => settings::pages::security::two_step::form;
-    POST "/settings/security/totp"                    Fresh [open_without_factor]
+    POST "/settings/security/totp"                    Fresh [act("set up an authenticator app"), open_without_factor]
         => settings::pages::security::two_step::confirm;
     GET  "/settings/security/totp/remove"             SignedIn [open_without_factor]
         => settings::pages::security::two_step::confirm_remove;
-    POST "/settings/security/totp/remove"             Fresh [open_without_factor]
+    POST "/settings/security/totp/remove"             Fresh [act("remove your authenticator app"), open_without_factor]
         => settings::pages::security::two_step::remove;
-    POST "/settings/security/passkeys/challenge"      Fresh [open_without_factor]
+    POST "/settings/security/passkeys/challenge"      Fresh [act("add a passkey"), open_without_factor]
         => settings::pages::security::passkeys::challenge;
-    POST "/settings/security/passkeys"                Fresh [open_without_factor]
+    POST "/settings/security/passkeys"                Fresh [act("add a passkey"), open_without_factor]
         => settings::pages::security::passkeys::add;
     GET  "/settings/security/passkeys/{id}"           SignedIn [open_without_factor]
         => settings::pages::security::passkeys::one;
-    POST "/settings/security/passkeys/{id}/rename"    Fresh [open_without_factor]
+    POST "/settings/security/passkeys/{id}/rename"    Fresh [act("rename a passkey"), open_without_factor]
         => settings::pages::security::passkeys::rename;
-    POST "/settings/security/passkeys/{id}/remove"    Fresh [open_without_factor]
+    POST "/settings/security/passkeys/{id}/remove"    Fresh [act("remove a passkey"), open_without_factor]
         => settings::pages::security::passkeys::remove;
-    POST "/settings/security/recovery-codes"          Fresh [open_without_factor]
+    GET  "/settings/security/recovery-codes"          SignedIn [open_without_factor]
+        => settings::pages::security::recovery::shown;
+    POST "/settings/security/recovery-codes"          Fresh [act("create new recovery codes"), open_without_factor]
         => settings::pages::security::recovery::regenerate;
     POST "/settings/security/reset/cancel"            SignedIn => settings::pages::security::recovery::cancel_reset;
-    POST "/settings/security/identities/{id}/disconnect" Fresh => settings::pages::security::disconnect;
+    POST "/settings/security/identities/{id}/disconnect" Fresh [act("disconnect an account at another provider")]
+        => settings::pages::security::disconnect;
     GET  "/revert"                                    Public => signin::pages::revert_form;
     POST "/revert"                                    Public => signin::pages::revert;
     POST "/theme"                                     Public [open_without_factor] => settings::pages::profile::theme;
     GET  "/avatars/{id}"                              Public => people::pages::avatar;
     GET  "/settings/keys"                             SignedIn [sidebar(ACCOUNT, "API keys", "key")]
         => api_keys::pages::list;
-    POST "/settings/keys"                             Fresh => api_keys::pages::create;
+    POST "/settings/keys"                             Fresh [act("create an API key")]
+        => api_keys::pages::create;
     GET  "/settings/keys/scopes"                      SignedIn => api_keys::pages::scopes;
-    POST "/settings/keys/policy"                      Fresh => api_keys::pages::set_policy;
+    POST "/settings/keys/policy"                      Fresh [act("change the maximum lifetime for new keys")]
+        => api_keys::pages::set_policy;
     GET  "/settings/keys/{id}"                        SignedIn => api_keys::pages::detail;
-    POST "/settings/keys/{id}"                        Fresh => api_keys::pages::change;
+    POST "/settings/keys/{id}"                        Fresh [act("change an API key")]
+        => api_keys::pages::change;
+    GET  "/settings/keys/{id}/scopes"                 SignedIn => api_keys::pages::choose_scopes;
+    POST "/settings/keys/{id}/scopes"                 SignedIn => api_keys::pages::reduce;
     GET  "/settings/keys/{id}/revoke"                 SignedIn => api_keys::pages::confirm_revoke;
     POST "/settings/keys/{id}/revoke"                 SignedIn => api_keys::pages::revoke;
     GET  "/settings/keys/{id}/rotate"                 SignedIn => api_keys::pages::confirm_rotate;
-    POST "/settings/keys/{id}/rotate"                 Fresh => api_keys::pages::rotate;
+    POST "/settings/keys/{id}/rotate"                 Fresh [act("rotate an API key")]
+        => api_keys::pages::rotate;
     GET  "/settings/keys/{id}/disable"                SignedIn => api_keys::pages::confirm_disable;
     POST "/settings/keys/{id}/disable"                SignedIn => api_keys::pages::disable;
-    POST "/settings/keys/{id}/enable"                 Fresh => api_keys::pages::enable;
-    POST "/settings/keys/{id}/restore"                Fresh => api_keys::pages::restore;
-    POST "/settings/keys/{id}/reveal"                 Fresh => api_keys::pages::reveal;
+    POST "/settings/keys/{id}/enable"                 Fresh [act("enable an API key")]
+        => api_keys::pages::enable;
+    POST "/settings/keys/{id}/restore"                Fresh [act("restore an API key")]
+        => api_keys::pages::restore;
+    POST "/settings/keys/{id}/reveal"                 Fresh [act("see an API key again")]
+        => api_keys::pages::reveal;
     GET  "/settings/billing"                          SignedIn [sidebar(ACCOUNT, "Billing", "card")]
         => billing::pages::billing;
     GET  "/settings/privacy"                          SignedIn [sidebar(ACCOUNT, "Privacy", "shield")]
         => privacy::pages::privacy;
     POST "/settings/privacy/export"                   SignedIn => privacy::pages::request_export;
-    POST "/settings/privacy/export/{id}/download"     Fresh => privacy::pages::download;
+    POST "/settings/privacy/export/{id}/download"     Fresh [act("download your data")]
+        => privacy::pages::download;
     GET  "/settings/privacy/delete"                   SignedIn => privacy::pages::confirm_delete;
     POST "/settings/privacy/delete"                   SignedIn => privacy::pages::delete;
     GET  "/activity"                                  SignedIn [sidebar(ACCOUNT, "Activity", "activity")]
@@ -159,6 +186,10 @@ routes! {
     GET  "/help/{name}"                               Public [does_not_touch_session] => manual::named;
     GET  "/demo/mail"                                 Demo => pages::demo_mail;
     GET  "/assets/{name:.*}"                          Public [counted(RequestClass::Asset)] => assets::serve;
+    GET  "/favicon.ico"                               Public [counted(RequestClass::Asset)] => site_files::favicon;
+    GET  "/apple-touch-icon.png"                      Public [counted(RequestClass::Asset)] => site_files::touch_icon;
+    GET  "/robots.txt"                                Public [counted(RequestClass::Asset)] => site_files::robots;
+    GET  "/site/{name}"                               Public [counted(RequestClass::Asset)] => site_files::of_site;
     GET  "/healthz"                                   Public [client(ClientKind::Service), counted(RequestClass::Probe)]
         => health::healthz;
     GET  "/readyz"                                    Public [client(ClientKind::Service), counted(RequestClass::Probe)]
@@ -198,6 +229,13 @@ routes! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_change_that_needs_a_proof_says_what_it_is() {
+        let silent = ROUTES.iter().filter(|route| route.access == Access::Fresh && route.act.is_none());
+        let paths: Vec<&str> = silent.map(|route| route.path).collect();
+        assert_eq!(paths, ["/step-up"], "add act(..), which the page that asks for the proof shows");
+    }
 
     #[test]
     fn every_first_segment_is_a_reserved_username() {

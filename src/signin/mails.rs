@@ -6,9 +6,9 @@ use crate::mail::{Link, PlainMessage};
 use crate::sessions::device_of;
 
 /// The address is verified and the account is active.
-pub(super) fn welcome(account: &Account, site: &str) -> PlainMessage {
+pub(super) fn welcome(account: &Account, name: &str, site: &str) -> PlainMessage {
     PlainMessage {
-        subject: "Welcome to Domicile".into(),
+        subject: format!("Welcome to {name}"),
         paragraphs: vec![
             format!("Hello {}, your account is ready.", account.display_name),
             format!("Your username is {}, and your data is stored in the region {}.", account.username, account.region),
@@ -44,7 +44,7 @@ pub(super) fn email_added(account: &Account, added: &EmailAddress, site: &str) -
             account.display_name
         )],
         code: None,
-        link: Some(Link { label: "Check your addresses", url: format!("{site}/settings/profile") }),
+        link: Some(Link { label: "Check your addresses", url: format!("{site}/settings/profile/emails") }),
         closing: "If this was not you, remove the address and change your password at once.".into(),
         site: site.into(),
     }
@@ -59,7 +59,7 @@ pub(super) fn primary_now(account: &Account, from: &EmailAddress, site: &str) ->
             account.display_name
         )],
         code: None,
-        link: Some(Link { label: "Check your addresses", url: format!("{site}/settings/profile") }),
+        link: Some(Link { label: "Check your addresses", url: format!("{site}/settings/profile/emails") }),
         closing: "We also informed your previous address.".into(),
         site: site.into(),
     }
@@ -223,7 +223,7 @@ mod tests {
         check_listing(
             "signin",
             &[
-                ("welcome", welcome(&ada, SITE)),
+                ("welcome", welcome(&ada, "Domicile", SITE)),
                 ("password_reset", password_reset(&ada, format!("{SITE}/reset?token=LINK"), SITE)),
                 ("email_added", email_added(&ada, &other, SITE)),
                 ("primary_now", primary_now(&ada, &other, SITE)),

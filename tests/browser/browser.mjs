@@ -30,6 +30,7 @@ export const given = JSON.parse(process.argv[2] ?? "{}");
 // How long anything may take on a busy machine before it counts as not happening.
 const PATIENCE = 60_000;
 const PHONE = { width: 390, height: 844 };
+const SMALL_PHONE = { width: 320, height: 640 };
 const DESK = { width: 1280, height: 800 };
 
 // Chromium without its windows: the same engine and pages, for a third of the time.
@@ -140,7 +141,45 @@ const overflowOf = (page) =>
     return wide.map((it) => it.outerHTML.slice(0, 160));
   });
 
-/** Looks at the page as it stands: light, dark and on a phone. With `given.shots` it keeps pictures. */
+// Fields whose text is so small that a phone zooms into them.
+const smallFieldsOf = (page) =>
+  page.evaluate(() => [...document.querySelectorAll("input, select, textarea")]
+    .filter((it) => it.checkVisibility() && !it.matches(".visually-hidden") && !["checkbox", "radio", "file", "hidden", "range"].includes(it.type))
+    .filter((it) => parseFloat(getComputedStyle(it).fontSize) < 16)
+    .map((it) => it.outerHTML.slice(0, 160)));
+
+// Pairs of texts and controls that lie on each other.
+const overlapsOf = (page) =>
+  page.evaluate(() => {
+    const all = [...document.querySelectorAll("a, button, input, select, textarea, summary, h1, h2, h3, strong, .tag, .label, dt, dd > code, .who")]
+      .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, dialog, .skip, .password"))
+      .flatMap((it) => [...it.getClientRects()].map((box) => ({ it, box })).filter(({ box }) => box.width > 2 && box.height > 2));
+    const scrolls = (it) => it && (it.matches(".scroll, .sidebar nav, pre") || scrolls(it.parentElement));
+    const found = [];
+    for (const [at, one] of all.entries()) {
+      for (const other of all.slice(at + 1)) {
+        if (one.it === other.it || one.it.contains(other.it) || other.it.contains(one.it)) continue;
+        const wide = Math.min(one.box.right, other.box.right) - Math.max(one.box.left, other.box.left);
+        const high = Math.min(one.box.bottom, other.box.bottom) - Math.max(one.box.top, other.box.top);
+        if (wide > 2 && high > 4 && !scrolls(one.it) && !scrolls(other.it)) {
+          found.push(`${one.it.outerHTML.slice(0, 90)} and ${other.it.outerHTML.slice(0, 90)}`);
+        }
+      }
+    }
+    return found;
+  });
+
+// The narrowest phone: nothing is cut off or on something else, and fields are large enough.
+const inspectSmallPhone = async (page, name) => {
+  await page.setViewportSize(SMALL_PHONE);
+  const where = `${name}, 320 px`;
+  complaints.push(...(await overflowOf(page)).map((element) => `${where}: wider than the window: ${element}`));
+  complaints.push(...(await overlapsOf(page)).map((pair) => `${where}: on each other: ${pair}`));
+  complaints.push(...(await smallFieldsOf(page)).map((field) => `${where}: text below 16 px: ${field}`));
+  if (given.shots) await page.screenshot({ path: path.join(given.shots, `${name}.small.png`), fullPage: true });
+};
+
+/** Looks at the page as it stands: light, dark, on a phone and on the narrowest one. With `given.shots` it keeps pictures. */
 export const inspect = async (page, name) => {
   for (const look of LOOKS) {
     // Without motion: a colour on its way from light to dark is neither.
@@ -155,6 +194,7 @@ export const inspect = async (page, name) => {
     }
   }
   await page.emulateMedia({ colorScheme: "light" });
+  await inspectSmallPhone(page, name);
   await page.setViewportSize(DESK);
   if (!/^.+ · Domicile$/.test(await page.title())) complaints.push(`${name}: the tab has no name`);
 };

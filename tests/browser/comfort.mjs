@@ -33,12 +33,13 @@ await until("the jump past the sidebar", () => page.evaluate(() => document.acti
 await page.keyboard.press("Tab");
 assert.equal(await focused(), "display_name");
 const links = ["github", "linkedin", "x", "youtube", "scholar", "discord", "website"].map((name) => `link_${name}`);
-for (const stop of ["username", "company", "use_case", "bio", ...links, "Save"]) {
+for (const stop of ["username", "company", "use_case", "bio", ...links]) {
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim()), stop);
 }
+await page.keyboard.press("Tab");
 const ring = await page.evaluate(() => getComputedStyle(document.activeElement).boxShadow);
-assert.notEqual(ring, "none", "the button with the focus does not show it");
+assert.notEqual(ring, "none", "the element with the focus does not show it");
 
 // ---- Presets select the scopes, and the footer of the form lists them.
 await at("/settings/keys?create=1");
@@ -47,6 +48,12 @@ assert.ok(await page.getByLabel("read", { exact: true }).isChecked());
 await page.getByText("This key may: read.").waitFor();
 await page.getByLabel("models:write", { exact: true }).check();
 await page.getByText("This key may: read, models:write.").waitFor();
+// What a bundle includes is shown as ticked, and comes back as it was.
+assert.ok(await page.getByLabel("usage:read", { exact: true }).isChecked());
+assert.ok(await page.getByLabel("Usage: none").isDisabled());
+await page.getByLabel("read", { exact: true }).uncheck();
+assert.ok(await page.getByLabel("Usage: none").isChecked());
+assert.ok(await page.getByLabel("models:write", { exact: true }).isChecked());
 await press(page, "Clear");
 assert.equal(await page.getByRole("checkbox", { checked: true }).count(), 0);
 await press(page, "Read only");
@@ -68,8 +75,41 @@ await press(page, "Copy the command");
 const command = await page.evaluate(() => navigator.clipboard.readText());
 const [, header, url] = /^curl -H "Authorization: (.+)" (\S+)$/.exec(command);
 assert.equal((await fetch(url, { headers: { Authorization: header } })).status, 200);
+// A reload and the switch of the theme keep it.
+await page.reload();
+assert.equal((await page.locator("output#new-key").innerText()).trim(), key);
+await press(page, "Dark");
+assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
+assert.equal((await page.locator("output#new-key").innerText()).trim(), key);
 await at("/settings/keys");
+assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
 assert.equal(await page.getByRole("row", { name: /twice/ }).count(), 1);
+
+// ---- The theme changes while a form is being filled in. `?` lists the keys, and `/` moves to the search.
+await at("/settings/keys?create=1");
+await fillIn(page, { Name: "half a" });
+await page.keyboard.press("?");
+assert.equal(await page.getByLabel("Name").inputValue(), "half a?");
+await press(page, "Light");
+assert.equal(await page.locator("html").getAttribute("data-theme"), "light");
+assert.equal(await page.getByLabel("Name").inputValue(), "half a?");
+await page.getByRole("heading", { name: "API keys" }).click();
+await page.keyboard.press("?");
+await page.getByRole("dialog", { name: "Keys" }).waitFor();
+await page.keyboard.press("Escape");
+await page.keyboard.press("/");
+await until("the search to have the focus", () => page.evaluate(() => document.activeElement.type === "search"));
+
+// ---- What happened is announced, and can be dismissed.
+await at("/settings/security");
+await page.getByRole("button", { name: "Change password" }).waitFor();
+await fillIn(page, { "New password": "a long walk by the river" });
+await press(page, "Change password");
+const said = page.getByRole("status").filter({ hasText: "Your password is changed." });
+await said.waitFor();
+await page.locator("[data-announcer]", { hasText: "Your password is changed." }).waitFor({ state: "attached" });
+await press(page, "Dismiss");
+assert.equal(await said.count(), 0);
 
 // ---- The progress of an export appears without a reload, so typed text stays.
 await at("/settings/privacy");

@@ -122,7 +122,7 @@ for (const [label, name] of [["Continue with Firm", "bea"], ["Continue with Othe
   await fillIn(page, { Username: `${name}-x` });
   await press(page, "Create account");
   await page.waitForURL((url) => isHome(url) && !url.pathname.startsWith("/oauth/"));
-  await page.context().clearCookies({ name: "__Host-session" });
+  await page.context().clearCookies({ name: "domicile-session" });
 }
 
 /** Starts at this URL and stops before the callback: the URL of the callback. */

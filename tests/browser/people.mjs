@@ -81,7 +81,10 @@ assert.equal(await about.getByLabel("Website").inputValue(), "https://ada.exampl
 assert.equal(await about.getByLabel("Company").inputValue(), "Analytical Engines");
 
 // ---- preferences apply at once, and in another browser
-const preferences = card(page, "Preferences");
+await page.getByRole("link", { name: "Appearance" }).click();
+const preferences = card(page, "Theme and time zone");
+await preferences.waitFor();
+await inspect(page, "people-appearance");
 await preferences.getByLabel("Theme").selectOption("Dark");
 await preferences.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor();
 assert.equal(await page.locator("html").getAttribute("data-theme"), "dark");
@@ -96,7 +99,10 @@ await preferences.getByLabel("Theme").selectOption("Same as the system");
 await preferences.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor();
 
 // ---- mails that protect the account cannot be turned off
-const mails = card(page, "Notifications");
+await page.getByRole("link", { name: "Notifications" }).click();
+await sees(page, "Notifications");
+await inspect(page, "people-notifications");
+const mails = card(page, "Emails from us");
 assert.equal(await mails.getByText("Required", { exact: true }).count(), 3);
 await mails.getByLabel("Usage").uncheck();
 await mails.locator("[data-state]").filter({ hasText: /^Saved$/ }).waitFor();
@@ -111,6 +117,11 @@ await card(plain, "About you").getByRole("button", { name: "Save", exact: true }
 await plain.getByRole("status").filter({ hasText: "Saved." }).waitFor();
 assert.equal(await plain.getByLabel("Company").inputValue(), "");
 
+await plain.goto(`${given.url}/settings/profile/appearance`);
+await plain.getByLabel("Time zone", { exact: true }).selectOption({ label: "Berlin" });
+await press(plain, "Save");
+await plain.getByRole("status").filter({ hasText: "Saved." }).waitFor();
+
 const tabTo = async (label) => {
   for (let steps = 0; steps < 60; steps++) {
     await page.keyboard.press("Tab");
@@ -124,7 +135,7 @@ const tabTo = async (label) => {
 };
 
 // ---- pictures
-await page.reload();
+await at("/settings/profile");
 const picture = card(page, "Picture");
 await picture.getByLabel("Plum").check();
 await press(page, "Save colour");
@@ -151,6 +162,11 @@ const png = await page.evaluate(() => {
   return canvas.toDataURL("image/png").split(",")[1];
 });
 await upload("me.png", "image/png", Buffer.from(png, "base64"));
+const preview = picture.getByRole("img", { name: /^Preview/ });
+await preview.waitFor();
+await picture.getByLabel("Size").fill("2");
+await preview.press("ArrowDown");
+await inspect(page, "people-picture-crop");
 await press(page, "Upload picture");
 await page.getByRole("status").filter({ hasText: "Your picture is saved." }).waitFor();
 for (const shown of [picture.getByRole("img", { name: "Your picture" }), page.locator(".who img")]) {
@@ -159,13 +175,15 @@ for (const shown of [picture.getByRole("img", { name: "Your picture" }), page.lo
 await inspect(page, "people-picture");
 
 // ---- addresses, with the keyboard
-await page.reload();
-const emails = card(page, "Emails");
-await page.getByRole("heading", { name: "Profile" }).click();
+await at("/settings/profile/emails");
+const emails = card(page, "Your addresses");
+await page.getByRole("heading", { name: "Emails", exact: true }).click();
 await tabTo("Email");
 await page.keyboard.type(WORK);
 await page.keyboard.press("Enter");
 await emails.getByText("Unverified").waitFor();
+await emails.getByRole("status").filter({ hasText: "A code is on its way to this address" }).waitFor();
+await until("the field for the code to have the focus", () => page.evaluate(() => document.activeElement.name === "code"));
 await inspect(page, "people-email-added");
 const code = /\b\d{6}\b/.exec(await mailTo(WORK, /Your code for Domicile/))[0];
 await emails.getByLabel("Code").fill("000000");

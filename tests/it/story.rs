@@ -76,6 +76,32 @@ fn every_page_is_accessible() {
     run_script("pages.mjs", json!({ "url": url }));
 }
 
+/// Runs `others.mjs` against a demonstration.
+fn in_another_browser(more: Value) {
+    let folder = TempDir::new().unwrap();
+    let (_demo, url) = demo(&folder);
+    let mut input = json!({ "url": url });
+    input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    run_script("others.mjs", input);
+}
+
+#[test]
+#[ignore = "deep: starts Firefox"]
+fn the_core_works_in_firefox() {
+    in_another_browser(json!({ "firefox": tool("firefox-esr") }));
+}
+
+#[test]
+#[ignore = "deep: starts WebKit"]
+fn the_core_works_in_webkit() {
+    tool("xvfb-run");
+    let folders = std::fs::read_dir("/usr/lib/x86_64-linux-gnu").unwrap().map(|entry| entry.unwrap().path());
+    let browsers = folders.filter(|path| path.to_string_lossy().contains("/webkit2gtk-4."));
+    let browser = browsers.map(|folder| folder.join("MiniBrowser")).find(|file| file.exists());
+    let browser = browser.expect("MiniBrowser is missing. Run: ./dev tools");
+    in_another_browser(json!({ "driver": tool("WebKitWebDriver"), "minibrowser": browser, "port": free_port() }));
+}
+
 #[test]
 fn the_openapi_description_is_a_page_for_people() {
     let site = Appliance::running_with("[[scopes]]\nname = \"reports:read\"\ndescription = \"Read the reports.\"\n");

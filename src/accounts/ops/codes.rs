@@ -44,8 +44,9 @@ pub(in crate::accounts) fn send_code_to(
     let digest = if is_taken { tx.rng().bytes() } else { code_digest(tx, email.id, code.expose()) };
     let window = tx.now().minus(CODES_WINDOW);
     store::insert_code(tx, email.id, &digest, expires_at, window)?;
-    let url = &tx.site().config.public_url;
-    let message = if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), url) };
+    let (url, name) = (&tx.site().config.public_url, &tx.site().config.site.name);
+    let message =
+        if is_taken { to_owner(url) } else { mails::verify_code(&person.display_name, code.expose(), name, url) };
     mail::enqueue(tx, Some(account), email.address.clone(), &message)?;
     Ok(audit::record(tx, actor, Event::new(AccountEvent::EmailCodeSent).target(account).subject(account))?)
 }

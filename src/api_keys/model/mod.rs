@@ -2,6 +2,7 @@
 
 mod acts;
 mod expiry;
+mod exposure;
 mod limits;
 mod rotation;
 mod state;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use acts::KeyActs;
 pub use expiry::{Expiry, ExpiryOffer, LIFE_MAX, NEVER, ON_DAY};
+pub use exposure::{Exposure, exposure_place};
 pub use limits::{Budget, LimitFault, Limits, NETWORKS_MAX, Period, RATE_MAX, parse_networks, stored_networks};
 pub use rotation::{OVERLAP_DEFAULT, OVERLAP_MAX, RotationPreview, SuccessorLife, parse_overlap};
 pub use state::{KeyEvent, KeyState, RevokeReason, state_now};

@@ -7,7 +7,8 @@ use super::super::events::ApiKeyEvent;
 use super::super::model::{ApiKey, Budget, KeyChange, KeyPolicy, LIFE_MAX, Limits};
 use super::super::store;
 use super::super::uses;
-use super::{find, require_owner};
+use super::create::check_scopes;
+use super::{event_about, find, require_owner};
 use crate::audit::{self, Event, Part};
 use crate::base::{AccountId, ApiKeyId, CredentialAdmin, Timestamp, WorkspaceId};
 use crate::db::{Error, Tx, View};
@@ -56,6 +57,39 @@ pub fn change(
         event = event.ends_access();
     }
     audit::record(tx, admin, event)?;
+    find(tx, admin, id)
+}
+
+/// Takes scopes away from a key: `scopes` are the ones that it keeps. Programs lose the others with their next request.
+///
+/// # Errors
+/// [`ApiKeyError::NotFound`], [`ApiKeyError::AlreadyEnded`] as [`change`]; [`ApiKeyError::NoScope`],
+/// [`ApiKeyError::UnknownScope`]; [`ApiKeyError::ScopesGrow`] for a right that the key does not have.
+pub fn reduce_scopes(
+    tx: &mut Tx<'_>,
+    admin: &CredentialAdmin,
+    id: ApiKeyId,
+    scopes: &[String],
+) -> Result<ApiKey, ApiKeyError> {
+    let key = find(tx, admin, id)?;
+    require_owner(tx, admin, key.account, key.workspace)?;
+    if key.state.is_over() {
+        return Err(ApiKeyError::AlreadyEnded);
+    }
+    let site = tx.site().clone();
+    let table = &site.config.scopes;
+    check_scopes(table, scopes)?;
+    let kept = scopes.join(" ");
+    let (before, after) = (table.rights_of(&key.scopes), table.rights_of(&kept));
+    if !before.contains(after) {
+        return Err(ApiKeyError::ScopesGrow);
+    }
+    if before == after {
+        return Ok(key);
+    }
+    store::update_scopes(tx, id, &kept)?;
+    let event = event_about(ApiKeyEvent::ScopesReduced, &key).data(json!({"before": key.scopes, "after": kept}));
+    audit::record(tx, admin, event.detail(&kept))?;
     find(tx, admin, id)
 }
 

@@ -178,7 +178,7 @@ fn max_life(view: &View<'_>, workspace: WorkspaceId) -> Result<Option<Duration>,
     Ok([own, view.site().config.api_keys.max_lifetime].into_iter().flatten().min())
 }
 
-fn check_scopes(table: &ScopeTable, chosen: &[String]) -> Result<(), ApiKeyError> {
+pub(super) fn check_scopes(table: &ScopeTable, chosen: &[String]) -> Result<(), ApiKeyError> {
     if chosen.is_empty() {
         return Err(ApiKeyError::NoScope);
     }

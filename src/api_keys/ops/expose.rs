@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::error::ApiKeyError;
 use super::super::events::ApiKeyEvent;
 use super::super::mails;
-use super::super::model::{ApiKey, KeyEvent, RevokeReason};
+use super::super::model::{ApiKey, KeyEvent, RevokeReason, exposure_place};
 use super::super::store;
 use super::super::text::KeyText;
 use super::super::uses;
@@ -122,5 +122,6 @@ fn expose_one(tx: &mut Tx<'_>, report: &ExposureReport, key: &ApiKey) -> Result<
         OnExposure::Revoke => end_key(tx, &Actor::System, key, RevokeReason::Exposed)?,
         OnExposure::Notify => {}
     }
-    mail_owner(tx, key.account, &mails::key_exposed(key, on_exposure, &site.config.public_url))
+    let place = exposure_place(&report.url);
+    mail_owner(tx, key.account, &mails::key_exposed(key, on_exposure, place.as_deref(), &site.config.public_url))
 }

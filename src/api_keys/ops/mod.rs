@@ -9,7 +9,7 @@ mod queries;
 mod record_usage;
 mod reveal;
 
-pub use change::{change, set_policy};
+pub use change::{change, reduce_scopes, set_policy};
 pub use create::{create, expiry_offer, rotate, rotation_preview};
 pub use expose::{ExposureReport, expose};
 pub(super) use expose::{REPORT_KEYS_MAX, ReportedText, exposure_reports, known_keys};

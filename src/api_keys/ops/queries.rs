@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use super::super::error::ApiKeyError;
-use super::super::model::{ApiKey, Budget, DailyUse, KeyCaller, KeyState};
+use super::super::events::ApiKeyEvent;
+use super::super::model::{ApiKey, Budget, DailyUse, Exposure, KeyCaller, KeyState, exposure_place};
 use super::super::store;
 use super::super::uses;
+use crate::audit::{self, Part};
 use crate::base::{Actor, ApiKeyId, Credits, ScopeTable, Scopes, Timestamp, WorkspaceId, days};
 use crate::db::{Error, View};
 
@@ -67,6 +69,8 @@ pub struct Insight {
     pub spent: Option<(Credits, Budget)>,
     /// Whether its owner can see its text again.
     pub can_reveal: bool,
+    /// The newest report that it was found in public. `None`: there is none, or it was erased.
+    pub exposure: Option<Exposure>,
 }
 
 /// Reads what is known about the use of one key.
@@ -85,7 +89,16 @@ pub fn insight(view: &View<'_>, key: &ApiKey) -> Result<Insight, Error> {
         successor: store::find_successor(view, key.id)?,
         spent,
         can_reveal: super::reveal::can_reveal(view, key),
+        exposure: exposure(view, key.id)?,
     })
+}
+
+fn exposure(view: &View<'_>, key: ApiKeyId) -> Result<Option<Exposure>, Error> {
+    let reported = audit::last_about(view, key, ApiKeyEvent::ExposureReported)?;
+    Ok(reported.map(|event| Exposure {
+        at: event.at,
+        place: event.private_text(Part::Contact, "url").and_then(exposure_place),
+    }))
 }
 
 /// The daily uses of every key of a workspace, as [`Insight::days`].

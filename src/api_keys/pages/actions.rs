@@ -9,6 +9,7 @@ use super::super::flashes::KeyFlash;
 use super::super::model::{ApiKey, parse_overlap};
 use super::super::ops;
 use super::format::{LastUse, label_of, successor_life_text};
+use super::scope_table::ScopeChoices;
 use super::{PATH, detail, list, parse_id};
 use crate::base::Problem;
 use crate::http::page::{self, AppData, FormFault, PageContext};
@@ -87,14 +88,14 @@ pub async fn confirm_disable(app: AppData, request: HttpRequest, who: SignedIn, 
 pub async fn disable(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     app.write(move |tx| ops::disable(tx, &admin, id)).await?;
-    Ok(redirect_with_flash(&format!("{PATH}/{id}"), KeyFlash::Disabled))
+    Ok(redirect_with_flash(&format!("{PATH}/{id}#danger"), KeyFlash::Disabled))
 }
 
 /// `POST /settings/keys/{id}/enable`.
 pub async fn enable(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     app.write(move |tx| ops::enable(tx, &admin, id)).await?;
-    Ok(redirect_with_flash(&format!("{PATH}/{id}"), KeyFlash::Enabled))
+    Ok(redirect_with_flash(&format!("{PATH}/{id}#danger"), KeyFlash::Enabled))
 }
 
 /// `POST /settings/keys/{id}/restore`: takes the key out of quarantine.
@@ -104,11 +105,11 @@ pub async fn restore(app: AppData, who: SignedIn, path: Path<String>, _form: For
     Ok(redirect_with_flash(PATH, KeyFlash::Restored))
 }
 
-/// `POST /settings/keys/{id}/reveal`: shows the text again, if the site stores it.
-pub async fn reveal(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
+/// `POST /settings/keys/{id}/reveal`: the page of the key shows its text again, if the site stores it.
+pub async fn reveal(app: AppData, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     let text = app.write(move |tx| ops::reveal(tx, &admin, id)).await?;
-    detail::show_revealed(&app, &request, &who, id, text.expose().clone()).await
+    Ok(detail::to_revealed(&app, &who, id, text))
 }
 
 #[derive(Template)]
@@ -145,7 +146,7 @@ pub async fn confirm_rotate(app: AppData, request: HttpRequest, who: SignedIn, p
     page::render(&RotatePage::build(&app, &request, &who, &path).await?)
 }
 
-/// `POST /settings/keys/{id}/rotate`. The response is the list with the new key, which is shown once.
+/// `POST /settings/keys/{id}/rotate`. The list after it shows the new key.
 pub async fn rotate(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
     let (id, admin) = (parse_id(&path)?, who.admin());
     let Some(overlap) = parse_overlap(form.text("overlap")) else {
@@ -155,5 +156,55 @@ pub async fn rotate(app: AppData, request: HttpRequest, who: SignedIn, path: Pat
         return page::render_form_error(&problem, &page);
     };
     let created = app.write(move |tx| ops::rotate(tx, &admin, id, overlap)).await?;
-    list::show_new_key(&app, &request, &who, created).await
+    Ok(list::to_new_key(&app, &who, created))
+}
+
+#[derive(Template)]
+#[template(path = "api_keys/reduce.html")]
+struct ReducePage {
+    context: PageContext,
+    fault: Option<FormFault>,
+    key: KeySummary,
+    choices: ScopeChoices,
+}
+
+impl ReducePage {
+    /// `chosen`: the scopes of a refused form.
+    async fn build(
+        app: &AppData,
+        request: &HttpRequest,
+        who: &SignedIn,
+        path: &str,
+        chosen: Option<&[String]>,
+    ) -> Result<Self, Problem> {
+        let key = find_key(app, who, path).await?;
+        Ok(Self {
+            context: PageContext::new(app, request, "Reduce scopes"),
+            fault: None,
+            choices: ScopeChoices::held(&app.config().scopes, &key.scopes, chosen),
+            key: KeySummary::new(key, TimeFormat::new(app.now(), &who.identity.zone)),
+        })
+    }
+}
+
+/// `GET /settings/keys/{id}/scopes`: the scopes of the key, to choose which ones it keeps.
+pub async fn choose_scopes(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
+    page::render(&ReducePage::build(&app, &request, &who, &path, None).await?)
+}
+
+/// `POST /settings/keys/{id}/scopes`.
+pub async fn reduce(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
+    let (id, admin) = (parse_id(&path)?, who.admin());
+    let chosen = ScopeChoices::chosen(&app.config().scopes, &form);
+    let kept = chosen.clone();
+    match app.write(move |tx| ops::reduce_scopes(tx, &admin, id, &kept)).await {
+        Ok(_) => Ok(redirect_with_flash(&format!("{PATH}/{id}#scopes"), KeyFlash::Reduced)),
+        Err(error @ (ApiKeyError::NoScope | ApiKeyError::UnknownScope(_) | ApiKeyError::ScopesGrow)) => {
+            let problem = Problem::from(error);
+            let mut page = ReducePage::build(&app, &request, &who, &path, Some(&chosen)).await?;
+            page.fault = Some(FormFault::from(&problem));
+            page::render_form_error(&problem, &page)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

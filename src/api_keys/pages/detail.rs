@@ -1,18 +1,20 @@
 //! `/settings/keys/{id}`: the page of one key.
 
-use actix_web::HttpRequest;
-use actix_web::web::Path;
+use actix_web::web::{Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use serde::Deserialize;
 
 use super::super::error::ApiKeyError;
 use super::super::model::{ApiKey, KeyActs, KeyChange, KeyName, KeyNote, Limits, Period};
 use super::super::ops::{self, Insight};
-use super::format::{LastUse, Sparkline, expiry_day, limits_text, state_tag, thousands};
+use super::format::{Chart, LastUse, expiry_day, limits_text, state_tag, thousands};
 use super::list::{Choice, periods};
 use super::parse_id;
-use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
+use super::scope_table::{Row, ScopeChoices, Tick};
+use crate::base::{ApiKeyId, Problem, Secret, Timestamp, Zone};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, CommonFlash, Form, Moment, SignedIn, TimeFormat, redirect_with_flash};
+use crate::http::{Answer, CommonFlash, Form, Moment, SignedIn, TimeFormat, redirect, redirect_with_flash};
 
 struct CallerRow {
     address: String,
@@ -44,16 +46,21 @@ impl Draft {
         }
     }
 
-    fn from_form(form: &Form) -> Self {
-        let text = |name: &str| form.text(name).trim().to_owned();
-        Self {
-            name: form.text("name").to_owned(),
-            note: form.text("note").to_owned(),
-            networks: text("networks"),
-            rate: text("rate"),
-            budget: text("budget"),
-            period: text("budget_period"),
+    /// The fields of a form over what the key has: name and note are one form, its limits another.
+    fn from_form(form: &Form, key: &ApiKey) -> Self {
+        let mut draft = Self::new(key);
+        if form.has("name") {
+            draft.name = form.text("name").to_owned();
+            draft.note = form.text("note").to_owned();
         }
+        if form.has("networks") {
+            let text = |name: &str| form.text(name).trim().to_owned();
+            draft.networks = text("networks");
+            draft.rate = text("rate");
+            draft.budget = text("budget");
+            draft.period = text("budget_period");
+        }
+        draft
     }
 
     fn read(&self) -> Result<KeyChange, ApiKeyError> {
@@ -77,6 +84,9 @@ struct DetailPage {
     state: &'static str,
     colour: &'static str,
     scopes: Vec<String>,
+    /// The resources that it reaches, and scopes that are none.
+    access: Vec<Row>,
+    other_access: Vec<Tick>,
     created: Moment,
     expires: Option<Moment>,
     expires_soon: bool,
@@ -88,13 +98,17 @@ struct DetailPage {
     predecessor: Option<String>,
     successor: Option<String>,
     retires: Option<Moment>,
-    spark: Sparkline,
+    chart: Chart,
     callers: Vec<CallerRow>,
     revealed: Option<String>,
     draft: Draft,
     periods: Vec<Choice>,
     acts: KeyActs,
     can_reveal: bool,
+    /// When it was reported as found in public.
+    exposed: Option<Moment>,
+    /// Where it was found, according to the report.
+    exposed_at: Option<String>,
 }
 
 impl DetailPage {
@@ -108,10 +122,17 @@ impl DetailPage {
             })
             .await?;
         let title = format!("API key “{}”", key.name);
-        Ok(Self::new(PageContext::new(app, request, &title), key, insight, app.now(), &who.identity.zone))
+        let held = ScopeChoices::held(&app.config().scopes, &key.scopes, None);
+        Ok(Self::new(PageContext::new(app, request, &title), (key, held), insight, app.now(), &who.identity.zone))
     }
 
-    fn new(context: PageContext, key: ApiKey, insight: Insight, now: Timestamp, zone: &Zone) -> Self {
+    fn new(
+        context: PageContext,
+        (key, held): (ApiKey, ScopeChoices),
+        insight: Insight,
+        now: Timestamp,
+        zone: &Zone,
+    ) -> Self {
         let times = TimeFormat::new(now, zone);
         let (state, colour) = state_tag(&key);
         let draft = Draft::new(&key);
@@ -135,6 +156,8 @@ impl DetailPage {
             state,
             colour,
             scopes: key.scopes.split(' ').map(str::to_owned).collect(),
+            access: held.rows,
+            other_access: held.others,
             created: times.moment(key.created_at),
             expires: expiry_day(&key, times),
             expires_soon: key.ends_soon(now),
@@ -145,13 +168,15 @@ impl DetailPage {
             predecessor: key.predecessor.map(|id| id.to_string()),
             successor: insight.successor.map(|id| id.to_string()),
             retires: key.retire_at.map(|end| times.moment(end)),
-            spark: Sparkline::new(&insight.days, now),
+            chart: Chart::new(&insight.days, now),
             callers: callers.collect(),
             revealed: None,
             periods: periods(&draft.period),
             draft,
             acts: key.acts(),
             can_reveal: insight.can_reveal,
+            exposed: insight.exposure.as_ref().map(|exposure| times.moment(exposure.at)),
+            exposed_at: insight.exposure.and_then(|exposure| exposure.place),
             name: key.name,
             note: key.note,
             display: key.display,
@@ -160,14 +185,35 @@ impl DetailPage {
     }
 }
 
+/// The query of the page. `revealed`: the text of the key was asked for a moment ago.
+#[derive(Deserialize)]
+pub struct DetailQuery {
+    revealed: Option<String>,
+}
+
 /// `GET /settings/keys/{id}`.
-pub async fn detail(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>) -> Answer {
-    page::render(&DetailPage::build(&app, &request, &who, parse_id(&path)?).await?)
+pub async fn detail(
+    app: AppData,
+    request: HttpRequest,
+    who: SignedIn,
+    path: Path<String>,
+    query: Query<DetailQuery>,
+) -> Answer {
+    let id = parse_id(&path)?;
+    let mut page = DetailPage::build(&app, &request, &who, id).await?;
+    if query.revealed.is_some() {
+        let text = app.shown_once().text(who.identity.session, &text_name(id), app.now());
+        page.revealed = text.map(|text| text.expose().clone());
+    }
+    page::render(&page)
 }
 
 /// `POST /settings/keys/{id}`: changes name, note and limits.
 pub async fn change(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, form: Form) -> Answer {
-    let (id, draft) = (parse_id(&path)?, Draft::from_form(&form));
+    let (id, actor) = (parse_id(&path)?, who.actor());
+    let key = app.read_offloaded(move |view| ops::find(view, &actor, id)).await?;
+    let draft = Draft::from_form(&form, &key);
+    let place = if form.has("networks") { "limits" } else { "details" };
     let changed = match draft.read() {
         Ok(change) => {
             let admin = who.admin();
@@ -176,7 +222,7 @@ pub async fn change(app: AppData, request: HttpRequest, who: SignedIn, path: Pat
         Err(error) => Err(error),
     };
     match changed {
-        Ok(()) => Ok(redirect_with_flash(&format!("{}/{id}", super::PATH), CommonFlash::Saved)),
+        Ok(()) => Ok(redirect_with_flash(&format!("{}/{id}#{place}", super::PATH), CommonFlash::Saved)),
         Err(error) => {
             let problem = Problem::from(error);
             let mut page = DetailPage::build(&app, &request, &who, id).await?;
@@ -188,15 +234,13 @@ pub async fn change(app: AppData, request: HttpRequest, who: SignedIn, path: Pat
     }
 }
 
-/// The page of the key, with its text on it.
-pub(super) async fn show_revealed(
-    app: &AppData,
-    request: &HttpRequest,
-    who: &SignedIn,
-    id: ApiKeyId,
-    text: String,
-) -> Answer {
-    let mut page = DetailPage::build(app, request, who, id).await?;
-    page.revealed = Some(text);
-    page::render(&page)
+/// The name of a revealed text among the texts that are shown once.
+fn text_name(key: ApiKeyId) -> String {
+    format!("revealed {key}")
+}
+
+/// Redirects to the page of the key, with its text on it.
+pub(super) fn to_revealed(app: &AppData, who: &SignedIn, id: ApiKeyId, text: Secret<String>) -> HttpResponse {
+    app.shown_once().keep(who.identity.session, &text_name(id), text, app.now());
+    redirect(&format!("{}/{id}?revealed=1", super::PATH))
 }

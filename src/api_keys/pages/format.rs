@@ -51,6 +51,75 @@ impl Sparkline {
     }
 }
 
+/// The use of a key in the last 30 days, with a scale and dates.
+pub(super) struct Chart {
+    pub sentence: String,
+    pub bars: Vec<ChartBar>,
+    pub width: i64,
+    /// The top of the scale, and its half.
+    pub top: String,
+    pub half: String,
+    /// Days on the axis.
+    pub first: String,
+    pub middle: String,
+    pub last: String,
+}
+
+/// A day with uses.
+pub(super) struct ChartBar {
+    pub x: i64,
+    pub y: i64,
+    /// From 1 to 100.
+    pub height: i64,
+    pub day: String,
+    pub uses: String,
+    pub words: String,
+}
+
+impl Chart {
+    pub(super) fn new(used: &[DailyUse], now: Timestamp) -> Self {
+        let (today, first) = (now.day_number(), now.day_number() - DAYS_SHOWN + 1);
+        let day = |number: i64| Timestamp::from_day_number(number).day();
+        let top = scale_top(used.iter().map(|day| day.uses).max().unwrap_or_default());
+        let bar = |used: &DailyUse| {
+            let height = (used.uses.saturating_mul(100) / top).clamp(1, 100);
+            let (day, uses) = (day(used.day), thousands(used.uses));
+            ChartBar {
+                x: (used.day - first) * DAY_WIDTH,
+                y: 100 - height,
+                height,
+                words: format!("{day}: {uses}"),
+                day,
+                uses,
+            }
+        };
+        Self {
+            sentence: Sparkline::new(used, now).sentence,
+            bars: used.iter().filter(|day| day.day >= first).map(bar).collect(),
+            width: DAYS_SHOWN * DAY_WIDTH - 1,
+            top: thousands(top),
+            half: thousands(top / 2),
+            first: day(first),
+            middle: day(first + DAYS_SHOWN / 2),
+            last: day(today),
+        }
+    }
+}
+
+/// The top of a scale: the next of 2, 4, 10, 20, 40, 100 and so on, so that its half is a round number too.
+fn scale_top(most: i64) -> i64 {
+    let mut unit = 1_i64;
+    loop {
+        for step in [2, 4, 10] {
+            let top = unit.saturating_mul(step);
+            if top >= most || unit >= i64::MAX / 10 {
+                return top;
+            }
+        }
+        unit *= 10;
+    }
+}
+
 fn times(count: i64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{} times", thousands(count)) }
 }
@@ -154,6 +223,20 @@ mod tests {
         for other in ["", "two\nlines", &"é".repeat(81)] {
             assert_eq!(short_note(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_chart_has_a_round_scale_and_names_its_days() {
+        let now = Timestamp::parse("2026-05-30T12:00:00Z").unwrap();
+        let day = |ago: i64, uses: i64| DailyUse { day: now.day_number() - ago, uses };
+
+        assert_eq!([0, 2, 3, 5, 11, 24_000].map(scale_top), [2, 2, 4, 10, 20, 40_000]);
+        assert!(scale_top(i64::MAX) > 0);
+        let chart = Chart::new(&[day(29, 1), day(0, 24_000)], now);
+        assert_eq!([&chart.top, &chart.half], ["40,000", "20,000"]);
+        assert_eq!([&chart.first, &chart.middle, &chart.last], ["1 May 2026", "16 May 2026", "30 May 2026"]);
+        let bars: Vec<_> = chart.bars.iter().map(|bar| (bar.x, bar.y, bar.height, bar.words.as_str())).collect();
+        assert_eq!(bars, [(0, 99, 1, "1 May 2026: 1"), (116, 40, 60, "30 May 2026: 24,000")]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `/settings/keys`: the list of keys, and the form for a new one.
 
-use actix_web::HttpRequest;
 use actix_web::web::Query;
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
@@ -13,11 +13,12 @@ use super::super::model::{
 use super::super::ops::{self, Health};
 use super::PATH;
 use super::format::{LastUse, Sparkline, expiry_day, label_of, short_note, state_tag};
+use super::scope_table::ScopeChoices;
 use crate::accounts;
-use crate::base::{Problem, Timestamp, Zone};
+use crate::base::{ApiKeyId, Problem, Timestamp, Zone};
 use crate::db::View;
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, CommonFlash, Form, Moment, SignedIn, TimeFormat, redirect_with_flash};
+use crate::http::{Answer, CommonFlash, Form, Moment, SignedIn, TimeFormat, redirect, redirect_with_flash};
 
 /// The labels of the choices of the expiration.
 const EXPIRIES: [(&str, &str); 7] = [
@@ -35,17 +36,21 @@ const PRESETS: [Preset; 2] =
 /// Calls to try a new key with: a scope, and a path that it gives access to.
 const FIRST_CALLS: [(&str, &str); 2] =
     [("account:read", "/api/account/summary"), ("billing:read", "/api/billing/transactions")];
-/// The states to filter the list by: value and label. `live` means all keys that have not ended.
-const STATES: [(&str, &str); 8] = [
-    ("", "Any state"),
-    ("live", "Not ended"),
+/// The filters of the list: value and label. Ended keys are shown only on request.
+const STATES: [(&str, &str); 7] = [
+    ("", "Live"),
+    ("ended", "Ended"),
+    ("all", "All"),
     ("active", "Active"),
     ("retiring", "Retiring"),
     ("disabled", "Disabled"),
     ("quarantined", "Quarantined"),
-    ("expired", "Expired"),
-    ("revoked", "Revoked"),
 ];
+/// The columns that the list can be sorted by: value, heading, and whether the first click begins with the largest.
+const COLUMNS: [(&str, &str, bool); 4] =
+    [("name", "Name", false), ("created", "Created", true), ("used", "Last used", true), ("expires", "Expires", false)];
+/// Scopes that a row of the list names. The others are counted.
+const SCOPES_SHOWN: usize = 2;
 
 pub(super) struct Choice {
     pub value: &'static str,
@@ -63,24 +68,17 @@ struct Preset {
     scopes: &'static str,
 }
 
-struct ScopeChoice {
-    name: String,
-    description: String,
-    is_chosen: bool,
-}
-
-struct ScopeGroup {
-    title: &'static str,
-    scopes: Vec<ScopeChoice>,
-}
-
 struct KeyRow {
     id: String,
     name: String,
     /// Its note, if that is short.
     note: Option<String>,
     display: String,
+    /// The first scopes, and how many more there are.
     scopes: String,
+    more_scopes: usize,
+    all_scopes: String,
+    created: Moment,
     last_use: LastUse,
     expires: Option<Moment>,
     expires_soon: bool,
@@ -89,6 +87,15 @@ struct KeyRow {
     is_over: bool,
     acts: KeyActs,
     spark: Sparkline,
+}
+
+/// A heading of the list.
+struct Column {
+    value: &'static str,
+    label: &'static str,
+    href: String,
+    /// `ascending` or `descending`. `None`: the list is not sorted by it.
+    sorted: Option<&'static str>,
 }
 
 struct QuarantineNotice {
@@ -111,15 +118,42 @@ struct AdvisedKey {
     detail: String,
 }
 
-pub(super) struct NewKeyView {
-    pub name: String,
-    pub secret: String,
+/// A key that was made a moment ago.
+struct NewKeyView {
+    id: String,
+    name: String,
+    /// Its text. `None`: it was shown, and is not any more.
+    secret: Option<String>,
     /// A command that tries the key. `None`: the key has no scope for any of [`FIRST_CALLS`].
-    pub first_call: Option<String>,
+    first_call: Option<String>,
     /// When the overlap of the key that it replaces ends.
-    pub overlap: Option<Moment>,
+    overlap: Option<Moment>,
     /// Whether its owner can show it again later.
-    pub is_kept: bool,
+    is_kept: bool,
+    can_rotate: bool,
+}
+
+impl NewKeyView {
+    fn new(app: &AppData, who: &SignedIn, key: &ApiKey, keys: &[ApiKey]) -> Self {
+        let text = app.shown_once().text(who.identity.session, &text_name(key.id), app.now());
+        let secret = text.map(|text| text.expose().clone());
+        let times = TimeFormat::new(app.now(), &who.identity.zone);
+        let predecessor = keys.iter().find(|old| Some(old.id) == key.predecessor);
+        Self {
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            first_call: secret.as_deref().and_then(|secret| first_call(app, &key.scopes, secret)),
+            secret,
+            overlap: predecessor.and_then(|old| old.retire_at).map(|end| times.moment(end)),
+            is_kept: key.is_kept,
+            can_rotate: key.acts().can_rotate,
+        }
+    }
+}
+
+/// The name of a new key's text among the texts that are shown once.
+fn text_name(key: ApiKeyId) -> String {
+    format!("new {key}")
 }
 
 #[derive(Template)]
@@ -136,7 +170,7 @@ struct ListPage {
     last_day: String,
     max_life: Option<u64>,
     presets: &'static [Preset],
-    scope_groups: Vec<ScopeGroup>,
+    choices: ScopeChoices,
     quarantined: Vec<QuarantineNotice>,
     advice: Vec<Advice>,
     query: String,
@@ -144,7 +178,10 @@ struct ListPage {
     has_keys: bool,
     /// Whether all keys are refused until the person sets a new password.
     are_locked: bool,
+    columns: Vec<Column>,
     keys: Vec<KeyRow>,
+    /// How many keys have ended, for the link to them.
+    ended: usize,
     own_max_days: String,
     site_max_days: Option<u64>,
 }
@@ -164,14 +201,14 @@ struct Draft {
 }
 
 impl Draft {
-    fn new(form: &Form) -> Self {
+    fn new(app: &AppData, form: &Form) -> Self {
         let text = |name: &str| form.text(name).trim().to_owned();
         Self {
             name: form.text("name").to_owned(),
             note: form.text("note").to_owned(),
             expires: text("expires"),
             expires_on: text("expires_on"),
-            scopes: form.all("scope"),
+            scopes: ScopeChoices::chosen(&app.config().scopes, form),
             networks: text("networks"),
             rate: text("rate"),
             budget: text("budget"),
@@ -199,21 +236,67 @@ impl Draft {
 #[derive(Deserialize, Default)]
 pub struct ListFilter {
     create: Option<String>,
+    /// The key that was made a moment ago.
+    new: Option<String>,
     q: Option<String>,
     state: Option<String>,
+    sort: Option<String>,
+    /// `down`: the largest first.
+    order: Option<String>,
 }
 
 impl ListFilter {
     fn matches(&self, key: &ApiKey) -> bool {
         let state = self.state.as_deref().unwrap_or_default();
         let is_state = match state {
-            "" => true,
-            "live" => !key.state.is_over(),
+            "all" => true,
+            "" => !key.state.is_over(),
+            "ended" => key.state.is_over(),
             state => key.state.as_str() == state,
         };
         let search = self.q.as_deref().unwrap_or_default().trim().to_lowercase();
         let texts = [&key.name, &key.display, &key.scopes];
         is_state && texts.iter().any(|text| text.to_lowercase().contains(&search))
+    }
+
+    /// Sorts keys as the person asked. They come with the newest first.
+    fn sort(&self, keys: &mut [ApiKey]) {
+        const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+        const LONG_AGO: Timestamp = Timestamp::from_millis(0);
+        match self.sort.as_deref() {
+            Some("name") => keys.sort_by_key(|key| key.name.to_lowercase()),
+            Some("created") => keys.sort_by_key(|key| key.created_at),
+            Some("used") => keys.sort_by_key(|key| key.last_used_at.unwrap_or(LONG_AGO)),
+            Some("expires") => keys.sort_by_key(|key| key.good_until().unwrap_or(NEVER)),
+            _ => return,
+        }
+        if self.is_down() {
+            keys.reverse();
+        }
+    }
+
+    fn is_down(&self) -> bool {
+        self.order.as_deref() == Some("down")
+    }
+
+    /// The headings of the list: a click sorts, and another one turns the order.
+    fn columns(&self) -> Vec<Column> {
+        let column = |(value, label, begins_down): (&'static str, &'static str, bool)| {
+            let is_sorted = self.sort.as_deref() == Some(value);
+            let is_down = if is_sorted { !self.is_down() } else { begins_down };
+            let (state, search) = (self.state.as_deref().unwrap_or_default(), self.q.as_deref().unwrap_or_default());
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs([("q", search), ("state", state), ("sort", value)])
+                .append_pair("order", if is_down { "down" } else { "up" })
+                .finish();
+            Column {
+                value,
+                label,
+                href: format!("{PATH}?{query}#keys"),
+                sorted: is_sorted.then_some(if self.is_down() { "descending" } else { "ascending" }),
+            }
+        };
+        COLUMNS.into_iter().map(column).collect()
     }
 }
 
@@ -235,17 +318,20 @@ impl ListPage {
             Ok::<_, crate::db::Error>((keys, used, health, super::super::policy(view, workspace)?, offer, are_locked))
         };
         let has_few_keys = app.query_inline(|view| ops::has_few_keys(view, workspace))?;
-        let (keys, mut used, health, policy, offer, are_locked) =
+        let (mut keys, mut used, health, policy, offer, are_locked) =
             if has_few_keys { app.read_inline(load)? } else { app.read_offloaded(load).await? };
         let (now, zone) = (app.now(), &who.identity.zone);
         let site_max = app.config().api_keys.max_lifetime;
         let state = filter.state.clone().unwrap_or_default();
         let query = filter.q.clone().unwrap_or_default();
         let whole_days = |life: std::time::Duration| life.as_secs() / 86_400;
+        filter.sort(&mut keys);
+        let new = filter.new.as_deref().and_then(ApiKeyId::parse);
+        let created = new.and_then(|id| keys.iter().find(|key| key.id == id));
         Ok(Self {
             context: PageContext::new(app, request, "API keys"),
             fault: None,
-            created: None,
+            created: created.map(|key| NewKeyView::new(app, who, key, &keys)),
             is_creating: false,
             expiries: expiries(&draft, &offer),
             periods: periods(&draft.period),
@@ -253,13 +339,15 @@ impl ListPage {
             last_day: offer.days.1.iso_day(),
             max_life: offer.max_life.map(whole_days),
             presets: &PRESETS,
-            scope_groups: groups(app, &draft.scopes),
+            choices: ScopeChoices::new(&app.config().scopes, &draft.scopes),
             draft,
             quarantined: keys.iter().filter_map(|key| quarantined(key, TimeFormat::new(now, zone))).collect(),
             advice: advice(&health, &keys),
             query,
             states: STATES.map(|(value, label)| Choice { value, label, is_chosen: value == state }).into(),
             has_keys: !keys.is_empty(),
+            columns: filter.columns(),
+            ended: keys.iter().filter(|key| key.state.is_over()).count(),
             are_locked,
             own_max_days: policy.map(|policy| policy.max_life_days.to_string()).unwrap_or_default(),
             site_max_days: site_max.map(whole_days),
@@ -283,22 +371,6 @@ fn expiries(draft: &Draft, offer: &ExpiryOffer) -> Vec<Choice> {
     offer.choices.iter().copied().map(choice).collect()
 }
 
-fn groups(app: &AppData, chosen: &[String]) -> Vec<ScopeGroup> {
-    let mut groups: Vec<ScopeGroup> = Vec::new();
-    for entry in app.config().scopes.entries() {
-        let choice = ScopeChoice {
-            name: entry.name.clone(),
-            description: entry.description.clone(),
-            is_chosen: chosen.contains(&entry.name),
-        };
-        match groups.last_mut().filter(|group| group.title == entry.group) {
-            Some(group) => group.scopes.push(choice),
-            None => groups.push(ScopeGroup { title: entry.group, scopes: vec![choice] }),
-        }
-    }
-    groups
-}
-
 fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
     let (state, colour) = state_tag(&key);
     let times = TimeFormat::new(now, zone);
@@ -311,7 +383,10 @@ fn row(key: ApiKey, now: Timestamp, zone: &Zone, spark: Sparkline) -> KeyRow {
         note: short_note(&key.note).map(str::to_owned),
         name: key.name,
         display: key.display,
-        scopes: key.scopes.replace(' ', ", "),
+        scopes: key.scopes.split(' ').take(SCOPES_SHOWN).collect::<Vec<_>>().join(", "),
+        more_scopes: key.scopes.split(' ').count().saturating_sub(SCOPES_SHOWN),
+        all_scopes: key.scopes.replace(' ', ", "),
+        created: times.day(key.created_at),
         state,
         colour,
         is_over: key.state.is_over(),
@@ -355,11 +430,11 @@ pub async fn list(app: AppData, request: HttpRequest, who: SignedIn, filter: Que
     page::render(&page)
 }
 
-/// `POST /settings/keys`. The response is the page itself, because the key is shown once and a redirect would lose it.
+/// `POST /settings/keys`. The page after it shows the key.
 pub async fn create(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
-    let draft = Draft::new(&form);
+    let draft = Draft::new(&app, &form);
     match make(&app, &who, &draft).await {
-        Ok(created) => show_new_key(&app, &request, &who, created).await,
+        Ok(created) => Ok(to_new_key(&app, &who, created)),
         Err(error) => {
             let problem = Problem::from(error);
             let mut page = ListPage::build(&app, &request, &who, draft, &ListFilter::default()).await?;
@@ -376,21 +451,11 @@ async fn make(app: &AppData, who: &SignedIn, draft: &Draft) -> Result<CreatedApi
     app.write(move |tx| ops::create(tx, &admin, account, workspace, &new)).await
 }
 
-/// The list with a new key above it.
-pub(super) async fn show_new_key(
-    app: &AppData,
-    request: &HttpRequest,
-    who: &SignedIn,
-    created: CreatedApiKey,
-) -> Answer {
-    let mut page = ListPage::build(app, request, who, Draft::default(), &ListFilter::default()).await?;
-    let secret = created.secret.expose().clone();
-    let first_call = first_call(app, &created.key.scopes, &secret);
-    let times = TimeFormat::new(app.now(), &who.identity.zone);
-    let overlap = created.predecessor_ends_at.map(|end| times.moment(end));
-    page.created =
-        Some(NewKeyView { name: created.key.name, secret, first_call, overlap, is_kept: created.key.is_kept });
-    page::render(&page)
+/// Redirects to the list with a new key above it.
+pub(super) fn to_new_key(app: &AppData, who: &SignedIn, created: CreatedApiKey) -> HttpResponse {
+    let id = created.key.id;
+    app.shown_once().keep(who.identity.session, &text_name(id), created.secret, app.now());
+    redirect(&format!("{PATH}?new={id}"))
 }
 
 fn first_call(app: &AppData, scopes: &str, secret: &str) -> Option<String> {
@@ -416,7 +481,7 @@ pub async fn set_policy(app: AppData, request: HttpRequest, who: SignedIn, form:
         Err(error) => Err(error),
     };
     match set {
-        Ok(()) => Ok(redirect_with_flash(PATH, CommonFlash::Saved)),
+        Ok(()) => Ok(redirect_with_flash(&format!("{PATH}#policy"), CommonFlash::Saved)),
         Err(ApiKeyError::Expiry) => {
             let problem = Problem::field(
                 "max_life_days",

@@ -4,9 +4,13 @@ mod actions;
 mod detail;
 mod format;
 mod list;
+mod scope_table;
 mod scopes;
 
-pub use actions::{confirm_disable, confirm_revoke, confirm_rotate, disable, enable, restore, reveal, revoke, rotate};
+pub use actions::{
+    choose_scopes, confirm_disable, confirm_revoke, confirm_rotate, disable, enable, reduce, restore, reveal, revoke,
+    rotate,
+};
 pub use detail::{change, detail};
 pub use list::{create, list, set_policy};
 pub use scopes::scopes;

@@ -184,6 +184,15 @@ pub(in crate::cli) enum KeyCommand {
         #[arg(long)]
         overlap: Option<String>,
     },
+    /// Take scopes away from a key. Programs that use it lose them at once.
+    #[command(after_help = "Example:\n  domicile key reduce key_01k9… --scope models:read")]
+    Reduce {
+        /// The key's id, as `key list` prints it.
+        key: String,
+        /// A scope that the key keeps. Can be given several times.
+        #[arg(long, required = true)]
+        scope: Vec<String>,
+    },
     /// Revoke a key permanently.
     #[command(after_help = "Example:\n  domicile key revoke key_01k9…")]
     Revoke {

@@ -3,6 +3,7 @@
 mod listen;
 mod mail;
 mod oauth;
+mod site;
 mod values;
 
 use std::collections::BTreeMap;
@@ -81,6 +82,7 @@ impl Reader {
         let factors = self.factors();
         let passwords = self.passwords(factors);
         let oauth = self.oauth(&egress);
+        let site = self.site();
         Some(Config {
             region: region?,
             public_url: public_url?,
@@ -104,6 +106,7 @@ impl Reader {
             tokens,
             oauth,
             factors,
+            site,
             ignored: std::mem::take(&mut self.raw.ignored),
             demo: false,
             written: BTreeMap::new(),
@@ -414,6 +417,15 @@ mod tests {
             ("[oauth.oidc.github]\nclient_id = \"x\"", ["oauth.oidc.github must have a name", "not google"]),
             ("[oauth.facebook]\nclient_id = \"x\"", ["oauth.facebook.client_id is not a setting", "Remove it"]),
             ("[factors]\nrequired = \"nobody\"", ["d.toml:2: factors.required", "everybody"]),
+            ("[site]\nname = \"\"", ["d.toml:2: site.name", "1 to 40"]),
+            ("[site]\naccent = \"teal\"", ["d.toml:2: site.accent", "#1d6b5f"]),
+            ("[site]\naccent = \"#ffcc00\"", ["d.toml:2: site.accent", "too light"]),
+            ("[site]\nlogo_file = \"/nonexistent/logo\"", ["d.toml:2: site.logo_file", "cannot be read"]),
+            ("[site]\nlogo_file = \"/etc/hostname\"", ["d.toml:2: site.logo_file", "SVG, PNG"]),
+            ("[site]\nterms_url = \"/terms\"", ["d.toml:2: site.terms_url", "https://"]),
+            ("[site]\nprivacy_url = \"javascript:x\"", ["d.toml:2: site.privacy_url", "https://"]),
+            ("[site]\nplatform_url = \"http://example.org\"", ["d.toml:2: site.platform_url", "https://"]),
+            ("[site]\nsupport = \"call us\"", ["d.toml:2: site.support", "help@example.org"]),
             ("region = ", ["d.toml:1:", "TOML"]),
             ("public_url = \"http://example.org\"", ["public_url", "https://"]),
         ] {

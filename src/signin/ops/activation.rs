@@ -10,8 +10,9 @@ use crate::{mail, workspaces};
 /// Queues the welcome mail.
 pub(in crate::signin) fn welcome(tx: &mut Tx<'_>, account: &Account) -> Result<(), db::Error> {
     let Some(address) = accounts::primary_email(tx, account.id)? else { return Ok(()) };
-    let url = tx.site().config.public_url.clone();
-    mail::enqueue(tx, Some(account.id), address, &mails::welcome(account, &url))
+    let config = &tx.site().config;
+    let message = mails::welcome(account, &config.site.name, &config.public_url);
+    mail::enqueue(tx, Some(account.id), address, &message)
 }
 
 /// Grants the sign-up credit. Calling it twice is the same as once.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::http::header::REFERER;
 use actix_web::web::Query;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use crate::base::{Problem, Secret};
 use crate::factors::pages::challenge_response;
 use crate::factors::{self, Assertion, ChallengePurpose};
 use crate::http::page::{self, AppData, FormFault, PageContext};
-use crate::http::{Answer, Form, Identity, SignedIn, csrf, redirect};
+use crate::http::{Answer, Form, Identity, NamedAct, SignedIn, csrf, redirect};
 
 /// The prefix of the fields for the proof. They are not kept in the form.
 const PROOF: &str = "proof_";
@@ -37,6 +37,9 @@ struct StepUpPage {
     action: String,
     kept: Vec<HiddenField>,
     username: String,
+    display_name: String,
+    /// What the person is about to do. `None`: a page of ours asks for a proof in advance.
+    act: Option<&'static str>,
     good_for_minutes: u64,
     open: StepUpOptions,
     /// The connected providers, for a person who has no other proof.
@@ -85,14 +88,25 @@ pub async fn ask_for_proof(
         action: request.path().to_owned(),
         kept: kept.map(|(name, value)| HiddenField { name: name.clone(), value: value.clone() }).collect(),
         username: identity.username.clone(),
+        display_name: identity.display_name.clone(),
+        act: request.extensions().get::<NamedAct>().map(|act| act.0),
         good_for_minutes: app.config().session.step_up_after.as_secs() / 60,
         open,
         providers,
     };
     match fault {
         Some(problem) => page::render_form_error(problem, &page),
-        None => page::with_status(StatusCode::FORBIDDEN, &page),
+        None => {
+            let mut response = page::with_status(StatusCode::FORBIDDEN, &page)?;
+            // For a script, which gets a problem document instead of the page.
+            response.extensions_mut().insert(proof_needed());
+            Ok(response)
+        }
     }
+}
+
+fn proof_needed() -> Problem {
+    Problem::new(403, "proof_needed", "This action needs a recent proof of identity. Do it on the page.")
 }
 
 /// The path of our page that the request came from (`Referer`), made safe.

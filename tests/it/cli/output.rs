@@ -100,6 +100,8 @@ fn every_command_that_succeeds_gives_one_json_value() {
     for (position, verb) in [(20, "rotate"), (21, "revoke")] {
         calls.insert(position, vec!["key".into(), verb.into(), key.clone()]);
     }
+    let reduce = ["key", "reduce", &key, "--scope", "models:read"].map(str::to_owned);
+    calls.insert(20, reduce.to_vec());
     for call in &calls {
         let arguments: Vec<&str> = call.iter().map(String::as_str).chain(["--json"]).collect();
         let output = site.run(&arguments);

@@ -105,7 +105,7 @@ impl Place {
             Self::BasicUser => call(path).header("Authorization", &basic(format!("{credential}:"))),
             Self::ApiKeyHeader => call(path).header("X-Api-Key", credential),
             Self::ServiceHeader => call(path).header("X-Domicile-Service", credential),
-            Self::Cookie => call(path).header("Cookie", &format!("__Host-session={credential}")),
+            Self::Cookie => call(path).header("Cookie", &format!("domicile-session={credential}")),
             Self::Query => call(&with("access_token")),
             Self::OtherQuery => call(&with("api_key")),
         }
@@ -229,7 +229,7 @@ fn holders(site: &Appliance, scopes: &BTreeMap<String, BTreeSet<String>>) -> Vec
     holders.push(Holder { kind: Kind::Service, credential: site.service("inference") });
     let mut browser = site.browser();
     browser.sign_in("ada-l");
-    let cookie = browser.cookies["__Host-session"].clone();
+    let cookie = browser.cookies["domicile-session"].clone();
     holders.push(Holder { kind: Kind::Session, credential: cookie });
     holders
 }

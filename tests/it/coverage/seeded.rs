@@ -5,7 +5,8 @@ use domicile::server::ROUTES;
 use crate::support::{Appliance, Browser, PASSWORD, wait_for};
 
 /// The pages on which a person finds their things.
-const PAGES: [&str; 4] = ["/settings/profile", "/settings/security", "/settings/keys", "/settings/privacy"];
+const PAGES: [&str; 5] =
+    ["/settings/profile", "/settings/profile/emails", "/settings/security", "/settings/keys", "/settings/privacy"];
 
 /// Things that only another program can make: a passkey, and an account at a provider.
 const ROWS: &str = "
@@ -41,7 +42,8 @@ impl Seeded {
         phone.sign_in("ada-l");
         grace.sign_in("grace-h");
         site.api_key("ada-l", &["read"]);
-        let added = ada.submit("/settings/profile", "/settings/profile/emails", &[("email", "ada@work.example")]);
+        let added =
+            ada.submit("/settings/profile/emails", "/settings/profile/emails", &[("email", "ada@work.example")]);
         assert_eq!(added.status, 303, "{}", added.text());
         let fields = [("passphrase", PASSWORD)];
         assert_eq!(ada.submit("/settings/privacy", "/settings/privacy/export", &fields).status, 303);

@@ -25,13 +25,16 @@ fn set_up(browser: &mut Browser) -> App {
     assert_eq!((begun.status, begun.location()), (303, "/settings/security/totp"), "{}", begun.text());
     let secret = browser.get("/settings/security/totp").value_of("id=\"totp-secret\"").replace(' ', "");
     let shown = browser.submit("/settings/security/totp", "/settings/security/totp", &[("code", &code(&secret, 0))]);
-    assert_eq!(shown.status, 200, "{}", shown.text());
-    let text = shown.text();
-    let codes: Vec<_> =
-        text.split("<li>").filter_map(|rest| rest.split_once("</li>")).map(|(code, _)| code.to_owned()).collect();
-    let codes: Vec<_> = codes.into_iter().filter(|code| code.len() == 17).collect();
+    let codes = codes_on(&browser.follow(&shown));
     assert_eq!(codes.len(), 10);
     App { secret, codes }
+}
+
+/// The recovery codes on a page.
+fn codes_on(page: &Answer) -> Vec<String> {
+    let text = page.text();
+    let items = text.split("<li>").filter_map(|rest| rest.split_once("</li>")).map(|(code, _)| code.to_owned());
+    items.filter(|code| code.len() == 17).collect()
 }
 
 /// A browser after the first step.
@@ -39,7 +42,7 @@ fn first_step(site: &Appliance, name: &str) -> Browser {
     let mut browser = site.browser();
     let answer = browser.sign_in(name);
     assert!(answer.location().starts_with("/signin/factor"), "{}", answer.location());
-    assert!(!browser.cookies.contains_key("__Host-session"));
+    assert!(!browser.cookies.contains_key("domicile-session"));
     browser
 }
 
@@ -83,7 +86,7 @@ fn t2_fifty_posts_of_one_code_at_the_same_moment_are_one_sign_in() {
         posts.into_iter().map(|post| post.join().unwrap()).collect()
     });
 
-    let is_in = |answer: &&Answer| answer.headers.iter().any(|(_, value)| value.starts_with("__Host-session="));
+    let is_in = |answer: &&Answer| answer.headers.iter().any(|(_, value)| value.starts_with("domicile-session="));
     assert_eq!(answers.iter().filter(is_in).count(), 1);
     for refused in answers.iter().filter(|answer| !is_in(answer)) {
         assert!(matches!(refused.status, 401 | 429), "{} {}", refused.status, refused.text());
@@ -114,7 +117,7 @@ fn s70_a_pending_sign_in_can_open_only_the_second_step() {
     let csrf = pending.get("/signin/factor").value_of("name=\"csrf\"");
     // The cookie as it is, and used as a session cookie.
     let mut forged = pending.clone();
-    forged.cookies.insert("__Host-session".into(), pending.cookies["__Host-half"].clone());
+    forged.cookies.insert("domicile-session".into(), pending.cookies["domicile-half"].clone());
     for route in ROUTES.iter().filter(|route| matches!(route.access, Access::SignedIn | Access::Fresh)) {
         let path = route.path.replace("{id}", "psk_00000000000000000000000000");
         for browser in [&pending, &forged] {
@@ -136,14 +139,14 @@ fn s70_a_pending_sign_in_can_open_only_the_second_step() {
     let token = page.rsplit('=').next().unwrap();
     let answer = pending.submit(page, "/reset", &[("token", token), ("password", PASSWORD)]);
     assert_eq!((answer.status, answer.location()), (303, "/signin"));
-    assert!(!pending.cookies.contains_key("__Host-session"));
+    assert!(!pending.cookies.contains_key("domicile-session"));
     let over = pending.get("/signin/factor");
     assert_eq!((over.status, over.location()), (303, "/signin"), "the new password ended the pending sign-in");
 
     let mut again = first_step(&site, "ada-l");
     let answer = second_step(&mut again, &code(&app.secret, 30));
     assert_eq!((answer.status, answer.location()), (303, "/settings/profile"), "{}", answer.text());
-    assert!(!again.cookies.contains_key("__Host-half"));
+    assert!(!again.cookies.contains_key("domicile-half"));
 }
 
 #[test]
@@ -301,12 +304,12 @@ fn no_page_of_a_site_without_mail_promises_one() {
     let mut visitor = site.browser();
     let form = [("email", "lin@example.org"), ("username", "lin-h"), ("password", PASSWORD)];
     assert_eq!(visitor.submit("/signup", "/signup", &form).status, 303);
-    ada.submit("/settings/profile", "/settings/profile/emails", &[("email", "second@example.org")]);
+    ada.submit("/settings/profile/emails", "/settings/profile/emails", &[("email", "second@example.org")]);
     let mut pending = first_step(&site, "ada-l");
     pending.submit("/signin/factor", "/signin/factor/lost", &[]);
     let token = not_me.split_once("token=").unwrap().1;
     let pages = [
-        ("settings/_profile_emails.html", ada.get("/settings/profile")),
+        ("settings/_profile_emails.html", ada.get("/settings/profile/emails")),
         ("signin/factor.html", pending.get("/signin/factor")),
         ("signin/forgot.html", visitor.get("/forgot")),
         ("signin/not_me.html", site.browser().submit(not_me, "/not-me", &[("token", token)])),
@@ -321,4 +324,25 @@ fn no_page_of_a_site_without_mail_promises_one() {
         let is_told = text.contains("does not send email yet") || text.contains("will be removed on");
         assert!(is_told && !text.contains("We sent") && !text.contains("on its way"), "{name}: {text}");
     }
+}
+
+#[test]
+fn new_recovery_codes_survive_a_reload_and_then_the_page_says_that_they_were_shown() {
+    const PAGE: &str = "/settings/security/recovery-codes";
+    let site = Appliance::running_with_clock("");
+    let (mut ada, _) = with_factor(&site);
+    let mut other = first_step(&site, "ada-l");
+
+    let made = ada.submit("/settings/security", PAGE, &[]);
+    let shown = ada.follow(&made);
+    let codes = codes_on(&shown);
+    assert!(codes.len() == 10 && shown.text().contains("The old codes no longer work."), "{}", shown.text());
+    assert_eq!(codes_on(&ada.get(PAGE)), codes, "a reload makes no new codes");
+    assert_eq!(second_step(&mut other, &codes[0]).status, 303, "the codes that are shown are good");
+    let elsewhere = other.get(PAGE);
+    assert!(codes_on(&elsewhere).is_empty() && elsewhere.text().contains("cannot be shown again"), "{elsewhere:?}");
+
+    site.set_ahead(301);
+    let later = ada.get(PAGE);
+    assert!(codes_on(&later).is_empty() && later.text().contains("You have 9 left"), "{later:?}");
 }

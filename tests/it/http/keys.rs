@@ -157,12 +157,16 @@ fn an_exposed_key_can_be_reported_and_the_reporter_learns_nothing() {
     }
     assert_eq!(summary(&site, &found).json()["code"], "key_quarantined");
     let message = site.mailbox().wait_for("ada-l@example.org", "was found in public");
+    assert!(message.text.contains("https://git.example/x"), "{message:?}");
     assert!(message.text.contains(&found[..12]) && !message.text.contains(&found), "{message:?}");
 
     let mut ada = site.browser();
     ada.sign_in("ada-l");
     let page = ada.get("/settings/keys").text();
     assert!(page.contains("was found in public") && page.contains(&format!("/settings/keys/{id}/restore")), "{page}");
+    for path in [&format!("/settings/keys/{id}"), "/activity"] {
+        assert!(ada.get(path).text().contains("https://git.example/x"), "{path} says where it was found");
+    }
     press(&mut ada, &id, "restore");
     assert_eq!(summary(&site, &found).status, 200);
     for bad in [json!({}), json!(["x"]), json!([{"url": "x"}]), json!(vec![json!({"token": "x"}); 101])] {
@@ -212,7 +216,7 @@ fn the_page_of_an_old_key_shows_the_programs_that_still_use_it() {
     ada.sign_in("ada-l");
 
     let page = submit(&mut ada, &format!("/settings/keys/{id}"), "rotate", &[("overlap", "24h")]);
-    let new = page.text().split("<output id=\"new-key\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let new = ada.follow(&page).value_of("id=\"new-key\"");
     for text in [&old, &new] {
         assert_eq!(summary(&site, text).status, 200);
     }
@@ -240,13 +244,14 @@ fn a_stored_key_is_revealed_only_after_a_recent_confirmation() {
 
     assert!(ada.get(&path).text().contains("Reveal"));
     let revealed = ada.submit(&path, &reveal, &[]);
+    let revealed = ada.follow(&revealed);
     assert!(revealed.text().contains(&format!("<output id=\"revealed-key\">{text}</output>")), "{revealed:?}");
     site.set_ahead(11 * 60);
     let page = ada.submit(&path, &reveal, &[]);
 
     assert!(!page.text().contains(&text), "the page asks for a confirmation first");
     let status = |ada: &mut Browser, action: &str| submit(ada, &path, action, &[("overlap", "0")]).status;
-    assert_ne!(status(&mut ada, "rotate"), 303);
+    assert_eq!(status(&mut ada, "rotate"), 403);
     assert_eq!(status(&mut ada, "disable"), 303, "to disable a key, a session is enough");
     assert_eq!(summary(&site, &text).json()["code"], "key_disabled");
     status(&mut ada, "enable");
@@ -285,9 +290,148 @@ fn a_note_is_on_the_pages_and_in_the_list_of_keys_and_services_never_get_it() {
     assert!(!format!("{:?}{}", gateway.headers, gateway.text()).contains("Grace"), "{gateway:?}");
 
     let new = [("name", "nightly"), ("note", "On the farm"), ("scope", "read"), ("expires", "90d")];
-    assert!(ada.submit("/settings/keys?create=1", "/settings/keys", &new).text().contains("is ready"));
+    let created = ada.submit("/settings/keys?create=1", "/settings/keys", &new);
+    assert!(ada.follow(&created).text().contains("is ready"));
     assert!(ada.get("/settings/keys").text().contains("<span class=\"under\">On the farm</span>"));
     let wrong = [("name", ""), ("note", "On the farm"), ("scope", "read"), ("expires", "90d")];
     let again = ada.submit("/settings/keys?create=1", "/settings/keys", &wrong).text();
     assert!(again.contains("On the farm</textarea>"), "the form keeps the note: {again}");
+}
+
+#[test]
+fn a_new_key_is_shown_by_a_page_that_can_be_loaded_again_for_minutes() {
+    let site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    let [mut ada, mut phone] = [site.browser(), site.browser()];
+    ada.sign_in("ada-l");
+    phone.sign_in("ada-l");
+    let count = |site: &Appliance| {
+        let listed: serde_json::Value =
+            serde_json::from_str(&site.run(&["--json", "key", "list", "--account", "ada-l"]).ok()).unwrap();
+        listed["keys"].as_array().unwrap().len()
+    };
+    let form = [("name", "ci"), ("scope", "account:read"), ("expires", "90d")];
+
+    let created = ada.submit("/settings/keys?create=1", "/settings/keys", &form);
+    let text = ada.follow(&created).value_of("id=\"new-key\"");
+    assert_eq!(ada.follow(&created).value_of("id=\"new-key\""), text, "a reload shows it again");
+    assert_eq!((count(&site), summary(&site, &text).status), (1, 200), "and makes no second key");
+    let themed = ada.submit(created.location(), "/theme", &[("theme", "dark")]);
+    assert_eq!(themed.location(), created.location(), "the switch of the theme comes back to it");
+    let elsewhere = phone.follow(&created).text();
+    assert!(!elsewhere.contains(&text) && elsewhere.contains("It cannot be shown again."), "{elsewhere}");
+
+    let id = created.location().split_once("new=").unwrap().1.to_owned();
+    let path = format!("/settings/keys/{id}");
+    let rotated = submit(&mut ada, &path, "rotate", &[("overlap", "24h")]);
+    let [first, second] = [ada.follow(&rotated), ada.follow(&rotated)].map(|page| page.value_of("id=\"new-key\""));
+    assert!(first == second && first != text && count(&site) == 2);
+    site.set_ahead(301);
+    let late = ada.follow(&rotated).text();
+    assert!(!late.contains(&first) && late.contains("It cannot be shown again."), "{late}");
+}
+
+#[test]
+fn scopes_are_chosen_as_levels_of_resources_and_reduced_on_a_page_of_their_own() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
+    ada.sign_in("ada-l");
+    let levels = [
+        ("name", "ci"),
+        ("expires", "90d"),
+        ("scope-models", "models:write"),
+        ("scope-datasets", ""),
+        ("scope-usage", "usage:read"),
+        ("scope", "training"),
+    ];
+    let created = ada.submit("/settings/keys?create=1", "/settings/keys", &levels);
+    let id = created.location().split_once("new=").unwrap().1.to_owned();
+    let path = format!("/settings/keys/{id}");
+    let page = ada.get(&path).text();
+    for shown in ["training</code>", "models:write</code>", "usage:read</code>", "Read and write"] {
+        assert!(page.contains(shown), "{shown} is not on {page}");
+    }
+
+    let reduce = format!("{path}/scopes");
+    let form = ada.get(&reduce).text();
+    assert!(form.contains("value=\"models:write\" checked") && !form.contains("billing:read"), "{form}");
+    let grown = ada.submit(&reduce, &reduce, &[("scope-models", "models:read"), ("scope", "billing:read")]);
+    assert!(grown.status == 400 && grown.text().contains("A key can only lose scopes."), "{}", grown.text());
+    let none = ada.submit(&reduce, &reduce, &[("scope-models", "")]);
+    assert!(none.status == 400 && none.text().contains("Choose at least one scope"), "{}", none.text());
+    let reduced = ada.submit(&reduce, &reduce, &[("scope-models", "models:read")]);
+    let page = ada.follow(&reduced).text();
+    assert!(page.contains("The scopes were reduced.") && !page.contains("models:write</code>"), "{page}");
+    assert!(ada.get("/activity").text().contains("API key scopes reduced"));
+}
+
+#[test]
+fn the_list_of_keys_is_sorted_and_ended_keys_have_a_filter_of_their_own() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let mut ada = site.browser();
+    ada.sign_in("ada-l");
+    let make = |name: &str, more: &[&str]| {
+        let mut call = vec!["--json", "key", "create", "--account", "ada-l", "--name", name, "--scope", "read"];
+        call.extend(more);
+        let made: serde_json::Value = serde_json::from_str(&site.run(&call).ok()).unwrap();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    make("beta", &["--expires", "3d"]);
+    make("alpha", &["--expires", "90d", "--scope", "models:write", "--scope", "usage:read", "--scope", "admin"]);
+    let ended = make("gamma", &[]);
+    site.run(&["key", "revoke", &ended]).ok();
+    let mut order = |query: &str| {
+        let page = ada.get(&format!("/settings/keys{query}")).text();
+        let (_, table) = page.split_once("<table class=\"keys\">").unwrap_or(("", ""));
+        let names = table.split("<strong>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+        (names.collect::<Vec<_>>().join(" "), page)
+    };
+
+    assert_eq!(order("").0, "alpha beta", "the newest first, without ended ones");
+    assert_eq!(order("?sort=name&order=up").0, "alpha beta");
+    assert_eq!(order("?sort=name&order=down").0, "beta alpha");
+    assert_eq!(order("?sort=expires&order=up").0, "beta alpha");
+    assert_eq!(order("?sort=created&order=up&state=all").0, "beta alpha gamma");
+    assert_eq!(order("?state=ended").0, "gamma");
+    let (_, page) = order("?sort=name&order=up&q=a");
+    assert!(
+        page.contains("aria-sort=\"ascending\"") && page.contains("sort=name&amp;order=down")
+            || page.contains("sort=name&#38;order=down"),
+        "{page}"
+    );
+    assert!(page.contains("read, models:write") && page.contains("and 2 more"), "{page}");
+    assert!(page.contains("Soon</span>") && page.contains("1 ended key</a>"), "{page}");
+}
+
+#[test]
+fn settings_pages_answer_scripts_with_problem_documents() {
+    let site = Appliance::running_with_clock("");
+    site.account("ada-l");
+    let visitor = site.call("GET", "/settings/keys").header("Accept", "application/json").send();
+    assert_eq!((visitor.status, visitor.json()["code"].as_str()), (401, Some("signed_out")));
+    let mut ada = site.browser();
+    ada.sign_in("ada-l");
+    let csrf = ada.get("/settings/keys?create=1").value_of("name=\"csrf\"");
+    let post = |path: &str, accept: &str, fields: &[(&str, &str)]| {
+        let call = ada.call("POST", path).header("Sec-Fetch-Site", "same-origin").header("Accept", accept);
+        call.form(&[&[("csrf", csrf.as_str())], fields].concat()).send()
+    };
+
+    let refused = post("/settings/keys", "application/problem+json", &[("name", ""), ("scope", "read")]);
+    assert_eq!((refused.status, refused.header("content-type")), (400, "application/problem+json"));
+    assert_eq!(
+        (refused.json()["code"].as_str(), refused.json()["field"].as_str()),
+        (Some("key_name_invalid"), Some("name"))
+    );
+    let page = post("/settings/keys", "text/html,application/json;q=0.9", &[("name", ""), ("scope", "read")]);
+    assert!(page.status == 400 && page.header("content-type").starts_with("text/html"), "{page:?}");
+    let unknown = ada.call("GET", "/settings/keys/key_0").header("Accept", "application/json").send();
+    assert_eq!((unknown.status, unknown.json()["code"].as_str()), (404, Some("not_found")));
+    site.set_ahead(601);
+    let stale = post("/settings/keys", "application/json", &[("name", "ci"), ("scope", "read"), ("expires", "90d")]);
+    assert_eq!((stale.status, stale.json()["code"].as_str()), (403, Some("proof_needed")));
+    let asked = post("/settings/keys", "text/html", &[("name", "ci"), ("scope", "read"), ("expires", "90d")]).text();
+    assert!(asked.contains("To create an API key, confirm that you are <strong>"), "{asked}");
 }

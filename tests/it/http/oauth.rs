@@ -276,7 +276,7 @@ fn o1_the_form_of_apple_decides_nothing_and_counts_once_in_the_browser_that_star
     assert!(is_in(&mut laptop));
     for again in [posted.location().to_owned(), providers.post(&response).location().to_owned()] {
         let mut other = laptop.clone();
-        other.cookies.remove("__Host-session");
+        other.cookies.remove("domicile-session");
         assert_eq!(other.get(&again).status, 400, "{again}");
         assert!(!is_in(&mut other), "a state counts once");
     }

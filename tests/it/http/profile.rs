@@ -3,6 +3,9 @@
 use crate::support::{Answer, Appliance, Browser, PASSWORD};
 
 const PAGE: &str = "/settings/profile";
+const EMAILS: &str = "/settings/profile/emails";
+const APPEARANCE: &str = "/settings/profile/appearance";
+const NOTIFICATIONS: &str = "/settings/profile/notifications";
 const OLD: &str = "ada-l@example.org";
 const NEW: &str = "ada@work.example";
 
@@ -44,11 +47,18 @@ fn action_path(page: &Answer, name: &str) -> String {
 
 /// Adds [`NEW`] and verifies it.
 fn add_and_verify(site: &Appliance, ada: &mut Browser) {
-    let added = ada.submit(PAGE, "/settings/profile/emails", &[("email", NEW)]);
-    assert_eq!((added.status, added.location()), (303, PAGE), "{}", added.text());
+    let added = ada.submit(EMAILS, EMAILS, &[("email", NEW)]);
     let code = site.mailbox().wait_for(NEW, "code").code();
-    let path = action_path(&ada.get(PAGE), "/verify");
-    assert_eq!(ada.submit(PAGE, &path, &[("code", &code)]).status, 303);
+    let page = ada.follow(&added);
+    let path = action_path(&page, "/verify");
+    let (_, field) = added.location().split_once('#').unwrap();
+    let line = page.text().split_once(&format!("id=\"{}\"", field.replace("code-", "line-"))).unwrap().1.to_owned();
+    let (line, _) = line.split_once("</li>").unwrap();
+    assert!(
+        line.contains("A code is on its way to this address.") && line.contains(&format!("id=\"{field}\"")),
+        "{line}"
+    );
+    assert_eq!(ada.submit(EMAILS, &path, &[("code", &code)]).status, 303);
 }
 
 #[test]
@@ -91,20 +101,20 @@ fn preferences_apply_to_every_page_and_to_other_browsers() {
     let site = Appliance::running();
     let mut ada = signed_in(&site);
     let zone = [("theme", "dark"), ("language", "en"), ("time_zone", "Asia/Almaty")];
-    assert_eq!(ada.submit(PAGE, "/settings/profile/preferences", &zone).status, 303);
+    assert_eq!(ada.submit(APPEARANCE, APPEARANCE, &zone).status, 303);
     let mut phone = site.browser();
     phone.sign_in("ada-l");
 
     let page = phone.get("/settings/security").text();
     assert!(page.contains("data-theme=\"dark\"") && page.contains("UTC+05"), "{page}");
-    assert_eq!(phone.cookies["__Host-theme"], "dark", "so that the sign-in page has the theme, too");
+    assert_eq!(phone.cookies["domicile-theme"], "dark", "so that the sign-in page has the theme, too");
     for bad in [("theme", "blue"), ("language", "tlh"), ("time_zone", "Mars/Olympus")] {
         let tried: Vec<_> = zone.iter().map(|known| if known.0 == bad.0 { bad } else { *known }).collect();
-        assert_eq!(ada.submit(PAGE, "/settings/profile/preferences", &tried).status, 400, "{bad:?}");
+        assert_eq!(ada.submit(APPEARANCE, APPEARANCE, &tried).status, 400, "{bad:?}");
     }
     let off: [(&str, &str); 0] = [];
-    assert_eq!(ada.submit(PAGE, "/settings/profile/notifications", &off).status, 303);
-    let page = phone.get(PAGE).text();
+    assert_eq!(ada.submit(NOTIFICATIONS, NOTIFICATIONS, &off).status, 303);
+    let page = phone.get(NOTIFICATIONS).text() + &phone.get(APPEARANCE).text();
     assert!(!page.contains("name=\"usage\" value=\"yes\" checked") && page.matches("Required").count() >= 3);
     assert!(page.contains("value=\"Asia/Almaty\" selected"));
 }
@@ -152,16 +162,16 @@ fn s3_addresses_are_changed_only_with_a_fresh_proof() {
     let mut ada = signed_in(&site);
     site.set_ahead(601);
 
-    let asked = ada.submit(PAGE, "/settings/profile/emails", &[("email", NEW)]);
+    let asked = ada.submit(EMAILS, EMAILS, &[("email", NEW)]);
 
     assert_eq!(asked.status, 403);
     assert!(asked.text().contains("Confirm that it is you"));
-    assert!(!ada.get(PAGE).text().contains(NEW));
+    assert!(!ada.get(EMAILS).text().contains(NEW));
     let mut fields = asked.fields();
     fields.push(("proof_password".into(), PASSWORD.into()));
     let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    assert_eq!(ada.post("/settings/profile/emails", &fields).status, 303);
-    assert!(ada.get(PAGE).text().contains(NEW), "the address was kept in the form");
+    assert_eq!(ada.post(EMAILS, &fields).status, 303);
+    assert!(ada.get(EMAILS).text().contains(NEW), "the address was kept in the form");
 }
 
 #[test]
@@ -169,9 +179,9 @@ fn the_mail_to_the_old_address_restores_the_account_without_signing_in() {
     let site = Appliance::running();
     let mut thief = signed_in(&site);
     add_and_verify(&site, &mut thief);
-    let path = action_path(&thief.get(PAGE), "/primary");
-    assert_eq!(thief.submit(PAGE, &path, &[]).status, 303);
-    let text = thief.get(PAGE).text();
+    let path = action_path(&thief.get(EMAILS), "/primary");
+    assert_eq!(thief.submit(EMAILS, &path, &[]).status, 303);
+    let text = thief.get(EMAILS).text();
     assert!(text.contains("can undo the change") && !text.contains("/remove\""), "{text}");
     site.mailbox().wait_for(NEW, "now your primary address");
     let link = site.mailbox().wait_for(OLD, "primary address was changed").link("/revert");
@@ -223,4 +233,64 @@ fn the_availability_of_a_username_is_shown_while_it_is_typed() {
         (0..100).map(|_| site.call("GET", "/api/username/check?username=ada-l").send()).find(|a| a.status != 200);
     let refused = refused.expect("more than sixty requests were sent");
     assert_eq!((refused.status, refused.header("retry-after")), (429, "1"));
+}
+
+#[test]
+fn every_place_that_a_form_returns_to_says_there_what_happened() {
+    let site = Appliance::running_with(
+        "[oauth.google]\nclient_id = \"g\"\nclient_secret = \"s\"\nissuer = \"http://localhost:1\"\n",
+    );
+    let mut ada = signed_in(&site);
+    ada.submit("/settings/privacy", "/settings/privacy/export", &[("passphrase", PASSWORD)]);
+    for place in [
+        "/settings/profile#picture-card",
+        "/settings/profile/emails#emails",
+        "/settings/security#password-card",
+        "/settings/security#two-step-card",
+        "/settings/security#passkeys-card",
+        "/settings/security#identities-card",
+        "/settings/security#sessions-card",
+        "/settings/privacy#exports",
+    ] {
+        let (path, id) = place.split_once('#').unwrap();
+        ada.cookies.insert("domicile-flash".into(), format!("saved.{id}"));
+        let page = ada.get(path).text();
+        let (_, after) = page.split_once(&format!("id=\"{id}\"")).unwrap_or_else(|| panic!("no {place}"));
+        assert!(after.contains("<p>Saved.</p>") && page.matches("<p>Saved.</p>").count() == 1, "{place}: {page}");
+        assert!(!ada.get(path).text().contains("<p>Saved.</p>"), "it is said once");
+    }
+}
+
+#[test]
+fn an_address_that_only_takes_forms_leads_to_its_page() {
+    let site = Appliance::running();
+    let mut ada = signed_in(&site);
+    for (path, page) in [
+        ("/settings/security/password", "/settings/security"),
+        ("/settings/profile/emails/email_1/verify", EMAILS),
+        ("/settings/profile/colour", PAGE),
+        ("/settings/keys/policy", "/settings/keys"),
+    ] {
+        let refused = ada.submit_unlisted("/activity", path, &[("password", "short"), ("colour", "none")]);
+        assert!(refused.status >= 400, "{path}: {refused:?}");
+        let reloaded = ada.get(path);
+        assert_eq!((reloaded.status, reloaded.location()), (303, page), "{path}");
+    }
+    assert_eq!(ada.get("/signout").status, 405, "it has no page");
+}
+
+#[test]
+fn a_browser_without_cookies_is_told_about_cookies() {
+    let site = Appliance::running();
+    site.account("ada-l");
+    let token = site.browser().get("/signin").value_of("name=\"csrf\"");
+    let form = [("csrf", token.as_str()), ("name", "ada-l"), ("password", PASSWORD)];
+
+    let refused = site.browser().post("/signin", &form);
+    assert!(refused.status == 403 && refused.text().contains("Allow cookies for this site"), "{refused:?}");
+    let mut other = site.browser();
+    other.cookies.insert("unrelated".into(), "1".into());
+    // On this machine, all sites share their cookies.
+    let refused = other.post("/signin", &form);
+    assert!(refused.text().contains("Allow cookies for this site"), "{refused:?}");
 }

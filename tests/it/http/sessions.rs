@@ -3,7 +3,7 @@
 use crate::support::{Answer, Appliance, Browser, PASSWORD};
 
 const NEW: &str = "a quieter walk by the river";
-const SESSION: &str = "__Host-session";
+const SESSION: &str = "domicile-session";
 const DAY: u64 = 24 * 3600;
 
 fn is_in(browser: &Browser) -> bool {
@@ -53,7 +53,7 @@ fn s1_a_cookie_from_before_the_sign_in_is_never_valid() {
         assert!(is_in(&ada));
         assert!(ada.cookies[SESSION].len() >= 43 && ada.cookies[SESSION] != planted, "256 bits in base64url");
         assert!(!is_in(&before), "{planted:?} became valid");
-        let visit = before.cookies.get("__Host-visit").cloned().unwrap_or_default();
+        let visit = before.cookies.get("domicile-visit").cloned().unwrap_or_default();
         assert!(!is_in(&browser_with(&site, &visit)));
     }
 }
@@ -120,10 +120,23 @@ fn s1_a_cookie_is_new_every_day_and_an_old_one_ends_the_session() {
     assert!(activity.contains(shown), "{activity}");
 }
 
-/// Visits every kind of page and form that sets cookies.
 #[test]
 fn s2_every_cookie_is_for_this_host_only_and_not_for_scripts() {
+    let mut site = Appliance::initialized_with_clock();
+    site.reconfigure(&format!("\"http://localhost:{}\"", site.port), "\"https://site.example.org\"");
+    site.start();
+    cookies_are_safe(&site, "__Host-", &["Path=/", "Secure", "HttpOnly"]);
+}
+
+/// WebKit keeps no `Secure` cookie over http, and no browser keeps one that begins with `__Host-` and is not `Secure`.
+#[test]
+fn s2_where_the_site_is_http_cookies_have_plain_names() {
     let site = Appliance::running_with_clock("");
+    cookies_are_safe(&site, "domicile-", &["Path=/", "HttpOnly"]);
+}
+
+/// Visits every kind of page and form that sets cookies.
+fn cookies_are_safe(site: &Appliance, prefix: &str, always: &[&str]) {
     let mut ada = site.browser();
     ada.sign_up(&site.mailbox(), "ada-l");
     ada.submit("/settings/profile", "/theme", &[("theme", "dark"), ("back", "/settings/profile")]);
@@ -152,9 +165,10 @@ fn s2_every_cookie_is_for_this_host_only_and_not_for_scripts() {
         let mut parts = set.split("; ");
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
         let attributes: Vec<_> = parts.collect();
-        assert!(name.starts_with("__Host-"), "{set}");
-        for needed in ["Path=/", "Secure", "HttpOnly"] {
-            assert!(attributes.contains(&needed), "{set} lacks {needed}");
+        assert!(name.starts_with(prefix), "{set}");
+        assert_eq!(attributes.contains(&"Secure"), always.contains(&"Secure"), "{set}");
+        for needed in always {
+            assert!(attributes.contains(needed), "{set} lacks {needed}");
         }
         assert!(attributes.contains(&"SameSite=Lax") || attributes.contains(&"SameSite=Strict"), "{set}");
         assert!(!attributes.iter().any(|attribute| attribute.to_lowercase().starts_with("domain")), "{set}");
@@ -163,8 +177,8 @@ fn s2_every_cookie_is_for_this_host_only_and_not_for_scripts() {
         assert!(!value.contains(' ') && !value.contains('"'), "{set}");
         names.insert(name);
     }
-    let known = ["__Host-device", "__Host-flash", "__Host-pending", "__Host-session", "__Host-theme", "__Host-visit"];
-    assert!(known.iter().all(|name| names.contains(name)), "only these were set: {names:?}");
+    let known = ["device", "flash", "pending", "session", "theme", "visit"].map(|name| format!("{prefix}{name}"));
+    assert!(known.iter().all(|name| names.contains(name.as_str())), "only these were set: {names:?}");
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn o8_the_answer_is_the_same_for_everything_that_is_not_valid() {
     site.run(&["key", "revoke", newest["id"].as_str().unwrap()]).ok();
     let mut ada = site.browser();
     ada.sign_in("ada-l");
-    let cookie = ada.cookies["__Host-session"].clone();
+    let cookie = ada.cookies["domicile-session"].clone();
     let unknown = KeyText::generate("dok", &mut Rng::seeded(1)).expose().to_owned();
 
     let ask = |token: &str| {

@@ -403,7 +403,7 @@ fn a_message_says_the_same_as_text_and_as_html() {
     message.code = Some("123456".into());
 
     for words in ["It happened.", "123456", "http://localhost:8600/x", "If it was not you, do nothing."] {
-        assert!(message.text().contains(words), "{words}");
-        assert!(message.html().contains(words), "{words}");
+        assert!(message.text(&domicile::config::SiteInfo::default()).contains(words), "{words}");
+        assert!(message.html(&domicile::config::SiteInfo::default()).contains(words), "{words}");
     }
 }

@@ -229,6 +229,13 @@ impl Browser {
         answer
     }
 
+    /// The page that a redirect leads to.
+    #[track_caller]
+    pub fn follow(&mut self, answer: &Answer) -> Answer {
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        self.get(answer.location().split('#').next().unwrap_or_default())
+    }
+
     /// A request with this browser's cookies.
     pub fn call(&self, method: &str, path: &str) -> Call {
         let cookies = self.cookie_header();

@@ -12,10 +12,14 @@ const NOW: &str = "2026-05-03 09:00:00";
 const NOW_UNIX: i64 = 1_777_798_800;
 
 /// Paths that answer with a page and have no snapshot, each with the reason.
-const LEFT_OUT: [(&str, &str); 13] = [
+const LEFT_OUT: [(&str, &str); 17] = [
     ("/", "redirects"),
     ("/settings", "redirects"),
     ("/assets/{name:.*}", "files"),
+    ("/favicon.ico", "a picture"),
+    ("/apple-touch-icon.png", "a picture"),
+    ("/robots.txt", "a text for crawlers"),
+    ("/site/{name}", "files"),
     ("/avatars/{id}", "pictures"),
     ("/session/left", "an answer for the script of the page"),
     ("/demo/mail", "only in a demonstration"),
@@ -76,6 +80,9 @@ fn anonymous_pages(pages: &mut Pages) {
 fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
     for path in [
         "/settings/profile",
+        "/settings/profile/emails",
+        "/settings/profile/appearance",
+        "/settings/profile/notifications",
         "/settings/keys",
         "/settings/keys/scopes",
         "/settings/billing",
@@ -89,12 +96,18 @@ fn settings_pages(pages: &mut Pages, ada: &mut Browser) {
     }
     let form = [("name", "ci"), ("note", "Nightly training"), ("scope", "models:read"), ("expires", "90d")];
     let created = ada.submit("/settings/keys?create=1", "/settings/keys", &form);
-    pages.add("settings.keys.created", created.status, &created);
+    let shown = ada.follow(&created);
+    pages.add("settings.keys.created", 200, &shown);
     let text = pages.site.run(&["--json", "key", "list", "--account", "ada-l"]).ok();
     let keys: serde_json::Value = serde_json::from_str(&text).unwrap();
     let id = keys["keys"][0]["id"].as_str().unwrap();
-    for (name, path) in [("key", ""), ("key.revoke", "/revoke"), ("key.rotate", "/rotate"), ("key.disable", "/disable")]
-    {
+    for (name, path) in [
+        ("key", ""),
+        ("key.revoke", "/revoke"),
+        ("key.rotate", "/rotate"),
+        ("key.disable", "/disable"),
+        ("key.scopes", "/scopes"),
+    ] {
         let answer = ada.get(&format!("/settings/keys/{id}{path}"));
         pages.add(&format!("settings.keys.{name}"), 200, &answer);
     }
@@ -115,7 +128,8 @@ fn second_factor_pages(pages: &mut Pages, ada: &mut Browser) {
     let hidden = Answer { body, ..answer };
     pages.add("settings.security.totp", 200, &hidden);
     let code = oath_code(&secret.replace(' ', ""), NOW_UNIX);
-    let shown = ada.submit("/settings/security/totp", "/settings/security/totp", &[("code", &code)]);
+    let confirmed = ada.submit("/settings/security/totp", "/settings/security/totp", &[("code", &code)]);
+    let shown = ada.follow(&confirmed);
     let text = shown.text();
     let codes = text.split("<li>").filter_map(|rest| rest.split_once("</li>")).map(|(code, _)| code);
     let codes: Vec<_> = codes.filter(|code| code.len() == 17).map(str::to_owned).collect();

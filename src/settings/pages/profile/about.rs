@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use super::page::answer;
+use super::page::{Done, PROFILE, answer};
 use super::refusal::{Refusal, RefusedForm};
 use crate::accounts::{AccountError, Bio, Company, DisplayName, Profile, UseCase};
 use crate::http::page::AppData;
@@ -30,6 +30,8 @@ pub async fn save_profile(app: AppData, request: HttpRequest, who: SignedIn, for
         Ok((profile, links)) => app.write(move |tx| people::save_profile(tx, &actor, account, &profile, &links)).await,
         Err(error) => Err(error),
     };
-    let done = done.map(|()| CommonFlash::Saved.into()).map_err(|error| Refusal::new(RefusedForm::About(&form), error));
+    let done = done
+        .map(|()| Done::new(PROFILE, CommonFlash::Saved))
+        .map_err(|error| Refusal::new(RefusedForm::About(&form), error));
     answer(&app, &request, &who, done)
 }

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Path;
 
 use super::super::super::flashes::SettingsFlash;
-use super::page::answer;
+use super::page::{Done, EMAILS, answer};
 use super::refusal::{Refusal, RefusedForm};
 use crate::accounts::{AccountError, addresses};
 use crate::base::{AccountId, Actor, EmailAddress, EmailId, Problem};
@@ -21,9 +21,24 @@ pub async fn add_email(app: AppData, request: HttpRequest, who: SignedIn, form: 
         Err(_) => Err(AccountError::EmailAddress),
     };
     let done = added
-        .map(|_| SettingsFlash::EmailAdded.into())
+        .map(|id| Done::new(code_field(id), SettingsFlash::EmailAdded))
         .map_err(|error| Refusal::new(RefusedForm::NewEmail(&form), error));
     answer(&app, &request, &who, done)
+}
+
+/// The field for the code of an address: a browser moves there, and the person types what the mail says.
+fn code_field(id: EmailId) -> String {
+    format!("{EMAILS}#code-{id}")
+}
+
+/// The line of an address.
+fn line(id: EmailId) -> String {
+    format!("{EMAILS}#line-{id}")
+}
+
+/// The list of the addresses.
+fn list(_: EmailId) -> String {
+    format!("{EMAILS}#emails")
 }
 
 fn id_of(path: &str) -> Result<EmailId, Problem> {
@@ -36,7 +51,7 @@ pub async fn verify_email(app: AppData, request: HttpRequest, who: SignedIn, pat
     let code = form.text("code").to_owned();
     let tried = app.write_deciding(move |tx| signin::verify_added_email(tx, &actor, account, id, &code)).await;
     let done = tried
-        .map(|()| SettingsFlash::EmailVerified.into())
+        .map(|()| Done::new(line(id), SettingsFlash::EmailVerified))
         .map_err(|error| Refusal::new(RefusedForm::EmailCode(id), error));
     answer(&app, &request, &who, done)
 }
@@ -49,11 +64,13 @@ async fn change(
     request: &HttpRequest,
     who: &SignedIn,
     path: &str,
-    (operation, flash): (Operation, Flash),
+    operation: Operation,
+    (place, flash): (fn(EmailId) -> String, Flash),
 ) -> Answer {
     let (id, actor, account) = (id_of(path)?, who.actor(), who.identity.account);
     let done = app.write(move |tx| operation(tx, &actor, account, id)).await;
-    answer(app, request, who, done.map(|()| flash).map_err(|error| Refusal::new(RefusedForm::EmailButton, error)))
+    let done = done.map(|()| Done::new(place(id), flash));
+    answer(app, request, who, done.map_err(|error| Refusal::new(RefusedForm::EmailButton, error)))
 }
 
 /// `POST /settings/profile/emails/{id}/resend`.
@@ -65,12 +82,13 @@ pub async fn resend_email(
     _form: Form,
 ) -> Answer {
     let resend: Operation = |tx, actor, account, id| Ok(addresses::resend_email_code(tx, actor, account, id)?);
-    change(&app, &request, &who, &path, (resend, SigninFlash::CodeSent.into())).await
+    change(&app, &request, &who, &path, resend, (code_field, SigninFlash::CodeSent.into())).await
 }
 
 /// `POST /settings/profile/emails/{id}/primary`.
 pub async fn set_primary(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    change(&app, &request, &who, &path, (signin::set_primary_email, SettingsFlash::EmailPrimary.into())).await
+    let said = (line as fn(EmailId) -> String, SettingsFlash::EmailPrimary.into());
+    change(&app, &request, &who, &path, signin::set_primary_email, said).await
 }
 
 /// `POST /settings/profile/emails/{id}/remove`.
@@ -81,5 +99,6 @@ pub async fn remove_email(
     path: Path<String>,
     _form: Form,
 ) -> Answer {
-    change(&app, &request, &who, &path, (signin::remove_email, SettingsFlash::EmailRemoved.into())).await
+    let said = (list as fn(EmailId) -> String, SettingsFlash::EmailRemoved.into());
+    change(&app, &request, &who, &path, signin::remove_email, said).await
 }

@@ -1,7 +1,7 @@
-//! The profile page: about you, picture, e-mails, preferences, notifications, data region. Each card is one form and
-//! saves alone. A refused form is shown again in its card, with the typed values.
+//! The pages about the person: profile (about you, picture, data region), e-mails, appearance, notifications. Each card is
+//! one form and saves alone. A refused form is shown again in its card, with the typed values.
 //!
-//! `page` shows the page; `cards` has what it shows, one file for each card; the other files have the forms of the cards.
+//! `page` shows the pages; `cards` has what they show, one file for each card; the other files have the forms of the cards.
 
 mod about;
 mod cards;
@@ -15,6 +15,6 @@ mod refusal;
 pub use about::save_profile;
 pub use emails::{add_email, remove_email, resend_email, set_primary, verify_email};
 pub use notifications::save_notifications;
-pub use page::profile;
+pub use page::{appearance, emails, notifications, profile};
 pub use picture::{remove_picture, set_colour, set_picture};
 pub use preferences::{save_preferences, theme};

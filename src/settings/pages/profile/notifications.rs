@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use super::page::answer;
+use super::page::{Done, NOTIFICATIONS, answer};
 use super::refusal::{Refusal, RefusedForm};
 use crate::http::page::AppData;
 use crate::http::{Answer, CommonFlash, Form, SignedIn};
@@ -13,7 +13,8 @@ pub async fn save_notifications(app: AppData, request: HttpRequest, who: SignedI
     let (actor, account) = (who.actor(), who.identity.account);
     let mails = MailChoices { key_reminders: form.is_ticked("key_reminders"), usage: form.is_ticked("usage") };
     let saved = app.write(move |tx| people::save_mail_choices(tx, &actor, account, mails)).await;
-    let done =
-        saved.map(|()| CommonFlash::Saved.into()).map_err(|error| Refusal::new(RefusedForm::Notifications, error));
+    let done = saved
+        .map(|()| Done::new(NOTIFICATIONS, CommonFlash::Saved))
+        .map_err(|error| Refusal::new(RefusedForm::Notifications, error));
     answer(&app, &request, &who, done)
 }

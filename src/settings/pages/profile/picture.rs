@@ -3,18 +3,22 @@
 use actix_web::HttpRequest;
 
 use super::super::super::flashes::SettingsFlash;
-use super::page::answer;
+use super::page::{Done, answer};
 use super::refusal::{Refusal, RefusedForm};
 use crate::accounts::{self, AccountError, Colour};
 use crate::http::page::AppData;
 use crate::http::{Answer, CommonFlash, Form, SignedIn, Upload};
 use crate::people;
 
+/// Where the forms return to.
+const PLACE: &str = "/settings/profile#picture-card";
+
 /// `POST /settings/profile/picture`.
 pub async fn set_picture(app: AppData, request: HttpRequest, who: SignedIn, upload: Upload) -> Answer {
     let set = people::flows::set_picture(&app, who.actor(), who.identity.account, upload.file).await;
-    let done =
-        set.map(|_| SettingsFlash::PictureSaved.into()).map_err(|error| Refusal::new(RefusedForm::Picture, error));
+    let done = set
+        .map(|_| Done::new(PLACE, SettingsFlash::PictureSaved))
+        .map_err(|error| Refusal::new(RefusedForm::Picture, error));
     answer(&app, &request, &who, done)
 }
 
@@ -23,7 +27,7 @@ pub async fn remove_picture(app: AppData, request: HttpRequest, who: SignedIn, _
     let (actor, account) = (who.actor(), who.identity.account);
     let removed = app.write(move |tx| people::remove_picture(tx, &actor, account)).await;
     let done = removed
-        .map(|()| SettingsFlash::PictureRemoved.into())
+        .map(|()| Done::new(PLACE, SettingsFlash::PictureRemoved))
         .map_err(|error| Refusal::new(RefusedForm::Picture, error));
     answer(&app, &request, &who, done)
 }
@@ -35,6 +39,7 @@ pub async fn set_colour(app: AppData, request: HttpRequest, who: SignedIn, form:
         Some(colour) => app.write(move |tx| accounts::set_colour(tx, &actor, account, colour)).await,
         None => Err(AccountError::Colour),
     };
-    let done = set.map(|()| CommonFlash::Saved.into()).map_err(|error| Refusal::new(RefusedForm::Picture, error));
+    let done =
+        set.map(|()| Done::new(PLACE, CommonFlash::Saved)).map_err(|error| Refusal::new(RefusedForm::Picture, error));
     answer(&app, &request, &who, done)
 }

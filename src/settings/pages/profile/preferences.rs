@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 
-use super::page::{PATH, answer};
+use super::page::{APPEARANCE, Done, PROFILE, answer};
 use super::refusal::{Refusal, RefusedForm};
 use crate::base::{Zone, days};
 use crate::http::page::{self, AppData, THEME};
@@ -17,7 +17,7 @@ fn read(form: &Form) -> Result<Settings, PeopleError> {
     })
 }
 
-/// `POST /settings/profile/preferences`.
+/// `POST /settings/profile/appearance`.
 pub async fn save_preferences(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let saved = match read(&form) {
@@ -29,7 +29,7 @@ pub async fn save_preferences(app: AppData, request: HttpRequest, who: SignedIn,
     };
     match saved {
         Ok(theme) => {
-            let mut response = answer(&app, &request, &who, Ok(CommonFlash::Saved.into()))?;
+            let mut response = answer(&app, &request, &who, Ok(Done::new(APPEARANCE, CommonFlash::Saved)))?;
             let _ = response.add_cookie(&cookie(THEME, theme.as_str().to_owned(), Some(days(365))));
             Ok(response)
         }
@@ -45,7 +45,7 @@ pub async fn theme(app: AppData, who: Option<SignedIn>, _visitor: VisitorOf, for
         let (actor, account) = (who.actor(), who.identity.account);
         app.write(move |tx| people::set_theme(tx, &actor, account, theme)).await?;
     }
-    let mut response = redirect(page::safe_path(form.text("back")).unwrap_or(PATH));
+    let mut response = redirect(page::safe_path(form.text("back")).unwrap_or(PROFILE));
     let _ = response.add_cookie(&cookie(THEME, theme.as_str().to_owned(), Some(days(365))));
     Ok(response)
 }

@@ -2,7 +2,7 @@
 
 use actix_web::web::Path;
 
-use super::page::PATH;
+use super::page::IDENTITIES;
 use crate::base::{IdentityId, Problem};
 use crate::http::page::AppData;
 use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
@@ -14,5 +14,5 @@ pub async fn disconnect(app: AppData, who: SignedIn, path: Path<String>, _form: 
     let id = IdentityId::parse(&path).ok_or_else(Problem::not_found)?;
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
     app.write_deciding(move |tx| oauth::disconnect(tx, &actor, account, session, id)).await?;
-    Ok(redirect_with_flash(PATH, SigninFlash::Disconnected))
+    Ok(redirect_with_flash(IDENTITIES, SigninFlash::Disconnected))
 }

@@ -10,6 +10,12 @@ use crate::http::{Answer, SignedIn, TimeFormat};
 use crate::settings::ops;
 
 pub(super) const PATH: &str = "/settings/security";
+/// The places on the page that forms return to.
+pub(super) const PASSWORD: &str = "/settings/security#password-card";
+pub(super) const TWO_STEP: &str = "/settings/security#two-step-card";
+pub(super) const PASSKEYS: &str = "/settings/security#passkeys-card";
+pub(super) const IDENTITIES: &str = "/settings/security#identities-card";
+pub(super) const SESSIONS: &str = "/settings/security#sessions-card";
 
 #[derive(Template)]
 #[template(path = "settings/security.html")]

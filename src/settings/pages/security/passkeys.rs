@@ -7,7 +7,7 @@ use askama::Template;
 use super::super::super::flashes::SettingsFlash;
 use super::cards::PasskeyRow;
 use super::codes::show_codes;
-use super::page::PATH;
+use super::page::PASSKEYS;
 use crate::base::{PasskeyId, Problem};
 use crate::factors::pages::{assertion_from, challenge_response};
 use crate::factors::{self, ChallengePurpose, FactorError, PasskeyName};
@@ -22,7 +22,7 @@ pub async fn challenge(app: AppData, who: SignedIn, _form: Form) -> Answer {
 }
 
 /// `POST /settings/security/passkeys`: the new credential of the browser.
-pub async fn add(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
+pub async fn add(app: AppData, who: SignedIn, form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     let name = PasskeyName::parse(form.text("name")).ok_or(FactorError::Name)?;
     let credential =
@@ -30,8 +30,8 @@ pub async fn add(app: AppData, request: HttpRequest, who: SignedIn, form: Form) 
     let credential = factors::flows::check_registration(&app, account, credential).await?;
     let (_, codes) = app.write(move |tx| factors::add_passkey(tx, &actor, account, &name, &credential)).await?;
     match codes {
-        Some(codes) => show_codes(&app, &request, &codes, "The passkey was added."),
-        None => Ok(redirect_with_flash(PATH, SettingsFlash::PasskeyAdded)),
+        Some(codes) => show_codes(&app, &who, &codes, SettingsFlash::FirstPasskey),
+        None => Ok(redirect_with_flash(PASSKEYS, SettingsFlash::PasskeyAdded)),
     }
 }
 
@@ -67,7 +67,7 @@ pub async fn rename(app: AppData, request: HttpRequest, who: SignedIn, id: Path<
         return show(&app, &request, &who, &id, Some(&FactorError::Name.into())).await;
     };
     app.write(move |tx| factors::rename_passkey(tx, &actor, account, passkey, &name)).await?;
-    Ok(redirect_with_flash(PATH, CommonFlash::Saved))
+    Ok(redirect_with_flash(PASSKEYS, CommonFlash::Saved))
 }
 
 /// `POST /settings/security/passkeys/{id}/remove`.
@@ -75,7 +75,7 @@ pub async fn remove(app: AppData, request: HttpRequest, who: SignedIn, id: Path<
     let (actor, account) = (who.actor(), who.identity.account);
     let passkey = PasskeyId::parse(&id).ok_or_else(Problem::not_found)?;
     match app.write(move |tx| signin::remove_passkey(tx, &actor, account, passkey)).await {
-        Ok(()) => Ok(redirect_with_flash(PATH, SettingsFlash::FactorRemoved)),
+        Ok(()) => Ok(redirect_with_flash(PASSKEYS, SettingsFlash::FactorRemoved)),
         Err(error @ (FactorError::LastSignInMethod | FactorError::Required)) => {
             show(&app, &request, &who, &id, Some(&error.into())).await
         }

@@ -3,7 +3,7 @@
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::super::super::flashes::SettingsFlash;
-use super::page::{PATH, show_refused};
+use super::page::{PASSWORD, show_refused};
 use crate::http::page::AppData;
 use crate::http::{Answer, Form, RenewedCookie, SignedIn, redirect_with_flash};
 use crate::signin::flows;
@@ -14,7 +14,7 @@ pub async fn change_password(app: AppData, request: HttpRequest, who: SignedIn, 
     match flows::change_password(&app, who.actor(), account, session, form.secret("password")).await {
         Ok(renewed) => {
             request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
-            Ok(redirect_with_flash(PATH, SettingsFlash::PasswordChanged))
+            Ok(redirect_with_flash(PASSWORD, SettingsFlash::PasswordChanged))
         }
         Err(error) => show_refused(&app, &request, &who, &error.into()),
     }

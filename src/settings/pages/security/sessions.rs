@@ -3,7 +3,7 @@
 use actix_web::web::Path;
 
 use super::super::super::flashes::SettingsFlash;
-use super::page::PATH;
+use super::page::SESSIONS;
 use crate::base::{Problem, SessionId};
 use crate::http::page::AppData;
 use crate::http::{Answer, Form, SignedIn, redirect_with_flash};
@@ -14,12 +14,16 @@ pub async fn end_session(app: AppData, who: SignedIn, path: Path<String>, _form:
     let session = SessionId::parse(&path).ok_or_else(Problem::not_found)?;
     let (actor, account) = (who.actor(), who.identity.account);
     let was_live = app.write(move |tx| sessions::end_live(tx, &actor, account, session)).await?;
-    if was_live { Ok(redirect_with_flash(PATH, SettingsFlash::SessionEnded)) } else { Err(Problem::not_found().into()) }
+    if was_live {
+        Ok(redirect_with_flash(SESSIONS, SettingsFlash::SessionEnded))
+    } else {
+        Err(Problem::not_found().into())
+    }
 }
 
 /// `POST /settings/security/sessions/end-others`.
 pub async fn end_others(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account, own) = (who.actor(), who.identity.account, who.identity.session);
     app.write(move |tx| sessions::end_all(tx, &actor, account, Some(own))).await?;
-    Ok(redirect_with_flash(PATH, SettingsFlash::OthersEnded))
+    Ok(redirect_with_flash(SESSIONS, SettingsFlash::OthersEnded))
 }

@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::super::super::flashes::SettingsFlash;
 use super::codes::show_codes;
-use super::page::PATH;
+use super::page::{PATH, TWO_STEP};
 use crate::app::App;
 use crate::base::Problem;
 use crate::factors::{self, FactorError, TotpSetup};
@@ -33,8 +33,11 @@ struct TotpPage {
 
 impl TotpPage {
     fn new(app: &App, request: &HttpRequest, username: &str, set_up: &TotpSetup, problem: Option<&Problem>) -> Self {
-        let host = app.config().public_url.rsplit('/').next().unwrap_or_default();
-        let uri = set_up.seed.uri(&format!("Domicile {}", host.replace(':', " ")), username);
+        let config = app.config();
+        // A site without a name of its own is told from others by its host.
+        let host = config.public_url.rsplit('/').next().unwrap_or_default().replace(':', " ");
+        let issuer = if config.site.is_named { config.site.name.replace(':', " ") } else { format!("Domicile {host}") };
+        let uri = set_up.seed.uri(&issuer, username);
         let (qr_side, qr_path) = factors::svg_path(uri.expose()).unwrap_or_default();
         let digits = set_up.seed.base32();
         let groups: Vec<_> = digits.expose().as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
@@ -62,8 +65,8 @@ pub async fn form(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
 pub async fn confirm(app: AppData, request: HttpRequest, who: SignedIn, form: Form) -> Answer {
     let (actor, account, code) = (who.actor(), who.identity.account, form.text("code").to_owned());
     match app.write(move |tx| factors::confirm_totp(tx, &actor, account, &code)).await {
-        Ok(Some(codes)) => show_codes(&app, &request, &codes, "Two-step sign-in is on."),
-        Ok(None) => Ok(redirect_with_flash(PATH, SettingsFlash::AuthenticatorAdded)),
+        Ok(Some(codes)) => show_codes(&app, &who, &codes, SettingsFlash::TwoStepOn),
+        Ok(None) => Ok(redirect_with_flash(TWO_STEP, SettingsFlash::AuthenticatorAdded)),
         Err(error @ FactorError::CodeRefused) => {
             let problem = Problem { status: 400, ..error.into() };
             let set_up = app.read_offloaded(move |view| factors::totp_setup(view, account)).await?;
@@ -99,5 +102,5 @@ pub async fn confirm_remove(app: AppData, request: HttpRequest, who: SignedIn) -
 pub async fn remove(app: AppData, who: SignedIn, _form: Form) -> Answer {
     let (actor, account) = (who.actor(), who.identity.account);
     app.write(move |tx| factors::remove_totp(tx, &actor, account)).await?;
-    Ok(redirect_with_flash(PATH, SettingsFlash::FactorRemoved))
+    Ok(redirect_with_flash(TWO_STEP, SettingsFlash::FactorRemoved))
 }

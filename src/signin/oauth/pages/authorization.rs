@@ -138,7 +138,9 @@ fn continue_with(app: &AppData, request: &HttpRequest, outcome: CallbackOutcome,
         CallbackOutcome::SignedIn(started) => continue_sign_in(app, started, next),
         CallbackOutcome::UsernameRequired | CallbackOutcome::SignInRequired => redirect("/oauth/sign-up"),
         CallbackOutcome::ConfirmationRequired => redirect("/oauth/connect"),
-        CallbackOutcome::AlreadyConnected => redirect_with_flash("/settings/security", SigninFlash::Connected),
+        CallbackOutcome::AlreadyConnected => {
+            redirect_with_flash("/settings/security#identities-card", SigninFlash::Connected)
+        }
         CallbackOutcome::SteppedUp(renewed) => {
             request.extensions_mut().insert(RenewedCookie { token: renewed.token, keep: renewed.keep });
             redirect(next_path(next))

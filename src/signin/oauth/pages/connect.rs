@@ -40,7 +40,7 @@ pub async fn connect(app: AppData, request: HttpRequest, who: SignedIn, _form: F
     let state_cookie = state_cookie_of(&request).ok_or(OauthError::NoPendingIdentity)?;
     let (actor, account, session) = (who.actor(), who.identity.account, who.identity.session);
     app.write(move |tx| ops::connect(tx, &actor, account, session, &state_cookie)).await?;
-    let mut response = redirect_with_flash(SECURITY, SigninFlash::Connected);
+    let mut response = redirect_with_flash(&format!("{SECURITY}#identities-card"), SigninFlash::Connected);
     let _ = response.add_cookie(&forget(STATE_COOKIE));
     Ok(response)
 }

@@ -280,3 +280,35 @@ fn a_hundred_thousand_texts_with_a_wrong_checksum_cost_no_statement() {
     }
     assert_eq!(db::statements_of_this_thread(), warm, "a cached key costs no statement either");
 }
+
+#[test]
+fn scopes_are_only_taken_away_and_programs_lose_them_at_once() {
+    let site = TestApp::new();
+    let ada = site.person("ada-ada");
+    let grace = site.person("grace-grace");
+    let key = site.make_key(&ada, KeyBuilder::named("ci").scopes(&["read", "models:write"]).build());
+    let (id, verifier) = (key.key.id, site.verifier());
+    let rights = || verify(&verifier, &key, &from("::1")).unwrap().rights;
+    let table = domicile::base::ScopeTable::new(&[]).unwrap();
+    let reduce = |admin, scopes: &[&str]| {
+        let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        site.write(move |tx| api_keys::reduce_scopes(tx, &admin, id, &scopes))
+    };
+    assert_eq!(rights(), table.rights_of("read models:write"));
+    let before = format!("{:?}", site.footprint());
+
+    assert!(matches!(reduce(ada.credential_admin(), &["datasets:write"]), Err(ApiKeyError::ScopesGrow)));
+    assert!(matches!(reduce(ada.credential_admin(), &["admin"]), Err(ApiKeyError::ScopesGrow)));
+    assert!(matches!(reduce(ada.credential_admin(), &["flying"]), Err(ApiKeyError::UnknownScope(_))));
+    assert!(matches!(reduce(ada.credential_admin(), &[]), Err(ApiKeyError::NoScope)));
+    assert!(matches!(reduce(grace.credential_admin(), &["models:read"]), Err(ApiKeyError::NotFound)));
+    reduce(ada.credential_admin(), &["models:write", "read"]).unwrap();
+    assert_eq!(format!("{:?}", site.footprint()), before, "a refusal and the same scopes change nothing");
+
+    let kept = reduce(ada.credential_admin(), &["models:read", "usage:read"]).unwrap();
+    assert_eq!((kept.scopes.as_str(), rights()), ("models:read usage:read", table.rights_of("models:read usage:read")));
+    assert!(matches!(reduce(ada.credential_admin(), &["models:write"]), Err(ApiKeyError::ScopesGrow)));
+    let admin = ada.credential_admin();
+    site.write(move |tx| api_keys::revoke(tx, &admin, id)).unwrap();
+    assert!(matches!(reduce(ada.credential_admin(), &["models:read"]), Err(ApiKeyError::AlreadyEnded)));
+}

@@ -141,6 +141,8 @@ fn keys_that_ended_end_again_and_those_that_came_back_come_back() {
     let key = |name: &str| site.api_key(&ada, name).key.id;
     let (revoked, disabled, switched, rotated) = (key("one"), key("two"), key("three"), key("four"));
     let (quarantined, narrowed, untouched) = (key("five"), key("six"), key("seven"));
+    let wide = KeyBuilder::named("nine").scopes(&["read", "models:write"]).build();
+    let reduced = site.make_key(&ada, wide).key.id;
     let backup = Backup::of(&site);
     let later = key("eight");
 
@@ -152,6 +154,7 @@ fn keys_that_ended_end_again_and_those_that_came_back_come_back() {
         api_keys::enable(tx, &admin, switched)?;
         api_keys::rotate(tx, &admin, rotated, hours(1))?;
         api_keys::revoke(tx, &admin, later)?;
+        api_keys::reduce_scopes(tx, &admin, reduced, &["models:read".into()])?;
         let limits = Limits::parse("192.0.2.0/24", "", "", "month").unwrap();
         api_keys::change(tx, &admin, narrowed, &KeyBuilder::named("six").limits(limits).change())
     })
@@ -160,7 +163,9 @@ fn keys_that_ended_end_again_and_those_that_came_back_come_back() {
     site.record_event(about.subject(ada.account.id));
     let (restored, replayed) = backup.restored_with_journal_of(&site);
 
-    assert_eq!((replayed.lines, replayed.changed, replayed.erased), (8, 7, 0));
+    let scopes = restored.read(|view| api_keys::find(view, &ada.credential_admin(), reduced).unwrap()).scopes;
+    assert_eq!(scopes, "models:read", "scopes that were taken away do not come back");
+    assert_eq!((replayed.lines, replayed.changed, replayed.erased), (9, 8, 0));
     let states = [revoked, disabled, switched, rotated, quarantined, narrowed, untouched];
     assert_eq!(
         states.map(|key| restored.state_of_key(key)),

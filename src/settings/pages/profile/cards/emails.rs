@@ -8,6 +8,9 @@ use crate::http::{Moment, TimeFormat};
 
 pub(in super::super) struct EmailRow {
     pub id: String,
+    /// The ids of its line and of the field for its code, where the page says what happened.
+    pub line: String,
+    pub code: String,
     pub address: String,
     pub is_primary: bool,
     pub is_verified: bool,
@@ -27,6 +30,8 @@ impl EmailRow {
         let email = &listed.email;
         Self {
             id: email.id.to_string(),
+            line: format!("line-{}", email.id),
+            code: format!("code-{}", email.id),
             address: email.address.to_string(),
             is_primary: email.is_primary,
             is_verified: email.verified_at.is_some(),
