@@ -95,6 +95,10 @@ await until("the caller on the page", async () => {
   return (await page.getByText("trainer/7.1").count()) > 0 || null;
 });
 await inspect(page, "key-still-called");
+await page.getByRole("img", { name: /^Used .* in the last 30 days/ }).waitFor();
+await page.getByText("As a table").click();
+await page.getByRole("group", { name: "Uses by day" }).getByRole("row").nth(1).waitFor();
+await inspect(page, "key-chart");
 
 // ---- Name and limits of a live key.
 await at("/settings/keys");
