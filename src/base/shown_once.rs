@@ -16,9 +16,9 @@ const TEXTS_MAX: usize = 2_000;
 
 /// The texts that can be shown at the moment.
 #[derive(Default)]
-pub struct ShownOnce(Mutex<VecDeque<Shown>>);
+pub struct ShownOnce(Mutex<VecDeque<KeptText>>);
 
-struct Shown {
+struct KeptText {
     session: SessionId,
     /// Which of the texts of its session it is.
     what: String,
@@ -35,7 +35,7 @@ impl ShownOnce {
         if texts.len() == TEXTS_MAX {
             texts.pop_front();
         }
-        texts.push_back(Shown { session, what: what.to_owned(), text, since: now });
+        texts.push_back(KeptText { session, what: what.to_owned(), text, since: now });
     }
 
     /// The text with this name. `None`: its time is over, or this session did not make it.
@@ -46,7 +46,7 @@ impl ShownOnce {
     }
 }
 
-fn is_kept(shown: &Shown, now: Timestamp) -> bool {
+fn is_kept(shown: &KeptText, now: Timestamp) -> bool {
     now.since(shown.since) < SHOWN_FOR
 }
 

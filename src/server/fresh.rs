@@ -16,14 +16,16 @@ use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpMessage, HttpResponse};
 
-use super::routes::ROUTES;
 use crate::app::App;
 use crate::base::Actor;
 use crate::http::{Fault, Identity, NamedAct, RenewedCookie, VisitorOf, csrf, decode_form_owned, redirect};
 use crate::signin::{flows, pages};
 
-/// The middleware of a route that requires a recent proof.
+/// The middleware of a route that requires a recent proof. `act`: what a person does with it, see [`Route::act`].
+///
+/// [`Route::act`]: super::route::Route::act
 pub(super) async fn fresh(
+    act: Option<&'static str>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -31,6 +33,9 @@ pub(super) async fn fresh(
     let identity = request.extensions().get::<Identity>().cloned();
     // Without a person in a session the handler itself refuses the request.
     let (Some(app), Some(identity)) = (app, identity) else { return call_handler(request, next).await };
+    if let Some(act) = act {
+        request.extensions_mut().insert(NamedAct(act));
+    }
     if app.config().session.is_fresh(identity.proved_at, app.now()) {
         return call_handler(request, next).await;
     }
@@ -91,12 +96,6 @@ async fn prove(
             }
         }
     };
-    let method = request.method().as_str();
-    let path = request.match_pattern();
-    let route = ROUTES.iter().find(|route| route.method == method && Some(route.path) == path.as_deref());
-    if let Some(act) = route.and_then(|route| route.act) {
-        request.extensions_mut().insert(NamedAct(act));
-    }
     let page = pages::ask_for_proof(app, request.request(), identity, fields, problem.as_ref()).await;
     Some(page.unwrap_or_else(|fault| actix_web::ResponseError::error_response(&fault)))
 }

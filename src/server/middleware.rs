@@ -246,7 +246,8 @@ fn wants_json(request: &actix_web::HttpRequest) -> bool {
 fn to_page_of_form(request: &actix_web::HttpRequest) -> Option<HttpResponse> {
     let entries = ROUTES.iter().filter_map(|route| route.sidebar);
     let is_below = |page: &str| request.path().strip_prefix(page).is_some_and(|rest| rest.starts_with('/'));
-    entries.filter(|entry| is_below(entry.path)).map(|entry| redirect(entry.path)).next()
+    let page = entries.filter(|entry| is_below(entry.path)).max_by_key(|entry| entry.path.len());
+    page.map(|entry| redirect(entry.path))
 }
 
 /// The page of this site that a form was sent from, according to the `Referer` header. `None`: there is none, or it

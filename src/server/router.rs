@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
-use actix_web::dev::ResourceDef;
+use actix_web::body::BoxBody;
+use actix_web::dev::{ResourceDef, ServiceRequest};
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{Handler, Responder, Route as ActixRoute};
 use futures_util::FutureExt;
@@ -64,7 +65,13 @@ impl Table {
         } else {
             web::route().guard(guard).to(CatchPanic(handler))
         };
-        let handled = if route.access == Access::Fresh { handled.wrap(from_fn(fresh)) } else { handled };
+        let act = route.act;
+        let handled = match route.access {
+            Access::Fresh => {
+                handled.wrap(from_fn(move |request: ServiceRequest, next: Next<BoxBody>| fresh(act, request, next)))
+            }
+            _ => handled,
+        };
         match self.resources.iter_mut().find(|known| known.path == route.path) {
             Some(known) => {
                 known.body_max = known.body_max.max(route.body_max);

@@ -136,7 +136,7 @@ routes! {
     POST "/settings/security/passkeys/{id}/remove"    Fresh [act("remove a passkey"), open_without_factor]
         => settings::pages::security::passkeys::remove;
     GET  "/settings/security/recovery-codes"          SignedIn [open_without_factor]
-        => settings::pages::security::recovery::shown;
+        => settings::pages::security::recovery::new_codes;
     POST "/settings/security/recovery-codes"          Fresh [act("create new recovery codes"), open_without_factor]
         => settings::pages::security::recovery::regenerate;
     POST "/settings/security/reset/cancel"            SignedIn => settings::pages::security::recovery::cancel_reset;

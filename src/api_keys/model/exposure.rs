@@ -16,8 +16,8 @@ pub struct Exposure {
     pub place: Option<String>,
 }
 
-/// The address of the web page that a report names, in ASCII and without a name or password in it. Strangers write reports,
-/// and what they write is shown to the owner of a key: so everything else is left out.
+/// The address of the web page that a report names, in ASCII and without a name or password in it. Anybody can write a
+/// report, and the owner of the key reads it: so everything else is left out.
 pub fn exposure_place(reported: &str) -> Option<String> {
     let url = Url::parse(reported.trim()).ok()?;
     let is_page = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();

@@ -30,7 +30,7 @@ const WITHOUT_PAGE: &[(&str, &str)] = &[
 ];
 
 fn is_routed(method: &str, path: &str) -> bool {
-    let parts: Vec<&str> = path.split('?').next().unwrap_or_default().split('/').collect();
+    let parts: Vec<&str> = path.split(['?', '#']).next().unwrap_or_default().split('/').collect();
     ROUTES.iter().any(|route| {
         let known: Vec<&str> = route.path.split('/').collect();
         route.method.eq_ignore_ascii_case(method)

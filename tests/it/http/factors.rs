@@ -235,7 +235,7 @@ fn s3_a_factor_is_changed_with_a_fresh_proof_only() {
     assert_eq!(with("proof_password", PASSWORD).status, 403, "a password is weaker than what was enrolled");
     assert_eq!(with("proof_code", "000000").status, 403);
     let done = with("proof_code", &code(&app.secret, 601));
-    assert_eq!((done.status, done.location()), (303, "/settings/security"), "{}", done.text());
+    assert_eq!((done.status, done.location()), (303, "/settings/security#two-step-card"), "{}", done.text());
 }
 
 #[test]
@@ -331,13 +331,13 @@ fn new_recovery_codes_survive_a_reload_and_then_the_page_says_that_they_were_sho
     const PAGE: &str = "/settings/security/recovery-codes";
     let site = Appliance::running_with_clock("");
     let (mut ada, _) = with_factor(&site);
-    let mut other = first_step(&site, "ada-l");
 
     let made = ada.submit("/settings/security", PAGE, &[]);
     let shown = ada.follow(&made);
     let codes = codes_on(&shown);
     assert!(codes.len() == 10 && shown.text().contains("The old codes no longer work."), "{}", shown.text());
     assert_eq!(codes_on(&ada.get(PAGE)), codes, "a reload makes no new codes");
+    let mut other = first_step(&site, "ada-l");
     assert_eq!(second_step(&mut other, &codes[0]).status, 303, "the codes that are shown are good");
     let elsewhere = other.get(PAGE);
     assert!(codes_on(&elsewhere).is_empty() && elsewhere.text().contains("cannot be shown again"), "{elsewhere:?}");

@@ -32,12 +32,12 @@ fn code_field(id: EmailId) -> String {
 }
 
 /// The line of an address.
-fn line(id: EmailId) -> String {
+fn line_of(id: EmailId) -> String {
     format!("{EMAILS}#line-{id}")
 }
 
 /// The list of the addresses.
-fn list(_: EmailId) -> String {
+fn list_of_emails(_: EmailId) -> String {
     format!("{EMAILS}#emails")
 }
 
@@ -51,7 +51,7 @@ pub async fn verify_email(app: AppData, request: HttpRequest, who: SignedIn, pat
     let code = form.text("code").to_owned();
     let tried = app.write_deciding(move |tx| signin::verify_added_email(tx, &actor, account, id, &code)).await;
     let done = tried
-        .map(|()| Done::new(line(id), SettingsFlash::EmailVerified))
+        .map(|()| Done::new(line_of(id), SettingsFlash::EmailVerified))
         .map_err(|error| Refusal::new(RefusedForm::EmailCode(id), error));
     answer(&app, &request, &who, done)
 }
@@ -87,7 +87,7 @@ pub async fn resend_email(
 
 /// `POST /settings/profile/emails/{id}/primary`.
 pub async fn set_primary(app: AppData, request: HttpRequest, who: SignedIn, path: Path<String>, _form: Form) -> Answer {
-    let said = (line as fn(EmailId) -> String, SettingsFlash::EmailPrimary.into());
+    let said = (line_of as fn(EmailId) -> String, SettingsFlash::EmailPrimary.into());
     change(&app, &request, &who, &path, signin::set_primary_email, said).await
 }
 
@@ -99,6 +99,6 @@ pub async fn remove_email(
     path: Path<String>,
     _form: Form,
 ) -> Answer {
-    let said = (list as fn(EmailId) -> String, SettingsFlash::EmailRemoved.into());
+    let said = (list_of_emails as fn(EmailId) -> String, SettingsFlash::EmailRemoved.into());
     change(&app, &request, &who, &path, signin::remove_email, said).await
 }

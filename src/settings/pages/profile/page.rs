@@ -48,14 +48,14 @@ struct NotificationsPage {
 }
 
 /// A request for one of the pages, and the refused form that it shows again.
-struct Shown<'r> {
+struct RequestedPage<'r> {
     app: &'r AppData,
     request: &'r HttpRequest,
     who: &'r SignedIn,
     refusal: Option<&'r Refusal<'r>>,
 }
 
-impl Shown<'_> {
+impl RequestedPage<'_> {
     /// `path`: the address of the page. A refused form may be shown at another one, which only takes forms.
     fn context(&self, title: &str, path: &str) -> PageContext {
         let mut context = PageContext::new(self.app, self.request, title);
@@ -113,22 +113,22 @@ impl Shown<'_> {
 
 /// `GET /settings/profile`.
 pub async fn profile(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
-    Shown { app: &app, request: &request, who: &who, refusal: None }.profile()
+    RequestedPage { app: &app, request: &request, who: &who, refusal: None }.profile()
 }
 
 /// `GET /settings/profile/emails`.
 pub async fn emails(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
-    Shown { app: &app, request: &request, who: &who, refusal: None }.emails()
+    RequestedPage { app: &app, request: &request, who: &who, refusal: None }.emails()
 }
 
 /// `GET /settings/profile/appearance`.
 pub async fn appearance(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
-    Shown { app: &app, request: &request, who: &who, refusal: None }.appearance()
+    RequestedPage { app: &app, request: &request, who: &who, refusal: None }.appearance()
 }
 
 /// `GET /settings/profile/notifications`.
 pub async fn notifications(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
-    Shown { app: &app, request: &request, who: &who, refusal: None }.notifications()
+    RequestedPage { app: &app, request: &request, who: &who, refusal: None }.notifications()
 }
 
 /// What a form did: the place to return to, as a path with the id of a part of the page, and what is said there.
@@ -150,12 +150,12 @@ pub(super) fn answer(app: &AppData, request: &HttpRequest, who: &SignedIn, done:
         // A thing of another person is not found, whichever form named it.
         Err(refusal) if refusal.problem.status == 404 => Err(refusal.problem.into()),
         Err(refusal) => {
-            let shown = Shown { app, request, who, refusal: Some(&refusal) };
+            let page = RequestedPage { app, request, who, refusal: Some(&refusal) };
             match refusal.form {
-                RefusedForm::About(_) | RefusedForm::Picture => shown.profile(),
-                RefusedForm::NewEmail(_) | RefusedForm::EmailCode(_) | RefusedForm::EmailButton => shown.emails(),
-                RefusedForm::Preferences(_) => shown.appearance(),
-                RefusedForm::Notifications => shown.notifications(),
+                RefusedForm::About(_) | RefusedForm::Picture => page.profile(),
+                RefusedForm::NewEmail(_) | RefusedForm::EmailCode(_) | RefusedForm::EmailButton => page.emails(),
+                RefusedForm::Preferences(_) => page.appearance(),
+                RefusedForm::Notifications => page.notifications(),
             }
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn show_codes(app: &AppData, who: &SignedIn, codes: &NewCodes, flash:
 }
 
 /// `GET /settings/security/recovery-codes`: the codes that this session made a moment ago.
-pub async fn shown(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
+pub async fn new_codes(app: AppData, request: HttpRequest, who: SignedIn) -> Answer {
     let text = app.shown_once().text(who.identity.session, WHAT, app.now());
     let codes = text.map(|text| {
         let codes: Vec<String> = text.expose().lines().map(str::to_owned).collect();

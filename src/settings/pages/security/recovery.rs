@@ -1,8 +1,8 @@
 //! The form of the recovery codes, and stopping a reset of the factors.
 
 use super::super::super::flashes::SettingsFlash;
+pub use super::codes::new_codes;
 use super::codes::show_codes;
-pub use super::codes::shown;
 use super::page::TWO_STEP;
 use crate::factors;
 use crate::http::page::AppData;
