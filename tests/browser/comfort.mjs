@@ -95,7 +95,7 @@ assert.equal(await page.locator("html").getAttribute("data-theme"), "light");
 assert.equal(await page.getByLabel("Name").inputValue(), "half a?");
 await page.getByRole("heading", { name: "API keys" }).click();
 await page.keyboard.press("?");
-await page.getByRole("dialog", { name: "Keys" }).waitFor();
+await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
 await page.keyboard.press("Escape");
 await page.keyboard.press("/");
 await until("the search to have the focus", () => page.evaluate(() => document.activeElement.type === "search"));

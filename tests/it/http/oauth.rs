@@ -393,7 +393,12 @@ fn the_security_page_connects_and_disconnects() {
     page_is_same("oauth.connect", &form);
     assert!(!ada.get("/settings/security").text().contains("Disconnect"), "a form asks first");
     let connected = ada.submit("/oauth/connect", "/oauth/connect", &[]);
-    assert_eq!((connected.status, connected.location()), (303, "/settings/security"), "{}", connected.text());
+    assert_eq!(
+        (connected.status, connected.location()),
+        (303, "/settings/security#identities-card"),
+        "{}",
+        connected.text()
+    );
     let page = ada.get("/settings/security");
     assert!(page.text().contains(ANN) && !page.text().contains("Connect Google"), "{}", page.text());
 
@@ -405,7 +410,7 @@ fn the_security_page_connects_and_disconnects() {
     let path = format!("/settings/security/identities/{}", rest.split('"').next().unwrap());
     let csrf = page.value_of("name=\"csrf\"");
     let off = ada.post(&path, &[("csrf", &csrf)]);
-    assert_eq!((off.status, off.location()), (303, "/settings/security"), "{}", off.text());
+    assert_eq!((off.status, off.location()), (303, "/settings/security#identities-card"), "{}", off.text());
     assert!(!is_in(&mut laptop), "the session that it started has ended");
     let back = providers.round_trip(&mut laptop, "google", ANN);
     assert_ne!(back.location(), "/settings/profile", "it no longer signs in");

@@ -271,7 +271,11 @@ fn an_address_that_only_takes_forms_leads_to_its_page() {
         ("/settings/profile/colour", PAGE),
         ("/settings/keys/policy", "/settings/keys"),
     ] {
-        let refused = ada.submit_unlisted("/activity", path, &[("password", "short"), ("colour", "none")]);
+        let refused = ada.submit_unlisted(
+            "/activity",
+            path,
+            &[("password", "short"), ("colour", "none"), ("max_life_days", "soon")],
+        );
         assert!(refused.status >= 400, "{path}: {refused:?}");
         let reloaded = ada.get(path);
         assert_eq!((reloaded.status, reloaded.location()), (303, page), "{path}");

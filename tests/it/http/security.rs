@@ -35,7 +35,7 @@ fn s4_a_session_that_is_ended_in_the_list_is_refused_at_once() {
     let path = path_to_end(&mut laptop);
     let answer = laptop.submit("/settings/security", &path, &[]);
 
-    assert_eq!((answer.status, answer.location()), (303, "/settings/security"));
+    assert_eq!((answer.status, answer.location()), (303, "/settings/security#sessions-card"));
     assert!(is_in(&laptop) && !is_in(&phone));
     assert_eq!(laptop.submit_unlisted("/settings/security", &path, &[]).status, 404, "it has ended");
 }
